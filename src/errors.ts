@@ -1,0 +1,90 @@
+/** The body of a token service's error answer (RFC 6749, section 5.2), with what Microsoft Entra adds. */
+export interface ErrorResponse {
+  /** The error code, such as `"invalid_client"`. */
+  readonly error: string;
+  /** The description, shortened, without anything secret. */
+  readonly errorDescription: string;
+  /** The numbers behind `AADSTS`. */
+  readonly errorCodes?: readonly number[];
+  /** A finer error code. */
+  readonly suberror?: string;
+  /** Identifies the request at the service: Microsoft's support asks for it. */
+  readonly correlationId?: string;
+  /** When it happened, by the service's clock. */
+  readonly timestamp?: string;
+  /** Identifies the answer at the service: Microsoft's support asks for it. */
+  readonly traceId?: string;
+}
+
+/** What an {@linkcode AuthenticationError} knows beside its message. */
+export interface AuthenticationErrorDetails {
+  /** The HTTP status, or 0 where no answer came. */
+  readonly statusCode?: number;
+  /** The service's error answer, if it could be read. */
+  readonly errorResponse?: ErrorResponse;
+  /** The claims that the next request must carry, as JSON text. */
+  readonly claims?: string;
+  /** How long the service asked to wait, in milliseconds. */
+  readonly retryAfterInMs?: number;
+  /** What lies behind it. */
+  readonly cause?: unknown;
+}
+
+/**
+ * The machine lacks what the credential needs: it is not configured, a permission is missing, a tool is not installed. A chain goes on
+ * to its next credential.
+ *
+ * Decide by `name`, never by `instanceof`: two copies of a package may meet in one program.
+ */
+export class CredentialUnavailableError extends Error {
+  /** Always `"CredentialUnavailableError"`. */
+  override readonly name: "CredentialUnavailableError" = "CredentialUnavailableError";
+}
+
+/** The credential was tried and the token service refused it, or did not answer. A chain stops here. */
+export class AuthenticationError extends Error {
+  /** Always `"AuthenticationError"`. */
+  override readonly name: "AuthenticationError" = "AuthenticationError";
+  /** The HTTP status, or 0 where no answer came. */
+  readonly statusCode: number;
+  /** The service's error answer, if it could be read. */
+  readonly errorResponse?: ErrorResponse;
+  /** The claims that the next request must carry, as JSON text. */
+  readonly claims?: string;
+  /** How long the service asked to wait, in milliseconds. */
+  readonly retryAfterInMs?: number;
+
+  /** Makes the error. */
+  constructor(message: string, details: AuthenticationErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.statusCode = details.statusCode ?? 0;
+    if (details.errorResponse) this.errorResponse = details.errorResponse;
+    if (details.claims !== undefined) this.claims = details.claims;
+    if (details.retryAfterInMs !== undefined) this.retryAfterInMs = details.retryAfterInMs;
+  }
+}
+
+/** No credential of a chain could give a token. `errors` holds each one's reason, in the order they were tried. */
+export class AggregateAuthenticationError extends Error {
+  /** Always `"AggregateAuthenticationError"`. */
+  override readonly name: "AggregateAuthenticationError" = "AggregateAuthenticationError";
+  /** Why each credential failed, in order. */
+  readonly errors: readonly unknown[];
+
+  /** Makes the error. */
+  constructor(errors: readonly unknown[], message: string) {
+    super(message);
+    this.errors = errors;
+  }
+}
+
+const UNAVAILABLE: ReadonlySet<unknown> = new Set([
+  "CredentialUnavailableError",
+  "AuthenticationRequiredError",
+  "AggregateAuthenticationError",
+]);
+
+/** Whether a chain goes on after this error. */
+export function isUnavailable(error: unknown): error is Error {
+  return UNAVAILABLE.has((error as { name?: unknown } | null | undefined)?.name);
+}
