@@ -1,0 +1,257 @@
+import { AuthenticationError, CredentialUnavailableError } from "../errors.ts";
+import type { AccessToken, GetTokenOptions } from "../token_credential.ts";
+import type { TokenSet } from "../token_cache.ts";
+import { abortReason, callerOf, raceAbort } from "./abort.ts";
+import { checkPause, endPause, pauseAfter, refreshPause } from "./back_off.ts";
+import { isDue, isFresh } from "./freshness.ts";
+import { digestOf, identityOf } from "./partition.ts";
+import { normaliseScopes } from "./scopes.ts";
+import type { Settings } from "./settings.ts";
+import { type Flight, startFlight } from "./single_flight.ts";
+import { resolveTenant } from "./tenants.ts";
+import { createTokenStore } from "./token_store.ts";
+
+/** What one token is requested with. */
+export interface TokenRequest {
+  readonly scopes: readonly string[];
+  readonly tenantId: string;
+  readonly claims: string | undefined;
+  readonly enableCae: boolean;
+  /** Fires when nobody waits any more, or the time is up. */
+  readonly signal: AbortSignal;
+}
+
+/** Gets a token from where it is made: all that a credential has to write. */
+export type Acquire = (request: TokenRequest) => Promise<TokenSet>;
+
+/** What sets one credential apart from another. */
+export interface CredentialSpec {
+  readonly name: string;
+  readonly tenantId: string;
+  /** What proves whose tokens these are: secrets by content, callbacks and keys as the objects they are. */
+  readonly proof: () => readonly (string | object)[] | Promise<readonly (string | object)[]>;
+  readonly acquire: Acquire;
+}
+
+/** The method that a credential hands on to. */
+export type GetToken = (scopes: string | string[], options?: GetTokenOptions) => Promise<AccessToken>;
+
+// Shared by the process: equal credentials wait for one request, whichever instance sent it.
+const flights = new Map<string, Flight<TokenSet>>();
+
+const MOST_KEYS = 1000;
+
+/** Returns the `getToken` of a credential: checks, cache, single flight, refresh, abort, deadline, errors and log. */
+export function createGetToken(spec: CredentialSpec, settings: Settings): GetToken {
+  const store = createTokenStore(spec.name, settings);
+  // The key of each single scope asked for so far, so that finding a remembered token builds no text.
+  const keys = new Map<string, string>();
+  const caeKeys = new Map<string, string>();
+  let partition: string | Promise<string> | undefined;
+
+  function getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken> {
+    if (options?.abortSignal?.aborted) return Promise.reject(abortReason(options.abortSignal));
+    let looked: ReturnType<typeof store.find>;
+    if (options === undefined || !options.claims && !options.tenantId) {
+      const scope = typeof scopes === "string" ? scopes : scopes?.length === 1 ? scopes[0] : undefined;
+      const key = scope && (options?.enableCae ? caeKeys : keys).get(scope);
+      if (key) {
+        const now = settings.now();
+        looked = store.find(key, now);
+        if (looked && !(looked instanceof Promise) && isFresh(looked, now) && !isDue(looked, now)) {
+          return Promise.resolve(looked);
+        }
+      }
+    }
+    const caller = callerOf(options);
+    if (!caller) return find(scopes, options ?? {}, undefined, looked);
+    return raceAbort(find(scopes, options ?? {}, caller.signal, looked), caller.signal).finally(caller.release);
+  }
+
+  async function find(
+    scopes: string | string[],
+    options: GetTokenOptions,
+    caller: AbortSignal | undefined,
+    looked: ReturnType<typeof store.find>,
+  ): Promise<AccessToken> {
+    const asked = normaliseScopes(scopes);
+    const enableCae = options.enableCae ?? false;
+    const claims = options.claims || undefined;
+    const tenantId = resolveTenant(options.tenantId, spec.tenantId, settings);
+    const key = JSON.stringify([spec.name, tenantId.toLowerCase(), await findPartition(), enableCae, ...asked]);
+    if (asked.length === 1 && tenantId === spec.tenantId && keys.size + caeKeys.size < MOST_KEYS) {
+      (enableCae ? caeKeys : keys).set(asked[0]!, key);
+    }
+    const request = { scopes: asked, tenantId, claims, enableCae };
+    if (claims !== undefined) return await acquire(key, request, caller);
+    const found = await (looked ?? store.find(key, settings.now()));
+    const now = settings.now();
+    const pause = refreshPause(key, now);
+    if (!found || !isFresh(found, now)) {
+      // Better than nothing while the service is out of reach: a token that counts as expired has minutes left.
+      const lasts = found !== undefined && now < found.expiresOnTimestamp && now > found.acquiredOnTimestamp;
+      if (lasts && pause && !isVerdict(pause.error)) return found;
+      try {
+        return await acquire(key, request, caller);
+      } catch (error) {
+        if (lasts && !isVerdict(error) && !caller?.aborted) return found;
+        throw error;
+      }
+    }
+    if (!isDue(found, now) || pause) return found;
+    const successor = acquire(key, request, undefined).catch(() => found);
+    return settings.livesOn || settings.waitUntil ? found : successor;
+  }
+
+  /** Waits for the request that is under way for the key, or starts one. */
+  async function acquire(
+    key: string,
+    request: Omit<TokenRequest, "signal">,
+    caller: AbortSignal | undefined,
+  ): Promise<TokenSet> {
+    checkPause(key, settings.now());
+    if (settings.cache === false) return await start(undefined, key, request, caller);
+    const flightKey = JSON.stringify([key, request.claims, settings.cache && identityOf(settings.cache)]);
+    const flight = flights.get(flightKey);
+    if (!flight) return await start(flightKey, key, request, caller);
+    flight.join(caller);
+    if (!settings.isolated) return await flight.result;
+    try {
+      return await untilDeadline(flight);
+    } catch (error) {
+      // The request that began it may be gone, and its work with it: once more, by ourselves.
+      if (!isLost(error)) throw error;
+      if (flights.get(flightKey) === flight) flights.delete(flightKey);
+      const other = flights.get(flightKey);
+      return other ? await untilDeadline(other) : await start(flightKey, key, request, caller);
+    }
+  }
+
+  function start(
+    flightKey: string | undefined,
+    key: string,
+    request: Omit<TokenRequest, "signal">,
+    caller: AbortSignal | undefined,
+  ): Promise<TokenSet> {
+    const flight = startFlight((signal) => fetchToken(key, { ...request, signal }), settings.now(), land);
+    flight.join(caller);
+    flight.result.then(land, land);
+    const kept = keepAlive(flight.result);
+    if (flightKey !== undefined && (kept || !settings.isolated)) flights.set(flightKey, flight);
+    function land() {
+      if (flightKey !== undefined && flights.get(flightKey) === flight) flights.delete(flightKey);
+    }
+    return flight.result;
+  }
+
+  async function fetchToken(key: string, request: TokenRequest): Promise<TokenSet> {
+    const started = settings.now();
+    const about = { credential: spec.name, scopes: request.scopes, tenantId: request.tenantId };
+    try {
+      const token = Object.freeze(await withinDeadline(request));
+      endPause(key);
+      const saved = store.save(key, token);
+      if (!settings.livesOn && !keepAlive(saved)) await saved;
+      settings.log({
+        ...about,
+        event: "token-acquired",
+        message: `${spec.name} got a token for ${request.scopes.join(" ")}`,
+        elapsedInMs: settings.now() - started,
+        expiresOnTimestamp: token.expiresOnTimestamp,
+      });
+      return token;
+    } catch (error) {
+      if (request.signal.aborted && error === request.signal.reason) throw error;
+      nameCredential(error, spec.name);
+      pauseAfter(key, error, settings.now());
+      settings.log({
+        ...about,
+        event: "token-failed",
+        message: error instanceof Error ? error.message : String(error),
+        elapsedInMs: settings.now() - started,
+      });
+      throw error;
+    }
+  }
+
+  /** Lets the credential work until everybody has left or the time is up, whether or not it heeds its signal. */
+  async function withinDeadline(request: TokenRequest): Promise<TokenSet> {
+    const { timeoutInMs } = settings;
+    const work = new AbortController();
+    const leave = () => work.abort(request.signal.reason);
+    request.signal.addEventListener("abort", leave, { once: true });
+    const done = new AbortController();
+    settings.sleep(timeoutInMs, done.signal).then(
+      () => work.abort(new AuthenticationError(`Cannot get a token: No answer within the ${timeoutInMs} ms of "timeoutInMs"`)),
+      () => {},
+    );
+    try {
+      return await raceAbort(spec.acquire({ ...request, signal: work.signal }), work.signal);
+    } finally {
+      done.abort();
+      request.signal.removeEventListener("abort", leave);
+    }
+  }
+
+  async function untilDeadline(flight: Flight<TokenSet>): Promise<TokenSet> {
+    const done = new AbortController();
+    const remaining = Math.max(0, flight.startedOnTimestamp + settings.timeoutInMs - settings.now());
+    // A timer of this request's own also tells workerd that the request has not come to a stop.
+    const late = settings.sleep(remaining, done.signal).then(() => Promise.reject(new AuthenticationError("Too late")));
+    late.catch(() => {});
+    try {
+      return await Promise.race([flight.result, late]);
+    } finally {
+      done.abort();
+    }
+  }
+
+  function keepAlive(work: Promise<unknown>): boolean {
+    try {
+      settings.waitUntil?.(work.then(() => {}, () => {}));
+      return settings.waitUntil !== undefined;
+    } catch {
+      return false;
+    }
+  }
+
+  function findPartition(): string | Promise<string> {
+    if (partition !== undefined) return partition;
+    const finding = computePartition();
+    // On workerd no request may wait for another's promise.
+    if (!settings.isolated) partition = finding;
+    return finding;
+  }
+
+  async function computePartition(): Promise<string> {
+    try {
+      const authority = settings.authorityHost ?? settings.env("AZURE_AUTHORITY_HOST") ?? "";
+      return partition = await digestOf([authority, ...settings.surroundings, ...await spec.proof()]);
+    } catch (error) {
+      partition = undefined;
+      nameCredential(error, spec.name);
+      throw error;
+    }
+  }
+
+  return getToken;
+}
+
+/** Whether the service has judged: asking again will not change it. */
+function isVerdict(error: unknown): boolean {
+  const { name, statusCode } = error as Partial<AuthenticationError>;
+  return name === "AuthenticationError" && statusCode! >= 400 && statusCode! < 500 && statusCode !== 429;
+}
+
+/** Whether no answer came, which may be because the request that waited for it has ended. */
+function isLost(error: unknown): boolean {
+  return !(error instanceof CredentialUnavailableError) && ((error as Partial<AuthenticationError>)?.statusCode ?? 0) === 0;
+}
+
+/** Puts the credential's name before the message of an error of ours, once. */
+function nameCredential(error: unknown, name: string): void {
+  if (!(error instanceof AuthenticationError || error instanceof CredentialUnavailableError)) return;
+  const { message, stack } = error;
+  error.message = `${name}: ${message}`;
+  if (stack) error.stack = stack.replace(message, error.message);
+}

@@ -1,0 +1,25 @@
+import type { TokenSet } from "../token_cache.ts";
+
+const FIVE_MINUTES = 300_000;
+const TWO_HOURS = 7_200_000;
+
+/**
+ * Whether the token can still be handed out: it counts as expired five minutes early, or halfway where it lives shorter than ten. A
+ * clock that went back by more than that says nothing about a token's end any more.
+ */
+export function isFresh(token: TokenSet, now: number): boolean {
+  const margin = Math.min(FIVE_MINUTES, (token.expiresOnTimestamp - token.acquiredOnTimestamp) / 2);
+  return now < token.expiresOnTimestamp - margin && now > token.acquiredOnTimestamp - FIVE_MINUTES;
+}
+
+/** Whether it is time to ask for the token's successor. */
+export function isDue(token: TokenSet, now: number): boolean {
+  return token.refreshAfterTimestamp !== undefined && now >= token.refreshAfterTimestamp;
+}
+
+/** Returns when to ask for the successor: when the service says so, else at half-life of a token that lives two hours or more. */
+export function refreshTime(acquiredOn: number, expiresOn: number, refreshInMs: number | undefined): number | undefined {
+  if (refreshInMs !== undefined) return acquiredOn + refreshInMs;
+  const lifetime = expiresOn - acquiredOn;
+  return lifetime >= TWO_HOURS ? acquiredOn + lifetime / 2 : undefined;
+}

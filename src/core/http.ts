@@ -1,0 +1,80 @@
+import { CredentialUnavailableError } from "../errors.ts";
+
+const MOST_BYTES = 1_048_576;
+
+/** What came back for a request. */
+export interface Answer {
+  /** The HTTP status; 0 where no whole answer came. */
+  readonly status: number;
+  /** The body, empty where it is longer than a megabyte; where no answer came, why. */
+  readonly text: string;
+  /** How long the service asked to wait, in milliseconds. */
+  readonly retryAfterInMs: number | undefined;
+}
+
+/**
+ * Sends a request and reads the answer, a megabyte at the most. Redirects are not followed: what is sent is for the one it is sent
+ * to. Rejects only with the signal's reason, or with a `CredentialUnavailableError` where the runtime does not permit the request.
+ */
+export async function send(
+  fetch: typeof globalThis.fetch,
+  url: string,
+  init: RequestInit & { signal: AbortSignal },
+  now: () => number,
+): Promise<Answer> {
+  try {
+    const response = await fetch(url, { ...init, redirect: "manual" });
+    // A browser hides a redirect it was told not to follow.
+    const status = response.type === "opaqueredirect" ? 302 : response.status;
+    const text = await readText(response);
+    return { status, text, retryAfterInMs: retryAfter(response.headers, now()) };
+  } catch (error) {
+    if (init.signal.aborted) throw init.signal.reason;
+    const { name } = error as { name?: unknown };
+    if (name === "NotCapable" || name === "PermissionDenied") {
+      const { host } = new URL(url);
+      throw new CredentialUnavailableError(`Cannot reach "${host}": Deno needs the permission --allow-net=${host}`);
+    }
+    return { status: 0, text: reasonOf(error), retryAfterInMs: undefined };
+  }
+}
+
+async function readText(response: Response): Promise<string> {
+  if (!response.body) return "";
+  const decoder = new TextDecoder();
+  const reader = response.body.getReader();
+  let text = "";
+  let bytes = 0;
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return text + decoder.decode();
+    bytes += value.byteLength;
+    if (bytes > MOST_BYTES) {
+      await reader.cancel();
+      return "";
+    }
+    text += decoder.decode(value, { stream: true });
+  }
+}
+
+/** Reads how long to wait: milliseconds of Azure's headers, or seconds or a date of RFC 9110, section 10.2.3. */
+function retryAfter(headers: Headers, now: number): number | undefined {
+  for (const name of ["retry-after-ms", "x-ms-retry-after-ms"]) {
+    const value = headers.get(name);
+    if (value && /^\d+$/.test(value)) return Number(value);
+  }
+  const value = headers.get("retry-after");
+  if (!value) return undefined;
+  if (/^\d+$/.test(value)) return Number(value) * 1000;
+  const date = Date.parse(value);
+  return Number.isNaN(date) ? undefined : Math.max(0, date - now);
+}
+
+/** Says in words why a request failed. The error itself is dropped: it may hold the request. */
+function reasonOf(error: unknown): string {
+  const words: string[] = [];
+  for (let at: unknown = error; at instanceof Error && words.length < 3; at = at.cause) {
+    if (at.message) words.push(at.message.slice(0, 200));
+  }
+  return words.join(": ") || "The request failed";
+}

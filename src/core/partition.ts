@@ -1,0 +1,15 @@
+const identities = new WeakMap<object, string>();
+
+/** Returns a name for an object that no other object has, in this process or another. */
+export function identityOf(object: object): string {
+  let identity = identities.get(object);
+  if (identity === undefined) identities.set(object, identity = crypto.randomUUID());
+  return identity;
+}
+
+/** Returns the SHA-256 digest of what proves who the caller is: texts by their content, objects by their identity. */
+export async function digestOf(proof: readonly (string | object)[]): Promise<string> {
+  const text = JSON.stringify(proof.map((part) => typeof part === "string" ? part : { object: identityOf(part) }));
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
+  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

@@ -1,0 +1,110 @@
+import type { Log, LogEvent } from "../log.ts";
+import type { CredentialOptions } from "../options.ts";
+import { env, missingEnvPermission } from "../runtime/env.ts";
+import { detectPlatform } from "../runtime/platform.ts";
+import type { TokenCache } from "../token_cache.ts";
+import { sleep } from "./sleep.ts";
+import { checkTenantId } from "./tenants.ts";
+
+/** `CredentialOptions` with every default filled in: what the inner code knows. */
+export interface Settings {
+  /** As given; its default stands in a variable, which is not read before the first token is asked for. */
+  readonly authorityHost: string | undefined;
+  readonly allowInsecureLoopback: boolean;
+  readonly additionallyAllowedTenants: readonly string[];
+  readonly disableInstanceDiscovery: boolean;
+  readonly maxRetries: number;
+  readonly retryDelayInMs: number;
+  readonly maxRetryDelayInMs: number;
+  readonly timeoutInMs: number;
+  readonly cache: TokenCache | false | undefined;
+  /** Whether a request that has been answered leaves its work to die, so that no other request may wait for it. */
+  readonly isolated: boolean;
+  /** Whether work goes on by itself after the caller has its answer. */
+  readonly livesOn: boolean;
+  readonly waitUntil: ((work: Promise<unknown>) => void) | undefined;
+  /** The objects that were handed in and decide what a token is worth: a simulated cloud's token must not reach real code. */
+  readonly surroundings: readonly object[];
+  readonly fetch: typeof fetch;
+  readonly localFetch: typeof fetch;
+  readonly log: Log;
+  env(name: string): string | undefined;
+  /** The flag that is missing to read these variables, if one is. */
+  missingEnvPermission(names: readonly string[]): string | undefined;
+  now(): number;
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+}
+
+/** Fills in the defaults: the one place that has them. Throws a `TypeError` for an option that cannot be. */
+export function resolveSettings(options: CredentialOptions): Settings {
+  const { additionallyAllowedTenants = [], cache, log, retryOptions = {}, runtime = {} } = options;
+  for (const tenant of additionallyAllowedTenants) {
+    if (tenant !== "*") checkTenantId(tenant, "options.additionallyAllowedTenants");
+  }
+  if (options.authorityHost !== undefined) parseAuthorityHost(options.authorityHost, options.allowInsecureLoopback);
+  const platform = detectPlatform();
+  const ambient = !options.env && !runtime.env;
+  return {
+    authorityHost: options.authorityHost,
+    allowInsecureLoopback: options.allowInsecureLoopback ?? false,
+    additionallyAllowedTenants,
+    disableInstanceDiscovery: options.disableInstanceDiscovery ?? false,
+    maxRetries: notNegative("retryOptions.maxRetries", retryOptions.maxRetries, 3),
+    retryDelayInMs: notNegative("retryOptions.retryDelayInMs", retryOptions.retryDelayInMs, 800),
+    maxRetryDelayInMs: notNegative("retryOptions.maxRetryDelayInMs", retryOptions.maxRetryDelayInMs, 64_000),
+    timeoutInMs: notNegative("timeoutInMs", options.timeoutInMs, 60_000),
+    cache,
+    isolated: platform === "workerd",
+    livesOn: platform !== "workerd" && platform !== "web",
+    waitUntil: options.waitUntil,
+    surroundings: [options.fetch, options.localFetch, options.runtime].filter((object) => object !== undefined),
+    // Looked up at each call: a page or a test may replace the global one.
+    fetch: options.fetch ?? ((input, init) => fetch(input, init)),
+    localFetch: options.localFetch ?? ((input, init) => fetch(input, init)),
+    log: log ? (event) => guard(log, event) : () => {},
+    env: options.env ? (name) => text(options.env?.[name]) : runtime.env ? (name) => text(runtime.env?.(name)) : env,
+    missingEnvPermission: ambient ? missingEnvPermission : () => undefined,
+    now: runtime.now ? () => runtime.now!() : () => Date.now(),
+    sleep: runtime.sleep ? (ms, signal) => runtime.sleep!(ms, signal) : sleep,
+  };
+}
+
+/** Parses the base of an authority. Throws a `TypeError` unless it is an absolute `https:` URL without user, query and fragment. */
+export function parseAuthorityHost(text: unknown, allowInsecureLoopback = false, source = "authorityHost"): URL {
+  let url: URL | undefined;
+  try {
+    url = new URL(String(text));
+  } catch {
+    // Falls through to the error below.
+  }
+  const secure = url?.protocol === "https:" ||
+    (allowInsecureLoopback && url?.protocol === "http:" && isLoopback(url.hostname));
+  if (url && secure && !url.username && !url.password && !url.search && !url.hash) return url;
+  throw new TypeError(
+    `"${source}" must be a URL with "https:" and without user, query and fragment, such as "https://login.microsoftonline.com"` +
+      (url?.protocol === "http:" && isLoopback(url.hostname) ? '; for a test server set "allowInsecureLoopback"' : ""),
+  );
+}
+
+/** Whether the host is this machine. */
+export function isLoopback(hostname: string): boolean {
+  return hostname === "localhost" || hostname === "[::1]" || /^127(\.\d+){3}$/.test(hostname);
+}
+
+function notNegative(name: string, value: number | undefined, otherwise: number): number {
+  if (value === undefined) return otherwise;
+  if (typeof value === "number" && value >= 0) return value;
+  throw new TypeError(`Option "${name}" must be a number that is not negative`);
+}
+
+function text(value: unknown): string | undefined {
+  return typeof value === "string" ? value : undefined;
+}
+
+function guard(log: Log, event: LogEvent): void {
+  try {
+    log(event);
+  } catch {
+    // Diagnosis must not break what it looks at.
+  }
+}

@@ -1,0 +1,32 @@
+import { CredentialUnavailableError } from "../errors.ts";
+import type { Settings } from "./settings.ts";
+
+const TENANT = /^[0-9a-zA-Z.-]+$/;
+
+/** Throws a `TypeError` unless the value can be a tenant: an id, a domain name, or a word such as `organizations`. */
+export function checkTenantId(tenantId: unknown, argument = "tenantId"): asserts tenantId is string {
+  if (typeof tenantId === "string" && TENANT.test(tenantId) && !tenantId.includes("..")) return;
+  throw new TypeError(
+    `Argument "${argument}" must be the id or the domain name of a tenant (letters, digits, dots, hyphens); ` +
+      "the Entra admin center shows it under Overview",
+  );
+}
+
+/** Returns the tenant to ask. Throws a `CredentialUnavailableError` where the credential may not ask it. */
+export function resolveTenant(
+  requested: string | undefined,
+  configured: string,
+  settings: Pick<Settings, "additionallyAllowedTenants" | "env">,
+): string {
+  if (requested === undefined || configured === "adfs") return configured;
+  checkTenantId(requested, "options.tenantId");
+  if (settings.env("AZURE_IDENTITY_DISABLE_MULTITENANTAUTH")) return configured;
+  const allowed = [configured, ...settings.additionallyAllowedTenants].some((tenant) =>
+    tenant === "*" || tenant.toLowerCase() === requested.toLowerCase()
+  );
+  if (allowed) return requested;
+  throw new CredentialUnavailableError(
+    `Cannot get a token from tenant "${requested}": The credential is for tenant "${configured}". ` +
+      'Add the other tenant, or "*" for any, to "additionallyAllowedTenants"',
+  );
+}

@@ -1,0 +1,123 @@
+import type { AuthorizationServer } from "oauth4webapi";
+import { AuthenticationError } from "../errors.ts";
+import { send } from "../core/http.ts";
+import { retry } from "../core/retry.ts";
+import { parseAuthorityHost, type Settings } from "../core/settings.ts";
+import type { TokenRequest } from "../core/create_get_token.ts";
+import { errorFromAnswer } from "./token_error.ts";
+
+const PUBLIC = "login.microsoftonline.com";
+
+/** The hosts that Microsoft runs, each with the one that answers for it. What is not here is asked about before it gets a secret. */
+const KNOWN_HOSTS: Readonly<Record<string, string>> = {
+  "login.microsoftonline.com": PUBLIC,
+  "login.windows.net": PUBLIC,
+  "login.microsoft.com": PUBLIC,
+  "sts.windows.net": PUBLIC,
+  "login.partner.microsoftonline.cn": "login.partner.microsoftonline.cn",
+  "login.chinacloudapi.cn": "login.partner.microsoftonline.cn",
+  "login.microsoftonline.us": "login.microsoftonline.us",
+  "login.usgovcloudapi.net": "login.microsoftonline.us",
+  "login-us.microsoftonline.com": "login-us.microsoftonline.com",
+  "login.microsoftonline.de": "login.microsoftonline.de",
+  "login.sovcloud-identity.fr": "login.sovcloud-identity.fr",
+  "login.sovcloud-identity.de": "login.sovcloud-identity.de",
+  "login.sovcloud-identity.sg": "login.sovcloud-identity.sg",
+};
+
+const ONE_DAY = 86_400_000;
+const discovered = new Map<string, { server: AuthorizationServer; until: number }>();
+
+/**
+ * Returns the endpoints of the tenant's authority. Those of the known clouds, of AD FS and of `*.ciamlogin.com` are computed; another
+ * host's are discovered, unless `disableInstanceDiscovery` trusts it.
+ *
+ * https://learn.microsoft.com/entra/identity-platform/authentication-national-cloud
+ */
+export async function resolveAuthority(
+  credential: string,
+  request: TokenRequest,
+  settings: Settings,
+): Promise<AuthorizationServer> {
+  const base = authorityBase(settings);
+  const { tenantId } = request;
+  const path = base.pathname.replace(/\/+$/, "");
+  const issuer = path.endsWith(`/${tenantId}`) ? `${base.origin}${path}` : `${base.origin}${path}/${tenantId}`;
+  if (tenantId === "adfs") return endpoints(issuer, "/oauth2");
+  if (base.host in KNOWN_HOSTS || base.host.endsWith(".ciamlogin.com") || settings.disableInstanceDiscovery) {
+    return endpoints(issuer, "/oauth2/v2.0");
+  }
+  const known = discovered.get(issuer);
+  if (known && settings.now() < known.until) return known.server;
+  const server = await discover(issuer, credential, request, settings);
+  discovered.set(issuer, { server, until: settings.now() + ONE_DAY });
+  return server;
+}
+
+/** Whether it is AD FS, which speaks an older dialect. */
+export function isAdfs(server: AuthorizationServer): boolean {
+  return new URL(server.token_endpoint!).pathname.startsWith("/adfs/");
+}
+
+function authorityBase(settings: Settings): URL {
+  const variable = settings.authorityHost === undefined ? settings.env("AZURE_AUTHORITY_HOST") : undefined;
+  let base: URL;
+  try {
+    base = variable
+      ? parseAuthorityHost(variable, settings.allowInsecureLoopback, "AZURE_AUTHORITY_HOST")
+      : parseAuthorityHost(settings.authorityHost ?? `https://${PUBLIC}`, settings.allowInsecureLoopback);
+  } catch (error) {
+    throw new AuthenticationError(`Cannot find the token service: ${(error as Error).message}`);
+  }
+  base.host = KNOWN_HOSTS[base.host] ?? base.host;
+  return base;
+}
+
+function endpoints(issuer: string, path: string): AuthorizationServer {
+  return { issuer, token_endpoint: `${issuer}${path}/token` };
+}
+
+async function discover(
+  issuer: string,
+  credential: string,
+  request: TokenRequest,
+  settings: Settings,
+): Promise<AuthorizationServer> {
+  const { host } = new URL(issuer);
+  const instance = `https://${PUBLIC}/common/discovery/instance?api-version=1.1&authorization_endpoint=` +
+    encodeURIComponent(`${issuer}/oauth2/v2.0/authorize`);
+  const advice = `set "disableInstanceDiscovery" if you trust "${host}"`;
+  const cloud = await getJson(instance);
+  if (cloud.error === "invalid_instance") {
+    throw new AuthenticationError(`Cannot use the authority "${issuer}": The public cloud does not know it; ${advice}`);
+  }
+  const configuration = await getJson(`${issuer}/v2.0/.well-known/openid-configuration`);
+  const endpoint = configuration.token_endpoint;
+  let url: URL | undefined;
+  try {
+    url = new URL(String(endpoint));
+  } catch {
+    // Falls through to the error below.
+  }
+  if (!url || url.protocol !== new URL(issuer).protocol || url.host !== host && !(url.host in KNOWN_HOSTS)) {
+    throw new AuthenticationError(
+      `Cannot use the authority "${issuer}": Its OpenID configuration names no token endpoint of its own; ${advice}`,
+    );
+  }
+  return { issuer, token_endpoint: url.href };
+
+  async function getJson(url: string): Promise<Record<string, unknown>> {
+    const init = { headers: { accept: "application/json" }, signal: request.signal };
+    const answer = await retry(() => send(settings.fetch, url, init, settings.now), credential, request.signal, settings);
+    try {
+      const body: unknown = JSON.parse(answer.text);
+      // An error of instance discovery other than `invalid_instance` says nothing about the host.
+      if (typeof body === "object" && body !== null && (answer.status === 200 || url === instance && "error" in body)) {
+        return body as Record<string, unknown>;
+      }
+    } catch {
+      // Falls through to the error below.
+    }
+    throw errorFromAnswer(answer, `Cannot discover the authority "${issuer}" at "${new URL(url).host}"`, advice);
+  }
+}

@@ -1,0 +1,41 @@
+import type { AuthorizationServer } from "oauth4webapi";
+import type { TokenRequest } from "../core/create_get_token.ts";
+import type { Settings } from "../core/settings.ts";
+import { AuthenticationError } from "../errors.ts";
+
+const METADATA = "http://169.254.169.254/metadata/instance/compute?api-version=2021-02-01";
+const PATIENCE_IN_MS = 2000;
+// A region becomes part of a host name: one label of lower case letters, digits and hyphens.
+const REGION = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
+const PUBLIC_HOSTS = new Set(["login.microsoftonline.com"]);
+
+/**
+ * Returns the authority with the token endpoint of the region in `AZURE_REGIONAL_AUTHORITY_NAME`; as it is where the variable is not set, or
+ * asks to detect the region and there is none.
+ */
+export async function regionalEndpoint(
+  server: AuthorizationServer,
+  request: TokenRequest,
+  settings: Settings,
+): Promise<AuthorizationServer> {
+  const wanted = settings.env("AZURE_REGIONAL_AUTHORITY_NAME");
+  if (!wanted) return server;
+  const url = new URL(server.token_endpoint!);
+  if (url.pathname.startsWith("/adfs/") || url.hostname.endsWith(".ciamlogin.com")) return server;
+  const detect = wanted === "AutoDiscoverRegion" || wanted === "TryAutoDetect";
+  const region = detect ? await detectRegion(request, settings) : wanted;
+  if (region === undefined) return server;
+  if (!REGION.test(region)) {
+    throw new AuthenticationError(
+      `Cannot use the region "${region.slice(0, 64)}" of AZURE_REGIONAL_AUTHORITY_NAME: It must be a name such as "westeurope"`,
+    );
+  }
+  url.hostname = PUBLIC_HOSTS.has(url.hostname) ? `${region}.login.microsoft.com` : `${region}.${url.hostname}`;
+  return { ...server, token_endpoint: url.href };
+}
+
+async function detectRegion(request: TokenRequest, settings: Settings): Promise<string | undefined> {
+  const named = settings.env("REGION_NAME");
+  if (named) return named.toLowerCase().replaceAll(" ", "");
+  return undefined;
+}

@@ -1,0 +1,123 @@
+import {
+  allowInsecureRequests,
+  type ClientAuth,
+  customFetch,
+  genericTokenEndpointRequest,
+  processGenericTokenEndpointResponse,
+} from "oauth4webapi";
+import type { Acquire, TokenRequest } from "../core/create_get_token.ts";
+import { refreshTime } from "../core/freshness.ts";
+import { type Answer, send } from "../core/http.ts";
+import { retry } from "../core/retry.ts";
+import type { Settings } from "../core/settings.ts";
+import { AuthenticationError } from "../errors.ts";
+import type { TokenSet } from "../token_cache.ts";
+import { VERSION } from "../version.ts";
+import { resolveAuthority } from "./authority.ts";
+import { mergeClaims } from "./claims.ts";
+import { regionalEndpoint } from "./region.ts";
+import { errorFromAnswer, parseObject } from "./token_error.ts";
+
+/** One way to ask for tokens: a grant, and who asks. */
+export interface Grant {
+  /** Of the credential. */
+  readonly name: string;
+  readonly clientId: string;
+  readonly clientAuth: ClientAuth;
+  /** `grant_type` (RFC 6749, section 4). */
+  readonly type: "client_credentials" | "password";
+  /** What the grant sends besides. */
+  readonly parameters?: Readonly<Record<string, string>>;
+}
+
+/** The form fields whose values no message may repeat, even where the service does. */
+const SECRET_FIELDS = ["client_secret", "client_assertion", "password", "assertion", "code", "refresh_token"];
+
+/** Returns what requests tokens by a grant at Microsoft Entra's token endpoint. */
+export function createTokenClient(grant: Grant, settings: Settings): Acquire {
+  return async (request) => {
+    const claims = mergeClaims(request.claims, request.enableCae);
+    const authority = await resolveAuthority(grant.name, request, settings);
+    const server = grant.type === "client_credentials" ? await regionalEndpoint(authority, request, settings) : authority;
+    const parameters = {
+      ...grant.parameters,
+      scope: request.scopes.join(" "),
+      // Form fields, not headers: a page's preflight would fail on headers.
+      "client-request-id": crypto.randomUUID(),
+      "x-client-SKU": "azweb.identity",
+      "x-client-VER": VERSION,
+      ...claims !== undefined && { claims },
+    };
+    const client = { client_id: grant.clientId };
+    let sentOn = 0;
+
+    async function attempt(): Promise<Answer> {
+      let answer: Answer | undefined;
+      // Authenticated anew at each attempt: an assertion is good for one request.
+      await genericTokenEndpointRequest(server, client, grant.clientAuth, grant.type, parameters, {
+        [allowInsecureRequests]: settings.allowInsecureLoopback,
+        [customFetch]: async (url, { method, headers, body }) => {
+          sentOn = settings.now();
+          const init = { method, headers, body: body as URLSearchParams, signal: request.signal };
+          answer = redact(await send(settings.fetch, url, init, settings.now), init.body);
+          // Judged below, where oauth4webapi would leave a 5xx unread and lose the AADSTS codes behind a challenge.
+          return new Response();
+        },
+      });
+      return answer!;
+    }
+
+    const answer = await retry(attempt, grant.name, request.signal, settings);
+    const action = `Cannot get a token for "${request.scopes.join(" ")}" from "${server.token_endpoint}"`;
+    if (answer.status !== 200) throw errorFromAnswer(answer, action);
+    return await readTokenSet(answer, action, sentOn);
+
+    async function readTokenSet(answer: Answer, action: string, sentOn: number): Promise<TokenSet> {
+      const body = parseObject(answer.text);
+      if (!body) throw errorFromAnswer(answer, action);
+      const expiresIn = seconds(body.expires_in);
+      const refreshIn = seconds(body.refresh_in);
+      if (expiresIn === undefined) {
+        throw new AuthenticationError(`${action}: The answer has no usable "expires_in"`, { statusCode: 200 });
+      }
+      if (String(body.token_type).toLowerCase() !== "bearer") {
+        throw new AuthenticationError(`${action}: The answer's "token_type" is not "Bearer"`, { statusCode: 200 });
+      }
+      let token: string;
+      try {
+        const response = new Response(JSON.stringify({ ...body, expires_in: expiresIn }), {
+          headers: { "content-type": "application/json" },
+        });
+        token = (await processGenericTokenEndpointResponse(server, client, response)).access_token;
+      } catch (error) {
+        // Its cause is dropped: it holds the whole answer, token included.
+        throw new AuthenticationError(`${action}: ${(error as Error).message}`, { statusCode: 200 });
+      }
+      const expiresOnTimestamp = sentOn + expiresIn * 1000;
+      const refreshAfter = refreshTime(sentOn, expiresOnTimestamp, refreshIn && refreshIn * 1000);
+      return {
+        token,
+        expiresOnTimestamp,
+        ...refreshAfter !== undefined && { refreshAfterTimestamp: refreshAfter },
+        tokenType: "Bearer",
+        acquiredOnTimestamp: sentOn,
+      };
+    }
+  };
+}
+
+/** Reads a positive number of seconds, which some services send as text. */
+function seconds(value: unknown): number | undefined {
+  const number = typeof value === "string" && /^\d{1,10}$/.test(value) ? Number(value) : value;
+  return typeof number === "number" && number > 0 && Number.isFinite(number) ? number : undefined;
+}
+
+function redact(answer: Answer, form: URLSearchParams): Answer {
+  if (answer.status === 200) return answer;
+  let { text } = answer;
+  for (const field of SECRET_FIELDS) {
+    const value = form.get(field);
+    if (value) text = text.replaceAll(value, "[redacted]").replaceAll(encodeURIComponent(value), "[redacted]");
+  }
+  return { ...answer, text };
+}

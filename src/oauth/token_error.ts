@@ -1,0 +1,73 @@
+import type { Answer } from "../core/http.ts";
+import { AuthenticationError, type ErrorResponse } from "../errors.ts";
+import { AADSTS_ADVICE } from "./aadsts.ts";
+
+const MOST_CHARACTERS = 400;
+
+/** Returns the error for an answer that is no token: what the service says (RFC 6749, section 5.2), and what to do. */
+export function errorFromAnswer(answer: Answer, action: string, advice?: string): AuthenticationError {
+  const { status, retryAfterInMs } = answer;
+  const details = { statusCode: status, ...retryAfterInMs !== undefined && { retryAfterInMs } };
+  if (status === 0) return new AuthenticationError(join([`${action}: ${answer.text}`, advice]), details);
+  const body = parseObject(answer.text);
+  const error = body && text(body.error);
+  if (!error) return new AuthenticationError(join([`${action}: ${describe(answer)}`, advice]), details);
+  const errorCodes = Array.isArray(body.error_codes) ? body.error_codes.filter((code) => typeof code === "number") : [];
+  const description = text(body.error_description) ?? "";
+  const errorResponse: ErrorResponse = {
+    error,
+    errorDescription: description,
+    errorCodes,
+    ...pick("suberror", body.suberror),
+    ...pick("correlationId", body.correlation_id),
+    ...pick("timestamp", body.timestamp),
+    ...pick("traceId", body.trace_id),
+  };
+  const codes = errorCodes.map((code) => `AADSTS${code}`).join(", ");
+  const claims = typeof body.claims === "string" ? { claims: body.claims } : {};
+  const next = advice ?? errorCodes.map((code) => AADSTS_ADVICE[code]).find((known) => known !== undefined);
+  return new AuthenticationError(
+    join([`${action}: ${error} (${[`HTTP ${status}`, codes].filter(Boolean).join(", ")})`, sentence(description), next]),
+    { ...details, ...claims, errorResponse },
+  );
+}
+
+/** Parses a JSON object; `undefined` where it is none. */
+export function parseObject(json: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(json);
+    return typeof value === "object" && value !== null && !Array.isArray(value)
+      ? value as Record<string, unknown>
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** What an answer is that nobody can read. Its text stays unsaid: it may be anything. */
+function describe({ status, text }: Answer): string {
+  if (status >= 300 && status < 400) {
+    return `HTTP ${status}: The service redirects, which is not followed: a secret is for the one it is sent to`;
+  }
+  if (text === "") return `HTTP ${status}: The answer is empty, or longer than a megabyte`;
+  return `HTTP ${status}: The answer is ${/^\s*</.test(text) ? "a web page: is a proxy in between?" : "not the JSON of a token service"}`;
+}
+
+/** The first part of a description, before the ids that stand in fields of their own. */
+function sentence(description: string): string {
+  return description.replace(/^AADSTS\d+:\s*/, "").split(/\s*Trace ID:/)[0]!.replace(/\.\s*$/, "");
+}
+
+function text(value: unknown): string | undefined {
+  // deno-lint-ignore no-control-regex
+  return typeof value === "string" ? value.replace(/[\x00-\x1f\x7f]+/g, " ").slice(0, MOST_CHARACTERS) : undefined;
+}
+
+function pick<Key extends string>(key: Key, value: unknown): { [K in Key]?: string } {
+  const found = text(value);
+  return found === undefined ? {} : { [key]: found } as { [K in Key]?: string };
+}
+
+function join(parts: (string | undefined)[]): string {
+  return parts.filter(Boolean).join(". ");
+}

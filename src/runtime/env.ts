@@ -1,0 +1,23 @@
+import { detectPlatform } from "./platform.ts";
+
+/** Returns the value of an environment variable; `undefined` where it is not set, or may not be read. */
+export function env(name: string): string | undefined {
+  if (detectPlatform() === "deno") return permitted(name) ? Deno.env.get(name) : undefined;
+  const value: unknown = (globalThis as { process?: { env?: Record<string, unknown> } }).process?.env?.[name];
+  return typeof value === "string" ? value : undefined;
+}
+
+/** Returns the flag that lets Deno read these variables, if one of them may not be read; else `undefined`. */
+export function missingEnvPermission(names: readonly string[]): string | undefined {
+  if (detectPlatform() !== "deno" || names.every(permitted)) return undefined;
+  return `--allow-env=${names.join(",")}`;
+}
+
+let answer: boolean | undefined;
+
+function permitted(variable: string): boolean {
+  const { state } = Deno.permissions.querySync({ name: "env", variable });
+  if (state !== "prompt") return state === "granted";
+  // One question for all variables, once in the life of the process, instead of one a variable.
+  return answer ??= Deno.permissions.requestSync({ name: "env" }).state === "granted";
+}

@@ -1,0 +1,10 @@
+/**
+ * What the library knows about the place it runs in: the members that `options.runtime` can replace, and what stands behind them.
+ *
+ * @module
+ */
+
+export type { Runtime } from "./runtime.ts";
+export { detectPlatform, type Platform } from "./platform.ts";
+export { env } from "./env.ts";
+export { textFileReader } from "./files.ts";
