@@ -182,7 +182,10 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
     request.signal.addEventListener("abort", leave, { once: true });
     const done = new AbortController();
     settings.sleep(timeoutInMs, done.signal).then(
-      () => work.abort(new AuthenticationError(`Cannot get a token: No answer within the ${timeoutInMs} ms of "timeoutInMs"`)),
+      () =>
+        work.abort(
+          new AuthenticationError(`Cannot get a token: No answer within the ${timeoutInMs} ms of "timeoutInMs"`),
+        ),
       () => {},
     );
     try {
@@ -245,7 +248,8 @@ function isVerdict(error: unknown): boolean {
 
 /** Whether no answer came, which may be because the request that waited for it has ended. */
 function isLost(error: unknown): boolean {
-  return !(error instanceof CredentialUnavailableError) && ((error as Partial<AuthenticationError>)?.statusCode ?? 0) === 0;
+  return !(error instanceof CredentialUnavailableError) &&
+    ((error as Partial<AuthenticationError>)?.statusCode ?? 0) === 0;
 }
 
 /** Puts the credential's name before the message of an error of ours, once. */

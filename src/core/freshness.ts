@@ -18,7 +18,11 @@ export function isDue(token: TokenSet, now: number): boolean {
 }
 
 /** Returns when to ask for the successor: when the service says so, else at half-life of a token that lives two hours or more. */
-export function refreshTime(acquiredOn: number, expiresOn: number, refreshInMs: number | undefined): number | undefined {
+export function refreshTime(
+  acquiredOn: number,
+  expiresOn: number,
+  refreshInMs: number | undefined,
+): number | undefined {
   if (refreshInMs !== undefined) return acquiredOn + refreshInMs;
   const lifetime = expiresOn - acquiredOn;
   return lifetime >= TWO_HOURS ? acquiredOn + lifetime / 2 : undefined;

@@ -34,7 +34,11 @@ function createCacheStore(cache: TokenCache, credential: string, settings: Setti
   let synchronous = false;
 
   function failed(operation: string): void {
-    settings.log({ event: "cache-failed", credential, message: `The cache failed to ${operation}: going on without it` });
+    settings.log({
+      event: "cache-failed",
+      credential,
+      message: `The cache failed to ${operation}: going on without it`,
+    });
   }
 
   async function bounded<T>(work: PromiseLike<T>): Promise<T> {
@@ -106,5 +110,6 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
 function isTokenSet(value: unknown): value is TokenSet {
   const { token, expiresOnTimestamp, acquiredOnTimestamp, refreshAfterTimestamp } = value as Partial<TokenSet>;
   return typeof token === "string" && token !== "" && Number.isFinite(expiresOnTimestamp) &&
-    Number.isFinite(acquiredOnTimestamp) && (refreshAfterTimestamp === undefined || Number.isFinite(refreshAfterTimestamp));
+    Number.isFinite(acquiredOnTimestamp) &&
+    (refreshAfterTimestamp === undefined || Number.isFinite(refreshAfterTimestamp));
 }

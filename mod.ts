@@ -1,0 +1,51 @@
+/**
+ * Microsoft Entra ID tokens on every JavaScript runtime, from Web APIs only: the credentials of `@azure/identity`, by the same names.
+ *
+ * @example
+ * ```ts no-eval
+ * import { DefaultAzureCredential } from "@azweb/identity";
+ *
+ * const credential = new DefaultAzureCredential();
+ * const { token } = await credential.getToken("https://graph.microsoft.com/.default");
+ * ```
+ *
+ * @module
+ */
+
+export type { AbortSignalLike, AccessToken, GetTokenOptions, TokenCredential } from "./src/token_credential.ts";
+export type { TokenCache, TokenSet } from "./src/token_cache.ts";
+export type { CredentialOptions, RetryOptions } from "./src/options.ts";
+export type { Log, LogEvent } from "./src/log.ts";
+export type { Runtime } from "./src/runtime/runtime.ts";
+export {
+  AggregateAuthenticationError,
+  AuthenticationError,
+  type AuthenticationErrorDetails,
+  CredentialUnavailableError,
+  type ErrorResponse,
+} from "./src/errors.ts";
+export { AzureAuthorityHosts } from "./src/authority_hosts.ts";
+export { getBearerTokenProvider, type GetBearerTokenProviderOptions } from "./src/bearer_token_provider.ts";
+export { ChainedTokenCredential } from "./src/credentials/chained_token_credential.ts";
+export {
+  ClientAssertionCredential,
+  type ClientAssertionCredentialOptions,
+} from "./src/credentials/client_assertion_credential.ts";
+export {
+  type CertificateConfiguration,
+  ClientCertificateCredential,
+  type ClientCertificateCredentialOptions,
+} from "./src/credentials/client_certificate_credential.ts";
+export {
+  ClientSecretCredential,
+  type ClientSecretCredentialOptions,
+} from "./src/credentials/client_secret_credential.ts";
+export {
+  DefaultAzureCredential,
+  type DefaultAzureCredentialOptions,
+} from "./src/credentials/default_azure_credential.ts";
+export { EnvironmentCredential, type EnvironmentCredentialOptions } from "./src/credentials/environment_credential.ts";
+export {
+  UsernamePasswordCredential,
+  type UsernamePasswordCredentialOptions,
+} from "./src/credentials/username_password_credential.ts";

@@ -1,0 +1,67 @@
+import { checkText } from "../core/check_text.ts";
+import { createGetToken, type GetToken } from "../core/create_get_token.ts";
+import { resolveSettings } from "../core/settings.ts";
+import { checkTenantId } from "../core/tenants.ts";
+import { assertionAuth } from "../oauth/client_auth.ts";
+import { createTokenClient } from "../oauth/token_client.ts";
+import type { CredentialOptions } from "../options.ts";
+import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";
+
+/** Options of {@linkcode ClientAssertionCredential}. */
+export type ClientAssertionCredentialOptions = CredentialOptions;
+
+/**
+ * An app that proves itself by a signed assertion from somewhere else: another identity provider that the app trusts (workload
+ * identity federation), or a signing service.
+ *
+ * @example A platform's own OIDC token
+ * ```ts no-eval
+ * import { ClientAssertionCredential } from "@azweb/identity";
+ *
+ * const credential = new ClientAssertionCredential("my-tenant-id", "my-client-id", async () => {
+ *   const response = await fetch("https://issuer.example/token?audience=api://AzureADTokenExchange");
+ *   return await response.text();
+ * });
+ * ```
+ *
+ * @see https://learn.microsoft.com/entra/workload-id/workload-identity-federation
+ */
+export class ClientAssertionCredential implements TokenCredential {
+  readonly #getToken: GetToken;
+
+  /**
+   * Checks the arguments; sends nothing.
+   *
+   * @param tenantId The tenant's id or domain name.
+   * @param clientId The app's client id.
+   * @param getAssertion Returns the assertion, a JWT. Called once for each request, and only then.
+   * @param options See {@linkcode CredentialOptions}. Tokens are shared by credentials with the same function, not by equal ones.
+   * @throws {TypeError} An argument is missing or malformed.
+   */
+  constructor(
+    tenantId: string,
+    clientId: string,
+    getAssertion: () => Promise<string>,
+    options: ClientAssertionCredentialOptions = {},
+  ) {
+    checkTenantId(tenantId);
+    checkText(clientId, "clientId");
+    if (typeof getAssertion !== "function") throw new TypeError('Argument "getAssertion" must be a function');
+    const name = "ClientAssertionCredential";
+    const settings = resolveSettings(options);
+    const clientAuth = assertionAuth(getAssertion);
+    const acquire = createTokenClient({ name, clientId, clientAuth, type: "client_credentials" }, settings);
+    this.#getToken = createGetToken({ name, tenantId, proof: () => [clientId, getAssertion], acquire }, settings);
+  }
+
+  /**
+   * Returns a token, from memory while it is fresh.
+   *
+   * @param scopes One scope that ends in `/.default`, such as `"https://vault.azure.net/.default"`.
+   * @param options See {@linkcode GetTokenOptions}.
+   * @throws {AuthenticationError} The callback fails, Microsoft Entra refuses the assertion, or does not answer.
+   */
+  getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken> {
+    return this.#getToken(scopes, options);
+  }
+}

@@ -1,0 +1,87 @@
+import { checkText } from "../core/check_text.ts";
+import { createGetToken, type GetToken } from "../core/create_get_token.ts";
+import { resolveSettings } from "../core/settings.ts";
+import { checkTenantId } from "../core/tenants.ts";
+import {
+  type CertificateConfiguration,
+  certificateProof,
+  checkCertificateConfiguration,
+  createCertificateAuth,
+} from "../oauth/certificate_auth.ts";
+import { createTokenClient } from "../oauth/token_client.ts";
+import type { CredentialOptions } from "../options.ts";
+import { textFileReader } from "../runtime/files.ts";
+import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";
+
+export type { CertificateConfiguration };
+
+/** Options of {@linkcode ClientCertificateCredential}. */
+export interface ClientCertificateCredentialOptions extends CredentialOptions {
+  /** Sends the certificate's chain along (`x5c`), for apps that trust a subject name and its issuer. Default: `false`. */
+  readonly sendCertificateChain?: boolean;
+}
+
+/**
+ * An app that proves itself by a certificate and its private key.
+ *
+ * @example A PEM file, and a key that never leaves Web Crypto
+ * ```ts no-eval
+ * import { ClientCertificateCredential } from "@azweb/identity";
+ *
+ * const byFile = new ClientCertificateCredential("my-tenant-id", "my-client-id", "/secrets/app.pem");
+ *
+ * declare const privateKey: CryptoKey;
+ * declare const certificate: string;
+ * const byKey = new ClientCertificateCredential("my-tenant-id", "my-client-id", { certificate, privateKey });
+ * ```
+ *
+ * @see https://learn.microsoft.com/entra/identity-platform/certificate-credentials
+ */
+export class ClientCertificateCredential implements TokenCredential {
+  readonly #getToken: GetToken;
+
+  /**
+   * Checks the arguments; reads and sends nothing.
+   *
+   * @param tenantId The tenant's id or domain name.
+   * @param clientId The app's client id.
+   * @param configuration The path of a PEM file with certificate and key, or one of the shapes of {@linkcode CertificateConfiguration}.
+   * @param options See {@linkcode ClientCertificateCredentialOptions}.
+   * @throws {TypeError} An argument is missing or malformed.
+   */
+  constructor(
+    tenantId: string,
+    clientId: string,
+    configuration: CertificateConfiguration,
+    options: ClientCertificateCredentialOptions = {},
+  ) {
+    checkTenantId(tenantId);
+    checkText(clientId, "clientId");
+    checkCertificateConfiguration(configuration);
+    const name = "ClientCertificateCredential";
+    const settings = resolveSettings(options);
+    const readTextFile = options.runtime?.readTextFile ?? textFileReader();
+    const sendCertificateChain = options.sendCertificateChain ?? false;
+    const clientAuth = createCertificateAuth(configuration, {
+      clientId,
+      sendCertificateChain,
+      readTextFile,
+      now: settings.now,
+    });
+    const acquire = createTokenClient({ name, clientId, clientAuth, type: "client_credentials" }, settings);
+    const proof = async () => [clientId, ...await certificateProof(configuration, readTextFile)];
+    this.#getToken = createGetToken({ name, tenantId, proof, acquire }, settings);
+  }
+
+  /**
+   * Returns a token, from memory while it is fresh.
+   *
+   * @param scopes One scope that ends in `/.default`, such as `"https://vault.azure.net/.default"`.
+   * @param options See {@linkcode GetTokenOptions}.
+   * @throws {CredentialUnavailableError} The file cannot be read.
+   * @throws {AuthenticationError} The certificate or the key is not usable, Microsoft Entra refuses them, or does not answer.
+   */
+  getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken> {
+    return this.#getToken(scopes, options);
+  }
+}

@@ -1,0 +1,59 @@
+import { ClientSecretPost } from "oauth4webapi";
+import { checkText } from "../core/check_text.ts";
+import { createGetToken, type GetToken } from "../core/create_get_token.ts";
+import { resolveSettings } from "../core/settings.ts";
+import { checkTenantId } from "../core/tenants.ts";
+import { createTokenClient } from "../oauth/token_client.ts";
+import type { CredentialOptions } from "../options.ts";
+import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";
+
+/** Options of {@linkcode ClientSecretCredential}. */
+export type ClientSecretCredentialOptions = CredentialOptions;
+
+/**
+ * An app that proves itself by a client secret.
+ *
+ * @example
+ * ```ts no-eval
+ * import { ClientSecretCredential } from "@azweb/identity";
+ *
+ * const credential = new ClientSecretCredential("my-tenant.onmicrosoft.com", "my-client-id", "my-secret");
+ * const { token } = await credential.getToken("https://graph.microsoft.com/.default");
+ * ```
+ *
+ * @see https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow#first-case-access-token-request-with-a-shared-secret
+ */
+export class ClientSecretCredential implements TokenCredential {
+  readonly #getToken: GetToken;
+
+  /**
+   * Checks the arguments; sends nothing.
+   *
+   * @param tenantId The tenant's id or domain name.
+   * @param clientId The app's client id.
+   * @param clientSecret The value of a secret of the app.
+   * @param options See {@linkcode CredentialOptions}.
+   * @throws {TypeError} An argument is missing or malformed.
+   */
+  constructor(tenantId: string, clientId: string, clientSecret: string, options: ClientSecretCredentialOptions = {}) {
+    checkTenantId(tenantId);
+    checkText(clientId, "clientId");
+    checkText(clientSecret, "clientSecret");
+    const name = "ClientSecretCredential";
+    const settings = resolveSettings(options);
+    const clientAuth = ClientSecretPost(clientSecret);
+    const acquire = createTokenClient({ name, clientId, clientAuth, type: "client_credentials" }, settings);
+    this.#getToken = createGetToken({ name, tenantId, proof: () => [clientId, clientSecret], acquire }, settings);
+  }
+
+  /**
+   * Returns a token, from memory while it is fresh.
+   *
+   * @param scopes One scope that ends in `/.default`, such as `"https://vault.azure.net/.default"`.
+   * @param options See {@linkcode GetTokenOptions}.
+   * @throws {AuthenticationError} Microsoft Entra refuses the secret or does not answer.
+   */
+  getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken> {
+    return this.#getToken(scopes, options);
+  }
+}

@@ -1,0 +1,120 @@
+import { resolveSettings, type Settings } from "../core/settings.ts";
+import { AuthenticationError, CredentialUnavailableError } from "../errors.ts";
+import type { CredentialOptions } from "../options.ts";
+import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";
+import { ClientCertificateCredential } from "./client_certificate_credential.ts";
+import { ClientSecretCredential } from "./client_secret_credential.ts";
+import { UsernamePasswordCredential } from "./username_password_credential.ts";
+
+/** Options of {@linkcode EnvironmentCredential}. */
+export type EnvironmentCredentialOptions = CredentialOptions;
+
+type Principal = ClientSecretCredential | ClientCertificateCredential | UsernamePasswordCredential;
+
+const VARIABLES = [
+  "AZURE_TENANT_ID",
+  "AZURE_CLIENT_ID",
+  "AZURE_CLIENT_SECRET",
+  "AZURE_CLIENT_CERTIFICATE_PATH",
+  "AZURE_USERNAME",
+  "AZURE_PASSWORD",
+] as const;
+
+/**
+ * Whoever the environment variables name: a service principal or a user. With `AZURE_TENANT_ID` and `AZURE_CLIENT_ID` the first that is
+ * set of
+ *
+ * 1. `AZURE_CLIENT_SECRET`
+ * 2. `AZURE_CLIENT_CERTIFICATE_PATH`, with `AZURE_CLIENT_CERTIFICATE_PASSWORD` and `AZURE_CLIENT_SEND_CERTIFICATE_CHAIN`
+ * 3. `AZURE_USERNAME` and `AZURE_PASSWORD`
+ *
+ * `AZURE_ADDITIONALLY_ALLOWED_TENANTS` lists further tenants, separated by semicolons. The variables are read when the first token is asked for.
+ *
+ * @example On Cloudflare Workers, with the bindings of the Worker
+ * ```ts no-eval
+ * import { EnvironmentCredential } from "@azweb/identity";
+ *
+ * export default {
+ *   async fetch(_request: Request, env: Record<string, unknown>): Promise<Response> {
+ *     const credential = new EnvironmentCredential({ env });
+ *     const { token } = await credential.getToken("https://storage.azure.com/.default");
+ *     return await fetch("https://myaccount.blob.core.windows.net/files/a.txt", {
+ *       headers: { authorization: `Bearer ${token}`, "x-ms-version": "2025-01-05" },
+ *     });
+ *   },
+ * };
+ * ```
+ */
+export class EnvironmentCredential implements TokenCredential {
+  readonly #options: EnvironmentCredentialOptions;
+  readonly #settings: Settings;
+  #credential: Principal | undefined;
+
+  /**
+   * Reads and sends nothing.
+   *
+   * @param options See {@linkcode CredentialOptions}; `env` replaces the variables of the process.
+   * @throws {TypeError} An option is malformed.
+   */
+  constructor(options: EnvironmentCredentialOptions = {}) {
+    this.#options = options;
+    this.#settings = resolveSettings(options);
+  }
+
+  /**
+   * Returns a token, from memory while it is fresh.
+   *
+   * @param scopes What the token is for, such as `"https://storage.azure.com/.default"`.
+   * @param options See {@linkcode GetTokenOptions}.
+   * @throws {CredentialUnavailableError} The variables are not set, or may not be read.
+   * @throws {AuthenticationError} They are set, and are malformed or refused.
+   */
+  getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken> {
+    try {
+      this.#credential ??= createCredential(this.#options, this.#settings);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    return this.#credential.getToken(scopes, options);
+  }
+}
+
+function createCredential(options: EnvironmentCredentialOptions, settings: Settings): Principal {
+  const [tenantId, clientId, secret, certificatePath, username, password] = VARIABLES.map((name) => settings.env(name));
+  if (tenantId && clientId) {
+    const additionallyAllowedTenants = [
+      ...settings.additionallyAllowedTenants,
+      ...settings.env("AZURE_ADDITIONALLY_ALLOWED_TENANTS")?.split(";").map((id) => id.trim()).filter(Boolean) ?? [],
+    ];
+    const all = { ...options, additionallyAllowedTenants };
+    try {
+      if (secret) return new ClientSecretCredential(tenantId, clientId, secret, all);
+      if (certificatePath) {
+        const certificatePassword = settings.env("AZURE_CLIENT_CERTIFICATE_PASSWORD");
+        const sendCertificateChain = /^(true|1)$/i.test(settings.env("AZURE_CLIENT_SEND_CERTIFICATE_CHAIN") ?? "");
+        const certificate = { certificatePath, ...certificatePassword && { certificatePassword } };
+        return new ClientCertificateCredential(tenantId, clientId, certificate, { ...all, sendCertificateChain });
+      }
+      if (username && password) {
+        return new UsernamePasswordCredential(tenantId, clientId, username, password, all);
+      }
+    } catch (error) {
+      throw new AuthenticationError(
+        `EnvironmentCredential: Cannot use the AZURE_ variables: ${(error as Error).message}`,
+      );
+    }
+  }
+  const flag = settings.missingEnvPermission(VARIABLES);
+  throw new CredentialUnavailableError(
+    "EnvironmentCredential: Cannot find a service principal or a user: " +
+      (flag
+        ? `The variables may not be read; run Deno with ${flag}`
+        : "Set AZURE_TENANT_ID, AZURE_CLIENT_ID and one of AZURE_CLIENT_SECRET, AZURE_CLIENT_CERTIFICATE_PATH, " +
+          `AZURE_USERNAME with AZURE_PASSWORD (${present(settings)})`),
+  );
+}
+
+function present(settings: Settings): string {
+  const names = VARIABLES.filter((name) => settings.env(name));
+  return names.length ? `set: ${names.join(", ")}` : "none is set";
+}

@@ -1,0 +1,65 @@
+import { None } from "oauth4webapi";
+import { checkText } from "../core/check_text.ts";
+import { createGetToken, type GetToken } from "../core/create_get_token.ts";
+import { resolveSettings } from "../core/settings.ts";
+import { checkTenantId } from "../core/tenants.ts";
+import { createTokenClient } from "../oauth/token_client.ts";
+import type { CredentialOptions } from "../options.ts";
+import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";
+
+/** Options of {@linkcode UsernamePasswordCredential}. */
+export type UsernamePasswordCredentialOptions = CredentialOptions;
+
+/**
+ * A user by name and password (RFC 6749, section 4.3). Fails for every user with multi-factor authentication, which Microsoft makes
+ * everybody's.
+ *
+ * Tokens are remembered by the instance that asked for them, and for nobody else.
+ *
+ * @deprecated Microsoft retires the grant. Use a service principal for programs, and an interactive sign-in for people.
+ *
+ * @see https://learn.microsoft.com/entra/identity-platform/v2-oauth-ropc
+ */
+export class UsernamePasswordCredential implements TokenCredential {
+  readonly #getToken: GetToken;
+
+  /**
+   * Checks the arguments; sends nothing.
+   *
+   * @param tenantId The tenant's id or domain name, or `"organizations"`.
+   * @param clientId The client id of an app that is a public client.
+   * @param username The user's name, such as `"jo@contoso.com"`.
+   * @param password The user's password.
+   * @param options See {@linkcode CredentialOptions}.
+   * @throws {TypeError} An argument is missing or malformed.
+   */
+  constructor(
+    tenantId: string,
+    clientId: string,
+    username: string,
+    password: string,
+    options: UsernamePasswordCredentialOptions = {},
+  ) {
+    checkTenantId(tenantId);
+    checkText(clientId, "clientId");
+    checkText(username, "username");
+    checkText(password, "password");
+    const name = "UsernamePasswordCredential";
+    const settings = resolveSettings(options);
+    const parameters = { username, password };
+    const acquire = createTokenClient({ name, clientId, clientAuth: None(), type: "password", parameters }, settings);
+    // Not the password, nor its digest: what people remember can be guessed, and a shared cache would hold the answer.
+    this.#getToken = createGetToken({ name, tenantId, proof: () => [this], acquire }, settings);
+  }
+
+  /**
+   * Returns a token, from memory while it is fresh.
+   *
+   * @param scopes What the token is for, such as `"https://graph.microsoft.com/User.Read"`.
+   * @param options See {@linkcode GetTokenOptions}.
+   * @throws {AuthenticationError} Microsoft Entra refuses the user or the app, asks for more than a password, or does not answer.
+   */
+  getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken> {
+    return this.#getToken(scopes, options);
+  }
+}

@@ -1,0 +1,32 @@
+import type { ClientAuth } from "oauth4webapi";
+import { AuthenticationError, isUnavailable } from "../errors.ts";
+
+/** Returns the authentication by an assertion that somebody else has made (RFC 7523, section 2.2). */
+export function assertionAuth(getAssertion: () => Promise<string>): ClientAuth {
+  return async (_server, client, body) => {
+    setAssertion(body, client.client_id, await askFor(getAssertion));
+  };
+}
+
+/** Puts a client assertion into the form. */
+export function setAssertion(body: URLSearchParams, clientId: string, assertion: string): void {
+  body.set("client_id", clientId);
+  body.set("client_assertion", assertion);
+  body.set("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer");
+}
+
+async function askFor(getAssertion: () => Promise<string>): Promise<string> {
+  let assertion: unknown;
+  try {
+    assertion = await getAssertion();
+  } catch (error) {
+    if (isUnavailable(error)) throw error;
+    throw new AuthenticationError('Cannot get a client assertion: The callback "getAssertion" failed, see "cause"', {
+      cause: error,
+    });
+  }
+  if (typeof assertion === "string" && assertion.trim() !== "") return assertion.trim();
+  throw new AuthenticationError(
+    'Cannot get a client assertion: The callback "getAssertion" must return the text of a JWT, and returned nothing of the kind',
+  );
+}
