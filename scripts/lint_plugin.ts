@@ -1,0 +1,105 @@
+/// <reference lib="deno.unstable" />
+
+/**
+ * The house rules that can be seen in a single file, as rules of `deno lint`: on the syntax tree, so that comments and strings do not
+ * trip them, and in the editor.
+ *
+ * @module
+ */
+
+import { fileURLToPath } from "node:url";
+
+const ROOT = fileURLToPath(new URL("../", import.meta.url));
+
+const plugin: Deno.lint.Plugin = {
+  name: "azweb",
+  rules: {
+    "platform-in-runtime": { create: platformInRuntime },
+    "no-console": { create: noConsole },
+    "no-default-export": { create: noDefaultExport },
+    "no-inheritance": { create: noInheritance },
+    "top-level-function": { create: topLevelFunction },
+    "mod-re-exports": { create: modReExports },
+  },
+};
+export default plugin;
+
+/** `Deno`, `process` and `getBuiltinModule` stand in `src/runtime/` only. */
+function platformInRuntime(context: Deno.lint.RuleContext): Deno.lint.LintVisitor {
+  if (!isSource(context) || pathOf(context).startsWith("src/runtime/")) return {};
+  return forbidNames(context, ["Deno", "process", "getBuiltinModule"], "stands in src/runtime/ only");
+}
+
+/** The library writes nowhere: it has `options.log`. */
+function noConsole(context: Deno.lint.RuleContext): Deno.lint.LintVisitor {
+  return isSource(context) ? forbidNames(context, ["console"], "is not written to: there is options.log") : {};
+}
+
+function noDefaultExport(context: Deno.lint.RuleContext): Deno.lint.LintVisitor {
+  if (!isSource(context)) return {};
+  return {
+    ExportDefaultDeclaration(node) {
+      context.report({ node, message: "A default export: what is exported has a name" });
+    },
+    "ExportSpecifier[exported.name='default']"(node: Deno.lint.ExportSpecifier) {
+      context.report({ node, message: "A default export: what is exported has a name" });
+    },
+  };
+}
+
+/** A class extends what the language has, such as `Error`, and nothing of ours or of a dependency. */
+function noInheritance(context: Deno.lint.RuleContext): Deno.lint.LintVisitor {
+  if (!isSource(context)) return {};
+  function check(node: Deno.lint.ClassDeclaration | Deno.lint.ClassExpression) {
+    const base = node.superClass;
+    if (!base || base.type === "Identifier" && /^[A-Z]?[a-z]*Error$/.test(base.name) && base.name in globalThis) return;
+    context.report({ node: base, message: "A class extends a class that is no built-in error" });
+  }
+  return { ClassDeclaration: check, ClassExpression: check };
+}
+
+/** Arrows are closures; what stands at the top of a file is a `function`. */
+function topLevelFunction(context: Deno.lint.RuleContext): Deno.lint.LintVisitor {
+  function check(node: Deno.lint.Node) {
+    context.report({ node, message: "An arrow at the top of a file: write a function" });
+  }
+  return {
+    "Program > VariableDeclaration > VariableDeclarator > ArrowFunctionExpression": check,
+    "Program > ExportNamedDeclaration > VariableDeclaration > VariableDeclarator > ArrowFunctionExpression": check,
+  };
+}
+
+/** A `mod.ts` holds re-exports and nothing else. */
+function modReExports(context: Deno.lint.RuleContext): Deno.lint.LintVisitor {
+  if (!/(^|\/)mod\.ts$/.test(pathOf(context))) return {};
+  return {
+    Program(program) {
+      for (const node of program.body) {
+        const isReExport = node.type === "ExportAllDeclaration" || node.type === "ExportNamedDeclaration" && node.source;
+        if (!isReExport) context.report({ node, message: "A mod.ts holds re-exports and nothing else" });
+      }
+    },
+  };
+}
+
+/** As a name, and as text that is the name and nothing else: `globalThis["process"]`. */
+function forbidNames(context: Deno.lint.RuleContext, names: string[], rule: string): Deno.lint.LintVisitor {
+  return {
+    Identifier(node) {
+      if (names.includes(node.name)) context.report({ node, message: `"${node.name}" ${rule}` });
+    },
+    Literal(node) {
+      if (names.includes(node.value as string)) context.report({ node, message: `"${node.value}" ${rule}` });
+    },
+  };
+}
+
+/** The path below the root of the project, with forward slashes. */
+function pathOf(context: Deno.lint.RuleContext): string {
+  const { filename } = context;
+  return (filename.startsWith(ROOT) ? filename.slice(ROOT.length) : filename).replaceAll("\\", "/");
+}
+
+function isSource(context: Deno.lint.RuleContext): boolean {
+  return /^(src\/|mod\.ts$)/.test(pathOf(context));
+}
