@@ -48,11 +48,11 @@ export class AuthenticationError extends Error {
   /** The HTTP status, or 0 where no answer came. */
   readonly statusCode: number;
   /** The service's error answer, if it could be read. */
-  readonly errorResponse?: ErrorResponse;
+  declare readonly errorResponse?: ErrorResponse;
   /** The claims that the next request must carry, as JSON text. */
-  readonly claims?: string;
+  declare readonly claims?: string;
   /** How long the service asked to wait, in milliseconds. */
-  readonly retryAfterInMs?: number;
+  declare readonly retryAfterInMs?: number;
 
   /** Makes the error. */
   constructor(message: string, details: AuthenticationErrorDetails = {}) {

@@ -24,7 +24,11 @@ export interface AbortSignalLike {
   /** Why the signal fired, if the signal can tell. */
   readonly reason?: unknown;
   /** Registers a listener for the moment the signal fires. */
-  addEventListener(type: "abort", listener: (this: AbortSignalLike, event: unknown) => unknown, options?: unknown): void;
+  addEventListener(
+    type: "abort",
+    listener: (this: AbortSignalLike, event: unknown) => unknown,
+    options?: unknown,
+  ): void;
   /** Removes a listener. */
   removeEventListener(
     type: "abort",

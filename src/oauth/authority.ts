@@ -108,7 +108,12 @@ async function discover(
 
   async function getJson(url: string): Promise<Record<string, unknown>> {
     const init = { headers: { accept: "application/json" }, signal: request.signal };
-    const answer = await retry(() => send(settings.fetch, url, init, settings.now), credential, request.signal, settings);
+    const answer = await retry(
+      () => send(settings.fetch, url, init, settings.now),
+      credential,
+      request.signal,
+      settings,
+    );
     try {
       const body: unknown = JSON.parse(answer.text);
       // An error of instance discovery other than `invalid_instance` says nothing about the host.
@@ -118,6 +123,6 @@ async function discover(
     } catch {
       // Falls through to the error below.
     }
-    throw errorFromAnswer(answer, `Cannot discover the authority "${issuer}" at "${new URL(url).host}"`, advice);
+    throw errorFromAnswer(answer, `Cannot discover the authority "${issuer}" at "${new URL(url).host}"`, { advice });
   }
 }

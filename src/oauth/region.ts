@@ -1,13 +1,16 @@
 import type { AuthorizationServer } from "oauth4webapi";
+import { raceAbort } from "../core/abort.ts";
 import type { TokenRequest } from "../core/create_get_token.ts";
+import { send } from "../core/http.ts";
 import type { Settings } from "../core/settings.ts";
 import { AuthenticationError } from "../errors.ts";
+import { parseObject } from "./token_error.ts";
 
 const METADATA = "http://169.254.169.254/metadata/instance/compute?api-version=2021-02-01";
 const PATIENCE_IN_MS = 2000;
 // A region becomes part of a host name: one label of lower case letters, digits and hyphens.
 const REGION = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
-const PUBLIC_HOSTS = new Set(["login.microsoftonline.com"]);
+const detected = new WeakMap<Settings, string>();
 
 /**
  * Returns the authority with the token endpoint of the region in `AZURE_REGIONAL_AUTHORITY_NAME`; as it is where the variable is not set, or
@@ -27,15 +30,43 @@ export async function regionalEndpoint(
   if (region === undefined) return server;
   if (!REGION.test(region)) {
     throw new AuthenticationError(
-      `Cannot use the region "${region.slice(0, 64)}" of AZURE_REGIONAL_AUTHORITY_NAME: It must be a name such as "westeurope"`,
+      `Cannot use the region "${
+        region.slice(0, 64)
+      }" of AZURE_REGIONAL_AUTHORITY_NAME: It must be a name such as "westeurope"`,
     );
   }
-  url.hostname = PUBLIC_HOSTS.has(url.hostname) ? `${region}.login.microsoft.com` : `${region}.${url.hostname}`;
+  url.hostname = url.hostname === "login.microsoftonline.com"
+    ? `${region}.login.microsoft.com`
+    : `${region}.${url.hostname}`;
   return { ...server, token_endpoint: url.href };
 }
 
 async function detectRegion(request: TokenRequest, settings: Settings): Promise<string | undefined> {
   const named = settings.env("REGION_NAME");
   if (named) return named.toLowerCase().replaceAll(" ", "");
-  return undefined;
+  // No metadata service where there is no machine.
+  if (!settings.livesOn) return undefined;
+  let region = detected.get(settings);
+  if (region === undefined) detected.set(settings, region = await askMetadata(request, settings));
+  return region || undefined;
+}
+
+/** Asks the machine where it stands; empty where there is no answer. */
+async function askMetadata(request: TokenRequest, settings: Settings): Promise<string> {
+  const limit = new AbortController();
+  const leave = () => limit.abort(request.signal.reason);
+  request.signal.addEventListener("abort", leave, { once: true });
+  settings.sleep(PATIENCE_IN_MS, limit.signal).then(() => limit.abort(), () => {});
+  try {
+    const init = { headers: { Metadata: "true" }, signal: limit.signal };
+    const answer = await raceAbort(send(settings.localFetch, METADATA, init, settings.now), limit.signal);
+    const location = answer.status === 200 ? parseObject(answer.text)?.location : undefined;
+    return typeof location === "string" ? location.toLowerCase() : "";
+  } catch (error) {
+    if (request.signal.aborted) throw error;
+    return "";
+  } finally {
+    limit.abort();
+    request.signal.removeEventListener("abort", leave);
+  }
 }

@@ -5,7 +5,7 @@ import {
   genericTokenEndpointRequest,
   processGenericTokenEndpointResponse,
 } from "oauth4webapi";
-import type { Acquire, TokenRequest } from "../core/create_get_token.ts";
+import type { Acquire } from "../core/create_get_token.ts";
 import { refreshTime } from "../core/freshness.ts";
 import { type Answer, send } from "../core/http.ts";
 import { retry } from "../core/retry.ts";
@@ -38,7 +38,9 @@ export function createTokenClient(grant: Grant, settings: Settings): Acquire {
   return async (request) => {
     const claims = mergeClaims(request.claims, request.enableCae);
     const authority = await resolveAuthority(grant.name, request, settings);
-    const server = grant.type === "client_credentials" ? await regionalEndpoint(authority, request, settings) : authority;
+    const server = grant.type === "client_credentials"
+      ? await regionalEndpoint(authority, request, settings)
+      : authority;
     const parameters = {
       ...grant.parameters,
       scope: request.scopes.join(" "),
@@ -50,6 +52,7 @@ export function createTokenClient(grant: Grant, settings: Settings): Acquire {
     };
     const client = { client_id: grant.clientId };
     let sentOn = 0;
+    let redact: (text: string) => string = String;
 
     async function attempt(): Promise<Answer> {
       let answer: Answer | undefined;
@@ -58,8 +61,17 @@ export function createTokenClient(grant: Grant, settings: Settings): Acquire {
         [allowInsecureRequests]: settings.allowInsecureLoopback,
         [customFetch]: async (url, { method, headers, body }) => {
           sentOn = settings.now();
-          const init = { method, headers, body: body as URLSearchParams, signal: request.signal };
-          answer = redact(await send(settings.fetch, url, init, settings.now), init.body);
+          // Costs a preflight where a page may set it at all.
+          delete headers["user-agent"];
+          const form = body as URLSearchParams;
+          redact = createRedact(form);
+          answer = await send(
+            settings.fetch,
+            url,
+            { method, headers, body: form, signal: request.signal },
+            settings.now,
+          );
+          if (answer.status === 0) answer = { ...answer, text: redact(answer.text) };
           // Judged below, where oauth4webapi would leave a 5xx unread and lose the AADSTS codes behind a challenge.
           return new Response();
         },
@@ -69,10 +81,10 @@ export function createTokenClient(grant: Grant, settings: Settings): Acquire {
 
     const answer = await retry(attempt, grant.name, request.signal, settings);
     const action = `Cannot get a token for "${request.scopes.join(" ")}" from "${server.token_endpoint}"`;
-    if (answer.status !== 200) throw errorFromAnswer(answer, action);
-    return await readTokenSet(answer, action, sentOn);
+    if (answer.status !== 200) throw errorFromAnswer(answer, action, { redact });
+    return await readTokenSet(answer);
 
-    async function readTokenSet(answer: Answer, action: string, sentOn: number): Promise<TokenSet> {
+    async function readTokenSet(answer: Answer): Promise<TokenSet> {
       const body = parseObject(answer.text);
       if (!body) throw errorFromAnswer(answer, action);
       const expiresIn = seconds(body.expires_in);
@@ -112,12 +124,11 @@ function seconds(value: unknown): number | undefined {
   return typeof number === "number" && number > 0 && Number.isFinite(number) ? number : undefined;
 }
 
-function redact(answer: Answer, form: URLSearchParams): Answer {
-  if (answer.status === 200) return answer;
-  let { text } = answer;
-  for (const field of SECRET_FIELDS) {
+/** Returns what takes the values of secret fields out of a text, however the service has written them. */
+function createRedact(form: URLSearchParams): (text: string) => string {
+  const secrets = SECRET_FIELDS.flatMap((field) => {
     const value = form.get(field);
-    if (value) text = text.replaceAll(value, "[redacted]").replaceAll(encodeURIComponent(value), "[redacted]");
-  }
-  return { ...answer, text };
+    return value ? [value, encodeURIComponent(value), new URLSearchParams([["", value]]).toString().slice(1)] : [];
+  });
+  return (text) => secrets.reduce((cleaned, secret) => cleaned.replaceAll(secret, "[redacted]"), text);
 }

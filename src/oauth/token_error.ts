@@ -5,11 +5,16 @@ import { AADSTS_ADVICE } from "./aadsts.ts";
 const MOST_CHARACTERS = 400;
 
 /** Returns the error for an answer that is no token: what the service says (RFC 6749, section 5.2), and what to do. */
-export function errorFromAnswer(answer: Answer, action: string, advice?: string): AuthenticationError {
+export function errorFromAnswer(
+  answer: Answer,
+  action: string,
+  { advice, redact = String }: { advice?: string; redact?: (text: string) => string } = {},
+): AuthenticationError {
   const { status, retryAfterInMs } = answer;
   const details = { statusCode: status, ...retryAfterInMs !== undefined && { retryAfterInMs } };
   if (status === 0) return new AuthenticationError(join([`${action}: ${answer.text}`, advice]), details);
   const body = parseObject(answer.text);
+  const text = (value: unknown) => typeof value === "string" ? tidy(redact(value)) : undefined;
   const error = body && text(body.error);
   if (!error) return new AuthenticationError(join([`${action}: ${describe(answer)}`, advice]), details);
   const errorCodes = Array.isArray(body.error_codes) ? body.error_codes.filter((code) => typeof code === "number") : [];
@@ -18,16 +23,20 @@ export function errorFromAnswer(answer: Answer, action: string, advice?: string)
     error,
     errorDescription: description,
     errorCodes,
-    ...pick("suberror", body.suberror),
-    ...pick("correlationId", body.correlation_id),
-    ...pick("timestamp", body.timestamp),
-    ...pick("traceId", body.trace_id),
+    ...given("suberror", text(body.suberror)),
+    ...given("correlationId", text(body.correlation_id)),
+    ...given("timestamp", text(body.timestamp)),
+    ...given("traceId", text(body.trace_id)),
   };
   const codes = errorCodes.map((code) => `AADSTS${code}`).join(", ");
   const claims = typeof body.claims === "string" ? { claims: body.claims } : {};
   const next = advice ?? errorCodes.map((code) => AADSTS_ADVICE[code]).find((known) => known !== undefined);
   return new AuthenticationError(
-    join([`${action}: ${error} (${[`HTTP ${status}`, codes].filter(Boolean).join(", ")})`, sentence(description), next]),
+    join([
+      `${action}: ${error} (${[`HTTP ${status}`, codes].filter(Boolean).join(", ")})`,
+      sentence(description),
+      next,
+    ]),
     { ...details, ...claims, errorResponse },
   );
 }
@@ -50,7 +59,9 @@ function describe({ status, text }: Answer): string {
     return `HTTP ${status}: The service redirects, which is not followed: a secret is for the one it is sent to`;
   }
   if (text === "") return `HTTP ${status}: The answer is empty, or longer than a megabyte`;
-  return `HTTP ${status}: The answer is ${/^\s*</.test(text) ? "a web page: is a proxy in between?" : "not the JSON of a token service"}`;
+  return `HTTP ${status}: The answer is ${
+    /^\s*</.test(text) ? "a web page: is a proxy in between?" : "not the JSON of a token service"
+  }`;
 }
 
 /** The first part of a description, before the ids that stand in fields of their own. */
@@ -58,14 +69,14 @@ function sentence(description: string): string {
   return description.replace(/^AADSTS\d+:\s*/, "").split(/\s*Trace ID:/)[0]!.replace(/\.\s*$/, "");
 }
 
-function text(value: unknown): string | undefined {
+/** One short line, whatever the service sends. */
+function tidy(text: string): string {
   // deno-lint-ignore no-control-regex
-  return typeof value === "string" ? value.replace(/[\x00-\x1f\x7f]+/g, " ").slice(0, MOST_CHARACTERS) : undefined;
+  return text.replace(/[\x00-\x1f\x7f]+/g, " ").slice(0, MOST_CHARACTERS);
 }
 
-function pick<Key extends string>(key: Key, value: unknown): { [K in Key]?: string } {
-  const found = text(value);
-  return found === undefined ? {} : { [key]: found } as { [K in Key]?: string };
+function given<Key extends string>(key: Key, value: string | undefined): { [K in Key]?: string } {
+  return value === undefined ? {} : { [key]: value } as { [K in Key]?: string };
 }
 
 function join(parts: (string | undefined)[]): string {
