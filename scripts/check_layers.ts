@@ -1,0 +1,194 @@
+/**
+ * Checks who imports whom against the table below, on the module graph that Deno sees. The rules that a single file shows (platform
+ * names, `console`, default exports, inheritance) are in `lint_plugin.ts`.
+ *
+ * @module
+ */
+
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { type Problem, report } from "./problem.ts";
+
+/** One line of the table. */
+interface Layer {
+  readonly name: string;
+  /** Its files. For a file the first line that it fits is valid. */
+  readonly files: RegExp;
+  /** The layers, and the packages, that its files may import. */
+  readonly may: readonly string[];
+  /** The packages that its files may import by `import()`, so that they are loaded when they are really used. */
+  readonly mayLater?: readonly string[];
+}
+
+/**
+ * Who may import whom. Besides, every file may import types from the contracts and from `src/runtime/runtime.ts`; a type of a package
+ * may be imported where the package itself may. No file may import a `node:` module.
+ */
+export const LAYERS: readonly Layer[] = [
+  { name: "mod.ts", files: /^mod\.ts$/, may: ["contracts", "credentials"] },
+  { name: "pkcs12", files: /^src\/pkcs12\.ts$/, may: ["contracts"], mayLater: ["node-forge"] },
+  { name: "contracts", files: /^src\/[^/]+\.ts$/, may: ["contracts"] },
+  { name: "runtime", files: /^src\/runtime\//, may: ["contracts", "runtime"] },
+  { name: "core", files: /^src\/core\/settings\.ts$/, may: ["contracts", "core", "runtime"] },
+  { name: "core", files: /^src\/core\//, may: ["contracts", "core"] },
+  {
+    name: "oauth",
+    files: /^src\/oauth\//,
+    may: ["contracts", "core", "runtime", "oauth", "oauth4webapi"],
+    mayLater: ["jose"],
+  },
+  {
+    name: "managed_identity",
+    files: /^src\/managed_identity\//,
+    may: ["contracts", "core", "runtime", "managed_identity"],
+  },
+  {
+    name: "developer_tools",
+    files: /^src\/developer_tools\//,
+    may: ["contracts", "core", "runtime", "developer_tools"],
+  },
+  {
+    name: "credentials",
+    files: /^src\/credentials\/(environment|workload_identity|azure_pipelines|default_azure)_credential\.ts$/,
+    may: ["contracts", "core", "runtime", "oauth", "managed_identity", "developer_tools", "credentials"],
+  },
+  {
+    name: "credentials",
+    files: /^src\/credentials\//,
+    may: ["contracts", "core", "runtime", "oauth", "managed_identity", "developer_tools"],
+  },
+  { name: "testing", files: /^src\/testing\//, may: ["contracts", "testing", "jose"] },
+];
+
+/** One import, as the module graph has it. */
+export interface Import {
+  /** The importing file, from the root of the project. */
+  readonly from: string;
+  readonly line: number;
+  /** The imported file, from the root of the project; or the name of the package; or `node:` and the module's name. */
+  readonly to: string;
+  readonly kind: "type" | "value" | "dynamic";
+}
+
+/** Returns the imports that break the table, the import cycles, and the files that no entry leads to or no line fits. */
+export function checkLayers(
+  imports: readonly Import[],
+  files: readonly string[],
+  entries: readonly string[],
+): Problem[] {
+  const reached = new Set([...entries, ...imports.map(({ to }) => to)]);
+  return [
+    ...imports.flatMap(checkImport),
+    ...findCycles(imports),
+    ...files.filter((file) => !layerOf(file)).map((where) => ({ where, what: "The file belongs to no layer" })),
+    ...files.filter((file) => !reached.has(file)).map((where) => ({ where, what: "No export leads to the file" })),
+  ];
+}
+
+function checkImport({ from, line, to, kind }: Import): Problem[] {
+  const layer = layerOf(from);
+  const isFile = to.endsWith(".ts");
+  const target = isFile ? layerOf(to)?.name : to;
+  if (!layer || isFile && !target) return []; // Reported as a file without a layer.
+  if (layer.may.includes(target!)) return [];
+  if (kind === "type" && (target === "contracts" || to === "src/runtime/runtime.ts")) return [];
+  if (kind !== "value" && layer.mayLater?.includes(target!)) return [];
+  const how = { type: "imports a type from", value: "imports", dynamic: "imports by import()" }[kind];
+  const may = [...layer.may, ...(layer.mayLater ?? []).map((name) => `${name} by import()`)].join(", ");
+  return [{ where: `${from}:${line}`, what: `${layer.name} ${how} ${to}, and may import: ${may}` }];
+}
+
+/** Each cycle once, at one of its imports. Types count: a cycle of types is one for the reader too. */
+function findCycles(imports: readonly Import[]): Problem[] {
+  const targets = Map.groupBy(imports, ({ from }) => from);
+  const finished = new Set<string>();
+  const problems: Problem[] = [];
+  function visit(file: string, path: readonly string[]) {
+    for (const { line, to } of targets.get(file) ?? []) {
+      const start = path.indexOf(to);
+      if (start >= 0) {
+        problems.push({ where: `${file}:${line}`, what: `Import cycle: ${[...path.slice(start), to].join(" -> ")}` });
+      } else if (!finished.has(to)) visit(to, [...path, to]);
+    }
+    finished.add(file);
+  }
+  for (const file of targets.keys()) if (!finished.has(file)) visit(file, [file]);
+  return problems;
+}
+
+function layerOf(file: string): Layer | undefined {
+  return LAYERS.find(({ files }) => files.test(file));
+}
+
+interface ModuleInfo {
+  readonly specifier: string;
+  readonly dependencies?: readonly DependencyInfo[];
+  readonly error?: string;
+}
+
+interface DependencyInfo {
+  readonly specifier: string;
+  readonly code?: Resolved;
+  readonly type?: Resolved;
+  readonly isDynamic?: boolean;
+}
+
+interface Resolved {
+  readonly specifier?: string;
+  readonly error?: string;
+  readonly span: { readonly start: { readonly line: number } };
+}
+
+/** Returns all imports of the files that the entries lead to, as `deno info` finds them. */
+export async function readImports(root: string, entries: readonly string[]): Promise<Import[]> {
+  const base = pathToFileURL(root.endsWith("/") ? root : root + "/").href;
+  const modules = new Map<string, ModuleInfo>();
+  for (const entry of entries) {
+    const command = new Deno.Command(Deno.execPath(), {
+      args: ["info", "--json", entry],
+      cwd: root,
+      stderr: "inherit",
+    });
+    const { stdout } = await command.output();
+    for (const module of JSON.parse(new TextDecoder().decode(stdout)).modules as ModuleInfo[]) {
+      if (module.error !== undefined) throw new Error(`Cannot read the module graph of ${entry}: ${module.error}`);
+      modules.set(module.specifier, module);
+    }
+  }
+  return [...modules.values()].filter(({ specifier }) => specifier.startsWith(base)).flatMap((module) =>
+    (module.dependencies ?? []).flatMap(({ specifier, code, type, isDynamic }) =>
+      [{ found: type, kind: "type" as const }, { found: code, kind: isDynamic ? "dynamic" as const : "value" as const }]
+        .flatMap(({ found, kind }): Import[] => {
+          if (!found) return [];
+          const target = found.specifier ?? specifier;
+          return [{
+            from: module.specifier.slice(base.length),
+            line: found.span.start.line + 1,
+            to: target.startsWith(base) ? target.slice(base.length) : packageOf(target),
+            kind,
+          }];
+        })
+    )
+  );
+}
+
+/** `npm:/jose@^6.2.17/jwt/sign` is `jose`; what is no package stays as it is. */
+function packageOf(specifier: string): string {
+  return /^npm:\/?((?:@[^/]+\/)?[^/@]+)/.exec(specifier)?.[1] ?? specifier;
+}
+
+/** Returns the TypeScript files below a folder, sorted. */
+export async function listFiles(root: string, folder: string): Promise<string[]> {
+  const files: string[] = [];
+  for await (const { name, isDirectory } of Deno.readDir(`${root}/${folder}`)) {
+    if (isDirectory) files.push(...await listFiles(root, `${folder}/${name}`));
+    else if (name.endsWith(".ts")) files.push(`${folder}/${name}`);
+  }
+  return files.sort();
+}
+
+if (import.meta.main) {
+  const root = fileURLToPath(new URL("../", import.meta.url));
+  const { exports } = JSON.parse(await Deno.readTextFile(`${root}deno.json`)) as { exports: Record<string, string> };
+  const entries = Object.values(exports).map((path) => path.replace("./", ""));
+  report(checkLayers(await readImports(root, entries), await listFiles(root, "src"), entries));
+}
