@@ -1,0 +1,27 @@
+/** Bytes in memory of their own, as Web Crypto takes them. */
+export type Bytes = Uint8Array<ArrayBuffer>;
+
+/** Encodes bytes in base64. */
+export function encodeBase64(bytes: Uint8Array): string {
+  return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
+}
+
+/** Encodes bytes, or text as UTF-8, for a JWT (RFC 7515, section 2). */
+export function encodeBase64Url(data: Uint8Array | string): string {
+  const bytes = typeof data === "string" ? new TextEncoder().encode(data) : data;
+  return encodeBase64(bytes).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+}
+
+/** Decodes base64, white space within or not; returns `undefined` where it is none. */
+export function decodeBase64(text: string): Bytes | undefined {
+  try {
+    return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Decodes hexadecimal digits, with colons between or without. */
+export function decodeHex(text: string): Bytes {
+  return Uint8Array.from(text.match(/[0-9a-f]{2}/gi) ?? [], (digits) => parseInt(digits, 16));
+}

@@ -1,0 +1,207 @@
+import type { ClientAuth } from "oauth4webapi";
+import { AuthenticationError } from "../errors.ts";
+import type { Runtime } from "../runtime/runtime.ts";
+import { isAdfs } from "./authority.ts";
+import { type Bytes, decodeHex, encodeBase64Url } from "./base64.ts";
+import { type Certificate, readCertificate } from "./certificate.ts";
+import {
+  algorithmOfKey,
+  algorithmOfThumbprint,
+  type CertificateConfiguration,
+  type CertificateParts,
+  type ClientCertificateSigner,
+  partsOf,
+  readCertificateText,
+} from "./certificate_configuration.ts";
+import { readPem } from "./pem.ts";
+import { readPrivateKey } from "./private_key.ts";
+
+export {
+  type CertificateConfiguration,
+  certificateProof,
+  checkCertificateConfiguration,
+} from "./certificate_configuration.ts";
+
+const LIFETIME_IN_SECONDS = 600;
+
+/** The algorithms of RFC 7518, section 3, as Web Crypto knows them. */
+const ALGORITHMS = {
+  PS256: { name: "RSA-PSS", hash: "SHA-256", saltLength: 32 },
+  RS256: { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256" },
+} as const;
+
+type Algorithm = keyof typeof ALGORITHMS;
+
+/** What assertions are made with. */
+interface Material {
+  /** Absent where only its thumbprint is known, as is the public key. */
+  readonly certificate?: Certificate;
+  readonly publicKey?: CryptoKey;
+  /** Absent where `sign` signs. */
+  readonly privateKey?: CryptoKey | undefined;
+}
+
+/**
+ * Returns what authenticates an app by a JWT that its certificate's private key signs, a new one each time.
+ *
+ * PS256 goes with the header `x5t#S256`, RS256 with `x5t`: the pairs that Entra documents, the latter in former times. AD FS knows the
+ * latter only.
+ *
+ * https://learn.microsoft.com/entra/identity-platform/certificate-credentials
+ */
+export function createCertificateAuth(
+  configuration: CertificateConfiguration,
+  context: {
+    readonly clientId: string;
+    readonly sendCertificateChain: boolean;
+    readonly readTextFile: Runtime["readTextFile"] | undefined;
+    readonly now: () => number;
+  },
+): ClientAuth {
+  const parts = partsOf(configuration);
+  if (context.sendCertificateChain && parts.thumbprint !== undefined) {
+    throw new TypeError('Option "sendCertificateChain" needs the "certificate" itself, not its "thumbprint"');
+  }
+  let last: { text: string; algorithm: Algorithm; material: Material } | undefined;
+
+  async function load(algorithm: Algorithm): Promise<Material> {
+    if (parts.thumbprint !== undefined) return { privateKey: parts.privateKey };
+    const text = await readCertificateText(parts, context.readTextFile);
+    if (last?.text !== text || last.algorithm !== algorithm) {
+      last = { text, algorithm, material: await readMaterial(text, algorithm, parts) };
+    }
+    return last.material;
+  }
+
+  async function createAssertion(audience: string, algorithm: Algorithm): Promise<string> {
+    const material = await load(algorithm);
+    const { certificate } = material;
+    if (certificate) checkValidity(certificate, context.now());
+    const now = Math.floor(context.now() / 1000);
+    const header = {
+      alg: algorithm,
+      typ: "JWT",
+      ...algorithm === "PS256"
+        ? { "x5t#S256": certificate?.sha256 ?? encodeBase64Url(decodeHex(parts.thumbprint!)) }
+        : { x5t: certificate?.sha1 ?? encodeBase64Url(decodeHex(parts.thumbprint!)) },
+      ...context.sendCertificateChain && { x5c: certificate?.chain },
+    };
+    const claims = {
+      aud: audience,
+      iss: context.clientId,
+      sub: context.clientId,
+      jti: crypto.randomUUID(),
+      iat: now,
+      nbf: now,
+      exp: now + LIFETIME_IN_SECONDS,
+    };
+    const input = `${encodeBase64Url(JSON.stringify(header))}.${encodeBase64Url(JSON.stringify(claims))}`;
+    const signature = await sign(new TextEncoder().encode(input), algorithm, material, parts.sign);
+    return `${input}.${encodeBase64Url(signature)}`;
+  }
+
+  return async (server, _client, body) => {
+    let assertion: string;
+    try {
+      assertion = await createAssertion(server.token_endpoint!, chooseAlgorithm(parts, isAdfs(server)));
+    } catch (error) {
+      if ((error as Error).name !== "AuthenticationError") throw error;
+      const file = parts.certificatePath === undefined ? "" : ` in "${parts.certificatePath}"`;
+      const { message, cause } = error as AuthenticationError;
+      throw new AuthenticationError(`Cannot use the certificate${file}: ${message}`, { cause });
+    }
+    body.set("client_id", context.clientId);
+    body.set("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer");
+    body.set("client_assertion", assertion);
+  };
+}
+
+function chooseAlgorithm({ privateKey, thumbprint }: CertificateParts, adfs: boolean): Algorithm {
+  const algorithm = privateKey
+    ? algorithmOfKey(privateKey)!
+    : thumbprint !== undefined
+    ? algorithmOfThumbprint(thumbprint)!
+    : adfs
+    ? "RS256"
+    : "PS256";
+  if (!adfs || algorithm === "RS256") return algorithm;
+  const needed = privateKey ? 'a "privateKey" for "RSASSA-PKCS1-v1_5"' : 'the SHA-1 digest as "thumbprint"';
+  throw new AuthenticationError(`AD FS does not take PS256: give ${needed}`);
+}
+
+async function readMaterial(text: string, algorithm: Algorithm, parts: CertificateParts): Promise<Material> {
+  const blocks = readPem(text);
+  const certificate = await readCertificate(blocks);
+  const publicKey = await crypto.subtle.importKey("spki", certificate.publicKey, ALGORITHMS[algorithm], false, [
+    "verify",
+  ])
+    .catch(() => {
+      throw new AuthenticationError("The certificate is damaged");
+    });
+  const privateKey = parts.privateKey ??
+    (parts.sign ? undefined : await readPrivateKey(blocks, parts.certificatePassword, ALGORITHMS[algorithm]));
+  return { certificate, publicKey, privateKey };
+}
+
+function checkValidity({ notBefore, notAfter }: Certificate, now: number): void {
+  if (now < notBefore) {
+    throw new AuthenticationError(`It is not valid before "${new Date(notBefore).toISOString()}": check the clock`);
+  }
+  if (now > notAfter) {
+    throw new AuthenticationError(
+      `It ended on "${new Date(notAfter).toISOString()}": make a new one and upload it to the app registration`,
+    );
+  }
+}
+
+/** Signs, and checks the signature where the public key is known: Entra would not say what is wrong with it. */
+async function sign(
+  data: Bytes,
+  algorithm: Algorithm,
+  { publicKey, privateKey }: Material,
+  callback: CertificateParts["sign"],
+): Promise<Bytes> {
+  const signature = callback
+    ? await signElsewhere(callback, data, algorithm, publicKey)
+    : await signHere(privateKey!, data, algorithm);
+  if (publicKey && !await crypto.subtle.verify(ALGORITHMS[algorithm], publicKey, signature, data)) {
+    throw new AuthenticationError(
+      "The private key does not belong to the certificate, which must be the first in its text" +
+        (callback ? `; or "sign" does not sign ${algorithm}` : ""),
+    );
+  }
+  return signature;
+}
+
+async function signHere(privateKey: CryptoKey, data: Bytes, algorithm: Algorithm): Promise<Bytes> {
+  try {
+    return new Uint8Array(await crypto.subtle.sign(ALGORITHMS[algorithm], privateKey, data));
+  } catch (cause) {
+    throw new AuthenticationError("The private key cannot sign", { cause });
+  }
+}
+
+async function signElsewhere(
+  callback: ClientCertificateSigner["sign"],
+  data: Bytes,
+  algorithm: Algorithm,
+  publicKey: CryptoKey | undefined,
+): Promise<Bytes> {
+  let signature: unknown;
+  try {
+    signature = await callback(data, algorithm);
+  } catch (cause) {
+    throw new AuthenticationError('"sign" failed', { cause });
+  }
+  // Not by `instanceof`: the callback may come from another realm.
+  const bytes = ArrayBuffer.isView(signature)
+    ? Uint8Array.from(new Uint8Array(signature.buffer, signature.byteOffset, signature.byteLength))
+    : new Uint8Array(0);
+  // The signature is as long as the key, which Entra wants to have 2,048 bits at least.
+  const length = publicKey && (publicKey.algorithm as RsaHashedKeyAlgorithm).modulusLength / 8;
+  if (length ? bytes.length === length : bytes.length >= 256) return bytes;
+  throw new AuthenticationError(
+    `"sign" must return a Uint8Array with the signature (${length ?? "at least 256"} bytes), and returned ` +
+      (ArrayBuffer.isView(signature) ? `${bytes.length} bytes` : "something else"),
+  );
+}
