@@ -1,0 +1,180 @@
+/**
+ * Checks that deno.json, the files, mod.ts, the README and the doc comments agree on what the package offers.
+ *
+ * @module
+ */
+
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { listFiles } from "./check_layers.ts";
+import { type Problem, report } from "./problem.ts";
+
+/** What the check looks at. Paths are from the root of the project. */
+export interface Project {
+  readonly name: string;
+  readonly version: string;
+  /** As in deno.json: the subpath to the file, `./testing` to `./src/testing/mod.ts`. */
+  readonly exports: Readonly<Record<string, string>>;
+  /** The text of each file that is looked into: sources and documents. */
+  readonly texts: ReadonlyMap<string, string>;
+  /** What each subpath exports. */
+  readonly symbols: ReadonlyMap<string, ReadonlySet<string>>;
+  /** Every other file that a document may link to. */
+  exists(path: string): boolean;
+}
+
+/** Returns what does not agree. */
+export function checkExports(project: Project): Problem[] {
+  return [
+    ...checkCredentials(project),
+    ...checkMod(project),
+    ...checkSubpathsInReadme(project),
+    ...checkVersion(project),
+    ...[...project.texts].flatMap(([file, text]) => [
+      ...checkSpecifiers(project, file, text),
+      ...file.endsWith(".md") ? [...checkImports(project, file, text), ...checkLinks(project, file, text)] : [],
+    ]),
+  ];
+}
+
+/** Every file in src/credentials/ has the subpath of its name, and every subpath a file. */
+function checkCredentials({ exports, texts }: Project): Problem[] {
+  const problems: Problem[] = [];
+  for (const file of texts.keys()) {
+    const name = /^src\/credentials\/(.+)\.ts$/.exec(file)?.[1];
+    if (name === undefined) continue;
+    const subpath = `./${name.replaceAll("_", "-")}`;
+    if (exports[subpath] !== `./${file}`) {
+      problems.push({ where: "deno.json", what: `"exports" lacks "${subpath}": "./${file}"` });
+    }
+  }
+  for (const [subpath, file] of Object.entries(exports)) {
+    if (!texts.has(file.replace("./", ""))) {
+      problems.push({ where: "deno.json", what: `"${subpath}" of "exports" leads to no file: ${file}` });
+    }
+  }
+  return problems;
+}
+
+/** mod.ts exports what every credential's subpath exports. */
+function checkMod({ exports, symbols }: Project): Problem[] {
+  const offered = symbols.get(".") ?? new Set();
+  return Object.entries(exports).filter(([, file]) => file.startsWith("./src/credentials/")).flatMap(([subpath]) =>
+    [...symbols.get(subpath) ?? []].filter((symbol) => !offered.has(symbol)).map((symbol) => ({
+      where: "mod.ts",
+      what: `Does not export ${symbol}, which ${subpath} does`,
+    }))
+  );
+}
+
+function checkSubpathsInReadme({ name, exports, texts }: Project): Problem[] {
+  const readme = texts.get("README.md") ?? "";
+  return Object.keys(exports).map((subpath) => subpath.replace(".", name))
+    .filter((specifier) => !new RegExp(`${specifier}(?![\\w/-])`).test(readme))
+    .map((specifier) => ({ where: "README.md", what: `Does not mention ${specifier}` }));
+}
+
+function checkVersion({ texts, version }: Project): Problem[] {
+  const constant = /^export const \w+(?:: [^=]+)? = "(.+)";$/m.exec(texts.get("src/version.ts") ?? "")?.[1];
+  if (constant === version) return [];
+  return [{ where: "src/version.ts", what: `The version is "${constant}", and "${version}" in deno.json` }];
+}
+
+/** Whoever names a subpath, in an import, a comment or prose, names one that exists. */
+function checkSpecifiers({ name, exports }: Project, file: string, text: string): Problem[] {
+  return [...text.matchAll(new RegExp(`(?<![\\w/-])${name}/([\\w/-]+)`, "g"))]
+    .filter(([, subpath]) => !Object.hasOwn(exports, `./${subpath}`))
+    .map(({ 0: specifier, index }) => ({
+      where: `${file}:${lineAt(text, index)}`,
+      what: `${specifier} is not in "exports" of deno.json`,
+    }));
+}
+
+/** What a document's code imports from us exists. */
+function checkImports({ name, symbols }: Project, file: string, text: string): Problem[] {
+  const pattern = new RegExp(`import\\s+(?:type\\s+)?\\{([^}]*)\\}\\s+from\\s+["']${name}(/[\\w/-]+)?["']`, "g");
+  return [...text.matchAll(pattern)].flatMap(({ 1: names, 2: subpath = "", index }) => {
+    const offered = symbols.get(`.${subpath}`) ?? new Set();
+    return names!.split(",").map((part) => part.trim().replace(/^type\s+/, "").split(/\s+as\s+/)[0]!)
+      .filter((symbol) => symbol !== "" && !offered.has(symbol))
+      .map((symbol) => ({
+        where: `${file}:${lineAt(text, index)}`,
+        what: `${name}${subpath} does not export ${symbol}`,
+      }));
+  });
+}
+
+/** The relative links of a document lead somewhere, and its anchors to a heading. */
+function checkLinks({ exists, texts }: Project, file: string, text: string): Problem[] {
+  const prose = withoutCode(text);
+  return [...prose.matchAll(/\]\(([^)\s]+)\)/g)].flatMap(({ 1: link, index }) => {
+    if (/^[a-z]+:/.test(link!)) return [];
+    const [path, anchor] = link!.split("#") as [string, string?];
+    const target = path === "" ? file : path.replace(/^\.\//, "");
+    const where = `${file}:${lineAt(text, index)}`;
+    if (!texts.has(target) && !exists(target)) return [{ where, what: `The link ${link} leads to no file` }];
+    if (anchor === undefined || !target.endsWith(".md") || anchorsOf(texts.get(target) ?? "").has(anchor)) return [];
+    return [{ where, what: `The link ${link} leads to no heading` }];
+  });
+}
+
+/** The anchors of a document's headings, as GitHub makes them. */
+function anchorsOf(text: string): Set<string> {
+  const anchors = new Set<string>();
+  for (const [, heading] of withoutCode(text, /^(```|~~~)[\s\S]*?^\1/gm).matchAll(/^#+ +(.+?)\s*$/gm)) {
+    const slug = heading!.toLowerCase().replace(/[^\p{L}\p{N}\s_-]/gu, "").replaceAll(" ", "-");
+    let anchor = slug;
+    for (let count = 1; anchors.has(anchor); count++) anchor = `${slug}-${count}`;
+    anchors.add(anchor);
+  }
+  return anchors;
+}
+
+/** Blanks out code, line by line, so that places stay where they are. */
+function withoutCode(text: string, code: RegExp = /^(```|~~~)[\s\S]*?^\1|`[^`\n]+`/gm): string {
+  return text.replaceAll(code, (block) => block.replaceAll(/[^\n]/g, " "));
+}
+
+function lineAt(text: string, index: number): number {
+  return text.slice(0, index).split("\n").length;
+}
+
+/** Reads the project below a folder. */
+export async function readProject(root: string): Promise<Project> {
+  const { name, version, exports } = JSON.parse(await Deno.readTextFile(`${root}/deno.json`)) as Project;
+  const texts = new Map<string, string>();
+  for (const file of ["mod.ts", "README.md", "CHANGELOG.md", ...await listFiles(root, "src")]) {
+    texts.set(file, await Deno.readTextFile(`${root}/${file}`));
+  }
+  const symbols = await readSymbols(root, exports);
+  return { name, version, exports, texts, symbols, exists: (path) => existsSync(`${root}/${path}`) };
+}
+
+/** What each subpath exports, as `deno doc` finds it. */
+async function readSymbols(root: string, exports: Project["exports"]): Promise<Map<string, Set<string>>> {
+  const args = ["doc", "--json", ...new Set(Object.values(exports))];
+  const { stdout, success } = await new Deno.Command(Deno.execPath(), { args, cwd: root, stderr: "inherit" }).output();
+  if (!success) throw new Error("Cannot read the exports: deno doc failed");
+  const { nodes } = JSON.parse(new TextDecoder().decode(stdout)) as {
+    nodes: Record<string, { symbols?: { name: string }[] }>;
+  };
+  return new Map(
+    Object.entries(exports).map(([subpath, file]) => {
+      const symbols = nodes[new URL(file, pathToFileURL(root + "/")).href]?.symbols ?? [];
+      return [subpath, new Set(symbols.map(({ name }) => name))];
+    }),
+  );
+}
+
+function existsSync(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+if (import.meta.main) {
+  const root = fileURLToPath(new URL("../", import.meta.url)).replace(/\/$/, "");
+  report(checkExports(await readProject(root)));
+}
