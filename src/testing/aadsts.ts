@@ -1,0 +1,205 @@
+type Entry = readonly [error: string, description: string, status?: number, suberror?: string];
+
+const MFA =
+  "Due to a configuration change made by your administrator, or because you moved to a new location, you must {verb} " +
+  "multi-factor authentication to access '{resource}'.";
+const FEDERATION =
+  "Check your federated identity credential Subject, Audience and Issuer against the presented assertion. " +
+  "https://learn.microsoft.com/entra/workload-id/workload-identity-federation";
+const CERTIFICATES =
+  "Review the documentation at https://learn.microsoft.com/entra/identity-platform/certificate-credentials .";
+
+/** What Entra answers with a code. https://learn.microsoft.com/entra/identity-platform/reference-error-codes */
+const ENTRIES: Readonly<Record<number, Entry>> = {
+  28000: [
+    "invalid_request",
+    "Provided value for the input parameter scope is not valid because it contains more than one resource. Scope {scope} is not valid.",
+  ],
+  50013: ["invalid_client", "Assertion failed validation. [Reason - {reason}]"],
+  50020: [
+    "invalid_grant",
+    "User account '{username}' does not exist in tenant '{tenant}' and cannot access the application '{app}' in that tenant.",
+  ],
+  50027: ["invalid_client", "JWT token is invalid or malformed."],
+  50034: [
+    "invalid_grant",
+    "The user account {username} does not exist in the {tenant} directory. To sign into this application, the account must be added to the directory.",
+  ],
+  50048: ["invalid_client", "Subject does not match the issuer claim in the client assertion."],
+  50049: ["invalid_instance", "Unknown or invalid instance."],
+  50053: [
+    "invalid_grant",
+    "The account is locked, you've tried to sign in too many times with an incorrect user ID or password.",
+  ],
+  50055: ["invalid_grant", "The password is expired.", 400, "user_password_expired"],
+  50057: ["invalid_grant", "The user account is disabled."],
+  50059: [
+    "invalid_request",
+    "No tenant-identifying information found in either the request or implied by any provided credentials.",
+  ],
+  50076: ["interaction_required", MFA.replace("{verb}", "use"), 400, "basic_action"],
+  50079: ["interaction_required", MFA.replace("{verb}", "enroll in"), 400, "basic_action"],
+  50126: ["invalid_grant", "Error validating credentials due to invalid username or password."],
+  50158: ["interaction_required", "External security challenge not satisfied.", 400, "basic_action"],
+  50173: [
+    "invalid_grant",
+    "The provided grant has expired due to it being revoked, a fresh auth token is needed.",
+    400,
+    "bad_token",
+  ],
+  50196: [
+    "invalid_grant",
+    "The server terminated an operation because it encountered a client request loop. Please contact your app vendor.",
+  ],
+  53003: [
+    "invalid_grant",
+    "Access has been blocked by Conditional Access policies. The access policy does not allow token issuance.",
+    400,
+    "message_only",
+  ],
+  65001: [
+    "invalid_grant",
+    "The user or administrator has not consented to use the application with ID '{app}'. Send an interactive authorization request for this user and resource.",
+    400,
+    "consent_required",
+  ],
+  70000: ["invalid_grant", "The provided value for the input parameter 'refresh_token' is not valid."],
+  70003: ["unsupported_grant_type", "The app requested an unsupported grant type '{grant}'."],
+  70011: [
+    "invalid_scope",
+    "The provided request must include a 'scope' input parameter. The provided value for the input parameter 'scope' is not valid. The scope {scope} is not valid.",
+  ],
+  70043: [
+    "invalid_grant",
+    "The refresh token has expired or is invalid due to sign-in frequency checks by conditional access.",
+    400,
+    "bad_token",
+  ],
+  90002: [
+    "invalid_request",
+    "Tenant '{tenant}' not found. Check to make sure you have the correct tenant ID and are signing into the correct cloud. Check with your subscription administrator, this may happen if there are no active subscriptions for the tenant.",
+  ],
+  90033: ["temporarily_unavailable", "A transient error has occurred. Please try again.", 503],
+  90055: ["temporarily_unavailable", "The server has terminated the request because there are too many requests.", 429],
+  500011: [
+    "invalid_resource",
+    "The resource principal named {resource} was not found in the tenant named {tenant}. This can happen if the application has not been installed by the administrator of the tenant or consented to by any user in the tenant. You might have sent your authentication request to the wrong tenant.",
+  ],
+  700016: [
+    "unauthorized_client",
+    "Application with identifier '{app}' was not found in the directory '{tenant}'. This can happen if the application has not been installed by the administrator of the tenant or consented to by any user in the tenant. You may have sent your authentication request to the wrong tenant.",
+  ],
+  700021: [
+    "invalid_client",
+    `Client assertion application identifier doesn't match 'client_id' parameter. ${CERTIFICATES}`,
+  ],
+  700023: ["invalid_client", `Client assertion audience claim does not match Realm issuer. ${CERTIFICATES}`],
+  700024: [
+    "invalid_client",
+    `Client assertion is not within its valid time range. Current time: {now}, assertion valid from {from}, expiry time of assertion {until}. ${CERTIFICATES}`,
+  ],
+  700025: ["invalid_client", "Client is public so neither 'client_assertion' nor 'client_secret' should be presented."],
+  700027: [
+    "invalid_client",
+    `Client assertion contains an invalid signature. [Reason - {reason}, Thumbprint of key used by client: '{thumbprint}'] ${CERTIFICATES}`,
+  ],
+  700082: ["invalid_grant", "The refresh token has expired due to inactivity.", 400, "bad_token"],
+  700211: [
+    "invalid_client",
+    `No matching federated identity record found for presented assertion issuer '{issuer}'. ${FEDERATION}`,
+  ],
+  700212: [
+    "invalid_client",
+    `No matching federated identity record found for presented assertion audience '{audience}'. ${FEDERATION}`,
+  ],
+  700213: [
+    "invalid_client",
+    `No matching federated identity record found for presented assertion subject '{subject}'. ${FEDERATION}`,
+  ],
+  900023: [
+    "invalid_request",
+    "Specified tenant identifier '{tenant}' is neither a valid DNS name, nor a valid external domain.",
+  ],
+  900144: ["invalid_request", "The request body must contain the following parameter: '{parameter}'."],
+  900561: ["invalid_request", "The endpoint only accepts POST, OPTIONS requests. Received a {method} request."],
+  1002012: [
+    "invalid_scope",
+    "The provided value for scope {scope} is not valid. Client credential flows must have a scope value with /.default suffixed to the resource identifier (application ID URI).",
+  ],
+  7000112: ["unauthorized_client", "Application '{app}' is disabled."],
+  7000215: [
+    "invalid_client",
+    "Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, not the client secret ID, for a secret added to app '{app}'.",
+  ],
+  7000216: [
+    "invalid_client",
+    "'client_assertion', 'client_secret' or 'request' is required for the 'client_credentials' grant type.",
+  ],
+  7000218: [
+    "invalid_client",
+    "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.",
+  ],
+  7000222: [
+    "invalid_client",
+    "The provided client secret keys for app '{app}' are expired. Visit the Azure portal to create new keys for your app: https://aka.ms/NewClientSecret, or consider using certificate credentials for added security: https://aka.ms/certCreds.",
+  ],
+  7000272: ["invalid_client", "The certificate with identifier '{key}' used to sign the assertion could not be found."],
+  9001023: [
+    "invalid_request",
+    "The grant type is not supported over the /common or /consumers endpoints. Please use the /organizations or tenant-specific endpoint.",
+  ],
+  9002313: ["invalid_request", "Invalid request. Request is malformed or invalid."],
+};
+
+/** The claims that a client must send along after an error of conditional access. */
+const CHALLENGE = '{"access_token":{"capolids":{"essential":true,"values":["c6f1d7a4-7c3b-4c2e-9d7d-4f1a0c5b9e21"]}}}';
+
+/** Entra's reason not to give a token: an error that the handler turns into an answer. */
+export class Refusal extends Error {
+  readonly code: number;
+  readonly error: string;
+  readonly status: number;
+  readonly suberror: string | undefined;
+  readonly claims: string | undefined;
+
+  /** Makes the refusal; `values` fill the placeholders of the code's description. */
+  constructor(code: number, values: Readonly<Record<string, string | undefined>> = {}) {
+    const [error, description, status, suberror] = ENTRIES[code] ?? ["invalid_request", "Simulated error."];
+    super(description.replace(/\{(\w+)\}/g, (_, name: string) => values[name] ?? "unknown"));
+    this.code = code;
+    this.error = error;
+    this.status = status ?? (error === "invalid_client" ? 401 : 400);
+    this.suberror = suberror;
+    this.claims = error === "interaction_required" || code === 53003 ? CHALLENGE : undefined;
+  }
+}
+
+/** What identifies one exchange, and when it was. */
+export interface Trace {
+  readonly traceId: string;
+  readonly correlationId: string;
+  /** In milliseconds since the epoch. */
+  readonly time: number;
+}
+
+/** Returns the body of the error answer, in Entra's shape. */
+export function refusalBody(refusal: Refusal, trace: Trace): Record<string, unknown> {
+  const timestamp = formatTime(trace.time);
+  return {
+    error: refusal.error,
+    error_description: `AADSTS${refusal.code}: ${refusal.message} Trace ID: ${trace.traceId} ` +
+      `Correlation ID: ${trace.correlationId} Timestamp: ${timestamp}`,
+    error_codes: [refusal.code],
+    timestamp,
+    trace_id: trace.traceId,
+    correlation_id: trace.correlationId,
+    error_uri: `https://login.microsoftonline.com/error?code=${refusal.code}`,
+    ...(refusal.suberror && { suberror: refusal.suberror }),
+    ...(refusal.claims && { claims: refusal.claims }),
+  };
+}
+
+/** Entra's own spelling of a time: `2030-01-31 23:59:59Z`. */
+export function formatTime(time: number): string {
+  return new Date(time).toISOString().slice(0, 19).replace("T", " ") + "Z";
+}

@@ -1,0 +1,135 @@
+import {
+  compactVerify,
+  createLocalJWKSet,
+  decodeJwt,
+  decodeProtectedHeader,
+  importX509,
+  type JSONWebKeySet,
+} from "jose";
+import { formatTime, Refusal } from "./aadsts.ts";
+import { type Directory, same } from "./directory.ts";
+import type { EntraApp } from "./entra_options.ts";
+
+interface Assertion {
+  readonly text: string;
+  readonly header: ReturnType<typeof decodeProtectedHeader>;
+  readonly claims: ReturnType<typeof decodeJwt>;
+}
+
+const CLOCK_SKEW_IN_S = 300;
+
+/** Accepts a client assertion (RFC 7523) or throws a `Refusal`. `url` is the token endpoint that it was sent to. */
+export async function checkAssertion(text: string, app: EntraApp, url: URL, directory: Directory): Promise<void> {
+  let assertion: Assertion;
+  try {
+    assertion = { text, header: decodeProtectedHeader(text), claims: decodeJwt(text) };
+  } catch {
+    throw new Refusal(50027);
+  }
+  const { header } = assertion;
+  if (header.x5t !== undefined || header["x5t#S256"] !== undefined) {
+    await checkCertificate(assertion, app, url);
+    checkLifetime(assertion, directory);
+    checkReplay(assertion, app, directory);
+  } else {
+    await checkFederation(assertion, app);
+    checkLifetime(assertion, directory);
+  }
+}
+
+async function checkCertificate({ text, header, claims }: Assertion, app: EntraApp, url: URL): Promise<void> {
+  const algorithm = header.alg ?? "none";
+  // Active Directory Federation Services does not know PS256.
+  const algorithms = same(app.tenantId, "adfs") ? ["RS256"] : ["PS256", "RS256"];
+  const thumbprint = hexOf(String(header["x5t#S256"] ?? header.x5t));
+  const certificate = await findCertificate(app, thumbprint);
+  if (!certificate) throw new Refusal(700027, { reason: "The key was not found.", thumbprint });
+  try {
+    if (!algorithms.includes(algorithm)) throw new Error("Unsupported algorithm");
+    await compactVerify(text, await importX509(certificate, algorithm), { algorithms });
+  } catch {
+    throw new Refusal(700027, {
+      reason: "The key was found, but use of the key to verify the signature failed.",
+      thumbprint,
+    });
+  }
+  if (claims.iss !== claims.sub) throw new Refusal(50048);
+  if (!same(String(claims.sub), app.clientId)) throw new Refusal(700021);
+  if (![claims.aud].flat().some((audience) => isMe(audience, url))) throw new Refusal(700023);
+}
+
+/** Whether the audience is the token endpoint, of this version or the one before, or the tenant's issuer. */
+function isMe(audience: string | undefined, url: URL): boolean {
+  if (!audience || !URL.canParse(audience)) return false;
+  const { protocol, host, pathname } = new URL(audience);
+  const tenant = url.pathname.split("/")[1]!;
+  const paths = ["/oauth2/v2.0/token", "/oauth2/token", "/v2.0", "/", ""];
+  // Regional endpoints take assertions for the global one.
+  const hosts = [url.host, ...(url.host.endsWith(".login.microsoft.com") ? ["login.microsoftonline.com"] : [])];
+  return protocol === url.protocol && hosts.includes(host) && paths.some((path) => same(pathname, `/${tenant}${path}`));
+}
+
+async function findCertificate(app: EntraApp, thumbprint: string): Promise<string | undefined> {
+  for (const pem of app.certificates ?? []) {
+    const body = /-----BEGIN CERTIFICATE-----([^-]+)-----END CERTIFICATE-----/.exec(pem);
+    if (!body) {
+      throw new TypeError(`A certificate of app "${app.clientId}" must be PEM text with a block "CERTIFICATE"`);
+    }
+    const der = Uint8Array.from(atob(body[1]!.replace(/\s/g, "")), (character) => character.charCodeAt(0));
+    for (const algorithm of ["SHA-1", "SHA-256"]) {
+      if (hex(await crypto.subtle.digest(algorithm, der)) === thumbprint) return body[0];
+    }
+  }
+}
+
+async function checkFederation({ text, header, claims }: Assertion, app: EntraApp): Promise<void> {
+  const audiences = [claims.aud].flat();
+  const byIssuer = (app.federatedCredentials ?? []).filter(({ issuer }) => issuer === claims.iss);
+  if (byIssuer.length === 0) throw new Refusal(700211, { issuer: claims.iss });
+  const bySubject = byIssuer.filter(({ subject }) => subject === claims.sub);
+  if (bySubject.length === 0) throw new Refusal(700213, { subject: claims.sub });
+  const credential = bySubject.find(({ audience }) => audiences.includes(audience ?? "api://AzureADTokenExchange"));
+  if (!credential) throw new Refusal(700212, { audience: audiences.join(" ") });
+  try {
+    await compactVerify(text, createLocalJWKSet(credential.jwks as JSONWebKeySet));
+  } catch (error) {
+    if ((error as { code?: string }).code === "ERR_JWKS_NO_MATCHING_KEY") {
+      throw new Refusal(7000272, { key: header.kid });
+    }
+    throw new Refusal(50013, { reason: "The signature could not be verified." });
+  }
+}
+
+function checkLifetime({ claims }: Assertion, directory: Directory): void {
+  const now = directory.now() / 1000;
+  const { nbf = claims.iat, exp } = claims;
+  const inTime = typeof exp === "number" && exp > now - CLOCK_SKEW_IN_S && (nbf ?? 0) < now + CLOCK_SKEW_IN_S;
+  if (inTime) return;
+  const [from, until] = [nbf, exp].map((time) => time === undefined ? "none" : formatTime(time * 1000));
+  throw new Refusal(700024, { now: formatTime(directory.now()), from, until });
+}
+
+function checkReplay({ claims }: Assertion, app: EntraApp, directory: Directory): void {
+  if (directory.allowReplay) return;
+  const key = JSON.stringify([app.tenantId, app.clientId, claims.jti]);
+  if (!claims.jti || directory.usedAssertions.has(key)) {
+    throw new Refusal(50013, {
+      reason: claims.jti ? "The assertion was presented before." : "The assertion has no jti.",
+    });
+  }
+  directory.usedAssertions.add(key);
+}
+
+/** Base64, in either alphabet, to upper-case hexadecimal digits. */
+function hexOf(base64: string): string {
+  try {
+    const binary = atob(base64.replaceAll("-", "+").replaceAll("_", "/"));
+    return hex(Uint8Array.from(binary, (character) => character.charCodeAt(0)));
+  } catch {
+    return "";
+  }
+}
+
+function hex(bytes: ArrayBuffer | Uint8Array): string {
+  return [...new Uint8Array(bytes)].map((byte) => byte.toString(16).padStart(2, "0")).join("").toUpperCase();
+}

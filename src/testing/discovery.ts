@@ -1,0 +1,60 @@
+import { Refusal } from "./aadsts.ts";
+import { type Directory, same } from "./directory.ts";
+
+/** The hosts of the known clouds: those that share accounts stand in one row, the one to use first. */
+const CLOUDS: readonly (readonly string[])[] = [
+  ["login.microsoftonline.com", "login.windows.net", "login.microsoft.com", "sts.windows.net"],
+  ["login.partner.microsoftonline.cn", "login.chinacloudapi.cn"],
+  ["login.microsoftonline.us", "login.usgovcloudapi.net"],
+  ["login-us.microsoftonline.com"],
+  ["login.microsoftonline.de"],
+  ["login.sovcloud-identity.fr"],
+  ["login.sovcloud-identity.de"],
+  ["login.sovcloud-identity.sg"],
+];
+
+/** Answers whether the host of an authority is one of Microsoft's. Throws a `Refusal` for a stranger. */
+export function answerInstanceDiscovery(url: URL, directory: Directory): Record<string, unknown> {
+  const endpoint = url.searchParams.get("authorization_endpoint");
+  if (!endpoint) throw new Refusal(900144, { parameter: "authorization_endpoint" });
+  if (!URL.canParse(endpoint)) throw new Refusal(50049);
+  const { host, pathname } = new URL(endpoint);
+  const known = CLOUDS.flat().includes(host) || directory.hosts.some((mine) => same(mine, host));
+  if (!known) throw new Refusal(50049);
+  return {
+    tenant_discovery_endpoint: `https://${host}/${pathname.split("/")[1]}/v2.0/.well-known/openid-configuration`,
+    "api-version": "1.1",
+    metadata: CLOUDS.map((aliases) => ({
+      preferred_network: aliases[0],
+      preferred_cache: aliases[1] ?? aliases[0],
+      aliases,
+    })),
+  };
+}
+
+/** Returns the metadata of a tenant (OpenID Connect Discovery, section 3). */
+export function openidConfiguration(url: URL, tenant: string, directory: Directory): Record<string, unknown> {
+  if (tenant === "adfs") return configuration(`${url.origin}/adfs`, "/oauth2", "/discovery/keys", `${url.origin}/adfs`);
+  const shared = ["common", "organizations", "consumers"].includes(tenant);
+  const known = [...directory.apps, ...directory.users].some(({ tenantId }) => same(tenantId, tenant));
+  if (!shared && !known) throw new Refusal(90002, { tenant });
+  const issuer = `${url.origin}/${shared ? "{tenantid}" : tenant}/v2.0`;
+  return configuration(`${url.origin}/${tenant}`, "/oauth2/v2.0", "/discovery/v2.0/keys", issuer);
+}
+
+function configuration(base: string, oauth: string, keys: string, issuer: string): Record<string, unknown> {
+  return {
+    issuer,
+    token_endpoint: `${base}${oauth}/token`,
+    authorization_endpoint: `${base}${oauth}/authorize`,
+    device_authorization_endpoint: `${base}${oauth}/devicecode`,
+    end_session_endpoint: `${base}${oauth}/logout`,
+    jwks_uri: `${base}${keys}`,
+    token_endpoint_auth_methods_supported: ["client_secret_post", "private_key_jwt"],
+    response_modes_supported: ["query", "fragment", "form_post"],
+    response_types_supported: ["code", "id_token", "code id_token", "id_token token"],
+    scopes_supported: ["openid", "profile", "email", "offline_access"],
+    subject_types_supported: ["pairwise"],
+    id_token_signing_alg_values_supported: ["RS256"],
+  };
+}

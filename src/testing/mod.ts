@@ -1,0 +1,26 @@
+/**
+ * For tests, yours and ours: a simulated Microsoft Entra, a clock that stands still until it is moved, and a credential that holds one
+ * token. They need no network and work on every runtime.
+ *
+ * @example Code that gets a token, tested without a cloud
+ * ```ts
+ * import { DefaultAzureCredential } from "@azweb/identity";
+ * import { createEntra } from "@azweb/identity/testing";
+ * import assert from "node:assert/strict";
+ *
+ * const tenantId = "11111111-2222-3333-4444-555555555555";
+ * const entra = createEntra({ apps: [{ tenantId, clientId: "my-app", secrets: ["my-secret"] }] });
+ * const env = { AZURE_TENANT_ID: tenantId, AZURE_CLIENT_ID: "my-app", AZURE_CLIENT_SECRET: "my-secret" };
+ *
+ * const credential = new DefaultAzureCredential({ env, fetch: entra.fetch });
+ * const { token } = await credential.getToken("https://vault.azure.net/.default");
+ * assert.equal((await entra.verify(token)).appid, "my-app");
+ * ```
+ *
+ * @module
+ */
+export { createEntra, type Entra, type EntraRequest } from "./entra.ts";
+export type { EntraApp, EntraFederatedCredential, EntraOptions, EntraSecret, EntraUser } from "./entra_options.ts";
+export type { EntraFault, EntraFaultAnswer, EntraFaultName } from "./faults.ts";
+export { createFakeClock, type FakeClock } from "./fake_clock.ts";
+export { StaticCredential, type StaticCredentialOptions } from "./static_credential.ts";

@@ -1,0 +1,116 @@
+import { createFakeClock } from "@azweb/identity/testing";
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+test("a fake clock starts where it is told, else now", () => {
+  assert.equal(createFakeClock(5).now(), 5);
+  const before = Date.now();
+  const now = createFakeClock().now();
+  assert.ok(before <= now && now <= Date.now());
+});
+
+test("a fake clock stands still until it is advanced", async () => {
+  const { now, advance } = createFakeClock(1_000);
+  assert.equal(now(), 1_000);
+  await advance(500);
+  assert.equal(now(), 1_500);
+  await advance(0);
+  assert.equal(now(), 1_500);
+});
+
+test("advancing wakes in order, each at its time, those who fall asleep on the way too", async () => {
+  const clock = createFakeClock(0);
+  const seen: string[] = [];
+  clock.sleep(300).then(() => seen.push(`third at ${clock.now()}`));
+  clock.sleep(100)
+    .then(() => seen.push(`first at ${clock.now()}`))
+    .then(() => clock.sleep(100))
+    .then(() => seen.push(`second at ${clock.now()}`));
+  clock.sleep(301).then(() => seen.push("too late"));
+  await clock.advance(300);
+  assert.deepEqual(seen, ["first at 100", "second at 200", "third at 300"]);
+  assert.deepEqual(clock.sleeping, [1]);
+});
+
+test("advancing lets long chains of promises run between two wake-ups", async () => {
+  const clock = createFakeClock(0);
+  const seen: string[] = [];
+  clock.sleep(1).then(async () => {
+    for (let i = 0; i < 1_000; i++) await Promise.resolve();
+    seen.push("first");
+  });
+  clock.sleep(2).then(() => seen.push("second"));
+  await clock.advance(2);
+  assert.deepEqual(seen, ["first", "second"]);
+});
+
+test("sleeping for no time takes none", async () => {
+  const clock = createFakeClock(0);
+  await clock.sleep(0);
+  await clock.sleep(-1);
+  await clock.sleep(NaN);
+  assert.deepEqual(clock.sleeping, []);
+});
+
+test("a signal wakes with its reason", async () => {
+  const clock = createFakeClock(0);
+  const controller = new AbortController();
+  const asleep = clock.sleep(100, controller.signal);
+  assert.deepEqual(clock.sleeping, [100]);
+  const reason = new Error("enough");
+  controller.abort(reason);
+  await assert.rejects(asleep, reason);
+  assert.deepEqual(clock.sleeping, []);
+  await assert.rejects(clock.sleep(100, controller.signal), reason);
+  await assert.rejects(clock.sleep(0, controller.signal), reason);
+});
+
+test("a signal that fires after waking changes nothing", async () => {
+  const clock = createFakeClock(0);
+  const controller = new AbortController();
+  const asleep = clock.sleep(100, controller.signal);
+  await clock.advance(100);
+  controller.abort(new Error("too late"));
+  await asleep;
+});
+
+test("setting the clock jumps in both directions and wakes nobody", async () => {
+  const clock = createFakeClock(1_000);
+  let awake = false;
+  const asleep = clock.sleep(100).then(() => awake = true);
+  clock.set(1_000_000);
+  assert.equal(clock.now(), 1_000_000);
+  assert.deepEqual(clock.sleeping, [100]);
+  clock.set(0);
+  assert.equal(clock.now(), 0);
+  await clock.advance(99);
+  assert.equal(awake, false);
+  await clock.advance(1);
+  await asleep;
+  assert.equal(clock.now(), 100);
+});
+
+test("a clock cannot be advanced backwards", async () => {
+  const clock = createFakeClock(0);
+  for (const ms of [-1, NaN]) await assert.rejects(clock.advance(ms), { name: "RangeError", message: /"set"/ });
+});
+
+test("untilSleeping waits for somebody to sleep", async () => {
+  const clock = createFakeClock(0);
+  const seen = clock.untilSleeping();
+  clock.sleep(70);
+  assert.equal(await seen, 70);
+  assert.equal(await clock.untilSleeping(), 70);
+});
+
+test("untilSleeping passes over those who sleep longer", async () => {
+  const clock = createFakeClock(0);
+  let seen: number | undefined;
+  clock.sleep(60_000);
+  const watched = clock.untilSleeping(1_000).then((ms) => seen = ms);
+  await clock.advance(10);
+  assert.equal(seen, undefined);
+  clock.sleep(800);
+  await watched;
+  assert.equal(seen, 800);
+});
