@@ -75,7 +75,8 @@ function modReExports(context: Deno.lint.RuleContext): Deno.lint.LintVisitor {
   return {
     Program(program) {
       for (const node of program.body) {
-        const isReExport = node.type === "ExportAllDeclaration" || node.type === "ExportNamedDeclaration" && node.source;
+        const isReExport = node.type === "ExportAllDeclaration" ||
+          node.type === "ExportNamedDeclaration" && node.source;
         if (!isReExport) context.report({ node, message: "A mod.ts holds re-exports and nothing else" });
       }
     },
