@@ -1,0 +1,73 @@
+/**
+ * A certification authority for one run, so that TLS between the processes of a test is real and verified.
+ *
+ * @module
+ */
+import "reflect-metadata"; // @peculiar/x509 needs it, and needs it first.
+import * as x509 from "@peculiar/x509";
+
+/** A certificate and its key, both PEM; the key is PKCS#8, not encrypted. */
+export interface Leaf {
+  readonly certificate: string;
+  readonly key: string;
+}
+
+/** An authority that the clients of a test are told to trust. Its key stays in memory. */
+export interface CertificateAuthority {
+  /** PEM. */
+  readonly certificate: string;
+  /** Signs a server's certificate for host names and IP addresses, good for a day. */
+  issue(names: readonly string[]): Promise<Leaf>;
+}
+
+const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
+const ONE_DAY = 86_400_000;
+
+/** Makes an authority that is good for a day. */
+export async function createCertificateAuthority(): Promise<CertificateAuthority> {
+  const always = {
+    signingAlgorithm: algorithm,
+    notBefore: new Date(Date.now() - ONE_DAY),
+    notAfter: new Date(Date.now() + ONE_DAY),
+  };
+  const keys = await generateKeys();
+  const authority = await x509.X509CertificateGenerator.createSelfSigned({
+    ...always,
+    name: "CN=Throw-away test authority",
+    keys,
+    extensions: [
+      new x509.BasicConstraintsExtension(true, 0, true),
+      new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
+      await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
+    ],
+  });
+
+  async function issue(names: readonly string[]): Promise<Leaf> {
+    const leafKeys = await generateKeys();
+    const leaf = await x509.X509CertificateGenerator.create({
+      ...always,
+      subject: `CN=${names[0]}`,
+      issuer: authority.subject,
+      publicKey: leafKeys.publicKey,
+      signingKey: keys.privateKey,
+      extensions: [
+        new x509.SubjectAlternativeNameExtension(names.map(alternativeName)),
+        new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),
+        await x509.AuthorityKeyIdentifierExtension.create(keys.publicKey),
+        await x509.SubjectKeyIdentifierExtension.create(leafKeys.publicKey),
+      ],
+    });
+    const key = x509.PemConverter.encode(await crypto.subtle.exportKey("pkcs8", leafKeys.privateKey), "PRIVATE KEY");
+    return { certificate: leaf.toString("pem"), key };
+  }
+
+  return { certificate: authority.toString("pem"), issue };
+}
+
+function generateKeys(): Promise<CryptoKeyPair> {
+  return crypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
+}
+
+function alternativeName(value: string): x509.JsonGeneralName {
+  return { type: value.includes(":") || /^[\d.]+$/.test(value) ? "ip" : "dns", value };
+}

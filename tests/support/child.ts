@@ -1,0 +1,98 @@
+/**
+ * A module of the tests as a process of its own, under the runtime that runs the test: Deno, Node or Bun.
+ *
+ * @module
+ */
+import { spawn } from "node:child_process";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+
+/** How a process ended, and what it wrote. */
+export interface Ending {
+  /** Its exit code, or the name of the signal that ended it. */
+  readonly code: number | string;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A running process. */
+export interface Child {
+  /** Resolves with the first match in its standard output. Rejects with what it wrote if it ends without one. */
+  untilPrinted(pattern: RegExp): Promise<RegExpExecArray>;
+  /** Resolves when it has ended and all that it wrote was read. */
+  readonly ended: Promise<Ending>;
+  /** Ends it, whatever it is doing; resolves when it is gone. */
+  stop(): Promise<void>;
+}
+
+/** What {@linkcode startModule} accepts. */
+export interface ChildOptions {
+  readonly args?: readonly string[];
+  /** Variables beside those of {@linkcode plainEnv}. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Its working folder. Default: this process's. */
+  readonly cwd?: string;
+  /** Receives each line of its standard output as it comes. */
+  readonly onLine?: (line: string) => void;
+}
+
+/** Starts the module of this folder that has this name, such as `"azurite_process"`. Its standard input ends when this process does. */
+export function startModule(name: string, { args = [], env = {}, cwd, onLine }: ChildOptions = {}): Child {
+  // The same ending as this file's: `.ts`, or `.js` where the tests were transpiled.
+  const path = fileURLToPath(import.meta.url.replace(/[^/]+(\.\w+)$/, `${name}$1`));
+  const run = "Deno" in globalThis ? ["run", "--quiet", "--allow-all"] : [];
+  const child = spawn(process.execPath, [...run, path, ...args], { cwd, env: { ...plainEnv(), ...env } });
+  let stdout = "";
+  let stderr = "";
+  let printed = 0;
+  const watchers = new Set<() => void>();
+
+  child.stdin.on("error", () => {}); // It may end before us.
+  child.stderr.setEncoding("utf8").on("data", (text: string) => stderr += text);
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    stdout += text;
+    for (const line of stdout.slice(printed).split("\n").slice(0, -1)) {
+      printed += line.length + 1;
+      onLine?.(line.trimEnd());
+    }
+    for (const look of watchers) look();
+  });
+  const ended = new Promise<Ending>((resolve) => {
+    child.on("error", (error) => resolve({ code: "not started", stdout, stderr: `${stderr}${error.message}\n` }));
+    child.on("close", (code, signal) => resolve({ code: code ?? signal ?? "unknown", stdout, stderr }));
+  });
+
+  return {
+    ended,
+    untilPrinted: (pattern) =>
+      new Promise((resolve, reject) => {
+        function look() {
+          const match = pattern.exec(stdout);
+          if (match) resolve(match);
+        }
+        watchers.add(look);
+        look();
+        ended.then(({ code }) => reject(new Error(`It ended with ${code} and wrote:\n${stdout}${stderr}`)));
+      }),
+    async stop() {
+      child.kill("SIGKILL");
+      await ended;
+    },
+  };
+}
+
+/** The variables of this process that a child needs to run at all: nothing about Azure, no proxy, no colours. */
+export function plainEnv(): Record<string, string> {
+  const kept = Object.entries(process.env).filter(([name]) => !/^(azure_.*|.*_proxy|force_color)$/i.test(name));
+  return { ...Object.fromEntries(kept) as Record<string, string>, NO_COLOR: "1" };
+}
+
+/** The variables that make a child trust a certification authority, whose certificate is in the file. */
+export function trust(path: string): Record<string, string> {
+  return { DENO_CERT: path, NODE_EXTRA_CA_CERTS: path };
+}
+
+/** To be called in a child: ends it when its parent is gone, however that ended. */
+export function endWithParent(): void {
+  process.stdin.on("end", () => process.exit()).on("error", () => process.exit()).resume();
+}

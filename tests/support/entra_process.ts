@@ -1,0 +1,21 @@
+// A simulated Entra behind HTTPS. Prints "listens on <url>", and a line for each request that it is asked.
+import { createEntra } from "@azweb/identity/testing";
+import { readFileSync } from "node:fs";
+import process from "node:process";
+import { endWithParent } from "./child.ts";
+import { serveHttps } from "./https_server.ts";
+
+const [certificatePath = "", keyPath = ""] = process.argv.slice(2);
+endWithParent();
+// Not from the command line, which every user of the machine can read.
+const entra = createEntra(JSON.parse(process.env.ENTRA_OPTIONS ?? "{}"));
+const tls = { cert: readFileSync(certificatePath), key: readFileSync(keyPath) };
+
+async function handle(request: Request): Promise<Response> {
+  const response = await entra.handle(request);
+  console.log(`${request.method} ${new URL(request.url).pathname} ${response.status}`);
+  return response;
+}
+
+const { url } = await serveHttps(handle, tls);
+console.log(`listens on ${url}`);

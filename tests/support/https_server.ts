@@ -1,0 +1,43 @@
+import { createServer, type ServerOptions } from "node:https";
+import type { AddressInfo } from "node:net";
+
+/** A server that listens. */
+export interface HttpsServer {
+  /** Such as `"https://localhost:40123"`. */
+  readonly url: string;
+  /** Stops listening and ends its connections. */
+  close(): Promise<void>;
+}
+
+/** Serves a `Request => Response` function over TLS on this machine, on a port of its choice. */
+export async function serveHttps(
+  handle: (request: Request) => Promise<Response>,
+  tls: Required<Pick<ServerOptions, "cert" | "key">>,
+): Promise<HttpsServer> {
+  const server = createServer(tls, async (incoming, outgoing) => {
+    const chunks: Uint8Array<ArrayBuffer>[] = [];
+    for await (const chunk of incoming) chunks.push(chunk);
+    const { method = "GET", headers } = incoming;
+    const request = new Request(`https://${headers.host}${incoming.url}`, {
+      method,
+      headers: Object.entries(headers).map(([name, value]): [string, string] => [name, String(value)]),
+      body: method === "GET" || method === "HEAD" ? null : new Blob(chunks),
+    });
+    try {
+      const response = await handle(request);
+      const body = new Uint8Array(await response.arrayBuffer());
+      outgoing.writeHead(response.status, [...response.headers].flat()).end(body);
+    } catch {
+      outgoing.destroy(); // The handler's way to say that nobody answers.
+    }
+  });
+  await new Promise<void>((resolve, reject) => server.once("error", reject).listen(0, "127.0.0.1", resolve));
+  return {
+    url: `https://localhost:${(server.address() as AddressInfo).port}`,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
