@@ -1,0 +1,158 @@
+/**
+ * Reads a certificate and its private key from PKCS#12 (`.pfx`, `.p12`), for `ClientCertificateCredential`.
+ *
+ * Needs the package `node-forge`, an optional peer dependency: Web Crypto knows nothing of PKCS#12.
+ *
+ * @example
+ * ```ts no-eval
+ * import { ClientCertificateCredential } from "@azweb/identity";
+ * import { fromPkcs12 } from "@azweb/identity/pkcs12";
+ *
+ * const bytes = await Deno.readFile("/secrets/app.pfx");
+ * const configuration = await fromPkcs12(bytes, "the password");
+ * const credential = new ClientCertificateCredential("my-tenant-id", "my-client-id", configuration);
+ * ```
+ *
+ * @module
+ */
+
+import { AuthenticationError, CredentialUnavailableError } from "./errors.ts";
+
+/** A value in DER as `node-forge` has it. */
+interface Asn1 {
+  readonly tagClass: number;
+  readonly value: readonly Asn1[];
+}
+
+interface PrivateKey {
+  readonly n: { toString(radix: number): string };
+}
+
+/** What a PKCS#12 file holds. Where `node-forge` does not know the kind of key, only `asn1` is there. */
+interface Bag {
+  readonly asn1: Asn1;
+  readonly key?: PrivateKey | null;
+  readonly cert?: { readonly publicKey: PrivateKey; readonly tbsCertificate: Asn1; readonly signature: string } | null;
+}
+
+/** The part of `node-forge` that is used. Bytes stand in strings there, one a character. */
+interface Forge {
+  readonly asn1: {
+    create(tagClass: number, type: number, constructed: boolean, value: readonly Asn1[] | string): Asn1;
+    fromDer(bytes: string): Asn1;
+    toDer(value: Asn1): { getBytes(): string };
+  };
+  readonly pkcs12: {
+    pkcs12FromAsn1(
+      value: Asn1,
+      strict: boolean,
+      password: string,
+    ): { safeContents: readonly { safeBags: readonly Bag[] }[] };
+  };
+  readonly pki: { privateKeyToAsn1(key: PrivateKey): Asn1; wrapRsaPrivateKey(key: Asn1): Asn1 };
+}
+
+const CONTEXT_SPECIFIC = 0x80;
+const BIT_STRING = 0x03;
+const SEQUENCE = 0x10;
+
+/** The members of a certificate's signed part behind the version (RFC 5280, section 4.1). */
+const SIGNATURE = 1;
+const ISSUER = 2;
+const SUBJECT = 4;
+
+const CONVERT = 'convert it with "openssl pkcs12 -in old.pfx -out new.pem -nodes" and give the PEM text';
+
+/**
+ * Reads the one private key, its certificate and the certificate's chain from PKCS#12.
+ *
+ * @param bytes The content of a `.pfx` or `.p12` file.
+ * @param password The password of the file, `""` if it has none.
+ * @returns A configuration for `ClientCertificateCredential`: PEM text, the private key in it not encrypted any more.
+ * @throws {TypeError} An argument is of another type.
+ * @throws {CredentialUnavailableError} The package `node-forge` is not installed.
+ * @throws {AuthenticationError} The password is wrong, or the file is not usable.
+ */
+export async function fromPkcs12(bytes: Uint8Array, password: string): Promise<{ certificate: string }> {
+  if (!ArrayBuffer.isView(bytes)) throw new TypeError('Argument "bytes" must be a Uint8Array');
+  if (typeof password !== "string") throw new TypeError('Argument "password" must be a string, "" if there is none');
+  const forge = await loadForge();
+  const bags = readBags(forge, bytes, password);
+  const keys = bags.filter(({ key }) => key !== undefined);
+  if (keys.length === 0) fail("It holds no private key: export it with the certificate");
+  if (keys.length > 1) fail("It holds several private keys: export one with its certificate");
+  const { key } = keys[0]!;
+  if (!key) fail("The private key is not an RSA key, which Entra needs");
+  // By their bytes: some tools export a certificate twice.
+  const certificates = [
+    ...new Map(bags.filter(({ cert }) => cert !== undefined).map((bag) => [der(certificateOf(forge, bag)), bag]))
+      .values(),
+  ];
+  if (certificates.length === 0) fail("It holds no certificate: export it with the private key");
+  const own = certificates.filter(({ cert }) => cert?.publicKey.n?.toString(16) === key.n.toString(16));
+  if (own.length === 0) fail("None of its certificates belongs to the private key");
+  if (own.length > 1) fail("It holds several certificates for one private key: export one of them with the key");
+  const chain = [own[0]!];
+  for (let next: Bag | undefined = own[0]; next; next = certificates.find(isIssuerOfLast)) {
+    if (!chain.includes(next)) chain.push(next);
+  }
+  const wrapped = forge.pki.wrapRsaPrivateKey(forge.pki.privateKeyToAsn1(key));
+  return {
+    certificate: chain.map((bag) => toPem("CERTIFICATE", certificateOf(forge, bag))).join("") +
+      toPem("PRIVATE KEY", wrapped),
+  };
+
+  function isIssuerOfLast(bag: Bag): boolean {
+    return !chain.includes(bag) && der(signedPart(bag, SUBJECT)) === der(signedPart(chain.at(-1)!, ISSUER));
+  }
+
+  function der(value: Asn1): string {
+    return forge.asn1.toDer(value).getBytes();
+  }
+
+  function toPem(label: string, value: Asn1): string {
+    return `-----BEGIN ${label}-----\n${btoa(der(value)).replace(/.{64}(?=.)/g, "$&\n")}\n-----END ${label}-----\n`;
+  }
+}
+
+async function loadForge(): Promise<Forge> {
+  try {
+    return (await import("node-forge")).default;
+  } catch {
+    throw new CredentialUnavailableError('Cannot read PKCS#12: The package is missing; run "npm install node-forge"');
+  }
+}
+
+function readBags(forge: Forge, bytes: Uint8Array, password: string): Bag[] {
+  const text = Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
+  if (text.includes("-----BEGIN")) fail('It is PEM text, which goes to the credential as "certificate"');
+  let value: Asn1;
+  try {
+    value = forge.asn1.fromDer(text);
+  } catch {
+    fail("It is damaged, or something else");
+  }
+  try {
+    return forge.pkcs12.pkcs12FromAsn1(value, false, password).safeContents.flatMap(({ safeBags }) => safeBags);
+  } catch (error) {
+    if (/password|decrypt/i.test((error as Error).message)) fail("The password is wrong");
+    fail(`It is damaged, or encrypted in a way that "node-forge" does not know: ${CONVERT}`);
+  }
+}
+
+/** Returns the certificate as it was: `node-forge` makes another of one with an EC signature, and the digest would not match. */
+function certificateOf({ asn1 }: Forge, bag: Bag): Asn1 {
+  if (!bag.cert) return bag.asn1;
+  const { tbsCertificate, signature } = bag.cert;
+  const bits = asn1.create(0, BIT_STRING, false, `\0${signature}`);
+  return asn1.create(0, SEQUENCE, true, [tbsCertificate, signedPart(bag, SIGNATURE), bits]);
+}
+
+function signedPart({ asn1, cert }: Bag, member: number): Asn1 {
+  const members = (cert ? cert.tbsCertificate : asn1.value[0]!).value;
+  return members[members[0]!.tagClass === CONTEXT_SPECIFIC ? member + 1 : member]!;
+}
+
+function fail(reason: string): never {
+  throw new AuthenticationError(`Cannot read PKCS#12: ${reason}`);
+}
