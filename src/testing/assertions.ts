@@ -26,7 +26,8 @@ export async function checkAssertion(text: string, app: EntraApp, url: URL, dire
   } catch {
     throw new Refusal(50027);
   }
-  const { header } = assertion;
+  const { header, claims } = assertion;
+  if (![claims.iat, claims.nbf, claims.exp].every(isTime)) throw new Refusal(50027);
   if (header.x5t !== undefined || header["x5t#S256"] !== undefined) {
     await checkCertificate(assertion, app, url);
     checkLifetime(assertion, directory);
@@ -41,8 +42,9 @@ async function checkCertificate({ text, header, claims }: Assertion, app: EntraA
   const algorithm = header.alg ?? "none";
   // Active Directory Federation Services does not know PS256.
   const algorithms = same(app.tenantId, "adfs") ? ["RS256"] : ["PS256", "RS256"];
-  const thumbprint = hexOf(String(header["x5t#S256"] ?? header.x5t));
-  const certificate = await findCertificate(app, thumbprint);
+  const isSha256 = header["x5t#S256"] !== undefined;
+  const thumbprint = hexOf(String(isSha256 ? header["x5t#S256"] : header.x5t));
+  const certificate = await findCertificate(app, isSha256 ? "SHA-256" : "SHA-1", thumbprint);
   if (!certificate) throw new Refusal(700027, { reason: "The key was not found.", thumbprint });
   try {
     if (!algorithms.includes(algorithm)) throw new Error("Unsupported algorithm");
@@ -69,16 +71,14 @@ function isMe(audience: string | undefined, url: URL): boolean {
   return protocol === url.protocol && hosts.includes(host) && paths.some((path) => same(pathname, `/${tenant}${path}`));
 }
 
-async function findCertificate(app: EntraApp, thumbprint: string): Promise<string | undefined> {
+async function findCertificate(app: EntraApp, hash: string, thumbprint: string): Promise<string | undefined> {
   for (const pem of app.certificates ?? []) {
     const body = /-----BEGIN CERTIFICATE-----([^-]+)-----END CERTIFICATE-----/.exec(pem);
     if (!body) {
       throw new TypeError(`A certificate of app "${app.clientId}" must be PEM text with a block "CERTIFICATE"`);
     }
     const der = Uint8Array.from(atob(body[1]!.replace(/\s/g, "")), (character) => character.charCodeAt(0));
-    for (const algorithm of ["SHA-1", "SHA-256"]) {
-      if (hex(await crypto.subtle.digest(algorithm, der)) === thumbprint) return body[0];
-    }
+    if (hex(await crypto.subtle.digest(hash, der)) === thumbprint) return body[0];
   }
 }
 
@@ -103,7 +103,7 @@ async function checkFederation({ text, header, claims }: Assertion, app: EntraAp
 function checkLifetime({ claims }: Assertion, directory: Directory): void {
   const now = directory.now() / 1000;
   const { nbf = claims.iat, exp } = claims;
-  const inTime = typeof exp === "number" && exp > now - CLOCK_SKEW_IN_S && (nbf ?? 0) < now + CLOCK_SKEW_IN_S;
+  const inTime = exp !== undefined && exp > now - CLOCK_SKEW_IN_S && (nbf ?? 0) < now + CLOCK_SKEW_IN_S;
   if (inTime) return;
   const [from, until] = [nbf, exp].map((time) => time === undefined ? "none" : formatTime(time * 1000));
   throw new Refusal(700024, { now: formatTime(directory.now()), from, until });
@@ -118,6 +118,11 @@ function checkReplay({ claims }: Assertion, app: EntraApp, directory: Directory)
     });
   }
   directory.usedAssertions.add(key);
+}
+
+/** Whether a claim is absent or a number of seconds that a `Date` can hold. */
+function isTime(value: unknown): boolean {
+  return value === undefined || (typeof value === "number" && Math.abs(value) <= 8_640_000_000_000);
 }
 
 /** Base64, in either alphabet, to upper-case hexadecimal digits. */
