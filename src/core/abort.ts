@@ -1,3 +1,4 @@
+import type { Runtime } from "../runtime/runtime.ts";
 import type { AbortSignalLike, GetTokenOptions } from "../token_credential.ts";
 
 /** Settles as the promise does, or rejects with the signal's reason as soon as the signal fires. */
@@ -26,27 +27,28 @@ export interface Caller {
 }
 
 /** Returns the caller's wish to leave, or `undefined` where it can have none. */
-export function callerOf(options: GetTokenOptions | undefined): Caller | undefined {
-  const signal = options?.abortSignal;
-  const timeout = options?.requestOptions?.timeout;
+export function callerOf(options: GetTokenOptions, sleep: Runtime["sleep"]): Caller | undefined {
+  const signal = options.abortSignal;
+  const timeout = options.requestOptions?.timeout;
   if (!signal && !timeout) return undefined;
   const controller = new AbortController();
+  const done = new AbortController();
   function leave() {
     controller.abort(abortReason(signal!));
   }
   if (signal?.aborted) leave();
   signal?.addEventListener("abort", leave);
-  const timer = timeout
-    ? setTimeout(
+  if (timeout) {
+    sleep(timeout, done.signal).then(
       () => controller.abort(new DOMException(`No token within the ${timeout} ms of "timeout"`, "TimeoutError")),
-      timeout,
-    )
-    : undefined;
+      () => {},
+    );
+  }
   return {
     signal: controller.signal,
     release() {
       signal?.removeEventListener("abort", leave);
-      clearTimeout(timer);
+      done.abort();
     },
   };
 }

@@ -52,7 +52,7 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
   function getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken> {
     if (options?.abortSignal?.aborted) return Promise.reject(abortReason(options.abortSignal));
     let looked: ReturnType<typeof store.find>;
-    if (options === undefined || !options.claims && !options.tenantId) {
+    if (!options || !options.claims && options.tenantId === undefined) {
       const scope = typeof scopes === "string" ? scopes : scopes?.length === 1 ? scopes[0] : undefined;
       const key = scope && (options?.enableCae ? caeKeys : keys).get(scope);
       if (key) {
@@ -63,9 +63,21 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
         }
       }
     }
-    const caller = callerOf(options);
-    if (!caller) return find(scopes, options ?? {}, undefined, looked);
-    return raceAbort(find(scopes, options ?? {}, caller.signal, looked), caller.signal).finally(caller.release);
+    return ask(scopes, options ?? {}, looked);
+  }
+
+  async function ask(
+    scopes: string | string[],
+    options: GetTokenOptions,
+    looked: ReturnType<typeof store.find>,
+  ): Promise<AccessToken> {
+    const caller = callerOf(options, settings.sleep);
+    if (!caller) return await find(scopes, options, undefined, looked);
+    try {
+      return await raceAbort(find(scopes, options, caller.signal, looked), caller.signal);
+    } finally {
+      caller.release();
+    }
   }
 
   async function find(

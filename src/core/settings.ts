@@ -24,7 +24,7 @@ export interface Settings {
   readonly livesOn: boolean;
   readonly waitUntil: ((work: Promise<unknown>) => void) | undefined;
   /** The objects that were handed in and decide what a token is worth: a simulated cloud's token must not reach real code. */
-  readonly surroundings: readonly object[];
+  readonly surroundings: readonly (string | object)[];
   readonly fetch: typeof fetch;
   readonly localFetch: typeof fetch;
   readonly log: Log;
@@ -37,6 +37,7 @@ export interface Settings {
 
 /** Fills in the defaults: the one place that has them. Throws a `TypeError` for an option that cannot be. */
 export function resolveSettings(options: CredentialOptions): Settings {
+  checkKinds(options);
   const { additionallyAllowedTenants = [], cache, log, retryOptions = {}, runtime = {} } = options;
   for (const tenant of additionallyAllowedTenants) {
     if (tenant !== "*") checkTenantId(tenant, "options.additionallyAllowedTenants");
@@ -57,7 +58,7 @@ export function resolveSettings(options: CredentialOptions): Settings {
     isolated: platform === "workerd",
     livesOn: platform !== "workerd" && platform !== "web",
     waitUntil: options.waitUntil,
-    surroundings: [options.fetch, options.localFetch, options.runtime].filter((object) => object !== undefined),
+    surroundings: [options.fetch, options.localFetch, options.runtime].map((object) => object ?? ""),
     // Looked up at each call: a page or a test may replace the global one.
     fetch: options.fetch ?? ((input, init) => fetch(input, init)),
     localFetch: options.localFetch ?? ((input, init) => fetch(input, init)),
@@ -89,6 +90,33 @@ export function parseAuthorityHost(text: unknown, allowInsecureLoopback = false,
 /** Whether the host is this machine. */
 export function isLoopback(hostname: string): boolean {
   return hostname === "localhost" || hostname === "[::1]" || /^127(\.\d+){3}$/.test(hostname);
+}
+
+function checkKinds(options: CredentialOptions): void {
+  if (!isObject(options)) throw new TypeError('Argument "options" must be an object');
+  check("an object", isObject, "env", "retryOptions", "runtime");
+  check("a function", isFunction, "fetch", "localFetch", "log", "waitUntil");
+  check("a list", Array.isArray, "additionallyAllowedTenants");
+  check('false or an object with the methods "get", "set" and "delete"', isCache, "cache");
+
+  function check(kind: string, is: (value: unknown) => boolean, ...names: (keyof CredentialOptions)[]): void {
+    for (const name of names) {
+      if (options[name] !== undefined && !is(options[name])) throw new TypeError(`Option "${name}" must be ${kind}`);
+    }
+  }
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === "object" && value !== null;
+}
+
+function isFunction(value: unknown): boolean {
+  return typeof value === "function";
+}
+
+function isCache(value: unknown): boolean {
+  const { get, set, delete: remove } = (value ?? {}) as Partial<TokenCache>;
+  return value === false || [get, set, remove].every(isFunction);
 }
 
 function notNegative(name: string, value: number | undefined, otherwise: number): number {

@@ -1,11 +1,12 @@
 import { CredentialUnavailableError } from "../errors.ts";
 import type { Settings } from "./settings.ts";
 
-const TENANT = /^[0-9a-zA-Z.-]+$/;
+// Labels between single dots: nothing that a URL would read as a step up.
+const TENANT = /^[0-9a-zA-Z-]+(\.[0-9a-zA-Z-]+)*$/;
 
 /** Throws a `TypeError` unless the value can be a tenant: an id, a domain name, or a word such as `organizations`. */
 export function checkTenantId(tenantId: unknown, argument = "tenantId"): asserts tenantId is string {
-  if (typeof tenantId === "string" && TENANT.test(tenantId) && !tenantId.includes("..")) return;
+  if (typeof tenantId === "string" && TENANT.test(tenantId)) return;
   throw new TypeError(
     `Argument "${argument}" must be the id or the domain name of a tenant (letters, digits, dots, hyphens); ` +
       "the Entra admin center shows it under Overview",
