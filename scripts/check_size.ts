@@ -1,0 +1,214 @@
+/**
+ * Checks what the bundle of an application carries: bytes against a budget, modules against those that the entry may bring along, and
+ * that no string of another family of code has slipped in.
+ *
+ * @module
+ */
+
+import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+import { build, type Plugin, stop } from "esbuild";
+import { type Problem, report } from "./problem.ts";
+
+/** Code that comes and goes together. */
+interface Family {
+  /** The beginnings of its modules' paths; a package by its name. A module belongs to the family with the longest one. */
+  readonly modules: readonly string[];
+  /** Strings that only this family has, and that stay when it is minified. */
+  readonly strings: readonly string[];
+}
+
+type FamilyName =
+  | ("contracts" | "platform" | "files" | "core" | "chain" | "oauth" | "certificates" | "secrets" | "credentials")
+  | ("developerTools" | "pkcs12" | "testing" | "jose");
+
+const FAMILIES: Readonly<Record<FamilyName, Family>> = {
+  contracts: {
+    modules: ["src/authority_hosts", "src/bearer_token_provider", "src/errors", "src/version"],
+    strings: [],
+  },
+  platform: { modules: ["src/runtime/platform", "src/runtime/env"], strings: ["Cloudflare-Workers"] },
+  files: { modules: ["src/runtime/"], strings: ["node:"] },
+  core: { modules: ["src/core/"], strings: ["AZURE_AUTHORITY_HOST"] },
+  chain: { modules: ["src/core/create_chain"], strings: ["credential-skipped"] },
+  oauth: { modules: ["src/oauth/", "oauth4webapi"], strings: ["OAUTH_"] },
+  certificates: {
+    modules: ["src/oauth/base64", "src/oauth/certificate", "src/oauth/der", "src/oauth/pem", "src/oauth/private_key"],
+    strings: ["PRIVATE KEY", "x5t"],
+  },
+  secrets: { modules: [], strings: ['"clientSecret"'] },
+  credentials: { modules: ["src/credentials/"], strings: [] },
+  developerTools: { modules: ["src/developer_tools/"], strings: ["az ", "azd "] },
+  pkcs12: { modules: ["src/pkcs12", "node-forge"], strings: ["pkcs12FromAsn1"] },
+  testing: { modules: ["src/testing/"], strings: ["AADSTS{"] },
+  jose: { modules: ["jose"], strings: ["ERR_J"] },
+};
+
+/** One line of the table: what an application imports, and what it may get for it. */
+export interface Budget {
+  /** The imported name; `"*"` is all of them. */
+  readonly name: string;
+  /** The subpath that it is imported from, as in deno.json. */
+  readonly from: string;
+  /** How many bytes it may be, minified and gzipped, without what `import()` loads. */
+  readonly gzip: number;
+  /** What it may bring along besides its own file. */
+  readonly families: readonly FamilyName[];
+}
+
+const TOKENS: readonly FamilyName[] = ["contracts", "platform", "core", "oauth"];
+const CERTIFICATES: readonly FamilyName[] = [...TOKENS, "certificates", "files"];
+const COMPOSITION: readonly FamilyName[] = [...CERTIFICATES, "secrets", "credentials"];
+
+const BUDGETS: readonly Budget[] = [
+  { name: "ClientSecretCredential", from: ".", gzip: 9_216, families: [...TOKENS, "secrets"] },
+  { name: "DefaultAzureCredential", from: ".", gzip: 22_528, families: [...COMPOSITION, "chain"] },
+  { name: "AzureAuthorityHosts", from: ".", gzip: 300, families: ["contracts"] },
+  { name: "getBearerTokenProvider", from: ".", gzip: 300, families: ["contracts"] },
+  { name: "*", from: ".", gzip: 22_528, families: [...COMPOSITION, "chain"] },
+  { name: "*", from: "./chained-token-credential", gzip: 800, families: ["contracts", "chain"] },
+  { name: "*", from: "./client-assertion-credential", gzip: 9_216, families: TOKENS },
+  { name: "*", from: "./client-certificate-credential", gzip: 14_000, families: CERTIFICATES },
+  { name: "*", from: "./client-secret-credential", gzip: 9_216, families: [...TOKENS, "secrets"] },
+  { name: "*", from: "./default-azure-credential", gzip: 22_528, families: [...COMPOSITION, "chain"] },
+  { name: "*", from: "./environment-credential", gzip: 20_000, families: COMPOSITION },
+  { name: "*", from: "./username-password-credential", gzip: 9_216, families: TOKENS },
+  { name: "*", from: "./pkcs12", gzip: 1_500, families: ["contracts", "certificates", "pkcs12"] },
+  { name: "*", from: "./runtime", gzip: 500, families: ["platform", "files"] },
+  { name: "*", from: "./testing", gzip: 20_000, families: ["contracts", "certificates", "testing", "jose"] },
+  { name: "StaticCredential", from: "./testing", gzip: 300, families: ["testing"] },
+];
+
+/** A part of a bundle: what is loaded at once, or what one `import()` loads later. */
+export interface Part {
+  readonly minified: number;
+  readonly gzip: number;
+  /** The modules from the root of the project, packages by their name. */
+  readonly modules: readonly string[];
+  readonly text: string;
+}
+
+/** Returns how the part that is loaded at once breaks its budget. */
+export function checkPart(part: Part, budget: Budget, own: readonly string[]): Problem[] {
+  const where = importOf(budget);
+  const carried: readonly string[] = budget.families;
+  const strangers = part.modules.filter((module) => !own.includes(module) && !carried.includes(familyOf(module) ?? ""));
+  const strings = Object.entries(FAMILIES).filter(([name]) => !carried.includes(name)).flatMap(([name, family]) =>
+    family.strings.filter((string) => part.text.includes(string)).map((string) => `Holds "${string}" of ${name}`)
+  );
+  return [
+    ...part.gzip > budget.gzip ? [`${part.gzip} bytes, with a budget of ${budget.gzip}`] : [],
+    ...strangers.map((module) => `Brings along ${module}`),
+    ...strings,
+  ].map((what) => ({ where, what }));
+}
+
+/** Returns the subpaths that have no budget. */
+export function checkBudgets(subpaths: readonly string[], budgets: readonly Budget[] = BUDGETS): Problem[] {
+  return subpaths.filter((subpath) => !budgets.some(({ name, from }) => name === "*" && from === subpath))
+    .map((subpath) => ({ where: "scripts/check_size.ts", what: `No budget for all of "${subpath}"` }));
+}
+
+function familyOf(module: string): string | undefined {
+  const fits = Object.entries(FAMILIES).flatMap(([name, { modules }]) =>
+    modules.filter((beginning) => module.startsWith(beginning)).map((beginning) => ({ name, beginning }))
+  );
+  return fits.sort((a, b) => b.beginning.length - a.beginning.length)[0]?.name;
+}
+
+function importOf({ name, from }: Budget): string {
+  return `${name === "*" ? "*" : `{ ${name} }`} from "${from.replace(".", "@azweb/identity")}"`;
+}
+
+/** The modules do nothing when they are imported, which the npm package declares and deno.json cannot. */
+function withoutSideEffects(files: Readonly<Record<string, string>>): Plugin {
+  return {
+    name: "without-side-effects",
+    setup({ onResolve }) {
+      onResolve({ filter: /^(@azweb\/identity|\.)/ }, ({ path, resolveDir }) => ({
+        path: files[path] ?? fileURLToPath(new URL(path, `file://${resolveDir}/`)),
+        sideEffects: false,
+      }));
+    },
+  };
+}
+
+/** Bundles a program for no platform in particular. The first part is what it loads at once. */
+export async function bundle(program: string, root: string, files: Readonly<Record<string, string>>): Promise<Part[]> {
+  const { metafile, outputFiles } = await build({
+    stdin: { contents: program, resolveDir: root },
+    absWorkingDir: root,
+    bundle: true,
+    external: ["node-forge"], // An optional peer dependency.
+    format: "esm",
+    legalComments: "none",
+    mainFields: ["module", "main"],
+    metafile: true,
+    minify: true,
+    outdir: "out",
+    platform: "neutral",
+    plugins: [withoutSideEffects(files)],
+    splitting: true,
+    write: false,
+  });
+  const contents = new Map(outputFiles.map(({ path, contents }) => [path.slice(root.length), contents]));
+  const paths = Object.keys(metafile.outputs);
+  const first = paths.find((path) => metafile.outputs[path]!.entryPoint === "<stdin>")!;
+
+  const atOnce = new Set<string>();
+  function load(path: string) {
+    if (atOnce.has(path)) return;
+    atOnce.add(path);
+    for (const { path: next, kind } of metafile.outputs[path]?.imports ?? []) {
+      if (kind === "import-statement") load(next);
+    }
+  }
+  load(first);
+
+  return [[...atOnce], ...paths.filter((path) => !atOnce.has(path)).map((path) => [path])].map((paths) => {
+    const modules = paths.flatMap((path) => Object.entries(metafile.outputs[path]?.inputs ?? { [path]: undefined }))
+      .filter(([path, input]) => path !== "<stdin>" && input?.bytesInOutput !== 0)
+      .map(([path]) => /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[1] ?? path);
+    const chunks = paths.flatMap((path) => contents.get(path) ?? []);
+    return {
+      minified: chunks.reduce((sum, { length }) => sum + length, 0),
+      gzip: chunks.reduce((sum, chunk) => sum + gzipSync(chunk, { level: 9 }).length, 0),
+      modules: [...new Set(modules)],
+      text: chunks.map((chunk) => new TextDecoder().decode(chunk)).join("\n"),
+    };
+  });
+}
+
+if (import.meta.main) {
+  const root = fileURLToPath(new URL("../", import.meta.url));
+  const { name, exports } = JSON.parse(await Deno.readTextFile(`${root}deno.json`)) as {
+    name: string;
+    exports: Record<string, string>;
+  };
+  const files = Object.fromEntries(
+    Object.entries(exports).map(([subpath, file]) => [subpath.replace(".", name), root + file.replace("./", "")]),
+  );
+  const problems = checkBudgets(Object.keys(exports));
+  console.log("  minified      gzip    budget");
+  for (const budget of BUDGETS) {
+    const names = budget.name === "*" ? "*" : `{ ${budget.name} }`;
+    const [part, ...later] = await bundle(`export ${names} from "${budget.from.replace(".", name)}";`, root, files);
+    const kebab = budget.name.replace(/(?<=.)([A-Z])/g, "-$1").toLowerCase();
+    const own = [exports[budget.from], exports[`./${kebab}`]].flatMap((file) => file?.replace("./", "") ?? []);
+    console.log(
+      [part!.minified, part!.gzip, budget.gzip].map((n) => String(n).padStart(10)).join(""),
+      "",
+      importOf(budget),
+    );
+    for (const { minified, gzip, modules } of later) {
+      console.log(
+        [minified, gzip].map((n) => String(n).padStart(10)).join("") + "later".padStart(10),
+        " ",
+        modules.join(" "),
+      );
+    }
+    problems.push(...checkPart(part!, budget, own));
+  }
+  await stop();
+  report(problems);
+}

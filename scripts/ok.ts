@@ -1,0 +1,75 @@
+/**
+ * Everything that has to be right before a change is taken, in one command: `deno task ok`. A check that fails stops none of the
+ * others. `--skip-tests` leaves out the tests, for who has just run them.
+ *
+ * @module
+ */
+
+import { fileURLToPath } from "node:url";
+
+/** What came of one step or of all. */
+export interface Counts {
+  readonly passed: number;
+  readonly failed: number;
+  readonly skipped: number;
+}
+
+/** Returns what a step counts for: its tests if its last line says how many, else one. A step that fails counts as failed. */
+export function countsOf(output: string, success: boolean): Counts {
+  const line = /^(\d+) passed, (\d+) failed, (\d+) skipped\s*$/m.exec(output.trimEnd().split("\n").at(-1) ?? "");
+  const [passed, failed, skipped] = line
+    ? line.slice(1).map(Number) as [number, number, number]
+    : [success ? 1 : 0, 0, 0];
+  return { passed, failed: success ? failed : Math.max(failed, 1), skipped };
+}
+
+/** Returns the steps: a name, and the arguments for Deno. */
+function stepsFor(exports: readonly string[], withTests: boolean): [name: string, args: string[]][] {
+  return [
+    ["Format", ["fmt", "--check"]],
+    ["Lint", ["lint"]],
+    ["Types of the library", ["check", ...exports]],
+    ["Types of tests and scripts", ["check", "tests", "scripts"]],
+    ["Doc comments", ["doc", "--lint", ...exports]],
+    ["Examples", ["test", "--doc", "--permit-no-files", "--no-prompt", "--allow-env", "mod.ts", "src", "README.md"]],
+    ["Layers", ["run", "-A", "scripts/check_layers.ts"]],
+    ["Exports", ["run", "-A", "scripts/check_exports.ts"]],
+    ["Size", ["run", "-A", "scripts/check_size.ts"]],
+    ["Package", ["run", "-A", "scripts/check_package.ts"]],
+    ...withTests ? [["Tests", ["run", "-A", "scripts/test.ts"]] as [string, string[]]] : [],
+    ["Demo", ["run", "-A", "scripts/demo.ts"]],
+  ];
+}
+
+/** Runs a step; what it prints goes on to our own output. */
+async function run(args: string[]): Promise<Counts> {
+  const process = new Deno.Command(Deno.execPath(), { args, cwd: ROOT, stdin: "null", stdout: "piped" }).spawn();
+  const decoder = new TextDecoder();
+  let output = "";
+  for await (const chunk of process.stdout) {
+    Deno.stdout.writeSync(chunk);
+    output += decoder.decode(chunk, { stream: true });
+  }
+  const { success } = await process.status;
+  return countsOf(output, success);
+}
+
+const ROOT = fileURLToPath(new URL("../", import.meta.url));
+
+if (import.meta.main) {
+  const { exports } = JSON.parse(await Deno.readTextFile(`${ROOT}deno.json`)) as { exports: Record<string, string> };
+  const total = { passed: 0, failed: 0, skipped: 0 };
+  const summary: string[] = [];
+  for (const [name, args] of stepsFor(Object.values(exports), !Deno.args.includes("--skip-tests"))) {
+    console.log(`\n== ${name}: deno ${args.join(" ")}`);
+    const start = performance.now();
+    const { passed, failed, skipped } = await run(args);
+    total.passed += passed;
+    total.failed += failed;
+    total.skipped += skipped;
+    const seconds = ((performance.now() - start) / 1000).toFixed(1).padStart(7);
+    summary.push(`${failed === 0 ? "ok    " : "FAILED"} ${seconds} s  ${name}`);
+  }
+  console.log(`\n${summary.join("\n")}\n\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
+  Deno.exit(total.failed === 0 ? 0 : 1);
+}
