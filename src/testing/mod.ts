@@ -24,3 +24,4 @@ export type { EntraApp, EntraFederatedCredential, EntraOptions, EntraSecret, Ent
 export type { EntraFault, EntraFaultAnswer, EntraFaultName } from "./faults.ts";
 export { createFakeClock, type FakeClock } from "./fake_clock.ts";
 export { StaticCredential, type StaticCredentialOptions } from "./static_credential.ts";
+export type { AbortSignalLike, AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";
