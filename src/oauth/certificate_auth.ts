@@ -135,9 +135,8 @@ async function readMaterial(text: string, algorithm: Algorithm, parts: Certifica
   const publicKey = await crypto.subtle.importKey("spki", certificate.publicKey, ALGORITHMS[algorithm], false, [
     "verify",
   ])
-    .catch(() => {
-      throw new AuthenticationError("The certificate is damaged");
-    });
+    .catch(() => undefined);
+  if (!publicKey) throw new AuthenticationError("The certificate is damaged");
   const privateKey = parts.privateKey ??
     (parts.sign ? undefined : await readPrivateKey(blocks, parts.certificatePassword, ALGORITHMS[algorithm]));
   return { certificate, publicKey, privateKey };
@@ -164,7 +163,9 @@ async function sign(
   const signature = callback
     ? await signElsewhere(callback, data, algorithm, publicKey)
     : await signHere(privateKey!, data, algorithm);
-  if (publicKey && !await crypto.subtle.verify(ALGORITHMS[algorithm], publicKey, signature, data)) {
+  const verified = !publicKey ||
+    await crypto.subtle.verify(ALGORITHMS[algorithm], publicKey, signature, data).catch(() => false);
+  if (!verified) {
     throw new AuthenticationError(
       "The private key does not belong to the certificate, which must be the first in its text" +
         (callback ? `; or "sign" does not sign ${algorithm}` : ""),
@@ -176,8 +177,8 @@ async function sign(
 async function signHere(privateKey: CryptoKey, data: Bytes, algorithm: Algorithm): Promise<Bytes> {
   try {
     return new Uint8Array(await crypto.subtle.sign(ALGORITHMS[algorithm], privateKey, data));
-  } catch (cause) {
-    throw new AuthenticationError("The private key cannot sign", { cause });
+  } catch {
+    throw new AuthenticationError(`The private key is damaged, or too short to sign ${algorithm}`);
   }
 }
 
@@ -191,17 +192,18 @@ async function signElsewhere(
   try {
     signature = await callback(data, algorithm);
   } catch (cause) {
-    throw new AuthenticationError('"sign" failed', { cause });
+    throw new AuthenticationError('The callback "sign" failed', { cause });
   }
   // Not by `instanceof`: the callback may come from another realm.
   const bytes = ArrayBuffer.isView(signature)
     ? Uint8Array.from(new Uint8Array(signature.buffer, signature.byteOffset, signature.byteLength))
-    : new Uint8Array(0);
-  // The signature is as long as the key, which Entra wants to have 2,048 bits at least.
-  const length = publicKey && (publicKey.algorithm as RsaHashedKeyAlgorithm).modulusLength / 8;
-  if (length ? bytes.length === length : bytes.length >= 256) return bytes;
+    : undefined;
+  // As long as the key, which Entra wants to have 2,048 bits at least; nobody makes one of more than 16,384.
+  const exact = publicKey && Math.ceil((publicKey.algorithm as RsaHashedKeyAlgorithm).modulusLength / 8);
+  const [least, most] = exact ? [exact, exact] : [256, 2048];
+  if (bytes && bytes.length >= least && bytes.length <= most) return bytes;
   throw new AuthenticationError(
-    `"sign" must return a Uint8Array with the signature (${length ?? "at least 256"} bytes), and returned ` +
-      (ArrayBuffer.isView(signature) ? `${bytes.length} bytes` : "something else"),
+    `The callback "sign" must return a Uint8Array with the ${exact ?? `${least} to ${most}`} bytes of the signature, ` +
+      `and returned ${bytes ? `${bytes.length} bytes` : "something else"}`,
   );
 }

@@ -121,8 +121,8 @@ export function checkCertificateConfiguration(configuration: CertificateConfigur
 
 /** Returns the algorithm that a key signs by; `undefined` where it cannot sign assertions. */
 export function algorithmOfKey(key: CryptoKey): "PS256" | "RS256" | undefined {
-  const { name, hash } = (key.algorithm ?? {}) as Partial<RsaHashedKeyAlgorithm>;
-  if (key.type !== "private" || !key.usages?.includes("sign") || hash?.name !== "SHA-256") return undefined;
+  const { name, hash } = (key?.algorithm ?? {}) as Partial<RsaHashedKeyAlgorithm>;
+  if (key?.type !== "private" || !key.usages?.includes("sign") || hash?.name !== "SHA-256") return undefined;
   return name === "RSA-PSS" ? "PS256" : name === "RSASSA-PKCS1-v1_5" ? "RS256" : undefined;
 }
 

@@ -40,7 +40,7 @@ export async function readPrivateKey(
   const keys = blocks.filter(({ label }) => label.endsWith("PRIVATE KEY"));
   const [block] = keys;
   if (!block) {
-    throw new AuthenticationError('It holds no private key: a block "-----BEGIN PRIVATE KEY-----" is missing');
+    throw new AuthenticationError('It holds no private key: "-----BEGIN PRIVATE KEY-----" is missing');
   }
   if (keys.length > 1) throw new AuthenticationError("It holds several private keys: leave only the certificate's");
   const key = await readRsaKey(block, password);

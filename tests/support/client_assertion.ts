@@ -37,11 +37,12 @@ export async function assertionOf(
 export async function verify(
   assertion: string,
   certificate: string,
+  now: number = Date.now(),
 ): Promise<{ header: JWTHeaderParameters; payload: JWTPayload }> {
   const key = await importX509(
     certificate.slice(certificate.indexOf("-----BEGIN CERT")),
     decodeProtectedHeader(assertion).alg!,
   );
-  const { protectedHeader, payload } = await jwtVerify(assertion, key, { clockTolerance: Infinity });
+  const { protectedHeader, payload } = await jwtVerify(assertion, key, { currentDate: new Date(now) });
   return { header: protectedHeader, payload };
 }
