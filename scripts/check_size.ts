@@ -5,6 +5,7 @@
  * @module
  */
 
+import { relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { build, type Plugin, stop } from "esbuild";
@@ -151,7 +152,7 @@ export async function bundle(program: string, root: string, files: Readonly<Reco
     splitting: true,
     write: false,
   });
-  const contents = new Map(outputFiles.map(({ path, contents }) => [path.slice(root.length), contents]));
+  const contents = new Map(outputFiles.map(({ path, contents }) => [relative(root, path), contents]));
   const paths = Object.keys(metafile.outputs);
   const first = paths.find((path) => metafile.outputs[path]!.entryPoint === "<stdin>")!;
 

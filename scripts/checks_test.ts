@@ -1,0 +1,287 @@
+/// <reference lib="deno.unstable" />
+// Each check goes red for what it is there for. Run by `deno task ok`, under Deno alone, as the checks are.
+
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { checkExports, type Project } from "./check_exports.ts";
+import { checkLayers, type Import, listFiles, readImports } from "./check_layers.ts";
+import { type Budget, bundle, checkBudgets, checkPart, type Part } from "./check_size.ts";
+import { stop } from "esbuild";
+import plugin from "./lint_plugin.ts";
+import { countsOf } from "./ok.ts";
+import type { Problem } from "./problem.ts";
+
+const ROOT = fileURLToPath(new URL("../", import.meta.url));
+
+describe("Lint plugin", () => {
+  const cases: [file: string, code: string, rule: string | undefined][] = [
+    ["src/core/a.ts", "export const home = Deno.cwd();", "platform-in-runtime"],
+    ["src/core/a.ts", "export const { process } = globalThis as never;", "platform-in-runtime"],
+    ["src/core/a.ts", 'export const env = (globalThis as never)["process"];', "platform-in-runtime"],
+    ["src/a.ts", 'export const fs = x.getBuiltinModule("node:fs");', "platform-in-runtime"],
+    ["src/runtime/a.ts", "export const home = Deno.cwd();", undefined],
+    ["scripts/a.ts", "export const home = Deno.cwd();", undefined],
+    ["src/core/a.ts", '// Deno.cwd()\nexport const text = "Deno and process";', undefined],
+    ["src/a.ts", "console.log(1);", "no-console"],
+    ["src/runtime/a.ts", "globalThis.console.error(1);", "no-console"],
+    ["scripts/a.ts", "console.log(1);", undefined],
+    ["src/a.ts", "export default 1;", "no-default-export"],
+    ["src/a.ts", "const a = 1;\nexport { a as default };", "no-default-export"],
+    ["src/a.ts", "class A {}\nexport class B extends A {}", "no-inheritance"],
+    ["src/a.ts", 'import { AError } from "./e.ts";\nexport class B extends AError {}', "no-inheritance"],
+    ["src/a.ts", "export const B = class extends mixin(Error) {};", "no-inheritance"],
+    ["src/a.ts", "export class B extends Error {}", undefined],
+    ["src/a.ts", "export class B extends TypeError {}", undefined],
+    ["tests/a.ts", "export const twice = (n: number) => 2 * n;", "top-level-function"],
+    ["src/a.ts", "export function twice(n: number) { const f = () => 2 * n; return f(); }", undefined],
+    ["mod.ts", 'export * from "./src/a.ts";\nexport const a = 1;', "mod-re-exports"],
+    ["src/testing/mod.ts", 'import "./a.ts";', "mod-re-exports"],
+    ["mod.ts", '/** Doc. */\nexport * from "./src/a.ts";\nexport type { B } from "./src/b.ts";', undefined],
+  ];
+  for (const [file, code, rule] of cases) {
+    test(`${rule ?? "nothing"} for ${file}: ${code.replaceAll("\n", " ")}`, () => {
+      const found = new Set(Deno.lint.runPlugin(plugin, ROOT + file, code).map(({ id }) => id));
+      assert.deepEqual([...found], rule ? [`azweb/${rule}`] : []);
+    });
+  }
+});
+
+describe("check_layers", () => {
+  const cases: [from: string, kind: Import["kind"], to: string, allowed: boolean][] = [
+    ["mod.ts", "value", "src/credentials/a_credential.ts", true],
+    ["mod.ts", "value", "src/core/a.ts", false],
+    ["src/options.ts", "type", "src/runtime/runtime.ts", true],
+    ["src/options.ts", "type", "src/runtime/env.ts", false],
+    ["src/errors.ts", "value", "src/core/a.ts", false],
+    ["src/runtime/env.ts", "value", "src/core/a.ts", false],
+    ["src/runtime/files.ts", "value", "node:fs", false],
+    ["src/runtime/files.ts", "dynamic", "node:fs", false],
+    ["src/runtime/files.ts", "type", "node:fs", false],
+    ["src/core/settings.ts", "value", "src/runtime/env.ts", true],
+    ["src/core/scopes.ts", "value", "src/runtime/env.ts", false],
+    ["src/core/scopes.ts", "type", "src/runtime/runtime.ts", true],
+    ["src/core/scopes.ts", "value", "src/runtime/runtime.ts", false],
+    ["src/core/scopes.ts", "value", "oauth4webapi", false],
+    ["src/oauth/a.ts", "value", "oauth4webapi", true],
+    ["src/oauth/a.ts", "value", "jose", false],
+    ["src/oauth/a.ts", "dynamic", "jose", true],
+    ["src/oauth/a.ts", "type", "jose", true],
+    ["src/oauth/a.ts", "value", "src/credentials/a_credential.ts", false],
+    ["src/managed_identity/a.ts", "value", "src/oauth/a.ts", false],
+    ["src/developer_tools/a.ts", "value", "src/oauth/a.ts", false],
+    ["src/credentials/a_credential.ts", "value", "oauth4webapi", false],
+    ["src/credentials/a_credential.ts", "value", "src/credentials/b_credential.ts", false],
+    ["src/credentials/a_credential.ts", "type", "src/credentials/b_credential.ts", false],
+    ["src/credentials/default_azure_credential.ts", "value", "src/credentials/b_credential.ts", true],
+    ["src/testing/a.ts", "value", "jose", true],
+    ["src/testing/a.ts", "value", "src/core/scopes.ts", false],
+    ["src/testing/a.ts", "value", "src/credentials/a_credential.ts", false],
+    ["src/pkcs12.ts", "dynamic", "node-forge", true],
+    ["src/pkcs12.ts", "value", "node-forge", false],
+    ["src/options.ts", "value", "left-pad", false],
+  ];
+  for (const [from, kind, to, allowed] of cases) {
+    test(`${from} ${allowed ? "may" : "may not"} import ${to} (${kind})`, () => {
+      const problems = checkLayers([{ from, line: 7, to, kind }], [], []);
+      assert.deepEqual(problems.map(({ where }) => where), allowed ? [] : [`${from}:7`]);
+    });
+  }
+
+  test("Names a cycle, over types too", () => {
+    const imports: Import[] = [
+      { from: "src/core/a.ts", line: 1, to: "src/core/b.ts", kind: "value" },
+      { from: "src/core/b.ts", line: 2, to: "src/core/c.ts", kind: "type" },
+      { from: "src/core/c.ts", line: 3, to: "src/core/a.ts", kind: "value" },
+    ];
+    assert.deepEqual(checkLayers(imports, [], []), [
+      {
+        where: "src/core/c.ts:3",
+        what: "Import cycle: src/core/a.ts -> src/core/b.ts -> src/core/c.ts -> src/core/a.ts",
+      },
+    ]);
+  });
+
+  test("Names a file that no layer has, and one that no export leads to", () => {
+    assert.deepEqual(checkLayers([], ["src/newer/a.ts", "src/a.ts", "src/b.ts"], ["src/newer/a.ts", "src/a.ts"]), [
+      { where: "src/newer/a.ts", what: "The file belongs to no layer" },
+      { where: "src/b.ts", what: "No export leads to the file" },
+    ]);
+  });
+
+  test("Reads the graph: types, values, dynamic imports and packages, with their lines", async () => {
+    await inFolder({
+      "mod.ts": '/** import "./no.ts"; */\nexport type { A } from "./src/a.ts";\nexport { b } from "./src/b.ts";\n',
+      "src/a.ts": 'export type A = import("./b.ts").B;\n',
+      "src/b.ts":
+        'export type B = 1;\nexport const b = () => import("./c.ts");\nexport const e = () => import("node:fs");\n',
+      "src/c.ts": 'import "./d.ts";\n',
+      "src/d.ts": "",
+    }, async (folder) => {
+      const imports = await readImports(folder, ["mod.ts"]);
+      assert.deepEqual(imports.map(({ from, line, kind, to }) => `${from}:${line} ${kind} ${to}`).sort(), [
+        "mod.ts:2 type src/a.ts",
+        "mod.ts:3 value src/b.ts",
+        "src/a.ts:1 type src/b.ts",
+        "src/b.ts:2 dynamic src/c.ts",
+        "src/b.ts:3 dynamic node:fs",
+        "src/c.ts:1 value src/d.ts",
+      ]);
+      assert.deepEqual(await listFiles(folder, "src"), ["src/a.ts", "src/b.ts", "src/c.ts", "src/d.ts"]);
+    });
+    const packages = (await readImports(ROOT, ["src/pkcs12.ts"])).filter(({ kind }) => kind === "dynamic");
+    assert.deepEqual(packages.map(({ to }) => to), ["node-forge"]);
+  });
+});
+
+describe("check_exports", () => {
+  const texts = {
+    "mod.ts": "",
+    "src/version.ts": 'export const VERSION = "1.2.3";',
+    "src/credentials/a_credential.ts": '/** As `import "@azweb/identity/a-credential"` does. */',
+    "README.md": [
+      "# A `title`, twice",
+      "See [below](#b), [the log](CHANGELOG.md#123) and [elsewhere](https://example.com/#x).",
+      '```ts\nimport { A, type B as C } from "@azweb/identity";\nimport { A } from "@azweb/identity/a-credential";\n```',
+      "## B\n[Up](#a-title-twice), [licence](./LICENSE)",
+    ].join("\n"),
+    "CHANGELOG.md": "## 1.2.3\n",
+  };
+  const exports = { ".": "./mod.ts", "./a-credential": "./src/credentials/a_credential.ts" };
+  const symbols = { ".": ["A", "B"], "./a-credential": ["A"] };
+
+  interface Change {
+    readonly texts?: Record<string, string>;
+    readonly exports?: Record<string, string>;
+    readonly symbols?: Record<string, string[]>;
+  }
+  function check(change: Change): string[] {
+    const project: Project = {
+      name: "@azweb/identity",
+      version: "1.2.3",
+      exports: { ...exports, ...change.exports },
+      texts: new Map(Object.entries({ ...texts, ...change.texts })),
+      symbols: new Map(
+        Object.entries({ ...symbols, ...change.symbols }).map(([path, names]) => [path, new Set(names)]),
+      ),
+      exists: (path) => path === "LICENSE",
+    };
+    return found(checkExports(project));
+  }
+
+  test("Takes a project that agrees", () => assert.deepEqual(check({}), []));
+
+  const readme = texts["README.md"];
+  const cases: [title: string, change: Change, problems: string[]][] = [
+    ["a credential without a subpath", { texts: { "src/credentials/b_credential.ts": "" } }, [
+      'deno.json: "exports" lacks "./b-credential": "./src/credentials/b_credential.ts"',
+    ]],
+    ["a subpath without a file", { exports: { ".": "./gone.ts" } }, [
+      'deno.json: "." of "exports" leads to no file: ./gone.ts',
+    ]],
+    ["a symbol that mod.ts lacks", { symbols: { "./a-credential": ["A", "Z"] } }, [
+      "mod.ts: Does not export Z, which ./a-credential does",
+    ]],
+    ["a subpath that the README lacks", { exports: { "./a": "./mod.ts" } }, [
+      "README.md: Does not mention @azweb/identity/a",
+    ]],
+    ["another version", { texts: { "src/version.ts": 'export const VERSION = "1.2.4";' } }, [
+      'src/version.ts: The version is "1.2.4", and "1.2.3" in deno.json',
+    ]],
+    ["a doc comment with a subpath that is none", { texts: { "mod.ts": "\n/** `@azweb/identity/no-such` */" } }, [
+      'mod.ts:2: @azweb/identity/no-such is not in "exports" of deno.json',
+    ]],
+    ["an import of what is not exported", { texts: { "README.md": readme.replace("B as C", "X as C") } }, [
+      "README.md:4: @azweb/identity does not export X",
+    ]],
+    ["a link to no heading", { texts: { "README.md": readme.replace("(#b)", "(#c)") } }, [
+      "README.md:2: The link #c leads to no heading",
+    ]],
+    ["a link to no heading of another file", { texts: { "README.md": readme.replace("#123", "#124") } }, [
+      "README.md:2: The link CHANGELOG.md#124 leads to no heading",
+    ]],
+    ["a link to no file", { texts: { "README.md": readme.replace("LICENSE", "LICENCE") } }, [
+      "README.md:8: The link ./LICENCE leads to no file",
+    ]],
+  ];
+  for (const [title, change, problems] of cases) {
+    test(`Finds ${title}`, () => assert.deepEqual(check(change), problems));
+  }
+});
+
+describe("check_size", () => {
+  const budget: Budget = { name: "A", from: ".", gzip: 100, families: ["contracts", "oauth"] };
+  const part: Part = {
+    minified: 150,
+    gzip: 100,
+    modules: ["src/errors.ts", "oauth4webapi", "src/a.ts"],
+    text: "throw OAUTH_",
+  };
+  const where = '{ A } from "@azweb/identity"';
+
+  test("Takes what is within the budget", () => assert.deepEqual(checkPart(part, budget, ["src/a.ts"]), []));
+
+  const cases: [title: string, change: Partial<Part>, problem: string][] = [
+    ["a byte too many", { gzip: 101 }, "101 bytes, with a budget of 100"],
+    ["a module of another family", { modules: ["src/oauth/certificate.ts"] }, "Brings along src/oauth/certificate.ts"],
+    ["a module of no family", { modules: ["src/new/a.ts"] }, "Brings along src/new/a.ts"],
+    ["a package", { modules: ["jose"] }, "Brings along jose"],
+    ["a string of another family", { text: "run az account" }, 'Holds "az " of developerTools'],
+    ["a built-in module", { text: 'import"node:fs"' }, 'Holds "node:" of files'],
+  ];
+  for (const [title, change, what] of cases) {
+    test(`Finds ${title}`, () => {
+      assert.deepEqual(checkPart({ ...part, ...change }, budget, ["src/a.ts"]), [{ where, what }]);
+    });
+  }
+
+  test("Wants a budget for each subpath", () => {
+    assert.deepEqual(found(checkBudgets([".", "./b"], [{ ...budget, name: "*" }])), [
+      'scripts/check_size.ts: No budget for all of "./b"',
+    ]);
+  });
+
+  test("Bundles what is imported and no more, and what import() loads apart", async () => {
+    await inFolder({
+      "mod.ts": 'export { a } from "./src/a.ts";\nexport { b } from "./src/b.ts";',
+      "src/a.ts": 'import { c } from "./c.ts";\nexport const a = () => c + import("./d.ts");',
+      "src/b.ts": 'globalThis.name = "b";\nexport const b = "not wanted";',
+      "src/c.ts": 'export const c = "at once";',
+      "src/d.ts": 'import { c } from "./c.ts";\nexport const d = "later" + c;',
+    }, async (folder) => {
+      const program = 'export { a } from "@azweb/identity";';
+      const [first, ...later] = await bundle(program, folder, { "@azweb/identity": `${folder}/mod.ts` });
+      assert.deepEqual([...first!.modules].sort(), ["src/a.ts", "src/c.ts"]);
+      assert.match(first!.text, /at once/);
+      assert.doesNotMatch(first!.text, /later|not wanted/);
+      assert.deepEqual(later.map(({ modules }) => modules), [["src/d.ts"]]);
+      assert.equal(first!.minified, new Blob([first!.text.replaceAll("\n\n", "\n")]).size);
+      assert.ok(first!.gzip > 0);
+    });
+    await stop();
+  });
+});
+
+test("ok counts the tests of a step by its last line, a step without tests as one, and a failure always", () => {
+  assert.deepEqual(countsOf("Checked 3 files\n", true), { passed: 1, failed: 0, skipped: 0 });
+  assert.deepEqual(countsOf("", false), { passed: 0, failed: 1, skipped: 0 });
+  assert.deepEqual(countsOf("…\n40 passed, 0 failed, 2 skipped\n", true), { passed: 40, failed: 0, skipped: 2 });
+  assert.deepEqual(countsOf("40 passed, 3 failed, 2 skipped", false), { passed: 40, failed: 3, skipped: 2 });
+  assert.deepEqual(countsOf("40 passed, 0 failed, 2 skipped", false), { passed: 40, failed: 1, skipped: 2 });
+});
+
+function found(problems: readonly Problem[]): string[] {
+  return problems.map(({ where, what }) => `${where}: ${what}`);
+}
+
+/** Runs a body with a folder that holds the files. */
+async function inFolder(files: Record<string, string>, body: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await Deno.realPath(await Deno.makeTempDir());
+  try {
+    await Deno.mkdir(`${folder}/src`);
+    for (const [path, text] of Object.entries(files)) await Deno.writeTextFile(`${folder}/${path}`, text);
+    await body(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
