@@ -5,6 +5,8 @@
  */
 import "reflect-metadata"; // @peculiar/x509 needs it, and needs it first.
 import * as x509 from "@peculiar/x509";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 
 /** A certificate and its key, both PEM; the key is PKCS#8, not encrypted. */
 export interface Leaf {
@@ -18,6 +20,14 @@ export interface CertificateAuthority {
   readonly certificate: string;
   /** Signs a server's certificate for host names and IP addresses, good for a day. */
   issue(names: readonly string[]): Promise<Leaf>;
+}
+
+/** Where the files of {@linkcode writeCertificates} are. */
+export interface CertificatePaths {
+  /** What clients are told to trust. */
+  readonly authorityPath: string;
+  readonly certificatePath: string;
+  readonly keyPath: string;
 }
 
 const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
@@ -62,6 +72,21 @@ export async function createCertificateAuthority(): Promise<CertificateAuthority
   }
 
   return { certificate: authority.toString("pem"), issue };
+}
+
+/** Makes an authority and a server's certificate for the names, and leaves them in the folder as PEM files. */
+export async function writeCertificates(folder: string, names: readonly string[]): Promise<CertificatePaths> {
+  const authority = await createCertificateAuthority();
+  const { certificate, key } = await authority.issue(names);
+  const paths = {
+    authorityPath: join(folder, "ca.pem"),
+    certificatePath: join(folder, "leaf.pem"),
+    keyPath: join(folder, "leaf.key"),
+  };
+  await writeFile(paths.authorityPath, authority.certificate);
+  await writeFile(paths.certificatePath, certificate);
+  await writeFile(paths.keyPath, key, { mode: 0o600 });
+  return paths;
 }
 
 function generateKeys(): Promise<CryptoKeyPair> {

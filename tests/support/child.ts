@@ -17,6 +17,8 @@ export interface Ending {
 
 /** A running process. */
 export interface Child {
+  /** Its id, if it could be started. */
+  readonly pid: number | undefined;
   /** Resolves with the first match in its standard output. Rejects with what it wrote if it ends without one. */
   untilPrinted(pattern: RegExp): Promise<RegExpExecArray>;
   /** Resolves when it has ended and all that it wrote was read. */
@@ -36,12 +38,22 @@ export interface ChildOptions {
   readonly onLine?: (line: string) => void;
 }
 
-/** Starts the module of this folder that has this name, such as `"azurite_process"`. Its standard input ends when this process does. */
+const running = new Set<Child>();
+
+/**
+ * Starts the module of this folder that has this name, such as `"azurite_process"`. Its standard input ends when this process does; a
+ * Ctrl-C is for this process alone.
+ */
 export function startModule(name: string, { args = [], env = {}, cwd, onLine }: ChildOptions = {}): Child {
   // The same ending as this file's: `.ts`, or `.js` where the tests were transpiled.
   const path = fileURLToPath(import.meta.url.replace(/[^/]+(\.\w+)$/, `${name}$1`));
   const run = "Deno" in globalThis ? ["run", "--quiet", "--allow-all"] : [];
-  const child = spawn(process.execPath, [...run, path, ...args], { cwd, env: { ...plainEnv(), ...env } });
+  const child = spawn(process.execPath, [...run, path, ...args], {
+    cwd,
+    env: { ...plainEnv(), ...env },
+    detached: true,
+    windowsHide: true,
+  });
   let stdout = "";
   let stderr = "";
   let printed = 0;
@@ -62,7 +74,8 @@ export function startModule(name: string, { args = [], env = {}, cwd, onLine }: 
     child.on("close", (code, signal) => resolve({ code: code ?? signal ?? "unknown", stdout, stderr }));
   });
 
-  return {
+  const started: Child = {
+    pid: child.pid,
     ended,
     untilPrinted: (pattern) =>
       new Promise((resolve, reject) => {
@@ -72,18 +85,27 @@ export function startModule(name: string, { args = [], env = {}, cwd, onLine }: 
         }
         watchers.add(look);
         look();
-        ended.then(({ code }) => reject(new Error(`It ended with ${code} and wrote:\n${stdout}${stderr}`)));
+        ended.then(({ code }) => reject(new Error(`It ended with ${code} and wrote:\n${stdout}${stderr}`.trimEnd())));
       }),
     async stop() {
       child.kill("SIGKILL");
       await ended;
     },
   };
+  running.add(started);
+  ended.then(() => running.delete(started));
+  return started;
 }
 
-/** The variables of this process that a child needs to run at all: nothing about Azure, no proxy, no colours. */
+/** Ends all that {@linkcode startModule} has started and that still runs; resolves when it is gone. */
+export async function stopModules(): Promise<void> {
+  await Promise.all([...running].map((child) => child.stop()));
+}
+
+/** The variables of this process that a child may need to run at all: nothing about Azure, no proxy, no trust, no colours. */
 export function plainEnv(): Record<string, string> {
-  const kept = Object.entries(process.env).filter(([name]) => !/^(azure_.*|.*_proxy|force_color)$/i.test(name));
+  const dropped = /^(azure_.*|azurite_.*|.*_proxy|deno_cert|node_extra_ca_certs|force_color)$/i;
+  const kept = Object.entries(process.env).filter(([name]) => !dropped.test(name));
   return { ...Object.fromEntries(kept) as Record<string, string>, NO_COLOR: "1" };
 }
 
