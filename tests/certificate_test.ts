@@ -346,8 +346,8 @@ describe("a callback", () => {
   const results: Record<string, [unknown, RegExp, RegExp]> = {
     nothing: [
       undefined,
-      /256 bytes\), and returned something else/,
-      /256 to 2048 bytes\), and returned something else/,
+      /the 256 bytes of the signature, and returned something else/,
+      /the 256 to 2048 bytes of the signature, and returned something else/,
     ],
     text: ["c2lnbmF0dXJl", /returned something else/, /returned something else/],
     "no bytes": [new Uint8Array(0), /returned 0 bytes/, /returned 0 bytes/],

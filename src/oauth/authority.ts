@@ -1,10 +1,11 @@
 import type { AuthorizationServer } from "oauth4webapi";
 import { AuthenticationError } from "../errors.ts";
+import { digestOf } from "../core/partition.ts";
 import { send } from "../core/http.ts";
 import { retry } from "../core/retry.ts";
 import { parseAuthorityHost, type Settings } from "../core/settings.ts";
 import type { TokenRequest } from "../core/create_get_token.ts";
-import { errorFromAnswer } from "./token_error.ts";
+import { errorFromAnswer, parseObject } from "./token_error.ts";
 
 const PUBLIC = "login.microsoftonline.com";
 
@@ -26,6 +27,7 @@ const KNOWN_HOSTS: Readonly<Record<string, string>> = {
 };
 
 const ONE_DAY = 86_400_000;
+const CAPACITY = 1000;
 const discovered = new Map<string, { server: AuthorizationServer; until: number }>();
 
 /**
@@ -44,19 +46,28 @@ export async function resolveAuthority(
   const path = base.pathname.replace(/\/+$/, "");
   const issuer = path.endsWith(`/${tenantId}`) ? `${base.origin}${path}` : `${base.origin}${path}/${tenantId}`;
   if (tenantId === "adfs") return endpoints(issuer, "/oauth2");
-  if (base.host in KNOWN_HOSTS || base.host.endsWith(".ciamlogin.com") || settings.disableInstanceDiscovery) {
+  if (isKnown(base.host) || base.host.endsWith(".ciamlogin.com") || settings.disableInstanceDiscovery) {
     return endpoints(issuer, "/oauth2/v2.0");
   }
-  const known = discovered.get(issuer);
+  // What a simulated cloud vouches for is nothing to real code.
+  const key = await digestOf([issuer, ...settings.surroundings]);
+  const known = discovered.get(key);
   if (known && settings.now() < known.until) return known.server;
   const server = await discover(issuer, credential, request, settings);
-  discovered.set(issuer, { server, until: settings.now() + ONE_DAY });
+  discovered.delete(key);
+  discovered.set(key, { server, until: settings.now() + ONE_DAY });
+  if (discovered.size > CAPACITY) discovered.delete(discovered.keys().next().value!);
   return server;
 }
 
 /** Whether it is AD FS, which speaks an older dialect. */
 export function isAdfs(server: AuthorizationServer): boolean {
   return new URL(server.token_endpoint!).pathname.startsWith("/adfs/");
+}
+
+/** Not `in`, which finds "constructor" too. */
+function isKnown(host: string): boolean {
+  return Object.hasOwn(KNOWN_HOSTS, host);
 }
 
 function authorityBase(settings: Settings): URL {
@@ -69,7 +80,7 @@ function authorityBase(settings: Settings): URL {
   } catch (error) {
     throw new AuthenticationError(`Cannot find the token service: ${(error as Error).message}`);
   }
-  base.host = KNOWN_HOSTS[base.host] ?? base.host;
+  if (isKnown(base.host)) base.host = KNOWN_HOSTS[base.host]!;
   return base;
 }
 
@@ -99,7 +110,7 @@ async function discover(
   } catch {
     // Falls through to the error below.
   }
-  if (!url || url.protocol !== new URL(issuer).protocol || url.host !== host && !(url.host in KNOWN_HOSTS)) {
+  if (!url || url.protocol !== new URL(issuer).protocol || url.host !== host && !isKnown(url.host)) {
     throw new AuthenticationError(
       `Cannot use the authority "${issuer}": Its OpenID configuration names no token endpoint of its own; ${advice}`,
     );
@@ -114,15 +125,9 @@ async function discover(
       request.signal,
       settings,
     );
-    try {
-      const body: unknown = JSON.parse(answer.text);
-      // An error of instance discovery other than `invalid_instance` says nothing about the host.
-      if (typeof body === "object" && body !== null && (answer.status === 200 || url === instance && "error" in body)) {
-        return body as Record<string, unknown>;
-      }
-    } catch {
-      // Falls through to the error below.
-    }
+    const body = parseObject(answer.text);
+    // An error of instance discovery other than `invalid_instance` says nothing about the host; an outage is no answer at all.
+    if (body && (answer.status === 200 || url === instance && answer.status === 400 && "error" in body)) return body;
     throw errorFromAnswer(answer, `Cannot discover the authority "${issuer}" at "${new URL(url).host}"`, { advice });
   }
 }
