@@ -89,7 +89,7 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
     const asked = normaliseScopes(scopes);
     const enableCae = options.enableCae ?? false;
     const claims = options.claims || undefined;
-    const tenantId = resolveTenant(options.tenantId, spec.tenantId, settings);
+    const tenantId = resolveTenant(options.tenantId, spec, settings);
     const key = JSON.stringify([spec.name, tenantId.toLowerCase(), await findPartition(), enableCae, ...asked]);
     if (asked.length === 1 && tenantId === spec.tenantId && keys.size + caeKeys.size < MOST_KEYS) {
       (enableCae ? caeKeys : keys).set(asked[0]!, key);
@@ -268,6 +268,7 @@ function isLost(error: unknown): boolean {
 function nameCredential(error: unknown, name: string): void {
   if (!(error instanceof AuthenticationError || error instanceof CredentialUnavailableError)) return;
   const { message, stack } = error;
+  if (message.startsWith(`${name}: `)) return;
   error.message = `${name}: ${message}`;
-  if (stack) error.stack = stack.replace(message, error.message);
+  if (stack) error.stack = stack.replace(message, () => error.message);
 }

@@ -16,7 +16,7 @@ export function checkTenantId(tenantId: unknown, argument = "tenantId"): asserts
 /** Returns the tenant to ask. Throws a `CredentialUnavailableError` where the credential may not ask it. */
 export function resolveTenant(
   requested: string | undefined,
-  configured: string,
+  { name, tenantId: configured }: { readonly name: string; readonly tenantId: string },
   settings: Pick<Settings, "additionallyAllowedTenants" | "env">,
 ): string {
   if (requested === undefined || configured === "adfs") return configured;
@@ -27,7 +27,7 @@ export function resolveTenant(
   );
   if (allowed) return requested;
   throw new CredentialUnavailableError(
-    `Cannot get a token from tenant "${requested}": The credential is for tenant "${configured}". ` +
+    `${name}: Cannot get a token from tenant "${requested}": The credential is for tenant "${configured}". ` +
       'Add the other tenant, or "*" for any, to "additionallyAllowedTenants"',
   );
 }
