@@ -27,7 +27,8 @@ export async function regionalEndpoint(
   if (url.pathname.startsWith("/adfs/") || url.hostname.endsWith(".ciamlogin.com")) return server;
   const detect = wanted === "AutoDiscoverRegion" || wanted === "TryAutoDetect";
   const region = detect ? await detectRegion(request, settings) : wanted;
-  if (region === undefined) return server;
+  // Nobody wrote what was detected, so nobody is told that it cannot be.
+  if (region === undefined || detect && !REGION.test(region)) return server;
   if (!REGION.test(region)) {
     throw new AuthenticationError(
       `Cannot use the region "${
