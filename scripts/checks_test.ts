@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { findExamples, runExample } from "./check_examples.ts";
 import { checkExports, type Project } from "./check_exports.ts";
 import { checkLayers, type Import, listFiles, readImports } from "./check_layers.ts";
 import { type Budget, bundle, checkBudgets, checkPart, type Part } from "./check_size.ts";
@@ -260,6 +261,33 @@ describe("check_size", () => {
     });
     await stop();
   });
+});
+
+describe("check_examples", () => {
+  test("Finds the examples that can run, in documents and in comments", () => {
+    const readme = "# A\n```ts\na();\n```\n```ts no-eval\nb();\n```\n```sh\nc\n```\n";
+    assert.deepEqual(findExamples("README.md", readme), [{ where: "README.md:2", code: "a();\n" }]);
+    const source = "class A {\n  /**\n   * ```ts\n   * if (a) {\n   *\n   *   a();\n   * }\n   * ```\n   */\n}";
+    assert.deepEqual(findExamples("a.ts", source), [{ where: "a.ts:3", code: "if (a) {\n\n  a();\n}\n" }]);
+  });
+
+  test("Runs an example with the library's name", async () => {
+    const code = 'import { AzureAuthorityHosts } from "@azweb/identity";\nif (!AzureAuthorityHosts) throw 1;';
+    assert.deepEqual(await runExample({ where: "a.ts:1", code }, ROOT), []);
+  });
+
+  for (
+    const code of [
+      'throw new Error("no good")',
+      'await fetch("http://127.0.0.1:9/")',
+      'import { No } from "@azweb/identity"; No();',
+    ]
+  ) {
+    test(`Finds an example that fails: ${code}`, async () => {
+      const problems = await runExample({ where: "a.ts:1", code }, ROOT);
+      assert.deepEqual(problems.map(({ where }) => where), ["a.ts:1"]);
+    });
+  }
 });
 
 test("ok counts the tests of a step by its last line, a step without tests as one, and a failure always", () => {

@@ -1,0 +1,52 @@
+/**
+ * Checks the examples in the README and in the doc comments: each one's types; and each one runs, without any permission, except those
+ * marked `no-eval`, which need a cloud or a server. (`deno test --doc` would run those too, and cannot run a module with a default export.)
+ *
+ * @module
+ */
+
+import { fileURLToPath } from "node:url";
+import { listFiles } from "./check_layers.ts";
+import { type Problem, report } from "./problem.ts";
+
+/** An example that can run. */
+export interface Example {
+  readonly where: string;
+  readonly code: string;
+}
+
+/** Returns the examples of a document or a source file that are to be run. */
+export function findExamples(file: string, text: string): Example[] {
+  return [...text.matchAll(/^( *\* )?```ts\n([\s\S]*?)^\1?```$/gm)].map(({ 1: margin = "", 2: code, index }) => ({
+    where: `${file}:${text.slice(0, index).split("\n").length}`,
+    code: code!.replaceAll(new RegExp(`^${margin.trimEnd().replace("*", "\\*")} ?`, "gm"), ""),
+  }));
+}
+
+/** Runs an example, and returns what went wrong. */
+export async function runExample({ where, code }: Example, root: string): Promise<Problem[]> {
+  const args = ["run", "--no-prompt", "--ext=ts", "-"];
+  const options = { args, cwd: root, env: { NO_COLOR: "1" }, stdin: "piped", stdout: "null", stderr: "piped" } as const;
+  const process = new Deno.Command(Deno.execPath(), options).spawn();
+  const writer = process.stdin.getWriter();
+  await writer.write(new TextEncoder().encode(code));
+  await writer.close();
+  const { success, stderr } = await process.output();
+  return success ? [] : [{ where, what: `The example fails: ${new TextDecoder().decode(stderr).trim()}` }];
+}
+
+if (import.meta.main) {
+  const root = fileURLToPath(new URL("../", import.meta.url));
+  const files = ["README.md", "mod.ts", ...await listFiles(root, "src")];
+  const check = new Deno.Command(Deno.execPath(), { args: ["check", "--doc-only", ...files], cwd: root }).spawn();
+  const problems = (await check.status).success
+    ? []
+    : [{ where: "deno check --doc-only", what: "The examples do not type-check" }];
+  for (const file of files) {
+    for (const example of findExamples(file, await Deno.readTextFile(root + file))) {
+      console.log(`Run ${example.where}`);
+      problems.push(...await runExample(example, root));
+    }
+  }
+  report(problems);
+}
