@@ -25,14 +25,15 @@ interface Asn1 {
 }
 
 interface PrivateKey {
-  readonly n: { toString(radix: number): string };
+  readonly n: unknown;
+  readonly e: unknown;
 }
 
-/** What a PKCS#12 file holds. Where `node-forge` does not know the kind of key, only `asn1` is there. */
+/** What a PKCS#12 file holds. Where `node-forge` does not know the kind of key or signature, only `asn1` is there. */
 interface Bag {
   readonly asn1: Asn1;
   readonly key?: PrivateKey | null;
-  readonly cert?: { readonly publicKey: PrivateKey; readonly tbsCertificate: Asn1; readonly signature: string } | null;
+  readonly cert?: { readonly tbsCertificate: Asn1; readonly signature: string } | null;
 }
 
 /** The part of `node-forge` that is used. Bytes stand in strings there, one a character. */
@@ -49,17 +50,23 @@ interface Forge {
       password: string,
     ): { safeContents: readonly { safeBags: readonly Bag[] }[] };
   };
-  readonly pki: { privateKeyToAsn1(key: PrivateKey): Asn1; wrapRsaPrivateKey(key: Asn1): Asn1 };
+  readonly pki: {
+    privateKeyToAsn1(key: PrivateKey): Asn1;
+    publicKeyToAsn1(key: unknown): Asn1;
+    setRsaPublicKey(n: unknown, e: unknown): unknown;
+    wrapRsaPrivateKey(key: Asn1): Asn1;
+  };
 }
 
 const CONTEXT_SPECIFIC = 0x80;
 const BIT_STRING = 0x03;
 const SEQUENCE = 0x10;
 
-/** The members of a certificate's signed part behind the version (RFC 5280, section 4.1). */
+/** Members of a certificate's signed part (RFC 5280, section 4.1), counted from behind the version. */
 const SIGNATURE = 1;
 const ISSUER = 2;
 const SUBJECT = 4;
+const PUBLIC_KEY = 5;
 
 const CONVERT = 'convert it with "openssl pkcs12 -in old.pfx -out new.pem -nodes" and give the PEM text';
 
@@ -78,48 +85,19 @@ export async function fromPkcs12(bytes: Uint8Array, password: string): Promise<{
   if (typeof password !== "string") throw new TypeError('Argument "password" must be a string, "" if there is none');
   const forge = await loadForge();
   const bags = readBags(forge, bytes, password);
-  const keys = bags.filter(({ key }) => key !== undefined);
-  if (keys.length === 0) fail("It holds no private key: export it with the certificate");
-  if (keys.length > 1) fail("It holds several private keys: export one with its certificate");
-  const { key } = keys[0]!;
-  if (!key) fail("The private key is not an RSA key, which Entra needs");
-  // By their bytes: some tools export a certificate twice.
-  const certificates = [
-    ...new Map(bags.filter(({ cert }) => cert !== undefined).map((bag) => [der(certificateOf(forge, bag)), bag]))
-      .values(),
-  ];
-  if (certificates.length === 0) fail("It holds no certificate: export it with the private key");
-  const own = certificates.filter(({ cert }) => cert?.publicKey.n?.toString(16) === key.n.toString(16));
-  if (own.length === 0) fail("None of its certificates belongs to the private key");
-  if (own.length > 1) fail("It holds several certificates for one private key: export one of them with the key");
-  const chain = [own[0]!];
-  for (let next: Bag | undefined = own[0]; next; next = certificates.find(isIssuerOfLast)) {
-    if (!chain.includes(next)) chain.push(next);
-  }
+  const key = findKey(bags);
+  const chain = findChain(forge, bags, key).map((certificate) => toPem("CERTIFICATE", derOf(forge, certificate)));
   const wrapped = forge.pki.wrapRsaPrivateKey(forge.pki.privateKeyToAsn1(key));
-  return {
-    certificate: chain.map((bag) => toPem("CERTIFICATE", certificateOf(forge, bag))).join("") +
-      toPem("PRIVATE KEY", wrapped),
-  };
-
-  function isIssuerOfLast(bag: Bag): boolean {
-    return !chain.includes(bag) && der(signedPart(bag, SUBJECT)) === der(signedPart(chain.at(-1)!, ISSUER));
-  }
-
-  function der(value: Asn1): string {
-    return forge.asn1.toDer(value).getBytes();
-  }
-
-  function toPem(label: string, value: Asn1): string {
-    return `-----BEGIN ${label}-----\n${btoa(der(value)).replace(/.{64}(?=.)/g, "$&\n")}\n-----END ${label}-----\n`;
-  }
+  return { certificate: chain.join("") + toPem("PRIVATE KEY", derOf(forge, wrapped)) };
 }
 
 async function loadForge(): Promise<Forge> {
   try {
     return (await import("node-forge")).default;
   } catch {
-    throw new CredentialUnavailableError('Cannot read PKCS#12: The package is missing; run "npm install node-forge"');
+    throw new CredentialUnavailableError(
+      'Cannot read PKCS#12: The package "node-forge" is missing; run "npm install node-forge"',
+    );
   }
 }
 
@@ -135,22 +113,68 @@ function readBags(forge: Forge, bytes: Uint8Array, password: string): Bag[] {
   try {
     return forge.pkcs12.pkcs12FromAsn1(value, false, password).safeContents.flatMap(({ safeBags }) => safeBags);
   } catch (error) {
-    if (/password|decrypt/i.test((error as Error).message)) fail("The password is wrong");
+    if (/password|decrypt/i.test((error as Error).message)) {
+      // It takes letters beyond ASCII for the encryptions of former times only.
+      fail(`The password is wrong${/^[ -~]*$/.test(password) ? "" : `, or has letters beyond ASCII: ${CONVERT}`}`);
+    }
     fail(`It is damaged, or encrypted in a way that "node-forge" does not know: ${CONVERT}`);
   }
 }
 
-/** Returns the certificate as it was: `node-forge` makes another of one with an EC signature, and the digest would not match. */
-function certificateOf({ asn1 }: Forge, bag: Bag): Asn1 {
-  if (!bag.cert) return bag.asn1;
-  const { tbsCertificate, signature } = bag.cert;
-  const bits = asn1.create(0, BIT_STRING, false, `\0${signature}`);
-  return asn1.create(0, SEQUENCE, true, [tbsCertificate, signedPart(bag, SIGNATURE), bits]);
+function findKey(bags: readonly Bag[]): PrivateKey {
+  const keys = bags.filter(({ key }) => key !== undefined);
+  if (keys.length === 0) fail("It holds no private key: export it with the certificate");
+  if (keys.length > 1) fail("It holds several private keys: export one with its certificate");
+  return keys[0]!.key ?? fail("The private key is not an RSA key, which Entra needs");
 }
 
-function signedPart({ asn1, cert }: Bag, member: number): Asn1 {
-  const members = (cert ? cert.tbsCertificate : asn1.value[0]!).value;
-  return members[members[0]!.tagClass === CONTEXT_SPECIFIC ? member + 1 : member]!;
+/** Returns the key's certificate, then its issuer's, and so on. */
+function findChain(forge: Forge, bags: readonly Bag[], key: PrivateKey): Asn1[] {
+  // By their bytes: some tools export a certificate twice.
+  const byBytes = new Map<string, Asn1>();
+  for (const bag of bags) {
+    if (bag.cert === undefined) continue;
+    const certificate = certificateOf(forge, bag);
+    byBytes.set(derOf(forge, certificate), certificate);
+  }
+  const certificates = [...byBytes.values()];
+  if (certificates.length === 0) fail("It holds no certificate: export it with the private key");
+  const publicKey = derOf(forge, forge.pki.publicKeyToAsn1(forge.pki.setRsaPublicKey(key.n, key.e)));
+  const own = certificates.filter((certificate) => partOf(certificate, PUBLIC_KEY) === publicKey);
+  if (own.length === 0) fail("None of its certificates belongs to the private key");
+  if (own.length > 1) fail("It holds several certificates for one private key: export one of them with the key");
+  const chain: Asn1[] = [];
+  for (let next = own[0]; next; next = certificates.find(isNext)) chain.push(next);
+  return chain;
+
+  function isNext(certificate: Asn1): boolean {
+    return !chain.includes(certificate) && partOf(certificate, SUBJECT) === partOf(chain.at(-1)!, ISSUER);
+  }
+
+  function partOf(certificate: Asn1, member: number): string {
+    return derOf(forge, memberOf(certificate.value[0]!, member));
+  }
+}
+
+/** Returns the certificate byte for byte, as its digest needs it. */
+function certificateOf({ asn1 }: Forge, { cert, asn1: whole }: Bag): Asn1 {
+  if (!cert) return whole;
+  const { tbsCertificate, signature } = cert;
+  const bits = asn1.create(0, BIT_STRING, false, `\0${signature}`);
+  return asn1.create(0, SEQUENCE, true, [tbsCertificate, memberOf(tbsCertificate, SIGNATURE), bits]);
+}
+
+/** Returns a member of a certificate's signed part, which may begin with a version. */
+function memberOf({ value }: Asn1, member: number): Asn1 {
+  return value[value[0]!.tagClass === CONTEXT_SPECIFIC ? member + 1 : member]!;
+}
+
+function derOf({ asn1 }: Forge, value: Asn1): string {
+  return asn1.toDer(value).getBytes();
+}
+
+function toPem(label: string, bytes: string): string {
+  return `-----BEGIN ${label}-----\n${btoa(bytes).replace(/.{64}(?=.)/g, "$&\n")}\n-----END ${label}-----\n`;
 }
 
 function fail(reason: string): never {
