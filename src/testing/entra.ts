@@ -84,7 +84,7 @@ export function createEntra(options: EntraOptions = {}): Entra {
   const watchers = new Set<() => void>();
   let gate: Promise<void> | undefined;
 
-  async function respond(request: Request, signal: AbortSignal): Promise<Response> {
+  async function respond(request: Request, signal: () => AbortSignal): Promise<Response> {
     const asked = await record(request);
     requests.push(asked);
     for (const look of watchers) look();
@@ -106,7 +106,7 @@ export function createEntra(options: EntraOptions = {}): Entra {
   /** As `fetch` does: follows redirects with all that was sent, unless told otherwise. */
   async function send(request: Request, signal: AbortSignal): Promise<Response> {
     const copy = request.clone();
-    const response = await respond(request, signal);
+    const response = await respond(request, () => signal);
     const location = response.headers.get("location");
     if (!location || request.redirect === "manual") return response;
     if (request.redirect === "error") throw new TypeError("fetch failed: Unexpected redirect (simulated)");
@@ -124,7 +124,8 @@ export function createEntra(options: EntraOptions = {}): Entra {
       if (signal.aborted) throw signal.reason;
       return await orAbort(send(request, signal), signal);
     },
-    handle: (request) => respond(request, request.signal),
+    // Not before it is needed: some servers warn of reading it.
+    handle: (request) => respond(request, () => request.signal),
     untilRequested: (count = 1) =>
       new Promise((resolve) => {
         function look() {

@@ -41,7 +41,7 @@ const CODES: Readonly<Record<number, number>> = { 429: 90055, 503: 90033 };
 /** Returns the answer that the fault makes of a good one. `signal` is the caller's wish to leave. */
 export async function answerWithFault(
   fault: EntraFault,
-  { url, signal, trace, good }: { url: URL; signal: AbortSignal; trace: Trace; good: () => Promise<Response> },
+  { url, signal, trace, good }: { url: URL; signal: () => AbortSignal; trace: Trace; good: () => Promise<Response> },
 ): Promise<Response> {
   if (typeof fault === "object") return errorAnswer(fault, trace);
   switch (fault) {
@@ -56,12 +56,13 @@ export async function answerWithFault(
     case "redirect":
       return new Response(null, { status: 307, headers: { location: `${ELSEWHERE}${url.pathname}${url.search}` } });
     case "huge":
-      return withBody(await good(), hugeBody());
+      return withBody(await good(), hugeBody);
     case "truncated":
-      return withBody(await good(), (body) => body.slice(0, body.length / 2));
+      return withBody(await good(), half);
     case "reset":
+      return withBody(await good(), (body) => resetBody(half(body)));
     case "stalled":
-      return withBody(await good(), (body) => brokenBody(body.slice(0, body.length / 2), fault, signal));
+      return withBody(await good(), (body) => stalledBody(half(body), signal()));
   }
 }
 
@@ -81,28 +82,41 @@ function errorAnswer(fault: EntraFaultAnswer, trace: Trace): Response {
   });
 }
 
-async function withBody(response: Response, body: BodyInit | ((text: string) => BodyInit)): Promise<Response> {
+async function withBody(response: Response, change: (body: string) => BodyInit): Promise<Response> {
   const { status, headers } = response;
-  return new Response(typeof body === "function" ? body(await response.text()) : body, { status, headers });
+  return new Response(change(await response.text()), { status, headers });
 }
 
-/** Sends the text and then breaks, or sends nothing more until the caller leaves. */
-function brokenBody(text: string, fault: "reset" | "stalled", signal: AbortSignal): ReadableStream<Uint8Array> {
+function half(body: string): string {
+  return body.slice(0, body.length / 2);
+}
+
+/** Sends the text and then breaks. */
+function resetBody(text: string): ReadableStream<Uint8Array> {
+  return new ReadableStream<Uint8Array>({
+    start(controller) {
+      controller.enqueue(new TextEncoder().encode(text));
+    },
+    // Not at once: an error takes back what was not read yet.
+    pull(controller) {
+      controller.error(new TypeError("terminated: Connection reset (simulated)"));
+    },
+  }, { highWaterMark: 0 });
+}
+
+/** Sends the text and then nothing, until the signal fires. */
+function stalledBody(text: string, signal: AbortSignal): ReadableStream<Uint8Array> {
   let leave: () => void;
   return new ReadableStream<Uint8Array>({
     start(controller) {
       leave = () => controller.error(signal.reason);
-      if (fault === "stalled") signal.addEventListener("abort", leave, { once: true });
+      signal.addEventListener("abort", leave, { once: true });
       controller.enqueue(new TextEncoder().encode(text));
-    },
-    pull(controller) {
-      // Not from the start: an error takes back what was not read yet.
-      if (fault === "reset") controller.error(new TypeError("terminated: Connection reset (simulated)"));
     },
     cancel() {
       signal.removeEventListener("abort", leave);
     },
-  }, { highWaterMark: 0 });
+  });
 }
 
 /** An answer that would be good if its token were not as long, made while it is read. */
