@@ -35,6 +35,8 @@ describe("Lint plugin", () => {
     ["src/a.ts", "export class B extends Error {}", undefined],
     ["src/a.ts", "export class B extends TypeError {}", undefined],
     ["tests/a.ts", "export const twice = (n: number) => 2 * n;", "top-level-function"],
+    ["src/a.ts", "const twice = (n: number) => 2 * n;", "top-level-function"],
+    ["src/a.ts", "const twice: Twice = (n) => 2 * n;", undefined],
     ["src/a.ts", "export function twice(n: number) { const f = () => 2 * n; return f(); }", undefined],
     ["mod.ts", 'export * from "./src/a.ts";\nexport const a = 1;', "mod-re-exports"],
     ["src/testing/mod.ts", 'import "./a.ts";', "mod-re-exports"],

@@ -58,14 +58,15 @@ function noInheritance(context: Deno.lint.RuleContext): Deno.lint.LintVisitor {
   return { ClassDeclaration: check, ClassExpression: check };
 }
 
-/** Arrows are closures; what stands at the top of a file is a `function`. */
+/** Arrows are closures; what stands at the top of a file is a `function`, unless a declared type gives it its parameters. */
 function topLevelFunction(context: Deno.lint.RuleContext): Deno.lint.LintVisitor {
-  function check(node: Deno.lint.Node) {
-    context.report({ node, message: "An arrow at the top of a file: write a function" });
+  function check({ id, init }: Deno.lint.VariableDeclarator) {
+    if (init?.type !== "ArrowFunctionExpression" || id.typeAnnotation) return;
+    context.report({ node: init, message: "An arrow at the top of a file: write a function" });
   }
   return {
-    "Program > VariableDeclaration > VariableDeclarator > ArrowFunctionExpression": check,
-    "Program > ExportNamedDeclaration > VariableDeclaration > VariableDeclarator > ArrowFunctionExpression": check,
+    "Program > VariableDeclaration > VariableDeclarator": check,
+    "Program > ExportNamedDeclaration > VariableDeclaration > VariableDeclarator": check,
   };
 }
 
