@@ -1,0 +1,141 @@
+import type { AccessToken, TokenCredentialOptions } from "@azure/identity";
+import * as theirs from "@azure/identity";
+import * as ours from "@azweb/identity";
+import { createEntra, type EntraOptions, type EntraRequest } from "@azweb/identity/testing";
+import process from "node:process";
+
+/** `@azweb/identity` or `@azure/identity`: what is written for one runs with the other. */
+export type Library = typeof ours | typeof theirs;
+
+/** What every credential of either accepts. */
+export type Options = ours.CredentialOptions & TokenCredentialOptions;
+
+/** Takes down what else there is to compare. */
+export type Note = (name: string, value: unknown) => void;
+
+/** What is done with both libraries. */
+export interface Scenario {
+  readonly entra: EntraOptions;
+  /** The environment variables; there are no others that begin with `AZURE_`. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Does something, and returns the last token. */
+  run(library: Library, options: Options, note: Note): Promise<AccessToken>;
+}
+
+/** What was seen, by the place where it was seen, such as `"form grant_type"`. */
+export type Observations = Readonly<Record<string, string>>;
+
+/** Does the same with both libraries, each before a simulated Entra of its own. Returns what they sent and what came of it. */
+export async function observe({ entra, env, run }: Scenario): Promise<{ ours: Observations; theirs: Observations }> {
+  const forOurs = createEntra(entra);
+  const forTheirs = createEntra(entra);
+  const ourOptions = { fetch: forOurs.fetch, cache: new Map() } as Options;
+  const theirOptions = { httpClient: httpClientOf(forTheirs.fetch) } as Options;
+  return await withEnv(env, async () => ({
+    ours: await watch((note) => run(ours, ourOptions, note), forOurs.requests),
+    theirs: await watch((note) => run(theirs, theirOptions, note), forTheirs.requests),
+  }));
+}
+
+async function watch(
+  run: (note: Note) => Promise<AccessToken>,
+  requests: readonly EntraRequest[],
+): Promise<Observations> {
+  const started = Date.now();
+  const notes: Record<string, string> = {};
+  const outcome = await run((name, value) => notes[name] = String(value))
+    .then((token) => describeToken(token, started), describeError);
+  const tokenRequests = requests.filter(({ method }) => method === "POST");
+  const assertions = tokenRequests.flatMap(({ form }) => form.client_assertion ?? []);
+  return {
+    requests: requests.map(({ method, url }) => `${method} ${method === "POST" ? url.split("?")[0] : url}`).join(", "),
+    ...Object.assign({}, ...tokenRequests.map((request) => describeRequest(request, started))),
+    ...assertions.length > 1 && { "different assertions": `${new Set(assertions).size} of ${assertions.length}` },
+    ...notes,
+    ...outcome,
+  };
+}
+
+function describeToken(token: AccessToken, started: number): Observations {
+  const { aud, appid, tid, idtyp, xms_cc } = decodePart(token.token.split(".")[1]);
+  const { expiresOnTimestamp, refreshAfterTimestamp, tokenType } = token;
+  return {
+    outcome: "a token",
+    ...named("token", { aud, appid, tid, idtyp, ...xms_cc !== undefined && { xms_cc } }),
+    "result members": Object.keys(token).sort().join(),
+    "result expiresOnTimestamp": fromStart(expiresOnTimestamp, started),
+    "result refreshAfterTimestamp": refreshAfterTimestamp ? fromStart(refreshAfterTimestamp, started) : "none",
+    "result tokenType": String(tokenType),
+  };
+}
+
+function describeError(error: unknown): Observations {
+  const { name, message, statusCode, errorResponse } = error as ours.AuthenticationError;
+  return {
+    outcome: name,
+    "error statusCode": String(statusCode),
+    "error errorResponse": errorResponse ? `${errorResponse.error} ${errorResponse.errorCodes}` : "none",
+    "error codes in message": [...new Set(message.match(/AADSTS\d+/g))].join(),
+  };
+}
+
+function describeRequest({ url, headers, form }: EntraRequest, started: number): Observations {
+  const { client_assertion, ...fields } = form;
+  return {
+    ...named("query", Object.fromEntries(new URL(url).searchParams)),
+    ...named("header", headers),
+    ...named("form", fields),
+    ...client_assertion !== undefined && describeAssertion(client_assertion, started),
+  };
+}
+
+function describeAssertion(assertion: string, started: number): Observations {
+  const [header, payload] = assertion.split(".").slice(0, 2).map(decodePart);
+  const times = Object.entries(payload!).filter(([name]) => ["iat", "nbf", "exp"].includes(name));
+  const relative = times.map(([name, seconds]) => [name, fromStart(Number(seconds) * 1000, started)]);
+  return {
+    ...named("assertion header", header!),
+    ...named("assertion claim", { ...payload, ...Object.fromEntries(relative) }),
+  };
+}
+
+function fromStart(time: number, started: number): string {
+  return `in ${Math.round((time - started) / 60_000)} min`;
+}
+
+function named(place: string, values: Record<string, unknown>): Observations {
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [`${place} ${name}`, textOf(value)]));
+}
+
+function textOf(value: unknown): string {
+  const text = typeof value === "string" ? value : JSON.stringify(value);
+  return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text) ? "a GUID" : text;
+}
+
+function decodePart(part = ""): Record<string, unknown> {
+  return JSON.parse(atob(part.replaceAll("-", "+").replaceAll("_", "/")));
+}
+
+/** What `@azure/identity` takes in place of a connection. */
+function httpClientOf(fetch: typeof globalThis.fetch): NonNullable<TokenCredentialOptions["httpClient"]> {
+  return {
+    async sendRequest(request) {
+      const { url, method, body } = request;
+      const response = await fetch(url, { method, headers: request.headers.toJSON(), body: body as string });
+      const headers = Object.assign(response.headers, { toJSON: () => Object.fromEntries(response.headers) });
+      return { request, status: response.status, headers: headers as never, bodyAsText: await response.text() };
+    },
+  };
+}
+
+async function withEnv<T>(env: Readonly<Record<string, string>>, run: () => Promise<T>): Promise<T> {
+  const before = Object.entries(process.env).filter(([name]) => name.startsWith("AZURE_"));
+  for (const [name] of before) delete process.env[name];
+  Object.assign(process.env, env);
+  try {
+    return await run();
+  } finally {
+    for (const name of Object.keys(env)) delete process.env[name];
+    Object.assign(process.env, Object.fromEntries(before));
+  }
+}
