@@ -21,12 +21,14 @@ test("a fake clock stands still until it is advanced", async () => {
 test("advancing wakes in order, each at its time, those who fall asleep on the way too", async () => {
   const clock = createFakeClock(0);
   const seen: string[] = [];
+  assert.deepEqual(clock.sleeping, []);
   clock.sleep(300).then(() => seen.push(`third at ${clock.now()}`));
   clock.sleep(100)
     .then(() => seen.push(`first at ${clock.now()}`))
     .then(() => clock.sleep(100))
     .then(() => seen.push(`second at ${clock.now()}`));
   clock.sleep(301).then(() => seen.push("too late"));
+  assert.deepEqual(clock.sleeping, [100, 300, 301]);
   await clock.advance(300);
   assert.deepEqual(seen, ["first at 100", "second at 200", "third at 300"]);
   assert.deepEqual(clock.sleeping, [1]);
@@ -76,6 +78,7 @@ test("a signal that fires after waking changes nothing", async () => {
 
 test("setting the clock jumps in both directions and wakes nobody", async () => {
   const clock = createFakeClock(1_000);
+  await clock.advance(500);
   let awake = false;
   const asleep = clock.sleep(100).then(() => awake = true);
   clock.set(1_000_000);

@@ -139,9 +139,11 @@ test("lifetime and refresh time are as set, and as numbers or strings", async ()
       [{ tokenLifetimeInMs: 7_200_000, numbersAsStrings: true }, ["7200", "3600"]],
     ] as const
   ) {
-    const { body } = await ask(setUp(options), WITH_SECRET);
+    const entra = setUp(options);
+    const { body } = await ask(entra, WITH_SECRET);
     assert.deepEqual([body.expires_in, body.refresh_in], expected);
     assert.equal(body.ext_expires_in, expected[0]);
+    assert.equal((await entra.verify(body.access_token)).exp, NOON / 1000 + Number(expected[0]));
   }
 });
 
@@ -457,6 +459,11 @@ const badAssertions: {
   { name: "another app's name", claims: { iss: "another", sub: "another" }, expected: 700021 },
   { name: "two names", claims: { iss: "another" }, expected: 50048 },
   { name: "another service's name", claims: { aud: "https://evil.example" + TOKEN_PATH }, expected: 700023 },
+  {
+    name: "an endpoint without encryption",
+    claims: { aud: `http://login.microsoftonline.com${TOKEN_PATH}` },
+    expected: 700023,
+  },
   { name: "another tenant's endpoint", claims: { aud: `${HOST}/contoso.com/oauth2/v2.0/token` }, expected: 700023 },
   { name: "no audience", claims: { aud: undefined }, expected: 700023 },
   { name: "an end in the past", claims: { exp: NOON / 1000 - 300 }, expected: 700024, says: /2030-01-31 11:55:00Z/ },
@@ -825,9 +832,12 @@ test("letting go of an old hold leaves the new one", async () => {
   await entra.untilRequested(2);
   letGoFirst();
   await first;
+  const third = entra.fetch(HOST).then(() => done = true);
+  await entra.untilRequested(3);
+  await ask(setUp(), WITH_SECRET);
   assert.equal(done, false);
   letGoSecond();
-  await second;
+  await Promise.all([second, third]);
 });
 
 test("a signal ends a request, with its reason, before and while it is answered", async () => {
