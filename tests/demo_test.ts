@@ -1,3 +1,4 @@
+// Runs on: deno
 import assert from "node:assert/strict";
 import { mkdir, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -5,8 +6,6 @@ import { join } from "node:path";
 import process from "node:process";
 import { describe, test } from "node:test";
 import { type Child, type Ending, startModule } from "./support/child.ts";
-
-const skip = "Deno" in globalThis ? false : "The demo is a script of this project, for Deno";
 
 /** Runs the demo in an empty folder, with an empty folder for its temporary files, and checks that both are empty when it has ended. */
 async function runDemo(args: string[] = [], meanwhile?: (demo: Child) => Promise<unknown>): Promise<Ending> {
@@ -42,7 +41,7 @@ async function processesWith(text: string): Promise<string[]> {
 }
 
 describe("deno task demo", () => {
-  test("gets from environment variables to a stored blob", { skip }, async () => {
+  test("gets from environment variables to a stored blob", async () => {
     const { code, stdout, stderr } = await runDemo();
     assert.equal(code, 0, stderr);
     assert.match(stdout, /^\d+\. DefaultAzureCredential uses EnvironmentCredential$/m);
@@ -62,7 +61,7 @@ describe("deno task demo", () => {
     ["azurite", /Cannot start Azurite:\n.*ENOENT/s, /What to do: Let programs listen/],
   ];
   for (const [broken, why, advice] of breaks) {
-    test(`says what failed, why, and what to do: ${broken}`, { skip }, async () => {
+    test(`says what failed, why, and what to do: ${broken}`, async () => {
       const { code, stdout, stderr } = await runDemo(["--break", broken]);
       assert.equal(code, 1);
       assert.match(stderr, why);
@@ -72,7 +71,7 @@ describe("deno task demo", () => {
     });
   }
 
-  test("explains its arguments", { skip }, async () => {
+  test("explains its arguments", async () => {
     const { code, stderr } = await runDemo(["--break", "everything"]);
     assert.equal(code, 1);
     assert.equal(stderr, "Usage: deno task demo [--break secret|audience|azurite]\n");
@@ -80,7 +79,7 @@ describe("deno task demo", () => {
 
   for (const line of [/^2\./m, /^4\./m]) {
     test(`leaves nothing when it is interrupted after line ${line.source[1]}`, {
-      skip: skip || process.platform === "win32" && "Windows has no signals",
+      skip: process.platform === "win32" && "Windows has no signals",
     }, async () => {
       const { code, stderr } = await runDemo([], async (demo) => {
         await demo.untilPrinted(line);
