@@ -1,6 +1,7 @@
 import { CredentialUnavailableError } from "../errors.ts";
 
 const MOST_BYTES = 1_048_576;
+const NUMBER = /^\d{1,10}$/;
 
 /** What came back for a request. */
 export interface Answer {
@@ -26,11 +27,11 @@ export async function send(
     const response = await fetch(url, { ...init, redirect: "manual" });
     // A browser hides a redirect it was told not to follow.
     const status = response.type === "opaqueredirect" ? 302 : response.status;
-    const text = await readText(response);
+    const text = await readText(response, init.signal);
     return { status, text, retryAfterInMs: retryAfter(response.headers, now()) };
   } catch (error) {
     if (init.signal.aborted) throw init.signal.reason;
-    const { name } = error as { name?: unknown };
+    const { name } = Object(error) as { name?: unknown };
     if (name === "NotCapable" || name === "PermissionDenied") {
       const { host } = new URL(url);
       throw new CredentialUnavailableError(`Cannot reach "${host}": Deno needs the permission --allow-net=${host}`);
@@ -39,10 +40,13 @@ export async function send(
   }
 }
 
-async function readText(response: Response): Promise<string> {
+async function readText(response: Response, signal: AbortSignal): Promise<string> {
   if (!response.body) return "";
   const decoder = new TextDecoder();
   const reader = response.body.getReader();
+  // Nobody waits for it, or for what a `fetch` that was handed in makes of its signal.
+  const giveUp = () => void reader.cancel().catch(() => {});
+  signal.addEventListener("abort", giveUp, { once: true });
   let text = "";
   let bytes = 0;
   for (;;) {
@@ -50,7 +54,7 @@ async function readText(response: Response): Promise<string> {
     if (done) return text + decoder.decode();
     bytes += value.byteLength;
     if (bytes > MOST_BYTES) {
-      await reader.cancel();
+      giveUp();
       return "";
     }
     text += decoder.decode(value, { stream: true });
@@ -61,20 +65,20 @@ async function readText(response: Response): Promise<string> {
 function retryAfter(headers: Headers, now: number): number | undefined {
   for (const name of ["retry-after-ms", "x-ms-retry-after-ms"]) {
     const value = headers.get(name);
-    if (value && /^\d+$/.test(value)) return Number(value);
+    if (value && NUMBER.test(value)) return Number(value);
   }
-  const value = headers.get("retry-after");
-  if (!value) return undefined;
-  if (/^\d+$/.test(value)) return Number(value) * 1000;
-  const date = Date.parse(value);
+  const value = headers.get("retry-after") ?? "";
+  if (NUMBER.test(value)) return Number(value) * 1000;
+  // `Date.parse` would take "-1" and "5, 5" for days long past.
+  const date = /^[A-Z][a-z]+, /.test(value) ? Date.parse(value) : NaN;
   return Number.isNaN(date) ? undefined : Math.max(0, date - now);
 }
 
-/** Says in words why a request failed. The error itself is dropped: it may hold the request. */
+/** Says in words why a request failed. The error itself is dropped: it may hold the request, as may the words. */
 function reasonOf(error: unknown): string {
   const words: string[] = [];
   for (let at: unknown = error; at instanceof Error && words.length < 3; at = at.cause) {
-    if (at.message) words.push(at.message.slice(0, 200));
+    if (at.message) words.push(at.message);
   }
   return words.join(": ") || "The request failed";
 }

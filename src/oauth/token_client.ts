@@ -15,8 +15,9 @@ import type { TokenSet } from "../token_cache.ts";
 import { VERSION } from "../version.ts";
 import { resolveAuthority } from "./authority.ts";
 import { mergeClaims } from "./claims.ts";
+import { redact } from "./redact.ts";
 import { regionalEndpoint } from "./region.ts";
-import { errorFromAnswer, parseObject } from "./token_error.ts";
+import { errorFromAnswer, parseObject, tidy } from "./token_error.ts";
 
 /** One way to ask for tokens: a grant, and who asks. */
 export interface Grant {
@@ -29,9 +30,6 @@ export interface Grant {
   /** What the grant sends besides. */
   readonly parameters?: Readonly<Record<string, string>>;
 }
-
-/** The form fields whose values no message may repeat, even where the service does. */
-const SECRET_FIELDS = ["client_secret", "client_assertion", "password", "assertion", "code", "refresh_token"];
 
 /** Returns what requests tokens by a grant at Microsoft Entra's token endpoint. */
 export function createTokenClient(grant: Grant, settings: Settings): Acquire {
@@ -52,7 +50,7 @@ export function createTokenClient(grant: Grant, settings: Settings): Acquire {
     };
     const client = { client_id: grant.clientId };
     let sentOn = 0;
-    let redact: (text: string) => string = String;
+    let sent = new URLSearchParams();
 
     async function attempt(): Promise<Answer> {
       let answer: Answer | undefined;
@@ -63,15 +61,10 @@ export function createTokenClient(grant: Grant, settings: Settings): Acquire {
           sentOn = settings.now();
           // Costs a preflight where a page may set it at all.
           delete headers["user-agent"];
-          const form = body as URLSearchParams;
-          redact = createRedact(form);
-          answer = await send(
-            settings.fetch,
-            url,
-            { method, headers, body: form, signal: request.signal },
-            settings.now,
-          );
-          if (answer.status === 0) answer = { ...answer, text: redact(answer.text) };
+          sent = body as URLSearchParams;
+          const init = { method, headers, body: sent, signal: request.signal };
+          answer = await send(settings.fetch, url, init, settings.now);
+          if (answer.status === 0) answer = { ...answer, text: tidy(redact(answer.text, sent)) };
           // Judged below, where oauth4webapi would leave a 5xx unread and lose the AADSTS codes behind a challenge.
           return new Response();
         },
@@ -81,7 +74,9 @@ export function createTokenClient(grant: Grant, settings: Settings): Acquire {
 
     const answer = await retry(attempt, grant.name, request.signal, settings);
     const action = `Cannot get a token for "${request.scopes.join(" ")}" from "${server.token_endpoint}"`;
-    if (answer.status !== 200) throw errorFromAnswer(answer, action, { redact });
+    if (answer.status !== 200) {
+      throw errorFromAnswer(answer, action, { redact: (text) => redact(text, sent) });
+    }
     return await readTokenSet(answer);
 
     async function readTokenSet(answer: Answer): Promise<TokenSet> {
@@ -97,7 +92,9 @@ export function createTokenClient(grant: Grant, settings: Settings): Acquire {
       }
       let token: string;
       try {
-        const response = new Response(JSON.stringify({ ...body, expires_in: expiresIn }), {
+        // Not the rest, of which nothing is used: an `id_token` would be judged.
+        const { access_token, token_type } = body;
+        const response = new Response(JSON.stringify({ access_token, token_type, expires_in: expiresIn }), {
           headers: { "content-type": "application/json" },
         });
         token = (await processGenericTokenEndpointResponse(server, client, response)).access_token;
@@ -118,17 +115,8 @@ export function createTokenClient(grant: Grant, settings: Settings): Acquire {
   };
 }
 
-/** Reads a positive number of seconds, which some services send as text. */
+/** Reads a positive number of seconds that a `Date` can hold, which some services send as text. */
 function seconds(value: unknown): number | undefined {
   const number = typeof value === "string" && /^\d{1,10}$/.test(value) ? Number(value) : value;
-  return typeof number === "number" && number > 0 && Number.isFinite(number) ? number : undefined;
-}
-
-/** Returns what takes the values of secret fields out of a text, however the service has written them. */
-function createRedact(form: URLSearchParams): (text: string) => string {
-  const secrets = SECRET_FIELDS.flatMap((field) => {
-    const value = form.get(field);
-    return value ? [value, encodeURIComponent(value), new URLSearchParams([["", value]]).toString().slice(1)] : [];
-  });
-  return (text) => secrets.reduce((cleaned, secret) => cleaned.replaceAll(secret, "[redacted]"), text);
+  return typeof number === "number" && number > 0 && number < 1e10 ? number : undefined;
 }

@@ -12,7 +12,7 @@ export function errorFromAnswer(
 ): AuthenticationError {
   const { status, retryAfterInMs } = answer;
   const details = { statusCode: status, ...retryAfterInMs !== undefined && { retryAfterInMs } };
-  if (status === 0) return new AuthenticationError(join([`${action}: ${answer.text}`, advice]), details);
+  if (status === 0) return new AuthenticationError(join([`${action}: ${tidy(redact(answer.text))}`, advice]), details);
   const body = parseObject(answer.text);
   const text = (value: unknown) => typeof value === "string" ? tidy(redact(value)) : undefined;
   const error = body && text(body.error);
@@ -29,7 +29,7 @@ export function errorFromAnswer(
     ...given("traceId", text(body.trace_id)),
   };
   const codes = errorCodes.map((code) => `AADSTS${code}`).join(", ");
-  const claims = typeof body.claims === "string" ? { claims: body.claims } : {};
+  const claims = typeof body.claims === "string" ? { claims: redact(body.claims) } : {};
   const next = advice ?? errorCodes.map((code) => AADSTS_ADVICE[code]).find((known) => known !== undefined);
   return new AuthenticationError(
     join([
@@ -69,10 +69,10 @@ function sentence(description: string): string {
   return description.replace(/^AADSTS\d+:\s*/, "").split(/\s*Trace ID:/)[0]!.replace(/\.\s*$/, "");
 }
 
-/** One short line, whatever the service sends. */
-function tidy(text: string): string {
+/** One short line, whatever the service sends. To be redacted before: half a secret is not recognised. */
+export function tidy(text: string): string {
   // deno-lint-ignore no-control-regex
-  return text.replace(/[\x00-\x1f\x7f]+/g, " ").slice(0, MOST_CHARACTERS);
+  return text.replace(/[\x00-\x1f\x7f-\x9f]+/g, " ").slice(0, MOST_CHARACTERS);
 }
 
 function given<Key extends string>(key: Key, value: string | undefined): { [K in Key]?: string } {
