@@ -1,0 +1,90 @@
+// A program that was written for `@azure/identity`: every way to construct the credentials, and what is done with them. types_test.ts checks
+// it a second time with the import changed back. Never run.
+import type { TokenCredential } from "@azure/core-auth";
+import {
+  AggregateAuthenticationError,
+  AuthenticationError,
+  AzureAuthorityHosts,
+  ChainedTokenCredential,
+  ClientAssertionCredential,
+  type ClientAssertionCredentialOptions,
+  ClientCertificateCredential,
+  type ClientCertificateCredentialOptions,
+  ClientSecretCredential,
+  type ClientSecretCredentialOptions,
+  CredentialUnavailableError,
+  DefaultAzureCredential,
+  type DefaultAzureCredentialOptions,
+  EnvironmentCredential,
+  type EnvironmentCredentialOptions,
+  type ErrorResponse,
+  getBearerTokenProvider,
+  UsernamePasswordCredential,
+  type UsernamePasswordCredentialOptions,
+} from "@azweb/identity";
+
+const authority = {
+  authorityHost: AzureAuthorityHosts.AzureGovernment,
+  additionallyAllowedTenants: ["*"],
+  disableInstanceDiscovery: true,
+  retryOptions: { maxRetries: 5, retryDelayInMs: 100, maxRetryDelayInMs: 1000 },
+};
+const forSecret: ClientSecretCredentialOptions = authority;
+const forCertificate: ClientCertificateCredentialOptions = { ...authority, sendCertificateChain: true };
+const forAssertion: ClientAssertionCredentialOptions = authority;
+const forUser: UsernamePasswordCredentialOptions = authority;
+const forEnvironment: EnvironmentCredentialOptions = authority;
+const forDefault: DefaultAzureCredentialOptions = authority;
+
+const credentials: TokenCredential[] = [
+  new ClientSecretCredential("tenant", "client", "secret"),
+  new ClientSecretCredential("tenant", "client", "secret", forSecret),
+  new ClientCertificateCredential("tenant", "client", "/path.pem"),
+  new ClientCertificateCredential("tenant", "client", "/path.pem", forCertificate),
+  new ClientCertificateCredential("tenant", "client", { certificatePath: "/path.pem" }, forCertificate),
+  new ClientCertificateCredential("tenant", "client", {
+    certificatePath: "/path.pem",
+    certificatePassword: "password",
+  }),
+  new ClientCertificateCredential("tenant", "client", { certificate: "pem" }),
+  new ClientCertificateCredential("tenant", "client", { certificate: "pem", certificatePassword: "password" }),
+  new ClientAssertionCredential("tenant", "client", async () => await Promise.resolve("assertion"), forAssertion),
+  new UsernamePasswordCredential("tenant", "client", "username", "password", forUser),
+  new EnvironmentCredential(),
+  new EnvironmentCredential(forEnvironment),
+  new DefaultAzureCredential(),
+  new DefaultAzureCredential(forDefault),
+  new ChainedTokenCredential(new EnvironmentCredential(), new ClientSecretCredential("tenant", "client", "secret")),
+];
+
+class Counting extends DefaultAzureCredential {
+  calls = 0;
+  override getToken(...args: Parameters<DefaultAzureCredential["getToken"]>) {
+    this.calls++;
+    return super.getToken(...args);
+  }
+}
+
+async function main(credential: TokenCredential): Promise<string> {
+  const getToken = getBearerTokenProvider(credential, "https://cognitiveservices.azure.com/.default", {
+    abortSignal: new AbortController().signal,
+  });
+  try {
+    const scopes = ["https://storage.azure.com/.default"];
+    const token = await new Counting().getToken(scopes, { tenantId: "tenant", claims: "{}", enableCae: true });
+    return `${token.token} ${new Date(token.expiresOnTimestamp)} ${token.refreshAfterTimestamp} ${await getToken()}`;
+  } catch (error) {
+    if (error instanceof AggregateAuthenticationError) return error.errors.join();
+    if (error instanceof CredentialUnavailableError) return error.message;
+    if (error instanceof AuthenticationError) {
+      const response: ErrorResponse | undefined = error.errorResponse;
+      return `${error.name} ${error.statusCode} ${response?.error} ${response?.errorDescription} ${
+        response?.errorCodes?.[0]
+      }
+        ${response?.correlationId} ${response?.timestamp} ${response?.traceId}`;
+    }
+    throw error;
+  }
+}
+
+void credentials.map(main);
