@@ -33,6 +33,11 @@ function bodyOf(pem: string): string {
   return pem.replace(/-----[^-]+-----|\s/g, "");
 }
 
+/** Changes the bytes of PEM text. */
+function changeBytes(pem: string, change: (bytes: string) => string): string {
+  return pem.replace(/(-----\n)[^-]+/, (_, head) => `${head}${btoa(change(atob(bodyOf(pem))))}\n`);
+}
+
 function importKey(algorithm: typeof PS256 | typeof RS256, usages: KeyUsage[] = ["sign"]): Promise<CryptoKey> {
   const der = Uint8Array.from(atob(bodyOf(KEY)), (character) => character.charCodeAt(0));
   return crypto.subtle.importKey("pkcs8", der, algorithm, false, usages);
@@ -92,6 +97,21 @@ describe("the assertion", () => {
     const { header, payload } = await verify(assertion, CERTIFICATE);
     assert.deepEqual(header, { alg: "RS256", typ: "JWT", x5t: base64Url(SHA1) });
     assert.equal(payload.aud, "https://adfs.example.com/adfs/oauth2/token");
+  });
+
+  test("is signed as each authority wants it", async () => {
+    const { forms, fetch } = createRecorder();
+    const trust = { disableInstanceDiscovery: true, additionallyAllowedTenants: ["adfs"] };
+    const options = { ...AD_FS, ...trust, fetch, env: {}, cache: false as const };
+    const credential = new ClientCertificateCredential(
+      TENANT_ID,
+      CLIENT_ID,
+      { certificate: CERTIFICATE + KEY },
+      options,
+    );
+    for (const tenantId of [TENANT_ID, "adfs", TENANT_ID]) await credential.getToken(SCOPE, { tenantId });
+    const assertions = await Promise.all(forms.map((form) => verify(form.get("client_assertion")!, CERTIFICATE)));
+    assert.deepEqual(assertions.map(({ header }) => header.alg), ["PS256", "RS256", "PS256"]);
   });
 
   test("is a new one for each request", async () => {
@@ -176,6 +196,14 @@ describe("PEM text", () => {
       /not supported \("Proc-Type: 4,ENCRYPTED"\).*"openssl pkcs8 -topk8/,
     ],
     "a damaged certificate": [CERTIFICATE.replace("MII", "MIA") + KEY, /The certificate is damaged/],
+    "a certificate without its end": [
+      changeBytes(CERTIFICATE, (bytes) => bytes.slice(0, -10)) + KEY,
+      /The certificate is damaged/,
+    ],
+    "bytes behind a certificate": [
+      changeBytes(CERTIFICATE, (bytes) => bytes + "\x05\x00") + KEY,
+      /The certificate is damaged/,
+    ],
     "a damaged key": [CERTIFICATE + damaged, /The private key is damaged/],
     "a damaged PKCS#1 key": [CERTIFICATE + KEY_PKCS1.replace("MII", "MIA"), /The private key is damaged/],
     "characters that are not base64": [
@@ -207,6 +235,17 @@ describe("PEM text", () => {
       const error = await refuses(configuration, /Cannot decrypt the private key: "certificatePassword" is wrong/);
       assert.doesNotMatch(error.message, /horse/);
     }
+  });
+
+  test("is refused: a count of iterations that would take minutes", async () => {
+    const slow = changeBytes(KEY_ENCRYPTED, (bytes) => {
+      // Behind eight bytes of salt stands 10,000; two of them become two more of the count.
+      const at = bytes.indexOf("\x02\x02\x27\x10");
+      const salt = bytes.slice(at - 8, at - 2);
+      return `${bytes.slice(0, at - 10)}\x04\x06${salt}\x02\x04\x7f\xff\xff\xff${bytes.slice(at + 4)}`;
+    });
+    const configuration = { certificate: CERTIFICATE + slow, certificatePassword: PASSWORD };
+    await refuses(configuration, /not supported \("2147483647 iterations"\).*"openssl pkcs8/);
   });
 
   test("is refused before and after its time", async () => {
@@ -554,9 +593,10 @@ describe("whatever the text is, the error is ours and repeats nothing of it", ()
     const text = fc.tuple(fc.nat(blocks.length - 1), fc.nat(1500), fc.nat(255)).map(([index, at, byte]) =>
       blocks.map((block, i) => {
         if (i !== index) return block;
-        const bytes = [...atob(bodyOf(block))];
-        bytes[at % bytes.length] = String.fromCharCode(byte);
-        return block.replace(/(-----\n)[^-]+/, (_, head) => `${head}${btoa(bytes.join(""))}\n`);
+        return changeBytes(block, (bytes) => {
+          const place = at % bytes.length;
+          return bytes.slice(0, place) + String.fromCharCode(byte) + bytes.slice(place + 1);
+        });
       }).join("")
     );
     await fc.assert(fc.asyncProperty(text, (text) => survives(text, "changed DER")), { numRuns: 300 });

@@ -1,6 +1,6 @@
 import { AuthenticationError } from "../errors.ts";
 import { type Bytes, encodeBase64, encodeBase64Url } from "./base64.ts";
-import { contentOf, type Der, membersOf, oidOf, readDer, readOrComplain, TAG } from "./der.ts";
+import { contentOf, type Der, membersOf, oidOf, readOrComplain, readSequence, TAG } from "./der.ts";
 import { decodePem, type PemBlock } from "./pem.ts";
 
 /** The certificate that belongs to the private key, and what came with it. */
@@ -42,7 +42,7 @@ export async function readCertificate(blocks: readonly PemBlock[]): Promise<Cert
 
 /** Reads what is needed of a certificate (RFC 5280, section 4.1). */
 function readFields(certificate: Bytes): Pick<Certificate, "notBefore" | "notAfter" | "publicKey"> {
-  const [toBeSigned] = membersOf(readDer(certificate)[0]);
+  const [toBeSigned] = readSequence(certificate);
   const members = membersOf(toBeSigned);
   if (members[0]?.tag === TAG.VERSION) members.shift();
   const [_serialNumber, _signature, _issuer, validity, _subject, publicKey] = members;

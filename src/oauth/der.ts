@@ -25,16 +25,15 @@ export const TAG = {
 } as const;
 
 /** Reads the values that stand one behind the other. Throws a `SyntaxError` where the data is anything else. */
-export function readDer(data: Bytes): Der[] {
+function readDer(data: Bytes): Der[] {
   const values: Der[] = [];
   for (let start = 0; start < data.length;) {
     const tag = data[start]!;
     let from = start + 2;
     let length = data[start + 1] ?? 0x80;
-    // From 0x80 on it is how many bytes the length takes. None (0x80) is for BER only.
+    // From 0x80 on it says how many bytes the length takes.
     if (length >= 0x80) {
       const size = length - 0x80;
-      if (size < 1 || size > 4) throw new SyntaxError("Malformed DER length");
       length = 0;
       for (let i = 0; i < size; i++) length = length * 256 + (data[from++] ?? Infinity);
     }
@@ -44,6 +43,13 @@ export function readDer(data: Bytes): Der[] {
     start = end;
   }
   return values;
+}
+
+/** Returns the members of a sequence that is all of the data. Throws a `SyntaxError` where it is not. */
+export function readSequence(data: Bytes): Der[] {
+  const [sequence, ...rest] = readDer(data);
+  if (rest.length > 0) throw new SyntaxError("DER value is followed by another");
+  return membersOf(sequence);
 }
 
 /** Returns the content of a value. Throws a `SyntaxError` where there is no value, or one of another kind. */

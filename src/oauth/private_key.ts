@@ -1,7 +1,17 @@
 import { AuthenticationError } from "../errors.ts";
 import type { Bytes } from "./base64.ts";
 import { MAKE_RSA, RSA } from "./certificate.ts";
-import { contentOf, type Der, encodeDer, membersOf, numberOf, oidOf, readDer, readOrComplain, TAG } from "./der.ts";
+import {
+  contentOf,
+  type Der,
+  encodeDer,
+  membersOf,
+  numberOf,
+  oidOf,
+  readOrComplain,
+  readSequence,
+  TAG,
+} from "./der.ts";
 import { decodePem, type PemBlock } from "./pem.ts";
 
 const PBES2 = "1.2.840.113549.1.5.13";
@@ -78,7 +88,7 @@ async function readRsaKey(block: PemBlock, password: string | undefined): Promis
 
 /** Takes the key out of a `PrivateKeyInfo` (RFC 5208, section 5). */
 function unwrap(bytes: Bytes): Bytes {
-  const [_version, algorithm, key] = membersOf(readDer(bytes)[0]);
+  const [_version, algorithm, key] = readSequence(bytes);
   const kind = oidOf(membersOf(algorithm)[0]);
   if (kind !== RSA) throw new AuthenticationError(`The private key is of another kind ("${kind}"): ${MAKE_RSA}`);
   return contentOf(key, TAG.OCTET_STRING);
@@ -128,7 +138,7 @@ interface Encryption {
 }
 
 function readEncryption(bytes: Bytes): Encryption {
-  const [algorithm, data] = membersOf(readDer(bytes)[0]);
+  const [algorithm, data] = readSequence(bytes);
   const [derivation, cipher] = parametersOf(algorithm, PBES2);
   const [salt, rounds, ...optional] = parametersOf(derivation, PBKDF2);
   const prf = optional.find(({ tag }) => tag === TAG.SEQUENCE);
