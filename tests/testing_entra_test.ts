@@ -1053,4 +1053,8 @@ test("redirect: who follows takes the secret elsewhere, who does not keeps it", 
   assert.equal(entra.requests.length, 3);
   assert.equal(entra.requests[2]?.url, `https://elsewhere.example${TOKEN_PATH}`);
   assert.equal(entra.requests[2]?.form.client_secret, "a-secret");
+
+  entra.failNext("redirect");
+  const keys = await entra.fetch(`${HOST}/${TENANT}/discovery/v2.0/keys`);
+  assert.equal(keys.status, 200);
 });

@@ -6,7 +6,7 @@ import {
   importX509,
   type JSONWebKeySet,
 } from "jose";
-import { formatTime, Refusal } from "./aadsts.ts";
+import { formatTime, Refusal } from "./refusal.ts";
 import { type Directory, same } from "./directory.ts";
 import type { EntraApp } from "./entra_options.ts";
 

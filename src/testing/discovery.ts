@@ -1,4 +1,4 @@
-import { Refusal } from "./aadsts.ts";
+import { Refusal } from "./refusal.ts";
 import { type Directory, same } from "./directory.ts";
 
 /** The hosts of the known clouds: those that share accounts stand in one row, the one to use first. */

@@ -1,24 +1,9 @@
-import { Refusal, refusalBody, type Trace } from "./aadsts.ts";
-import { createDirectory, type Directory } from "./directory.ts";
-import { answerInstanceDiscovery, openidConfiguration } from "./discovery.ts";
+import { allowOrigins, answerRequest } from "./answers.ts";
+import { createDirectory } from "./directory.ts";
 import type { EntraOptions } from "./entra_options.ts";
 import { answerWithFault, type EntraFault } from "./faults.ts";
-import { publishedKeys, verify } from "./signing_key.ts";
-import { answerTokenCall } from "./token_endpoint.ts";
-
-/** What the simulated Entra was asked. Plain data; it may hold secrets. */
-export interface EntraRequest {
-  /** The method, in capitals. */
-  readonly method: string;
-  /** The whole URL. */
-  readonly url: string;
-  /** The path of the URL, without the query. */
-  readonly path: string;
-  /** The headers, names in small letters. */
-  readonly headers: Readonly<Record<string, string>>;
-  /** The fields of the form that was posted. */
-  readonly form: Readonly<Record<string, string>>;
-}
+import { correlationIdOf, type EntraRequest, recordRequest } from "./request_record.ts";
+import { verify } from "./signing_key.ts";
 
 /** A simulated Entra: see {@linkcode createEntra}. Its functions need no `this`. */
 export interface Entra {
@@ -84,17 +69,15 @@ export function createEntra(options: EntraOptions = {}): Entra {
   const watchers = new Set<() => void>();
   let gate: Promise<void> | undefined;
 
-  async function respond(request: Request, signal: () => AbortSignal): Promise<Response> {
-    const asked = await record(request);
+  async function respond(asked: EntraRequest, signal: () => AbortSignal): Promise<Response> {
     requests.push(asked);
     for (const look of watchers) look();
-    if (request.method === "OPTIONS") return allowOrigins(new Response(null));
+    if (asked.method === "OPTIONS") return allowOrigins(new Response(null));
     const fault = takeFault();
     await gate;
-    const url = new URL(asked.url);
-    const trace = { traceId: crypto.randomUUID(), correlationId: correlationIdOf(asked, url), time: directory.now() };
-    const good = () => answer(asked, url, trace, directory);
-    return allowOrigins(fault ? await answerWithFault(fault, { url, signal, trace, good }) : await good());
+    const trace = { traceId: crypto.randomUUID(), correlationId: correlationIdOf(asked), time: directory.now() };
+    const good = () => answerRequest(asked, trace, directory);
+    return allowOrigins(fault ? await answerWithFault(fault, { asked, signal, trace, good }) : await good());
   }
 
   function takeFault(): EntraFault | undefined {
@@ -105,15 +88,14 @@ export function createEntra(options: EntraOptions = {}): Entra {
 
   /** As `fetch` does: follows redirects with all that was sent, unless told otherwise. */
   async function send(request: Request, signal: AbortSignal): Promise<Response> {
-    const copy = request.clone();
-    const response = await respond(request, () => signal);
+    const asked = await recordRequest(request);
+    const response = await respond(asked, () => signal);
     const location = response.headers.get("location");
     if (!location || request.redirect === "manual") return response;
     if (request.redirect === "error") throw new TypeError("fetch failed: Unexpected redirect (simulated)");
-    return await send(
-      new Request(location, { method: copy.method, headers: copy.headers, body: await copy.text() }),
-      signal,
-    );
+    const { method, headers, form } = asked;
+    const body = method === "POST" ? new URLSearchParams(form) : null;
+    return await send(new Request(location, { method, headers, body }), signal);
   }
 
   return {
@@ -125,7 +107,7 @@ export function createEntra(options: EntraOptions = {}): Entra {
       return await orAbort(send(request, signal), signal);
     },
     // Not before it is needed: some servers warn of reading it.
-    handle: (request) => respond(request, () => request.signal),
+    handle: async (request) => respond(await recordRequest(request), () => request.signal),
     untilRequested: (count = 1) =>
       new Promise((resolve) => {
         function look() {
@@ -152,80 +134,6 @@ export function createEntra(options: EntraOptions = {}): Entra {
     },
     verify: (token) => verify(token, directory.now()),
   };
-}
-
-async function answer(asked: EntraRequest, url: URL, trace: Trace, directory: Directory): Promise<Response> {
-  const [tenant = "", ...rest] = asked.path.slice(1).replace(/\/$/, "").split("/");
-  try {
-    const body = await route(asked, url, tenant, rest.join("/"), directory);
-    return body ? json(200, body, trace) : new Response("Not found", { status: 404 });
-  } catch (error) {
-    if (!(error instanceof Refusal)) throw error;
-    // Active Directory Federation Services has no codes.
-    const body = tenant === "adfs"
-      ? { error: error.error, error_description: error.message }
-      : refusalBody(error, trace);
-    return json(error.status, body, trace);
-  }
-}
-
-async function route(
-  { method, form }: EntraRequest,
-  url: URL,
-  tenant: string,
-  rest: string,
-  directory: Directory,
-): Promise<Record<string, unknown> | undefined> {
-  if (rest === (tenant === "adfs" ? "oauth2/token" : "oauth2/v2.0/token")) {
-    if (method !== "POST") throw new Refusal(900561, { method });
-    return await answerTokenCall({ url, tenant, form }, directory);
-  }
-  if (method !== "GET") return undefined;
-  if (rest === (tenant === "adfs" ? ".well-known/openid-configuration" : "v2.0/.well-known/openid-configuration")) {
-    return openidConfiguration(url, tenant, directory);
-  }
-  if (rest === (tenant === "adfs" ? "discovery/keys" : "discovery/v2.0/keys")) return { ...await publishedKeys() };
-  if (rest === "discovery/instance") return answerInstanceDiscovery(url, directory);
-}
-
-function json(status: number, body: Record<string, unknown>, { traceId }: Trace): Response {
-  return new Response(JSON.stringify(body), {
-    status,
-    headers: {
-      "cache-control": "no-store, no-cache",
-      "content-type": "application/json; charset=utf-8",
-      "x-ms-request-id": traceId,
-    },
-  });
-}
-
-/**
- * Lets every page read the answer, as Entra does. It allows no header beyond those that need no permission, so that a browser that asks
- * before it sends another one is turned down.
- */
-function allowOrigins(response: Response): Response {
-  response.headers.set("access-control-allow-origin", "*");
-  response.headers.set("access-control-allow-methods", "POST, OPTIONS");
-  response.headers.set("access-control-expose-headers", "Content-Length,Content-Encoding,x-ms-request-id,x-ms-srs");
-  return response;
-}
-
-async function record(request: Request): Promise<EntraRequest> {
-  const { method, url, headers } = request;
-  const text = await request.text();
-  const isForm = headers.get("content-type")?.startsWith("application/x-www-form-urlencoded");
-  return {
-    method,
-    url,
-    path: new URL(url).pathname,
-    headers: Object.fromEntries(headers),
-    form: isForm ? Object.fromEntries(new URLSearchParams(text)) : {},
-  };
-}
-
-function correlationIdOf({ form, headers }: EntraRequest, url: URL): string {
-  return form["client-request-id"] ?? url.searchParams.get("client-request-id") ?? headers["client-request-id"] ??
-    crypto.randomUUID();
 }
 
 /** Settles as the work does, or rejects with the signal's reason as soon as it fires. */

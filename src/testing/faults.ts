@@ -1,4 +1,5 @@
-import { Refusal, refusalBody, type Trace } from "./aadsts.ts";
+import { Refusal, refusalBody, type Trace } from "./refusal.ts";
+import type { EntraRequest } from "./request_record.ts";
 
 /**
  * What can go wrong on the way, by name:
@@ -41,7 +42,12 @@ const CODES: Readonly<Record<number, number>> = { 429: 90055, 503: 90033 };
 /** Returns the answer that the fault makes of a good one. `signal` is the caller's wish to leave. */
 export async function answerWithFault(
   fault: EntraFault,
-  { url, signal, trace, good }: { url: URL; signal: () => AbortSignal; trace: Trace; good: () => Promise<Response> },
+  { asked, signal, trace, good }: {
+    asked: EntraRequest;
+    signal: () => AbortSignal;
+    trace: Trace;
+    good: () => Promise<Response>;
+  },
 ): Promise<Response> {
   if (typeof fault === "object") return errorAnswer(fault, trace);
   switch (fault) {
@@ -53,8 +59,10 @@ export async function answerWithFault(
       return new Response("<!DOCTYPE html><title>Welcome</title><p>Accept the terms to go on.", {
         headers: { "content-type": "text/html; charset=utf-8" },
       });
-    case "redirect":
-      return new Response(null, { status: 307, headers: { location: `${ELSEWHERE}${url.pathname}${url.search}` } });
+    case "redirect": {
+      const { pathname, search } = new URL(asked.url);
+      return new Response(null, { status: 307, headers: { location: `${ELSEWHERE}${pathname}${search}` } });
+    }
     case "huge":
       return withBody(await good(), hugeBody);
     case "truncated":

@@ -19,9 +19,10 @@
  *
  * @module
  */
-export { createEntra, type Entra, type EntraRequest } from "./entra.ts";
+export { createEntra, type Entra } from "./entra.ts";
 export type { EntraApp, EntraFederatedCredential, EntraOptions, EntraSecret, EntraUser } from "./entra_options.ts";
 export type { EntraFault, EntraFaultAnswer, EntraFaultName } from "./faults.ts";
+export type { EntraRequest } from "./request_record.ts";
 export { createFakeClock, type FakeClock } from "./fake_clock.ts";
 export { StaticCredential, type StaticCredentialOptions } from "./static_credential.ts";
 export type { AbortSignalLike, AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";

@@ -15,16 +15,37 @@ interface SigningKey {
   readonly jwk: JWK;
 }
 
-// Made when it is first needed and once for the process, since making one is slow. The value is shared and not its promise: on workerd a
-// promise dies with the request that made it.
-let shared: SigningKey | undefined;
+const PATIENCE_IN_MS = 5_000;
+
+// Made when it is first needed and once for the process, since making one is slow.
+let key: SigningKey | undefined;
+let making: Promise<void> | undefined;
 
 async function signingKey(): Promise<SigningKey> {
-  if (shared) return shared;
+  while (!key) {
+    // On workerd a promise dies with the request that made it: who has waited too long for another's makes one of its own.
+    const last = making;
+    if (last) await settledOrLate(last);
+    if (!key && making === last) await (making = makeKey());
+  }
+  return key;
+}
+
+async function makeKey(): Promise<void> {
   const { privateKey, publicKey } = await generateKeyPair("RS256");
   const { kty, n, e } = await exportJWK(publicKey);
   const id = await calculateJwkThumbprint({ kty, n, e } as JWK);
-  return shared ??= { id, privateKey, publicKey, jwk: { kty, use: "sig", kid: id, alg: "RS256", n, e } as JWK };
+  key ??= { id, privateKey, publicKey, jwk: { kty, use: "sig", kid: id, alg: "RS256", n, e } as JWK };
+}
+
+function settledOrLate(promise: Promise<void>): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, PATIENCE_IN_MS);
+    promise.catch(() => {}).then(() => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
 }
 
 /** Signs the claims as a JWT (RFC 7519) with RS256. */

@@ -1,4 +1,4 @@
-import { Refusal } from "./aadsts.ts";
+import { Refusal } from "./refusal.ts";
 import { checkAssertion } from "./assertions.ts";
 import { type Directory, same } from "./directory.ts";
 import type { EntraApp, EntraUser } from "./entra_options.ts";
