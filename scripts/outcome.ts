@@ -1,0 +1,23 @@
+/** What became of one test. */
+export interface Outcome {
+  /** With the names of the groups around it: `"cache > hit"`. */
+  readonly name: string;
+  readonly status: "passed" | "failed" | "skipped";
+  /** Why it failed, or why it was skipped if the runner says. */
+  readonly message?: string;
+}
+
+/** What a runtime made of the suite. */
+export interface Result {
+  /** The runtime with its version: `"Node 20.19.0"`. */
+  readonly runtime: string;
+  readonly outcomes: readonly Outcome[];
+}
+
+/** The machine cannot run a runtime: the message says what is missing. */
+export class Unavailable extends Error {}
+
+/** Returns a failure with the last lines of what a runner wrote, for what it does not report as a test. */
+export function failure(name: string, output: string): Outcome {
+  return { name, status: "failed", message: output.trim().split("\n").slice(-40).join("\n") };
+}

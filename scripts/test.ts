@@ -1,0 +1,130 @@
+/**
+ * Runs the test-suite on every runtime: Deno from source; Node, Bun, workerd, an edge VM and a browser with the packed npm package.
+ *
+ * `deno task test` runs all. `deno task test deno node --filter cache` runs the test files with "cache" in their path on those two.
+ * A runtime that the machine cannot run is skipped, and told. Where the variable `CI` is `true`, nothing may be skipped.
+ *
+ * @module
+ */
+
+import { parseArgs } from "node:util";
+import { stop } from "esbuild";
+import { failure, type Outcome, type Result, Unavailable } from "./outcome.ts";
+import { runBun } from "./run_bun.ts";
+import { runDeno } from "./run_deno.ts";
+import { runNode } from "./run_node.ts";
+import type { Suite } from "./suite.ts";
+import { stripTests, type TestFile } from "./test_files.ts";
+import { makeTestProject } from "./test_project.ts";
+
+/** Each runtime by the name that chooses it; some are run in several versions. */
+const RUNTIMES: readonly (readonly [name: string, run: (suite: Suite) => Promise<Result>])[] = [
+  ["deno", runDeno],
+  ["node", runNode],
+  ["bun", runBun],
+];
+
+const STATUSES = ["passed", "failed", "skipped"] as const;
+
+interface Row extends Result {
+  readonly seconds: number;
+}
+
+async function runOne(name: string, run: (suite: Suite) => Promise<Result>, suite: Suite): Promise<Row> {
+  const start = performance.now();
+  const { runtime, outcomes } = await run(suite).catch((error): Result => {
+    if (error instanceof Unavailable) {
+      return { runtime: name, outcomes: [{ name: "all", status: "skipped", message: error.message }] };
+    }
+    return { runtime: name, outcomes: [failure("all", String(error?.stack ?? error))] };
+  });
+  const seconds = (performance.now() - start) / 1000;
+  return { runtime, seconds, outcomes: outcomes.length > 0 ? outcomes : [failure("all", "No test was run")] };
+}
+
+/** Two at a time: one alone leaves a core idle while it waits. */
+async function runAll(names: readonly string[], suite: Suite): Promise<Row[]> {
+  const queue = RUNTIMES.filter(([name]) => names.length === 0 || names.includes(name));
+  const rows: Row[] = [];
+  async function work(): Promise<void> {
+    for (let next = queue.shift(); next; next = queue.shift()) {
+      const row = await runOne(...next, suite);
+      rows.push(row);
+      printRow(row);
+    }
+  }
+  await Promise.all([work(), work()]);
+  return rows;
+}
+
+function count(outcomes: readonly Outcome[], status: Outcome["status"]): number {
+  return outcomes.filter((outcome) => outcome.status === status).length;
+}
+
+function printRow({ runtime, outcomes, seconds }: Row): void {
+  const counts = STATUSES.map((status) => `${count(outcomes, status)} ${status}`).join(", ");
+  console.log(`${runtime}: ${counts} (${seconds.toFixed(1)} s)`);
+  for (const { name, status, message = "" } of outcomes) {
+    if (status === "failed") console.log(`  FAILED ${name}\n${message.replaceAll(/^/gm, "    ")}`);
+    if (status === "skipped") console.log(`  SKIPPED ${name}${message && `: ${message}`}`);
+  }
+}
+
+function printTable(rows: readonly Row[]): void {
+  const width = Math.max(...rows.map(({ runtime }) => runtime.length));
+  console.log(`\n${"".padEnd(width)}${STATUSES.map((status) => status.padStart(9)).join("")}  seconds`);
+  for (const { runtime, outcomes, seconds } of rows) {
+    const counts = STATUSES.map((status) => String(count(outcomes, status)).padStart(9)).join("");
+    console.log(runtime.padEnd(width) + counts + seconds.toFixed(1).padStart(9));
+  }
+}
+
+/** Tells which files run where, those that run everywhere only by their number. */
+function printFiles(files: readonly TestFile[]): void {
+  const byRuntimes = Map.groupBy(files, ({ runtimes }) => runtimes.join(", "));
+  const most = [...byRuntimes.keys()].sort((a, b) => b.length - a.length)[0];
+  for (const [runtimes, group] of byRuntimes) {
+    const names = runtimes === most ? "" : `: ${group.map(({ source }) => source.replace("tests/", "")).join(", ")}`;
+    console.log(`${group.length} test files for ${runtimes}${names}`);
+  }
+}
+
+async function main(): Promise<number> {
+  const { values, positionals } = parseArgs({
+    args: Deno.args.filter((arg) => arg !== "--"),
+    options: { filter: { type: "string", default: "" } },
+    allowPositionals: true,
+  });
+  const unknown = positionals.filter((name) => !RUNTIMES.some(([known]) => known === name));
+  if (unknown.length > 0) {
+    const known = [...new Set(RUNTIMES.map(([name]) => name))].join(", ");
+    throw new TypeError(`Cannot run tests on "${unknown.join('", "')}": the runtimes are ${known}`);
+  }
+
+  const folder = await Deno.makeTempDir({ prefix: "azweb-identity-test-" });
+  Deno.addSignalListener("SIGINT", () => {
+    Deno.removeSync(folder, { recursive: true });
+    Deno.exit(130);
+  });
+  try {
+    const { files, packages } = await stripTests(folder);
+    const chosen = files.filter(({ source }) => source.includes(values.filter));
+    printFiles(chosen);
+    let installed: Promise<void> | undefined;
+    const rows = await runAll(positionals, {
+      folder,
+      filesFor: (runtime) => chosen.filter(({ runtimes }) => runtimes.includes(runtime)),
+      install: () => installed ??= makeTestProject(folder, packages),
+    });
+    printTable(rows);
+    const outcomes = rows.flatMap((row) => row.outcomes);
+    console.log(`\n${STATUSES.map((status) => `${count(outcomes, status)} ${status}`).join(", ")}`);
+    const mayNot = Deno.env.get("CI") === "true" ? ["failed", "skipped"] : ["failed"];
+    return outcomes.some(({ status }) => mayNot.includes(status)) ? 1 : 0;
+  } finally {
+    await stop();
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+if (import.meta.main) Deno.exit(await main());

@@ -1,0 +1,103 @@
+import { build, type Metafile, type Plugin } from "esbuild";
+import { ROOT } from "./run.ts";
+
+/** A test file, and where it runs. */
+export interface TestFile {
+  /** From the root of the project: `tests/scopes_test.ts`. */
+  readonly source: string;
+  /** The same without types, below the folder it was written to: `tests/scopes_test.js`. */
+  readonly stripped: string;
+  /** Names of runtimes. */
+  readonly runtimes: readonly string[];
+}
+
+/** The tests, and the packages that they and what they import need. */
+export interface TestFiles {
+  readonly files: readonly TestFile[];
+  readonly packages: readonly string[];
+}
+
+const WITH_BUILT_INS: readonly string[] = ["deno", "node", "bun"];
+const EVERYWHERE: readonly string[] = [...WITH_BUILT_INS, "workerd", "edge", "browser"];
+
+/** What a file may import to run everywhere: the library, and packages that need no more than it does. */
+const PORTABLE = /^(node:test|node:assert\/strict|(@azweb\/identity|fast-check|jose|oauth4webapi)(\/.*)?)$/;
+
+/**
+ * Writes all that is in `tests/` to the folder, without types, and finds out where each test file runs: everywhere if nothing that
+ * it imports needs more than Web APIs; else on Deno, Node and Bun. Its first line, `// Runs on: deno, node`, may say less.
+ */
+export async function stripTests(folder: string): Promise<TestFiles> {
+  const sources: string[] = [];
+  for (const path of await listFiles("tests")) {
+    if (path.endsWith(".ts")) sources.push(path);
+    else await copy(ROOT + path, `${folder}/${path}`);
+  }
+  const { metafile: { inputs } } = await build({
+    absWorkingDir: ROOT,
+    entryPoints: sources,
+    outdir: folder,
+    outbase: ".",
+    bundle: true,
+    format: "esm",
+    target: "es2022",
+    metafile: true,
+    sourcemap: "inline",
+    logLevel: "silent",
+    plugins: [{ name: "each-file-by-itself", setup: keepImports }],
+  });
+
+  const tests = sources.filter((source) => source.endsWith("_test.ts")).sort();
+  const files = tests.map(async (source) => {
+    const [, stated] = /^\/\/ Runs on: (.+)/.exec(await Deno.readTextFile(ROOT + source)) ?? [];
+    const possible = importsOf(source, inputs).every((name) => PORTABLE.test(name)) ? EVERYWHERE : WITH_BUILT_INS;
+    const wanted = stated?.split(",").map((name) => name.trim()) ?? EVERYWHERE;
+    return { source, stripped: strip(source), runtimes: possible.filter((name) => wanted.includes(name)) };
+  });
+  return {
+    files: await Promise.all(files),
+    packages: sources.flatMap((source) => importsOf(source, inputs)).map(packageOf),
+  };
+}
+
+const keepImports: Plugin["setup"] = ({ onResolve }) => {
+  onResolve({ filter: /./ }, ({ kind, path }) => {
+    return kind === "entry-point" ? undefined : { external: true, path: isRelative(path) ? strip(path) : path };
+  });
+};
+
+/** Returns what a file imports that is no file, and what the files do that it imports, by `import()` too. */
+function importsOf(file: string, inputs: Metafile["inputs"], seen: Set<string> = new Set()): string[] {
+  seen.add(file);
+  return (inputs[file]?.imports ?? []).flatMap(({ path, original = path }) => {
+    if (!isRelative(original)) return [original];
+    const next = new URL(original, `file:///${file}`).pathname.slice(1);
+    return seen.has(next) ? [] : importsOf(next, inputs, seen);
+  });
+}
+
+function isRelative(specifier: string): boolean {
+  return /^\.{1,2}\//.test(specifier);
+}
+
+function packageOf(specifier: string): string {
+  return specifier.split("/").slice(0, specifier.startsWith("@") ? 2 : 1).join("/");
+}
+
+function strip(path: string): string {
+  return path.replace(/\.ts$/, ".js");
+}
+
+async function copy(from: string, to: string): Promise<void> {
+  await Deno.mkdir(to.slice(0, to.lastIndexOf("/")), { recursive: true });
+  await Deno.copyFile(from, to);
+}
+
+async function listFiles(folder: string): Promise<string[]> {
+  const paths: string[] = [];
+  for await (const { name, isDirectory } of Deno.readDir(ROOT + folder)) {
+    if (isDirectory) paths.push(...await listFiles(`${folder}/${name}`));
+    else paths.push(`${folder}/${name}`);
+  }
+  return paths;
+}

@@ -1,0 +1,23 @@
+// Runs on: node, bun
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { test } from "node:test";
+
+const skip = "Deno" in globalThis && "Deno runs the source";
+const require = createRequire(import.meta.url);
+const manifest = skip
+  ? "{}"
+  : readFileSync(require.resolve("@azweb/identity").replace(/mod\.js$/, "package.json"), "utf8");
+const { name, exports = {} } = JSON.parse(manifest) as { name: string; exports?: Record<string, unknown> };
+
+test("the package has subpaths", { skip }, () => assert.ok(Object.keys(exports).length > 5));
+
+for (const subpath of Object.keys(exports)) {
+  const specifier = name + subpath.slice(1);
+  test(`${specifier} can be imported and required`, async () => {
+    const imported = Object.keys(await import(specifier));
+    assert.notEqual(imported.length, 0);
+    assert.deepEqual(Object.keys(require(specifier)).filter((key) => key !== "__esModule").sort(), imported.sort());
+  });
+}

@@ -1,0 +1,214 @@
+/**
+ * The part of `node:test` that the tests use, for runtimes without it. Tests run one after another, in the order in which they stand.
+ *
+ * @module
+ */
+
+import type { Outcome } from "../../scripts/outcome.ts";
+
+/** What a test or a group accepts. */
+export interface TestOptions {
+  /** Why it does not run here; `true` without a reason. */
+  readonly skip?: boolean | string | undefined;
+  /** How long it may take, in milliseconds. Default: a minute. */
+  readonly timeout?: number;
+}
+
+/** What a test is handed. */
+export interface TestContext {
+  readonly name: string;
+  /** Runs a subtest; resolves when it has ended, however it ended. */
+  test(name: string, ...rest: Rest): Promise<void>;
+  /** Counts the test as skipped. */
+  skip(reason?: string): void;
+  diagnostic(message: string): void;
+}
+
+export type Body = (context: TestContext) => unknown;
+type Rest = [Body?] | [TestOptions, Body?];
+
+interface Case {
+  readonly name: string;
+  readonly options: TestOptions;
+  readonly body: Body;
+}
+
+interface Group {
+  readonly name: string;
+  readonly members: (Case | Group)[];
+  readonly befores: (() => unknown)[];
+  readonly afters: (() => unknown)[];
+  readonly beforeEaches: (() => unknown)[];
+  readonly afterEaches: (() => unknown)[];
+  /** What a group's function returned: what it registers may come later. */
+  filled?: unknown;
+}
+
+/** The functions of the module, and one that runs what they registered. */
+export interface Runner {
+  readonly test: Register;
+  readonly describe: Register;
+  before(hook: () => unknown): void;
+  after(hook: () => unknown): void;
+  beforeEach(hook: () => unknown): void;
+  afterEach(hook: () => unknown): void;
+  /** Loads one file after another and runs what it registers. */
+  run(files: Readonly<Record<string, () => Promise<unknown>>>): Promise<Outcome[]>;
+}
+
+export interface Register {
+  (name: string, ...rest: Rest): Promise<void>;
+  skip(name: string, ...rest: Rest): Promise<void>;
+}
+
+/** Makes functions that share nothing with those of another call. */
+export function createRunner(): Runner {
+  const outcomes: Outcome[] = [];
+  const strays: unknown[] = [];
+  let open: Group | undefined;
+
+  function place(): Group {
+    if (!open) throw new Error("Cannot register a test while tests run: use the test function of the context");
+    return open;
+  }
+
+  function addTest(name: string, options: TestOptions, body: Body): void {
+    place().members.push({ name, options, body });
+  }
+
+  function addGroup(name: string, options: TestOptions, fill: Body): void {
+    if (options.skip) return addTest(name, options, fill);
+    const parent = place();
+    const group = createGroup(name);
+    parent.members.push(group);
+    open = group;
+    try {
+      group.filled = fill({} as TestContext);
+    } finally {
+      open = parent;
+    }
+  }
+
+  async function runGroup(group: Group, path: string[], outer: Group[]): Promise<void> {
+    const groups = [...outer, group];
+    await group.filled;
+    try {
+      for (const hook of group.befores) await hook();
+      for (const member of group.members) {
+        if ("members" in member) await runGroup(member, [...path, member.name], groups);
+        else await runCase(member, [...path, member.name], groups);
+      }
+      for (const hook of group.afters) await hook();
+    } catch (error) {
+      report(path, "failed", describeError(error));
+    }
+  }
+
+  async function runCase({ options, body, name }: Case, path: string[], groups: Group[]): Promise<void> {
+    if (options.skip) return report(path, "skipped", typeof options.skip === "string" ? options.skip : "");
+    const subtests: Promise<void>[] = [];
+    let skipped: string | undefined;
+    const context: TestContext = {
+      name,
+      test(name, ...rest) {
+        const sub = createCase(name, rest);
+        const last = subtests.at(-1) ?? Promise.resolve();
+        subtests.push(last.then(() => runCase(sub, [...path, name], groups)));
+        return subtests.at(-1)!;
+      },
+      skip: (reason = "") => void (skipped = reason),
+      diagnostic() {},
+    };
+    try {
+      for (const hook of groups.flatMap(({ beforeEaches }) => beforeEaches)) await hook();
+      await withTimeout(async () => void await body(context), options.timeout ?? 60_000);
+      for (const hook of groups.toReversed().flatMap(({ afterEaches }) => afterEaches)) await hook();
+      await Promise.all(subtests);
+      await new Promise((resolve) => setTimeout(resolve)); // A rejection that nobody handles is told after the promises' jobs.
+      if (strays.length > 0) throw strays.shift();
+    } catch (error) {
+      return report(path, "failed", describeError(error));
+    }
+    if (skipped !== undefined) return report(path, "skipped", skipped);
+    if (subtests.length === 0) report(path, "passed");
+  }
+
+  function report(path: string[], status: Outcome["status"], message?: string): void {
+    outcomes.push({ name: path.join(" > "), status, ...message !== undefined && { message } });
+  }
+
+  return {
+    test: register(addTest),
+    describe: register(addGroup),
+    before: (hook) => void place().befores.push(hook),
+    after: (hook) => void place().afters.push(hook),
+    beforeEach: (hook) => void place().beforeEaches.push(hook),
+    afterEach: (hook) => void place().afterEaches.push(hook),
+    async run(files) {
+      function keepStray(event: Event & { reason?: unknown }): void {
+        event.preventDefault();
+        strays.push(event.reason);
+      }
+      globalThis.addEventListener?.("unhandledrejection", keepStray);
+      for (const [file, load] of Object.entries(files)) {
+        const group = open = createGroup(file);
+        try {
+          await load();
+        } catch (error) {
+          report([file], "failed", describeError(error));
+        }
+        open = undefined;
+        await runGroup(group, [file], []);
+      }
+      globalThis.removeEventListener?.("unhandledrejection", keepStray);
+      return outcomes.splice(0);
+    },
+  };
+}
+
+function createGroup(name: string): Group {
+  return { name, members: [], befores: [], afters: [], beforeEaches: [], afterEaches: [] };
+}
+
+function createCase(name: string, rest: Rest): Case {
+  const [options, body] = typeof rest[0] === "object" ? rest : [{}, rest[0]];
+  return { name, options: options as TestOptions, body: (body as Body | undefined) ?? (() => {}) };
+}
+
+function register(add: (name: string, options: TestOptions, body: Body) => void): Register {
+  function registerOne(extra: TestOptions, name: string, rest: Rest): Promise<void> {
+    const { options, body } = createCase(name, rest);
+    add(name, { ...options, ...extra }, body);
+    return Promise.resolve();
+  }
+  return Object.assign((name: string, ...rest: Rest) => registerOne({}, name, rest), {
+    skip: (name: string, ...rest: Rest) => registerOne({ skip: true }, name, rest),
+  });
+}
+
+async function withTimeout(body: () => Promise<void>, timeoutInMs: number): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`The test did not end within ${timeoutInMs} ms`)), timeoutInMs);
+  });
+  await Promise.race([body(), late]).finally(() => clearTimeout(timer));
+}
+
+function describeError(error: unknown): string {
+  const { name, message, stack = "", cause } = Object(error) as Error;
+  const head = message === undefined ? String(error) : `${name}: ${message}`;
+  const text = stack.includes(message) ? stack : `${head}\n${stack}`;
+  return cause === undefined ? text : `${text}\ncaused by ${describeError(cause)}`;
+}
+
+const own = createRunner();
+
+export const test: Register = own.test;
+export const describe: Register = own.describe;
+export const before: Runner["before"] = own.before;
+export const after: Runner["after"] = own.after;
+export const beforeEach: Runner["beforeEach"] = own.beforeEach;
+export const afterEach: Runner["afterEach"] = own.afterEach;
+export const run: Runner["run"] = own.run;
+export { describe as suite, test as it };
+export default test;
