@@ -1,10 +1,4 @@
-import {
-  allowInsecureRequests,
-  type ClientAuth,
-  customFetch,
-  genericTokenEndpointRequest,
-  processGenericTokenEndpointResponse,
-} from "oauth4webapi";
+import { allowInsecureRequests, type ClientAuth, customFetch, genericTokenEndpointRequest } from "oauth4webapi";
 import type { Acquire } from "../core/create_get_token.ts";
 import { refreshTime } from "../core/freshness.ts";
 import { type Answer, send } from "../core/http.ts";
@@ -65,7 +59,8 @@ export function createTokenClient(grant: Grant, settings: Settings): Acquire {
           const init = { method, headers, body: sent, signal: request.signal };
           answer = await send(settings.fetch, url, init, settings.now);
           if (answer.status === 0) answer = { ...answer, text: tidy(redact(answer.text, sent)) };
-          // Judged below, where oauth4webapi would leave a 5xx unread and lose the AADSTS codes behind a challenge.
+          // Judged below: oauth4webapi leaves a 5xx unread, loses the AADSTS codes behind a challenge, takes "3599abc" as 3599, and its
+          // errors hold the whole answer, token included.
           return new Response();
         },
       });
@@ -77,41 +72,33 @@ export function createTokenClient(grant: Grant, settings: Settings): Acquire {
     if (answer.status !== 200) {
       throw errorFromAnswer(answer, action, { redact: (text) => redact(text, sent) });
     }
-    return await readTokenSet(answer);
+    return readTokenSet(answer, action, sentOn);
+  };
+}
 
-    async function readTokenSet(answer: Answer): Promise<TokenSet> {
-      const body = parseObject(answer.text);
-      if (!body) throw errorFromAnswer(answer, action);
-      const expiresIn = seconds(body.expires_in);
-      const refreshIn = seconds(body.refresh_in);
-      if (expiresIn === undefined) {
-        throw new AuthenticationError(`${action}: The answer has no usable "expires_in"`, { statusCode: 200 });
-      }
-      if (String(body.token_type).toLowerCase() !== "bearer") {
-        throw new AuthenticationError(`${action}: The answer's "token_type" is not "Bearer"`, { statusCode: 200 });
-      }
-      let token: string;
-      try {
-        // Not the rest, of which nothing is used: an `id_token` would be judged.
-        const { access_token, token_type } = body;
-        const response = new Response(JSON.stringify({ access_token, token_type, expires_in: expiresIn }), {
-          headers: { "content-type": "application/json" },
-        });
-        token = (await processGenericTokenEndpointResponse(server, client, response)).access_token;
-      } catch (error) {
-        // Its cause is dropped: it holds the whole answer, token included.
-        throw new AuthenticationError(`${action}: ${(error as Error).message}`, { statusCode: 200 });
-      }
-      const expiresOnTimestamp = sentOn + expiresIn * 1000;
-      const refreshAfter = refreshTime(sentOn, expiresOnTimestamp, refreshIn && refreshIn * 1000);
-      return {
-        token,
-        expiresOnTimestamp,
-        ...refreshAfter !== undefined && { refreshAfterTimestamp: refreshAfter },
-        tokenType: "Bearer",
-        acquiredOnTimestamp: sentOn,
-      };
-    }
+/** Reads a successful answer (RFC 6749, section 5.1). */
+function readTokenSet(answer: Answer, action: string, sentOn: number): TokenSet {
+  const body = parseObject(answer.text);
+  if (!body) throw errorFromAnswer(answer, action);
+  const { access_token: token, token_type: type } = body;
+  const expiresIn = seconds(body.expires_in);
+  const refreshIn = seconds(body.refresh_in);
+  const fault = typeof token !== "string" || token === ""
+    ? "access_token"
+    : String(type).toLowerCase() !== "bearer"
+    ? "token_type"
+    : expiresIn === undefined
+    ? "expires_in"
+    : undefined;
+  if (fault) throw new AuthenticationError(`${action}: The answer has no usable "${fault}"`, { statusCode: 200 });
+  const expiresOnTimestamp = sentOn + expiresIn! * 1000;
+  const refreshAfterTimestamp = refreshTime(sentOn, expiresOnTimestamp, refreshIn && refreshIn * 1000);
+  return {
+    token: token as string,
+    expiresOnTimestamp,
+    ...refreshAfterTimestamp !== undefined && { refreshAfterTimestamp },
+    tokenType: "Bearer",
+    acquiredOnTimestamp: sentOn,
   };
 }
 
