@@ -5,8 +5,7 @@
  *
  * @module
  */
-import { mkdtempSync } from "node:fs";
-import { readFile, rm } from "node:fs/promises";
+import { mkdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -15,8 +14,8 @@ import { writeCertificates } from "../tests/support/certificate_authority.ts";
 import { startModule, stopModules } from "../tests/support/child.ts";
 import { startEntra } from "../tests/support/entra_server.ts";
 
-const TENANT_ID = "72f988bf-86f1-41af-91ab-2d7cd011db47";
-const CLIENT_ID = "0b6a7c1e-5d0f-4d1c-9a5e-3f2f7f0c8a11";
+const TENANT_ID = "11111111-2222-3333-4444-555555555555";
+const CLIENT_ID = "66666666-7777-8888-9999-000000000000";
 const PROGRAM = "tests/support/store_a_blob.ts";
 const BREAKS = ["secret", "audience", "azurite"];
 const ONE_MINUTE = 60_000;
@@ -24,6 +23,7 @@ const ONE_MINUTE = 60_000;
 let lines = 0;
 let interrupted = false;
 
+/** The demo itself. Rejects with what to tell the reader. */
 async function demo(folder: string, broken: string | undefined): Promise<void> {
   console.log(
     "From environment variables to a stored blob. All of it runs on this machine, and nothing of it stays.\n",
@@ -32,7 +32,10 @@ async function demo(folder: string, broken: string | undefined): Promise<void> {
   const paths = await step(
     "make certificates",
     `Make "${tmpdir()}" writable, or name another folder with TMPDIR`,
-    () => writeCertificates(folder, ["localhost"]),
+    async () => {
+      await mkdir(folder, { mode: 0o700 });
+      return await writeCertificates(folder, ["localhost"]);
+    },
   );
   say('Made a certification authority for this run, and with it a certificate for "localhost": TLS is real');
 
@@ -130,7 +133,7 @@ async function main(args: readonly string[]): Promise<number> {
     });
   }
   const started = Date.now();
-  const folder = mkdtempSync(join(tmpdir(), "azweb-demo-"));
+  const folder = join(tmpdir(), `azweb-demo-${crypto.randomUUID()}`);
   let failure: string | undefined;
   try {
     await demo(folder, broken);
@@ -138,7 +141,7 @@ async function main(args: readonly string[]): Promise<number> {
     failure = (error as Error).message;
   }
   await stopModules();
-  await rm(folder, { recursive: true, force: true });
+  await rm(folder, { recursive: true, force: true, maxRetries: 5 });
   if (failure && interrupted) {
     console.error("\nInterrupted. Everything is stopped and removed.");
     return 130;

@@ -15,8 +15,7 @@ async function runDemo(args: string[] = [], meanwhile?: (demo: Child) => Promise
     const temporary = join(folder, "temporary");
     await mkdir(cwd);
     await mkdir(temporary);
-    const env = { TMPDIR: temporary, TMP: temporary, TEMP: temporary };
-    const demo = startModule("../../scripts/demo", { args, cwd, env });
+    const demo = startModule("../../scripts/demo", { args, cwd, env: temporaryFolder(temporary) });
     await meanwhile?.(demo);
     const ending = await demo.ended;
     assert.deepEqual(await readdir(cwd), []);
@@ -27,6 +26,11 @@ async function runDemo(args: string[] = [], meanwhile?: (demo: Child) => Promise
   } finally {
     await rm(folder, { recursive: true });
   }
+}
+
+/** Returns the variables that choose the folder for temporary files, on every system. */
+function temporaryFolder(path: string): Record<string, string> {
+  return { TMPDIR: path, TMP: path, TEMP: path };
 }
 
 /** Returns the processes that have the text in their environment, where the system tells. */
@@ -70,6 +74,15 @@ describe("deno task demo", () => {
       assert.doesNotMatch(stdout, /It works/);
     });
   }
+
+  test("says what failed, why, and what to do: no temporary folder", async () => {
+    const { code, stderr } = await startModule("../../scripts/demo", { env: temporaryFolder("no/such/folder") }).ended;
+    assert.equal(code, 1);
+    assert.match(
+      stderr,
+      /Cannot make certificates:\n.*no\/such\/folder.*\n\nWhat to do: Make "no\/such\/folder" writable/s,
+    );
+  });
 
   test("explains its arguments", async () => {
     const { code, stderr } = await runDemo(["--break", "everything"]);

@@ -8,7 +8,7 @@ import { writeCertificates } from "./support/certificate_authority.ts";
 import { type Ending, startModule, trust } from "./support/child.ts";
 import { type EntraServer, startEntra } from "./support/entra_server.ts";
 
-const tenantId = "72f988bf-86f1-41af-91ab-2d7cd011db47";
+const tenantId = "11111111-2222-3333-4444-555555555555";
 
 /** Applications by the tokens that they get. */
 const apps = {

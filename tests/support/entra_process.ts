@@ -12,9 +12,15 @@ const entra = createEntra(JSON.parse(process.env.ENTRA_OPTIONS ?? "{}"));
 const tls = { cert: readFileSync(certificatePath), key: readFileSync(keyPath) };
 
 async function handle(request: Request): Promise<Response> {
-  const response = await entra.handle(request);
-  console.log(`${request.method} ${new URL(request.url).pathname} ${response.status}`);
-  return response;
+  const asked = `${request.method} ${new URL(request.url).pathname}`;
+  try {
+    const response = await entra.handle(request);
+    console.log(`${asked} ${response.status}`);
+    return response;
+  } catch (error) {
+    console.log(`${asked} not answered: ${error}`);
+    throw error;
+  }
 }
 
 const { url } = await serveHttps(handle, tls);
