@@ -1,5 +1,4 @@
 import { CredentialUnavailableError } from "../errors.ts";
-import type { Settings } from "./settings.ts";
 
 // Labels between single dots: nothing that a URL would read as a step up.
 const TENANT = /^[0-9a-zA-Z-]+(\.[0-9a-zA-Z-]+)*$/;
@@ -17,7 +16,7 @@ export function checkTenantId(tenantId: unknown, argument = "tenantId"): asserts
 export function resolveTenant(
   requested: string | undefined,
   { name, tenantId: configured }: { readonly name: string; readonly tenantId: string },
-  settings: Pick<Settings, "additionallyAllowedTenants" | "env">,
+  settings: { readonly additionallyAllowedTenants: readonly string[]; env(name: string): string | undefined },
 ): string {
   if (requested === undefined || configured === "adfs") return configured;
   checkTenantId(requested, "options.tenantId");

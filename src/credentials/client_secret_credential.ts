@@ -1,8 +1,8 @@
-import { ClientSecretPost } from "oauth4webapi";
 import { checkText } from "../core/check_text.ts";
 import { createGetToken, type GetToken } from "../core/create_get_token.ts";
 import { resolveSettings } from "../core/settings.ts";
 import { checkTenantId } from "../core/tenants.ts";
+import { secretAuth } from "../oauth/client_auth.ts";
 import { createTokenClient } from "../oauth/token_client.ts";
 import type { CredentialOptions } from "../options.ts";
 import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";
@@ -41,7 +41,7 @@ export class ClientSecretCredential implements TokenCredential {
     checkText(clientSecret, "clientSecret");
     const name = "ClientSecretCredential";
     const settings = resolveSettings(options);
-    const clientAuth = ClientSecretPost(clientSecret);
+    const clientAuth = secretAuth(clientSecret);
     const acquire = createTokenClient({ name, clientId, clientAuth, type: "client_credentials" }, settings);
     this.#getToken = createGetToken({ name, tenantId, proof: () => [clientId, clientSecret], acquire }, settings);
   }

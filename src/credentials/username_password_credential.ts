@@ -1,8 +1,8 @@
-import { None } from "oauth4webapi";
 import { checkText } from "../core/check_text.ts";
 import { createGetToken, type GetToken } from "../core/create_get_token.ts";
 import { resolveSettings } from "../core/settings.ts";
 import { checkTenantId } from "../core/tenants.ts";
+import { noAuth } from "../oauth/client_auth.ts";
 import { createTokenClient } from "../oauth/token_client.ts";
 import type { CredentialOptions } from "../options.ts";
 import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";
@@ -47,7 +47,7 @@ export class UsernamePasswordCredential implements TokenCredential {
     const name = "UsernamePasswordCredential";
     const settings = resolveSettings(options);
     const parameters = { username, password };
-    const acquire = createTokenClient({ name, clientId, clientAuth: None(), type: "password", parameters }, settings);
+    const acquire = createTokenClient({ name, clientId, clientAuth: noAuth(), type: "password", parameters }, settings);
     // Not the password, nor its digest: what people remember can be guessed, and a shared cache would hold the answer.
     this.#getToken = createGetToken({ name, tenantId, proof: () => [this], acquire }, settings);
   }

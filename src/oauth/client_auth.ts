@@ -1,6 +1,8 @@
 import type { ClientAuth } from "oauth4webapi";
 import { AuthenticationError, isUnavailable } from "../errors.ts";
 
+export { ClientSecretPost as secretAuth, None as noAuth } from "oauth4webapi";
+
 /** Returns the authentication by an assertion that somebody else has made (RFC 7523, section 2.2). */
 export function assertionAuth(getAssertion: () => Promise<string>): ClientAuth {
   return async (_server, client, body) => {
