@@ -65,8 +65,8 @@ export interface EntraOptions {
   /** Whether the numbers of answers are strings, as some of Microsoft's token services send them. Default: `false`. */
   readonly numbersAsStrings?: boolean;
   /**
-   * Whether the same assertion may come twice. Default: `false`, which is stricter than Entra and finds clients that send one again. It is
-   * about assertions signed with the application's own certificate; federated ones may always come again.
+   * Whether the same assertion may come twice. Default: `false`, which is stricter than Entra and finds clients that send one again, such as
+   * those built on MSAL. It is about assertions signed with the application's own certificate; federated ones may always come again.
    */
   readonly allowReplay?: boolean;
   /** The time, in milliseconds since the epoch. Default: `Date.now`. */
