@@ -219,6 +219,18 @@ describe("PEM text", () => {
       CERTIFICATE.replace("END CERT", "END KEY") + KEY,
       /"-----END CERTIFICATE-----" is missing/,
     ],
+    "a million characters": [
+      CERTIFICATE + "-----BEGIN PRIVATE KEY-----" + "A".repeat(1_000_000),
+      /It is longer than a million/,
+    ],
+    "nearly as many": [
+      (CERTIFICATE + "-----BEGIN PRIVATE KEY-----").padEnd(1_000_000, "A"),
+      /"-----END PRIVATE KEY-----" is missing/,
+    ],
+    "nearly as many bytes": [
+      `${CERTIFICATE}-----BEGIN PRIVATE KEY-----${"A".repeat(900_000)}-----END PRIVATE KEY-----`,
+      /The private key is damaged/,
+    ],
     "something else": ["a certificate", /It is not PEM text.*"openssl pkcs12 -in old.pfx -out new.pem -nodes"/],
     "PKCS#12 that was read as text": ["0\uFFFD\t\u0002\u0001\u00030\uFFFD", /It is not PEM text.*"openssl pkcs12/],
   };

@@ -9,20 +9,27 @@ export interface PemBlock {
   readonly body: string;
 }
 
-const BLOCK = /-----BEGIN ([A-Z0-9 ]+)-----((?:(?!-----)[^])*)(-----END \1-----)?/g;
+const BEGIN = /-----BEGIN ([A-Z0-9 ]{1,40})-----/g;
 
-/** What `openssl` can make PEM of. */
+/** A long chain takes a hundredth of it. */
+const MOST_CHARACTERS = 1_000_000;
+
 const CONVERT_PKCS12 = 'convert a PKCS#12 file with "openssl pkcs12 -in old.pfx -out new.pem -nodes", ' +
   'or read it with "fromPkcs12" of "@azweb/identity/pkcs12"';
 
 /** Finds the certificates and private keys in PEM text (RFC 7468); text around them is passed over. */
 export function readPem(text: string): PemBlock[] {
   if (text.trim() === "") throw new AuthenticationError("It is empty");
+  if (text.length > MOST_CHARACTERS) throw new AuthenticationError("It is longer than a million characters");
   const blocks: PemBlock[] = [];
-  for (const [, label, body, end] of text.matchAll(BLOCK)) {
-    if (!/CERTIFICATE$|PRIVATE KEY$/.test(label!)) continue;
-    if (!end) throw new AuthenticationError(`It is cut off: "-----END ${label}-----" is missing`);
-    blocks.push({ label: label!, body: body! });
+  for (const { 0: line, 1: label = "", index } of text.matchAll(BEGIN)) {
+    if (!/CERTIFICATE$|PRIVATE KEY$/.test(label)) continue;
+    const start = index + line.length;
+    const end = text.indexOf("-----", start);
+    if (end < 0 || !text.startsWith(`-----END ${label}-----`, end)) {
+      throw new AuthenticationError(`It is cut off: "-----END ${label}-----" is missing`);
+    }
+    blocks.push({ label, body: text.slice(start, end) });
   }
   if (blocks.length > 0) return blocks;
   throw new AuthenticationError(
