@@ -1,0 +1,1 @@
+export function waitUntil(work: Promise<unknown>): void;
