@@ -6,7 +6,16 @@ import type { Settings } from "./settings.ts";
 const PATIENCE_IN_MS = 1000;
 
 const processMemory = createMemory();
-const memories = new WeakMap<TokenCache, Memory>();
+const fronts = new WeakMap<TokenCache, Front>();
+
+/** What stands in front of an asynchronous cache, and in place of one that fails. */
+interface Front {
+  readonly memory: Memory;
+  /** Whether the cache answers later. A synchronous one is asked itself, each time: what its owner deletes is gone. */
+  asynchronous: boolean;
+  /** Whether the last token has not arrived there, or not yet. */
+  unsaved: boolean;
+}
 
 /** Where one credential finds and leaves its tokens. Fails in no way. */
 export interface TokenStore {
@@ -27,11 +36,9 @@ export function createTokenStore(credential: string, settings: Settings): TokenS
 }
 
 function createCacheStore(cache: TokenCache, credential: string, settings: Settings): TokenStore {
-  // In front of an asynchronous cache, and in place of one that fails. A synchronous one is asked itself, each time: what its owner
-  // deletes is gone.
-  const front = memories.get(cache) ?? createMemory();
-  memories.set(cache, front);
-  let synchronous = false;
+  const front = fronts.get(cache) ?? { memory: createMemory(), asynchronous: false, unsaved: false };
+  const { memory } = front;
+  fronts.set(cache, front);
 
   function failed(operation: string): void {
     settings.log({
@@ -53,50 +60,46 @@ function createCacheStore(cache: TokenCache, credential: string, settings: Setti
   }
 
   function judge(key: string, found: unknown): TokenSet | undefined {
-    if (found === undefined || found === null) return undefined;
+    if (found === undefined || found === null) return front.unsaved ? memory.get(key) : undefined;
     if (isTokenSet(found)) return found;
     failed("return what was set");
-    return front.get(key);
+    return memory.get(key);
   }
 
   async function load(key: string, looking: PromiseLike<unknown>): Promise<TokenSet | undefined> {
     try {
       const found = judge(key, await bounded(looking));
-      if (found) front.set(key, found);
+      if (found) memory.set(key, found);
     } catch {
       failed("get");
     }
-    return front.get(key);
+    return memory.get(key);
   }
 
   return {
     find(key, now) {
-      if (!synchronous) {
-        const remembered = front.get(key);
+      if (front.asynchronous || front.unsaved) {
+        const remembered = memory.get(key);
         if (remembered && isFresh(remembered, now) && !isDue(remembered, now)) return remembered;
       }
       try {
         const found: unknown = cache.get(key);
-        if (isThenable(found)) return load(key, found);
-        synchronous = true;
-        return judge(key, found);
+        if (!isThenable(found)) return judge(key, found);
+        front.asynchronous = true;
+        return load(key, found);
       } catch {
         failed("get");
-        return front.get(key);
+        return memory.get(key);
       }
     },
     async save(key, token) {
+      memory.set(key, token);
+      front.unsaved = true;
       try {
         const saving: unknown = cache.set(key, token);
-        if (!isThenable(saving)) {
-          if (synchronous) return;
-          front.set(key, token);
-        } else {
-          front.set(key, token);
-          await bounded(saving);
-        }
+        if (isThenable(saving)) await bounded(saving);
+        front.unsaved = false;
       } catch {
-        front.set(key, token);
         failed("set");
       }
     },
