@@ -5,9 +5,9 @@
  * @module
  */
 
-import { fileURLToPath } from "node:url";
 import { listFiles } from "./check_layers.ts";
 import { type Problem, report } from "./problem.ts";
+import { ROOT } from "./run.ts";
 
 /** An example that can run. */
 export interface Example {
@@ -24,9 +24,9 @@ export function findExamples(file: string, text: string): Example[] {
 }
 
 /** Runs an example, and returns what went wrong. */
-export async function runExample({ where, code }: Example, root: string): Promise<Problem[]> {
+export async function runExample({ where, code }: Example): Promise<Problem[]> {
   const args = ["run", "--no-prompt", "--ext=ts", "-"];
-  const options = { args, cwd: root, env: { NO_COLOR: "1" }, stdin: "piped", stdout: "null", stderr: "piped" } as const;
+  const options = { args, cwd: ROOT, env: { NO_COLOR: "1" }, stdin: "piped", stdout: "null", stderr: "piped" } as const;
   const process = new Deno.Command(Deno.execPath(), options).spawn();
   const writer = process.stdin.getWriter();
   await writer.write(new TextEncoder().encode(code));
@@ -36,16 +36,15 @@ export async function runExample({ where, code }: Example, root: string): Promis
 }
 
 if (import.meta.main) {
-  const root = fileURLToPath(new URL("../", import.meta.url));
-  const files = ["README.md", "mod.ts", ...await listFiles(root, "src")];
-  const check = new Deno.Command(Deno.execPath(), { args: ["check", "--doc-only", ...files], cwd: root }).spawn();
+  const files = ["README.md", "mod.ts", ...await listFiles(ROOT, "src")];
+  const check = new Deno.Command(Deno.execPath(), { args: ["check", "--doc-only", ...files], cwd: ROOT }).spawn();
   const problems = (await check.status).success
     ? []
     : [{ where: "deno check --doc-only", what: "The examples do not type-check" }];
   for (const file of files) {
-    for (const example of findExamples(file, await Deno.readTextFile(root + file))) {
+    for (const example of findExamples(file, await Deno.readTextFile(ROOT + file))) {
       console.log(`Run ${example.where}`);
-      problems.push(...await runExample(example, root));
+      problems.push(...await runExample(example));
     }
   }
   report(problems);

@@ -4,9 +4,11 @@
  * @module
  */
 
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { existsSync } from "node:fs";
+import { pathToFileURL } from "node:url";
 import { listFiles } from "./check_layers.ts";
 import { type Problem, report } from "./problem.ts";
+import { ROOT, runOrThrow } from "./run.ts";
 
 /** What the check looks at. Paths are from the root of the project. */
 export interface Project {
@@ -138,43 +140,28 @@ function lineAt(text: string, index: number): number {
   return text.slice(0, index).split("\n").length;
 }
 
-/** Reads the project below a folder. */
-export async function readProject(root: string): Promise<Project> {
-  const { name, version, exports } = JSON.parse(await Deno.readTextFile(`${root}/deno.json`)) as Project;
+async function readProject(): Promise<Project> {
+  const { name, version, exports } = JSON.parse(await Deno.readTextFile(`${ROOT}deno.json`)) as Project;
   const texts = new Map<string, string>();
-  for (const file of ["mod.ts", "README.md", "CHANGELOG.md", ...await listFiles(root, "src")]) {
-    texts.set(file, await Deno.readTextFile(`${root}/${file}`));
+  for (const file of ["mod.ts", "README.md", "CHANGELOG.md", ...await listFiles(ROOT, "src")]) {
+    texts.set(file, await Deno.readTextFile(ROOT + file));
   }
-  const symbols = await readSymbols(root, exports);
-  return { name, version, exports, texts, symbols, exists: (path) => existsSync(`${root}/${path}`) };
+  const symbols = await readSymbols(exports);
+  return { name, version, exports, texts, symbols, exists: (path) => existsSync(ROOT + path) };
 }
 
 /** What each subpath exports, as `deno doc` finds it. */
-async function readSymbols(root: string, exports: Project["exports"]): Promise<Map<string, Set<string>>> {
+async function readSymbols(exports: Project["exports"]): Promise<Map<string, Set<string>>> {
   const args = ["doc", "--json", ...new Set(Object.values(exports))];
-  const { stdout, success } = await new Deno.Command(Deno.execPath(), { args, cwd: root, stderr: "inherit" }).output();
-  if (!success) throw new Error("Cannot read the exports: deno doc failed");
-  const { nodes } = JSON.parse(new TextDecoder().decode(stdout)) as {
+  const { nodes } = JSON.parse(await runOrThrow(Deno.execPath(), args)) as {
     nodes: Record<string, { symbols?: { name: string }[] }>;
   };
   return new Map(
     Object.entries(exports).map(([subpath, file]) => {
-      const symbols = nodes[new URL(file, pathToFileURL(root + "/")).href]?.symbols ?? [];
+      const symbols = nodes[new URL(file, pathToFileURL(ROOT)).href]?.symbols ?? [];
       return [subpath, new Set(symbols.map(({ name }) => name))];
     }),
   );
 }
 
-function existsSync(path: string): boolean {
-  try {
-    Deno.statSync(path);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-if (import.meta.main) {
-  const root = fileURLToPath(new URL("../", import.meta.url)).replace(/\/$/, "");
-  report(checkExports(await readProject(root)));
-}
+if (import.meta.main) report(checkExports(await readProject()));

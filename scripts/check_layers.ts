@@ -5,8 +5,9 @@
  * @module
  */
 
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { pathToFileURL } from "node:url";
 import { type Problem, report } from "./problem.ts";
+import { ROOT, runOrThrow } from "./run.ts";
 
 /** One line of the table. */
 interface Layer {
@@ -143,13 +144,8 @@ export async function readImports(root: string, entries: readonly string[]): Pro
   const base = pathToFileURL(root.endsWith("/") ? root : root + "/").href;
   const modules = new Map<string, ModuleInfo>();
   for (const entry of entries) {
-    const command = new Deno.Command(Deno.execPath(), {
-      args: ["info", "--json", entry],
-      cwd: root,
-      stderr: "inherit",
-    });
-    const { stdout } = await command.output();
-    for (const module of JSON.parse(new TextDecoder().decode(stdout)).modules as ModuleInfo[]) {
+    const graph = JSON.parse(await runOrThrow(Deno.execPath(), ["info", "--json", entry], { cwd: root }));
+    for (const module of graph.modules as ModuleInfo[]) {
       if (module.error !== undefined) throw new Error(`Cannot read the module graph of ${entry}: ${module.error}`);
       modules.set(module.specifier, module);
     }
@@ -187,8 +183,7 @@ export async function listFiles(root: string, folder: string): Promise<string[]>
 }
 
 if (import.meta.main) {
-  const root = fileURLToPath(new URL("../", import.meta.url));
-  const { exports } = JSON.parse(await Deno.readTextFile(`${root}deno.json`)) as { exports: Record<string, string> };
+  const { exports } = JSON.parse(await Deno.readTextFile(`${ROOT}deno.json`)) as { exports: Record<string, string> };
   const entries = Object.values(exports).map((path) => path.replace("./", ""));
-  report(checkLayers(await readImports(root, entries), await listFiles(root, "src"), entries));
+  report(checkLayers(await readImports(ROOT, entries), await listFiles(ROOT, "src"), entries));
 }

@@ -10,6 +10,7 @@ import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { build, type Plugin, stop } from "esbuild";
 import { type Problem, report } from "./problem.ts";
+import { ROOT } from "./run.ts";
 
 /** Code that comes and goes together. */
 interface Family {
@@ -181,19 +182,18 @@ export async function bundle(program: string, root: string, files: Readonly<Reco
 }
 
 if (import.meta.main) {
-  const root = fileURLToPath(new URL("../", import.meta.url));
-  const { name, exports } = JSON.parse(await Deno.readTextFile(`${root}deno.json`)) as {
+  const { name, exports } = JSON.parse(await Deno.readTextFile(`${ROOT}deno.json`)) as {
     name: string;
     exports: Record<string, string>;
   };
   const files = Object.fromEntries(
-    Object.entries(exports).map(([subpath, file]) => [subpath.replace(".", name), root + file.replace("./", "")]),
+    Object.entries(exports).map(([subpath, file]) => [subpath.replace(".", name), ROOT + file.replace("./", "")]),
   );
   const problems = checkBudgets(Object.keys(exports));
   console.log("  minified      gzip    budget");
   for (const budget of BUDGETS) {
     const names = budget.name === "*" ? "*" : `{ ${budget.name} }`;
-    const [part, ...later] = await bundle(`export ${names} from "${budget.from.replace(".", name)}";`, root, files);
+    const [part, ...later] = await bundle(`export ${names} from "${budget.from.replace(".", name)}";`, ROOT, files);
     const kebab = budget.name.replace(/(?<=.)([A-Z])/g, "-$1").toLowerCase();
     const own = [exports[budget.from], exports[`./${kebab}`]].flatMap((file) => file?.replace("./", "") ?? []);
     console.log(

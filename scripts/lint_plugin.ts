@@ -7,9 +7,7 @@
  * @module
  */
 
-import { fileURLToPath } from "node:url";
-
-const ROOT = fileURLToPath(new URL("../", import.meta.url));
+import { ROOT } from "./run.ts";
 
 const plugin: Deno.lint.Plugin = {
   name: "azweb",

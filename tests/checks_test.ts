@@ -1,19 +1,17 @@
+// Runs on: deno
 /// <reference lib="deno.unstable" />
-// Each check goes red for what it is there for. Run by `deno task ok`, under Deno alone, as the checks are.
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { fileURLToPath } from "node:url";
-import { findExamples, runExample } from "./check_examples.ts";
-import { checkExports, type Project } from "./check_exports.ts";
-import { checkLayers, type Import, listFiles, readImports } from "./check_layers.ts";
-import { type Budget, bundle, checkBudgets, checkPart, type Part } from "./check_size.ts";
+import { findExamples, runExample } from "../scripts/check_examples.ts";
+import { checkExports, type Project } from "../scripts/check_exports.ts";
+import { checkLayers, type Import, listFiles, readImports } from "../scripts/check_layers.ts";
+import { type Budget, bundle, checkBudgets, checkPart, type Part } from "../scripts/check_size.ts";
 import { stop } from "esbuild";
-import plugin from "./lint_plugin.ts";
-import { countsOf } from "./ok.ts";
-import type { Problem } from "./problem.ts";
-
-const ROOT = fileURLToPath(new URL("../", import.meta.url));
+import plugin from "../scripts/lint_plugin.ts";
+import { countsOf } from "../scripts/ok.ts";
+import type { Problem } from "../scripts/problem.ts";
+import { ROOT } from "../scripts/run.ts";
 
 describe("Lint plugin", () => {
   const cases: [file: string, code: string, rule: string | undefined][] = [
@@ -275,7 +273,7 @@ describe("check_examples", () => {
 
   test("Runs an example with the library's name", async () => {
     const code = 'import { AzureAuthorityHosts } from "@azweb/identity";\nif (!AzureAuthorityHosts) throw 1;';
-    assert.deepEqual(await runExample({ where: "a.ts:1", code }, ROOT), []);
+    assert.deepEqual(await runExample({ where: "a.ts:1", code }), []);
   });
 
   for (
@@ -286,7 +284,7 @@ describe("check_examples", () => {
     ]
   ) {
     test(`Finds an example that fails: ${code}`, async () => {
-      const problems = await runExample({ where: "a.ts:1", code }, ROOT);
+      const problems = await runExample({ where: "a.ts:1", code });
       assert.deepEqual(problems.map(({ where }) => where), ["a.ts:1"]);
     });
   }
