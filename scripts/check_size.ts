@@ -42,7 +42,7 @@ const FAMILIES: Readonly<Record<FamilyName, Family>> = {
   credentials: { modules: ["src/credentials/"], strings: [] },
   developerTools: { modules: ["src/developer_tools/"], strings: ["az ", "azd "] },
   pkcs12: { modules: ["src/pkcs12", "node-forge"], strings: ["pkcs12FromAsn1"] },
-  testing: { modules: ["src/testing/"], strings: ["AADSTS{"] },
+  testing: { modules: ["src/testing/"], strings: ["No tenant-identifying information"] },
   jose: { modules: ["jose"], strings: ["ERR_J"] },
 };
 
@@ -103,6 +103,15 @@ export function checkPart(part: Part, budget: Budget, own: readonly string[]): P
     ...strangers.map((module) => `Brings along ${module}`),
     ...strings,
   ].map((what) => ({ where, what }));
+}
+
+/** Returns the strings that no bundle holds any more that may: they would guard nothing. */
+export function checkStrings(bundles: readonly { readonly part: Part; readonly budget: Budget }[]): Problem[] {
+  return Object.entries(FAMILIES).flatMap(([name, { strings }]) => {
+    const carriers = bundles.filter(({ budget }) => (budget.families as readonly string[]).includes(name));
+    return strings.filter((string) => carriers.length > 0 && !carriers.some(({ part }) => part.text.includes(string)))
+      .map((string) => ({ where: "scripts/check_size.ts", what: `No bundle holds "${string}" of ${name}` }));
+  });
 }
 
 /** Returns the subpaths that have no budget. */
@@ -190,6 +199,7 @@ if (import.meta.main) {
     Object.entries(exports).map(([subpath, file]) => [subpath.replace(".", name), ROOT + file.replace("./", "")]),
   );
   const problems = checkBudgets(Object.keys(exports));
+  const bundles: { part: Part; budget: Budget }[] = [];
   console.log("  minified      gzip    budget");
   for (const budget of BUDGETS) {
     const names = budget.name === "*" ? "*" : `{ ${budget.name} }`;
@@ -209,7 +219,8 @@ if (import.meta.main) {
       );
     }
     problems.push(...checkPart(part!, budget, own));
+    bundles.push({ part: part!, budget });
   }
   await stop();
-  report(problems);
+  report([...problems, ...checkStrings(bundles)]);
 }

@@ -6,7 +6,7 @@ import { describe, test } from "node:test";
 import { findExamples, runExample } from "../scripts/check_examples.ts";
 import { checkExports, type Project } from "../scripts/check_exports.ts";
 import { checkLayers, type Import, listFiles, readImports } from "../scripts/check_layers.ts";
-import { type Budget, bundle, checkBudgets, checkPart, type Part } from "../scripts/check_size.ts";
+import { type Budget, bundle, checkBudgets, checkPart, checkStrings, type Part } from "../scripts/check_size.ts";
 import { stop } from "esbuild";
 import plugin from "../scripts/lint_plugin.ts";
 import { countsOf } from "../scripts/ok.ts";
@@ -235,6 +235,14 @@ describe("check_size", () => {
       assert.deepEqual(checkPart({ ...part, ...change }, budget, ["src/a.ts"]), [{ where, what }]);
     });
   }
+
+  test("Wants each string to be found where it may be", () => {
+    const where = "scripts/check_size.ts";
+    assert.deepEqual(checkStrings([{ part, budget }]), []);
+    assert.deepEqual(checkStrings([{ part: { ...part, text: "" }, budget }]), [
+      { where, what: 'No bundle holds "OAUTH_" of oauth' },
+    ]);
+  });
 
   test("Wants a budget for each subpath", () => {
     assert.deepEqual(found(checkBudgets([".", "./b"], [{ ...budget, name: "*" }])), [
