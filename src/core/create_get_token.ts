@@ -121,9 +121,10 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
     request: Omit<TokenRequest, "signal">,
     caller: AbortSignal | undefined,
   ): Promise<TokenSet> {
+    if (caller?.aborted) throw caller.reason;
     checkPause(key, settings.now());
     if (settings.cache === false) return await start(undefined, key, request, caller);
-    const flightKey = JSON.stringify([key, request.claims, settings.cache && identityOf(settings.cache)]);
+    const flightKey = flightKeyOf(key, request.claims);
     const flight = flights.get(flightKey);
     if (!flight) return await start(flightKey, key, request, caller);
     flight.join(caller);
@@ -139,13 +140,23 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
     }
   }
 
+  /** Names what can be waited for together: the same token, for the same cache, and with the same patience. */
+  function flightKeyOf(key: string, claims: string | undefined): string {
+    const { cache, timeoutInMs, maxRetries } = settings;
+    return JSON.stringify([key, claims, cache && identityOf(cache), timeoutInMs, maxRetries]);
+  }
+
   function start(
     flightKey: string | undefined,
     key: string,
     request: Omit<TokenRequest, "signal">,
     caller: AbortSignal | undefined,
   ): Promise<TokenSet> {
-    const flight = startFlight((signal) => fetchToken(key, { ...request, signal }), settings.now(), land);
+    const flight: Flight<TokenSet> = startFlight(
+      (signal) => fetchToken(key, { ...request, signal }, () => flight.outdated),
+      settings.now(),
+      land,
+    );
     flight.join(caller);
     flight.result.then(land, land);
     const kept = keepAlive(flight.result);
@@ -156,13 +167,14 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
     return flight.result;
   }
 
-  async function fetchToken(key: string, request: TokenRequest): Promise<TokenSet> {
+  async function fetchToken(key: string, request: TokenRequest, isOutdated: () => boolean): Promise<TokenSet> {
     const started = settings.now();
     const about = { credential: spec.name, scopes: request.scopes, tenantId: request.tenantId };
     try {
       const token = Object.freeze(await withinDeadline(request));
       endPause(key);
-      const saved = store.save(key, token);
+      if (request.claims !== undefined) outdate(flightKeyOf(key, undefined));
+      const saved = isOutdated() ? Promise.resolve() : store.save(key, token);
       if (!settings.livesOn && !keepAlive(saved)) await saved;
       settings.log({
         ...about,
@@ -175,7 +187,8 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
     } catch (error) {
       if (request.signal.aborted && error === request.signal.reason) throw error;
       nameCredential(error, spec.name);
-      pauseAfter(key, error, settings.now());
+      // A bad argument says nothing about the service.
+      if (!(error instanceof TypeError)) pauseAfter(key, error, settings.now());
       settings.log({
         ...about,
         event: "token-failed",
@@ -250,6 +263,14 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
   }
 
   return getToken;
+}
+
+/** Keeps a request that is under way from replacing a newer token with its own, and anybody else from waiting for it. */
+function outdate(flightKey: string): void {
+  const flight = flights.get(flightKey);
+  if (!flight) return;
+  flight.outdated = true;
+  flights.delete(flightKey);
 }
 
 /** Whether the service has judged: asking again will not change it. */

@@ -4,6 +4,8 @@ export interface Flight<T> {
   readonly result: Promise<T>;
   /** When it began, in milliseconds since the epoch. */
   readonly startedOnTimestamp: number;
+  /** Whether something newer came in the meantime, so that what it comes to is for those who wait and not to be remembered. */
+  outdated: boolean;
   /** Adds a caller, who leaves when the signal fires. When the last has left, the work's own signal fires. */
   join(caller: AbortSignal | undefined): void;
 }
@@ -15,6 +17,7 @@ export function startFlight<T>(work: (signal: AbortSignal) => Promise<T>, now: n
   return {
     result: work(controller.signal),
     startedOnTimestamp: now,
+    outdated: false,
     join(caller) {
       waiting++;
       caller?.addEventListener("abort", () => {
