@@ -269,7 +269,10 @@ test("another error of instance discovery says nothing about the host", async ()
   assert.equal(service.requests.length, 3);
 });
 
-const configurationOf = (members: unknown) => () => jsonAnswer(members);
+function configurationOf(members: unknown): () => Response {
+  return () => jsonAnswer(members);
+}
+
 const UNUSABLE: Readonly<Record<string, () => Response>> = {
   "no token endpoint": configurationOf({ issuer: UNKNOWN }),
   "a token endpoint that is no URL": configurationOf({ token_endpoint: "/token" }),

@@ -131,10 +131,20 @@ test("cache: false remembers nothing, and shares nothing: each call makes its re
 
 // Caches that fail
 
-const boom = () => {
+function boom(): never {
   throw new Error("boom");
-};
-const reject = () => Promise.reject(new Error("boom"));
+}
+
+function reject(): Promise<never> {
+  return Promise.reject(new Error("boom"));
+}
+
+function none(): undefined {}
+
+function noneYet(): Promise<undefined> {
+  return Promise.resolve(undefined);
+}
+
 const GARBAGE: readonly unknown[] = [
   0,
   7,
@@ -161,8 +171,6 @@ const GARBAGE: readonly unknown[] = [
     },
   },
 ];
-const none = () => undefined;
-const noneYet = () => Promise.resolve(undefined);
 
 const FAILING: Readonly<Record<string, () => TokenCache>> = {
   "get throws": () => ({ get: boom, set: none, delete: none }),
