@@ -1,0 +1,201 @@
+/**
+ * Measures this library and `@azure/identity` side by side, prints a table and writes it to `bench_results.md`: `deno task bench`.
+ *
+ * @module
+ */
+
+import { build, stop } from "esbuild";
+import { measureBundle } from "./bench/measure_bundle.ts";
+import { measureImports } from "./bench/measure_import.ts";
+import { install, measureInstall } from "./bench/measure_install.ts";
+import { count, kilobytes, microseconds, milliseconds, type Row, table } from "./bench/report.ts";
+import { buildNpm } from "./build_npm.ts";
+import { ROOT, runOrThrow } from "./run.ts";
+
+const OURS = "@azweb/identity";
+const THEIRS = "@azure/identity";
+const RESULTS = "scripts/bench_results.md";
+
+/** Microseconds a call, by library and by `"a resolved promise"`. */
+type Calls = Record<"ours" | "theirs" | "a resolved promise", number>;
+
+interface ColdCalls {
+  readonly one: number;
+  readonly many: number;
+  readonly knownCloud: number;
+  readonly otherHost: number;
+  readonly rejected: boolean;
+  readonly afterMs: number;
+  readonly othersWithToken: number;
+}
+
+const folder = await Deno.makeTempDir({ prefix: "azweb-identity-bench-" });
+try {
+  const { imports } = JSON.parse(await Deno.readTextFile(`${ROOT}deno.json`));
+  const sources = { ours: await buildNpm(), theirs: imports[THEIRS].replace("npm:", "") };
+  const installed = await measureInstalled(sources);
+  await install(`${folder}/both`, Object.values(sources));
+  await build({
+    absWorkingDir: `${ROOT}scripts/bench`,
+    entryPoints: ["cached_calls.ts", "cold_calls.ts"],
+    outdir: `${folder}/both`,
+    bundle: true,
+    format: "esm",
+    platform: "node",
+    packages: "external",
+  });
+  const rows = [
+    ...await cachedCalls("Node", () => onNode("cached_calls")),
+    ...await cachedCalls("Deno", () => runOrThrow(Deno.execPath(), ["run", "-A", "scripts/bench/cached_calls.ts"])),
+    ...coldCalls(JSON.parse(await onNode("cold_calls"))),
+    ...await importTimes(),
+    ...await bundles(),
+    ...installed.rows,
+  ];
+  const text = `${await introduction(installed.versions)}\n\n${table(rows)}\n`;
+  await Deno.writeTextFile(`${ROOT}${RESULTS}`, text);
+  console.log(`${text}\nWritten to ${RESULTS}`);
+} finally {
+  await stop();
+  await Deno.remove(folder, { recursive: true });
+}
+
+function onNode(program: string): Promise<string> {
+  return runOrThrow("node", [`${program}.js`], { cwd: `${folder}/both` });
+}
+
+async function cachedCalls(runtime: string, run: () => Promise<string>): Promise<Row[]> {
+  const { plain, client } = JSON.parse(await run()) as Record<"plain" | "client", Calls>;
+  const floor = microseconds(plain["a resolved promise"]);
+  return [
+    {
+      what: `remembered token, ${runtime}; awaiting a resolved promise takes ${floor}`,
+      ours: microseconds(plain.ours),
+      theirs: microseconds(plain.theirs),
+      ratio: plain.theirs / plain.ours,
+      target: "0.5 µs, and 100 times",
+      ofTarget: Math.max(plain.ours / 0.5, 100 * plain.ours / plain.theirs),
+    },
+    {
+      what: `the same, called as clients of the Azure SDK do, ${runtime}`,
+      ours: microseconds(client.ours),
+      theirs: microseconds(client.theirs),
+      ratio: client.theirs / client.ours,
+    },
+  ];
+}
+
+function coldCalls({ ours, theirs }: Record<"ours" | "theirs", ColdCalls>): Row[] {
+  const requests = (what: string, name: "one" | "many" | "knownCloud" | "otherHost", target?: number): Row => ({
+    what,
+    ours: count(ours[name], "request"),
+    theirs: count(theirs[name], "request"),
+    ratio: theirs[name] / ours[name],
+    ...target && { target: count(target, "request"), ofTarget: ours[name] / target },
+  });
+  const ending = ({ rejected, afterMs, othersWithToken }: ColdCalls) =>
+    `${rejected ? "rejects" : "resolves"} after ${milliseconds(afterMs)}, ${othersWithToken} of 2 others have a token`;
+  // Ten milliseconds to the abort, and a few for timers and the other work of the process.
+  const aborted = ours.rejected && ours.othersWithToken === 2 && ours.afterMs < 50;
+  return [
+    requests("1,000 calls at once, one credential", "one", 1),
+    requests("1,000 calls at once, 1,000 equal credentials", "many", 1),
+    requests("first token, known cloud", "knownCloud", 1),
+    requests("first token, a host of one's own that is trusted", "otherHost"),
+    {
+      what: "a caller aborts after 10 ms, the service takes 100 ms",
+      ours: ending(ours),
+      theirs: ending(theirs),
+      target: "rejects at once, the others have a token",
+      ofTarget: aborted ? 1 : Infinity,
+    },
+  ];
+}
+
+async function importTimes(): Promise<Row[]> {
+  const subpath = `${OURS}/client-secret-credential`;
+  const times = await measureImports(`${folder}/both`, [OURS, subpath, THEIRS]);
+  const theirs = times[THEIRS]!;
+  return [OURS, subpath].map((name) => ({
+    what: `\`import "${name}"\` on Node, above an empty process`,
+    ours: milliseconds(times[name]!),
+    theirs: milliseconds(theirs),
+    ratio: theirs / times[name]!,
+    target: `an eighth: ${milliseconds(theirs / 8)}`,
+    ofTarget: times[name]! / (theirs / 8),
+  }));
+}
+
+async function bundles(): Promise<Row[]> {
+  const [secret, complete, edge] = await Promise.all([
+    bundle("ClientSecretCredential", "node", 9000),
+    bundle("DefaultAzureCredential", "node", 22_000), // Not complete yet: its chain holds what exists so far.
+    bundle("ClientSecretCredential", "edge"),
+  ]);
+  const builtins = ({ builtins }: { builtins: readonly string[] }) =>
+    builtins.length ? `${builtins.length}: ${builtins.join(", ")}` : "none";
+  return [
+    secret.row,
+    complete.row,
+    {
+      what: "built-in modules of Node in an edge bundle (condition `workerd`)",
+      ours: builtins(edge.ours),
+      theirs: builtins(edge.theirs),
+      target: "none",
+      ofTarget: edge.ours.builtins.length ? Infinity : 1,
+    },
+  ];
+}
+
+async function bundle(name: string, platform: "node" | "edge", target?: number) {
+  const [ours, theirs] = await Promise.all(
+    [OURS, THEIRS].map((from) => measureBundle(`${folder}/both`, name, { from, platform })),
+  );
+  const row: Row = {
+    what: `bundle with \`${name}\`, minified and gzipped`,
+    ours: kilobytes(ours!.gzip),
+    theirs: kilobytes(theirs!.gzip),
+    ratio: theirs!.gzip / ours!.gzip,
+    ...target && { target: kilobytes(target), ofTarget: ours!.gzip / target },
+  };
+  return { ours: ours!, theirs: theirs!, row };
+}
+
+async function measureInstalled(sources: Record<"ours" | "theirs", string>) {
+  const ours = await measureInstall(`${folder}/ours`, sources.ours, OURS);
+  const theirs = await measureInstall(`${folder}/theirs`, sources.theirs, THEIRS);
+  const rows: Row[] = [
+    {
+      what: "dependencies, whole tree",
+      ours: count(ours.dependencies, "package"),
+      theirs: count(theirs.dependencies, "package"),
+      ratio: theirs.dependencies / ours.dependencies,
+      target: count(2, "package"),
+      ofTarget: ours.dependencies / 2,
+    },
+    {
+      what: "space on the disk, dependencies included",
+      ours: `${(ours.bytes / 1e6).toFixed(1)} MB`,
+      theirs: `${(theirs.bytes / 1e6).toFixed(1)} MB`,
+      ratio: theirs.bytes / ours.bytes,
+    },
+  ];
+  return { versions: { [OURS]: ours.version, [THEIRS]: theirs.version }, rows };
+}
+
+/** Says what was measured, where and how. */
+async function introduction(versions: Readonly<Record<string, string>>): Promise<string> {
+  const node = (await runOrThrow("node", ["--version"])).trim().slice(1);
+  const packages = Object.entries(versions).map(([name, version]) => `\`${name}\` ${version}`).join(" and ");
+  return `# Bench results
+
+Written by \`deno task bench\` on ${
+    new Date().toISOString().slice(0, 10)
+  }: ${packages}, on Node ${node} and Deno ${Deno.version.deno},
+${Deno.build.os} (${Deno.build.arch}), ${count(navigator.hardwareConcurrency, "core")}.
+
+Times are medians of rounds in which both take turns; another machine gives other times and much the same ratios. In the place of the token
+service stands a function that answers both with the same bytes, at once where the line does not say otherwise. A kilobyte has 1,000 bytes;
+what \`import()\` loads later is not in the size of a bundle. Clients of the Azure SDK call \`getToken\` with a list of scopes,
+\`enableCae\` and an abort signal.`;
+}

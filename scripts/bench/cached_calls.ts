@@ -1,0 +1,55 @@
+// How long `getToken` takes where the token is remembered. Prints JSON: for each way to call it, microseconds by library.
+import { CONTENDERS, type Credential, SCOPE } from "./libraries.ts";
+
+const ROUNDS = 15;
+const ROUND_IN_MS = 40;
+
+/** The ways to call it. */
+const CALLS: Readonly<Record<string, (credential: Credential) => Promise<unknown>>> = {
+  plain: (credential) => credential.getToken(SCOPE),
+  // The way the clients of the Azure SDK do.
+  client: (credential) => credential.getToken(SCOPES, OPTIONS),
+};
+const SCOPES = [SCOPE];
+const OPTIONS = { enableCae: true, abortSignal: new AbortController().signal, tracingOptions: {} };
+
+const result: Record<string, Record<string, number>> = {};
+for (const [name, call] of Object.entries(CALLS)) {
+  const credentials = CONTENDERS.map((contender) => ({ name: contender.name, credential: contender.start().create() }));
+  const value = await credentials[0]!.credential.getToken(SCOPE);
+  const work: Record<string, () => Promise<unknown>> = {
+    "a resolved promise": () => Promise.resolve(value),
+    ...Object.fromEntries(credentials.map(({ name, credential }) => [name, () => call(credential)])),
+  };
+  result[name] = await compare(work);
+}
+console.log(JSON.stringify(result));
+
+/** Returns the median of some rounds for each, in microseconds a call; the rounds take turns. */
+async function compare(work: Readonly<Record<string, () => Promise<unknown>>>): Promise<Record<string, number>> {
+  const rounds: Record<string, number[]> = {};
+  for (let round = -2; round < ROUNDS; round++) {
+    for (const [name, call] of Object.entries(work)) {
+      const microseconds = await measure(call);
+      // The first rounds warm up.
+      if (round >= 0) (rounds[name] ??= []).push(microseconds);
+    }
+  }
+  return Object.fromEntries(Object.entries(rounds).map(([name, all]) => [name, median(all)]));
+}
+
+async function measure(call: () => Promise<unknown>): Promise<number> {
+  let calls = 0;
+  const start = performance.now();
+  let elapsed = 0;
+  while (elapsed < ROUND_IN_MS) {
+    for (let i = 0; i < 100; i++) await call();
+    calls += 100;
+    elapsed = performance.now() - start;
+  }
+  return elapsed * 1000 / calls;
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[values.length >> 1]!;
+}

@@ -1,0 +1,64 @@
+import { build, type Plugin } from "esbuild";
+import { builtinModules } from "node:module";
+import { gzipSync } from "node:zlib";
+
+/** What a bundle of one name weighs. */
+export interface Bundle {
+  /** In bytes, minified. */
+  readonly minified: number;
+  /** In bytes, minified and compressed. Does not count what `import()` loads. */
+  readonly gzip: number;
+  /** The built-in modules of Node that it needs, without `node:`. */
+  readonly builtins: readonly string[];
+}
+
+/** Bundles a program that uses one export of a package that is installed in the folder. */
+export async function measureBundle(
+  folder: string,
+  name: string,
+  { from, platform }: { from: string; platform: "node" | "edge" },
+): Promise<Bundle> {
+  const builtins = new Set<string>();
+  const { outputFiles, metafile } = await build({
+    stdin: { contents: `export { ${name} } from ${JSON.stringify(from)};`, resolveDir: folder },
+    bundle: true,
+    minify: true,
+    splitting: true,
+    write: false,
+    metafile: true,
+    outdir: "out",
+    format: "esm",
+    target: "es2022",
+    logLevel: "silent",
+    legalComments: "none",
+    ...platform === "node" ? { platform } : { platform: "browser", conditions: ["workerd", "worker"] },
+    plugins: [{ name: "built-in modules", setup: (build) => noteBuiltins(build, builtins) }],
+  });
+  const [entry] = Object.entries(metafile.outputs).find(([, { entryPoint }]) => entryPoint)!;
+  const atOnce = new Set([entry]);
+  for (const path of atOnce) {
+    for (const { kind, path: next } of metafile.outputs[path]!.imports) {
+      if (kind !== "dynamic-import" && next in metafile.outputs) atOnce.add(next);
+    }
+  }
+  const parts = outputFiles.filter(({ path }) => [...atOnce].some((name) => path.endsWith(name)));
+  return {
+    minified: sum(parts.map(({ contents }) => contents.length)),
+    gzip: sum(parts.map(({ contents }) => gzipSync(contents, { level: 9 }).length)),
+    builtins: [...builtins].sort(),
+  };
+}
+
+function noteBuiltins({ onResolve }: Parameters<Plugin["setup"]>[0], builtins: Set<string>): void {
+  const known = new Set(builtinModules);
+  onResolve({ filter: /./ }, ({ path }) => {
+    const name = path.replace(/^node:/, "");
+    if (!known.has(name)) return undefined;
+    builtins.add(name);
+    return { path, external: true };
+  });
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}

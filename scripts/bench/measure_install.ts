@@ -1,0 +1,45 @@
+import { runOrThrow } from "../run.ts";
+
+/** What comes onto the disk with a package. */
+export interface Install {
+  readonly version: string;
+  /** Besides the package itself. */
+  readonly dependencies: number;
+  /** The space that it takes on the disk, in bytes, the package itself included. */
+  readonly bytes: number;
+}
+
+const QUIET = ["--loglevel=error", "--no-audit", "--no-fund", "--ignore-scripts", "--prefer-offline"];
+
+/** Installs packages into a folder that is empty, or has others already. */
+export async function install(folder: string, packages: readonly string[]): Promise<void> {
+  await Deno.mkdir(folder, { recursive: true });
+  await Deno.writeTextFile(`${folder}/package.json`, '{ "private": true, "type": "module" }', { createNew: true })
+    .catch(() => {});
+  await runOrThrow("npm", ["install", ...QUIET, ...packages], { cwd: folder });
+}
+
+/** Installs a package alone and returns what came along. */
+export async function measureInstall(folder: string, source: string, name: string): Promise<Install> {
+  await install(folder, [source]);
+  const { packages } = JSON.parse(await Deno.readTextFile(`${folder}/node_modules/.package-lock.json`));
+  return {
+    version: packages[`node_modules/${name}`].version,
+    dependencies: Object.keys(packages).length - 1,
+    bytes: await sizeOf(`${folder}/node_modules`),
+  };
+}
+
+async function sizeOf(folder: string): Promise<number> {
+  let bytes = 0;
+  for await (const { name, isDirectory, isFile } of Deno.readDir(folder)) {
+    if (isDirectory) bytes += await sizeOf(`${folder}/${name}`);
+    else if (isFile) bytes += spaceOf(await Deno.stat(`${folder}/${name}`));
+  }
+  return bytes;
+}
+
+/** A file takes whole blocks; not every system says how many. */
+function spaceOf({ size, blocks }: Deno.FileInfo): number {
+  return blocks === null ? size : blocks * 512;
+}

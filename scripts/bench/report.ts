@@ -1,0 +1,54 @@
+/** A line of the table. */
+export interface Row {
+  readonly what: string;
+  readonly ours: string;
+  readonly theirs: string;
+  /** How many times better we are. */
+  readonly ratio?: number;
+  readonly target?: string;
+  /** How many times the target that we have, where less is better: up to 1 it is reached. */
+  readonly ofTarget?: number;
+}
+
+/** Returns the table in Markdown. */
+export function table(rows: readonly Row[]): string {
+  const lines = rows.map(({ what, ours, theirs, ratio, target = "", ofTarget }) => [
+    what,
+    ours,
+    theirs,
+    ratio === undefined ? "" : `${significant(ratio)} times`,
+    target,
+    ofTarget === undefined ? "" : verdict(ofTarget),
+  ]);
+  const head = ["what", "ours", "`@azure/identity`", "better by", "target", "reached"];
+  return [head, head.map(() => "---"), ...lines].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
+}
+
+/** Returns a time in microseconds. */
+export function microseconds(value: number): string {
+  return `${significant(value)} µs`;
+}
+
+/** Returns a time in milliseconds. */
+export function milliseconds(value: number): string {
+  return `${significant(value)} ms`;
+}
+
+/** Returns a size in kilobytes of 1,000 bytes. */
+export function kilobytes(bytes: number): string {
+  return `${(bytes / 1000).toFixed(1)} kB`;
+}
+
+/** Returns a number of things. */
+export function count(value: number, thing: string): string {
+  return `${value.toLocaleString("en")} ${thing}${value === 1 ? "" : "s"}`;
+}
+
+function verdict(ofTarget: number): string {
+  if (ofTarget <= 1) return "yes";
+  return Number.isFinite(ofTarget) ? `**no**: ${significant(ofTarget)} times the target` : "**no**";
+}
+
+function significant(value: number): string {
+  return Number(value.toPrecision(value >= 100 ? 3 : 2)).toLocaleString("en");
+}
