@@ -85,6 +85,6 @@ const UNAVAILABLE: ReadonlySet<unknown> = new Set([
 ]);
 
 /** Whether a chain goes on after this error. */
-export function isUnavailable(error: unknown): error is Error {
+export function isUnavailable(error: unknown): boolean {
   return UNAVAILABLE.has((error as { name?: unknown } | null | undefined)?.name);
 }

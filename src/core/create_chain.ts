@@ -17,14 +17,15 @@ export function createChain(name: string, links: readonly Link[], log: Log): Get
   let winner: TokenCredential | undefined;
 
   async function getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken> {
-    const errors: Error[] = [];
+    const errors: unknown[] = [];
+    const reasons: string[] = [];
     for (const link of links) {
       let token: AccessToken | null = null;
-      let reason: string | undefined;
+      let reason = `${link.name} gave no token`;
       try {
         token = await link.credential.getToken(scopes, options);
       } catch (error) {
-        reason = error instanceof Error ? error.message : String(error);
+        reason = reasonOf(error);
         if (!isUnavailable(error)) {
           log({
             event: "credential-failed",
@@ -43,17 +44,17 @@ export function createChain(name: string, links: readonly Link[], log: Log): Get
         // Another call may have found its link first: one program, one identity.
         return winner === link.credential ? token : await ask(winner, scopes, options);
       }
-      reason ??= "It gave no token";
+      reasons.push(reason);
       log({
         event: "credential-skipped",
         credential: link.name,
         message: `${name} passes over ${link.name}: ${reason}`,
       });
     }
-    const reasons = errors.map((error) => `  ${error.message.replaceAll("\n", "\n  ")}`);
     throw new AggregateAuthenticationError(
       errors,
-      [`${name}: Cannot get a token: No credential is available${reasons.length ? ":" : ""}`, ...reasons].join("\n"),
+      [`${name}: Cannot get a token: No credential is available${reasons.length ? ":" : ""}`, ...reasons]
+        .join("\n").replaceAll("\n", "\n  "),
     );
   }
 
@@ -68,4 +69,10 @@ export function createChain(name: string, links: readonly Link[], log: Log): Get
     if (token) return token;
     throw new AggregateAuthenticationError([], `${name}: Cannot get a token: The selected credential gave none`);
   }
+}
+
+/** Says why, whatever was thrown: it may be of another package, or no error at all. */
+function reasonOf(error: unknown): string {
+  const { message } = Object(error) as { message?: unknown };
+  return typeof message === "string" ? message : "It gave no reason";
 }
