@@ -1,0 +1,474 @@
+import {
+  type AccessToken,
+  AuthenticationError,
+  ChainedTokenCredential,
+  type CredentialOptions,
+  CredentialUnavailableError,
+  DefaultAzureCredential,
+  EnvironmentCredential,
+  type GetTokenOptions,
+  type LogEvent,
+  type TokenCredential,
+} from "@azweb/identity";
+import { createEntra, type EntraOptions, StaticCredential } from "@azweb/identity/testing";
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { CERTIFICATE, KEY, KEY_ENCRYPTED, PASSWORD } from "./support/certificates.ts";
+import { CLIENT, createService, failureOf, isolatedOptions, SCOPE, TENANT } from "./support/service.ts";
+
+/** A link that does what it is told, in order, and then the last again. */
+function createLink(...results: unknown[]): TokenCredential & { calls: [unknown, unknown][] } {
+  const calls: [unknown, unknown][] = [];
+  return {
+    calls,
+    getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken | null> {
+      calls.push([scopes, options]);
+      const result = results.length > 1 ? results.shift() : results[0];
+      return result instanceof Error ? Promise.reject(result) : Promise.resolve(result as AccessToken | null);
+    },
+  };
+}
+
+function tokenOf(token: string): AccessToken {
+  return { token, expiresOnTimestamp: 9e15 };
+}
+
+const unavailable = new CredentialUnavailableError("Not here");
+
+test("the links are asked in order, with what was asked, until one gives a token", async () => {
+  const links = [createLink(unavailable), createLink(null), createLink(tokenOf("a")), createLink(tokenOf("b"))];
+  const chain = new ChainedTokenCredential(...links);
+  const options = { tenantId: "x", claims: "{}" };
+  assert.equal((await chain.getToken([SCOPE], options)).token, "a");
+  assert.deepEqual(links.map(({ calls }) => calls.length), [1, 1, 1, 0]);
+  assert.deepEqual(links[2]!.calls[0], [[SCOPE], options]);
+});
+
+test("the one that gave a token is asked alone from then on, also where it fails", async () => {
+  const later = new CredentialUnavailableError("Gone");
+  const links = [createLink(unavailable), createLink(tokenOf("a"), later, tokenOf("a2")), createLink(tokenOf("b"))];
+  const chain = new ChainedTokenCredential(...links);
+  await chain.getToken(SCOPE);
+  assert.equal(await failureOf(chain.getToken(SCOPE)), later);
+  assert.equal((await chain.getToken(SCOPE)).token, "a2");
+  assert.deepEqual(links.map(({ calls }) => calls.length), [1, 3, 0]);
+});
+
+test("what is remembered is remembered by the chain, not by its class", async () => {
+  const links = [createLink(tokenOf("a")), createLink(tokenOf("b"))];
+  await new ChainedTokenCredential(links[0]!).getToken(SCOPE);
+  assert.equal((await new ChainedTokenCredential(links[1]!).getToken(SCOPE)).token, "b");
+});
+
+test("many calls at once settle on one link: a program never changes its identity", async () => {
+  const quick = new CredentialUnavailableError("Not yet");
+  // The first link is not there for the first call, and there for the second.
+  const links = [createLink(quick, tokenOf("a")), createLink(tokenOf("b"))];
+  const chain = new ChainedTokenCredential(...links);
+  const tokens = await Promise.all(Array.from({ length: 20 }, () => chain.getToken(SCOPE)));
+  assert.equal(new Set(tokens.map(({ token }) => token)).size, 1);
+  assert.equal((await chain.getToken(SCOPE)).token, tokens[0]!.token);
+});
+
+test("a refusal stops the chain, with the error as it is", async () => {
+  for (
+    const refusal of [
+      new AuthenticationError("Refused", { statusCode: 401 }),
+      new TypeError("Programming error"),
+      new RangeError("Another"),
+      Object.assign(new Error("Of another package"), { name: "AuthenticationError" }),
+      new DOMException("Left", "AbortError"),
+    ]
+  ) {
+    const links = [createLink(unavailable), createLink(refusal), createLink(tokenOf("b"))];
+    assert.equal(await failureOf(new ChainedTokenCredential(...links).getToken(SCOPE)) as unknown, refusal);
+    assert.deepEqual(links.map(({ calls }) => calls.length), [1, 1, 0]);
+  }
+});
+
+test("after a refusal the chain begins anew", async () => {
+  const links = [createLink(new AuthenticationError("Refused"), tokenOf("a")), createLink(tokenOf("b"))];
+  const chain = new ChainedTokenCredential(...links);
+  await failureOf(chain.getToken(SCOPE));
+  assert.equal((await chain.getToken(SCOPE)).token, "a");
+});
+
+test("a link that throws at once is one that rejects", async () => {
+  const chain = new ChainedTokenCredential({
+    getToken() {
+      throw unavailable;
+    },
+  }, new StaticCredential("b"));
+  assert.equal((await chain.getToken(SCOPE)).token, "b");
+});
+
+test("what is unavailable is known by its name: errors of other copies, of @azure/identity, of other realms", async () => {
+  for (const name of ["CredentialUnavailableError", "AuthenticationRequiredError", "AggregateAuthenticationError"]) {
+    for (
+      const reason of [
+        Object.assign(new Error("Foreign"), { name }),
+        { name, message: "Foreign" },
+        { name },
+        Object.create(null, { name: { value: name } }),
+      ]
+    ) {
+      const link = { getToken: () => Promise.reject(reason) };
+      assert.equal((await new ChainedTokenCredential(link, new StaticCredential("b")).getToken(SCOPE)).token, "b");
+      const error = await failureOf(new ChainedTokenCredential(link).getToken(SCOPE));
+      assert.equal(error.name, "AggregateAuthenticationError");
+      assert.equal((error.errors as unknown[])[0], reason);
+    }
+  }
+});
+
+test("a link that rejects with nothing, or with what is no error, stops the chain", async () => {
+  for (const reason of [undefined, null, "CredentialUnavailableError", 7, {}]) {
+    const link = { getToken: () => Promise.reject(reason) };
+    const chain = new ChainedTokenCredential(link, new StaticCredential("b"));
+    assert.equal(await chain.getToken(SCOPE).then(() => "a token", (error) => error), reason);
+  }
+});
+
+test("a chain in which nobody is available says so for each, in order", async () => {
+  const chain = new ChainedTokenCredential(
+    createLink(new CredentialUnavailableError("One\nand more")),
+    createLink(null),
+    createLink(new CredentialUnavailableError("Three")),
+    { getToken: () => Promise.reject({ name: "CredentialUnavailableError" }) },
+  );
+  const error = await failureOf(chain.getToken(SCOPE));
+  assert.equal(error.name, "AggregateAuthenticationError");
+  assert.equal(
+    error.message,
+    [
+      "ChainedTokenCredential: Cannot get a token: No credential is available:",
+      "One",
+      "and more",
+      "credential 2 gave no token",
+      "Three",
+      "It gave no reason",
+    ].join("\n  "),
+  );
+  assert.equal((error.errors as unknown[]).length, 3);
+});
+
+test("a chain in which all give nothing says so too", async () => {
+  for (const nothing of [null, undefined]) {
+    const error = await failureOf(new ChainedTokenCredential(createLink(nothing), createLink(nothing)).getToken(SCOPE));
+    assert.equal(error.name, "AggregateAuthenticationError");
+    assert.match(error.message, /No credential is available/);
+    assert.deepEqual(error.errors, []);
+  }
+});
+
+test("chains may hold chains: the outer goes on where the inner has nobody, and stops where it was refused", async () => {
+  const inner = new ChainedTokenCredential(
+    createLink(unavailable),
+    createLink(new CredentialUnavailableError("Neither")),
+  );
+  const outer = new ChainedTokenCredential(inner, new StaticCredential("b"));
+  assert.equal((await outer.getToken(SCOPE)).token, "b");
+  const error = await failureOf(new ChainedTokenCredential(inner).getToken(SCOPE));
+  assert.match(error.message, /Not here[^]*Neither/);
+  const refusal = new AuthenticationError("Refused");
+  const refused = new ChainedTokenCredential(
+    new ChainedTokenCredential(createLink(refusal)),
+    new StaticCredential("b"),
+  );
+  assert.equal(await failureOf(refused.getToken(SCOPE)) as unknown, refusal);
+});
+
+test("a subclass may answer getToken in its own way", async () => {
+  class Mine extends ChainedTokenCredential {
+    override getToken(): Promise<AccessToken> {
+      return Promise.resolve(tokenOf("mine"));
+    }
+  }
+  assert.equal((await new Mine(createLink(tokenOf("a"))).getToken()).token, "mine");
+});
+
+// EnvironmentCredential
+
+const APP: EntraOptions = {
+  apps: [{
+    tenantId: TENANT,
+    clientId: CLIENT,
+    secrets: ["a-secret"],
+    certificates: [CERTIFICATE],
+    allowPublicClient: true,
+  }],
+  users: [{ tenantId: TENANT, username: "jo@contoso.com", password: "a-password" }],
+};
+const ID = { AZURE_TENANT_ID: TENANT, AZURE_CLIENT_ID: CLIENT };
+const SECRET = { AZURE_CLIENT_SECRET: "a-secret" };
+const PATH = { AZURE_CLIENT_CERTIFICATE_PATH: "/app.pem" };
+const USER = { AZURE_USERNAME: "jo@contoso.com", AZURE_PASSWORD: "a-password" };
+const FILES: Readonly<Record<string, string>> = {
+  "/app.pem": CERTIFICATE + KEY,
+  "/encrypted.pem": CERTIFICATE + KEY_ENCRYPTED,
+};
+
+function createMachine(env: Record<string, unknown>, options: CredentialOptions = {}) {
+  const entra = createEntra(APP);
+  const readTextFile = (path: string) =>
+    path in FILES ? Promise.resolve(FILES[path]!) : Promise.reject(new Error("No such file"));
+  const all: CredentialOptions = { ...isolatedOptions(entra), env, runtime: { readTextFile }, ...options };
+  return { entra, credential: new EnvironmentCredential(all), options: all };
+}
+
+/** What the form of a request says about who asked. */
+function kindOf(form: Readonly<Record<string, string>>): string {
+  if (form.grant_type === "password") return "user";
+  return form.client_assertion ? "certificate" : "secret";
+}
+
+for (
+  const [variables, kind] of [
+    [{ ...ID, ...SECRET }, "secret"],
+    [{ ...ID, ...SECRET, ...PATH, ...USER }, "secret"],
+    [{ ...ID, ...PATH }, "certificate"],
+    [{ ...ID, ...PATH, ...USER }, "certificate"],
+    [{ ...ID, ...PATH, AZURE_CLIENT_SECRET: "" }, "certificate"],
+    [
+      { ...ID, AZURE_CLIENT_CERTIFICATE_PATH: "/encrypted.pem", AZURE_CLIENT_CERTIFICATE_PASSWORD: PASSWORD },
+      "certificate",
+    ],
+    [{ ...ID, ...PATH, AZURE_CLIENT_CERTIFICATE_PASSWORD: "" }, "certificate"],
+    [{ ...ID, ...USER }, "user"],
+    [{ ...ID, ...USER, AZURE_CLIENT_SECRET: "", AZURE_CLIENT_CERTIFICATE_PATH: "" }, "user"],
+    [{ ...ID, ...SECRET, AZURE_USERNAME: "jo@contoso.com" }, "secret"],
+    [{ ...ID, ...SECRET, AZURE_CLIENT_CERTIFICATE_PATH: 7, BINDING: {} }, "secret"],
+  ] as [Record<string, unknown>, string][]
+) {
+  test(`the environment names a ${kind} by ${Object.keys(variables).join(", ")}`, async () => {
+    const { entra, credential } = createMachine(variables);
+    const { token } = await credential.getToken(SCOPE);
+    assert.equal((await entra.verify(token)).appid, CLIENT);
+    assert.equal(kindOf(entra.requests[0]!.form), kind);
+  });
+}
+
+const { AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_USERNAME, AZURE_PASSWORD } = { ...ID, ...USER };
+
+for (
+  const variables of [
+    {},
+    { AZURE_TENANT_ID },
+    { AZURE_CLIENT_ID },
+    SECRET,
+    ID,
+    { ...ID, AZURE_CLIENT_SECRET: "" },
+    { AZURE_TENANT_ID, ...SECRET },
+    { AZURE_CLIENT_ID, ...SECRET },
+    { AZURE_TENANT_ID: "", AZURE_CLIENT_ID, ...SECRET },
+    { AZURE_TENANT_ID, ...PATH },
+    { ...ID, AZURE_USERNAME },
+    { ...ID, AZURE_PASSWORD },
+    { ...ID, AZURE_CLIENT_CERTIFICATE_PASSWORD: "x" },
+    USER,
+    { ...ID, AZURE_CLIENT_SECRET: 7 },
+  ] as Record<string, unknown>[]
+) {
+  test(`the environment names nobody by ${Object.keys(variables).join(", ") || "nothing"}: what is set is listed, and what to set`, async () => {
+    const { entra, credential } = createMachine(variables);
+    const error = await failureOf(credential.getToken(SCOPE));
+    assert.equal(error.name, "CredentialUnavailableError");
+    const names = Object.keys(variables).filter((name) =>
+      typeof variables[name] === "string" && variables[name] !== "" && name !== "AZURE_CLIENT_CERTIFICATE_PASSWORD"
+    );
+    assert.ok(
+      error.message.endsWith(`(${names.length ? `set: ${order(names).join(", ")}` : "none is set"})`),
+      error.message,
+    );
+    assert.match(
+      error.message,
+      /^EnvironmentCredential: Cannot find a service principal or a user: Set AZURE_TENANT_ID, /,
+    );
+    assert.doesNotMatch(error.message, /a-secret|a-password|jo@/);
+    assert.equal(entra.requests.length, 0);
+  });
+}
+
+function order(names: string[]): string[] {
+  const all = [...Object.keys(ID), ...Object.keys(SECRET), ...Object.keys(PATH), ...Object.keys(USER)];
+  return names.sort((a, b) => all.indexOf(a) - all.indexOf(b));
+}
+
+for (
+  const [variables, message] of [
+    [{ AZURE_TENANT_ID: "x/../evil", AZURE_CLIENT_ID, ...SECRET }, /"tenantId" must be/],
+    [{ AZURE_TENANT_ID: " ", AZURE_CLIENT_ID, ...SECRET }, /"tenantId" must be/],
+    [{ AZURE_TENANT_ID, AZURE_CLIENT_ID: " ", ...SECRET }, /"clientId" must be/],
+    [{ ...ID, AZURE_CLIENT_SECRET: "\n" }, /"clientSecret" must be/],
+    [
+      { ...ID, ...SECRET, AZURE_ADDITIONALLY_ALLOWED_TENANTS: "a;b/c" },
+      /"options\.additionallyAllowedTenants" must be/,
+    ],
+    [{ ...ID, AZURE_CLIENT_CERTIFICATE_PATH: CERTIFICATE }, /"configuration" must have a path as "certificatePath"/],
+  ] as [Record<string, string>, RegExp][]
+) {
+  test(`variables that are set and cannot be stop a chain: ${message.source}`, async () => {
+    const { entra, credential } = createMachine(variables);
+    const chain = new ChainedTokenCredential(credential, new StaticCredential("b"));
+    const error = await failureOf(chain.getToken(SCOPE));
+    assert.equal(error.name, "AuthenticationError");
+    assert.match(error.message, /^EnvironmentCredential: Cannot use the AZURE_ variables: /);
+    assert.match(error.message, message);
+    assert.doesNotMatch(error.message, /a-secret|BEGIN/);
+    assert.equal(entra.requests.length, 0);
+  });
+}
+
+test("a certificate's file that is missing is said with its path, and the chain goes on", async () => {
+  const { credential } = createMachine({ ...ID, AZURE_CLIENT_CERTIFICATE_PATH: "/missing.pem" });
+  const error = await failureOf(credential.getToken(SCOPE));
+  assert.equal(error.name, "CredentialUnavailableError");
+  assert.match(error.message, /Cannot read the certificate "\/missing\.pem": No such file$/);
+  const chain = new ChainedTokenCredential(credential, new StaticCredential("b"));
+  assert.equal((await chain.getToken(SCOPE)).token, "b");
+});
+
+test("AZURE_CLIENT_SEND_CERTIFICATE_CHAIN sends the chain where it is true or 1", async () => {
+  for (
+    const [value, sent] of [
+      ["true", true],
+      ["TRUE", true],
+      ["1", true],
+      ["false", false],
+      ["0", false],
+      ["yes", false],
+      ["", false],
+    ] as const
+  ) {
+    const { entra, credential } = createMachine({ ...ID, ...PATH, AZURE_CLIENT_SEND_CERTIFICATE_CHAIN: value });
+    await credential.getToken(SCOPE);
+    const [header] = entra.requests[0]!.form.client_assertion!.split(".");
+    assert.equal("x5c" in JSON.parse(atob(header!.replaceAll("-", "+").replaceAll("_", "/"))), sent, value);
+  }
+});
+
+test("AZURE_ADDITIONALLY_ALLOWED_TENANTS is a list with semicolons, beside the option's", async () => {
+  const env = { ...ID, ...SECRET, AZURE_ADDITIONALLY_ALLOWED_TENANTS: " a.example ; b.example;;" };
+  const service = createService();
+  const credential = new EnvironmentCredential({
+    ...isolatedOptions(service),
+    env,
+    additionallyAllowedTenants: ["c.example"],
+  });
+  for (const tenantId of ["a.example", "b.example", "c.example"]) {
+    await credential.getToken(SCOPE, { tenantId });
+    assert.ok(service.requests.at(-1)!.url.includes(`/${tenantId}/`));
+  }
+  assert.equal(
+    (await failureOf(credential.getToken(SCOPE, { tenantId: "d.example" }))).name,
+    "CredentialUnavailableError",
+  );
+});
+
+test("variables that are set later are found by the next call", async () => {
+  const env: Record<string, string> = {};
+  const { entra, credential } = createMachine(env);
+  await failureOf(credential.getToken(SCOPE));
+  Object.assign(env, ID, SECRET);
+  await credential.getToken(SCOPE);
+  assert.equal(entra.requests.length, 1);
+});
+
+test("options.runtime.env reads the variables where options.env is absent; options.env wins", async () => {
+  const variables: Record<string, string> = { ...ID, ...SECRET };
+  const service = createService();
+  const { env: _env, ...options } = isolatedOptions(service);
+  const runtime = { env: (name: string) => variables[name] };
+  await new EnvironmentCredential({ ...options, runtime }).getToken(SCOPE);
+  assert.equal(service.requests.length, 1);
+  const error = await failureOf(new EnvironmentCredential({ ...options, runtime, env: {} }).getToken(SCOPE));
+  assert.match(error.message, /none is set/);
+});
+
+// DefaultAzureCredential
+
+test("DefaultAzureCredential finds the environment's", async () => {
+  const { entra, options } = createMachine({ ...ID, ...SECRET });
+  const { token } = await new DefaultAzureCredential(options).getToken(SCOPE);
+  assert.equal((await entra.verify(token)).appid, CLIENT);
+});
+
+test("DefaultAzureCredential says which it uses, once", async () => {
+  const events: LogEvent[] = [];
+  const { options } = createMachine({ ...ID, ...SECRET }, { log: (event) => events.push(event) });
+  const credential = new DefaultAzureCredential(options);
+  await Promise.all([credential.getToken(SCOPE), credential.getToken(SCOPE)]);
+  await credential.getToken(SCOPE);
+  assert.deepEqual(events.map(({ event, message }) => [event, message]), [
+    ["token-acquired", `ClientSecretCredential got a token for ${SCOPE}`],
+    ["credential-selected", "DefaultAzureCredential uses EnvironmentCredential"],
+  ]);
+});
+
+test("DefaultAzureCredential that finds nobody says why for each, and stands in a chain", async () => {
+  const events: LogEvent[] = [];
+  const { options } = createMachine({}, { log: (event) => events.push(event) });
+  const credential = new DefaultAzureCredential(options);
+  const error = await failureOf(credential.getToken(SCOPE));
+  assert.equal(error.name, "AggregateAuthenticationError");
+  assert.match(
+    error.message,
+    /^DefaultAzureCredential: Cannot get a token: No credential is available:\n {2}EnvironmentCredential: Cannot find /,
+  );
+  assert.ok(
+    events.some(({ event, credential }) => event === "credential-skipped" && credential === "EnvironmentCredential"),
+  );
+  assert.equal((await new ChainedTokenCredential(credential, new StaticCredential("b")).getToken(SCOPE)).token, "b");
+});
+
+test("DefaultAzureCredential stops where the environment's secret is refused", async () => {
+  const { options } = createMachine({ ...ID, AZURE_CLIENT_SECRET: "another-secret" });
+  const credential = new DefaultAzureCredential(options);
+  const error = await failureOf(new ChainedTokenCredential(credential, new StaticCredential("b")).getToken(SCOPE));
+  assert.equal(error.name, "AuthenticationError");
+  assert.match(error.message, /AADSTS7000215/);
+});
+
+for (
+  const value of ["prod", "PROD", " prod ", "EnvironmentCredential", "environmentcredential", "ENVIRONMENTCREDENTIAL"]
+) {
+  test(`AZURE_TOKEN_CREDENTIALS="${value}" includes the environment's`, async () => {
+    const { options } = createMachine({ ...ID, ...SECRET, AZURE_TOKEN_CREDENTIALS: value });
+    assert.ok((await new DefaultAzureCredential(options).getToken(SCOPE)).token);
+  });
+}
+
+test('AZURE_TOKEN_CREDENTIALS="dev" leaves the environment\'s out', async () => {
+  const { entra, options } = createMachine({ ...ID, ...SECRET, AZURE_TOKEN_CREDENTIALS: "dev" });
+  const error = await failureOf(new DefaultAzureCredential(options).getToken(SCOPE));
+  assert.equal(error.name, "AggregateAuthenticationError");
+  assert.doesNotMatch(error.message, /EnvironmentCredential/);
+  assert.equal(entra.requests.length, 0);
+});
+
+for (const value of ["", " "]) {
+  test(`AZURE_TOKEN_CREDENTIALS="${value}" counts as not set`, async () => {
+    const { options } = createMachine({ ...ID, ...SECRET, AZURE_TOKEN_CREDENTIALS: value });
+    assert.ok((await new DefaultAzureCredential(options).getToken(SCOPE)).token);
+  });
+}
+
+for (
+  const value of [
+    "production",
+    "prod,dev",
+    "Environment",
+    "ClientSecretCredential",
+    "DefaultAzureCredential",
+    "constructor",
+    "0",
+  ]
+) {
+  test(`AZURE_TOKEN_CREDENTIALS="${value}" is a TypeError of the constructor that names the values`, () => {
+    const env = { AZURE_TOKEN_CREDENTIALS: value };
+    assert.throws(() => new DefaultAzureCredential({ env }), {
+      name: "TypeError",
+      message: /^Variable AZURE_TOKEN_CREDENTIALS must be "prod", "dev" or one of .*"EnvironmentCredential"/,
+    });
+  });
+}
