@@ -1,8 +1,8 @@
 import { AuthenticationError, CredentialUnavailableError } from "../errors.ts";
 import type { AccessToken, GetTokenOptions } from "../token_credential.ts";
 import type { TokenSet } from "../token_cache.ts";
-import { abortReason, callerOf, raceAbort } from "./abort.ts";
 import { checkPause, endPause, pauseAfter, refreshPause } from "./back_off.ts";
+import { abortReason, withDeadline } from "./deadline.ts";
 import { isDue, isFresh } from "./freshness.ts";
 import { digestOf, identityOf } from "./partition.ts";
 import { normaliseScopes } from "./scopes.ts";
@@ -43,6 +43,7 @@ const MOST_KEYS = 1000;
 
 /** Returns the `getToken` of a credential: checks, cache, single flight, refresh, abort, deadline, errors and log. */
 export function createGetToken(spec: CredentialSpec, settings: Settings): GetToken {
+  const { sleep } = settings;
   const store = createTokenStore(spec.name, settings);
   // The key of each single scope asked for so far, so that finding a remembered token builds no text.
   const keys = new Map<string, string>();
@@ -71,13 +72,11 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
     options: GetTokenOptions,
     looked: ReturnType<typeof store.find>,
   ): Promise<AccessToken> {
-    const caller = callerOf(options, settings.sleep);
-    if (!caller) return await find(scopes, options, undefined, looked);
-    try {
-      return await raceAbort(find(scopes, options, caller.signal, looked), caller.signal);
-    } finally {
-      caller.release();
-    }
+    const { abortSignal: outer, requestOptions } = options;
+    const ms = requestOptions?.timeout || undefined;
+    if (!outer && !ms) return await find(scopes, options, undefined, looked);
+    const late = () => new DOMException(`No token within the ${ms} ms of "timeout"`, "TimeoutError");
+    return await withDeadline((caller) => find(scopes, options, caller, looked), { sleep, ms, late, outer });
   }
 
   async function find(
@@ -199,39 +198,17 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
     }
   }
 
-  /** Lets the credential work until everybody has left or the time is up, whether or not it heeds its signal. */
-  async function withinDeadline(request: TokenRequest): Promise<TokenSet> {
-    const { timeoutInMs } = settings;
-    const work = new AbortController();
-    const leave = () => work.abort(request.signal.reason);
-    request.signal.addEventListener("abort", leave, { once: true });
-    const done = new AbortController();
-    settings.sleep(timeoutInMs, done.signal).then(
-      () =>
-        work.abort(
-          new AuthenticationError(`Cannot get a token: No answer within the ${timeoutInMs} ms of "timeoutInMs"`),
-        ),
-      () => {},
-    );
-    try {
-      return await raceAbort(spec.acquire({ ...request, signal: work.signal }), work.signal);
-    } finally {
-      done.abort();
-      request.signal.removeEventListener("abort", leave);
-    }
+  /** Lets the credential work until everybody has left or the time is up. */
+  function withinDeadline(request: TokenRequest): Promise<TokenSet> {
+    const { timeoutInMs: ms } = settings;
+    const late = () => new AuthenticationError(`Cannot get a token: No answer within the ${ms} ms of "timeoutInMs"`);
+    return withDeadline((signal) => spec.acquire({ ...request, signal }), { sleep, ms, late, outer: request.signal });
   }
 
-  async function untilDeadline(flight: Flight<TokenSet>): Promise<TokenSet> {
-    const done = new AbortController();
-    const remaining = Math.max(0, flight.startedOnTimestamp + settings.timeoutInMs - settings.now());
-    // A timer of this request's own also tells workerd that the request has not come to a stop.
-    const late = settings.sleep(remaining, done.signal).then(() => Promise.reject(new AuthenticationError("Too late")));
-    late.catch(() => {});
-    try {
-      return await Promise.race([flight.result, late]);
-    } finally {
-      done.abort();
-    }
+  /** Waits for another request's work. A timer of this one's own also tells workerd that it has not come to a stop. */
+  function untilDeadline(flight: Flight<TokenSet>): Promise<TokenSet> {
+    const ms = Math.max(0, flight.startedOnTimestamp + settings.timeoutInMs - settings.now());
+    return withDeadline(() => flight.result, { sleep, ms, late: () => new AuthenticationError("Too late") });
   }
 
   function keepAlive(work: Promise<unknown>): boolean {

@@ -1,4 +1,5 @@
 import type { TokenCache, TokenSet } from "../token_cache.ts";
+import { withDeadline } from "./deadline.ts";
 import { isDue, isFresh } from "./freshness.ts";
 import { createMemory, type Memory } from "./memory.ts";
 import type { Settings } from "./settings.ts";
@@ -48,15 +49,8 @@ function createCacheStore(cache: TokenCache, credential: string, settings: Setti
     });
   }
 
-  async function bounded<T>(work: PromiseLike<T>): Promise<T> {
-    const done = new AbortController();
-    const limit = settings.sleep(PATIENCE_IN_MS, done.signal).then(() => Promise.reject(new Error("Too slow")));
-    limit.catch(() => {});
-    try {
-      return await Promise.race([work, limit]);
-    } finally {
-      done.abort();
-    }
+  function bounded<T>(work: PromiseLike<T>): Promise<T> {
+    return withDeadline(() => work, { sleep: settings.sleep, ms: PATIENCE_IN_MS, late: () => new Error("Too slow") });
   }
 
   function judge(key: string, found: unknown): TokenSet | undefined {

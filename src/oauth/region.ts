@@ -1,6 +1,6 @@
 import type { AuthorizationServer } from "oauth4webapi";
-import { raceAbort } from "../core/abort.ts";
 import type { TokenRequest } from "../core/create_get_token.ts";
+import { withDeadline } from "../core/deadline.ts";
 import { send } from "../core/http.ts";
 import type { Settings } from "../core/settings.ts";
 import { AuthenticationError } from "../errors.ts";
@@ -54,20 +54,15 @@ async function detectRegion(request: TokenRequest, settings: Settings): Promise<
 
 /** Asks the machine where it stands; empty where there is no answer. */
 async function askMetadata(request: TokenRequest, settings: Settings): Promise<string> {
-  const limit = new AbortController();
-  const leave = () => limit.abort(request.signal.reason);
-  request.signal.addEventListener("abort", leave, { once: true });
-  settings.sleep(PATIENCE_IN_MS, limit.signal).then(() => limit.abort(), () => {});
+  const { sleep, localFetch, now } = settings;
+  const ask = (signal: AbortSignal) => send(localFetch, METADATA, { headers: { Metadata: "true" }, signal }, now);
   try {
-    const init = { headers: { Metadata: "true" }, signal: limit.signal };
-    const answer = await raceAbort(send(settings.localFetch, METADATA, init, settings.now), limit.signal);
+    const late = () => new Error("Too slow");
+    const answer = await withDeadline(ask, { sleep, ms: PATIENCE_IN_MS, late, outer: request.signal });
     const location = answer.status === 200 ? parseObject(answer.text)?.location : undefined;
     return typeof location === "string" ? location.toLowerCase() : "";
   } catch (error) {
     if (request.signal.aborted) throw error;
     return "";
-  } finally {
-    limit.abort();
-    request.signal.removeEventListener("abort", leave);
   }
 }

@@ -1,0 +1,45 @@
+import type { Runtime } from "../runtime/runtime.ts";
+import type { AbortSignalLike } from "../token_credential.ts";
+
+/** When work has to end. */
+export interface Deadline {
+  readonly sleep: Runtime["sleep"];
+  /** How long it may take, in milliseconds; `undefined` for as long as it takes. */
+  readonly ms: number | undefined;
+  /** Returns what to reject with when the time is up. */
+  readonly late: () => unknown;
+  /** Ends the work when it fires. */
+  readonly outer?: AbortSignalLike | undefined;
+}
+
+/**
+ * Runs work with a signal that fires when the time is up or the outer signal fires, and settles then, whether or not the work heeds it.
+ * Leaves no timer and no listener behind.
+ */
+export async function withDeadline<T>(
+  work: (signal: AbortSignal) => PromiseLike<T>,
+  { sleep, ms, late, outer }: Deadline,
+): Promise<T> {
+  const controller = new AbortController();
+  const { signal } = controller;
+  const done = new AbortController();
+  const leave = () => controller.abort(abortReason(outer!));
+  if (outer?.aborted) leave();
+  outer?.addEventListener("abort", leave);
+  if (ms !== undefined) sleep(ms, done.signal).then(() => controller.abort(late()), () => {});
+  try {
+    return await new Promise<T>((resolve, reject) => {
+      if (signal.aborted) throw signal.reason;
+      signal.addEventListener("abort", () => reject(signal.reason));
+      work(signal).then(resolve, reject);
+    });
+  } finally {
+    done.abort();
+    outer?.removeEventListener("abort", leave);
+  }
+}
+
+/** Returns why a signal has fired; an `AbortError` where it cannot tell. */
+export function abortReason(signal: AbortSignalLike): unknown {
+  return signal.reason ?? new DOMException("The caller aborted the call", "AbortError");
+}
