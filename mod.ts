@@ -35,6 +35,12 @@ export {
   type CertificateConfiguration,
   ClientCertificateCredential,
   type ClientCertificateCredentialOptions,
+  type ClientCertificateCredentialPEMConfiguration,
+  type ClientCertificateKey,
+  type ClientCertificatePEMCertificate,
+  type ClientCertificatePEMCertificatePath,
+  type ClientCertificateSigner,
+  type PublicCertificate,
 } from "./src/credentials/client_certificate_credential.ts";
 export {
   ClientSecretCredential,

@@ -20,6 +20,8 @@ export class ChainedTokenCredential implements TokenCredential {
   readonly #getToken: GetToken;
 
   /**
+   * Checks the arguments; sends nothing.
+   *
    * @param sources The credentials, in order. Those of `@azure/identity` and your own fit too.
    * @throws {TypeError} There is none, or one is no credential.
    */

@@ -2,18 +2,26 @@ import { checkText } from "../core/check_text.ts";
 import { createGetToken, type GetToken } from "../core/create_get_token.ts";
 import { resolveSettings } from "../core/settings.ts";
 import { checkTenantId } from "../core/tenants.ts";
+import { createCertificateAuth } from "../oauth/certificate_auth.ts";
 import {
   type CertificateConfiguration,
   certificateProof,
   checkCertificateConfiguration,
-  createCertificateAuth,
-} from "../oauth/certificate_auth.ts";
+} from "../oauth/certificate_configuration.ts";
 import { createTokenClient } from "../oauth/token_client.ts";
 import type { CredentialOptions } from "../options.ts";
 import { textFileReader } from "../runtime/files.ts";
 import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";
 
-export type { CertificateConfiguration };
+export type {
+  CertificateConfiguration,
+  ClientCertificateCredentialPEMConfiguration,
+  ClientCertificateKey,
+  ClientCertificatePEMCertificate,
+  ClientCertificatePEMCertificatePath,
+  ClientCertificateSigner,
+  PublicCertificate,
+} from "../oauth/certificate_configuration.ts";
 
 /** Options of {@linkcode ClientCertificateCredential}. */
 export interface ClientCertificateCredentialOptions extends CredentialOptions {

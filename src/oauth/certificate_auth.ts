@@ -4,6 +4,7 @@ import type { Runtime } from "../runtime/runtime.ts";
 import { isAdfs } from "./authority.ts";
 import { type Bytes, decodeHex, encodeBase64Url } from "./base64.ts";
 import { type Certificate, readCertificate } from "./certificate.ts";
+import { setAssertion } from "./client_auth.ts";
 import {
   algorithmOfKey,
   algorithmOfThumbprint,
@@ -15,12 +16,6 @@ import {
 } from "./certificate_configuration.ts";
 import { readPem } from "./pem.ts";
 import { readPrivateKey } from "./private_key.ts";
-
-export {
-  type CertificateConfiguration,
-  certificateProof,
-  checkCertificateConfiguration,
-} from "./certificate_configuration.ts";
 
 const LIFETIME_IN_SECONDS = 600;
 
@@ -110,9 +105,7 @@ export function createCertificateAuth(
       const { message, cause } = error as AuthenticationError;
       throw new AuthenticationError(`Cannot use the certificate${file}: ${message}`, { cause });
     }
-    body.set("client_id", context.clientId);
-    body.set("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer");
-    body.set("client_assertion", assertion);
+    setAssertion(body, context.clientId, assertion);
   };
 }
 
