@@ -64,7 +64,9 @@ async function startTokenEndpoint(): Promise<TokenEndpoint> {
   };
 }
 
-const support = (name: string) => fileURLToPath(new URL(`./support/${name}`, import.meta.url));
+function support(name: string): string {
+  return fileURLToPath(new URL(`./support/${name}`, import.meta.url));
+}
 
 async function bundle(name: string): Promise<string> {
   const { outputFiles } = await build({
