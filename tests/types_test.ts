@@ -1,5 +1,7 @@
-// Type-checks the programs in `types/`: on Deno against the source, on Node and Bun against the declarations in the package, as TypeScript
-// does it in a project of somebody's own.
+// Runs on: deno, node
+//
+// Type-checks the programs in `types/`: on Deno against the source, on Node against the declarations in the package, as TypeScript does it
+// in a project of somebody's own.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
