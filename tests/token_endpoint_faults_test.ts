@@ -554,7 +554,7 @@ const CODES: readonly [code: number, status: number, error: string, description:
     "Application with identifier 'a' was not found in the directory 'b'.",
     /Check the client id/,
   ],
-  [90002, 400, "invalid_request", "Tenant 'b' not found.", /Check the tenant id and the cloud/],
+  [90002, 400, "invalid_request", "Tenant 'b' not found.", /Check the tenant id, and the cloud/],
   [
     700027,
     401,
@@ -603,7 +603,7 @@ const CODES: readonly [code: number, status: number, error: string, description:
     400,
     "interaction_required",
     "You must use multi-factor authentication to access 'd'.",
-    /sign in interactively/,
+    /Sign in interactively/,
   ],
   [
     65001,

@@ -9,22 +9,19 @@ import { errorFromAnswer, parseObject } from "./token_error.ts";
 
 const PUBLIC = "login.microsoftonline.com";
 
-/** The hosts that Microsoft runs, each with the one that answers for it. What is not here is asked about before it gets a secret. */
-const KNOWN_HOSTS: Readonly<Record<string, string>> = {
-  "login.microsoftonline.com": PUBLIC,
-  "login.windows.net": PUBLIC,
-  "login.microsoft.com": PUBLIC,
-  "sts.windows.net": PUBLIC,
-  "login.partner.microsoftonline.cn": "login.partner.microsoftonline.cn",
-  "login.chinacloudapi.cn": "login.partner.microsoftonline.cn",
-  "login.microsoftonline.us": "login.microsoftonline.us",
-  "login.usgovcloudapi.net": "login.microsoftonline.us",
-  "login-us.microsoftonline.com": "login-us.microsoftonline.com",
-  "login.microsoftonline.de": "login.microsoftonline.de",
-  "login.sovcloud-identity.fr": "login.sovcloud-identity.fr",
-  "login.sovcloud-identity.de": "login.sovcloud-identity.de",
-  "login.sovcloud-identity.sg": "login.sovcloud-identity.sg",
-};
+/**
+ * The hosts that Microsoft runs: the first of a group answers for the others. What is not here is asked about before it gets a secret.
+ */
+const HOSTS: readonly (readonly string[])[] = [
+  [PUBLIC, "login.windows.net", "login.microsoft.com", "sts.windows.net"],
+  ["login.partner.microsoftonline.cn", "login.chinacloudapi.cn"],
+  ["login.microsoftonline.us", "login.usgovcloudapi.net"],
+  ["login-us.microsoftonline.com"],
+  ["login.microsoftonline.de"],
+  ["login.sovcloud-identity.fr"],
+  ["login.sovcloud-identity.de"],
+  ["login.sovcloud-identity.sg"],
+];
 
 const ONE_DAY = 86_400_000;
 const CAPACITY = 1000;
@@ -46,7 +43,7 @@ export async function resolveAuthority(
   const path = base.pathname.replace(/\/+$/, "");
   const issuer = path.endsWith(`/${tenantId}`) ? `${base.origin}${path}` : `${base.origin}${path}/${tenantId}`;
   if (tenantId === "adfs") return endpoints(issuer, "/oauth2");
-  if (isKnown(base.host) || base.host.endsWith(".ciamlogin.com") || settings.disableInstanceDiscovery) {
+  if (preferredHost(base.host) || base.host.endsWith(".ciamlogin.com") || settings.disableInstanceDiscovery) {
     return endpoints(issuer, "/oauth2/v2.0");
   }
   // What a simulated cloud vouches for is nothing to real code.
@@ -65,9 +62,9 @@ export function isAdfs(server: AuthorizationServer): boolean {
   return new URL(server.token_endpoint!).pathname.startsWith("/adfs/");
 }
 
-/** Not `in`, which finds "constructor" too. */
-function isKnown(host: string): boolean {
-  return Object.hasOwn(KNOWN_HOSTS, host);
+/** Returns the host that answers for a known one. */
+function preferredHost(host: string): string | undefined {
+  return HOSTS.find((group) => group.includes(host))?.[0];
 }
 
 function authorityBase(settings: Settings): URL {
@@ -80,7 +77,7 @@ function authorityBase(settings: Settings): URL {
   } catch (error) {
     throw new AuthenticationError(`Cannot find the token service: ${(error as Error).message}`);
   }
-  if (isKnown(base.host)) base.host = KNOWN_HOSTS[base.host]!;
+  base.host = preferredHost(base.host) ?? base.host;
   return base;
 }
 
@@ -110,7 +107,7 @@ async function discover(
   } catch {
     // Falls through to the error below.
   }
-  if (!url || url.protocol !== new URL(issuer).protocol || url.host !== host && !isKnown(url.host)) {
+  if (!url || url.protocol !== new URL(issuer).protocol || url.host !== host && !preferredHost(url.host)) {
     throw new AuthenticationError(
       `Cannot use the authority "${issuer}": Its OpenID configuration names no token endpoint of its own; ${advice}`,
     );
