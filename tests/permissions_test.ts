@@ -1,0 +1,122 @@
+// Runs on: deno
+// What Deno's permissions do to us, each in a process of its own: nothing at import, a clear word later, and at most one question.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+
+const ROOT = fileURLToPath(new URL("../", import.meta.url));
+
+/** Runs code by the library's name, with the flags and no more. */
+async function run(flags: string[], code: string): Promise<string> {
+  const process = new Deno.Command(Deno.execPath(), {
+    args: ["run", "--no-prompt", "--ext=ts", ...flags, "-"],
+    cwd: ROOT,
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const writer = process.stdin.getWriter();
+  await writer.write(new TextEncoder().encode(code));
+  await writer.close();
+  const { success, stdout, stderr } = await process.output();
+  assert.ok(success, new TextDecoder().decode(stderr));
+  return new TextDecoder().decode(stdout).trim();
+}
+
+const SUBPATHS = Object.keys(JSON.parse(await Deno.readTextFile(`${ROOT}deno.json`)).exports)
+  .map((subpath) => subpath.replace(".", "@azweb/identity"));
+
+for (const specifier of SUBPATHS) {
+  test(`${specifier} is imported without any permission, and leaves nothing running`, async () => {
+    // The last line is reached, and the process ends by itself: no timer, no open handle.
+    const code = `import * as all from "${specifier}"; console.log(Object.keys(all).length > 0);`;
+    const output = await run(
+      ["--deny-env", "--deny-read", "--deny-run", "--deny-sys", "--deny-net", "--deny-write"],
+      code,
+    );
+    assert.equal(output, "true");
+  });
+}
+
+const ASK = (credential: string) => `
+  import * as identity from "@azweb/identity";
+  const { ${credential.split("(")[0]} } = identity;
+  try {
+    await new ${credential}.getToken("https://vault.azure.net/.default");
+  } catch (error) {
+    console.log(error.name + " / " + error.message);
+  }
+`;
+
+test("variables that may not be read make the credential unavailable, and the message names the flag", async () => {
+  const output = await run(["--deny-env"], ASK("EnvironmentCredential()"));
+  assert.match(output, /^CredentialUnavailableError \/ EnvironmentCredential: /);
+  assert.match(output, /--allow-env=AZURE_TENANT_ID,AZURE_CLIENT_ID,AZURE_CLIENT_SECRET/);
+});
+
+test("variables that were not granted are not asked for twice: without a prompt they are absent", async () => {
+  const output = await run([], ASK("DefaultAzureCredential()"));
+  assert.match(output, /^AggregateAuthenticationError \/ /);
+  assert.match(output, /--allow-env=/);
+});
+
+test("some variables granted, others not", async () => {
+  const output = await run(["--allow-env=AZURE_TENANT_ID"], ASK("EnvironmentCredential()"));
+  assert.match(output, /^CredentialUnavailableError .*--allow-env=/);
+});
+
+test("a token service that may not be reached makes the credential unavailable, and the message names the flag", async () => {
+  const output = await run(["--allow-env"], ASK('ClientSecretCredential("tenant", "client", "secret")'));
+  assert.match(output, /^CredentialUnavailableError \/ ClientSecretCredential: /);
+  assert.match(output, /--allow-net=login\.microsoftonline\.com$/);
+});
+
+test("a certificate that may not be read makes the credential unavailable, and the message names the flag", async () => {
+  const output = await run(
+    ["--allow-env", "--allow-net"],
+    ASK('ClientCertificateCredential("tenant", "client", "app.pem")'),
+  );
+  assert.match(output, /^CredentialUnavailableError \/ ClientCertificateCredential: /);
+  assert.match(output, /--allow-read/);
+});
+
+test("with the variables and the network alone, as on Deno Deploy, a token is had", async () => {
+  const server = Deno.serve(
+    { port: 0, hostname: "127.0.0.1", onListen() {} },
+    () => Response.json({ access_token: "the-token", token_type: "Bearer", expires_in: 3600 }),
+  );
+  try {
+    const output = await run(
+      ["--allow-env", "--allow-net"],
+      `
+        import { DefaultAzureCredential } from "@azweb/identity";
+        Deno.env.set("AZURE_TENANT_ID", "tenant");
+        Deno.env.set("AZURE_CLIENT_ID", "client");
+        Deno.env.set("AZURE_CLIENT_SECRET", "secret");
+        Deno.env.set("AZURE_AUTHORITY_HOST", "http://127.0.0.1:${server.addr.port}");
+        const credential = new DefaultAzureCredential({ allowInsecureLoopback: true, disableInstanceDiscovery: true });
+        console.log((await credential.getToken("https://vault.azure.net/.default")).token);
+      `,
+    );
+    assert.equal(output, "the-token");
+  } finally {
+    await server.shutdown();
+  }
+});
+
+test("whoever is asked is asked once", async () => {
+  // The answer of a prompt that nobody sees is "no"; the second look must come from memory.
+  const output = await run(
+    [],
+    `
+      let questions = 0;
+      const { requestSync } = Deno.permissions;
+      Deno.permissions.requestSync = (descriptor) => (questions++, requestSync.call(Deno.permissions, descriptor));
+      const { EnvironmentCredential } = await import("@azweb/identity");
+      for (let i = 0; i < 3; i++) await new EnvironmentCredential().getToken("https://vault.azure.net/.default").catch(() => {});
+      console.log(questions);
+    `,
+  );
+  assert.equal(output, "1");
+});
