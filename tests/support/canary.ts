@@ -1,0 +1,347 @@
+/**
+ * Marked secrets, everything that can go wrong with them, and a search that finds them again in whatever they were written into.
+ *
+ * @module
+ */
+import {
+  ChainedTokenCredential,
+  ClientAssertionCredential,
+  ClientCertificateCredential,
+  ClientSecretCredential,
+  type CredentialOptions,
+  DefaultAzureCredential,
+  EnvironmentCredential,
+  type LogEvent,
+  type TokenCredential,
+  type TokenSet,
+  UsernamePasswordCredential,
+} from "@azweb/identity";
+import { createFakeClock } from "@azweb/identity/testing";
+import { CERTIFICATE, KEY, KEY_ENCRYPTED, PASSWORD } from "./certificates.ts";
+import {
+  type Asked,
+  CLIENT,
+  createService,
+  isolatedOptions,
+  jsonAnswer,
+  SCOPE,
+  TENANT,
+  tokenAnswer,
+} from "./service.ts";
+
+/** A secret that stands out, with a mark at both ends and characters that are written in many ways between. */
+export const SECRET = `CANARY-7f3a +/%~.'"\\ü&<>=;%2B€ CANARY`;
+/** An assertion, whose three parts are marked. */
+export const ASSERTION: string = ["CANARY-header", "CANARY-claims", "CANARY-signature"].map((part) => btoa(part)).join(
+  ".",
+);
+/** A token that nobody may see in an error. */
+export const TOKEN = "CANARY-token-7f3a";
+
+/** What becomes of one failure, or of one success: everything that somebody could print. */
+export interface Outcome {
+  readonly name: string;
+  /** Errors, credentials, log events, cache keys. */
+  readonly visible: readonly unknown[];
+  /** Besides the mark, what must not be found: keys, and the assertions that were made. */
+  readonly secrets: readonly string[];
+}
+
+// The search
+
+/** The mark as base64 writes it, wherever it begins. */
+const MARKS: readonly RegExp[] = [
+  // In capitals: stacks name the files of these tests.
+  /CANARY/,
+  /43414e415259/i,
+  ...[0, 1, 2].map((before) => {
+    const text = btoa(`${"\0".repeat(before)}CANARY\0\0`);
+    return new RegExp(text.slice(Math.ceil(before * 4 / 3), Math.floor((before + 6) * 4 / 3)));
+  }),
+];
+
+/** Returns where in the texts a secret stands, or part of one; `undefined` where there is none. */
+export function findSecret(texts: Iterable<string>, secrets: readonly string[]): string | undefined {
+  const pieces = secrets.flatMap((secret) =>
+    secret.match(/[\w+/-]{16,}/g)?.map((line) => line.slice(0, 16)) ?? [secret]
+  );
+  for (const text of texts) {
+    for (const mark of MARKS) {
+      const at = text.search(mark);
+      if (at >= 0) return text.slice(Math.max(0, at - 60), at + 60);
+    }
+    for (const piece of pieces) {
+      const at = text.indexOf(piece);
+      if (at >= 0) return text.slice(Math.max(0, at - 60), at + 60);
+    }
+  }
+}
+
+const PLAIN: readonly object[] = [Object.prototype, Array.prototype, Function.prototype];
+
+/** Returns every text that can be got out of a value: as a string, as JSON, and of all that hangs on it, enumerable or not. */
+export function textsOf(value: unknown, seen: Set<unknown> = new Set()): string[] {
+  const texts: string[] = [];
+  try {
+    texts.push(String(value), `${value}`);
+  } catch {
+    // A symbol, or an object without a prototype.
+  }
+  if (typeof value === "symbol") texts.push(value.toString());
+  if ((typeof value !== "object" && typeof value !== "function") || value === null || seen.has(value)) return texts;
+  seen.add(value);
+  try {
+    texts.push(JSON.stringify(value) ?? "");
+  } catch {
+    // Circular.
+  }
+  for (let at: object | null = value; at && !PLAIN.includes(at); at = Object.getPrototypeOf(at)) {
+    for (const key of Reflect.ownKeys(at)) {
+      texts.push(String(key));
+      try {
+        texts.push(...textsOf(Reflect.get(at, key, value), seen));
+      } catch {
+        // A getter that is not for everybody.
+      }
+    }
+  }
+  if (Symbol.iterator in value && !Array.isArray(value)) texts.push(...textsOf([...value as Iterable<unknown>], seen));
+  return texts;
+}
+
+// What can go wrong
+
+type Answer = (asked: Asked) => unknown;
+
+function escapeHtml(text: string): string {
+  const entities: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
+  return text.replace(/[&<>"']/g, (character) => entities[character]!);
+}
+
+function escapeAll(text: string): string {
+  return text.replace(/[^]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
+}
+
+/** The form of a request in the ways that servers, proxies and logs write it. */
+const SPELLINGS: Readonly<Record<string, (asked: Asked) => string>> = {
+  "as it came": ({ body }) => body,
+  "as it came, in small letters": ({ body }) => body.replace(/%[0-9A-F]{2}/g, (code) => code.toLowerCase()),
+  "decoded": ({ form }) => Object.entries(form).map(([name, value]) => `${name}=${value}`).join("&"),
+  "as JSON": ({ form }) => JSON.stringify(form),
+  "as JSON in JSON": ({ form }) => JSON.stringify(JSON.stringify(form)),
+  "as JSON with slashes escaped": ({ form }) => JSON.stringify(form).replaceAll("/", "\\/"),
+  "as JSON in ASCII": ({ form }) => JSON.stringify(form).replace(/[^\x20-\x7e]/g, escapeAll),
+  "for a URL": ({ form }) => Object.values(form).map(encodeURIComponent).join("/"),
+  "for a URL, twice": ({ body }) => encodeURIComponent(body),
+  "for a page": ({ form }) => escapeHtml(Object.values(form).join(" ")),
+  "for a page, in JSON": ({ form }) => escapeHtml(JSON.stringify(form)),
+  "behind many words": ({ form }) => "x".repeat(385) + Object.values(form).join(" "),
+};
+
+function describedAs(spelling: (asked: Asked) => string): Answer {
+  return (asked) =>
+    jsonAnswer(
+      {
+        error: "invalid_client",
+        error_description: `AADSTS7000215: Refused: ${spelling(asked)}`,
+        error_codes: [7000215],
+      },
+      { status: 401 },
+    );
+}
+
+/** What an HTTP client's error looks like that holds all it knows. */
+function talkativeError(asked: Asked, words = ""): Error {
+  const text = `${words}${asked.body} ${JSON.stringify(asked.form)}`;
+  const error = new Error(text, { cause: Object.assign(new Error(text), { config: { data: asked.body } }) });
+  return Object.assign(error, {
+    request: asked,
+    config: { data: asked.body, form: asked.form },
+    [Symbol("body")]: asked.body,
+  });
+}
+
+function everywhere({ body, form }: Asked): Record<string, unknown> {
+  return {
+    error: `invalid_client ${body}`,
+    error_description: JSON.stringify(form),
+    error_codes: [7000215, body, form],
+    error_uri: body,
+    suberror: body,
+    trace_id: body,
+    correlation_id: body,
+    timestamp: body,
+    claims: JSON.stringify({ access_token: form }),
+    [body]: body,
+    form,
+  };
+}
+
+/** Every way in which a token endpoint fails, each with as much of the secret as it can hold. */
+export const FAULTS: Readonly<Record<string, Answer>> = {
+  ...Object.fromEntries(
+    Object.entries(SPELLINGS).map((
+      [name, spelling],
+    ) => [`a description that repeats the form ${name}`, describedAs(spelling)]),
+  ),
+  "an error that repeats the form in every member": (asked) => jsonAnswer(everywhere(asked), { status: 400 }),
+  "the same with status 503": (asked) => jsonAnswer(everywhere(asked), { status: 503 }),
+  "an error whose body is the form": ({ form }) => jsonAnswer(form, { status: 400 }),
+  "a page that repeats the form": ({ body, form }) =>
+    new Response(`<html><pre>${body}</pre><pre>${escapeHtml(JSON.stringify(form))}</pre>`, { status: 400 }),
+  "a page that repeats the form, with status 200": ({ body }) => new Response(`<html>${body}`),
+  "a page that repeats the form, with status 500": ({ body }) => new Response(`<html>${body}`, { status: 500 }),
+  "a text that repeats the form": ({ body }) => new Response(body, { status: 400 }),
+  "headers that repeat the form": ({ body }) =>
+    new Response("", {
+      status: 429,
+      statusText: encodeURIComponent(body).slice(0, 200),
+      headers: { "retry-after": body, "www-authenticate": `Bearer error="${body}"`, "x-ms-request-id": body },
+    }),
+  "a redirect that repeats the form": ({ body }) =>
+    new Response(body, { status: 302, headers: { location: `https://evil.example/?${body}` } }),
+  "a token that lives for no time": ({ form }) => tokenAnswer({ ...form, access_token: TOKEN, expires_in: TOKEN }),
+  "a token of another type": () => tokenAnswer({ access_token: TOKEN, token_type: TOKEN }),
+  "a token that is none": ({ body }) =>
+    tokenAnswer({ access_token: [TOKEN], id_token: TOKEN, refresh_token: TOKEN, scope: body }),
+  "half a token": () => new Response(`{"token_type":"Bearer","expires_in":3600,"access_token":"${TOKEN}`),
+  "a token in a list": () => jsonAnswer([{ access_token: TOKEN }]),
+  "a body that breaks": ({ body }) =>
+    new Response(
+      new ReadableStream({
+        start: (controller) => controller.enqueue(new TextEncoder().encode(`{"access_token":"${TOKEN}`)),
+        pull: (controller) => controller.error(new Error(`Connection reset after ${body}`)),
+      }, { highWaterMark: 0 }),
+    ),
+  "a fetch whose error holds the request": (asked) => Promise.reject(talkativeError(asked)),
+  "a fetch whose error holds the request behind many words": (asked) =>
+    Promise.reject(talkativeError(asked, "x".repeat(190))),
+  "a fetch whose error holds the request, not permitted": (asked) =>
+    Promise.reject(Object.assign(talkativeError(asked), { name: "NotCapable" })),
+  "a fetch whose error holds the request in its name": (asked) =>
+    Promise.reject(Object.assign(new Error("No"), { name: asked.body, code: asked.body })),
+  "a fetch that rejects with the request": (asked) => Promise.reject(asked),
+  "a fetch that rejects with the form": ({ body }) => Promise.reject(body),
+  "a fetch that answers with the request": (asked) => asked,
+  "silence": () => new Promise(() => {}),
+};
+
+type Create = (options: CredentialOptions) => TokenCredential;
+
+const ENV = { AZURE_TENANT_ID: TENANT, AZURE_CLIENT_ID: CLIENT };
+const files: CredentialOptions["runtime"] = { readTextFile: () => Promise.resolve(CERTIFICATE + KEY) };
+
+/** Every credential, with its secret. */
+export async function credentials(): Promise<Record<string, Create>> {
+  const der = Uint8Array.from(atob(KEY.replace(/-.*-|\s/g, "")), (character) => character.charCodeAt(0));
+  const algorithm = { name: "RSA-PSS", hash: "SHA-256" };
+  const privateKey = await crypto.subtle.importKey("pkcs8", der, algorithm, false, ["sign"]);
+  const sign = async (data: Uint8Array) =>
+    new Uint8Array(
+      await crypto.subtle.sign({ name: "RSA-PSS", saltLength: 32 }, privateKey, data as Uint8Array<ArrayBuffer>),
+    );
+  const withEnv = (variables: Record<string, string>): Create => (options) =>
+    new EnvironmentCredential({ ...options, env: { ...ENV, ...variables }, runtime: { ...options.runtime, ...files } });
+  return {
+    "a secret": (options) => new ClientSecretCredential(TENANT, CLIENT, SECRET, options),
+    "a secret that is short": (options) => new ClientSecretCredential(TENANT, CLIENT, "C+ANARY/CANARY", options),
+    "an assertion": (options) =>
+      new ClientAssertionCredential(TENANT, CLIENT, () => Promise.resolve(ASSERTION), options),
+    "a certificate": (options) =>
+      new ClientCertificateCredential(TENANT, CLIENT, { certificate: CERTIFICATE + KEY }, options),
+    "a CryptoKey": (options) =>
+      new ClientCertificateCredential(TENANT, CLIENT, { certificate: CERTIFICATE, privateKey }, options),
+    "a signer": (options) =>
+      new ClientCertificateCredential(TENANT, CLIENT, { certificate: CERTIFICATE, sign }, options),
+    "a password": (options) => new UsernamePasswordCredential(TENANT, CLIENT, "jo@contoso.com", SECRET, options),
+    "the environment's secret": withEnv({ AZURE_CLIENT_SECRET: SECRET }),
+    "the environment's certificate": withEnv({ AZURE_CLIENT_CERTIFICATE_PATH: "/app.pem" }),
+    "the environment's password": withEnv({ AZURE_USERNAME: "jo@contoso.com", AZURE_PASSWORD: SECRET }),
+    "the default": (options) =>
+      new DefaultAzureCredential({ ...options, env: { ...ENV, AZURE_CLIENT_SECRET: SECRET } }),
+    "a chain": (options) =>
+      new ChainedTokenCredential(
+        new EnvironmentCredential({ ...options, env: {} }),
+        new ClientSecretCredential(TENANT, CLIENT, SECRET, options),
+      ),
+  };
+}
+
+/** Certificates that cannot be used, each with something secret in or beside it. */
+const UNUSABLE: Readonly<Record<string, Create>> = {
+  "a wrong password": (options) =>
+    withCertificate({ certificate: CERTIFICATE + KEY_ENCRYPTED, certificatePassword: SECRET }, options),
+  "a key without its password": (options) => withCertificate({ certificate: CERTIFICATE + KEY_ENCRYPTED }, options),
+  "a key that is cut off": (options) => withCertificate({ certificate: CERTIFICATE + KEY.slice(0, 400) }, options),
+  "a key that is damaged": (options) =>
+    withCertificate({ certificate: CERTIFICATE + KEY.replace(/\n.*\n/, "\nCANARY\n") }, options),
+  "a key that is no base64": (options) =>
+    withCertificate({ certificate: CERTIFICATE + KEY.replace(/\nM/, "\nCANARY!") }, options),
+  "a key alone": (options) => withCertificate({ certificate: KEY }, options),
+  "a key with its label broken": (options) =>
+    withCertificate({ certificate: CERTIFICATE + KEY.replaceAll("PRIVATE", "CANARY") }, options),
+  "a password as PEM": (options) => withCertificate({ certificate: SECRET }, options),
+  "a key in a file that is no PEM": (options) =>
+    withCertificate("/app.pem", {
+      ...options,
+      runtime: { ...options.runtime, readTextFile: () => Promise.resolve(SECRET) },
+    }),
+  "a signer that returns text": (options) =>
+    withCertificate({ certificate: CERTIFICATE, sign: () => Promise.resolve(SECRET as never) }, options),
+};
+
+function withCertificate(
+  configuration: ConstructorParameters<typeof ClientCertificateCredential>[2],
+  options: CredentialOptions,
+): TokenCredential {
+  return new ClientCertificateCredential(TENANT, CLIENT, configuration, options);
+}
+
+/** Fails every credential in every way, and lets some succeed. */
+export async function* outcomes(): AsyncGenerator<Outcome> {
+  for (const [whose, create] of Object.entries(await credentials())) {
+    for (const [how, answer] of Object.entries(FAULTS)) yield await run(`${whose}: ${how}`, create, answer);
+    yield await run(`${whose}: a token`, create, () => tokenAnswer({ access_token: TOKEN }));
+  }
+  const encrypted: Create = (options) =>
+    withCertificate({ certificate: CERTIFICATE + KEY_ENCRYPTED, certificatePassword: PASSWORD }, options);
+  yield await run("an encrypted certificate", encrypted, FAULTS["an error that repeats the form in every member"]!);
+  for (const [whose, create] of Object.entries(UNUSABLE)) yield await run(whose, create, () => tokenAnswer());
+}
+
+async function run(name: string, create: Create, answer: Answer): Promise<Outcome> {
+  const clock = createFakeClock();
+  const service = createService(answer);
+  const events: LogEvent[] = [];
+  const keys: string[] = [];
+  const cache = {
+    get(key: string): undefined {
+      keys.push(key);
+    },
+    set(key: string, value: TokenSet): never {
+      keys.push(key);
+      throw new Error(`Cannot keep ${JSON.stringify(value)}`);
+    },
+    delete() {},
+  };
+  const credential = create({
+    ...isolatedOptions(service, clock),
+    retryOptions: { maxRetries: 1, retryDelayInMs: 0 },
+    cache,
+    log: (event) => events.push(event),
+  });
+  const visible: unknown[] = [credential, events, keys];
+  async function ask(): Promise<void> {
+    const asked = credential.getToken(SCOPE).then((token) => token?.expiresOnTimestamp, (error) => error);
+    if (answer === FAULTS.silence) {
+      await service.untilRequested(1);
+      await clock.advance(60_000);
+    }
+    visible.push(await asked);
+  }
+  await ask();
+  // What is remembered of a failure must not tell either.
+  if (answer !== FAULTS.silence) await ask();
+  const assertions = service.requests.flatMap(({ form }) => form.client_assertion ?? []);
+  return { name, visible, secrets: [KEY, KEY_ENCRYPTED, PASSWORD, ...assertions.flatMap((text) => text.split("."))] };
+}
