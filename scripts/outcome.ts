@@ -19,5 +19,5 @@ export class Unavailable extends Error {}
 
 /** Returns a failure with the last lines of what a runner wrote, for what it does not report as a test. */
 export function failure(name: string, output: string): Outcome {
-  return { name, status: "failed", message: output.trim().split("\n").slice(-40).join("\n") };
+  return { name, status: "failed", message: output.trim().split("\n").slice(-16).join("\n") };
 }

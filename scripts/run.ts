@@ -13,6 +13,8 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** How long it may take, in milliseconds. Default: five minutes. */
   readonly timeoutInMs?: number;
+  /** Ends it earlier. */
+  readonly signal?: AbortSignal;
 }
 
 /** The root of the project. */
@@ -20,7 +22,8 @@ export const ROOT: string = fileURLToPath(new URL("../", import.meta.url));
 
 /** Runs a command to its end, without colours. Rejects with {@linkcode Deno.errors.NotFound} where there is no such command. */
 export async function run(command: string, args: readonly string[], options: RunOptions = {}): Promise<Ending> {
-  const { cwd = ROOT, env, timeoutInMs = 300_000 } = options;
+  const { cwd = ROOT, env, timeoutInMs = 300_000, signal: early } = options;
+  const late = AbortSignal.timeout(timeoutInMs);
   const child = new Deno.Command(command, {
     args: [...args],
     cwd,
@@ -28,11 +31,11 @@ export async function run(command: string, args: readonly string[], options: Run
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
-    signal: AbortSignal.timeout(timeoutInMs),
+    signal: early ? AbortSignal.any([early, late]) : late,
   });
   const { code, signal, stdout, stderr } = await child.output();
   const decoder = new TextDecoder();
-  const note = signal ? `\nEnded by ${signal}; it had ${timeoutInMs / 1000} s` : "";
+  const note = late.aborted ? `\nEnded by ${signal} after ${timeoutInMs / 1000} s` : "";
   return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) + note };
 }
 

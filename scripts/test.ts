@@ -10,9 +10,12 @@
 import { parseArgs } from "node:util";
 import { stop } from "esbuild";
 import { failure, type Outcome, type Result, Unavailable } from "./outcome.ts";
+import { runBrowser } from "./run_browser.ts";
 import { runBun } from "./run_bun.ts";
 import { runDeno } from "./run_deno.ts";
 import { runNode } from "./run_node.ts";
+import { runEdge } from "./run_edge.ts";
+import { workerd } from "./run_workerd.ts";
 import type { Suite } from "./suite.ts";
 import { stripTests, type TestFile } from "./test_files.ts";
 import { makeTestProject } from "./test_project.ts";
@@ -22,6 +25,12 @@ const RUNTIMES: readonly (readonly [name: string, run: (suite: Suite) => Promise
   ["deno", runDeno],
   ["node", runNode],
   ["bun", runBun],
+  ["workerd", workerd("older", [])],
+  ["workerd", workerd("older", ["nodejs_compat"])],
+  ["workerd", workerd("newer", [])],
+  ["workerd", workerd("newer", ["nodejs_compat"])],
+  ["edge", runEdge],
+  ["browser", runBrowser],
 ];
 
 const STATUSES = ["passed", "failed", "skipped"] as const;
@@ -65,9 +74,13 @@ function printRow({ runtime, outcomes, seconds }: Row): void {
   const counts = STATUSES.map((status) => `${count(outcomes, status)} ${status}`).join(", ");
   console.log(`${runtime}: ${counts} (${seconds.toFixed(1)} s)`);
   for (const { name, status, message = "" } of outcomes) {
-    if (status === "failed") console.log(`  FAILED ${name}\n${message.replaceAll(/^/gm, "    ")}`);
+    if (status === "failed") console.log(`  FAILED ${name}\n${indent(message)}`);
     if (status === "skipped") console.log(`  SKIPPED ${name}${message && `: ${message}`}`);
   }
+}
+
+function indent(message: string): string {
+  return message.split("\n").slice(0, 16).map((line) => `    ${line}`).join("\n");
 }
 
 function printTable(rows: readonly Row[]): void {
@@ -102,10 +115,15 @@ async function main(): Promise<number> {
   }
 
   const folder = await Deno.makeTempDir({ prefix: "azweb-identity-test-" });
-  Deno.addSignalListener("SIGINT", () => {
+  function stopHard(code: number, why: string): never {
     Deno.removeSync(folder, { recursive: true });
-    Deno.exit(130);
-  });
+    console.error(why);
+    Deno.exit(code);
+  }
+  Deno.addSignalListener("SIGINT", () => stopHard(130, "Interrupted"));
+  // A runtime's driver can throw in a callback, where nobody catches.
+  addEventListener("error", ({ error }) => stopHard(1, String(error?.stack)));
+  addEventListener("unhandledrejection", ({ reason }) => stopHard(1, String(reason?.stack)));
   try {
     const { files, packages } = await stripTests(folder);
     const chosen = files.filter(({ source }) => source.includes(values.filter));

@@ -69,9 +69,9 @@ const keepImports: Plugin["setup"] = ({ onResolve }) => {
 /** Returns what a file imports that is no file, and what the files do that it imports, by `import()` too. */
 function importsOf(file: string, inputs: Metafile["inputs"], seen: Set<string> = new Set()): string[] {
   seen.add(file);
-  return (inputs[file]?.imports ?? []).flatMap(({ path, original = path }) => {
-    if (!isRelative(original)) return [original];
-    const next = new URL(original, `file:///${file}`).pathname.slice(1);
+  return (inputs[file]?.imports ?? []).flatMap(({ path }) => {
+    if (!isRelative(path)) return [path];
+    const next = new URL(path, `file:///${file}`).pathname.slice(1).replace(/\.js$/, ".ts");
     return seen.has(next) ? [] : importsOf(next, inputs, seen);
   });
 }

@@ -64,7 +64,8 @@ export interface Register {
 /** Makes functions that share nothing with those of another call. */
 export function createRunner(): Runner {
   const outcomes: Outcome[] = [];
-  const strays: unknown[] = [];
+  /** Rejections that nobody has handled so far. */
+  const strays = new Map<unknown, unknown>();
   let open: Group | undefined;
 
   function place(): Group {
@@ -125,7 +126,10 @@ export function createRunner(): Runner {
       for (const hook of groups.toReversed().flatMap(({ afterEaches }) => afterEaches)) await hook();
       await Promise.all(subtests);
       await new Promise((resolve) => setTimeout(resolve)); // A rejection that nobody handles is told after the promises' jobs.
-      if (strays.length > 0) throw strays.shift();
+      for (const [promise, reason] of strays) {
+        strays.delete(promise);
+        throw new Error("A rejection was not handled", { cause: reason });
+      }
     } catch (error) {
       return report(path, "failed", describeError(error));
     }
@@ -145,11 +149,15 @@ export function createRunner(): Runner {
     beforeEach: (hook) => void place().beforeEaches.push(hook),
     afterEach: (hook) => void place().afterEaches.push(hook),
     async run(files) {
-      function keepStray(event: Event & { reason?: unknown }): void {
+      function keep(event: PromiseRejectionEvent): void {
         event.preventDefault();
-        strays.push(event.reason);
+        strays.set(event.promise, event.reason);
       }
-      globalThis.addEventListener?.("unhandledrejection", keepStray);
+      function drop({ promise }: PromiseRejectionEvent): void {
+        strays.delete(promise);
+      }
+      globalThis.addEventListener?.("unhandledrejection", keep);
+      globalThis.addEventListener?.("rejectionhandled", drop);
       for (const [file, load] of Object.entries(files)) {
         const group = open = createGroup(file);
         try {
@@ -160,7 +168,8 @@ export function createRunner(): Runner {
         open = undefined;
         await runGroup(group, [file], []);
       }
-      globalThis.removeEventListener?.("unhandledrejection", keepStray);
+      globalThis.removeEventListener?.("unhandledrejection", keep);
+      globalThis.removeEventListener?.("rejectionhandled", drop);
       return outcomes.splice(0);
     },
   };

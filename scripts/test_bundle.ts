@@ -1,0 +1,40 @@
+import { build } from "esbuild";
+import { ROOT } from "./run.ts";
+import type { Suite } from "./suite.ts";
+
+/**
+ * Returns the test files for a runtime and all that they import, the installed package included, as one module without imports. All
+ * subpaths of the package are imported at its top; the tests when `run(files)` is called, as `ending` has to do.
+ */
+export async function bundleTests(
+  { folder, filesFor, install }: Suite,
+  runtime: string,
+  ending: string,
+): Promise<string> {
+  await install();
+  const { name, exports } = JSON.parse(await Deno.readTextFile(`${ROOT}deno.json`));
+  const subpaths = Object.keys(exports).map((subpath) => JSON.stringify(name + subpath.slice(1)));
+  const files = filesFor(runtime).map(({ source, stripped }) => `"${source}": () => import("./${stripped}")`);
+  const { outputFiles } = await build({
+    stdin: {
+      contents: `
+        import { run } from "node:test";
+        ${subpaths.map((subpath, index) => `import * as library${index} from ${subpath};`).join("\n")}
+        globalThis.library = [${subpaths.map((_, index) => `library${index}`)}];
+        const files = {${files}};
+        ${ending}`,
+      resolveDir: folder,
+    },
+    alias: {
+      "node:test": `${ROOT}tests/runtimes/node_test.ts`,
+      "node:assert/strict": `${ROOT}tests/runtimes/node_assert_strict.ts`,
+    },
+    bundle: true,
+    format: "esm",
+    target: "es2022",
+    platform: "browser",
+    write: false,
+    logLevel: "silent",
+  });
+  return outputFiles[0]!.text;
+}
