@@ -16,7 +16,7 @@ export function table(rows: readonly Row[]): string {
     what,
     ours,
     theirs,
-    ratio === undefined ? "" : `${significant(ratio)} times`,
+    ratio === undefined ? "" : ratio === 1 ? "equal" : `${significant(ratio)} times`,
     target,
     ofTarget === undefined ? "" : verdict(ofTarget),
   ]);
@@ -46,7 +46,7 @@ export function count(value: number, thing: string): string {
 
 function verdict(ofTarget: number): string {
   if (ofTarget <= 1) return "yes";
-  return Number.isFinite(ofTarget) ? `**no**: ${significant(ofTarget)} times the target` : "**no**";
+  return Number.isFinite(ofTarget) ? `**no**: ${ofTarget.toFixed(2)} times the target` : "**no**";
 }
 
 function significant(value: number): string {
