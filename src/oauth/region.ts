@@ -4,7 +4,7 @@ import { withDeadline } from "../core/deadline.ts";
 import { send } from "../core/http.ts";
 import type { Settings } from "../core/settings.ts";
 import { AuthenticationError } from "../errors.ts";
-import { parseObject } from "./token_error.ts";
+import { parseObject, tidy } from "./token_error.ts";
 
 const METADATA = "http://169.254.169.254/metadata/instance/compute?api-version=2021-02-01";
 const PATIENCE_IN_MS = 2000;
@@ -32,7 +32,7 @@ export async function regionalEndpoint(
   if (!REGION.test(region)) {
     throw new AuthenticationError(
       `Cannot use the region "${
-        region.slice(0, 64)
+        tidy(region)
       }" of AZURE_REGIONAL_AUTHORITY_NAME: It must be a name such as "westeurope"`,
     );
   }
