@@ -19,9 +19,12 @@ export type { Log, LogEvent } from "./src/log.ts";
 export type { Runtime } from "./src/runtime/runtime.ts";
 export {
   AggregateAuthenticationError,
+  AggregateAuthenticationErrorName,
   AuthenticationError,
   type AuthenticationErrorDetails,
+  AuthenticationErrorName,
   CredentialUnavailableError,
+  CredentialUnavailableErrorName,
   type ErrorResponse,
 } from "./src/errors.ts";
 export { AzureAuthorityHosts } from "./src/authority_hosts.ts";

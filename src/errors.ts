@@ -30,6 +30,15 @@ export interface AuthenticationErrorDetails {
   readonly cause?: unknown;
 }
 
+/** The `name` of {@linkcode CredentialUnavailableError}. */
+export const CredentialUnavailableErrorName = "CredentialUnavailableError";
+
+/** The `name` of {@linkcode AuthenticationError}. */
+export const AuthenticationErrorName = "AuthenticationError";
+
+/** The `name` of {@linkcode AggregateAuthenticationError}. */
+export const AggregateAuthenticationErrorName = "AggregateAuthenticationError";
+
 /**
  * The machine lacks what the credential needs: it is not configured, a permission is missing, a tool is not installed. A chain goes on
  * to its next credential.
@@ -38,13 +47,13 @@ export interface AuthenticationErrorDetails {
  */
 export class CredentialUnavailableError extends Error {
   /** Always `"CredentialUnavailableError"`. */
-  override readonly name: "CredentialUnavailableError" = "CredentialUnavailableError";
+  override readonly name: "CredentialUnavailableError" = CredentialUnavailableErrorName;
 }
 
 /** The credential was tried and the token service refused it, or did not answer. A chain stops here. */
 export class AuthenticationError extends Error {
   /** Always `"AuthenticationError"`. */
-  override readonly name: "AuthenticationError" = "AuthenticationError";
+  override readonly name: "AuthenticationError" = AuthenticationErrorName;
   /** The HTTP status, or 0 where no answer came. */
   readonly statusCode: number;
   /** The service's error answer, if it could be read. */
@@ -67,7 +76,7 @@ export class AuthenticationError extends Error {
 /** No credential of a chain could give a token. `errors` holds each one's reason, in the order they were tried. */
 export class AggregateAuthenticationError extends Error {
   /** Always `"AggregateAuthenticationError"`. */
-  override readonly name: "AggregateAuthenticationError" = "AggregateAuthenticationError";
+  override readonly name: "AggregateAuthenticationError" = AggregateAuthenticationErrorName;
   /** Why each credential failed, in order. */
   readonly errors: readonly unknown[];
 
