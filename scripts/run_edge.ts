@@ -9,7 +9,7 @@ export async function runEdge(suite: Suite): Promise<Result> {
   const code = await bundleTests(suite, "edge", "globalThis.outcomes = run(files);");
   await Deno.writeTextFile(
     `${folder}/edge.js`,
-    `(async () => {\n${code}\nreturn JSON.stringify(await globalThis.outcomes);\n})()`,
+    `(async () => { "use strict";\n${code}\nreturn JSON.stringify(await globalThis.outcomes);\n})()`,
   );
   const program = `
     import { readFileSync } from "node:fs";

@@ -1,0 +1,71 @@
+/**
+ * Checks the npm package as its users get it: by `publint` and `attw`; by TypeScript, that its declarations need neither Deno nor any
+ * other library than those of the browser or of Node; and that JSR would take the source.
+ *
+ * @module
+ */
+
+import { buildNpm } from "./build_npm.ts";
+import { type Problem, report } from "./problem.ts";
+import { ROOT, run } from "./run.ts";
+
+const NODE_TYPES = "@types/node@22.19.1";
+
+/** An old and the newest TypeScript. */
+const COMPILERS = ["typescript@5.4.5", "typescript@7.0.2"];
+
+/** Where a user's program can be at home. */
+const HOMES: Readonly<Record<string, object>> = {
+  "a browser": { lib: ["es2022", "dom"], types: [] },
+  "Node alone": { lib: ["es2022"], types: ["node"] },
+};
+
+async function checkTypes(tarball: string): Promise<Problem[]> {
+  const folder = await Deno.makeTempDir({ prefix: "azweb-identity-types-" });
+  try {
+    const { name, exports } = JSON.parse(await Deno.readTextFile(`${ROOT}deno.json`));
+    const lines = Object.keys(exports).map((subpath, index) =>
+      `export * as s${index} from "${name}${subpath.slice(1)}";`
+    );
+    await Deno.writeTextFile(`${folder}/package.json`, JSON.stringify({ private: true, type: "module" }));
+    await Deno.writeTextFile(`${folder}/all.ts`, lines.join("\n"));
+    const install = ["install", "--no-audit", "--no-fund", "--ignore-scripts", tarball, NODE_TYPES];
+    const problems = await check("npm install", "npm", install, folder);
+    for (const [home, options] of Object.entries(HOMES)) {
+      const compilerOptions = {
+        strict: true,
+        target: "es2022",
+        module: "nodenext",
+        noEmit: true,
+        skipLibCheck: false,
+        ...options,
+      };
+      await Deno.writeTextFile(`${folder}/tsconfig.json`, JSON.stringify({ compilerOptions, files: ["all.ts"] }));
+      for (const compiler of COMPILERS) {
+        problems.push(
+          ...await check(`${compiler} for ${home}`, "npx", ["-y", "-p", compiler, "tsc", "--pretty", "false"], folder),
+        );
+      }
+    }
+    return problems;
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** Runs a tool that exits with 0 if all is well. */
+async function check(where: string, command: string, args: readonly string[], cwd: string = ROOT): Promise<Problem[]> {
+  const { code, stdout, stderr } = await run(command, args, { cwd });
+  console.log(`${where}: ${code === 0 ? "good" : `exit code ${code}`}`);
+  return code === 0 ? [] : [{ where, what: (stdout + stderr).trim() }];
+}
+
+if (import.meta.main) {
+  const tarball = await buildNpm();
+  report([
+    ...await check("publint", "npx", ["-y", "publint@0.3.25", "run", tarball, "--strict"]),
+    ...await check("attw", "npx", ["-y", "@arethetypeswrong/cli@0.18.5", tarball, "--profile", "esm-only"]),
+    ...await check("deno publish", Deno.execPath(), ["publish", "--dry-run", "--allow-dirty"]),
+    ...await checkTypes(tarball),
+  ]);
+}
