@@ -36,11 +36,12 @@ export type PublicCertificate = {
 
 /** A private key of Web Crypto, which need not be extractable, and its certificate. */
 export type ClientCertificateKey = PublicCertificate & {
+  // A CryptoKey: Node's types have that name for Web Crypto's module alone.
   /**
    * The key. It decides the algorithm: one for `RSA-PSS` signs PS256, one for `RSASSA-PKCS1-v1_5` RS256, both with `SHA-256`. AD FS
    * takes RS256 only.
    */
-  readonly privateKey: CryptoKey;
+  readonly privateKey: Awaited<ReturnType<typeof crypto.subtle.importKey>>;
 };
 
 /** A private key that is elsewhere, such as in Azure Key Vault, a cloud's key service or a smart card, and its certificate. */
