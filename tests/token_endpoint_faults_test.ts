@@ -766,7 +766,7 @@ for (const expires_in of [3599, "3599", 3599.0, "0003599"]) {
   });
 }
 
-for (const token_type of [undefined, null, "", "pop", "mac", "DPoP", "Bearer ", 7, {}, ["Bearer", "x"]]) {
+for (const token_type of [undefined, null, "", "pop", "mac", "DPoP", "Bearer ", 7, {}, { toString: 0 }, ["Bearer"]]) {
   test(`token_type ${JSON.stringify(token_type)} is no bearer token`, async () => {
     const { error, message, asked } = await failWith(() => tokenAnswer({ token_type }));
     assert.equal(message, 'The answer has no usable "token_type"');

@@ -85,7 +85,7 @@ function readTokenSet(answer: Answer, action: string, sentOn: number): TokenSet 
   const refreshIn = seconds(body.refresh_in);
   const fault = typeof token !== "string" || token === ""
     ? "access_token"
-    : String(type).toLowerCase() !== "bearer"
+    : typeof type !== "string" || type.toLowerCase() !== "bearer"
     ? "token_type"
     : expiresIn === undefined
     ? "expires_in"
