@@ -43,7 +43,7 @@ const MOST_KEYS = 1000;
 
 /** Returns the `getToken` of a credential: checks, cache, single flight, refresh, abort, deadline, errors and log. */
 export function createGetToken(spec: CredentialSpec, settings: Settings): GetToken {
-  const { sleep } = settings;
+  const { sleep, timeoutInMs } = settings;
   const store = createTokenStore(spec.name, settings);
   // The key of each single scope asked for so far, so that finding a remembered token builds no text.
   const keys = new Map<string, string>();
@@ -141,7 +141,7 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
 
   /** Names what can be waited for together: the same token, for the same cache, and with the same patience. */
   function flightKeyOf(key: string, claims: string | undefined): string {
-    const { cache, timeoutInMs, maxRetries } = settings;
+    const { cache, maxRetries } = settings;
     return JSON.stringify([key, claims, cache && identityOf(cache), timeoutInMs, maxRetries]);
   }
 
@@ -200,15 +200,18 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
 
   /** Lets the credential work until everybody has left or the time is up. */
   function withinDeadline(request: TokenRequest): Promise<TokenSet> {
-    const { timeoutInMs: ms } = settings;
-    const late = () => new AuthenticationError(`Cannot get a token: No answer within the ${ms} ms of "timeoutInMs"`);
-    return withDeadline((signal) => spec.acquire({ ...request, signal }), { sleep, ms, late, outer: request.signal });
+    const limits = { sleep, ms: timeoutInMs, late, outer: request.signal };
+    return withDeadline((signal) => spec.acquire({ ...request, signal }), limits);
   }
 
   /** Waits for another request's work. A timer of this one's own also tells workerd that it has not come to a stop. */
   function untilDeadline(flight: Flight<TokenSet>): Promise<TokenSet> {
-    const ms = Math.max(0, flight.startedOnTimestamp + settings.timeoutInMs - settings.now());
-    return withDeadline(() => flight.result, { sleep, ms, late: () => new AuthenticationError("Too late") });
+    const ms = Math.max(0, flight.startedOnTimestamp + timeoutInMs - settings.now());
+    return withDeadline(() => flight.result, { sleep, ms, late });
+  }
+
+  function late(): AuthenticationError {
+    return new AuthenticationError(`Cannot get a token: No answer within the ${timeoutInMs} ms of "timeoutInMs"`);
   }
 
   function keepAlive(work: Promise<unknown>): boolean {
@@ -225,15 +228,19 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
     const finding = computePartition();
     // On workerd no request may wait for another's promise.
     if (!settings.isolated) partition = finding;
+    finding.then((found) => partition = found, () => partition = undefined);
     return finding;
   }
 
   async function computePartition(): Promise<string> {
     try {
       const authority = settings.authorityHost ?? settings.env("AZURE_AUTHORITY_HOST") ?? "";
-      return partition = await digestOf([authority, ...settings.surroundings, ...await spec.proof()]);
+      const proof = spec.proof();
+      const parts = proof instanceof Promise
+        ? await withDeadline(() => proof, { sleep, ms: timeoutInMs, late })
+        : proof;
+      return await digestOf([authority, ...settings.surroundings, ...parts]);
     } catch (error) {
-      partition = undefined;
       nameCredential(error, spec.name);
       throw error;
     }
