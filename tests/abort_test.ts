@@ -1,6 +1,7 @@
 import {
   type AbortSignalLike,
   ChainedTokenCredential,
+  ClientCertificateCredential,
   ClientSecretCredential,
   type CredentialOptions,
   getBearerTokenProvider,
@@ -9,6 +10,7 @@ import {
 import { createEntra, createFakeClock } from "@azweb/identity/testing";
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { CERTIFICATE, KEY } from "./support/certificates.ts";
 import {
   type Asked,
   breathe,
@@ -298,6 +300,37 @@ test("a deadline of the credential fails all who wait, and says so to each", asy
   await clock.advance(1_000);
   assert.deepEqual([...new Set((await failures).map(({ name }) => name))], ["AuthenticationError"]);
   assert.equal(service.requests.length, 1);
+});
+
+test("a certificate's file that is never read to its end ends with the deadline, and is read again by the next call", async () => {
+  const clock = createFakeClock();
+  const service = createService();
+  let reads = 0;
+  const readTextFile = () => reads++ === 0 ? new Promise<string>(() => {}) : Promise.resolve(CERTIFICATE + KEY);
+  const options = { ...isolatedOptions(service), runtime: { ...clock, readTextFile } };
+  const credential = new ClientCertificateCredential(TENANT, CLIENT, "/app.pem", options);
+  const failed = failureOf(credential.getToken(SCOPE));
+  await clock.untilSleeping();
+  await clock.advance(60_000);
+  const error = await failed;
+  assert.equal(error.name, "AuthenticationError");
+  assert.match(error.message, /^ClientCertificateCredential: Cannot get a token: No answer within the 60000 ms/);
+  assert.equal((await credential.getToken(SCOPE)).token, "a-token");
+});
+
+test("what fails before the first request is not remembered as failed", async () => {
+  let broken = true;
+  const service = createService();
+  const { env: _env, ...options } = isolatedOptions(service);
+  const runtime = {
+    env(): undefined {
+      if (broken) throw new Error("No variables yet");
+    },
+  };
+  const credential = new ClientSecretCredential(TENANT, CLIENT, "a-secret", { ...options, runtime });
+  assert.equal((await failureOf(credential.getToken(SCOPE))).message, "No variables yet");
+  broken = false;
+  assert.equal((await credential.getToken(SCOPE)).token, "a-token");
 });
 
 test("a deadline of zero is over before it begins", async () => {
