@@ -149,7 +149,7 @@ const BAD_OPTIONS: Readonly<Record<string, readonly unknown[]>> = {
     "javascript:alert(1)",
     "data:text/plain,a",
     "https://",
-    "https://a b",
+    "https://[a]",
     "https://user@login.microsoftonline.com",
     "https://user:CANARY@login.microsoftonline.com",
     "https://login.microsoftonline.com?a=b",
