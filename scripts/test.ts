@@ -115,6 +115,9 @@ async function main(): Promise<number> {
   }
 
   const folder = await Deno.makeTempDir({ prefix: "azweb-identity-test-" });
+  // What a test leaves behind goes with the folder.
+  await Deno.mkdir(`${folder}/tmp`);
+  for (const name of ["TMPDIR", "TMP", "TEMP"]) Deno.env.set(name, `${folder}/tmp`);
   function stopHard(code: number, why: string): never {
     Deno.removeSync(folder, { recursive: true });
     console.error(why);
