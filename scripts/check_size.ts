@@ -62,22 +62,23 @@ const TOKENS: readonly FamilyName[] = ["contracts", "platform", "core", "oauth"]
 const CERTIFICATES: readonly FamilyName[] = [...TOKENS, "certificates", "files"];
 const COMPOSITION: readonly FamilyName[] = [...CERTIFICATES, "secrets", "credentials"];
 
+// The numbers of the first two are the goals that were set; the others are what was measured, and a twentieth.
 const BUDGETS: readonly Budget[] = [
   { name: "ClientSecretCredential", from: ".", gzip: 9_216, families: [...TOKENS, "secrets"] },
   { name: "DefaultAzureCredential", from: ".", gzip: 22_528, families: [...COMPOSITION, "chain"] },
   { name: "AzureAuthorityHosts", from: ".", gzip: 300, families: ["contracts"] },
   { name: "getBearerTokenProvider", from: ".", gzip: 300, families: ["contracts"] },
   { name: "*", from: ".", gzip: 22_528, families: [...COMPOSITION, "chain"] },
-  { name: "*", from: "./chained-token-credential", gzip: 800, families: ["contracts", "chain"] },
-  { name: "*", from: "./client-assertion-credential", gzip: 9_216, families: TOKENS },
-  { name: "*", from: "./client-certificate-credential", gzip: 14_000, families: CERTIFICATES },
+  { name: "*", from: "./chained-token-credential", gzip: 820, families: ["contracts", "chain"] },
+  { name: "*", from: "./client-assertion-credential", gzip: 11_700, families: TOKENS },
+  { name: "*", from: "./client-certificate-credential", gzip: 16_300, families: CERTIFICATES },
   { name: "*", from: "./client-secret-credential", gzip: 9_216, families: [...TOKENS, "secrets"] },
   { name: "*", from: "./default-azure-credential", gzip: 22_528, families: [...COMPOSITION, "chain"] },
-  { name: "*", from: "./environment-credential", gzip: 20_000, families: COMPOSITION },
-  { name: "*", from: "./username-password-credential", gzip: 9_216, families: TOKENS },
-  { name: "*", from: "./pkcs12", gzip: 1_500, families: ["contracts", "certificates", "pkcs12"] },
-  { name: "*", from: "./runtime", gzip: 500, families: ["platform", "files"] },
-  { name: "*", from: "./testing", gzip: 20_000, families: ["contracts", "certificates", "testing", "jose"] },
+  { name: "*", from: "./environment-credential", gzip: 17_000, families: COMPOSITION },
+  { name: "*", from: "./username-password-credential", gzip: 11_500, families: TOKENS },
+  { name: "*", from: "./pkcs12", gzip: 1_600, families: ["contracts", "certificates", "pkcs12"] },
+  { name: "*", from: "./runtime", gzip: 490, families: ["platform", "files"] },
+  { name: "*", from: "./testing", gzip: 19_750, families: ["contracts", "certificates", "testing", "jose"] },
   { name: "StaticCredential", from: "./testing", gzip: 300, families: ["testing"] },
 ];
 
