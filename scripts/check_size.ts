@@ -62,12 +62,12 @@ const TOKENS: readonly FamilyName[] = ["contracts", "platform", "core", "oauth"]
 const CERTIFICATES: readonly FamilyName[] = [...TOKENS, "certificates", "files"];
 const COMPOSITION: readonly FamilyName[] = [...CERTIFICATES, "secrets", "credentials"];
 
-// The numbers of the first two are the goals that were set; the others are what was measured, and a twentieth.
+// 9,216 and 22,528 are the goals that were set; the other numbers are what was measured, and a twentieth.
 const BUDGETS: readonly Budget[] = [
   { name: "ClientSecretCredential", from: ".", gzip: 9_216, families: [...TOKENS, "secrets"] },
   { name: "DefaultAzureCredential", from: ".", gzip: 22_528, families: [...COMPOSITION, "chain"] },
-  { name: "AzureAuthorityHosts", from: ".", gzip: 300, families: ["contracts"] },
-  { name: "getBearerTokenProvider", from: ".", gzip: 300, families: ["contracts"] },
+  { name: "AzureAuthorityHosts", from: ".", gzip: 160, families: ["contracts"] },
+  { name: "getBearerTokenProvider", from: ".", gzip: 205, families: ["contracts"] },
   { name: "*", from: ".", gzip: 22_528, families: [...COMPOSITION, "chain"] },
   { name: "*", from: "./chained-token-credential", gzip: 820, families: ["contracts", "chain"] },
   { name: "*", from: "./client-assertion-credential", gzip: 11_700, families: TOKENS },
@@ -79,7 +79,7 @@ const BUDGETS: readonly Budget[] = [
   { name: "*", from: "./pkcs12", gzip: 1_600, families: ["contracts", "certificates", "pkcs12"] },
   { name: "*", from: "./runtime", gzip: 490, families: ["platform", "files"] },
   { name: "*", from: "./testing", gzip: 19_750, families: ["contracts", "certificates", "testing", "jose"] },
-  { name: "StaticCredential", from: "./testing", gzip: 300, families: ["testing"] },
+  { name: "StaticCredential", from: "./testing", gzip: 250, families: ["testing"] },
 ];
 
 /** A part of a bundle: what is loaded at once, or what one `import()` loads later. */
