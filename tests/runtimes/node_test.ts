@@ -150,7 +150,7 @@ export function createRunner(): Runner {
     afterEach: (hook) => void place().afterEaches.push(hook),
     async run(files) {
       function keep(event: PromiseRejectionEvent): void {
-        event.preventDefault();
+        event.preventDefault?.(); // Not on the edge VM.
         strays.set(event.promise, event.reason);
       }
       function drop({ promise }: PromiseRejectionEvent): void {
