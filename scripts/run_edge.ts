@@ -1,4 +1,4 @@
-import { type Result, Unavailable } from "./outcome.ts";
+import type { Result } from "./outcome.ts";
 import { run } from "./run.ts";
 import type { Suite } from "./suite.ts";
 import { bundleTests } from "./test_bundle.ts";

@@ -4,7 +4,6 @@ export interface LogEvent {
   readonly event:
     | "token-acquired"
     | "token-failed"
-    | "token-refresh-failed"
     | "request-retried"
     | "cache-failed"
     | "credential-selected"

@@ -39,7 +39,8 @@ for (const specifier of SUBPATHS) {
   });
 }
 
-const ASK = (credential: string) => `
+function ask(credential: string): string {
+  return `
   import * as identity from "@azweb/identity";
   const { ${credential.split("(")[0]} } = identity;
   try {
@@ -48,26 +49,27 @@ const ASK = (credential: string) => `
     console.log(error.name + " / " + error.message);
   }
 `;
+}
 
 test("variables that may not be read make the credential unavailable, and the message names the flag", async () => {
-  const output = await run(["--deny-env"], ASK("EnvironmentCredential()"));
+  const output = await run(["--deny-env"], ask("EnvironmentCredential()"));
   assert.match(output, /^CredentialUnavailableError \/ EnvironmentCredential: /);
   assert.match(output, /--allow-env=AZURE_TENANT_ID,AZURE_CLIENT_ID,AZURE_CLIENT_SECRET/);
 });
 
 test("variables that were not granted are not asked for twice: without a prompt they are absent", async () => {
-  const output = await run([], ASK("DefaultAzureCredential()"));
+  const output = await run([], ask("DefaultAzureCredential()"));
   assert.match(output, /^AggregateAuthenticationError \/ /);
   assert.match(output, /--allow-env=/);
 });
 
 test("some variables granted, others not", async () => {
-  const output = await run(["--allow-env=AZURE_TENANT_ID"], ASK("EnvironmentCredential()"));
+  const output = await run(["--allow-env=AZURE_TENANT_ID"], ask("EnvironmentCredential()"));
   assert.match(output, /^CredentialUnavailableError .*--allow-env=/);
 });
 
 test("a token service that may not be reached makes the credential unavailable, and the message names the flag", async () => {
-  const output = await run(["--allow-env"], ASK('ClientSecretCredential("tenant", "client", "secret")'));
+  const output = await run(["--allow-env"], ask('ClientSecretCredential("tenant", "client", "secret")'));
   assert.match(output, /^CredentialUnavailableError \/ ClientSecretCredential: /);
   assert.match(output, /--allow-net=login\.microsoftonline\.com$/);
 });
@@ -75,7 +77,7 @@ test("a token service that may not be reached makes the credential unavailable, 
 test("a certificate that may not be read makes the credential unavailable, and the message names the flag", async () => {
   const output = await run(
     ["--allow-env", "--allow-net"],
-    ASK('ClientCertificateCredential("tenant", "client", "app.pem")'),
+    ask('ClientCertificateCredential("tenant", "client", "app.pem")'),
   );
   assert.match(output, /^CredentialUnavailableError \/ ClientCertificateCredential: /);
   assert.match(output, /--allow-read/);

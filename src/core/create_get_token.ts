@@ -260,7 +260,7 @@ function outdate(flightKey: string): void {
 /** Whether the service has judged: asking again will not change it. */
 function isVerdict(error: unknown): boolean {
   const { name, statusCode } = error as Partial<AuthenticationError>;
-  return name === "AuthenticationError" && statusCode! >= 400 && statusCode! < 500 && statusCode !== 429;
+  return name === "AuthenticationError" && statusCode! >= 400 && statusCode! < 500 && ![408, 429].includes(statusCode!);
 }
 
 /** Whether no answer came, which may be because the request that waited for it has ended. */

@@ -163,7 +163,9 @@ export async function readCertificateText(
     return await readTextFile(certificatePath!);
   } catch (error) {
     throw new CredentialUnavailableError(
-      `Cannot read the certificate "${certificatePath}": ${(error as Error).message}`,
+      `Cannot read the certificate "${certificatePath}": ${
+        error instanceof Error ? error.message : "The file cannot be opened"
+      }`,
     );
   }
 }
