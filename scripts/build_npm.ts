@@ -1,5 +1,5 @@
 /**
- * Makes the npm package: `npm/package` from the source by `deno pack`, and from that the tarball that is tested and published.
+ * Makes the npm package: the folder `package` from the source by `deno pack`, and from that the tarball that is tested and published.
  *
  * @module
  */
@@ -7,29 +7,27 @@
 import { build } from "esbuild";
 import { ROOT, runOrThrow } from "./run.ts";
 
-const FOLDER = `${ROOT}npm/package`;
-
 /** The only packages that come along. */
 const DEPENDENCIES = ["jose", "oauth4webapi"];
 
 /** Used if the user has it: for PKCS#12. */
 const OPTIONAL = "node-forge";
 
-/** Builds the package; returns the path of its tarball. */
-export async function buildNpm(): Promise<string> {
-  await Deno.remove(`${ROOT}npm`, { recursive: true }).catch(() => {});
-  await Deno.mkdir(FOLDER, { recursive: true });
-  const packed = `${ROOT}npm/packed.tgz`;
-  await runOrThrow(Deno.execPath(), ["pack", "--no-source-maps", "--allow-dirty", "--output", packed]);
-  await runOrThrow("tar", ["xzf", packed, "-C", `${ROOT}npm`]);
-  await Deno.remove(packed);
+/** Builds the package in a folder, `npm` by default, which is emptied first; returns the path of its tarball. */
+export async function buildNpm(folder: string = `${ROOT}npm`): Promise<string> {
+  await Deno.remove(folder, { recursive: true }).catch(() => {});
+  await Deno.mkdir(folder, { recursive: true });
+  const source = `${folder}/package`;
+  await runOrThrow(Deno.execPath(), ["pack", "--no-source-maps", "--allow-dirty", "--output", `${folder}/packed.tgz`]);
+  await runOrThrow("tar", ["xzf", "packed.tgz"], { cwd: folder });
+  await Deno.remove(`${folder}/packed.tgz`);
 
-  const packedManifest = await readJson<Manifest>(`${FOLDER}/package.json`);
-  await joinModules(Object.values(packedManifest.exports).map((entry) => entry.default));
-  const manifest = completeManifest(packedManifest, await readJson(`${ROOT}deno.json`));
-  await Deno.writeTextFile(`${FOLDER}/package.json`, JSON.stringify(manifest, null, 2) + "\n");
-  const name = await runOrThrow("npm", ["pack", "--silent", "--pack-destination", `${ROOT}npm`], { cwd: FOLDER });
-  return `${ROOT}npm/${name.trim()}`;
+  const packed = await readJson<Manifest>(`${source}/package.json`);
+  await joinModules(source, Object.values(packed.exports).map((entry) => entry.default));
+  const manifest = completeManifest(packed, await readJson(`${ROOT}deno.json`));
+  await Deno.writeTextFile(`${source}/package.json`, JSON.stringify(manifest, null, 2) + "\n");
+  const name = await runOrThrow("npm", ["pack", "--silent", "--pack-destination", folder], { cwd: source });
+  return `${folder}/${name.trim()}`;
 }
 
 interface Manifest {
@@ -47,12 +45,12 @@ interface Configuration {
  * Joins the modules behind each entry into few files, and those that several entries share into files of their own, so that their state
  * stays one: Node spends more time on finding fifty files than on what is in them.
  */
-async function joinModules(entries: readonly string[]): Promise<void> {
+async function joinModules(folder: string, entries: readonly string[]): Promise<void> {
   const { metafile } = await build({
-    absWorkingDir: FOLDER,
+    absWorkingDir: folder,
     entryPoints: [...entries],
-    outdir: FOLDER,
-    outbase: FOLDER,
+    outdir: folder,
+    outbase: folder,
     chunkNames: "chunks/[hash]",
     bundle: true,
     splitting: true,
@@ -65,7 +63,7 @@ async function joinModules(entries: readonly string[]): Promise<void> {
     logLevel: "warning",
   });
   for (const input of Object.keys(metafile.inputs)) {
-    if (!Object.hasOwn(metafile.outputs, input)) await Deno.remove(`${FOLDER}/${input}`);
+    if (!Object.hasOwn(metafile.outputs, input)) await Deno.remove(`${folder}/${input}`);
   }
 }
 

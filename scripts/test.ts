@@ -75,7 +75,7 @@ function printRow({ runtime, outcomes, seconds }: Row): void {
   console.log(`${runtime}: ${counts} (${seconds.toFixed(1)} s)`);
   for (const { name, status, message = "" } of outcomes) {
     if (status === "failed") console.log(`  FAILED ${name}\n${indent(message)}`);
-    if (status === "skipped") console.log(`  SKIPPED ${name}${message && `: ${message}`}`);
+    if (status === "skipped") console.log(`  SKIPPED ${name}${message && `: ${message.split("\n")[0]}`}`);
   }
 }
 

@@ -11,9 +11,10 @@ export interface TestFile {
   readonly runtimes: readonly string[];
 }
 
-/** The tests, and the packages that they and what they import need. */
+/** The tests, and what has to be installed for them. */
 export interface TestFiles {
   readonly files: readonly TestFile[];
+  /** The packages that are imported; without those for Deno alone, which has its own. */
   readonly packages: readonly string[];
 }
 
@@ -48,16 +49,15 @@ export async function stripTests(folder: string): Promise<TestFiles> {
   });
 
   const tests = sources.filter((source) => source.endsWith("_test.ts")).sort();
-  const files = tests.map(async (source) => {
+  const files = await Promise.all(tests.map(async (source) => {
     const [, stated] = /^\/\/ Runs on: (.+)/.exec(await Deno.readTextFile(ROOT + source)) ?? [];
     const possible = importsOf(source, inputs).every((name) => PORTABLE.test(name)) ? EVERYWHERE : WITH_BUILT_INS;
     const wanted = stated?.split(",").map((name) => name.trim()) ?? EVERYWHERE;
     return { source, stripped: strip(source), runtimes: possible.filter((name) => wanted.includes(name)) };
-  });
-  return {
-    files: await Promise.all(files),
-    packages: sources.flatMap((source) => importsOf(source, inputs)).map(packageOf),
-  };
+  }));
+  const forDeno = files.filter(({ runtimes }) => runtimes.join() === "deno").map(({ source }) => source);
+  const others = sources.filter((source) => !forDeno.includes(source));
+  return { files, packages: others.flatMap((source) => importsOf(source, inputs)).map(packageOf) };
 }
 
 const keepImports: Plugin["setup"] = ({ onResolve }) => {

@@ -10,7 +10,7 @@ const ALWAYS = ["@edge-runtime/vm", "node-forge"];
  * `deno.json` names, in the versions of `deno.lock`: what Node and Bun run, and what the bundles for the others are made from.
  */
 export async function makeTestProject(folder: string, packages: readonly string[]): Promise<void> {
-  const tarball = await buildNpm();
+  const tarball = await buildNpm(`${folder}/npm`);
   const { imports } = JSON.parse(await Deno.readTextFile(`${ROOT}deno.json`));
   const { specifiers } = JSON.parse(await Deno.readTextFile(`${ROOT}deno.lock`));
   const dependencies: Record<string, string> = { "@azweb/identity": `file:${tarball}` };
