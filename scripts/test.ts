@@ -114,12 +114,14 @@ async function main(): Promise<number> {
     throw new TypeError(`Cannot run tests on "${unknown.join('", "')}": the runtimes are ${known}`);
   }
 
-  const folder = await Deno.makeTempDir({ prefix: "azweb-identity-test-" });
-  // What a test leaves behind goes with the folder.
-  await Deno.mkdir(`${folder}/tmp`);
-  for (const name of ["TMPDIR", "TMP", "TEMP"]) Deno.env.set(name, `${folder}/tmp`);
+  const scratch = await Deno.makeTempDir({ prefix: "azweb-identity-test-" });
+  const folder = `${scratch}/project`;
+  await Deno.mkdir(folder);
+  // What a test leaves behind goes too.
+  await Deno.mkdir(`${scratch}/tmp`);
+  for (const name of ["TMPDIR", "TMP", "TEMP"]) Deno.env.set(name, `${scratch}/tmp`);
   function stopHard(code: number, why: string): never {
-    Deno.removeSync(folder, { recursive: true });
+    Deno.removeSync(scratch, { recursive: true });
     console.error(why);
     Deno.exit(code);
   }
@@ -144,7 +146,7 @@ async function main(): Promise<number> {
     return outcomes.some(({ status }) => mayNot.includes(status)) ? 1 : 0;
   } finally {
     await stop();
-    await Deno.remove(folder, { recursive: true });
+    await Deno.remove(scratch, { recursive: true });
   }
 }
 

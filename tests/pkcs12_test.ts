@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { cpSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import process from "node:process";
 import { describe, test } from "node:test";
@@ -165,9 +165,13 @@ describe("PKCS#12 is refused", { skip }, () => {
 
 test("where node-forge is missing, the error says how to install it", { skip }, () => {
   const library = fileURLToPath(import.meta.resolve("@azweb/identity/pkcs12"));
-  cpSync(dirname(library), path("alone"), { recursive: true });
+  const root = dirname(dirname(library));
+  // The npm package has the second, with what its modules share.
+  for (const folder of ["src", "chunks"].filter((folder) => existsSync(`${root}/${folder}`))) {
+    cpSync(`${root}/${folder}`, path(`alone/${folder}`), { recursive: true });
+  }
   writeFileSync(path("alone/package.json"), '{ "type": "module" }');
-  const copy = pathToFileURL(path("alone") + library.slice(dirname(library).length)).href;
+  const copy = pathToFileURL(path("alone") + library.slice(root.length)).href;
   writeFileSync(
     path("alone/try.js"),
     `import { fromPkcs12 } from "${copy}";
