@@ -1,0 +1,157 @@
+// Runs on: deno
+// What `deno task test` makes of what the runners write, and where it runs which files.
+import assert from "node:assert/strict";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { stop } from "esbuild";
+import { readJunit } from "../scripts/junit.ts";
+import { stripTests } from "../scripts/test_files.ts";
+
+// In each report: one good, one bad and one skipped test, one in a group, and one with a good and a bad subtest.
+const REPORTS: Readonly<Record<string, { xml: string; names: string[] }>> = {
+  Deno: {
+    xml: `<?xml version="1.0" encoding="UTF-8"?>
+<testsuites name="deno test" tests="9" failures="3" errors="0" time="0.568">
+    <testsuite name="./tests/a_test.ts" tests="6" disabled="1" errors="0" failures="3">
+        <testcase name="good" classname="./tests/a_test.ts" time="0.001" line="5" col="1">
+        </testcase>
+        <testcase name="bad &lt;here&gt; &amp; &quot;there&quot;" classname="./tests/a_test.ts" time="0.003" line="8" col="1">
+            <failure message="Uncaught AssertionError: 1 !== 2">AssertionError: 1 !== 2
+    at file:///a_test.ts:8:47</failure>
+        </testcase>
+        <testcase name="skipped" classname="./tests/a_test.ts" time="0.000" line="9" col="1">
+            <skipped/>
+        </testcase>
+        <testcase name="group" classname="./tests/a_test.ts" time="0.003" line="10" col="1">
+        </testcase>
+        <testcase name="subtests" classname="./tests/a_test.ts" time="0.005" line="15" col="1">
+            <failure message="1 test step failed">1 test step failed.</failure>
+        </testcase>
+        <testcase name="subtests &gt; first" classname="./tests/a_test.ts" time="0.001" line="16" col="11">
+        </testcase>
+        <testcase name="subtests &gt; second" classname="./tests/a_test.ts" time="0.001" line="17" col="11">
+            <failure message="Uncaught Error: boom">Error: boom</failure>
+        </testcase>
+    </testsuite>
+    <testsuite name="ext:deno_node/testing.ts" tests="1" disabled="0" errors="0" failures="0">
+        <testcase name="group &gt; inner" classname="ext:deno_node/testing.ts" time="0.000" line="1" col="23191">
+        </testcase>
+    </testsuite>
+</testsuites>`,
+    names: [
+      "./tests/a_test.ts > good",
+      './tests/a_test.ts > bad <here> & "there"',
+      "./tests/a_test.ts > skipped",
+      "./tests/a_test.ts > subtests > first",
+      "./tests/a_test.ts > subtests > second",
+      "ext:deno_node/testing.ts > group > inner",
+    ],
+  },
+  Node: {
+    xml: `<?xml version="1.0" encoding="utf-8"?>
+<testsuites>
+	<testcase name="good" time="0.002481" classname="test"/>
+	<testcase name="bad &lt;here> &amp; there" time="0.002322" classname="test" failure="1 !== 2">
+		<failure type="testCodeFailure" message="1 !== 2">
+[Error [ERR_TEST_FAILURE]: AssertionError: 1 !== 2 at &lt;anonymous>]
+		</failure>
+	</testcase>
+	<testcase name="skipped" time="0.000328" classname="test">
+		<skipped type="skipped" message="because"/>
+	</testcase>
+	<testsuite name="subtests" time="0.003911" disabled="0" errors="0" tests="2" failures="1" skipped="0" hostname="vm">
+		<testcase name="first" time="0.000334" classname="test"/>
+		<testcase name="second" time="0.002761" classname="test" failure="boom">
+			<failure type="testCodeFailure" message="boom">
+Error [ERR_TEST_FAILURE]: boom
+			</failure>
+		</testcase>
+	</testsuite>
+	<testsuite name="group" time="0.002945" disabled="0" errors="0" tests="1" failures="0" skipped="0" hostname="vm">
+		<testcase name="inner" time="0.000580" classname="test"/>
+	</testsuite>
+	<!-- tests 6 -->
+</testsuites>`,
+    names: [
+      "good",
+      "bad <here> & there",
+      "skipped",
+      "subtests > first",
+      "subtests > second",
+      "group > inner",
+    ],
+  },
+  Bun: {
+    xml: `<?xml version="1.0" encoding="UTF-8"?>
+<testsuites name="bun test" tests="6" assertions="0" failures="2" skipped="1" time="0.078767867">
+  <testsuite name="tests/a_test.js" file="tests/a_test.js" tests="6" assertions="0" failures="2" skipped="1" time="0.04" hostname="vm">
+    <testcase name="good" classname="" time="0.001842" file="tests/a_test.js" line="5" assertions="0" />
+    <testcase name="bad &lt;here&gt;" classname="" time="0.003839" file="tests/a_test.js" line="8" assertions="0">
+      <failure type="AssertionError" message="1 !== 2&#10;">AssertionError: 1 !== 2&#10;      at run (node:async_hooks:144:29)&#10;</failure>
+    </testcase>
+    <testcase name="skipped" classname="" time="0" file="tests/a_test.js" line="9" assertions="0">
+      <skipped />
+    </testcase>
+    <testcase name="first" classname="" time="0.003839" file="tests/a_test.js" line="8" assertions="0" />
+    <testcase name="second" classname="" time="0.003839" file="tests/a_test.js" line="8" assertions="0">
+      <failure type="Error" message="boom" />
+    </testcase>
+    <testsuite name="group" file="tests/a_test.js" line="10" tests="1" assertions="0" failures="0" skipped="0" time="0" hostname="vm">
+      <testcase name="inner" classname="group" time="0.000126" file="tests/a_test.js" line="11" assertions="0" />
+    </testsuite>
+  </testsuite>
+</testsuites>`,
+    names: [
+      "tests/a_test.js > good",
+      "tests/a_test.js > bad <here>",
+      "tests/a_test.js > skipped",
+      "tests/a_test.js > first",
+      "tests/a_test.js > second",
+      "tests/a_test.js > group > inner",
+    ],
+  },
+};
+
+for (const [runner, { xml, names }] of Object.entries(REPORTS)) {
+  test(`what ${runner} reports is read`, () => {
+    const outcomes = readJunit(xml);
+    assert.deepEqual(outcomes.map(({ name }) => name), names);
+    const statuses = ["passed", "failed", "skipped", "passed", "failed", "passed"];
+    assert.deepEqual(outcomes.map(({ status }) => status), statuses);
+    assert.match(outcomes[1]!.message!, /AssertionError: 1 !== 2/);
+    assert.match(outcomes[4]!.message!, /boom/);
+  });
+}
+
+test("a test with subtests that fails by itself is told", () => {
+  const [first] = readJunit(REPORTS.Deno!.xml.replaceAll("1 test step failed", "TypeError: oops")).slice(3);
+  assert.deepEqual([first!.name, first!.status], ["./tests/a_test.ts > subtests", "failed"]);
+});
+
+test("no report is no test", () => {
+  assert.deepEqual(readJunit(""), []);
+});
+
+test("what a test file imports, and its first line, tell where it runs", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "azweb-runner-"));
+  try {
+    const { files, packages } = await stripTests(folder);
+    const runtimesOf = (name: string) => files.find(({ source }) => source === `tests/${name}`)!.runtimes.join(" ");
+    assert.equal(runtimesOf("shims_test.ts"), "deno node bun workerd edge browser");
+    assert.equal(runtimesOf("storage_blob_test.ts"), "deno node bun", "imports node:fs");
+    assert.equal(runtimesOf("pkcs12_test.ts"), "deno node bun", "imports a file that imports node:child_process");
+    assert.equal(runtimesOf("npm_package_test.ts"), "node bun", "says so");
+    assert.equal(runtimesOf("test_runner_test.ts"), "deno", "says so");
+    assert.ok(packages.includes("@azure/storage-blob"));
+    assert.ok(packages.includes("azurite"), "by import(), in a file that is started as a process");
+    assert.ok(!packages.includes("miniflare"), "in a file for Deno alone");
+    const stripped = await readFile(join(folder, "tests/shims_test.js"), "utf8");
+    assert.match(stripped, /from "\.\/runtimes\/node_test\.js"/);
+    assert.doesNotMatch(stripped, /: Assert/);
+  } finally {
+    await stop();
+    await rm(folder, { recursive: true });
+  }
+});
