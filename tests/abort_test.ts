@@ -384,3 +384,18 @@ test("the simulated Entra is left too", async () => {
   release();
   assert.equal((await entra.verify((await other).token)).appid, CLIENT);
 });
+
+test("two callers who leave together leave no request behind", async () => {
+  const gate = createGate();
+  const credential = create(gate);
+  const controller = new AbortController();
+  const options = { abortSignal: controller.signal };
+  const both = [credential.getToken(SCOPE, options), credential.getToken(SCOPE, options)].map(failureOf);
+  await gate.untilRequested(1);
+  await breathe();
+  controller.abort(REASON);
+  for (const failure of both) assert.equal(await failure as unknown, REASON);
+  await breathe();
+  assert.equal(gate.requests.length, 1);
+  assert.ok(gate.requests[0]!.signal.aborted);
+});

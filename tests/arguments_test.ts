@@ -355,3 +355,13 @@ test("a bearer token provider of a credential that gives nothing says so", async
   const provider = getBearerTokenProvider({ getToken: () => Promise.resolve(null) }, SCOPE);
   assert.equal((await failureOf(provider())).message, "The credential gave no token");
 });
+
+test("an app's secret is for one tenant: the words for people are refused before any request", () => {
+  for (const tenantId of ["common", "organizations", "Consumers"]) {
+    for (const { name, create, good } of CREDENTIALS.filter(({ good }) => !("password" in good))) {
+      if (!("tenantId" in good)) continue;
+      const args = Object.values({ ...good, tenantId });
+      assert.throws(() => create(...args), { name: "TypeError", message: /the app's own tenant/ }, name);
+    }
+  }
+});

@@ -617,3 +617,29 @@ describe("whatever the text is, the error is ours and repeats nothing of it", ()
     await fc.assert(fc.asyncProperty(text, (text) => survives(text, "changed DER")), { numRuns: 300 });
   });
 });
+
+test("a password's digest is in no key of a cache: it could be guessed without the work of decrypting", async () => {
+  const { fetch } = createRecorder();
+  const keys = await Promise.all([1, 2].map(async () => {
+    const cache = new Map();
+    const configuration = { certificate: CERTIFICATE + KEY_ENCRYPTED, certificatePassword: PASSWORD };
+    await new ClientCertificateCredential(TENANT_ID, CLIENT_ID, configuration, { fetch, cache }).getToken(SCOPE);
+    return [...cache.keys()].join();
+  }));
+  assert.notEqual(keys[0], keys[1]);
+});
+
+test("a runtime may be a class: its methods are called as such", async () => {
+  class Files {
+    readonly #text = CERTIFICATE + KEY;
+    readTextFile(): Promise<string> {
+      return Promise.resolve(this.#text);
+    }
+  }
+  const { fetch } = createRecorder();
+  const runtime = new Files();
+  const token = await new ClientCertificateCredential(TENANT_ID, CLIENT_ID, "app.pem", { fetch, runtime }).getToken(
+    SCOPE,
+  );
+  assert.ok(token.token);
+});

@@ -8,10 +8,11 @@ import { fileURLToPath } from "node:url";
 const ROOT = fileURLToPath(new URL("../", import.meta.url));
 
 /** Runs code by the library's name, with the flags and no more. */
-async function run(flags: string[], code: string): Promise<string> {
+async function run(flags: string[], code: string, env: Record<string, string> = {}): Promise<string> {
   const process = new Deno.Command(Deno.execPath(), {
     args: ["run", "--no-prompt", "--ext=ts", ...flags, "-"],
     cwd: ROOT,
+    env,
     stdin: "piped",
     stdout: "piped",
     stderr: "piped",
@@ -121,4 +122,32 @@ test("whoever is asked is asked once", async () => {
     `,
   );
   assert.equal(output, "1");
+});
+
+test("whoever grants exactly the flag of the message reaches the cloud that the variables name", async () => {
+  const message = await run(["--deny-env"], ask("EnvironmentCredential()"));
+  const [flag] = /--allow-env=\S+/.exec(message)!;
+  const variables = {
+    AZURE_TENANT_ID: "tenant",
+    AZURE_CLIENT_ID: "client",
+    AZURE_CLIENT_SECRET: "secret",
+    AZURE_AUTHORITY_HOST: "https://login.microsoftonline.us",
+  };
+  const output = await run([flag], ask("EnvironmentCredential()"), variables);
+  assert.match(output, /--allow-net=login\.microsoftonline\.us$/);
+});
+
+test("a part of the variables is not enough: the others may name another cloud or another identity", async () => {
+  const variables = { AZURE_TENANT_ID: "tenant", AZURE_CLIENT_ID: "client", AZURE_CLIENT_SECRET: "secret" };
+  const output = await run(
+    [`--allow-env=${Object.keys(variables)}`, "--allow-net"],
+    ask("EnvironmentCredential()"),
+    variables,
+  );
+  assert.match(output, /^CredentialUnavailableError .*AZURE_AUTHORITY_HOST/);
+});
+
+test("no secret leaves before it is known for which cloud it is", async () => {
+  const output = await run(["--deny-env", "--allow-net"], ask('ClientSecretCredential("tenant", "client", "secret")'));
+  assert.match(output, /^CredentialUnavailableError .*--allow-env=AZURE_AUTHORITY_HOST/);
 });

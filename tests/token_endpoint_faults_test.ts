@@ -1,4 +1,4 @@
-import { ClientSecretCredential, type CredentialOptions, type LogEvent } from "@azweb/identity";
+import { ClientSecretCredential, type CredentialOptions, type ErrorResponse, type LogEvent } from "@azweb/identity";
 import { createEntra, createFakeClock } from "@azweb/identity/testing";
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -507,13 +507,17 @@ test("a Retry-After that cannot be is no Retry-After: the usual waits", async ()
   }
 });
 
-test("a date that has passed, and no seconds, are now", async () => {
+test("a date that has passed, and no seconds, leave the usual back-off: nobody hammers a service that is down", async () => {
   for (const value of ["0", new Date(AT - 60_000).toUTCString()]) {
     const clock = createFakeClock(AT);
     const service = createService((_, index) =>
       index === 0 ? new Response("", { status: 503, headers: { "retry-after": value } }) : tokenAnswer()
     );
-    await create(service, { runtime: clock, retryOptions: {} }).getToken(SCOPE);
+    const token = create(service, { runtime: clock, retryOptions: {} }).getToken(SCOPE);
+    const wait = await Promise.race([clock.untilSleeping(59_999), token.then(() => 0)]);
+    assert.ok(wait > 0 && wait <= 800, `${value}: ${wait}`);
+    await clock.advance(wait);
+    await token;
     assert.equal(service.requests.length, 2);
   }
 });
@@ -838,4 +842,27 @@ test("what a request sends", async () => {
     "x-client-SKU",
     "x-client-VER",
   ]);
+});
+
+test("what a service says stays readable beside a secret of few plain letters", async () => {
+  for (const secret of ["пароль", "пароль1", "!1", "密码abc"]) {
+    const service = createService(() =>
+      new Response(
+        JSON.stringify({
+          error: "invalid_client",
+          error_description: "AADSTS7000215: Invalid client secret provided.",
+          error_codes: [7000215],
+          trace_id: "0abc1111-2222-3333-4444-555555555555",
+        }),
+        { status: 401 },
+      )
+    );
+    const error = await failureOf(
+      new ClientSecretCredential(TENANT, CLIENT, secret, isolatedOptions(service)).getToken(SCOPE),
+    );
+    const response = error.errorResponse as ErrorResponse;
+    assert.equal(response.error, "invalid_client", secret);
+    assert.equal(response.traceId, "0abc1111-2222-3333-4444-555555555555", secret);
+    assert.match(error.message, /Invalid client secret provided/, secret);
+  }
 });

@@ -127,12 +127,17 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
     const flight = flights.get(flightKey);
     if (!flight) return await start(flightKey, key, request, caller);
     flight.join(caller);
-    if (!settings.isolated) return await flight.result;
+    if (settings.livesOn) return await flight.result;
     try {
       return await untilDeadline(flight);
     } catch (error) {
+      if (!settings.isolated) {
+        // Whoever comes next must not wait for it again.
+        if (isOver(flight) && flights.get(flightKey) === flight) flights.delete(flightKey);
+        throw error;
+      }
       // The request that began it may be gone, and its work with it: once more, by ourselves.
-      if (!isLost(error)) throw error;
+      if (caller?.aborted || !isLost(error)) throw error;
       if (flights.get(flightKey) === flight) flights.delete(flightKey);
       const other = flights.get(flightKey);
       return other ? await untilDeadline(other) : await start(flightKey, key, request, caller);
@@ -210,6 +215,10 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
     return withDeadline(() => flight.result, { sleep, ms, late });
   }
 
+  function isOver({ startedOnTimestamp }: Flight<TokenSet>): boolean {
+    return settings.now() >= startedOnTimestamp + timeoutInMs;
+  }
+
   function late(): AuthenticationError {
     return new AuthenticationError(`Cannot get a token: No answer within the ${timeoutInMs} ms of "timeoutInMs"`);
   }
@@ -223,6 +232,15 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
     }
   }
 
+  /** A variable that may not be read may name another cloud, whose secret is nothing for this one. */
+  function readAuthorityHost(): string {
+    const flag = settings.missingEnvPermission(["AZURE_AUTHORITY_HOST"]);
+    if (!flag) return settings.env("AZURE_AUTHORITY_HOST") ?? "";
+    throw new CredentialUnavailableError(
+      `Cannot tell which cloud to ask: Deno needs the permission ${flag}, or give "authorityHost"`,
+    );
+  }
+
   function findPartition(): string | Promise<string> {
     if (partition !== undefined) return partition;
     const finding = computePartition();
@@ -234,7 +252,7 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
 
   async function computePartition(): Promise<string> {
     try {
-      const authority = settings.authorityHost ?? settings.env("AZURE_AUTHORITY_HOST") ?? "";
+      const authority = settings.authorityHost ?? readAuthorityHost();
       const proof = spec.proof();
       const parts = proof instanceof Promise
         ? await withDeadline(() => proof, { sleep, ms: timeoutInMs, late })

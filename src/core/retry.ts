@@ -12,7 +12,7 @@ export async function retry(
   for (let retries = 0;; retries++) {
     const answer = await attempt();
     if (!canHeal(answer.status) || retries >= settings.maxRetries) return answer;
-    const wait = answer.retryAfterInMs ?? backOff(retries, settings);
+    const wait = answer.retryAfterInMs || backOff(retries, settings);
     // Whoever must wait longer than there is time is told now.
     if (settings.now() + wait >= deadline) return answer;
     settings.log({

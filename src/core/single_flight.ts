@@ -23,7 +23,11 @@ export function startFlight<T>(work: (signal: AbortSignal) => Promise<T>, now: n
       caller?.addEventListener("abort", () => {
         if (--waiting > 0) return;
         left();
-        controller.abort(caller.reason);
+        try {
+          controller.abort(caller.reason);
+        } catch {
+          // workerd: the work belongs to another request, and ends at its deadline.
+        }
       }, { once: true });
     },
   };

@@ -12,6 +12,15 @@ export function checkTenantId(tenantId: unknown, argument = "tenantId"): asserts
   );
 }
 
+/** The same for an app, which is in one tenant: `common` and its like are for people. */
+export function checkAppTenantId(tenantId: unknown): asserts tenantId is string {
+  checkTenantId(tenantId);
+  if (!["common", "organizations", "consumers"].includes(tenantId.toLowerCase())) return;
+  throw new TypeError(
+    `Argument "tenantId" must be the app's own tenant, not "${tenantId}", which is for people who sign in`,
+  );
+}
+
 /** Returns the tenant to ask. Throws a `CredentialUnavailableError` where the credential may not ask it. */
 export function resolveTenant(
   requested: string | undefined,

@@ -63,7 +63,9 @@ function createCacheStore(cache: TokenCache, credential: string, settings: Setti
   async function load(key: string, looking: PromiseLike<unknown>): Promise<TokenSet | undefined> {
     try {
       const found = judge(key, await bounded(looking));
-      if (found) memory.set(key, found);
+      const held = memory.get(key);
+      // A slow look-up must not bring back what was replaced meanwhile.
+      if (found && !(held && held.acquiredOnTimestamp > found.acquiredOnTimestamp)) memory.set(key, found);
     } catch {
       failed("get");
     }

@@ -1,7 +1,7 @@
 import { checkText } from "../core/check_text.ts";
 import { createGetToken, type GetToken } from "../core/create_get_token.ts";
 import { resolveSettings } from "../core/settings.ts";
-import { checkTenantId } from "../core/tenants.ts";
+import { checkAppTenantId } from "../core/tenants.ts";
 import { assertionAuth } from "../oauth/client_auth.ts";
 import { createTokenClient } from "../oauth/token_client.ts";
 import type { CredentialOptions } from "../options.ts";
@@ -44,7 +44,7 @@ export class ClientAssertionCredential implements TokenCredential {
     getAssertion: () => Promise<string>,
     options: ClientAssertionCredentialOptions = {},
   ) {
-    checkTenantId(tenantId);
+    checkAppTenantId(tenantId);
     checkText(clientId, "clientId");
     if (typeof getAssertion !== "function") throw new TypeError('Argument "getAssertion" must be a function');
     const name = "ClientAssertionCredential";

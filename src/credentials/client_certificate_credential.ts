@@ -1,7 +1,7 @@
 import { checkText } from "../core/check_text.ts";
 import { createGetToken, type GetToken } from "../core/create_get_token.ts";
 import { resolveSettings } from "../core/settings.ts";
-import { checkTenantId } from "../core/tenants.ts";
+import { checkAppTenantId } from "../core/tenants.ts";
 import { createCertificateAuth } from "../oauth/certificate_auth.ts";
 import {
   type CertificateConfiguration,
@@ -63,12 +63,13 @@ export class ClientCertificateCredential implements TokenCredential {
     configuration: CertificateConfiguration,
     options: ClientCertificateCredentialOptions = {},
   ) {
-    checkTenantId(tenantId);
+    checkAppTenantId(tenantId);
     checkText(clientId, "clientId");
     checkCertificateConfiguration(configuration);
     const name = "ClientCertificateCredential";
     const settings = resolveSettings(options);
-    const readTextFile = options.runtime?.readTextFile ?? textFileReader();
+    const { runtime } = options;
+    const readTextFile = runtime?.readTextFile ? (path: string) => runtime.readTextFile!(path) : textFileReader();
     const sendCertificateChain = options.sendCertificateChain ?? false;
     const clientAuth = createCertificateAuth(configuration, {
       clientId,

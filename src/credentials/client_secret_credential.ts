@@ -1,7 +1,7 @@
 import { checkText } from "../core/check_text.ts";
 import { createGetToken, type GetToken } from "../core/create_get_token.ts";
 import { resolveSettings } from "../core/settings.ts";
-import { checkTenantId } from "../core/tenants.ts";
+import { checkAppTenantId } from "../core/tenants.ts";
 import { secretAuth } from "../oauth/client_auth.ts";
 import { createTokenClient } from "../oauth/token_client.ts";
 import type { CredentialOptions } from "../options.ts";
@@ -36,7 +36,7 @@ export class ClientSecretCredential implements TokenCredential {
    * @throws {TypeError} An argument is missing or malformed.
    */
   constructor(tenantId: string, clientId: string, clientSecret: string, options: ClientSecretCredentialOptions = {}) {
-    checkTenantId(tenantId);
+    checkAppTenantId(tenantId);
     checkText(clientId, "clientId");
     checkText(clientSecret, "clientSecret");
     const name = "ClientSecretCredential";

@@ -20,6 +20,18 @@ const VARIABLES = [
   "AZURE_PASSWORD",
 ] as const;
 
+/** What else decides where the secret goes, as whom, and how: read in part, it would go elsewhere. */
+const ALL_VARIABLES = [
+  ...VARIABLES,
+  "AZURE_CLIENT_CERTIFICATE_PASSWORD",
+  "AZURE_CLIENT_SEND_CERTIFICATE_CHAIN",
+  "AZURE_ADDITIONALLY_ALLOWED_TENANTS",
+  "AZURE_AUTHORITY_HOST",
+  "AZURE_REGIONAL_AUTHORITY_NAME",
+  "AZURE_IDENTITY_DISABLE_MULTITENANTAUTH",
+  "AZURE_TOKEN_CREDENTIALS",
+];
+
 /**
  * Whoever the environment variables name: a service principal or a user. With `AZURE_TENANT_ID` and `AZURE_CLIENT_ID` the first that is
  * set of
@@ -80,6 +92,12 @@ export class EnvironmentCredential implements TokenCredential {
 }
 
 function createCredential(options: EnvironmentCredentialOptions, settings: Settings): Principal {
+  const flag = settings.missingEnvPermission(ALL_VARIABLES);
+  if (flag) {
+    throw new CredentialUnavailableError(
+      `EnvironmentCredential: Cannot read all of the variables that say who the program is: Run Deno with ${flag}`,
+    );
+  }
   const [tenantId, clientId, secret, certificatePath, username, password] = VARIABLES.map((name) => settings.env(name));
   if (tenantId && clientId) {
     const additionallyAllowedTenants = [
@@ -104,13 +122,10 @@ function createCredential(options: EnvironmentCredentialOptions, settings: Setti
       );
     }
   }
-  const flag = settings.missingEnvPermission(VARIABLES);
   throw new CredentialUnavailableError(
     "EnvironmentCredential: Cannot find a service principal or a user: " +
-      (flag
-        ? `The variables may not be read; run Deno with ${flag}`
-        : "Set AZURE_TENANT_ID, AZURE_CLIENT_ID and one of AZURE_CLIENT_SECRET, AZURE_CLIENT_CERTIFICATE_PATH, " +
-          `AZURE_USERNAME with AZURE_PASSWORD (${present(settings)})`),
+      "Set AZURE_TENANT_ID, AZURE_CLIENT_ID and one of AZURE_CLIENT_SECRET, AZURE_CLIENT_CERTIFICATE_PATH, " +
+      `AZURE_USERNAME with AZURE_PASSWORD (${present(settings)})`,
   );
 }
 

@@ -145,7 +145,8 @@ export async function certificateProof(
   const parts = partsOf(configuration);
   const signer = parts.privateKey ?? parts.sign;
   const text = parts.thumbprint ?? await readCertificateText(parts, readTextFile);
-  return [signer ?? parts.certificatePassword ?? "", text];
+  // Not a password, nor its digest: what people remember can be guessed, and a shared cache would hold the answer.
+  return [signer ?? (parts.certificatePassword === undefined ? "" : parts), text];
 }
 
 /** Returns the PEM text. Throws a `CredentialUnavailableError` where the file cannot be read. */

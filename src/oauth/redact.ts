@@ -1,6 +1,8 @@
 /** The form fields whose values no message may repeat, even where the service does. */
 const SECRET_FIELDS = ["client_secret", "client_assertion", "password", "assertion", "code", "refresh_token"];
 
+const ENTITIES: Readonly<Record<string, string>> = { quot: '"', amp: "&", apos: "'", lt: "<", gt: ">" };
+
 /**
  * Returns the text without the values of the form's secret fields. Where one still stands there as JSON, a URL or a web page would write
  * it, nothing of the text is left.
@@ -8,17 +10,30 @@ const SECRET_FIELDS = ["client_secret", "client_assertion", "password", "asserti
 export function redact(text: string, form: URLSearchParams): string {
   const secrets = SECRET_FIELDS.flatMap((field) => form.get(field) || []);
   const cleaned = secrets.reduce((cleaned, secret) => cleaned.replaceAll(secret, "[redacted]"), text);
-  const held = bare(withoutEscapes(cleaned));
-  const holds = (secret: string) => held.includes(bare(secret)) || held.includes(bare(withoutEscapes(secret)));
-  return secrets.some((secret) => bare(secret) !== secret && holds(secret)) ? "[redacted]" : cleaned;
+  const plain = decode(cleaned);
+  return secrets.some((secret) => decode(secret) !== "" && plain.includes(decode(secret))) ? "[redacted]" : cleaned;
 }
 
-/** Leaves what nobody escapes. */
-function bare(text: string): string {
-  return text.replace(/[^\w.-]/g, "");
+/** Takes back the escapes of URLs, web pages and JSON, also where they were put on twice. */
+function decode(text: string): string {
+  for (let before = ""; before !== text;) {
+    before = text;
+    text = text.replace(/(%[\da-f]{2})+/gi, decodePercent)
+      .replace(/&#x0*([\da-f]{1,5});/gi, (_, digits) => String.fromCodePoint(parseInt(digits, 16)))
+      .replace(/&#0*(\d{1,6});/g, (_, digits) => String.fromCodePoint(Number(digits)))
+      .replace(/&(quot|amp|apos|lt|gt);/g, (_, name) => ENTITIES[name]!)
+      .replace(/\\u([\da-f]{4})/gi, (_, digits) => String.fromCharCode(parseInt(digits, 16)))
+      // Line ends and the like come through as spaces, and a form writes those as "+".
+      // deno-lint-ignore no-control-regex
+      .replace(/\\+[nrtbf]?|[+\s\x00-\x1f\x7f-\x9f]+/g, " ");
+  }
+  return text.replace(/ +/g, "");
 }
 
-/** Leaves out what others put in place of a character, also where it was escaped twice. */
-function withoutEscapes(text: string): string {
-  return text.replace(/%(25)*[\da-f]{2}|&(amp;)*#?\w+;|\\+(u[\da-f]{4}|[nrtbf])/gi, "");
+function decodePercent(bytes: string): string {
+  try {
+    return decodeURIComponent(bytes);
+  } catch {
+    return "";
+  }
 }
