@@ -42,7 +42,7 @@ export interface Entra {
  * const tenantId = "11111111-2222-3333-4444-555555555555";
  * const entra = createEntra({ apps: [{ tenantId, clientId: "my-app", secrets: ["my-secret"] }] });
  *
- * const credential = new ClientSecretCredential(tenantId, "my-app", "my-secret", { fetch: entra.fetch });
+ * const credential = new ClientSecretCredential(tenantId, "my-app", "my-secret", { env: {}, fetch: entra.fetch });
  * const { token } = await credential.getToken("https://storage.azure.com/.default");
  *
  * assert.equal((await entra.verify(token)).aud, "https://storage.azure.com");
