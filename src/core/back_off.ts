@@ -1,8 +1,8 @@
 import type { AuthenticationError } from "../errors.ts";
+import { createMemory } from "./memory.ts";
 
 const REFRESH_PAUSE_IN_MS = 30_000;
 const LONGEST_PAUSE_IN_MS = 3_600_000;
-const CAPACITY = 1000;
 
 interface Pause {
   readonly error: unknown;
@@ -14,20 +14,18 @@ interface Pause {
   readonly refreshesUntil: number;
 }
 
-const pauses = new Map<string, Pause>();
+const pauses = createMemory<Pause>();
 
 /** Remembers a failure, so that all callers wait together instead of each asking again. */
 export function pauseAfter(key: string, error: unknown, now: number): void {
   const { retryAfterInMs = 0 } = error as Partial<AuthenticationError>;
   const requestsUntil = now + Math.min(retryAfterInMs, LONGEST_PAUSE_IN_MS);
-  pauses.delete(key);
   pauses.set(key, {
     error,
     since: now,
     requestsUntil,
     refreshesUntil: Math.max(requestsUntil, now + REFRESH_PAUSE_IN_MS),
   });
-  if (pauses.size > CAPACITY) pauses.delete(pauses.keys().next().value!);
 }
 
 /** Forgets a failure, after a success. */

@@ -3,6 +3,7 @@ import type { AccessToken, GetTokenOptions } from "../token_credential.ts";
 import type { TokenSet } from "../token_cache.ts";
 import { checkPause, endPause, pauseAfter, refreshPause } from "./back_off.ts";
 import { abortReason, withDeadline } from "./deadline.ts";
+import { isLost, isVerdict, nameCredential } from "./failures.ts";
 import { isDue, isFresh } from "./freshness.ts";
 import { digestOf, identityOf } from "./partition.ts";
 import { normaliseScopes } from "./scopes.ts";
@@ -133,12 +134,12 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
     } catch (error) {
       if (!settings.isolated) {
         // Whoever comes next must not wait for it again.
-        if (isOver(flight) && flights.get(flightKey) === flight) flights.delete(flightKey);
+        if (isOver(flight)) forget(flightKey, flight);
         throw error;
       }
       // The request that began it may be gone, and its work with it: once more, by ourselves.
       if (caller?.aborted || !isLost(error)) throw error;
-      if (flights.get(flightKey) === flight) flights.delete(flightKey);
+      forget(flightKey, flight);
       const other = flights.get(flightKey);
       return other ? await untilDeadline(other) : await start(flightKey, key, request, caller);
     }
@@ -166,7 +167,7 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
     const kept = keepAlive(flight.result);
     if (flightKey !== undefined && (kept || !settings.isolated)) flights.set(flightKey, flight);
     function land() {
-      if (flightKey !== undefined && flights.get(flightKey) === flight) flights.delete(flightKey);
+      if (flightKey !== undefined) forget(flightKey, flight);
     }
     return flight.result;
   }
@@ -272,26 +273,10 @@ function outdate(flightKey: string): void {
   const flight = flights.get(flightKey);
   if (!flight) return;
   flight.outdated = true;
-  flights.delete(flightKey);
+  forget(flightKey, flight);
 }
 
-/** Whether the service has judged: asking again will not change it. */
-function isVerdict(error: unknown): boolean {
-  const { name, statusCode } = error as Partial<AuthenticationError>;
-  return name === "AuthenticationError" && statusCode! >= 400 && statusCode! < 500 && ![408, 429].includes(statusCode!);
-}
-
-/** Whether no answer came, which may be because the request that waited for it has ended. */
-function isLost(error: unknown): boolean {
-  return !(error instanceof CredentialUnavailableError) &&
-    ((error as Partial<AuthenticationError>)?.statusCode ?? 0) === 0;
-}
-
-/** Puts the credential's name before the message of an error of ours, once. */
-function nameCredential(error: unknown, name: string): void {
-  if (!(error instanceof AuthenticationError || error instanceof CredentialUnavailableError)) return;
-  const { message, stack } = error;
-  if (message.startsWith(`${name}: `)) return;
-  error.message = `${name}: ${message}`;
-  if (stack) error.stack = stack.replace(message, () => error.message);
+/** Lets nobody join any more, unless another request has taken the place. */
+function forget(flightKey: string, flight: Flight<TokenSet>): void {
+  if (flights.get(flightKey) === flight) flights.delete(flightKey);
 }

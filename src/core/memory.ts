@@ -1,31 +1,30 @@
-import type { TokenSet } from "../token_cache.ts";
-
 const CAPACITY = 1000;
 
-/** A bounded memory of tokens: what was not used for longest goes first. */
-export interface Memory {
-  readonly get: (key: string) => TokenSet | undefined;
-  readonly set: (key: string, token: TokenSet) => void;
+/** A bounded memory: what was not used for longest goes first. */
+export interface Memory<T> {
+  readonly get: (key: string) => T | undefined;
+  readonly set: (key: string, value: T) => void;
+  readonly delete: (key: string) => void;
 }
 
 /** Makes an empty memory. */
-export function createMemory(): Memory {
-  const tokens = new Map<string, TokenSet>();
+export function createMemory<T>(): Memory<T> {
+  const values = new Map<string, T>();
   let newest: string | undefined;
 
-  function get(key: string): TokenSet | undefined {
-    const token = tokens.get(key);
+  function get(key: string): T | undefined {
+    const value = values.get(key);
     // The newest is at its place already: the hot path of a program with one token moves nothing.
-    if (token !== undefined && key !== newest) set(key, token);
-    return token;
+    if (value !== undefined && key !== newest) set(key, value);
+    return value;
   }
 
-  function set(key: string, token: TokenSet): void {
-    tokens.delete(key);
-    tokens.set(key, token);
+  function set(key: string, value: T): void {
+    values.delete(key);
+    values.set(key, value);
     newest = key;
-    if (tokens.size > CAPACITY) tokens.delete(tokens.keys().next().value!);
+    if (values.size > CAPACITY) values.delete(values.keys().next().value!);
   }
 
-  return { get, set };
+  return { get, set, delete: (key) => void values.delete(key) };
 }

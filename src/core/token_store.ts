@@ -6,12 +6,12 @@ import type { Settings } from "./settings.ts";
 
 const PATIENCE_IN_MS = 1000;
 
-const processMemory = createMemory();
+const processMemory = createMemory<TokenSet>();
 const fronts = new WeakMap<TokenCache, Front>();
 
 /** What stands in front of an asynchronous cache, and in place of one that fails. */
 interface Front {
-  readonly memory: Memory;
+  readonly memory: Memory<TokenSet>;
   /** Whether the cache answers later. A synchronous one is asked itself, each time: what its owner deletes is gone. */
   asynchronous: boolean;
   /** Whether the last token has not arrived there, or not yet. */
@@ -37,7 +37,7 @@ export function createTokenStore(credential: string, settings: Settings): TokenS
 }
 
 function createCacheStore(cache: TokenCache, credential: string, settings: Settings): TokenStore {
-  const front = fronts.get(cache) ?? { memory: createMemory(), asynchronous: false, unsaved: false };
+  const front = fronts.get(cache) ?? { memory: createMemory<TokenSet>(), asynchronous: false, unsaved: false };
   const { memory } = front;
   fronts.set(cache, front);
 

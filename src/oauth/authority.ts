@@ -2,10 +2,12 @@ import type { AuthorizationServer } from "oauth4webapi";
 import { AuthenticationError } from "../errors.ts";
 import { digestOf } from "../core/partition.ts";
 import { send } from "../core/http.ts";
+import { createMemory } from "../core/memory.ts";
 import { retry } from "../core/retry.ts";
 import { parseAuthorityHost, type Settings } from "../core/settings.ts";
 import type { TokenRequest } from "../core/create_get_token.ts";
-import { errorFromAnswer, parseObject } from "./token_error.ts";
+import { parseObject } from "./json.ts";
+import { errorFromAnswer } from "./token_error.ts";
 
 const PUBLIC = "login.microsoftonline.com";
 
@@ -24,8 +26,7 @@ const HOSTS: readonly (readonly string[])[] = [
 ];
 
 const ONE_DAY = 86_400_000;
-const CAPACITY = 1000;
-const discovered = new Map<string, { server: AuthorizationServer; until: number }>();
+const discovered = createMemory<{ server: AuthorizationServer; until: number }>();
 
 /**
  * Returns the endpoints of the tenant's authority. Those of the known clouds, of AD FS and of `*.ciamlogin.com` are computed; another
@@ -51,9 +52,7 @@ export async function resolveAuthority(
   const known = discovered.get(key);
   if (known && settings.now() < known.until) return known.server;
   const server = await discover(issuer, credential, request, settings);
-  discovered.delete(key);
   discovered.set(key, { server, until: settings.now() + ONE_DAY });
-  if (discovered.size > CAPACITY) discovered.delete(discovered.keys().next().value!);
   return server;
 }
 

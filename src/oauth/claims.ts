@@ -1,3 +1,5 @@
+import { isObject, parseObject } from "./json.ts";
+
 /**
  * Returns the `claims` parameter: what the caller asks for, and with `enableCae` the capability to handle claims challenges. Throws a
  * `TypeError` unless the caller's claims are a JSON object.
@@ -5,22 +7,11 @@
  * https://learn.microsoft.com/entra/identity-platform/claims-challenge
  */
 export function mergeClaims(claims: string | undefined, enableCae: boolean): string | undefined {
-  const asked = claims === undefined ? {} : parse(claims);
+  const asked = parseObject(claims ?? "{}");
+  if (!asked) {
+    throw new TypeError('Option "claims" must be the text of a JSON object, decoded from the claims challenge');
+  }
   if (!enableCae) return claims;
   const accessToken = isObject(asked.access_token) ? asked.access_token : {};
   return JSON.stringify({ ...asked, access_token: { ...accessToken, xms_cc: { values: ["cp1"] } } });
-}
-
-function parse(claims: string): Record<string, unknown> {
-  try {
-    const value: unknown = JSON.parse(claims);
-    if (isObject(value)) return value;
-  } catch {
-    // Falls through to the error below.
-  }
-  throw new TypeError('Option "claims" must be the text of a JSON object, decoded from the claims challenge');
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

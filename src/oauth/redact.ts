@@ -11,7 +11,8 @@ export function redact(text: string, form: URLSearchParams): string {
   const secrets = SECRET_FIELDS.flatMap((field) => form.get(field) || []);
   const cleaned = secrets.reduce((cleaned, secret) => cleaned.replaceAll(secret, "[redacted]"), text);
   const plain = decode(cleaned);
-  return secrets.some((secret) => decode(secret) !== "" && plain.includes(decode(secret))) ? "[redacted]" : cleaned;
+  const holds = (secret: string) => secret !== "" && plain.includes(secret);
+  return secrets.map(decode).some(holds) ? "[redacted]" : cleaned;
 }
 
 /** Takes back the escapes of URLs, web pages and JSON, also where they were put on twice. */

@@ -4,7 +4,9 @@ import { withDeadline } from "../core/deadline.ts";
 import { send } from "../core/http.ts";
 import type { Settings } from "../core/settings.ts";
 import { AuthenticationError } from "../errors.ts";
-import { parseObject, tidy } from "./token_error.ts";
+import { isAdfs } from "./authority.ts";
+import { parseObject } from "./json.ts";
+import { tidy } from "./token_error.ts";
 
 const METADATA = "http://169.254.169.254/metadata/instance/compute?api-version=2021-02-01";
 const PATIENCE_IN_MS = 2000;
@@ -24,12 +26,13 @@ export async function regionalEndpoint(
   const wanted = settings.env("AZURE_REGIONAL_AUTHORITY_NAME");
   if (!wanted) return server;
   const url = new URL(server.token_endpoint!);
-  if (url.pathname.startsWith("/adfs/") || url.hostname.endsWith(".ciamlogin.com")) return server;
+  if (isAdfs(server) || url.hostname.endsWith(".ciamlogin.com")) return server;
   const detect = wanted === "AutoDiscoverRegion" || wanted === "TryAutoDetect";
   const region = detect ? await detectRegion(request, settings) : wanted;
-  // Nobody wrote what was detected, so nobody is told that it cannot be.
-  if (region === undefined || detect && !REGION.test(region)) return server;
+  if (region === undefined) return server;
   if (!REGION.test(region)) {
+    // Nobody wrote what was detected, so nobody is told that it cannot be.
+    if (detect) return server;
     throw new AuthenticationError(
       `Cannot use the region "${
         tidy(region)

@@ -9,9 +9,10 @@ import type { TokenSet } from "../token_cache.ts";
 import { VERSION } from "../version.ts";
 import { resolveAuthority } from "./authority.ts";
 import { mergeClaims } from "./claims.ts";
+import { parseObject } from "./json.ts";
 import { redact } from "./redact.ts";
 import { regionalEndpoint } from "./region.ts";
-import { errorFromAnswer, parseObject, tidy } from "./token_error.ts";
+import { errorFromAnswer, tidy } from "./token_error.ts";
 
 /** One way to ask for tokens: a grant, and who asks. */
 export interface Grant {

@@ -1,6 +1,7 @@
 import type { Answer } from "../core/http.ts";
 import { AuthenticationError, type ErrorResponse } from "../errors.ts";
 import { AADSTS_ADVICE } from "./aadsts.ts";
+import { parseObject } from "./json.ts";
 
 const MOST_CHARACTERS = 400;
 
@@ -39,18 +40,6 @@ export function errorFromAnswer(
     ]),
     { ...details, ...claims, errorResponse },
   );
-}
-
-/** Parses a JSON object; `undefined` where it is none. */
-export function parseObject(json: string): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(json);
-    return typeof value === "object" && value !== null && !Array.isArray(value)
-      ? value as Record<string, unknown>
-      : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 /** What an answer is that nobody can read. Its text stays unsaid: it may be anything. */
