@@ -4,7 +4,7 @@
  * @module
  */
 
-export type { Runtime } from "./runtime.ts";
+export type { Runtime, TlsTrust } from "./runtime.ts";
 export { detectPlatform, type Platform } from "./platform.ts";
 export { env } from "./env.ts";
 export { textFileReader } from "./files.ts";

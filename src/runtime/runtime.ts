@@ -1,3 +1,13 @@
+/** Whom a connection over TLS trusts, instead of the certification authorities of the system. */
+export interface TlsTrust {
+  /** The certificates of the only authorities to trust, as PEM text. */
+  readonly ca?: string | undefined;
+  /** The name to ask for (SNI), and that the server's certificate has to carry. Default: the URL's host. */
+  readonly serverName?: string | undefined;
+  /** The SHA-1 digest of the one certificate to trust, 40 hexadecimal digits: neither its issuer nor its name counts then. */
+  readonly thumbprint?: string | undefined;
+}
+
 /**
  * What a runtime can do beyond the Web APIs. A member that is absent is a capability that is absent. Hand in members by
  * `options.runtime` to replace what the runtime has, or to add what it lacks.
@@ -7,6 +17,12 @@ export interface Runtime {
   env(name: string): string | undefined;
   /** Reads a text file. */
   readTextFile?(path: string): Promise<string>;
+  /** Whether there is a file that may be read. */
+  fileExists?(path: string): Promise<boolean>;
+  /** The operating system, by the names of Node: `"linux"`, `"win32"`, `"darwin"`. */
+  readonly platform?: string;
+  /** Returns a `fetch` over TLS that trusts what it is told to trust, and nobody else. */
+  tlsFetch?(trust: TlsTrust): typeof fetch;
   /** The time, in milliseconds since the epoch. Default: `Date.now`. */
   now(): number;
   /** Resolves after a time in milliseconds; rejects with the signal's reason as soon as the signal fires. Default: `setTimeout`. */
