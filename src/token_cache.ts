@@ -12,7 +12,9 @@ export interface TokenSet extends AccessToken {
  * A synchronous cache is asked at every call. What an asynchronous one returned is also kept in memory. A cache that throws, hangs or
  * returns something else than it was given is passed over: the token is then requested anew and kept in memory.
  *
- * Keys hold no secret, but values are tokens: keep them where nobody else can read them.
+ * Keys hold no secret, but values are tokens: keep them where nobody else can read them. Where a credential was given objects (a callback,
+ * a `CryptoKey`, a `fetch`), its keys are good for this process alone, and another process leaves its own beside them: give such a cache an
+ * end for its entries.
  *
  * @example One cache for two credentials
  * ```ts
@@ -29,6 +31,6 @@ export interface TokenCache {
   get(key: string): TokenSet | undefined | Promise<TokenSet | undefined>;
   /** Remembers a token. May drop it at any time, and should when it ends. */
   set(key: string, value: TokenSet): unknown;
-  /** Forgets a token. */
+  /** Forgets a token. Not called so far: a token is replaced by its successor. */
   delete(key: string): unknown;
 }

@@ -295,7 +295,9 @@ test('bad "scopes" reject with a TypeError that names them, and ask nobody', asy
 test("scopes come as one, as several in a text, and as a list; order and repetition do not matter", async () => {
   const service = createService();
   const credential = new ClientSecretCredential(TENANT, CLIENT, "a-secret", isolatedOptions(service));
-  for (const scopes of ["a b", ["a", "b"], ["b", "a"], "b a", ["a", "b", "a"]]) await credential.getToken(scopes);
+  for (const scopes of ["a b", ["a", "b"], ["b", "a"], "b a", " a  b ", ["a", "b", "a"]]) {
+    await credential.getToken(scopes);
+  }
   assert.deepEqual(service.requests.map(({ form }) => form.scope), ["a b"]);
 });
 

@@ -1,4 +1,5 @@
 import { ClientSecretCredential, type CredentialOptions, type LogEvent, type TokenSet } from "@azweb/identity";
+import { detectPlatform } from "@azweb/identity/runtime";
 import { createFakeClock, type FakeClock } from "@azweb/identity/testing";
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -153,6 +154,25 @@ test("a refresh that fails keeps the valid token, and is tried again after 30 se
     assert.equal(await get(), "a-token");
     assert.equal(service.requests.length, 3);
   }
+});
+
+test("a refresh that gets no answer keeps nobody who holds a valid token: two seconds where nothing goes on behind an answer", async () => {
+  const { clock, service, credential } = createWorld(
+    (_, index) => index === 0 ? tokenAnswer({ refresh_in: 600 }) : new Promise(() => {}),
+    { waitUntil: undefined } as unknown as CredentialOptions,
+  );
+  await credential.getToken(SCOPE);
+  await clock.advance(10 * MINUTE);
+  const due = credential.getToken(SCOPE);
+  if (["workerd", "web"].includes(detectPlatform())) {
+    await clock.untilSleeping(2 * SECOND);
+    await clock.advance(2 * SECOND);
+  }
+  assert.equal((await due).token, "a-token");
+  // The next callers do not wait again.
+  if (["workerd", "web"].includes(detectPlatform())) await credential.getToken(SCOPE);
+  await service.untilRequested(2);
+  assert.equal(service.requests.length, 2);
 });
 
 test("a refresh that fails with Retry-After is tried again then", async () => {

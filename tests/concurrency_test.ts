@@ -1,5 +1,10 @@
-import { ClientSecretCredential, type CredentialOptions, DefaultAzureCredential } from "@azweb/identity";
-import { createEntra } from "@azweb/identity/testing";
+import {
+  ClientAssertionCredential,
+  ClientSecretCredential,
+  type CredentialOptions,
+  DefaultAzureCredential,
+} from "@azweb/identity";
+import { createEntra, createFakeClock } from "@azweb/identity/testing";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
@@ -114,6 +119,62 @@ test("a plain call that was under way does not undo what a call with claims has 
   release();
   await plain;
   assert.equal((await credential.getToken(SCOPE)).token, "new");
+});
+
+test("claims replace the entry though a plain call with another patience was under way", async () => {
+  let release!: () => void;
+  const held = new Promise<void>((resolve) => release = resolve);
+  const service = createService(async ({ form }) => {
+    if (!form.claims) await held;
+    return tokenAnswer({ access_token: form.claims ? "new" : "old" });
+  });
+  const plain = create(service, { timeoutInMs: 50_000 }).getToken(SCOPE);
+  await service.untilRequested(1);
+  const credential = create(service, { timeoutInMs: 40_000 });
+  assert.equal((await credential.getToken(SCOPE, { claims: CLAIMS })).token, "new");
+  release();
+  assert.equal((await plain).token, "old");
+  assert.equal((await credential.getToken(SCOPE)).token, "new");
+});
+
+test("a plain call after the claims call may replace what that one came to", async () => {
+  const service = createService(({ form }, index) =>
+    tokenAnswer({ access_token: `${form.claims ? "claims" : "plain"}-${index}`, expires_in: 2 })
+  );
+  const clock = createFakeClock();
+  const credential = create(service, { runtime: clock });
+  assert.equal((await credential.getToken(SCOPE, { claims: CLAIMS })).token, "claims-0");
+  await clock.advance(1_500);
+  assert.equal((await credential.getToken(SCOPE)).token, "plain-1");
+});
+
+test("a callback that throws is asked once for all who wait", async () => {
+  let asked = 0;
+  const credential = new ClientAssertionCredential(TENANT, CLIENT, () => {
+    asked++;
+    return Promise.reject(new Error("No assertion today"));
+  }, isolatedOptions(createCounter()));
+  const failures = await times(3, () => failureOf(credential.getToken(SCOPE)));
+  assert.equal(new Set(failures.map(({ message }) => message)).size, 1);
+  assert.equal(asked, 1);
+});
+
+test("who joins late waits no longer than for a request of their own", async () => {
+  const clock = createFakeClock();
+  const credential = create(createService(() => new Promise(() => {})), { runtime: clock, timeoutInMs: 60_000 });
+  const first = failureOf(credential.getToken(SCOPE));
+  await clock.untilSleeping(60_000);
+  await clock.advance(30_000);
+  const joiner = failureOf(credential.getToken(SCOPE));
+  let settled = false;
+  joiner.then(() => settled = true);
+  for (let i = 0; i < 10; i++) await clock.advance(0);
+  await clock.advance(30_000);
+  assert.match((await first).message, /No answer within the 60000 ms/);
+  for (let i = 0; i < 10; i++) await clock.advance(0);
+  await clock.advance(30_000);
+  for (let i = 0; i < 10; i++) await clock.advance(0);
+  assert.equal(settled, true);
 });
 
 test("1,000 callers of a failure: one request, the same reason for each, and nothing is remembered", async () => {

@@ -247,6 +247,64 @@ for (
   });
 }
 
+test("a cache that hangs costs no second at each call while the token is due, and is asked again after half a minute", async () => {
+  const clock = createFakeClock();
+  const service = createService((_, index) => {
+    if (index === 0) return tokenAnswer({ refresh_in: 60 });
+    return new Response("", { status: 503, headers: { "retry-after": "600" } });
+  });
+  let asked = 0;
+  const get = () => {
+    asked++;
+    return new Promise<undefined>(() => {});
+  };
+  const credential = create(service, { cache: { get, set: none, delete: none }, runtime: clock });
+  const first = credential.getToken(SCOPE);
+  await clock.untilSleeping(1_000);
+  await clock.advance(1_000);
+  await first;
+  await clock.advance(60_000);
+  const due = credential.getToken(SCOPE);
+  await clock.untilSleeping(1_000);
+  await clock.advance(1_000);
+  await due;
+  assert.equal(asked, 2);
+  for (let i = 0; i < 5; i++) {
+    await credential.getToken(SCOPE);
+    await clock.advance(1_000);
+  }
+  assert.equal(asked, 2);
+  await clock.advance(30_000);
+  const again = credential.getToken(SCOPE);
+  await clock.untilSleeping(1_000);
+  await clock.advance(1_000);
+  await again;
+  assert.equal(asked, 3);
+});
+
+test("one key that did not arrive in the cache keeps no other from being asked for there", async () => {
+  const entries = new Map<string, TokenSet>();
+  let refusing = false;
+  const cache = {
+    get: (key: string) => entries.get(key),
+    set(key: string, token: TokenSet) {
+      if (refusing) throw new Error("Full");
+      entries.set(key, token);
+    },
+    delete: (key: string) => entries.delete(key),
+  };
+  const service = createCounter();
+  const credential = create(service, { cache });
+  await credential.getToken("a");
+  refusing = true;
+  await credential.getToken("b");
+  entries.clear();
+  await credential.getToken("a");
+  assert.equal(service.requests.length, 3, "what its owner deletes is gone");
+  await credential.getToken("b");
+  assert.equal(service.requests.length, 3, "what never arrived is in memory");
+});
+
 test("a cache whose promise settles twice, or late, changes nothing", async () => {
   const clock = createFakeClock();
   const service = createCounter();

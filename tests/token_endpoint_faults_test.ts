@@ -97,6 +97,14 @@ for (
   });
 }
 
+test("a success that is an error says which", async () => {
+  const { error, message } = await failWith(() =>
+    jsonAnswer({ error: "invalid_grant", error_description: "AADSTS50126: Wrong", error_codes: [50126] })
+  );
+  assert.deepEqual((error.errorResponse as ErrorResponse).errorCodes, [50126]);
+  assert.match(message, /invalid_grant \(HTTP 200, AADSTS50126\)/);
+});
+
 test("a body that was read already is a failure like others", async () => {
   const { asked } = await failWith(async () => {
     const response = tokenAnswer();

@@ -33,10 +33,18 @@ async function startTokenEndpoint(): Promise<TokenEndpoint> {
   const asked: string[] = [];
   const watchers: (() => void)[] = [];
   let gate = Promise.withResolvers<void>();
+  function note(what: string) {
+    asked.push(what);
+    for (const seen of watchers.splice(0)) seen();
+  }
   const server = createServer(async (request, response) => {
     const url = new URL(request.url!, "http://localhost");
     if (url.pathname === "/asked") {
       while (!asked.includes(url.searchParams.get("scope")!)) await new Promise<void>((seen) => watchers.push(seen));
+      return response.end();
+    }
+    if (url.pathname === "/mark") {
+      note(url.searchParams.get("scope")!);
       return response.end();
     }
     let form = "";
@@ -45,8 +53,7 @@ async function startTokenEndpoint(): Promise<TokenEndpoint> {
     } catch {
       return; // Its request has ended: that is what these tests do.
     }
-    asked.push(new URLSearchParams(form).get("scope")!);
-    for (const seen of watchers.splice(0)) seen();
+    note(new URLSearchParams(form).get("scope")!);
     await gate.promise;
     response.setHeader("content-type", "application/json");
     response.end(JSON.stringify({ access_token: `token-${asked.length}`, token_type: "Bearer", expires_in: 3600 }));
@@ -148,6 +155,14 @@ for (const workerd of [undefined, newestWorkerd]) {
             if (waitUntil) assert.equal(requests, 1, "all share one token request");
             else assert.ok(requests >= 2, "each of the others sends its own");
           }
+
+          endpoint.hold();
+          const leavers = ["first", "last"].map((me, index, all) =>
+            get("app", `/leaves?scope=left&me=${me}&other=${all[1 - index]}`)
+          );
+          assert.deepEqual(await Promise.all(leavers), ["AbortError", "AbortError"], "each is told at once");
+          endpoint.release();
+          assert.match(await get("app", "/token?scope=left"), /^token-\d+$/, "who comes after them gets a token");
         } finally {
           delete process.env.MINIFLARE_WORKERD_PATH;
           await miniflare.dispose();

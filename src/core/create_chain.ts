@@ -2,6 +2,7 @@ import { AggregateAuthenticationError, isUnavailable } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";
 import type { GetToken } from "./create_get_token.ts";
+import { askInChain } from "./in_chain.ts";
 
 /** A credential in a chain, and what to call it. */
 export interface Link {
@@ -17,13 +18,14 @@ export function createChain(name: string, links: readonly Link[], log: Log): Get
   let winner: TokenCredential | undefined;
 
   async function getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken> {
+    const marked = askInChain(options);
     const errors: unknown[] = [];
     const reasons: string[] = [];
     for (const link of links) {
       let token: AccessToken | null = null;
       let reason = `${link.name} gave no token`;
       try {
-        token = await link.credential.getToken(scopes, options);
+        token = await link.credential.getToken(scopes, marked);
       } catch (error) {
         reason = reasonOf(error);
         if (!isUnavailable(error)) {

@@ -1,14 +1,16 @@
-import { AuthenticationError, CredentialUnavailableError } from "../errors.ts";
+import { CredentialUnavailableError } from "../errors.ts";
 import type { AccessToken, GetTokenOptions } from "../token_credential.ts";
 import type { TokenSet } from "../token_cache.ts";
 import { checkPause, endPause, pauseAfter, refreshPause } from "./back_off.ts";
 import { abortReason, withDeadline } from "./deadline.ts";
-import { isLost, isVerdict, nameCredential } from "./failures.ts";
+import { isVerdict, late, nameCredential } from "./failures.ts";
 import { isDue, isFresh } from "./freshness.ts";
-import { digestOf, identityOf } from "./partition.ts";
+import { isInChain } from "./in_chain.ts";
+import { digestOf } from "./partition.ts";
 import { normaliseScopes } from "./scopes.ts";
 import type { Settings } from "./settings.ts";
-import { type Flight, startFlight } from "./single_flight.ts";
+import { keepAlive, outdateOlder, share } from "./share.ts";
+import type { Flight } from "./single_flight.ts";
 import { resolveTenant } from "./tenants.ts";
 import { createTokenStore } from "./token_store.ts";
 
@@ -18,6 +20,10 @@ export interface TokenRequest {
   readonly tenantId: string;
   readonly claims: string | undefined;
   readonly enableCae: boolean;
+  /** The token that the claims are about, if it is remembered: the resource refused it. */
+  readonly rejected: string | undefined;
+  /** Whether a chain asks, which has others to turn to. */
+  readonly inChain: boolean;
   /** Fires when nobody waits any more, or the time is up. */
   readonly signal: AbortSignal;
 }
@@ -37,10 +43,8 @@ export interface CredentialSpec {
 /** The method that a credential hands on to. */
 export type GetToken = (scopes: string | string[], options?: GetTokenOptions) => Promise<AccessToken>;
 
-// Shared by the process: equal credentials wait for one request, whichever instance sent it.
-const flights = new Map<string, Flight<TokenSet>>();
-
 const MOST_KEYS = 1000;
+const REFRESH_PATIENCE_IN_MS = 2000;
 
 /** Returns the `getToken` of a credential: checks, cache, single flight, refresh, abort, deadline, errors and log. */
 export function createGetToken(spec: CredentialSpec, settings: Settings): GetToken {
@@ -94,25 +98,38 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
     if (asked.length === 1 && tenantId === spec.tenantId && keys.size + caeKeys.size < MOST_KEYS) {
       (enableCae ? caeKeys : keys).set(asked[0]!, key);
     }
-    const request = { scopes: asked, tenantId, claims, enableCae };
-    if (claims !== undefined) return await acquire(key, request, caller);
+    const inChain = isInChain(options);
     const found = await (looked ?? store.find(key, settings.now()));
     const now = settings.now();
     const pause = refreshPause(key, now);
+    const rejected = claims === undefined ? undefined : found?.token;
+    const get = (caller: AbortSignal | undefined) =>
+      acquire(key, { scopes: asked, tenantId, claims, enableCae, rejected, inChain }, caller);
+    if (claims !== undefined) return await get(caller);
     if (!found || !isFresh(found, now)) {
       // Better than nothing while the service is out of reach: a token that counts as expired has minutes left.
       const lasts = found !== undefined && now < found.expiresOnTimestamp && now > found.acquiredOnTimestamp;
       if (lasts && pause && !isVerdict(pause.error)) return found;
       try {
-        return await acquire(key, request, caller);
+        return await get(caller);
       } catch (error) {
         if (lasts && !isVerdict(error) && !caller?.aborted) return found;
         throw error;
       }
     }
     if (!isDue(found, now) || pause) return found;
-    const successor = acquire(key, request, undefined).catch(() => found);
-    return settings.livesOn || settings.waitUntil ? found : successor;
+    const successor = get(undefined).catch(() => found);
+    if (settings.livesOn || settings.waitUntil) return found;
+    // Nothing goes on behind an answer here, so the caller lends some time.
+    return await withDeadline(() => successor, {
+      sleep,
+      ms: REFRESH_PATIENCE_IN_MS,
+      late: late(REFRESH_PATIENCE_IN_MS),
+    })
+      .catch((error) => {
+        pauseAfter(key, error, settings.now());
+        return found;
+      });
   }
 
   /** Waits for the request that is under way for the key, or starts one. */
@@ -121,66 +138,32 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
     request: Omit<TokenRequest, "signal">,
     caller: AbortSignal | undefined,
   ): Promise<TokenSet> {
-    if (caller?.aborted) throw caller.reason;
     checkPause(key, settings.now());
-    if (settings.cache === false) return await start(undefined, key, request, caller);
-    const flightKey = flightKeyOf(key, request.claims);
-    const flight = flights.get(flightKey);
-    if (!flight) return await start(flightKey, key, request, caller);
-    flight.join(caller);
-    if (settings.livesOn) return await flight.result;
-    try {
-      return await untilDeadline(flight);
-    } catch (error) {
-      if (!settings.isolated) {
-        // Whoever comes next must not wait for it again.
-        if (isOver(flight)) forget(flightKey, flight);
-        throw error;
-      }
-      // The request that began it may be gone, and its work with it: once more, by ourselves.
-      if (caller?.aborted || !isLost(error)) throw error;
-      forget(flightKey, flight);
-      const other = flights.get(flightKey);
-      return other ? await untilDeadline(other) : await start(flightKey, key, request, caller);
-    }
+    const run = (flight: Flight<TokenSet>, ms: number) => fetchToken(flight, request, ms);
+    return await share({ key, variant: [request.claims, request.inChain], run }, caller, settings);
   }
 
-  /** Names what can be waited for together: the same token, for the same cache, and with the same patience. */
-  function flightKeyOf(key: string, claims: string | undefined): string {
-    const { cache, maxRetries } = settings;
-    return JSON.stringify([key, claims, cache && identityOf(cache), timeoutInMs, maxRetries]);
-  }
-
-  function start(
-    flightKey: string | undefined,
-    key: string,
+  async function fetchToken(
+    flight: Flight<TokenSet>,
     request: Omit<TokenRequest, "signal">,
-    caller: AbortSignal | undefined,
+    ms: number,
   ): Promise<TokenSet> {
-    const flight: Flight<TokenSet> = startFlight(
-      (signal) => fetchToken(key, { ...request, signal }, () => flight.outdated),
-      settings.now(),
-      land,
-    );
-    flight.join(caller);
-    flight.result.then(land, land);
-    const kept = keepAlive(flight.result);
-    if (flightKey !== undefined && (kept || !settings.isolated)) flights.set(flightKey, flight);
-    function land() {
-      if (flightKey !== undefined) forget(flightKey, flight);
-    }
-    return flight.result;
-  }
-
-  async function fetchToken(key: string, request: TokenRequest, isOutdated: () => boolean): Promise<TokenSet> {
+    const { key, signal: outer } = flight;
     const started = settings.now();
     const about = { credential: spec.name, scopes: request.scopes, tenantId: request.tenantId };
     try {
-      const token = Object.freeze(await withinDeadline(request));
+      const token = Object.freeze(
+        await withDeadline((signal) => spec.acquire({ ...request, signal }), {
+          sleep,
+          ms,
+          late: late(timeoutInMs),
+          outer,
+        }),
+      );
       endPause(key);
-      if (request.claims !== undefined) outdate(flightKeyOf(key, undefined));
-      const saved = isOutdated() ? Promise.resolve() : store.save(key, token);
-      if (!settings.livesOn && !keepAlive(saved)) await saved;
+      if (request.claims !== undefined) outdateOlder(flight);
+      const saved = flight.outdated ? Promise.resolve() : store.save(key, token);
+      if (!settings.livesOn && !keepAlive(saved, settings)) await saved;
       settings.log({
         ...about,
         event: "token-acquired",
@@ -190,7 +173,7 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
       });
       return token;
     } catch (error) {
-      if (request.signal.aborted && error === request.signal.reason) throw error;
+      if (outer.aborted && error === outer.reason) throw error;
       nameCredential(error, spec.name);
       // A bad argument says nothing about the service.
       if (!(error instanceof TypeError)) pauseAfter(key, error, settings.now());
@@ -201,35 +184,6 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
         elapsedInMs: settings.now() - started,
       });
       throw error;
-    }
-  }
-
-  /** Lets the credential work until everybody has left or the time is up. */
-  function withinDeadline(request: TokenRequest): Promise<TokenSet> {
-    const limits = { sleep, ms: timeoutInMs, late, outer: request.signal };
-    return withDeadline((signal) => spec.acquire({ ...request, signal }), limits);
-  }
-
-  /** Waits for another request's work. A timer of this one's own also tells workerd that it has not come to a stop. */
-  function untilDeadline(flight: Flight<TokenSet>): Promise<TokenSet> {
-    const ms = Math.max(0, flight.startedOnTimestamp + timeoutInMs - settings.now());
-    return withDeadline(() => flight.result, { sleep, ms, late });
-  }
-
-  function isOver({ startedOnTimestamp }: Flight<TokenSet>): boolean {
-    return settings.now() >= startedOnTimestamp + timeoutInMs;
-  }
-
-  function late(): AuthenticationError {
-    return new AuthenticationError(`Cannot get a token: No answer within the ${timeoutInMs} ms of "timeoutInMs"`);
-  }
-
-  function keepAlive(work: Promise<unknown>): boolean {
-    try {
-      settings.waitUntil?.(work.then(() => {}, () => {}));
-      return settings.waitUntil !== undefined;
-    } catch {
-      return false;
     }
   }
 
@@ -253,12 +207,11 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
 
   async function computePartition(): Promise<string> {
     try {
-      const authority = settings.authorityHost ?? readAuthorityHost();
       const proof = spec.proof();
       const parts = proof instanceof Promise
-        ? await withDeadline(() => proof, { sleep, ms: timeoutInMs, late })
+        ? await withDeadline(() => proof, { sleep, ms: timeoutInMs, late: late(timeoutInMs) })
         : proof;
-      return await digestOf([authority, ...settings.surroundings, ...parts]);
+      return await digestOf([settings.authorityHost ?? readAuthorityHost(), ...settings.surroundings, ...parts]);
     } catch (error) {
       nameCredential(error, spec.name);
       throw error;
@@ -266,17 +219,4 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
   }
 
   return getToken;
-}
-
-/** Keeps a request that is under way from replacing a newer token with its own, and anybody else from waiting for it. */
-function outdate(flightKey: string): void {
-  const flight = flights.get(flightKey);
-  if (!flight) return;
-  flight.outdated = true;
-  forget(flightKey, flight);
-}
-
-/** Lets nobody join any more, unless another request has taken the place. */
-function forget(flightKey: string, flight: Flight<TokenSet>): void {
-  if (flights.get(flightKey) === flight) flights.delete(flightKey);
 }

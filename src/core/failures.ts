@@ -6,10 +6,15 @@ export function isVerdict(error: unknown): boolean {
   return name === "AuthenticationError" && statusCode! >= 400 && statusCode! < 500 && ![408, 429].includes(statusCode!);
 }
 
-/** Whether no answer came, which may be because the request that waited for it has ended. */
+/** Whether no answer came, which may be because the request that waited for it has ended. What a callback threw has a cause. */
 export function isLost(error: unknown): boolean {
-  return !(error instanceof CredentialUnavailableError) &&
-    ((error as Partial<AuthenticationError>)?.statusCode ?? 0) === 0;
+  const { statusCode = 0, cause } = Object(error) as Partial<AuthenticationError>;
+  return !(error instanceof CredentialUnavailableError) && statusCode === 0 && cause === undefined;
+}
+
+/** Returns what makes the error of those who waited for too long. */
+export function late(timeoutInMs: number): () => AuthenticationError {
+  return () => new AuthenticationError(`Cannot get a token: No answer within the ${timeoutInMs} ms of "timeoutInMs"`);
 }
 
 /** Puts the credential's name before the message of an error of ours, once. */

@@ -5,6 +5,7 @@ import { createMemory, type Memory } from "./memory.ts";
 import type { Settings } from "./settings.ts";
 
 const PATIENCE_IN_MS = 1000;
+const PAUSE_IN_MS = 30_000;
 
 const processMemory = createMemory<TokenSet>();
 const fronts = new WeakMap<TokenCache, Front>();
@@ -14,8 +15,10 @@ interface Front {
   readonly memory: Memory<TokenSet>;
   /** Whether the cache answers later. A synchronous one is asked itself, each time: what its owner deletes is gone. */
   asynchronous: boolean;
-  /** Whether the last token has not arrived there, or not yet. */
-  unsaved: boolean;
+  /** Of which keys the last token has not arrived there, or not yet. */
+  readonly unsaved: Memory<true>;
+  /** Until when it is left alone, because it did not answer. */
+  pausedUntil: number;
 }
 
 /** Where one credential finds and leaves its tokens. Fails in no way. */
@@ -37,8 +40,9 @@ export function createTokenStore(credential: string, settings: Settings): TokenS
 }
 
 function createCacheStore(cache: TokenCache, credential: string, settings: Settings): TokenStore {
-  const front = fronts.get(cache) ?? { memory: createMemory<TokenSet>(), asynchronous: false, unsaved: false };
-  const { memory } = front;
+  const front = fronts.get(cache) ??
+    { memory: createMemory<TokenSet>(), asynchronous: false, unsaved: createMemory<true>(), pausedUntil: -Infinity };
+  const { memory, unsaved } = front;
   fronts.set(cache, front);
 
   function failed(operation: string): void {
@@ -50,11 +54,20 @@ function createCacheStore(cache: TokenCache, credential: string, settings: Setti
   }
 
   function bounded<T>(work: PromiseLike<T>): Promise<T> {
-    return withDeadline(() => work, { sleep: settings.sleep, ms: PATIENCE_IN_MS, late: () => new Error("Too slow") });
+    return withDeadline(() => work, { sleep: settings.sleep, ms: PATIENCE_IN_MS, late });
+  }
+
+  function late(): Error {
+    front.pausedUntil = settings.now() + PAUSE_IN_MS;
+    return new Error("Too slow");
+  }
+
+  function isPaused(now: number): boolean {
+    return now < front.pausedUntil && now >= front.pausedUntil - PAUSE_IN_MS;
   }
 
   function judge(key: string, found: unknown): TokenSet | undefined {
-    if (found === undefined || found === null) return front.unsaved ? memory.get(key) : undefined;
+    if (found === undefined || found === null) return unsaved.get(key) && memory.get(key);
     if (isTokenSet(found)) return found;
     failed("return what was set");
     return memory.get(key);
@@ -74,10 +87,11 @@ function createCacheStore(cache: TokenCache, credential: string, settings: Setti
 
   return {
     find(key, now) {
-      if (front.asynchronous || front.unsaved) {
+      if (front.asynchronous || unsaved.get(key)) {
         const remembered = memory.get(key);
         if (remembered && isFresh(remembered, now) && !isDue(remembered, now)) return remembered;
       }
+      if (isPaused(now)) return memory.get(key);
       try {
         const found: unknown = cache.get(key);
         if (!isThenable(found)) return judge(key, found);
@@ -90,11 +104,12 @@ function createCacheStore(cache: TokenCache, credential: string, settings: Setti
     },
     async save(key, token) {
       memory.set(key, token);
-      front.unsaved = true;
+      unsaved.set(key, true);
+      if (isPaused(settings.now())) return;
       try {
         const saving: unknown = cache.set(key, token);
         if (isThenable(saving)) await bounded(saving);
-        front.unsaved = false;
+        unsaved.delete(key);
       } catch {
         failed("set");
       }

@@ -6,7 +6,7 @@ import { createMemory } from "../core/memory.ts";
 import { retry } from "../core/retry.ts";
 import { parseAuthorityHost, type Settings } from "../core/settings.ts";
 import type { TokenRequest } from "../core/create_get_token.ts";
-import { parseObject } from "./json.ts";
+import { parseObject } from "../core/json.ts";
 import { errorFromAnswer } from "./token_error.ts";
 
 const PUBLIC = "login.microsoftonline.com";

@@ -1,4 +1,4 @@
-import { isObject, parseObject } from "./json.ts";
+import { isObject, parseObject } from "../core/json.ts";
 
 /**
  * Returns the `claims` parameter: what the caller asks for, and with `enableCae` the capability to handle claims challenges. Throws a

@@ -5,7 +5,7 @@ import { send } from "../core/http.ts";
 import type { Settings } from "../core/settings.ts";
 import { AuthenticationError } from "../errors.ts";
 import { isAdfs } from "./authority.ts";
-import { parseObject } from "./json.ts";
+import { parseObject } from "../core/json.ts";
 import { tidy } from "./token_error.ts";
 
 const METADATA = "http://169.254.169.254/metadata/instance/compute?api-version=2021-02-01";

@@ -9,7 +9,7 @@ import type { TokenSet } from "../token_cache.ts";
 import { VERSION } from "../version.ts";
 import { resolveAuthority } from "./authority.ts";
 import { mergeClaims } from "./claims.ts";
-import { parseObject } from "./json.ts";
+import { parseObject } from "../core/json.ts";
 import { redact } from "./redact.ts";
 import { regionalEndpoint } from "./region.ts";
 import { errorFromAnswer, tidy } from "./token_error.ts";
@@ -70,17 +70,16 @@ export function createTokenClient(grant: Grant, settings: Settings): Acquire {
 
     const answer = await retry(attempt, grant.name, request.signal, settings);
     const action = `Cannot get a token for "${request.scopes.join(" ")}" from "${server.token_endpoint}"`;
-    if (answer.status !== 200) {
+    const body = answer.status === 200 ? parseObject(answer.text) : undefined;
+    if (!body || body.error !== undefined) {
       throw errorFromAnswer(answer, action, { redact: (text) => redact(text, sent) });
     }
-    return readTokenSet(answer, action, sentOn);
+    return readTokenSet(body, action, sentOn);
   };
 }
 
 /** Reads a successful answer (RFC 6749, section 5.1). */
-function readTokenSet(answer: Answer, action: string, sentOn: number): TokenSet {
-  const body = parseObject(answer.text);
-  if (!body) throw errorFromAnswer(answer, action);
+function readTokenSet(body: Record<string, unknown>, action: string, sentOn: number): TokenSet {
   const { access_token: token, token_type: type } = body;
   const expiresIn = seconds(body.expires_in);
   const refreshIn = seconds(body.refresh_in);

@@ -1,7 +1,7 @@
 import type { Answer } from "../core/http.ts";
 import { AuthenticationError, type ErrorResponse } from "../errors.ts";
 import { AADSTS_ADVICE } from "./aadsts.ts";
-import { parseObject } from "./json.ts";
+import { parseObject } from "../core/json.ts";
 
 const MOST_CHARACTERS = 400;
 

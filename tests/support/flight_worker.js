@@ -15,6 +15,7 @@ export default {
       disableInstanceDiscovery: true,
       ...WAIT_UNTIL && { waitUntil },
     });
+    if (pathname === "/leaves") return new Response(await leave(searchParams, AUTHORITY));
     const asking = credential.getToken(searchParams.get("scope"));
     entered++;
     if (pathname === "/early") {
@@ -28,3 +29,18 @@ export default {
     }
   },
 };
+
+/** Asks with another request, leaves after or before it, and says how that ended. `me` and `other` are the names of the two. */
+async function leave(searchParams, authority) {
+  const [scope, me, other] = ["scope", "me", "other"].map((name) => searchParams.get(name));
+  const until = (what) => fetch(`${authority}/asked?scope=${what}`);
+  const mark = (what) => fetch(`${authority}/mark?scope=${what}`);
+  if (me === "last") await until(scope);
+  const controller = new AbortController();
+  const left = credential.getToken(scope, { abortSignal: controller.signal }).catch(({ name }) => name);
+  await mark(`${me}-in`);
+  await until(me === "last" ? `${other}-out` : `${other}-in`);
+  controller.abort();
+  await mark(`${me}-out`);
+  return await left;
+}

@@ -1,0 +1,93 @@
+import type { TokenSet } from "../token_cache.ts";
+import { withDeadline } from "./deadline.ts";
+import { isLost, late } from "./failures.ts";
+import { identityOf } from "./partition.ts";
+import type { Settings } from "./settings.ts";
+import { type Flight, startFlight } from "./single_flight.ts";
+
+/** Work that callers who ask for the same share. */
+export interface Work {
+  /** What the token is remembered by. */
+  readonly key: string;
+  /** What sets this work apart from other work for the same key. */
+  readonly variant: readonly unknown[];
+  /** Does it, within a time in milliseconds. */
+  run(flight: Flight<TokenSet>, timeoutInMs: number): Promise<TokenSet>;
+}
+
+// Shared by the process: equal credentials wait for one request, whichever instance sent it.
+const flights = new Map<string, Flight<TokenSet>>();
+
+/** Waits for the equal work that is under way, or starts it. A caller leaves when its signal fires; the last one ends the work. */
+export async function share(work: Work, caller: AbortSignal | undefined, settings: Settings): Promise<TokenSet> {
+  const { cache, maxRetries, timeoutInMs, isolated, livesOn, now } = settings;
+  if (caller?.aborted) throw caller.reason;
+  if (cache === false) return await start(undefined, timeoutInMs);
+  // The same token, for the same cache, and with the same patience.
+  const place = JSON.stringify([work.key, work.variant, cache && identityOf(cache), timeoutInMs, maxRetries]);
+  const flight = flights.get(place);
+  if (!flight) return await start(place, timeoutInMs);
+  const joinedOn = now();
+  flight.join(caller);
+  if (livesOn) return await flight.result;
+  try {
+    return await untilDeadline(flight);
+  } catch (error) {
+    if (!isolated) {
+      // Whoever comes next must not wait for it again.
+      if (now() >= flight.startedOnTimestamp + timeoutInMs) forget(place, flight);
+      throw error;
+    }
+    // The request that began it may be gone, and its work with it: once more, by ourselves, in the time that is left.
+    const left = joinedOn + timeoutInMs - now();
+    if (caller?.aborted || left <= 0 || !isLost(error)) throw error;
+    forget(place, flight);
+    const other = flights.get(place);
+    return other ? await untilDeadline(other) : await start(place, left);
+  }
+
+  function start(place: string | undefined, timeoutInMs: number): Promise<TokenSet> {
+    const land = () => void (place !== undefined && forget(place, flight));
+    const flight: Flight<TokenSet> = startFlight((flight) => work.run(flight, timeoutInMs), {
+      key: work.key,
+      now: now(),
+      left: land,
+    });
+    flight.join(caller);
+    flight.result.then(land, land);
+    const kept = keepAlive(flight.result, settings);
+    if (place !== undefined && (kept || !isolated)) flights.set(place, flight);
+    return flight.result;
+  }
+
+  /** A timer of this one's own also tells workerd that it has not come to a stop. */
+  function untilDeadline(flight: Flight<TokenSet>): Promise<TokenSet> {
+    const ms = Math.max(0, flight.startedOnTimestamp + timeoutInMs - now());
+    return withDeadline(() => flight.result, { sleep: settings.sleep, ms, late: late(timeoutInMs) });
+  }
+}
+
+/** Keeps older work for the same key from replacing what the newer one came to, and anybody from waiting for it. */
+export function outdateOlder(newer: Flight<TokenSet>): void {
+  for (const [place, flight] of flights) {
+    if (flight === newer) return;
+    if (flight.key !== newer.key) continue;
+    flight.outdated = true;
+    flights.delete(place);
+  }
+}
+
+/** Lets work go on after the caller has its answer, where that takes something. Returns whether it was given. */
+export function keepAlive(work: Promise<unknown>, { waitUntil }: Settings): boolean {
+  try {
+    waitUntil?.(work.then(() => {}, () => {}));
+    return waitUntil !== undefined;
+  } catch {
+    return false;
+  }
+}
+
+/** Lets nobody join any more, unless other work has taken the place. */
+function forget(place: string, flight: Flight<TokenSet>): void {
+  if (flights.get(place) === flight) flights.delete(place);
+}
