@@ -71,7 +71,7 @@ export function createTokenClient(grant: Grant, settings: Settings): Acquire {
     const answer = await retry(attempt, grant.name, request.signal, settings);
     const action = `Cannot get a token for "${request.scopes.join(" ")}" from "${server.token_endpoint}"`;
     const body = answer.status === 200 ? parseObject(answer.text) : undefined;
-    if (!body || body.error !== undefined) {
+    if (!body || body.access_token === undefined && body.error !== undefined) {
       throw errorFromAnswer(answer, action, { redact: (text) => redact(text, sent) });
     }
     return readTokenSet(body, action, sentOn);
