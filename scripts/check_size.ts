@@ -26,7 +26,7 @@ type FamilyName =
 
 const FAMILIES: Readonly<Record<FamilyName, Family>> = {
   contracts: {
-    modules: ["src/authority_hosts", "src/bearer_token_provider", "src/errors", "src/version"],
+    modules: ["src/authority_hosts", "src/bearer_token_provider", "src/core/in_chain", "src/errors", "src/version"],
     strings: [],
   },
   platform: { modules: ["src/runtime/platform", "src/runtime/env"], strings: ["Cloudflare-Workers"] },
@@ -64,18 +64,18 @@ const COMPOSITION: readonly FamilyName[] = [...CERTIFICATES, "secrets", "credent
 
 // 22,528 is the goal that was set, as was 9,000 for ClientSecretCredential, which is missed by a quarter; the other numbers are what was measured, and a twentieth.
 const BUDGETS: readonly Budget[] = [
-  { name: "ClientSecretCredential", from: ".", gzip: 11_500, families: [...TOKENS, "secrets"] },
+  { name: "ClientSecretCredential", from: ".", gzip: 12_000, families: [...TOKENS, "secrets"] },
   { name: "DefaultAzureCredential", from: ".", gzip: 22_528, families: [...COMPOSITION, "chain"] },
   { name: "AzureAuthorityHosts", from: ".", gzip: 160, families: ["contracts"] },
   { name: "getBearerTokenProvider", from: ".", gzip: 205, families: ["contracts"] },
   { name: "*", from: ".", gzip: 22_528, families: [...COMPOSITION, "chain"] },
-  { name: "*", from: "./chained-token-credential", gzip: 820, families: ["contracts", "chain"] },
-  { name: "*", from: "./client-assertion-credential", gzip: 11_700, families: TOKENS },
-  { name: "*", from: "./client-certificate-credential", gzip: 16_300, families: CERTIFICATES },
-  { name: "*", from: "./client-secret-credential", gzip: 11_500, families: [...TOKENS, "secrets"] },
+  { name: "*", from: "./chained-token-credential", gzip: 890, families: ["contracts", "chain"] },
+  { name: "*", from: "./client-assertion-credential", gzip: 12_200, families: TOKENS },
+  { name: "*", from: "./client-certificate-credential", gzip: 16_700, families: CERTIFICATES },
+  { name: "*", from: "./client-secret-credential", gzip: 12_000, families: [...TOKENS, "secrets"] },
   { name: "*", from: "./default-azure-credential", gzip: 22_528, families: [...COMPOSITION, "chain"] },
-  { name: "*", from: "./environment-credential", gzip: 17_000, families: COMPOSITION },
-  { name: "*", from: "./username-password-credential", gzip: 11_500, families: TOKENS },
+  { name: "*", from: "./environment-credential", gzip: 17_500, families: COMPOSITION },
+  { name: "*", from: "./username-password-credential", gzip: 12_000, families: TOKENS },
   { name: "*", from: "./pkcs12", gzip: 1_600, families: ["contracts", "certificates", "pkcs12"] },
   { name: "*", from: "./runtime", gzip: 490, families: ["platform", "files"] },
   { name: "*", from: "./testing", gzip: 19_750, families: ["contracts", "certificates", "testing", "jose"] },

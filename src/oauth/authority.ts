@@ -7,7 +7,7 @@ import { retry } from "../core/retry.ts";
 import { parseAuthorityHost, type Settings } from "../core/settings.ts";
 import type { TokenRequest } from "../core/create_get_token.ts";
 import { parseObject } from "../core/json.ts";
-import { errorFromAnswer } from "./token_error.ts";
+import { errorFromAnswer } from "../core/answer_error.ts";
 
 const PUBLIC = "login.microsoftonline.com";
 
@@ -124,6 +124,8 @@ async function discover(
     const body = parseObject(answer.text);
     // An error of instance discovery other than `invalid_instance` says nothing about the host; an outage is no answer at all.
     if (body && (answer.status === 200 || url === instance && answer.status === 400 && "error" in body)) return body;
-    throw errorFromAnswer(answer, `Cannot discover the authority "${issuer}" at "${new URL(url).host}"`, { advice });
+    throw errorFromAnswer(answer, `Cannot discover the authority "${issuer}" at "${new URL(url).host}"`, {
+      advice: () => advice,
+    });
   }
 }

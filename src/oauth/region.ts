@@ -6,7 +6,7 @@ import type { Settings } from "../core/settings.ts";
 import { AuthenticationError } from "../errors.ts";
 import { isAdfs } from "./authority.ts";
 import { parseObject } from "../core/json.ts";
-import { tidy } from "./token_error.ts";
+import { tidy } from "../core/answer_error.ts";
 
 const METADATA = "http://169.254.169.254/metadata/instance/compute?api-version=2021-02-01";
 const PATIENCE_IN_MS = 2000;

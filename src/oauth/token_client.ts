@@ -1,18 +1,21 @@
 import { allowInsecureRequests, type ClientAuth, customFetch, genericTokenEndpointRequest } from "oauth4webapi";
+import { errorFromAnswer, tidy } from "../core/answer_error.ts";
 import type { Acquire } from "../core/create_get_token.ts";
 import { refreshTime } from "../core/freshness.ts";
 import { type Answer, send } from "../core/http.ts";
+import { parseObject } from "../core/json.ts";
+import { redact } from "../core/redact.ts";
 import { retry } from "../core/retry.ts";
 import type { Settings } from "../core/settings.ts";
 import { AuthenticationError } from "../errors.ts";
 import type { TokenSet } from "../token_cache.ts";
 import { VERSION } from "../version.ts";
+import { AADSTS_ADVICE } from "./aadsts.ts";
 import { resolveAuthority } from "./authority.ts";
 import { mergeClaims } from "./claims.ts";
-import { parseObject } from "../core/json.ts";
-import { redact } from "./redact.ts";
 import { regionalEndpoint } from "./region.ts";
-import { errorFromAnswer, tidy } from "./token_error.ts";
+
+const SECRET_FIELDS = ["client_secret", "client_assertion", "password", "assertion", "code", "refresh_token"];
 
 /** One way to ask for tokens: a grant, and who asks. */
 export interface Grant {
@@ -59,7 +62,7 @@ export function createTokenClient(grant: Grant, settings: Settings): Acquire {
           sent = body as URLSearchParams;
           const init = { method, headers, body: sent, signal: request.signal };
           answer = await send(settings.fetch, url, init, settings.now);
-          if (answer.status === 0) answer = { ...answer, text: tidy(redact(answer.text, sent)) };
+          if (answer.status === 0) answer = { ...answer, text: tidy(redact(answer.text, secretsOf(sent))) };
           // Judged below: oauth4webapi leaves a 5xx unread, loses the AADSTS codes behind a challenge, takes "3599abc" as 3599, and its
           // errors hold the whole answer, token included.
           return new Response();
@@ -72,10 +75,17 @@ export function createTokenClient(grant: Grant, settings: Settings): Acquire {
     const action = `Cannot get a token for "${request.scopes.join(" ")}" from "${server.token_endpoint}"`;
     const body = answer.status === 200 ? parseObject(answer.text) : undefined;
     if (!body || body.access_token === undefined && body.error !== undefined) {
-      throw errorFromAnswer(answer, action, { redact: (text) => redact(text, sent) });
+      throw errorFromAnswer(answer, action, {
+        advice: (codes) => codes.map((code) => AADSTS_ADVICE[code]).find((known) => known !== undefined),
+        redact: (text) => redact(text, secretsOf(sent)),
+      });
     }
     return readTokenSet(body, action, sentOn);
   };
+}
+
+function secretsOf(form: URLSearchParams): string[] {
+  return SECRET_FIELDS.flatMap((field) => form.get(field) || []);
 }
 
 /** Reads a successful answer (RFC 6749, section 5.1). */

@@ -1,14 +1,10 @@
-/** The form fields whose values no message may repeat, even where the service does. */
-const SECRET_FIELDS = ["client_secret", "client_assertion", "password", "assertion", "code", "refresh_token"];
-
 const ENTITIES: Readonly<Record<string, string>> = { quot: '"', amp: "&", apos: "'", lt: "<", gt: ">" };
 
 /**
- * Returns the text without the values of the form's secret fields. Where one still stands there as JSON, a URL or a web page would write
- * it, nothing of the text is left.
+ * Returns the text without the secrets. Where one still stands there as JSON, a URL or a web page would write it, nothing of the text is
+ * left.
  */
-export function redact(text: string, form: URLSearchParams): string {
-  const secrets = SECRET_FIELDS.flatMap((field) => form.get(field) || []);
+export function redact(text: string, secrets: readonly string[]): string {
   const cleaned = secrets.reduce((cleaned, secret) => cleaned.replaceAll(secret, "[redacted]"), text);
   const plain = decode(cleaned);
   const holds = (secret: string) => secret !== "" && plain.includes(secret);

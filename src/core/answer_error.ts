@@ -1,7 +1,6 @@
-import type { Answer } from "../core/http.ts";
 import { AuthenticationError, type ErrorResponse } from "../errors.ts";
-import { AADSTS_ADVICE } from "./aadsts.ts";
-import { parseObject } from "../core/json.ts";
+import type { Answer } from "./http.ts";
+import { parseObject } from "./json.ts";
 
 const MOST_CHARACTERS = 400;
 
@@ -9,15 +8,21 @@ const MOST_CHARACTERS = 400;
 export function errorFromAnswer(
   answer: Answer,
   action: string,
-  { advice, redact = String }: { advice?: string; redact?: (text: string) => string } = {},
+  { advice, redact = String }: {
+    /** What to do next, for what the service said. */
+    advice?: (codes: readonly number[]) => string | undefined;
+    redact?: (text: string) => string;
+  } = {},
 ): AuthenticationError {
   const { status, retryAfterInMs } = answer;
   const details = { statusCode: status, ...retryAfterInMs !== undefined && { retryAfterInMs } };
-  if (status === 0) return new AuthenticationError(join([`${action}: ${tidy(redact(answer.text))}`, advice]), details);
+  if (status === 0) {
+    return new AuthenticationError(join([`${action}: ${tidy(redact(answer.text))}`, advice?.([])]), details);
+  }
   const body = parseObject(answer.text);
   const text = (value: unknown) => typeof value === "string" ? tidy(redact(value)) : undefined;
   const error = body && text(body.error);
-  if (!error) return new AuthenticationError(join([`${action}: ${describe(answer)}`, advice]), details);
+  if (!error) return new AuthenticationError(join([`${action}: ${describe(answer)}`, advice?.([])]), details);
   const errorCodes = Array.isArray(body.error_codes) ? body.error_codes.filter((code) => typeof code === "number") : [];
   const description = text(body.error_description) ?? "";
   const errorResponse: ErrorResponse = {
@@ -31,12 +36,11 @@ export function errorFromAnswer(
   };
   const codes = errorCodes.map((code) => `AADSTS${code}`).join(", ");
   const claims = typeof body.claims === "string" ? { claims: redact(body.claims) } : {};
-  const next = advice ?? errorCodes.map((code) => AADSTS_ADVICE[code]).find((known) => known !== undefined);
   return new AuthenticationError(
     join([
       `${action}: ${error} (${[`HTTP ${status}`, codes].filter(Boolean).join(", ")})`,
       sentence(description),
-      next,
+      advice?.(errorCodes),
     ]),
     { ...details, ...claims, errorResponse },
   );
