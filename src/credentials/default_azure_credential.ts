@@ -19,6 +19,10 @@ const TABLE: readonly Row[] = [
   { name: "EnvironmentCredential", group: "prod", create: (options) => new EnvironmentCredential(options) },
 ];
 
+/** What `AZURE_TOKEN_CREDENTIALS` can be for `@azure/identity`: whoever sets it made no slip. */
+const ELSEWHERE =
+  /^(dev|(workloadidentity|managedidentity|visualstudiocode|azure(cli|powershell|developercli))credential)$/;
+
 /**
  * Whoever the environment offers, detected in order, with no change of code from laptop to production. So far it looks at the
  * environment variables, by {@linkcode EnvironmentCredential}.
@@ -72,7 +76,10 @@ function select(value: string | undefined): readonly Row[] {
   const wanted = value?.trim().toLowerCase();
   if (!wanted) return TABLE;
   const rows = TABLE.filter(({ name, group }) => [group, name.toLowerCase()].includes(wanted));
-  if (rows.length > 0 || wanted === "dev") return rows;
-  const names = TABLE.map(({ name }) => `"${name}"`).join(", ");
-  throw new TypeError(`Variable AZURE_TOKEN_CREDENTIALS must be "prod", "dev" or one of ${names}, and is "${value}"`);
+  if (rows.length > 0) return rows;
+  const known = [...new Set(TABLE.flatMap(({ name, group }) => [group, name]))].map((word) => `"${word}"`).join(", ");
+  throw new TypeError(
+    `Variable AZURE_TOKEN_CREDENTIALS must be one of ${known}, and is "${value}"` +
+      (ELSEWHERE.test(wanted) ? ", which is not there yet" : ""),
+  );
 }
