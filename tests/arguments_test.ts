@@ -183,6 +183,34 @@ test("a bad option is a TypeError of the constructor that names it", () => {
   }
 });
 
+for (
+  const [option, instead] of [
+    ["httpClient", "fetch"],
+    ["proxyOptions", "fetch"],
+    ["tlsOptions", "fetch"],
+    ["additionalPolicies", "fetch"],
+    ["tokenCachePersistenceOptions", "cache"],
+  ] as const
+) {
+  test(`"${option}" of @azure/identity is never passed over: a TypeError of the constructor names "${instead}"`, () => {
+    for (const row of ALL) {
+      for (const value of [{}, [], null, { enabled: true, host: "CANARY" }]) {
+        assert.throws(() => row.create(...argumentsOf(row, {}, { [option]: value })), {
+          name: "TypeError",
+          message: `Option "${option}" of @azure/identity is not supported: use "${instead}"`,
+        }, row.name);
+      }
+      row.create(...argumentsOf(row, {}, { [option]: undefined }));
+    }
+  });
+}
+
+test("options of @azure/identity that change nothing about the token are taken", () => {
+  for (const row of ALL) {
+    row.create(...argumentsOf(row, {}, { loggingOptions: {}, userAgentOptions: {}, tracingOptions: {} }));
+  }
+});
+
 test("a bad member of retryOptions is a TypeError of the constructor that names it", () => {
   for (const member of ["maxRetries", "retryDelayInMs", "maxRetryDelayInMs"]) {
     for (const value of [null, -1, NaN, "3", {}, true]) {

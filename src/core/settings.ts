@@ -35,6 +35,15 @@ export interface Settings {
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 
+/** Options of `@azure/identity` that are not here, and what stands for them: passed over, a request would go past the proxy. */
+const REPLACED = {
+  httpClient: "fetch",
+  proxyOptions: "fetch",
+  tlsOptions: "fetch",
+  additionalPolicies: "fetch",
+  tokenCachePersistenceOptions: "cache",
+};
+
 /** Fills in the defaults: the one place that has them. Throws a `TypeError` for an option that cannot be. */
 export function resolveSettings(options: CredentialOptions): Settings {
   checkKinds(options);
@@ -94,6 +103,11 @@ export function isLoopback(hostname: string): boolean {
 
 function checkKinds(options: CredentialOptions): void {
   if (!isObject(options)) throw new TypeError('Argument "options" must be an object');
+  for (const [name, instead] of Object.entries(REPLACED)) {
+    if ((options as Record<string, unknown>)[name] !== undefined) {
+      throw new TypeError(`Option "${name}" of @azure/identity is not supported: use "${instead}"`);
+    }
+  }
   check("an object", isObject, "env", "retryOptions", "runtime");
   check("a function", isFunction, "fetch", "localFetch", "log", "waitUntil");
   check("a list", Array.isArray, "additionallyAllowedTenants");

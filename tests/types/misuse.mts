@@ -20,6 +20,16 @@ void new ClientSecretCredential("tenant", "client");
 void new ClientSecretCredential("tenant", "client", variable);
 // @ts-expect-error An option that there is not
 void new ClientSecretCredential("tenant", "client", "secret", { authority: "https://login.microsoftonline.com" });
+// @ts-expect-error Options of `@azure/identity` that are "fetch" here
+void new ClientSecretCredential("tenant", "client", "secret", { proxyOptions: { host: "proxy", port: 8080 } });
+// @ts-expect-error
+void new EnvironmentCredential({ httpClient: {} });
+// @ts-expect-error
+void new DefaultAzureCredential({ additionalPolicies: [] });
+// @ts-expect-error
+void new DefaultAzureCredential({ tlsOptions: {} });
+// @ts-expect-error An option of `@azure/identity` that is "cache" here
+void new ClientSecretCredential("tenant", "client", "secret", { tokenCachePersistenceOptions: { enabled: true } });
 // @ts-expect-error Neither a path nor a certificate
 void new ClientCertificateCredential("tenant", "client", {});
 // @ts-expect-error A key without its certificate
