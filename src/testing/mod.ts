@@ -21,8 +21,9 @@
  */
 export { createEntra, type Entra } from "./entra.ts";
 export type { EntraApp, EntraFederatedCredential, EntraOptions, EntraSecret, EntraUser } from "./entra_options.ts";
-export type { EntraFault, EntraFaultAnswer, EntraFaultName } from "./faults.ts";
-export type { EntraRequest } from "./request_record.ts";
+export type { EntraFault, EntraFaultAnswer, FaultAnswer, FaultName } from "./faults.ts";
+export type { EntraRequest, RecordedRequest } from "./request_record.ts";
+export type { SimulatedService } from "./simulated_service.ts";
 export { createFakeClock, type FakeClock } from "./fake_clock.ts";
 export { StaticCredential, type StaticCredentialOptions } from "./static_credential.ts";
 export type { AbortSignalLike, AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";

@@ -20,7 +20,10 @@ export interface TokenOrder {
 const BACK_DATED_IN_S = 300;
 
 /** Signs an access token in the first version's format, which most of Azure's own services ask for. */
-export async function signAccessToken(order: TokenOrder, directory: Directory): Promise<string> {
+export async function signAccessToken(
+  order: TokenOrder,
+  directory: Pick<Directory, "now" | "lifetimeInS">,
+): Promise<string> {
   const { app, user, tenantId } = order;
   const now = Math.floor(directory.now() / 1000);
   const issuer = issuerOf(order.host, tenantId);
