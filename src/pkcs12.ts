@@ -117,7 +117,8 @@ function readBags(forge: Forge, bytes: Uint8Array, password: string): Bag[] {
       // It takes letters beyond ASCII for the encryptions of former times only.
       fail(`The password is wrong${/^[ -~]*$/.test(password) ? "" : `, or has letters beyond ASCII: ${CONVERT}`}`);
     }
-    fail(`It is damaged, or encrypted in a way that "node-forge" does not know: ${CONVERT}`);
+    // Without a checksum, a wrong password in 256 looks like a right one at first.
+    fail(`The password is wrong, or it is damaged or encrypted in a way that "node-forge" does not know: ${CONVERT}`);
   }
 }
 

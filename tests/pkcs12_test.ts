@@ -146,7 +146,7 @@ describe("PKCS#12 is refused", { skip }, () => {
     openssl(..."x509 -in app.pem -outform der -out app.der".split(" "));
     await refuses(
       readBytes("app.der"),
-      /It is damaged, or encrypted in a way.*"openssl pkcs12 -in old.pfx -out new.pem -nodes"/,
+      /The password is wrong, or it is damaged or encrypted in a way.*"openssl pkcs12 -in old.pfx -out new.pem -nodes"/,
     );
   });
 

@@ -12,13 +12,18 @@ export interface Link {
 
 /**
  * Returns the `getToken` of a chain: tries the links in order and goes on where one is unavailable. The first that gives a token is asked
- * alone from then on, so that a program never changes its identity while it runs.
+ * alone from then on, so that a program never changes its identity while it runs. In a search, the links are told that nobody knows
+ * whether they are there.
  */
-export function createChain(name: string, links: readonly Link[], log: Log): GetToken {
+export function createChain(
+  name: string,
+  links: readonly Link[],
+  { log, isSearch }: { readonly log: Log; readonly isSearch: boolean },
+): GetToken {
   let winner: TokenCredential | undefined;
 
   async function getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken> {
-    const marked = askInChain(options);
+    const marked = isSearch ? askInChain(options) : options;
     const errors: unknown[] = [];
     const reasons: string[] = [];
     for (const link of links) {

@@ -17,6 +17,12 @@ export function isDue(token: TokenSet, now: number): boolean {
   return token.refreshAfterTimestamp !== undefined && now >= token.refreshAfterTimestamp;
 }
 
+/** Reads a positive number of seconds that a `Date` can hold, which some services send as text. */
+export function seconds(value: unknown): number | undefined {
+  const number = typeof value === "string" && /^\d{1,10}$/.test(value) ? Number(value) : value;
+  return typeof number === "number" && number > 0 && number < 1e10 ? number : undefined;
+}
+
 /** Returns when to ask for the successor: when the service says so, else at half-life of a token that lives two hours or more. */
 export function refreshTime(
   acquiredOn: number,

@@ -11,6 +11,8 @@ export interface Answer {
   readonly text: string;
   /** How long the service asked to wait, in milliseconds. */
   readonly retryAfterInMs: number | undefined;
+  /** What the service wants to see first (`WWW-Authenticate`). */
+  readonly challenge?: string | null;
 }
 
 /**
@@ -28,7 +30,8 @@ export async function send(
     // A browser hides a redirect it was told not to follow.
     const status = response.type === "opaqueredirect" ? 302 : response.status;
     const text = await readText(response, init.signal);
-    return { status, text, retryAfterInMs: retryAfter(response.headers, now()) };
+    const { headers } = response;
+    return { status, text, retryAfterInMs: retryAfter(headers, now()), challenge: headers.get("www-authenticate") };
   } catch (error) {
     if (init.signal.aborted) throw init.signal.reason;
     const { name } = Object(error) as { name?: unknown };

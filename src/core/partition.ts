@@ -7,9 +7,13 @@ export function identityOf(object: object): string {
   return identity;
 }
 
-/** Returns the SHA-256 digest of what proves who the caller is: texts by their content, objects by their identity. */
-export async function digestOf(proof: readonly (string | object)[]): Promise<string> {
-  const text = JSON.stringify(proof.map((part) => typeof part === "string" ? part : { object: identityOf(part) }));
+/** Returns the SHA-256 digest of a text, in hexadecimal digits. */
+export async function sha256(text: string): Promise<string> {
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
   return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** Returns the SHA-256 digest of what proves who the caller is: texts by their content, objects by their identity. */
+export function digestOf(proof: readonly (string | object)[]): Promise<string> {
+  return sha256(JSON.stringify(proof.map((part) => typeof part === "string" ? part : { object: identityOf(part) })));
 }

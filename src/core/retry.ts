@@ -1,20 +1,41 @@
 import type { Answer } from "./http.ts";
 import type { Settings } from "./settings.ts";
 
-/** Sends until the answer is one that a repetition cannot better, at most `maxRetries` times more. */
+/** A row of a table that says which answers a repetition can better. */
+export interface RetryRule {
+  /** The HTTP statuses; 0 is no answer. */
+  readonly statuses: RegExp;
+  /** Where they announce an outage: how long it can last, which counts in place of `maxRetries`, and the bound of the first wait. */
+  readonly outage?: { readonly lastsInMs: number; readonly delayInMs: number };
+}
+
+/** What is being repeated. */
+export interface Attempts {
+  readonly credential: string;
+  readonly rules: readonly RetryRule[];
+  readonly signal: AbortSignal;
+}
+
+/** Sends until the answer is one that a repetition cannot better, as often and as long as the rules say. */
 export async function retry(
   attempt: () => Promise<Answer>,
-  credential: string,
-  signal: AbortSignal,
+  { credential, rules, signal }: Attempts,
   settings: Settings,
 ): Promise<Answer> {
-  const deadline = settings.now() + settings.timeoutInMs;
+  const { maxRetries, maxRetryDelayInMs, retryDelayInMs, now } = settings;
+  const started = now();
   for (let retries = 0;; retries++) {
     const answer = await attempt();
-    if (!canHeal(answer.status) || retries >= settings.maxRetries) return answer;
-    const wait = answer.retryAfterInMs || backOff(retries, settings);
+    const rule = rules.find(({ statuses }) => statuses.test(String(answer.status)));
+    if (!rule || maxRetries === 0) return answer;
+    const { outage } = rule;
+    const left = outage ? started + outage.lastsInMs - now() : Infinity;
+    if (outage ? left <= 0 : retries >= maxRetries) return answer;
+    const bound = outage ? outage.delayInMs * 2 ** retries : Math.min(maxRetryDelayInMs, retryDelayInMs * 2 ** retries);
+    // Full jitter: a random wait below a bound that doubles.
+    const wait = answer.retryAfterInMs || Math.min(left, Math.random() * bound);
     // Whoever must wait longer than there is time is told now.
-    if (settings.now() + wait >= deadline) return answer;
+    if (now() + wait >= started + settings.timeoutInMs) return answer;
     settings.log({
       event: "request-retried",
       credential,
@@ -22,13 +43,4 @@ export async function retry(
     });
     await settings.sleep(wait, signal);
   }
-}
-
-function canHeal(status: number): boolean {
-  return status === 0 || status === 408 || status === 429 || status >= 500 && status !== 501 && status !== 505;
-}
-
-/** Full jitter: a random wait below a bound that doubles. */
-function backOff(retries: number, settings: Settings): number {
-  return Math.random() * Math.min(settings.maxRetryDelayInMs, settings.retryDelayInMs * 2 ** retries);
 }

@@ -22,6 +22,8 @@ export interface Settings {
   readonly isolated: boolean;
   /** Whether work goes on by itself after the caller has its answer. */
   readonly livesOn: boolean;
+  /** Whether a metadata service may stand at the link-local address: not where there is no machine. */
+  hasMetadataService(): boolean;
   readonly waitUntil: ((work: Promise<unknown>) => void) | undefined;
   /** The objects that were handed in and decide what a token is worth: a simulated cloud's token must not reach real code. */
   readonly surroundings: readonly (string | object)[];
@@ -53,7 +55,13 @@ export function resolveSettings(options: CredentialOptions): Settings {
   }
   if (options.authorityHost !== undefined) parseAuthorityHost(options.authorityHost, options.allowInsecureLoopback);
   const platform = detectPlatform();
+  const livesOn = platform !== "workerd" && platform !== "web";
   const ambient = !options.env && !runtime.env;
+  const variable = options.env
+    ? (name: string) => text(options.env?.[name])
+    : runtime.env
+    ? (name: string) => text(runtime.env?.(name))
+    : env;
   return {
     authorityHost: options.authorityHost,
     allowInsecureLoopback: options.allowInsecureLoopback ?? false,
@@ -65,14 +73,15 @@ export function resolveSettings(options: CredentialOptions): Settings {
     timeoutInMs: notNegative("timeoutInMs", options.timeoutInMs, 60_000),
     cache,
     isolated: platform === "workerd",
-    livesOn: platform !== "workerd" && platform !== "web",
+    livesOn,
+    hasMetadataService: () => options.localFetch !== undefined || livesOn && !variable("DENO_DEPLOYMENT_ID"),
     waitUntil: options.waitUntil,
     surroundings: [options.fetch, options.localFetch, options.runtime].map((object) => object ?? ""),
     // Looked up at each call: a page or a test may replace the global one.
     fetch: options.fetch ?? ((input, init) => fetch(input, init)),
     localFetch: options.localFetch ?? ((input, init) => fetch(input, init)),
     log: log ? (event) => guard(log, event) : () => {},
-    env: options.env ? (name) => text(options.env?.[name]) : runtime.env ? (name) => text(runtime.env?.(name)) : env,
+    env: variable,
     missingEnvPermission: ambient ? missingEnvPermission : () => undefined,
     now: runtime.now ? () => runtime.now!() : () => Date.now(),
     sleep: runtime.sleep ? (ms, signal) => runtime.sleep!(ms, signal) : sleep,

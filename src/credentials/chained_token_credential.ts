@@ -33,7 +33,7 @@ export class ChainedTokenCredential implements TokenCredential {
         `Argument ${index + 1} of ChainedTokenCredential must be a credential, with a method "getToken"`,
       );
     });
-    this.#getToken = createChain("ChainedTokenCredential", links, () => {});
+    this.#getToken = createChain("ChainedTokenCredential", links, { log: () => {}, isSearch: true });
   }
 
   /**

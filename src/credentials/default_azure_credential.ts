@@ -56,7 +56,7 @@ export class DefaultAzureCredential implements TokenCredential {
       name: row.name,
       credential: row.create(options),
     }));
-    this.#getToken = createChain("DefaultAzureCredential", links, settings.log);
+    this.#getToken = createChain("DefaultAzureCredential", links, { log: settings.log, isSearch: true });
   }
 
   /**

@@ -1,6 +1,7 @@
 import type { AuthorizationServer } from "oauth4webapi";
 import { AuthenticationError } from "../errors.ts";
 import { digestOf } from "../core/partition.ts";
+import { ENTRA_RETRIES } from "./entra_retries.ts";
 import { send } from "../core/http.ts";
 import { createMemory } from "../core/memory.ts";
 import { retry } from "../core/retry.ts";
@@ -117,8 +118,7 @@ async function discover(
     const init = { headers: { accept: "application/json" }, signal: request.signal };
     const answer = await retry(
       () => send(settings.fetch, url, init, settings.now),
-      credential,
-      request.signal,
+      { credential, rules: ENTRA_RETRIES, signal: request.signal },
       settings,
     );
     const body = parseObject(answer.text);

@@ -49,7 +49,7 @@ async function detectRegion(request: TokenRequest, settings: Settings): Promise<
   const named = settings.env("REGION_NAME");
   if (named) return named.toLowerCase().replaceAll(" ", "");
   // No metadata service where there is no machine.
-  if (!settings.livesOn) return undefined;
+  if (!settings.hasMetadataService()) return undefined;
   let region = detected.get(settings);
   if (region === undefined) detected.set(settings, region = await askMetadata(request, settings));
   return region || undefined;

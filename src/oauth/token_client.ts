@@ -1,7 +1,7 @@
 import { allowInsecureRequests, type ClientAuth, customFetch, genericTokenEndpointRequest } from "oauth4webapi";
 import { errorFromAnswer, tidy } from "../core/answer_error.ts";
 import type { Acquire } from "../core/create_get_token.ts";
-import { refreshTime } from "../core/freshness.ts";
+import { refreshTime, seconds } from "../core/freshness.ts";
 import { type Answer, send } from "../core/http.ts";
 import { parseObject } from "../core/json.ts";
 import { redact } from "../core/redact.ts";
@@ -13,6 +13,7 @@ import { VERSION } from "../version.ts";
 import { AADSTS_ADVICE } from "./aadsts.ts";
 import { resolveAuthority } from "./authority.ts";
 import { mergeClaims } from "./claims.ts";
+import { ENTRA_RETRIES } from "./entra_retries.ts";
 import { regionalEndpoint } from "./region.ts";
 
 const SECRET_FIELDS = ["client_secret", "client_assertion", "password", "assertion", "code", "refresh_token"];
@@ -71,7 +72,11 @@ export function createTokenClient(grant: Grant, settings: Settings): Acquire {
       return answer!;
     }
 
-    const answer = await retry(attempt, grant.name, request.signal, settings);
+    const answer = await retry(
+      attempt,
+      { credential: grant.name, rules: ENTRA_RETRIES, signal: request.signal },
+      settings,
+    );
     const action = `Cannot get a token for "${request.scopes.join(" ")}" from "${server.token_endpoint}"`;
     const body = answer.status === 200 ? parseObject(answer.text) : undefined;
     if (!body || body.access_token === undefined && body.error !== undefined) {
@@ -110,10 +115,4 @@ function readTokenSet(body: Record<string, unknown>, action: string, sentOn: num
     tokenType: "Bearer",
     acquiredOnTimestamp: sentOn,
   };
-}
-
-/** Reads a positive number of seconds that a `Date` can hold, which some services send as text. */
-function seconds(value: unknown): number | undefined {
-  const number = typeof value === "string" && /^\d{1,10}$/.test(value) ? Number(value) : value;
-  return typeof number === "number" && number > 0 && number < 1e10 ? number : undefined;
 }
