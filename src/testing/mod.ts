@@ -24,6 +24,16 @@ export type { EntraApp, EntraFederatedCredential, EntraOptions, EntraSecret, Ent
 export type { EntraFault, EntraFaultAnswer, FaultAnswer, FaultName } from "./faults.ts";
 export type { EntraRequest, RecordedRequest } from "./request_record.ts";
 export type { SimulatedService } from "./simulated_service.ts";
+export type {
+  Machine,
+  MachineClock,
+  MachineCredentialOptions,
+  MachineFault,
+  MachineOptions,
+  SimulatedIdentity,
+} from "./machine_options.ts";
+export { createVirtualMachine, type VirtualMachineOptions } from "./virtual_machine.ts";
+export { createAppService } from "./app_service.ts";
 export { createFakeClock, type FakeClock } from "./fake_clock.ts";
 export { StaticCredential, type StaticCredentialOptions } from "./static_credential.ts";
 export type { AbortSignalLike, AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";
