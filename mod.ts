@@ -14,7 +14,13 @@
 
 export type { AbortSignalLike, AccessToken, GetTokenOptions, TokenCredential } from "./src/token_credential.ts";
 export type { TokenCache, TokenSet } from "./src/token_cache.ts";
-export type { CredentialOptions, RetryOptions } from "./src/options.ts";
+export type {
+  AuthorityValidationOptions,
+  CredentialOptions,
+  MultiTenantTokenCredentialOptions,
+  RetryOptions,
+  TokenCredentialOptions,
+} from "./src/options.ts";
 export type { Log, LogEvent } from "./src/log.ts";
 export type { Runtime } from "./src/runtime/runtime.ts";
 export {

@@ -3,9 +3,9 @@ import type { AbortSignalLike, TokenCredential } from "./token_credential.ts";
 /** Options of {@linkcode getBearerTokenProvider}. */
 export interface GetBearerTokenProviderOptions {
   /** Goes to every call of `getToken`. */
-  readonly abortSignal?: AbortSignalLike;
+  abortSignal?: AbortSignalLike | undefined;
   /** Accepted, so that code for `@azure/identity` compiles; not used. */
-  readonly tracingOptions?: object;
+  tracingOptions?: object | undefined;
 }
 
 /**

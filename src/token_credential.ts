@@ -40,20 +40,20 @@ export interface AbortSignalLike {
 /** What one call of `getToken` can ask for. */
 export interface GetTokenOptions {
   /** Rejects this call at once when it fires. Other callers that wait for the same token still get it. */
-  readonly abortSignal?: AbortSignalLike;
+  abortSignal?: AbortSignalLike | undefined;
   /** `timeout`: how long this call waits, in milliseconds. Other callers are not affected. */
-  readonly requestOptions?: { readonly timeout?: number };
+  requestOptions?: { timeout?: number | undefined } | undefined;
   /**
    * Additional claims as JSON text, as a claims challenge asks for them. A call with claims never gets a remembered token, and
    * its token replaces the remembered one.
    */
-  readonly claims?: string;
+  claims?: string | undefined;
   /** Whether the caller can handle claims challenges of continuous access evaluation. Default: `false`. */
-  readonly enableCae?: boolean;
+  enableCae?: boolean | undefined;
   /** The tenant to get the token from, instead of the credential's own; it must be in `additionallyAllowedTenants`. */
-  readonly tenantId?: string;
+  tenantId?: string | undefined;
   /** Accepted, so that clients of the Azure SDK can pass it; not used. */
-  readonly tracingOptions?: object;
+  tracingOptions?: object | undefined;
 }
 
 /** Anything that hands out access tokens. */

@@ -26,7 +26,7 @@ export type {
 /** Options of {@linkcode ClientCertificateCredential}. */
 export interface ClientCertificateCredentialOptions extends CredentialOptions {
   /** Sends the certificate's chain along (`x5c`), for apps that trust a subject name and its issuer. Default: `false`. */
-  readonly sendCertificateChain?: boolean;
+  sendCertificateChain?: boolean | undefined;
 }
 
 /**

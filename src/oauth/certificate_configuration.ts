@@ -6,7 +6,7 @@ export interface ClientCertificatePEMCertificatePath {
   /** The path of a file with both as PEM text. */
   readonly certificatePath: string;
   /** Decrypts the private key. */
-  readonly certificatePassword?: string;
+  readonly certificatePassword?: string | undefined;
 }
 
 /** A certificate and its private key in a string. */
@@ -14,7 +14,7 @@ export interface ClientCertificatePEMCertificate {
   /** Both as PEM text. Where there are several certificates, the private key's comes first. */
   readonly certificate: string;
   /** Decrypts the private key. */
-  readonly certificatePassword?: string;
+  readonly certificatePassword?: string | undefined;
 }
 
 /** Where the PEM text is: the forms that `@azure/identity` knows. */
@@ -64,7 +64,7 @@ export type CertificateConfiguration =
 export interface CertificateParts {
   readonly certificatePath?: string;
   readonly certificate?: string;
-  readonly certificatePassword?: string;
+  readonly certificatePassword?: string | undefined;
   readonly thumbprint?: string;
   readonly privateKey?: CryptoKey;
   readonly sign?: ClientCertificateSigner["sign"];

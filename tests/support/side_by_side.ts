@@ -7,8 +7,10 @@ import process from "node:process";
 /** `@azweb/identity` or `@azure/identity`: what is written for one runs with the other. */
 export type Library = typeof ours | typeof theirs;
 
-/** What every credential of either accepts. */
-export type Options = ours.CredentialOptions & TokenCredentialOptions;
+/** What every credential of either accepts: theirs take no `undefined` where optional properties are exact. */
+export type Options =
+  & { [Name in keyof ours.CredentialOptions]: Exclude<ours.CredentialOptions[Name], undefined> }
+  & TokenCredentialOptions;
 
 /** Takes down what else there is to compare. */
 export type Note = (name: string, value: unknown) => void;

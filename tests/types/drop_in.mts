@@ -2,14 +2,19 @@
 // it a second time with the import changed back. Never run.
 import type { TokenCredential } from "@azure/core-auth";
 import {
+  type AccessToken,
   AggregateAuthenticationError,
   AuthenticationError,
+  type AuthorityValidationOptions,
   AzureAuthorityHosts,
   ChainedTokenCredential,
   ClientAssertionCredential,
   type ClientAssertionCredentialOptions,
   ClientCertificateCredential,
   type ClientCertificateCredentialOptions,
+  type ClientCertificateCredentialPEMConfiguration,
+  type ClientCertificatePEMCertificate,
+  type ClientCertificatePEMCertificatePath,
   ClientSecretCredential,
   type ClientSecretCredentialOptions,
   CredentialUnavailableError,
@@ -19,6 +24,11 @@ import {
   type EnvironmentCredentialOptions,
   type ErrorResponse,
   getBearerTokenProvider,
+  type GetBearerTokenProviderOptions,
+  type GetTokenOptions,
+  type MultiTenantTokenCredentialOptions,
+  type TokenCredential as TheirTokenCredential,
+  type TokenCredentialOptions,
   UsernamePasswordCredential,
   type UsernamePasswordCredentialOptions,
 } from "@azweb/identity";
@@ -57,6 +67,40 @@ const credentials: TokenCredential[] = [
   new ChainedTokenCredential(new EnvironmentCredential(), new ClientSecretCredential("tenant", "client", "secret")),
 ];
 
+// Options by the names of their groups, and filled in one after the other.
+const forAny: TokenCredentialOptions = { retryOptions: {} };
+forAny.authorityHost = AzureAuthorityHosts.AzureChina;
+forAny.retryOptions = { maxRetries: 1 };
+forAny.retryOptions.maxRetries = 2;
+const forTenants: MultiTenantTokenCredentialOptions = { ...forAny };
+forTenants.additionallyAllowedTenants = ["*"];
+const validation: AuthorityValidationOptions = {};
+validation.disableInstanceDiscovery = true;
+forCertificate.sendCertificateChain = true;
+
+interface OwnOptions extends MultiTenantTokenCredentialOptions, AuthorityValidationOptions {
+  appId: string;
+}
+const own: OwnOptions = { appId: "client", ...forTenants, ...validation };
+const text: ClientCertificatePEMCertificate = { certificate: "pem" };
+const path: ClientCertificatePEMCertificatePath = { certificatePath: "/path.pem" };
+const configurations: ClientCertificateCredentialPEMConfiguration[] = [text, path];
+credentials.push(new DefaultAzureCredential(own), new ClientSecretCredential("tenant", own.appId, "secret", forAny));
+credentials.push(
+  new ClientCertificateCredential("tenant", "client", text, own),
+  new ClientCertificateCredential("tenant", "client", path, own),
+);
+
+class Mine implements TheirTokenCredential {
+  getToken(_scopes: string | string[], options: GetTokenOptions = {}): Promise<AccessToken> {
+    options.tenantId = "tenant";
+    return new EnvironmentCredential().getToken("scope", options);
+  }
+}
+const provider: GetBearerTokenProviderOptions = {};
+provider.abortSignal = new AbortController().signal;
+void getBearerTokenProvider(new ChainedTokenCredential(new Mine()), "scope", provider);
+
 class Counting extends DefaultAzureCredential {
   calls = 0;
   override getToken(...args: Parameters<DefaultAzureCredential["getToken"]>) {
@@ -87,4 +131,4 @@ async function main(credential: TokenCredential): Promise<string> {
   }
 }
 
-void credentials.map(main);
+void [credentials.map(main), configurations];

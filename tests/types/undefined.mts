@@ -1,0 +1,53 @@
+// An option that is `undefined` is one that is not given, in projects with exact optional properties too: `{ fetch: proxy?.fetch }`.
+// Type-checked by types_test.ts, and never run.
+import {
+  type AuthorityValidationOptions,
+  type ClientAssertionCredentialOptions,
+  ClientCertificateCredential,
+  type ClientCertificateCredentialOptions,
+  ClientSecretCredential,
+  type ClientSecretCredentialOptions,
+  type CredentialOptions,
+  DefaultAzureCredential,
+  type DefaultAzureCredentialOptions,
+  type EnvironmentCredentialOptions,
+  getBearerTokenProvider,
+  type GetBearerTokenProviderOptions,
+  type GetTokenOptions,
+  type MultiTenantTokenCredentialOptions,
+  type RetryOptions,
+  type TokenCredentialOptions,
+  type UsernamePasswordCredentialOptions,
+} from "@azweb/identity";
+
+/** All members of the options, each of them `undefined`. */
+type Undefined<Options> = { [Name in keyof Options]-?: undefined };
+
+declare const none: Undefined<CredentialOptions>;
+declare const noneForCertificate: Undefined<ClientCertificateCredentialOptions>;
+declare const noneForRetries: Undefined<RetryOptions>;
+declare const noneForCall: Undefined<GetTokenOptions>;
+declare const noneForProvider: Undefined<GetBearerTokenProviderOptions>;
+
+const all: CredentialOptions[] = [
+  none,
+  none satisfies AuthorityValidationOptions,
+  none satisfies ClientAssertionCredentialOptions,
+  noneForCertificate satisfies ClientCertificateCredentialOptions,
+  none satisfies ClientSecretCredentialOptions,
+  none satisfies DefaultAzureCredentialOptions,
+  none satisfies EnvironmentCredentialOptions,
+  none satisfies MultiTenantTokenCredentialOptions,
+  none satisfies TokenCredentialOptions,
+  none satisfies UsernamePasswordCredentialOptions,
+  { retryOptions: noneForRetries },
+];
+
+const credential = new DefaultAzureCredential(none);
+void new ClientSecretCredential("tenant", "client", "secret", { ...none, retryOptions: noneForRetries });
+void new ClientCertificateCredential("tenant", "client", { certificate: "pem", certificatePassword: undefined });
+void new ClientCertificateCredential("tenant", "client", { certificatePath: "/a.pem", certificatePassword: undefined });
+void credential.getToken("scope", noneForCall);
+void credential.getToken("scope", { requestOptions: { timeout: undefined } });
+void getBearerTokenProvider(credential, "scope", noneForProvider);
+void all;
