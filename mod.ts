@@ -22,7 +22,7 @@ export type {
   TokenCredentialOptions,
 } from "./src/options.ts";
 export type { Log, LogEvent } from "./src/log.ts";
-export type { Runtime } from "./src/runtime/runtime.ts";
+export type { Runtime, TlsTrust } from "./src/runtime/runtime.ts";
 export {
   AggregateAuthenticationError,
   AggregateAuthenticationErrorName,

@@ -38,7 +38,7 @@ export interface MachineInside {
   describe(token: MachineToken): Record<string, unknown>;
 }
 
-type Runtime = MachineCredentialOptions["runtime"];
+type Runtime = NonNullable<MachineCredentialOptions["runtime"]>;
 type TlsTrust = Parameters<NonNullable<Runtime["tlsFetch"]>>[0];
 
 /** Makes a machine of that kind. */

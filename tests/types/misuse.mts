@@ -22,11 +22,11 @@ void new ClientSecretCredential("tenant", "client", variable);
 void new ClientSecretCredential("tenant", "client", "secret", { authority: "https://login.microsoftonline.com" });
 // @ts-expect-error Options of `@azure/identity` that are "fetch" here
 void new ClientSecretCredential("tenant", "client", "secret", { proxyOptions: { host: "proxy", port: 8080 } });
-// @ts-expect-error
+// @ts-expect-error Another
 void new EnvironmentCredential({ httpClient: {} });
-// @ts-expect-error
+// @ts-expect-error Another
 void new DefaultAzureCredential({ additionalPolicies: [] });
-// @ts-expect-error
+// @ts-expect-error Another
 void new DefaultAzureCredential({ tlsOptions: {} });
 // @ts-expect-error An option of `@azure/identity` that is "cache" here
 void new ClientSecretCredential("tenant", "client", "secret", { tokenCachePersistenceOptions: { enabled: true } });
