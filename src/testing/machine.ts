@@ -1,5 +1,5 @@
 import { answerAsGiven, answerWithFault } from "./faults.ts";
-import type { Machine, MachineCredentialOptions, MachineFault, MachineOptions } from "./machine_options.ts";
+import type { Machine, MachineFault, MachineOptions, MachineRuntime } from "./machine_options.ts";
 import { MachineRefusal } from "./machine_refusal.ts";
 import { createMachineTokens, formatExpiresOn, type MachineToken, type MachineTokens } from "./machine_tokens.ts";
 import type { RecordedRequest } from "./request_record.ts";
@@ -38,8 +38,7 @@ export interface MachineInside {
   describe(token: MachineToken): Record<string, unknown>;
 }
 
-type Runtime = NonNullable<MachineCredentialOptions["runtime"]>;
-type TlsTrust = Parameters<NonNullable<Runtime["tlsFetch"]>>[0];
+type TlsTrust = Parameters<MachineRuntime["tlsFetch"]>[0];
 
 /** Makes a machine of that kind. */
 export function createMachine(options: MachineOptions, kind: MachineKind): Machine {

@@ -70,4 +70,18 @@ export interface Machine extends SimulatedService<MachineFault> {
 }
 
 /** The options of a credential that put it on a machine. */
-export type MachineCredentialOptions = Required<Pick<CredentialOptions, "env" | "fetch" | "localFetch" | "runtime">>;
+export interface MachineCredentialOptions {
+  /** The variables of the machine. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Reaches nothing. */
+  readonly fetch: typeof fetch;
+  /** Reaches the machine, unless that shows a certificate. */
+  readonly localFetch: typeof fetch;
+  /** The machine's files, its operating system, its clock if it has one, and the way to reach it through TLS. */
+  readonly runtime: MachineRuntime;
+}
+
+/** What a machine has in the place of the runtime's own capabilities. */
+export type MachineRuntime =
+  & Required<Pick<NonNullable<CredentialOptions["runtime"]>, "readTextFile" | "fileExists" | "platform" | "tlsFetch">>
+  & Partial<MachineClock>;

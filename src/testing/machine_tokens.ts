@@ -14,6 +14,8 @@ export interface MachineTokenOrder {
   readonly capabilities?: readonly string[];
   /** The SHA-256 digest of a token that was revoked, hexadecimal. */
   readonly revoked?: string | undefined;
+  /** The person whom the token is for, by the user principal name, instead of the identity itself. */
+  readonly username?: string;
 }
 
 /** A token, and what answers say of it. */
@@ -30,7 +32,8 @@ export interface MachineToken {
 export const SYSTEM_ASSIGNED: Required<SimulatedIdentity> = {
   clientId: "51577ef2-0000-4000-8000-000000000001",
   objectId: "51577ef2-0000-4000-8000-000000000002",
-  resourceId: "/subscriptions/51577ef2-0000-4000-8000-000000000003/resourcegroups/simulated/providers/machine",
+  resourceId:
+    "/subscriptions/51577ef2-0000-4000-8000-000000000003/resourcegroups/simulated/providers/Simulated/machine",
 };
 const DAY_IN_MS = 86_400_000;
 
@@ -55,19 +58,19 @@ export function createMachineTokens(options: MachineOptions, now: () => number):
   const system = systemAssigned ? SYSTEM_ASSIGNED : undefined;
   const kept = new Map<string, MachineToken>();
 
-  async function sign({ identity, resource, capabilities = [] }: MachineTokenOrder): Promise<MachineToken> {
+  async function sign(order: MachineTokenOrder): Promise<MachineToken> {
+    const { identity, resource, capabilities = [], username } = order;
     const issued = now();
     const lifetimeInS = Math.floor(tokenLifetimeInMs / 1000);
     const { clientId } = identity;
-    const oid = identity.objectId ?? await objectIdOf(clientId);
-    const claims = { oid, sub: oid, xms_mirid: identity.resourceId ?? resourceIdOf(identity) };
     const token = await signAccessToken({
       host: "login.microsoftonline.com",
       tenantId,
-      app: { tenantId, clientId, claims },
-      proof: 2,
+      app: { tenantId, clientId, ...(!username && { claims: await claimsOf(identity) }) },
+      ...(username && { user: { tenantId, username, password: "" } }),
+      proof: username ? 0 : 2,
       resource,
-      scopes: [],
+      scopes: username ? ["user_impersonation"] : [],
       handlesClaims: capabilities.some((capability) => same(capability, "cp1")),
     }, { now: () => issued, lifetimeInS });
     const issuedOn = Math.floor(issued / 1000);
@@ -123,9 +126,10 @@ export function formatExpiresOn(seconds: number, format: MachineOptions["expires
   return `${month}/${day}/${year} ${hours}${rest} ${Number(hour) < 12 ? "AM" : "PM"} +00:00`;
 }
 
-function resourceIdOf({ clientId }: SimulatedIdentity): string {
-  const { resourceId } = SYSTEM_ASSIGNED;
-  return resourceId.replace(/machine$/, `Microsoft.ManagedIdentity/userAssignedIdentities/${clientId}`);
+async function claimsOf({ clientId, objectId, resourceId }: SimulatedIdentity): Promise<Record<string, unknown>> {
+  const oid = objectId ?? await objectIdOf(clientId);
+  const path = `Microsoft.ManagedIdentity/userAssignedIdentities/${clientId}`;
+  return { oid, sub: oid, xms_mirid: resourceId ?? SYSTEM_ASSIGNED.resourceId.replace("Simulated/machine", path) };
 }
 
 function bare(resource: string): string {

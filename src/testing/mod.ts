@@ -1,6 +1,6 @@
 /**
- * For tests, yours and ours: a simulated Microsoft Entra, a clock that stands still until it is moved, and a credential that holds one
- * token. They need no network and work on every runtime.
+ * For tests, yours and ours: a simulated Microsoft Entra, simulated machines of Azure, a clock that stands still until it is moved, and a
+ * credential that holds one token. They need no network and work on every runtime.
  *
  * @example Code that gets a token, tested without a cloud
  * ```ts
@@ -30,10 +30,15 @@ export type {
   MachineCredentialOptions,
   MachineFault,
   MachineOptions,
+  MachineRuntime,
   SimulatedIdentity,
 } from "./machine_options.ts";
 export { createVirtualMachine, type VirtualMachineOptions } from "./virtual_machine.ts";
 export { createAppService } from "./app_service.ts";
+export { type ArcServerOptions, createArcServer } from "./arc_server.ts";
+export { createServiceFabricNode, type ServiceFabricNodeOptions } from "./service_fabric.ts";
+export { createAzureMlCompute } from "./azure_ml.ts";
+export { type CloudShellOptions, createCloudShell } from "./cloud_shell.ts";
 export { createFakeClock, type FakeClock } from "./fake_clock.ts";
 export { StaticCredential, type StaticCredentialOptions } from "./static_credential.ts";
 export type { AbortSignalLike, AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";
