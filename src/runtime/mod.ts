@@ -8,3 +8,6 @@ export type { Runtime, TlsTrust } from "./runtime.ts";
 export { detectPlatform, type Platform } from "./platform.ts";
 export { env } from "./env.ts";
 export { textFileReader } from "./files.ts";
+export { fileFinder } from "./file_exists.ts";
+export { operatingSystem } from "./operating_system.ts";
+export { tlsFetcher } from "./tls_fetch.ts";

@@ -1,0 +1,15 @@
+import { detectPlatform } from "./platform.ts";
+import type { Runtime } from "./runtime.ts";
+
+/** Returns the operating system by its name in Node; `undefined` where it does not show. */
+export function operatingSystem(): Runtime["platform"] {
+  switch (detectPlatform()) {
+    case "deno":
+      return Deno.build.os === "windows" ? "win32" : Deno.build.os;
+    case "node":
+    case "bun":
+      return (globalThis as unknown as { process: { platform: string } }).process.platform;
+    default:
+      return undefined;
+  }
+}
