@@ -84,6 +84,7 @@ const NO_TENANT = [
 ];
 const BAD: Readonly<Record<string, readonly unknown[]>> = {
   tenantId: NO_TENANT,
+  clientId: [...NO_TEXT, "a b", " a", "a\n", "a\tb", "a\0b", "klient-ä"],
   configuration: [undefined, null, 0, true, {}, [], () => {}, { certificate: "" }, { certificatePath: 1 }, ""],
   getAssertion: [undefined, null, "", "an.assertion.x", {}, Promise.resolve("an.assertion.x")],
 };

@@ -1,4 +1,4 @@
-import { checkText } from "../core/check_text.ts";
+import { checkClientId } from "../core/check_text.ts";
 import { createGetToken, type GetToken } from "../core/create_get_token.ts";
 import { resolveSettings } from "../core/settings.ts";
 import { checkAppTenantId } from "../core/tenants.ts";
@@ -45,7 +45,7 @@ export class ClientAssertionCredential implements TokenCredential {
     options: ClientAssertionCredentialOptions = {},
   ) {
     checkAppTenantId(tenantId);
-    checkText(clientId, "clientId");
+    checkClientId(clientId);
     if (typeof getAssertion !== "function") throw new TypeError('Argument "getAssertion" must be a function');
     const name = "ClientAssertionCredential";
     const settings = resolveSettings(options);

@@ -1,4 +1,4 @@
-import { checkText } from "../core/check_text.ts";
+import { checkClientId } from "../core/check_text.ts";
 import { createGetToken, type GetToken } from "../core/create_get_token.ts";
 import { resolveSettings } from "../core/settings.ts";
 import { checkAppTenantId } from "../core/tenants.ts";
@@ -64,7 +64,7 @@ export class ClientCertificateCredential implements TokenCredential {
     options: ClientCertificateCredentialOptions = {},
   ) {
     checkAppTenantId(tenantId);
-    checkText(clientId, "clientId");
+    checkClientId(clientId);
     checkCertificateConfiguration(configuration);
     const name = "ClientCertificateCredential";
     const settings = resolveSettings(options);

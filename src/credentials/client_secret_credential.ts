@@ -1,4 +1,4 @@
-import { checkText } from "../core/check_text.ts";
+import { checkClientId, checkText } from "../core/check_text.ts";
 import { createGetToken, type GetToken } from "../core/create_get_token.ts";
 import { resolveSettings } from "../core/settings.ts";
 import { checkAppTenantId } from "../core/tenants.ts";
@@ -37,7 +37,7 @@ export class ClientSecretCredential implements TokenCredential {
    */
   constructor(tenantId: string, clientId: string, clientSecret: string, options: ClientSecretCredentialOptions = {}) {
     checkAppTenantId(tenantId);
-    checkText(clientId, "clientId");
+    checkClientId(clientId);
     checkText(clientSecret, "clientSecret");
     const name = "ClientSecretCredential";
     const settings = resolveSettings(options);

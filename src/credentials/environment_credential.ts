@@ -1,5 +1,8 @@
+import { checkClientId, checkText } from "../core/check_text.ts";
+import { checkVariable } from "../core/check_variable.ts";
 import { resolveSettings, type Settings } from "../core/settings.ts";
-import { AuthenticationError, CredentialUnavailableError } from "../errors.ts";
+import { checkAppTenantId, checkTenantId } from "../core/tenants.ts";
+import { CredentialUnavailableError } from "../errors.ts";
 import type { CredentialOptions } from "../options.ts";
 import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";
 import { ClientCertificateCredential } from "./client_certificate_credential.ts";
@@ -100,26 +103,33 @@ function createCredential(options: EnvironmentCredentialOptions, settings: Setti
   }
   const [tenantId, clientId, secret, certificatePath, username, password] = VARIABLES.map((name) => settings.env(name));
   if (tenantId && clientId) {
-    const additionallyAllowedTenants = [
-      ...settings.additionallyAllowedTenants,
-      ...settings.env("AZURE_ADDITIONALLY_ALLOWED_TENANTS")?.split(";").map((id) => id.trim()).filter(Boolean) ?? [],
-    ];
-    const all = { ...options, additionallyAllowedTenants };
-    try {
-      if (secret) return new ClientSecretCredential(tenantId, clientId, secret, all);
-      if (certificatePath) {
-        const certificatePassword = settings.env("AZURE_CLIENT_CERTIFICATE_PASSWORD");
-        const sendCertificateChain = /^(true|1)$/i.test(settings.env("AZURE_CLIENT_SEND_CERTIFICATE_CHAIN") ?? "");
-        const certificate = { certificatePath, ...certificatePassword && { certificatePassword } };
-        return new ClientCertificateCredential(tenantId, clientId, certificate, { ...all, sendCertificateChain });
-      }
-      if (username && password) {
-        return new UsernamePasswordCredential(tenantId, clientId, username, password, all);
-      }
-    } catch (error) {
-      throw new AuthenticationError(
-        `EnvironmentCredential: Cannot use the AZURE_ variables: ${(error as Error).message}`,
-      );
+    const further = (settings.env("AZURE_ADDITIONALLY_ALLOWED_TENANTS") ?? "").split(";").flatMap((id) =>
+      id.trim() || []
+    );
+    const all = { ...options, additionallyAllowedTenants: [...settings.additionallyAllowedTenants, ...further] };
+    check("AZURE_CLIENT_ID", checkClientId);
+    check("AZURE_ADDITIONALLY_ALLOWED_TENANTS", () => {
+      for (const id of further) if (id !== "*") checkTenantId(id);
+    });
+    if (secret) {
+      check("AZURE_TENANT_ID", checkAppTenantId);
+      check("AZURE_CLIENT_SECRET", checkText);
+      return new ClientSecretCredential(tenantId, clientId, secret, all);
+    }
+    if (certificatePath) {
+      check("AZURE_TENANT_ID", checkAppTenantId);
+      check("AZURE_CLIENT_CERTIFICATE_PATH", checkPath);
+      const certificatePassword = settings.env("AZURE_CLIENT_CERTIFICATE_PASSWORD") || undefined;
+      if (certificatePassword) check("AZURE_CLIENT_CERTIFICATE_PASSWORD", checkText);
+      const sendCertificateChain = /^(true|1)$/i.test(settings.env("AZURE_CLIENT_SEND_CERTIFICATE_CHAIN") ?? "");
+      const certificate = { certificatePath, certificatePassword };
+      return new ClientCertificateCredential(tenantId, clientId, certificate, { ...all, sendCertificateChain });
+    }
+    if (username && password) {
+      check("AZURE_TENANT_ID", checkTenantId);
+      check("AZURE_USERNAME", checkText);
+      check("AZURE_PASSWORD", checkText);
+      return new UsernamePasswordCredential(tenantId, clientId, username, password, all);
     }
   }
   throw new CredentialUnavailableError(
@@ -127,6 +137,15 @@ function createCredential(options: EnvironmentCredentialOptions, settings: Setti
       "Set AZURE_TENANT_ID, AZURE_CLIENT_ID and one of AZURE_CLIENT_SECRET, AZURE_CLIENT_CERTIFICATE_PATH, " +
       `AZURE_USERNAME with AZURE_PASSWORD (${present(settings)})`,
   );
+
+  function check(name: string, is: (value: string) => void): void {
+    checkVariable("EnvironmentCredential", name, settings.env(name) ?? "", is);
+  }
+}
+
+function checkPath(path: string): void {
+  checkText(path);
+  if (/-----BEGIN|[\r\n]/.test(path)) throw new TypeError("It must be the path of a PEM file, not what is in it");
 }
 
 function present(settings: Settings): string {

@@ -1,4 +1,4 @@
-import { checkText } from "../core/check_text.ts";
+import { checkClientId, checkText } from "../core/check_text.ts";
 import { createGetToken, type GetToken } from "../core/create_get_token.ts";
 import { resolveSettings } from "../core/settings.ts";
 import { checkTenantId } from "../core/tenants.ts";
@@ -41,7 +41,7 @@ export class UsernamePasswordCredential implements TokenCredential {
     options: UsernamePasswordCredentialOptions = {},
   ) {
     checkTenantId(tenantId);
-    checkText(clientId, "clientId");
+    checkClientId(clientId);
     checkText(username, "username");
     checkText(password, "password");
     const name = "UsernamePasswordCredential";
