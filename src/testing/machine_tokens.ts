@@ -21,6 +21,8 @@ export interface MachineTokenOrder {
 /** A token, and what answers say of it. */
 export interface MachineToken {
   readonly token: string;
+  /** Its digest, hexadecimal. */
+  readonly sha256: string;
   readonly identity: SimulatedIdentity;
   readonly resource: string;
   /** When it was made and when it ends, in seconds since the epoch. */
@@ -74,18 +76,19 @@ export function createMachineTokens(options: MachineOptions, now: () => number):
       handlesClaims: capabilities.some((capability) => same(capability, "cp1")),
     }, { now: () => issued, lifetimeInS });
     const issuedOn = Math.floor(issued / 1000);
-    return { token, identity, resource, issuedOn, expiresOn: issuedOn + lifetimeInS };
+    return { token, sha256: await sha256(token), identity, resource, issuedOn, expiresOn: issuedOn + lifetimeInS };
   }
 
   return {
     system,
     userAssigned,
-    find: ({ clientId, objectId, resourceId }) => {
-      if (clientId === undefined && objectId === undefined && resourceId === undefined) return system;
+    find: (ids) => {
+      const wanted = Object.entries(ids).filter((entry): entry is [keyof SimulatedIdentity, string] =>
+        entry[1] !== undefined
+      );
+      if (wanted.length === 0) return system;
       return [...userAssigned, ...system ? [system] : []].find((identity) =>
-        (clientId === undefined || same(identity.clientId, clientId)) &&
-        (objectId === undefined || same(identity.objectId ?? "", objectId)) &&
-        (resourceId === undefined || same(identity.resourceId ?? "", resourceId))
+        wanted.every(([name, value]) => identity[name] !== undefined && same(identity[name], value))
       );
     },
     async issue(order) {
@@ -98,16 +101,16 @@ export function createMachineTokens(options: MachineOptions, now: () => number):
         );
       }
       const key = JSON.stringify([identity.clientId, resource, capabilities]);
-      async function fresh(): Promise<MachineToken | undefined> {
+      function fresh(): MachineToken | undefined {
         const token = kept.get(key);
         if (!token || now() - token.issuedOn * 1000 >= sameTokenForMs) return undefined;
-        return revoked && same(revoked, await sha256(token.token)) ? undefined : token;
+        return revoked && same(revoked, token.sha256) ? undefined : token;
       }
-      const old = await fresh();
+      const old = fresh();
       if (old) return old;
       const token = await sign(order);
       // Another request may have been faster.
-      const other = await fresh();
+      const other = fresh();
       if (other) return other;
       kept.set(key, token);
       return token;
