@@ -72,18 +72,20 @@ test("the option wins over AZURE_AUTHORITY_HOST; an empty variable counts as not
   assert.equal(other, `https://login.microsoftonline.com/${TENANT}/oauth2/v2.0/token`);
 });
 
-test("AZURE_AUTHORITY_HOST that cannot be fails the call, not the constructor, and sends nothing", async () => {
-  for (
-    const value of [
-      "login.microsoftonline.us",
-      "http://login.microsoftonline.us",
-      "http://127.0.0.1:8080",
-      "https://user:CANARY@login.microsoftonline.us",
-      "https://login.microsoftonline.us?CANARY",
-      " ",
-      "CANARY",
-    ]
-  ) {
+for (
+  const [value, shown] of [
+    ["login.microsoftonline.us", true],
+    ["http://login.microsoftonline.us", true],
+    ["http://127.0.0.1:8080", true],
+    ['"https://login.microsoftonline.us"', true],
+    [" ", true],
+    ["a\nb", "a b"],
+    ["https://user:CANARY@login.microsoftonline.us", false],
+    ["https://login.microsoftonline.us?CANARY", false],
+    ["https://login.microsoftonline.us#CANARY", false],
+  ] as const
+) {
+  test(`AZURE_AUTHORITY_HOST that cannot be ("${value}") fails the call, not the constructor, and sends nothing`, async () => {
     const service = createService();
     const options = { ...isolatedOptions(service), env: { AZURE_AUTHORITY_HOST: value } };
     const credential = new ClientSecretCredential(TENANT, CLIENT, "a-secret", options);
@@ -91,24 +93,52 @@ test("AZURE_AUTHORITY_HOST that cannot be fails the call, not the constructor, a
     assert.equal(error.name, "AuthenticationError");
     assert.match(
       error.message,
-      /^ClientSecretCredential: Cannot find the token service: "AZURE_AUTHORITY_HOST" must be /,
+      /^ClientSecretCredential: Cannot find the token service: "AZURE_AUTHORITY_HOST" must be a URL with "https:" and /,
     );
+    assert.equal(/, and is "(.*)"$/.exec(error.message)?.[1], shown === true ? value : shown || undefined);
     assert.doesNotMatch(error.message, /CANARY/);
     assert.equal(service.requests.length, 0);
+  });
+}
+
+test("an authority of Microsoft's own may have a path, which is a tenant's: the one that is asked takes its place", async () => {
+  for (
+    const path of [
+      "//",
+      `/${TENANT}`,
+      `/${TENANT}/`,
+      "/common",
+      "/organizations/",
+      "/contoso.example",
+      "/common/oauth2",
+    ]
+  ) {
+    for (const requested of [undefined, "contoso.onmicrosoft.com"]) {
+      for (const host of ["login.microsoftonline.us", "contoso.ciamlogin.com"]) {
+        const options = { authorityHost: `https://${host}${path}`, additionallyAllowedTenants: ["*"] };
+        const expected = `https://${host}/${requested ?? TENANT}/oauth2/v2.0/token`;
+        assert.deepEqual(await urlsOf(options, { requested }), [expected]);
+        const { authorityHost: AZURE_AUTHORITY_HOST, ...more } = options;
+        assert.deepEqual(await urlsOf({ ...more, env: { AZURE_AUTHORITY_HOST } }, { requested }), [expected]);
+      }
+    }
   }
 });
 
-test("an authority may have a path, and may end with the tenant", async () => {
+test("another authority may have a path, and may end with the tenant, in any case", async () => {
   for (
-    const [authorityHost, path] of [
-      ["https://login.microsoftonline.us//", `/${TENANT}`],
-      ["https://login.microsoftonline.us/base", `/base/${TENANT}`],
-      ["https://login.microsoftonline.us/base/", `/base/${TENANT}`],
-      [`https://login.microsoftonline.us/${TENANT}`, `/${TENANT}`],
-      [`https://login.microsoftonline.us/${TENANT}/`, `/${TENANT}`],
+    const [path, expected] of [
+      ["/base", "/base/contoso.example"],
+      ["/base/", "/base/contoso.example"],
+      ["/contoso.example", "/contoso.example"],
+      ["/Contoso.Example/", "/contoso.example"],
+      ["/base/CONTOSO.example", "/base/contoso.example"],
+      ["/notcontoso.example", "/notcontoso.example/contoso.example"],
     ] as const
   ) {
-    assert.deepEqual(await urlsOf({ authorityHost }), [`https://login.microsoftonline.us${path}/oauth2/v2.0/token`]);
+    const options = { authorityHost: `${UNKNOWN}${path}`, disableInstanceDiscovery: true };
+    const urls = await urlsOf(options, { tenantId: "contoso.example" });
+    assert.deepEqual(urls, [`${UNKNOWN}${expected}/oauth2/v2.0/token`]);
   }
 });
 
@@ -139,13 +169,15 @@ test("AZURE_IDENTITY_DISABLE_MULTITENANTAUTH keeps to the credential's own tenan
   assert.equal(url, `https://login.microsoftonline.com/${TENANT}/oauth2/v2.0/token`);
 });
 
-test("AD FS is asked in its older way, whatever its host and the tenant of the call, with no discovery", async () => {
-  for (const requested of [undefined, "contoso.onmicrosoft.com"]) {
-    const urls = await urlsOf({ authorityHost: "https://adfs.contoso.com" }, { tenantId: "adfs", requested });
-    assert.deepEqual(urls, ["https://adfs.contoso.com/adfs/oauth2/token"]);
+test("AD FS is asked in its older way, whatever its host, its spelling and the tenant of the call, with no discovery", async () => {
+  for (const tenantId of ["adfs", "ADFS", "AdFs"]) {
+    for (const path of ["", "/", "/adfs", "/ADFS/"]) {
+      for (const requested of [undefined, "contoso.onmicrosoft.com"]) {
+        const urls = await urlsOf({ authorityHost: `https://adfs.contoso.com${path}` }, { tenantId, requested });
+        assert.deepEqual(urls, ["https://adfs.contoso.com/adfs/oauth2/token"]);
+      }
+    }
   }
-  const urls = await urlsOf({ authorityHost: "https://adfs.contoso.com/adfs" }, { tenantId: "adfs" });
-  assert.deepEqual(urls, ["https://adfs.contoso.com/adfs/oauth2/token"]);
 });
 
 test("a host of ciamlogin.com is asked with no discovery", async () => {

@@ -185,6 +185,40 @@ function testDetection(word: string): void {
     });
   }
 
+  test(`${word}: that there is no region is believed for a minute, a region for good`, async () => {
+    const clock = createFakeClock();
+    const answers = [
+      () => new Response("", { status: 500 }),
+      () => jsonAnswer({ location: "evil.example/" }),
+      () => jsonAnswer({ location: "WestEurope" }),
+    ];
+    const machine = createService((_asked, index) => answers[index]!());
+    const service = createService();
+    const options = {
+      ...isolatedOptions(service, clock),
+      localFetch: machine.fetch,
+      env: { [REGION]: word },
+      cache: false as const,
+    };
+    const credential = new ClientSecretCredential(TENANT, CLIENT, "a-secret", options);
+    const hosts: [string, number][] = [];
+    for (const ms of [0, 59_999, 1, 59_999, 1, 60_000, 86_400_000]) {
+      clock.set(clock.now() + ms);
+      await credential.getToken(SCOPE);
+      hosts.push([new URL(service.requests.at(-1)!.url).host, machine.requests.length]);
+    }
+    const [global, regional] = ["login.microsoftonline.com", "westeurope.login.microsoft.com"];
+    assert.deepEqual(hosts, [
+      [global, 1],
+      [global, 1],
+      [global, 2],
+      [global, 2],
+      [regional, 3],
+      [regional, 3],
+      [regional, 3],
+    ]);
+  });
+
   test(`${word}: REGION_NAME that is no region leaves the global endpoint`, async () => {
     const { host } = await ask({ [REGION]: word, REGION_NAME: "evil.example/" }, {}, () => new Response(""));
     assert.equal(host, "login.microsoftonline.com");

@@ -27,7 +27,7 @@ export function resolveTenant(
   { name, tenantId: configured }: { readonly name: string; readonly tenantId: string },
   settings: { readonly additionallyAllowedTenants: readonly string[]; env(name: string): string | undefined },
 ): string {
-  if (requested === undefined || configured === "adfs" || configured === "") return configured;
+  if (requested === undefined || configured.toLowerCase() === "adfs" || configured === "") return configured;
   checkTenantId(requested, "options.tenantId");
   if (settings.env("AZURE_IDENTITY_DISABLE_MULTITENANTAUTH")) return configured;
   const allowed = [configured, ...settings.additionallyAllowedTenants].some((tenant) =>

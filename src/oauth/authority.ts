@@ -8,7 +8,7 @@ import { retry } from "../core/retry.ts";
 import { parseAuthorityHost, type Settings } from "../core/settings.ts";
 import type { TokenRequest } from "../core/create_get_token.ts";
 import { parseObject } from "../core/json.ts";
-import { errorFromAnswer } from "../core/answer_error.ts";
+import { errorFromAnswer, tidy } from "../core/answer_error.ts";
 
 const PUBLIC = "login.microsoftonline.com";
 
@@ -41,13 +41,15 @@ export async function resolveAuthority(
   settings: Settings,
 ): Promise<AuthorizationServer> {
   const base = authorityBase(settings);
-  const { tenantId } = request;
-  const path = base.pathname.replace(/\/+$/, "");
-  const issuer = path.endsWith(`/${tenantId}`) ? `${base.origin}${path}` : `${base.origin}${path}/${tenantId}`;
-  if (tenantId === "adfs") return endpoints(issuer, "/oauth2");
-  if (preferredHost(base.host) || base.host.endsWith(".ciamlogin.com") || settings.disableInstanceDiscovery) {
-    return endpoints(issuer, "/oauth2/v2.0");
-  }
+  const adfs = request.tenantId.toLowerCase() === "adfs";
+  const tenantId = adfs ? "adfs" : request.tenantId;
+  const microsofts = preferredHost(base.host) || base.host.endsWith(".ciamlogin.com");
+  // Microsoft's own have no path but a tenant's, and whoever asks says which.
+  let path = microsofts ? "" : base.pathname.replace(/\/+$/, "");
+  if (path.toLowerCase().endsWith(`/${tenantId.toLowerCase()}`)) path = path.slice(0, -tenantId.length - 1);
+  const issuer = `${base.origin}${path}/${tenantId}`;
+  if (adfs) return endpoints(issuer, "/oauth2");
+  if (microsofts || settings.disableInstanceDiscovery) return endpoints(issuer, "/oauth2/v2.0");
   // What a simulated cloud vouches for is nothing to real code.
   const key = await digestOf([issuer, ...settings.surroundings]);
   const known = discovered.get(key);
@@ -68,14 +70,17 @@ function preferredHost(host: string): string | undefined {
 }
 
 function authorityBase(settings: Settings): URL {
-  const variable = settings.authorityHost === undefined ? settings.env("AZURE_AUTHORITY_HOST") : undefined;
+  const { allowInsecureLoopback, authorityHost, env } = settings;
+  const variable = authorityHost === undefined ? env("AZURE_AUTHORITY_HOST") : undefined;
   let base: URL;
   try {
     base = variable
-      ? parseAuthorityHost(variable, settings.allowInsecureLoopback, "AZURE_AUTHORITY_HOST")
-      : parseAuthorityHost(settings.authorityHost ?? `https://${PUBLIC}`, settings.allowInsecureLoopback);
+      ? parseAuthorityHost(variable, allowInsecureLoopback, "AZURE_AUTHORITY_HOST")
+      : parseAuthorityHost(authorityHost ?? `https://${PUBLIC}`, allowInsecureLoopback);
   } catch (error) {
-    throw new AuthenticationError(`Cannot find the token service: ${(error as Error).message}`);
+    // Whatever stands behind such a sign may be secret.
+    const value = variable && !/[@?#]/.test(variable) ? `, and is "${tidy(variable)}"` : "";
+    throw new AuthenticationError(`Cannot find the token service: ${(error as Error).message}${value}`);
   }
   base.host = preferredHost(base.host) ?? base.host;
   return base;

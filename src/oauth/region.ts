@@ -12,7 +12,9 @@ const METADATA = "http://169.254.169.254/metadata/instance/compute?api-version=2
 const PATIENCE_IN_MS = 2000;
 // A region becomes part of a host name: one label of lower case letters, digits and hyphens.
 const REGION = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
-const detected = new WeakMap<Settings, string>();
+/** For how long it is believed that there is no answer. */
+const ABSENCE_IN_MS = 60_000;
+const detected = new WeakMap<Settings, { readonly region: string | undefined; readonly until: number }>();
 
 /**
  * Returns the authority with the token endpoint of the region in `AZURE_REGIONAL_AUTHORITY_NAME`; as it is where the variable is not set, or
@@ -50,22 +52,25 @@ async function detectRegion(request: TokenRequest, settings: Settings): Promise<
   if (named) return named.toLowerCase().replaceAll(" ", "");
   // No metadata service where there is no machine.
   if (!settings.hasMetadataService()) return undefined;
-  let region = detected.get(settings);
-  if (region === undefined) detected.set(settings, region = await askMetadata(request, settings));
-  return region || undefined;
+  const known = detected.get(settings);
+  if (known && settings.now() < known.until) return known.region;
+  const region = await askMetadata(request, settings);
+  detected.set(settings, { region, until: region ? Infinity : settings.now() + ABSENCE_IN_MS });
+  return region;
 }
 
-/** Asks the machine where it stands; empty where there is no answer. */
-async function askMetadata(request: TokenRequest, settings: Settings): Promise<string> {
+/** Asks the machine where it stands. */
+async function askMetadata(request: TokenRequest, settings: Settings): Promise<string | undefined> {
   const { sleep, localFetch, now } = settings;
   const ask = (signal: AbortSignal) => send(localFetch, METADATA, { headers: { Metadata: "true" }, signal }, now);
   try {
     const late = () => new Error("Too slow");
     const answer = await withDeadline(ask, { sleep, ms: PATIENCE_IN_MS, late, outer: request.signal });
     const location = answer.status === 200 ? parseObject(answer.text)?.location : undefined;
-    return typeof location === "string" ? location.toLowerCase() : "";
+    const region = typeof location === "string" ? location.toLowerCase() : "";
+    return REGION.test(region) ? region : undefined;
   } catch (error) {
     if (request.signal.aborted) throw error;
-    return "";
+    return undefined;
   }
 }
