@@ -61,6 +61,13 @@ export {
 } from "./src/credentials/default_azure_credential.ts";
 export { EnvironmentCredential, type EnvironmentCredentialOptions } from "./src/credentials/environment_credential.ts";
 export {
+  ManagedIdentityCredential,
+  type ManagedIdentityCredentialClientIdOptions,
+  type ManagedIdentityCredentialObjectIdOptions,
+  type ManagedIdentityCredentialOptions,
+  type ManagedIdentityCredentialResourceIdOptions,
+} from "./src/credentials/managed_identity_credential.ts";
+export {
   UsernamePasswordCredential,
   type UsernamePasswordCredentialOptions,
 } from "./src/credentials/username_password_credential.ts";

@@ -33,13 +33,13 @@ export async function retry(
     if (outage ? left <= 0 : retries >= maxRetries) return answer;
     const bound = outage ? outage.delayInMs * 2 ** retries : Math.min(maxRetryDelayInMs, retryDelayInMs * 2 ** retries);
     // Full jitter: a random wait below a bound that doubles.
-    const wait = answer.retryAfterInMs || Math.min(left, Math.random() * bound);
+    const wait = answer.retryAfterInMs || Math.min(left, Math.ceil(Math.random() * bound));
     // Whoever must wait longer than there is time is told now.
     if (now() + wait >= started + settings.timeoutInMs) return answer;
     settings.log({
       event: "request-retried",
       credential,
-      message: `${answer.status === 0 ? answer.text : `HTTP ${answer.status}`}: trying again in ${Math.round(wait)} ms`,
+      message: `${answer.status === 0 ? answer.text : `HTTP ${answer.status}`}: trying again in ${wait} ms`,
     });
     await settings.sleep(wait, signal);
   }

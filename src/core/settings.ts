@@ -47,7 +47,10 @@ const REPLACED = {
 };
 
 /** Fills in the defaults: the one place that has them. Throws a `TypeError` for an option that cannot be. */
-export function resolveSettings(options: CredentialOptions): Settings {
+export function resolveSettings(
+  options: CredentialOptions,
+  { maxRetries = 3, timeoutInMs = 60_000 }: { readonly maxRetries?: number; readonly timeoutInMs?: number } = {},
+): Settings {
   checkKinds(options);
   const { additionallyAllowedTenants = [], cache, log, retryOptions = {}, runtime = {} } = options;
   for (const tenant of additionallyAllowedTenants) {
@@ -67,10 +70,10 @@ export function resolveSettings(options: CredentialOptions): Settings {
     allowInsecureLoopback: options.allowInsecureLoopback ?? false,
     additionallyAllowedTenants,
     disableInstanceDiscovery: options.disableInstanceDiscovery ?? false,
-    maxRetries: notNegative("retryOptions.maxRetries", retryOptions.maxRetries, 3),
+    maxRetries: notNegative("retryOptions.maxRetries", retryOptions.maxRetries, maxRetries),
     retryDelayInMs: notNegative("retryOptions.retryDelayInMs", retryOptions.retryDelayInMs, 800),
     maxRetryDelayInMs: notNegative("retryOptions.maxRetryDelayInMs", retryOptions.maxRetryDelayInMs, 64_000),
-    timeoutInMs: notNegative("timeoutInMs", options.timeoutInMs, 60_000),
+    timeoutInMs: notNegative("timeoutInMs", options.timeoutInMs, timeoutInMs),
     cache,
     isolated: platform === "workerd",
     livesOn,
@@ -142,7 +145,8 @@ function isCache(value: unknown): boolean {
   return value === false || [get, set, remove].every(isFunction);
 }
 
-function notNegative(name: string, value: number | undefined, otherwise: number): number {
+/** Returns the number, or what stands in for it. Throws a `TypeError` for a negative one. */
+export function notNegative(name: string, value: number | undefined, otherwise: number): number {
   if (value === undefined) return otherwise;
   if (typeof value === "number" && value >= 0) return value;
   throw new TypeError(`Option "${name}" must be a number that is not negative`);

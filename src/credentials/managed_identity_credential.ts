@@ -1,0 +1,151 @@
+import { checkText } from "../core/check_text.ts";
+import { createGetToken, type GetToken } from "../core/create_get_token.ts";
+import { notNegative, resolveSettings, type Settings } from "../core/settings.ts";
+import { createAcquire } from "../managed_identity/acquire.ts";
+import type { Source, UserAssignedIdentity } from "../managed_identity/source.ts";
+import { findSource } from "../managed_identity/sources.ts";
+import type { CredentialOptions } from "../options.ts";
+import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";
+
+/** Options of {@linkcode ManagedIdentityCredential}. */
+export interface ManagedIdentityCredentialOptions extends CredentialOptions {
+  /** How long it may take to get one token, waits and retries included, in milliseconds. Default: 120,000. */
+  readonly timeoutInMs?: number | undefined;
+  /**
+   * How long a chain waits to learn whether there is a metadata service, in milliseconds. Default: the variable
+   * `AZURE_IMDS_PROBE_TIMEOUT_IN_MS`, else 1000.
+   */
+  readonly probeTimeoutInMs?: number | undefined;
+}
+
+/** Options of {@linkcode ManagedIdentityCredential} for the identity with a client id. */
+export interface ManagedIdentityCredentialClientIdOptions extends ManagedIdentityCredentialOptions {
+  /** The client id of a user-assigned identity. Default: the machine's own identity. */
+  readonly clientId?: string | undefined;
+}
+
+/** Options of {@linkcode ManagedIdentityCredential} for the identity with an object id. */
+export interface ManagedIdentityCredentialObjectIdOptions extends ManagedIdentityCredentialOptions {
+  /** The object id (principal id) of a user-assigned identity. */
+  readonly objectId: string;
+}
+
+/** Options of {@linkcode ManagedIdentityCredential} for the identity with a resource id. */
+export interface ManagedIdentityCredentialResourceIdOptions extends ManagedIdentityCredentialOptions {
+  /** The resource id of a user-assigned identity: `/subscriptions/…/userAssignedIdentities/…`. */
+  readonly resourceId: string;
+}
+
+type AnyOptions =
+  & ManagedIdentityCredentialOptions
+  & { readonly [Kind in UserAssignedIdentity["kind"]]?: string | undefined };
+
+const NAME = "ManagedIdentityCredential";
+
+/**
+ * The identity that Azure gives to the machine the program runs on: a virtual machine, App Service, Functions, Container Apps, AKS, a
+ * server of Azure Arc, Service Fabric, Azure Machine Learning, Cloud Shell. The variables of the machine say which; without them it is the
+ * metadata service of a virtual machine, which only a chain probes for first.
+ *
+ * With `AZURE_TENANT_ID`, `AZURE_FEDERATED_TOKEN_FILE` and a client id (given, or in `AZURE_CLIENT_ID`) it is `WorkloadIdentityCredential`.
+ *
+ * @example
+ * ```ts no-eval
+ * import { ManagedIdentityCredential } from "@azweb/identity";
+ *
+ * const machine = new ManagedIdentityCredential();
+ * const assigned = new ManagedIdentityCredential({ clientId: "11111111-2222-3333-4444-555555555555" });
+ * const { token } = await assigned.getToken("https://storage.azure.com/.default");
+ * ```
+ *
+ * @see https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/overview
+ */
+export class ManagedIdentityCredential implements TokenCredential {
+  readonly #getToken: GetToken;
+
+  /**
+   * Checks the arguments; reads and sends nothing.
+   *
+   * @param clientId The client id of a user-assigned identity. Default: the machine's own identity.
+   * @param options See {@linkcode ManagedIdentityCredentialOptions}.
+   * @throws {TypeError} An argument is malformed, or there are two ids.
+   */
+  constructor(clientId: string, options?: ManagedIdentityCredentialOptions);
+  /**
+   * Checks the options; reads and sends nothing.
+   *
+   * @param options At most one of `clientId`, `objectId` and `resourceId`, and {@linkcode ManagedIdentityCredentialOptions}.
+   * @throws {TypeError} An option is malformed, or there are two ids.
+   */
+  constructor(
+    options?:
+      | ManagedIdentityCredentialClientIdOptions
+      | ManagedIdentityCredentialObjectIdOptions
+      | ManagedIdentityCredentialResourceIdOptions,
+  );
+  constructor(first?: string | AnyOptions, second?: ManagedIdentityCredentialOptions) {
+    const options: AnyOptions = typeof first === "string" ? { ...second, clientId: first } : first ?? second ?? {};
+    const settings = resolveSettings(options, { maxRetries: 5, timeoutInMs: 120_000 });
+    const identity = identityIn(options);
+    const { probeTimeoutInMs, runtime = {} } = options;
+    notNegative("probeTimeoutInMs", probeTimeoutInMs, 0);
+    const machine = { identity, probeTimeoutInMs, runtime, settings };
+    let source: Source | undefined;
+    const find = async () => source ??= await findSource(machine);
+    const proof = async () => {
+      const { name, proof } = await find();
+      return [name, ...proof, identity?.kind ?? "", identity?.id ?? ""];
+    };
+    const acquire = createAcquire(NAME, machine, find);
+    const getToken = createGetToken({ name: NAME, tenantId: "", proof, acquire }, settings);
+    let chosen: GetToken | undefined;
+
+    async function choose(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken> {
+      let choice = getToken;
+      if (hasFederatedToken(settings, identity)) {
+        // Apart, because it speaks OAuth, which no other source does.
+        const { WorkloadIdentityCredential } = await import("./workload_identity_credential.ts");
+        const clientId = identity?.id;
+        const credential = new WorkloadIdentityCredential({ ...options, clientId, disableInstanceDiscovery: true });
+        choice = (scopes, options) => credential.getToken(scopes, options);
+      }
+      const token = await choice(scopes, options);
+      chosen ??= choice;
+      return token;
+    }
+
+    this.#getToken = (scopes, options) => (chosen ?? choose)(scopes, options);
+  }
+
+  /**
+   * Returns a token, from memory while it is fresh.
+   *
+   * @param scopes One scope that ends in `/.default`, such as `"https://vault.azure.net/.default"`.
+   * @param options See {@linkcode GetTokenOptions}; `tenantId` counts for nothing.
+   * @throws {CredentialUnavailableError} The machine has no such identity.
+   * @throws {AuthenticationError} The source refuses, or does not answer.
+   */
+  getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken> {
+    return this.#getToken(scopes, options);
+  }
+}
+
+function identityIn(options: AnyOptions): UserAssignedIdentity | undefined {
+  const [kind, second] = (["clientId", "objectId", "resourceId"] as const).filter((kind) =>
+    options[kind] !== undefined
+  );
+  if (!kind) return undefined;
+  if (second) throw new TypeError(`Options "${kind}" and "${second}" name two identities: Give one of them`);
+  const id = options[kind];
+  checkText(id, kind);
+  if (kind !== "resourceId" || id.startsWith("/")) return { kind, id };
+  throw new TypeError('Option "resourceId" must be a resource id of Azure, which begins with "/subscriptions/"');
+}
+
+/** Whether a pod of AKS with a token of its own is told apart from a machine. */
+function hasFederatedToken({ env }: Settings, identity: UserAssignedIdentity | undefined): boolean {
+  if (identity && identity.kind !== "clientId") return false;
+  return Boolean(
+    (identity?.id || env("AZURE_CLIENT_ID")) && env("AZURE_TENANT_ID") && env("AZURE_FEDERATED_TOKEN_FILE"),
+  );
+}

@@ -1,0 +1,115 @@
+import { redact } from "../core/redact.ts";
+import type { Settings } from "../core/settings.ts";
+import { AuthenticationError, CredentialUnavailableError } from "../errors.ts";
+import type { Runtime } from "../runtime/runtime.ts";
+import { OTHER_RETRIES } from "./retries.ts";
+import { get, identityParameter, type Machine, type Source } from "./source.ts";
+import { endpointIn, HEADER_TEXT } from "./variables.ts";
+
+const ENDPOINT = "http://127.0.0.1:40342/metadata/identity/oauth2/token";
+const MOST_BYTES = 4096;
+
+/** Where the agent stands, and where it leaves its keys. */
+interface Agent {
+  readonly program: string;
+  readonly keys: string;
+}
+
+/**
+ * A server outside of Azure, enrolled by the agent of Azure Arc. The agent wants to see that the program may read a file that it has
+ * just written.
+ *
+ * https://learn.microsoft.com/azure/azure-arc/servers/managed-identity-authentication
+ */
+export async function arc({ identity, runtime, settings }: Machine): Promise<Source> {
+  const { operatingSystem } = await import("../runtime/operating_system.ts");
+  const { textFileReader } = await import("../runtime/files.ts");
+  const agent = agentOn(runtime.platform ?? operatingSystem(), settings);
+  const readTextFile = runtime.readTextFile ? runtime.readTextFile.bind(runtime) : textFileReader();
+  const url = new URL(settings.env("IDENTITY_ENDPOINT") ? endpointIn("IDENTITY_ENDPOINT", settings) : ENDPOINT);
+  // What "localhost" is, a hosts file says; the agent listens here.
+  if (url.hostname === "localhost") url.hostname = "127.0.0.1";
+  return {
+    name: "Azure Arc",
+    proof: [url.href],
+    secrets: [],
+    retryRules: OTHER_RETRIES,
+    echoes: true,
+    async send({ resource, signal }) {
+      const parameters = { "api-version": "2020-06-01", resource, ...identityParameter(identity, "msi_res_id") };
+      const headers = { Metadata: "true" };
+      const answer = await get(url.href, { parameters, headers, signal }, settings);
+      if (answer.status !== 401) return answer;
+      const key = await readKey(answer.challenge, agent, readTextFile);
+      const authorization = `Basic ${key}`;
+      const second = await get(url.href, { parameters, headers: { ...headers, authorization }, signal }, settings);
+      return second.status === 200 ? second : { ...second, text: redact(second.text, [key]) };
+    },
+  };
+}
+
+/** Whether the machine has the agent, which need not say so in variables. */
+export async function hasAgent({ runtime, settings }: Machine): Promise<boolean> {
+  const { operatingSystem } = await import("../runtime/operating_system.ts");
+  const { fileFinder } = await import("../runtime/file_exists.ts");
+  const agent = agentOn(runtime.platform ?? operatingSystem(), settings);
+  const fileExists = runtime.fileExists ? runtime.fileExists.bind(runtime) : fileFinder();
+  return agent !== undefined && await fileExists?.(agent.program) === true;
+}
+
+function agentOn(platform: string | undefined, settings: Settings): Agent | undefined {
+  switch (platform) {
+    case "linux":
+      return { program: "/opt/azcmagent/bin/himds", keys: "/var/opt/azcmagent/tokens/" };
+    case "win32": {
+      const programs = settings.env("ProgramFiles") ?? "C:\\Program Files";
+      const data = settings.env("ProgramData") ?? "C:\\ProgramData";
+      return {
+        program: `${programs}\\AzureConnectedMachineAgent\\himds.exe`,
+        keys: `${data}\\AzureConnectedMachineAgent\\Tokens\\`,
+      };
+    }
+  }
+  return undefined;
+}
+
+/** Reads the file that the challenge names. Whoever answers in place of the agent must not make us read and send another one. */
+async function readKey(
+  challenge: string | null | undefined,
+  agent: Agent | undefined,
+  readTextFile: Runtime["readTextFile"],
+): Promise<string> {
+  if (!agent) throw new CredentialUnavailableError("Cannot use Azure Arc: Its agent runs on Linux and Windows only");
+  if (!readTextFile) {
+    throw new CredentialUnavailableError(
+      'Cannot use Azure Arc: There are no files on this runtime; give "runtime.readTextFile"',
+    );
+  }
+  const path = /^Basic realm="?([^"]*)"?$/i.exec(challenge ?? "")?.[1];
+  const name = path?.startsWith(agent.keys) ? path.slice(agent.keys.length) : "";
+  if (!/^[\w.-]+\.key$/.test(name)) {
+    throw new AuthenticationError(
+      `Cannot use the challenge of Azure Arc: It must name a file "*.key" in "${agent.keys}"`,
+      { statusCode: 401 },
+    );
+  }
+  let key: string;
+  try {
+    key = (await readTextFile(path!)).trim();
+  } catch (error) {
+    const { name } = Object(error) as { name?: unknown };
+    throw name === "NotCapable" || name === "PermissionDenied"
+      ? new CredentialUnavailableError(
+        `Cannot read the key of Azure Arc: Deno needs the permission --allow-read=${agent.keys}`,
+      )
+      : new AuthenticationError(
+        `Cannot read the key of Azure Arc in "${agent.keys}": Run as a user who may, of the group "himds" on Linux`,
+        { statusCode: 401 },
+      );
+  }
+  if (key.length <= MOST_BYTES && HEADER_TEXT.test(key)) return key;
+  throw new AuthenticationError(
+    `Cannot use the key of Azure Arc "${path}": It must be printable ASCII characters, ${MOST_BYTES} at the most`,
+    { statusCode: 401 },
+  );
+}

@@ -1,0 +1,26 @@
+import { OTHER_RETRIES } from "./retries.ts";
+import { get, type Machine, type Source } from "./source.ts";
+import { endpointIn, headerIn, refuseIdentity } from "./variables.ts";
+
+/**
+ * The computes of Azure Machine Learning. Their own identity goes by the client id in `DEFAULT_IDENTITY_CLIENT_ID`.
+ *
+ * https://learn.microsoft.com/azure/machine-learning/how-to-identity-based-service-authentication
+ */
+export function azureMl(machine: Machine): Source {
+  const { identity, settings } = machine;
+  refuseIdentity("Azure Machine Learning", machine, ["objectId", "resourceId"]);
+  const endpoint = endpointIn("MSI_ENDPOINT", settings);
+  const secret = headerIn("MSI_SECRET", settings);
+  const clientId = identity?.id ?? settings.env("DEFAULT_IDENTITY_CLIENT_ID");
+  return {
+    name: "Azure Machine Learning",
+    proof: [endpoint, secret, clientId ?? ""],
+    secrets: [secret],
+    retryRules: OTHER_RETRIES,
+    send({ resource, signal }) {
+      const parameters = { "api-version": "2017-09-01", resource, ...clientId && { clientid: clientId } };
+      return get(endpoint, { parameters, headers: { secret }, signal }, settings);
+    },
+  };
+}

@@ -1,0 +1,25 @@
+import { send } from "../core/http.ts";
+import { OTHER_RETRIES } from "./retries.ts";
+import type { Machine, Source } from "./source.ts";
+import { endpointIn, refuseIdentity } from "./variables.ts";
+
+/**
+ * Azure Cloud Shell, whose identity is the user's.
+ *
+ * https://learn.microsoft.com/azure/cloud-shell/msi-authorization
+ */
+export function cloudShell(machine: Machine): Source {
+  const { localFetch, now } = machine.settings;
+  refuseIdentity("Cloud Shell", machine);
+  const endpoint = endpointIn("MSI_ENDPOINT", machine.settings);
+  return {
+    name: "Cloud Shell",
+    proof: [endpoint],
+    secrets: [],
+    retryRules: OTHER_RETRIES,
+    send({ resource, signal }) {
+      const body = new URLSearchParams({ resource });
+      return send(localFetch, endpoint, { method: "POST", headers: { Metadata: "true" }, body, signal }, now);
+    },
+  };
+}

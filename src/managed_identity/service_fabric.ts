@@ -1,0 +1,46 @@
+import { sha256 } from "../core/partition.ts";
+import { AuthenticationError, CredentialUnavailableError } from "../errors.ts";
+import { OTHER_RETRIES } from "./retries.ts";
+import { get, type Machine, type Source } from "./source.ts";
+import { endpointIn, headerIn, refuseIdentity } from "./variables.ts";
+
+/**
+ * A node of a Service Fabric cluster, known by the certificate whose thumbprint the variable `IDENTITY_SERVER_THUMBPRINT` holds.
+ *
+ * https://learn.microsoft.com/azure/service-fabric/how-to-managed-identity-service-fabric-app-code
+ */
+export async function serviceFabric(machine: Machine): Promise<Source> {
+  const { runtime, settings } = machine;
+  refuseIdentity("Service Fabric", machine);
+  const endpoint = endpointIn("IDENTITY_ENDPOINT", settings, /^https:$/);
+  const secret = headerIn("IDENTITY_HEADER", settings);
+  const thumbprint = settings.env("IDENTITY_SERVER_THUMBPRINT")!.replace(/[:\s]/g, "").toLowerCase();
+  if (!/^[\da-f]{40}$/.test(thumbprint)) {
+    throw new AuthenticationError(
+      "Cannot use the variable IDENTITY_SERVER_THUMBPRINT: It must be 40 hexadecimal digits, the certificate's SHA-1 digest",
+    );
+  }
+  const { tlsFetcher } = await import("../runtime/tls_fetch.ts");
+  const tlsFetch = runtime.tlsFetch ? runtime.tlsFetch.bind(runtime) : tlsFetcher();
+  if (!tlsFetch) {
+    throw new CredentialUnavailableError(
+      'Cannot reach Service Fabric: This runtime cannot check its certificate; give "runtime.tlsFetch"',
+    );
+  }
+  const localFetch = tlsFetch({ thumbprint });
+  return {
+    name: "Service Fabric",
+    proof: [endpoint, secret, thumbprint],
+    secrets: [secret],
+    retryRules: OTHER_RETRIES,
+    async send({ enableCae, rejected, resource, signal }) {
+      const parameters = {
+        "api-version": "2019-07-01-preview",
+        resource,
+        ...rejected !== undefined && { token_sha256_to_refresh: await sha256(rejected) },
+        ...(enableCae || rejected !== undefined) && { xms_cc: "cp1" },
+      };
+      return await get(endpoint, { parameters, headers: { secret }, signal }, { localFetch, now: settings.now });
+    },
+  };
+}

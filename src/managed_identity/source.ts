@@ -1,0 +1,73 @@
+import { type Answer, send } from "../core/http.ts";
+import type { RetryRule } from "../core/retry.ts";
+import type { Settings } from "../core/settings.ts";
+import type { Runtime } from "../runtime/runtime.ts";
+
+/** A user-assigned identity, and which of its ids is given. */
+export interface UserAssignedIdentity {
+  readonly kind: "clientId" | "objectId" | "resourceId";
+  readonly id: string;
+}
+
+/** What a source is made from. */
+export interface Machine {
+  readonly settings: Settings;
+  /** `undefined` is the machine's own. */
+  readonly identity: UserAssignedIdentity | undefined;
+  /** The members that were handed in, which win over those of the runtime. */
+  readonly runtime: Partial<Runtime>;
+  /** How long the probe waits, in milliseconds. */
+  readonly probeTimeoutInMs: number | undefined;
+}
+
+/** What one token is requested with. */
+export interface ResourceRequest {
+  /** The resource's URI, without `/.default`. */
+  readonly resource: string;
+  readonly enableCae: boolean;
+  /** The token that the resource refused. */
+  readonly rejected: string | undefined;
+  readonly signal: AbortSignal;
+}
+
+/** A service near the program that knows the identities of the machine. */
+export interface Source {
+  /** As a message says it: "App Service". */
+  readonly name: string;
+  /** What proves whose tokens these are: where they come from, and what is shown there. */
+  readonly proof: readonly string[];
+  /** What of it no message may repeat. */
+  readonly secrets: readonly string[];
+  readonly retryRules: readonly RetryRule[];
+  /** Whether the answer must name the user-assigned identity. */
+  readonly echoes?: boolean;
+  /** Whether an answer that is no token says that there is no such identity, or no such source. */
+  isAbsent?(answer: Answer): boolean;
+  /** Returns whether the source is there, where that has to be found out. */
+  probe?(): Promise<boolean>;
+  send(request: ResourceRequest): Promise<Answer>;
+}
+
+/** Sends a GET request to a source. */
+export function get(
+  url: string,
+  { parameters, headers, signal }: {
+    readonly parameters: Readonly<Record<string, string>>;
+    readonly headers: Readonly<Record<string, string>>;
+    readonly signal: AbortSignal;
+  },
+  { localFetch, now }: Pick<Settings, "localFetch" | "now">,
+): Promise<Answer> {
+  const target = new URL(url);
+  for (const [name, value] of Object.entries(parameters)) target.searchParams.set(name, value);
+  return send(localFetch, target.href, { headers, signal }, now);
+}
+
+/** Returns the parameter that names a user-assigned identity. */
+export function identityParameter(
+  identity: UserAssignedIdentity | undefined,
+  resourceId: "msi_res_id" | "mi_res_id",
+): Record<string, string> {
+  if (!identity) return {};
+  return { [{ clientId: "client_id", objectId: "object_id", resourceId }[identity.kind]]: identity.id };
+}

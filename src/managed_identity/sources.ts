@@ -1,0 +1,60 @@
+import { CredentialUnavailableError } from "../errors.ts";
+import { appService } from "./app_service.ts";
+import { arc, hasAgent } from "./arc.ts";
+import { azureMl } from "./azure_ml.ts";
+import { cloudShell } from "./cloud_shell.ts";
+import { imds } from "./imds.ts";
+import { serviceFabric } from "./service_fabric.ts";
+import type { Machine, Source } from "./source.ts";
+
+interface Row {
+  /** All of these variables are set. */
+  readonly variables: readonly string[];
+  /** And this is true. */
+  readonly if?: (machine: Machine) => Promise<boolean>;
+  readonly create: (machine: Machine) => Source | Promise<Source>;
+}
+
+/** The first that fits is the source. */
+const SOURCES: readonly Row[] = [
+  { variables: ["IDENTITY_ENDPOINT", "IDENTITY_HEADER", "IDENTITY_SERVER_THUMBPRINT"], create: serviceFabric },
+  { variables: ["IDENTITY_ENDPOINT", "IDENTITY_HEADER"], create: appService },
+  { variables: ["MSI_ENDPOINT", "MSI_SECRET"], create: azureMl },
+  { variables: ["MSI_ENDPOINT"], create: cloudShell },
+  { variables: ["IDENTITY_ENDPOINT", "IMDS_ENDPOINT"], create: arc },
+  { variables: [], if: hasAgent, create: arc },
+  { variables: [], create: imds },
+];
+
+/** What decides about the source: read in part, it would be another one. */
+const VARIABLES: readonly string[] = [
+  ...new Set(SOURCES.flatMap(({ variables }) => variables)),
+  "DEFAULT_IDENTITY_CLIENT_ID",
+  "AZURE_POD_IDENTITY_AUTHORITY_HOST",
+  "AZURE_IMDS_PROBE_TIMEOUT_IN_MS",
+  "AZURE_CLIENT_ID",
+  "AZURE_TENANT_ID",
+  "AZURE_FEDERATED_TOKEN_FILE",
+  "AZURE_AUTHORITY_HOST",
+];
+
+/**
+ * Returns the source of the machine that the program runs on. Throws a `CredentialUnavailableError` where there is none, or none that has
+ * the identity; an `AuthenticationError` where a variable is malformed.
+ */
+export async function findSource(machine: Machine): Promise<Source> {
+  const { settings } = machine;
+  const flag = settings.missingEnvPermission(VARIABLES);
+  if (flag) {
+    throw new CredentialUnavailableError(
+      `Cannot read all of the variables that say where the program runs: Run Deno with ${flag}`,
+    );
+  }
+  for (const { variables, if: isThere, create } of SOURCES) {
+    if (variables.every((name) => settings.env(name)) && (!isThere || await isThere(machine))) {
+      return await create(machine);
+    }
+  }
+  // The last row has no condition.
+  throw new Error("Unreachable");
+}

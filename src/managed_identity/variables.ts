@@ -1,0 +1,42 @@
+import type { Settings } from "../core/settings.ts";
+import { AuthenticationError, CredentialUnavailableError } from "../errors.ts";
+import type { Machine } from "./source.ts";
+
+/** What a header can hold: the error of a `fetch` that refuses other text repeats it. */
+export const HEADER_TEXT: RegExp = /^[\x20-\x7e]+$/;
+
+/** Returns the URL in a variable that is set. Throws an `AuthenticationError` where it holds none. */
+export function endpointIn(variable: string, settings: Settings, protocols: RegExp = /^https?:$/): string {
+  let url: URL | undefined;
+  try {
+    url = new URL(settings.env(variable)!);
+  } catch {
+    // Falls through to the error below.
+  }
+  if (url && protocols.test(url.protocol) && !url.username && !url.password && !url.hash) return url.href;
+  const schemes = protocols.test("http:") ? '"http:" or "https:"' : '"https:"';
+  throw new AuthenticationError(
+    `Cannot use the variable ${variable}: It must be a URL with ${schemes} and without user and fragment`,
+  );
+}
+
+/** Returns the secret in a variable that is set. Throws an `AuthenticationError` where no header can hold it. */
+export function headerIn(variable: string, settings: Settings): string {
+  const value = settings.env(variable)!;
+  if (HEADER_TEXT.test(value)) return value;
+  throw new AuthenticationError(`Cannot use the variable ${variable}: It must be printable ASCII characters`);
+}
+
+/** Throws a `CredentialUnavailableError` for an identity that the source cannot give. */
+export function refuseIdentity(
+  source: string,
+  { identity }: Machine,
+  kinds: readonly string[] = ["clientId", "objectId", "resourceId"],
+): void {
+  if (!identity || !kinds.includes(identity.kind)) return;
+  throw new CredentialUnavailableError(
+    `Cannot get a token for the user-assigned identity "${identity.id}": ${source} ${
+      kinds.length > 2 ? "has one identity only: give no id" : "knows identities by client id only"
+    }`,
+  );
+}
