@@ -71,3 +71,7 @@ export {
   UsernamePasswordCredential,
   type UsernamePasswordCredentialOptions,
 } from "./src/credentials/username_password_credential.ts";
+export {
+  WorkloadIdentityCredential,
+  type WorkloadIdentityCredentialOptions,
+} from "./src/credentials/workload_identity_credential.ts";

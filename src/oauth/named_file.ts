@@ -1,0 +1,32 @@
+import { tidy } from "../core/answer_error.ts";
+import { CredentialUnavailableError } from "../errors.ts";
+import type { Runtime } from "../runtime/runtime.ts";
+
+/** A file that somebody keeps up to date while the program runs. */
+export interface NamedFile {
+  readonly path: string;
+  /** What is in it, and what names it: "the token file of AZURE_FEDERATED_TOKEN_FILE". */
+  readonly label: string;
+}
+
+/** Returns the text, without white space around it. Throws a `CredentialUnavailableError` where the file cannot be read. */
+export async function readNamedFile(file: NamedFile, readTextFile: Runtime["readTextFile"]): Promise<string> {
+  const { path } = file;
+  if (!readTextFile) {
+    throw unavailable("Cannot read", file, 'This runtime has no files; give "runtime.readTextFile"');
+  }
+  try {
+    return (await readTextFile(path)).trim();
+  } catch (error) {
+    const { name, message } = Object(error) as { name?: unknown; message?: unknown };
+    const reason = name === "NotCapable"
+      ? `Deno needs the permission --allow-read=${path}`
+      : tidy(String(message ?? "It cannot be opened"));
+    throw unavailable("Cannot read", file, reason);
+  }
+}
+
+/** Returns the error for a file that is of no use. */
+export function unavailable(action: string, { label, path }: NamedFile, reason: string): CredentialUnavailableError {
+  return new CredentialUnavailableError(`${action} ${label}, "${path}": ${reason}`);
+}

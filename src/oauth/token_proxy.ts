@@ -1,0 +1,102 @@
+import type { Settings } from "../core/settings.ts";
+import { CredentialUnavailableError } from "../errors.ts";
+import type { Runtime, TlsTrust } from "../runtime/runtime.ts";
+import { tlsFetcher } from "../runtime/tls_fetch.ts";
+import { type NamedFile, readNamedFile, unavailable } from "./named_file.ts";
+
+const PROXY = "AZURE_KUBERNETES_TOKEN_PROXY";
+const CA_FILE = "AZURE_KUBERNETES_CA_FILE";
+const CA_DATA = "AZURE_KUBERNETES_CA_DATA";
+const SNI_NAME = "AZURE_KUBERNETES_SNI_NAME";
+
+/** A service of the cluster that stands in front of Microsoft Entra. */
+export interface TokenProxy {
+  /** Sends a request for Microsoft Entra to the proxy instead. */
+  readonly fetch: typeof fetch;
+  /** Notices whom the proxy is trusted by now. Throws a `CredentialUnavailableError` where nobody can tell. */
+  reload(): Promise<void>;
+}
+
+/**
+ * Returns the token proxy of an AKS cluster with identity bindings; `undefined` where no variable speaks of one. Throws a
+ * `CredentialUnavailableError` for variables that do not go together.
+ *
+ * https://learn.microsoft.com/azure/aks/identity-bindings-concepts
+ */
+export function createTokenProxy(
+  settings: Settings,
+  { runtime, readTextFile }: { readonly runtime: Partial<Runtime>; readonly readTextFile: Runtime["readTextFile"] },
+): TokenProxy | undefined {
+  const [proxy, caFile, caData, serverName] = [PROXY, CA_FILE, CA_DATA, SNI_NAME].map((name) =>
+    settings.env(name) || undefined
+  );
+  if (!proxy) {
+    const others = [CA_FILE, CA_DATA, SNI_NAME].filter((name) => settings.env(name));
+    if (others.length === 0) return undefined;
+    throw new CredentialUnavailableError(`Cannot find the token proxy: Set ${PROXY} beside ${others.join(", ")}`);
+  }
+  if (caFile && caData) {
+    throw new CredentialUnavailableError(`Cannot tell whom to trust: Set only one of ${CA_FILE} and ${CA_DATA}`);
+  }
+  const base = parseProxy(proxy);
+  const file = caFile ? { path: caFile, label: `the certificates of ${CA_FILE}` } : undefined;
+  let known: string | undefined;
+  let current = caData || serverName && !file
+    ? trusting({ ca: caData && checkPem(caData), serverName })
+    : settings.fetch;
+
+  return {
+    fetch(input, init) {
+      const { pathname, search } = new URL(String(input));
+      const url = new URL(base);
+      url.pathname = base.pathname.replace(/\/$/, "") + pathname;
+      url.search = search;
+      return current(url.href, init);
+    },
+    async reload() {
+      if (!file) return;
+      const text = await readNamedFile(file, readTextFile);
+      // Empty in the middle of a change.
+      if (text === known || text === "" && known !== undefined) return;
+      current = trusting({ ca: checkPem(text, file), serverName });
+      known = text;
+    },
+  };
+
+  function trusting(trust: TlsTrust): typeof fetch {
+    const tlsFetch = runtime.tlsFetch ? runtime.tlsFetch.bind(runtime) : tlsFetcher();
+    if (tlsFetch) return tlsFetch(trust);
+    throw new CredentialUnavailableError(
+      'Cannot reach the token proxy: This runtime cannot trust authorities or names of its own; give "runtime.tlsFetch"',
+    );
+  }
+}
+
+/** The value stays unsaid: a password may be in it. */
+function parseProxy(text: string): URL {
+  try {
+    const url = new URL(text);
+    const { protocol, username, password, search, hash } = url;
+    if (protocol === "https:" && !username && !password && !search && !hash) return url;
+  } catch {
+    // Falls through to the error below.
+  }
+  throw new CredentialUnavailableError(
+    `Cannot use ${PROXY}: It must be a URL with "https:" and without user, query and fragment`,
+  );
+}
+
+function checkPem(text: string, file: NamedFile = { label: "the variable", path: CA_DATA }): string {
+  const blocks = [...text.matchAll(/-----BEGIN CERTIFICATE-----([^-]*)-----END CERTIFICATE-----/g)];
+  if (blocks.length > 0 && blocks.every(([, base64]) => isSequence(base64!))) return text;
+  throw unavailable("Cannot use", file, text === "" ? "It is empty" : "It must hold certificates as PEM text");
+}
+
+/** Whether it is DER that begins as a certificate does. */
+function isSequence(base64: string): boolean {
+  try {
+    return atob(base64).startsWith("\x30");
+  } catch {
+    return false;
+  }
+}
