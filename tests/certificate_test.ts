@@ -152,6 +152,9 @@ describe("PEM text", () => {
     "text around the blocks":
       `\uFEFFBag Attributes\n  friendlyName: -----\n${CERTIFICATE}Key: <No Attributes>\n${KEY}\nend`,
     "Windows line ends": (CERTIFICATE + KEY_PKCS1).replaceAll("\n", "\r\n"),
+    "line ends as an environment variable has them": (CERTIFICATE + KEY).replaceAll("\n", "\\n"),
+    "Windows line ends as an environment variable has them": (CERTIFICATE + KEY).replaceAll("\n", "\\r\\n"),
+    "spaces for line ends": (CERTIFICATE + KEY).replaceAll("\n", " "),
     "no line breaks": (CERTIFICATE + KEY).replaceAll("\n", ""),
     "other blocks": `-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n${CERTIFICATE}${KEY}`,
   };
@@ -163,8 +166,9 @@ describe("PEM text", () => {
   }
 
   test("is read: an encrypted key", async () => {
-    const configuration = { certificate: CERTIFICATE + KEY_ENCRYPTED, certificatePassword: PASSWORD };
-    await verify(await assertionOf(configuration), CERTIFICATE);
+    for (const certificate of [CERTIFICATE + KEY_ENCRYPTED, (CERTIFICATE + KEY_ENCRYPTED).replaceAll("\n", "\\n")]) {
+      await verify(await assertionOf({ certificate, certificatePassword: PASSWORD }), CERTIFICATE);
+    }
   });
 
   test("needs no password for a key that is not encrypted, and takes one", async () => {
@@ -483,7 +487,14 @@ describe("the configuration", () => {
     misshapen("", /not empty as "certificatePath"/);
     misshapen({ certificatePath: " " }, /not empty as "certificatePath"/);
     misshapen({ certificate: "" }, /not empty as "certificate"/);
-    misshapen({ certificate: new Uint8Array(1) }, /not empty as "certificate"/);
+    for (const bytes of [new Uint8Array(1), new ArrayBuffer(1), new DataView(new ArrayBuffer(1))]) {
+      for (const configuration of [bytes, { certificate: bytes }, { certificatePath: bytes }]) {
+        misshapen(
+          configuration,
+          /must be text, not bytes: decode a PEM file with "new TextDecoder\(\)\.decode\(bytes\)", read a/,
+        );
+      }
+    }
     misshapen({ certificate: CERTIFICATE, certificatePassword: "" }, /not empty as "certificatePassword"/);
     misshapen({ thumbprint: "", sign }, /not empty as "thumbprint"/);
     misshapen(CERTIFICATE + KEY, /give PEM text as "certificate"/);

@@ -2,6 +2,7 @@ import {
   type AccessToken,
   AuthenticationError,
   ChainedTokenCredential,
+  ClientCertificateCredential,
   type CredentialOptions,
   CredentialUnavailableError,
   DefaultAzureCredential,
@@ -388,13 +389,36 @@ test("a variable that another one outdoes need not be right", async () => {
   assert.equal(entra.requests.length, 1);
 });
 
-test("a certificate's file that is missing is said with its path, and the chain goes on", async () => {
-  const { credential } = createMachine({ ...ID, AZURE_CLIENT_CERTIFICATE_PATH: "/missing.pem" });
+test("a certificate's file that is missing is said with its variable and path, and stops a chain", async () => {
+  const { entra, credential } = createMachine({ ...ID, AZURE_CLIENT_CERTIFICATE_PATH: "/missing.pem" });
+  const chain = new ChainedTokenCredential(credential, new StaticCredential("b"));
+  const error = await failureOf(chain.getToken(SCOPE));
+  assert.equal(error.name, "AuthenticationError");
+  assert.equal(
+    error.message,
+    "ClientCertificateCredential: " +
+      'Cannot read the certificate "/missing.pem" of AZURE_CLIENT_CERTIFICATE_PATH: No such file',
+  );
+  assert.equal(entra.requests.length, 0);
+});
+
+test("a certificate's file that is there later is read by the next call", async () => {
+  let there = false;
+  const readTextFile = () => there ? Promise.resolve(CERTIFICATE + KEY) : Promise.reject(new Error("No such file"));
+  const { entra, credential } = createMachine({ ...ID, ...PATH }, { runtime: { readTextFile } });
+  await failureOf(credential.getToken(SCOPE));
+  there = true;
+  await credential.getToken(SCOPE);
+  assert.equal(entra.requests.length, 1);
+});
+
+test("a certificate that is given by its path alone, and is missing, lets a chain go on", async () => {
+  const { options } = createMachine({});
+  const credential = new ClientCertificateCredential(TENANT, CLIENT, "/missing.pem", options);
   const error = await failureOf(credential.getToken(SCOPE));
   assert.equal(error.name, "CredentialUnavailableError");
   assert.match(error.message, /Cannot read the certificate "\/missing\.pem": No such file$/);
-  const chain = new ChainedTokenCredential(credential, new StaticCredential("b"));
-  assert.equal((await chain.getToken(SCOPE)).token, "b");
+  assert.equal((await new ChainedTokenCredential(credential, new StaticCredential("b")).getToken(SCOPE)).token, "b");
 });
 
 test("AZURE_CLIENT_SEND_CERTIFICATE_CHAIN sends the chain where it is true or 1", async () => {

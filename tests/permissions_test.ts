@@ -75,13 +75,27 @@ test("a token service that may not be reached makes the credential unavailable, 
   assert.match(output, /--allow-net=login\.microsoftonline\.com$/);
 });
 
-test("a certificate that may not be read makes the credential unavailable, and the message names the flag", async () => {
-  const output = await run(
-    ["--allow-env", "--allow-net"],
-    ask('ClientCertificateCredential("tenant", "client", "app.pem")'),
+for (const path of ["app.pem", "/secrets/app.pem", "./certificates/app.pem"]) {
+  test(`a certificate that may not be read makes the credential unavailable: the message names the flag for ${path}`, async () => {
+    const output = await run(
+      ["--allow-env", "--allow-net"],
+      ask(`ClientCertificateCredential("tenant", "client", ${JSON.stringify(path)})`),
+    );
+    assert.equal(
+      output,
+      "CredentialUnavailableError / ClientCertificateCredential: " +
+        `Cannot read the certificate "${path}": Run Deno with --allow-read=${path}`,
+    );
+  });
+}
+
+test("a certificate of a variable that may not be read stops a chain, and the message names variable and flag", async () => {
+  const variables = { AZURE_TENANT_ID: "tenant", AZURE_CLIENT_ID: "client", AZURE_CLIENT_CERTIFICATE_PATH: "app.pem" };
+  const output = await run(["--allow-env", "--allow-net"], ask("DefaultAzureCredential()"), variables);
+  assert.match(
+    output,
+    /^AuthenticationError .* "app\.pem" of AZURE_CLIENT_CERTIFICATE_PATH: Run Deno with --allow-read=app\.pem$/,
   );
-  assert.match(output, /^CredentialUnavailableError \/ ClientCertificateCredential: /);
-  assert.match(output, /--allow-read/);
 });
 
 test("with the variables and the network alone, as on Deno Deploy, a token is had", async () => {

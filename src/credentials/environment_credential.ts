@@ -82,7 +82,7 @@ export class EnvironmentCredential implements TokenCredential {
    * @param scopes What the token is for, such as `"https://storage.azure.com/.default"`.
    * @param options See {@linkcode GetTokenOptions}.
    * @throws {CredentialUnavailableError} The variables are not set, or may not be read.
-   * @throws {AuthenticationError} They are set, and are malformed or refused.
+   * @throws {AuthenticationError} They are set, and are malformed, name a file that cannot be read, or are refused.
    */
   getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken> {
     try {
@@ -122,7 +122,7 @@ function createCredential(options: EnvironmentCredentialOptions, settings: Setti
       const certificatePassword = settings.env("AZURE_CLIENT_CERTIFICATE_PASSWORD") || undefined;
       if (certificatePassword) check("AZURE_CLIENT_CERTIFICATE_PASSWORD", checkText);
       const sendCertificateChain = /^(true|1)$/i.test(settings.env("AZURE_CLIENT_SEND_CERTIFICATE_CHAIN") ?? "");
-      const certificate = { certificatePath, certificatePassword };
+      const certificate = { certificatePath, certificatePassword, variable: "AZURE_CLIENT_CERTIFICATE_PATH" };
       return new ClientCertificateCredential(tenantId, clientId, certificate, { ...all, sendCertificateChain });
     }
     if (username && password) {

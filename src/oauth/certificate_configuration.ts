@@ -1,4 +1,4 @@
-import { CredentialUnavailableError } from "../errors.ts";
+import { AuthenticationError, CredentialUnavailableError } from "../errors.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 
 /** A certificate and its private key in a file. It is read for each token request, so that a renewed one is noticed. */
@@ -63,6 +63,8 @@ export type CertificateConfiguration =
 /** A configuration as the code behind it sees it. */
 export interface CertificateParts {
   readonly certificatePath?: string;
+  /** The environment variable that has the path, if one has: a path that somebody has set and that leads nowhere is a mistake. */
+  readonly variable?: string;
   readonly certificate?: string;
   readonly certificatePassword?: string | undefined;
   readonly thumbprint?: string;
@@ -81,6 +83,12 @@ export function checkCertificateConfiguration(configuration: CertificateConfigur
     fail("must be the path of a PEM file or an object");
   }
   const parts = partsOf(configuration);
+  if ([configuration, parts.certificate, parts.certificatePath].some(isBytes)) {
+    fail(
+      'must be text, not bytes: decode a PEM file with "new TextDecoder().decode(bytes)", ' +
+        'read a PKCS#12 file with "fromPkcs12" of "@azweb/identity/pkcs12"',
+    );
+  }
   const { certificatePath, certificate, certificatePassword, thumbprint, privateKey, sign } = parts;
   for (const name of ["certificatePath", "certificate", "certificatePassword", "thumbprint"] as const) {
     const value: unknown = parts[name];
@@ -136,7 +144,7 @@ export function algorithmOfThumbprint(thumbprint: string): "PS256" | "RS256" | u
 
 /**
  * Returns what proves that the token is the app's: the text with the private key, or the object that can sign, beside the certificate.
- * Throws a `CredentialUnavailableError` where a file cannot be read.
+ * Throws a `CredentialUnavailableError` where a file cannot be read, an `AuthenticationError` where a variable names it.
  */
 export async function certificateProof(
   configuration: CertificateConfiguration,
@@ -149,26 +157,26 @@ export async function certificateProof(
   return [signer ?? (parts.certificatePassword === undefined ? "" : parts), text];
 }
 
-/** Returns the PEM text. Throws a `CredentialUnavailableError` where the file cannot be read. */
+/** Returns the PEM text. Throws a `CredentialUnavailableError` where the file cannot be read, an `AuthenticationError` where a variable names it. */
 export async function readCertificateText(
-  { certificate, certificatePath }: CertificateParts,
+  { certificate, certificatePath, variable }: CertificateParts,
   readTextFile: Runtime["readTextFile"],
 ): Promise<string> {
   if (certificate !== undefined) return certificate;
-  if (!readTextFile) {
-    throw new CredentialUnavailableError(
-      `Cannot read the certificate "${certificatePath}": This runtime has no files; give the PEM text as "certificate"`,
-    );
-  }
+  let reason = 'This runtime has no files; give the PEM text as "certificate", or "readTextFile" in "runtime"';
   try {
-    return await readTextFile(certificatePath!);
+    if (readTextFile) return await readTextFile(certificatePath!);
   } catch (error) {
-    throw new CredentialUnavailableError(
-      `Cannot read the certificate "${certificatePath}": ${
-        error instanceof Error ? error.message : "The file cannot be opened"
-      }`,
-    );
+    reason = error instanceof Error ? error.message : "The file cannot be opened";
   }
+  const whose = variable ? ` of ${variable}` : "";
+  const message = `Cannot read the certificate "${certificatePath}"${whose}: ${reason}`;
+  throw variable ? new AuthenticationError(message) : new CredentialUnavailableError(message);
+}
+
+/** Also those of another realm. */
+function isBytes(value: unknown): boolean {
+  return (value as Partial<ArrayBufferLike> | null | undefined)?.byteLength !== undefined;
 }
 
 function count(...values: unknown[]): number {

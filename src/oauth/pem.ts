@@ -18,7 +18,9 @@ const CONVERT_PKCS12 = 'convert a PKCS#12 file with "openssl pkcs12 -in old.pfx 
   'or read it with "fromPkcs12" of "@azweb/identity/pkcs12"';
 
 /** Finds the certificates and private keys in PEM text (RFC 7468); text around them is passed over. */
-export function readPem(text: string): PemBlock[] {
+export function readPem(given: string): PemBlock[] {
+  // As environment variables carry line breaks.
+  const text = given.replaceAll(/\\r|\\n/g, "\n");
   if (text.trim() === "") throw new AuthenticationError("It is empty");
   if (text.length > MOST_CHARACTERS) throw new AuthenticationError("It is longer than a million characters");
   const blocks: PemBlock[] = [];

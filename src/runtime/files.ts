@@ -1,3 +1,4 @@
+import { builtinModule } from "./builtin_module.ts";
 import { detectPlatform } from "./platform.ts";
 import type { Runtime } from "./runtime.ts";
 
@@ -9,16 +10,20 @@ interface FileSystem {
 export function textFileReader(): Runtime["readTextFile"] | undefined {
   switch (detectPlatform()) {
     case "deno":
-      return (path) => Deno.readTextFile(path);
+      return readWithDeno;
     case "node":
     case "bun":
-      return (path) => fileSystem().readFile(path, "utf8");
+      return (path) => builtinModule<FileSystem>("node:fs/promises").readFile(path, "utf8");
     default:
       return undefined;
   }
 }
 
-function fileSystem(): FileSystem {
-  const { process } = globalThis as unknown as { process: { getBuiltinModule(name: string): unknown } };
-  return process.getBuiltinModule("node:fs/promises") as FileSystem;
+/** Deno's own message does not have the flag as it is to be typed. */
+async function readWithDeno(path: string): Promise<string> {
+  try {
+    return await Deno.readTextFile(path);
+  } catch (error) {
+    throw error instanceof Deno.errors.NotCapable ? new Error(`Run Deno with --allow-read=${path}`) : error;
+  }
 }
