@@ -49,7 +49,7 @@ export interface CredentialOptions {
   /** Receives what happens, for diagnosis. Default: nobody. */
   log?: Log | undefined;
   /** Replaces capabilities of the runtime. Default: what the runtime has. */
-  runtime?: Partial<Runtime> | undefined;
+  runtime?: { readonly [Member in keyof Runtime]?: Runtime[Member] | undefined } | undefined;
 }
 
 /** {@linkcode CredentialOptions}, by the name that `@azure/identity` has for what every credential accepts. */

@@ -1,7 +1,7 @@
 import { type Answer, send } from "../core/http.ts";
 import type { RetryRule } from "../core/retry.ts";
 import type { Settings } from "../core/settings.ts";
-import type { Runtime } from "../runtime/runtime.ts";
+import type { CredentialOptions } from "../options.ts";
 
 /** A user-assigned identity, and which of its ids is given. */
 export interface UserAssignedIdentity {
@@ -15,7 +15,7 @@ export interface Machine {
   /** `undefined` is the machine's own. */
   readonly identity: UserAssignedIdentity | undefined;
   /** The members that were handed in, which win over those of the runtime. */
-  readonly runtime: Partial<Runtime>;
+  readonly runtime: NonNullable<CredentialOptions["runtime"]>;
   /** How long the probe waits, in milliseconds. */
   readonly probeTimeoutInMs: number | undefined;
 }

@@ -1,5 +1,6 @@
 import type { Settings } from "../core/settings.ts";
 import { CredentialUnavailableError } from "../errors.ts";
+import type { CredentialOptions } from "../options.ts";
 import type { Runtime, TlsTrust } from "../runtime/runtime.ts";
 import { tlsFetcher } from "../runtime/tls_fetch.ts";
 import { type NamedFile, readNamedFile, unavailable } from "./named_file.ts";
@@ -25,7 +26,10 @@ export interface TokenProxy {
  */
 export function createTokenProxy(
   settings: Settings,
-  { runtime, readTextFile }: { readonly runtime: Partial<Runtime>; readonly readTextFile: Runtime["readTextFile"] },
+  { runtime, readTextFile }: {
+    readonly runtime: NonNullable<CredentialOptions["runtime"]>;
+    readonly readTextFile: Runtime["readTextFile"];
+  },
 ): TokenProxy | undefined {
   const [proxy, caFile, caData, serverName] = [PROXY, CA_FILE, CA_DATA, SNI_NAME].map((name) =>
     settings.env(name) || undefined

@@ -83,5 +83,9 @@ export interface MachineCredentialOptions {
 
 /** What a machine has in the place of the runtime's own capabilities. */
 export type MachineRuntime =
-  & Required<Pick<NonNullable<CredentialOptions["runtime"]>, "readTextFile" | "fileExists" | "platform" | "tlsFetch">>
+  & {
+    readonly [Member in "readTextFile" | "fileExists" | "platform" | "tlsFetch"]: NonNullable<
+      NonNullable<CredentialOptions["runtime"]>[Member]
+    >;
+  }
   & Partial<MachineClock>;

@@ -14,10 +14,13 @@ import {
   getBearerTokenProvider,
   type GetBearerTokenProviderOptions,
   type GetTokenOptions,
+  type ManagedIdentityCredentialClientIdOptions,
   type MultiTenantTokenCredentialOptions,
   type RetryOptions,
+  type Runtime,
   type TokenCredentialOptions,
   type UsernamePasswordCredentialOptions,
+  type WorkloadIdentityCredentialOptions,
 } from "@azweb/identity";
 
 /** All members of the options, each of them `undefined`. */
@@ -25,9 +28,13 @@ type Undefined<Options> = { [Name in keyof Options]-?: undefined };
 
 declare const none: Undefined<CredentialOptions>;
 declare const noneForCertificate: Undefined<ClientCertificateCredentialOptions>;
+declare const noneForMachine: Undefined<ManagedIdentityCredentialClientIdOptions>;
+declare const noneForWorkload: Undefined<WorkloadIdentityCredentialOptions>;
 declare const noneForRetries: Undefined<RetryOptions>;
 declare const noneForCall: Undefined<GetTokenOptions>;
 declare const noneForProvider: Undefined<GetBearerTokenProviderOptions>;
+
+declare const noneOfRuntime: Undefined<Runtime>;
 
 const all: CredentialOptions[] = [
   none,
@@ -37,10 +44,13 @@ const all: CredentialOptions[] = [
   none satisfies ClientSecretCredentialOptions,
   none satisfies DefaultAzureCredentialOptions,
   none satisfies EnvironmentCredentialOptions,
+  noneForMachine satisfies ManagedIdentityCredentialClientIdOptions,
+  noneForWorkload satisfies WorkloadIdentityCredentialOptions,
   none satisfies MultiTenantTokenCredentialOptions,
   none satisfies TokenCredentialOptions,
   none satisfies UsernamePasswordCredentialOptions,
   { retryOptions: noneForRetries },
+  { runtime: noneOfRuntime },
 ];
 
 const credential = new DefaultAzureCredential(none);
