@@ -34,7 +34,10 @@ export interface CredentialOptions {
   env?: Readonly<Record<string, unknown>> | undefined;
   /** Sends the requests: for proxies and private certification authorities. Default: the global `fetch`. */
   fetch?: typeof fetch | undefined;
-  /** Sends the requests to link-local and loopback addresses, which no proxy may see. Default: the global `fetch`. */
+  /**
+   * Sends the requests to link-local and loopback addresses, which no proxy may see. Default: straight to the address, whatever proxy
+   * the variables name; the global `fetch` where a runtime has no connections of its own.
+   */
   localFetch?: typeof fetch | undefined;
   /** Where tokens are remembered; `false`: nowhere, each call makes its own request. Default: the memory of the process. */
   cache?: TokenCache | false | undefined;
