@@ -188,9 +188,16 @@ for (const name of NAMES) {
       if (kind.members.includes("client_id")) assert.equal(body.client_id, claims.appid);
       if (kind.members.includes("expires_in")) assert.equal(body.expires_in, String(DAY_IN_S));
       if (name === "Cloud Shell") {
-        assert.deepEqual([claims.idtyp, claims.upn, claims.xms_mirid], ["user", "somebody@contoso.com", undefined]);
+        const { idtyp, appidacr, upn, scp, xms_mirid } = claims;
+        assert.deepEqual({ idtyp, appidacr, upn, scp, xms_mirid }, {
+          idtyp: "user",
+          appidacr: "0",
+          upn: "somebody@contoso.com",
+          scp: "user_impersonation",
+          xms_mirid: undefined,
+        });
       } else {
-        assert.deepEqual([claims.idtyp, claims.sub], ["app", claims.oid]);
+        assert.deepEqual([claims.idtyp, claims.appidacr, claims.sub], ["app", "2", claims.oid]);
         assert.match(String(claims.xms_mirid), /^\/subscriptions\/.+\/machine$/);
       }
     });
@@ -318,7 +325,7 @@ for (const name of NAMES) {
   });
 }
 
-const LONG_IDS = "Only one of client_id, object_id and msi_res_id may be specified";
+const TWO_IDS = "Only one of client_id, object_id and msi_res_id may be specified";
 const REFUSALS: readonly [KindName, string, Changes, number, string, string][] = [
   [
     "virtual machine",
@@ -406,7 +413,7 @@ const REFUSALS: readonly [KindName, string, Changes, number, string, string][] =
     { parameters: { client_id: IDENTITY.clientId, object_id: IDENTITY.objectId } },
     400,
     "invalid_request",
-    LONG_IDS,
+    TWO_IDS,
   ],
   ["App Service", "no secret", { headers: { "x-identity-header": undefined } }, 401, "", "Unauthorized"],
   ["App Service", "a wrong secret", { headers: { "x-identity-header": "wrong" } }, 401, "", "Unauthorized"],
