@@ -3,7 +3,7 @@ import { CredentialUnavailableError } from "../errors.ts";
 import type { CredentialOptions } from "../options.ts";
 import type { Runtime, TlsTrust } from "../runtime/runtime.ts";
 import { tlsFetcher } from "../runtime/tls_fetch.ts";
-import { type NamedFile, readNamedFile, unavailable } from "./named_file.ts";
+import { readNamedFile } from "./named_file.ts";
 
 const PROXY = "AZURE_KUBERNETES_TOKEN_PROXY";
 const CA_FILE = "AZURE_KUBERNETES_CA_FILE";
@@ -46,7 +46,7 @@ export function createTokenProxy(
   const file = caFile ? { path: caFile, label: `the certificates of ${CA_FILE}` } : undefined;
   let known: string | undefined;
   let current = caData || serverName && !file
-    ? trusting({ ca: caData && checkPem(caData), serverName })
+    ? trusting({ ca: caData && checkPem(caData, `the certificates of ${CA_DATA}`), serverName })
     : settings.fetch;
 
   return {
@@ -62,7 +62,7 @@ export function createTokenProxy(
       const text = await readNamedFile(file, readTextFile);
       // Empty in the middle of a change.
       if (text === known || text === "" && known !== undefined) return;
-      current = trusting({ ca: checkPem(text, file), serverName });
+      current = trusting({ ca: checkPem(text, `${file.label}, "${caFile}"`), serverName });
       known = text;
     },
   };
@@ -90,10 +90,12 @@ function parseProxy(text: string): URL {
   );
 }
 
-function checkPem(text: string, file: NamedFile = { label: "the variable", path: CA_DATA }): string {
+function checkPem(text: string, label: string): string {
   const blocks = [...text.matchAll(/-----BEGIN CERTIFICATE-----([^-]*)-----END CERTIFICATE-----/g)];
   if (blocks.length > 0 && blocks.every(([, base64]) => isSequence(base64!))) return text;
-  throw unavailable("Cannot use", file, text === "" ? "It is empty" : "It must hold certificates as PEM text");
+  throw new CredentialUnavailableError(
+    `Cannot use ${label}: ${text === "" ? "It is empty" : "It must hold certificates as PEM text"}`,
+  );
 }
 
 /** Whether it is DER that begins as a certificate does. */

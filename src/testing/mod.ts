@@ -39,6 +39,7 @@ export { type ArcServerOptions, createArcServer } from "./arc_server.ts";
 export { createServiceFabricNode, type ServiceFabricNodeOptions } from "./service_fabric.ts";
 export { createAzureMlCompute } from "./azure_ml.ts";
 export { type CloudShellOptions, createCloudShell } from "./cloud_shell.ts";
+export { type AksProxy, type AksProxyOptions, createAksProxy } from "./aks_proxy.ts";
 export { createFakeClock, type FakeClock } from "./fake_clock.ts";
 export { StaticCredential, type StaticCredentialOptions } from "./static_credential.ts";
 export type { AbortSignalLike, AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";
