@@ -195,7 +195,7 @@ describe("the file", () => {
     const runtime = { ...options.runtime, readTextFile };
     const { name, message } = await errorOf(new WorkloadIdentityCredential({ ...options, runtime }).getToken(SCOPE));
     assert.equal(name, UNAVAILABLE);
-    assert.ok(message.endsWith(`Deno needs the permission --allow-read=${PATH}`), message);
+    assert.ok(message.endsWith(`Run Deno with --allow-read=${PATH}`), message);
   });
 
   test("what is no error may be thrown too", async () => {

@@ -20,7 +20,7 @@ export async function readNamedFile(file: NamedFile, readTextFile: Runtime["read
   } catch (error) {
     const { name, message } = Object(error) as { name?: unknown; message?: unknown };
     const reason = name === "NotCapable"
-      ? `Deno needs the permission --allow-read=${path}`
+      ? `Run Deno with --allow-read=${path}`
       : tidy(String(message ?? "It cannot be opened"));
     throw unavailable("Cannot read", file, reason);
   }

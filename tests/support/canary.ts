@@ -15,6 +15,7 @@ import {
   type TokenCredential,
   type TokenSet,
   UsernamePasswordCredential,
+  WorkloadIdentityCredential,
 } from "@azweb/identity";
 import { createFakeClock } from "@azweb/identity/testing";
 import { CERTIFICATE, KEY, KEY_ENCRYPTED, PASSWORD } from "./certificates.ts";
@@ -35,6 +36,9 @@ export const SECRET = `CANARY-7f3a +/%~.'"\\ü&<>=;%2B€ CANARY`;
 export const ASSERTION: string = ["CANARY-header", "CANARY-claims", "CANARY-signature"].map((part) => btoa(part)).join(
   ".",
 );
+/** The same, with claims that can be read. */
+export const FEDERATED_TOKEN: string = ['{"kid":"CANARY"}', '{"sub":"CANARY-claims"}', "CANARY-signature"]
+  .map((part) => btoa(part).replaceAll("=", "")).join(".");
 /** A token that nobody may see in an error. */
 export const TOKEN = "CANARY-token-7f3a";
 
@@ -257,6 +261,7 @@ export async function credentials(): Promise<Record<string, Create>> {
     "the environment's secret": withEnv({ AZURE_CLIENT_SECRET: SECRET }),
     "the environment's certificate": withEnv({ AZURE_CLIENT_CERTIFICATE_PATH: "/app.pem" }),
     "the environment's password": withEnv({ AZURE_USERNAME: "jo@contoso.com", AZURE_PASSWORD: SECRET }),
+    "a workload": workload(FEDERATED_TOKEN),
     "the default": (options) =>
       new DefaultAzureCredential({ ...options, env: { ...ENV, AZURE_CLIENT_SECRET: SECRET } }),
     "a chain": (options) =>
@@ -286,9 +291,24 @@ const UNUSABLE: Readonly<Record<string, Create>> = {
       ...options,
       runtime: { ...options.runtime, readTextFile: () => Promise.resolve(SECRET) },
     }),
+  "a token file that holds something else": workload(SECRET),
+  "a token file that holds another thing": workload(`{"token":"${FEDERATED_TOKEN}"}`),
+  "a token file that holds two": workload(`${FEDERATED_TOKEN}\n${FEDERATED_TOKEN}`),
+  "a token file whose token has expired": workload(
+    FEDERATED_TOKEN.replace(/\..*\./, `.${btoa('{"sub":"CANARY","exp":1}').replaceAll("=", "")}.`),
+  ),
+  "a token in the place of its path": workload("", FEDERATED_TOKEN),
   "a signer that returns text": (options) =>
     withCertificate({ certificate: CERTIFICATE, sign: () => Promise.resolve(SECRET as never) }, options),
 };
+
+/** With what its token file holds. */
+function workload(text: string, tokenFilePath = "/token"): Create {
+  return (options) => {
+    const runtime = { ...options.runtime, readTextFile: () => Promise.resolve(text) };
+    return new WorkloadIdentityCredential({ ...options, runtime, tenantId: TENANT, clientId: CLIENT, tokenFilePath });
+  };
+}
 
 function withCertificate(
   configuration: ConstructorParameters<typeof ClientCertificateCredential>[2],
