@@ -65,6 +65,8 @@ interface Files {
   readonly plain: string;
   /** Certificate, its issuer's, and the encrypted key. */
   readonly encrypted: string;
+  /** A workload's token. */
+  readonly token: string;
 }
 
 interface Context {
@@ -177,6 +179,34 @@ const CASES: readonly Case[] = [
       return new library.ClientAssertionCredential(TENANT, CLIENT, getAssertion, options);
     },
     use: twice(SCOPE),
+  },
+  {
+    name: "WorkloadIdentityCredential, the variables",
+    env: ({ token }) => ({ AZURE_TENANT_ID: TENANT, AZURE_CLIENT_ID: CLIENT, AZURE_FEDERATED_TOKEN_FILE: token }),
+    create: ({ library, options }) => new library.WorkloadIdentityCredential(options),
+  },
+  {
+    name: "WorkloadIdentityCredential, the options, twice",
+    env: () => ({ AZURE_TENANT_ID: "nowhere", AZURE_CLIENT_ID: "nobody", AZURE_FEDERATED_TOKEN_FILE: "/nothing" }),
+    create: ({ library, options, files }) => {
+      const workload = { tenantId: TENANT, clientId: CLIENT, tokenFilePath: files.token };
+      return new library.WorkloadIdentityCredential({ ...options, ...workload });
+    },
+    use: twice(OTHER_SCOPE),
+  },
+  {
+    name: "WorkloadIdentityCredential, another tenant",
+    env: ({ token }) => ({ AZURE_TENANT_ID: TENANT, AZURE_CLIENT_ID: CLIENT, AZURE_FEDERATED_TOKEN_FILE: token }),
+    create: optionally(
+      { additionallyAllowedTenants: ["*"] },
+      ({ library, options }) => new library.WorkloadIdentityCredential(options),
+    ),
+    use: asking({ tenantId: OTHER_TENANT }),
+  },
+  {
+    name: "WorkloadIdentityCredential, with a proxy that no variable speaks of",
+    env: ({ token }) => ({ AZURE_TENANT_ID: TENANT, AZURE_CLIENT_ID: CLIENT, AZURE_FEDERATED_TOKEN_FILE: token }),
+    create: ({ library, options }) => new library.WorkloadIdentityCredential({ ...options, enableAzureProxy: true }),
   },
   { name: "UsernamePasswordCredential", tags: ["user"], create: withPassword },
   {
@@ -498,9 +528,14 @@ test("each difference has a case", () => {
 
 async function withFiles<T>(use: (files: Files) => Promise<T>): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), "incumbent-wire-"));
-  const files = { plain: join(folder, "plain.pem"), encrypted: join(folder, "encrypted.pem") };
+  const files = {
+    plain: join(folder, "plain.pem"),
+    encrypted: join(folder, "encrypted.pem"),
+    token: join(folder, "token"),
+  };
   try {
     await writeFile(files.plain, CERTIFICATE + KEY);
+    await writeFile(files.token, `${ASSERTION}\n`);
     await writeFile(files.encrypted, CERTIFICATE + AUTHORITY + KEY_ENCRYPTED);
     return await use(files);
   } finally {
