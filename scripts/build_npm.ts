@@ -33,7 +33,7 @@ export async function buildNpm(folder: string = `${ROOT}npm`): Promise<string> {
 interface Manifest {
   readonly name: string;
   readonly dependencies: Readonly<Record<string, string>>;
-  readonly exports: Readonly<Record<string, { readonly default: string }>>;
+  readonly exports: Readonly<Record<string, { readonly default: string; readonly types: string }>>;
   readonly [member: string]: unknown;
 }
 
@@ -76,8 +76,11 @@ function completeManifest(packed: Manifest, { imports }: Configuration): Manifes
       `Cannot build the package: it would depend on "${names.join(", ")}"; may be: "${DEPENDENCIES.join(", ")}"`,
     );
   }
+  const subpaths = Object.entries(packed.exports).filter(([subpath]) => subpath !== ".");
   return {
     ...packed,
+    // For projects with `"module": "commonjs"`, where TypeScript does not look at `exports`.
+    typesVersions: { "*": Object.fromEntries(subpaths.map(([subpath, { types }]) => [subpath.slice(2), [types]])) },
     description:
       "Microsoft Entra ID tokens on every JavaScript runtime: a drop-in for @azure/identity, from Web APIs only",
     keywords: ["azure", "entra", "identity", "credential", "token", "oauth", "deno", "node", "bun", "workers", "edge"],

@@ -20,7 +20,7 @@ export interface Project {
   readonly texts: ReadonlyMap<string, string>;
   /** What each subpath exports. */
   readonly symbols: ReadonlyMap<string, ReadonlySet<string>>;
-  /** Every other file that a document may link to. */
+  /** Whether there is such a file, and it is published: where the documents are read there is no other. */
   exists(path: string): boolean;
 }
 
@@ -113,7 +113,7 @@ function checkLinks({ exists, texts }: Project, file: string, text: string): Pro
     const [path, anchor] = link!.split("#") as [string, string?];
     const target = path === "" ? file : path.replace(/^\.\//, "");
     const where = `${file}:${lineAt(text, index)}`;
-    if (!texts.has(target) && !exists(target)) return [{ where, what: `The link ${link} leads to no file` }];
+    if (!texts.has(target) && !exists(target)) return [{ where, what: `The link ${link} leads to no published file` }];
     if (anchor === undefined || !target.endsWith(".md") || anchorsOf(texts.get(target) ?? "").has(anchor)) return [];
     return [{ where, what: `The link ${link} leads to no heading` }];
   });
@@ -141,13 +141,16 @@ function lineAt(text: string, index: number): number {
 }
 
 async function readProject(): Promise<Project> {
-  const { name, version, exports } = JSON.parse(await Deno.readTextFile(`${ROOT}deno.json`)) as Project;
+  const { name, version, exports, publish } = JSON.parse(await Deno.readTextFile(`${ROOT}deno.json`)) as Project & {
+    readonly publish: { readonly include: readonly string[] };
+  };
   const texts = new Map<string, string>();
   for (const file of ["mod.ts", "README.md", "CHANGELOG.md", ...await listFiles(ROOT, "src")]) {
     texts.set(file, await Deno.readTextFile(ROOT + file));
   }
   const symbols = await readSymbols(exports);
-  return { name, version, exports, texts, symbols, exists: (path) => existsSync(ROOT + path) };
+  const isPublished = (path: string) => publish.include.some((part) => path === part || path.startsWith(`${part}/`));
+  return { name, version, exports, texts, symbols, exists: (path) => isPublished(path) && existsSync(ROOT + path) };
 }
 
 /** What each subpath exports, as `deno doc` finds it. */

@@ -202,7 +202,7 @@ describe("check_exports", () => {
       "README.md:2: The link CHANGELOG.md#124 leads to no heading",
     ]],
     ["a link to no file", { texts: { "README.md": readme.replace("LICENSE", "LICENCE") } }, [
-      "README.md:8: The link ./LICENCE leads to no file",
+      "README.md:8: The link ./LICENCE leads to no published file",
     ]],
   ];
   for (const [title, change, problems] of cases) {

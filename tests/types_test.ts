@@ -27,6 +27,12 @@ const CONFIGURATIONS = {
   "a project with a bundler": { strict: true, module: "esnext", moduleResolution: "bundler" },
 };
 
+/** Projects whose files are CommonJS, which `require()` what they import. */
+const COMMON_JS = {
+  "with nodenext": { module: "nodenext" },
+  "with commonjs": { module: "commonjs", moduleResolution: "node10" },
+};
+
 const IN_DENO = "Deno" in globalThis;
 
 if (IN_DENO) {
@@ -37,6 +43,22 @@ if (IN_DENO) {
   for (const [name, configuration] of Object.entries(CONFIGURATIONS)) {
     test(`the programs compile, and what must not compile does not, in ${name}`, async () => {
       assert.equal(await compile(PROGRAMS.map((name) => join(FOLDER, name)), configuration), "");
+    });
+  }
+
+  for (const [name, configuration] of Object.entries(COMMON_JS)) {
+    test(`a CommonJS program compiles ${name}`, async () => {
+      const program = `
+      import { DefaultAzureCredential } from "@azweb/identity";
+      import { ClientSecretCredential } from "@azweb/identity/client-secret-credential";
+      import { createEntra } from "@azweb/identity/testing";
+      const { fetch } = createEntra();
+      const credential: DefaultAzureCredential = new DefaultAzureCredential({ fetch });
+      void [credential, new ClientSecretCredential("tenant", "client", "secret", { fetch })];
+    `;
+      await withProgram(program, async (path) => {
+        assert.equal(await compile([path], { strict: true, skipLibCheck: true, ...configuration }), "");
+      }, "program.cts");
     });
   }
 }
@@ -96,10 +118,14 @@ async function compile(
 }
 
 /** Writes a program where the packages are found: in a temporary folder, which on Node and Bun is the whole project. */
-async function withProgram(text: string, use: (path: string) => Promise<void>): Promise<void> {
+async function withProgram(
+  text: string,
+  use: (path: string) => Promise<void>,
+  file = "program.mts",
+): Promise<void> {
   const folder = await mkdtemp(join(IN_DENO ? tmpdir() : FOLDER, "types-"));
   try {
-    const path = join(folder, "program.mts");
+    const path = join(folder, file);
     await writeFile(path, text);
     await use(path);
   } finally {
