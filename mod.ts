@@ -57,7 +57,9 @@ export {
 } from "./src/credentials/client_secret_credential.ts";
 export {
   DefaultAzureCredential,
+  type DefaultAzureCredentialClientIdOptions,
   type DefaultAzureCredentialOptions,
+  type DefaultAzureCredentialResourceIdOptions,
 } from "./src/credentials/default_azure_credential.ts";
 export { EnvironmentCredential, type EnvironmentCredentialOptions } from "./src/credentials/environment_credential.ts";
 export {

@@ -22,7 +22,7 @@ interface Family {
 
 type FamilyName =
   | ("contracts" | "platform" | "files" | "core" | "chain" | "oauth" | "certificates" | "secrets" | "credentials")
-  | ("developerTools" | "pkcs12" | "testing" | "jose");
+  | ("managedIdentity" | "developerTools" | "pkcs12" | "testing" | "jose");
 
 const FAMILIES: Readonly<Record<FamilyName, Family>> = {
   contracts: {
@@ -32,6 +32,7 @@ const FAMILIES: Readonly<Record<FamilyName, Family>> = {
   platform: { modules: ["src/runtime/platform", "src/runtime/env"], strings: ["Cloudflare-Workers"] },
   files: { modules: ["src/runtime/"], strings: ["node:"] },
   core: { modules: ["src/core/"], strings: ["AZURE_AUTHORITY_HOST"] },
+  managedIdentity: { modules: ["src/managed_identity/"], strings: ["AZURE_IMDS_PROBE_TIMEOUT_IN_MS"] },
   chain: { modules: ["src/core/create_chain"], strings: ["credential-skipped"] },
   oauth: { modules: ["src/oauth/", "oauth4webapi"], strings: ["OAUTH_"] },
   certificates: {
@@ -56,28 +57,35 @@ export interface Budget {
   readonly gzip: number;
   /** What it may bring along besides its own file. */
   readonly families: readonly FamilyName[];
+  /** Whether `import()` loads parts of it later. Where none does, the bundle is measured in one piece. */
+  readonly later?: true;
 }
 
-const TOKENS: readonly FamilyName[] = ["contracts", "platform", "core", "oauth"];
+const CORE: readonly FamilyName[] = ["contracts", "platform", "core"];
+const TOKENS: readonly FamilyName[] = [...CORE, "oauth"];
 const CERTIFICATES: readonly FamilyName[] = [...TOKENS, "certificates", "files"];
 const COMPOSITION: readonly FamilyName[] = [...CERTIFICATES, "secrets", "credentials"];
 
-// 22,528 is the goal that was set, as was 9,000 for ClientSecretCredential, which is missed by a quarter; the other numbers are what was measured, and a twentieth.
+// 22,528 is the goal that was set; 9,000 for ClientSecretCredential and 5,120 for ManagedIdentityCredential are missed. The other numbers are
+// what was measured, and a twentieth.
 const BUDGETS: readonly Budget[] = [
-  { name: "ClientSecretCredential", from: ".", gzip: 12_000, families: [...TOKENS, "secrets"] },
-  { name: "DefaultAzureCredential", from: ".", gzip: 22_528, families: [...COMPOSITION, "chain"] },
+  { name: "ClientSecretCredential", from: ".", gzip: 12_500, families: [...TOKENS, "secrets"] },
+  { name: "ManagedIdentityCredential", from: ".", gzip: 7_700, families: CORE, later: true },
+  { name: "DefaultAzureCredential", from: ".", gzip: 22_528, families: [...COMPOSITION, "chain"], later: true },
   { name: "AzureAuthorityHosts", from: ".", gzip: 160, families: ["contracts"] },
   { name: "getBearerTokenProvider", from: ".", gzip: 205, families: ["contracts"] },
-  { name: "*", from: ".", gzip: 22_528, families: [...COMPOSITION, "chain"] },
+  { name: "*", from: ".", gzip: 22_528, families: [...COMPOSITION, "chain"], later: true },
   { name: "*", from: "./chained-token-credential", gzip: 890, families: ["contracts", "chain"] },
-  { name: "*", from: "./client-assertion-credential", gzip: 12_200, families: TOKENS },
-  { name: "*", from: "./client-certificate-credential", gzip: 17_000, families: CERTIFICATES },
-  { name: "*", from: "./client-secret-credential", gzip: 12_000, families: [...TOKENS, "secrets"] },
-  { name: "*", from: "./default-azure-credential", gzip: 22_528, families: [...COMPOSITION, "chain"] },
-  { name: "*", from: "./environment-credential", gzip: 18_000, families: COMPOSITION },
-  { name: "*", from: "./username-password-credential", gzip: 12_000, families: TOKENS },
+  { name: "*", from: "./client-assertion-credential", gzip: 12_800, families: TOKENS },
+  { name: "*", from: "./client-certificate-credential", gzip: 17_500, families: CERTIFICATES, later: true },
+  { name: "*", from: "./client-secret-credential", gzip: 12_500, families: [...TOKENS, "secrets"] },
+  { name: "*", from: "./default-azure-credential", gzip: 22_528, families: [...COMPOSITION, "chain"], later: true },
+  { name: "*", from: "./environment-credential", gzip: 18_000, families: COMPOSITION, later: true },
+  { name: "*", from: "./managed-identity-credential", gzip: 7_700, families: CORE, later: true },
+  { name: "*", from: "./username-password-credential", gzip: 12_500, families: TOKENS },
+  { name: "*", from: "./workload-identity-credential", gzip: 14_500, families: [...TOKENS, "files"], later: true },
   { name: "*", from: "./pkcs12", gzip: 1_600, families: ["contracts", "certificates", "pkcs12"] },
-  { name: "*", from: "./runtime", gzip: 490, families: ["platform", "files"] },
+  { name: "*", from: "./runtime", gzip: 1_950, families: ["platform", "files"] },
   { name: "*", from: "./testing", gzip: 24_600, families: ["contracts", "certificates", "testing", "jose"] },
   { name: "StaticCredential", from: "./testing", gzip: 250, families: ["testing"] },
 ];
@@ -146,7 +154,12 @@ function withoutSideEffects(files: Readonly<Record<string, string>>): Plugin {
 }
 
 /** Bundles a program for no platform in particular. The first part is what it loads at once. */
-export async function bundle(program: string, root: string, files: Readonly<Record<string, string>>): Promise<Part[]> {
+export async function bundle(
+  program: string,
+  root: string,
+  files: Readonly<Record<string, string>>,
+  splitting = true,
+): Promise<Part[]> {
   const { metafile, outputFiles } = await build({
     stdin: { contents: program, resolveDir: root },
     absWorkingDir: root,
@@ -160,7 +173,8 @@ export async function bundle(program: string, root: string, files: Readonly<Reco
     outdir: "out",
     platform: "neutral",
     plugins: [withoutSideEffects(files)],
-    splitting: true,
+    // In pieces, esbuild keeps what only an unused module would load later.
+    splitting,
     write: false,
   });
   const contents = new Map(outputFiles.map(({ path, contents }) => [relative(root, path), contents]));
@@ -204,7 +218,12 @@ if (import.meta.main) {
   console.log("  minified      gzip    budget");
   for (const budget of BUDGETS) {
     const names = budget.name === "*" ? "*" : `{ ${budget.name} }`;
-    const [part, ...later] = await bundle(`export ${names} from "${budget.from.replace(".", name)}";`, ROOT, files);
+    const [part, ...later] = await bundle(
+      `export ${names} from "${budget.from.replace(".", name)}";`,
+      ROOT,
+      files,
+      budget.later ?? false,
+    );
     const kebab = budget.name.replace(/(?<=.)([A-Z])/g, "-$1").toLowerCase();
     const own = [exports[budget.from], exports[`./${kebab}`]].flatMap((file) => file?.replace("./", "") ?? []);
     console.log(

@@ -74,7 +74,7 @@ test("an error in a program is found", async () => {
   await withProgram(
     'import { DefaultAzureCredential } from "@azweb/identity";\nnew DefaultAzureCredential(1);\n',
     async (path) => {
-      assert.match(await check(path), /TS2559/);
+      assert.match(await check(path), /TS2345/);
     },
   );
 });

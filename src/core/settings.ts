@@ -28,7 +28,8 @@ export interface Settings {
   /** The objects that were handed in and decide what a token is worth: a simulated cloud's token must not reach real code. */
   readonly surroundings: readonly (string | object)[];
   readonly fetch: typeof fetch;
-  readonly localFetch: typeof fetch;
+  /** As given; by default each says for itself what knows no proxy. */
+  readonly localFetch: typeof fetch | undefined;
   readonly log: Log;
   env(name: string): string | undefined;
   /** The flag that is missing to read these variables, if one is. */
@@ -82,7 +83,7 @@ export function resolveSettings(
     surroundings: [options.fetch, options.localFetch, options.runtime].map((object) => object ?? ""),
     // Looked up at each call: a page or a test may replace the global one.
     fetch: options.fetch ?? ((input, init) => fetch(input, init)),
-    localFetch: options.localFetch ?? (livesOn ? fetchDirectly : (input, init) => fetch(input, init)),
+    localFetch: options.localFetch,
     log: log ? (event) => guard(log, event) : () => {},
     env: variable,
     missingEnvPermission: ambient ? missingEnvPermission : () => undefined,
@@ -111,11 +112,6 @@ export function parseAuthorityHost(text: unknown, allowInsecureLoopback = false,
 /** Whether the host is this machine. */
 export function isLoopback(hostname: string): boolean {
   return hostname === "localhost" || hostname === "[::1]" || /^127(\.\d+){3}$/.test(hostname);
-}
-
-/** Loaded when it is used: most programs have nothing to fetch that is near. */
-async function fetchDirectly(...request: Parameters<typeof fetch>): Promise<Response> {
-  return await (await import("../runtime/direct_fetch.ts")).fetchDirectly(...request);
 }
 
 function checkKinds(options: CredentialOptions): void {

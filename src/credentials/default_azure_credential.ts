@@ -4,32 +4,76 @@ import { resolveSettings } from "../core/settings.ts";
 import type { CredentialOptions } from "../options.ts";
 import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";
 import { EnvironmentCredential } from "./environment_credential.ts";
+import {
+  ManagedIdentityCredential,
+  type ManagedIdentityCredentialClientIdOptions,
+} from "./managed_identity_credential.ts";
+import { WorkloadIdentityCredential } from "./workload_identity_credential.ts";
 
-/** Options of {@linkcode DefaultAzureCredential}. */
-export type DefaultAzureCredentialOptions = CredentialOptions;
+/** Options of {@linkcode DefaultAzureCredential}: what every credential accepts goes to each of the chain. */
+export interface DefaultAzureCredentialOptions extends CredentialOptions {
+  /** The tenant of `WorkloadIdentityCredential`. Default: the variable `AZURE_TENANT_ID`. */
+  readonly tenantId?: string | undefined;
+  /** See {@linkcode ManagedIdentityCredentialOptions.probeTimeoutInMs}. */
+  readonly probeTimeoutInMs?: number | undefined;
+}
+
+/** Options of {@linkcode DefaultAzureCredential} for user-assigned identities with a client id. */
+export interface DefaultAzureCredentialClientIdOptions extends DefaultAzureCredentialOptions {
+  /** The client id for `ManagedIdentityCredential`. Default: the variable `AZURE_CLIENT_ID`, else the machine's own identity. */
+  readonly managedIdentityClientId?: string | undefined;
+  /** The client id for `WorkloadIdentityCredential`. Default: `managedIdentityClientId`, else the variable `AZURE_CLIENT_ID`. */
+  readonly workloadIdentityClientId?: string | undefined;
+}
+
+/** Options of {@linkcode DefaultAzureCredential} for a user-assigned identity with a resource id. */
+export interface DefaultAzureCredentialResourceIdOptions extends DefaultAzureCredentialOptions {
+  /** The resource id for `ManagedIdentityCredential`: `/subscriptions/…/userAssignedIdentities/…`. */
+  readonly managedIdentityResourceId: string;
+}
+
+type AnyOptions = DefaultAzureCredentialClientIdOptions & Partial<DefaultAzureCredentialResourceIdOptions>;
 
 interface Row {
   readonly name: string;
   readonly group: "prod" | "dev";
-  readonly create: (options: DefaultAzureCredentialOptions) => TokenCredential;
+  readonly create: (options: AnyOptions, env: (name: string) => string | undefined) => TokenCredential;
 }
 
 /** The chain, in order. */
 const TABLE: readonly Row[] = [
   { name: "EnvironmentCredential", group: "prod", create: (options) => new EnvironmentCredential(options) },
+  {
+    name: "WorkloadIdentityCredential",
+    group: "prod",
+    create: (options) =>
+      new WorkloadIdentityCredential({
+        ...options,
+        clientId: options.workloadIdentityClientId ?? options.managedIdentityClientId,
+      }),
+  },
+  {
+    name: "ManagedIdentityCredential",
+    group: "prod",
+    create: ({ managedIdentityClientId, managedIdentityResourceId: resourceId, ...options }, env) => {
+      const clientId = managedIdentityClientId ?? (resourceId === undefined && env("AZURE_CLIENT_ID") || undefined);
+      return new ManagedIdentityCredential(
+        { ...options, clientId, resourceId } as ManagedIdentityCredentialClientIdOptions,
+      );
+    },
+  },
 ];
 
 /** What `AZURE_TOKEN_CREDENTIALS` can be for `@azure/identity`: whoever sets it made no slip. */
-const ELSEWHERE =
-  /^(dev|(workloadidentity|managedidentity|visualstudiocode|azure(cli|powershell|developercli))credential)$/;
+const ELSEWHERE = /^(dev|(visualstudiocode|azure(cli|powershell|developercli))credential)$/;
 
 /**
- * Whoever the environment offers, detected in order, with no change of code from laptop to production. So far it looks at the
- * environment variables, by {@linkcode EnvironmentCredential}.
+ * Whoever the environment offers, detected in order, with no change of code from laptop to production: `EnvironmentCredential`,
+ * `WorkloadIdentityCredential`, `ManagedIdentityCredential`.
  *
  * A method that is not configured is passed over; one that is configured and refused ends the search with its error. The one that gave
- * the first token is asked alone from then on. The variable `AZURE_TOKEN_CREDENTIALS` restricts the search: `prod`, `dev`, or the name of
- * one credential, in any case.
+ * the first token is asked alone from then on. The variable `AZURE_TOKEN_CREDENTIALS` restricts the search: `prod`, or the name of one
+ * credential, in any case; then no metadata service is probed for, and a managed identity has all the time it needs.
  *
  * @example
  * ```ts no-eval
@@ -50,13 +94,12 @@ export class DefaultAzureCredential implements TokenCredential {
    * @param options Go to every credential of the chain. See {@linkcode CredentialOptions}.
    * @throws {TypeError} An option, or the value of `AZURE_TOKEN_CREDENTIALS`, is malformed.
    */
-  constructor(options: DefaultAzureCredentialOptions = {}) {
-    const settings = resolveSettings(options);
-    const links = select(settings.env("AZURE_TOKEN_CREDENTIALS")).map((row): Link => ({
-      name: row.name,
-      credential: row.create(options),
-    }));
-    this.#getToken = createChain("DefaultAzureCredential", links, { log: settings.log, isSearch: true });
+  constructor(options?: DefaultAzureCredentialClientIdOptions | DefaultAzureCredentialResourceIdOptions);
+  constructor(options: AnyOptions = {}) {
+    const { env, log } = resolveSettings(options);
+    const wanted = env("AZURE_TOKEN_CREDENTIALS");
+    const links = select(wanted).map(({ name, create }): Link => ({ name, credential: create(options, env) }));
+    this.#getToken = createChain("DefaultAzureCredential", links, { log, isSearch: !wanted?.trim() });
   }
 
   /**

@@ -1,9 +1,8 @@
 import { checkText } from "../core/check_text.ts";
 import { createGetToken, type GetToken } from "../core/create_get_token.ts";
 import { notNegative, resolveSettings, type Settings } from "../core/settings.ts";
-import { createAcquire } from "../managed_identity/acquire.ts";
-import type { Source, UserAssignedIdentity } from "../managed_identity/source.ts";
-import { findSource } from "../managed_identity/sources.ts";
+import type { ManagedIdentityClient } from "../managed_identity/client.ts";
+import type { UserAssignedIdentity } from "../managed_identity/source.ts";
 import type { CredentialOptions } from "../options.ts";
 import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";
 
@@ -90,25 +89,30 @@ export class ManagedIdentityCredential implements TokenCredential {
     const { probeTimeoutInMs, runtime = {} } = options;
     notNegative("probeTimeoutInMs", probeTimeoutInMs, 0);
     const machine = { identity, probeTimeoutInMs, runtime, settings };
-    let source: Source | undefined;
-    const find = async () => source ??= await findSource(machine);
-    const proof = async () => {
-      const { name, proof } = await find();
-      return [name, ...proof, identity?.kind ?? "", identity?.id ?? ""];
-    };
-    const acquire = createAcquire(NAME, machine, find);
-    const getToken = createGetToken({ name: NAME, tenantId: "", proof, acquire }, settings);
+    let client: ManagedIdentityClient | undefined;
+
+    /** Apart, because most programs that look for a machine's identity are found to be somebody else before. */
+    async function load(): Promise<ManagedIdentityClient> {
+      const { createClient } = await import("../managed_identity/client.ts");
+      return client ??= createClient(NAME, machine);
+    }
+
+    const getToken = createGetToken({
+      name: NAME,
+      tenantId: "",
+      proof: async () => await (await load()).proof(),
+      acquire: async (request) => await (await load()).acquire(request),
+    }, settings);
     let chosen: GetToken | undefined;
 
+    async function loadExchange(): Promise<GetToken> {
+      const { createWorkloadIdentity } = await import("../oauth/workload_identity.ts");
+      const workload = { ...options, clientId: identity?.id };
+      return createWorkloadIdentity(NAME, workload, { ...resolveSettings(options), disableInstanceDiscovery: true });
+    }
+
     async function choose(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken> {
-      let choice = getToken;
-      if (hasFederatedToken(settings, identity)) {
-        // Apart, because it speaks OAuth, which no other source does.
-        const { WorkloadIdentityCredential } = await import("./workload_identity_credential.ts");
-        const clientId = identity?.id;
-        const credential = new WorkloadIdentityCredential({ ...options, clientId, disableInstanceDiscovery: true });
-        choice = (scopes, options) => credential.getToken(scopes, options);
-      }
+      const choice = hasFederatedToken(settings, identity) ? await loadExchange() : getToken;
       const token = await choice(scopes, options);
       chosen ??= choice;
       return token;

@@ -1,6 +1,9 @@
 import { redact } from "../core/redact.ts";
 import type { Settings } from "../core/settings.ts";
 import { AuthenticationError, CredentialUnavailableError } from "../errors.ts";
+import { fileFinder } from "../runtime/file_exists.ts";
+import { textFileReader } from "../runtime/files.ts";
+import { operatingSystem } from "../runtime/operating_system.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { OTHER_RETRIES } from "./retries.ts";
 import { get, identityParameter, type Machine, type Source } from "./source.ts";
@@ -21,9 +24,7 @@ interface Agent {
  *
  * https://learn.microsoft.com/azure/azure-arc/servers/managed-identity-authentication
  */
-export async function arc({ identity, runtime, settings }: Machine): Promise<Source> {
-  const { operatingSystem } = await import("../runtime/operating_system.ts");
-  const { textFileReader } = await import("../runtime/files.ts");
+export function arc({ identity, runtime, settings }: Machine): Source {
   const agent = agentOn(runtime.platform ?? operatingSystem(), settings);
   const readTextFile = runtime.readTextFile ? runtime.readTextFile.bind(runtime) : textFileReader();
   const url = new URL(settings.env("IDENTITY_ENDPOINT") ? endpointIn("IDENTITY_ENDPOINT", settings) : ENDPOINT);
@@ -50,8 +51,6 @@ export async function arc({ identity, runtime, settings }: Machine): Promise<Sou
 
 /** Whether the machine has the agent, which need not say so in variables. */
 export async function hasAgent({ runtime, settings }: Machine): Promise<boolean> {
-  const { operatingSystem } = await import("../runtime/operating_system.ts");
-  const { fileFinder } = await import("../runtime/file_exists.ts");
   const agent = agentOn(runtime.platform ?? operatingSystem(), settings);
   const fileExists = runtime.fileExists ? runtime.fileExists.bind(runtime) : fileFinder();
   return agent !== undefined && await fileExists?.(agent.program) === true;

@@ -9,9 +9,12 @@ export interface UserAssignedIdentity {
   readonly id: string;
 }
 
+/** Settings with what sends requests to loopback and link-local addresses past all proxies. */
+export type LocalSettings = Settings & { readonly localFetch: typeof fetch };
+
 /** What a source is made from. */
 export interface Machine {
-  readonly settings: Settings;
+  readonly settings: LocalSettings;
   /** `undefined` is the machine's own. */
   readonly identity: UserAssignedIdentity | undefined;
   /** The members that were handed in, which win over those of the runtime. */
@@ -56,7 +59,7 @@ export function get(
     readonly headers: Readonly<Record<string, string>>;
     readonly signal: AbortSignal;
   },
-  { localFetch, now }: Pick<Settings, "localFetch" | "now">,
+  { localFetch, now }: Pick<LocalSettings, "localFetch" | "now">,
 ): Promise<Answer> {
   const target = new URL(url);
   for (const [name, value] of Object.entries(parameters)) target.searchParams.set(name, value);

@@ -3,7 +3,7 @@ import { AuthenticationError } from "../errors.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { isAdfs } from "./authority.ts";
 import { type Bytes, decodeHex, encodeBase64Url } from "./base64.ts";
-import { type Certificate, readCertificate } from "./certificate.ts";
+import type { Certificate } from "./certificate.ts";
 import { setAssertion } from "./client_auth.ts";
 import {
   algorithmOfKey,
@@ -14,8 +14,7 @@ import {
   partsOf,
   readCertificateText,
 } from "./certificate_configuration.ts";
-import { readPem } from "./pem.ts";
-import { readPrivateKey } from "./private_key.ts";
+import type { Material } from "./certificate_material.ts";
 
 const LIFETIME_IN_SECONDS = 600;
 
@@ -26,15 +25,6 @@ const ALGORITHMS = {
 } as const;
 
 type Algorithm = keyof typeof ALGORITHMS;
-
-/** What assertions are made with. */
-interface Material {
-  /** Absent where only its thumbprint is known, as is the public key. */
-  readonly certificate?: Certificate;
-  readonly publicKey?: CryptoKey;
-  /** Absent where `sign` signs. */
-  readonly privateKey?: CryptoKey | undefined;
-}
 
 /**
  * Returns what authenticates an app by a JWT that its certificate's private key signs, a new one each time.
@@ -63,7 +53,9 @@ export function createCertificateAuth(
     if (parts.thumbprint !== undefined) return { privateKey: parts.privateKey };
     const text = await readCertificateText(parts, context.readTextFile);
     if (last?.text !== text || last.algorithm !== algorithm) {
-      last = { text, algorithm, material: await readMaterial(text, algorithm, parts) };
+      // Apart, because few programs have a certificate, and PEM takes much to read.
+      const { readMaterial } = await import("./certificate_material.ts");
+      last = { text, algorithm, material: await readMaterial(text, ALGORITHMS[algorithm], parts) };
     }
     return last.material;
   }
@@ -120,19 +112,6 @@ function chooseAlgorithm({ privateKey, thumbprint }: CertificateParts, adfs: boo
   if (!adfs || algorithm === "RS256") return algorithm;
   const needed = privateKey ? 'a "privateKey" for "RSASSA-PKCS1-v1_5"' : 'the SHA-1 digest as "thumbprint"';
   throw new AuthenticationError(`AD FS does not take PS256: give ${needed}`);
-}
-
-async function readMaterial(text: string, algorithm: Algorithm, parts: CertificateParts): Promise<Material> {
-  const blocks = readPem(text);
-  const certificate = await readCertificate(blocks);
-  const publicKey = await crypto.subtle.importKey("spki", certificate.publicKey, ALGORITHMS[algorithm], false, [
-    "verify",
-  ])
-    .catch(() => undefined);
-  if (!publicKey) throw new AuthenticationError("The certificate is damaged");
-  const privateKey = parts.privateKey ??
-    (parts.sign ? undefined : await readPrivateKey(blocks, parts.certificatePassword, ALGORITHMS[algorithm]));
-  return { certificate, publicKey, privateKey };
 }
 
 function checkValidity({ notBefore, notAfter }: Certificate, now: number): void {

@@ -61,7 +61,9 @@ async function detectRegion(request: TokenRequest, settings: Settings): Promise<
 
 /** Asks the machine where it stands. */
 async function askMetadata(request: TokenRequest, settings: Settings): Promise<string | undefined> {
-  const { sleep, localFetch, now } = settings;
+  const { sleep, now } = settings;
+  // Not the `fetch` that was handed in, which may be a proxy's. A proxy that a variable names is asked in vain, and nothing secret.
+  const localFetch = settings.localFetch ?? fetch;
   const ask = (signal: AbortSignal) => send(localFetch, METADATA, { headers: { Metadata: "true" }, signal }, now);
   try {
     const late = () => new Error("Too slow");

@@ -1,20 +1,44 @@
 import { errorFromAnswer } from "../core/answer_error.ts";
-import type { Acquire } from "../core/create_get_token.ts";
+import type { Acquire, TokenRequest } from "../core/create_get_token.ts";
 import type { Answer } from "../core/http.ts";
 import { isObject, parseObject } from "../core/json.ts";
 import { redact } from "../core/redact.ts";
 import { retry } from "../core/retry.ts";
 import { AuthenticationError, CredentialUnavailableError } from "../errors.ts";
+import type { Settings } from "../core/settings.ts";
+import { fetchDirectly } from "../runtime/direct_fetch.ts";
+import type { TokenSet } from "../token_cache.ts";
 import type { Machine, Source, UserAssignedIdentity } from "./source.ts";
+import { findSource } from "./sources.ts";
 import { readTokenAnswer } from "./token_answer.ts";
 
-/** Returns what requests tokens at the source that is found for the machine. */
-export function createAcquire(
+/** What a credential needs to know and do about the machine. */
+export interface ManagedIdentityClient {
+  /** What proves whose tokens these are. */
+  proof(): Promise<readonly string[]>;
+  readonly acquire: Acquire;
+}
+
+/** Returns what requests tokens at the source of the machine, which is looked for at the first of them. */
+export function createClient(
   credential: string,
-  { settings, identity }: Machine,
-  find: () => Promise<Source>,
-): Acquire {
-  return async (request) => {
+  { settings: given, ...place }: Omit<Machine, "settings"> & { readonly settings: Settings },
+): ManagedIdentityClient {
+  const localFetch = given.localFetch ?? (given.livesOn ? fetchDirectly : fetch);
+  const machine: Machine = { ...place, settings: { ...given, localFetch } };
+  const { identity, settings } = machine;
+  let found: Source | undefined;
+
+  async function find(): Promise<Source> {
+    return found ??= await findSource(machine);
+  }
+
+  async function proof(): Promise<readonly string[]> {
+    const { name, proof } = await find();
+    return [name, ...proof, identity?.kind ?? "", identity?.id ?? ""];
+  }
+
+  async function acquire(request: TokenRequest): Promise<TokenSet> {
     const { enableCae, inChain, rejected, scopes, signal } = request;
     if (scopes.length > 1) {
       throw new CredentialUnavailableError(
@@ -44,7 +68,9 @@ export function createAcquire(
       );
     }
     return readTokenAnswer(body, action, sentOn);
-  };
+  }
+
+  return { proof, acquire };
 }
 
 /** Whether the answer is for the identity that was asked for: an old agent gives the machine's own instead. */

@@ -1,0 +1,113 @@
+import { checkClientId, checkText } from "../core/check_text.ts";
+import { checkVariable } from "../core/check_variable.ts";
+import { type Acquire, createGetToken, type GetToken } from "../core/create_get_token.ts";
+import type { Settings } from "../core/settings.ts";
+import { checkAppTenantId } from "../core/tenants.ts";
+import { AuthenticationError, CredentialUnavailableError } from "../errors.ts";
+import type { CredentialOptions } from "../options.ts";
+import { textFileReader } from "../runtime/files.ts";
+import { checkExpiry, claimsOf, federatedTokenAuth } from "./federated_token.ts";
+import { readNamedFile } from "./named_file.ts";
+import { createTokenClient } from "./token_client.ts";
+
+/** Who the workload is; what is not given stands in a variable. */
+export interface Workload extends CredentialOptions {
+  readonly tenantId?: string | undefined;
+  readonly clientId?: string | undefined;
+  readonly tokenFilePath?: string | undefined;
+  readonly enableAzureProxy?: boolean | undefined;
+}
+
+/** The variables, and the options that come before them. */
+const VARIABLES = {
+  AZURE_TENANT_ID: "tenantId",
+  AZURE_CLIENT_ID: "clientId",
+  AZURE_FEDERATED_TOKEN_FILE: "tokenFilePath",
+} as const;
+
+const PROXY_VARIABLES = [
+  "AZURE_KUBERNETES_TOKEN_PROXY",
+  "AZURE_KUBERNETES_SNI_NAME",
+  "AZURE_KUBERNETES_CA_FILE",
+  "AZURE_KUBERNETES_CA_DATA",
+];
+
+/**
+ * Returns the `getToken` of a workload that is handed a file with a token. Throws a `CredentialUnavailableError` where a variable is not set or
+ * may not be read, an `AuthenticationError` where it is malformed.
+ */
+export function createWorkloadIdentity(credential: string, options: Workload, settings: Settings): GetToken {
+  const { enableAzureProxy = false, runtime = {} } = options;
+  const variables = Object.keys(VARIABLES) as (keyof typeof VARIABLES)[];
+  const missing = variables.filter((name) => !options[VARIABLES[name]]);
+  const flag = settings.missingEnvPermission([
+    ...missing,
+    ...enableAzureProxy ? PROXY_VARIABLES : [],
+    ...settings.authorityHost === undefined ? ["AZURE_AUTHORITY_HOST"] : [],
+  ]);
+  if (flag) {
+    throw new CredentialUnavailableError(
+      `${credential}: Cannot read all of the variables that say who the program is: Run Deno with ${flag}`,
+    );
+  }
+  const unset = missing.filter((name) => !settings.env(name));
+  if (unset.length > 0) {
+    throw new CredentialUnavailableError(
+      `${credential}: Cannot find the workload's identity: Set ${unset.join(", ")} or give ` +
+        `${
+          unset.map((name) => `"${VARIABLES[name]}"`).join(", ")
+        }; AKS sets all for pods with the label azure.workload.identity/use`,
+    );
+  }
+  const tenantId = find("AZURE_TENANT_ID", checkAppTenantId);
+  const clientId = find("AZURE_CLIENT_ID", checkClientId);
+  const path = find("AZURE_FEDERATED_TOKEN_FILE", checkText);
+  const namedBy = options.tokenFilePath ? 'the option "tokenFilePath"' : "AZURE_FEDERATED_TOKEN_FILE";
+  if (path.startsWith("eyJ")) {
+    throw new AuthenticationError(
+      `${credential}: Cannot use ${namedBy}: It must be the path of a file, not the token itself`,
+    );
+  }
+  const file = { path, label: `the token file of ${namedBy}` };
+  const readTextFile = runtime.readTextFile ? (path: string) => runtime.readTextFile!(path) : textFileReader();
+  const read = () => readNamedFile(file, readTextFile);
+  let acquire: Acquire | undefined;
+
+  async function connect(): Promise<Acquire> {
+    const proxy = enableAzureProxy
+      ? (await import("../oauth/token_proxy.ts")).createTokenProxy(settings, { runtime, readTextFile })
+      : undefined;
+    const clientAuth = federatedTokenAuth(async () => {
+      await proxy?.reload();
+      const token = await read();
+      checkExpiry(token, file, settings.now());
+      return token;
+    });
+    const grant = { name: credential, clientId, clientAuth, type: "client_credentials" } as const;
+    // The proxy is whom the token is for, whatever cloud stands behind it.
+    return createTokenClient(
+      grant,
+      proxy ? { ...settings, fetch: proxy.fetch, disableInstanceDiscovery: true } : settings,
+    );
+  }
+
+  return createGetToken({
+    name: credential,
+    tenantId,
+    // Not the whole token, which changes: whom the file is for, and where the file is.
+    async proof() {
+      const { iss, sub } = claimsOf(await read(), file);
+      const proxy = enableAzureProxy ? settings.env("AZURE_KUBERNETES_TOKEN_PROXY") : undefined;
+      return [clientId, path, JSON.stringify([iss, sub, proxy])];
+    },
+    acquire: async (request) => await (acquire ??= await connect())(request),
+  }, settings);
+
+  function find(name: keyof typeof VARIABLES, check: (value: string) => void): string {
+    const given = options[VARIABLES[name]];
+    if (given) return given;
+    const value = settings.env(name)!;
+    checkVariable(credential, name, value, check);
+    return value;
+  }
+}
