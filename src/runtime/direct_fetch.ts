@@ -11,6 +11,8 @@ interface Socket extends Emitter {
 }
 
 interface Outgoing extends Emitter {
+  path: string;
+  removeHeader(name: string): void;
   end(body?: Uint8Array): void;
 }
 
@@ -92,13 +94,17 @@ function exchange(
           return fail(new Error(`The thumbprint of the server's certificate is "${found}", not "${wanted}"`));
         }
       }
+      const path = url.pathname + url.search;
       const outgoing = builtinModule<{ request(options: object): Outgoing }>("node:http").request({
         createConnection: () => socket,
         host,
         method,
-        path: url.pathname + url.search,
+        path,
         headers: { ...Object.fromEntries(headers), host: url.host },
       });
+      // With NODE_USE_ENV_PROXY Deno writes for the proxy all the same, whose password is nobody else's business.
+      outgoing.path = path;
+      for (const name of ["proxy-authorization", "proxy-connection"]) outgoing.removeHeader(name);
       outgoing.on("error", fail).on("response", receive);
       outgoing.end(body);
     }

@@ -1,0 +1,83 @@
+import { createServer } from "node:http";
+import type { AddressInfo, Socket } from "node:net";
+import { Readable } from "node:stream";
+
+/** A server that listens on 127.0.0.1. */
+export interface HttpServer {
+  /** Such as `"http://127.0.0.1:40123"`. */
+  readonly url: string;
+  /** How many connections have come. */
+  readonly connections: number;
+  /** Resolves as soon as a connection has come and none is left. */
+  untilLeft(): Promise<void>;
+  /** Stops listening and ends its connections. */
+  close(): Promise<void>;
+}
+
+/**
+ * Serves a `Request => Response` function on a port of its choice. A body goes out as it comes; where it breaks, and where the function
+ * rejects, so does the connection. Can stand for a proxy, which is told the whole URL.
+ */
+export async function serveHttp(handle: (request: Request) => Promise<Response>): Promise<HttpServer> {
+  let connections = 0;
+  const open = new Set<Socket>();
+  const watchers = new Set<() => void>();
+  const server = createServer(async (incoming, outgoing) => {
+    const controller = new AbortController();
+    outgoing.on("error", () => {}).on("close", () => controller.abort());
+    const chunks: Uint8Array<ArrayBuffer>[] = [];
+    for await (const chunk of incoming) chunks.push(chunk);
+    const { method = "GET", headers } = incoming;
+    try {
+      const response = await handle(
+        new Request(new URL(incoming.url!, `http://${headers.host}`), {
+          method,
+          headers: Object.entries(headers).map(([name, value]): [string, string] => [name, String(value)]),
+          body: method === "GET" || method === "HEAD" ? null : new Blob(chunks),
+          signal: controller.signal,
+        }),
+      );
+      outgoing.writeHead(response.status, [...response.headers].flat());
+      outgoing.flushHeaders();
+      for await (const chunk of Readable.fromWeb(response.body as never ?? new Blob([]).stream() as never)) {
+        if (outgoing.destroyed) break;
+        if (outgoing.write(chunk)) continue;
+        await new Promise<void>((resolve) => {
+          outgoing.once("drain", resolve);
+          controller.signal.addEventListener("abort", () => resolve(), { once: true });
+        });
+      }
+      outgoing.end();
+    } catch {
+      outgoing.destroy();
+    }
+  });
+  server.on("connection", (socket) => {
+    connections++;
+    open.add(socket);
+    socket.on("error", () => {}).on("close", () => {
+      open.delete(socket);
+      for (const look of watchers) look();
+    });
+  });
+  await new Promise<void>((resolve, reject) => server.once("error", reject).listen(0, "127.0.0.1", resolve));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    get connections() {
+      return connections;
+    },
+    untilLeft: () =>
+      new Promise((resolve) => {
+        function look() {
+          if (connections > 0 && open.size === 0) resolve();
+        }
+        watchers.add(look);
+        look();
+      }),
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        for (const socket of open) socket.destroy();
+      }),
+  };
+}
