@@ -98,6 +98,68 @@ test("a certificate of a variable that may not be read stops a chain, and the me
   );
 });
 
+test("a workload's missing permissions are named one after the other, each by its flag", async () => {
+  const variables = { AZURE_TENANT_ID: "tenant", AZURE_CLIENT_ID: "client", AZURE_FEDERATED_TOKEN_FILE: "token.jwt" };
+  const folder = await Deno.makeTempDir();
+  const path = `${folder}/token`;
+  const part = btoa("{}").replaceAll("=", "");
+  await Deno.writeTextFile(path, `${part}.${part}.${part}`);
+  const file = { ...variables, AZURE_FEDERATED_TOKEN_FILE: path };
+  const code = ask("WorkloadIdentityCredential()");
+  try {
+    const start = "CredentialUnavailableError / WorkloadIdentityCredential: Cannot ";
+    const names = [...Object.keys(variables), "AZURE_AUTHORITY_HOST"].join();
+    assert.equal(
+      await run(["--deny-env"], code, file),
+      `${start}read all of the variables that say who the program is: Run Deno with --allow-env=${names}`,
+    );
+    const env = `--allow-env=${names}`;
+    assert.equal(
+      await run([env], code, variables),
+      `${start}read the token file of AZURE_FEDERATED_TOKEN_FILE, "token.jwt": Run Deno with --allow-read=token.jwt`,
+    );
+    assert.match(await run([env, `--allow-read=${path}`], code, file), /--allow-net=login\.microsoftonline\.com$/);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+test("the variables of the token proxy are asked for where it is wanted, and its host", async () => {
+  const code = ask(
+    'WorkloadIdentityCredential({ tenantId: "t", clientId: "c", tokenFilePath: "/t", enableAzureProxy: true })',
+  );
+  assert.match(await run(["--deny-env"], code), /--allow-env=AZURE_KUBERNETES_TOKEN_PROXY,.*,AZURE_AUTHORITY_HOST$/);
+});
+
+test("a host that may not be reached with a trust of one's own is named by its flag", async () => {
+  const output = await run(
+    [],
+    `
+    import { tlsFetcher } from "@azweb/identity/runtime";
+    const thumbprint = "0".repeat(40);
+    for (const host of ["127.0.0.1:9", "localhost:9"]) {
+      await tlsFetcher()({ thumbprint })("https://" + host).catch((error) => console.log(error.name, error.message));
+    }
+  `,
+  );
+  assert.equal(output, 'NotCapable Cannot reach "127.0.0.1:9"\nNotCapable Cannot reach "localhost:9"');
+});
+
+test("whether a file is there is found out without a question", async () => {
+  const code = `
+    import { fileFinder, operatingSystem } from "@azweb/identity/runtime";
+    let questions = 0;
+    for (const name of ["request", "requestSync"]) Deno.permissions[name] = () => questions++;
+    console.log(await fileFinder()("deno.json"), await fileFinder()("none.json"), questions, operatingSystem());
+  `;
+  const { os } = Deno.build;
+  const system = os === "windows" ? "win32" : os;
+  assert.equal(await run([], code), `false false 0 ${system}`);
+  assert.equal(await run(["--deny-read"], code), `false false 0 ${system}`);
+  assert.equal(await run(["--allow-read"], code), `true false 0 ${system}`);
+  assert.equal(await run(["--allow-read=deno.json"], code), `true false 0 ${system}`);
+});
+
 test("with the variables and the network alone, as on Deno Deploy, a token is had", async () => {
   const server = Deno.serve(
     { port: 0, hostname: "127.0.0.1", onListen() {} },

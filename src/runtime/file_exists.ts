@@ -13,18 +13,23 @@ export function fileFinder(): Runtime["fileExists"] {
   switch (detectPlatform()) {
     case "deno":
       return async (path) =>
-        (await Deno.permissions.query({ name: "read", path })).state === "granted" && await isReadable(path);
+        (await Deno.permissions.query({ name: "read", path })).state === "granted" && await succeeds(open(path));
     case "node":
     case "bun":
-      return isReadable;
+      return (path) => succeeds(builtinModule<FileSystem>("node:fs/promises").access(path, READABLE));
     default:
       return undefined;
   }
 }
 
-async function isReadable(path: string): Promise<boolean> {
+/** Node's way needs to know the user here, which is a permission of its own. */
+async function open(path: string): Promise<void> {
+  (await Deno.open(path)).close();
+}
+
+async function succeeds(work: Promise<void>): Promise<boolean> {
   try {
-    await builtinModule<FileSystem>("node:fs/promises").access(path, READABLE);
+    await work;
     return true;
   } catch {
     return false;

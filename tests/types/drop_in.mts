@@ -31,6 +31,8 @@ import {
   type TokenCredentialOptions,
   UsernamePasswordCredential,
   type UsernamePasswordCredentialOptions,
+  WorkloadIdentityCredential,
+  type WorkloadIdentityCredentialOptions,
 } from "@azweb/identity";
 
 const authority = {
@@ -43,6 +45,11 @@ const forSecret: ClientSecretCredentialOptions = authority;
 const forCertificate: ClientCertificateCredentialOptions = { ...authority, sendCertificateChain: true };
 const forAssertion: ClientAssertionCredentialOptions = authority;
 const forUser: UsernamePasswordCredentialOptions = authority;
+const forWorkload: WorkloadIdentityCredentialOptions = {
+  ...authority,
+  tokenFilePath: "/token",
+  enableAzureProxy: true,
+};
 const forEnvironment: EnvironmentCredentialOptions = authority;
 const forDefault: DefaultAzureCredentialOptions = authority;
 
@@ -60,6 +67,8 @@ const credentials: TokenCredential[] = [
   new ClientCertificateCredential("tenant", "client", { certificate: "pem", certificatePassword: "password" }),
   new ClientAssertionCredential("tenant", "client", async () => await Promise.resolve("assertion"), forAssertion),
   new UsernamePasswordCredential("tenant", "client", "username", "password", forUser),
+  new WorkloadIdentityCredential(),
+  new WorkloadIdentityCredential({ tenantId: "tenant", clientId: "client", ...forWorkload }),
   new EnvironmentCredential(),
   new EnvironmentCredential(forEnvironment),
   new DefaultAzureCredential(),
@@ -76,6 +85,7 @@ const forTenants: MultiTenantTokenCredentialOptions = { ...forAny };
 forTenants.additionallyAllowedTenants = ["*"];
 const validation: AuthorityValidationOptions = {};
 validation.disableInstanceDiscovery = true;
+forWorkload.clientId = "client";
 forCertificate.sendCertificateChain = true;
 
 interface OwnOptions extends MultiTenantTokenCredentialOptions, AuthorityValidationOptions {
