@@ -4,6 +4,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { createCertificateAuthority } from "./support/certificate_authority.ts";
+import { serveTls } from "./support/tls_server.ts";
 
 const ROOT = fileURLToPath(new URL("../", import.meta.url));
 
@@ -143,6 +145,26 @@ test("a host that may not be reached with a trust of one's own is named by its f
   `,
   );
   assert.equal(output, 'NotCapable Cannot reach "127.0.0.1:9"\nNotCapable Cannot reach "localhost:9"');
+});
+
+test("a trust of one's own takes no permission but that for the host", async () => {
+  const authority = await createCertificateAuthority();
+  const answer = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
+  const server = await serveTls(await authority.issue(["127.0.0.1"]), (socket) => socket.write(answer));
+  try {
+    const output = await run(
+      [`--allow-net=127.0.0.1:${server.port}`],
+      `
+      import { tlsFetcher } from "@azweb/identity/runtime";
+      const fetch = tlsFetcher()({ ca: ${JSON.stringify(authority.certificate)} });
+      const response = await fetch("https://127.0.0.1:${server.port}/", { method: "POST", body: "a=b" });
+      console.log(await response.text());
+    `,
+    );
+    assert.equal(output, "ok");
+  } finally {
+    await server.close();
+  }
 });
 
 test("whether a file is there is found out without a question", async () => {
