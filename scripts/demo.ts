@@ -1,33 +1,49 @@
 /**
  * From environment variables to a stored blob, on this machine alone: `deno task demo`.
  *
+ * `--as vm`, `--as app-service`, `--as aks` or `--as arc` runs the same program with no secret, on a simulated machine of that kind.
  * `--break secret`, `--break audience` or `--break azurite` makes a step fail, to see what the demo says then.
  *
  * @module
  */
+import { spawn } from "node:child_process";
 import { mkdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
 import { startAzurite } from "../tests/support/azurite.ts";
 import { writeCertificates } from "../tests/support/certificate_authority.ts";
 import { startModule, stopModules } from "../tests/support/child.ts";
-import { startEntra } from "../tests/support/entra_server.ts";
+import { isolated, whyNotIsolated } from "../tests/support/isolated.ts";
+import { aks } from "./demo/aks.ts";
+import { appService } from "./demo/app_service.ts";
+import { arc } from "./demo/arc.ts";
+import type { Place } from "./demo/place.ts";
+import { servicePrincipal } from "./demo/service_principal.ts";
+import { virtualMachine } from "./demo/virtual_machine.ts";
 
-const TENANT_ID = "11111111-2222-3333-4444-555555555555";
-const CLIENT_ID = "66666666-7777-8888-9999-000000000000";
+const PLACES: Readonly<Record<string, Place>> = { vm: virtualMachine, "app-service": appService, aks, arc };
 const PROGRAM = "tests/support/store_a_blob.ts";
 const BREAKS = ["secret", "audience", "azurite"];
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 const ONE_MINUTE = 60_000;
 
 let lines = 0;
 let interrupted = false;
 
+/** What the reader wants to see. */
+interface Wish {
+  readonly place: Place;
+  readonly broken: string | undefined;
+  /** Why the place's `setup` has not been run. */
+  readonly whyNot: string | undefined;
+}
+
 /** The demo itself. Rejects with what to tell the reader. */
-async function demo(folder: string, broken: string | undefined): Promise<void> {
-  console.log(
-    "From environment variables to a stored blob. All of it runs on this machine, and nothing of it stays.\n",
-  );
+async function demo(folder: string, { place, broken, whyNot }: Wish): Promise<void> {
+  console.log(`From ${place.from} to a stored blob. All of it runs on this machine, and nothing of it stays.\n`);
 
   const paths = await step(
     "make certificates",
@@ -39,15 +55,12 @@ async function demo(folder: string, broken: string | undefined): Promise<void> {
   );
   say('Made a certification authority for this run, and with it a certificate for "localhost": TLS is real');
 
-  const secret = crypto.randomUUID();
-  const claims = broken === "audience" ? { aud: "https://vault.azure.net" } : {};
-  const app = { tenantId: TENANT_ID, clientId: CLIENT_ID, secrets: [secret], claims };
-  const entra = await step(
-    "start the simulated Entra",
-    "Let programs listen on localhost",
-    () => startEntra({ ...paths, entra: { apps: [app] } }),
+  const { line, env: found, secret = [], summary } = await step(
+    "start what gives tokens",
+    "Let programs listen on this machine",
+    () => place.start({ folder, paths, broken, whyNot }),
   );
-  say(`Started a simulated Microsoft Entra ID, from @azweb/identity/testing: ${entra.url}`);
+  say(line);
 
   const files = broken === "azurite" ? { ...paths, keyPath: join(folder, "missing.key") } : paths;
   const azurite = await step(
@@ -57,17 +70,10 @@ async function demo(folder: string, broken: string | undefined): Promise<void> {
   );
   say(`Started Azurite, Microsoft's own storage emulator: ${new URL(azurite.url).origin}`);
 
-  const env = {
-    AZURE_AUTHORITY_HOST: entra.url,
-    AZURE_TENANT_ID: TENANT_ID,
-    AZURE_CLIENT_ID: CLIENT_ID,
-    AZURE_CLIENT_SECRET: broken === "secret" ? "not-the-secret" : secret,
-    STORAGE_URL: azurite.url,
-    DENO_CERT: paths.authorityPath,
-  };
+  const env = { ...found, STORAGE_URL: azurite.url, DENO_CERT: paths.authorityPath };
   say(`Started a program, ${PROGRAM}, that knows these environment variables:`);
-  for (const [name, value] of Object.entries({ ...env, AZURE_CLIENT_SECRET: "(not shown)" })) {
-    console.log(`     ${name}=${value}`);
+  for (const [name, value] of Object.entries(env)) {
+    console.log(`     ${name}=${secret.includes(name) ? "(not shown)" : value}`);
   }
   console.log("   and holds the lines that every Azure user writes:");
   const source = await readFile(new URL(`../${PROGRAM}`, import.meta.url), "utf8");
@@ -78,14 +84,13 @@ async function demo(folder: string, broken: string | undefined): Promise<void> {
     const { code, stderr } = await startModule("store_a_blob", { cwd: folder, env, onLine: say }).ended;
     if (code !== 0) throw new Error(stderr.trim() || `It ended with ${code}`);
   });
-  const times = entra.requests.length === 1 ? "once" : `${entra.requests.length} times`;
-  say(`Entra was asked for a token ${times}; after that, the storage client found it in memory`);
+  say(`${summary()}; after that, the storage client found it in memory`);
 }
 
 /** What can be done about the program's failure. */
 function adviceOn(reason: string): string {
   if (reason.includes("AADSTS")) {
-    return "Compare the variables with what Entra has on record: the app in scripts/demo.ts";
+    return "Compare the variables with what Entra has on record: the app in scripts/demo/";
   }
   if (/ 40[13] /.test(reason)) {
     return "Compare the token, above, with what Azurite takes: one by https://sts.windows.net/ for https://storage.azure.com";
@@ -119,14 +124,52 @@ async function step<T>(
   }
 }
 
+const USAGE = `Usage: deno task demo [--as ${Object.keys(PLACES).join("|")}] [--break ${BREAKS.join("|")}]`;
+
+/** Returns what was asked for, or `undefined` if that cannot be understood. */
+function readArguments(args: string[]) {
+  try {
+    const option = { type: "string" } as const;
+    const { values } = parseArgs({ args, options: { as: option, break: option, isolated: { type: "boolean" } } });
+    const { as: name, break: broken, isolated: isIsolated = false } = values;
+    if (name !== undefined && !Object.hasOwn(PLACES, name)) return undefined;
+    // A secret, and who it is for, is what the others do not have.
+    if (broken !== undefined && !(name ? ["azurite"] : BREAKS).includes(broken)) return undefined;
+    return { name, place: name ? PLACES[name]! : servicePrincipal, broken, isIsolated };
+  } catch {
+    return undefined;
+  }
+}
+
 /** Returns the exit code. */
-async function main(args: readonly string[]): Promise<number> {
-  const [flag, broken] = args;
-  if (args.length > 0 && (flag !== "--break" || !BREAKS.includes(broken ?? "") || args.length > 2)) {
-    console.error(`Usage: deno task demo [--break ${BREAKS.join("|")}]`);
+async function main(args: string[]): Promise<number> {
+  const wish = readArguments(args);
+  if (!wish) {
+    console.error(USAGE);
+    return 2;
+  }
+  const { name, place, isIsolated } = wish;
+  const whyNot = place.setup && !isIsolated ? await whyNotIsolated(place.setup) : undefined;
+  if (whyNot && !place.canDoWithout) {
+    console.error(`Cannot run the demo as "${name}" here. ${whyNot}`);
     return 1;
   }
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+  if (place.setup && !isIsolated && !whyNot) return await runIsolated(place.setup, args);
+  return await runDemo({ ...wish, whyNot });
+}
+
+/** Runs all of this again where the place has its network and its folders. */
+function runIsolated(setup: string, args: string[]): Promise<number> {
+  const [command = "", ...rest] = isolated(setup);
+  const run = [process.execPath, "run", "--quiet", "--allow-all", fileURLToPath(import.meta.url)];
+  const child = spawn(command, [...rest, ...run, ...args, "--isolated"], { stdio: "inherit" });
+  for (const signal of SIGNALS) process.on(signal, () => child.kill(signal));
+  return new Promise((resolve, reject) => child.on("error", reject).on("close", (code) => resolve(code ?? 1)));
+}
+
+/** Returns the exit code. */
+async function runDemo(wish: Wish): Promise<number> {
+  for (const signal of SIGNALS) {
     process.on(signal, () => {
       interrupted = true;
       stopModules();
@@ -136,7 +179,7 @@ async function main(args: readonly string[]): Promise<number> {
   const folder = join(tmpdir(), `azweb-demo-${crypto.randomUUID()}`);
   let failure: string | undefined;
   try {
-    await demo(folder, broken);
+    await demo(folder, wish);
   } catch (error) {
     failure = (error as Error).message;
   }

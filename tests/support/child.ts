@@ -30,6 +30,8 @@ export interface Child {
 /** What {@linkcode startModule} accepts. */
 export interface ChildOptions {
   readonly args?: readonly string[];
+  /** A command that runs it, such as `isolated()`. Default: none. */
+  readonly within?: readonly string[];
   /** Variables beside those of {@linkcode plainEnv}. */
   readonly env?: Readonly<Record<string, string>>;
   /** Its working folder. Default: this process's. */
@@ -44,11 +46,19 @@ const running = new Set<Child>();
  * Starts the module of this folder that has this name, such as `"azurite_process"`. Its standard input ends when this process does; a
  * Ctrl-C is for this process alone.
  */
-export function startModule(name: string, { args = [], env = {}, cwd, onLine }: ChildOptions = {}): Child {
+export function startModule(name: string, { args = [], within = [], ...options }: ChildOptions = {}): Child {
   // The same ending as this file's: `.ts`, or `.js` where the tests were transpiled.
   const path = fileURLToPath(import.meta.url.replace(/[^/]+(\.\w+)$/, `${name}$1`));
   const run = "Deno" in globalThis ? ["run", "--quiet", "--allow-all"] : [];
-  const child = spawn(process.execPath, [...run, path, ...args], {
+  return startProgram([...within, process.execPath, ...run, path, ...args], options);
+}
+
+/** Starts any program as {@linkcode startModule} does. */
+export function startProgram(
+  [command = "", ...args]: readonly string[],
+  { env = {}, cwd, onLine }: Omit<ChildOptions, "args" | "within"> = {},
+): Child {
+  const child = spawn(command, args, {
     cwd,
     env: { ...plainEnv(), ...env },
     detached: true,
