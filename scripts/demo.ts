@@ -163,8 +163,9 @@ function runIsolated(setup: string, args: string[]): Promise<number> {
   const [command = "", ...rest] = isolated(setup);
   const run = [process.execPath, "run", "--quiet", "--allow-all", fileURLToPath(import.meta.url)];
   const child = spawn(command, [...rest, ...run, ...args, "--isolated"], { stdio: "inherit" });
-  for (const signal of SIGNALS) process.on(signal, () => child.kill(signal));
-  return new Promise((resolve, reject) => child.on("error", reject).on("close", (code) => resolve(code ?? 1)));
+  // After `child.kill` Deno would not tell the exit code.
+  for (const signal of SIGNALS) process.on(signal, () => process.kill(child.pid!, signal));
+  return new Promise((resolve, reject) => child.on("error", reject).on("close", (code) => resolve(code ?? 130)));
 }
 
 /** Returns the exit code. */

@@ -6,16 +6,22 @@ import { join } from "node:path";
 import process from "node:process";
 import { describe, test } from "node:test";
 import { type Child, type Ending, startModule } from "./support/child.ts";
+import { whyNotIsolated } from "./support/isolated.ts";
+
+interface Circumstances {
+  readonly env?: Record<string, string>;
+  readonly meanwhile?: (demo: Child) => Promise<unknown>;
+}
 
 /** Runs the demo in an empty folder, with an empty folder for its temporary files, and checks that both are empty when it has ended. */
-async function runDemo(args: string[] = [], meanwhile?: (demo: Child) => Promise<unknown>): Promise<Ending> {
+async function runDemo(args: string[] = [], { env, meanwhile }: Circumstances = {}): Promise<Ending> {
   const folder = await mkdtemp(join(tmpdir(), "azweb-test-"));
   try {
     const cwd = join(folder, "cwd");
     const temporary = join(folder, "temporary");
     await mkdir(cwd);
     await mkdir(temporary);
-    const demo = startModule("../../scripts/demo", { args, cwd, env: temporaryFolder(temporary) });
+    const demo = startModule("../../scripts/demo", { args, cwd, env: { ...temporaryFolder(temporary), ...env } });
     await meanwhile?.(demo);
     const ending = await demo.ended;
     assert.deepEqual(await readdir(cwd), []);
@@ -84,22 +90,102 @@ describe("deno task demo", () => {
     );
   });
 
-  test("explains its arguments", async () => {
-    const { code, stderr } = await runDemo(["--break", "everything"]);
-    assert.equal(code, 1);
-    assert.equal(stderr, "Usage: deno task demo [--break secret|audience|azurite]\n");
-  });
+  const mistakes = [["--break", "everything"], ["--as", "toaster"], ["--as", "vm", "--break", "secret"], ["--as"], [
+    "vm",
+  ]];
+  for (const args of mistakes) {
+    test(`explains its arguments: ${args.join(" ")}`, async () => {
+      const { code, stderr } = await runDemo(args);
+      assert.equal(code, 2);
+      assert.equal(
+        stderr,
+        "Usage: deno task demo [--as vm|app-service|aks|arc] [--break secret|audience|azurite]\n",
+      );
+    });
+  }
 
   for (const line of [/^2\./m, /^4\./m]) {
     test(`leaves nothing when it is interrupted after line ${line.source[1]}`, {
       skip: process.platform === "win32" && "Windows has no signals",
     }, async () => {
-      const { code, stderr } = await runDemo([], async (demo) => {
-        await demo.untilPrinted(line);
-        process.kill(demo.pid!, "SIGINT");
-      });
+      const { code, stderr } = await runDemo([], { meanwhile: (demo) => interrupt(demo, line) });
       assert.equal(code, 130);
       assert.match(stderr, /^Interrupted\. Everything is stopped and removed\.$/m);
     });
   }
+});
+
+async function interrupt(demo: Child, line: RegExp): Promise<void> {
+  await demo.untilPrinted(line);
+  process.kill(demo.pid!, "SIGINT");
+}
+
+const isolation = { skip: await whyNotIsolated("") ?? false } as const;
+
+/** Where a command such as `unshare` is not to be found. */
+const NOWHERE = { PATH: "" };
+
+describe("deno task demo --as", () => {
+  const places: [
+    name: string,
+    uses: string,
+    options: { skip?: string | false; env?: Record<string, string> },
+    RegExp[],
+  ][] = [
+    ["vm", "ManagedIdentityCredential", isolation, [
+      /^2\. Started a simulated virtual machine, .*: http:\/\/169\.254\.169\.254, the real address, in a network of its own$/m,
+      /variables:\n {5}STORAGE_URL=.*\n {5}DENO_CERT=.*\n {3}and/,
+    ]],
+    ["vm", "ManagedIdentityCredential", { env: NOWHERE }, [
+      /^2\. .*: (http:\/\/127\.0\.0\.1:\d+), which a variable names\. The real address, .*, cannot be had\. It takes root on Linux/m,
+      /^ {5}AZURE_POD_IDENTITY_AUTHORITY_HOST=http:\/\/127\.0\.0\.1:\d+$/m,
+    ]],
+    ["app-service", "ManagedIdentityCredential", {}, [
+      /^ {5}IDENTITY_ENDPOINT=http:\/\/127\.0\.0\.1:\d+\/msi\/token\n {5}IDENTITY_HEADER=\(not shown\)$/m,
+    ]],
+    ["aks", "WorkloadIdentityCredential", {}, [
+      /^ {5}AZURE_FEDERATED_TOKEN_FILE=.*azure-identity-token$/m,
+      /^\d+\. It got a token by https:\/\/sts\.windows\.net\/11111111-2222-3333-4444-555555555555\/ for/m,
+    ]],
+    ["arc", "ManagedIdentityCredential", isolation, [
+      /^ {5}IMDS_ENDPOINT=http:\/\/127\.0\.0\.1:40342$/m,
+    ]],
+  ];
+  for (const [name, uses, { skip = false, env = {} }, patterns] of places) {
+    test(`${name}: gets to a stored blob with no secret${env === NOWHERE ? ", where nothing can be isolated" : ""}`, {
+      skip,
+    }, async () => {
+      const { code, stdout, stderr } = await runDemo(["--as", name], { env });
+      assert.equal(code, 0, stdout + stderr);
+      assert.match(stdout, new RegExp(`^\\d+\\. DefaultAzureCredential uses ${uses}$`, "m"));
+      for (const pattern of patterns) assert.match(stdout, pattern);
+      assert.doesNotMatch(stdout, /AZURE_CLIENT_SECRET/);
+      assert.match(stdout, /^\d+\. It downloaded the blob: the same 28 bytes$/m);
+      assert.match(stdout, /^\d+\. .+ was asked for a token once; after that/m);
+      assert.match(stdout, /^It works, in \d+\.\d seconds\.$/m);
+      assert.equal(stderr, "");
+    });
+  }
+
+  test("arc: says what it takes, where nothing can be isolated", async () => {
+    const { code, stdout, stderr } = await runDemo(["--as", "arc"], { env: NOWHERE });
+    assert.equal(code, 1);
+    assert.equal(stdout, "");
+    assert.equal(
+      stderr,
+      'Cannot run the demo as "arc" here. It takes root on Linux with "unshare" and "ip"\n',
+    );
+  });
+
+  test("vm: leaves nothing when it is interrupted", isolation, async () => {
+    const { code, stderr } = await runDemo(["--as", "vm"], { meanwhile: (demo) => interrupt(demo, /^2\./m) });
+    assert.equal(code, 130);
+    assert.match(stderr, /^Interrupted\. Everything is stopped and removed\.$/m);
+  });
+
+  test("says what failed, why, and what to do", async () => {
+    const { code, stderr } = await runDemo(["--as", "app-service", "--break", "azurite"]);
+    assert.equal(code, 1);
+    assert.match(stderr, /Cannot start Azurite:\n.*ENOENT.*What to do: Let programs listen/s);
+  });
 });
