@@ -242,7 +242,7 @@ describe("Service Fabric, over TLS", () => {
     const server = await serveTls(leaf, () => {});
     const env = createServiceFabricNode({ thumbprint: `00${thumbprint.slice(2)}` }).env;
     env.IDENTITY_ENDPOINT = `https://127.0.0.1:${server.port}/metadata/identity/oauth2/token`;
-    const options = { env, retryOptions: { retryDelayInMs: 0 } };
+    const options = { env, retryOptions: { retryDelayInMs: 0 }, timeoutInMs: 10_000 };
     const error = await failureOf(new ManagedIdentityCredential(options).getToken(VAULT));
     assert.equal(error.name, "CredentialUnavailableError");
     assert.match(error.message, new RegExp(`The thumbprint of the server's certificate is "${thumbprint}", not "00`));
