@@ -429,12 +429,13 @@ describe("retries", () => {
 
 test("a source that never answers ends at the deadline of two minutes", async () => {
   const clock = createFakeClock(NOW);
-  const { credential } = credentialOn(
+  const { credential, service } = credentialOn(
     "IMDS",
     ({ signal }) => new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason))),
     { clock },
   );
   const failing = failureOf(credential.getToken(VAULT));
+  await service.untilRequested(1);
   assert.equal(await clock.untilSleeping(), 120_000);
   await clock.advance(120_000);
   const error = await failing;
