@@ -129,6 +129,15 @@ describe("whose identity", () => {
     });
   }
 
+  test("an AZURE_CLIENT_ID that can be nobody's is a TypeError of the constructor", () => {
+    for (const AZURE_CLIENT_ID of [" ", "an id", "id\n"]) {
+      assert.throws(() => new DefaultAzureCredential({ env: { AZURE_CLIENT_ID } }), {
+        name: "TypeError",
+        message: /^Variable AZURE_CLIENT_ID must be/,
+      });
+    }
+  });
+
   test("two at once are a TypeError of the constructor", () => {
     const both = { managedIdentityClientId: "a", managedIdentityResourceId: RESOURCE_ID };
     assert.throws(() => new DefaultAzureCredential(both), { name: "TypeError", message: /name two identities/ });

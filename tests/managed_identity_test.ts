@@ -199,6 +199,7 @@ describe("arguments", () => {
       ["two ids", { clientId: "a", objectId: "b" }, undefined, /"clientId" and "objectId" name two identities/],
       ["two ids", { objectId: "a", resourceId: "/b" }, undefined, /"objectId" and "resourceId" name two identities/],
       ["an empty client id", "", undefined, /"clientId"/],
+      ["a client id with spaces", { clientId: "a b" }, undefined, /"clientId"/],
       ["an object id that is none", { objectId: 5 }, undefined, /"objectId"/],
       ["a resource id that is none", { resourceId: "me" }, undefined, /"resourceId" must be a resource id/],
       ["a probe that takes no time at all", { probeTimeoutInMs: -1 }, undefined, /"probeTimeoutInMs"/],

@@ -56,7 +56,11 @@ const TABLE: readonly Row[] = [
     name: "ManagedIdentityCredential",
     group: "prod",
     create: ({ managedIdentityClientId, managedIdentityResourceId: resourceId, ...options }, env) => {
-      const clientId = managedIdentityClientId ?? (resourceId === undefined && env("AZURE_CLIENT_ID") || undefined);
+      const variable = resourceId === undefined && env("AZURE_CLIENT_ID") || undefined;
+      if (variable && /[^!-~]/.test(variable)) {
+        throw new TypeError("Variable AZURE_CLIENT_ID must be the client id of an app, without spaces");
+      }
+      const clientId = managedIdentityClientId ?? variable;
       return new ManagedIdentityCredential(
         { ...options, clientId, resourceId } as ManagedIdentityCredentialClientIdOptions,
       );
@@ -89,10 +93,10 @@ export class DefaultAzureCredential implements TokenCredential {
   readonly #getToken: GetToken;
 
   /**
-   * Reads `AZURE_TOKEN_CREDENTIALS`; sends nothing.
+   * Reads `AZURE_TOKEN_CREDENTIALS` and `AZURE_CLIENT_ID`; sends nothing.
    *
    * @param options Go to every credential of the chain. See {@linkcode CredentialOptions}.
-   * @throws {TypeError} An option, or the value of `AZURE_TOKEN_CREDENTIALS`, is malformed.
+   * @throws {TypeError} An option, `AZURE_TOKEN_CREDENTIALS` or `AZURE_CLIENT_ID` is malformed.
    */
   constructor(options?: DefaultAzureCredentialClientIdOptions | DefaultAzureCredentialResourceIdOptions);
   constructor(options: AnyOptions = {}) {

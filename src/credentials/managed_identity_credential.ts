@@ -1,4 +1,4 @@
-import { checkText } from "../core/check_text.ts";
+import { checkClientId, checkText } from "../core/check_text.ts";
 import { createGetToken, type GetToken } from "../core/create_get_token.ts";
 import { notNegative, resolveSettings, type Settings } from "../core/settings.ts";
 import type { ManagedIdentityClient } from "../managed_identity/client.ts";
@@ -141,7 +141,8 @@ function identityIn(options: AnyOptions): UserAssignedIdentity | undefined {
   if (!kind) return undefined;
   if (second) throw new TypeError(`Options "${kind}" and "${second}" name two identities: Give one of them`);
   const id = options[kind];
-  checkText(id, kind);
+  if (kind === "clientId") checkClientId(id);
+  else checkText(id, kind);
   if (kind !== "resourceId" || id.startsWith("/")) return { kind, id };
   throw new TypeError('Option "resourceId" must be a resource id of Azure, which begins with "/subscriptions/"');
 }
