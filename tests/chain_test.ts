@@ -357,6 +357,10 @@ for (
       { ...ID, ...PATH, AZURE_CLIENT_CERTIFICATE_PASSWORD: " " },
       'AZURE_CLIENT_CERTIFICATE_PASSWORD with the value " ": It must be a text that is not empty',
     ],
+    ...["Abc8Q~a-secret-in-the-wrong-place", "YSBzZWNyZXQ+Cg==", "a b".repeat(34), `\n${KEY}`].map((secret) => [
+      { ...ID, ...SECRET, AZURE_TENANT_ID: secret },
+      "AZURE_TENANT_ID: It must be the id or the domain name of a tenant",
+    ]),
     ...[CERTIFICATE + KEY, KEY.replaceAll("\n", "\\n")].map((pem) => [
       { ...ID, AZURE_CLIENT_CERTIFICATE_PATH: pem },
       "AZURE_CLIENT_CERTIFICATE_PATH: It must be the path of a PEM file, not what is in it",
@@ -372,7 +376,7 @@ for (
       error.message.startsWith(`EnvironmentCredential: Cannot use the variable ${complaint}`),
       error.message,
     );
-    assert.doesNotMatch(error.message, /a-secret|a-password|BEGIN|MII/);
+    assert.doesNotMatch(error.message, /a-secret|a-password|BEGIN|MII|YSBz/);
     assert.equal(entra.requests.length, 0);
   });
 }

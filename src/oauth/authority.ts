@@ -1,5 +1,6 @@
 import type { AuthorizationServer } from "oauth4webapi";
 import { AuthenticationError } from "../errors.ts";
+import { showValue } from "../core/check_variable.ts";
 import { digestOf } from "../core/partition.ts";
 import { ENTRA_RETRIES } from "./entra_retries.ts";
 import { send } from "../core/http.ts";
@@ -8,7 +9,7 @@ import { retry } from "../core/retry.ts";
 import { parseAuthorityHost, type Settings } from "../core/settings.ts";
 import type { TokenRequest } from "../core/create_get_token.ts";
 import { parseObject } from "../core/json.ts";
-import { errorFromAnswer, tidy } from "../core/answer_error.ts";
+import { errorFromAnswer } from "../core/answer_error.ts";
 
 const PUBLIC = "login.microsoftonline.com";
 
@@ -78,9 +79,9 @@ function authorityBase(settings: Settings): URL {
       ? parseAuthorityHost(variable, allowInsecureLoopback, "AZURE_AUTHORITY_HOST")
       : parseAuthorityHost(authorityHost ?? `https://${PUBLIC}`, allowInsecureLoopback);
   } catch (error) {
-    // Whatever stands behind such a sign may be secret.
-    const value = variable && !/[@?#]/.test(variable) ? `, and is "${tidy(variable)}"` : "";
-    throw new AuthenticationError(`Cannot find the token service: ${(error as Error).message}${value}`);
+    const value = variable && showValue(variable);
+    const suffix = value ? `, and is ${value}` : "";
+    throw new AuthenticationError(`Cannot find the token service: ${(error as Error).message}${suffix}`);
   }
   base.host = preferredHost(base.host) ?? base.host;
   return base;
