@@ -1,0 +1,56 @@
+/**
+ * Azure in a box: real clients, with no option that a user would not set, find a simulated machine and a simulated Entra under the real
+ * addresses and names, in a network of their own.
+ *
+ * @module
+ */
+import type { EntraOptions, RecordedRequest } from "@azweb/identity/testing";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { writeCertificates } from "./certificate_authority.ts";
+import { type Ending, startModule, startProgram } from "./child.ts";
+import { besides, isolated } from "./isolated.ts";
+
+/** A request to a simulated service. */
+export interface BoxRequest extends RecordedRequest {
+  readonly to: "machine" | "entra";
+  readonly status: number;
+}
+
+/** What runs in it sees nothing else. */
+export interface Box {
+  /** The certificate that clients must be told to trust, PEM. */
+  readonly authorityPath: string;
+  /** Runs a program to its end; its working folder is the root. Returns what it asked for, too. */
+  run(command: readonly string[], env: Record<string, string>): Promise<Ending & { requests: BoxRequest[] }>;
+  close(): Promise<void>;
+}
+
+const ADDRESS = "169.254.169.254/32";
+
+/** Sets up a network where the address of the metadata service swallows what is sent to it: a packet for another machine, on the loopback. */
+export const SILENT_NETWORK: string = `ip route add ${ADDRESS} dev lo`;
+
+/** Starts a box with a folder for its files. */
+export async function startBox(folder: string, entra: EntraOptions): Promise<Box> {
+  const { authorityPath, certificatePath, keyPath } = await writeCertificates(folder, ["login.microsoftonline.com"]);
+  const hosts = join(folder, "hosts");
+  await writeFile(hosts, "127.0.0.1 localhost login.microsoftonline.com\n");
+  const log = join(folder, "requests");
+  const child = startModule("box_process", {
+    within: isolated(`ip addr add ${ADDRESS} dev lo\nmount --bind '${hosts}' /etc/hosts`),
+    args: [certificatePath, keyPath, log],
+    env: { ENTRA_OPTIONS: JSON.stringify(entra) },
+  });
+  await child.untilPrinted(/ready/);
+  return {
+    authorityPath,
+    async run(command, env) {
+      await writeFile(log, "");
+      const ending = await startProgram([...besides(child.pid!), ...command], { env }).ended;
+      const lines = (await readFile(log, "utf8")).split("\n").filter(Boolean);
+      return { ...ending, requests: lines.map((line) => JSON.parse(line) as BoxRequest) };
+    },
+    close: child.stop,
+  };
+}
