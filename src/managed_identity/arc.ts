@@ -1,4 +1,3 @@
-import { redact } from "../core/redact.ts";
 import type { Settings } from "../core/settings.ts";
 import { AuthenticationError, CredentialUnavailableError } from "../errors.ts";
 import { fileFinder } from "../runtime/file_exists.ts";
@@ -11,6 +10,7 @@ import { endpointIn, HEADER_TEXT } from "./variables.ts";
 
 const ENDPOINT = "http://127.0.0.1:40342/metadata/identity/oauth2/token";
 const MOST_BYTES = 4096;
+const MOST_KEYS = 20;
 
 /** Where the agent stands, and where it leaves its keys. */
 interface Agent {
@@ -30,10 +30,11 @@ export function arc({ identity, runtime, settings }: Machine): Source {
   const url = new URL(settings.env("IDENTITY_ENDPOINT") ? endpointIn("IDENTITY_ENDPOINT", settings) : ENDPOINT);
   // What "localhost" is, a hosts file says; the agent listens here.
   if (url.hostname === "localhost") url.hostname = "127.0.0.1";
+  const keys: string[] = [];
   return {
     name: "Azure Arc",
     proof: [url.href],
-    secrets: [],
+    secrets: keys,
     retryRules: OTHER_RETRIES,
     echoes: true,
     async send({ resource, signal }) {
@@ -42,9 +43,11 @@ export function arc({ identity, runtime, settings }: Machine): Source {
       const answer = await get(url.href, { parameters, headers, signal }, settings);
       if (answer.status !== 401) return answer;
       const key = await readKey(answer.challenge, agent, readTextFile);
+      // Any later answer may repeat it.
+      keys.unshift(key);
+      keys.splice(MOST_KEYS);
       const authorization = `Basic ${key}`;
-      const second = await get(url.href, { parameters, headers: { ...headers, authorization }, signal }, settings);
-      return second.status === 200 ? second : { ...second, text: redact(second.text, [key]) };
+      return await get(url.href, { parameters, headers: { ...headers, authorization }, signal }, settings);
     },
   };
 }

@@ -1,4 +1,4 @@
-import { errorFromAnswer } from "../core/answer_error.ts";
+import { errorFromAnswer, tidy } from "../core/answer_error.ts";
 import type { Acquire, TokenRequest } from "../core/create_get_token.ts";
 import type { Answer } from "../core/http.ts";
 import { isObject, parseObject } from "../core/json.ts";
@@ -54,9 +54,11 @@ export function createClient(
     }
     const action = `Cannot get a token for "${resource}" from ${source.name}`;
     let sentOn = 0;
-    function attempt(): Promise<Answer> {
+    async function attempt(): Promise<Answer> {
       sentOn = settings.now();
-      return source.send({ resource, enableCae, rejected, signal });
+      const answer = await source.send({ resource, enableCae, rejected, signal });
+      // Why a request failed goes into the log.
+      return answer.status === 0 ? { ...answer, text: tidy(redact(answer.text, source.secrets)) } : answer;
     }
     const answer = await retry(attempt, { credential, rules: source.retryRules, signal }, settings);
     const body = answer.status === 200 ? parseObject(answer.text) : undefined;
