@@ -73,16 +73,16 @@ test("the option wins over AZURE_AUTHORITY_HOST; an empty variable counts as not
 });
 
 for (
-  const [value, shown] of [
-    ["login.microsoftonline.us", true],
-    ["http://login.microsoftonline.us", true],
-    ["http://127.0.0.1:8080", true],
-    ['"https://login.microsoftonline.us"', true],
-    [" ", true],
-    ["a\nb", "a b"],
-    ["https://user:CANARY@login.microsoftonline.us", false],
-    ["https://login.microsoftonline.us?CANARY", false],
-    ["https://login.microsoftonline.us#CANARY", false],
+  const value of [
+    "login.microsoftonline.us",
+    "http://login.microsoftonline.us",
+    "http://127.0.0.1:8080",
+    '"https://login.microsoftonline.us"',
+    " ",
+    "a\nb",
+    "https://user:CANARY@login.microsoftonline.us",
+    "https://login.microsoftonline.us?CANARY",
+    "https://login.microsoftonline.us#CANARY",
   ] as const
 ) {
   test(`AZURE_AUTHORITY_HOST that cannot be ("${value}") fails the call, not the constructor, and sends nothing`, async () => {
@@ -95,7 +95,7 @@ for (
       error.message,
       /^ClientSecretCredential: Cannot find the token service: "AZURE_AUTHORITY_HOST" must be a URL with "https:" and /,
     );
-    assert.equal(/, and is "(.*)"$/.exec(error.message)?.[1], shown === true ? value : shown || undefined);
+    assert.ok(value === " " || !error.message.includes(value), error.message);
     assert.doesNotMatch(error.message, /CANARY/);
     assert.equal(service.requests.length, 0);
   });

@@ -299,63 +299,63 @@ for (
   const [variables, complaint] of [
     [
       { AZURE_TENANT_ID: "x/../evil", AZURE_CLIENT_ID, ...SECRET },
-      'AZURE_TENANT_ID with the value "x/../evil": It must be the id or the domain name of a tenant',
+      "AZURE_TENANT_ID: It must be the id or the domain name of a tenant",
     ],
     [
       { AZURE_TENANT_ID: `"${TENANT}"`, AZURE_CLIENT_ID, ...PATH },
-      `AZURE_TENANT_ID with the value ""${TENANT}"": It must be the id or the domain name of a tenant`,
+      `AZURE_TENANT_ID: It must be the id or the domain name of a tenant`,
     ],
     [
       { AZURE_TENANT_ID: "a b", AZURE_CLIENT_ID, ...USER },
-      'AZURE_TENANT_ID with the value "a b": It must be the id or the domain name of a tenant',
+      "AZURE_TENANT_ID: It must be the id or the domain name of a tenant",
     ],
     [
       { AZURE_TENANT_ID: " ", AZURE_CLIENT_ID, ...SECRET },
-      'AZURE_TENANT_ID with the value " ": It must be the id or the domain name of a tenant',
+      "AZURE_TENANT_ID: It must be the id or the domain name of a tenant",
     ],
     [
       { AZURE_TENANT_ID: "Common", AZURE_CLIENT_ID, ...SECRET },
-      'AZURE_TENANT_ID with the value "Common": It must be the app\'s own tenant, not "Common"',
+      'AZURE_TENANT_ID: It must be the app\'s own tenant, not "Common"',
     ],
     [
       { AZURE_TENANT_ID: "organizations", AZURE_CLIENT_ID, ...PATH },
-      'AZURE_TENANT_ID with the value "organizations": It must be the app\'s own tenant',
+      "AZURE_TENANT_ID: It must be the app's own tenant",
     ],
     [
       { AZURE_TENANT_ID, AZURE_CLIENT_ID: " ", ...SECRET },
-      'AZURE_CLIENT_ID with the value " ": It must be a text that is not empty',
+      "AZURE_CLIENT_ID: It must be a text that is not empty",
     ],
     ...[SECRET, PATH, USER].map((who) => [
       { AZURE_TENANT_ID, AZURE_CLIENT_ID: "my client", ...who },
-      'AZURE_CLIENT_ID with the value "my client": It must be the client id of an app, without spaces',
+      "AZURE_CLIENT_ID: It must be the client id of an app, without spaces",
     ]),
     [
       { AZURE_TENANT_ID, AZURE_CLIENT_ID: `${CLIENT}\r\n`, ...SECRET },
-      `AZURE_CLIENT_ID with the value "${CLIENT} ": It must be the client id of an app, without spaces`,
+      `AZURE_CLIENT_ID: It must be the client id of an app, without spaces`,
     ],
     [
       { ...ID, AZURE_CLIENT_SECRET: "\n" },
-      'AZURE_CLIENT_SECRET with the value " ": It must be a text that is not empty',
+      "AZURE_CLIENT_SECRET: It must be a text that is not empty",
     ],
     [
       { ...ID, AZURE_USERNAME: " ", AZURE_PASSWORD: "a-password" },
-      'AZURE_USERNAME with the value " ": It must be a text that is not empty',
+      "AZURE_USERNAME: It must be a text that is not empty",
     ],
     [
       { ...ID, AZURE_USERNAME: "jo@contoso.com", AZURE_PASSWORD: " " },
-      'AZURE_PASSWORD with the value " ": It must be a text that is not empty',
+      "AZURE_PASSWORD: It must be a text that is not empty",
     ],
     [
       { ...ID, ...SECRET, AZURE_ADDITIONALLY_ALLOWED_TENANTS: "*;b/c" },
-      'AZURE_ADDITIONALLY_ALLOWED_TENANTS with the value "*;b/c": It must be the id or the domain name of a tenant',
+      "AZURE_ADDITIONALLY_ALLOWED_TENANTS: It must be the id or the domain name of a tenant",
     ],
     [
       { ...ID, AZURE_CLIENT_CERTIFICATE_PATH: " " },
-      'AZURE_CLIENT_CERTIFICATE_PATH with the value " ": It must be a text that is not empty',
+      "AZURE_CLIENT_CERTIFICATE_PATH: It must be a text that is not empty",
     ],
     [
       { ...ID, ...PATH, AZURE_CLIENT_CERTIFICATE_PASSWORD: " " },
-      'AZURE_CLIENT_CERTIFICATE_PASSWORD with the value " ": It must be a text that is not empty',
+      "AZURE_CLIENT_CERTIFICATE_PASSWORD: It must be a text that is not empty",
     ],
     ...["Abc8Q~a-secret-in-the-wrong-place", "YSBzZWNyZXQ+Cg==", "a b".repeat(34), `\n${KEY}`].map((secret) => [
       { ...ID, ...SECRET, AZURE_TENANT_ID: secret },

@@ -81,14 +81,14 @@ describe("who it is", () => {
   }
 
   const VARIABLES: Record<string, [name: string, value: string, expected: RegExp]> = {
-    "a tenant that is none": ["AZURE_TENANT_ID", "a/b", /variable AZURE_TENANT_ID with the value "a\/b": It must be/],
+    "a tenant that is none": ["AZURE_TENANT_ID", "a/b", /variable AZURE_TENANT_ID: It must be/],
     "a tenant for people": [
       "AZURE_TENANT_ID",
       "common",
-      /variable AZURE_TENANT_ID .*: It must be the app's own tenant/,
+      /variable AZURE_TENANT_ID: It must be the app's own tenant/,
     ],
-    "a client id with a space": ["AZURE_CLIENT_ID", "a b", /variable AZURE_CLIENT_ID with the value "a b": It must be/],
-    "a blank path": ["AZURE_FEDERATED_TOKEN_FILE", " ", /variable AZURE_FEDERATED_TOKEN_FILE .*: It must be/],
+    "a client id with a space": ["AZURE_CLIENT_ID", "a b", /variable AZURE_CLIENT_ID: It must be/],
+    "a blank path": ["AZURE_FEDERATED_TOKEN_FILE", " ", /variable AZURE_FEDERATED_TOKEN_FILE: It must be/],
     "a token in place of its path": [
       "AZURE_FEDERATED_TOKEN_FILE",
       "eyJ0.eyJ1.c2ln",

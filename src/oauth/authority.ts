@@ -1,6 +1,5 @@
 import type { AuthorizationServer } from "oauth4webapi";
 import { AuthenticationError } from "../errors.ts";
-import { showValue } from "../core/check_variable.ts";
 import { digestOf } from "../core/partition.ts";
 import { ENTRA_RETRIES } from "./entra_retries.ts";
 import { send } from "../core/http.ts";
@@ -79,9 +78,7 @@ function authorityBase(settings: Settings): URL {
       ? parseAuthorityHost(variable, allowInsecureLoopback, "AZURE_AUTHORITY_HOST")
       : parseAuthorityHost(authorityHost ?? `https://${PUBLIC}`, allowInsecureLoopback);
   } catch (error) {
-    const value = variable && showValue(variable);
-    const suffix = value ? `, and is ${value}` : "";
-    throw new AuthenticationError(`Cannot find the token service: ${(error as Error).message}${suffix}`);
+    throw new AuthenticationError(`Cannot find the token service: ${(error as Error).message}`);
   }
   base.host = preferredHost(base.host) ?? base.host;
   return base;
