@@ -3,7 +3,8 @@ import { failure, type Result, Unavailable } from "./outcome.ts";
 import { run } from "./run.ts";
 import type { Suite } from "./suite.ts";
 
-const BUN = "bun@1.4.5";
+/** What npm calls it. */
+export const BUN = "bun@1.4.5";
 
 /** Runs the test files on Bun, which comes from npm, with the packed package. */
 export async function runBun({ folder, filesFor, install }: Suite): Promise<Result> {
