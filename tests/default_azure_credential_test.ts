@@ -215,6 +215,22 @@ describe("ManagedIdentityCredential in a pod with a federated token", () => {
   }
 });
 
+test("a required variable that is not set is a TypeError of the constructor", () => {
+  const env = { AZURE_CLIENT_ID: CLIENT_ID, AZURE_TENANT_ID: "" };
+  for (
+    const [requiredEnvVars, missing] of [
+      ["AZURE_TENANT_ID", "AZURE_TENANT_ID"],
+      [["AZURE_CLIENT_ID", "AZURE_TENANT_ID", "OTHER"], "AZURE_TENANT_ID, OTHER"],
+    ] as [string | string[], string][]
+  ) {
+    assert.throws(() => new DefaultAzureCredential({ env, requiredEnvVars }), {
+      name: "TypeError",
+      message: `Option "requiredEnvVars" names what is not set: ${missing}`,
+    });
+  }
+  new DefaultAzureCredential({ env, requiredEnvVars: ["AZURE_CLIENT_ID"] });
+});
+
 describe("AZURE_TOKEN_CREDENTIALS", () => {
   for (const value of ["prod", "ManagedIdentityCredential", "managedidentitycredential"]) {
     test(`"${value}": no probe, and all the time that the machine needs`, async () => {

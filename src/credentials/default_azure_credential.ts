@@ -13,23 +13,25 @@ import { WorkloadIdentityCredential } from "./workload_identity_credential.ts";
 /** Options of {@linkcode DefaultAzureCredential}: what every credential accepts goes to each of the chain. */
 export interface DefaultAzureCredentialOptions extends CredentialOptions {
   /** The tenant of `WorkloadIdentityCredential`. Default: the variable `AZURE_TENANT_ID`. */
-  readonly tenantId?: string | undefined;
+  tenantId?: string | undefined;
+  /** The environment variables without which the constructor throws. Default: none. */
+  requiredEnvVars?: string | string[] | undefined;
   /** See {@linkcode ManagedIdentityCredentialOptions.probeTimeoutInMs}. */
-  readonly probeTimeoutInMs?: number | undefined;
+  probeTimeoutInMs?: number | undefined;
 }
 
 /** Options of {@linkcode DefaultAzureCredential} for user-assigned identities with a client id. */
 export interface DefaultAzureCredentialClientIdOptions extends DefaultAzureCredentialOptions {
   /** The client id for `ManagedIdentityCredential`. Default: the variable `AZURE_CLIENT_ID`, else the machine's own identity. */
-  readonly managedIdentityClientId?: string | undefined;
+  managedIdentityClientId?: string | undefined;
   /** The client id for `WorkloadIdentityCredential`. Default: `managedIdentityClientId`, else the variable `AZURE_CLIENT_ID`. */
-  readonly workloadIdentityClientId?: string | undefined;
+  workloadIdentityClientId?: string | undefined;
 }
 
 /** Options of {@linkcode DefaultAzureCredential} for a user-assigned identity with a resource id. */
 export interface DefaultAzureCredentialResourceIdOptions extends DefaultAzureCredentialOptions {
   /** The resource id for `ManagedIdentityCredential`: `/subscriptions/…/userAssignedIdentities/…`. */
-  readonly managedIdentityResourceId: string;
+  managedIdentityResourceId: string;
 }
 
 type AnyOptions = DefaultAzureCredentialClientIdOptions & Partial<DefaultAzureCredentialResourceIdOptions>;
@@ -96,11 +98,15 @@ export class DefaultAzureCredential implements TokenCredential {
    * Reads `AZURE_TOKEN_CREDENTIALS` and `AZURE_CLIENT_ID`; sends nothing.
    *
    * @param options Go to every credential of the chain. See {@linkcode CredentialOptions}.
-   * @throws {TypeError} An option, `AZURE_TOKEN_CREDENTIALS` or `AZURE_CLIENT_ID` is malformed.
+   * @throws {TypeError} An option, `AZURE_TOKEN_CREDENTIALS` or `AZURE_CLIENT_ID` is malformed, or a required variable is not set.
    */
   constructor(options?: DefaultAzureCredentialClientIdOptions | DefaultAzureCredentialResourceIdOptions);
   constructor(options: AnyOptions = {}) {
     const { env, log } = resolveSettings(options);
+    const missing = [options.requiredEnvVars ?? []].flat().filter((name) => !env(name));
+    if (missing.length > 0) {
+      throw new TypeError(`Option "requiredEnvVars" names what is not set: ${missing.join(", ")}`);
+    }
     const wanted = env("AZURE_TOKEN_CREDENTIALS");
     const links = select(wanted).map(({ name, create }): Link => ({ name, credential: create(options, env) }));
     this.#getToken = createChain("DefaultAzureCredential", links, { log, isSearch: !wanted?.trim() });

@@ -9,30 +9,30 @@ import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_cre
 /** Options of {@linkcode ManagedIdentityCredential}. */
 export interface ManagedIdentityCredentialOptions extends CredentialOptions {
   /** How long it may take to get one token, waits and retries included, in milliseconds. Default: 120,000. */
-  readonly timeoutInMs?: number | undefined;
+  timeoutInMs?: number | undefined;
   /**
    * How long a chain waits to learn whether there is a metadata service, in milliseconds. Default: the variable
    * `AZURE_IMDS_PROBE_TIMEOUT_IN_MS`, else 1000.
    */
-  readonly probeTimeoutInMs?: number | undefined;
+  probeTimeoutInMs?: number | undefined;
 }
 
 /** Options of {@linkcode ManagedIdentityCredential} for the identity with a client id. */
 export interface ManagedIdentityCredentialClientIdOptions extends ManagedIdentityCredentialOptions {
   /** The client id of a user-assigned identity. Default: the machine's own identity. */
-  readonly clientId?: string | undefined;
+  clientId?: string | undefined;
 }
 
 /** Options of {@linkcode ManagedIdentityCredential} for the identity with an object id. */
 export interface ManagedIdentityCredentialObjectIdOptions extends ManagedIdentityCredentialOptions {
   /** The object id (principal id) of a user-assigned identity. */
-  readonly objectId: string;
+  objectId: string;
 }
 
 /** Options of {@linkcode ManagedIdentityCredential} for the identity with a resource id. */
 export interface ManagedIdentityCredentialResourceIdOptions extends ManagedIdentityCredentialOptions {
   /** The resource id of a user-assigned identity: `/subscriptions/…/userAssignedIdentities/…`. */
-  readonly resourceId: string;
+  resourceId: string;
 }
 
 type AnyOptions =
