@@ -29,15 +29,23 @@ type Program = "ours on Deno" | "ours on Node" | "ours on Bun" | "npm" | "python
 const OURS: readonly Program[] = ["ours on Deno", "ours on Node", "ours on Bun"];
 const ALL: readonly Program[] = [...OURS, "npm", "python"];
 
-const PLACES = ["vm", "aks"] as const;
-type Place = typeof PLACES[number];
+/** Where programs run, and who gives them tokens there. */
+const PLACES = {
+  "a virtual machine": "machine",
+  "a virtual machine, as AZURE_CLIENT_ID": "machine",
+  "a pod": "entra",
+} as const;
+type Place = keyof typeof PLACES;
+const EVERYWHERE = Object.keys(PLACES) as Place[];
 
-/** What was seen, by the place where it was seen, such as `"aks token form scope"`. */
+/** What was seen, by the place where it was seen, such as `"entra token form scope"`. */
 type Observations = Readonly<Record<string, string>>;
 
 /** A difference between what we and Azure's libraries for JavaScript (npm) and Python send. `undefined` is nothing at all. */
 interface Difference {
   readonly at: string;
+  /** Default: wherever the same service is asked. */
+  readonly in?: Place;
   readonly ours?: string | RegExp;
   readonly npm?: string | RegExp;
   readonly python?: string | RegExp;
@@ -53,72 +61,78 @@ const TELEMETRY = "MSAL's telemetry: nobody needs it for a token";
 
 const DIFFERENCES: readonly Difference[] = [
   // The probe: is there a metadata service at all? It must lack the header "metadata", and more it need not have.
-  { at: "vm probe header accept", npm: "application/json", python: "*/*", because: "Any answer will do" },
-  { at: "vm probe header user-agent", npm: NPM_AGENT, python: PYTHON_AGENT, because: ANONYMOUS },
-  { at: "vm probe header x-ms-client-request-id", npm: "a GUID", because: NOT_TRACED },
-  { at: "vm probe query api-version", python: "2018-02-01", because: "It is refused all the same: no header" },
+  { at: "machine probe header accept", npm: "application/json", python: "*/*", because: "Any answer will do" },
+  { at: "machine probe header user-agent", npm: NPM_AGENT, python: PYTHON_AGENT, because: ANONYMOUS },
+  { at: "machine probe header x-ms-client-request-id", npm: "a GUID", because: NOT_TRACED },
+  { at: "machine probe query api-version", python: "2018-02-01", because: "It is refused all the same: no header" },
   {
-    at: "vm probe query resource",
+    at: "machine probe query resource",
     python: "https://storage.azure.com",
     because: "It is refused all the same: no header",
   },
-  // The token of the machine.
-  { at: "vm token header accept", python: "*/*", because: "The service has one format" },
   {
-    at: "vm token header content-type",
+    at: "machine probe query client_id",
+    in: "a virtual machine, as AZURE_CLIENT_ID",
+    python: CLIENT,
+    because: "It is refused all the same: no header",
+  },
+  // The token of the machine.
+  { at: "machine token header accept", python: "*/*", because: "The service has one format" },
+  {
+    at: "machine token header content-type",
     npm: "application/x-www-form-urlencoded;charset=utf-8",
     because: "A GET has no content",
   },
-  { at: "vm token header user-agent", npm: NPM_AGENT, python: PYTHON_AGENT, because: ANONYMOUS },
-  { at: "vm token header x-client-sku", npm: "msal.js.node", because: ANONYMOUS },
-  { at: "vm token header x-client-ver", npm: /^\d+\.\d+\.\d+$/, because: ANONYMOUS },
-  { at: "vm token header x-ms-client-request-id", npm: "a GUID", because: NOT_TRACED },
+  { at: "machine token header user-agent", npm: NPM_AGENT, python: PYTHON_AGENT, because: ANONYMOUS },
+  { at: "machine token header x-client-sku", npm: "msal.js.node", because: ANONYMOUS },
+  { at: "machine token header x-client-ver", npm: /^\d+\.\d+\.\d+$/, because: ANONYMOUS },
+  { at: "machine token header x-ms-client-request-id", npm: "a GUID", because: NOT_TRACED },
   // The token of the pod.
   {
-    at: "aks token header accept",
+    at: "entra token header accept",
     ours: "application/json",
     python: "*/*",
     because: "What a token endpoint answers with (RFC 6749, section 5.1)",
   },
   {
-    at: "aks token header content-type",
+    at: "entra token header content-type",
     ours: "application/x-www-form-urlencoded;charset=UTF-8",
     npm: "application/x-www-form-urlencoded;charset=utf-8",
     python: "application/x-www-form-urlencoded",
     because: "The type has no parameter, and one is ignored; Web APIs write it like this",
   },
   {
-    at: "aks token header user-agent",
+    at: "entra token header user-agent",
     ours: /^(Deno\/\S+|node|Bun\/\S+)$/,
     npm: NPM_AGENT,
     python: PYTHON_AGENT,
     because: "The runtime's own: browsers let nobody change it",
   },
-  { at: "aks token header x-ms-client-request-id", npm: "a GUID", because: ONE_ID },
-  { at: "aks token query client-request-id", npm: "a GUID", because: ONE_ID },
+  { at: "entra token header x-ms-client-request-id", npm: "a GUID", because: ONE_ID },
+  { at: "entra token query client-request-id", npm: "a GUID", because: ONE_ID },
   {
-    at: "aks token form client-request-id",
+    at: "entra token form client-request-id",
     ours: "a GUID",
     npm: "a GUID",
     because: "So that support can find the request; Python's library sends none here",
   },
   {
-    at: "aks token form x-client-SKU",
+    at: "entra token form x-client-SKU",
     ours: "azweb.identity",
     npm: "msal.js.node",
     because: "Which library it is; Python's says it in its user agent",
   },
   {
-    at: "aks token form x-client-VER",
+    at: "entra token form x-client-VER",
     ours: /^\d+\.\d+\.\d+/,
     npm: /^\d+\.\d+\.\d+$/,
     because: "Which version of it; Python's says it in its user agent",
   },
-  { at: "aks token form x-client-OS", npm: "linux", because: TELEMETRY },
-  { at: "aks token form x-client-CPU", npm: /^\w+$/, because: TELEMETRY },
-  { at: "aks token form x-ms-lib-capability", npm: "retry-after, h429", because: TELEMETRY },
-  { at: "aks token form x-client-current-telemetry", npm: /^5\|/, because: TELEMETRY },
-  { at: "aks token form x-client-last-telemetry", npm: /^5\|/, because: TELEMETRY },
+  { at: "entra token form x-client-OS", npm: "linux", because: TELEMETRY },
+  { at: "entra token form x-client-CPU", npm: /^\w+$/, because: TELEMETRY },
+  { at: "entra token form x-ms-lib-capability", npm: "retry-after, h429", because: TELEMETRY },
+  { at: "entra token form x-client-current-telemetry", npm: /^5\|/, because: TELEMETRY },
+  { at: "entra token form x-client-last-telemetry", npm: /^5\|/, because: TELEMETRY },
 ];
 
 /** Headers about the connection and how things travel on it. A runtime's HTTP client sends them by itself. */
@@ -129,7 +143,7 @@ describe("Azure in a box", { skip: await whyNot() }, () => {
   let box: Box;
   let file: string;
   let commands: Record<Program, string[]>;
-  const seen: Partial<Record<Program, Observations>> = {};
+  const seen = new Map<Program, Partial<Record<Place, Observations>>>(ALL.map((program) => [program, {}]));
 
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), "azweb-box-"));
@@ -149,7 +163,8 @@ describe("Azure in a box", { skip: await whyNot() }, () => {
     file = await serviceAccountToken({}, Date.now());
     await writeFile(join(folder, "azure-identity-token"), file);
     const federatedCredentials = [{ issuer: ISSUER, subject: SUBJECT, jwks: await publicKeys("a-key") }];
-    box = await startBox(folder, { apps: [{ tenantId: TENANT, clientId: CLIENT, federatedCredentials }] });
+    const entra = { apps: [{ tenantId: TENANT, clientId: CLIENT, federatedCredentials }] };
+    box = await startBox({ folder, entra, machine: { userAssigned: [{ clientId: CLIENT }] } });
   });
 
   after(async () => {
@@ -159,29 +174,34 @@ describe("Azure in a box", { skip: await whyNot() }, () => {
   });
 
   for (const program of ALL) {
-    test(`${program}: a token on a virtual machine, and one in a pod`, async () => {
-      const observations = [];
-      for (const place of PLACES) {
+    for (const place of EVERYWHERE) {
+      test(`${program}: a token in ${place}`, async () => {
         const { code, stdout, stderr, requests } = await box.run(commands[program], variables(place));
         const [, token] = /^token (\S+)$/m.exec(stdout) ?? [];
         assert.ok(token, `It ended with ${code} and wrote:\n${stdout}${stderr}`);
-        observations.push(observe(place, requests, token));
-      }
-      seen[program] = Object.assign({}, ...observations);
-    });
+        const { aud, appid } = decodeJwt(token);
+        assert.equal(aud, "https://storage.azure.com");
+        assert.equal(appid === CLIENT, place !== "a virtual machine");
+        seen.get(program)![place] = observe(requests, token);
+      });
+    }
   }
 
   for (const program of OURS) {
-    test(`${program}: sends what npm and python send, but for what is listed`, () => {
-      const actual = compare(seen[program]!, seen.npm!, seen.python!);
-      assert.deepEqual(
-        {
-          unexplained: actual.filter((found) => !DIFFERENCES.some((row) => explains(row, found))),
-          "no longer there": DIFFERENCES.filter((row) => !actual.some((found) => explains(row, found))),
-        },
-        { unexplained: [], "no longer there": [] },
-      );
-    });
+    for (const place of EVERYWHERE) {
+      test(`${program}: sends what npm and python send in ${place}, but for what is listed`, () => {
+        const [ours, npm, python] = ([program, "npm", "python"] as const).map((who) => seen.get(who)![place]!);
+        const actual = compare(ours!, npm!, python!);
+        const expected = DIFFERENCES.filter((row) => row.in ? row.in === place : row.at.startsWith(PLACES[place]));
+        assert.deepEqual(
+          {
+            unexplained: actual.filter((found) => !expected.some((row) => explains(row, found))),
+            "no longer there": expected.filter((row) => !actual.some((found) => explains(row, found))),
+          },
+          { unexplained: [], "no longer there": [] },
+        );
+      });
+    }
   }
 
   test("a metadata service that keeps silent", async () => {
@@ -197,7 +217,8 @@ describe("Azure in a box", { skip: await whyNot() }, () => {
   /** What a program finds there. */
   function variables(place: Place): Record<string, string> {
     const found = { ...trust(box.authorityPath), REQUESTS_CA_BUNDLE: box.authorityPath };
-    if (place === "vm") return found;
+    if (place === "a virtual machine") return found;
+    if (place === "a virtual machine, as AZURE_CLIENT_ID") return { ...found, AZURE_CLIENT_ID: CLIENT };
     return {
       ...found,
       AZURE_TENANT_ID: TENANT,
@@ -207,17 +228,17 @@ describe("Azure in a box", { skip: await whyNot() }, () => {
     };
   }
 
-  function observe(place: Place, requests: readonly BoxRequest[], token: string): Observations {
+  function observe(requests: readonly BoxRequest[], token: string): Observations {
     const { aud, iss, appid, appidacr, idtyp, tid } = decodeJwt(token);
     return {
-      [`${place} requests`]: requests.map((request) => `${request.to} ${request.status}`).join(", "),
-      ...Object.assign({}, ...requests.map((request) => observeRequest(place, request))),
-      ...named(`${place} result`, { aud, iss, appid, appidacr, idtyp, tid }),
+      requests: requests.map((request) => `${request.to} ${request.status}`).join(", "),
+      ...Object.assign({}, ...requests.map(observeRequest)),
+      ...named("result", { aud, iss, appid, appidacr, idtyp, tid }),
     };
   }
 
-  function observeRequest(place: Place, { to, method, url, query, headers, form }: BoxRequest): Observations {
-    const name = `${place} ${to === "machine" && !headers.metadata ? "probe" : "token"}`;
+  function observeRequest({ to, method, url, query, headers, form }: BoxRequest): Observations {
+    const name = `${to} ${to === "machine" && !headers.metadata ? "probe" : "token"}`;
     const kept = Object.entries(headers).filter(([header]) => !OF_THE_CONNECTION.test(header));
     const { client_assertion: assertion, ...fields } = form;
     return {
@@ -251,7 +272,7 @@ function textOf(value: unknown): string {
   return text !== CLIENT && /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text) ? "a GUID" : text;
 }
 
-type Found = Omit<Difference, "because">;
+type Found = Omit<Difference, "because" | "in">;
 
 function compare(ours: Observations, npm: Observations, python: Observations): Found[] {
   const places = new Set([ours, npm, python].flatMap((seen) => Object.keys(seen)));

@@ -4,12 +4,12 @@
  *
  * @module
  */
-import type { EntraOptions, RecordedRequest } from "@azweb/identity/testing";
+import type { EntraOptions, MachineOptions, RecordedRequest } from "@azweb/identity/testing";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { writeCertificates } from "./certificate_authority.ts";
 import { type Ending, startModule, startProgram } from "./child.ts";
-import { besides, isolated } from "./isolated.ts";
+import { beside, isolated } from "./isolated.ts";
 
 /** A request to a simulated service. */
 export interface BoxRequest extends RecordedRequest {
@@ -31,8 +31,18 @@ const ADDRESS = "169.254.169.254/32";
 /** Sets up a network where the address of the metadata service swallows what is sent to it: a packet for another machine, on the loopback. */
 export const SILENT_NETWORK: string = `ip route add ${ADDRESS} dev lo`;
 
-/** Starts a box with a folder for its files. */
-export async function startBox(folder: string, entra: EntraOptions): Promise<Box> {
+/** What {@linkcode startBox} accepts. */
+export interface BoxOptions {
+  /** For its files. */
+  readonly folder: string;
+  /** What `createEntra` takes, as far as JSON can say it. */
+  readonly entra: EntraOptions;
+  /** What `createVirtualMachine` takes, as far as JSON can say it. */
+  readonly machine: MachineOptions;
+}
+
+/** Starts a box. */
+export async function startBox({ folder, entra, machine }: BoxOptions): Promise<Box> {
   const { authorityPath, certificatePath, keyPath } = await writeCertificates(folder, ["login.microsoftonline.com"]);
   const hosts = join(folder, "hosts");
   await writeFile(hosts, "127.0.0.1 localhost login.microsoftonline.com\n");
@@ -40,14 +50,14 @@ export async function startBox(folder: string, entra: EntraOptions): Promise<Box
   const child = startModule("box_process", {
     within: isolated(`ip addr add ${ADDRESS} dev lo\nmount --bind '${hosts}' /etc/hosts`),
     args: [certificatePath, keyPath, log],
-    env: { ENTRA_OPTIONS: JSON.stringify(entra) },
+    env: { ENTRA_OPTIONS: JSON.stringify(entra), MACHINE_OPTIONS: JSON.stringify(machine) },
   });
   await child.untilPrinted(/ready/);
   return {
     authorityPath,
     async run(command, env) {
       await writeFile(log, "");
-      const ending = await startProgram([...besides(child.pid!), ...command], { env }).ended;
+      const ending = await startProgram([...beside(child.pid!), ...command], { env }).ended;
       const lines = (await readFile(log, "utf8")).split("\n").filter(Boolean);
       return { ...ending, requests: lines.map((line) => JSON.parse(line) as BoxRequest) };
     },

@@ -19,7 +19,7 @@ function answerAndTell(to: string, { handle, requests }: SimulatedService<never>
 }
 
 // Some clients come one after the other, and each asks twice.
-const machine = createVirtualMachine({ maxRequestsPerSecond: 100 });
+const machine = createVirtualMachine({ ...JSON.parse(process.env.MACHINE_OPTIONS!), maxRequestsPerSecond: 100 });
 Deno.serve({ hostname: "169.254.169.254", port: 80, onListen() {} }, answerAndTell("machine", machine));
 
 const entra = createEntra(JSON.parse(process.env.ENTRA_OPTIONS!));

@@ -12,7 +12,7 @@ export function isolated(setup: string): string[] {
 }
 
 /** Returns the start of a command line that runs the rest of it where the process with this id is. */
-export function besides(pid: number): string[] {
+export function beside(pid: number): string[] {
   return ["nsenter", `--target=${pid}`, "--net", "--mount", "--"];
 }
 
