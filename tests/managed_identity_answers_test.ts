@@ -315,16 +315,48 @@ describe("retries", () => {
     for (const status of ALL) {
       const heals = (machine === "IMDS" ? IMDS : OTHERS).includes(status);
       test(`${machine}: ${status || "no answer"} ${heals ? "is tried five times more" : "is final"}`, async () => {
-        const { credential, service } = credentialOn(
+        const { credential, service, clock } = credentialOn(
           machine,
           () => status ? new Response("", { status }) : Promise.reject(new TypeError("No")),
           { retryOptions: { retryDelayInMs: 0 } },
         );
-        await failureOf(credential.getToken(VAULT));
+        const failing = failureOf(credential.getToken(VAULT));
+        await service.untilRequested(heals ? 5 : 1);
+        // The sixth of a second would be refused by IMDS, so that it waits.
+        await clock.advance(1000);
+        await failing;
         assert.equal(service.requests.length, heals ? 6 : 1);
       });
     }
   }
+
+  test("IMDS gets five requests a second and no more, whoever sends them; the others all", async () => {
+    for (const machine of ["IMDS", "App Service"] as const) {
+      const times: number[] = [];
+      const { credential, service, clock } = credentialOn(machine, () => {
+        times.push(clock.now() - NOW);
+        return machineAnswer();
+      });
+      const asking = Promise.all(
+        Array.from({ length: 12 }, (_, index) => credential.getToken(`https://resource-${index}.example/.default`)),
+      );
+      await service.untilRequested(5);
+      await clock.advance(2000);
+      await asking;
+      const seconds = times.map((time) => time / 1000);
+      assert.deepEqual(seconds, machine === "IMDS" ? [0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 2, 2] : Array(12).fill(0));
+    }
+  });
+
+  test("a clock that goes back lets nobody wait for long", async () => {
+    const { credential, service, clock } = credentialOn("IMDS", () => machineAnswer());
+    await Promise.all(
+      [0, 1, 2, 3, 4].map((index) => credential.getToken(`https://resource-${index}.example/.default`)),
+    );
+    clock.set(NOW - 3_600_000);
+    await credential.getToken("https://another.example/.default");
+    assert.equal(service.requests.length, 6);
+  });
 
   test("410 is tried for seventy seconds, however often that is, and the last time at their end", async () => {
     for (const maxRetries of [1, 5]) {

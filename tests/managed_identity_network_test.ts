@@ -145,9 +145,9 @@ const FAULTS: readonly [string, MachineFault, RegExp, number][] = [
   ["an empty body", { status: 200, body: "" }, /HTTP 200: The answer is empty/, 1],
   ["half of a body, and all seems well", "truncated", /HTTP 200: The answer is not the JSON/, 1],
   ["a body that never ends", "endless", /HTTP 200: The answer is empty, or longer than a megabyte$/, 1],
-  ["a body that comes byte by byte", "slow", /No answer within the 400 ms of "timeoutInMs"$/, 1],
-  ["a body that stops", "stalled", /No answer within the 400 ms of "timeoutInMs"$/, 1],
-  ["silence", "silent", /No answer within the 400 ms of "timeoutInMs"$/, 1],
+  ["a body that comes byte by byte", "slow", /No answer within the 1500 ms of "timeoutInMs"$/, 1],
+  ["a body that stops", "stalled", /No answer within the 1500 ms of "timeoutInMs"$/, 1],
+  ["silence", "silent", /No answer within the 1500 ms of "timeoutInMs"$/, 1],
   ["a connection that breaks in the middle of the body", "reset", /Cannot get a token for .*: .+/, 6],
   ["a connection that ends at once", "refused", /Cannot get a token for .*: .+/, 6],
   ["a redirect", "redirect", /The service redirects, which is not followed/, 1],
@@ -160,7 +160,8 @@ for (const place of ["App Service", "IMDS"]) {
     for (const [what, fault, message, requests] of FAULTS) {
       test(what, async () => {
         await withMachine(place, async ({ machine, server, create }) => {
-          const timeoutInMs = message.source.includes("400 ms") ? 400 : 10_000;
+          // More than the second after which IMDS is asked again, whoever asked before.
+          const timeoutInMs = message.source.includes("1500 ms") ? 1500 : 10_000;
           machine.failNext(fault, Infinity);
           const error = await failureOf(create({ timeoutInMs }).getToken(VAULT));
           assert.match(error.name, /^(AuthenticationError|CredentialUnavailableError)$/);

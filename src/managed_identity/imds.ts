@@ -4,6 +4,7 @@ import { parseObject } from "../core/json.ts";
 import { createMemory } from "../core/memory.ts";
 import { digestOf } from "../core/partition.ts";
 import { AuthenticationError, CredentialUnavailableError } from "../errors.ts";
+import { keepPace } from "./pace.ts";
 import { IMDS_RETRIES } from "./retries.ts";
 import { get, identityParameter, type Machine, type Source } from "./source.ts";
 import { endpointIn } from "./variables.ts";
@@ -74,9 +75,10 @@ export function imds({ identity, settings, probeTimeoutInMs }: Machine): Source 
     retryRules: IMDS_RETRIES,
     isAbsent: ({ status }) => status === 200 || status === 400,
     ...!isNamed && { probe },
-    send({ resource, signal }) {
+    async send({ resource, signal }) {
       const parameters = { "api-version": "2018-02-01", resource, ...identityParameter(identity, "msi_res_id") };
-      return get(url, { parameters, headers: { Metadata: "true" }, signal }, settings);
+      await keepPace(settings, signal);
+      return await get(url, { parameters, headers: { Metadata: "true" }, signal }, settings);
     },
   };
 }

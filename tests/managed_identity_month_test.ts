@@ -1,0 +1,283 @@
+// Runs on: deno
+// A month on a virtual machine whose metadata service is upgraded, throttled and restarted as soon as anybody wants something of it, and
+// whose clock jumps. All that is random comes from one seed, and time is a fake clock's: each run is the same.
+import { ManagedIdentityCredential } from "@azweb/identity";
+import { createFakeClock, createVirtualMachine } from "@azweb/identity/testing";
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { setImmediate } from "node:timers";
+
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+const START = Date.parse("2026-11-01T00:00:00Z");
+const END = START + 30 * DAY;
+const REQUESTS_PER_SECOND = 5;
+const TIMEOUT = 2 * MINUTE;
+
+const CLIENT_ID = "66666666-7777-8888-9999-000000000000";
+const IDENTITIES = [{}, { clientId: CLIENT_ID }] as const;
+const RESOURCES = ["https://vault.azure.net", "https://storage.azure.com"] as const;
+
+/** What befalls the metadata service, and for how long at the least and at the most. */
+const OUTAGES = [
+  { kind: "upgrade", from: 70 * SECOND, to: 70 * SECOND },
+  { kind: "throttling", from: 5 * SECOND, to: 40 * SECOND },
+  { kind: "restart", from: 5 * SECOND, to: 45 * SECOND },
+  { kind: "failure", from: 5 * SECOND, to: 60 * SECOND },
+  { kind: "long failure", from: 3 * HOUR, to: 3 * HOUR },
+] as const;
+
+interface Outage {
+  readonly kind: typeof OUTAGES[number]["kind"];
+  readonly until: number;
+}
+
+/** A program that runs until it is started anew, and remembers nothing of the one before. */
+interface Program {
+  readonly credentials: readonly ManagedIdentityCredential[];
+  /** By identity and resource: what its last answer was, by its clock. */
+  readonly tokens: Map<string, { readonly acquiredOn: number; readonly expiresOn: number }>;
+  /** By identity and resource: since when a request is tried, by its clock. */
+  readonly trying: Map<string, number>;
+}
+
+test("thirty days: no stampede, no token that has expired, one request a refresh", async () => {
+  const figures = {
+    calls: 0,
+    "calls that got a token": 0,
+    "calls that failed": 0,
+    requests: 0,
+    "requests answered with a token": 0,
+    "requests answered with 410": 0,
+    "requests answered with 429": 0,
+    "requests answered with 500 or 503": 0,
+    "requests not answered": 0,
+    tokens: 0,
+    "programs started": 0,
+    "jumps of the clock": 0,
+    "most requests in a second": 0,
+    "longest wait in seconds": 0,
+  };
+  const random = createRandom(20_261_123);
+  const between = (from: number, to: number) => Math.round(from + random() * (to - from));
+  const clock = createFakeClock(START);
+  const machine = createVirtualMachine({ clock, userAssigned: [{ clientId: CLIENT_ID }] });
+  const handedOut = new Set<string>();
+  const lastSecond: number[] = [];
+  const pending = new Set<Promise<void>>();
+  let jumped = 0; // How wrong the program's clock is.
+  let outage: Outage | undefined;
+  let busy = 0; // What runs in real time.
+  let program!: Program;
+  const inOrder = createQueue();
+  const digestInOrder = createQueue();
+
+  /** Lets work in real time end in the order in which it began. */
+  function createQueue(): <T>(work: () => Promise<T>) => Promise<T> {
+    let last: Promise<unknown> = Promise.resolve();
+    return async (work) => {
+      busy++;
+      const done = last.then(work);
+      last = done.catch(() => {});
+      try {
+        return await done;
+      } finally {
+        busy--;
+      }
+    };
+  }
+
+  /** Waits in real time until nothing goes on any more but in fake time. */
+  async function settle(): Promise<void> {
+    for (let quiet = 0; quiet < 2; quiet = busy > 0 ? 0 : quiet + 1) {
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+
+  /** Lets time pass, stopping wherever somebody wakes. */
+  async function advanceTo(time: number): Promise<void> {
+    for (await settle(); clock.now() < time; await settle()) {
+      await clock.advance(Math.min(time - clock.now(), clock.sleeping[0] ?? Infinity));
+    }
+  }
+
+  function start(): Program {
+    figures["programs started"]++;
+    const mine: Program = { credentials: [], tokens: new Map(), trying: new Map() };
+    const options = {
+      ...machine.options,
+      localFetch: (input: string | URL | Request, init?: RequestInit) => ask(mine, String(input), init),
+      runtime: { ...machine.options.runtime, now: () => clock.now() + jumped },
+    };
+    return { ...mine, credentials: IDENTITIES.map((id) => new ManagedIdentityCredential({ ...options, ...id })) };
+  }
+
+  /** The metadata service. */
+  async function ask({ tokens, trying }: Program, url: string, init?: RequestInit): Promise<Response> {
+    const now = clock.now();
+    const sentOn = now + jumped;
+    const { searchParams } = new URL(url);
+    const key = `${searchParams.get("client_id")} ${searchParams.get("resource")}`;
+    figures.requests++;
+    while (lastSecond.length > 0 && lastSecond[0]! <= now - SECOND) lastSecond.shift();
+    lastSecond.push(now);
+    figures["most requests in a second"] = Math.max(figures["most requests in a second"], lastSecond.length);
+    const since = trying.get(key) ?? sentOn;
+    trying.set(key, since);
+
+    if (outage && now >= outage.until) outage = undefined;
+    else if (!outage && random() < 0.4) {
+      // The long one is seldom.
+      const { kind, from, to } = OUTAGES[random() < 0.02 ? 4 : between(0, 3)]!;
+      outage = { kind, until: now + between(from, to) };
+    }
+    const status = statusIn(outage, now);
+    if (status === 200) await clock.sleep(between(5, 200), init?.signal ?? undefined);
+    if (status === 0) {
+      figures["requests not answered"]++;
+      throw new TypeError("fetch failed: Connection refused");
+    }
+    const response = status === 200
+      ? await inOrder(() => machine.fetch(url, init))
+      : new Response('{"error":"unavailable"}', {
+        status,
+        headers: status === 429 ? { "retry-after": String(between(1, 10)) } : {},
+      });
+    if (response.status === 410) figures["requests answered with 410"]++;
+    else if (response.status === 429) figures["requests answered with 429"]++;
+    else if (response.status >= 500) figures["requests answered with 500 or 503"]++;
+    else {
+      assert.equal(response.status, 200);
+      figures["requests answered with a token"]++;
+      const { expires_on } = await inOrder(() => response.clone().json());
+      const before = tokens.get(key);
+      assert.ok(!before || isDue(before, since), `${key} was requested twice`);
+      tokens.set(key, { acquiredOn: sentOn, expiresOn: Number(expires_on) * 1000 });
+      trying.delete(key);
+    }
+    return response;
+  }
+
+  async function call({ credentials, tokens }: Program): Promise<void> {
+    const identity = between(0, IDENTITIES.length - 1);
+    const resource = RESOURCES[between(0, RESOURCES.length - 1)]!;
+    const { clientId = null } = IDENTITIES[identity] as { clientId?: string };
+    const began = clock.now();
+    figures.calls++;
+    // Where there has been one, and the clock has not jumped since to where nobody can tell, nothing may fail.
+    const remembered = tokens.has(`${clientId} ${resource}`);
+    try {
+      const { token, expiresOnTimestamp } = await credentials[identity]!.getToken(`${resource}/.default`);
+      const { aud, appid, exp } = JSON.parse(atob(token.split(".")[1]!.replaceAll("-", "+").replaceAll("_", "/")));
+      assert.equal(aud, resource);
+      if (clientId) assert.equal(appid, clientId);
+      else assert.notEqual(appid, CLIENT_ID);
+      assert.equal(expiresOnTimestamp, exp * 1000);
+      assert.ok(clock.now() < exp * 1000, "The token has expired");
+      handedOut.add(token);
+      figures["calls that got a token"]++;
+    } catch (error) {
+      const { name, message } = error as Error;
+      assert.match(name, /^(AuthenticationError|CredentialUnavailableError)$/, message);
+      assert.ok(!remembered || jumped < -5 * MINUTE, `Failed though there was a token: ${message}`);
+      figures["calls that failed"]++;
+    }
+    const wait = (clock.now() - began) / SECOND;
+    figures["longest wait in seconds"] = Math.max(figures["longest wait in seconds"], wait);
+  }
+
+  function burst(callers: number): void {
+    for (let i = 0; i < callers; i++) {
+      const calling = call(program).finally(() => pending.delete(calling));
+      pending.add(calling);
+      // What an assertion in it says is said at the end of the step.
+      calling.catch((error) => failures.push(error));
+    }
+  }
+
+  const failures: unknown[] = [];
+  const { random: realRandom } = Math;
+  const realDigest = crypto.subtle.digest;
+  Math.random = random;
+  crypto.subtle.digest = (...args) => digestInOrder(() => realDigest.apply(crypto.subtle, args));
+  try {
+    program = start();
+    let nextStart = START + between(2 * DAY, 6 * DAY);
+    let nextJump = START + between(12 * HOUR, 2 * DAY);
+    for (let time = START; time < END; time += between(MINUTE, 3 * HOUR)) {
+      await advanceTo(time);
+      if (time >= nextStart) {
+        program = start();
+        nextStart = time + between(2 * DAY, 6 * DAY);
+      }
+      if (time >= nextJump) {
+        // Mostly a little, sometimes hours.
+        jumped = random() < 0.7 ? between(-2 * MINUTE, 2 * MINUTE) : between(-3 * HOUR, 2 * HOUR);
+        figures["jumps of the clock"]++;
+        nextJump = time + between(30 * MINUTE, 2 * DAY);
+      }
+      burst(between(1, 500));
+      await advanceTo(time + between(0, 3 * SECOND));
+      burst(between(0, 20));
+      await settle();
+      assert.deepEqual(failures, []);
+    }
+    await advanceTo(END + TIMEOUT);
+    await Promise.all(pending);
+    assert.deepEqual(failures, []);
+  } finally {
+    Math.random = realRandom;
+    crypto.subtle.digest = realDigest;
+    figures.tokens = handedOut.size;
+    console.log(Object.entries(figures).map(([name, figure]) => `${String(figure).padStart(8)}  ${name}`).join("\n"));
+  }
+
+  assert.equal(pending.size, 0);
+  assert.ok(figures["most requests in a second"] <= REQUESTS_PER_SECOND);
+  assert.ok(figures["longest wait in seconds"] * SECOND <= TIMEOUT);
+  // It was a month: each of the tokens was replaced about twice a day, and everything went wrong in the meantime.
+  const keys = IDENTITIES.length * RESOURCES.length;
+  assert.ok(figures["requests answered with a token"] > 30 * keys);
+  assert.ok(figures.calls > 30_000);
+  for (const answer of ["with 410", "with 429", "with 500 or 503"] as const) {
+    assert.ok(figures[`requests answered ${answer}`] > 50, answer);
+  }
+  assert.ok(figures["requests not answered"] > 50);
+  assert.ok(figures["jumps of the clock"] > 10);
+});
+
+/** Whether a token has to be replaced, by the clock of who has it. */
+function isDue({ acquiredOn, expiresOn }: { acquiredOn: number; expiresOn: number }, now: number): boolean {
+  return now >= (acquiredOn + expiresOn) / 2 || now <= acquiredOn - 5 * MINUTE;
+}
+
+/** How the metadata service answers; 0 is not at all. */
+function statusIn(outage: Outage | undefined, now: number): number {
+  switch (outage?.kind) {
+    case "upgrade":
+      return 410;
+    case "throttling":
+      return 429;
+    case "restart":
+      // It comes back and is not ready.
+      return outage.until - now > 10 * SECOND ? 0 : 500;
+    case "failure":
+      return 500;
+    case "long failure":
+      return 503;
+    default:
+      return 200;
+  }
+}
+
+/** Numbers from 0 to 1 that look random and are always the same: mulberry32. */
+function createRandom(seed: number): () => number {
+  return () => {
+    seed = (seed + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(seed ^ (seed >>> 15), 1 | seed);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
