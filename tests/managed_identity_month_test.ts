@@ -26,7 +26,7 @@ const OUTAGES = [
   { kind: "throttling", from: 5 * SECOND, to: 40 * SECOND },
   { kind: "restart", from: 5 * SECOND, to: 45 * SECOND },
   { kind: "failure", from: 5 * SECOND, to: 60 * SECOND },
-  { kind: "long failure", from: 3 * HOUR, to: 3 * HOUR },
+  { kind: "long failure", from: 13 * HOUR, to: 20 * HOUR },
 ] as const;
 
 interface Outage {
@@ -67,6 +67,7 @@ test("thirty days: no stampede, no token that has expired, one request a refresh
   const handedOut = new Set<string>();
   const lastSecond: number[] = [];
   const pending = new Set<Promise<void>>();
+  const failures: unknown[] = []; // Of this test, not of a token.
   let jumped = 0; // How wrong the program's clock is.
   let outage: Outage | undefined;
   let busy = 0; // What runs in real time.
@@ -99,6 +100,7 @@ test("thirty days: no stampede, no token that has expired, one request a refresh
   /** Lets time pass, stopping wherever somebody wakes. */
   async function advanceTo(time: number): Promise<void> {
     for (await settle(); clock.now() < time; await settle()) {
+      if (failures.length > 0) throw failures[0];
       await clock.advance(Math.min(time - clock.now(), clock.sleeping[0] ?? Infinity));
     }
   }
@@ -153,7 +155,8 @@ test("thirty days: no stampede, no token that has expired, one request a refresh
       figures["requests answered with a token"]++;
       const { expires_on } = await inOrder(() => response.clone().json());
       const before = tokens.get(key);
-      assert.ok(!before || isDue(before, since), `${key} was requested twice`);
+      // Not thrown: it would be one more failure of the service.
+      if (before && !isDue(before, since)) failures.push(new Error(`${key} was requested twice`));
       tokens.set(key, { acquiredOn: sentOn, expiresOn: Number(expires_on) * 1000 });
       trying.delete(key);
     }
@@ -166,8 +169,8 @@ test("thirty days: no stampede, no token that has expired, one request a refresh
     const { clientId = null } = IDENTITIES[identity] as { clientId?: string };
     const began = clock.now();
     figures.calls++;
-    // Where there has been one, and the clock has not jumped since to where nobody can tell, nothing may fail.
-    const remembered = tokens.has(`${clientId} ${resource}`);
+    const known = tokens.get(`${clientId} ${resource}`);
+    const isKnown = known && known.acquiredOn < began + jumped;
     try {
       const { token, expiresOnTimestamp } = await credentials[identity]!.getToken(`${resource}/.default`);
       const { aud, appid, exp } = JSON.parse(atob(token.split(".")[1]!.replaceAll("-", "+").replaceAll("_", "/")));
@@ -175,13 +178,15 @@ test("thirty days: no stampede, no token that has expired, one request a refresh
       if (clientId) assert.equal(appid, clientId);
       else assert.notEqual(appid, CLIENT_ID);
       assert.equal(expiresOnTimestamp, exp * 1000);
-      assert.ok(clock.now() < exp * 1000, "The token has expired");
+      // Nobody with a clock that is behind can tell better.
+      assert.ok(clock.now() + Math.min(0, jumped) < exp * 1000, "The token has expired");
       handedOut.add(token);
       figures["calls that got a token"]++;
     } catch (error) {
       const { name, message } = error as Error;
       assert.match(name, /^(AuthenticationError|CredentialUnavailableError)$/, message);
-      assert.ok(!remembered || jumped < -5 * MINUTE, `Failed though there was a token: ${message}`);
+      const lasts = isKnown && clock.now() + jumped < known.expiresOn;
+      assert.ok(!lasts, `Failed though there was a token: ${message}`);
       figures["calls that failed"]++;
     }
     const wait = (clock.now() - began) / SECOND;
@@ -192,12 +197,10 @@ test("thirty days: no stampede, no token that has expired, one request a refresh
     for (let i = 0; i < callers; i++) {
       const calling = call(program).finally(() => pending.delete(calling));
       pending.add(calling);
-      // What an assertion in it says is said at the end of the step.
       calling.catch((error) => failures.push(error));
     }
   }
 
-  const failures: unknown[] = [];
   const { random: realRandom } = Math;
   const realDigest = crypto.subtle.digest;
   Math.random = random;
@@ -221,12 +224,10 @@ test("thirty days: no stampede, no token that has expired, one request a refresh
       burst(between(1, 500));
       await advanceTo(time + between(0, 3 * SECOND));
       burst(between(0, 20));
-      await settle();
-      assert.deepEqual(failures, []);
     }
     await advanceTo(END + TIMEOUT);
     await Promise.all(pending);
-    assert.deepEqual(failures, []);
+    if (failures.length > 0) throw failures[0];
   } finally {
     Math.random = realRandom;
     crypto.subtle.digest = realDigest;
