@@ -24,6 +24,9 @@ interface ColdCalls {
   readonly many: number;
   readonly knownCloud: number;
   readonly otherHost: number;
+  readonly machine: number;
+  readonly silentMs: number;
+  readonly silentAgainMs: number;
   readonly rejected: boolean;
   readonly afterMs: number;
   readonly othersWithToken: number;
@@ -65,7 +68,7 @@ function onNode(program: string): Promise<string> {
 }
 
 async function cachedCalls(runtime: string, run: () => Promise<string>): Promise<Row[]> {
-  const { plain, client } = JSON.parse(await run()) as Record<"plain" | "client", Calls>;
+  const { plain, client, machine } = JSON.parse(await run()) as Record<"plain" | "client" | "machine", Calls>;
   const floor = microseconds(plain["a resolved promise"]);
   return [
     {
@@ -82,16 +85,36 @@ async function cachedCalls(runtime: string, run: () => Promise<string>): Promise
       theirs: microseconds(client.theirs),
       ratio: client.theirs / client.ours,
     },
+    {
+      what: `remembered token of a virtual machine's identity, ${runtime}`,
+      ours: microseconds(machine.ours),
+      theirs: microseconds(machine.theirs),
+      ratio: machine.theirs / machine.ours,
+      target: "100 times",
+      ofTarget: 100 * machine.ours / machine.theirs,
+    },
   ];
 }
 
 function coldCalls({ ours, theirs }: Record<"ours" | "theirs", ColdCalls>): Row[] {
-  const requests = (what: string, name: "one" | "many" | "knownCloud" | "otherHost", target?: number): Row => ({
+  const requests = (
+    what: string,
+    name: "one" | "many" | "knownCloud" | "otherHost" | "machine",
+    target?: number,
+  ): Row => ({
     what,
     ours: count(ours[name], "request"),
     theirs: count(theirs[name], "request"),
     ratio: theirs[name] / ours[name],
     ...target && { target: count(target, "request"), ofTarget: ours[name] / target },
+  });
+  const time = (what: string, name: "silentMs" | "silentAgainMs", targetMs?: number): Row => ({
+    what,
+    ours: milliseconds(ours[name]),
+    theirs: milliseconds(theirs[name]),
+    // A second is a second.
+    ...!targetMs && { ratio: theirs[name] / ours[name] },
+    ...targetMs && { target: milliseconds(targetMs), ofTarget: ours[name] / targetMs },
   });
   const ending = ({ rejected, afterMs, othersWithToken }: ColdCalls) =>
     `${rejected ? "rejects" : "resolves"} after ${milliseconds(afterMs)}, ${othersWithToken} of 2 others have a token`;
@@ -100,6 +123,7 @@ function coldCalls({ ours, theirs }: Record<"ours" | "theirs", ColdCalls>): Row[
   return [
     requests("1,000 calls at once, one credential", "one", 1),
     requests("1,000 calls at once, 1,000 equal credentials", "many", 1),
+    requests("1,000 calls at once, the identity of a virtual machine", "machine", 1),
     requests("first token, known cloud", "knownCloud", 1),
     requests("first token, a host of one's own that is trusted", "otherHost"),
     {
@@ -109,6 +133,9 @@ function coldCalls({ ours, theirs }: Record<"ours" | "theirs", ColdCalls>): Row[
       target: "rejects at once, the others have a token",
       ofTarget: aborted ? 1 : Infinity,
     },
+    // The second that the probe waits, and a tenth of one for all the rest.
+    time("chain of what is used in production, no variables, the metadata service is silent", "silentMs", 1100),
+    time("the same chain, asked again", "silentAgainMs"),
   ];
 }
 
@@ -127,15 +154,26 @@ async function importTimes(): Promise<Row[]> {
 }
 
 async function bundles(): Promise<Row[]> {
-  const [secret, complete, edge] = await Promise.all([
-    bundle("ClientSecretCredential", "node", 9000),
-    bundle("DefaultAzureCredential", "node", 22_000), // Not complete yet: its chain holds what exists so far.
-    bundle("ClientSecretCredential", "edge"),
+  const machineSubpath = "/managed-identity-credential";
+  const [secret, machine, machineMain, machineWhole, complete, edge] = await Promise.all([
+    // In pieces, esbuild keeps what only other credentials would load later; this one loads nothing later.
+    bundle("ClientSecretCredential", { target: 9000, whole: true }),
+    bundle("ManagedIdentityCredential", { target: 5000, subpath: machineSubpath }),
+    bundle("ManagedIdentityCredential"),
+    bundle("ManagedIdentityCredential", { whole: true }),
+    bundle("DefaultAzureCredential", { target: 22_000 }), // Not complete yet: its chain holds what exists so far.
+    bundle("ClientSecretCredential", { platform: "edge" }),
   ]);
   const builtins = ({ builtins }: { builtins: readonly string[] }) =>
     builtins.length ? `${builtins.length}: ${builtins.join(", ")}` : "none";
   return [
     secret.row,
+    { ...machine.row, what: `${machine.row.what}, from \`${OURS}${machineSubpath}\`` },
+    { ...machineMain.row, what: `the same from \`${OURS}\`` },
+    {
+      ...machineWhole.row,
+      what: "the same in one piece, with what `import()` loads: all sources, and workload identity",
+    },
     complete.row,
     {
       what: "built-in modules of Node in an edge bundle (condition `workerd`)",
@@ -147,9 +185,18 @@ async function bundles(): Promise<Row[]> {
   ];
 }
 
-async function bundle(name: string, platform: "node" | "edge", target?: number) {
+async function bundle(
+  name: string,
+  { platform = "node", subpath = "", whole = false, target }: {
+    platform?: "node" | "edge";
+    /** Where ours comes from; theirs has none. */
+    subpath?: string;
+    whole?: boolean;
+    target?: number;
+  } = {},
+) {
   const [ours, theirs] = await Promise.all(
-    [OURS, THEIRS].map((from) => measureBundle(`${folder}/both`, name, { from, platform })),
+    [OURS + subpath, THEIRS].map((from) => measureBundle(`${folder}/both`, name, { from, platform, whole })),
   );
   const row: Row = {
     what: `bundle with \`${name}\`, minified and gzipped`,

@@ -6,18 +6,22 @@ const MANY = 1000;
 const result: Record<string, Record<string, unknown>> = {};
 for (const contender of CONTENDERS) {
   result[contender.name] = {
-    one: await concurrently(contender, 1),
-    many: await concurrently(contender, MANY),
+    one: await concurrently(contender.start({ delayInMs: 20 }), 1),
+    many: await concurrently(contender.start({ delayInMs: 20 }), MANY),
+    machine: await concurrently(contender.startOnMachine({ delayInMs: 20 }), 1),
     knownCloud: await firstToken(contender, "https://login.microsoftonline.com"),
     otherHost: await firstToken(contender, "https://login.contoso.example"),
     ...await abort(contender),
+    ...await silence(contender),
   };
 }
 console.log(JSON.stringify(result));
 
 /** Returns how many tokens were requested by so many calls at once, of one credential or of as many that are alike. */
-async function concurrently(contender: Contender, credentials: number): Promise<number> {
-  const { create, service } = contender.start({ delayInMs: 20 });
+async function concurrently(
+  { create, service }: ReturnType<Contender["start"]>,
+  credentials: number,
+): Promise<number> {
   const all = Array.from({ length: credentials }, create);
   await Promise.all(Array.from({ length: MANY }, (_, index) => all[index % credentials]!.getToken(SCOPE)));
   return service.tokenRequests;
@@ -42,4 +46,16 @@ async function abort(contender: Contender): Promise<Record<string, unknown>> {
   const afterMs = performance.now() - start;
   const tokens = (await Promise.all(others)).filter(Boolean).length;
   return { rejected, afterMs, othersWithToken: tokens };
+}
+
+/** Returns how long it takes, the first time and the second, to find out that there is no metadata service. */
+async function silence(contender: Contender): Promise<Record<string, number>> {
+  const credential = contender.startInSilence();
+  async function measure(): Promise<number> {
+    const start = performance.now();
+    const failed = await credential.getToken(SCOPE).then(() => false, () => true);
+    if (!failed) throw new Error(`${contender.name} has a token from nowhere`);
+    return performance.now() - start;
+  }
+  return { silentMs: await measure(), silentAgainMs: await measure() };
 }

@@ -1,5 +1,6 @@
 import * as theirs from "@azure/identity";
 import * as ours from "@azweb/identity";
+import process from "node:process";
 
 /** What stands in the place of the token service. */
 export interface Service {
@@ -13,7 +14,19 @@ export interface Service {
 export interface Contender {
   readonly name: "ours" | "theirs";
   /** Returns what makes credentials that are alike, with nothing remembered, and what they ask. */
-  start(options?: StartOptions): { create(): Credential; service: Service };
+  start(options?: StartOptions): Started;
+  /** The same for the identity of a virtual machine. */
+  startOnMachine(options?: Pick<StartOptions, "delayInMs">): Started;
+  /**
+   * Returns a chain of environment, workload identity and managed identity, where there are no variables and the metadata service is
+   * silent. Theirs is the default one, because it is the only one that probes.
+   */
+  startInSilence(): Credential;
+}
+
+interface Started {
+  create(): Credential;
+  readonly service: Service;
 }
 
 export interface StartOptions {
@@ -46,6 +59,23 @@ export const CONTENDERS: readonly Contender[] = [
       };
       return { service, create: () => new ours.ClientSecretCredential(TENANT, CLIENT, SECRET, options) };
     },
+    startOnMachine({ delayInMs = 0 } = {}) {
+      const service = createService(delayInMs);
+      const options: ours.ManagedIdentityCredentialOptions = {
+        env: {},
+        localFetch: async (input, init) => new Response(await service.answer(String(input), init?.signal)),
+      };
+      return { service, create: () => new ours.ManagedIdentityCredential(options) };
+    },
+    startInSilence() {
+      const localFetch = (_: unknown, init?: RequestInit) => pause(LONG, init?.signal).then(() => new Response());
+      const options = { env: {}, localFetch };
+      return new ours.ChainedTokenCredential(
+        new ours.EnvironmentCredential(options),
+        new ours.WorkloadIdentityCredential(options),
+        new ours.ManagedIdentityCredential(options),
+      );
+    },
   },
   {
     name: "theirs",
@@ -54,21 +84,41 @@ export const CONTENDERS: readonly Contender[] = [
       const options: theirs.ClientSecretCredentialOptions = {
         authorityHost,
         disableInstanceDiscovery: authorityHost !== PUBLIC_CLOUD,
-        httpClient: {
-          async sendRequest(request) {
-            const bodyAsText = await service.answer(request.url, request.abortSignal);
-            const headers = Object.assign(new Headers(), { toJSON: () => ({}) }) as never;
-            return { request, status: 200, headers, bodyAsText };
-          },
-        },
+        httpClient: httpClient((request) => service.answer(request.url, request.abortSignal)),
       };
       return {
         service,
         create: () => new theirs.ClientSecretCredential(TENANT, CLIENT, SECRET, options) as Credential,
       };
     },
+    startOnMachine({ delayInMs = 0 } = {}) {
+      const service = createService(delayInMs);
+      const options = { httpClient: httpClient((request) => service.answer(request.url, request.abortSignal)) };
+      return { service, create: () => new theirs.ManagedIdentityCredential(options) as Credential };
+    },
+    startInSilence() {
+      process.env.AZURE_TOKEN_CREDENTIALS = "prod";
+      // As its own client does, it heeds the time that a request may take.
+      const silent = httpClient(async ({ timeout, abortSignal }) => {
+        await pause(timeout || LONG, abortSignal);
+        throw new Error("The request took too long");
+      });
+      return new theirs.DefaultAzureCredential({ httpClient: silent }) as Credential;
+    },
   },
 ];
+
+type HttpClient = NonNullable<theirs.ClientSecretCredentialOptions["httpClient"]>;
+
+function httpClient(answer: (request: Parameters<HttpClient["sendRequest"]>[0]) => Promise<string>): HttpClient {
+  return {
+    async sendRequest(request) {
+      const bodyAsText = await answer(request);
+      const headers = Object.assign(new Headers(), { toJSON: () => ({}) }) as never;
+      return { request, status: 200, headers, bodyAsText };
+    },
+  };
+}
 
 interface AbortSignalLike {
   readonly aborted: boolean;
@@ -85,13 +135,28 @@ function createService(delayInMs: number) {
       const isToken = pathname.endsWith("/token");
       if (isToken) service.tokenRequests++;
       if (delayInMs) await pause(delayInMs, signal);
+      if (pathname.startsWith("/metadata/")) return JSON.stringify(machineToken());
       return JSON.stringify(isToken ? TOKEN : configuration(`${origin}/${TENANT}`));
     },
   };
   return service;
 }
 
+const LONG = 600_000;
+const DAY_IN_S = 86_400;
 const TOKEN = { token_type: "Bearer", expires_in: 3599, ext_expires_in: 3599, access_token: "x".repeat(1500) };
+
+function machineToken(): Record<string, string> {
+  const expiresOn = Math.floor(Date.now() / 1000) + DAY_IN_S;
+  return {
+    access_token: TOKEN.access_token,
+    client_id: CLIENT,
+    expires_in: String(DAY_IN_S),
+    expires_on: String(expiresOn),
+    resource: SCOPE.replace("/.default", ""),
+    token_type: "Bearer",
+  };
+}
 
 function configuration(base: string): Record<string, string> {
   return {

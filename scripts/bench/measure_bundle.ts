@@ -6,7 +6,7 @@ import { gzipSync } from "node:zlib";
 export interface Bundle {
   /** In bytes, minified. */
   readonly minified: number;
-  /** In bytes, minified and compressed. Does not count what `import()` loads. */
+  /** In bytes, minified and compressed. Does not count what `import()` loads, unless it is one piece. */
   readonly gzip: number;
   /** The built-in modules of Node that it needs, without `node:`. */
   readonly builtins: readonly string[];
@@ -16,14 +16,19 @@ export interface Bundle {
 export async function measureBundle(
   folder: string,
   name: string,
-  { from, platform }: { from: string; platform: "node" | "edge" },
+  { from, platform, whole = false }: {
+    from: string;
+    platform: "node" | "edge";
+    /** Whether it is one piece, with what `import()` would load later. Default: `false`. */
+    whole?: boolean;
+  },
 ): Promise<Bundle> {
   const builtins = new Set<string>();
   const { outputFiles, metafile } = await build({
     stdin: { contents: `export { ${name} } from ${JSON.stringify(from)};`, resolveDir: folder },
     bundle: true,
     minify: true,
-    splitting: true,
+    splitting: !whole,
     write: false,
     metafile: true,
     outdir: "out",
