@@ -362,7 +362,7 @@ const DIFFERENCES: readonly Difference[] = [
       "Not every runtime lets it be set; name and version stand in the form, and the machine is nobody's business",
   },
   { at: "form x-client-SKU", ours: "azweb.identity", theirs: "msal.js.node", because: "Each goes by its name" },
-  { at: "form x-client-VER", ours: /^\d+\.\d+\.\d+/, theirs: "7.2.1", because: "Each goes by its version" },
+  { at: "form x-client-VER", ours: /^\d+\.\d+\.\d+/, theirs: /^\d+\.\d+\.\d+$/, because: "Each goes by its version" },
   { at: "form x-client-OS", theirs: /./, because: "Not needed for a token, and nobody's business" },
   { at: "form x-client-CPU", theirs: /./, because: "Not needed for a token, and nobody's business" },
   { at: "form x-ms-lib-capability", theirs: "retry-after, h429", because: "Optional: MSAL's words for its throttling" },

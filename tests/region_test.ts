@@ -139,14 +139,20 @@ const NO_REGION: Readonly<Record<string, () => unknown>> = {
 };
 
 for (const word of ["AutoDiscoverRegion", "TryAutoDetect"]) {
-  if (hasMachine) testDetection(word);
-  else {
-    test(`${word} asks nobody here, and leaves the global endpoint`, async () => {
-      const { host, machine } = await ask({ [REGION]: word });
-      assert.equal(host, "login.microsoftonline.com");
-      assert.equal(machine.requests.length, 0);
-    });
-  }
+  testDetection(word);
+
+  test(`${word} without localFetch asks the metadata service where there is a machine, and nobody elsewhere`, async () => {
+    const machine = createService(() => jsonAnswer({ location: "westeurope" }));
+    const original = globalThis.fetch;
+    globalThis.fetch = machine.fetch;
+    try {
+      const { host } = await ask({ [REGION]: word }, { localFetch: undefined });
+      assert.equal(host, hasMachine ? "westeurope.login.microsoft.com" : "login.microsoftonline.com");
+      assert.deepEqual(machine.requests.map(({ url }) => url), hasMachine ? [METADATA] : []);
+    } finally {
+      globalThis.fetch = original;
+    }
+  });
 }
 
 function testDetection(word: string): void {
