@@ -22,7 +22,7 @@ export type {
   TokenCredentialOptions,
 } from "./src/options.ts";
 export type { Log, LogEvent } from "./src/log.ts";
-export type { Runtime, TlsTrust } from "./src/runtime/runtime.ts";
+export type { CommandOutput, RunOptions, Runtime, TlsTrust } from "./src/runtime/runtime.ts";
 export {
   AggregateAuthenticationError,
   AggregateAuthenticationErrorName,
@@ -35,6 +35,16 @@ export {
 } from "./src/errors.ts";
 export { AzureAuthorityHosts } from "./src/authority_hosts.ts";
 export { getBearerTokenProvider, type GetBearerTokenProviderOptions } from "./src/bearer_token_provider.ts";
+export { AzureCliCredential, type AzureCliCredentialOptions } from "./src/credentials/azure_cli_credential.ts";
+export {
+  AzureDeveloperCliCredential,
+  type AzureDeveloperCliCredentialOptions,
+} from "./src/credentials/azure_developer_cli_credential.ts";
+export {
+  AzurePowerShellCredential,
+  type AzurePowerShellCredentialOptions,
+} from "./src/credentials/azure_powershell_credential.ts";
+export type { DeveloperToolCredentialOptions } from "./src/developer_tools/create_tool_get_token.ts";
 export { ChainedTokenCredential } from "./src/credentials/chained_token_credential.ts";
 export {
   ClientAssertionCredential,
@@ -56,8 +66,10 @@ export {
   type ClientSecretCredentialOptions,
 } from "./src/credentials/client_secret_credential.ts";
 export {
+  type CredentialExplanation,
   DefaultAzureCredential,
   type DefaultAzureCredentialClientIdOptions,
+  type DefaultAzureCredentialName,
   type DefaultAzureCredentialOptions,
   type DefaultAzureCredentialResourceIdOptions,
 } from "./src/credentials/default_azure_credential.ts";

@@ -1,8 +1,11 @@
 import { createChain, type Link } from "../core/create_chain.ts";
 import type { GetToken } from "../core/create_get_token.ts";
-import { resolveSettings } from "../core/settings.ts";
+import { resolveSettings, type Settings } from "../core/settings.ts";
 import type { CredentialOptions } from "../options.ts";
 import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";
+import { AzureCliCredential } from "./azure_cli_credential.ts";
+import { AzureDeveloperCliCredential } from "./azure_developer_cli_credential.ts";
+import { AzurePowerShellCredential } from "./azure_powershell_credential.ts";
 import { EnvironmentCredential } from "./environment_credential.ts";
 import {
   ManagedIdentityCredential,
@@ -10,14 +13,30 @@ import {
 } from "./managed_identity_credential.ts";
 import { WorkloadIdentityCredential } from "./workload_identity_credential.ts";
 
+/** The credentials of the chain, by name. */
+export type DefaultAzureCredentialName =
+  | "EnvironmentCredential"
+  | "WorkloadIdentityCredential"
+  | "ManagedIdentityCredential"
+  | "AzureCliCredential"
+  | "AzurePowerShellCredential"
+  | "AzureDeveloperCliCredential";
+
 /** Options of {@linkcode DefaultAzureCredential}: what every credential accepts goes to each of the chain. */
 export interface DefaultAzureCredentialOptions extends CredentialOptions {
-  /** The tenant of `WorkloadIdentityCredential`. Default: the variable `AZURE_TENANT_ID`. */
+  /**
+   * The tenant of `WorkloadIdentityCredential` (default: the variable `AZURE_TENANT_ID`) and of the developer's tools (default: the one that
+   * each is signed in to).
+   */
   tenantId?: string | undefined;
+  /** The credentials that are left out. Default: none. */
+  exclude?: readonly DefaultAzureCredentialName[] | undefined;
   /** The environment variables without which the constructor throws. Default: none. */
   requiredEnvVars?: string | string[] | undefined;
   /** See {@linkcode ManagedIdentityCredentialOptions.probeTimeoutInMs}. */
   probeTimeoutInMs?: number | undefined;
+  /** How long each of the developer's tools may take, in milliseconds; then it is stopped. Default: 15,000. */
+  processTimeoutInMs?: number | undefined;
 }
 
 /** Options of {@linkcode DefaultAzureCredential} for user-assigned identities with a client id. */
@@ -36,10 +55,25 @@ export interface DefaultAzureCredentialResourceIdOptions extends DefaultAzureCre
 
 type AnyOptions = DefaultAzureCredentialClientIdOptions & Partial<DefaultAzureCredentialResourceIdOptions>;
 
+/** What is known of one credential of the chain without a request or a process. */
+export interface CredentialExplanation {
+  /** Its name. */
+  readonly credential: DefaultAzureCredentialName;
+  /**
+   * `"configured"`: all that it needs is there. `"missing"`: something is not, and the chain passes it over. `"unknown"`: only a request or a
+   * process can tell.
+   */
+  readonly state: "configured" | "missing" | "unknown";
+  /** What is there, or what is missing and what to do. */
+  readonly detail: string;
+}
+
 interface Row {
-  readonly name: string;
+  readonly name: DefaultAzureCredentialName;
   readonly group: "prod" | "dev";
-  readonly create: (options: AnyOptions, env: (name: string) => string | undefined) => TokenCredential;
+  readonly create: (options: AnyOptions, settings: Settings) => TokenCredential;
+  /** See {@linkcode Link.mayBegin}. */
+  readonly mayBegin?: (options: AnyOptions, settings: Settings) => Promise<boolean>;
 }
 
 /** The chain, in order. */
@@ -57,7 +91,7 @@ const TABLE: readonly Row[] = [
   {
     name: "ManagedIdentityCredential",
     group: "prod",
-    create: ({ managedIdentityClientId, managedIdentityResourceId: resourceId, ...options }, env) => {
+    create: ({ managedIdentityClientId, managedIdentityResourceId: resourceId, ...options }, { env }) => {
       const variable = resourceId === undefined && env("AZURE_CLIENT_ID") || undefined;
       if (variable && /[^!-~]/.test(variable)) {
         throw new TypeError("Variable AZURE_CLIENT_ID must be the client id of an app, without spaces");
@@ -68,18 +102,30 @@ const TABLE: readonly Row[] = [
       );
     },
   },
+  {
+    name: "AzureCliCredential",
+    group: "dev",
+    create: (options) => new AzureCliCredential(options),
+    mayBegin: async (options, settings) => {
+      const { hasProfile } = await import("../developer_tools/azure_cli.ts");
+      return await hasProfile(options.runtime ?? {}, settings);
+    },
+  },
+  { name: "AzurePowerShellCredential", group: "dev", create: (options) => new AzurePowerShellCredential(options) },
+  { name: "AzureDeveloperCliCredential", group: "dev", create: (options) => new AzureDeveloperCliCredential(options) },
 ];
-
-/** What `AZURE_TOKEN_CREDENTIALS` can be for `@azure/identity`: whoever sets it made no slip. */
-const ELSEWHERE = /^(dev|(visualstudiocode|azure(cli|powershell|developercli))credential)$/;
 
 /**
  * Whoever the environment offers, detected in order, with no change of code from laptop to production: `EnvironmentCredential`,
- * `WorkloadIdentityCredential`, `ManagedIdentityCredential`.
+ * `WorkloadIdentityCredential`, `ManagedIdentityCredential`, `AzureCliCredential`, `AzurePowerShellCredential`,
+ * `AzureDeveloperCliCredential`.
  *
- * A method that is not configured is passed over; one that is configured and refused ends the search with its error. The one that gave
- * the first token is asked alone from then on. The variable `AZURE_TOKEN_CREDENTIALS` restricts the search: `prod`, or the name of one
- * credential, in any case; then no metadata service is probed for, and a managed identity has all the time it needs.
+ * A method that is not configured is passed over; one of the first three that is configured and refused ends the search with its error, and
+ * so does none of the developer's tools. The one that gave the first token is asked alone from then on. Where it takes time to find out
+ * whether the program runs in Azure, a signed-in Azure CLI is started meanwhile; the order stays what it is.
+ *
+ * The variable `AZURE_TOKEN_CREDENTIALS` restricts the search: `prod` (the first three), `dev` (the others), or the name of one credential, in
+ * any case; then no metadata service is probed for, and a managed identity has all the time it needs.
  *
  * @example
  * ```ts no-eval
@@ -93,23 +139,34 @@ const ELSEWHERE = /^(dev|(visualstudiocode|azure(cli|powershell|developercli))cr
  */
 export class DefaultAzureCredential implements TokenCredential {
   readonly #getToken: GetToken;
+  readonly #explain: () => Promise<readonly CredentialExplanation[]>;
 
   /**
-   * Reads `AZURE_TOKEN_CREDENTIALS` and `AZURE_CLIENT_ID`; sends nothing.
+   * Reads `AZURE_TOKEN_CREDENTIALS` and `AZURE_CLIENT_ID`; sends and starts nothing.
    *
    * @param options Go to every credential of the chain. See {@linkcode CredentialOptions}.
-   * @throws {TypeError} An option, `AZURE_TOKEN_CREDENTIALS` or `AZURE_CLIENT_ID` is malformed, or a required variable is not set.
+   * @throws {TypeError} An option, `AZURE_TOKEN_CREDENTIALS` or `AZURE_CLIENT_ID` is malformed, a required variable is not set, or nothing is left
+   * to try.
    */
   constructor(options?: DefaultAzureCredentialClientIdOptions | DefaultAzureCredentialResourceIdOptions);
   constructor(options: AnyOptions = {}) {
-    const { env, log } = resolveSettings(options);
-    const missing = [options.requiredEnvVars ?? []].flat().filter((name) => !env(name));
+    const settings = resolveSettings(options);
+    const missing = [options.requiredEnvVars ?? []].flat().filter((name) => !settings.env(name));
     if (missing.length > 0) {
       throw new TypeError(`Option "requiredEnvVars" names what is not set: ${missing.join(", ")}`);
     }
-    const wanted = env("AZURE_TOKEN_CREDENTIALS");
-    const links = select(wanted).map(({ name, create }): Link => ({ name, credential: create(options, env) }));
-    this.#getToken = createChain("DefaultAzureCredential", links, { log, isSearch: !wanted?.trim() });
+    const wanted = settings.env("AZURE_TOKEN_CREDENTIALS");
+    const rows = select(wanted, options.exclude ?? []);
+    const links = rows.map(({ name, create, mayBegin }): Link => ({
+      name,
+      credential: create(options, settings),
+      ...mayBegin && { mayBegin: () => mayBegin(options, settings) },
+    }));
+    this.#getToken = createChain("DefaultAzureCredential", links, { ...settings, isSearch: !wanted?.trim() });
+    this.#explain = async () => {
+      const { explain } = await import("./explain.ts");
+      return await explain(rows.map(({ name }) => name), options, settings);
+    };
   }
 
   /**
@@ -117,22 +174,49 @@ export class DefaultAzureCredential implements TokenCredential {
    *
    * @param scopes What the token is for, such as `"https://storage.azure.com/.default"`.
    * @param options See {@linkcode GetTokenOptions}.
-   * @throws {AggregateAuthenticationError} No credential is available. Its `errors` say why, in order.
+   * @throws {AggregateAuthenticationError} No credential is available. Its message is a table of what was tried, and its `errors` say why, in
+   * order.
    * @throws {AuthenticationError} A credential is configured and refused.
    */
   getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken> {
     return this.#getToken(scopes, options);
   }
+
+  /**
+   * Returns what would be tried, in order, and what of it is configured and what is missing. Reads variables and looks for files; sends no
+   * request and starts no process.
+   *
+   * @example
+   * ```ts no-eval
+   * import { DefaultAzureCredential } from "@azweb/identity";
+   *
+   * console.table(await new DefaultAzureCredential().explain());
+   * ```
+   */
+  explain(): Promise<readonly CredentialExplanation[]> {
+    return this.#explain();
+  }
 }
 
-function select(value: string | undefined): readonly Row[] {
+function select(value: string | undefined, excluded: readonly string[]): readonly Row[] {
+  const names = TABLE.map(({ name }) => name);
+  const unknown = excluded.find((name) => !(names as string[]).includes(name));
+  if (unknown !== undefined) {
+    throw new TypeError(`Option "exclude" must name credentials of ${list(names)}, and names "${unknown}"`);
+  }
   const wanted = value?.trim().toLowerCase();
-  if (!wanted) return TABLE;
-  const rows = TABLE.filter(({ name, group }) => [group, name.toLowerCase()].includes(wanted));
-  if (rows.length > 0) return rows;
-  const known = [...new Set(TABLE.flatMap(({ name, group }) => [group, name]))].map((word) => `"${word}"`).join(", ");
-  throw new TypeError(
-    `Variable AZURE_TOKEN_CREDENTIALS must be one of ${known}, and is "${value}"` +
-      (ELSEWHERE.test(wanted) ? ", which is not there yet" : ""),
-  );
+  const rows = wanted ? TABLE.filter(({ name, group }) => [group, name.toLowerCase()].includes(wanted)) : TABLE;
+  if (rows.length === 0) {
+    throw new TypeError(
+      `Variable AZURE_TOKEN_CREDENTIALS must be one of ${list(["prod", "dev", ...names])}, and is "${value}"` +
+        (wanted === "visualstudiocodecredential" ? ", which needs native code" : ""),
+    );
+  }
+  const left = rows.filter(({ name }) => !excluded.includes(name));
+  if (left.length > 0) return left;
+  throw new TypeError('Option "exclude" leaves out every credential that there is to try');
+}
+
+function list(words: readonly string[]): string {
+  return words.map((word) => `"${word}"`).join(", ");
 }

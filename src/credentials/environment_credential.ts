@@ -86,7 +86,7 @@ export class EnvironmentCredential implements TokenCredential {
    */
   getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken> {
     try {
-      this.#credential ??= createCredential(this.#options, this.#settings);
+      this.#credential ??= createPrincipal(this.#options, this.#settings);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -94,7 +94,8 @@ export class EnvironmentCredential implements TokenCredential {
   }
 }
 
-function createCredential(options: EnvironmentCredentialOptions, settings: Settings): Principal {
+/** Returns the credential that the variables say. Throws where they say none, or a malformed one. */
+export function createPrincipal(options: EnvironmentCredentialOptions, settings: Settings): Principal {
   const flag = settings.missingEnvPermission(ALL_VARIABLES);
   if (flag) {
     throw new CredentialUnavailableError(
@@ -148,7 +149,8 @@ function checkPath(path: string): void {
   if (/-----BEGIN|[\r\n]/.test(path)) throw new TypeError("It must be the path of a PEM file, not what is in it");
 }
 
-function present(settings: Settings): string {
+/** Says which variables are set. */
+export function present(settings: Settings): string {
   const names = VARIABLES.filter((name) => settings.env(name));
   return names.length ? `set: ${names.join(", ")}` : "none is set";
 }

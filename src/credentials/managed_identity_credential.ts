@@ -99,7 +99,7 @@ export class ManagedIdentityCredential implements TokenCredential {
 
     const getToken = createGetToken({
       name: NAME,
-      tenantId: "",
+      tenantId: undefined,
       proof: async () => await (await load()).proof(),
       acquire: async (request) => await (await load()).acquire(request),
     }, settings);
@@ -148,7 +148,7 @@ function identityIn(options: AnyOptions): UserAssignedIdentity | undefined {
 }
 
 /** Whether a pod of AKS with a token of its own is told apart from a machine. */
-function hasFederatedToken({ env }: Settings, identity: UserAssignedIdentity | undefined): boolean {
+export function hasFederatedToken({ env }: Settings, identity: UserAssignedIdentity | undefined): boolean {
   if (identity && identity.kind !== "clientId") return false;
   return Boolean(
     (identity?.id || env("AZURE_CLIENT_ID")) && env("AZURE_TENANT_ID") && env("AZURE_FEDERATED_TOKEN_FILE"),

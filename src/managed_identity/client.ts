@@ -17,6 +17,8 @@ export interface ManagedIdentityClient {
   /** What proves whose tokens these are. */
   proof(): Promise<readonly string[]>;
   readonly acquire: Acquire;
+  /** Returns the source. See the function of that name. */
+  findSource(): Promise<Source>;
 }
 
 /** Returns what requests tokens at the source of the machine, which is looked for at the first of them. */
@@ -39,7 +41,7 @@ export function createClient(
   }
 
   async function acquire(request: TokenRequest): Promise<TokenSet> {
-    const { enableCae, inChain, rejected, scopes, signal } = request;
+    const { chain, enableCae, rejected, scopes, signal } = request;
     if (scopes.length > 1) {
       throw new CredentialUnavailableError(
         `Cannot get a token for "${scopes.join(" ")}": A managed identity gives tokens for one scope at a time`,
@@ -47,7 +49,7 @@ export function createClient(
     }
     const resource = scopes[0]!.replace(/\/\.default$/, "");
     const source = await find();
-    if (inChain && await source.probe?.() === false) {
+    if (chain && await source.probe?.(chain) === false) {
       throw new CredentialUnavailableError(
         "Cannot find a managed identity: No variable names a source, and there is no metadata service at 169.254.169.254",
       );
@@ -72,7 +74,7 @@ export function createClient(
     return readTokenAnswer(body, action, sentOn);
   }
 
-  return { proof, acquire };
+  return { proof, acquire, findSource: find };
 }
 
 /** Whether the answer is for the identity that was asked for: an old agent gives the machine's own instead. */

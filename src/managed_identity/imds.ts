@@ -1,5 +1,6 @@
 import { withDeadline } from "../core/deadline.ts";
 import { type Answer, send } from "../core/http.ts";
+import type { Chain } from "../core/in_chain.ts";
 import { parseObject } from "../core/json.ts";
 import { createMemory } from "../core/memory.ts";
 import { digestOf } from "../core/partition.ts";
@@ -50,10 +51,11 @@ export function imds({ identity, settings, probeTimeoutInMs }: Machine): Source 
     }
   }
 
-  async function probe(): Promise<boolean> {
+  async function probe(chain: Chain): Promise<boolean> {
     const ms = probeTimeoutInMs ?? probeTimeout(settings.env("AZURE_IMDS_PROBE_TIMEOUT_IN_MS"));
     const key = await digestOf([url, ...settings.surroundings]);
     const known = probes.get(key);
+    chain.isLooking();
     if (known && now() >= known.since && now() < known.until) return await known.isThere;
     const probe: Probe = { isThere: isThere(ms), since: now(), until: Infinity };
     // On workerd no request may wait for another's promise.

@@ -1,4 +1,5 @@
 import { type Answer, send } from "../core/http.ts";
+import type { Chain } from "../core/in_chain.ts";
 import type { RetryRule } from "../core/retry.ts";
 import type { Settings } from "../core/settings.ts";
 import type { CredentialOptions } from "../options.ts";
@@ -46,8 +47,8 @@ export interface Source {
   readonly echoes?: boolean;
   /** Whether an answer that is no token says that there is no such identity, or no such source. */
   isAbsent?(answer: Answer): boolean;
-  /** Returns whether the source is there, where that has to be found out. */
-  probe?(): Promise<boolean>;
+  /** Returns whether the source is there, where that has to be found out; the chain is told if that takes time. */
+  probe?(chain: Chain): Promise<boolean>;
   send(request: ResourceRequest): Promise<Answer>;
 }
 
