@@ -5,7 +5,7 @@ import { withDeadline } from "./deadline.ts";
 import { askInChain } from "./in_chain.ts";
 import type { Settings } from "./settings.ts";
 
-/** How long a link may look for what it needs before one behind it begins as well. */
+/** How long a link may look for what it needs before another one behind it begins as well. */
 const HEAD_START_IN_MS = 150;
 
 /** A credential in a chain, and what to call it. */
@@ -116,14 +116,15 @@ export function createChain(name: string, links: readonly Link[], settings: Chai
     }
 
     async function beginOthers(): Promise<void> {
-      await sleep(HEAD_START_IN_MS, done.signal);
       for (const other of links) {
-        if (!await other.mayBegin?.() || done.signal.aborted || begun.has(other)) continue;
+        if (!await other.mayBegin?.()) continue;
+        await sleep(HEAD_START_IN_MS, done.signal);
         // Whoever aborts leaves it to end by itself: a tool may be writing what it remembers.
         const alone = { ...options, abortSignal: undefined };
         const answer = other.credential.getToken(scopes, askInChain(alone, { isLooking() {} }));
         answer.catch(() => {});
         begun.set(other, answer);
+        return;
       }
     }
   }

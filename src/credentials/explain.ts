@@ -4,7 +4,7 @@ import { azureDeveloperCli } from "../developer_tools/azure_developer_cli.ts";
 import { azurePowerShell } from "../developer_tools/azure_powershell.ts";
 import { commandLines } from "../developer_tools/command_lines.ts";
 import { workplaceOf } from "../developer_tools/create_tool_get_token.ts";
-import { foldersOf } from "../developer_tools/run_tool.ts";
+import { foldersOf, namesOf } from "../developer_tools/run_tool.ts";
 import type { DeveloperTool } from "../developer_tools/tool.ts";
 import { isUnavailable } from "../errors.ts";
 import { createClient } from "../managed_identity/client.ts";

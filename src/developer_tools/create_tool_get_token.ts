@@ -23,7 +23,8 @@ export function createToolGetToken(
   options: DeveloperToolCredentialOptions,
   load: (place: Workplace) => Promise<ToolClient>,
 ): GetToken {
-  const settings = resolveSettings(options);
+  // Which cloud it is, the tool knows.
+  const settings = { ...resolveSettings(options), authorityHost: "" };
   const { tenantId } = options;
   if (tenantId) checkTenantId(tenantId);
   const place = workplaceOf(options, settings);

@@ -33,6 +33,13 @@ export async function runTool(
     throw unavailable(tool, { reason: "This runtime starts no programs", nextStep: 'Give "runtime.run"' });
   }
   const place = foldersOf(workplace);
+  if (place.path === "") {
+    const flag = settings.missingEnvPermission(["PATH", "HOME", "AZURE_CONFIG_DIR"]);
+    throw unavailable(tool, {
+      reason: "The variable PATH is not set, or may not be read",
+      nextStep: flag ? `Run Deno with ${flag}` : "Set it to the folders that programs are in",
+    });
+  }
   const [{ name }] = tool.programs as [{ name: string }];
   const asked = `"${[name, ...args].slice(0, 3).join(" ")}"`;
   const late = () =>
@@ -72,7 +79,7 @@ export async function runTool(
   }
   throw forbidden
     ? unavailable(tool, { reason: "Deno may not start it", nextStep: `Run Deno with --allow-run=${name}` })
-    : absent(tool, place.path);
+    : absent(tool);
 }
 
 /** Returns where programs are. */
@@ -85,12 +92,14 @@ export function foldersOf({ platform, settings: { env } }: Workplace): Folders {
 }
 
 /** Returns the error of a tool that is not installed. */
-export function absent({ name, programs, installation }: DeveloperTool, path = "set"): Error {
-  const names = programs.map(({ name }) => `"${name}"`).join(" or ");
-  return unavailable({ name }, {
-    reason: path === ""
-      ? "The variable PATH is not set, or may not be read"
-      : `No folder of PATH has the program ${names}`,
-    nextStep: `Install it, see ${installation}`,
+export function absent(tool: DeveloperTool): Error {
+  return unavailable(tool, {
+    reason: `No folder of PATH has the program ${namesOf(tool)}`,
+    nextStep: `Install it, see ${tool.installation}`,
   });
+}
+
+/** Returns the programs that may be the tool, as a message says it. */
+export function namesOf({ programs }: DeveloperTool): string {
+  return programs.map(({ name }) => `"${name}"`).join(" or ");
 }
