@@ -17,10 +17,13 @@ export type { TokenCache, TokenSet } from "./src/token_cache.ts";
 export type {
   AuthorityValidationOptions,
   CredentialOptions,
+  DefaultAzureCredentialName,
+  DeveloperToolCredentialOptions,
   MultiTenantTokenCredentialOptions,
   RetryOptions,
   TokenCredentialOptions,
 } from "./src/options.ts";
+export type { CredentialExplanation, Explanation } from "./src/credential_explanation.ts";
 export type { Log, LogEvent } from "./src/log.ts";
 export type { CommandOutput, RunOptions, Runtime, TlsTrust } from "./src/runtime/runtime.ts";
 export {
@@ -44,7 +47,6 @@ export {
   AzurePowerShellCredential,
   type AzurePowerShellCredentialOptions,
 } from "./src/credentials/azure_powershell_credential.ts";
-export type { DeveloperToolCredentialOptions } from "./src/developer_tools/create_tool_get_token.ts";
 export { ChainedTokenCredential } from "./src/credentials/chained_token_credential.ts";
 export {
   ClientAssertionCredential,
@@ -66,10 +68,8 @@ export {
   type ClientSecretCredentialOptions,
 } from "./src/credentials/client_secret_credential.ts";
 export {
-  type CredentialExplanation,
   DefaultAzureCredential,
   type DefaultAzureCredentialClientIdOptions,
-  type DefaultAzureCredentialName,
   type DefaultAzureCredentialOptions,
   type DefaultAzureCredentialResourceIdOptions,
 } from "./src/credentials/default_azure_credential.ts";

@@ -1,5 +1,6 @@
 import type { GetToken } from "../core/create_get_token.ts";
-import { createToolGetToken, type DeveloperToolCredentialOptions } from "../developer_tools/create_tool_get_token.ts";
+import { createToolGetToken } from "../developer_tools/create_tool_get_token.ts";
+import type { DeveloperToolCredentialOptions } from "../options.ts";
 import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";
 
 /** Options of {@linkcode AzurePowerShellCredential}. */

@@ -1,7 +1,11 @@
 import { createChain, type Link } from "../core/create_chain.ts";
 import type { GetToken } from "../core/create_get_token.ts";
+import { explainPrincipal } from "../core/principal.ts";
 import { resolveSettings, type Settings } from "../core/settings.ts";
-import type { CredentialOptions } from "../options.ts";
+import type { CredentialExplanation, Explanation } from "../credential_explanation.ts";
+import { isUnavailable } from "../errors.ts";
+import { hasFederatedToken, identityIn } from "../managed_identity/identity.ts";
+import type { CredentialOptions, DefaultAzureCredentialName } from "../options.ts";
 import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";
 import { AzureCliCredential } from "./azure_cli_credential.ts";
 import { AzureDeveloperCliCredential } from "./azure_developer_cli_credential.ts";
@@ -11,16 +15,7 @@ import {
   ManagedIdentityCredential,
   type ManagedIdentityCredentialClientIdOptions,
 } from "./managed_identity_credential.ts";
-import { WorkloadIdentityCredential } from "./workload_identity_credential.ts";
-
-/** The credentials of the chain, by name. */
-export type DefaultAzureCredentialName =
-  | "EnvironmentCredential"
-  | "WorkloadIdentityCredential"
-  | "ManagedIdentityCredential"
-  | "AzureCliCredential"
-  | "AzurePowerShellCredential"
-  | "AzureDeveloperCliCredential";
+import { WorkloadIdentityCredential, type WorkloadIdentityCredentialOptions } from "./workload_identity_credential.ts";
 
 /** Options of {@linkcode DefaultAzureCredential}: what every credential accepts goes to each of the chain. */
 export interface DefaultAzureCredentialOptions extends CredentialOptions {
@@ -55,65 +50,95 @@ export interface DefaultAzureCredentialResourceIdOptions extends DefaultAzureCre
 
 type AnyOptions = DefaultAzureCredentialClientIdOptions & Partial<DefaultAzureCredentialResourceIdOptions>;
 
-/** What is known of one credential of the chain without a request or a process. */
-export interface CredentialExplanation {
-  /** Its name. */
-  readonly credential: DefaultAzureCredentialName;
-  /**
-   * `"configured"`: all that it needs is there. `"missing"`: something is not, and the chain passes it over. `"unknown"`: only a request or a
-   * process can tell.
-   */
-  readonly state: "configured" | "missing" | "unknown";
-  /** What is there, or what is missing and what to do. */
-  readonly detail: string;
-}
-
 interface Row {
   readonly name: DefaultAzureCredentialName;
   readonly group: "prod" | "dev";
   readonly create: (options: AnyOptions, settings: Settings) => TokenCredential;
   /** See {@linkcode Link.mayBegin}. */
   readonly mayBegin?: (options: AnyOptions, settings: Settings) => Promise<boolean>;
+  /** Returns what is known of it without a request or a process. Throws what `getToken` would. */
+  readonly explain: (options: AnyOptions, settings: Settings) => Explanation | Promise<Explanation>;
 }
 
 /** The chain, in order. */
 const TABLE: readonly Row[] = [
-  { name: "EnvironmentCredential", group: "prod", create: (options) => new EnvironmentCredential(options) },
+  {
+    name: "EnvironmentCredential",
+    group: "prod",
+    create: (options) => new EnvironmentCredential(options),
+    explain: (_options, settings) => explainPrincipal(settings),
+  },
   {
     name: "WorkloadIdentityCredential",
     group: "prod",
-    create: (options) =>
-      new WorkloadIdentityCredential({
-        ...options,
-        clientId: options.workloadIdentityClientId ?? options.managedIdentityClientId,
-      }),
+    create: (options) => new WorkloadIdentityCredential(workloadOf(options)),
+    explain: async (options, settings) => {
+      const { explainWorkload } = await import("../oauth/workload_identity.ts");
+      return await explainWorkload("WorkloadIdentityCredential", workloadOf(options), settings);
+    },
   },
   {
     name: "ManagedIdentityCredential",
     group: "prod",
-    create: ({ managedIdentityClientId, managedIdentityResourceId: resourceId, ...options }, { env }) => {
-      const variable = resourceId === undefined && env("AZURE_CLIENT_ID") || undefined;
-      if (variable && /[^!-~]/.test(variable)) {
-        throw new TypeError("Variable AZURE_CLIENT_ID must be the client id of an app, without spaces");
+    create: (options, settings) => new ManagedIdentityCredential(identityOf(options, settings)),
+    explain: async (options, settings) => {
+      const identity = identityOf(options, settings);
+      if (hasFederatedToken(settings, identityIn(identity))) {
+        const { explainWorkload } = await import("../oauth/workload_identity.ts");
+        return await explainWorkload("ManagedIdentityCredential", identity, settings);
       }
-      const clientId = managedIdentityClientId ?? variable;
-      return new ManagedIdentityCredential(
-        { ...options, clientId, resourceId } as ManagedIdentityCredentialClientIdOptions,
-      );
+      const { explainSource } = await import("../managed_identity/client.ts");
+      return await explainSource(identity, settings);
     },
   },
   {
     name: "AzureCliCredential",
     group: "dev",
     create: (options) => new AzureCliCredential(options),
-    mayBegin: async (options, settings) => {
+    mayBegin: async ({ runtime = {} }, settings) => {
       const { hasProfile } = await import("../developer_tools/azure_cli.ts");
-      return await hasProfile(options.runtime ?? {}, settings);
+      return await hasProfile(runtime, settings);
+    },
+    explain: async (options, settings) => {
+      const { explainAzureCli } = await import("../developer_tools/explain_tool.ts");
+      return await explainAzureCli(options, settings);
     },
   },
-  { name: "AzurePowerShellCredential", group: "dev", create: (options) => new AzurePowerShellCredential(options) },
-  { name: "AzureDeveloperCliCredential", group: "dev", create: (options) => new AzureDeveloperCliCredential(options) },
+  {
+    name: "AzurePowerShellCredential",
+    group: "dev",
+    create: (options) => new AzurePowerShellCredential(options),
+    explain: async (options, settings) => {
+      const { explainAzurePowerShell } = await import("../developer_tools/explain_tool.ts");
+      return await explainAzurePowerShell(options, settings);
+    },
+  },
+  {
+    name: "AzureDeveloperCliCredential",
+    group: "dev",
+    create: (options) => new AzureDeveloperCliCredential(options),
+    explain: async (options, settings) => {
+      const { explainAzureDeveloperCli } = await import("../developer_tools/explain_tool.ts");
+      return await explainAzureDeveloperCli(options, settings);
+    },
+  },
 ];
+
+function workloadOf(options: AnyOptions): WorkloadIdentityCredentialOptions {
+  return { ...options, clientId: options.workloadIdentityClientId ?? options.managedIdentityClientId };
+}
+
+function identityOf(
+  { managedIdentityClientId, managedIdentityResourceId: resourceId, ...options }: AnyOptions,
+  { env }: Settings,
+): ManagedIdentityCredentialClientIdOptions {
+  const variable = resourceId === undefined && env("AZURE_CLIENT_ID") || undefined;
+  if (variable && /[^!-~]/.test(variable)) {
+    throw new TypeError("Variable AZURE_CLIENT_ID must be the client id of an app, without spaces");
+  }
+  const clientId = managedIdentityClientId ?? variable;
+  return { ...options, clientId, resourceId } as ManagedIdentityCredentialClientIdOptions;
+}
 
 /**
  * Whoever the environment offers, detected in order, with no change of code from laptop to production: `EnvironmentCredential`,
@@ -163,10 +188,7 @@ export class DefaultAzureCredential implements TokenCredential {
       ...mayBegin && { mayBegin: () => mayBegin(options, settings) },
     }));
     this.#getToken = createChain("DefaultAzureCredential", links, { ...settings, isSearch: !wanted?.trim() });
-    this.#explain = async () => {
-      const { explain } = await import("./explain.ts");
-      return await explain(rows.map(({ name }) => name), options, settings);
-    };
+    this.#explain = () => Promise.all(rows.map((row) => explain(row, options, settings)));
   }
 
   /**
@@ -195,6 +217,17 @@ export class DefaultAzureCredential implements TokenCredential {
    */
   explain(): Promise<readonly CredentialExplanation[]> {
     return this.#explain();
+  }
+}
+
+async function explain(row: Row, options: AnyOptions, settings: Settings): Promise<CredentialExplanation> {
+  const { name: credential } = row;
+  try {
+    return { credential, ...await row.explain(options, settings) };
+  } catch (error) {
+    const detail = (error as Error).message.replace(`${credential}: `, "");
+    // What is malformed ends the chain.
+    return { credential, state: isUnavailable(error) ? "missing" : "configured", detail };
   }
 }
 

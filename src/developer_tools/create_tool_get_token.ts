@@ -1,21 +1,13 @@
 import { createGetToken, type GetToken } from "../core/create_get_token.ts";
 import { notNegative, resolveSettings, type Settings } from "../core/settings.ts";
 import { checkTenantId } from "../core/tenants.ts";
-import type { CredentialOptions } from "../options.ts";
+import type { DeveloperToolCredentialOptions } from "../options.ts";
 import { operatingSystem } from "../runtime/operating_system.ts";
 import type { ToolClient } from "./create_tool_client.ts";
 import type { Workplace } from "./run_tool.ts";
 
 /** For how long it is believed that the same person is signed in. */
 const ACCOUNT_IN_MS = 1000;
-
-/** Options of every credential that asks a tool on the developer's machine. */
-export interface DeveloperToolCredentialOptions extends CredentialOptions {
-  /** The tenant's id or domain name. Default: the one that the tool is signed in to. */
-  tenantId?: string | undefined;
-  /** How long the tool may take, in milliseconds; then it is stopped. Default: 15,000. */
-  processTimeoutInMs?: number | undefined;
-}
 
 /** Returns the `getToken` of a credential that asks a tool. Who is signed in is looked up once a second, so that somebody else is noticed. */
 export function createToolGetToken(

@@ -7,8 +7,11 @@ import { retry } from "../core/retry.ts";
 import { AuthenticationError, CredentialUnavailableError } from "../errors.ts";
 import type { Settings } from "../core/settings.ts";
 import { fetchDirectly } from "../runtime/direct_fetch.ts";
+import type { CredentialOptions } from "../options.ts";
+import type { Explanation } from "../credential_explanation.ts";
 import type { TokenSet } from "../token_cache.ts";
-import type { Machine, Source, UserAssignedIdentity } from "./source.ts";
+import { identityIn, type IdentityOptions, type UserAssignedIdentity } from "./identity.ts";
+import type { Machine, Source } from "./source.ts";
 import { findSource } from "./sources.ts";
 import { readTokenAnswer } from "./token_answer.ts";
 
@@ -17,8 +20,6 @@ export interface ManagedIdentityClient {
   /** What proves whose tokens these are. */
   proof(): Promise<readonly string[]>;
   readonly acquire: Acquire;
-  /** Returns the source. See the function of that name. */
-  findSource(): Promise<Source>;
 }
 
 /** Returns what requests tokens at the source of the machine, which is looked for at the first of them. */
@@ -26,8 +27,7 @@ export function createClient(
   credential: string,
   { settings: given, ...place }: Omit<Machine, "settings"> & { readonly settings: Settings },
 ): ManagedIdentityClient {
-  const localFetch = given.localFetch ?? (given.livesOn ? fetchDirectly : fetch);
-  const machine: Machine = { ...place, settings: { ...given, localFetch } };
+  const machine: Machine = { ...place, settings: withLocalFetch(given) };
   const { identity, settings } = machine;
   let found: Source | undefined;
 
@@ -74,7 +74,25 @@ export function createClient(
     return readTokenAnswer(body, action, sentOn);
   }
 
-  return { proof, acquire, findSource: find };
+  return { proof, acquire };
+}
+
+/** Returns what is known of a machine's identity without a request. Throws what a request would, where the machine cannot have it. */
+export async function explainSource(
+  options: CredentialOptions & IdentityOptions & { readonly probeTimeoutInMs?: number | undefined },
+  settings: Settings,
+): Promise<Explanation> {
+  const { probeTimeoutInMs, runtime = {} } = options;
+  const machine = { identity: identityIn(options), probeTimeoutInMs, runtime, settings: withLocalFetch(settings) };
+  const { name, probe } = await findSource(machine);
+  return probe
+    ? { state: "unknown", detail: `No variable names a source: ${name} is looked for at 169.254.169.254` }
+    : { state: "configured", detail: `The source is ${name}` };
+}
+
+function withLocalFetch(settings: Settings): Machine["settings"] {
+  const { livesOn, localFetch = livesOn ? fetchDirectly : fetch } = settings;
+  return { ...settings, localFetch };
 }
 
 /** Whether the answer is for the identity that was asked for: an old agent gives the machine's own instead. */

@@ -2,13 +2,8 @@ import { type Answer, send } from "../core/http.ts";
 import type { Chain } from "../core/in_chain.ts";
 import type { RetryRule } from "../core/retry.ts";
 import type { Settings } from "../core/settings.ts";
+import type { UserAssignedIdentity } from "./identity.ts";
 import type { CredentialOptions } from "../options.ts";
-
-/** A user-assigned identity, and which of its ids is given. */
-export interface UserAssignedIdentity {
-  readonly kind: "clientId" | "objectId" | "resourceId";
-  readonly id: string;
-}
 
 /** Settings with what sends requests to loopback and link-local addresses past all proxies. */
 export type LocalSettings = Settings & { readonly localFetch: typeof fetch };

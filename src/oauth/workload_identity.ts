@@ -4,7 +4,9 @@ import { type Acquire, createGetToken, type GetToken } from "../core/create_get_
 import type { Settings } from "../core/settings.ts";
 import { checkAppTenantId } from "../core/tenants.ts";
 import { AuthenticationError, CredentialUnavailableError } from "../errors.ts";
+import type { Explanation } from "../credential_explanation.ts";
 import type { CredentialOptions } from "../options.ts";
+import { fileFinder } from "../runtime/file_exists.ts";
 import { textFileReader } from "../runtime/files.ts";
 import { checkExpiry, claimsOf, federatedTokenAuth } from "./federated_token.ts";
 import { readNamedFile } from "./named_file.ts";
@@ -110,4 +112,14 @@ export function createWorkloadIdentity(credential: string, options: Workload, se
     checkVariable(credential, name, value, check);
     return value;
   }
+}
+
+/** Returns what is known of a workload without a request. Throws what {@linkcode createWorkloadIdentity} throws. */
+export async function explainWorkload(credential: string, options: Workload, settings: Settings): Promise<Explanation> {
+  createWorkloadIdentity(credential, options, settings);
+  const { tokenFilePath: path = settings.env("AZURE_FEDERATED_TOKEN_FILE")!, runtime = {} } = options;
+  const fileExists = runtime.fileExists ? runtime.fileExists.bind(runtime) : fileFinder();
+  return await fileExists?.(path)
+    ? { state: "configured", detail: `The token file "${path}"` }
+    : { state: "unknown", detail: `The token file "${path}" is not there, or may not be read` };
 }
