@@ -114,7 +114,8 @@ describe("it waits", () => {
     const { chain, service } = chainOn(metadata, { env: { AZURE_IMDS_PROBE_TIMEOUT_IN_MS: "1s" } });
     const error = await failureOf(chain.getToken(VAULT));
     assert.equal(error.name, "AuthenticationError");
-    assert.match(error.message, /AZURE_IMDS_PROBE_TIMEOUT_IN_MS: It must be a number of milliseconds, and is "1s"/);
+    assert.ok(!error.message.includes("1s"));
+    assert.match(error.message, /AZURE_IMDS_PROBE_TIMEOUT_IN_MS: It must be a number of milliseconds, of six/);
     assert.equal(service.requests.length, 0);
   });
 
@@ -189,11 +190,12 @@ if (remembers) {
 
 describe("there is none", () => {
   for (const [name, env] of Object.entries(MACHINES)) {
-    if (name === "IMDS" || name === "Azure Arc") continue;
+    if (name === "IMDS") continue;
     test(`for ${name}`, async () => {
       const { chain, service } = chainOn(() => machineAnswer(), { env });
       assert.equal((await chain.getToken(VAULT)).token, "a-token");
       assert.equal(service.requests.length, 1);
+      assert.ok(!service.requests[0]!.url.startsWith(IMDS));
     });
   }
 

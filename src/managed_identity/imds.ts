@@ -7,7 +7,7 @@ import { AuthenticationError, CredentialUnavailableError } from "../errors.ts";
 import { keepPace } from "./pace.ts";
 import { IMDS_RETRIES } from "./retries.ts";
 import { get, identityParameter, type Machine, type Source } from "./source.ts";
-import { endpointIn } from "./variables.ts";
+import { hostIn } from "./variables.ts";
 
 const HOST = "http://169.254.169.254";
 const PATH = "/metadata/identity/oauth2/token";
@@ -36,7 +36,7 @@ export function imds({ identity, settings, probeTimeoutInMs }: Machine): Source 
       "Cannot find a managed identity: No variable names a source, and this runtime is on no machine that has a metadata service",
     );
   }
-  const host = isNamed ? endpointIn("AZURE_POD_IDENTITY_AUTHORITY_HOST", settings) : HOST;
+  const host = isNamed ? hostIn("AZURE_POD_IDENTITY_AUTHORITY_HOST", settings) : HOST;
   const url = host.replace(/\/*$/, PATH);
 
   /** A request without the header that makes it one, so that nothing comes of it. */
@@ -93,6 +93,6 @@ function probeTimeout(variable: string | undefined): number {
   if (!variable) return PROBE_TIMEOUT_IN_MS;
   if (/^\d{1,6}$/.test(variable)) return Number(variable);
   throw new AuthenticationError(
-    `Cannot use the variable AZURE_IMDS_PROBE_TIMEOUT_IN_MS: It must be a number of milliseconds, and is "${variable}"`,
+    "Cannot use the variable AZURE_IMDS_PROBE_TIMEOUT_IN_MS: It must be a number of milliseconds, of six digits at the most",
   );
 }
