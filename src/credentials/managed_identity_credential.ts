@@ -60,7 +60,7 @@ const NAME = "ManagedIdentityCredential";
  * @see https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/overview
  */
 export class ManagedIdentityCredential implements TokenCredential {
-  readonly #getToken: GetToken;
+  #getToken: GetToken;
 
   /**
    * Checks the arguments; reads and sends nothing.
@@ -93,6 +93,7 @@ export class ManagedIdentityCredential implements TokenCredential {
 
     /** Apart, because most programs that look for a machine's identity are found to be somebody else before. */
     async function load(): Promise<ManagedIdentityClient> {
+      if (client) return client;
       const { createClient } = await import("../managed_identity/client.ts");
       return client ??= createClient(NAME, machine);
     }
@@ -103,7 +104,6 @@ export class ManagedIdentityCredential implements TokenCredential {
       proof: async () => await (await load()).proof(),
       acquire: async (request) => await (await load()).acquire(request),
     }, settings);
-    let chosen: GetToken | undefined;
 
     async function loadExchange(): Promise<GetToken> {
       const { createWorkloadIdentity } = await import("../oauth/workload_identity.ts");
@@ -111,14 +111,15 @@ export class ManagedIdentityCredential implements TokenCredential {
       return createWorkloadIdentity(NAME, workload, { ...resolveSettings(options), disableInstanceDiscovery: true });
     }
 
-    async function choose(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken> {
+    const choose: GetToken = async (scopes, options) => {
       const choice = hasFederatedToken(settings, identity) ? await loadExchange() : getToken;
       const token = await choice(scopes, options);
-      chosen ??= choice;
+      // Until there is a token, the machine may still be told who it is. The first choice stays: one program, one identity.
+      if (this.#getToken === choose) this.#getToken = choice;
       return token;
-    }
+    };
 
-    this.#getToken = (scopes, options) => (chosen ?? choose)(scopes, options);
+    this.#getToken = choose;
   }
 
   /**
@@ -143,7 +144,9 @@ function identityIn(options: AnyOptions): UserAssignedIdentity | undefined {
   const id = options[kind];
   if (kind === "clientId") checkClientId(id);
   else checkText(id, kind);
-  if (kind !== "resourceId" || id.startsWith("/")) return { kind, id };
+  if (kind === "objectId" && /[^!-~]/.test(id)) throw new TypeError('Option "objectId" must be an id, without spaces');
+  // deno-lint-ignore no-control-regex
+  if (kind !== "resourceId" || /^\/subscriptions\/[^\x00-\x1f\x7f-\x9f]+$/i.test(id)) return { kind, id };
   throw new TypeError('Option "resourceId" must be a resource id of Azure, which begins with "/subscriptions/"');
 }
 
