@@ -17,8 +17,14 @@ export async function runDeno({ folder, filesFor }: Suite): Promise<Result> {
   const told = outcomes.some(({ status }) => status === "failed");
   return {
     runtime: `Deno ${Deno.version.deno}`,
+    printed: readPrinted(stdout),
     outcomes: code === 0 || told ? outcomes : [...outcomes, failure("deno test", stdout + stderr)],
   };
+}
+
+/** Returns what tests wrote, without what `deno test` writes about them. */
+export function readPrinted(stdout: string): string {
+  return Array.from(stdout.matchAll(/^-+ output -+\n(.*?)\n-+ output end -+$/gms), ([, output]) => output).join("\n");
 }
 
 /** `deno test` says nothing of a file that throws after it has registered a test, so each is loaded once more. */
