@@ -203,6 +203,8 @@ describe("arguments", () => {
         undefined,
         /"objectId" and "resourceId" name two identities/,
       ],
+      ["two ids", "a", { clientId: "b" }, /"clientId" and option "clientId" name two identities/],
+      ["two ids", "a", { resourceId: RESOURCE_ID }, /"clientId" and "resourceId" name two identities/],
       ["an empty client id", "", undefined, /"clientId"/],
       ["a client id with spaces", { clientId: "a b" }, undefined, /"clientId"/],
       ["an object id that is none", { objectId: 5 }, undefined, /"objectId"/],

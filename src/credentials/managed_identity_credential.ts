@@ -84,6 +84,10 @@ export class ManagedIdentityCredential implements TokenCredential {
   );
   constructor(first?: string | AnyOptions, second?: ManagedIdentityCredentialOptions) {
     const options: AnyOptions = typeof first === "string" ? { ...second, clientId: first } : first ?? second ?? {};
+    const { clientId = first } = second as AnyOptions | undefined ?? {};
+    if (typeof first === "string" && clientId !== first) {
+      throw new TypeError('Argument "clientId" and option "clientId" name two identities: Give one of them');
+    }
     const settings = resolveSettings(options, { maxRetries: 5, timeoutInMs: 120_000 });
     const identity = identityIn(options);
     const { probeTimeoutInMs, runtime = {} } = options;
