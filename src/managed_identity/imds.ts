@@ -17,6 +17,7 @@ const ABSENCE_IN_MS = 60_000;
 /** What a probe came to, or will come to. */
 interface Probe {
   readonly isThere: Promise<boolean>;
+  found?: boolean;
   readonly since: number;
   until: number;
 }
@@ -54,14 +55,15 @@ export function imds({ identity, settings, probeTimeoutInMs }: Machine): Source 
     const ms = probeTimeoutInMs ?? probeTimeout(settings.env("AZURE_IMDS_PROBE_TIMEOUT_IN_MS"));
     const key = await digestOf([url, ...settings.surroundings]);
     const known = probes.get(key);
-    if (known && now() >= known.since && now() < known.until) return await known.isThere;
+    if (known && now() >= known.since && now() < known.until) return known.found ?? await known.isThere;
     const probe: Probe = { isThere: isThere(ms), since: now(), until: Infinity };
-    // On workerd no request may wait for another's promise.
+    // On workerd no request may wait for another's promise, but know what it came to.
     if (!settings.isolated) probes.set(key, probe);
     try {
-      const found = await probe.isThere;
-      if (!found) probe.until = now() + ABSENCE_IN_MS;
-      return found;
+      probe.found = await probe.isThere;
+      if (!probe.found) probe.until = now() + ABSENCE_IN_MS;
+      if (settings.isolated) probes.set(key, probe);
+      return probe.found;
     } catch (error) {
       probe.until = 0;
       throw error;
