@@ -211,7 +211,7 @@ describe("Azure in a box", { skip: await whyNot() }, () => {
       assert.match(stdout, /^error (AggregateAuthenticationError|ClientAuthenticationError): /, stderr);
       figures.push(`${program}: ${/^took (.+)$/m.exec(stdout)![1]}`);
     }
-    console.log(`DefaultAzureCredential where nobody answers at 169.254.169.254: ${figures.join(", ")}`);
+    console.log(`Figures of DefaultAzureCredential where nobody answers at 169.254.169.254: ${figures.join(", ")}`);
   });
 
   /** What a program finds there. */

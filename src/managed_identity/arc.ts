@@ -100,7 +100,8 @@ async function readKey(
     key = (await readTextFile(path!)).trim();
   } catch (error) {
     const { name } = Object(error) as { name?: unknown };
-    throw name === "NotCapable" || name === "PermissionDenied"
+    // Not "PermissionDenied", which is the system's refusal.
+    throw name === "NotCapable"
       ? new CredentialUnavailableError(
         `Cannot read the key of Azure Arc: Deno needs the permission --allow-read=${agent.keys}`,
       )

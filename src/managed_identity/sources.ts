@@ -36,6 +36,7 @@ const VARIABLES: readonly string[] = [
   "AZURE_TENANT_ID",
   "AZURE_FEDERATED_TOKEN_FILE",
   "AZURE_AUTHORITY_HOST",
+  "DENO_DEPLOYMENT_ID",
 ];
 
 /**
