@@ -125,8 +125,12 @@ async function main(): Promise<number> {
   await Deno.mkdir(`${scratch}/tmp`);
   for (const name of ["TMPDIR", "TMP", "TEMP"]) Deno.env.set(name, `${scratch}/tmp`);
   function stopHard(code: number, why: string): never {
-    Deno.removeSync(scratch, { recursive: true });
     console.error(why);
+    try {
+      Deno.removeSync(scratch, { recursive: true });
+    } catch {
+      // Gone already.
+    }
     Deno.exit(code);
   }
   Deno.addSignalListener("SIGINT", () => stopHard(130, "Interrupted"));
