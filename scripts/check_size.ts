@@ -67,23 +67,23 @@ const CERTIFICATES: readonly FamilyName[] = [...TOKENS, "certificates", "files"]
 const COMPOSITION: readonly FamilyName[] = [...CERTIFICATES, "secrets", "credentials"];
 
 // 22,528 is the goal that was set; 9,000 for ClientSecretCredential and 5,120 for ManagedIdentityCredential are missed. The other numbers are
-// what was measured, and a twentieth.
+// what was measured, and a thirtieth.
 const BUDGETS: readonly Budget[] = [
-  { name: "ClientSecretCredential", from: ".", gzip: 12_500, families: [...TOKENS, "secrets"] },
-  { name: "ManagedIdentityCredential", from: ".", gzip: 7_700, families: CORE, later: true },
+  { name: "ClientSecretCredential", from: ".", gzip: 11_900, families: [...TOKENS, "secrets"], later: true },
+  { name: "ManagedIdentityCredential", from: ".", gzip: 6_900, families: CORE, later: true },
   { name: "DefaultAzureCredential", from: ".", gzip: 22_528, families: [...COMPOSITION, "chain"], later: true },
   { name: "AzureAuthorityHosts", from: ".", gzip: 160, families: ["contracts"] },
   { name: "getBearerTokenProvider", from: ".", gzip: 205, families: ["contracts"] },
   { name: "*", from: ".", gzip: 22_528, families: [...COMPOSITION, "chain"], later: true },
   { name: "*", from: "./chained-token-credential", gzip: 890, families: ["contracts", "chain"] },
-  { name: "*", from: "./client-assertion-credential", gzip: 12_800, families: TOKENS },
-  { name: "*", from: "./client-certificate-credential", gzip: 17_500, families: CERTIFICATES, later: true },
-  { name: "*", from: "./client-secret-credential", gzip: 12_500, families: [...TOKENS, "secrets"] },
+  { name: "*", from: "./client-assertion-credential", gzip: 11_900, families: TOKENS, later: true },
+  { name: "*", from: "./client-certificate-credential", gzip: 14_200, families: CERTIFICATES, later: true },
+  { name: "*", from: "./client-secret-credential", gzip: 11_650, families: [...TOKENS, "secrets"], later: true },
   { name: "*", from: "./default-azure-credential", gzip: 22_528, families: [...COMPOSITION, "chain"], later: true },
-  { name: "*", from: "./environment-credential", gzip: 18_000, families: COMPOSITION, later: true },
-  { name: "*", from: "./managed-identity-credential", gzip: 7_700, families: CORE, later: true },
-  { name: "*", from: "./username-password-credential", gzip: 12_500, families: TOKENS },
-  { name: "*", from: "./workload-identity-credential", gzip: 14_500, families: [...TOKENS, "files"], later: true },
+  { name: "*", from: "./environment-credential", gzip: 15_100, families: COMPOSITION, later: true },
+  { name: "*", from: "./managed-identity-credential", gzip: 6_900, families: CORE, later: true },
+  { name: "*", from: "./username-password-credential", gzip: 11_600, families: TOKENS, later: true },
+  { name: "*", from: "./workload-identity-credential", gzip: 13_200, families: [...TOKENS, "files"], later: true },
   { name: "*", from: "./pkcs12", gzip: 1_600, families: ["contracts", "certificates", "pkcs12"] },
   { name: "*", from: "./runtime", gzip: 1_950, families: ["platform", "files"] },
   { name: "*", from: "./testing", gzip: 24_600, families: ["contracts", "certificates", "testing", "jose"] },
@@ -196,11 +196,13 @@ export async function bundle(
       .filter(([path, input]) => path !== "<stdin>" && input?.bytesInOutput !== 0)
       .map(([path]) => /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[1] ?? path);
     const chunks = paths.flatMap((path) => contents.get(path) ?? []);
+    const text = chunks.map((chunk) => new TextDecoder().decode(chunk)).join("\n");
     return {
       minified: chunks.reduce((sum, { length }) => sum + length, 0),
-      gzip: chunks.reduce((sum, chunk) => sum + gzipSync(chunk, { level: 9 }).length, 0),
+      // In one piece: how many files it is split into is for each bundler to say.
+      gzip: gzipSync(text, { level: 9 }).length,
       modules: [...new Set(modules)],
-      text: chunks.map((chunk) => new TextDecoder().decode(chunk)).join("\n"),
+      text,
     };
   });
 }

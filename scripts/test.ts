@@ -53,7 +53,11 @@ async function runOne(name: string, run: (suite: Suite) => Promise<Result>, suit
 
 /** Two at a time: one alone leaves a core idle while it waits. */
 async function runAll(names: readonly string[], suite: Suite): Promise<Row[]> {
-  const queue = RUNTIMES.filter(([name]) => names.length === 0 || names.includes(name));
+  // Those that have a file: a runner that is given none runs whatever it finds.
+  const queue = RUNTIMES.filter(([name]) =>
+    (names.length === 0 || names.includes(name)) && suite.filesFor(name).length > 0
+  );
+  if (queue.length === 0) throw new TypeError("Cannot run tests: No test file is for these runtimes and this filter");
   const rows: Row[] = [];
   async function work(): Promise<void> {
     for (let next = queue.shift(); next; next = queue.shift()) {
@@ -122,8 +126,12 @@ async function main(): Promise<number> {
   await Deno.mkdir(`${scratch}/tmp`);
   for (const name of ["TMPDIR", "TMP", "TEMP"]) Deno.env.set(name, `${scratch}/tmp`);
   function stopHard(code: number, why: string): never {
-    Deno.removeSync(scratch, { recursive: true });
     console.error(why);
+    try {
+      Deno.removeSync(scratch, { recursive: true });
+    } catch {
+      // Gone already.
+    }
     Deno.exit(code);
   }
   Deno.addSignalListener("SIGINT", () => stopHard(130, "Interrupted"));

@@ -705,6 +705,12 @@ test("members of an error that are of another kind are left out", async () => {
   }
 });
 
+test("a description over several lines has single spaces", async () => {
+  const error_description = "AADSTS4711: Wrong. \r\n  Try\t again.";
+  const { message } = await failWith(() => jsonAnswer({ error: "invalid_client", error_description }, { status: 401 }));
+  assert.equal(message, "invalid_client (HTTP 401). Wrong. Try again");
+});
+
 test("a description that goes on and on, over many lines, is one short line", async () => {
   const error_description = `AADSTS4711: ${"All work and no play.\r\n\u0000\u001b[31m".repeat(1_000)}`;
   const { error, message } = await failWith(() =>

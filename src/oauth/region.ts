@@ -17,16 +17,15 @@ const ABSENCE_IN_MS = 60_000;
 const detected = new WeakMap<Settings, { readonly region: string | undefined; readonly until: number }>();
 
 /**
- * Returns the authority with the token endpoint of the region in `AZURE_REGIONAL_AUTHORITY_NAME`; as it is where the variable is not set, or
- * asks to detect the region and there is none.
+ * Returns the authority with the token endpoint of the region that `AZURE_REGIONAL_AUTHORITY_NAME` names; as it is where it asks to detect the
+ * region and there is none.
  */
 export async function regionalEndpoint(
   server: AuthorizationServer,
+  wanted: string,
   request: TokenRequest,
   settings: Settings,
 ): Promise<AuthorizationServer> {
-  const wanted = settings.env("AZURE_REGIONAL_AUTHORITY_NAME");
-  if (!wanted) return server;
   const url = new URL(server.token_endpoint!);
   if (isAdfs(server) || url.hostname.endsWith(".ciamlogin.com")) return server;
   const detect = wanted === "AutoDiscoverRegion" || wanted === "TryAutoDetect";
