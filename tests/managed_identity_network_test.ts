@@ -221,6 +221,27 @@ const FAULTS: readonly [string, MachineFault, RegExp, number][] = [
   ["an error of its own", { status: 500 }, /HTTP 500/, 6],
 ];
 
+for (const place of ["Azure Machine Learning", "Cloud Shell", "Azure Arc"]) {
+  describe(`${place} answers with`, () => {
+    for (
+      const [what, fault, message] of FAULTS.filter(([, , { source }, requests]) =>
+        requests === 1 && !source.includes("1500")
+      )
+    ) {
+      test(what, async () => {
+        await withMachine(place, async ({ machine, server, create }) => {
+          machine.failNext(fault, Infinity);
+          const error = await failureOf(create().getToken(VAULT));
+          assert.match(error.name, /^(AuthenticationError|CredentialUnavailableError)$/);
+          assert.match(error.message, message);
+          assert.ok(!error.message.includes("a-simulated-secret"), error.message);
+          await server.untilLeft();
+        });
+      });
+    }
+  });
+}
+
 for (const place of ["App Service", "IMDS"]) {
   describe(`${place} answers with`, () => {
     for (const [what, fault, message, requests] of FAULTS) {
