@@ -11,8 +11,10 @@ import {
   type CredentialOptions,
   DefaultAzureCredential,
   EnvironmentCredential,
+  type GetTokenOptions,
   type LogEvent,
   ManagedIdentityCredential,
+  type TokenCache,
   type TokenCredential,
   type TokenSet,
   UsernamePasswordCredential,
@@ -22,6 +24,7 @@ import { createFakeClock } from "@azweb/identity/testing";
 import { CERTIFICATE, KEY, KEY_ENCRYPTED, PASSWORD } from "./certificates.ts";
 import {
   type Asked,
+  breathe,
   CLIENT,
   createService,
   isolatedOptions,
@@ -42,6 +45,8 @@ export const FEDERATED_TOKEN: string = ['{"kid":"CANARY"}', '{"sub":"CANARY-clai
   .map((part) => btoa(part).replaceAll("=", "")).join(".");
 /** A secret that a header can hold. */
 const HEADER_SECRET = SECRET.replace(/[^\x20-\x7e]/g, "");
+/** What a managed identity's endpoint wants to see in a header. */
+export const HEADER = "CANARY-header-7f3a";
 /** A token that nobody may see in an error. */
 export const TOKEN = "CANARY-token-7f3a";
 
@@ -230,8 +235,33 @@ export const FAULTS: Readonly<Record<string, Answer>> = {
   "a fetch that rejects with the request": (asked) => Promise.reject(asked),
   "a fetch that rejects with the form": ({ body }) => Promise.reject(body),
   "a fetch that answers with the request": (asked) => asked,
+  "ten megabytes that begin with the form": ({ body }) => {
+    let megabytes = 0;
+    return new Response(
+      new ReadableStream({
+        pull(controller) {
+          controller.enqueue(new TextEncoder().encode(body.padEnd(1_000_000)));
+          if (++megabytes === 10) controller.close();
+        },
+      }, { highWaterMark: 0 }),
+    );
+  },
+  "throttling, with seconds": ({ body }) => new Response(body, { status: 429, headers: { "retry-after": "5" } }),
+  "throttling, with a date": ({ body }) =>
+    new Response(body, { status: 503, headers: { "retry-after": new Date(Date.now() + 5_000).toUTCString() } }),
   "silence": () => new Promise(() => {}),
 };
+
+/** The faults that take time, which has to be let pass. */
+const SLOW: readonly Answer[] = ["throttling, with seconds", "throttling, with a date", "silence"].map((name) =>
+  FAULTS[name]!
+);
+
+/** Fails at first, and then has a token. */
+function healing(): Answer {
+  let answers = 0;
+  return ({ body }) => answers++ === 0 ? new Response(body, { status: 500 }) : tokenAnswer({ access_token: TOKEN });
+}
 
 type Create = (options: CredentialOptions) => TokenCredential;
 
@@ -276,6 +306,13 @@ export async function credentials(): Promise<Record<string, Create>> {
         env: { IDENTITY_ENDPOINT: "http://127.0.0.1/token", IMDS_ENDPOINT: "http://127.0.0.1" },
         runtime: { ...options.runtime, platform: "linux", readTextFile: () => Promise.resolve(HEADER_SECRET) },
       }),
+    "App Service": machine({ IDENTITY_ENDPOINT: "http://127.0.0.1:41741/token", IDENTITY_HEADER: HEADER }),
+    "Azure Machine Learning": machine({ MSI_ENDPOINT: "http://127.0.0.1:46808/token", MSI_SECRET: HEADER }),
+    "Service Fabric": machine({
+      IDENTITY_ENDPOINT: "https://localhost:2377/token",
+      IDENTITY_HEADER: HEADER,
+      IDENTITY_SERVER_THUMBPRINT: "ab".repeat(20),
+    }),
     "the default": (options) =>
       new DefaultAzureCredential({ ...options, env: { ...ENV, AZURE_CLIENT_SECRET: SECRET } }),
     "a chain": (options) =>
@@ -283,6 +320,14 @@ export async function credentials(): Promise<Record<string, Create>> {
         new EnvironmentCredential({ ...options, env: {} }),
         new ClientSecretCredential(TENANT, CLIENT, SECRET, options),
       ),
+  };
+}
+
+/** A managed identity, by the variables of its machine. */
+function machine(env: Record<string, string>): Create {
+  return (options) => {
+    const runtime = { ...options.runtime, tlsFetch: () => options.localFetch! };
+    return new ManagedIdentityCredential({ ...options, env, runtime });
   };
 }
 
@@ -312,6 +357,12 @@ const UNUSABLE: Readonly<Record<string, Create>> = {
     FEDERATED_TOKEN.replace(/\..*\./, `.${btoa('{"sub":"CANARY","exp":1}').replaceAll("=", "")}.`),
   ),
   "a token in the place of its path": workload("", FEDERATED_TOKEN),
+  "a signer that throws": (options) =>
+    withCertificate({ certificate: CERTIFICATE, sign: () => Promise.reject(new Error("No")) }, options),
+  "an assertion that fails": (options) =>
+    new ClientAssertionCredential(TENANT, CLIENT, () => Promise.reject(new Error("No")), options),
+  "an assertion that is none": (options) =>
+    new ClientAssertionCredential(TENANT, CLIENT, () => Promise.resolve([ASSERTION] as never), options),
   "a signer that returns text": (options) =>
     withCertificate({ certificate: CERTIFICATE, sign: () => Promise.resolve(SECRET as never) }, options),
 };
@@ -353,6 +404,10 @@ export async function* outcomes(): AsyncGenerator<Outcome> {
   for (const [whose, create] of Object.entries(await credentials())) {
     for (const [how, answer] of Object.entries(FAULTS)) yield await run(`${whose}: ${how}`, create, answer);
     yield await run(`${whose}: a token`, create, () => tokenAnswer({ access_token: TOKEN }));
+    yield await run(`${whose}: an outage that ends`, create, healing());
+    for (const [what, broken] of Object.entries(BROKEN)) {
+      yield await run(`${whose}: ${what}`, create, () => tokenAnswer({ access_token: TOKEN }), broken);
+    }
   }
   const encrypted: Create = (options) =>
     withCertificate({ certificate: CERTIFICATE + KEY_ENCRYPTED, certificatePassword: PASSWORD }, options);
@@ -360,12 +415,37 @@ export async function* outcomes(): AsyncGenerator<Outcome> {
   for (const [whose, create] of Object.entries(UNUSABLE)) yield await run(whose, create, () => tokenAnswer());
 }
 
-async function run(name: string, create: Create, answer: Answer): Promise<Outcome> {
+/** What can be broken besides: the cache, the clock, and what the caller asks for. */
+const BROKEN: Readonly<Record<string, Breakage>> = {
+  "a cache that hangs": { cache: { get: () => new Promise(() => {}), set: () => new Promise(() => {}), delete() {} } },
+  "a cache that returns garbage": {
+    cache: { get: () => ({ token: [TOKEN], SECRET }) as never, set() {}, delete() {} },
+  },
+  "a clock that goes back": { jump: -86_400_000 },
+  "a clock that goes forward": { jump: 86_400_000 },
+  "claims that are malformed": { ask: { claims: `{"CANARY": "${TOKEN}` } },
+  "another tenant": { ask: { tenantId: "contoso.onmicrosoft.com" } },
+};
+
+interface Breakage {
+  readonly cache?: TokenCache;
+  readonly jump?: number;
+  readonly ask?: GetTokenOptions;
+}
+
+/** A request whose secret stands in a header looks like one with a form. */
+function withForm(asked: Asked): Asked {
+  if (asked.body) return asked;
+  const form = Object.fromEntries(asked.headers);
+  return { ...asked, form, body: String(new URLSearchParams(form)) };
+}
+
+async function run(name: string, create: Create, answer: Answer, broken: Breakage = {}): Promise<Outcome> {
   const clock = createFakeClock();
-  const service = createService(answer);
+  const service = createService((asked) => answer(withForm(asked)));
   const events: LogEvent[] = [];
   const keys: string[] = [];
-  const cache = {
+  const cache = broken.cache ?? {
     get(key: string): undefined {
       keys.push(key);
     },
@@ -383,14 +463,19 @@ async function run(name: string, create: Create, answer: Answer): Promise<Outcom
   });
   const visible: unknown[] = [credential, events, keys];
   async function ask(): Promise<void> {
-    const asked = credential.getToken(SCOPE).then((token) => token?.expiresOnTimestamp, (error) => error);
-    if (answer === FAULTS.silence) {
-      await service.untilRequested(1);
-      await clock.advance(60_000);
+    let settled = false;
+    const asked = credential.getToken(SCOPE, broken.ask)
+      .then((token) => token?.expiresOnTimestamp, (error) => error)
+      .finally(() => settled = true);
+    if (SLOW.includes(answer)) await service.untilRequested(1);
+    while (!settled && (SLOW.includes(answer) || broken.cache)) {
+      await clock.advance(10_000);
+      await breathe();
     }
     visible.push(await asked);
   }
   await ask();
+  if (broken.jump) clock.set(clock.now() + broken.jump);
   // What is remembered of a failure must not tell either.
   if (answer !== FAULTS.silence) await ask();
   const assertions = service.requests.flatMap(({ form }) => form.client_assertion ?? []);
