@@ -130,7 +130,7 @@ test("the variables of the token proxy are asked for where it is wanted, and its
   const code = ask(
     'WorkloadIdentityCredential({ tenantId: "t", clientId: "c", tokenFilePath: "/t", enableAzureProxy: true })',
   );
-  assert.match(await run(["--deny-env"], code), /--allow-env=AZURE_KUBERNETES_TOKEN_PROXY,.*,AZURE_AUTHORITY_HOST$/);
+  assert.match(await run(["--deny-env"], code), /--allow-env=AZURE_KUBERNETES_TOKEN_PROXY,.*,AZURE_AUTHORITY_HOST,/);
 });
 
 describe("a machine's identity", () => {
@@ -162,7 +162,7 @@ describe("a machine's identity", () => {
     );
     assert.match(
       output,
-      /Cannot reach "169\.254\.169\.254": Deno needs the permission --allow-net=169\.254\.169\.254\n0$/,
+      /Cannot reach "169\.254\.169\.254": Run Deno with --allow-net=169\.254\.169\.254\n0$/,
     );
   });
 
@@ -180,7 +180,7 @@ describe("a machine's identity", () => {
       const host = `127.0.0.1:${server.addr.port}`;
       const env = { ...APP_SERVICE, IDENTITY_ENDPOINT: `http://${host}/msi/token` };
       const flag = await envFlag();
-      assert.match(await run([flag], code, env), new RegExp(`needs the permission --allow-net=${host}$`));
+      assert.match(await run([flag], code, env), new RegExp(`Run Deno with --allow-net=${host}$`));
       const program = code.replace(/await new (.*);/, "console.log((await new $1).token);");
       assert.equal(await run([flag, `--allow-net=${host}`], program, env), "the-token");
     } finally {
@@ -205,7 +205,7 @@ describe("a machine's identity", () => {
       assert.equal(
         await run(flags, code, env),
         "CredentialUnavailableError / ManagedIdentityCredential: Cannot read the key of Azure Arc: " +
-          `Deno needs the permission --allow-read=${folder}`,
+          `Run Deno with --allow-read=${folder}`,
       );
       assert.match(
         await run([...flags, `--allow-read=${folder}`], code, env),
@@ -332,4 +332,19 @@ test("a part of the variables is not enough: the others may name another cloud o
 test("no secret leaves before it is known for which cloud it is", async () => {
   const output = await run(["--deny-env", "--allow-net"], ask('ClientSecretCredential("tenant", "client", "secret")'));
   assert.match(output, /^CredentialUnavailableError .*--allow-env=AZURE_AUTHORITY_HOST/);
+});
+
+test("on Deno Deploy there is no metadata service, whatever variables were handed in", async () => {
+  const code = `
+    import { ManagedIdentityCredential } from "@azweb/identity";
+    const error = await new ManagedIdentityCredential({ env: {} }).getToken("https://vault.azure.net/.default").catch((error) => error);
+    console.log(error.name, error.message);
+  `;
+  // Nothing can be sent to the real address.
+  const flags = ["--allow-env", "--deny-net"];
+  assert.match(
+    await run(flags, code, { DENO_DEPLOYMENT_ID: "a-deployment" }),
+    /on no machine that has a metadata service$/,
+  );
+  assert.match(await run(flags, code), /Run Deno with --allow-net=169\.254\.169\.254$/);
 });
