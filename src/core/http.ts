@@ -11,8 +11,8 @@ export interface Answer {
   readonly text: string;
   /** How long the service asked to wait, in milliseconds. */
   readonly retryAfterInMs: number | undefined;
-  /** What the service wants to see first (`WWW-Authenticate`). */
-  readonly challenge?: string | null;
+  /** The headers; absent where no answer came. */
+  readonly headers?: Headers;
 }
 
 /**
@@ -31,7 +31,7 @@ export async function send(
     const status = response.type === "opaqueredirect" ? 302 : response.status;
     const text = await readText(response, init.signal);
     const { headers } = response;
-    return { status, text, retryAfterInMs: retryAfter(headers, now()), challenge: headers.get("www-authenticate") };
+    return { status, text, retryAfterInMs: retryAfter(headers, now()), headers };
   } catch (error) {
     if (init.signal.aborted) throw init.signal.reason;
     const { name } = Object(error) as { name?: unknown };

@@ -42,7 +42,7 @@ export function arc({ identity, runtime, settings }: Machine): Source {
       const headers = { Metadata: "true" };
       const answer = await get(url.href, { parameters, headers, signal }, settings);
       if (answer.status !== 401) return answer;
-      const key = await readKey(answer.challenge, agent, readTextFile);
+      const key = await readKey(answer.headers?.get("www-authenticate"), agent, readTextFile);
       // Any later answer may repeat it.
       keys.unshift(key);
       keys.splice(MOST_KEYS);

@@ -1,6 +1,6 @@
 import { allowInsecureRequests, type ClientAuth, customFetch, genericTokenEndpointRequest } from "oauth4webapi";
 import { errorFromAnswer, tidy } from "../core/answer_error.ts";
-import type { Acquire } from "../core/create_get_token.ts";
+import type { Acquire, TokenRequest } from "../core/create_get_token.ts";
 import { refreshTime, seconds } from "../core/freshness.ts";
 import { type Answer, send } from "../core/http.ts";
 import { parseObject } from "../core/json.ts";
@@ -15,7 +15,16 @@ import { resolveAuthority } from "./authority.ts";
 import { mergeClaims } from "./claims.ts";
 import { ENTRA_RETRIES } from "./entra_retries.ts";
 
-const SECRET_FIELDS = ["client_secret", "client_assertion", "password", "assertion", "code", "refresh_token"];
+const SECRET_FIELDS = [
+  "client_secret",
+  "client_assertion",
+  "password",
+  "assertion",
+  "code",
+  "code_verifier",
+  "device_code",
+  "refresh_token",
+];
 
 /** One way to ask for tokens: a grant, and who asks. */
 export interface Grant {
@@ -24,69 +33,91 @@ export interface Grant {
   readonly clientId: string;
   readonly clientAuth: ClientAuth;
   /** `grant_type` (RFC 6749, section 4). */
-  readonly type: "client_credentials" | "password";
+  readonly type:
+    | ("client_credentials" | "password" | "authorization_code" | "refresh_token")
+    | `urn:ietf:params:oauth:grant-type:${"jwt-bearer" | "device_code"}`;
   /** What the grant sends besides. */
   readonly parameters?: Readonly<Record<string, string>>;
 }
 
+/** What a grant came to: the access token, and what else there was. */
+export interface TokenAnswer {
+  readonly token: TokenSet;
+  /** For tokens later, without the user. */
+  readonly refreshToken: string | undefined;
+  /** Who has signed in (OpenID Connect Core, section 2). */
+  readonly idToken: string | undefined;
+  /** Who has signed in, in Microsoft Entra's own words. */
+  readonly clientInfo: string | undefined;
+}
+
 /** Returns what requests tokens by a grant at Microsoft Entra's token endpoint. */
 export function createTokenClient(grant: Grant, settings: Settings): Acquire {
-  return async (request) => {
-    const claims = mergeClaims(request.claims, request.enableCae);
-    const authority = await resolveAuthority(grant.name, request, settings);
-    const region = grant.type === "client_credentials" && settings.env("AZURE_REGIONAL_AUTHORITY_NAME");
-    // Apart, because few programs say a region.
-    const server = region
-      ? await (await import("./region.ts")).regionalEndpoint(authority, region, request, settings)
-      : authority;
-    const parameters = {
-      ...grant.parameters,
-      scope: request.scopes.join(" "),
-      // Form fields, not headers: a page's preflight would fail on headers.
-      "client-request-id": crypto.randomUUID(),
-      "x-client-SKU": "azweb.identity",
-      "x-client-VER": VERSION,
-      ...claims !== undefined && { claims },
-    };
-    const client = { client_id: grant.clientId };
-    let sentOn = 0;
-    let sent = new URLSearchParams();
+  return async (request) => (await requestTokens(grant, request, settings)).token;
+}
 
-    async function attempt(): Promise<Answer> {
-      let answer: Answer | undefined;
-      // Authenticated anew at each attempt: an assertion is good for one request.
-      await genericTokenEndpointRequest(server, client, grant.clientAuth, grant.type, parameters, {
-        [allowInsecureRequests]: settings.allowInsecureLoopback,
-        [customFetch]: async (url, { method, headers, body }) => {
-          sentOn = settings.now();
-          // Costs a preflight where a page may set it at all.
-          delete headers["user-agent"];
-          sent = body as URLSearchParams;
-          const init = { method, headers, body: sent, signal: request.signal };
-          answer = await send(settings.fetch, url, init, settings.now);
-          if (answer.status === 0) answer = { ...answer, text: tidy(redact(answer.text, secretsOf(sent))) };
-          // Judged below: oauth4webapi leaves a 5xx unread, loses the AADSTS codes behind a challenge, takes "3599abc" as 3599, and its
-          // errors hold the whole answer, token included.
-          return new Response();
-        },
-      });
-      return answer!;
-    }
+/** Requests tokens by a grant at Microsoft Entra's token endpoint. */
+export async function requestTokens(grant: Grant, request: TokenRequest, settings: Settings): Promise<TokenAnswer> {
+  const claims = mergeClaims(request.claims, request.enableCae);
+  const authority = await resolveAuthority(grant.name, request, settings);
+  const region = grant.type === "client_credentials" && settings.env("AZURE_REGIONAL_AUTHORITY_NAME");
+  // Apart, because few programs say a region.
+  const server = region
+    ? await (await import("./region.ts")).regionalEndpoint(authority, region, request, settings)
+    : authority;
+  const parameters = {
+    ...grant.parameters,
+    scope: request.scopes.join(" "),
+    // Form fields, not headers: a page's preflight would fail on headers.
+    "client-request-id": crypto.randomUUID(),
+    "x-client-SKU": "azweb.identity",
+    "x-client-VER": VERSION,
+    ...claims !== undefined && { claims },
+  };
+  const client = { client_id: grant.clientId };
+  let sentOn = 0;
+  let sent = new URLSearchParams();
 
-    const answer = await retry(
-      attempt,
-      { credential: grant.name, rules: ENTRA_RETRIES, signal: request.signal },
-      settings,
-    );
-    const action = `Cannot get a token for "${request.scopes.join(" ")}" from "${server.token_endpoint}"`;
-    const body = answer.status === 200 ? parseObject(answer.text) : undefined;
-    if (!body || body.access_token === undefined && body.error !== undefined) {
-      throw errorFromAnswer(answer, action, {
-        advice: (codes) => codes.map((code) => AADSTS_ADVICE[code]).find((known) => known !== undefined),
-        redact: (text) => redact(text, secretsOf(sent)),
-      });
-    }
-    return readTokenSet(body, action, sentOn);
+  async function attempt(): Promise<Answer> {
+    let answer: Answer | undefined;
+    // Authenticated anew at each attempt: an assertion is good for one request.
+    await genericTokenEndpointRequest(server, client, grant.clientAuth, grant.type, parameters, {
+      [allowInsecureRequests]: settings.allowInsecureLoopback,
+      [customFetch]: async (url, { method, headers, body }) => {
+        sentOn = settings.now();
+        // Costs a preflight where a page may set it at all.
+        delete headers["user-agent"];
+        sent = body as URLSearchParams;
+        const init = { method, headers, body: sent, signal: request.signal };
+        answer = await send(settings.fetch, url, init, settings.now);
+        if (answer.status === 0) answer = { ...answer, text: tidy(redact(answer.text, secretsOf(sent))) };
+        // Judged below: oauth4webapi leaves a 5xx unread, loses the AADSTS codes behind a challenge, takes "3599abc" as 3599, and its
+        // errors hold the whole answer, token included.
+        return new Response();
+      },
+    });
+    return answer!;
+  }
+
+  const answer = await retry(
+    attempt,
+    { credential: grant.name, rules: ENTRA_RETRIES, signal: request.signal },
+    settings,
+  );
+  const action = `Cannot get a token for "${request.scopes.join(" ")}" from "${server.token_endpoint}"`;
+  const body = answer.status === 200 ? parseObject(answer.text) : undefined;
+  if (!body || body.access_token === undefined && body.error !== undefined) {
+    throw errorFromAnswer(answer, action, {
+      advice: (codes) => codes.map((code) => AADSTS_ADVICE[code]).find((known) => known !== undefined),
+      redact: (text) => redact(text, secretsOf(sent)),
+    });
+  }
+  const text = (value: unknown) => typeof value === "string" && value !== "" ? value : undefined;
+  return {
+    token: readTokenSet(body, action, sentOn),
+    refreshToken: text(body.refresh_token),
+    idToken: text(body.id_token),
+    clientInfo: text(body.client_info),
   };
 }
 

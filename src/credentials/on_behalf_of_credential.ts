@@ -1,0 +1,143 @@
+import { checkClientId, checkText } from "../core/check_text.ts";
+import { createGetToken, type GetToken } from "../core/create_get_token.ts";
+import { resolveSettings } from "../core/settings.ts";
+import { checkAppTenantId } from "../core/tenants.ts";
+import { createCertificateAuth } from "../oauth/certificate_auth.ts";
+import { certificateProof, checkCertificateConfiguration } from "../oauth/certificate_configuration.ts";
+import { assertionAuth, secretAuth } from "../oauth/client_auth.ts";
+import { createTokenClient } from "../oauth/token_client.ts";
+import type { CredentialOptions } from "../options.ts";
+import { textFileReader } from "../runtime/files.ts";
+import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";
+
+/** What every {@linkcode OnBehalfOfCredential} needs. */
+export interface OnBehalfOfCredentialUserOptions extends CredentialOptions {
+  /** The tenant's id or domain name. */
+  tenantId: string;
+  /** The app's client id. */
+  clientId: string;
+  /** The access token that the user has sent to the app. */
+  userAssertionToken: string;
+}
+
+/** Options of {@linkcode OnBehalfOfCredential} for an app with a secret. */
+export interface OnBehalfOfCredentialSecretOptions extends OnBehalfOfCredentialUserOptions {
+  /** The value of a secret of the app. */
+  clientSecret: string;
+}
+
+/** Options of {@linkcode OnBehalfOfCredential} for an app with a certificate. */
+export interface OnBehalfOfCredentialCertificateOptions extends OnBehalfOfCredentialUserOptions {
+  /** The path of a PEM file with certificate and key. */
+  certificatePath: string;
+  /** Sends the certificate's chain along (`x5c`). Default: `false`. */
+  sendCertificateChain?: boolean | undefined;
+}
+
+/** Options of {@linkcode OnBehalfOfCredential} for an app with an assertion from somewhere else. */
+export interface OnBehalfOfCredentialAssertionOptions extends OnBehalfOfCredentialUserOptions {
+  /** Returns the assertion, a JWT. Called once for each request, and only then. */
+  getAssertion: () => Promise<string>;
+}
+
+/** Options of {@linkcode OnBehalfOfCredential}: one of three ways in which the app proves itself. */
+export type OnBehalfOfCredentialOptions =
+  | OnBehalfOfCredentialSecretOptions
+  | OnBehalfOfCredentialCertificateOptions
+  | OnBehalfOfCredentialAssertionOptions;
+
+type AnyOptions =
+  & OnBehalfOfCredentialUserOptions
+  & Partial<OnBehalfOfCredentialSecretOptions & OnBehalfOfCredentialCertificateOptions>
+  & Partial<OnBehalfOfCredentialAssertionOptions>;
+
+/**
+ * An app that calls another API as the user who called it: the user's token is exchanged for one for that API. Make one for each user's
+ * token; what was exchanged for the same token is remembered, and found by nobody else.
+ *
+ * @example
+ * ```ts no-eval
+ * import { OnBehalfOfCredential } from "@azweb/identity";
+ *
+ * export default {
+ *   async fetch(request: Request): Promise<Response> {
+ *     const userAssertionToken = request.headers.get("authorization")!.replace("Bearer ", "");
+ *     const credential = new OnBehalfOfCredential({
+ *       tenantId: "my-tenant-id",
+ *       clientId: "my-client-id",
+ *       clientSecret: "my-secret",
+ *       userAssertionToken,
+ *     });
+ *     const { token } = await credential.getToken("https://graph.microsoft.com/User.Read");
+ *     return await fetch("https://graph.microsoft.com/v1.0/me", { headers: { authorization: `Bearer ${token}` } });
+ *   },
+ * };
+ * ```
+ *
+ * @see https://learn.microsoft.com/entra/identity-platform/v2-oauth2-on-behalf-of-flow
+ */
+export class OnBehalfOfCredential implements TokenCredential {
+  readonly #getToken: GetToken;
+
+  /**
+   * Checks the options; reads and sends nothing.
+   *
+   * @param options See {@linkcode OnBehalfOfCredentialOptions}.
+   * @throws {TypeError} An option is missing or malformed, or there is not exactly one of `clientSecret`, `certificatePath` and `getAssertion`.
+   */
+  constructor(options: OnBehalfOfCredentialOptions);
+  constructor(options: AnyOptions) {
+    const settings = resolveSettings(options);
+    const { tenantId, clientId, userAssertionToken, clientSecret, certificatePath, getAssertion, runtime } = options;
+    checkAppTenantId(tenantId);
+    checkClientId(clientId);
+    checkText(userAssertionToken, "userAssertionToken");
+    const name = "OnBehalfOfCredential";
+    const ways = { clientSecret, certificatePath, getAssertion };
+    if (Object.values(ways).filter((way) => way !== undefined).length !== 1) {
+      throw new TypeError(`Options of ${name} must have exactly one of "${Object.keys(ways).join('", "')}"`);
+    }
+    const [clientAuth, proof] = findAuth();
+    const parameters = { assertion: userAssertionToken, requested_token_use: "on_behalf_of" };
+    const type = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+    const acquire = createTokenClient({ name, clientId, clientAuth, type, parameters }, settings);
+    this.#getToken = createGetToken({
+      name,
+      tenantId,
+      proof: async () => [clientId, userAssertionToken, ...await proof()],
+      acquire,
+    }, settings);
+
+    function findAuth() {
+      if (clientSecret !== undefined) {
+        checkText(clientSecret, "clientSecret");
+        return [secretAuth(clientSecret), () => [clientSecret]] as const;
+      }
+      if (getAssertion !== undefined) {
+        if (typeof getAssertion !== "function") throw new TypeError('Option "getAssertion" must be a function');
+        return [assertionAuth(getAssertion), () => [getAssertion]] as const;
+      }
+      checkCertificateConfiguration(certificatePath!);
+      const readTextFile = runtime?.readTextFile ? (path: string) => runtime.readTextFile!(path) : textFileReader();
+      const { sendCertificateChain = false } = options;
+      const context = { clientId, sendCertificateChain, readTextFile, now: settings.now };
+      return [
+        createCertificateAuth(certificatePath!, context),
+        () => certificateProof(certificatePath!, readTextFile),
+      ] as const;
+    }
+  }
+
+  /**
+   * Returns a token for the user, from memory while it is fresh.
+   *
+   * @param scopes What the token is for, such as `"https://graph.microsoft.com/User.Read"`.
+   * @param options See {@linkcode GetTokenOptions}.
+   * @throws {CredentialUnavailableError} The file cannot be read.
+   * @throws {AuthenticationError} Microsoft Entra refuses the user's token or the app, wants the user to sign in again (`claims` says how), or does
+   * not answer.
+   */
+  getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken> {
+    return this.#getToken(scopes, options);
+  }
+}

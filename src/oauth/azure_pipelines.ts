@@ -1,0 +1,78 @@
+import { errorFromAnswer } from "../core/answer_error.ts";
+import { send } from "../core/http.ts";
+import { parseObject } from "../core/json.ts";
+import { redact } from "../core/redact.ts";
+import { retry } from "../core/retry.ts";
+import { isLoopback, type Settings } from "../core/settings.ts";
+import { AuthenticationError, CredentialUnavailableError } from "../errors.ts";
+import { ENTRA_RETRIES } from "./entra_retries.ts";
+
+const VARIABLE = "SYSTEM_OIDCREQUESTURI";
+/** What Microsoft's support asks for. */
+const TRACES = ["x-msedge-ref", "x-vss-e2eid"];
+
+/** Whose token it is, and what a job proves itself with. */
+export interface Job {
+  readonly credential: string;
+  readonly serviceConnectionId: string;
+  readonly systemAccessToken: string;
+}
+
+/**
+ * Requests the token of a service connection from Azure Pipelines.
+ *
+ * https://learn.microsoft.com/rest/api/azure/devops/distributedtask/oidctoken/create
+ */
+export async function requestOidcToken(job: Job, signal: AbortSignal, settings: Settings): Promise<string> {
+  const { credential, serviceConnectionId, systemAccessToken } = job;
+  const url = endpointIn(settings);
+  url.searchParams.set("api-version", "7.1");
+  url.searchParams.set("serviceConnectionId", serviceConnectionId);
+  const init = {
+    method: "POST",
+    headers: {
+      authorization: `Bearer ${systemAccessToken}`,
+      "content-type": "application/json",
+      // A refusal instead of a page to sign in at.
+      "x-tfs-fedauthredirect": "Suppress",
+    },
+    signal,
+  };
+  const secrets = [systemAccessToken];
+  const answer = await retry(
+    async () => {
+      const answer = await send(settings.fetch, url.href, init, settings.now);
+      return answer.status === 0 ? { ...answer, text: redact(answer.text, secrets) } : answer;
+    },
+    { credential, rules: ENTRA_RETRIES, signal },
+    settings,
+  );
+  const { oidcToken } = answer.status === 200 ? parseObject(answer.text) ?? {} : {};
+  if (typeof oidcToken === "string" && oidcToken !== "") return oidcToken;
+  const traces = TRACES.flatMap((name) => answer.headers?.get(name) ? `${name}: ${answer.headers.get(name)}` : []);
+  throw errorFromAnswer(answer, `Cannot get the token of the service connection from "${url.host}"`, {
+    advice: () =>
+      ["Check the service connection's id, and that the job may use it and hands on $(System.AccessToken)", ...traces]
+        .join(". "),
+    redact: (text) => redact(text, secrets),
+  });
+}
+
+function endpointIn({ allowInsecureLoopback, env, missingEnvPermission }: Settings): URL {
+  const value = env(VARIABLE);
+  if (!value) {
+    const flag = missingEnvPermission([VARIABLE]);
+    throw new CredentialUnavailableError(`Cannot find Azure Pipelines: The variable ${VARIABLE} is not set`, {
+      nextStep: flag
+        ? `Run Deno with ${flag}`
+        : "Run it in a job of Azure Pipelines, in a task with a service connection",
+    });
+  }
+  try {
+    const url = new URL(value);
+    if (url.protocol === "https:" || allowInsecureLoopback && isLoopback(url.hostname)) return url;
+  } catch {
+    // Falls through to the error below.
+  }
+  throw new AuthenticationError(`Cannot use the variable ${VARIABLE}: It must be a URL with "https:"`);
+}
