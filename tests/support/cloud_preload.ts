@@ -8,6 +8,9 @@ const realFetch = globalThis.fetch;
 globalThis.fetch = async (input, init) => {
   const request = new Request(input, init);
   const { host } = new URL(request.url);
+  if ("Deno" in globalThis && Deno.permissions.querySync({ name: "net", host }).state !== "granted") {
+    throw new Deno.errors.NotCapable(`Requires net access to "${host}"`);
+  }
   if (host === "login.microsoftonline.com") return await entra.fetch(request);
   if (!host.endsWith(".blob.core.windows.net")) return await realFetch(request);
   const token = request.headers.get("authorization")?.replace(/^Bearer /, "") ?? "";
