@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { stop } from "esbuild";
 import { readJunit } from "../scripts/junit.ts";
+import { run } from "../scripts/run.ts";
 import { stripTests } from "../scripts/test_files.ts";
 
 // In each report: one good, one bad and one skipped test, one in a group, and one with a good and a bad subtest.
@@ -155,3 +156,18 @@ test("what a test file imports, and its first line, tell where it runs", async (
     await rm(folder, { recursive: true });
   }
 });
+
+for (
+  const [args, where] of [
+    [["deno", "--filter", "no-such-file"], " for deno"],
+    [["--filter", "no-such-file"], ""],
+    [["workerd", "edge", "--filter", "test_runner_test"], " for workerd, edge"],
+  ] as [string[], string][]
+) {
+  test(`"deno task test ${args.join(" ")}" runs nothing, and says so`, async () => {
+    const { code, stdout, stderr } = await run(Deno.execPath(), ["run", "--allow-all", "scripts/test.ts", ...args]);
+    assert.equal(code, 1);
+    assert.ok(stderr.includes(`Cannot run tests: no test file${where} has "${args.at(-1)}" in its path`), stderr);
+    assert.equal(stdout, "");
+  });
+}
