@@ -115,7 +115,7 @@ function encodeScript(script: string): string {
 
 /** Returns the first object with a member in what a program wrote, which a profile or a module may have added to. */
 function objectIn(text: string, member: string): Record<string, unknown> {
-  const objects = (text.match(/\{[^{}]*\}/g) ?? []).map((object) => parseObject(object) ?? {});
+  const objects = [...text.split("\n"), ...text.match(/\{[^{}]*\}/g) ?? []].map((object) => parseObject(object) ?? {});
   return objects.find((object) => object[member] !== undefined) ?? {};
 }
 

@@ -1,4 +1,5 @@
 import { createGetToken, type GetToken } from "../core/create_get_token.ts";
+import { withDeadline } from "../core/deadline.ts";
 import { notNegative, resolveSettings, type Settings } from "../core/settings.ts";
 import { checkTenantId } from "../core/tenants.ts";
 import type { DeveloperToolCredentialOptions } from "../options.ts";
@@ -45,7 +46,10 @@ export function createToolGetToken(
     if (getToken && now >= lookedOn && now < lookAgainOn) return getToken(scopes, options);
     // On workerd no request may wait for another's promise.
     const found = settings.isolated ? look() : looking ??= look().finally(() => looking = undefined);
-    return found.then((getToken) => getToken(scopes, options));
+    const outer = options?.abortSignal;
+    const { sleep } = settings;
+    const waited = outer ? withDeadline(() => found, { sleep, ms: undefined, late: Error, outer }) : found;
+    return waited.then((getToken) => getToken(scopes, options));
   };
 }
 

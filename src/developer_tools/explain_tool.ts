@@ -1,13 +1,12 @@
 import type { Settings } from "../core/settings.ts";
 import type { Explanation } from "../credential_explanation.ts";
 import type { DeveloperToolCredentialOptions } from "../options.ts";
-import { fileFinder } from "../runtime/file_exists.ts";
 import { azureCli, hasProfile } from "./azure_cli.ts";
 import { azureDeveloperCli } from "./azure_developer_cli.ts";
 import { azurePowerShell } from "./azure_powershell.ts";
 import { commandLines } from "./command_lines.ts";
 import { workplaceOf } from "./create_tool_get_token.ts";
-import { foldersOf, namesOf, type Workplace } from "./run_tool.ts";
+import { findFile, foldersOf, namesOf, type Workplace } from "./run_tool.ts";
 import type { DeveloperTool } from "./tool.ts";
 
 /** Returns what is known of the Azure CLI without running it. */
@@ -41,8 +40,7 @@ export async function explainAzureDeveloperCli(
 }
 
 async function explainTool(tool: DeveloperTool, place: Workplace): Promise<Explanation> {
-  const { runtime } = place;
-  const fileExists = runtime.fileExists ? runtime.fileExists.bind(runtime) : fileFinder();
+  const fileExists = findFile(place.runtime);
   for (const { path } of tool.programs.flatMap((program) => commandLines(program, [], foldersOf(place)))) {
     if (await fileExists?.(path)) return { state: "unknown", detail: `"${path}"; who is signed in, only it can tell` };
   }

@@ -1,8 +1,9 @@
 import { withDeadline } from "../core/deadline.ts";
 import type { Settings } from "../core/settings.ts";
 import type { CredentialOptions } from "../options.ts";
+import { fileFinder } from "../runtime/file_exists.ts";
 import { programRunner } from "../runtime/process.ts";
-import type { CommandOutput } from "../runtime/runtime.ts";
+import type { CommandOutput, Runtime } from "../runtime/runtime.ts";
 import { commandLines, type Folders, safeFolder } from "./command_lines.ts";
 import { type DeveloperTool, told, type ToolCommand, unavailable } from "./tool.ts";
 
@@ -49,8 +50,12 @@ export async function runTool(
     });
   let forbidden = false;
   for (
-    const { command, args: line, verbatim } of tool.programs.flatMap((program) => commandLines(program, args, place))
+    const { path, command, args: line, verbatim } of tool.programs.flatMap((program) =>
+      commandLines(program, args, place)
+    )
   ) {
+    // A shell would be there in any case, and would say in a language of its own that there is nothing for it to run.
+    if (verbatim && await findFile(runtime)?.(path) === false) continue;
     const options = {
       cwd: safeFolder(place),
       env: { ...variables, ...env },
@@ -77,18 +82,25 @@ export async function runTool(
       }
     }
   }
-  throw forbidden
-    ? unavailable(tool, { reason: "Deno may not start it", nextStep: `Run Deno with --allow-run=${name}` })
-    : absent(tool);
+  if (!forbidden) throw absent(tool);
+  throw unavailable(tool, {
+    reason: `Deno may not start ${namesOf(tool)}, or no folder of PATH has it`,
+    nextStep: `Run Deno with ${place.isWindows ? "--allow-read --allow-run" : `--allow-run=${name}`}, or install it, ` +
+      `see ${tool.installation}`,
+  });
+}
+
+/** Returns what finds out whether there is a file. */
+export function findFile(runtime: Workplace["runtime"]): Runtime["fileExists"] {
+  return runtime.fileExists ? runtime.fileExists.bind(runtime) : fileFinder();
 }
 
 /** Returns where programs are. */
 export function foldersOf({ platform, settings: { env } }: Workplace): Folders {
-  return {
-    isWindows: platform === "win32",
-    path: env("PATH") ?? env("Path") ?? "",
-    systemRoot: env("SystemRoot") ?? env("SYSTEMROOT"),
-  };
+  const isWindows = platform === "win32";
+  // What is looked up in vain may be a question to somebody.
+  const path = env("PATH") ?? (isWindows ? env("Path") : undefined) ?? "";
+  return { isWindows, path, systemRoot: isWindows ? env("SystemRoot") ?? env("SYSTEMROOT") : undefined };
 }
 
 /** Returns the error of a tool that is not installed. */
