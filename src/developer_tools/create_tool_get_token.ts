@@ -7,6 +7,7 @@ import { operatingSystem } from "../runtime/operating_system.ts";
 import type { ToolClient } from "./create_tool_client.ts";
 import type { Workplace } from "./run_tool.ts";
 
+const PATIENCE_IN_MS = 1000;
 /** For how long it is believed that the same person is signed in. */
 const ACCOUNT_IN_MS = 1000;
 
@@ -35,7 +36,8 @@ export function createToolGetToken(
     if (!getToken || found !== known) {
       known = found;
       const spec = { name, tenantId: tenantId ?? "", proof: () => [...proof, found], acquire };
-      getToken = createGetToken(spec, settings);
+      // The tool's own limit comes first: that it took too long ends no chain.
+      getToken = createGetToken(spec, { ...settings, timeoutInMs: place.limit.ms + PATIENCE_IN_MS });
     }
     if (account) lookAgainOn = (lookedOn = settings.now()) + ACCOUNT_IN_MS;
     return getToken;
@@ -56,12 +58,16 @@ export function createToolGetToken(
 /** Returns what a tool runs with. */
 export function workplaceOf(options: DeveloperToolCredentialOptions, settings: Settings): Workplace {
   const { env, runtime = {} } = options;
+  const processTimeoutInMs = notNegative("processTimeoutInMs", options.processTimeoutInMs, 15_000);
+  const { timeoutInMs } = settings;
   const isText = (entry: [string, unknown]): entry is [string, string] => typeof entry[1] === "string";
   return {
     settings,
     runtime,
     platform: runtime.platform ?? operatingSystem(),
     variables: env && Object.fromEntries(Object.entries(env).filter(isText)),
-    processTimeoutInMs: notNegative("processTimeoutInMs", options.processTimeoutInMs, 15_000),
+    limit: processTimeoutInMs <= timeoutInMs
+      ? { ms: processTimeoutInMs, option: "processTimeoutInMs" }
+      : { ms: timeoutInMs, option: "timeoutInMs" },
   };
 }

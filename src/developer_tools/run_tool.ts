@@ -16,7 +16,8 @@ export interface Workplace {
   readonly platform: string | undefined;
   /** All variables, where they were handed in: then the tool gets no others. */
   readonly variables: Readonly<Record<string, string>> | undefined;
-  readonly processTimeoutInMs: number;
+  /** How long it may take, and by which option. */
+  readonly limit: { readonly ms: number; readonly option: string };
 }
 
 /**
@@ -28,7 +29,7 @@ export async function runTool(
   workplace: Workplace,
   signal: AbortSignal,
 ): Promise<CommandOutput> {
-  const { settings, runtime, variables, processTimeoutInMs: ms } = workplace;
+  const { settings, runtime, variables, limit: { ms, option } } = workplace;
   const run = runtime.run ? runtime.run.bind(runtime) : programRunner();
   if (!run) {
     throw unavailable(tool, { reason: "This runtime starts no programs", nextStep: 'Give "runtime.run"' });
@@ -45,7 +46,7 @@ export async function runTool(
   const asked = `"${[name, ...args].slice(0, 3).join(" ")}"`;
   const late = () =>
     unavailable(tool, {
-      reason: `${asked} did not end within the ${ms} ms of "processTimeoutInMs", and was stopped`,
+      reason: `${asked} did not end within the ${ms} ms of "${option}", and was stopped`,
       nextStep: "Run it by hand to see what it waits for, or give it more time",
     });
   let forbidden = false;
