@@ -28,6 +28,7 @@ export function azureCli({ settings, platform }: Workplace, subscription?: strin
   return {
     name: NAME,
     programs: [{ name: "az", mayBeBatch: true }],
+    variables: ["PATH", "HOME", "AZURE_CONFIG_DIR"],
     installation: "https://learn.microsoft.com/cli/azure/install-azure-cli",
     proof: [folder ?? "", subscription ?? ""],
     profile: folder && profileIn(folder),

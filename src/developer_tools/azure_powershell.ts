@@ -53,6 +53,7 @@ export function azurePowerShell(): DeveloperTool {
   return {
     name: NAME,
     programs: [{ name: "pwsh" }, { name: "powershell" }],
+    variables: ["PATH"],
     installation: "https://learn.microsoft.com/powershell/azure/install-azure-powershell",
     proof: [],
     command(request) {

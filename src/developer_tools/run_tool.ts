@@ -36,7 +36,7 @@ export async function runTool(
   }
   const place = foldersOf(workplace);
   if (place.path === "") {
-    const flag = settings.missingEnvPermission(["PATH", "HOME", "AZURE_CONFIG_DIR"]);
+    const flag = settings.missingEnvPermission(tool.variables);
     throw unavailable(tool, {
       reason: "The variable PATH is not set, or may not be read",
       nextStep: flag ? `Run Deno with ${flag}` : "Set it to the folders that programs are in",

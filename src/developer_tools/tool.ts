@@ -31,6 +31,8 @@ export interface DeveloperTool {
   readonly name: string;
   /** The first that can be started is it. */
   readonly programs: readonly Program[];
+  /** The variables that say where it is, and where it keeps who is signed in. */
+  readonly variables: readonly string[];
   /** Where to get it. */
   readonly installation: string;
   /** What sets its tokens apart besides who is signed in. */
