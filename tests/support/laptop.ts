@@ -64,8 +64,8 @@ export interface LaptopOptions extends DefaultAzureCredentialClientIdOptions {
   readonly near?: (asked: Asked) => unknown;
   /** What Microsoft Entra answers. Default: a token. */
   readonly answer?: (asked: Asked) => unknown;
-  /** Whether somebody has signed in with az. Default: where it is there. */
-  readonly hasProfile?: boolean;
+  /** Whether somebody has signed in with az, and may be looked up. Default: where it is there. */
+  readonly hasProfile?: boolean | "forbidden";
   readonly clock?: FakeClock;
   /** Variables besides those of the parts. */
   readonly variables?: Readonly<Record<string, string>>;
@@ -113,7 +113,11 @@ export function createLaptop(
     ...hasProfile && { [PROFILE]: "{}" },
     ...Object.fromEntries(present.filter(Boolean).map((tool) => [`/usr/bin/${tool}`, ""])),
   };
-  const machine = machineOptions({ env: own, files, service, ...clock, run: programs.run });
+  const fileExists = (path: string) =>
+    path === PROFILE && hasProfile === "forbidden"
+      ? Promise.reject(new Error("Permission denied"))
+      : Promise.resolve(path in files);
+  const machine = machineOptions({ env: own, files, service, ...clock, run: programs.run, fileExists });
   const events: LogEvent[] = [];
   const credential = new DefaultAzureCredential({
     ...{ ...machine, fetch: entra.fetch, log: (event: LogEvent) => void events.push(event) },
