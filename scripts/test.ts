@@ -52,12 +52,8 @@ async function runOne(name: string, run: (suite: Suite) => Promise<Result>, suit
 }
 
 /** Two at a time: one alone leaves a core idle while it waits. */
-async function runAll(names: readonly string[], suite: Suite): Promise<Row[]> {
-  // Those that have a file: a runner that is given none runs whatever it finds.
-  const queue = RUNTIMES.filter(([name]) =>
-    (names.length === 0 || names.includes(name)) && suite.filesFor(name).length > 0
-  );
-  if (queue.length === 0) throw new TypeError("Cannot run tests: No test file is for these runtimes and this filter");
+async function runAll(runtimes: typeof RUNTIMES, suite: Suite): Promise<Row[]> {
+  const queue = [...runtimes];
   const rows: Row[] = [];
   async function work(): Promise<void> {
     for (let next = queue.shift(); next; next = queue.shift()) {
@@ -141,11 +137,21 @@ async function main(): Promise<number> {
   try {
     const { files, packages } = await stripTests(folder);
     const chosen = files.filter(({ source }) => source.includes(values.filter));
+    const filesFor = (runtime: string) => chosen.filter(({ runtimes }) => runtimes.includes(runtime));
+    // Runners that get no file run whatever they find.
+    const runtimes = RUNTIMES.filter(([name]) =>
+      (positionals.length === 0 || positionals.includes(name)) && filesFor(name).length > 0
+    );
+    if (runtimes.length === 0) {
+      const where = positionals.length > 0 ? ` for ${positionals.join(", ")}` : "";
+      console.error(`Cannot run tests: no test file${where} has "${values.filter}" in its path`);
+      return 1;
+    }
     printFiles(chosen);
     let installed: Promise<void> | undefined;
-    const rows = await runAll(positionals, {
+    const rows = await runAll(runtimes, {
       folder,
-      filesFor: (runtime) => chosen.filter(({ runtimes }) => runtimes.includes(runtime)),
+      filesFor,
       install: () => installed ??= makeTestProject(folder, packages),
     });
     printTable(rows);

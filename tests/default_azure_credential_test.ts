@@ -7,20 +7,22 @@ import {
 import { createEntra, createFakeClock, createVirtualMachine } from "@azweb/identity/testing";
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { CLIENT_ID, IMDS, machineAnswer, machineOptions, MACHINES, RESOURCE_ID, VAULT } from "./support/machine.ts";
+import {
+  CLIENT_ID,
+  federatedToken,
+  IMDS,
+  machineAnswer,
+  machineOptions,
+  MACHINES,
+  RESOURCE_ID,
+  VAULT,
+} from "./support/machine.ts";
 import { type Asked, createService, failureOf, jsonAnswer, silence, TENANT, tokenAnswer } from "./support/service.ts";
 
 const SECRET = { AZURE_TENANT_ID: TENANT, AZURE_CLIENT_ID: CLIENT_ID, AZURE_CLIENT_SECRET: "a-secret" };
 const TOKEN_FILE = "/var/run/secrets/token";
 const WORKLOAD = { AZURE_TENANT_ID: TENANT, AZURE_CLIENT_ID: CLIENT_ID, AZURE_FEDERATED_TOKEN_FILE: TOKEN_FILE };
 const APP_SERVICE = MACHINES["App Service"];
-
-/** A token of an identity provider, as the file of a workload has it: signed by nobody. */
-function federatedToken(): string {
-  const part = (value: object) => btoa(JSON.stringify(value)).replace(/=+$/, "");
-  const exp = Math.floor(Date.now() / 1000) + 3600;
-  return `${part({ alg: "RS256" })}.${part({ iss: "https://issuer.example", sub: "pod", exp })}.c2lnbmF0dXJl`;
-}
 
 /** A credential with these variables, and what it asked of Microsoft Entra and of the machine. */
 function place(env: Record<string, string>, options: object = {}, near: (asked: Asked) => unknown = metadata) {

@@ -3,29 +3,9 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { fileURLToPath } from "node:url";
 import { createCertificateAuthority } from "./support/certificate_authority.ts";
+import { ROOT, runWithFlags as run } from "./support/permissions.ts";
 import { serveTls } from "./support/tls_server.ts";
-
-const ROOT = fileURLToPath(new URL("../", import.meta.url));
-
-/** Runs code by the library's name, with the flags and no more. */
-async function run(flags: string[], code: string, env: Record<string, string> = {}): Promise<string> {
-  const process = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--no-prompt", "--ext=ts", ...flags, "-"],
-    cwd: ROOT,
-    env,
-    stdin: "piped",
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
-  const writer = process.stdin.getWriter();
-  await writer.write(new TextEncoder().encode(code));
-  await writer.close();
-  const { success, stdout, stderr } = await process.output();
-  assert.ok(success, new TextDecoder().decode(stderr));
-  return new TextDecoder().decode(stdout).trim();
-}
 
 const SUBPATHS = Object.keys(JSON.parse(await Deno.readTextFile(`${ROOT}deno.json`)).exports)
   .map((subpath) => subpath.replace(".", "@azweb/identity"));

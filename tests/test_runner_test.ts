@@ -180,3 +180,18 @@ test("the figures that tests print are shown, and nothing else", () => {
     "Figures of a month:\n  12  requests\n   3  tokens\nFigures: 1 second",
   );
 });
+
+for (
+  const [args, where] of [
+    [["deno", "--filter", "no-such-file"], " for deno"],
+    [["--filter", "no-such-file"], ""],
+    [["workerd", "edge", "--filter", "test_runner_test"], " for workerd, edge"],
+  ] as [string[], string][]
+) {
+  test(`"deno task test ${args.join(" ")}" runs nothing, and says so`, async () => {
+    const { code, stdout, stderr } = await run(Deno.execPath(), ["run", "--allow-all", "scripts/test.ts", ...args]);
+    assert.equal(code, 1);
+    assert.ok(stderr.includes(`Cannot run tests: no test file${where} has "${args.at(-1)}" in its path`), stderr);
+    assert.equal(stdout, "");
+  });
+}

@@ -41,6 +41,7 @@ export interface Settings {
 /** Options of `@azure/identity` that are not here, and what stands for them: passed over, a request would go past the proxy. */
 const REPLACED = {
   httpClient: "fetch",
+  agent: "fetch",
   proxyOptions: "fetch",
   tlsOptions: "fetch",
   additionalPolicies: "fetch",

@@ -2,10 +2,9 @@ import { seconds } from "../core/freshness.ts";
 import { parseObject } from "../core/json.ts";
 import type { Settings } from "../core/settings.ts";
 import type { Explanation } from "../credential_explanation.ts";
-import { fileFinder } from "../runtime/file_exists.ts";
 import { createToolClient, type ToolClient } from "./create_tool_client.ts";
 import { explainTool } from "./explain_tool.ts";
-import type { Workplace } from "./run_tool.ts";
+import { findFile, type Workplace } from "./run_tool.ts";
 import {
   type DeveloperTool,
   encodeClaims,
@@ -36,9 +35,8 @@ export async function explainAzureCli(place: Workplace): Promise<Explanation> {
 
 /** Whether somebody has signed in with the Azure CLI at some time, as far as that may be looked up. */
 export async function hasProfile({ platform, runtime, settings }: Workplace): Promise<boolean> {
-  const fileExists = runtime.fileExists ? runtime.fileExists.bind(runtime) : fileFinder();
   const folder = configurationFolder(settings.env, platform);
-  return folder !== undefined && await fileExists?.(profileIn(folder)) === true;
+  return folder !== undefined && await findFile(runtime)?.(profileIn(folder)) === true;
 }
 
 /**
@@ -52,6 +50,7 @@ function azureCli({ settings, platform }: Workplace, subscription: string | unde
   return {
     name: NAME,
     programs: [{ name: "az", mayBeBatch: true }],
+    variables: ["PATH", "HOME", "AZURE_CONFIG_DIR"],
     installation: "https://learn.microsoft.com/cli/azure/install-azure-cli",
     proof: [folder ?? "", subscription ?? ""],
     profile: folder && profileIn(folder),

@@ -26,6 +26,7 @@ function azureDeveloperCli(): DeveloperTool {
   return {
     name: "Azure Developer CLI",
     programs: [{ name: "azd", mayBeBatch: true }],
+    variables: ["PATH"],
     installation: "https://learn.microsoft.com/azure/developer/azure-developer-cli/install-azd",
     proof: [],
     command({ scopes, tenantId, claims }) {

@@ -67,6 +67,7 @@ function azurePowerShell(): DeveloperTool {
   return {
     name: NAME,
     programs: [{ name: "pwsh" }, { name: "powershell" }],
+    variables: ["PATH"],
     installation: "https://learn.microsoft.com/powershell/azure/install-azure-powershell",
     proof: [],
     command(request) {
@@ -129,7 +130,7 @@ function encodeScript(script: string): string {
 
 /** Returns the first object with a member in what a program wrote, which a profile or a module may have added to. */
 function objectIn(text: string, member: string): Record<string, unknown> {
-  const objects = (text.match(/\{[^{}]*\}/g) ?? []).map((object) => parseObject(object) ?? {});
+  const objects = [...text.split("\n"), ...text.match(/\{[^{}]*\}/g) ?? []].map((object) => parseObject(object) ?? {});
   return objects.find((object) => object[member] !== undefined) ?? {};
 }
 

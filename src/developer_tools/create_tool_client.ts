@@ -1,8 +1,7 @@
 import type { Acquire } from "../core/create_get_token.ts";
 import { withDeadline } from "../core/deadline.ts";
-import { fileFinder } from "../runtime/file_exists.ts";
 import { textFileReader } from "../runtime/files.ts";
-import { absent, runTool, type Workplace } from "./run_tool.ts";
+import { absent, findFile, runTool, type Workplace } from "./run_tool.ts";
 import { type DeveloperTool, unavailable } from "./tool.ts";
 
 const PATIENCE_IN_MS = 1000;
@@ -51,9 +50,8 @@ export function createToolClient(tool: DeveloperTool, place: Workplace): ToolCli
 
   /** Reads it where nobody is asked for permission. */
   async function readProfile(path: string): Promise<string> {
-    const fileExists = runtime.fileExists ? runtime.fileExists.bind(runtime) : fileFinder();
     const readTextFile = runtime.readTextFile ? runtime.readTextFile.bind(runtime) : textFileReader();
-    return await fileExists?.(path) ? await readTextFile?.(path) ?? "" : "";
+    return await findFile(runtime)?.(path) ? await readTextFile?.(path) ?? "" : "";
   }
 
   async function account(): Promise<string> {
@@ -65,10 +63,16 @@ export function createToolClient(tool: DeveloperTool, place: Workplace): ToolCli
     }
   }
 
-  return { proof: [tool.name, settings.env("PATH") ?? "", ...tool.proof], acquire, ...profile && { account } };
+  // Of variables that were handed in, those that say where a tool keeps who is signed in.
+  const places = ["HOME", "USERPROFILE", "AZD_CONFIG_DIR"].map((name) => place.variables?.[name] ?? "");
+  return {
+    proof: [tool.name, settings.env("PATH") ?? "", ...places, ...tool.proof],
+    acquire,
+    ...profile && { account },
+  };
 }
 
 /** Whether a shell looked for the program in vain. */
 function isNoProgram(stderr: string): boolean {
-  return /\b(az|azd|pwsh|powershell)(\.\w+)?['"]?:? (command )?not found|is not recognized/i.test(stderr);
+  return /\b(az|azd|pwsh|powershell)(\.\w+)?['"]*(:? (command )?not found| is not recognized)/i.test(stderr);
 }

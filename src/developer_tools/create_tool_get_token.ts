@@ -1,4 +1,5 @@
 import { createGetToken, type GetToken } from "../core/create_get_token.ts";
+import { withDeadline } from "../core/deadline.ts";
 import { notNegative, resolveSettings, type Settings } from "../core/settings.ts";
 import { checkTenantId } from "../core/tenants.ts";
 import type { DeveloperToolCredentialOptions } from "../options.ts";
@@ -6,6 +7,7 @@ import { operatingSystem } from "../runtime/operating_system.ts";
 import type { ToolClient } from "./create_tool_client.ts";
 import type { Workplace } from "./run_tool.ts";
 
+const PATIENCE_IN_MS = 1000;
 /** For how long it is believed that the same person is signed in. */
 const ACCOUNT_IN_MS = 1000;
 
@@ -34,7 +36,8 @@ export function createToolGetToken(
     if (!getToken || found !== known) {
       known = found;
       const spec = { name, tenantId: tenantId ?? "", proof: () => [...proof, found], acquire };
-      getToken = createGetToken(spec, settings);
+      // The tool's own limit comes first: that it took too long ends no chain.
+      getToken = createGetToken(spec, { ...settings, timeoutInMs: place.limit.ms + PATIENCE_IN_MS });
     }
     if (account) lookAgainOn = (lookedOn = settings.now()) + ACCOUNT_IN_MS;
     return getToken;
@@ -45,19 +48,26 @@ export function createToolGetToken(
     if (getToken && now >= lookedOn && now < lookAgainOn) return getToken(scopes, options);
     // On workerd no request may wait for another's promise.
     const found = settings.isolated ? look() : looking ??= look().finally(() => looking = undefined);
-    return found.then((getToken) => getToken(scopes, options));
+    const outer = options?.abortSignal;
+    const { sleep } = settings;
+    const waited = outer ? withDeadline(() => found, { sleep, ms: undefined, late: Error, outer }) : found;
+    return waited.then((getToken) => getToken(scopes, options));
   };
 }
 
 /** Returns what a tool runs with. */
 export function workplaceOf(options: DeveloperToolCredentialOptions, settings: Settings): Workplace {
   const { env, runtime = {} } = options;
+  const processTimeoutInMs = notNegative("processTimeoutInMs", options.processTimeoutInMs, 15_000);
+  const { timeoutInMs } = settings;
   const isText = (entry: [string, unknown]): entry is [string, string] => typeof entry[1] === "string";
   return {
     settings,
     runtime,
     platform: runtime.platform ?? operatingSystem(),
     variables: env && Object.fromEntries(Object.entries(env).filter(isText)),
-    processTimeoutInMs: notNegative("processTimeoutInMs", options.processTimeoutInMs, 15_000),
+    limit: processTimeoutInMs <= timeoutInMs
+      ? { ms: processTimeoutInMs, option: "processTimeoutInMs" }
+      : { ms: timeoutInMs, option: "timeoutInMs" },
   };
 }

@@ -1,8 +1,9 @@
 import { withDeadline } from "../core/deadline.ts";
 import type { Settings } from "../core/settings.ts";
 import type { CredentialOptions } from "../options.ts";
+import { fileFinder } from "../runtime/file_exists.ts";
 import { programRunner } from "../runtime/process.ts";
-import type { CommandOutput } from "../runtime/runtime.ts";
+import type { CommandOutput, Runtime } from "../runtime/runtime.ts";
 import { commandLines, type Folders, safeFolder } from "./command_lines.ts";
 import { type DeveloperTool, told, type ToolCommand, unavailable } from "./tool.ts";
 
@@ -15,7 +16,8 @@ export interface Workplace {
   readonly platform: string | undefined;
   /** All variables, where they were handed in: then the tool gets no others. */
   readonly variables: Readonly<Record<string, string>> | undefined;
-  readonly processTimeoutInMs: number;
+  /** How long it may take, and by which option. */
+  readonly limit: { readonly ms: number; readonly option: string };
 }
 
 /**
@@ -27,14 +29,14 @@ export async function runTool(
   workplace: Workplace,
   signal: AbortSignal,
 ): Promise<CommandOutput> {
-  const { settings, runtime, variables, processTimeoutInMs: ms } = workplace;
+  const { settings, runtime, variables, limit: { ms, option } } = workplace;
   const run = runtime.run ? runtime.run.bind(runtime) : programRunner();
   if (!run) {
     throw unavailable(tool, { reason: "This runtime starts no programs", nextStep: 'Give "runtime.run"' });
   }
   const place = foldersOf(workplace);
   if (place.path === "") {
-    const flag = settings.missingEnvPermission(["PATH", "HOME", "AZURE_CONFIG_DIR"]);
+    const flag = settings.missingEnvPermission(tool.variables);
     throw unavailable(tool, {
       reason: "The variable PATH is not set, or may not be read",
       nextStep: flag ? `Run Deno with ${flag}` : "Set it to the folders that programs are in",
@@ -44,13 +46,17 @@ export async function runTool(
   const asked = `"${[name, ...args].slice(0, 3).join(" ")}"`;
   const late = () =>
     unavailable(tool, {
-      reason: `${asked} did not end within the ${ms} ms of "processTimeoutInMs", and was stopped`,
+      reason: `${asked} did not end within the ${ms} ms of "${option}", and was stopped`,
       nextStep: "Run it by hand to see what it waits for, or give it more time",
     });
   let forbidden = false;
   for (
-    const { command, args: line, verbatim } of tool.programs.flatMap((program) => commandLines(program, args, place))
+    const { path, command, args: line, verbatim } of tool.programs.flatMap((program) =>
+      commandLines(program, args, place)
+    )
   ) {
+    // A shell would be there in any case, and would say in a language of its own that there is nothing for it to run.
+    if (verbatim && await findFile(runtime)?.(path) === false) continue;
     const options = {
       cwd: safeFolder(place),
       env: { ...variables, ...env },
@@ -77,18 +83,25 @@ export async function runTool(
       }
     }
   }
-  throw forbidden
-    ? unavailable(tool, { reason: "Deno may not start it", nextStep: `Run Deno with --allow-run=${name}` })
-    : absent(tool);
+  if (!forbidden) throw absent(tool);
+  throw unavailable(tool, {
+    reason: `Deno may not start ${namesOf(tool)}, or no folder of PATH has it`,
+    nextStep: `Run Deno with ${place.isWindows ? "--allow-read --allow-run" : `--allow-run=${name}`}, or install it, ` +
+      `see ${tool.installation}`,
+  });
+}
+
+/** Returns what finds out whether there is a file. */
+export function findFile(runtime: Workplace["runtime"]): Runtime["fileExists"] {
+  return runtime.fileExists ? runtime.fileExists.bind(runtime) : fileFinder();
 }
 
 /** Returns where programs are. */
 export function foldersOf({ platform, settings: { env } }: Workplace): Folders {
-  return {
-    isWindows: platform === "win32",
-    path: env("PATH") ?? env("Path") ?? "",
-    systemRoot: env("SystemRoot") ?? env("SYSTEMROOT"),
-  };
+  const isWindows = platform === "win32";
+  // What is looked up in vain may be a question to somebody.
+  const path = env("PATH") ?? (isWindows ? env("Path") : undefined) ?? "";
+  return { isWindows, path, systemRoot: isWindows ? env("SystemRoot") ?? env("SYSTEMROOT") : undefined };
 }
 
 /** Returns the error of a tool that is not installed. */

@@ -31,6 +31,8 @@ export interface DeveloperTool {
   readonly name: string;
   /** The first that can be started is it. */
   readonly programs: readonly Program[];
+  /** The variables that say where it is, and where it keeps who is signed in. */
+  readonly variables: readonly string[];
   /** Where to get it. */
   readonly installation: string;
   /** What sets its tokens apart besides who is signed in. */
@@ -74,7 +76,10 @@ export function resourceOf({ scopes }: ToolRequest, tool: Pick<DeveloperTool, "n
 /** Returns what a tool said as one line. What looks like a token or a key does not come through. */
 export function told(text: string): string {
   const line = text.replace(/\s+/g, " ").trim();
-  return tidy(line.replace(/\beyJ[\w-]+(\.[\w-]*)*/g, "[redacted]").replace(/[\w+/=~-]{64,}/g, "[redacted]"));
+  // A narrow terminal breaks a token into lines.
+  return tidy(
+    line.replace(/\beyJ[\w-]+(\.[\w-]*)*( [\w.-]{16,})*/g, "[redacted]").replace(/[\w+/=~-]{64,}/g, "[redacted]"),
+  );
 }
 
 /** What is left to say where a tool's words tell nothing in particular. */

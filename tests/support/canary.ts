@@ -4,6 +4,9 @@
  * @module
  */
 import {
+  AzureCliCredential,
+  AzureDeveloperCliCredential,
+  AzurePowerShellCredential,
   ChainedTokenCredential,
   ClientAssertionCredential,
   ClientCertificateCredential,
@@ -33,6 +36,7 @@ import {
   TENANT,
   tokenAnswer,
 } from "./service.ts";
+import { ANSWERS, type Behaviour, createPrograms, deskOptions, hang, HOUR, PROFILE } from "./tool.ts";
 
 /** A secret that stands out, with a mark at both ends and characters that are written in many ways between. */
 export const SECRET = `CANARY-7f3a +/%~.'"\\ü&<>=;%2B€ CANARY`;
@@ -357,10 +361,8 @@ const UNUSABLE: Readonly<Record<string, Create>> = {
     FEDERATED_TOKEN.replace(/\..*\./, `.${btoa('{"sub":"CANARY","exp":1}').replaceAll("=", "")}.`),
   ),
   "a token in the place of its path": workload("", FEDERATED_TOKEN),
-  "a signer that throws": (options) =>
-    withCertificate({ certificate: CERTIFICATE, sign: () => Promise.reject(new Error("No")) }, options),
-  "an assertion that fails": (options) =>
-    new ClientAssertionCredential(TENANT, CLIENT, () => Promise.reject(new Error("No")), options),
+  "a signer that throws": (options) => withCertificate({ certificate: CERTIFICATE, sign: fail }, options),
+  "an assertion that fails": (options) => new ClientAssertionCredential(TENANT, CLIENT, fail, options),
   "an assertion that is none": (options) =>
     new ClientAssertionCredential(TENANT, CLIENT, () => Promise.resolve([ASSERTION] as never), options),
   "a signer that returns text": (options) =>
@@ -399,8 +401,80 @@ function withCertificate(
   return new ClientCertificateCredential(TENANT, CLIENT, configuration, options);
 }
 
+/** Stands where nothing secret is near: Bun shows the lines before the one that an error comes from. */
+function fail(): Promise<never> {
+  return Promise.reject(new Error("No"));
+}
+
+/** The credentials of the developer's tools. */
+const TOOLS: Readonly<Record<string, Create>> = {
+  "the Azure CLI": (options) => new AzureCliCredential(options),
+  "the Azure CLI, of a subscription": (options) =>
+    new AzureCliCredential({ ...options, subscription: "s", tenantId: "t" }),
+  "Azure PowerShell": (options) => new AzurePowerShellCredential(options),
+  "the Azure Developer CLI": (options) => new AzureDeveloperCliCredential(options),
+  "the default, of a tool": (options) =>
+    new DefaultAzureCredential({ ...options, exclude: ["ManagedIdentityCredential"] }),
+};
+
+function wrapped(text: string, width: number): string {
+  return text.replace(new RegExp(`.{${width}}`, "g"), "$&\r\n");
+}
+
+/** A token as Entra makes them, and another one as it makes them for personal accounts. */
+const TOOL_TOKEN = `${FEDERATED_TOKEN}${btoa("CANARY".repeat(40))}`;
+const OPAQUE_TOKEN = `EwB${btoa("CANARY".repeat(60))}`;
+
+/** Every way in which a tool fails, each with as much of a token as it can show. */
+export const TOOL_FAULTS: Readonly<Record<string, Behaviour>> = {
+  "a token without an end": () => ({ stdout: JSON.stringify({ accessToken: TOKEN, token: TOKEN, Token: TOKEN }) }),
+  "a token whose end is a token": () => ({
+    stdout: JSON.stringify({ accessToken: TOKEN, token: TOKEN, expires_on: TOKEN, expiresOn: TOKEN, tenant: TOKEN }),
+  }),
+  "a token of another tenant": () => ({
+    stdout: JSON.stringify({ accessToken: TOKEN, expires_on: 9e9, tenant: TOKEN, token: TOKEN }),
+  }),
+  "a token that has expired": () => ({
+    stdout: JSON.stringify({
+      ...{ accessToken: TOKEN, token: TOKEN, expires_on: 1 },
+      ...{ expiresOn: "1970-01-01T00:00:01Z" },
+    }),
+  }),
+  "half a token": () => ({ stdout: `{"accessToken":"${TOKEN}`, code: 1 }),
+  "a token as text": () => ({ stdout: TOKEN, code: 1 }),
+  "a token in a list": () => ({ stdout: JSON.stringify([{ accessToken: TOKEN, token: TOKEN }]) }),
+  "a token in its complaint": () => ({ stderr: `ERROR: Bad: ${TOOL_TOKEN}`, code: 1 }),
+  "an opaque token in its complaint": () => ({ stderr: `ERROR: Bad: ${OPAQUE_TOKEN}`, code: 1 }),
+  "a token beside what it complains of": () => ({
+    stderr: `az login, azd auth login, Connect-AzAccount, AADSTS1: "Bearer ${TOOL_TOKEN}"`,
+    code: 1,
+  }),
+  "a token in its complaint, in a narrow terminal": () => ({ stderr: `ERROR: ${wrapped(TOOL_TOKEN, 40)}`, code: 1 }),
+  "a token in its complaint, behind many words": () => ({ stderr: `${"x ".repeat(190)}${TOOL_TOKEN}`, code: 1 }),
+  "a token in a complaint of JSON": () => ({
+    stdout: JSON.stringify({ error: `Bad: ${TOOL_TOKEN} {}` }),
+    stderr: `${JSON.stringify({ error: `Bad: ${TOOL_TOKEN}` })}\n${JSON.stringify({ data: { message: TOOL_TOKEN } })}`,
+    code: 1,
+  }),
+  "a run whose error holds the token": () =>
+    Object.assign(new Error(`spawn ${TOOL_TOKEN}`, { cause: new Error(TOKEN) }), {
+      ...{ code: "EFAULT", stdout: TOKEN, stderr: TOKEN, spawnargs: [TOKEN], [Symbol("output")]: TOKEN },
+    }),
+  "a run that rejects with the token": () => Promise.reject(TOOL_TOKEN),
+  "a run that rejects with its output": () => Promise.reject({ stdout: TOKEN, message: TOOL_TOKEN }),
+  "it hangs": hang,
+};
+
 /** Fails every credential in every way, and lets some succeed. */
 export async function* outcomes(): AsyncGenerator<Outcome> {
+  for (const [whose, create] of Object.entries(TOOLS)) {
+    for (const [how, behave] of Object.entries(TOOL_FAULTS)) yield await runTool(`${whose}: ${how}`, create, behave);
+    for (const tool of ["az", "azd", "pwsh"] as const) {
+      const behave: Behaviour = ({ command }) =>
+        command.endsWith(`/${tool}`) ? ANSWERS[tool](Date.now() + HOUR, TOKEN) : { code: 127 };
+      yield await runTool(`${whose}: a token of ${tool}`, create, behave);
+    }
+  }
   for (const [whose, create] of Object.entries(await credentials())) {
     for (const [how, answer] of Object.entries(FAULTS)) yield await run(`${whose}: ${how}`, create, answer);
     yield await run(`${whose}: a token`, create, () => tokenAnswer({ access_token: TOKEN }));
@@ -443,30 +517,12 @@ function withForm(asked: Asked): Asked {
 async function run(name: string, create: Create, answer: Answer, broken: Breakage = {}): Promise<Outcome> {
   const clock = createFakeClock();
   const service = createService((asked) => answer(withForm(asked)));
-  const events: LogEvent[] = [];
-  const keys: string[] = [];
-  const cache = broken.cache ?? {
-    get(key: string): undefined {
-      keys.push(key);
-    },
-    set(key: string, value: TokenSet): never {
-      keys.push(key);
-      throw new Error(`Cannot keep ${JSON.stringify(value)}`);
-    },
-    delete() {},
-  };
-  const credential = create({
-    ...isolatedOptions(service, clock),
-    retryOptions: { maxRetries: 1, retryDelayInMs: 0 },
-    cache,
-    log: (event) => events.push(event),
-  });
-  const visible: unknown[] = [credential, events, keys];
+  const { visible, options } = observe(broken.cache);
+  const credential = create({ ...isolatedOptions(service, clock), ...options });
+  visible.push(credential);
   async function ask(): Promise<void> {
     let settled = false;
-    const asked = credential.getToken(SCOPE, broken.ask)
-      .then((token) => token?.expiresOnTimestamp, (error) => error)
-      .finally(() => settled = true);
+    const asked = resultOf(credential, broken.ask).finally(() => settled = true);
     if (SLOW.includes(answer)) await service.untilRequested(1);
     while (!settled && (SLOW.includes(answer) || broken.cache)) {
       await clock.advance(10_000);
@@ -480,4 +536,44 @@ async function run(name: string, create: Create, answer: Answer, broken: Breakag
   if (answer !== FAULTS.silence) await ask();
   const assertions = service.requests.flatMap(({ form }) => form.client_assertion ?? []);
   return { name, visible, secrets: [KEY, KEY_ENCRYPTED, PASSWORD, ...assertions.flatMap((text) => text.split("."))] };
+}
+
+async function runTool(name: string, create: Create, behave: Behaviour): Promise<Outcome> {
+  const clock = createFakeClock();
+  const programs = createPrograms(behave);
+  const { visible, options } = observe();
+  // Nor who has signed in.
+  const credential = create({ ...deskOptions(programs, { clock, files: { [PROFILE]: SECRET } }), ...options });
+  visible.push(credential);
+  let done = false;
+  const asked = resultOf(credential).finally(() => done = true);
+  while (!done) {
+    await Promise.race([asked, clock.untilSleeping()]);
+    await clock.advance(behave === hang ? 15_000 : 0);
+  }
+  visible.push(await asked);
+  return { name, visible, secrets: [] };
+}
+
+/** Returns what somebody could print of a call. */
+function resultOf(credential: TokenCredential, options?: GetTokenOptions): Promise<unknown> {
+  return credential.getToken(SCOPE, options).then((token) => token?.expiresOnTimestamp, (error) => error);
+}
+
+/** Options that hear of everything, and what they have heard. */
+function observe(given?: TokenCache): { visible: unknown[]; options: CredentialOptions } {
+  const events: LogEvent[] = [];
+  const keys: string[] = [];
+  const cache = given ?? {
+    get(key: string): undefined {
+      keys.push(key);
+    },
+    set(key: string, value: TokenSet): never {
+      keys.push(key);
+      throw new Error(`Cannot keep ${JSON.stringify(value)}`);
+    },
+    delete() {},
+  };
+  const retryOptions = { maxRetries: 1, retryDelayInMs: 0 };
+  return { visible: [events, keys], options: { retryOptions, cache, log: (event) => events.push(event) } };
 }

@@ -1,0 +1,133 @@
+// Runs on: deno
+// What the developer's tools need of Deno's permissions, each in a process of its own: no question, and the exact flag in the message.
+import assert from "node:assert/strict";
+import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { runWithFlags } from "./support/permissions.ts";
+
+let folder = "";
+let env: Record<string, string> = {};
+
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), "azweb-permissions-"));
+  await mkdir(`${folder}/bin`);
+  await mkdir(`${folder}/links`);
+  await mkdir(`${folder}/home/.azure`, { recursive: true });
+  const now = Math.floor(Date.now() / 1000);
+  const answers = {
+    az: { accessToken: "of az", expires_on: now + 3600 },
+    azd: { token: "of azd", expiresOn: new Date((now + 3600) * 1000).toISOString() },
+    pwsh: { token: "of pwsh", expiresOn: now + 3600 },
+  };
+  for (const [name, answer] of Object.entries(answers)) {
+    await writeFile(`${folder}/bin/${name}`, `#!/bin/sh\necho '${JSON.stringify(answer)}'\n`);
+    await chmod(`${folder}/bin/${name}`, 0o755);
+  }
+  await symlink("../bin/az", `${folder}/links/az`);
+  await writeFile(`${folder}/home/.azure/azureProfile.json`, "{}");
+  env = { PATH: `${folder}/nothing:${folder}/bin`, HOME: `${folder}/home`, NO_COLOR: "1" };
+});
+after(() => rm(folder, { recursive: true }));
+
+/** Returns what a credential comes to, and how many questions it asked. */
+async function ask(credential: string, flags: string[], more: Record<string, string> = {}): Promise<string> {
+  return await runWithFlags(
+    flags,
+    `
+    let questions = 0;
+    for (const name of ["request", "requestSync"]) {
+      const ask = Deno.permissions[name];
+      Deno.permissions[name] = (descriptor) => (questions++, ask.call(Deno.permissions, descriptor));
+    }
+    const identity = await import("@azweb/identity");
+    const { token, name, message } = await new identity.${credential}().getToken("https://vault.azure.net/.default")
+      .catch((error) => error);
+    console.log(token ?? name + " / " + message, "/", questions);
+  `,
+    { ...env, ...more },
+  );
+}
+
+const RUN = "--allow-run=az";
+const ENV = "--allow-env=PATH,HOME,AZURE_CONFIG_DIR";
+
+for (
+  const [credential, flags, token] of [
+    ["AzureCliCredential", [RUN, ENV], "of az"],
+    ["AzureCliCredential", [RUN, ENV, "--allow-read"], "of az"],
+    ["AzureDeveloperCliCredential", ["--allow-run=azd", "--allow-env=PATH"], "of azd"],
+    ["AzurePowerShellCredential", ["--allow-run=pwsh", "--allow-env=PATH"], "of pwsh"],
+  ] as [string, string[], string][]
+) {
+  test(`${credential} needs ${flags.join(" ")}, and asks nobody`, async () => {
+    assert.equal(await ask(credential, flags), `${token} / 0`);
+  });
+}
+
+test("a program that is a link needs no more", async () => {
+  assert.equal(await ask("AzureCliCredential", [RUN, ENV], { PATH: `${folder}/nothing:${folder}/links` }), "of az / 0");
+});
+
+for (
+  const [credential, program, env, reason] of [
+    ["AzureCliCredential", "az", ENV, 'Azure CLI: Deno may not start "az", or no folder of PATH has it'],
+    [
+      "AzureDeveloperCliCredential",
+      "azd",
+      "--allow-env=PATH",
+      'Azure Developer CLI: Deno may not start "azd", or no folder of PATH has it',
+    ],
+    [
+      "AzurePowerShellCredential",
+      "pwsh",
+      "--allow-env=PATH",
+      'Azure PowerShell: Deno may not start "pwsh" or "powershell", or no folder of PATH has it',
+    ],
+  ] as const
+) {
+  const start = `CredentialUnavailableError / ${credential}: Cannot get a token from `;
+
+  test(`${credential} names --allow-run=${program} where that is missing, and asks nobody`, async () => {
+    const message = await ask(credential, [env]);
+    assert.ok(
+      message.startsWith(`${start}${reason}: Run Deno with --allow-run=${program}, or install it, see `),
+      message,
+    );
+    assert.match(message, / \/ 0$/);
+  });
+
+  test(`${credential} names ${env} where that is missing`, async () => {
+    const message = await ask(credential, ["--deny-env", `--allow-run=${program}`]);
+    assert.match(message, /: The variable PATH is not set, or may not be read: Run Deno with --allow-env=/);
+    assert.ok(message.endsWith(`: Run Deno with ${env} / 0`), message);
+    // One question for all variables, in the life of the process.
+    assert.ok((await ask(credential, [`--allow-run=${program}`])).endsWith(`: Run Deno with ${env} / 1`));
+  });
+}
+
+test("a program that is not there is not started by any flag", async () => {
+  const message = await ask("AzureCliCredential", ["--allow-run", ENV], { PATH: `${folder}/nothing` });
+  assert.match(message, /No folder of PATH has the program "az": Install it/);
+});
+
+test("the permission for another program is none for this one", async () => {
+  assert.match(await ask("AzureCliCredential", ["--allow-run=azd", ENV]), /Run Deno with --allow-run=az, /);
+});
+
+test("where Deno may start one program only, that one is ended when its time is up", async () => {
+  await writeFile(`${folder}/links/azd`, "#!/bin/sh\ntrap '' TERM\nexec /bin/sleep 600\n");
+  await chmod(`${folder}/links/azd`, 0o755);
+  const output = await runWithFlags(
+    ["--allow-run=azd", "--allow-env=PATH"],
+    `
+    import { AzureDeveloperCliCredential } from "@azweb/identity";
+    const credential = new AzureDeveloperCliCredential({ processTimeoutInMs: 300 });
+    await credential.getToken("a/.default").catch((error) => console.log(error.message));
+  `,
+    { ...env, PATH: `${folder}/links` },
+  );
+  // The process of the test ends too, because nothing of it runs any more.
+  assert.match(output, /did not end within the 300 ms of "processTimeoutInMs", and was stopped/);
+});

@@ -1,0 +1,263 @@
+// What DefaultAzureCredential says of each of its parts, without a request and without a process.
+import {
+  type CredentialExplanation,
+  DefaultAzureCredential,
+  type DefaultAzureCredentialOptions,
+} from "@azweb/identity";
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { type Name, NAMES } from "./support/laptop.ts";
+import { CLIENT_ID, MACHINES, VAULT } from "./support/machine.ts";
+import { TENANT } from "./support/service.ts";
+
+const ID = { AZURE_TENANT_ID: TENANT, AZURE_CLIENT_ID: CLIENT_ID };
+const FILE = { AZURE_FEDERATED_TOKEN_FILE: "/token" };
+const HOME = { PATH: "/usr/local/bin:/usr/bin:bin", HOME: "/home/jo" };
+const PROFILE = "/home/jo/.azure/azureProfile.json";
+
+interface Machine extends Omit<DefaultAzureCredentialOptions, "env"> {
+  readonly env?: Record<string, string>;
+  readonly files?: readonly string[];
+  readonly platform?: string;
+}
+
+/** Explains on a machine on which everything that does something throws. */
+async function explain({ env = {}, files = [], platform = "linux", ...options }: Machine = {}) {
+  const calls: string[] = [];
+  const never = (what: string) => (): never => {
+    calls.push(what);
+    throw new Error(`There is no ${what}`);
+  };
+  const credential = new DefaultAzureCredential({
+    env,
+    fetch: never("request"),
+    localFetch: never("request"),
+    waitUntil() {},
+    runtime: {
+      platform,
+      run: never("process"),
+      readTextFile: never("reading"),
+      tlsFetch: () => never("connection"),
+      sleep: never("waiting"),
+      fileExists: (path) => Promise.resolve(files.includes(path)),
+    },
+    ...options,
+  });
+  const explanations = await credential.explain();
+  assert.deepEqual(calls, []);
+  return { credential, explanations };
+}
+
+async function explanationOf(name: Name, machine?: Machine): Promise<CredentialExplanation> {
+  const { explanations } = await explain(machine);
+  assert.deepEqual(explanations.map(({ credential }) => credential), NAMES);
+  return explanations.find(({ credential }) => credential === name)!;
+}
+
+const rows: readonly [Name, string, Machine, CredentialExplanation["state"], string | RegExp][] = [
+  [
+    "EnvironmentCredential",
+    "nothing",
+    {},
+    "missing",
+    "Cannot find a service principal or a user (none is set): Set AZURE_TENANT_ID, AZURE_CLIENT_ID and one of " +
+    "AZURE_CLIENT_SECRET, AZURE_CLIENT_CERTIFICATE_PATH, AZURE_USERNAME with AZURE_PASSWORD",
+  ],
+  ["EnvironmentCredential", "a part", { env: ID }, "missing", /\(set: AZURE_TENANT_ID, AZURE_CLIENT_ID\)/],
+  [
+    "EnvironmentCredential",
+    "a secret",
+    { env: { ...ID, AZURE_CLIENT_SECRET: "a-secret" } },
+    "configured",
+    "A client secret in the variables AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET",
+  ],
+  [
+    "EnvironmentCredential",
+    "a certificate, which need not be there",
+    { env: { ...ID, AZURE_CLIENT_CERTIFICATE_PATH: "/app.pem" } },
+    "configured",
+    "A certificate in the variables AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_CERTIFICATE_PATH",
+  ],
+  [
+    "EnvironmentCredential",
+    "a user",
+    { env: { ...ID, AZURE_USERNAME: "jo", AZURE_PASSWORD: "a-secret" } },
+    "configured",
+    "A user in the variables AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_USERNAME, AZURE_PASSWORD",
+  ],
+  ["WorkloadIdentityCredential", "nothing", {}, "missing", /^Cannot .*AZURE_FEDERATED_TOKEN_FILE/],
+  [
+    "WorkloadIdentityCredential",
+    "a token file",
+    { env: { ...ID, ...FILE }, files: ["/token"] },
+    "configured",
+    'The token file "/token"',
+  ],
+  [
+    "WorkloadIdentityCredential",
+    "a token file that is not there",
+    { env: { ...ID, ...FILE } },
+    "unknown",
+    'The token file "/token" is not there, or may not be read',
+  ],
+  [
+    "WorkloadIdentityCredential",
+    "a tenant that cannot be: it ends the chain",
+    { env: { ...ID, ...FILE, AZURE_TENANT_ID: "a b" } },
+    "configured",
+    /^Cannot use the variable AZURE_TENANT_ID/,
+  ],
+  [
+    "ManagedIdentityCredential",
+    "nothing",
+    {},
+    "unknown",
+    "No variable names a source: the instance metadata service is looked for at 169.254.169.254",
+  ],
+  ...Object.entries(MACHINES).filter(([name]) => name !== "IMDS").map(([name, env]): typeof rows[number] => [
+    "ManagedIdentityCredential",
+    name,
+    { env },
+    "configured",
+    new RegExp(`^The source is (an? |the )?.*${name.split(" ").at(-1)}`),
+  ]),
+  [
+    "ManagedIdentityCredential",
+    "a workload",
+    { env: { ...ID, ...FILE }, files: ["/token"] },
+    "configured",
+    'The token file "/token"',
+  ],
+  [
+    "ManagedIdentityCredential",
+    "an endpoint that cannot be: it ends the chain",
+    { env: { ...MACHINES["App Service"], IDENTITY_ENDPOINT: "nonsense" } },
+    "configured",
+    /^Cannot use the variable IDENTITY_ENDPOINT/,
+  ],
+  [
+    "AzureCliCredential",
+    "nothing",
+    { env: HOME },
+    "missing",
+    'No folder of PATH that may be looked into has the program "az": Install it, see ' +
+    "https://learn.microsoft.com/cli/azure/install-azure-cli",
+  ],
+  [
+    "AzureCliCredential",
+    "the program, and nobody who has signed in",
+    { env: HOME, files: ["/usr/bin/az"] },
+    "missing",
+    `Nobody has signed in, or "${PROFILE}" may not be read: Run "az login"`,
+  ],
+  [
+    "AzureCliCredential",
+    "the program, and somebody who has signed in",
+    { env: HOME, files: ["/usr/bin/az", PROFILE] },
+    "configured",
+    `Somebody has signed in: "${PROFILE}"`,
+  ],
+  [
+    "AzureCliCredential",
+    "somebody who has signed in elsewhere",
+    { env: { ...HOME, AZURE_CONFIG_DIR: "/cfg" }, files: ["/usr/bin/az", "/cfg/azureProfile.json"] },
+    "configured",
+    'Somebody has signed in: "/cfg/azureProfile.json"',
+  ],
+  [
+    "AzureCliCredential",
+    "no program, and somebody who has signed in",
+    { env: HOME, files: [PROFILE] },
+    "missing",
+    /^No folder of PATH/,
+  ],
+  [
+    "AzureCliCredential",
+    "a program in a relative folder",
+    { env: HOME, files: ["bin/az", "./az", PROFILE] },
+    "missing",
+    /^No folder of PATH/,
+  ],
+  [
+    "AzureCliCredential",
+    "a batch file on Windows",
+    {
+      platform: "win32",
+      env: { Path: "C:\\Azure", USERPROFILE: "C:\\Users\\jo" },
+      files: ["C:\\Azure\\az.cmd", "C:\\Users\\jo/.azure/azureProfile.json"],
+    },
+    "configured",
+    'Somebody has signed in: "C:\\Users\\jo/.azure/azureProfile.json"',
+  ],
+  ...([
+    ["AzurePowerShellCredential", "pwsh", '"pwsh" or "powershell"', "powershell/azure/install-azure-powershell"],
+    [
+      "AzureDeveloperCliCredential",
+      "azd",
+      '"azd"',
+      "azure/developer/azure-developer-cli/install-azd",
+    ],
+  ] as const).flatMap(([name, program, names, page]): typeof rows[number][] => [
+    [
+      name,
+      "nothing",
+      { env: HOME },
+      "missing",
+      `No folder of PATH that may be looked into has the program ${names}: Install it, see https://learn.microsoft.com/${page}`,
+    ],
+    [name, "no PATH", {}, "missing", /^No folder of PATH/],
+    [
+      name,
+      "the program",
+      { env: HOME, files: [`/usr/local/bin/${program}`, `/usr/bin/${program}`] },
+      "unknown",
+      `"/usr/local/bin/${program}"; who is signed in, only it can tell`,
+    ],
+  ]),
+];
+
+for (const [name, what, machine, state, detail] of rows) {
+  test(`${name}, ${what}: ${state}`, async () => {
+    const explanation = await explanationOf(name, machine);
+    assert.deepEqual(Object.keys(explanation), ["credential", "state", "detail"]);
+    assert.equal(explanation.state, state, explanation.detail);
+    if (typeof detail === "string") assert.equal(explanation.detail, detail);
+    else assert.match(explanation.detail, detail);
+    assert.doesNotMatch(explanation.detail, /a-secret|a-header/);
+  });
+}
+
+describe("only what would be tried", () => {
+  for (
+    const [what, options, names] of [
+      ["prod", { env: { AZURE_TOKEN_CREDENTIALS: "prod" } }, NAMES.slice(0, 3)],
+      ["dev", { env: { AZURE_TOKEN_CREDENTIALS: "dev" } }, NAMES.slice(3)],
+      ["one", { env: { AZURE_TOKEN_CREDENTIALS: "azureclicredential" } }, ["AzureCliCredential"]],
+      ["exclude", { exclude: ["AzureCliCredential"] }, NAMES.filter((name) => name !== "AzureCliCredential")],
+    ] as [string, Machine, Name[]][]
+  ) {
+    test(what, async () => {
+      const { explanations } = await explain(options);
+      assert.deepEqual(explanations.map(({ credential }) => credential), names);
+    });
+  }
+});
+
+test("what was explained is looked up anew", async () => {
+  const env: Record<string, string> = {};
+  const { credential } = await explain({ env });
+  Object.assign(env, ID, { AZURE_CLIENT_SECRET: "a-secret" });
+  assert.equal((await credential.explain())[0]!.state, "configured");
+});
+
+test("explaining chooses nobody", async () => {
+  const runtime = { fileExists: () => Promise.resolve(false), run: () => Promise.reject(new Error("No")) };
+  const env = { ...ID, AZURE_CLIENT_SECRET: "a-secret" };
+  let requests = 0;
+  const fetch = () =>
+    Promise.resolve(Response.json({ access_token: "a", token_type: "Bearer", expires_in: 9 + requests++ }));
+  const credential = new DefaultAzureCredential({ env, runtime, fetch, waitUntil() {} });
+  await credential.explain();
+  await credential.getToken(VAULT);
+  assert.equal(requests, 1);
+});

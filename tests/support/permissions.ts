@@ -1,0 +1,28 @@
+/**
+ * Code that runs on Deno with some permissions and no more.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
+
+/** The root of the project. */
+export const ROOT: string = fileURLToPath(new URL("../../", import.meta.url));
+
+/** Runs code by the library's name, with the flags and no more. Returns what it writes; rejects where it fails. */
+export async function runWithFlags(flags: string[], code: string, env: Record<string, string> = {}): Promise<string> {
+  const process = new Deno.Command(Deno.execPath(), {
+    args: ["run", "--no-prompt", "--ext=ts", ...flags, "-"],
+    cwd: ROOT,
+    env,
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const writer = process.stdin.getWriter();
+  await writer.write(new TextEncoder().encode(code));
+  await writer.close();
+  const { success, stdout, stderr } = await process.output();
+  assert.ok(success, new TextDecoder().decode(stderr));
+  return new TextDecoder().decode(stdout).trim();
+}
