@@ -1,3 +1,5 @@
+import type { GetTokenOptions } from "./token_credential.ts";
+
 /** The body of a token service's error answer (RFC 6749, section 5.2), with what Microsoft Entra adds. */
 export interface ErrorResponse {
   /** The error code, such as `"invalid_client"`. */
@@ -35,6 +37,9 @@ export const CredentialUnavailableErrorName = "CredentialUnavailableError";
 
 /** The `name` of {@linkcode AuthenticationError}. */
 export const AuthenticationErrorName = "AuthenticationError";
+
+/** The `name` of {@linkcode AuthenticationRequiredError}. */
+export const AuthenticationRequiredErrorName = "AuthenticationRequiredError";
 
 /** The `name` of {@linkcode AggregateAuthenticationError}. */
 export const AggregateAuthenticationErrorName = "AggregateAuthenticationError";
@@ -79,6 +84,30 @@ export class AuthenticationError extends Error {
     if (details.errorResponse) this.errorResponse = details.errorResponse;
     if (details.claims !== undefined) this.claims = details.claims;
     if (details.retryAfterInMs !== undefined) this.retryAfterInMs = details.retryAfterInMs;
+  }
+}
+
+/** A user has to sign in, and the credential was told not to ask for that: call its `authenticate`. A chain goes on. */
+export class AuthenticationRequiredError extends Error {
+  /** Always `"AuthenticationRequiredError"`. */
+  override readonly name: "AuthenticationRequiredError" = AuthenticationRequiredErrorName;
+  /** What the token was asked for with. */
+  readonly scopes: string[];
+  /** What the token was asked for with, besides; `claims` are those that the sign-in must carry. */
+  declare readonly getTokenOptions?: GetTokenOptions;
+
+  /** Makes the error. */
+  constructor(
+    { scopes, getTokenOptions, message = "A user has to sign in", cause }: {
+      readonly scopes: readonly string[];
+      readonly getTokenOptions?: GetTokenOptions;
+      readonly message?: string;
+      readonly cause?: unknown;
+    },
+  ) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.scopes = [...scopes];
+    if (getTokenOptions) this.getTokenOptions = getTokenOptions;
   }
 }
 

@@ -5,6 +5,7 @@ export interface LogEvent {
     | "token-acquired"
     | "token-failed"
     | "request-retried"
+    | "sign-in-wanted"
     | "cache-failed"
     | "credential-selected"
     | "credential-skipped"

@@ -1,3 +1,4 @@
+import type { AuthenticationRecord } from "./authentication_record.ts";
 import type { Log } from "./log.ts";
 import type { Runtime } from "./runtime/runtime.ts";
 import type { TokenCache } from "./token_cache.ts";
@@ -63,6 +64,17 @@ export type MultiTenantTokenCredentialOptions = CredentialOptions;
 
 /** Whether an unknown token service is trusted: one of {@linkcode CredentialOptions}. */
 export type AuthorityValidationOptions = Pick<CredentialOptions, "disableInstanceDiscovery">;
+
+/** The client id of the Azure CLI, by which people sign in while they develop. */
+export const DEVELOPER_SIGN_ON_CLIENT_ID = "04b07795-8ddb-461a-bbee-02f9e1bf7b46";
+
+/** Options of every credential by which a person signs in. */
+export interface InteractiveCredentialOptions extends CredentialOptions {
+  /** Who has signed in before, from `authenticate`: nobody else may then, unless `authenticate` is called. */
+  authenticationRecord?: AuthenticationRecord | undefined;
+  /** Makes `getToken` throw an `AuthenticationRequiredError` where it would have the user sign in. Default: `false`. */
+  disableAutomaticAuthentication?: boolean | undefined;
+}
 
 /** Options of every credential that asks a tool on the developer's machine. */
 export interface DeveloperToolCredentialOptions extends CredentialOptions {

@@ -1,4 +1,4 @@
-import { AuthenticationError, CredentialUnavailableError } from "../errors.ts";
+import { AuthenticationError, AuthenticationRequiredError, CredentialUnavailableError } from "../errors.ts";
 
 /** Whether the service has judged: asking again will not change it. */
 export function isVerdict(error: unknown): boolean {
@@ -19,7 +19,9 @@ export function late(timeoutInMs: number): () => AuthenticationError {
 
 /** Puts the credential's name before the message of an error of ours, once. */
 export function nameCredential(error: unknown, name: string): void {
-  if (!(error instanceof AuthenticationError || error instanceof CredentialUnavailableError)) return;
+  const isOurs = error instanceof AuthenticationError || error instanceof CredentialUnavailableError ||
+    error instanceof AuthenticationRequiredError;
+  if (!isOurs) return;
   const { message, stack } = error;
   if (message.startsWith(`${name}: `)) return;
   error.message = `${name}: ${message}`;

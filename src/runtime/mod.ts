@@ -4,11 +4,13 @@
  * @module
  */
 
-export type { CommandOutput, RunOptions, Runtime, TlsTrust } from "./runtime.ts";
+export type { CommandOutput, LoopbackServer, RunOptions, Runtime, TlsTrust } from "./runtime.ts";
 export { detectPlatform, type Platform } from "./platform.ts";
 export { env } from "./env.ts";
 export { textFileReader } from "./files.ts";
 export { fileFinder } from "./file_exists.ts";
 export { operatingSystem } from "./operating_system.ts";
+export { loopbackListener } from "./loopback.ts";
+export { urlOpener } from "./open_url.ts";
 export { programRunner } from "./process.ts";
 export { tlsFetcher } from "./tls_fetch.ts";

@@ -32,6 +32,14 @@ export interface CommandOutput {
   readonly stderr: string;
 }
 
+/** A server for programs of this machine, browsers above all. */
+export interface LoopbackServer {
+  /** The port at 127.0.0.1, and at ::1 where the machine has that. */
+  readonly port: number;
+  /** Stops it. Whoever is being answered gets the whole answer. */
+  close(): void;
+}
+
 /**
  * What a runtime can do beyond the Web APIs. A member that is absent is a capability that is absent. Hand in members by
  * `options.runtime` to replace what the runtime has, or to add what it lacks.
@@ -52,6 +60,16 @@ export interface Runtime {
    * is `"ENOENT"` where there is no such program.
    */
   run?(command: string, args: readonly string[], options: RunOptions): Promise<CommandOutput>;
+  /**
+   * Serves the loopback addresses of this machine, at a port of its own unless one is given. A body is 64 kB at the most, and nobody may take
+   * longer than ten seconds to send a request.
+   */
+  listen?(
+    handler: (request: Request) => Response | Promise<Response>,
+    port?: number,
+  ): Promise<LoopbackServer>;
+  /** Shows a page to the user of this machine. Rejects where it cannot. */
+  openUrl?(url: string): Promise<void>;
   /** The time, in milliseconds since the epoch. Default: `Date.now`. */
   now(): number;
   /** Resolves after a time in milliseconds; rejects with the signal's reason as soon as the signal fires. Default: `setTimeout`. */

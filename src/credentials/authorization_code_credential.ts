@@ -1,0 +1,132 @@
+import { checkClientId, checkText } from "../core/check_text.ts";
+import type { GetToken } from "../core/create_get_token.ts";
+import { resolveSettings } from "../core/settings.ts";
+import { checkTenantId } from "../core/tenants.ts";
+import { AuthenticationError } from "../errors.ts";
+import { noAuth, secretAuth } from "../oauth/client_auth.ts";
+import { requestTokens } from "../oauth/token_client.ts";
+import { createUserSession } from "../oauth/user_session.ts";
+import type { InteractiveCredentialOptions } from "../options.ts";
+import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";
+
+/** Options of {@linkcode AuthorizationCodeCredential}. */
+export interface AuthorizationCodeCredentialOptions extends InteractiveCredentialOptions {
+  /** The PKCE verifier of the request that the code answers (RFC 7636), if it had a challenge. */
+  codeVerifier?: string | undefined;
+}
+
+/**
+ * A user who has signed in already: the program has the authorization code, which is good once. Afterwards tokens are had without the user, as
+ * long as the instance lives.
+ *
+ * @example
+ * ```ts no-eval
+ * import { AuthorizationCodeCredential } from "@azweb/identity";
+ *
+ * declare const code: string;
+ * const credential = new AuthorizationCodeCredential("my-tenant-id", "my-client-id", "my-secret", code, "https://my.app/signed-in");
+ * const { token } = await credential.getToken("https://graph.microsoft.com/User.Read");
+ * ```
+ *
+ * @see https://learn.microsoft.com/entra/identity-platform/v2-oauth2-auth-code-flow
+ */
+export class AuthorizationCodeCredential implements TokenCredential {
+  readonly #getToken: GetToken;
+
+  /**
+   * For an app with a secret. Checks the arguments; sends nothing.
+   *
+   * @param tenantId The tenant's id or domain name, or `"common"`, `"organizations"` or `"consumers"`.
+   * @param clientId The app's client id.
+   * @param clientSecret The value of a secret of the app.
+   * @param authorizationCode The code.
+   * @param redirectUri The redirect URI that the code came to.
+   * @param options See {@linkcode AuthorizationCodeCredentialOptions}.
+   * @throws {TypeError} An argument is missing or malformed.
+   */
+  constructor(
+    tenantId: string,
+    clientId: string,
+    clientSecret: string,
+    authorizationCode: string,
+    redirectUri: string,
+    options?: AuthorizationCodeCredentialOptions,
+  );
+  /**
+   * For an app that is a public client. Checks the arguments; sends nothing.
+   *
+   * @param tenantId The tenant's id or domain name, or `"common"`, `"organizations"` or `"consumers"`.
+   * @param clientId The app's client id.
+   * @param authorizationCode The code.
+   * @param redirectUri The redirect URI that the code came to.
+   * @param options See {@linkcode AuthorizationCodeCredentialOptions}.
+   * @throws {TypeError} An argument is missing or malformed.
+   */
+  constructor(
+    tenantId: string,
+    clientId: string,
+    authorizationCode: string,
+    redirectUri: string,
+    options?: AuthorizationCodeCredentialOptions,
+  );
+  constructor(
+    tenantId: string,
+    clientId: string,
+    ...rest: (string | AuthorizationCodeCredentialOptions | undefined)[]
+  ) {
+    checkTenantId(tenantId);
+    checkClientId(clientId);
+    const hasSecret = typeof rest[2] === "string";
+    const [clientSecret, code, redirectUri, options = {}] = (hasSecret ? rest : [undefined, ...rest]) as [
+      string | undefined,
+      string,
+      string,
+      AuthorizationCodeCredentialOptions?,
+    ];
+    if (hasSecret) checkText(clientSecret, "clientSecret");
+    checkText(code, "authorizationCode");
+    checkText(redirectUri, "redirectUri");
+    const name = "AuthorizationCodeCredential";
+    const settings = resolveSettings(options);
+    const { codeVerifier, authenticationRecord, disableAutomaticAuthentication = false } = options;
+    const clientAuth = clientSecret === undefined ? noAuth() : secretAuth(clientSecret);
+    let isRedeemed = false;
+    this.#getToken = createUserSession({
+      name,
+      clientId,
+      clientAuth,
+      tenantId,
+      manyTenants: "common",
+      account: authenticationRecord,
+      disableAutomaticAuthentication,
+      async signIn(wanted) {
+        if (isRedeemed) {
+          throw new AuthenticationError(
+            "The authorization code is used up: Have the user sign in again, for another one",
+          );
+        }
+        const parameters = {
+          code,
+          redirect_uri: redirectUri,
+          client_info: "1",
+          ...codeVerifier !== undefined && { code_verifier: codeVerifier },
+        };
+        const grant = { name, clientId, clientAuth, type: "authorization_code", parameters } as const;
+        const answer = await requestTokens(grant, wanted, settings);
+        isRedeemed = true;
+        return { answer };
+      },
+    }, settings).getToken;
+  }
+
+  /**
+   * Returns a token: from memory while it is fresh, for the code the first time, without the user afterwards.
+   *
+   * @param scopes What the token is for, such as `"https://graph.microsoft.com/User.Read"`.
+   * @param options See {@linkcode GetTokenOptions}.
+   * @throws {AuthenticationError} The code is used up or refused, Microsoft Entra wants the user to sign in again, or does not answer.
+   */
+  getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken> {
+    return this.#getToken(scopes, options);
+  }
+}

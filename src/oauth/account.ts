@@ -1,0 +1,76 @@
+import type { AuthenticationRecord } from "../authentication_record.ts";
+import { seconds } from "../core/freshness.ts";
+import { parseObject } from "../core/json.ts";
+import { AuthenticationError } from "../errors.ts";
+import { preferredHost } from "./known_hosts.ts";
+import type { TokenAnswer } from "./token_client.ts";
+
+const CLOCK_SKEW_IN_S = 300;
+
+/** What an ID token must fit (OpenID Connect Core, section 3.1.3.7). */
+export interface Expected {
+  readonly clientId: string;
+  /** The token endpoint that it came from, over TLS: its signature need not be checked then. */
+  readonly tokenEndpoint: string;
+  /** What was sent to the authorization endpoint. */
+  readonly nonce?: string | undefined;
+  readonly now: number;
+}
+
+/**
+ * Returns who has signed in. Throws an `AuthenticationError` where the ID token is for another app, by another issuer, of another sign-in, or
+ * missing where it must not be.
+ */
+export function accountOf({ idToken, clientInfo }: TokenAnswer, expected: Expected): AuthenticationRecord | undefined {
+  const { clientId, tokenEndpoint, nonce, now } = expected;
+  if (idToken === undefined) {
+    if (nonce === undefined) return undefined;
+    throw refused("there is none");
+  }
+  const claims = parseObject(decode(idToken.split(".")[1] ?? ""));
+  if (!claims) throw refused("it is malformed");
+  const { aud, exp, iss } = claims;
+  if (![aud].flat().includes(clientId)) throw refused("it is for another app");
+  if (!isOf(iss, tokenEndpoint)) throw refused("it is by another issuer");
+  if (nonce !== undefined && claims.nonce !== nonce) throw refused("it is of another sign-in");
+  if ((seconds(exp) ?? 0) + CLOCK_SKEW_IN_S < now / 1000) throw refused("it has expired: Check the clock");
+  const { uid, utid } = parseObject(decode(clientInfo ?? "")) ?? {};
+  const tenantId = text(claims.tid) ?? "";
+  return {
+    authority: new URL(tokenEndpoint).host,
+    homeAccountId: `${text(uid) ?? text(claims.oid) ?? text(claims.sub) ?? ""}.${text(utid) ?? tenantId}`,
+    clientId,
+    tenantId,
+    username: text(claims.preferred_username) ?? text(claims.upn) ?? text(claims.email) ?? "",
+  };
+}
+
+function refused(reason: string): AuthenticationError {
+  return new AuthenticationError(`Cannot use the ID token: ${reason[0]!.toUpperCase()}${reason.slice(1)}`, {
+    statusCode: 200,
+  });
+}
+
+/** Whether the issuer is who runs the token endpoint, by one of its names. */
+function isOf(issuer: unknown, tokenEndpoint: string): boolean {
+  try {
+    const [host, own] = [String(issuer), tokenEndpoint].map((url) => new URL(url).host) as [string, string];
+    return host === own || preferredHost(host) !== undefined && preferredHost(host) === preferredHost(own);
+  } catch {
+    return false;
+  }
+}
+
+function text(value: unknown): string | undefined {
+  return typeof value === "string" && value !== "" ? value : undefined;
+}
+
+/** Decodes base64url of UTF-8; empty where it is none. */
+function decode(base64Url: string): string {
+  try {
+    const bytes = Uint8Array.from(atob(base64Url.replaceAll("-", "+").replaceAll("_", "/")), (c) => c.charCodeAt(0));
+    return new TextDecoder().decode(bytes);
+  } catch {
+    return "";
+  }
+}

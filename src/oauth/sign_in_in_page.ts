@@ -1,0 +1,71 @@
+import type { Settings } from "../core/settings.ts";
+import { AuthenticationError } from "../errors.ts";
+import type { Page } from "../runtime/page.ts";
+import { type Authorization, codeIn, createAuthorization, readAuthorization } from "./authorization.ts";
+import { noAuth } from "./client_auth.ts";
+import type { BrowserSignIn } from "./sign_in_in_browser.ts";
+import { requestTokens } from "./token_client.ts";
+import type { SignedIn, SignIn } from "./user_session.ts";
+
+const LOOK_EVERY_IN_MS = 50;
+
+/** Has the user sign in in a window that the page opens, or by leaving the page and coming back. */
+export async function signInInPage(
+  spec: BrowserSignIn,
+  wanted: SignIn,
+  { page, settings }: { readonly page: Page; readonly settings: Settings },
+): Promise<SignedIn> {
+  const { name, clientId, redirectUri = page.url.origin, style } = spec;
+  const place = `@azweb/identity ${clientId}`;
+  const back = style === "redirect" ? comeBack() : undefined;
+  const authorization = back ?? await createAuthorization(wanted, { ...spec, redirectUri, responseMode: "fragment" });
+  const parameters = back ? fragmentOf(page.url) : await (style === "redirect" ? leave() : askInWindow());
+  if (back) page.clean();
+  const { verifier, nonce } = authorization;
+  const form = {
+    code: codeIn(parameters, wanted.tokenEndpoint),
+    redirect_uri: authorization.redirectUri,
+    code_verifier: verifier,
+    client_info: "1",
+  };
+  const grant = { name, clientId, clientAuth: noAuth(), type: "authorization_code", parameters: form } as const;
+  return { answer: await requestTokens(grant, wanted, settings), nonce };
+
+  /** Returns what the user was sent away with, if this is the page that was come back to. Good once. */
+  function comeBack(): Authorization | undefined {
+    const kept = readAuthorization(page.storage.getItem(place));
+    if (!kept || fragmentOf(page.url).get("state") !== kept.state) return undefined;
+    page.storage.removeItem(place);
+    return kept;
+  }
+
+  function leave(): Promise<never> {
+    page.storage.setItem(place, JSON.stringify(authorization));
+    page.leave(authorization.url);
+    // The page is gone before it matters.
+    return new Promise(() => {});
+  }
+
+  async function askInWindow(): Promise<URLSearchParams> {
+    const opened = page.openWindow(authorization.url);
+    if (!opened) {
+      throw new AuthenticationError(
+        'Cannot sign in: The browser lets the page open no window. Ask for the token where the user clicks, or set "loginStyle" to "redirect"',
+      );
+    }
+    try {
+      while (!opened.closed) {
+        const parameters = fragmentOf(opened.url());
+        if (parameters.get("state") === authorization.state) return parameters;
+        await settings.sleep(LOOK_EVERY_IN_MS, wanted.signal);
+      }
+    } finally {
+      opened.close();
+    }
+    throw new AuthenticationError("Cannot sign in: The user has closed the window");
+  }
+}
+
+function fragmentOf(url: URL | undefined): URLSearchParams {
+  return new URLSearchParams(url?.hash.slice(1) ?? "");
+}

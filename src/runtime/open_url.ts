@@ -1,0 +1,50 @@
+import { builtinModule } from "./builtin_module.ts";
+import { operatingSystem } from "./operating_system.ts";
+import { detectPlatform } from "./platform.ts";
+import type { Runtime } from "./runtime.ts";
+
+/** Returns what shows a page to the user of this machine; `undefined` where there is none. */
+export function urlOpener(): Runtime["openUrl"] {
+  return ["deno", "node", "bun"].includes(detectPlatform()) ? openUrl : undefined;
+}
+
+/** No shell, which would read a URL in its own way. Rejects where there is no opener. */
+async function openUrl(url: string): Promise<void> {
+  const [command, ...args] = openerOn(operatingSystem());
+  await start(command!, [...args, url]);
+}
+
+/** Returns the opener of an operating system, by its full path. */
+export function openerOn(platform: string | undefined): readonly string[] {
+  switch (platform) {
+    case "darwin":
+      return ["/usr/bin/open"];
+    case "win32":
+      return ["C:\\Windows\\System32\\rundll32.exe", "url.dll,FileProtocolHandler"];
+    default:
+      return ["/usr/bin/xdg-open"];
+  }
+}
+
+/** Starts a program that outlives this one. */
+async function start(command: string, args: readonly string[]): Promise<void> {
+  if (detectPlatform() === "deno") {
+    if (Deno.permissions.querySync({ name: "run", command }).state !== "granted") {
+      throw new Deno.errors.NotCapable(`Run Deno with --allow-run=${command}`);
+    }
+    new Deno.Command(command, { args: [...args], stdin: "null", stdout: "null", stderr: "null" }).spawn().unref();
+    return;
+  }
+  const { spawn } = builtinModule<{ spawn(command: string, args: readonly string[], options: object): Child }>(
+    "node:child_process",
+  );
+  const child = spawn(command, args, { stdio: "ignore", detached: true, windowsHide: true });
+  await new Promise<void>((resolve, reject) => child.on("error", reject).on("spawn", () => resolve()));
+  child.unref();
+}
+
+interface Child {
+  unref(): void;
+  on(event: "error", listener: (error: Error) => void): this;
+  on(event: "spawn", listener: () => void): this;
+}

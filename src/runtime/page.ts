@@ -1,0 +1,72 @@
+/** What a page can do for a sign-in. */
+export interface Page {
+  /** Where the page is. */
+  readonly url: URL;
+  /** Opens a window of its own at a URL. Returns `undefined` where the browser does not let it. */
+  openWindow(url: string): PageWindow | undefined;
+  /** Leaves for a URL. */
+  leave(url: string): void;
+  /** Takes the answer of a sign-in out of the page's address. */
+  clean(): void;
+  /** What outlives leaving the page, in this tab alone. */
+  readonly storage: Pick<Storage, "getItem" | "setItem" | "removeItem">;
+}
+
+/** A window that a page has opened. */
+export interface PageWindow {
+  /** Whether it is gone. */
+  readonly closed: boolean;
+  /** Returns where it is; `undefined` where that is no business of this page's. */
+  url(): URL | undefined;
+  close(): void;
+}
+
+interface Global {
+  readonly document?: object;
+  readonly location: { href: string; assign(url: string): void };
+  readonly history: { replaceState(state: unknown, unused: string, url: string): void };
+  readonly sessionStorage: Storage;
+  open(url: string, target: string, features: string): OpenWindow | null;
+}
+
+interface OpenWindow {
+  readonly closed: boolean;
+  readonly location: { readonly href: string };
+  close(): void;
+}
+
+/** Returns what the page can do that the code runs in; `undefined` where it runs in none. */
+export function currentPage(): Page | undefined {
+  const page = globalThis as unknown as Global;
+  if (page.document === undefined || page.location === undefined) return undefined;
+  return {
+    url: new URL(page.location.href),
+    openWindow(url) {
+      const opened = page.open(url, "_blank", "popup,width=480,height=640");
+      return opened ? windowOf(opened) : undefined;
+    },
+    leave: (url) => page.location.assign(url),
+    clean() {
+      const url = new URL(page.location.href);
+      url.hash = "";
+      page.history.replaceState(null, "", url.href);
+    },
+    storage: page.sessionStorage,
+  };
+}
+
+function windowOf(opened: OpenWindow): PageWindow {
+  return {
+    get closed() {
+      return opened.closed;
+    },
+    url() {
+      try {
+        return new URL(opened.location.href);
+      } catch {
+        return undefined;
+      }
+    },
+    close: () => opened.close(),
+  };
+}
