@@ -17,12 +17,15 @@ export type { TokenCache, TokenSet } from "./src/token_cache.ts";
 export type {
   AuthorityValidationOptions,
   CredentialOptions,
+  DefaultAzureCredentialName,
+  DeveloperToolCredentialOptions,
   MultiTenantTokenCredentialOptions,
   RetryOptions,
   TokenCredentialOptions,
 } from "./src/options.ts";
+export type { CredentialExplanation, Explanation } from "./src/credential_explanation.ts";
 export type { Log, LogEvent } from "./src/log.ts";
-export type { Runtime, TlsTrust } from "./src/runtime/runtime.ts";
+export type { CommandOutput, RunOptions, Runtime, TlsTrust } from "./src/runtime/runtime.ts";
 export {
   AggregateAuthenticationError,
   AggregateAuthenticationErrorName,
@@ -35,6 +38,15 @@ export {
 } from "./src/errors.ts";
 export { AzureAuthorityHosts } from "./src/authority_hosts.ts";
 export { getBearerTokenProvider, type GetBearerTokenProviderOptions } from "./src/bearer_token_provider.ts";
+export { AzureCliCredential, type AzureCliCredentialOptions } from "./src/credentials/azure_cli_credential.ts";
+export {
+  AzureDeveloperCliCredential,
+  type AzureDeveloperCliCredentialOptions,
+} from "./src/credentials/azure_developer_cli_credential.ts";
+export {
+  AzurePowerShellCredential,
+  type AzurePowerShellCredentialOptions,
+} from "./src/credentials/azure_powershell_credential.ts";
 export { ChainedTokenCredential } from "./src/credentials/chained_token_credential.ts";
 export {
   ClientAssertionCredential,

@@ -48,6 +48,15 @@ export const AggregateAuthenticationErrorName = "AggregateAuthenticationError";
 export class CredentialUnavailableError extends Error {
   /** Always `"CredentialUnavailableError"`. */
   override readonly name: "CredentialUnavailableError" = CredentialUnavailableErrorName;
+  /** What to do about it, if that is known. The message ends with it. */
+  declare readonly nextStep?: string;
+
+  /** Makes the error. Its message is the given one, and the next step behind it. */
+  constructor(message?: string, options: { readonly cause?: unknown; readonly nextStep?: string } = {}) {
+    const { nextStep, cause } = options;
+    super(nextStep ? `${message}: ${nextStep}` : message, cause === undefined ? undefined : { cause });
+    if (nextStep) this.nextStep = nextStep;
+  }
 }
 
 /** The credential was tried and the token service refused it, or did not answer. A chain stops here. */

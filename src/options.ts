@@ -63,3 +63,20 @@ export type MultiTenantTokenCredentialOptions = CredentialOptions;
 
 /** Whether an unknown token service is trusted: one of {@linkcode CredentialOptions}. */
 export type AuthorityValidationOptions = Pick<CredentialOptions, "disableInstanceDiscovery">;
+
+/** Options of every credential that asks a tool on the developer's machine. */
+export interface DeveloperToolCredentialOptions extends CredentialOptions {
+  /** The tenant's id or domain name. Default: the one that the tool is signed in to. */
+  tenantId?: string | undefined;
+  /** How long the tool may take, in milliseconds; then it is stopped. Default: 15,000. */
+  processTimeoutInMs?: number | undefined;
+}
+
+/** The credentials of `DefaultAzureCredential`, by name. */
+export type DefaultAzureCredentialName =
+  | "EnvironmentCredential"
+  | "WorkloadIdentityCredential"
+  | "ManagedIdentityCredential"
+  | "AzureCliCredential"
+  | "AzurePowerShellCredential"
+  | "AzureDeveloperCliCredential";

@@ -231,7 +231,7 @@ describe("check_size", () => {
     ["a module of another family", { modules: ["src/oauth/certificate.ts"] }, "Brings along src/oauth/certificate.ts"],
     ["a module of no family", { modules: ["src/new/a.ts"] }, "Brings along src/new/a.ts"],
     ["a package", { modules: ["jose"] }, "Brings along jose"],
-    ["a string of another family", { text: "run az account" }, 'Holds "az " of developerTools'],
+    ["a string of another family", { text: "run az login" }, 'Holds "az login" of developerTools'],
     ["a built-in module", { text: 'import"node:fs"' }, 'Holds "node:" of files'],
   ];
   for (const [title, change, what] of cases) {

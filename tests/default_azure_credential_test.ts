@@ -64,9 +64,16 @@ describe("the chain, in order", () => {
     const { credential } = place({}, {}, () => new Response("", { status: 404 }));
     const error = await failureOf(credential.getToken(VAULT));
     assert.equal(error.name, "AggregateAuthenticationError");
-    const lines = error.message.split("\n").slice(1).map((line) => line.trim().split(":")[0]);
-    assert.deepEqual(lines, ["EnvironmentCredential", "WorkloadIdentityCredential", "ManagedIdentityCredential"]);
-    assert.equal((error.errors as unknown[]).length, 3);
+    const lines = error.message.split("\n").slice(2).map((line) => line.trim().split(" ")[0]);
+    assert.deepEqual(lines, [
+      "EnvironmentCredential",
+      "WorkloadIdentityCredential",
+      "ManagedIdentityCredential",
+      "AzureCliCredential",
+      "AzurePowerShellCredential",
+      "AzureDeveloperCliCredential",
+    ]);
+    assert.equal((error.errors as unknown[]).length, 6);
   });
 });
 
@@ -100,7 +107,7 @@ describe("configured but rejected stops the chain", () => {
       jsonAnswer({ error: "invalid_request", error_description: "Identity not found" }, { status: 400 });
     const error = await failureOf(place({}, {}, answer).credential.getToken(VAULT));
     assert.equal(error.name, "AggregateAuthenticationError");
-    assert.match(error.message, /ManagedIdentityCredential: .*Identity not found/);
+    assert.match(error.message, /ManagedIdentityCredential +unavailable .*Identity not found/);
   });
 });
 

@@ -5,7 +5,7 @@ import { checkPause, endPause, pauseAfter, refreshPause } from "./back_off.ts";
 import { abortReason, withDeadline } from "./deadline.ts";
 import { isVerdict, late, nameCredential } from "./failures.ts";
 import { isDue, isFresh } from "./freshness.ts";
-import { isInChain } from "./in_chain.ts";
+import { type Chain, chainOf } from "./in_chain.ts";
 import { digestOf } from "./partition.ts";
 import { normaliseScopes } from "./scopes.ts";
 import type { Settings } from "./settings.ts";
@@ -22,8 +22,8 @@ export interface TokenRequest {
   readonly enableCae: boolean;
   /** The token that the claims are about, if it is remembered: the resource refused it. */
   readonly rejected: string | undefined;
-  /** Whether a chain asks, which has others to turn to. */
-  readonly inChain: boolean;
+  /** The chain that asks, which has others to turn to. */
+  readonly chain: Chain | undefined;
   /** Fires when nobody waits any more, or the time is up. */
   readonly signal: AbortSignal;
 }
@@ -34,7 +34,8 @@ export type Acquire = (request: TokenRequest) => Promise<TokenSet>;
 /** What sets one credential apart from another. */
 export interface CredentialSpec {
   readonly name: string;
-  readonly tenantId: string;
+  /** Its own tenant: empty where it has none and may ask any, `undefined` where a tenant counts for nothing. */
+  readonly tenantId: string | undefined;
   /** What proves whose tokens these are: secrets by content, callbacks and keys as the objects they are. */
   readonly proof: () => readonly (string | object)[] | Promise<readonly (string | object)[]>;
   readonly acquire: Acquire;
@@ -95,16 +96,16 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
     const claims = options.claims || undefined;
     const tenantId = resolveTenant(options.tenantId, spec, settings);
     const key = JSON.stringify([spec.name, tenantId.toLowerCase(), await findPartition(), enableCae, ...asked]);
-    if (asked.length === 1 && tenantId === spec.tenantId && keys.size + caeKeys.size < MOST_KEYS) {
+    if (asked.length === 1 && tenantId === (spec.tenantId ?? "") && keys.size + caeKeys.size < MOST_KEYS) {
       (enableCae ? caeKeys : keys).set(asked[0]!, key);
     }
-    const inChain = isInChain(options);
+    const chain = chainOf(options);
     const found = await (looked ?? store.find(key, settings.now()));
     const now = settings.now();
     const pause = refreshPause(key, now);
     const rejected = claims === undefined ? undefined : found?.token;
     const get = (caller: AbortSignal | undefined) =>
-      acquire(key, { scopes: asked, tenantId, claims, enableCae, rejected, inChain }, caller);
+      acquire(key, { scopes: asked, tenantId, claims, enableCae, rejected, chain }, caller);
     if (claims !== undefined) return await get(caller);
     if (!found || !isFresh(found, now)) {
       // Better than nothing while the service is out of reach: a token that counts as expired has minutes left.
@@ -140,7 +141,7 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
   ): Promise<TokenSet> {
     checkPause(key, settings.now());
     const run = (flight: Flight<TokenSet>, ms: number) => fetchToken(flight, request, ms);
-    return await share({ key, variant: [request.claims, request.inChain], run }, caller, settings);
+    return await share({ key, variant: [request.claims, request.chain !== undefined], run }, caller, settings);
   }
 
   async function fetchToken(
@@ -191,9 +192,9 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
   function readAuthorityHost(): string {
     const flag = settings.missingEnvPermission(["AZURE_AUTHORITY_HOST"]);
     if (!flag) return settings.env("AZURE_AUTHORITY_HOST") ?? "";
-    throw new CredentialUnavailableError(
-      `Cannot tell which cloud to ask: Deno needs the permission ${flag}, or give "authorityHost"`,
-    );
+    throw new CredentialUnavailableError("Cannot tell which cloud to ask", {
+      nextStep: `Run Deno with ${flag}, or give "authorityHost"`,
+    });
   }
 
   function findPartition(): string | Promise<string> {

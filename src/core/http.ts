@@ -35,9 +35,9 @@ export async function send(
   } catch (error) {
     if (init.signal.aborted) throw init.signal.reason;
     const { name } = Object(error) as { name?: unknown };
-    if (name === "NotCapable" || name === "PermissionDenied") {
+    if (name === "NotCapable") {
       const { host } = new URL(url);
-      throw new CredentialUnavailableError(`Cannot reach "${host}": Deno needs the permission --allow-net=${host}`);
+      throw new CredentialUnavailableError(`Cannot reach "${host}"`, { nextStep: `Run Deno with --allow-net=${host}` });
     }
     return { status: 0, text: reasonOf(error), retryAfterInMs: undefined };
   }

@@ -24,12 +24,14 @@ export function checkAppTenantId(tenantId: unknown): asserts tenantId is string 
 /** Returns the tenant to ask. Throws a `CredentialUnavailableError` where the credential may not ask it. */
 export function resolveTenant(
   requested: string | undefined,
-  { name, tenantId: configured }: { readonly name: string; readonly tenantId: string },
+  { name, tenantId: configured }: { readonly name: string; readonly tenantId: string | undefined },
   settings: { readonly additionallyAllowedTenants: readonly string[]; env(name: string): string | undefined },
 ): string {
-  if (requested === undefined || configured.toLowerCase() === "adfs" || configured === "") return configured;
+  if (configured === undefined) return "";
+  if (requested === undefined || configured.toLowerCase() === "adfs") return configured;
   checkTenantId(requested, "options.tenantId");
   if (settings.env("AZURE_IDENTITY_DISABLE_MULTITENANTAUTH")) return configured;
+  if (configured === "") return requested;
   const allowed = [configured, ...settings.additionallyAllowedTenants].some((tenant) =>
     tenant === "*" || tenant.toLowerCase() === requested.toLowerCase()
   );

@@ -1,5 +1,6 @@
 import { createChain } from "../core/create_chain.ts";
 import type { GetToken } from "../core/create_get_token.ts";
+import { sleep } from "../core/sleep.ts";
 import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";
 
 /**
@@ -33,7 +34,10 @@ export class ChainedTokenCredential implements TokenCredential {
         `Argument ${index + 1} of ChainedTokenCredential must be a credential, with a method "getToken"`,
       );
     });
-    this.#getToken = createChain("ChainedTokenCredential", links, { log: () => {}, isSearch: true });
+    this.#getToken = createChain("ChainedTokenCredential", links, {
+      ...{ log() {}, now: Date.now, sleep },
+      isSearch: true,
+    });
   }
 
   /**

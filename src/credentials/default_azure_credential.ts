@@ -1,23 +1,38 @@
 import { createChain, type Link } from "../core/create_chain.ts";
 import type { GetToken } from "../core/create_get_token.ts";
-import { resolveSettings } from "../core/settings.ts";
-import type { CredentialOptions } from "../options.ts";
+import { explainPrincipal } from "../core/principal.ts";
+import { resolveSettings, type Settings } from "../core/settings.ts";
+import type { CredentialExplanation, Explanation } from "../credential_explanation.ts";
+import { workplaceOf } from "../developer_tools/create_tool_get_token.ts";
+import { isUnavailable } from "../errors.ts";
+import { hasFederatedToken, identityIn } from "../managed_identity/identity.ts";
+import type { CredentialOptions, DefaultAzureCredentialName } from "../options.ts";
 import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";
+import { AzureCliCredential } from "./azure_cli_credential.ts";
+import { AzureDeveloperCliCredential } from "./azure_developer_cli_credential.ts";
+import { AzurePowerShellCredential } from "./azure_powershell_credential.ts";
 import { EnvironmentCredential } from "./environment_credential.ts";
 import {
   ManagedIdentityCredential,
   type ManagedIdentityCredentialClientIdOptions,
 } from "./managed_identity_credential.ts";
-import { WorkloadIdentityCredential } from "./workload_identity_credential.ts";
+import { WorkloadIdentityCredential, type WorkloadIdentityCredentialOptions } from "./workload_identity_credential.ts";
 
 /** Options of {@linkcode DefaultAzureCredential}: what every credential accepts goes to each of the chain. */
 export interface DefaultAzureCredentialOptions extends CredentialOptions {
-  /** The tenant of `WorkloadIdentityCredential`. Default: the variable `AZURE_TENANT_ID`. */
+  /**
+   * The tenant of `WorkloadIdentityCredential` (default: the variable `AZURE_TENANT_ID`) and of the developer's tools (default: the one that
+   * each is signed in to).
+   */
   tenantId?: string | undefined;
+  /** The credentials that are left out. Default: none. */
+  exclude?: readonly DefaultAzureCredentialName[] | undefined;
   /** The environment variables without which the constructor throws. Default: none. */
   requiredEnvVars?: string | string[] | undefined;
   /** See {@linkcode ManagedIdentityCredentialOptions.probeTimeoutInMs}. */
   probeTimeoutInMs?: number | undefined;
+  /** How long each of the developer's tools may take, in milliseconds; then it is stopped. Default: 15,000. */
+  processTimeoutInMs?: number | undefined;
 }
 
 /** Options of {@linkcode DefaultAzureCredential} for user-assigned identities with a client id. */
@@ -37,49 +52,106 @@ export interface DefaultAzureCredentialResourceIdOptions extends DefaultAzureCre
 type AnyOptions = DefaultAzureCredentialClientIdOptions & Partial<DefaultAzureCredentialResourceIdOptions>;
 
 interface Row {
-  readonly name: string;
+  readonly name: DefaultAzureCredentialName;
   readonly group: "prod" | "dev";
-  readonly create: (options: AnyOptions, env: (name: string) => string | undefined) => TokenCredential;
+  readonly create: (options: AnyOptions, settings: Settings) => TokenCredential;
+  /** See {@linkcode Link.mayBegin}. */
+  readonly mayBegin?: (options: AnyOptions, settings: Settings) => Promise<boolean>;
+  /** Returns what is known of it without a request or a process. Throws what `getToken` would. */
+  readonly explain: (options: AnyOptions, settings: Settings) => Explanation | Promise<Explanation>;
 }
 
 /** The chain, in order. */
 const TABLE: readonly Row[] = [
-  { name: "EnvironmentCredential", group: "prod", create: (options) => new EnvironmentCredential(options) },
+  {
+    name: "EnvironmentCredential",
+    group: "prod",
+    create: (options) => new EnvironmentCredential(options),
+    explain: (_options, settings) => explainPrincipal(settings),
+  },
   {
     name: "WorkloadIdentityCredential",
     group: "prod",
-    create: (options) =>
-      new WorkloadIdentityCredential({
-        ...options,
-        clientId: options.workloadIdentityClientId ?? options.managedIdentityClientId,
-      }),
+    create: (options) => new WorkloadIdentityCredential(workloadOf(options)),
+    explain: async (options, settings) => {
+      const { explainWorkload } = await import("../oauth/workload_identity.ts");
+      return await explainWorkload("WorkloadIdentityCredential", workloadOf(options), settings);
+    },
   },
   {
     name: "ManagedIdentityCredential",
     group: "prod",
-    create: ({ managedIdentityClientId, managedIdentityResourceId: resourceId, ...options }, env) => {
-      const variable = resourceId === undefined && env("AZURE_CLIENT_ID") || undefined;
-      if (variable && /[^!-~]/.test(variable)) {
-        throw new TypeError("Variable AZURE_CLIENT_ID must be the client id of an app, without spaces");
+    create: (options, settings) => new ManagedIdentityCredential(identityOf(options, settings)),
+    explain: async (options, settings) => {
+      const identity = identityOf(options, settings);
+      if (hasFederatedToken(settings, identityIn(identity))) {
+        const { explainWorkload } = await import("../oauth/workload_identity.ts");
+        return await explainWorkload("ManagedIdentityCredential", identity, settings);
       }
-      const clientId = managedIdentityClientId ?? variable;
-      return new ManagedIdentityCredential(
-        { ...options, clientId, resourceId } as ManagedIdentityCredentialClientIdOptions,
-      );
+      const { explainSource } = await import("../managed_identity/client.ts");
+      return await explainSource(identity, settings);
+    },
+  },
+  {
+    name: "AzureCliCredential",
+    group: "dev",
+    create: (options) => new AzureCliCredential(options),
+    mayBegin: async (options, settings) => {
+      const { hasProfile } = await import("../developer_tools/azure_cli.ts");
+      return await hasProfile(workplaceOf(options, settings));
+    },
+    explain: async (options, settings) => {
+      const { explainAzureCli } = await import("../developer_tools/azure_cli.ts");
+      return await explainAzureCli(workplaceOf(options, settings));
+    },
+  },
+  {
+    name: "AzurePowerShellCredential",
+    group: "dev",
+    create: (options) => new AzurePowerShellCredential(options),
+    explain: async (options, settings) => {
+      const { explainAzurePowerShell } = await import("../developer_tools/azure_powershell.ts");
+      return await explainAzurePowerShell(workplaceOf(options, settings));
+    },
+  },
+  {
+    name: "AzureDeveloperCliCredential",
+    group: "dev",
+    create: (options) => new AzureDeveloperCliCredential(options),
+    explain: async (options, settings) => {
+      const { explainAzureDeveloperCli } = await import("../developer_tools/azure_developer_cli.ts");
+      return await explainAzureDeveloperCli(workplaceOf(options, settings));
     },
   },
 ];
 
-/** What `AZURE_TOKEN_CREDENTIALS` can be for `@azure/identity`: whoever sets it made no slip. */
-const ELSEWHERE = /^(dev|(visualstudiocode|azure(cli|powershell|developercli))credential)$/;
+function workloadOf(options: AnyOptions): WorkloadIdentityCredentialOptions {
+  return { ...options, clientId: options.workloadIdentityClientId ?? options.managedIdentityClientId };
+}
+
+function identityOf(
+  { managedIdentityClientId, managedIdentityResourceId: resourceId, ...options }: AnyOptions,
+  { env }: Settings,
+): ManagedIdentityCredentialClientIdOptions {
+  const variable = resourceId === undefined && env("AZURE_CLIENT_ID") || undefined;
+  if (variable && /[^!-~]/.test(variable)) {
+    throw new TypeError("Variable AZURE_CLIENT_ID must be the client id of an app, without spaces");
+  }
+  const clientId = managedIdentityClientId ?? variable;
+  return { ...options, clientId, resourceId } as ManagedIdentityCredentialClientIdOptions;
+}
 
 /**
  * Whoever the environment offers, detected in order, with no change of code from laptop to production: `EnvironmentCredential`,
- * `WorkloadIdentityCredential`, `ManagedIdentityCredential`.
+ * `WorkloadIdentityCredential`, `ManagedIdentityCredential`, `AzureCliCredential`, `AzurePowerShellCredential`,
+ * `AzureDeveloperCliCredential`.
  *
- * A method that is not configured is passed over; one that is configured and refused ends the search with its error. The one that gave
- * the first token is asked alone from then on. The variable `AZURE_TOKEN_CREDENTIALS` restricts the search: `prod`, or the name of one
- * credential, in any case; then no metadata service is probed for, and a managed identity has all the time it needs.
+ * A method that is not configured is passed over; one of the first three that is configured and refused ends the search with its error, and
+ * so does none of the developer's tools. The one that gave the first token is asked alone from then on. Where it takes time to find out
+ * whether the program runs in Azure, a signed-in Azure CLI is started meanwhile; the order stays what it is.
+ *
+ * The variable `AZURE_TOKEN_CREDENTIALS` restricts the search: `prod` (the first three), `dev` (the others), or the name of one credential, in
+ * any case; then no metadata service is probed for, and a managed identity has all the time it needs.
  *
  * @example
  * ```ts no-eval
@@ -93,23 +165,31 @@ const ELSEWHERE = /^(dev|(visualstudiocode|azure(cli|powershell|developercli))cr
  */
 export class DefaultAzureCredential implements TokenCredential {
   readonly #getToken: GetToken;
+  readonly #explain: () => Promise<readonly CredentialExplanation[]>;
 
   /**
-   * Reads `AZURE_TOKEN_CREDENTIALS` and `AZURE_CLIENT_ID`; sends nothing.
+   * Reads `AZURE_TOKEN_CREDENTIALS` and `AZURE_CLIENT_ID`; sends and starts nothing.
    *
    * @param options Go to every credential of the chain. See {@linkcode CredentialOptions}.
-   * @throws {TypeError} An option, `AZURE_TOKEN_CREDENTIALS` or `AZURE_CLIENT_ID` is malformed, or a required variable is not set.
+   * @throws {TypeError} An option, `AZURE_TOKEN_CREDENTIALS` or `AZURE_CLIENT_ID` is malformed, a required variable is not set, or nothing is left
+   * to try.
    */
   constructor(options?: DefaultAzureCredentialClientIdOptions | DefaultAzureCredentialResourceIdOptions);
   constructor(options: AnyOptions = {}) {
-    const { env, log } = resolveSettings(options);
-    const missing = [options.requiredEnvVars ?? []].flat().filter((name) => !env(name));
+    const settings = resolveSettings(options);
+    const missing = [options.requiredEnvVars ?? []].flat().filter((name) => !settings.env(name));
     if (missing.length > 0) {
       throw new TypeError(`Option "requiredEnvVars" names what is not set: ${missing.join(", ")}`);
     }
-    const wanted = env("AZURE_TOKEN_CREDENTIALS");
-    const links = select(wanted).map(({ name, create }): Link => ({ name, credential: create(options, env) }));
-    this.#getToken = createChain("DefaultAzureCredential", links, { log, isSearch: !wanted?.trim() });
+    const wanted = settings.env("AZURE_TOKEN_CREDENTIALS");
+    const rows = select(wanted, options.exclude ?? []);
+    const links = rows.map(({ name, create, mayBegin }): Link => ({
+      name,
+      credential: create(options, settings),
+      ...mayBegin && { mayBegin: () => mayBegin(options, settings) },
+    }));
+    this.#getToken = createChain("DefaultAzureCredential", links, { ...settings, isSearch: !wanted?.trim() });
+    this.#explain = () => Promise.all(rows.map((row) => explain(row, options, settings)));
   }
 
   /**
@@ -117,22 +197,60 @@ export class DefaultAzureCredential implements TokenCredential {
    *
    * @param scopes What the token is for, such as `"https://storage.azure.com/.default"`.
    * @param options See {@linkcode GetTokenOptions}.
-   * @throws {AggregateAuthenticationError} No credential is available. Its `errors` say why, in order.
+   * @throws {AggregateAuthenticationError} No credential is available. Its message is a table of what was tried, and its `errors` say why, in
+   * order.
    * @throws {AuthenticationError} A credential is configured and refused.
    */
   getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken> {
     return this.#getToken(scopes, options);
   }
+
+  /**
+   * Returns what would be tried, in order, and what of it is configured and what is missing. Reads variables and looks for files; sends no
+   * request and starts no process.
+   *
+   * @example
+   * ```ts no-eval
+   * import { DefaultAzureCredential } from "@azweb/identity";
+   *
+   * console.table(await new DefaultAzureCredential().explain());
+   * ```
+   */
+  explain(): Promise<readonly CredentialExplanation[]> {
+    return this.#explain();
+  }
 }
 
-function select(value: string | undefined): readonly Row[] {
+async function explain(row: Row, options: AnyOptions, settings: Settings): Promise<CredentialExplanation> {
+  const { name: credential } = row;
+  try {
+    return { credential, ...await row.explain(options, settings) };
+  } catch (error) {
+    const detail = (error as Error).message.replace(`${credential}: `, "");
+    // What is malformed ends the chain.
+    return { credential, state: isUnavailable(error) ? "missing" : "configured", detail };
+  }
+}
+
+function select(value: string | undefined, excluded: readonly string[]): readonly Row[] {
+  const names = TABLE.map(({ name }) => name);
+  const unknown = excluded.find((name) => !(names as string[]).includes(name));
+  if (unknown !== undefined) {
+    throw new TypeError(`Option "exclude" must name credentials of ${list(names)}, and names "${unknown}"`);
+  }
   const wanted = value?.trim().toLowerCase();
-  if (!wanted) return TABLE;
-  const rows = TABLE.filter(({ name, group }) => [group, name.toLowerCase()].includes(wanted));
-  if (rows.length > 0) return rows;
-  const known = [...new Set(TABLE.flatMap(({ name, group }) => [group, name]))].map((word) => `"${word}"`).join(", ");
-  throw new TypeError(
-    `Variable AZURE_TOKEN_CREDENTIALS must be one of ${known}, and is "${value}"` +
-      (ELSEWHERE.test(wanted) ? ", which is not there yet" : ""),
-  );
+  const rows = wanted ? TABLE.filter(({ name, group }) => [group, name.toLowerCase()].includes(wanted)) : TABLE;
+  if (rows.length === 0) {
+    throw new TypeError(
+      `Variable AZURE_TOKEN_CREDENTIALS must be one of ${list(["prod", "dev", ...names])}, and is "${value}"` +
+        (wanted === "visualstudiocodecredential" ? ", which needs native code" : ""),
+    );
+  }
+  const left = rows.filter(({ name }) => !excluded.includes(name));
+  if (left.length > 0) return left;
+  throw new TypeError('Option "exclude" leaves out every credential that there is to try');
+}
+
+function list(words: readonly string[]): string {
+  return words.map((word) => `"${word}"`).join(", ");
 }

@@ -2,7 +2,8 @@ import { checkClientId, checkText } from "../core/check_text.ts";
 import { checkVariable } from "../core/check_variable.ts";
 import { resolveSettings, type Settings } from "../core/settings.ts";
 import { checkAppTenantId, checkTenantId } from "../core/tenants.ts";
-import { CredentialUnavailableError } from "../errors.ts";
+import { nameCredential } from "../core/failures.ts";
+import { findPrincipal } from "../core/principal.ts";
 import type { CredentialOptions } from "../options.ts";
 import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";
 import { ClientCertificateCredential } from "./client_certificate_credential.ts";
@@ -12,28 +13,7 @@ import { UsernamePasswordCredential } from "./username_password_credential.ts";
 /** Options of {@linkcode EnvironmentCredential}. */
 export type EnvironmentCredentialOptions = CredentialOptions;
 
-type Principal = ClientSecretCredential | ClientCertificateCredential | UsernamePasswordCredential;
-
-const VARIABLES = [
-  "AZURE_TENANT_ID",
-  "AZURE_CLIENT_ID",
-  "AZURE_CLIENT_SECRET",
-  "AZURE_CLIENT_CERTIFICATE_PATH",
-  "AZURE_USERNAME",
-  "AZURE_PASSWORD",
-] as const;
-
-/** What else decides where the secret goes, as whom, and how: read in part, it would go elsewhere. */
-const ALL_VARIABLES = [
-  ...VARIABLES,
-  "AZURE_CLIENT_CERTIFICATE_PASSWORD",
-  "AZURE_CLIENT_SEND_CERTIFICATE_CHAIN",
-  "AZURE_ADDITIONALLY_ALLOWED_TENANTS",
-  "AZURE_AUTHORITY_HOST",
-  "AZURE_REGIONAL_AUTHORITY_NAME",
-  "AZURE_IDENTITY_DISABLE_MULTITENANTAUTH",
-  "AZURE_TOKEN_CREDENTIALS",
-];
+type PrincipalCredential = ClientSecretCredential | ClientCertificateCredential | UsernamePasswordCredential;
 
 /**
  * Whoever the environment variables name: a service principal or a user. With `AZURE_TENANT_ID` and `AZURE_CLIENT_ID` the first that is
@@ -63,7 +43,7 @@ const ALL_VARIABLES = [
 export class EnvironmentCredential implements TokenCredential {
   readonly #options: EnvironmentCredentialOptions;
   readonly #settings: Settings;
-  #credential: Principal | undefined;
+  #credential: PrincipalCredential | undefined;
 
   /**
    * Reads and sends nothing.
@@ -86,38 +66,33 @@ export class EnvironmentCredential implements TokenCredential {
    */
   getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken> {
     try {
-      this.#credential ??= createCredential(this.#options, this.#settings);
+      this.#credential ??= createPrincipal(this.#options, this.#settings);
     } catch (error) {
+      nameCredential(error, "EnvironmentCredential");
       return Promise.reject(error);
     }
     return this.#credential.getToken(scopes, options);
   }
 }
 
-function createCredential(options: EnvironmentCredentialOptions, settings: Settings): Principal {
-  const flag = settings.missingEnvPermission(ALL_VARIABLES);
-  if (flag) {
-    throw new CredentialUnavailableError(
-      `EnvironmentCredential: Cannot read all of the variables that say who the program is: Run Deno with ${flag}`,
-    );
-  }
-  const [tenantId, clientId, secret, certificatePath, username, password] = VARIABLES.map((name) => settings.env(name));
-  if (tenantId && clientId) {
-    const further = (settings.env("AZURE_ADDITIONALLY_ALLOWED_TENANTS") ?? "").split(";").flatMap((id) =>
-      id.trim() || []
-    );
-    const all = { ...options, additionallyAllowedTenants: [...settings.additionallyAllowedTenants, ...further] };
-    check("AZURE_CLIENT_ID", checkClientId);
-    check("AZURE_ADDITIONALLY_ALLOWED_TENANTS", () => {
-      for (const id of further) if (id !== "*") checkTenantId(id);
-    });
-    if (secret) {
-      check("AZURE_TENANT_ID", checkAppTenantId);
+function createPrincipal(options: EnvironmentCredentialOptions, settings: Settings): PrincipalCredential {
+  const principal = findPrincipal(settings);
+  const { tenantId, clientId } = principal;
+  const further = (settings.env("AZURE_ADDITIONALLY_ALLOWED_TENANTS") ?? "").split(";").flatMap((id) =>
+    id.trim() || []
+  );
+  const all = { ...options, additionallyAllowedTenants: [...settings.additionallyAllowedTenants, ...further] };
+  check("AZURE_CLIENT_ID", checkClientId);
+  check("AZURE_ADDITIONALLY_ALLOWED_TENANTS", () => {
+    for (const id of further) if (id !== "*") checkTenantId(id);
+  });
+  check("AZURE_TENANT_ID", principal.kind === "user" ? checkTenantId : checkAppTenantId);
+  switch (principal.kind) {
+    case "secret":
       check("AZURE_CLIENT_SECRET", checkText);
-      return new ClientSecretCredential(tenantId, clientId, secret, all);
-    }
-    if (certificatePath) {
-      check("AZURE_TENANT_ID", checkAppTenantId);
+      return new ClientSecretCredential(tenantId, clientId, principal.secret, all);
+    case "certificate": {
+      const { certificatePath } = principal;
       check("AZURE_CLIENT_CERTIFICATE_PATH", checkPath);
       const certificatePassword = settings.env("AZURE_CLIENT_CERTIFICATE_PASSWORD") || undefined;
       if (certificatePassword) check("AZURE_CLIENT_CERTIFICATE_PASSWORD", checkText);
@@ -125,18 +100,11 @@ function createCredential(options: EnvironmentCredentialOptions, settings: Setti
       const certificate = { certificatePath, certificatePassword, variable: "AZURE_CLIENT_CERTIFICATE_PATH" };
       return new ClientCertificateCredential(tenantId, clientId, certificate, { ...all, sendCertificateChain });
     }
-    if (username && password) {
-      check("AZURE_TENANT_ID", checkTenantId);
+    case "user":
       check("AZURE_USERNAME", checkText);
       check("AZURE_PASSWORD", checkText);
-      return new UsernamePasswordCredential(tenantId, clientId, username, password, all);
-    }
+      return new UsernamePasswordCredential(tenantId, clientId, principal.username, principal.password, all);
   }
-  throw new CredentialUnavailableError(
-    "EnvironmentCredential: Cannot find a service principal or a user: " +
-      "Set AZURE_TENANT_ID, AZURE_CLIENT_ID and one of AZURE_CLIENT_SECRET, AZURE_CLIENT_CERTIFICATE_PATH, " +
-      `AZURE_USERNAME with AZURE_PASSWORD (${present(settings)})`,
-  );
 
   function check(name: string, is: (value: string) => void): void {
     checkVariable("EnvironmentCredential", name, settings.env(name) ?? "", is);
@@ -146,9 +114,4 @@ function createCredential(options: EnvironmentCredentialOptions, settings: Setti
 function checkPath(path: string): void {
   checkText(path);
   if (/-----BEGIN|[\r\n]/.test(path)) throw new TypeError("It must be the path of a PEM file, not what is in it");
-}
-
-function present(settings: Settings): string {
-  const names = VARIABLES.filter((name) => settings.env(name));
-  return names.length ? `set: ${names.join(", ")}` : "none is set";
 }

@@ -1,8 +1,7 @@
-import { checkClientId, checkText } from "../core/check_text.ts";
 import { createGetToken, type GetToken } from "../core/create_get_token.ts";
-import { notNegative, resolveSettings, type Settings } from "../core/settings.ts";
+import { notNegative, resolveSettings } from "../core/settings.ts";
 import type { ManagedIdentityClient } from "../managed_identity/client.ts";
-import type { UserAssignedIdentity } from "../managed_identity/source.ts";
+import { hasFederatedToken, identityIn, type IdentityOptions } from "../managed_identity/identity.ts";
 import type { CredentialOptions } from "../options.ts";
 import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";
 
@@ -35,9 +34,7 @@ export interface ManagedIdentityCredentialResourceIdOptions extends ManagedIdent
   resourceId: string;
 }
 
-type AnyOptions =
-  & ManagedIdentityCredentialOptions
-  & { readonly [Kind in UserAssignedIdentity["kind"]]?: string | undefined };
+type AnyOptions = ManagedIdentityCredentialOptions & IdentityOptions;
 
 const NAME = "ManagedIdentityCredential";
 
@@ -60,7 +57,7 @@ const NAME = "ManagedIdentityCredential";
  * @see https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/overview
  */
 export class ManagedIdentityCredential implements TokenCredential {
-  readonly #getToken: GetToken;
+  #getToken: GetToken;
 
   /**
    * Checks the arguments; reads and sends nothing.
@@ -84,6 +81,10 @@ export class ManagedIdentityCredential implements TokenCredential {
   );
   constructor(first?: string | AnyOptions, second?: ManagedIdentityCredentialOptions) {
     const options: AnyOptions = typeof first === "string" ? { ...second, clientId: first } : first ?? second ?? {};
+    const { clientId = first } = second as AnyOptions | undefined ?? {};
+    if (typeof first === "string" && clientId !== first) {
+      throw new TypeError('Argument "clientId" and option "clientId" name two identities: Give one of them');
+    }
     const settings = resolveSettings(options, { maxRetries: 5, timeoutInMs: 120_000 });
     const identity = identityIn(options);
     const { probeTimeoutInMs, runtime = {} } = options;
@@ -93,17 +94,17 @@ export class ManagedIdentityCredential implements TokenCredential {
 
     /** Apart, because most programs that look for a machine's identity are found to be somebody else before. */
     async function load(): Promise<ManagedIdentityClient> {
+      if (client) return client;
       const { createClient } = await import("../managed_identity/client.ts");
       return client ??= createClient(NAME, machine);
     }
 
     const getToken = createGetToken({
       name: NAME,
-      tenantId: "",
+      tenantId: undefined,
       proof: async () => await (await load()).proof(),
       acquire: async (request) => await (await load()).acquire(request),
     }, settings);
-    let chosen: GetToken | undefined;
 
     async function loadExchange(): Promise<GetToken> {
       const { createWorkloadIdentity } = await import("../oauth/workload_identity.ts");
@@ -111,14 +112,15 @@ export class ManagedIdentityCredential implements TokenCredential {
       return createWorkloadIdentity(NAME, workload, { ...resolveSettings(options), disableInstanceDiscovery: true });
     }
 
-    async function choose(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken> {
+    const choose: GetToken = async (scopes, options) => {
       const choice = hasFederatedToken(settings, identity) ? await loadExchange() : getToken;
       const token = await choice(scopes, options);
-      chosen ??= choice;
+      // Until there is a token, the machine may still be told who it is. The first choice stays: one program, one identity.
+      if (this.#getToken === choose) this.#getToken = choice;
       return token;
-    }
+    };
 
-    this.#getToken = (scopes, options) => (chosen ?? choose)(scopes, options);
+    this.#getToken = choose;
   }
 
   /**
@@ -132,25 +134,4 @@ export class ManagedIdentityCredential implements TokenCredential {
   getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken> {
     return this.#getToken(scopes, options);
   }
-}
-
-function identityIn(options: AnyOptions): UserAssignedIdentity | undefined {
-  const [kind, second] = (["clientId", "objectId", "resourceId"] as const).filter((kind) =>
-    options[kind] !== undefined
-  );
-  if (!kind) return undefined;
-  if (second) throw new TypeError(`Options "${kind}" and "${second}" name two identities: Give one of them`);
-  const id = options[kind];
-  if (kind === "clientId") checkClientId(id);
-  else checkText(id, kind);
-  if (kind !== "resourceId" || id.startsWith("/")) return { kind, id };
-  throw new TypeError('Option "resourceId" must be a resource id of Azure, which begins with "/subscriptions/"');
-}
-
-/** Whether a pod of AKS with a token of its own is told apart from a machine. */
-function hasFederatedToken({ env }: Settings, identity: UserAssignedIdentity | undefined): boolean {
-  if (identity && identity.kind !== "clientId") return false;
-  return Boolean(
-    (identity?.id || env("AZURE_CLIENT_ID")) && env("AZURE_TENANT_ID") && env("AZURE_FEDERATED_TOKEN_FILE"),
-  );
 }

@@ -7,8 +7,11 @@ import { retry } from "../core/retry.ts";
 import { AuthenticationError, CredentialUnavailableError } from "../errors.ts";
 import type { Settings } from "../core/settings.ts";
 import { fetchDirectly } from "../runtime/direct_fetch.ts";
+import type { CredentialOptions } from "../options.ts";
+import type { Explanation } from "../credential_explanation.ts";
 import type { TokenSet } from "../token_cache.ts";
-import type { Machine, Source, UserAssignedIdentity } from "./source.ts";
+import { identityIn, type IdentityOptions, type UserAssignedIdentity } from "./identity.ts";
+import type { Machine, Source } from "./source.ts";
 import { findSource } from "./sources.ts";
 import { readTokenAnswer } from "./token_answer.ts";
 
@@ -24,8 +27,7 @@ export function createClient(
   credential: string,
   { settings: given, ...place }: Omit<Machine, "settings"> & { readonly settings: Settings },
 ): ManagedIdentityClient {
-  const localFetch = given.localFetch ?? (given.livesOn ? fetchDirectly : fetch);
-  const machine: Machine = { ...place, settings: { ...given, localFetch } };
+  const machine: Machine = { ...place, settings: withLocalFetch(given) };
   const { identity, settings } = machine;
   let found: Source | undefined;
 
@@ -39,7 +41,7 @@ export function createClient(
   }
 
   async function acquire(request: TokenRequest): Promise<TokenSet> {
-    const { enableCae, inChain, rejected, scopes, signal } = request;
+    const { chain, enableCae, rejected, scopes, signal } = request;
     if (scopes.length > 1) {
       throw new CredentialUnavailableError(
         `Cannot get a token for "${scopes.join(" ")}": A managed identity gives tokens for one scope at a time`,
@@ -47,7 +49,7 @@ export function createClient(
     }
     const resource = scopes[0]!.replace(/\/\.default$/, "");
     const source = await find();
-    if (inChain && await source.probe?.() === false) {
+    if (chain && await source.probe?.(chain) === false) {
       throw new CredentialUnavailableError(
         "Cannot find a managed identity: No variable names a source, and there is no metadata service at 169.254.169.254",
       );
@@ -73,6 +75,24 @@ export function createClient(
   }
 
   return { proof, acquire };
+}
+
+/** Returns what is known of a machine's identity without a request. Throws what a request would, where the machine cannot have it. */
+export async function explainSource(
+  options: CredentialOptions & IdentityOptions & { readonly probeTimeoutInMs?: number | undefined },
+  settings: Settings,
+): Promise<Explanation> {
+  const { probeTimeoutInMs, runtime = {} } = options;
+  const machine = { identity: identityIn(options), probeTimeoutInMs, runtime, settings: withLocalFetch(settings) };
+  const { name, probe } = await findSource(machine);
+  return probe
+    ? { state: "unknown", detail: `No variable names a source: ${name} is looked for at 169.254.169.254` }
+    : { state: "configured", detail: `The source is ${name}` };
+}
+
+function withLocalFetch(settings: Settings): Machine["settings"] {
+  const { livesOn, localFetch = livesOn ? fetchDirectly : fetch } = settings;
+  return { ...settings, localFetch };
 }
 
 /** Whether the answer is for the identity that was asked for: an old agent gives the machine's own instead. */

@@ -1,13 +1,9 @@
 import { type Answer, send } from "../core/http.ts";
+import type { Chain } from "../core/in_chain.ts";
 import type { RetryRule } from "../core/retry.ts";
 import type { Settings } from "../core/settings.ts";
+import type { UserAssignedIdentity } from "./identity.ts";
 import type { CredentialOptions } from "../options.ts";
-
-/** A user-assigned identity, and which of its ids is given. */
-export interface UserAssignedIdentity {
-  readonly kind: "clientId" | "objectId" | "resourceId";
-  readonly id: string;
-}
 
 /** Settings with what sends requests to loopback and link-local addresses past all proxies. */
 export type LocalSettings = Settings & { readonly localFetch: typeof fetch };
@@ -46,8 +42,8 @@ export interface Source {
   readonly echoes?: boolean;
   /** Whether an answer that is no token says that there is no such identity, or no such source. */
   isAbsent?(answer: Answer): boolean;
-  /** Returns whether the source is there, where that has to be found out. */
-  probe?(): Promise<boolean>;
+  /** Returns whether the source is there, where that has to be found out; the chain is told if that takes time. */
+  probe?(chain: Chain): Promise<boolean>;
   send(request: ResourceRequest): Promise<Answer>;
 }
 

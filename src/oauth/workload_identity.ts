@@ -4,7 +4,9 @@ import { type Acquire, createGetToken, type GetToken } from "../core/create_get_
 import type { Settings } from "../core/settings.ts";
 import { checkAppTenantId } from "../core/tenants.ts";
 import { AuthenticationError, CredentialUnavailableError } from "../errors.ts";
+import type { Explanation } from "../credential_explanation.ts";
 import type { CredentialOptions } from "../options.ts";
+import { fileFinder } from "../runtime/file_exists.ts";
 import { textFileReader } from "../runtime/files.ts";
 import { checkExpiry, claimsOf, federatedTokenAuth } from "./federated_token.ts";
 import { readNamedFile } from "./named_file.ts";
@@ -44,20 +46,23 @@ export function createWorkloadIdentity(credential: string, options: Workload, se
     ...missing,
     ...enableAzureProxy ? PROXY_VARIABLES : [],
     ...settings.authorityHost === undefined ? ["AZURE_AUTHORITY_HOST"] : [],
+    // Read later, and asked for now: one question, with the whole answer.
+    ...["AZURE_REGIONAL_AUTHORITY_NAME", "AZURE_IDENTITY_DISABLE_MULTITENANTAUTH"],
   ]);
   if (flag) {
     throw new CredentialUnavailableError(
-      `${credential}: Cannot read all of the variables that say who the program is: Run Deno with ${flag}`,
+      `${credential}: Cannot read all of the variables that say who the program is`,
+      { nextStep: `Run Deno with ${flag}` },
     );
   }
   const unset = missing.filter((name) => !settings.env(name));
   if (unset.length > 0) {
-    throw new CredentialUnavailableError(
-      `${credential}: Cannot find the workload's identity: Set ${unset.join(", ")} or give ` +
-        `${
-          unset.map((name) => `"${VARIABLES[name]}"`).join(", ")
-        }; AKS sets all for pods with the label azure.workload.identity/use`,
-    );
+    const options = unset.map((name) => `"${VARIABLES[name]}"`).join(", ");
+    throw new CredentialUnavailableError(`${credential}: Cannot find the workload's identity`, {
+      nextStep: `Set ${
+        unset.join(", ")
+      } or give ${options}; AKS sets all for pods with the label azure.workload.identity/use`,
+    });
   }
   const tenantId = find("AZURE_TENANT_ID", checkAppTenantId);
   const clientId = find("AZURE_CLIENT_ID", checkClientId);
@@ -110,4 +115,14 @@ export function createWorkloadIdentity(credential: string, options: Workload, se
     checkVariable(credential, name, value, check);
     return value;
   }
+}
+
+/** Returns what is known of a workload without a request. Throws what {@linkcode createWorkloadIdentity} throws. */
+export async function explainWorkload(credential: string, options: Workload, settings: Settings): Promise<Explanation> {
+  createWorkloadIdentity(credential, options, settings);
+  const { tokenFilePath: path = settings.env("AZURE_FEDERATED_TOKEN_FILE")!, runtime = {} } = options;
+  const fileExists = runtime.fileExists ? runtime.fileExists.bind(runtime) : fileFinder();
+  return await fileExists?.(path)
+    ? { state: "configured", detail: `The token file "${path}"` }
+    : { state: "unknown", detail: `The token file "${path}" is not there, or may not be read` };
 }

@@ -8,6 +8,30 @@ export interface TlsTrust {
   readonly thumbprint?: string | undefined;
 }
 
+/** How a program is started. */
+export interface RunOptions {
+  /** The folder that it starts in. */
+  readonly cwd: string;
+  /** Environment variables for it, besides those of this process. */
+  readonly env?: Readonly<Record<string, string>> | undefined;
+  /** Whether it gets those in `env` and no others. Default: `false`. */
+  readonly clearEnv?: boolean | undefined;
+  /** Hands on the arguments as they are, on Windows: for `cmd.exe`, which has quotation rules of its own. Default: `false`. */
+  readonly windowsVerbatimArguments?: boolean | undefined;
+  /** Ends the program, and whatever it has started, when it fires; the call then rejects with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What is left of a program that has ended. */
+export interface CommandOutput {
+  /** Its exit code; 0 means success. */
+  readonly code: number;
+  /** What it wrote. */
+  readonly stdout: string;
+  /** What it had to say besides. */
+  readonly stderr: string;
+}
+
 /**
  * What a runtime can do beyond the Web APIs. A member that is absent is a capability that is absent. Hand in members by
  * `options.runtime` to replace what the runtime has, or to add what it lacks.
@@ -23,6 +47,11 @@ export interface Runtime {
   readonly platform?: string;
   /** Returns a `fetch` over TLS that trusts what it is told to trust, and nobody else. */
   tlsFetch?(trust: TlsTrust): typeof fetch;
+  /**
+   * Runs a program to its end: no shell, an absolute path, nothing to read from the standard input. Rejects with an error whose `code`
+   * is `"ENOENT"` where there is no such program.
+   */
+  run?(command: string, args: readonly string[], options: RunOptions): Promise<CommandOutput>;
   /** The time, in milliseconds since the epoch. Default: `Date.now`. */
   now(): number;
   /** Resolves after a time in milliseconds; rejects with the signal's reason as soon as the signal fires. Default: `setTimeout`. */

@@ -43,6 +43,8 @@ export const ASSERTION: string = ["CANARY-header", "CANARY-claims", "CANARY-sign
 /** The same, with claims that can be read. */
 export const FEDERATED_TOKEN: string = ['{"kid":"CANARY"}', '{"sub":"CANARY-claims"}', "CANARY-signature"]
   .map((part) => btoa(part).replaceAll("=", "")).join(".");
+/** A secret that a header can hold. */
+const HEADER_SECRET = SECRET.replace(/[^\x20-\x7e]/g, "");
 /** What a managed identity's endpoint wants to see in a header. */
 export const HEADER = "CANARY-header-7f3a";
 /** A token that nobody may see in an error. */
@@ -293,6 +295,17 @@ export async function credentials(): Promise<Record<string, Create>> {
     "the environment's certificate": withEnv({ AZURE_CLIENT_CERTIFICATE_PATH: "/app.pem" }),
     "the environment's password": withEnv({ AZURE_USERNAME: "jo@contoso.com", AZURE_PASSWORD: SECRET }),
     "a workload": workload(FEDERATED_TOKEN),
+    "a machine's header": (options) =>
+      new ManagedIdentityCredential({
+        ...onMachine(options),
+        env: { IDENTITY_ENDPOINT: "http://127.0.0.1/msi/token", IDENTITY_HEADER: HEADER_SECRET },
+      }),
+    "a key of Azure Arc": (options) =>
+      new ManagedIdentityCredential({
+        ...onMachine(options),
+        env: { IDENTITY_ENDPOINT: "http://127.0.0.1/token", IMDS_ENDPOINT: "http://127.0.0.1" },
+        runtime: { ...options.runtime, platform: "linux", readTextFile: () => Promise.resolve(HEADER_SECRET) },
+      }),
     "App Service": machine({ IDENTITY_ENDPOINT: "http://127.0.0.1:41741/token", IDENTITY_HEADER: HEADER }),
     "Azure Machine Learning": machine({ MSI_ENDPOINT: "http://127.0.0.1:46808/token", MSI_SECRET: HEADER }),
     "Service Fabric": machine({
@@ -351,6 +364,23 @@ const UNUSABLE: Readonly<Record<string, Create>> = {
   "a signer that returns text": (options) =>
     withCertificate({ certificate: CERTIFICATE, sign: () => Promise.resolve(SECRET as never) }, options),
 };
+
+/** The options of a credential whose requests are repeated by their headers, and challenged on Azure Arc. */
+function onMachine(options: CredentialOptions): CredentialOptions {
+  const { localFetch } = options;
+  return {
+    ...options,
+    timeoutInMs: 60_000,
+    localFetch(url, init) {
+      const headers = new Headers(init?.headers);
+      if (!headers.has("metadata") || headers.has("authorization")) {
+        return localFetch!(url, { ...init, body: new URLSearchParams([...headers]) });
+      }
+      const challenge = { "www-authenticate": "Basic realm=/var/opt/azcmagent/tokens/a.key" };
+      return Promise.resolve(new Response("", { status: 401, headers: challenge }));
+    },
+  };
+}
 
 /** With what its token file holds. */
 function workload(text: string, tokenFilePath = "/token"): Create {

@@ -1,0 +1,58 @@
+import type { GetToken } from "../core/create_get_token.ts";
+import { createToolGetToken } from "../developer_tools/create_tool_get_token.ts";
+import type { DeveloperToolCredentialOptions } from "../options.ts";
+import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";
+
+/** Options of {@linkcode AzureCliCredential}. */
+export interface AzureCliCredentialOptions extends DeveloperToolCredentialOptions {
+  /** The id or the name of a subscription, whose tenant is asked. Default: none; then `tenantId` says it, or the Azure CLI. */
+  subscription?: string | undefined;
+}
+
+/**
+ * Whoever is signed in with the Azure CLI (`az login`) on this machine. Tokens are remembered, and `az` is started again for another one
+ * only; who else signs in is noticed within a second, where the file `azureProfile.json` may be read.
+ *
+ * @example
+ * ```ts no-eval
+ * import { AzureCliCredential } from "@azweb/identity";
+ *
+ * const credential = new AzureCliCredential();
+ * const { token } = await credential.getToken("https://storage.azure.com/.default");
+ * ```
+ *
+ * @see https://learn.microsoft.com/cli/azure/authenticate-azure-cli
+ */
+export class AzureCliCredential implements TokenCredential {
+  readonly #getToken: GetToken;
+
+  /**
+   * Checks the options; reads and starts nothing.
+   *
+   * @param options See {@linkcode AzureCliCredentialOptions}.
+   * @throws {TypeError} An option is malformed.
+   */
+  constructor(options: AzureCliCredentialOptions = {}) {
+    const { subscription } = options;
+    if (subscription !== undefined && !/^(?! *$)[\w.][\w. -]*$/.test(subscription)) {
+      throw new TypeError(
+        'Option "subscription" must be the id of a subscription, or a name of letters, digits, spaces and "-_."',
+      );
+    }
+    this.#getToken = createToolGetToken("AzureCliCredential", options, async (place) => {
+      const { createAzureCliClient } = await import("../developer_tools/azure_cli.ts");
+      return createAzureCliClient(place, subscription);
+    });
+  }
+
+  /**
+   * Returns a token, from memory while it is fresh.
+   *
+   * @param scopes One scope that ends in `/.default`, such as `"https://storage.azure.com/.default"`.
+   * @param options See {@linkcode GetTokenOptions}. With `claims`, the error has the command that signs in with them.
+   * @throws {CredentialUnavailableError} The Azure CLI is not installed, may not be run, takes too long, gives no token: nobody is signed in.
+   */
+  getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken> {
+    return this.#getToken(scopes, options);
+  }
+}

@@ -1,0 +1,136 @@
+import { seconds } from "../core/freshness.ts";
+import { parseObject } from "../core/json.ts";
+import type { Settings } from "../core/settings.ts";
+import type { Explanation } from "../credential_explanation.ts";
+import { fileFinder } from "../runtime/file_exists.ts";
+import { createToolClient, type ToolClient } from "./create_tool_client.ts";
+import { explainTool } from "./explain_tool.ts";
+import type { Workplace } from "./run_tool.ts";
+import {
+  type DeveloperTool,
+  encodeClaims,
+  otherFailure,
+  resourceOf,
+  told,
+  type ToolRequest,
+  unavailable,
+} from "./tool.ts";
+
+const NAME = "Azure CLI";
+const HALF_AN_HOUR = 1_800_000;
+
+/** Returns what asks the Azure CLI for tokens. */
+export function createAzureCliClient(place: Workplace, subscription: string | undefined): ToolClient {
+  return createToolClient(azureCli(place, subscription), place);
+}
+
+/** Returns what is known of the Azure CLI without running it. */
+export async function explainAzureCli(place: Workplace): Promise<Explanation> {
+  const tool = azureCli(place, undefined);
+  const found = await explainTool(tool, place);
+  if (found.state === "missing") return found;
+  return await hasProfile(place)
+    ? { state: "configured", detail: `Somebody has signed in: "${tool.profile}"` }
+    : { state: "missing", detail: `Nobody has signed in, or "${tool.profile}" may not be read: Run "az login"` };
+}
+
+/** Whether somebody has signed in with the Azure CLI at some time, as far as that may be looked up. */
+export async function hasProfile({ platform, runtime, settings }: Workplace): Promise<boolean> {
+  const fileExists = runtime.fileExists ? runtime.fileExists.bind(runtime) : fileFinder();
+  const folder = configurationFolder(settings.env, platform);
+  return folder !== undefined && await fileExists?.(profileIn(folder)) === true;
+}
+
+/**
+ * The Azure CLI, by its command `az account get-access-token`.
+ *
+ * https://learn.microsoft.com/cli/azure/account#az-account-get-access-token
+ */
+function azureCli({ settings, platform }: Workplace, subscription: string | undefined): DeveloperTool {
+  const { env, now } = settings;
+  const folder = configurationFolder(env, platform);
+  return {
+    name: NAME,
+    programs: [{ name: "az", mayBeBatch: true }],
+    installation: "https://learn.microsoft.com/cli/azure/install-azure-cli",
+    proof: [folder ?? "", subscription ?? ""],
+    profile: folder && profileIn(folder),
+    command(request) {
+      const { tenantId, claims } = request;
+      const resource = resourceOf(request, { name: NAME });
+      if (claims !== undefined) {
+        throw unavailable({ name: NAME }, {
+          reason: "It takes claims only where somebody signs in",
+          nextStep: `Run ${loginWith(request, claims)}`,
+        });
+      }
+      const args = ["account", "get-access-token", "--output", "json", "--resource", resource];
+      // It takes one of them; the answer tells the tenant.
+      if (subscription !== undefined) args.push("--subscription", subscription);
+      else if (tenantId !== "") args.push("--tenant", tenantId);
+      return { args };
+    },
+    read({ stdout }, { tenantId }) {
+      const { accessToken: token, expires_on, expiresOn, tenant } = parseObject(stdout) ?? {};
+      const end = seconds(expires_on);
+      const expiresOnTimestamp = end ? end * 1000 : readLocalTime(expiresOn, now());
+      if (typeof token !== "string" || token === "" || expiresOnTimestamp === undefined) return undefined;
+      if (subscription === undefined || tenantId === "" || tenantId.toLowerCase() === String(tenant).toLowerCase()) {
+        return { token, expiresOnTimestamp };
+      }
+      throw unavailable({ name: NAME }, {
+        reason: `The subscription "${subscription}" is in another tenant than "${tenantId}"`,
+        nextStep: 'Give the id of its tenant as "tenantId", or leave out one of the two',
+      });
+    },
+    explain(output, request) {
+      const said = told(output.stderr);
+      const nextStep = `Run ${loginWith(request)}`;
+      if (/AADSTS/.test(said)) return { reason: said, nextStep };
+      if (/az login|az account set|CLIInternalError|refresh token/i.test(said)) {
+        return { reason: `Nobody is signed in, or no longer: ${said}`, nextStep };
+      }
+      return otherFailure(output, said, "az account get-access-token");
+    },
+  };
+}
+
+/** Returns the folder where the Azure CLI keeps who is signed in. */
+function configurationFolder(env: Settings["env"], platform: string | undefined): string | undefined {
+  const home = env(platform === "win32" ? "USERPROFILE" : "HOME");
+  return env("AZURE_CONFIG_DIR") || (home ? `${home}/.azure` : undefined);
+}
+
+function profileIn(folder: string): string {
+  return `${folder}/azureProfile.json`;
+}
+
+/** Returns the command that signs in for a token like the one that was asked for. */
+function loginWith({ scopes, tenantId }: ToolRequest, claims?: string): string {
+  const challenge = claims === undefined ? "" : ` --claims-challenge "${encodeClaims(claims)}"`;
+  return `"az login${tenantId && ` --tenant ${tenantId}`} --scope ${scopes[0]}${challenge}"`;
+}
+
+/**
+ * Reads a local time without its zone, as the Azure CLI wrote it before version 2.54. An hour of the year comes twice: of the two, it is the
+ * one that is not over, because it hands out no token that is.
+ */
+function readLocalTime(value: unknown, now: number): number | undefined {
+  const text = typeof value === "string" ? value : "";
+  const [, ...parts] = /^(\d{4})-(\d\d)-(\d\d)[ T](\d\d):(\d\d):(\d\d)(?:\.\d+)?$/.exec(text) ?? [];
+  const [year, month, day, hour, minute, second] = parts.map(Number) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
+  const first = new Date(year, month - 1, day, hour, minute, second).getTime();
+  if (Number.isNaN(first)) return undefined;
+  // Summer time is an hour, or half of one.
+  const again = [HALF_AN_HOUR, 2 * HALF_AN_HOUR].map((ms) => new Date(first + ms)).find((date) =>
+    date.getHours() === hour && date.getMinutes() === minute
+  );
+  return first > now || !again ? first : again.getTime();
+}

@@ -1,0 +1,79 @@
+import { isObject, parseObject } from "../core/json.ts";
+import type { Explanation } from "../credential_explanation.ts";
+import { createToolClient, type ToolClient } from "./create_tool_client.ts";
+import { explainTool } from "./explain_tool.ts";
+import type { Workplace } from "./run_tool.ts";
+import { type DeveloperTool, encodeClaims, otherFailure, told, type ToolRequest } from "./tool.ts";
+
+const UTC = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/;
+
+/** Returns what asks the Azure Developer CLI for tokens. */
+export function createAzureDeveloperCliClient(place: Workplace): ToolClient {
+  return createToolClient(azureDeveloperCli(), place);
+}
+
+/** Returns what is known of the Azure Developer CLI without running it. */
+export async function explainAzureDeveloperCli(place: Workplace): Promise<Explanation> {
+  return await explainTool(azureDeveloperCli(), place);
+}
+
+/**
+ * The Azure Developer CLI, by its command `azd auth token`.
+ *
+ * https://learn.microsoft.com/azure/developer/azure-developer-cli/reference#azd-auth-token
+ */
+function azureDeveloperCli(): DeveloperTool {
+  return {
+    name: "Azure Developer CLI",
+    programs: [{ name: "azd", mayBeBatch: true }],
+    installation: "https://learn.microsoft.com/azure/developer/azure-developer-cli/install-azd",
+    proof: [],
+    command({ scopes, tenantId, claims }) {
+      const args = [
+        "auth",
+        "token",
+        "--output",
+        "json",
+        "--no-prompt",
+        ...scopes.flatMap((scope) => ["--scope", scope]),
+      ];
+      if (tenantId !== "") args.push("--tenant-id", tenantId);
+      if (claims !== undefined) args.push("--claims", encodeClaims(claims));
+      return { args, env: { NO_COLOR: "true" } };
+    },
+    read({ stdout }) {
+      const { token, expiresOn } = parseObject(stdout) ?? {};
+      const expiresOnTimestamp = typeof expiresOn === "string" && UTC.test(expiresOn) ? Date.parse(expiresOn) : NaN;
+      if (typeof token !== "string" || token === "" || Number.isNaN(expiresOnTimestamp)) return undefined;
+      return { token, expiresOnTimestamp };
+    },
+    explain(output, request) {
+      const said = told(messageIn(output.stderr));
+      const nextStep = `Run ${loginWith(request)}`;
+      if (/unknown flag: --claims/.test(said)) {
+        return { reason: "This version knows no claims", nextStep: "Update it to 1.18.1 or newer" };
+      }
+      if (/AADSTS|multi-factor authentication|reauthentication required/i.test(said)) return { reason: said, nextStep };
+      if (/not logged in|azd auth login|azd login/.test(said)) {
+        return { reason: `Nobody is signed in, or no longer: ${said}`, nextStep };
+      }
+      return otherFailure(output, said, "azd auth token");
+    },
+  };
+}
+
+/** Returns the command that signs in for a token like the one that was asked for. */
+function loginWith({ scopes, tenantId }: ToolRequest): string {
+  return `"azd auth login${tenantId && ` --tenant-id ${tenantId}`}${
+    scopes.map((scope) => ` --scope ${scope}`).join("")
+  }"`;
+}
+
+/** Returns what it said, of the lines of JSON that newer versions write. */
+function messageIn(stderr: string): string {
+  const lines = stderr.split("\n").map((line) => parseObject(line) ?? {});
+  const errors = lines.map(({ error }) => error);
+  const messages = lines.map(({ data }) => isObject(data) ? data.message : undefined);
+  return [...errors, ...messages].find((text): text is string => typeof text === "string" && text.trim() !== "") ??
+    stderr;
+}

@@ -1,0 +1,105 @@
+import { withDeadline } from "../core/deadline.ts";
+import type { Settings } from "../core/settings.ts";
+import type { CredentialOptions } from "../options.ts";
+import { programRunner } from "../runtime/process.ts";
+import type { CommandOutput } from "../runtime/runtime.ts";
+import { commandLines, type Folders, safeFolder } from "./command_lines.ts";
+import { type DeveloperTool, told, type ToolCommand, unavailable } from "./tool.ts";
+
+/** What a tool runs with. */
+export interface Workplace {
+  readonly settings: Settings;
+  /** The members that were handed in, which win over those of the runtime. */
+  readonly runtime: NonNullable<CredentialOptions["runtime"]>;
+  /** The operating system, by its name in Node. */
+  readonly platform: string | undefined;
+  /** All variables, where they were handed in: then the tool gets no others. */
+  readonly variables: Readonly<Record<string, string>> | undefined;
+  readonly processTimeoutInMs: number;
+}
+
+/**
+ * Runs a tool to its end. Rejects with a `CredentialUnavailableError` where it is not there, may not be started, or takes too long.
+ */
+export async function runTool(
+  tool: DeveloperTool,
+  { args, env }: ToolCommand,
+  workplace: Workplace,
+  signal: AbortSignal,
+): Promise<CommandOutput> {
+  const { settings, runtime, variables, processTimeoutInMs: ms } = workplace;
+  const run = runtime.run ? runtime.run.bind(runtime) : programRunner();
+  if (!run) {
+    throw unavailable(tool, { reason: "This runtime starts no programs", nextStep: 'Give "runtime.run"' });
+  }
+  const place = foldersOf(workplace);
+  if (place.path === "") {
+    const flag = settings.missingEnvPermission(["PATH", "HOME", "AZURE_CONFIG_DIR"]);
+    throw unavailable(tool, {
+      reason: "The variable PATH is not set, or may not be read",
+      nextStep: flag ? `Run Deno with ${flag}` : "Set it to the folders that programs are in",
+    });
+  }
+  const [{ name }] = tool.programs as [{ name: string }];
+  const asked = `"${[name, ...args].slice(0, 3).join(" ")}"`;
+  const late = () =>
+    unavailable(tool, {
+      reason: `${asked} did not end within the ${ms} ms of "processTimeoutInMs", and was stopped`,
+      nextStep: "Run it by hand to see what it waits for, or give it more time",
+    });
+  let forbidden = false;
+  for (
+    const { command, args: line, verbatim } of tool.programs.flatMap((program) => commandLines(program, args, place))
+  ) {
+    const options = {
+      cwd: safeFolder(place),
+      env: { ...variables, ...env },
+      clearEnv: variables !== undefined,
+      windowsVerbatimArguments: verbatim,
+    };
+    try {
+      return await withDeadline((signal) => run(command, line, { ...options, signal }), {
+        sleep: settings.sleep,
+        ms,
+        late,
+        outer: signal,
+      });
+    } catch (error) {
+      if (signal.aborted) throw signal.reason;
+      const { name, code, message } = Object(error) as { name?: unknown; code?: unknown; message?: unknown };
+      if (name === "CredentialUnavailableError") throw error;
+      if (name === "NotCapable") forbidden = true;
+      else if (!/^(ENOENT|EACCES|ENOTDIR)$/.test(String(code))) {
+        throw unavailable(tool, {
+          reason: `${asked} could not be run: ${told(String(message))}`,
+          nextStep: "Run it by hand to see whether it works",
+        });
+      }
+    }
+  }
+  throw forbidden
+    ? unavailable(tool, { reason: "Deno may not start it", nextStep: `Run Deno with --allow-run=${name}` })
+    : absent(tool);
+}
+
+/** Returns where programs are. */
+export function foldersOf({ platform, settings: { env } }: Workplace): Folders {
+  return {
+    isWindows: platform === "win32",
+    path: env("PATH") ?? env("Path") ?? "",
+    systemRoot: env("SystemRoot") ?? env("SYSTEMROOT"),
+  };
+}
+
+/** Returns the error of a tool that is not installed. */
+export function absent(tool: DeveloperTool): Error {
+  return unavailable(tool, {
+    reason: `No folder of PATH has the program ${namesOf(tool)}`,
+    nextStep: `Install it, see ${tool.installation}`,
+  });
+}
+
+/** Returns the programs that may be the tool, as a message says it. */
+export function namesOf({ programs }: DeveloperTool): string {
+  return programs.map(({ name }) => `"${name}"`).join(" or ");
+}

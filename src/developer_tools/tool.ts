@@ -1,0 +1,87 @@
+import { tidy } from "../core/answer_error.ts";
+import { CredentialUnavailableError } from "../errors.ts";
+import type { CommandOutput } from "../runtime/runtime.ts";
+import type { Program } from "./command_lines.ts";
+
+/** What one token is requested with. */
+export interface ToolRequest {
+  readonly scopes: readonly string[];
+  /** Empty for the tool's own choice. */
+  readonly tenantId: string;
+  readonly claims: string | undefined;
+}
+
+/** What a tool is asked by. */
+export interface ToolCommand {
+  readonly args: readonly string[];
+  /** Variables besides those of the process. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** What a tool gave. */
+export interface ToolToken {
+  readonly token: string;
+  /** When it ends, in milliseconds since the epoch. */
+  readonly expiresOnTimestamp: number;
+}
+
+/** A program that a developer has signed in with. */
+export interface DeveloperTool {
+  /** As a message says it: "Azure CLI". */
+  readonly name: string;
+  /** The first that can be started is it. */
+  readonly programs: readonly Program[];
+  /** Where to get it. */
+  readonly installation: string;
+  /** What sets its tokens apart besides who is signed in. */
+  readonly proof: readonly string[];
+  /** The file that says who is signed in, where there is one that only signing in changes. */
+  readonly profile?: string | undefined;
+  /** Returns what to ask by. Throws a `CredentialUnavailableError` where the tool cannot be asked for that. */
+  command(request: ToolRequest): ToolCommand;
+  /** Returns the token of an answer; `undefined` where it holds none. Throws where it holds one that is not usable. */
+  read(output: CommandOutput, request: ToolRequest): ToolToken | undefined;
+  /** Says why an answer holds no token, and what to do. */
+  explain(output: CommandOutput, request: ToolRequest): ToolFailure;
+}
+
+/** Why there is no token, and what to do. */
+export interface ToolFailure {
+  readonly reason: string;
+  readonly nextStep: string;
+}
+
+/** Returns the error of a tool that gives no token. */
+export function unavailable({ name }: Pick<DeveloperTool, "name">, { reason, nextStep }: ToolFailure): Error {
+  return new CredentialUnavailableError(`Cannot get a token from ${name}: ${reason}`, { nextStep });
+}
+
+/** Returns claims as the commands take them. */
+export function encodeClaims(claims: string): string {
+  return btoa(Array.from(new TextEncoder().encode(claims), (byte) => String.fromCharCode(byte)).join(""));
+}
+
+/** Returns the resource of the one scope. Throws a `CredentialUnavailableError` where there are several. */
+export function resourceOf({ scopes }: ToolRequest, tool: Pick<DeveloperTool, "name">): string {
+  const [scope, second] = scopes;
+  if (second === undefined) return scope!.replace(/\/\.default$/, "");
+  throw unavailable(tool, {
+    reason: "It gives tokens for one scope at a time",
+    nextStep: "Ask for one scope a call",
+  });
+}
+
+/** Returns what a tool said as one line. What looks like a token or a key does not come through. */
+export function told(text: string): string {
+  const line = text.replace(/\s+/g, " ").trim();
+  return tidy(line.replace(/\beyJ[\w-]+(\.[\w-]*)*/g, "[redacted]").replace(/[\w+/=~-]{64,}/g, "[redacted]"));
+}
+
+/** What is left to say where a tool's words tell nothing in particular. */
+export function otherFailure({ code, stdout }: CommandOutput, said: string, command: string): ToolFailure {
+  const reason = said || (stdout.trim() ? "Its answer is not the JSON of a token" : "It said nothing");
+  return {
+    reason: code === 0 ? reason : `It ended with ${code}: ${reason}`,
+    nextStep: `Run "${command}" by hand to see whether it works`,
+  };
+}

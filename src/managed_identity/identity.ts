@@ -1,0 +1,35 @@
+import { checkClientId, checkText } from "../core/check_text.ts";
+import type { Settings } from "../core/settings.ts";
+
+/** A user-assigned identity, and which of its ids is given. */
+export interface UserAssignedIdentity {
+  readonly kind: "clientId" | "objectId" | "resourceId";
+  readonly id: string;
+}
+
+/** The options that name one. */
+export type IdentityOptions = { readonly [Kind in UserAssignedIdentity["kind"]]?: string | undefined };
+
+/** Returns the identity that the options name; `undefined` for the machine's own. Throws a `TypeError` where one is malformed, or there are two. */
+export function identityIn(options: IdentityOptions): UserAssignedIdentity | undefined {
+  const [kind, second] = (["clientId", "objectId", "resourceId"] as const).filter((kind) =>
+    options[kind] !== undefined
+  );
+  if (!kind) return undefined;
+  if (second) throw new TypeError(`Options "${kind}" and "${second}" name two identities: Give one of them`);
+  const id = options[kind];
+  if (kind === "clientId") checkClientId(id);
+  else checkText(id, kind);
+  if (kind === "objectId" && /[^!-~]/.test(id)) throw new TypeError('Option "objectId" must be an id, without spaces');
+  // deno-lint-ignore no-control-regex
+  if (kind !== "resourceId" || /^\/subscriptions\/[^\x00-\x1f\x7f-\x9f]+$/i.test(id)) return { kind, id };
+  throw new TypeError('Option "resourceId" must be a resource id of Azure, which begins with "/subscriptions/"');
+}
+
+/** Whether a pod of AKS with a token of its own is told apart from a machine. */
+export function hasFederatedToken({ env }: Settings, identity: UserAssignedIdentity | undefined): boolean {
+  if (identity && identity.kind !== "clientId") return false;
+  return Boolean(
+    (identity?.id || env("AZURE_CLIENT_ID")) && env("AZURE_TENANT_ID") && env("AZURE_FEDERATED_TOKEN_FILE"),
+  );
+}

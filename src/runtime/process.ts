@@ -1,0 +1,154 @@
+import { builtinModule } from "./builtin_module.ts";
+import { detectPlatform } from "./platform.ts";
+import type { CommandOutput, RunOptions, Runtime } from "./runtime.ts";
+
+const MOST_BYTES = 1_048_576;
+
+/** A program that runs. */
+interface Running {
+  readonly stdout: ReadableStream<Uint8Array>;
+  readonly stderr: ReadableStream<Uint8Array>;
+  /** Its exit code, once it has ended. */
+  readonly code: Promise<number>;
+  /** Ends it, and what it has started: many a tool is a script around the program that does the work. */
+  kill(): void;
+}
+
+interface Child {
+  readonly pid?: number;
+  readonly stdout: object;
+  readonly stderr: object;
+  kill(signal: string): void;
+  on(event: "error", listener: (error: Error) => void): this;
+  on(event: "close", listener: (code: number | null) => void): this;
+}
+
+/** Returns what runs programs here; `undefined` where there are none. */
+export function programRunner(): Runtime["run"] {
+  switch (detectPlatform()) {
+    case "deno":
+      return (command, args, options) => run(startWithDeno, command, args, options);
+    case "node":
+    case "bun":
+      return (command, args, options) => run(startWithNode, command, args, options);
+    default:
+      return undefined;
+  }
+}
+
+async function run(
+  start: (command: string, args: readonly string[], options: RunOptions) => Running | Promise<Running>,
+  command: string,
+  args: readonly string[],
+  options: RunOptions,
+): Promise<CommandOutput> {
+  const { signal } = options;
+  if (signal?.aborted) throw signal.reason;
+  return await finish(await start(command, args, options), signal);
+}
+
+/** Asks nobody for permission: which of several paths is meant, nobody could tell from the question. */
+function startWithDeno(command: string, args: readonly string[], options: RunOptions): Running {
+  if (Deno.permissions.querySync({ name: "run", command }).state !== "granted") {
+    throw new Deno.errors.NotCapable(`Run Deno with --allow-run=${command}`);
+  }
+  const { cwd, env, clearEnv = false, windowsVerbatimArguments: windowsRawArguments = false } = options;
+  const isWindows = Deno.build.os === "windows";
+  const child = new Deno.Command(command, {
+    ...{ args: [...args], cwd, clearEnv, windowsRawArguments, detached: !isWindows },
+    ...env && { env: { ...env } },
+    ...{ stdin: "null", stdout: "piped", stderr: "piped" },
+  }).spawn();
+  return {
+    stdout: child.stdout,
+    stderr: child.stderr,
+    code: child.status.then(({ code }) => code),
+    kill() {
+      // Without the permission to run whatever there is, Deno ends the one that it has started, and no other.
+      end(() => Deno.kill(-child.pid, "SIGKILL"));
+      end(() => child.kill("SIGKILL"));
+    },
+  };
+}
+
+async function startWithNode(command: string, args: readonly string[], options: RunOptions): Promise<Running> {
+  const { cwd, env, clearEnv, windowsVerbatimArguments = false } = options;
+  const { process } = globalThis as unknown as {
+    process: { env: Record<string, string>; platform: string; kill(pid: number, signal: string): void };
+  };
+  const isWindows = process.platform === "win32";
+  const { spawn } = builtinModule<{ spawn(command: string, args: readonly string[], options: object): Child }>(
+    "node:child_process",
+  );
+  const child = spawn(command, args, {
+    cwd,
+    env: clearEnv ? { ...env } : { ...process.env, ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+    windowsHide: true,
+    windowsVerbatimArguments,
+    // A group of its own, which can be ended as one.
+    detached: !isWindows,
+  });
+  const code = new Promise<number>((resolve, reject) =>
+    child.on("error", reject).on("close", (code) => resolve(code ?? 1))
+  );
+  const { pid } = child;
+  // It could not be started, which is about to be told.
+  if (pid === undefined) await code;
+  const { Readable } = builtinModule<{ Readable: { toWeb(stream: object): ReadableStream } }>("node:stream");
+  return {
+    stdout: Readable.toWeb(child.stdout),
+    stderr: Readable.toWeb(child.stderr),
+    code,
+    kill() {
+      end(() => process.kill(-pid!, "SIGKILL"));
+      end(() => child.kill("SIGKILL"));
+    },
+  };
+}
+
+/** Tries to end something, which may have ended by itself. */
+function end(kill: () => void): void {
+  try {
+    kill();
+  } catch {
+    // Nothing is left to do.
+  }
+}
+
+async function finish(
+  { stdout, stderr, code, kill }: Running,
+  signal: AbortSignal | undefined,
+): Promise<CommandOutput> {
+  const readers = [stdout, stderr].map((stream) => stream.getReader());
+  let leave = () => {};
+  const left = new Promise<never>((_, reject) => {
+    leave = () => reject(signal!.reason);
+    if (signal?.aborted) leave();
+    signal?.addEventListener("abort", leave);
+  });
+  try {
+    const [exit, out = "", err = ""] = await Promise.race([left, Promise.all([code, ...readers.map(readText)])]);
+    return { code: exit, stdout: out, stderr: err };
+  } catch (error) {
+    kill();
+    // What it has started may hold the other end.
+    for (const reader of readers) void reader.cancel().catch(() => {});
+    throw error;
+  } finally {
+    signal?.removeEventListener("abort", leave);
+  }
+}
+
+async function readText(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = "";
+  let bytes = 0;
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return text + decoder.decode();
+    bytes += value.byteLength;
+    if (bytes > MOST_BYTES) throw new RangeError("It wrote more than a megabyte");
+    text += decoder.decode(value, { stream: true });
+  }
+}
