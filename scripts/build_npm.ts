@@ -17,7 +17,7 @@ const OPTIONAL = "node-forge";
 
 /**
  * Modules that become one file each; of two lines that a module fits, the first is valid. What some programs do without, or load later
- * only, stays apart.
+ * only, stays apart; and what has an `import()` of its own, which bundlers heed in a file even where nothing uses it.
  */
 const CHUNKS: readonly { readonly name: string; readonly modules: RegExp }[] = [
   { name: "transport", modules: /^src\/core\/(answer_error|http|json|redact|retry)\.js$/ },
@@ -25,8 +25,9 @@ const CHUNKS: readonly { readonly name: string; readonly modules: RegExp }[] = [
     name: "core",
     modules: /^src\/(core\/|errors|runtime\/(builtin_module|env|files|platform)\.js$|credentials\/chained)/,
   },
+  { name: "core", modules: /^src\/(developer_tools\/create_tool_get_token|managed_identity\/identity)/ },
   { name: "material", modules: /^src\/oauth\/(certificate(_material)?|der|pem|private_key)\.js$/ },
-  { name: "workload", modules: /^src\/(oauth\/(federated_token|named_file)|(oauth|credentials)\/workload_identity)/ },
+  { name: "workload", modules: /^src\/oauth\/(federated_token|named_file|workload_identity)/ },
   { name: "oauth", modules: /^src\/(version|oauth\/(?!discovery|region|token_proxy)|credentials\/(client|username))/ },
 ];
 

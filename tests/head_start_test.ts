@@ -29,8 +29,12 @@ function slowAz(ms: number, clock: Laptop["clock"], answer?: () => unknown): () 
   return () => clock.sleep(ms).then(() => answer ? answer() : ANSWERS.az(clock.now() + HOUR));
 }
 
+/** Loads what is loaded when it is first used, which takes time that no fake clock knows of. */
+const loaded: Promise<unknown> = failureOf(createLaptop({ has: [], near: nobody }).credential.getToken(SCOPE));
+
 /** Asks on a machine whose metadata service is silent, and waits until it is looked for. */
 async function begin(options: LaptopOptions = {}) {
+  await loaded;
   const laptop = createLaptop({ has: AZ, near: silence, ...options });
   const getting = laptop.credential.getToken(SCOPE);
   getting.catch(() => {});
@@ -39,20 +43,22 @@ async function begin(options: LaptopOptions = {}) {
 }
 
 test("it begins when the probe has been pending for 150 ms, and not before", async () => {
-  const { clock, ran } = await begin();
+  const { clock, programs, ran } = await begin();
   assert.equal(await clock.untilSleeping(HEAD_START), HEAD_START);
   await clock.advance(HEAD_START - 1);
   assert.deepEqual(ran(), []);
   await clock.advance(1);
+  await programs.untilStarted(1);
   assert.deepEqual(ran(), ["az"]);
 });
 
 test("its answer is used only where the machine turns out to have no identity", async () => {
-  const { clock, ran, getting, selected, near } = await begin();
+  const { clock, programs, ran, getting, selected, near } = await begin();
   let settled = false;
   getting.then(() => settled = true);
   await clock.untilSleeping(HEAD_START);
   await clock.advance(HEAD_START);
+  await programs.untilStarted(1);
   await clock.advance(999 - HEAD_START);
   assert.deepEqual([settled, selected()], [false, []]);
   await clock.advance(1);
@@ -66,10 +72,12 @@ for (const [az, total] of [[600, 1000], [3000, HEAD_START + 3000]] as const) {
   test(`probe 1000 ms, az ${az} ms: ${total} ms together`, async () => {
     const clock = createFakeClock();
     const start = clock.now();
-    const { getting } = await begin({ clock, tools: { az: slowAz(az, clock) } });
+    const { getting, programs } = await begin({ clock, tools: { az: slowAz(az, clock) } });
     let done = 0;
     getting.then(() => done = clock.now() - start);
     await clock.untilSleeping(HEAD_START);
+    await clock.advance(HEAD_START);
+    await programs.untilStarted(1);
     await clock.advance(10_000);
     assert.equal((await getting).token, "of az");
     assert.equal(done, total);
@@ -86,7 +94,9 @@ describe("where the machine has an identity, that is the one", () => {
         tools: { az: slowAz(az, clock) },
       });
       await clock.untilSleeping(HEAD_START);
-      await clock.advance(500);
+      await clock.advance(HEAD_START);
+      await programs.untilStarted(1);
+      await clock.advance(500 - HEAD_START);
       assert.equal((await getting).token, "a-token");
       assert.deepEqual(selected(), ["ManagedIdentityCredential"]);
       await clock.advance(az);
@@ -107,9 +117,11 @@ describe("where the machine has an identity, that is the one", () => {
 
   test("and az that fails is nobody's business", async () => {
     const clock = createFakeClock();
-    const { getting } = await begin({ clock, near: after(500, clock, metadata), tools: { az: signedOut } });
+    const { getting, programs } = await begin({ clock, near: after(500, clock, metadata), tools: { az: signedOut } });
     await clock.untilSleeping(HEAD_START);
-    await clock.advance(500);
+    await clock.advance(HEAD_START);
+    await programs.untilStarted(1);
+    await clock.advance(500 - HEAD_START);
     assert.equal((await getting).token, "a-token");
     await breathe();
   });
@@ -129,8 +141,10 @@ test("a probe that is answered in time starts nothing", async () => {
 
 test("az that fails is asked once, and told with the time that was waited for it", async () => {
   const clock = createFakeClock();
-  const { getting, ran } = await begin({ clock, tools: { az: slowAz(1500, clock, signedOut) } });
+  const { getting, programs, ran } = await begin({ clock, tools: { az: slowAz(1500, clock, signedOut) } });
   await clock.untilSleeping(HEAD_START);
+  await clock.advance(HEAD_START);
+  await programs.untilStarted(1);
   await clock.advance(10_000);
   const error = await failureOf(getting);
   assert.equal(error.name, "AggregateAuthenticationError");
@@ -141,9 +155,15 @@ test("az that fails is asked once, and told with the time that was waited for it
 
 test("az that hangs is stopped when its own time is up", async () => {
   const clock = createFakeClock();
-  const { getting } = await begin({ clock, tools: { az: () => new Promise(() => {}) }, processTimeoutInMs: 2000 });
+  const { getting, programs } = await begin({
+    clock,
+    tools: { az: () => new Promise(() => {}) },
+    processTimeoutInMs: 2000,
+  });
   await clock.untilSleeping(HEAD_START);
-  await clock.advance(HEAD_START + 2000);
+  await clock.advance(HEAD_START);
+  await programs.untilStarted(1);
+  await clock.advance(2000);
   assert.match((await failureOf(getting)).message, /AzureCliCredential +unavailable +1150 ms .*within the 2000 ms/);
 });
 

@@ -8,7 +8,7 @@ import { test } from "node:test";
 import { stop } from "esbuild";
 import { readJunit } from "../scripts/junit.ts";
 import { readFigures } from "../scripts/run_deno.ts";
-import { ROOT, run } from "../scripts/run.ts";
+import { run } from "../scripts/run.ts";
 import { stripTests } from "../scripts/test_files.ts";
 
 // In each report: one good, one bad and one skipped test, one in a group, and one with a good and a bad subtest.
@@ -134,17 +134,6 @@ test("a test with subtests that fails by itself is told", () => {
 
 test("no report is no test", () => {
   assert.deepEqual(readJunit(""), []);
-});
-
-test("a filter that leaves a runtime no file runs nothing there", async () => {
-  const endOf = async (...args: string[]) => {
-    const { code, stderr } = await run(Deno.execPath(), ["run", "--allow-all", "scripts/test.ts", ...args], {
-      cwd: ROOT,
-    });
-    return [code, stderr.includes("Cannot run tests: No test file is for these runtimes and this filter")];
-  };
-  assert.deepEqual(await endOf("--filter", "no_such_file"), [1, true]);
-  assert.deepEqual(await endOf("node", "--filter", "test_runner"), [1, true], "that file is for Deno");
 });
 
 test("what a test file imports, and its first line, tell where it runs", async () => {
