@@ -19,30 +19,46 @@ export type {
   CredentialOptions,
   DefaultAzureCredentialName,
   DeveloperToolCredentialOptions,
+  InteractiveCredentialOptions,
   MultiTenantTokenCredentialOptions,
   RetryOptions,
   TokenCredentialOptions,
 } from "./src/options.ts";
 export type { CredentialExplanation, Explanation } from "./src/credential_explanation.ts";
 export type { Log, LogEvent } from "./src/log.ts";
-export type { CommandOutput, RunOptions, Runtime, TlsTrust } from "./src/runtime/runtime.ts";
+export type { CommandOutput, LoopbackServer, RunOptions, Runtime, TlsTrust } from "./src/runtime/runtime.ts";
 export {
   AggregateAuthenticationError,
   AggregateAuthenticationErrorName,
   AuthenticationError,
   type AuthenticationErrorDetails,
   AuthenticationErrorName,
+  AuthenticationRequiredError,
+  AuthenticationRequiredErrorName,
   CredentialUnavailableError,
   CredentialUnavailableErrorName,
   type ErrorResponse,
 } from "./src/errors.ts";
 export { AzureAuthorityHosts } from "./src/authority_hosts.ts";
 export { getBearerTokenProvider, type GetBearerTokenProviderOptions } from "./src/bearer_token_provider.ts";
+export {
+  type AuthenticationRecord,
+  deserializeAuthenticationRecord,
+  serializeAuthenticationRecord,
+} from "./src/authentication_record.ts";
+export {
+  AuthorizationCodeCredential,
+  type AuthorizationCodeCredentialOptions,
+} from "./src/credentials/authorization_code_credential.ts";
 export { AzureCliCredential, type AzureCliCredentialOptions } from "./src/credentials/azure_cli_credential.ts";
 export {
   AzureDeveloperCliCredential,
   type AzureDeveloperCliCredentialOptions,
 } from "./src/credentials/azure_developer_cli_credential.ts";
+export {
+  AzurePipelinesCredential,
+  type AzurePipelinesCredentialOptions,
+} from "./src/credentials/azure_pipelines_credential.ts";
 export {
   AzurePowerShellCredential,
   type AzurePowerShellCredentialOptions,
@@ -73,7 +89,18 @@ export {
   type DefaultAzureCredentialOptions,
   type DefaultAzureCredentialResourceIdOptions,
 } from "./src/credentials/default_azure_credential.ts";
+export {
+  DeviceCodeCredential,
+  type DeviceCodeCredentialOptions,
+  type DeviceCodeInfo,
+  type DeviceCodePromptCallback,
+} from "./src/credentials/device_code_credential.ts";
 export { EnvironmentCredential, type EnvironmentCredentialOptions } from "./src/credentials/environment_credential.ts";
+export {
+  type BrowserCustomizationOptions,
+  InteractiveBrowserCredential,
+  type InteractiveBrowserCredentialOptions,
+} from "./src/credentials/interactive_browser_credential.ts";
 export {
   ManagedIdentityCredential,
   type ManagedIdentityCredentialClientIdOptions,
@@ -81,6 +108,14 @@ export {
   type ManagedIdentityCredentialOptions,
   type ManagedIdentityCredentialResourceIdOptions,
 } from "./src/credentials/managed_identity_credential.ts";
+export {
+  OnBehalfOfCredential,
+  type OnBehalfOfCredentialAssertionOptions,
+  type OnBehalfOfCredentialCertificateOptions,
+  type OnBehalfOfCredentialOptions,
+  type OnBehalfOfCredentialSecretOptions,
+  type OnBehalfOfCredentialUserOptions,
+} from "./src/credentials/on_behalf_of_credential.ts";
 export {
   UsernamePasswordCredential,
   type UsernamePasswordCredentialOptions,

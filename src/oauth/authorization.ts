@@ -27,6 +27,21 @@ export interface AuthorizationWish {
   readonly domainHint?: string | undefined;
 }
 
+/** What an app wishes of a sign-in in a browser. */
+export interface BrowserSignIn {
+  /** Of the credential. */
+  readonly name: string;
+  readonly clientId: string;
+  readonly redirectUri: string | undefined;
+  readonly prompt: string | undefined;
+  readonly loginHint: string | undefined;
+  readonly domainHint: string | undefined;
+  /** How a page asks. */
+  readonly style: "popup" | "redirect";
+  /** What the user reads in the end. */
+  readonly messages: { readonly success?: string | undefined; readonly error?: string | undefined };
+}
+
 /**
  * Returns what a user is asked with to sign in: the authorization code flow with PKCE.
  *

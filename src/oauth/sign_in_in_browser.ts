@@ -1,22 +1,8 @@
 import type { Settings } from "../core/settings.ts";
 import { currentPage } from "../runtime/page.ts";
 import type { Runtime } from "../runtime/runtime.ts";
+import type { BrowserSignIn } from "./authorization.ts";
 import type { SignedIn, SignIn } from "./user_session.ts";
-
-/** What an app wishes of a sign-in in a browser. */
-export interface BrowserSignIn {
-  /** Of the credential. */
-  readonly name: string;
-  readonly clientId: string;
-  readonly redirectUri: string | undefined;
-  readonly prompt: string | undefined;
-  readonly loginHint: string | undefined;
-  readonly domainHint: string | undefined;
-  /** How a page asks. */
-  readonly style: "popup" | "redirect";
-  /** What the user reads in the end. */
-  readonly messages: { readonly success?: string | undefined; readonly error?: string | undefined };
-}
 
 /** Has the user sign in in the browser that the code runs in, or else in that of the machine. */
 export async function signInInBrowser(

@@ -1,9 +1,14 @@
 import type { Settings } from "../core/settings.ts";
 import { AuthenticationError } from "../errors.ts";
 import type { Page } from "../runtime/page.ts";
-import { type Authorization, codeIn, createAuthorization, readAuthorization } from "./authorization.ts";
+import {
+  type Authorization,
+  type BrowserSignIn,
+  codeIn,
+  createAuthorization,
+  readAuthorization,
+} from "./authorization.ts";
 import { noAuth } from "./client_auth.ts";
-import type { BrowserSignIn } from "./sign_in_in_browser.ts";
 import { requestTokens } from "./token_client.ts";
 import type { SignedIn, SignIn } from "./user_session.ts";
 
