@@ -174,7 +174,8 @@ describe("the options go to each part", () => {
     test(`processTimeoutInMs: ${name}`, async () => {
       const laptop = createLaptop({ has: [name], tools: { [tool]: hang }, processTimeoutInMs: 250, hasProfile: false });
       const failing = failureOf(laptop.credential.getToken(SCOPE));
-      await laptop.clock.untilSleeping(250);
+      // Those before it are looked for in vain: az, pwsh, powershell.
+      await laptop.programs.untilStarted({ az: 1, pwsh: 2, azd: 4 }[tool]);
       await laptop.clock.advance(250);
       assert.match((await failing).message, /did not end within the 250 ms of "processTimeoutInMs"/);
     });
@@ -220,7 +221,6 @@ describe("a developer's tool never ends the search", () => {
       const getting = laptop.credential.getToken(SCOPE);
       for (const count of [1, 2]) {
         await laptop.programs.untilStarted(count);
-        await laptop.clock.untilSleeping(options.timeoutInMs ?? 15_000);
         await laptop.clock.advance(options.timeoutInMs ?? 15_000);
       }
       assert.equal((await getting).token, "of azd");
