@@ -4,7 +4,9 @@
  * @module
  */
 
-import { build } from "esbuild";
+import { build, type Plugin } from "esbuild";
+import { join, relative } from "node:path";
+import { listFiles } from "./check_layers.ts";
 import { ROOT, runOrThrow } from "./run.ts";
 
 /** The only packages that come along. */
@@ -12,6 +14,22 @@ const DEPENDENCIES = ["jose", "oauth4webapi"];
 
 /** Used if the user has it: for PKCS#12. */
 const OPTIONAL = "node-forge";
+
+/**
+ * Modules that become one file each; of two lines that a module fits, the first is valid. What some programs do without, or load later
+ * only, stays apart; and what has an `import()` of its own, which bundlers heed in a file even where nothing uses it.
+ */
+const CHUNKS: readonly { readonly name: string; readonly modules: RegExp }[] = [
+  { name: "transport", modules: /^src\/core\/(answer_error|http|json|redact|retry)\.js$/ },
+  {
+    name: "core",
+    modules: /^src\/(core\/|errors|runtime\/(builtin_module|env|files|platform)\.js$|credentials\/chained)/,
+  },
+  { name: "core", modules: /^src\/(developer_tools\/create_tool_get_token|managed_identity\/identity)/ },
+  { name: "material", modules: /^src\/oauth\/(certificate(_material)?|der|pem|private_key)\.js$/ },
+  { name: "workload", modules: /^src\/oauth\/(federated_token|named_file|workload_identity)/ },
+  { name: "oauth", modules: /^src\/(version|oauth\/(?!discovery|region|token_proxy)|credentials\/(client|username))/ },
+];
 
 /** Builds the package in a folder, `npm` by default, which is emptied first; returns the path of its tarball. */
 export async function buildNpm(folder: string = `${ROOT}npm`): Promise<string> {
@@ -46,15 +64,17 @@ interface Configuration {
  * stays one: Node spends more time on finding fifty files than on what is in them.
  */
 async function joinModules(folder: string, entries: readonly string[]): Promise<void> {
+  const modules = (await listFiles(ROOT, "src")).map((path) => path.replace(/ts$/, "js"));
   const { metafile } = await build({
     absWorkingDir: folder,
-    entryPoints: [...entries],
+    entryPoints: Object.fromEntries(entries.map((path) => [path.replace(/^\.\/|\.js$/g, ""), path])),
     outdir: folder,
     outbase: folder,
     chunkNames: "chunks/[hash]",
     bundle: true,
     splitting: true,
     packages: "external",
+    plugins: [{ name: "chunks", setup: (build) => joinChunks(build, folder, modules) }],
     format: "esm",
     platform: "neutral",
     target: "es2022",
@@ -62,9 +82,34 @@ async function joinModules(folder: string, entries: readonly string[]): Promise<
     metafile: true,
     logLevel: "warning",
   });
-  for (const input of Object.keys(metafile.inputs)) {
-    if (!Object.hasOwn(metafile.outputs, input)) await Deno.remove(`${folder}/${input}`);
+  for (const module of modules) {
+    if (!Object.hasOwn(metafile.outputs, module)) await Deno.remove(`${folder}/${module}`);
   }
+}
+
+/** Lets every module, and every entry, import a chunk's modules by the chunk, so that all of them come into one file. */
+function joinChunks(
+  { onLoad, onResolve }: Parameters<Plugin["setup"]>[0],
+  folder: string,
+  modules: readonly string[],
+): void {
+  const chunkOf = (path: string) => CHUNKS.find(({ modules }) => modules.test(path))?.name;
+  onResolve({ filter: /^\./ }, ({ importer, kind, path, resolveDir }) => {
+    const target = relative(folder, join(resolveDir, path));
+    const chunk = chunkOf(target);
+    if (!chunk || chunk === chunkOf(relative(folder, importer))) return undefined;
+    return kind === "entry-point" ? { namespace: "entry", path: target } : { namespace: "chunk", path: chunk };
+  });
+  onLoad({ filter: /./, namespace: "entry" }, async ({ path }) => {
+    const code = await Deno.readTextFile(`${folder}/${path}`);
+    const names = [...code.matchAll(/\bexport class (\w+)/g)].map(([, name]) => name);
+    return { contents: `export { ${names.join(", ")} } from "./${path}";`, resolveDir: folder };
+  });
+  onLoad({ filter: /./, namespace: "chunk" }, ({ path: chunk }) => ({
+    contents: modules.filter((path) => chunkOf(path) === chunk)
+      .map((path) => `export * from ${JSON.stringify(`${folder}/${path}`)};`).join("\n"),
+    resolveDir: folder,
+  }));
 }
 
 /** Adds to what `deno pack` wrote what it cannot know. */

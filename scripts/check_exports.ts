@@ -30,6 +30,7 @@ export function checkExports(project: Project): Problem[] {
     ...checkCredentials(project),
     ...checkMod(project),
     ...checkSubpathsInReadme(project),
+    ...checkReasons(project),
     ...checkVersion(project),
     ...[...project.texts].flatMap(([file, text]) => [
       ...checkSpecifiers(project, file, text),
@@ -73,6 +74,20 @@ function checkSubpathsInReadme({ name, exports, texts }: Project): Problem[] {
   return Object.keys(exports).map((subpath) => subpath.replace(".", name))
     .filter((specifier) => !new RegExp(`${specifier}(?![\\w/-])`).test(readme))
     .map((specifier) => ({ where: "README.md", what: `Does not mention ${specifier}` }));
+}
+
+/** In a table of the README with a column "reason" each row has one. */
+function checkReasons({ texts }: Project): Problem[] {
+  const problems: Problem[] = [];
+  let hasReasons = false;
+  for (const [index, line] of (texts.get("README.md") ?? "").split("\n").entries()) {
+    if (!line.startsWith("|")) hasReasons = false;
+    else if (line.endsWith("| reason |")) hasReasons = true;
+    else if (hasReasons && /\|\s*\|$/.test(line)) {
+      problems.push({ where: `README.md:${index + 1}`, what: `The row has no reason: ${line.split("|")[1]!.trim()}` });
+    }
+  }
+  return problems;
 }
 
 function checkVersion({ texts, version }: Project): Problem[] {

@@ -22,7 +22,7 @@ interface Family {
 
 type FamilyName =
   | ("contracts" | "platform" | "files" | "core" | "chain" | "oauth" | "certificates" | "secrets" | "credentials")
-  | ("managedIdentity" | "developerTools" | "pkcs12" | "testing" | "jose");
+  | ("waiting" | "machine" | "tool" | "managedIdentity" | "developerTools" | "pkcs12" | "testing" | "jose");
 
 const FAMILIES: Readonly<Record<FamilyName, Family>> = {
   contracts: {
@@ -32,6 +32,8 @@ const FAMILIES: Readonly<Record<FamilyName, Family>> = {
   platform: { modules: ["src/runtime/platform", "src/runtime/env"], strings: ["Cloudflare-Workers"] },
   files: { modules: ["src/runtime/"], strings: ["node:"] },
   core: { modules: ["src/core/"], strings: ["AZURE_AUTHORITY_HOST"] },
+  waiting: { modules: ["src/core/deadline", "src/core/sleep"], strings: [] },
+  machine: { modules: ["src/managed_identity/identity"], strings: [] },
   managedIdentity: { modules: ["src/managed_identity/"], strings: ["AZURE_IMDS_PROBE_TIMEOUT_IN_MS"] },
   chain: { modules: ["src/core/create_chain"], strings: ["credential-skipped"] },
   oauth: { modules: ["src/oauth/", "oauth4webapi"], strings: ["OAUTH_"] },
@@ -41,7 +43,8 @@ const FAMILIES: Readonly<Record<FamilyName, Family>> = {
   },
   secrets: { modules: [], strings: ['"clientSecret"'] },
   credentials: { modules: ["src/credentials/"], strings: [] },
-  developerTools: { modules: ["src/developer_tools/"], strings: ["az ", "azd "] },
+  tool: { modules: ["src/developer_tools/create_tool_get_token", "src/runtime/operating_system"], strings: [] },
+  developerTools: { modules: ["src/developer_tools/"], strings: ["az login", "azd auth", "Get-AzAccessToken"] },
   pkcs12: { modules: ["src/pkcs12", "node-forge"], strings: ["pkcs12FromAsn1"] },
   testing: { modules: ["src/testing/"], strings: ["No tenant-identifying information"] },
   jose: { modules: ["jose"], strings: ["ERR_J"] },
@@ -61,31 +64,36 @@ export interface Budget {
   readonly later?: true;
 }
 
-const CORE: readonly FamilyName[] = ["contracts", "platform", "core"];
+const CORE: readonly FamilyName[] = ["contracts", "platform", "waiting", "core"];
 const TOKENS: readonly FamilyName[] = [...CORE, "oauth"];
 const CERTIFICATES: readonly FamilyName[] = [...TOKENS, "certificates", "files"];
 const COMPOSITION: readonly FamilyName[] = [...CERTIFICATES, "secrets", "credentials"];
+const COMPLETE: readonly FamilyName[] = [...COMPOSITION, "chain", "machine", "tool"];
+const TOOL: readonly FamilyName[] = [...CORE, "tool"];
 
-// 22,528 is the goal that was set; 9,000 for ClientSecretCredential and 5,120 for ManagedIdentityCredential are missed. The other numbers are
-// what was measured, and a twentieth.
+// The goals are 9,000 for ClientSecretCredential, 5,000 for ManagedIdentityCredential and AzureCliCredential, which are missed, and 22,000 for
+// DefaultAzureCredential. The numbers are what was measured, and a thirtieth.
 const BUDGETS: readonly Budget[] = [
-  { name: "ClientSecretCredential", from: ".", gzip: 12_500, families: [...TOKENS, "secrets"] },
-  { name: "ManagedIdentityCredential", from: ".", gzip: 7_700, families: CORE, later: true },
-  { name: "DefaultAzureCredential", from: ".", gzip: 22_528, families: [...COMPOSITION, "chain"], later: true },
+  { name: "ClientSecretCredential", from: ".", gzip: 11_900, families: [...TOKENS, "secrets"], later: true },
+  { name: "ManagedIdentityCredential", from: ".", gzip: 7_100, families: [...CORE, "machine"], later: true },
+  { name: "DefaultAzureCredential", from: ".", gzip: 18_900, families: COMPLETE, later: true },
   { name: "AzureAuthorityHosts", from: ".", gzip: 160, families: ["contracts"] },
   { name: "getBearerTokenProvider", from: ".", gzip: 205, families: ["contracts"] },
-  { name: "*", from: ".", gzip: 22_528, families: [...COMPOSITION, "chain"], later: true },
-  { name: "*", from: "./chained-token-credential", gzip: 890, families: ["contracts", "chain"] },
-  { name: "*", from: "./client-assertion-credential", gzip: 12_800, families: TOKENS },
-  { name: "*", from: "./client-certificate-credential", gzip: 17_500, families: CERTIFICATES, later: true },
-  { name: "*", from: "./client-secret-credential", gzip: 12_500, families: [...TOKENS, "secrets"] },
-  { name: "*", from: "./default-azure-credential", gzip: 22_528, families: [...COMPOSITION, "chain"], later: true },
-  { name: "*", from: "./environment-credential", gzip: 18_000, families: COMPOSITION, later: true },
-  { name: "*", from: "./managed-identity-credential", gzip: 7_700, families: CORE, later: true },
-  { name: "*", from: "./username-password-credential", gzip: 12_500, families: TOKENS },
-  { name: "*", from: "./workload-identity-credential", gzip: 14_500, families: [...TOKENS, "files"], later: true },
+  { name: "*", from: ".", gzip: 19_500, families: COMPLETE, later: true },
+  { name: "*", from: "./azure-cli-credential", gzip: 6_550, families: TOOL, later: true },
+  { name: "*", from: "./azure-developer-cli-credential", gzip: 6_450, families: TOOL, later: true },
+  { name: "*", from: "./azure-powershell-credential", gzip: 6_500, families: TOOL, later: true },
+  { name: "*", from: "./chained-token-credential", gzip: 1_850, families: ["contracts", "waiting", "chain"] },
+  { name: "*", from: "./client-assertion-credential", gzip: 11_900, families: TOKENS, later: true },
+  { name: "*", from: "./client-certificate-credential", gzip: 14_200, families: CERTIFICATES, later: true },
+  { name: "*", from: "./client-secret-credential", gzip: 11_650, families: [...TOKENS, "secrets"], later: true },
+  { name: "*", from: "./default-azure-credential", gzip: 18_900, families: COMPLETE, later: true },
+  { name: "*", from: "./environment-credential", gzip: 15_100, families: COMPOSITION, later: true },
+  { name: "*", from: "./managed-identity-credential", gzip: 7_100, families: [...CORE, "machine"], later: true },
+  { name: "*", from: "./username-password-credential", gzip: 11_600, families: TOKENS, later: true },
+  { name: "*", from: "./workload-identity-credential", gzip: 2_850, families: CORE, later: true },
   { name: "*", from: "./pkcs12", gzip: 1_600, families: ["contracts", "certificates", "pkcs12"] },
-  { name: "*", from: "./runtime", gzip: 1_950, families: ["platform", "files"] },
+  { name: "*", from: "./runtime", gzip: 2_750, families: ["platform", "files", "tool"] },
   { name: "*", from: "./testing", gzip: 24_600, families: ["contracts", "certificates", "testing", "jose"] },
   { name: "StaticCredential", from: "./testing", gzip: 250, families: ["testing"] },
 ];
@@ -196,11 +204,13 @@ export async function bundle(
       .filter(([path, input]) => path !== "<stdin>" && input?.bytesInOutput !== 0)
       .map(([path]) => /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[1] ?? path);
     const chunks = paths.flatMap((path) => contents.get(path) ?? []);
+    const text = chunks.map((chunk) => new TextDecoder().decode(chunk)).join("\n");
     return {
       minified: chunks.reduce((sum, { length }) => sum + length, 0),
-      gzip: chunks.reduce((sum, chunk) => sum + gzipSync(chunk, { level: 9 }).length, 0),
+      // In one piece: how many files it is split into is for each bundler to say.
+      gzip: gzipSync(text, { level: 9 }).length,
       modules: [...new Set(modules)],
-      text: chunks.map((chunk) => new TextDecoder().decode(chunk)).join("\n"),
+      text,
     };
   });
 }

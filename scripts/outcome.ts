@@ -12,6 +12,8 @@ export interface Result {
   /** The runtime with its version: `"Node 20.19.0"`. */
   readonly runtime: string;
   readonly outcomes: readonly Outcome[];
+  /** The figures that the tests wrote. Default: nothing. */
+  readonly figures?: string;
 }
 
 /** The machine cannot run a runtime: the message says what is missing. */

@@ -17,8 +17,15 @@ export async function runDeno({ folder, filesFor }: Suite): Promise<Result> {
   const told = outcomes.some(({ status }) => status === "failed");
   return {
     runtime: `Deno ${Deno.version.deno}`,
+    figures: readFigures(stdout),
     outcomes: code === 0 || told ? outcomes : [...outcomes, failure("deno test", stdout + stderr)],
   };
+}
+
+/** Returns what tests wrote that begins with "Figures", without what others wrote and what `deno test` writes about them. */
+export function readFigures(stdout: string): string {
+  const outputs = stdout.matchAll(/^-+ (?:post-test )?output -+\n(.*?)\n-+ (?:post-test )?output end -+$/gms);
+  return Array.from(outputs, ([, output]) => /^Figures.*/ms.exec(output!)?.[0] ?? []).flat().join("\n");
 }
 
 /** `deno test` says nothing of a file that throws after it has registered a test, so each is loaded once more. */

@@ -41,14 +41,14 @@ interface Row extends Result {
 
 async function runOne(name: string, run: (suite: Suite) => Promise<Result>, suite: Suite): Promise<Row> {
   const start = performance.now();
-  const { runtime, outcomes } = await run(suite).catch((error): Result => {
+  const { runtime, outcomes, figures = "" } = await run(suite).catch((error): Result => {
     if (error instanceof Unavailable) {
       return { runtime: name, outcomes: [{ name: "all", status: "skipped", message: error.message }] };
     }
     return { runtime: name, outcomes: [failure("all", String(error?.stack ?? error))] };
   });
   const seconds = (performance.now() - start) / 1000;
-  return { runtime, seconds, outcomes: outcomes.length > 0 ? outcomes : [failure("all", "No test was run")] };
+  return { runtime, seconds, figures, outcomes: outcomes.length > 0 ? outcomes : [failure("all", "No test was run")] };
 }
 
 /** Two at a time: one alone leaves a core idle while it waits. */
@@ -70,9 +70,10 @@ function count(outcomes: readonly Outcome[], status: Outcome["status"]): number 
   return outcomes.filter((outcome) => outcome.status === status).length;
 }
 
-function printRow({ runtime, outcomes, seconds }: Row): void {
+function printRow({ runtime, outcomes, seconds, figures }: Row): void {
   const counts = STATUSES.map((status) => `${count(outcomes, status)} ${status}`).join(", ");
   console.log(`${runtime}: ${counts} (${seconds.toFixed(1)} s)`);
+  if (figures) console.log(figures.replace(/^/gm, "  "));
   for (const { name, status, message = "" } of outcomes) {
     if (status === "failed") console.log(`  FAILED ${name}\n${indent(message)}`);
     if (status === "skipped") console.log(`  SKIPPED ${name}${message && `: ${message.split("\n")[0]}`}`);
@@ -121,8 +122,12 @@ async function main(): Promise<number> {
   await Deno.mkdir(`${scratch}/tmp`);
   for (const name of ["TMPDIR", "TMP", "TEMP"]) Deno.env.set(name, `${scratch}/tmp`);
   function stopHard(code: number, why: string): never {
-    Deno.removeSync(scratch, { recursive: true });
     console.error(why);
+    try {
+      Deno.removeSync(scratch, { recursive: true });
+    } catch {
+      // Gone already.
+    }
     Deno.exit(code);
   }
   Deno.addSignalListener("SIGINT", () => stopHard(130, "Interrupted"));

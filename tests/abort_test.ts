@@ -239,6 +239,41 @@ test("no listener stays behind on a signal that lives long", async () => {
   assert.equal(old.listeners.size, 0);
 });
 
+test("many calls with one signal put one listener on it: Node warns of the eleventh", async () => {
+  const old = createOldSignal();
+  const gate = createGate();
+  const credential = create(gate);
+  const options = { abortSignal: old.signal };
+  const left = Array.from({ length: 20 }, (_, index) => failureOf(credential.getToken(`scope-${index % 2}`, options)));
+  await gate.untilRequested(2);
+  assert.equal(old.listeners.size, 1);
+  old.abort();
+  for (const { name } of await Promise.all(left)) assert.equal(name, "AbortError");
+  assert.equal(old.listeners.size, 0);
+});
+
+test("an answer that was read leaves no listener on the request's signal, however many attempts there are", async () => {
+  const counts: number[] = [];
+  const listeners = new Set<unknown>();
+  const fetch = (_: unknown, init?: RequestInit) => {
+    const signal = init!.signal!;
+    if (counts.length === 0) {
+      const add = signal.addEventListener.bind(signal) as AbortSignal["addEventListener"];
+      const remove = signal.removeEventListener.bind(signal) as AbortSignal["removeEventListener"];
+      signal.addEventListener = (type: string, ...rest: [never]) => (listeners.add(rest[0]), add(type, ...rest));
+      signal.removeEventListener = (
+        type: string,
+        ...rest: [never]
+      ) => (listeners.delete(rest[0]), remove(type, ...rest));
+    }
+    counts.push(listeners.size);
+    return Promise.resolve(counts.length < 13 ? new Response("busy", { status: 503 }) : tokenAnswer());
+  };
+  const retryOptions = { maxRetries: 20, retryDelayInMs: 0 };
+  await create({ fetch: fetch as typeof globalThis.fetch }, { retryOptions }).getToken(SCOPE);
+  assert.deepEqual(counts, Array.from({ length: 13 }, () => 0));
+});
+
 test("requestOptions.timeout: the caller waits so long and no longer; the others get their token", async () => {
   const clock = createFakeClock();
   const gate = createGate();

@@ -197,8 +197,16 @@ describe("a key", () => {
   }
 
   test("that cannot be read: the message says who may", async () => {
-    for (const message of ["ENOENT: no such file", "EACCES: permission denied", ""]) {
-      const readTextFile = () => Promise.reject(Object.assign(new Error(`${message} ${KEY}`), { code: "EACCES" }));
+    for (
+      const [message, name] of [
+        ["ENOENT: no such file", "Error"],
+        ["EACCES: permission denied", "Error"],
+        ["Permission denied (os error 13)", "PermissionDenied"], // Deno's, for the system's.
+        ["", "NotFound"],
+      ] as const
+    ) {
+      const readTextFile = () =>
+        Promise.reject(Object.assign(new Error(`${message} ${KEY}`), { code: "EACCES", name }));
       const { credential, service } = arcOn(challenging(header), { readTextFile });
       const error = await failureOf(credential.getToken(VAULT));
       assert.equal(error.name, "AuthenticationError");

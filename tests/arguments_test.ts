@@ -187,6 +187,7 @@ test("a bad option is a TypeError of the constructor that names it", () => {
 for (
   const [option, instead] of [
     ["httpClient", "fetch"],
+    ["agent", "fetch"],
     ["proxyOptions", "fetch"],
     ["tlsOptions", "fetch"],
     ["additionalPolicies", "fetch"],
@@ -208,7 +209,8 @@ for (
 
 test("options of @azure/identity that change nothing about the token are taken", () => {
   for (const row of ALL) {
-    row.create(...argumentsOf(row, {}, { loggingOptions: {}, userAgentOptions: {}, tracingOptions: {} }));
+    const unused = ["loggingOptions", "userAgentOptions", "telemetryOptions", "redirectOptions", "tracingOptions"];
+    row.create(...argumentsOf(row, {}, Object.fromEntries(unused.map((name) => [name, {}]))));
   }
 });
 

@@ -163,7 +163,7 @@ describe("Azure in a box", { skip: await whyNot() }, () => {
     file = await serviceAccountToken({}, Date.now());
     await writeFile(join(folder, "azure-identity-token"), file);
     const federatedCredentials = [{ issuer: ISSUER, subject: SUBJECT, jwks: await publicKeys("a-key") }];
-    const entra = { apps: [{ tenantId: TENANT, clientId: CLIENT, federatedCredentials }] };
+    const entra = { apps: [{ tenantId: TENANT, clientId: CLIENT, federatedCredentials, secrets: ["a-secret"] }] };
     box = await startBox({ folder, entra, machine: { userAssigned: [{ clientId: CLIENT }] } });
   });
 
@@ -204,6 +204,25 @@ describe("Azure in a box", { skip: await whyNot() }, () => {
     }
   }
 
+  for (const program of OURS) {
+    test(`${program}: a region is detected past the proxy that a variable names`, async () => {
+      const { stdout, stderr, requests } = await box.run(commands[program], {
+        ...trust(box.authorityPath),
+        AZURE_TENANT_ID: TENANT,
+        AZURE_CLIENT_ID: CLIENT,
+        AZURE_CLIENT_SECRET: "a-secret",
+        AZURE_REGIONAL_AUTHORITY_NAME: "TryAutoDetect",
+        // Nobody listens there.
+        HTTP_PROXY: "http://127.0.0.1:9",
+      });
+      assert.match(stdout, /^token /, stderr);
+      assert.deepEqual(requests.map(({ to, url }) => `${to} ${url.split("?")[0]}`), [
+        "machine http://169.254.169.254/metadata/instance/compute",
+        `entra https://westeurope.login.microsoft.com/${TENANT}/oauth2/v2.0/token`,
+      ]);
+    });
+  }
+
   test("a metadata service that keeps silent", async () => {
     const figures = [];
     for (const program of ALL) {
@@ -211,7 +230,7 @@ describe("Azure in a box", { skip: await whyNot() }, () => {
       assert.match(stdout, /^error (AggregateAuthenticationError|ClientAuthenticationError): /, stderr);
       figures.push(`${program}: ${/^took (.+)$/m.exec(stdout)![1]}`);
     }
-    console.log(`DefaultAzureCredential where nobody answers at 169.254.169.254: ${figures.join(", ")}`);
+    console.log(`Figures of DefaultAzureCredential where nobody answers at 169.254.169.254: ${figures.join(", ")}`);
   });
 
   /** What a program finds there. */

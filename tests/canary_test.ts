@@ -55,7 +55,7 @@ test("no credential, error, log event or cache key shows a secret, an assertion 
     count++;
     assert.equal(findSecret(textsOf(visible), secrets), undefined, name);
   }
-  assert.ok(count > 300, String(count));
+  assert.ok(count > 700, String(count));
 });
 
 test("arguments in the wrong place are not repeated", () => {

@@ -4,6 +4,7 @@ import {
   type CredentialOptions,
   DefaultAzureCredential,
 } from "@azweb/identity";
+import { detectPlatform } from "@azweb/identity/runtime";
 import { createEntra, createFakeClock } from "@azweb/identity/testing";
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -176,6 +177,29 @@ test("who joins late waits no longer than for a request of their own", async () 
   for (let i = 0; i < 10; i++) await clock.advance(0);
   assert.equal(settled, true);
 });
+
+if (detectPlatform() === "web") {
+  test("on an edge isolate a request that dies takes nobody along for longer than its deadline", async () => {
+    const clock = createFakeClock();
+    let isDead = true;
+    const runtime = {
+      now: () => clock.now(),
+      sleep: (ms: number, signal?: AbortSignal) => isDead ? new Promise<void>(() => {}) : clock.sleep(ms, signal),
+    };
+    const service = createService((_, index) => index === 0 ? new Promise(() => {}) : tokenAnswer());
+    const credential = create(service, { runtime, timeoutInMs: 60_000 });
+    // Neither its answer nor its deadline ever comes.
+    credential.getToken(SCOPE);
+    await service.untilRequested(1);
+    isDead = false;
+    await clock.advance(10_000);
+    const joiner = failureOf(credential.getToken(SCOPE));
+    await clock.untilSleeping(50_000);
+    await clock.advance(50_000);
+    assert.match((await joiner).message, /No answer within the 60000 ms/);
+    assert.equal((await credential.getToken(SCOPE)).token, "a-token");
+  });
+}
 
 test("1,000 callers of a failure: one request, the same reason for each, and nothing is remembered", async () => {
   const service = createService(() => jsonAnswer({ error: "invalid_client" }, { status: 401 }));

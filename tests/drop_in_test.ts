@@ -16,10 +16,7 @@ const NO_MSAL =
 const MISSING: Readonly<Record<string, string>> = {
   AuthenticationRequiredError: NOT_YET,
   AuthorizationCodeCredential: NOT_YET,
-  AzureCliCredential: NOT_YET,
-  AzureDeveloperCliCredential: NOT_YET,
   AzurePipelinesCredential: NOT_YET,
-  AzurePowerShellCredential: NOT_YET,
   DeviceCodeCredential: NOT_YET,
   InteractiveBrowserCredential: NOT_YET,
   OnBehalfOfCredential: NOT_YET,

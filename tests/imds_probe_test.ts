@@ -7,8 +7,8 @@ import { IMDS, machineAnswer, machineOptions, MACHINES, VAULT } from "./support/
 import { type Asked, createService, failureOf, jsonAnswer, silence } from "./support/service.ts";
 
 const NOW = Date.parse("2026-11-23T10:00:00Z");
-// On workerd no request may wait for what another has begun, so that nothing is remembered.
-const remembers = detectPlatform() !== "workerd";
+// On workerd no request may wait for what another has begun.
+const shares = detectPlatform() !== "workerd";
 
 function isProbe({ headers }: Asked): boolean {
   return !headers.has("metadata");
@@ -114,7 +114,8 @@ describe("it waits", () => {
     const { chain, service } = chainOn(metadata, { env: { AZURE_IMDS_PROBE_TIMEOUT_IN_MS: "1s" } });
     const error = await failureOf(chain.getToken(VAULT));
     assert.equal(error.name, "AuthenticationError");
-    assert.match(error.message, /AZURE_IMDS_PROBE_TIMEOUT_IN_MS: It must be a number of milliseconds, and is "1s"/);
+    assert.ok(!error.message.includes("1s"));
+    assert.match(error.message, /AZURE_IMDS_PROBE_TIMEOUT_IN_MS: It must be a number of milliseconds, of six/);
     assert.equal(service.requests.length, 0);
   });
 
@@ -128,72 +129,71 @@ describe("it waits", () => {
   });
 });
 
-if (remembers) {
-  describe("what it came to is remembered", () => {
-    /** Another chain in the same place: nothing but the probe's result is common to the two. */
-    async function again({ all }: ReturnType<typeof chainOn>) {
-      const managed = new ManagedIdentityCredential({ ...all, clientId: crypto.randomUUID(), cache: false });
-      const fallback = { getToken: () => Promise.resolve({ token: "of the next", expiresOnTimestamp: NOW * 2 }) };
-      return (await new ChainedTokenCredential(managed, fallback).getToken(VAULT)).token;
-    }
+describe("what it came to is remembered", () => {
+  /** Another chain in the same place: nothing but the probe's result is common to the two. */
+  async function again({ all }: ReturnType<typeof chainOn>) {
+    const managed = new ManagedIdentityCredential({ ...all, clientId: crypto.randomUUID(), cache: false });
+    const fallback = { getToken: () => Promise.resolve({ token: "of the next", expiresOnTimestamp: NOW * 2 }) };
+    return (await new ChainedTokenCredential(managed, fallback).getToken(VAULT)).token;
+  }
 
-    test("an absence for a minute", async () => {
-      let isThere = false;
-      const place = chainOn((asked) => isThere ? metadata(asked) : new Response("", { status: 404 }));
-      assert.equal((await place.chain.getToken(VAULT)).token, "of the next");
-      isThere = true;
-      await place.clock.advance(59_999);
-      assert.equal(await again(place), "of the next");
-      assert.equal(place.service.requests.length, 1);
-      await place.clock.advance(1);
-      assert.equal(await again(place), "a-token");
-      assert.equal(place.service.requests.filter(isProbe).length, 2);
-    });
-
-    test("a presence for good", async () => {
-      const place = chainOn(metadata);
-      await place.chain.getToken(VAULT);
-      await place.clock.advance(30 * 86_400_000);
-      assert.equal(await again(place), "a-token");
-      assert.equal(place.service.requests.filter(isProbe).length, 1);
-    });
-
-    test("a clock that went back ends an absence", async () => {
-      let isThere = false;
-      const place = chainOn((asked) => isThere ? metadata(asked) : new Response("", { status: 404 }));
-      await place.chain.getToken(VAULT);
-      isThere = true;
-      place.clock.set(NOW - 3_600_000);
-      assert.equal(await again(place), "a-token");
-    });
-
-    test("callers at the same time share one", async () => {
-      const place = chainOn(metadata);
-      await Promise.all(Array.from({ length: 5 }, () => again(place)));
-      assert.equal(place.service.requests.filter(isProbe).length, 1);
-    });
-
-    test("a caller who leaves takes nothing from the others", async () => {
-      const place = chainOn((asked) =>
-        isProbe(asked) ? new Promise((resolve) => setTimeout(() => resolve(metadata(asked)), 1)) : machineAnswer()
-      );
-      const controller = new AbortController();
-      const left = failureOf(place.chain.getToken(VAULT, { abortSignal: controller.signal }));
-      const stayed = again(place);
-      controller.abort();
-      assert.equal((await left).name, "AbortError");
-      assert.equal(await stayed, "a-token");
-    });
+  test("an absence for a minute", async () => {
+    let isThere = false;
+    const place = chainOn((asked) => isThere ? metadata(asked) : new Response("", { status: 404 }));
+    assert.equal((await place.chain.getToken(VAULT)).token, "of the next");
+    isThere = true;
+    await place.clock.advance(59_999);
+    assert.equal(await again(place), "of the next");
+    assert.equal(place.service.requests.length, 1);
+    await place.clock.advance(1);
+    assert.equal(await again(place), "a-token");
+    assert.equal(place.service.requests.filter(isProbe).length, 2);
   });
-}
+
+  test("a presence for good", async () => {
+    const place = chainOn(metadata);
+    await place.chain.getToken(VAULT);
+    await place.clock.advance(30 * 86_400_000);
+    assert.equal(await again(place), "a-token");
+    assert.equal(place.service.requests.filter(isProbe).length, 1);
+  });
+
+  test("a clock that went back ends an absence", async () => {
+    let isThere = false;
+    const place = chainOn((asked) => isThere ? metadata(asked) : new Response("", { status: 404 }));
+    await place.chain.getToken(VAULT);
+    isThere = true;
+    place.clock.set(NOW - 3_600_000);
+    assert.equal(await again(place), "a-token");
+  });
+
+  test("callers at the same time share one, where they can", async () => {
+    const place = chainOn(metadata);
+    await Promise.all(Array.from({ length: 5 }, () => again(place)));
+    assert.equal(place.service.requests.filter(isProbe).length, shares ? 1 : 5);
+  });
+
+  test("a caller who leaves takes nothing from the others", async () => {
+    const place = chainOn((asked) =>
+      isProbe(asked) ? new Promise((resolve) => setTimeout(() => resolve(metadata(asked)), 1)) : machineAnswer()
+    );
+    const controller = new AbortController();
+    const left = failureOf(place.chain.getToken(VAULT, { abortSignal: controller.signal }));
+    const stayed = again(place);
+    controller.abort();
+    assert.equal((await left).name, "AbortError");
+    assert.equal(await stayed, "a-token");
+  });
+});
 
 describe("there is none", () => {
   for (const [name, env] of Object.entries(MACHINES)) {
-    if (name === "IMDS" || name === "Azure Arc") continue;
+    if (name === "IMDS") continue;
     test(`for ${name}`, async () => {
       const { chain, service } = chainOn(() => machineAnswer(), { env });
       assert.equal((await chain.getToken(VAULT)).token, "a-token");
       assert.equal(service.requests.length, 1);
+      assert.ok(!service.requests[0]!.url.startsWith(IMDS));
     });
   }
 

@@ -51,6 +51,14 @@ for (const [name, [create, kinds]] of Object.entries(MACHINES)) {
   });
 }
 
+test("a thousand callers of a chain make one probe and one request", async () => {
+  const machine = createVirtualMachine();
+  const credential = new DefaultAzureCredential({ ...machine.options, waitUntil() {} });
+  const tokens = await Promise.all(Array.from({ length: 1000 }, () => credential.getToken(VAULT)));
+  assert.equal(new Set(tokens.map(({ token }) => token)).size, 1);
+  assert.deepEqual(machine.requests.map(({ headers }) => headers.metadata), [undefined, "true"]);
+});
+
 test("a token that was revoked is replaced on Service Fabric, for this program and for the node", async () => {
   const machine = createServiceFabricNode();
   const credential = new ManagedIdentityCredential(machine.options);

@@ -40,6 +40,8 @@ describe("when a token expires (wire.md, 10.3)", () => {
       ["one at midnight", { expires_on: "11/24/2026 12:00:00 AM +00:00" }, 14 * HOUR],
       ["one without leading zeros", { expires_on: "12/1/2026 1:00:00 AM +00:00" }, 7 * 24 * HOUR + 15 * HOUR],
       ["one of another zone", { expires_on: "11/23/2026 01:00:00 PM +02:00" }, HOUR],
+      ["one of 24 hours, as on Linux", { expires_on: "11/23/2026 15:05:09 +00:00" }, 5 * HOUR + 309_000],
+      ["one of 24 hours, after midnight", { expires_on: "11/24/2026 00:05:09 +00:00" }, 14 * HOUR + 309_000],
       ["a date of ISO 8601", { expires_on: "2026-11-23T11:00:00Z" }, HOUR],
       ["one with fractions", { expires_on: "2026-11-23T11:00:00.000Z" }, HOUR],
       ["one of another zone", { expires_on: "2026-11-23T13:00:00+02:00" }, HOUR],
@@ -50,6 +52,7 @@ describe("when a token expires (wire.md, 10.3)", () => {
       ["an empty one", { expires_on: "", expires_in: 3600 }, HOUR],
       ["one that is null", { expires_on: null, expires_in: 3600 }, HOUR],
       ["a date without a zone", { expires_on: "2026-11-23T11:00:00", expires_in: 3600 }, HOUR],
+      ["an hour that does not exist", { expires_on: "11/23/2026 24:30:00 +00:00", expires_in: 3600 }, HOUR],
       ["a date that does not exist", { expires_on: "13/41/2026 11:00:00 AM +00:00", expires_in: 3600 }, HOUR],
     ] as const
   ) {
@@ -93,6 +96,7 @@ describe("when it is refreshed", () => {
   for (
     const [what, members, afterMs] of [
       ["at half of its life where that is two hours or more", HALF, 12 * HOUR],
+      ["at half of a life of two hours", { expires_in: 7200 }, HOUR],
       ["when the source says so", { ...HALF, refresh_in: 3600 }, HOUR],
       ["when the source says so in text", { ...HALF, refresh_in: "3600" }, HOUR],
       ["not before it counts as expired where it lives shorter", { expires_in: 7199 }, undefined],
@@ -149,6 +153,21 @@ describe("an answer that is no token (wire.md, 10.5)", () => {
         "CredentialUnavailableError",
         /fetch failed: connect ENETUNREACH/,
       ],
+      ...["EHOSTUNREACH", "ECONNREFUSED", "ECONNRESET", "ETIMEDOUT", "ENOTFOUND"].map((code) => [
+        `no answer: ${code}`,
+        "IMDS",
+        () => Promise.reject(new TypeError("fetch failed", { cause: new Error(`connect ${code} 169.254.169.254:80`) })),
+        "CredentialUnavailableError",
+        new RegExp(`fetch failed: connect ${code}`),
+      ]),
+      ...[502, 503, 504].map((status) => [
+        `${status} in the end`,
+        "IMDS",
+        () => jsonAnswer({ error: "unavailable" }, { status }),
+        "AuthenticationError",
+        new RegExp(`unavailable \\(HTTP ${status}\\)$`),
+        status,
+      ]),
       [
         "no answer",
         "App Service",
@@ -390,6 +409,21 @@ describe("retries", () => {
     await clock.untilSleeping(100_000);
     await clock.advance(70_000);
     assert.equal((await getting).token, "x");
+  });
+
+  test("an upgrade after which IMDS is not ready at once ends in a token too", async () => {
+    const clock = createFakeClock(NOW);
+    let errors = 0;
+    const { credential } = credentialOn("IMDS", () => {
+      if (clock.now() < NOW + 60_000) return new Response("", { status: 410 });
+      return errors++ < 5
+        ? new Response("", { status: 500 })
+        : jsonAnswer({ access_token: "after all", expires_in: 9 });
+    }, { clock });
+    const getting = credential.getToken(VAULT);
+    await clock.untilSleeping(100_000);
+    await clock.advance(120_000);
+    assert.equal((await getting).token, "after all");
   });
 
   test("410 is tried once where nothing is to be tried again", async () => {

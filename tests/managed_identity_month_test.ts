@@ -201,6 +201,8 @@ test("thirty days: no stampede, no token that has expired, one request a refresh
     }
   }
 
+  // Loads what is loaded later, which takes real time and would not be the same each time.
+  await new ManagedIdentityCredential(createVirtualMachine().options).getToken(`${RESOURCES[0]}/.default`);
   const { random: realRandom } = Math;
   const realDigest = crypto.subtle.digest;
   Math.random = random;
@@ -232,7 +234,8 @@ test("thirty days: no stampede, no token that has expired, one request a refresh
     Math.random = realRandom;
     crypto.subtle.digest = realDigest;
     figures.tokens = handedOut.size;
-    console.log(Object.entries(figures).map(([name, figure]) => `${String(figure).padStart(8)}  ${name}`).join("\n"));
+    const lines = Object.entries(figures).map(([name, figure]) => `${String(figure).padStart(8)}  ${name}`);
+    console.log(["Figures of thirty days on a virtual machine:", ...lines].join("\n"));
   }
 
   assert.equal(pending.size, 0);

@@ -1,7 +1,7 @@
 // Runs on: deno, node, bun
 // What managed_identity_test.ts has for all runtimes, over real connections on this machine; and what depends on the runtime's own.
 import { ManagedIdentityCredential, type ManagedIdentityCredentialOptions } from "@azweb/identity";
-import { detectPlatform } from "@azweb/identity/runtime";
+import { detectPlatform, textFileReader } from "@azweb/identity/runtime";
 import {
   createAppService,
   createArcServer,
@@ -14,7 +14,10 @@ import {
   type MachineOptions,
 } from "@azweb/identity/testing";
 import assert from "node:assert/strict";
+import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { type AddressInfo, createServer, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { startModule, stopModules } from "./support/child.ts";
 import { type HttpServer, serveHttp } from "./support/http_server.ts";
@@ -139,6 +142,69 @@ for (const [place, { userAssigned, requests }] of Object.entries(PLACES)) {
   });
 }
 
+describe("Azure Arc, with its keys on a disk", () => {
+  const KEYS = "/var/opt/azcmagent/tokens/";
+
+  /** A server whose agent writes each key to a folder of this machine, and removes it after its use. */
+  async function withKeys(
+    use: (stay: Stay & { readonly folder: string }) => Promise<void>,
+    change: (key: string) => string = String,
+  ) {
+    const folder = await mkdtemp(join(tmpdir(), "azweb-arc-"));
+    const fileOf = (path: string) => join(folder, path.slice(KEYS.length));
+    const machine = createArcServer({ sameTokenForMs: 0 });
+    const written = new Set<string>();
+    const server = await serveHttp(async (request) => {
+      const response = await machine.handle(request);
+      for (const [path, key] of machine.files) {
+        if (!path.startsWith(KEYS) || written.has(path)) continue;
+        written.add(path);
+        await writeFile(fileOf(path), change(key));
+      }
+      for (const path of written) if (!machine.files.has(path)) await rm(fileOf(path), { force: true });
+      return response;
+    });
+    Object.assign(machine.env, PLACES["Azure Arc"]!.variables(server.url));
+    const { env, fetch } = machine.options;
+    const runtime = { platform: "linux", readTextFile: (path: string) => textFileReader()!(fileOf(path)) };
+    const options = { env, fetch, runtime, cache: false } as const;
+    const create = () => new ManagedIdentityCredential(options);
+    try {
+      await use({ machine, server, url: server.url, folder, create });
+    } finally {
+      await server.close();
+      await rm(folder, { recursive: true });
+    }
+  }
+
+  test("a running program takes the one that was just written, each time, and none is left", async () => {
+    await withKeys(async ({ machine, folder, create }) => {
+      const credential = create();
+      const tokens = new Set<string>();
+      for (let round = 0; round < 5; round++) {
+        const { token } = await credential.getToken(VAULT);
+        assert.equal((await machine.verify(token)).appid, SYSTEM);
+        tokens.add(token);
+        assert.deepEqual(await readdir(folder), []);
+      }
+      const keys = machine.requests.flatMap(({ headers }) => headers.authorization ?? []);
+      assert.deepEqual([tokens.size, new Set(keys).size, machine.requests.length], [5, 5, 10]);
+    });
+  });
+
+  test("one of five kilobytes is not sent", async () => {
+    const change = (key: string) => key.padEnd(5000, "k");
+    await withKeys(async ({ machine, create }) => {
+      const error = await failureOf(create().getToken(VAULT));
+      assert.match(
+        error.message,
+        /Cannot use the key of Azure Arc ".*\.key": It must be printable ASCII .*, 4096 at the most/,
+      );
+      assert.equal(machine.requests.length, 1);
+    }, change);
+  });
+});
+
 /** What a bad machine does, how that ends, and after how many requests at the least: some runtimes try again themselves. */
 const FAULTS: readonly [string, MachineFault, RegExp, number][] = [
   ["a web page", "html", /HTTP 200: The answer is a web page: is a proxy in between\?$/, 1],
@@ -154,6 +220,27 @@ const FAULTS: readonly [string, MachineFault, RegExp, number][] = [
   ["a proxy that gets nowhere", "unreachable", /HTTP 403: The answer is not the JSON/, 1],
   ["an error of its own", { status: 500 }, /HTTP 500/, 6],
 ];
+
+for (const place of ["Azure Machine Learning", "Cloud Shell", "Azure Arc"]) {
+  describe(`${place} answers with`, () => {
+    for (
+      const [what, fault, message] of FAULTS.filter(([, , { source }, requests]) =>
+        requests === 1 && !source.includes("1500")
+      )
+    ) {
+      test(what, async () => {
+        await withMachine(place, async ({ machine, server, create }) => {
+          machine.failNext(fault, Infinity);
+          const error = await failureOf(create().getToken(VAULT));
+          assert.match(error.name, /^(AuthenticationError|CredentialUnavailableError)$/);
+          assert.match(error.message, message);
+          assert.ok(!error.message.includes("a-simulated-secret"), error.message);
+          await server.untilLeft();
+        });
+      });
+    }
+  });
+}
 
 for (const place of ["App Service", "IMDS"]) {
   describe(`${place} answers with`, () => {

@@ -152,7 +152,7 @@ describe("the source is the first in the table whose variables are all set", () 
   });
 
   test("AZURE_POD_IDENTITY_AUTHORITY_HOST stands in for the metadata service's host", async () => {
-    for (const host of ["http://127.0.0.1:2579", "http://127.0.0.1:2579/"]) {
+    for (const host of ["http://127.0.0.1:2579", "http://127.0.0.1:2579/", "http://127.0.0.1:2579//"]) {
       const service = createService(() => machineAnswer());
       const env = { AZURE_POD_IDENTITY_AUTHORITY_HOST: host };
       await new ManagedIdentityCredential(machineOptions({ env, service })).getToken(VAULT);
@@ -197,10 +197,20 @@ describe("arguments", () => {
   for (
     const [what, first, second, message] of [
       ["two ids", { clientId: "a", objectId: "b" }, undefined, /"clientId" and "objectId" name two identities/],
-      ["two ids", { objectId: "a", resourceId: "/b" }, undefined, /"objectId" and "resourceId" name two identities/],
+      [
+        "two ids",
+        { objectId: "a", resourceId: RESOURCE_ID },
+        undefined,
+        /"objectId" and "resourceId" name two identities/,
+      ],
+      ["two ids", "a", { clientId: "b" }, /"clientId" and option "clientId" name two identities/],
+      ["two ids", "a", { resourceId: RESOURCE_ID }, /"clientId" and "resourceId" name two identities/],
       ["an empty client id", "", undefined, /"clientId"/],
       ["a client id with spaces", { clientId: "a b" }, undefined, /"clientId"/],
       ["an object id that is none", { objectId: 5 }, undefined, /"objectId"/],
+      ["an object id with a line end", { objectId: "a\nb" }, undefined, /"objectId" must be an id/],
+      ["a resource id of something else", { resourceId: "/b" }, undefined, /"resourceId" must be a resource id/],
+      ["a resource id with a line end", { resourceId: `${RESOURCE_ID}\r\nX: y` }, undefined, /"resourceId" must be/],
       ["a resource id that is none", { resourceId: "me" }, undefined, /"resourceId" must be a resource id/],
       ["a probe that takes no time at all", { probeTimeoutInMs: -1 }, undefined, /"probeTimeoutInMs"/],
       ["options that are none", 5, undefined, /"options"/],
@@ -250,7 +260,11 @@ describe("a variable that is malformed is an error that names it, and nothing is
       ["Azure Machine Learning", "MSI_SECRET", "CANARY\u0000"],
       ["Cloud Shell", "MSI_ENDPOINT", "localhost"],
       ["Azure Arc", "IDENTITY_ENDPOINT", "//localhost"],
+      ["Azure Machine Learning", "DEFAULT_IDENTITY_CLIENT_ID", "CANARY id"],
+      ["Azure Machine Learning", "DEFAULT_IDENTITY_CLIENT_ID", "CANARY\n"],
       ["IMDS", "AZURE_POD_IDENTITY_AUTHORITY_HOST", "127.0.0.1:2579"],
+      ["IMDS", "AZURE_POD_IDENTITY_AUTHORITY_HOST", "http://127.0.0.1:2579/?CANARY"],
+      ["IMDS", "AZURE_POD_IDENTITY_AUTHORITY_HOST", "http://127.0.0.1:2579/#CANARY"],
     ] as const
   ) {
     test(`${machine}: ${variable} is ${JSON.stringify(value)}`, async () => {
@@ -283,7 +297,7 @@ describe("tokens are remembered by what was asked for", () => {
   test("never one identity's for another", async () => {
     const service = createService(({ url }) => machineAnswer({ access_token: `token of ${new URL(url).search}` }));
     const options = machineOptions({ service });
-    const identities = [{}, { clientId: "a" }, { objectId: "a" }, { clientId: "b" }, { resourceId: "/a" }];
+    const identities = [{}, { clientId: "a" }, { objectId: "a" }, { clientId: "b" }, { resourceId: RESOURCE_ID }];
     const tokens = new Set<string>();
     for (const identity of identities) {
       tokens.add((await new ManagedIdentityCredential({ ...options, ...identity }).getToken(VAULT)).token);

@@ -2,7 +2,7 @@
 // What Deno's permissions do to us, each in a process of its own: nothing at import, a clear word later, and at most one question.
 
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { describe, test } from "node:test";
 import { createCertificateAuthority } from "./support/certificate_authority.ts";
 import { ROOT, runWithFlags as run } from "./support/permissions.ts";
 import { serveTls } from "./support/tls_server.ts";
@@ -90,7 +90,8 @@ test("a workload's missing permissions are named one after the other, each by it
   const code = ask("WorkloadIdentityCredential()");
   try {
     const start = "CredentialUnavailableError / WorkloadIdentityCredential: Cannot ";
-    const names = [...Object.keys(variables), "AZURE_AUTHORITY_HOST"].join();
+    const later = ["AZURE_REGIONAL_AUTHORITY_NAME", "AZURE_IDENTITY_DISABLE_MULTITENANTAUTH"];
+    const names = [...Object.keys(variables), "AZURE_AUTHORITY_HOST", ...later].join();
     assert.equal(
       await run(["--deny-env"], code, file),
       `${start}read all of the variables that say who the program is: Run Deno with --allow-env=${names}`,
@@ -98,7 +99,7 @@ test("a workload's missing permissions are named one after the other, each by it
     const env = `--allow-env=${names}`;
     assert.equal(
       await run([env], code, variables),
-      `${start}read the token file of AZURE_FEDERATED_TOKEN_FILE, "token.jwt": Run Deno with --allow-read=token.jwt`,
+      `${start}read the token file of AZURE_FEDERATED_TOKEN_FILE, "token.jwt": Deno may not: Run Deno with --allow-read=token.jwt`,
     );
     assert.match(await run([env, `--allow-read=${path}`], code, file), /--allow-net=login\.microsoftonline\.com$/);
   } finally {
@@ -110,7 +111,91 @@ test("the variables of the token proxy are asked for where it is wanted, and its
   const code = ask(
     'WorkloadIdentityCredential({ tenantId: "t", clientId: "c", tokenFilePath: "/t", enableAzureProxy: true })',
   );
-  assert.match(await run(["--deny-env"], code), /--allow-env=AZURE_KUBERNETES_TOKEN_PROXY,.*,AZURE_AUTHORITY_HOST$/);
+  assert.match(await run(["--deny-env"], code), /--allow-env=AZURE_KUBERNETES_TOKEN_PROXY,.*,AZURE_AUTHORITY_HOST,/);
+});
+
+describe("a machine's identity", () => {
+  const APP_SERVICE = { IDENTITY_ENDPOINT: "http://127.0.0.1:9/msi/token", IDENTITY_HEADER: "a-header" };
+  const code = ask("ManagedIdentityCredential({ retryOptions: { maxRetries: 0 } })");
+
+  /** Returns the flag that the message names where no variable may be read. */
+  async function envFlag(): Promise<string> {
+    const output = await run(["--deny-env"], code);
+    const start = "CredentialUnavailableError / ManagedIdentityCredential: Cannot read all of the variables that say ";
+    assert.ok(
+      output.startsWith(`${start}where the program runs: Run Deno with --allow-env=IDENTITY_ENDPOINT,`),
+      output,
+    );
+    return /--allow-env=\S+$/.exec(output)![0];
+  }
+
+  test("whoever grants exactly the flags of the messages is asked nothing more", async () => {
+    const flag = await envFlag();
+    const output = await run(
+      [flag],
+      `let questions = 0;
+       for (const name of ["request", "requestSync"]) {
+         const ask = Deno.permissions[name];
+         Deno.permissions[name] = (descriptor) => (questions++, ask.call(Deno.permissions, descriptor));
+       }
+       ${code}
+       console.log(questions);`,
+    );
+    assert.match(
+      output,
+      /Cannot reach "169\.254\.169\.254": Run Deno with --allow-net=169\.254\.169\.254\n0$/,
+    );
+  });
+
+  test("a part of the variables is not enough: the others may name another source", async () => {
+    const output = await run([`--allow-env=${Object.keys(APP_SERVICE)}`, "--allow-net"], code, APP_SERVICE);
+    assert.match(output, /^CredentialUnavailableError .*--allow-env=IDENTITY_ENDPOINT,.*DENO_DEPLOYMENT_ID$/);
+  });
+
+  test("the variables and the host of the source are all it takes", async () => {
+    const server = Deno.serve(
+      { port: 0, hostname: "127.0.0.1", onListen() {} },
+      () => Response.json({ access_token: "the-token", expires_on: String(Math.floor(Date.now() / 1000) + 3600) }),
+    );
+    try {
+      const host = `127.0.0.1:${server.addr.port}`;
+      const env = { ...APP_SERVICE, IDENTITY_ENDPOINT: `http://${host}/msi/token` };
+      const flag = await envFlag();
+      assert.match(await run([flag], code, env), new RegExp(`Run Deno with --allow-net=${host}$`));
+      const program = code.replace(/await new (.*);/, "console.log((await new $1).token);");
+      assert.equal(await run([flag, `--allow-net=${host}`], program, env), "the-token");
+    } finally {
+      await server.shutdown();
+    }
+  });
+
+  test("the key of Azure Arc is named by its flag", async () => {
+    const folder = "/var/opt/azcmagent/tokens/";
+    const headers = { "www-authenticate": `Basic realm=${folder}a.key` };
+    const server = Deno.serve(
+      { port: 0, hostname: "127.0.0.1", onListen() {} },
+      () => new Response(null, { status: 401, headers }),
+    );
+    try {
+      const host = `127.0.0.1:${server.addr.port}`;
+      const env = {
+        IDENTITY_ENDPOINT: `http://${host}/metadata/identity/oauth2/token`,
+        IMDS_ENDPOINT: `http://${host}`,
+      };
+      const flags = ["--allow-env", `--allow-net=${host}`];
+      assert.equal(
+        await run(flags, code, env),
+        "CredentialUnavailableError / ManagedIdentityCredential: Cannot read the key of Azure Arc: " +
+          `Run Deno with --allow-read=${folder}`,
+      );
+      assert.match(
+        await run([...flags, `--allow-read=${folder}`], code, env),
+        /^AuthenticationError .* Cannot read the key of Azure Arc in .*: Run as a user who may/,
+      );
+    } finally {
+      await server.shutdown();
+    }
+  });
 });
 
 test("a host that may not be reached with a trust of one's own is named by its flag", async () => {
@@ -228,4 +313,19 @@ test("a part of the variables is not enough: the others may name another cloud o
 test("no secret leaves before it is known for which cloud it is", async () => {
   const output = await run(["--deny-env", "--allow-net"], ask('ClientSecretCredential("tenant", "client", "secret")'));
   assert.match(output, /^CredentialUnavailableError .*--allow-env=AZURE_AUTHORITY_HOST/);
+});
+
+test("on Deno Deploy there is no metadata service, whatever variables were handed in", async () => {
+  const code = `
+    import { ManagedIdentityCredential } from "@azweb/identity";
+    const error = await new ManagedIdentityCredential({ env: {} }).getToken("https://vault.azure.net/.default").catch((error) => error);
+    console.log(error.name, error.message);
+  `;
+  // Nothing can be sent to the real address.
+  const flags = ["--allow-env", "--deny-net"];
+  assert.match(
+    await run(flags, code, { DENO_DEPLOYMENT_ID: "a-deployment" }),
+    /on no machine that has a metadata service$/,
+  );
+  assert.match(await run(flags, code), /Run Deno with --allow-net=169\.254\.169\.254$/);
 });

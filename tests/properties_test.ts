@@ -5,6 +5,7 @@ import {
   type CredentialOptions,
   EnvironmentCredential,
   type LogEvent,
+  ManagedIdentityCredential,
   type TokenSet,
 } from "@azweb/identity";
 import { createFakeClock } from "@azweb/identity/testing";
@@ -29,6 +30,7 @@ import {
 fc.configureGlobal({ seed: 20261122 });
 
 const OURS = ["AuthenticationError", "CredentialUnavailableError", "AggregateAuthenticationError"];
+const KEYS = "/var/opt/azcmagent/tokens/";
 const SECRET = "a-Secret~with.32-Characters_or+so";
 
 /** Asks once with an answer; returns the token or what `getToken` rejected with. Fails where that is not an error of ours. */
@@ -179,6 +181,69 @@ test("any header: waits stay within the deadline", async () => {
       assert.deepEqual(clock.sleeping, []);
     }),
     { numRuns: 200 },
+  );
+});
+
+const challenge = fc.oneof(
+  headerValue,
+  fc.array(
+    fc.oneof(
+      fc.constantFrom(
+        "Basic",
+        "Bearer",
+        "PoP",
+        " ",
+        ",",
+        "=",
+        '"',
+        "\\",
+        "realm=",
+        'error="insufficient_claims"',
+        'claims="e30="',
+      ),
+      fc.constantFrom(KEYS, "../", "/etc/", "a", ".key", ".pem", "\t"),
+      headerValue,
+    ),
+    { maxLength: 8 },
+  ).map((parts) => parts.join("")),
+  fc.string({ unit: fc.constantFrom("a", ".", "/"), maxLength: 6 }).map((name) => `Basic realm=${KEYS}${name}.key`),
+);
+
+test("any challenge beside a refusal: the reason is read, and the challenge stays unsaid", async () => {
+  await fc.assert(
+    fc.asyncProperty(challenge, fc.constantFrom(400, 401, 403), async (challenge, status) => {
+      const headers = { "www-authenticate": `${challenge}${SECRET}` };
+      const body = { error: "invalid_client", error_codes: [7000215] };
+      const error = await outcomeOf(() => jsonAnswer(body, { status, headers })) as Record<string, unknown>;
+      assert.equal(error.statusCode, status);
+      assert.match(String(error.message), /AADSTS7000215/);
+    }),
+    { numRuns: 200 },
+  );
+});
+
+test("any challenge of Azure Arc: a key in the agent's own folder is read, and nothing else", async () => {
+  await fc.assert(
+    fc.asyncProperty(challenge, async (challenge) => {
+      const read: string[] = [];
+      const service = createService(() =>
+        new Response("", { status: 401, headers: { "www-authenticate": challenge } })
+      );
+      const credential = new ManagedIdentityCredential({
+        ...isolatedOptions(service),
+        env: { IDENTITY_ENDPOINT: "http://127.0.0.1:40342/token", IMDS_ENDPOINT: "http://127.0.0.1:40342" },
+        runtime: {
+          platform: "linux",
+          readTextFile: (path) => Promise.resolve((read.push(path), SECRET)),
+        },
+      });
+      const error = await failureOf(credential.getToken(SCOPE));
+      assertOurs(error);
+      for (const text of textsOf(error)) assert.ok(!text.includes(SECRET));
+      for (const path of read) assert.match(path, /^\/var\/opt\/azcmagent\/tokens\/[^/]+\.key$/);
+      assert.equal(service.requests.length, 1 + read.length);
+    }),
+    { numRuns: 500 },
   );
 });
 

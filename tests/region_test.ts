@@ -141,18 +141,21 @@ const NO_REGION: Readonly<Record<string, () => unknown>> = {
 for (const word of ["AutoDiscoverRegion", "TryAutoDetect"]) {
   testDetection(word);
 
-  test(`${word} without localFetch asks the metadata service where there is a machine, and nobody elsewhere`, async () => {
-    const machine = createService(() => jsonAnswer({ location: "westeurope" }));
-    const original = globalThis.fetch;
-    globalThis.fetch = machine.fetch;
-    try {
-      const { host } = await ask({ [REGION]: word }, { localFetch: undefined });
-      assert.equal(host, hasMachine ? "westeurope.login.microsoft.com" : "login.microsoftonline.com");
-      assert.deepEqual(machine.requests.map(({ url }) => url), hasMachine ? [METADATA] : []);
-    } finally {
-      globalThis.fetch = original;
-    }
-  });
+  // Where there is one, see azure_in_a_box_test.ts: nothing is sent to the real address.
+  if (!hasMachine) {
+    test(`${word} without localFetch asks nobody where there is no machine`, async () => {
+      const machine = createService(() => jsonAnswer({ location: "westeurope" }));
+      const original = globalThis.fetch;
+      globalThis.fetch = machine.fetch;
+      try {
+        const { host } = await ask({ [REGION]: word }, { localFetch: undefined });
+        assert.equal(host, "login.microsoftonline.com");
+        assert.equal(machine.requests.length, 0);
+      } finally {
+        globalThis.fetch = original;
+      }
+    });
+  }
 }
 
 function testDetection(word: string): void {

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { stop } from "esbuild";
 import { readJunit } from "../scripts/junit.ts";
+import { readFigures } from "../scripts/run_deno.ts";
 import { run } from "../scripts/run.ts";
 import { stripTests } from "../scripts/test_files.ts";
 
@@ -155,6 +156,18 @@ test("what a test file imports, and its first line, tell where it runs", async (
     await stop();
     await rm(folder, { recursive: true });
   }
+});
+
+test("the figures that tests print are shown, and nothing else", () => {
+  const start = "running 2 tests from ./tests/a_test.ts\n";
+  const output = (text: string, kind = "") => `------- ${kind}output -------\n${text}\n----- ${kind}output end -----\n`;
+  const first = `a month ...\n${output("Figures of a month:\n  12  requests\n   3  tokens")}a month ... ok (8s)\n`;
+  const second = `b ...\n${output("Beware\nFigures: 1 second", "post-test ")}b ... ok (1s)\n`;
+  const third = `c ...\n${output("WARNING: A figure")}c ... ok (1s)\n`;
+  assert.equal(
+    readFigures(start + first + second + third),
+    "Figures of a month:\n  12  requests\n   3  tokens\nFigures: 1 second",
+  );
 });
 
 for (

@@ -2,6 +2,7 @@
 import { tlsFetcher, type TlsTrust } from "@azweb/identity/runtime";
 import assert from "node:assert/strict";
 import { createServer } from "node:net";
+import process from "node:process";
 import type { TLSSocket } from "node:tls";
 import { after, describe, test } from "node:test";
 import { createCertificateAuthority, type Leaf } from "./support/certificate_authority.ts";
@@ -121,6 +122,23 @@ describe("a server that is not trusted gets nothing of the request", () => {
       assert.equal(server.received, "");
     });
   }
+
+  test("another authority, though a variable switches the check off", async () => {
+    const { NODE_TLS_REJECT_UNAUTHORIZED: before } = process.env;
+    process.env.NODE_TLS_REJECT_UNAUTHORIZED = "0";
+    try {
+      const server = await serve();
+      const asking = tlsFetch({ ca: stranger.certificate })(`https://127.0.0.1:${server.port}/`, {
+        headers: { secret: "hush" },
+      });
+      await assert.rejects(asking, { name: "TypeError", message: `Cannot reach "127.0.0.1:${server.port}"` });
+      await server.untilLeft();
+      assert.equal(server.received, "");
+    } finally {
+      if (before === undefined) delete process.env.NODE_TLS_REJECT_UNAUTHORIZED;
+      else process.env.NODE_TLS_REJECT_UNAUTHORIZED = before;
+    }
+  });
 
   test("without TLS", async () => {
     let received = "";

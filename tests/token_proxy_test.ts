@@ -253,6 +253,14 @@ describe("what cannot be is unavailable, and nothing is sent", () => {
       env: { [CA_DATA]: PEM },
       says: /Set only one of AZURE_KUBERNETES_CA_FILE and AZURE_KUBERNETES_CA_DATA$/,
     },
+    ...Object.fromEntries(
+      ["hush name", "hush\r\n", "-hush", "hush.", "10.0.0.1", "https://hush", `${"hush.".repeat(60)}example`].map((
+        name,
+      ) => [
+        `the name ${JSON.stringify(name)}`,
+        { env: { [SNI_NAME]: name }, says: /Cannot use AZURE_KUBERNETES_SNI_NAME: It must be the name of a server$/ },
+      ]),
+    ),
     "a missing file": {
       file: null,
       says: /Cannot read the certificates of AZURE_KUBERNETES_CA_FILE, "\/etc\/kubernetes\/proxy\/ca.crt": ENOENT/,

@@ -4,6 +4,7 @@
 
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
+import { createRequire } from "node:module";
 import type { AddressInfo } from "node:net";
 import process from "node:process";
 import { test } from "node:test";
@@ -17,6 +18,10 @@ const { default: newestWorkerd, version: newestVersion } = workerdPackage as unk
   default: string;
   version: string;
 };
+
+const oldestVersion = createRequire(import.meta.resolve("miniflare"))("workerd").version as string;
+
+test("there are two versions of workerd", () => assert.notEqual(oldestVersion, newestVersion));
 
 interface TokenEndpoint {
   readonly origin: string;
@@ -94,7 +99,7 @@ async function bundle(name: string): Promise<string> {
 for (const workerd of [undefined, newestWorkerd]) {
   for (const nodejsCompat of [false, true]) {
     for (const waitUntil of [true, false]) {
-      const version = workerd === undefined ? "miniflare's workerd" : `workerd ${newestVersion}`;
+      const version = `workerd ${workerd === undefined ? oldestVersion : newestVersion}`;
       const how = `${nodejsCompat ? "with" : "without"} nodejs_compat, ${waitUntil ? "with" : "without"} waitUntil`;
 
       test(`a request that ends leaves no other without its token: ${version}, ${how}`, async () => {
@@ -154,6 +159,17 @@ for (const workerd of [undefined, newestWorkerd]) {
             const requests = endpoint.asked.filter((asked) => asked === scope).length;
             if (waitUntil) assert.equal(requests, 1, "all share one token request");
             else assert.ok(requests >= 2, "each of the others sends its own");
+          }
+
+          // 1,000 calls in twenty requests: with one credential, and with as many equal ones.
+          for (const scope of waitUntil ? ["one", "equal"] : []) {
+            endpoint.hold();
+            const before = await entered();
+            const all = Array.from({ length: 20 }, () => get("app", `/many?scope=${scope}&whose=${scope}`));
+            for (let looks = 0; await entered() < before + 20; looks++) assert.ok(looks < 1000, "not all came in");
+            endpoint.release();
+            assert.equal(new Set(await Promise.all(all)).size, 1, "all have the same token");
+            assert.equal(endpoint.asked.filter((asked) => asked === scope).length, 1, "of one token request");
           }
 
           endpoint.hold();

@@ -22,6 +22,10 @@ export interface Contender {
    * silent. Theirs is the default one, because it is the only one that probes.
    */
   startInSilence(): Credential;
+  /** Returns the default chain on a developer's machine, where the metadata service is silent. */
+  startOnLaptop(): Credential;
+  /** Returns a credential that asks the Azure CLI, with nothing remembered. */
+  createAzureCli(): Credential;
 }
 
 interface Started {
@@ -68,14 +72,15 @@ export const CONTENDERS: readonly Contender[] = [
       return { service, create: () => new ours.ManagedIdentityCredential(options) };
     },
     startInSilence() {
-      const localFetch = (_: unknown, init?: RequestInit) => pause(LONG, init?.signal).then(() => new Response());
-      const options = { env: {}, localFetch };
+      const options = { env: {}, localFetch: silence };
       return new ours.ChainedTokenCredential(
         new ours.EnvironmentCredential(options),
         new ours.WorkloadIdentityCredential(options),
         new ours.ManagedIdentityCredential(options),
       );
     },
+    startOnLaptop: () => new ours.DefaultAzureCredential({ localFetch: silence }),
+    createAzureCli: () => new ours.AzureCliCredential({ cache: new Map() }),
   },
   {
     name: "theirs",
@@ -98,13 +103,10 @@ export const CONTENDERS: readonly Contender[] = [
     },
     startInSilence() {
       process.env.AZURE_TOKEN_CREDENTIALS = "prod";
-      // As its own client does, it heeds the time that a request may take.
-      const silent = httpClient(async ({ timeout, abortSignal }) => {
-        await pause(timeout || LONG, abortSignal);
-        throw new Error("The request took too long");
-      });
-      return new theirs.DefaultAzureCredential({ httpClient: silent }) as Credential;
+      return new theirs.DefaultAzureCredential({ httpClient: silentClient() }) as Credential;
     },
+    startOnLaptop: () => new theirs.DefaultAzureCredential({ httpClient: silentClient() }) as Credential,
+    createAzureCli: () => new theirs.AzureCliCredential() as Credential,
   },
 ];
 
@@ -118,6 +120,19 @@ function httpClient(answer: (request: Parameters<HttpClient["sendRequest"]>[0]) 
       return { request, status: 200, headers, bodyAsText };
     },
   };
+}
+
+/** As its own client does, it heeds the time that a request may take. */
+function silentClient(): HttpClient {
+  return httpClient(async ({ timeout, abortSignal }) => {
+    await pause(timeout || LONG, abortSignal);
+    throw new Error("The request took too long");
+  });
+}
+
+async function silence(_url: unknown, init?: RequestInit): Promise<Response> {
+  await pause(LONG, init?.signal);
+  return new Response();
 }
 
 interface AbortSignalLike {

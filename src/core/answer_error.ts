@@ -65,7 +65,7 @@ function sentence(description: string): string {
 /** One short line, whatever the service sends. To be redacted before: half a secret is not recognised. */
 export function tidy(text: string): string {
   // deno-lint-ignore no-control-regex
-  return text.replace(/[\x00-\x1f\x7f-\x9f]+/g, " ").slice(0, MOST_CHARACTERS);
+  return text.replace(/[\s\x00-\x1f\x7f-\x9f]+/g, " ").slice(0, MOST_CHARACTERS);
 }
 
 function given<Key extends string>(key: Key, value: string | undefined): { [K in Key]?: string } {

@@ -14,7 +14,7 @@ interface Pause {
   readonly refreshesUntil: number;
 }
 
-const pauses = createMemory<Pause>();
+const pauses = /* @__PURE__ */ createMemory<Pause>();
 
 /** Remembers a failure, so that all callers wait together instead of each asking again. */
 export function pauseAfter(key: string, error: unknown, now: number): void {

@@ -192,9 +192,9 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
   function readAuthorityHost(): string {
     const flag = settings.missingEnvPermission(["AZURE_AUTHORITY_HOST"]);
     if (!flag) return settings.env("AZURE_AUTHORITY_HOST") ?? "";
-    throw new CredentialUnavailableError(
-      `Cannot tell which cloud to ask: Deno needs the permission ${flag}, or give "authorityHost"`,
-    );
+    throw new CredentialUnavailableError("Cannot tell which cloud to ask", {
+      nextStep: `Run Deno with ${flag}, or give "authorityHost"`,
+    });
   }
 
   function findPartition(): string | Promise<string> {

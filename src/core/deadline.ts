@@ -25,7 +25,7 @@ export async function withDeadline<T>(
   const done = new AbortController();
   const leave = () => controller.abort(abortReason(outer!));
   if (outer?.aborted) leave();
-  outer?.addEventListener("abort", leave);
+  const stopListening = outer && listen(outer, leave);
   if (ms !== undefined) sleep(ms, done.signal).then(() => controller.abort(late()), () => {});
   try {
     return await new Promise<T>((resolve, reject) => {
@@ -35,8 +35,26 @@ export async function withDeadline<T>(
     });
   } finally {
     done.abort();
-    outer?.removeEventListener("abort", leave);
+    stopListening?.();
   }
+}
+
+const listeners = new WeakMap<AbortSignalLike, { readonly all: Set<() => void>; readonly fire: () => void }>();
+
+/** Listens to a signal, with one listener for all who do: Node warns of the eleventh. Returns what stops it. */
+function listen(signal: AbortSignalLike, listener: () => void): () => void {
+  let entry = listeners.get(signal);
+  if (!entry) {
+    const all = new Set<() => void>();
+    listeners.set(signal, entry = { all, fire: () => all.forEach((listener) => listener()) });
+  }
+  const { all, fire } = entry;
+  if (all.size === 0) signal.addEventListener("abort", fire);
+  all.add(listener);
+  return () => {
+    all.delete(listener);
+    if (all.size === 0) signal.removeEventListener("abort", fire);
+  };
 }
 
 /** Returns why a signal has fired; an `AbortError` where it cannot tell. */

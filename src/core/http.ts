@@ -35,9 +35,9 @@ export async function send(
   } catch (error) {
     if (init.signal.aborted) throw init.signal.reason;
     const { name } = Object(error) as { name?: unknown };
-    if (name === "NotCapable" || name === "PermissionDenied") {
+    if (name === "NotCapable") {
       const { host } = new URL(url);
-      throw new CredentialUnavailableError(`Cannot reach "${host}": Deno needs the permission --allow-net=${host}`);
+      throw new CredentialUnavailableError(`Cannot reach "${host}"`, { nextStep: `Run Deno with --allow-net=${host}` });
     }
     return { status: 0, text: reasonOf(error), retryAfterInMs: undefined };
   }
@@ -49,18 +49,22 @@ async function readText(response: Response, signal: AbortSignal): Promise<string
   const reader = response.body.getReader();
   // Nobody waits for it, or for what a `fetch` that was handed in makes of its signal.
   const giveUp = () => void reader.cancel().catch(() => {});
-  signal.addEventListener("abort", giveUp, { once: true });
+  signal.addEventListener("abort", giveUp);
   let text = "";
   let bytes = 0;
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) return text + decoder.decode();
-    bytes += value.byteLength;
-    if (bytes > MOST_BYTES) {
-      giveUp();
-      return "";
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return text + decoder.decode();
+      bytes += value.byteLength;
+      if (bytes > MOST_BYTES) {
+        giveUp();
+        return "";
+      }
+      text += decoder.decode(value, { stream: true });
     }
-    text += decoder.decode(value, { stream: true });
+  } finally {
+    signal.removeEventListener("abort", giveUp);
   }
 }
 

@@ -24,11 +24,15 @@ export async function retry(
 ): Promise<Answer> {
   const { maxRetries, maxRetryDelayInMs, retryDelayInMs, now } = settings;
   const started = now();
-  for (let retries = 0;; retries++) {
+  // By rule: a service that comes back from an outage and is not ready yet gets as many attempts as any other.
+  const attempts = new Map<RetryRule, number>();
+  for (;;) {
     const answer = await attempt();
     const rule = rules.find(({ statuses }) => statuses.test(String(answer.status)));
     if (!rule || maxRetries === 0) return answer;
     const { outage } = rule;
+    const retries = attempts.get(rule) ?? 0;
+    attempts.set(rule, retries + 1);
     const left = outage ? started + outage.lastsInMs - now() : Infinity;
     if (outage ? left <= 0 : retries >= maxRetries) return answer;
     const bound = outage ? outage.delayInMs * 2 ** retries : Math.min(maxRetryDelayInMs, retryDelayInMs * 2 ** retries);

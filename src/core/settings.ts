@@ -1,6 +1,6 @@
 import type { Log, LogEvent } from "../log.ts";
 import type { CredentialOptions } from "../options.ts";
-import { env, missingEnvPermission } from "../runtime/env.ts";
+import { env, isDenoDeploy, missingEnvPermission } from "../runtime/env.ts";
 import { detectPlatform } from "../runtime/platform.ts";
 import type { TokenCache } from "../token_cache.ts";
 import { sleep } from "./sleep.ts";
@@ -41,6 +41,7 @@ export interface Settings {
 /** Options of `@azure/identity` that are not here, and what stands for them: passed over, a request would go past the proxy. */
 const REPLACED = {
   httpClient: "fetch",
+  agent: "fetch",
   proxyOptions: "fetch",
   tlsOptions: "fetch",
   additionalPolicies: "fetch",
@@ -78,7 +79,8 @@ export function resolveSettings(
     cache,
     isolated: platform === "workerd",
     livesOn,
-    hasMetadataService: () => options.localFetch !== undefined || livesOn && !variable("DENO_DEPLOYMENT_ID"),
+    hasMetadataService: () =>
+      options.localFetch !== undefined || livesOn && !isDenoDeploy() && !variable("DENO_DEPLOYMENT_ID"),
     waitUntil: options.waitUntil,
     surroundings: [options.fetch, options.localFetch, options.runtime].map((object) => object ?? ""),
     // Looked up at each call: a page or a test may replace the global one.

@@ -7,7 +7,7 @@ import type { Settings } from "./settings.ts";
 const PATIENCE_IN_MS = 1000;
 const PAUSE_IN_MS = 30_000;
 
-const processMemory = createMemory<TokenSet>();
+const processMemory = /* @__PURE__ */ createMemory<TokenSet>();
 const fronts = new WeakMap<TokenCache, Front>();
 
 /** What stands in front of an asynchronous cache, and in place of one that fails. */

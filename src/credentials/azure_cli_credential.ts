@@ -40,9 +40,8 @@ export class AzureCliCredential implements TokenCredential {
       );
     }
     this.#getToken = createToolGetToken("AzureCliCredential", options, async (place) => {
-      const { createToolClient } = await import("../developer_tools/create_tool_client.ts");
-      const { azureCli } = await import("../developer_tools/azure_cli.ts");
-      return createToolClient(azureCli(place, subscription), place);
+      const { createAzureCliClient } = await import("../developer_tools/azure_cli.ts");
+      return createAzureCliClient(place, subscription);
     });
   }
 

@@ -31,9 +31,8 @@ export class AzureDeveloperCliCredential implements TokenCredential {
    */
   constructor(options: AzureDeveloperCliCredentialOptions = {}) {
     this.#getToken = createToolGetToken("AzureDeveloperCliCredential", options, async (place) => {
-      const { createToolClient } = await import("../developer_tools/create_tool_client.ts");
-      const { azureDeveloperCli } = await import("../developer_tools/azure_developer_cli.ts");
-      return createToolClient(azureDeveloperCli(), place);
+      const { createAzureDeveloperCliClient } = await import("../developer_tools/azure_developer_cli.ts");
+      return createAzureDeveloperCliClient(place);
     });
   }
 

@@ -31,9 +31,8 @@ export class AzurePowerShellCredential implements TokenCredential {
    */
   constructor(options: AzurePowerShellCredentialOptions = {}) {
     this.#getToken = createToolGetToken("AzurePowerShellCredential", options, async (place) => {
-      const { createToolClient } = await import("../developer_tools/create_tool_client.ts");
-      const { azurePowerShell } = await import("../developer_tools/azure_powershell.ts");
-      return createToolClient(azurePowerShell(), place);
+      const { createAzurePowerShellClient } = await import("../developer_tools/azure_powershell.ts");
+      return createAzurePowerShellClient(place);
     });
   }
 

@@ -3,6 +3,7 @@ import type { GetToken } from "../core/create_get_token.ts";
 import { explainPrincipal } from "../core/principal.ts";
 import { resolveSettings, type Settings } from "../core/settings.ts";
 import type { CredentialExplanation, Explanation } from "../credential_explanation.ts";
+import { workplaceOf } from "../developer_tools/create_tool_get_token.ts";
 import { isUnavailable } from "../errors.ts";
 import { hasFederatedToken, identityIn } from "../managed_identity/identity.ts";
 import type { CredentialOptions, DefaultAzureCredentialName } from "../options.ts";
@@ -95,13 +96,13 @@ const TABLE: readonly Row[] = [
     name: "AzureCliCredential",
     group: "dev",
     create: (options) => new AzureCliCredential(options),
-    mayBegin: async ({ runtime = {} }, settings) => {
+    mayBegin: async (options, settings) => {
       const { hasProfile } = await import("../developer_tools/azure_cli.ts");
-      return await hasProfile(runtime, settings);
+      return await hasProfile(workplaceOf(options, settings));
     },
     explain: async (options, settings) => {
-      const { explainAzureCli } = await import("../developer_tools/explain_tool.ts");
-      return await explainAzureCli(options, settings);
+      const { explainAzureCli } = await import("../developer_tools/azure_cli.ts");
+      return await explainAzureCli(workplaceOf(options, settings));
     },
   },
   {
@@ -109,8 +110,8 @@ const TABLE: readonly Row[] = [
     group: "dev",
     create: (options) => new AzurePowerShellCredential(options),
     explain: async (options, settings) => {
-      const { explainAzurePowerShell } = await import("../developer_tools/explain_tool.ts");
-      return await explainAzurePowerShell(options, settings);
+      const { explainAzurePowerShell } = await import("../developer_tools/azure_powershell.ts");
+      return await explainAzurePowerShell(workplaceOf(options, settings));
     },
   },
   {
@@ -118,8 +119,8 @@ const TABLE: readonly Row[] = [
     group: "dev",
     create: (options) => new AzureDeveloperCliCredential(options),
     explain: async (options, settings) => {
-      const { explainAzureDeveloperCli } = await import("../developer_tools/explain_tool.ts");
-      return await explainAzureDeveloperCli(options, settings);
+      const { explainAzureDeveloperCli } = await import("../developer_tools/azure_developer_cli.ts");
+      return await explainAzureDeveloperCli(workplaceOf(options, settings));
     },
   },
 ];

@@ -2,7 +2,6 @@ import { checkClientId, checkText } from "../core/check_text.ts";
 import type { GetToken } from "../core/create_get_token.ts";
 import { resolveSettings, type Settings } from "../core/settings.ts";
 import { checkAppTenantId } from "../core/tenants.ts";
-import { createWorkloadIdentity } from "../oauth/workload_identity.ts";
 import type { CredentialOptions } from "../options.ts";
 import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";
 
@@ -69,11 +68,13 @@ export class WorkloadIdentityCredential implements TokenCredential {
    * @throws {AuthenticationError} The file holds no token, or an expired one; Microsoft Entra refuses it, or does not answer.
    */
   getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken> {
-    try {
-      this.#getToken ??= createWorkloadIdentity("WorkloadIdentityCredential", this.#options, this.#settings);
-    } catch (error) {
-      return Promise.reject(error);
-    }
-    return this.#getToken(scopes, options);
+    return this.#getToken ? this.#getToken(scopes, options) : this.#find(scopes, options);
+  }
+
+  async #find(scopes: string | string[], options: GetTokenOptions | undefined): Promise<AccessToken> {
+    // Apart, because most programs that could be a workload are found to be somebody else before.
+    const { createWorkloadIdentity } = await import("../oauth/workload_identity.ts");
+    this.#getToken ??= createWorkloadIdentity("WorkloadIdentityCredential", this.#options, this.#settings);
+    return await this.#getToken(scopes, options);
   }
 }

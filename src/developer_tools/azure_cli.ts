@@ -1,9 +1,10 @@
 import { seconds } from "../core/freshness.ts";
 import { parseObject } from "../core/json.ts";
 import type { Settings } from "../core/settings.ts";
-import { fileFinder } from "../runtime/file_exists.ts";
-import { operatingSystem } from "../runtime/operating_system.ts";
-import type { Workplace } from "./run_tool.ts";
+import type { Explanation } from "../credential_explanation.ts";
+import { createToolClient, type ToolClient } from "./create_tool_client.ts";
+import { explainTool } from "./explain_tool.ts";
+import { findFile, type Workplace } from "./run_tool.ts";
 import {
   type DeveloperTool,
   encodeClaims,
@@ -17,12 +18,33 @@ import {
 const NAME = "Azure CLI";
 const HALF_AN_HOUR = 1_800_000;
 
+/** Returns what asks the Azure CLI for tokens. */
+export function createAzureCliClient(place: Workplace, subscription: string | undefined): ToolClient {
+  return createToolClient(azureCli(place, subscription), place);
+}
+
+/** Returns what is known of the Azure CLI without running it. */
+export async function explainAzureCli(place: Workplace): Promise<Explanation> {
+  const tool = azureCli(place, undefined);
+  const found = await explainTool(tool, place);
+  if (found.state === "missing") return found;
+  return await hasProfile(place)
+    ? { state: "configured", detail: `Somebody has signed in: "${tool.profile}"` }
+    : { state: "missing", detail: `Nobody has signed in, or "${tool.profile}" may not be read: Run "az login"` };
+}
+
+/** Whether somebody has signed in with the Azure CLI at some time, as far as that may be looked up. */
+export async function hasProfile({ platform, runtime, settings }: Workplace): Promise<boolean> {
+  const folder = configurationFolder(settings.env, platform);
+  return folder !== undefined && await findFile(runtime)?.(profileIn(folder)) === true;
+}
+
 /**
  * The Azure CLI, by its command `az account get-access-token`.
  *
  * https://learn.microsoft.com/cli/azure/account#az-account-get-access-token
  */
-export function azureCli({ settings, platform }: Workplace, subscription?: string): DeveloperTool {
+function azureCli({ settings, platform }: Workplace, subscription: string | undefined): DeveloperTool {
   const { env, now } = settings;
   const folder = configurationFolder(env, platform);
   return {
@@ -72,13 +94,6 @@ export function azureCli({ settings, platform }: Workplace, subscription?: strin
   };
 }
 
-/** Whether somebody has signed in with the Azure CLI at some time, as far as that may be looked up. */
-export async function hasProfile(runtime: Workplace["runtime"], { env }: Settings): Promise<boolean> {
-  const fileExists = runtime.fileExists ? runtime.fileExists.bind(runtime) : fileFinder();
-  const folder = configurationFolder(env, runtime.platform ?? operatingSystem());
-  return folder !== undefined && await fileExists?.(profileIn(folder)) === true;
-}
-
 /** Returns the folder where the Azure CLI keeps who is signed in. */
 function configurationFolder(env: Settings["env"], platform: string | undefined): string | undefined {
   const home = env(platform === "win32" ? "USERPROFILE" : "HOME");
@@ -99,7 +114,7 @@ function loginWith({ scopes, tenantId }: ToolRequest, claims?: string): string {
  * Reads a local time without its zone, as the Azure CLI wrote it before version 2.54. An hour of the year comes twice: of the two, it is the
  * one that is not over, because it hands out no token that is.
  */
-export function readLocalTime(value: unknown, now: number): number | undefined {
+function readLocalTime(value: unknown, now: number): number | undefined {
   const text = typeof value === "string" ? value : "";
   const [, ...parts] = /^(\d{4})-(\d\d)-(\d\d)[ T](\d\d):(\d\d):(\d\d)(?:\.\d+)?$/.exec(text) ?? [];
   const [year, month, day, hour, minute, second] = parts.map(Number) as [

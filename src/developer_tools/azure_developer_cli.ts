@@ -1,14 +1,28 @@
 import { isObject, parseObject } from "../core/json.ts";
+import type { Explanation } from "../credential_explanation.ts";
+import { createToolClient, type ToolClient } from "./create_tool_client.ts";
+import { explainTool } from "./explain_tool.ts";
+import type { Workplace } from "./run_tool.ts";
 import { type DeveloperTool, encodeClaims, otherFailure, told, type ToolRequest } from "./tool.ts";
 
 const UTC = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/;
+
+/** Returns what asks the Azure Developer CLI for tokens. */
+export function createAzureDeveloperCliClient(place: Workplace): ToolClient {
+  return createToolClient(azureDeveloperCli(), place);
+}
+
+/** Returns what is known of the Azure Developer CLI without running it. */
+export async function explainAzureDeveloperCli(place: Workplace): Promise<Explanation> {
+  return await explainTool(azureDeveloperCli(), place);
+}
 
 /**
  * The Azure Developer CLI, by its command `azd auth token`.
  *
  * https://learn.microsoft.com/azure/developer/azure-developer-cli/reference#azd-auth-token
  */
-export function azureDeveloperCli(): DeveloperTool {
+function azureDeveloperCli(): DeveloperTool {
   return {
     name: "Azure Developer CLI",
     programs: [{ name: "azd", mayBeBatch: true }],

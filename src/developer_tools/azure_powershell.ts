@@ -1,6 +1,10 @@
 import { seconds } from "../core/freshness.ts";
 import { parseObject } from "../core/json.ts";
+import type { Explanation } from "../credential_explanation.ts";
 import type { CommandOutput } from "../runtime/runtime.ts";
+import { createToolClient, type ToolClient } from "./create_tool_client.ts";
+import { explainTool } from "./explain_tool.ts";
+import type { Workplace } from "./run_tool.ts";
 import {
   type DeveloperTool,
   encodeClaims,
@@ -44,12 +48,22 @@ try {
 }
 `;
 
+/** Returns what asks Azure PowerShell for tokens. */
+export function createAzurePowerShellClient(place: Workplace): ToolClient {
+  return createToolClient(azurePowerShell(), place);
+}
+
+/** Returns what is known of Azure PowerShell without running it. */
+export async function explainAzurePowerShell(place: Workplace): Promise<Explanation> {
+  return await explainTool(azurePowerShell(), place);
+}
+
 /**
  * Azure PowerShell, by its cmdlet `Get-AzAccessToken`.
  *
  * https://learn.microsoft.com/powershell/module/az.accounts/get-azaccesstoken
  */
-export function azurePowerShell(): DeveloperTool {
+function azurePowerShell(): DeveloperTool {
   return {
     name: NAME,
     programs: [{ name: "pwsh" }, { name: "powershell" }],

@@ -83,9 +83,9 @@ async function readKey(
 ): Promise<string> {
   if (!agent) throw new CredentialUnavailableError("Cannot use Azure Arc: Its agent runs on Linux and Windows only");
   if (!readTextFile) {
-    throw new CredentialUnavailableError(
-      'Cannot use Azure Arc: There are no files on this runtime; give "runtime.readTextFile"',
-    );
+    throw new CredentialUnavailableError("Cannot use Azure Arc: There are no files on this runtime", {
+      nextStep: 'Give "runtime.readTextFile"',
+    });
   }
   const path = /^Basic realm="?([^"]*)"?$/i.exec(challenge ?? "")?.[1];
   const name = path?.startsWith(agent.keys) ? path.slice(agent.keys.length) : "";
@@ -100,10 +100,11 @@ async function readKey(
     key = (await readTextFile(path!)).trim();
   } catch (error) {
     const { name } = Object(error) as { name?: unknown };
-    throw name === "NotCapable" || name === "PermissionDenied"
-      ? new CredentialUnavailableError(
-        `Cannot read the key of Azure Arc: Deno needs the permission --allow-read=${agent.keys}`,
-      )
+    // Not "PermissionDenied", which is the system's refusal.
+    throw name === "NotCapable"
+      ? new CredentialUnavailableError("Cannot read the key of Azure Arc", {
+        nextStep: `Run Deno with --allow-read=${agent.keys}`,
+      })
       : new AuthenticationError(
         `Cannot read the key of Azure Arc in "${agent.keys}": Run as a user who may, of the group "himds" on Linux`,
         { statusCode: 401 },

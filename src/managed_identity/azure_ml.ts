@@ -1,6 +1,6 @@
 import { OTHER_RETRIES } from "./retries.ts";
 import { get, type Machine, type Source } from "./source.ts";
-import { endpointIn, headerIn, refuseIdentity } from "./variables.ts";
+import { clientIdIn, endpointIn, headerIn, refuseIdentity } from "./variables.ts";
 
 /**
  * The computes of Azure Machine Learning. Their own identity goes by the client id in `DEFAULT_IDENTITY_CLIENT_ID`.
@@ -12,7 +12,7 @@ export function azureMl(machine: Machine): Source {
   refuseIdentity("Azure Machine Learning", machine, ["objectId", "resourceId"]);
   const endpoint = endpointIn("MSI_ENDPOINT", settings);
   const secret = headerIn("MSI_SECRET", settings);
-  const clientId = identity?.id ?? settings.env("DEFAULT_IDENTITY_CLIENT_ID");
+  const clientId = identity?.id ?? clientIdIn("DEFAULT_IDENTITY_CLIENT_ID", settings);
   return {
     name: "Azure Machine Learning",
     proof: [endpoint, secret, clientId ?? ""],

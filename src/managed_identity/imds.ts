@@ -8,7 +8,7 @@ import { AuthenticationError, CredentialUnavailableError } from "../errors.ts";
 import { keepPace } from "./pace.ts";
 import { IMDS_RETRIES } from "./retries.ts";
 import { get, identityParameter, type Machine, type Source } from "./source.ts";
-import { endpointIn } from "./variables.ts";
+import { hostIn } from "./variables.ts";
 
 const HOST = "http://169.254.169.254";
 const PATH = "/metadata/identity/oauth2/token";
@@ -18,6 +18,7 @@ const ABSENCE_IN_MS = 60_000;
 /** What a probe came to, or will come to. */
 interface Probe {
   readonly isThere: Promise<boolean>;
+  found?: boolean;
   readonly since: number;
   until: number;
 }
@@ -37,7 +38,7 @@ export function imds({ identity, settings, probeTimeoutInMs }: Machine): Source 
       "Cannot find a managed identity: No variable names a source, and this runtime is on no machine that has a metadata service",
     );
   }
-  const host = isNamed ? endpointIn("AZURE_POD_IDENTITY_AUTHORITY_HOST", settings) : HOST;
+  const host = isNamed ? hostIn("AZURE_POD_IDENTITY_AUTHORITY_HOST", settings) : HOST;
   const url = host.replace(/\/*$/, PATH);
 
   /** A request without the header that makes it one, so that nothing comes of it. */
@@ -55,15 +56,18 @@ export function imds({ identity, settings, probeTimeoutInMs }: Machine): Source 
     const ms = probeTimeoutInMs ?? probeTimeout(settings.env("AZURE_IMDS_PROBE_TIMEOUT_IN_MS"));
     const key = await digestOf([url, ...settings.surroundings]);
     const known = probes.get(key);
+    const isGood = known && now() >= known.since && now() < known.until;
+    if (isGood && known.found !== undefined) return known.found;
     chain.isLooking();
-    if (known && now() >= known.since && now() < known.until) return await known.isThere;
+    if (isGood) return await known.isThere;
     const probe: Probe = { isThere: isThere(ms), since: now(), until: Infinity };
-    // On workerd no request may wait for another's promise.
+    // On workerd no request may wait for another's promise, but know what it came to.
     if (!settings.isolated) probes.set(key, probe);
     try {
-      const found = await probe.isThere;
-      if (!found) probe.until = now() + ABSENCE_IN_MS;
-      return found;
+      probe.found = await probe.isThere;
+      if (!probe.found) probe.until = now() + ABSENCE_IN_MS;
+      if (settings.isolated) probes.set(key, probe);
+      return probe.found;
     } catch (error) {
       probe.until = 0;
       throw error;
@@ -95,6 +99,6 @@ function probeTimeout(variable: string | undefined): number {
   if (!variable) return PROBE_TIMEOUT_IN_MS;
   if (/^\d{1,6}$/.test(variable)) return Number(variable);
   throw new AuthenticationError(
-    `Cannot use the variable AZURE_IMDS_PROBE_TIMEOUT_IN_MS: It must be a number of milliseconds, and is "${variable}"`,
+    "Cannot use the variable AZURE_IMDS_PROBE_TIMEOUT_IN_MS: It must be a number of milliseconds, of six digits at the most",
   );
 }

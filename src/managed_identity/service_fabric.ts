@@ -23,9 +23,9 @@ export async function serviceFabric(machine: Machine): Promise<Source> {
   const { tlsFetcher } = await import("../runtime/tls_fetch.ts");
   const tlsFetch = runtime.tlsFetch ? runtime.tlsFetch.bind(runtime) : tlsFetcher();
   if (!tlsFetch) {
-    throw new CredentialUnavailableError(
-      'Cannot reach Service Fabric: This runtime cannot check its certificate; give "runtime.tlsFetch"',
-    );
+    throw new CredentialUnavailableError("Cannot reach Service Fabric: This runtime cannot check its certificate", {
+      nextStep: 'Give "runtime.tlsFetch"',
+    });
   }
   const localFetch = tlsFetch({ thumbprint });
   return {

@@ -36,6 +36,7 @@ const VARIABLES: readonly string[] = [
   "AZURE_TENANT_ID",
   "AZURE_FEDERATED_TOKEN_FILE",
   "AZURE_AUTHORITY_HOST",
+  "DENO_DEPLOYMENT_ID",
 ];
 
 /**
@@ -46,9 +47,9 @@ export async function findSource(machine: Machine): Promise<Source> {
   const { settings } = machine;
   const flag = settings.missingEnvPermission(VARIABLES);
   if (flag) {
-    throw new CredentialUnavailableError(
-      `Cannot read all of the variables that say where the program runs: Run Deno with ${flag}`,
-    );
+    throw new CredentialUnavailableError("Cannot read all of the variables that say where the program runs", {
+      nextStep: `Run Deno with ${flag}`,
+    });
   }
   for (const { variables, if: isThere, create } of SOURCES) {
     if (variables.every((name) => settings.env(name)) && (!isThere || await isThere(machine))) {

@@ -2,8 +2,8 @@ import { refreshTime, seconds } from "../core/freshness.ts";
 import { AuthenticationError } from "../errors.ts";
 import type { TokenSet } from "../token_cache.ts";
 
-// "09/14/2017 01:05:05 PM +00:00": the App Service of 2017.
-const OLD_DATE = /^(\d\d?)\/(\d\d?)\/(\d{4}) (\d\d?):(\d\d):(\d\d) ([AP])M ([+-]\d\d:\d\d)$/;
+// "09/14/2017 01:05:05 PM +00:00": the App Service of 2017 on Windows; "09/14/2017 13:05:05 +00:00": on Linux.
+const OLD_DATE = /^(\d\d?)\/(\d\d?)\/(\d{4}) (\d\d?):(\d\d):(\d\d)(?: ([AP])M)? ([+-]\d\d:\d\d)$/;
 const ISO_DATE = /^\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:\d\d)$/;
 
 /** Reads an answer that holds a token. Throws an `AuthenticationError` where that is malformed or has expired. */
@@ -44,7 +44,7 @@ function readDate(value: unknown): number | undefined {
   const number = seconds(value);
   if (number !== undefined || typeof value !== "string") return number && number * 1000;
   const [, month, day, year, hour, minute, second, half, zone] = OLD_DATE.exec(value) ?? [];
-  const hours = Number(hour) % 12 + (half === "P" ? 12 : 0);
+  const hours = half ? Number(hour) % 12 + (half === "P" ? 12 : 0) : hour;
   const date = year
     ? `${year}-${two(month)}-${two(day)}T${two(hours)}:${minute}:${second}${zone}`
     : ISO_DATE.test(value)

@@ -20,6 +20,20 @@ export function endpointIn(variable: string, settings: Settings, protocols: RegE
   );
 }
 
+/** Returns the URL in a variable that is set, to which a path is appended. Throws as {@linkcode endpointIn} does, and for a query. */
+export function hostIn(variable: string, settings: Settings): string {
+  const url = endpointIn(variable, settings);
+  if (!url.includes("?")) return url;
+  throw new AuthenticationError(`Cannot use the variable ${variable}: It must be a URL without query`);
+}
+
+/** Returns the client id in a variable, if that is set. Throws an `AuthenticationError` where it can be nobody's. */
+export function clientIdIn(variable: string, settings: Settings): string | undefined {
+  const value = settings.env(variable) || undefined;
+  if (!value || !/[^!-~]/.test(value)) return value;
+  throw new AuthenticationError(`Cannot use the variable ${variable}: It must be a client id, without spaces`);
+}
+
 /** Returns the secret in a variable that is set. Throws an `AuthenticationError` where no header can hold it. */
 export function headerIn(variable: string, settings: Settings): string {
   const value = settings.env(variable)!;

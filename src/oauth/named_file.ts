@@ -13,20 +13,24 @@ export interface NamedFile {
 export async function readNamedFile(file: NamedFile, readTextFile: Runtime["readTextFile"]): Promise<string> {
   const { path } = file;
   if (!readTextFile) {
-    throw unavailable("Cannot read", file, 'This runtime has no files; give "runtime.readTextFile"');
+    throw unavailable("Cannot read", file, "This runtime has no files", 'Give "runtime.readTextFile"');
   }
   try {
     return (await readTextFile(path)).trim();
   } catch (error) {
     const { name, message } = Object(error) as { name?: unknown; message?: unknown };
-    const reason = name === "NotCapable"
-      ? `Run Deno with --allow-read=${path}`
-      : tidy(String(message ?? "It cannot be opened"));
-    throw unavailable("Cannot read", file, reason);
+    throw name === "NotCapable"
+      ? unavailable("Cannot read", file, "Deno may not", `Run Deno with --allow-read=${path}`)
+      : unavailable("Cannot read", file, tidy(String(message ?? "It cannot be opened")));
   }
 }
 
 /** Returns the error for a file that is of no use. */
-export function unavailable(action: string, { label, path }: NamedFile, reason: string): CredentialUnavailableError {
-  return new CredentialUnavailableError(`${action} ${label}, "${path}": ${reason}`);
+export function unavailable(
+  action: string,
+  { label, path }: NamedFile,
+  reason: string,
+  nextStep = "",
+): CredentialUnavailableError {
+  return new CredentialUnavailableError(`${action} ${label}, "${path}": ${reason}`, { nextStep });
 }

@@ -7,6 +7,7 @@ import { AuthenticationError } from "../errors.ts";
 import { isAdfs } from "./authority.ts";
 import { parseObject } from "../core/json.ts";
 import { tidy } from "../core/answer_error.ts";
+import { fetchDirectly } from "../runtime/direct_fetch.ts";
 
 const METADATA = "http://169.254.169.254/metadata/instance/compute?api-version=2021-02-01";
 const PATIENCE_IN_MS = 2000;
@@ -14,19 +15,21 @@ const PATIENCE_IN_MS = 2000;
 const REGION = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 /** For how long it is believed that there is no answer. */
 const ABSENCE_IN_MS = 60_000;
-const detected = new WeakMap<Settings, { readonly region: string | undefined; readonly until: number }>();
+const detected = new WeakMap<
+  Settings,
+  { readonly region: string | undefined; readonly since: number; readonly until: number }
+>();
 
 /**
- * Returns the authority with the token endpoint of the region in `AZURE_REGIONAL_AUTHORITY_NAME`; as it is where the variable is not set, or
- * asks to detect the region and there is none.
+ * Returns the authority with the token endpoint of the region that `AZURE_REGIONAL_AUTHORITY_NAME` names; as it is where it asks to detect the
+ * region and there is none.
  */
 export async function regionalEndpoint(
   server: AuthorizationServer,
+  wanted: string,
   request: TokenRequest,
   settings: Settings,
 ): Promise<AuthorizationServer> {
-  const wanted = settings.env("AZURE_REGIONAL_AUTHORITY_NAME");
-  if (!wanted) return server;
   const url = new URL(server.token_endpoint!);
   if (isAdfs(server) || url.hostname.endsWith(".ciamlogin.com")) return server;
   const detect = wanted === "AutoDiscoverRegion" || wanted === "TryAutoDetect";
@@ -53,17 +56,18 @@ async function detectRegion(request: TokenRequest, settings: Settings): Promise<
   // No metadata service where there is no machine.
   if (!settings.hasMetadataService()) return undefined;
   const known = detected.get(settings);
-  if (known && settings.now() < known.until) return known.region;
+  const now = settings.now();
+  if (known && now >= known.since && now < known.until) return known.region;
   const region = await askMetadata(request, settings);
-  detected.set(settings, { region, until: region ? Infinity : settings.now() + ABSENCE_IN_MS });
+  const since = settings.now();
+  detected.set(settings, { region, since, until: region ? Infinity : since + ABSENCE_IN_MS });
   return region;
 }
 
 /** Asks the machine where it stands. */
 async function askMetadata(request: TokenRequest, settings: Settings): Promise<string | undefined> {
-  const { sleep, now } = settings;
-  // Not the `fetch` that was handed in, which may be a proxy's. A proxy that a variable names is asked in vain, and nothing secret.
-  const localFetch = settings.localFetch ?? fetch;
+  // Not the `fetch` that was handed in, nor that of the runtime: either may be a proxy's.
+  const { sleep, now, localFetch = fetchDirectly } = settings;
   const ask = (signal: AbortSignal) => send(localFetch, METADATA, { headers: { Metadata: "true" }, signal }, now);
   try {
     const late = () => new Error("Too slow");

@@ -14,7 +14,6 @@ import { AADSTS_ADVICE } from "./aadsts.ts";
 import { resolveAuthority } from "./authority.ts";
 import { mergeClaims } from "./claims.ts";
 import { ENTRA_RETRIES } from "./entra_retries.ts";
-import { regionalEndpoint } from "./region.ts";
 
 const SECRET_FIELDS = ["client_secret", "client_assertion", "password", "assertion", "code", "refresh_token"];
 
@@ -35,8 +34,10 @@ export function createTokenClient(grant: Grant, settings: Settings): Acquire {
   return async (request) => {
     const claims = mergeClaims(request.claims, request.enableCae);
     const authority = await resolveAuthority(grant.name, request, settings);
-    const server = grant.type === "client_credentials"
-      ? await regionalEndpoint(authority, request, settings)
+    const region = grant.type === "client_credentials" && settings.env("AZURE_REGIONAL_AUTHORITY_NAME");
+    // Apart, because few programs say a region.
+    const server = region
+      ? await (await import("./region.ts")).regionalEndpoint(authority, region, request, settings)
       : authority;
     const parameters = {
       ...grant.parameters,

@@ -10,6 +10,9 @@ const CA_FILE = "AZURE_KUBERNETES_CA_FILE";
 const CA_DATA = "AZURE_KUBERNETES_CA_DATA";
 const SNI_NAME = "AZURE_KUBERNETES_SNI_NAME";
 
+/** A name of DNS. Another would say nothing in the handshake, so that nobody is asked for. */
+const NAME = /^(?!\d+(\.\d+){3}$)[a-z\d]([\w.-]{0,251}[a-z\d])?$/i;
+
 /** A service of the cluster that stands in front of Microsoft Entra. */
 export interface TokenProxy {
   /** Sends a request for Microsoft Entra to the proxy instead. */
@@ -41,6 +44,9 @@ export function createTokenProxy(
   }
   if (caFile && caData) {
     throw new CredentialUnavailableError(`Cannot tell whom to trust: Set only one of ${CA_FILE} and ${CA_DATA}`);
+  }
+  if (serverName && !NAME.test(serverName)) {
+    throw new CredentialUnavailableError(`Cannot use ${SNI_NAME}: It must be the name of a server`);
   }
   const base = parseProxy(proxy);
   const file = caFile ? { path: caFile, label: `the certificates of ${CA_FILE}` } : undefined;

@@ -46,20 +46,23 @@ export function createWorkloadIdentity(credential: string, options: Workload, se
     ...missing,
     ...enableAzureProxy ? PROXY_VARIABLES : [],
     ...settings.authorityHost === undefined ? ["AZURE_AUTHORITY_HOST"] : [],
+    // Read later, and asked for now: one question, with the whole answer.
+    ...["AZURE_REGIONAL_AUTHORITY_NAME", "AZURE_IDENTITY_DISABLE_MULTITENANTAUTH"],
   ]);
   if (flag) {
     throw new CredentialUnavailableError(
-      `${credential}: Cannot read all of the variables that say who the program is: Run Deno with ${flag}`,
+      `${credential}: Cannot read all of the variables that say who the program is`,
+      { nextStep: `Run Deno with ${flag}` },
     );
   }
   const unset = missing.filter((name) => !settings.env(name));
   if (unset.length > 0) {
-    throw new CredentialUnavailableError(
-      `${credential}: Cannot find the workload's identity: Set ${unset.join(", ")} or give ` +
-        `${
-          unset.map((name) => `"${VARIABLES[name]}"`).join(", ")
-        }; AKS sets all for pods with the label azure.workload.identity/use`,
-    );
+    const options = unset.map((name) => `"${VARIABLES[name]}"`).join(", ");
+    throw new CredentialUnavailableError(`${credential}: Cannot find the workload's identity`, {
+      nextStep: `Set ${
+        unset.join(", ")
+      } or give ${options}; AKS sets all for pods with the label azure.workload.identity/use`,
+    });
   }
   const tenantId = find("AZURE_TENANT_ID", checkAppTenantId);
   const clientId = find("AZURE_CLIENT_ID", checkClientId);

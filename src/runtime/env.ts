@@ -7,6 +7,13 @@ export function env(name: string): string | undefined {
   return typeof value === "string" ? value : undefined;
 }
 
+/** Whether it is Deno Deploy, as far as that may be known without asking anybody for permission. */
+export function isDenoDeploy(): boolean {
+  const variable = "DENO_DEPLOYMENT_ID";
+  return detectPlatform() === "deno" &&
+    Deno.permissions.querySync({ name: "env", variable }).state === "granted" && Deno.env.has(variable);
+}
+
 /** Returns the flag that lets Deno read these variables, if one of them may not be read; else `undefined`. */
 export function missingEnvPermission(names: readonly string[]): string | undefined {
   if (detectPlatform() !== "deno" || names.every(permitted)) return undefined;

@@ -24,6 +24,8 @@ async function readWithDeno(path: string): Promise<string> {
   try {
     return await Deno.readTextFile(path);
   } catch (error) {
-    throw error instanceof Deno.errors.NotCapable ? new Error(`Run Deno with --allow-read=${path}`) : error;
+    throw error instanceof Deno.errors.NotCapable
+      ? new Deno.errors.NotCapable(`Run Deno with --allow-read=${path}`)
+      : error;
   }
 }

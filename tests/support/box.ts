@@ -28,6 +28,9 @@ export interface Box {
 
 const ADDRESS = "169.254.169.254/32";
 
+/** Who Entra is here, worldwide and in the region of the machine. */
+const NAMES = ["login.microsoftonline.com", "westeurope.login.microsoft.com"];
+
 /** Sets up a network where the address of the metadata service swallows what is sent to it: a packet for another machine, on the loopback. */
 export const SILENT_NETWORK: string = `ip route add ${ADDRESS} dev lo`;
 
@@ -43,9 +46,9 @@ export interface BoxOptions {
 
 /** Starts a box. */
 export async function startBox({ folder, entra, machine }: BoxOptions): Promise<Box> {
-  const { authorityPath, certificatePath, keyPath } = await writeCertificates(folder, ["login.microsoftonline.com"]);
+  const { authorityPath, certificatePath, keyPath } = await writeCertificates(folder, NAMES);
   const hosts = join(folder, "hosts");
-  await writeFile(hosts, "127.0.0.1 localhost login.microsoftonline.com\n");
+  await writeFile(hosts, `127.0.0.1 localhost ${NAMES.join(" ")}\n`);
   const log = join(folder, "requests");
   const child = startModule("box_process", {
     within: isolated(`ip addr add ${ADDRESS} dev lo\nmount --bind '${hosts}' /etc/hosts`),

@@ -14,7 +14,10 @@ import {
   type CredentialOptions,
   DefaultAzureCredential,
   EnvironmentCredential,
+  type GetTokenOptions,
   type LogEvent,
+  ManagedIdentityCredential,
+  type TokenCache,
   type TokenCredential,
   type TokenSet,
   UsernamePasswordCredential,
@@ -24,6 +27,7 @@ import { createFakeClock } from "@azweb/identity/testing";
 import { CERTIFICATE, KEY, KEY_ENCRYPTED, PASSWORD } from "./certificates.ts";
 import {
   type Asked,
+  breathe,
   CLIENT,
   createService,
   isolatedOptions,
@@ -43,6 +47,10 @@ export const ASSERTION: string = ["CANARY-header", "CANARY-claims", "CANARY-sign
 /** The same, with claims that can be read. */
 export const FEDERATED_TOKEN: string = ['{"kid":"CANARY"}', '{"sub":"CANARY-claims"}', "CANARY-signature"]
   .map((part) => btoa(part).replaceAll("=", "")).join(".");
+/** A secret that a header can hold. */
+const HEADER_SECRET = SECRET.replace(/[^\x20-\x7e]/g, "");
+/** What a managed identity's endpoint wants to see in a header. */
+export const HEADER = "CANARY-header-7f3a";
 /** A token that nobody may see in an error. */
 export const TOKEN = "CANARY-token-7f3a";
 
@@ -231,8 +239,33 @@ export const FAULTS: Readonly<Record<string, Answer>> = {
   "a fetch that rejects with the request": (asked) => Promise.reject(asked),
   "a fetch that rejects with the form": ({ body }) => Promise.reject(body),
   "a fetch that answers with the request": (asked) => asked,
+  "ten megabytes that begin with the form": ({ body }) => {
+    let megabytes = 0;
+    return new Response(
+      new ReadableStream({
+        pull(controller) {
+          controller.enqueue(new TextEncoder().encode(body.padEnd(1_000_000)));
+          if (++megabytes === 10) controller.close();
+        },
+      }, { highWaterMark: 0 }),
+    );
+  },
+  "throttling, with seconds": ({ body }) => new Response(body, { status: 429, headers: { "retry-after": "5" } }),
+  "throttling, with a date": ({ body }) =>
+    new Response(body, { status: 503, headers: { "retry-after": new Date(Date.now() + 5_000).toUTCString() } }),
   "silence": () => new Promise(() => {}),
 };
+
+/** The faults that take time, which has to be let pass. */
+const SLOW: readonly Answer[] = ["throttling, with seconds", "throttling, with a date", "silence"].map((name) =>
+  FAULTS[name]!
+);
+
+/** Fails at first, and then has a token. */
+function healing(): Answer {
+  let answers = 0;
+  return ({ body }) => answers++ === 0 ? new Response(body, { status: 500 }) : tokenAnswer({ access_token: TOKEN });
+}
 
 type Create = (options: CredentialOptions) => TokenCredential;
 
@@ -266,6 +299,24 @@ export async function credentials(): Promise<Record<string, Create>> {
     "the environment's certificate": withEnv({ AZURE_CLIENT_CERTIFICATE_PATH: "/app.pem" }),
     "the environment's password": withEnv({ AZURE_USERNAME: "jo@contoso.com", AZURE_PASSWORD: SECRET }),
     "a workload": workload(FEDERATED_TOKEN),
+    "a machine's header": (options) =>
+      new ManagedIdentityCredential({
+        ...onMachine(options),
+        env: { IDENTITY_ENDPOINT: "http://127.0.0.1/msi/token", IDENTITY_HEADER: HEADER_SECRET },
+      }),
+    "a key of Azure Arc": (options) =>
+      new ManagedIdentityCredential({
+        ...onMachine(options),
+        env: { IDENTITY_ENDPOINT: "http://127.0.0.1/token", IMDS_ENDPOINT: "http://127.0.0.1" },
+        runtime: { ...options.runtime, platform: "linux", readTextFile: () => Promise.resolve(HEADER_SECRET) },
+      }),
+    "App Service": machine({ IDENTITY_ENDPOINT: "http://127.0.0.1:41741/token", IDENTITY_HEADER: HEADER }),
+    "Azure Machine Learning": machine({ MSI_ENDPOINT: "http://127.0.0.1:46808/token", MSI_SECRET: HEADER }),
+    "Service Fabric": machine({
+      IDENTITY_ENDPOINT: "https://localhost:2377/token",
+      IDENTITY_HEADER: HEADER,
+      IDENTITY_SERVER_THUMBPRINT: "ab".repeat(20),
+    }),
     "the default": (options) =>
       new DefaultAzureCredential({ ...options, env: { ...ENV, AZURE_CLIENT_SECRET: SECRET } }),
     "a chain": (options) =>
@@ -273,6 +324,14 @@ export async function credentials(): Promise<Record<string, Create>> {
         new EnvironmentCredential({ ...options, env: {} }),
         new ClientSecretCredential(TENANT, CLIENT, SECRET, options),
       ),
+  };
+}
+
+/** A managed identity, by the variables of its machine. */
+function machine(env: Record<string, string>): Create {
+  return (options) => {
+    const runtime = { ...options.runtime, tlsFetch: () => options.localFetch! };
+    return new ManagedIdentityCredential({ ...options, env, runtime });
   };
 }
 
@@ -302,9 +361,30 @@ const UNUSABLE: Readonly<Record<string, Create>> = {
     FEDERATED_TOKEN.replace(/\..*\./, `.${btoa('{"sub":"CANARY","exp":1}').replaceAll("=", "")}.`),
   ),
   "a token in the place of its path": workload("", FEDERATED_TOKEN),
+  "a signer that throws": (options) => withCertificate({ certificate: CERTIFICATE, sign: fail }, options),
+  "an assertion that fails": (options) => new ClientAssertionCredential(TENANT, CLIENT, fail, options),
+  "an assertion that is none": (options) =>
+    new ClientAssertionCredential(TENANT, CLIENT, () => Promise.resolve([ASSERTION] as never), options),
   "a signer that returns text": (options) =>
     withCertificate({ certificate: CERTIFICATE, sign: () => Promise.resolve(SECRET as never) }, options),
 };
+
+/** The options of a credential whose requests are repeated by their headers, and challenged on Azure Arc. */
+function onMachine(options: CredentialOptions): CredentialOptions {
+  const { localFetch } = options;
+  return {
+    ...options,
+    timeoutInMs: 60_000,
+    localFetch(url, init) {
+      const headers = new Headers(init?.headers);
+      if (!headers.has("metadata") || headers.has("authorization")) {
+        return localFetch!(url, { ...init, body: new URLSearchParams([...headers]) });
+      }
+      const challenge = { "www-authenticate": "Basic realm=/var/opt/azcmagent/tokens/a.key" };
+      return Promise.resolve(new Response("", { status: 401, headers: challenge }));
+    },
+  };
+}
 
 /** With what its token file holds. */
 function workload(text: string, tokenFilePath = "/token"): Create {
@@ -319,6 +399,11 @@ function withCertificate(
   options: CredentialOptions,
 ): TokenCredential {
   return new ClientCertificateCredential(TENANT, CLIENT, configuration, options);
+}
+
+/** Stands where nothing secret is near: Bun shows the lines before the one that an error comes from. */
+function fail(): Promise<never> {
+  return Promise.reject(new Error("No"));
 }
 
 /** The credentials of the developer's tools. */
@@ -393,6 +478,10 @@ export async function* outcomes(): AsyncGenerator<Outcome> {
   for (const [whose, create] of Object.entries(await credentials())) {
     for (const [how, answer] of Object.entries(FAULTS)) yield await run(`${whose}: ${how}`, create, answer);
     yield await run(`${whose}: a token`, create, () => tokenAnswer({ access_token: TOKEN }));
+    yield await run(`${whose}: an outage that ends`, create, healing());
+    for (const [what, broken] of Object.entries(BROKEN)) {
+      yield await run(`${whose}: ${what}`, create, () => tokenAnswer({ access_token: TOKEN }), broken);
+    }
   }
   const encrypted: Create = (options) =>
     withCertificate({ certificate: CERTIFICATE + KEY_ENCRYPTED, certificatePassword: PASSWORD }, options);
@@ -400,21 +489,49 @@ export async function* outcomes(): AsyncGenerator<Outcome> {
   for (const [whose, create] of Object.entries(UNUSABLE)) yield await run(whose, create, () => tokenAnswer());
 }
 
-async function run(name: string, create: Create, answer: Answer): Promise<Outcome> {
+/** What can be broken besides: the cache, the clock, and what the caller asks for. */
+const BROKEN: Readonly<Record<string, Breakage>> = {
+  "a cache that hangs": { cache: { get: () => new Promise(() => {}), set: () => new Promise(() => {}), delete() {} } },
+  "a cache that returns garbage": {
+    cache: { get: () => ({ token: [TOKEN], SECRET }) as never, set() {}, delete() {} },
+  },
+  "a clock that goes back": { jump: -86_400_000 },
+  "a clock that goes forward": { jump: 86_400_000 },
+  "claims that are malformed": { ask: { claims: `{"CANARY": "${TOKEN}` } },
+  "another tenant": { ask: { tenantId: "contoso.onmicrosoft.com" } },
+};
+
+interface Breakage {
+  readonly cache?: TokenCache;
+  readonly jump?: number;
+  readonly ask?: GetTokenOptions;
+}
+
+/** A request whose secret stands in a header looks like one with a form. */
+function withForm(asked: Asked): Asked {
+  if (asked.body) return asked;
+  const form = Object.fromEntries(asked.headers);
+  return { ...asked, form, body: String(new URLSearchParams(form)) };
+}
+
+async function run(name: string, create: Create, answer: Answer, broken: Breakage = {}): Promise<Outcome> {
   const clock = createFakeClock();
-  const service = createService(answer);
-  const { visible, options } = observe();
+  const service = createService((asked) => answer(withForm(asked)));
+  const { visible, options } = observe(broken.cache);
   const credential = create({ ...isolatedOptions(service, clock), ...options });
   visible.push(credential);
   async function ask(): Promise<void> {
-    const asked = resultOf(credential);
-    if (answer === FAULTS.silence) {
-      await service.untilRequested(1);
-      await clock.advance(60_000);
+    let settled = false;
+    const asked = resultOf(credential, broken.ask).finally(() => settled = true);
+    if (SLOW.includes(answer)) await service.untilRequested(1);
+    while (!settled && (SLOW.includes(answer) || broken.cache)) {
+      await clock.advance(10_000);
+      await breathe();
     }
     visible.push(await asked);
   }
   await ask();
+  if (broken.jump) clock.set(clock.now() + broken.jump);
   // What is remembered of a failure must not tell either.
   if (answer !== FAULTS.silence) await ask();
   const assertions = service.requests.flatMap(({ form }) => form.client_assertion ?? []);
@@ -439,15 +556,15 @@ async function runTool(name: string, create: Create, behave: Behaviour): Promise
 }
 
 /** Returns what somebody could print of a call. */
-function resultOf(credential: TokenCredential): Promise<unknown> {
-  return credential.getToken(SCOPE).then((token) => token?.expiresOnTimestamp, (error) => error);
+function resultOf(credential: TokenCredential, options?: GetTokenOptions): Promise<unknown> {
+  return credential.getToken(SCOPE, options).then((token) => token?.expiresOnTimestamp, (error) => error);
 }
 
 /** Options that hear of everything, and what they have heard. */
-function observe(): { visible: unknown[]; options: CredentialOptions } {
+function observe(given?: TokenCache): { visible: unknown[]; options: CredentialOptions } {
   const events: LogEvent[] = [];
   const keys: string[] = [];
-  const cache = {
+  const cache = given ?? {
     get(key: string): undefined {
       keys.push(key);
     },

@@ -9,12 +9,15 @@ export default {
   async fetch(request, { AUTHORITY, WAIT_UNTIL }) {
     const { pathname, searchParams } = new URL(request.url);
     if (pathname === "/entered") return new Response(String(entered));
-    credential ??= new ClientSecretCredential("tenant", "client", "secret", {
-      authorityHost: AUTHORITY,
-      allowInsecureLoopback: true,
-      disableInstanceDiscovery: true,
-      ...WAIT_UNTIL && { waitUntil },
-    });
+    const create = () =>
+      new ClientSecretCredential("tenant", "client", "secret", {
+        authorityHost: AUTHORITY,
+        allowInsecureLoopback: true,
+        disableInstanceDiscovery: true,
+        ...WAIT_UNTIL && { waitUntil },
+      });
+    credential ??= create();
+    if (pathname === "/many") return Response.json(await askOften(searchParams, create));
     if (pathname === "/leaves") return new Response(await leave(searchParams, AUTHORITY));
     const asking = credential.getToken(searchParams.get("scope"));
     entered++;
@@ -29,6 +32,15 @@ export default {
     }
   },
 };
+
+/** Asks fifty times at once, with the one credential or with as many equal ones; returns the different tokens. */
+async function askOften(searchParams, create) {
+  const [scope, whose] = ["scope", "whose"].map((name) => searchParams.get(name));
+  const asking = Array.from({ length: 50 }, () => (whose === "equal" ? create() : credential).getToken(scope));
+  entered++;
+  const tokens = await Promise.all(asking);
+  return [...new Set(tokens.map(({ token }) => token))];
+}
 
 /** Asks with another request, leaves after or before it, and says how that ended. `me` and `other` are the names of the two. */
 async function leave(searchParams, authority) {

@@ -1,0 +1,76 @@
+import type { AuthorizationServer } from "oauth4webapi";
+import { errorFromAnswer } from "../core/answer_error.ts";
+import type { TokenRequest } from "../core/create_get_token.ts";
+import { send } from "../core/http.ts";
+import { parseObject } from "../core/json.ts";
+import { createMemory } from "../core/memory.ts";
+import { digestOf } from "../core/partition.ts";
+import { retry } from "../core/retry.ts";
+import type { Settings } from "../core/settings.ts";
+import { AuthenticationError } from "../errors.ts";
+import { ENTRA_RETRIES } from "./entra_retries.ts";
+import { preferredHost, PUBLIC } from "./known_hosts.ts";
+
+const ONE_DAY = 86_400_000;
+const discovered = /* @__PURE__ */ createMemory<{ server: AuthorizationServer; until: number }>();
+
+/** Returns the endpoints of an authority that is not Microsoft's, when the public cloud has vouched for it. Asks once a day. */
+export async function discoverAuthority(
+  issuer: string,
+  credential: string,
+  request: TokenRequest,
+  settings: Settings,
+): Promise<AuthorizationServer> {
+  // What a simulated cloud vouches for is nothing to real code.
+  const key = await digestOf([issuer, ...settings.surroundings]);
+  const known = discovered.get(key);
+  if (known && settings.now() < known.until) return known.server;
+  const server = await discover(issuer, credential, request, settings);
+  discovered.set(key, { server, until: settings.now() + ONE_DAY });
+  return server;
+}
+
+async function discover(
+  issuer: string,
+  credential: string,
+  request: TokenRequest,
+  settings: Settings,
+): Promise<AuthorizationServer> {
+  const { host } = new URL(issuer);
+  const instance = `https://${PUBLIC}/common/discovery/instance?api-version=1.1&authorization_endpoint=` +
+    encodeURIComponent(`${issuer}/oauth2/v2.0/authorize`);
+  const advice = `set "disableInstanceDiscovery" if you trust "${host}"`;
+  const cloud = await getJson(instance);
+  if (cloud.error === "invalid_instance") {
+    throw new AuthenticationError(`Cannot use the authority "${issuer}": The public cloud does not know it; ${advice}`);
+  }
+  const configuration = await getJson(`${issuer}/v2.0/.well-known/openid-configuration`);
+  const endpoint = configuration.token_endpoint;
+  let url: URL | undefined;
+  try {
+    url = new URL(String(endpoint));
+  } catch {
+    // Falls through to the error below.
+  }
+  if (!url || url.protocol !== new URL(issuer).protocol || url.host !== host && !preferredHost(url.host)) {
+    throw new AuthenticationError(
+      `Cannot use the authority "${issuer}": Its OpenID configuration names no token endpoint of its own; ${advice}`,
+    );
+  }
+  return { issuer, token_endpoint: url.href };
+
+  async function getJson(url: string): Promise<Record<string, unknown>> {
+    const init = { headers: { accept: "application/json" }, signal: request.signal };
+    const answer = await retry(
+      () => send(settings.fetch, url, init, settings.now),
+      { credential, rules: ENTRA_RETRIES, signal: request.signal },
+      settings,
+    );
+    const body = parseObject(answer.text);
+    // An error of instance discovery other than `invalid_instance` says nothing about the host; an outage is no answer at all.
+    if (body && (answer.status === 200 || url === instance && answer.status === 400 && "error" in body)) return body;
+    throw errorFromAnswer(answer, `Cannot discover the authority "${issuer}" at "${new URL(url).host}"`, {
+      advice: () => advice,
+    });
+  }
+}

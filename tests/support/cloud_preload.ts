@@ -1,0 +1,19 @@
+// Loaded before a program of the README: Microsoft Entra, and for Deno a storage service, stand in the program's own process, behind `fetch`.
+import { createEntra } from "@azweb/identity/testing";
+import { SERVICE_PRINCIPAL } from "./readme.ts";
+
+const entra = createEntra({ apps: [SERVICE_PRINCIPAL] });
+const realFetch = globalThis.fetch;
+
+globalThis.fetch = async (input, init) => {
+  const request = new Request(input, init);
+  const { host } = new URL(request.url);
+  if ("Deno" in globalThis && Deno.permissions.querySync({ name: "net", host }).state !== "granted") {
+    throw new Deno.errors.NotCapable(`Requires net access to "${host}"`);
+  }
+  if (host === "login.microsoftonline.com") return await entra.fetch(request);
+  if (!host.endsWith(".blob.core.windows.net")) return await realFetch(request);
+  const token = request.headers.get("authorization")?.replace(/^Bearer /, "") ?? "";
+  const { aud } = await entra.verify(token);
+  return new Response(`Blobs for ${aud}`);
+};
