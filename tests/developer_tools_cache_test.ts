@@ -3,7 +3,7 @@ import { detectPlatform } from "@azweb/identity/runtime";
 import { createFakeClock } from "@azweb/identity/testing";
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { failureOf, SCOPE } from "./support/service.ts";
+import { breathe, failureOf, SCOPE } from "./support/service.ts";
 import {
   ANSWERS,
   createDesk,
@@ -11,6 +11,7 @@ import {
   deskOptions,
   hang,
   HOUR,
+  noProgram,
   NOW,
   PROFILE,
   type ToolName,
@@ -265,7 +266,7 @@ describe("who is signed in with az", () => {
 describe("whoever leaves", () => {
   for (const tool of NAMES) {
     test(`${tool} goes on for the others, and is stopped by the last`, async () => {
-      const { credential, programs } = createDesk(tool, (started) => hang(started));
+      const { credential, programs, events } = createDesk(tool, (started) => hang(started));
       const controllers = Array.from({ length: 3 }, () => new AbortController());
       const failing = controllers.map(({ signal }) => failureOf(credential.getToken(SCOPE, { abortSignal: signal })));
       await programs.untilStarted(1);
@@ -277,6 +278,9 @@ describe("whoever leaves", () => {
       }
       assert.equal(signal!.aborted, true);
       assert.equal(programs.started.length, 1);
+      await breathe();
+      // That nobody wants it any more is no failure.
+      assert.deepEqual(events, []);
     });
 
     test(`${tool} is not started for who has left already`, async () => {
@@ -294,6 +298,17 @@ describe("whoever leaves", () => {
       controller.abort(new Error("Enough"));
       assert.equal((await left).message, "Enough");
       assert.equal((await credential.getToken(SCOPE)).token, `of ${tool}`);
+    });
+
+    test(`${tool} is not looked for elsewhere after the last has left, whatever the reason`, async () => {
+      const { credential, programs } = createDesk(tool, hang, { env: { PATH: "/a:/b" } });
+      const controller = new AbortController();
+      const left = failureOf(credential.getToken(SCOPE, { abortSignal: controller.signal }));
+      await programs.untilStarted(1);
+      controller.abort(noProgram());
+      assert.equal((await left).code, "ENOENT");
+      await breathe();
+      assert.equal(programs.started.length, 1);
     });
 
     test(`${tool} is stopped by the time limit of a call`, async () => {

@@ -71,7 +71,6 @@ export async function runTool(
         outer: signal,
       });
     } catch (error) {
-      if (signal.aborted) throw signal.reason;
       const { name, code, message } = Object(error) as { name?: unknown; code?: unknown; message?: unknown };
       if (name === "CredentialUnavailableError") throw error;
       if (name === "NotCapable") forbidden = true;
