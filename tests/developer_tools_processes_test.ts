@@ -43,11 +43,13 @@ function credentialFor(PATH: string, options: AzureCliCredentialOptions = {}): A
   return new AzureCliCredential({ env: { PATH, HOME: folder }, ...options });
 }
 
-/** Waits for a condition that somebody else brings about. */
+/** Waits for a condition that somebody else brings about. Rejects where nobody does, in what is more than time enough. */
 async function until<T>(condition: () => T | Promise<T>): Promise<NonNullable<T>> {
+  const end = Date.now() + 10_000;
   for (;;) {
     const found = await condition();
     if (found) return found;
+    if (Date.now() > end) throw new Error(`It did not happen: ${condition}`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }
