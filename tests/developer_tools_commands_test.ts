@@ -283,6 +283,14 @@ describe("PATH on Windows", () => {
     assert.equal(programs.started.filter(({ command }) => command === cmd).length, 1);
   });
 
+  for (const SystemRoot of ["", "Windows", "\\\\evil\\share", "C:\\%EVIL%"]) {
+    test(`cmd.exe is never that of "${SystemRoot}"`, async () => {
+      const env = { Path: "C:\\a", SystemRoot, ComSpec: "C:\\evil\\cmd.exe" };
+      const tried = await triedOn("az", { platform: "win32", env, files: everything });
+      assert.deepEqual(tried.slice(2), [cmd, cmd]);
+    });
+  }
+
   for (const folder of ["C:\\100%", "C:\\%PATH%", "C:\\wow!", 'C:\\a"b']) {
     test(`a batch file in ${folder} is none: the shell would read that`, async () => {
       const tried = await triedOn("az", { platform: "win32", env: { Path: folder }, files: everything });

@@ -9,13 +9,17 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { after, before, describe, test } from "node:test";
+import { startModule, stopModules } from "./support/child.ts";
 import { failureOf, SCOPE } from "./support/service.ts";
 
 const SKIP = process.platform === "win32" ? "Shell scripts are not for Windows" : false;
 
 let folder = "";
 before(async () => void (folder = await mkdtemp(join(tmpdir(), "azweb-tools-"))));
-after(() => rm(folder, { recursive: true }));
+after(async () => {
+  await stopModules();
+  await rm(folder, { recursive: true });
+});
 
 const ANSWER = JSON.stringify({
   accessToken: "of az",
@@ -174,9 +178,10 @@ describe("what it starts with", { skip: SKIP }, () => {
     assert.equal(variables.HOME, process.env.HOME);
   });
 
-  test("nothing to read", async () => {
+  test("nothing to read, also where whoever starts it has", async () => {
     const path = await place(`cat >$here/read; ${TELLS}`);
-    assert.equal((await credentialFor(path).getToken(SCOPE)).token, "of az");
+    const { stdout, stderr } = await startModule("reading_tool_process", { args: [path] }).ended;
+    assert.equal(stdout, "of az\n", stderr);
     assert.equal(await readFile(`${path}/read`, "utf8"), "");
   });
 });
