@@ -2,6 +2,7 @@
 //
 // The real Azure CLI, signed in to a simulated Azure, and programs that use it with no option that a user would not set. All of it in a
 // network of its own: see support/laptop.ts.
+import { stop } from "esbuild";
 import { decodeJwt } from "jose";
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
@@ -61,7 +62,10 @@ describe("The Azure CLI in a box", { skip: await whyNoLaptop() }, () => {
     await laptop.box.set({ machine: "refused" });
   });
 
-  after(() => laptop?.close());
+  after(async () => {
+    await laptop?.close();
+    await stop();
+  });
 
   const cases: [name: string, call: Call, expected: string | RegExp, az: readonly string[]][] = [
     ["the chain", { credential: "DefaultAzureCredential" }, TENANT, [`${AZ} ${STORAGE}`]],
@@ -99,7 +103,7 @@ describe("The Azure CLI in a box", { skip: await whyNoLaptop() }, () => {
     [
       "a tenant that is not there",
       { options: { tenantId: "99999999-9999-9999-9999-999999999999" } },
-      /It ended with 1: .*Unable to get authority configuration for https/,
+      /It ended with 1: ERROR: .*Unable to get authority configuration for https/,
       [`${AZ} ${STORAGE} --tenant 99999999-9999-9999-9999-999999999999`],
     ],
     [
@@ -196,8 +200,8 @@ describe("The Azure CLI in a box", { skip: await whyNoLaptop() }, () => {
     await Promise.all(programs.map((program) => program.untilPrinted(/token/)));
     await laptop.az(configuration, ["login", ...login(SOMEBODY_ELSE, TENANT)]);
     for (const { stdout, stderr } of await Promise.all(programs.map(({ ended }) => ended))) {
-      const tokens = stdout.split("\n").filter(Boolean).map((line) => decodeJwt(JSON.parse(line).token).appid);
-      assert.deepEqual(tokens, [SOMEBODY, SOMEBODY_ELSE], stderr);
+      const seen = answersIn(stdout).map(({ token, error }) => token ? decodeJwt(token).appid : error);
+      assert.deepEqual(seen, [SOMEBODY, SOMEBODY_ELSE], stderr);
     }
   });
 
@@ -205,11 +209,15 @@ describe("The Azure CLI in a box", { skip: await whyNoLaptop() }, () => {
     const all = calls.map((call) => ({ credential: "AzureCliCredential", ...call }));
     const args = [JSON.stringify(all)];
     const observation = await laptop.run(library, "ask_credentials", { ...circumstances, args });
-    const answers = observation.stdout.split("\n").filter(Boolean).map((line) => JSON.parse(line) as Answer);
+    const answers = answersIn(observation.stdout);
     assert.equal(answers.length, calls.length, observation.stdout + observation.stderr);
     return { ...observation, answers };
   }
 });
+
+function answersIn(stdout: string): Answer[] {
+  return stdout.split("\n").filter(Boolean).map((line) => JSON.parse(line));
+}
 
 function login(clientId: string, tenantId: string): string[] {
   return ["--service-principal", "-u", clientId, "-p", SECRET, "--tenant", tenantId];

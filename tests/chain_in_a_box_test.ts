@@ -2,6 +2,7 @@
 //
 // `new DefaultAzureCredential()` wherever a program may find itself, beside Azure's own libraries for JavaScript (npm) and Python: who gets
 // which token, with which requests and processes, in what time. All of it is simulated but for the Azure CLI: see support/laptop.ts.
+import { stop } from "esbuild";
 import { decodeJwt } from "jose";
 import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
@@ -275,6 +276,7 @@ describe("The whole chain in a box", { skip: await whyNoLaptop() }, () => {
 
   after(async () => {
     await laptop?.close();
+    await stop();
     console.log([...times].map(([place, figures]) => `${place}: ${figures}`).join("\n"));
   });
 

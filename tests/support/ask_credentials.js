@@ -19,6 +19,7 @@ for (const call of JSON.parse(calls)) {
         console.log(JSON.stringify({ token: next }));
         break;
       }
+      if (performance.now() - start > 20_000) throw new Error("No other token comes");
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   } catch ({ name, message }) {

@@ -9,7 +9,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { stop } from "esbuild";
 import { runOrThrow } from "../../scripts/run.ts";
 import { BUN } from "../../scripts/run_bun.ts";
 import { makeTestProject } from "../../scripts/test_project.ts";
@@ -61,12 +60,13 @@ export interface Laptop {
   az(configuration: string, args: readonly string[]): Promise<void>;
   /** Makes a folder as the Azure CLI has it after signing in. */
   copyConfiguration(): Promise<string>;
+  /** Ends all that, but for esbuild, which has made the package. */
   close(): Promise<void>;
 }
 
-/** The words behind `az` that sign in. */
+/** What {@linkcode startLaptop} accepts. */
 export interface LaptopOptions extends Omit<BoxOptions, "folder"> {
-  /** Who signs in with the Azure CLI, one after the other. */
+  /** Who signs in with the Azure CLI, one after the other: the words behind `az login`. */
   readonly logins: readonly (readonly string[])[];
 }
 
@@ -167,7 +167,6 @@ export async function startLaptop({ logins, ...options }: LaptopOptions): Promis
     },
     async close() {
       await box.close();
-      await stop();
       await rm(folder, { recursive: true, force: true, maxRetries: 5 });
     },
   };
