@@ -83,7 +83,8 @@ function azureCli({ settings, platform }: Workplace, subscription: string | unde
       });
     },
     explain(output, request) {
-      const said = told(output.stderr);
+      // A warning is no reason.
+      const said = told(output.stderr.replace(/^WARNING: .*$/gm, "")) || told(output.stderr);
       const nextStep = `Run ${loginWith(request)}`;
       if (/AADSTS/.test(said)) return { reason: said, nextStep };
       if (/az login|az account set|CLIInternalError|refresh token/i.test(said)) {
