@@ -182,13 +182,15 @@ describe("The Azure CLI in a box", { skip: await whyNoLaptop() }, () => {
     await laptop.box.set({ machine: "refused", entra: "silent" });
     const configuration = await laptop.copyConfiguration();
     const calls: Call[] = [{ credential: "AzureCliCredential", options: { processTimeoutInMs: 3000 } }];
-    const endings = await Promise.all(
-      OURS.map((library) =>
-        laptop.start(library, "ask_credentials", { tools: ["az"], configuration, args: [JSON.stringify(calls)] }).ended
-      ),
+    const programs = OURS.map((library) =>
+      laptop.start(library, "ask_credentials", { tools: ["az"], configuration, args: [JSON.stringify(calls)] })
     );
-    await laptop.box.set({ machine: "refused" });
-    for (const { stdout, stderr } of endings) {
+    // A program lives for as long as what it has started and not stopped.
+    const limit = setTimeout(() => programs.forEach((program) => void program.stop()), 15_000);
+    const endings = await Promise.all(programs.map(({ ended }) => ended));
+    clearTimeout(limit);
+    for (const { code, stdout, stderr } of endings) {
+      assert.equal(code, 0, stdout + stderr);
       assert.match(
         stdout,
         /"az account get-access-token\\" did not end within the 3000 ms of \\"processTimeoutInMs\\", and was stopped/,
@@ -199,6 +201,7 @@ describe("The Azure CLI in a box", { skip: await whyNoLaptop() }, () => {
   });
 
   test("somebody else signs in meanwhile", async () => {
+    await laptop.box.set({ machine: "refused" });
     const configuration = await laptop.copyConfiguration();
     const calls: Call[] = [{ credential: "DefaultAzureCredential", untilAnother: true }];
     const programs = OURS.map((library) =>

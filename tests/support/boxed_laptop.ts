@@ -194,7 +194,8 @@ echo '{"token":"of-azd","expiresOn":"'$(date -u -d '+1 hour' +%Y-%m-%dT%H:%M:%SZ
   for (const [name, lines] of Object.entries(tools)) {
     const path = join(folder, name, name);
     await mkdir(join(folder, name), { recursive: true });
-    const log = `echo "${name} $*" | /usr/bin/tr '\\n' ' ' >>'${started}'; echo >>'${started}'`;
+    // In one piece: several may be started at once.
+    const log = `line=$(echo "${name} $*" | /usr/bin/tr '\\n' ' ')\necho "$line" >>'${started}'`;
     await writeFile(path, `#!/bin/sh\n${log}\n${lines}\n`);
     await chmod(path, 0o755);
   }
