@@ -162,7 +162,7 @@ describe("The Azure CLI in a box", { skip: await whyNoLaptop() }, () => {
       ], { tools: ["az"] });
       const said = `Nobody is signed in, or no longer: ERROR: Please run 'az login' to setup account.`;
       assert.match(chain!.error!, /^AggregateAuthenticationError: DefaultAzureCredential: Cannot get a token: No cred/);
-      assert.ok(chain!.error!.includes(`${said} → Run "${LOGIN}"`), chain!.error!);
+      assert.ok(chain!.error!.includes(`${said}\n    → Run "${LOGIN}"`), chain!.error!);
       assert.equal(
         alone!.error,
         `CredentialUnavailableError: AzureCliCredential: Cannot get a token from Azure CLI: ${said}: Run "${LOGIN}"`,
@@ -173,7 +173,7 @@ describe("The Azure CLI in a box", { skip: await whyNoLaptop() }, () => {
     test(`${library}: az is not installed`, async () => {
       const { answers: [chain, alone] } = await ask(library, [{ credential: "DefaultAzureCredential" }, {}], {});
       const expected = 'No folder of PATH has the program "az"';
-      assert.ok(chain!.error!.includes(`${expected} → Install it`), chain!.error!);
+      assert.ok(chain!.error!.includes(`${expected}\n    → Install it`), chain!.error!);
       assert.ok(alone!.error!.includes(`${expected}: Install it, see https://learn.microsoft.com/`), alone!.error!);
     });
   }

@@ -100,7 +100,7 @@ const PLACES: readonly Place[] = [
     links: ["managed identity", "az"],
     env: { AZURE_CLIENT_ID: STRANGER },
     expected: { ...NOBODY, requests: "machine 400" },
-    error: NOTHING,
+    error: /^error AuthenticationError: ManagedIdentityCredential: .*HTTP 400/m,
   },
   ...LINKS.map((link): Place => ({
     name: `AZURE_TOKEN_CREDENTIALS=${CREDENTIALS[link]}`,
@@ -134,7 +134,8 @@ const PLACES: readonly Place[] = [
     name: "an identity that the machine has not before az",
     links: ["managed identity", "az"],
     env: { AZURE_CLIENT_ID: STRANGER },
-    expected: { ...BY_AZ, requests: `machine 400, machine 400, ${BY_AZ.requests}` },
+    expected: { ...NOBODY, requests: "machine 400, machine 400" },
+    error: /^error AuthenticationError: ManagedIdentityCredential: .*HTTP 400/m,
   },
   {
     name: "a machine that refuses before az",

@@ -184,6 +184,25 @@ describe("who is signed in with az", () => {
     assert.equal(programs.started.length, 1);
   });
 
+  test("a token that az gave while somebody else signed in is handed out, and remembered for nobody", async () => {
+    const files: Record<string, string> = { [PROFILE]: jo };
+    const clock = createFakeClock(NOW);
+    const { credential, programs } = createDesk("az", (_, index) => {
+      // The second time it is asked, for another scope.
+      if (index === 1) files[PROFILE] = ann;
+      return ANSWERS.az(clock.now() + HOUR, `token ${index} of ${files[PROFILE] === ann ? "ann" : "jo"}`);
+    }, { files, clock });
+    const other = "https://vault.azure.net/.default";
+    assert.equal((await credential.getToken(SCOPE)).token, "token 0 of jo");
+    assert.equal((await credential.getToken(other)).token, "token 1 of ann");
+    files[PROFILE] = jo;
+    await clock.advance(1000);
+    // The first user's, who is back.
+    assert.equal((await credential.getToken(SCOPE)).token, "token 0 of jo");
+    assert.equal((await credential.getToken(other)).token, "token 2 of jo");
+    assert.equal(programs.started.length, 3);
+  });
+
   test("who signs out is noticed", async () => {
     const files: Record<string, string> = { [PROFILE]: jo };
     const { credential, clock } = createDesk(
@@ -206,7 +225,7 @@ describe("who is signed in with az", () => {
     assert.equal((await credential.getToken(SCOPE)).token, "token 1");
   });
 
-  test(`the file is read ${shares ? "once for calls at once, and " : ""}once a second`, async () => {
+  test(`the file is read ${shares ? "once for calls at once, and " : ""}once a second, and after az has run`, async () => {
     let reads = 0;
     const { run } = createPrograms(() => ANSWERS.az());
     const clock = createFakeClock(NOW);
@@ -221,10 +240,10 @@ describe("who is signed in with az", () => {
     });
     await Promise.all(Array.from({ length: shares ? 100 : 1 }, () => credential.getToken(SCOPE)));
     await credential.getToken(SCOPE);
-    assert.equal(reads, 1);
+    assert.equal(reads, 2);
     await clock.advance(1000);
     await credential.getToken(SCOPE);
-    assert.equal(reads, 2);
+    assert.equal(reads, 3);
   });
 
   for (

@@ -26,7 +26,7 @@ before(async () => {
     await chmod(`${folder}/bin/${name}`, 0o755);
   }
   await symlink("../bin/az", `${folder}/links/az`);
-  await writeFile(`${folder}/home/.azure/azureProfile.json`, "{}");
+  await writeFile(`${folder}/home/.azure/azureProfile.json`, '{"subscriptions":[{"id":"s"}]}');
   env = { PATH: `${folder}/nothing:${folder}/bin`, HOME: `${folder}/home`, NO_COLOR: "1" };
 });
 after(() => rm(folder, { recursive: true }));

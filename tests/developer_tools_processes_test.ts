@@ -170,14 +170,14 @@ describe("what it starts with", { skip: SKIP }, () => {
     assert.deepEqual(await variablesIn(path), { HOME: folder, LANG: "C" });
   });
 
-  test("the variables of the process, where the options have none", async () => {
+  test("the variables of the process, where the options have none, and on top of them those that az names", async () => {
     const path = await place(`env -0 >$here/variables; ${TELLS}`);
     process.env.AZWEB_OF_THE_PROCESS = "2";
-    const runtime = { env: (name: string) => ({ PATH: path, HOME: folder })[name] };
+    const runtime = { env: (name: string) => ({ PATH: path, HOME: folder, AZWEB_OF_THE_PROCESS: "3" })[name] };
     await new AzureCliCredential({ runtime }).getToken(SCOPE);
     const variables = await variablesIn(path);
     assert.equal(variables.AZWEB_OF_THE_PROCESS, "2");
-    assert.equal(variables.HOME, process.env.HOME);
+    assert.equal(variables.HOME, folder);
   });
 
   test("nothing to read, also where whoever starts it has", async () => {

@@ -13,7 +13,7 @@ import {
 } from "./support/laptop.ts";
 import { MACHINES } from "./support/machine.ts";
 import { type Asked, breathe, failureOf, SCOPE, silence } from "./support/service.ts";
-import { ANSWERS, HOUR } from "./support/tool.ts";
+import { ANSWERS, HOUR, SIGNED_IN } from "./support/tool.ts";
 
 const AZ: readonly Name[] = ["AzureCliCredential"];
 const HEAD_START = 150;
@@ -56,6 +56,12 @@ test("it begins when the probe has been pending for 150 ms, and not before", asy
   await clock.advance(1);
   await programs.untilStarted(1);
   assert.deepEqual(ran(), ["az"]);
+});
+
+test("it begins also where its file has a byte order mark, as it writes it", async () => {
+  const laptop = await begin({ hasProfile: { text: `\uFEFF${SIGNED_IN}` } });
+  await untilBegun(laptop);
+  assert.deepEqual(laptop.ran(), ["az"]);
 });
 
 test("its answer is used only where the machine turns out to have no identity", async () => {
@@ -164,6 +170,19 @@ describe("it does not begin", () => {
   for (
     const [what, options] of [
       ["where nobody has signed in", { hasProfile: false }],
+      ...[
+        "",
+        "{",
+        "[]",
+        "{}",
+        '{"subscriptions":null}',
+        '{"subscriptions":[]}',
+        '\uFEFF{"installationId":"i","subscriptions":[]}',
+      ]
+        .map((text): [string, LaptopOptions] => [
+          `where az has run and nobody has signed in: ${JSON.stringify(text)}`,
+          { hasProfile: { text } },
+        ]),
       ["where nobody may look whether somebody has", { hasProfile: "forbidden" }],
       ["where it is left out", { exclude: ["AzureCliCredential"] }],
       ["where the variables restrict the search to what runs in Azure", {

@@ -329,10 +329,10 @@ test("where nobody is, a table says of each why, how long it took, and what to d
       `Run "azd auth login --scope ${SCOPE}"`,
     ],
   ] as const;
-  const lines = error.message.split("\n  ");
+  const lines = error.message.split(/\n  (?! )/);
   assert.deepEqual(lines.slice(0, 2), [
     "DefaultAzureCredential: Cannot get a token: No credential is available",
-    `${"credential".padEnd(27)}  ${"outcome".padEnd(11)}  ${"time".padEnd(7)}  reason → next step`,
+    `${"credential".padEnd(27)}  ${"outcome".padEnd(11)}  ${"time".padEnd(7)}  reason, and what to do`,
   ]);
   const skipped = laptop.events.filter(({ event }) => event === "credential-skipped");
   for (const [index, [name, time, reason, nextStep]] of rows.entries()) {
@@ -340,7 +340,7 @@ test("where nobody is, a table says of each why, how long it took, and what to d
     const line = lines[index + 2]!;
     assert.ok(line.startsWith(start), line);
     if (typeof reason === "string") {
-      assert.equal(line.slice(start.length), nextStep ? `${reason} → ${nextStep}` : reason);
+      assert.equal(line.slice(start.length), nextStep ? `${reason}\n    → ${nextStep}` : reason);
     }
     // The same in the log, as it happens.
     const { credential, elapsedInMs, message } = skipped[index]!;

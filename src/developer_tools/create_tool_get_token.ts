@@ -43,8 +43,8 @@ export function createToolGetToken(
         proof: () => [...proof, found || UNKNOWN],
         acquire: async (request: TokenRequest) => {
           const token = await acquire(request);
-          // Somebody else may have signed in meanwhile, whose token it is then.
-          if (account && await account() !== found) request.forget();
+          // Somebody else may have signed in meanwhile, whose token it is then. Where nobody may know, it takes no second look.
+          if (found && await account?.() !== found) request.forget();
           return token;
         },
       };
