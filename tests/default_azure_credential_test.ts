@@ -66,7 +66,7 @@ describe("the chain, in order", () => {
     const { credential } = place({}, {}, () => new Response("", { status: 404 }));
     const error = await failureOf(credential.getToken(VAULT));
     assert.equal(error.name, "AggregateAuthenticationError");
-    const lines = error.message.split(/\n  (?! )/).slice(2).map((line) => line.split(" ")[0]);
+    const lines = error.message.split(/\n {2}(?! )/).slice(2).map((line) => line.split(" ")[0]);
     assert.deepEqual(lines, [
       "EnvironmentCredential",
       "WorkloadIdentityCredential",

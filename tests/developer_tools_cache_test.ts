@@ -350,3 +350,16 @@ if (["workerd", "web"].includes(detectPlatform())) {
     }
   });
 }
+
+test("an aborted call looks nothing up", async () => {
+  let looks = 0;
+  const env = () => {
+    looks++;
+    throw new Error("Not now");
+  };
+  const credential = new TOOLS.az({ runtime: { env } });
+  const before = looks;
+  const error = await failureOf(credential.getToken(SCOPE, { abortSignal: AbortSignal.abort(new Error("Left")) }));
+  await breathe();
+  assert.deepEqual([error.message, looks - before], ["Left", 0]);
+});

@@ -329,7 +329,7 @@ test("where nobody is, a table says of each why, how long it took, and what to d
       `Run "azd auth login --scope ${SCOPE}"`,
     ],
   ] as const;
-  const lines = error.message.split(/\n  (?! )/);
+  const lines = error.message.split(/\n {2}(?! )/);
   assert.deepEqual(lines.slice(0, 2), [
     "DefaultAzureCredential: Cannot get a token: No credential is available",
     `${"credential".padEnd(27)}  ${"outcome".padEnd(11)}  ${"time".padEnd(7)}  reason, and what to do`,
