@@ -210,20 +210,24 @@ async function importTimes(): Promise<Row[]> {
 
 async function bundles(): Promise<Row[]> {
   const machineSubpath = "/managed-identity-credential";
-  const [secret, machine, machineMain, machineWhole, azureCli, complete, edge] = await Promise.all([
-    // In pieces, esbuild keeps what only other credentials would load later; this one loads nothing later.
-    bundle("ClientSecretCredential", { target: 9000, whole: true }),
-    bundle("ManagedIdentityCredential", { target: 5000, subpath: machineSubpath }),
-    bundle("ManagedIdentityCredential"),
-    bundle("ManagedIdentityCredential", { whole: true }),
-    bundle("AzureCliCredential", { target: 5000, subpath: "/azure-cli-credential" }),
-    bundle("DefaultAzureCredential", { target: 22_000 }),
-    bundle("ClientSecretCredential", { platform: "edge" }),
-  ]);
+  const secretSubpath = "/client-secret-credential";
+  const [secret, secretWhole, machine, machineMain, machineWhole, azureCli, complete, completeWhole, edge] =
+    await Promise.all([
+      bundle("ClientSecretCredential", { target: 9000, subpath: secretSubpath }),
+      bundle("ClientSecretCredential", { whole: true }),
+      bundle("ManagedIdentityCredential", { target: 5000, subpath: machineSubpath }),
+      bundle("ManagedIdentityCredential"),
+      bundle("ManagedIdentityCredential", { whole: true }),
+      bundle("AzureCliCredential", { target: 5000, subpath: "/azure-cli-credential" }),
+      bundle("DefaultAzureCredential", { target: 22_000 }),
+      bundle("DefaultAzureCredential", { whole: true }),
+      bundle("ClientSecretCredential", { platform: "edge" }),
+    ]);
   const builtins = ({ builtins }: { builtins: readonly string[] }) =>
     builtins.length ? `${builtins.length}: ${builtins.join(", ")}` : "none";
   return [
-    secret.row,
+    { ...secret.row, what: `${secret.row.what}, from \`${OURS}${secretSubpath}\`` },
+    { ...secretWhole.row, what: "the same in one piece, with what `import()` loads: regions, unknown authorities" },
     { ...machine.row, what: `${machine.row.what}, from \`${OURS}${machineSubpath}\`` },
     { ...machineMain.row, what: `the same from \`${OURS}\`` },
     {
@@ -232,6 +236,7 @@ async function bundles(): Promise<Row[]> {
     },
     { ...azureCli.row, what: `${azureCli.row.what}, from \`${OURS}/azure-cli-credential\`` },
     complete.row,
+    { ...completeWhole.row, what: "the same in one piece, with what `import()` loads" },
     {
       what: "built-in modules of Node in an edge bundle (condition `workerd`)",
       ours: builtins(edge.ours),

@@ -102,7 +102,7 @@ function joinChunks(
   });
   onLoad({ filter: /./, namespace: "entry" }, async ({ path }) => {
     const code = await Deno.readTextFile(`${folder}/${path}`);
-    const names = [...code.matchAll(/\bexport class (\w+)/g)].map(([, name]) => name);
+    const names = [...code.matchAll(/\bexport (?:class|(?:async )?function|const) (\w+)/g)].map(([, name]) => name);
     return { contents: `export { ${names.join(", ")} } from "./${path}";`, resolveDir: folder };
   });
   onLoad({ filter: /./, namespace: "chunk" }, ({ path: chunk }) => ({

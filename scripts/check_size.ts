@@ -13,7 +13,7 @@ import { type Problem, report } from "./problem.ts";
 import { ROOT } from "./run.ts";
 
 /** Code that comes and goes together. */
-interface Family {
+export interface Family {
   /** The beginnings of its modules' paths; a package by its name. A module belongs to the family with the longest one. */
   readonly modules: readonly string[];
   /** Strings that only this family has, and that stay when it is minified. */
@@ -80,9 +80,9 @@ const BUDGETS: readonly Budget[] = [
   { name: "AzureAuthorityHosts", from: ".", gzip: 160, families: ["contracts"] },
   { name: "getBearerTokenProvider", from: ".", gzip: 205, families: ["contracts"] },
   { name: "*", from: ".", gzip: 19_500, families: COMPLETE, later: true },
-  { name: "*", from: "./azure-cli-credential", gzip: 6_550, families: TOOL, later: true },
-  { name: "*", from: "./azure-developer-cli-credential", gzip: 6_450, families: TOOL, later: true },
-  { name: "*", from: "./azure-powershell-credential", gzip: 6_500, families: TOOL, later: true },
+  { name: "*", from: "./azure-cli-credential", gzip: 6_700, families: TOOL, later: true },
+  { name: "*", from: "./azure-developer-cli-credential", gzip: 6_600, families: TOOL, later: true },
+  { name: "*", from: "./azure-powershell-credential", gzip: 6_650, families: TOOL, later: true },
   { name: "*", from: "./chained-token-credential", gzip: 1_850, families: ["contracts", "waiting", "chain"] },
   { name: "*", from: "./client-assertion-credential", gzip: 11_900, families: TOKENS, later: true },
   { name: "*", from: "./client-certificate-credential", gzip: 14_200, families: CERTIFICATES, later: true },
@@ -93,7 +93,7 @@ const BUDGETS: readonly Budget[] = [
   { name: "*", from: "./username-password-credential", gzip: 11_600, families: TOKENS, later: true },
   { name: "*", from: "./workload-identity-credential", gzip: 2_850, families: CORE, later: true },
   { name: "*", from: "./pkcs12", gzip: 1_600, families: ["contracts", "certificates", "pkcs12"] },
-  { name: "*", from: "./runtime", gzip: 2_750, families: ["platform", "files", "tool"] },
+  { name: "*", from: "./runtime", gzip: 2_850, families: ["platform", "files", "tool"] },
   { name: "*", from: "./testing", gzip: 24_600, families: ["contracts", "certificates", "testing", "jose"] },
   { name: "StaticCredential", from: "./testing", gzip: 250, families: ["testing"] },
 ];
@@ -122,13 +122,15 @@ export function checkPart(part: Part, budget: Budget, own: readonly string[]): P
   ].map((what) => ({ where, what }));
 }
 
-/** Returns the strings that no bundle holds any more that may: they would guard nothing. */
-export function checkStrings(bundles: readonly { readonly part: Part; readonly budget: Budget }[]): Problem[] {
-  return Object.entries(FAMILIES).flatMap(([name, { strings }]) => {
-    const carriers = bundles.filter(({ budget }) => (budget.families as readonly string[]).includes(name));
-    return strings.filter((string) => carriers.length > 0 && !carriers.some(({ part }) => part.text.includes(string)))
-      .map((string) => ({ where: "scripts/check_size.ts", what: `No bundle holds "${string}" of ${name}` }));
-  });
+/** Returns the strings that no part of any bundle holds any more: they would guard nothing. */
+export function checkStrings(
+  texts: readonly string[],
+  families: Readonly<Record<string, Family>> = FAMILIES,
+): Problem[] {
+  return Object.entries(families).flatMap(([name, { strings }]) =>
+    strings.filter((string) => !texts.some((text) => text.includes(string)))
+      .map((string) => ({ where: "scripts/check_size.ts", what: `No bundle holds "${string}" of ${name}` }))
+  );
 }
 
 /** Returns the subpaths that have no budget. */
@@ -224,7 +226,7 @@ if (import.meta.main) {
     Object.entries(exports).map(([subpath, file]) => [subpath.replace(".", name), ROOT + file.replace("./", "")]),
   );
   const problems = checkBudgets(Object.keys(exports));
-  const bundles: { part: Part; budget: Budget }[] = [];
+  const texts: string[] = [];
   console.log("  minified      gzip    budget");
   for (const budget of BUDGETS) {
     const names = budget.name === "*" ? "*" : `{ ${budget.name} }`;
@@ -249,8 +251,8 @@ if (import.meta.main) {
       );
     }
     problems.push(...checkPart(part!, budget, own));
-    bundles.push({ part: part!, budget });
+    texts.push(...[part!, ...later].map(({ text }) => text));
   }
   await stop();
-  report([...problems, ...checkStrings(bundles)]);
+  report([...problems, ...checkStrings(texts)]);
 }

@@ -1,7 +1,8 @@
 /**
  * From environment variables to a stored blob, on this machine alone: `deno task demo`.
  *
- * `--as vm`, `--as app-service`, `--as aks` or `--as arc` runs the same program with no secret, on a simulated machine of that kind.
+ * `--as vm`, `--as app-service`, `--as aks` or `--as arc` runs the same program with no secret, on a simulated machine of that kind;
+ * `--as laptop` does on the machine of somebody who has signed in with the Azure CLI.
  * `--break secret`, `--break audience` or `--break azurite` makes a step fail, to see what the demo says then.
  *
  * @module
@@ -20,11 +21,12 @@ import { isolated, whyNotIsolated } from "../tests/support/isolated.ts";
 import { aks } from "./demo/aks.ts";
 import { appService } from "./demo/app_service.ts";
 import { arc } from "./demo/arc.ts";
+import { laptop } from "./demo/laptop.ts";
 import type { Place } from "./demo/place.ts";
 import { servicePrincipal } from "./demo/service_principal.ts";
 import { virtualMachine } from "./demo/virtual_machine.ts";
 
-const PLACES: Readonly<Record<string, Place>> = { vm: virtualMachine, "app-service": appService, aks, arc };
+const PLACES: Readonly<Record<string, Place>> = { vm: virtualMachine, "app-service": appService, aks, arc, laptop };
 const PROGRAM = "tests/support/store_a_blob.ts";
 const BREAKS = ["secret", "audience", "azurite"];
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
@@ -45,15 +47,17 @@ interface Wish {
 async function demo(folder: string, { place, broken, whyNot }: Wish): Promise<void> {
   console.log(`From ${place.from} to a stored blob. All of it runs on this machine, and nothing of it stays.\n`);
 
+  const names = ["localhost", ...place.hosts ?? []];
   const paths = await step(
     "make certificates",
     `Make "${tmpdir()}" writable, or name another folder with TMPDIR`,
     async () => {
       await mkdir(folder, { mode: 0o700 });
-      return await writeCertificates(folder, ["localhost"]);
+      return await writeCertificates(folder, names);
     },
   );
-  say('Made a certification authority for this run, and with it a certificate for "localhost": TLS is real');
+  const quoted = names.map((name) => `"${name}"`).join(", ");
+  say(`Made a certification authority for this run, and with it a certificate for ${quoted}: TLS is real`);
 
   const { line, env: found, secret = [], summary } = await step(
     "start what gives tokens",

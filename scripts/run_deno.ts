@@ -4,13 +4,16 @@ import { failure, type Outcome, type Result } from "./outcome.ts";
 import { ROOT, run } from "./run.ts";
 import type { Suite } from "./suite.ts";
 
+/** The boxes, with real programs in them, take some minutes where the machine has other things to do as well. */
+const PATIENCE_IN_MS = 1_200_000;
+
 /** Runs the test files on Deno, from source. Their types are not checked here. */
 export async function runDeno({ folder, filesFor }: Suite): Promise<Result> {
   const files = filesFor("deno").map(({ source }) => source);
   const report = `${folder}/deno.xml`;
   const options = ["--allow-all", "--no-check", "--no-prompt", "--trace-leaks", `--junit-path=${report}`];
   const [{ code, stdout, stderr }, broken] = await Promise.all([
-    run(Deno.execPath(), ["test", ...options, ...files]),
+    run(Deno.execPath(), ["test", ...options, ...files], { timeoutInMs: PATIENCE_IN_MS }),
     loadFiles(files),
   ]);
   const outcomes = [...readJunit(await Deno.readTextFile(report).catch(() => "")), ...broken];

@@ -29,6 +29,12 @@ export interface CredentialOptions {
    * disconnected clouds. Default: `false`.
    */
   disableInstanceDiscovery?: boolean | undefined;
+  /** Accepted, so that code for `@azure/identity` compiles; not used: see `log`. */
+  loggingOptions?: object | undefined;
+  /** Accepted, so that code for `@azure/identity` compiles; not used. */
+  userAgentOptions?: object | undefined;
+  /** Accepted, so that code for `@azure/identity` compiles; not used. */
+  telemetryOptions?: object | undefined;
   /** See {@linkcode RetryOptions}. */
   retryOptions?: RetryOptions | undefined;
   /** Environment variables, such as the bindings of a Worker; values that are no strings are passed over. Default: the process's. */

@@ -143,11 +143,12 @@ test("a chain in which nobody is available says so for each, in order", async ()
     error.message.replaceAll(/ \d+ ms /g, " 0 ms "),
     [
       "ChainedTokenCredential: Cannot get a token: No credential is available",
-      "credential    outcome      time  reason → next step",
+      "credential    outcome      time  reason, and what to do",
       "credential 1  unavailable  0 ms  One",
       "  and more",
       "credential 2  no token     0 ms  credential 2 gave no token",
-      "credential 3  unavailable  0 ms  Three → Try a fourth",
+      "credential 3  unavailable  0 ms  Three",
+      "  → Try a fourth",
       "credential 4  unavailable  0 ms  It gave no reason",
     ].join("\n  "),
   );

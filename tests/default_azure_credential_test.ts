@@ -66,7 +66,7 @@ describe("the chain, in order", () => {
     const { credential } = place({}, {}, () => new Response("", { status: 404 }));
     const error = await failureOf(credential.getToken(VAULT));
     assert.equal(error.name, "AggregateAuthenticationError");
-    const lines = error.message.split("\n").slice(2).map((line) => line.trim().split(" ")[0]);
+    const lines = error.message.split(/\n {2}(?! )/).slice(2).map((line) => line.split(" ")[0]);
     assert.deepEqual(lines, [
       "EnvironmentCredential",
       "WorkloadIdentityCredential",
@@ -103,6 +103,22 @@ describe("configured but rejected stops the chain", () => {
     assert.equal(error.name, "AuthenticationError");
     assert.match(error.message, /^ManagedIdentityCredential: .*No such identity/);
   });
+
+  for (
+    const [what, variables, options] of [
+      ["AZURE_CLIENT_ID", { AZURE_CLIENT_ID: "b" }, {}],
+      ["managedIdentityClientId", {}, { managedIdentityClientId: "a" }],
+      ["managedIdentityResourceId", {}, { managedIdentityResourceId: RESOURCE_ID }],
+    ] as const
+  ) {
+    test(`an identity by ${what} that the machine has not`, async () => {
+      const answer = () =>
+        jsonAnswer({ error: "invalid_request", error_description: "Identity not found" }, { status: 400 });
+      const error = await failureOf(place({ ...variables }, options, answer).credential.getToken(VAULT));
+      assert.equal(error.name, "AuthenticationError");
+      assert.match(error.message, /^ManagedIdentityCredential: .*Identity not found$/);
+    });
+  }
 
   test("a machine that has no identity does not stop it", async () => {
     const answer = () =>

@@ -1,12 +1,14 @@
 // Runs on: deno
 import assert from "node:assert/strict";
-import { mkdir, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { describe, test } from "node:test";
 import { type Child, type Ending, startModule } from "./support/child.ts";
+import { processesWith } from "./support/environ.ts";
 import { whyNotIsolated } from "./support/isolated.ts";
+import { whyNoLaptop } from "./support/boxed_laptop.ts";
 
 interface Circumstances {
   readonly env?: Record<string, string>;
@@ -37,17 +39,6 @@ async function runDemo(args: string[] = [], { env, meanwhile }: Circumstances = 
 /** Returns the variables that choose the folder for temporary files, on every system. */
 function temporaryFolder(path: string): Record<string, string> {
   return { TMPDIR: path, TMP: path, TEMP: path };
-}
-
-/** Returns the processes that have the text in their environment, where the system tells. */
-async function processesWith(text: string): Promise<string[]> {
-  if (process.platform !== "linux") return [];
-  const found: string[] = [];
-  for (const id of (await readdir("/proc")).filter((name) => /^\d+$/.test(name))) {
-    const environ = await readFile(`/proc/${id}/environ`, "utf8").catch(() => ""); // Gone, or another user's.
-    if (environ.includes(text)) found.push(await readFile(`/proc/${id}/cmdline`, "utf8").catch(() => id));
-  }
-  return found;
 }
 
 describe("deno task demo", () => {
@@ -99,7 +90,7 @@ describe("deno task demo", () => {
       assert.equal(code, 2);
       assert.equal(
         stderr,
-        "Usage: deno task demo [--as vm|app-service|aks|arc] [--break secret|audience|azurite]\n",
+        "Usage: deno task demo [--as vm|app-service|aks|arc|laptop] [--break secret|audience|azurite]\n",
       );
     });
   }
@@ -121,6 +112,8 @@ async function interrupt(demo: Child, line: RegExp): Promise<void> {
 }
 
 const isolation = { skip: await whyNotIsolated("") ?? false } as const;
+
+const withAzureCli = { skip: await whyNoLaptop() } as const;
 
 /** Where a command such as `unshare` is not to be found. */
 const NOWHERE = { PATH: "" };
@@ -149,6 +142,16 @@ describe("deno task demo --as", () => {
     ]],
     ["arc", "ManagedIdentityCredential", isolation, [
       /^ {5}IMDS_ENDPOINT=http:\/\/127\.0\.0\.1:40342$/m,
+    ]],
+    ["laptop", "AzureCliCredential", withAzureCli, [
+      /^2\. Signed in with the real Azure CLI .*https:\/\/login\.microsoftonline\.com, in a network of its own$/m,
+      /^ {5}AZURE_CONFIG_DIR=.*azure$/m,
+      /^\d+\. It got a token by https:\/\/sts\.windows\.net\/11111111-2222-3333-4444-555555555555\/ for/m,
+    ]],
+    ["laptop", "AzureCliCredential", { env: NOWHERE }, [
+      /^2\. Wrote a stand-in for the Azure CLI.* It takes root on Linux/m,
+      /^ {5}AZURE_TOKEN_CREDENTIALS=dev$/m,
+      /^\d+\. It got a token by https:\/\/sts\.windows\.net\/11111111-2222-3333-4444-555555555555\/ for/m,
     ]],
   ];
   for (const [name, uses, { skip = false, env = {} }, patterns] of places) {

@@ -35,6 +35,7 @@ const ABSENT: Readonly<Record<ToolName, readonly [string, string]>> = {
     "Install it, see https://learn.microsoft.com/powershell/azure/install-azure-powershell",
   ],
 };
+const LACKS = "It is not installed, or lacks something: ";
 const NOBODY = "Nobody is signed in, or no longer: ";
 const NO_MODULE = [
   "Its module Az.Accounts, version 2.2.0 or newer, is not installed",
@@ -69,15 +70,25 @@ describe("what a tool says, and what to do", () => {
       ["there is none", tool, noProgram(), ABSENT[tool]],
       ["there is none, by a wrapper", tool, { code: 127 }, ABSENT[tool]],
       ["there is none, by a batch file", tool, { code: 9009 }, ABSENT[tool]],
-      ["there is none, by sh", tool, { code: 1, stderr: `/bin/sh: 1: ${tool}: not found\n` }, ABSENT[tool]],
-      ["there is none, by bash", tool, { code: 1, stderr: `bash: ${tool}: command not found\n` }, ABSENT[tool]],
-      ["there is none, by zsh", tool, { code: 1, stderr: `env: '${tool}': not found\n` }, ABSENT[tool]],
-      [
-        "there is none, by cmd.exe",
+      ["that it lacks something", tool, { code: 127, stderr: "exec: python3: not found\n" }, [
+        `${LACKS}exec: python3: not found`,
+        ABSENT[tool][1],
+      ]],
+      ["that it lacks something, on Windows", tool, { code: 9009, stderr: "Python was not found.\r\n" }, [
+        `${LACKS}Python was not found`,
+        ABSENT[tool][1],
+      ]],
+      ...[
+        ["sh", `/bin/sh: 1: ${tool}: not found`],
+        ["bash", `bash: ${tool}: command not found`],
+        ["zsh", `env: '${tool}': not found`],
+        ["cmd.exe", `'${tool}' is not recognized as an internal or external command, operable program or batch file`],
+      ].map(([shell, said]): [string, ToolName, Partial<CommandOutput>, readonly [string, string]] => [
+        `there is none, by ${shell}`,
         tool,
-        { code: 1, stderr: `'${tool}' is not recognized as an internal or external command,\r\noperable program` },
-        ABSENT[tool],
-      ],
+        { code: 1, stderr: `${said!.replace(", ", ",\r\n")}.\n` },
+        [LACKS + said, ABSENT[tool][1]],
+      ]),
       ["nothing", tool, {}, ["It said nothing", BY_HAND[tool]]],
       ["nothing, and it failed", tool, { code: 3 }, ["It ended with 3: It said nothing", BY_HAND[tool]]],
       ["garbage", tool, { stdout: "<html>" }, ["Its answer is not the JSON of a token", BY_HAND[tool]]],
@@ -111,7 +122,7 @@ describe("what a tool says, and what to do", () => {
       stderr,
       "az",
       { code: 1, stderr: `${stderr}\n` },
-      [NOBODY + stderr, LOGIN.az],
+      [NOBODY + stderr.replace(/\.$/, ""), LOGIN.az],
     ]),
     [
       "an error of Entra with advice of its own",
@@ -190,7 +201,7 @@ describe("what a tool says, and what to do", () => {
         "Run Connect-AzAccount to login.",
         "No accounts were found in the cache.",
         "SharedTokenCacheCredential: cannot retrieve access token",
-      ].map((words) => [words, words, [NOBODY + words, LOGIN.pwsh]]),
+      ].map((words) => [words, words, [NOBODY + words.replace(/\.$/, ""), LOGIN.pwsh]]),
       ["an error of Entra with braces", `${AADSTS} {"claims":{"a":1}}`, [
         `${AADSTS} {"claims":{"a":1}}`,
         LOGIN.pwsh,

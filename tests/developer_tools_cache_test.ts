@@ -3,7 +3,7 @@ import { detectPlatform } from "@azweb/identity/runtime";
 import { createFakeClock } from "@azweb/identity/testing";
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { failureOf, SCOPE } from "./support/service.ts";
+import { breathe, failureOf, SCOPE } from "./support/service.ts";
 import {
   ANSWERS,
   createDesk,
@@ -11,6 +11,7 @@ import {
   deskOptions,
   hang,
   HOUR,
+  noProgram,
   NOW,
   PROFILE,
   type ToolName,
@@ -183,6 +184,25 @@ describe("who is signed in with az", () => {
     assert.equal(programs.started.length, 1);
   });
 
+  test("a token that az gave while somebody else signed in is handed out, and remembered for nobody", async () => {
+    const files: Record<string, string> = { [PROFILE]: jo };
+    const clock = createFakeClock(NOW);
+    const { credential, programs } = createDesk("az", (_, index) => {
+      // The second time it is asked, for another scope.
+      if (index === 1) files[PROFILE] = ann;
+      return ANSWERS.az(clock.now() + HOUR, `token ${index} of ${files[PROFILE] === ann ? "ann" : "jo"}`);
+    }, { files, clock });
+    const other = "https://vault.azure.net/.default";
+    assert.equal((await credential.getToken(SCOPE)).token, "token 0 of jo");
+    assert.equal((await credential.getToken(other)).token, "token 1 of ann");
+    files[PROFILE] = jo;
+    await clock.advance(1000);
+    // The first user's, who is back.
+    assert.equal((await credential.getToken(SCOPE)).token, "token 0 of jo");
+    assert.equal((await credential.getToken(other)).token, "token 2 of jo");
+    assert.equal(programs.started.length, 3);
+  });
+
   test("who signs out is noticed", async () => {
     const files: Record<string, string> = { [PROFILE]: jo };
     const { credential, clock } = createDesk(
@@ -205,7 +225,7 @@ describe("who is signed in with az", () => {
     assert.equal((await credential.getToken(SCOPE)).token, "token 1");
   });
 
-  test(`the file is read ${shares ? "once for calls at once, and " : ""}once a second`, async () => {
+  test(`the file is read ${shares ? "once for calls at once, and " : ""}once a second, and after az has run`, async () => {
     let reads = 0;
     const { run } = createPrograms(() => ANSWERS.az());
     const clock = createFakeClock(NOW);
@@ -220,10 +240,10 @@ describe("who is signed in with az", () => {
     });
     await Promise.all(Array.from({ length: shares ? 100 : 1 }, () => credential.getToken(SCOPE)));
     await credential.getToken(SCOPE);
-    assert.equal(reads, 1);
+    assert.equal(reads, 2);
     await clock.advance(1000);
     await credential.getToken(SCOPE);
-    assert.equal(reads, 2);
+    assert.equal(reads, 3);
   });
 
   for (
@@ -265,7 +285,7 @@ describe("who is signed in with az", () => {
 describe("whoever leaves", () => {
   for (const tool of NAMES) {
     test(`${tool} goes on for the others, and is stopped by the last`, async () => {
-      const { credential, programs } = createDesk(tool, (started) => hang(started));
+      const { credential, programs, events } = createDesk(tool, (started) => hang(started));
       const controllers = Array.from({ length: 3 }, () => new AbortController());
       const failing = controllers.map(({ signal }) => failureOf(credential.getToken(SCOPE, { abortSignal: signal })));
       await programs.untilStarted(1);
@@ -277,6 +297,9 @@ describe("whoever leaves", () => {
       }
       assert.equal(signal!.aborted, true);
       assert.equal(programs.started.length, 1);
+      await breathe();
+      // That nobody wants it any more is no failure.
+      assert.deepEqual(events, []);
     });
 
     test(`${tool} is not started for who has left already`, async () => {
@@ -294,6 +317,17 @@ describe("whoever leaves", () => {
       controller.abort(new Error("Enough"));
       assert.equal((await left).message, "Enough");
       assert.equal((await credential.getToken(SCOPE)).token, `of ${tool}`);
+    });
+
+    test(`${tool} is not looked for elsewhere after the last has left, whatever the reason`, async () => {
+      const { credential, programs } = createDesk(tool, hang, { env: { PATH: "/a:/b" } });
+      const controller = new AbortController();
+      const left = failureOf(credential.getToken(SCOPE, { abortSignal: controller.signal }));
+      await programs.untilStarted(1);
+      controller.abort(noProgram());
+      assert.equal((await left).code, "ENOENT");
+      await breathe();
+      assert.equal(programs.started.length, 1);
     });
 
     test(`${tool} is stopped by the time limit of a call`, async () => {
@@ -316,3 +350,16 @@ if (["workerd", "web"].includes(detectPlatform())) {
     }
   });
 }
+
+test("an aborted call looks nothing up", async () => {
+  let looks = 0;
+  const env = () => {
+    looks++;
+    throw new Error("Not now");
+  };
+  const credential = new TOOLS.az({ runtime: { env } });
+  const before = looks;
+  const error = await failureOf(credential.getToken(SCOPE, { abortSignal: AbortSignal.abort(new Error("Left")) }));
+  await breathe();
+  assert.deepEqual([error.message, looks - before], ["Left", 0]);
+});

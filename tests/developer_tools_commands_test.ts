@@ -56,6 +56,7 @@ describe("the arguments", () => {
       ["a scope without .default", "az", { scopes: "https://vault.azure.net" }, az("https://vault.azure.net")],
       ["a scope that is no URL", "az", { scopes: "api://a_b.c-d:1/.default" }, az("api://a_b.c-d:1")],
       ["a subscription", "az", { subscription: "My sub_1.a-b" }, az(RESOURCE, "--subscription", "My sub_1.a-b")],
+      ["an empty subscription, which is none", "az", { subscription: "" }, az(RESOURCE)],
       // It refuses both.
       [
         "a subscription and its tenant",
@@ -113,12 +114,12 @@ describe("the variables", () => {
   const handed = { PATH: "/usr/bin", HOME: "/home/jo", A: "1" };
   const powershell = { AZWEB_IDENTITY_RESOURCE: RESOURCE, AZWEB_IDENTITY_TENANT: "", POWERSHELL_UPDATECHECK: "Off" };
   for (
-    const [tool, asked, own] of [
-      ["az", {}, {}],
-      ["azd", {}, { NO_COLOR: "true" }],
-      ["pwsh", {}, powershell],
-      ["pwsh", { tenantId: TENANT }, { ...powershell, AZWEB_IDENTITY_TENANT: TENANT }],
-    ] as [ToolName, Asked, Record<string, string>][]
+    const [tool, asked, own, named] of [
+      ["az", {}, {}, { PATH: "/bin", HOME: "/home/jo" }],
+      ["azd", {}, { NO_COLOR: "true" }, { PATH: "/bin" }],
+      ["pwsh", {}, powershell, { PATH: "/bin" }],
+      ["pwsh", { tenantId: TENANT }, { ...powershell, AZWEB_IDENTITY_TENANT: TENANT }, { PATH: "/bin" }],
+    ] as [ToolName, Asked, Record<string, string>, Record<string, string>][]
   ) {
     test(`${tool} gets those in the options, its own, and no others`, async () => {
       const { options } = await startOf(tool, { env, ...asked });
@@ -126,12 +127,12 @@ describe("the variables", () => {
       assert.equal(options.clearEnv, true);
     });
 
-    test(`${tool} gets the process's, and its own, where the options have none`, async () => {
+    test(`${tool} gets the process's, those that it names, and its own, where the options have none`, async () => {
       const { run, started } = createPrograms(() => ANSWERS[tool]());
       const { env: _, runtime, ...options } = deskOptions({ run });
-      const read = (name: string) => ({ PATH: "/bin", HOME: "/home/jo" })[name];
+      const read = (name: string) => ({ PATH: "/bin", HOME: "/home/jo", A: "1" })[name];
       await new TOOLS[tool]({ ...options, runtime: { ...runtime, env: read }, ...asked as object }).getToken(SCOPE);
-      assert.deepEqual(started[0]!.options.env, own);
+      assert.deepEqual(started[0]!.options.env, { ...named, ...own });
       assert.equal(started[0]!.options.clearEnv, false);
     });
   }
@@ -179,9 +180,11 @@ describe("PATH on Linux", () => {
       ["with a separator at the end", "/a/:/b//", ["/a/", "/b/"]],
       ["the root", "/", ["/"]],
       ["never the current folder", ":.:./bin:bin:../bin:~/bin:/a:", ["/a/"]],
-      ["a quoted one", '"/a b":/c', ["/a b/", "/c/"]],
-      ["never a relative one that is quoted", '"bin":".":/a', ["/a/"]],
+      ["a quoted one, which is relative", '"/a b":"bin":".":/c', ["/c/"]],
+      ["with quotation marks in its name", '/a"b":/"c":/d', ['/a"b"/', '/"c"/', "/d/"]],
       ["with spaces", "/with space:/a", ["/with space/", "/a/"]],
+      ["with a space at the end, which is another one", "/a :/a", ["/a /", "/a/"]],
+      ["with a space at the start, which is relative", " /a:/b", ["/b/"]],
     ] as [string, string, string[]][]
   ) {
     for (const tool of ["az", "azd"] as const) {
@@ -197,7 +200,7 @@ describe("PATH on Linux", () => {
     assert.deepEqual(tried, ["/a/pwsh", "/b/pwsh", "/a/powershell", "/b/powershell"]);
   });
 
-  for (const code of ["ENOENT", "EACCES", "ENOTDIR"]) {
+  for (const code of ["ENOENT", "EACCES", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "ENOEXEC", "ETXTBSY"]) {
     test(`the next folder where one ends with ${code}`, async () => {
       const { credential, programs } = createDesk("az", (_, index) => index ? ANSWERS.az() : noProgram(code), {
         env: { PATH: "/a:/b:/c" },
@@ -206,6 +209,31 @@ describe("PATH on Linux", () => {
       assert.deepEqual(programs.started.map(({ command }) => command), ["/a/az", "/b/az"]);
     });
   }
+
+  test("what keeps one from being started is told where no folder has another", async () => {
+    const { credential, programs } = createDesk(
+      "az",
+      (_, index) => noProgram(["ENOENT", "ELOOP", "ETXTBSY", "EACCES"][index]),
+      { env: { PATH: "/a:/b:/c:/d" } },
+    );
+    assert.equal(
+      (await failureOf(credential.getToken(SCOPE))).message,
+      'AzureCliCredential: Cannot get a token from Azure CLI: "az account get-access-token" could not be run: spawn ELOOP: ' +
+        "Run it by hand to see whether it works",
+    );
+    assert.deepEqual(programs.started.map(({ command }) => command), ["/a/az", "/b/az", "/c/az", "/d/az"]);
+  });
+
+  test("one that was started, and wrote too much, is not looked for elsewhere", async () => {
+    const { credential, programs } = createDesk("az", () => new RangeError("It wrote more than a megabyte"), {
+      env: { PATH: "/a:/b" },
+    });
+    assert.match(
+      (await failureOf(credential.getToken(SCOPE))).message,
+      /could not be run: It wrote more than a megabyte:/,
+    );
+    assert.equal(programs.started.length, 1);
+  });
 
   for (
     const [PATH, message] of [
@@ -246,6 +274,7 @@ describe("PATH on Windows", () => {
       ["never the current folder", ".;bin;\\bin;C:bin;;C:\\a", ["C:\\a\\"]],
       ["never a share", "\\\\evil\\share;//evil/share;\\\\?\\C:\\x;C:\\a", ["C:\\a\\"]],
       ["a quoted one", '"C:\\a b";C:\\c', ["C:\\a b\\", "C:\\c\\"]],
+      ["one with blanks around", ' C:\\a b ; "C:\\c" ', ["C:\\a b\\", "C:\\c\\"]],
       ["a quoted one with a semicolon is none", '"C:\\a;b";C:\\c', ["C:\\c\\"]],
       ["each once", "C:\\a;C:\\a", ["C:\\a\\"]],
     ] as [string, string, string[]][]
@@ -283,8 +312,42 @@ describe("PATH on Windows", () => {
     assert.equal(programs.started.filter(({ command }) => command === cmd).length, 1);
   });
 
-  for (const folder of ["C:\\100%", "C:\\%PATH%", "C:\\wow!", 'C:\\a"b']) {
-    test(`a batch file in ${folder} is none: the shell would read that`, async () => {
+  for (const SystemRoot of ["", "Windows", "\\\\evil\\share", "C:\\%EVIL%"]) {
+    test(`cmd.exe is never that of "${SystemRoot}"`, async () => {
+      const env = { Path: "C:\\a", SystemRoot, ComSpec: "C:\\evil\\cmd.exe" };
+      const tried = await triedOn("az", { platform: "win32", env, files: everything });
+      assert.deepEqual(tried.slice(2), [cmd, cmd]);
+    });
+  }
+
+  for (
+    const folder of [
+      "C:\\Program Files (x86)\\Microsoft SDKs\\Azure\\CLI2\\wbin",
+      "C:\\A & B\\bin",
+      "C:\\a^b",
+      "C:\\a|b<c>d",
+      "C:\\Programme\\Größe, 'x'=y",
+    ]
+  ) {
+    test(`a batch file in ${folder} is quoted, which is enough`, async () => {
+      const path = `${folder}\\az.cmd`;
+      const { credential, programs } = createDesk("az", ({ command }) => command === cmd ? ANSWERS.az() : noProgram(), {
+        platform: "win32",
+        env: { Path: `"${folder}"` },
+        files: { [path]: "" },
+      });
+      assert.equal((await credential.getToken(SCOPE)).token, "of az");
+      const { command, args } = programs.started.at(-1)!;
+      assert.equal(command, cmd);
+      assert.equal(
+        args.at(-1),
+        `""${path}" "account" "get-access-token" "--output" "json" "--resource" "${RESOURCE}""`,
+      );
+    });
+  }
+
+  for (const folder of ["C:\\100%", "C:\\%PATH%", "C:\\wow!", 'C:\\a"b', "C:\\a\tb", "C:\\a\nb", "C:\\a\x7fb"]) {
+    test(`a batch file in ${JSON.stringify(folder)} is none: the shell would read that`, async () => {
       const tried = await triedOn("az", { platform: "win32", env: { Path: folder }, files: everything });
       assert.deepEqual(tried, [`${folder}\\az.exe`, `${folder}\\az.com`]);
     });
@@ -350,7 +413,7 @@ describe("what could be read in another way never gets onto a command line", () 
 
   test("az: a subscription", () => {
     for (
-      const subscription of [...EVIL, "", " ", " a", "a\nb", "a/b", "a:b"]
+      const subscription of [...EVIL, " ", " a", "a\nb", "a/b", "a:b"]
     ) {
       assert.throws(() => new AzureCliCredential({ subscription }), {
         name: "TypeError",

@@ -5,7 +5,7 @@ import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { runWithFlags } from "./support/permissions.ts";
+import { ROOT, runWithFlags } from "./support/permissions.ts";
 
 let folder = "";
 let env: Record<string, string> = {};
@@ -26,7 +26,7 @@ before(async () => {
     await chmod(`${folder}/bin/${name}`, 0o755);
   }
   await symlink("../bin/az", `${folder}/links/az`);
-  await writeFile(`${folder}/home/.azure/azureProfile.json`, "{}");
+  await writeFile(`${folder}/home/.azure/azureProfile.json`, '{"subscriptions":[{"id":"s"}]}');
   env = { PATH: `${folder}/nothing:${folder}/bin`, HOME: `${folder}/home`, NO_COLOR: "1" };
 });
 after(() => rm(folder, { recursive: true }));
@@ -131,3 +131,56 @@ test("where Deno may start one program only, that one is ended when its time is 
   // The process of the test ends too, because nothing of it runs any more.
   assert.match(output, /did not end within the 300 ms of "processTimeoutInMs", and was stopped/);
 });
+
+test("in a terminal, too, nobody is asked when a tool is ended", async () => {
+  await writeFile(`${folder}/links/azd`, "#!/bin/sh\nexec /bin/sleep 600\n");
+  await chmod(`${folder}/links/azd`, 0o755);
+  await writeFile(
+    `${folder}/ask.ts`,
+    `const { AzureDeveloperCliCredential } = await import("@azweb/identity");
+    const credential = new AzureDeveloperCliCredential({ processTimeoutInMs: 300 });
+    await credential.getToken("a/.default").catch((error) => console.log(error.message));`,
+  );
+  const flags = `--config='${ROOT}deno.json' --allow-run=azd --allow-env=PATH --allow-import --allow-read='${ROOT}'`;
+  // Whoever asks in a terminal waits for an answer, which never comes.
+  const { stdout } = await new Deno.Command("script", {
+    args: ["-qec", `'${Deno.execPath()}' run ${flags} '${folder}/ask.ts'`, "/dev/null"],
+    env: { ...env, PATH: `${folder}/links:${Deno.env.get("PATH")}` },
+    stdin: "null",
+    signal: AbortSignal.timeout(20_000),
+  }).output();
+  const output = new TextDecoder().decode(stdout);
+  assert.match(output, /did not end within the 300 ms/);
+  assert.doesNotMatch(output, /Allow\?/);
+});
+
+test("variables that make any program another one are told", async () => {
+  const message = await ask("AzureCliCredential", [RUN, ENV], { LD_LIBRARY_PATH: `${folder}/bin` });
+  assert.match(message, /could not be run: Deno starts it with these variables only where it may run all programs/);
+});
+
+for (
+  const [credential, flags] of [
+    // Without the permission to read its profile.
+    ["AzureCliCredential", [RUN, ENV]],
+    ["AzureDeveloperCliCredential", ["--allow-run=azd", "--allow-env=PATH"]],
+    ["AzurePowerShellCredential", ["--allow-run=pwsh", "--allow-env=PATH"]],
+  ] as const
+) {
+  test(`${credential}: a token of nobody knows whom is for this process alone, whatever cache it is in`, async () => {
+    const keys = () =>
+      runWithFlags(
+        [...flags],
+        `
+        import { ${credential} } from "@azweb/identity";
+        const cache = new Map();
+        for (let i = 0; i < 2; i++) await new ${credential}({ cache }).getToken("a/.default");
+        console.log(JSON.stringify([...cache.keys()]));
+      `,
+        env,
+      );
+    const [first, second] = [await keys(), await keys()].map((text) => JSON.parse(text) as string[]);
+    assert.deepEqual([first!.length, second!.length], [1, 1]);
+    assert.notEqual(first![0], second![0]);
+  });
+}

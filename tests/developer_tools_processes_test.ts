@@ -9,13 +9,17 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { after, before, describe, test } from "node:test";
+import { startModule, stopModules } from "./support/child.ts";
 import { failureOf, SCOPE } from "./support/service.ts";
 
 const SKIP = process.platform === "win32" ? "Shell scripts are not for Windows" : false;
 
 let folder = "";
 before(async () => void (folder = await mkdtemp(join(tmpdir(), "azweb-tools-"))));
-after(() => rm(folder, { recursive: true }));
+after(async () => {
+  await stopModules();
+  await rm(folder, { recursive: true });
+});
 
 const ANSWER = JSON.stringify({
   accessToken: "of az",
@@ -39,11 +43,13 @@ function credentialFor(PATH: string, options: AzureCliCredentialOptions = {}): A
   return new AzureCliCredential({ env: { PATH, HOME: folder }, ...options });
 }
 
-/** Waits for a condition that somebody else brings about. */
+/** Waits for a condition that somebody else brings about. Rejects where nobody does, in what is more than time enough. */
 async function until<T>(condition: () => T | Promise<T>): Promise<NonNullable<T>> {
+  const end = Date.now() + 10_000;
   for (;;) {
     const found = await condition();
     if (found) return found;
+    if (Date.now() > end) throw new Error(`It did not happen: ${condition}`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }
@@ -164,19 +170,20 @@ describe("what it starts with", { skip: SKIP }, () => {
     assert.deepEqual(await variablesIn(path), { HOME: folder, LANG: "C" });
   });
 
-  test("the variables of the process, where the options have none", async () => {
+  test("the variables of the process, where the options have none, and on top of them those that az names", async () => {
     const path = await place(`env -0 >$here/variables; ${TELLS}`);
     process.env.AZWEB_OF_THE_PROCESS = "2";
-    const runtime = { env: (name: string) => ({ PATH: path, HOME: folder })[name] };
+    const runtime = { env: (name: string) => ({ PATH: path, HOME: folder, AZWEB_OF_THE_PROCESS: "3" })[name] };
     await new AzureCliCredential({ runtime }).getToken(SCOPE);
     const variables = await variablesIn(path);
     assert.equal(variables.AZWEB_OF_THE_PROCESS, "2");
-    assert.equal(variables.HOME, process.env.HOME);
+    assert.equal(variables.HOME, folder);
   });
 
-  test("nothing to read", async () => {
+  test("nothing to read, also where whoever starts it has", async () => {
     const path = await place(`cat >$here/read; ${TELLS}`);
-    assert.equal((await credentialFor(path).getToken(SCOPE)).token, "of az");
+    const { stdout, stderr } = await startModule("reading_tool_process", { args: [path] }).ended;
+    assert.equal(stdout, "of az\n", stderr);
     assert.equal(await readFile(`${path}/read`, "utf8"), "");
   });
 });

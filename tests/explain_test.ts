@@ -4,25 +4,30 @@ import {
   DefaultAzureCredential,
   type DefaultAzureCredentialOptions,
 } from "@azweb/identity";
+import { detectPlatform, type Runtime } from "@azweb/identity/runtime";
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { type Name, NAMES } from "./support/laptop.ts";
 import { CLIENT_ID, MACHINES, VAULT } from "./support/machine.ts";
 import { TENANT } from "./support/service.ts";
+import { PROFILE, SIGNED_IN } from "./support/tool.ts";
 
 const ID = { AZURE_TENANT_ID: TENANT, AZURE_CLIENT_ID: CLIENT_ID };
 const FILE = { AZURE_FEDERATED_TOKEN_FILE: "/token" };
 const HOME = { PATH: "/usr/local/bin:/usr/bin:bin", HOME: "/home/jo" };
-const PROFILE = "/home/jo/.azure/azureProfile.json";
 
 interface Machine extends Omit<DefaultAzureCredentialOptions, "env"> {
   readonly env?: Record<string, string>;
   readonly files?: readonly string[];
+  /** What stands in the files that may be read: those in which az keeps who is signed in. */
+  readonly profile?: string;
   readonly platform?: string;
 }
 
 /** Explains on a machine on which everything that does something throws. */
-async function explain({ env = {}, files = [], platform = "linux", ...options }: Machine = {}) {
+async function explain(
+  { env = {}, files = [], profile = SIGNED_IN, platform = "linux", runtime, ...options }: Machine = {},
+) {
   const calls: string[] = [];
   const never = (what: string) => (): never => {
     calls.push(what);
@@ -36,10 +41,11 @@ async function explain({ env = {}, files = [], platform = "linux", ...options }:
     runtime: {
       platform,
       run: never("process"),
-      readTextFile: never("reading"),
+      readTextFile: (path) => /[\\/]azureProfile\.json$/.test(path) ? Promise.resolve(profile) : never("reading")(),
       tlsFetch: () => never("connection"),
       sleep: never("waiting"),
       fileExists: (path) => Promise.resolve(files.includes(path)),
+      ...runtime,
     },
     ...options,
   });
@@ -140,7 +146,7 @@ const rows: readonly [Name, string, Machine, CredentialExplanation["state"], str
     "nothing",
     { env: HOME },
     "missing",
-    'No folder of PATH that may be looked into has the program "az": Install it, see ' +
+    'No folder of PATH has the program "az": Install it, see ' +
     "https://learn.microsoft.com/cli/azure/install-azure-cli",
   ],
   [
@@ -148,21 +154,58 @@ const rows: readonly [Name, string, Machine, CredentialExplanation["state"], str
     "the program, and nobody who has signed in",
     { env: HOME, files: ["/usr/bin/az"] },
     "missing",
-    `Nobody has signed in, or "${PROFILE}" may not be read: Run "az login"`,
+    `Nobody is signed in ("${PROFILE}"): Run "az login"`,
   ],
   [
     "AzureCliCredential",
     "the program, and somebody who has signed in",
     { env: HOME, files: ["/usr/bin/az", PROFILE] },
     "configured",
-    `Somebody has signed in: "${PROFILE}"`,
+    `Somebody is signed in: "${PROFILE}"`,
+  ],
+  [
+    "AzureCliCredential",
+    "somebody in a file with a byte order mark",
+    { env: HOME, files: ["/usr/bin/az", PROFILE], profile: `\uFEFF${SIGNED_IN}` },
+    "configured",
+    `Somebody is signed in: "${PROFILE}"`,
+  ],
+  ...["", "{}", '{"subscriptions":[]}', '\uFEFF{"installationId":"i","subscriptions":[]}'].map((
+    profile,
+  ): typeof rows[number] => [
+    "AzureCliCredential",
+    `the program, which has run, and nobody who has signed in: ${JSON.stringify(profile)}`,
+    { env: HOME, files: ["/usr/bin/az", PROFILE], profile },
+    "missing",
+    `Nobody is signed in ("${PROFILE}"): Run "az login"`,
+  ]),
+  [
+    "AzureCliCredential",
+    "the program, and a file that may not be looked at",
+    { env: HOME, runtime: { fileExists: hide((path) => path === "/usr/bin/az") } },
+    "unknown",
+    `Who is signed in stands in "${PROFILE}", which may not be read`,
+  ],
+  [
+    "AzureCliCredential",
+    "folders that may not be looked into, and somebody who has signed in",
+    { env: HOME, runtime: { fileExists: hide((path) => path === PROFILE) } },
+    "configured",
+    `Somebody is signed in: "${PROFILE}"`,
+  ],
+  [
+    "AzureCliCredential",
+    "nothing that may be looked at",
+    { env: HOME, runtime: { fileExists: hide(() => false) } },
+    "unknown",
+    `Who is signed in stands in "${PROFILE}", which may not be read`,
   ],
   [
     "AzureCliCredential",
     "somebody who has signed in elsewhere",
     { env: { ...HOME, AZURE_CONFIG_DIR: "/cfg" }, files: ["/usr/bin/az", "/cfg/azureProfile.json"] },
     "configured",
-    'Somebody has signed in: "/cfg/azureProfile.json"',
+    'Somebody is signed in: "/cfg/azureProfile.json"',
   ],
   [
     "AzureCliCredential",
@@ -187,7 +230,7 @@ const rows: readonly [Name, string, Machine, CredentialExplanation["state"], str
       files: ["C:\\Azure\\az.cmd", "C:\\Users\\jo/.azure/azureProfile.json"],
     },
     "configured",
-    'Somebody has signed in: "C:\\Users\\jo/.azure/azureProfile.json"',
+    'Somebody is signed in: "C:\\Users\\jo/.azure/azureProfile.json"',
   ],
   ...([
     ["AzurePowerShellCredential", "pwsh", '"pwsh" or "powershell"', "powershell/azure/install-azure-powershell"],
@@ -203,9 +246,23 @@ const rows: readonly [Name, string, Machine, CredentialExplanation["state"], str
       "nothing",
       { env: HOME },
       "missing",
-      `No folder of PATH that may be looked into has the program ${names}: Install it, see https://learn.microsoft.com/${page}`,
+      `No folder of PATH has the program ${names}: Install it, see https://learn.microsoft.com/${page}`,
     ],
     [name, "no PATH", {}, "missing", /^No folder of PATH/],
+    [
+      name,
+      "folders that may not be looked into",
+      { env: HOME, runtime: { fileExists: hide(() => false) } },
+      "unknown",
+      `The folders of PATH may not be looked into for ${names}`,
+    ],
+    [
+      name,
+      "a folder that may not be looked into, and the program in another one",
+      { env: HOME, runtime: { fileExists: hide((path) => path === `/usr/bin/${program}`) } },
+      "unknown",
+      `"/usr/bin/${program}"; who is signed in, only it can tell`,
+    ],
     [
       name,
       "the program",
@@ -215,6 +272,11 @@ const rows: readonly [Name, string, Machine, CredentialExplanation["state"], str
     ],
   ]),
 ];
+
+/** Files of which those that are not there may not be looked at. */
+function hide(exists: (path: string) => boolean): NonNullable<Runtime["fileExists"]> {
+  return (path) => Promise.resolve(exists(path) || undefined);
+}
 
 for (const [name, what, machine, state, detail] of rows) {
   test(`${name}, ${what}: ${state}`, async () => {
@@ -261,3 +323,18 @@ test("explaining chooses nobody", async () => {
   await credential.getToken(VAULT);
   assert.equal(requests, 1);
 });
+
+if (["workerd", "web"].includes(detectPlatform())) {
+  for (const name of ["AzureCliCredential", "AzurePowerShellCredential", "AzureDeveloperCliCredential"]) {
+    test(`${name}, where programs cannot be started: missing`, async () => {
+      const fileExists = () => Promise.resolve(true);
+      const credential = new DefaultAzureCredential({ env: HOME, runtime: { platform: "linux", fileExists } });
+      const explanation = (await credential.explain()).find(({ credential }) => credential === name)!;
+      assert.deepEqual(explanation, {
+        credential: name,
+        state: "missing",
+        detail: 'This runtime starts no programs: Give "runtime.run"',
+      });
+    });
+  }
+}

@@ -1,7 +1,7 @@
 // The Azure CLI begins while the metadata service is still looked for, and nothing else changes by that.
 import { createFakeClock } from "@azweb/identity/testing";
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
+import { before, describe, test } from "node:test";
 import {
   createLaptop,
   type Laptop,
@@ -13,7 +13,7 @@ import {
 } from "./support/laptop.ts";
 import { MACHINES } from "./support/machine.ts";
 import { type Asked, breathe, failureOf, SCOPE, silence } from "./support/service.ts";
-import { ANSWERS, HOUR } from "./support/tool.ts";
+import { ANSWERS, HOUR, SIGNED_IN } from "./support/tool.ts";
 
 const AZ: readonly Name[] = ["AzureCliCredential"];
 const HEAD_START = 150;
@@ -29,12 +29,8 @@ function slowAz(ms: number, clock: Laptop["clock"], answer?: () => unknown): () 
   return () => clock.sleep(ms).then(() => answer ? answer() : ANSWERS.az(clock.now() + HOUR));
 }
 
-/** Loads what is loaded when it is first used, which takes time that no fake clock knows of. */
-const loaded: Promise<unknown> = failureOf(createLaptop({ has: [], near: nobody }).credential.getToken(SCOPE));
-
 /** Asks on a machine whose metadata service is silent, and waits until it is looked for. */
 async function begin(options: LaptopOptions = {}) {
-  await loaded;
   const laptop = createLaptop({ has: AZ, near: silence, ...options });
   const getting = laptop.credential.getToken(SCOPE);
   getting.catch(() => {});
@@ -42,8 +38,18 @@ async function begin(options: LaptopOptions = {}) {
   return { ...laptop, getting };
 }
 
+/** Waits until the Azure CLI has begun, which is when the probe has been pending for 150 ms. */
+async function untilBegun({ clock, programs }: Pick<Laptop, "clock" | "programs">): Promise<void> {
+  await clock.untilSleeping(HEAD_START);
+  await clock.advance(HEAD_START);
+  await programs.untilStarted(1);
+}
+
+// What is loaded by need is there.
+before(() => createLaptop({ has: AZ }).credential.getToken(SCOPE));
+
 test("it begins when the probe has been pending for 150 ms, and not before", async () => {
-  const { clock, programs, ran } = await begin();
+  const { clock, ran, programs } = await begin();
   assert.equal(await clock.untilSleeping(HEAD_START), HEAD_START);
   await clock.advance(HEAD_START - 1);
   assert.deepEqual(ran(), []);
@@ -52,13 +58,18 @@ test("it begins when the probe has been pending for 150 ms, and not before", asy
   assert.deepEqual(ran(), ["az"]);
 });
 
+test("it begins also where its file has a byte order mark, as it writes it", async () => {
+  const laptop = await begin({ hasProfile: { text: `\uFEFF${SIGNED_IN}` } });
+  await untilBegun(laptop);
+  assert.deepEqual(laptop.ran(), ["az"]);
+});
+
 test("its answer is used only where the machine turns out to have no identity", async () => {
-  const { clock, programs, ran, getting, selected, near } = await begin();
+  const laptop = await begin();
+  const { clock, ran, getting, selected, near } = laptop;
   let settled = false;
   getting.then(() => settled = true);
-  await clock.untilSleeping(HEAD_START);
-  await clock.advance(HEAD_START);
-  await programs.untilStarted(1);
+  await untilBegun(laptop);
   await clock.advance(999 - HEAD_START);
   assert.deepEqual([settled, selected()], [false, []]);
   await clock.advance(1);
@@ -72,12 +83,11 @@ for (const [az, total] of [[600, 1000], [3000, HEAD_START + 3000]] as const) {
   test(`probe 1000 ms, az ${az} ms: ${total} ms together`, async () => {
     const clock = createFakeClock();
     const start = clock.now();
-    const { getting, programs } = await begin({ clock, tools: { az: slowAz(az, clock) } });
+    const laptop = await begin({ clock, tools: { az: slowAz(az, clock) } });
+    const { getting } = laptop;
     let done = 0;
     getting.then(() => done = clock.now() - start);
-    await clock.untilSleeping(HEAD_START);
-    await clock.advance(HEAD_START);
-    await programs.untilStarted(1);
+    await untilBegun(laptop);
     await clock.advance(10_000);
     assert.equal((await getting).token, "of az");
     assert.equal(done, total);
@@ -88,15 +98,10 @@ describe("where the machine has an identity, that is the one", () => {
   for (const az of [50, 5000]) {
     test(`also where az takes ${az} ms, which is left to end by itself`, async () => {
       const clock = createFakeClock();
-      const { getting, programs, selected, events, credential, ran } = await begin({
-        clock,
-        near: after(500, clock, metadata),
-        tools: { az: slowAz(az, clock) },
-      });
-      await clock.untilSleeping(HEAD_START);
-      await clock.advance(HEAD_START);
-      await programs.untilStarted(1);
-      await clock.advance(500 - HEAD_START);
+      const laptop = await begin({ clock, near: after(500, clock, metadata), tools: { az: slowAz(az, clock) } });
+      const { getting, programs, selected, events, credential, ran } = laptop;
+      await untilBegun(laptop);
+      await clock.advance(350);
       assert.equal((await getting).token, "a-token");
       assert.deepEqual(selected(), ["ManagedIdentityCredential"]);
       await clock.advance(az);
@@ -117,12 +122,10 @@ describe("where the machine has an identity, that is the one", () => {
 
   test("and az that fails is nobody's business", async () => {
     const clock = createFakeClock();
-    const { getting, programs } = await begin({ clock, near: after(500, clock, metadata), tools: { az: signedOut } });
-    await clock.untilSleeping(HEAD_START);
-    await clock.advance(HEAD_START);
-    await programs.untilStarted(1);
-    await clock.advance(500 - HEAD_START);
-    assert.equal((await getting).token, "a-token");
+    const laptop = await begin({ clock, near: after(500, clock, metadata), tools: { az: signedOut } });
+    await untilBegun(laptop);
+    await clock.advance(350);
+    assert.equal((await laptop.getting).token, "a-token");
     await breathe();
   });
 });
@@ -141,10 +144,9 @@ test("a probe that is answered in time starts nothing", async () => {
 
 test("az that fails is asked once, and told with the time that was waited for it", async () => {
   const clock = createFakeClock();
-  const { getting, programs, ran } = await begin({ clock, tools: { az: slowAz(1500, clock, signedOut) } });
-  await clock.untilSleeping(HEAD_START);
-  await clock.advance(HEAD_START);
-  await programs.untilStarted(1);
+  const laptop = await begin({ clock, tools: { az: slowAz(1500, clock, signedOut) } });
+  const { getting, ran } = laptop;
+  await untilBegun(laptop);
   await clock.advance(10_000);
   const error = await failureOf(getting);
   assert.equal(error.name, "AggregateAuthenticationError");
@@ -155,22 +157,32 @@ test("az that fails is asked once, and told with the time that was waited for it
 
 test("az that hangs is stopped when its own time is up", async () => {
   const clock = createFakeClock();
-  const { getting, programs } = await begin({
-    clock,
-    tools: { az: () => new Promise(() => {}) },
-    processTimeoutInMs: 2000,
-  });
-  await clock.untilSleeping(HEAD_START);
-  await clock.advance(HEAD_START);
-  await programs.untilStarted(1);
+  const laptop = await begin({ clock, tools: { az: () => new Promise(() => {}) }, processTimeoutInMs: 2000 });
+  await untilBegun(laptop);
   await clock.advance(2000);
-  assert.match((await failureOf(getting)).message, /AzureCliCredential +unavailable +1150 ms .*within the 2000 ms/);
+  assert.match(
+    (await failureOf(laptop.getting)).message,
+    /AzureCliCredential +unavailable +1150 ms .*within the 2000 ms/,
+  );
 });
 
 describe("it does not begin", () => {
   for (
     const [what, options] of [
       ["where nobody has signed in", { hasProfile: false }],
+      ...[
+        "",
+        "{",
+        "[]",
+        "{}",
+        '{"subscriptions":null}',
+        '{"subscriptions":[]}',
+        '\uFEFF{"installationId":"i","subscriptions":[]}',
+      ]
+        .map((text): [string, LaptopOptions] => [
+          `where az has run and nobody has signed in: ${JSON.stringify(text)}`,
+          { hasProfile: { text } },
+        ]),
       ["where nobody may look whether somebody has", { hasProfile: "forbidden" }],
       ["where it is left out", { exclude: ["AzureCliCredential"] }],
       ["where the variables restrict the search to what runs in Azure", {
@@ -214,7 +226,8 @@ describe("the caller who leaves", () => {
       const leaving = failureOf(laptop.credential.getToken(SCOPE, { abortSignal: controller.signal }));
       await laptop.near.untilRequested(1);
       await clock.untilSleeping(HEAD_START);
-      await clock.advance(ms);
+      if (ms >= HEAD_START) await untilBegun(laptop);
+      await clock.advance(ms >= HEAD_START ? ms - HEAD_START : ms);
       controller.abort();
       assert.equal((await leaving).name, "AbortError");
       await clock.advance(10_000);
@@ -228,11 +241,12 @@ describe("the caller who leaves", () => {
 
   test("leaves the others what was begun", async () => {
     const clock = createFakeClock();
-    const { credential, getting, near, ran } = await begin({ clock, tools: { az: slowAz(3000, clock) } });
+    const laptop = await begin({ clock, tools: { az: slowAz(3000, clock) } });
+    const { credential, getting, near, ran } = laptop;
     const controller = new AbortController();
     const leaving = failureOf(credential.getToken(SCOPE, { abortSignal: controller.signal }));
-    await clock.untilSleeping(HEAD_START);
-    await clock.advance(400);
+    await untilBegun(laptop);
+    await clock.advance(250);
     controller.abort();
     assert.equal((await leaving).name, "AbortError");
     await clock.advance(10_000);
@@ -243,9 +257,10 @@ describe("the caller who leaves", () => {
 });
 
 test("calls at once start it once", async () => {
-  const { credential, clock, getting, ran } = await begin();
+  const laptop = await begin();
+  const { credential, clock, getting, ran } = laptop;
   const others = Array.from({ length: 20 }, () => credential.getToken(SCOPE));
-  await clock.untilSleeping(HEAD_START);
+  await untilBegun(laptop);
   await clock.advance(2000);
   const tokens = await Promise.all([getting, ...others]);
   assert.deepEqual([...new Set(tokens.map(({ token }) => token))], ["of az"]);
@@ -253,8 +268,9 @@ test("calls at once start it once", async () => {
 });
 
 test("each call starts it once where nothing is remembered", async () => {
-  const { clock, getting, ran, credential } = await begin({ cache: false });
-  await clock.untilSleeping(HEAD_START);
+  const laptop = await begin({ cache: false });
+  const { clock, getting, ran, credential } = laptop;
+  await untilBegun(laptop);
   await clock.advance(2000);
   await getting;
   assert.deepEqual(ran(), ["az"]);
@@ -266,7 +282,7 @@ test("what it is asked for is what the caller asks for", async () => {
   const laptop = createLaptop({ has: AZ, near: silence });
   const getting = laptop.credential.getToken(SCOPE, { tenantId: "a.example" });
   await laptop.near.untilRequested(1);
-  await laptop.clock.untilSleeping(HEAD_START);
+  await untilBegun(laptop);
   await laptop.clock.advance(1000);
   await getting;
   assert.deepEqual(laptop.programs.started[0]!.args.slice(-2), ["--tenant", "a.example"]);

@@ -118,7 +118,7 @@ const CLEAN = { maxRetries: 0 };
 
 describe("an answer that is no token (wire.md, 10.5)", () => {
   for (
-    const [what, machine, answer, name, message, statusCode] of [
+    const [what, machine, answer, otherwise, message, statusCode] of [
       [
         "400, of the machine itself",
         "IMDS",
@@ -294,6 +294,9 @@ describe("an answer that is no token (wire.md, 10.5)", () => {
       const identity of machine === "Service Fabric" || machine === "Cloud Shell" ? [{}] : [{}, { clientId: CLIENT_ID }]
     ) {
       const who = "clientId" in identity ? "user-assigned" : "system-assigned";
+      // That an identity is not there that was asked for by its id is a refusal.
+      const isRefused = machine === "IMDS" && what.startsWith("400") && "clientId" in identity;
+      const name = isRefused ? "AuthenticationError" : otherwise;
       test(`${machine}, ${who}: ${what}: ${name}`, async () => {
         const service = createService(answer);
         const options = machineOptions({ env: { ...MACHINES[machine] }, service });
@@ -305,7 +308,7 @@ describe("an answer that is no token (wire.md, 10.5)", () => {
         );
         assert.match(error.message, message);
         assert.doesNotMatch(error.message, /CANARY|a-header|a-secret/);
-        assert.equal(error.statusCode, statusCode);
+        assert.equal(error.statusCode, isRefused ? 400 : statusCode);
       });
     }
   }

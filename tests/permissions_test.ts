@@ -41,10 +41,28 @@ test("variables that may not be read make the credential unavailable, and the me
 });
 
 test("variables that were not granted are not asked for twice: without a prompt they are absent", async () => {
-  const output = await run([], ask("DefaultAzureCredential()"));
+  const output = await run(["--allow-env=AZURE_TOKEN_CREDENTIALS"], ask("DefaultAzureCredential()"));
   assert.match(output, /^AggregateAuthenticationError \/ /);
   assert.match(output, /--allow-env=/);
 });
+
+for (
+  const flags of [[], ["--deny-env"], [
+    "--deny-env=AZURE_TOKEN_CREDENTIALS",
+    "--allow-env",
+    "--allow-run",
+    "--allow-net",
+  ]]
+) {
+  test(`nobody is asked where it may not be read who may be: ${flags.join(" ") || "no flags"}`, async () => {
+    const env = { PATH: "/nothing" };
+    assert.equal(
+      await run(flags, ask("DefaultAzureCredential()"), env),
+      "CredentialUnavailableError / DefaultAzureCredential: Cannot tell which credentials may be used: " +
+        "The variable AZURE_TOKEN_CREDENTIALS may not be read: Run Deno with --allow-env=AZURE_TOKEN_CREDENTIALS",
+    );
+  });
+}
 
 test("some variables granted, others not", async () => {
   const output = await run(["--allow-env=AZURE_TENANT_ID"], ask("EnvironmentCredential()"));
@@ -241,10 +259,10 @@ test("whether a file is there is found out without a question", async () => {
   `;
   const { os } = Deno.build;
   const system = os === "windows" ? "win32" : os;
-  assert.equal(await run([], code), `false false 0 ${system}`);
-  assert.equal(await run(["--deny-read"], code), `false false 0 ${system}`);
+  assert.equal(await run([], code), `undefined undefined 0 ${system}`);
+  assert.equal(await run(["--deny-read"], code), `undefined undefined 0 ${system}`);
   assert.equal(await run(["--allow-read"], code), `true false 0 ${system}`);
-  assert.equal(await run(["--allow-read=deno.json"], code), `true false 0 ${system}`);
+  assert.equal(await run(["--allow-read=deno.json"], code), `true undefined 0 ${system}`);
 });
 
 test("with the variables and the network alone, as on Deno Deploy, a token is had", async () => {

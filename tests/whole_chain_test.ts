@@ -174,7 +174,8 @@ describe("the options go to each part", () => {
     test(`processTimeoutInMs: ${name}`, async () => {
       const laptop = createLaptop({ has: [name], tools: { [tool]: hang }, processTimeoutInMs: 250, hasProfile: false });
       const failing = failureOf(laptop.credential.getToken(SCOPE));
-      await laptop.clock.untilSleeping(250);
+      // Those before it are looked for in vain: az, pwsh, powershell.
+      await laptop.programs.untilStarted({ az: 1, pwsh: 2, azd: 4 }[tool]);
       await laptop.clock.advance(250);
       assert.match((await failing).message, /did not end within the 250 ms of "processTimeoutInMs"/);
     });
@@ -220,7 +221,6 @@ describe("a developer's tool never ends the search", () => {
       const getting = laptop.credential.getToken(SCOPE);
       for (const count of [1, 2]) {
         await laptop.programs.untilStarted(count);
-        await laptop.clock.untilSleeping(options.timeoutInMs ?? 15_000);
         await laptop.clock.advance(options.timeoutInMs ?? 15_000);
       }
       assert.equal((await getting).token, "of azd");
@@ -329,10 +329,10 @@ test("where nobody is, a table says of each why, how long it took, and what to d
       `Run "azd auth login --scope ${SCOPE}"`,
     ],
   ] as const;
-  const lines = error.message.split("\n  ");
+  const lines = error.message.split(/\n {2}(?! )/);
   assert.deepEqual(lines.slice(0, 2), [
     "DefaultAzureCredential: Cannot get a token: No credential is available",
-    `${"credential".padEnd(27)}  ${"outcome".padEnd(11)}  ${"time".padEnd(7)}  reason → next step`,
+    `${"credential".padEnd(27)}  ${"outcome".padEnd(11)}  ${"time".padEnd(7)}  reason, and what to do`,
   ]);
   const skipped = laptop.events.filter(({ event }) => event === "credential-skipped");
   for (const [index, [name, time, reason, nextStep]] of rows.entries()) {
@@ -340,7 +340,7 @@ test("where nobody is, a table says of each why, how long it took, and what to d
     const line = lines[index + 2]!;
     assert.ok(line.startsWith(start), line);
     if (typeof reason === "string") {
-      assert.equal(line.slice(start.length), nextStep ? `${reason} → ${nextStep}` : reason);
+      assert.equal(line.slice(start.length), nextStep ? `${reason}\n    → ${nextStep}` : reason);
     }
     // The same in the log, as it happens.
     const { credential, elapsedInMs, message } = skipped[index]!;

@@ -6,6 +6,8 @@ export interface Place {
   readonly from: string;
   /** Commands that set up a network and folders of the place's own, as `isolated()` takes them. Default: none are needed. */
   readonly setup?: string;
+  /** The names of hosts that stand there. Default: none. */
+  readonly hosts?: readonly string[];
   /** Whether there is a way without them. */
   readonly canDoWithout?: boolean;
   /** Starts what stands there. */
@@ -16,7 +18,7 @@ export interface Place {
 export interface Site {
   /** For files; removed in the end. */
   readonly folder: string;
-  /** A certificate for `localhost`. */
+  /** A certificate for `localhost` and the hosts of the place. */
   readonly paths: CertificatePaths;
   /** What `--break` says. */
   readonly broken: string | undefined;

@@ -55,6 +55,7 @@ export function createChain(name: string, links: readonly Link[], settings: Chai
         const elapsedInMs = now() - started;
         reason = reasonOf(error);
         if (!isUnavailable(error)) {
+          if (options?.abortSignal?.aborted) throw error;
           log({
             event: "credential-failed",
             credential: link.name,
@@ -120,7 +121,7 @@ export function createChain(name: string, links: readonly Link[], settings: Chai
         if (!await other.mayBegin?.()) continue;
         await sleep(HEAD_START_IN_MS, done.signal);
         // Whoever aborts leaves it to end by itself: a tool may be writing what it remembers.
-        const alone = { ...options, abortSignal: undefined };
+        const alone = { ...options, abortSignal: undefined, requestOptions: undefined };
         const answer = other.credential.getToken(scopes, askInChain(alone, { isLooking() {} }));
         answer.catch(() => {});
         begun.set(other, answer);
@@ -155,9 +156,9 @@ function tableOf(attempts: readonly Attempt[]): string[] {
     const start = reason.startsWith(prefix) ? prefix.length : 0;
     const end = nextStep && reason.endsWith(suffix) ? -suffix.length : undefined;
     const why = reason.slice(start, end).replaceAll("\n", "\n    ");
-    return [name, outcome, `${elapsedInMs} ms`, nextStep ? `${why} → ${nextStep}` : why];
+    return [name, outcome, `${elapsedInMs} ms`, nextStep ? `${why}\n    → ${nextStep}` : why];
   });
-  const all = [["credential", "outcome", "time", "reason → next step"], ...rows];
+  const all = [["credential", "outcome", "time", "reason, and what to do"], ...rows];
   const widths = [0, 1, 2].map((column) => Math.max(...all.map((row) => row[column]!.length)));
   return all.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  "));
 }

@@ -24,6 +24,8 @@ export interface TokenRequest {
   readonly rejected: string | undefined;
   /** The chain that asks, which has others to turn to. */
   readonly chain: Chain | undefined;
+  /** Keeps what comes of it from being remembered: it is for those who wait. */
+  readonly forget: () => void;
   /** Fires when nobody waits any more, or the time is up. */
   readonly signal: AbortSignal;
 }
@@ -136,7 +138,7 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
   /** Waits for the request that is under way for the key, or starts one. */
   async function acquire(
     key: string,
-    request: Omit<TokenRequest, "signal">,
+    request: Omit<TokenRequest, "forget" | "signal">,
     caller: AbortSignal | undefined,
   ): Promise<TokenSet> {
     checkPause(key, settings.now());
@@ -146,7 +148,7 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
 
   async function fetchToken(
     flight: Flight<TokenSet>,
-    request: Omit<TokenRequest, "signal">,
+    request: Omit<TokenRequest, "forget" | "signal">,
     ms: number,
   ): Promise<TokenSet> {
     const { key, signal: outer } = flight;
@@ -154,12 +156,15 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
     const about = { credential: spec.name, scopes: request.scopes, tenantId: request.tenantId };
     try {
       const token = Object.freeze(
-        await withDeadline((signal) => spec.acquire({ ...request, signal }), {
-          sleep,
-          ms,
-          late: late(timeoutInMs),
-          outer,
-        }),
+        await withDeadline(
+          (signal) => spec.acquire({ ...request, forget: () => void (flight.outdated = true), signal }),
+          {
+            sleep,
+            ms,
+            late: late(timeoutInMs),
+            outer,
+          },
+        ),
       );
       endPause(key);
       if (request.claims !== undefined) outdateOlder(flight);

@@ -1,7 +1,7 @@
 import type { GetTokenOptions } from "../token_credential.ts";
 
 // Known to other copies of the package too: they may meet in one chain.
-const IN_CHAIN = /* @__PURE__ */ Symbol.for("@azweb/identity.inChain");
+const IN_CHAIN = /* @__PURE__ */ Symbol.for("@azweb/identity.chain");
 
 /** A chain that searches, as the credentials see it that it asks. */
 export interface Chain {

@@ -20,7 +20,6 @@ const ALL_VARIABLES = [
   "AZURE_AUTHORITY_HOST",
   "AZURE_REGIONAL_AUTHORITY_NAME",
   "AZURE_IDENTITY_DISABLE_MULTITENANTAUTH",
-  "AZURE_TOKEN_CREDENTIALS",
 ];
 
 /** Who the variables say the program is: the first of the kinds whose variables are all set. */

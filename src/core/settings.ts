@@ -119,7 +119,9 @@ export function isLoopback(hostname: string): boolean {
 function checkKinds(options: CredentialOptions): void {
   if (!isObject(options)) throw new TypeError('Argument "options" must be an object');
   for (const [name, instead] of Object.entries(REPLACED)) {
-    if ((options as Record<string, unknown>)[name] !== undefined) {
+    const value = (options as Record<string, unknown>)[name];
+    // Some programs say that they do not want it.
+    if (value !== undefined && (value as { enabled?: unknown } | null)?.enabled !== false) {
       throw new TypeError(`Option "${name}" of @azure/identity is not supported: use "${instead}"`);
     }
   }

@@ -34,14 +34,14 @@ export class AzureCliCredential implements TokenCredential {
    */
   constructor(options: AzureCliCredentialOptions = {}) {
     const { subscription } = options;
-    if (subscription !== undefined && !/^(?! *$)[\w.][\w. -]*$/.test(subscription)) {
+    if (subscription && !/^(?! *$)[\w.][\w. -]*$/.test(subscription)) {
       throw new TypeError(
         'Option "subscription" must be the id of a subscription, or a name of letters, digits, spaces and "-_."',
       );
     }
     this.#getToken = createToolGetToken("AzureCliCredential", options, async (place) => {
       const { createAzureCliClient } = await import("../developer_tools/azure_cli.ts");
-      return createAzureCliClient(place, subscription);
+      return createAzureCliClient(place, subscription || undefined);
     });
   }
 

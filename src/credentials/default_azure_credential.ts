@@ -4,7 +4,7 @@ import { explainPrincipal } from "../core/principal.ts";
 import { resolveSettings, type Settings } from "../core/settings.ts";
 import type { CredentialExplanation, Explanation } from "../credential_explanation.ts";
 import { workplaceOf } from "../developer_tools/create_tool_get_token.ts";
-import { isUnavailable } from "../errors.ts";
+import { CredentialUnavailableError, isUnavailable } from "../errors.ts";
 import { hasFederatedToken, identityIn } from "../managed_identity/identity.ts";
 import type { CredentialOptions, DefaultAzureCredentialName } from "../options.ts";
 import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";
@@ -97,8 +97,8 @@ const TABLE: readonly Row[] = [
     group: "dev",
     create: (options) => new AzureCliCredential(options),
     mayBegin: async (options, settings) => {
-      const { hasProfile } = await import("../developer_tools/azure_cli.ts");
-      return await hasProfile(workplaceOf(options, settings));
+      const { isSignedIn } = await import("../developer_tools/azure_cli.ts");
+      return await isSignedIn(workplaceOf(options, settings));
     },
     explain: async (options, settings) => {
       const { explainAzureCli } = await import("../developer_tools/azure_cli.ts");
@@ -146,8 +146,8 @@ function identityOf(
  * `WorkloadIdentityCredential`, `ManagedIdentityCredential`, `AzureCliCredential`, `AzurePowerShellCredential`,
  * `AzureDeveloperCliCredential`.
  *
- * A method that is not configured is passed over; one of the first three that is configured and refused ends the search with its error, and
- * so does none of the developer's tools. The one that gave the first token is asked alone from then on. Where it takes time to find out
+ * A method that is not configured is passed over; one of the first three that is configured and refused ends the search with its error. A
+ * developer's tool that fails is passed over. The one that gave the first token is asked alone from then on. Where it takes time to find out
  * whether the program runs in Azure, a signed-in Azure CLI is started meanwhile; the order stays what it is.
  *
  * The variable `AZURE_TOKEN_CREDENTIALS` restricts the search: `prod` (the first three), `dev` (the others), or the name of one credential, in
@@ -188,7 +188,10 @@ export class DefaultAzureCredential implements TokenCredential {
       credential: create(options, settings),
       ...mayBegin && { mayBegin: () => mayBegin(options, settings) },
     }));
-    this.#getToken = createChain("DefaultAzureCredential", links, { ...settings, isSearch: !wanted?.trim() });
+    const getToken = createChain("DefaultAzureCredential", links, { ...settings, isSearch: !wanted?.trim() });
+    // Nobody knows whether it keeps the program from being the developer.
+    const flag = settings.missingEnvPermission(["AZURE_TOKEN_CREDENTIALS"]);
+    this.#getToken = flag ? () => Promise.reject(unreadable(flag)) : getToken;
     this.#explain = () => Promise.all(rows.map((row) => explain(row, options, settings)));
   }
 
@@ -230,6 +233,13 @@ async function explain(row: Row, options: AnyOptions, settings: Settings): Promi
     // What is malformed ends the chain.
     return { credential, state: isUnavailable(error) ? "missing" : "configured", detail };
   }
+}
+
+function unreadable(flag: string): Error {
+  return new CredentialUnavailableError(
+    "DefaultAzureCredential: Cannot tell which credentials may be used: The variable AZURE_TOKEN_CREDENTIALS may not be read",
+    { nextStep: `Run Deno with ${flag}` },
+  );
 }
 
 function select(value: string | undefined, excluded: readonly string[]): readonly Row[] {

@@ -128,8 +128,8 @@ export class ManagedIdentityCredential implements TokenCredential {
    *
    * @param scopes One scope that ends in `/.default`, such as `"https://vault.azure.net/.default"`.
    * @param options See {@linkcode GetTokenOptions}; `tenantId` counts for nothing.
-   * @throws {CredentialUnavailableError} The machine has no such identity.
-   * @throws {AuthenticationError} The source refuses, or does not answer.
+   * @throws {CredentialUnavailableError} The machine has no identity, or nobody answers.
+   * @throws {AuthenticationError} The source refuses.
    */
   getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken> {
     return this.#getToken(scopes, options);

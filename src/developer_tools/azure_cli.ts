@@ -4,8 +4,9 @@ import type { Settings } from "../core/settings.ts";
 import type { Explanation } from "../credential_explanation.ts";
 import { createToolClient, type ToolClient } from "./create_tool_client.ts";
 import { explainTool } from "./explain_tool.ts";
-import { findFile, type Workplace } from "./run_tool.ts";
+import { findFile, readText, type Workplace } from "./run_tool.ts";
 import {
+  claimsRefused,
   type DeveloperTool,
   encodeClaims,
   otherFailure,
@@ -28,15 +29,21 @@ export async function explainAzureCli(place: Workplace): Promise<Explanation> {
   const tool = azureCli(place, undefined);
   const found = await explainTool(tool, place);
   if (found.state === "missing") return found;
-  return await hasProfile(place)
-    ? { state: "configured", detail: `Somebody has signed in: "${tool.profile}"` }
-    : { state: "missing", detail: `Nobody has signed in, or "${tool.profile}" may not be read: Run "az login"` };
+  const { profile = "" } = tool;
+  if (await findFile(place.runtime)?.(profile) === undefined) {
+    return { state: "unknown", detail: `Who is signed in stands in "${profile}", which may not be read` };
+  }
+  return await isSignedIn(place)
+    ? { state: "configured", detail: `Somebody is signed in: "${profile}"` }
+    : { state: "missing", detail: `Nobody is signed in ("${profile}"): Run "az login"` };
 }
 
-/** Whether somebody has signed in with the Azure CLI at some time, as far as that may be looked up. */
-export async function hasProfile({ platform, runtime, settings }: Workplace): Promise<boolean> {
+/** Whether somebody is signed in with the Azure CLI, as far as that may be looked up. Any of its commands leaves a profile. */
+export async function isSignedIn({ platform, runtime, settings }: Workplace): Promise<boolean> {
   const folder = configurationFolder(settings.env, platform);
-  return folder !== undefined && await findFile(runtime)?.(profileIn(folder)) === true;
+  const text = folder === undefined ? "" : await readText(runtime, profileIn(folder));
+  const { subscriptions } = parseObject(text.replace(/^\uFEFF/, "")) ?? {};
+  return Array.isArray(subscriptions) && subscriptions.length > 0;
 }
 
 /**
@@ -58,10 +65,7 @@ function azureCli({ settings, platform }: Workplace, subscription: string | unde
       const { tenantId, claims } = request;
       const resource = resourceOf(request, { name: NAME });
       if (claims !== undefined) {
-        throw unavailable({ name: NAME }, {
-          reason: "It takes claims only where somebody signs in",
-          nextStep: `Run ${loginWith(request, claims)}`,
-        });
+        throw claimsRefused({ name: NAME }, loginWith(request, claims));
       }
       const args = ["account", "get-access-token", "--output", "json", "--resource", resource];
       // It takes one of them; the answer tells the tenant.
@@ -83,7 +87,8 @@ function azureCli({ settings, platform }: Workplace, subscription: string | unde
       });
     },
     explain(output, request) {
-      const said = told(output.stderr);
+      // A warning is no reason.
+      const said = told(output.stderr.replace(/^WARNING: .*$/gm, "")) || told(output.stderr);
       const nextStep = `Run ${loginWith(request)}`;
       if (/AADSTS/.test(said)) return { reason: said, nextStep };
       if (/az login|az account set|CLIInternalError|refresh token/i.test(said)) {

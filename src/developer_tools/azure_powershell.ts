@@ -6,13 +6,13 @@ import { createToolClient, type ToolClient } from "./create_tool_client.ts";
 import { explainTool } from "./explain_tool.ts";
 import type { Workplace } from "./run_tool.ts";
 import {
+  claimsRefused,
   type DeveloperTool,
   encodeClaims,
   otherFailure,
   resourceOf,
   told,
   type ToolRequest,
-  unavailable,
 } from "./tool.ts";
 
 const NAME = "Azure PowerShell";
@@ -74,10 +74,7 @@ function azurePowerShell(): DeveloperTool {
       const { tenantId, claims } = request;
       const resource = resourceOf(request, { name: NAME });
       if (claims !== undefined) {
-        throw unavailable({ name: NAME }, {
-          reason: "It takes claims only where somebody signs in",
-          nextStep: `Run ${loginWith(request, claims)}`,
-        });
+        throw claimsRefused({ name: NAME }, loginWith(request, claims));
       }
       return {
         args: ["-NoProfile", "-NonInteractive", "-OutputFormat", "Text", "-EncodedCommand", encodeScript(SCRIPT)],

@@ -42,8 +42,9 @@ export function commandLines(
     endings.flatMap((ending) => {
       const path = `${folder.replace(/[\\/]*$/, "\\")}${name}${ending}`;
       if (!/^\.(cmd|bat)$/.test(ending)) return direct(path, args);
-      // The shell would look for variables in it.
-      return /[%!"]/.test(path) ? [] : batch(path, args, systemFolder(place));
+      // The shell would look for variables in it. Whatever else it means something by, quotation marks keep together.
+      // deno-lint-ignore no-control-regex
+      return /[\x00-\x1f\x7f%!"]/.test(path) ? [] : batch(path, args, systemFolder(place));
     })
   );
 }
@@ -58,7 +59,10 @@ function systemFolder({ systemRoot }: Pick<Folders, "systemRoot">): string {
 }
 
 function foldersIn(path: string, separator: string, absolute: RegExp): string[] {
-  const folders = path.split(separator).map((folder) => folder.trim().replace(/^"(.*)"$/, "$1"));
+  // On Windows a folder may stand in quotation marks; elsewhere they are part of its name.
+  const folders = path.split(separator).map((folder) =>
+    separator === ";" ? folder.trim().replace(/^"(.*)"$/, "$1") : folder
+  );
   return [...new Set(folders.filter((folder) => absolute.test(folder)))];
 }
 
@@ -68,7 +72,7 @@ function direct(path: string, args: readonly string[]): CommandLine {
 
 /** The shell by its full path, without its startup commands (`/d`) and without variables by exclamation marks (`/v:off`). */
 function batch(path: string, args: readonly string[], systemRoot: string): CommandLine {
-  const line = [path, ...args].map(quote).join(" ");
+  const line = [`"${path}"`, ...args.map(quote)].join(" ");
   return {
     path,
     command: `${systemRoot}\\System32\\cmd.exe`,

@@ -1,8 +1,7 @@
 import type { Acquire } from "../core/create_get_token.ts";
 import { withDeadline } from "../core/deadline.ts";
-import { textFileReader } from "../runtime/files.ts";
-import { absent, findFile, runTool, type Workplace } from "./run_tool.ts";
-import { type DeveloperTool, unavailable } from "./tool.ts";
+import { absent, readText, runTool, type Workplace } from "./run_tool.ts";
+import { type DeveloperTool, told, unavailable } from "./tool.ts";
 
 const PATIENCE_IN_MS = 1000;
 // What can be read in no other way by a command line, a shell or a script.
@@ -22,6 +21,14 @@ export function createToolClient(tool: DeveloperTool, place: Workplace): ToolCli
   const { settings, runtime } = place;
   const { now, sleep } = settings;
   const { profile } = tool;
+  const account = profile === undefined ? undefined : async () => {
+    const late = () => new Error("Too slow");
+    try {
+      return await withDeadline(() => readText(runtime, profile), { sleep, ms: PATIENCE_IN_MS, late });
+    } catch {
+      return "";
+    }
+  };
   const acquire: Acquire = async ({ scopes, tenantId, claims, signal }) => {
     const request = { scopes, tenantId, claims };
     const wrong = scopes.find((scope) => !SCOPE.test(scope)) ?? (TENANT.test(tenantId || "0") ? undefined : tenantId);
@@ -36,7 +43,7 @@ export function createToolClient(tool: DeveloperTool, place: Workplace): ToolCli
     const token = tool.read(output, request);
     if (!token) {
       throw output.code === 127 || output.code === 9009 || isNoProgram(output.stderr)
-        ? absent(tool)
+        ? absent(tool, told(output.stderr))
         : unavailable(tool, tool.explain(output, request));
     }
     if (token.expiresOnTimestamp <= now()) {
@@ -48,27 +55,12 @@ export function createToolClient(tool: DeveloperTool, place: Workplace): ToolCli
     return { ...token, tokenType: "Bearer", acquiredOnTimestamp: sentOn };
   };
 
-  /** Reads it where nobody is asked for permission. */
-  async function readProfile(path: string): Promise<string> {
-    const readTextFile = runtime.readTextFile ? runtime.readTextFile.bind(runtime) : textFileReader();
-    return await findFile(runtime)?.(path) ? await readTextFile?.(path) ?? "" : "";
-  }
-
-  async function account(): Promise<string> {
-    const late = () => new Error("Too slow");
-    try {
-      return await withDeadline(() => readProfile(profile!), { sleep, ms: PATIENCE_IN_MS, late });
-    } catch {
-      return "";
-    }
-  }
-
   // Of variables that were handed in, those that say where a tool keeps who is signed in.
   const places = ["HOME", "USERPROFILE", "AZD_CONFIG_DIR"].map((name) => place.variables?.[name] ?? "");
   return {
     proof: [tool.name, settings.env("PATH") ?? "", ...places, ...tool.proof],
     acquire,
-    ...profile && { account },
+    ...account && { account },
   };
 }
 

@@ -1,5 +1,5 @@
-import { createGetToken, type GetToken } from "../core/create_get_token.ts";
-import { withDeadline } from "../core/deadline.ts";
+import { createGetToken, type GetToken, type TokenRequest } from "../core/create_get_token.ts";
+import { abortReason, withDeadline } from "../core/deadline.ts";
 import { notNegative, resolveSettings, type Settings } from "../core/settings.ts";
 import { checkTenantId } from "../core/tenants.ts";
 import type { DeveloperToolCredentialOptions } from "../options.ts";
@@ -8,6 +8,8 @@ import type { ToolClient } from "./create_tool_client.ts";
 import type { Workplace } from "./run_tool.ts";
 
 const PATIENCE_IN_MS = 1000;
+/** Whoever is signed in where nobody may know: one in this process, and nobody for another, which may find the same cache. */
+const UNKNOWN = {};
 /** For how long it is believed that the same person is signed in. */
 const ACCOUNT_IN_MS = 1000;
 
@@ -35,7 +37,17 @@ export function createToolGetToken(
     const found = await account?.() ?? "";
     if (!getToken || found !== known) {
       known = found;
-      const spec = { name, tenantId: tenantId ?? "", proof: () => [...proof, found], acquire };
+      const spec = {
+        name,
+        tenantId: tenantId ?? "",
+        proof: () => [...proof, found || UNKNOWN],
+        acquire: async (request: TokenRequest) => {
+          const token = await acquire(request);
+          // Somebody else may have signed in meanwhile, whose token it is then. Where nobody may know, it takes no second look.
+          if (found && await account?.() !== found) request.forget();
+          return token;
+        },
+      };
       // The tool's own limit comes first: that it took too long ends no chain.
       getToken = createGetToken(spec, { ...settings, timeoutInMs: place.limit.ms + PATIENCE_IN_MS });
     }
@@ -46,6 +58,7 @@ export function createToolGetToken(
   return (scopes, options) => {
     const now = settings.now();
     if (getToken && now >= lookedOn && now < lookAgainOn) return getToken(scopes, options);
+    if (options?.abortSignal?.aborted) return Promise.reject(abortReason(options.abortSignal));
     // On workerd no request may wait for another's promise.
     const found = settings.isolated ? look() : looking ??= look().finally(() => looking = undefined);
     const outer = options?.abortSignal;
@@ -58,8 +71,9 @@ export function createToolGetToken(
 /** Returns what a tool runs with. */
 export function workplaceOf(options: DeveloperToolCredentialOptions, settings: Settings): Workplace {
   const { env, runtime = {} } = options;
-  const processTimeoutInMs = notNegative("processTimeoutInMs", options.processTimeoutInMs, 15_000);
-  const { timeoutInMs } = settings;
+  // None of its own is one as long as any.
+  const processTimeoutInMs = notNegative("processTimeoutInMs", options.processTimeoutInMs, 15_000) || Infinity;
+  const timeoutInMs = options.timeoutInMs ?? (processTimeoutInMs === Infinity ? settings.timeoutInMs : Infinity);
   const isText = (entry: [string, unknown]): entry is [string, string] => typeof entry[1] === "string";
   return {
     settings,

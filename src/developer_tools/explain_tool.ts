@@ -1,17 +1,26 @@
 import type { Explanation } from "../credential_explanation.ts";
 import { commandLines } from "./command_lines.ts";
-import { findFile, foldersOf, namesOf, type Workplace } from "./run_tool.ts";
+import { canRun, findFile, foldersOf, namesOf, type Workplace } from "./run_tool.ts";
 import type { DeveloperTool } from "./tool.ts";
 
 /** Returns what is known of a tool without running it. */
 export async function explainTool(tool: DeveloperTool, place: Workplace): Promise<Explanation> {
+  if (!canRun(place.runtime)) {
+    return { state: "missing", detail: 'This runtime starts no programs: Give "runtime.run"' };
+  }
   const fileExists = findFile(place.runtime);
+  let isHidden = false;
   for (const { path } of tool.programs.flatMap((program) => commandLines(program, [], foldersOf(place)))) {
-    if (await fileExists?.(path)) return { state: "unknown", detail: `"${path}"; who is signed in, only it can tell` };
+    const exists = await fileExists?.(path);
+    isHidden ||= exists === undefined;
+    if (exists) return { state: "unknown", detail: `"${path}"; who is signed in, only it can tell` };
+  }
+  if (isHidden) {
+    return { state: "unknown", detail: `The folders of PATH may not be looked into for ${namesOf(tool)}` };
   }
   return {
     state: "missing",
-    detail: `No folder of PATH that may be looked into has the program ${namesOf(tool)}: ` +
+    detail: `No folder of PATH has the program ${namesOf(tool)}: ` +
       `Install it, see ${tool.installation}`,
   };
 }

@@ -2,6 +2,7 @@ import { withDeadline } from "../core/deadline.ts";
 import type { Settings } from "../core/settings.ts";
 import type { CredentialOptions } from "../options.ts";
 import { fileFinder } from "../runtime/file_exists.ts";
+import { textFileReader } from "../runtime/files.ts";
 import { programRunner } from "../runtime/process.ts";
 import type { CommandOutput, Runtime } from "../runtime/runtime.ts";
 import { commandLines, type Folders, safeFolder } from "./command_lines.ts";
@@ -50,6 +51,14 @@ export async function runTool(
       nextStep: "Run it by hand to see what it waits for, or give it more time",
     });
   let forbidden = false;
+  let failure: string | undefined;
+  // Of variables that were handed in one by one, those that say where the tool is, and where it keeps who is signed in.
+  const found = runtime.env && !variables
+    ? Object.fromEntries(tool.variables.flatMap((name) => {
+      const value = settings.env(name);
+      return value === undefined ? [] : [[name, value]];
+    }))
+    : {};
   for (
     const { path, command, args: line, verbatim } of tool.programs.flatMap((program) =>
       commandLines(program, args, place)
@@ -59,7 +68,7 @@ export async function runTool(
     if (verbatim && await findFile(runtime)?.(path) === false) continue;
     const options = {
       cwd: safeFolder(place),
-      env: { ...variables, ...env },
+      env: { ...variables, ...found, ...env },
       clearEnv: variables !== undefined,
       windowsVerbatimArguments: verbatim,
     };
@@ -71,17 +80,20 @@ export async function runTool(
         outer: signal,
       });
     } catch (error) {
-      if (signal.aborted) throw signal.reason;
       const { name, code, message } = Object(error) as { name?: unknown; code?: unknown; message?: unknown };
       if (name === "CredentialUnavailableError") throw error;
       if (name === "NotCapable") forbidden = true;
-      else if (!/^(ENOENT|EACCES|ENOTDIR)$/.test(String(code))) {
-        throw unavailable(tool, {
-          reason: `${asked} could not be run: ${told(String(message))}`,
-          nextStep: "Run it by hand to see whether it works",
-        });
-      }
+      // Another folder may have one that can be started.
+      else if (!/^(ENOENT|EACCES|ENOTDIR)$/.test(String(code))) failure ??= told(String(message));
+      // It was started, and is not asked twice.
+      if (error instanceof RangeError) break;
     }
+  }
+  if (failure !== undefined) {
+    throw unavailable(tool, {
+      reason: `${asked} could not be run: ${failure}`,
+      nextStep: "Run it by hand to see whether it works",
+    });
   }
   if (!forbidden) throw absent(tool);
   throw unavailable(tool, {
@@ -91,9 +103,20 @@ export async function runTool(
   });
 }
 
+/** Whether there is what starts programs. */
+export function canRun(runtime: Workplace["runtime"]): boolean {
+  return (runtime.run ?? programRunner()) !== undefined;
+}
+
 /** Returns what finds out whether there is a file. */
 export function findFile(runtime: Workplace["runtime"]): Runtime["fileExists"] {
   return runtime.fileExists ? runtime.fileExists.bind(runtime) : fileFinder();
+}
+
+/** Returns the text of a file; empty where it is not there, or may not be read. */
+export async function readText(runtime: Workplace["runtime"], path: string): Promise<string> {
+  const readTextFile = runtime.readTextFile ? runtime.readTextFile.bind(runtime) : textFileReader();
+  return await findFile(runtime)?.(path) ? await readTextFile?.(path) ?? "" : "";
 }
 
 /** Returns where programs are. */
@@ -104,10 +127,12 @@ export function foldersOf({ platform, settings: { env } }: Workplace): Folders {
   return { isWindows, path, systemRoot: isWindows ? env("SystemRoot") ?? env("SYSTEMROOT") : undefined };
 }
 
-/** Returns the error of a tool that is not installed. */
-export function absent(tool: DeveloperTool): Error {
+/** Returns the error of a tool that is not installed, or not whole: then a shell, or what was started, said so. */
+export function absent(tool: DeveloperTool, said = ""): Error {
   return unavailable(tool, {
-    reason: `No folder of PATH has the program ${namesOf(tool)}`,
+    reason: said
+      ? `It is not installed, or lacks something: ${said}`
+      : `No folder of PATH has the program ${namesOf(tool)}`,
     nextStep: `Install it, see ${tool.installation}`,
   });
 }

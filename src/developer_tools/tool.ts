@@ -63,6 +63,11 @@ export function encodeClaims(claims: string): string {
   return btoa(Array.from(new TextEncoder().encode(claims), (byte) => String.fromCharCode(byte)).join(""));
 }
 
+/** Returns the error of a tool that takes claims by another command. */
+export function claimsRefused(tool: Pick<DeveloperTool, "name">, command: string): Error {
+  return unavailable(tool, { reason: "It takes claims only where somebody signs in", nextStep: `Run ${command}` });
+}
+
 /** Returns the resource of the one scope. Throws a `CredentialUnavailableError` where there are several. */
 export function resourceOf({ scopes }: ToolRequest, tool: Pick<DeveloperTool, "name">): string {
   const [scope, second] = scopes;
@@ -73,13 +78,21 @@ export function resourceOf({ scopes }: ToolRequest, tool: Pick<DeveloperTool, "n
   });
 }
 
+/** What carries a secret by its name. */
+const NAMED =
+  /((?:client_?secret|(?:access|refresh|id)_?token|password|authorization_?code)["']?\s*[:=]\s*["']?)[^\s"',}]+/gi;
+/** What looks like a token or a key: a JWT, a long word, or a value in a URL. A narrow terminal breaks them into lines. */
+const LOOKS_SECRET = [
+  /\beyJ[\w-]+(\.[\w-]*)*( [\w.-]{16,})*/g,
+  /[\w+/=~-]{64,}/g,
+  /[\w+/=~-]{40,}( [\w+/=~.-]{16,})+/g,
+  /(?<=[?&][\w.-]+=)[^\s&"']{24,}/g,
+];
+
 /** Returns what a tool said as one line. What looks like a token or a key does not come through. */
 export function told(text: string): string {
-  const line = text.replace(/\s+/g, " ").trim();
-  // A narrow terminal breaks a token into lines.
-  return tidy(
-    line.replace(/\beyJ[\w-]+(\.[\w-]*)*( [\w.-]{16,})*/g, "[redacted]").replace(/[\w+/=~-]{64,}/g, "[redacted]"),
-  );
+  const line = text.replace(/\s+/g, " ").trim().replace(NAMED, "$1[redacted]");
+  return tidy(LOOKS_SECRET.reduce((line, secret) => line.replace(secret, "[redacted]"), line)).replace(/\.$/, "");
 }
 
 /** What is left to say where a tool's words tell nothing in particular. */

@@ -79,7 +79,8 @@ export function imds({ identity, settings, probeTimeoutInMs }: Machine): Source 
     proof: [url],
     secrets: [],
     retryRules: IMDS_RETRIES,
-    isAbsent: ({ status }) => status === 200 || status === 400,
+    // That there is no such identity is a refusal where one was asked for by its id.
+    isAbsent: ({ status }) => status === 200 || status === 400 && !identity,
     ...!isNamed && { probe },
     async send({ resource, signal }) {
       const parameters = { "api-version": "2018-02-01", resource, ...identityParameter(identity, "msi_res_id") };

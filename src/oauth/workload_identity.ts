@@ -120,7 +120,8 @@ export function createWorkloadIdentity(credential: string, options: Workload, se
 /** Returns what is known of a workload without a request. Throws what {@linkcode createWorkloadIdentity} throws. */
 export async function explainWorkload(credential: string, options: Workload, settings: Settings): Promise<Explanation> {
   createWorkloadIdentity(credential, options, settings);
-  const { tokenFilePath: path = settings.env("AZURE_FEDERATED_TOKEN_FILE")!, runtime = {} } = options;
+  const { tokenFilePath, runtime = {} } = options;
+  const path = tokenFilePath || settings.env("AZURE_FEDERATED_TOKEN_FILE")!;
   const fileExists = runtime.fileExists ? runtime.fileExists.bind(runtime) : fileFinder();
   return await fileExists?.(path)
     ? { state: "configured", detail: `The token file "${path}"` }

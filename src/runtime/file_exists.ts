@@ -13,7 +13,9 @@ export function fileFinder(): Runtime["fileExists"] {
   switch (detectPlatform()) {
     case "deno":
       return async (path) =>
-        (await Deno.permissions.query({ name: "read", path })).state === "granted" && await succeeds(open(path));
+        (await Deno.permissions.query({ name: "read", path })).state === "granted"
+          ? await succeeds(open(path))
+          : undefined;
     case "node":
     case "bun":
       return (path) => succeeds(builtinModule<FileSystem>("node:fs/promises").access(path, READABLE));

@@ -54,21 +54,33 @@ function startWithDeno(command: string, args: readonly string[], options: RunOpt
   }
   const { cwd, env, clearEnv = false, windowsVerbatimArguments: windowsRawArguments = false } = options;
   const isWindows = Deno.build.os === "windows";
-  const child = new Deno.Command(command, {
+  const child = spawnWithDeno(command, {
     ...{ args: [...args], cwd, clearEnv, windowsRawArguments, detached: !isWindows },
     ...env && { env: { ...env } },
     ...{ stdin: "null", stdout: "piped", stderr: "piped" },
-  }).spawn();
+  });
   return {
     stdout: child.stdout,
     stderr: child.stderr,
     code: child.status.then(({ code }) => code),
     kill() {
-      // Without the permission to run whatever there is, Deno ends the one that it has started, and no other.
-      end(() => Deno.kill(-child.pid, "SIGKILL"));
+      // Without the permission to run whatever there is, Deno ends the one that it has started, and would ask about others.
+      if (Deno.permissions.querySync({ name: "run" }).state === "granted") end(() => Deno.kill(-child.pid, "SIGKILL"));
       end(() => child.kill("SIGKILL"));
     },
   };
+}
+
+function spawnWithDeno(command: string, options: Deno.CommandOptions): Deno.ChildProcess {
+  try {
+    return new Deno.Command(command, options).spawn();
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotCapable)) throw error;
+    // Variables such as LD_LIBRARY_PATH make any program another one.
+    throw new Error(
+      `Deno starts it with these variables only where it may run all programs (--allow-run): ${error.message}`,
+    );
+  }
 }
 
 async function startWithNode(command: string, args: readonly string[], options: RunOptions): Promise<Running> {

@@ -18,7 +18,10 @@ export interface RunOptions {
   readonly clearEnv?: boolean | undefined;
   /** Hands on the arguments as they are, on Windows: for `cmd.exe`, which has quotation rules of its own. Default: `false`. */
   readonly windowsVerbatimArguments?: boolean | undefined;
-  /** Ends the program, and whatever it has started, when it fires; the call then rejects with the signal's reason. */
+  /**
+   * Ends the program when it fires, and whatever it has started, except on Windows, and on Deno without the permission to run all programs; the
+   * call then rejects with the signal's reason.
+   */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -49,8 +52,8 @@ export interface Runtime {
   env(name: string): string | undefined;
   /** Reads a text file. */
   readTextFile?(path: string): Promise<string>;
-  /** Whether there is a file that may be read. */
-  fileExists?(path: string): Promise<boolean>;
+  /** Whether there is a file that may be read; `undefined` where nobody may look. Asks nobody for permission. */
+  fileExists?(path: string): Promise<boolean | undefined>;
   /** The operating system, by the names of Node: `"linux"`, `"win32"`, `"darwin"`. */
   readonly platform?: string;
   /** Returns a `fetch` over TLS that trusts what it is told to trust, and nobody else. */

@@ -21,6 +21,8 @@ export interface Child {
   readonly pid: number | undefined;
   /** Resolves with the first match in its standard output. Rejects with what it wrote if it ends without one. */
   untilPrinted(pattern: RegExp): Promise<RegExpExecArray>;
+  /** Writes to its standard input. */
+  write(text: string): void;
   /** Resolves when it has ended and all that it wrote was read. */
   readonly ended: Promise<Ending>;
   /** Ends it, whatever it is doing; resolves when it is gone. */
@@ -97,6 +99,7 @@ export function startProgram(
         look();
         ended.then(({ code }) => reject(new Error(`It ended with ${code} and wrote:\n${stdout}${stderr}`.trimEnd())));
       }),
+    write: (text) => void child.stdin.write(text),
     async stop() {
       child.kill("SIGKILL");
       await ended;

@@ -15,6 +15,7 @@ import {
   noProgram,
   PROFILE,
   type Programs,
+  SIGNED_IN,
   type Started,
   type ToolName,
 } from "./tool.ts";
@@ -64,8 +65,8 @@ export interface LaptopOptions extends DefaultAzureCredentialClientIdOptions {
   readonly near?: (asked: Asked) => unknown;
   /** What Microsoft Entra answers. Default: a token. */
   readonly answer?: (asked: Asked) => unknown;
-  /** Whether somebody has signed in with az, and may be looked up. Default: where it is there. */
-  readonly hasProfile?: boolean | "forbidden";
+  /** Whether somebody has signed in with az, and may be looked up; or what its file holds. Default: where it is there. */
+  readonly hasProfile?: boolean | "forbidden" | { readonly text: string };
   readonly clock?: FakeClock;
   /** Variables besides those of the parts. */
   readonly variables?: Readonly<Record<string, string>>;
@@ -110,7 +111,7 @@ export function createLaptop(
   const own = Object.assign({ PATH: "/usr/bin", HOME: "/home/jo" }, ...has.map((name) => VARIABLES[name]), variables);
   const files = {
     [TOKEN_FILE]: federatedToken(),
-    ...hasProfile && { [PROFILE]: "{}" },
+    ...hasProfile && { [PROFILE]: typeof hasProfile === "object" ? hasProfile.text : SIGNED_IN },
     ...Object.fromEntries(present.filter(Boolean).map((tool) => [`/usr/bin/${tool}`, ""])),
   };
   const fileExists = (path: string) =>

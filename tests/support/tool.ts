@@ -20,6 +20,8 @@ import { isolatedOptions } from "./service.ts";
 export const NOW: number = Date.parse("2026-11-23T10:00:00Z");
 export const HOUR = 3_600_000;
 export const PROFILE = "/home/jo/.azure/azureProfile.json";
+/** What stands in it where somebody is signed in. */
+export const SIGNED_IN = '{"subscriptions":[{"id":"s"}]}';
 
 /** A program as it was started. */
 export interface Started {
