@@ -747,7 +747,7 @@ test("instance discovery vouches for the known clouds and for the hosts it was t
 
 test("what it does not serve is not found", async () => {
   const entra = setUp();
-  for (const path of ["/", `/${TENANT}`, `/${TENANT}/oauth2/v2.0/authorize`, `/adfs/oauth2/v2.0/token`]) {
+  for (const path of ["/", `/${TENANT}`, `/${TENANT}/oauth2/v2.0/logout`, `/adfs/oauth2/v2.0/token`]) {
     assert.equal((await entra.fetch(HOST + path)).status, 404, path);
   }
 });

@@ -22,6 +22,8 @@ export interface TokenRequest {
   readonly enableCae: boolean;
   /** The token that the claims are about, if it is remembered: the resource refused it. */
   readonly rejected: string | undefined;
+  /** Whether the token at hand is still good: nobody waits for its successor, and nobody is to be asked for it. */
+  readonly isEarly: boolean;
   /** The chain that asks, which has others to turn to. */
   readonly chain: Chain | undefined;
   /** Keeps what comes of it from being remembered: it is for those who wait. */
@@ -106,8 +108,8 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
     const now = settings.now();
     const pause = refreshPause(key, now);
     const rejected = claims === undefined ? undefined : found?.token;
-    const get = (caller: AbortSignal | undefined) =>
-      acquire(key, { scopes: asked, tenantId, claims, enableCae, rejected, chain }, caller);
+    const get = (caller: AbortSignal | undefined, isEarly = false) =>
+      acquire(key, { scopes: asked, tenantId, claims, enableCae, rejected, isEarly, chain }, caller);
     if (claims !== undefined) return await get(caller);
     if (!found || !isFresh(found, now)) {
       // Better than nothing while the service is out of reach: a token that counts as expired has minutes left.
@@ -121,7 +123,7 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
       }
     }
     if (!isDue(found, now) || pause) return found;
-    const successor = get(undefined).catch(() => found);
+    const successor = get(undefined, true).catch(() => found);
     if (settings.livesOn || settings.waitUntil) return found;
     // Nothing goes on behind an answer here, so the caller lends some time.
     return await withDeadline(() => successor, {

@@ -2,15 +2,14 @@ import { checkClientId, checkText } from "../core/check_text.ts";
 import type { GetToken } from "../core/create_get_token.ts";
 import { resolveSettings } from "../core/settings.ts";
 import { checkTenantId } from "../core/tenants.ts";
-import { AuthenticationError } from "../errors.ts";
 import { noAuth, secretAuth } from "../oauth/client_auth.ts";
 import { requestTokens } from "../oauth/token_client.ts";
-import { createUserSession } from "../oauth/user_session.ts";
-import type { InteractiveCredentialOptions } from "../options.ts";
+import { createUserSession, signInRequired } from "../oauth/user_session.ts";
+import type { CredentialOptions } from "../options.ts";
 import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";
 
 /** Options of {@linkcode AuthorizationCodeCredential}. */
-export interface AuthorizationCodeCredentialOptions extends InteractiveCredentialOptions {
+export interface AuthorizationCodeCredentialOptions extends CredentialOptions {
   /** The PKCE verifier of the request that the code answers (RFC 7636), if it had a challenge. */
   codeVerifier?: string | undefined;
 }
@@ -88,7 +87,8 @@ export class AuthorizationCodeCredential implements TokenCredential {
     checkText(redirectUri, "redirectUri");
     const name = "AuthorizationCodeCredential";
     const settings = resolveSettings(options);
-    const { codeVerifier, authenticationRecord, disableAutomaticAuthentication = false } = options;
+    const { codeVerifier } = options;
+    if (codeVerifier !== undefined) checkText(codeVerifier, "options.codeVerifier");
     const clientAuth = clientSecret === undefined ? noAuth() : secretAuth(clientSecret);
     let isRedeemed = false;
     this.#getToken = createUserSession({
@@ -97,13 +97,12 @@ export class AuthorizationCodeCredential implements TokenCredential {
       clientAuth,
       tenantId,
       manyTenants: "common",
-      account: authenticationRecord,
-      disableAutomaticAuthentication,
-      async signIn(wanted) {
+      account: undefined,
+      disableAutomaticAuthentication: false,
+      async signIn(wanted, cause) {
         if (isRedeemed) {
-          throw new AuthenticationError(
-            "The authorization code is used up: Have the user sign in again, for another one",
-          );
+          const message = "A user has to sign in: The authorization code is used up. Get another one";
+          throw signInRequired(wanted, message, cause);
         }
         const parameters = {
           code,
@@ -124,7 +123,8 @@ export class AuthorizationCodeCredential implements TokenCredential {
    *
    * @param scopes What the token is for, such as `"https://graph.microsoft.com/User.Read"`.
    * @param options See {@linkcode GetTokenOptions}.
-   * @throws {AuthenticationError} The code is used up or refused, Microsoft Entra wants the user to sign in again, or does not answer.
+   * @throws {AuthenticationRequiredError} The code is used up, and Microsoft Entra wants the user to sign in again (`cause` says why).
+   * @throws {AuthenticationError} The code is refused, or Microsoft Entra does not answer.
    */
   getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken> {
     return this.#getToken(scopes, options);

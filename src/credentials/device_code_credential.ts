@@ -21,7 +21,7 @@ export interface DeviceCodeCredentialOptions extends InteractiveCredentialOption
   clientId?: string | undefined;
   /** Shows the code to the user. Default: `log`. */
   userPromptCallback?: DeviceCodePromptCallback | undefined;
-  /** How long a sign-in may take, in milliseconds. Default: 900,000, as long as a code is good for. */
+  /** How long a sign-in may take, in milliseconds. Default: 960,000, a minute more than a code is good for. */
   timeoutInMs?: number | undefined;
 }
 
@@ -60,7 +60,7 @@ export class DeviceCodeCredential implements TokenCredential {
       throw new TypeError('Option "userPromptCallback" must be a function');
     }
     const name = "DeviceCodeCredential";
-    const settings = resolveSettings(options, { timeoutInMs: 900_000 });
+    const settings = resolveSettings(options, { timeoutInMs: 960_000 });
     const prompt = userPromptCallback ??
       (({ message }) => settings.log({ event: "sign-in-wanted", credential: name, message }));
     this.#session = createUserSession({

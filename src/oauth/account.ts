@@ -1,6 +1,7 @@
 import type { AuthenticationRecord } from "../authentication_record.ts";
 import { seconds } from "../core/freshness.ts";
 import { parseObject } from "../core/json.ts";
+import { checkTenantId } from "../core/tenants.ts";
 import { AuthenticationError } from "../errors.ts";
 import { preferredHost } from "./known_hosts.ts";
 import type { TokenAnswer } from "./token_client.ts";
@@ -31,6 +32,7 @@ export function accountOf({ idToken, clientInfo }: TokenAnswer, expected: Expect
   if (!claims) throw refused("it is malformed");
   const { aud, exp, iss } = claims;
   if (![aud].flat().includes(clientId)) throw refused("it is for another app");
+  if (text(claims.sub) === undefined) throw refused("it names nobody");
   if (!isOf(iss, tokenEndpoint)) throw refused("it is by another issuer");
   if (nonce !== undefined && claims.nonce !== nonce) throw refused("it is of another sign-in");
   if ((seconds(exp) ?? 0) + CLOCK_SKEW_IN_S < now / 1000) throw refused("it has expired: Check the clock");
@@ -38,11 +40,20 @@ export function accountOf({ idToken, clientInfo }: TokenAnswer, expected: Expect
   const tenantId = text(claims.tid) ?? "";
   return {
     authority: new URL(tokenEndpoint).host,
-    homeAccountId: `${text(uid) ?? text(claims.oid) ?? text(claims.sub) ?? ""}.${text(utid) ?? tenantId}`,
+    homeAccountId: `${text(uid) ?? text(claims.oid) ?? claims.sub}.${text(utid) ?? tenantId}`,
     clientId,
     tenantId,
     username: text(claims.preferred_username) ?? text(claims.upn) ?? text(claims.email) ?? "",
   };
+}
+
+/** Throws a `TypeError` unless the value is what `authenticate` returns: its tenant becomes part of a URL. */
+export function checkAccount(record: unknown): void {
+  const { homeAccountId, tenantId, username } = Object(record) as Partial<AuthenticationRecord>;
+  const isRecord = text(homeAccountId) !== undefined &&
+    [tenantId, username].every((value) => typeof value === "string");
+  if (!isRecord) throw new TypeError('Option "authenticationRecord" must be what "authenticate" has returned');
+  if (tenantId) checkTenantId(tenantId, "options.authenticationRecord.tenantId");
 }
 
 function refused(reason: string): AuthenticationError {
@@ -51,11 +62,13 @@ function refused(reason: string): AuthenticationError {
   });
 }
 
-/** Whether the issuer is who runs the token endpoint, by one of its names. */
+/** Whether the issuer is who runs the token endpoint, by one of its names: an external tenant has one with its id, too. */
 function isOf(issuer: unknown, tokenEndpoint: string): boolean {
   try {
     const [host, own] = [String(issuer), tokenEndpoint].map((url) => new URL(url).host) as [string, string];
-    return host === own || preferredHost(host) !== undefined && preferredHost(host) === preferredHost(own);
+    const isExternal = [host, own].every((host) => host.endsWith(".ciamlogin.com"));
+    return host === own || isExternal ||
+      preferredHost(host) !== undefined && preferredHost(host) === preferredHost(own);
   } catch {
     return false;
   }

@@ -1,4 +1,4 @@
-import { errorFromAnswer } from "../core/answer_error.ts";
+import { errorFromAnswer, tidy } from "../core/answer_error.ts";
 import { send } from "../core/http.ts";
 import { parseObject } from "../core/json.ts";
 import { redact } from "../core/redact.ts";
@@ -49,7 +49,10 @@ export async function requestOidcToken(job: Job, signal: AbortSignal, settings: 
   );
   const { oidcToken } = answer.status === 200 ? parseObject(answer.text) ?? {} : {};
   if (typeof oidcToken === "string" && oidcToken !== "") return oidcToken;
-  const traces = TRACES.flatMap((name) => answer.headers?.get(name) ? `${name}: ${answer.headers.get(name)}` : []);
+  const traces = TRACES.flatMap((name) => {
+    const value = answer.headers?.get(name);
+    return value ? `${name}: ${tidy(redact(value, secrets))}` : [];
+  });
   throw errorFromAnswer(answer, `Cannot get the token of the service connection from "${url.host}"`, {
     advice: () =>
       ["Check the service connection's id, and that the job may use it and hands on $(System.AccessToken)", ...traces]
@@ -70,9 +73,10 @@ function endpointIn({ allowInsecureLoopback, env, missingEnvPermission }: Settin
   }
   try {
     const url = new URL(value);
-    if (url.protocol === "https:" || allowInsecureLoopback && isLoopback(url.hostname)) return url;
+    const isSecure = url.protocol === "https:" || allowInsecureLoopback && isLoopback(url.hostname);
+    if (isSecure && !url.username && !url.password) return url;
   } catch {
     // Falls through to the error below.
   }
-  throw new AuthenticationError(`Cannot use the variable ${VARIABLE}: It must be a URL with "https:"`);
+  throw new AuthenticationError(`Cannot use the variable ${VARIABLE}: It must be a URL with "https:" and without user`);
 }

@@ -1,4 +1,5 @@
 import { errorFromAnswer } from "../core/answer_error.ts";
+import { withDeadline } from "../core/deadline.ts";
 import { seconds } from "../core/freshness.ts";
 import { send } from "../core/http.ts";
 import { parseObject } from "../core/json.ts";
@@ -42,10 +43,13 @@ export async function signInByDeviceCode(
 ): Promise<TokenAnswer> {
   const started = settings.now();
   const { deviceCode, expiresInS, intervalInS, ...info } = await requestDeviceCode();
+  const { signal } = wanted;
   try {
     // Waits for what it does, too: a page may have to be drawn.
-    await prompt(info);
+    const show = () => Promise.resolve(prompt(info));
+    await withDeadline(show, { sleep: settings.sleep, ms: undefined, late: () => undefined, outer: signal });
   } catch (cause) {
+    if (signal.aborted) throw signal.reason;
     throw new AuthenticationError('Cannot show the code: The callback "userPromptCallback" failed', { cause });
   }
   const grant = {
@@ -56,7 +60,7 @@ export async function signInByDeviceCode(
     parameters: { device_code: deviceCode, client_info: "1" },
   } as const;
   for (let interval = intervalInS;;) {
-    await settings.sleep(interval * 1000, wanted.signal);
+    await settings.sleep(interval * 1000, signal);
     try {
       return await requestTokens(grant, wanted, settings);
     } catch (error) {
@@ -70,15 +74,15 @@ export async function signInByDeviceCode(
   }
 
   async function requestDeviceCode() {
-    const { claims, enableCae, scopes, signal, tokenEndpoint } = wanted;
+    const { claims, enableCae, scopes, tokenEndpoint } = wanted;
     const url = tokenEndpoint.replace(/\/token$/, "/devicecode");
     const merged = mergeClaims(claims, enableCae);
     const body = new URLSearchParams({ client_id: clientId, scope: scopes.join(" ") });
     if (merged !== undefined) body.set("claims", merged);
-    const init = { method: "POST", headers: { accept: "application/json" }, body, signal };
+    const init = { method: "POST", headers: { accept: "application/json" }, body, signal: wanted.signal };
     const answer = await retry(
       () => send(settings.fetch, url, init, settings.now),
-      { credential: name, rules: ENTRA_RETRIES, signal },
+      { credential: name, rules: ENTRA_RETRIES, signal: wanted.signal },
       settings,
     );
     const { device_code, user_code, verification_uri, message, expires_in, interval } = answer.status === 200

@@ -1,15 +1,12 @@
 import type { ClientAuth } from "oauth4webapi";
 import type { AuthenticationRecord } from "../authentication_record.ts";
-import { createGetToken, type GetToken, type TokenRequest } from "../core/create_get_token.ts";
+import { type Acquire, createGetToken, type GetToken, type TokenRequest } from "../core/create_get_token.ts";
 import { withDeadline } from "../core/deadline.ts";
-import { late, nameCredential } from "../core/failures.ts";
-import { normaliseScopes } from "../core/scopes.ts";
 import type { Settings } from "../core/settings.ts";
-import { resolveTenant } from "../core/tenants.ts";
 import { AuthenticationError, AuthenticationRequiredError } from "../errors.ts";
 import type { TokenSet } from "../token_cache.ts";
 import type { GetTokenOptions } from "../token_credential.ts";
-import { accountOf } from "./account.ts";
+import { accountOf, checkAccount } from "./account.ts";
 import { resolveAuthority } from "./authority.ts";
 import { requestTokens, type TokenAnswer } from "./token_client.ts";
 
@@ -21,6 +18,8 @@ const INTERACTION = [
   ...["interaction_required", "consent_required", "login_required", "account_selection_required", "invalid_grant"],
   ...["bad_token", "ui_not_allowed", "interrupted_user", "user_password_expired"],
 ];
+
+const REFRESH_TIMEOUT_IN_MS = 60_000;
 
 /** A sign-in that is wanted. */
 export interface SignIn extends Omit<TokenRequest, "tenantId"> {
@@ -48,8 +47,8 @@ export interface UserSessionSpec {
   readonly manyTenants: "common" | "organizations";
   readonly account: AuthenticationRecord | undefined;
   readonly disableAutomaticAuthentication: boolean;
-  /** Has the user sign in. */
-  readonly signIn: (wanted: SignIn) => Promise<SignedIn>;
+  /** Has the user sign in; `cause` is why a refresh does not do, if one was tried. */
+  readonly signIn: (wanted: SignIn, cause: Error | undefined) => Promise<SignedIn>;
 }
 
 /** A user who signs in once, and of whom tokens can be had afterwards. */
@@ -62,36 +61,42 @@ export interface UserSession {
 /** Returns the session of a user: a refresh token first, then the user is asked. One at a time, so that nobody is asked twice. */
 export function createUserSession(spec: UserSessionSpec, settings: Settings): UserSession {
   const { name, clientId, clientAuth, tenantId } = spec;
+  if (spec.account) checkAccount(spec.account);
   let account = spec.account;
   let refreshToken: string | undefined;
-  let getToken = open();
+  let getToken = open(acquire);
   let turn: Promise<unknown> = Promise.resolve();
 
-  /** Begins to remember tokens, of one account and of nobody else. */
-  function open(): GetToken {
+  /** Begins to remember tokens: nobody finds here what was remembered before. */
+  function open(acquire: Acquire): GetToken {
     const owner = {};
-    return createGetToken({ name, tenantId, proof: () => [owner], acquire }, settings);
+    return createGetToken({
+      name,
+      tenantId,
+      proof: () => [owner],
+      acquire: (request) => inTurn(() => acquire(request), request.signal),
+    }, settings);
   }
 
   function inTurn<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
     const begin = () => signal.aborted ? Promise.reject(signal.reason) : work();
     // On workerd no request may wait for another's promise.
     if (settings.isolated) return begin();
-    const result = turn.then(begin, begin);
-    turn = result.catch(() => {});
+    const result = turn.then(begin);
+    // Whoever has left, and hangs nevertheless, keeps nobody waiting.
+    turn = Promise.race([
+      result.catch(() => {}),
+      new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true })),
+    ]);
     return result;
   }
 
   async function acquire(request: TokenRequest): Promise<TokenSet> {
-    return await inTurn(async () => {
-      const wanted = await prepare(request);
-      const renewed = await refresh(wanted);
-      if (renewed instanceof Error || !renewed) {
-        const claims = renewed instanceof AuthenticationError && renewed.claims || request.claims;
-        return await ask({ ...wanted, claims }, renewed, false);
-      }
-      return accept(wanted, { answer: renewed }, false);
-    }, request.signal);
+    const wanted = await prepare(request);
+    const renewed = await refresh(wanted);
+    if (renewed && !(renewed instanceof Error)) return accept(wanted, { answer: renewed });
+    const claims = renewed instanceof AuthenticationError && renewed.claims || request.claims;
+    return await ask({ ...wanted, claims }, renewed);
   }
 
   async function prepare(request: TokenRequest): Promise<SignIn> {
@@ -105,8 +110,15 @@ export function createUserSession(spec: UserSessionSpec, settings: Settings): Us
   async function refresh(wanted: SignIn): Promise<TokenAnswer | Error | undefined> {
     if (refreshToken === undefined) return undefined;
     const parameters = { refresh_token: refreshToken, client_info: "1" };
+    const grant = { name, clientId, clientAuth, type: "refresh_token", parameters } as const;
     try {
-      return await requestTokens({ name, clientId, clientAuth, type: "refresh_token", parameters }, wanted, settings);
+      return await withDeadline((signal) => requestTokens(grant, { ...wanted, signal }, settings), {
+        sleep: settings.sleep,
+        // People take minutes, which the deadline is for; a service does not.
+        ms: REFRESH_TIMEOUT_IN_MS,
+        late: () => new AuthenticationError(`Cannot refresh: No answer within ${REFRESH_TIMEOUT_IN_MS} ms`),
+        outer: wanted.signal,
+      });
     } catch (error) {
       const { error: code, suberror } = (error as AuthenticationError).errorResponse ?? {};
       if (![code, suberror].some((word) => INTERACTION.includes(word ?? ""))) throw error;
@@ -115,68 +127,70 @@ export function createUserSession(spec: UserSessionSpec, settings: Settings): Us
     }
   }
 
-  async function ask(wanted: SignIn, cause: unknown, isForced: boolean): Promise<TokenSet> {
-    if (spec.disableAutomaticAuthentication && !isForced) {
-      const { claims, enableCae } = wanted;
-      const scopes = wanted.scopes.filter((scope) => !OPENID_SCOPES.includes(scope));
-      throw new AuthenticationRequiredError({
-        scopes,
-        getTokenOptions: { ...claims !== undefined && { claims }, enableCae, tenantId: wanted.tenantId },
-        message:
-          'A user has to sign in: Call "authenticate", which "disableAutomaticAuthentication" leaves to the program',
+  async function ask(wanted: SignIn, cause: Error | undefined): Promise<TokenSet> {
+    if (spec.disableAutomaticAuthentication) {
+      throw signInRequired(
+        wanted,
+        'A user has to sign in: Call "authenticate", which "disableAutomaticAuthentication" leaves to the program',
         cause,
-      });
+      );
     }
-    return accept(wanted, await spec.signIn(wanted), isForced);
+    if (wanted.isEarly) throw signInRequired(wanted, "A user has to sign in, before the token ends", cause);
+    const signedIn = await spec.signIn(wanted, cause);
+    if (account && signedIn.answer.idToken === undefined) {
+      throw new AuthenticationError("Cannot tell who has signed in", { statusCode: 200 });
+    }
+    return accept(wanted, signedIn);
   }
 
-  function accept(wanted: SignIn, { answer, nonce }: SignedIn, isForced: boolean): TokenSet {
-    const { tokenEndpoint } = wanted;
+  /** Takes over what came of a sign-in or a refresh. */
+  function accept({ signal, tokenEndpoint }: SignIn, { answer, nonce }: SignedIn, isAnybody = false): TokenSet {
+    // It is another's turn.
+    if (signal.aborted) throw signal.reason;
     const found = accountOf(answer, { clientId, tokenEndpoint, nonce, now: settings.now() });
-    const isSame = !found || !account || found.homeAccountId.toLowerCase() === account.homeAccountId.toLowerCase();
-    if (!isSame && !isForced) {
+    if (isAnybody) account = found;
+    else if (account && found && account.homeAccountId.toLowerCase() !== found.homeAccountId.toLowerCase()) {
       throw new AuthenticationError(
-        `Somebody else has signed in: Expected is "${account!.username}". Sign in as that user, or call "authenticate"`,
+        `Somebody else has signed in: Expected is "${account.username}". Sign in as that user, or call "authenticate"`,
         { statusCode: 200 },
       );
     }
-    // What is remembered is another user's.
-    if (!isSame) getToken = open();
-    account = found ?? account;
-    refreshToken = answer.refreshToken ?? (isSame ? refreshToken : undefined);
+    // Who has signed in to one tenant may ask another one for a token, and is in the first nevertheless.
+    account ??= found;
+    refreshToken = answer.refreshToken ?? (isAnybody ? undefined : refreshToken);
     return answer.token;
   }
 
   async function authenticate(
     scopes: string | string[],
-    options: GetTokenOptions = {},
+    options?: GetTokenOptions,
   ): Promise<AuthenticationRecord | undefined> {
-    const { abortSignal: outer, claims, enableCae = false } = options;
-    const asked = normaliseScopes(scopes);
-    const tenant = resolveTenant(options.tenantId, spec, settings);
-    const { sleep, timeoutInMs: ms } = settings;
-    try {
-      await withDeadline(
-        (signal) =>
-          inTurn(async () => {
-            const request = {
-              scopes: asked,
-              tenantId: tenant,
-              claims,
-              enableCae,
-              rejected: undefined,
-              chain: undefined,
-            };
-            await ask({ ...await prepare({ ...request, signal }), account: undefined }, undefined, true);
-          }, signal),
-        { sleep, ms, late: late(ms), outer },
-      );
-      return account;
-    } catch (error) {
-      nameCredential(error, name);
-      throw error;
-    }
+    let isDone = false;
+    let record: AuthenticationRecord | undefined;
+    const next = open(async (request) => {
+      if (isDone) return await acquire(request);
+      const wanted = { ...await prepare(request), account: undefined };
+      const token = accept(wanted, await spec.signIn(wanted, undefined), true);
+      isDone = true;
+      record = account;
+      // What was remembered may be another user's.
+      getToken = next;
+      return token;
+    });
+    await next(scopes, options);
+    return record;
   }
 
   return { getToken: (scopes, options) => getToken(scopes, options), authenticate };
+}
+
+/** Returns the error of a session that cannot, or must not, have the user sign in. */
+export function signInRequired(wanted: SignIn, message: string, cause: unknown): AuthenticationRequiredError {
+  const { claims, enableCae, tenantId } = wanted;
+  return new AuthenticationRequiredError({
+    scopes: wanted.scopes.filter((scope) => !OPENID_SCOPES.includes(scope)),
+    getTokenOptions: { ...claims !== undefined && { claims }, enableCae, tenantId },
+    message,
+    cause,
+  });
 }

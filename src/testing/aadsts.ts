@@ -16,6 +16,10 @@ export const ENTRIES: Readonly<Record<number, Entry>> = {
     "invalid_request",
     "Provided value for the input parameter scope is not valid because it contains more than one resource. Scope {scope} is not valid.",
   ],
+  50011: [
+    "invalid_request",
+    "The redirect URI '{uri}' specified in the request does not match the redirect URIs configured for the application '{app}'. Make sure the redirect URI sent in the request matches one added to your application in the Azure portal.",
+  ],
   50013: ["invalid_client", "Assertion failed validation. [Reason - {reason}]"],
   50020: [
     "invalid_grant",
@@ -58,17 +62,34 @@ export const ENTRIES: Readonly<Record<number, Entry>> = {
     400,
     "message_only",
   ],
+  54005: [
+    "invalid_grant",
+    "OAuth2 Authorization code was already redeemed, please retry with a new valid code or use an existing refresh token.",
+  ],
   65001: [
     "invalid_grant",
     "The user or administrator has not consented to use the application with ID '{app}'. Send an interactive authorization request for this user and resource.",
     400,
     "consent_required",
   ],
-  70000: ["invalid_grant", "The provided value for the input parameter 'refresh_token' is not valid."],
+  65004: ["access_denied", "User declined to consent to access the app."],
+  70000: ["invalid_grant", "The provided value for the input parameter '{parameter}' is not valid."],
   70003: ["unsupported_grant_type", "The app requested an unsupported grant type '{grant}'."],
+  70008: [
+    "invalid_grant",
+    "The provided authorization code or refresh token has expired due to inactivity. Send a new interactive authorization request for this user and resource.",
+  ],
   70011: [
     "invalid_scope",
     "The provided request must include a 'scope' input parameter. The provided value for the input parameter 'scope' is not valid. The scope {scope} is not valid.",
+  ],
+  70016: [
+    "authorization_pending",
+    "OAuth 2.0 device flow error. Authorization is pending. Continue polling.",
+  ],
+  70020: [
+    "expired_token",
+    "The provided value for the input parameter 'device_code' is not valid. This device code has expired.",
   ],
   70043: [
     "invalid_grant",
@@ -85,6 +106,26 @@ export const ENTRIES: Readonly<Record<number, Entry>> = {
   500011: [
     "invalid_resource",
     "The resource principal named {resource} was not found in the tenant named {tenant}. This can happen if the application has not been installed by the administrator of the tenant or consented to by any user in the tenant. You might have sent your authentication request to the wrong tenant.",
+  ],
+  500112: [
+    "invalid_client",
+    "The reply address '{uri}' does not match the reply address '{asked}' provided when requesting Authorization code.",
+  ],
+  500131: [
+    "invalid_grant",
+    "Assertion audience does not match the Client app presenting the assertion. The audience in the assertion was '{audience}' and the expected audience is one of the Application Uris of this application with App ID '{app}'. The downstream client must request a token for the expected audience (the application that made the OBO request) and this application should use that token as the assertion.",
+  ],
+  500133: [
+    "invalid_grant",
+    "Assertion is not within its valid time range. Ensure that the access token is not expired before using it for user assertion, or request a new token. Current time: {now}.",
+  ],
+  501481: [
+    "invalid_grant",
+    "The Code_Verifier does not match the code_challenge supplied in the authorization request.",
+  ],
+  700005: [
+    "invalid_grant",
+    "Provided Authorization Code is intended to use against other tenant, thus rejected.",
   ],
   700016: [
     "unauthorized_client",
@@ -128,6 +169,7 @@ export const ENTRIES: Readonly<Record<number, Entry>> = {
     "The provided value for scope {scope} is not valid. Client credential flows must have a scope value with /.default suffixed to the resource identifier (application ID URI).",
   ],
   7000112: ["unauthorized_client", "Application '{app}' is disabled."],
+  7000114: ["invalid_grant", "Application '{app}' is not allowed to make application on-behalf-of calls."],
   7000215: [
     "invalid_client",
     "Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, not the client secret ID, for a secret added to app '{app}'.",

@@ -1,3 +1,5 @@
+import { answerAuthorizeCall, refusalPage } from "./authorize_endpoint.ts";
+import { answerDeviceCall } from "./device_codes.ts";
 import type { Directory } from "./directory.ts";
 import { answerInstanceDiscovery, openidConfiguration } from "./discovery.ts";
 import { Refusal, refusalBody, type Trace } from "./refusal.ts";
@@ -7,16 +9,26 @@ import { answerTokenCall } from "./token_endpoint.ts";
 
 const ENTRA = {
   token: "oauth2/v2.0/token",
+  authorize: "oauth2/v2.0/authorize",
+  device: "oauth2/v2.0/devicecode",
   metadata: "v2.0/.well-known/openid-configuration",
   keys: "discovery/v2.0/keys",
 };
-const ADFS = { token: "oauth2/token", metadata: ".well-known/openid-configuration", keys: "discovery/keys" };
+const ADFS = {
+  token: "oauth2/token",
+  authorize: "oauth2/authorize",
+  device: "oauth2/devicecode",
+  metadata: ".well-known/openid-configuration",
+  keys: "discovery/keys",
+};
 
 /** Answers as Entra does. */
 export async function answerRequest(asked: EntraRequest, trace: Trace, directory: Directory): Promise<Response> {
   const [tenant = "", ...rest] = asked.path.slice(1).replace(/\/$/, "").split("/");
+  const path = rest.join("/");
+  if (path === pathsOf(tenant).authorize) return authorize(asked, tenant, trace, directory);
   try {
-    const body = await route(asked, tenant, rest.join("/"), directory);
+    const body = await route(asked, tenant, path, directory);
     return body ? json(200, body, trace) : new Response("Not found", { status: 404 });
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
@@ -28,6 +40,20 @@ export async function answerRequest(asked: EntraRequest, trace: Trace, directory
   }
 }
 
+function authorize(asked: EntraRequest, tenant: string, trace: Trace, directory: Directory): Response {
+  try {
+    const parameters = asked.method === "POST" ? asked.form : asked.query;
+    return answerAuthorizeCall({ tenant, parameters }, trace, directory);
+  } catch (error) {
+    if (error instanceof Refusal) return refusalPage(error);
+    throw error;
+  }
+}
+
+function pathsOf(tenant: string): typeof ENTRA {
+  return tenant === "adfs" ? ADFS : ENTRA;
+}
+
 async function route(
   asked: EntraRequest,
   tenant: string,
@@ -36,10 +62,11 @@ async function route(
 ): Promise<Record<string, unknown> | undefined> {
   const { method, form } = asked;
   const url = new URL(asked.url);
-  const paths = tenant === "adfs" ? ADFS : ENTRA;
-  if (path === paths.token) {
+  const paths = pathsOf(tenant);
+  if (path === paths.token || path === paths.device) {
     if (method !== "POST") throw new Refusal(900561, { method });
-    return await answerTokenCall({ url, tenant, form }, directory);
+    const call = { url, tenant, form };
+    return path === paths.token ? await answerTokenCall(call, directory) : answerDeviceCall(call, directory);
   }
   if (method !== "GET") return undefined;
   if (path === paths.metadata) return openidConfiguration(url, tenant, directory);

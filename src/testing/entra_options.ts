@@ -12,6 +12,10 @@ export interface EntraApp {
   readonly federatedCredentials?: readonly EntraFederatedCredential[];
   /** Whether it may sign users in without proving itself. Default: `true` if it has nothing to prove itself with. */
   readonly allowPublicClient?: boolean;
+  /** Where it may have answers of sign-ins sent: absolute URLs; one of `http://localhost` is good for every port. Default: anywhere. */
+  readonly redirectUris?: readonly string[];
+  /** The identifiers that tokens for it can be asked by. Default: `api://` with its id, beside the id itself. */
+  readonly identifierUris?: readonly string[];
   /** Claims that its tokens carry besides the usual ones, such as `{ roles: ["Reader"] }`. Default: none. */
   readonly claims?: Readonly<Record<string, unknown>>;
 }
@@ -44,7 +48,7 @@ export interface EntraUser {
   readonly username: string;
   /** The password. */
   readonly password: string;
-  /** Whether a password is not enough, so that every attempt with one ends in AADSTS50076. Default: `false`. */
+  /** Whether a password is not enough, so that every attempt with one ends in AADSTS50076, but a sign-in does not. Default: `false`. */
   readonly requiresMfa?: boolean;
 }
 
@@ -65,8 +69,9 @@ export interface EntraOptions {
   /** Whether the numbers of answers are strings, as some of Microsoft's token services send them. Default: `false`. */
   readonly numbersAsStrings?: boolean;
   /**
-   * Whether the same assertion may come twice. Default: `false`, which is stricter than Entra and finds clients that send one again, such as
-   * those built on MSAL. It is about assertions signed with the application's own certificate; federated ones may always come again.
+   * Whether the same assertion or refresh token may come twice. Default: `false`, which is stricter than Entra and finds clients that send
+   * one again, such as those built on MSAL. It is about assertions signed with the application's own certificate, federated ones may always
+   * come again, and about refresh tokens that were replaced.
    */
   readonly allowReplay?: boolean;
   /** The time, in milliseconds since the epoch. Default: `Date.now`. */

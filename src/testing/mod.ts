@@ -40,6 +40,7 @@ export { createServiceFabricNode, type ServiceFabricNodeOptions } from "./servic
 export { createAzureMlCompute } from "./azure_ml.ts";
 export { type CloudShellOptions, createCloudShell } from "./cloud_shell.ts";
 export { type AksProxy, type AksProxyOptions, createAksProxy } from "./aks_proxy.ts";
+export { type AzurePipelines, type AzurePipelinesOptions, createAzurePipelines } from "./azure_pipelines.ts";
 export { createFakeClock, type FakeClock } from "./fake_clock.ts";
 export { StaticCredential, type StaticCredentialOptions } from "./static_credential.ts";
 export type { AbortSignalLike, AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";

@@ -11,9 +11,10 @@ export class Refusal extends Error {
   readonly suberror: string | undefined;
   readonly claims: string | undefined;
 
-  /** Makes the refusal; `values` fill the placeholders of the code's description. */
-  constructor(code: number, values: Readonly<Record<string, string | undefined>> = {}) {
-    const [error, description, status, suberror] = ENTRIES[code] ?? ["invalid_request", "Simulated error."];
+  /** Makes the refusal; `values` fill the placeholders of the code's description, `word` stands for its usual OAuth error. */
+  constructor(code: number, values: Readonly<Record<string, string | undefined>> = {}, word?: string) {
+    const [usual, description, status, suberror] = ENTRIES[code] ?? ["invalid_request", "Simulated error."];
+    const error = word ?? usual;
     super(description.replace(/\{(\w+)\}/g, (_, name: string) => values[name] ?? "unknown"));
     this.code = code;
     this.error = error;

@@ -1,54 +1,41 @@
 import { Refusal } from "./refusal.ts";
 import { checkAssertion } from "./assertions.ts";
-import { type Directory, same } from "./directory.ts";
+import { type Directory, findApp, isPublic, isShared, required, same } from "./directory.ts";
 import type { EntraApp, EntraUser } from "./entra_options.ts";
 import { objectIdOf, signAccessToken, signIdToken, type TokenOrder } from "./tokens.ts";
+import { findSession, type TokenCall } from "./user_grants.ts";
 
-/** A request for a token. */
-export interface TokenCall {
-  readonly url: URL;
-  /** As the path names it: an id, a domain, or one of the names that stand for several. */
-  readonly tenant: string;
-  readonly form: Readonly<Record<string, string>>;
-}
-
-const SHARED_TENANTS = ["common", "organizations", "consumers"];
 const OPENID_SCOPES = ["openid", "profile", "email", "offline_access"];
 const JWT_BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+/** The grants by which an app speaks for nobody who is not there: it has to prove itself. */
+const CONFIDENTIAL = ["client_credentials", "urn:ietf:params:oauth:grant-type:jwt-bearer"];
 
 /** Returns the body of the answer, or throws a `Refusal`. */
 export async function answerTokenCall(call: TokenCall, directory: Directory): Promise<Record<string, unknown>> {
   const grant = required(call.form, "grant_type");
-  if (!["client_credentials", "password", "refresh_token"].includes(grant)) throw new Refusal(70003, { grant });
-  const app = findApp(call, directory);
+  const session = findSession(grant);
+  if (!session && grant !== "client_credentials") throw new Refusal(70003, { grant });
+  const app = findApp(directory, required(call.form, "client_id"), call.tenant);
   const proof = await checkProof(call, app, directory);
   const handlesClaims = asksForCp1(call.form.claims);
   const base = { host: call.url.host, app, proof, handlesClaims };
-  if (grant === "client_credentials") {
+  if (!session) {
     if (isShared(call.tenant)) throw new Refusal(50059);
     const resource = appResource(required(call.form, "scope"), call, directory);
     return await answer({ ...base, tenantId: app.tenantId, resource, scopes: [] }, directory);
   }
-  const user = grant === "password" ? checkPassword(call, app, directory) : checkRefreshToken(call, app, directory);
-  const { resource, names, openid } = userScopes(required(call.form, "scope"), call, directory);
-  if (user.requiresMfa) throw new Refusal(50076, { resource });
-  const order: TokenOrder = { ...base, tenantId: user.tenantId, resource, scopes: names, user };
+  const { user, isStrong, nonce, scope = required(call.form, "scope"), taken } = await session(call, app, directory);
+  const { resource, names, openid } = userScopes(scope, call, directory);
+  if (user.requiresMfa && !isStrong) throw new Refusal(50076, { resource });
+  taken?.(openid.includes("offline_access"));
+  const order: TokenOrder = { ...base, tenantId: user.tenantId, resource, scopes: names, user, isStrong, nonce };
   return {
     ...await answer(order, directory),
     scope: [...names.map((name) => `${resource}/${name}`), ...openid].join(" "),
     ...(openid.includes("openid") && { id_token: await signIdToken(order, user, directory) }),
-    ...(openid.includes("offline_access") && { refresh_token: refreshToken(app, user, directory) }),
+    ...(openid.includes("offline_access") && { refresh_token: refreshToken(app, { user, isStrong }, directory) }),
     ...(call.form.client_info === "1" && { client_info: await clientInfo(user) }),
   };
-}
-
-function findApp({ tenant, form }: TokenCall, { apps, users }: Directory): EntraApp {
-  const clientId = required(form, "client_id");
-  const known = [...apps, ...users].some(({ tenantId }) => same(tenantId, tenant));
-  if (!known && !isShared(tenant)) throw new Refusal(90002, { tenant });
-  const app = apps.find((app) => same(app.clientId, clientId) && (isShared(tenant) || same(app.tenantId, tenant)));
-  if (!app) throw new Refusal(700016, { app: clientId, tenant });
-  return app;
 }
 
 /** Returns how the application proved itself. */
@@ -71,7 +58,7 @@ async function checkProof({ form, url }: TokenCall, app: EntraApp, directory: Di
     return 1;
   }
   if (form.grant_type === "client_credentials") throw new Refusal(7000216);
-  if (!(app.allowPublicClient ?? !canProve)) throw new Refusal(7000218);
+  if (!isPublic(app) || CONFIDENTIAL.includes(form.grant_type!)) throw new Refusal(7000218);
   return 0;
 }
 
@@ -107,30 +94,9 @@ function knownResource(resource: string, tenant: string, { resources }: Director
   return resource;
 }
 
-function checkPassword({ form, tenant }: TokenCall, app: EntraApp, directory: Directory): EntraUser {
-  if (tenant === "common" || tenant === "consumers") throw new Refusal(9001023);
-  const username = required(form, "username");
-  const password = required(form, "password");
-  const user = directory.users.find((user) =>
-    same(user.username, username) && (isShared(tenant) || same(user.tenantId, tenant))
-  );
-  if (!user) throw new Refusal(50034, { username, tenant, app: app.clientId });
-  if (user.password !== password) throw new Refusal(50126);
-  return user;
-}
-
-function checkRefreshToken({ form, tenant }: TokenCall, app: EntraApp, directory: Directory): EntraUser {
-  const grant = directory.refreshTokens.get(required(form, "refresh_token"));
-  if (!grant || !same(grant.clientId, app.clientId)) throw new Refusal(70000);
-  if (!isShared(tenant) && !same(grant.user.tenantId, tenant)) {
-    throw new Refusal(50020, { username: grant.user.username, tenant, app: app.clientId });
-  }
-  return grant.user;
-}
-
-function refreshToken(app: EntraApp, user: EntraUser, directory: Directory): string {
+function refreshToken(app: EntraApp, session: { user: EntraUser; isStrong: boolean }, directory: Directory): string {
   const token = `1.${crypto.randomUUID()}`;
-  directory.refreshTokens.set(token, { clientId: app.clientId, user });
+  directory.refreshTokens.set(token, { clientId: app.clientId, ...session });
   return token;
 }
 
@@ -158,14 +124,4 @@ function asksForCp1(claims: string | undefined): boolean {
   } catch {
     throw new Refusal(9002313);
   }
-}
-
-function isShared(tenant: string): boolean {
-  return SHARED_TENANTS.includes(tenant.toLowerCase());
-}
-
-function required(form: Readonly<Record<string, string>>, parameter: string): string {
-  const value = form[parameter];
-  if (!value) throw new Refusal(900144, { parameter });
-  return value;
 }

@@ -10,6 +10,10 @@ export interface TokenOrder {
   /** How the application proved itself: 0 not at all, 1 with a secret, 2 with an assertion. */
   readonly proof: 0 | 1 | 2;
   readonly user?: EntraUser;
+  /** Whether the user has shown more than a password. */
+  readonly isStrong?: boolean;
+  /** What the sign-in was told apart by (OpenID Connect Core, section 3.1.2.1). */
+  readonly nonce?: string | undefined;
   readonly resource: string;
   readonly scopes: readonly string[];
   /** Whether the client can handle claims challenges. */
@@ -34,7 +38,7 @@ export async function signAccessToken(
     iat: now - BACK_DATED_IN_S,
     nbf: now - BACK_DATED_IN_S,
     exp: now + directory.lifetimeInS,
-    ...(user ? { acct: 0, amr: ["pwd"] } : {}),
+    ...(user ? { acct: 0, amr: ["pwd", ...order.isStrong ? ["mfa"] : []] } : {}),
     appid: app.clientId,
     appidacr: String(order.proof),
     idp: issuer,
@@ -61,6 +65,7 @@ export async function signIdToken(order: TokenOrder, user: EntraUser, directory:
     nbf: now,
     exp: now + 3_600,
     name: user.username,
+    ...(order.nonce !== undefined && { nonce: order.nonce }),
     oid,
     preferred_username: user.username,
     sub: await objectIdOf(`${oid}/${order.app.clientId}`),

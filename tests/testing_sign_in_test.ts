@@ -1,0 +1,529 @@
+// How people sign in to the simulated Entra, and what an app gets of it.
+import {
+  createAzurePipelines,
+  createEntra,
+  createFakeClock,
+  type Entra,
+  type EntraApp,
+  type EntraOptions,
+} from "@azweb/identity/testing";
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+const HOST = "https://login.microsoftonline.com";
+const TENANT = "11111111-2222-3333-4444-555555555555";
+const OTHER_TENANT = "fabrikam.com";
+const ADA = "ada@contoso.com";
+const BOB = "bob@contoso.com";
+const SCOPE = "https://graph.microsoft.com/User.Read openid profile offline_access";
+const REDIRECT_URI = "https://app.example/signed-in?from=entra";
+const NOON = Date.UTC(2030, 0, 31, 12);
+// RFC 7636, appendix B.
+const VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+const CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+const APP: EntraApp = {
+  tenantId: TENANT,
+  clientId: "an-app",
+  redirectUris: [REDIRECT_URI, "http://localhost", "http://localhost/here"],
+};
+
+type Form = Record<string, string | undefined>;
+
+function setUp(options: EntraOptions = {}): Entra {
+  return createEntra({
+    apps: [
+      APP,
+      { tenantId: TENANT, clientId: "a-web-app", secrets: ["a-secret"] },
+      { tenantId: TENANT, clientId: "another-app" },
+      { tenantId: OTHER_TENANT, clientId: "an-app" },
+    ],
+    users: [ADA, BOB].map((username) => ({ tenantId: TENANT, username, password: "a-password" })),
+    now: () => NOON,
+    ...options,
+  });
+}
+
+const ASKED: Form = {
+  client_id: "an-app",
+  response_type: "code",
+  redirect_uri: REDIRECT_URI,
+  scope: SCOPE,
+  state: "a state&",
+  nonce: "a-nonce",
+  code_challenge: CHALLENGE,
+  code_challenge_method: "S256",
+};
+
+function paramsOf(form: Form): URLSearchParams {
+  const params = new URLSearchParams();
+  for (const [name, value] of Object.entries(form)) if (value !== undefined) params.set(name, value);
+  return params;
+}
+
+function visit(entra: Entra, changes: Form = {}, tenant = TENANT): Promise<Response> {
+  const url = `${HOST}/${tenant}/oauth2/v2.0/authorize?${paramsOf({ ...ASKED, ...changes })}`;
+  return entra.fetch(url, { redirect: "manual" });
+}
+
+/** Returns what the browser carries back to the app. */
+async function answerOf(entra: Entra, changes: Form = {}, tenant = TENANT): Promise<Record<string, string>> {
+  const response = await visit(entra, changes, tenant);
+  assert.equal(response.status, 302);
+  return Object.fromEntries(new URL(response.headers.get("location")!).searchParams);
+}
+
+// deno-lint-ignore no-explicit-any
+async function post(entra: Entra, form: Form, path = "token", tenant = TENANT): Promise<{ status: number; body: any }> {
+  const response = await entra.fetch(`${HOST}/${tenant}/oauth2/v2.0/${path}`, { method: "POST", body: paramsOf(form) });
+  return { status: response.status, body: await response.json() };
+}
+
+function redemption(code: string | undefined, changes: Form = {}): Form {
+  return {
+    grant_type: "authorization_code",
+    client_id: "an-app",
+    code,
+    redirect_uri: REDIRECT_URI,
+    code_verifier: VERIFIER,
+    ...changes,
+  };
+}
+
+test("a code comes back with the state, and gives tokens of the user", async () => {
+  const entra = setUp();
+  const { code, ...rest } = await answerOf(entra);
+  assert.deepEqual(rest, { from: "entra", state: "a state&" });
+  const { status, body } = await post(entra, redemption(code, { client_info: "1" }));
+  assert.equal(status, 200);
+  const [access, id] = [await entra.verify(body.access_token), await entra.verify(body.id_token)];
+  assert.deepEqual([access.aud, access.upn, access.scp], ["https://graph.microsoft.com", ADA, "User.Read"]);
+  assert.deepEqual([id.aud, id.nonce, id.preferred_username], ["an-app", "a-nonce", ADA]);
+  assert.equal(typeof body.refresh_token, "string");
+  assert.deepEqual(JSON.parse(atob(body.client_info)), { uid: access.oid, utid: TENANT });
+});
+
+test("the answer comes in the query, in the fragment or as a form", async () => {
+  const entra = setUp();
+  const query = (await visit(entra, { response_mode: "query" })).headers.get("location")!;
+  assert.match(query, /^https:\/\/app\.example\/signed-in\?from=entra&code=code-[\w-]+&state=a\+state%26$/);
+  const fragment = (await visit(entra, { response_mode: "fragment" })).headers.get("location")!;
+  assert.match(fragment, /^https:\/\/app\.example\/signed-in\?from=entra#code=code-[\w-]+&state=a\+state%26$/);
+  const form = await visit(entra, { response_mode: "form_post", state: `"><b>` });
+  assert.equal(form.status, 200);
+  assert.match(form.headers.get("content-type")!, /^text\/html/);
+  const html = await form.text();
+  assert.match(html, /<form method="post" action="https:\/\/app\.example\/signed-in\?from=entra">/);
+  assert.match(html, /name="code" value="code-[\w-]+"/);
+  assert.match(html, /name="state" value="&#34;&#62;&#60;b&#62;"/);
+});
+
+test("who signs in is whom the app expects, unless somebody else is there", async () => {
+  const entra = setUp();
+  const whoAfter = async (changes: Form, tenant?: string) => {
+    const { code } = await answerOf(entra, changes, tenant);
+    const { body } = await post(entra, redemption(code));
+    return (await entra.verify(body.access_token)).upn;
+  };
+  assert.equal(await whoAfter({}), ADA);
+  assert.equal(await whoAfter({ login_hint: "BOB@contoso.com" }), BOB);
+  assert.equal(await whoAfter({ login_hint: BOB }, "organizations"), BOB);
+  entra.visit(BOB);
+  assert.equal(await whoAfter({ login_hint: ADA }), BOB);
+  entra.visit();
+  assert.equal(await whoAfter({ login_hint: ADA }), ADA);
+});
+
+test("an app may post what it asks", async () => {
+  const entra = setUp();
+  const response = await entra.fetch(`${HOST}/${TENANT}/oauth2/v2.0/authorize`, {
+    method: "POST",
+    body: paramsOf(ASKED),
+    redirect: "manual",
+  });
+  assert.match(response.headers.get("location")!, /code=/);
+});
+
+for (
+  const [name, changes, error, visitor] of [
+    ["somebody who declines", {}, "access_denied", null],
+    ["somebody unknown", { login_hint: "eve@contoso.com" }, "access_denied"],
+    ["another response type", { response_type: "token" }, "unsupported_response_type"],
+    ["no response type", { response_type: undefined }, "invalid_request"],
+    ["no scope", { scope: undefined }, "invalid_request"],
+    ["a challenge in plain text", { code_challenge_method: "plain" }, "invalid_request"],
+    ["a challenge without a method", { code_challenge_method: undefined }, "invalid_request"],
+    ["a challenge of another length", { code_challenge: "short" }, "invalid_request"],
+  ] as const
+) {
+  test(`Entra sends an error back for ${name}`, async () => {
+    const entra = setUp();
+    if (visitor === null) entra.visit(null);
+    const answer = await answerOf(entra, changes);
+    assert.deepEqual([answer.error, answer.code, answer.state], [error, undefined, "a state&"]);
+    assert.match(answer.error_description!, /^AADSTS\d+: /);
+  });
+}
+
+for (
+  const [name, changes, code, tenant] of [
+    ["an unknown app", { client_id: "nobody" }, 700016],
+    ["an unknown tenant", {}, 90002, "nowhere.example"],
+    ["no redirect URI", { redirect_uri: undefined }, 900144],
+    ["a redirect URI that is none", { redirect_uri: "nothing" }, 50011],
+    ["another redirect URI", { redirect_uri: "https://evil.example" }, 50011],
+    ["a redirect URI that goes on", { redirect_uri: `${REDIRECT_URI}&more` }, 50011],
+    ["another page of this machine", { redirect_uri: "http://localhost:1/there" }, 50011],
+    ["this machine with TLS", { redirect_uri: "https://localhost:1" }, 50011],
+    ["another machine", { redirect_uri: "http://localhost.evil.example" }, 50011],
+    ["an unknown response mode", { response_mode: "pigeon" }, 9002313],
+  ] as const
+) {
+  test(`Entra shows an error and sends nobody on for ${name}`, async () => {
+    const response = await visit(setUp(), changes, tenant);
+    assert.equal(response.status, 400);
+    assert.equal(response.headers.get("location"), null);
+    assert.match(await response.text(), new RegExp(`AADSTS${code}: `));
+  });
+}
+
+test("on the own machine every port is good, and without a list every address", async () => {
+  for (const redirect_uri of ["http://localhost:1", "http://localhost", "http://localhost:65535/here"]) {
+    assert.equal((await visit(setUp(), { redirect_uri })).status, 302, redirect_uri);
+  }
+  const changes = { client_id: "another-app", redirect_uri: "https://anywhere.example/" };
+  assert.equal((await visit(setUp(), changes)).status, 302);
+});
+
+for (
+  const [name, changes, error, code] of [
+    ["no code", { code: undefined }, "invalid_request", 900144],
+    ["an unknown code", { code: "guess" }, "invalid_grant", 70000],
+    ["no redirect URI", { redirect_uri: undefined }, "invalid_request", 900144],
+    ["another redirect URI", { redirect_uri: "http://localhost" }, "invalid_client", 500112],
+    ["no verifier", { code_verifier: undefined }, "invalid_grant", 501481],
+    ["another verifier", { code_verifier: `${VERIFIER}x` }, "invalid_grant", 501481],
+    ["the challenge as verifier", { code_verifier: CHALLENGE }, "invalid_grant", 501481],
+    ["another app", { client_id: "another-app" }, "invalid_grant", 70000],
+    ["a secret of an app that has none", { client_secret: "guess" }, "invalid_client", 700025],
+  ] as const
+) {
+  test(`Entra redeems no code for ${name}`, async () => {
+    const entra = setUp();
+    const { code: given } = await answerOf(entra);
+    const { body } = await post(entra, redemption(given, changes));
+    assert.deepEqual([body.error, body.error_codes[0]], [error, code], JSON.stringify(body));
+    assert.equal((await post(entra, redemption(given))).status, 200, "the code is not used up");
+  });
+}
+
+test("a code is for its tenant", async () => {
+  const entra = setUp();
+  const { code } = await answerOf(entra);
+  assert.equal((await post(entra, redemption(code), "token", OTHER_TENANT)).body.error_codes[0], 700005);
+  assert.equal((await post(entra, redemption(code), "token", "common")).status, 200);
+});
+
+test("a code without a challenge is not redeemed with a verifier", async () => {
+  const entra = setUp();
+  const { code } = await answerOf(entra, { code_challenge: undefined, code_challenge_method: undefined });
+  assert.equal((await post(entra, redemption(code))).body.error_codes[0], 501481);
+  assert.equal((await post(entra, redemption(code, { code_verifier: undefined }))).status, 200);
+});
+
+test("a code is good once, and for ten minutes", async () => {
+  const clock = createFakeClock(NOON);
+  const entra = setUp({ now: clock.now });
+  const { code } = await answerOf(entra);
+  assert.equal((await post(entra, redemption(code))).status, 200);
+  const again = await post(entra, redemption(code));
+  assert.deepEqual([again.body.error, again.body.error_codes[0]], ["invalid_grant", 54005]);
+  const { code: old } = await answerOf(entra);
+  await clock.advance(600_000);
+  const late = await post(entra, redemption(old));
+  assert.deepEqual([late.body.error, late.body.error_codes[0]], ["invalid_grant", 70008]);
+});
+
+test("a web app proves itself when it redeems", async () => {
+  const entra = setUp();
+  const redirect_uri = "https://web.example";
+  const { code } = await answerOf(entra, { client_id: "a-web-app", redirect_uri });
+  const form = redemption(code, { client_id: "a-web-app", redirect_uri });
+  assert.equal((await post(entra, form)).body.error_codes[0], 7000218);
+  assert.equal((await post(entra, { ...form, client_secret: "guess" })).body.error_codes[0], 7000215);
+  assert.equal((await post(entra, { ...form, client_secret: "a-secret" })).status, 200);
+});
+
+test("a sign-in asks for more than a password where that is not enough", async () => {
+  const users = [{ tenantId: TENANT, username: ADA, password: "a-password", requiresMfa: true }];
+  const entra = setUp({ users });
+  const { code } = await answerOf(entra);
+  const { body } = await post(entra, redemption(code));
+  assert.deepEqual((await entra.verify(body.access_token)).amr, ["pwd", "mfa"]);
+  const refresh = { grant_type: "refresh_token", client_id: "an-app", scope: SCOPE, refresh_token: body.refresh_token };
+  assert.equal((await post(entra, refresh)).status, 200);
+});
+
+test("a refresh token is replaced when it is used, and then good no more", async () => {
+  for (const allowReplay of [false, true]) {
+    const entra = setUp({ allowReplay });
+    const { code } = await answerOf(entra);
+    const { body: first } = await post(entra, redemption(code));
+    const refresh = (token: string) =>
+      post(entra, { grant_type: "refresh_token", client_id: "an-app", scope: SCOPE, refresh_token: token });
+    const second = await refresh(first.refresh_token);
+    assert.notEqual(second.body.refresh_token, first.refresh_token);
+    const again = await refresh(first.refresh_token);
+    assert.equal(again.status, allowReplay ? 200 : 400);
+    if (!allowReplay) assert.deepEqual([again.body.error, again.body.error_codes[0]], ["invalid_grant", 70000]);
+    assert.equal((await refresh(second.body.refresh_token)).status, 200);
+  }
+});
+
+test("revoked sessions end for their user alone", async () => {
+  const entra = setUp();
+  const tokens: string[] = [];
+  for (const login_hint of [ADA, BOB]) {
+    const { code } = await answerOf(entra, { login_hint });
+    tokens.push((await post(entra, redemption(code))).body.refresh_token);
+  }
+  entra.revokeSessions("Ada@contoso.com");
+  const [adas, bobs] = await Promise.all(
+    tokens.map((refresh_token) =>
+      post(entra, { grant_type: "refresh_token", client_id: "an-app", scope: SCOPE, refresh_token })
+    ),
+  );
+  assert.deepEqual([adas!.body.error, adas!.body.suberror, adas!.body.error_codes[0]], [
+    "invalid_grant",
+    "bad_token",
+    50173,
+  ]);
+  assert.equal(bobs!.status, 200);
+});
+
+// Device codes
+
+const POLL = "urn:ietf:params:oauth:grant-type:device_code";
+
+async function askForCode(entra: Entra, changes: Form = {}) {
+  return await post(entra, { client_id: "an-app", scope: SCOPE, ...changes }, "devicecode");
+}
+
+test("a device code waits until somebody enters it", async () => {
+  const clock = createFakeClock(NOON);
+  const entra = setUp({ now: clock.now });
+  const { body } = await askForCode(entra);
+  const { device_code, user_code, message, ...rest } = body;
+  assert.deepEqual(rest, { verification_uri: "https://microsoft.com/devicelogin", expires_in: 900, interval: 5 });
+  assert.match(user_code, /^[A-Z0-9]{9}$/);
+  assert.ok(message.includes(user_code) && message.includes(rest.verification_uri));
+  const poll = () => post(entra, { grant_type: POLL, client_id: "an-app", device_code });
+
+  const pending = await poll();
+  assert.deepEqual([pending.status, pending.body.error], [400, "authorization_pending"]);
+  await clock.advance(4_999);
+  assert.equal((await poll()).body.error, "slow_down");
+  await clock.advance(9_999);
+  assert.equal((await poll()).body.error, "slow_down", "it is five seconds more each time");
+  await clock.advance(15_000);
+  assert.equal((await poll()).body.error, "authorization_pending");
+  entra.enterUserCode(user_code.toLowerCase(), BOB);
+  const { body: tokens } = await poll();
+  assert.equal((await entra.verify(tokens.access_token)).upn, BOB);
+  assert.equal((await entra.verify(tokens.id_token)).preferred_username, BOB);
+  assert.equal((await poll()).body.error, "invalid_grant", "it is good once");
+});
+
+test("a device code ends, and can be declined", async () => {
+  const clock = createFakeClock(NOON);
+  const entra = setUp({ now: clock.now });
+  const [a, b] = [(await askForCode(entra)).body, (await askForCode(entra)).body];
+  const poll = (device_code: string) => post(entra, { grant_type: POLL, client_id: "an-app", device_code });
+  entra.enterUserCode(a.user_code, null);
+  assert.equal((await poll(a.device_code)).body.error, "authorization_declined");
+  await clock.advance(900_000);
+  assert.equal((await poll(b.device_code)).body.error, "expired_token");
+});
+
+test("what cannot be entered is the test's mistake", async () => {
+  const entra = setUp();
+  const { body } = await askForCode(entra);
+  assert.throws(() => entra.enterUserCode("GUESS", ADA), { name: "TypeError", message: /"GUESS"/ });
+  assert.throws(() => entra.enterUserCode(body.user_code, "eve"), { name: "TypeError", message: /"eve"/ });
+});
+
+for (
+  const [name, changes, code] of [
+    ["an unknown app", { client_id: "nobody" }, 700016],
+    ["an app that must prove itself", { client_id: "a-web-app" }, 7000218],
+    ["no scope", { scope: undefined }, 900144],
+  ] as const
+) {
+  test(`Entra gives no device code for ${name}`, async () => {
+    assert.equal((await askForCode(setUp(), changes)).body.error_codes[0], code);
+  });
+}
+
+test("a device code is for its app, and older clients have another name for the grant", async () => {
+  const entra = setUp();
+  const { body } = await askForCode(entra);
+  entra.enterUserCode(body.user_code, ADA);
+  const form = { grant_type: "device_code", client_id: "an-app", device_code: body.device_code };
+  assert.equal((await post(entra, { ...form, client_id: "another-app" })).body.error_codes[0], 70000);
+  assert.equal((await post(entra, { ...form, device_code: "guess" })).body.error_codes[0], 70000);
+  assert.equal((await post(entra, form)).status, 200);
+});
+
+// On behalf of
+
+const MIDDLE: EntraApp = {
+  tenantId: TENANT,
+  clientId: "a-middle-tier",
+  secrets: ["a-secret"],
+  identifierUris: ["api://middle", "https://middle.example"],
+};
+
+async function tokenFor(entra: Entra, resource: string): Promise<string> {
+  const scope = `${resource}/access`;
+  const { body } = await post(entra, {
+    grant_type: "password",
+    client_id: "an-app",
+    username: ADA,
+    password: "a-password",
+    scope,
+  });
+  return body.access_token;
+}
+
+function onBehalf(assertion: string, changes: Form = {}): Form {
+  return {
+    grant_type: "urn:ietf:params:oauth:grant-type:jwt-bearer",
+    client_id: "a-middle-tier",
+    client_secret: "a-secret",
+    assertion,
+    requested_token_use: "on_behalf_of",
+    scope: SCOPE,
+    ...changes,
+  };
+}
+
+test("a user's token is exchanged, by an app that it is for", async () => {
+  const entra = setUp({ apps: [APP, MIDDLE] });
+  for (const resource of ["api://middle", "https://middle.example", "a-middle-tier", "API://Middle"]) {
+    const { status, body } = await post(entra, onBehalf(await tokenFor(entra, resource)));
+    assert.equal(status, 200, JSON.stringify(body));
+    const { aud, upn, appid, appidacr } = await entra.verify(body.access_token);
+    assert.deepEqual([aud, upn, appid, appidacr], ["https://graph.microsoft.com", ADA, "a-middle-tier", "1"]);
+  }
+});
+
+test("an app without identifiers goes by its id", async () => {
+  const { identifierUris: _, ...plain } = MIDDLE;
+  const entra = setUp({ apps: [APP, plain] });
+  assert.equal((await post(entra, onBehalf(await tokenFor(entra, "api://a-middle-tier")))).status, 200);
+});
+
+for (
+  const [name, changes, error, code] of [
+    ["no assertion", { assertion: undefined }, "invalid_request", 900144],
+    ["an assertion that is none", { assertion: "guess" }, "invalid_grant", 50013],
+    ["no word that it is on behalf of somebody", { requested_token_use: undefined }, "invalid_request", 900144],
+    ["another use", { requested_token_use: "other" }, "invalid_request", 9002313],
+    ["a wrong secret", { client_secret: "guess" }, "invalid_client", 7000215],
+    ["no secret", { client_secret: undefined }, "invalid_client", 7000218],
+    ["a public app", { client_id: "an-app", client_secret: undefined }, "invalid_client", 7000218],
+  ] as const
+) {
+  test(`Entra exchanges no token for ${name}`, async () => {
+    const entra = setUp({ apps: [APP, MIDDLE] });
+    const { body } = await post(entra, onBehalf(await tokenFor(entra, "api://middle"), changes));
+    assert.deepEqual([body.error, body.error_codes[0]], [error, code], JSON.stringify(body));
+  });
+}
+
+test("Entra exchanges no token that is changed, old, for somebody else or nobody's", async () => {
+  const clock = createFakeClock(NOON);
+  const entra = setUp({ apps: [APP, MIDDLE], now: clock.now });
+  const good = await tokenFor(entra, "api://middle");
+  const foreign = await tokenFor(entra, "https://vault.azure.net");
+  const { body: { access_token: own } } = await post(entra, {
+    grant_type: "client_credentials",
+    client_id: "a-middle-tier",
+    client_secret: "a-secret",
+    scope: "api://middle/.default",
+  });
+  const codeOf = async (assertion: string) => {
+    const { body } = await post(entra, onBehalf(assertion));
+    assert.equal(body.error, "invalid_grant");
+    assert.ok(!JSON.stringify(body).includes(assertion));
+    return body.error_codes[0];
+  };
+  assert.equal(await codeOf(`${good.slice(0, -8)}AAAAAAAA`), 50013);
+  assert.equal(await codeOf(foreign), 500131);
+  assert.equal(await codeOf(own), 7000114);
+  await clock.advance(3_600_000);
+  assert.equal(await codeOf(good), 500133);
+});
+
+test("a token by a password does not do where that is not enough", async () => {
+  const careful = { tenantId: TENANT, username: ADA, password: "a-password", requiresMfa: true };
+  const lax = setUp({ apps: [APP, MIDDLE] });
+  const entra = setUp({ apps: [APP, MIDDLE], users: [careful] });
+  const { body } = await post(entra, onBehalf(await tokenFor(lax, "api://middle")));
+  assert.deepEqual([body.error, body.error_codes[0]], ["interaction_required", 50076]);
+  assert.equal(typeof body.claims, "string");
+  const { code } = await answerOf(entra, { scope: "api://middle/access" });
+  const { body: { access_token } } = await post(entra, redemption(code));
+  assert.equal((await post(entra, onBehalf(access_token))).status, 200);
+});
+
+// Azure Pipelines
+
+test("a job gets a token of its service connections", async () => {
+  const job = createAzurePipelines({ serviceConnections: ["one & two"] });
+  const ask = async (changes: { id?: string; token?: string; method?: string; version?: string } = {}) => {
+    const url = new URL(job.env.SYSTEM_OIDCREQUESTURI!);
+    url.searchParams.set("api-version", changes.version ?? "7.1");
+    url.searchParams.set("serviceConnectionId", changes.id ?? "one & two");
+    const response = await job.fetch(url, {
+      method: changes.method ?? "POST",
+      headers: {
+        authorization: `Bearer ${changes.token ?? job.systemAccessToken}`,
+        "x-tfs-fedauthredirect": "Suppress",
+      },
+    });
+    assert.ok(response.headers.get("x-vss-e2eid"));
+    return response;
+  };
+  assert.equal((await ask()).status, 200);
+  assert.equal((await ask({ id: "another" })).status, 404);
+  assert.equal((await ask({ token: "guess" })).status, 401);
+  assert.equal((await ask({ method: "GET" })).status, 400);
+  assert.equal((await ask({ version: "6.0" })).status, 400);
+
+  const { oidcToken } = await (await ask()).json();
+  const entra = setUp({
+    apps: [{
+      tenantId: TENANT,
+      clientId: "an-app",
+      federatedCredentials: [await job.federatedCredential("one & two")],
+    }],
+    now: Date.now,
+  });
+  const { status } = await post(entra, {
+    grant_type: "client_credentials",
+    client_id: "an-app",
+    client_assertion: oidcToken,
+    client_assertion_type: "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+    scope: "https://vault.azure.net/.default",
+  });
+  assert.equal(status, 200);
+});
+
+test("a job that does not ask for a refusal is sent to a page, and fails when it is to fail", async () => {
+  const job = createAzurePipelines({ serviceConnections: [] });
+  const url = job.env.SYSTEM_OIDCREQUESTURI!;
+  assert.equal((await job.fetch(url, { method: "POST", redirect: "manual" })).status, 302);
+  job.failNext({ status: 503 });
+  assert.equal((await job.fetch(url, { method: "POST" })).status, 503);
+  await assert.rejects(job.fetch("https://elsewhere.example"), { name: "TypeError" });
+});

@@ -1,0 +1,578 @@
+// A user signs in once: what happens afterwards, whichever way it was.
+import type { AuthenticationRecord, TokenCredential } from "@azweb/identity";
+import { detectPlatform } from "@azweb/identity/runtime";
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import {
+  ADA,
+  BOB,
+  byCode,
+  byDeviceCode,
+  createScene,
+  DEVELOPERS,
+  grantsOf,
+  GRAPH,
+  HURRIED,
+  optionsOf,
+  OTHER_TENANT,
+  ownerOf,
+  type Scene,
+  settle,
+  VAULT,
+} from "./support/people.ts";
+import {
+  type Asked,
+  CLIENT,
+  createService,
+  failureOf,
+  isolatedOptions,
+  jsonAnswer,
+  TENANT,
+  tokenAnswer,
+} from "./support/service.ts";
+
+const HOUR = 3_600_000;
+const CLAIMS = '{"access_token":{"nbf":{"essential":true,"value":"1"}}}';
+/** On workerd no call waits for another's sign-in. */
+const IN_TURN = detectPlatform() !== "workerd";
+
+/** Each way to sign in, and the grant that ends it. */
+const WAYS: Readonly<Record<string, { grant: string; create: (scene: Scene) => Promise<TokenCredential> }>> = {
+  "a device code": { grant: "device_code", create: (scene) => Promise.resolve(byDeviceCode(scene)) },
+  "an authorization code": { grant: "authorization_code", create: (scene) => byCode(scene) },
+};
+
+for (const [way, { grant, create }] of Object.entries(WAYS)) {
+  test(`${way}: the first token takes a sign-in, the same again no request, another one a refresh`, async () => {
+    const scene = createScene();
+    const credential = await create(scene);
+    const first = await settle(credential.getToken(GRAPH), scene);
+    assert.equal(await ownerOf(scene, first!), ADA);
+    assert.equal(await credential.getToken(GRAPH), first);
+    const other = await settle(credential.getToken(VAULT), scene);
+    assert.equal((await scene.entra.verify(other!.token)).aud, "https://vault.azure.net");
+    assert.deepEqual(grantsOf(scene), [grant, "refresh_token"]);
+    assert.equal(scene.prompts, 1);
+  });
+
+  test(`${way}: a refresh token is used once, and its successor afterwards`, async () => {
+    const scene = createScene();
+    const credential = await create(scene);
+    await settle(credential.getToken(GRAPH), scene);
+    for (let hour = 0; hour < 3; hour++) {
+      await scene.clock.advance(HOUR);
+      await settle(credential.getToken(GRAPH), scene);
+    }
+    assert.deepEqual(grantsOf(scene), [grant, "refresh_token", "refresh_token", "refresh_token"]);
+    const sent = scene.entra.requests.flatMap(({ form }) => form.refresh_token ?? []);
+    assert.equal(new Set(sent).size, 3);
+    assert.equal(scene.prompts, 1);
+  });
+
+  test(`${way}: an outage during a refresh asks nobody to sign in`, async () => {
+    const scene = createScene();
+    const credential = await create(scene);
+    await settle(credential.getToken(GRAPH), scene);
+    await scene.clock.advance(HOUR);
+    scene.entra.failNext({ status: 503 }, 4);
+    const error = await failureOf(settle(credential.getToken(GRAPH), scene));
+    assert.deepEqual([error.name, error.statusCode], ["AuthenticationError", 503]);
+    assert.equal(await ownerOf(scene, (await settle(credential.getToken(GRAPH), scene))!), ADA);
+    assert.equal(scene.prompts, 1);
+  });
+
+  test(`${way}: what asks for a user's token says so, and takes no secret along`, async () => {
+    const scene = createScene();
+    const credential = await create(scene);
+    await settle(credential.getToken(GRAPH), scene);
+    await settle(credential.getToken(VAULT), scene);
+    for (const { form, path } of scene.entra.requests.filter(({ path }) => path.endsWith("/token"))) {
+      assert.equal(path, `/${TENANT}/oauth2/v2.0/token`);
+      assert.match(form.scope!, / openid profile offline_access$/);
+      assert.deepEqual([form.client_id, form.client_info], [CLIENT, "1"]);
+      assert.equal(form.client_secret, undefined);
+    }
+  });
+}
+
+test("a sign-in is wanted again when the refresh token is good no more", async () => {
+  for (
+    const [code, error] of [
+      [50173, "invalid_grant"],
+      [700082, "invalid_grant"],
+      [50076, "interaction_required"],
+      [65001, "invalid_grant"],
+    ] as const
+  ) {
+    const scene = createScene();
+    const credential = byDeviceCode(scene);
+    await settle(credential.getToken(GRAPH), scene);
+    await scene.clock.advance(HOUR);
+    scene.entra.failNext({ code });
+    assert.equal(await ownerOf(scene, await settle(credential.getToken(GRAPH), scene)), ADA, error);
+    assert.equal(scene.prompts, 2);
+    const polls = grantsOf(scene).filter((grant) => grant === "device_code").length;
+    assert.deepEqual([polls, grantsOf(scene)[1]], [2, "refresh_token"]);
+  }
+});
+
+test("a sign-in carries the claims that the refusal asks for", async () => {
+  const scene = createScene();
+  const credential = byDeviceCode(scene);
+  await settle(credential.getToken(GRAPH), scene);
+  await scene.clock.advance(HOUR);
+  scene.entra.failNext({ code: 50076, claims: CLAIMS });
+  await settle(credential.getToken(GRAPH), scene);
+  const [first, second] = scene.entra.requests.filter(({ path }) => path.endsWith("/devicecode"));
+  assert.deepEqual([first!.form.claims, second!.form.claims], [undefined, CLAIMS]);
+});
+
+test("a refusal that no sign-in heals is an error", async () => {
+  const scene = createScene();
+  const credential = byDeviceCode(scene);
+  await settle(credential.getToken(GRAPH), scene);
+  scene.entra.failNext({ code: 700016 });
+  const error = await failureOf(settle(credential.getToken(VAULT), scene));
+  assert.deepEqual([error.name, scene.prompts], ["AuthenticationError", 1]);
+  await settle(credential.getToken(VAULT), scene);
+  assert.equal(scene.prompts, 1);
+});
+
+test("a code is used up: the error says so, and why it is wanted", async () => {
+  const scene = createScene();
+  const credential = await byCode(scene);
+  await settle(credential.getToken(GRAPH), scene);
+  scene.entra.revokeSessions(ADA);
+  const error = await failureOf(settle(credential.getToken(VAULT, { claims: CLAIMS }), scene));
+  assert.equal(error.name, "AuthenticationRequiredError");
+  assert.match(error.message, /^AuthorizationCodeCredential: .*used up/);
+  assert.match((error.cause as Error).message, /AADSTS50173/);
+  assert.deepEqual(error.scopes, [VAULT]);
+  assert.deepEqual(error.getTokenOptions, { claims: CLAIMS, enableCae: false, tenantId: TENANT });
+});
+
+// Without being asked to
+
+test("disableAutomaticAuthentication leaves the sign-in to the program", async () => {
+  const scene = createScene();
+  const credential = byDeviceCode(scene, { disableAutomaticAuthentication: true });
+  const error = await failureOf(credential.getToken(GRAPH, { claims: CLAIMS, enableCae: true }));
+  assert.equal(error.name, "AuthenticationRequiredError");
+  assert.match(error.message, /^DeviceCodeCredential: A user has to sign in: Call "authenticate"/);
+  assert.deepEqual(error.scopes, [GRAPH]);
+  assert.deepEqual(error.getTokenOptions, { claims: CLAIMS, enableCae: true, tenantId: TENANT });
+  assert.equal(scene.entra.requests.length, 0);
+
+  const { scopes, getTokenOptions } = error as unknown as { scopes: string[]; getTokenOptions: object };
+  const record = await settle(credential.authenticate(scopes, getTokenOptions), scene);
+  assert.equal(record?.username, ADA);
+  const [asked] = scene.entra.requests;
+  assert.match(asked!.form.claims!, /"nbf".*"xms_cc"/);
+  await credential.getToken(GRAPH, { enableCae: true });
+  assert.equal(scene.prompts, 1);
+});
+
+test("disableAutomaticAuthentication: a refresh token that is good no more leads to the program", async () => {
+  const scene = createScene();
+  const credential = byDeviceCode(scene, { disableAutomaticAuthentication: true });
+  await settle(credential.authenticate(GRAPH), scene);
+  scene.entra.failNext({ code: 50076, claims: CLAIMS });
+  const error = await failureOf(settle(credential.getToken(VAULT), scene));
+  assert.equal(error.name, "AuthenticationRequiredError");
+  assert.equal((error.getTokenOptions as { claims: string }).claims, CLAIMS);
+  assert.match((error.cause as Error).message, /AADSTS50076/);
+  assert.equal(scene.prompts, 1);
+});
+
+test("a refresh ahead of time asks nobody to sign in while the token is good", async () => {
+  const scene = createScene({ tokenLifetimeInMs: 4 * HOUR });
+  const events: string[] = [];
+  let refreshed!: () => void;
+  const refresh = new Promise<void>((resolve) => refreshed = resolve);
+  const credential = byDeviceCode(scene, {
+    log({ event }) {
+      if (events.push(event) === 2) refreshed();
+    },
+  });
+  const first = await settle(credential.getToken(GRAPH), scene);
+  scene.entra.revokeSessions(ADA);
+  await scene.clock.advance(2 * HOUR);
+  assert.equal(await credential.getToken(GRAPH), first);
+  await settle(refresh, scene);
+  assert.deepEqual(events, ["token-acquired", "token-failed"]);
+  assert.equal(scene.prompts, 1);
+  assert.equal(await credential.getToken(GRAPH), first);
+  await scene.clock.advance(2 * HOUR);
+  const second = await settle(credential.getToken(GRAPH), scene);
+  assert.notEqual(second.token, first.token);
+  assert.equal(scene.prompts, 2);
+});
+
+// Who it is
+
+test("authenticate says who has signed in, and its token is remembered", async () => {
+  const scene = createScene();
+  const credential = byDeviceCode(scene);
+  const record = await settle(credential.authenticate(GRAPH), scene);
+  const { oid } = await scene.entra.verify((await credential.getToken(GRAPH)).token);
+  assert.deepEqual(record, {
+    authority: "login.microsoftonline.com",
+    homeAccountId: `${oid}.${TENANT}`,
+    clientId: CLIENT,
+    tenantId: TENANT,
+    username: ADA,
+  });
+  assert.deepEqual(grantsOf(scene), ["device_code"]);
+});
+
+test("authenticate asks whoever has signed in before, and forgets what was remembered", async () => {
+  const scene = createScene();
+  const credential = byDeviceCode(scene);
+  const adas = await settle(credential.getToken(GRAPH), scene);
+  scene.visitor = BOB;
+  const record = await settle(credential.authenticate(VAULT), scene);
+  assert.equal(record?.username, BOB);
+  const bobs = await settle(credential.getToken(GRAPH), scene);
+  assert.notEqual(bobs.token, adas.token);
+  assert.equal(await ownerOf(scene, bobs), BOB);
+  assert.equal(await ownerOf(scene, await credential.getToken(VAULT)), BOB);
+  assert.deepEqual(grantsOf(scene), ["device_code", "device_code", "refresh_token"]);
+});
+
+test("a sign-in that fails leaves what was there", async () => {
+  const scene = createScene();
+  const credential = byDeviceCode(scene);
+  const adas = await settle(credential.getToken(GRAPH), scene);
+  scene.visitor = null;
+  const error = await failureOf(settle(credential.authenticate(GRAPH), scene));
+  assert.match(error.message, /^DeviceCodeCredential: .*authorization_declined/);
+  assert.equal(await credential.getToken(GRAPH), adas);
+  assert.equal(await ownerOf(scene, await settle(credential.getToken(VAULT), scene)), ADA);
+});
+
+test("somebody else than expected is turned away, and the one who is expected is let in", async () => {
+  const scene = createScene();
+  const authenticationRecord = await settle(byDeviceCode(scene).authenticate(GRAPH), scene);
+  const credential = byDeviceCode(scene, { authenticationRecord });
+  scene.visitor = BOB;
+  const error = await failureOf(settle(credential.getToken(GRAPH), scene));
+  assert.equal(error.name, "AuthenticationError");
+  assert.match(error.message, new RegExp(`Somebody else has signed in: Expected is "${ADA}"`));
+  const again = await failureOf(settle(credential.getToken(VAULT), scene));
+  assert.match(again.message, /Somebody else/, "nothing of the other's is left");
+  scene.visitor = ADA;
+  assert.equal(await ownerOf(scene, await settle(credential.getToken(GRAPH), scene)), ADA);
+});
+
+test("the same credential stays with the user who has signed in to it", async () => {
+  const scene = createScene();
+  const credential = byDeviceCode(scene);
+  await settle(credential.getToken(GRAPH), scene);
+  scene.entra.revokeSessions(ADA);
+  scene.visitor = BOB;
+  assert.match((await failureOf(settle(credential.getToken(VAULT), scene))).message, /Somebody else/);
+});
+
+test("two credentials of one user do not share, nor do those of two", async () => {
+  const scene = createScene();
+  const cache = new Map();
+  const authenticationRecord = await settle(byDeviceCode(scene, { cache }).authenticate(GRAPH), scene);
+  const credential = byDeviceCode(scene, { cache, authenticationRecord, disableAutomaticAuthentication: true });
+  assert.equal((await failureOf(credential.getToken(GRAPH))).name, "AuthenticationRequiredError");
+});
+
+test("a record that is none is a TypeError", () => {
+  const good = { authority: "", homeAccountId: "a.b", clientId: CLIENT, tenantId: TENANT, username: ADA };
+  byDeviceCode(createScene(), { authenticationRecord: { ...good, tenantId: "" } });
+  for (
+    const record of [
+      {},
+      "text",
+      7,
+      { ...good, homeAccountId: "" },
+      { ...good, username: undefined },
+      { ...good, tenantId: "../evil" },
+      { ...good, tenantId: 7 },
+    ]
+  ) {
+    const authenticationRecord = record as unknown as AuthenticationRecord;
+    assert.throws(() => byDeviceCode(createScene(), { authenticationRecord }), {
+      name: "TypeError",
+      message: /authenticationRecord/,
+    });
+  }
+});
+
+// One after the other
+
+test("two scopes at once, cold: one sign-in", { skip: !IN_TURN && "There each call is by itself" }, async () => {
+  const scene = createScene();
+  const credential = byDeviceCode(scene);
+  const both = Promise.all([credential.getToken(GRAPH), credential.getToken(VAULT), credential.getToken([GRAPH])]);
+  const [graph, vault, again] = await settle(both, scene);
+  assert.equal(graph, again);
+  assert.equal((await scene.entra.verify(vault.token)).aud, "https://vault.azure.net");
+  assert.deepEqual(grantsOf(scene), ["device_code", "refresh_token"]);
+  assert.equal(scene.prompts, 1);
+});
+
+test("one caller leaves, another still gets the token", async () => {
+  const scene = createScene();
+  scene.visitor = undefined;
+  let userCode = "";
+  const credential = byDeviceCode(scene, { userPromptCallback: (info) => userCode = info.userCode });
+  const controller = new AbortController();
+  const leaving = failureOf(credential.getToken(GRAPH, { abortSignal: controller.signal }));
+  const staying = credential.getToken(GRAPH);
+  await scene.clock.untilSleeping(30_000);
+  controller.abort();
+  assert.equal((await leaving).name, "AbortError");
+  scene.entra.enterUserCode(userCode, ADA);
+  assert.equal(await ownerOf(scene, await settle(staying, scene)), ADA);
+  assert.equal(scene.entra.requests.filter(({ path }) => path.endsWith("/devicecode")).length, 1);
+});
+
+test("who waits for another's sign-in can leave, and who signs in hangs: the next one's turn comes", {
+  skip: !IN_TURN && "There each call is by itself",
+}, async () => {
+  const scene = createScene();
+  let prompts = 0;
+  let prompted!: () => void;
+  const prompt = new Promise<void>((resolve) => prompted = resolve);
+  const credential = byDeviceCode(scene, {
+    userPromptCallback({ userCode }) {
+      prompted();
+      // The first one never returns.
+      if (++prompts === 1) return new Promise(() => {});
+      scene.entra.enterUserCode(userCode, BOB);
+    },
+  });
+  const [first, second] = [new AbortController(), new AbortController()];
+  const hanging = failureOf(credential.getToken(GRAPH, { abortSignal: first.signal }));
+  await prompt;
+  const waiting = failureOf(credential.getToken(VAULT, { abortSignal: second.signal }));
+  const last = credential.getToken(VAULT, { enableCae: true });
+  second.abort();
+  assert.equal((await waiting).name, "AbortError");
+  first.abort();
+  assert.equal((await hanging).name, "AbortError");
+  assert.equal(await ownerOf(scene, await settle(last, scene)), BOB);
+  assert.equal(prompts, 2);
+});
+
+test("a refresh that hangs ends after a minute, long before people are given up", async () => {
+  const scene = createScene();
+  const credential = byDeviceCode(scene);
+  await settle(credential.getToken(GRAPH), scene);
+  scene.entra.failNext("silent");
+  const error = failureOf(credential.getToken(VAULT));
+  while (scene.clock.sleeping[0] !== 60_000) await scene.clock.untilSleeping(60_000).then(() => scene.clock.advance(0));
+  await scene.clock.advance(60_000);
+  assert.match((await error).message, /No answer within 60000 ms/);
+  assert.equal(await ownerOf(scene, await settle(credential.getToken(VAULT), scene)), ADA);
+});
+
+// Where it is asked
+
+for (
+  const [name, options, tenant] of [
+    ["no tenant", { tenantId: undefined }, "common"],
+    ["no tenant and no app", { tenantId: undefined, clientId: undefined }, "organizations"],
+    ["common", { tenantId: "common" }, "common"],
+    ["organizations", { tenantId: "organizations" }, "organizations"],
+    ["consumers", { tenantId: "consumers" }, "consumers"],
+    ["a tenant", { tenantId: TENANT }, TENANT],
+  ] as const
+) {
+  test(`people of ${name} sign in at "${tenant}"`, async () => {
+    const scene = createScene();
+    await settle(byDeviceCode(scene, options).getToken(GRAPH), scene);
+    const paths = scene.entra.requests.map(({ path }) => path.split("/")[1]);
+    assert.deepEqual(new Set(paths), new Set([tenant]));
+    assert.equal(scene.entra.requests[0]!.form.client_id, "clientId" in options ? DEVELOPERS : CLIENT);
+  });
+}
+
+test("after a sign-in by somebody of any tenant, tokens come from that one's", async () => {
+  const scene = createScene();
+  const credential = byDeviceCode(scene, { tenantId: undefined });
+  await settle(credential.getToken(GRAPH), scene);
+  await settle(credential.getToken(VAULT), scene);
+  assert.equal(scene.entra.requests.at(-1)!.path, `/${TENANT}/oauth2/v2.0/token`);
+});
+
+test("a call may ask another tenant, and the next one is the own again", async () => {
+  const service = createService(people());
+  const credential = byDeviceCode(createScene(), {
+    ...isolatedOptions(service),
+    runtime: HURRIED,
+    tenantId: undefined,
+    userPromptCallback() {},
+  });
+  const tenants = async () => {
+    await credential.getToken(GRAPH);
+    await credential.getToken(GRAPH, { tenantId: OTHER_TENANT });
+    await credential.getToken(VAULT);
+    return service.requests.map(({ url }) => url.split("/")[3]);
+  };
+  assert.deepEqual(await tenants(), ["common", "common", OTHER_TENANT, TENANT]);
+});
+
+test("a call that must not ask another tenant asks nobody", async () => {
+  const scene = createScene();
+  const credential = byDeviceCode(scene);
+  const asked = [
+    credential.getToken(GRAPH, { tenantId: OTHER_TENANT }),
+    credential.authenticate(GRAPH, { tenantId: OTHER_TENANT }),
+  ];
+  for (const call of asked) {
+    const error = await failureOf(call);
+    assert.deepEqual([error.name, scene.entra.requests.length], ["CredentialUnavailableError", 0]);
+  }
+  const allowed = byDeviceCode(scene, { additionallyAllowedTenants: [OTHER_TENANT] });
+  await failureOf(settle(allowed.getToken(GRAPH, { tenantId: OTHER_TENANT, abortSignal: AbortSignal.abort() }), scene));
+});
+
+test("claims go to the token endpoint by the refresh token, and their token replaces the remembered one", async () => {
+  const scene = createScene();
+  const credential = byDeviceCode(scene);
+  const first = await settle(credential.getToken(GRAPH), scene);
+  const second = await settle(credential.getToken(GRAPH, { claims: CLAIMS }), scene);
+  assert.notEqual(second.token, first.token);
+  assert.equal(await credential.getToken(GRAPH), second);
+  assert.deepEqual(scene.entra.requests.at(-1)!.form.claims, CLAIMS);
+  assert.deepEqual(grantsOf(scene), ["device_code", "refresh_token"]);
+  await settle(credential.getToken(VAULT), scene);
+  assert.equal(scene.entra.requests.at(-1)!.form.claims, undefined, "claims are not sent again");
+});
+
+test("CAE is asked for at every step", async () => {
+  const scene = createScene();
+  const credential = byDeviceCode(scene);
+  const { token } = await settle(credential.getToken(GRAPH, { enableCae: true }), scene);
+  assert.deepEqual((await scene.entra.verify(token)).xms_cc, ["cp1"]);
+  for (const { form } of scene.entra.requests) assert.match(form.claims!, /cp1/);
+});
+
+// ID tokens
+
+interface IdToken {
+  readonly [claim: string]: unknown;
+}
+
+const ID_TOKEN: IdToken = {
+  aud: CLIENT,
+  iss: `https://login.microsoftonline.com/${TENANT}/v2.0`,
+  sub: "somebody",
+  oid: "an-object",
+  tid: TENANT,
+  exp: 9e9,
+  preferred_username: "jö@contoso.com",
+};
+
+function jwtOf(claims: unknown): string {
+  const bytes = new TextEncoder().encode(JSON.stringify(claims));
+  const base64 = btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+  return `e30.${base64}.c2ln`;
+}
+
+/** A service where somebody enters every code at once; `changes` are made to its ID token, `members` to its answer. */
+function people(changes: IdToken = {}, members: Record<string, unknown> = {}): (asked: Asked) => Response {
+  return ({ url }) =>
+    url.endsWith("/devicecode")
+      ? jsonAnswer({ device_code: "d", user_code: "u", verification_uri: "https://v.example", expires_in: 900 })
+      : tokenAnswer({ refresh_token: "r", id_token: jwtOf({ ...ID_TOKEN, ...changes }), ...members });
+}
+
+function signInAt(answer: (asked: Asked) => unknown, options: Parameters<typeof byDeviceCode>[1] = {}) {
+  return byDeviceCode(createScene(), {
+    ...isolatedOptions(createService(answer)),
+    runtime: HURRIED,
+    userPromptCallback() {},
+    ...options,
+  });
+}
+
+for (
+  const [name, changes, message] of [
+    ["for another app", { aud: "another" }, /for another app/],
+    ["for nobody", { aud: undefined }, /for another app/],
+    ["by another issuer", { iss: "https://login.evil.example/" }, /by another issuer/],
+    ["by another cloud", { iss: "https://login.microsoftonline.us/" }, /by another issuer/],
+    ["by nobody", { iss: undefined }, /by another issuer/],
+    ["by something", { iss: 7 }, /by another issuer/],
+    ["that has expired", { exp: 1 }, /expired/],
+    ["without an end", { exp: undefined }, /expired/],
+    ["of nobody", { sub: undefined }, /names nobody/],
+  ] as const
+) {
+  test(`an ID token ${name} is not believed`, async () => {
+    const error = await failureOf(signInAt(people(changes)).getToken(GRAPH));
+    assert.equal(error.name, "AuthenticationError");
+    assert.match(error.message, /^DeviceCodeCredential: Cannot use the ID token: /);
+    assert.match(error.message, message);
+  });
+}
+
+for (const id_token of ["", "x", "a.b.c", "e30.W10.c2ln", 7, "a.%%%.c"]) {
+  test(`an ID token that is ${JSON.stringify(id_token)} names nobody`, async () => {
+    const credential = signInAt(people({}, { id_token }));
+    if (typeof id_token === "string" && id_token) {
+      return assert.match((await failureOf(credential.getToken(GRAPH))).message, /malformed/);
+    }
+    assert.equal(await credential.authenticate(GRAPH), undefined);
+    assert.equal((await credential.getToken(GRAPH)).token, "a-token");
+  });
+}
+
+test("an ID token by another name of the same cloud is believed", async () => {
+  for (
+    const [authorityHost, iss] of [
+      ["https://login.microsoftonline.com", `https://sts.windows.net/${TENANT}/`],
+      ["https://login.windows.net", `https://login.microsoftonline.com/${TENANT}/v2.0`],
+      ["https://login.chinacloudapi.cn", `https://login.partner.microsoftonline.cn/${TENANT}/v2.0`],
+      ["https://contoso.ciamlogin.com", `https://${TENANT}.ciamlogin.com/${TENANT}/v2.0`],
+    ] as const
+  ) {
+    assert.equal((await signInAt(people({ iss }), { authorityHost }).getToken(GRAPH)).token, "a-token", iss);
+  }
+});
+
+test("who has signed in is read from what there is", async () => {
+  const info = (value: unknown) => ({ client_info: btoa(JSON.stringify(value)) });
+  for (
+    const [changes, members, homeAccountId, username] of [
+      [{}, info({ uid: "u", utid: "t" }), "u.t", "jö@contoso.com"],
+      [{}, info({ uid: "u" }), `u.${TENANT}`, "jö@contoso.com"],
+      [{}, {}, `an-object.${TENANT}`, "jö@contoso.com"],
+      [{ oid: undefined, tid: undefined, preferred_username: undefined, upn: "jo" }, {}, "somebody.", "jo"],
+      [{ preferred_username: "", email: "e" }, { client_info: "%%%" }, `an-object.${TENANT}`, "e"],
+      [{ preferred_username: 7 }, {}, `an-object.${TENANT}`, ""],
+    ] as const
+  ) {
+    const record = await signInAt(people(changes, members)).authenticate(GRAPH);
+    assert.deepEqual([record?.homeAccountId, record?.username], [homeAccountId, username]);
+  }
+});
+
+test("where one is expected, an answer must say who it was", async () => {
+  const authenticationRecord = await signInAt(people()).authenticate(GRAPH);
+  const error = await failureOf(
+    signInAt(people({}, { id_token: undefined }), { authenticationRecord }).getToken(GRAPH),
+  );
+  assert.match(error.message, /Cannot tell who has signed in/);
+});
+
+test("a service that gives no refresh token has the user sign in for each", async () => {
+  let prompts = 0;
+  const credential = signInAt(people({}, { refresh_token: undefined }), { userPromptCallback: () => prompts++ });
+  for (const scope of [GRAPH, VAULT, GRAPH]) await credential.getToken(scope);
+  assert.equal(prompts, 2);
+});
+
+test("nobody gets a token late: a call that was aborted changes nothing", async () => {
+  const scene = createScene();
+  const credential = byDeviceCode(scene, optionsOf(scene));
+  const error = await failureOf(credential.authenticate(GRAPH, { abortSignal: AbortSignal.abort() }));
+  assert.deepEqual([error.name, scene.entra.requests.length], ["AbortError", 0]);
+});
