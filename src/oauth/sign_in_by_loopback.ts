@@ -37,12 +37,13 @@ export async function signInByLoopback(
     ({ state } = authorization);
     // Not waited for: an opener may last as long as the browser does.
     void open(authorization.url);
-    const { sleep } = settings;
-    const code = await withDeadline(() => answered, { sleep, ms: undefined, late: Error, outer: wanted.signal });
     const { verifier, nonce } = authorization;
-    const parameters = { code, redirect_uri: redirectUri, code_verifier: verifier, client_info: "1" };
-    const grant = { name, clientId, clientAuth: noAuth(), type: "authorization_code", parameters } as const;
-    const tokens = await requestTokens(grant, wanted, settings);
+    const grant = { name, clientId, clientAuth: noAuth(), type: "authorization_code" } as const;
+    const tokens = await withDeadline(async () => {
+      const code = await answered;
+      const parameters = { code, redirect_uri: redirectUri, code_verifier: verifier, client_info: "1" };
+      return await requestTokens({ ...grant, parameters }, wanted, settings);
+    }, { sleep: settings.sleep, ms: undefined, late: Error, outer: wanted.signal });
     end.resolve();
     return { answer: tokens, nonce };
   } catch (error) {

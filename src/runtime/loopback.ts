@@ -74,7 +74,9 @@ async function listen(handler: (request: Request) => Response | Promise<Response
   function start(host: string, port: number): Promise<Server> {
     const { createServer } = builtinModule<Http>("node:http");
     const server = createServer((incoming, outgoing) => {
-      answer(incoming, outgoing).catch(() => incoming.socket.destroy());
+      // Deno forgets it as soon as it is gone.
+      const { socket } = incoming;
+      answer(incoming, outgoing).catch(() => socket.destroy());
     });
     server.on("connection", (socket) => {
       sockets.add(socket);
@@ -97,10 +99,10 @@ async function listen(handler: (request: Request) => Response | Promise<Response
   }
 
   async function respond(incoming: Incoming): Promise<Response> {
-    const { method, headers } = incoming;
+    const { method, headers, socket } = incoming;
     const bodyless = method === "GET" || method === "HEAD";
     const body = bodyless ? undefined : await readText(incoming);
-    asked.add(incoming.socket);
+    asked.add(socket);
     if (body === null) return new Response(null, { status: 413 });
     let url: string;
     try {
