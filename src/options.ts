@@ -82,6 +82,37 @@ export interface InteractiveCredentialOptions extends CredentialOptions {
   disableAutomaticAuthentication?: boolean | undefined;
 }
 
+/** What the user reads when the sign-in is over. Texts, not HTML. */
+export interface BrowserCustomizationOptions {
+  /** After a sign-in. */
+  successMessage?: string | undefined;
+  /** After one that failed. */
+  errorMessage?: string | undefined;
+}
+
+/** Options of {@linkcode InteractiveBrowserCredential}. */
+export interface InteractiveBrowserCredentialOptions extends InteractiveCredentialOptions {
+  /** The tenant's id or domain name, or `"common"`, `"organizations"` or `"consumers"`. Default: any. */
+  tenantId?: string | undefined;
+  /** The client id of an app. In a page it must be given. Default: the Azure CLI's, for development. */
+  clientId?: string | undefined;
+  /**
+   * Where the answer goes. In a page: a page of the same origin, registered for single-page applications; default: the origin. Elsewhere:
+   * `http://localhost`, with or without a port, registered for desktop applications; default: a free port.
+   */
+  redirectUri?: string | undefined;
+  /** The user who is expected, such as `"jo@contoso.com"`. */
+  loginHint?: string | undefined;
+  /** The domain of the user who is expected, so that the user need not say it. */
+  domainHint?: string | undefined;
+  /** In a page: whether the user signs in in a window of its own, or the page is left and come back to. Default: `"popup"`. */
+  loginStyle?: "popup" | "redirect" | undefined;
+  /** See {@linkcode BrowserCustomizationOptions}. */
+  browserCustomizationOptions?: BrowserCustomizationOptions | undefined;
+  /** How long a sign-in may take, in milliseconds. Default: 300,000. */
+  timeoutInMs?: number | undefined;
+}
+
 /** Options of every credential that asks a tool on the developer's machine. */
 export interface DeveloperToolCredentialOptions extends CredentialOptions {
   /** The tenant's id or domain name. Default: the one that the tool is signed in to. */
@@ -97,4 +128,5 @@ export type DefaultAzureCredentialName =
   | "ManagedIdentityCredential"
   | "AzureCliCredential"
   | "AzurePowerShellCredential"
-  | "AzureDeveloperCliCredential";
+  | "AzureDeveloperCliCredential"
+  | "InteractiveBrowserCredential";

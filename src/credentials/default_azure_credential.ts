@@ -1,3 +1,4 @@
+import { checkClientId } from "../core/check_text.ts";
 import { createChain, type Link } from "../core/create_chain.ts";
 import type { GetToken } from "../core/create_get_token.ts";
 import { explainPrincipal } from "../core/principal.ts";
@@ -6,7 +7,7 @@ import type { CredentialExplanation, Explanation } from "../credential_explanati
 import { workplaceOf } from "../developer_tools/create_tool_get_token.ts";
 import { CredentialUnavailableError, isUnavailable } from "../errors.ts";
 import { hasFederatedToken, identityIn } from "../managed_identity/identity.ts";
-import type { CredentialOptions, DefaultAzureCredentialName } from "../options.ts";
+import type { BrowserCustomizationOptions, CredentialOptions, DefaultAzureCredentialName } from "../options.ts";
 import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";
 import { AzureCliCredential } from "./azure_cli_credential.ts";
 import { AzureDeveloperCliCredential } from "./azure_developer_cli_credential.ts";
@@ -27,6 +28,14 @@ export interface DefaultAzureCredentialOptions extends CredentialOptions {
   tenantId?: string | undefined;
   /** The credentials that are left out. Default: none. */
   exclude?: readonly DefaultAzureCredentialName[] | undefined;
+  /** Whether the user is asked to sign in in a browser where nothing else is there. Default: `false`. */
+  includeInteractiveBrowser?: boolean | undefined;
+  /** The client id for `InteractiveBrowserCredential`. Default: the Azure CLI's, for development. */
+  interactiveBrowserClientId?: string | undefined;
+  /** See {@linkcode InteractiveBrowserCredentialOptions.loginHint}. */
+  loginHint?: string | undefined;
+  /** See {@linkcode BrowserCustomizationOptions}. */
+  browserCustomizationOptions?: BrowserCustomizationOptions | undefined;
   /** The environment variables without which the constructor throws. Default: none. */
   requiredEnvVars?: string | string[] | undefined;
   /** See {@linkcode ManagedIdentityCredentialOptions.probeTimeoutInMs}. */
@@ -123,6 +132,23 @@ const TABLE: readonly Row[] = [
       return await explainAzureDeveloperCli(workplaceOf(options, settings));
     },
   },
+  {
+    name: "InteractiveBrowserCredential",
+    group: "dev",
+    create: ({ interactiveBrowserClientId: clientId, ...options }) => {
+      if (clientId !== undefined) checkClientId(clientId);
+      let session: TokenCredential | undefined;
+      return {
+        async getToken(scopes, getTokenOptions) {
+          // Apart, because most programs never come so far.
+          const { createBrowserSession } = await import("../oauth/browser_session.ts");
+          session ??= createBrowserSession({ ...options, clientId });
+          return await session.getToken(scopes, getTokenOptions);
+        },
+      };
+    },
+    explain: () => ({ state: "unknown", detail: "Asks the user to sign in in a browser" }),
+  },
 ];
 
 function workloadOf(options: AnyOptions): WorkloadIdentityCredentialOptions {
@@ -144,7 +170,7 @@ function identityOf(
 /**
  * Whoever the environment offers, detected in order, with no change of code from laptop to production: `EnvironmentCredential`,
  * `WorkloadIdentityCredential`, `ManagedIdentityCredential`, `AzureCliCredential`, `AzurePowerShellCredential`,
- * `AzureDeveloperCliCredential`.
+ * `AzureDeveloperCliCredential`; with `includeInteractiveBrowser`, `InteractiveBrowserCredential` as well.
  *
  * A method that is not configured is passed over; one of the first three that is configured and refused ends the search with its error. A
  * developer's tool that fails is passed over. The one that gave the first token is asked alone from then on. Where it takes time to find out
@@ -182,7 +208,9 @@ export class DefaultAzureCredential implements TokenCredential {
       throw new TypeError(`Option "requiredEnvVars" names what is not set: ${missing.join(", ")}`);
     }
     const wanted = settings.env("AZURE_TOKEN_CREDENTIALS");
-    const rows = select(wanted, options.exclude ?? []);
+    const { exclude = [], includeInteractiveBrowser = false } = options;
+    const table = TABLE.filter(({ name }) => includeInteractiveBrowser || name !== "InteractiveBrowserCredential");
+    const rows = select(table, wanted, exclude);
     const links = rows.map(({ name, create, mayBegin }): Link => ({
       name,
       credential: create(options, settings),
@@ -242,18 +270,23 @@ function unreadable(flag: string): Error {
   );
 }
 
-function select(value: string | undefined, excluded: readonly string[]): readonly Row[] {
-  const names = TABLE.map(({ name }) => name);
+function select(
+  table: readonly Row[],
+  value: string | undefined,
+  excluded: readonly string[],
+): readonly Row[] {
+  const names = table.map(({ name }) => name);
   const unknown = excluded.find((name) => !(names as string[]).includes(name));
   if (unknown !== undefined) {
     throw new TypeError(`Option "exclude" must name credentials of ${list(names)}, and names "${unknown}"`);
   }
   const wanted = value?.trim().toLowerCase();
-  const rows = wanted ? TABLE.filter(({ name, group }) => [group, name.toLowerCase()].includes(wanted)) : TABLE;
+  const rows = wanted ? table.filter(({ name, group }) => [group, name.toLowerCase()].includes(wanted)) : table;
   if (rows.length === 0) {
     throw new TypeError(
       `Variable AZURE_TOKEN_CREDENTIALS must be one of ${list(["prod", "dev", ...names])}, and is "${value}"` +
-        (wanted === "visualstudiocodecredential" ? ", which needs native code" : ""),
+        (wanted === "visualstudiocodecredential" ? ", which needs native code" : "") +
+        (wanted === "interactivebrowsercredential" ? ', which needs "includeInteractiveBrowser"' : ""),
     );
   }
   const left = rows.filter(({ name }) => !excluded.includes(name));

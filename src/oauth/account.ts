@@ -33,7 +33,7 @@ export function accountOf({ idToken, clientInfo }: TokenAnswer, expected: Expect
   const { aud, exp, iss } = claims;
   if (![aud].flat().includes(clientId)) throw refused("it is for another app");
   if (text(claims.sub) === undefined) throw refused("it names nobody");
-  if (!isOf(iss, tokenEndpoint)) throw refused("it is by another issuer");
+  if (!isIssuerOf(tokenEndpoint, iss)) throw refused("it is by another issuer");
   if (nonce !== undefined && claims.nonce !== nonce) throw refused("it is of another sign-in");
   if ((seconds(exp) ?? 0) + CLOCK_SKEW_IN_S < now / 1000) throw refused("it has expired: Check the clock");
   const { uid, utid } = parseObject(decode(clientInfo ?? "")) ?? {};
@@ -63,7 +63,7 @@ function refused(reason: string): AuthenticationError {
 }
 
 /** Whether the issuer is who runs the token endpoint, by one of its names: an external tenant has one with its id, too. */
-function isOf(issuer: unknown, tokenEndpoint: string): boolean {
+export function isIssuerOf(tokenEndpoint: string, issuer: unknown): boolean {
   try {
     const [host, own] = [String(issuer), tokenEndpoint].map((url) => new URL(url).host) as [string, string];
     const isExternal = [host, own].every((host) => host.endsWith(".ciamlogin.com"));

@@ -1,5 +1,6 @@
 import { parseObject } from "../core/json.ts";
 import { AuthenticationError } from "../errors.ts";
+import { isIssuerOf } from "./account.ts";
 import { encodeBase64Url } from "./base64.ts";
 import { mergeClaims } from "./claims.ts";
 import type { SignIn } from "./user_session.ts";
@@ -79,7 +80,7 @@ export async function createAuthorization(
 export function codeIn(parameters: URLSearchParams, tokenEndpoint: string): string {
   const [error, code, issuer] = ["error", "code", "iss"].map((name) => parameters.get(name));
   // Another server's answer, which is none of ours (RFC 9207).
-  if (issuer && new URL(issuer).origin !== new URL(tokenEndpoint).origin) {
+  if (issuer !== null && !isIssuerOf(tokenEndpoint, issuer)) {
     throw new AuthenticationError("Cannot sign in: The answer is by another issuer");
   }
   if (!error && code) return code;

@@ -1,13 +1,13 @@
 import { withDeadline } from "../core/deadline.ts";
 import type { Settings } from "../core/settings.ts";
-import { AuthenticationError, CredentialUnavailableError } from "../errors.ts";
+import { CredentialUnavailableError } from "../errors.ts";
 import { loopbackListener } from "../runtime/loopback.ts";
 import { urlOpener } from "../runtime/open_url.ts";
 import type { LoopbackServer, Runtime } from "../runtime/runtime.ts";
-import { type Authorization, type BrowserSignIn, codeIn, createAuthorization } from "./authorization.ts";
+import { type BrowserSignIn, codeIn, createAuthorization } from "./authorization.ts";
+import { noAuth } from "./client_auth.ts";
 import { createPage } from "./sign_in_page.ts";
 import { requestTokens } from "./token_client.ts";
-import { noAuth } from "./client_auth.ts";
 import type { SignedIn, SignIn } from "./user_session.ts";
 
 const FORM = /^application\/x-www-form-urlencoded(;|$)/i;
@@ -18,70 +18,79 @@ const FORM = /^application\/x-www-form-urlencoded(;|$)/i;
 export async function signInByLoopback(
   spec: BrowserSignIn,
   wanted: SignIn,
-  { runtime, settings }: { readonly runtime: Partial<Runtime>; readonly settings: Settings },
+  { runtime, settings, isHeard }: {
+    readonly runtime: Partial<Runtime>;
+    readonly settings: Settings;
+    /** Whether anybody reads the log. */
+    readonly isHeard: boolean;
+  },
 ): Promise<SignedIn> {
-  const { name, clientId, redirectUri, messages } = spec;
-  const listen = runtime.listen ? runtime.listen.bind(runtime) : loopbackListener();
-  if (!listen) {
-    throw new CredentialUnavailableError("Cannot have a user sign in: This runtime serves no loopback address", {
-      nextStep: 'Give "runtime.listen", or use DeviceCodeCredential',
-    });
-  }
-  const port = redirectUri === undefined ? undefined : Number(new URL(redirectUri).port || 80);
-  let authorization: Authorization | undefined;
-  let settle: { resolve(code: string): void; reject(error: unknown): void } | undefined;
-  const answered = new Promise<string>((resolve, reject) => settle = { resolve, reject });
-  answered.catch(() => {});
-  let server: LoopbackServer;
+  const { name, clientId, messages } = spec;
+  const redirectUrl = new URL(spec.redirectUri ?? "http://localhost");
+  let state: string | undefined;
+  const { promise: answered, ...answer } = later<string>();
+  const { promise: over, ...end } = later<void>();
+  const server = await serve(Number(redirectUrl.port));
   try {
-    server = await listen(handle, port);
-  } catch (error) {
-    const { name, message } = Object(error) as { name?: unknown; message?: unknown };
-    throw new CredentialUnavailableError(
-      `Cannot have a user sign in: No loopback address can be served${name === "NotCapable" ? "" : ` (${message})`}`,
-      { nextStep: name === "NotCapable" ? "Run Deno with --allow-net=127.0.0.1,[::1]" : "Use DeviceCodeCredential" },
-    );
-  }
-  try {
-    const uri = redirectUri ?? `http://localhost:${server.port}`;
-    authorization = await createAuthorization(wanted, { ...spec, redirectUri: uri, responseMode: "form_post" });
-    await open(authorization.url);
-    const { sleep } = settings;
-    const late = () => new Error("Unreachable");
-    const code = await withDeadline(() => answered, { sleep, ms: undefined, late, outer: wanted.signal });
+    const redirectUri = redirectUrl.port ? spec.redirectUri! : `http://${redirectUrl.hostname}:${server.port}`;
+    const authorization = await createAuthorization(wanted, { ...spec, redirectUri, responseMode: "form_post" });
+    ({ state } = authorization);
+    // Not waited for: an opener may last as long as the browser does.
+    void open(authorization.url);
     const { verifier, nonce } = authorization;
-    const parameters = { code, redirect_uri: uri, code_verifier: verifier, client_info: "1" };
-    const grant = { name, clientId, clientAuth: noAuth(), type: "authorization_code", parameters } as const;
-    return { answer: await requestTokens(grant, wanted, settings), nonce };
+    const grant = { name, clientId, clientAuth: noAuth(), type: "authorization_code" } as const;
+    const tokens = await withDeadline(async () => {
+      const code = await answered;
+      const parameters = { code, redirect_uri: redirectUri, code_verifier: verifier, client_info: "1" };
+      return await requestTokens({ ...grant, parameters }, wanted, settings);
+    }, { sleep: settings.sleep, ms: undefined, late: Error, outer: wanted.signal });
+    end.resolve();
+    return { answer: tokens, nonce };
+  } catch (error) {
+    end.reject(error);
+    throw error;
   } finally {
+    state = undefined;
     server.close();
+  }
+
+  async function serve(port: number): Promise<LoopbackServer> {
+    const listen = runtime.listen ? runtime.listen.bind(runtime) : loopbackListener();
+    if (!listen) throw unavailable("This runtime serves no loopback address", 'Give "runtime.listen"');
+    try {
+      return await listen(handle, port);
+    } catch (error) {
+      const { name, message } = Object(error) as { name?: unknown; message?: unknown };
+      throw name === "NotCapable"
+        ? unavailable("Deno may serve no loopback address", String(message))
+        : unavailable(`No loopback address can be served (${message})`, "");
+    }
   }
 
   async function handle(request: Request): Promise<Response> {
     const { host, pathname, searchParams } = new URL(request.url);
+    const { method, headers } = request;
     // A name that leads here, and is another's.
-    const hosts = ["localhost", "127.0.0.1", "[::1]"].map((name) => `${name}:${server.port}`);
+    const hosts = ["localhost", "127.0.0.1", "[::1]"].map((name) => new URL(`http://${name}:${server.port}`).host);
     if (!hosts.includes(host)) return createPage(400, "Not found", "This is no page of that name.");
-    if (!["GET", "POST"].includes(request.method)) {
-      return createPage(405, "Not possible", "This page is for signing in.");
-    }
+    if (!["GET", "POST"].includes(method)) return createPage(405, "Not possible", "This page is for signing in.");
     if (pathname !== "/") return createPage(404, "Not found", "There is nothing here.");
-    if (request.method === "POST" && !FORM.test(request.headers.get("content-type") ?? "")) {
+    if (method === "POST" && !FORM.test(headers.get("content-type") ?? "")) {
       return createPage(415, "Not possible", "This page takes the answer of a sign-in.");
     }
-    const parameters = request.method === "POST" ? new URLSearchParams(await request.text()) : searchParams;
-    const [state, second] = parameters.getAll("state");
-    // Anybody on the machine can send something here: only who was asked knows the state.
-    if (!authorization || state !== authorization.state || second !== undefined || !settle) {
+    const parameters = method === "POST" ? new URLSearchParams(await request.text()) : searchParams;
+    const states = parameters.getAll("state");
+    // Anybody on the machine can send something here: only who was asked knows the state. It is good for one answer.
+    if (state === undefined || states.length !== 1 || states[0] !== state) {
       return createPage(400, "Not expected", "This is not the answer of a sign-in that is under way.");
     }
-    const { resolve, reject } = settle;
-    settle = undefined;
+    state = undefined;
     try {
-      resolve(codeIn(parameters, wanted.tokenEndpoint));
-      return createPage(200, "Signed in", messages.success ?? "You can close this page, and go back to the program.");
+      answer.resolve(codeIn(parameters, wanted.tokenEndpoint));
+      await over;
+      return createPage(200, "Signed in", messages.success ?? "You can close this page and go back to the program.");
     } catch (error) {
-      reject(error);
+      answer.reject(error);
       return createPage(400, "Not signed in", messages.error ?? "Go back to the program, which says why.");
     }
   }
@@ -89,10 +98,31 @@ export async function signInByLoopback(
   async function open(url: string): Promise<void> {
     const openUrl = runtime.openUrl ? runtime.openUrl.bind(runtime) : urlOpener();
     try {
-      if (!openUrl) throw new AuthenticationError("None");
+      if (!openUrl) throw new Error("This runtime opens no browser");
       await openUrl(url);
-    } catch {
+    } catch (error) {
+      // It is over: nobody has to open anything.
+      if (state === undefined) return;
+      if (!isHeard) {
+        const { message } = Object(error) as { message?: unknown };
+        return answer.reject(unavailable(`No browser can be opened (${message})`, 'Give "log", which is told the URL'));
+      }
       settings.log({ event: "sign-in-wanted", credential: name, message: `Open this page to sign in: ${url}` });
     }
   }
+}
+
+function unavailable(reason: string, nextStep: string): CredentialUnavailableError {
+  return new CredentialUnavailableError(`Cannot have a user sign in: ${reason}`, {
+    nextStep: `${nextStep}${nextStep && ", or "}use DeviceCodeCredential`.replace(/^u/, "U"),
+  });
+}
+
+/** Returns a promise that is settled elsewhere, and of which nobody need hear. */
+function later<T>(): { promise: Promise<T>; resolve(value: T): void; reject(error: unknown): void } {
+  let resolve!: (value: T) => void;
+  let reject!: (error: unknown) => void;
+  const promise = new Promise<T>((...both) => [resolve, reject] = both);
+  promise.catch(() => {});
+  return { promise, resolve, reject };
 }

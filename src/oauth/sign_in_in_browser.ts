@@ -8,7 +8,7 @@ import type { SignedIn, SignIn } from "./user_session.ts";
 export async function signInInBrowser(
   spec: BrowserSignIn,
   wanted: SignIn,
-  place: { readonly runtime: Partial<Runtime>; readonly settings: Settings },
+  place: { readonly runtime: Partial<Runtime>; readonly settings: Settings; readonly isHeard: boolean },
 ): Promise<SignedIn> {
   const page = place.runtime.listen ? undefined : currentPage();
   if (page) {

@@ -3,7 +3,8 @@ import { detectPlatform } from "./platform.ts";
 import type { LoopbackServer, Runtime } from "./runtime.ts";
 
 const MOST_BYTES = 65_536;
-const SLOW_IN_MS = 10_000;
+const SLOW_IN_MS = 5_000;
+const MOST_TRIES = 10;
 
 interface Socket {
   destroy(): void;
@@ -20,7 +21,6 @@ interface Incoming extends AsyncIterable<Uint8Array> {
 interface Outgoing {
   writeHead(status: number, headers: Readonly<Record<string, string>>): this;
   end(body: string): void;
-  on(event: "finish", listener: () => void): this;
 }
 
 interface Server {
@@ -33,7 +33,7 @@ interface Server {
 }
 
 interface Http {
-  createServer(options: object, listener: (incoming: Incoming, outgoing: Outgoing) => void): Server;
+  createServer(listener: (incoming: Incoming, outgoing: Outgoing) => void): Server;
 }
 
 /** Returns what serves programs of this machine alone; `undefined` where nothing can. */
@@ -41,35 +41,51 @@ export function loopbackListener(): Runtime["listen"] {
   return ["deno", "node", "bun"].includes(detectPlatform()) ? listen : undefined;
 }
 
-async function listen(
-  handler: (request: Request) => Response | Promise<Response>,
-  port = 0,
-): Promise<LoopbackServer> {
+async function listen(handler: (request: Request) => Response | Promise<Response>, port = 0): Promise<LoopbackServer> {
   const sockets = new Set<Socket>();
-  const answered = new WeakSet<Socket>();
-  const first = await start("127.0.0.1", port);
-  const { port: found } = first.address();
-  // A browser may take "localhost" for either; a machine may have one only.
-  const second = await start("::1", found).catch(() => undefined);
+  const asked = new WeakSet<Socket>();
+  const servers = await startBoth(MOST_TRIES);
   return {
-    port: found,
+    port: servers[0]!.address().port,
     close() {
-      first.close();
-      second?.close();
-      // Whoever has an answer gets all of it; nobody else keeps the program alive.
-      for (const socket of sockets) if (!answered.has(socket)) socket.destroy();
+      for (const server of servers) server.close();
+      // Whoever has asked gets an answer, and all of it; nobody else keeps the program alive.
+      for (const socket of sockets) if (!asked.has(socket)) socket.destroy();
     },
   };
 
+  /** A browser may take "localhost" for either address; a machine may have one only. */
+  async function startBoth(tries: number): Promise<Server[]> {
+    if (!mayListen("127.0.0.1", port)) throw new Deno.errors.NotCapable("Run Deno with --allow-net=127.0.0.1,[::1]");
+    const first = await start("127.0.0.1", port);
+    const { port: found } = first.address();
+    if (!mayListen("[::1]", found)) return [first];
+    try {
+      return [first, await start("::1", found)];
+    } catch (error) {
+      if ((error as { code?: unknown }).code !== "EADDRINUSE") return [first];
+      // Who has the other one would be sent what is meant for us.
+      first.close();
+      if (port !== 0 || tries <= 1) throw error;
+      return await startBoth(tries - 1);
+    }
+  }
+
   function start(host: string, port: number): Promise<Server> {
     const { createServer } = builtinModule<Http>("node:http");
-    const limits = { headersTimeout: SLOW_IN_MS, requestTimeout: SLOW_IN_MS };
-    const server = createServer(limits, (incoming, outgoing) => {
-      answer(incoming, outgoing).catch(() => incoming.socket.destroy());
+    const server = createServer((incoming, outgoing) => {
+      // Deno forgets it as soon as it is gone.
+      const { socket } = incoming;
+      answer(incoming, outgoing).catch(() => socket.destroy());
     });
     server.on("connection", (socket) => {
       sockets.add(socket);
-      socket.on("close", () => void sockets.delete(socket));
+      // Neither Deno nor Bun has Node's limits, and Node looks at them every half a minute.
+      const timer = setTimeout(() => asked.has(socket) || socket.destroy(), SLOW_IN_MS);
+      socket.on("close", () => {
+        sockets.delete(socket);
+        clearTimeout(timer);
+      });
     });
     return new Promise((resolve, reject) => {
       server.on("error", reject).once("listening", () => resolve(server)).listen(port, host);
@@ -78,16 +94,15 @@ async function listen(
 
   async function answer(incoming: Incoming, outgoing: Outgoing): Promise<void> {
     const response = await respond(incoming);
-    answered.add(incoming.socket);
-    outgoing.on("finish", () => void sockets.delete(incoming.socket));
     outgoing.writeHead(response.status, { ...Object.fromEntries(response.headers), connection: "close" });
     outgoing.end(await response.text());
   }
 
   async function respond(incoming: Incoming): Promise<Response> {
-    const { method, headers } = incoming;
+    const { method, headers, socket } = incoming;
     const bodyless = method === "GET" || method === "HEAD";
     const body = bodyless ? undefined : await readText(incoming);
+    asked.add(socket);
     if (body === null) return new Response(null, { status: 413 });
     let url: string;
     try {
@@ -101,8 +116,16 @@ async function listen(
   }
 }
 
+/** Deno would ask the user else, who could not tell what for. */
+function mayListen(host: string, port: number): boolean {
+  if (detectPlatform() !== "deno") return true;
+  return Deno.permissions.querySync({ name: "net", host: `${host}:${port}` }).state === "granted";
+}
+
 /** Returns the body; `null` where it is too long. */
 async function readText(incoming: Incoming): Promise<string | null> {
+  // Said beforehand, it can be refused in words; else what comes is cut off.
+  if (Number(incoming.headers["content-length"]) > MOST_BYTES) return null;
   const decoder = new TextDecoder();
   let text = "";
   let bytes = 0;

@@ -26,25 +26,36 @@ export function openerOn(platform: string | undefined): readonly string[] {
   }
 }
 
-/** Starts a program that outlives this one. */
+/** Runs a program that may outlive this one. Rejects where it cannot be started or says that it failed. */
 async function start(command: string, args: readonly string[]): Promise<void> {
-  if (detectPlatform() === "deno") {
-    if (Deno.permissions.querySync({ name: "run", command }).state !== "granted") {
-      throw new Deno.errors.NotCapable(`Run Deno with --allow-run=${command}`);
-    }
-    new Deno.Command(command, { args: [...args], stdin: "null", stdout: "null", stderr: "null" }).spawn().unref();
-    return;
+  const code = detectPlatform() === "deno" ? await startWithDeno(command, args) : await startWithNode(command, args);
+  // What the one of Windows returns says nothing.
+  if (code !== 0 && operatingSystem() !== "win32") throw new Error(`"${command}" ended with ${code}`);
+}
+
+async function startWithDeno(command: string, args: readonly string[]): Promise<number> {
+  if (Deno.permissions.querySync({ name: "run", command }).state !== "granted") {
+    throw new Deno.errors.NotCapable(`Run Deno with --allow-run=${command}`);
   }
+  const child = new Deno.Command(command, { args: [...args], stdin: "null", stdout: "null", stderr: "null" }).spawn();
+  child.unref();
+  return (await child.status).code;
+}
+
+async function startWithNode(command: string, args: readonly string[]): Promise<number> {
   const { spawn } = builtinModule<{ spawn(command: string, args: readonly string[], options: object): Child }>(
     "node:child_process",
   );
   const child = spawn(command, args, { stdio: "ignore", detached: true, windowsHide: true });
-  await new Promise<void>((resolve, reject) => child.on("error", reject).on("spawn", () => resolve()));
+  const code = new Promise<number>((resolve, reject) =>
+    child.on("error", reject).on("exit", (code) => resolve(code ?? 0))
+  );
   child.unref();
+  return await code;
 }
 
 interface Child {
   unref(): void;
   on(event: "error", listener: (error: Error) => void): this;
-  on(event: "spawn", listener: () => void): this;
+  on(event: "exit", listener: (code: number | null) => void): this;
 }

@@ -39,7 +39,7 @@ export interface CommandOutput {
 export interface LoopbackServer {
   /** The port at 127.0.0.1, and at ::1 where the machine has that. */
   readonly port: number;
-  /** Stops it. Whoever is being answered gets the whole answer. */
+  /** Stops it. Whoever has sent a whole request gets the whole answer. */
   close(): void;
 }
 
@@ -65,7 +65,7 @@ export interface Runtime {
   run?(command: string, args: readonly string[], options: RunOptions): Promise<CommandOutput>;
   /**
    * Serves the loopback addresses of this machine, at a port of its own unless one is given. A body is 64 kB at the most, and nobody may take
-   * longer than ten seconds to send a request.
+   * longer than five seconds to send a request.
    */
   listen?(
     handler: (request: Request) => Response | Promise<Response>,
