@@ -79,7 +79,7 @@ export async function createAuthorization(
 export function codeIn(parameters: URLSearchParams, tokenEndpoint: string): string {
   const [error, code, issuer] = ["error", "code", "iss"].map((name) => parameters.get(name));
   // Another server's answer, which is none of ours (RFC 9207).
-  if (issuer && new URL(issuer).origin !== new URL(tokenEndpoint).origin) {
+  if (issuer && originOf(issuer) !== originOf(tokenEndpoint)) {
     throw new AuthenticationError("Cannot sign in: The answer is by another issuer");
   }
   if (!error && code) return code;
@@ -87,6 +87,14 @@ export function codeIn(parameters: URLSearchParams, tokenEndpoint: string): stri
   const errorResponse = error ? { error: tell(error), errorDescription: description } : undefined;
   const words = [error ? tell(error) : "The answer holds no code", description].filter(Boolean).join(". ");
   throw new AuthenticationError(`Cannot sign in: ${words}`, { ...errorResponse && { errorResponse } });
+}
+
+function originOf(url: string): string | undefined {
+  try {
+    return new URL(url).origin;
+  } catch {
+    return undefined;
+  }
 }
 
 /** 43 characters that nobody guesses. */

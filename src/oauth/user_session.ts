@@ -14,7 +14,7 @@ import { resolveAuthority } from "./authority.ts";
 import { requestTokens, type TokenAnswer } from "./token_client.ts";
 
 /** What is asked for besides an access token: who has signed in, and tokens later without the user. */
-const OPENID_SCOPES = ["openid", "profile", "offline_access"];
+export const OPENID_SCOPES: readonly string[] = ["openid", "profile", "offline_access"];
 
 /** Errors that go away when the user signs in (wire names of Microsoft Entra and of OpenID Connect). */
 const INTERACTION = [
@@ -47,14 +47,26 @@ export interface UserSessionSpec {
   /** The word for many tenants that stands for none. */
   readonly manyTenants: "common" | "organizations";
   readonly account: AuthenticationRecord | undefined;
+  /** Of a sign-in before, which was kept elsewhere. */
+  readonly refreshToken?: string | undefined;
+  /** Whose tokens these are, where the session is opened several times: nobody else may know it. Default: the one object's. */
+  readonly secret?: string | undefined;
   readonly disableAutomaticAuthentication: boolean;
-  /** Has the user sign in. */
-  readonly signIn: (wanted: SignIn) => Promise<SignedIn>;
+  /** Has the user sign in. The cause is why tokens could not be had without. */
+  readonly signIn: (wanted: SignIn, cause: unknown) => Promise<SignedIn>;
+}
+
+/** What is left of a sign-in. */
+export interface KeptSignIn {
+  readonly account: AuthenticationRecord | undefined;
+  readonly refreshToken: string | undefined;
 }
 
 /** A user who signs in once, and of whom tokens can be had afterwards. */
 export interface UserSession {
   readonly getToken: GetToken;
+  /** Returns what is worth keeping elsewhere. */
+  keep(): KeptSignIn;
   /** Has the user sign in, whoever has before. */
   authenticate(scopes: string | string[], options?: GetTokenOptions): Promise<AuthenticationRecord | undefined>;
 }
@@ -63,13 +75,12 @@ export interface UserSession {
 export function createUserSession(spec: UserSessionSpec, settings: Settings): UserSession {
   const { name, clientId, clientAuth, tenantId } = spec;
   let account = spec.account;
-  let refreshToken: string | undefined;
-  let getToken = open();
+  let refreshToken = spec.refreshToken;
+  let getToken = open(spec.secret ?? {});
   let turn: Promise<unknown> = Promise.resolve();
 
   /** Begins to remember tokens, of one account and of nobody else. */
-  function open(): GetToken {
-    const owner = {};
+  function open(owner: string | object): GetToken {
     return createGetToken({ name, tenantId, proof: () => [owner], acquire }, settings);
   }
 
@@ -127,7 +138,7 @@ export function createUserSession(spec: UserSessionSpec, settings: Settings): Us
         cause,
       });
     }
-    return accept(wanted, await spec.signIn(wanted), isForced);
+    return accept(wanted, await spec.signIn(wanted, cause), isForced);
   }
 
   function accept(wanted: SignIn, { answer, nonce }: SignedIn, isForced: boolean): TokenSet {
@@ -141,7 +152,7 @@ export function createUserSession(spec: UserSessionSpec, settings: Settings): Us
       );
     }
     // What is remembered is another user's.
-    if (!isSame) getToken = open();
+    if (!isSame) getToken = open({});
     account = found ?? account;
     refreshToken = answer.refreshToken ?? (isSame ? refreshToken : undefined);
     return answer.token;
@@ -178,5 +189,9 @@ export function createUserSession(spec: UserSessionSpec, settings: Settings): Us
     }
   }
 
-  return { getToken: (scopes, options) => getToken(scopes, options), authenticate };
+  return {
+    getToken: (scopes, options) => getToken(scopes, options),
+    keep: () => ({ account, refreshToken }),
+    authenticate,
+  };
 }
