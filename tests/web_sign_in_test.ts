@@ -368,7 +368,7 @@ describe("an answer that is refused", () => {
       const request = await prepare(app, await app.begin());
       const sent = app.service.requests.length;
       const error = await failureOf(app.signIn.redeem(request));
-      assert.equal(error.name, "AuthenticationError", error.stack);
+      assert.equal(error.name, "AuthenticationError", String(error.stack));
       assert.match(error.message, reason);
       assert.match(error.message, /^WebSignIn: Cannot sign in: /);
       assert.equal(app.service.requests.length, sent, "nothing is sent");

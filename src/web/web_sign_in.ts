@@ -27,16 +27,15 @@
  * @module
  */
 
-import type { AuthenticationRecord } from "../authentication_record.ts";
-import { checkClientId, checkText } from "../core/check_text.ts";
+import { checkClientId } from "../core/check_text.ts";
 import type { TokenRequest } from "../core/create_get_token.ts";
 import { withDeadline } from "../core/deadline.ts";
 import { late, nameCredential } from "../core/failures.ts";
 import { parseObject } from "../core/json.ts";
 import { normaliseScopes } from "../core/scopes.ts";
-import { isLoopback, notNegative, resolveSettings } from "../core/settings.ts";
+import { notNegative, resolveSettings } from "../core/settings.ts";
 import { checkTenantId } from "../core/tenants.ts";
-import { AuthenticationError, AuthenticationRequiredError } from "../errors.ts";
+import { AuthenticationRequiredError } from "../errors.ts";
 import { resolveAuthority } from "../oauth/authority.ts";
 import { type Authorization, codeIn, createAuthorization, readAuthorization } from "../oauth/authorization.ts";
 import { requestTokens } from "../oauth/token_client.ts";
@@ -47,8 +46,10 @@ import {
   type SignedIn,
   type SignIn,
 } from "../oauth/user_session.ts";
+import { checkRedirectUri, redirect } from "./redirect.ts";
 import { checkReturnPaths, isAllowedPath } from "./return_path.ts";
 import { checkSealingKeys, createSeal } from "./seal.ts";
+import { isAnotherTenant, isEqual, parametersOf, refused } from "./sign_in_answer.ts";
 import {
   cookieNameOf,
   deleteCookie,
@@ -236,54 +237,4 @@ export function createWebSignIn(options: WebSignInOptions): WebSignIn {
   }
 
   return { onAuthorizeUrl, redeem, resume };
-}
-
-/** Returns what the browser brings back. Throws an `AuthenticationError` unless there is one state of ours, and nothing twice. */
-function parametersOf({ method, url }: Request): URLSearchParams {
-  if (method !== "GET") throw refused("The answer must come by GET");
-  const { searchParams } = new URL(url);
-  for (const name of ["code", "error", "iss", "state"]) {
-    if (searchParams.getAll(name).length > 1) throw refused(`The answer has "${name}" twice`);
-  }
-  if (!/^[\w-]{43}$/.test(searchParams.get("state") ?? "")) throw refused('The answer has no "state" of this app');
-  return searchParams;
-}
-
-/** Whether the account is of another tenant than the one with that id; a name says nothing about it. */
-function isAnotherTenant(tenantId: string, account: AuthenticationRecord): boolean {
-  return /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i.test(tenantId) && account.tenantId !== "" &&
-    account.tenantId.toLowerCase() !== tenantId.toLowerCase();
-}
-
-/** Compares without telling by its time where the difference is. */
-function isEqual(a: string, b: string): boolean {
-  let difference = a.length ^ b.length;
-  for (let index = 0; index < a.length; index++) difference |= a.charCodeAt(index) ^ b.charCodeAt(index);
-  return difference === 0;
-}
-
-function redirect(location: string, cookies: readonly string[]): Response {
-  // The address that is left may hold a code, which no page may learn of.
-  const headers = new Headers({ location, "cache-control": "no-store", "referrer-policy": "no-referrer" });
-  for (const cookie of cookies) headers.append("set-cookie", cookie);
-  return new Response(null, { status: 302, headers });
-}
-
-function refused(reason: string): AuthenticationError {
-  return new AuthenticationError(`Cannot sign in: ${reason}`);
-}
-
-function checkRedirectUri(redirectUri: unknown): void {
-  checkText(redirectUri, "redirectUri");
-  let url: URL | undefined;
-  try {
-    url = new URL(redirectUri);
-  } catch {
-    // Falls through to the error below.
-  }
-  const isSecure = url?.protocol === "https:" || url?.protocol === "http:" && isLoopback(url.hostname);
-  if (isSecure && !url!.search && !url!.hash && !url!.username && !url!.password) return;
-  throw new TypeError(
-    'Option "redirectUri" must be a URL of the app with "https:", without query and fragment, such as "https://my.app/signed-in"',
-  );
 }
