@@ -236,6 +236,7 @@ describe("who comes back to where it is not allowed", () => {
     ...[
       "/files/..//evil.test",
       "/files/../admin",
+      "/admin/../mail",
       "/files/%2e%2e/admin",
       "/files/.%2E/admin",
       "/files/..%2fadmin",
@@ -493,12 +494,22 @@ describe("a session that is no more", () => {
   test("ended by Microsoft Entra", async () => {
     const app = createApp({ cache: false }, { refusesRefresh: true });
     const { credential } = await app.signIn.resume(await sessionOf(app));
-    const error = await failureOf(credential.getToken(GRAPH_SCOPE));
+    const claims = JSON.stringify({ access_token: { nbf: { essential: true, value: "1" } } });
+    const error = await failureOf(credential.getToken(GRAPH_SCOPE, { claims }));
+    assert.deepEqual(error.getTokenOptions, { claims });
     assert.equal(error.name, "AuthenticationRequiredError");
     assert.match(error.message, /The session gives no more tokens/);
     assert.match((error.cause as Error).message, /invalid_grant/);
     assert.deepEqual(error.scopes, [GRAPH_SCOPE]);
   });
+});
+
+test("a code is redeemed once, whatever becomes of the refresh token", async () => {
+  const app = createApp({ cache: false }, { refusesRefresh: true });
+  const { credential } = await app.signIn.redeem(app.browser.request(await app.begin()));
+  await assert.rejects(credential.getToken(GRAPH_SCOPE), { name: "AuthenticationRequiredError" });
+  const grants = app.service.requests.map(({ form }) => form.grant_type);
+  assert.deepEqual(grants, ["authorization_code", "refresh_token"]);
 });
 
 test("two users of one memory never meet, and one's leaving leaves the other", async () => {

@@ -20,7 +20,7 @@ export function isAllowedPath(path: unknown, allowed: readonly string[]): path i
 
 /** Whether the text is a path as a URL has it, in which nobody finds a host, a step up, or the end of a header. */
 function isPlain(path: string): boolean {
-  if (path.length > LONGEST || !/^\/(?!\/)[!-~]*$/.test(path) || path.includes("\\")) return false;
+  if (path.length > LONGEST || !/^\/(?!\/)[!-~]*$/.test(path)) return false;
   const url = new URL(path, "https://a.invalid");
   const isSame = url.origin === "https://a.invalid" && url.pathname + url.search + url.hash === path;
   // What some servers decode before they look at it.
