@@ -57,6 +57,7 @@ export const LAYERS: readonly Layer[] = [
     files: /^src\/credentials\//,
     may: ["contracts", "core", "runtime", "oauth", "managed_identity", "developer_tools"],
   },
+  { name: "web", files: /^src\/web\//, may: ["contracts", "core", "runtime", "oauth", "web", "oauth4webapi"] },
   { name: "testing", files: /^src\/testing\//, may: ["contracts", "testing", "jose"] },
 ];
 

@@ -21,7 +21,18 @@ export interface Family {
 }
 
 type FamilyName =
-  | ("contracts" | "platform" | "files" | "core" | "chain" | "oauth" | "certificates" | "secrets" | "credentials")
+  | (
+    | "contracts"
+    | "platform"
+    | "files"
+    | "core"
+    | "chain"
+    | "oauth"
+    | "certificates"
+    | "secrets"
+    | "web"
+    | "credentials"
+  )
   | ("waiting" | "machine" | "tool" | "managedIdentity" | "developerTools" | "pkcs12" | "testing" | "jose");
 
 const FAMILIES: Readonly<Record<FamilyName, Family>> = {
@@ -42,6 +53,7 @@ const FAMILIES: Readonly<Record<FamilyName, Family>> = {
     strings: ["PRIVATE KEY", "x5t"],
   },
   secrets: { modules: [], strings: ['"clientSecret"'] },
+  web: { modules: ["src/web/"], strings: ["__Host-"] },
   credentials: { modules: ["src/credentials/"], strings: [] },
   tool: { modules: ["src/developer_tools/create_tool_get_token", "src/runtime/operating_system"], strings: [] },
   developerTools: { modules: ["src/developer_tools/"], strings: ["az login", "azd auth", "Get-AzAccessToken"] },
@@ -92,6 +104,7 @@ const BUDGETS: readonly Budget[] = [
   { name: "*", from: "./managed-identity-credential", gzip: 7_100, families: [...CORE, "machine"], later: true },
   { name: "*", from: "./username-password-credential", gzip: 11_600, families: TOKENS, later: true },
   { name: "*", from: "./workload-identity-credential", gzip: 2_850, families: CORE, later: true },
+  { name: "*", from: "./web-sign-in", gzip: 19_300, families: [...CERTIFICATES, "secrets", "web"], later: true },
   { name: "*", from: "./pkcs12", gzip: 1_600, families: ["contracts", "certificates", "pkcs12"] },
   { name: "*", from: "./runtime", gzip: 2_850, families: ["platform", "files", "tool"] },
   { name: "*", from: "./testing", gzip: 24_600, families: ["contracts", "certificates", "testing", "jose"] },

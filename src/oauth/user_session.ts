@@ -11,7 +11,7 @@ import { resolveAuthority } from "./authority.ts";
 import { requestTokens, type TokenAnswer } from "./token_client.ts";
 
 /** What is asked for besides an access token: who has signed in, and tokens later without the user. */
-const OPENID_SCOPES = ["openid", "profile", "offline_access"];
+export const OPENID_SCOPES: readonly string[] = ["openid", "profile", "offline_access"];
 
 /** Errors that go away when the user signs in (wire names of Microsoft Entra and of OpenID Connect). */
 const INTERACTION = [
@@ -46,14 +46,26 @@ export interface UserSessionSpec {
   /** The word for many tenants that stands for none. */
   readonly manyTenants: "common" | "organizations";
   readonly account: AuthenticationRecord | undefined;
+  /** Of a sign-in before, which was kept elsewhere. */
+  readonly refreshToken?: string | undefined;
+  /** Whose tokens these are, where the session is opened several times: nobody else may know it. Default: the one object's. */
+  readonly secret?: string | undefined;
   readonly disableAutomaticAuthentication: boolean;
   /** Has the user sign in; `cause` is why a refresh does not do, if one was tried. */
   readonly signIn: (wanted: SignIn, cause: Error | undefined) => Promise<SignedIn>;
 }
 
+/** What is left of a sign-in. */
+export interface KeptSignIn {
+  readonly account: AuthenticationRecord | undefined;
+  readonly refreshToken: string | undefined;
+}
+
 /** A user who signs in once, and of whom tokens can be had afterwards. */
 export interface UserSession {
   readonly getToken: GetToken;
+  /** Returns what is worth keeping elsewhere. */
+  keep(): KeptSignIn;
   /** Has the user sign in, whoever has before. */
   authenticate(scopes: string | string[], options?: GetTokenOptions): Promise<AuthenticationRecord | undefined>;
 }
@@ -63,13 +75,12 @@ export function createUserSession(spec: UserSessionSpec, settings: Settings): Us
   const { name, clientId, clientAuth, tenantId } = spec;
   if (spec.account) checkAccount(spec.account);
   let account = spec.account;
-  let refreshToken: string | undefined;
-  let getToken = open(acquire);
+  let refreshToken = spec.refreshToken;
+  let getToken = open(acquire, spec.secret);
   let turn: Promise<unknown> = Promise.resolve();
 
   /** Begins to remember tokens: nobody finds here what was remembered before. */
-  function open(acquire: Acquire): GetToken {
-    const owner = {};
+  function open(acquire: Acquire, owner: string | object = {}): GetToken {
     return createGetToken({
       name,
       tenantId,
@@ -181,7 +192,11 @@ export function createUserSession(spec: UserSessionSpec, settings: Settings): Us
     return record;
   }
 
-  return { getToken: (scopes, options) => getToken(scopes, options), authenticate };
+  return {
+    getToken: (scopes, options) => getToken(scopes, options),
+    keep: () => ({ account, refreshToken }),
+    authenticate,
+  };
 }
 
 /** Returns the error of a session that cannot, or must not, have the user sign in. */

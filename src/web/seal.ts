@@ -1,0 +1,71 @@
+import { type Bytes, decodeBase64, encodeBase64Url } from "../oauth/base64.ts";
+
+// A CryptoKey: Node's types have that name for Web Crypto's module alone.
+/** A key for AES-GCM: one of Web Crypto with 256 bits, which need not be extractable, or 32 bytes in base64. */
+export type SealingKey = Awaited<ReturnType<typeof crypto.subtle.importKey>> | string;
+
+/** Makes text unreadable and unchangeable for who has not the key. */
+export interface Seal {
+  /** Returns the text sealed, in characters that a cookie and a URL may have. */
+  seal(text: string): Promise<string>;
+  /** Returns the text; `undefined` if it was sealed by another key or for another purpose, or is changed. */
+  open(sealed: string): Promise<string | undefined>;
+}
+
+const IV_LENGTH = 12;
+const KEY_LENGTH = 32;
+const KEY_USAGES = ["encrypt", "decrypt"] as const;
+
+/** Returns a seal for one purpose: AES-GCM (NIST SP 800-38D) with a random IV. The first key seals, all of them open. */
+export function createSeal(keys: readonly SealingKey[], purpose: readonly string[]): Seal {
+  // What is sealed for one purpose is opened for no other.
+  const additionalData = new TextEncoder().encode(JSON.stringify(purpose));
+  return {
+    async seal(text) {
+      const iv = crypto.getRandomValues(new Uint8Array(IV_LENGTH));
+      const algorithm = { name: "AES-GCM", iv, additionalData };
+      const sealed = await crypto.subtle.encrypt(algorithm, await load(keys[0]!), new TextEncoder().encode(text));
+      return encodeBase64Url(Uint8Array.of(...iv, ...new Uint8Array(sealed)));
+    },
+    async open(sealed) {
+      const bytes = decodeBase64(sealed.replaceAll("-", "+").replaceAll("_", "/")) ?? new Uint8Array();
+      const algorithm = { name: "AES-GCM", iv: bytes.slice(0, IV_LENGTH), additionalData };
+      for (const key of keys) {
+        try {
+          const text = await crypto.subtle.decrypt(algorithm, await load(key), bytes.slice(IV_LENGTH));
+          return new TextDecoder().decode(text);
+        } catch {
+          // Another key may open it.
+        }
+      }
+      return undefined;
+    },
+  };
+}
+
+/** Throws a `TypeError` unless the value is a key, or several. */
+export function checkSealingKeys(value: unknown, option: string): readonly SealingKey[] {
+  const keys: readonly unknown[] = Array.isArray(value) ? value : [value];
+  if (keys.length > 0 && keys.every(isSealingKey)) return keys as readonly SealingKey[];
+  throw new TypeError(
+    `Option "${option}" must be 32 bytes in base64, which "openssl rand -base64 32" makes, or a CryptoKey for AES-GCM with 256 bits to ` +
+      "encrypt and decrypt; or a list of such",
+  );
+}
+
+function isSealingKey(value: unknown): boolean {
+  if (typeof value === "string") return bytesOf(value)?.length === KEY_LENGTH;
+  const { algorithm, usages } = Object(value) as Partial<Exclude<SealingKey, string>>;
+  const { name, length } = Object(algorithm) as { readonly name?: unknown; readonly length?: unknown };
+  return name === "AES-GCM" && length === KEY_LENGTH * 8 && KEY_USAGES.every((usage) => usages?.includes(usage));
+}
+
+function bytesOf(key: string): Bytes | undefined {
+  return decodeBase64(key.replaceAll("-", "+").replaceAll("_", "/"));
+}
+
+async function load(key: SealingKey): Promise<Exclude<SealingKey, string>> {
+  return typeof key === "string"
+    ? await crypto.subtle.importKey("raw", bytesOf(key)!, "AES-GCM", false, KEY_USAGES)
+    : key;
+}

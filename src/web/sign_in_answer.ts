@@ -1,0 +1,31 @@
+import type { AuthenticationRecord } from "../authentication_record.ts";
+import { AuthenticationError } from "../errors.ts";
+
+/** Returns what the browser brings back. Throws an `AuthenticationError` unless there is one state of ours, and nothing twice. */
+export function parametersOf({ method, url }: Request): URLSearchParams {
+  if (method !== "GET") throw refused("The answer must come by GET");
+  const { searchParams } = new URL(url);
+  for (const name of ["code", "error", "iss", "state"]) {
+    if (searchParams.getAll(name).length > 1) throw refused(`The answer has "${name}" twice`);
+  }
+  if (!/^[\w-]{43}$/.test(searchParams.get("state") ?? "")) throw refused('The answer has no "state" of this app');
+  return searchParams;
+}
+
+/** Whether the account is of another tenant than the one with that id; a name says nothing about it. */
+export function isAnotherTenant(tenantId: string, account: AuthenticationRecord): boolean {
+  return /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i.test(tenantId) && account.tenantId !== "" &&
+    account.tenantId.toLowerCase() !== tenantId.toLowerCase();
+}
+
+/** Compares without telling by its time where the difference is. */
+export function isEqual(a: string, b: string): boolean {
+  let difference = a.length ^ b.length;
+  for (let index = 0; index < a.length; index++) difference |= a.charCodeAt(index) ^ b.charCodeAt(index);
+  return difference === 0;
+}
+
+/** Returns the error of a sign-in that came to nothing. */
+export function refused(reason: string): AuthenticationError {
+  return new AuthenticationError(`Cannot sign in: ${reason}`);
+}

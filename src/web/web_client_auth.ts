@@ -1,0 +1,29 @@
+import type { ClientAuth } from "oauth4webapi";
+import { checkText } from "../core/check_text.ts";
+import type { Settings } from "../core/settings.ts";
+import { createCertificateAuth } from "../oauth/certificate_auth.ts";
+import { checkCertificateConfiguration } from "../oauth/certificate_configuration.ts";
+import { assertionAuth, noAuth, secretAuth } from "../oauth/client_auth.ts";
+import { textFileReader } from "../runtime/files.ts";
+import type { WebSignInOptions } from "./web_sign_in_options.ts";
+
+/** Returns how the app proves itself. Throws a `TypeError` where it does so in several ways. */
+export function createWebClientAuth(options: WebSignInOptions, settings: Settings): ClientAuth {
+  const { clientId, clientSecret, clientCertificate, getAssertion, runtime, sendCertificateChain = false } = options;
+  const ways = { clientSecret, clientCertificate, getAssertion };
+  if (Object.values(ways).filter((way) => way !== undefined).length > 1) {
+    throw new TypeError(`Options of a web sign-in must have one of "${Object.keys(ways).join('", "')}", or none`);
+  }
+  if (clientSecret !== undefined) {
+    checkText(clientSecret, "clientSecret");
+    return secretAuth(clientSecret);
+  }
+  if (getAssertion !== undefined) {
+    if (typeof getAssertion !== "function") throw new TypeError('Option "getAssertion" must be a function');
+    return assertionAuth(getAssertion);
+  }
+  if (clientCertificate === undefined) return noAuth();
+  checkCertificateConfiguration(clientCertificate);
+  const readTextFile = runtime?.readTextFile ? (path: string) => runtime.readTextFile!(path) : textFileReader();
+  return createCertificateAuth(clientCertificate, { clientId, sendCertificateChain, readTextFile, now: settings.now });
+}

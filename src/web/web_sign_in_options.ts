@@ -1,0 +1,102 @@
+import type { AuthenticationRecord } from "../authentication_record.ts";
+import type { CertificateConfiguration } from "../oauth/certificate_configuration.ts";
+import type { CredentialOptions } from "../options.ts";
+import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";
+import type { SealingKey } from "./seal.ts";
+
+/** Options of {@linkcode createWebSignIn}. */
+export interface WebSignInOptions extends CredentialOptions {
+  /** The tenant's id or domain name, or `"common"`, `"organizations"` or `"consumers"`, which let in people of any. */
+  tenantId: string;
+  /** The app's client id. */
+  clientId: string;
+  /** The value of a secret of the app. At most one of the three that prove the app: without, it is a public client. */
+  clientSecret?: string | undefined;
+  /** The app's certificate with what proves that it is the app's. */
+  clientCertificate?: CertificateConfiguration | undefined;
+  /** Returns an assertion, a JWT, that proves the app. Called once for each request, and only then. */
+  getAssertion?: (() => Promise<string>) | undefined;
+  /** Sends the certificate's chain along (`x5c`). Default: `false`. */
+  sendCertificateChain?: boolean | undefined;
+  /** The page that hands its request to `redeem`, as it is registered for the app: `https:`, or `http:` on this machine. */
+  redirectUri: string;
+  /** What the user consents to, such as `"https://graph.microsoft.com/User.Read"`: of one resource. */
+  scopes: string | string[];
+  /**
+   * Pages that users may come back to: paths, such as `"/mail"`, or `"/mail/*"` for all below it; whatever their query. The first is where
+   * they come back to if nothing else is said. Default: `["/"]`.
+   */
+  returnPaths?: string[] | undefined;
+  /** Seals cookies and sessions. Of several, the first seals and all open, so that one can take another's place. */
+  sealingKey: SealingKey | readonly SealingKey[];
+  /** How long a session can be resumed after the user has signed in, in milliseconds. Default: 8 hours. */
+  sessionLifetimeInMs?: number | undefined;
+}
+
+/** What an app wishes of one sign-in. */
+export interface WebSignInWish {
+  /** Where the user comes back to, with its query. Default: the request's own page, or the first of `returnPaths` where that is on no list. */
+  returnPath?: string | undefined;
+  /** The claims of an `AuthenticationRequiredError` or of a claims challenge, as JSON text. */
+  claims?: string | undefined;
+  /** The user who is expected, such as `"jo@contoso.com"`. */
+  loginHint?: string | undefined;
+  /** The domain of the user who is expected. */
+  domainHint?: string | undefined;
+  /** What the user is asked again: `"login"`, `"select_account"`, `"consent"`, or `"none"` for nothing. Default: what Microsoft Entra thinks best. */
+  prompt?: string | undefined;
+}
+
+/** The credential of a user who has signed in. */
+export interface WebUserCredential extends TokenCredential {
+  /**
+   * Returns a token: from memory while it is fresh, without the user afterwards.
+   *
+   * @throws {AuthenticationRequiredError} The user has to sign in again; `getTokenOptions.claims` says how.
+   * @throws {AuthenticationError} Microsoft Entra refuses or does not answer.
+   */
+  getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken>;
+}
+
+/** A user who has signed in. */
+export interface WebUser {
+  /** Who it is. */
+  readonly account: AuthenticationRecord;
+  /** Gets tokens of this user. */
+  readonly credential: WebUserCredential;
+  /** Returns the session as sealed text, for a cookie or a store of yours; `resume` takes it. It changes when a refresh token is replaced. */
+  sealSession(): Promise<string>;
+}
+
+/** What became of a sign-in. */
+export interface RedeemedSignIn extends WebUser {
+  /** Sends the browser to where it comes back to, and removes what was kept in it. Add cookies of your own. */
+  readonly response: Response;
+}
+
+/** The round trip by which people sign in to a web app. */
+export interface WebSignIn {
+  /**
+   * Returns the answer that sends a browser to sign in, and keeps in it what `redeem` needs, sealed.
+   *
+   * @param request What the browser asked for.
+   * @param wish See {@linkcode WebSignInWish}.
+   * @throws {TypeError} `returnPath` is not on the list, or `claims` is no JSON.
+   */
+  onAuthorizeUrl(request: Request, wish?: WebSignInWish): Promise<Response>;
+  /**
+   * Returns the user whom the browser comes back with. Good once.
+   *
+   * @param request What came to `redirectUri`.
+   * @throws {AuthenticationError} The user declines, the answer is not that of a sign-in of this browser, it took longer than ten minutes, or
+   * Microsoft Entra refuses or does not answer.
+   */
+  redeem(request: Request): Promise<RedeemedSignIn>;
+  /**
+   * Returns the user of a session that `sealSession` has sealed. Sends nothing.
+   *
+   * @param session The sealed text.
+   * @throws {AuthenticationRequiredError} The session has ended, or is none: the user has to sign in.
+   */
+  resume(session: string): Promise<WebUser>;
+}

@@ -1,0 +1,110 @@
+/**
+ * A Worker that signs people in and shows them who they are to Microsoft Graph: the complete example of `@azweb/identity/web-sign-in`. It keeps
+ * nothing in its memory that another isolate would miss: the session is in a cookie of its own, sealed.
+ *
+ * @module
+ */
+import { createWebSignIn, type WebSignIn, type WebUser } from "@azweb/identity/web-sign-in";
+
+/** The bindings. */
+export interface Env {
+  readonly AZURE_TENANT_ID: string;
+  readonly AZURE_CLIENT_ID: string;
+  readonly AZURE_CLIENT_SECRET: string;
+  /** The URL of the page `/signed-in`, as it is registered. */
+  readonly REDIRECT_URI: string;
+  /** 32 bytes in base64: `openssl rand -base64 32`. */
+  readonly SEALING_KEY: string;
+  /** For tests: another token service than Microsoft Entra, and another API than Microsoft Graph. */
+  readonly AUTHORITY_HOST?: string;
+  readonly API?: string;
+  readonly SCOPE?: string;
+}
+
+const SESSION = "__Host-session";
+const ATTRIBUTES = "Path=/; Secure; HttpOnly; SameSite=Lax";
+const GRAPH = "https://graph.microsoft.com";
+
+/** Answers a request. */
+export async function handle(request: Request, env: Env, fetch: typeof globalThis.fetch): Promise<Response> {
+  const signIn = createWebSignIn({
+    tenantId: env.AZURE_TENANT_ID,
+    clientId: env.AZURE_CLIENT_ID,
+    clientSecret: env.AZURE_CLIENT_SECRET,
+    redirectUri: env.REDIRECT_URI,
+    scopes: env.SCOPE ?? `${GRAPH}/User.Read`,
+    returnPaths: ["/", "/me"],
+    sealingKey: env.SEALING_KEY,
+    env: {},
+    fetch,
+    ...env.AUTHORITY_HOST !== undefined && {
+      authorityHost: env.AUTHORITY_HOST,
+      allowInsecureLoopback: true,
+      disableInstanceDiscovery: true,
+    },
+  });
+  const { pathname } = new URL(request.url);
+  if (pathname === new URL(env.REDIRECT_URI).pathname) return await finish(request, signIn);
+  if (pathname === "/sign-out" && request.method === "POST") return signOut();
+  if (pathname === "/me") return await showMe(request, signIn, { env, fetch });
+  return page("Welcome. Go to /me");
+}
+
+/** The user comes back from Microsoft Entra. */
+async function finish(request: Request, signIn: WebSignIn): Promise<Response> {
+  try {
+    const { response, sealSession } = await signIn.redeem(request);
+    response.headers.append("set-cookie", `${SESSION}=${await sealSession()}; ${ATTRIBUTES}`);
+    return response;
+  } catch (error) {
+    if ((error as Error).name !== "AuthenticationError") throw error;
+    return page(`Not signed in: ${(error as Error).message}`, 400);
+  }
+}
+
+async function showMe(
+  request: Request,
+  signIn: WebSignIn,
+  { env, fetch }: { readonly env: Env; readonly fetch: typeof globalThis.fetch },
+): Promise<Response> {
+  let user: WebUser;
+  let token: string;
+  try {
+    user = await signIn.resume(sessionOf(request));
+    ({ token } = await user.credential.getToken(env.SCOPE ?? `${GRAPH}/User.Read`));
+  } catch (error) {
+    // Nobody has signed in, or not lately, or Microsoft Entra wants to see the user.
+    const { name, getTokenOptions } = error as Error & { readonly getTokenOptions?: { readonly claims?: string } };
+    if (name !== "AuthenticationRequiredError") throw error;
+    return await signIn.onAuthorizeUrl(request, { claims: getTokenOptions?.claims });
+  }
+  const answer = await fetch(env.API ?? `${GRAPH}/v1.0/me`, { headers: { authorization: `Bearer ${token}` } });
+  const { userPrincipalName } = await answer.json();
+  const response = page(`${user.account.username} is ${userPrincipalName} to Microsoft Graph`, answer.status);
+  // The refresh token may be another one by now.
+  response.headers.append("set-cookie", `${SESSION}=${await user.sealSession()}; ${ATTRIBUTES}`);
+  return response;
+}
+
+function signOut(): Response {
+  return new Response(null, {
+    status: 303,
+    headers: { location: "/", "set-cookie": `${SESSION}=; Max-Age=0; ${ATTRIBUTES}` },
+  });
+}
+
+function sessionOf(request: Request): string {
+  const cookies = (request.headers.get("cookie") ?? "").split("; ");
+  return cookies.find((cookie) => cookie.startsWith(`${SESSION}=`))?.slice(SESSION.length + 1) ?? "";
+}
+
+function page(text: string, status = 200): Response {
+  return new Response(text, {
+    status,
+    headers: { "content-type": "text/plain; charset=utf-8", "cache-control": "no-store" },
+  });
+}
+
+export default {
+  fetch: (request: Request, env: Env): Promise<Response> => handle(request, env, globalThis.fetch),
+};

@@ -1,0 +1,57 @@
+/**
+ * A browser as a web app meets it, as far as cookies go: it keeps those that it may keep, and sends them to their host.
+ *
+ * @module
+ */
+
+/** Answers requests, as a web app does. */
+export type Handler = (request: Request) => Promise<Response>;
+
+/** One browser, of one user. */
+export interface WebBrowser {
+  /** Names and values, oldest first. */
+  readonly cookies: Map<string, string>;
+  /** Asks for a page; follows no redirect. */
+  get(url: string, init?: RequestInit): Promise<Response>;
+  /** Returns the request that it would send. */
+  request(url: string, init?: RequestInit): Request;
+  /** Keeps and removes cookies, as the answer says. */
+  take(response: Response): void;
+}
+
+/** Opens a browser. */
+export function openBrowser(handler: Handler): WebBrowser {
+  const cookies = new Map<string, string>();
+  function request(url: string, init: RequestInit = {}): Request {
+    const headers = new Headers(init.headers);
+    if (cookies.size > 0) headers.set("cookie", [...cookies].map((pair) => pair.join("=")).join("; "));
+    return new Request(url, { ...init, headers, redirect: "manual" });
+  }
+  function take(response: Response): void {
+    for (const header of setCookiesOf(response)) {
+      const [pair, ...attributes] = header.split("; ");
+      const [name, value] = [pair!.slice(0, pair!.indexOf("=")), pair!.slice(pair!.indexOf("=") + 1)];
+      for (const needed of ["Path=/", "Secure", "HttpOnly"]) {
+        if (!attributes.includes(needed)) throw new Error(`A browser does not keep "${name}" without ${needed}`);
+      }
+      if (header.length > 4096) throw new Error(`A browser does not keep "${name}": it is too large`);
+      if (attributes.includes("Max-Age=0")) cookies.delete(name);
+      else cookies.set(name, value);
+    }
+  }
+  return {
+    cookies,
+    request,
+    take,
+    async get(url, init) {
+      const response = await handler(request(url, init));
+      take(response);
+      return response;
+    },
+  };
+}
+
+/** The cookies that an answer sets, one by one. */
+export function setCookiesOf({ headers }: Response): string[] {
+  return headers.get("set-cookie")?.split(/, ?(?=__Host-)/) ?? [];
+}
