@@ -238,15 +238,25 @@ const DIFFERENCES: readonly Difference[] = [
   { of: "npm", at: "processes", in: /^(only pwsh|pwsh before .+)$/, is: "pwsh, pwsh", because: TRIES_POWERSHELL },
   { of: "npm", at: "processes", in: /=AzurePowerShellCredential$/, is: "pwsh, pwsh", because: TRIES_POWERSHELL },
 
-  { of: "npm", at: "who", in: /^a (pod|machine) that/, is: "az", because: STOPS },
+  { of: "npm", at: "who", in: /^(a (pod|machine)|an identity) that/, is: "az", because: STOPS },
   {
     of: "npm",
     at: "requests",
-    in: /^a (pod|machine) that/,
-    is: /^(entra 401, entra 401|machine 403, machine 403), entra 200, entra 200$/,
+    in: /^(a (pod|machine)|an identity) that/,
+    is: /^(entra 401, entra 401|machine 40[03], machine 40[03]), entra 200, entra 200$/,
     because: STOPS,
   },
-  { of: "npm", at: "processes", in: /^a (pod|machine) that/, is: "az", because: STOPS },
+  { of: "npm", at: "processes", in: /^(a (pod|machine)|an identity) that/, is: "az", because: STOPS },
+
+  { of: "python", at: "who", in: /^an identity that/, is: "az", because: STOPS },
+  {
+    of: "python",
+    at: "requests",
+    in: /^an identity that/,
+    is: "machine 400, machine 400, entra 200, entra 200",
+    because: STOPS,
+  },
+  { of: "python", at: "processes", in: /^an identity that/, is: "az", because: STOPS },
 
   { of: "python", at: "who", in: /of somebody else/, is: "still trying", because: MINUTES },
   { of: "python", at: "requests", in: /of somebody else/, is: /^(machine (404|500)(, |$)){2,}/, because: MINUTES },
