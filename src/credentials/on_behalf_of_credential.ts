@@ -117,13 +117,14 @@ export class OnBehalfOfCredential implements TokenCredential {
         if (typeof getAssertion !== "function") throw new TypeError('Option "getAssertion" must be a function');
         return [assertionAuth(getAssertion), () => [getAssertion]] as const;
       }
-      checkCertificateConfiguration(certificatePath!);
+      checkText(certificatePath, "certificatePath");
+      checkCertificateConfiguration(certificatePath);
       const readTextFile = runtime?.readTextFile ? (path: string) => runtime.readTextFile!(path) : textFileReader();
       const { sendCertificateChain = false } = options;
       const context = { clientId, sendCertificateChain, readTextFile, now: settings.now };
       return [
-        createCertificateAuth(certificatePath!, context),
-        () => certificateProof(certificatePath!, readTextFile),
+        createCertificateAuth(certificatePath, context),
+        () => certificateProof(certificatePath, readTextFile),
       ] as const;
     }
   }

@@ -4,8 +4,11 @@
  * @module
  */
 import {
+  type AccessToken,
+  AuthorizationCodeCredential,
   AzureCliCredential,
   AzureDeveloperCliCredential,
+  AzurePipelinesCredential,
   AzurePowerShellCredential,
   ChainedTokenCredential,
   ClientAssertionCredential,
@@ -13,10 +16,13 @@ import {
   ClientSecretCredential,
   type CredentialOptions,
   DefaultAzureCredential,
+  DeviceCodeCredential,
   EnvironmentCredential,
   type GetTokenOptions,
+  InteractiveBrowserCredential,
   type LogEvent,
   ManagedIdentityCredential,
+  OnBehalfOfCredential,
   type TokenCache,
   type TokenCredential,
   type TokenSet,
@@ -324,6 +330,113 @@ export async function credentials(): Promise<Record<string, Create>> {
         new EnvironmentCredential({ ...options, env: {} }),
         new ClientSecretCredential(TENANT, CLIENT, SECRET, options),
       ),
+    "a device code": (options) =>
+      new DeviceCodeCredential({ ...whileSigningIn(options), tenantId: TENANT, clientId: CLIENT }),
+    "a refresh token": (options) =>
+      new SecondTokenCredential({ ...afterSigningIn(options), tenantId: TENANT, clientId: CLIENT }),
+    "a refresh token, and no sign-in after it": (options) => {
+      const person = { tenantId: TENANT, clientId: CLIENT, disableAutomaticAuthentication: true };
+      return new SecondTokenCredential({ ...afterSigningIn(options), ...person });
+    },
+    "an authorization code": (options) => {
+      const all = { ...options, codeVerifier: SECRET };
+      return new AuthorizationCodeCredential(TENANT, CLIENT, SECRET, SECRET, "https://app.example", all);
+    },
+    "an authorization code of a public app": (options) =>
+      new AuthorizationCodeCredential(TENANT, CLIENT, SECRET, "https://app.example", options),
+    "a browser": (options) =>
+      new InteractiveBrowserCredential({
+        ...{ tenantId: TENANT, clientId: CLIENT, timeoutInMs: 60_000, ...options },
+        runtime: { ...options.runtime, ...browser() },
+      }),
+    "a user's call": (options) => new OnBehalfOfCredential({ ...options, ...CALL, clientSecret: SECRET }),
+    "a user's call, with a certificate": (options) =>
+      new OnBehalfOfCredential({
+        ...{ ...options, ...CALL, certificatePath: "/app.pem" },
+        runtime: { ...options.runtime, ...files },
+      }),
+    "a user's call, with an assertion": (options) =>
+      new OnBehalfOfCredential({ ...options, ...CALL, getAssertion: () => Promise.resolve(FEDERATED_TOKEN) }),
+    "a job of Azure Pipelines": (options) =>
+      new AzurePipelinesCredential(TENANT, CLIENT, "a-connection", HEADER_SECRET, { ...options, env: JOB }),
+    "a job of Azure Pipelines, at Entra": (options) => {
+      const fetch = answering(options, "oidctoken", () => jsonAnswer({ oidcToken: FEDERATED_TOKEN }));
+      return new AzurePipelinesCredential(TENANT, CLIENT, "a-connection", HEADER_SECRET, {
+        ...options,
+        env: JOB,
+        fetch,
+      });
+    },
+  };
+}
+
+const CALL = { tenantId: TENANT, clientId: CLIENT, userAssertionToken: ASSERTION };
+const JOB = { SYSTEM_OIDCREQUESTURI: "https://dev.azure.com/contoso/oidctoken" };
+
+/** Answers the requests whose URL ends so, and leaves the others. */
+function answering(options: CredentialOptions, end: string, answer: (form: URLSearchParams) => Response | undefined) {
+  return ((url, init) => {
+    const own = new URL(String(url)).pathname.endsWith(end) && answer(new URLSearchParams(String(init?.body ?? "")));
+    return own ? Promise.resolve(own) : options.fetch!(url, init);
+  }) as typeof fetch;
+}
+
+/** The options of a credential that gets a device code, and waits for nothing between two polls. */
+function whileSigningIn(options: CredentialOptions): CredentialOptions {
+  const code = { device_code: SECRET, user_code: "ABC", verification_uri: "https://v.example", expires_in: 900 };
+  const { now, sleep } = options.runtime!;
+  return {
+    timeoutInMs: 60_000,
+    ...options,
+    fetch: answering(options, "/devicecode", () => jsonAnswer({ ...code, message: "Enter ABC" })),
+    runtime: {
+      ...options.runtime,
+      now: now!,
+      sleep: (ms, signal) => ms === 5_000 ? Promise.resolve() : sleep!(ms, signal),
+    },
+  };
+}
+
+/** The options of a credential whose sign-in is a success. */
+function afterSigningIn(options: CredentialOptions): CredentialOptions {
+  const claims = {
+    aud: CLIENT,
+    iss: `https://login.microsoftonline.com/${TENANT}/v2.0`,
+    sub: "s",
+    exp: 9e9,
+    a: "CANARY",
+  };
+  const id_token = `e30.${btoa(JSON.stringify(claims)).replaceAll("=", "")}.${btoa("CANARY-signature")}`;
+  const signedIn = { access_token: TOKEN, refresh_token: SECRET, id_token };
+  const all = whileSigningIn(options);
+  return {
+    ...all,
+    fetch: answering(all, "/token", (form) => form.has("device_code") ? tokenAnswer(signedIn) : undefined),
+  };
+}
+
+/** Has signed in before its first token, so that that takes the refresh token. */
+class SecondTokenCredential extends DeviceCodeCredential {
+  #signingIn: Promise<unknown> | undefined;
+
+  override async getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken> {
+    await (this.#signingIn ??= this.authenticate("another-scope"));
+    return await super.getToken(scopes, options);
+  }
+}
+
+/** A loopback address, and a browser that brings a code there. */
+function browser(): NonNullable<CredentialOptions["runtime"]> {
+  let handle: (request: Request) => Response | Promise<Response>;
+  return {
+    listen(handler) {
+      handle = handler;
+      return Promise.resolve({ port: 41_999, close() {} });
+    },
+    async openUrl(url) {
+      const state = new URL(url).searchParams.get("state")!;
+      await handle(new Request(`http://localhost:41999/?${new URLSearchParams({ state, code: SECRET })}`));
+    },
   };
 }
 
@@ -478,6 +591,10 @@ export async function* outcomes(): AsyncGenerator<Outcome> {
   for (const [whose, create] of Object.entries(await credentials())) {
     for (const [how, answer] of Object.entries(FAULTS)) yield await run(`${whose}: ${how}`, create, answer);
     yield await run(`${whose}: a token`, create, () => tokenAnswer({ access_token: TOKEN }));
+    yield await run(`${whose}: tokens of somebody`, create, () => {
+      const tokens = { refresh_token: SECRET, id_token: FEDERATED_TOKEN, client_info: btoa("CANARY") };
+      return tokenAnswer({ access_token: TOKEN, ...tokens });
+    });
     yield await run(`${whose}: an outage that ends`, create, healing());
     for (const [what, broken] of Object.entries(BROKEN)) {
       yield await run(`${whose}: ${what}`, create, () => tokenAnswer({ access_token: TOKEN }), broken);
@@ -534,7 +651,9 @@ async function run(name: string, create: Create, answer: Answer, broken: Breakag
   if (broken.jump) clock.set(clock.now() + broken.jump);
   // What is remembered of a failure must not tell either.
   if (answer !== FAULTS.silence) await ask();
-  const assertions = service.requests.flatMap(({ form }) => form.client_assertion ?? []);
+  const assertions = service.requests.flatMap(({ form }) =>
+    [form.client_assertion ?? [], form.code_verifier ?? []].flat()
+  );
   return { name, visible, secrets: [KEY, KEY_ENCRYPTED, PASSWORD, ...assertions.flatMap((text) => text.split("."))] };
 }
 

@@ -1,0 +1,63 @@
+import {
+  type AuthenticationRecord,
+  deserializeAuthenticationRecord,
+  serializeAuthenticationRecord,
+} from "@azweb/identity";
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+const RECORD: AuthenticationRecord = {
+  authority: "login.microsoftonline.com",
+  homeAccountId: "an-object.a-tenant",
+  clientId: "an-app",
+  tenantId: "a-tenant",
+  username: "jö@contoso.com",
+};
+
+/** What the libraries write. */
+const TEXTS: Readonly<Record<string, string>> = {
+  "@azure/identity": JSON.stringify({ ...RECORD, version: "1.0" }),
+  "an old @azure/identity": JSON.stringify(RECORD),
+  "Python": '{"authority": "login.microsoftonline.com", "clientId": "an-app", "homeAccountId": "an-object.a-tenant", ' +
+    '"tenantId": "a-tenant", "username": "j\\u00f6@contoso.com", "version": "1.0"}',
+  "Go": '{"authority":"https://login.microsoftonline.com","clientId":"an-app","homeAccountId":"an-object.a-tenant",' +
+    '"tenantId":"a-tenant","username":"jö@contoso.com","version":"1.0"}',
+  "Go, with a slash": '{"authority":"https://login.microsoftonline.com/","clientId":"an-app",' +
+    '"homeAccountId":"an-object.a-tenant","tenantId":"a-tenant","username":"jö@contoso.com","version":"1.0"}',
+};
+
+for (const [library, text] of Object.entries(TEXTS)) {
+  test(`a record of ${library} is read`, () => assert.deepEqual(deserializeAuthenticationRecord(text), RECORD));
+}
+
+test("a record is written as others read it, and without what else hangs on it", () => {
+  const text = serializeAuthenticationRecord({ ...RECORD, secret: "x" } as AuthenticationRecord);
+  assert.deepEqual(JSON.parse(text), { ...RECORD, version: "1.0" });
+  assert.deepEqual(deserializeAuthenticationRecord(text), RECORD);
+});
+
+for (
+  const text of [
+    "",
+    "text",
+    "null",
+    "7",
+    "[]",
+    "{}",
+    JSON.stringify({ ...RECORD, version: "2.0" }),
+    JSON.stringify({ ...RECORD, version: null }),
+    JSON.stringify({ ...RECORD, username: 7 }),
+    JSON.stringify({ ...RECORD, homeAccountId: undefined }),
+  ]
+) {
+  test(`no record: ${text}`, () => {
+    assert.throws(() => deserializeAuthenticationRecord(text), {
+      name: "TypeError",
+      message: /^An authentication record must /,
+    });
+  });
+}
+
+test("what is no record is not written", () => {
+  assert.throws(() => serializeAuthenticationRecord({} as AuthenticationRecord), { name: "TypeError" });
+});

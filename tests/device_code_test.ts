@@ -1,0 +1,295 @@
+import { DeviceCodeCredential, type DeviceCodeInfo, type LogEvent } from "@azweb/identity";
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import {
+  ADA,
+  byDeviceCode,
+  createScene,
+  grantsOf,
+  GRAPH,
+  HURRIED,
+  optionsOf,
+  ownerOf,
+  type Scene,
+  settle,
+  VAULT,
+} from "./support/people.ts";
+import {
+  type Asked,
+  CLIENT,
+  createService,
+  failureOf,
+  isolatedOptions,
+  jsonAnswer,
+  TENANT,
+  tokenAnswer,
+} from "./support/service.ts";
+
+const BASE = `https://login.microsoftonline.com/${TENANT}/oauth2/v2.0`;
+const CODE = { device_code: "a-device-code", user_code: "ABC", verification_uri: "https://v.example", expires_in: 900 };
+
+/** A credential before a service that answers the polls in turn, the last one for ever; waits between them are noted. */
+function pollWith(polls: readonly (() => Response)[], code: Record<string, unknown> = CODE) {
+  const waits: number[] = [];
+  let asked = 0;
+  const service = createService(({ url }) =>
+    url.endsWith("/devicecode") ? jsonAnswer(code) : polls[Math.min(asked++, polls.length - 1)]!()
+  );
+  let time = 0;
+  const infos: DeviceCodeInfo[] = [];
+  const credential = new DeviceCodeCredential({
+    ...isolatedOptions(service),
+    tenantId: TENANT,
+    clientId: CLIENT,
+    userPromptCallback: (info) => infos.push(info),
+    runtime: {
+      now: () => time,
+      sleep(ms) {
+        if (ms < 30_000 && ms > 0) {
+          time += ms;
+          waits.push(ms);
+        }
+        return HURRIED.sleep(ms);
+      },
+    },
+  });
+  return { credential, service, waits, infos };
+}
+
+function refusal(error: string): () => Response {
+  return () => jsonAnswer({ error, error_description: "No", error_codes: [70016] }, { status: 400 });
+}
+
+test("the user is shown the code, and nothing secret", async () => {
+  const scene = createScene();
+  const infos: DeviceCodeInfo[] = [];
+  const credential = byDeviceCode(scene, {
+    userPromptCallback(info) {
+      infos.push(info);
+      scene.entra.enterUserCode(info.userCode, ADA);
+    },
+  });
+  await settle(credential.getToken(GRAPH), scene);
+  const { userCode, ...rest } = infos[0]!;
+  assert.match(userCode, /^[A-Z0-9]{9}$/);
+  assert.deepEqual(rest, {
+    verificationUri: "https://microsoft.com/devicelogin",
+    message:
+      `To sign in, use a web browser to open the page https://microsoft.com/devicelogin and enter the code ${userCode} to authenticate.`,
+  });
+  assert.equal(infos.length, 1);
+});
+
+test("without a callback the message goes to the log", async () => {
+  const scene = createScene();
+  const events: LogEvent[] = [];
+  const credential = byDeviceCode(scene, {
+    userPromptCallback: undefined,
+    log(event) {
+      events.push(event);
+      const [, userCode] = /the code (\w+)/.exec(event.message) ?? [];
+      if (event.event === "sign-in-wanted") scene.entra.enterUserCode(userCode!, ADA);
+    },
+  });
+  assert.equal(await ownerOf(scene, await settle(credential.getToken(GRAPH), scene)), ADA);
+  assert.deepEqual(events.map(({ event, credential }) => [event, credential]), [
+    ["sign-in-wanted", "DeviceCodeCredential"],
+    ["token-acquired", "DeviceCodeCredential"],
+  ]);
+});
+
+test("a service without a message: one is made", async () => {
+  const { credential, infos } = pollWith([() => tokenAnswer()]);
+  await credential.getToken(GRAPH);
+  assert.equal(infos[0]!.message, "Open https://v.example and enter the code ABC");
+});
+
+test("the requests are those of RFC 8628", async () => {
+  const { credential, service } = pollWith([refusal("authorization_pending"), () => tokenAnswer()]);
+  await credential.getToken([GRAPH, VAULT]);
+  const [first, second, third] = service.requests;
+  assert.equal(first!.url, `${BASE}/devicecode`);
+  assert.deepEqual(first!.form, { client_id: CLIENT, scope: `${GRAPH} ${VAULT} openid profile offline_access` });
+  assert.equal(second!.url, `${BASE}/token`);
+  const { "client-request-id": id, "x-client-SKU": _, "x-client-VER": __, ...form } = second!.form;
+  assert.deepEqual(form, {
+    client_id: CLIENT,
+    grant_type: "urn:ietf:params:oauth:grant-type:device_code",
+    device_code: "a-device-code",
+    client_info: "1",
+    scope: `${GRAPH} ${VAULT} openid profile offline_access`,
+  });
+  assert.notEqual(third!.form["client-request-id"], id);
+});
+
+for (
+  const [name, code, polls, expected] of [
+    ["the interval of the service", { interval: 7 }, ["authorization_pending"], [7_000, 7_000]],
+    ["an interval that is text", { interval: "7" }, ["authorization_pending"], [7_000, 7_000]],
+    ["five seconds where there is none", {}, ["authorization_pending"], [5_000, 5_000]],
+    ["five seconds where it is none", { interval: -1 }, ["authorization_pending"], [5_000, 5_000]],
+    [
+      "five more each time that it is too fast",
+      { interval: 3 },
+      ["slow_down", "authorization_pending", "slow_down"],
+      [3_000, 8_000, 8_000, 13_000],
+    ],
+  ] as const
+) {
+  test(`between two polls it waits ${name}`, async () => {
+    const answers = [...polls.map(refusal), () => tokenAnswer()];
+    const { credential, waits } = pollWith(answers, { ...CODE, ...code });
+    assert.equal((await credential.getToken(GRAPH)).token, "a-token");
+    assert.deepEqual(waits, expected);
+  });
+}
+
+test("nobody enters the code: its end ends it", async () => {
+  const { credential, waits } = pollWith([refusal("authorization_pending")], { ...CODE, expires_in: 12 });
+  const error = await failureOf(credential.getToken(GRAPH));
+  assert.equal(error.name, "AuthenticationError");
+  assert.match(error.message, /^DeviceCodeCredential: Nobody entered the code within the 12 seconds of its life/);
+  assert.deepEqual(waits, [5_000, 5_000, 5_000]);
+});
+
+test("nobody enters the code at Entra: it says so, before the patience of the credential is over", async () => {
+  const scene = createScene();
+  scene.visitor = undefined;
+  const error = await failureOf(settle(byDeviceCode(scene).getToken(GRAPH), scene));
+  assert.match(error.message, /expired_token \(HTTP 400, AADSTS70020\)/);
+});
+
+test("timeoutInMs is how long a sign-in may take", async () => {
+  const scene = createScene();
+  scene.visitor = undefined;
+  const error = await failureOf(settle(byDeviceCode(scene, { timeoutInMs: 31_000 }).getToken(GRAPH), scene));
+  assert.match(error.message, /No answer within the 31000 ms of "timeoutInMs"/);
+});
+
+for (
+  const word of ["authorization_declined", "access_denied", "expired_token", "bad_verification_code", "invalid_grant"]
+) {
+  test(`a poll that ends in ${word} ends the sign-in`, async () => {
+    const { credential, service } = pollWith([refusal("authorization_pending"), refusal(word)]);
+    const error = await failureOf(credential.getToken(GRAPH));
+    assert.equal(error.name, "AuthenticationError");
+    assert.equal((error.errorResponse as { error: string }).error, word);
+    assert.equal(service.requests.length, 3);
+  });
+}
+
+test("the user declines, and is asked again by the next call", async () => {
+  const scene = createScene();
+  scene.visitor = null;
+  const credential = byDeviceCode(scene);
+  assert.match((await failureOf(settle(credential.getToken(GRAPH), scene))).message, /authorization_declined/);
+  scene.visitor = ADA;
+  assert.equal(await ownerOf(scene, await settle(credential.getToken(GRAPH), scene)), ADA);
+  assert.equal(scene.prompts, 2);
+});
+
+test("an outage between two polls is waited out", async () => {
+  const scene = createScene();
+  const credential = byDeviceCode(scene, {
+    userPromptCallback({ userCode }) {
+      scene.entra.enterUserCode(userCode, ADA);
+      scene.entra.failNext({ status: 503 }, 2);
+    },
+  });
+  assert.equal(await ownerOf(scene, await settle(credential.getToken(GRAPH), scene)), ADA);
+});
+
+test("a call that is aborted polls no more", async () => {
+  const scene = createScene();
+  scene.visitor = undefined;
+  const controller = new AbortController();
+  const asked = failureOf(byDeviceCode(scene).getToken(GRAPH, { abortSignal: controller.signal }));
+  await scene.clock.untilSleeping(30_000);
+  controller.abort();
+  assert.equal((await asked).name, "AbortError");
+  assert.deepEqual(scene.clock.sleeping, []);
+  await scene.clock.advance(60_000);
+  assert.deepEqual(grantsOf(scene), []);
+});
+
+for (
+  const [name, callback] of [
+    ["throws", () => {
+      throw new Error("No screen");
+    }],
+    ["rejects", () => Promise.reject(new Error("No screen"))],
+  ] as const
+) {
+  test(`a callback that ${name}: the error says so`, async () => {
+    const scene = createScene();
+    const error = await failureOf(byDeviceCode(scene, { userPromptCallback: callback }).getToken(GRAPH));
+    assert.equal(error.name, "AuthenticationError");
+    assert.match(error.message, /Cannot show the code: The callback "userPromptCallback" failed/);
+    assert.equal((error.cause as Error).message, "No screen");
+    assert.deepEqual(grantsOf(scene), []);
+  });
+}
+
+test("the callback is waited for before the first poll", async () => {
+  const scene = createScene();
+  let shown!: () => void;
+  let called!: () => void;
+  const calling = new Promise<void>((resolve) => called = resolve);
+  const credential = byDeviceCode(scene, {
+    userPromptCallback({ userCode }) {
+      scene.entra.enterUserCode(userCode, ADA);
+      called();
+      return new Promise<void>((resolve) => shown = resolve);
+    },
+  });
+  const asked = credential.getToken(GRAPH);
+  await calling;
+  await scene.clock.advance(20_000);
+  assert.deepEqual(grantsOf(scene), []);
+  shown();
+  assert.equal(await ownerOf(scene, await settle(asked, scene)), ADA);
+});
+
+for (
+  const [name, answer, message] of [
+    ["an error", () => jsonAnswer({ error: "invalid_scope", error_codes: [70011] }, { status: 400 }), /invalid_scope/],
+    ["no code", () => jsonAnswer({ ...CODE, device_code: undefined }), /Cannot get a code from/],
+    ["no code for the user", () => jsonAnswer({ ...CODE, user_code: "" }), /Cannot get a code from/],
+    ["no page", () => jsonAnswer({ ...CODE, verification_uri: 7 }), /Cannot get a code from/],
+    ["no end", () => jsonAnswer({ ...CODE, expires_in: undefined }), /Cannot get a code from/],
+    ["a page of a proxy", () => new Response("<html>"), /a web page: is a proxy in between/],
+  ] as const
+) {
+  test(`Entra answers with ${name} in the place of a code: an error, and nobody is shown anything`, async () => {
+    let prompts = 0;
+    const options = { tenantId: TENANT, clientId: CLIENT, userPromptCallback: () => prompts++ };
+    const service = createService((_: Asked) => answer());
+    const error = await failureOf(
+      new DeviceCodeCredential({ ...isolatedOptions(service), ...options }).getToken(GRAPH),
+    );
+    assert.equal(error.name, "AuthenticationError");
+    assert.match(error.message, message);
+    assert.ok(!error.message.includes("a-device-code"));
+    assert.equal(prompts, 0);
+  });
+}
+
+test("wrong options are TypeErrors", () => {
+  for (const options of [{ tenantId: "a/b" }, { clientId: "" }, { userPromptCallback: "log" as never }]) {
+    assert.throws(() => new DeviceCodeCredential(options), { name: "TypeError" });
+  }
+});
+
+test("AD FS has the same, at its own paths", async () => {
+  const scene: Scene = createScene({
+    apps: [{ tenantId: "adfs", clientId: CLIENT }],
+    users: [{ tenantId: "adfs", username: ADA, password: "a-password" }],
+  });
+  const credential = byDeviceCode(scene, {
+    ...optionsOf(scene),
+    tenantId: "adfs",
+    authorityHost: "https://fs.contoso.com",
+  });
+  assert.equal(await ownerOf(scene, await settle(credential.getToken(GRAPH), scene)), ADA);
+  assert.deepEqual(scene.entra.requests.map(({ path }) => path), ["/adfs/oauth2/devicecode", "/adfs/oauth2/token"]);
+});
