@@ -97,6 +97,7 @@ export function userAnswer(claims: IdTokenClaims = {}, token = "a-token"): Respo
     iat: now,
     exp: now + 3600,
     tid: TENANT,
+    sub: "jo",
     oid: "jo",
     preferred_username: USER,
     ...claims,

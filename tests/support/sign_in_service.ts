@@ -86,6 +86,7 @@ export function createSignInService(options: SignInServiceOptions = {}): SignInS
       aud: CLIENT,
       iss: `https://login.microsoftonline.com/${TENANT}/v2.0`,
       exp: Math.floor(now() / 1000) + 3600,
+      sub: `sub-of-${username}`,
       oid: `oid-of-${username}`,
       tid: TENANT,
       preferred_username: username,
