@@ -33,7 +33,7 @@ type FamilyName =
     | "web"
     | "credentials"
   )
-  | ("waiting" | "machine" | "tool" | "managedIdentity" | "developerTools" | "pkcs12" | "testing" | "jose");
+  | ("people" | "waiting" | "machine" | "tool" | "managedIdentity" | "developerTools" | "pkcs12" | "testing" | "jose");
 
 const FAMILIES: Readonly<Record<FamilyName, Family>> = {
   contracts: {
@@ -52,6 +52,7 @@ const FAMILIES: Readonly<Record<FamilyName, Family>> = {
     modules: ["src/oauth/base64", "src/oauth/certificate", "src/oauth/der", "src/oauth/pem", "src/oauth/private_key"],
     strings: ["PRIVATE KEY", "x5t"],
   },
+  people: { modules: ["src/authentication_record", "src/options", "src/runtime/page"], strings: [] },
   secrets: { modules: [], strings: ['"clientSecret"'] },
   web: { modules: ["src/web/"], strings: ["__Host-"] },
   credentials: { modules: ["src/credentials/"], strings: [] },
@@ -80,34 +81,40 @@ const CORE: readonly FamilyName[] = ["contracts", "platform", "waiting", "core"]
 const TOKENS: readonly FamilyName[] = [...CORE, "oauth"];
 const CERTIFICATES: readonly FamilyName[] = [...TOKENS, "certificates", "files"];
 const COMPOSITION: readonly FamilyName[] = [...CERTIFICATES, "secrets", "credentials"];
+const PEOPLE: readonly FamilyName[] = [...TOKENS, "people", "secrets", "certificates"];
 const COMPLETE: readonly FamilyName[] = [...COMPOSITION, "chain", "machine", "tool"];
 const TOOL: readonly FamilyName[] = [...CORE, "tool"];
 
 // The goals are 9,000 for ClientSecretCredential, 5,000 for ManagedIdentityCredential and AzureCliCredential, which are missed, and 22,000 for
 // DefaultAzureCredential. The numbers are what was measured, and a thirtieth.
 const BUDGETS: readonly Budget[] = [
-  { name: "ClientSecretCredential", from: ".", gzip: 11_900, families: [...TOKENS, "secrets"], later: true },
-  { name: "ManagedIdentityCredential", from: ".", gzip: 7_100, families: [...CORE, "machine"], later: true },
-  { name: "DefaultAzureCredential", from: ".", gzip: 18_900, families: COMPLETE, later: true },
+  { name: "ClientSecretCredential", from: ".", gzip: 12_300, families: [...TOKENS, "secrets"], later: true },
+  { name: "ManagedIdentityCredential", from: ".", gzip: 7_250, families: [...CORE, "machine"], later: true },
+  { name: "DefaultAzureCredential", from: ".", gzip: 19_300, families: COMPLETE, later: true },
   { name: "AzureAuthorityHosts", from: ".", gzip: 160, families: ["contracts"] },
   { name: "getBearerTokenProvider", from: ".", gzip: 205, families: ["contracts"] },
-  { name: "*", from: ".", gzip: 19_500, families: COMPLETE, later: true },
-  { name: "*", from: "./azure-cli-credential", gzip: 6_700, families: TOOL, later: true },
-  { name: "*", from: "./azure-developer-cli-credential", gzip: 6_600, families: TOOL, later: true },
-  { name: "*", from: "./azure-powershell-credential", gzip: 6_650, families: TOOL, later: true },
+  { name: "*", from: ".", gzip: 25_800, families: [...COMPLETE, "people"], later: true },
+  { name: "*", from: "./azure-cli-credential", gzip: 6_850, families: TOOL, later: true },
+  { name: "*", from: "./azure-developer-cli-credential", gzip: 6_700, families: TOOL, later: true },
+  { name: "*", from: "./azure-powershell-credential", gzip: 6_800, families: TOOL, later: true },
+  { name: "*", from: "./authorization-code-credential", gzip: 13_800, families: PEOPLE, later: true },
+  { name: "*", from: "./azure-pipelines-credential", gzip: 12_800, families: TOKENS, later: true },
+  { name: "*", from: "./device-code-credential", gzip: 14_300, families: PEOPLE, later: true },
+  { name: "*", from: "./interactive-browser-credential", gzip: 14_400, families: PEOPLE, later: true },
+  { name: "*", from: "./on-behalf-of-credential", gzip: 15_000, families: [...CERTIFICATES, "secrets"], later: true },
   { name: "*", from: "./chained-token-credential", gzip: 1_850, families: ["contracts", "waiting", "chain"] },
-  { name: "*", from: "./client-assertion-credential", gzip: 11_900, families: TOKENS, later: true },
-  { name: "*", from: "./client-certificate-credential", gzip: 14_200, families: CERTIFICATES, later: true },
-  { name: "*", from: "./client-secret-credential", gzip: 11_650, families: [...TOKENS, "secrets"], later: true },
-  { name: "*", from: "./default-azure-credential", gzip: 18_900, families: COMPLETE, later: true },
-  { name: "*", from: "./environment-credential", gzip: 15_100, families: COMPOSITION, later: true },
-  { name: "*", from: "./managed-identity-credential", gzip: 7_100, families: [...CORE, "machine"], later: true },
-  { name: "*", from: "./username-password-credential", gzip: 11_600, families: TOKENS, later: true },
-  { name: "*", from: "./workload-identity-credential", gzip: 2_850, families: CORE, later: true },
+  { name: "*", from: "./client-assertion-credential", gzip: 12_100, families: TOKENS, later: true },
+  { name: "*", from: "./client-certificate-credential", gzip: 14_500, families: CERTIFICATES, later: true },
+  { name: "*", from: "./client-secret-credential", gzip: 11_900, families: [...TOKENS, "secrets"], later: true },
+  { name: "*", from: "./default-azure-credential", gzip: 19_300, families: COMPLETE, later: true },
+  { name: "*", from: "./environment-credential", gzip: 15_400, families: COMPOSITION, later: true },
+  { name: "*", from: "./managed-identity-credential", gzip: 7_250, families: [...CORE, "machine"], later: true },
+  { name: "*", from: "./username-password-credential", gzip: 11_800, families: TOKENS, later: true },
+  { name: "*", from: "./workload-identity-credential", gzip: 3_000, families: CORE, later: true },
   { name: "*", from: "./web-sign-in", gzip: 19_300, families: [...CERTIFICATES, "secrets", "web"], later: true },
   { name: "*", from: "./pkcs12", gzip: 1_600, families: ["contracts", "certificates", "pkcs12"] },
-  { name: "*", from: "./runtime", gzip: 2_850, families: ["platform", "files", "tool"] },
-  { name: "*", from: "./testing", gzip: 24_600, families: ["contracts", "certificates", "testing", "jose"] },
+  { name: "*", from: "./runtime", gzip: 3_850, families: ["platform", "files", "tool"] },
+  { name: "*", from: "./testing", gzip: 28_200, families: ["contracts", "certificates", "testing", "jose"] },
   { name: "StaticCredential", from: "./testing", gzip: 250, families: ["testing"] },
 ];
 

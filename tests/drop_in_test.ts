@@ -14,12 +14,6 @@ const NO_MSAL =
 
 /** What `@azure/identity` exports and we do not, and why. */
 const MISSING: Readonly<Record<string, string>> = {
-  AuthenticationRequiredError: NOT_YET,
-  AuthorizationCodeCredential: NOT_YET,
-  AzurePipelinesCredential: NOT_YET,
-  DeviceCodeCredential: NOT_YET,
-  InteractiveBrowserCredential: NOT_YET,
-  OnBehalfOfCredential: NOT_YET,
   VisualStudioCodeCredential: NOT_YET,
   getDefaultAzureCredential: "`new DefaultAzureCredential()` says the same",
   deserializeAuthenticationRecord: NO_MSAL,
