@@ -25,8 +25,8 @@ export type Note = (name: string, value: unknown) => void;
 /** What is done with both libraries. */
 export interface Scenario {
   readonly entra: EntraOptions;
-  /** The job of Azure Pipelines that the code runs in. */
-  readonly job: AzurePipelinesOptions;
+  /** The job of Azure Pipelines that the code runs in. Default: one without service connections. */
+  readonly job?: AzurePipelinesOptions;
   /** The environment variables; there are no others that begin with `AZURE_`. */
   readonly env: Readonly<Record<string, string>>;
   /** Does something, and returns the last token. */
