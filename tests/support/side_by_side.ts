@@ -42,7 +42,9 @@ export async function observe(
 ): Promise<{ ours: Observations; theirs: Observations }> {
   const forOurs = createEntra(entra);
   const forTheirs = createEntra(entra);
-  const [ourJob, theirJob] = [forOurs, forTheirs].map(({ fetch }) => createAzurePipelines({ ...job, fetch }));
+  const [ourJob, theirJob] = [forOurs, forTheirs].map(({ fetch }) =>
+    createAzurePipelines({ serviceConnections: [], ...job, fetch })
+  );
   const ourOptions = { fetch: ourJob!.fetch, cache: new Map() } as Options;
   const theirOptions = { httpClient: httpClientOf(theirJob!.fetch) } as Options;
   return await withEnv(env, async () => ({
