@@ -1,6 +1,7 @@
 // What we send and what `@azure/identity` sends, field by field, for every credential. Both run the same code before a simulated Entra, which
 // stands in the place of the connection: so the hosts are the real ones, and what a runtime's own `fetch` adds is left out.
 import type { AccessToken, GetTokenOptions, TokenCredential } from "@azure/core-auth";
+import { createAzurePipelines, createEntra, type Entra } from "@azweb/identity/testing";
 import { exportJWK, generateKeyPair, SignJWT } from "jose";
 import assert from "node:assert/strict";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -8,6 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { AUTHORITY, CERTIFICATE, KEY, KEY_ENCRYPTED, KEY_PKCS1, PASSWORD } from "./support/certificates.ts";
+import { DEVELOPERS, HURRIED } from "./support/people.ts";
 import { type Library, type Note, type Observations, observe, type Options } from "./support/side_by_side.ts";
 
 const TENANT = "contoso.onmicrosoft.com";
@@ -29,6 +31,12 @@ const federated = { ...identity, jwks: { keys: [await exportJWK(workload.publicK
 const ASSERTION = await new SignJWT({ iss: identity.issuer, sub: identity.subject, aud: identity.audience })
   .setProtectedHeader({ alg: "RS256" }).setIssuedAt().setExpirationTime("1h").sign(workload.privateKey);
 
+const REDIRECT_URI = "https://app.example/signed-in?a=b&c";
+const CONNECTION = "00000000-1111-2222-3333-444444444444";
+const JOB = { serviceConnections: [CONNECTION], systemAccessToken: "a-system-access-token" };
+const job = createAzurePipelines(JOB);
+const ofJob = await job.federatedCredential(CONNECTION);
+
 const ENTRA = {
   apps: [TENANT, OTHER_TENANT, "adfs"].flatMap((tenantId) => [
     {
@@ -36,15 +44,42 @@ const ENTRA = {
       clientId: CLIENT,
       secrets: [SECRET],
       certificates: [CERTIFICATE],
-      federatedCredentials: [federated],
+      federatedCredentials: [federated, ofJob],
     },
     { tenantId, clientId: PUBLIC_CLIENT },
+    { tenantId, clientId: DEVELOPERS },
   ]),
   users: [{ tenantId: TENANT, username: USER, password: USERS_PASSWORD }],
   hosts: [new URL(PRIVATE_CLOUD).host],
   tokenLifetimeInMs: 4 * 3_600_000,
   allowReplay: true,
 };
+
+/** The token by which the user has called the app. */
+const CALL: string = await callOf(createEntra(ENTRA));
+
+async function callOf(entra: Entra): Promise<string> {
+  const form = { grant_type: "password", client_id: PUBLIC_CLIENT, username: USER, password: USERS_PASSWORD };
+  const response = await entra.fetch(`https://login.microsoftonline.com/${TENANT}/oauth2/v2.0/token`, {
+    method: "POST",
+    body: new URLSearchParams({ ...form, scope: `api://${CLIENT}/access` }),
+  });
+  return (await response.json()).access_token;
+}
+
+/** Has the user sign in to the app, and returns the code. */
+async function codeOf(entra: Entra, clientId: string): Promise<string> {
+  const query = new URLSearchParams({
+    client_id: clientId,
+    response_type: "code",
+    redirect_uri: REDIRECT_URI,
+    scope: `${SCOPE} openid profile offline_access`,
+  });
+  const url = `https://login.microsoftonline.com/${TENANT}/oauth2/v2.0/authorize?${query}`;
+  const location = (await entra.fetch(url, { redirect: "manual" })).headers.get("location")!;
+  entra.requests.length = 0;
+  return new URL(location).searchParams.get("code")!;
+}
 
 /** What sets cases apart and says which differences they have. */
 type Tag =
@@ -53,10 +88,17 @@ type Tag =
   | "certificate"
   | "claims"
   | "configuration known"
+  | "device"
   | "discovery"
+  /** Entra is not asked: what is said of its requests says nothing here. */
+  | "elsewhere"
   | "getAssertion"
+  | "on behalf"
+  | "pipelines"
+  | "refresh"
   | "refused"
   | "region"
+  | "signed in"
   | "twice"
   | "user";
 
@@ -74,6 +116,7 @@ interface Context {
   readonly options: Options;
   readonly files: Files;
   readonly note: Note;
+  readonly entra: Entra;
 }
 
 type Use = (credential: TokenCredential) => Promise<AccessToken | null>;
@@ -82,7 +125,7 @@ interface Case {
   readonly name: string;
   readonly tags?: readonly Tag[];
   readonly env?: (files: Files) => Record<string, string>;
-  readonly create: (context: Context) => TokenCredential;
+  readonly create: (context: Context) => TokenCredential | Promise<TokenCredential>;
   /** Default: one token for `SCOPE`. */
   readonly use?: Use;
 }
@@ -99,8 +142,30 @@ function fromEnvironment({ library, options }: Context): TokenCredential {
   return new library.EnvironmentCredential(options);
 }
 
+function onBehalf({ library, options }: Context, more: object): TokenCredential {
+  const own = { tenantId: TENANT, clientId: CLIENT, userAssertionToken: CALL, ...more };
+  return new library.OnBehalfOfCredential({ ...options, ...own } as never);
+}
+
+function byCode({ library, options }: Context, ...rest: string[]): TokenCredential {
+  // Of the two, each has overloads that TypeScript cannot bring together.
+  const Credential = library.AuthorizationCodeCredential as unknown as new (...rest: unknown[]) => TokenCredential;
+  return new Credential(TENANT, ...rest, REDIRECT_URI, options);
+}
+
+function byDeviceCode({ library, options, entra }: Context): TokenCredential {
+  return new library.DeviceCodeCredential({
+    ...options,
+    // Ours waits before it asks for the first time, as the service wants it.
+    ...{ runtime: HURRIED },
+    tenantId: TENANT,
+    clientId: PUBLIC_CLIENT,
+    userPromptCallback: ({ userCode }: { userCode: string }) => entra.enterUserCode(userCode, USER),
+  });
+}
+
 /** With more options. */
-function optionally(more: Options, create: Case["create"] = withSecret): Case["create"] {
+function optionally(more: Options, create: (context: Context) => TokenCredential = withSecret): Case["create"] {
   return (context) => create({ ...context, options: { ...context.options, ...more } });
 }
 
@@ -258,6 +323,78 @@ const CASES: readonly Case[] = [
     name: "ChainedTokenCredential, the first unavailable",
     create: (context) => new context.library.ChainedTokenCredential(fromEnvironment(context), withSecret(context)),
   },
+  {
+    name: "OnBehalfOfCredential, a secret, twice",
+    tags: ["on behalf"],
+    create: (context) => onBehalf(context, { clientSecret: SECRET }),
+    use: twice(SCOPE),
+  },
+  {
+    name: "OnBehalfOfCredential, a certificate with its chain",
+    tags: ["on behalf", "certificate"],
+    create: (context) => onBehalf(context, { certificatePath: context.files.plain, sendCertificateChain: true }),
+  },
+  {
+    name: "OnBehalfOfCredential, an assertion",
+    tags: ["on behalf"],
+    create: (context) => onBehalf(context, { getAssertion: () => Promise.resolve(ASSERTION) }),
+  },
+  {
+    name: "OnBehalfOfCredential, a token that is none",
+    tags: ["on behalf", "refused"],
+    create: (context) => onBehalf(context, { clientSecret: SECRET, userAssertionToken: "none" }),
+  },
+  {
+    name: "AuthorizationCodeCredential, a secret",
+    tags: ["signed in"],
+    create: async (context) => byCode(context, CLIENT, SECRET, await codeOf(context.entra, CLIENT)),
+  },
+  {
+    name: "AuthorizationCodeCredential, a public app, twice",
+    tags: ["signed in"],
+    create: async (context) => byCode(context, PUBLIC_CLIENT, await codeOf(context.entra, PUBLIC_CLIENT)),
+    use: twice(SCOPE),
+  },
+  {
+    name: "AuthorizationCodeCredential, for two resources",
+    tags: ["signed in", "refresh"],
+    create: async (context) => byCode(context, PUBLIC_CLIENT, await codeOf(context.entra, PUBLIC_CLIENT)),
+    use: twice(OTHER_SCOPE),
+  },
+  {
+    name: "AuthorizationCodeCredential, a code that is none",
+    tags: ["signed in", "refused"],
+    create: (context) => byCode(context, PUBLIC_CLIENT, "none"),
+  },
+  { name: "DeviceCodeCredential, twice", tags: ["signed in", "device"], create: byDeviceCode, use: twice(SCOPE) },
+  {
+    name: "DeviceCodeCredential, for two resources",
+    tags: ["signed in", "device", "refresh"],
+    create: byDeviceCode,
+    use: twice(OTHER_SCOPE),
+  },
+  {
+    name: "DeviceCodeCredential, no tenant and no app",
+    tags: ["signed in", "device"],
+    create: ({ library, options, entra }) => {
+      const userPromptCallback = ({ userCode }: { userCode: string }) => entra.enterUserCode(userCode, USER);
+      return new library.DeviceCodeCredential({ ...options, ...{ runtime: HURRIED }, userPromptCallback });
+    },
+  },
+  {
+    name: "AzurePipelinesCredential, twice",
+    tags: ["pipelines"],
+    env: () => ({ SYSTEM_OIDCREQUESTURI: job.env.SYSTEM_OIDCREQUESTURI! }),
+    create: ({ library, options }) =>
+      new library.AzurePipelinesCredential(TENANT, CLIENT, CONNECTION, JOB.systemAccessToken, options),
+    use: twice(SCOPE),
+  },
+  {
+    name: "AzurePipelinesCredential, a token that is none",
+    tags: ["elsewhere"],
+    env: () => ({ SYSTEM_OIDCREQUESTURI: job.env.SYSTEM_OIDCREQUESTURI! }),
+    create: ({ library, options }) => new library.AzurePipelinesCredential(TENANT, CLIENT, CONNECTION, "none", options),
+  },
   { name: "enableCae", tags: ["cae"], create: withSecret, use: asking({ enableCae: true }) },
   { name: "claims", tags: ["claims"], create: withSecret, use: asking({ claims: CLAIMS }) },
   {
@@ -366,8 +503,18 @@ const DIFFERENCES: readonly Difference[] = [
   { at: "form x-client-OS", theirs: /./, because: "Not needed for a token, and nobody's business" },
   { at: "form x-client-CPU", theirs: /./, because: "Not needed for a token, and nobody's business" },
   { at: "form x-ms-lib-capability", theirs: "retry-after, h429", because: "Optional: MSAL's words for its throttling" },
-  { at: "form x-client-current-telemetry", theirs: /^5\|/, because: "Optional: MSAL's statistics" },
-  { at: "form x-client-last-telemetry", theirs: /^5\|/, because: "Optional: MSAL's statistics" },
+  {
+    at: "form x-client-current-telemetry",
+    except: ["on behalf"],
+    theirs: /^5\|/,
+    because: "Optional: MSAL's statistics",
+  },
+  {
+    at: "form x-client-last-telemetry",
+    except: ["on behalf"],
+    theirs: /^5\|/,
+    because: "Optional: MSAL's statistics",
+  },
   { at: "query client-request-id", theirs: "a GUID", because: "Once is enough: it stands in the form" },
   {
     at: "header x-ms-client-request-id",
@@ -390,6 +537,76 @@ const DIFFERENCES: readonly Difference[] = [
   },
   { at: "form response_type", tags: ["user"], theirs: "id_token token", because: "Not a parameter of this endpoint" },
   { at: "form client_info", tags: ["user"], theirs: "1", because: "For MSAL's cache of accounts" },
+  {
+    at: "form scope",
+    tags: ["on behalf"],
+    ours: SCOPE,
+    theirs: `${SCOPE} openid profile offline_access`,
+    because: "What nobody uses is not asked for: an id token, and a refresh token beside the user's own",
+  },
+  { at: "form client_info", tags: ["on behalf"], theirs: "1", because: "For MSAL's cache of accounts" },
+  {
+    at: "form client-request-id",
+    tags: ["signed in"],
+    except: ["device"],
+    ours: "a GUID",
+    because: "It stands in the form always, in the place of the query",
+  },
+  {
+    at: "form claims",
+    tags: ["signed in"],
+    except: ["device"],
+    theirs: `{${ID_TOKEN_CLAIMS}}`,
+    because: "Nobody asked for claims; the id token has what tells who it is",
+  },
+  {
+    at: "form claims",
+    tags: ["device", "refresh"],
+    theirs: `{${ID_TOKEN_CLAIMS}}`,
+    because: "Nobody asked for claims; the id token has what tells who it is",
+  },
+  {
+    at: "header x-anchormailbox",
+    tags: ["refresh"],
+    theirs: /^Oid:[0-9a-f-]{36}@contoso$/,
+    because: "Optional, a hint for routing; a header of one's own costs a page its preflight",
+  },
+  {
+    at: "form grant_type",
+    tags: ["device"],
+    except: ["refresh"],
+    ours: "urn:ietf:params:oauth:grant-type:device_code",
+    theirs: "device_code",
+    because: "The name of RFC 8628, which Entra's documentation has, too",
+  },
+  // Azure Pipelines.
+  {
+    at: "requests",
+    tags: ["pipelines"],
+    ours: /^POST \S+\/oidctoken, POST \S+\/token$/,
+    theirs: /^(POST \S+\/oidctoken, ){4}POST \S+\/token$/,
+    because: "One exchange a token: MSAL asks for the assertion again where it only looks into its memory",
+  },
+  { at: "header accept-encoding", tags: ["elsewhere"], theirs: "gzip,deflate", because: "`fetch` adds its own" },
+  {
+    at: "header user-agent",
+    tags: ["elsewhere"],
+    theirs: /^azsdk-js-identity\/4\.14\.1 /,
+    because: "Not every runtime lets it be set",
+  },
+  {
+    at: "header x-ms-client-request-id",
+    tags: ["elsewhere"],
+    theirs: "a GUID",
+    because: "Azure Pipelines has ids of its own, which the error names",
+  },
+  {
+    at: "error errorResponse",
+    tags: ["elsewhere"],
+    ours: "none",
+    theirs: "AzurePipelinesCredential: Authentication Failed. Received null token from OIDC request. undefined",
+    because: "It is the answer of a token service, and there was none; theirs holds the text of what came instead",
+  },
   // Claims.
   {
     at: "form claims",
@@ -501,8 +718,10 @@ for (const { name, tags = [], env, create, use = asking({}) } of CASES) {
     const seen = await withFiles((files) =>
       observe({
         entra: ENTRA,
+        job: JOB,
         env: env?.(files) ?? {},
-        run: async (library, options, note) => (await use(create({ library, options, files, note })))!,
+        run: async (library, options, note, entra) =>
+          (await use(await create({ library, options, files, note, entra })))!,
       })
     );
     if (IN_DENO && tags.includes("certificate")) {
@@ -560,7 +779,8 @@ function compare(ours: Observations, theirs: Observations): Found[] {
 }
 
 function appliesTo({ tags = [], except = [] }: Difference, of: readonly Tag[]): boolean {
-  return tags.every((tag) => of.includes(tag)) && !except.some((tag) => of.includes(tag));
+  return of.includes("elsewhere") === tags.includes("elsewhere") && tags.every((tag) => of.includes(tag)) &&
+    !except.some((tag) => of.includes(tag));
 }
 
 function explains(row: Difference, { at, ours, theirs }: Found): boolean {

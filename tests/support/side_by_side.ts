@@ -1,7 +1,14 @@
 import type { AccessToken, TokenCredentialOptions } from "@azure/identity";
 import * as theirs from "@azure/identity";
 import * as ours from "@azweb/identity";
-import { createEntra, type EntraOptions, type EntraRequest } from "@azweb/identity/testing";
+import {
+  type AzurePipelinesOptions,
+  createAzurePipelines,
+  createEntra,
+  type Entra,
+  type EntraOptions,
+  type EntraRequest,
+} from "@azweb/identity/testing";
 import process from "node:process";
 
 /** `@azweb/identity` or `@azure/identity`: what is written for one runs with the other. */
@@ -18,35 +25,43 @@ export type Note = (name: string, value: unknown) => void;
 /** What is done with both libraries. */
 export interface Scenario {
   readonly entra: EntraOptions;
+  /** The job of Azure Pipelines that the code runs in. Default: one without service connections. */
+  readonly job?: AzurePipelinesOptions;
   /** The environment variables; there are no others that begin with `AZURE_`. */
   readonly env: Readonly<Record<string, string>>;
   /** Does something, and returns the last token. */
-  run(library: Library, options: Options, note: Note): Promise<AccessToken>;
+  run(library: Library, options: Options, note: Note, entra: Entra): Promise<AccessToken>;
 }
 
 /** What was seen, by the place where it was seen, such as `"form grant_type"`. */
 export type Observations = Readonly<Record<string, string>>;
 
 /** Does the same with both libraries, each before a simulated Entra of its own. Returns what they sent and what came of it. */
-export async function observe({ entra, env, run }: Scenario): Promise<{ ours: Observations; theirs: Observations }> {
+export async function observe(
+  { entra, job, env, run }: Scenario,
+): Promise<{ ours: Observations; theirs: Observations }> {
   const forOurs = createEntra(entra);
   const forTheirs = createEntra(entra);
-  const ourOptions = { fetch: forOurs.fetch, cache: new Map() } as Options;
-  const theirOptions = { httpClient: httpClientOf(forTheirs.fetch) } as Options;
+  const [ourJob, theirJob] = [forOurs, forTheirs].map(({ fetch }) =>
+    createAzurePipelines({ serviceConnections: [], ...job, fetch })
+  );
+  const ourOptions = { fetch: ourJob!.fetch, cache: new Map() } as Options;
+  const theirOptions = { httpClient: httpClientOf(theirJob!.fetch) } as Options;
   return await withEnv(env, async () => ({
-    ours: await watch((note) => run(ours, ourOptions, note), forOurs.requests),
-    theirs: await watch((note) => run(theirs, theirOptions, note), forTheirs.requests),
+    ours: await watch((note) => run(ours, ourOptions, note, forOurs), () => [ourJob!, forOurs]),
+    theirs: await watch((note) => run(theirs, theirOptions, note, forTheirs), () => [theirJob!, forTheirs]),
   }));
 }
 
 async function watch(
   run: (note: Note) => Promise<AccessToken>,
-  requests: readonly EntraRequest[],
+  services: () => readonly { readonly requests: readonly EntraRequest[] }[],
 ): Promise<Observations> {
   const started = Date.now();
   const notes: Record<string, string> = {};
   const outcome = await run((name, value) => notes[name] = String(value))
     .then((token) => describeToken(token, started), describeError);
+  const requests = services().flatMap(({ requests }) => requests);
   const tokenRequests = requests.filter(({ method }) => method === "POST");
   const assertions = tokenRequests.flatMap(({ form }) => form.client_assertion ?? []);
   return {
@@ -111,7 +126,8 @@ function named(place: string, values: Record<string, unknown>): Observations {
 
 function textOf(value: unknown): string {
   const text = typeof value === "string" ? value : JSON.stringify(value);
-  return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text) ? "a GUID" : text;
+  // With what the simulated Entra puts before those of its own.
+  return text.replace(/^(code-|device-|1\.)?[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i, "$1a GUID");
 }
 
 function decodePart(part = ""): Record<string, unknown> {
