@@ -1,0 +1,44 @@
+/**
+ * A real browser, and a person in front of it.
+ *
+ * @module
+ */
+import { existsSync } from "node:fs";
+import { type Browser, chromium, type Page } from "playwright-core";
+
+const PATHS = [
+  "/usr/bin/chromium",
+  "/usr/bin/chromium-browser",
+  "/usr/bin/google-chrome",
+  "/usr/bin/google-chrome-stable",
+];
+
+// deno-fmt-ignore
+const FLAGS = [
+  "--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-dev-shm-usage", "--no-first-run",
+  "--disable-background-networking", "--disable-component-update", "--disable-sync",
+];
+
+/** Why there is no browser, if there is none. */
+export const NO_BROWSER: string | false = !PATHS.some((path) => existsSync(path)) &&
+  `There is none of ${PATHS.join(", ")}`;
+
+/** Starts a browser without a window. */
+export async function startBrowser(): Promise<Browser> {
+  return await chromium.launch({ executablePath: PATHS.find((path) => existsSync(path))!, args: FLAGS });
+}
+
+/** Opens a page that reaches this machine only. */
+export async function openPage(browser: Browser, options: { colorScheme?: "light" | "dark" } = {}): Promise<Page> {
+  const context = await browser.newContext(options);
+  await context.route((url) => !["localhost", "127.0.0.1"].includes(url.hostname), (route) => route.abort());
+  return await context.newPage();
+}
+
+/** Signs in with the forms of oidc-provider, and consents where it is asked. */
+export async function fillIn(page: Page, user: string): Promise<void> {
+  await page.fill('input[name="login"]', user);
+  await page.fill('input[name="password"]', "any");
+  await page.click('button[type="submit"]');
+  await page.click('button[type="submit"]:has-text("Continue")');
+}
