@@ -8,16 +8,13 @@ import { type Library, type Note, observe, type Options } from "./support/side_b
 const TENANT = "contoso.onmicrosoft.com";
 const SCOPE = "https://storage.azure.com/.default";
 
-const NOT_YET = "Comes later";
 const NO_MSAL =
   "MSAL's cache of accounts and its plug-ins: there is no MSAL; tokens are remembered by the option `cache`";
 
 /** What `@azure/identity` exports and we do not, and why. */
 const MISSING: Readonly<Record<string, string>> = {
-  VisualStudioCodeCredential: NOT_YET,
+  VisualStudioCodeCredential: "It needs a broker of native code",
   getDefaultAzureCredential: "`new DefaultAzureCredential()` says the same",
-  deserializeAuthenticationRecord: NO_MSAL,
-  serializeAuthenticationRecord: NO_MSAL,
   useIdentityPlugin: NO_MSAL,
   logger: "The option `log` takes a function: nothing is written that nobody asked for",
 };
