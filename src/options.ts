@@ -100,7 +100,7 @@ export interface InteractiveBrowserCredentialOptions extends InteractiveCredenti
    * Where the answer goes. In a page: a page of the same origin, registered for single-page applications; default: the origin. Elsewhere:
    * `http://localhost`, with or without a port, registered for desktop applications; default: a free port.
    */
-  redirectUri?: string | undefined;
+  redirectUri?: string | (() => string) | undefined;
   /** The user who is expected, such as `"jo@contoso.com"`. */
   loginHint?: string | undefined;
   /** The domain of the user who is expected, so that the user need not say it. */

@@ -2,6 +2,7 @@ import type { AuthenticationRecord } from "../authentication_record.ts";
 import { checkClientId } from "../core/check_text.ts";
 import { resolveSettings } from "../core/settings.ts";
 import { checkTenantId } from "../core/tenants.ts";
+import { CredentialUnavailableError } from "../errors.ts";
 import { noAuth } from "../oauth/client_auth.ts";
 import { type DeviceCodeInfo, signInByDeviceCode } from "../oauth/device_code.ts";
 import { createUserSession, type UserSession } from "../oauth/user_session.ts";
@@ -19,7 +20,7 @@ export interface DeviceCodeCredentialOptions extends InteractiveCredentialOption
   tenantId?: string | undefined;
   /** The client id of an app that is a public client. Default: the Azure CLI's, for development. */
   clientId?: string | undefined;
-  /** Shows the code to the user. Default: `log`. */
+  /** Shows the code to the user. Default: `log`; one of the two must be given. */
   userPromptCallback?: DeviceCodePromptCallback | undefined;
   /** How long a sign-in may take, in milliseconds. Default: 960,000, a minute more than a code is good for. */
   timeoutInMs?: number | undefined;
@@ -61,8 +62,12 @@ export class DeviceCodeCredential implements TokenCredential {
     }
     const name = "DeviceCodeCredential";
     const settings = resolveSettings(options, { timeoutInMs: 960_000 });
-    const prompt = userPromptCallback ??
-      (({ message }) => settings.log({ event: "sign-in-wanted", credential: name, message }));
+    const prompt = userPromptCallback ?? ((info: DeviceCodeInfo) => {
+      if (options.log) return settings.log({ event: "sign-in-wanted", credential: name, message: info.message });
+      throw new CredentialUnavailableError("Cannot show the code to anybody", {
+        nextStep: 'Give "userPromptCallback" or "log"',
+      });
+    });
     this.#session = createUserSession({
       name,
       clientId,

@@ -1,5 +1,5 @@
 import { checkClientId, checkText } from "../core/check_text.ts";
-import { isLoopback, resolveSettings } from "../core/settings.ts";
+import { resolveSettings } from "../core/settings.ts";
 import { checkTenantId } from "../core/tenants.ts";
 import { DEVELOPER_SIGN_ON_CLIENT_ID, type InteractiveBrowserCredentialOptions } from "../options.ts";
 import { currentPage } from "../runtime/page.ts";
@@ -10,7 +10,8 @@ import { createUserSession, type UserSession } from "./user_session.ts";
 
 /** Returns the session of a user who signs in in a browser. Throws a `TypeError` where an option is malformed. */
 export function createBrowserSession(options: InteractiveBrowserCredentialOptions): UserSession {
-  const { tenantId = "", clientId = DEVELOPER_SIGN_ON_CLIENT_ID, loginHint, redirectUri, runtime = {} } = options;
+  const { tenantId = "", clientId = DEVELOPER_SIGN_ON_CLIENT_ID, loginHint, runtime = {} } = options;
+  const redirectUri = typeof options.redirectUri === "function" ? options.redirectUri() : options.redirectUri;
   const name = "InteractiveBrowserCredential";
   const settings = resolveSettings(options, { timeoutInMs: 300_000 });
   if (tenantId) checkTenantId(tenantId);
@@ -57,11 +58,14 @@ function checkRedirectUri(redirectUri: unknown, isPage: boolean): void {
   } catch {
     // Falls through to the error below.
   }
-  if (isPage && url) return;
-  if (url?.protocol === "http:" && isLoopback(url.hostname) && url.pathname === "/" && !url.search && !url.hash) return;
+  if (isPage && url?.origin === currentPage()?.url.origin) return;
+  // The addresses that are listened at; 80 is what is meant by no port.
+  const isServed = url?.protocol === "http:" && ["localhost", "127.0.0.1", "[::1]"].includes(url.hostname);
+  const isBare = !url?.username && !url?.password && url?.pathname === "/" && !url.search && !url.hash;
+  if (isServed && isBare && !/:0*80\/?$/.test(String(redirectUri))) return;
   throw new TypeError(
     isPage
-      ? 'Option "redirectUri" must be the URL of a page'
+      ? 'Option "redirectUri" must be the URL of a page of the same origin'
       : 'Option "redirectUri" must be "http://localhost", with or without a port, such as "http://localhost:8400"',
   );
 }

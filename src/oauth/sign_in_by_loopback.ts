@@ -35,6 +35,7 @@ export async function signInByLoopback(
     const redirectUri = redirectUrl.port ? spec.redirectUri! : `http://${redirectUrl.hostname}:${server.port}`;
     const authorization = await createAuthorization(wanted, { ...spec, redirectUri, responseMode: "form_post" });
     ({ state } = authorization);
+    if (wanted.signal.aborted) throw wanted.signal.reason;
     // Not waited for: an opener may last as long as the browser does.
     void open(authorization.url);
     const { verifier, nonce } = authorization;

@@ -21,7 +21,7 @@ export async function signInInPage(
   { page, settings }: { readonly page: Page; readonly settings: Settings },
 ): Promise<SignedIn> {
   const { name, clientId, redirectUri = page.url.origin, style } = spec;
-  const place = `@azweb/identity ${clientId}`;
+  const place = `@azweb/identity ${clientId} ${wanted.tokenEndpoint}`;
   const back = style === "redirect" ? comeBack() : undefined;
   const authorization = back ?? await createAuthorization(wanted, { ...spec, redirectUri, responseMode: "fragment" });
   const parameters = back ? fragmentOf(page.url) : await (style === "redirect" ? leave() : askInWindow());
@@ -40,6 +40,9 @@ export async function signInInPage(
   function comeBack(): Authorization | undefined {
     const kept = readAuthorization(page.storage.getItem(place));
     if (!kept || fragmentOf(page.url).get("state") !== kept.state) return undefined;
+    // Another token service's code is none of this one's business.
+    const { origin, pathname } = new URL(kept.url);
+    if (origin + pathname !== wanted.tokenEndpoint.replace(/\/token$/, "/authorize")) return undefined;
     page.storage.removeItem(place);
     return kept;
   }

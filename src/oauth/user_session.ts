@@ -19,6 +19,7 @@ const INTERACTION = [
   ...["bad_token", "ui_not_allowed", "interrupted_user", "user_password_expired"],
 ];
 
+const LOOK_EVERY_IN_MS = 50;
 const REFRESH_TIMEOUT_IN_MS = 60_000;
 
 /** A sign-in that is wanted. */
@@ -70,6 +71,11 @@ export interface UserSession {
   authenticate(scopes: string | string[], options?: GetTokenOptions): Promise<AuthenticationRecord | undefined>;
 }
 
+/** A sign-in that is wanted, and of which sign-in what it begins with is. */
+interface Wanted extends SignIn {
+  readonly generation: number;
+}
+
 /** Returns the session of a user: a refresh token first, then the user is asked. One at a time, so that nobody is asked twice. */
 export function createUserSession(spec: UserSessionSpec, settings: Settings): UserSession {
   const { name, clientId, clientAuth, tenantId } = spec;
@@ -78,6 +84,9 @@ export function createUserSession(spec: UserSessionSpec, settings: Settings): Us
   let refreshToken = spec.refreshToken;
   let getToken = open(acquire, spec.secret);
   let turn: Promise<unknown> = Promise.resolve();
+  let busyUntil = 0;
+  /** Which sign-in the account and the refresh token are of. */
+  let generation = 0;
 
   /** Begins to remember tokens: nobody finds here what was remembered before. */
   function open(acquire: Acquire, owner: string | object = {}): GetToken {
@@ -91,15 +100,32 @@ export function createUserSession(spec: UserSessionSpec, settings: Settings): Us
 
   function inTurn<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
     const begin = () => signal.aborted ? Promise.reject(signal.reason) : work();
-    // On workerd no request may wait for another's promise.
-    if (settings.isolated) return begin();
-    const result = turn.then(begin);
-    // Whoever has left, and hangs nevertheless, keeps nobody waiting.
-    turn = Promise.race([
-      result.catch(() => {}),
-      new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true })),
-    ]);
+    if (settings.isolated) return inTurnByLooking(begin, signal);
+    const before = turn;
+    const result = before.then(begin);
+    // Whoever has left, and hangs nevertheless, keeps nobody waiting; but whoever comes later waits for who came before.
+    turn = before.then(() =>
+      Promise.race([
+        result.catch(() => {}),
+        new Promise<void>((resolve) => {
+          if (signal.aborted) resolve();
+          signal.addEventListener("abort", () => resolve(), { once: true });
+        }),
+      ])
+    );
     return result;
+  }
+
+  /** On workerd no request may wait for another's promise, and one that is gone tells nobody. */
+  async function inTurnByLooking<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
+    const { now, sleep, timeoutInMs } = settings;
+    while (now() < busyUntil) await sleep(LOOK_EVERY_IN_MS, signal);
+    busyUntil = now() + timeoutInMs;
+    try {
+      return await work();
+    } finally {
+      busyUntil = 0;
+    }
   }
 
   async function acquire(request: TokenRequest): Promise<TokenSet> {
@@ -110,17 +136,19 @@ export function createUserSession(spec: UserSessionSpec, settings: Settings): Us
     return await ask({ ...wanted, claims }, renewed);
   }
 
-  async function prepare(request: TokenRequest): Promise<SignIn> {
+  async function prepare(request: TokenRequest): Promise<Wanted> {
+    const begunIn = generation;
     const tenantId = request.tenantId || account?.tenantId || spec.manyTenants;
     const scopes = [...new Set([...request.scopes, ...OPENID_SCOPES])];
     const { token_endpoint } = await resolveAuthority(name, { ...request, tenantId }, settings);
-    return { ...request, scopes, tenantId, account, tokenEndpoint: token_endpoint! };
+    return { ...request, scopes, tenantId, account, tokenEndpoint: token_endpoint!, generation: begunIn };
   }
 
   /** Returns what the refresh token gives, or why it gives nothing until the user signs in; `undefined` where there is none. */
   async function refresh(wanted: SignIn): Promise<TokenAnswer | Error | undefined> {
-    if (refreshToken === undefined) return undefined;
-    const parameters = { refresh_token: refreshToken, client_info: "1" };
+    const sent = refreshToken;
+    if (sent === undefined) return undefined;
+    const parameters = { refresh_token: sent, client_info: "1" };
     const grant = { name, clientId, clientAuth, type: "refresh_token", parameters } as const;
     try {
       return await withDeadline((signal) => requestTokens(grant, { ...wanted, signal }, settings), {
@@ -131,14 +159,16 @@ export function createUserSession(spec: UserSessionSpec, settings: Settings): Us
         outer: wanted.signal,
       });
     } catch (error) {
-      const { error: code, suberror } = (error as AuthenticationError).errorResponse ?? {};
+      const { error: code, errorCodes, suberror } = (error as AuthenticationError).errorResponse ?? {};
       if (![code, suberror].some((word) => INTERACTION.includes(word ?? ""))) throw error;
-      if (code === "invalid_grant") refreshToken = undefined;
+      // Microsoft Entra also says so of one scope or tenant alone, whose user has something to do; then it says by a code what that is.
+      const isGone = suberror === "bad_token" || code === "invalid_grant" && !suberror && !errorCodes?.length;
+      if (isGone && refreshToken === sent) refreshToken = undefined;
       return error as Error;
     }
   }
 
-  async function ask(wanted: SignIn, cause: Error | undefined): Promise<TokenSet> {
+  async function ask(wanted: Wanted, cause: Error | undefined): Promise<TokenSet> {
     if (spec.disableAutomaticAuthentication) {
       throw signInRequired(
         wanted,
@@ -155,12 +185,21 @@ export function createUserSession(spec: UserSessionSpec, settings: Settings): Us
   }
 
   /** Takes over what came of a sign-in or a refresh. */
-  function accept({ signal, tokenEndpoint }: SignIn, { answer, nonce }: SignedIn, isAnybody = false): TokenSet {
+  function accept(wanted: Wanted, { answer, nonce }: SignedIn, isAnybody = false): TokenSet {
+    const { signal, tokenEndpoint } = wanted;
     // It is another's turn.
     if (signal.aborted) throw signal.reason;
+    if (!isAnybody && wanted.generation !== generation) {
+      throw new AuthenticationError("Somebody has signed in anew meanwhile: Ask for the token again", {
+        statusCode: 200,
+      });
+    }
     const found = accountOf(answer, { clientId, tokenEndpoint, nonce, now: settings.now() });
-    if (isAnybody) account = found;
-    else if (account && found && account.homeAccountId.toLowerCase() !== found.homeAccountId.toLowerCase()) {
+    if (isAnybody) {
+      account = found;
+      generation++;
+    }
+    if (!isAnybody && account && found && account.homeAccountId.toLowerCase() !== found.homeAccountId.toLowerCase()) {
       throw new AuthenticationError(
         `Somebody else has signed in: Expected is "${account.username}". Sign in as that user, or call "authenticate"`,
         { statusCode: 200 },

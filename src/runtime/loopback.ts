@@ -106,7 +106,9 @@ async function listen(handler: (request: Request) => Response | Promise<Response
     if (body === null) return new Response(null, { status: 413 });
     let url: string;
     try {
-      url = new URL(incoming.url, `http://${headers.host}`).href;
+      // A path and nothing else: a whole URL, or two slashes, would put another host in the place of this one.
+      if (!/^\/(?!\/)/.test(incoming.url)) return new Response(null, { status: 400 });
+      url = new URL(`http://${headers.host}${incoming.url}`).href;
     } catch {
       return new Response(null, { status: 400 });
     }

@@ -16,7 +16,9 @@
  *
  * export default {
  *   async fetch(request: Request): Promise<Response> {
- *     if (new URL(request.url).pathname !== "/signed-in") return await signIn.onAuthorizeUrl(request);
+ *     const { pathname } = new URL(request.url);
+ *     if (pathname === "/sign-in") return await signIn.onAuthorizeUrl(request);
+ *     if (pathname !== "/signed-in") return new Response("Go to /sign-in");
  *     const { account, response } = await signIn.redeem(request);
  *     console.log(`Hello ${account.username}`);
  *     return response;
