@@ -379,6 +379,8 @@ test("another port in the name, or a whole URL in place of a path, is refused", 
       `GET ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`,
       `GET ${path} HTTP/1.1\r\nHost: localhost:1\r\nConnection: close\r\n\r\n`,
       `GET http://evil.example${path} HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n`,
+      `GET http://localhost:${port}${path} HTTP/1.1\r\nHost: evil.example:${port}\r\nConnection: close\r\n\r\n`,
+      `GET //localhost:${port}${path} HTTP/1.1\r\nHost: evil.example:${port}\r\nConnection: close\r\n\r\n`,
     ]
   ) {
     assert.match(await sendRaw(port, request).received, /^(HTTP\/1\.1 400 |$)/);

@@ -1,6 +1,5 @@
 // A user signs in once: what happens afterwards, whichever way it was.
 import type { AuthenticationRecord, TokenCredential } from "@azweb/identity";
-import { detectPlatform } from "@azweb/identity/runtime";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
@@ -22,6 +21,7 @@ import {
 } from "./support/people.ts";
 import {
   type Asked,
+  breathe,
   CLIENT,
   createService,
   failureOf,
@@ -33,9 +33,6 @@ import {
 
 const HOUR = 3_600_000;
 const CLAIMS = '{"access_token":{"nbf":{"essential":true,"value":"1"}}}';
-/** On workerd no call waits for another's sign-in. */
-const IN_TURN = detectPlatform() !== "workerd";
-
 /** Each way to sign in, and the grant that ends it. */
 const WAYS: Readonly<Record<string, { grant: string; create: (scene: Scene) => Promise<TokenCredential> }>> = {
   "a device code": { grant: "device_code", create: (scene) => Promise.resolve(byDeviceCode(scene)) },
@@ -305,7 +302,7 @@ test("a record that is none is a TypeError", () => {
 
 // One after the other
 
-test("two scopes at once, cold: one sign-in", { skip: !IN_TURN && "There each call is by itself" }, async () => {
+test("two scopes at once, cold: one sign-in", async () => {
   const scene = createScene();
   const credential = byDeviceCode(scene);
   const both = Promise.all([credential.getToken(GRAPH), credential.getToken(VAULT), credential.getToken([GRAPH])]);
@@ -314,6 +311,47 @@ test("two scopes at once, cold: one sign-in", { skip: !IN_TURN && "There each ca
   assert.equal((await scene.entra.verify(vault.token)).aud, "https://vault.azure.net");
   assert.deepEqual(grantsOf(scene), ["device_code", "refresh_token"]);
   assert.equal(scene.prompts, 1);
+});
+
+test("whoever leaves the queue lets nobody pass it", async () => {
+  const scene = createScene();
+  scene.visitor = undefined;
+  let userCode = "";
+  const credential = byDeviceCode(scene, { userPromptCallback: (info) => userCode = info.userCode });
+  const controller = new AbortController();
+  const first = credential.getToken(GRAPH);
+  await scene.clock.untilSleeping(30_000);
+  const leaving = failureOf(credential.getToken(VAULT, { abortSignal: controller.signal }));
+  controller.abort();
+  assert.equal((await leaving).name, "AbortError");
+  const last = credential.getToken(VAULT, { enableCae: true });
+  await breathe();
+  scene.entra.enterUserCode(userCode, ADA);
+  await settle(Promise.all([first, last]), scene);
+  // Nobody was asked a second time.
+  assert.deepEqual(grantsOf(scene), ["device_code", "refresh_token"]);
+});
+
+test("a refusal that is about one scope ends no session", async () => {
+  const scene = createScene();
+  const credential = byDeviceCode(scene, { disableAutomaticAuthentication: true });
+  await settle(credential.authenticate(GRAPH), scene);
+  scene.entra.failNext({ code: 65001 });
+  assert.equal((await failureOf(credential.getToken(VAULT))).name, "AuthenticationRequiredError");
+  assert.ok((await credential.getToken("https://storage.azure.com/.default")).token);
+});
+
+test("a code is redeemed once, whoever asks at once", async () => {
+  const scene = createScene();
+  const credential = await byCode(scene);
+  await settle(Promise.all([GRAPH, GRAPH, VAULT].map((scope) => credential.getToken(scope))), scene);
+  assert.equal(grantsOf(scene).filter((grant) => grant === "authorization_code").length, 1);
+});
+
+test("a code that nobody sees is an error at once", async () => {
+  const scene = createScene();
+  const error = await failureOf(byDeviceCode(scene, { userPromptCallback: undefined }).getToken(GRAPH));
+  assert.deepEqual([error.name, error.nextStep], ["CredentialUnavailableError", 'Give "userPromptCallback" or "log"']);
 });
 
 test("one caller leaves, another still gets the token", async () => {
@@ -332,9 +370,7 @@ test("one caller leaves, another still gets the token", async () => {
   assert.equal(scene.entra.requests.filter(({ path }) => path.endsWith("/devicecode")).length, 1);
 });
 
-test("who waits for another's sign-in can leave, and who signs in hangs: the next one's turn comes", {
-  skip: !IN_TURN && "There each call is by itself",
-}, async () => {
+test("who waits for another's sign-in can leave, and who signs in hangs: the next one's turn comes", async () => {
   const scene = createScene();
   let prompts = 0;
   let prompted!: () => void;
