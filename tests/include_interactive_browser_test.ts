@@ -1,4 +1,5 @@
-// The user's browser as the last link of the chain, on every runtime: the loopback server and the browser are functions.
+// Runs on: deno, node, bun, edge, browser
+// The user's browser as the last link of the chain: the loopback server and the browser are functions.
 import { DefaultAzureCredential, type DefaultAzureCredentialClientIdOptions } from "@azweb/identity";
 import assert from "node:assert/strict";
 import { test } from "node:test";

@@ -1,0 +1,150 @@
+// Runs on: node
+// A user signs in in a page that carries the library, as it was packed: in a window, and by leaving and coming back.
+import { build } from "esbuild";
+import assert from "node:assert/strict";
+import process from "node:process";
+import { test } from "node:test";
+import type { Page } from "playwright-core";
+import { fillIn, NO_BROWSER, openPage, startBrowser } from "./support/chromium.ts";
+import { type HttpServer, serveHttp } from "./support/http_server.ts";
+import { API_SCOPE, type OidcProvider, PAGE_APP, startOidcProvider } from "./support/oidc_provider.ts";
+
+const APP = `
+  import { InteractiveBrowserCredential } from "@azweb/identity";
+
+  const options = JSON.parse(document.getElementById("options").textContent);
+  const loginStyle = new URL(location).searchParams.get("style") ?? sessionStorage.getItem("style") ?? undefined;
+  const credential = new InteractiveBrowserCredential({ ...options, loginStyle });
+  const output = document.querySelector("output");
+
+  async function signIn() {
+    if (loginStyle) sessionStorage.setItem("style", loginStyle);
+    try {
+      const first = await credential.getToken(options.scope);
+      const again = await credential.getToken(options.scope, { claims: "{}" });
+      output.textContent = first.token !== again.token ? "signed in" : "the same token";
+    } catch ({ name, message }) {
+      output.textContent = name + ": " + message;
+    }
+  }
+  // The window that the answer comes to is a page of the app too, and does nothing.
+  const comesBack = location.hash.includes("state=") && loginStyle === "redirect";
+  if (comesBack) signIn();
+  document.querySelector("button").addEventListener("click", signIn);
+`;
+
+async function bundle(): Promise<string> {
+  const { outputFiles } = await build({
+    stdin: { contents: APP, resolveDir: process.cwd() },
+    bundle: true,
+    format: "esm",
+    platform: "browser",
+    external: ["node-forge"],
+    write: false,
+  });
+  return outputFiles[0]!.text;
+}
+
+interface Stage {
+  readonly app: HttpServer;
+  readonly server: OidcProvider;
+  readonly page: Page;
+}
+
+async function withPage(use: (stage: Stage) => Promise<void>): Promise<void> {
+  const code = await bundle();
+  let options = "";
+  const app = await serveHttp((request) => {
+    const isCode = new URL(request.url).pathname === "/app.js";
+    const html = `<!doctype html><title>App</title><button>Sign in</button><output></output>
+      <script type="application/json" id="options">${options}</script><script type="module" src="/app.js"></script>`;
+    const type = isCode ? "text/javascript" : "text/html";
+    return Promise.resolve(new Response(isCode ? code : html, { headers: { "content-type": type } }));
+  });
+  const server = await startOidcProvider([app.url]);
+  const { tenantId, authorityHost, allowInsecureLoopback, disableInstanceDiscovery } = server.options;
+  options = JSON.stringify({
+    ...{ tenantId, authorityHost, allowInsecureLoopback, disableInstanceDiscovery },
+    ...{ clientId: PAGE_APP, scope: API_SCOPE },
+  });
+  const browser = await startBrowser();
+  try {
+    await use({ app, server, page: await openPage(browser) });
+  } finally {
+    await browser.close();
+    await server.close();
+    await app.close();
+  }
+}
+
+const GRANTS = ["authorization_code: granted", "refresh_token: granted"];
+
+async function outcome(page: Page): Promise<string> {
+  await page.waitForFunction("document.querySelector('output')?.textContent");
+  return (await page.textContent("output"))!;
+}
+
+test("in a window", { skip: NO_BROWSER }, async () => {
+  await withPage(async ({ app, server, page }) => {
+    await page.goto(app.url);
+    const [popup] = await Promise.all([page.waitForEvent("popup"), page.click("button")]);
+    await popup.waitForLoadState();
+    const closed = popup.waitForEvent("close");
+    await fillIn(popup, "jo");
+    assert.equal(await outcome(page), "signed in");
+    await closed;
+    assert.deepEqual(server.grants, GRANTS);
+    assert.equal(page.url(), `${app.url}/`);
+  });
+});
+
+test("in a window that the user closes, or cancels in", { skip: NO_BROWSER }, async () => {
+  await withPage(async ({ app, server, page }) => {
+    for (
+      const [leave, expected] of [
+        [(popup: Page) => popup.close(), /Cannot sign in: The user has closed the window$/],
+        [(popup: Page) => popup.click('a:has-text("Cancel")'), /Cannot sign in: access_denied/],
+      ] as const
+    ) {
+      await page.goto(app.url);
+      const [popup] = await Promise.all([page.waitForEvent("popup"), page.click("button")]);
+      await popup.waitForLoadState();
+      await leave(popup);
+      assert.match(await outcome(page), expected);
+    }
+    assert.deepEqual(server.grants, []);
+  });
+});
+
+test("where the browser lets no window open", { skip: NO_BROWSER }, async () => {
+  await withPage(async ({ app, page }) => {
+    await page.goto(app.url);
+    await page.evaluate("window.open = () => null");
+    await page.click("button");
+    assert.match(await outcome(page), /^AuthenticationError: .*The browser lets the page open no window/);
+  });
+});
+
+test("by leaving and coming back", { skip: NO_BROWSER }, async () => {
+  await withPage(async ({ app, server, page }) => {
+    await page.goto(`${app.url}/?style=redirect`);
+    await page.click("button");
+    await page.waitForSelector('input[name="login"]');
+    await fillIn(page, "jo");
+    await page.waitForURL((url) => url.origin === app.url);
+    assert.equal(await outcome(page), "signed in");
+    assert.deepEqual(server.grants, GRANTS);
+    // Neither the code nor what it was asked with is left.
+    assert.equal(page.url(), `${app.url}/`);
+    assert.deepEqual(await page.evaluate("Object.keys(sessionStorage)"), ["style"]);
+  });
+});
+
+test("an answer that was not asked for is none: the user is asked", { skip: NO_BROWSER }, async () => {
+  await withPage(async ({ app, server, page }) => {
+    await page.goto(`${app.url}/?style=redirect#code=of-an-attacker&state=guessed`);
+    await page.waitForSelector('input[name="login"]');
+    assert.equal(new URL(page.url()).origin, server.options.authorityHost);
+    assert.deepEqual(server.grants, []);
+  });
+});
