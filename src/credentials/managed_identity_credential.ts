@@ -1,6 +1,5 @@
-import { createGetToken, type GetToken } from "../core/create_get_token.ts";
+import type { GetToken } from "../core/create_get_token.ts";
 import { notNegative, resolveSettings } from "../core/settings.ts";
-import type { ManagedIdentityClient } from "../managed_identity/client.ts";
 import { hasFederatedToken, identityIn, type IdentityOptions } from "../managed_identity/identity.ts";
 import type { CredentialOptions } from "../options.ts";
 import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";
@@ -90,21 +89,13 @@ export class ManagedIdentityCredential implements TokenCredential {
     const { probeTimeoutInMs, runtime = {} } = options;
     notNegative("probeTimeoutInMs", probeTimeoutInMs, 0);
     const machine = { identity, probeTimeoutInMs, runtime, settings };
-    let client: ManagedIdentityClient | undefined;
+    let getToken: GetToken | undefined;
 
     /** Apart, because most programs that look for a machine's identity are found to be somebody else before. */
-    async function load(): Promise<ManagedIdentityClient> {
-      if (client) return client;
-      const { createClient } = await import("../managed_identity/client.ts");
-      return client ??= createClient(NAME, machine);
+    async function load(): Promise<GetToken> {
+      const { createManagedIdentity } = await import("../managed_identity/client.ts");
+      return getToken ??= createManagedIdentity(NAME, machine);
     }
-
-    const getToken = createGetToken({
-      name: NAME,
-      tenantId: undefined,
-      proof: async () => await (await load()).proof(),
-      acquire: async (request) => await (await load()).acquire(request),
-    }, settings);
 
     async function loadExchange(): Promise<GetToken> {
       const { createWorkloadIdentity } = await import("../oauth/workload_identity.ts");
@@ -113,7 +104,7 @@ export class ManagedIdentityCredential implements TokenCredential {
     }
 
     const choose: GetToken = async (scopes, options) => {
-      const choice = hasFederatedToken(settings, identity) ? await loadExchange() : getToken;
+      const choice = await (hasFederatedToken(settings, identity) ? loadExchange() : load());
       const token = await choice(scopes, options);
       // Until there is a token, the machine may still be told who it is. The first choice stays: one program, one identity.
       if (this.#getToken === choose) this.#getToken = choice;

@@ -1,4 +1,4 @@
-import type { Acquire } from "../core/create_get_token.ts";
+import { type Acquire, createGetToken } from "../core/create_get_token.ts";
 import { withDeadline } from "../core/deadline.ts";
 import { absent, readText, runTool, type Workplace } from "./run_tool.ts";
 import { type DeveloperTool, told, unavailable } from "./tool.ts";
@@ -12,6 +12,8 @@ const TENANT = /^[A-Za-z0-9]/;
 export interface ToolClient {
   readonly proof: readonly string[];
   readonly acquire: Acquire;
+  /** Comes with it, because nothing is asked before. */
+  readonly createGetToken: typeof createGetToken;
   /** Returns who is signed in, in the tool's own words; empty where it may not be read. Absent where the tool does not tell. */
   readonly account?: () => Promise<string>;
 }
@@ -60,6 +62,7 @@ export function createToolClient(tool: DeveloperTool, place: Workplace): ToolCli
   return {
     proof: [tool.name, settings.env("PATH") ?? "", ...places, ...tool.proof],
     acquire,
+    createGetToken,
     ...account && { account },
   };
 }

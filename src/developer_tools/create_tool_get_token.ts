@@ -1,4 +1,4 @@
-import { createGetToken, type GetToken, type TokenRequest } from "../core/create_get_token.ts";
+import type { GetToken, TokenRequest } from "../core/create_get_token.ts";
 import { abortReason, withDeadline } from "../core/deadline.ts";
 import { notNegative, resolveSettings, type Settings } from "../core/settings.ts";
 import { checkTenantId } from "../core/tenants.ts";
@@ -33,7 +33,7 @@ export function createToolGetToken(
 
   async function look(): Promise<GetToken> {
     // Apart, because most programs that could ask a tool have found out who they are before.
-    const { account, acquire, proof } = client ??= await load(place);
+    const { account, acquire, createGetToken, proof } = client ??= await load(place);
     const found = await account?.() ?? "";
     if (!getToken || found !== known) {
       known = found;

@@ -1,5 +1,5 @@
 import { errorFromAnswer, tidy } from "../core/answer_error.ts";
-import type { Acquire, TokenRequest } from "../core/create_get_token.ts";
+import { type Acquire, createGetToken, type GetToken, type TokenRequest } from "../core/create_get_token.ts";
 import type { Answer } from "../core/http.ts";
 import { isObject, parseObject } from "../core/json.ts";
 import { redact } from "../core/redact.ts";
@@ -16,17 +16,23 @@ import { findSource } from "./sources.ts";
 import { readTokenAnswer } from "./token_answer.ts";
 
 /** What a credential needs to know and do about the machine. */
-export interface ManagedIdentityClient {
+interface ManagedIdentityClient {
   /** What proves whose tokens these are. */
   proof(): Promise<readonly string[]>;
   readonly acquire: Acquire;
 }
 
+/** Where a program finds itself, as far as its credential knows. */
+type Place = Omit<Machine, "settings"> & { readonly settings: Settings };
+
+/** Returns the `getToken` of a machine's identity. */
+export function createManagedIdentity(credential: string, place: Place): GetToken {
+  const { proof, acquire } = createClient(credential, place);
+  return createGetToken({ name: credential, tenantId: undefined, proof, acquire }, place.settings);
+}
+
 /** Returns what requests tokens at the source of the machine, which is looked for at the first of them. */
-export function createClient(
-  credential: string,
-  { settings: given, ...place }: Omit<Machine, "settings"> & { readonly settings: Settings },
-): ManagedIdentityClient {
+function createClient(credential: string, { settings: given, ...place }: Place): ManagedIdentityClient {
   const machine: Machine = { ...place, settings: withLocalFetch(given) };
   const { identity, settings } = machine;
   let found: Source | undefined;
