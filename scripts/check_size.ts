@@ -85,18 +85,18 @@ const PEOPLE: readonly FamilyName[] = [...TOKENS, "people", "secrets", "certific
 const COMPLETE: readonly FamilyName[] = [...COMPOSITION, "chain", "machine", "tool"];
 const TOOL: readonly FamilyName[] = [...CORE, "tool"];
 
-// The goals are 9,000 for ClientSecretCredential, 5,000 for ManagedIdentityCredential and AzureCliCredential, which are missed, and 22,000 for
+// The goals are 9,000 for ClientSecretCredential, which is missed, 5,000 for ManagedIdentityCredential and AzureCliCredential, and 22,000 for
 // DefaultAzureCredential. The numbers are what was measured, and a thirtieth.
 const BUDGETS: readonly Budget[] = [
   { name: "ClientSecretCredential", from: ".", gzip: 12_300, families: [...TOKENS, "secrets"], later: true },
-  { name: "ManagedIdentityCredential", from: ".", gzip: 7_250, families: [...CORE, "machine"], later: true },
+  { name: "ManagedIdentityCredential", from: ".", gzip: 3_550, families: [...CORE, "machine"], later: true },
   { name: "DefaultAzureCredential", from: ".", gzip: 19_300, families: COMPLETE, later: true },
   { name: "AzureAuthorityHosts", from: ".", gzip: 160, families: ["contracts"] },
   { name: "getBearerTokenProvider", from: ".", gzip: 205, families: ["contracts"] },
   { name: "*", from: ".", gzip: 25_800, families: [...COMPLETE, "people"], later: true },
-  { name: "*", from: "./azure-cli-credential", gzip: 6_850, families: TOOL, later: true },
-  { name: "*", from: "./azure-developer-cli-credential", gzip: 6_700, families: TOOL, later: true },
-  { name: "*", from: "./azure-powershell-credential", gzip: 6_800, families: TOOL, later: true },
+  { name: "*", from: "./azure-cli-credential", gzip: 3_700, families: TOOL, later: true },
+  { name: "*", from: "./azure-developer-cli-credential", gzip: 3_600, families: TOOL, later: true },
+  { name: "*", from: "./azure-powershell-credential", gzip: 3_600, families: TOOL, later: true },
   { name: "*", from: "./authorization-code-credential", gzip: 13_800, families: PEOPLE, later: true },
   { name: "*", from: "./azure-pipelines-credential", gzip: 12_800, families: TOKENS, later: true },
   { name: "*", from: "./device-code-credential", gzip: 14_300, families: PEOPLE, later: true },
@@ -108,7 +108,7 @@ const BUDGETS: readonly Budget[] = [
   { name: "*", from: "./client-secret-credential", gzip: 11_900, families: [...TOKENS, "secrets"], later: true },
   { name: "*", from: "./default-azure-credential", gzip: 19_300, families: COMPLETE, later: true },
   { name: "*", from: "./environment-credential", gzip: 15_400, families: COMPOSITION, later: true },
-  { name: "*", from: "./managed-identity-credential", gzip: 7_250, families: [...CORE, "machine"], later: true },
+  { name: "*", from: "./managed-identity-credential", gzip: 3_550, families: [...CORE, "machine"], later: true },
   { name: "*", from: "./username-password-credential", gzip: 11_800, families: TOKENS, later: true },
   { name: "*", from: "./workload-identity-credential", gzip: 3_000, families: CORE, later: true },
   { name: "*", from: "./web-sign-in", gzip: 19_300, families: [...CERTIFICATES, "secrets", "web"], later: true },
