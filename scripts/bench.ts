@@ -75,7 +75,13 @@ function onNode(program: string, env: Record<string, string> = {}): Promise<stri
 async function makeLaptop(): Promise<Record<string, string>> {
   const [home, programs, runs] = [`${folder}/home`, `${folder}/bin`, `${folder}/runs`] as const;
   await Deno.mkdir(`${home}/.azure`, { recursive: true });
-  await Deno.writeTextFile(`${home}/.azure/azureProfile.json`, JSON.stringify({ subscriptions: [] }));
+  const subscription = {
+    id: crypto.randomUUID(),
+    tenantId: crypto.randomUUID(),
+    user: { name: "a@b.c", type: "user" },
+    isDefault: true,
+  };
+  await Deno.writeTextFile(`${home}/.azure/azureProfile.json`, JSON.stringify({ subscriptions: [subscription] }));
   await Deno.mkdir(programs);
   const answer = {
     accessToken: "x".repeat(1500),

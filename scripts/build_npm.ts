@@ -22,13 +22,20 @@ const OPTIONAL = "node-forge";
 const CHUNKS: readonly { readonly name: string; readonly modules: RegExp }[] = [
   { name: "transport", modules: /^src\/core\/(answer_error|http|json|redact|retry)\.js$/ },
   {
-    name: "core",
-    modules: /^src\/(core\/|errors|runtime\/(builtin_module|env|files|platform)\.js$|credentials\/chained)/,
+    name: "start",
+    modules:
+      /^src\/(errors|core\/(check_text|deadline|settings|sleep|tenants)|runtime\/(env|operating_system|platform))\.js$/,
   },
-  { name: "core", modules: /^src\/(developer_tools\/create_tool_get_token|managed_identity\/identity)/ },
+  { name: "start", modules: /^src\/(developer_tools\/create_tool_get_token|managed_identity\/identity)/ },
+  { name: "core", modules: /^src\/(core\/|runtime\/(builtin_module|files)\.js$|credentials\/chained)/ },
   { name: "material", modules: /^src\/oauth\/(certificate(_material)?|der|pem|private_key)\.js$/ },
   { name: "workload", modules: /^src\/oauth\/(federated_token|named_file|workload_identity)/ },
-  { name: "oauth", modules: /^src\/(version|oauth\/(?!discovery|region|token_proxy)|credentials\/(client|username))/ },
+  { name: "people", modules: /^src\/oauth\/(account|authorization|user_session)/ },
+  {
+    name: "oauth",
+    modules:
+      /^src\/(version|oauth\/(?!azure_pipelines|browser|device|discovery|region|sign_in|token_proxy)|credentials\/(client|username))/,
+  },
 ];
 
 /** Builds the package in a folder, `npm` by default, which is emptied first; returns the path of its tarball. */
