@@ -217,18 +217,30 @@ async function importTimes(): Promise<Row[]> {
 async function bundles(): Promise<Row[]> {
   const machineSubpath = "/managed-identity-credential";
   const secretSubpath = "/client-secret-credential";
-  const [secret, secretWhole, machine, machineMain, machineWhole, azureCli, complete, completeWhole, edge] =
-    await Promise.all([
-      bundle("ClientSecretCredential", { target: 9000, subpath: secretSubpath }),
-      bundle("ClientSecretCredential", { whole: true }),
-      bundle("ManagedIdentityCredential", { target: 5000, subpath: machineSubpath }),
-      bundle("ManagedIdentityCredential"),
-      bundle("ManagedIdentityCredential", { whole: true }),
-      bundle("AzureCliCredential", { target: 5000, subpath: "/azure-cli-credential" }),
-      bundle("DefaultAzureCredential", { target: 22_000 }),
-      bundle("DefaultAzureCredential", { whole: true }),
-      bundle("ClientSecretCredential", { platform: "edge" }),
-    ]);
+  const completeSubpath = "/default-azure-credential";
+  const [
+    secret,
+    secretWhole,
+    machine,
+    machineMain,
+    machineWhole,
+    azureCli,
+    complete,
+    completeMain,
+    completeWhole,
+    edge,
+  ] = await Promise.all([
+    bundle("ClientSecretCredential", { target: 9000, subpath: secretSubpath }),
+    bundle("ClientSecretCredential", { whole: true }),
+    bundle("ManagedIdentityCredential", { target: 5000, subpath: machineSubpath }),
+    bundle("ManagedIdentityCredential"),
+    bundle("ManagedIdentityCredential", { whole: true }),
+    bundle("AzureCliCredential", { target: 5000, subpath: "/azure-cli-credential" }),
+    bundle("DefaultAzureCredential", { target: 22_000, subpath: completeSubpath }),
+    bundle("DefaultAzureCredential"),
+    bundle("DefaultAzureCredential", { whole: true }),
+    bundle("ClientSecretCredential", { platform: "edge" }),
+  ]);
   const builtins = ({ builtins }: { builtins: readonly string[] }) =>
     builtins.length ? `${builtins.length}: ${builtins.join(", ")}` : "none";
   return [
@@ -241,7 +253,8 @@ async function bundles(): Promise<Row[]> {
       what: "the same in one piece, with what `import()` loads: all sources, and workload identity",
     },
     { ...azureCli.row, what: `${azureCli.row.what}, from \`${OURS}/azure-cli-credential\`` },
-    complete.row,
+    { ...complete.row, what: `${complete.row.what}, from \`${OURS}${completeSubpath}\`` },
+    { ...completeMain.row, what: `the same from \`${OURS}\`` },
     { ...completeWhole.row, what: "the same in one piece, with what `import()` loads" },
     {
       what: "built-in modules of Node in an edge bundle (condition `workerd`)",
