@@ -1,6 +1,7 @@
 import { builtinModule } from "./builtin_module.ts";
 import { operatingSystem } from "./operating_system.ts";
 import { detectPlatform } from "./platform.ts";
+import { checkRunPermission } from "./run_permission.ts";
 import type { Runtime } from "./runtime.ts";
 
 /** Returns what shows a page to the user of this machine; `undefined` where there is none. */
@@ -34,9 +35,7 @@ async function start(command: string, args: readonly string[]): Promise<void> {
 }
 
 async function startWithDeno(command: string, args: readonly string[]): Promise<number> {
-  if (Deno.permissions.querySync({ name: "run", command }).state !== "granted") {
-    throw new Deno.errors.NotCapable(`Run Deno with --allow-run=${command}`);
-  }
+  checkRunPermission(command);
   const child = new Deno.Command(command, { args: [...args], stdin: "null", stdout: "null", stderr: "null" }).spawn();
   child.unref();
   return (await child.status).code;

@@ -1,5 +1,6 @@
 import { builtinModule } from "./builtin_module.ts";
 import { detectPlatform } from "./platform.ts";
+import { checkRunPermission } from "./run_permission.ts";
 import type { CommandOutput, RunOptions, Runtime } from "./runtime.ts";
 
 const MOST_BYTES = 1_048_576;
@@ -47,11 +48,8 @@ async function run(
   return await finish(await start(command, args, options), signal);
 }
 
-/** Asks nobody for permission: which of several paths is meant, nobody could tell from the question. */
 function startWithDeno(command: string, args: readonly string[], options: RunOptions): Running {
-  if (Deno.permissions.querySync({ name: "run", command }).state !== "granted") {
-    throw new Deno.errors.NotCapable(`Run Deno with --allow-run=${command}`);
-  }
+  checkRunPermission(command);
   const { cwd, env, clearEnv = false, windowsVerbatimArguments: windowsRawArguments = false } = options;
   const isWindows = Deno.build.os === "windows";
   const child = spawnWithDeno(command, {
