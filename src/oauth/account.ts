@@ -3,6 +3,7 @@ import { seconds } from "../core/freshness.ts";
 import { parseObject } from "../core/json.ts";
 import { checkTenantId } from "../core/tenants.ts";
 import { AuthenticationError } from "../errors.ts";
+import { decodeBase64Url } from "./base64.ts";
 import { preferredHost } from "./known_hosts.ts";
 import type { TokenAnswer } from "./token_client.ts";
 
@@ -80,10 +81,5 @@ function text(value: unknown): string | undefined {
 
 /** Decodes base64url of UTF-8; empty where it is none. */
 function decode(base64Url: string): string {
-  try {
-    const bytes = Uint8Array.from(atob(base64Url.replaceAll("-", "+").replaceAll("_", "/")), (c) => c.charCodeAt(0));
-    return new TextDecoder().decode(bytes);
-  } catch {
-    return "";
-  }
+  return new TextDecoder().decode(decodeBase64Url(base64Url));
 }

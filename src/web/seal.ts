@@ -1,4 +1,4 @@
-import { type Bytes, decodeBase64, encodeBase64Url } from "../oauth/base64.ts";
+import { decodeBase64Url, encodeBase64Url } from "../oauth/base64.ts";
 
 // A CryptoKey: Node's types have that name for Web Crypto's module alone.
 /** A key for AES-GCM: one of Web Crypto with 256 bits, which need not be extractable, or 32 bytes in base64. */
@@ -28,7 +28,7 @@ export function createSeal(keys: readonly SealingKey[], purpose: readonly string
       return encodeBase64Url(Uint8Array.of(...iv, ...new Uint8Array(sealed)));
     },
     async open(sealed) {
-      const bytes = decodeBase64(sealed.replaceAll("-", "+").replaceAll("_", "/")) ?? new Uint8Array();
+      const bytes = decodeBase64Url(sealed) ?? new Uint8Array();
       const algorithm = { name: "AES-GCM", iv: bytes.slice(0, IV_LENGTH), additionalData };
       for (const key of keys) {
         try {
@@ -54,18 +54,14 @@ export function checkSealingKeys(value: unknown, option: string): readonly Seali
 }
 
 function isSealingKey(value: unknown): boolean {
-  if (typeof value === "string") return bytesOf(value)?.length === KEY_LENGTH;
+  if (typeof value === "string") return decodeBase64Url(value)?.length === KEY_LENGTH;
   const { algorithm, usages } = Object(value) as Partial<Exclude<SealingKey, string>>;
   const { name, length } = Object(algorithm) as { readonly name?: unknown; readonly length?: unknown };
   return name === "AES-GCM" && length === KEY_LENGTH * 8 && KEY_USAGES.every((usage) => usages?.includes(usage));
 }
 
-function bytesOf(key: string): Bytes | undefined {
-  return decodeBase64(key.replaceAll("-", "+").replaceAll("_", "/"));
-}
-
 async function load(key: SealingKey): Promise<Exclude<SealingKey, string>> {
   return typeof key === "string"
-    ? await crypto.subtle.importKey("raw", bytesOf(key)!, "AES-GCM", false, KEY_USAGES)
+    ? await crypto.subtle.importKey("raw", decodeBase64Url(key)!, "AES-GCM", false, KEY_USAGES)
     : key;
 }
