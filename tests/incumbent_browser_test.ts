@@ -3,10 +3,10 @@
 // the program that opens it.
 import * as theirs from "@azure/identity";
 import * as ours from "@azweb/identity";
-import assert from "node:assert/strict";
 import childProcess from "node:child_process";
 import { EventEmitter } from "node:events";
 import { mock, test } from "node:test";
+import { checkDifferences, CP1, differ, type Difference, ID_TOKEN_CLAIMS, NBF } from "./support/differences.ts";
 import { CLIENT, SCOPE, TENANT } from "./support/service.ts";
 import { readShown, sendBack, userAnswer } from "./support/sign_in.ts";
 
@@ -122,28 +122,11 @@ function tidy(value: string): string {
 
 type Tag = "hint" | "claims" | "cae";
 
-/** A difference. A value that is absent here is absent there. */
-interface Difference {
-  readonly at: string;
-  /** The cases that have it are those with all of these tags. Default: all cases. */
-  readonly tags?: readonly Tag[];
-  /** And with none of these. */
-  readonly except?: readonly Tag[];
-  readonly ours?: string | RegExp;
-  readonly theirs?: string | RegExp;
-  readonly because: string;
-}
-
-const ID_TOKEN_CLAIMS =
-  '"id_token":{"signin_state":{"essential":false},"login_hint":{"essential":false},"tenant_region_sub_scope":{"essential":false}}';
-const CP1 = '"xms_cc":{"values":["cp1"]}';
-const NBF = '"nbf":{"essential":true,"value":"1"}';
-
 const NOT_NEEDED = "Not needed, and nobody's business";
 const HINTS = "No use is made of what MSAL asks the ID token for";
 
 /** The claims, which stand in both requests. */
-const CLAIMS_DIFFERENCES: readonly Omit<Difference, "at">[] = [
+const CLAIMS_DIFFERENCES: readonly Omit<Difference<Tag>, "at">[] = [
   { except: ["claims", "cae"], theirs: `{${ID_TOKEN_CLAIMS}}`, because: HINTS },
   { tags: ["claims"], ours: CLAIMS, theirs: `{"access_token":{${NBF}},${ID_TOKEN_CLAIMS}}`, because: HINTS },
   {
@@ -154,7 +137,7 @@ const CLAIMS_DIFFERENCES: readonly Omit<Difference, "at">[] = [
   },
 ];
 
-const DIFFERENCES: readonly Difference[] = [
+const DIFFERENCES: readonly Difference<Tag>[] = [
   // What the user is asked with.
   {
     at: "authorize state",
@@ -221,30 +204,10 @@ for (const { name, tags = [], options = {}, getTokenOptions = {} } of CASES) {
       theirs: await watchTheirs(options, getTokenOptions),
     };
     const expected = DIFFERENCES.filter((row) => appliesTo(row, tags));
-    const actual = [...new Set([...Object.keys(seen.ours), ...Object.keys(seen.theirs)])]
-      .map((at) => ({ at, ours: seen.ours[at], theirs: seen.theirs[at] }))
-      .filter((found) => found.ours !== found.theirs);
-    assert.deepEqual(
-      {
-        unexplained: actual.filter((found) => !expected.some((row) => explains(row, found))),
-        "no longer there": expected.filter((row) => !actual.some((found) => explains(row, found))),
-      },
-      { unexplained: [], "no longer there": [] },
-    );
+    checkDifferences(differ(seen.ours, seen.theirs), expected);
   });
 }
 
-function appliesTo({ tags = [], except = [] }: Difference, of: readonly Tag[]): boolean {
+function appliesTo({ tags = [], except = [] }: Difference<Tag>, of: readonly Tag[]): boolean {
   return tags.every((tag) => of.includes(tag)) && !except.some((tag) => of.includes(tag));
-}
-
-function explains(
-  row: Difference,
-  { at, ours, theirs }: { at: string; ours: string | undefined; theirs: string | undefined },
-): boolean {
-  return row.at === at && fits(row.ours, ours) && fits(row.theirs, theirs);
-}
-
-function fits(expected: string | RegExp | undefined, value: string | undefined): boolean {
-  return expected instanceof RegExp ? value !== undefined && expected.test(value) : expected === value;
 }

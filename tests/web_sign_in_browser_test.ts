@@ -5,12 +5,11 @@ import assert from "node:assert/strict";
 import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { test } from "node:test";
-import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
 import { exportJWK, generateKeyPair } from "jose";
 import { Miniflare } from "miniflare";
 import Provider from "oidc-provider";
 import { type Browser, chromium, type Page } from "playwright-core";
+import { bundleSignInWorker } from "./support/bundle_sign_in_worker.ts";
 
 const CHROMIUM = "/usr/bin/chromium";
 const TENANT = "11111111-2222-3333-4444-555555555555";
@@ -46,19 +45,6 @@ async function createProvider(issuer: string, redirectUri: string): Promise<Prov
       claims: () => ({ sub: id, preferred_username: id, userPrincipalName: id }),
     }),
   });
-}
-
-async function bundle(): Promise<string> {
-  const { outputFiles } = await build({
-    entryPoints: [fileURLToPath(new URL("./support/sign_in_worker.ts", import.meta.url))],
-    alias: {
-      "@azweb/identity/web-sign-in": fileURLToPath(import.meta.resolve("@azweb/identity/web-sign-in")),
-    },
-    bundle: true,
-    format: "esm",
-    write: false,
-  });
-  return outputFiles[0]!.text;
 }
 
 interface Site {
@@ -105,7 +91,7 @@ async function withSite(use: (site: Site) => Promise<void>): Promise<void> {
   let browser: Browser | undefined;
   try {
     miniflare = new Miniflare({
-      modules: [{ type: "ESModule", path: "worker.js", contents: await bundle() }],
+      modules: [{ type: "ESModule", path: "worker.js", contents: await bundleSignInWorker() }],
       compatibilityDate: "2024-09-23",
       bindings: {
         AZURE_TENANT_ID: TENANT,

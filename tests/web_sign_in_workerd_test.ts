@@ -6,10 +6,9 @@ import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 import process from "node:process";
 import { test } from "node:test";
-import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
 import { Miniflare } from "miniflare";
 import workerdPackage from "workerd";
+import { bundleSignInWorker } from "./support/bundle_sign_in_worker.ts";
 import { CLIENT, createSignInService, ME, SECRET, TENANT } from "./support/sign_in_service.ts";
 import { openBrowser, type WebBrowser } from "./support/web_browser.ts";
 
@@ -22,19 +21,6 @@ const oldestVersion = createRequire(import.meta.resolve("miniflare"))("workerd")
 
 const APP = "https://my.app";
 
-async function bundle(): Promise<string> {
-  const { outputFiles } = await build({
-    entryPoints: [fileURLToPath(new URL("./support/sign_in_worker.ts", import.meta.url))],
-    alias: {
-      "@azweb/identity/web-sign-in": fileURLToPath(import.meta.resolve("@azweb/identity/web-sign-in")),
-    },
-    bundle: true,
-    format: "esm",
-    write: false,
-  });
-  return outputFiles[0]!.text;
-}
-
 for (const workerd of [undefined, newestWorkerd]) {
   for (const nodejsCompat of [false, true]) {
     const version = `workerd ${workerd === undefined ? oldestVersion : newestVersion}`;
@@ -42,7 +28,7 @@ for (const workerd of [undefined, newestWorkerd]) {
     test(`a Worker signs people in: ${version}, ${nodejsCompat ? "with" : "without"} nodejs_compat`, async () => {
       const service = createSignInService();
       if (workerd !== undefined) process.env.MINIFLARE_WORKERD_PATH = workerd;
-      const contents = await bundle();
+      const contents = await bundleSignInWorker();
       const workers = ["first", "second"].map((name) => ({
         name,
         routes: [`${name}.test/*`],

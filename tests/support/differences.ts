@@ -1,0 +1,60 @@
+// What two libraries do differently, row by row, each with its reason.
+
+import assert from "node:assert/strict";
+
+/** A difference. A value that is absent here is absent there. */
+export interface Difference<Tag extends string> {
+  readonly at: string;
+  /** The cases that have it are those with all of these tags. Default: all cases. */
+  readonly tags?: readonly Tag[];
+  /** And with none of these. */
+  readonly except?: readonly Tag[];
+  readonly ours?: string | RegExp;
+  readonly theirs?: string | RegExp;
+  readonly because: string;
+}
+
+/** What was seen to differ. */
+export interface Found {
+  readonly at: string;
+  readonly ours: string | undefined;
+  readonly theirs: string | undefined;
+}
+
+/** MSAL's claims for the ID token. */
+export const ID_TOKEN_CLAIMS =
+  '"id_token":{"signin_state":{"essential":false},"login_hint":{"essential":false},"tenant_region_sub_scope":{"essential":false}}';
+export const CP1 = '"xms_cc":{"values":["cp1"]}';
+export const NBF = '"nbf":{"essential":true,"value":"1"}';
+
+/** Returns what differs. */
+export function differ(
+  ours: Readonly<Record<string, string | undefined>>,
+  theirs: Readonly<Record<string, string | undefined>>,
+): Found[] {
+  return [...new Set([...Object.keys(ours), ...Object.keys(theirs)])]
+    .map((at) => ({ at, ours: ours[at], theirs: theirs[at] }))
+    .filter((found) => found.ours !== found.theirs);
+}
+
+/** Throws unless each difference that was found is expected, and each expected one was found. */
+export function checkDifferences<Tag extends string>(
+  actual: readonly Found[],
+  expected: readonly Difference<Tag>[],
+): void {
+  assert.deepEqual(
+    {
+      unexplained: actual.filter((found) => !expected.some((row) => explains(row, found))),
+      "no longer there": expected.filter((row) => !actual.some((found) => explains(row, found))),
+    },
+    { unexplained: [], "no longer there": [] },
+  );
+}
+
+function explains(row: Difference<string>, { at, ours, theirs }: Found): boolean {
+  return row.at === at && fits(row.ours, ours) && fits(row.theirs, theirs);
+}
+
+function fits(expected: string | RegExp | undefined, value: string | undefined): boolean {
+  return expected instanceof RegExp ? value !== undefined && expected.test(value) : expected === value;
+}
