@@ -51,8 +51,11 @@ try {
     packages: "external",
   });
   const rows = [
-    ...await cachedCalls("Node", () => onNode("cached_calls")),
-    ...await cachedCalls("Deno", () => runOrThrow(Deno.execPath(), ["run", "-A", "scripts/bench/cached_calls.ts"])),
+    ...await cachedCalls("Node", (way) => onNode("cached_calls", {}, way)),
+    ...await cachedCalls(
+      "Deno",
+      (way) => runOrThrow(Deno.execPath(), ["run", "-A", "scripts/bench/cached_calls.ts", way]),
+    ),
     ...coldCalls(JSON.parse(await onNode("cold_calls"))),
     ...laptop(JSON.parse(await onNode("laptop", await makeLaptop()))),
     ...await importTimes(),
@@ -67,8 +70,8 @@ try {
   await Deno.remove(folder, { recursive: true });
 }
 
-function onNode(program: string, env: Record<string, string> = {}): Promise<string> {
-  return runOrThrow("node", [`${program}.js`], { cwd: `${folder}/both`, env });
+function onNode(program: string, env: Record<string, string> = {}, ...args: string[]): Promise<string> {
+  return runOrThrow("node", [`${program}.js`, ...args], { cwd: `${folder}/both`, env });
 }
 
 /** Makes the home of somebody who is signed in with the Azure CLI, for which a script stands in. Returns the variables that lead there. */
@@ -96,8 +99,9 @@ async function makeLaptop(): Promise<Record<string, string>> {
   return { HOME: home, AZURE_CONFIG_DIR: `${home}/.azure`, PATH: `${programs}:${Deno.env.get("PATH")}`, AZ_RUNS: runs };
 }
 
-async function cachedCalls(runtime: string, run: () => Promise<string>): Promise<Row[]> {
-  const { plain, client, machine } = JSON.parse(await run()) as Record<"plain" | "client" | "machine", Calls>;
+async function cachedCalls(runtime: string, run: (way: string) => Promise<string>): Promise<Row[]> {
+  const measure = async (way: string): Promise<Calls> => JSON.parse(await run(way));
+  const [plain, client, machine] = [await measure("plain"), await measure("client"), await measure("machine")];
   const floor = microseconds(plain["a resolved promise"]);
   return [
     {

@@ -79,6 +79,21 @@ test("tokens with CAE and without are different tokens", async () => {
   assert.equal(entra.requests.length, 2);
 });
 
+test("a token that was replaced is replaced for equal credentials too, however often they were asked before", async () => {
+  const service = createService((_, index) => tokenAnswer({ access_token: `token-${index}` }));
+  const options = isolatedOptions(service);
+  const [one, other] = [1, 2].map(() => new ClientSecretCredential(TENANT, CLIENT, "a-secret", options)) as [
+    ClientSecretCredential,
+    ClientSecretCredential,
+  ];
+  for (let i = 0; i < 3; i++) {
+    for (const credential of [one, other]) assert.equal((await credential.getToken(SCOPE)).token, "token-0");
+  }
+  await other.getToken(SCOPE, { claims: CHALLENGE });
+  for (const credential of [one, other]) assert.equal((await credential.getToken(SCOPE)).token, "token-1");
+  assert.equal(service.requests.length, 2);
+});
+
 test("a call with claims never gets a remembered token; its own replaces the remembered one", async () => {
   for (const enableCae of [false, true]) {
     const service = createService((_, index) => tokenAnswer({ access_token: `token-${index}` }));

@@ -4,7 +4,7 @@ import type { TokenSet } from "../token_cache.ts";
 import { checkPause, endPause, pauseAfter, refreshPause } from "./back_off.ts";
 import { abortReason, withDeadline } from "./deadline.ts";
 import { isVerdict, late, nameCredential } from "./failures.ts";
-import { isDue, isFresh } from "./freshness.ts";
+import { isDue, isFresh, restTime } from "./freshness.ts";
 import { type Chain, chainOf } from "./in_chain.ts";
 import { digestOf } from "./partition.ts";
 import { normaliseScopes } from "./scopes.ts";
@@ -48,16 +48,30 @@ export interface CredentialSpec {
 /** The method that a credential hands on to. */
 export type GetToken = (scopes: string | string[], options?: GetTokenOptions) => Promise<AccessToken>;
 
-const MOST_KEYS = 1000;
+/** What is known of a scope. */
+interface KnownScope {
+  /** What its token is remembered by. */
+  readonly key: string;
+  /** Of which state of the store the rest tells. */
+  changes: number;
+  token: TokenSet | undefined;
+  /** The same, ready to be returned, where requests may wait for one another's promises. */
+  answer: Promise<TokenSet> | undefined;
+  /** From when, and until when, the token is handed out and nothing else is to be done. */
+  since: number;
+  until: number;
+}
+
+const MOST_SCOPES = 1000;
 const REFRESH_PATIENCE_IN_MS = 2000;
 
 /** Returns the `getToken` of a credential: checks, cache, single flight, refresh, abort, deadline, errors and log. */
 export function createGetToken(spec: CredentialSpec, settings: Settings): GetToken {
   const { sleep, timeoutInMs } = settings;
   const store = createTokenStore(spec.name, settings);
-  // The key of each single scope asked for so far, so that finding a remembered token builds no text.
-  const keys = new Map<string, string>();
-  const caeKeys = new Map<string, string>();
+  // What is known of each single scope asked for so far, so that finding a remembered token builds no text.
+  const scopesKnown = new Map<string, KnownScope>();
+  const scopesKnownCae = new Map<string, KnownScope>();
   let partition: string | Promise<string> | undefined;
 
   function getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken> {
@@ -65,13 +79,16 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
     let looked: ReturnType<typeof store.find>;
     if (!options || !options.claims && options.tenantId === undefined) {
       const scope = typeof scopes === "string" ? scopes : scopes?.length === 1 ? scopes[0] : undefined;
-      const key = scope && (options?.enableCae ? caeKeys : keys).get(scope);
-      if (key) {
+      const known = scope && (options?.enableCae ? scopesKnownCae : scopesKnown).get(scope);
+      if (known) {
         const now = settings.now();
-        looked = store.find(key, now);
-        if (looked && !(looked instanceof Promise) && isFresh(looked, now) && !isDue(looked, now)) {
-          return Promise.resolve(looked);
+        const changes = store.changes();
+        if (known.changes !== changes) {
+          looked = store.find(known.key, now);
+          if (!looked || looked instanceof Promise) return ask(scopes, options ?? {}, looked);
+          hold(known, looked, changes, settings.isolated);
         }
+        if (now > known.since && now < known.until) return known.answer ?? Promise.resolve(known.token!);
       }
     }
     return ask(scopes, options ?? {}, looked);
@@ -100,8 +117,9 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
     const claims = options.claims || undefined;
     const tenantId = resolveTenant(options.tenantId, spec, settings);
     const key = JSON.stringify([spec.name, tenantId.toLowerCase(), await findPartition(), enableCae, ...asked]);
-    if (asked.length === 1 && tenantId === (spec.tenantId ?? "") && keys.size + caeKeys.size < MOST_KEYS) {
-      (enableCae ? caeKeys : keys).set(asked[0]!, key);
+    const known = enableCae ? scopesKnownCae : scopesKnown;
+    if (asked.length === 1 && tenantId === (spec.tenantId ?? "") && known.size < MOST_SCOPES && !known.has(asked[0]!)) {
+      known.set(asked[0]!, { key, changes: NaN, token: undefined, answer: undefined, since: NaN, until: NaN });
     }
     const chain = chainOf(options);
     const found = await (looked ?? store.find(key, settings.now()));
@@ -227,4 +245,11 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
   }
 
   return getToken;
+}
+
+function hold(known: KnownScope, token: TokenSet, changes: number, isolated: boolean): void {
+  known.changes = changes;
+  known.token = token;
+  known.answer = isolated ? undefined : Promise.resolve(token);
+  ({ since: known.since, until: known.until } = restTime(token));
 }

@@ -8,13 +8,25 @@ const TWO_HOURS = 7_200_000;
  * clock that went back by more than that says nothing about a token's end any more.
  */
 export function isFresh(token: TokenSet, now: number): boolean {
-  const margin = Math.min(FIVE_MINUTES, (token.expiresOnTimestamp - token.acquiredOnTimestamp) / 2);
-  return now < token.expiresOnTimestamp - margin && now > token.acquiredOnTimestamp - FIVE_MINUTES;
+  return now > goodSince(token) && now < goodUntil(token);
 }
 
 /** Whether it is time to ask for the token's successor. */
-export function isDue(token: TokenSet, now: number): boolean {
-  return token.refreshAfterTimestamp !== undefined && now >= token.refreshAfterTimestamp;
+export function isDue({ refreshAfterTimestamp = Infinity }: TokenSet, now: number): boolean {
+  return now >= refreshAfterTimestamp;
+}
+
+/** Returns the time between whose ends the token is fresh and not due: nothing is to be done. */
+export function restTime(token: TokenSet): { readonly since: number; readonly until: number } {
+  return { since: goodSince(token), until: Math.min(goodUntil(token), token.refreshAfterTimestamp ?? Infinity) };
+}
+
+function goodSince({ acquiredOnTimestamp }: TokenSet): number {
+  return acquiredOnTimestamp - FIVE_MINUTES;
+}
+
+function goodUntil({ acquiredOnTimestamp, expiresOnTimestamp }: TokenSet): number {
+  return expiresOnTimestamp - Math.min(FIVE_MINUTES, (expiresOnTimestamp - acquiredOnTimestamp) / 2);
 }
 
 /** Reads a positive number of seconds that a `Date` can hold, which some services send as text. */

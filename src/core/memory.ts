@@ -5,26 +5,39 @@ export interface Memory<T> {
   readonly get: (key: string) => T | undefined;
   readonly set: (key: string, value: T) => void;
   readonly delete: (key: string) => void;
+  /** How often anything was set or deleted. */
+  readonly changes: () => number;
 }
 
 /** Makes an empty memory. */
 export function createMemory<T>(): Memory<T> {
   const values = new Map<string, T>();
   let newest: string | undefined;
+  let changes = 0;
 
   function get(key: string): T | undefined {
     const value = values.get(key);
     // The newest is at its place already: the hot path of a program with one token moves nothing.
-    if (value !== undefined && key !== newest) set(key, value);
+    if (value !== undefined && key !== newest) put(key, value);
     return value;
   }
 
-  function set(key: string, value: T): void {
+  function put(key: string, value: T): void {
     values.delete(key);
     values.set(key, value);
     newest = key;
+  }
+
+  function set(key: string, value: T): void {
+    changes++;
+    put(key, value);
     if (values.size > CAPACITY) values.delete(values.keys().next().value!);
   }
 
-  return { get, set, delete: (key) => void values.delete(key) };
+  function remove(key: string): void {
+    changes++;
+    values.delete(key);
+  }
+
+  return { get, set, delete: remove, changes: () => changes };
 }

@@ -27,14 +27,17 @@ export interface TokenStore {
   find(key: string, now: number): TokenSet | undefined | Promise<TokenSet | undefined>;
   /** Remembers a token; resolves when an asynchronous cache has it, or has had its time. */
   save(key: string, token: TokenSet): Promise<void>;
+  /** What stays equal as long as `find` finds the same; never, where others may change what it finds. */
+  changes(): number;
 }
 
 /** Returns the store over `options.cache`, or over the memory of the process. */
 export function createTokenStore(credential: string, settings: Settings): TokenStore {
   const { cache } = settings;
-  if (cache === false) return { find: () => undefined, save: () => Promise.resolve() };
+  if (cache === false) return { find: () => undefined, save: () => Promise.resolve(), changes: () => NaN };
   if (cache === undefined) {
-    return { find: processMemory.get, save: (key, token) => Promise.resolve(processMemory.set(key, token)) };
+    const { get, set, changes } = processMemory;
+    return { find: get, save: (key, token) => Promise.resolve(set(key, token)), changes };
   }
   return createCacheStore(cache, credential, settings);
 }
@@ -86,6 +89,7 @@ function createCacheStore(cache: TokenCache, credential: string, settings: Setti
   }
 
   return {
+    changes: () => NaN,
     find(key, now) {
       if (front.asynchronous || unsaved.get(key)) {
         const remembered = memory.get(key);
