@@ -30,7 +30,7 @@ const CHUNKS: readonly { readonly name: string; readonly modules: RegExp }[] = [
   { name: "core", modules: /^src\/(core\/|runtime\/(builtin_module|files)\.js$|credentials\/chained)/ },
   { name: "material", modules: /^src\/oauth\/(certificate(_material)?|der|pem|private_key)\.js$/ },
   { name: "workload", modules: /^src\/oauth\/(federated_token|named_file|workload_identity)/ },
-  { name: "people", modules: /^src\/oauth\/(account|authorization|user_session)/ },
+  { name: "people", modules: /^src\/oauth\/(account|authorization|endpoint_of|user_session)/ },
   {
     name: "oauth",
     modules:

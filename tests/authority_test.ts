@@ -1,5 +1,11 @@
-import { AzureAuthorityHosts, ClientSecretCredential, type CredentialOptions } from "@azweb/identity";
+import {
+  AzureAuthorityHosts,
+  ClientSecretCredential,
+  type CredentialOptions,
+  DeviceCodeCredential,
+} from "@azweb/identity";
 import { createEntra, createFakeClock, type FakeClock } from "@azweb/identity/testing";
+import { createWebSignIn } from "@azweb/identity/web-sign-in";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
@@ -341,6 +347,68 @@ test("a token endpoint of a known cloud is taken from any configuration", async 
   await new ClientSecretCredential(TENANT, CLIENT, "a-secret", options).getToken(SCOPE);
   assert.equal(service.requests.at(-1)!.url, token_endpoint);
 });
+
+/** Has people sign in at a private cloud whose configuration says this. */
+function signInAtPrivateCloud(endpoints: Record<string, unknown>) {
+  const service = createService((asked) =>
+    asked.url.includes("openid-configuration")
+      ? jsonAnswer({ token_endpoint: `${UNKNOWN}/token`, ...endpoints })
+      : privateCloud(asked)
+  );
+  const options = {
+    ...isolatedOptions(service),
+    authorityHost: UNKNOWN,
+    tenantId: TENANT,
+    clientId: CLIENT,
+    retryOptions: { maxRetries: 0 },
+  };
+  return {
+    service,
+    device: new DeviceCodeCredential({ ...options, userPromptCallback() {} }),
+    web: createWebSignIn({
+      ...options,
+      clientSecret: "a-secret",
+      redirectUri: "https://app.example/signed-in",
+      scopes: SCOPE,
+      sealingKey: "A".repeat(43),
+    }),
+  };
+}
+
+test("people sign in where the configuration says", async () => {
+  const { service, device, web } = signInAtPrivateCloud({
+    authorization_endpoint: `${UNKNOWN}/sign-in?p=1`,
+    device_authorization_endpoint: "https://login.microsoftonline.us/devices",
+  });
+  await failureOf(device.getToken(SCOPE));
+  assert.equal(service.requests.at(-1)!.url, "https://login.microsoftonline.us/devices");
+  const response = await web.onAuthorizeUrl(new Request("https://app.example/"));
+  const url = new URL(response.headers.get("location")!);
+  assert.equal(url.origin + url.pathname, `${UNKNOWN}/sign-in`);
+  assert.equal(url.searchParams.get("p"), "1");
+  assert.equal(url.searchParams.get("client_id"), CLIENT);
+});
+
+for (
+  const endpoint of [undefined, null, "", "/devices", "https://evil.example/devices", "http://login.private.example/x"]
+) {
+  test(`nobody is sent to sign in at ${JSON.stringify(endpoint)}`, async () => {
+    const { service, device, web } = signInAtPrivateCloud({
+      authorization_endpoint: endpoint,
+      device_authorization_endpoint: endpoint,
+    });
+    for (
+      const [work, name] of [
+        [() => device.getToken(SCOPE), "device_authorization_endpoint"],
+        [() => web.onAuthorizeUrl(new Request("https://app.example/")), "authorization_endpoint"],
+      ] as const
+    ) {
+      const { message } = await failureOf(work());
+      assert.match(message, new RegExp(`Cannot use the authority ".*": Its OpenID configuration names no "${name}"`));
+    }
+    assert.ok(service.requests.every(({ url }) => /discovery|openid-configuration/.test(url)));
+  });
+}
 
 const BROKEN: Readonly<Record<string, (asked: Asked, clock: FakeClock) => unknown>> = {
   "refused": () => {

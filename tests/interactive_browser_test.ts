@@ -272,7 +272,9 @@ for (
 ) {
   test(`an ID token is refused: ${reason}`, async () => {
     const { shown1, token, credential, untilShown } = await begin({ idToken });
-    await accept(shown1);
+    const page = await accept(shown1);
+    assert.equal(page.status, 400);
+    assert.match(await page.text(), /<h1>Not signed in<\/h1>/);
     const error = await failureOf(token);
     assert.equal(error.name, "AuthenticationError");
     assert.match(error.message, new RegExp(`^InteractiveBrowserCredential: Cannot use the ID token: ${reason}`));

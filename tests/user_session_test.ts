@@ -574,6 +574,24 @@ test("an ID token by another name of the same cloud is believed", async () => {
   }
 });
 
+for (
+  const iss of [
+    "https://fabrikam.ciamlogin.com/fabrikam.onmicrosoft.com/v2.0",
+    `https://fabrikam.ciamlogin.com/${TENANT}/v2.0`,
+    `https://22222222-3333-4444-5555-666666666666.ciamlogin.com/${TENANT}/v2.0`,
+    `http://${TENANT}.ciamlogin.com/${TENANT}/v2.0`,
+    `https://${TENANT}.ciamlogin.com.evil.example/${TENANT}/v2.0`,
+    `https://login.microsoftonline.com/${TENANT}/v2.0`,
+  ]
+) {
+  test(`an external tenant's ID token is not believed by the issuer ${iss}`, async () => {
+    const error = await failureOf(
+      signInAt(people({ iss }), { authorityHost: "https://contoso.ciamlogin.com" }).getToken(GRAPH),
+    );
+    assert.match(error.message, /Cannot use the ID token: It is by another issuer/);
+  });
+}
+
 test("who has signed in is read from what there is", async () => {
   const info = (value: unknown) => ({ client_info: btoa(JSON.stringify(value)) });
   for (

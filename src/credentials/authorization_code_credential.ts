@@ -113,7 +113,7 @@ export class AuthorizationCodeCredential implements TokenCredential {
         const grant = { name, clientId, clientAuth, type: "authorization_code", parameters } as const;
         const answer = await requestTokens(grant, wanted, settings);
         isRedeemed = true;
-        return { answer };
+        return wanted.accept({ answer });
       },
     }, settings).getToken;
   }

@@ -76,7 +76,7 @@ export class DeviceCodeCredential implements TokenCredential {
       manyTenants: clientId === DEVELOPER_SIGN_ON_CLIENT_ID ? "organizations" : "common",
       account: options.authenticationRecord,
       disableAutomaticAuthentication: options.disableAutomaticAuthentication ?? false,
-      signIn: async (wanted) => ({ answer: await signInByDeviceCode({ name, clientId, prompt }, wanted, settings) }),
+      signIn: (wanted) => signInByDeviceCode({ name, clientId, prompt }, wanted, settings),
     }, settings);
   }
 

@@ -1,3 +1,4 @@
+import type { AuthorizationServer } from "oauth4webapi";
 import type { AuthenticationRecord } from "../authentication_record.ts";
 import { seconds } from "../core/freshness.ts";
 import { parseObject } from "../core/json.ts";
@@ -8,12 +9,13 @@ import { preferredHost } from "./known_hosts.ts";
 import type { TokenAnswer } from "./token_client.ts";
 
 const CLOCK_SKEW_IN_S = 300;
+const EXTERNAL_ISSUER = /^https:\/\/([\da-f-]{36})\.ciamlogin\.com\/\1\/v2\.0\/?$/i;
 
 /** What an ID token must fit (OpenID Connect Core, section 3.1.3.7). */
 export interface Expected {
   readonly clientId: string;
-  /** The token endpoint that it came from, over TLS: its signature need not be checked then. */
-  readonly tokenEndpoint: string;
+  /** Who gave it, over TLS: its signature need not be checked then. */
+  readonly server: AuthorizationServer;
   /** What was sent to the authorization endpoint. */
   readonly nonce?: string | undefined;
   readonly now: number;
@@ -24,7 +26,7 @@ export interface Expected {
  * missing where it must not be.
  */
 export function accountOf({ idToken, clientInfo }: TokenAnswer, expected: Expected): AuthenticationRecord | undefined {
-  const { clientId, tokenEndpoint, nonce, now } = expected;
+  const { clientId, server, nonce, now } = expected;
   if (idToken === undefined) {
     if (nonce === undefined) return undefined;
     throw refused("there is none");
@@ -34,13 +36,13 @@ export function accountOf({ idToken, clientInfo }: TokenAnswer, expected: Expect
   const { aud, exp, iss } = claims;
   if (![aud].flat().includes(clientId)) throw refused("it is for another app");
   if (text(claims.sub) === undefined) throw refused("it names nobody");
-  if (!isIssuerOf(tokenEndpoint, iss)) throw refused("it is by another issuer");
+  if (!isIssuerOf(server, iss)) throw refused("it is by another issuer");
   if (nonce !== undefined && claims.nonce !== nonce) throw refused("it is of another sign-in");
   if ((seconds(exp) ?? 0) + CLOCK_SKEW_IN_S < now / 1000) throw refused("it has expired: Check the clock");
   const { uid, utid } = parseObject(decode(clientInfo ?? "")) ?? {};
   const tenantId = text(claims.tid) ?? "";
   return {
-    authority: new URL(tokenEndpoint).host,
+    authority: new URL(server.token_endpoint!).host,
     homeAccountId: `${text(uid) ?? text(claims.oid) ?? claims.sub}.${text(utid) ?? tenantId}`,
     clientId,
     tenantId,
@@ -63,13 +65,16 @@ function refused(reason: string): AuthenticationError {
   });
 }
 
-/** Whether the issuer is who runs the token endpoint, by one of its names: an external tenant has one with its id, too. */
-export function isIssuerOf(tokenEndpoint: string, issuer: unknown): boolean {
+/**
+ * Whether the issuer is who runs the server, by one of its names. An external tenant has a name with its own id, too, which the path of its
+ * issuer repeats.
+ */
+export function isIssuerOf(server: AuthorizationServer, issuer: unknown): boolean {
   try {
-    const [host, own] = [String(issuer), tokenEndpoint].map((url) => new URL(url).host) as [string, string];
-    const isExternal = [host, own].every((host) => host.endsWith(".ciamlogin.com"));
-    return host === own || isExternal ||
-      preferredHost(host) !== undefined && preferredHost(host) === preferredHost(own);
+    const [other, own] = [new URL(String(issuer)), new URL(server.token_endpoint!)];
+    const isExternal = own.host.endsWith(".ciamlogin.com") && EXTERNAL_ISSUER.test(other.href);
+    return other.host === own.host || isExternal ||
+      preferredHost(other.host) !== undefined && preferredHost(other.host) === preferredHost(own.host);
   } catch {
     return false;
   }

@@ -51,5 +51,11 @@ function authorityBase(settings: Settings): URL {
 }
 
 function endpoints(issuer: string, path: string): AuthorizationServer {
-  return { issuer, token_endpoint: `${issuer}${path}/token` };
+  const base = issuer + path;
+  return {
+    issuer,
+    authorization_endpoint: `${base}/authorize`,
+    device_authorization_endpoint: `${base}/devicecode`,
+    token_endpoint: `${base}/token`,
+  };
 }

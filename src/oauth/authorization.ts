@@ -1,8 +1,10 @@
+import type { AuthorizationServer } from "oauth4webapi";
 import { parseObject } from "../core/json.ts";
 import { AuthenticationError } from "../errors.ts";
 import { isIssuerOf } from "./account.ts";
 import { encodeBase64Url } from "./base64.ts";
 import { mergeClaims } from "./claims.ts";
+import { endpointOf } from "./endpoint_of.ts";
 import type { SignIn } from "./user_session.ts";
 
 /** What the user is asked with, and what the answer must fit. */
@@ -49,7 +51,7 @@ export interface BrowserSignIn {
  * https://learn.microsoft.com/entra/identity-platform/v2-oauth2-auth-code-flow
  */
 export async function createAuthorization(
-  { tokenEndpoint, scopes, claims, enableCae }: Pick<SignIn, "tokenEndpoint" | "scopes" | "claims" | "enableCae">,
+  { server, scopes, claims, enableCae }: Pick<SignIn, "server" | "scopes" | "claims" | "enableCae">,
   wish: AuthorizationWish,
 ): Promise<Authorization> {
   const [state, nonce, verifier] = [random(), random(), random()] as const;
@@ -71,16 +73,16 @@ export async function createAuthorization(
     ...wish.domainHint !== undefined && { domain_hint: wish.domainHint },
     ...merged !== undefined && { claims: merged },
   };
-  const url = new URL(tokenEndpoint.replace(/\/token$/, "/authorize"));
+  const url = new URL(endpointOf(server, "authorization_endpoint"));
   for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value);
   return { url: url.href, redirectUri: wish.redirectUri, state, nonce, verifier };
 }
 
 /** Returns the code of an answer that has the right state. Throws an `AuthenticationError` where it holds an error, or no code. */
-export function codeIn(parameters: URLSearchParams, tokenEndpoint: string): string {
+export function codeIn(parameters: URLSearchParams, server: AuthorizationServer): string {
   const [error, code, issuer] = ["error", "code", "iss"].map((name) => parameters.get(name));
   // Another server's answer, which is none of ours (RFC 9207).
-  if (issuer !== null && !isIssuerOf(tokenEndpoint, issuer)) {
+  if (issuer !== null && !isIssuerOf(server, issuer)) {
     throw new AuthenticationError("Cannot sign in: The answer is by another issuer");
   }
   if (!error && code) return code;

@@ -6,10 +6,12 @@ import { parseObject } from "../core/json.ts";
 import { retry } from "../core/retry.ts";
 import type { Settings } from "../core/settings.ts";
 import { AuthenticationError, isUnavailable } from "../errors.ts";
+import type { TokenSet } from "../token_cache.ts";
 import { mergeClaims } from "./claims.ts";
 import { noAuth } from "./client_auth.ts";
+import { endpointOf } from "./endpoint_of.ts";
 import { ENTRA_RETRIES } from "./entra_retries.ts";
-import { requestTokens, type TokenAnswer } from "./token_client.ts";
+import { requestTokens } from "./token_client.ts";
 import type { SignIn } from "./user_session.ts";
 
 const SLOW_DOWN_IN_S = 5;
@@ -40,7 +42,7 @@ export async function signInByDeviceCode(
   { name, clientId, prompt }: DeviceCodeFlow,
   wanted: SignIn,
   settings: Settings,
-): Promise<TokenAnswer> {
+): Promise<TokenSet> {
   const started = settings.now();
   const { deviceCode, expiresInS, intervalInS, ...info } = await requestDeviceCode();
   const { signal } = wanted;
@@ -63,7 +65,7 @@ export async function signInByDeviceCode(
   for (let interval = intervalInS;;) {
     await settings.sleep(interval * 1000, signal);
     try {
-      return await requestTokens(grant, wanted, settings);
+      return wanted.accept({ answer: await requestTokens(grant, wanted, settings) });
     } catch (error) {
       const { errorResponse } = error as AuthenticationError;
       if (errorResponse?.error === "slow_down") interval += SLOW_DOWN_IN_S;
@@ -75,8 +77,8 @@ export async function signInByDeviceCode(
   }
 
   async function requestDeviceCode() {
-    const { claims, enableCae, scopes, tokenEndpoint } = wanted;
-    const url = tokenEndpoint.replace(/\/token$/, "/devicecode");
+    const { claims, enableCae, scopes, server } = wanted;
+    const url = endpointOf(server, "device_authorization_endpoint");
     const merged = mergeClaims(claims, enableCae);
     const body = new URLSearchParams({ client_id: clientId, scope: scopes.join(" ") });
     if (merged !== undefined) body.set("claims", merged);

@@ -11,6 +11,7 @@ import { AuthenticationError } from "../errors.ts";
 import { ENTRA_RETRIES } from "./entra_retries.ts";
 import { preferredHost, PUBLIC } from "./known_hosts.ts";
 
+const ENDPOINTS = ["token_endpoint", "authorization_endpoint", "device_authorization_endpoint"];
 const ONE_DAY = 86_400_000;
 const discovered = /* @__PURE__ */ createMemory<{ server: AuthorizationServer; until: number }>();
 
@@ -45,19 +46,24 @@ async function discover(
     throw new AuthenticationError(`Cannot use the authority "${issuer}": The public cloud does not know it; ${advice}`);
   }
   const configuration = await getJson(`${issuer}/v2.0/.well-known/openid-configuration`);
-  const endpoint = configuration.token_endpoint;
-  let url: URL | undefined;
-  try {
-    url = new URL(String(endpoint));
-  } catch {
-    // Falls through to the error below.
-  }
-  if (!url || url.protocol !== new URL(issuer).protocol || url.host !== host && !preferredHost(url.host)) {
+  const endpoints = Object.fromEntries(
+    Object.entries(configuration).filter(([name, url]) => ENDPOINTS.includes(name) && isOwn(url)),
+  );
+  if (endpoints.token_endpoint === undefined) {
     throw new AuthenticationError(
       `Cannot use the authority "${issuer}": Its OpenID configuration names no token endpoint of its own; ${advice}`,
     );
   }
-  return { issuer, token_endpoint: url.href };
+  return { issuer, ...endpoints };
+
+  function isOwn(endpoint: unknown): boolean {
+    try {
+      const url = new URL(String(endpoint));
+      return url.protocol === new URL(issuer).protocol && (url.host === host || preferredHost(url.host) !== undefined);
+    } catch {
+      return false;
+    }
+  }
 
   async function getJson(url: string): Promise<Record<string, unknown>> {
     const init = { headers: { accept: "application/json" }, signal: request.signal };

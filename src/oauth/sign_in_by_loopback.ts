@@ -4,11 +4,12 @@ import { CredentialUnavailableError } from "../errors.ts";
 import { loopbackListener } from "../runtime/loopback.ts";
 import { urlOpener } from "../runtime/open_url.ts";
 import type { LoopbackServer, Runtime } from "../runtime/runtime.ts";
+import type { TokenSet } from "../token_cache.ts";
 import { type BrowserSignIn, codeIn, createAuthorization } from "./authorization.ts";
 import { noAuth } from "./client_auth.ts";
 import { createPage } from "./sign_in_page.ts";
 import { requestTokens } from "./token_client.ts";
-import type { SignedIn, SignIn } from "./user_session.ts";
+import type { SignIn } from "./user_session.ts";
 
 const FORM = /^application\/x-www-form-urlencoded(;|$)/i;
 
@@ -24,7 +25,7 @@ export async function signInByLoopback(
     /** Whether anybody reads the log. */
     readonly isHeard: boolean;
   },
-): Promise<SignedIn> {
+): Promise<TokenSet> {
   const { name, clientId, messages } = spec;
   const redirectUrl = new URL(spec.redirectUri ?? "http://localhost");
   let state: string | undefined;
@@ -40,13 +41,13 @@ export async function signInByLoopback(
     void open(authorization.url);
     const { verifier, nonce } = authorization;
     const grant = { name, clientId, clientAuth: noAuth(), type: "authorization_code" } as const;
-    const tokens = await withDeadline(async () => {
+    const token = await withDeadline(async () => {
       const code = await answered;
       const parameters = { code, redirect_uri: redirectUri, code_verifier: verifier, client_info: "1" };
-      return await requestTokens({ ...grant, parameters }, wanted, settings);
+      return wanted.accept({ answer: await requestTokens({ ...grant, parameters }, wanted, settings), nonce });
     }, { sleep: settings.sleep, ms: undefined, late: Error, outer: wanted.signal });
     end.resolve();
-    return { answer: tokens, nonce };
+    return token;
   } catch (error) {
     end.reject(error);
     throw error;
@@ -87,7 +88,7 @@ export async function signInByLoopback(
     }
     state = undefined;
     try {
-      answer.resolve(codeIn(parameters, wanted.tokenEndpoint));
+      answer.resolve(codeIn(parameters, wanted.server));
       await over;
       return createPage(200, "Signed in", messages.success ?? "You can close this page and go back to the program.");
     } catch (error) {

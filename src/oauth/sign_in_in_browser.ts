@@ -1,15 +1,16 @@
 import type { Settings } from "../core/settings.ts";
 import { currentPage } from "../runtime/page.ts";
 import type { Runtime } from "../runtime/runtime.ts";
+import type { TokenSet } from "../token_cache.ts";
 import type { BrowserSignIn } from "./authorization.ts";
-import type { SignedIn, SignIn } from "./user_session.ts";
+import type { SignIn } from "./user_session.ts";
 
 /** Has the user sign in in the browser that the code runs in, or else in that of the machine. */
 export async function signInInBrowser(
   spec: BrowserSignIn,
   wanted: SignIn,
   place: { readonly runtime: Partial<Runtime>; readonly settings: Settings; readonly isHeard: boolean },
-): Promise<SignedIn> {
+): Promise<TokenSet> {
   const page = place.runtime.listen ? undefined : currentPage();
   if (page) {
     const { signInInPage } = await import("./sign_in_in_page.ts");

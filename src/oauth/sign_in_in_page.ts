@@ -1,6 +1,7 @@
 import type { Settings } from "../core/settings.ts";
 import { AuthenticationError } from "../errors.ts";
 import type { Page } from "../runtime/page.ts";
+import type { TokenSet } from "../token_cache.ts";
 import {
   type Authorization,
   type BrowserSignIn,
@@ -10,7 +11,7 @@ import {
 } from "./authorization.ts";
 import { noAuth } from "./client_auth.ts";
 import { requestTokens } from "./token_client.ts";
-import type { SignedIn, SignIn } from "./user_session.ts";
+import type { SignIn } from "./user_session.ts";
 
 const LOOK_EVERY_IN_MS = 50;
 
@@ -19,22 +20,23 @@ export async function signInInPage(
   spec: BrowserSignIn,
   wanted: SignIn,
   { page, settings }: { readonly page: Page; readonly settings: Settings },
-): Promise<SignedIn> {
+): Promise<TokenSet> {
   const { name, clientId, redirectUri = page.url.origin, style } = spec;
-  const place = `@azweb/identity ${clientId} ${wanted.tokenEndpoint}`;
+  const { server } = wanted;
+  const place = `@azweb/identity ${clientId} ${server.token_endpoint}`;
   const back = style === "redirect" ? comeBack() : undefined;
   const authorization = back ?? await createAuthorization(wanted, { ...spec, redirectUri, responseMode: "fragment" });
   const parameters = back ? fragmentOf(page.url) : await (style === "redirect" ? leave() : askInWindow());
   if (back) page.clean();
   const { verifier, nonce } = authorization;
   const form = {
-    code: codeIn(parameters, wanted.tokenEndpoint),
+    code: codeIn(parameters, server),
     redirect_uri: authorization.redirectUri,
     code_verifier: verifier,
     client_info: "1",
   };
   const grant = { name, clientId, clientAuth: noAuth(), type: "authorization_code", parameters: form } as const;
-  return { answer: await requestTokens(grant, wanted, settings), nonce };
+  return wanted.accept({ answer: await requestTokens(grant, wanted, settings), nonce });
 
   /** Returns what the user was sent away with, if this is the page that was come back to. Good once. */
   function comeBack(): Authorization | undefined {
@@ -42,7 +44,7 @@ export async function signInInPage(
     if (!kept || fragmentOf(page.url).get("state") !== kept.state) return undefined;
     // Another token service's code is none of this one's business.
     const { origin, pathname } = new URL(kept.url);
-    if (origin + pathname !== wanted.tokenEndpoint.replace(/\/token$/, "/authorize")) return undefined;
+    if (origin + pathname !== server.authorization_endpoint) return undefined;
     page.storage.removeItem(place);
     return kept;
   }

@@ -1,4 +1,4 @@
-import type { ClientAuth } from "oauth4webapi";
+import type { AuthorizationServer, ClientAuth } from "oauth4webapi";
 import type { AuthenticationRecord } from "../authentication_record.ts";
 import { type Acquire, createGetToken, type GetToken, type TokenRequest } from "../core/create_get_token.ts";
 import { withDeadline } from "../core/deadline.ts";
@@ -26,9 +26,11 @@ const REFRESH_TIMEOUT_IN_MS = 60_000;
 export interface SignIn extends Omit<TokenRequest, "tenantId"> {
   /** A tenant's, or one of the words for many. */
   readonly tenantId: string;
-  readonly tokenEndpoint: string;
+  readonly server: AuthorizationServer;
   /** Who is expected, if anybody is. */
   readonly account: AuthenticationRecord | undefined;
+  /** Takes over what came of it. Throws an `AuthenticationError` where somebody else has signed in than is expected. */
+  readonly accept: (signedIn: SignedIn) => TokenSet;
 }
 
 /** What came of a sign-in, and the nonce that its ID token must have. */
@@ -52,8 +54,8 @@ export interface UserSessionSpec {
   /** Whose tokens these are, where the session is opened several times: nobody else may know it. Default: the one object's. */
   readonly secret?: string | undefined;
   readonly disableAutomaticAuthentication: boolean;
-  /** Has the user sign in; `cause` is why a refresh does not do, if one was tried. */
-  readonly signIn: (wanted: SignIn, cause: Error | undefined) => Promise<SignedIn>;
+  /** Has the user sign in, and returns what `accept` does; `cause` is why a refresh does not do, if one was tried. */
+  readonly signIn: (wanted: SignIn, cause: Error | undefined) => Promise<TokenSet>;
 }
 
 /** What is left of a sign-in. */
@@ -72,7 +74,7 @@ export interface UserSession {
 }
 
 /** A sign-in that is wanted, and of which sign-in what it begins with is. */
-interface Wanted extends SignIn {
+interface Wanted extends Omit<SignIn, "accept"> {
   readonly generation: number;
 }
 
@@ -140,12 +142,12 @@ export function createUserSession(spec: UserSessionSpec, settings: Settings): Us
     const begunIn = generation;
     const tenantId = request.tenantId || account?.tenantId || spec.manyTenants;
     const scopes = [...new Set([...request.scopes, ...OPENID_SCOPES])];
-    const { token_endpoint } = await resolveAuthority(name, { ...request, tenantId }, settings);
-    return { ...request, scopes, tenantId, account, tokenEndpoint: token_endpoint!, generation: begunIn };
+    const server = await resolveAuthority(name, { ...request, tenantId }, settings);
+    return { ...request, scopes, tenantId, account, server, generation: begunIn };
   }
 
   /** Returns what the refresh token gives, or why it gives nothing until the user signs in; `undefined` where there is none. */
-  async function refresh(wanted: SignIn): Promise<TokenAnswer | Error | undefined> {
+  async function refresh(wanted: Wanted): Promise<TokenAnswer | Error | undefined> {
     const sent = refreshToken;
     if (sent === undefined) return undefined;
     const parameters = { refresh_token: sent, client_info: "1" };
@@ -177,16 +179,18 @@ export function createUserSession(spec: UserSessionSpec, settings: Settings): Us
       );
     }
     if (wanted.isEarly) throw signInRequired(wanted, "A user has to sign in, before the token ends", cause);
-    const signedIn = await spec.signIn(wanted, cause);
-    if (account && signedIn.answer.idToken === undefined) {
-      throw new AuthenticationError("Cannot tell who has signed in", { statusCode: 200 });
-    }
-    return accept(wanted, signedIn);
+    return await spec.signIn({
+      ...wanted,
+      accept(signedIn) {
+        if (!account || signedIn.answer.idToken !== undefined) return accept(wanted, signedIn);
+        throw new AuthenticationError("Cannot tell who has signed in", { statusCode: 200 });
+      },
+    }, cause);
   }
 
   /** Takes over what came of a sign-in or a refresh. */
   function accept(wanted: Wanted, { answer, nonce }: SignedIn, isAnybody = false): TokenSet {
-    const { signal, tokenEndpoint } = wanted;
+    const { signal, server } = wanted;
     // It is another's turn.
     if (signal.aborted) throw signal.reason;
     if (!isAnybody && wanted.generation !== generation) {
@@ -194,7 +198,7 @@ export function createUserSession(spec: UserSessionSpec, settings: Settings): Us
         statusCode: 200,
       });
     }
-    const found = accountOf(answer, { clientId, tokenEndpoint, nonce, now: settings.now() });
+    const found = accountOf(answer, { clientId, server, nonce, now: settings.now() });
     if (isAnybody) {
       account = found;
       generation++;
@@ -220,7 +224,10 @@ export function createUserSession(spec: UserSessionSpec, settings: Settings): Us
     const next = open(async (request) => {
       if (isDone) return await acquire(request);
       const wanted = { ...await prepare(request), account: undefined };
-      const token = accept(wanted, await spec.signIn(wanted, undefined), true);
+      const token = await spec.signIn(
+        { ...wanted, accept: (signedIn) => accept(wanted, signedIn, true) },
+        undefined,
+      );
       isDone = true;
       record = account;
       // What was remembered may be another user's.
@@ -239,7 +246,11 @@ export function createUserSession(spec: UserSessionSpec, settings: Settings): Us
 }
 
 /** Returns the error of a session that cannot, or must not, have the user sign in. */
-export function signInRequired(wanted: SignIn, message: string, cause: unknown): AuthenticationRequiredError {
+export function signInRequired(
+  wanted: Omit<SignIn, "accept">,
+  message: string,
+  cause: unknown,
+): AuthenticationRequiredError {
   const { claims, enableCae, tenantId } = wanted;
   return new AuthenticationRequiredError({
     scopes: wanted.scopes.filter((scope) => !OPENID_SCOPES.includes(scope)),

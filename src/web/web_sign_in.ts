@@ -38,16 +38,11 @@ import { normaliseScopes } from "../core/scopes.ts";
 import { notNegative, resolveSettings } from "../core/settings.ts";
 import { checkTenantId } from "../core/tenants.ts";
 import { AuthenticationRequiredError } from "../errors.ts";
+import type { TokenSet } from "../token_cache.ts";
 import { resolveAuthority } from "../oauth/authority.ts";
 import { type Authorization, codeIn, createAuthorization, readAuthorization } from "../oauth/authorization.ts";
 import { requestTokens } from "../oauth/token_client.ts";
-import {
-  createUserSession,
-  type KeptSignIn,
-  OPENID_SCOPES,
-  type SignedIn,
-  type SignIn,
-} from "../oauth/user_session.ts";
+import { createUserSession, type KeptSignIn, OPENID_SCOPES, type SignIn } from "../oauth/user_session.ts";
 import { checkRedirectUri, redirect } from "./redirect.ts";
 import { checkReturnPaths, isAllowedPath } from "./return_path.ts";
 import { checkSealingKeys, createSeal } from "./seal.ts";
@@ -130,9 +125,9 @@ export function createWebSignIn(options: WebSignInOptions): WebSignIn {
         forget() {},
         signal,
       };
-      const { token_endpoint } = await resolveAuthority(NAME, wanted, settings);
+      const server = await resolveAuthority(NAME, wanted, settings);
       const spec = { clientId, redirectUri, responseMode: "query", prompt, loginHint, domainHint } as const;
-      return await createAuthorization({ ...wanted, tokenEndpoint: token_endpoint! }, spec);
+      return await createAuthorization({ ...wanted, server }, spec);
     }, { sleep, ms, late: late(ms) });
     const { state } = authorization;
     const begun: Begun = {
@@ -160,10 +155,10 @@ export function createWebSignIn(options: WebSignInOptions): WebSignIn {
       const endsOnTimestamp = settings.now() + lifetimeInMs;
       const { getToken, user } = openSession({ ...session, endsOnTimestamp }, async (wanted) => {
         const { verifier, nonce } = begun;
-        const code = codeIn(parameters, wanted.tokenEndpoint);
+        const code = codeIn(parameters, wanted.server);
         const form = { code, redirect_uri: redirectUri, code_verifier: verifier, client_info: "1" };
         const grant = { name: NAME, clientId, clientAuth, type: "authorization_code", parameters: form } as const;
-        return { answer: await requestTokens(grant, wanted, settings), nonce };
+        return wanted.accept({ answer: await requestTokens(grant, wanted, settings), nonce });
       });
       await getToken(scopes);
       if (isAnotherTenant(tenantId, user().account)) throw refused("The user has signed in to another tenant");
@@ -202,7 +197,7 @@ export function createWebSignIn(options: WebSignInOptions): WebSignIn {
 
   function openSession(
     { secret, endsOnTimestamp, ...kept }: Session,
-    redeemCode?: (wanted: SignIn) => Promise<SignedIn>,
+    redeemCode?: (wanted: SignIn) => Promise<TokenSet>,
   ) {
     let signIn = redeemCode;
     const { getToken, keep } = createUserSession({
