@@ -56,9 +56,9 @@ const UNREACHABLE: Readonly<Record<string, [fault: () => unknown, message: strin
 };
 
 for (const [name, [fault, message]] of Object.entries(UNREACHABLE)) {
-  test(`${name}: three more attempts, then the reason`, async () => {
+  test(`${name}: three more attempts, then the reason and what to look at`, async () => {
     const { error, message: said, asked } = await failWith(fault);
-    assert.equal(said, message);
+    assert.equal(said, `${message}. Check the network, and whether "fetch" knows the proxy, if there is one`);
     assert.equal(asked, 4);
     assert.equal(error.statusCode, 0);
     assert.equal("errorResponse" in error, false);

@@ -108,7 +108,10 @@ export async function requestTokens(grant: Grant, request: TokenRequest, setting
   const body = answer.status === 200 ? parseObject(answer.text) : undefined;
   if (!body || body.access_token === undefined && body.error !== undefined) {
     throw errorFromAnswer(answer, action, {
-      advice: (codes) => codes.map((code) => AADSTS_ADVICE[code]).find((known) => known !== undefined),
+      advice: (codes) =>
+        answer.status === 0
+          ? 'Check the network, and whether "fetch" knows the proxy, if there is one'
+          : codes.map((code) => AADSTS_ADVICE[code]).find((known) => known !== undefined),
       redact: (text) => redact(text, secretsOf(sent)),
     });
   }
