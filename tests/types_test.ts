@@ -40,6 +40,15 @@ if (IN_DENO) {
   test("the programs compile, and what must not compile does not", async () => {
     assert.equal(await denoCheck(PROGRAMS.map((name) => join(FOLDER, name))), "");
   });
+
+  for (const name of ["storage", "key_vault", "openai"]) {
+    test(`the program programs/${name}.ts compiles with its import changed`, async () => {
+      const theirs = await readFile(join(FOLDER, `../programs/${name}.ts`), "utf8");
+      await withProgram(theirs.replace('from "@azure/identity"', 'from "@azweb/identity"'), async (path) => {
+        assert.equal(await check(path), "");
+      });
+    });
+  }
 } else {
   for (const [name, configuration] of Object.entries(CONFIGURATIONS)) {
     test(`the programs compile, and what must not compile does not, in ${name}`, async () => {

@@ -117,7 +117,7 @@ export async function stopModules(): Promise<void> {
 
 /** The variables of this process that a child may need to run at all: nothing about Azure, no proxy, no trust, no colours. */
 export function plainEnv(): Record<string, string> {
-  const dropped = /^(azure_.*|azurite_.*|.*_proxy|deno_cert|node_extra_ca_certs|force_color)$/i;
+  const dropped = /^(azure_.*|azurite_.*|openai_.*|.*_proxy|deno_cert|node_extra_ca_certs|force_color)$/i;
   const kept = Object.entries(process.env).filter(([name]) => !dropped.test(name));
   return { ...Object.fromEntries(kept) as Record<string, string>, NO_COLOR: "1" };
 }

@@ -1,0 +1,22 @@
+// Keeps a report in a storage account, and shows what is there.
+import { DefaultAzureCredential } from "@azure/identity";
+import { BlobServiceClient } from "@azure/storage-blob";
+import process from "node:process";
+
+// The cloud is our own: the public one has never heard of its authority.
+const credential = new DefaultAzureCredential({ disableInstanceDiscovery: true });
+const service = new BlobServiceClient(process.env.STORAGE_URL!, credential);
+
+try {
+  const container = service.getContainerClient("reports");
+  await container.create();
+  await container.getBlockBlobClient("january.csv").uploadData(new TextEncoder().encode("city,orders\nUlm,12\n"));
+  for await (const { name, properties } of container.listBlobsFlat()) {
+    console.log(`${name}: ${properties.contentLength} bytes`);
+    console.log(String(await container.getBlobClient(name).downloadToBuffer()));
+  }
+  await container.delete();
+} catch (error) {
+  console.error(String(error));
+  process.exitCode = 1;
+}
