@@ -3,6 +3,7 @@ import {
   AuthenticationError,
   ChainedTokenCredential,
   ClientCertificateCredential,
+  ClientSecretCredential,
   type CredentialOptions,
   CredentialUnavailableError,
   DefaultAzureCredential,
@@ -456,10 +457,24 @@ test("AZURE_ADDITIONALLY_ALLOWED_TENANTS is a list with semicolons, beside the o
     await credential.getToken(SCOPE, { tenantId });
     assert.ok(service.requests.at(-1)!.url.includes(`/${tenantId}/`));
   }
-  assert.equal(
-    (await failureOf(credential.getToken(SCOPE, { tenantId: "d.example" }))).name,
-    "CredentialUnavailableError",
+  // Nobody else is to be asked instead: the variables say who the program is.
+  const other = createLink(tokenOf("another's"));
+  for (const asked of [credential, new ChainedTokenCredential(credential, other)]) {
+    const error = await failureOf(asked.getToken(SCOPE, { tenantId: "d.example" }));
+    assert.equal(error.name, "AuthenticationError");
+    assert.match(error.message, /^EnvironmentCredential: Cannot get a token from tenant "d\.example"/);
+  }
+  assert.equal(other.calls.length, 0);
+});
+
+test("a chain of credentials for a tenant each goes on to the one that may ask it", async () => {
+  const service = createService();
+  const options = isolatedOptions(service);
+  const chain = new ChainedTokenCredential(
+    ...["a.example", "b.example"].map((tenant) => new ClientSecretCredential(tenant, CLIENT, "a-secret", options)),
   );
+  await chain.getToken(SCOPE, { tenantId: "b.example" });
+  assert.deepEqual(service.requests.map(({ url }) => new URL(url).pathname), ["/b.example/oauth2/v2.0/token"]);
 });
 
 test("variables that are set later are found by the next call", async () => {

@@ -97,6 +97,21 @@ describe("configured but rejected stops the chain", () => {
     assert.equal(service.requests.length, 0);
   });
 
+  for (
+    const [what, name, env] of [
+      ["a secret", "EnvironmentCredential", { ...SECRET, ...WORKLOAD, ...APP_SERVICE }],
+      ["a federated token", "WorkloadIdentityCredential", { ...WORKLOAD, ...APP_SERVICE }],
+    ] as const
+  ) {
+    test(`${what}, and a tenant that it may not ask`, async () => {
+      const { credential, entra, service } = place(env);
+      const error = await failureOf(credential.getToken(VAULT, { tenantId: "fabrikam.example" }));
+      assert.equal(error.name, "AuthenticationError");
+      assert.match(error.message, new RegExp(`^${name}: Cannot get a token from tenant "fabrikam.example"`));
+      assert.equal(entra.requests.length + service.requests.length, 0);
+    });
+  }
+
   test("an identity of App Service", async () => {
     const answer = () => jsonAnswer({ statusCode: 400, message: "No such identity" }, { status: 400 });
     const error = await failureOf(place(APP_SERVICE, {}, answer).credential.getToken(VAULT));

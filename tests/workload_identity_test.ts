@@ -60,7 +60,12 @@ describe("who it is", () => {
     const { options } = await createWorkload();
     const tenantId = "fabrikam.onmicrosoft.com";
     const strict = new WorkloadIdentityCredential(options);
-    assert.equal((await errorOf(strict.getToken(SCOPE, { tenantId }))).name, UNAVAILABLE);
+    const error = await errorOf(strict.getToken(SCOPE, { tenantId }));
+    assert.equal(error.name, "AuthenticationError");
+    assert.match(
+      error.message,
+      /^WorkloadIdentityCredential: Cannot get a token from tenant "fabrikam\.onmicrosoft\.com"/,
+    );
     await new WorkloadIdentityCredential({ ...options, additionallyAllowedTenants: [tenantId] }).getToken(SCOPE, {
       tenantId,
     });

@@ -40,6 +40,8 @@ export interface CredentialSpec {
   readonly name: string;
   /** Its own tenant: empty where it has none and may ask any, `undefined` where a tenant counts for nothing. */
   readonly tenantId: string | undefined;
+  /** Whether the environment says that the program is nobody else. Default: it does not. */
+  readonly isBound?: boolean;
   /** What proves whose tokens these are: secrets by content, callbacks and keys as the objects they are. */
   readonly proof: () => readonly (string | object)[] | Promise<readonly (string | object)[]>;
   readonly acquire: Acquire;

@@ -1,4 +1,4 @@
-import { CredentialUnavailableError } from "../errors.ts";
+import { AuthenticationError, CredentialUnavailableError } from "../errors.ts";
 
 // Labels between single dots: nothing that a URL would read as a step up.
 const TENANT = /^[0-9a-zA-Z-]+(\.[0-9a-zA-Z-]+)*$/;
@@ -21,10 +21,17 @@ export function checkAppTenantId(tenantId: unknown): asserts tenantId is string 
   );
 }
 
-/** Returns the tenant to ask. Throws a `CredentialUnavailableError` where the credential may not ask it. */
+/**
+ * Returns the tenant to ask. Throws a `CredentialUnavailableError` where the credential may not ask it; an `AuthenticationError` where
+ * nobody is to be asked instead: a program must not become somebody else because of a tenant.
+ */
 export function resolveTenant(
   requested: string | undefined,
-  { name, tenantId: configured }: { readonly name: string; readonly tenantId: string | undefined },
+  { name, tenantId: configured, isBound }: {
+    readonly name: string;
+    readonly tenantId: string | undefined;
+    readonly isBound?: boolean;
+  },
   settings: { readonly additionallyAllowedTenants: readonly string[]; env(name: string): string | undefined },
 ): string {
   if (configured === undefined) return "";
@@ -36,7 +43,7 @@ export function resolveTenant(
     tenant === "*" || tenant.toLowerCase() === requested.toLowerCase()
   );
   if (allowed) return requested;
-  throw new CredentialUnavailableError(
+  throw new (isBound ? AuthenticationError : CredentialUnavailableError)(
     `${name}: Cannot get a token from tenant "${requested}": The credential is for tenant "${configured}". ` +
       'Add the other tenant, or "*" for any, to "additionallyAllowedTenants"',
   );

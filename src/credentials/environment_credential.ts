@@ -1,7 +1,7 @@
 import { checkClientId, checkText } from "../core/check_text.ts";
 import { checkVariable } from "../core/check_variable.ts";
 import { resolveSettings, type Settings } from "../core/settings.ts";
-import { checkAppTenantId, checkTenantId } from "../core/tenants.ts";
+import { checkAppTenantId, checkTenantId, resolveTenant } from "../core/tenants.ts";
 import { nameCredential } from "../core/failures.ts";
 import { findPrincipal } from "../core/principal.ts";
 import type { CredentialOptions } from "../options.ts";
@@ -13,7 +13,12 @@ import { UsernamePasswordCredential } from "./username_password_credential.ts";
 /** Options of {@linkcode EnvironmentCredential}. */
 export type EnvironmentCredentialOptions = CredentialOptions;
 
-type PrincipalCredential = ClientSecretCredential | ClientCertificateCredential | UsernamePasswordCredential;
+/** Who the variables say the program is. */
+interface Principal {
+  readonly credential: ClientSecretCredential | ClientCertificateCredential | UsernamePasswordCredential;
+  /** Throws an `AuthenticationError` where the tenant of a call may not be asked. */
+  checkTenant(requested: string | undefined): void;
+}
 
 /**
  * Whoever the environment variables name: a service principal or a user. With `AZURE_TENANT_ID` and `AZURE_CLIENT_ID` the first that is
@@ -43,7 +48,7 @@ type PrincipalCredential = ClientSecretCredential | ClientCertificateCredential 
 export class EnvironmentCredential implements TokenCredential {
   readonly #options: EnvironmentCredentialOptions;
   readonly #settings: Settings;
-  #credential: PrincipalCredential | undefined;
+  #principal: Principal | undefined;
 
   /**
    * Reads and sends nothing.
@@ -62,20 +67,22 @@ export class EnvironmentCredential implements TokenCredential {
    * @param scopes What the token is for, such as `"https://storage.azure.com/.default"`.
    * @param options See {@linkcode GetTokenOptions}.
    * @throws {CredentialUnavailableError} The variables are not set, or may not be read.
-   * @throws {AuthenticationError} They are set, and are malformed, name a file that cannot be read, or are refused.
+   * @throws {AuthenticationError} They are set, and are malformed, name a file that cannot be read, are refused, or may not ask the tenant of
+   * `options`.
    */
   getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken> {
     try {
-      this.#credential ??= createPrincipal(this.#options, this.#settings);
+      this.#principal ??= createPrincipal(this.#options, this.#settings);
+      this.#principal.checkTenant(options?.tenantId);
     } catch (error) {
       nameCredential(error, "EnvironmentCredential");
       return Promise.reject(error);
     }
-    return this.#credential.getToken(scopes, options);
+    return this.#principal.credential.getToken(scopes, options);
   }
 }
 
-function createPrincipal(options: EnvironmentCredentialOptions, settings: Settings): PrincipalCredential {
+function createPrincipal(options: EnvironmentCredentialOptions, settings: Settings): Principal {
   const principal = findPrincipal(settings);
   const { tenantId, clientId } = principal;
   const further = (settings.env("AZURE_ADDITIONALLY_ALLOWED_TENANTS") ?? "").split(";").flatMap((id) =>
@@ -87,23 +94,33 @@ function createPrincipal(options: EnvironmentCredentialOptions, settings: Settin
     for (const id of further) if (id !== "*") checkTenantId(id);
   });
   check("AZURE_TENANT_ID", principal.kind === "user" ? checkTenantId : checkAppTenantId);
-  switch (principal.kind) {
-    case "secret":
-      check("AZURE_CLIENT_SECRET", checkText);
-      return new ClientSecretCredential(tenantId, clientId, principal.secret, all);
-    case "certificate": {
-      const { certificatePath } = principal;
-      check("AZURE_CLIENT_CERTIFICATE_PATH", checkPath);
-      const certificatePassword = settings.env("AZURE_CLIENT_CERTIFICATE_PASSWORD") || undefined;
-      if (certificatePassword) check("AZURE_CLIENT_CERTIFICATE_PASSWORD", checkText);
-      const sendCertificateChain = /^(true|1)$/i.test(settings.env("AZURE_CLIENT_SEND_CERTIFICATE_CHAIN") ?? "");
-      const certificate = { certificatePath, certificatePassword, variable: "AZURE_CLIENT_CERTIFICATE_PATH" };
-      return new ClientCertificateCredential(tenantId, clientId, certificate, { ...all, sendCertificateChain });
+  return {
+    credential: create(),
+    checkTenant(requested) {
+      const spec = { name: "EnvironmentCredential", tenantId, isBound: true };
+      resolveTenant(requested, spec, { ...settings, additionallyAllowedTenants: all.additionallyAllowedTenants });
+    },
+  };
+
+  function create(): Principal["credential"] {
+    switch (principal.kind) {
+      case "secret":
+        check("AZURE_CLIENT_SECRET", checkText);
+        return new ClientSecretCredential(tenantId, clientId, principal.secret, all);
+      case "certificate": {
+        const { certificatePath } = principal;
+        check("AZURE_CLIENT_CERTIFICATE_PATH", checkPath);
+        const certificatePassword = settings.env("AZURE_CLIENT_CERTIFICATE_PASSWORD") || undefined;
+        if (certificatePassword) check("AZURE_CLIENT_CERTIFICATE_PASSWORD", checkText);
+        const sendCertificateChain = /^(true|1)$/i.test(settings.env("AZURE_CLIENT_SEND_CERTIFICATE_CHAIN") ?? "");
+        const certificate = { certificatePath, certificatePassword, variable: "AZURE_CLIENT_CERTIFICATE_PATH" };
+        return new ClientCertificateCredential(tenantId, clientId, certificate, { ...all, sendCertificateChain });
+      }
+      case "user":
+        check("AZURE_USERNAME", checkText);
+        check("AZURE_PASSWORD", checkText);
+        return new UsernamePasswordCredential(tenantId, clientId, principal.username, principal.password, all);
     }
-    case "user":
-      check("AZURE_USERNAME", checkText);
-      check("AZURE_PASSWORD", checkText);
-      return new UsernamePasswordCredential(tenantId, clientId, principal.username, principal.password, all);
   }
 
   function check(name: string, is: (value: string) => void): void {

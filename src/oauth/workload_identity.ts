@@ -99,6 +99,7 @@ export function createWorkloadIdentity(credential: string, options: Workload, se
   return createGetToken({
     name: credential,
     tenantId,
+    isBound: true,
     // Not the whole token, which changes: whom the file is for, and where the file is.
     async proof() {
       const { iss, sub } = claimsOf(await read(), file);
