@@ -12,10 +12,21 @@ import { TENANT } from "./service.ts";
 
 /** The apps that people can sign in to. */
 export const DESKTOP_APP = "desktop-app";
+export const DESKTOP_REDIRECT_URI = "http://localhost";
 export const PAGE_APP = "page-app";
+export const WEB_APP = "web-app";
+export const WEB_APP_SECRET = "a secret ~.!*'() +%&=\"";
+export const WEB_APP_REDIRECT_URI = "https://app.example/signed-in";
 
 /** What the apps may ask for. */
 export const API_SCOPE = "api://notes/Notes.Read";
+export const MANY_SCOPES: readonly string[] = Array.from({ length: 20 }, (_, n) => `api://notes/Notes.Read.${n}`);
+
+/** How long a device code and an authorization code are good for, in seconds, and a refresh token. */
+export const CODE_LIFETIME_IN_S = 60;
+export const REFRESH_TOKEN_LIFETIME_IN_S = 86_400;
+
+const signingKey = generateKeyPair("RS256", { extractable: true }).then(({ privateKey }) => exportJWK(privateKey));
 
 /** An authorization server that runs. */
 export interface OidcProvider {
@@ -33,7 +44,6 @@ export async function startOidcProvider(pages: readonly string[] = []): Promise<
   const http = createServer();
   await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", resolve));
   const issuer = `http://127.0.0.1:${(http.address() as AddressInfo).port}`;
-  const { privateKey } = await generateKeyPair("RS256", { extractable: true });
   const app = {
     token_endpoint_auth_method: "none",
     grant_types: ["authorization_code", "refresh_token"],
@@ -41,18 +51,33 @@ export async function startOidcProvider(pages: readonly string[] = []): Promise<
   };
   const provider = new Provider(issuer, {
     clients: [
-      { ...app, client_id: DESKTOP_APP, application_type: "native", redirect_uris: ["http://localhost"] },
+      {
+        ...app,
+        client_id: DESKTOP_APP,
+        application_type: "native",
+        redirect_uris: [DESKTOP_REDIRECT_URI],
+        grant_types: [...app.grant_types, "urn:ietf:params:oauth:grant-type:device_code"],
+      },
+      {
+        ...app,
+        client_id: WEB_APP,
+        client_secret: WEB_APP_SECRET,
+        token_endpoint_auth_method: "client_secret_post",
+        redirect_uris: [WEB_APP_REDIRECT_URI],
+      },
       ...pages.length > 0 ? [{ ...app, client_id: PAGE_APP, redirect_uris: [...pages] }] : [],
     ],
     routes: {
       authorization: `/${TENANT}/oauth2/v2.0/authorize`,
+      device_authorization: `/${TENANT}/oauth2/v2.0/devicecode`,
       token: `/${TENANT}/oauth2/v2.0/token`,
     },
-    jwks: { keys: [{ ...await exportJWK(privateKey), kid: "1", alg: "RS256", use: "sig" }] },
+    jwks: { keys: [{ ...await signingKey, kid: "1", alg: "RS256", use: "sig" }] },
     cookies: { keys: ["a key of a test"] },
+    features: { deviceFlow: { enabled: true } },
     pkce: { required: () => true },
     rotateRefreshToken: true,
-    scopes: ["openid", "profile", "offline_access", API_SCOPE],
+    scopes: ["openid", "profile", "offline_access", API_SCOPE, ...MANY_SCOPES],
     claims: { profile: ["preferred_username", "tid", "oid"] },
     conformIdTokenClaims: false,
     findAccount: (_: unknown, id: string) => ({
@@ -62,10 +87,11 @@ export async function startOidcProvider(pages: readonly string[] = []): Promise<
     clientBasedCORS: () => true,
     ttl: {
       AccessToken: 3600,
-      AuthorizationCode: 60,
+      AuthorizationCode: CODE_LIFETIME_IN_S,
+      DeviceCode: CODE_LIFETIME_IN_S,
       IdToken: 3600,
-      RefreshToken: 3600,
-      Grant: 3600,
+      RefreshToken: REFRESH_TOKEN_LIFETIME_IN_S,
+      Grant: 2 * REFRESH_TOKEN_LIFETIME_IN_S,
       Session: 3600,
       Interaction: 600,
     },
@@ -76,7 +102,7 @@ export async function startOidcProvider(pages: readonly string[] = []): Promise<
     readonly oidc: { readonly body?: Record<string, string> };
   }
   function note({ oidc: { body = {} } }: Context, end: string): void {
-    grants.push(`${body.grant_type}: ${end}`);
+    grants.push(`${body.grant_type?.split(":").at(-1)}: ${end}`);
     forms.push(new URLSearchParams(body));
   }
   provider.on("grant.success", (context: Context) => note(context, "granted"));

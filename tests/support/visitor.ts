@@ -1,0 +1,72 @@
+/**
+ * Somebody at the forms of oidc-provider, whose browser is `fetch` and a jar of cookies.
+ *
+ * @module
+ */
+
+/** A page as the visitor sees it; empty where it is none of the server's, which is not asked for it. */
+export interface Page {
+  readonly url: string;
+  readonly html: string;
+}
+
+/** What a visitor does besides signing in and consenting. */
+export interface Conduct {
+  /** The code of a device, to enter. */
+  readonly userCode?: string;
+  /** What the visitor declines: the device, when it is shown, or to sign in. */
+  readonly declines?: "the device" | "the sign-in" | undefined;
+}
+
+/** One user, in one browser. */
+export interface Visitor {
+  /** Opens a page of the server and fills in each form that comes, until there is none or one is wrong. Returns the last page. */
+  visit(url: string, conduct?: Conduct): Promise<Page>;
+}
+
+/** Opens the browser of a user. */
+export function createVisitor(login: string): Visitor {
+  // Whatever their paths: a visitor does one thing at a time.
+  const cookies = new Map<string, string>();
+
+  async function open(url: string, form?: URLSearchParams): Promise<Page> {
+    const response = await fetch(url, {
+      redirect: "manual",
+      headers: { cookie: [...cookies].map((pair) => pair.join("=")).join("; ") },
+      ...form && { method: "POST", body: form },
+    });
+    for (const cookie of response.headers.getSetCookie()) {
+      const [, name, value] = /^([^=]+)=([^;]*)/.exec(cookie)!;
+      if (value) cookies.set(name!, value);
+      else cookies.delete(name!);
+    }
+    const html = await response.text();
+    const location = response.headers.get("location");
+    if (location === null) return { url, html };
+    const next = new URL(location, url);
+    return next.origin === new URL(url).origin ? await open(next.href) : { url: next.href, html: "" };
+  }
+
+  return {
+    async visit(url, { userCode = "", declines } = {}) {
+      let page = await open(url);
+      for (;;) {
+        const { html } = page;
+        const [, action] = /<form [^>]*action="([^"]*)"/.exec(html) ?? [];
+        if (action === undefined || html.includes('class="red"')) return page;
+        const [, cancel] = /href="([^"]*\/abort)"/.exec(html) ?? [];
+        if (declines === "the sign-in" && cancel) {
+          page = await open(new URL(cancel, page.url).href);
+          continue;
+        }
+        const form = new URLSearchParams();
+        for (const [input] of html.matchAll(/<input\s[^>]*>/g)) {
+          const [name, value] = ["name", "value"].map((key) => new RegExp(`\\s${key}="([^"]*)"`).exec(input)?.[1]);
+          form.set(name!, value ?? { login, password: "any", user_code: userCode }[name!] ?? "");
+        }
+        if (declines === "the device" && html.includes('name="abort"')) form.set("abort", "yes");
+        page = await open(new URL(action, page.url).href, form);
+      }
+    },
+  };
+}
