@@ -3,7 +3,6 @@ import { resolveSettings } from "../core/settings.ts";
 import { checkTenantId } from "../core/tenants.ts";
 import { DEVELOPER_SIGN_ON_CLIENT_ID, type InteractiveBrowserCredentialOptions } from "../options.ts";
 import { currentPage } from "../runtime/page.ts";
-import type { Runtime } from "../runtime/runtime.ts";
 import { noAuth } from "./client_auth.ts";
 import { signInInBrowser } from "./sign_in_in_browser.ts";
 import { createUserSession, type UserSession } from "./user_session.ts";
@@ -45,7 +44,7 @@ export function createBrowserSession(options: InteractiveBrowserCredentialOption
           messages: { success, error },
         },
         wanted,
-        { runtime: runtime as Partial<Runtime>, settings, isHeard: options.log !== undefined },
+        { runtime, settings, isHeard: options.log !== undefined },
       );
     },
   }, settings);

@@ -1,7 +1,6 @@
 import type { Settings } from "../core/settings.ts";
 import { CredentialUnavailableError } from "../errors.ts";
-import type { CredentialOptions } from "../options.ts";
-import type { Runtime, TlsTrust } from "../runtime/runtime.ts";
+import type { Runtime, RuntimeMembers, TlsTrust } from "../runtime/runtime.ts";
 import { tlsFetcher } from "../runtime/tls_fetch.ts";
 import { readNamedFile } from "./named_file.ts";
 
@@ -30,7 +29,7 @@ export interface TokenProxy {
 export function createTokenProxy(
   settings: Settings,
   { runtime, readTextFile }: {
-    readonly runtime: NonNullable<CredentialOptions["runtime"]>;
+    readonly runtime: RuntimeMembers;
     readonly readTextFile: Runtime["readTextFile"];
   },
 ): TokenProxy | undefined {
@@ -74,7 +73,7 @@ export function createTokenProxy(
   };
 
   function trusting(trust: TlsTrust): typeof fetch {
-    const tlsFetch = runtime.tlsFetch ? runtime.tlsFetch.bind(runtime) : tlsFetcher();
+    const tlsFetch = tlsFetcher(runtime);
     if (tlsFetch) return tlsFetch(trust);
     throw new CredentialUnavailableError(
       'Cannot reach the token proxy: This runtime cannot trust authorities or names of its own; give "runtime.tlsFetch"',
