@@ -24,7 +24,7 @@ const CHUNKS: readonly { readonly name: string; readonly modules: RegExp }[] = [
   {
     name: "start",
     modules:
-      /^src\/(errors|core\/(check_text|deadline|settings|sleep|tenants)|runtime\/(env|operating_system|platform))\.js$/,
+      /^src\/(errors|core\/(check_text|deadline|settings|sleep|tenants|url)|runtime\/(env|operating_system|platform))\.js$/,
   },
   { name: "start", modules: /^src\/(developer_tools\/create_tool_get_token|managed_identity\/identity)/ },
   { name: "core", modules: /^src\/(core\/|runtime\/(builtin_module|files)\.js$|credentials\/chained)/ },

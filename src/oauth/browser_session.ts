@@ -1,6 +1,7 @@
 import { checkClientId, checkText } from "../core/check_text.ts";
 import { resolveSettings } from "../core/settings.ts";
 import { checkTenantId } from "../core/tenants.ts";
+import { parseUrl } from "../core/url.ts";
 import { DEVELOPER_SIGN_ON_CLIENT_ID, type InteractiveBrowserCredentialOptions } from "../options.ts";
 import { currentPage } from "../runtime/page.ts";
 import { noAuth } from "./client_auth.ts";
@@ -51,12 +52,7 @@ export function createBrowserSession(options: InteractiveBrowserCredentialOption
 }
 
 function checkRedirectUri(redirectUri: unknown, isPage: boolean): void {
-  let url: URL | undefined;
-  try {
-    url = new URL(String(redirectUri));
-  } catch {
-    // Falls through to the error below.
-  }
+  const url = parseUrl(redirectUri);
   if (isPage && url?.origin === currentPage()?.url.origin) return;
   // The addresses that are listened at; 80 is what is meant by no port.
   const isServed = url?.protocol === "http:" && ["localhost", "127.0.0.1", "[::1]"].includes(url.hostname);

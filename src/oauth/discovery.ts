@@ -7,6 +7,7 @@ import { createMemory } from "../core/memory.ts";
 import { digestOf } from "../core/partition.ts";
 import { retry } from "../core/retry.ts";
 import type { Settings } from "../core/settings.ts";
+import { parseUrl } from "../core/url.ts";
 import { AuthenticationError } from "../errors.ts";
 import { ENTRA_RETRIES } from "./entra_retries.ts";
 import { preferredHost, PUBLIC } from "./known_hosts.ts";
@@ -45,13 +46,7 @@ async function discover(
     throw new AuthenticationError(`Cannot use the authority "${issuer}": The public cloud does not know it; ${advice}`);
   }
   const configuration = await getJson(`${issuer}/v2.0/.well-known/openid-configuration`);
-  const endpoint = configuration.token_endpoint;
-  let url: URL | undefined;
-  try {
-    url = new URL(String(endpoint));
-  } catch {
-    // Falls through to the error below.
-  }
+  const url = parseUrl(configuration.token_endpoint);
   if (!url || url.protocol !== new URL(issuer).protocol || url.host !== host && !preferredHost(url.host)) {
     throw new AuthenticationError(
       `Cannot use the authority "${issuer}": Its OpenID configuration names no token endpoint of its own; ${advice}`,

@@ -1,4 +1,5 @@
 import type { Settings } from "../core/settings.ts";
+import { parseUrl } from "../core/url.ts";
 import { CredentialUnavailableError } from "../errors.ts";
 import type { Runtime, RuntimeMembers, TlsTrust } from "../runtime/runtime.ts";
 import { tlsFetcher } from "../runtime/tls_fetch.ts";
@@ -83,13 +84,8 @@ export function createTokenProxy(
 
 /** The value stays unsaid: a password may be in it. */
 function parseProxy(text: string): URL {
-  try {
-    const url = new URL(text);
-    const { protocol, username, password, search, hash } = url;
-    if (protocol === "https:" && !username && !password && !search && !hash) return url;
-  } catch {
-    // Falls through to the error below.
-  }
+  const url = parseUrl(text);
+  if (url?.protocol === "https:" && !url.username && !url.password && !url.search && !url.hash) return url;
   throw new CredentialUnavailableError(
     `Cannot use ${PROXY}: It must be a URL with "https:" and without user, query and fragment`,
   );
