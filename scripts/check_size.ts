@@ -49,7 +49,7 @@ const FAMILIES: Readonly<Record<FamilyName, Family>> = {
   chain: { modules: ["src/core/create_chain"], strings: ["credential-skipped"] },
   oauth: { modules: ["src/oauth/", "oauth4webapi"], strings: ["OAUTH_"] },
   certificates: {
-    modules: ["src/oauth/base64", "src/oauth/certificate", "src/oauth/der", "src/oauth/pem", "src/oauth/private_key"],
+    modules: ["src/oauth/certificate", "src/oauth/der", "src/oauth/pem", "src/oauth/private_key"],
     strings: ["PRIVATE KEY", "x5t"],
   },
   people: { modules: ["src/authentication_record", "src/options", "src/runtime/page"], strings: [] },
@@ -81,7 +81,7 @@ const CORE: readonly FamilyName[] = ["contracts", "platform", "waiting", "core"]
 const TOKENS: readonly FamilyName[] = [...CORE, "oauth"];
 const CERTIFICATES: readonly FamilyName[] = [...TOKENS, "certificates", "files"];
 const COMPOSITION: readonly FamilyName[] = [...CERTIFICATES, "secrets", "credentials"];
-const PEOPLE: readonly FamilyName[] = [...TOKENS, "people", "secrets", "certificates"];
+const PEOPLE: readonly FamilyName[] = [...TOKENS, "people", "secrets"];
 const COMPLETE: readonly FamilyName[] = [...COMPOSITION, "chain", "machine", "tool"];
 const TOOL: readonly FamilyName[] = [...CORE, "tool"];
 

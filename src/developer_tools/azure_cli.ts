@@ -1,3 +1,4 @@
+import { encodeBase64 } from "../core/encode_base64.ts";
 import { seconds } from "../core/freshness.ts";
 import { parseObject } from "../core/json.ts";
 import type { Settings } from "../core/settings.ts";
@@ -9,7 +10,6 @@ import { readText, type Workplace } from "./run_tool.ts";
 import {
   claimsRefused,
   type DeveloperTool,
-  encodeClaims,
   otherFailure,
   resourceOf,
   told,
@@ -112,7 +112,7 @@ function profileIn(folder: string): string {
 
 /** Returns the command that signs in for a token like the one that was asked for. */
 function loginWith({ scopes, tenantId }: ToolRequest, claims?: string): string {
-  const challenge = claims === undefined ? "" : ` --claims-challenge "${encodeClaims(claims)}"`;
+  const challenge = claims === undefined ? "" : ` --claims-challenge "${encodeBase64(claims)}"`;
   return `"az login${tenantId && ` --tenant ${tenantId}`} --scope ${scopes[0]}${challenge}"`;
 }
 

@@ -3,7 +3,7 @@ import { seconds } from "../core/freshness.ts";
 import { parseObject } from "../core/json.ts";
 import { checkTenantId } from "../core/tenants.ts";
 import { AuthenticationError } from "../errors.ts";
-import { decodeBase64Url } from "./base64.ts";
+import { decodeBase64Url } from "./decode.ts";
 import { preferredHost } from "./known_hosts.ts";
 import type { TokenAnswer } from "./token_client.ts";
 

@@ -1,7 +1,7 @@
+import { encodeBase64Url } from "../core/encode_base64.ts";
 import { parseObject } from "../core/json.ts";
 import { AuthenticationError } from "../errors.ts";
 import { isIssuerOf } from "./account.ts";
-import { encodeBase64Url } from "./base64.ts";
 import { mergeClaims } from "./claims.ts";
 import type { SignIn } from "./user_session.ts";
 

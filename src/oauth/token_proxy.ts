@@ -3,6 +3,7 @@ import { parseUrl } from "../core/url.ts";
 import { CredentialUnavailableError } from "../errors.ts";
 import type { Runtime, RuntimeMembers, TlsTrust } from "../runtime/runtime.ts";
 import { tlsFetcher } from "../runtime/tls_fetch.ts";
+import { decodeBase64 } from "./decode.ts";
 import { readNamedFile } from "./named_file.ts";
 
 const PROXY = "AZURE_KUBERNETES_TOKEN_PROXY";
@@ -93,17 +94,9 @@ function parseProxy(text: string): URL {
 
 function checkPem(text: string, label: string): string {
   const blocks = [...text.matchAll(/-----BEGIN CERTIFICATE-----([^-]*)-----END CERTIFICATE-----/g)];
-  if (blocks.length > 0 && blocks.every(([, base64]) => isSequence(base64!))) return text;
+  // DER that begins as a certificate does.
+  if (blocks.length > 0 && blocks.every(([, base64]) => decodeBase64(base64!)?.[0] === 0x30)) return text;
   throw new CredentialUnavailableError(
     `Cannot use ${label}: ${text === "" ? "It is empty" : "It must hold certificates as PEM text"}`,
   );
-}
-
-/** Whether it is DER that begins as a certificate does. */
-function isSequence(base64: string): boolean {
-  try {
-    return atob(base64).startsWith("\x30");
-  } catch {
-    return false;
-  }
 }
