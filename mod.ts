@@ -26,7 +26,14 @@ export type {
 } from "./src/options.ts";
 export type { CredentialExplanation, Explanation } from "./src/credential_explanation.ts";
 export type { Log, LogEvent } from "./src/log.ts";
-export type { CommandOutput, LoopbackServer, RunOptions, Runtime, TlsTrust } from "./src/runtime/runtime.ts";
+export type {
+  CommandOutput,
+  LoopbackServer,
+  RunOptions,
+  Runtime,
+  RuntimeMembers,
+  TlsTrust,
+} from "./src/runtime/runtime.ts";
 export {
   AggregateAuthenticationError,
   AggregateAuthenticationErrorName,

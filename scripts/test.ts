@@ -33,6 +33,9 @@ const RUNTIMES: readonly (readonly [name: string, run: (suite: Suite) => Promise
   ["browser", runBrowser],
 ];
 
+const NAMES = [...new Set(RUNTIMES.map(([name]) => name))];
+const USAGE = `Usage: deno task test [${NAMES.join("|")}]... [--filter <part of a test file's path>]`;
+
 const STATUSES = ["passed", "failed", "skipped"] as const;
 
 interface Row extends Result {
@@ -103,16 +106,31 @@ function printFiles(files: readonly TestFile[]): void {
   }
 }
 
-async function main(): Promise<number> {
-  const { values, positionals } = parseArgs({
-    args: Deno.args.filter((arg) => arg !== "--"),
-    options: { filter: { type: "string", default: "" } },
-    allowPositionals: true,
-  });
-  const unknown = positionals.filter((name) => !RUNTIMES.some(([known]) => known === name));
-  if (unknown.length > 0) {
-    const known = [...new Set(RUNTIMES.map(([name]) => name))].join(", ");
-    throw new TypeError(`Cannot run tests on "${unknown.join('", "')}": the runtimes are ${known}`);
+/** Returns what was asked for, or `undefined` if that cannot be understood. */
+function readArguments(args: string[]) {
+  try {
+    const { values, positionals: names } = parseArgs({
+      args: args.filter((arg) => arg !== "--"),
+      options: { filter: { type: "string", default: "" }, help: { type: "boolean" } },
+      allowPositionals: true,
+    });
+    return names.every((name) => NAMES.includes(name)) ? { ...values, names } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Returns the exit code. */
+async function main(args: string[]): Promise<number> {
+  const wish = readArguments(args);
+  if (!wish) {
+    console.error(USAGE);
+    return 2;
+  }
+  const { filter, help, names } = wish;
+  if (help) {
+    console.log(USAGE);
+    return 0;
   }
 
   const scratch = await Deno.makeTempDir({ prefix: "azweb-identity-test-" });
@@ -136,15 +154,15 @@ async function main(): Promise<number> {
   addEventListener("unhandledrejection", ({ reason }) => stopHard(1, String(reason?.stack)));
   try {
     const { files, packages } = await stripTests(folder);
-    const chosen = files.filter(({ source }) => source.includes(values.filter));
+    const chosen = files.filter(({ source }) => source.includes(filter));
     const filesFor = (runtime: string) => chosen.filter(({ runtimes }) => runtimes.includes(runtime));
     // Runners that get no file run whatever they find.
     const runtimes = RUNTIMES.filter(([name]) =>
-      (positionals.length === 0 || positionals.includes(name)) && filesFor(name).length > 0
+      (names.length === 0 || names.includes(name)) && filesFor(name).length > 0
     );
     if (runtimes.length === 0) {
-      const where = positionals.length > 0 ? ` for ${positionals.join(", ")}` : "";
-      console.error(`Cannot run tests: no test file${where} has "${values.filter}" in its path`);
+      const where = names.length > 0 ? ` for ${names.join(", ")}` : "";
+      console.error(`Cannot run tests: no test file${where} has "${filter}" in its path`);
       return 1;
     }
     printFiles(chosen);
@@ -165,4 +183,4 @@ async function main(): Promise<number> {
   }
 }
 
-if (import.meta.main) Deno.exit(await main());
+if (import.meta.main) Deno.exit(await main(Deno.args));

@@ -16,6 +16,7 @@ import { createEntra, type EntraOptions, StaticCredential } from "@azweb/identit
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CERTIFICATE, KEY, KEY_ENCRYPTED, PASSWORD } from "./support/certificates.ts";
+import { NAMES } from "./support/laptop.ts";
 import { CLIENT, createService, failureOf, isolatedOptions, SCOPE, TENANT } from "./support/service.ts";
 
 /** A link that does what it is told, in order, and then the last again. */
@@ -498,15 +499,6 @@ test("options.runtime.env reads the variables where options.env is absent; optio
 });
 
 // DefaultAzureCredential
-
-const NAMES = [
-  "EnvironmentCredential",
-  "WorkloadIdentityCredential",
-  "ManagedIdentityCredential",
-  "AzureCliCredential",
-  "AzurePowerShellCredential",
-  "AzureDeveloperCliCredential",
-];
 
 test("DefaultAzureCredential finds the environment's", async () => {
   const { entra, options } = createMachine({ ...ID, ...SECRET });

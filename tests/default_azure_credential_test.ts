@@ -7,6 +7,7 @@ import {
 import { createEntra, createFakeClock, createVirtualMachine } from "@azweb/identity/testing";
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { NAMES } from "./support/laptop.ts";
 import {
   CLIENT_ID,
   federatedToken,
@@ -67,14 +68,7 @@ describe("the chain, in order", () => {
     const error = await failureOf(credential.getToken(VAULT));
     assert.equal(error.name, "AggregateAuthenticationError");
     const lines = error.message.split(/\n {2}(?! )/).slice(2).map((line) => line.split(" ")[0]);
-    assert.deepEqual(lines, [
-      "EnvironmentCredential",
-      "WorkloadIdentityCredential",
-      "ManagedIdentityCredential",
-      "AzureCliCredential",
-      "AzurePowerShellCredential",
-      "AzureDeveloperCliCredential",
-    ]);
+    assert.deepEqual(lines, NAMES);
     assert.equal((error.errors as unknown[]).length, 6);
   });
 });

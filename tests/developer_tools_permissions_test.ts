@@ -5,7 +5,7 @@ import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { ROOT, runWithFlags } from "./support/permissions.ts";
+import { COUNT_QUESTIONS, ROOT, runWithFlags } from "./support/permissions.ts";
 
 let folder = "";
 let env: Record<string, string> = {};
@@ -36,11 +36,7 @@ async function ask(credential: string, flags: string[], more: Record<string, str
   return await runWithFlags(
     flags,
     `
-    let questions = 0;
-    for (const name of ["request", "requestSync"]) {
-      const ask = Deno.permissions[name];
-      Deno.permissions[name] = (descriptor) => (questions++, ask.call(Deno.permissions, descriptor));
-    }
+    ${COUNT_QUESTIONS}
     const identity = await import("@azweb/identity");
     const { token, name, message } = await new identity.${credential}().getToken("https://vault.azure.net/.default")
       .catch((error) => error);

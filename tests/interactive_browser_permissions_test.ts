@@ -2,7 +2,7 @@
 // What a sign-in in the browser needs of Deno's permissions, each in a process of its own: no question, and the exact flag in the message.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { runWithFlags } from "./support/permissions.ts";
+import { COUNT_QUESTIONS, runWithFlags } from "./support/permissions.ts";
 
 const LISTEN = "--allow-net=127.0.0.1,[::1]";
 
@@ -11,11 +11,7 @@ async function ask(flags: string[], options = ""): Promise<string> {
   return await runWithFlags(
     flags,
     `
-    let questions = 0;
-    for (const name of ["request", "requestSync"]) {
-      const ask = Deno.permissions[name];
-      Deno.permissions[name] = (descriptor) => (questions++, ask.call(Deno.permissions, descriptor));
-    }
+    ${COUNT_QUESTIONS}
     const { InteractiveBrowserCredential } = await import("@azweb/identity");
     const credential = new InteractiveBrowserCredential({
       tenantId: "contoso.com", authorityHost: "https://login.microsoftonline.com", env: {}, ${options}

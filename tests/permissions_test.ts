@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { createCertificateAuthority } from "./support/certificate_authority.ts";
-import { ROOT, runWithFlags as run } from "./support/permissions.ts";
+import { COUNT_QUESTIONS, ROOT, runWithFlags as run } from "./support/permissions.ts";
 import { serveTls } from "./support/tls_server.ts";
 
 const SUBPATHS = Object.keys(JSON.parse(await Deno.readTextFile(`${ROOT}deno.json`)).exports)
@@ -151,11 +151,7 @@ describe("a machine's identity", () => {
     const flag = await envFlag();
     const output = await run(
       [flag],
-      `let questions = 0;
-       for (const name of ["request", "requestSync"]) {
-         const ask = Deno.permissions[name];
-         Deno.permissions[name] = (descriptor) => (questions++, ask.call(Deno.permissions, descriptor));
-       }
+      `${COUNT_QUESTIONS}
        ${code}
        console.log(questions);`,
     );
@@ -253,8 +249,7 @@ test("a trust of one's own takes no permission but that for the host", async () 
 test("whether a file is there is found out without a question", async () => {
   const code = `
     import { fileFinder, operatingSystem } from "@azweb/identity/runtime";
-    let questions = 0;
-    for (const name of ["request", "requestSync"]) Deno.permissions[name] = () => questions++;
+    ${COUNT_QUESTIONS}
     console.log(await fileFinder()("deno.json"), await fileFinder()("none.json"), questions, operatingSystem());
   `;
   const { os } = Deno.build;
@@ -294,9 +289,7 @@ test("whoever is asked is asked once", async () => {
   const output = await run(
     [],
     `
-      let questions = 0;
-      const { requestSync } = Deno.permissions;
-      Deno.permissions.requestSync = (descriptor) => (questions++, requestSync.call(Deno.permissions, descriptor));
+      ${COUNT_QUESTIONS}
       const { EnvironmentCredential } = await import("@azweb/identity");
       for (let i = 0; i < 3; i++) await new EnvironmentCredential().getToken("https://vault.azure.net/.default").catch(() => {});
       console.log(questions);

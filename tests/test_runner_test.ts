@@ -184,3 +184,20 @@ for (
     assert.equal(stdout, "");
   });
 }
+
+for (
+  const [args, code] of [
+    [["--help"], 0],
+    [["deno", "toaster"], 2],
+    [["--only", "cache"], 2],
+    [["--filter"], 2],
+  ] as [string[], number][]
+) {
+  test(`"deno task test ${args.join(" ")}" explains its arguments`, async () => {
+    const ended = await run(Deno.execPath(), ["run", "--quiet", "--allow-all", "scripts/test.ts", ...args]);
+    const usage =
+      "Usage: deno task test [deno|node|bun|workerd|edge|browser]... [--filter <part of a test file's path>]\n";
+    const [stdout, stderr] = code === 0 ? [usage, ""] : ["", usage];
+    assert.deepEqual(ended, { code, stdout, stderr });
+  });
+}

@@ -5,6 +5,7 @@ import { detectPlatform } from "../runtime/platform.ts";
 import type { TokenCache } from "../token_cache.ts";
 import { sleep } from "./sleep.ts";
 import { checkTenantId } from "./tenants.ts";
+import { isLoopback, parseUrl } from "./url.ts";
 
 /** `CredentialOptions` with every default filled in: what the inner code knows. */
 export interface Settings {
@@ -96,12 +97,7 @@ export function resolveSettings(
 
 /** Parses the base of an authority. Throws a `TypeError` unless it is an absolute `https:` URL without user, query and fragment. */
 export function parseAuthorityHost(text: unknown, allowInsecureLoopback = false, source = "authorityHost"): URL {
-  let url: URL | undefined;
-  try {
-    url = new URL(String(text));
-  } catch {
-    // Falls through to the error below.
-  }
+  const url = parseUrl(text);
   const secure = url?.protocol === "https:" ||
     (allowInsecureLoopback && url?.protocol === "http:" && isLoopback(url.hostname));
   if (url && secure && !url.username && !url.password && !url.search && !url.hash) return url;
@@ -109,11 +105,6 @@ export function parseAuthorityHost(text: unknown, allowInsecureLoopback = false,
     `"${source}" must be a URL with "https:" and without user, query and fragment, such as "https://login.microsoftonline.com"` +
       (url?.protocol === "http:" && isLoopback(url.hostname) ? '; for a test server set "allowInsecureLoopback"' : ""),
   );
-}
-
-/** Whether the host is this machine. */
-export function isLoopback(hostname: string): boolean {
-  return hostname === "localhost" || hostname === "[::1]" || /^127(\.\d+){3}$/.test(hostname);
 }
 
 function checkKinds(options: CredentialOptions): void {

@@ -68,8 +68,7 @@ export class ClientCertificateCredential implements TokenCredential {
     checkCertificateConfiguration(configuration);
     const name = "ClientCertificateCredential";
     const settings = resolveSettings(options);
-    const { runtime } = options;
-    const readTextFile = runtime?.readTextFile ? (path: string) => runtime.readTextFile!(path) : textFileReader();
+    const readTextFile = textFileReader(options.runtime);
     const sendCertificateChain = options.sendCertificateChain ?? false;
     const clientAuth = createCertificateAuth(configuration, {
       clientId,

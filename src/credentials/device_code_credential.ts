@@ -1,12 +1,9 @@
 import type { AuthenticationRecord } from "../authentication_record.ts";
-import { checkClientId } from "../core/check_text.ts";
 import { resolveSettings } from "../core/settings.ts";
-import { checkTenantId } from "../core/tenants.ts";
 import { CredentialUnavailableError } from "../errors.ts";
-import { noAuth } from "../oauth/client_auth.ts";
 import { type DeviceCodeInfo, signInByDeviceCode } from "../oauth/device_code.ts";
-import { createUserSession, type UserSession } from "../oauth/user_session.ts";
-import { DEVELOPER_SIGN_ON_CLIENT_ID, type InteractiveCredentialOptions } from "../options.ts";
+import { createUserSession, publicClient, type UserSession } from "../oauth/user_session.ts";
+import type { InteractiveCredentialOptions } from "../options.ts";
 import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";
 
 export type { DeviceCodeInfo } from "../oauth/device_code.ts";
@@ -54,9 +51,9 @@ export class DeviceCodeCredential implements TokenCredential {
    * @throws {TypeError} An option is malformed.
    */
   constructor(options: DeviceCodeCredentialOptions = {}) {
-    const { tenantId = "", clientId = DEVELOPER_SIGN_ON_CLIENT_ID, userPromptCallback } = options;
-    if (tenantId) checkTenantId(tenantId);
-    checkClientId(clientId);
+    const client = publicClient(options);
+    const { clientId } = client;
+    const { userPromptCallback } = options;
     if (userPromptCallback !== undefined && typeof userPromptCallback !== "function") {
       throw new TypeError('Option "userPromptCallback" must be a function');
     }
@@ -70,12 +67,7 @@ export class DeviceCodeCredential implements TokenCredential {
     });
     this.#session = createUserSession({
       name,
-      clientId,
-      clientAuth: noAuth(),
-      tenantId,
-      manyTenants: clientId === DEVELOPER_SIGN_ON_CLIENT_ID ? "organizations" : "common",
-      account: options.authenticationRecord,
-      disableAutomaticAuthentication: options.disableAutomaticAuthentication ?? false,
+      ...client,
       signIn: (wanted) => signInByDeviceCode({ name, clientId, prompt }, wanted, settings),
     }, settings);
   }

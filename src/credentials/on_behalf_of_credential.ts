@@ -119,7 +119,7 @@ export class OnBehalfOfCredential implements TokenCredential {
       }
       checkText(certificatePath, "certificatePath");
       checkCertificateConfiguration(certificatePath);
-      const readTextFile = runtime?.readTextFile ? (path: string) => runtime.readTextFile!(path) : textFileReader();
+      const readTextFile = textFileReader(runtime);
       const { sendCertificateChain = false } = options;
       const context = { clientId, sendCertificateChain, readTextFile, now: settings.now };
       return [

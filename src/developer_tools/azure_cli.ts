@@ -1,14 +1,15 @@
+import { encodeBase64 } from "../core/encode_base64.ts";
 import { seconds } from "../core/freshness.ts";
 import { parseObject } from "../core/json.ts";
 import type { Settings } from "../core/settings.ts";
 import type { Explanation } from "../credential_explanation.ts";
+import { fileFinder } from "../runtime/file_exists.ts";
 import { createToolClient, type ToolClient } from "./create_tool_client.ts";
 import { explainTool } from "./explain_tool.ts";
-import { findFile, readText, type Workplace } from "./run_tool.ts";
+import { readText, type Workplace } from "./run_tool.ts";
 import {
   claimsRefused,
   type DeveloperTool,
-  encodeClaims,
   otherFailure,
   resourceOf,
   told,
@@ -30,7 +31,7 @@ export async function explainAzureCli(place: Workplace): Promise<Explanation> {
   const found = await explainTool(tool, place);
   if (found.state === "missing") return found;
   const { profile = "" } = tool;
-  if (await findFile(place.runtime)?.(profile) === undefined) {
+  if (await fileFinder(place.runtime)?.(profile) === undefined) {
     return { state: "unknown", detail: `Who is signed in stands in "${profile}", which may not be read` };
   }
   return await isSignedIn(place)
@@ -111,7 +112,7 @@ function profileIn(folder: string): string {
 
 /** Returns the command that signs in for a token like the one that was asked for. */
 function loginWith({ scopes, tenantId }: ToolRequest, claims?: string): string {
-  const challenge = claims === undefined ? "" : ` --claims-challenge "${encodeClaims(claims)}"`;
+  const challenge = claims === undefined ? "" : ` --claims-challenge "${encodeBase64(claims)}"`;
   return `"az login${tenantId && ` --tenant ${tenantId}`} --scope ${scopes[0]}${challenge}"`;
 }
 

@@ -1,9 +1,10 @@
+import { encodeBase64 } from "../core/encode_base64.ts";
 import { isObject, parseObject } from "../core/json.ts";
 import type { Explanation } from "../credential_explanation.ts";
 import { createToolClient, type ToolClient } from "./create_tool_client.ts";
 import { explainTool } from "./explain_tool.ts";
 import type { Workplace } from "./run_tool.ts";
-import { type DeveloperTool, encodeClaims, otherFailure, told, type ToolRequest } from "./tool.ts";
+import { type DeveloperTool, otherFailure, told, type ToolRequest } from "./tool.ts";
 
 const UTC = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/;
 
@@ -39,7 +40,7 @@ function azureDeveloperCli(): DeveloperTool {
         ...scopes.flatMap((scope) => ["--scope", scope]),
       ];
       if (tenantId !== "") args.push("--tenant-id", tenantId);
-      if (claims !== undefined) args.push("--claims", encodeClaims(claims));
+      if (claims !== undefined) args.push("--claims", encodeBase64(claims));
       return { args, env: { NO_COLOR: "true" } };
     },
     read({ stdout }) {

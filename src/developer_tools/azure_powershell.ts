@@ -1,3 +1,4 @@
+import { encodeBase64 } from "../core/encode_base64.ts";
 import { seconds } from "../core/freshness.ts";
 import { parseObject } from "../core/json.ts";
 import type { Explanation } from "../credential_explanation.ts";
@@ -5,15 +6,7 @@ import type { CommandOutput } from "../runtime/runtime.ts";
 import { createToolClient, type ToolClient } from "./create_tool_client.ts";
 import { explainTool } from "./explain_tool.ts";
 import type { Workplace } from "./run_tool.ts";
-import {
-  claimsRefused,
-  type DeveloperTool,
-  encodeClaims,
-  otherFailure,
-  resourceOf,
-  told,
-  type ToolRequest,
-} from "./tool.ts";
+import { claimsRefused, type DeveloperTool, otherFailure, resourceOf, told, type ToolRequest } from "./tool.ts";
 
 const NAME = "Azure PowerShell";
 const NO_MODULE = "azweb: no Az.Accounts";
@@ -116,7 +109,7 @@ function azurePowerShell(): DeveloperTool {
 
 /** Returns the command that signs in for a token like the one that was asked for. */
 function loginWith({ tenantId }: ToolRequest, claims?: string): string {
-  const challenge = claims === undefined ? "" : ` -ClaimsChallenge ${encodeClaims(claims)}`;
+  const challenge = claims === undefined ? "" : ` -ClaimsChallenge ${encodeBase64(claims)}`;
   return `"Connect-AzAccount${tenantId && ` -Tenant ${tenantId}`}${challenge}"`;
 }
 

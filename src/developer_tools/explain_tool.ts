@@ -1,14 +1,16 @@
 import type { Explanation } from "../credential_explanation.ts";
+import { fileFinder } from "../runtime/file_exists.ts";
+import { programRunner } from "../runtime/process.ts";
 import { commandLines } from "./command_lines.ts";
-import { canRun, findFile, foldersOf, namesOf, type Workplace } from "./run_tool.ts";
+import { foldersOf, namesOf, type Workplace } from "./run_tool.ts";
 import type { DeveloperTool } from "./tool.ts";
 
 /** Returns what is known of a tool without running it. */
 export async function explainTool(tool: DeveloperTool, place: Workplace): Promise<Explanation> {
-  if (!canRun(place.runtime)) {
+  if (!programRunner(place.runtime)) {
     return { state: "missing", detail: 'This runtime starts no programs: Give "runtime.run"' };
   }
-  const fileExists = findFile(place.runtime);
+  const fileExists = fileFinder(place.runtime);
   let isHidden = false;
   for (const { path } of tool.programs.flatMap((program) => commandLines(program, [], foldersOf(place)))) {
     const exists = await fileExists?.(path);

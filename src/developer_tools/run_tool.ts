@@ -1,10 +1,9 @@
 import { withDeadline } from "../core/deadline.ts";
 import type { Settings } from "../core/settings.ts";
-import type { CredentialOptions } from "../options.ts";
 import { fileFinder } from "../runtime/file_exists.ts";
 import { textFileReader } from "../runtime/files.ts";
 import { programRunner } from "../runtime/process.ts";
-import type { CommandOutput, Runtime } from "../runtime/runtime.ts";
+import type { CommandOutput, RuntimeMembers } from "../runtime/runtime.ts";
 import { commandLines, type Folders, safeFolder } from "./command_lines.ts";
 import { type DeveloperTool, told, type ToolCommand, unavailable } from "./tool.ts";
 
@@ -12,7 +11,7 @@ import { type DeveloperTool, told, type ToolCommand, unavailable } from "./tool.
 export interface Workplace {
   readonly settings: Settings;
   /** The members that were handed in, which win over those of the runtime. */
-  readonly runtime: NonNullable<CredentialOptions["runtime"]>;
+  readonly runtime: RuntimeMembers;
   /** The operating system, by its name in Node. */
   readonly platform: string | undefined;
   /** All variables, where they were handed in: then the tool gets no others. */
@@ -31,7 +30,7 @@ export async function runTool(
   signal: AbortSignal,
 ): Promise<CommandOutput> {
   const { settings, runtime, variables, limit: { ms, option } } = workplace;
-  const run = runtime.run ? runtime.run.bind(runtime) : programRunner();
+  const run = programRunner(runtime);
   if (!run) {
     throw unavailable(tool, { reason: "This runtime starts no programs", nextStep: 'Give "runtime.run"' });
   }
@@ -65,7 +64,7 @@ export async function runTool(
     )
   ) {
     // A shell would be there in any case, and would say in a language of its own that there is nothing for it to run.
-    if (verbatim && await findFile(runtime)?.(path) === false) continue;
+    if (verbatim && await fileFinder(runtime)?.(path) === false) continue;
     const options = {
       cwd: safeFolder(place),
       env: { ...variables, ...found, ...env },
@@ -103,20 +102,9 @@ export async function runTool(
   });
 }
 
-/** Whether there is what starts programs. */
-export function canRun(runtime: Workplace["runtime"]): boolean {
-  return (runtime.run ?? programRunner()) !== undefined;
-}
-
-/** Returns what finds out whether there is a file. */
-export function findFile(runtime: Workplace["runtime"]): Runtime["fileExists"] {
-  return runtime.fileExists ? runtime.fileExists.bind(runtime) : fileFinder();
-}
-
 /** Returns the text of a file; empty where it is not there, or may not be read. */
-export async function readText(runtime: Workplace["runtime"], path: string): Promise<string> {
-  const readTextFile = runtime.readTextFile ? runtime.readTextFile.bind(runtime) : textFileReader();
-  return await findFile(runtime)?.(path) ? await readTextFile?.(path) ?? "" : "";
+export async function readText(runtime: RuntimeMembers, path: string): Promise<string> {
+  return await fileFinder(runtime)?.(path) ? await textFileReader(runtime)?.(path) ?? "" : "";
 }
 
 /** Returns where programs are. */

@@ -58,11 +58,6 @@ export function unavailable({ name }: Pick<DeveloperTool, "name">, { reason, nex
   return new CredentialUnavailableError(`Cannot get a token from ${name}: ${reason}`, { nextStep });
 }
 
-/** Returns claims as the commands take them. */
-export function encodeClaims(claims: string): string {
-  return btoa(Array.from(new TextEncoder().encode(claims), (byte) => String.fromCharCode(byte)).join(""));
-}
-
 /** Returns the error of a tool that takes claims by another command. */
 export function claimsRefused(tool: Pick<DeveloperTool, "name">, command: string): Error {
   return unavailable(tool, { reason: "It takes claims only where somebody signs in", nextStep: `Run ${command}` });

@@ -26,7 +26,7 @@ interface Agent {
  */
 export function arc({ identity, runtime, settings }: Machine): Source {
   const agent = agentOn(runtime.platform ?? operatingSystem(), settings);
-  const readTextFile = runtime.readTextFile ? runtime.readTextFile.bind(runtime) : textFileReader();
+  const readTextFile = textFileReader(runtime);
   const url = new URL(settings.env("IDENTITY_ENDPOINT") ? endpointIn("IDENTITY_ENDPOINT", settings) : ENDPOINT);
   // What "localhost" is, a hosts file says; the agent listens here.
   if (url.hostname === "localhost") url.hostname = "127.0.0.1";
@@ -55,7 +55,7 @@ export function arc({ identity, runtime, settings }: Machine): Source {
 /** Whether the machine has the agent, which need not say so in variables. */
 export async function hasAgent({ runtime, settings }: Machine): Promise<boolean> {
   const agent = agentOn(runtime.platform ?? operatingSystem(), settings);
-  const fileExists = runtime.fileExists ? runtime.fileExists.bind(runtime) : fileFinder();
+  const fileExists = fileFinder(runtime);
   return agent !== undefined && await fileExists?.(agent.program) === true;
 }
 

@@ -21,7 +21,7 @@ export async function serviceFabric(machine: Machine): Promise<Source> {
     );
   }
   const { tlsFetcher } = await import("../runtime/tls_fetch.ts");
-  const tlsFetch = runtime.tlsFetch ? runtime.tlsFetch.bind(runtime) : tlsFetcher();
+  const tlsFetch = tlsFetcher(runtime);
   if (!tlsFetch) {
     throw new CredentialUnavailableError("Cannot reach Service Fabric: This runtime cannot check its certificate", {
       nextStep: 'Give "runtime.tlsFetch"',

@@ -2,8 +2,8 @@ import { type Answer, send } from "../core/http.ts";
 import type { Chain } from "../core/in_chain.ts";
 import type { RetryRule } from "../core/retry.ts";
 import type { Settings } from "../core/settings.ts";
+import type { RuntimeMembers } from "../runtime/runtime.ts";
 import type { UserAssignedIdentity } from "./identity.ts";
-import type { CredentialOptions } from "../options.ts";
 
 /** Settings with what sends requests to loopback and link-local addresses past all proxies. */
 export type LocalSettings = Settings & { readonly localFetch: typeof fetch };
@@ -14,7 +14,7 @@ export interface Machine {
   /** `undefined` is the machine's own. */
   readonly identity: UserAssignedIdentity | undefined;
   /** The members that were handed in, which win over those of the runtime. */
-  readonly runtime: NonNullable<CredentialOptions["runtime"]>;
+  readonly runtime: RuntimeMembers;
   /** How long the probe waits, in milliseconds. */
   readonly probeTimeoutInMs: number | undefined;
 }

@@ -1,4 +1,5 @@
 import type { Settings } from "../core/settings.ts";
+import { parseUrl } from "../core/url.ts";
 import { AuthenticationError, CredentialUnavailableError } from "../errors.ts";
 import type { Machine } from "./source.ts";
 
@@ -7,12 +8,7 @@ export const HEADER_TEXT: RegExp = /^[\x20-\x7e]+$/;
 
 /** Returns the URL in a variable that is set. Throws an `AuthenticationError` where it holds none. */
 export function endpointIn(variable: string, settings: Settings, protocols: RegExp = /^https?:$/): string {
-  let url: URL | undefined;
-  try {
-    url = new URL(settings.env(variable)!);
-  } catch {
-    // Falls through to the error below.
-  }
+  const url = parseUrl(settings.env(variable));
   if (url && protocols.test(url.protocol) && !url.username && !url.password && !url.hash) return url.href;
   const schemes = protocols.test("http:") ? '"http:" or "https:"' : '"https:"';
   throw new AuthenticationError(

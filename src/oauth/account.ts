@@ -3,8 +3,9 @@ import type { AuthenticationRecord } from "../authentication_record.ts";
 import { seconds } from "../core/freshness.ts";
 import { parseObject } from "../core/json.ts";
 import { checkTenantId } from "../core/tenants.ts";
+import { parseUrl } from "../core/url.ts";
 import { AuthenticationError } from "../errors.ts";
-import { decodeBase64Url } from "./base64.ts";
+import { decodeBase64Url } from "./decode.ts";
 import { preferredHost } from "./known_hosts.ts";
 import type { TokenAnswer } from "./token_client.ts";
 
@@ -70,14 +71,11 @@ function refused(reason: string): AuthenticationError {
  * issuer repeats.
  */
 export function isIssuerOf(server: AuthorizationServer, issuer: unknown): boolean {
-  try {
-    const [other, own] = [new URL(String(issuer)), new URL(server.token_endpoint!)];
-    const isExternal = own.host.endsWith(".ciamlogin.com") && EXTERNAL_ISSUER.test(other.href);
-    return other.host === own.host || isExternal ||
-      preferredHost(other.host) !== undefined && preferredHost(other.host) === preferredHost(own.host);
-  } catch {
-    return false;
-  }
+  const [other, own] = [parseUrl(issuer), new URL(server.token_endpoint!)];
+  if (!other) return false;
+  const isExternal = own.host.endsWith(".ciamlogin.com") && EXTERNAL_ISSUER.test(other.href);
+  return other.host === own.host || isExternal ||
+    preferredHost(other.host) !== undefined && preferredHost(other.host) === preferredHost(own.host);
 }
 
 function text(value: unknown): string | undefined {

@@ -1,8 +1,8 @@
 import type { AuthorizationServer } from "oauth4webapi";
+import { encodeBase64Url } from "../core/encode_base64.ts";
 import { parseObject } from "../core/json.ts";
 import { AuthenticationError } from "../errors.ts";
 import { isIssuerOf } from "./account.ts";
-import { encodeBase64Url } from "./base64.ts";
 import { mergeClaims } from "./claims.ts";
 import { endpointOf } from "./endpoint_of.ts";
 import type { SignIn } from "./user_session.ts";

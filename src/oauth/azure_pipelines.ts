@@ -3,7 +3,8 @@ import { send } from "../core/http.ts";
 import { parseObject } from "../core/json.ts";
 import { redact } from "../core/redact.ts";
 import { retry } from "../core/retry.ts";
-import { isLoopback, type Settings } from "../core/settings.ts";
+import type { Settings } from "../core/settings.ts";
+import { isLoopback, parseUrl } from "../core/url.ts";
 import { AuthenticationError, CredentialUnavailableError } from "../errors.ts";
 import { ENTRA_RETRIES } from "./entra_retries.ts";
 
@@ -71,12 +72,8 @@ function endpointIn({ allowInsecureLoopback, env, missingEnvPermission }: Settin
         : "Run it in a job of Azure Pipelines, in a task with a service connection",
     });
   }
-  try {
-    const url = new URL(value);
-    const isSecure = url.protocol === "https:" || allowInsecureLoopback && isLoopback(url.hostname);
-    if (isSecure && !url.username && !url.password) return url;
-  } catch {
-    // Falls through to the error below.
-  }
+  const url = parseUrl(value);
+  const isSecure = url?.protocol === "https:" || allowInsecureLoopback && url && isLoopback(url.hostname);
+  if (url && isSecure && !url.username && !url.password) return url;
   throw new AuthenticationError(`Cannot use the variable ${VARIABLE}: It must be a URL with "https:" and without user`);
 }

@@ -1,21 +1,19 @@
-import { checkClientId, checkText } from "../core/check_text.ts";
+import { checkText } from "../core/check_text.ts";
 import { resolveSettings } from "../core/settings.ts";
-import { checkTenantId } from "../core/tenants.ts";
-import { DEVELOPER_SIGN_ON_CLIENT_ID, type InteractiveBrowserCredentialOptions } from "../options.ts";
+import { parseUrl } from "../core/url.ts";
+import type { InteractiveBrowserCredentialOptions } from "../options.ts";
 import { currentPage } from "../runtime/page.ts";
-import type { Runtime } from "../runtime/runtime.ts";
-import { noAuth } from "./client_auth.ts";
 import { signInInBrowser } from "./sign_in_in_browser.ts";
-import { createUserSession, type UserSession } from "./user_session.ts";
+import { createUserSession, publicClient, type UserSession } from "./user_session.ts";
 
 /** Returns the session of a user who signs in in a browser. Throws a `TypeError` where an option is malformed. */
 export function createBrowserSession(options: InteractiveBrowserCredentialOptions): UserSession {
-  const { tenantId = "", clientId = DEVELOPER_SIGN_ON_CLIENT_ID, loginHint, runtime = {} } = options;
+  const { loginHint, runtime = {} } = options;
   const redirectUri = typeof options.redirectUri === "function" ? options.redirectUri() : options.redirectUri;
   const name = "InteractiveBrowserCredential";
   const settings = resolveSettings(options, { timeoutInMs: 300_000 });
-  if (tenantId) checkTenantId(tenantId);
-  checkClientId(clientId);
+  const client = publicClient(options);
+  const { clientId } = client;
   if (loginHint !== undefined) checkText(loginHint, "loginHint");
   const isPage = !runtime.listen && currentPage() !== undefined;
   if (isPage && options.clientId === undefined) {
@@ -25,12 +23,7 @@ export function createBrowserSession(options: InteractiveBrowserCredentialOption
   const { successMessage: success, errorMessage: error } = options.browserCustomizationOptions ?? {};
   return createUserSession({
     name,
-    clientId,
-    clientAuth: noAuth(),
-    tenantId,
-    manyTenants: clientId === DEVELOPER_SIGN_ON_CLIENT_ID ? "organizations" : "common",
-    account: options.authenticationRecord,
-    disableAutomaticAuthentication: options.disableAutomaticAuthentication ?? false,
+    ...client,
     signIn(wanted) {
       const hint = loginHint ?? (wanted.account?.username || undefined);
       return signInInBrowser(
@@ -45,19 +38,14 @@ export function createBrowserSession(options: InteractiveBrowserCredentialOption
           messages: { success, error },
         },
         wanted,
-        { runtime: runtime as Partial<Runtime>, settings, isHeard: options.log !== undefined },
+        { runtime, settings, isHeard: options.log !== undefined },
       );
     },
   }, settings);
 }
 
 function checkRedirectUri(redirectUri: unknown, isPage: boolean): void {
-  let url: URL | undefined;
-  try {
-    url = new URL(String(redirectUri));
-  } catch {
-    // Falls through to the error below.
-  }
+  const url = parseUrl(redirectUri);
   if (isPage && url?.origin === currentPage()?.url.origin) return;
   // The addresses that are listened at; 80 is what is meant by no port.
   const isServed = url?.protocol === "http:" && ["localhost", "127.0.0.1", "[::1]"].includes(url.hostname);

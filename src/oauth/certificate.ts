@@ -1,5 +1,6 @@
+import { encodeBase64, encodeBase64Url } from "../core/encode_base64.ts";
 import { AuthenticationError } from "../errors.ts";
-import { type Bytes, encodeBase64, encodeBase64Url } from "./base64.ts";
+import type { Bytes } from "./decode.ts";
 import { contentOf, type Der, membersOf, oidOf, readOrComplain, readSequence, TAG } from "./der.ts";
 import { decodePem, type PemBlock } from "./pem.ts";
 

@@ -1,8 +1,8 @@
 import type { ClientAuth } from "oauth4webapi";
+import { encodeBase64Url } from "../core/encode_base64.ts";
 import { AuthenticationError } from "../errors.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { isAdfs } from "./authority.ts";
-import { type Bytes, decodeHex, encodeBase64Url } from "./base64.ts";
 import type { Certificate } from "./certificate.ts";
 import { setAssertion } from "./client_auth.ts";
 import {
@@ -15,6 +15,7 @@ import {
   readCertificateText,
 } from "./certificate_configuration.ts";
 import type { Material } from "./certificate_material.ts";
+import { type Bytes, decodeHex } from "./decode.ts";
 
 const LIFETIME_IN_SECONDS = 600;
 

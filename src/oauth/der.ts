@@ -1,5 +1,5 @@
 import { AuthenticationError } from "../errors.ts";
-import type { Bytes } from "./base64.ts";
+import type { Bytes } from "./decode.ts";
 
 /** A value in DER, the encoding of certificates and keys (ITU-T X.690). */
 export interface Der {

@@ -7,6 +7,7 @@ import { createMemory } from "../core/memory.ts";
 import { digestOf } from "../core/partition.ts";
 import { retry } from "../core/retry.ts";
 import type { Settings } from "../core/settings.ts";
+import { parseUrl } from "../core/url.ts";
 import { AuthenticationError } from "../errors.ts";
 import { ENTRA_RETRIES } from "./entra_retries.ts";
 import { preferredHost, PUBLIC } from "./known_hosts.ts";
@@ -57,12 +58,8 @@ async function discover(
   return { issuer, ...endpoints };
 
   function isOwn(endpoint: unknown): boolean {
-    try {
-      const url = new URL(String(endpoint));
-      return url.protocol === new URL(issuer).protocol && (url.host === host || preferredHost(url.host) !== undefined);
-    } catch {
-      return false;
-    }
+    const url = parseUrl(endpoint);
+    return url?.protocol === new URL(issuer).protocol && (url.host === host || preferredHost(url.host) !== undefined);
   }
 
   async function getJson(url: string): Promise<Record<string, unknown>> {

@@ -1,5 +1,5 @@
 import { AuthenticationError } from "../errors.ts";
-import { type Bytes, decodeBase64 } from "./base64.ts";
+import { type Bytes, decodeBase64 } from "./decode.ts";
 
 /** What stands between `-----BEGIN label-----` and `-----END label-----`. */
 export interface PemBlock {

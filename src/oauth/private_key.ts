@@ -1,6 +1,6 @@
 import { AuthenticationError } from "../errors.ts";
-import type { Bytes } from "./base64.ts";
 import { MAKE_RSA, RSA } from "./certificate.ts";
+import type { Bytes } from "./decode.ts";
 import {
   contentOf,
   type Der,

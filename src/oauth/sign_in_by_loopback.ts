@@ -3,7 +3,7 @@ import type { Settings } from "../core/settings.ts";
 import { CredentialUnavailableError } from "../errors.ts";
 import { loopbackListener } from "../runtime/loopback.ts";
 import { urlOpener } from "../runtime/open_url.ts";
-import type { LoopbackServer, Runtime } from "../runtime/runtime.ts";
+import type { LoopbackServer, RuntimeMembers } from "../runtime/runtime.ts";
 import type { TokenSet } from "../token_cache.ts";
 import { type BrowserSignIn, codeIn, createAuthorization } from "./authorization.ts";
 import { noAuth } from "./client_auth.ts";
@@ -20,7 +20,7 @@ export async function signInByLoopback(
   spec: BrowserSignIn,
   wanted: SignIn,
   { runtime, settings, isHeard }: {
-    readonly runtime: Partial<Runtime>;
+    readonly runtime: RuntimeMembers;
     readonly settings: Settings;
     /** Whether anybody reads the log. */
     readonly isHeard: boolean;
@@ -57,7 +57,7 @@ export async function signInByLoopback(
   }
 
   async function serve(port: number): Promise<LoopbackServer> {
-    const listen = runtime.listen ? runtime.listen.bind(runtime) : loopbackListener();
+    const listen = loopbackListener(runtime);
     if (!listen) throw unavailable("This runtime serves no loopback address", 'Give "runtime.listen"');
     try {
       return await listen(handle, port);
@@ -98,7 +98,7 @@ export async function signInByLoopback(
   }
 
   async function open(url: string): Promise<void> {
-    const openUrl = runtime.openUrl ? runtime.openUrl.bind(runtime) : urlOpener();
+    const openUrl = urlOpener(runtime);
     try {
       if (!openUrl) throw new Error("This runtime opens no browser");
       await openUrl(url);

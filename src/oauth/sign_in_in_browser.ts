@@ -1,6 +1,6 @@
 import type { Settings } from "../core/settings.ts";
 import { currentPage } from "../runtime/page.ts";
-import type { Runtime } from "../runtime/runtime.ts";
+import type { RuntimeMembers } from "../runtime/runtime.ts";
 import type { TokenSet } from "../token_cache.ts";
 import type { BrowserSignIn } from "./authorization.ts";
 import type { SignIn } from "./user_session.ts";
@@ -9,7 +9,7 @@ import type { SignIn } from "./user_session.ts";
 export async function signInInBrowser(
   spec: BrowserSignIn,
   wanted: SignIn,
-  place: { readonly runtime: Partial<Runtime>; readonly settings: Settings; readonly isHeard: boolean },
+  place: { readonly runtime: RuntimeMembers; readonly settings: Settings; readonly isHeard: boolean },
 ): Promise<TokenSet> {
   const page = place.runtime.listen ? undefined : currentPage();
   if (page) {

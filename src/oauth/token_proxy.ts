@@ -1,8 +1,9 @@
 import type { Settings } from "../core/settings.ts";
+import { parseUrl } from "../core/url.ts";
 import { CredentialUnavailableError } from "../errors.ts";
-import type { CredentialOptions } from "../options.ts";
-import type { Runtime, TlsTrust } from "../runtime/runtime.ts";
+import type { Runtime, RuntimeMembers, TlsTrust } from "../runtime/runtime.ts";
 import { tlsFetcher } from "../runtime/tls_fetch.ts";
+import { decodeBase64 } from "./decode.ts";
 import { readNamedFile } from "./named_file.ts";
 
 const PROXY = "AZURE_KUBERNETES_TOKEN_PROXY";
@@ -30,7 +31,7 @@ export interface TokenProxy {
 export function createTokenProxy(
   settings: Settings,
   { runtime, readTextFile }: {
-    readonly runtime: NonNullable<CredentialOptions["runtime"]>;
+    readonly runtime: RuntimeMembers;
     readonly readTextFile: Runtime["readTextFile"];
   },
 ): TokenProxy | undefined {
@@ -74,7 +75,7 @@ export function createTokenProxy(
   };
 
   function trusting(trust: TlsTrust): typeof fetch {
-    const tlsFetch = runtime.tlsFetch ? runtime.tlsFetch.bind(runtime) : tlsFetcher();
+    const tlsFetch = tlsFetcher(runtime);
     if (tlsFetch) return tlsFetch(trust);
     throw new CredentialUnavailableError(
       'Cannot reach the token proxy: This runtime cannot trust authorities or names of its own; give "runtime.tlsFetch"',
@@ -84,13 +85,8 @@ export function createTokenProxy(
 
 /** The value stays unsaid: a password may be in it. */
 function parseProxy(text: string): URL {
-  try {
-    const url = new URL(text);
-    const { protocol, username, password, search, hash } = url;
-    if (protocol === "https:" && !username && !password && !search && !hash) return url;
-  } catch {
-    // Falls through to the error below.
-  }
+  const url = parseUrl(text);
+  if (url?.protocol === "https:" && !url.username && !url.password && !url.search && !url.hash) return url;
   throw new CredentialUnavailableError(
     `Cannot use ${PROXY}: It must be a URL with "https:" and without user, query and fragment`,
   );
@@ -98,17 +94,9 @@ function parseProxy(text: string): URL {
 
 function checkPem(text: string, label: string): string {
   const blocks = [...text.matchAll(/-----BEGIN CERTIFICATE-----([^-]*)-----END CERTIFICATE-----/g)];
-  if (blocks.length > 0 && blocks.every(([, base64]) => isSequence(base64!))) return text;
+  // DER that begins as a certificate does.
+  if (blocks.length > 0 && blocks.every(([, base64]) => decodeBase64(base64!)?.[0] === 0x30)) return text;
   throw new CredentialUnavailableError(
     `Cannot use ${label}: ${text === "" ? "It is empty" : "It must hold certificates as PEM text"}`,
   );
-}
-
-/** Whether it is DER that begins as a certificate does. */
-function isSequence(base64: string): boolean {
-  try {
-    return atob(base64).startsWith("\x30");
-  } catch {
-    return false;
-  }
 }

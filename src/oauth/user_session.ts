@@ -1,13 +1,17 @@
 import type { AuthorizationServer, ClientAuth } from "oauth4webapi";
 import type { AuthenticationRecord } from "../authentication_record.ts";
+import { checkClientId } from "../core/check_text.ts";
 import { type Acquire, createGetToken, type GetToken, type TokenRequest } from "../core/create_get_token.ts";
 import { withDeadline } from "../core/deadline.ts";
 import type { Settings } from "../core/settings.ts";
+import { checkTenantId } from "../core/tenants.ts";
 import { AuthenticationError, AuthenticationRequiredError } from "../errors.ts";
+import { DEVELOPER_SIGN_ON_CLIENT_ID, type InteractiveCredentialOptions } from "../options.ts";
 import type { TokenSet } from "../token_cache.ts";
 import type { GetTokenOptions } from "../token_credential.ts";
 import { accountOf, checkAccount } from "./account.ts";
 import { resolveAuthority } from "./authority.ts";
+import { noAuth } from "./client_auth.ts";
 import { requestTokens, type TokenAnswer } from "./token_client.ts";
 
 /** What is asked for besides an access token: who has signed in, and tokens later without the user. */
@@ -56,6 +60,23 @@ export interface UserSessionSpec {
   readonly disableAutomaticAuthentication: boolean;
   /** Has the user sign in, and returns what `accept` does; `cause` is why a refresh does not do, if one was tried. */
   readonly signIn: (wanted: SignIn, cause: Error | undefined) => Promise<TokenSet>;
+}
+
+/** Returns who may sign in to which app, which is a public client. Throws a `TypeError` where an option is malformed. */
+export function publicClient(
+  options: InteractiveCredentialOptions & { tenantId?: string | undefined; clientId?: string | undefined },
+): Omit<UserSessionSpec, "name" | "signIn"> {
+  const { tenantId = "", clientId = DEVELOPER_SIGN_ON_CLIENT_ID } = options;
+  if (tenantId) checkTenantId(tenantId);
+  checkClientId(clientId);
+  return {
+    clientId,
+    clientAuth: noAuth(),
+    tenantId,
+    manyTenants: clientId === DEVELOPER_SIGN_ON_CLIENT_ID ? "organizations" : "common",
+    account: options.authenticationRecord,
+    disableAutomaticAuthentication: options.disableAutomaticAuthentication ?? false,
+  };
 }
 
 /** What is left of a sign-in. */

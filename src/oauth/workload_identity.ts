@@ -74,7 +74,7 @@ export function createWorkloadIdentity(credential: string, options: Workload, se
     );
   }
   const file = { path, label: `the token file of ${namedBy}` };
-  const readTextFile = runtime.readTextFile ? (path: string) => runtime.readTextFile!(path) : textFileReader();
+  const readTextFile = textFileReader(runtime);
   const read = () => readNamedFile(file, readTextFile);
   let acquire: Acquire | undefined;
 
@@ -123,7 +123,7 @@ export async function explainWorkload(credential: string, options: Workload, set
   createWorkloadIdentity(credential, options, settings);
   const { tokenFilePath, runtime = {} } = options;
   const path = tokenFilePath || settings.env("AZURE_FEDERATED_TOKEN_FILE")!;
-  const fileExists = runtime.fileExists ? runtime.fileExists.bind(runtime) : fileFinder();
+  const fileExists = fileFinder(runtime);
   return await fileExists?.(path)
     ? { state: "configured", detail: `The token file "${path}"` }
     : { state: "unknown", detail: `The token file "${path}" is not there, or may not be read` };

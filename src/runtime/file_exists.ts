@@ -1,6 +1,6 @@
 import { builtinModule } from "./builtin_module.ts";
 import { detectPlatform } from "./platform.ts";
-import type { Runtime } from "./runtime.ts";
+import type { Runtime, RuntimeMembers } from "./runtime.ts";
 
 interface FileSystem {
   access(path: string, mode: number): Promise<void>;
@@ -9,7 +9,8 @@ interface FileSystem {
 const READABLE = 4;
 
 /** Returns what finds out whether a file can be read, without asking anybody for permission; `undefined` where there are no files. */
-export function fileFinder(): Runtime["fileExists"] {
+export function fileFinder(runtime: RuntimeMembers = {}): Runtime["fileExists"] {
+  if (runtime.fileExists) return runtime.fileExists.bind(runtime);
   switch (detectPlatform()) {
     case "deno":
       return async (path) =>

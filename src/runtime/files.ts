@@ -1,13 +1,14 @@
 import { builtinModule } from "./builtin_module.ts";
 import { detectPlatform } from "./platform.ts";
-import type { Runtime } from "./runtime.ts";
+import type { Runtime, RuntimeMembers } from "./runtime.ts";
 
 interface FileSystem {
   readFile(path: string, encoding: "utf8"): Promise<string>;
 }
 
 /** Returns what reads text files here; `undefined` where there are none. */
-export function textFileReader(): Runtime["readTextFile"] | undefined {
+export function textFileReader(runtime: RuntimeMembers = {}): Runtime["readTextFile"] {
+  if (runtime.readTextFile) return runtime.readTextFile.bind(runtime);
   switch (detectPlatform()) {
     case "deno":
       return readWithDeno;

@@ -1,6 +1,6 @@
 import { builtinModule } from "./builtin_module.ts";
 import { detectPlatform } from "./platform.ts";
-import type { LoopbackServer, Runtime } from "./runtime.ts";
+import type { LoopbackServer, Runtime, RuntimeMembers } from "./runtime.ts";
 
 const MOST_BYTES = 65_536;
 const SLOW_IN_MS = 5_000;
@@ -37,7 +37,8 @@ interface Http {
 }
 
 /** Returns what serves programs of this machine alone; `undefined` where nothing can. */
-export function loopbackListener(): Runtime["listen"] {
+export function loopbackListener(runtime: RuntimeMembers = {}): Runtime["listen"] {
+  if (runtime.listen) return runtime.listen.bind(runtime);
   return ["deno", "node", "bun"].includes(detectPlatform()) ? listen : undefined;
 }
 

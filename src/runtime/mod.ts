@@ -4,7 +4,7 @@
  * @module
  */
 
-export type { CommandOutput, LoopbackServer, RunOptions, Runtime, TlsTrust } from "./runtime.ts";
+export type { CommandOutput, LoopbackServer, RunOptions, Runtime, RuntimeMembers, TlsTrust } from "./runtime.ts";
 export { detectPlatform, type Platform } from "./platform.ts";
 export { env } from "./env.ts";
 export { textFileReader } from "./files.ts";

@@ -2,10 +2,11 @@ import { builtinModule } from "./builtin_module.ts";
 import { operatingSystem } from "./operating_system.ts";
 import { detectPlatform } from "./platform.ts";
 import { checkRunPermission } from "./run_permission.ts";
-import type { Runtime } from "./runtime.ts";
+import type { Runtime, RuntimeMembers } from "./runtime.ts";
 
 /** Returns what shows a page to the user of this machine; `undefined` where there is none. */
-export function urlOpener(): Runtime["openUrl"] {
+export function urlOpener(runtime: RuntimeMembers = {}): Runtime["openUrl"] {
+  if (runtime.openUrl) return runtime.openUrl.bind(runtime);
   return ["deno", "node", "bun"].includes(detectPlatform()) ? openUrl : undefined;
 }
 

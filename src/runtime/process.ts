@@ -1,7 +1,7 @@
 import { builtinModule } from "./builtin_module.ts";
 import { detectPlatform } from "./platform.ts";
 import { checkRunPermission } from "./run_permission.ts";
-import type { CommandOutput, RunOptions, Runtime } from "./runtime.ts";
+import type { CommandOutput, RunOptions, Runtime, RuntimeMembers } from "./runtime.ts";
 
 const MOST_BYTES = 1_048_576;
 
@@ -25,7 +25,8 @@ interface Child {
 }
 
 /** Returns what runs programs here; `undefined` where there are none. */
-export function programRunner(): Runtime["run"] {
+export function programRunner(runtime: RuntimeMembers = {}): Runtime["run"] {
+  if (runtime.run) return runtime.run.bind(runtime);
   switch (detectPlatform()) {
     case "deno":
       return (command, args, options) => run(startWithDeno, command, args, options);

@@ -78,3 +78,6 @@ export interface Runtime {
   /** Resolves after a time in milliseconds; rejects with the signal's reason as soon as the signal fires. Default: `setTimeout`. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
+
+/** Members of a runtime that were handed in, which win over those of the place. */
+export type RuntimeMembers = { readonly [Member in keyof Runtime]?: Runtime[Member] | undefined };

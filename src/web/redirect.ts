@@ -1,5 +1,5 @@
 import { checkText } from "../core/check_text.ts";
-import { isLoopback } from "../core/settings.ts";
+import { isLoopback, parseUrl } from "../core/url.ts";
 
 /** Returns the answer that sends a browser somewhere, with cookies. */
 export function redirect(location: string, cookies: readonly string[]): Response {
@@ -12,12 +12,7 @@ export function redirect(location: string, cookies: readonly string[]): Response
 /** Throws a `TypeError` unless browsers may be sent there with a code. */
 export function checkRedirectUri(redirectUri: unknown): void {
   checkText(redirectUri, "redirectUri");
-  let url: URL | undefined;
-  try {
-    url = new URL(redirectUri);
-  } catch {
-    // Falls through to the error below.
-  }
+  const url = parseUrl(redirectUri);
   const isSecure = url?.protocol === "https:" || url?.protocol === "http:" && isLoopback(url.hostname);
   if (isSecure && !url!.search && !url!.hash && !url!.username && !url!.password) return;
   throw new TypeError(

@@ -1,4 +1,5 @@
-import { decodeBase64Url, encodeBase64Url } from "../oauth/base64.ts";
+import { encodeBase64Url } from "../core/encode_base64.ts";
+import { decodeBase64Url } from "../oauth/decode.ts";
 
 // A CryptoKey: Node's types have that name for Web Crypto's module alone.
 /** A key for AES-GCM: one of Web Crypto with 256 bits, which need not be extractable, or 32 bytes in base64. */

@@ -24,6 +24,6 @@ export function createWebClientAuth(options: WebSignInOptions, settings: Setting
   }
   if (clientCertificate === undefined) return noAuth();
   checkCertificateConfiguration(clientCertificate);
-  const readTextFile = runtime?.readTextFile ? (path: string) => runtime.readTextFile!(path) : textFileReader();
+  const readTextFile = textFileReader(runtime);
   return createCertificateAuth(clientCertificate, { clientId, sendCertificateChain, readTextFile, now: settings.now });
 }

@@ -1,6 +1,7 @@
 import { createServer } from "node:http";
-import type { AddressInfo, Socket } from "node:net";
+import type { AddressInfo } from "node:net";
 import { Readable } from "node:stream";
+import { followConnections } from "./connections.ts";
 
 /** A server that listens on 127.0.0.1. */
 export interface HttpServer {
@@ -19,9 +20,6 @@ export interface HttpServer {
  * rejects, so does the connection. Can stand for a proxy, which is told the whole URL.
  */
 export async function serveHttp(handle: (request: Request) => Promise<Response>): Promise<HttpServer> {
-  let connections = 0;
-  const open = new Set<Socket>();
-  const watchers = new Set<() => void>();
   const server = createServer(async (incoming, outgoing) => {
     const controller = new AbortController();
     outgoing.on("error", () => {}).on("close", () => controller.abort());
@@ -52,32 +50,14 @@ export async function serveHttp(handle: (request: Request) => Promise<Response>)
       outgoing.destroy();
     }
   });
-  server.on("connection", (socket) => {
-    connections++;
-    open.add(socket);
-    socket.on("error", () => {}).on("close", () => {
-      open.delete(socket);
-      for (const look of watchers) look();
-    });
-  });
+  const connections = followConnections(server);
   await new Promise<void>((resolve, reject) => server.once("error", reject).listen(0, "127.0.0.1", resolve));
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     get connections() {
-      return connections;
+      return connections.count;
     },
-    untilLeft: () =>
-      new Promise((resolve) => {
-        function look() {
-          if (connections > 0 && open.size === 0) resolve();
-        }
-        watchers.add(look);
-        look();
-      }),
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        for (const socket of open) socket.destroy();
-      }),
+    untilLeft: connections.untilLeft,
+    close: connections.close,
   };
 }

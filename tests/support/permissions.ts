@@ -9,6 +9,15 @@ import { fileURLToPath } from "node:url";
 /** The root of the project. */
 export const ROOT: string = fileURLToPath(new URL("../../", import.meta.url));
 
+/** Code that counts, in `questions`, how often anybody is asked from there on. */
+export const COUNT_QUESTIONS = `
+  let questions = 0;
+  for (const name of ["request", "requestSync"]) {
+    const ask = Deno.permissions[name];
+    Deno.permissions[name] = (descriptor) => (questions++, ask.call(Deno.permissions, descriptor));
+  }
+`;
+
 /** Runs code by the library's name, with the flags and no more. Returns what it writes; rejects where it fails. */
 export async function runWithFlags(flags: string[], code: string, env: Record<string, string> = {}): Promise<string> {
   const process = new Deno.Command(Deno.execPath(), {

@@ -5,6 +5,7 @@
  */
 import type { CredentialOptions } from "@azweb/identity";
 import type { FakeClock } from "@azweb/identity/testing";
+import { createWatch } from "./watch.ts";
 
 export const TENANT = "11111111-2222-3333-4444-555555555555";
 export const CLIENT = "99999999-8888-7777-6666-555555555555";
@@ -33,7 +34,7 @@ export interface Service {
 /** Makes a service of the function that answers; it gets each request and how many there were before. */
 export function createService(answer: (asked: Asked, index: number) => unknown = () => tokenAnswer()): Service {
   const requests: Asked[] = [];
-  const watchers = new Set<() => void>();
+  const { changed, until } = createWatch();
   // deno-lint-ignore require-await
   async function fetch(input: string | URL | Request, init: RequestInit = {}): Promise<Response> {
     const body = String(init.body ?? "");
@@ -47,22 +48,13 @@ export function createService(answer: (asked: Asked, index: number) => unknown =
       signal: init.signal!,
     };
     requests.push(asked);
-    for (const look of watchers) look();
+    changed();
     return answer(asked, requests.length - 1) as Response;
   }
   return {
     fetch: fetch as typeof globalThis.fetch,
     requests,
-    untilRequested: (count) =>
-      new Promise((resolve) => {
-        function look() {
-          if (requests.length < count) return;
-          watchers.delete(look);
-          resolve();
-        }
-        watchers.add(look);
-        look();
-      }),
+    untilRequested: (count) => until(() => requests.length >= count),
   };
 }
 

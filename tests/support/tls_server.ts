@@ -3,9 +3,10 @@
  *
  * @module
  */
-import type { AddressInfo, Socket } from "node:net";
+import type { AddressInfo } from "node:net";
 import { createServer, type TLSSocket } from "node:tls";
 import type { Leaf } from "./certificate_authority.ts";
+import { followConnections } from "./connections.ts";
 
 /** A server that listens on 127.0.0.1. */
 export interface TlsServer {
@@ -26,29 +27,17 @@ export async function serveTls(
   answer: (socket: TLSSocket, text: string) => void,
 ): Promise<TlsServer> {
   let received = "";
-  let came = 0;
   const names: (string | false | null)[] = [];
-  const open = new Set<Socket>();
-  const watchers = new Set<() => void>();
   const server = createServer({ cert: certificate, key }, (socket) => {
     names.push((socket as unknown as { servername: string | false | null }).servername);
     socket.on("error", () => {}).on("data", (data) => {
       received += data;
       answer(socket, String(data));
     });
-    come(socket);
+    connections.add(socket);
   });
-  server.on("connection", come).on("tlsClientError", () => {});
-
-  function come(socket: Socket): void {
-    came++;
-    open.add(socket);
-    socket.on("error", () => {}).on("close", () => {
-      open.delete(socket);
-      for (const look of watchers) look();
-    });
-  }
-
+  server.on("tlsClientError", () => {});
+  const connections = followConnections(server);
   await new Promise<void>((resolve, reject) => server.once("error", reject).listen(0, "127.0.0.1", resolve));
   return {
     port: (server.address() as AddressInfo).port,
@@ -56,18 +45,7 @@ export async function serveTls(
       return received;
     },
     names,
-    untilLeft: () =>
-      new Promise((resolve) => {
-        function look() {
-          if (came > 0 && open.size === 0) resolve();
-        }
-        watchers.add(look);
-        look();
-      }),
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        for (const socket of open) socket.destroy();
-      }),
+    untilLeft: connections.untilLeft,
+    close: connections.close,
   };
 }

@@ -16,6 +16,7 @@ import {
 import type { CommandOutput, RunOptions, Runtime } from "@azweb/identity/runtime";
 import { createFakeClock, type FakeClock } from "@azweb/identity/testing";
 import { isolatedOptions } from "./service.ts";
+import { createWatch } from "./watch.ts";
 
 export const NOW: number = Date.parse("2026-11-23T10:00:00Z");
 export const HOUR = 3_600_000;
@@ -44,28 +45,19 @@ export interface Programs {
 /** Makes programs of the function that behaves like them; it gets each start and how many there were before. */
 export function createPrograms(behave: Behaviour): Programs {
   const started: Started[] = [];
-  const watchers = new Set<() => void>();
+  const { changed, until } = createWatch();
   // deno-lint-ignore require-await
   async function run(command: string, args: readonly string[], options: RunOptions): Promise<CommandOutput> {
     const one = { command, args, options };
     started.push(one);
-    for (const look of watchers) look();
+    changed();
     const output = behave(one, started.length - 1);
     return output instanceof Promise ? output.then(asOutput) : asOutput(output);
   }
   return {
     run,
     started,
-    untilStarted: (count) =>
-      new Promise((resolve) => {
-        function look() {
-          if (started.length < count) return;
-          watchers.delete(look);
-          resolve();
-        }
-        watchers.add(look);
-        look();
-      }),
+    untilStarted: (count) => until(() => started.length >= count),
   };
 }
 

@@ -1,17 +1,6 @@
 /** Bytes in memory of their own, as Web Crypto takes them. */
 export type Bytes = Uint8Array<ArrayBuffer>;
 
-/** Encodes bytes in base64. */
-export function encodeBase64(bytes: Uint8Array): string {
-  return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
-}
-
-/** Encodes bytes, or text as UTF-8, for a JWT (RFC 7515, section 2). */
-export function encodeBase64Url(data: Uint8Array | string): string {
-  const bytes = typeof data === "string" ? new TextEncoder().encode(data) : data;
-  return encodeBase64(bytes).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
-}
-
 /** Decodes base64, white space within or not; returns `undefined` where it is none. */
 export function decodeBase64(text: string): Bytes | undefined {
   try {
