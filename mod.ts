@@ -95,6 +95,7 @@ export {
   type DefaultAzureCredentialClientIdOptions,
   type DefaultAzureCredentialOptions,
   type DefaultAzureCredentialResourceIdOptions,
+  getDefaultAzureCredential,
 } from "./src/credentials/default_azure_credential.ts";
 export {
   DeviceCodeCredential,

@@ -98,6 +98,24 @@ test("without a callback the message goes to the log", async () => {
   ]);
 });
 
+test("without a callback and a log the message goes to the console", async () => {
+  const scene = createScene();
+  const { log } = console;
+  const printed: unknown[][] = [];
+  console.log = (...args) => {
+    printed.push(args);
+    scene.entra.enterUserCode(/the code (\w+)/.exec(String(args[0]))![1]!, ADA);
+  };
+  try {
+    const credential = byDeviceCode(scene, { userPromptCallback: undefined });
+    assert.equal(await ownerOf(scene, await settle(credential.getToken(GRAPH), scene)), ADA);
+  } finally {
+    console.log = log;
+  }
+  assert.equal(printed.length, 1);
+  assert.equal(printed[0]!.length, 1);
+});
+
 test("a service without a message: one is made", async () => {
   const { credential, infos } = pollWith([() => tokenAnswer()]);
   await credential.getToken(GRAPH);

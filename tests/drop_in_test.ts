@@ -14,7 +14,6 @@ const NO_MSAL =
 /** What `@azure/identity` exports and we do not, and why. */
 const MISSING: Readonly<Record<string, string>> = {
   VisualStudioCodeCredential: "It needs a broker of native code",
-  getDefaultAzureCredential: "`new DefaultAzureCredential()` says the same",
   useIdentityPlugin: NO_MSAL,
   logger: "The option `log` takes a function: nothing is written that nobody asked for",
 };

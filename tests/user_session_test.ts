@@ -348,12 +348,6 @@ test("a code is redeemed once, whoever asks at once", async () => {
   assert.equal(grantsOf(scene).filter((grant) => grant === "authorization_code").length, 1);
 });
 
-test("a code that nobody sees is an error at once", async () => {
-  const scene = createScene();
-  const error = await failureOf(byDeviceCode(scene, { userPromptCallback: undefined }).getToken(GRAPH));
-  assert.deepEqual([error.name, error.nextStep], ["CredentialUnavailableError", 'Give "userPromptCallback" or "log"']);
-});
-
 test("one caller leaves, another still gets the token", async () => {
   const scene = createScene();
   scene.visitor = undefined;

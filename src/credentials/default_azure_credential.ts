@@ -297,3 +297,8 @@ function select(
 function list(words: readonly string[]): string {
   return words.map((word) => `"${word}"`).join(", ");
 }
+
+/** Returns a `DefaultAzureCredential` that has no options. */
+export function getDefaultAzureCredential(): TokenCredential {
+  return new DefaultAzureCredential();
+}

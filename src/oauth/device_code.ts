@@ -5,7 +5,7 @@ import { send } from "../core/http.ts";
 import { parseObject } from "../core/json.ts";
 import { retry } from "../core/retry.ts";
 import type { Settings } from "../core/settings.ts";
-import { AuthenticationError, isUnavailable } from "../errors.ts";
+import { AuthenticationError } from "../errors.ts";
 import type { TokenSet } from "../token_cache.ts";
 import { mergeClaims } from "./claims.ts";
 import { noAuth } from "./client_auth.ts";
@@ -52,7 +52,6 @@ export async function signInByDeviceCode(
     await withDeadline(show, { sleep: settings.sleep, ms: undefined, late: () => undefined, outer: signal });
   } catch (cause) {
     if (signal.aborted) throw signal.reason;
-    if (isUnavailable(cause)) throw cause;
     throw new AuthenticationError('Cannot show the code: The callback "userPromptCallback" failed', { cause });
   }
   const grant = {

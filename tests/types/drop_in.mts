@@ -25,6 +25,7 @@ import {
   type ErrorResponse,
   getBearerTokenProvider,
   type GetBearerTokenProviderOptions,
+  getDefaultAzureCredential,
   type GetTokenOptions,
   type MultiTenantTokenCredentialOptions,
   type TokenCredential as TheirTokenCredential,
@@ -73,6 +74,7 @@ const credentials: TokenCredential[] = [
   new EnvironmentCredential(forEnvironment),
   new DefaultAzureCredential(),
   new DefaultAzureCredential(forDefault),
+  getDefaultAzureCredential(),
   new ChainedTokenCredential(new EnvironmentCredential(), new ClientSecretCredential("tenant", "client", "secret")),
 ];
 
