@@ -137,14 +137,3 @@ test("one credential for two users, one after the other: what was the first one'
     }
   }
 });
-
-test("two Entras know nothing of each other", async () => {
-  const scenes = [createStage(), createStage()];
-  assert.notEqual(scenes[0]!.entra.fetch, createEntra().fetch);
-  const cache = new Map();
-  for (const [index, scene] of scenes.entries()) {
-    scene.visitor = USERS[index];
-    await settle(byDeviceCode(scene, { cache }).getToken(GRAPH), scene);
-    assert.ok(scene.entra.requests.length > 0);
-  }
-});
