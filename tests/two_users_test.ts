@@ -6,7 +6,6 @@ import {
   type TokenCredential,
   UsernamePasswordCredential,
 } from "@azweb/identity";
-import { createEntra } from "@azweb/identity/testing";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
