@@ -114,7 +114,7 @@ async function listen(handler: (request: Request) => Response | Promise<Response
       return new Response(null, { status: 400 });
     }
     const type = headers["content-type"];
-    const init = { method, headers: type ? { "content-type": type } : {}, ...body !== undefined && { body } };
+    const init: RequestInit = { method, headers: type ? { "content-type": type } : {}, body: body ?? null };
     return await handler(new Request(url, init));
   }
 }
