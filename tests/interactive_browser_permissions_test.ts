@@ -50,19 +50,19 @@ for (const [flag, options = ""] of enough) {
 }
 
 const NO_LOOPBACK = "Cannot have a user sign in: Deno may serve no loopback address";
-const unreachable = (host: string) => `Cannot reach "${host}"`;
+const UNREACHABLE = `Cannot reach "${TOKEN_HOST}"`;
 
 const missing: [flag: string, reason: string, hosts: string, options?: string][] = [
-  ["--no-prompt", unreachable(TOKEN_HOST), `127.0.0.1,[::1],${TOKEN_HOST}`],
-  ["--deny-net", unreachable(TOKEN_HOST), `127.0.0.1,[::1],${TOKEN_HOST}`],
-  ["--allow-net=127.0.0.1,[::1]", unreachable(TOKEN_HOST), `127.0.0.1,[::1],${TOKEN_HOST}`],
-  [`--allow-net=127.0.0.1,${TOKEN_HOST}:80`, unreachable(TOKEN_HOST), `127.0.0.1,[::1],${TOKEN_HOST}`],
+  ["--no-prompt", UNREACHABLE, `127.0.0.1,[::1],${TOKEN_HOST}`],
+  ["--deny-net", UNREACHABLE, `127.0.0.1,[::1],${TOKEN_HOST}`],
+  ["--allow-net=127.0.0.1,[::1]", UNREACHABLE, `127.0.0.1,[::1],${TOKEN_HOST}`],
+  [`--allow-net=127.0.0.1,${TOKEN_HOST}:80`, UNREACHABLE, `127.0.0.1,[::1],${TOKEN_HOST}`],
   [`--allow-net=${TOKEN_HOST}`, NO_LOOPBACK, `127.0.0.1,[::1],${TOKEN_HOST}`],
   [`--allow-net=localhost,${TOKEN_HOST}`, NO_LOOPBACK, `127.0.0.1,[::1],${TOKEN_HOST}`],
   [`--allow-net=[::1],${TOKEN_HOST}`, NO_LOOPBACK, `127.0.0.1,[::1],${TOKEN_HOST}`],
   [
     NET,
-    unreachable("login.microsoftonline.us"),
+    'Cannot reach "login.microsoftonline.us"',
     "127.0.0.1,[::1],login.microsoftonline.us",
     'authorityHost: "https://login.microsoftonline.us",',
   ],
@@ -82,7 +82,7 @@ test("who serves the loopback address otherwise is told of the token service alo
   assert.equal(
     await ask([], "runtime: { listen() {}, openUrl() {} }"),
     "CredentialUnavailableError / InteractiveBrowserCredential: " +
-      `Cannot reach "${TOKEN_HOST}": Run Deno with --allow-net='${TOKEN_HOST}' / 0`,
+      `${UNREACHABLE}: Run Deno with --allow-net='${TOKEN_HOST}' / 0`,
   );
 });
 
