@@ -548,14 +548,16 @@ const openers = {
   },
 };
 for (const [how, openUrl] of Object.entries(openers)) {
-  test(`where the opener ${how}, the URL goes to the log`, async () => {
+  test(`where the opener ${how}, the reason and the URL go to the log`, async () => {
     let told!: (event: LogEvent) => void;
     const event = new Promise<LogEvent>((resolve) => told = resolve);
     const log = (event: LogEvent) => void (event.event === "sign-in-wanted" && told(event));
     const failure = failureOf(createStage({ log, runtime: { openUrl } }).credential.getToken(SCOPE));
     const { credential, message } = await event;
     assert.equal(credential, "InteractiveBrowserCredential");
-    const shown = readShown(/^Open this page to sign in: (\S+)$/.exec(message)![1]!);
+    const parts = /^No browser can be opened \(no browser\)\. Open this page to sign in: (\S+)$/.exec(message);
+    assert.ok(parts, message);
+    const shown = readShown(parts[1]!);
     await sendBack(shown, [["error", "access_denied"], ["state", shown.state]]);
     assert.match((await failure).message, /access_denied/);
   });
