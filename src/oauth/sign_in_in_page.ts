@@ -63,10 +63,17 @@ export async function signInInPage(
         'Cannot sign in: The browser lets the page open no window. Ask for the token where the user clicks, or set "loginStyle" to "redirect"',
       );
     }
+    wanted.waitFor({
+      missing: "Nobody has signed in",
+      nextStep: `If the window shows AADSTS50011, register "${redirectUri}" under "Single-page application"`,
+    });
     try {
       while (!opened.closed) {
         const parameters = fragmentOf(opened.url());
-        if (parameters.get("state") === authorization.state) return parameters;
+        if (parameters.get("state") === authorization.state) {
+          wanted.waitFor({});
+          return parameters;
+        }
         await settings.sleep(LOOK_EVERY_IN_MS, wanted.signal);
       }
     } finally {
