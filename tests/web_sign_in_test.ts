@@ -127,7 +127,6 @@ const WAYS: Record<string, [Partial<WebSignInOptions>, (form: Readonly<Record<st
     { clientSecret: undefined, getAssertion: () => Promise.resolve("an.assertion.jwt") },
     (form) => form.client_assertion === "an.assertion.jwt",
   ],
-  "nothing": [{ clientSecret: undefined }, (form) => !form.client_secret && !form.client_assertion],
 };
 for (const [name, [options, checkApp]] of Object.entries(WAYS)) {
   test(`an app that proves itself by ${name}`, async () => {
@@ -574,6 +573,7 @@ describe("options that cannot be", () => {
     ["a return path with a query", { returnPaths: ["/a?b"] }, /"returnPaths"/],
     ["no return path", { returnPaths: [] }, /"returnPaths"/],
     ["any return path first", { returnPaths: ["/*"] }, /"returnPaths"/],
+    ["no proof", { clientSecret: undefined }, /exactly one of "clientSecret", "clientCertificate", "getAssertion"/],
     ["two proofs", { getAssertion: () => Promise.resolve("") }, /"clientSecret", "clientCertificate", "getAssertion"/],
     ["a negative lifetime", { sessionLifetimeInMs: -1 }, /"sessionLifetimeInMs"/],
   ];
