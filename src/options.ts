@@ -98,8 +98,8 @@ export interface InteractiveBrowserCredentialOptions extends InteractiveCredenti
   /** The client id of an app. In a page it must be given. Default: the Azure CLI's, for development. */
   clientId?: string | undefined;
   /**
-   * Where the answer goes. In a page: a page of the same origin, registered for single-page applications; default: the origin. Elsewhere:
-   * `http://localhost`, with or without a port, registered for desktop applications; default: a free port.
+   * Where the answer goes. In a page: a page of the same origin, registered for single-page applications; default: the origin. For a window a
+   * blank one is enough; who leaves the page comes back to this one, where `getToken` is to be called again. Elsewhere: `http://localhost`, with or without a port, registered for desktop applications; default: a free port.
    */
   redirectUri?: string | (() => string) | undefined;
   /** The user who is expected, such as `"jo@contoso.com"`. */

@@ -13,8 +13,8 @@ export interface TokenSet extends AccessToken {
  * returns something else than it was given is passed over: the token is then requested anew and kept in memory.
  *
  * Keys hold no secret, but values are tokens: keep them where nobody else can read them. Where a credential was given objects (a callback,
- * a `CryptoKey`, a `fetch`), its keys are good for this process alone, and another process leaves its own beside them: give such a cache an
- * end for its entries.
+ * a `CryptoKey`, a `fetch`) or has a user sign in, its keys are good for this process alone, and another process leaves its own beside them:
+ * give such a cache an end for its entries.
  *
  * @example One cache for two credentials
  * ```ts

@@ -1,4 +1,5 @@
 import { DeviceCodeCredential, type DeviceCodeInfo, type LogEvent } from "@azweb/identity";
+import { detectPlatform } from "@azweb/identity/runtime";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
@@ -181,8 +182,30 @@ test("timeoutInMs is how long a sign-in may take", async () => {
   const scene = createScene();
   scene.visitor = undefined;
   const error = await failureOf(settle(byDeviceCode(scene, { timeoutInMs: 31_000 }).getToken(GRAPH), scene));
-  assert.match(error.message, /No answer within the 31000 ms of "timeoutInMs"/);
+  assert.equal(
+    error.message,
+    'DeviceCodeCredential: Cannot get a token: Nobody has entered the code within the 31000 ms of "timeoutInMs". Ask anew',
+  );
 });
+
+if (detectPlatform() === "web") {
+  test("who waits with somebody else, and has a deadline of their own, hears the same", async () => {
+    const scene = createScene();
+    let time = 0;
+    const never = new Promise<void>(() => {});
+    let show!: () => void;
+    const shown = new Promise<void>((resolve) => show = resolve);
+    const credential = byDeviceCode(scene, {
+      userPromptCallback: () => show(),
+      timeoutInMs: 31_000,
+      runtime: { now: () => time, sleep: (ms) => ms === 30_999 ? Promise.resolve() : never },
+    });
+    credential.getToken(GRAPH);
+    await shown;
+    time = 1;
+    assert.match((await failureOf(credential.getToken(GRAPH))).message, /Nobody has entered the code within the 31000/);
+  });
+}
 
 for (
   const word of ["authorization_declined", "access_denied", "expired_token", "bad_verification_code", "invalid_grant"]

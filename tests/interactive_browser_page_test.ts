@@ -6,7 +6,7 @@ import process from "node:process";
 import { test } from "node:test";
 import type { Page } from "playwright-core";
 import { fillIn, NO_BROWSER, openPage, startBrowser } from "./support/chromium.ts";
-import { type HttpServer, serveHttp } from "./support/http_server.ts";
+import { serveHttp } from "./support/http_server.ts";
 import { API_SCOPE, type OidcProvider, PAGE_APP, startOidcProvider } from "./support/oidc_provider.ts";
 
 const APP = `
@@ -14,10 +14,12 @@ const APP = `
 
   const options = JSON.parse(document.getElementById("options").textContent);
   const loginStyle = new URL(location).searchParams.get("style") ?? sessionStorage.getItem("style") ?? undefined;
-  const credential = new InteractiveBrowserCredential({ ...options, loginStyle });
+  const timeoutInMs = opener ? 1000 : options.timeoutInMs;
+  const credential = new InteractiveBrowserCredential({ ...options, loginStyle, timeoutInMs });
   const output = document.querySelector("output");
 
   async function signIn() {
+    document.title = "Asks";
     if (loginStyle) sessionStorage.setItem("style", loginStyle);
     try {
       const first = await credential.getToken(options.scope);
@@ -27,9 +29,9 @@ const APP = `
       output.textContent = name + ": " + message;
     }
   }
-  // The window that the answer comes to is a page of the app too, and does nothing.
+  // The window that the answer comes to is a page of the app too.
   const comesBack = location.hash.includes("state=") && loginStyle === "redirect";
-  if (comesBack) signIn();
+  if (comesBack || options.asksOnLoad) signIn();
   document.querySelector("button").addEventListener("click", signIn);
 `;
 
@@ -46,26 +48,33 @@ async function bundle(): Promise<string> {
 }
 
 interface Stage {
-  readonly app: HttpServer;
+  /** Its origin. */
+  readonly app: string;
   readonly server: OidcProvider;
   readonly page: Page;
 }
 
-async function withPage(use: (stage: Stage) => Promise<void>): Promise<void> {
+/** Runs the app, which may ask for a token when it is loaded, in a page of another site than the server's. */
+async function withPage(
+  use: (stage: Stage) => Promise<void>,
+  appOptions: { readonly asksOnLoad?: boolean; readonly timeoutInMs?: number } = {},
+): Promise<void> {
   const code = await bundle();
   let options = "";
-  const app = await serveHttp((request) => {
+  const http = await serveHttp((request) => {
     const isCode = new URL(request.url).pathname === "/app.js";
     const html = `<!doctype html><title>App</title><button>Sign in</button><output></output>
       <script type="application/json" id="options">${options}</script><script type="module" src="/app.js"></script>`;
     const type = isCode ? "text/javascript" : "text/html";
     return Promise.resolve(new Response(isCode ? code : html, { headers: { "content-type": type } }));
   });
-  const server = await startOidcProvider([app.url]);
+  const app = http.url.replace("127.0.0.1", "localhost");
+  const server = await startOidcProvider([app]);
   const { tenantId, authorityHost, allowInsecureLoopback, disableInstanceDiscovery } = server.options;
   options = JSON.stringify({
     ...{ tenantId, authorityHost, allowInsecureLoopback, disableInstanceDiscovery },
     ...{ clientId: PAGE_APP, scope: API_SCOPE },
+    ...appOptions,
   });
   const browser = await startBrowser();
   try {
@@ -73,7 +82,7 @@ async function withPage(use: (stage: Stage) => Promise<void>): Promise<void> {
   } finally {
     await browser.close();
     await server.close();
-    await app.close();
+    await http.close();
   }
 }
 
@@ -86,7 +95,7 @@ async function outcome(page: Page): Promise<string> {
 
 test("in a window", { skip: NO_BROWSER }, async () => {
   await withPage(async ({ app, server, page }) => {
-    await page.goto(app.url);
+    await page.goto(app);
     const [popup] = await Promise.all([page.waitForEvent("popup"), page.click("button")]);
     await popup.waitForLoadState();
     const closed = popup.waitForEvent("close");
@@ -94,7 +103,7 @@ test("in a window", { skip: NO_BROWSER }, async () => {
     assert.equal(await outcome(page), "signed in");
     await closed;
     assert.deepEqual(server.grants, GRANTS);
-    assert.equal(page.url(), `${app.url}/`);
+    assert.equal(page.url(), `${app}/`);
   });
 });
 
@@ -106,7 +115,7 @@ test("in a window that the user closes, or cancels in", { skip: NO_BROWSER }, as
         [(popup: Page) => popup.click('a:has-text("Cancel")'), /Cannot sign in: access_denied/],
       ] as const
     ) {
-      await page.goto(app.url);
+      await page.goto(app);
       const [popup] = await Promise.all([page.waitForEvent("popup"), page.click("button")]);
       await popup.waitForLoadState();
       await leave(popup);
@@ -116,9 +125,73 @@ test("in a window that the user closes, or cancels in", { skip: NO_BROWSER }, as
   });
 });
 
+/** Keeps a page from looking at the windows that it has opened, until what is returned is called. */
+async function holdTimers(page: Page): Promise<() => Promise<void>> {
+  await page.evaluate(`
+    globalThis.held = [];
+    globalThis.realSetTimeout = setTimeout;
+    globalThis.setTimeout = (...timer) => held.push(timer);
+  `);
+  return async () => {
+    await page.evaluate("globalThis.setTimeout = realSetTimeout; for (const timer of held) setTimeout(...timer)");
+  };
+}
+
+test(
+  "the window that the answer comes to opens no other, though the app asks there too",
+  { skip: NO_BROWSER },
+  async () => {
+    await withPage(async ({ app, server, page }) => {
+      const opening = page.waitForEvent("popup");
+      await page.goto(app);
+      const popup = await opening;
+      await popup.waitForLoadState();
+      const release = await holdTimers(page);
+      await fillIn(popup, "jo");
+      await popup.waitForFunction("document.title === 'Asks'");
+      const further: Page[] = [];
+      page.context().on("page", (page) => further.push(page));
+      await popup.waitForTimeout(500);
+      await release();
+      assert.equal(await outcome(page), "signed in");
+      assert.deepEqual(further.map((page) => page.url()), []);
+      assert.deepEqual(server.grants, GRANTS);
+    }, { asksOnLoad: true });
+  },
+);
+
+test("the window of a sign-in that nobody waits for any more says to close it", { skip: NO_BROWSER }, async () => {
+  await withPage(async ({ app, page }) => {
+    const opening = page.waitForEvent("popup");
+    await page.goto(app);
+    const popup = await opening;
+    await popup.waitForLoadState();
+    await page.goto("about:blank");
+    await fillIn(popup, "jo");
+    assert.equal(
+      await outcome(popup),
+      "AuthenticationError: InteractiveBrowserCredential: Cannot get a token: This is the window of a sign-in, and nobody has " +
+        'closed it within the 1000 ms of "timeoutInMs". Close it, and sign in where it was opened',
+    );
+  }, { asksOnLoad: true });
+});
+
+test("nobody signs in in time", { skip: NO_BROWSER }, async () => {
+  await withPage(async ({ app, page }) => {
+    await page.goto(app);
+    await page.click("button");
+    assert.equal(
+      await outcome(page),
+      "AuthenticationError: InteractiveBrowserCredential: Cannot get a token: Nobody has signed in within the 2000 ms of " +
+        `"timeoutInMs". If the window shows AADSTS50011, register "${app}" under "Single-page application"`,
+    );
+    for (const popup of page.context().pages()) if (popup !== page) await popup.waitForEvent("close");
+  }, { timeoutInMs: 2000 });
+});
+
 test("where the browser lets no window open", { skip: NO_BROWSER }, async () => {
   await withPage(async ({ app, page }) => {
-    await page.goto(app.url);
+    await page.goto(app);
     await page.evaluate("window.open = () => null");
     await page.click("button");
     assert.match(await outcome(page), /^AuthenticationError: .*The browser lets the page open no window/);
@@ -127,22 +200,22 @@ test("where the browser lets no window open", { skip: NO_BROWSER }, async () => 
 
 test("by leaving and coming back", { skip: NO_BROWSER }, async () => {
   await withPage(async ({ app, server, page }) => {
-    await page.goto(`${app.url}/?style=redirect`);
+    await page.goto(`${app}/?style=redirect`);
     await page.click("button");
     await page.waitForSelector('input[name="login"]');
     await fillIn(page, "jo");
-    await page.waitForURL((url) => url.origin === app.url);
+    await page.waitForURL((url) => url.origin === app);
     assert.equal(await outcome(page), "signed in");
     assert.deepEqual(server.grants, GRANTS);
     // Neither the code nor what it was asked with is left.
-    assert.equal(page.url(), `${app.url}/`);
+    assert.equal(page.url(), `${app}/`);
     assert.deepEqual(await page.evaluate("Object.keys(sessionStorage)"), ["style"]);
   });
 });
 
 test("an answer that was not asked for is none: the user is asked", { skip: NO_BROWSER }, async () => {
   await withPage(async ({ app, server, page }) => {
-    await page.goto(`${app.url}/?style=redirect#code=of-an-attacker&state=guessed`);
+    await page.goto(`${app}/?style=redirect#code=of-an-attacker&state=guessed`);
     await page.waitForSelector('input[name="login"]');
     assert.equal(new URL(page.url()).origin, server.options.authorityHost);
     assert.deepEqual(server.grants, []);

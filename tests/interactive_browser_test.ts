@@ -521,13 +521,19 @@ test("an abort frees the port, at any time", async () => {
   }
 });
 
-test("nobody signs in in time", async () => {
-  const { shown1, token } = await begin({ timeoutInMs: 300 });
-  const { name, message } = await failureOf(token);
-  assert.equal(name, "AuthenticationError");
-  assert.match(message, /^InteractiveBrowserCredential: .* No answer within the 300 ms of "timeoutInMs"$/);
-  await assertFree(portOf(shown1));
-});
+for (const [host, redirectUri] of [["localhost", undefined], ["127.0.0.1", "http://127.0.0.1"]] as const) {
+  test(`nobody signs in in time, perhaps because the browser wants http://${host} to be registered`, async () => {
+    const { shown1, token } = await begin({ timeoutInMs: 300, redirectUri });
+    const { name, message } = await failureOf(token);
+    assert.equal(name, "AuthenticationError");
+    assert.equal(
+      message,
+      'InteractiveBrowserCredential: Cannot get a token: Nobody has signed in within the 300 ms of "timeoutInMs". If the browser ' +
+        `shows AADSTS50011, register "http://${host}" under "Mobile and desktop applications"`,
+    );
+    await assertFree(portOf(shown1));
+  });
+}
 
 test("nothing of a sign-in keeps the program alive", async () => {
   const child = startModule("sign_in_process");

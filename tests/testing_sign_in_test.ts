@@ -1,4 +1,5 @@
 // How people sign in to the simulated Entra, and what an app gets of it.
+import { InteractiveBrowserCredential } from "@azweb/identity";
 import {
   createAzurePipelines,
   createEntra,
@@ -60,9 +61,12 @@ function paramsOf(form: Form): URLSearchParams {
   return params;
 }
 
+function authorizeUrl(changes: Form = {}, tenant = TENANT): string {
+  return `${HOST}/${tenant}/oauth2/v2.0/authorize?${paramsOf({ ...ASKED, ...changes })}`;
+}
+
 function visit(entra: Entra, changes: Form = {}, tenant = TENANT): Promise<Response> {
-  const url = `${HOST}/${tenant}/oauth2/v2.0/authorize?${paramsOf({ ...ASKED, ...changes })}`;
-  return entra.fetch(url, { redirect: "manual" });
+  return entra.fetch(authorizeUrl(changes, tenant), { redirect: "manual" });
 }
 
 /** Returns what the browser carries back to the app. */
@@ -298,6 +302,80 @@ test("revoked sessions end for their user alone", async () => {
     50173,
   ]);
   assert.equal(bobs!.status, 200);
+});
+
+// The browser
+
+for (const [mode, method] of [["form_post", "POST"], ["query", "GET"]] as const) {
+  test(`the browser carries the answer by ${mode} to who listens, and to nobody else`, async () => {
+    const entra = setUp();
+    const come: [where: string, request: Request][] = [];
+    const [one, other] = await Promise.all(
+      ["one", "other"].map((where) =>
+        entra.browser.listen((request) => {
+          come.push([where, request]);
+          return new Response();
+        })
+      ),
+    );
+    assert.notEqual(one!.port, other!.port);
+    await entra.browser.openUrl(
+      authorizeUrl({ redirect_uri: `http://localhost:${one!.port}`, response_mode: mode, state: `a "state" & <more>` }),
+    );
+    const [[where, request]] = come as [[string, Request]];
+    assert.deepEqual([come.length, where, request.method], [1, "one", method]);
+    const answer = method === "POST" ? new URLSearchParams(await request.text()) : new URL(request.url).searchParams;
+    assert.equal(answer.get("state"), `a "state" & <more>`);
+    const redirect_uri = `http://localhost:${one!.port}`;
+    const { body } = await post(entra, redemption(answer.get("code")!, { redirect_uri }));
+    assert.equal((await entra.verify(body.access_token)).upn, ADA);
+  });
+}
+
+test("the browser stays where Entra shows an error, and says which", async () => {
+  const { openUrl } = setUp().browser;
+  const redirect_uri = "https://evil.example";
+  await assert.rejects(openUrl(authorizeUrl({ redirect_uri })), {
+    message: /^The browser shows "AADSTS50011: .*'https:\/\/evil\.example'/,
+  });
+});
+
+test("the browser finds nobody where nobody listens, or no more", async () => {
+  const { listen, openUrl } = setUp().browser;
+  const url = authorizeUrl({ redirect_uri: "http://localhost:8400" });
+  const message = 'Nobody listens at "http://localhost:8400" (simulated)';
+  await assert.rejects(openUrl(url), { message });
+  let come = 0;
+  const server = await listen(() => {
+    come++;
+    return new Response();
+  }, 8400);
+  await assert.rejects(async () => await listen(() => new Response(), 8400), /Somebody listens at port 8400/);
+  await openUrl(url);
+  server.close();
+  await assert.rejects(openUrl(url), { message });
+  assert.equal(come, 1);
+});
+
+test("a credential signs in whoever sits before the browser, or hears that nobody will", async () => {
+  const entra = setUp();
+  const credential = new InteractiveBrowserCredential({
+    tenantId: TENANT,
+    clientId: "an-app",
+    env: {},
+    fetch: entra.fetch,
+    runtime: { ...entra.browser, now: () => NOON },
+  });
+  const scope = "https://graph.microsoft.com/User.Read";
+  entra.visit(null);
+  await assert.rejects(credential.getToken(scope), {
+    name: "AuthenticationError",
+    message: /access_denied. AADSTS65004/,
+  });
+  entra.visit(BOB);
+  assert.equal((await entra.verify((await credential.getToken(scope)).token)).upn, BOB);
+  entra.visit(ADA);
+  assert.equal((await credential.authenticate(scope))?.username, ADA);
 });
 
 // Device codes

@@ -42,13 +42,11 @@ const CREDENTIALS: Readonly<
 > = {
   "device codes": (scene, _, options) => byDeviceCode(scene, options),
   "authorization codes": (scene, _, options) => byCode(scene, options),
-  "a browser": (scene, _, options) =>
-    new InteractiveBrowserCredential({
-      tenantId: TENANT,
-      clientId: CLIENT,
-      ...options,
-      runtime: { ...options.runtime, ...browserOf(scene) },
-    }),
+  "a browser": ({ entra }, username, options) => {
+    entra.visit(username);
+    const runtime = { ...options.runtime, ...entra.browser };
+    return new InteractiveBrowserCredential({ tenantId: TENANT, clientId: CLIENT, ...options, runtime });
+  },
   "passwords": (_, username, options) =>
     new UsernamePasswordCredential(TENANT, CLIENT, username, "a-password", options),
   "on behalf of": async (scene, username, options) => {
@@ -58,26 +56,6 @@ const CREDENTIALS: Readonly<
     return new OnBehalfOfCredential({ ...optionsOf(scene), ...options, ...app, userAssertionToken });
   },
 };
-
-/** A loopback address and a browser that are no more than functions. */
-function browserOf({ entra, visitor }: Scene): NonNullable<CredentialOptions["runtime"]> {
-  let answer: (request: Request) => Response | Promise<Response>;
-  return {
-    listen(handler) {
-      answer = handler;
-      return Promise.resolve({ port: 41_999, close: () => Promise.resolve() });
-    },
-    async openUrl(url) {
-      // Entra's page is read and sent as a browser does.
-      entra.visit(visitor);
-      const html = await (await entra.fetch(url)).text();
-      const body = new URLSearchParams();
-      for (const [, name, value] of html.matchAll(/name="(\w+)" value="([^"]*)"/g)) body.set(name!, value!);
-      const headers = { "content-type": "application/x-www-form-urlencoded", host: "localhost:41999" };
-      await answer(new Request("http://localhost:41999/", { method: "POST", body: body.toString(), headers }));
-    },
-  };
-}
 
 for (const [name, create] of Object.entries(CREDENTIALS)) {
   test(`two users by ${name}: each gets their own tokens, for good`, async () => {

@@ -31,8 +31,13 @@ async function createProvider(issuer: string, redirectUri: string): Promise<Prov
       token_endpoint_auth_method: "client_secret_post",
       grant_types: ["authorization_code", "refresh_token"],
       redirect_uris: [redirectUri],
+      post_logout_redirect_uris: [new URL("/", redirectUri).href],
     }],
-    routes: { authorization: `/${TENANT}/oauth2/v2.0/authorize`, token: `/${TENANT}/oauth2/v2.0/token` },
+    routes: {
+      authorization: `/${TENANT}/oauth2/v2.0/authorize`,
+      token: `/${TENANT}/oauth2/v2.0/token`,
+      end_session: `/${TENANT}/oauth2/v2.0/logout`,
+    },
     jwks: { keys: [{ ...await exportJWK(privateKey), kid: "1", alg: "RS256", use: "sig" }] },
     pkce: { required: () => true },
     // As Microsoft Entra has it: who it is stands in the ID token, and a refresh token comes along.
@@ -87,7 +92,12 @@ async function withSite(use: (site: Site) => Promise<void>): Promise<void> {
   provider.on("grant.error", (_context: unknown, { error_detail }: { error_detail: string }) => {
     grants.push(`refused: ${error_detail}`);
   });
-  identity.server.on("request", provider.callback());
+  const answer = provider.callback();
+  identity.server.on("request", (request, response) => {
+    // Microsoft Entra knows the app by where it sends its users.
+    request.url = request.url!.replace("/logout?", `/logout?client_id=${CLIENT}&`);
+    return answer(request, response);
+  });
   let browser: Browser | undefined;
   try {
     miniflare = new Miniflare({
@@ -154,8 +164,12 @@ test("people sign in with a browser, stay signed in, and leave", async () => {
     assert.deepEqual(grants, ["authorization_code", "authorization_code"]);
 
     const [jo, sam] = users as [typeof users[0], typeof users[0]];
-    await jo.page.evaluate(() => fetch("/sign-out", { method: "POST" }));
+    await jo.page.setContent('<form method="post" action="/sign-out"><button>Leave</button></form>');
+    await jo.page.click("text=Leave");
+    await jo.page.click("text=Yes, sign me out");
+    await jo.page.waitForURL(`${app}/`);
     await jo.page.goto(`${app}/me`);
+    await signIn(jo.page, "jo@contoso.com");
     await jo.page.waitForURL(`${app}/me`);
     await sam.page.reload();
     assert.equal(await sam.page.textContent("body"), "sam@contoso.com is sam@contoso.com to Microsoft Graph");
@@ -203,7 +217,7 @@ test("a code that is intercepted is of no use without the verifier, nor in anoth
 
     const other = await (await browser.newContext()).newPage();
     assert.equal((await other.goto(app + link))!.status(), 400);
-    assert.match(await other.textContent("body") ?? "", /no cookie of this sign-in/);
+    assert.match(await other.textContent("body") ?? "", /^You are not signed in/);
     assert.equal(grants.length, 2, "nothing is sent");
   });
 });

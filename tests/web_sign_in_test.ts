@@ -127,7 +127,6 @@ const WAYS: Record<string, [Partial<WebSignInOptions>, (form: Readonly<Record<st
     { clientSecret: undefined, getAssertion: () => Promise.resolve("an.assertion.jwt") },
     (form) => form.client_assertion === "an.assertion.jwt",
   ],
-  "nothing": [{ clientSecret: undefined }, (form) => !form.client_secret && !form.client_assertion],
 };
 for (const [name, [options, checkApp]] of Object.entries(WAYS)) {
   test(`an app that proves itself by ${name}`, async () => {
@@ -529,16 +528,19 @@ test("a code is redeemed once, whatever becomes of the refresh token", async () 
   assert.deepEqual(grants, ["authorization_code", "refresh_token"]);
 });
 
+// The example Worker
+
+const ENV: Env = {
+  AZURE_TENANT_ID: TENANT,
+  AZURE_CLIENT_ID: CLIENT,
+  AZURE_CLIENT_SECRET: SECRET,
+  REDIRECT_URI: `${APP}/signed-in`,
+  SEALING_KEY: KEY_1,
+};
+
 test("two users of one memory never meet, and one's leaving leaves the other", async () => {
   const service = createSignInService();
-  const env: Env = {
-    AZURE_TENANT_ID: TENANT,
-    AZURE_CLIENT_ID: CLIENT,
-    AZURE_CLIENT_SECRET: SECRET,
-    REDIRECT_URI: `${APP}/signed-in`,
-    SEALING_KEY: KEY_1,
-  };
-  const handler = (request: Request) => handle(request, env, service.fetch);
+  const handler = (request: Request) => handle(request, ENV, service.fetch);
   const users = ["jo@contoso.com", "sam@contoso.com"].map((name) => ({ name, browser: openBrowser(handler) }));
   await Promise.all(users.map(async ({ name, browser }) => {
     const away = await browser.get(`${APP}/me`);
@@ -551,11 +553,40 @@ test("two users of one memory never meet, and one's leaving leaves the other", a
     }));
   }
   const [jo, sam] = users.map(({ browser }) => browser) as [WebBrowser, WebBrowser];
-  await jo.get(`${APP}/sign-out`, { method: "POST" });
+  const away = await jo.get(`${APP}/sign-out`, { method: "POST" });
+  const [location, query] = away.headers.get("location")!.split("?") as [string, string];
+  assert.equal(location, `https://login.microsoftonline.com/${TENANT}/oauth2/v2.0/logout`);
+  assert.equal(new URLSearchParams(query).get("post_logout_redirect_uri"), `${APP}/`);
   assert.equal((await jo.get(`${APP}/me`)).status, 302);
   assert.match(await (await sam.get(`${APP}/me`)).text(), /^sam@contoso.com is sam@contoso.com/);
-  const declined = await jo.get(`${APP}/signed-in?error=access_denied`);
-  assert.equal(declined.status, 400);
+});
+
+test("a sign-in that fails is told to whoever runs the app; its user reads no more than how to try again", async () => {
+  const logged: unknown[] = [];
+  const { error } = console;
+  console.error = (...messages) => {
+    logged.push(...messages);
+  };
+  try {
+    const service = createSignInService();
+    for (
+      const [secret, query, status, message] of [
+        [SECRET, "?error=access_denied", 400, /^WebSignIn: Cannot sign in: The answer has no "state"/],
+        ["an old secret", undefined, 500, /^WebSignIn: .*invalid_client/],
+      ] as const
+    ) {
+      const env = { ...ENV, AZURE_CLIENT_SECRET: secret };
+      const browser = openBrowser((request) => handle(request, env, service.fetch));
+      const away = await browser.get(`${APP}/me`);
+      const back = await service.signIn(away.headers.get("location")!, "jo@contoso.com");
+      const answer = await browser.get(query ? `${APP}/signed-in${query}` : back);
+      assert.equal(answer.status, status);
+      assert.equal(await answer.text(), 'You are not signed in. <a href="/me">Try again</a>');
+      assert.match(String(logged.pop()), message);
+    }
+  } finally {
+    console.error = error;
+  }
 });
 
 describe("options that cannot be", () => {
@@ -574,6 +605,7 @@ describe("options that cannot be", () => {
     ["a return path with a query", { returnPaths: ["/a?b"] }, /"returnPaths"/],
     ["no return path", { returnPaths: [] }, /"returnPaths"/],
     ["any return path first", { returnPaths: ["/*"] }, /"returnPaths"/],
+    ["no proof", { clientSecret: undefined }, /exactly one of "clientSecret", "clientCertificate", "getAssertion"/],
     ["two proofs", { getAssertion: () => Promise.resolve("") }, /"clientSecret", "clientCertificate", "getAssertion"/],
     ["a negative lifetime", { sessionLifetimeInMs: -1 }, /"sessionLifetimeInMs"/],
   ];

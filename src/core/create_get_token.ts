@@ -3,7 +3,7 @@ import type { AccessToken, GetTokenOptions } from "../token_credential.ts";
 import type { TokenSet } from "../token_cache.ts";
 import { checkPause, endPause, pauseAfter, refreshPause } from "./back_off.ts";
 import { abortReason, withDeadline } from "./deadline.ts";
-import { isVerdict, late, nameCredential } from "./failures.ts";
+import { type Awaited, isVerdict, late, nameCredential } from "./failures.ts";
 import { isDue, isFresh, restTime } from "./freshness.ts";
 import { type Chain, chainOf } from "./in_chain.ts";
 import { digestOf } from "./partition.ts";
@@ -28,6 +28,8 @@ export interface TokenRequest {
   readonly chain: Chain | undefined;
   /** Keeps what comes of it from being remembered: it is for those who wait. */
   readonly forget: () => void;
+  /** Says what is waited for from now on: for the error, should it come too late. */
+  readonly waitFor: (awaited: Awaited) => void;
   /** Fires when nobody waits any more, or the time is up. */
   readonly signal: AbortSignal;
 }
@@ -149,7 +151,7 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
     return await withDeadline(() => successor, {
       sleep,
       ms: REFRESH_PATIENCE_IN_MS,
-      late: late(REFRESH_PATIENCE_IN_MS),
+      late: () => late(REFRESH_PATIENCE_IN_MS),
     })
       .catch((error) => {
         pauseAfter(key, error, settings.now());
@@ -160,7 +162,7 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
   /** Waits for the request that is under way for the key, or starts one. */
   async function acquire(
     key: string,
-    request: Omit<TokenRequest, "forget" | "signal">,
+    request: Omit<TokenRequest, "forget" | "waitFor" | "signal">,
     caller: AbortSignal | undefined,
   ): Promise<TokenSet> {
     checkPause(key, settings.now());
@@ -174,7 +176,7 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
 
   async function fetchToken(
     flight: Flight<TokenSet>,
-    request: Omit<TokenRequest, "forget" | "signal">,
+    request: Omit<TokenRequest, "forget" | "waitFor" | "signal">,
     ms: number,
   ): Promise<TokenSet> {
     const { key, signal: outer } = flight;
@@ -183,13 +185,14 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
     try {
       const token = Object.freeze(
         await withDeadline(
-          (signal) => spec.acquire({ ...request, forget: () => void (flight.outdated = true), signal }),
-          {
-            sleep,
-            ms,
-            late: late(timeoutInMs),
-            outer,
-          },
+          (signal) =>
+            spec.acquire({
+              ...request,
+              forget: () => void (flight.outdated = true),
+              waitFor: (awaited) => void (flight.awaited = awaited),
+              signal,
+            }),
+          { sleep, ms, late: () => late(timeoutInMs, flight.awaited), outer },
         ),
       );
       endPause(key);
@@ -241,7 +244,7 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
     try {
       const proof = spec.proof();
       const parts = proof instanceof Promise
-        ? await withDeadline(() => proof, { sleep, ms: timeoutInMs, late: late(timeoutInMs) })
+        ? await withDeadline(() => proof, { sleep, ms: timeoutInMs, late: () => late(timeoutInMs) })
         : proof;
       return await digestOf([settings.authorityHost ?? readAuthorityHost(), ...settings.surroundings, ...parts]);
     } catch (error) {

@@ -12,9 +12,18 @@ export function isLost(error: unknown): boolean {
   return !(error instanceof CredentialUnavailableError) && statusCode === 0 && cause === undefined;
 }
 
-/** Returns what makes the error of those who waited for too long. */
-export function late(timeoutInMs: number): () => AuthenticationError {
-  return () => new AuthenticationError(`Cannot get a token: No answer within the ${timeoutInMs} ms of "timeoutInMs"`);
+/** What is waited for, by the time that it is late. */
+export interface Awaited {
+  /** What has not come. Default: an answer. */
+  readonly missing?: string | undefined;
+  /** What to do about it. */
+  readonly nextStep?: string | undefined;
+}
+
+/** Returns the error of those who waited for too long. */
+export function late(timeoutInMs: number, { missing = "No answer", nextStep }: Awaited = {}): AuthenticationError {
+  const message = `Cannot get a token: ${missing} within the ${timeoutInMs} ms of "timeoutInMs"`;
+  return new AuthenticationError(nextStep ? `${message}. ${nextStep}` : message);
 }
 
 /** Puts the credential's name before the message of an error of ours, once. */

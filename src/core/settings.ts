@@ -41,12 +41,12 @@ export interface Settings {
 
 /** Options of `@azure/identity` that are not here, and what stands for them: passed over, a request would go past the proxy. */
 const REPLACED = {
-  httpClient: "fetch",
-  agent: "fetch",
-  proxyOptions: "fetch",
-  tlsOptions: "fetch",
-  additionalPolicies: "fetch",
-  tokenCachePersistenceOptions: "cache",
+  httpClient: '"fetch"',
+  agent: '"fetch"',
+  proxyOptions: '"fetch"',
+  tlsOptions: '"fetch"',
+  additionalPolicies: '"fetch"',
+  tokenCachePersistenceOptions: '"cache", which keeps tokens of apps; people sign in once a process',
 };
 
 /** Fills in the defaults: the one place that has them. Throws a `TypeError` for an option that cannot be. */
@@ -113,7 +113,7 @@ function checkKinds(options: CredentialOptions): void {
     const value = (options as Record<string, unknown>)[name];
     // Some programs say that they do not want it.
     if (value !== undefined && (value as { enabled?: unknown } | null)?.enabled !== false) {
-      throw new TypeError(`Option "${name}" of @azure/identity is not supported: use "${instead}"`);
+      throw new TypeError(`Option "${name}" of @azure/identity is not supported: use ${instead}`);
     }
   }
   check("an object", isObject, "env", "retryOptions", "runtime");

@@ -63,7 +63,11 @@ export async function share(work: Work, caller: AbortSignal | undefined, setting
   /** A timer of this one's own also tells workerd that it has not come to a stop. */
   function untilDeadline(flight: Flight<TokenSet>): Promise<TokenSet> {
     const ms = Math.max(0, flight.startedOnTimestamp + timeoutInMs - now());
-    return withDeadline(() => flight.result, { sleep: settings.sleep, ms, late: late(timeoutInMs) });
+    return withDeadline(() => flight.result, {
+      sleep: settings.sleep,
+      ms,
+      late: () => late(timeoutInMs, flight.awaited),
+    });
   }
 }
 

@@ -1,3 +1,5 @@
+import type { Awaited } from "./failures.ts";
+
 /** Work under way that several callers wait for. */
 export interface Flight<T> {
   /** What the work comes to. */
@@ -10,6 +12,8 @@ export interface Flight<T> {
   readonly signal: AbortSignal;
   /** Whether something newer came in the meantime, so that what it comes to is for those who wait and not to be remembered. */
   outdated: boolean;
+  /** What it waits for. */
+  awaited: Awaited;
   /** Adds a caller, who leaves when the signal fires. */
   join(caller: AbortSignal | undefined): void;
 }
@@ -26,6 +30,7 @@ export function startFlight<T>(
     startedOnTimestamp: now,
     signal: controller.signal,
     outdated: false,
+    awaited: {},
     join(caller: AbortSignal | undefined) {
       waiting++;
       caller?.addEventListener("abort", () => {

@@ -44,8 +44,14 @@ export async function signInByLoopback(
     void open(authorization.url);
     const { verifier, nonce } = authorization;
     const grant = { name, clientId, clientAuth: noAuth(), type: "authorization_code" } as const;
+    wanted.waitFor({
+      missing: "Nobody has signed in",
+      nextStep:
+        `If the browser shows AADSTS50011, register "http://${redirectUrl.hostname}" under "Mobile and desktop applications"`,
+    });
     const token = await withDeadline(async () => {
       const code = await answered;
+      wanted.waitFor({});
       const parameters = { code, redirect_uri: redirectUri, code_verifier: verifier, client_info: "1" };
       return wanted.accept({ answer: await requestTokens({ ...grant, parameters }, wanted, settings), nonce });
     }, { sleep: settings.sleep, ms: undefined, late: Error, outer: wanted.signal });

@@ -23,6 +23,7 @@ export async function signInInPage(
 ): Promise<TokenSet> {
   const { name, clientId, redirectUri = page.url.origin, style } = spec;
   const { server } = wanted;
+  if (page.isOpened) return await beClosed();
   const place = `@azweb/identity ${clientId} ${server.token_endpoint}`;
   const back = style === "redirect" ? comeBack() : undefined;
   const authorization = back ?? await createAuthorization(wanted, { ...spec, redirectUri, responseMode: "fragment" });
@@ -37,6 +38,15 @@ export async function signInInPage(
   };
   const grant = { name, clientId, clientAuth: noAuth(), type: "authorization_code", parameters: form } as const;
   return wanted.accept({ answer: await requestTokens(grant, wanted, settings), nonce });
+
+  /** Waits for whoever opened this window, who reads the answer in its address and closes it. */
+  function beClosed(): Promise<never> {
+    wanted.waitFor({
+      missing: "This is the window of a sign-in, and nobody has closed it",
+      nextStep: "Close it, and sign in where it was opened",
+    });
+    return new Promise(() => {});
+  }
 
   /** Returns what the user was sent away with, if this is the page that was come back to. Good once. */
   function comeBack(): Authorization | undefined {
@@ -63,10 +73,17 @@ export async function signInInPage(
         'Cannot sign in: The browser lets the page open no window. Ask for the token where the user clicks, or set "loginStyle" to "redirect"',
       );
     }
+    wanted.waitFor({
+      missing: "Nobody has signed in",
+      nextStep: `If the window shows AADSTS50011, register "${redirectUri}" under "Single-page application"`,
+    });
     try {
       while (!opened.closed) {
         const parameters = fragmentOf(opened.url());
-        if (parameters.get("state") === authorization.state) return parameters;
+        if (parameters.get("state") === authorization.state) {
+          wanted.waitFor({});
+          return parameters;
+        }
         await settings.sleep(LOOK_EVERY_IN_MS, wanted.signal);
       }
     } finally {

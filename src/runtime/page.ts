@@ -2,6 +2,8 @@
 export interface Page {
   /** Where the page is. */
   readonly url: URL;
+  /** Whether it is in a window that `openWindow` has opened, and whoever did is still there. */
+  readonly isOpened: boolean;
   /** Opens a window of its own at a URL. Returns `undefined` where the browser does not let it. */
   openWindow(url: string): PageWindow | undefined;
   /** Leaves for a URL. */
@@ -21,11 +23,16 @@ export interface PageWindow {
   close(): void;
 }
 
+/** Stays with a window that knows its opener, wherever it goes. Whoever else gives a window that name keeps people from signing in there. */
+const WINDOW_NAME = "azweb-identity-";
+
 interface Global {
   readonly document?: object;
   readonly location: { href: string; assign(url: string): void };
   readonly history: { replaceState(state: unknown, unused: string, url: string): void };
   readonly sessionStorage: Storage;
+  readonly name: string;
+  readonly opener: object | null;
   open(url: string, target: string, features: string): OpenWindow | null;
 }
 
@@ -41,8 +48,10 @@ export function currentPage(): Page | undefined {
   if (page.document === undefined || page.location === undefined) return undefined;
   return {
     url: new URL(page.location.href),
+    isOpened: page.name.startsWith(WINDOW_NAME) && page.opener !== null,
     openWindow(url) {
-      const opened = page.open(url, "_blank", "popup,width=480,height=640");
+      // A name twice would be the same window twice.
+      const opened = page.open(url, WINDOW_NAME + crypto.randomUUID(), "popup,width=480,height=640");
       return opened ? windowOf(opened) : undefined;
     },
     leave: (url) => page.location.assign(url),

@@ -1,4 +1,5 @@
 import { allowOrigins, answerRequest } from "./answers.ts";
+import { createBrowser, type EntraBrowser } from "./browser.ts";
 import { enterUserCode } from "./device_codes.ts";
 import { createDirectory, same } from "./directory.ts";
 import type { EntraOptions } from "./entra_options.ts";
@@ -16,6 +17,11 @@ export interface Entra extends SimulatedService<EntraFault> {
    * Nothing, as at the beginning: whom the app names in `login_hint`, else the first user of the tenant.
    */
   visit(username?: string | null): void;
+  /**
+   * The browser: hand it in as `runtime` of an `InteractiveBrowserCredential`. Whoever sits before it signs in, and the answer comes to the
+   * loopback address, which is none of the system's. Where Entra shows an error in place of sending the browser on, `openUrl` rejects with it.
+   */
+  readonly browser: EntraBrowser;
   /** Enters the code that a device shows: as the user of this name, or `null` to decline. Throws a `TypeError` for an unknown one. */
   enterUserCode(userCode: string, username: string | null): void;
   /** Revokes the refresh tokens of a user: AADSTS50173 from now on. */
@@ -48,7 +54,30 @@ export interface Entra extends SimulatedService<EntraFault> {
  * assert.equal(entra.requests[0]?.form.grant_type, "client_credentials");
  * ```
  *
- * @example A user who signs in
+ * @example A user who signs in in the browser
+ * ```ts
+ * import { InteractiveBrowserCredential } from "@azweb/identity";
+ * import { createEntra } from "@azweb/identity/testing";
+ * import assert from "node:assert/strict";
+ *
+ * const entra = createEntra({
+ *   apps: [{ tenantId: "contoso.com", clientId: "my-app", redirectUris: ["http://localhost"] }],
+ *   users: [{ tenantId: "contoso.com", username: "jo@contoso.com", password: "a-password" }],
+ * });
+ * const credential = new InteractiveBrowserCredential({
+ *   tenantId: "contoso.com",
+ *   clientId: "my-app",
+ *   env: {},
+ *   fetch: entra.fetch,
+ *   runtime: entra.browser,
+ * });
+ *
+ * entra.visit("jo@contoso.com");
+ * const { token } = await credential.getToken("https://graph.microsoft.com/User.Read");
+ * assert.equal((await entra.verify(token)).upn, "jo@contoso.com");
+ * ```
+ *
+ * @example A user who signs in on another device
  * ```ts
  * import { DeviceCodeCredential } from "@azweb/identity";
  * import { createEntra, createFakeClock } from "@azweb/identity/testing";
@@ -102,6 +131,7 @@ export function createEntra(options: EntraOptions = {}): Entra {
   return {
     ...service,
     verify: (token) => verify(token, directory.now()),
+    browser: createBrowser(service.fetch),
     visit: (username) => void (directory.visitor = username),
     enterUserCode: (userCode, username) => enterUserCode(userCode, username, directory),
     revokeSessions(username) {

@@ -20,6 +20,7 @@
  * @module
  */
 export { createEntra, type Entra } from "./entra.ts";
+export type { EntraBrowser } from "./browser.ts";
 export type { EntraApp, EntraFederatedCredential, EntraOptions, EntraSecret, EntraUser } from "./entra_options.ts";
 export type { EntraFault, EntraFaultAnswer, FaultAnswer, FaultName } from "./faults.ts";
 export type { EntraRequest, RecordedRequest } from "./request_record.ts";

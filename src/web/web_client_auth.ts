@@ -3,16 +3,16 @@ import { checkText } from "../core/check_text.ts";
 import type { Settings } from "../core/settings.ts";
 import { createCertificateAuth } from "../oauth/certificate_auth.ts";
 import { checkCertificateConfiguration } from "../oauth/certificate_configuration.ts";
-import { assertionAuth, noAuth, secretAuth } from "../oauth/client_auth.ts";
+import { assertionAuth, secretAuth } from "../oauth/client_auth.ts";
 import { textFileReader } from "../runtime/files.ts";
 import type { WebSignInOptions } from "./web_sign_in_options.ts";
 
-/** Returns how the app proves itself. Throws a `TypeError` where it does so in several ways. */
+/** Returns how the app proves itself. Throws a `TypeError` unless it does so in one way: without, people would sign in for nothing. */
 export function createWebClientAuth(options: WebSignInOptions, settings: Settings): ClientAuth {
   const { clientId, clientSecret, clientCertificate, getAssertion, runtime, sendCertificateChain = false } = options;
   const ways = { clientSecret, clientCertificate, getAssertion };
-  if (Object.values(ways).filter((way) => way !== undefined).length > 1) {
-    throw new TypeError(`Options of a web sign-in must have one of "${Object.keys(ways).join('", "')}", or none`);
+  if (Object.values(ways).filter((way) => way !== undefined).length !== 1) {
+    throw new TypeError(`Options of a web sign-in must have exactly one of "${Object.keys(ways).join('", "')}"`);
   }
   if (clientSecret !== undefined) {
     checkText(clientSecret, "clientSecret");
@@ -22,8 +22,7 @@ export function createWebClientAuth(options: WebSignInOptions, settings: Setting
     if (typeof getAssertion !== "function") throw new TypeError('Option "getAssertion" must be a function');
     return assertionAuth(getAssertion);
   }
-  if (clientCertificate === undefined) return noAuth();
-  checkCertificateConfiguration(clientCertificate);
+  checkCertificateConfiguration(clientCertificate!);
   const readTextFile = textFileReader(runtime);
-  return createCertificateAuth(clientCertificate, { clientId, sendCertificateChain, readTextFile, now: settings.now });
+  return createCertificateAuth(clientCertificate!, { clientId, sendCertificateChain, readTextFile, now: settings.now });
 }

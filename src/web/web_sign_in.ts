@@ -132,12 +132,13 @@ export function createWebSignIn(options: WebSignInOptions): WebSignIn {
         isEarly: false,
         chain: undefined,
         forget() {},
+        waitFor() {},
         signal,
       };
       const server = await resolveAuthority(NAME, wanted, settings);
       const spec = { clientId, redirectUri, responseMode: "query", prompt, loginHint, domainHint } as const;
       return await createAuthorization({ ...wanted, server }, spec);
-    }, { sleep, ms, late: late(ms) });
+    }, { sleep, ms, late: () => late(ms) });
     const { state } = authorization;
     const begun: Begun = {
       ...authorization,

@@ -10,7 +10,7 @@ export interface WebSignInOptions extends CredentialOptions {
   tenantId: string;
   /** The app's client id. */
   clientId: string;
-  /** The value of a secret of the app. At most one of the three that prove the app: without, it is a public client. */
+  /** The value of a secret of the app. Exactly one of this and the next two must be given: they prove the app. */
   clientSecret?: string | undefined;
   /** The app's certificate with what proves that it is the app's. */
   clientCertificate?: CertificateConfiguration | undefined;

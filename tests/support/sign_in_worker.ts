@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { AuthenticationError, AuthenticationRequiredError } from "@azweb/identity";
 import { createWebSignIn, type WebSignIn, type WebUser } from "@azweb/identity/web-sign-in";
 
 /** The bindings. */
@@ -45,7 +46,7 @@ export async function handle(request: Request, env: Env, fetch: typeof globalThi
   });
   const { pathname } = new URL(request.url);
   if (pathname === new URL(env.REDIRECT_URI).pathname) return await finish(request, signIn);
-  if (pathname === "/sign-out" && request.method === "POST") return signOut();
+  if (pathname === "/sign-out" && request.method === "POST") return signOut(env);
   if (pathname === "/me") return await showMe(request, signIn, { env, fetch });
   return page("Welcome. Go to /me");
 }
@@ -57,8 +58,11 @@ async function finish(request: Request, signIn: WebSignIn): Promise<Response> {
     response.headers.append("set-cookie", `${SESSION}=${await sealSession()}; ${ATTRIBUTES}`);
     return response;
   } catch (error) {
-    if ((error as Error).name !== "AuthenticationError") throw error;
-    return page(`Not signed in: ${(error as Error).message}`, 400);
+    const { name, message, statusCode } = error as AuthenticationError;
+    if (name !== "AuthenticationError") throw error;
+    // For whoever runs the app. What the token service refuses it for, such as an old secret, is no fault of the user's.
+    console.error(message);
+    return page('You are not signed in. <a href="/me">Try again</a>', statusCode === 0 ? 400 : 500, "text/html");
   }
 }
 
@@ -74,7 +78,7 @@ async function showMe(
     ({ token } = await user.credential.getToken(env.SCOPE ?? `${GRAPH}/User.Read`));
   } catch (error) {
     // Nobody has signed in, or not lately, or Microsoft Entra wants to see the user.
-    const { name, getTokenOptions } = error as Error & { readonly getTokenOptions?: { readonly claims?: string } };
+    const { name, getTokenOptions } = error as AuthenticationRequiredError;
     if (name !== "AuthenticationRequiredError") throw error;
     return await signIn.onAuthorizeUrl(request, { claims: getTokenOptions?.claims });
   }
@@ -86,10 +90,16 @@ async function showMe(
   return response;
 }
 
-function signOut(): Response {
+/** Forgets the session, and has Microsoft Entra do so, which sends the browser back if that page is registered too. */
+function signOut(env: Env): Response {
+  const { AUTHORITY_HOST = "https://login.microsoftonline.com", AZURE_TENANT_ID, REDIRECT_URI } = env;
+  const query = new URLSearchParams({ post_logout_redirect_uri: new URL("/", REDIRECT_URI).href });
   return new Response(null, {
     status: 303,
-    headers: { location: "/", "set-cookie": `${SESSION}=; Max-Age=0; ${ATTRIBUTES}` },
+    headers: {
+      location: `${AUTHORITY_HOST}/${AZURE_TENANT_ID}/oauth2/v2.0/logout?${query}`,
+      "set-cookie": `${SESSION}=; Max-Age=0; ${ATTRIBUTES}`,
+    },
   });
 }
 
@@ -98,10 +108,10 @@ function sessionOf(request: Request): string {
   return cookies.find((cookie) => cookie.startsWith(`${SESSION}=`))?.slice(SESSION.length + 1) ?? "";
 }
 
-function page(text: string, status = 200): Response {
+function page(text: string, status = 200, type = "text/plain"): Response {
   return new Response(text, {
     status,
-    headers: { "content-type": "text/plain; charset=utf-8", "cache-control": "no-store" },
+    headers: { "content-type": `${type}; charset=utf-8`, "cache-control": "no-store" },
   });
 }
 
