@@ -381,18 +381,23 @@ function answering(options: CredentialOptions, end: string, answer: (form: URLSe
   }) as typeof fetch;
 }
 
-/** The options of a credential that gets a device code, and waits for nothing between two polls. */
+/** The options of a credential that gets a device code, and whose waits between two polls take no time. */
 function whileSigningIn(options: CredentialOptions): CredentialOptions {
   const code = { device_code: SECRET, user_code: "ABC", verification_uri: "https://v.example", expires_in: 900 };
   const { now, sleep } = options.runtime!;
+  let waited = 0;
   return {
     timeoutInMs: 60_000,
     ...options,
     fetch: answering(options, "/devicecode", () => jsonAnswer({ ...code, message: "Enter ABC" })),
     runtime: {
       ...options.runtime,
-      now: now!,
-      sleep: (ms, signal) => ms === 5_000 ? Promise.resolve() : sleep!(ms, signal),
+      now: () => now!() + waited,
+      sleep(ms, signal) {
+        if (ms === 60_000 || ms % 5_000 !== 0) return sleep!(ms, signal);
+        waited += ms;
+        return Promise.resolve();
+      },
     },
   };
 }
