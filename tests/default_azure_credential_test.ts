@@ -1,10 +1,11 @@
 import {
+  ChainedTokenCredential,
   type CredentialOptions,
   DefaultAzureCredential,
   type LogEvent,
   ManagedIdentityCredential,
 } from "@azweb/identity";
-import { createEntra, createFakeClock, createVirtualMachine } from "@azweb/identity/testing";
+import { createEntra, createFakeClock, createVirtualMachine, StaticCredential } from "@azweb/identity/testing";
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { NAMES } from "./support/laptop.ts";
@@ -88,6 +89,14 @@ describe("configured but rejected stops the chain", () => {
       (await failureOf(credential.getToken(VAULT))).message,
       /^WorkloadIdentityCredential: .*invalid_client/,
     );
+    assert.equal(service.requests.length, 0);
+  });
+
+  test("a token file that is not there: nobody else is asked, neither the machine nor the developer's tools", async () => {
+    const { credential, service } = place({ ...WORKLOAD, ...APP_SERVICE, AZURE_FEDERATED_TOKEN_FILE: "/nowhere" });
+    const error = await failureOf(credential.getToken(VAULT));
+    assert.equal(error.name, "AuthenticationError");
+    assert.match(error.message, /^WorkloadIdentityCredential: Cannot read the token file of AZURE.*, "\/nowhere": /);
     assert.equal(service.requests.length, 0);
   });
 
@@ -227,9 +236,11 @@ describe("ManagedIdentityCredential in a pod with a federated token", () => {
     });
   }
 
-  test("says its own name", async () => {
+  test("says its own name, and ends a chain where the file of the variable is not there", async () => {
     const { credential } = pod({}, { ...WORKLOAD, AZURE_FEDERATED_TOKEN_FILE: "/nowhere" });
-    assert.match((await failureOf(credential.getToken(VAULT))).message, /^ManagedIdentityCredential: .*\/nowhere/);
+    const error = await failureOf(new ChainedTokenCredential(credential, new StaticCredential("b")).getToken(VAULT));
+    assert.equal(error.name, "AuthenticationError");
+    assert.match(error.message, /^ManagedIdentityCredential: Cannot read the token file of AZURE.*\/nowhere/);
   });
 
   for (
