@@ -9,8 +9,8 @@ export function errorFromAnswer(
   answer: Answer,
   action: string,
   { advice, redact = String }: {
-    /** What to do next, for what the service said. */
-    advice?: (codes: readonly number[]) => string | undefined;
+    /** What to do next, for what the service said: its codes, and the error's name last. */
+    advice?: (words: readonly (number | string)[]) => string | undefined;
     redact?: (text: string) => string;
   } = {},
 ): AuthenticationError {
@@ -40,7 +40,7 @@ export function errorFromAnswer(
     join([
       `${action}: ${error} (${[`HTTP ${status}`, codes].filter(Boolean).join(", ")})`,
       sentence(description),
-      advice?.(errorCodes),
+      advice?.([...errorCodes, error]),
     ]),
     { ...details, ...claims, errorResponse },
   );
@@ -65,7 +65,8 @@ function sentence(description: string): string {
 /** One short line, whatever the service sends. To be redacted before: half a secret is not recognised. */
 export function tidy(text: string): string {
   // deno-lint-ignore no-control-regex
-  return text.replace(/[\s\x00-\x1f\x7f-\x9f]+/g, " ").slice(0, MOST_CHARACTERS);
+  const line = text.replace(/[\s\x00-\x1f\x7f-\x9f]+/g, " ");
+  return line.length > MOST_CHARACTERS ? `${line.slice(0, MOST_CHARACTERS).replace(/ \S*$/, "")}…` : line;
 }
 
 function given<Key extends string>(key: Key, value: string | undefined): { [K in Key]?: string } {
@@ -73,5 +74,5 @@ function given<Key extends string>(key: Key, value: string | undefined): { [K in
 }
 
 function join(parts: (string | undefined)[]): string {
-  return parts.filter(Boolean).join(". ");
+  return parts.filter(Boolean).join(". ").replaceAll("….", "…");
 }
