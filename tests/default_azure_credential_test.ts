@@ -134,7 +134,10 @@ describe("configured but rejected stops the chain", () => {
         jsonAnswer({ error: "invalid_request", error_description: "Identity not found" }, { status: 400 });
       const error = await failureOf(place({ ...variables }, options, answer).credential.getToken(VAULT));
       assert.equal(error.name, "AuthenticationError");
-      assert.match(error.message, /^ManagedIdentityCredential: .*Identity not found$/);
+      assert.match(
+        error.message,
+        /^ManagedIdentityCredential: .*Identity not found\. Assign the identity to the machine$/,
+      );
     });
   }
 
@@ -143,7 +146,10 @@ describe("configured but rejected stops the chain", () => {
       jsonAnswer({ error: "invalid_request", error_description: "Identity not found" }, { status: 400 });
     const error = await failureOf(place({}, {}, answer).credential.getToken(VAULT));
     assert.equal(error.name, "AggregateAuthenticationError");
-    assert.match(error.message, /ManagedIdentityCredential +unavailable .*Identity not found/);
+    assert.match(
+      error.message,
+      /ManagedIdentityCredential +unavailable .*Identity not found\n +→ Give the machine an id/,
+    );
   });
 });
 
