@@ -118,7 +118,7 @@ const CODES: readonly [code: number, status: number, error: string, description:
     401,
     "invalid_client",
     "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.",
-    /^Give a secret, certificate or assertion; or, if people sign in to the app, allow public client flows in /,
+    /^Give a secret, certificate or assertion; or allow public client flows in the app registration, for people to /,
   ],
   [
     50013,

@@ -14,7 +14,7 @@ const ADVICE: Readonly<Record<number | string, string>> = {
   7000215: "Check the client secret: it must be the secret's value, not its id",
   7000222: "The client secret has expired: create a new one in the app registration",
   7000218:
-    "Give a secret, certificate or assertion; or, if people sign in to the app, allow public client flows in the app registration",
+    "Give a secret, certificate or assertion; or allow public client flows in the app registration, for people to sign in",
   700016: "Check the client id, and that the app is registered in this tenant",
   700027: "Upload this certificate to the app registration",
   700024: "Check the clock of this machine",

@@ -61,7 +61,7 @@ export async function requestOidcToken(job: Job, signal: AbortSignal, settings: 
   throw errorFromAnswer(answer, `Cannot get the token of the service connection from "${url.host}"`, {
     advice: () =>
       [
-        'Check the service connection\'s id, that the pipeline may use it, and that the step maps System.AccessToken in its "env:"',
+        `Check the service connection's id and permissions, and that the step maps System.AccessToken in its "env:"`,
         ...traces,
       ].join(". "),
     meanings: MEANINGS,
