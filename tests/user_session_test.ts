@@ -254,11 +254,27 @@ test("somebody else than expected is turned away, and the one who is expected is
   scene.visitor = BOB;
   const error = await failureOf(settle(credential.getToken(GRAPH), scene));
   assert.equal(error.name, "AuthenticationError");
-  assert.match(error.message, new RegExp(`Somebody else has signed in: Expected is "${ADA}"`));
+  assert.match(error.message, new RegExp(`Somebody else has signed in: Expected is "${ADA}", and it is "${BOB}"`));
   const again = await failureOf(settle(credential.getToken(VAULT), scene));
   assert.match(again.message, /Somebody else/, "nothing of the other's is left");
   scene.visitor = ADA;
   assert.equal(await ownerOf(scene, await settle(credential.getToken(GRAPH), scene)), ADA);
+});
+
+test("somebody else of the same name, or of none, is told by the account's id", async () => {
+  const scene = createScene();
+  const record = (await settle(byDeviceCode(scene).authenticate(GRAPH), scene))!;
+  for (
+    const [username, expected, actual] of [
+      [ADA, "another", record.homeAccountId],
+      [ADA.toUpperCase(), "another", record.homeAccountId],
+      ["", "another", ADA],
+    ] as const
+  ) {
+    const authenticationRecord = { ...record, homeAccountId: "another", username };
+    const error = await failureOf(settle(byDeviceCode(scene, { authenticationRecord }).getToken(GRAPH), scene));
+    assert.ok(error.message.includes(`: Expected is "${expected}", and it is "${actual}". Sign in as`), error.message);
+  }
 });
 
 test("the same credential stays with the user who has signed in to it", async () => {
