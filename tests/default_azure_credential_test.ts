@@ -189,8 +189,31 @@ describe("whose identity", () => {
 
   test("two at once are a TypeError of the constructor", () => {
     const both = { managedIdentityClientId: "a", managedIdentityResourceId: RESOURCE_ID };
-    assert.throws(() => new DefaultAzureCredential(both), { name: "TypeError", message: /name two identities/ });
+    assert.throws(() => new DefaultAzureCredential(both), {
+      name: "TypeError",
+      message:
+        'Options "managedIdentityClientId" and "managedIdentityResourceId" name two identities: Give one of them',
+    });
   });
+
+  for (
+    const [option, value] of [
+      ["managedIdentityClientId", ""],
+      ["managedIdentityClientId", "an id"],
+      ["managedIdentityResourceId", ""],
+      ["managedIdentityResourceId", "my-identity"],
+      ["workloadIdentityClientId", "an id"],
+      ["interactiveBrowserClientId", "an id"],
+    ] as const
+  ) {
+    test(`"${value}" as ${option} is a TypeError that says the option as it is named here`, () => {
+      const options = { [option]: value, includeInteractiveBrowser: true };
+      assert.throws(() => new DefaultAzureCredential(options), (error: Error) => {
+        assert.equal(error.name, "TypeError");
+        return error.message.startsWith(`Option "${option}" must be `);
+      });
+    });
+  }
 
   for (
     const [what, options, expected] of [
