@@ -192,17 +192,20 @@ for (
     ["tlsOptions", "fetch"],
     ["additionalPolicies", "fetch"],
     ["tokenCachePersistenceOptions", "cache"],
+    ["brokerOptions", undefined],
   ] as const
 ) {
-  test(`"${option}" of @azure/identity is never passed over: a TypeError of the constructor names "${instead}"`, () => {
+  test(`"${option}" of @azure/identity is never passed over: a TypeError of the constructor says what to do`, () => {
+    const why = instead ? `use "${instead}"` : "it needs native code";
     for (const row of ALL) {
       for (const value of [{}, [], null, { enabled: true, host: "CANARY" }]) {
         assert.throws(() => row.create(...argumentsOf(row, {}, { [option]: value })), {
           name: "TypeError",
-          message: `Option "${option}" of @azure/identity is not supported: use "${instead}"`,
+          message: `Option "${option}" of @azure/identity is not supported: ${why}`,
         }, row.name);
       }
       row.create(...argumentsOf(row, {}, { [option]: undefined }));
+      row.create(...argumentsOf(row, {}, { [option]: { enabled: false } }));
     }
   });
 }

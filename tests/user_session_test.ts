@@ -1,5 +1,10 @@
 // A user signs in once: what happens afterwards, whichever way it was.
-import type { AuthenticationRecord, TokenCredential } from "@azweb/identity";
+import {
+  type AuthenticationRecord,
+  deserializeAuthenticationRecord,
+  serializeAuthenticationRecord,
+  type TokenCredential,
+} from "@azweb/identity";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
@@ -292,6 +297,17 @@ test("two credentials of one user do not share, nor do those of two", async () =
   const authenticationRecord = await settle(byDeviceCode(scene, { cache }).authenticate(GRAPH), scene);
   const credential = byDeviceCode(scene, { cache, authenticationRecord, disableAutomaticAuthentication: true });
   assert.equal((await failureOf(credential.getToken(GRAPH))).name, "AuthenticationRequiredError");
+});
+
+test("a record as text is a TypeError that says what reads it", async () => {
+  const scene = createScene();
+  const record = (await settle(byDeviceCode(scene).authenticate(GRAPH), scene))!;
+  const text = serializeAuthenticationRecord(record);
+  assert.throws(() => byDeviceCode(scene, { authenticationRecord: text as never }), {
+    name: "TypeError",
+    message: /^Option "authenticationRecord" must be .*; "deserializeAuthenticationRecord" makes it of its text$/,
+  });
+  byDeviceCode(scene, { authenticationRecord: deserializeAuthenticationRecord(text) });
 });
 
 test("a record that is none is a TypeError", () => {

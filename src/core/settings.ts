@@ -39,7 +39,10 @@ export interface Settings {
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 
-/** Options of `@azure/identity` that are not here, and what stands for them: passed over, a request would go past the proxy. */
+/**
+ * Options of `@azure/identity` that are not here, and what stands for them, if anything does: passed over, a request would go past the proxy,
+ * or somebody else would sign in.
+ */
 const REPLACED = {
   httpClient: "fetch",
   agent: "fetch",
@@ -47,6 +50,7 @@ const REPLACED = {
   tlsOptions: "fetch",
   additionalPolicies: "fetch",
   tokenCachePersistenceOptions: "cache",
+  brokerOptions: "",
 };
 
 /** Fills in the defaults: the one place that has them. Throws a `TypeError` for an option that cannot be. */
@@ -113,7 +117,8 @@ function checkKinds(options: CredentialOptions): void {
     const value = (options as Record<string, unknown>)[name];
     // Some programs say that they do not want it.
     if (value !== undefined && (value as { enabled?: unknown } | null)?.enabled !== false) {
-      throw new TypeError(`Option "${name}" of @azure/identity is not supported: use "${instead}"`);
+      const why = instead ? `use "${instead}"` : "it needs native code";
+      throw new TypeError(`Option "${name}" of @azure/identity is not supported: ${why}`);
     }
   }
   check("an object", isObject, "env", "retryOptions", "runtime");
