@@ -134,6 +134,13 @@ const CODES: readonly [code: number, status: number, error: string, description:
     "Assertion audience does not match the Client app.",
     /^Send the token that was issued for/,
   ],
+  [
+    28000,
+    400,
+    "invalid_request",
+    "It contains more than one resource.",
+    /^Ask for the scopes of one resource at a time$/,
+  ],
   [65004, 400, "access_denied", "User declined to consent to access the app.", /^Ask for the token again$/],
   [70020, 400, "expired_token", "This device code has expired.", /^Ask for the token again$/],
 ];

@@ -23,6 +23,7 @@ const ADVICE: Readonly<Record<number | string, string>> = {
   700212: "Add a federated credential with the assertion's audience to the app registration",
   700213: "Add a federated credential with the assertion's subject to the app registration",
   90002: "Check the tenant id, and the cloud (authorityHost)",
+  28000: "Ask for the scopes of one resource at a time",
   500011: "Check the scope: its resource is not known in this tenant",
   1002012: 'Use a scope that ends in "/.default"',
   65001: "Grant the app its permissions, as an administrator",
