@@ -42,6 +42,7 @@ export {
   AuthenticationErrorName,
   AuthenticationRequiredError,
   AuthenticationRequiredErrorName,
+  type AuthenticationRequiredErrorOptions,
   CredentialUnavailableError,
   CredentialUnavailableErrorName,
   type ErrorResponse,
@@ -93,8 +94,10 @@ export {
 export {
   DefaultAzureCredential,
   type DefaultAzureCredentialClientIdOptions,
+  type DefaultAzureCredentialEnvVars,
   type DefaultAzureCredentialOptions,
   type DefaultAzureCredentialResourceIdOptions,
+  getDefaultAzureCredential,
 } from "./src/credentials/default_azure_credential.ts";
 export {
   DeviceCodeCredential,
@@ -105,7 +108,10 @@ export {
 export { EnvironmentCredential, type EnvironmentCredentialOptions } from "./src/credentials/environment_credential.ts";
 export {
   type BrowserCustomizationOptions,
+  type BrowserLoginStyle,
   InteractiveBrowserCredential,
+  type InteractiveBrowserCredentialInBrowserOptions,
+  type InteractiveBrowserCredentialNodeOptions,
   type InteractiveBrowserCredentialOptions,
 } from "./src/credentials/interactive_browser_credential.ts";
 export {

@@ -150,4 +150,7 @@ async function readJson<T>(path: string): Promise<T> {
   return JSON.parse(await Deno.readTextFile(path));
 }
 
-if (import.meta.main) console.log(await buildNpm());
+if (import.meta.main) {
+  const usage = 'Usage: deno task build. Makes the npm package in the folder "npm", and prints its path';
+  console.log(Deno.args.includes("--help") ? usage : await buildNpm());
+}

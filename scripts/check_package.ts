@@ -1,6 +1,6 @@
 /**
  * Checks the npm package as its users get it: by `publint` and `attw`; by TypeScript, that its declarations need neither Deno nor any
- * other library than those of the browser or of Node; and that JSR would take the source.
+ * other library than those of the browser or of Node; that JSR would take the source; and that a Deno project can link it.
  *
  * @module
  */
@@ -20,17 +20,40 @@ const HOMES: Readonly<Record<string, object>> = {
   "Node alone": { lib: ["es2022"], types: ["node"] },
 };
 
+/** What a Deno project can have as `compilerOptions`: Deno checks sources that are linked by these, and not by our own. */
+const LINKING: Readonly<Record<string, object>> = {
+  "no options": {},
+  "strict options": {
+    exactOptionalPropertyTypes: true,
+    noUncheckedIndexedAccess: true,
+    noImplicitOverride: true,
+    noImplicitReturns: true,
+    noFallthroughCasesInSwitch: true,
+    noUnusedLocals: true,
+    noUnusedParameters: true,
+    verbatimModuleSyntax: true,
+    erasableSyntaxOnly: true,
+    isolatedDeclarations: true,
+  },
+};
+
 async function checkTypes(tarball: string): Promise<Problem[]> {
   const folder = await Deno.makeTempDir({ prefix: "azweb-identity-types-" });
   try {
-    const { name, exports } = JSON.parse(await Deno.readTextFile(`${ROOT}deno.json`));
+    const { name, version, exports } = JSON.parse(await Deno.readTextFile(`${ROOT}deno.json`));
     const lines = Object.keys(exports).map((subpath, index) =>
       `export * as s${index} from "${name}${subpath.slice(1)}";`
     );
-    await Deno.writeTextFile(`${folder}/package.json`, JSON.stringify({ private: true, type: "module" }));
     await Deno.writeTextFile(`${folder}/all.ts`, lines.join("\n"));
+    const problems: Problem[] = [];
+    for (const [options, compilerOptions] of Object.entries(LINKING)) {
+      const link = { imports: { [name]: `jsr:${name}@${version}` }, links: [ROOT], compilerOptions };
+      await Deno.writeTextFile(`${folder}/deno.json`, JSON.stringify(link));
+      problems.push(...await check(`deno check, linked with ${options}`, Deno.execPath(), ["check", "all.ts"], folder));
+    }
+    await Deno.writeTextFile(`${folder}/package.json`, JSON.stringify({ private: true, type: "module" }));
     const install = ["install", "--no-audit", "--no-fund", "--ignore-scripts", tarball, NODE_TYPES];
-    const problems = await check("npm install", "npm", install, folder);
+    problems.push(...await check("npm install", "npm", install, folder));
     for (const [home, options] of Object.entries(HOMES)) {
       const compilerOptions = {
         strict: true,

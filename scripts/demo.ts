@@ -1,9 +1,7 @@
 /**
  * From environment variables to a stored blob, on this machine alone: `deno task demo`.
  *
- * `--as vm`, `--as app-service`, `--as aks` or `--as arc` runs the same program with no secret, on a simulated machine of that kind;
- * `--as laptop` does on the machine of somebody who has signed in with the Azure CLI.
- * `--break secret`, `--break audience` or `--break azurite` makes a step fail, to see what the demo says then.
+ * `--help` tells the options.
  *
  * @module
  */
@@ -25,10 +23,15 @@ import { laptop } from "./demo/laptop.ts";
 import type { Place } from "./demo/place.ts";
 import { servicePrincipal } from "./demo/service_principal.ts";
 import { virtualMachine } from "./demo/virtual_machine.ts";
+import { readArguments } from "./usage.ts";
 
 const PLACES: Readonly<Record<string, Place>> = { vm: virtualMachine, "app-service": appService, aks, arc, laptop };
 const PROGRAM = "tests/support/store_a_blob.ts";
-const BREAKS = ["secret", "audience", "azurite"];
+const BREAKS: Readonly<Record<string, string>> = {
+  secret: "the client secret is wrong (not with --as)",
+  audience: "the token is for another service (not with --as)",
+  azurite: "the storage service has no key for TLS",
+};
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 const ONE_MINUTE = 60_000;
 
@@ -128,30 +131,34 @@ async function step<T>(
   }
 }
 
-const USAGE = `Usage: deno task demo [--as ${Object.keys(PLACES).join("|")}] [--break ${BREAKS.join("|")}]`;
+const OPTIONS = [
+  ...Object.entries(PLACES).map(([name, { from }]) =>
+    [`--as ${name}`, `The same from ${from}, with no secret`] as const
+  ),
+  ...Object.entries(BREAKS).map(([name, why]) => [`--break ${name}`, `Fails on purpose: ${why}`] as const),
+];
 
-/** Returns what was asked for, or `undefined` if that cannot be understood. */
-function readArguments(args: string[]) {
-  try {
-    const option = { type: "string" } as const;
-    const { values } = parseArgs({ args, options: { as: option, break: option, isolated: { type: "boolean" } } });
-    const { as: name, break: broken, isolated: isIsolated = false } = values;
-    if (name !== undefined && !Object.hasOwn(PLACES, name)) return undefined;
-    // A secret, and who it is for, is what the others do not have.
-    if (broken !== undefined && !(name ? ["azurite"] : BREAKS).includes(broken)) return undefined;
-    return { name, place: name ? PLACES[name]! : servicePrincipal, broken, isIsolated };
-  } catch {
-    return undefined;
-  }
+const USAGE = `Usage: deno task demo [--as <place>] [--break <step>]
+
+From environment variables, with a client secret in them, to a stored blob.
+
+${OPTIONS.map(([option, text]) => `  ${option.padEnd(18)}${text}`).join("\n")}`;
+
+/** Returns what was asked for. Throws if that cannot be understood. */
+function readWish(args: string[]) {
+  const text = { type: "string" } as const;
+  const { values } = parseArgs({ args, options: { as: text, break: text, isolated: { type: "boolean" } } });
+  const { as: name, break: broken, isolated: isIsolated = false } = values;
+  if (name !== undefined && !Object.hasOwn(PLACES, name)) throw new Error(`There is no place "${name}"`);
+  if (broken !== undefined && !Object.hasOwn(BREAKS, broken)) throw new Error(`There is no step "${broken}"`);
+  // A secret, and who it is for, is what the others do not have.
+  if (name && broken && broken !== "azurite") throw new Error(`There is no step "${broken}" with "--as"`);
+  return { name, place: name ? PLACES[name]! : servicePrincipal, broken, isIsolated };
 }
 
 /** Returns the exit code. */
 async function main(args: string[]): Promise<number> {
-  const wish = readArguments(args);
-  if (!wish) {
-    console.error(USAGE);
-    return 2;
-  }
+  const wish = readArguments(args, USAGE, () => readWish(args));
   const { name, place, isIsolated } = wish;
   const whyNot = place.setup && !isIsolated ? await whyNotIsolated(place.setup) : undefined;
   if (whyNot && !place.canDoWithout) {

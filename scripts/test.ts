@@ -19,6 +19,7 @@ import { workerd } from "./run_workerd.ts";
 import type { Suite } from "./suite.ts";
 import { stripTests, type TestFile } from "./test_files.ts";
 import { makeTestProject } from "./test_project.ts";
+import { readArguments } from "./usage.ts";
 
 /** Each runtime by the name that chooses it; some are run in several versions. */
 const RUNTIMES: readonly (readonly [name: string, run: (suite: Suite) => Promise<Result>])[] = [
@@ -97,8 +98,9 @@ function printTable(rows: readonly Row[]): void {
 }
 
 /** Tells which files run where, those that run everywhere only by their number. */
-function printFiles(files: readonly TestFile[]): void {
-  const byRuntimes = Map.groupBy(files, ({ runtimes }) => runtimes.join(", "));
+function printFiles(files: readonly TestFile[], names: readonly string[]): void {
+  const byRuntimes = Map.groupBy(files, ({ runtimes }) => runtimes.filter((name) => names.includes(name)).join(", "));
+  byRuntimes.delete("");
   const most = [...byRuntimes.keys()].sort((a, b) => b.length - a.length)[0];
   for (const [runtimes, group] of byRuntimes) {
     const names = runtimes === most ? "" : `: ${group.map(({ source }) => source.replace("tests/", "")).join(", ")}`;
@@ -106,33 +108,21 @@ function printFiles(files: readonly TestFile[]): void {
   }
 }
 
-/** Returns what was asked for, or `undefined` if that cannot be understood. */
-function readArguments(args: string[]) {
-  try {
-    const { values, positionals: names } = parseArgs({
-      args: args.filter((arg) => arg !== "--"),
-      options: { filter: { type: "string", default: "" }, help: { type: "boolean" } },
-      allowPositionals: true,
-    });
-    return names.every((name) => NAMES.includes(name)) ? { ...values, names } : undefined;
-  } catch {
-    return undefined;
-  }
+/** Returns what was asked for. Throws if that cannot be understood. */
+function readWish(args: string[]) {
+  const { values, positionals: names } = parseArgs({
+    args: args.filter((arg) => arg !== "--"),
+    options: { filter: { type: "string", default: "" } },
+    allowPositionals: true,
+  });
+  const unknown = names.find((name) => !NAMES.includes(name));
+  if (unknown !== undefined) throw new Error(`There is no runtime "${unknown}"`);
+  return { ...values, names };
 }
 
 /** Returns the exit code. */
 async function main(args: string[]): Promise<number> {
-  const wish = readArguments(args);
-  if (!wish) {
-    console.error(USAGE);
-    return 2;
-  }
-  const { filter, help, names } = wish;
-  if (help) {
-    console.log(USAGE);
-    return 0;
-  }
-
+  const { filter, names } = readArguments(args, USAGE, () => readWish(args));
   const scratch = await Deno.makeTempDir({ prefix: "azweb-identity-test-" });
   const folder = `${scratch}/project`;
   await Deno.mkdir(folder);
@@ -165,7 +155,7 @@ async function main(args: string[]): Promise<number> {
       console.error(`Cannot run tests: no test file${where} has "${filter}" in its path`);
       return 1;
     }
-    printFiles(chosen);
+    printFiles(chosen, runtimes.map(([name]) => name));
     let installed: Promise<void> | undefined;
     const rows = await runAll(runtimes, {
       folder,

@@ -7,7 +7,7 @@ export interface ErrorResponse {
   /** The description, shortened, without anything secret. */
   readonly errorDescription: string;
   /** The numbers behind `AADSTS`. */
-  readonly errorCodes?: readonly number[];
+  readonly errorCodes?: number[];
   /** A finer error code. */
   readonly suberror?: string;
   /** Identifies the request at the service: Microsoft's support asks for it. */
@@ -87,6 +87,18 @@ export class AuthenticationError extends Error {
   }
 }
 
+/** What an {@linkcode AuthenticationRequiredError} is made from. */
+export interface AuthenticationRequiredErrorOptions {
+  /** What the token was asked for with. */
+  scopes: string[];
+  /** What the token was asked for with, besides. */
+  getTokenOptions?: GetTokenOptions | undefined;
+  /** Default: that a user has to sign in. */
+  message?: string | undefined;
+  /** What lies behind it. */
+  cause?: unknown;
+}
+
 /** A user has to sign in, and the credential was told not to ask for that: call its `authenticate`. A chain goes on. */
 export class AuthenticationRequiredError extends Error {
   /** Always `"AuthenticationRequiredError"`. */
@@ -97,14 +109,8 @@ export class AuthenticationRequiredError extends Error {
   declare readonly getTokenOptions?: GetTokenOptions;
 
   /** Makes the error. */
-  constructor(
-    { scopes, getTokenOptions, message = "A user has to sign in", cause }: {
-      readonly scopes: readonly string[];
-      readonly getTokenOptions?: GetTokenOptions;
-      readonly message?: string;
-      readonly cause?: unknown;
-    },
-  ) {
+  constructor(options: AuthenticationRequiredErrorOptions) {
+    const { scopes, getTokenOptions, message = "A user has to sign in", cause } = options;
     super(message, cause === undefined ? undefined : { cause });
     this.scopes = [...scopes];
     if (getTokenOptions) this.getTokenOptions = getTokenOptions;

@@ -82,16 +82,17 @@ export interface InteractiveCredentialOptions extends CredentialOptions {
   disableAutomaticAuthentication?: boolean | undefined;
 }
 
-/** What the user reads when the sign-in is over. Texts, not HTML. */
+/** What the user reads when a sign-in in a browser is over: one of {@linkcode InteractiveBrowserCredentialOptions}. */
 export interface BrowserCustomizationOptions {
-  /** After a sign-in. */
-  successMessage?: string | undefined;
-  /** After one that failed. */
-  errorMessage?: string | undefined;
+  /** Texts, not HTML: `successMessage` after a sign-in, `errorMessage` after one that failed. */
+  browserCustomizationOptions?: { successMessage?: string | undefined; errorMessage?: string | undefined } | undefined;
 }
 
+/** In a page: whether the user signs in in a window of its own, or the page is left and come back to. */
+export type BrowserLoginStyle = "popup" | "redirect";
+
 /** Options of {@linkcode InteractiveBrowserCredential}. */
-export interface InteractiveBrowserCredentialOptions extends InteractiveCredentialOptions {
+export interface InteractiveBrowserCredentialOptions extends InteractiveCredentialOptions, BrowserCustomizationOptions {
   /** The tenant's id or domain name, or `"common"`, `"organizations"` or `"consumers"`. Default: any. */
   tenantId?: string | undefined;
   /** The client id of an app. In a page it must be given. Default: the Azure CLI's, for development. */
@@ -105,12 +106,19 @@ export interface InteractiveBrowserCredentialOptions extends InteractiveCredenti
   loginHint?: string | undefined;
   /** The domain of the user who is expected, so that the user need not say it. */
   domainHint?: string | undefined;
-  /** In a page: whether the user signs in in a window of its own, or the page is left and come back to. Default: `"popup"`. */
-  loginStyle?: "popup" | "redirect" | undefined;
-  /** See {@linkcode BrowserCustomizationOptions}. */
-  browserCustomizationOptions?: BrowserCustomizationOptions | undefined;
+  /** See {@linkcode BrowserLoginStyle}. Default: `"popup"`. */
+  loginStyle?: BrowserLoginStyle | undefined;
   /** How long a sign-in may take, in milliseconds. Default: 300,000. */
   timeoutInMs?: number | undefined;
+}
+
+/** {@linkcode InteractiveBrowserCredentialOptions}, by the name that `@azure/identity` has for them outside of a page. */
+export type InteractiveBrowserCredentialNodeOptions = InteractiveBrowserCredentialOptions;
+
+/** {@linkcode InteractiveBrowserCredentialOptions}, by the name that `@azure/identity` has for them in a page. */
+export interface InteractiveBrowserCredentialInBrowserOptions extends InteractiveBrowserCredentialOptions {
+  /** The client id of an app. */
+  clientId: string;
 }
 
 /** Options of every credential that asks a tool on the developer's machine. */

@@ -145,7 +145,7 @@ function findChain(forge: Forge, bags: readonly Bag[], key: PrivateKey): Asn1[] 
   if (own.length === 0) fail("None of its certificates belongs to the private key");
   if (own.length > 1) fail("It holds several certificates for one private key: export one of them with the key");
   const chain: Asn1[] = [];
-  for (let next = own[0]; next; next = certificates.find(isNext)) chain.push(next);
+  for (let next: Asn1 | undefined = own[0]; next; next = certificates.find(isNext)) chain.push(next);
   return chain;
 
   function isNext(certificate: Asn1): boolean {

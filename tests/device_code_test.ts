@@ -30,7 +30,7 @@ const BASE = `https://login.microsoftonline.com/${TENANT}/oauth2/v2.0`;
 const CODE = { device_code: "a-device-code", user_code: "ABC", verification_uri: "https://v.example", expires_in: 900 };
 
 /** A credential before a service that answers the polls in turn, the last one for ever; waits between them are noted. */
-function pollWith(polls: readonly (() => Response)[], code: Record<string, unknown> = CODE) {
+function pollWith(polls: readonly (() => Response | Promise<Response>)[], code: Record<string, unknown> = CODE) {
   const waits: number[] = [];
   let asked = 0;
   const service = createService(({ url }) =>
@@ -97,6 +97,24 @@ test("without a callback the message goes to the log", async () => {
     ["sign-in-wanted", "DeviceCodeCredential"],
     ["token-acquired", "DeviceCodeCredential"],
   ]);
+});
+
+test("without a callback and a log the message goes to the console", async () => {
+  const scene = createScene();
+  const { log } = console;
+  const printed: unknown[][] = [];
+  console.log = (...args) => {
+    printed.push(args);
+    scene.entra.enterUserCode(/the code (\w+)/.exec(String(args[0]))![1]!, ADA);
+  };
+  try {
+    const credential = byDeviceCode(scene, { userPromptCallback: undefined });
+    assert.equal(await ownerOf(scene, await settle(credential.getToken(GRAPH), scene)), ADA);
+  } finally {
+    console.log = log;
+  }
+  assert.equal(printed.length, 1);
+  assert.equal(printed[0]!.length, 1);
 });
 
 test("a service without a message: one is made", async () => {
@@ -241,24 +259,70 @@ for (
   });
 }
 
-test("the callback is waited for before the first poll", async () => {
+test("the callback may last as long as what it shows: the polls go on meanwhile", async () => {
   const scene = createScene();
-  let shown!: () => void;
-  let called!: () => void;
-  const calling = new Promise<void>((resolve) => called = resolve);
   const credential = byDeviceCode(scene, {
     userPromptCallback({ userCode }) {
       scene.entra.enterUserCode(userCode, ADA);
-      called();
-      return new Promise<void>((resolve) => shown = resolve);
+      return new Promise(() => {});
+    },
+  });
+  assert.equal(await ownerOf(scene, await settle(credential.getToken(GRAPH), scene)), ADA);
+});
+
+test("a callback that fails while the polls go on ends them", async () => {
+  const scene = createScene();
+  let fail!: (error: Error) => void;
+  const credential = byDeviceCode(scene, {
+    userPromptCallback: () => new Promise((_, reject) => fail = reject),
+  });
+  const asked = failureOf(credential.getToken(GRAPH));
+  await scene.clock.untilSleeping(30_000);
+  await scene.clock.advance(5_000);
+  await scene.clock.untilSleeping(30_000);
+  fail(new Error("The screen is gone"));
+  const error = await asked;
+  assert.match(error.message, /Cannot show the code/);
+  assert.equal((error.cause as Error).message, "The screen is gone");
+  assert.deepEqual(scene.clock.sleeping, []);
+  assert.deepEqual(grantsOf(scene), ["device_code"]);
+});
+
+for (
+  const [name, silence] of [
+    ["no network", () => Promise.reject(new TypeError("fetch failed"))],
+    ["an outage", () => new Response("", { status: 503 })],
+  ] as const
+) {
+  test(`${name} while the user signs in: it is asked again, less often`, async () => {
+    const { credential, waits } = pollWith([...Array(9).fill(silence), () => tokenAnswer()]);
+    assert.equal((await credential.getToken(GRAPH)).token, "a-token");
+    // Those of the retries between are none.
+    assert.deepEqual(waits, [5_000, 10_000, 15_000]);
+  });
+
+  test(`${name} until the code has expired: the error says so`, async () => {
+    const { credential } = pollWith([silence], { ...CODE, expires_in: 12 });
+    const { message } = await failureOf(credential.getToken(GRAPH));
+    assert.match(message, /^DeviceCodeCredential: Cannot get a token for .*(fetch failed|HTTP 503)/);
+  });
+}
+
+test("a poll that is never answered is given up, and the next one asks again", async () => {
+  const scene = createScene();
+  let polls = 0;
+  const credential = byDeviceCode(scene, {
+    async fetch(url, init) {
+      if (String(url).endsWith("/token") && ++polls === 1) return await new Promise(() => {});
+      return await scene.entra.fetch(url, init);
     },
   });
   const asked = credential.getToken(GRAPH);
-  await calling;
-  await scene.clock.advance(20_000);
-  assert.deepEqual(grantsOf(scene), []);
-  shown();
+  await scene.clock.untilSleeping(30_000);
+  await scene.clock.advance(5_000);
+  await scene.clock.advance(60_000);
   assert.equal(await ownerOf(scene, await settle(asked, scene)), ADA);
+  assert.equal(polls, 2);
 });
 
 for (

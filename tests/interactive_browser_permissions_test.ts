@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { COUNT_QUESTIONS, runWithFlags } from "./support/permissions.ts";
 
-const LISTEN = "--allow-net=127.0.0.1,[::1]";
+const TOKEN_HOST = "login.microsoftonline.com";
+const NET = `--allow-net=127.0.0.1,[::1],${TOKEN_HOST}`;
 
 /** Returns what a sign-in comes to, and how many questions it asked. */
 async function ask(flags: string[], options = ""): Promise<string> {
@@ -14,7 +15,7 @@ async function ask(flags: string[], options = ""): Promise<string> {
     ${COUNT_QUESTIONS}
     const { InteractiveBrowserCredential } = await import("@azweb/identity");
     const credential = new InteractiveBrowserCredential({
-      tenantId: "contoso.com", authorityHost: "https://login.microsoftonline.com", env: {}, ${options}
+      tenantId: "contoso.com", authorityHost: "https://${TOKEN_HOST}", env: {}, ${options}
     });
     const { name, message } = await credential.getToken("https://vault.azure.net/.default").catch((error) => error);
     console.log(name + " / " + message, "/", questions);
@@ -33,40 +34,81 @@ const DECLINE = `
     },
   },`;
 
-for (const flags of [[LISTEN], ["--allow-net=127.0.0.1"], ["--allow-net"]]) {
-  test(`${flags} is enough to be answered, and nobody is asked`, async () => {
-    assert.equal(
-      await ask(flags, DECLINE),
-      "AuthenticationError / InteractiveBrowserCredential: Cannot sign in: declined / 0",
-    );
+const DECLINED = "AuthenticationError / InteractiveBrowserCredential: Cannot sign in: declined / 0";
+
+const enough: [flag: string, options?: string][] = [
+  [NET],
+  [`--allow-net=127.0.0.1,${TOKEN_HOST}`],
+  [`--allow-net=127.0.0.1,${TOKEN_HOST}:443`],
+  ["--allow-net"],
+  ["--allow-net=127.0.0.1", "fetch() {},"],
+];
+for (const [flag, options = ""] of enough) {
+  test(`${flag} is enough to sign in, and nobody is asked: ${options || "no options"}`, async () => {
+    assert.equal(await ask([flag], options + DECLINE), DECLINED);
   });
 }
 
-for (const flags of [[], ["--allow-net=localhost"], ["--allow-net=[::1]"], ["--deny-net"]]) {
-  test(`with ${flags.join() || "no flag"} it says which one is missing, and asks nobody`, async () => {
-    assert.equal(
-      await ask(flags, DECLINE),
-      "CredentialUnavailableError / InteractiveBrowserCredential: Cannot have a user sign in: " +
-        `Deno may serve no loopback address: Run Deno with ${LISTEN}, or use DeviceCodeCredential / 0`,
-    );
+const NO_LOOPBACK = "Cannot have a user sign in: Deno may serve no loopback address";
+const UNREACHABLE = `Cannot reach "${TOKEN_HOST}"`;
+
+const missing: [flag: string, reason: string, hosts: string, options?: string][] = [
+  ["--no-prompt", UNREACHABLE, `127.0.0.1,[::1],${TOKEN_HOST}`],
+  ["--deny-net", UNREACHABLE, `127.0.0.1,[::1],${TOKEN_HOST}`],
+  ["--allow-net=127.0.0.1,[::1]", UNREACHABLE, `127.0.0.1,[::1],${TOKEN_HOST}`],
+  [`--allow-net=127.0.0.1,${TOKEN_HOST}:80`, UNREACHABLE, `127.0.0.1,[::1],${TOKEN_HOST}`],
+  [`--allow-net=${TOKEN_HOST}`, NO_LOOPBACK, `127.0.0.1,[::1],${TOKEN_HOST}`],
+  [`--allow-net=localhost,${TOKEN_HOST}`, NO_LOOPBACK, `127.0.0.1,[::1],${TOKEN_HOST}`],
+  [`--allow-net=[::1],${TOKEN_HOST}`, NO_LOOPBACK, `127.0.0.1,[::1],${TOKEN_HOST}`],
+  [
+    NET,
+    'Cannot reach "login.microsoftonline.us"',
+    "127.0.0.1,[::1],login.microsoftonline.us",
+    'authorityHost: "https://login.microsoftonline.us",',
+  ],
+  ["--deny-net", NO_LOOPBACK, "127.0.0.1,[::1]", "fetch() {},"],
+];
+for (const [flag, reason, hosts, options = ""] of missing) {
+  test(`with ${flag} it says what is missing before a browser is opened, and asks nobody: ${options || hosts}`, async () => {
+    const next = reason === NO_LOOPBACK ? ", or use DeviceCodeCredential" : "";
+    const start = "CredentialUnavailableError / InteractiveBrowserCredential: ";
+    const output = await ask([flag], options + DECLINE);
+    assert.equal(output, `${start}${reason}: Run Deno with --allow-net='${hosts}'${next} / 0`);
+    assert.equal(await ask([`--allow-net=${hosts}`], options + DECLINE), DECLINED);
   });
 }
+
+test("who serves the loopback address otherwise is told of the token service alone", async () => {
+  assert.equal(
+    await ask([], "runtime: { listen() {}, openUrl() {} }"),
+    "CredentialUnavailableError / InteractiveBrowserCredential: " +
+      `${UNREACHABLE}: Run Deno with --allow-net='${TOKEN_HOST}' / 0`,
+  );
+});
 
 test("a port of the app's choice needs no more than that port", async () => {
   const probe = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = probe.addr;
   probe.close();
-  assert.match(
-    await ask([`--allow-net=127.0.0.1:${port}`], `redirectUri: "http://localhost:${port}", ${DECLINE}`),
-    /Cannot sign in: declined \/ 0$/,
-  );
+  const flag = `--allow-net=127.0.0.1:${port},${TOKEN_HOST}`;
+  assert.equal(await ask([flag], `redirectUri: "http://localhost:${port}", ${DECLINE}`), DECLINED);
 });
 
 test("it says which flag is missing to open a browser, and asks nobody", async () => {
   const opener = Deno.build.os === "darwin" ? "/usr/bin/open" : "/usr/bin/xdg-open";
   assert.equal(
-    await ask([LISTEN]),
-    "CredentialUnavailableError / InteractiveBrowserCredential: Cannot have a user sign in: No browser can be opened " +
-      `(Run Deno with --allow-run=${opener}): Give "log", which is told the URL, or use DeviceCodeCredential / 0`,
+    await ask([NET]),
+    "CredentialUnavailableError / InteractiveBrowserCredential: Cannot have a user sign in: Deno may open no browser: " +
+      `Run Deno with --allow-run=${opener}, give "log", which is told the URL, or use DeviceCodeCredential / 0`,
   );
+});
+
+test("who uses the listener alone is told its flag, and asked nothing", async () => {
+  const code = `
+    ${COUNT_QUESTIONS}
+    const { loopbackListener } = await import("@azweb/identity/runtime");
+    const { name, message } = await loopbackListener()(() => {}).catch((error) => error);
+    console.log(name + " / " + message, "/", questions);
+  `;
+  assert.equal(await runWithFlags([], code), "NotCapable / Run Deno with --allow-net='127.0.0.1,[::1]' / 0");
 });

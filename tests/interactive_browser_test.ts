@@ -11,7 +11,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { afterEach, test } from "node:test";
 import { startModule, stopModules } from "./support/child.ts";
-import { CLIENT, failureOf, jsonAnswer, SCOPE, TENANT } from "./support/service.ts";
+import { breathe, CLIENT, failureOf, jsonAnswer, SCOPE, TENANT } from "./support/service.ts";
 import {
   createStage,
   readShown,
@@ -20,6 +20,7 @@ import {
   type Stage,
   type StageOptions,
   USER,
+  userAnswer,
 } from "./support/sign_in.ts";
 
 const OTHER_SCOPE = "https://vault.azure.net/.default";
@@ -547,14 +548,16 @@ const openers = {
   },
 };
 for (const [how, openUrl] of Object.entries(openers)) {
-  test(`where the opener ${how}, the URL goes to the log`, async () => {
+  test(`where the opener ${how}, the reason and the URL go to the log`, async () => {
     let told!: (event: LogEvent) => void;
     const event = new Promise<LogEvent>((resolve) => told = resolve);
     const log = (event: LogEvent) => void (event.event === "sign-in-wanted" && told(event));
     const failure = failureOf(createStage({ log, runtime: { openUrl } }).credential.getToken(SCOPE));
     const { credential, message } = await event;
     assert.equal(credential, "InteractiveBrowserCredential");
-    const shown = readShown(/^Open this page to sign in: (\S+)$/.exec(message)![1]!);
+    const parts = /^No browser can be opened \(no browser\)\. Open this page to sign in: (\S+)$/.exec(message);
+    assert.ok(parts, message);
+    const shown = readShown(parts[1]!);
     await sendBack(shown, [["error", "access_denied"], ["state", shown.state]]);
     assert.match((await failure).message, /access_denied/);
   });
@@ -738,6 +741,52 @@ test("without a cache, too, two sign-ins at a time are one after the other, and 
   await accept(await stage.untilShown());
   await tokens;
   assert.equal(stage.shown.length, 1);
+});
+
+test("an answer that comes when its caller has left does not say who is signed in", async () => {
+  let letGo: (() => void) | undefined;
+  const bob = { oid: "bob", sub: "bob", preferred_username: "bob@contoso.com" };
+  const { credential, shown, untilShown } = createStage({
+    async answer(right) {
+      if (letGo) return userAnswer({ nonce: shown.at(-1)!.nonce, ...bob }, "bob's", "bob");
+      const answer = right();
+      await new Promise<void>((resolve) => letGo = resolve);
+      return answer;
+    },
+  });
+  const controller = new AbortController();
+  const first = failureOf(credential.getToken(SCOPE, { abortSignal: controller.signal }));
+  const leaving = accept(await untilShown()).catch(() => {});
+  while (!letGo) await breathe();
+  controller.abort();
+  assert.equal((await first).name, "AbortError");
+  const second = credential.getToken(OTHER_SCOPE);
+  const shown2 = await untilShown();
+  letGo();
+  await breathe();
+  await Promise.all([leaving, accept(shown2)]);
+  assert.equal((await second).token, "bob's");
+});
+
+test("who leaves before the port is open sees no browser", async () => {
+  let open!: () => void;
+  let closed = 0;
+  const { credential, shown } = createStage({
+    runtime: {
+      listen: () =>
+        new Promise((resolve) => {
+          open = () => resolve({ port: 1, close: () => void closed++ });
+        }),
+    },
+  });
+  const controller = new AbortController();
+  const leaving = failureOf(credential.getToken(SCOPE, { abortSignal: controller.signal }));
+  while (!open) await breathe();
+  controller.abort();
+  await leaving;
+  open();
+  while (!closed) await breathe();
+  assert.deepEqual(shown, []);
 });
 
 test("two instances sign in each for itself", async () => {

@@ -7,6 +7,7 @@ import {
   type AuthorizationCodeCredentialOptions,
   DeviceCodeCredential,
   type DeviceCodeCredentialOptions,
+  type DeviceCodeInfo,
   type GetTokenOptions,
 } from "@azweb/identity";
 import { createFakeClock, type FakeClock } from "@azweb/identity/testing";
@@ -101,13 +102,21 @@ function changeIdToken(answer: string, changes: Record<string, unknown>): string
 
 /** A credential whose codes the visitor enters as soon as they are shown. */
 function byDeviceCode(scene: Scene, options: DeviceCodeCredentialOptions = {}): DeviceCodeCredential {
+  async function enter({ verificationUri, userCode }: DeviceCodeInfo): Promise<void> {
+    scene.prompts++;
+    await scene.visitor.visit(verificationUri, { userCode });
+  }
+  const { userPromptCallback = enter, fetch = scene.options.fetch! } = options;
+  let visit: unknown;
   return new DeviceCodeCredential({
     ...scene.options,
-    async userPromptCallback({ verificationUri, userCode }) {
-      scene.prompts++;
-      await scene.visitor.visit(verificationUri, { userCode });
-    },
     ...options,
+    async fetch(url, init) {
+      // The visitor needs real time, which the clock that the polls go by does not.
+      if (String(url).endsWith("/token")) await visit;
+      return await fetch(url, init);
+    },
+    userPromptCallback: (info) => visit = userPromptCallback(info),
   });
 }
 

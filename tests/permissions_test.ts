@@ -69,11 +69,21 @@ test("some variables granted, others not", async () => {
   assert.match(output, /^CredentialUnavailableError .*--allow-env=/);
 });
 
-test("a token service that may not be reached makes the credential unavailable, and the message names the flag", async () => {
-  const output = await run(["--allow-env"], ask('ClientSecretCredential("tenant", "client", "secret")'));
-  assert.match(output, /^CredentialUnavailableError \/ ClientSecretCredential: /);
-  assert.match(output, /--allow-net=login\.microsoftonline\.com$/);
-});
+for (
+  const credential of [
+    'ClientSecretCredential("tenant", "client", "secret")',
+    "DeviceCodeCredential({ userPromptCallback() {} })",
+  ]
+) {
+  const name = credential.split("(")[0]!;
+  test(`a token service that may not be reached makes ${name} unavailable, and the message names the flag`, async () => {
+    assert.equal(
+      await run(["--allow-env"], ask(credential)),
+      `CredentialUnavailableError / ${name}: Cannot reach "login.microsoftonline.com": ` +
+        "Run Deno with --allow-net=login.microsoftonline.com",
+    );
+  });
+}
 
 for (const path of ["app.pem", "/secrets/app.pem", "./certificates/app.pem"]) {
   test(`a certificate that may not be read makes the credential unavailable: the message names the flag for ${path}`, async () => {

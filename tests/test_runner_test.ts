@@ -186,18 +186,36 @@ for (
 }
 
 for (
-  const [args, code] of [
-    [["--help"], 0],
-    [["deno", "toaster"], 2],
-    [["--only", "cache"], 2],
-    [["--filter"], 2],
-  ] as [string[], number][]
+  const [args, mistake] of [
+    [["deno", "--help"], undefined],
+    [["deno", "toaster", "--filter", "no-such-file"], 'There is no runtime "toaster"'],
+    [["--only", "cache"], "Unknown option '--only'"],
+    [["--filter"], "Option '--filter <value>' argument missing"],
+  ] as [string[], string | undefined][]
 ) {
   test(`"deno task test ${args.join(" ")}" explains its arguments`, async () => {
     const ended = await run(Deno.execPath(), ["run", "--quiet", "--allow-all", "scripts/test.ts", ...args]);
     const usage =
       "Usage: deno task test [deno|node|bun|workerd|edge|browser]... [--filter <part of a test file's path>]\n";
-    const [stdout, stderr] = code === 0 ? [usage, ""] : ["", usage];
-    assert.deepEqual(ended, { code, stdout, stderr });
+    const expected = mistake === undefined
+      ? { code: 0, stdout: usage, stderr: "" }
+      : { code: 2, stdout: "", stderr: `${mistake}\n\n${usage}` };
+    assert.deepEqual(ended, expected);
   });
 }
+
+test('"deno task build --help" says what it does, and does not', async () => {
+  assert.deepEqual(await run(Deno.execPath(), ["run", "--quiet", "--allow-all", "scripts/build_npm.ts", "--help"]), {
+    code: 0,
+    stdout: 'Usage: deno task build. Makes the npm package in the folder "npm", and prints its path\n',
+    stderr: "",
+  });
+});
+
+test("only the runtimes that run are told", async () => {
+  // In "assertion_callback_test.ts", which is for all, and in "npm_package_test.ts", which is for others.
+  const args = ["run", "--quiet", "--allow-all", "scripts/test.ts", "deno", "--filter", "ack"];
+  const { code, stdout, stderr } = await run(Deno.execPath(), args);
+  assert.equal(code, 0, stderr);
+  assert.match(stdout, /^1 test files for deno\nDeno \S+: /);
+});

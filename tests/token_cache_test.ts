@@ -95,15 +95,27 @@ test("what the owner of a synchronous cache deletes is gone", async () => {
   const cache = new Map<string, TokenSet>();
   const service = createCounter();
   const credential = create(service, { cache });
-  await credential.getToken(SCOPE);
+  for (let i = 0; i < 3; i++) assert.equal((await credential.getToken(SCOPE)).token, "token-0");
   cache.clear();
-  assert.equal((await credential.getToken(SCOPE)).token, "token-1");
+  for (let i = 0; i < 3; i++) assert.equal((await credential.getToken(SCOPE)).token, "token-1");
+  // What the owner puts in its place is there.
+  const [[key, value]] = [...cache] as [[string, TokenSet]];
+  cache.set(key, { ...value, token: "another" });
+  assert.equal((await credential.getToken(SCOPE)).token, "another");
   // Also where the first call was one that does not look.
   const other = new Map<string, TokenSet>();
   const another = create(service, { cache: other });
   await another.getToken(SCOPE, { claims: "{}" });
   other.clear();
   assert.equal((await another.getToken(SCOPE)).token, "token-3");
+});
+
+test("no request of a Worker is handed another's promise", async () => {
+  const credential = create(createCounter(), { cache: undefined });
+  await credential.getToken(SCOPE);
+  const [first, second] = [credential.getToken(SCOPE), credential.getToken(SCOPE)];
+  assert.equal(await first, await second);
+  if (globalThis.navigator?.userAgent === "Cloudflare-Workers") assert.notEqual(first, second);
 });
 
 test("one cache for two credentials: each finds its own", async () => {

@@ -6,7 +6,6 @@ import {
   type TokenCredential,
   UsernamePasswordCredential,
 } from "@azweb/identity";
-import { createEntra } from "@azweb/identity/testing";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
@@ -135,16 +134,5 @@ test("one credential for two users, one after the other: what was the first one'
     for (const scope of [GRAPH, VAULT]) {
       assert.equal(await ownerOf(scene, await settle(credential.getToken(scope), scene)), username);
     }
-  }
-});
-
-test("two Entras know nothing of each other", async () => {
-  const scenes = [createStage(), createStage()];
-  assert.notEqual(scenes[0]!.entra.fetch, createEntra().fetch);
-  const cache = new Map();
-  for (const [index, scene] of scenes.entries()) {
-    scene.visitor = USERS[index];
-    await settle(byDeviceCode(scene, { cache }).getToken(GRAPH), scene);
-    assert.ok(scene.entra.requests.length > 0);
   }
 });

@@ -80,6 +80,10 @@ test("the drop-in program is one for @azure/identity, except for its import", as
   });
 });
 
+test("options with the types of @azure/identity are options of ours", async () => {
+  assert.equal(await check(join(FOLDER, "their_options.mts")), "");
+});
+
 test("an error in a program is found", async () => {
   await withProgram(
     'import { DefaultAzureCredential } from "@azweb/identity";\nnew DefaultAzureCredential(1);\n',

@@ -1,6 +1,7 @@
 // A user signs in once: what happens afterwards, whichever way it was.
 import {
   type AuthenticationRecord,
+  type AuthenticationRequiredError,
   deserializeAuthenticationRecord,
   serializeAuthenticationRecord,
   type TokenCredential,
@@ -380,12 +381,6 @@ test("a code is redeemed once, whoever asks at once", async () => {
   assert.equal(grantsOf(scene).filter((grant) => grant === "authorization_code").length, 1);
 });
 
-test("a code that nobody sees is an error at once", async () => {
-  const scene = createScene();
-  const error = await failureOf(byDeviceCode(scene, { userPromptCallback: undefined }).getToken(GRAPH));
-  assert.deepEqual([error.name, error.nextStep], ["CredentialUnavailableError", 'Give "userPromptCallback" or "log"']);
-});
-
 test("one caller leaves, another still gets the token", async () => {
   const scene = createScene();
   scene.visitor = undefined;
@@ -469,21 +464,151 @@ test("after a sign-in by somebody of any tenant, tokens come from that one's", a
   assert.equal(scene.entra.requests.at(-1)!.path, `/${TENANT}/oauth2/v2.0/token`);
 });
 
-test("a call may ask another tenant, and the next one is the own again", async () => {
+for (
+  const [name, calls, tenants] of [
+    ["and the next one is the own again", [undefined, OTHER_TENANT, undefined], ["common", OTHER_TENANT, TENANT]],
+    ["also the first one", [OTHER_TENANT, undefined, OTHER_TENANT], [OTHER_TENANT, TENANT, OTHER_TENANT]],
+  ] as const
+) {
+  test(`a call may ask another tenant, ${name}`, async () => {
+    // A token is of the tenant that was asked, and its user of their own.
+    const service = createService((asked) => {
+      const asks = asked.url.split("/")[3]!;
+      const tid = asks === "common" ? TENANT : asks;
+      const client_info = btoa(JSON.stringify({ uid: "ada", utid: TENANT }));
+      return people({ tid }, { access_token: `of ${tid}`, client_info })(asked);
+    });
+    const credential = byDeviceCode(createScene(), {
+      ...isolatedOptions(service),
+      runtime: HURRIED,
+      tenantId: undefined,
+      userPromptCallback() {},
+    });
+    for (const [index, tenantId] of calls.entries()) {
+      const { token } = await credential.getToken(`api://api-${index}/Read`, { tenantId });
+      assert.equal(token, `of ${tenantId ?? TENANT}`);
+    }
+    const polled = service.requests.filter(({ url }) => url.endsWith("/token"));
+    assert.deepEqual(polled.map(({ url }) => url.split("/")[3]), tenants);
+  });
+}
+
+test("a record that names no tenant, or no real one, leaves the tenant open", async () => {
+  for (const home of ["", ".", ".t", "./../x", `.${TENANT}x`]) {
+    const service = createService(people());
+    const credential = byDeviceCode(createScene(), {
+      ...isolatedOptions(service),
+      runtime: HURRIED,
+      tenantId: undefined,
+      userPromptCallback() {},
+      authenticationRecord: {
+        authority: "login.microsoftonline.com",
+        homeAccountId: `ada${home}`,
+        clientId: CLIENT,
+        tenantId: TENANT,
+        username: ADA,
+      },
+    });
+    await failureOf(credential.getToken(GRAPH));
+    assert.equal(service.requests[0]!.url.split("/")[3], "common");
+  }
+});
+
+test("what a program is told to ask for is what it gets remembered", async () => {
   const service = createService(people());
   const credential = byDeviceCode(createScene(), {
     ...isolatedOptions(service),
     runtime: HURRIED,
     tenantId: undefined,
     userPromptCallback() {},
+    disableAutomaticAuthentication: true,
   });
-  const tenants = async () => {
-    await credential.getToken(GRAPH);
-    await credential.getToken(GRAPH, { tenantId: OTHER_TENANT });
-    await credential.getToken(VAULT);
-    return service.requests.map(({ url }) => url.split("/")[3]);
-  };
-  assert.deepEqual(await tenants(), ["common", "common", OTHER_TENANT, TENANT]);
+  const error = await failureOf(credential.getToken(GRAPH)) as unknown as AuthenticationRequiredError;
+  assert.deepEqual([error.name, error.scopes, error.getTokenOptions], [
+    "AuthenticationRequiredError",
+    [GRAPH],
+    { enableCae: false },
+  ]);
+  await credential.authenticate(error.scopes, error.getTokenOptions);
+  const asked = service.requests.length;
+  await credential.getToken(GRAPH);
+  assert.equal(service.requests.length, asked);
+});
+
+test("an answer that comes when its caller has left changes nothing, and another user may sign in meanwhile", async () => {
+  const scene = createScene();
+  let answer: (() => void) | undefined;
+  const credential = byDeviceCode(scene, {
+    async fetch(url, init) {
+      const response = await scene.entra.fetch(url, { ...init, signal: null });
+      if (String(url).endsWith("/token") && !answer) await new Promise<void>((resolve) => answer = resolve);
+      return response;
+    },
+  });
+  const controller = new AbortController();
+  const first = failureOf(credential.getToken(GRAPH, { abortSignal: controller.signal }));
+  await scene.clock.untilSleeping(30_000);
+  await scene.clock.advance(5_000);
+  while (!answer) await breathe();
+  controller.abort();
+  assert.equal((await first).name, "AbortError");
+  scene.visitor = BOB;
+  const second = credential.getToken(VAULT);
+  await breathe();
+  answer();
+  assert.equal(await ownerOf(scene, await settle(second, scene)), BOB);
+});
+
+test("who ends late does not end another's turn", async () => {
+  const scene = createScene();
+  const begun: (() => void)[] = [];
+  const credential = byDeviceCode(scene, {
+    timeoutInMs: 10_000,
+    async fetch() {
+      await new Promise<void>((resolve) => begun.push(resolve));
+      return jsonAnswer({ error: "invalid_request" }, { status: 400 });
+    },
+  });
+  const late = failureOf(credential.getToken("api://a/Read"));
+  while (begun.length < 1) await breathe();
+  await scene.clock.advance(10_000);
+  await late;
+  const others = ["api://b/Read", "api://c/Read"].map((scope) => failureOf(credential.getToken(scope)));
+  while (begun.length < 2) await breathe();
+  begun[0]!();
+  for (let i = 0; i < 5; i++) {
+    await breathe();
+    await scene.clock.advance(100);
+  }
+  assert.equal(begun.length, 2);
+  await scene.clock.advance(10_000);
+  await Promise.all(others);
+});
+
+test("whoever has no token does not take the end of a refresh ahead of time for an answer", async () => {
+  const scene = createScene({ tokenLifetimeInMs: 4 * HOUR });
+  const cache = new Map();
+  let answer: (() => void) | undefined;
+  let isHeld = false;
+  const credential = byDeviceCode(scene, {
+    cache,
+    async fetch(url, init) {
+      if (isHeld && !answer && String(url).endsWith("/token")) await new Promise<void>((resolve) => answer = resolve);
+      return await scene.entra.fetch(url, init);
+    },
+  });
+  await settle(credential.getToken(GRAPH), scene);
+  await scene.clock.advance(2 * HOUR);
+  scene.entra.revokeSessions(ADA);
+  isHeld = true;
+  await credential.getToken(GRAPH);
+  while (!answer) await breathe();
+  cache.clear();
+  const token = credential.getToken(GRAPH);
+  await breathe();
+  answer();
+  assert.equal(await ownerOf(scene, await settle(token, scene)), ADA);
+  assert.equal(scene.prompts, 2);
 });
 
 test("a call that must not ask another tenant asks nobody", async () => {

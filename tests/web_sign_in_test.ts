@@ -137,6 +137,16 @@ for (const [name, [options, checkApp]] of Object.entries(WAYS)) {
   });
 }
 
+test("an authority that cannot be discovered: the error says who could not", async () => {
+  const app = createApp({
+    authorityHost: "https://login.private.example",
+    fetch: () => Promise.reject(new Error("No")),
+  });
+  const { name, message } = await failureOf(app.signIn.onAuthorizeUrl(new Request(`${APP}/`)));
+  assert.equal(name, "AuthenticationError");
+  assert.match(message, /^WebSignIn: Cannot discover the authority "https:\/\/login\.private\.example/);
+});
+
 test("another process ends the sign-in, and resumes the session", async () => {
   const app = createApp();
   const back = await app.begin();
@@ -490,6 +500,13 @@ describe("a session that is no more", () => {
     const again = await (await app.signIn.resume(session)).sealSession();
     await clock.advance(1);
     assert.match((await failureOf(app.signIn.resume(again))).message, /The session is over/);
+  });
+  test("never over, where the app says so", async () => {
+    const clock = createFakeClock();
+    const app = createApp({ runtime: clock, sessionLifetimeInMs: Infinity }, { now: clock.now });
+    const session = await sessionOf(app);
+    await clock.advance(1e12);
+    assert.equal((await app.signIn.resume(session)).account.username, "jo@contoso.com");
   });
   test("ended by Microsoft Entra", async () => {
     const app = createApp({ cache: false }, { refusesRefresh: true });

@@ -165,7 +165,11 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
   ): Promise<TokenSet> {
     checkPause(key, settings.now());
     const run = (flight: Flight<TokenSet>, ms: number) => fetchToken(flight, request, ms);
-    return await share({ key, variant: [request.claims, request.chain !== undefined], run }, caller, settings);
+    return await share(
+      { key, variant: [request.claims, request.chain !== undefined, request.isEarly], run },
+      caller,
+      settings,
+    );
   }
 
   async function fetchToken(

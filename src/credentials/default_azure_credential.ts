@@ -20,8 +20,20 @@ import {
 } from "./managed_identity_credential.ts";
 import { WorkloadIdentityCredential, type WorkloadIdentityCredentialOptions } from "./workload_identity_credential.ts";
 
+/** The variables that `requiredEnvVars` is for in `@azure/identity`; here it takes any name. */
+export type DefaultAzureCredentialEnvVars =
+  | "AZURE_TOKEN_CREDENTIALS"
+  | "AZURE_TENANT_ID"
+  | "AZURE_CLIENT_ID"
+  | "AZURE_CLIENT_SECRET"
+  | "AZURE_CLIENT_CERTIFICATE_PATH"
+  | "AZURE_CLIENT_CERTIFICATE_PASSWORD"
+  | "AZURE_CLIENT_SEND_CERTIFICATE_CHAIN"
+  | "AZURE_ADDITIONALLY_ALLOWED_TENANTS"
+  | "AZURE_FEDERATED_TOKEN_FILE";
+
 /** Options of {@linkcode DefaultAzureCredential}: what every credential accepts goes to each of the chain. */
-export interface DefaultAzureCredentialOptions extends CredentialOptions {
+export interface DefaultAzureCredentialOptions extends CredentialOptions, BrowserCustomizationOptions {
   /**
    * The tenant of `WorkloadIdentityCredential` (default: the variable `AZURE_TENANT_ID`) and of the developer's tools (default: the one that
    * each is signed in to).
@@ -35,8 +47,6 @@ export interface DefaultAzureCredentialOptions extends CredentialOptions {
   interactiveBrowserClientId?: string | undefined;
   /** See {@linkcode InteractiveBrowserCredentialOptions.loginHint}. */
   loginHint?: string | undefined;
-  /** See {@linkcode BrowserCustomizationOptions}. */
-  browserCustomizationOptions?: BrowserCustomizationOptions | undefined;
   /** The environment variables without which the constructor throws. Default: none. */
   requiredEnvVars?: string | string[] | undefined;
   /** See {@linkcode ManagedIdentityCredentialOptions.probeTimeoutInMs}. */
@@ -307,4 +317,9 @@ function select(
 
 function list(words: readonly string[]): string {
   return words.map((word) => `"${word}"`).join(", ");
+}
+
+/** Returns a `DefaultAzureCredential` that has no options. */
+export function getDefaultAzureCredential(): TokenCredential {
+  return new DefaultAzureCredential();
 }

@@ -1,6 +1,5 @@
 import type { AuthenticationRecord } from "../authentication_record.ts";
 import { resolveSettings } from "../core/settings.ts";
-import { CredentialUnavailableError } from "../errors.ts";
 import { type DeviceCodeInfo, signInByDeviceCode } from "../oauth/device_code.ts";
 import { createUserSession, publicClient, type UserSession } from "../oauth/user_session.ts";
 import type { InteractiveCredentialOptions } from "../options.ts";
@@ -17,7 +16,7 @@ export interface DeviceCodeCredentialOptions extends InteractiveCredentialOption
   tenantId?: string | undefined;
   /** The client id of an app that is a public client. Default: the Azure CLI's, for development. */
   clientId?: string | undefined;
-  /** Shows the code to the user. Default: `log`; one of the two must be given. */
+  /** Shows the code to the user. Default: the message goes to `log`, and to the console where that is not given. */
   userPromptCallback?: DeviceCodePromptCallback | undefined;
   /** How long a sign-in may take, in milliseconds. Default: 960,000, a minute more than a code is good for. */
   timeoutInMs?: number | undefined;
@@ -59,11 +58,11 @@ export class DeviceCodeCredential implements TokenCredential {
     }
     const name = "DeviceCodeCredential";
     const settings = resolveSettings(options, { timeoutInMs: 960_000 });
-    const prompt = userPromptCallback ?? ((info: DeviceCodeInfo) => {
-      if (options.log) return settings.log({ event: "sign-in-wanted", credential: name, message: info.message });
-      throw new CredentialUnavailableError("Cannot show the code to anybody", {
-        nextStep: 'Give "userPromptCallback" or "log"',
-      });
+    const prompt = userPromptCallback ?? (({ message }: DeviceCodeInfo) => {
+      if (options.log) return settings.log({ event: "sign-in-wanted", credential: name, message });
+      // The one text that is for the user, who has to see it: the program said of no other place.
+      // deno-lint-ignore azweb/no-console
+      console.log(message);
     });
     this.#session = createUserSession({
       name,

@@ -4,7 +4,13 @@ import type { UserSession } from "../oauth/user_session.ts";
 import type { InteractiveBrowserCredentialOptions } from "../options.ts";
 import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";
 
-export type { BrowserCustomizationOptions, InteractiveBrowserCredentialOptions } from "../options.ts";
+export type {
+  BrowserCustomizationOptions,
+  BrowserLoginStyle,
+  InteractiveBrowserCredentialInBrowserOptions,
+  InteractiveBrowserCredentialNodeOptions,
+  InteractiveBrowserCredentialOptions,
+} from "../options.ts";
 
 /**
  * A user who signs in in a browser: in that of the machine, where a program runs; in a window, or by leaving and coming back, where a page

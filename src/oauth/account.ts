@@ -64,6 +64,11 @@ export function checkAccount(record: unknown): void {
   if (tenantId) checkTenantId(tenantId, "options.authenticationRecord.tenantId");
 }
 
+/** Returns the tenant that the user is of, wherever the user has signed in; `undefined` where nobody says. */
+export function homeTenantOf({ homeAccountId }: AuthenticationRecord): string | undefined {
+  return /\.([\da-f-]{36})$/i.exec(homeAccountId)?.[1];
+}
+
 function refused(reason: string): AuthenticationError {
   return new AuthenticationError(`Cannot use the ID token: ${reason[0]!.toUpperCase()}${reason.slice(1)}`, {
     statusCode: 200,
@@ -76,7 +81,7 @@ function refused(reason: string): AuthenticationError {
  */
 export function isIssuerOf(server: AuthorizationServer, issuer: unknown): boolean {
   const [other, own] = [parseUrl(issuer), new URL(server.token_endpoint!)];
-  if (!other) return false;
+  if (other?.protocol !== own.protocol) return false;
   const isExternal = own.host.endsWith(".ciamlogin.com") && EXTERNAL_ISSUER.test(other.href);
   return other.host === own.host || isExternal ||
     preferredHost(other.host) !== undefined && preferredHost(other.host) === preferredHost(own.host);

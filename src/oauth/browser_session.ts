@@ -41,7 +41,7 @@ export function createBrowserSession(options: InteractiveBrowserCredentialOption
           messages: { success, error },
         },
         wanted,
-        { runtime, settings, isHeard: options.log !== undefined },
+        { runtime, settings, isHeard: options.log !== undefined, ownFetch: options.fetch !== undefined },
       );
     },
   }, settings);

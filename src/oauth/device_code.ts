@@ -4,17 +4,18 @@ import { send } from "../core/http.ts";
 import { parseObject } from "../core/json.ts";
 import { retry } from "../core/retry.ts";
 import type { Settings } from "../core/settings.ts";
-import { AuthenticationError, isUnavailable } from "../errors.ts";
+import { AuthenticationError } from "../errors.ts";
 import type { TokenSet } from "../token_cache.ts";
 import { entraError } from "./aadsts.ts";
 import { mergeClaims } from "./claims.ts";
 import { noAuth } from "./client_auth.ts";
 import { endpointOf } from "./endpoint_of.ts";
 import { ENTRA_RETRIES } from "./entra_retries.ts";
-import { requestTokens } from "./token_client.ts";
+import { requestTokens, type TokenAnswer } from "./token_client.ts";
 import type { SignIn } from "./user_session.ts";
 
 const SLOW_DOWN_IN_S = 5;
+const POLL_TIMEOUT_IN_MS = 60_000;
 
 /** What to show to the user. */
 export interface DeviceCodeInfo {
@@ -46,15 +47,12 @@ export async function signInByDeviceCode(
   const started = settings.now();
   const { deviceCode, expiresInS, intervalInS, ...info } = await requestDeviceCode();
   const { signal } = wanted;
-  try {
-    // Waits for what it does, too: a page may have to be drawn.
-    const show = () => Promise.resolve(prompt(info));
-    await withDeadline(show, { sleep: settings.sleep, ms: undefined, late: () => undefined, outer: signal });
-  } catch (cause) {
-    if (signal.aborted) throw signal.reason;
-    if (isUnavailable(cause)) throw cause;
+  const { sleep } = settings;
+  // Not waited for: it may last as long as what it shows.
+  const notShown = new Promise((resolve) => resolve(prompt(info))).then(() => new Promise<never>(() => {}), (cause) => {
     throw new AuthenticationError('Cannot show the code: The callback "userPromptCallback" failed', { cause });
-  }
+  });
+  notShown.catch(() => {});
   const grant = {
     name,
     clientId,
@@ -63,18 +61,43 @@ export async function signInByDeviceCode(
     parameters: { device_code: deviceCode, client_info: "1" },
   } as const;
   for (let interval = intervalInS;;) {
-    await settings.sleep(interval * 1000, signal);
+    await pause(interval * 1000);
+    const answer = await poll();
+    if (!(answer instanceof AuthenticationError)) return wanted.accept({ answer });
+    const isPending = answer.errorResponse?.error === "authorization_pending";
+    if (!isPending) interval += SLOW_DOWN_IN_S;
+    if (settings.now() - started < expiresInS * 1000) continue;
+    if (answer.statusCode === 0 || answer.statusCode >= 500) throw answer;
+    throw new AuthenticationError(
+      `Nobody entered the code within the ${expiresInS} seconds of its life: Ask for the token again`,
+    );
+  }
+
+  async function pause(ms: number): Promise<void> {
+    const over = {};
     try {
-      return wanted.accept({ answer: await requestTokens(grant, wanted, settings) });
+      await withDeadline(() => notShown, { sleep, ms, late: () => over, outer: signal });
     } catch (error) {
-      const { errorResponse } = error as AuthenticationError;
-      if (errorResponse?.error === "slow_down") interval += SLOW_DOWN_IN_S;
-      else if (errorResponse?.error !== "authorization_pending") throw error;
+      if (error !== over) throw error;
     }
-    if (settings.now() - started >= expiresInS * 1000) {
-      throw new AuthenticationError(
-        `Nobody entered the code within the ${expiresInS} seconds of its life: Ask for the token again`,
-      );
+  }
+
+  /** Returns the answer, or the error of one that says to ask again: also of none, because the user may be signing in meanwhile. */
+  async function poll(): Promise<TokenAnswer | AuthenticationError> {
+    try {
+      return await withDeadline((signal) => requestTokens(grant, { ...wanted, signal }, settings), {
+        sleep,
+        ms: POLL_TIMEOUT_IN_MS,
+        late: () => new AuthenticationError(`Cannot ask for the token: No answer within ${POLL_TIMEOUT_IN_MS} ms`),
+        outer: signal,
+      });
+    } catch (error) {
+      if (signal.aborted || !(error instanceof AuthenticationError)) throw error;
+      const { statusCode, errorResponse } = error;
+      const isToBeAskedAgain = ["authorization_pending", "slow_down"].includes(errorResponse?.error ?? "") ||
+        statusCode === 0 || statusCode >= 500;
+      if (isToBeAskedAgain) return error;
+      throw error;
     }
   }
 

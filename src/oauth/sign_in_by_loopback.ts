@@ -2,6 +2,7 @@ import { withDeadline } from "../core/deadline.ts";
 import type { Settings } from "../core/settings.ts";
 import { CredentialUnavailableError } from "../errors.ts";
 import { loopbackListener } from "../runtime/loopback.ts";
+import { hasNetPermission } from "../runtime/net_permission.ts";
 import { urlOpener } from "../runtime/open_url.ts";
 import type { LoopbackServer, RuntimeMembers } from "../runtime/runtime.ts";
 import type { TokenSet } from "../token_cache.ts";
@@ -19,11 +20,13 @@ const FORM = /^application\/x-www-form-urlencoded(;|$)/i;
 export async function signInByLoopback(
   spec: BrowserSignIn,
   wanted: SignIn,
-  { runtime, settings, isHeard }: {
+  { runtime, settings, isHeard, ownFetch }: {
     readonly runtime: RuntimeMembers;
     readonly settings: Settings;
     /** Whether anybody reads the log. */
     readonly isHeard: boolean;
+    /** Whether requests are sent by a `fetch` of the program's. */
+    readonly ownFetch: boolean;
   },
 ): Promise<TokenSet> {
   const { name, clientId, messages } = spec;
@@ -59,12 +62,19 @@ export async function signInByLoopback(
   async function serve(port: number): Promise<LoopbackServer> {
     const listen = loopbackListener(runtime);
     if (!listen) throw unavailable("This runtime serves no loopback address", 'Give "runtime.listen"');
+    const { host, href } = new URL(wanted.server.token_endpoint!);
+    const hosts = [...runtime.listen ? [] : ["127.0.0.1", "[::1]"], ...ownFetch ? [] : [host]];
+    const nextStep = `Run Deno with --allow-net='${hosts}'`;
+    // Now, because after the sign-in it would be in vain.
+    if (!ownFetch && !hasNetPermission(href)) {
+      throw new CredentialUnavailableError(`Cannot reach "${host}"`, { nextStep });
+    }
     try {
       return await listen(handle, port);
     } catch (error) {
       const { name, message } = Object(error) as { name?: unknown; message?: unknown };
-      throw name === "NotCapable"
-        ? unavailable("Deno may serve no loopback address", String(message))
+      throw name === "NotCapable" && !runtime.listen
+        ? unavailable("Deno may serve no loopback address", nextStep)
         : unavailable(`No loopback address can be served (${message})`, "");
     }
   }
@@ -105,11 +115,17 @@ export async function signInByLoopback(
     } catch (error) {
       // It is over: nobody has to open anything.
       if (state === undefined) return;
-      if (!isHeard) {
-        const { message } = Object(error) as { message?: unknown };
-        return answer.reject(unavailable(`No browser can be opened (${message})`, 'Give "log", which is told the URL'));
+      const { name: kind, message } = Object(error) as { name?: unknown; message?: unknown };
+      const reason = `No browser can be opened (${message})`;
+      if (isHeard) {
+        const message = `${reason}. Open this page to sign in: ${url}`;
+        return settings.log({ event: "sign-in-wanted", credential: name, message });
       }
-      settings.log({ event: "sign-in-wanted", credential: name, message: `Open this page to sign in: ${url}` });
+      answer.reject(
+        kind === "NotCapable"
+          ? unavailable("Deno may open no browser", `${message}, give "log", which is told the URL`)
+          : unavailable(reason, 'Give "log", which is told the URL'),
+      );
     }
   }
 }

@@ -9,7 +9,12 @@ import type { SignIn } from "./user_session.ts";
 export async function signInInBrowser(
   spec: BrowserSignIn,
   wanted: SignIn,
-  place: { readonly runtime: RuntimeMembers; readonly settings: Settings; readonly isHeard: boolean },
+  place: {
+    readonly runtime: RuntimeMembers;
+    readonly settings: Settings;
+    readonly isHeard: boolean;
+    readonly ownFetch: boolean;
+  },
 ): Promise<TokenSet> {
   const page = place.runtime.listen ? undefined : currentPage();
   if (page) {

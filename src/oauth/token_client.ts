@@ -1,4 +1,10 @@
-import { allowInsecureRequests, type ClientAuth, customFetch, genericTokenEndpointRequest } from "oauth4webapi";
+import {
+  allowInsecureRequests,
+  type AuthorizationServer,
+  type ClientAuth,
+  customFetch,
+  genericTokenEndpointRequest,
+} from "oauth4webapi";
 import { tidy } from "../core/answer_error.ts";
 import type { Acquire, TokenRequest } from "../core/create_get_token.ts";
 import { refreshTime, seconds } from "../core/freshness.ts";
@@ -56,10 +62,14 @@ export function createTokenClient(grant: Grant, settings: Settings): Acquire {
   return async (request) => (await requestTokens(grant, request, settings)).token;
 }
 
-/** Requests tokens by a grant at Microsoft Entra's token endpoint. */
-export async function requestTokens(grant: Grant, request: TokenRequest, settings: Settings): Promise<TokenAnswer> {
+/** Requests tokens by a grant at Microsoft Entra's token endpoint, or that of the server that is given. */
+export async function requestTokens(
+  grant: Grant,
+  request: TokenRequest & { readonly server?: AuthorizationServer },
+  settings: Settings,
+): Promise<TokenAnswer> {
   const claims = mergeClaims(request.claims, request.enableCae);
-  const authority = await resolveAuthority(grant.name, request, settings);
+  const authority = request.server ?? await resolveAuthority(grant.name, request, settings);
   const region = grant.type === "client_credentials" && settings.env("AZURE_REGIONAL_AUTHORITY_NAME");
   // Apart, because few programs say a region.
   const server = region

@@ -9,7 +9,7 @@ import { AuthenticationError, AuthenticationRequiredError } from "../errors.ts";
 import { DEVELOPER_SIGN_ON_CLIENT_ID, type InteractiveCredentialOptions } from "../options.ts";
 import type { TokenSet } from "../token_cache.ts";
 import type { GetTokenOptions } from "../token_credential.ts";
-import { accountOf, checkAccount } from "./account.ts";
+import { accountOf, checkAccount, homeTenantOf } from "./account.ts";
 import { resolveAuthority } from "./authority.ts";
 import { noAuth } from "./client_auth.ts";
 import { requestTokens, type TokenAnswer } from "./token_client.ts";
@@ -27,9 +27,8 @@ const LOOK_EVERY_IN_MS = 50;
 const REFRESH_TIMEOUT_IN_MS = 60_000;
 
 /** A sign-in that is wanted. */
-export interface SignIn extends Omit<TokenRequest, "tenantId"> {
-  /** A tenant's, or one of the words for many. */
-  readonly tenantId: string;
+export interface SignIn extends TokenRequest {
+  /** Where: at the tenant that is asked for, else the user's own, else one for many. */
   readonly server: AuthorizationServer;
   /** Who is expected, if anybody is. */
   readonly account: AuthenticationRecord | undefined;
@@ -94,10 +93,7 @@ export interface UserSession {
   authenticate(scopes: string | string[], options?: GetTokenOptions): Promise<AuthenticationRecord | undefined>;
 }
 
-/** A sign-in that is wanted, and of which sign-in what it begins with is. */
-interface Wanted extends Omit<SignIn, "accept"> {
-  readonly generation: number;
-}
+type Wanted = Omit<SignIn, "accept">;
 
 /** Returns the session of a user: a refresh token first, then the user is asked. One at a time, so that nobody is asked twice. */
 export function createUserSession(spec: UserSessionSpec, settings: Settings): UserSession {
@@ -108,8 +104,6 @@ export function createUserSession(spec: UserSessionSpec, settings: Settings): Us
   let getToken = open(acquire, spec.secret);
   let turn: Promise<unknown> = Promise.resolve();
   let busyUntil = 0;
-  /** Which sign-in the account and the refresh token are of. */
-  let generation = 0;
 
   /** Begins to remember tokens: nobody finds here what was remembered before. */
   function open(acquire: Acquire, owner: string | object = {}): GetToken {
@@ -143,11 +137,12 @@ export function createUserSession(spec: UserSessionSpec, settings: Settings): Us
   async function inTurnByLooking<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
     const { now, sleep, timeoutInMs } = settings;
     while (now() < busyUntil) await sleep(LOOK_EVERY_IN_MS, signal);
-    busyUntil = now() + timeoutInMs;
+    const ownUntil = busyUntil = now() + timeoutInMs;
     try {
       return await work();
     } finally {
-      busyUntil = 0;
+      // Whoever ends late does not end another's turn.
+      if (busyUntil === ownUntil) busyUntil = 0;
     }
   }
 
@@ -160,11 +155,10 @@ export function createUserSession(spec: UserSessionSpec, settings: Settings): Us
   }
 
   async function prepare(request: TokenRequest): Promise<Wanted> {
-    const begunIn = generation;
-    const tenantId = request.tenantId || account?.tenantId || spec.manyTenants;
+    const tenantId = request.tenantId || account && homeTenantOf(account) || spec.manyTenants;
     const scopes = [...new Set([...request.scopes, ...OPENID_SCOPES])];
     const server = await resolveAuthority(name, { ...request, tenantId }, settings);
-    return { ...request, scopes, tenantId, account, server, generation: begunIn };
+    return { ...request, scopes, account, server };
   }
 
   /** Returns what the refresh token gives, or why it gives nothing until the user signs in; `undefined` where there is none. */
@@ -214,17 +208,9 @@ export function createUserSession(spec: UserSessionSpec, settings: Settings): Us
     const { signal, server } = wanted;
     // It is another's turn.
     if (signal.aborted) throw signal.reason;
-    if (!isAnybody && wanted.generation !== generation) {
-      throw new AuthenticationError("Somebody has signed in anew meanwhile: Ask for the token again", {
-        statusCode: 200,
-      });
-    }
     const found = accountOf(answer, { clientId, server, nonce, now: settings.now() });
-    if (isAnybody) {
-      account = found;
-      generation++;
-    }
-    if (!isAnybody && account && found && account.homeAccountId.toLowerCase() !== found.homeAccountId.toLowerCase()) {
+    if (isAnybody) account = found;
+    if (account && found && account.homeAccountId.toLowerCase() !== found.homeAccountId.toLowerCase()) {
       const isTold = account.username.toLowerCase() !== found.username.toLowerCase();
       const [expected, other] = [account, found].map((who) => isTold && who.username || who.homeAccountId);
       throw new AuthenticationError(
@@ -232,7 +218,6 @@ export function createUserSession(spec: UserSessionSpec, settings: Settings): Us
         { statusCode: 200 },
       );
     }
-    // Who has signed in to one tenant may ask another one for a token, and is in the first nevertheless.
     account ??= found;
     refreshToken = answer.refreshToken ?? (isAnybody ? undefined : refreshToken);
     return answer.token;
@@ -277,7 +262,7 @@ export function signInRequired(
   const { claims, enableCae, tenantId } = wanted;
   return new AuthenticationRequiredError({
     scopes: wanted.scopes.filter((scope) => !OPENID_SCOPES.includes(scope)),
-    getTokenOptions: { ...claims !== undefined && { claims }, enableCae, tenantId },
+    getTokenOptions: { ...claims !== undefined && { claims }, enableCae, ...tenantId !== "" && { tenantId } },
     message,
     cause,
   });

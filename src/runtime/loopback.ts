@@ -1,4 +1,5 @@
 import { builtinModule } from "./builtin_module.ts";
+import { hasNetPermission } from "./net_permission.ts";
 import { detectPlatform } from "./platform.ts";
 import type { LoopbackServer, Runtime, RuntimeMembers } from "./runtime.ts";
 
@@ -57,10 +58,12 @@ async function listen(handler: (request: Request) => Response | Promise<Response
 
   /** A browser may take "localhost" for either address; a machine may have one only. */
   async function startBoth(tries: number): Promise<Server[]> {
-    if (!mayListen("127.0.0.1", port)) throw new Deno.errors.NotCapable("Run Deno with --allow-net=127.0.0.1,[::1]");
+    if (!hasNetPermission(`http://127.0.0.1:${port}`)) {
+      throw new Deno.errors.NotCapable("Run Deno with --allow-net='127.0.0.1,[::1]'");
+    }
     const first = await start("127.0.0.1", port);
     const { port: found } = first.address();
-    if (!mayListen("[::1]", found)) return [first];
+    if (!hasNetPermission(`http://[::1]:${found}`)) return [first];
     try {
       return [first, await start("::1", found)];
     } catch (error) {
@@ -114,15 +117,9 @@ async function listen(handler: (request: Request) => Response | Promise<Response
       return new Response(null, { status: 400 });
     }
     const type = headers["content-type"];
-    const init = { method, headers: type ? { "content-type": type } : {}, ...body !== undefined && { body } };
+    const init: RequestInit = { method, headers: type ? { "content-type": type } : {}, body: body ?? null };
     return await handler(new Request(url, init));
   }
-}
-
-/** Deno would ask the user else, who could not tell what for. */
-function mayListen(host: string, port: number): boolean {
-  if (detectPlatform() !== "deno") return true;
-  return Deno.permissions.querySync({ name: "net", host: `${host}:${port}` }).state === "granted";
 }
 
 /** Returns the body; `null` where it is too long. */

@@ -71,7 +71,7 @@ async function route(
   if (method !== "GET") return undefined;
   if (path === paths.metadata) return openidConfiguration(url, tenant, directory);
   if (path === paths.keys) return { ...await publishedKeys() };
-  if (path === "discovery/instance") return answerInstanceDiscovery(url, directory);
+  return path === "discovery/instance" ? answerInstanceDiscovery(url, directory) : undefined;
 }
 
 function json(status: number, body: Record<string, unknown>, { traceId }: Trace): Response {

@@ -79,6 +79,7 @@ async function findCertificate(app: EntraApp, hash: string, thumbprint: string):
     const der = Uint8Array.from(atob(body[1]!.replace(/\s/g, "")), (character) => character.charCodeAt(0));
     if (hex(await crypto.subtle.digest(hash, der)) === thumbprint) return body[0];
   }
+  return undefined;
 }
 
 async function checkFederation({ text, header, claims }: Assertion, app: EntraApp): Promise<void> {

@@ -63,6 +63,6 @@ function isSealingKey(value: unknown): boolean {
 
 async function load(key: SealingKey): Promise<Exclude<SealingKey, string>> {
   return typeof key === "string"
-    ? await crypto.subtle.importKey("raw", decodeBase64Url(key)!, "AES-GCM", false, KEY_USAGES)
+    ? await crypto.subtle.importKey("raw", decodeBase64Url(key)!, "AES-GCM", false, [...KEY_USAGES])
     : key;
 }

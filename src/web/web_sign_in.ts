@@ -106,7 +106,16 @@ export function createWebSignIn(options: WebSignInOptions): WebSignIn {
     createSeal(keys, [purpose, tenantId, clientId, redirectUri])
   ) as [ReturnType<typeof createSeal>, ReturnType<typeof createSeal>];
 
-  async function onAuthorizeUrl(request: Request, wish: WebSignInWish = {}): Promise<Response> {
+  async function onAuthorizeUrl(request: Request, wish?: WebSignInWish): Promise<Response> {
+    try {
+      return await sendToSignIn(request, wish);
+    } catch (error) {
+      nameCredential(error, NAME);
+      throw error;
+    }
+  }
+
+  async function sendToSignIn(request: Request, wish: WebSignInWish = {}): Promise<Response> {
     const { claims, prompt, loginHint, domainHint } = wish;
     const returnPath = wish.returnPath ?? ownPath(request);
     if (!isAllowedPath(returnPath, returnPaths)) {
@@ -153,7 +162,8 @@ export function createWebSignIn(options: WebSignInOptions): WebSignIn {
       const parameters = parametersOf(request);
       const begun = await readBegun(request, parameters.get("state")!);
       const session = { account: undefined, refreshToken: undefined, secret: crypto.randomUUID() };
-      const endsOnTimestamp = settings.now() + lifetimeInMs;
+      // JSON has no infinity.
+      const endsOnTimestamp = Math.min(settings.now() + lifetimeInMs, Number.MAX_VALUE);
       const { getToken, user } = openSession({ ...session, endsOnTimestamp }, async (wanted) => {
         const { verifier, nonce } = begun;
         const code = codeIn(parameters, wanted.server);

@@ -64,7 +64,10 @@ export interface WebUser {
   readonly account: AuthenticationRecord;
   /** Gets tokens of this user. */
   readonly credential: WebUserCredential;
-  /** Returns the session as sealed text, for a cookie or a store of yours; `resume` takes it. It changes when a refresh token is replaced. */
+  /**
+   * Returns the session as sealed text, for a cookie or a store of yours; `resume` takes it. It changes when a refresh token is replaced. Of two
+   * requests at once either may go on with the older one, which Microsoft Entra takes.
+   */
   sealSession(): Promise<string>;
 }
 
@@ -82,6 +85,7 @@ export interface WebSignIn {
    * @param request What the browser asked for.
    * @param wish See {@linkcode WebSignInWish}.
    * @throws {TypeError} `returnPath` is not on the list, or `claims` is no JSON.
+   * @throws {AuthenticationError} The authority is not Microsoft's, and cannot be discovered.
    */
   onAuthorizeUrl(request: Request, wish?: WebSignInWish): Promise<Response>;
   /**

@@ -89,7 +89,7 @@ export function readShown(text: string): Shown {
 }
 
 /** The answer of a token endpoint that a user has signed in by. */
-export function userAnswer(claims: IdTokenClaims = {}, token = "a-token"): Response {
+export function userAnswer(claims: IdTokenClaims = {}, token = "a-token", uid = "jo"): Response {
   const now = Math.floor(Date.now() / 1000);
   const idToken = {
     iss: `https://login.microsoftonline.com/${TENANT}/v2.0`,
@@ -108,7 +108,7 @@ export function userAnswer(claims: IdTokenClaims = {}, token = "a-token"): Respo
     access_token: token,
     refresh_token: `${token}-refresh`,
     id_token: [{ alg: "none" }, idToken, {}].map(encode).join("."),
-    client_info: encode({ uid: "jo", utid: TENANT }),
+    client_info: encode({ uid, utid: TENANT }),
   });
 }
 

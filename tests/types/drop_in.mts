@@ -5,8 +5,23 @@ import {
   type AccessToken,
   AggregateAuthenticationError,
   AuthenticationError,
+  type AuthenticationRecord,
+  AuthenticationRequiredError,
+  type AuthenticationRequiredErrorOptions,
   type AuthorityValidationOptions,
+  AuthorizationCodeCredential,
+  type AuthorizationCodeCredentialOptions,
   AzureAuthorityHosts,
+  AzureCliCredential,
+  type AzureCliCredentialOptions,
+  AzureDeveloperCliCredential,
+  type AzureDeveloperCliCredentialOptions,
+  AzurePipelinesCredential,
+  type AzurePipelinesCredentialOptions,
+  AzurePowerShellCredential,
+  type AzurePowerShellCredentialOptions,
+  type BrowserCustomizationOptions,
+  type BrowserLoginStyle,
   ChainedTokenCredential,
   ClientAssertionCredential,
   type ClientAssertionCredentialOptions,
@@ -19,14 +34,37 @@ import {
   type ClientSecretCredentialOptions,
   CredentialUnavailableError,
   DefaultAzureCredential,
+  type DefaultAzureCredentialClientIdOptions,
+  type DefaultAzureCredentialEnvVars,
   type DefaultAzureCredentialOptions,
+  type DefaultAzureCredentialResourceIdOptions,
+  deserializeAuthenticationRecord,
+  DeviceCodeCredential,
+  type DeviceCodeCredentialOptions,
+  type DeviceCodeInfo,
+  type DeviceCodePromptCallback,
   EnvironmentCredential,
   type EnvironmentCredentialOptions,
   type ErrorResponse,
   getBearerTokenProvider,
   type GetBearerTokenProviderOptions,
+  getDefaultAzureCredential,
   type GetTokenOptions,
+  InteractiveBrowserCredential,
+  type InteractiveBrowserCredentialInBrowserOptions,
+  type InteractiveBrowserCredentialNodeOptions,
+  type InteractiveCredentialOptions,
+  ManagedIdentityCredential,
+  type ManagedIdentityCredentialClientIdOptions,
+  type ManagedIdentityCredentialObjectIdOptions,
+  type ManagedIdentityCredentialResourceIdOptions,
   type MultiTenantTokenCredentialOptions,
+  OnBehalfOfCredential,
+  type OnBehalfOfCredentialAssertionOptions,
+  type OnBehalfOfCredentialCertificateOptions,
+  type OnBehalfOfCredentialOptions,
+  type OnBehalfOfCredentialSecretOptions,
+  serializeAuthenticationRecord,
   type TokenCredential as TheirTokenCredential,
   type TokenCredentialOptions,
   UsernamePasswordCredential,
@@ -73,6 +111,7 @@ const credentials: TokenCredential[] = [
   new EnvironmentCredential(forEnvironment),
   new DefaultAzureCredential(),
   new DefaultAzureCredential(forDefault),
+  getDefaultAzureCredential(),
   new ChainedTokenCredential(new EnvironmentCredential(), new ClientSecretCredential("tenant", "client", "secret")),
 ];
 
@@ -100,6 +139,151 @@ credentials.push(
   new ClientCertificateCredential("tenant", "client", text, own),
   new ClientCertificateCredential("tenant", "client", path, own),
 );
+
+// People who sign in.
+const record: AuthenticationRecord = {
+  authority: "login.microsoftonline.com",
+  homeAccountId: "user.tenant",
+  clientId: "client",
+  tenantId: "tenant",
+  username: "jo@contoso.com",
+};
+const forPeople: InteractiveCredentialOptions = { ...authority, authenticationRecord: record };
+forPeople.disableAutomaticAuthentication = true;
+const texts: BrowserCustomizationOptions = {
+  browserCustomizationOptions: { successMessage: "Yes", errorMessage: "No" },
+};
+texts.browserCustomizationOptions = { errorMessage: "No" };
+const forProgram: InteractiveBrowserCredentialNodeOptions = {
+  ...forPeople,
+  ...texts,
+  tenantId: "tenant",
+  clientId: "client",
+  redirectUri: "http://localhost:8400",
+  loginHint: "jo@contoso.com",
+};
+forProgram.browserCustomizationOptions = { successMessage: "Yes" };
+const loginStyle: BrowserLoginStyle = "redirect";
+const forPage: InteractiveBrowserCredentialInBrowserOptions = {
+  ...forPeople,
+  clientId: "client",
+  tenantId: "tenant",
+  redirectUri: () => "https://app.contoso.com",
+  loginHint: "jo@contoso.com",
+  loginStyle,
+};
+interface PageOptions extends InteractiveBrowserCredentialInBrowserOptions {
+  appName: string;
+}
+const ownPage: PageOptions = { appName: "app", clientId: forPage.clientId, loginStyle: "popup" };
+// What a program does without, and says so.
+const without = {
+  ...forProgram,
+  tokenCachePersistenceOptions: { enabled: false },
+  brokerOptions: { enabled: false as const, parentWindowHandle: undefined },
+};
+const show: DeviceCodePromptCallback = ({ message, userCode, verificationUri }: DeviceCodeInfo) => {
+  void [message.length, userCode.length, verificationUri.length];
+};
+const forDevice: DeviceCodeCredentialOptions = { ...forPeople, tenantId: "tenant", clientId: "client" };
+forDevice.userPromptCallback = show;
+const people = [
+  new InteractiveBrowserCredential({}),
+  new InteractiveBrowserCredential(forProgram),
+  new InteractiveBrowserCredential(forPage),
+  new InteractiveBrowserCredential(ownPage),
+  new InteractiveBrowserCredential(without),
+  new InteractiveBrowserCredential({ clientId: "client", browserCustomizationOptions: { successMessage: "Yes" } }),
+  new DeviceCodeCredential(),
+  new DeviceCodeCredential(forDevice),
+  new DeviceCodeCredential({ userPromptCallback: (info) => void info.userCode }),
+];
+
+const forCode: AuthorizationCodeCredentialOptions = authority;
+const forPipelines: AzurePipelinesCredentialOptions = authority;
+const onBehalf = { tenantId: "tenant", clientId: "client", userAssertionToken: "token" };
+const bySecret: OnBehalfOfCredentialSecretOptions = { ...onBehalf, clientSecret: "secret" };
+const byCertificate: OnBehalfOfCredentialCertificateOptions = {
+  ...onBehalf,
+  certificatePath: "/path.pem",
+  sendCertificateChain: true,
+};
+const byAssertion: OnBehalfOfCredentialAssertionOptions = {
+  ...onBehalf,
+  getAssertion: async () => await Promise.resolve("assertion"),
+};
+const byAny: OnBehalfOfCredentialOptions[] = [
+  bySecret,
+  { ...byCertificate, ...authority },
+  { ...byAssertion, disableInstanceDiscovery: true },
+];
+credentials.push(
+  ...people,
+  new AuthorizationCodeCredential("tenant", "client", "secret", "code", "https://app.contoso.com"),
+  new AuthorizationCodeCredential("tenant", "client", "secret", "code", "https://app.contoso.com", forCode),
+  new AuthorizationCodeCredential("common", "client", "code", "https://app.contoso.com"),
+  new AuthorizationCodeCredential("common", "client", "code", "https://app.contoso.com", forCode),
+  new AzurePipelinesCredential("tenant", "client", "connection", "token"),
+  new AzurePipelinesCredential("tenant", "client", "connection", "token", forPipelines),
+  new OnBehalfOfCredential(bySecret),
+  new OnBehalfOfCredential(byCertificate),
+  new OnBehalfOfCredential(byAssertion),
+  new OnBehalfOfCredential({ ...onBehalf, clientSecret: "secret", ...forTenants }),
+);
+
+// Machines, and the tools of developers.
+const byClientId: ManagedIdentityCredentialClientIdOptions = { clientId: "client", retryOptions: { maxRetries: 1 } };
+const byObjectId: ManagedIdentityCredentialObjectIdOptions = { objectId: "object" };
+const byResourceId: ManagedIdentityCredentialResourceIdOptions = { resourceId: "/subscriptions/a" };
+const forTool: AzurePowerShellCredentialOptions & AzureDeveloperCliCredentialOptions = {
+  tenantId: "tenant",
+  processTimeoutInMs: 1000,
+  additionallyAllowedTenants: ["*"],
+};
+const forCli: AzureCliCredentialOptions = { ...forTool, subscription: "subscription" };
+const variables: DefaultAzureCredentialEnvVars[] = ["AZURE_TOKEN_CREDENTIALS", "AZURE_CLIENT_ID"];
+const forClientId: DefaultAzureCredentialClientIdOptions = {
+  ...forTool,
+  managedIdentityClientId: "client",
+  workloadIdentityClientId: "client",
+  requiredEnvVars: variables,
+};
+const forResourceId: DefaultAzureCredentialResourceIdOptions = {
+  managedIdentityResourceId: "/subscriptions/a",
+  requiredEnvVars: "AZURE_TOKEN_CREDENTIALS",
+};
+credentials.push(
+  new ManagedIdentityCredential(),
+  new ManagedIdentityCredential("client"),
+  new ManagedIdentityCredential("client", forAny),
+  new ManagedIdentityCredential(byClientId),
+  new ManagedIdentityCredential(byObjectId),
+  new ManagedIdentityCredential(byResourceId),
+  new AzureCliCredential(),
+  new AzureCliCredential(forCli),
+  new AzureDeveloperCliCredential(),
+  new AzureDeveloperCliCredential(forTool),
+  new AzurePowerShellCredential(),
+  new AzurePowerShellCredential(forTool),
+  new DefaultAzureCredential(forClientId),
+  new DefaultAzureCredential(forResourceId),
+);
+
+async function signIn(credential: InteractiveBrowserCredential | DeviceCodeCredential): Promise<string> {
+  try {
+    return (await credential.getToken("scope")).token;
+  } catch (error) {
+    if (!(error instanceof AuthenticationRequiredError)) throw error;
+    const { scopes, getTokenOptions, message, cause } = error;
+    const again: AuthenticationRequiredErrorOptions = { scopes, message, cause };
+    again.scopes.push("another");
+    if (getTokenOptions) again.getTokenOptions = getTokenOptions;
+    const signedIn = await credential.authenticate(error.scopes, error.getTokenOptions);
+    if (!signedIn) throw new AuthenticationRequiredError(again);
+    const { username, tenantId } = deserializeAuthenticationRecord(serializeAuthenticationRecord(signedIn));
+    return `${username} ${tenantId}`;
+  }
+}
 
 class Mine implements TheirTokenCredential {
   getToken(_scopes: string | string[], options: GetTokenOptions = {}): Promise<AccessToken> {
@@ -132,13 +316,12 @@ async function main(credential: TokenCredential): Promise<string> {
     if (error instanceof CredentialUnavailableError) return error.message;
     if (error instanceof AuthenticationError) {
       const response: ErrorResponse | undefined = error.errorResponse;
-      return `${error.name} ${error.statusCode} ${response?.error} ${response?.errorDescription} ${
-        response?.errorCodes?.[0]
-      }
+      const codes: number[] = response?.errorCodes ?? [];
+      return `${error.name} ${error.statusCode} ${response?.error} ${response?.errorDescription} ${codes[0]}
         ${response?.correlationId} ${response?.timestamp} ${response?.traceId}`;
     }
     throw error;
   }
 }
 
-void [credentials.map(main), configurations];
+void [credentials.map(main), people.map(signIn), configurations, byAny];

@@ -8,6 +8,7 @@ import {
   DefaultAzureCredential,
   EnvironmentCredential,
   getBearerTokenProvider,
+  InteractiveBrowserCredential,
   UsernamePasswordCredential,
 } from "@azweb/identity";
 
@@ -30,6 +31,10 @@ void new DefaultAzureCredential({ additionalPolicies: [] });
 void new DefaultAzureCredential({ tlsOptions: {} });
 // @ts-expect-error An option of `@azure/identity` that is "cache" here
 void new ClientSecretCredential("tenant", "client", "secret", { tokenCachePersistenceOptions: { enabled: true } });
+// @ts-expect-error An option of `@azure/identity` that needs native code
+void new InteractiveBrowserCredential({ brokerOptions: { enabled: true, parentWindowHandle: new Uint8Array() } });
+// @ts-expect-error The texts have names, one level down
+void new InteractiveBrowserCredential({ browserCustomizationOptions: "Signed in" });
 // @ts-expect-error Neither a path nor a certificate
 void new ClientCertificateCredential("tenant", "client", {});
 // @ts-expect-error A key without its certificate

@@ -14,6 +14,7 @@ import {
   getBearerTokenProvider,
   type GetBearerTokenProviderOptions,
   type GetTokenOptions,
+  type InteractiveBrowserCredentialNodeOptions,
   type ManagedIdentityCredentialClientIdOptions,
   type MultiTenantTokenCredentialOptions,
   type RetryOptions,
@@ -28,6 +29,7 @@ type Undefined<Options> = { [Name in keyof Options]-?: undefined };
 
 declare const none: Undefined<CredentialOptions>;
 declare const noneForCertificate: Undefined<ClientCertificateCredentialOptions>;
+declare const noneForBrowser: Undefined<InteractiveBrowserCredentialNodeOptions>;
 declare const noneForMachine: Undefined<ManagedIdentityCredentialClientIdOptions>;
 declare const noneForWorkload: Undefined<WorkloadIdentityCredentialOptions>;
 declare const noneForRetries: Undefined<RetryOptions>;
@@ -44,6 +46,7 @@ const all: CredentialOptions[] = [
   none satisfies ClientSecretCredentialOptions,
   none satisfies DefaultAzureCredentialOptions,
   none satisfies EnvironmentCredentialOptions,
+  noneForBrowser satisfies InteractiveBrowserCredentialNodeOptions,
   noneForMachine satisfies ManagedIdentityCredentialClientIdOptions,
   noneForWorkload satisfies WorkloadIdentityCredentialOptions,
   none satisfies MultiTenantTokenCredentialOptions,
