@@ -185,24 +185,26 @@ test("a bad option is a TypeError of the constructor that names it", () => {
 });
 
 for (
-  const [option, instead] of [
-    ["httpClient", '"fetch"'],
-    ["agent", '"fetch"'],
-    ["proxyOptions", '"fetch"'],
-    ["tlsOptions", '"fetch"'],
-    ["additionalPolicies", '"fetch"'],
-    ["tokenCachePersistenceOptions", '"cache", which keeps tokens of apps; people sign in once a process'],
+  const [option, why] of [
+    ["httpClient", 'use "fetch"'],
+    ["agent", 'use "fetch"'],
+    ["proxyOptions", 'use "fetch"'],
+    ["tlsOptions", 'use "fetch"'],
+    ["additionalPolicies", 'use "fetch"'],
+    ["tokenCachePersistenceOptions", 'use "cache", which keeps tokens of apps; people sign in once a process'],
+    ["brokerOptions", "it needs native code"],
   ] as const
 ) {
-  test(`"${option}" of @azure/identity is never passed over: a TypeError of the constructor names ${instead}`, () => {
+  test(`"${option}" of @azure/identity is never passed over: a TypeError of the constructor says what to do`, () => {
     for (const row of ALL) {
       for (const value of [{}, [], null, { enabled: true, host: "CANARY" }]) {
         assert.throws(() => row.create(...argumentsOf(row, {}, { [option]: value })), {
           name: "TypeError",
-          message: `Option "${option}" of @azure/identity is not supported: use ${instead}`,
+          message: `Option "${option}" of @azure/identity is not supported: ${why}`,
         }, row.name);
       }
       row.create(...argumentsOf(row, {}, { [option]: undefined }));
+      row.create(...argumentsOf(row, {}, { [option]: { enabled: false } }));
     }
   });
 }

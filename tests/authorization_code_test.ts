@@ -88,6 +88,12 @@ test("a credential that is not asked sends nothing", async () => {
   assert.deepEqual(grantsOf(scene), []);
 });
 
+test("a redirect URI may be of an app on a device", () => {
+  for (const redirectUri of ["msal://auth", "urn:ietf:wg:oauth:2.0:oob", "http://localhost:3000/signed-in"]) {
+    new AuthorizationCodeCredential(TENANT, CLIENT, "a-code", redirectUri);
+  }
+});
+
 test("wrong arguments are TypeErrors that do not repeat them", () => {
   const Credential = AuthorizationCodeCredential as unknown as new (...rest: unknown[]) => unknown;
   for (
@@ -97,6 +103,13 @@ test("wrong arguments are TypeErrors that do not repeat them", () => {
       ["authorizationCode", [TENANT, CLIENT, " ", REDIRECT_URI]],
       ["redirectUri", [TENANT, CLIENT, "hush", ""]],
       ["redirectUri", [TENANT, CLIENT, "hush"]],
+      ["redirectUri", [TENANT, CLIENT, "hush", "/signed-in"]],
+      ["redirectUri", [TENANT, CLIENT, "hush", "my.app/signed-in"]],
+      ["redirectUri", [TENANT, CLIENT, "hush", "1.hush-the-code", "signed-in"]],
+      // Forgotten behind a secret and a code.
+      ["redirectUri", [TENANT, CLIENT, "hush", "1.hush-the-code"]],
+      ["redirectUri", [TENANT, CLIENT, "hush", "1.hush-the-code", undefined, {}]],
+      ["redirectUri", [TENANT, CLIENT, "hush", "1.hush-the-code", {}]],
       ["clientSecret", [TENANT, CLIENT, "", "hush", REDIRECT_URI]],
       ["options", [TENANT, CLIENT, "hush", REDIRECT_URI, null]],
       ["codeVerifier", [TENANT, CLIENT, "hush", REDIRECT_URI, { codeVerifier: "" }]],

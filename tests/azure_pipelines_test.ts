@@ -101,7 +101,7 @@ for (
       "401",
       () => new Response("", { status: 401, headers: { "x-vss-e2eid": "trace-1" } }),
       401,
-      /x-vss-e2eid: trace-1/,
+      /: HTTP 401: The job's token is refused, or has expired\. Check .* the step maps System\.AccessToken .*\. x-vss-e2eid: trace-1$/,
     ],
     [
       "403 with words",
@@ -109,7 +109,12 @@ for (
       403,
       /Check the service connection's id/,
     ],
-    ["404", () => jsonAnswer({}, { status: 404, headers: { "x-msedge-ref": "Ref A" } }), 404, /x-msedge-ref: Ref A/],
+    [
+      "404",
+      () => jsonAnswer({}, { status: 404, headers: { "x-msedge-ref": "Ref A" } }),
+      404,
+      /: HTTP 404: There is no such service connection, or this pipeline may not use it\. Check .*\. x-msedge-ref: Ref A$/,
+    ],
     [
       "a redirect to a page",
       () => new Response(null, { status: 302, headers: { location: "https://x" } }),
@@ -215,6 +220,14 @@ test("wrong arguments are TypeErrors that do not repeat them", () => {
       ["systemAccessToken", [TENANT, CLIENT, CONNECTION]],
       ["systemAccessToken", [TENANT, CLIENT, CONNECTION, "hush\r\nx: y"]],
       ["systemAccessToken", [TENANT, CLIENT, CONNECTION, "hüsh"]],
+      ['"systemAccessToken" must be a value, not the name of a variable: Map it in the "env:"', [
+        TENANT,
+        CLIENT,
+        CONNECTION,
+        "$(System.AccessToken)",
+      ]],
+      ['"systemAccessToken" must be a value', [TENANT, CLIENT, CONNECTION, " $(hush)\n"]],
+      ['"serviceConnectionId" must be a value', [TENANT, CLIENT, "$(AZURE_SERVICE_CONNECTION_ID)", "hush"]],
       ["options", [TENANT, CLIENT, CONNECTION, "hush", null]],
     ] as const
   ) {

@@ -315,7 +315,9 @@ describe("a file", () => {
     const readTextFile = () => Promise.reject(new Error("No such file or directory"));
     await assert.rejects(assertionOf(certificatePath, { runtime: { readTextFile } }), {
       name: "CredentialUnavailableError",
-      message: 'ClientCertificateCredential: Cannot read the certificate "/secrets/app.pem": No such file or directory',
+      message:
+        'ClientCertificateCredential: Cannot read the certificate "/secrets/app.pem": No such file or directory: ' +
+        "Check the path, and that this program may read the file",
     });
   });
 

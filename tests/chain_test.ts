@@ -403,7 +403,8 @@ test("a certificate's file that is missing is said with its variable and path, a
   assert.equal(
     error.message,
     "ClientCertificateCredential: " +
-      'Cannot read the certificate "/missing.pem" of AZURE_CLIENT_CERTIFICATE_PATH: No such file',
+      'Cannot read the certificate "/missing.pem" of AZURE_CLIENT_CERTIFICATE_PATH: No such file: ' +
+      "Check the path, and that this program may read the file",
   );
   assert.equal(entra.requests.length, 0);
 });
@@ -423,7 +424,8 @@ test("a certificate that is given by its path alone, and is missing, lets a chai
   const credential = new ClientCertificateCredential(TENANT, CLIENT, "/missing.pem", options);
   const error = await failureOf(credential.getToken(SCOPE));
   assert.equal(error.name, "CredentialUnavailableError");
-  assert.match(error.message, /Cannot read the certificate "\/missing\.pem": No such file$/);
+  assert.equal(error.nextStep, "Check the path, and that this program may read the file");
+  assert.match(error.message, /Cannot read the certificate "\/missing\.pem": No such file: Check the path, /);
   assert.equal((await new ChainedTokenCredential(credential, new StaticCredential("b")).getToken(SCOPE)).token, "b");
 });
 

@@ -1,10 +1,11 @@
 import {
+  ChainedTokenCredential,
   type CredentialOptions,
   DefaultAzureCredential,
   type LogEvent,
   ManagedIdentityCredential,
 } from "@azweb/identity";
-import { createEntra, createFakeClock, createVirtualMachine } from "@azweb/identity/testing";
+import { createEntra, createFakeClock, createVirtualMachine, StaticCredential } from "@azweb/identity/testing";
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { NAMES } from "./support/laptop.ts";
@@ -91,6 +92,14 @@ describe("configured but rejected stops the chain", () => {
     assert.equal(service.requests.length, 0);
   });
 
+  test("a token file that is not there: nobody else is asked, neither the machine nor the developer's tools", async () => {
+    const { credential, service } = place({ ...WORKLOAD, ...APP_SERVICE, AZURE_FEDERATED_TOKEN_FILE: "/nowhere" });
+    const error = await failureOf(credential.getToken(VAULT));
+    assert.equal(error.name, "AuthenticationError");
+    assert.match(error.message, /^WorkloadIdentityCredential: Cannot read the token file of AZURE.*, "\/nowhere": /);
+    assert.equal(service.requests.length, 0);
+  });
+
   for (
     const [what, name, env] of [
       ["a secret", "EnvironmentCredential", { ...SECRET, ...WORKLOAD, ...APP_SERVICE }],
@@ -125,7 +134,10 @@ describe("configured but rejected stops the chain", () => {
         jsonAnswer({ error: "invalid_request", error_description: "Identity not found" }, { status: 400 });
       const error = await failureOf(place({ ...variables }, options, answer).credential.getToken(VAULT));
       assert.equal(error.name, "AuthenticationError");
-      assert.match(error.message, /^ManagedIdentityCredential: .*Identity not found$/);
+      assert.match(
+        error.message,
+        /^ManagedIdentityCredential: .*Identity not found\. Assign the identity to the machine$/,
+      );
     });
   }
 
@@ -134,7 +146,10 @@ describe("configured but rejected stops the chain", () => {
       jsonAnswer({ error: "invalid_request", error_description: "Identity not found" }, { status: 400 });
     const error = await failureOf(place({}, {}, answer).credential.getToken(VAULT));
     assert.equal(error.name, "AggregateAuthenticationError");
-    assert.match(error.message, /ManagedIdentityCredential +unavailable .*Identity not found/);
+    assert.match(
+      error.message,
+      /ManagedIdentityCredential +unavailable .*Identity not found\n +→ Give the machine an id/,
+    );
   });
 });
 
@@ -174,8 +189,31 @@ describe("whose identity", () => {
 
   test("two at once are a TypeError of the constructor", () => {
     const both = { managedIdentityClientId: "a", managedIdentityResourceId: RESOURCE_ID };
-    assert.throws(() => new DefaultAzureCredential(both), { name: "TypeError", message: /name two identities/ });
+    assert.throws(() => new DefaultAzureCredential(both), {
+      name: "TypeError",
+      message:
+        'Options "managedIdentityClientId" and "managedIdentityResourceId" name two identities: Give one of them',
+    });
   });
+
+  for (
+    const [option, value] of [
+      ["managedIdentityClientId", ""],
+      ["managedIdentityClientId", "an id"],
+      ["managedIdentityResourceId", ""],
+      ["managedIdentityResourceId", "my-identity"],
+      ["workloadIdentityClientId", "an id"],
+      ["interactiveBrowserClientId", "an id"],
+    ] as const
+  ) {
+    test(`"${value}" as ${option} is a TypeError that says the option as it is named here`, () => {
+      const options = { [option]: value, includeInteractiveBrowser: true };
+      assert.throws(() => new DefaultAzureCredential(options), (error: Error) => {
+        assert.equal(error.name, "TypeError");
+        return error.message.startsWith(`Option "${option}" must be `);
+      });
+    });
+  }
 
   for (
     const [what, options, expected] of [
@@ -227,9 +265,11 @@ describe("ManagedIdentityCredential in a pod with a federated token", () => {
     });
   }
 
-  test("says its own name", async () => {
+  test("says its own name, and ends a chain where the file of the variable is not there", async () => {
     const { credential } = pod({}, { ...WORKLOAD, AZURE_FEDERATED_TOKEN_FILE: "/nowhere" });
-    assert.match((await failureOf(credential.getToken(VAULT))).message, /^ManagedIdentityCredential: .*\/nowhere/);
+    const error = await failureOf(new ChainedTokenCredential(credential, new StaticCredential("b")).getToken(VAULT));
+    assert.equal(error.name, "AuthenticationError");
+    assert.match(error.message, /^ManagedIdentityCredential: Cannot read the token file of AZURE.*\/nowhere/);
   });
 
   for (

@@ -243,7 +243,7 @@ describe("PATH on Linux", () => {
       ],
       [
         "",
-        "Cannot get a token from Azure CLI: The variable PATH is not set, or may not be read: Set it to the folders that programs are in",
+        'Cannot get a token from Azure CLI: The option "env" has no PATH: Add it: no variable of the process counts beside that option',
       ],
     ] as const
   ) {
@@ -253,6 +253,17 @@ describe("PATH on Linux", () => {
       assert.equal(programs.started.length, 0);
     });
   }
+
+  test("no PATH of the process's: what to do is another thing than where the options have none", async () => {
+    const { run, started } = createPrograms(() => ANSWERS.az());
+    const { env: _, runtime, ...options } = deskOptions({ run });
+    const credential = new TOOLS.az({ ...options, runtime: { ...runtime, env: () => undefined } });
+    assert.match(
+      (await failureOf(credential.getToken(SCOPE))).message,
+      /: The variable PATH is not set, or may not be read: Set it to the folders that programs are in$/,
+    );
+    assert.equal(started.length, 0);
+  });
 });
 
 describe("PATH on Windows", () => {

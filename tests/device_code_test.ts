@@ -14,6 +14,7 @@ import {
   type Scene,
   settle,
   VAULT,
+  WEB_APP,
 } from "./support/people.ts";
 import {
   type Asked,
@@ -167,7 +168,10 @@ test("nobody enters the code: its end ends it", async () => {
   const { credential, waits } = pollWith([refusal("authorization_pending")], { ...CODE, expires_in: 12 });
   const error = await failureOf(credential.getToken(GRAPH));
   assert.equal(error.name, "AuthenticationError");
-  assert.match(error.message, /^DeviceCodeCredential: Nobody entered the code within the 12 seconds of its life/);
+  assert.match(
+    error.message,
+    /^DeviceCodeCredential: Nobody entered the code within the 12 seconds of its life: Ask for the token again$/,
+  );
   assert.deepEqual(waits, [5_000, 5_000, 5_000]);
 });
 
@@ -208,13 +212,20 @@ if (detectPlatform() === "web") {
 }
 
 for (
-  const word of ["authorization_declined", "access_denied", "expired_token", "bad_verification_code", "invalid_grant"]
+  const [word, advice] of [
+    ["authorization_declined", /\. Ask for the token again$/],
+    ["access_denied", /\. Ask for the token again$/],
+    ["expired_token", /\. Ask for the token again$/],
+    ["bad_verification_code", /\. No$/],
+    ["invalid_grant", /\. No$/],
+  ] as const
 ) {
   test(`a poll that ends in ${word} ends the sign-in`, async () => {
     const { credential, service } = pollWith([refusal("authorization_pending"), refusal(word)]);
     const error = await failureOf(credential.getToken(GRAPH));
     assert.equal(error.name, "AuthenticationError");
     assert.equal((error.errorResponse as { error: string }).error, word);
+    assert.match(error.message, advice);
     assert.equal(service.requests.length, 3);
   });
 }
@@ -360,6 +371,42 @@ for (
     assert.equal(prompts, 0);
   });
 }
+
+for (
+  const [name, options, says] of [
+    [
+      "an app that is not known",
+      { clientId: "another-app" },
+      /AADSTS700016\)\. .*\. Check the client id, and that the app/,
+    ],
+    [
+      "an app that must prove itself",
+      { clientId: WEB_APP },
+      /AADSTS7000218\)\. .*allow public client flows in the app/,
+    ],
+  ] as const
+) {
+  test(`the code is asked for by ${name}: the error says what to do`, async () => {
+    const error = await failureOf(byDeviceCode(createScene(), options).getToken(GRAPH));
+    assert.equal(error.name, "AuthenticationError");
+    assert.match(error.message, /^DeviceCodeCredential: Cannot get a code from "https:.*\/devicecode": /);
+    assert.match(error.message, says);
+  });
+}
+
+test("the code is asked for in a tenant that is not known: the error says what to do", async () => {
+  const scene = createScene();
+  scene.entra.failNext({ code: 90002 });
+  assert.match((await failureOf(byDeviceCode(scene).getToken(GRAPH))).message, /\. Check the tenant id, and the cloud/);
+});
+
+test("the code is asked for where nobody answers: the error says what to look at", async () => {
+  const fetch = () => Promise.reject(new TypeError("No such host"));
+  const options = { ...isolatedOptions({ fetch }), tenantId: TENANT, clientId: CLIENT, userPromptCallback() {} };
+  const error = await failureOf(new DeviceCodeCredential(options).getToken(GRAPH));
+  assert.equal(error.statusCode, 0);
+  assert.match(error.message, /devicecode": No such host\. Check the network, and whether "fetch" knows the proxy/);
+});
 
 test("wrong options are TypeErrors", () => {
   for (const options of [{ tenantId: "a/b" }, { clientId: "" }, { userPromptCallback: "log" as never }]) {

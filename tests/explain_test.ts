@@ -248,7 +248,13 @@ const rows: readonly [Name, string, Machine, CredentialExplanation["state"], str
       "missing",
       `No folder of PATH has the program ${names}: Install it, see https://learn.microsoft.com/${page}`,
     ],
-    [name, "no PATH", {}, "missing", /^No folder of PATH/],
+    [
+      name,
+      "no PATH",
+      {},
+      "missing",
+      'The option "env" has no PATH: Add it: no variable of the process counts beside that option',
+    ],
     [
       name,
       "folders that may not be looked into",

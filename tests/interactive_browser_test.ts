@@ -677,6 +677,9 @@ test("malformed options are told by the constructor", () => {
     { clientId: "with a space" },
     { tenantId: "../common" },
     { loginHint: "" },
+    { loginStyle: "Redirect" as never },
+    { loginStyle: "" as never },
+    { loginStyle: null as never },
   ];
   for (const options of malformed) {
     const [name] = Object.keys(options);

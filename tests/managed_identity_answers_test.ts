@@ -128,7 +128,7 @@ describe("an answer that is no token (wire.md, 10.5)", () => {
             { status: 400 },
           ),
         "CredentialUnavailableError",
-        /invalid_request \(HTTP 400\)\. Identity not found$/,
+        /invalid_request \(HTTP 400\)\. Identity not found[.:] [^:]*$/,
       ],
       ["400 without words", "IMDS", () => new Response("", { status: 400 }), "CredentialUnavailableError", /HTTP 400/],
       [
@@ -250,7 +250,7 @@ describe("an answer that is no token (wire.md, 10.5)", () => {
             { status: 400 },
           ),
         "AuthenticationError",
-        /from App Service: No managed identity was found \(HTTP 400\)$/,
+        /from App Service: No managed identity was found \(HTTP 400\)\. [^:.]*$/,
         400,
       ],
       [
@@ -269,7 +269,7 @@ describe("an answer that is no token (wire.md, 10.5)", () => {
             error: { correlationId: "an-id", code: "ManagedIdentityNotFound", message: "Managed identity not found" },
           }, { status: 404 }),
         "AuthenticationError",
-        /from Service Fabric: ManagedIdentityNotFound \(HTTP 404\)\. Managed identity not found$/,
+        /from Service Fabric: ManagedIdentityNotFound \(HTTP 404\)\. Managed identity not found\. [^:.]*$/,
         404,
       ],
       [
@@ -311,6 +311,25 @@ describe("an answer that is no token (wire.md, 10.5)", () => {
         assert.equal(error.statusCode, isRefused ? 400 : statusCode);
       });
     }
+  }
+
+  const NOT_FOUND = { error: "invalid_request", error_description: "Identity not found" };
+  const NONE_FOUND = { statusCode: 400, message: "No User Assigned or Delegated Managed Identity found for this id" };
+  for (
+    const [machine, identity, body, nextStep] of [
+      ["IMDS", {}, NOT_FOUND, ": Give the machine an identity"],
+      ["IMDS", { clientId: CLIENT_ID }, NOT_FOUND, ". Assign the identity to the machine"],
+      ["App Service", {}, NONE_FOUND, ". Give the machine an identity"],
+      ["App Service", { clientId: CLIENT_ID }, NONE_FOUND, ". Assign the identity to the machine"],
+      ["IMDS", { clientId: CLIENT_ID }, { error: "invalid_resource" }, "invalid_resource (HTTP 400)"],
+    ] as const
+  ) {
+    test(`${machine}: ${JSON.stringify(body)} for ${JSON.stringify(identity)}: ${nextStep}`, async () => {
+      const answer = () => jsonAnswer(body, { status: 400 });
+      const error = await failureOf(askOn(machine, { identity, answer }));
+      assert.ok(error.message.endsWith(nextStep), error.message);
+      assert.equal(error.nextStep, nextStep.startsWith(": ") ? nextStep.slice(2) : undefined);
+    });
   }
 
   test("the service's ids go into the error, either spelling", async () => {

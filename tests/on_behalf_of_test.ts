@@ -26,6 +26,7 @@ async function createScene(): Promise<Scene> {
     apps: [
       { tenantId: TENANT, clientId: FRONT },
       { tenantId: TENANT, clientId: CLIENT, ...proofs },
+      { tenantId: TENANT, clientId: "another-app", secrets: [SECRET] },
       { tenantId: TENANT, clientId: "another-middle-tier", secrets: [SECRET], identifierUris: [`api://${CLIENT}`] },
       { tenantId: OTHER_TENANT, clientId: CLIENT, ...proofs },
     ],
@@ -184,6 +185,16 @@ test("a user's token that has expired gives no more tokens, but what was exchang
   assert.match((await failureOf(credential.getToken(VAULT))).message, /AADSTS500133/);
 });
 
+test("a user's token for another API is refused: the error says which one to send", async () => {
+  const scene = await createScene();
+  const call = await callOf(scene, ADA);
+  const { message } = await failureOf(create(scene, call, { clientId: "another-app" }).getToken(GRAPH));
+  assert.match(
+    message,
+    /AADSTS500131\)\. .*… Send the token that was issued for this app, as it was issued$/,
+  );
+});
+
 test("another tenant is asked where it may be", async () => {
   const scene = await createScene();
   const call = await callOf(scene, ADA);
@@ -203,6 +214,8 @@ test("wrong options are TypeErrors that do not repeat them", () => {
       ["tenantId", { ...good, tenantId: "common" }],
       ["clientId", { ...good, clientId: "" }],
       ["userAssertionToken", { ...good, userAssertionToken: undefined }],
+      ['without "Bearer "', { ...good, userAssertionToken: "Bearer hush" }],
+      ['without "Bearer "', { ...good, userAssertionToken: "bearer  hush" }],
       ["exactly one of", { ...good, clientSecret: undefined }],
       ["exactly one of", { ...good, certificatePath: "/hush.pem" }],
       ["exactly one of", { ...good, getAssertion: () => Promise.resolve("hush") }],

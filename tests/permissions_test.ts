@@ -117,17 +117,18 @@ test("a workload's missing permissions are named one after the other, each by it
   const file = { ...variables, AZURE_FEDERATED_TOKEN_FILE: path };
   const code = ask("WorkloadIdentityCredential()");
   try {
-    const start = "CredentialUnavailableError / WorkloadIdentityCredential: Cannot ";
     const later = ["AZURE_REGIONAL_AUTHORITY_NAME", "AZURE_IDENTITY_DISABLE_MULTITENANTAUTH"];
     const names = [...Object.keys(variables), "AZURE_AUTHORITY_HOST", ...later].join();
     assert.equal(
       await run(["--deny-env"], code, file),
-      `${start}read all of the variables that say who the program is: Run Deno with --allow-env=${names}`,
+      "CredentialUnavailableError / WorkloadIdentityCredential: " +
+        `Cannot read all of the variables that say who the program is: Run Deno with --allow-env=${names}`,
     );
     const env = `--allow-env=${names}`;
     assert.equal(
       await run([env], code, variables),
-      `${start}read the token file of AZURE_FEDERATED_TOKEN_FILE, "token.jwt": Deno may not: Run Deno with --allow-read=token.jwt`,
+      'AuthenticationError / WorkloadIdentityCredential: Cannot read the token file of AZURE_FEDERATED_TOKEN_FILE, "token.jwt": ' +
+        "Deno may not: Run Deno with --allow-read=token.jwt",
     );
     assert.match(await run([env, `--allow-read=${path}`], code, file), /--allow-net=login\.microsoftonline\.com$/);
   } finally {

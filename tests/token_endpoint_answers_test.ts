@@ -113,6 +113,36 @@ const CODES: readonly [code: number, status: number, error: string, description:
     /Grant the app/,
   ],
   [53003, 400, "invalid_grant", "Access has been blocked by Conditional Access policies.", /Conditional Access policy/],
+  [
+    7000218,
+    401,
+    "invalid_client",
+    "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.",
+    /^Give a secret, certificate or assertion; or allow public client flows in the app registration, for people to /,
+  ],
+  [
+    50013,
+    400,
+    "invalid_grant",
+    "Assertion failed signature validation.",
+    /^Send the token that was issued for this app, as it was issued$/,
+  ],
+  [
+    500131,
+    400,
+    "invalid_grant",
+    "Assertion audience does not match the Client app.",
+    /^Send the token that was issued for/,
+  ],
+  [
+    28000,
+    400,
+    "invalid_request",
+    "It contains more than one resource.",
+    /^Ask for the scopes of one resource at a time$/,
+  ],
+  [65004, 400, "access_denied", "User declined to consent to access the app.", /^Ask for the token again$/],
+  [70020, 400, "expired_token", "This device code has expired.", /^Ask for the token again$/],
 ];
 
 for (const [code, status, error, description, advice] of CODES) {
@@ -175,6 +205,23 @@ test("an error alone, as other services send it, is enough", async () => {
   assert.deepEqual(error.errorResponse, { error: "invalid_client", errorDescription: "", errorCodes: [] });
 });
 
+test("the name of an error gives advice where no code does, and one that every object has gives none", async () => {
+  for (
+    const [error, advice] of [
+      ["expired_token", ". Ask for the token again"],
+      ["authorization_declined", ". Ask for the token again"],
+      ["access_denied", ". Ask for the token again"],
+      ["constructor", ""],
+      ["__proto__", ""],
+    ] as const
+  ) {
+    const { message } = await failWith(() => jsonAnswer({ error, error_codes: [4711] }, { status: 400 }));
+    assert.equal(message, `${error} (HTTP 400, AADSTS4711)${advice}`);
+  }
+  const body = { error: "expired_token", error_codes: [7000215] };
+  assert.match((await failWith(() => jsonAnswer(body, { status: 400 }))).message, /\. Check the client secret/);
+});
+
 test("members of an error that are of another kind are left out", async () => {
   for (const odd of [null, 7, true, {}, [], [[7]]]) {
     const body = {
@@ -207,6 +254,27 @@ test("a description that goes on and on, over many lines, is one short line", as
   assert.ok(message.length < 1_000, String(message.length));
   // deno-lint-ignore no-control-regex
   assert.doesNotMatch(message + JSON.stringify(error.errorResponse).replaceAll("\\u", "\\\\u"), /[\x00-\x1f]/);
+});
+
+test("a description that is too long ends behind a whole word", async () => {
+  const words = "no play and ".repeat(100);
+  for (
+    const [error_description, expected] of [
+      [words, /^(no play and )+no…$/],
+      [`a ${words}`, /^a (no play and )+no play and…$/],
+      [`AADSTS7000215: ${words}`, /^(no play and )+no play and…$/],
+      ["x".repeat(401), /^x{400}…$/],
+      ["x".repeat(400), /^x{400}$/],
+      [`x ${"y".repeat(400)}`, /^x…$/],
+    ] as const
+  ) {
+    const body = { error: "invalid_client", error_description };
+    const { message } = await failWith(() => jsonAnswer(body, { status: 401 }));
+    assert.match(message.replace("invalid_client (HTTP 401). ", ""), expected);
+    assert.ok(message.length < 450);
+  }
+  const body = { error: "invalid_client", error_description: words, error_codes: [7000215] };
+  assert.match((await failWith(() => jsonAnswer(body, { status: 401 }))).message, / no… Check the client secret/);
 });
 
 test("an error body with status 5xx is tried again, and then shown", async () => {

@@ -1,5 +1,11 @@
 // A user signs in once: what happens afterwards, whichever way it was.
-import type { AuthenticationRecord, AuthenticationRequiredError, TokenCredential } from "@azweb/identity";
+import {
+  type AuthenticationRecord,
+  type AuthenticationRequiredError,
+  deserializeAuthenticationRecord,
+  serializeAuthenticationRecord,
+  type TokenCredential,
+} from "@azweb/identity";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
@@ -254,11 +260,27 @@ test("somebody else than expected is turned away, and the one who is expected is
   scene.visitor = BOB;
   const error = await failureOf(settle(credential.getToken(GRAPH), scene));
   assert.equal(error.name, "AuthenticationError");
-  assert.match(error.message, new RegExp(`Somebody else has signed in: Expected is "${ADA}"`));
+  assert.match(error.message, new RegExp(`Somebody else has signed in: Expected is "${ADA}", and it is "${BOB}"`));
   const again = await failureOf(settle(credential.getToken(VAULT), scene));
   assert.match(again.message, /Somebody else/, "nothing of the other's is left");
   scene.visitor = ADA;
   assert.equal(await ownerOf(scene, await settle(credential.getToken(GRAPH), scene)), ADA);
+});
+
+test("somebody else of the same name, or of none, is told by the account's id", async () => {
+  const scene = createScene();
+  const record = (await settle(byDeviceCode(scene).authenticate(GRAPH), scene))!;
+  for (
+    const [username, expected, actual] of [
+      [ADA, "another", record.homeAccountId],
+      [ADA.toUpperCase(), "another", record.homeAccountId],
+      ["", "another", ADA],
+    ] as const
+  ) {
+    const authenticationRecord = { ...record, homeAccountId: "another", username };
+    const error = await failureOf(settle(byDeviceCode(scene, { authenticationRecord }).getToken(GRAPH), scene));
+    assert.ok(error.message.includes(`: Expected is "${expected}", and it is "${actual}". Sign in as`), error.message);
+  }
 });
 
 test("the same credential stays with the user who has signed in to it", async () => {
@@ -276,6 +298,17 @@ test("two credentials of one user do not share, nor do those of two", async () =
   const authenticationRecord = await settle(byDeviceCode(scene, { cache }).authenticate(GRAPH), scene);
   const credential = byDeviceCode(scene, { cache, authenticationRecord, disableAutomaticAuthentication: true });
   assert.equal((await failureOf(credential.getToken(GRAPH))).name, "AuthenticationRequiredError");
+});
+
+test("a record as text is a TypeError that says what reads it", async () => {
+  const scene = createScene();
+  const record = (await settle(byDeviceCode(scene).authenticate(GRAPH), scene))!;
+  const text = serializeAuthenticationRecord(record);
+  assert.throws(() => byDeviceCode(scene, { authenticationRecord: text as never }), {
+    name: "TypeError",
+    message: /^Option "authenticationRecord" must be .*; "deserializeAuthenticationRecord" makes it of its text$/,
+  });
+  byDeviceCode(scene, { authenticationRecord: deserializeAuthenticationRecord(text) });
 });
 
 test("a record that is none is a TypeError", () => {

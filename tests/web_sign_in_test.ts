@@ -591,21 +591,33 @@ test("a sign-in that fails is told to whoever runs the app; its user reads no mo
 
 describe("options that cannot be", () => {
   const cases: [name: string, Partial<Record<keyof WebSignInOptions, unknown>>, RegExp][] = [
-    ["no tenant", { tenantId: "" }, /"tenantId"/],
-    ["no client", { clientId: "" }, /"clientId"/],
-    ["no scopes", { scopes: [] }, /"scopes"/],
+    ["no tenant", { tenantId: "" }, /^Option "tenantId" must be the id or the domain name/],
+    ["no client", { clientId: "" }, /^Option "clientId" must be /],
+    ["no scopes", { scopes: [] }, /^Option "scopes" must name at least one scope/],
+    ["a scope that is none", { scopes: ["a b"] }, /^Option "scopes" holds a malformed scope/],
+    ["an empty secret", { clientSecret: "" }, /^Option "clientSecret" must be /],
+    ["no certificate", { clientSecret: undefined, clientCertificate: {} }, /^Option "clientCertificate" must have /],
     ["no key", { sealingKey: undefined }, /"sealingKey"/],
     ["no keys", { sealingKey: [] }, /"sealingKey"/],
     ["a short key", { sealingKey: btoa("short") }, /"sealingKey"/],
     ["a key that is none", { sealingKey: [KEY_1, {}] }, /"sealingKey"/],
-    ["http", { redirectUri: "http://my.app/signed-in" }, /"redirectUri"/],
+    [
+      "http",
+      { redirectUri: "http://my.app/signed-in" },
+      /^Option "redirectUri" .* "https:", or with "http:" on localhost/,
+    ],
+    ["a redirect URI that is no text", { redirectUri: new URL(APP) }, /^Option "redirectUri"/],
     ["a redirect URI that is none", { redirectUri: "/signed-in" }, /"redirectUri"/],
     ["a redirect URI with a query", { redirectUri: `${APP}/?a=b` }, /"redirectUri"/],
     ["a return path elsewhere", { returnPaths: ["//evil.test"] }, /"returnPaths"/],
     ["a return path with a query", { returnPaths: ["/a?b"] }, /"returnPaths"/],
     ["no return path", { returnPaths: [] }, /"returnPaths"/],
-    ["any return path first", { returnPaths: ["/*"] }, /"returnPaths"/],
     ["no proof", { clientSecret: undefined }, /exactly one of "clientSecret", "clientCertificate", "getAssertion"/],
+    [
+      "any return path first",
+      { returnPaths: ["/*"] },
+      /^Option "returnPaths" .*: the first without "\*", such as "\/", /,
+    ],
     ["two proofs", { getAssertion: () => Promise.resolve("") }, /"clientSecret", "clientCertificate", "getAssertion"/],
     ["a negative lifetime", { sessionLifetimeInMs: -1 }, /"sessionLifetimeInMs"/],
   ];

@@ -51,14 +51,14 @@ test("the token file of a volume changes under a running program", async () => {
   assert.deepEqual(entra.requests.map(({ form }) => form.client_assertion), tokens);
   await rm(volume, { recursive: true });
   await assert.rejects(credential!.getToken(SCOPE), {
-    name: "CredentialUnavailableError",
+    name: "AuthenticationError",
     message: /Cannot read the token file of AZURE_FEDERATED_TOKEN_FILE, ".*token": /,
   });
 });
 
-test("a folder in the place of the file is unavailable", async () => {
+test("a folder in the place of the file cannot be read", async () => {
   const env = { ...variables, AZURE_FEDERATED_TOKEN_FILE: folder };
-  await assert.rejects(new WorkloadIdentityCredential({ env }).getToken(SCOPE), { name: "CredentialUnavailableError" });
+  await assert.rejects(new WorkloadIdentityCredential({ env }).getToken(SCOPE), { name: "AuthenticationError" });
 });
 
 test("whether a file is there", async () => {

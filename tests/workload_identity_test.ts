@@ -1,6 +1,7 @@
 import {
   AuthenticationErrorName,
   ChainedTokenCredential,
+  type CredentialUnavailableError,
   CredentialUnavailableErrorName,
   WorkloadIdentityCredential,
   type WorkloadIdentityCredentialOptions,
@@ -139,34 +140,51 @@ describe("what is not set is named", () => {
 describe("the file", () => {
   const NONE = /must hold one line, a JWT, and nothing else$/;
   const junk = "c2VjcmV0LXRoaW5n";
-  const BAD: Record<string, { text?: string; name: string; says: RegExp }> = {
-    "missing": { name: UNAVAILABLE, says: /Cannot read the token file of AZURE_FEDERATED_TOKEN_FILE, ".*": ENOENT/ },
-    "empty": { text: "", name: UNAVAILABLE, says: /: It is empty$/ },
-    "blank": { text: " \n\t\r\n", name: UNAVAILABLE, says: /: It is empty$/ },
-    "too long": { text: "e".repeat(65_537), name: UNAVAILABLE, says: /longer than 65536 characters/ },
-    "far too long": { text: "e".repeat(5_000_000), name: UNAVAILABLE, says: /longer than 65536 characters/ },
-    "no token": { text: junk, name: FAILED, says: NONE },
-    "two parts": { text: `${junk}.${junk}`, name: FAILED, says: NONE },
-    "three parts without claims": { text: `${junk}.${junk}.${junk}`, name: FAILED, says: NONE },
-    "claims that are a list": { text: `${junk}.${btoa("[1]").replaceAll("=", "")}.${junk}`, name: FAILED, says: NONE },
-    "an encrypted token": { text: Array(5).fill(junk).join("."), name: FAILED, says: NONE },
-    "a web page": { text: `<html>${junk}</html>`, name: FAILED, says: NONE },
-    "binary": { text: `\0\ufffd${junk}`, name: FAILED, says: NONE },
-    "JSON around it": { text: `{"token":"${junk}"}`, name: FAILED, says: NONE },
+  const MISSING =
+    /Cannot read .*: ENOENT: .*: Check the path, .* that the pod has the label azure\.workload\.identity\/use, for which /;
+  /** `maybe`: it may not be there yet, or it may be another's, so that a chain goes on where no variable names it. */
+  const BAD: Record<string, { text?: string; maybe?: true; says: RegExp }> = {
+    "missing": { maybe: true, says: MISSING },
+    "empty": { text: "", maybe: true, says: /: It is empty$/ },
+    "blank": { text: " \n\t\r\n", maybe: true, says: /: It is empty$/ },
+    "too long": { text: "e".repeat(65_537), maybe: true, says: /longer than 65536 characters/ },
+    "far too long": { text: "e".repeat(5_000_000), maybe: true, says: /longer than 65536 characters/ },
+    "no token": { text: junk, says: NONE },
+    "two parts": { text: `${junk}.${junk}`, says: NONE },
+    "three parts without claims": { text: `${junk}.${junk}.${junk}`, says: NONE },
+    "claims that are a list": { text: `${junk}.${btoa("[1]").replaceAll("=", "")}.${junk}`, says: NONE },
+    "an encrypted token": { text: Array(5).fill(junk).join("."), says: NONE },
+    "a web page": { text: `<html>${junk}</html>`, says: NONE },
+    "binary": { text: `\0\ufffd${junk}`, says: NONE },
+    "JSON around it": { text: `{"token":"${junk}"}`, says: NONE },
   };
-  for (const [name, bad] of Object.entries(BAD)) {
-    test(`${name} is not sent`, async () => {
-      const { entra, files, options } = await createWorkload();
-      bad.text === undefined ? files.delete(PATH) : files.set(PATH, bad.text);
-      const { name, message } = await errorOf(new WorkloadIdentityCredential(options).getToken(SCOPE));
-      assert.equal(name, bad.name, message);
-      assert.match(message, /^WorkloadIdentityCredential: Cannot /);
-      assert.match(message, bad.says);
-      assert.ok(message.includes(`the token file of AZURE_FEDERATED_TOKEN_FILE, "${PATH}"`), message);
-      assert.ok(!message.includes(junk), "The content is nobody's business");
-      assert.ok(message.length < 400);
-      assert.equal(entra.requests.length, 0);
-    });
+  for (
+    const [namedBy, tokenFilePath, goesOn] of [
+      ["AZURE_FEDERATED_TOKEN_FILE", undefined, false],
+      ['the option "tokenFilePath"', PATH, true],
+    ] as const
+  ) {
+    for (const [what, { text, maybe, says }] of Object.entries(BAD)) {
+      const isUnavailable = goesOn && maybe === true;
+      test(`of ${namedBy}, ${what}, is not sent, and ${isUnavailable ? "a chain goes on" : "ends a chain"}`, async () => {
+        const { entra, env, files, options } = await createWorkload();
+        if (tokenFilePath) env.AZURE_FEDERATED_TOKEN_FILE = "/another";
+        text === undefined ? files.delete(PATH) : files.set(PATH, text);
+        const credential = new WorkloadIdentityCredential({ ...options, tokenFilePath });
+        const { name, message, nextStep } = await errorOf(credential.getToken(SCOPE)) as CredentialUnavailableError;
+        assert.equal(name, isUnavailable ? UNAVAILABLE : FAILED, message);
+        assert.match(message, /^WorkloadIdentityCredential: Cannot /);
+        assert.match(message, says);
+        assert.ok(message.includes(`the token file of ${namedBy}, "${PATH}"`), message);
+        assert.ok(!message.includes(junk), "The content is nobody's business");
+        assert.ok(message.length < 450, message);
+        assert.equal(nextStep !== undefined, isUnavailable && what === "missing");
+        const chain = new ChainedTokenCredential(credential, new StaticCredential("fallback"));
+        const token = await chain.getToken(SCOPE).then(({ token }) => token, () => "none");
+        assert.equal(token, isUnavailable ? "fallback" : "none");
+        assert.equal(entra.requests.length, 0);
+      });
+    }
   }
 
   test("two tokens are not sent", async () => {
@@ -186,30 +204,28 @@ describe("the file", () => {
     assert.equal(entra.requests[0]!.form.client_assertion, token);
   });
 
-  test("an option is named as what it is", async () => {
-    const { options } = await createWorkload();
-    const { message } = await errorOf(
-      new WorkloadIdentityCredential({ ...options, tokenFilePath: "/none" }).getToken(SCOPE),
-    );
-    assert.match(message, /Cannot read the token file of the option "tokenFilePath", "\/none": ENOENT/);
-  });
+  for (const [tokenFilePath, expected] of [[undefined, FAILED], [PATH, UNAVAILABLE]] as const) {
+    const named = tokenFilePath ? "an option" : "a variable";
 
-  test("Deno's missing permission is named by its flag", async () => {
-    const { options } = await createWorkload();
-    const readTextFile = () => Promise.reject(Object.assign(new Error("Requires read access"), { name: "NotCapable" }));
-    const runtime = { ...options.runtime, readTextFile };
-    const { name, message } = await errorOf(new WorkloadIdentityCredential({ ...options, runtime }).getToken(SCOPE));
-    assert.equal(name, UNAVAILABLE);
-    assert.ok(message.endsWith(`Run Deno with --allow-read=${PATH}`), message);
-  });
+    test(`Deno's missing permission for a file of ${named} is named by its flag`, async () => {
+      const { options } = await createWorkload();
+      const refusal = Object.assign(new Error("Requires read access"), { name: "NotCapable" });
+      const runtime = { ...options.runtime, readTextFile: () => Promise.reject(refusal) };
+      const credential = new WorkloadIdentityCredential({ ...options, tokenFilePath, runtime });
+      const { name, message } = await errorOf(credential.getToken(SCOPE));
+      assert.equal(name, expected);
+      assert.ok(message.endsWith(`: Deno may not: Run Deno with --allow-read=${PATH}`), message);
+    });
 
-  test("what is no error may be thrown too", async () => {
-    const { options } = await createWorkload();
-    const runtime = { ...options.runtime, readTextFile: () => Promise.reject(undefined) };
-    const { name, message } = await errorOf(new WorkloadIdentityCredential({ ...options, runtime }).getToken(SCOPE));
-    assert.equal(name, UNAVAILABLE);
-    assert.match(message, /: It cannot be opened$/);
-  });
+    test(`what is no error may be thrown for a file of ${named}, too`, async () => {
+      const { options } = await createWorkload();
+      const runtime = { ...options.runtime, readTextFile: () => Promise.reject(undefined) };
+      const credential = new WorkloadIdentityCredential({ ...options, tokenFilePath, runtime });
+      const { name, message } = await errorOf(credential.getToken(SCOPE));
+      assert.equal(name, expected);
+      assert.match(message, /: It cannot be opened: Check the path/);
+    });
+  }
 });
 
 describe("the token's end", () => {
@@ -294,9 +310,9 @@ describe("rotation", () => {
     const credential = new WorkloadIdentityCredential(options);
     const token = files.get(PATH)!;
     files.delete(PATH);
-    assert.equal((await errorOf(credential.getToken(SCOPE))).name, UNAVAILABLE);
+    assert.match((await errorOf(credential.getToken(SCOPE))).message, /ENOENT/);
     files.set(PATH, "");
-    assert.equal((await errorOf(credential.getToken(SCOPE))).name, UNAVAILABLE);
+    assert.match((await errorOf(credential.getToken(SCOPE))).message, /It is empty$/);
     files.set(PATH, token);
     await credential.getToken(SCOPE);
   });

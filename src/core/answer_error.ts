@@ -8,9 +8,11 @@ const MOST_CHARACTERS = 400;
 export function errorFromAnswer(
   answer: Answer,
   action: string,
-  { advice, redact = String }: {
-    /** What to do next, for what the service said. */
-    advice?: (codes: readonly number[]) => string | undefined;
+  { advice, meanings, redact = String }: {
+    /** What to do next, for what the service said: its codes, and the error's name last. */
+    advice?: (words: readonly (number | string)[]) => string | undefined;
+    /** What statuses mean where the service says no more. */
+    meanings?: Readonly<Record<number, string>>;
     redact?: (text: string) => string;
   } = {},
 ): AuthenticationError {
@@ -22,7 +24,10 @@ export function errorFromAnswer(
   const body = parseObject(answer.text);
   const text = (value: unknown) => typeof value === "string" ? tidy(redact(value)) : undefined;
   const error = body && text(body.error);
-  if (!error) return new AuthenticationError(join([`${action}: ${describe(answer)}`, advice?.([])]), details);
+  if (!error) {
+    const meaning = meanings?.[status] ?? describe(answer);
+    return new AuthenticationError(join([`${action}: HTTP ${status}: ${meaning}`, advice?.([])]), details);
+  }
   const errorCodes = Array.isArray(body.error_codes) ? body.error_codes.filter((code) => typeof code === "number") : [];
   const description = text(body.error_description) ?? "";
   const errorResponse: ErrorResponse = {
@@ -40,7 +45,7 @@ export function errorFromAnswer(
     join([
       `${action}: ${error} (${[`HTTP ${status}`, codes].filter(Boolean).join(", ")})`,
       sentence(description),
-      advice?.(errorCodes),
+      advice?.([...errorCodes, error]),
     ]),
     { ...details, ...claims, errorResponse },
   );
@@ -49,10 +54,10 @@ export function errorFromAnswer(
 /** What an answer is that nobody can read. Its text stays unsaid: it may be anything. */
 function describe({ status, text }: Answer): string {
   if (status >= 300 && status < 400) {
-    return `HTTP ${status}: The service redirects, which is not followed: a secret is for the one it is sent to`;
+    return "The service redirects, which is not followed: a secret is for the one it is sent to";
   }
-  if (text === "") return `HTTP ${status}: The answer is empty, or longer than a megabyte`;
-  return `HTTP ${status}: The answer is ${
+  if (text === "") return "The answer is empty, or longer than a megabyte";
+  return `The answer is ${
     /^\s*</.test(text) ? "a web page: is a proxy in between?" : "not the JSON of a token service"
   }`;
 }
@@ -65,7 +70,8 @@ function sentence(description: string): string {
 /** One short line, whatever the service sends. To be redacted before: half a secret is not recognised. */
 export function tidy(text: string): string {
   // deno-lint-ignore no-control-regex
-  return text.replace(/[\s\x00-\x1f\x7f-\x9f]+/g, " ").slice(0, MOST_CHARACTERS);
+  const line = text.replace(/[\s\x00-\x1f\x7f-\x9f]+/g, " ");
+  return line.length > MOST_CHARACTERS ? `${line.slice(0, MOST_CHARACTERS).replace(/ \S*$/, "")}…` : line;
 }
 
 function given<Key extends string>(key: Key, value: string | undefined): { [K in Key]?: string } {
@@ -73,5 +79,5 @@ function given<Key extends string>(key: Key, value: string | undefined): { [K in
 }
 
 function join(parts: (string | undefined)[]): string {
-  return parts.filter(Boolean).join(". ");
+  return parts.filter(Boolean).join(". ").replaceAll("….", "…");
 }

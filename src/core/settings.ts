@@ -39,14 +39,18 @@ export interface Settings {
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 
-/** Options of `@azure/identity` that are not here, and what stands for them: passed over, a request would go past the proxy. */
+/**
+ * Options of `@azure/identity` that are not here, and what stands for them, if anything does: passed over, a request would go past the proxy,
+ * or somebody else would sign in.
+ */
 const REPLACED = {
-  httpClient: '"fetch"',
-  agent: '"fetch"',
-  proxyOptions: '"fetch"',
-  tlsOptions: '"fetch"',
-  additionalPolicies: '"fetch"',
-  tokenCachePersistenceOptions: '"cache", which keeps tokens of apps; people sign in once a process',
+  httpClient: 'use "fetch"',
+  agent: 'use "fetch"',
+  proxyOptions: 'use "fetch"',
+  tlsOptions: 'use "fetch"',
+  additionalPolicies: 'use "fetch"',
+  tokenCachePersistenceOptions: 'use "cache", which keeps tokens of apps; people sign in once a process',
+  brokerOptions: "it needs native code",
 };
 
 /** Fills in the defaults: the one place that has them. Throws a `TypeError` for an option that cannot be. */
@@ -109,11 +113,11 @@ export function parseAuthorityHost(text: unknown, allowInsecureLoopback = false,
 
 function checkKinds(options: CredentialOptions): void {
   if (!isObject(options)) throw new TypeError('Argument "options" must be an object');
-  for (const [name, instead] of Object.entries(REPLACED)) {
+  for (const [name, why] of Object.entries(REPLACED)) {
     const value = (options as Record<string, unknown>)[name];
     // Some programs say that they do not want it.
     if (value !== undefined && (value as { enabled?: unknown } | null)?.enabled !== false) {
-      throw new TypeError(`Option "${name}" of @azure/identity is not supported: use ${instead}`);
+      throw new TypeError(`Option "${name}" of @azure/identity is not supported: ${why}`);
     }
   }
   check("an object", isObject, "env", "retryOptions", "runtime");

@@ -2,6 +2,7 @@ import { checkClientId, checkText } from "../core/check_text.ts";
 import type { GetToken } from "../core/create_get_token.ts";
 import { resolveSettings } from "../core/settings.ts";
 import { checkTenantId } from "../core/tenants.ts";
+import { parseUrl } from "../core/url.ts";
 import { noAuth, secretAuth } from "../oauth/client_auth.ts";
 import { requestTokens } from "../oauth/token_client.ts";
 import { createUserSession, signInRequired } from "../oauth/user_session.ts";
@@ -85,6 +86,10 @@ export class AuthorizationCodeCredential implements TokenCredential {
     if (hasSecret) checkText(clientSecret, "clientSecret");
     checkText(code, "authorizationCode");
     checkText(redirectUri, "redirectUri");
+    // Where it is forgotten, the code stands in its place, and the secret in that of the code.
+    if (!parseUrl(redirectUri)) {
+      throw new TypeError('Argument "redirectUri" must be an absolute URL, the one that the code came to');
+    }
     const name = "AuthorizationCodeCredential";
     const settings = resolveSettings(options);
     const { codeVerifier } = options;

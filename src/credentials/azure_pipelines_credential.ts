@@ -54,6 +54,13 @@ export class AzurePipelinesCredential implements TokenCredential {
     checkClientId(clientId);
     checkText(serviceConnectionId, "serviceConnectionId");
     checkText(systemAccessToken, "systemAccessToken");
+    for (const [argument, value] of Object.entries({ serviceConnectionId, systemAccessToken })) {
+      // How Azure Pipelines leaves what it does not know.
+      if (!/\$\(.+\)/.test(value)) continue;
+      throw new TypeError(
+        `Argument "${argument}" must be a value, not the name of a variable: Map it in the "env:" of the step`,
+      );
+    }
     if (/[^\x20-\x7e]/.test(systemAccessToken)) {
       throw new TypeError('Argument "systemAccessToken" must be a token, of printable ASCII characters');
     }

@@ -1,3 +1,4 @@
+import { checkOption } from "../core/check_option.ts";
 import { checkClientId } from "../core/check_text.ts";
 import { createChain, type Link } from "../core/create_chain.ts";
 import type { GetToken } from "../core/create_get_token.ts";
@@ -146,7 +147,7 @@ const TABLE: readonly Row[] = [
     name: "InteractiveBrowserCredential",
     group: "dev",
     create: ({ interactiveBrowserClientId: clientId, ...options }) => {
-      if (clientId !== undefined) checkClientId(clientId);
+      if (clientId !== undefined) checkOption("interactiveBrowserClientId", clientId, checkClientId);
       let session: TokenCredential | undefined;
       return {
         async getToken(scopes, getTokenOptions) {
@@ -162,6 +163,9 @@ const TABLE: readonly Row[] = [
 ];
 
 function workloadOf(options: AnyOptions): WorkloadIdentityCredentialOptions {
+  for (const name of ["workloadIdentityClientId", "managedIdentityClientId"] as const) {
+    if (options[name]) checkOption(name, options[name], checkClientId);
+  }
   return { ...options, clientId: options.workloadIdentityClientId ?? options.managedIdentityClientId };
 }
 
@@ -169,6 +173,13 @@ function identityOf(
   { managedIdentityClientId, managedIdentityResourceId: resourceId, ...options }: AnyOptions,
   { env }: Settings,
 ): ManagedIdentityCredentialClientIdOptions {
+  if (managedIdentityClientId !== undefined && resourceId !== undefined) {
+    throw new TypeError(
+      'Options "managedIdentityClientId" and "managedIdentityResourceId" name two identities: Give one of them',
+    );
+  }
+  checkOption("managedIdentityClientId", { clientId: managedIdentityClientId }, identityIn);
+  checkOption("managedIdentityResourceId", { resourceId }, identityIn);
   const variable = resourceId === undefined && env("AZURE_CLIENT_ID") || undefined;
   if (variable && /[^!-~]/.test(variable)) {
     throw new TypeError("Variable AZURE_CLIENT_ID must be the client id of an app, without spaces");

@@ -120,7 +120,7 @@ export class ManagedIdentityCredential implements TokenCredential {
    * @param scopes One scope that ends in `/.default`, such as `"https://vault.azure.net/.default"`.
    * @param options See {@linkcode GetTokenOptions}; `tenantId` counts for nothing.
    * @throws {CredentialUnavailableError} The machine has no identity, or nobody answers.
-   * @throws {AuthenticationError} The source refuses.
+   * @throws {AuthenticationError} The source refuses; a variable is malformed, or names a file that cannot be read.
    */
   getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken> {
     return this.#getToken(scopes, options);

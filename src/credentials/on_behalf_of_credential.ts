@@ -92,6 +92,9 @@ export class OnBehalfOfCredential implements TokenCredential {
     checkAppTenantId(tenantId);
     checkClientId(clientId);
     checkText(userAssertionToken, "userAssertionToken");
+    if (/^bearer\s/i.test(userAssertionToken)) {
+      throw new TypeError('Option "userAssertionToken" must be the token alone, without "Bearer "');
+    }
     const name = "OnBehalfOfCredential";
     const ways = { clientSecret, certificatePath, getAssertion };
     if (Object.values(ways).filter((way) => way !== undefined).length !== 1) {

@@ -2,7 +2,7 @@ import type { Explanation } from "../credential_explanation.ts";
 import { fileFinder } from "../runtime/file_exists.ts";
 import { programRunner } from "../runtime/process.ts";
 import { commandLines } from "./command_lines.ts";
-import { foldersOf, namesOf, type Workplace } from "./run_tool.ts";
+import { foldersOf, namesOf, withoutPath, type Workplace } from "./run_tool.ts";
 import type { DeveloperTool } from "./tool.ts";
 
 /** Returns what is known of a tool without running it. */
@@ -10,9 +10,14 @@ export async function explainTool(tool: DeveloperTool, place: Workplace): Promis
   if (!programRunner(place.runtime)) {
     return { state: "missing", detail: 'This runtime starts no programs: Give "runtime.run"' };
   }
+  const folders = foldersOf(place);
+  if (folders.path === "") {
+    const { reason, nextStep } = withoutPath(tool, place);
+    return { state: "missing", detail: `${reason}: ${nextStep}` };
+  }
   const fileExists = fileFinder(place.runtime);
   let isHidden = false;
-  for (const { path } of tool.programs.flatMap((program) => commandLines(program, [], foldersOf(place)))) {
+  for (const { path } of tool.programs.flatMap((program) => commandLines(program, [], folders))) {
     const exists = await fileExists?.(path);
     isHidden ||= exists === undefined;
     if (exists) return { state: "unknown", detail: `"${path}"; who is signed in, only it can tell` };

@@ -5,7 +5,7 @@ import { textFileReader } from "../runtime/files.ts";
 import { programRunner } from "../runtime/process.ts";
 import type { CommandOutput, RuntimeMembers } from "../runtime/runtime.ts";
 import { commandLines, type Folders, safeFolder } from "./command_lines.ts";
-import { type DeveloperTool, told, type ToolCommand, unavailable } from "./tool.ts";
+import { type DeveloperTool, told, type ToolCommand, type ToolFailure, unavailable } from "./tool.ts";
 
 /** What a tool runs with. */
 export interface Workplace {
@@ -35,13 +35,7 @@ export async function runTool(
     throw unavailable(tool, { reason: "This runtime starts no programs", nextStep: 'Give "runtime.run"' });
   }
   const place = foldersOf(workplace);
-  if (place.path === "") {
-    const flag = settings.missingEnvPermission(tool.variables);
-    throw unavailable(tool, {
-      reason: "The variable PATH is not set, or may not be read",
-      nextStep: flag ? `Run Deno with ${flag}` : "Set it to the folders that programs are in",
-    });
-  }
+  if (place.path === "") throw unavailable(tool, withoutPath(tool, workplace));
   const [{ name }] = tool.programs as [{ name: string }];
   const asked = `"${[name, ...args].slice(0, 3).join(" ")}"`;
   const late = () =>
@@ -113,6 +107,19 @@ export function foldersOf({ platform, settings: { env } }: Workplace): Folders {
   // What is looked up in vain may be a question to somebody.
   const path = env("PATH") ?? (isWindows ? env("Path") : undefined) ?? "";
   return { isWindows, path, systemRoot: isWindows ? env("SystemRoot") ?? env("SYSTEMROOT") : undefined };
+}
+
+/** Says that nobody knows where programs are, and what to do. */
+export function withoutPath({ variables: names }: DeveloperTool, { settings, variables }: Workplace): ToolFailure {
+  if (variables) {
+    const nextStep = "Add it: no variable of the process counts beside that option";
+    return { reason: 'The option "env" has no PATH', nextStep };
+  }
+  const flag = settings.missingEnvPermission(names);
+  return {
+    reason: "The variable PATH is not set, or may not be read",
+    nextStep: flag ? `Run Deno with ${flag}` : "Set it to the folders that programs are in",
+  };
 }
 
 /** Returns the error of a tool that is not installed, or not whole: then a shell, or what was started, said so. */

@@ -70,7 +70,9 @@ function createClient(credential: string, { settings: given, ...place }: Place):
     }
     const answer = await retry(attempt, { credential, rules: source.retryRules, signal }, settings);
     const body = answer.status === 200 ? parseObject(answer.text) : undefined;
-    if (!body || body.access_token === undefined && body.error !== undefined) throw failure(answer, action, source);
+    if (!body || body.access_token === undefined && body.error !== undefined) {
+      throw failure(answer, action, source, identity);
+    }
     if (source.echoes && identity && !isConfirmed(body, identity)) {
       throw new AuthenticationError(
         `${action}: The answer does not confirm the user-assigned identity "${identity.id}": Update the agent, which gives tokens of another one`,
@@ -108,13 +110,17 @@ function isConfirmed(body: Record<string, unknown>, { kind, id }: UserAssignedId
   return typeof echo === "string" && echo.toLowerCase() === id.toLowerCase();
 }
 
-function failure(answer: Answer, action: string, source: Source): Error {
+function failure(answer: Answer, action: string, source: Source, identity: UserAssignedIdentity | undefined): Error {
   const { status, text } = answer;
+  const isAbsent = status === 0 || status === 403 && text.includes("unreachable") || source.isAbsent?.(answer);
+  const nextStep = /identity (was |not )*found/i.test(text)
+    ? identity ? "Assign the identity to the machine" : "Give the machine an identity"
+    : "";
   const error = errorFromAnswer({ ...answer, text: asOAuth(text) }, action, {
+    advice: () => isAbsent ? "" : nextStep,
     redact: (text) => redact(text, source.secrets),
   });
-  const isAbsent = status === 0 || status === 403 && text.includes("unreachable") || source.isAbsent?.(answer);
-  return isAbsent ? new CredentialUnavailableError(error.message) : error;
+  return isAbsent ? new CredentialUnavailableError(error.message, { nextStep }) : error;
 }
 
 /** Returns an error answer as RFC 6749 has it, which the sources write in their own ways. */

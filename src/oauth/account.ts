@@ -56,7 +56,11 @@ export function checkAccount(record: unknown): void {
   const { homeAccountId, tenantId, username } = Object(record) as Partial<AuthenticationRecord>;
   const isRecord = text(homeAccountId) !== undefined &&
     [tenantId, username].every((value) => typeof value === "string");
-  if (!isRecord) throw new TypeError('Option "authenticationRecord" must be what "authenticate" has returned');
+  if (!isRecord) {
+    throw new TypeError(
+      'Option "authenticationRecord" must be what "authenticate" has returned; "deserializeAuthenticationRecord" makes it of its text',
+    );
+  }
   if (tenantId) checkTenantId(tenantId, "options.authenticationRecord.tenantId");
 }
 

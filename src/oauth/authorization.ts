@@ -1,4 +1,5 @@
 import type { AuthorizationServer } from "oauth4webapi";
+import { tidy } from "../core/answer_error.ts";
 import { encodeBase64Url } from "../core/encode_base64.ts";
 import { parseObject } from "../core/json.ts";
 import { AuthenticationError } from "../errors.ts";
@@ -98,8 +99,7 @@ function random(): string {
 }
 
 function tell(text: string): string {
-  // deno-lint-ignore no-control-regex
-  return text.split(/\s*Trace ID:/)[0]!.replace(/[\s\x00-\x1f\x7f-\x9f]+/g, " ").trim().slice(0, 400);
+  return tidy(text.split(/\s*Trace ID:/)[0]!).trim();
 }
 
 /** Returns what is left of a JSON text, for what was kept elsewhere meanwhile. */

@@ -11,6 +11,10 @@ import { ENTRA_RETRIES } from "./entra_retries.ts";
 const VARIABLE = "SYSTEM_OIDCREQUESTURI";
 /** What Microsoft's support asks for. */
 const TRACES = ["x-msedge-ref", "x-vss-e2eid"];
+const MEANINGS: Readonly<Record<number, string>> = {
+  401: "The job's token is refused, or has expired",
+  404: "There is no such service connection, or this pipeline may not use it",
+};
 
 /** Whose token it is, and what a job proves itself with. */
 export interface Job {
@@ -56,8 +60,11 @@ export async function requestOidcToken(job: Job, signal: AbortSignal, settings: 
   });
   throw errorFromAnswer(answer, `Cannot get the token of the service connection from "${url.host}"`, {
     advice: () =>
-      ["Check the service connection's id, and that the job may use it and hands on $(System.AccessToken)", ...traces]
-        .join(". "),
+      [
+        `Check the service connection's id and permissions, and that the step maps System.AccessToken in its "env:"`,
+        ...traces,
+      ].join(". "),
+    meanings: MEANINGS,
     redact: (text) => redact(text, secrets),
   });
 }

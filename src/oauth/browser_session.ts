@@ -8,13 +8,16 @@ import { createUserSession, publicClient, type UserSession } from "./user_sessio
 
 /** Returns the session of a user who signs in in a browser. Throws a `TypeError` where an option is malformed. */
 export function createBrowserSession(options: InteractiveBrowserCredentialOptions): UserSession {
-  const { loginHint, runtime = {} } = options;
+  const { loginHint, loginStyle = "popup", runtime = {} } = options;
   const redirectUri = typeof options.redirectUri === "function" ? options.redirectUri() : options.redirectUri;
   const name = "InteractiveBrowserCredential";
   const settings = resolveSettings(options, { timeoutInMs: 300_000 });
   const client = publicClient(options);
   const { clientId } = client;
   if (loginHint !== undefined) checkText(loginHint, "loginHint");
+  if (!["popup", "redirect"].includes(loginStyle)) {
+    throw new TypeError('Option "loginStyle" must be "popup" or "redirect"');
+  }
   const isPage = !runtime.listen && currentPage() !== undefined;
   if (isPage && options.clientId === undefined) {
     throw new TypeError('Option "clientId" must be given in a page: it is an app of your own that people sign in to');
@@ -34,7 +37,7 @@ export function createBrowserSession(options: InteractiveBrowserCredentialOption
           prompt: hint === undefined ? "select_account" : "login",
           loginHint: hint,
           domainHint: options.domainHint,
-          style: options.loginStyle ?? "popup",
+          style: loginStyle,
           messages: { success, error },
         },
         wanted,

@@ -163,15 +163,21 @@ export async function readCertificateText(
   readTextFile: Runtime["readTextFile"],
 ): Promise<string> {
   if (certificate !== undefined) return certificate;
-  let reason = 'This runtime has no files; give the PEM text as "certificate", or "readTextFile" in "runtime"';
+  let reason = "This runtime has no files";
+  let nextStep = 'Give the PEM text as "certificate", or "readTextFile" in "runtime"';
   try {
     if (readTextFile) return await readTextFile(certificatePath!);
   } catch (error) {
-    reason = error instanceof Error ? error.message : "The file cannot be opened";
+    const { name, message = "It cannot be opened" } = Object(error) as Partial<Error>;
+    reason = message;
+    // Deno's reason is the flag that is missing.
+    nextStep = name === "NotCapable" ? "" : "Check the path, and that this program may read the file";
   }
   const whose = variable ? ` of ${variable}` : "";
   const message = `Cannot read the certificate "${certificatePath}"${whose}: ${reason}`;
-  throw variable ? new AuthenticationError(message) : new CredentialUnavailableError(message);
+  throw variable
+    ? new AuthenticationError(nextStep ? `${message}: ${nextStep}` : message)
+    : new CredentialUnavailableError(message, { nextStep });
 }
 
 /** Also those of another realm. */

@@ -1,4 +1,3 @@
-import { errorFromAnswer } from "../core/answer_error.ts";
 import { withDeadline } from "../core/deadline.ts";
 import { seconds } from "../core/freshness.ts";
 import { send } from "../core/http.ts";
@@ -7,6 +6,7 @@ import { retry } from "../core/retry.ts";
 import type { Settings } from "../core/settings.ts";
 import { AuthenticationError } from "../errors.ts";
 import type { TokenSet } from "../token_cache.ts";
+import { entraError } from "./aadsts.ts";
 import { mergeClaims } from "./claims.ts";
 import { noAuth } from "./client_auth.ts";
 import { endpointOf } from "./endpoint_of.ts";
@@ -69,7 +69,9 @@ export async function signInByDeviceCode(
     if (!isPending) interval += SLOW_DOWN_IN_S;
     if (settings.now() - started < expiresInS * 1000) continue;
     if (answer.statusCode === 0 || answer.statusCode >= 500) throw answer;
-    throw new AuthenticationError(`Nobody entered the code within the ${expiresInS} seconds of its life: Ask anew`);
+    throw new AuthenticationError(
+      `Nobody entered the code within the ${expiresInS} seconds of its life: Ask for the token again`,
+    );
   }
 
   async function pause(ms: number): Promise<void> {
@@ -117,7 +119,7 @@ export async function signInByDeviceCode(
       : {};
     const expiresInS = seconds(expires_in);
     const isWhole = [device_code, user_code, verification_uri].every((text) => typeof text === "string" && text !== "");
-    if (!isWhole || expiresInS === undefined) throw errorFromAnswer(answer, `Cannot get a code from "${url}"`);
+    if (!isWhole || expiresInS === undefined) throw entraError(answer, `Cannot get a code from "${url}"`);
     return {
       deviceCode: device_code as string,
       userCode: user_code as string,

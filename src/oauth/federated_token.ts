@@ -3,7 +3,7 @@ import { seconds } from "../core/freshness.ts";
 import { parseObject } from "../core/json.ts";
 import { AuthenticationError } from "../errors.ts";
 import { setAssertion } from "./client_auth.ts";
-import { type NamedFile, unavailable } from "./named_file.ts";
+import { type NamedFile, unusable } from "./named_file.ts";
 
 const JWT = /^[\w-]+\.([\w-]+)\.[\w-]+$/;
 const MOST_CHARACTERS = 65_536;
@@ -16,13 +16,13 @@ export function federatedTokenAuth(getAssertion: () => Promise<string>): ClientA
 }
 
 /**
- * Returns the claims of the token that was read from the file, unverified. Throws a `CredentialUnavailableError` where it cannot be a
- * token, an `AuthenticationError` where it is none.
+ * Returns the claims of the token that was read from the file, unverified. Throws {@linkcode unusable} where it cannot be a token, an
+ * `AuthenticationError` where it is none.
  */
 export function claimsOf(token: string, file: NamedFile): Record<string, unknown> {
-  if (token === "") throw unavailable("Cannot use", file, "It is empty");
+  if (token === "") throw unusable("Cannot use", file, "It is empty");
   if (token.length > MOST_CHARACTERS) {
-    throw unavailable("Cannot use", file, `It is longer than ${MOST_CHARACTERS} characters, which no token is`);
+    throw unusable("Cannot use", file, `It is longer than ${MOST_CHARACTERS} characters, which no token is`);
   }
   const claims = parseObject(decode(JWT.exec(token)?.[1] ?? ""));
   if (claims) return claims;

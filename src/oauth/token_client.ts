@@ -5,7 +5,7 @@ import {
   customFetch,
   genericTokenEndpointRequest,
 } from "oauth4webapi";
-import { errorFromAnswer, tidy } from "../core/answer_error.ts";
+import { tidy } from "../core/answer_error.ts";
 import type { Acquire, TokenRequest } from "../core/create_get_token.ts";
 import { refreshTime, seconds } from "../core/freshness.ts";
 import { type Answer, send } from "../core/http.ts";
@@ -16,7 +16,7 @@ import type { Settings } from "../core/settings.ts";
 import { AuthenticationError } from "../errors.ts";
 import type { TokenSet } from "../token_cache.ts";
 import { VERSION } from "../version.ts";
-import { AADSTS_ADVICE } from "./aadsts.ts";
+import { entraError } from "./aadsts.ts";
 import { resolveAuthority } from "./authority.ts";
 import { mergeClaims } from "./claims.ts";
 import { ENTRA_RETRIES } from "./entra_retries.ts";
@@ -117,13 +117,7 @@ export async function requestTokens(
   const action = `Cannot get a token for "${request.scopes.join(" ")}" from "${server.token_endpoint}"`;
   const body = answer.status === 200 ? parseObject(answer.text) : undefined;
   if (!body || body.access_token === undefined && body.error !== undefined) {
-    throw errorFromAnswer(answer, action, {
-      advice: (codes) =>
-        answer.status === 0
-          ? 'Check the network, and whether "fetch" knows the proxy, if there is one'
-          : codes.map((code) => AADSTS_ADVICE[code]).find((known) => known !== undefined),
-      redact: (text) => redact(text, secretsOf(sent)),
-    });
+    throw entraError(answer, action, (text) => redact(text, secretsOf(sent)));
   }
   const text = (value: unknown) => typeof value === "string" && value !== "" ? value : undefined;
   return {

@@ -1,6 +1,6 @@
 import type { Settings } from "../core/settings.ts";
 import { parseUrl } from "../core/url.ts";
-import { CredentialUnavailableError } from "../errors.ts";
+import { AuthenticationError, CredentialUnavailableError } from "../errors.ts";
 import type { Runtime, RuntimeMembers, TlsTrust } from "../runtime/runtime.ts";
 import { tlsFetcher } from "../runtime/tls_fetch.ts";
 import { decodeBase64 } from "./decode.ts";
@@ -18,13 +18,14 @@ const NAME = /^(?!\d+(\.\d+){3}$)[a-z\d]([\w.-]{0,251}[a-z\d])?$/i;
 export interface TokenProxy {
   /** Sends a request for Microsoft Entra to the proxy instead. */
   readonly fetch: typeof fetch;
-  /** Notices whom the proxy is trusted by now. Throws a `CredentialUnavailableError` where nobody can tell. */
+  /** Notices whom the proxy is trusted by now. Throws an `AuthenticationError` where nobody can tell. */
   reload(): Promise<void>;
 }
 
 /**
- * Returns the token proxy of an AKS cluster with identity bindings; `undefined` where no variable speaks of one. Throws a
- * `CredentialUnavailableError` for variables that do not go together.
+ * Returns the token proxy of an AKS cluster with identity bindings; `undefined` where no variable speaks of one. Throws an
+ * `AuthenticationError` for variables that are malformed or do not go together, a `CredentialUnavailableError` where the runtime cannot
+ * trust whom they name.
  *
  * https://learn.microsoft.com/azure/aks/identity-bindings-concepts
  */
@@ -41,16 +42,23 @@ export function createTokenProxy(
   if (!proxy) {
     const others = [CA_FILE, CA_DATA, SNI_NAME].filter((name) => settings.env(name));
     if (others.length === 0) return undefined;
-    throw new CredentialUnavailableError(`Cannot find the token proxy: Set ${PROXY} beside ${others.join(", ")}`);
+    throw new AuthenticationError(`Cannot find the token proxy: Set ${PROXY} beside ${others.join(", ")}`);
   }
   if (caFile && caData) {
-    throw new CredentialUnavailableError(`Cannot tell whom to trust: Set only one of ${CA_FILE} and ${CA_DATA}`);
+    throw new AuthenticationError(`Cannot tell whom to trust: Set only one of ${CA_FILE} and ${CA_DATA}`);
   }
   if (serverName && !NAME.test(serverName)) {
-    throw new CredentialUnavailableError(`Cannot use ${SNI_NAME}: It must be the name of a server`);
+    throw new AuthenticationError(`Cannot use ${SNI_NAME}: It must be the name of a server`);
   }
   const base = parseProxy(proxy);
-  const file = caFile ? { path: caFile, label: `the certificates of ${CA_FILE}` } : undefined;
+  const file = caFile
+    ? {
+      path: caFile,
+      label: `the certificates of ${CA_FILE}`,
+      isOfVariable: true,
+      nextStep: "Check the path, and that the file is mounted there",
+    }
+    : undefined;
   let known: string | undefined;
   let current = caData || serverName && !file
     ? trusting({ ca: caData && checkPem(caData, `the certificates of ${CA_DATA}`), serverName })
@@ -87,7 +95,7 @@ export function createTokenProxy(
 function parseProxy(text: string): URL {
   const url = parseUrl(text);
   if (url?.protocol === "https:" && !url.username && !url.password && !url.search && !url.hash) return url;
-  throw new CredentialUnavailableError(
+  throw new AuthenticationError(
     `Cannot use ${PROXY}: It must be a URL with "https:" and without user, query and fragment`,
   );
 }
@@ -96,7 +104,7 @@ function checkPem(text: string, label: string): string {
   const blocks = [...text.matchAll(/-----BEGIN CERTIFICATE-----([^-]*)-----END CERTIFICATE-----/g)];
   // DER that begins as a certificate does.
   if (blocks.length > 0 && blocks.every(([, base64]) => decodeBase64(base64!)?.[0] === 0x30)) return text;
-  throw new CredentialUnavailableError(
+  throw new AuthenticationError(
     `Cannot use ${label}: ${text === "" ? "It is empty" : "It must hold certificates as PEM text"}`,
   );
 }

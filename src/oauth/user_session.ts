@@ -211,8 +211,10 @@ export function createUserSession(spec: UserSessionSpec, settings: Settings): Us
     const found = accountOf(answer, { clientId, server, nonce, now: settings.now() });
     if (isAnybody) account = found;
     if (account && found && account.homeAccountId.toLowerCase() !== found.homeAccountId.toLowerCase()) {
+      const isTold = account.username.toLowerCase() !== found.username.toLowerCase();
+      const [expected, other] = [account, found].map((who) => isTold && who.username || who.homeAccountId);
       throw new AuthenticationError(
-        `Somebody else has signed in: Expected is "${account.username}". Sign in as that user, or call "authenticate"`,
+        `Somebody else has signed in: Expected is "${expected}", and it is "${other}". Sign in as that user, or call "authenticate"`,
         { statusCode: 200 },
       );
     }

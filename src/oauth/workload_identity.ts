@@ -67,13 +67,20 @@ export function createWorkloadIdentity(credential: string, options: Workload, se
   const tenantId = find("AZURE_TENANT_ID", checkAppTenantId);
   const clientId = find("AZURE_CLIENT_ID", checkClientId);
   const path = find("AZURE_FEDERATED_TOKEN_FILE", checkText);
-  const namedBy = options.tokenFilePath ? 'the option "tokenFilePath"' : "AZURE_FEDERATED_TOKEN_FILE";
+  const isOfVariable = !options.tokenFilePath;
+  const namedBy = isOfVariable ? "AZURE_FEDERATED_TOKEN_FILE" : 'the option "tokenFilePath"';
   if (path.startsWith("eyJ")) {
     throw new AuthenticationError(
       `${credential}: Cannot use ${namedBy}: It must be the path of a file, not the token itself`,
     );
   }
-  const file = { path, label: `the token file of ${namedBy}` };
+  const file = {
+    path,
+    label: `the token file of ${namedBy}`,
+    isOfVariable,
+    nextStep: "Check the path, and in AKS that the pod has the label azure.workload.identity/use, " +
+      "for which a token of its service account is mounted there",
+  };
   const readTextFile = textFileReader(runtime);
   const read = () => readNamedFile(file, readTextFile);
   let acquire: Acquire | undefined;

@@ -1,4 +1,3 @@
-import { checkText } from "../core/check_text.ts";
 import { isLoopback, parseUrl } from "../core/url.ts";
 
 /** Returns the answer that sends a browser somewhere, with cookies. */
@@ -11,11 +10,11 @@ export function redirect(location: string, cookies: readonly string[]): Response
 
 /** Throws a `TypeError` unless browsers may be sent there with a code. */
 export function checkRedirectUri(redirectUri: unknown): void {
-  checkText(redirectUri, "redirectUri");
-  const url = parseUrl(redirectUri);
+  const url = typeof redirectUri === "string" ? parseUrl(redirectUri) : undefined;
   const isSecure = url?.protocol === "https:" || url?.protocol === "http:" && isLoopback(url.hostname);
   if (isSecure && !url!.search && !url!.hash && !url!.username && !url!.password) return;
   throw new TypeError(
-    'Option "redirectUri" must be a URL of the app with "https:", without query and fragment, such as "https://my.app/signed-in"',
+    'Option "redirectUri" must be a URL of the app with "https:", or with "http:" on localhost, without query and fragment, ' +
+      'such as "https://my.app/signed-in"',
   );
 }

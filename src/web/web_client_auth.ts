@@ -1,4 +1,5 @@
 import type { ClientAuth } from "oauth4webapi";
+import { checkOption } from "../core/check_option.ts";
 import { checkText } from "../core/check_text.ts";
 import type { Settings } from "../core/settings.ts";
 import { createCertificateAuth } from "../oauth/certificate_auth.ts";
@@ -15,14 +16,14 @@ export function createWebClientAuth(options: WebSignInOptions, settings: Setting
     throw new TypeError(`Options of a web sign-in must have exactly one of "${Object.keys(ways).join('", "')}"`);
   }
   if (clientSecret !== undefined) {
-    checkText(clientSecret, "clientSecret");
+    checkOption("clientSecret", clientSecret, checkText);
     return secretAuth(clientSecret);
   }
   if (getAssertion !== undefined) {
     if (typeof getAssertion !== "function") throw new TypeError('Option "getAssertion" must be a function');
     return assertionAuth(getAssertion);
   }
-  checkCertificateConfiguration(clientCertificate!);
+  checkOption("clientCertificate", clientCertificate!, checkCertificateConfiguration);
   const readTextFile = textFileReader(runtime);
   return createCertificateAuth(clientCertificate!, { clientId, sendCertificateChain, readTextFile, now: settings.now });
 }

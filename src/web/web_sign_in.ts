@@ -29,6 +29,7 @@
  * @module
  */
 
+import { checkOption } from "../core/check_option.ts";
 import { checkClientId } from "../core/check_text.ts";
 import type { TokenRequest } from "../core/create_get_token.ts";
 import { withDeadline } from "../core/deadline.ts";
@@ -93,11 +94,11 @@ interface Session extends KeptSignIn {
 export function createWebSignIn(options: WebSignInOptions): WebSignIn {
   const settings = resolveSettings(options);
   const { tenantId, clientId, redirectUri, returnPaths = ["/"] } = options;
-  checkTenantId(tenantId);
-  checkClientId(clientId);
+  checkOption("tenantId", tenantId, checkTenantId);
+  checkOption("clientId", clientId, checkClientId);
   checkRedirectUri(redirectUri);
   checkReturnPaths(returnPaths);
-  const scopes = normaliseScopes(options.scopes);
+  const scopes = checkOption("scopes", options.scopes, normaliseScopes);
   const lifetimeInMs = notNegative("sessionLifetimeInMs", options.sessionLifetimeInMs, 8 * HOURS_IN_MS);
   const clientAuth = createWebClientAuth(options, settings);
   const keys = checkSealingKeys(options.sealingKey, "sealingKey");
