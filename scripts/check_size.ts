@@ -100,7 +100,7 @@ const BUDGETS: readonly Budget[] = [
   { name: "*", from: "./authorization-code-credential", gzip: 14_050, families: PEOPLE, later: true },
   { name: "*", from: "./azure-pipelines-credential", gzip: 12_800, families: TOKENS, later: true },
   { name: "*", from: "./device-code-credential", gzip: 14_650, families: PEOPLE, later: true },
-  { name: "*", from: "./interactive-browser-credential", gzip: 14_650, families: PEOPLE, later: true },
+  { name: "*", from: "./interactive-browser-credential", gzip: 14_850, families: PEOPLE, later: true },
   { name: "*", from: "./on-behalf-of-credential", gzip: 15_000, families: [...CERTIFICATES, "secrets"], later: true },
   { name: "*", from: "./chained-token-credential", gzip: 1_850, families: ["contracts", "waiting", "chain"] },
   { name: "*", from: "./client-assertion-credential", gzip: 12_300, families: TOKENS, later: true },

@@ -40,20 +40,27 @@ export async function signInInPage(
 
   /** Returns what the user was sent away with, if this is the page that was come back to. Good once. */
   function comeBack(): Authorization | undefined {
-    const kept = readAuthorization(page.storage.getItem(place));
+    const kept = readAuthorization(page.storage?.getItem(place));
     if (!kept || fragmentOf(page.url).get("state") !== kept.state) return undefined;
     // Another token service's code is none of this one's business.
     const { origin, pathname } = new URL(kept.url);
     if (origin + pathname !== server.authorization_endpoint) return undefined;
-    page.storage.removeItem(place);
+    page.storage?.removeItem(place);
     return kept;
   }
 
-  function leave(): Promise<never> {
+  async function leave(): Promise<never> {
+    if (!page.storage) {
+      throw new AuthenticationError(
+        'Cannot sign in: The browser gives the page no session storage, which is needed to know the answer. Allow it, or set "loginStyle" to "popup"',
+      );
+    }
     page.storage.setItem(place, JSON.stringify(authorization));
     page.leave(authorization.url);
-    // The page is gone before it matters.
-    return new Promise(() => {});
+    // Usually the page is gone by then.
+    await page.untilRestored();
+    page.storage.removeItem(place);
+    throw new AuthenticationError("Cannot sign in: The user came back without signing in");
   }
 
   async function askInWindow(): Promise<URLSearchParams> {
