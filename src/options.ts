@@ -105,7 +105,10 @@ export interface InteractiveBrowserCredentialOptions extends InteractiveCredenti
   loginHint?: string | undefined;
   /** The domain of the user who is expected, so that the user need not say it. */
   domainHint?: string | undefined;
-  /** In a page: whether the user signs in in a window of its own, or the page is left and come back to. Default: `"popup"`. */
+  /**
+   * In a page: whether the user signs in in a window of its own, or the page is left and come back to, where the first call ends the sign-in.
+   * Default: `"popup"`.
+   */
   loginStyle?: "popup" | "redirect" | undefined;
   /** See {@linkcode BrowserCustomizationOptions}. */
   browserCustomizationOptions?: BrowserCustomizationOptions | undefined;

@@ -1,12 +1,19 @@
 // Runs on: deno, node, bun
 // A user who signs in by leaving the page and coming back. The page is a few objects in the place of a browser's.
-import { InteractiveBrowserCredential, type InteractiveBrowserCredentialOptions } from "@azweb/identity";
+import {
+  type GetTokenOptions,
+  InteractiveBrowserCredential,
+  type InteractiveBrowserCredentialOptions,
+} from "@azweb/identity";
 import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
-import { type Asked, breathe, CLIENT, createService, failureOf, SCOPE, TENANT } from "./support/service.ts";
-import { type IdTokenClaims, readShown, type Shown, userAnswer } from "./support/sign_in.ts";
+import { type Asked, breathe, CLIENT, createService, failureOf, jsonAnswer, SCOPE, TENANT } from "./support/service.ts";
+import { type IdTokenClaims, readShown, type Shown, USER, userAnswer } from "./support/sign_in.ts";
 
 const APP = "https://app.example/";
+const VAULT = "https://vault.azure.net/.default";
+const CLAIMS = '{"access_token":{"nbf":{"essential":true,"value":"1"}}}';
+const CAE = '{"access_token":{"xms_cc":{"values":["cp1"]}}}';
 
 interface Tab {
   readonly service: ReturnType<typeof createService>;
@@ -100,6 +107,16 @@ function openTab(
   };
 }
 
+/** Returns what each request to the token endpoint was for. */
+function askedOf({ service }: Tab): (string | undefined)[][] {
+  return service.requests.map(({ form }) => [form.grant_type, form.scope!.split(" ")[0], form.claims]);
+}
+
+/** Neither the answer nor what it was asked with is left. */
+function assertClean({ kept, location }: Tab): void {
+  assert.deepEqual([location.href, kept.size], [APP, 0]);
+}
+
 test("the browser brings the page back as it was left: the call ends, and the next one leaves again", async () => {
   const tab = openTab();
   const credential = tab.load();
@@ -123,6 +140,117 @@ test("the browser brings the page back as it was left: the call ends, and the ne
   tab.comeBack(await tab.untilLeft(credential.getToken(SCOPE)));
   assert.equal((await tab.load().getToken(SCOPE)).token, "token-0");
 });
+
+test("who must not be asked, but has signed in, gets a token", async () => {
+  const tab = openTab();
+  const load = () => tab.load({ disableAutomaticAuthentication: true });
+  assert.equal((await failureOf(load().getToken(SCOPE))).name, "AuthenticationRequiredError");
+  tab.comeBack(await tab.untilLeft(load().authenticate(SCOPE)));
+  const credential = load();
+  assert.equal((await credential.getToken(SCOPE)).token, "token-0");
+  assertClean(tab);
+  assert.deepEqual(askedOf(tab), [["authorization_code", SCOPE, undefined]]);
+
+  const popup = tab.load({ disableAutomaticAuthentication: true, loginStyle: "popup" });
+  tab.comeBack(await tab.untilLeft(load().authenticate(SCOPE)));
+  assert.equal((await failureOf(popup.getToken(SCOPE))).name, "AuthenticationRequiredError");
+});
+
+const REDEEM = "authorization_code";
+const REFRESH = "refresh_token";
+/** What the user was sent away for, what the first call afterwards asks for, and which requests that takes. */
+type FirstCall = [away: GetTokenOptions, scope: string, now: GetTokenOptions, requests: unknown[][]];
+const FIRST_CALLS: Readonly<Record<string, FirstCall>> = {
+  "the same": [{}, SCOPE, {}, [[REDEEM, SCOPE, undefined]]],
+  "the same claims": [{ claims: CLAIMS }, SCOPE, { claims: CLAIMS }, [[REDEEM, SCOPE, CLAIMS]]],
+  "the same capability": [{ enableCae: true }, SCOPE, { enableCae: true }, [[REDEEM, SCOPE, CAE]]],
+  "another scope": [{}, VAULT, {}, [[REDEEM, SCOPE, undefined], [REFRESH, VAULT, undefined]]],
+  "another scope, no claims": [{ claims: CLAIMS }, VAULT, {}, [[REDEEM, SCOPE, CLAIMS], [REFRESH, VAULT, undefined]]],
+  "no claims": [{ claims: CLAIMS }, SCOPE, {}, [[REDEEM, SCOPE, CLAIMS], [REFRESH, SCOPE, undefined]]],
+  "claims": [{}, SCOPE, { claims: CLAIMS }, [[REDEEM, SCOPE, undefined], [REFRESH, SCOPE, CLAIMS]]],
+  "no capability": [{ enableCae: true }, SCOPE, {}, [[REDEEM, SCOPE, CAE], [REFRESH, SCOPE, undefined]]],
+  "a capability": [{}, SCOPE, { enableCae: true }, [[REDEEM, SCOPE, undefined], [REFRESH, SCOPE, CAE]]],
+};
+
+for (const [first, [away, scope, now, requests]] of Object.entries(FIRST_CALLS)) {
+  test(`the code is redeemed for what the user was sent away for; the first call asks for ${first}`, async () => {
+    const tab = openTab();
+    tab.comeBack(await tab.untilLeft(tab.load().getToken(SCOPE, away)));
+    assert.equal((await tab.load().getToken(scope, now)).token, `token-${requests.length - 1}`);
+    assertClean(tab);
+    assert.deepEqual(askedOf(tab), requests);
+  });
+
+  test(`who was to authenticate is known afterwards; the first call asks for ${first}`, async () => {
+    const tab = openTab();
+    tab.comeBack(await tab.untilLeft(tab.load().authenticate(SCOPE, away)));
+    const credential = tab.load();
+    assert.equal((await credential.authenticate(scope, now))?.username, USER);
+    // What is remembered is what was asked for.
+    const { token } = await credential.getToken(scope, { enableCae: now.enableCae ?? false });
+    assert.equal(token, `token-${requests.length - 1}`);
+    assert.deepEqual(askedOf(tab), requests);
+  });
+}
+
+test("who has come back, and has to sign in again for what is asked for, leaves again, or is told", async () => {
+  const tab = openTab(({ form }, right) =>
+    form.grant_type === REFRESH ? jsonAnswer({ error: "interaction_required" }, { status: 400 }) : right()
+  );
+  tab.comeBack(await tab.untilLeft(tab.load().getToken(SCOPE)));
+  const { url } = await tab.untilLeft(tab.load().getToken(VAULT));
+  assert.match(url.searchParams.get("scope")!, /^https:\/\/vault\.azure\.net\/\.default /);
+
+  tab.comeBack(await tab.untilLeft(tab.load().getToken(SCOPE)));
+  const error = await failureOf(tab.load({ disableAutomaticAuthentication: true }).getToken(VAULT));
+  assert.deepEqual([error.name, error.scopes], ["AuthenticationRequiredError", [VAULT]]);
+  assertClean(tab);
+});
+
+test("an answer with another state is none: the user is asked anew", async () => {
+  const tab = openTab();
+  tab.comeBack({ ...await tab.untilLeft(tab.load().getToken(SCOPE)), state: "guessed" });
+  await tab.untilLeft(tab.load().getToken(SCOPE));
+  assert.equal(tab.service.requests.length, 0);
+});
+
+test("an authority may have a query in its endpoints", async () => {
+  const host = "https://login.corp.example";
+  const tab = openTab(({ url }, right) =>
+    url.includes("/discovery/instance?")
+      ? jsonAnswer({ tenant_discovery_endpoint: host })
+      : url.includes("openid-configuration")
+      ? jsonAnswer({
+        issuer: host,
+        authorization_endpoint: `${host}/authorize?policy=1`,
+        token_endpoint: `${host}/token?policy=1`,
+      })
+      : right({ iss: host })
+  );
+  const load = () => tab.load({ authorityHost: host });
+  const shown = await tab.untilLeft(load().getToken(SCOPE));
+  assert.match(shown.url.href, /^https:\/\/login\.corp\.example\/authorize\?policy=1&client_id=/);
+  tab.comeBack(shown);
+  await load().getToken(SCOPE);
+  assertClean(tab);
+});
+
+for (
+  const [name, answer, code] of [
+    ["an answer that is an error", "error=access_denied", "access_denied"],
+    ["a code that is refused", "code=a-code", "invalid_grant"],
+  ] as const
+) {
+  test(`${name} leaves nothing behind, and the next call leaves again`, async () => {
+    const tab = openTab(() => jsonAnswer({ error: "invalid_grant" }, { status: 400 }));
+    tab.comeBack(await tab.untilLeft(tab.load().getToken(SCOPE)), answer);
+    const credential = tab.load();
+    const error = await failureOf(credential.getToken(SCOPE));
+    assert.deepEqual([error.name, (error.errorResponse as { error: string }).error], ["AuthenticationError", code]);
+    assertClean(tab);
+    await tab.untilLeft(credential.getToken(SCOPE));
+  });
+}
 
 test("without storage people sign in in a window, and are not sent away for nothing", async () => {
   const tab = openTab();

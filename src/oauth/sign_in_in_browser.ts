@@ -10,7 +10,7 @@ export async function signInInBrowser(
   spec: BrowserSignIn,
   wanted: SignIn,
   place: { readonly runtime: RuntimeMembers; readonly settings: Settings; readonly isHeard: boolean },
-): Promise<TokenSet> {
+): Promise<TokenSet | undefined> {
   const page = place.runtime.listen ? undefined : currentPage();
   if (page) {
     const { signInInPage } = await import("./sign_in_in_page.ts");
