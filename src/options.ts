@@ -106,7 +106,10 @@ export interface InteractiveBrowserCredentialOptions extends InteractiveCredenti
   loginHint?: string | undefined;
   /** The domain of the user who is expected, so that the user need not say it. */
   domainHint?: string | undefined;
-  /** See {@linkcode BrowserLoginStyle}. Default: `"popup"`. */
+  /**
+   * In a page: whether the user signs in in a window of its own, or the page is left and come back to, where the first call ends the sign-in.
+   * Default: `"popup"`.
+   */
   loginStyle?: BrowserLoginStyle | undefined;
   /** How long a sign-in may take, in milliseconds. Default: 300,000. */
   timeoutInMs?: number | undefined;

@@ -213,6 +213,23 @@ test("by leaving and coming back", { skip: NO_BROWSER }, async () => {
   });
 });
 
+test("whoever goes back instead may sign in all the same", { skip: NO_BROWSER }, async () => {
+  await withPage(async ({ app, server, page }) => {
+    await page.goto(`${app.url}/?style=redirect`);
+    await page.click("button");
+    await page.waitForSelector('input[name="login"]');
+    await page.goBack({ waitUntil: "commit" });
+    // The page was kept alive, and so was the call.
+    assert.match(await outcome(page), /Cannot sign in: The user came back without signing in$/);
+    await page.click("button");
+    await page.waitForSelector('input[name="login"]');
+    await fillIn(page, "jo");
+    await page.waitForURL((url) => url.origin === app.url);
+    assert.equal(await outcome(page), "signed in");
+    assert.deepEqual(server.grants, GRANTS);
+  });
+});
+
 test("an answer that was not asked for is none: the user is asked", { skip: NO_BROWSER }, async () => {
   await withPage(async ({ app, server, page }) => {
     await page.goto(`${app}/?style=redirect#code=of-an-attacker&state=guessed`);

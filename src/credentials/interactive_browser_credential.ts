@@ -46,7 +46,8 @@ export class InteractiveBrowserCredential implements TokenCredential {
    * @param options See {@linkcode GetTokenOptions}.
    * @throws {CredentialUnavailableError} The runtime is no page and serves no loopback address, or opens no browser and has no log to tell.
    * @throws {AuthenticationRequiredError} The user has to sign in, and `disableAutomaticAuthentication` is set.
-   * @throws {AuthenticationError} The user declines or closes the window, nobody signs in in time, Microsoft Entra refuses or does not answer.
+   * @throws {AuthenticationError} The user declines, closes the window or goes back, nobody signs in in time, Microsoft Entra refuses or does
+   * not answer.
    */
   getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken> {
     return this.#session.getToken(scopes, options);

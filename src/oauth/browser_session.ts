@@ -27,6 +27,12 @@ export function createBrowserSession(options: InteractiveBrowserCredentialOption
   return createUserSession({
     name,
     ...client,
+    async isAnswered({ server }) {
+      const page = isPage && options.loginStyle === "redirect" ? currentPage() : undefined;
+      if (!page) return false;
+      const { comeBack } = await import("./sign_in_in_page.ts");
+      return comeBack(page, clientId, server) !== undefined;
+    },
     signIn(wanted) {
       const hint = loginHint ?? (wanted.account?.username || undefined);
       return signInInBrowser(

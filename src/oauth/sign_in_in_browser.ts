@@ -15,7 +15,7 @@ export async function signInInBrowser(
     readonly isHeard: boolean;
     readonly ownFetch: boolean;
   },
-): Promise<TokenSet> {
+): Promise<TokenSet | undefined> {
   const page = place.runtime.listen ? undefined : currentPage();
   if (page) {
     const { signInInPage } = await import("./sign_in_in_page.ts");

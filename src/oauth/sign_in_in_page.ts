@@ -1,3 +1,4 @@
+import type { AuthorizationServer } from "oauth4webapi";
 import type { Settings } from "../core/settings.ts";
 import { AuthenticationError } from "../errors.ts";
 import type { Page } from "../runtime/page.ts";
@@ -9,26 +10,34 @@ import {
   createAuthorization,
   readAuthorization,
 } from "./authorization.ts";
+import { mergeClaims } from "./claims.ts";
 import { noAuth } from "./client_auth.ts";
 import { requestTokens } from "./token_client.ts";
 import type { SignIn } from "./user_session.ts";
 
 const LOOK_EVERY_IN_MS = 50;
 
-/** Has the user sign in in a window that the page opens, or by leaving the page and coming back. */
+/**
+ * Has the user sign in in a window that the page opens, or by leaving the page and coming back. Returns `undefined` where the user was sent
+ * away for something else than is wanted by now: signed in, with a refresh token for that.
+ */
 export async function signInInPage(
   spec: BrowserSignIn,
   wanted: SignIn,
   { page, settings }: { readonly page: Page; readonly settings: Settings },
-): Promise<TokenSet> {
+): Promise<TokenSet | undefined> {
   const { name, clientId, redirectUri = page.url.origin, style } = spec;
   const { server } = wanted;
   if (page.isOpened) return await beClosed();
-  const place = `@azweb/identity ${clientId} ${server.token_endpoint}`;
-  const back = style === "redirect" ? comeBack() : undefined;
+  const place = placeOf(clientId, server);
+  const back = style === "redirect" ? comeBack(page, clientId, server) : undefined;
   const authorization = back ?? await createAuthorization(wanted, { ...spec, redirectUri, responseMode: "fragment" });
   const parameters = back ? fragmentOf(page.url) : await (style === "redirect" ? leave() : askInWindow());
-  if (back) page.clean();
+  if (back) {
+    // Good once.
+    page.storage?.removeItem(place);
+    page.clean();
+  }
   const { verifier, nonce } = authorization;
   const form = {
     code: codeIn(parameters, server),
@@ -37,7 +46,14 @@ export async function signInInPage(
     client_info: "1",
   };
   const grant = { name, clientId, clientAuth: noAuth(), type: "authorization_code", parameters: form } as const;
-  return wanted.accept({ answer: await requestTokens(grant, wanted, settings), nonce });
+  const asked = new URL(authorization.url).searchParams;
+  const scope = asked.get("scope") ?? "";
+  // With the capability of continuous access evaluation among them.
+  const claims = asked.get("claims") ?? undefined;
+  const request = { ...wanted, scopes: scope.split(" "), claims, enableCae: false };
+  const token = wanted.accept({ answer: await requestTokens(grant, request, settings), nonce });
+  const isWanted = scope === wanted.scopes.join(" ") && claims === mergeClaims(wanted.claims, wanted.enableCae);
+  return isWanted ? token : undefined;
 
   /** Waits for whoever opened this window, who reads the answer in its address and closes it. */
   function beClosed(): Promise<never> {
@@ -48,22 +64,18 @@ export async function signInInPage(
     return new Promise(() => {});
   }
 
-  /** Returns what the user was sent away with, if this is the page that was come back to. Good once. */
-  function comeBack(): Authorization | undefined {
-    const kept = readAuthorization(page.storage.getItem(place));
-    if (!kept || fragmentOf(page.url).get("state") !== kept.state) return undefined;
-    // Another token service's code is none of this one's business.
-    const { origin, pathname } = new URL(kept.url);
-    if (origin + pathname !== server.authorization_endpoint) return undefined;
-    page.storage.removeItem(place);
-    return kept;
-  }
-
-  function leave(): Promise<never> {
+  async function leave(): Promise<never> {
+    if (!page.storage) {
+      throw new AuthenticationError(
+        'Cannot sign in: The browser gives the page no session storage, which is needed to know the answer. Allow it, or set "loginStyle" to "popup"',
+      );
+    }
     page.storage.setItem(place, JSON.stringify(authorization));
     page.leave(authorization.url);
-    // The page is gone before it matters.
-    return new Promise(() => {});
+    // Usually the page is gone by then.
+    await page.untilRestored();
+    page.storage.removeItem(place);
+    throw new AuthenticationError("Cannot sign in: The user came back without signing in");
   }
 
   async function askInWindow(): Promise<URLSearchParams> {
@@ -91,6 +103,16 @@ export async function signInInPage(
     }
     throw new AuthenticationError("Cannot sign in: The user has closed the window");
   }
+}
+
+/** Returns what the user was sent away with, if this is the page that was come back to. */
+export function comeBack(page: Page, clientId: string, server: AuthorizationServer): Authorization | undefined {
+  const kept = readAuthorization(page.storage?.getItem(placeOf(clientId, server)));
+  return kept?.state === fragmentOf(page.url).get("state") ? kept : undefined;
+}
+
+function placeOf(clientId: string, server: AuthorizationServer): string {
+  return `@azweb/identity ${clientId} ${server.token_endpoint}`;
 }
 
 function fragmentOf(url: URL | undefined): URLSearchParams {

@@ -57,8 +57,13 @@ export interface UserSessionSpec {
   /** Whose tokens these are, where the session is opened several times: nobody else may know it. Default: the one object's. */
   readonly secret?: string | undefined;
   readonly disableAutomaticAuthentication: boolean;
-  /** Has the user sign in, and returns what `accept` does; `cause` is why a refresh does not do, if one was tried. */
-  readonly signIn: (wanted: SignIn, cause: Error | undefined) => Promise<TokenSet>;
+  /** Whether the user has signed in already, so that `signIn` asks nobody. Default: no. */
+  readonly isAnswered?: (wanted: Omit<SignIn, "accept">) => Promise<boolean>;
+  /**
+   * Has the user sign in, and returns what `accept` does, or `undefined` where that is a token for something else; `cause` is why a refresh
+   * does not do, if one was tried.
+   */
+  readonly signIn: (wanted: SignIn, cause: Error | undefined) => Promise<TokenSet | undefined>;
 }
 
 /** Returns who may sign in to which app, which is a public client. Throws a `TypeError` where an option is malformed. */
@@ -151,7 +156,7 @@ export function createUserSession(spec: UserSessionSpec, settings: Settings): Us
     const renewed = await refresh(wanted);
     if (renewed && !(renewed instanceof Error)) return accept(wanted, { answer: renewed });
     const claims = renewed instanceof AuthenticationError && renewed.claims || request.claims;
-    return await ask({ ...wanted, claims }, renewed);
+    return await ask({ ...wanted, claims }, renewed) ?? await acquire(request);
   }
 
   async function prepare(request: TokenRequest): Promise<Wanted> {
@@ -185,8 +190,8 @@ export function createUserSession(spec: UserSessionSpec, settings: Settings): Us
     }
   }
 
-  async function ask(wanted: Wanted, cause: Error | undefined): Promise<TokenSet> {
-    if (spec.disableAutomaticAuthentication) {
+  async function ask(wanted: Wanted, cause: Error | undefined): Promise<TokenSet | undefined> {
+    if (spec.disableAutomaticAuthentication && !await spec.isAnswered?.(wanted)) {
       throw signInRequired(
         wanted,
         'A user has to sign in: Call "authenticate", which "disableAutomaticAuthentication" leaves to the program',
@@ -240,7 +245,7 @@ export function createUserSession(spec: UserSessionSpec, settings: Settings): Us
       record = account;
       // What was remembered may be another user's.
       getToken = next;
-      return token;
+      return token ?? await acquire(request);
     });
     await next(scopes, options);
     return record;

@@ -10,8 +10,10 @@ export interface Page {
   leave(url: string): void;
   /** Takes the answer of a sign-in out of the page's address. */
   clean(): void;
-  /** What outlives leaving the page, in this tab alone. */
-  readonly storage: Pick<Storage, "getItem" | "setItem" | "removeItem">;
+  /** Resolves when the page is shown again as it was left. */
+  untilRestored(): Promise<void>;
+  /** What outlives leaving the page, in this tab alone. `undefined` where the browser lets the page have none. */
+  readonly storage: Pick<Storage, "getItem" | "setItem" | "removeItem"> | undefined;
 }
 
 /** A window that a page has opened. */
@@ -34,6 +36,13 @@ interface Global {
   readonly name: string;
   readonly opener: object | null;
   open(url: string, target: string, features: string): OpenWindow | null;
+  addEventListener(type: "pageshow", listener: (shown: PageShown) => void): void;
+  removeEventListener(type: "pageshow", listener: (shown: PageShown) => void): void;
+}
+
+interface PageShown {
+  /** Whether it was kept alive meanwhile. */
+  readonly persisted: boolean;
 }
 
 interface OpenWindow {
@@ -60,7 +69,22 @@ export function currentPage(): Page | undefined {
       url.hash = "";
       page.history.replaceState(null, "", url.href);
     },
-    storage: page.sessionStorage,
+    untilRestored: () =>
+      new Promise((resolve) => {
+        page.addEventListener("pageshow", function look({ persisted }) {
+          if (!persisted) return;
+          page.removeEventListener("pageshow", look);
+          resolve();
+        });
+      }),
+    get storage() {
+      // A sandboxed frame may not even look, nor may a page whose cookies are blocked.
+      try {
+        return page.sessionStorage;
+      } catch {
+        return undefined;
+      }
+    },
   };
 }
 

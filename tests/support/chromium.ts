@@ -25,7 +25,12 @@ export const NO_BROWSER: string | false = !PATHS.some((path) => existsSync(path)
 
 /** Starts a browser without a window. */
 export async function startBrowser(): Promise<Browser> {
-  return await chromium.launch({ executablePath: PATHS.find((path) => existsSync(path))!, args: FLAGS });
+  return await chromium.launch({
+    executablePath: PATHS.find((path) => existsSync(path))!,
+    args: FLAGS,
+    // Pages are kept alive for the way back, as people's browsers do.
+    ignoreDefaultArgs: ["--disable-back-forward-cache"],
+  });
 }
 
 /** Opens a page that reaches this machine only. */
