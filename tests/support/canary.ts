@@ -383,7 +383,7 @@ function answering(options: CredentialOptions, end: string, answer: (form: URLSe
 
 /** The options of a credential that gets a device code, and whose waits between two polls take no time. */
 function whileSigningIn(options: CredentialOptions): CredentialOptions {
-  const code = { device_code: SECRET, user_code: "ABC", verification_uri: "https://v.example", expires_in: 900 };
+  const code = { device_code: SECRET, user_code: "ABC", verification_uri: "https://v.example", expires_in: 300 };
   const { now, sleep } = options.runtime!;
   let waited = 0;
   return {
