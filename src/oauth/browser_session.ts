@@ -20,7 +20,9 @@ export function createBrowserSession(options: InteractiveBrowserCredentialOption
   }
   const isPage = !runtime.listen && currentPage() !== undefined;
   if (isPage && options.clientId === undefined) {
-    throw new TypeError('Option "clientId" must be given in a page: it is an app of your own that people sign in to');
+    throw new TypeError(
+      'Option "clientId" ("interactiveBrowserClientId" of DefaultAzureCredential) must be given in a page: it is an app of your own that people sign in to',
+    );
   }
   if (redirectUri !== undefined) checkRedirectUri(redirectUri, isPage);
   const { successMessage: success, errorMessage: error } = options.browserCustomizationOptions ?? {};
