@@ -1,5 +1,4 @@
 import { errorFromAnswer } from "../core/answer_error.ts";
-import { withDeadline } from "../core/deadline.ts";
 import { seconds } from "../core/freshness.ts";
 import { send } from "../core/http.ts";
 import { parseObject } from "../core/json.ts";
@@ -43,13 +42,10 @@ export async function signInByDeviceCode(
 ): Promise<TokenAnswer> {
   const started = settings.now();
   const { deviceCode, expiresInS, intervalInS, ...info } = await requestDeviceCode();
-  const { signal } = wanted;
   try {
     // Waits for what it does, too: a page may have to be drawn.
-    const show = () => Promise.resolve(prompt(info));
-    await withDeadline(show, { sleep: settings.sleep, ms: undefined, late: () => undefined, outer: signal });
+    await prompt(info);
   } catch (cause) {
-    if (signal.aborted) throw signal.reason;
     if (isUnavailable(cause)) throw cause;
     throw new AuthenticationError('Cannot show the code: The callback "userPromptCallback" failed', { cause });
   }
@@ -61,7 +57,7 @@ export async function signInByDeviceCode(
     parameters: { device_code: deviceCode, client_info: "1" },
   } as const;
   for (let interval = intervalInS;;) {
-    await settings.sleep(interval * 1000, signal);
+    await settings.sleep(interval * 1000, wanted.signal);
     try {
       return await requestTokens(grant, wanted, settings);
     } catch (error) {
