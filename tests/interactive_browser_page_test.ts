@@ -215,7 +215,7 @@ test("by leaving and coming back", { skip: NO_BROWSER }, async () => {
 
 test("whoever goes back instead may sign in all the same", { skip: NO_BROWSER }, async () => {
   await withPage(async ({ app, server, page }) => {
-    await page.goto(`${app.url}/?style=redirect`);
+    await page.goto(`${app}/?style=redirect`);
     await page.click("button");
     await page.waitForSelector('input[name="login"]');
     await page.goBack({ waitUntil: "commit" });
@@ -224,7 +224,7 @@ test("whoever goes back instead may sign in all the same", { skip: NO_BROWSER },
     await page.click("button");
     await page.waitForSelector('input[name="login"]');
     await fillIn(page, "jo");
-    await page.waitForURL((url) => url.origin === app.url);
+    await page.waitForURL((url) => url.origin === app);
     assert.equal(await outcome(page), "signed in");
     assert.deepEqual(server.grants, GRANTS);
   });

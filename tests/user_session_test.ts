@@ -346,25 +346,6 @@ test("two scopes at once, cold: one sign-in", async () => {
   assert.equal(scene.prompts, 1);
 });
 
-test("whoever leaves the queue lets nobody pass it", async () => {
-  const scene = createScene();
-  scene.visitor = undefined;
-  let userCode = "";
-  const credential = byDeviceCode(scene, { userPromptCallback: (info) => userCode = info.userCode });
-  const controller = new AbortController();
-  const first = credential.getToken(GRAPH);
-  await scene.clock.untilSleeping(30_000);
-  const leaving = failureOf(credential.getToken(VAULT, { abortSignal: controller.signal }));
-  controller.abort();
-  assert.equal((await leaving).name, "AbortError");
-  const last = credential.getToken(VAULT, { enableCae: true });
-  await breathe();
-  scene.entra.enterUserCode(userCode, ADA);
-  await settle(Promise.all([first, last]), scene);
-  // Nobody was asked a second time.
-  assert.deepEqual(grantsOf(scene), ["device_code", "refresh_token"]);
-});
-
 test("a refusal that is about one scope ends no session", async () => {
   const scene = createScene();
   const credential = byDeviceCode(scene, { disableAutomaticAuthentication: true });

@@ -191,11 +191,14 @@ test("two sign-ins in two tabs, ended in either order", async () => {
   assert.equal(app.browser.cookies.size, 0);
 });
 
-test("sign-ins that are begun and not ended make room for others", async () => {
+test("sign-ins that are begun and not ended make room for others, and cookies of the app's own stay", async () => {
   const app = createApp();
+  const own = [["__Host-session", "a"], ["__Host-sign-in-a", "b"], ["sign-in-0123456789", "c"]] as const;
+  for (const [name, value] of own) app.browser.cookies.set(name, value);
   const backs: string[] = [];
   for (let count = 0; count < 12; count++) backs.push(await app.begin());
-  assert.equal(app.browser.cookies.size, 5);
+  assert.equal(app.browser.cookies.size, own.length + 5);
+  assert.deepEqual(own.map(([name]) => app.browser.cookies.get(name)), ["a", "b", "c"]);
   assert.match((await failureOf(app.signIn.redeem(app.browser.request(backs[6]!)))).message, /no cookie/);
   for (const back of backs.slice(7)) await app.signIn.redeem(app.browser.request(back));
 });
@@ -256,6 +259,7 @@ describe("who comes back to where it is not allowed", () => {
       "/files/..%252fadmin",
       "/files/%00",
       "/files/%0d%0aa: b",
+      "/files/%7f",
       "/mail/",
       "/mailbox",
       "/files",
@@ -288,6 +292,21 @@ describe("who comes back to where it is not allowed", () => {
     const { response } = await app.signIn.redeem(app.browser.request(back));
     assert.equal(response.headers.get("location"), `${APP}/`);
   });
+  test("a page that was posted to", async () => {
+    const app = createApp();
+    const answer = await app.browser.get(`${APP}/mail`, { method: "POST" });
+    const back = await app.service.signIn(answer.headers.get("location")!, "jo@contoso.com");
+    const { response } = await app.signIn.redeem(app.browser.request(back));
+    assert.equal(response.headers.get("location"), `${APP}/`);
+  });
+  for (const host of ["https://evil.test", "http://10.0.0.1:8080"]) {
+    test(`a page of the host that the request names: ${host}`, async () => {
+      const app = createApp();
+      const back = (await app.begin()).replace(APP, host);
+      const { response } = await app.signIn.redeem(app.browser.request(back));
+      assert.equal(response.headers.get("location"), `${APP}/mail?folder=1`);
+    });
+  }
   test("a page that is on the list no more", async () => {
     const app = createApp();
     const back = await app.begin();
@@ -356,6 +375,10 @@ describe("an answer that is refused", () => {
     ],
     "with two states": [/"state" twice/, (app, back) => app.browser.request(`${back}&state=another`)],
     "with two codes": [/"code" twice/, (app, back) => app.browser.request(`${back}&code=another`)],
+    "with two issuers": [/"iss" twice/, (app, back) => {
+      return app.browser.request(`${back}&iss=https://login.microsoftonline.com/${TENANT}/v2.0&iss=https://evil.test`);
+    }],
+    "with two errors": [/"error" twice/, (app, back) => app.browser.request(`${back}&error=a&error=b`)],
     "with a changed state": [/The answer is of another sign-in/, (app, back) => {
       return app.browser.request(back.replace(/(state=[^&]+)[^&]/, (_all, rest) => `${rest}-`).replace(/--$/, "-_"));
     }],

@@ -58,10 +58,10 @@ export function createBrowserSession(options: InteractiveBrowserCredentialOption
 function checkRedirectUri(redirectUri: unknown, isPage: boolean): void {
   const url = parseUrl(redirectUri);
   if (isPage && url?.origin === currentPage()?.url.origin) return;
-  // The addresses that are listened at; 80 is what is meant by no port.
-  const isServed = url?.protocol === "http:" && ["localhost", "127.0.0.1", "[::1]"].includes(url.hostname);
+  // The addresses that are listened at; 80 is what is meant by no port, and nobody is found at 0.
+  const isServed = !isPage && url?.protocol === "http:" && ["localhost", "127.0.0.1", "[::1]"].includes(url.hostname);
   const isBare = !url?.username && !url?.password && url?.pathname === "/" && !url.search && !url.hash;
-  if (isServed && isBare && !/:0*80\/?$/.test(String(redirectUri))) return;
+  if (isServed && isBare && !/:0*(80|0)\/?$/.test(String(redirectUri))) return;
   throw new TypeError(
     isPage
       ? 'Option "redirectUri" must be the URL of a page of the same origin'

@@ -121,20 +121,12 @@ export function createUserSession(spec: UserSessionSpec, settings: Settings): Us
   }
 
   function inTurn<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
-    const begin = () => signal.aborted ? Promise.reject(signal.reason) : work();
-    if (settings.isolated) return inTurnByLooking(begin, signal);
-    const before = turn;
-    const result = before.then(begin);
     // Whoever has left, and hangs nevertheless, keeps nobody waiting; but whoever comes later waits for who came before.
-    turn = before.then(() =>
-      Promise.race([
-        result.catch(() => {}),
-        new Promise<void>((resolve) => {
-          if (signal.aborted) resolve();
-          signal.addEventListener("abort", () => resolve(), { once: true });
-        }),
-      ])
-    );
+    const begin = () =>
+      withDeadline(work, { sleep: settings.sleep, ms: undefined, late: () => undefined, outer: signal });
+    if (settings.isolated) return inTurnByLooking(begin, signal);
+    const result = turn.then(begin);
+    turn = result.catch(() => {});
     return result;
   }
 

@@ -1,0 +1,76 @@
+/**
+ * A page that is no more than a few globals: what a sign-in does to its address, its storage and its windows can be seen.
+ *
+ * @module
+ */
+
+/** What became of a page. */
+export interface FakePage {
+  /** Where it is; to set it is to load another page of the same tab. */
+  href: string;
+  /** What outlives leaving it. */
+  readonly storage: Map<string, string>;
+  /** The windows that it has opened, in order. */
+  readonly windows: readonly FakeWindow[];
+  /** Resolves with where it is left for, or what the next window is opened at. */
+  untilShown(): Promise<string>;
+}
+
+/** A window that the page has opened. */
+export interface FakeWindow {
+  /** Where it is; empty while it is at another origin, which nobody may know. */
+  href: string;
+  closed: boolean;
+}
+
+/** Has the code run in a page while `use` does. */
+export async function inPage(href: string, use: (page: FakePage) => Promise<void>): Promise<void> {
+  const storage = new Map<string, string>();
+  const windows: FakeWindow[] = [];
+  let show: (url: string) => void = () => {};
+  const page: FakePage = {
+    href,
+    storage,
+    windows,
+    untilShown: () => new Promise((resolve) => show = resolve),
+  };
+  const globals = {
+    document: {},
+    location: {
+      get href() {
+        return page.href;
+      },
+      assign: (url: string) => show(url),
+    },
+    history: { replaceState: (_state: unknown, _unused: string, url: string) => void (page.href = url) },
+    sessionStorage: {
+      getItem: (name: string) => storage.get(name) ?? null,
+      setItem: (name: string, value: string) => void storage.set(name, value),
+      removeItem: (name: string) => void storage.delete(name),
+    },
+    open(url: string) {
+      const opened = { href: "", closed: false };
+      windows.push(opened);
+      show(url);
+      return {
+        get closed() {
+          return opened.closed;
+        },
+        location: opened,
+        close: () => void (opened.closed = true),
+      };
+    },
+  };
+  const before = Object.keys(globals).map((name) => [name, Object.getOwnPropertyDescriptor(globalThis, name)] as const);
+  for (const [name, value] of Object.entries(globals)) {
+    Object.defineProperty(globalThis, name, { value, configurable: true });
+  }
+  try {
+    await use(page);
+  } finally {
+    for (const [name, descriptor] of before) {
+      if (descriptor) Object.defineProperty(globalThis, name, descriptor);
+      else Reflect.deleteProperty(globalThis, name);
+    }
+  }
+}
