@@ -4,8 +4,8 @@ import { resolveSettings } from "../core/settings.ts";
 import { checkTenantId } from "../core/tenants.ts";
 import { parseUrl } from "../core/url.ts";
 import { noAuth, secretAuth } from "../oauth/client_auth.ts";
-import { requestTokens } from "../oauth/token_client.ts";
 import { createUserSession, signInRequired } from "../oauth/user_session.ts";
+import { redeemCode } from "../oauth/user_tokens.ts";
 import type { CredentialOptions } from "../options.ts";
 import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";
 
@@ -109,14 +109,8 @@ export class AuthorizationCodeCredential implements TokenCredential {
           const message = "A user has to sign in: The authorization code is used up. Get another one";
           throw signInRequired(wanted, message, cause);
         }
-        const parameters = {
-          code,
-          redirect_uri: redirectUri,
-          client_info: "1",
-          ...codeVerifier !== undefined && { code_verifier: codeVerifier },
-        };
-        const grant = { name, clientId, clientAuth, type: "authorization_code", parameters } as const;
-        const answer = await requestTokens(grant, wanted, settings);
+        const app = { name, clientId, clientAuth };
+        const answer = await redeemCode(app, { code, redirectUri, verifier: codeVerifier }, wanted, settings);
         isRedeemed = true;
         return wanted.accept({ answer });
       },

@@ -11,11 +11,11 @@ import { mergeClaims } from "./claims.ts";
 import { noAuth } from "./client_auth.ts";
 import { endpointOf } from "./endpoint_of.ts";
 import { ENTRA_RETRIES } from "./entra_retries.ts";
-import { requestTokens, type TokenAnswer } from "./token_client.ts";
+import type { TokenAnswer } from "./token_client.ts";
 import type { SignIn } from "./user_session.ts";
+import { requestUserTokens } from "./user_tokens.ts";
 
 const SLOW_DOWN_IN_S = 5;
-const POLL_TIMEOUT_IN_MS = 60_000;
 
 /** What to show to the user. */
 export interface DeviceCodeInfo {
@@ -86,12 +86,7 @@ export async function signInByDeviceCode(
   /** Returns the answer, or the error of one that says to ask again: also of none, because the user may be signing in meanwhile. */
   async function poll(): Promise<TokenAnswer | AuthenticationError> {
     try {
-      return await withDeadline((signal) => requestTokens(grant, { ...wanted, signal }, settings), {
-        sleep,
-        ms: POLL_TIMEOUT_IN_MS,
-        late: () => new AuthenticationError(`Cannot ask for the token: No answer within ${POLL_TIMEOUT_IN_MS} ms`),
-        outer: signal,
-      });
+      return await requestUserTokens(grant, wanted, settings);
     } catch (error) {
       if (signal.aborted || !(error instanceof AuthenticationError)) throw error;
       const { statusCode, errorResponse } = error;

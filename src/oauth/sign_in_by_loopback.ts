@@ -9,8 +9,8 @@ import type { TokenSet } from "../token_cache.ts";
 import { type BrowserSignIn, codeIn, createAuthorization } from "./authorization.ts";
 import { noAuth } from "./client_auth.ts";
 import { createPage } from "./sign_in_page.ts";
-import { requestTokens } from "./token_client.ts";
 import type { SignIn } from "./user_session.ts";
+import { redeemCode } from "./user_tokens.ts";
 
 const FORM = /^application\/x-www-form-urlencoded(;|$)/i;
 
@@ -43,7 +43,6 @@ export async function signInByLoopback(
     // Not waited for: an opener may last as long as the browser does.
     void open(authorization.url);
     const { verifier, nonce } = authorization;
-    const grant = { name, clientId, clientAuth: noAuth(), type: "authorization_code" } as const;
     wanted.waitFor({
       missing: "Nobody has signed in",
       nextStep:
@@ -52,8 +51,8 @@ export async function signInByLoopback(
     const token = await withDeadline(async () => {
       const code = await answered;
       wanted.waitFor({});
-      const parameters = { code, redirect_uri: redirectUri, code_verifier: verifier, client_info: "1" };
-      return wanted.accept({ answer: await requestTokens({ ...grant, parameters }, wanted, settings), nonce });
+      const app = { name, clientId, clientAuth: noAuth() };
+      return wanted.accept({ answer: await redeemCode(app, { code, redirectUri, verifier }, wanted, settings), nonce });
     }, { sleep: settings.sleep, ms: undefined, late: Error, outer: wanted.signal });
     end.resolve();
     return token;

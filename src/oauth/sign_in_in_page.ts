@@ -12,8 +12,8 @@ import {
 } from "./authorization.ts";
 import { mergeClaims } from "./claims.ts";
 import { noAuth } from "./client_auth.ts";
-import { requestTokens } from "./token_client.ts";
 import type { SignIn } from "./user_session.ts";
+import { redeemCode } from "./user_tokens.ts";
 
 const LOOK_EVERY_IN_MS = 50;
 
@@ -38,20 +38,15 @@ export async function signInInPage(
     page.storage?.removeItem(place);
     page.clean();
   }
-  const { verifier, nonce } = authorization;
-  const form = {
-    code: codeIn(parameters, server),
-    redirect_uri: authorization.redirectUri,
-    code_verifier: verifier,
-    client_info: "1",
-  };
-  const grant = { name, clientId, clientAuth: noAuth(), type: "authorization_code", parameters: form } as const;
+  const code = codeIn(parameters, server);
   const asked = new URL(authorization.url).searchParams;
   const scope = asked.get("scope") ?? "";
   // With the capability of continuous access evaluation among them.
   const claims = asked.get("claims") ?? undefined;
   const request = { ...wanted, scopes: scope.split(" "), claims, enableCae: false };
-  const token = wanted.accept({ answer: await requestTokens(grant, request, settings), nonce });
+  const app = { name, clientId, clientAuth: noAuth() };
+  const answer = await redeemCode(app, { ...authorization, code }, request, settings);
+  const token = wanted.accept({ answer, nonce: authorization.nonce });
   const isWanted = scope === wanted.scopes.join(" ") && claims === mergeClaims(wanted.claims, wanted.enableCae);
   return isWanted ? token : undefined;
 

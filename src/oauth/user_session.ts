@@ -12,7 +12,8 @@ import type { GetTokenOptions } from "../token_credential.ts";
 import { accountOf, checkAccount, homeTenantOf } from "./account.ts";
 import { resolveAuthority } from "./authority.ts";
 import { noAuth } from "./client_auth.ts";
-import { requestTokens, type TokenAnswer } from "./token_client.ts";
+import type { TokenAnswer } from "./token_client.ts";
+import { requestUserTokens } from "./user_tokens.ts";
 
 /** What is asked for besides an access token: who has signed in, and tokens later without the user. */
 export const OPENID_SCOPES: readonly string[] = ["openid", "profile", "offline_access"];
@@ -24,7 +25,6 @@ const INTERACTION = [
 ];
 
 const LOOK_EVERY_IN_MS = 50;
-const REFRESH_TIMEOUT_IN_MS = 60_000;
 
 /** A sign-in that is wanted. */
 export interface SignIn extends TokenRequest {
@@ -165,13 +165,7 @@ export function createUserSession(spec: UserSessionSpec, settings: Settings): Us
     const parameters = { refresh_token: sent, client_info: "1" };
     const grant = { name, clientId, clientAuth, type: "refresh_token", parameters } as const;
     try {
-      return await withDeadline((signal) => requestTokens(grant, { ...wanted, signal }, settings), {
-        sleep: settings.sleep,
-        // People take minutes, which the deadline is for; a service does not.
-        ms: REFRESH_TIMEOUT_IN_MS,
-        late: () => new AuthenticationError(`Cannot refresh: No answer within ${REFRESH_TIMEOUT_IN_MS} ms`),
-        outer: wanted.signal,
-      });
+      return await requestUserTokens(grant, wanted, settings);
     } catch (error) {
       const { error: code, errorCodes, suberror } = (error as AuthenticationError).errorResponse ?? {};
       if (![code, suberror].some((word) => INTERACTION.includes(word ?? ""))) throw error;

@@ -42,8 +42,8 @@ import { AuthenticationRequiredError } from "../errors.ts";
 import type { TokenSet } from "../token_cache.ts";
 import { resolveAuthority } from "../oauth/authority.ts";
 import { type Authorization, codeIn, createAuthorization, readAuthorization } from "../oauth/authorization.ts";
-import { requestTokens } from "../oauth/token_client.ts";
 import { createUserSession, type KeptSignIn, OPENID_SCOPES, type SignIn } from "../oauth/user_session.ts";
+import { redeemCode } from "../oauth/user_tokens.ts";
 import { checkRedirectUri, redirect } from "./redirect.ts";
 import { checkReturnPaths, isAllowedPath } from "./return_path.ts";
 import { checkSealingKeys, createSeal } from "./seal.ts";
@@ -166,11 +166,10 @@ export function createWebSignIn(options: WebSignInOptions): WebSignIn {
       // JSON has no infinity.
       const endsOnTimestamp = Math.min(settings.now() + lifetimeInMs, Number.MAX_VALUE);
       const { getToken, user } = openSession({ ...session, endsOnTimestamp }, async (wanted) => {
-        const { verifier, nonce } = begun;
         const code = codeIn(parameters, wanted.server);
-        const form = { code, redirect_uri: redirectUri, code_verifier: verifier, client_info: "1" };
-        const grant = { name: NAME, clientId, clientAuth, type: "authorization_code", parameters: form } as const;
-        return wanted.accept({ answer: await requestTokens(grant, wanted, settings), nonce });
+        const app = { name: NAME, clientId, clientAuth };
+        const answer = await redeemCode(app, { ...begun, code, redirectUri }, wanted, settings);
+        return wanted.accept({ answer, nonce: begun.nonce });
       });
       await getToken(scopes);
       if (isAnotherTenant(tenantId, user().account)) throw refused("The user has signed in to another tenant");
