@@ -36,6 +36,10 @@ export async function inPage(href: string, use: (page: FakePage) => Promise<void
   };
   const globals = {
     document: {},
+    name: "",
+    opener: null,
+    addEventListener() {},
+    removeEventListener() {},
     location: {
       get href() {
         return page.href;
