@@ -98,7 +98,10 @@ export interface UserSession {
   authenticate(scopes: string | string[], options?: GetTokenOptions): Promise<AuthenticationRecord | undefined>;
 }
 
-type Wanted = Omit<SignIn, "accept">;
+/** A sign-in that is wanted, and of which sign-in what it begins with is. */
+interface Wanted extends Omit<SignIn, "accept"> {
+  readonly generation: number;
+}
 
 /** Returns the session of a user: a refresh token first, then the user is asked. One at a time, so that nobody is asked twice. */
 export function createUserSession(spec: UserSessionSpec, settings: Settings): UserSession {
@@ -109,6 +112,8 @@ export function createUserSession(spec: UserSessionSpec, settings: Settings): Us
   let getToken = open(acquire, spec.secret);
   let turn: Promise<unknown> = Promise.resolve();
   let busyUntil = 0;
+  /** Which sign-in the account and the refresh token are of. */
+  let generation = 0;
 
   /** Begins to remember tokens: nobody finds here what was remembered before. */
   function open(acquire: Acquire, owner: string | object = {}): GetToken {
@@ -152,10 +157,11 @@ export function createUserSession(spec: UserSessionSpec, settings: Settings): Us
   }
 
   async function prepare(request: TokenRequest): Promise<Wanted> {
+    const begunIn = generation;
     const tenantId = request.tenantId || account && homeTenantOf(account) || spec.manyTenants;
     const scopes = [...new Set([...request.scopes, ...OPENID_SCOPES])];
     const server = await resolveAuthority(name, { ...request, tenantId }, settings);
-    return { ...request, scopes, account, server };
+    return { ...request, scopes, account, server, generation: begunIn };
   }
 
   /** Returns what the refresh token gives, or why it gives nothing until the user signs in; `undefined` where there is none. */
@@ -199,8 +205,16 @@ export function createUserSession(spec: UserSessionSpec, settings: Settings): Us
     const { signal, server } = wanted;
     // It is another's turn.
     if (signal.aborted) throw signal.reason;
+    if (!isAnybody && wanted.generation !== generation) {
+      throw new AuthenticationError("Somebody has signed in anew meanwhile: Ask for the token again", {
+        statusCode: 200,
+      });
+    }
     const found = accountOf(answer, { clientId, server, nonce, now: settings.now() });
-    if (isAnybody) account = found;
+    if (isAnybody) {
+      account = found;
+      generation++;
+    }
     if (account && found && account.homeAccountId.toLowerCase() !== found.homeAccountId.toLowerCase()) {
       const isTold = account.username.toLowerCase() !== found.username.toLowerCase();
       const [expected, other] = [account, found].map((who) => isTold && who.username || who.homeAccountId);
