@@ -4,7 +4,10 @@ import { Console } from "node:console";
 import { Writable } from "node:stream";
 import { test } from "node:test";
 import { inspect } from "node:util";
-import { findSecret, outcomes, SECRET } from "./support/canary.ts";
+import { findSecret, SECRET } from "./support/canary.ts";
+import { credentialOutcomes } from "./support/canary_credentials.ts";
+import { webSignInOutcomes } from "./support/canary_sign_in.ts";
+import { toolOutcomes } from "./support/canary_tools.ts";
 
 interface Inspector {
   inspect(value: unknown, options?: object): string;
@@ -66,8 +69,16 @@ test("the search finds what is shown of an error that leaks", () => {
   assert.ok(findSecret([logged(new Error(SECRET))], []));
 });
 
-test("nothing that a console prints, at any depth, shows a secret, an assertion or a token", async () => {
-  for await (const { name, visible, secrets } of outcomes()) {
-    for (const value of visible) assert.equal(findSecret(shownOf(value), secrets), undefined, name);
-  }
-});
+for (
+  const [whose, outcomes] of [
+    ["a credential", credentialOutcomes],
+    ["a developer's tool", toolOutcomes],
+    ["a web app", webSignInOutcomes],
+  ] as const
+) {
+  test(`nothing that a console prints of ${whose}, at any depth, shows a secret, an assertion or a token`, async () => {
+    for await (const { name, visible, secrets } of outcomes()) {
+      for (const value of visible) assert.equal(findSecret(shownOf(value), secrets), undefined, name);
+    }
+  });
+}

@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { chmod, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
-import { platform, tmpdir } from "node:os";
+import { networkInterfaces, platform, tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { afterEach, test } from "node:test";
@@ -417,6 +417,23 @@ test("a page of an attacker's that posts to the port gets nowhere, and reads not
   await accept(shown1);
   await token;
   assert.deepEqual(service.requests.map(({ form }) => form.code), ["a-code"]);
+});
+
+test("nobody is served but who comes to a loopback address that was meant", async () => {
+  const addresses = Object.values(networkInterfaces()).flatMap((all) => all ?? []);
+  const others = addresses.filter(({ family, internal }) => family === "IPv4" && !internal).map(({ address }) =>
+    address
+  );
+  // macOS has no more than one loopback address, and lets whoever asks at another one wait.
+  if (platform() !== "darwin") others.push("127.0.0.2");
+  const areOpen = (port: number) => Promise.all(others.map((host) => isOpen(port, host)));
+  const everywhere = await listen(0, "0.0.0.0");
+  assert.ok(others.length === 0 || (await areOpen(everywhere.port)).includes(true));
+  await everywhere.close();
+  const { shown1, token } = await begin();
+  assert.deepEqual(await areOpen(portOf(shown1)), others.map(() => false));
+  await accept(shown1);
+  await token;
 });
 
 test("a body of 64 kB is read; a longer one is refused, whether it says so beforehand or not", async () => {
