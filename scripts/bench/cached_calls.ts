@@ -1,9 +1,9 @@
-// How long `getToken` takes where the token is remembered, called in the way that the argument names: a process each, so that what engines
-// learn of one is nothing to another. Prints JSON: microseconds by library.
+// How long `getToken` takes where the token is remembered. The arguments name the way of calling and whom: a process each, as in a program, so
+// that what engines learn of one is nothing to another. Prints microseconds a call.
 import process from "node:process";
 import { type Contender, CONTENDERS, type Credential, SCOPE } from "./libraries.ts";
 
-const ROUNDS = 15;
+const ROUNDS = 7;
 const ROUND_IN_MS = 40;
 
 /** What is called, and how. */
@@ -23,28 +23,18 @@ type Create = (contender: Contender) => Credential;
 const SCOPES = [SCOPE];
 const OPTIONS = { enableCae: true, abortSignal: new AbortController().signal, tracingOptions: {} };
 
-const { create, call } = CALLS[process.argv[2]!]!;
-const credentials = CONTENDERS.map((contender) => ({ name: contender.name, credential: create(contender) }));
-const value = await credentials[0]!.credential.getToken(SCOPE);
-console.log(JSON.stringify(
-  await compare({
-    "a resolved promise": () => Promise.resolve(value),
-    ...Object.fromEntries(credentials.map(({ name, credential }) => [name, () => call(credential)])),
-  }),
-));
-
-/** Returns the median of some rounds for each, in microseconds a call; the rounds take turns. */
-async function compare(work: Readonly<Record<string, () => Promise<unknown>>>): Promise<Record<string, number>> {
-  const rounds: Record<string, number[]> = {};
-  for (let round = -2; round < ROUNDS; round++) {
-    for (const [name, call] of Object.entries(work)) {
-      const microseconds = await measure(call);
-      // The first rounds warm up.
-      if (round >= 0) (rounds[name] ??= []).push(microseconds);
-    }
-  }
-  return Object.fromEntries(Object.entries(rounds).map(([name, all]) => [name, median(all)]));
+const [way, whom] = process.argv.slice(2);
+const { create, call } = CALLS[way!]!;
+const credential = create(CONTENDERS.find(({ name }) => name === whom) ?? CONTENDERS[0]!);
+const value = await call(credential);
+const work = whom === "a resolved promise" ? () => Promise.resolve(value) : () => call(credential);
+const rounds: number[] = [];
+for (let round = -2; round < ROUNDS; round++) {
+  const microseconds = await measure(work);
+  // The first rounds warm up.
+  if (round >= 0) rounds.push(microseconds);
 }
+console.log(rounds.toSorted((a, b) => a - b)[ROUNDS >> 1]);
 
 async function measure(call: () => Promise<unknown>): Promise<number> {
   let calls = 0;
@@ -56,8 +46,4 @@ async function measure(call: () => Promise<unknown>): Promise<number> {
     elapsed = performance.now() - start;
   }
   return elapsed * 1000 / calls;
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1]!;
 }
