@@ -198,15 +198,21 @@ test("where the browser lets no window open", { skip: NO_BROWSER }, async () => 
   });
 });
 
+/** Leaves the page, signs in, and comes back with an answer that is good. */
+async function leaveAndComeBack({ app, server, page }: Stage): Promise<void> {
+  await page.click("button");
+  await page.waitForSelector('input[name="login"]');
+  await fillIn(page, "jo");
+  await page.waitForURL((url) => url.origin === app);
+  assert.equal(await outcome(page), "signed in");
+  assert.deepEqual(server.grants, GRANTS);
+}
+
 test("by leaving and coming back", { skip: NO_BROWSER }, async () => {
-  await withPage(async ({ app, server, page }) => {
+  await withPage(async (stage) => {
+    const { app, page } = stage;
     await page.goto(`${app}/?style=redirect`);
-    await page.click("button");
-    await page.waitForSelector('input[name="login"]');
-    await fillIn(page, "jo");
-    await page.waitForURL((url) => url.origin === app);
-    assert.equal(await outcome(page), "signed in");
-    assert.deepEqual(server.grants, GRANTS);
+    await leaveAndComeBack(stage);
     // Neither the code nor what it was asked with is left.
     assert.equal(page.url(), `${app}/`);
     assert.deepEqual(await page.evaluate("Object.keys(sessionStorage)"), ["style"]);
@@ -214,19 +220,15 @@ test("by leaving and coming back", { skip: NO_BROWSER }, async () => {
 });
 
 test("whoever goes back instead may sign in all the same", { skip: NO_BROWSER }, async () => {
-  await withPage(async ({ app, server, page }) => {
+  await withPage(async (stage) => {
+    const { app, page } = stage;
     await page.goto(`${app}/?style=redirect`);
     await page.click("button");
     await page.waitForSelector('input[name="login"]');
     await page.goBack({ waitUntil: "commit" });
     // The page was kept alive, and so was the call.
     assert.match(await outcome(page), /Cannot sign in: The user came back without signing in$/);
-    await page.click("button");
-    await page.waitForSelector('input[name="login"]');
-    await fillIn(page, "jo");
-    await page.waitForURL((url) => url.origin === app);
-    assert.equal(await outcome(page), "signed in");
-    assert.deepEqual(server.grants, GRANTS);
+    await leaveAndComeBack(stage);
   });
 });
 

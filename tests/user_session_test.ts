@@ -459,12 +459,7 @@ for (
       const client_info = btoa(JSON.stringify({ uid: "ada", utid: TENANT }));
       return people({ tid }, { access_token: `of ${tid}`, client_info })(asked);
     });
-    const credential = byDeviceCode(createScene(), {
-      ...isolatedOptions(service),
-      runtime: HURRIED,
-      tenantId: undefined,
-      userPromptCallback() {},
-    });
+    const credential = signInTo(service, { tenantId: undefined });
     for (const [index, tenantId] of calls.entries()) {
       const { token } = await credential.getToken(`api://api-${index}/Read`, { tenantId });
       assert.equal(token, `of ${tenantId ?? TENANT}`);
@@ -477,11 +472,8 @@ for (
 test("a record that names no tenant, or no real one, leaves the tenant open", async () => {
   for (const home of ["", ".", ".t", "./../x", `.${TENANT}x`]) {
     const service = createService(people());
-    const credential = byDeviceCode(createScene(), {
-      ...isolatedOptions(service),
-      runtime: HURRIED,
+    const credential = signInTo(service, {
       tenantId: undefined,
-      userPromptCallback() {},
       authenticationRecord: {
         authority: "login.microsoftonline.com",
         homeAccountId: `ada${home}`,
@@ -497,13 +489,7 @@ test("a record that names no tenant, or no real one, leaves the tenant open", as
 
 test("what a program is told to ask for is what it gets remembered", async () => {
   const service = createService(people());
-  const credential = byDeviceCode(createScene(), {
-    ...isolatedOptions(service),
-    runtime: HURRIED,
-    tenantId: undefined,
-    userPromptCallback() {},
-    disableAutomaticAuthentication: true,
-  });
+  const credential = signInTo(service, { tenantId: undefined, disableAutomaticAuthentication: true });
   const error = await failureOf(credential.getToken(GRAPH)) as unknown as AuthenticationRequiredError;
   assert.deepEqual([error.name, error.scopes, error.getTokenOptions], [
     "AuthenticationRequiredError",
@@ -659,8 +645,13 @@ function people(changes: IdToken = {}, members: Record<string, unknown> = {}): (
 }
 
 function signInAt(answer: (asked: Asked) => unknown, options: Parameters<typeof byDeviceCode>[1] = {}) {
+  return signInTo(createService(answer), options);
+}
+
+/** A credential that waits for nothing, and shows its codes to nobody. */
+function signInTo(service: ReturnType<typeof createService>, options: Parameters<typeof byDeviceCode>[1]) {
   return byDeviceCode(createScene(), {
-    ...isolatedOptions(createService(answer)),
+    ...isolatedOptions(service),
     runtime: HURRIED,
     userPromptCallback() {},
     ...options,

@@ -30,7 +30,7 @@ export function createBrowserSession(options: InteractiveBrowserCredentialOption
     name,
     ...client,
     async isAnswered({ server }) {
-      const page = isPage && options.loginStyle === "redirect" ? currentPage() : undefined;
+      const page = isPage && loginStyle === "redirect" ? currentPage() : undefined;
       if (!page) return false;
       const { comeBack } = await import("./sign_in_in_page.ts");
       return comeBack(page, clientId, server) !== undefined;

@@ -68,7 +68,7 @@ export async function signInByDeviceCode(
     const isPending = answer.errorResponse?.error === "authorization_pending";
     if (!isPending) interval += SLOW_DOWN_IN_S;
     if (settings.now() - started < expiresInS * 1000) continue;
-    if (answer.statusCode === 0 || answer.statusCode >= 500) throw answer;
+    if (isOutage(answer)) throw answer;
     throw new AuthenticationError(
       `Nobody entered the code within the ${expiresInS} seconds of its life: Ask for the token again`,
     );
@@ -89,10 +89,9 @@ export async function signInByDeviceCode(
       return await requestUserTokens(grant, wanted, settings);
     } catch (error) {
       if (signal.aborted || !(error instanceof AuthenticationError)) throw error;
-      const { statusCode, errorResponse } = error;
-      const isToBeAskedAgain = ["authorization_pending", "slow_down"].includes(errorResponse?.error ?? "") ||
-        statusCode === 0 || statusCode >= 500;
-      if (isToBeAskedAgain) return error;
+      if (isOutage(error) || ["authorization_pending", "slow_down"].includes(error.errorResponse?.error ?? "")) {
+        return error;
+      }
       throw error;
     }
   }
@@ -124,4 +123,8 @@ export async function signInByDeviceCode(
       intervalInS: seconds(interval) ?? 5,
     };
   }
+}
+
+function isOutage({ statusCode }: AuthenticationError): boolean {
+  return statusCode === 0 || statusCode >= 500;
 }

@@ -106,16 +106,7 @@ export function createWebSignIn(options: WebSignInOptions): WebSignIn {
     createSeal(keys, [purpose, tenantId, clientId, redirectUri])
   ) as [ReturnType<typeof createSeal>, ReturnType<typeof createSeal>];
 
-  async function onAuthorizeUrl(request: Request, wish?: WebSignInWish): Promise<Response> {
-    try {
-      return await sendToSignIn(request, wish);
-    } catch (error) {
-      nameCredential(error, NAME);
-      throw error;
-    }
-  }
-
-  async function sendToSignIn(request: Request, wish: WebSignInWish = {}): Promise<Response> {
+  async function onAuthorizeUrl(request: Request, wish: WebSignInWish = {}): Promise<Response> {
     const { claims, prompt, loginHint, domainHint } = wish;
     const returnPath = wish.returnPath ?? ownPath(request);
     if (!isAllowedPath(returnPath, returnPaths)) {
@@ -159,26 +150,21 @@ export function createWebSignIn(options: WebSignInOptions): WebSignIn {
   }
 
   async function redeem(request: Request): Promise<RedeemedSignIn> {
-    try {
-      const parameters = parametersOf(request);
-      const begun = await readBegun(request, parameters.get("state")!);
-      const session = { account: undefined, refreshToken: undefined, secret: crypto.randomUUID() };
-      // JSON has no infinity.
-      const endsOnTimestamp = Math.min(settings.now() + lifetimeInMs, Number.MAX_VALUE);
-      const { getToken, user } = openSession({ ...session, endsOnTimestamp }, async (wanted) => {
-        const code = codeIn(parameters, wanted.server);
-        const app = { name: NAME, clientId, clientAuth };
-        const answer = await redeemCode(app, { ...begun, code, redirectUri }, wanted, settings);
-        return wanted.accept({ answer, nonce: begun.nonce });
-      });
-      await getToken(scopes);
-      if (isAnotherTenant(tenantId, user().account)) throw refused("The user has signed in to another tenant");
-      const response = redirect(new URL(begun.returnPath, redirectUri).href, [deleteCookie(cookieNameOf(begun.state))]);
-      return { ...user(), response };
-    } catch (error) {
-      nameCredential(error, NAME);
-      throw error;
-    }
+    const parameters = parametersOf(request);
+    const begun = await readBegun(request, parameters.get("state")!);
+    const session = { account: undefined, refreshToken: undefined, secret: crypto.randomUUID() };
+    // JSON has no infinity.
+    const endsOnTimestamp = Math.min(settings.now() + lifetimeInMs, Number.MAX_VALUE);
+    const { getToken, user } = openSession({ ...session, endsOnTimestamp }, async (wanted) => {
+      const code = codeIn(parameters, wanted.server);
+      const app = { name: NAME, clientId, clientAuth };
+      const answer = await redeemCode(app, { ...begun, code, redirectUri }, wanted, settings);
+      return wanted.accept({ answer, nonce: begun.nonce });
+    });
+    await getToken(scopes);
+    if (isAnotherTenant(tenantId, user().account)) throw refused("The user has signed in to another tenant");
+    const response = redirect(new URL(begun.returnPath, redirectUri).href, [deleteCookie(cookieNameOf(begun.state))]);
+    return { ...user(), response };
   }
 
   /** Returns what was kept in the browser when the sign-in with that state began. */
@@ -246,5 +232,19 @@ export function createWebSignIn(options: WebSignInOptions): WebSignIn {
     });
   }
 
-  return { onAuthorizeUrl, redeem, resume };
+  return {
+    onAuthorizeUrl: (request, wish) => named(onAuthorizeUrl(request, wish)),
+    redeem: (request) => named(redeem(request)),
+    resume,
+  };
+}
+
+/** Puts the name before the message of an error of ours. */
+async function named<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    nameCredential(error, NAME);
+    throw error;
+  }
 }
