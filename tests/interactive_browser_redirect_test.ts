@@ -7,6 +7,8 @@ import {
 } from "@azweb/identity";
 import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
+import { type FakePage, openPage } from "./support/page.ts";
+import { HURRIED } from "./support/people.ts";
 import { type Asked, breathe, CLIENT, createService, failureOf, jsonAnswer, SCOPE, TENANT } from "./support/service.ts";
 import { type IdTokenClaims, readShown, type Shown, USER, userAnswer } from "./support/sign_in.ts";
 
@@ -16,12 +18,8 @@ const CLAIMS = '{"access_token":{"nbf":{"essential":true,"value":"1"}}}';
 const CAE = '{"access_token":{"xms_cc":{"values":["cp1"]}}}';
 
 interface Tab {
+  readonly page: FakePage;
   readonly service: ReturnType<typeof createService>;
-  /** What `sessionStorage` holds. */
-  readonly kept: Map<string, string>;
-  /** Who listens to `pageshow`. */
-  readonly listeners: Set<(event: { persisted: boolean }) => void>;
-  readonly location: { href: string };
   /** Loads the app. */
   load(options?: InteractiveBrowserCredentialOptions): InteractiveBrowserCredential;
   /** Returns where the call leads that has just begun. */
@@ -30,58 +28,21 @@ interface Tab {
   comeBack(shown: Shown, answer?: string): void;
 }
 
-let restore: (() => void)[] = [];
+let page: FakePage | undefined;
 
-afterEach(() => {
-  restore.reverse().forEach((undo) => undo());
-  restore = [];
-});
-
-function define(name: string, descriptor: PropertyDescriptor): void {
-  const before = Object.getOwnPropertyDescriptor(globalThis, name);
-  Object.defineProperty(globalThis, name, { ...descriptor, configurable: true });
-  restore.push(() => {
-    if (before) Object.defineProperty(globalThis, name, before);
-    else delete (globalThis as Record<string, unknown>)[name];
-  });
-}
+afterEach(() => page?.close());
 
 function openTab(
   answer: (asked: Asked, right: (claims?: IdTokenClaims) => Response) => Response = (_, right) => right(),
 ): Tab {
-  const kept = new Map<string, string>();
-  const listeners: Tab["listeners"] = new Set();
+  const opened = page = openPage(APP);
   let nonce: string | undefined;
-  let tell = (_: Shown) => {};
-  const location = { href: APP, assign: (url: string) => tell(readShown(url)) };
-  const globals = {
-    document: {},
-    location,
-    history: { replaceState: (_: unknown, __: string, url: string) => void (location.href = url) },
-    sessionStorage: {
-      getItem: (key: string) => kept.get(key) ?? null,
-      setItem: (key: string, value: string) => void kept.set(key, value),
-      removeItem: (key: string) => void kept.delete(key),
-    },
-    name: "",
-    opener: null,
-    open(url: string) {
-      const { state, nonce: asked } = readShown(url);
-      nonce = asked;
-      return { closed: false, location: { href: `${APP}#code=a-code&state=${state}` }, close() {} };
-    },
-    addEventListener: (_: string, listener: () => void) => void listeners.add(listener),
-    removeEventListener: (_: string, listener: () => void) => void listeners.delete(listener),
-  };
-  for (const [name, value] of Object.entries(globals)) define(name, { value });
   const service = createService((asked, index) =>
     answer(asked, (claims) => userAnswer({ nonce, ...claims }, `token-${index}`))
   );
   return {
+    page: opened,
     service,
-    kept,
-    listeners,
-    location,
     load: (options) =>
       new InteractiveBrowserCredential({
         tenantId: TENANT,
@@ -95,14 +56,15 @@ function openTab(
         runtime: { sleep: () => new Promise(() => {}) },
         ...options,
       }),
-    untilLeft: (call) =>
-      new Promise((resolve, reject) => {
-        tell = resolve;
-        call.then(() => reject(new Error("It did not leave the page")), reject);
-      }),
+    untilLeft: async (call) => {
+      const shown = readShown(
+        await Promise.race([opened.untilShown(), call.then(() => assert.fail("It did not leave"))]),
+      );
+      ({ nonce } = shown);
+      return shown;
+    },
     comeBack(shown, answer = "code=a-code") {
-      nonce = shown.nonce;
-      location.href = `${APP}#${answer}&state=${shown.state}`;
+      opened.href = `${APP}#${answer}&state=${shown.state}`;
     },
   };
 }
@@ -113,8 +75,8 @@ function askedOf({ service }: Tab): (string | undefined)[][] {
 }
 
 /** Neither the answer nor what it was asked with is left. */
-function assertClean({ kept, location }: Tab): void {
-  assert.deepEqual([location.href, kept.size], [APP, 0]);
+function assertClean({ page }: Tab): void {
+  assert.deepEqual([page.href, page.storage.size], [APP, 0]);
 }
 
 test("the browser brings the page back as it was left: the call ends, and the next one leaves again", async () => {
@@ -124,7 +86,7 @@ test("the browser brings the page back as it was left: the call ends, and the ne
   let isOver = false;
   call.catch(() => isOver = true);
   await tab.untilLeft(call);
-  const show = (persisted: boolean) => tab.listeners.forEach((listener) => listener({ persisted }));
+  const show = (persisted: boolean) => tab.page.listeners.forEach((listener) => listener({ persisted }));
   // The page was left before it was there.
   show(false);
   await breathe();
@@ -135,7 +97,7 @@ test("the browser brings the page back as it was left: the call ends, and the ne
     "AuthenticationError",
     "InteractiveBrowserCredential: Cannot sign in: The user came back without signing in",
   ]);
-  assert.deepEqual([tab.kept.size, tab.listeners.size], [0, 0]);
+  assert.deepEqual([tab.page.storage.size, tab.page.listeners.size], [0, 0]);
 
   tab.comeBack(await tab.untilLeft(credential.getToken(SCOPE)));
   assert.equal((await tab.load().getToken(SCOPE)).token, "token-0");
@@ -254,14 +216,17 @@ for (
 
 test("without storage people sign in in a window, and are not sent away for nothing", async () => {
   const tab = openTab();
-  define("sessionStorage", {
+  Object.defineProperty(globalThis, "sessionStorage", {
     get() {
       throw new DOMException("The document is sandboxed", "SecurityError");
     },
   });
-  assert.equal((await tab.load({ loginStyle: "popup" }).getToken(SCOPE)).token, "token-0");
+  const token = tab.load({ loginStyle: "popup", runtime: HURRIED }).getToken(SCOPE);
+  const { state } = await tab.untilLeft(token);
+  tab.page.windows[0]!.href = `${APP}#code=a-code&state=${state}`;
+  assert.equal((await token).token, "token-0");
   const error = await failureOf(tab.load().getToken(SCOPE));
   assert.equal(error.name, "AuthenticationError");
   assert.match(error.message, /^InteractiveBrowserCredential: .* no session storage, .* set "loginStyle" to "popup"$/);
-  assert.equal(tab.location.href, APP);
+  assert.equal(tab.page.href, APP);
 });

@@ -10,11 +10,17 @@ export interface FakePage {
   href: string;
   /** What outlives leaving it. */
   readonly storage: Map<string, string>;
+  /** Who listens to `pageshow`. */
+  readonly listeners: ReadonlySet<PageShowListener>;
   /** The windows that it has opened, in order. */
   readonly windows: readonly FakeWindow[];
   /** Resolves with where it is left for, or what the next window is opened at. */
   untilShown(): Promise<string>;
+  /** Takes its globals away. */
+  close(): void;
 }
+
+type PageShowListener = (shown: { readonly persisted: boolean }) => void;
 
 /** A window that the page has opened. */
 export interface FakeWindow {
@@ -25,21 +31,39 @@ export interface FakeWindow {
 
 /** Has the code run in a page while `use` does. */
 export async function inPage(href: string, use: (page: FakePage) => Promise<void>): Promise<void> {
+  const page = openPage(href);
+  try {
+    await use(page);
+  } finally {
+    page.close();
+  }
+}
+
+/** Has the code run in a page until that is closed. */
+export function openPage(href: string): FakePage {
   const storage = new Map<string, string>();
+  const listeners: Set<PageShowListener> = new Set();
   const windows: FakeWindow[] = [];
   let show: (url: string) => void = () => {};
   const page: FakePage = {
     href,
     storage,
+    listeners,
     windows,
     untilShown: () => new Promise((resolve) => show = resolve),
+    close() {
+      for (const [name, descriptor] of before) {
+        if (descriptor) Object.defineProperty(globalThis, name, descriptor);
+        else Reflect.deleteProperty(globalThis, name);
+      }
+    },
   };
   const globals = {
     document: {},
     name: "",
     opener: null,
-    addEventListener() {},
-    removeEventListener() {},
+    addEventListener: (_: string, listener: PageShowListener) => void listeners.add(listener),
+    removeEventListener: (_: string, listener: PageShowListener) => void listeners.delete(listener),
     location: {
       get href() {
         return page.href;
@@ -69,12 +93,5 @@ export async function inPage(href: string, use: (page: FakePage) => Promise<void
   for (const [name, value] of Object.entries(globals)) {
     Object.defineProperty(globalThis, name, { value, configurable: true });
   }
-  try {
-    await use(page);
-  } finally {
-    for (const [name, descriptor] of before) {
-      if (descriptor) Object.defineProperty(globalThis, name, descriptor);
-      else Reflect.deleteProperty(globalThis, name);
-    }
-  }
+  return page;
 }
