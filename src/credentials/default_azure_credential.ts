@@ -305,7 +305,8 @@ async function explain(row: Row, options: AnyOptions, settings: Settings): Promi
     return { credential, ...await row.explain(options, settings) };
   } catch (error) {
     const detail = (error as Error).message.replace(`${credential}: `, "");
-    return { credential, state: unavailableOf(error)?.outcome === "absent" ? "absent" : "fails", detail };
+    const outcome = unavailableOf(error)?.outcome;
+    return { credential, state: outcome === "absent" || outcome === "inconclusive" ? outcome : "fails", detail };
   }
 }
 
