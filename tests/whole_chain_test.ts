@@ -227,12 +227,15 @@ describe("a developer's tool never ends the search", () => {
     });
   }
 
-  test("a tenant that its subscription is not in, claims, several scopes", async () => {
-    const { credential, ran } = createLaptop({ has: TOOL_NAMES });
+  test("claims and several scopes that az and PowerShell cannot take: azd, for that call only", async () => {
+    const { credential, ran, selected } = createLaptop({ has: TOOL_NAMES });
     assert.equal((await credential.getToken(SCOPE, { claims: "{}" })).token, "of azd");
-    assert.deepEqual(ran(), ["azd"]);
+    assert.deepEqual([ran(), selected()], [["azd"], []]);
+    assert.equal((await credential.getToken(SCOPE)).token, "of az");
+    assert.deepEqual(selected(), ["AzureCliCredential"]);
     const other = createLaptop({ has: TOOL_NAMES });
     assert.equal((await other.credential.getToken(["a/.default", "b/.default"])).token, "of azd");
+    assert.equal((await other.credential.getToken(SCOPE)).token, "of az");
   });
 });
 
