@@ -1,4 +1,5 @@
 import { AuthenticationError } from "../errors.ts";
+import { missingPermission } from "../runtime/permission.ts";
 
 const MOST_BYTES = 1_048_576;
 const NUMBER = /^\d{1,10}$/;
@@ -39,9 +40,8 @@ export async function send(
     const { host } = new URL(url);
     // Not sent again: another attempt meets the same server.
     if (name === "UntrustedServer") throw new AuthenticationError(`Cannot trust "${host}": ${message}`);
-    if (name === "NotCapable") {
-      throw new AuthenticationError(`Cannot reach "${host}": Run Deno with --allow-net=${host}`);
-    }
+    const flag = missingPermission(error, { net: host });
+    if (flag) throw new AuthenticationError(`Cannot reach "${host}": Run ${flag}`);
     return { status: 0, text: reasonOf(error), retryAfterInMs: undefined };
   }
 }

@@ -3,6 +3,7 @@ import { AuthenticationError } from "../errors.ts";
 import { fileFinder } from "../runtime/file_exists.ts";
 import { textFileReader } from "../runtime/files.ts";
 import { operatingSystem } from "../runtime/operating_system.ts";
+import { missingPermission } from "../runtime/permission.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { OTHER_RETRIES } from "./retries.ts";
 import { get, identityParameter, type Machine, type Source } from "./source.ts";
@@ -98,14 +99,12 @@ async function readKey(
   try {
     key = (await readTextFile(path!)).trim();
   } catch (error) {
-    const { name } = Object(error) as { name?: unknown };
     // Not "PermissionDenied", which is the system's refusal.
-    throw name === "NotCapable"
-      ? new AuthenticationError(`Cannot read the key of Azure Arc: Run Deno with --allow-read=${agent.keys}`)
-      : new AuthenticationError(
-        `Cannot read the key of Azure Arc in "${agent.keys}": Run as a user who may, of the group "himds" on Linux`,
-        { statusCode: 401 },
-      );
+    const flag = missingPermission(error, { read: agent.keys });
+    throw flag ? new AuthenticationError(`Cannot read the key of Azure Arc: Run ${flag}`) : new AuthenticationError(
+      `Cannot read the key of Azure Arc in "${agent.keys}": Run as a user who may, of the group "himds" on Linux`,
+      { statusCode: 401 },
+    );
   }
   if (key.length <= MOST_BYTES && HEADER_TEXT.test(key)) return key;
   throw new AuthenticationError(

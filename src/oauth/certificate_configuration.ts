@@ -1,4 +1,5 @@
 import { AuthenticationError } from "../errors.ts";
+import { missingPermission } from "../runtime/permission.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 
 /** A certificate and its private key in a file. It is read for each token request, so that a renewed one is noticed. */
@@ -168,10 +169,11 @@ export async function readCertificateText(
   try {
     if (readTextFile) return await readTextFile(certificatePath!);
   } catch (error) {
-    const { name, message = "It cannot be opened" } = Object(error) as Partial<Error>;
+    const { message = "It cannot be opened" } = Object(error) as Partial<Error>;
     reason = message;
-    // Deno's reason is the flag that is missing.
-    nextStep = name === "NotCapable" ? "" : "Check the path, and that this program may read the file";
+    // The reason is the missing flag.
+    const isForbidden = missingPermission(error, { read: certificatePath! }) !== undefined;
+    nextStep = isForbidden ? "" : "Check the path, and that this program may read the file";
   }
   const whose = variable ? ` of ${variable}` : "";
   const message = `Cannot read the certificate "${certificatePath}"${whose}: ${reason}`;

@@ -32,7 +32,11 @@ export function createContainerInstance(options: MachineOptions = {}): Machine {
       if (asked.headers.metadata?.toLowerCase() !== "true") {
         throw new MachineRefusal(400, NO_HEADER, "Required metadata header not specified or not correct");
       }
-      const version = required(asked.query, "api-version", () => bad("Required query variable 'api-version' is missing"));
+      const version = required(
+        asked.query,
+        "api-version",
+        () => bad("Required query variable 'api-version' is missing"),
+      );
       if (version !== API_VERSION) throw bad("The requested version is not supported");
       const resource = required(asked.query, "resource", () => bad("Required audience parameter not specified"));
       return inside.describe(await inside.tokens.issue({ identity: findIdentity(asked, inside), resource }));

@@ -53,8 +53,7 @@ export function createVirtualMachine(options: VirtualMachineOptions = {}): Machi
   return createMachine(options, {
     env: {},
     expiresOn: "text",
-    endpoint: (env) =>
-      (env.AZURE_POD_IDENTITY_AUTHORITY_HOST ?? HOST).replace(/\/$/, "") + TOKEN_PATH,
+    endpoint: (env) => (env.AZURE_POD_IDENTITY_AUTHORITY_HOST ?? HOST).replace(/\/$/, "") + TOKEN_PATH,
     errorBody: oauthBody,
     async answer(asked, inside) {
       throttle(inside.now());
