@@ -102,8 +102,7 @@ export async function runTool(
     outcome: "absent",
     reason: `${namesOf(tool)} may not be started, or no folder of PATH has it`,
     // On Windows a shell starts it.
-    nextStep:
-      `Run ${place.isWindows && forbidden.startsWith("Deno") ? "Deno with --allow-read --allow-run" : forbidden}, ` +
+    nextStep: `Run ${place.isWindows ? forbidden.replace(/--allow-run=.*/, "--allow-read --allow-run") : forbidden}, ` +
       `or install it, see ${tool.installation}`,
   });
 }
