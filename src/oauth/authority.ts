@@ -1,10 +1,7 @@
 import type { AuthorizationServer } from "oauth4webapi";
 import type { TokenRequest } from "../core/create_get_token.ts";
 import { parseAuthorityHost, type Settings } from "../core/settings.ts";
-import type { Explanation } from "../credential_explanation.ts";
 import { AuthenticationError } from "../errors.ts";
-import type { CredentialOptions } from "../options.ts";
-import { hasNetPermission } from "../runtime/net_permission.ts";
 import { preferredHost, PUBLIC } from "./known_hosts.ts";
 
 /**
@@ -38,17 +35,8 @@ export function isAdfs(server: AuthorizationServer): boolean {
   return new URL(server.token_endpoint!).pathname.startsWith("/adfs/");
 }
 
-/**
- * Returns why the token service cannot be reached, as far as that is known without a request. Throws an `AuthenticationError` where its URL is
- * malformed.
- */
-export function explainAuthority({ fetch }: CredentialOptions, settings: Settings): Explanation | undefined {
-  const { href, host } = authorityBase(settings);
-  if (fetch || hasNetPermission(href)) return undefined;
-  return { state: "fails", detail: `"${host}" may not be reached: Run Deno with --allow-net=${host}` };
-}
-
-function authorityBase(settings: Settings): URL {
+/** Returns the base URL of the authority. Throws an `AuthenticationError` where it is malformed. */
+export function authorityBase(settings: Settings): URL {
   const { allowInsecureLoopback, authorityHost, env } = settings;
   const variable = authorityHost === undefined ? env("AZURE_AUTHORITY_HOST") : undefined;
   let base: URL;
