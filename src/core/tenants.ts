@@ -1,6 +1,5 @@
 import { AuthenticationError, CredentialUnavailableError } from "../errors.ts";
-import { requireVariables } from "./require_variables.ts";
-import type { Settings } from "./settings.ts";
+import { type EnvPermissions, requireVariables } from "./require_variables.ts";
 
 /** The environment variable by which a call cannot ask another tenant. */
 export const MULTITENANT_VARIABLE = "AZURE_IDENTITY_DISABLE_MULTITENANTAUTH";
@@ -37,7 +36,10 @@ export function resolveTenant(
     readonly tenantId: string | undefined;
     readonly isDeveloperTool?: boolean;
   },
-  settings: Pick<Settings, "additionallyAllowedTenants" | "env" | "missingEnvPermission">,
+  settings: EnvPermissions & {
+    readonly additionallyAllowedTenants: readonly string[];
+    env(name: string): string | undefined;
+  },
 ): string {
   if (configured === undefined) return "";
   if (requested === undefined || configured.toLowerCase() === "adfs") return configured;
