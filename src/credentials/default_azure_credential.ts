@@ -2,7 +2,6 @@ import { checkOption } from "../core/check_option.ts";
 import { checkClientId } from "../core/check_text.ts";
 import { createChain, type Link } from "../core/create_chain.ts";
 import type { GetToken } from "../core/create_get_token.ts";
-import { nameCredential } from "../core/failures.ts";
 import { PRINCIPAL_VARIABLES } from "../core/principal.ts";
 import { requireVariables } from "../core/require_variables.ts";
 import { resolveSettings, type Settings } from "../core/settings.ts";
@@ -305,7 +304,8 @@ async function explain(row: Row, options: AnyOptions, settings: Settings): Promi
     return { credential, ...await row.explain(options, settings) };
   } catch (error) {
     const detail = (error as Error).message.replace(`${credential}: `, "");
-    return { credential, state: unavailableOf(error)?.outcome === "absent" ? "absent" : "fails", detail };
+    const outcome = unavailableOf(error)?.outcome;
+    return { credential, state: outcome === "absent" || outcome === "inconclusive" ? outcome : "fails", detail };
   }
 }
 
@@ -315,12 +315,7 @@ async function explain(row: Row, options: AnyOptions, settings: Settings): Promi
  */
 async function requireSelection(rows: readonly Row[], settings: Settings): Promise<never> {
   const variables = await Promise.all(rows.map((row) => row.variables?.() ?? []));
-  try {
-    requireVariables([...new Set(["AZURE_TOKEN_CREDENTIALS", ...variables.flat()])], settings);
-  } catch (error) {
-    nameCredential(error, NAME);
-    throw error;
-  }
+  requireVariables(["AZURE_TOKEN_CREDENTIALS", ...variables.flat()], settings, NAME);
   throw new Error("Unreachable");
 }
 

@@ -55,7 +55,7 @@ export function createWorkloadIdentity(credential: string, options: Workload, se
     ...settings.authorityHost === undefined ? ["AZURE_AUTHORITY_HOST"] : [],
     // Read later, and required now, so that one error names all.
     ...["AZURE_REGIONAL_AUTHORITY_NAME", "AZURE_IDENTITY_DISABLE_MULTITENANTAUTH"],
-  ], settings);
+  ], settings, credential);
   const unset = missing.filter((name) => !settings.env(name));
   if (unset.length > 0) {
     const options = unset.map((name) => `"${VARIABLES[name]}"`).join(", ");
