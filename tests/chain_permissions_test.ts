@@ -110,6 +110,23 @@ describe("az is signed in, and may be started", () => {
     );
   });
 
+  test("explain() says that a configured machine may not be reached, and that one is not probed for", async () => {
+    const code = `
+      import { DefaultAzureCredential } from "@azweb/identity";
+      const { state, detail } = (await new DefaultAzureCredential().explain())[2];
+      console.log(state, detail);
+    `;
+    const machine = { IDENTITY_ENDPOINT: "http://127.0.0.1:9/msi/token", IDENTITY_HEADER: "x" };
+    assert.equal(
+      await run([...flags, "--allow-env"], code, { ...env, ...machine }),
+      'fails "127.0.0.1:9" may not be reached: Run Deno with --allow-net=127.0.0.1:9',
+    );
+    assert.equal(
+      await run([...flags, "--allow-env"], code, env),
+      'absent "169.254.169.254" may not be reached: Run Deno with --allow-net=169.254.169.254',
+    );
+  });
+
   test("explain() says that the token service may not be reached", async () => {
     const code = `
       import { DefaultAzureCredential } from "@azweb/identity";

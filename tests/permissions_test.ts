@@ -35,7 +35,8 @@ function ask(credential: string): string {
 }
 
 /** What Deno may not read, as the messages begin and end; in between the credential and the variables. */
-const UNREADABLE = ': Cannot read the environment variables that decide about the identity: Give the variables by the option "env", ' +
+const UNREADABLE =
+  ': Cannot read the environment variables that decide about the identity: Give the variables by the option "env", ' +
   "or run Deno with --allow-env=";
 
 test("variables that may not be read are an AuthenticationError that names the flag", async () => {
@@ -353,7 +354,10 @@ test("a part of the variables is not enough: the others may name another cloud o
 
 test("no secret leaves before it is known for which cloud it is", async () => {
   const output = await run(["--deny-env", "--allow-net"], ask('ClientSecretCredential("tenant", "client", "secret")'));
-  assert.match(output, /^AuthenticationError \/ ClientSecretCredential: .*--allow-env=AZURE_REGIONAL_AUTHORITY_NAME,AZURE_AUTHORITY_HOST,AZURE_IDENTITY_DISABLE_MULTITENANTAUTH$/);
+  assert.match(
+    output,
+    /^AuthenticationError \/ ClientSecretCredential: .*--allow-env=AZURE_REGIONAL_AUTHORITY_NAME,AZURE_AUTHORITY_HOST,AZURE_IDENTITY_DISABLE_MULTITENANTAUTH$/,
+  );
 });
 
 test("on Deno Deploy there is no metadata service, whatever variables were handed in", async () => {

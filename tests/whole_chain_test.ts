@@ -253,7 +253,10 @@ describe("a part of the first three that is configured and refused ends the chai
       assert.deepEqual(ran(), []);
       const [failed] = events.filter(({ event }) => event === "credential-failed");
       assert.equal(failed!.credential, name);
-      assert.equal(failed!.message, `DefaultAzureCredential ends at ${name}, which is configured and fails: ${error.message}`);
+      assert.equal(
+        failed!.message,
+        `DefaultAzureCredential ends at ${name}, which is configured and fails: ${error.message}`,
+      );
       assert.equal(typeof failed!.elapsedInMs, "number");
     });
   }

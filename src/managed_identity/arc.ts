@@ -34,7 +34,8 @@ export function arc({ identity, runtime, settings }: Machine): Source {
   const keys: string[] = [];
   return {
     name: "Azure Arc",
-    proof: [url.href],
+    endpoint: url.href,
+    proof: [],
     secrets: keys,
     retryRules: OTHER_RETRIES,
     echoes: true,

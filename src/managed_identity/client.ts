@@ -7,6 +7,7 @@ import { retry } from "../core/retry.ts";
 import { AuthenticationError, CredentialUnavailableError } from "../errors.ts";
 import type { Settings } from "../core/settings.ts";
 import { fetchDirectly } from "../runtime/direct_fetch.ts";
+import { hasNetPermission, netFlag } from "../runtime/net_permission.ts";
 import type { CredentialOptions } from "../options.ts";
 import type { Explanation } from "../credential_explanation.ts";
 import type { TokenSet } from "../token_cache.ts";
@@ -43,8 +44,8 @@ function createClient(credential: string, { settings: given, ...place }: Place):
   }
 
   async function proof(): Promise<readonly string[]> {
-    const { name, proof } = await find();
-    return [name, ...proof, identity?.kind ?? "", identity?.id ?? ""];
+    const { name, endpoint, proof } = await find();
+    return [name, endpoint, ...proof, identity?.kind ?? "", identity?.id ?? ""];
   }
 
   async function acquire(request: TokenRequest): Promise<TokenSet> {
@@ -92,7 +93,13 @@ export async function explainSource(
 ): Promise<Explanation> {
   const { probeTimeoutInMs, runtime = {} } = options;
   const machine = { identity, probeTimeoutInMs, runtime, settings: withLocalFetch(settings) };
-  const { name, probe } = await findSource(machine);
+  const { name, endpoint, probe } = await findSource(machine);
+  const isOwnFetch = !options.localFetch && !runtime.tlsFetch;
+  if (isOwnFetch && !hasNetPermission(endpoint)) {
+    const { host } = new URL(endpoint);
+    // Only a probe would find the instance metadata service.
+    return { state: probe ? "absent" : "fails", detail: `"${host}" may not be reached: Run ${netFlag(host)}` };
+  }
   return probe
     ? { state: "inconclusive", detail: `No variable names a source: ${name} is probed for at 169.254.169.254` }
     : { state: "configured", detail: `The source is ${name}` };

@@ -101,7 +101,8 @@ export function imds({ identity, settings, probeTimeoutInMs }: Machine): Source 
 
   return {
     name: "the instance metadata service",
-    proof: [url],
+    endpoint: url,
+    proof: [],
     secrets: [],
     retryRules: IMDS_RETRIES,
     mayLackIdentity: true,

@@ -49,13 +49,17 @@ export function createWorkloadIdentity(credential: string, options: Workload, se
   const { enableAzureProxy = false, runtime = {} } = options;
   const variables = Object.keys(VARIABLES) as (keyof typeof VARIABLES)[];
   const missing = variables.filter((name) => !options[VARIABLES[name]]);
-  requireVariables([
-    ...missing,
-    ...enableAzureProxy ? PROXY_VARIABLES : [],
-    ...settings.authorityHost === undefined ? ["AZURE_AUTHORITY_HOST"] : [],
-    // Read later, and required now, so that one error names all.
-    ...["AZURE_REGIONAL_AUTHORITY_NAME", "AZURE_IDENTITY_DISABLE_MULTITENANTAUTH"],
-  ], settings, credential);
+  requireVariables(
+    [
+      ...missing,
+      ...enableAzureProxy ? PROXY_VARIABLES : [],
+      ...settings.authorityHost === undefined ? ["AZURE_AUTHORITY_HOST"] : [],
+      // Read later, and required now, so that one error names all.
+      ...["AZURE_REGIONAL_AUTHORITY_NAME", "AZURE_IDENTITY_DISABLE_MULTITENANTAUTH"],
+    ],
+    settings,
+    credential,
+  );
   const unset = missing.filter((name) => !settings.env(name));
   if (unset.length > 0) {
     const options = unset.map((name) => `"${VARIABLES[name]}"`).join(", ");
