@@ -578,7 +578,7 @@ test("whoever has no token does not take the end of a refresh ahead of time for 
   assert.equal(scene.prompts, 2);
 });
 
-test("a call that must not ask another tenant asks nobody", async () => {
+test("a call for a tenant that is not allowed is an AuthenticationError without a request", async () => {
   const scene = createScene();
   const credential = byDeviceCode(scene);
   const asked = [
@@ -587,7 +587,7 @@ test("a call that must not ask another tenant asks nobody", async () => {
   ];
   for (const call of asked) {
     const error = await failureOf(call);
-    assert.deepEqual([error.name, scene.entra.requests.length], ["CredentialUnavailableError", 0]);
+    assert.deepEqual([error.name, scene.entra.requests.length], ["AuthenticationError", 0]);
   }
   const allowed = byDeviceCode(scene, { additionallyAllowedTenants: [OTHER_TENANT] });
   await failureOf(settle(allowed.getToken(GRAPH, { tenantId: OTHER_TENANT, abortSignal: AbortSignal.abort() }), scene));
