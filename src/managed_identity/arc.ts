@@ -1,3 +1,4 @@
+import { bound } from "../core/bound.ts";
 import type { Settings } from "../core/settings.ts";
 import { AuthenticationError, CredentialUnavailableError } from "../errors.ts";
 import { fileFinder } from "../runtime/file_exists.ts";
@@ -87,7 +88,7 @@ async function readKey(
       nextStep: 'Give "runtime.readTextFile"',
     });
   }
-  const path = /^Basic realm="?([^"]*)"?$/i.exec(challenge ?? "")?.[1];
+  const path = /^Basic realm="?([^"]*)"?$/i.exec(bound(challenge ?? ""))?.[1];
   const name = path?.startsWith(agent.keys) ? path.slice(agent.keys.length) : "";
   if (!/^[\w.-]+\.key$/.test(name)) {
     throw new AuthenticationError(
