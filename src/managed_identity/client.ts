@@ -1,5 +1,6 @@
 import { errorFromAnswer, tidy } from "../core/answer_error.ts";
 import { type Acquire, createGetToken, type GetToken, type TokenRequest } from "../core/create_get_token.ts";
+import { bound } from "../core/bound.ts";
 import type { Answer } from "../core/http.ts";
 import { isObject, parseObject } from "../core/json.ts";
 import { redact } from "../core/redact.ts";
@@ -119,7 +120,7 @@ function isConfirmed(body: Record<string, unknown>, { kind, id }: UserAssignedId
 
 function failure(answer: Answer, action: string, source: Source, identity: UserAssignedIdentity | undefined): Error {
   const { text } = answer;
-  const isUnassigned = /identity (was |not )*found/i.test(text);
+  const isUnassigned = /identity (was |not )*found/i.test(bound(text));
   const nextStep = identity ? "Assign the identity to the machine" : "Give the machine an identity";
   const mayBeOther = isUnassigned && source.mayLackIdentity && (!identity || identity.variable !== undefined);
   const error = errorFromAnswer({ ...answer, text: asOAuth(text) }, action, {

@@ -1,5 +1,6 @@
 import type { AuthorizationServer } from "oauth4webapi";
 import type { AuthenticationRecord } from "../authentication_record.ts";
+import { bound } from "../core/bound.ts";
 import { seconds } from "../core/freshness.ts";
 import { parseObject } from "../core/json.ts";
 import { checkTenantId } from "../core/tenants.ts";
@@ -66,7 +67,7 @@ export function checkAccount(record: unknown): void {
 
 /** Returns the tenant that the user is of, wherever the user has signed in; `undefined` where nobody says. */
 export function homeTenantOf({ homeAccountId }: AuthenticationRecord): string | undefined {
-  return /\.([\da-f-]{36})$/i.exec(homeAccountId)?.[1];
+  return /\.([\da-f-]{36})$/i.exec(bound(homeAccountId))?.[1];
 }
 
 function refused(reason: string): AuthenticationError {
@@ -82,7 +83,7 @@ function refused(reason: string): AuthenticationError {
 export function isIssuerOf(server: AuthorizationServer, issuer: unknown): boolean {
   const [other, own] = [parseUrl(issuer), new URL(server.token_endpoint!)];
   if (other?.protocol !== own.protocol) return false;
-  const isExternal = own.host.endsWith(".ciamlogin.com") && EXTERNAL_ISSUER.test(other.href);
+  const isExternal = own.host.endsWith(".ciamlogin.com") && EXTERNAL_ISSUER.test(bound(other.href));
   return other.host === own.host || isExternal ||
     preferredHost(other.host) !== undefined && preferredHost(other.host) === preferredHost(own.host);
 }

@@ -1,4 +1,5 @@
 import type { AuthenticationRecord } from "../authentication_record.ts";
+import { bound } from "../core/bound.ts";
 import { AuthenticationError } from "../errors.ts";
 
 /** Returns what the browser brings back. Throws an `AuthenticationError` unless there is one state of ours, and nothing twice. */
@@ -8,7 +9,9 @@ export function parametersOf({ method, url }: Request): URLSearchParams {
   for (const name of ["code", "error", "iss", "state"]) {
     if (searchParams.getAll(name).length > 1) throw refused(`The answer has "${name}" twice`);
   }
-  if (!/^[\w-]{43}$/.test(searchParams.get("state") ?? "")) throw refused('The answer has no "state" of this app');
+  if (!/^[\w-]{43}$/.test(bound(searchParams.get("state") ?? ""))) {
+    throw refused('The answer has no "state" of this app');
+  }
   return searchParams;
 }
 
