@@ -18,6 +18,7 @@ const plugin: Deno.lint.Plugin = {
     "no-inheritance": { create: noInheritance },
     "top-level-function": { create: topLevelFunction },
     "mod-re-exports": { create: modReExports },
+    "expected-error": { create: expectedError },
   },
 };
 export default plugin;
@@ -78,6 +79,20 @@ function modReExports(context: Deno.lint.RuleContext): Deno.lint.LintVisitor {
           node.type === "ExportNamedDeclaration" && node.source;
         if (!isReExport) context.report({ node, message: "A mod.ts holds re-exports and nothing else" });
       }
+    },
+  };
+}
+
+/** `assert.rejects` and `assert.throws` name the error that a test expects; a string is a message of the assertion and names none. */
+function expectedError(context: Deno.lint.RuleContext): Deno.lint.LintVisitor {
+  if (!pathOf(context).startsWith("tests/")) return {};
+  return {
+    "CallExpression[callee.object.name='assert'][callee.property.name=/^(rejects|throws)$/]"(
+      node: Deno.lint.CallExpression,
+    ) {
+      const [, expected] = node.arguments;
+      if (expected && !(expected.type === "Literal" && typeof expected.value === "string")) return;
+      context.report({ node, message: "The assertion accepts any error: name the one that is expected" });
     },
   };
 }
