@@ -77,7 +77,11 @@ export class ClientCertificateCredential implements TokenCredential {
       now: settings.now,
     });
     const acquire = createTokenClient({ name, clientId, clientAuth, type: "client_credentials" }, settings);
-    const proof = async () => [clientId, ...await certificateProof(configuration, readTextFile)];
+    const proof = async () => [
+      clientId,
+      String(sendCertificateChain),
+      ...await certificateProof(configuration, readTextFile),
+    ];
     this.#getToken = createGetToken({ name, tenantId, proof, acquire }, settings);
   }
 
