@@ -46,6 +46,7 @@ import {
   WorkloadIdentityCredential,
   type WorkloadIdentityCredentialOptions,
 } from "@azweb/identity";
+import { createWebSignIn } from "@azweb/identity/web-sign-in";
 import { CERTIFICATE, KEY, KEY_ENCRYPTED, PASSWORD, SHA256 } from "./certificates.ts";
 import { CLIENT_ID, MACHINES, OBJECT_ID, RESOURCE_ID } from "./machine.ts";
 import { CLIENT, TENANT } from "./service.ts";
@@ -310,6 +311,24 @@ function byDefault(
 
 /** A user who signs in, in this instance alone. */
 const PERSON = { perInstance: true, inTurn: true, parts: {}, variables: VARIABLES };
+
+/** Has the user sign in to a web app, and returns the credential of the session. */
+async function signInToWebApp(given: typeof APP, options: CredentialOptions) {
+  const signIn = createWebSignIn({
+    ...options,
+    ...given,
+    clientSecret: "a-secret",
+    redirectUri: "https://my.app/signed-in",
+    scopes: "a-scope-of-its-own",
+    sealingKey: btoa("1".repeat(32)),
+  });
+  const { headers } = await signIn.onAuthorizeUrl(new Request("https://my.app/"));
+  const { searchParams } = new URL(headers.get("location")!);
+  const back = new URLSearchParams({ state: searchParams.get("state")!, code: searchParams.get("nonce")! });
+  const cookie = headers.get("set-cookie")!.split(";")[0]!;
+  const request = new Request(`https://my.app/signed-in?${back}`, { headers: { cookie } });
+  return (await signIn.redeem(request)).credential;
+}
 
 /** Returns every credential, by name. */
 export async function createSubjects(): Promise<Readonly<Record<string, Subject>>> {
@@ -582,6 +601,11 @@ export async function createSubjects(): Promise<Readonly<Record<string, Subject>
           "https://my.app/",
           options,
         ),
+      given: () => APP,
+    },
+    "a web app": {
+      ...PERSON,
+      create: signInToWebApp,
       given: () => APP,
     },
     "a browser": {
