@@ -65,11 +65,11 @@ const rows: readonly [Name, string, Machine, CredentialExplanation["state"], str
     "EnvironmentCredential",
     "nothing",
     {},
-    "missing",
+    "absent",
     "Cannot find a service principal or a user (none is set): Set AZURE_TENANT_ID, AZURE_CLIENT_ID and one of " +
     "AZURE_CLIENT_SECRET, AZURE_CLIENT_CERTIFICATE_PATH, AZURE_USERNAME with AZURE_PASSWORD",
   ],
-  ["EnvironmentCredential", "a part", { env: ID }, "missing", /\(set: AZURE_TENANT_ID, AZURE_CLIENT_ID\)/],
+  ["EnvironmentCredential", "a part", { env: ID }, "absent", /\(set: AZURE_TENANT_ID, AZURE_CLIENT_ID\)/],
   [
     "EnvironmentCredential",
     "a secret",
@@ -91,7 +91,7 @@ const rows: readonly [Name, string, Machine, CredentialExplanation["state"], str
     "configured",
     "A user in the variables AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_USERNAME, AZURE_PASSWORD",
   ],
-  ["WorkloadIdentityCredential", "nothing", {}, "missing", /^Cannot .*AZURE_FEDERATED_TOKEN_FILE/],
+  ["WorkloadIdentityCredential", "nothing", {}, "absent", /^Cannot .*AZURE_FEDERATED_TOKEN_FILE/],
   [
     "WorkloadIdentityCredential",
     "a token file",
@@ -103,7 +103,7 @@ const rows: readonly [Name, string, Machine, CredentialExplanation["state"], str
     "WorkloadIdentityCredential",
     "a token file that is not there",
     { env: { ...ID, ...FILE } },
-    "unknown",
+    "inconclusive",
     'The token file "/token" is not there, or may not be read',
   ],
   [
@@ -117,7 +117,7 @@ const rows: readonly [Name, string, Machine, CredentialExplanation["state"], str
     "ManagedIdentityCredential",
     "nothing",
     {},
-    "unknown",
+    "inconclusive",
     "No variable names a source: the instance metadata service is looked for at 169.254.169.254",
   ],
   ...Object.entries(MACHINES).filter(([name]) => name !== "IMDS").map(([name, env]): typeof rows[number] => [
@@ -145,7 +145,7 @@ const rows: readonly [Name, string, Machine, CredentialExplanation["state"], str
     "AzureCliCredential",
     "nothing",
     { env: HOME },
-    "missing",
+    "absent",
     'No folder of PATH has the program "az": Install it, see ' +
     "https://learn.microsoft.com/cli/azure/install-azure-cli",
   ],
@@ -153,7 +153,7 @@ const rows: readonly [Name, string, Machine, CredentialExplanation["state"], str
     "AzureCliCredential",
     "the program, and nobody who has signed in",
     { env: HOME, files: ["/usr/bin/az"] },
-    "missing",
+    "absent",
     `Nobody is signed in ("${PROFILE}"): Run "az login"`,
   ],
   [
@@ -176,14 +176,14 @@ const rows: readonly [Name, string, Machine, CredentialExplanation["state"], str
     "AzureCliCredential",
     `the program, which has run, and nobody who has signed in: ${JSON.stringify(profile)}`,
     { env: HOME, files: ["/usr/bin/az", PROFILE], profile },
-    "missing",
+    "absent",
     `Nobody is signed in ("${PROFILE}"): Run "az login"`,
   ]),
   [
     "AzureCliCredential",
     "the program, and a file that may not be looked at",
     { env: HOME, runtime: { fileExists: hide((path) => path === "/usr/bin/az") } },
-    "unknown",
+    "inconclusive",
     `Who is signed in stands in "${PROFILE}", which may not be read`,
   ],
   [
@@ -197,7 +197,7 @@ const rows: readonly [Name, string, Machine, CredentialExplanation["state"], str
     "AzureCliCredential",
     "nothing that may be looked at",
     { env: HOME, runtime: { fileExists: hide(() => false) } },
-    "unknown",
+    "inconclusive",
     `Who is signed in stands in "${PROFILE}", which may not be read`,
   ],
   [
@@ -211,14 +211,14 @@ const rows: readonly [Name, string, Machine, CredentialExplanation["state"], str
     "AzureCliCredential",
     "no program, and somebody who has signed in",
     { env: HOME, files: [PROFILE] },
-    "missing",
+    "absent",
     /^No folder of PATH/,
   ],
   [
     "AzureCliCredential",
     "a program in a relative folder",
     { env: HOME, files: ["bin/az", "./az", PROFILE] },
-    "missing",
+    "absent",
     /^No folder of PATH/,
   ],
   [
@@ -245,35 +245,35 @@ const rows: readonly [Name, string, Machine, CredentialExplanation["state"], str
       name,
       "nothing",
       { env: HOME },
-      "missing",
+      "absent",
       `No folder of PATH has the program ${names}: Install it, see https://learn.microsoft.com/${page}`,
     ],
     [
       name,
       "no PATH",
       {},
-      "missing",
+      "absent",
       'The option "env" has no PATH: Add it: no variable of the process counts beside that option',
     ],
     [
       name,
       "folders that may not be looked into",
       { env: HOME, runtime: { fileExists: hide(() => false) } },
-      "unknown",
+      "inconclusive",
       `The folders of PATH may not be looked into for ${names}`,
     ],
     [
       name,
       "a folder that may not be looked into, and the program in another one",
       { env: HOME, runtime: { fileExists: hide((path) => path === `/usr/bin/${program}`) } },
-      "unknown",
+      "inconclusive",
       `"/usr/bin/${program}"; who is signed in, only it can tell`,
     ],
     [
       name,
       "the program",
       { env: HOME, files: [`/usr/local/bin/${program}`, `/usr/bin/${program}`] },
-      "unknown",
+      "inconclusive",
       `"/usr/local/bin/${program}"; who is signed in, only it can tell`,
     ],
   ]),
@@ -338,7 +338,7 @@ if (["workerd", "web"].includes(detectPlatform())) {
       const explanation = (await credential.explain()).find(({ credential }) => credential === name)!;
       assert.deepEqual(explanation, {
         credential: name,
-        state: "missing",
+        state: "absent",
         detail: 'This runtime starts no programs: Give "runtime.run"',
       });
     });

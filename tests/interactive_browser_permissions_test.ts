@@ -49,7 +49,7 @@ for (const [flag, options = ""] of enough) {
   });
 }
 
-const NO_LOOPBACK = "Cannot have a user sign in: Deno may serve no loopback address";
+const NO_LOOPBACK = "Cannot have a user sign in: Serving a loopback address is not permitted";
 const UNREACHABLE = `Cannot reach "${TOKEN_HOST}"`;
 
 const missing: [flag: string, reason: string, hosts: string, options?: string][] = [
@@ -82,7 +82,7 @@ test("who serves the loopback address otherwise is told of the token service alo
   assert.equal(
     await ask([], "runtime: { listen() {}, openUrl() {} }"),
     "CredentialUnavailableError / InteractiveBrowserCredential: " +
-      `${UNREACHABLE}: Run Deno with --allow-net='${TOKEN_HOST}' / 0`,
+      `${UNREACHABLE}: Run Deno with --allow-net=${TOKEN_HOST} / 0`,
   );
 });
 
@@ -98,7 +98,7 @@ test("it says which flag is missing to open a browser, and asks nobody", async (
   const opener = Deno.build.os === "darwin" ? "/usr/bin/open" : "/usr/bin/xdg-open";
   assert.equal(
     await ask([NET]),
-    "CredentialUnavailableError / InteractiveBrowserCredential: Cannot have a user sign in: Deno may open no browser: " +
+    "CredentialUnavailableError / InteractiveBrowserCredential: Cannot have a user sign in: Opening a browser is not permitted: " +
       `Run Deno with --allow-run=${opener}, give "log", which is told the URL, or use DeviceCodeCredential / 0`,
   );
 });
