@@ -127,7 +127,7 @@ export class OnBehalfOfCredential implements TokenCredential {
       const context = { clientId, sendCertificateChain, readTextFile, now: settings.now };
       return [
         createCertificateAuth(certificatePath, context),
-        async () => [String(sendCertificateChain), ...await certificateProof(certificatePath, readTextFile)],
+        () => certificateProof(certificatePath, context),
       ] as const;
     }
   }
