@@ -102,6 +102,13 @@ function tableOf(parts: Readonly<Record<string, Part>>): Table {
   return Object.fromEntries(Object.entries(parts).map(([name, { share }]) => [name, share]));
 }
 
+/** Returns what a credential requests a token with that finds nothing in a cache. */
+async function requestAlone(subject: Subject, change?: Change): Promise<string> {
+  const world = createWorld(new Map());
+  const token = await (await world.create(subject, change)).getToken(OTHER_SCOPE);
+  return world.requestOf(token!.token);
+}
+
 const subjects = await createSubjects();
 
 for (const [name, subject] of Object.entries(subjects)) {
@@ -131,11 +138,51 @@ for (const [name, subject] of Object.entries(subjects)) {
       });
     }
 
+    if (variables && !perInstance) {
+      test("a variable that is set after the first token mixes no cache entries up", async () => {
+        const mixedUp: string[] = [];
+        const separating = Object.entries(variables).filter(([, { share }]) => share === "nothing");
+        for (const [name, { other }] of separating) {
+          const world = createWorld(new Map());
+          const changed = { env: { [name]: other(world) } };
+          const [before, after] = [await requestAlone(subject), await requestAlone(subject, changed)];
+          const values: Record<string, unknown> = { ...subject.env };
+          const credential = await world.create(subject, {}, values);
+          await credential.getToken(SCOPE);
+          Object.assign(values, changed.env);
+          const tokens = [
+            await credential.getToken(OTHER_SCOPE),
+            await (await world.create(subject)).getToken(OTHER_SCOPE),
+            await (await world.create(subject, changed)).getToken(OTHER_SCOPE),
+          ].map((token) => world.requestOf(token!.token));
+          const isRight = [before, after].includes(tokens[0]!) && tokens[1] === before && tokens[2] === after;
+          if (!isRight) mixedUp.push(name);
+        }
+        assert.deepEqual(mixedUp, []);
+      });
+    }
+
     if (variables) {
       test("every variable that is read has a row", async () => {
         const world = createWorld(undefined);
         await (await world.create(subject)).getToken(SCOPE);
         assert.deepEqual([...world.looked].filter((name) => !(name in variables)), []);
+      });
+    }
+
+    if ((subject.calls?.tenantId ?? CALLS.tenantId).share === "nothing") {
+      test("a call for one tenant, one for another, then for none: each has its own token, and finds it again", async () => {
+        const world = createWorld(new Map());
+        const credential = await world.create(subject);
+        const tenants = ["contoso.onmicrosoft.com", "fabrikam.onmicrosoft.com", undefined];
+        const rounds: string[][] = [];
+        for (let round = 0; round < 2; round++) {
+          const tokens: string[] = [];
+          for (const tenantId of tenants) tokens.push((await credential.getToken(SCOPE, { tenantId }))!.token);
+          rounds.push(tokens);
+        }
+        assert.equal(new Set(rounds[0]).size, tenants.length);
+        assert.deepEqual(rounds[1], rounds[0]);
       });
     }
 
@@ -174,8 +221,6 @@ for (const [name, subject] of Object.entries(subjects)) {
         const asks = [undefined, one, other].map((claims) => () => credential.getToken(SCOPE, { claims }));
         const tokens = await askAtOnce(world, asks, subject.inTurn ? 1 : 3);
         assert.equal(new Set(tokens).size, 3);
-        const cached = (await credential.getToken(SCOPE))!.token;
-        assert.ok(tokens.slice(1).includes(cached), "the token of a call with claims is cached");
         const again = (await credential.getToken(SCOPE, { claims: one }))!.token;
         assert.equal(tokens.includes(again), false, "a call with claims finds no cached token");
         assert.equal((await credential.getToken(SCOPE))!.token, again);

@@ -100,8 +100,10 @@ export interface World {
   readonly asked: number;
   /** The variables that were looked up. */
   readonly looked: ReadonlySet<string>;
-  /** Makes the credential of a subject, with a change. */
-  create(subject: Subject, change?: Change): Promise<TokenCredential>;
+  /** Returns what a token was requested with, without what is random. */
+  requestOf(token: string): string;
+  /** Makes the credential of a subject, with a change. The variables may change afterwards. */
+  create(subject: Subject, change?: Change, variables?: Values): Promise<TokenCredential>;
   /** Holds back the tokens that are asked for until so many are, or no more come. */
   hold(count: number, calls: () => Promise<unknown>[]): Promise<void>;
 }
@@ -118,7 +120,7 @@ const FILES: Readonly<Record<string, string>> = {
   "/copy.pem": CERTIFICATE + KEY,
   "/other.pem": `${KEY}${CERTIFICATE}`,
   "/token": federatedToken(),
-  "/other-token": federatedToken(),
+  "/other-token": unsigned({ iss: "https://issuer.example", sub: "another-pod", exp: 9e9 }),
   "/var/opt/azcmagent/tokens/a.key": "a-key",
 };
 
@@ -128,14 +130,17 @@ export function createWorld(cache: TokenCache | undefined): World {
   let gate: Promise<void> | undefined;
   const looked = new Set<string>();
 
+  const requests = new Map<string, string>();
+
   /** Returns the next token, when it may be given. */
-  async function nextToken(): Promise<string> {
+  async function nextToken(request: unknown): Promise<string> {
     const token = `token-${asked++}`;
+    requests.set(token, JSON.stringify(request));
     await gate;
     return token;
   }
 
-  const service = createService((asked) => answer(asked, nextToken));
+  const service = createService((asked) => answer(asked, () => nextToken(describe(asked))));
   const servers = new Map<string, (request: Request) => Response | Promise<Response>>();
   const runtime: Partial<Runtime> = {
     // Waits for a turn and for a device code take no time, and deadlines never come.
@@ -144,7 +149,8 @@ export function createWorld(cache: TokenCache | undefined): World {
     fileExists: (path) => Promise.resolve(path in FILES),
     readTextFile: (path) => path in FILES ? Promise.resolve(FILES[path]!) : Promise.reject(new Error("No such file")),
     tlsFetch: () => service.fetch,
-    run: async (command) => toolOutput(command, await nextToken()),
+    run: async (command, args, { clearEnv, env }) =>
+      toolOutput(command, await nextToken({ command, args, clearEnv, env })),
     listen(handler) {
       const port = 41_000 + servers.size;
       servers.set(`http://localhost:${port}`, handler);
@@ -172,15 +178,16 @@ export function createWorld(cache: TokenCache | undefined): World {
     get asked() {
       return asked;
     },
-    async create({ create, given, env }, change = {}) {
+    requestOf: (token) => requests.get(token)!,
+    async create({ create, given, env }, change = {}, variables = { ...env, ...change.env }) {
       const all = { ...given?.(world), ...change.given };
-      const variables = new Proxy({ ...env, ...change.env }, {
+      const watched = new Proxy(variables, {
         get(target, name) {
           looked.add(String(name));
           return target[name as string];
         },
       });
-      return await create(all as never, { ...options, ...change.options, env: variables });
+      return await create(all as never, { ...options, ...change.options, env: watched });
     },
     async hold(count, calls) {
       let open!: () => void;
@@ -230,9 +237,19 @@ async function answer(asked: Asked, nextToken: () => Promise<string>): Promise<R
   return machineAnswer({ access_token: await nextToken(), client_id, object_id, msi_res_id });
 }
 
+/** Describes a request without what is random: ids, keys, and assertions but for whom they are of. */
+function describe({ url, method, headers, form }: Asked): unknown {
+  const { client_assertion: assertion = "", ...rest }: Record<string, string> = form;
+  for (const name of ["client-request-id", "code", "code_verifier"]) delete rest[name];
+  const [header, payload] = assertion.split(".").map((part) => part.replaceAll("-", "+").replaceAll("_", "/"));
+  const { aud, iss, sub } = payload ? JSON.parse(atob(payload)) : {};
+  const proof = payload ? { chain: atob(header!).includes("x5c"), aud, iss, sub } : assertion;
+  const secrets = ["authorization", "secret", "x-identity-header"].map((name) => headers.get(name));
+  return { url, method, rest, proof, secrets };
+}
+
 /** The answer of the token endpoint, in which a user has signed in, and stays so. */
 function signedInAnswer(form: Readonly<Record<string, string>>, host: string, token: string): Response {
-  const part = (value: object) => btoa(JSON.stringify(value)).replace(/=+$/, "");
   const claims = {
     iss: `https://${host}/${TENANT}/v2.0`,
     aud: form.client_id,
@@ -246,10 +263,16 @@ function signedInAnswer(form: Readonly<Record<string, string>>, host: string, to
     access_token: token,
     ...form.scope?.includes("offline_access") && {
       refresh_token: `${token}-refresh`,
-      id_token: `${part({ alg: "none" })}.${part(claims)}.`,
-      client_info: part({ uid: "jo", utid: TENANT }),
+      id_token: unsigned(claims),
+      client_info: btoa(JSON.stringify({ uid: "jo", utid: TENANT })),
     },
   });
+}
+
+/** A JWT without a signature that counts. */
+function unsigned(claims: object): string {
+  const [header, payload] = [{ alg: "none" }, claims].map((part) => btoa(JSON.stringify(part)).replace(/=+$/, ""));
+  return `${header}.${payload}.c2lnbmF0dXJl`;
 }
 
 /** What a developer tool prints. */
