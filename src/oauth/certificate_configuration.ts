@@ -144,18 +144,23 @@ export function algorithmOfThumbprint(thumbprint: string): "PS256" | "RS256" | u
 }
 
 /**
- * Returns what proves that the token is the app's: the text with the private key, or the object that can sign, beside the certificate.
+ * Returns what proves that the token is the app's: the text with the private key, or the object that can sign, beside the certificate; and
+ * whether its chain is sent, without which a token may be refused.
  * Throws an `AuthenticationError` where a file cannot be read.
  */
 export async function certificateProof(
   configuration: CertificateConfiguration,
-  readTextFile: Runtime["readTextFile"],
+  { readTextFile, sendCertificateChain }: {
+    readonly readTextFile: Runtime["readTextFile"];
+    readonly sendCertificateChain: boolean;
+  },
 ): Promise<(string | object)[]> {
   const parts = partsOf(configuration);
   const signer = parts.privateKey ?? parts.sign;
   const text = parts.thumbprint ?? await readCertificateText(parts, readTextFile);
   // Not a password, nor its digest: what people remember can be guessed, and a shared cache would hold the answer.
-  return [signer ?? (parts.certificatePassword === undefined ? "" : parts), text];
+  const secret = signer ?? (parts.certificatePassword === undefined ? "" : parts);
+  return [secret, text, String(sendCertificateChain)];
 }
 
 /** Returns the PEM text. Throws an `AuthenticationError` where the file cannot be read. */

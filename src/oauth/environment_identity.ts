@@ -53,15 +53,11 @@ export function createEnvironmentIdentity(name: string, options: CredentialOptio
         const variable = "AZURE_CLIENT_CERTIFICATE_PATH";
         const certificate = { certificatePath: identity.certificatePath, certificatePassword, variable };
         const readTextFile = textFileReader(options.runtime);
+        const context = { clientId, sendCertificateChain, readTextFile, now: settings.now };
         return {
           type: "client_credentials",
-          clientAuth: createCertificateAuth(certificate, {
-            clientId,
-            sendCertificateChain,
-            readTextFile,
-            now: settings.now,
-          }),
-          proof: async () => [clientId, ...await certificateProof(certificate, readTextFile)],
+          clientAuth: createCertificateAuth(certificate, context),
+          proof: async () => [clientId, ...await certificateProof(certificate, context)],
         };
       }
       case "user": {

@@ -113,7 +113,7 @@ export function createWorkloadIdentity(credential: string, options: Workload, se
     // Not the whole token, which changes: whom the file is for, and where the file is.
     async proof() {
       const { iss, sub } = claimsOf(await read(), file);
-      const proxy = enableAzureProxy ? settings.env("AZURE_KUBERNETES_TOKEN_PROXY") : undefined;
+      const proxy = enableAzureProxy ? PROXY_VARIABLES.map(settings.env) : undefined;
       return [clientId, path, JSON.stringify([iss, sub, proxy])];
     },
     acquire: async (request) => await (acquire ??= await connect())(request),
