@@ -37,10 +37,12 @@ export async function send(
     return { status, text, retryAfterInMs: retryAfter(headers, now()), headers };
   } catch (error) {
     if (init.signal.aborted) throw init.signal.reason;
-    const { name, message } = Object(error) as { name?: unknown; message?: unknown };
     const { host } = new URL(url);
     // Not sent again: another attempt meets the same server.
-    if (name === "UntrustedServer") throw new AuthenticationError(`Cannot trust "${host}": ${message}`);
+    if (Object(error).name === "UntrustedServer") {
+      const { message } = (error as Error).cause as Error | undefined ?? error as Error;
+      throw new AuthenticationError(`Cannot trust "${host}": ${bound(String(message))}`);
+    }
     const flag = missingPermission(error, { net: host });
     if (flag) throw new AuthenticationError(`Cannot reach "${host}": Run ${flag}`);
     return { status: 0, text: reasonOf(error), retryAfterInMs: undefined };
