@@ -49,7 +49,7 @@ for (const [flag, options = ""] of enough) {
   });
 }
 
-const NO_LOOPBACK = "Cannot have a user sign in: Deno may serve no loopback address";
+const NO_LOOPBACK = "Cannot have a user sign in: Serving a loopback address is not permitted";
 const UNREACHABLE = `Cannot reach "${TOKEN_HOST}"`;
 
 const missing: [flag: string, reason: string, hosts: string, options?: string][] = [
@@ -82,7 +82,7 @@ test("who serves the loopback address otherwise is told of the token service alo
   assert.equal(
     await ask([], "runtime: { listen() {}, openUrl() {} }"),
     "AuthenticationError / InteractiveBrowserCredential: " +
-      `${UNREACHABLE}: Run Deno with --allow-net='${TOKEN_HOST}' / 0`,
+      `${UNREACHABLE}: Run Deno with --allow-net=${TOKEN_HOST} / 0`,
   );
 });
 
@@ -98,7 +98,7 @@ test("an AuthenticationError names the flag that is missing to open a browser, w
   const opener = Deno.build.os === "darwin" ? "/usr/bin/open" : "/usr/bin/xdg-open";
   assert.equal(
     await ask([NET]),
-    "AuthenticationError / InteractiveBrowserCredential: Cannot have a user sign in: Deno may open no browser: " +
+    "AuthenticationError / InteractiveBrowserCredential: Cannot have a user sign in: Opening a browser is not permitted: " +
       `Run Deno with --allow-run=${opener}, give "log", which is told the URL, or use DeviceCodeCredential / 0`,
   );
 });

@@ -149,7 +149,7 @@ test("a workload's missing permissions are named one after the other, each by it
     assert.equal(
       await run([env], code, variables),
       'AuthenticationError / WorkloadIdentityCredential: Cannot read the token file of AZURE_FEDERATED_TOKEN_FILE, "token.jwt": ' +
-        "Deno may not: Run Deno with --allow-read=token.jwt",
+        "It is not permitted: Run Deno with --allow-read=token.jwt",
     );
     assert.match(await run([env, `--allow-read=${path}`], code, file), /--allow-net=login\.microsoftonline\.com$/);
   } finally {

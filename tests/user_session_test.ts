@@ -429,7 +429,9 @@ for (
   ] as const
 ) {
   test(`people of ${name} sign in at "${tenant}"`, async () => {
-    const scene = createScene();
+    // The tenant of personal accounts.
+    const tenantId = tenant === "consumers" ? "9188040d-6c67-4c5b-b112-36a304b66dad" : TENANT;
+    const scene = createScene({ users: [{ tenantId, username: ADA, password: "a-password" }] });
     await settle(byDeviceCode(scene, options).getToken(GRAPH), scene);
     const paths = scene.entra.requests.map(({ path }) => path.split("/")[1]);
     assert.deepEqual(new Set(paths), new Set([tenant]));
@@ -457,7 +459,10 @@ for (
       const asks = asked.url.split("/")[3]!;
       const tid = asks === "common" ? TENANT : asks;
       const client_info = btoa(JSON.stringify({ uid: "ada", utid: TENANT }));
-      return people({ tid }, { access_token: `of ${tid}`, client_info })(asked);
+      return people({ tid, iss: `https://login.microsoftonline.com/${tid}/v2.0` }, {
+        access_token: `of ${tid}`,
+        client_info,
+      })(asked);
     });
     const credential = signInTo(service, { tenantId: undefined });
     for (const [index, tenantId] of calls.entries()) {
@@ -728,7 +733,7 @@ test("who has signed in is read from what there is", async () => {
       [{}, info({ uid: "u", utid: "t" }), "u.t", "jö@contoso.com"],
       [{}, info({ uid: "u" }), `u.${TENANT}`, "jö@contoso.com"],
       [{}, {}, `an-object.${TENANT}`, "jö@contoso.com"],
-      [{ oid: undefined, tid: undefined, preferred_username: undefined, upn: "jo" }, {}, "somebody.", "jo"],
+      [{ oid: undefined, preferred_username: undefined, upn: "jo" }, {}, `somebody.${TENANT}`, "jo"],
       [{ preferred_username: "", email: "e" }, { client_info: "%%%" }, `an-object.${TENANT}`, "e"],
       [{ preferred_username: 7 }, {}, `an-object.${TENANT}`, ""],
     ] as const

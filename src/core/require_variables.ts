@@ -1,5 +1,9 @@
 import { AuthenticationError } from "../errors.ts";
-import type { Settings } from "./settings.ts";
+
+/** Tells which flag is missing to read environment variables. */
+export interface EnvPermissions {
+  missingEnvPermission(names: readonly string[]): string | undefined;
+}
 
 /**
  * Throws an `AuthenticationError` where Deno may not read one of the environment variables: an unread one may name another identity, tenant or
@@ -9,7 +13,7 @@ import type { Settings } from "./settings.ts";
  */
 export function requireVariables(
   names: readonly string[],
-  { missingEnvPermission }: Settings,
+  { missingEnvPermission }: EnvPermissions,
   credential?: string,
 ): void {
   const flag = missingEnvPermission([...new Set(names)]);

@@ -97,7 +97,7 @@ const TABLE: readonly Row[] = [
     create: (options) => new EnvironmentCredential(options),
     variables: () => PRINCIPAL_VARIABLES,
     explain: async (options, settings) => {
-      const { explainEnvironment } = await import("../oauth/environment_identity.ts");
+      const { explainEnvironment } = await import("../oauth/explain_identity.ts");
       return await explainEnvironment("EnvironmentCredential", options, settings);
     },
   },
@@ -107,7 +107,7 @@ const TABLE: readonly Row[] = [
     create: (options) => new WorkloadIdentityCredential(workloadOf(options)),
     variables: async () => (await import("../oauth/workload_identity.ts")).WORKLOAD_VARIABLES,
     explain: async (options, settings) => {
-      const { explainWorkload } = await import("../oauth/workload_identity.ts");
+      const { explainWorkload } = await import("../oauth/explain_identity.ts");
       return await explainWorkload("WorkloadIdentityCredential", workloadOf(options), settings);
     },
   },
@@ -122,7 +122,7 @@ const TABLE: readonly Row[] = [
     explain: async (options, settings) => {
       const identity = identityOf(options, settings);
       if (hasFederatedToken(settings, identity)) {
-        const { explainWorkload } = await import("../oauth/workload_identity.ts");
+        const { explainWorkload } = await import("../oauth/explain_identity.ts");
         return await explainWorkload("ManagedIdentityCredential", { ...options, clientId: identity?.id }, settings);
       }
       const { explainSource } = await import("../managed_identity/client.ts");

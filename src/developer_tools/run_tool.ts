@@ -1,7 +1,9 @@
 import { withDeadline } from "../core/deadline.ts";
 import type { Settings } from "../core/settings.ts";
+import { CredentialUnavailableError } from "../errors.ts";
 import { fileFinder } from "../runtime/file_exists.ts";
 import { textFileReader } from "../runtime/files.ts";
+import { missingPermission } from "../runtime/permission.ts";
 import { programRunner } from "../runtime/process.ts";
 import type { CommandOutput, RuntimeMembers } from "../runtime/runtime.ts";
 import { commandLines, type Folders, safeFolder } from "./command_lines.ts";
@@ -48,7 +50,7 @@ export async function runTool(
       reason: `${asked} did not end within the ${ms} ms of "${option}", and was stopped`,
       nextStep: "Run it by hand to see what it waits for, or give it more time",
     });
-  let forbidden = false;
+  let forbidden: string | undefined;
   let failure: string | undefined;
   // Of variables that were handed in one by one, those that say where the tool is, and where it keeps who is signed in.
   const found = runtime.env && !variables
@@ -78,9 +80,10 @@ export async function runTool(
         outer: signal,
       });
     } catch (error) {
-      const { name, code, message } = Object(error) as { name?: unknown; code?: unknown; message?: unknown };
-      if (name === "CredentialUnavailableError") throw error;
-      if (name === "NotCapable") forbidden = true;
+      const { code, message } = Object(error) as { code?: unknown; message?: unknown };
+      if (error instanceof CredentialUnavailableError) throw error;
+      const flag = missingPermission(error, { run: name });
+      if (flag) forbidden = flag;
       // Another folder may have one that can be started.
       else if (!/^(ENOENT|EACCES|ENOTDIR)$/.test(String(code))) failure ??= told(String(message));
       // It was started, and is not asked twice.
@@ -97,9 +100,10 @@ export async function runTool(
   if (!forbidden) throw absent(tool);
   throw unavailable(tool, {
     outcome: "absent",
-    reason: `Deno may not start ${namesOf(tool)}, or no folder of PATH has it`,
-    nextStep: `Run Deno with ${place.isWindows ? "--allow-read --allow-run" : `--allow-run=${name}`}, or install it, ` +
-      `see ${tool.installation}`,
+    reason: `${namesOf(tool)} may not be started, or no folder of PATH has it`,
+    // On Windows a shell starts it.
+    nextStep: `Run ${place.isWindows ? forbidden.replace(/--allow-run=.*/, "--allow-read --allow-run") : forbidden}, ` +
+      `or install it, see ${tool.installation}`,
   });
 }
 

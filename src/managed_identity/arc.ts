@@ -1,8 +1,10 @@
+import { bound } from "../core/bound.ts";
 import type { Settings } from "../core/settings.ts";
 import { AuthenticationError } from "../errors.ts";
 import { fileFinder } from "../runtime/file_exists.ts";
 import { textFileReader } from "../runtime/files.ts";
 import { operatingSystem } from "../runtime/operating_system.ts";
+import { missingPermission } from "../runtime/permission.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { OTHER_RETRIES } from "./retries.ts";
 import { get, identityParameter, type Machine, type Source } from "./source.ts";
@@ -33,7 +35,8 @@ export function arc({ identity, runtime, settings }: Machine): Source {
   const keys: string[] = [];
   return {
     name: "Azure Arc",
-    proof: [url.href],
+    endpoint: url.href,
+    proof: [],
     secrets: keys,
     retryRules: OTHER_RETRIES,
     echoes: true,
@@ -86,7 +89,7 @@ async function readKey(
   if (!readTextFile) {
     throw new AuthenticationError('Cannot use Azure Arc: This runtime has no files: Give "runtime.readTextFile"');
   }
-  const path = /^Basic realm="?([^"]*)"?$/i.exec(challenge ?? "")?.[1];
+  const path = /^Basic realm="?([^"]*)"?$/i.exec(bound(challenge ?? ""))?.[1];
   const name = path?.startsWith(agent.keys) ? path.slice(agent.keys.length) : "";
   if (!/^[\w.-]+\.key$/.test(name)) {
     throw new AuthenticationError(
@@ -98,14 +101,12 @@ async function readKey(
   try {
     key = (await readTextFile(path!)).trim();
   } catch (error) {
-    const { name } = Object(error) as { name?: unknown };
     // Not "PermissionDenied", which is the system's refusal.
-    throw name === "NotCapable"
-      ? new AuthenticationError(`Cannot read the key of Azure Arc: Run Deno with --allow-read=${agent.keys}`)
-      : new AuthenticationError(
-        `Cannot read the key of Azure Arc in "${agent.keys}": Run as a user who may, of the group "himds" on Linux`,
-        { statusCode: 401 },
-      );
+    const flag = missingPermission(error, { read: agent.keys });
+    throw flag ? new AuthenticationError(`Cannot read the key of Azure Arc: Run ${flag}`) : new AuthenticationError(
+      `Cannot read the key of Azure Arc in "${agent.keys}": Run as a user who may, of the group "himds" on Linux`,
+      { statusCode: 401 },
+    );
   }
   if (key.length <= MOST_BYTES && HEADER_TEXT.test(key)) return key;
   throw new AuthenticationError(

@@ -80,10 +80,10 @@ function exchange(
     function fail(cause: Error & { code?: string; syscall?: string }): void {
       socket.destroy();
       // Deno refuses an address by this name, and the name of a host as if the system did.
-      if (cause.name === "UntrustedServer") return reject(cause);
       const isForbidden = cause.name === "NotCapable" || cause.code === "EPERM" && cause.syscall === "getaddrinfo";
       const error = new TypeError(`Cannot reach "${url.host}"`, { cause });
       if (isForbidden) error.name = "NotCapable";
+      if (cause.name === "UntrustedServer") error.name = cause.name;
       reject(error);
     }
 
