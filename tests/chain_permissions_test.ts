@@ -81,7 +81,7 @@ describe("az is signed in, and may be started", () => {
       const granted = missing === "" ? TOOL_VARIABLES : all.filter((name) => name !== missing);
       const output = await run([...flags, `--allow-env=${granted}`, "--allow-net"], CODE, { ...env, ...APP });
       assert.match(output, /^AuthenticationError \/ /);
-      assert.match(output, /or give the variables by the option "env"/);
+      assert.match(output, /Give the variables by the option "env"/);
       const flag = flagIn(output);
       for (
         const name of ["AZURE_TENANT_ID", "AZURE_IDENTITY_DISABLE_MULTITENANTAUTH", missing || "IDENTITY_ENDPOINT"]
@@ -107,6 +107,23 @@ describe("az is signed in, and may be started", () => {
     assert.match(
       await run(flags, code, env),
       /^DefaultAzureCredential fails .*--allow-env=AZURE_TOKEN_CREDENTIALS,/,
+    );
+  });
+
+  test("explain() says that a configured machine may not be reached, and that one is not probed for", async () => {
+    const code = `
+      import { DefaultAzureCredential } from "@azweb/identity";
+      const { state, detail } = (await new DefaultAzureCredential().explain())[2];
+      console.log(state, detail);
+    `;
+    const machine = { IDENTITY_ENDPOINT: "http://127.0.0.1:9/msi/token", IDENTITY_HEADER: "x" };
+    assert.equal(
+      await run([...flags, "--allow-env"], code, { ...env, ...machine }),
+      'fails "127.0.0.1:9" may not be reached: Run Deno with --allow-net=127.0.0.1:9',
+    );
+    assert.equal(
+      await run([...flags, "--allow-env"], code, env),
+      'absent "169.254.169.254" may not be reached: Run Deno with --allow-net=169.254.169.254',
     );
   });
 

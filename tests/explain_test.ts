@@ -79,10 +79,24 @@ const rows: readonly [Name, string, Machine, CredentialExplanation["state"], str
   ],
   [
     "EnvironmentCredential",
-    "a certificate, which need not be there",
-    { env: { ...ID, AZURE_CLIENT_CERTIFICATE_PATH: "/app.pem" } },
+    "a certificate file",
+    { env: { ...ID, AZURE_CLIENT_CERTIFICATE_PATH: "/app.pem" }, files: ["/app.pem"] },
     "configured",
     "A certificate in the variables AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_CERTIFICATE_PATH",
+  ],
+  [
+    "EnvironmentCredential",
+    "a certificate file that does not exist",
+    { env: { ...ID, AZURE_CLIENT_CERTIFICATE_PATH: "/app.pem" } },
+    "fails",
+    'Cannot read the certificate of AZURE_CLIENT_CERTIFICATE_PATH, "/app.pem": It is not there, or may not be read',
+  ],
+  [
+    "EnvironmentCredential",
+    "a malformed tenant",
+    { env: { ...ID, AZURE_TENANT_ID: "a b", AZURE_CLIENT_SECRET: "a-secret" } },
+    "fails",
+    /^Cannot use the variable AZURE_TENANT_ID/,
   ],
   [
     "EnvironmentCredential",
@@ -101,16 +115,16 @@ const rows: readonly [Name, string, Machine, CredentialExplanation["state"], str
   ],
   [
     "WorkloadIdentityCredential",
-    "a token file that is not there",
+    "a token file that does not exist",
     { env: { ...ID, ...FILE } },
-    "inconclusive",
-    'The token file "/token" is not there, or may not be read',
+    "fails",
+    'Cannot read the token file, "/token": It is not there, or may not be read',
   ],
   [
     "WorkloadIdentityCredential",
-    "a tenant that cannot be: it ends the chain",
+    "a malformed tenant",
     { env: { ...ID, ...FILE, AZURE_TENANT_ID: "a b" } },
-    "configured",
+    "fails",
     /^Cannot use the variable AZURE_TENANT_ID/,
   ],
   [
@@ -118,7 +132,7 @@ const rows: readonly [Name, string, Machine, CredentialExplanation["state"], str
     "nothing",
     {},
     "inconclusive",
-    "No variable names a source: the instance metadata service is looked for at 169.254.169.254",
+    "No variable names a source: the instance metadata service is probed for at 169.254.169.254",
   ],
   ...Object.entries(MACHINES).filter(([name]) => name !== "IMDS").map(([name, env]): typeof rows[number] => [
     "ManagedIdentityCredential",
@@ -136,10 +150,24 @@ const rows: readonly [Name, string, Machine, CredentialExplanation["state"], str
   ],
   [
     "ManagedIdentityCredential",
-    "an endpoint that cannot be: it ends the chain",
+    "a malformed endpoint",
     { env: { ...MACHINES["App Service"], IDENTITY_ENDPOINT: "nonsense" } },
-    "configured",
+    "fails",
     /^Cannot use the variable IDENTITY_ENDPOINT/,
+  ],
+  [
+    "ManagedIdentityCredential",
+    "a malformed AZURE_CLIENT_ID",
+    { env: { AZURE_CLIENT_ID: "an id" } },
+    "fails",
+    /^Cannot use the variable AZURE_CLIENT_ID/,
+  ],
+  [
+    "ManagedIdentityCredential",
+    "AZURE_CLIENT_ID where the source has one identity only: it may be a service principal's",
+    { env: { ...MACHINES["Cloud Shell"], AZURE_CLIENT_ID: CLIENT_ID } },
+    "inconclusive",
+    /The id comes from the variable AZURE_CLIENT_ID$/,
   ],
   [
     "AzureCliCredential",
@@ -154,21 +182,21 @@ const rows: readonly [Name, string, Machine, CredentialExplanation["state"], str
     "the program, and nobody who has signed in",
     { env: HOME, files: ["/usr/bin/az"] },
     "absent",
-    `Nobody is signed in ("${PROFILE}"): Run "az login"`,
+    `No account is signed in ("${PROFILE}"): Run "az login"`,
   ],
   [
     "AzureCliCredential",
     "the program, and somebody who has signed in",
     { env: HOME, files: ["/usr/bin/az", PROFILE] },
     "configured",
-    `Somebody is signed in: "${PROFILE}"`,
+    `An account is signed in: "${PROFILE}"`,
   ],
   [
     "AzureCliCredential",
     "somebody in a file with a byte order mark",
     { env: HOME, files: ["/usr/bin/az", PROFILE], profile: `\uFEFF${SIGNED_IN}` },
     "configured",
-    `Somebody is signed in: "${PROFILE}"`,
+    `An account is signed in: "${PROFILE}"`,
   ],
   ...["", "{}", '{"subscriptions":[]}', '\uFEFF{"installationId":"i","subscriptions":[]}'].map((
     profile,
@@ -177,35 +205,35 @@ const rows: readonly [Name, string, Machine, CredentialExplanation["state"], str
     `the program, which has run, and nobody who has signed in: ${JSON.stringify(profile)}`,
     { env: HOME, files: ["/usr/bin/az", PROFILE], profile },
     "absent",
-    `Nobody is signed in ("${PROFILE}"): Run "az login"`,
+    `No account is signed in ("${PROFILE}"): Run "az login"`,
   ]),
   [
     "AzureCliCredential",
     "the program, and a file that may not be looked at",
     { env: HOME, runtime: { fileExists: hide((path) => path === "/usr/bin/az") } },
     "inconclusive",
-    `Who is signed in stands in "${PROFILE}", which may not be read`,
+    `The profile with the signed-in account, "${PROFILE}", may not be read`,
   ],
   [
     "AzureCliCredential",
     "folders that may not be looked into, and somebody who has signed in",
     { env: HOME, runtime: { fileExists: hide((path) => path === PROFILE) } },
     "configured",
-    `Somebody is signed in: "${PROFILE}"`,
+    `An account is signed in: "${PROFILE}"`,
   ],
   [
     "AzureCliCredential",
     "nothing that may be looked at",
     { env: HOME, runtime: { fileExists: hide(() => false) } },
     "inconclusive",
-    `Who is signed in stands in "${PROFILE}", which may not be read`,
+    `The profile with the signed-in account, "${PROFILE}", may not be read`,
   ],
   [
     "AzureCliCredential",
     "somebody who has signed in elsewhere",
     { env: { ...HOME, AZURE_CONFIG_DIR: "/cfg" }, files: ["/usr/bin/az", "/cfg/azureProfile.json"] },
     "configured",
-    'Somebody is signed in: "/cfg/azureProfile.json"',
+    'An account is signed in: "/cfg/azureProfile.json"',
   ],
   [
     "AzureCliCredential",
@@ -230,7 +258,7 @@ const rows: readonly [Name, string, Machine, CredentialExplanation["state"], str
       files: ["C:\\Azure\\az.cmd", "C:\\Users\\jo/.azure/azureProfile.json"],
     },
     "configured",
-    'Somebody is signed in: "C:\\Users\\jo/.azure/azureProfile.json"',
+    'An account is signed in: "C:\\Users\\jo/.azure/azureProfile.json"',
   ],
   ...([
     ["AzurePowerShellCredential", "pwsh", '"pwsh" or "powershell"', "powershell/azure/install-azure-powershell"],
@@ -260,21 +288,21 @@ const rows: readonly [Name, string, Machine, CredentialExplanation["state"], str
       "folders that may not be looked into",
       { env: HOME, runtime: { fileExists: hide(() => false) } },
       "inconclusive",
-      `The folders of PATH may not be looked into for ${names}`,
+      `The folders of PATH may not be searched for ${names}`,
     ],
     [
       name,
       "a folder that may not be looked into, and the program in another one",
       { env: HOME, runtime: { fileExists: hide((path) => path === `/usr/bin/${program}`) } },
       "inconclusive",
-      `"/usr/bin/${program}"; who is signed in, only it can tell`,
+      `"/usr/bin/${program}" is installed; only the tool itself can tell which account is signed in`,
     ],
     [
       name,
       "the program",
       { env: HOME, files: [`/usr/local/bin/${program}`, `/usr/bin/${program}`] },
       "inconclusive",
-      `"/usr/local/bin/${program}"; who is signed in, only it can tell`,
+      `"/usr/local/bin/${program}" is installed; only the tool itself can tell which account is signed in`,
     ],
   ]),
 ];
@@ -332,7 +360,7 @@ test("explaining chooses nobody", async () => {
 
 if (["workerd", "web"].includes(detectPlatform())) {
   for (const name of ["AzureCliCredential", "AzurePowerShellCredential", "AzureDeveloperCliCredential"]) {
-    test(`${name}, where programs cannot be started: missing`, async () => {
+    test(`${name}, where programs cannot be started: absent`, async () => {
       const fileExists = () => Promise.resolve(true);
       const credential = new DefaultAzureCredential({ env: HOME, runtime: { platform: "linux", fileExists } });
       const explanation = (await credential.explain()).find(({ credential }) => credential === name)!;

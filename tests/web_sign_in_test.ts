@@ -479,7 +479,7 @@ const ID_TOKENS: Record<string, [Readonly<Record<string, unknown>>, RegExp]> = {
   "without a nonce": [{ nonce: undefined }, /It is of another sign-in/],
   "for another app": [{ aud: "another" }, /It is for another app/],
   "by another issuer": [{ iss: `https://evil.test/${TENANT}/v2.0` }, /It is by another issuer/],
-  "of another tenant": [{ tid: "11111111-0000-0000-0000-000000000000" }, /signed in to another tenant/],
+  "of another tenant": [{ tid: "11111111-0000-0000-0000-000000000000" }, /It is of another tenant/],
   "that has expired": [{ exp: 1 }, /It has expired/],
 };
 for (const [name, [claims, reason]] of Object.entries(ID_TOKENS)) {

@@ -4,9 +4,9 @@ import { type Attempt, chainReport } from "./chain_report.ts";
 import type { GetToken } from "./create_get_token.ts";
 import { withDeadline, withinCall } from "./deadline.ts";
 import { withChain } from "./in_chain.ts";
+import { keepAlive } from "./keep_alive.ts";
 import { createMemory, type Memory } from "./memory.ts";
 import type { Settings } from "./settings.ts";
-import { keepAlive } from "./share.ts";
 import { INCONCLUSIVE, mergeUnavailable, type Unavailable, unavailableOf } from "./unavailable.ts";
 
 /** How long a credential may probe before a later one is started as well. */

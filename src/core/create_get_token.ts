@@ -5,13 +5,14 @@ import { abortReason, withDeadline, withinCall } from "./deadline.ts";
 import { type Awaited, isVerdict, late, nameCredential } from "./failures.ts";
 import { isDue, isFresh, restTime } from "./freshness.ts";
 import { type Chain, chainOf } from "./in_chain.ts";
+import { keepAlive } from "./keep_alive.ts";
 import { digestOf } from "./partition.ts";
 import { requireVariables } from "./require_variables.ts";
 import { normaliseScopes } from "./scopes.ts";
 import type { Settings } from "./settings.ts";
-import { keepAlive, outdateOlder, share } from "./share.ts";
+import { outdateOlder, share } from "./share.ts";
 import type { Flight } from "./single_flight.ts";
-import { resolveTenant } from "./tenants.ts";
+import { MULTITENANT_VARIABLE, resolveTenant } from "./tenants.ts";
 import { createTokenStore } from "./token_store.ts";
 
 /** What one token is requested with. */
@@ -238,7 +239,7 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
         requireVariables([
           ...spec.variables ?? [],
           ...settings.authorityHost === undefined ? ["AZURE_AUTHORITY_HOST"] : [],
-          ...spec.tenantId === undefined ? [] : ["AZURE_IDENTITY_DISABLE_MULTITENANTAUTH"],
+          ...spec.tenantId === undefined ? [] : [MULTITENANT_VARIABLE],
         ], settings);
       }
       const proof = spec.proof();

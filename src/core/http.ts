@@ -1,5 +1,6 @@
 import { AuthenticationError } from "../errors.ts";
 import { missingPermission } from "../runtime/permission.ts";
+import { bound } from "./bound.ts";
 
 const MOST_BYTES = 1_048_576;
 const NUMBER = /^\d{1,10}$/;
@@ -74,10 +75,10 @@ async function readText(response: Response, signal: AbortSignal): Promise<string
 /** Reads how long to wait: milliseconds of Azure's headers, or seconds or a date of RFC 9110, section 10.2.3. */
 function retryAfter(headers: Headers, now: number): number | undefined {
   for (const name of ["retry-after-ms", "x-ms-retry-after-ms"]) {
-    const value = headers.get(name);
-    if (value && NUMBER.test(value)) return Number(value);
+    const value = bound(headers.get(name) ?? "");
+    if (NUMBER.test(value)) return Number(value);
   }
-  const value = headers.get("retry-after") ?? "";
+  const value = bound(headers.get("retry-after") ?? "");
   if (NUMBER.test(value)) return Number(value) * 1000;
   // `Date.parse` would take "-1" and "5, 5" for days long past.
   const date = /^[A-Z][a-z]+, /.test(value) ? Date.parse(value) : NaN;

@@ -1,6 +1,7 @@
 import type { TokenSet } from "../token_cache.ts";
 import { withDeadline } from "./deadline.ts";
 import { isLost, late } from "./failures.ts";
+import { keepAlive } from "./keep_alive.ts";
 import { identityOf } from "./partition.ts";
 import type { Settings } from "./settings.ts";
 import { type Flight, startFlight } from "./single_flight.ts";
@@ -84,16 +85,6 @@ export function outdateOlder(newer: Flight<TokenSet>): void {
     if (flight.key !== newer.key) continue;
     flight.outdated = true;
     flights.delete(place);
-  }
-}
-
-/** Lets work go on after the caller has its answer, where that takes something. Returns whether it was given. */
-export function keepAlive(work: Promise<unknown>, { waitUntil }: Pick<Settings, "waitUntil">): boolean {
-  try {
-    waitUntil?.(work.then(() => {}, () => {}));
-    return waitUntil !== undefined;
-  } catch {
-    return false;
   }
 }
 

@@ -56,7 +56,7 @@ export class AzurePipelinesCredential implements TokenCredential {
     checkText(systemAccessToken, "systemAccessToken");
     for (const [argument, value] of Object.entries({ serviceConnectionId, systemAccessToken })) {
       // How Azure Pipelines leaves what it does not know.
-      if (!/\$\(.+\)/.test(value)) continue;
+      if (!/\$\([^(]+\)/.test(value)) continue;
       throw new TypeError(
         `Argument "${argument}" must be a value, not the name of a variable: Map it in the "env:" of the step`,
       );

@@ -1,3 +1,4 @@
+import { bound } from "../core/bound.ts";
 import { encodeBase64 } from "../core/encode_base64.ts";
 import { seconds } from "../core/freshness.ts";
 import { parseObject } from "../core/json.ts";
@@ -79,7 +80,10 @@ function azureCli({ settings, platform }: Workplace, subscription: string | unde
       const end = seconds(expires_on);
       const expiresOnTimestamp = end ? end * 1000 : readLocalTime(expiresOn, now());
       if (typeof token !== "string" || token === "" || expiresOnTimestamp === undefined) return undefined;
-      if (subscription === undefined || tenantId === "" || tenantId.toLowerCase() === String(tenant).toLowerCase()) {
+      if (
+        subscription === undefined || tenantId === "" ||
+        typeof tenant === "string" && tenantId.toLowerCase() === tenant.toLowerCase()
+      ) {
         return { token, expiresOnTimestamp };
       }
       throw unavailable({ name: NAME }, {
@@ -90,7 +94,8 @@ function azureCli({ settings, platform }: Workplace, subscription: string | unde
     },
     explain(output, request) {
       // A warning is no reason.
-      const said = told(output.stderr.replace(/^WARNING: .*$/gm, "")) || told(output.stderr);
+      const lines = output.stderr.split("\n").filter((line) => !line.startsWith("WARNING: "));
+      const said = told(lines.join("\n")) || told(output.stderr);
       const nextStep = `Run ${loginWith(request)}`;
       if (/AADSTS|CLIInternalError|refresh token/i.test(said)) {
         return { outcome: "inconclusive", reason: said, nextStep };
@@ -124,7 +129,7 @@ function loginWith({ scopes, tenantId }: ToolRequest, claims?: string): string {
  * one that is not over, because it hands out no token that is.
  */
 function readLocalTime(value: unknown, now: number): number | undefined {
-  const text = typeof value === "string" ? value : "";
+  const text = typeof value === "string" ? bound(value) : "";
   const [, ...parts] = /^(\d{4})-(\d\d)-(\d\d)[ T](\d\d):(\d\d):(\d\d)(?:\.\d+)?$/.exec(text) ?? [];
   const [year, month, day, hour, minute, second] = parts.map(Number) as [
     number,

@@ -1,3 +1,4 @@
+import { bound } from "../core/bound.ts";
 import { encodeBase64 } from "../core/encode_base64.ts";
 import { isObject, parseObject } from "../core/json.ts";
 import type { Explanation } from "../credential_explanation.ts";
@@ -45,7 +46,9 @@ function azureDeveloperCli(): DeveloperTool {
     },
     read({ stdout }) {
       const { token, expiresOn } = parseObject(stdout) ?? {};
-      const expiresOnTimestamp = typeof expiresOn === "string" && UTC.test(expiresOn) ? Date.parse(expiresOn) : NaN;
+      const expiresOnTimestamp = typeof expiresOn === "string" && UTC.test(bound(expiresOn))
+        ? Date.parse(expiresOn)
+        : NaN;
       if (typeof token !== "string" || token === "" || Number.isNaN(expiresOnTimestamp)) return undefined;
       return { token, expiresOnTimestamp };
     },

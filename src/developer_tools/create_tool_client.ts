@@ -1,3 +1,4 @@
+import { bound } from "../core/bound.ts";
 import { type Acquire, createGetToken } from "../core/create_get_token.ts";
 import { withDeadline } from "../core/deadline.ts";
 import { absent, readText, runTool, type Workplace } from "./run_tool.ts";
@@ -71,5 +72,5 @@ export function createToolClient(tool: DeveloperTool, place: Workplace): ToolCli
 
 /** Whether a shell looked for the program in vain. */
 function isNoProgram(stderr: string): boolean {
-  return /\b(az|azd|pwsh|powershell)(\.\w+)?['"]*(:? (command )?not found| is not recognized)/i.test(stderr);
+  return /\b(az|azd|pwsh|powershell)(\.\w+)?['"]*(:? (command )?not found| is not recognized)/i.test(bound(stderr));
 }

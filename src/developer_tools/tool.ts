@@ -1,4 +1,5 @@
 import { tidy } from "../core/answer_error.ts";
+import { bound } from "../core/bound.ts";
 import { CredentialUnavailableError, type UnavailableOutcome } from "../errors.ts";
 import type { CommandOutput } from "../runtime/runtime.ts";
 import type { Program } from "./command_lines.ts";
@@ -88,14 +89,18 @@ const NAMED =
 const LOOKS_SECRET = [
   /\beyJ[\w-]+(\.[\w-]*)*( [\w.-]{16,})*/g,
   /[\w+/=~-]{64,}/g,
-  /[\w+/=~-]{40,}( [\w+/=~.-]{16,})+/g,
-  /(?<=[?&][\w.-]+=)[^\s&"']{24,}/g,
+  /(?<![\w+/=~-])[\w+/=~-]{40,}( [\w+/=~.-]{16,})+/g,
 ];
+const IN_URL = /([?&][\w.-]+=)[^\s&"']{24,}/g;
 
 /** Returns what a tool said as one line. What looks like a token or a key does not come through. */
 export function told(text: string): string {
-  const line = text.replace(/\s+/g, " ").trim().replace(NAMED, "$1[redacted]");
-  return tidy(LOOKS_SECRET.reduce((line, secret) => line.replace(secret, "[redacted]"), line)).replace(/\.$/, "");
+  const beginning = bound(text);
+  const words = beginning.replace(/\s+/g, " ").trim();
+  // The last word may be half a secret, too short to look like one.
+  const whole = beginning === text ? words : words.slice(0, words.lastIndexOf(" "));
+  const named = whole.replace(NAMED, "$1[redacted]").replace(IN_URL, "$1[redacted]");
+  return tidy(LOOKS_SECRET.reduce((line, secret) => line.replace(secret, "[redacted]"), named)).replace(/\.$/, "");
 }
 
 /** What is left to say where a tool's words tell nothing in particular. */

@@ -1,3 +1,4 @@
+import { bound } from "../core/bound.ts";
 import type { Settings } from "../core/settings.ts";
 import { AuthenticationError } from "../errors.ts";
 import { fileFinder } from "../runtime/file_exists.ts";
@@ -34,7 +35,8 @@ export function arc({ identity, runtime, settings }: Machine): Source {
   const keys: string[] = [];
   return {
     name: "Azure Arc",
-    proof: [url.href],
+    endpoint: url.href,
+    proof: [],
     secrets: keys,
     retryRules: OTHER_RETRIES,
     echoes: true,
@@ -87,7 +89,7 @@ async function readKey(
   if (!readTextFile) {
     throw new AuthenticationError('Cannot use Azure Arc: This runtime has no files: Give "runtime.readTextFile"');
   }
-  const path = /^Basic realm="?([^"]*)"?$/i.exec(challenge ?? "")?.[1];
+  const path = /^Basic realm="?([^"]*)"?$/i.exec(bound(challenge ?? ""))?.[1];
   const name = path?.startsWith(agent.keys) ? path.slice(agent.keys.length) : "";
   if (!/^[\w.-]+\.key$/.test(name)) {
     throw new AuthenticationError(

@@ -4,6 +4,7 @@ import type { Chain } from "../core/in_chain.ts";
 import { parseObject } from "../core/json.ts";
 import { createMemory } from "../core/memory.ts";
 import { digestOf } from "../core/partition.ts";
+import { trimEnd } from "../core/url.ts";
 import { AuthenticationError, CredentialUnavailableError } from "../errors.ts";
 import { keepPace } from "./pace.ts";
 import { IMDS_RETRIES } from "./retries.ts";
@@ -45,7 +46,7 @@ export function imds({ identity, settings, probeTimeoutInMs }: Machine): Source 
     );
   }
   const host = isNamed ? hostIn("AZURE_POD_IDENTITY_AUTHORITY_HOST", settings) : HOST;
-  const url = host.replace(/\/*$/, PATH);
+  const url = trimEnd(host, "/") + PATH;
   /** Whether it has responded: then it is not absent, whatever happens later. */
   let isFound = isNamed;
 
@@ -101,7 +102,8 @@ export function imds({ identity, settings, probeTimeoutInMs }: Machine): Source 
 
   return {
     name: "the instance metadata service",
-    proof: [url],
+    endpoint: url,
+    proof: [],
     secrets: [],
     retryRules: IMDS_RETRIES,
     mayLackIdentity: true,

@@ -30,7 +30,8 @@ export async function serviceFabric(machine: Machine): Promise<Source> {
   const localFetch = tlsFetch({ thumbprint });
   return {
     name: "Service Fabric",
-    proof: [endpoint, secret, thumbprint],
+    endpoint,
+    proof: [secret, thumbprint],
     secrets: [secret],
     retryRules: OTHER_RETRIES,
     async send({ enableCae, rejected, resource, signal }) {

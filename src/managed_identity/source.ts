@@ -33,7 +33,9 @@ export interface ResourceRequest {
 export interface Source {
   /** As a message says it: "App Service". */
   readonly name: string;
-  /** What proves whose tokens these are: where they come from, and what is shown there. */
+  /** The URL that tokens are requested from. */
+  readonly endpoint: string;
+  /** What partitions the cache besides the endpoint: what is shown there. */
   readonly proof: readonly string[];
   /** What of it no message may repeat. */
   readonly secrets: readonly string[];

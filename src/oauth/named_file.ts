@@ -1,9 +1,7 @@
 import { tidy } from "../core/answer_error.ts";
 import { AuthenticationError } from "../errors.ts";
-import type { Explanation } from "../credential_explanation.ts";
-import { fileFinder } from "../runtime/file_exists.ts";
-import { missingPermission, readFlag } from "../runtime/permission.ts";
-import type { Runtime, RuntimeMembers } from "../runtime/runtime.ts";
+import { missingPermission } from "../runtime/permission.ts";
+import type { Runtime } from "../runtime/runtime.ts";
 
 /** A file that somebody keeps up to date while the program runs. */
 export interface NamedFile {
@@ -40,21 +38,4 @@ export function unusable(
 ): AuthenticationError {
   const message = `${action} ${label}, "${path}": ${reason}`;
   return new AuthenticationError(nextStep ? `${message}: ${nextStep}` : message);
-}
-
-/** Returns why a configured file cannot be read, as far as that is known without reading it; `undefined` where it can. */
-export async function explainFile(
-  path: string,
-  label: string,
-  runtime: RuntimeMembers | undefined,
-): Promise<Explanation | undefined> {
-  const fileExists = fileFinder(runtime);
-  const exists = await fileExists?.(path);
-  if (exists) return undefined;
-  const reason = !fileExists
-    ? 'This runtime has no files: Give "runtime.readTextFile" and "runtime.fileExists"'
-    : exists === undefined
-    ? `It is not permitted: Run ${readFlag(path)}`
-    : "It is not there, or may not be read";
-  return { state: "fails", detail: `Cannot read ${label}, "${path}": ${reason}` };
 }

@@ -1,4 +1,5 @@
 import type { AuthorizationServer } from "oauth4webapi";
+import { bound } from "../core/bound.ts";
 import type { TokenRequest } from "../core/create_get_token.ts";
 import { withDeadline } from "../core/deadline.ts";
 import { send } from "../core/http.ts";
@@ -70,7 +71,7 @@ async function askMetadata(request: TokenRequest, settings: Settings): Promise<s
     const late = () => new Error("Too slow");
     const answer = await withDeadline(ask, { sleep, ms: PATIENCE_IN_MS, late, outer: request.signal });
     const location = answer.status === 200 ? parseObject(answer.text)?.location : undefined;
-    const region = typeof location === "string" ? location.toLowerCase() : "";
+    const region = typeof location === "string" ? bound(location).toLowerCase() : "";
     return REGION.test(region) ? region : undefined;
   } catch (error) {
     if (request.signal.aborted) throw error;

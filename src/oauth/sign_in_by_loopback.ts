@@ -1,3 +1,4 @@
+import { bound } from "../core/bound.ts";
 import { withDeadline } from "../core/deadline.ts";
 import type { Settings } from "../core/settings.ts";
 import { AuthenticationError, CredentialUnavailableError } from "../errors.ts";
@@ -93,7 +94,7 @@ export async function signInByLoopback(
     if (!hosts.includes(host)) return createPage(400, "Not found", "This is no page of that name.");
     if (!["GET", "POST"].includes(method)) return createPage(405, "Not possible", "This page is for signing in.");
     if (pathname !== "/") return createPage(404, "Not found", "There is nothing here.");
-    if (method === "POST" && !FORM.test(headers.get("content-type") ?? "")) {
+    if (method === "POST" && !FORM.test(bound(headers.get("content-type") ?? ""))) {
       return createPage(415, "Not possible", "This page takes the answer of a sign-in.");
     }
     const parameters = method === "POST" ? new URLSearchParams(await request.text()) : searchParams;

@@ -112,7 +112,7 @@ async function listen(handler: (request: Request) => Response | Promise<Response
     let url: string;
     try {
       // A path and nothing else: a whole URL, or two slashes, would put another host in the place of this one.
-      if (!/^\/(?!\/)/.test(incoming.url)) return new Response(null, { status: 400 });
+      if (!incoming.url.startsWith("/") || incoming.url.startsWith("//")) return new Response(null, { status: 400 });
       url = new URL(`http://${headers.host}${incoming.url}`).href;
     } catch {
       return new Response(null, { status: 400 });
