@@ -86,7 +86,7 @@ function createPrincipal(options: EnvironmentCredentialOptions, settings: Settin
   const principal = findPrincipal(settings);
   const { tenantId, clientId } = principal;
   const further = (settings.env("AZURE_ADDITIONALLY_ALLOWED_TENANTS") ?? "").split(";").flatMap((id) =>
-    id.replace(/^[ \t]+|[ \t]+$/g, "") || []
+    id.replace(/^[ \t\r\n]+|[ \t\r\n]+$/g, "") || []
   );
   const all = { ...options, additionallyAllowedTenants: [...settings.additionallyAllowedTenants, ...further] };
   check("AZURE_CLIENT_ID", checkClientId);
