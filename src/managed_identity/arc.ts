@@ -1,5 +1,6 @@
 import { bound } from "../core/bound.ts";
 import type { Settings } from "../core/settings.ts";
+import { trim, WHITE_SPACE } from "../core/trim.ts";
 import { isLoopback } from "../core/url.ts";
 import { AuthenticationError } from "../errors.ts";
 import { fileFinder } from "../runtime/file_exists.ts";
@@ -117,7 +118,7 @@ async function readKey(
       { statusCode: 401 },
     );
   }
-  const key = text.length <= MOST_BYTES ? text.replace(/^[\t\n\r ]+|[\t\n\r ]+$/g, "") : "";
+  const key = text.length <= MOST_BYTES ? trim(text, WHITE_SPACE) : "";
   if (HEADER_TEXT.test(key)) return key;
   throw new AuthenticationError(
     `Cannot use the key of Azure Arc "${path}": It must be a regular file of printable ASCII characters, at most ${MOST_BYTES} bytes`,

@@ -4,6 +4,7 @@ import { createGetToken, type GetToken } from "../core/create_get_token.ts";
 import { type EnvironmentIdentity, findPrincipal, variablesOf } from "../core/principal.ts";
 import type { Settings } from "../core/settings.ts";
 import { checkAppTenantId, checkTenantId } from "../core/tenants.ts";
+import { trim, WHITE_SPACE } from "../core/trim.ts";
 import type { CredentialOptions } from "../options.ts";
 import { textFileReader } from "../runtime/files.ts";
 import { createCertificateAuth } from "./certificate_auth.ts";
@@ -24,7 +25,7 @@ export function createEnvironmentIdentity(name: string, options: CredentialOptio
   const identity = findPrincipal(settings);
   const { tenantId, clientId } = identity;
   const allowed = (settings.env("AZURE_ADDITIONALLY_ALLOWED_TENANTS") ?? "").split(";").flatMap((id) =>
-    id.replace(/^[ \t\r\n]+|[ \t\r\n]+$/g, "") || []
+    trim(id, WHITE_SPACE) || []
   );
   check("AZURE_CLIENT_ID", checkClientId);
   check("AZURE_ADDITIONALLY_ALLOWED_TENANTS", () => {
