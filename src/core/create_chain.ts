@@ -97,6 +97,7 @@ export function createChain(name: string, links: readonly Link[], settings: Chai
     const attempts: Attempt[] = [];
     const errors: unknown[] = [];
     const outcomes: Unavailable[] = [];
+    const since = now();
     for (const link of links) {
       const started = now();
       let token: AccessToken | null = null;
@@ -127,7 +128,7 @@ export function createChain(name: string, links: readonly Link[], settings: Chai
       if (token) {
         // Another call may have elected a link meanwhile: one program, one identity.
         if (elected) return elected === link ? token : await ask(elected, scopes, options);
-        choose(link, token, { scopes, options, outcomes, elapsedInMs });
+        choose(link, token, { scopes, options, outcomes, since, elapsedInMs });
         return token;
       }
       const outcome = unavailable.outcome.replaceAll("-", " ");
@@ -147,10 +148,12 @@ export function createChain(name: string, links: readonly Link[], settings: Chai
   }
 
   /** Decides for how long the link that returned a token serves the chain. */
-  function choose(link: Link, token: AccessToken, { scopes, options, outcomes, elapsedInMs }: {
+  function choose(link: Link, token: AccessToken, { scopes, options, outcomes, since, elapsedInMs }: {
     readonly scopes: string | string[];
     readonly options: GetTokenOptions;
     readonly outcomes: readonly Unavailable[];
+    /** When the search began. */
+    readonly since: number;
     readonly elapsedInMs: number;
   }): void {
     const { outcome, recheckAfterInMs } = mergeUnavailable(outcomes);
@@ -160,7 +163,6 @@ export function createChain(name: string, links: readonly Link[], settings: Chai
       elected = link;
       interim = undefined;
     } else {
-      const since = now();
       const until = Math.min(since + recheckAfterInMs, renewalOf(token));
       const renewals = isNew ? createMemory<number>() : interim!.renewals;
       if (!options.claims) renewals.set(callKey(scopes, options), renewalOf(token));
