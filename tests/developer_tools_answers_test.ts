@@ -259,6 +259,29 @@ describe("what a tool says, and what to do", () => {
     }
   });
 
+  const opaque = "aB3dE6gH9jK2mN5pQ8sT1vW4yZ7bC0eF3hI6kL9nO2qR5tU8".repeat(3);
+  const inLines = opaque.replace(/.{48}/g, "$&\n");
+  const short = "aB3~dE6.gH9";
+  for (
+    const [what, stderr, secret] of [
+      ["an opaque secret in lines of 48 characters", `ERROR: Refused: ${inLines}`, opaque],
+      ["such a secret in lines that end as on Windows", `ERROR: Refused: ${inLines.replaceAll("\n", "\r\n")}`, opaque],
+      ["a client secret by its name", `ERROR: POST client_id=an-app&client_secret=${short}&scope=x failed`, short],
+      ["a client secret in JSON", `ERROR: {"client_secret": "${short}"} was refused`, short],
+      ["a password by its name", `ERROR: --password=${short} was refused`, short],
+      ["a refresh token by its name", `ERROR: refresh_token=${short} has expired`, short],
+    ] as const
+  ) {
+    for (const tool of ["az", "azd", "pwsh"] as const) {
+      test(`${what} does not come through ${tool}`, async () => {
+        const message = await failureWith(tool, { code: 1, stderr });
+        assert.match(message, /\[redacted\]/);
+        const pieces = secret.match(/.{1,8}/g)!;
+        assert.deepEqual(pieces.filter((piece) => message.includes(piece)), []);
+      });
+    }
+  }
+
   test("long words are cut, and one line", async () => {
     for (const tool of ["az", "azd", "pwsh"] as const) {
       const message = await failureWith(tool, { code: 1, stderr: "a b\n\t\x07".repeat(10_000) });

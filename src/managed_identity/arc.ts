@@ -1,11 +1,12 @@
 import { bound } from "../core/bound.ts";
 import type { Settings } from "../core/settings.ts";
+import { isLoopback } from "../core/url.ts";
 import { AuthenticationError } from "../errors.ts";
 import { fileFinder } from "../runtime/file_exists.ts";
-import { textFileReader } from "../runtime/files.ts";
+import { fileSizer, textFileReader } from "../runtime/files.ts";
 import { operatingSystem } from "../runtime/operating_system.ts";
 import { missingPermission } from "../runtime/permission.ts";
-import type { Runtime } from "../runtime/runtime.ts";
+import type { RuntimeMembers } from "../runtime/runtime.ts";
 import { OTHER_RETRIES } from "./retries.ts";
 import { get, identityParameter, type Machine, type Source } from "./source.ts";
 import { endpointIn, HEADER_TEXT } from "./variables.ts";
@@ -28,8 +29,13 @@ interface Agent {
  */
 export function arc({ identity, runtime, settings }: Machine): Source {
   const agent = agentOn(runtime.platform ?? operatingSystem(), settings);
-  const readTextFile = textFileReader(runtime);
   const url = new URL(settings.env("IDENTITY_ENDPOINT") ? endpointIn("IDENTITY_ENDPOINT", settings) : ENDPOINT);
+  if (url.protocol === "http:" && !isLoopback(url.hostname)) {
+    // The key and the token would cross the network in plain text, and any host could answer in place of the agent.
+    throw new AuthenticationError(
+      'Cannot use the variable IDENTITY_ENDPOINT: With "http:" it must name a loopback address, where the agent of Azure Arc listens',
+    );
+  }
   // What "localhost" is, a hosts file says; the agent listens here.
   if (url.hostname === "localhost") url.hostname = "127.0.0.1";
   const keys: string[] = [];
@@ -46,7 +52,7 @@ export function arc({ identity, runtime, settings }: Machine): Source {
       const headers = { Metadata: "true" };
       const answer = await get(url.href, { parameters, headers, signal }, settings);
       if (answer.status !== 401) return answer;
-      const key = await readKey(answer.headers?.get("www-authenticate"), agent, readTextFile);
+      const key = await readKey(answer.headers?.get("www-authenticate"), agent, runtime);
       // Any later answer may repeat it.
       keys.unshift(key);
       keys.splice(MOST_KEYS);
@@ -83,8 +89,9 @@ function agentOn(platform: string | undefined, settings: Settings): Agent | unde
 async function readKey(
   challenge: string | null | undefined,
   agent: Agent | undefined,
-  readTextFile: Runtime["readTextFile"],
+  runtime: RuntimeMembers,
 ): Promise<string> {
+  const readTextFile = textFileReader(runtime);
   if (!agent) throw new AuthenticationError("Cannot use Azure Arc: Its agent runs on Linux and Windows only");
   if (!readTextFile) {
     throw new AuthenticationError('Cannot use Azure Arc: This runtime has no files: Give "runtime.readTextFile"');
@@ -97,9 +104,11 @@ async function readKey(
       { statusCode: 401 },
     );
   }
-  let key: string;
+  let text = "";
   try {
-    key = (await readTextFile(path!)).trim();
+    // Before it is read: a pipe would block the process, and a device may never end.
+    const size = await fileSizer(runtime)?.(path!) ?? 0;
+    if (size <= MOST_BYTES) text = await readTextFile(path!);
   } catch (error) {
     // Not "PermissionDenied", which is the system's refusal.
     const flag = missingPermission(error, { read: agent.keys });
@@ -108,9 +117,10 @@ async function readKey(
       { statusCode: 401 },
     );
   }
-  if (key.length <= MOST_BYTES && HEADER_TEXT.test(key)) return key;
+  const key = text.length <= MOST_BYTES ? text.replace(/^[\t\n\r ]+|[\t\n\r ]+$/g, "") : "";
+  if (HEADER_TEXT.test(key)) return key;
   throw new AuthenticationError(
-    `Cannot use the key of Azure Arc "${path}": It must be printable ASCII characters, ${MOST_BYTES} at the most`,
+    `Cannot use the key of Azure Arc "${path}": It must be a regular file of printable ASCII characters, at most ${MOST_BYTES} bytes`,
     { statusCode: 401 },
   );
 }

@@ -4,7 +4,7 @@ import type { Chain } from "../core/in_chain.ts";
 import { parseObject } from "../core/json.ts";
 import { createMemory } from "../core/memory.ts";
 import { digestOf } from "../core/partition.ts";
-import { trimEnd } from "../core/url.ts";
+import { trimEnd } from "../core/trim.ts";
 import { AuthenticationError, CredentialUnavailableError } from "../errors.ts";
 import { keepPace } from "./pace.ts";
 import { IMDS_RETRIES } from "./retries.ts";

@@ -1,7 +1,7 @@
 import type { AuthorizationServer } from "oauth4webapi";
 import type { TokenRequest } from "../core/create_get_token.ts";
 import { parseAuthorityHost, type Settings } from "../core/settings.ts";
-import { trimEnd } from "../core/url.ts";
+import { trimEnd } from "../core/trim.ts";
 import { AuthenticationError } from "../errors.ts";
 import { preferredHost, PUBLIC } from "./known_hosts.ts";
 

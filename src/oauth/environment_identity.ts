@@ -24,7 +24,7 @@ export function createEnvironmentIdentity(name: string, options: CredentialOptio
   const identity = findPrincipal(settings);
   const { tenantId, clientId } = identity;
   const allowed = (settings.env("AZURE_ADDITIONALLY_ALLOWED_TENANTS") ?? "").split(";").flatMap((id) =>
-    id.trim() || []
+    id.replace(/^[ \t\r\n]+|[ \t\r\n]+$/g, "") || []
   );
   check("AZURE_CLIENT_ID", checkClientId);
   check("AZURE_ADDITIONALLY_ALLOWED_TENANTS", () => {

@@ -54,6 +54,11 @@ export interface Runtime {
   readTextFile?(path: string): Promise<string>;
   /** Whether there is a file that may be read; `undefined` where nobody may look. Asks nobody for permission. */
   fileExists?(path: string): Promise<boolean | undefined>;
+  /**
+   * Returns the size of a regular file in bytes, without opening it; `Infinity` for a pipe, a device, a symbolic link or a folder. Without
+   * this member, the files of a `readTextFile` that is handed in are read whole before their length is checked.
+   */
+  fileSize?(path: string): Promise<number>;
   /** The operating system, by the names of Node: `"linux"`, `"win32"`, `"darwin"`. */
   readonly platform?: string;
   /**

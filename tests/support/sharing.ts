@@ -71,7 +71,7 @@ export interface Subject {
   readonly env?: Readonly<Record<string, string>>;
   /** The parts of what is given. */
   readonly parts: Readonly<Record<string, Part>>;
-  /** All variables that it reads. Default: those that its links read. */
+  /** All variables that it reads. Default: those of its links, or of another form of the same credential. */
   readonly variables?: Readonly<Record<string, Part>>;
   /** The options that every credential has. Default: those of another form of the same credential are enough. */
   readonly options?: Readonly<Record<string, Part>>;

@@ -124,7 +124,6 @@ function certificate(configuration: CertificateConfiguration, others: Readonly<R
       options,
     ) => new ClientCertificateCredential(tenantId, clientId, configuration, { ...options, sendCertificateChain }),
     given: () => ({ ...APP, configuration }),
-    variables: VARIABLES,
     parts: {
       ...APP_PARTS,
       ...Object.fromEntries(
@@ -175,6 +174,7 @@ async function certificates(): Promise<Record<string, Subject>> {
         "another thumbprint": separate(() => ({ thumbprint: "0".repeat(64), privateKey })),
       }),
       options: OPTIONS,
+      variables: VARIABLES,
     },
     "a signer": certificate({ certificate: CERTIFICATE, sign }, {
       "another": separate(() => ({ certificate: CERTIFICATE, sign: (data: Uint8Array) => sign(data) })),
