@@ -209,7 +209,7 @@ describe("the file", () => {
       const credential = new WorkloadIdentityCredential({ ...options, tokenFilePath, runtime });
       const { name, message } = await errorOf(credential.getToken(SCOPE));
       assert.equal(name, FAILED);
-      assert.ok(message.endsWith(`: Deno may not: Run Deno with --allow-read=${PATH}`), message);
+      assert.ok(message.endsWith(`: It is not permitted: Run Deno with --allow-read=${PATH}`), message);
     });
 
     test(`what is no error may be thrown for a file of ${named}, too`, async () => {
