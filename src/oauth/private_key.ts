@@ -5,6 +5,9 @@ import { contentOf, encodeDer, membersOf, oidOf, readOrComplain, readSequence, T
 import { decryptData, deriveKey, readEncryption } from "./pbes2.ts";
 import { decodePem, type PemBlock } from "./pem.ts";
 
+/** What a key of 16,384 bits takes. To sign with one of four times as many takes minutes. */
+const MAX_KEY_BYTES = 10_240;
+
 const ENCRYPT_ANEW = 'convert it with "openssl pkcs8 -topk8 -v2 aes-256-cbc -in old.pem -out key.pem" ' +
   "and put the certificate behind it";
 const WRONG_PASSWORD = 'Cannot decrypt the private key: "certificatePassword" is wrong, or the key is damaged';
@@ -22,6 +25,7 @@ export async function readPrivateKey(
   }
   if (keys.length > 1) throw new AuthenticationError("It holds several private keys: leave only the certificate's");
   const key = await readRsaKey(block, password);
+  if (key.length > MAX_KEY_BYTES) throw new AuthenticationError("The private key is longer than 16,384 bits");
   try {
     return await crypto.subtle.importKey("pkcs8", wrap(key), algorithm, false, ["sign"]);
   } catch {
