@@ -45,7 +45,8 @@ export function imds({ identity, settings, probeTimeoutInMs }: Machine): Source 
   async function isThere(ms: number): Promise<boolean> {
     const late = () => new Error("Too slow");
     try {
-      return isImds(await withDeadline((signal) => send(localFetch, url, { signal }, now), { sleep, ms, late }));
+      const ask = (signal: AbortSignal) => send(localFetch, url, { signal }, { now, sleep });
+      return isImds(await withDeadline(ask, { sleep, ms, late }));
     } catch (error) {
       if (error instanceof CredentialUnavailableError) throw error;
       return false;
@@ -82,10 +83,10 @@ export function imds({ identity, settings, probeTimeoutInMs }: Machine): Source 
     // That there is no such identity is a refusal where one was asked for by its id.
     isAbsent: ({ status }) => status === 200 || status === 400 && !identity,
     ...!isNamed && { probe },
-    async send({ resource, signal }) {
+    async send({ resource, signal, limitInMs }) {
       const parameters = { "api-version": "2018-02-01", resource, ...identityParameter(identity, "msi_res_id") };
       await keepPace(settings, signal);
-      return await get(url, { parameters, headers: { Metadata: "true" }, signal }, settings);
+      return await get(url, { parameters, headers: { Metadata: "true" }, signal, limitInMs }, settings);
     },
   };
 }
