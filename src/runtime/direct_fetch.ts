@@ -1,3 +1,4 @@
+import { isBackground } from "./background.ts";
 import { builtinModule } from "./builtin_module.ts";
 import type { TlsTrust } from "./runtime.ts";
 
@@ -7,6 +8,7 @@ interface Emitter {
 
 interface Socket extends Emitter {
   destroy(error?: unknown): void;
+  unref(): void;
   getPeerCertificate(): { fingerprint?: string } | null;
 }
 
@@ -66,6 +68,7 @@ function exchange(
       // Said in any case, because a variable can switch it off.
       rejectUnauthorized: thumbprint === undefined,
     });
+    if (isBackground(signal)) socket.unref();
     signal.addEventListener("abort", leave, { once: true });
     socket.on("error", fail).on("close", () => {
       signal.removeEventListener("abort", leave);
