@@ -396,6 +396,7 @@ describe("a developer tool that is signed in and fails", () => {
         clock,
       });
       const getting = laptop.credential.getToken(SCOPE);
+      await laptop.programs.untilStarted(1);
       await clock.advance(5_000);
       assert.equal((await getting).token, "of azd");
       isFailing = false;
