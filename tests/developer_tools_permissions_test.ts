@@ -68,18 +68,18 @@ test("a program that is a link needs no more", async () => {
 
 for (
   const [credential, program, env, reason] of [
-    ["AzureCliCredential", "az", ENV, 'Azure CLI: Deno may not start "az", or no folder of PATH has it'],
+    ["AzureCliCredential", "az", ENV, 'Azure CLI: "az" may not be started, or no folder of PATH has it'],
     [
       "AzureDeveloperCliCredential",
       "azd",
       "--allow-env=PATH",
-      'Azure Developer CLI: Deno may not start "azd", or no folder of PATH has it',
+      'Azure Developer CLI: "azd" may not be started, or no folder of PATH has it',
     ],
     [
       "AzurePowerShellCredential",
       "pwsh",
       "--allow-env=PATH",
-      'Azure PowerShell: Deno may not start "pwsh" or "powershell", or no folder of PATH has it',
+      'Azure PowerShell: "pwsh" or "powershell" may not be started, or no folder of PATH has it',
     ],
   ] as const
 ) {

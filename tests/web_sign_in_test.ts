@@ -390,6 +390,14 @@ describe("an answer that is refused", () => {
       /The answer is by another issuer/,
       (app, back) => app.browser.request(`${back}&iss=evil`),
     ],
+    "with an error and a code": [
+      /access_denied$/,
+      (app, back) => app.browser.request(`${back}&error=access_denied`),
+    ],
+    "by an external tenant": [
+      /The answer is by another issuer/,
+      (app, back) => app.browser.request(`${back}&iss=https://${TENANT}.ciamlogin.com/${TENANT}/v2.0`),
+    ],
     "without a code": [/The answer holds no code/, (app, back) => app.browser.request(back.replace(/code=[^&]+/, ""))],
     "that is an error": [/access_denied. The user said no/, (app, back) => {
       return app.browser.request(back.replace(/code=[^&]+/, "error=access_denied&error_description=The+user+said+no"));

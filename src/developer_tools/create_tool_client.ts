@@ -1,3 +1,4 @@
+import { bound } from "../core/bound.ts";
 import { type Acquire, createGetToken } from "../core/create_get_token.ts";
 import { withDeadline } from "../core/deadline.ts";
 import { processVariables } from "../runtime/env.ts";
@@ -75,6 +76,7 @@ export function createToolClient(tool: DeveloperTool, place: Workplace): ToolCli
     const wrong = scopes.find((scope) => !SCOPE.test(scope)) ?? (TENANT.test(tenantId || "0") ? undefined : tenantId);
     if (wrong !== undefined) {
       throw unavailable(tool, {
+        outcome: "not-for-this-call",
         reason: `${JSON.stringify(wrong)} cannot stand on a command line`,
         nextStep: 'Use letters, digits and "-_.:/" only',
       });
@@ -89,6 +91,7 @@ export function createToolClient(tool: DeveloperTool, place: Workplace): ToolCli
     }
     if (token.expiresOnTimestamp <= now()) {
       throw unavailable(tool, {
+        outcome: "inconclusive",
         reason: `Its token expired on ${new Date(token.expiresOnTimestamp).toISOString()}`,
         nextStep: "Check the clock of this machine",
       });
@@ -101,5 +104,5 @@ export function createToolClient(tool: DeveloperTool, place: Workplace): ToolCli
 
 /** Whether a shell looked for the program in vain. */
 function isNoProgram(stderr: string): boolean {
-  return /\b(az|azd|pwsh|powershell)(\.\w+)?['"]*(:? (command )?not found| is not recognized)/i.test(stderr);
+  return /\b(az|azd|pwsh|powershell)(\.\w+)?['"]*(:? (command )?not found| is not recognized)/i.test(bound(stderr));
 }

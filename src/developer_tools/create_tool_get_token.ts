@@ -45,6 +45,7 @@ export function createToolGetToken(
       const spec = {
         name,
         tenantId: tenantId ?? "",
+        isDeveloperTool: true,
         proof: () => isPublic && user !== "" ? [...proof, user] : [...proof, user, THIS_PROCESS],
         acquire: async (request: TokenRequest) => {
           const token = await acquire(request);

@@ -1,9 +1,12 @@
+import { bound } from "../core/bound.ts";
 import type { Settings } from "../core/settings.ts";
+import { trim, WHITE_SPACE } from "../core/trim.ts";
 import { isLoopback } from "../core/url.ts";
-import { AuthenticationError, CredentialUnavailableError } from "../errors.ts";
+import { AuthenticationError } from "../errors.ts";
 import { fileFinder } from "../runtime/file_exists.ts";
 import { fileSizer, textFileReader } from "../runtime/files.ts";
 import { operatingSystem } from "../runtime/operating_system.ts";
+import { missingPermission } from "../runtime/permission.ts";
 import type { RuntimeMembers } from "../runtime/runtime.ts";
 import { OTHER_RETRIES } from "./retries.ts";
 import { get, identityParameter, type Machine, type Source } from "./source.ts";
@@ -39,10 +42,12 @@ export function arc({ identity, runtime, settings }: Machine): Source {
   const keys: string[] = [];
   return {
     name: "Azure Arc",
-    proof: [url.href],
+    endpoint: url.href,
+    proof: [],
     secrets: keys,
     retryRules: OTHER_RETRIES,
     echoes: true,
+    mayLackIdentity: true,
     async send({ resource, signal }) {
       const parameters = { "api-version": "2020-06-01", resource, ...identityParameter(identity, "msi_res_id") };
       const headers = { Metadata: "true" };
@@ -88,13 +93,11 @@ async function readKey(
   runtime: RuntimeMembers,
 ): Promise<string> {
   const readTextFile = textFileReader(runtime);
-  if (!agent) throw new CredentialUnavailableError("Cannot use Azure Arc: Its agent runs on Linux and Windows only");
+  if (!agent) throw new AuthenticationError("Cannot use Azure Arc: Its agent runs on Linux and Windows only");
   if (!readTextFile) {
-    throw new CredentialUnavailableError("Cannot use Azure Arc: There are no files on this runtime", {
-      nextStep: 'Give "runtime.readTextFile"',
-    });
+    throw new AuthenticationError('Cannot use Azure Arc: This runtime has no files: Give "runtime.readTextFile"');
   }
-  const path = /^Basic realm="?([^"]*)"?$/i.exec(challenge ?? "")?.[1];
+  const path = /^Basic realm="?([^"]*)"?$/i.exec(bound(challenge ?? ""))?.[1];
   const name = path?.startsWith(agent.keys) ? path.slice(agent.keys.length) : "";
   if (!/^[\w.-]+\.key$/.test(name)) {
     throw new AuthenticationError(
@@ -108,18 +111,14 @@ async function readKey(
     const size = await fileSizer(runtime)?.(path!) ?? 0;
     if (size <= MOST_BYTES) text = await readTextFile(path!);
   } catch (error) {
-    const { name } = Object(error) as { name?: unknown };
     // Not "PermissionDenied", which is the system's refusal.
-    throw name === "NotCapable"
-      ? new CredentialUnavailableError("Cannot read the key of Azure Arc", {
-        nextStep: `Run Deno with --allow-read=${agent.keys}`,
-      })
-      : new AuthenticationError(
-        `Cannot read the key of Azure Arc in "${agent.keys}": Run as a user who may, of the group "himds" on Linux`,
-        { statusCode: 401 },
-      );
+    const flag = missingPermission(error, { read: agent.keys });
+    throw flag ? new AuthenticationError(`Cannot read the key of Azure Arc: Run ${flag}`) : new AuthenticationError(
+      `Cannot read the key of Azure Arc in "${agent.keys}": Run as a user who may, of the group "himds" on Linux`,
+      { statusCode: 401 },
+    );
   }
-  const key = text.length <= MOST_BYTES ? text.replace(/^[\t\n\r ]+|[\t\n\r ]+$/g, "") : "";
+  const key = text.length <= MOST_BYTES ? trim(text, WHITE_SPACE) : "";
   if (HEADER_TEXT.test(key)) return key;
   throw new AuthenticationError(
     `Cannot use the key of Azure Arc "${path}": It must be a regular file of printable ASCII characters, at most ${MOST_BYTES} bytes`,

@@ -1,4 +1,5 @@
 import type { AuthenticationRecord } from "../authentication_record.ts";
+import { bound } from "../core/bound.ts";
 import { seconds } from "../core/freshness.ts";
 import { parseObject } from "../core/json.ts";
 import { checkTenantId } from "../core/tenants.ts";
@@ -70,7 +71,7 @@ export function checkAccount(record: unknown): void {
 
 /** Returns the tenant that the user is of, wherever the user has signed in; `undefined` where nobody says. */
 export function homeTenantOf({ homeAccountId }: AuthenticationRecord): string | undefined {
-  return /\.([\da-f-]{36})$/i.exec(homeAccountId)?.[1];
+  return /\.([\da-f-]{36})$/i.exec(bound(homeAccountId))?.[1];
 }
 
 function refused(reason: string): AuthenticationError {

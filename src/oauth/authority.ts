@@ -1,6 +1,7 @@
 import type { AuthorizationServer } from "oauth4webapi";
 import type { TokenRequest } from "../core/create_get_token.ts";
 import { parseAuthorityHost, type Settings } from "../core/settings.ts";
+import { trimEnd } from "../core/trim.ts";
 import { AuthenticationError } from "../errors.ts";
 import { preferredHost, PUBLIC } from "./known_hosts.ts";
 
@@ -28,7 +29,7 @@ export async function resolveAuthority(
   const tenantId = adfs ? "adfs" : request.tenantId;
   const microsofts = preferredHost(base.host) || base.host.endsWith(".ciamlogin.com");
   // Microsoft's own have no path but a tenant's, and whoever asks says which.
-  let path = microsofts ? "" : base.pathname.replace(/\/+$/, "");
+  let path = microsofts ? "" : trimEnd(base.pathname, "/");
   if (path.toLowerCase().endsWith(`/${tenantId.toLowerCase()}`)) path = path.slice(0, -tenantId.length - 1);
   const issuer = `${base.origin}${path}/${tenantId}`;
   if (adfs) return { ...endpoints(issuer, "/oauth2"), tenantId };
@@ -43,7 +44,8 @@ export function isAdfs(server: AuthorizationServer): boolean {
   return new URL(server.token_endpoint!).pathname.startsWith("/adfs/");
 }
 
-function authorityBase(settings: Settings): URL {
+/** Returns the base URL of the authority. Throws an `AuthenticationError` where it is malformed. */
+export function authorityBase(settings: Settings): URL {
   const { allowInsecureLoopback, authorityHost, env } = settings;
   const variable = authorityHost === undefined ? env("AZURE_AUTHORITY_HOST") : undefined;
   let base: URL;

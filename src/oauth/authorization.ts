@@ -1,4 +1,5 @@
-import { tidy } from "../core/answer_error.ts";
+import { tidy, withoutIds } from "../core/answer_error.ts";
+import { bound } from "../core/bound.ts";
 import { encodeBase64Url } from "../core/encode_base64.ts";
 import { parseObject } from "../core/json.ts";
 import { AuthenticationError } from "../errors.ts";
@@ -102,7 +103,7 @@ function random(): string {
 }
 
 function tell(text: string): string {
-  return tidy(text.split(/\s*Trace ID:/)[0]!).trim();
+  return tidy(withoutIds(bound(text))).trim();
 }
 
 /** Returns what is left of a JSON text, for what was kept elsewhere meanwhile. */

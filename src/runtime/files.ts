@@ -1,4 +1,5 @@
 import { builtinModule } from "./builtin_module.ts";
+import { withFlag } from "./permission.ts";
 import { detectPlatform } from "./platform.ts";
 import type { Runtime, RuntimeMembers } from "./runtime.ts";
 
@@ -12,10 +13,10 @@ export function textFileReader(runtime: RuntimeMembers = {}): Runtime["readTextF
   if (runtime.readTextFile) return runtime.readTextFile.bind(runtime);
   switch (detectPlatform()) {
     case "deno":
-      return readWithDeno;
+      return (path) => read(() => Deno.readTextFile(path), path);
     case "node":
     case "bun":
-      return (path) => builtinModule<FileSystem>("node:fs/promises").readFile(path, "utf8");
+      return (path) => read(() => builtinModule<FileSystem>("node:fs/promises").readFile(path, "utf8"), path);
     default:
       return undefined;
   }
@@ -42,13 +43,11 @@ export function fileSizer(runtime: RuntimeMembers = {}): Runtime["fileSize"] {
   }
 }
 
-/** Deno's own message does not have the flag as it is to be typed. */
-async function readWithDeno(path: string): Promise<string> {
+/** The runtimes' own messages do not have the flag as it is to be typed. */
+async function read(open: () => Promise<string>, path: string): Promise<string> {
   try {
-    return await Deno.readTextFile(path);
+    return await open();
   } catch (error) {
-    throw error instanceof Deno.errors.NotCapable
-      ? new Deno.errors.NotCapable(`Run Deno with --allow-read=${path}`)
-      : error;
+    throw withFlag(error, { read: path });
   }
 }

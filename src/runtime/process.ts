@@ -1,4 +1,5 @@
 import { builtinModule } from "./builtin_module.ts";
+import { withFlag } from "./permission.ts";
 import { detectPlatform } from "./platform.ts";
 import { checkRunPermission } from "./run_permission.ts";
 import type { CommandOutput, RunOptions, Runtime, RuntimeMembers } from "./runtime.ts";
@@ -46,7 +47,13 @@ async function run(
 ): Promise<CommandOutput> {
   const { signal } = options;
   if (signal?.aborted) throw signal.reason;
-  return await finish(await start(command, args, options), signal);
+  let running: Running;
+  try {
+    running = await start(command, args, options);
+  } catch (error) {
+    throw withFlag(error, { run: command });
+  }
+  return await finish(running, signal);
 }
 
 function startWithDeno(command: string, args: readonly string[], options: RunOptions): Running {

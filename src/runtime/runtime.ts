@@ -61,7 +61,10 @@ export interface Runtime {
   fileSize?(path: string): Promise<number>;
   /** The operating system, by the names of Node: `"linux"`, `"win32"`, `"darwin"`. */
   readonly platform?: string;
-  /** Returns a `fetch` over TLS that trusts what it is told to trust, and nobody else. */
+  /**
+   * Returns a `fetch` over TLS that trusts only what it is told to trust. It rejects with an error whose `name` is `"UntrustedServer"` where the
+   * server's certificate has another thumbprint.
+   */
   tlsFetch?(trust: TlsTrust): typeof fetch;
   /**
    * Runs a program to its end: no shell, an absolute path, nothing to read from the standard input. Rejects with an error whose `code`

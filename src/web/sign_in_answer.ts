@@ -1,3 +1,4 @@
+import { bound } from "../core/bound.ts";
 import { AuthenticationError } from "../errors.ts";
 
 /** Returns what the browser brings back. Throws an `AuthenticationError` unless there is one state of ours, and nothing twice. */
@@ -7,7 +8,9 @@ export function parametersOf({ method, url }: Request): URLSearchParams {
   for (const name of ["code", "error", "iss", "state"]) {
     if (searchParams.getAll(name).length > 1) throw refused(`The answer has "${name}" twice`);
   }
-  if (!/^[\w-]{43}$/.test(searchParams.get("state") ?? "")) throw refused('The answer has no "state" of this app');
+  if (!/^[\w-]{43}$/.test(bound(searchParams.get("state") ?? ""))) {
+    throw refused('The answer has no "state" of this app');
+  }
   return searchParams;
 }
 

@@ -1,3 +1,5 @@
+import { bound } from "../core/bound.ts";
+
 /** How long a sign-in may take, in seconds. */
 export const SIGN_IN_TIME_IN_S = 600;
 
@@ -34,7 +36,9 @@ export function readCookies(request: Request, name: string): string[] {
 
 /** Returns the names of the sign-ins that have to go, so that there is room for another: the oldest, which come first. */
 export function superfluousCookies(request: Request): string[] {
-  const names = cookiesOf(request).map(([name]) => name).filter((name) => /^__Host-sign-in-[\w-]{10}$/.test(name));
+  const names = cookiesOf(request).map(([name]) => name).filter((name) =>
+    /^__Host-sign-in-[\w-]{10}$/.test(bound(name))
+  );
   return names.slice(0, Math.max(0, names.length - MOST + 1));
 }
 
