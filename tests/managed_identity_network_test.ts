@@ -198,7 +198,7 @@ describe("Azure Arc, with its keys on a disk", () => {
       const error = await failureOf(create().getToken(VAULT));
       assert.match(
         error.message,
-        /Cannot use the key of Azure Arc ".*\.key": It must be printable ASCII .*, 4096 at the most/,
+        /Cannot use the key of Azure Arc ".*\.key": It must be a regular file of printable ASCII .*4096 bytes$/,
       );
       assert.equal(machine.requests.length, 1);
     }, change);

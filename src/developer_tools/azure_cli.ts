@@ -31,7 +31,7 @@ export async function explainAzureCli(place: Workplace): Promise<Explanation> {
   const tool = azureCli(place, undefined);
   const found = await explainTool(tool, place);
   if (found.state === "absent") return found;
-  const { profile = "" } = tool;
+  const profile = tool.profile?.() ?? "";
   if (await fileFinder(place.runtime)?.(profile) === undefined) {
     return { state: "inconclusive", detail: `The profile with the signed-in account, "${profile}", may not be read` };
   }
@@ -55,14 +55,16 @@ export async function isSignedIn({ platform, runtime, settings }: Workplace): Pr
  */
 function azureCli({ settings, platform }: Workplace, subscription: string | undefined): DeveloperTool {
   const { env, now } = settings;
-  const folder = configurationFolder(env, platform);
   return {
     name: NAME,
     programs: [{ name: "az", mayBeBatch: true }],
     variables: ["PATH", "HOME", "AZURE_CONFIG_DIR"],
     installation: "https://learn.microsoft.com/cli/azure/install-azure-cli",
-    proof: [folder ?? "", subscription ?? ""],
-    profile: folder && profileIn(folder),
+    proof: [subscription ?? ""],
+    profile() {
+      const folder = configurationFolder(env, platform);
+      return folder && profileIn(folder);
+    },
     command(request) {
       const { tenantId, claims } = request;
       const resource = resourceOf(request, { name: NAME });

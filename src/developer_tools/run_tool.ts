@@ -16,7 +16,7 @@ export interface Workplace {
   readonly runtime: RuntimeMembers;
   /** The operating system, by its name in Node. */
   readonly platform: string | undefined;
-  /** All variables, where they were handed in: then the tool gets no others. */
+  /** All variables as they are now, where they were handed in: then the tool gets no others. */
   readonly variables: Readonly<Record<string, string>> | undefined;
   /** How long it may take, and by which option. */
   readonly limit: { readonly ms: number; readonly option: string };
@@ -52,13 +52,7 @@ export async function runTool(
     });
   let forbidden: string | undefined;
   let failure: string | undefined;
-  // Of variables that were handed in one by one, those that say where the tool is, and where it keeps who is signed in.
-  const found = runtime.env && !variables
-    ? Object.fromEntries(tool.variables.flatMap((name) => {
-      const value = settings.env(name);
-      return value === undefined ? [] : [[name, value]];
-    }))
-    : {};
+  const handed = handedIn(tool, workplace);
   for (
     const { path, command, args: line, verbatim } of tool.programs.flatMap((program) =>
       commandLines(program, args, place)
@@ -68,7 +62,7 @@ export async function runTool(
     if (verbatim && await fileFinder(runtime)?.(path) === false) continue;
     const options = {
       cwd: safeFolder(place),
-      env: { ...variables, ...found, ...env },
+      env: { ...handed, ...env },
       clearEnv: variables !== undefined,
       windowsVerbatimArguments: verbatim,
     };
@@ -105,6 +99,18 @@ export async function runTool(
     nextStep: `Run ${place.isWindows ? forbidden.replace(/--allow-run=.*/, "--allow-read --allow-run") : forbidden}, ` +
       `or install it, see ${tool.installation}`,
   });
+}
+
+/**
+ * Returns the variables that were handed in and that the tool gets: all of `options.env`, or of `runtime.env`, which cannot be listed, those
+ * that say where the tool is and where it keeps its sign-in.
+ */
+export function handedIn(tool: DeveloperTool, { settings, runtime, variables }: Workplace): Record<string, string> {
+  if (variables || !runtime.env) return { ...variables };
+  return Object.fromEntries(tool.variables.flatMap((name) => {
+    const value = settings.env(name);
+    return value === undefined ? [] : [[name, value]];
+  }));
 }
 
 /** Returns the text of a file; empty where it is not there, or may not be read. */

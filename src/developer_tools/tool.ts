@@ -37,10 +37,10 @@ export interface DeveloperTool {
   readonly variables: readonly string[];
   /** Where to get it. */
   readonly installation: string;
-  /** What sets its tokens apart besides who is signed in. */
+  /** What sets its tokens apart besides its variables and who is signed in. */
   readonly proof: readonly string[];
-  /** The file that says who is signed in, where there is one that only signing in changes. */
-  readonly profile?: string | undefined;
+  /** Returns the path of the file that says who is signed in, where there is one that only signing in changes. */
+  profile?(): string | undefined;
   /** Returns what to ask by. Throws a `CredentialUnavailableError` where the tool cannot be asked for that. */
   command(request: ToolRequest): ToolCommand;
   /** Returns the token of an answer; `undefined` where it holds none. Throws where it holds one that is not usable. */
