@@ -151,8 +151,13 @@ describe("a claims challenge while other requests are in flight", () => {
     answers[0]!();
     assert.equal((await earlier).token, "claims 0");
     assert.equal((await credential.getToken(SCOPE)).token, "claims 1");
+    // The end of the earlier request leaves the later one in flight.
+    const joined = credential.getToken(SCOPE, { claims: OTHER_CLAIMS });
+    for (let turns = 0; turns < 3; turns++) await breathe();
     answers[2]!();
     assert.equal((await later).token, "claims 2");
+    assert.equal(service.requests.length, 3);
+    assert.equal(await joined, await later);
     assert.equal((await credential.getToken(SCOPE)).token, "claims 2");
   });
 });
