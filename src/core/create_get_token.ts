@@ -1,17 +1,20 @@
-import { AuthenticationError, CredentialUnavailableError } from "../errors.ts";
+import { AuthenticationError } from "../errors.ts";
+import { isBackground } from "../runtime/background.ts";
 import type { AccessToken, GetTokenOptions } from "../token_credential.ts";
 import type { TokenSet } from "../token_cache.ts";
 import { checkPause, endPause, pauseAfter, refreshPause } from "./back_off.ts";
-import { abortReason, withDeadline } from "./deadline.ts";
+import { abortReason, withDeadline, withinCall } from "./deadline.ts";
 import { type Awaited, isVerdict, late, nameCredential } from "./failures.ts";
 import { isAlive, isDue, isFresh, restTime } from "./freshness.ts";
 import { type Chain, chainOf } from "./in_chain.ts";
+import { keepAlive } from "./keep_alive.ts";
 import { digestOf } from "./partition.ts";
+import { requireVariables } from "./require_variables.ts";
 import { normaliseScopes } from "./scopes.ts";
 import type { Settings } from "./settings.ts";
-import { keepAlive, outdateOlder, share } from "./share.ts";
+import { outdateOlder, share } from "./share.ts";
 import type { Flight } from "./single_flight.ts";
-import { resolveTenant } from "./tenants.ts";
+import { MULTITENANT_VARIABLE, resolveTenant } from "./tenants.ts";
 import { createTokenStore } from "./token_store.ts";
 
 /** What one token is requested with. */
@@ -22,7 +25,7 @@ export interface TokenRequest {
   readonly enableCae: boolean;
   /** The token that the claims are about, if it is remembered: the resource refused it. */
   readonly rejected: string | undefined;
-  /** Whether this is a background refresh of a token that has not ended: callers wait two seconds at most, and no user is prompted. */
+  /** Whether this is a background refresh, or a chain's search in the background: the user must not be prompted. */
   readonly isEarly: boolean;
   /** The chain that asks, which has others to turn to. */
   readonly chain: Chain | undefined;
@@ -42,8 +45,12 @@ export interface CredentialSpec {
   readonly name: string;
   /** Its own tenant: empty where it has none and may ask any, `undefined` where a tenant counts for nothing. */
   readonly tenantId: string | undefined;
-  /** Whether the environment says that the program is nobody else. Default: it does not. */
-  readonly isBound?: boolean;
+  /** Whether a tool of the developer makes the tokens: a chain continues where the tool may not ask a tenant. Default: no. */
+  readonly isDeveloperTool?: boolean;
+  /** The part of the environment that configures the credential, for its errors. */
+  readonly source?: string;
+  /** The environment variables that decide where the request goes, and as which identity. */
+  readonly variables?: readonly string[];
   /** What proves whose tokens these are: secrets by content, callbacks and keys as the objects they are. */
   readonly proof: () => readonly (string | object)[] | Promise<readonly (string | object)[]>;
   readonly acquire: Acquire;
@@ -103,11 +110,7 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
     options: GetTokenOptions,
     looked: ReturnType<typeof store.find>,
   ): Promise<AccessToken> {
-    const { abortSignal: outer, requestOptions } = options;
-    const ms = requestOptions?.timeout || undefined;
-    if (!outer && !ms) return await find(scopes, options, undefined, looked);
-    const late = () => new DOMException(`No token within the ${ms} ms of "timeout"`, "TimeoutError");
-    return await withDeadline((caller) => find(scopes, options, caller, looked), { sleep, ms, late, outer });
+    return await withinCall(options, sleep, (_bounded, caller) => find(scopes, options, caller, looked));
   }
 
   async function find(
@@ -133,7 +136,8 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
     const rejected = claims === undefined ? undefined : found?.token;
     const get = (caller: AbortSignal | undefined, isEarly = false) =>
       acquire(key, { scopes: asked, tenantId, claims, enableCae, rejected, isEarly, chain }, caller);
-    if (claims !== undefined || !found || !isAlive(found, now)) return await get(caller);
+    // The search of a chain in the background is no reason to prompt a user or to keep the process alive either.
+    if (claims !== undefined || !found || !isAlive(found, now)) return await get(caller, isBackground(caller));
     const fresh = isFresh(found, now);
     if (fresh && !isDue(found, now) || pause && (fresh || !isVerdict(pause.error))) return found;
     const successor = get(undefined, true);
@@ -212,7 +216,7 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
       return token;
     } catch (error) {
       if (outer.aborted && error === outer.reason) throw error;
-      nameCredential(error, spec.name);
+      nameCredential(error, spec.name, spec.source);
       // A bad argument says nothing about the service.
       if (!(error instanceof TypeError)) pauseAfter(key, error, settings.now());
       settings.log({
@@ -235,15 +239,6 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
     );
   }
 
-  /** A variable that may not be read may name another cloud, whose secret is nothing for this one. */
-  function readAuthorityHost(): string {
-    const flag = settings.missingEnvPermission(["AZURE_AUTHORITY_HOST"]);
-    if (!flag) return settings.env("AZURE_AUTHORITY_HOST") ?? "";
-    throw new CredentialUnavailableError("Cannot tell which cloud to ask", {
-      nextStep: `Run Deno with ${flag}, or give "authorityHost"`,
-    });
-  }
-
   function findPartition(): string | Promise<string> {
     if (partition !== undefined) return partition;
     const finding = computePartition();
@@ -255,13 +250,22 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
 
   async function computePartition(): Promise<string> {
     try {
+      // A tool reads its own variables.
+      if (!spec.isDeveloperTool) {
+        requireVariables([
+          ...spec.variables ?? [],
+          ...settings.authorityHost === undefined ? ["AZURE_AUTHORITY_HOST"] : [],
+          ...spec.tenantId === undefined ? [] : [MULTITENANT_VARIABLE],
+        ], settings);
+      }
       const proof = spec.proof();
       const parts = proof instanceof Promise
         ? await withDeadline(() => proof, { sleep, ms: timeoutInMs, late: () => late(timeoutInMs) })
         : proof;
-      return await digestOf([settings.authorityHost ?? readAuthorityHost(), ...settings.surroundings, ...parts]);
+      const authorityHost = settings.authorityHost ?? settings.env("AZURE_AUTHORITY_HOST") ?? "";
+      return await digestOf([authorityHost, ...settings.surroundings, ...parts]);
     } catch (error) {
-      nameCredential(error, spec.name);
+      nameCredential(error, spec.name, spec.source);
       throw error;
     }
   }

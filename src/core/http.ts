@@ -1,4 +1,6 @@
-import { CredentialUnavailableError } from "../errors.ts";
+import { AuthenticationError } from "../errors.ts";
+import { missingPermission } from "../runtime/permission.ts";
+import { bound } from "./bound.ts";
 import { withDeadline } from "./deadline.ts";
 import type { Settings } from "./settings.ts";
 
@@ -25,7 +27,8 @@ export interface SendOptions extends Pick<Settings, "now" | "sleep"> {
 
 /**
  * Sends a request and reads the answer, a megabyte at the most. Redirects are not followed: what is sent is for the one it is sent
- * to. Rejects only with the signal's reason, or with a `CredentialUnavailableError` where the runtime does not permit the request.
+ * to. Rejects only with the signal's reason, or with an `AuthenticationError` where the runtime does not permit the request, or the server has
+ * another certificate than the pinned one.
  */
 export async function send(
   fetch: typeof globalThis.fetch,
@@ -48,11 +51,14 @@ export async function send(
     return await withDeadline(exchange, { sleep, ms, late, outer: init.signal });
   } catch (error) {
     if (init.signal.aborted) throw init.signal.reason;
-    const { name } = Object(error) as { name?: unknown };
-    if (name === "NotCapable") {
-      const { host } = new URL(url);
-      throw new CredentialUnavailableError(`Cannot reach "${host}"`, { nextStep: `Run Deno with --allow-net=${host}` });
+    const { host } = new URL(url);
+    // Not sent again: another attempt meets the same server.
+    if (Object(error).name === "UntrustedServer") {
+      const { message } = (error as Error).cause as Error | undefined ?? error as Error;
+      throw new AuthenticationError(`Cannot trust "${host}": ${bound(String(message))}`);
     }
+    const flag = missingPermission(error, { net: host });
+    if (flag) throw new AuthenticationError(`Cannot reach "${host}": Run ${flag}`);
     return { status: 0, text: reasonOf(error), retryAfterInMs: undefined };
   }
 }
@@ -85,10 +91,10 @@ async function readText(response: Response, signal: AbortSignal): Promise<string
 /** Reads how long to wait: milliseconds of Azure's headers, or seconds or a date of RFC 9110, section 10.2.3. */
 function retryAfter(headers: Headers, now: number): number | undefined {
   for (const name of ["retry-after-ms", "x-ms-retry-after-ms"]) {
-    const value = headers.get(name);
-    if (value && NUMBER.test(value)) return Number(value);
+    const value = bound(headers.get(name) ?? "");
+    if (NUMBER.test(value)) return Number(value);
   }
-  const value = headers.get("retry-after") ?? "";
+  const value = bound(headers.get("retry-after") ?? "");
   if (NUMBER.test(value)) return Number(value) * 1000;
   // `Date.parse` would take "-1" and "5, 5" for days long past.
   const date = /^[A-Z][a-z]+, /.test(value) ? Date.parse(value) : NaN;

@@ -84,24 +84,27 @@ function azurePowerShell(): DeveloperTool {
     explain(output, request) {
       const said = told(wordsOf(output));
       if (
-        said.includes(NO_MODULE) || /module 'Az\.Accounts' was not loaded|Az\.Accounts.*not (found|loaded)/i.test(said)
+        said.includes(NO_MODULE) || /Az\.Accounts/i.test(said) && /not (found|loaded)/i.test(said)
       ) {
         return {
+          outcome: "absent",
           reason: "Its module Az.Accounts, version 2.2.0 or newer, is not installed",
           nextStep: 'Run "Install-Module Az.Accounts" in PowerShell',
         };
       }
       if (/AuthorizationManager check failed/i.test(said)) {
         return {
+          outcome: "inconclusive",
           reason: "The execution policy of PowerShell keeps its module from running",
           nextStep: 'Run "Set-ExecutionPolicy -Scope CurrentUser RemoteSigned" in PowerShell',
         };
       }
       const nextStep = `Run ${loginWith(request)} in PowerShell`;
+      // First, because such a message may end with the advice to run Connect-AzAccount.
+      if (/AADSTS/.test(said)) return { outcome: "inconclusive", reason: said, nextStep };
       if (/Connect-AzAccount|No accounts were found in the cache|cannot retrieve access token/i.test(said)) {
-        return { reason: `Nobody is signed in, or no longer: ${said}`, nextStep };
+        return { outcome: "absent", reason: `No account is signed in: ${said}`, nextStep };
       }
-      if (/AADSTS/.test(said)) return { reason: said, nextStep };
       return otherFailure(output, said, "Get-AzAccessToken");
     },
   };
@@ -120,7 +123,8 @@ function encodeScript(script: string): string {
 
 /** Returns the first object with a member in what a program wrote, which a profile or a module may have added to. */
 function objectIn(text: string, member: string): Record<string, unknown> {
-  const objects = [...text.split("\n"), ...text.match(/\{[^{}]*\}/g) ?? []].map((object) => parseObject(object) ?? {});
+  const innermost = text.split("{").slice(1).map((rest) => `{${rest.slice(0, rest.indexOf("}") + 1)}`);
+  const objects = [...text.split("\n"), ...innermost].map((object) => parseObject(object) ?? {});
   return objects.find((object) => object[member] !== undefined) ?? {};
 }
 

@@ -1,3 +1,4 @@
+import { bound } from "../core/bound.ts";
 import { type Acquire, createGetToken } from "../core/create_get_token.ts";
 import { withDeadline } from "../core/deadline.ts";
 import { absent, readText, runTool, type Workplace } from "./run_tool.ts";
@@ -36,6 +37,7 @@ export function createToolClient(tool: DeveloperTool, place: Workplace): ToolCli
     const wrong = scopes.find((scope) => !SCOPE.test(scope)) ?? (TENANT.test(tenantId || "0") ? undefined : tenantId);
     if (wrong !== undefined) {
       throw unavailable(tool, {
+        outcome: "not-for-this-call",
         reason: `${JSON.stringify(wrong)} cannot stand on a command line`,
         nextStep: 'Use letters, digits and "-_.:/" only',
       });
@@ -50,6 +52,7 @@ export function createToolClient(tool: DeveloperTool, place: Workplace): ToolCli
     }
     if (token.expiresOnTimestamp <= now()) {
       throw unavailable(tool, {
+        outcome: "inconclusive",
         reason: `Its token expired on ${new Date(token.expiresOnTimestamp).toISOString()}`,
         nextStep: "Check the clock of this machine",
       });
@@ -69,5 +72,5 @@ export function createToolClient(tool: DeveloperTool, place: Workplace): ToolCli
 
 /** Whether a shell looked for the program in vain. */
 function isNoProgram(stderr: string): boolean {
-  return /\b(az|azd|pwsh|powershell)(\.\w+)?['"]*(:? (command )?not found| is not recognized)/i.test(stderr);
+  return /\b(az|azd|pwsh|powershell)(\.\w+)?['"]*(:? (command )?not found| is not recognized)/i.test(bound(stderr));
 }

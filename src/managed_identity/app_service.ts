@@ -12,7 +12,8 @@ export function appService({ identity, settings }: Machine): Source {
   const secret = headerIn("IDENTITY_HEADER", settings);
   return {
     name: "App Service",
-    proof: [endpoint, secret],
+    endpoint,
+    proof: [secret],
     secrets: [secret],
     retryRules: OTHER_RETRIES,
     send({ resource, signal, limitInMs }) {

@@ -15,7 +15,8 @@ export function azureMl(machine: Machine): Source {
   const clientId = identity?.id ?? clientIdIn("DEFAULT_IDENTITY_CLIENT_ID", settings);
   return {
     name: "Azure Machine Learning",
-    proof: [endpoint, secret, clientId ?? ""],
+    endpoint,
+    proof: [secret, clientId ?? ""],
     secrets: [secret],
     retryRules: OTHER_RETRIES,
     send({ resource, signal, limitInMs }) {

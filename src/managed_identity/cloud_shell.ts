@@ -14,7 +14,8 @@ export function cloudShell(machine: Machine): Source {
   const endpoint = endpointIn("MSI_ENDPOINT", machine.settings);
   return {
     name: "Cloud Shell",
-    proof: [endpoint],
+    endpoint,
+    proof: [],
     secrets: [],
     retryRules: OTHER_RETRIES,
     send({ resource, signal, limitInMs }) {

@@ -35,17 +35,24 @@ export interface ResourceRequest {
 export interface Source {
   /** As a message says it: "App Service". */
   readonly name: string;
-  /** What proves whose tokens these are: where they come from, and what is shown there. */
+  /** The URL that tokens are requested from. */
+  readonly endpoint: string;
+  /** What partitions the cache besides the endpoint: what is shown there. */
   readonly proof: readonly string[];
   /** What of it no message may repeat. */
   readonly secrets: readonly string[];
   readonly retryRules: readonly RetryRule[];
   /** Whether the answer must name the user-assigned identity. */
   readonly echoes?: boolean;
-  /** Whether an answer that is no token says that there is no such identity, or no such source. */
+  /** Whether "Identity not found" may mean that the machine has no identity at all. */
+  readonly mayLackIdentity?: boolean;
+  /** Whether an answer that is no token shows that there is no such source. */
   isAbsent?(answer: Answer): boolean;
-  /** Returns whether the source is there, where that has to be found out; the chain is told if that takes time. */
-  probe?(chain: Chain): Promise<boolean>;
+  /**
+   * Resolves if the source responds, where that has to be found out. Rejects with a `CredentialUnavailableError` if it is absent, or if that is
+   * inconclusive.
+   */
+  probe?(chain: Chain): Promise<void>;
   send(request: ResourceRequest): Promise<Answer>;
 }
 

@@ -86,6 +86,7 @@ function exchange(
       const isForbidden = cause.name === "NotCapable" || cause.code === "EPERM" && cause.syscall === "getaddrinfo";
       const error = new TypeError(`Cannot reach "${url.host}"`, { cause });
       if (isForbidden) error.name = "NotCapable";
+      if (cause.name === "UntrustedServer") error.name = cause.name;
       reject(error);
     }
 
@@ -94,7 +95,8 @@ function exchange(
         const { fingerprint = "none" } = socket.getPeerCertificate() ?? {};
         const [found, wanted] = [fingerprint, thumbprint].map(digits);
         if (found !== wanted) {
-          return fail(new Error(`The thumbprint of the server's certificate is "${found}", not "${wanted}"`));
+          const error = new Error(`The thumbprint of the server's certificate is "${found}", not "${wanted}"`);
+          return fail(Object.assign(error, { name: "UntrustedServer" }));
         }
       }
       const path = url.pathname + url.search;

@@ -1,5 +1,6 @@
 import { isBackground } from "./background.ts";
 import { builtinModule } from "./builtin_module.ts";
+import { withFlag } from "./permission.ts";
 import { detectPlatform } from "./platform.ts";
 import { checkRunPermission } from "./run_permission.ts";
 import type { CommandOutput, RunOptions, Runtime, RuntimeMembers } from "./runtime.ts";
@@ -55,7 +56,12 @@ async function run(
 ): Promise<CommandOutput> {
   const { signal } = options;
   if (signal?.aborted) throw signal.reason;
-  const running = await start(command, args, options);
+  let running: Running;
+  try {
+    running = await start(command, args, options);
+  } catch (error) {
+    throw withFlag(error, { run: command });
+  }
   if (isBackground(signal)) running.unref();
   return await finish(running, signal);
 }
