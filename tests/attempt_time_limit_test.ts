@@ -47,7 +47,9 @@ interface Path {
   readonly timeoutInMs?: number;
 }
 
-const client = (options: CredentialOptions) => new ClientSecretCredential(TENANT, CLIENT, "a-secret", options);
+function client(options: CredentialOptions): ClientSecretCredential {
+  return new ClientSecretCredential(TENANT, CLIENT, "a-secret", options);
+}
 
 function machine(name: MachineName): Path {
   const files = { "/var/opt/azcmagent/tokens/a.key": "a-key" };
@@ -159,8 +161,10 @@ function rig(path: Path, late: (asked: Asked, index: number, clock: FakeClock) =
   return { ask, clock, events, service, times: () => sent.map((time) => time - began) };
 }
 
-/** The first request is lost. */
-const loseOne = (asked: Asked, index: number) => index === 0 ? silence(asked) : undefined;
+/** Does not answer the first request. */
+function loseOne(asked: Asked, index: number): unknown {
+  return index === 0 ? silence(asked) : undefined;
+}
 
 for (const [name, path] of Object.entries(REPEATABLE)) {
   describe(name, () => {

@@ -10,7 +10,7 @@ import { startModule, stopModules } from "./support/child.ts";
 import { serveHttp } from "./support/http_server.ts";
 import { jsonAnswer } from "./support/service.ts";
 
-const IN_A_DAY = () => Math.floor(Date.now() / 1000) + 86_400;
+const IN_A_DAY = Math.floor(Date.now() / 1000) + 86_400;
 
 after(stopModules);
 
@@ -31,7 +31,7 @@ async function runBefore(answer: () => Response, args: readonly string[]): Promi
 
 for (const moment of ["due", "last minutes"]) {
   test(`App Service, ${moment}: the connection of the refresh does not keep the process alive`, async () => {
-    const answer = () => jsonAnswer({ access_token: "a-token", token_type: "Bearer", expires_on: IN_A_DAY() });
+    const answer = () => jsonAnswer({ access_token: "a-token", token_type: "Bearer", expires_on: IN_A_DAY });
     // It has ended while the request was in flight: neither an attempt nor the refresh was over.
     assert.deepEqual(await runBefore(answer, ["App Service", moment, "20000"]), [
       "token a-token",
@@ -49,12 +49,21 @@ for (const moment of ["due", "last minutes"]) {
   });
 }
 
+test("a chain: its search in the background does not keep the process alive", async () => {
+  const answer = () => jsonAnswer({ access_token: "a-token", token_type: "Bearer", expires_on: IN_A_DAY });
+  assert.deepEqual(await runBefore(answer, ["chain", "due", "60000"]), [
+    "token a-token",
+    "events token-acquired",
+    "aborted false",
+  ]);
+});
+
 test("the Azure CLI, last minutes: the program does not keep the process alive", {
   skip: process.platform === "win32" ? "Shell scripts are not for Windows" : false,
 }, async () => {
   const folder = await mkdtemp(join(tmpdir(), "azweb-background-"));
   try {
-    const answer = JSON.stringify({ accessToken: "a-token", expires_on: IN_A_DAY(), tenant: "a-tenant" });
+    const answer = JSON.stringify({ accessToken: "a-token", expires_on: IN_A_DAY, tenant: "a-tenant" });
     const script = `
 PATH=/usr/bin:/bin
 if test -e ${folder}/asked; then echo $$ > ${folder}/pid; exec sleep 600; fi

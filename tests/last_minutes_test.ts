@@ -25,6 +25,7 @@ import {
   TENANT,
 } from "./support/service.ts";
 import { userAnswer } from "./support/sign_in.ts";
+import { byDeviceCode, createScene, GRAPH, settle } from "./support/people.ts";
 import { ANSWERS, createDesk, hang, type Started } from "./support/tool.ts";
 
 const SECOND = 1000;
@@ -376,4 +377,17 @@ test("the clock goes forward beyond the token's end while a caller waits: the to
   const { value } = await pass(asked, clock);
   assert.match(value!.token, /^token-[1-9]/);
   assert.ok(clock.now() < value!.expiresOnTimestamp);
+});
+
+test("a user is not prompted before the token has ended", async () => {
+  const scene = createScene();
+  const credential = byDeviceCode(scene);
+  const first = await settle(credential.getToken(GRAPH), scene);
+  scene.entra.revokeSessions("ada@contoso.com");
+  await passTime(first.expiresOnTimestamp - 4 * MINUTE - scene.clock.now(), scene.clock);
+  assert.equal((await settle(credential.getToken(GRAPH), scene)).token, first.token);
+  assert.equal(scene.prompts, 1);
+  await passTime(4 * MINUTE, scene.clock);
+  assert.notEqual((await settle(credential.getToken(GRAPH), scene)).token, first.token);
+  assert.equal(scene.prompts, 2);
 });

@@ -1,4 +1,5 @@
 import { AuthenticationError } from "../errors.ts";
+import { isBackground } from "../runtime/background.ts";
 import type { AccessToken, GetTokenOptions } from "../token_credential.ts";
 import type { TokenSet } from "../token_cache.ts";
 import { checkPause, endPause, pauseAfter, refreshPause } from "./back_off.ts";
@@ -24,7 +25,7 @@ export interface TokenRequest {
   readonly enableCae: boolean;
   /** The token that the claims are about, if it is remembered: the resource refused it. */
   readonly rejected: string | undefined;
-  /** Whether this is a background refresh of a token that has not ended: callers wait two seconds at most, and no user is prompted. */
+  /** Whether this is a background refresh, or a chain's search in the background: the user must not be prompted. */
   readonly isEarly: boolean;
   /** The chain that asks, which has others to turn to. */
   readonly chain: Chain | undefined;
@@ -135,7 +136,8 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
     const rejected = claims === undefined ? undefined : found?.token;
     const get = (caller: AbortSignal | undefined, isEarly = false) =>
       acquire(key, { scopes: asked, tenantId, claims, enableCae, rejected, isEarly, chain }, caller);
-    if (claims !== undefined || !found || !isAlive(found, now)) return await get(caller);
+    // The search of a chain in the background is no reason to prompt a user or to keep the process alive either.
+    if (claims !== undefined || !found || !isAlive(found, now)) return await get(caller, isBackground(caller));
     const fresh = isFresh(found, now);
     if (fresh && !isDue(found, now) || pause && (fresh || !isVerdict(pause.error))) return found;
     const successor = get(undefined, true);

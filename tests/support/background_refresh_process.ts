@@ -3,7 +3,10 @@
 import {
   AuthorizationCodeCredential,
   AzureCliCredential,
+  ChainedTokenCredential,
   ClientSecretCredential,
+  CredentialUnavailableError,
+  type GetTokenOptions,
   type LogEvent,
   ManagedIdentityCredential,
 } from "@azweb/identity";
@@ -24,13 +27,28 @@ const options = {
 // The longest wait between two attempts.
 Math.random = () => 0.999;
 
+function appService(): ManagedIdentityCredential {
+  const env = { IDENTITY_ENDPOINT: `${place}/msi/token`, IDENTITY_HEADER: "a-header" };
+  return new ManagedIdentityCredential({ ...options, env });
+}
+
+/** Two credentials for one service; the first one is not available for the first call, and is searched for again in the background. */
+function chain(): ChainedTokenCredential {
+  const [first, second] = [appService(), appService()];
+  let calls = 0;
+  return new ChainedTokenCredential({
+    getToken(scopes: string | string[], options?: GetTokenOptions) {
+      if (calls++ === 0) return Promise.reject(new CredentialUnavailableError("Not yet", { recheckAfterInMs: 0 }));
+      process.on("exit", () => console.log(`aborted ${options?.abortSignal?.aborted}`));
+      return first.getToken(scopes, { ...options, claims: "{}" });
+    },
+  }, second);
+}
+
 const credential = {
   "client secret": () => new ClientSecretCredential("a-tenant", "an-app", "a-secret", { ...options, env: {} }),
-  "App Service": () =>
-    new ManagedIdentityCredential({
-      ...options,
-      env: { IDENTITY_ENDPOINT: `${place}/msi/token`, IDENTITY_HEADER: "a-header" },
-    }),
+  "App Service": appService,
+  chain,
   user: () =>
     new AuthorizationCodeCredential("a-tenant", "an-app", "a-code", "https://app.example", { ...options, env: {} }),
   az: () => new AzureCliCredential({ ...options, authorityHost: undefined, env: { PATH: place, HOME: place } }),
