@@ -90,6 +90,12 @@ describe("in the last minutes of a token", () => {
     assert.equal(service.requests.length, 2);
   });
 
+  test("a clock that went back leaves no token to return in an outage", async () => {
+    const { clock, credential } = await createLastMinutes(() => new Response("", { status: 503 }));
+    clock.set(START - 60 * MINUTE);
+    await assert.rejects(credential.getToken(SCOPE), { name: "AuthenticationError", statusCode: 503 });
+  });
+
   test("a service that is out of reach is asked again after half a minute", async () => {
     const { clock, credential, service } = await createLastMinutes(() => Promise.reject(new TypeError("fetch failed")));
     await credential.getToken(SCOPE);
