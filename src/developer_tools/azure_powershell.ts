@@ -108,8 +108,8 @@ function azurePowerShell(): DeveloperTool {
       }
       const nextStep = `Run ${loginWith(request)} in PowerShell`;
       // First, because such a message may end with the advice to run Connect-AzAccount.
-      if (/AADSTS/.test(said)) return { outcome: "inconclusive", reason: said, nextStep };
-      if (/Connect-AzAccount|No accounts were found in the cache|cannot retrieve access token/i.test(said)) {
+      if (/AADSTS|cannot retrieve access token/i.test(said)) return { outcome: "inconclusive", reason: said, nextStep };
+      if (/Connect-AzAccount|No accounts were found in the cache/i.test(said)) {
         return { outcome: "absent", reason: `No account is signed in: ${said}`, nextStep };
       }
       return otherFailure(output, said, "Get-AzAccessToken");
