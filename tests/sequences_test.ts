@@ -105,6 +105,37 @@ describe("in the last minutes of a token", () => {
   });
 });
 
+test("a success ends the pause after a failure: the next refresh is not late", async () => {
+  const clock = createFakeClock(START);
+  const service = createService((_, index) =>
+    index === 1 ? new Response("", { status: 503 }) : tokenAnswer({ access_token: `token-${index}`, refresh_in: 10 })
+  );
+  const credential = create(service, clock);
+  await credential.getToken(SCOPE);
+  await clock.advance(10 * SECOND);
+  assert.equal((await credential.getToken(SCOPE)).token, "token-0");
+  await service.untilRequested(2);
+  await clock.advance(SECOND);
+  assert.equal((await credential.getToken(SCOPE, { claims: CLAIMS })).token, "token-2");
+  await clock.advance(10 * SECOND);
+  assert.equal((await credential.getToken(SCOPE)).token, "token-2");
+  await service.untilRequested(4);
+});
+
+test("a service that asks to wait for a day is asked again after an hour", async () => {
+  const clock = createFakeClock(START);
+  const service = createService((_, index) =>
+    index === 0 ? new Response("", { status: 429, headers: { "retry-after": "86400" } }) : tokenAnswer()
+  );
+  const credential = create(service, clock);
+  for (const wait of [60 * MINUTE - 1, 1]) {
+    await assert.rejects(credential.getToken(SCOPE), { statusCode: 429 });
+    await clock.advance(wait);
+  }
+  assert.equal((await credential.getToken(SCOPE)).token, "a-token");
+  assert.equal(service.requests.length, 2);
+});
+
 describe("a claims challenge while other requests are in flight", () => {
   const OTHER_CLAIMS = CLAIMS.replace("17", "18");
 
