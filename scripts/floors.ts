@@ -64,7 +64,9 @@ interface Site {
 /** A line that the smoke test prints. */
 interface Finding {
   readonly name: string;
-  readonly token?: string;
+  /** A token, or the name of an error that is right. */
+  readonly found?: string;
+  /** Why the check failed. */
   readonly error?: string;
 }
 
@@ -122,17 +124,17 @@ async function smoke(release: Release, { folder, cloud, subpaths }: Site): Promi
 
 /** Returns what is wrong with a finding; `undefined` where nothing is. */
 async function problemOf(
-  { name, token = "", error }: Finding,
+  { name, found = "", error }: Finding,
   { runtime, version, isRefused = false }: Release,
   { verify }: Cloud,
 ): Promise<string | undefined> {
-  const verifyToken = verify[name];
-  if (isRefused && verifyToken) {
+  const verifyFound = verify[name];
+  if (isRefused && verifyFound) {
     const [label] = SUPPORTED[runtime].split(" ");
     const refusal = `Error: This is ${label} ${version}: @azweb/identity needs ${SUPPORTED[runtime]}`;
-    return error === refusal ? undefined : `Expected "${refusal}", found "${error ?? token}"`;
+    return error === refusal ? undefined : `Expected "${refusal}", found "${error ?? found}"`;
   }
-  return error ?? await verifyToken?.(token).then(() => undefined, String);
+  return error ?? await verifyFound?.(found).then(() => undefined, String);
 }
 
 /** Returns whether the README states what is supported. */

@@ -14,8 +14,8 @@ export interface Cloud {
   /** The options of its credentials. */
   readonly options: object;
   readonly env: Readonly<Record<string, string>>;
-  /** Rejects unless the token is the right one; by the name of the check that got it. */
-  readonly verify: Readonly<Record<string, (token: string) => Promise<unknown>>>;
+  /** Rejects unless a check found the right token, or the right kind of error; by the name of the check. */
+  readonly verify: Readonly<Record<string, (found: string) => Promise<unknown>>>;
   close(): Promise<unknown>;
 }
 
@@ -36,6 +36,7 @@ export async function startCloud(folder: string): Promise<Cloud> {
   });
   const appServiceServer = await serveHttp(appService.handle);
   const nodeServer = await serveHttps(node.handle, { cert, key });
+  const brokenServer = await serveHttp(() => Promise.reject(new Error("It closes each connection")));
   appService.env.IDENTITY_ENDPOINT = `${appServiceServer.url}/msi/token`;
   node.env.IDENTITY_ENDPOINT = `${nodeServer.url}/metadata/identity/oauth2/token`;
   return {
@@ -45,6 +46,7 @@ export async function startCloud(folder: string): Promise<Cloud> {
       clientId: CLIENT_ID,
       clientSecret: secret,
       serviceFabric: node.env,
+      brokenAppService: { ...appService.env, IDENTITY_ENDPOINT: `${brokenServer.url}/msi/token` },
     },
     env: {
       ...appService.env,
@@ -55,12 +57,18 @@ export async function startCloud(folder: string): Promise<Cloud> {
       "client secret": entra.verify,
       "App Service": appService.verify,
       "App Service, with az signed in": appService.verify,
+      "App Service that fails, with az signed in": (error) => expect(error, "AuthenticationError"),
       "Service Fabric": node.verify,
-      "az": (token) => token === AZ_TOKEN ? Promise.resolve() : Promise.reject(new Error(`The token is "${token}"`)),
+      "az": (token) => expect(token, AZ_TOKEN),
       "loopback": entra.verify,
     },
-    close: () => Promise.all([entraServer, appServiceServer, nodeServer].map((server) => server.close())),
+    close: () => Promise.all([entraServer, appServiceServer, nodeServer, brokenServer].map((server) => server.close())),
   };
+}
+
+// deno-lint-ignore require-await
+async function expect(found: string, wanted: string): Promise<void> {
+  if (found !== wanted) throw new Error(`Expected "${wanted}", found "${found}"`);
 }
 
 /** Writes a program that responds as `az` does, and the profile of a signed-in user. Returns the program's folder. */

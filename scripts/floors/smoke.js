@@ -1,5 +1,5 @@
 /**
- * What every supported release has to be able to do. Prints a line of JSON for each check: its name, and a token or an error.
+ * What every supported release has to be able to do. Prints a line of JSON for each check: its name, and what it found or why it failed.
  *
  * @module
  */
@@ -7,7 +7,9 @@ import { createRequire } from "node:module";
 import process from "node:process";
 
 const SCOPE = "https://vault.azure.net/.default";
-const { authorityHost, tenantId, clientId, clientSecret, serviceFabric, subpaths } = JSON.parse(process.argv[2]);
+const { authorityHost, tenantId, clientId, clientSecret, serviceFabric, brokenAppService, subpaths } = JSON.parse(
+  process.argv[2],
+);
 
 /** Sends what is for Microsoft Entra to the simulated one. */
 function fetchFromEntra(url, init) {
@@ -41,6 +43,11 @@ const CHECKS = {
     }),
   "App Service": (lib) => new lib.ManagedIdentityCredential({ cache: false }),
   "App Service, with az signed in": (lib) => new lib.DefaultAzureCredential({ cache: false }),
+  async "App Service that fails, with az signed in"(lib) {
+    const env = { ...process.env, ...brokenAppService };
+    const credential = new lib.DefaultAzureCredential({ env, retryOptions: { maxRetries: 0 } });
+    return await credential.getToken(SCOPE).then(({ token }) => token, ({ name }) => name);
+  },
   "Service Fabric": (lib) => new lib.ManagedIdentityCredential({ env: serviceFabric }),
   "az": (lib) => new lib.AzureCliCredential(),
   "loopback": (lib) =>
@@ -54,9 +61,10 @@ const CHECKS = {
 
 for (const [name, check] of Object.entries(CHECKS)) {
   try {
-    const credential = await check(await import("@azweb/identity"));
-    const { token } = await credential?.getToken(SCOPE) ?? {};
-    console.log(JSON.stringify({ name, token }));
+    const found = await check(await import("@azweb/identity"));
+    console.log(
+      JSON.stringify({ name, found: typeof found === "object" ? (await found.getToken(SCOPE)).token : found }),
+    );
   } catch (error) {
     console.log(JSON.stringify({ name, error: String(error) }));
   }

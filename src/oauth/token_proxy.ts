@@ -1,6 +1,6 @@
 import type { Settings } from "../core/settings.ts";
 import { parseUrl } from "../core/url.ts";
-import { AuthenticationError, CredentialUnavailableError } from "../errors.ts";
+import { AuthenticationError } from "../errors.ts";
 import type { Runtime, RuntimeMembers, TlsTrust } from "../runtime/runtime.ts";
 import { tlsFetcher } from "../runtime/tls_fetch.ts";
 import { decodeBase64 } from "./decode.ts";
@@ -10,6 +10,9 @@ const PROXY = "AZURE_KUBERNETES_TOKEN_PROXY";
 const CA_FILE = "AZURE_KUBERNETES_CA_FILE";
 const CA_DATA = "AZURE_KUBERNETES_CA_DATA";
 const SNI_NAME = "AZURE_KUBERNETES_SNI_NAME";
+
+/** The bundle of all public authorities takes a third of it. */
+const MOST_CHARACTERS = 1_000_000;
 
 /** A name of DNS. Another would say nothing in the handshake, so that nobody is asked for. */
 const NAME = /^(?!\d+(\.\d+){3}$)[a-z\d]([\w.-]{0,251}[a-z\d])?$/i;
@@ -23,9 +26,8 @@ export interface TokenProxy {
 }
 
 /**
- * Returns the token proxy of an AKS cluster with identity bindings; `undefined` where no variable speaks of one. Throws an
- * `AuthenticationError` for variables that are malformed or do not go together, a `CredentialUnavailableError` where the runtime cannot
- * trust whom they name.
+ * Returns the token proxy of an AKS cluster with identity bindings; `undefined` where no variable names one. Throws an
+ * `AuthenticationError` for variables that are malformed or do not go together, and where the runtime cannot trust the server they name.
  *
  * https://learn.microsoft.com/azure/aks/identity-bindings-concepts
  */
@@ -55,7 +57,6 @@ export function createTokenProxy(
     ? {
       path: caFile,
       label: `the certificates of ${CA_FILE}`,
-      isOfVariable: true,
       nextStep: "Check the path, and that the file is mounted there",
     }
     : undefined;
@@ -85,7 +86,7 @@ export function createTokenProxy(
   function trusting(trust: TlsTrust): typeof fetch {
     const tlsFetch = tlsFetcher(runtime);
     if (tlsFetch) return tlsFetch(trust);
-    throw new CredentialUnavailableError(
+    throw new AuthenticationError(
       'Cannot reach the token proxy: This runtime cannot trust authorities or names of its own; give "runtime.tlsFetch"',
     );
   }
@@ -101,6 +102,9 @@ function parseProxy(text: string): URL {
 }
 
 function checkPem(text: string, label: string): string {
+  if (text.length > MOST_CHARACTERS) {
+    throw new AuthenticationError(`Cannot use ${label}: It is longer than a million characters`);
+  }
   const blocks = [...text.matchAll(/-----BEGIN CERTIFICATE-----([^-]*)-----END CERTIFICATE-----/g)];
   // DER that begins as a certificate does.
   if (blocks.length > 0 && blocks.every(([, base64]) => decodeBase64(base64!)?.[0] === 0x30)) return text;

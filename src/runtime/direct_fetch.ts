@@ -1,12 +1,15 @@
+import { isBackground } from "./background.ts";
 import { builtinModule } from "./builtin_module.ts";
 import { readResponse } from "./http_response.ts";
 import { hasNetPermission } from "./net_permission.ts";
+import { detectPlatform } from "./platform.ts";
 import type { TlsTrust } from "./runtime.ts";
 
 interface Socket extends AsyncIterable<Uint8Array<ArrayBuffer>> {
   on(event: string, listener: (value: never) => void): this;
   write(data: string | Uint8Array, encoding?: string): void;
   destroy(error?: unknown): void;
+  unref(): void;
   getPeerCertificate(): { fingerprint?: string } | null;
 }
 
@@ -28,6 +31,7 @@ export async function fetchDirectly(
   const body = new Uint8Array(await request.arrayBuffer());
   if (signal.aborted) throw signal.reason;
   const socket = createSocket(url, trust);
+  if (isBackground(signal)) socket.unref();
   const leave = () => socket.destroy(signal.reason);
   signal.addEventListener("abort", leave, { once: true });
   socket.on("close", () => signal.removeEventListener("abort", leave));
@@ -71,7 +75,8 @@ function connected(socket: Socket, url: URL, { thumbprint }: TlsTrust): Promise<
         const { fingerprint = "none" } = socket.getPeerCertificate() ?? {};
         const [found, wanted] = [fingerprint, thumbprint].map(digits);
         if (found === wanted) return resolve();
-        reject(new Error(`The thumbprint of the server's certificate is "${found}", not "${wanted}"`));
+        const error = new Error(`The thumbprint of the server's certificate is "${found}", not "${wanted}"`);
+        reject(Object.assign(error, { name: "UntrustedServer" }));
       });
   });
 }
@@ -90,7 +95,9 @@ function headOf({ method, headers: given }: Request, url: URL, length: number): 
 function unreachable(url: URL, cause: Error): TypeError {
   const error = new TypeError(`Cannot reach "${url.host}"`, { cause });
   // Deno reports a missing permission for a host as a failed look-up, and for an address before 2.8 as a refused connection.
-  if (cause.name === "NotCapable" || !hasNetPermission(url.href)) error.name = "NotCapable";
+  const isForbidden = cause.name === "NotCapable" || detectPlatform() === "deno" && !hasNetPermission(url.href);
+  if (isForbidden) error.name = "NotCapable";
+  else if (cause.name === "UntrustedServer") error.name = cause.name;
   return error;
 }
 
