@@ -165,6 +165,51 @@ describe("a probe that is answered with an error of a server, which may be the m
     });
   }
 
+  test("a call at every 100 ms, and a slow probe, make it no longer", async () => {
+    const clock = createFakeClock();
+    const start = clock.now();
+    let isUp = false;
+    const near = (asked: Asked) =>
+      isUp ? metadata(asked) : clock.sleep(400, asked.signal).then(() => new Response("", { status: 503 }));
+    const laptop = createLaptop({ has: ["AzureCliCredential"], hasProfile: false, near, clock });
+    const first = laptop.credential.getToken(SCOPE);
+    await laptop.near.untilRequested(1);
+    await clock.advance(400);
+    assert.equal((await first).token, "of az");
+    isUp = true;
+    let token = "of az";
+    for (let waited = 0; token === "of az" && waited < 30_000; waited += 100) {
+      await clock.advance(100);
+      ({ token } = await laptop.credential.getToken(SCOPE));
+    }
+    assert.equal(token, "a-token");
+    assert.ok(clock.now() - start <= 11_000, `${clock.now() - start} ms`);
+  });
+
+  test("a machine that takes long to give its first token is waited for by calls without a cached token", async () => {
+    const clock = createFakeClock();
+    let isUp = false;
+    const near = (asked: Asked) =>
+      !isUp
+        ? new Response("", { status: 503 })
+        : isProbe(asked)
+        ? metadata(asked)
+        : clock.sleep(12_000, asked.signal).then(() => jsonAnswer({ error: "forbidden" }, { status: 403 }));
+    const laptop = createLaptop({ has: ["AzureCliCredential"], hasProfile: false, near, clock });
+    assert.equal((await laptop.credential.getToken(SCOPE)).token, "of az");
+    isUp = true;
+    await clock.advance(11_000);
+    assert.equal((await laptop.credential.getToken(SCOPE)).token, "of az");
+    const failing = failureOf(laptop.credential.getToken(VAULT));
+    await clock.advance(40_000);
+    assert.equal((await failing).name, "AuthenticationError");
+    // What one call has learned holds for the others.
+    const next = failureOf(laptop.credential.getToken(SCOPE));
+    await clock.advance(40_000);
+    assert.equal((await next).name, "AuthenticationError");
+    assert.equal(laptop.ran().length, 1);
+  });
+
   test("as long as it lasts, az serves, and is not started again", async () => {
     const clock = createFakeClock();
     const near = () => new Response("", { status: 503 });
@@ -455,6 +500,33 @@ describe("credentials of other packages", () => {
         assert.equal(await tokenOf(credential), "foreign");
       }));
   }
+
+  for (const outcome of ["configured", "unknown", null, 5]) {
+    test(`an outcome that is not known, ${outcome}, elects no later credential for good`, () =>
+      withChain(async ({ credential, clock, foreign }) => {
+        const error = new Error("x");
+        foreign.error = Object.assign(error, { name: "CredentialUnavailableError", outcome, recheckAfterInMs: NaN });
+        assert.equal(await tokenOf(credential), "later");
+        foreign.error = undefined;
+        await clock.advance(61_000);
+        await tokenOf(credential);
+        await settle();
+        assert.equal(await tokenOf(credential), "foreign");
+      }));
+  }
+
+  test("an aggregate that holds itself, and many others, is inconclusive", () =>
+    withChain(async ({ credential, clock, foreign }) => {
+      const errors: unknown[] = [];
+      for (let index = 0; index < 8; index++) errors.push(new AggregateAuthenticationError(errors, "x"));
+      foreign.error = errors[0] as Error;
+      assert.equal(await tokenOf(credential), "later");
+      foreign.error = undefined;
+      await clock.advance(61_000);
+      await tokenOf(credential);
+      await settle();
+      assert.equal(await tokenOf(credential), "foreign");
+    }));
 
   test("an aggregate is absent only if each of its causes is: then a later one is used for good", () =>
     withChain(async ({ credential, clock, foreign }) => {

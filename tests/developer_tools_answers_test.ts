@@ -130,7 +130,6 @@ describe("what a tool says, and what to do", () => {
     ]),
     ...[
       "ERROR: Please run 'az login' to setup account.",
-      "ERROR: No subscription found. Run 'az account set' to select a subscription.",
     ].map((stderr): [string, ToolName, Partial<CommandOutput>, [string, string]] => [
       stderr,
       "az",
@@ -138,6 +137,8 @@ describe("what a tool says, and what to do", () => {
       [SIGNED_OUT + stderr.replace(/\.$/, ""), LOGIN.az],
     ]),
     ...[
+      "ERROR: No subscription found. Run 'az account set' to select a subscription",
+      "ERROR: (pii). Status: Response_Status.Status_InteractionRequired, Error code: 0. Please explicitly log in with: az login --scope x",
       "ERROR: The refresh token has expired or is invalid",
       "CLIInternalError: The command failed with an unexpected error",
     ].map((stderr): [string, ToolName, Partial<CommandOutput>, [string, string]] => [
@@ -223,6 +224,10 @@ describe("what a tool says, and what to do", () => {
         "Run Connect-AzAccount to login.",
         "No accounts were found in the cache.",
       ].map((words) => [words, words, [SIGNED_OUT + words.replace(/\.$/, ""), LOGIN.pwsh]]),
+      ["that its session has expired", "Your Azure credentials have expired, please run Connect-AzAccount", [
+        "Your Azure credentials have expired, please run Connect-AzAccount",
+        LOGIN.pwsh,
+      ]],
       ["that its cache failed", "SharedTokenCacheCredential: cannot retrieve access token", [
         "SharedTokenCacheCredential: cannot retrieve access token",
         LOGIN.pwsh,

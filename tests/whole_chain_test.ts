@@ -305,7 +305,9 @@ test("where nobody is, a table says of each why, how long it took, and what to d
   }
   const error = await failing;
   assert.equal(error.name, "AggregateAuthenticationError");
-  const said = "No account is signed in: Please run 'az login', `azd auth login` or Connect-AzAccount";
+  const said =
+    "No account is signed in: Please run 'az login' to setup account. Not logged in, run `azd auth login` to login. " +
+    "Run Connect-AzAccount to login";
   const rows = [
     [
       "EnvironmentCredential",

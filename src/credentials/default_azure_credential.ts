@@ -236,11 +236,10 @@ export class DefaultAzureCredential implements TokenCredential {
   readonly #explain: () => Promise<readonly CredentialExplanation[]>;
 
   /**
-   * Reads `AZURE_TOKEN_CREDENTIALS` and `AZURE_CLIENT_ID`; sends and starts nothing.
+   * Reads `AZURE_TOKEN_CREDENTIALS`; sends and starts nothing.
    *
    * @param options Go to every credential of the chain. See {@linkcode CredentialOptions}.
-   * @throws {TypeError} An option, `AZURE_TOKEN_CREDENTIALS` or `AZURE_CLIENT_ID` is malformed, a required variable is not set, or nothing is left
-   * to try.
+   * @throws {TypeError} An option or `AZURE_TOKEN_CREDENTIALS` is malformed, a required variable is not set, or nothing is left to try.
    */
   constructor(options?: DefaultAzureCredentialClientIdOptions | DefaultAzureCredentialResourceIdOptions);
   constructor(options: AnyOptions = {}) {

@@ -99,11 +99,12 @@ function azureCli({ settings, platform }: Workplace, subscription: string | unde
       const lines = output.stderr.split("\n").filter((line) => !line.startsWith("WARNING: "));
       const said = told(lines.join("\n")) || told(output.stderr);
       const nextStep = `Run ${loginWith(request)}`;
-      if (/AADSTS|CLIInternalError|refresh token/i.test(said)) {
-        return { outcome: "inconclusive", reason: said, nextStep };
-      }
-      if (/az login|az account set/i.test(said)) {
+      // Its words where no account is signed in. It also advises "az login" where one is, and something else fails.
+      if (/please run ["']az login["']/i.test(said) && !said.includes("AADSTS")) {
         return { outcome: "absent", reason: `No account is signed in: ${said}`, nextStep };
+      }
+      if (/AADSTS|CLIInternalError|refresh token|az login|az account set/i.test(said)) {
+        return { outcome: "inconclusive", reason: said, nextStep };
       }
       return otherFailure(output, said, "az account get-access-token");
     },

@@ -62,11 +62,11 @@ function azureDeveloperCli(): DeveloperTool {
           nextStep: "Update it to 1.18.1 or newer",
         };
       }
-      if (/AADSTS|multi-factor authentication|reauthentication required/i.test(said)) {
-        return { outcome: "inconclusive", reason: said, nextStep };
-      }
-      if (/not logged in|azd auth login|azd login/.test(said)) {
+      if (/not logged in/i.test(said) && !said.includes("AADSTS")) {
         return { outcome: "absent", reason: `No account is signed in: ${said}`, nextStep };
+      }
+      if (/AADSTS|multi-factor authentication|reauthentication required|azd auth login|azd login/i.test(said)) {
+        return { outcome: "inconclusive", reason: said, nextStep };
       }
       return otherFailure(output, said, "azd auth token");
     },

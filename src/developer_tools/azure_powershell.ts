@@ -107,10 +107,13 @@ function azurePowerShell(): DeveloperTool {
         };
       }
       const nextStep = `Run ${loginWith(request)} in PowerShell`;
-      // First, because such a message may end with the advice to run Connect-AzAccount.
-      if (/AADSTS|cannot retrieve access token/i.test(said)) return { outcome: "inconclusive", reason: said, nextStep };
-      if (/Connect-AzAccount|No accounts were found in the cache/i.test(said)) {
+      if (
+        /Run Connect-AzAccount to login|No accounts were found in the cache/i.test(said) && !said.includes("AADSTS")
+      ) {
         return { outcome: "absent", reason: `No account is signed in: ${said}`, nextStep };
+      }
+      if (/AADSTS|cannot retrieve access token|Connect-AzAccount/i.test(said)) {
+        return { outcome: "inconclusive", reason: said, nextStep };
       }
       return otherFailure(output, said, "Get-AzAccessToken");
     },

@@ -6,7 +6,7 @@ import { AuthenticationError } from "../errors.ts";
 import { fileFinder } from "../runtime/file_exists.ts";
 import { fileSizer, textFileReader } from "../runtime/files.ts";
 import { operatingSystem } from "../runtime/operating_system.ts";
-import { missingPermission } from "../runtime/permission.ts";
+import { missingPermission, readFlag } from "../runtime/permission.ts";
 import type { RuntimeMembers } from "../runtime/runtime.ts";
 import { OTHER_RETRIES } from "./retries.ts";
 import { get, identityParameter, type Machine, type Source } from "./source.ts";
@@ -63,11 +63,12 @@ export function arc({ identity, runtime, settings }: Machine): Source {
   };
 }
 
-/** Whether the machine has the agent, which need not say so in variables. */
-export async function hasAgent({ runtime, settings }: Machine): Promise<boolean> {
+/** Whether the machine has the agent, which need not say so in variables; the missing flag where the runtime may not look for it. */
+export async function hasAgent({ runtime, settings }: Machine): Promise<boolean | string> {
   const agent = agentOn(runtime.platform ?? operatingSystem(), settings);
   const fileExists = fileFinder(runtime);
-  return agent !== undefined && await fileExists?.(agent.program) === true;
+  if (!agent || !fileExists) return false;
+  return await fileExists(agent.program) ?? readFlag(agent.program);
 }
 
 function agentOn(platform: string | undefined, settings: Settings): Agent | undefined {

@@ -122,7 +122,9 @@ function failure(answer: Answer, action: string, source: Source, identity: UserA
   const { text } = answer;
   const isUnassigned = /identity (was |not )*found/i.test(bound(text));
   const nextStep = identity ? "Assign the identity to the machine" : "Give the machine an identity";
-  const mayBeOther = isUnassigned && source.mayLackIdentity && (!identity || identity.variable !== undefined);
+  // Throttling, or an outage, whose text happens to quote it, says nothing about the machine.
+  const hasNone = [400, 404].includes(answer.status) && /identity (was )?not found/i.test(bound(text));
+  const mayBeOther = hasNone && source.mayLackIdentity && (!identity || identity.variable !== undefined);
   const error = errorFromAnswer({ ...answer, text: asOAuth(text) }, action, {
     advice: () => isUnassigned && !mayBeOther ? nextStep : "",
     redact: (text) => redact(text, source.secrets),

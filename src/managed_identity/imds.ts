@@ -36,7 +36,7 @@ const probes = createMemory<Probe>();
  *
  * https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token#get-a-token-using-http
  */
-export function imds({ identity, settings, probeTimeoutInMs }: Machine): Source {
+export function imds({ identity, missingFlag, settings, probeTimeoutInMs }: Machine): Source {
   const { localFetch, now, sleep } = settings;
   const isNamed = Boolean(settings.env("AZURE_POD_IDENTITY_AUTHORITY_HOST"));
   if (!isNamed && !settings.hasMetadataService()) {
@@ -62,14 +62,16 @@ export function imds({ identity, settings, probeTimeoutInMs }: Machine): Source 
     }
   }
 
-  async function cachedLook(chain: Chain): Promise<Finding> {
+  /** Returns what a probe of the last seconds has found, or a new one, and for how long that holds, in ms. */
+  async function cachedLook(chain: Chain): Promise<{ readonly finding: Finding; readonly holdsInMs: number }> {
     const ms = probeTimeoutInMs ?? probeTimeout(settings.env("AZURE_IMDS_PROBE_TIMEOUT_IN_MS"));
     const key = await digestOf([url, ...settings.surroundings]);
     const known = probes.get(key);
     const isValid = known && now() >= known.since && now() < known.until;
-    if (isValid && known.finding !== undefined) return known.finding;
+    const rest = () => Math.min(INCONCLUSIVE_IN_MS, (known?.until ?? Infinity) - now());
+    if (isValid && known.finding !== undefined) return { finding: known.finding, holdsInMs: rest() };
     chain.onProbeStarted();
-    if (isValid) return await known.result;
+    if (isValid) return { finding: await known.result, holdsInMs: rest() };
     const probe: Probe = { result: look(ms), since: now(), until: Infinity };
     // On workerd a request must not await another request's promise, but may use its result.
     if (!settings.isolated) probes.set(key, probe);
@@ -79,7 +81,7 @@ export function imds({ identity, settings, probeTimeoutInMs }: Machine): Source 
         probe.until = now() + (probe.finding === "absent" ? ABSENT_IN_MS : INCONCLUSIVE_IN_MS);
       }
       if (settings.isolated) probes.set(key, probe);
-      return probe.finding;
+      return { finding: probe.finding, holdsInMs: INCONCLUSIVE_IN_MS };
     } catch (error) {
       probe.until = 0;
       throw error;
@@ -87,7 +89,7 @@ export function imds({ identity, settings, probeTimeoutInMs }: Machine): Source 
   }
 
   async function probe(chain: Chain): Promise<void> {
-    const finding = await cachedLook(chain);
+    const { finding, holdsInMs } = await cachedLook(chain);
     if (finding === "found") {
       isFound = true;
       return;
@@ -97,7 +99,8 @@ export function imds({ identity, settings, probeTimeoutInMs }: Machine): Source 
       : "the service at 169.254.169.254 responds, and does not show what it is";
     throw new CredentialUnavailableError(`Cannot find a managed identity: No variable names a source, and ${reason}`, {
       outcome: finding,
-      recheckAfterInMs: INCONCLUSIVE_IN_MS,
+      nextStep: missingFlag && `To look for the agent of Azure Arc, run ${missingFlag}`,
+      ...finding === "inconclusive" && { recheckAfterInMs: holdsInMs },
     });
   }
 

@@ -15,6 +15,8 @@ export interface Machine {
   readonly identity: UserAssignedIdentity | undefined;
   /** The members that were handed in, which win over those of the runtime. */
   readonly runtime: RuntimeMembers;
+  /** The runtime and the flag without which the agent of Azure Arc cannot be looked for, if one is missing. */
+  readonly missingFlag?: string | undefined;
   /** How long the probe waits, in milliseconds. */
   readonly probeTimeoutInMs: number | undefined;
 }

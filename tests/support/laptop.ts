@@ -154,7 +154,11 @@ export function metadata({ url, headers }: Asked): Response {
 
 /** A tool at which somebody has to sign in. */
 export function signedOut(): Partial<CommandOutput> {
-  return { code: 1, stderr: "Please run 'az login', `azd auth login` or Connect-AzAccount" };
+  return {
+    code: 1,
+    stderr:
+      "Please run 'az login' to setup account. Not logged in, run `azd auth login` to login. Run Connect-AzAccount to login.",
+  };
 }
 
 function toolIn({ command }: Started): ToolName | undefined {
