@@ -53,6 +53,9 @@ export interface ProgressOptions {
   readonly silenceInMs?: number | undefined;
 }
 
+/** How much time passes between two measurements while tests end, in milliseconds. */
+const LOOK_INTERVAL_IN_MS = 500;
+
 /** Follows the tests of a run. */
 export function followTests({ cpuSeconds, silenceInMs = SILENCE_IN_MS }: ProgressOptions): Progress {
   const silence = new AbortController();
@@ -63,11 +66,13 @@ export function followTests({ cpuSeconds, silenceInMs = SILENCE_IN_MS }: Progres
   let lastEnd = performance.now();
   let fileStart = { cpu: 0, time: lastEnd };
   let lastCpu = 0;
+  let lastLook = 0;
 
   // Regularly, because a process that has ended can no longer be measured.
   function look(): void {
+    lastLook = performance.now();
     lastCpu = cpuSeconds() ?? lastCpu;
-    if (performance.now() - lastEnd > silenceInMs) silence.abort();
+    if (lastLook - lastEnd > silenceInMs) silence.abort();
   }
   const timer = setInterval(look, Math.min(1000, silenceInMs));
 
@@ -88,6 +93,7 @@ export function followTests({ cpuSeconds, silenceInMs = SILENCE_IN_MS }: Progres
       begun.delete(outcome.name);
       ended.push(outcome);
       lastEnd = performance.now();
+      if (lastEnd - lastLook > LOOK_INTERVAL_IN_MS) look();
     },
     signal: silence.signal,
     stop() {

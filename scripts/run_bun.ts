@@ -6,13 +6,19 @@ import { runTests } from "./run_tests.ts";
 import type { Suite } from "./suite.ts";
 
 /** What npm calls it. */
-export const BUN = "bun@1.4.5";
+const BUN = "bun@1.4.5";
+
+/** Returns the path of Bun's program, and its version. */
+export async function findBun(): Promise<{ readonly path: string; readonly version: string }> {
+  const program = "console.log(JSON.stringify({ path: process.execPath, version: Bun.version }))";
+  const { code, stdout, stderr } = await run("npx", ["-y", BUN, "--eval", program]);
+  if (code !== 0) throw new Unavailable(`npx cannot run ${BUN}: ${stderr.trim()}`);
+  return JSON.parse(stdout);
+}
 
 /** Runs the test files on Bun, which comes from npm, with the packed package. */
 export async function runBun({ folder, filesFor, install, silenceInMs }: Suite): Promise<Result> {
-  const probe = await run("npx", ["-y", BUN, "--version"], { cwd: folder });
-  if (probe.code !== 0) throw new Unavailable(`npx cannot run ${BUN}: ${probe.stderr.trim()}`);
-
+  const { path, version } = await findBun();
   await install();
   const report = `${folder}/bun.xml`;
   const options = [
@@ -20,7 +26,7 @@ export async function runBun({ folder, filesFor, install, silenceInMs }: Suite):
     ...["--reporter=junit", `--reporter-outfile=${report}`],
   ];
   const paths = filesFor("bun").map(({ stripped }) => `./${stripped}`);
-  const { code, stdout, stderr, costs, ...seen } = await runTests("npx", ["-y", BUN, "test", ...options, ...paths], {
+  const { code, stdout, stderr, costs, ...seen } = await runTests(path, ["test", ...options, ...paths], {
     cwd: folder,
     silenceInMs,
     follow: (progress) => ({ onStderr: readLines(progress) }),
@@ -31,7 +37,7 @@ export async function runBun({ folder, filesFor, install, silenceInMs }: Suite):
     .map((text) => failure("outside of a test", text.split("\n").slice(0, 20).join("\n")));
   const told = untold.length > 0 || outcomes.some(({ status }) => status === "failed");
   if (code !== 0 && !told) untold.push(failure("bun test", stdout + stderr));
-  return { runtime: `Bun ${probe.stdout.trim()}`, outcomes: [...outcomes, ...untold], costs };
+  return { runtime: `Bun ${version}`, outcomes: [...outcomes, ...untold], costs };
 }
 
 const STATUSES: Readonly<Record<string, Outcome["status"]>> = { pass: "passed", fail: "failed", skip: "skipped" };

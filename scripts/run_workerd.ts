@@ -16,13 +16,22 @@ const ENDING = `
   }
   export default { fetch: () => new Response(new ReadableStream({ start: begin })) };`;
 
+const bundles = new WeakMap<Suite, Promise<string>>();
+
+/** Returns the bundle, which is the same for all versions and flags. */
+function bundleOnce(suite: Suite): Promise<string> {
+  const bundle = bundles.get(suite) ?? bundleTests(suite, "workerd", ENDING);
+  bundles.set(suite, bundle);
+  return bundle;
+}
+
 /** Returns what runs the portable tests in a Worker's request: on the workerd that miniflare brings, or on a newer one. */
 export function workerd(age: "older" | "newer", flags: readonly string[]): (suite: Suite) => Promise<Result> {
   return async (suite) => {
     const { default: program, version } = findWorkerd(age);
     const runtime = ["workerd", age === "newer" ? version : "of miniflare", ...flags].join(" ");
     const folder = await Deno.makeTempDir({ dir: suite.folder, prefix: "workerd-" });
-    await Deno.writeTextFile(`${folder}/tests.js`, await bundleTests(suite, "workerd", ENDING));
+    await Deno.writeTextFile(`${folder}/tests.js`, await bundleOnce(suite));
     await Deno.writeTextFile(
       `${folder}/config.capnp`,
       `using Workerd = import "/workerd/workerd.capnp";

@@ -245,7 +245,7 @@ describe("metadata services that are not a virtual machine's", () => {
   }
 
   test("the simulated container instance gives its identity's token to a chain", async () => {
-    const machine = createContainerInstance({ userAssigned: [{ clientId: CLIENT_ID }] });
+    const machine = createContainerInstance({ clock: createFakeClock(), userAssigned: [{ clientId: CLIENT_ID }] });
     const credential = new DefaultAzureCredential({ ...machine.options, managedIdentityClientId: CLIENT_ID });
     const claims = await machine.verify((await credential.getToken(VAULT)).token);
     assert.equal(claims.appid, CLIENT_ID);
@@ -396,6 +396,7 @@ describe("a developer tool that is signed in and fails", () => {
         clock,
       });
       const getting = laptop.credential.getToken(SCOPE);
+      await laptop.programs.untilStarted(1);
       await clock.advance(5_000);
       assert.equal((await getting).token, "of azd");
       isFailing = false;
@@ -513,7 +514,7 @@ test("a refused EnvironmentCredential is named, and that variables configure it"
   const { name, message } = await failureOf(credential.getToken(SCOPE));
   assert.equal(name, "AuthenticationError");
   assert.match(message, /^EnvironmentCredential: Cannot get a token /);
-  assert.match(message, /Configured by the variables AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET$/);
+  assert.match(message, /\(configured by the variables AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET\)$/);
   assert.doesNotMatch(message, /ClientSecretCredential/);
 });
 

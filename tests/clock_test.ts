@@ -49,24 +49,24 @@ function createWorld(
 
 test("times count from the request, not from the answer", async () => {
   const { clock, service, credential } = createWorld(async ({ signal }) => {
-    await clock.sleep(10 * SECOND, signal);
+    await clock.sleep(5 * SECOND, signal);
     return tokenAnswer({ refresh_in: 1_800 });
   });
   const token = credential.getToken(SCOPE);
   await service.untilRequested(1);
-  await clock.advance(10 * SECOND);
+  await clock.advance(5 * SECOND);
   assert.equal((await token).expiresOnTimestamp, START + HOUR);
   assert.equal((await token).refreshAfterTimestamp, START + HOUR / 2);
 });
 
 test("the time of the last attempt counts, not of the first", async () => {
   const { clock, credential } = createWorld((_, index) =>
-    index === 0 ? new Response("", { status: 503, headers: { "retry-after": "10" } }) : tokenAnswer()
+    index === 0 ? new Response("", { status: 503, headers: { "retry-after": "9" } }) : tokenAnswer()
   );
   const token = credential.getToken(SCOPE);
-  await clock.untilSleeping(59_999);
-  await clock.advance(10 * SECOND);
-  assert.equal((await token).expiresOnTimestamp, START + 10 * SECOND + HOUR);
+  await clock.untilSleeping(9_999);
+  await clock.advance(9 * SECOND);
+  assert.equal((await token).expiresOnTimestamp, START + 9 * SECOND + HOUR);
 });
 
 test("a token counts as expired five minutes early", async () => {

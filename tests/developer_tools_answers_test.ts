@@ -222,8 +222,11 @@ describe("what a tool says, and what to do", () => {
       ...[
         "Run Connect-AzAccount to login.",
         "No accounts were found in the cache.",
-        "SharedTokenCacheCredential: cannot retrieve access token",
       ].map((words) => [words, words, [SIGNED_OUT + words.replace(/\.$/, ""), LOGIN.pwsh]]),
+      ["that its cache failed", "SharedTokenCacheCredential: cannot retrieve access token", [
+        "SharedTokenCacheCredential: cannot retrieve access token",
+        LOGIN.pwsh,
+      ]],
       ["an error of Entra with advice of its own", `${AADSTS}. Please run Connect-AzAccount again`, [
         `${AADSTS}. Please run Connect-AzAccount again`,
         LOGIN.pwsh,

@@ -126,7 +126,7 @@ test("a certificate of a variable that may not be read stops a chain, and the me
   const output = await run(["--allow-env", "--allow-net"], ask("DefaultAzureCredential()"), variables);
   assert.match(
     output,
-    /^AuthenticationError .* "app\.pem" of AZURE_CLIENT_CERTIFICATE_PATH: Run Deno with --allow-read=app\.pem\. Configured by the variables AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_CERTIFICATE_PATH$/,
+    /^AuthenticationError .* "app\.pem" of AZURE_CLIENT_CERTIFICATE_PATH: Run Deno with --allow-read=app\.pem \(configured by the variables AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_CERTIFICATE_PATH\)$/,
   );
 });
 
@@ -339,7 +339,7 @@ test("whoever grants exactly the flag of the message reaches the cloud that the 
     AZURE_AUTHORITY_HOST: "https://login.microsoftonline.us",
   };
   const output = await run([flag], ask("EnvironmentCredential()"), variables);
-  assert.match(output, /^AuthenticationError .*--allow-net=login\.microsoftonline\.us\. Configured by the variables /);
+  assert.match(output, /^AuthenticationError .*--allow-net=login\.microsoftonline\.us \(configured by the variables /);
 });
 
 test("a part of the variables is not enough: the others may name another cloud or another identity", async () => {

@@ -90,12 +90,112 @@ describe("in the last minutes of a token", () => {
     assert.equal(service.requests.length, 2);
   });
 
+  test("a clock that went back leaves no token to return in an outage", async () => {
+    const { clock, credential } = await createLastMinutes(() => new Response("", { status: 503 }));
+    clock.set(START - 60 * MINUTE);
+    await assert.rejects(credential.getToken(SCOPE), { name: "AuthenticationError", statusCode: 503 });
+  });
+
   test("a service that is out of reach is asked again after half a minute", async () => {
     const { clock, credential, service } = await createLastMinutes(() => Promise.reject(new TypeError("fetch failed")));
     await credential.getToken(SCOPE);
     await clock.advance(30 * SECOND);
     assert.equal((await credential.getToken(SCOPE)).token, "a-token");
     assert.equal(service.requests.length, 3);
+  });
+});
+
+test("a success ends the pause after a failure: the next refresh is not late", async () => {
+  const clock = createFakeClock(START);
+  const service = createService((_, index) =>
+    index === 1 ? new Response("", { status: 503 }) : tokenAnswer({ access_token: `token-${index}`, refresh_in: 10 })
+  );
+  const credential = create(service, clock);
+  await credential.getToken(SCOPE);
+  await clock.advance(10 * SECOND);
+  assert.equal((await credential.getToken(SCOPE)).token, "token-0");
+  await service.untilRequested(2);
+  await clock.advance(SECOND);
+  assert.equal((await credential.getToken(SCOPE, { claims: CLAIMS })).token, "token-2");
+  await clock.advance(10 * SECOND);
+  assert.equal((await credential.getToken(SCOPE)).token, "token-2");
+  await service.untilRequested(4);
+});
+
+test("a service that asks to wait for a day is asked again after an hour", async () => {
+  const clock = createFakeClock(START);
+  const service = createService((_, index) =>
+    index === 0 ? new Response("", { status: 429, headers: { "retry-after": "86400" } }) : tokenAnswer()
+  );
+  const credential = create(service, clock);
+  for (const wait of [60 * MINUTE - 1, 1]) {
+    await assert.rejects(credential.getToken(SCOPE), { statusCode: 429 });
+    await clock.advance(wait);
+  }
+  assert.equal((await credential.getToken(SCOPE)).token, "a-token");
+  assert.equal(service.requests.length, 2);
+});
+
+describe("a claims challenge while other requests are in flight", () => {
+  const OTHER_CLAIMS = CLAIMS.replace("17", "18");
+
+  /** A credential, and a service that holds back each request until it is told to answer it. */
+  function createHeld() {
+    const answers: (() => void)[] = [];
+    const service = createService(async ({ form }, index) => {
+      await new Promise<void>((resolve) => answers[index] = resolve);
+      return tokenAnswer({ access_token: `${form.claims ? "claims" : "plain"} ${index}` });
+    });
+    return { answers, service, credential: create(service, createFakeClock(START)) };
+  }
+
+  test("a request of another scope is cached", async () => {
+    const { answers, credential, service } = createHeld();
+    const other = credential.getToken("another-scope");
+    await service.untilRequested(1);
+    const replaced = credential.getToken(SCOPE, { claims: CLAIMS });
+    await service.untilRequested(2);
+    answers[1]!();
+    await replaced;
+    answers[0]!();
+    await other;
+    assert.equal((await credential.getToken("another-scope")).token, "plain 0");
+  });
+
+  test("a request that began later is cached in its place", async () => {
+    const { answers, credential, service } = createHeld();
+    const replaced = credential.getToken(SCOPE, { claims: CLAIMS });
+    await service.untilRequested(1);
+    const later = credential.getToken(SCOPE);
+    await service.untilRequested(2);
+    answers[0]!();
+    await replaced;
+    answers[1]!();
+    await later;
+    assert.equal((await credential.getToken(SCOPE)).token, "plain 1");
+  });
+
+  test("a request that began earlier serves its callers, and no later ones", async () => {
+    const { answers, credential, service } = createHeld();
+    const earlier = credential.getToken(SCOPE, { claims: OTHER_CLAIMS });
+    await service.untilRequested(1);
+    const replaced = credential.getToken(SCOPE, { claims: CLAIMS });
+    await service.untilRequested(2);
+    answers[1]!();
+    await replaced;
+    const later = credential.getToken(SCOPE, { claims: OTHER_CLAIMS });
+    await service.untilRequested(3);
+    answers[0]!();
+    assert.equal((await earlier).token, "claims 0");
+    assert.equal((await credential.getToken(SCOPE)).token, "claims 1");
+    // The end of the earlier request leaves the later one in flight.
+    const joined = credential.getToken(SCOPE, { claims: OTHER_CLAIMS });
+    for (let turns = 0; turns < 3; turns++) await breathe();
+    answers[2]!();
+    assert.equal((await later).token, "claims 2");
+    assert.equal(service.requests.length, 3);
+    assert.equal(await joined, await later);
+    assert.equal((await credential.getToken(SCOPE)).token, "claims 2");
   });
 });
 

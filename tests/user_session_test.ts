@@ -370,7 +370,7 @@ test("one caller leaves, another still gets the token", async () => {
   const controller = new AbortController();
   const leaving = failureOf(credential.getToken(GRAPH, { abortSignal: controller.signal }));
   const staying = credential.getToken(GRAPH);
-  await scene.clock.untilSleeping(30_000);
+  await scene.clock.untilSleeping(9_999);
   controller.abort();
   assert.equal((await leaving).name, "AbortError");
   scene.entra.enterUserCode(userCode, ADA);
@@ -408,9 +408,10 @@ test("a refresh that hangs ends after a minute, long before people are given up"
   const scene = createScene();
   const credential = byDeviceCode(scene);
   await settle(credential.getToken(GRAPH), scene);
-  scene.entra.failNext("silent");
+  scene.entra.failNext("silent", 2);
   const error = failureOf(credential.getToken(VAULT));
-  while (scene.clock.sleeping[0] !== 60_000) await scene.clock.untilSleeping(60_000).then(() => scene.clock.advance(0));
+  // The time limit of the attempt, and that of all attempts.
+  while (scene.clock.sleeping[1] !== 60_000) await scene.clock.untilSleeping(60_000).then(() => scene.clock.advance(0));
   await scene.clock.advance(60_000);
   assert.match((await error).message, /No answer within 60000 ms/);
   assert.equal(await ownerOf(scene, await settle(credential.getToken(VAULT), scene)), ADA);
@@ -519,7 +520,7 @@ test("an answer that comes when its caller has left changes nothing, and another
   });
   const controller = new AbortController();
   const first = failureOf(credential.getToken(GRAPH, { abortSignal: controller.signal }));
-  await scene.clock.untilSleeping(30_000);
+  await scene.clock.untilSleeping(9_999);
   await scene.clock.advance(5_000);
   while (!answer) await breathe();
   controller.abort();
@@ -536,6 +537,7 @@ test("who ends late does not end another's turn", async () => {
   const begun: (() => void)[] = [];
   const credential = byDeviceCode(scene, {
     timeoutInMs: 10_000,
+    retryOptions: { maxRetries: 0 },
     async fetch() {
       await new Promise<void>((resolve) => begun.push(resolve));
       return jsonAnswer({ error: "invalid_request" }, { status: 400 });

@@ -294,7 +294,7 @@ describe("rotation", () => {
     const getting = credential.getToken(SCOPE);
     await entra.untilRequested(1);
     files.set(PATH, rotated);
-    await clock.untilSleeping(30_000);
+    await clock.untilSleeping(9_999);
     await clock.advance(30_000);
     await getting;
     assert.equal(entra.requests[1]!.form.client_assertion, rotated);

@@ -4,6 +4,7 @@ import type { Answer } from "./http.ts";
 import { parseObject } from "./json.ts";
 
 const MOST_CHARACTERS = 400;
+const MOST_CODES = 10;
 
 /** Returns the error for an answer that is no token: what the service says (RFC 6749, section 5.2), and what to do. */
 export function errorFromAnswer(
@@ -29,7 +30,8 @@ export function errorFromAnswer(
     const meaning = meanings?.[status] ?? describe(answer);
     return new AuthenticationError(join([`${action}: HTTP ${status}: ${meaning}`, advice?.([])]), details);
   }
-  const errorCodes = Array.isArray(body.error_codes) ? body.error_codes.filter((code) => typeof code === "number") : [];
+  const listed: unknown[] = Array.isArray(body.error_codes) ? body.error_codes.slice(0, MOST_CODES) : [];
+  const errorCodes = listed.filter((code) => typeof code === "number");
   const description = text(body.error_description) ?? "";
   const errorResponse: ErrorResponse = {
     error,

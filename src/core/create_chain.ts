@@ -83,7 +83,7 @@ export function createChain(name: string, links: readonly Link[], settings: Chai
     const late = () => new DOMException("The search in the background took too long", "TimeoutError");
     const work = withDeadline(
       (abortSignal) => search(scopes, { tenantId, enableCae, abortSignal }),
-      { sleep, ms: BACKGROUND_SEARCH_IN_MS, late },
+      { sleep, ms: BACKGROUND_SEARCH_IN_MS, late, background: true },
     ).catch((error) => {
       const isLate = (error as { name?: unknown } | null)?.name === "TimeoutError";
       // An earlier credential is configured, and fails: the next call has to report that.

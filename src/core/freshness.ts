@@ -12,6 +12,11 @@ export function isFresh(token: TokenSet, now: number): boolean {
   return now > goodSince(token) && now < goodUntil(token);
 }
 
+/** Whether the token has not ended, though it may count as expired early. */
+export function isAlive(token: TokenSet, now: number): boolean {
+  return now > goodSince(token) && now < token.expiresOnTimestamp;
+}
+
 /** Whether it is time to ask for the token's successor. */
 export function isDue({ refreshAfterTimestamp = Infinity }: TokenSet, now: number): boolean {
   return now >= refreshAfterTimestamp;

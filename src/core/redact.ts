@@ -17,7 +17,9 @@ export function redact(text: string, secrets: readonly string[]): string {
   const cleaned = known.reduce((cleaned, secret) => cleaned.replaceAll(secret, REDACTED), text);
   const plain = decode(cleaned);
   const mayHold = (secret: string | undefined) => secret === undefined || secret !== "" && plain?.includes(secret);
-  return plain === undefined || known.map(decode).some(mayHold) ? REDACTED : cleaned;
+  // A longer one does not fit into the text.
+  const fitting = known.filter(({ length }) => length <= MAX_LENGTH);
+  return plain === undefined || fitting.map(decode).some(mayHold) ? REDACTED : cleaned;
 }
 
 /** Takes back the escapes of URLs, web pages and JSON, also where they were put on twice; `undefined` where there are too many layers. */

@@ -80,6 +80,8 @@ function requestOptionsOf(settings: Settings): readonly (number | boolean)[] {
 
 /** Keeps older work for the same key from replacing what the newer one came to, and anybody from waiting for it. */
 export function outdateOlder(newer: Flight<TokenSet>): void {
+  // Only the order of the map tells which flights are older: not for one that has left it, such as an outdated one.
+  if (![...flights.values()].includes(newer)) return;
   for (const [place, flight] of flights) {
     if (flight === newer) return;
     if (flight.key !== newer.key) continue;

@@ -5,7 +5,7 @@ import type { Explanation } from "../credential_explanation.ts";
 import { createToolClient, type ToolClient } from "./create_tool_client.ts";
 import { explainTool } from "./explain_tool.ts";
 import type { Workplace } from "./run_tool.ts";
-import { type DeveloperTool, otherFailure, told, type ToolRequest } from "./tool.ts";
+import { type DeveloperTool, objectsIn, otherFailure, told, type ToolRequest } from "./tool.ts";
 
 const UTC = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/;
 
@@ -82,7 +82,7 @@ function loginWith({ scopes, tenantId }: ToolRequest): string {
 
 /** Returns what it said, of the lines of JSON that newer versions write. */
 function messageIn(stderr: string): string {
-  const lines = stderr.split("\n").map((line) => parseObject(line) ?? {});
+  const lines = objectsIn(stderr.split("\n"));
   const errors = lines.map(({ error }) => error);
   const messages = lines.map(({ data }) => isObject(data) ? data.message : undefined);
   return [...errors, ...messages].find((text): text is string => typeof text === "string" && text.trim() !== "") ??

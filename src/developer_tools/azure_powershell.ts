@@ -1,12 +1,19 @@
 import { encodeBase64 } from "../core/encode_base64.ts";
 import { seconds } from "../core/freshness.ts";
-import { parseObject } from "../core/json.ts";
 import type { Explanation } from "../credential_explanation.ts";
 import type { CommandOutput } from "../runtime/runtime.ts";
 import { createToolClient, type ToolClient } from "./create_tool_client.ts";
 import { explainTool } from "./explain_tool.ts";
 import type { Workplace } from "./run_tool.ts";
-import { claimsRefused, type DeveloperTool, otherFailure, resourceOf, told, type ToolRequest } from "./tool.ts";
+import {
+  claimsRefused,
+  type DeveloperTool,
+  objectsIn,
+  otherFailure,
+  resourceOf,
+  told,
+  type ToolRequest,
+} from "./tool.ts";
 
 const NAME = "Azure PowerShell";
 const NO_MODULE = "azweb: no Az.Accounts";
@@ -101,8 +108,8 @@ function azurePowerShell(): DeveloperTool {
       }
       const nextStep = `Run ${loginWith(request)} in PowerShell`;
       // First, because such a message may end with the advice to run Connect-AzAccount.
-      if (/AADSTS/.test(said)) return { outcome: "inconclusive", reason: said, nextStep };
-      if (/Connect-AzAccount|No accounts were found in the cache|cannot retrieve access token/i.test(said)) {
+      if (/AADSTS|cannot retrieve access token/i.test(said)) return { outcome: "inconclusive", reason: said, nextStep };
+      if (/Connect-AzAccount|No accounts were found in the cache/i.test(said)) {
         return { outcome: "absent", reason: `No account is signed in: ${said}`, nextStep };
       }
       return otherFailure(output, said, "Get-AzAccessToken");
@@ -124,8 +131,8 @@ function encodeScript(script: string): string {
 /** Returns the first object with a member in what a program wrote, which a profile or a module may have added to. */
 function objectIn(text: string, member: string): Record<string, unknown> {
   const innermost = text.split("{").slice(1).map((rest) => `{${rest.slice(0, rest.indexOf("}") + 1)}`);
-  const objects = [...text.split("\n"), ...innermost].map((object) => parseObject(object) ?? {});
-  return objects.find((object) => object[member] !== undefined) ?? {};
+  const candidates = [...text.split("\n"), ...innermost].filter((object) => object.includes(`"${member}"`));
+  return objectsIn(candidates).find((object) => object[member] !== undefined) ?? {};
 }
 
 function wordsOf({ stdout, stderr }: CommandOutput): string {

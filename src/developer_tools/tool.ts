@@ -1,5 +1,6 @@
 import { tidy } from "../core/answer_error.ts";
 import { bound } from "../core/bound.ts";
+import { parseObject } from "../core/json.ts";
 import { CredentialUnavailableError, type UnavailableOutcome } from "../errors.ts";
 import type { CommandOutput } from "../runtime/runtime.ts";
 import type { Program } from "./command_lines.ts";
@@ -82,6 +83,8 @@ export function resourceOf({ scopes }: ToolRequest, tool: Pick<DeveloperTool, "n
   });
 }
 
+const MAX_CANDIDATES = 100;
+
 /** What carries a secret by its name. */
 const NAMED =
   /((?:client_?secret|(?:access|refresh|id)_?token|password|authorization_?code)["']?\s*[:=]\s*["']?)[^\s"',}]+/gi;
@@ -101,6 +104,12 @@ export function told(text: string): string {
   const whole = beginning === text ? words : words.slice(0, words.lastIndexOf(" "));
   const named = whole.replace(NAMED, "$1[redacted]").replace(IN_URL, "$1[redacted]");
   return tidy(LOOKS_SECRET.reduce((line, secret) => line.replace(secret, "[redacted]"), named)).replace(/\.$/, "");
+}
+
+/** Returns the JSON objects among texts. Looks at the first hundred that begin like one: an attempt that fails costs much. */
+export function objectsIn(texts: readonly string[]): Record<string, unknown>[] {
+  const candidates = texts.filter((text) => text.trimStart().startsWith("{")).slice(0, MAX_CANDIDATES);
+  return candidates.map(parseObject).filter((object) => object !== undefined);
 }
 
 /** What is left to say where a tool's words tell nothing in particular. */

@@ -16,9 +16,9 @@ export function appService({ identity, settings }: Machine): Source {
     proof: [secret],
     secrets: [secret],
     retryRules: OTHER_RETRIES,
-    send({ resource, signal }) {
+    send({ resource, signal, limitInMs }) {
       const parameters = { "api-version": "2019-08-01", resource, ...identityParameter(identity, "mi_res_id") };
-      return get(endpoint, { parameters, headers: { "X-IDENTITY-HEADER": secret }, signal }, settings);
+      return get(endpoint, { parameters, headers: { "X-IDENTITY-HEADER": secret }, signal, limitInMs }, settings);
     },
   };
 }

@@ -48,17 +48,17 @@ export function arc({ identity, runtime, settings }: Machine): Source {
     retryRules: OTHER_RETRIES,
     echoes: true,
     mayLackIdentity: true,
-    async send({ resource, signal }) {
+    async send({ resource, signal, limitInMs }) {
       const parameters = { "api-version": "2020-06-01", resource, ...identityParameter(identity, "msi_res_id") };
       const headers = { Metadata: "true" };
-      const answer = await get(url.href, { parameters, headers, signal }, settings);
+      const answer = await get(url.href, { parameters, headers, signal, limitInMs }, settings);
       if (answer.status !== 401) return answer;
       const key = await readKey(answer.headers?.get("www-authenticate"), agent, runtime);
       // Any later answer may repeat it.
       keys.unshift(key);
       keys.splice(MOST_KEYS);
       const authorization = `Basic ${key}`;
-      return await get(url.href, { parameters, headers: { ...headers, authorization }, signal }, settings);
+      return await get(url.href, { parameters, headers: { ...headers, authorization }, signal, limitInMs }, settings);
     },
   };
 }

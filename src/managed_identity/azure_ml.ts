@@ -19,9 +19,9 @@ export function azureMl(machine: Machine): Source {
     proof: [secret, clientId ?? ""],
     secrets: [secret],
     retryRules: OTHER_RETRIES,
-    send({ resource, signal }) {
+    send({ resource, signal, limitInMs }) {
       const parameters = { "api-version": "2017-09-01", resource, ...clientId && { clientid: clientId } };
-      return get(endpoint, { parameters, headers: { secret }, signal }, settings);
+      return get(endpoint, { parameters, headers: { secret }, signal, limitInMs }, settings);
     },
   };
 }

@@ -62,9 +62,9 @@ function createClient(credential: string, { settings: given, ...place }: Place):
     const resource = scopes[0]!.replace(/\/\.default$/, "");
     const action = `Cannot get a token for "${resource}" from ${source.name}`;
     let sentOn = 0;
-    async function attempt(): Promise<Answer> {
+    async function attempt(limitInMs: number | undefined): Promise<Answer> {
       sentOn = settings.now();
-      const answer = await source.send({ resource, enableCae, rejected, signal });
+      const answer = await source.send({ resource, enableCae, rejected, signal, limitInMs });
       // Why a request failed goes into the log.
       return answer.status === 0 ? { ...answer, text: tidy(redact(answer.text, source.secrets)) } : answer;
     }

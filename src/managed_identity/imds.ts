@@ -54,7 +54,8 @@ export function imds({ identity, settings, probeTimeoutInMs }: Machine): Source 
   async function look(ms: number): Promise<Finding> {
     const late = () => new Error("Too slow");
     try {
-      return findingOf(await withDeadline((signal) => send(localFetch, url, { signal }, now), { sleep, ms, late }));
+      const ask = (signal: AbortSignal) => send(localFetch, url, { signal }, { now, sleep });
+      return findingOf(await withDeadline(ask, { sleep, ms, late }));
     } catch (error) {
       if (error instanceof AuthenticationError) throw notPermitted(error);
       return "absent";
@@ -110,10 +111,10 @@ export function imds({ identity, settings, probeTimeoutInMs }: Machine): Source 
     isAbsent: ({ status, text }) =>
       !isFound && (status === 0 || status === 200 || status === 403 && text.includes("unreachable")),
     ...!isNamed && { probe },
-    async send({ resource, signal }) {
+    async send({ resource, signal, limitInMs }) {
       const parameters = { "api-version": "2018-02-01", resource, ...identityParameter(identity, "msi_res_id") };
       await keepPace(settings, signal);
-      const work = get(url, { parameters, headers: { Metadata: "true" }, signal }, settings);
+      const work = get(url, { parameters, headers: { Metadata: "true" }, signal, limitInMs }, settings);
       const answer = await (isNamed ? work : work.catch((error) => Promise.reject(notPermitted(error))));
       isFound ||= answer.status !== 0 && findingOf(answer) === "found";
       return answer;

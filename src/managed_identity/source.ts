@@ -27,6 +27,8 @@ export interface ResourceRequest {
   /** The token that the resource refused. */
   readonly rejected: string | undefined;
   readonly signal: AbortSignal;
+  /** Time limit of one request, in milliseconds; `undefined` for the time that is left. */
+  readonly limitInMs: number | undefined;
 }
 
 /** A service near the program that knows the identities of the machine. */
@@ -57,16 +59,17 @@ export interface Source {
 /** Sends a GET request to a source. */
 export function get(
   url: string,
-  { parameters, headers, signal }: {
+  { parameters, headers, signal, limitInMs }: {
     readonly parameters: Readonly<Record<string, string>>;
     readonly headers: Readonly<Record<string, string>>;
     readonly signal: AbortSignal;
+    readonly limitInMs: number | undefined;
   },
-  { localFetch, now }: Pick<LocalSettings, "localFetch" | "now">,
+  { localFetch, now, sleep }: Pick<LocalSettings, "localFetch" | "now" | "sleep">,
 ): Promise<Answer> {
   const target = new URL(url);
   for (const [name, value] of Object.entries(parameters)) target.searchParams.set(name, value);
-  return send(localFetch, target.href, { headers, signal }, now);
+  return send(localFetch, target.href, { headers, signal }, { now, sleep, limitInMs });
 }
 
 /** Returns the parameter that names a user-assigned identity. */

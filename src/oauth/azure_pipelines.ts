@@ -47,8 +47,8 @@ export async function requestOidcToken(job: Job, signal: AbortSignal, settings: 
   };
   const secrets = [systemAccessToken];
   const answer = await retry(
-    async () => {
-      const answer = await send(settings.fetch, url.href, init, settings.now);
+    async (limitInMs) => {
+      const answer = await send(settings.fetch, url.href, init, { ...settings, limitInMs });
       return answer.status === 0 ? { ...answer, text: redact(answer.text, secrets) } : answer;
     },
     { credential, rules: ENTRA_RETRIES, signal },

@@ -69,7 +69,7 @@ async function discover(
   async function getJson(url: string): Promise<Record<string, unknown>> {
     const init = { headers: { accept: "application/json" }, signal: request.signal };
     const answer = await retry(
-      () => send(settings.fetch, url, init, settings.now),
+      (limitInMs) => send(settings.fetch, url, init, { ...settings, limitInMs }),
       { credential, rules: ENTRA_RETRIES, signal: request.signal },
       settings,
     );

@@ -1,5 +1,6 @@
 import type { ClientAuth } from "oauth4webapi";
 import type { AuthenticationRecord } from "../authentication_record.ts";
+import { tidy } from "../core/answer_error.ts";
 import { checkClientId } from "../core/check_text.ts";
 import { type Acquire, createGetToken, type GetToken, type TokenRequest } from "../core/create_get_token.ts";
 import { withDeadline } from "../core/deadline.ts";
@@ -217,7 +218,7 @@ export function createUserSession(spec: UserSessionSpec, settings: Settings): Us
     }
     if (account && found && account.homeAccountId.toLowerCase() !== found.homeAccountId.toLowerCase()) {
       const isTold = account.username.toLowerCase() !== found.username.toLowerCase();
-      const [expected, other] = [account, found].map((who) => isTold && who.username || who.homeAccountId);
+      const [expected, other] = [account, found].map((who) => tidy(isTold && who.username || who.homeAccountId));
       throw new AuthenticationError(
         `Somebody else has signed in: Expected is "${expected}", and it is "${other}". Sign in as that user, or call "authenticate"`,
         { statusCode: 200 },
