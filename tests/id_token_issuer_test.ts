@@ -315,6 +315,9 @@ describe("an authority that is trusted without discovery: any issuer of its host
       refused: ANOTHER,
     },
     "another host": { ...trusted, claims: { iss: `${PUBLIC}/${TENANT}/v2.0` }, refused: ISSUER },
+    "the host behind a blank": { ...trusted, claims: { iss: ` ${PRIVATE}/` }, refused: ISSUER },
+    "the host as a user": { ...trusted, claims: { iss: `${PRIVATE}@evil.example/` }, refused: ISSUER },
+    "a host that begins alike": { ...trusted, claims: { iss: `${PRIVATE}.evil.example/` }, refused: ISSUER },
     "another port": { ...trusted, claims: { iss: `${PRIVATE}:8443/${TENANT}/v2.0` }, refused: ISSUER },
   });
 });

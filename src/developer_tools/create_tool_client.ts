@@ -1,7 +1,7 @@
 import { bound } from "../core/bound.ts";
 import { type Acquire, createGetToken } from "../core/create_get_token.ts";
 import { withDeadline } from "../core/deadline.ts";
-import { processVariables } from "../runtime/env.ts";
+import { processVariables } from "../runtime/process_variables.ts";
 import { absent, foldersOf, handedIn, readText, runTool, type Workplace } from "./run_tool.ts";
 import { type DeveloperTool, told, unavailable } from "./tool.ts";
 

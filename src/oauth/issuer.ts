@@ -1,4 +1,4 @@
-import { parseUrl } from "../core/url.ts";
+import { bound } from "../core/bound.ts";
 import { type Authority, isAdfs } from "./authority.ts";
 import { hostsOfCloud } from "./known_hosts.ts";
 
@@ -24,7 +24,7 @@ export function isIssuerOf(authority: Authority, issuer: unknown, tenantId: stri
   const named = tenantIn(issuer);
   if (named !== undefined && tenantId !== undefined && named !== tenantId.toLowerCase()) return false;
   const issuers = issuersOf(authority);
-  if (!issuers) return parseUrl(issuer)?.origin === new URL(authority.token_endpoint!).origin;
+  if (!issuers) return `${issuer}/`.startsWith(`${new URL(authority.token_endpoint!).origin}/`);
   return issuers.some((one) => one.replaceAll("{tenantid}", (word) => tenantId ?? word) === issuer);
 }
 
@@ -42,7 +42,7 @@ export function isTenantOf(authority: Authority, tenantId: string | undefined): 
 
 /** Returns the id of the tenant that an issuer names, in lower case. */
 export function tenantIn(issuer: string): string | undefined {
-  return GUID.exec(issuer)?.[0].toLowerCase();
+  return GUID.exec(bound(issuer))?.[0].toLowerCase();
 }
 
 /** Returns what the authority's ID tokens have as `iss`, with `{tenantid}` for their `tid`; `undefined` where that is not known. */
