@@ -33,7 +33,7 @@ const OWN_MARK = `${Deno.env.get(MARK) ?? ""}/${crypto.randomUUID()}`;
 /** Ids of the running commands, each the leader of a process group. */
 const running = new Set<number>();
 /** A terminal sends its signals to this process's group, which the commands are not in. */
-const SIGNALS: readonly Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
+export const SIGNALS: readonly Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
 let started = 0;
 
 /**

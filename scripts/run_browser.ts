@@ -30,41 +30,43 @@ export async function runBrowser(suite: Suite): Promise<Result> {
   const { command, version } = await findBrowser();
   const code = await bundleTests(suite, "browser", ENDING);
 
-  const { promise: ended, resolve, reject } = Promise.withResolvers<void>();
+  const browser = new AbortController();
+  let hasEnded = false;
+  let pageError: string | undefined;
   let read: (text: string) => void = () => {};
   async function serve(request: Request): Promise<Response> {
     const { pathname } = new URL(request.url);
     if (pathname === "/tests.js") return new Response(code, { headers: { "content-type": "text/javascript" } });
-    if (pathname === "/error") reject(new Error(`The page fails: ${await request.text()}`));
+    if (pathname === "/error") {
+      pageError = await request.text();
+      browser.abort();
+    }
     if (pathname !== "/events") return new Response(PAGE, { headers: { "content-type": "text/html" } });
     const { socket, response } = Deno.upgradeWebSocket(request);
-    socket.onmessage = ({ data }) => data === "ended" ? resolve() : read(data);
-    socket.onclose = () => reject(new Error("The page has ended before its tests"));
+    socket.onmessage = ({ data }) => {
+      if (data !== "ended") return read(data);
+      hasEnded = true;
+      browser.abort();
+    };
+    socket.onclose = () => browser.abort();
     return response;
   }
   const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, serve);
-  const browser = new AbortController();
   const args = [...FLAGS, `--user-data-dir=${suite.folder}/browser`, `http://127.0.0.1:${server.addr.port}/`];
-  const running = runTests(command, args, {
-    silenceInMs: suite.silenceInMs,
-    signal: browser.signal,
-    follow(progress) {
-      read = readEvents(progress);
-      return {};
-    },
-  });
   try {
-    const early = running.then(({ code, stderr, isCut }) => {
-      if (!isCut) throw new Error(`The browser ended with ${code}: ${stderr}`);
+    const { outcomes, costs, isCut, stderr } = await runTests(command, args, {
+      silenceInMs: suite.silenceInMs,
+      signal: browser.signal,
+      follow(progress) {
+        read = readEvents(progress);
+        return {};
+      },
     });
-    await Promise.race([ended, early]);
+    if (!hasEnded && !isCut) throw new Error(`The page has ended before its tests: ${pageError ?? stderr}`);
+    return { runtime: version, outcomes, costs };
   } finally {
-    browser.abort();
-    await running;
     await server.shutdown();
   }
-  const { outcomes, costs } = await running;
-  return { runtime: version, outcomes, costs };
 }
 
 async function findBrowser(): Promise<{ command: string; version: string }> {

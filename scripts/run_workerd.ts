@@ -45,35 +45,31 @@ export function workerd(age: "older" | "newer", flags: readonly string[]): (suit
       );`,
     );
 
-    const { promise: listening, resolve: onPort } = Promise.withResolvers<number>();
-    const { promise: following, resolve: onProgress } = Promise.withResolvers<Progress>();
     const server = new AbortController();
-    const running = runTests(program, ["serve", "config.capnp", "--control-fd=1"], {
+    let problem: unknown;
+    async function ask(port: number, progress: Progress): Promise<void> {
+      const read = readEvents(progress);
+      const response = await fetch(`http://127.0.0.1:${port}/`);
+      for await (const text of response.body!.pipeThrough(new TextDecoderStream())) read(text);
+    }
+    let asked: Promise<void> | undefined;
+    const { code, stderr, outcomes, costs, isCut } = await runTests(program, [
+      "serve",
+      "config.capnp",
+      "--control-fd=1",
+    ], {
       cwd: folder,
       silenceInMs: suite.silenceInMs,
       signal: server.signal,
-      follow(progress) {
-        onProgress(progress);
-        return {
-          onStdout: byLine((line) => void (line.startsWith('{"event":"listen"') && onPort(JSON.parse(line).port))),
-        };
-      },
+      follow: (progress) => ({
+        onStdout: byLine((line) => {
+          if (!line.startsWith('{"event":"listen"')) return;
+          asked = ask(JSON.parse(line).port, progress).catch((error) => problem = error).finally(() => server.abort());
+        }),
+      }),
     });
-    async function ask(): Promise<void> {
-      const response = await fetch(`http://127.0.0.1:${await listening}/`);
-      const read = readEvents(await following);
-      for await (const text of response.body!.pipeThrough(new TextDecoderStream())) read(text);
-    }
-    try {
-      const early = running.then(({ code, stderr, isCut }) => {
-        if (!isCut) throw new Error(`workerd ended with ${code}: ${stderr}`);
-      });
-      await Promise.race([ask(), early]);
-    } finally {
-      server.abort();
-      await running;
-    }
-    const { outcomes, costs } = await running;
+    await asked;
+    if ((!asked || problem) && !isCut) throw new Error(`workerd ended with ${code}: ${problem ?? ""}\n${stderr}`);
     return { runtime, outcomes, costs };
   };
 }

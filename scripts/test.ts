@@ -14,7 +14,7 @@ import { printCosts } from "./costs.ts";
 import { failure, type Outcome, type Result, Unavailable } from "./outcome.ts";
 import { cpuSecondsOf } from "./processes.ts";
 import type { FileCost } from "./progress.ts";
-import { endAllRuns } from "./run.ts";
+import { endAllRuns, SIGNALS } from "./run.ts";
 import { runBrowser } from "./run_browser.ts";
 import { runBun } from "./run_bun.ts";
 import { runDeno } from "./run_deno.ts";
@@ -146,8 +146,13 @@ async function main(args: string[]): Promise<number> {
   for (const name of ["TMPDIR", "TMP", "TEMP"]) Deno.env.set(name, `${scratch}/tmp`);
   addEventListener("unload", () => {
     endAllRuns();
-    Deno.removeSync(scratch, { recursive: true });
+    try {
+      Deno.removeSync(scratch, { recursive: true });
+    } catch (error) {
+      console.error(`Cannot remove ${scratch}: ${error}`);
+    }
   });
+  for (const signal of SIGNALS) Deno.addSignalListener(signal, () => Deno.exit(130));
   // An error that is thrown in a callback must not keep the process from cleaning up.
   addEventListener("error", ({ error }) => exit(error));
   addEventListener("unhandledrejection", ({ reason }) => exit(reason));
