@@ -39,11 +39,11 @@ export function checkExports(project: Project): Problem[] {
   ];
 }
 
-/** Every file in src/credentials/ has the subpath of its name, and every subpath a file. */
+/** Every credential in src/credentials/ has the subpath of its name, and every subpath a file. */
 function checkCredentials({ exports, texts }: Project): Problem[] {
   const problems: Problem[] = [];
   for (const file of texts.keys()) {
-    const name = /^src\/credentials\/(.+)\.ts$/.exec(file)?.[1];
+    const name = /^src\/credentials\/(.+_credential)\.ts$/.exec(file)?.[1];
     if (name === undefined) continue;
     const subpath = `./${name.replaceAll("_", "-")}`;
     if (exports[subpath] !== `./${file}`) {

@@ -40,13 +40,24 @@ const FAMILIES: Readonly<Record<FamilyName, Family>> = {
     modules: ["src/authority_hosts", "src/bearer_token_provider", "src/core/in_chain", "src/errors", "src/version"],
     strings: [],
   },
-  platform: { modules: ["src/runtime/platform", "src/runtime/env"], strings: ["Cloudflare-Workers"] },
-  files: { modules: ["src/runtime/"], strings: ["node:"] },
+  platform: {
+    modules: ["src/runtime/platform", "src/runtime/env", "src/runtime/permission"],
+    strings: ["Cloudflare-Workers"],
+  },
+  files: { modules: ["src/runtime/"], strings: ['"node:'] },
   core: { modules: ["src/core/"], strings: ["AZURE_AUTHORITY_HOST"] },
-  waiting: { modules: ["src/core/deadline", "src/core/sleep"], strings: [] },
-  machine: { modules: ["src/managed_identity/identity"], strings: [] },
+  waiting: {
+    modules: [
+      ...["deadline", "sleep", "bound", "freshness", "keep_alive", "memory", "unavailable"].map((name) =>
+        `src/core/${name}`
+      ),
+      "src/runtime/background",
+    ],
+    strings: [],
+  },
+  machine: { modules: ["src/managed_identity/identity", "src/credentials/choose_managed_identity"], strings: [] },
   managedIdentity: { modules: ["src/managed_identity/"], strings: ["AZURE_IMDS_PROBE_TIMEOUT_IN_MS"] },
-  chain: { modules: ["src/core/create_chain"], strings: ["credential-skipped"] },
+  chain: { modules: ["src/core/create_chain", "src/core/chain_report"], strings: ["credential-skipped"] },
   oauth: { modules: ["src/oauth/", "oauth4webapi"], strings: ["OAUTH_"] },
   certificates: {
     modules: ["src/oauth/certificate", "src/oauth/der", "src/oauth/pbes2", "src/oauth/pem", "src/oauth/private_key"],
@@ -88,36 +99,36 @@ const PEOPLE: readonly FamilyName[] = [...TOKENS, "people", "secrets"];
 const COMPLETE: readonly FamilyName[] = [...COMPOSITION, "chain", "machine", "tool"];
 const TOOL: readonly FamilyName[] = [...CORE, "tool"];
 
-// The goals are 9,000 for ClientSecretCredential, which is missed, 5,000 for ManagedIdentityCredential and AzureCliCredential, and 22,000 for
-// DefaultAzureCredential. The numbers are what was measured, rounded up.
+// The goals are 9,000 for ClientSecretCredential and 22,000 for DefaultAzureCredential, which are missed, and 5,000 for ManagedIdentityCredential and
+// AzureCliCredential. The numbers are what was measured, and 1% of air.
 const BUDGETS: readonly Budget[] = [
-  { name: "ClientSecretCredential", from: ".", gzip: 12_800, families: [...TOKENS, "secrets"], later: true },
-  { name: "ManagedIdentityCredential", from: ".", gzip: 3_550, families: [...CORE, "machine"], later: true },
-  { name: "DefaultAzureCredential", from: ".", gzip: 19_950, families: COMPLETE, later: true },
+  { name: "ClientSecretCredential", from: ".", gzip: 14_900, families: [...TOKENS, "secrets"], later: true },
+  { name: "ManagedIdentityCredential", from: ".", gzip: 4_350, families: [...CORE, "machine"], later: true },
+  { name: "DefaultAzureCredential", from: ".", gzip: 22_700, families: COMPLETE, later: true },
   { name: "AzureAuthorityHosts", from: ".", gzip: 160, families: ["contracts"] },
   { name: "getBearerTokenProvider", from: ".", gzip: 205, families: ["contracts"] },
-  { name: "*", from: ".", gzip: 27_300, families: [...COMPLETE, "people"], later: true },
-  { name: "*", from: "./azure-cli-credential", gzip: 3_700, families: TOOL, later: true },
-  { name: "*", from: "./azure-developer-cli-credential", gzip: 3_600, families: TOOL, later: true },
-  { name: "*", from: "./azure-powershell-credential", gzip: 3_600, families: TOOL, later: true },
-  { name: "*", from: "./authorization-code-credential", gzip: 14_550, families: PEOPLE, later: true },
-  { name: "*", from: "./azure-pipelines-credential", gzip: 13_200, families: TOKENS, later: true },
-  { name: "*", from: "./device-code-credential", gzip: 15_150, families: PEOPLE, later: true },
-  { name: "*", from: "./interactive-browser-credential", gzip: 15_400, families: PEOPLE, later: true },
-  { name: "*", from: "./on-behalf-of-credential", gzip: 15_300, families: [...CERTIFICATES, "secrets"], later: true },
-  { name: "*", from: "./chained-token-credential", gzip: 1_850, families: ["contracts", "waiting", "chain"] },
-  { name: "*", from: "./client-assertion-credential", gzip: 12_650, families: TOKENS, later: true },
-  { name: "*", from: "./client-certificate-credential", gzip: 14_850, families: CERTIFICATES, later: true },
-  { name: "*", from: "./client-secret-credential", gzip: 12_400, families: [...TOKENS, "secrets"], later: true },
-  { name: "*", from: "./default-azure-credential", gzip: 20_000, families: COMPLETE, later: true },
-  { name: "*", from: "./environment-credential", gzip: 15_900, families: COMPOSITION, later: true },
-  { name: "*", from: "./managed-identity-credential", gzip: 3_550, families: [...CORE, "machine"], later: true },
-  { name: "*", from: "./username-password-credential", gzip: 12_350, families: TOKENS, later: true },
-  { name: "*", from: "./workload-identity-credential", gzip: 3_050, families: CORE, later: true },
-  { name: "*", from: "./web-sign-in", gzip: 20_150, families: [...CERTIFICATES, "secrets", "web"], later: true },
-  { name: "*", from: "./pkcs12", gzip: 1_600, families: ["contracts", "certificates", "pkcs12"] },
-  { name: "*", from: "./runtime", gzip: 3_900, families: ["platform", "files", "tool"] },
-  { name: "*", from: "./testing", gzip: 28_200, families: ["contracts", "certificates", "testing", "jose"] },
+  { name: "*", from: ".", gzip: 31_450, families: [...COMPLETE, "people"], later: true },
+  { name: "*", from: "./azure-cli-credential", gzip: 4_600, families: TOOL, later: true },
+  { name: "*", from: "./azure-developer-cli-credential", gzip: 4_550, families: TOOL, later: true },
+  { name: "*", from: "./azure-powershell-credential", gzip: 4_550, families: TOOL, later: true },
+  { name: "*", from: "./authorization-code-credential", gzip: 16_750, families: PEOPLE, later: true },
+  { name: "*", from: "./azure-pipelines-credential", gzip: 15_050, families: TOKENS, later: true },
+  { name: "*", from: "./device-code-credential", gzip: 17_300, families: PEOPLE, later: true },
+  { name: "*", from: "./interactive-browser-credential", gzip: 17_750, families: PEOPLE, later: true },
+  { name: "*", from: "./on-behalf-of-credential", gzip: 17_450, families: [...CERTIFICATES, "secrets"], later: true },
+  { name: "*", from: "./chained-token-credential", gzip: 3_400, families: ["contracts", "waiting", "chain"] },
+  { name: "*", from: "./client-assertion-credential", gzip: 14_750, families: TOKENS, later: true },
+  { name: "*", from: "./client-certificate-credential", gzip: 16_750, families: CERTIFICATES, later: true },
+  { name: "*", from: "./client-secret-credential", gzip: 14_250, families: [...TOKENS, "secrets"], later: true },
+  { name: "*", from: "./default-azure-credential", gzip: 22_700, families: COMPLETE, later: true },
+  { name: "*", from: "./environment-credential", gzip: 17_200, families: COMPOSITION, later: true },
+  { name: "*", from: "./managed-identity-credential", gzip: 4_250, families: [...CORE, "machine"], later: true },
+  { name: "*", from: "./username-password-credential", gzip: 14_150, families: TOKENS, later: true },
+  { name: "*", from: "./workload-identity-credential", gzip: 3_650, families: CORE, later: true },
+  { name: "*", from: "./web-sign-in", gzip: 22_800, families: [...CERTIFICATES, "secrets", "web"], later: true },
+  { name: "*", from: "./pkcs12", gzip: 3_450, families: ["contracts", "certificates", "pkcs12"] },
+  { name: "*", from: "./runtime", gzip: 5_400, families: ["platform", "files", "tool", "waiting"] },
+  { name: "*", from: "./testing", gzip: 28_600, families: ["contracts", "certificates", "testing", "jose"] },
   { name: "StaticCredential", from: "./testing", gzip: 250, families: ["testing"] },
 ];
 

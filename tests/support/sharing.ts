@@ -8,16 +8,7 @@ import type { CredentialOptions, TokenCache, TokenCredential, TokenSet } from "@
 import type { CommandOutput, Runtime } from "@azweb/identity/runtime";
 import { CERTIFICATE, KEY } from "./certificates.ts";
 import { arcAnswers, federatedToken, machineAnswer } from "./machine.ts";
-import {
-  type Asked,
-  breathe,
-  CLIENT,
-  createService,
-  isolatedOptions,
-  jsonAnswer,
-  TENANT,
-  tokenAnswer,
-} from "./service.ts";
+import { type Asked, breathe, createService, isolatedOptions, jsonAnswer, TENANT, tokenAnswer } from "./service.ts";
 
 /** What two calls share that differ in one part. */
 export type Sharing =

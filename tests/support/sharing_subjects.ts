@@ -59,7 +59,6 @@ import {
   separate,
   type Subject,
   type Values,
-  type World,
 } from "./sharing.ts";
 
 const OTHER_TENANT = "contoso.onmicrosoft.com";
@@ -184,7 +183,9 @@ async function certificates(): Promise<Record<string, Subject>> {
 
 const USER = { userAssertionToken: "a-users-token" };
 const USER_PARTS = { ...APP_PARTS, userAssertionToken: separate(() => "another-users-token") };
-const getAssertion = () => Promise.resolve("an-assertion");
+function getAssertion(): Promise<string> {
+  return Promise.resolve("an-assertion");
+}
 
 function onBehalfOf(given: Values, parts: Subject["parts"]): Subject {
   return {
