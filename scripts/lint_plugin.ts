@@ -20,6 +20,7 @@ const plugin: Deno.lint.Plugin = {
     "top-level-function": { create: topLevelFunction },
     "mod-re-exports": { create: modReExports },
     "linear-regexp": { create: linearRegExp },
+    "expected-error": { create: expectedError },
   },
 };
 export default plugin;
@@ -101,6 +102,20 @@ function linearRegExp(context: Deno.lint.RuleContext): Deno.lint.LintVisitor {
       if (reason) {
         context.report({ node, message: `A regular expression that can take more than linear time: ${reason}` });
       }
+    },
+  };
+}
+
+/** `assert.rejects` and `assert.throws` name the error that a test expects; a string is a message of the assertion and names none. */
+function expectedError(context: Deno.lint.RuleContext): Deno.lint.LintVisitor {
+  if (!pathOf(context).startsWith("tests/")) return {};
+  return {
+    "CallExpression[callee.object.name='assert'][callee.property.name=/^(rejects|throws)$/]"(
+      node: Deno.lint.CallExpression,
+    ) {
+      const [, expected] = node.arguments;
+      if (expected && !(expected.type === "Literal" && typeof expected.value === "string")) return;
+      context.report({ node, message: "The assertion accepts any error: name the one that is expected" });
     },
   };
 }

@@ -55,6 +55,14 @@ describe("Lint plugin", () => {
     ["src/a.ts", "export const isAddress = /:|^[\\d.]+$/.test(text);", undefined],
     ["src/a.ts", "export const isToken = /(?<![\\w-])[\\w-]{40,}( [\\w-]{16,})+/.test(text);", undefined],
     ["mod.ts", '/** Doc. */\nexport * from "./src/a.ts";\nexport type { B } from "./src/b.ts";', undefined],
+    ["tests/a_test.ts", "await assert.rejects(call());", "expected-error"],
+    ["tests/support/a.ts", 'await assert.rejects(call(), "It must fail");', "expected-error"],
+    ["tests/a_test.ts", "await assert.rejects(\n  call(),\n);", "expected-error"],
+    ["tests/a_test.ts", "assert.throws(() => {});", "expected-error"],
+    ["tests/a_test.ts", "await assert.rejects(call(), TypeError);", undefined],
+    ["tests/a_test.ts", "await assert.rejects(call(), /late/);", undefined],
+    ["tests/a_test.ts", 'await assert.rejects(call(), { name: "AbortError" });', undefined],
+    ["scripts/a.ts", "await assert.rejects(call());", undefined],
   ];
   for (const [file, code, rule] of cases) {
     test(`${rule ?? "nothing"} for ${file}: ${code.replaceAll("\n", " ")}`, () => {

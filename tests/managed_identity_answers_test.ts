@@ -130,7 +130,15 @@ describe("an answer that is no token (wire.md, 10.5)", () => {
         "CredentialUnavailableError",
         /invalid_request \(HTTP 400\)\. Identity not found[.:] [^:]*$/,
       ],
-      ["400 without words", "IMDS", () => new Response("", { status: 400 }), "CredentialUnavailableError", /HTTP 400/],
+      ["400 without words", "IMDS", () => new Response("", { status: 400 }), "AuthenticationError", /HTTP 400/, 400],
+      [
+        "400 for this resource",
+        "IMDS",
+        () => jsonAnswer({ error: "invalid_resource", error_description: "Which one" }, { status: 400 }),
+        "AuthenticationError",
+        /invalid_resource \(HTTP 400\)\. Which one$/,
+        400,
+      ],
       [
         "403 of Docker Desktop",
         "IMDS",
@@ -172,8 +180,9 @@ describe("an answer that is no token (wire.md, 10.5)", () => {
         "no answer",
         "App Service",
         () => Promise.reject(new TypeError("refused")),
-        "CredentialUnavailableError",
+        "AuthenticationError",
         /from App Service: refused$/,
+        0,
       ],
       [
         "403 of another proxy",
@@ -213,8 +222,9 @@ describe("an answer that is no token (wire.md, 10.5)", () => {
         "200 with an error",
         "IMDS",
         () => jsonAnswer({ error: "invalid_scope" }),
-        "CredentialUnavailableError",
+        "AuthenticationError",
         /invalid_scope/,
+        200,
       ],
       [
         "200 with neither a token nor an error",
@@ -309,6 +319,8 @@ describe("an answer that is no token (wire.md, 10.5)", () => {
         assert.match(error.message, message);
         assert.doesNotMatch(error.message, /CANARY|a-header|a-secret/);
         assert.equal(error.statusCode, isRefused ? 400 : statusCode);
+        const outcome = what.startsWith("400") ? "inconclusive" : "absent";
+        assert.equal(error.outcome, name === "CredentialUnavailableError" ? outcome : undefined);
       });
     }
   }
@@ -408,7 +420,7 @@ describe("retries", () => {
         return new Response("", { status: 410 });
       }, { clock, retryOptions: { maxRetries } });
       const failing = failureOf(credential.getToken(VAULT));
-      await clock.untilSleeping(100_000);
+      await clock.untilSleeping(9_999);
       await clock.advance(120_000);
       const error = await failing;
       assert.equal(error.statusCode, 410);
@@ -428,7 +440,7 @@ describe("retries", () => {
       { clock },
     );
     const getting = credential.getToken(VAULT);
-    await clock.untilSleeping(100_000);
+    await clock.untilSleeping(9_999);
     await clock.advance(70_000);
     assert.equal((await getting).token, "x");
   });
@@ -443,7 +455,7 @@ describe("retries", () => {
         : jsonAnswer({ access_token: "after all", expires_in: 9 });
     }, { clock });
     const getting = credential.getToken(VAULT);
-    await clock.untilSleeping(100_000);
+    await clock.untilSleeping(9_999);
     await clock.advance(120_000);
     assert.equal((await getting).token, "after all");
   });
@@ -462,13 +474,13 @@ describe("retries", () => {
       "IMDS",
       (_, index) =>
         index === 0
-          ? new Response("", { status: 429, headers: { "Retry-After": "17" } })
+          ? new Response("", { status: 429, headers: { "Retry-After": "7" } })
           : jsonAnswer({ access_token: "x", expires_in: 9 }),
       { clock },
     );
     const getting = credential.getToken(VAULT);
-    assert.equal(await clock.untilSleeping(100_000), 17_000);
-    await clock.advance(16_999);
+    assert.equal(await clock.untilSleeping(9_999), 7000);
+    await clock.advance(6999);
     assert.equal(service.requests.length, 1);
     await clock.advance(1);
     assert.equal((await getting).token, "x");
@@ -487,7 +499,7 @@ describe("retries", () => {
     const { credential, service } = credentialOn("IMDS", () => new Response("", { status: 410 }), { clock });
     const controller = new AbortController();
     const failing = failureOf(credential.getToken(VAULT, { abortSignal: controller.signal }));
-    await clock.untilSleeping(100_000);
+    await clock.untilSleeping(9_999);
     controller.abort();
     assert.equal((await failing).name, "AbortError");
     await clock.advance(120_000);
@@ -499,9 +511,14 @@ describe("retries", () => {
     const waits: number[][] = [];
     for (let i = 0; i < 20; i++) {
       const some: number[] = [];
-      // The deadline's does not end.
-      const sleep = (ms: number) => ms === 120_000 ? new Promise<void>(() => {}) : Promise.resolve(void some.push(ms));
-      const { credential } = credentialOn("App Service", () => new Response("", { status: 500 }), {
+      // Neither the deadline nor the time limit of an attempt ends, which begins with a request.
+      const sleep = async (ms: number) => {
+        const sent = service.requests.length;
+        await Promise.resolve();
+        if (ms === 120_000 || service.requests.length > sent) await new Promise(() => {});
+        some.push(ms);
+      };
+      const { credential, service } = credentialOn("App Service", () => new Response("", { status: 500 }), {
         clock: { ...createFakeClock(NOW), sleep },
       });
       await failureOf(credential.getToken(VAULT));
@@ -524,7 +541,7 @@ test("a source that never answers ends at the deadline of two minutes", async ()
   );
   const failing = failureOf(credential.getToken(VAULT));
   await service.untilRequested(1);
-  assert.equal(await clock.untilSleeping(), 120_000);
+  assert.equal(clock.sleeping.at(-1), 120_000);
   await clock.advance(120_000);
   const error = await failing;
   assert.equal(error.name, "AuthenticationError");

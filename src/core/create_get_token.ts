@@ -1,17 +1,20 @@
-import { CredentialUnavailableError } from "../errors.ts";
+import { AuthenticationError } from "../errors.ts";
+import { isBackground } from "../runtime/background.ts";
 import type { AccessToken, GetTokenOptions } from "../token_credential.ts";
 import type { TokenSet } from "../token_cache.ts";
 import { checkPause, endPause, pauseAfter, refreshPause } from "./back_off.ts";
-import { abortReason, withDeadline } from "./deadline.ts";
+import { abortReason, withDeadline, withinCall } from "./deadline.ts";
 import { type Awaited, isVerdict, late, nameCredential } from "./failures.ts";
-import { isDue, isFresh, restTime } from "./freshness.ts";
+import { isAlive, isDue, isFresh, restTime } from "./freshness.ts";
 import { type Chain, chainOf } from "./in_chain.ts";
+import { keepAlive } from "./keep_alive.ts";
 import { digestOf } from "./partition.ts";
+import { requireVariables } from "./require_variables.ts";
 import { normaliseScopes } from "./scopes.ts";
 import type { Settings } from "./settings.ts";
-import { keepAlive, outdateOlder, share } from "./share.ts";
+import { outdateOlder, share } from "./share.ts";
 import type { Flight } from "./single_flight.ts";
-import { resolveTenant } from "./tenants.ts";
+import { MULTITENANT_VARIABLE, resolveTenant } from "./tenants.ts";
 import { createTokenStore } from "./token_store.ts";
 
 /** What one token is requested with. */
@@ -22,7 +25,7 @@ export interface TokenRequest {
   readonly enableCae: boolean;
   /** The token that the claims are about, if it is remembered: the resource refused it. */
   readonly rejected: string | undefined;
-  /** Whether the token at hand is still good: nobody waits for its successor, and nobody is to be asked for it. */
+  /** Whether this is a background refresh, or a chain's search in the background: the user must not be prompted. */
   readonly isEarly: boolean;
   /** The chain that asks, which has others to turn to. */
   readonly chain: Chain | undefined;
@@ -42,8 +45,12 @@ export interface CredentialSpec {
   readonly name: string;
   /** Its own tenant: empty where it has none and may ask any, `undefined` where a tenant counts for nothing. */
   readonly tenantId: string | undefined;
-  /** Whether the environment says that the program is nobody else. Default: it does not. */
-  readonly isBound?: boolean;
+  /** Whether a tool of the developer makes the tokens: a chain continues where the tool may not ask a tenant. Default: no. */
+  readonly isDeveloperTool?: boolean;
+  /** The part of the environment that configures the credential, for its errors. */
+  readonly source?: string;
+  /** The environment variables that decide where the request goes, and as which identity. */
+  readonly variables?: readonly string[];
   /** What proves whose tokens these are: secrets by content, callbacks and keys as the objects they are. */
   readonly proof: () => readonly (string | object)[] | Promise<readonly (string | object)[]>;
   readonly acquire: Acquire;
@@ -103,11 +110,7 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
     options: GetTokenOptions,
     looked: ReturnType<typeof store.find>,
   ): Promise<AccessToken> {
-    const { abortSignal: outer, requestOptions } = options;
-    const ms = requestOptions?.timeout || undefined;
-    if (!outer && !ms) return await find(scopes, options, undefined, looked);
-    const late = () => new DOMException(`No token within the ${ms} ms of "timeout"`, "TimeoutError");
-    return await withDeadline((caller) => find(scopes, options, caller, looked), { sleep, ms, late, outer });
+    return await withinCall(options, sleep, (_bounded, caller) => find(scopes, options, caller, looked));
   }
 
   async function find(
@@ -126,37 +129,37 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
       known.set(asked[0]!, { key, changes: NaN, token: undefined, answer: undefined, since: NaN, until: NaN });
     }
     const chain = chainOf(options);
-    const found = await (looked ?? store.find(key, settings.now()));
+    const calledOn = settings.now();
+    const found = await (looked ?? store.find(key, calledOn));
     const now = settings.now();
     const pause = refreshPause(key, now);
     const rejected = claims === undefined ? undefined : found?.token;
     const get = (caller: AbortSignal | undefined, isEarly = false) =>
       acquire(key, { scopes: asked, tenantId, claims, enableCae, rejected, isEarly, chain }, caller);
-    if (claims !== undefined) return await get(caller);
-    if (!found || !isFresh(found, now)) {
-      // Better than nothing while the service is out of reach: a token that counts as expired has minutes left.
-      const lasts = found !== undefined && now < found.expiresOnTimestamp && now > found.acquiredOnTimestamp;
-      if (lasts && pause && !isVerdict(pause.error)) return found;
-      try {
-        return await get(caller);
-      } catch (error) {
-        if (lasts && !isVerdict(error) && !caller?.aborted) return found;
-        throw error;
+    // The search of a chain in the background is no reason to prompt a user or to keep the process alive either.
+    if (claims !== undefined || !found || !isAlive(found, now)) return await get(caller, isBackground(caller));
+    const fresh = isFresh(found, now);
+    if (fresh && !isDue(found, now) || pause && (fresh || !isVerdict(pause.error))) return found;
+    const successor = get(undefined, true);
+    successor.catch(() => {});
+    if (fresh && (settings.livesOn || settings.waitUntil)) return found;
+    // The token counts as expired, or nothing goes on here after the caller has its token: the caller waits for the successor, but not for long.
+    const spent = Math.max(0, now - calledOn);
+    const longest = Math.min(REFRESH_PATIENCE_IN_MS, (options.requestOptions?.timeout || Infinity) / 2);
+    const ms = Math.max(0, longest - spent);
+    try {
+      return await withDeadline(() => successor, { sleep, ms, late: () => late(ms), outer: caller });
+    } catch (error) {
+      if (caller?.aborted || !fresh && isVerdict(error)) throw error;
+      const now = settings.now();
+      if (!isAlive(found, now)) {
+        const own = get(caller);
+        return await Promise.any([successor, own]).catch(() => own);
       }
+      // The next callers do not wait again; the request may go on, and ends the pause when it succeeds.
+      if (!refreshPause(key, now)) pauseAfter(key, error, now);
+      return found;
     }
-    if (!isDue(found, now) || pause) return found;
-    const successor = get(undefined, true).catch(() => found);
-    if (settings.livesOn || settings.waitUntil) return found;
-    // Nothing goes on behind an answer here, so the caller lends some time.
-    return await withDeadline(() => successor, {
-      sleep,
-      ms: REFRESH_PATIENCE_IN_MS,
-      late: () => late(REFRESH_PATIENCE_IN_MS),
-    })
-      .catch((error) => {
-        pauseAfter(key, error, settings.now());
-        return found;
-      });
   }
 
   /** Waits for the request that is under way for the key, or starts one. */
@@ -192,13 +195,17 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
               waitFor: (awaited) => void (flight.awaited = awaited),
               signal,
             }),
-          { sleep, ms, late: () => late(timeoutInMs, flight.awaited), outer },
+          { sleep, ms, late: () => late(timeoutInMs, flight.awaited), outer, background: request.isEarly },
         ),
       );
+      checkEnd(token);
       endPause(key);
       if (request.claims !== undefined) outdateOlder(flight);
       const saved = flight.outdated ? Promise.resolve() : store.save(key, token);
-      if (!settings.livesOn && !keepAlive(saved, settings)) await saved;
+      if (!settings.livesOn && !keepAlive(saved, settings)) {
+        await saved;
+        checkEnd(token);
+      }
       settings.log({
         ...about,
         event: "token-acquired",
@@ -209,7 +216,7 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
       return token;
     } catch (error) {
       if (outer.aborted && error === outer.reason) throw error;
-      nameCredential(error, spec.name);
+      nameCredential(error, spec.name, spec.source);
       // A bad argument says nothing about the service.
       if (!(error instanceof TypeError)) pauseAfter(key, error, settings.now());
       settings.log({
@@ -222,13 +229,14 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
     }
   }
 
-  /** A variable that may not be read may name another cloud, whose secret is nothing for this one. */
-  function readAuthorityHost(): string {
-    const flag = settings.missingEnvPermission(["AZURE_AUTHORITY_HOST"]);
-    if (!flag) return settings.env("AZURE_AUTHORITY_HOST") ?? "";
-    throw new CredentialUnavailableError("Cannot tell which cloud to ask", {
-      nextStep: `Run Deno with ${flag}, or give "authorityHost"`,
-    });
+  /** Throws an `AuthenticationError` if the token ended while it was requested. */
+  function checkEnd({ expiresOnTimestamp }: TokenSet): void {
+    // Not `>=`, which is true for a clock that shows no finite time.
+    if (!(settings.now() - expiresOnTimestamp >= 0)) return;
+    throw new AuthenticationError(
+      `Cannot get a token: The token ended at ${new Date(expiresOnTimestamp).toISOString()}, before it was received. ` +
+        "Check the clock of this machine and the connection to the token service",
+    );
   }
 
   function findPartition(): string | Promise<string> {
@@ -242,13 +250,22 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
 
   async function computePartition(): Promise<string> {
     try {
+      // A tool reads its own variables.
+      if (!spec.isDeveloperTool) {
+        requireVariables([
+          ...spec.variables ?? [],
+          ...settings.authorityHost === undefined ? ["AZURE_AUTHORITY_HOST"] : [],
+          ...spec.tenantId === undefined ? [] : [MULTITENANT_VARIABLE],
+        ], settings);
+      }
       const proof = spec.proof();
       const parts = proof instanceof Promise
         ? await withDeadline(() => proof, { sleep, ms: timeoutInMs, late: () => late(timeoutInMs) })
         : proof;
-      return await digestOf([settings.authorityHost ?? readAuthorityHost(), ...settings.surroundings, ...parts]);
+      const authorityHost = settings.authorityHost ?? settings.env("AZURE_AUTHORITY_HOST") ?? "";
+      return await digestOf([authorityHost, ...settings.surroundings, ...parts]);
     } catch (error) {
-      nameCredential(error, spec.name);
+      nameCredential(error, spec.name, spec.source);
       throw error;
     }
   }

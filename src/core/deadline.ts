@@ -1,5 +1,7 @@
+import { isBackground, markBackground } from "../runtime/background.ts";
 import type { Runtime } from "../runtime/runtime.ts";
-import type { AbortSignalLike } from "../token_credential.ts";
+import type { AbortSignalLike, GetTokenOptions } from "../token_credential.ts";
+import { chainOf, withChain } from "./in_chain.ts";
 
 /** When work has to end. */
 export interface Deadline {
@@ -10,6 +12,8 @@ export interface Deadline {
   readonly late: () => unknown;
   /** Ends the work when it fires. */
   readonly outer?: AbortSignalLike | undefined;
+  /** Whether the work is a background refresh, which must not keep the process alive. @default {false} */
+  readonly background?: boolean;
 }
 
 /**
@@ -18,11 +22,12 @@ export interface Deadline {
  */
 export async function withDeadline<T>(
   work: (signal: AbortSignal) => PromiseLike<T>,
-  { sleep, ms, late, outer }: Deadline,
+  { sleep, ms, late, outer, background = isBackground(outer) }: Deadline,
 ): Promise<T> {
   const controller = new AbortController();
   const { signal } = controller;
   const done = new AbortController();
+  if (background) [signal, done.signal].forEach(markBackground);
   const leave = () => controller.abort(abortReason(outer!));
   if (outer?.aborted) leave();
   const stopListening = outer && listen(outer, leave);
@@ -37,6 +42,23 @@ export async function withDeadline<T>(
     done.abort();
     stopListening?.();
   }
+}
+
+/** Runs the work of one call of `getToken` within its `abortSignal` and `requestOptions.timeout`, and passes on options that hold both as a signal. */
+export async function withinCall<T>(
+  options: GetTokenOptions,
+  sleep: Runtime["sleep"],
+  work: (options: GetTokenOptions, signal: AbortSignal | undefined) => Promise<T>,
+): Promise<T> {
+  const { abortSignal: outer, requestOptions } = options;
+  const ms = requestOptions?.timeout || undefined;
+  if (!outer && !ms) return await work(options, undefined);
+  const late = () => new DOMException(`No token within the ${ms} ms of "timeout"`, "TimeoutError");
+  const chain = chainOf(options);
+  return await withDeadline((signal) => {
+    const bounded = { ...options, abortSignal: signal, requestOptions: undefined };
+    return work(chain ? withChain(bounded, chain) : bounded, signal);
+  }, { sleep, ms, late, outer });
 }
 
 const listeners = new WeakMap<AbortSignalLike, { readonly all: Set<() => void>; readonly fire: () => void }>();

@@ -12,6 +12,11 @@ export function isFresh(token: TokenSet, now: number): boolean {
   return now > goodSince(token) && now < goodUntil(token);
 }
 
+/** Whether the token has not ended, though it may count as expired early. */
+export function isAlive(token: TokenSet, now: number): boolean {
+  return now > goodSince(token) && now < token.expiresOnTimestamp;
+}
+
 /** Whether it is time to ask for the token's successor. */
 export function isDue({ refreshAfterTimestamp = Infinity }: TokenSet, now: number): boolean {
   return now >= refreshAfterTimestamp;
@@ -27,7 +32,12 @@ function goodSince({ acquiredOnTimestamp }: TokenSet): number {
 }
 
 function goodUntil({ acquiredOnTimestamp, expiresOnTimestamp }: TokenSet): number {
-  return expiresOnTimestamp - Math.min(FIVE_MINUTES, (expiresOnTimestamp - acquiredOnTimestamp) / 2);
+  return expiresEarlyOn(acquiredOnTimestamp, expiresOnTimestamp);
+}
+
+/** Returns from when on a token counts as expired: five minutes early, or after half of its life if that is less. */
+export function expiresEarlyOn(acquiredOn: number, expiresOn: number): number {
+  return expiresOn - Math.min(FIVE_MINUTES, (expiresOn - acquiredOn) / 2);
 }
 
 /** Reads a positive number of seconds that a `Date` can hold, which some services send as text. */

@@ -1,5 +1,8 @@
-import { CredentialUnavailableError } from "../errors.ts";
+import { AuthenticationError } from "../errors.ts";
+import { missingPermission } from "../runtime/permission.ts";
 import { bound } from "./bound.ts";
+import { withDeadline } from "./deadline.ts";
+import type { Settings } from "./settings.ts";
 
 const MOST_BYTES = 1_048_576;
 const NUMBER = /^\d{1,10}$/;
@@ -16,30 +19,46 @@ export interface Answer {
   readonly headers?: Headers;
 }
 
+/** The clock, and the time limit of one request. */
+export interface SendOptions extends Pick<Settings, "now" | "sleep"> {
+  /** How long the request may take until its body is read, in milliseconds; then there is no answer. `undefined` for no limit. */
+  readonly limitInMs?: number | undefined;
+}
+
 /**
  * Sends a request and reads the answer, a megabyte at the most. Redirects are not followed: what is sent is for the one it is sent
- * to. Rejects only with the signal's reason, or with a `CredentialUnavailableError` where the runtime does not permit the request.
+ * to. Rejects only with the signal's reason, or with an `AuthenticationError` where the runtime does not permit the request, or the server has
+ * another certificate than the pinned one.
  */
 export async function send(
   fetch: typeof globalThis.fetch,
   url: string,
   init: RequestInit & { signal: AbortSignal },
-  now: () => number,
+  { now, sleep, limitInMs: ms }: SendOptions,
 ): Promise<Answer> {
-  try {
-    const response = await fetch(url, { ...init, redirect: "manual" });
+  async function exchange(signal: AbortSignal): Promise<Answer> {
+    const response = await fetch(url, { ...init, signal, redirect: "manual" });
     // A browser hides a redirect it was told not to follow.
     const status = response.type === "opaqueredirect" ? 302 : response.status;
-    const text = await readText(response, init.signal);
+    const text = await readText(response, signal);
     const { headers } = response;
     return { status, text, retryAfterInMs: retryAfter(headers, now()), headers };
+  }
+
+  try {
+    if (ms === undefined) return await exchange(init.signal);
+    const late = () => new Error(`No response within ${ms} ms`);
+    return await withDeadline(exchange, { sleep, ms, late, outer: init.signal });
   } catch (error) {
     if (init.signal.aborted) throw init.signal.reason;
-    const { name } = Object(error) as { name?: unknown };
-    if (name === "NotCapable") {
-      const { host } = new URL(url);
-      throw new CredentialUnavailableError(`Cannot reach "${host}"`, { nextStep: `Run Deno with --allow-net=${host}` });
+    const { host } = new URL(url);
+    // Not sent again: another attempt meets the same server.
+    if (Object(error).name === "UntrustedServer") {
+      const { message } = (error as Error).cause as Error | undefined ?? error as Error;
+      throw new AuthenticationError(`Cannot trust "${host}": ${bound(String(message))}`);
     }
+    const flag = missingPermission(error, { net: host });
+    if (flag) throw new AuthenticationError(`Cannot reach "${host}": Run ${flag}`);
     return { status: 0, text: reasonOf(error), retryAfterInMs: undefined };
   }
 }

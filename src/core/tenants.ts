@@ -1,4 +1,8 @@
 import { AuthenticationError, CredentialUnavailableError } from "../errors.ts";
+import { type EnvPermissions, requireVariables } from "./require_variables.ts";
+
+/** The environment variable by which a call cannot ask another tenant. */
+export const MULTITENANT_VARIABLE = "AZURE_IDENTITY_DISABLE_MULTITENANTAUTH";
 
 // Labels between single dots: nothing that a URL would read as a step up.
 const TENANT = /^[0-9a-zA-Z-]+(\.[0-9a-zA-Z-]+)*$/;
@@ -22,29 +26,36 @@ export function checkAppTenantId(tenantId: unknown): asserts tenantId is string 
 }
 
 /**
- * Returns the tenant to ask. Throws a `CredentialUnavailableError` where the credential may not ask it; an `AuthenticationError` where
- * nobody is to be asked instead: a program must not become somebody else because of a tenant.
+ * Returns the tenant to request a token from. Throws an `AuthenticationError` where the credential may not ask it, so that a chain does not become
+ * another identity because of a tenant; for a developer tool a `CredentialUnavailableError`, because a chain may ask the next tool.
  */
 export function resolveTenant(
   requested: string | undefined,
-  { name, tenantId: configured, isBound }: {
+  { name, tenantId: configured, isDeveloperTool }: {
     readonly name: string;
     readonly tenantId: string | undefined;
-    readonly isBound?: boolean;
+    readonly isDeveloperTool?: boolean;
   },
-  settings: { readonly additionallyAllowedTenants: readonly string[]; env(name: string): string | undefined },
+  settings: EnvPermissions & {
+    readonly additionallyAllowedTenants: readonly string[];
+    env(name: string): string | undefined;
+  },
 ): string {
   if (configured === undefined) return "";
   if (requested === undefined || configured.toLowerCase() === "adfs") return configured;
   checkTenantId(requested, "options.tenantId");
-  if (settings.env("AZURE_IDENTITY_DISABLE_MULTITENANTAUTH")) return configured;
+  // The other credentials require it with all their variables.
+  if (isDeveloperTool) requireVariables([MULTITENANT_VARIABLE], settings);
+  if (settings.env(MULTITENANT_VARIABLE)) return configured;
   if (configured === "") return requested;
   const allowed = [configured, ...settings.additionallyAllowedTenants].some((tenant) =>
     tenant === "*" || tenant.toLowerCase() === requested.toLowerCase()
   );
   if (allowed) return requested;
-  throw new (isBound ? AuthenticationError : CredentialUnavailableError)(
+  const message =
     `${name}: Cannot get a token from tenant "${requested}": The credential is for tenant "${configured}". ` +
-      'Add the other tenant, or "*" for any, to "additionallyAllowedTenants"',
-  );
+    'Add the other tenant, or "*" for any, to "additionallyAllowedTenants"';
+  throw isDeveloperTool
+    ? new CredentialUnavailableError(message, { outcome: "not-for-this-call" })
+    : new AuthenticationError(message);
 }

@@ -2,9 +2,9 @@ import { checkClientId, checkText } from "../core/check_text.ts";
 import { type Acquire, createGetToken, type GetToken } from "../core/create_get_token.ts";
 import { resolveSettings } from "../core/settings.ts";
 import { checkAppTenantId } from "../core/tenants.ts";
-import { requestOidcToken } from "../oauth/azure_pipelines.ts";
+import { OIDC_REQUEST_URI, requestOidcToken } from "../oauth/azure_pipelines.ts";
 import { federatedTokenAuth } from "../oauth/federated_token.ts";
-import { createTokenClient } from "../oauth/token_client.ts";
+import { APP_VARIABLES, createTokenClient } from "../oauth/token_client.ts";
 import type { CredentialOptions } from "../options.ts";
 import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";
 
@@ -71,8 +71,8 @@ export class AzurePipelinesCredential implements TokenCredential {
       const clientAuth = federatedTokenAuth(() => requestOidcToken(job, request.signal, settings));
       return createTokenClient({ name, clientId, clientAuth, type: "client_credentials" }, settings)(request);
     };
-    const proof = () => [clientId, serviceConnectionId, systemAccessToken];
-    this.#getToken = createGetToken({ name, tenantId, proof, acquire }, settings);
+    const proof = () => [clientId, serviceConnectionId, systemAccessToken, settings.env(OIDC_REQUEST_URI) ?? ""];
+    this.#getToken = createGetToken({ name, tenantId, variables: APP_VARIABLES, proof, acquire }, settings);
   }
 
   /**

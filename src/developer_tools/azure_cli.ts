@@ -30,14 +30,14 @@ export function createAzureCliClient(place: Workplace, subscription: string | un
 export async function explainAzureCli(place: Workplace): Promise<Explanation> {
   const tool = azureCli(place, undefined);
   const found = await explainTool(tool, place);
-  if (found.state === "missing") return found;
-  const { profile = "" } = tool;
+  if (found.state === "absent") return found;
+  const profile = tool.profile?.() ?? "";
   if (await fileFinder(place.runtime)?.(profile) === undefined) {
-    return { state: "unknown", detail: `Who is signed in stands in "${profile}", which may not be read` };
+    return { state: "inconclusive", detail: `The profile with the signed-in account, "${profile}", may not be read` };
   }
   return await isSignedIn(place)
-    ? { state: "configured", detail: `Somebody is signed in: "${profile}"` }
-    : { state: "missing", detail: `Nobody is signed in ("${profile}"): Run "az login"` };
+    ? { state: "configured", detail: `An account is signed in: "${profile}"` }
+    : { state: "absent", detail: `No account is signed in ("${profile}"): Run "az login"` };
 }
 
 /** Whether somebody is signed in with the Azure CLI, as far as that may be looked up. Any of its commands leaves a profile. */
@@ -55,14 +55,16 @@ export async function isSignedIn({ platform, runtime, settings }: Workplace): Pr
  */
 function azureCli({ settings, platform }: Workplace, subscription: string | undefined): DeveloperTool {
   const { env, now } = settings;
-  const folder = configurationFolder(env, platform);
   return {
     name: NAME,
     programs: [{ name: "az", mayBeBatch: true }],
     variables: ["PATH", "HOME", "AZURE_CONFIG_DIR"],
     installation: "https://learn.microsoft.com/cli/azure/install-azure-cli",
-    proof: [folder ?? "", subscription ?? ""],
-    profile: folder && profileIn(folder),
+    proof: [subscription ?? ""],
+    profile() {
+      const folder = configurationFolder(env, platform);
+      return folder && profileIn(folder);
+    },
     command(request) {
       const { tenantId, claims } = request;
       const resource = resourceOf(request, { name: NAME });
@@ -87,6 +89,7 @@ function azureCli({ settings, platform }: Workplace, subscription: string | unde
         return { token, expiresOnTimestamp };
       }
       throw unavailable({ name: NAME }, {
+        outcome: "not-for-this-call",
         reason: `The subscription "${subscription}" is in another tenant than "${tenantId}"`,
         nextStep: 'Give the id of its tenant as "tenantId", or leave out one of the two',
       });
@@ -96,9 +99,12 @@ function azureCli({ settings, platform }: Workplace, subscription: string | unde
       const lines = output.stderr.split("\n").filter((line) => !line.startsWith("WARNING: "));
       const said = told(lines.join("\n")) || told(output.stderr);
       const nextStep = `Run ${loginWith(request)}`;
-      if (/AADSTS/.test(said)) return { reason: said, nextStep };
-      if (/az login|az account set|CLIInternalError|refresh token/i.test(said)) {
-        return { reason: `Nobody is signed in, or no longer: ${said}`, nextStep };
+      // Its words where no account is signed in. It also advises "az login" where one is, and something else fails.
+      if (/please run ["']az login["']/i.test(said) && !said.includes("AADSTS")) {
+        return { outcome: "absent", reason: `No account is signed in: ${said}`, nextStep };
+      }
+      if (/AADSTS|CLIInternalError|refresh token|az login|az account set/i.test(said)) {
+        return { outcome: "inconclusive", reason: said, nextStep };
       }
       return otherFailure(output, said, "az account get-access-token");
     },

@@ -1,4 +1,4 @@
-import { trimEnd } from "../core/url.ts";
+import { trim, trimEnd } from "../core/trim.ts";
 
 /** A program by its name. */
 export interface Program {
@@ -63,7 +63,7 @@ function systemFolder({ systemRoot }: Pick<Folders, "systemRoot">): string {
 function foldersIn(path: string, separator: string, absolute: RegExp): string[] {
   // On Windows a folder may stand in quotation marks; elsewhere they are part of its name.
   const folders = path.split(separator).map((folder) =>
-    separator === ";" ? folder.trim().replace(/^"(.*)"$/, "$1") : folder
+    separator === ";" ? trim(folder, " ").replace(/^"(.*)"$/, "$1") : folder
   );
   return [...new Set(folders.filter((folder) => absolute.test(folder)))];
 }

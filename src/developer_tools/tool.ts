@@ -1,7 +1,7 @@
 import { tidy } from "../core/answer_error.ts";
 import { bound } from "../core/bound.ts";
 import { parseObject } from "../core/json.ts";
-import { CredentialUnavailableError } from "../errors.ts";
+import { CredentialUnavailableError, type UnavailableOutcome } from "../errors.ts";
 import type { CommandOutput } from "../runtime/runtime.ts";
 import type { Program } from "./command_lines.ts";
 
@@ -37,10 +37,10 @@ export interface DeveloperTool {
   readonly variables: readonly string[];
   /** Where to get it. */
   readonly installation: string;
-  /** What sets its tokens apart besides who is signed in. */
+  /** What sets its tokens apart besides its variables and who is signed in. */
   readonly proof: readonly string[];
-  /** The file that says who is signed in, where there is one that only signing in changes. */
-  readonly profile?: string | undefined;
+  /** Returns the path of the file that says who is signed in, where there is one that only signing in changes. */
+  profile?(): string | undefined;
   /** Returns what to ask by. Throws a `CredentialUnavailableError` where the tool cannot be asked for that. */
   command(request: ToolRequest): ToolCommand;
   /** Returns the token of an answer; `undefined` where it holds none. Throws where it holds one that is not usable. */
@@ -49,20 +49,27 @@ export interface DeveloperTool {
   explain(output: CommandOutput, request: ToolRequest): ToolFailure;
 }
 
-/** Why there is no token, and what to do. */
+/** Why there is no token, what a chain may conclude, and what to do. */
 export interface ToolFailure {
+  readonly outcome: UnavailableOutcome;
   readonly reason: string;
   readonly nextStep: string;
 }
 
-/** Returns the error of a tool that gives no token. */
-export function unavailable({ name }: Pick<DeveloperTool, "name">, { reason, nextStep }: ToolFailure): Error {
-  return new CredentialUnavailableError(`Cannot get a token from ${name}: ${reason}`, { nextStep });
+/** Returns the error of a tool that returned no token. A tool that failed is tried again when the token used instead has to be renewed. */
+export function unavailable({ name }: Pick<DeveloperTool, "name">, failure: ToolFailure): Error {
+  const { outcome, reason, nextStep } = failure;
+  return new CredentialUnavailableError(`Cannot get a token from ${name}: ${reason}`, {
+    outcome,
+    nextStep,
+    recheckAfterInMs: Infinity,
+  });
 }
 
-/** Returns the error of a tool that takes claims by another command. */
+/** Returns the error of a tool that accepts claims by its sign-in command only. */
 export function claimsRefused(tool: Pick<DeveloperTool, "name">, command: string): Error {
-  return unavailable(tool, { reason: "It takes claims only where somebody signs in", nextStep: `Run ${command}` });
+  const reason = "It accepts claims at sign-in only";
+  return unavailable(tool, { outcome: "not-for-this-call", reason, nextStep: `Run ${command}` });
 }
 
 /** Returns the resource of the one scope. Throws a `CredentialUnavailableError` where there are several. */
@@ -70,6 +77,7 @@ export function resourceOf({ scopes }: ToolRequest, tool: Pick<DeveloperTool, "n
   const [scope, second] = scopes;
   if (second === undefined) return scope!.replace(/\/\.default$/, "");
   throw unavailable(tool, {
+    outcome: "not-for-this-call",
     reason: "It gives tokens for one scope at a time",
     nextStep: "Ask for one scope a call",
   });
@@ -108,6 +116,7 @@ export function objectsIn(texts: readonly string[]): Record<string, unknown>[] {
 export function otherFailure({ code, stdout }: CommandOutput, said: string, command: string): ToolFailure {
   const reason = said || (stdout.trim() ? "Its answer is not the JSON of a token" : "It said nothing");
   return {
+    outcome: "inconclusive",
     reason: code === 0 ? reason : `It ended with ${code}: ${reason}`,
     nextStep: `Run "${command}" by hand to see whether it works`,
   };

@@ -1,5 +1,5 @@
 import { sha256 } from "../core/partition.ts";
-import { AuthenticationError, CredentialUnavailableError } from "../errors.ts";
+import { AuthenticationError } from "../errors.ts";
 import { OTHER_RETRIES } from "./retries.ts";
 import { get, type Machine, type Source } from "./source.ts";
 import { endpointIn, headerIn, refuseIdentity } from "./variables.ts";
@@ -23,24 +23,25 @@ export async function serviceFabric(machine: Machine): Promise<Source> {
   const { tlsFetcher } = await import("../runtime/tls_fetch.ts");
   const tlsFetch = tlsFetcher(runtime);
   if (!tlsFetch) {
-    throw new CredentialUnavailableError("Cannot reach Service Fabric: This runtime cannot check its certificate", {
-      nextStep: 'Give "runtime.tlsFetch"',
-    });
+    throw new AuthenticationError(
+      'Cannot reach Service Fabric: This runtime cannot check its certificate: Give "runtime.tlsFetch"',
+    );
   }
   const localFetch = tlsFetch({ thumbprint });
   return {
     name: "Service Fabric",
-    proof: [endpoint, secret, thumbprint],
+    endpoint,
+    proof: [secret, thumbprint],
     secrets: [secret],
     retryRules: OTHER_RETRIES,
-    async send({ enableCae, rejected, resource, signal }) {
+    async send({ enableCae, rejected, resource, signal, limitInMs }) {
       const parameters = {
         "api-version": "2019-07-01-preview",
         resource,
         ...rejected !== undefined && { token_sha256_to_refresh: await sha256(rejected) },
         ...(enableCae || rejected !== undefined) && { xms_cc: "cp1" },
       };
-      return await get(endpoint, { parameters, headers: { secret }, signal }, { localFetch, now: settings.now });
+      return await get(endpoint, { parameters, headers: { secret }, signal, limitInMs }, { ...settings, localFetch });
     },
   };
 }

@@ -2,13 +2,15 @@ import { errorFromAnswer, tidy } from "../core/answer_error.ts";
 import { send } from "../core/http.ts";
 import { parseObject } from "../core/json.ts";
 import { redact } from "../core/redact.ts";
+import { requireVariables } from "../core/require_variables.ts";
 import { retry } from "../core/retry.ts";
 import type { Settings } from "../core/settings.ts";
 import { isLoopback, parseUrl } from "../core/url.ts";
 import { AuthenticationError, CredentialUnavailableError } from "../errors.ts";
 import { ENTRA_RETRIES } from "./entra_retries.ts";
 
-const VARIABLE = "SYSTEM_OIDCREQUESTURI";
+/** The URL that a job asks for its tokens, which is part of whose tokens they are. */
+export const OIDC_REQUEST_URI = "SYSTEM_OIDCREQUESTURI";
 /** What Microsoft's support asks for. */
 const TRACES = ["x-msedge-ref", "x-vss-e2eid"];
 const MEANINGS: Readonly<Record<number, string>> = {
@@ -45,8 +47,8 @@ export async function requestOidcToken(job: Job, signal: AbortSignal, settings: 
   };
   const secrets = [systemAccessToken];
   const answer = await retry(
-    async () => {
-      const answer = await send(settings.fetch, url.href, init, settings.now);
+    async (limitInMs) => {
+      const answer = await send(settings.fetch, url.href, init, { ...settings, limitInMs });
       return answer.status === 0 ? { ...answer, text: redact(answer.text, secrets) } : answer;
     },
     { credential, rules: ENTRA_RETRIES, signal },
@@ -69,18 +71,20 @@ export async function requestOidcToken(job: Job, signal: AbortSignal, settings: 
   });
 }
 
-function endpointIn({ allowInsecureLoopback, env, missingEnvPermission }: Settings): URL {
-  const value = env(VARIABLE);
+function endpointIn(settings: Settings): URL {
+  requireVariables([OIDC_REQUEST_URI], settings);
+  const { allowInsecureLoopback, env } = settings;
+  const value = env(OIDC_REQUEST_URI);
   if (!value) {
-    const flag = missingEnvPermission([VARIABLE]);
-    throw new CredentialUnavailableError(`Cannot find Azure Pipelines: The variable ${VARIABLE} is not set`, {
-      nextStep: flag
-        ? `Run Deno with ${flag}`
-        : "Run it in a job of Azure Pipelines, in a task with a service connection",
+    throw new CredentialUnavailableError(`Cannot find Azure Pipelines: The variable ${OIDC_REQUEST_URI} is not set`, {
+      outcome: "absent",
+      nextStep: "Run it in a job of Azure Pipelines, in a task with a service connection",
     });
   }
   const url = parseUrl(value);
   const isSecure = url?.protocol === "https:" || allowInsecureLoopback && url && isLoopback(url.hostname);
   if (url && isSecure && !url.username && !url.password) return url;
-  throw new AuthenticationError(`Cannot use the variable ${VARIABLE}: It must be a URL with "https:" and without user`);
+  throw new AuthenticationError(
+    `Cannot use the variable ${OIDC_REQUEST_URI}: It must be a URL with "https:" and without user`,
+  );
 }

@@ -1,5 +1,6 @@
 import { tidy } from "../core/answer_error.ts";
-import { AuthenticationError, CredentialUnavailableError } from "../errors.ts";
+import { AuthenticationError } from "../errors.ts";
+import { missingPermission } from "../runtime/permission.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 
 /** A file that somebody keeps up to date while the program runs. */
@@ -7,8 +8,6 @@ export interface NamedFile {
   readonly path: string;
   /** What is in it, and what names it: "the token file of AZURE_FEDERATED_TOKEN_FILE". */
   readonly label: string;
-  /** Whether an environment variable names it: a path that somebody has set and that leads nowhere is a mistake. */
-  readonly isOfVariable: boolean;
   /** What to do where it cannot be read. */
   readonly nextStep: string;
 }
@@ -22,25 +21,21 @@ export async function readNamedFile(file: NamedFile, readTextFile: Runtime["read
   try {
     return (await readTextFile(path)).trim();
   } catch (error) {
-    const { name, message } = Object(error) as { name?: unknown; message?: unknown };
-    throw name === "NotCapable"
-      ? unusable("Cannot read", file, "Deno may not", `Run Deno with --allow-read=${path}`)
+    const { message } = Object(error) as { message?: unknown };
+    const flag = missingPermission(error, { read: path });
+    throw flag
+      ? unusable("Cannot read", file, "It is not permitted", `Run ${flag}`)
       : unusable("Cannot read", file, tidy(String(message ?? "It cannot be opened")), nextStep);
   }
 }
 
-/**
- * Returns the error for a file that is of no use: an `AuthenticationError` where a variable names it, so that no chain makes the program
- * somebody else, and a `CredentialUnavailableError` where the program does.
- */
+/** Returns the error for a file that cannot be used: it is configured, so that no chain becomes another identity. */
 export function unusable(
   action: string,
-  { isOfVariable, label, path }: NamedFile,
+  { label, path }: NamedFile,
   reason: string,
   nextStep = "",
-): AuthenticationError | CredentialUnavailableError {
+): AuthenticationError {
   const message = `${action} ${label}, "${path}": ${reason}`;
-  return isOfVariable
-    ? new AuthenticationError(nextStep ? `${message}: ${nextStep}` : message)
-    : new CredentialUnavailableError(message, { nextStep });
+  return new AuthenticationError(nextStep ? `${message}: ${nextStep}` : message);
 }

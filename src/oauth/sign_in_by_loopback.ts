@@ -1,7 +1,7 @@
 import { bound } from "../core/bound.ts";
 import { withDeadline } from "../core/deadline.ts";
 import type { Settings } from "../core/settings.ts";
-import { CredentialUnavailableError } from "../errors.ts";
+import { AuthenticationError, CredentialUnavailableError } from "../errors.ts";
 import { loopbackListener } from "../runtime/loopback.ts";
 import { hasNetPermission, netFlag } from "../runtime/net_permission.ts";
 import { urlOpener } from "../runtime/open_url.ts";
@@ -74,14 +74,14 @@ export async function signInByLoopback(
     const nextStep = `Run ${netFlag(hosts.join(","))}`;
     // Now, because after the sign-in it would be in vain.
     if (!ownFetch && !hasNetPermission(href)) {
-      throw new CredentialUnavailableError(`Cannot reach "${host}"`, { nextStep });
+      throw new AuthenticationError(`Cannot reach "${host}": ${nextStep}`);
     }
     try {
       return await listen(handle, port);
     } catch (error) {
       const { message } = Object(error) as { message?: unknown };
       throw !runtime.listen && missingPermission(error, { net: hosts.join(",") })
-        ? unavailable("Serving a loopback address is not permitted", nextStep)
+        ? forbidden("Serving a loopback address is not permitted", nextStep)
         : unavailable(`No loopback address can be served (${message})`, "");
     }
   }
@@ -130,7 +130,7 @@ export async function signInByLoopback(
       }
       answer.reject(
         missingPermission(error, { run: "" })
-          ? unavailable("Opening a browser is not permitted", `${message}, give "log", which is told the URL`)
+          ? forbidden("Opening a browser is not permitted", `${message}, give "log", which is told the URL`)
           : unavailable(reason, 'Give "log", which is told the URL'),
       );
     }
@@ -139,8 +139,18 @@ export async function signInByLoopback(
 
 function unavailable(reason: string, nextStep: string): CredentialUnavailableError {
   return new CredentialUnavailableError(`Cannot have a user sign in: ${reason}`, {
-    nextStep: `${nextStep}${nextStep && ", or "}use DeviceCodeCredential`.replace(/^u/, "U"),
+    outcome: "absent",
+    nextStep: withDeviceCode(nextStep),
   });
+}
+
+/** Returns the error of a permission that is missing: the program asks for the sign-in, so that a chain ends. */
+function forbidden(reason: string, nextStep: string): AuthenticationError {
+  return new AuthenticationError(`Cannot have a user sign in: ${reason}: ${withDeviceCode(nextStep)}`);
+}
+
+function withDeviceCode(nextStep: string): string {
+  return `${nextStep}${nextStep && ", or "}use DeviceCodeCredential`.replace(/^u/, "U");
 }
 
 /** Returns a promise that is settled elsewhere, and of which nobody need hear. */

@@ -1,3 +1,5 @@
+import { detectPlatform } from "./platform.ts";
+
 /** Access that a runtime may refuse: to read a file, to reach or serve a host, to start a program. */
 export type Access = { readonly read: string } | { readonly net: string } | { readonly run: string };
 
@@ -22,6 +24,11 @@ export function withFlag(error: unknown, access: Access): unknown {
   const flag = missingPermission(error, access);
   if (flag === undefined) return error;
   return Object.assign(new Error(`Run ${flag}`, { cause: error }), { name: Object(error).name });
+}
+
+/** Returns the runtime and the flag that lets the program read a file, such as "Node with --allow-fs-read=/run/token". */
+export function readFlag(path: string): string {
+  return flagFor(detectPlatform() === "node" ? "Node" : "Deno", { read: path });
 }
 
 /** Returns the runtime and the flag that grants the access: "Node with --allow-child-process". */

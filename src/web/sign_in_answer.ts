@@ -1,4 +1,3 @@
-import type { AuthenticationRecord } from "../authentication_record.ts";
 import { bound } from "../core/bound.ts";
 import { AuthenticationError } from "../errors.ts";
 
@@ -13,12 +12,6 @@ export function parametersOf({ method, url }: Request): URLSearchParams {
     throw refused('The answer has no "state" of this app');
   }
   return searchParams;
-}
-
-/** Whether the account is of another tenant than the one with that id; a name says nothing about it. */
-export function isAnotherTenant(tenantId: string, account: AuthenticationRecord): boolean {
-  return /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i.test(tenantId) && account.tenantId !== "" &&
-    account.tenantId.toLowerCase() !== tenantId.toLowerCase();
 }
 
 /** Compares without telling by its time where the difference is. */

@@ -43,8 +43,10 @@ export function superfluousCookies(request: Request): string[] {
 }
 
 function cookiesOf(request: Request): [name: string, value: string][] {
-  return (request.headers.get("cookie") ?? "").split(";").map((pair) => {
+  // Only SP and HTAB are white space (RFC 6265bis, section 5.6). `trim` would also strip U+00A0 and others, which browsers keep in a name:
+  // a sibling subdomain may set that name, because it does not begin with "__Host-".
+  return (request.headers.get("cookie") ?? "").split(/;[ \t]*/).map((pair) => {
     const [name, ...value] = pair.split("=");
-    return [name!.trim(), value.join("=").trim()];
+    return [name!, value.join("=")];
   });
 }
