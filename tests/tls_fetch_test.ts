@@ -196,7 +196,7 @@ describe("answers", () => {
     "of a length": ["HTTP/1.1 200\r\ncontent-length: 2\r\n\r\nok and more", "ok"],
     "of no length": ["HTTP/1.0 200 OK\r\n\r\nall of it", "all of it"],
     "after interim responses": [
-      "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: a\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\nx",
+      "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Hints\r\nlink: a\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\nx",
       "x",
     ],
     "with bare line feeds": ["HTTP/1.1 200 OK\ncontent-length:1 \n\nx", "x"],
