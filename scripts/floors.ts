@@ -1,8 +1,9 @@
 /**
- * Runs a smoke test on the oldest supported and on the newest release of Node, Deno and Bun; and on the releases just before the oldest,
- * which must refuse with one sentence. The releases come from npm, which caches them.
+ * Runs a smoke test on the oldest supported and on the newest release of Node, Deno and Bun; and on the releases just
+ * before the oldest, which must refuse with one sentence. The releases come from npm, which caches them.
  *
- * `deno task floors` runs all, `deno task floors bun deno` those of two runtimes, and `deno task floors node@23.1.0` one release.
+ * `deno task floors` runs all, `deno task floors bun deno` those of two runtimes, and `deno task floors node@23.1.0`
+ * one release.
  *
  * @module
  */

@@ -50,7 +50,7 @@ const REFUSED: readonly (readonly [Globals, string])[] = [
   [node("22.2.0", false), `Error: This is Node 22.2.0: ${NODE}`],
 ];
 
-test("a release that is too old is refused each time, by a sentence with its version and the oldest that is supported", async () => {
+test("a release that is too old is refused each time, by its version and the oldest that is supported", async () => {
   const globals = REFUSED.map(([globals]) => globals);
   assert.deepEqual(await detect(...globals, ...globals), [...REFUSED, ...REFUSED].map(([, message]) => message));
 });

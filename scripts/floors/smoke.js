@@ -1,5 +1,6 @@
 /**
- * What every supported release has to be able to do. Prints a line of JSON for each check: its name, and what it found or why it failed.
+ * What every supported release has to be able to do. Prints a line of JSON for each check: its name, and what it found
+ * or why it failed.
  *
  * @module
  */

@@ -14,8 +14,8 @@ interface Socket extends AsyncIterable<Uint8Array<ArrayBuffer>> {
 }
 
 /**
- * Sends a request over a connection of its own. No proxy is used: `fetch` sends every request to the proxy that a variable names, and for
- * a proxy a loopback or link-local address is its own machine. Redirects are not followed.
+ * Sends a request over a connection of its own. No proxy is used: `fetch` sends every request to the proxy that a
+ * variable names, and for a proxy a loopback or link-local address is its own machine. Redirects are not followed.
  *
  * `node:http` does not help: it uses that proxy on Bun before 1.4, and takes no open connection on Deno before 2.8.
  */
@@ -94,7 +94,8 @@ function headOf({ method, headers: given }: Request, url: URL, length: number): 
 
 function unreachable(url: URL, cause: Error): TypeError {
   const error = new TypeError(`Cannot reach "${url.host}"`, { cause });
-  // Deno reports a missing permission for a host as a failed look-up, and for an address before 2.8 as a refused connection.
+  // Deno reports a missing permission for a host as a failed lookup, and before 2.8 for an address as a refused
+  // connection.
   const isForbidden = cause.name === "NotCapable" || detectPlatform() === "deno" && !hasNetPermission(url.href);
   if (isForbidden) error.name = "NotCapable";
   else if (cause.name === "UntrustedServer") error.name = cause.name;

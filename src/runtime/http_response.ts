@@ -14,13 +14,13 @@ interface Connection extends AsyncIterable<Bytes> {
 interface Input {
   /** Returns the next line, without its line break. */
   line(): Promise<string>;
-  /** Returns the next bytes: those that have been received, at least one and at most `limit`; `undefined` at the end of the connection. */
+  /** Returns the next bytes that have been received, at most `limit`; `undefined` at the end of the connection. */
   bytes(limit: number): Promise<Bytes | undefined>;
 }
 
 /**
- * Reads the response to a request (RFC 9112), and closes the connection after it. The body is streamed. Rejects, or errors the body, where the connection
- * ends early or the response is malformed.
+ * Reads the response to a request (RFC 9112), and closes the connection after it. The body is streamed. Rejects, or
+ * errors the body, where the connection ends early or the response is malformed.
  */
 export async function readResponse(connection: Connection, method: string): Promise<Response> {
   const input = createInput(connection);

@@ -3,19 +3,23 @@ export type Platform = "deno" | "workerd" | "node" | "bun" | "web";
 
 type Version = readonly [major: number, minor: number];
 
-/** The oldest supported release of each runtime that tells its version; of Node also that of a later line. */
+/** The oldest supported release of each runtime; where two major versions of Node have one, of both. */
 export const OLDEST_RELEASES: Readonly<Record<"Deno" | "Bun" | "Node", readonly Version[]>> = {
-  // The certificate of a server: `getPeerCertificate` of `node:tls`.
+  // 2.4.3 is the first whose sockets over TLS return the certificate of the server.
   Deno: [[2, 5]],
-  // `process.getBuiltinModule`.
+  // 1.2.18 is the first that closes a connection over TLS to a server that is not trusted.
   Bun: [[1, 3]],
-  // `process.getBuiltinModule`; `require()` of ES modules on 20.
+  // 20.19 is the first 20 that loads ES modules by `require()`, 22.3 the first 22 with `process.getBuiltinModule`.
   Node: [[20, 19], [22, 3]],
 };
 
 let platform: Platform | undefined;
 
-/** Returns where the code runs; finds it out at the first call. Throws an `Error` on a release that is not supported. */
+/**
+ * Returns where the code runs; finds it out at the first call.
+ *
+ * @throws {Error} The runtime is an older release than is supported.
+ */
 export function detectPlatform(): Platform {
   return platform ??= detect();
 }
@@ -40,13 +44,16 @@ function detect(): Platform {
   return "web";
 }
 
-/** Throws if the release is older than the oldest that is supported. A version that is not a number, such as that of another make, is not judged. */
+/**
+ * Throws if the release is older than the oldest that is supported. Accepts every version that does not begin with two
+ * numbers: Deno Deploy's is empty, and Supabase's begins with the name of its runtime.
+ */
 function checkRelease(runtime: keyof typeof OLDEST_RELEASES, version = ""): void {
   const [, major, minor] = /^(\d+)\.(\d+)\./.exec(version)?.map(Number) ?? [];
   if (major === undefined || minor === undefined) return;
   const oldest = OLDEST_RELEASES[runtime];
-  const line = oldest.find(([ofLine]) => ofLine >= major);
-  if (!line || line[0] === major && line[1] <= minor) return;
-  const wanted = oldest.map((version) => version.join(".")).join(", ");
+  const [oldestMajor, oldestMinor] = oldest.find(([ofRelease]) => ofRelease >= major) ?? [0, 0];
+  if (major > oldestMajor || major === oldestMajor && minor >= oldestMinor) return;
+  const wanted = oldest.map((release) => release.join(".")).join(", ");
   throw new Error(`This is ${runtime} ${version}: @azweb/identity needs ${runtime} ${wanted} or newer`);
 }
