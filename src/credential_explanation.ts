@@ -1,11 +1,13 @@
-/** What is known of a credential without a request or a process. */
+/** What is known of a credential without a request or a process, in the words of its outcomes. */
 export interface Explanation {
   /**
-   * `"configured"`: all that it needs is there. `"missing"`: something is not, so that a chain passes it over. `"unknown"`: only a request or a
-   * process can tell.
+   * - `"configured"`: everything that it needs was found.
+   * - `"fails"`: it is configured, and something that it needs is malformed or missing. A chain ends here with an error.
+   * - `"absent"`: nothing configures it. A chain skips it.
+   * - `"inconclusive"`: only a request or a process can tell.
    */
-  readonly state: "configured" | "missing" | "unknown";
-  /** What is there, or what is missing and what to do. */
+  readonly state: "configured" | "fails" | "absent" | "inconclusive";
+  /** What was found, or what is missing and what to do. */
   readonly detail: string;
 }
 

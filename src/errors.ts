@@ -45,8 +45,38 @@ export const AuthenticationRequiredErrorName = "AuthenticationRequiredError";
 export const AggregateAuthenticationErrorName = "AggregateAuthenticationError";
 
 /**
- * The machine lacks what the credential needs: it is not configured, a permission is missing, a tool is not installed. A chain goes on
- * to its next credential.
+ * What a chain may conclude from a credential that is unavailable.
+ *
+ * - `"absent"`: nothing on this machine configures the credential. A later credential may be used for good.
+ * - `"inconclusive"`: the credential may be configured. A later credential is used until this one is tried again.
+ * - `"not-for-this-call"`: the credential cannot do what this one call asks for. A later credential is used for this call only.
+ */
+export type UnavailableOutcome = "absent" | "inconclusive" | "not-for-this-call";
+
+/** Options of a {@linkcode CredentialUnavailableError}. */
+export interface CredentialUnavailableErrorOptions {
+  /** The error that led to this one. */
+  readonly cause?: unknown;
+  /** What to do about it. */
+  readonly nextStep?: string | undefined;
+  /**
+   * What a chain may conclude.
+   *
+   * @default {"inconclusive"}
+   */
+  readonly outcome?: UnavailableOutcome | undefined;
+  /**
+   * How long an `"inconclusive"` outcome holds, in ms: then the chain tries the credential again. `Infinity` is as long as the token of the
+   * credential that is used instead.
+   *
+   * @default {60_000}
+   */
+  readonly recheckAfterInMs?: number | undefined;
+}
+
+/**
+ * The credential cannot be used here: it is not configured, a tool is not installed, or it cannot do what the call asks for. A chain continues
+ * with its next credential, and {@linkcode UnavailableOutcome} says for how long.
  *
  * Decide by `name`, never by `instanceof`: two copies of a package may meet in one program.
  */
@@ -55,16 +85,27 @@ export class CredentialUnavailableError extends Error {
   override readonly name: "CredentialUnavailableError" = CredentialUnavailableErrorName;
   /** What to do about it, if that is known. The message ends with it. */
   declare readonly nextStep?: string;
+  /** What a chain may conclude. Absent: `"inconclusive"`. */
+  declare readonly outcome?: UnavailableOutcome;
+  /** How long an `"inconclusive"` outcome holds, in ms. Absent: 60,000. */
+  declare readonly recheckAfterInMs?: number;
 
-  /** Makes the error. Its message is the given one, and the next step behind it. */
-  constructor(message?: string, options: { readonly cause?: unknown; readonly nextStep?: string } = {}) {
-    const { nextStep, cause } = options;
+  /**
+   * Creates the error.
+   *
+   * @param message What failed, and why.
+   * @param options See {@linkcode CredentialUnavailableErrorOptions}; `nextStep` is appended to the message.
+   */
+  constructor(message?: string, options: CredentialUnavailableErrorOptions = {}) {
+    const { cause, nextStep, outcome, recheckAfterInMs } = options;
     super(nextStep ? `${message}: ${nextStep}` : message, cause === undefined ? undefined : { cause });
     if (nextStep) this.nextStep = nextStep;
+    if (outcome !== undefined) this.outcome = outcome;
+    if (recheckAfterInMs !== undefined) this.recheckAfterInMs = recheckAfterInMs;
   }
 }
 
-/** The credential was tried and the token service refused it, or did not answer. A chain stops here. */
+/** The credential is configured, and fails: the token service refuses it, or does not respond. A chain ends here. */
 export class AuthenticationError extends Error {
   /** Always `"AuthenticationError"`. */
   override readonly name: "AuthenticationError" = AuthenticationErrorName;
@@ -117,7 +158,10 @@ export class AuthenticationRequiredError extends Error {
   }
 }
 
-/** No credential of a chain could give a token. `errors` holds each one's reason, in the order they were tried. */
+/**
+ * No credential of a chain returned a token. `errors` holds each one's reason, in the order they were tried. An outer chain continues; for it this
+ * chain is `"absent"` only if each of its credentials is.
+ */
 export class AggregateAuthenticationError extends Error {
   /** Always `"AggregateAuthenticationError"`. */
   override readonly name: "AggregateAuthenticationError" = AggregateAuthenticationErrorName;
@@ -129,15 +173,4 @@ export class AggregateAuthenticationError extends Error {
     super(message);
     this.errors = errors;
   }
-}
-
-const UNAVAILABLE: ReadonlySet<unknown> = new Set([
-  "CredentialUnavailableError",
-  "AuthenticationRequiredError",
-  "AggregateAuthenticationError",
-]);
-
-/** Whether a chain goes on after this error. */
-export function isUnavailable(error: unknown): boolean {
-  return UNAVAILABLE.has((error as { name?: unknown } | null | undefined)?.name);
 }

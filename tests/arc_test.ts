@@ -1,6 +1,6 @@
 // A server of Azure Arc: whose file is read and sent, and whose is not (wire.md, 10.7).
-import { type LogEvent, ManagedIdentityCredential } from "@azweb/identity";
-import { createArcServer } from "@azweb/identity/testing";
+import { ChainedTokenCredential, type LogEvent, ManagedIdentityCredential } from "@azweb/identity";
+import { createArcServer, StaticCredential } from "@azweb/identity/testing";
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import {
@@ -219,20 +219,22 @@ describe("a key", () => {
     }
   });
 
-  test("that Deno may not read: the message names the flag, and a chain goes on", async () => {
+  test("that Deno may not read is an AuthenticationError that ends a chain and names the flag", async () => {
     const readTextFile = () => Promise.reject(Object.assign(new Error("No"), { name: "NotCapable" }));
-    const error = await failureOf(arcOn(challenging(header), { readTextFile }).credential.getToken(VAULT));
-    assert.equal(error.name, "CredentialUnavailableError");
+    const { credential } = arcOn(challenging(header), { readTextFile });
+    const chain = new ChainedTokenCredential(credential, new StaticCredential("another's"));
+    const error = await failureOf(chain.getToken(VAULT));
+    assert.equal(error.name, "AuthenticationError");
     assert.match(error.message, /--allow-read=\/var\/opt\/azcmagent\/tokens\//);
   });
 });
 
-test("on another operating system there is no agent", async () => {
+test("variables of the agent on an operating system without one are an AuthenticationError", async () => {
   for (const platform of ["darwin", "freebsd", "android"]) {
     const setting = { platform, readTextFile: () => Promise.resolve(KEY) };
     const { credential, reads, service } = arcOn(challenging(`Basic realm=${LINUX}a.key`), setting);
     const error = await failureOf(credential.getToken(VAULT));
-    assert.equal(error.name, "CredentialUnavailableError");
+    assert.equal(error.name, "AuthenticationError");
     assert.match(error.message, /Its agent runs on Linux and Windows only/);
     assert.deepEqual(reads, []);
     assert.ok(service.requests.length <= 1);

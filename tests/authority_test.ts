@@ -156,11 +156,11 @@ test("the tenant of the call is the tenant in the URL", async () => {
   }
 });
 
-test("a tenant that is not allowed is no failure of a request: the credential is unavailable, says why and what to do", async () => {
+test("a tenant that is not allowed is an AuthenticationError before any request, which says why and what to do", async () => {
   const service = createService();
   const credential = new ClientSecretCredential(TENANT, CLIENT, "a-secret", isolatedOptions(service));
   const error = await failureOf(credential.getToken(SCOPE, { tenantId: "contoso.onmicrosoft.com" }));
-  assert.equal(error.name, "CredentialUnavailableError");
+  assert.equal(error.name, "AuthenticationError");
   assert.equal(
     error.message,
     `ClientSecretCredential: Cannot get a token from tenant "contoso.onmicrosoft.com": The credential is for tenant "${TENANT}". ` +

@@ -36,7 +36,7 @@ function tokenOf(token: string): AccessToken {
   return { token, expiresOnTimestamp: 9e15 };
 }
 
-const unavailable = new CredentialUnavailableError("Not here");
+const unavailable = new CredentialUnavailableError("Not here", { outcome: "absent" });
 
 test("the links are asked in order, with what was asked, until one gives a token", async () => {
   const links = [createLink(unavailable), createLink(null), createLink(tokenOf("a")), createLink(tokenOf("b"))];
@@ -47,7 +47,7 @@ test("the links are asked in order, with what was asked, until one gives a token
   assert.deepEqual(links[2]!.calls[0], [[SCOPE], options]);
 });
 
-test("the one that gave a token is asked alone from then on, also where it fails", async () => {
+test("after absent ones only, the one that returned a token is asked alone from then on, also where it fails", async () => {
   const later = new CredentialUnavailableError("Gone");
   const links = [createLink(unavailable), createLink(tokenOf("a"), later, tokenOf("a2")), createLink(tokenOf("b"))];
   const chain = new ChainedTokenCredential(...links);
@@ -64,8 +64,8 @@ test("what is remembered is remembered by the chain, not by its class", async ()
 });
 
 test("many calls at once settle on one link: a program never changes its identity", async () => {
-  const quick = new CredentialUnavailableError("Not yet");
-  // The first link is not there for the first call, and there for the second.
+  const quick = new CredentialUnavailableError("Not yet", { outcome: "absent" });
+  // The first link is absent for the first call, and present for the second.
   const links = [createLink(quick, tokenOf("a")), createLink(tokenOf("b"))];
   const chain = new ChainedTokenCredential(...links);
   const tokens = await Promise.all(Array.from({ length: 20 }, () => chain.getToken(SCOPE)));
@@ -136,8 +136,9 @@ test("a chain in which nobody is available says so for each, in order", async ()
   const chain = new ChainedTokenCredential(
     createLink(new CredentialUnavailableError("One\nand more")),
     createLink(null),
-    createLink(new CredentialUnavailableError("Three", { nextStep: "Try a fourth" })),
+    createLink(new CredentialUnavailableError("Three", { outcome: "absent", nextStep: "Try a fourth" })),
     { getToken: () => Promise.reject({ name: "CredentialUnavailableError" }) },
+    createLink(new CredentialUnavailableError("Five", { outcome: "not-for-this-call" })),
   );
   const error = await failureOf(chain.getToken(SCOPE));
   assert.equal(error.name, "AggregateAuthenticationError");
@@ -145,16 +146,17 @@ test("a chain in which nobody is available says so for each, in order", async ()
     error.message.replaceAll(/ \d+ ms /g, " 0 ms "),
     [
       "ChainedTokenCredential: Cannot get a token: No credential is available",
-      "credential    outcome      time  reason, and what to do",
-      "credential 1  unavailable  0 ms  One",
+      "credential    outcome            time  reason, and what to do",
+      "credential 1  inconclusive       0 ms  One",
       "  and more",
-      "credential 2  no token     0 ms  credential 2 gave no token",
-      "credential 3  unavailable  0 ms  Three",
+      "credential 2  inconclusive       0 ms  credential 2 returned no token",
+      "credential 3  absent             0 ms  Three",
       "  → Try a fourth",
-      "credential 4  unavailable  0 ms  It gave no reason",
+      "credential 4  inconclusive       0 ms  It gave no reason",
+      "credential 5  not for this call  0 ms  Five",
     ].join("\n  "),
   );
-  assert.equal((error.errors as unknown[]).length, 3);
+  assert.equal((error.errors as unknown[]).length, 4);
 });
 
 test("a chain in which all give nothing says so too", async () => {
@@ -402,9 +404,10 @@ test("a certificate's file that is missing is said with its variable and path, a
   assert.equal(error.name, "AuthenticationError");
   assert.equal(
     error.message,
-    "ClientCertificateCredential: " +
+    "EnvironmentCredential: " +
       'Cannot read the certificate "/missing.pem" of AZURE_CLIENT_CERTIFICATE_PATH: No such file: ' +
-      "Check the path, and that this program may read the file",
+      "Check the path, and that this program may read the file. " +
+      "Configured by the variables AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_CERTIFICATE_PATH",
   );
   assert.equal(entra.requests.length, 0);
 });
@@ -419,14 +422,18 @@ test("a certificate's file that is there later is read by the next call", async 
   assert.equal(entra.requests.length, 1);
 });
 
-test("a certificate that is given by its path alone, and is missing, lets a chain go on", async () => {
+test("a certificate whose path is given in code, and that is missing, is an AuthenticationError that ends a chain", async () => {
   const { options } = createMachine({});
   const credential = new ClientCertificateCredential(TENANT, CLIENT, "/missing.pem", options);
-  const error = await failureOf(credential.getToken(SCOPE));
-  assert.equal(error.name, "CredentialUnavailableError");
-  assert.equal(error.nextStep, "Check the path, and that this program may read the file");
-  assert.match(error.message, /Cannot read the certificate "\/missing\.pem": No such file: Check the path, /);
-  assert.equal((await new ChainedTokenCredential(credential, new StaticCredential("b")).getToken(SCOPE)).token, "b");
+  for (const asked of [credential, new ChainedTokenCredential(credential, new StaticCredential("b"))]) {
+    const error = await failureOf(asked.getToken(SCOPE));
+    assert.equal(error.name, "AuthenticationError");
+    assert.equal(
+      error.message,
+      'ClientCertificateCredential: Cannot read the certificate "/missing.pem": No such file: ' +
+        "Check the path, and that this program may read the file",
+    );
+  }
 });
 
 test("AZURE_CLIENT_SEND_CERTIFICATE_CHAIN sends the chain where it is true or 1", async () => {
@@ -436,8 +443,8 @@ test("AZURE_CLIENT_SEND_CERTIFICATE_CHAIN sends the chain where it is true or 1"
       ["TRUE", true],
       ["1", true],
       ["false", false],
+      ["FALSE", false],
       ["0", false],
-      ["yes", false],
       ["", false],
     ] as const
   ) {
@@ -445,6 +452,21 @@ test("AZURE_CLIENT_SEND_CERTIFICATE_CHAIN sends the chain where it is true or 1"
     await credential.getToken(SCOPE);
     const [header] = entra.requests[0]!.form.client_assertion!.split(".");
     assert.equal("x5c" in JSON.parse(atob(header!.replaceAll("-", "+").replaceAll("_", "/"))), sent, value);
+  }
+});
+
+test("AZURE_CLIENT_SEND_CERTIFICATE_CHAIN with another value is an AuthenticationError that ends a chain and does not show it", async () => {
+  for (const value of ["yes", " ", "true;", "on"]) {
+    const { entra, credential } = createMachine({ ...ID, ...PATH, AZURE_CLIENT_SEND_CERTIFICATE_CHAIN: value });
+    const chain = new ChainedTokenCredential(credential, new StaticCredential("b"));
+    const error = await failureOf(chain.getToken(SCOPE));
+    assert.equal(error.name, "AuthenticationError");
+    assert.equal(
+      error.message,
+      "EnvironmentCredential: Cannot use the variable AZURE_CLIENT_SEND_CERTIFICATE_CHAIN: " +
+        'It must be "true", "1", "false" or "0"',
+    );
+    assert.equal(entra.requests.length, 0);
   }
 });
 
@@ -470,14 +492,19 @@ test("AZURE_ADDITIONALLY_ALLOWED_TENANTS is a list with semicolons, beside the o
   assert.equal(other.calls.length, 0);
 });
 
-test("a chain of credentials for a tenant each goes on to the one that may ask it", async () => {
+test("a tenant that a credential may not ask is an AuthenticationError of that call, and ends the chain", async () => {
   const service = createService();
   const options = isolatedOptions(service);
-  const chain = new ChainedTokenCredential(
-    ...["a.example", "b.example"].map((tenant) => new ClientSecretCredential(tenant, CLIENT, "a-secret", options)),
+  const [first, second] = ["a.example", "b.example"].map((tenant) =>
+    new ClientSecretCredential(tenant, CLIENT, "a-secret", options)
   );
-  await chain.getToken(SCOPE, { tenantId: "b.example" });
-  assert.deepEqual(service.requests.map(({ url }) => new URL(url).pathname), ["/b.example/oauth2/v2.0/token"]);
+  const chain = new ChainedTokenCredential(first!, second!);
+  const error = await failureOf(chain.getToken(SCOPE, { tenantId: "b.example" }));
+  assert.equal(error.name, "AuthenticationError");
+  assert.match(error.message, /^ClientSecretCredential: Cannot get a token from tenant "b\.example"/);
+  assert.equal(service.requests.length, 0);
+  await chain.getToken(SCOPE);
+  assert.deepEqual(service.requests.map(({ url }) => new URL(url).pathname), ["/a.example/oauth2/v2.0/token"]);
 });
 
 test("variables that are set later are found by the next call", async () => {
@@ -515,7 +542,7 @@ test("DefaultAzureCredential says which it uses, once", async () => {
   await Promise.all([credential.getToken(SCOPE), credential.getToken(SCOPE)]);
   await credential.getToken(SCOPE);
   assert.deepEqual(events.map(({ event, message }) => [event, message]), [
-    ["token-acquired", `ClientSecretCredential got a token for ${SCOPE}`],
+    ["token-acquired", `EnvironmentCredential got a token for ${SCOPE}`],
     ["credential-selected", "DefaultAzureCredential uses EnvironmentCredential"],
   ]);
 });
@@ -528,7 +555,7 @@ test("DefaultAzureCredential that finds nobody says why for each, and stands in 
   assert.equal(error.name, "AggregateAuthenticationError");
   assert.match(
     error.message,
-    /^DefaultAzureCredential: Cannot get a token: No credential is available\n.*\n {2}EnvironmentCredential +unavailable +\d+ ms +Cannot find /,
+    /^DefaultAzureCredential: Cannot get a token: No credential is available\n.*\n {2}EnvironmentCredential +absent +\d+ ms +Cannot find /,
   );
   assert.deepEqual(
     events.filter(({ event }) => event === "credential-skipped").map(({ credential, elapsedInMs }) => [
@@ -545,7 +572,11 @@ test("DefaultAzureCredential stops where the environment's secret is refused", a
   const credential = new DefaultAzureCredential(options);
   const error = await failureOf(new ChainedTokenCredential(credential, new StaticCredential("b")).getToken(SCOPE));
   assert.equal(error.name, "AuthenticationError");
-  assert.match(error.message, /AADSTS7000215/);
+  assert.match(error.message, /^EnvironmentCredential: .*AADSTS7000215/);
+  assert.ok(
+    error.message.endsWith(". Configured by the variables AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET"),
+    error.message,
+  );
 });
 
 for (

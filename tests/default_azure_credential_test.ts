@@ -74,7 +74,7 @@ describe("the chain, in order", () => {
   });
 });
 
-describe("configured but rejected stops the chain", () => {
+describe("a credential that is configured and fails ends the chain", () => {
   test("a secret", async () => {
     const entra = createService(() => jsonAnswer({ error: "invalid_client" }, { status: 401 }));
     const { credential, service } = place({ ...SECRET, ...APP_SERVICE }, { fetch: entra.fetch });
@@ -124,12 +124,12 @@ describe("configured but rejected stops the chain", () => {
 
   for (
     const [what, variables, options] of [
-      ["AZURE_CLIENT_ID", { AZURE_CLIENT_ID: "b" }, {}],
       ["managedIdentityClientId", {}, { managedIdentityClientId: "a" }],
+      ["managedIdentityClientId, beside AZURE_CLIENT_ID", { AZURE_CLIENT_ID: "a" }, { managedIdentityClientId: "a" }],
       ["managedIdentityResourceId", {}, { managedIdentityResourceId: RESOURCE_ID }],
     ] as const
   ) {
-    test(`an identity by ${what} that the machine has not`, async () => {
+    test(`an identity by ${what} that the machine does not have`, async () => {
       const answer = () =>
         jsonAnswer({ error: "invalid_request", error_description: "Identity not found" }, { status: 400 });
       const error = await failureOf(place({ ...variables }, options, answer).credential.getToken(VAULT));
@@ -141,14 +141,25 @@ describe("configured but rejected stops the chain", () => {
     });
   }
 
-  test("a machine that has no identity does not stop it", async () => {
+  test("an identity by AZURE_CLIENT_ID that the machine does not have is inconclusive: it may be a service principal's", async () => {
+    const answer = () =>
+      jsonAnswer({ error: "invalid_request", error_description: "Identity not found" }, { status: 400 });
+    const error = await failureOf(place({ AZURE_CLIENT_ID: "b" }, {}, answer).credential.getToken(VAULT));
+    assert.equal(error.name, "AggregateAuthenticationError");
+    assert.match(
+      error.message,
+      /ManagedIdentityCredential +inconclusive .*Identity not found\. The variable AZURE_CLIENT_ID was tried as a client id\n +→ Assign that identity to the machine, or give the client id of another one\n/,
+    );
+  });
+
+  test("a machine that has no identity is inconclusive", async () => {
     const answer = () =>
       jsonAnswer({ error: "invalid_request", error_description: "Identity not found" }, { status: 400 });
     const error = await failureOf(place({}, {}, answer).credential.getToken(VAULT));
     assert.equal(error.name, "AggregateAuthenticationError");
     assert.match(
       error.message,
-      /ManagedIdentityCredential +unavailable .*Identity not found\n +→ Give the machine an id/,
+      /ManagedIdentityCredential +inconclusive .*Identity not found\n +→ Give the machine an id/,
     );
   });
 });
@@ -178,12 +189,16 @@ describe("whose identity", () => {
     });
   }
 
-  test("an AZURE_CLIENT_ID that can be nobody's is a TypeError of the constructor", () => {
+  test("a malformed AZURE_CLIENT_ID is an AuthenticationError that ends the chain and does not show it", async () => {
     for (const AZURE_CLIENT_ID of [" ", "an id", "id\n"]) {
-      assert.throws(() => new DefaultAzureCredential({ env: { AZURE_CLIENT_ID } }), {
-        name: "TypeError",
-        message: /^Variable AZURE_CLIENT_ID must be/,
-      });
+      for (const env of [{}, APP_SERVICE]) {
+        const { credential, entra, service } = place({ ...env, AZURE_CLIENT_ID });
+        const error = await failureOf(credential.getToken(VAULT));
+        assert.equal(error.name, "AuthenticationError");
+        assert.match(error.message, /^ManagedIdentityCredential: Cannot use the variable AZURE_CLIENT_ID: It must be /);
+        assert.doesNotMatch(error.message, /an id\b|"id/);
+        assert.equal(entra.requests.length + service.requests.length, 0);
+      }
     }
   });
 

@@ -150,8 +150,8 @@ test("az that fails is asked once, and told with the time that was waited for it
   await clock.advance(10_000);
   const error = await failureOf(getting);
   assert.equal(error.name, "AggregateAuthenticationError");
-  assert.match(error.message, /ManagedIdentityCredential +unavailable +1000 ms /);
-  assert.match(error.message, /AzureCliCredential +unavailable +650 ms +Cannot .* Nobody is signed in/);
+  assert.match(error.message, /ManagedIdentityCredential +absent +1000 ms /);
+  assert.match(error.message, /AzureCliCredential +absent +650 ms +Cannot .* No account is signed in/);
   assert.deepEqual(ran(), ["az"]);
 });
 
@@ -162,7 +162,7 @@ test("az that hangs is stopped when its own time is up", async () => {
   await clock.advance(2000);
   assert.match(
     (await failureOf(laptop.getting)).message,
-    /AzureCliCredential +unavailable +1150 ms .*within the 2000 ms/,
+    /AzureCliCredential +inconclusive +1150 ms .*within the 2000 ms/,
   );
 });
 

@@ -38,6 +38,13 @@ function chainOn(
   return { chain: new ChainedTokenCredential(managed, fallback), managed, service, clock, all };
 }
 
+/** Another chain in the same place: nothing but the probe's result is common to the two. */
+async function again({ all }: ReturnType<typeof chainOn>): Promise<string> {
+  const managed = new ManagedIdentityCredential({ ...all, clientId: crypto.randomUUID(), cache: false });
+  const fallback = { getToken: () => Promise.resolve({ token: "of the next", expiresOnTimestamp: NOW * 2 }) };
+  return (await new ChainedTokenCredential(managed, fallback).getToken(VAULT)).token;
+}
+
 test("in a chain it is a request that IMDS refuses, once, and then the real one", async () => {
   const { chain, service } = chainOn(metadata);
   assert.equal((await chain.getToken(VAULT)).token, "a-token");
@@ -56,33 +63,51 @@ test("alone the credential does not probe", async () => {
 });
 
 describe("what answers it (wire.md, 10.4)", () => {
-  const answers: [string, () => unknown, boolean][] = [
-    ["IMDS", () => jsonAnswer({ error: "invalid_request" }, { status: 400 }), true],
-    ["IMDS, while it is upgraded", () => new Response("", { status: 410 }), true],
-    ["IMDS, while it throttles", () => new Response("", { status: 429 }), true],
-    ["IMDS, with an error of its own", () => jsonAnswer({ error: "unknown" }, { status: 500 }), true],
-    ["Docker Desktop", () => new Response("connectex: unreachable network", { status: 403 }), false],
-    ["Docker Desktop, in JSON", () => jsonAnswer({ error: "unreachable network" }, { status: 403 }), false],
-    ["a proxy that denies", () => new Response("<html>denied", { status: 403 }), false],
-    ["a proxy that reaches nobody", () => new Response("<html>Bad gateway", { status: 502 }), false],
-    ["a proxy in time", () => new Response("", { status: 504 }), false],
-    ["a portal", () => new Response("<html>Sign in"), false],
+  const answers: [string, () => unknown, "present" | "absent" | "inconclusive"][] = [
+    ["IMDS", () => jsonAnswer({ error: "invalid_request" }, { status: 400 }), "present"],
+    ["IMDS, while it is upgraded", () => new Response("", { status: 410 }), "present"],
+    ["IMDS, while it throttles", () => new Response("", { status: 429 }), "present"],
+    ["IMDS, with an error of its own", () => jsonAnswer({ error: "unknown" }, { status: 500 }), "present"],
+    [
+      "Azure Container Instances",
+      () => new Response("Required metadata header not specified or not correct", { status: 400 }),
+      "present",
+    ],
+    ["Azure Container Instances, with an empty body", () => new Response("", { status: 400 }), "present"],
+    ["IMDS, overloaded", () => new Response("Internal Server Error", { status: 500 }), "inconclusive"],
+    ["IMDS, overloaded, with an empty body", () => new Response("", { status: 503 }), "inconclusive"],
+    ["a proxy that cannot reach the address", () => new Response("<html>Bad gateway", { status: 502 }), "inconclusive"],
+    ["a proxy that times out", () => new Response("", { status: 504 }), "inconclusive"],
+    ["Docker Desktop", () => new Response("connectex: unreachable network", { status: 403 }), "absent"],
+    ["Docker Desktop, in JSON", () => jsonAnswer({ error: "unreachable network" }, { status: 403 }), "absent"],
+    ["the metadata service of Firecracker", () => new Response("No MMDS token provided", { status: 401 }), "absent"],
+    ["a proxy that denies", () => new Response("<html>denied", { status: 403 }), "absent"],
+    ["a portal", () => new Response("<html>Sign in"), "absent"],
     [
       "a portal elsewhere",
       () => new Response("", { status: 302, headers: { location: "http://portal.example" } }),
-      false,
+      "absent",
     ],
-    ["nobody", () => Promise.reject(new TypeError("connect ECONNREFUSED")), false],
-    ["another service", () => jsonAnswer({ status: "up" }), false],
-    ["a list", () => jsonAnswer([{ error: "x" }], { status: 400 }), false],
-    ["an empty page", () => new Response("", { status: 404 }), false],
+    ["nobody", () => Promise.reject(new TypeError("connect ECONNREFUSED")), "absent"],
+    ["another service", () => jsonAnswer({ status: "up" }), "absent"],
+    ["a list", () => jsonAnswer([{ error: "x" }], { status: 400 }), "absent"],
+    ["an empty page", () => new Response("", { status: 404 }), "absent"],
   ];
-  for (const [who, answer, isImds] of answers) {
-    test(`${who}: ${isImds ? "present" : "absent"}`, async () => {
-      const { chain, service } = chainOn((asked) => isProbe(asked) ? answer() : machineAnswer());
+  for (const [who, answer, finding] of answers) {
+    test(`${who}: ${finding}`, async () => {
+      let isHealed = false;
+      const place = chainOn((asked) => isHealed ? metadata(asked) : isProbe(asked) ? answer() : machineAnswer());
+      const { chain, service, clock } = place;
       const { token } = await chain.getToken(VAULT);
-      assert.equal(token, isImds ? "a-token" : "of the next");
-      assert.equal(service.requests.length, isImds ? 2 : 1);
+      assert.equal(token, finding === "present" ? "a-token" : "of the next");
+      assert.equal(service.requests.length, finding === "present" ? 2 : 1);
+      if (finding === "present") return;
+      // An inconclusive finding is cached for ten seconds, an absence for longer.
+      isHealed = true;
+      await clock.advance(9_999);
+      assert.equal(await again(place), "of the next");
+      await clock.advance(1);
+      assert.equal(await again(place), finding === "inconclusive" ? "a-token" : "of the next");
     });
   }
 });
@@ -115,7 +140,7 @@ describe("it waits", () => {
     const error = await failureOf(chain.getToken(VAULT));
     assert.equal(error.name, "AuthenticationError");
     assert.ok(!error.message.includes("1s"));
-    assert.match(error.message, /AZURE_IMDS_PROBE_TIMEOUT_IN_MS: It must be a number of milliseconds, of six/);
+    assert.match(error.message, /AZURE_IMDS_PROBE_TIMEOUT_IN_MS: It must be a number of milliseconds with at most six digits$/);
     assert.equal(service.requests.length, 0);
   });
 
@@ -130,13 +155,6 @@ describe("it waits", () => {
 });
 
 describe("what it came to is remembered", () => {
-  /** Another chain in the same place: nothing but the probe's result is common to the two. */
-  async function again({ all }: ReturnType<typeof chainOn>) {
-    const managed = new ManagedIdentityCredential({ ...all, clientId: crypto.randomUUID(), cache: false });
-    const fallback = { getToken: () => Promise.resolve({ token: "of the next", expiresOnTimestamp: NOW * 2 }) };
-    return (await new ChainedTokenCredential(managed, fallback).getToken(VAULT)).token;
-  }
-
   test("an absence for a minute", async () => {
     let isThere = false;
     const place = chainOn((asked) => isThere ? metadata(asked) : new Response("", { status: 404 }));
@@ -209,7 +227,7 @@ describe("there is none", () => {
     const { localFetch: _, ...options } = { ...all, env: { DENO_DEPLOYMENT_ID: "an-id" } };
     const error = await failureOf(new ManagedIdentityCredential(options).getToken(VAULT));
     assert.equal(error.name, "CredentialUnavailableError");
-    assert.match(error.message, /this runtime is on no machine that has a metadata service/);
+    assert.match(error.message, /this runtime has no metadata service$/);
     assert.equal(service.requests.length, 0);
   });
 
@@ -218,7 +236,7 @@ describe("there is none", () => {
     test("on Workers, edge isolates and in browsers", async () => {
       const error = await failureOf(new ManagedIdentityCredential({ env: {} }).getToken(VAULT));
       assert.equal(error.name, "CredentialUnavailableError");
-      assert.match(error.message, /this runtime is on no machine that has a metadata service/);
+      assert.match(error.message, /this runtime has no metadata service$/);
     });
   }
 });

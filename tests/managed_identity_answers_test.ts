@@ -130,7 +130,15 @@ describe("an answer that is no token (wire.md, 10.5)", () => {
         "CredentialUnavailableError",
         /invalid_request \(HTTP 400\)\. Identity not found[.:] [^:]*$/,
       ],
-      ["400 without words", "IMDS", () => new Response("", { status: 400 }), "CredentialUnavailableError", /HTTP 400/],
+      ["400 without words", "IMDS", () => new Response("", { status: 400 }), "AuthenticationError", /HTTP 400/, 400],
+      [
+        "400 for this resource",
+        "IMDS",
+        () => jsonAnswer({ error: "invalid_resource", error_description: "Which one" }, { status: 400 }),
+        "AuthenticationError",
+        /invalid_resource \(HTTP 400\)\. Which one$/,
+        400,
+      ],
       [
         "403 of Docker Desktop",
         "IMDS",
@@ -172,8 +180,9 @@ describe("an answer that is no token (wire.md, 10.5)", () => {
         "no answer",
         "App Service",
         () => Promise.reject(new TypeError("refused")),
-        "CredentialUnavailableError",
+        "AuthenticationError",
         /from App Service: refused$/,
+        0,
       ],
       [
         "403 of another proxy",
@@ -213,8 +222,9 @@ describe("an answer that is no token (wire.md, 10.5)", () => {
         "200 with an error",
         "IMDS",
         () => jsonAnswer({ error: "invalid_scope" }),
-        "CredentialUnavailableError",
+        "AuthenticationError",
         /invalid_scope/,
+        200,
       ],
       [
         "200 with neither a token nor an error",
@@ -309,6 +319,8 @@ describe("an answer that is no token (wire.md, 10.5)", () => {
         assert.match(error.message, message);
         assert.doesNotMatch(error.message, /CANARY|a-header|a-secret/);
         assert.equal(error.statusCode, isRefused ? 400 : statusCode);
+        const outcome = what.startsWith("400") ? "inconclusive" : "absent";
+        assert.equal(error.outcome, name === "CredentialUnavailableError" ? outcome : undefined);
       });
     }
   }

@@ -86,7 +86,8 @@ for (const [name, { url, method = "GET", headers, query = {}, body = "", identit
 
     for (const [kind, id] of Object.entries(IDS)) {
       const parameter = identities[kind as keyof typeof IDS];
-      test(`${parameter ? "is asked" : "is not asked"} for a user-assigned identity by ${kind}`, async () => {
+      const how = parameter ? "is asked" : "ends a chain with an AuthenticationError, without a request,";
+      test(`${how} for a user-assigned identity by ${kind}`, async () => {
         const echo = { client_id: CLIENT_ID.toUpperCase(), object_id: OBJECT_ID, msi_res_id: RESOURCE_ID };
         const answer = (asked: Parameters<typeof arcAnswers>[0]) =>
           name === "Azure Arc" && !asked.headers.has("authorization") ? arcAnswers(asked) : machineAnswer(echo);
@@ -98,7 +99,7 @@ for (const [name, { url, method = "GET", headers, query = {}, body = "", identit
           }
         } else {
           const error = await failureOf(asking);
-          assert.equal(error.name, "CredentialUnavailableError");
+          assert.equal(error.name, "AuthenticationError");
           assert.ok(error.message.includes(`user-assigned identity "${id}": ${name}`), error.message);
         }
       });
@@ -186,9 +187,9 @@ describe("a scope becomes a resource", () => {
     });
   }
 
-  test("two scopes are none", async () => {
+  test("two scopes are an AuthenticationError of that call", async () => {
     const error = await failureOf(askOn("IMDS", { scope: ["https://a/.default", "https://b/.default"] }));
-    assert.equal(error.name, "CredentialUnavailableError");
+    assert.equal(error.name, "AuthenticationError");
     assert.match(error.message, /one scope at a time/);
   });
 });

@@ -227,16 +227,19 @@ describe("a developer's tool never ends the search", () => {
     });
   }
 
-  test("a tenant that its subscription is not in, claims, several scopes", async () => {
-    const { credential, ran } = createLaptop({ has: TOOL_NAMES });
+  test("claims and several scopes that az and PowerShell cannot take: azd, for that call only", async () => {
+    const { credential, ran, selected } = createLaptop({ has: TOOL_NAMES });
     assert.equal((await credential.getToken(SCOPE, { claims: "{}" })).token, "of azd");
-    assert.deepEqual(ran(), ["azd"]);
+    assert.deepEqual([ran(), selected()], [["azd"], []]);
+    assert.equal((await credential.getToken(SCOPE)).token, "of az");
+    assert.deepEqual(selected(), ["AzureCliCredential"]);
     const other = createLaptop({ has: TOOL_NAMES });
     assert.equal((await other.credential.getToken(["a/.default", "b/.default"])).token, "of azd");
+    assert.equal((await other.credential.getToken(SCOPE)).token, "of az");
   });
 });
 
-describe("a part of the first three that is refused ends it, and no tool is started", () => {
+describe("a part of the first three that is configured and refused ends the chain, and no tool is started", () => {
   const refusal = () => jsonAnswer({ error: "invalid_client", message: "No" }, { status: 400 });
   for (const name of PROD) {
     test(name, async () => {
@@ -250,7 +253,7 @@ describe("a part of the first three that is refused ends it, and no tool is star
       assert.deepEqual(ran(), []);
       const [failed] = events.filter(({ event }) => event === "credential-failed");
       assert.equal(failed!.credential, name);
-      assert.equal(failed!.message, `DefaultAzureCredential stops at ${name}: ${error.message}`);
+      assert.equal(failed!.message, `DefaultAzureCredential ends at ${name}, which is configured and fails: ${error.message}`);
       assert.equal(typeof failed!.elapsedInMs, "number");
     });
   }
@@ -267,7 +270,7 @@ test("the one that gave a token is asked alone from then on, also where it fails
   const { length } = laptop.near.requests;
   isSignedIn = false;
   const error = await failureOf(laptop.credential.getToken(SCOPE));
-  assert.match(error.message, /^AzurePowerShellCredential: .*Nobody is signed in/);
+  assert.match(error.message, /^AzurePowerShellCredential: .*No account is signed in/);
   isSignedIn = true;
   assert.equal((await laptop.credential.getToken(SCOPE)).token, "of pwsh");
   assert.deepEqual(laptop.ran(), ["az", "pwsh", "pwsh", "pwsh"]);
@@ -299,7 +302,7 @@ test("where nobody is, a table says of each why, how long it took, and what to d
   }
   const error = await failing;
   assert.equal(error.name, "AggregateAuthenticationError");
-  const said = "Nobody is signed in, or no longer: Please run 'az login', `azd auth login` or Connect-AzAccount";
+  const said = "No account is signed in: Please run 'az login', `azd auth login` or Connect-AzAccount";
   const rows = [
     [
       "EnvironmentCredential",
@@ -332,11 +335,11 @@ test("where nobody is, a table says of each why, how long it took, and what to d
   const lines = error.message.split(/\n {2}(?! )/);
   assert.deepEqual(lines.slice(0, 2), [
     "DefaultAzureCredential: Cannot get a token: No credential is available",
-    `${"credential".padEnd(27)}  ${"outcome".padEnd(11)}  ${"time".padEnd(7)}  reason, and what to do`,
+    `${"credential".padEnd(27)}  outcome  ${"time".padEnd(7)}  reason, and what to do`,
   ]);
   const skipped = laptop.events.filter(({ event }) => event === "credential-skipped");
   for (const [index, [name, time, reason, nextStep]] of rows.entries()) {
-    const start = `${name.padEnd(27)}  unavailable  ${time.padEnd(7)}  `;
+    const start = `${name.padEnd(27)}  absent   ${time.padEnd(7)}  `;
     const line = lines[index + 2]!;
     assert.ok(line.startsWith(start), line);
     if (typeof reason === "string") {
@@ -345,7 +348,7 @@ test("where nobody is, a table says of each why, how long it took, and what to d
     // The same in the log, as it happens.
     const { credential, elapsedInMs, message } = skipped[index]!;
     assert.deepEqual([credential, `${elapsedInMs} ms`], [name, time]);
-    assert.ok(message.startsWith(`DefaultAzureCredential passes over ${name}: ${name}: Cannot `), message);
+    assert.ok(message.startsWith(`DefaultAzureCredential skips ${name}, which is absent: ${name}: Cannot `), message);
   }
   assert.equal(lines.length, 8);
   const errors = error.errors as Error[];

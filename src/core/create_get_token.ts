@@ -1,12 +1,12 @@
-import { CredentialUnavailableError } from "../errors.ts";
 import type { AccessToken, GetTokenOptions } from "../token_credential.ts";
 import type { TokenSet } from "../token_cache.ts";
 import { checkPause, endPause, pauseAfter, refreshPause } from "./back_off.ts";
-import { abortReason, withDeadline } from "./deadline.ts";
+import { abortReason, withDeadline, withinCall } from "./deadline.ts";
 import { type Awaited, isVerdict, late, nameCredential } from "./failures.ts";
 import { isDue, isFresh, restTime } from "./freshness.ts";
 import { type Chain, chainOf } from "./in_chain.ts";
 import { digestOf } from "./partition.ts";
+import { requireVariables } from "./require_variables.ts";
 import { normaliseScopes } from "./scopes.ts";
 import type { Settings } from "./settings.ts";
 import { keepAlive, outdateOlder, share } from "./share.ts";
@@ -42,8 +42,12 @@ export interface CredentialSpec {
   readonly name: string;
   /** Its own tenant: empty where it has none and may ask any, `undefined` where a tenant counts for nothing. */
   readonly tenantId: string | undefined;
-  /** Whether the environment says that the program is nobody else. Default: it does not. */
-  readonly isBound?: boolean;
+  /** Whether a tool of the developer makes the tokens: a chain continues where the tool may not ask a tenant. Default: no. */
+  readonly isDeveloperTool?: boolean;
+  /** The part of the environment that configures the credential, for its errors. */
+  readonly source?: string;
+  /** The environment variables that decide where the request goes, and as which identity. */
+  readonly variables?: readonly string[];
   /** What proves whose tokens these are: secrets by content, callbacks and keys as the objects they are. */
   readonly proof: () => readonly (string | object)[] | Promise<readonly (string | object)[]>;
   readonly acquire: Acquire;
@@ -103,11 +107,7 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
     options: GetTokenOptions,
     looked: ReturnType<typeof store.find>,
   ): Promise<AccessToken> {
-    const { abortSignal: outer, requestOptions } = options;
-    const ms = requestOptions?.timeout || undefined;
-    if (!outer && !ms) return await find(scopes, options, undefined, looked);
-    const late = () => new DOMException(`No token within the ${ms} ms of "timeout"`, "TimeoutError");
-    return await withDeadline((caller) => find(scopes, options, caller, looked), { sleep, ms, late, outer });
+    return await withinCall(options, sleep, (_bounded, caller) => find(scopes, options, caller, looked));
   }
 
   async function find(
@@ -209,7 +209,7 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
       return token;
     } catch (error) {
       if (outer.aborted && error === outer.reason) throw error;
-      nameCredential(error, spec.name);
+      nameCredential(error, spec.name, spec.source);
       // A bad argument says nothing about the service.
       if (!(error instanceof TypeError)) pauseAfter(key, error, settings.now());
       settings.log({
@@ -220,15 +220,6 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
       });
       throw error;
     }
-  }
-
-  /** A variable that may not be read may name another cloud, whose secret is nothing for this one. */
-  function readAuthorityHost(): string {
-    const flag = settings.missingEnvPermission(["AZURE_AUTHORITY_HOST"]);
-    if (!flag) return settings.env("AZURE_AUTHORITY_HOST") ?? "";
-    throw new CredentialUnavailableError("Cannot tell which cloud to ask", {
-      nextStep: `Run Deno with ${flag}, or give "authorityHost"`,
-    });
   }
 
   function findPartition(): string | Promise<string> {
@@ -242,13 +233,22 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
 
   async function computePartition(): Promise<string> {
     try {
+      // A tool reads its own variables.
+      if (!spec.isDeveloperTool) {
+        requireVariables([
+          ...spec.variables ?? [],
+          ...settings.authorityHost === undefined ? ["AZURE_AUTHORITY_HOST"] : [],
+          ...spec.tenantId === undefined ? [] : ["AZURE_IDENTITY_DISABLE_MULTITENANTAUTH"],
+        ], settings);
+      }
       const proof = spec.proof();
       const parts = proof instanceof Promise
         ? await withDeadline(() => proof, { sleep, ms: timeoutInMs, late: () => late(timeoutInMs) })
         : proof;
-      return await digestOf([settings.authorityHost ?? readAuthorityHost(), ...settings.surroundings, ...parts]);
+      const authorityHost = settings.authorityHost ?? settings.env("AZURE_AUTHORITY_HOST") ?? "";
+      return await digestOf([authorityHost, ...settings.surroundings, ...parts]);
     } catch (error) {
-      nameCredential(error, spec.name);
+      nameCredential(error, spec.name, spec.source);
       throw error;
     }
   }

@@ -1,5 +1,6 @@
 import type { Runtime } from "../runtime/runtime.ts";
-import type { AbortSignalLike } from "../token_credential.ts";
+import type { AbortSignalLike, GetTokenOptions } from "../token_credential.ts";
+import { chainOf, withChain } from "./in_chain.ts";
 
 /** When work has to end. */
 export interface Deadline {
@@ -37,6 +38,23 @@ export async function withDeadline<T>(
     done.abort();
     stopListening?.();
   }
+}
+
+/** Runs the work of one call of `getToken` within its `abortSignal` and `requestOptions.timeout`, and passes on options that hold both as a signal. */
+export async function withinCall<T>(
+  options: GetTokenOptions,
+  sleep: Runtime["sleep"],
+  work: (options: GetTokenOptions, signal: AbortSignal | undefined) => Promise<T>,
+): Promise<T> {
+  const { abortSignal: outer, requestOptions } = options;
+  const ms = requestOptions?.timeout || undefined;
+  if (!outer && !ms) return await work(options, undefined);
+  const late = () => new DOMException(`No token within the ${ms} ms of "timeout"`, "TimeoutError");
+  const chain = chainOf(options);
+  return await withDeadline((signal) => {
+    const bounded = { ...options, abortSignal: signal, requestOptions: undefined };
+    return work(chain ? withChain(bounded, chain) : bounded, signal);
+  }, { sleep, ms, late, outer });
 }
 
 const listeners = new WeakMap<AbortSignalLike, { readonly all: Set<() => void>; readonly fire: () => void }>();

@@ -26,13 +26,14 @@ export function late(timeoutInMs: number, { missing = "No answer", nextStep }: A
   return new AuthenticationError(nextStep ? `${message}. ${nextStep}` : message);
 }
 
-/** Puts the credential's name before the message of an error of ours, once. */
-export function nameCredential(error: unknown, name: string): void {
+/** Puts the credential's name before the message of an error of ours, once, and after it what configures the credential. */
+export function nameCredential(error: unknown, name: string, source?: string): void {
   const isOurs = error instanceof AuthenticationError || error instanceof CredentialUnavailableError ||
     error instanceof AuthenticationRequiredError;
   if (!isOurs) return;
   const { message, stack } = error;
   if (message.startsWith(`${name}: `)) return;
-  error.message = `${name}: ${message}`;
+  const suffix = source && error instanceof AuthenticationError ? `. Configured by ${source}` : "";
+  error.message = `${name}: ${message}${suffix}`;
   if (stack) error.stack = stack.replace(message, () => error.message);
 }

@@ -1,4 +1,4 @@
-import { CredentialUnavailableError } from "../errors.ts";
+import { AuthenticationError } from "../errors.ts";
 
 const MOST_BYTES = 1_048_576;
 const NUMBER = /^\d{1,10}$/;
@@ -17,7 +17,8 @@ export interface Answer {
 
 /**
  * Sends a request and reads the answer, a megabyte at the most. Redirects are not followed: what is sent is for the one it is sent
- * to. Rejects only with the signal's reason, or with a `CredentialUnavailableError` where the runtime does not permit the request.
+ * to. Rejects only with the signal's reason, or with an `AuthenticationError` where the runtime does not permit the request, or the server has
+ * another certificate than the pinned one.
  */
 export async function send(
   fetch: typeof globalThis.fetch,
@@ -34,10 +35,12 @@ export async function send(
     return { status, text, retryAfterInMs: retryAfter(headers, now()), headers };
   } catch (error) {
     if (init.signal.aborted) throw init.signal.reason;
-    const { name } = Object(error) as { name?: unknown };
+    const { name, message } = Object(error) as { name?: unknown; message?: unknown };
+    const { host } = new URL(url);
+    // Not sent again: another attempt meets the same server.
+    if (name === "UntrustedServer") throw new AuthenticationError(`Cannot trust "${host}": ${message}`);
     if (name === "NotCapable") {
-      const { host } = new URL(url);
-      throw new CredentialUnavailableError(`Cannot reach "${host}"`, { nextStep: `Run Deno with --allow-net=${host}` });
+      throw new AuthenticationError(`Cannot reach "${host}": Run Deno with --allow-net=${host}`);
     }
     return { status: 0, text: reasonOf(error), retryAfterInMs: undefined };
   }

@@ -1,16 +1,16 @@
 import type { GetTokenOptions } from "../token_credential.ts";
 
-// Known to other copies of the package too: they may meet in one chain.
+// Shared with other copies of the package: they may meet in one chain.
 const IN_CHAIN = /* @__PURE__ */ Symbol.for("@azweb/identity.chain");
 
-/** A chain that searches, as the credentials see it that it asks. */
+/** The chain that calls a credential, as the credential sees it. */
 export interface Chain {
-  /** To be called where it takes time to find out whether the credential is there at all. */
-  isLooking(): void;
+  /** Called when the credential starts to probe whether it is available here. */
+  onProbeStarted(): void;
 }
 
-/** Returns the options of a call with the mark of the chain that makes it. */
-export function askInChain(options: GetTokenOptions | undefined, chain: Chain): GetTokenOptions {
+/** Returns the options of a call, marked with the chain that makes it. */
+export function withChain(options: GetTokenOptions | undefined, chain: Chain): GetTokenOptions {
   return Object.defineProperty({ ...options }, IN_CHAIN, { value: chain });
 }
 

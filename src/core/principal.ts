@@ -1,5 +1,5 @@
-import type { Explanation } from "../credential_explanation.ts";
 import { CredentialUnavailableError } from "../errors.ts";
+import { requireVariables } from "./require_variables.ts";
 import type { Settings } from "./settings.ts";
 
 const VARIABLES = [
@@ -11,8 +11,8 @@ const VARIABLES = [
   "AZURE_PASSWORD",
 ] as const;
 
-/** What else decides where the secret goes, as whom, and how: read in part, it would go elsewhere. */
-const ALL_VARIABLES = [
+/** All variables that decide where the secret is sent, and as which identity. */
+export const PRINCIPAL_VARIABLES: readonly string[] = [
   ...VARIABLES,
   "AZURE_CLIENT_CERTIFICATE_PASSWORD",
   "AZURE_CLIENT_SEND_CERTIFICATE_CHAIN",
@@ -22,8 +22,8 @@ const ALL_VARIABLES = [
   "AZURE_IDENTITY_DISABLE_MULTITENANTAUTH",
 ];
 
-/** Who the variables say the program is: the first of the kinds whose variables are all set. */
-export type Principal =
+/** The identity that the environment variables configure: the first of the kinds whose variables are all set. */
+export type EnvironmentIdentity =
   & { readonly tenantId: string; readonly clientId: string }
   & (
     | { readonly kind: "secret"; readonly secret: string }
@@ -31,14 +31,13 @@ export type Principal =
     | { readonly kind: "user"; readonly username: string; readonly password: string }
   );
 
-/** Returns who the variables say the program is. Throws a `CredentialUnavailableError` where they say nobody, or may not be read. */
-export function findPrincipal({ env, missingEnvPermission }: Settings): Principal {
-  const flag = missingEnvPermission(ALL_VARIABLES);
-  if (flag) {
-    throw new CredentialUnavailableError("Cannot read all of the variables that say who the program is", {
-      nextStep: `Run Deno with ${flag}`,
-    });
-  }
+/**
+ * Returns the identity that the environment variables configure. Throws a `CredentialUnavailableError` where they configure none, an
+ * `AuthenticationError` where they may not be read.
+ */
+export function findPrincipal(settings: Settings): EnvironmentIdentity {
+  requireVariables(PRINCIPAL_VARIABLES, settings);
+  const { env } = settings;
   const [tenantId, clientId, secret, certificatePath, username, password] = VARIABLES.map(env);
   if (tenantId && clientId) {
     if (secret) return { kind: "secret", tenantId, clientId, secret };
@@ -49,15 +48,19 @@ export function findPrincipal({ env, missingEnvPermission }: Settings): Principa
   throw new CredentialUnavailableError(
     `Cannot find a service principal or a user (${names.length ? `set: ${names.join(", ")}` : "none is set"})`,
     {
+      outcome: "absent",
       nextStep: "Set AZURE_TENANT_ID, AZURE_CLIENT_ID and one of AZURE_CLIENT_SECRET, AZURE_CLIENT_CERTIFICATE_PATH, " +
         "AZURE_USERNAME with AZURE_PASSWORD",
     },
   );
 }
 
-/** Returns what is known of it without a request. */
-export function explainPrincipal(settings: Settings): Explanation {
-  const { kind } = findPrincipal(settings);
-  const what = { secret: "A client secret", certificate: "A certificate", user: "A user" }[kind];
-  return { state: "configured", detail: `${what} in the variables ${VARIABLES.filter(settings.env).join(", ")}` };
+/** Returns the names of the variables that configure the identity. */
+export function variablesOf({ kind }: EnvironmentIdentity): readonly string[] {
+  const own = {
+    secret: ["AZURE_CLIENT_SECRET"],
+    certificate: ["AZURE_CLIENT_CERTIFICATE_PATH"],
+    user: ["AZURE_USERNAME", "AZURE_PASSWORD"],
+  }[kind];
+  return ["AZURE_TENANT_ID", "AZURE_CLIENT_ID", ...own];
 }

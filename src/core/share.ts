@@ -82,7 +82,7 @@ export function outdateOlder(newer: Flight<TokenSet>): void {
 }
 
 /** Lets work go on after the caller has its answer, where that takes something. Returns whether it was given. */
-export function keepAlive(work: Promise<unknown>, { waitUntil }: Settings): boolean {
+export function keepAlive(work: Promise<unknown>, { waitUntil }: Pick<Settings, "waitUntil">): boolean {
   try {
     waitUntil?.(work.then(() => {}, () => {}));
     return waitUntil !== undefined;

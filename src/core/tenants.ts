@@ -22,15 +22,15 @@ export function checkAppTenantId(tenantId: unknown): asserts tenantId is string 
 }
 
 /**
- * Returns the tenant to ask. Throws a `CredentialUnavailableError` where the credential may not ask it; an `AuthenticationError` where
- * nobody is to be asked instead: a program must not become somebody else because of a tenant.
+ * Returns the tenant to request a token from. Throws an `AuthenticationError` where the credential may not ask it, so that a chain does not become
+ * another identity because of a tenant; for a developer tool a `CredentialUnavailableError`, because a chain may ask the next tool.
  */
 export function resolveTenant(
   requested: string | undefined,
-  { name, tenantId: configured, isBound }: {
+  { name, tenantId: configured, isDeveloperTool }: {
     readonly name: string;
     readonly tenantId: string | undefined;
-    readonly isBound?: boolean;
+    readonly isDeveloperTool?: boolean;
   },
   settings: { readonly additionallyAllowedTenants: readonly string[]; env(name: string): string | undefined },
 ): string {
@@ -43,8 +43,10 @@ export function resolveTenant(
     tenant === "*" || tenant.toLowerCase() === requested.toLowerCase()
   );
   if (allowed) return requested;
-  throw new (isBound ? AuthenticationError : CredentialUnavailableError)(
+  const message =
     `${name}: Cannot get a token from tenant "${requested}": The credential is for tenant "${configured}". ` +
-      'Add the other tenant, or "*" for any, to "additionallyAllowedTenants"',
-  );
+    'Add the other tenant, or "*" for any, to "additionallyAllowedTenants"';
+  throw isDeveloperTool
+    ? new CredentialUnavailableError(message, { outcome: "not-for-this-call" })
+    : new AuthenticationError(message);
 }

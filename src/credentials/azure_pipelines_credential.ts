@@ -4,7 +4,7 @@ import { resolveSettings } from "../core/settings.ts";
 import { checkAppTenantId } from "../core/tenants.ts";
 import { requestOidcToken } from "../oauth/azure_pipelines.ts";
 import { federatedTokenAuth } from "../oauth/federated_token.ts";
-import { createTokenClient } from "../oauth/token_client.ts";
+import { APP_VARIABLES, createTokenClient } from "../oauth/token_client.ts";
 import type { CredentialOptions } from "../options.ts";
 import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";
 
@@ -72,7 +72,7 @@ export class AzurePipelinesCredential implements TokenCredential {
       return createTokenClient({ name, clientId, clientAuth, type: "client_credentials" }, settings)(request);
     };
     const proof = () => [clientId, serviceConnectionId, systemAccessToken];
-    this.#getToken = createGetToken({ name, tenantId, proof, acquire }, settings);
+    this.#getToken = createGetToken({ name, tenantId, variables: APP_VARIABLES, proof, acquire }, settings);
   }
 
   /**

@@ -4,8 +4,11 @@ import { sleep } from "../core/sleep.ts";
 import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";
 
 /**
- * Several credentials, tried in order until one gives a token; that one is asked alone from then on. A credential that is unavailable is
- * passed over; one that is configured and refused ends the chain with its error.
+ * Tries several credentials in order and uses the first that returns a token.
+ *
+ * A credential that is unavailable is skipped, and {@linkcode UnavailableOutcome} says what follows: where all that were skipped are absent, the
+ * credential that returned the token is used from then on; where one is inconclusive, it is tried again later. A credential that is configured
+ * and fails ends the chain with its error.
  *
  * @example
  * ```ts
@@ -35,18 +38,18 @@ export class ChainedTokenCredential implements TokenCredential {
       );
     });
     this.#getToken = createChain("ChainedTokenCredential", links, {
-      ...{ log() {}, now: Date.now, sleep },
-      isSearch: true,
+      ...{ log() {}, now: Date.now, sleep, waitUntil: undefined },
+      isDiscovery: true,
     });
   }
 
   /**
-   * Returns a token of the first credential that gives one.
+   * Returns a token of the first credential that returns one.
    *
    * @param scopes What the token is for, such as `"https://storage.azure.com/.default"`.
-   * @param options See {@linkcode GetTokenOptions}.
+   * @param options See {@linkcode GetTokenOptions}; `requestOptions.timeout` bounds the whole call.
    * @throws {AggregateAuthenticationError} No credential is available. Its `errors` say why, in order.
-   * @throws The error of a credential that is configured and refused.
+   * @throws The error of a credential that is configured and fails.
    */
   getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken> {
     return this.#getToken(scopes, options);

@@ -3,7 +3,7 @@ import { createGetToken, type GetToken } from "../core/create_get_token.ts";
 import { resolveSettings } from "../core/settings.ts";
 import { checkAppTenantId } from "../core/tenants.ts";
 import { assertionAuth } from "../oauth/client_auth.ts";
-import { createTokenClient } from "../oauth/token_client.ts";
+import { APP_VARIABLES, createTokenClient } from "../oauth/token_client.ts";
 import type { CredentialOptions } from "../options.ts";
 import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";
 
@@ -51,7 +51,13 @@ export class ClientAssertionCredential implements TokenCredential {
     const settings = resolveSettings(options);
     const clientAuth = assertionAuth(getAssertion);
     const acquire = createTokenClient({ name, clientId, clientAuth, type: "client_credentials" }, settings);
-    this.#getToken = createGetToken({ name, tenantId, proof: () => [clientId, getAssertion], acquire }, settings);
+    this.#getToken = createGetToken({
+      name,
+      tenantId,
+      variables: APP_VARIABLES,
+      proof: () => [clientId, getAssertion],
+      acquire,
+    }, settings);
   }
 
   /**

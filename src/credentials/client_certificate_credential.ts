@@ -8,7 +8,7 @@ import {
   certificateProof,
   checkCertificateConfiguration,
 } from "../oauth/certificate_configuration.ts";
-import { createTokenClient } from "../oauth/token_client.ts";
+import { APP_VARIABLES, createTokenClient } from "../oauth/token_client.ts";
 import type { CredentialOptions } from "../options.ts";
 import { textFileReader } from "../runtime/files.ts";
 import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";
@@ -78,7 +78,7 @@ export class ClientCertificateCredential implements TokenCredential {
     });
     const acquire = createTokenClient({ name, clientId, clientAuth, type: "client_credentials" }, settings);
     const proof = async () => [clientId, ...await certificateProof(configuration, readTextFile)];
-    this.#getToken = createGetToken({ name, tenantId, proof, acquire }, settings);
+    this.#getToken = createGetToken({ name, tenantId, variables: APP_VARIABLES, proof, acquire }, settings);
   }
 
   /**
@@ -86,8 +86,8 @@ export class ClientCertificateCredential implements TokenCredential {
    *
    * @param scopes One scope that ends in `/.default`, such as `"https://vault.azure.net/.default"`.
    * @param options See {@linkcode GetTokenOptions}.
-   * @throws {CredentialUnavailableError} The file cannot be read.
-   * @throws {AuthenticationError} The certificate or the key is not usable, Microsoft Entra refuses them, or does not answer.
+   * @throws {AuthenticationError} The file cannot be read, the certificate or the key cannot be used, Microsoft Entra refuses them or does not
+   * respond.
    */
   getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken> {
     return this.#getToken(scopes, options);

@@ -3,7 +3,7 @@ import { createGetToken, type GetToken } from "../core/create_get_token.ts";
 import { resolveSettings } from "../core/settings.ts";
 import { checkAppTenantId } from "../core/tenants.ts";
 import { secretAuth } from "../oauth/client_auth.ts";
-import { createTokenClient } from "../oauth/token_client.ts";
+import { APP_VARIABLES, createTokenClient } from "../oauth/token_client.ts";
 import type { CredentialOptions } from "../options.ts";
 import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";
 
@@ -43,7 +43,13 @@ export class ClientSecretCredential implements TokenCredential {
     const settings = resolveSettings(options);
     const clientAuth = secretAuth(clientSecret);
     const acquire = createTokenClient({ name, clientId, clientAuth, type: "client_credentials" }, settings);
-    this.#getToken = createGetToken({ name, tenantId, proof: () => [clientId, clientSecret], acquire }, settings);
+    this.#getToken = createGetToken({
+      name,
+      tenantId,
+      variables: APP_VARIABLES,
+      proof: () => [clientId, clientSecret],
+      acquire,
+    }, settings);
   }
 
   /**

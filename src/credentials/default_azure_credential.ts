@@ -2,22 +2,27 @@ import { checkOption } from "../core/check_option.ts";
 import { checkClientId } from "../core/check_text.ts";
 import { createChain, type Link } from "../core/create_chain.ts";
 import type { GetToken } from "../core/create_get_token.ts";
-import { explainPrincipal } from "../core/principal.ts";
+import { nameCredential } from "../core/failures.ts";
+import { PRINCIPAL_VARIABLES } from "../core/principal.ts";
+import { requireVariables } from "../core/require_variables.ts";
 import { resolveSettings, type Settings } from "../core/settings.ts";
+import { unavailableOf } from "../core/unavailable.ts";
 import type { CredentialExplanation, Explanation } from "../credential_explanation.ts";
 import { workplaceOf } from "../developer_tools/create_tool_get_token.ts";
-import { CredentialUnavailableError, isUnavailable } from "../errors.ts";
-import { hasFederatedToken, identityIn } from "../managed_identity/identity.ts";
+import type { AuthenticationError } from "../errors.ts";
+import {
+  hasFederatedToken,
+  identityIn,
+  identityInVariable,
+  type UserAssignedIdentity,
+} from "../managed_identity/identity.ts";
 import type { BrowserCustomizationOptions, CredentialOptions, DefaultAzureCredentialName } from "../options.ts";
 import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";
 import { AzureCliCredential } from "./azure_cli_credential.ts";
 import { AzureDeveloperCliCredential } from "./azure_developer_cli_credential.ts";
 import { AzurePowerShellCredential } from "./azure_powershell_credential.ts";
+import { chooseManagedIdentity } from "./choose_managed_identity.ts";
 import { EnvironmentCredential } from "./environment_credential.ts";
-import {
-  ManagedIdentityCredential,
-  type ManagedIdentityCredentialClientIdOptions,
-} from "./managed_identity_credential.ts";
 import { WorkloadIdentityCredential, type WorkloadIdentityCredentialOptions } from "./workload_identity_credential.ts";
 
 /** The variables that `requiredEnvVars` is for in `@azure/identity`; here it takes any name. */
@@ -75,11 +80,15 @@ interface Row {
   readonly name: DefaultAzureCredentialName;
   readonly group: "prod" | "dev";
   readonly create: (options: AnyOptions, settings: Settings) => TokenCredential;
-  /** See {@linkcode Link.mayBegin}. */
-  readonly mayBegin?: (options: AnyOptions, settings: Settings) => Promise<boolean>;
+  /** Returns the environment variables that decide about its identity. */
+  readonly variables?: () => readonly string[] | Promise<readonly string[]>;
+  /** See {@linkcode Link.canPrefetch}. */
+  readonly canPrefetch?: (options: AnyOptions, settings: Settings) => Promise<boolean>;
   /** Returns what is known of it without a request or a process. Throws what `getToken` would. */
   readonly explain: (options: AnyOptions, settings: Settings) => Explanation | Promise<Explanation>;
 }
+
+const NAME = "DefaultAzureCredential";
 
 /** The chain, in order. */
 const TABLE: readonly Row[] = [
@@ -87,12 +96,17 @@ const TABLE: readonly Row[] = [
     name: "EnvironmentCredential",
     group: "prod",
     create: (options) => new EnvironmentCredential(options),
-    explain: (_options, settings) => explainPrincipal(settings),
+    variables: () => PRINCIPAL_VARIABLES,
+    explain: async (options, settings) => {
+      const { explainEnvironment } = await import("../oauth/environment_identity.ts");
+      return await explainEnvironment("EnvironmentCredential", options, settings);
+    },
   },
   {
     name: "WorkloadIdentityCredential",
     group: "prod",
     create: (options) => new WorkloadIdentityCredential(workloadOf(options)),
+    variables: async () => (await import("../oauth/workload_identity.ts")).WORKLOAD_VARIABLES,
     explain: async (options, settings) => {
       const { explainWorkload } = await import("../oauth/workload_identity.ts");
       return await explainWorkload("WorkloadIdentityCredential", workloadOf(options), settings);
@@ -101,22 +115,26 @@ const TABLE: readonly Row[] = [
   {
     name: "ManagedIdentityCredential",
     group: "prod",
-    create: (options, settings) => new ManagedIdentityCredential(identityOf(options, settings)),
+    create: (options, settings) => {
+      checkIdentity(options);
+      return { getToken: chooseManagedIdentity(options, () => identityOf(options, settings)) };
+    },
+    variables: async () => (await import("../managed_identity/sources.ts")).SOURCE_VARIABLES,
     explain: async (options, settings) => {
       const identity = identityOf(options, settings);
-      if (hasFederatedToken(settings, identityIn(identity))) {
+      if (hasFederatedToken(settings, identity)) {
         const { explainWorkload } = await import("../oauth/workload_identity.ts");
-        return await explainWorkload("ManagedIdentityCredential", identity, settings);
+        return await explainWorkload("ManagedIdentityCredential", { ...options, clientId: identity?.id }, settings);
       }
       const { explainSource } = await import("../managed_identity/client.ts");
-      return await explainSource(identity, settings);
+      return await explainSource(options, identity, settings);
     },
   },
   {
     name: "AzureCliCredential",
     group: "dev",
     create: (options) => new AzureCliCredential(options),
-    mayBegin: async (options, settings) => {
+    canPrefetch: async (options, settings) => {
       const { isSignedIn } = await import("../developer_tools/azure_cli.ts");
       return await isSignedIn(workplaceOf(options, settings));
     },
@@ -158,7 +176,7 @@ const TABLE: readonly Row[] = [
         },
       };
     },
-    explain: () => ({ state: "unknown", detail: "Asks the user to sign in in a browser" }),
+    explain: () => ({ state: "inconclusive", detail: "Opens a browser for the user to sign in" }),
   },
 ];
 
@@ -169,36 +187,40 @@ function workloadOf(options: AnyOptions): WorkloadIdentityCredentialOptions {
   return { ...options, clientId: options.workloadIdentityClientId ?? options.managedIdentityClientId };
 }
 
-function identityOf(
-  { managedIdentityClientId, managedIdentityResourceId: resourceId, ...options }: AnyOptions,
-  { env }: Settings,
-): ManagedIdentityCredentialClientIdOptions {
-  if (managedIdentityClientId !== undefined && resourceId !== undefined) {
+function checkIdentity({ managedIdentityClientId: clientId, managedIdentityResourceId: resourceId }: AnyOptions): void {
+  if (clientId !== undefined && resourceId !== undefined) {
     throw new TypeError(
       'Options "managedIdentityClientId" and "managedIdentityResourceId" name two identities: Give one of them',
     );
   }
-  checkOption("managedIdentityClientId", { clientId: managedIdentityClientId }, identityIn);
+  checkOption("managedIdentityClientId", { clientId }, identityIn);
   checkOption("managedIdentityResourceId", { resourceId }, identityIn);
-  const variable = resourceId === undefined && env("AZURE_CLIENT_ID") || undefined;
-  if (variable && /[^!-~]/.test(variable)) {
-    throw new TypeError("Variable AZURE_CLIENT_ID must be the client id of an app, without spaces");
-  }
-  const clientId = managedIdentityClientId ?? variable;
-  return { ...options, clientId, resourceId } as ManagedIdentityCredentialClientIdOptions;
+}
+
+function identityOf(
+  { managedIdentityClientId: clientId, managedIdentityResourceId: resourceId }: AnyOptions,
+  settings: Settings,
+): UserAssignedIdentity | undefined {
+  return identityIn({ clientId, resourceId }) ?? identityInVariable("ManagedIdentityCredential", settings);
 }
 
 /**
- * Whoever the environment offers, detected in order, with no change of code from laptop to production: `EnvironmentCredential`,
- * `WorkloadIdentityCredential`, `ManagedIdentityCredential`, `AzureCliCredential`, `AzurePowerShellCredential`,
+ * Tries a fixed list of credentials in order and uses the first that returns a token, with no change of code from laptop to production:
+ * `EnvironmentCredential`, `WorkloadIdentityCredential`, `ManagedIdentityCredential`, `AzureCliCredential`, `AzurePowerShellCredential`,
  * `AzureDeveloperCliCredential`; with `includeInteractiveBrowser`, `InteractiveBrowserCredential` as well.
  *
- * A method that is not configured is passed over; one of the first three that is configured and refused ends the search with its error. A
- * developer's tool that fails is passed over. The one that gave the first token is asked alone from then on. Where it takes time to find out
- * whether the program runs in Azure, a signed-in Azure CLI is started meanwhile; the order stays what it is.
+ * Each credential has one of four outcomes:
  *
- * The variable `AZURE_TOKEN_CREDENTIALS` restricts the search: `prod` (the first three), `dev` (the others), or the name of one credential, in
- * any case; then no metadata service is probed for, and a managed identity has all the time it needs.
+ * - Absent: nothing configures it. The next one is tried, and the one that returns a token is used for the life of the instance.
+ * - Inconclusive: a metadata service that cannot be recognised or knows no identity, a tool that is signed in and fails. The next one is used
+ *   until this one is tried again: after 10 s, after 60 s, or for a tool when the token has to be renewed.
+ * - Not for this call: a tool cannot do what the call asks for. The next one is used for this call only.
+ * - Configured, and fails (the first three): the chain ends with an `AuthenticationError`. The program does not become another identity.
+ *
+ * While the first three are probing, a signed-in Azure CLI is started ahead; the order stays the same.
+ *
+ * The environment variable `AZURE_TOKEN_CREDENTIALS` restricts the list: `prod` (the first three), `dev` (the others), or the name of one credential,
+ * in any case. No metadata service is probed for then, and a managed identity has all the time it needs.
  *
  * @example
  * ```ts no-eval
@@ -232,34 +254,38 @@ export class DefaultAzureCredential implements TokenCredential {
     const { exclude = [], includeInteractiveBrowser = false } = options;
     const table = TABLE.filter(({ name }) => includeInteractiveBrowser || name !== "InteractiveBrowserCredential");
     const rows = select(table, wanted, exclude);
-    const links = rows.map(({ name, create, mayBegin }): Link => ({
+    const links = rows.map(({ name, create, canPrefetch }): Link => ({
       name,
       credential: create(options, settings),
-      ...mayBegin && { mayBegin: () => mayBegin(options, settings) },
+      ...canPrefetch && { canPrefetch: () => canPrefetch(options, settings) },
     }));
-    const getToken = createChain("DefaultAzureCredential", links, { ...settings, isSearch: !wanted?.trim() });
-    // Nobody knows whether it keeps the program from being the developer.
-    const flag = settings.missingEnvPermission(["AZURE_TOKEN_CREDENTIALS"]);
-    this.#getToken = flag ? () => Promise.reject(unreadable(flag)) : getToken;
-    this.#explain = () => Promise.all(rows.map((row) => explain(row, options, settings)));
+    const getToken = createChain(NAME, links, { ...settings, isDiscovery: !wanted?.trim() });
+    const isReadable = !settings.missingEnvPermission(["AZURE_TOKEN_CREDENTIALS"]);
+    this.#getToken = isReadable ? getToken : () => requireSelection(rows, settings);
+    this.#explain = async () => {
+      const rowsExplained = await Promise.all(rows.map((row) => explain(row, options, settings)));
+      if (isReadable) return rowsExplained;
+      const { message } = await requireSelection(rows, settings).catch((error: AuthenticationError) => error);
+      return [{ credential: NAME, state: "fails", detail: message }, ...rowsExplained];
+    };
   }
 
   /**
-   * Returns a token of the first credential that gives one.
+   * Returns a token of the first credential that returns one.
    *
    * @param scopes What the token is for, such as `"https://storage.azure.com/.default"`.
-   * @param options See {@linkcode GetTokenOptions}.
-   * @throws {AggregateAuthenticationError} No credential is available. Its message is a table of what was tried, and its `errors` say why, in
-   * order.
-   * @throws {AuthenticationError} A credential is configured and refused.
+   * @param options See {@linkcode GetTokenOptions}; `requestOptions.timeout` bounds the whole call.
+   * @throws {AggregateAuthenticationError} No credential is available. Its message is a table of the credentials and their outcomes, and its
+   * `errors` hold the reasons, in order.
+   * @throws {AuthenticationError} A credential is configured and fails, or Deno may not read a variable that decides about the identity.
    */
   getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken> {
     return this.#getToken(scopes, options);
   }
 
   /**
-   * Returns what would be tried, in order, and what of it is configured and what is missing. Reads variables and looks for files; sends no
-   * request and starts no process.
+   * Returns what is known of each credential, in order, in the words of its outcomes. Reads variables and looks for files; sends no request and
+   * starts no process.
    *
    * @example
    * ```ts no-eval
@@ -279,16 +305,24 @@ async function explain(row: Row, options: AnyOptions, settings: Settings): Promi
     return { credential, ...await row.explain(options, settings) };
   } catch (error) {
     const detail = (error as Error).message.replace(`${credential}: `, "");
-    // What is malformed ends the chain.
-    return { credential, state: isUnavailable(error) ? "missing" : "configured", detail };
+    const outcome = unavailableOf(error)?.outcome;
+    return { credential, state: outcome === "absent" || outcome === "inconclusive" ? outcome : "fails", detail };
   }
 }
 
-function unreadable(flag: string): Error {
-  return new CredentialUnavailableError(
-    "DefaultAzureCredential: Cannot tell which credentials may be used: The variable AZURE_TOKEN_CREDENTIALS may not be read",
-    { nextStep: `Run Deno with ${flag}` },
-  );
+/**
+ * Throws the error where Deno may not read which credentials may be used. It names the variables of all credentials, so that one change of the flags
+ * is enough.
+ */
+async function requireSelection(rows: readonly Row[], settings: Settings): Promise<never> {
+  const variables = await Promise.all(rows.map((row) => row.variables?.() ?? []));
+  try {
+    requireVariables([...new Set(["AZURE_TOKEN_CREDENTIALS", ...variables.flat()])], settings);
+  } catch (error) {
+    nameCredential(error, NAME);
+    throw error;
+  }
+  throw new Error("Unreachable");
 }
 
 function select(

@@ -1,8 +1,8 @@
 import type { GetToken } from "../core/create_get_token.ts";
-import { notNegative, resolveSettings } from "../core/settings.ts";
-import { hasFederatedToken, identityIn, type IdentityOptions } from "../managed_identity/identity.ts";
+import { identityIn, type IdentityOptions } from "../managed_identity/identity.ts";
 import type { CredentialOptions } from "../options.ts";
 import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";
+import { chooseManagedIdentity } from "./choose_managed_identity.ts";
 
 /** Options of {@linkcode ManagedIdentityCredential}. */
 export interface ManagedIdentityCredentialOptions extends CredentialOptions {
@@ -35,8 +35,6 @@ export interface ManagedIdentityCredentialResourceIdOptions extends ManagedIdent
 
 type AnyOptions = ManagedIdentityCredentialOptions & IdentityOptions;
 
-const NAME = "ManagedIdentityCredential";
-
 /**
  * The identity that Azure gives to the machine the program runs on: a virtual machine, App Service, Functions, Container Apps, AKS, a
  * server of Azure Arc, Service Fabric, Azure Machine Learning, Cloud Shell. The variables of the machine say which; without them it is the
@@ -56,7 +54,7 @@ const NAME = "ManagedIdentityCredential";
  * @see https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/overview
  */
 export class ManagedIdentityCredential implements TokenCredential {
-  #getToken: GetToken;
+  readonly #getToken: GetToken;
 
   /**
    * Checks the arguments; reads and sends nothing.
@@ -84,43 +82,18 @@ export class ManagedIdentityCredential implements TokenCredential {
     if (typeof first === "string" && clientId !== first) {
       throw new TypeError('Argument "clientId" and option "clientId" name two identities: Give one of them');
     }
-    const settings = resolveSettings(options, { maxRetries: 5, timeoutInMs: 120_000 });
     const identity = identityIn(options);
-    const { probeTimeoutInMs, runtime = {} } = options;
-    notNegative("probeTimeoutInMs", probeTimeoutInMs, 0);
-    const machine = { identity, probeTimeoutInMs, runtime, settings };
-    let getToken: GetToken | undefined;
-
-    /** Apart, because most programs that look for a machine's identity are found to be somebody else before. */
-    async function load(): Promise<GetToken> {
-      const { createManagedIdentity } = await import("../managed_identity/client.ts");
-      return getToken ??= createManagedIdentity(NAME, machine);
-    }
-
-    async function loadExchange(): Promise<GetToken> {
-      const { createWorkloadIdentity } = await import("../oauth/workload_identity.ts");
-      const workload = { ...options, clientId: identity?.id };
-      return createWorkloadIdentity(NAME, workload, { ...resolveSettings(options), disableInstanceDiscovery: true });
-    }
-
-    const choose: GetToken = async (scopes, options) => {
-      const choice = await (hasFederatedToken(settings, identity) ? loadExchange() : load());
-      const token = await choice(scopes, options);
-      // Until there is a token, the machine may still be told who it is. The first choice stays: one program, one identity.
-      if (this.#getToken === choose) this.#getToken = choice;
-      return token;
-    };
-
-    this.#getToken = choose;
+    this.#getToken = chooseManagedIdentity(options, () => identity);
   }
 
   /**
    * Returns a token, from memory while it is fresh.
    *
    * @param scopes One scope that ends in `/.default`, such as `"https://vault.azure.net/.default"`.
-   * @param options See {@linkcode GetTokenOptions}; `tenantId` counts for nothing.
-   * @throws {CredentialUnavailableError} The machine has no identity, or nobody answers.
-   * @throws {AuthenticationError} The source refuses; a variable is malformed, or names a file that cannot be read.
+   * @param options See {@linkcode GetTokenOptions}; `tenantId` is ignored.
+   * @throws {CredentialUnavailableError} There is no metadata service, or it knows no identity.
+   * @throws {AuthenticationError} The source refuses or does not respond, more than one scope is given, a variable is malformed or may not be
+   * read, or names a file that cannot be read.
    */
   getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken> {
     return this.#getToken(scopes, options);

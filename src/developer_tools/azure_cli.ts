@@ -29,14 +29,14 @@ export function createAzureCliClient(place: Workplace, subscription: string | un
 export async function explainAzureCli(place: Workplace): Promise<Explanation> {
   const tool = azureCli(place, undefined);
   const found = await explainTool(tool, place);
-  if (found.state === "missing") return found;
+  if (found.state === "absent") return found;
   const { profile = "" } = tool;
   if (await fileFinder(place.runtime)?.(profile) === undefined) {
-    return { state: "unknown", detail: `Who is signed in stands in "${profile}", which may not be read` };
+    return { state: "inconclusive", detail: `The profile with the signed-in account, "${profile}", may not be read` };
   }
   return await isSignedIn(place)
-    ? { state: "configured", detail: `Somebody is signed in: "${profile}"` }
-    : { state: "missing", detail: `Nobody is signed in ("${profile}"): Run "az login"` };
+    ? { state: "configured", detail: `An account is signed in: "${profile}"` }
+    : { state: "absent", detail: `No account is signed in ("${profile}"): Run "az login"` };
 }
 
 /** Whether somebody is signed in with the Azure CLI, as far as that may be looked up. Any of its commands leaves a profile. */
@@ -83,6 +83,7 @@ function azureCli({ settings, platform }: Workplace, subscription: string | unde
         return { token, expiresOnTimestamp };
       }
       throw unavailable({ name: NAME }, {
+        outcome: "not-for-this-call",
         reason: `The subscription "${subscription}" is in another tenant than "${tenantId}"`,
         nextStep: 'Give the id of its tenant as "tenantId", or leave out one of the two',
       });
@@ -91,9 +92,11 @@ function azureCli({ settings, platform }: Workplace, subscription: string | unde
       // A warning is no reason.
       const said = told(output.stderr.replace(/^WARNING: .*$/gm, "")) || told(output.stderr);
       const nextStep = `Run ${loginWith(request)}`;
-      if (/AADSTS/.test(said)) return { reason: said, nextStep };
-      if (/az login|az account set|CLIInternalError|refresh token/i.test(said)) {
-        return { reason: `Nobody is signed in, or no longer: ${said}`, nextStep };
+      if (/AADSTS|CLIInternalError|refresh token/i.test(said)) {
+        return { outcome: "inconclusive", reason: said, nextStep };
+      }
+      if (/az login|az account set/i.test(said)) {
+        return { outcome: "absent", reason: `No account is signed in: ${said}`, nextStep };
       }
       return otherFailure(output, said, "az account get-access-token");
     },

@@ -53,11 +53,17 @@ function azureDeveloperCli(): DeveloperTool {
       const said = told(messageIn(output.stderr));
       const nextStep = `Run ${loginWith(request)}`;
       if (/unknown flag: --claims/.test(said)) {
-        return { reason: "This version knows no claims", nextStep: "Update it to 1.18.1 or newer" };
+        return {
+          outcome: "not-for-this-call",
+          reason: "This version has no option for claims",
+          nextStep: "Update it to 1.18.1 or newer",
+        };
       }
-      if (/AADSTS|multi-factor authentication|reauthentication required/i.test(said)) return { reason: said, nextStep };
+      if (/AADSTS|multi-factor authentication|reauthentication required/i.test(said)) {
+        return { outcome: "inconclusive", reason: said, nextStep };
+      }
       if (/not logged in|azd auth login|azd login/.test(said)) {
-        return { reason: `Nobody is signed in, or no longer: ${said}`, nextStep };
+        return { outcome: "absent", reason: `No account is signed in: ${said}`, nextStep };
       }
       return otherFailure(output, said, "azd auth token");
     },

@@ -87,21 +87,23 @@ function azurePowerShell(): DeveloperTool {
         said.includes(NO_MODULE) || /module 'Az\.Accounts' was not loaded|Az\.Accounts.*not (found|loaded)/i.test(said)
       ) {
         return {
+          outcome: "absent",
           reason: "Its module Az.Accounts, version 2.2.0 or newer, is not installed",
           nextStep: 'Run "Install-Module Az.Accounts" in PowerShell',
         };
       }
       if (/AuthorizationManager check failed/i.test(said)) {
         return {
+          outcome: "inconclusive",
           reason: "The execution policy of PowerShell keeps its module from running",
           nextStep: 'Run "Set-ExecutionPolicy -Scope CurrentUser RemoteSigned" in PowerShell',
         };
       }
       const nextStep = `Run ${loginWith(request)} in PowerShell`;
       if (/Connect-AzAccount|No accounts were found in the cache|cannot retrieve access token/i.test(said)) {
-        return { reason: `Nobody is signed in, or no longer: ${said}`, nextStep };
+        return { outcome: "absent", reason: `No account is signed in: ${said}`, nextStep };
       }
-      if (/AADSTS/.test(said)) return { reason: said, nextStep };
+      if (/AADSTS/.test(said)) return { outcome: "inconclusive", reason: said, nextStep };
       return otherFailure(output, said, "Get-AzAccessToken");
     },
   };

@@ -36,6 +36,7 @@ export function createToolClient(tool: DeveloperTool, place: Workplace): ToolCli
     const wrong = scopes.find((scope) => !SCOPE.test(scope)) ?? (TENANT.test(tenantId || "0") ? undefined : tenantId);
     if (wrong !== undefined) {
       throw unavailable(tool, {
+        outcome: "not-for-this-call",
         reason: `${JSON.stringify(wrong)} cannot stand on a command line`,
         nextStep: 'Use letters, digits and "-_.:/" only',
       });
@@ -50,6 +51,7 @@ export function createToolClient(tool: DeveloperTool, place: Workplace): ToolCli
     }
     if (token.expiresOnTimestamp <= now()) {
       throw unavailable(tool, {
+        outcome: "inconclusive",
         reason: `Its token expired on ${new Date(token.expiresOnTimestamp).toISOString()}`,
         nextStep: "Check the clock of this machine",
       });

@@ -40,6 +40,7 @@ export function createToolGetToken(
       const spec = {
         name,
         tenantId: tenantId ?? "",
+        isDeveloperTool: true,
         proof: () => [...proof, found || UNKNOWN],
         acquire: async (request: TokenRequest) => {
           const token = await acquire(request);

@@ -32,7 +32,11 @@ export async function runTool(
   const { settings, runtime, variables, limit: { ms, option } } = workplace;
   const run = programRunner(runtime);
   if (!run) {
-    throw unavailable(tool, { reason: "This runtime starts no programs", nextStep: 'Give "runtime.run"' });
+    throw unavailable(tool, {
+      outcome: "absent",
+      reason: "This runtime starts no programs",
+      nextStep: 'Give "runtime.run"',
+    });
   }
   const place = foldersOf(workplace);
   if (place.path === "") throw unavailable(tool, withoutPath(tool, workplace));
@@ -40,6 +44,7 @@ export async function runTool(
   const asked = `"${[name, ...args].slice(0, 3).join(" ")}"`;
   const late = () =>
     unavailable(tool, {
+      outcome: "inconclusive",
       reason: `${asked} did not end within the ${ms} ms of "${option}", and was stopped`,
       nextStep: "Run it by hand to see what it waits for, or give it more time",
     });
@@ -84,12 +89,14 @@ export async function runTool(
   }
   if (failure !== undefined) {
     throw unavailable(tool, {
+      outcome: "inconclusive",
       reason: `${asked} could not be run: ${failure}`,
       nextStep: "Run it by hand to see whether it works",
     });
   }
   if (!forbidden) throw absent(tool);
   throw unavailable(tool, {
+    outcome: "absent",
     reason: `Deno may not start ${namesOf(tool)}, or no folder of PATH has it`,
     nextStep: `Run Deno with ${place.isWindows ? "--allow-read --allow-run" : `--allow-run=${name}`}, or install it, ` +
       `see ${tool.installation}`,
@@ -113,10 +120,11 @@ export function foldersOf({ platform, settings: { env } }: Workplace): Folders {
 export function withoutPath({ variables: names }: DeveloperTool, { settings, variables }: Workplace): ToolFailure {
   if (variables) {
     const nextStep = "Add it: no variable of the process counts beside that option";
-    return { reason: 'The option "env" has no PATH', nextStep };
+    return { outcome: "absent", reason: 'The option "env" has no PATH', nextStep };
   }
   const flag = settings.missingEnvPermission(names);
   return {
+    outcome: "absent",
     reason: "The variable PATH is not set, or may not be read",
     nextStep: flag ? `Run Deno with ${flag}` : "Set it to the folders that programs are in",
   };
@@ -125,6 +133,7 @@ export function withoutPath({ variables: names }: DeveloperTool, { settings, var
 /** Returns the error of a tool that is not installed, or not whole: then a shell, or what was started, said so. */
 export function absent(tool: DeveloperTool, said = ""): Error {
   return unavailable(tool, {
+    outcome: "absent",
     reason: said
       ? `It is not installed, or lacks something: ${said}`
       : `No folder of PATH has the program ${namesOf(tool)}`,

@@ -1,5 +1,5 @@
 import { tidy } from "../core/answer_error.ts";
-import { CredentialUnavailableError } from "../errors.ts";
+import { CredentialUnavailableError, type UnavailableOutcome } from "../errors.ts";
 import type { CommandOutput } from "../runtime/runtime.ts";
 import type { Program } from "./command_lines.ts";
 
@@ -47,20 +47,27 @@ export interface DeveloperTool {
   explain(output: CommandOutput, request: ToolRequest): ToolFailure;
 }
 
-/** Why there is no token, and what to do. */
+/** Why there is no token, what a chain may conclude, and what to do. */
 export interface ToolFailure {
+  readonly outcome: UnavailableOutcome;
   readonly reason: string;
   readonly nextStep: string;
 }
 
-/** Returns the error of a tool that gives no token. */
-export function unavailable({ name }: Pick<DeveloperTool, "name">, { reason, nextStep }: ToolFailure): Error {
-  return new CredentialUnavailableError(`Cannot get a token from ${name}: ${reason}`, { nextStep });
+/** Returns the error of a tool that returned no token. A tool that failed is tried again when the token used instead has to be renewed. */
+export function unavailable({ name }: Pick<DeveloperTool, "name">, failure: ToolFailure): Error {
+  const { outcome, reason, nextStep } = failure;
+  return new CredentialUnavailableError(`Cannot get a token from ${name}: ${reason}`, {
+    outcome,
+    nextStep,
+    recheckAfterInMs: Infinity,
+  });
 }
 
-/** Returns the error of a tool that takes claims by another command. */
+/** Returns the error of a tool that accepts claims by its sign-in command only. */
 export function claimsRefused(tool: Pick<DeveloperTool, "name">, command: string): Error {
-  return unavailable(tool, { reason: "It takes claims only where somebody signs in", nextStep: `Run ${command}` });
+  const reason = "It accepts claims at sign-in only";
+  return unavailable(tool, { outcome: "not-for-this-call", reason, nextStep: `Run ${command}` });
 }
 
 /** Returns the resource of the one scope. Throws a `CredentialUnavailableError` where there are several. */
@@ -68,6 +75,7 @@ export function resourceOf({ scopes }: ToolRequest, tool: Pick<DeveloperTool, "n
   const [scope, second] = scopes;
   if (second === undefined) return scope!.replace(/\/\.default$/, "");
   throw unavailable(tool, {
+    outcome: "not-for-this-call",
     reason: "It gives tokens for one scope at a time",
     nextStep: "Ask for one scope a call",
   });
@@ -94,6 +102,7 @@ export function told(text: string): string {
 export function otherFailure({ code, stdout }: CommandOutput, said: string, command: string): ToolFailure {
   const reason = said || (stdout.trim() ? "Its answer is not the JSON of a token" : "It said nothing");
   return {
+    outcome: "inconclusive",
     reason: code === 0 ? reason : `It ended with ${code}: ${reason}`,
     nextStep: `Run "${command}" by hand to see whether it works`,
   };

@@ -1,5 +1,5 @@
 import type { Settings } from "../core/settings.ts";
-import { AuthenticationError, CredentialUnavailableError } from "../errors.ts";
+import { AuthenticationError } from "../errors.ts";
 import { fileFinder } from "../runtime/file_exists.ts";
 import { textFileReader } from "../runtime/files.ts";
 import { operatingSystem } from "../runtime/operating_system.ts";
@@ -37,6 +37,7 @@ export function arc({ identity, runtime, settings }: Machine): Source {
     secrets: keys,
     retryRules: OTHER_RETRIES,
     echoes: true,
+    mayLackIdentity: true,
     async send({ resource, signal }) {
       const parameters = { "api-version": "2020-06-01", resource, ...identityParameter(identity, "msi_res_id") };
       const headers = { Metadata: "true" };
@@ -81,11 +82,9 @@ async function readKey(
   agent: Agent | undefined,
   readTextFile: Runtime["readTextFile"],
 ): Promise<string> {
-  if (!agent) throw new CredentialUnavailableError("Cannot use Azure Arc: Its agent runs on Linux and Windows only");
+  if (!agent) throw new AuthenticationError("Cannot use Azure Arc: Its agent runs on Linux and Windows only");
   if (!readTextFile) {
-    throw new CredentialUnavailableError("Cannot use Azure Arc: There are no files on this runtime", {
-      nextStep: 'Give "runtime.readTextFile"',
-    });
+    throw new AuthenticationError('Cannot use Azure Arc: This runtime has no files: Give "runtime.readTextFile"');
   }
   const path = /^Basic realm="?([^"]*)"?$/i.exec(challenge ?? "")?.[1];
   const name = path?.startsWith(agent.keys) ? path.slice(agent.keys.length) : "";
@@ -102,9 +101,7 @@ async function readKey(
     const { name } = Object(error) as { name?: unknown };
     // Not "PermissionDenied", which is the system's refusal.
     throw name === "NotCapable"
-      ? new CredentialUnavailableError("Cannot read the key of Azure Arc", {
-        nextStep: `Run Deno with --allow-read=${agent.keys}`,
-      })
+      ? new AuthenticationError(`Cannot read the key of Azure Arc: Run Deno with --allow-read=${agent.keys}`)
       : new AuthenticationError(
         `Cannot read the key of Azure Arc in "${agent.keys}": Run as a user who may, of the group "himds" on Linux`,
         { statusCode: 401 },

@@ -10,9 +10,9 @@ import { fetchDirectly } from "../runtime/direct_fetch.ts";
 import type { CredentialOptions } from "../options.ts";
 import type { Explanation } from "../credential_explanation.ts";
 import type { TokenSet } from "../token_cache.ts";
-import { identityIn, type IdentityOptions, type UserAssignedIdentity } from "./identity.ts";
+import type { UserAssignedIdentity } from "./identity.ts";
 import type { Machine, Source } from "./source.ts";
-import { findSource } from "./sources.ts";
+import { findSource, SOURCE_VARIABLES } from "./sources.ts";
 import { readTokenAnswer } from "./token_answer.ts";
 
 /** What a credential needs to know and do about the machine. */
@@ -28,7 +28,8 @@ type Place = Omit<Machine, "settings"> & { readonly settings: Settings };
 /** Returns the `getToken` of a machine's identity. */
 export function createManagedIdentity(credential: string, place: Place): GetToken {
   const { proof, acquire } = createClient(credential, place);
-  return createGetToken({ name: credential, tenantId: undefined, proof, acquire }, place.settings);
+  const spec = { name: credential, tenantId: undefined, variables: SOURCE_VARIABLES, proof, acquire };
+  return createGetToken(spec, place.settings);
 }
 
 /** Returns what requests tokens at the source of the machine, which is looked for at the first of them. */
@@ -48,18 +49,15 @@ function createClient(credential: string, { settings: given, ...place }: Place):
 
   async function acquire(request: TokenRequest): Promise<TokenSet> {
     const { chain, enableCae, rejected, scopes, signal } = request;
+    const source = await find();
+    if (chain) await source.probe?.(chain);
+    // Only now: where there is no source, a chain continues.
     if (scopes.length > 1) {
-      throw new CredentialUnavailableError(
+      throw new AuthenticationError(
         `Cannot get a token for "${scopes.join(" ")}": A managed identity gives tokens for one scope at a time`,
       );
     }
     const resource = scopes[0]!.replace(/\/\.default$/, "");
-    const source = await find();
-    if (chain && await source.probe?.(chain) === false) {
-      throw new CredentialUnavailableError(
-        "Cannot find a managed identity: No variable names a source, and there is no metadata service at 169.254.169.254",
-      );
-    }
     const action = `Cannot get a token for "${resource}" from ${source.name}`;
     let sentOn = 0;
     async function attempt(): Promise<Answer> {
@@ -74,8 +72,9 @@ function createClient(credential: string, { settings: given, ...place }: Place):
       throw failure(answer, action, source, identity);
     }
     if (source.echoes && identity && !isConfirmed(body, identity)) {
-      throw new AuthenticationError(
-        `${action}: The answer does not confirm the user-assigned identity "${identity.id}": Update the agent, which gives tokens of another one`,
+      const message = `${action}: The response does not confirm the user-assigned identity "${identity.id}"`;
+      throw identity.variable ? unassigned(message, identity.variable) : new AuthenticationError(
+        `${message}: Update the agent, which gives tokens of another one`,
         { statusCode: 200 },
       );
     }
@@ -87,14 +86,15 @@ function createClient(credential: string, { settings: given, ...place }: Place):
 
 /** Returns what is known of a machine's identity without a request. Throws what a request would, where the machine cannot have it. */
 export async function explainSource(
-  options: CredentialOptions & IdentityOptions & { readonly probeTimeoutInMs?: number | undefined },
+  options: CredentialOptions & { readonly probeTimeoutInMs?: number | undefined },
+  identity: UserAssignedIdentity | undefined,
   settings: Settings,
 ): Promise<Explanation> {
   const { probeTimeoutInMs, runtime = {} } = options;
-  const machine = { identity: identityIn(options), probeTimeoutInMs, runtime, settings: withLocalFetch(settings) };
+  const machine = { identity, probeTimeoutInMs, runtime, settings: withLocalFetch(settings) };
   const { name, probe } = await findSource(machine);
   return probe
-    ? { state: "unknown", detail: `No variable names a source: ${name} is looked for at 169.254.169.254` }
+    ? { state: "inconclusive", detail: `No variable names a source: ${name} is probed for at 169.254.169.254` }
     : { state: "configured", detail: `The source is ${name}` };
 }
 
@@ -111,16 +111,28 @@ function isConfirmed(body: Record<string, unknown>, { kind, id }: UserAssignedId
 }
 
 function failure(answer: Answer, action: string, source: Source, identity: UserAssignedIdentity | undefined): Error {
-  const { status, text } = answer;
-  const isAbsent = status === 0 || status === 403 && text.includes("unreachable") || source.isAbsent?.(answer);
-  const nextStep = /identity (was |not )*found/i.test(text)
-    ? identity ? "Assign the identity to the machine" : "Give the machine an identity"
-    : "";
+  const { text } = answer;
+  const isUnassigned = /identity (was |not )*found/i.test(text);
+  const nextStep = identity ? "Assign the identity to the machine" : "Give the machine an identity";
+  const mayBeOther = isUnassigned && source.mayLackIdentity && (!identity || identity.variable !== undefined);
   const error = errorFromAnswer({ ...answer, text: asOAuth(text) }, action, {
-    advice: () => isAbsent ? "" : nextStep,
+    advice: () => isUnassigned && !mayBeOther ? nextStep : "",
     redact: (text) => redact(text, source.secrets),
   });
-  return isAbsent ? new CredentialUnavailableError(error.message, { nextStep }) : error;
+  if (mayBeOther) {
+    return identity
+      ? unassigned(error.message, identity.variable!)
+      : new CredentialUnavailableError(error.message, { outcome: "inconclusive", nextStep });
+  }
+  return source.isAbsent?.(answer) ? new CredentialUnavailableError(error.message, { outcome: "absent" }) : error;
+}
+
+/** Returns the error for an id that the machine does not have, and that may be meant for a service principal. */
+function unassigned(message: string, variable: string): CredentialUnavailableError {
+  return new CredentialUnavailableError(`${message}. The variable ${variable} was tried as a client id`, {
+    outcome: "inconclusive",
+    nextStep: "Assign that identity to the machine, or give the client id of another one",
+  });
 }
 
 /** Returns an error answer as RFC 6749 has it, which the sources write in their own ways. */

@@ -1,10 +1,13 @@
 import { checkClientId, checkText } from "../core/check_text.ts";
+import { checkVariable } from "../core/check_variable.ts";
 import type { Settings } from "../core/settings.ts";
 
 /** A user-assigned identity, and which of its ids is given. */
 export interface UserAssignedIdentity {
   readonly kind: "clientId" | "objectId" | "resourceId";
   readonly id: string;
+  /** The environment variable that the id comes from, if one has it: it may be meant for a service principal. */
+  readonly variable?: "AZURE_CLIENT_ID";
 }
 
 /** The options that name one. */
@@ -24,6 +27,18 @@ export function identityIn(options: IdentityOptions): UserAssignedIdentity | und
   // deno-lint-ignore no-control-regex
   if (kind !== "resourceId" || /^\/subscriptions\/[^\x00-\x1f\x7f-\x9f]+$/i.test(id)) return { kind, id };
   throw new TypeError('Option "resourceId" must be a resource id of Azure, which begins with "/subscriptions/"');
+}
+
+/**
+ * Returns the identity whose client id the variable `AZURE_CLIENT_ID` holds; `undefined` where it is not set. Throws an `AuthenticationError` where
+ * it is malformed.
+ */
+export function identityInVariable(credential: string, { env }: Settings): UserAssignedIdentity | undefined {
+  const variable = "AZURE_CLIENT_ID";
+  const id = env(variable);
+  if (!id) return undefined;
+  checkVariable(credential, variable, id, checkClientId);
+  return { kind: "clientId", id, variable };
 }
 
 /** Whether a pod of AKS with a token of its own is told apart from a machine. */

@@ -13,12 +13,17 @@ import { hostIn } from "./variables.ts";
 const HOST = "http://169.254.169.254";
 const PATH = "/metadata/identity/oauth2/token";
 const PROBE_TIMEOUT_IN_MS = 1000;
-const ABSENCE_IN_MS = 60_000;
+/** How long a finding is cached, in ms. */
+const ABSENT_IN_MS = 60_000;
+const INCONCLUSIVE_IN_MS = 10_000;
 
-/** What a probe came to, or will come to. */
+/** What the response to a probe shows. */
+type Finding = "found" | "absent" | "inconclusive";
+
+/** A probe, and what it found. */
 interface Probe {
-  readonly isThere: Promise<boolean>;
-  found?: boolean;
+  readonly result: Promise<Finding>;
+  finding?: Finding;
   readonly since: number;
   until: number;
 }
@@ -26,7 +31,7 @@ interface Probe {
 const probes = createMemory<Probe>();
 
 /**
- * The instance metadata service of a virtual machine, or of what looks like one: a scale set, Azure Container Instances, a node of AKS.
+ * The instance metadata service of a virtual machine, or of a service that has one as well: a scale set, Azure Container Instances, a node of AKS.
  *
  * https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token#get-a-token-using-http
  */
@@ -35,43 +40,63 @@ export function imds({ identity, settings, probeTimeoutInMs }: Machine): Source 
   const isNamed = Boolean(settings.env("AZURE_POD_IDENTITY_AUTHORITY_HOST"));
   if (!isNamed && !settings.hasMetadataService()) {
     throw new CredentialUnavailableError(
-      "Cannot find a managed identity: No variable names a source, and this runtime is on no machine that has a metadata service",
+      "Cannot find a managed identity: No variable names a source, and this runtime has no metadata service",
+      { outcome: "absent" },
     );
   }
   const host = isNamed ? hostIn("AZURE_POD_IDENTITY_AUTHORITY_HOST", settings) : HOST;
   const url = host.replace(/\/*$/, PATH);
+  /** Whether it has responded: then it is not absent, whatever happens later. */
+  let isFound = isNamed;
 
-  /** A request without the header that makes it one, so that nothing comes of it. */
-  async function isThere(ms: number): Promise<boolean> {
+  /** Sends a request without the header `Metadata`, which the service refuses. */
+  async function look(ms: number): Promise<Finding> {
     const late = () => new Error("Too slow");
     try {
-      return isImds(await withDeadline((signal) => send(localFetch, url, { signal }, now), { sleep, ms, late }));
+      return findingOf(await withDeadline((signal) => send(localFetch, url, { signal }, now), { sleep, ms, late }));
     } catch (error) {
-      if (error instanceof CredentialUnavailableError) throw error;
-      return false;
+      if (error instanceof AuthenticationError) throw notPermitted(error);
+      return "absent";
     }
   }
 
-  async function probe(chain: Chain): Promise<boolean> {
+  async function cachedLook(chain: Chain): Promise<Finding> {
     const ms = probeTimeoutInMs ?? probeTimeout(settings.env("AZURE_IMDS_PROBE_TIMEOUT_IN_MS"));
     const key = await digestOf([url, ...settings.surroundings]);
     const known = probes.get(key);
-    const isGood = known && now() >= known.since && now() < known.until;
-    if (isGood && known.found !== undefined) return known.found;
-    chain.isLooking();
-    if (isGood) return await known.isThere;
-    const probe: Probe = { isThere: isThere(ms), since: now(), until: Infinity };
-    // On workerd no request may wait for another's promise, but know what it came to.
+    const isValid = known && now() >= known.since && now() < known.until;
+    if (isValid && known.finding !== undefined) return known.finding;
+    chain.onProbeStarted();
+    if (isValid) return await known.result;
+    const probe: Probe = { result: look(ms), since: now(), until: Infinity };
+    // On workerd a request must not await another request's promise, but may use its result.
     if (!settings.isolated) probes.set(key, probe);
     try {
-      probe.found = await probe.isThere;
-      if (!probe.found) probe.until = now() + ABSENCE_IN_MS;
+      probe.finding = await probe.result;
+      if (probe.finding !== "found") {
+        probe.until = now() + (probe.finding === "absent" ? ABSENT_IN_MS : INCONCLUSIVE_IN_MS);
+      }
       if (settings.isolated) probes.set(key, probe);
-      return probe.found;
+      return probe.finding;
     } catch (error) {
       probe.until = 0;
       throw error;
     }
+  }
+
+  async function probe(chain: Chain): Promise<void> {
+    const finding = await cachedLook(chain);
+    if (finding === "found") {
+      isFound = true;
+      return;
+    }
+    const reason = finding === "absent"
+      ? "there is no metadata service at 169.254.169.254"
+      : "the service at 169.254.169.254 responds, and does not show what it is";
+    throw new CredentialUnavailableError(`Cannot find a managed identity: No variable names a source, and ${reason}`, {
+      outcome: finding,
+      recheckAfterInMs: INCONCLUSIVE_IN_MS,
+    });
   }
 
   return {
@@ -79,27 +104,44 @@ export function imds({ identity, settings, probeTimeoutInMs }: Machine): Source 
     proof: [url],
     secrets: [],
     retryRules: IMDS_RETRIES,
-    // That there is no such identity is a refusal where one was asked for by its id.
-    isAbsent: ({ status }) => status === 200 || status === 400 && !identity,
+    mayLackIdentity: true,
+    isAbsent: ({ status, text }) =>
+      !isFound && (status === 0 || status === 200 || status === 403 && text.includes("unreachable")),
     ...!isNamed && { probe },
     async send({ resource, signal }) {
       const parameters = { "api-version": "2018-02-01", resource, ...identityParameter(identity, "msi_res_id") };
       await keepPace(settings, signal);
-      return await get(url, { parameters, headers: { Metadata: "true" }, signal }, settings);
+      const work = get(url, { parameters, headers: { Metadata: "true" }, signal }, settings);
+      const answer = await (isNamed ? work : work.catch((error) => Promise.reject(notPermitted(error))));
+      isFound ||= answer.status !== 0 && findingOf(answer) === "found";
+      return answer;
     },
   };
 }
 
-/** Whether the answer to a probe is the metadata service's: proxies, web pages and Docker Desktop answer in its place. */
-function isImds({ status, text }: Answer): boolean {
-  if (status === 410 || status === 429) return true;
-  return parseObject(text)?.error !== undefined && !(status === 403 && text.includes("unreachable"));
+/** Returns the error for a request that the runtime does not permit: nothing configures the service, which is only probed for. */
+function notPermitted(error: unknown): unknown {
+  return error instanceof AuthenticationError
+    ? new CredentialUnavailableError(error.message, { outcome: "absent" })
+    : error;
+}
+
+/**
+ * Returns what a response shows: the error of a virtual machine's service, or the text of Azure Container Instances'. Proxies, web pages, Docker
+ * Desktop and other clouds' metadata services respond at the address as well.
+ */
+function findingOf({ status, text }: Answer): Finding {
+  if (status === 403 && text.includes("unreachable")) return "absent";
+  const { error, access_token: token } = parseObject(text) ?? {};
+  if (error !== undefined || token !== undefined || status === 410 || status === 429) return "found";
+  if (status === 400 && (text === "" || text.includes("Required metadata header not specified"))) return "found";
+  return status >= 500 ? "inconclusive" : "absent";
 }
 
 function probeTimeout(variable: string | undefined): number {
   if (!variable) return PROBE_TIMEOUT_IN_MS;
   if (/^\d{1,6}$/.test(variable)) return Number(variable);
   throw new AuthenticationError(
-    "Cannot use the variable AZURE_IMDS_PROBE_TIMEOUT_IN_MS: It must be a number of milliseconds, of six digits at the most",
+    "Cannot use the variable AZURE_IMDS_PROBE_TIMEOUT_IN_MS: It must be a number of milliseconds with at most six digits",
   );
 }

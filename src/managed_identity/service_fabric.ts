@@ -1,5 +1,5 @@
 import { sha256 } from "../core/partition.ts";
-import { AuthenticationError, CredentialUnavailableError } from "../errors.ts";
+import { AuthenticationError } from "../errors.ts";
 import { OTHER_RETRIES } from "./retries.ts";
 import { get, type Machine, type Source } from "./source.ts";
 import { endpointIn, headerIn, refuseIdentity } from "./variables.ts";
@@ -23,9 +23,9 @@ export async function serviceFabric(machine: Machine): Promise<Source> {
   const { tlsFetcher } = await import("../runtime/tls_fetch.ts");
   const tlsFetch = tlsFetcher(runtime);
   if (!tlsFetch) {
-    throw new CredentialUnavailableError("Cannot reach Service Fabric: This runtime cannot check its certificate", {
-      nextStep: 'Give "runtime.tlsFetch"',
-    });
+    throw new AuthenticationError(
+      'Cannot reach Service Fabric: This runtime cannot check its certificate: Give "runtime.tlsFetch"',
+    );
   }
   const localFetch = tlsFetch({ thumbprint });
   return {

@@ -40,10 +40,15 @@ export interface Source {
   readonly retryRules: readonly RetryRule[];
   /** Whether the answer must name the user-assigned identity. */
   readonly echoes?: boolean;
-  /** Whether an answer that is no token says that there is no such identity, or no such source. */
+  /** Whether "Identity not found" may mean that the machine has no identity at all. */
+  readonly mayLackIdentity?: boolean;
+  /** Whether an answer that is no token shows that there is no such source. */
   isAbsent?(answer: Answer): boolean;
-  /** Returns whether the source is there, where that has to be found out; the chain is told if that takes time. */
-  probe?(chain: Chain): Promise<boolean>;
+  /**
+   * Resolves if the source responds, where that has to be found out. Rejects with a `CredentialUnavailableError` if it is absent, or if that is
+   * inconclusive.
+   */
+  probe?(chain: Chain): Promise<void>;
   send(request: ResourceRequest): Promise<Answer>;
 }
 

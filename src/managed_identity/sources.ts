@@ -1,4 +1,4 @@
-import { CredentialUnavailableError } from "../errors.ts";
+import { requireVariables } from "../core/require_variables.ts";
 import { appService } from "./app_service.ts";
 import { arc, hasAgent } from "./arc.ts";
 import { azureMl } from "./azure_ml.ts";
@@ -26,8 +26,8 @@ const SOURCES: readonly Row[] = [
   { variables: [], create: imds },
 ];
 
-/** What decides about the source: read in part, it would be another one. */
-const VARIABLES: readonly string[] = [
+/** All variables that decide which source is used. */
+export const SOURCE_VARIABLES: readonly string[] = [
   ...new Set(SOURCES.flatMap(({ variables }) => variables)),
   "DEFAULT_IDENTITY_CLIENT_ID",
   "AZURE_POD_IDENTITY_AUTHORITY_HOST",
@@ -40,17 +40,12 @@ const VARIABLES: readonly string[] = [
 ];
 
 /**
- * Returns the source of the machine that the program runs on. Throws a `CredentialUnavailableError` where there is none, or none that has
- * the identity; an `AuthenticationError` where a variable is malformed.
+ * Returns the source of the machine that the program runs on. Throws a `CredentialUnavailableError` where there is none, an `AuthenticationError`
+ * where it cannot have the identity, or a variable is malformed or may not be read.
  */
 export async function findSource(machine: Machine): Promise<Source> {
   const { settings } = machine;
-  const flag = settings.missingEnvPermission(VARIABLES);
-  if (flag) {
-    throw new CredentialUnavailableError("Cannot read all of the variables that say where the program runs", {
-      nextStep: `Run Deno with ${flag}`,
-    });
-  }
+  requireVariables(SOURCE_VARIABLES, settings);
   for (const { variables, if: isThere, create } of SOURCES) {
     if (variables.every((name) => settings.env(name)) && (!isThere || await isThere(machine))) {
       return await create(machine);

@@ -37,16 +37,21 @@ export function headerIn(variable: string, settings: Settings): string {
   throw new AuthenticationError(`Cannot use the variable ${variable}: It must be printable ASCII characters`);
 }
 
-/** Throws a `CredentialUnavailableError` for an identity that the source cannot give. */
+/**
+ * Throws for an identity that the source cannot have: an `AuthenticationError`, or a `CredentialUnavailableError` where the id comes from a variable,
+ * which may be meant for a service principal.
+ */
 export function refuseIdentity(
   source: string,
   { identity }: Machine,
   kinds: readonly string[] = ["clientId", "objectId", "resourceId"],
 ): void {
   if (!identity || !kinds.includes(identity.kind)) return;
-  throw new CredentialUnavailableError(
-    `Cannot get a token for the user-assigned identity "${identity.id}": ${source} ${
-      kinds.length > 2 ? "has one identity only: give no id" : "knows identities by client id only"
-    }`,
-  );
+  const message = `Cannot get a token for the user-assigned identity "${identity.id}": ${source} ${
+    kinds.length > 2 ? "has one identity only: Give no id" : "knows identities by client id only"
+  }`;
+  if (!identity.variable) throw new AuthenticationError(message);
+  throw new CredentialUnavailableError(`${message}. The id comes from the variable ${identity.variable}`, {
+    outcome: "inconclusive",
+  });
 }

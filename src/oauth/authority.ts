@@ -1,7 +1,10 @@
 import type { AuthorizationServer } from "oauth4webapi";
 import type { TokenRequest } from "../core/create_get_token.ts";
 import { parseAuthorityHost, type Settings } from "../core/settings.ts";
+import type { Explanation } from "../credential_explanation.ts";
 import { AuthenticationError } from "../errors.ts";
+import type { CredentialOptions } from "../options.ts";
+import { hasNetPermission } from "../runtime/net_permission.ts";
 import { preferredHost, PUBLIC } from "./known_hosts.ts";
 
 /**
@@ -33,6 +36,16 @@ export async function resolveAuthority(
 /** Whether it is AD FS, which speaks an older dialect. */
 export function isAdfs(server: AuthorizationServer): boolean {
   return new URL(server.token_endpoint!).pathname.startsWith("/adfs/");
+}
+
+/**
+ * Returns why the token service cannot be reached, as far as that is known without a request. Throws an `AuthenticationError` where its URL is
+ * malformed.
+ */
+export function explainAuthority({ fetch }: CredentialOptions, settings: Settings): Explanation | undefined {
+  const { href, host } = authorityBase(settings);
+  if (fetch || hasNetPermission(href)) return undefined;
+  return { state: "fails", detail: `"${host}" may not be reached: Run Deno with --allow-net=${host}` };
 }
 
 function authorityBase(settings: Settings): URL {

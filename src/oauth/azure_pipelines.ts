@@ -2,6 +2,7 @@ import { errorFromAnswer, tidy } from "../core/answer_error.ts";
 import { send } from "../core/http.ts";
 import { parseObject } from "../core/json.ts";
 import { redact } from "../core/redact.ts";
+import { requireVariables } from "../core/require_variables.ts";
 import { retry } from "../core/retry.ts";
 import type { Settings } from "../core/settings.ts";
 import { isLoopback, parseUrl } from "../core/url.ts";
@@ -69,14 +70,14 @@ export async function requestOidcToken(job: Job, signal: AbortSignal, settings: 
   });
 }
 
-function endpointIn({ allowInsecureLoopback, env, missingEnvPermission }: Settings): URL {
+function endpointIn(settings: Settings): URL {
+  requireVariables([VARIABLE], settings);
+  const { allowInsecureLoopback, env } = settings;
   const value = env(VARIABLE);
   if (!value) {
-    const flag = missingEnvPermission([VARIABLE]);
     throw new CredentialUnavailableError(`Cannot find Azure Pipelines: The variable ${VARIABLE} is not set`, {
-      nextStep: flag
-        ? `Run Deno with ${flag}`
-        : "Run it in a job of Azure Pipelines, in a task with a service connection",
+      outcome: "absent",
+      nextStep: "Run it in a job of Azure Pipelines, in a task with a service connection",
     });
   }
   const url = parseUrl(value);

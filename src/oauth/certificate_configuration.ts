@@ -1,4 +1,4 @@
-import { AuthenticationError, CredentialUnavailableError } from "../errors.ts";
+import { AuthenticationError } from "../errors.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 
 /** A certificate and its private key in a file. It is read for each token request, so that a renewed one is noticed. */
@@ -63,7 +63,7 @@ export type CertificateConfiguration =
 /** A configuration as the code behind it sees it. */
 export interface CertificateParts {
   readonly certificatePath?: string;
-  /** The environment variable that has the path, if one has: a path that somebody has set and that leads nowhere is a mistake. */
+  /** The environment variable that the path comes from, for messages. */
   readonly variable?: string;
   readonly certificate?: string;
   readonly certificatePassword?: string | undefined;
@@ -144,7 +144,7 @@ export function algorithmOfThumbprint(thumbprint: string): "PS256" | "RS256" | u
 
 /**
  * Returns what proves that the token is the app's: the text with the private key, or the object that can sign, beside the certificate.
- * Throws a `CredentialUnavailableError` where a file cannot be read, an `AuthenticationError` where a variable names it.
+ * Throws an `AuthenticationError` where a file cannot be read.
  */
 export async function certificateProof(
   configuration: CertificateConfiguration,
@@ -157,7 +157,7 @@ export async function certificateProof(
   return [signer ?? (parts.certificatePassword === undefined ? "" : parts), text];
 }
 
-/** Returns the PEM text. Throws a `CredentialUnavailableError` where the file cannot be read, an `AuthenticationError` where a variable names it. */
+/** Returns the PEM text. Throws an `AuthenticationError` where the file cannot be read. */
 export async function readCertificateText(
   { certificate, certificatePath, variable }: CertificateParts,
   readTextFile: Runtime["readTextFile"],
@@ -175,9 +175,7 @@ export async function readCertificateText(
   }
   const whose = variable ? ` of ${variable}` : "";
   const message = `Cannot read the certificate "${certificatePath}"${whose}: ${reason}`;
-  throw variable
-    ? new AuthenticationError(nextStep ? `${message}: ${nextStep}` : message)
-    : new CredentialUnavailableError(message, { nextStep });
+  throw new AuthenticationError(nextStep ? `${message}: ${nextStep}` : message);
 }
 
 /** Also those of another realm. */

@@ -1,5 +1,6 @@
 import type { ClientAuth } from "oauth4webapi";
-import { AuthenticationError, isUnavailable } from "../errors.ts";
+import { unavailableOf } from "../core/unavailable.ts";
+import { AuthenticationError } from "../errors.ts";
 
 export { ClientSecretPost as secretAuth, None as noAuth } from "oauth4webapi";
 
@@ -22,7 +23,7 @@ async function askFor(getAssertion: () => Promise<string>): Promise<string> {
   try {
     assertion = await getAssertion();
   } catch (error) {
-    if (isUnavailable(error)) throw error;
+    if (unavailableOf(error)) throw error;
     throw new AuthenticationError('Cannot get a client assertion: The callback "getAssertion" failed, see "cause"', {
       cause: error,
     });

@@ -1,14 +1,14 @@
 import { tidy } from "../core/answer_error.ts";
-import { AuthenticationError, CredentialUnavailableError } from "../errors.ts";
-import type { Runtime } from "../runtime/runtime.ts";
+import { AuthenticationError } from "../errors.ts";
+import type { Explanation } from "../credential_explanation.ts";
+import { fileFinder } from "../runtime/file_exists.ts";
+import type { Runtime, RuntimeMembers } from "../runtime/runtime.ts";
 
 /** A file that somebody keeps up to date while the program runs. */
 export interface NamedFile {
   readonly path: string;
   /** What is in it, and what names it: "the token file of AZURE_FEDERATED_TOKEN_FILE". */
   readonly label: string;
-  /** Whether an environment variable names it: a path that somebody has set and that leads nowhere is a mistake. */
-  readonly isOfVariable: boolean;
   /** What to do where it cannot be read. */
   readonly nextStep: string;
 }
@@ -29,18 +29,30 @@ export async function readNamedFile(file: NamedFile, readTextFile: Runtime["read
   }
 }
 
-/**
- * Returns the error for a file that is of no use: an `AuthenticationError` where a variable names it, so that no chain makes the program
- * somebody else, and a `CredentialUnavailableError` where the program does.
- */
+/** Returns the error for a file that cannot be used: it is configured, so that no chain becomes another identity. */
 export function unusable(
   action: string,
-  { isOfVariable, label, path }: NamedFile,
+  { label, path }: NamedFile,
   reason: string,
   nextStep = "",
-): AuthenticationError | CredentialUnavailableError {
+): AuthenticationError {
   const message = `${action} ${label}, "${path}": ${reason}`;
-  return isOfVariable
-    ? new AuthenticationError(nextStep ? `${message}: ${nextStep}` : message)
-    : new CredentialUnavailableError(message, { nextStep });
+  return new AuthenticationError(nextStep ? `${message}: ${nextStep}` : message);
+}
+
+/** Returns why a configured file cannot be read, as far as that is known without reading it; `undefined` where it can. */
+export async function explainFile(
+  path: string,
+  label: string,
+  runtime: RuntimeMembers | undefined,
+): Promise<Explanation | undefined> {
+  const fileExists = fileFinder(runtime);
+  const exists = await fileExists?.(path);
+  if (exists) return undefined;
+  const reason = !fileExists
+    ? 'This runtime has no files: Give "runtime.readTextFile" and "runtime.fileExists"'
+    : exists === undefined
+    ? `Deno may not: Run Deno with --allow-read=${path}`
+    : "It is not there, or may not be read";
+  return { state: "fails", detail: `Cannot read ${label}, "${path}": ${reason}` };
 }

@@ -6,7 +6,6 @@ import type { Settings } from "../core/settings.ts";
 import { AuthenticationError } from "../errors.ts";
 import { isAdfs } from "./authority.ts";
 import { parseObject } from "../core/json.ts";
-import { tidy } from "../core/answer_error.ts";
 import { fetchDirectly } from "../runtime/direct_fetch.ts";
 
 const METADATA = "http://169.254.169.254/metadata/instance/compute?api-version=2021-02-01";
@@ -39,9 +38,7 @@ export async function regionalEndpoint(
     // Nobody wrote what was detected, so nobody is told that it cannot be.
     if (detect) return server;
     throw new AuthenticationError(
-      `Cannot use the region "${
-        tidy(region)
-      }" of AZURE_REGIONAL_AUTHORITY_NAME: It must be a name such as "westeurope"`,
+      'Cannot use the variable AZURE_REGIONAL_AUTHORITY_NAME: It must be the name of a region, such as "westeurope"',
     );
   }
   url.hostname = url.hostname === "login.microsoftonline.com"

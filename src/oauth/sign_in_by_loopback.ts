@@ -1,6 +1,6 @@
 import { withDeadline } from "../core/deadline.ts";
 import type { Settings } from "../core/settings.ts";
-import { CredentialUnavailableError } from "../errors.ts";
+import { AuthenticationError, CredentialUnavailableError } from "../errors.ts";
 import { loopbackListener } from "../runtime/loopback.ts";
 import { hasNetPermission } from "../runtime/net_permission.ts";
 import { urlOpener } from "../runtime/open_url.ts";
@@ -72,14 +72,14 @@ export async function signInByLoopback(
     const nextStep = `Run Deno with --allow-net='${hosts}'`;
     // Now, because after the sign-in it would be in vain.
     if (!ownFetch && !hasNetPermission(href)) {
-      throw new CredentialUnavailableError(`Cannot reach "${host}"`, { nextStep });
+      throw new AuthenticationError(`Cannot reach "${host}": ${nextStep}`);
     }
     try {
       return await listen(handle, port);
     } catch (error) {
       const { name, message } = Object(error) as { name?: unknown; message?: unknown };
       throw name === "NotCapable" && !runtime.listen
-        ? unavailable("Deno may serve no loopback address", nextStep)
+        ? forbidden("Deno may serve no loopback address", nextStep)
         : unavailable(`No loopback address can be served (${message})`, "");
     }
   }
@@ -128,7 +128,7 @@ export async function signInByLoopback(
       }
       answer.reject(
         kind === "NotCapable"
-          ? unavailable("Deno may open no browser", `${message}, give "log", which is told the URL`)
+          ? forbidden("Deno may open no browser", `${message}, give "log", which is told the URL`)
           : unavailable(reason, 'Give "log", which is told the URL'),
       );
     }
@@ -137,8 +137,18 @@ export async function signInByLoopback(
 
 function unavailable(reason: string, nextStep: string): CredentialUnavailableError {
   return new CredentialUnavailableError(`Cannot have a user sign in: ${reason}`, {
-    nextStep: `${nextStep}${nextStep && ", or "}use DeviceCodeCredential`.replace(/^u/, "U"),
+    outcome: "absent",
+    nextStep: withDeviceCode(nextStep),
   });
+}
+
+/** Returns the error of a permission that is missing: the program asks for the sign-in, so that a chain ends. */
+function forbidden(reason: string, nextStep: string): AuthenticationError {
+  return new AuthenticationError(`Cannot have a user sign in: ${reason}: ${withDeviceCode(nextStep)}`);
+}
+
+function withDeviceCode(nextStep: string): string {
+  return `${nextStep}${nextStep && ", or "}use DeviceCodeCredential`.replace(/^u/, "U");
 }
 
 /** Returns a promise that is settled elsewhere, and of which nobody need hear. */

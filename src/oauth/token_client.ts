@@ -32,6 +32,9 @@ const SECRET_FIELDS = [
   "refresh_token",
 ];
 
+/** The environment variables that an app's token requests depend on, besides those of every credential. */
+export const APP_VARIABLES: readonly string[] = ["AZURE_REGIONAL_AUTHORITY_NAME"];
+
 /** One way to ask for tokens: a grant, and who asks. */
 export interface Grant {
   /** Of the credential. */

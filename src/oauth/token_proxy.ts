@@ -1,6 +1,6 @@
 import type { Settings } from "../core/settings.ts";
 import { parseUrl } from "../core/url.ts";
-import { AuthenticationError, CredentialUnavailableError } from "../errors.ts";
+import { AuthenticationError } from "../errors.ts";
 import type { Runtime, RuntimeMembers, TlsTrust } from "../runtime/runtime.ts";
 import { tlsFetcher } from "../runtime/tls_fetch.ts";
 import { decodeBase64 } from "./decode.ts";
@@ -23,9 +23,8 @@ export interface TokenProxy {
 }
 
 /**
- * Returns the token proxy of an AKS cluster with identity bindings; `undefined` where no variable speaks of one. Throws an
- * `AuthenticationError` for variables that are malformed or do not go together, a `CredentialUnavailableError` where the runtime cannot
- * trust whom they name.
+ * Returns the token proxy of an AKS cluster with identity bindings; `undefined` where no variable names one. Throws an
+ * `AuthenticationError` for variables that are malformed or do not go together, and where the runtime cannot trust the server they name.
  *
  * https://learn.microsoft.com/azure/aks/identity-bindings-concepts
  */
@@ -55,7 +54,6 @@ export function createTokenProxy(
     ? {
       path: caFile,
       label: `the certificates of ${CA_FILE}`,
-      isOfVariable: true,
       nextStep: "Check the path, and that the file is mounted there",
     }
     : undefined;
@@ -85,7 +83,7 @@ export function createTokenProxy(
   function trusting(trust: TlsTrust): typeof fetch {
     const tlsFetch = tlsFetcher(runtime);
     if (tlsFetch) return tlsFetch(trust);
-    throw new CredentialUnavailableError(
+    throw new AuthenticationError(
       'Cannot reach the token proxy: This runtime cannot trust authorities or names of its own; give "runtime.tlsFetch"',
     );
   }

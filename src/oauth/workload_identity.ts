@@ -1,15 +1,16 @@
 import { checkClientId, checkText } from "../core/check_text.ts";
 import { checkVariable } from "../core/check_variable.ts";
 import { type Acquire, createGetToken, type GetToken } from "../core/create_get_token.ts";
+import { requireVariables } from "../core/require_variables.ts";
 import type { Settings } from "../core/settings.ts";
 import { checkAppTenantId } from "../core/tenants.ts";
 import { AuthenticationError, CredentialUnavailableError } from "../errors.ts";
 import type { Explanation } from "../credential_explanation.ts";
 import type { CredentialOptions } from "../options.ts";
-import { fileFinder } from "../runtime/file_exists.ts";
 import { textFileReader } from "../runtime/files.ts";
+import { explainAuthority } from "./authority.ts";
 import { checkExpiry, claimsOf, federatedTokenAuth } from "./federated_token.ts";
-import { readNamedFile } from "./named_file.ts";
+import { explainFile, readNamedFile } from "./named_file.ts";
 import { createTokenClient } from "./token_client.ts";
 
 /** Who the workload is; what is not given stands in a variable. */
@@ -27,6 +28,14 @@ const VARIABLES = {
   AZURE_FEDERATED_TOKEN_FILE: "tokenFilePath",
 } as const;
 
+/** All variables that decide about the identity, without those of the token proxy. */
+export const WORKLOAD_VARIABLES: readonly string[] = [
+  ...Object.keys(VARIABLES),
+  "AZURE_AUTHORITY_HOST",
+  "AZURE_REGIONAL_AUTHORITY_NAME",
+  "AZURE_IDENTITY_DISABLE_MULTITENANTAUTH",
+];
+
 const PROXY_VARIABLES = [
   "AZURE_KUBERNETES_TOKEN_PROXY",
   "AZURE_KUBERNETES_SNI_NAME",
@@ -35,30 +44,25 @@ const PROXY_VARIABLES = [
 ];
 
 /**
- * Returns the `getToken` of a workload that is handed a file with a token. Throws a `CredentialUnavailableError` where a variable is not set or
- * may not be read, an `AuthenticationError` where it is malformed.
+ * Returns the `getToken` of a workload that is handed a file with a token. Throws a `CredentialUnavailableError` where a variable is not set, an
+ * `AuthenticationError` where it is malformed or may not be read.
  */
 export function createWorkloadIdentity(credential: string, options: Workload, settings: Settings): GetToken {
   const { enableAzureProxy = false, runtime = {} } = options;
   const variables = Object.keys(VARIABLES) as (keyof typeof VARIABLES)[];
   const missing = variables.filter((name) => !options[VARIABLES[name]]);
-  const flag = settings.missingEnvPermission([
+  requireVariables([
     ...missing,
     ...enableAzureProxy ? PROXY_VARIABLES : [],
     ...settings.authorityHost === undefined ? ["AZURE_AUTHORITY_HOST"] : [],
-    // Read later, and asked for now: one question, with the whole answer.
+    // Read later, and required now, so that one error names all.
     ...["AZURE_REGIONAL_AUTHORITY_NAME", "AZURE_IDENTITY_DISABLE_MULTITENANTAUTH"],
-  ]);
-  if (flag) {
-    throw new CredentialUnavailableError(
-      `${credential}: Cannot read all of the variables that say who the program is`,
-      { nextStep: `Run Deno with ${flag}` },
-    );
-  }
+  ], settings);
   const unset = missing.filter((name) => !settings.env(name));
   if (unset.length > 0) {
     const options = unset.map((name) => `"${VARIABLES[name]}"`).join(", ");
     throw new CredentialUnavailableError(`${credential}: Cannot find the workload's identity`, {
+      outcome: "absent",
       nextStep: `Set ${
         unset.join(", ")
       } or give ${options}; AKS sets all for pods with the label azure.workload.identity/use`,
@@ -67,8 +71,7 @@ export function createWorkloadIdentity(credential: string, options: Workload, se
   const tenantId = find("AZURE_TENANT_ID", checkAppTenantId);
   const clientId = find("AZURE_CLIENT_ID", checkClientId);
   const path = find("AZURE_FEDERATED_TOKEN_FILE", checkText);
-  const isOfVariable = !options.tokenFilePath;
-  const namedBy = isOfVariable ? "AZURE_FEDERATED_TOKEN_FILE" : 'the option "tokenFilePath"';
+  const namedBy = options.tokenFilePath ? 'the option "tokenFilePath"' : "AZURE_FEDERATED_TOKEN_FILE";
   if (path.startsWith("eyJ")) {
     throw new AuthenticationError(
       `${credential}: Cannot use ${namedBy}: It must be the path of a file, not the token itself`,
@@ -77,7 +80,6 @@ export function createWorkloadIdentity(credential: string, options: Workload, se
   const file = {
     path,
     label: `the token file of ${namedBy}`,
-    isOfVariable,
     nextStep: "Check the path, and in AKS that the pod has the label azure.workload.identity/use, " +
       "for which a token of its service account is mounted there",
   };
@@ -106,7 +108,6 @@ export function createWorkloadIdentity(credential: string, options: Workload, se
   return createGetToken({
     name: credential,
     tenantId,
-    isBound: true,
     // Not the whole token, which changes: whom the file is for, and where the file is.
     async proof() {
       const { iss, sub } = claimsOf(await read(), file);
@@ -128,10 +129,9 @@ export function createWorkloadIdentity(credential: string, options: Workload, se
 /** Returns what is known of a workload without a request. Throws what {@linkcode createWorkloadIdentity} throws. */
 export async function explainWorkload(credential: string, options: Workload, settings: Settings): Promise<Explanation> {
   createWorkloadIdentity(credential, options, settings);
-  const { tokenFilePath, runtime = {} } = options;
+  const { tokenFilePath, enableAzureProxy } = options;
   const path = tokenFilePath || settings.env("AZURE_FEDERATED_TOKEN_FILE")!;
-  const fileExists = fileFinder(runtime);
-  return await fileExists?.(path)
-    ? { state: "configured", detail: `The token file "${path}"` }
-    : { state: "unknown", detail: `The token file "${path}" is not there, or may not be read` };
+  return await explainFile(path, "the token file", options.runtime) ??
+    (enableAzureProxy ? undefined : explainAuthority(options, settings)) ??
+    { state: "configured", detail: `The token file "${path}"` };
 }

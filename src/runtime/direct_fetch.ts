@@ -80,6 +80,7 @@ function exchange(
     function fail(cause: Error & { code?: string; syscall?: string }): void {
       socket.destroy();
       // Deno refuses an address by this name, and the name of a host as if the system did.
+      if (cause.name === "UntrustedServer") return reject(cause);
       const isForbidden = cause.name === "NotCapable" || cause.code === "EPERM" && cause.syscall === "getaddrinfo";
       const error = new TypeError(`Cannot reach "${url.host}"`, { cause });
       if (isForbidden) error.name = "NotCapable";
@@ -91,7 +92,8 @@ function exchange(
         const { fingerprint = "none" } = socket.getPeerCertificate() ?? {};
         const [found, wanted] = [fingerprint, thumbprint].map(digits);
         if (found !== wanted) {
-          return fail(new Error(`The thumbprint of the server's certificate is "${found}", not "${wanted}"`));
+          const error = new Error(`The thumbprint of the server's certificate is "${found}", not "${wanted}"`);
+          return fail(Object.assign(error, { name: "UntrustedServer" }));
         }
       }
       const path = url.pathname + url.search;

@@ -1,0 +1,23 @@
+/** A credential of a chain that returned no token. */
+export interface Attempt {
+  readonly name: string;
+  /** What the chain concludes, in words. */
+  readonly outcome: string;
+  readonly elapsedInMs: number;
+  readonly reason: string;
+  readonly nextStep: string;
+}
+
+/** Returns the lines of a table with each attempt: its outcome, its time, the reason and the next step. */
+export function chainReport(attempts: readonly Attempt[]): string[] {
+  const rows = attempts.map(({ name, outcome, elapsedInMs, reason, nextStep }) => {
+    const [prefix, suffix] = [`${name}: `, `: ${nextStep}`];
+    const start = reason.startsWith(prefix) ? prefix.length : 0;
+    const end = nextStep && reason.endsWith(suffix) ? -suffix.length : undefined;
+    const why = reason.slice(start, end).replaceAll("\n", "\n    ");
+    return [name, outcome, `${elapsedInMs} ms`, nextStep ? `${why}\n    → ${nextStep}` : why];
+  });
+  const all = [["credential", "outcome", "time", "reason, and what to do"], ...rows];
+  const widths = [0, 1, 2].map((column) => Math.max(...all.map((row) => row[column]!.length)));
+  return all.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  "));
+}

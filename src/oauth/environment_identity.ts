@@ -1,0 +1,109 @@
+import { checkClientId, checkText } from "../core/check_text.ts";
+import { checkVariable } from "../core/check_variable.ts";
+import { createGetToken, type GetToken } from "../core/create_get_token.ts";
+import { type EnvironmentIdentity, findPrincipal, variablesOf } from "../core/principal.ts";
+import type { Settings } from "../core/settings.ts";
+import { checkAppTenantId, checkTenantId } from "../core/tenants.ts";
+import type { Explanation } from "../credential_explanation.ts";
+import type { CredentialOptions } from "../options.ts";
+import { textFileReader } from "../runtime/files.ts";
+import { explainAuthority } from "./authority.ts";
+import { createCertificateAuth } from "./certificate_auth.ts";
+import { certificateProof } from "./certificate_configuration.ts";
+import { noAuth, secretAuth } from "./client_auth.ts";
+import { explainFile } from "./named_file.ts";
+import { createTokenClient, type Grant } from "./token_client.ts";
+
+/** How an identity of the environment gets its tokens. */
+interface EnvironmentGrant extends Pick<Grant, "clientAuth" | "type" | "parameters"> {
+  proof(): (string | object)[] | Promise<(string | object)[]>;
+}
+
+/**
+ * Returns the `getToken` of the identity that environment variables configure. Throws a `CredentialUnavailableError` where they configure none, an
+ * `AuthenticationError` where one is malformed or may not be read.
+ */
+export function createEnvironmentIdentity(name: string, options: CredentialOptions, settings: Settings): GetToken {
+  const identity = findPrincipal(settings);
+  const { tenantId, clientId } = identity;
+  const allowed = (settings.env("AZURE_ADDITIONALLY_ALLOWED_TENANTS") ?? "").split(";").flatMap((id) =>
+    id.trim() || []
+  );
+  check("AZURE_CLIENT_ID", checkClientId);
+  check("AZURE_ADDITIONALLY_ALLOWED_TENANTS", () => {
+    for (const id of allowed) if (id !== "*") checkTenantId(id);
+  });
+  check("AZURE_TENANT_ID", identity.kind === "user" ? checkTenantId : checkAppTenantId);
+  const { proof, ...grant } = createGrant(identity);
+  const acquire = createTokenClient({ name, clientId, ...grant }, settings);
+  const source = `the variables ${variablesOf(identity).join(", ")}`;
+  const additionallyAllowedTenants = [...settings.additionallyAllowedTenants, ...allowed];
+  return createGetToken({ name, tenantId, source, proof, acquire }, { ...settings, additionallyAllowedTenants });
+
+  function createGrant(identity: EnvironmentIdentity): EnvironmentGrant {
+    switch (identity.kind) {
+      case "secret": {
+        const { secret } = identity;
+        check("AZURE_CLIENT_SECRET", checkText);
+        return { type: "client_credentials", clientAuth: secretAuth(secret), proof: () => [clientId, secret] };
+      }
+      case "certificate": {
+        check("AZURE_CLIENT_CERTIFICATE_PATH", checkPath);
+        const certificatePassword = settings.env("AZURE_CLIENT_CERTIFICATE_PASSWORD") || undefined;
+        if (certificatePassword) check("AZURE_CLIENT_CERTIFICATE_PASSWORD", checkText);
+        check("AZURE_CLIENT_SEND_CERTIFICATE_CHAIN", checkBoolean);
+        const sendCertificateChain = /^(true|1)$/i.test(settings.env("AZURE_CLIENT_SEND_CERTIFICATE_CHAIN") ?? "");
+        const variable = "AZURE_CLIENT_CERTIFICATE_PATH";
+        const certificate = { certificatePath: identity.certificatePath, certificatePassword, variable };
+        const readTextFile = textFileReader(options.runtime);
+        return {
+          type: "client_credentials",
+          clientAuth: createCertificateAuth(certificate, {
+            clientId,
+            sendCertificateChain,
+            readTextFile,
+            now: settings.now,
+          }),
+          proof: async () => [clientId, ...await certificateProof(certificate, readTextFile)],
+        };
+      }
+      case "user": {
+        check("AZURE_USERNAME", checkText);
+        check("AZURE_PASSWORD", checkText);
+        const { username, password } = identity;
+        // Not the password, nor its digest: a password can be guessed, and a shared cache would confirm the guess.
+        const owner = {};
+        return { type: "password", clientAuth: noAuth(), parameters: { username, password }, proof: () => [owner] };
+      }
+    }
+  }
+
+  function check(variable: string, is: (value: string) => void): void {
+    checkVariable(name, variable, settings.env(variable) ?? "", is);
+  }
+}
+
+/** Returns what is known of the identity without a request. Throws what {@linkcode createEnvironmentIdentity} throws. */
+export async function explainEnvironment(
+  name: string,
+  options: CredentialOptions,
+  settings: Settings,
+): Promise<Explanation> {
+  createEnvironmentIdentity(name, options, settings);
+  const identity = findPrincipal(settings);
+  const what = { secret: "A client secret", certificate: "A certificate", user: "A user" }[identity.kind];
+  const detail = `${what} in the variables ${variablesOf(identity).join(", ")}`;
+  const fault = identity.kind === "certificate"
+    ? await explainFile(identity.certificatePath, "the certificate of AZURE_CLIENT_CERTIFICATE_PATH", options.runtime)
+    : undefined;
+  return fault ?? explainAuthority(options, settings) ?? { state: "configured", detail };
+}
+
+function checkPath(path: string): void {
+  checkText(path);
+  if (/-----BEGIN|[\r\n]/.test(path)) throw new TypeError("It must be the path of a PEM file, not what is in it");
+}
+
+function checkBoolean(value: string): void {
+  if (!/^(|true|false|1|0)$/i.test(value)) throw new TypeError('It must be "true", "1", "false" or "0"');
+}
