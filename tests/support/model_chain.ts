@@ -94,8 +94,10 @@ function chainOf(name: string, links: readonly Model[], where: Pick<Context, "se
       case "either":
         return [...direct, ...keeping(walks(), serving)];
       case "over": {
-        // A cached token does not wait: the earlier links are asked in the background.
-        const cached = direct.filter(({ outcome }) => outcome.why === "its token is in a cache");
+        // A token that is not due does not wait: the earlier links are asked in the background.
+        const { clock, issued } = outer.world;
+        const known = new Set(issued.filter(({ expiresOn }) => expiresOn > clock.now()).map(({ key }) => key));
+        const cached = direct.filter(({ outcome: { token } }) => token !== undefined && known.has(token));
         const all = keeping(walks(), serving);
         return [
           ...all,

@@ -5,9 +5,8 @@
  */
 import fc from "fast-check";
 import { Counterexample, type Counts, runScenario } from "./model_run.ts";
-import { createProgram, LEAVES } from "./model_programs.ts";
+import { loadModules } from "./model_programs.ts";
 import { type Family, type Scenario, scenarioOf } from "./model_scenario.ts";
-import { createWorld } from "./model_world.ts";
 
 /** A kind of counterexample, with the smallest scenario that shows it. */
 export interface Finding {
@@ -52,28 +51,4 @@ export async function explore(
     }
   }
   return [...found.values()];
-}
-
-/** Lets the credentials import what they import at their first call: later, imports take no more than a turn of the event loop. */
-async function loadModules(): Promise<void> {
-  const world = createWorld({
-    source: "Service Fabric",
-    linkLocal: "nothing",
-    tools: ["az", "pwsh", "azd"],
-    areProfilesReadable: true,
-  });
-  for (const shape of [...LEAVES, "default"] as const) {
-    for (const hasFederatedToken of [false, true]) {
-      const credential = createProgram(
-        {
-          shape,
-          ...{ principal: "none", hasFederatedToken, identity: "own", tokenCredentials: undefined, hasTenant: false },
-          ...{ allowsAnyTenant: false, isInChina: false, home: "/home/jo", cache: "process", maxRetries: 0 },
-        },
-        world,
-        () => {},
-      );
-      await credential.getToken("https://storage.azure.com/.default").catch(() => {});
-    }
-  }
 }

@@ -46,6 +46,20 @@ export const HTTP_FAULTS: Readonly<Record<string, HttpFault>> = {
   },
   "400 invalid_request": { answer: error(400, "invalid_request", "The request is not valid"), probe: "recognised" },
   "400 Identity not found": { answer: error(400, "invalid_request", "Identity not found"), probe: "recognised" },
+  "400 multiple identities": {
+    answer: error(400, "invalid_request", "Multiple user assigned identities exist, please specify the clientId"),
+    probe: "recognised",
+  },
+  "400 unauthorized_client": { answer: error(400, "unauthorized_client", "Access is denied"), probe: "recognised" },
+  "400 of App Service": {
+    answer: () =>
+      jsonAnswer({ statusCode: 400, message: "Unable to load the proper Managed Identity." }, { status: 400 }),
+    probe: "absent or inconclusive",
+  },
+  "400 of Service Fabric": {
+    answer: () => jsonAnswer({ error: { code: "ManagedIdentityNotFound", message: "Not found" } }, { status: 400 }),
+    probe: "recognised",
+  },
   "400 without the header": {
     answer: text(400, "Required metadata header not specified or not correct"),
     probe: "recognised",
@@ -74,7 +88,7 @@ export const HTTP_FAULTS: Readonly<Record<string, HttpFault>> = {
   "200 without a token": { answer: () => jsonAnswer({ token_type: "Bearer" }), probe: "absent or inconclusive" },
   "expired token": {
     answer: () => jsonAnswer({ access_token: "old", token_type: "Bearer", expires_on: "1000000000", expires_in: 0 }),
-    probe: "absent or inconclusive",
+    probe: "recognised",
   },
   "redirect": { answer: text(302, "", { location: "https://portal.example/" }), probe: "absent" },
 };

@@ -157,20 +157,21 @@ function ofMachine(id: string | undefined, isOption: boolean, context: Context):
 
   /** Returns the outcomes of the request for a token. */
   function ofRequest(): Outcome[] {
-    if (call.scopes.length > 1) return [fails("several scopes")];
-    if (id !== undefined && (name === "Service Fabric" || name === "Cloud Shell")) {
-      return [
-        fails("an id where the source has none"),
-        ...isOption ? [] : [inconclusive(SOME_TIME, "an id where the source has none")],
-      ];
-    }
+    const refusesIds = id !== undefined && (name === "Service Fabric" || name === "Cloud Shell");
+    const refusal = refusesIds && !isOption ? [inconclusive(SOME_TIME, `${name}: an id in the variable`)] : [];
+    if (call.scopes.length > 1) return [fails("several scopes"), ...refusal];
+    if (refusesIds) return [fails(`${name}: an id`), ...refusal];
     const targets: Target[] = name === "Service Fabric"
       ? ["pin", target]
       : name.startsWith("Azure Arc")
       ? [target, "key file"]
       : [target];
     const outcomes = afterRequests(targets, token, context).flatMap((outcome) =>
-      outcome.why === `${target}: 400 Identity not found` ? withoutIdentity(`${name}: Identity not found`) : outcome
+      outcome.why === "imds: no permission to connect"
+        ? [outcome, absent(outcome.why)]
+        : outcome.why === `${target}: 400 Identity not found`
+        ? withoutIdentity(`${name}: Identity not found`)
+        : outcome
     );
     const isUnknown = name === "runner" || id !== undefined && id !== ASSIGNED;
     return outcomes.flatMap((outcome) =>

@@ -13,13 +13,12 @@ import {
   CredentialUnavailableError,
   DefaultAzureCredential,
   EnvironmentCredential,
-  type LogEvent,
   ManagedIdentityCredential,
   type TokenCredential,
   WorkloadIdentityCredential,
 } from "@azweb/identity";
 import { ASSIGNED, SOURCES } from "./model_machine.ts";
-import { HOUR, TOKEN_FILE, type World } from "./model_world.ts";
+import { createWorld, HOUR, TOKEN_FILE, type World } from "./model_world.ts";
 
 export const TENANTS = ["11111111-2222-3333-4444-555555555555", "22222222-2222-3333-4444-555555555555"] as const;
 export const UNKNOWN_ID = "77777777-7777-8888-9999-000000000000";
@@ -101,7 +100,7 @@ export function variablesOf(program: Program, world: World): Record<string, stri
 }
 
 /** Creates the credential of a program. */
-export function createProgram(program: Program, world: World, log: (event: LogEvent) => void): TokenCredential {
+export function createProgram(program: Program, world: World): TokenCredential {
   const { allowsAnyTenant, maxRetries } = program;
   const cache = { process: undefined, own: world.cache, none: false as const }[program.cache];
   const options = {
@@ -111,7 +110,6 @@ export function createProgram(program: Program, world: World, log: (event: LogEv
     runtime: world.runtime,
     retryOptions: { maxRetries, retryDelayInMs: 0 },
     waitUntil() {},
-    log,
     ...cache !== undefined && { cache },
     ...allowsAnyTenant && { additionallyAllowedTenants: ["*"] },
   };
@@ -193,4 +191,27 @@ function createForeign(name: string, world: World): TokenCredential {
       }
     },
   } as TokenCredential;
+}
+
+/** Lets the credentials import what they import at their first call: later, imports take no more than a turn of the event loop. */
+export async function loadModules(): Promise<void> {
+  const world = createWorld({
+    source: "Service Fabric",
+    linkLocal: "nothing",
+    tools: ["az", "pwsh", "azd"],
+    areProfilesReadable: true,
+  });
+  for (const shape of [...LEAVES, "default"] as const) {
+    for (const hasFederatedToken of [false, true]) {
+      const credential = createProgram(
+        {
+          shape,
+          ...{ principal: "none", hasFederatedToken, identity: "own", tokenCredentials: undefined, hasTenant: false },
+          ...{ allowsAnyTenant: false, isInChina: false, home: "/home/jo", cache: "process", maxRetries: 0 },
+        },
+        world,
+      );
+      await credential.getToken("https://storage.azure.com/.default").catch(() => {});
+    }
+  }
 }

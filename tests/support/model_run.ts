@@ -5,7 +5,7 @@
  */
 import type { AccessToken, TokenCredential } from "@azweb/identity";
 import { initialState, type Model, modelOf, type State, stretch, type Transition } from "./model_chain.ts";
-import { type Settled, withGlobals } from "./model_clock.ts";
+import { withGlobals } from "./model_clock.ts";
 import { createProgram, type Program, USERS } from "./model_programs.ts";
 import type { CallStep, Scenario, Step } from "./model_scenario.ts";
 import { createWorld, START, type World } from "./model_world.ts";
@@ -36,31 +36,57 @@ export function createCounts(): Counts {
   return { sequences: 0, calls: 0, results: new Map(), faults: new Map(), electedForGood: 0, electedForAWhile: 0 };
 }
 
+/** Returns the counts as lines of text. */
+export function describeCounts({ sequences, calls, electedForGood, electedForAWhile, ...maps }: Counts): string {
+  const list = (map: ReadonlyMap<string, number>) =>
+    [...map].sort(([a], [b]) => a.localeCompare(b)).map(([name, times]) => `${times} ${name}`).join(", ");
+  return [
+    `${sequences} sequences, ${calls} calls`,
+    `${electedForGood} elections for good, ${electedForAWhile} for a while`,
+    `results: ${list(maps.results)}`,
+    `failures met: ${list(maps.faults)}`,
+  ].join("\n  ");
+}
+
 interface Running {
   readonly program: Program;
   readonly model: Model;
   credential: TokenCredential;
   /** The states that the chain may be in. */
   states: readonly State[];
+  /** The token of the last plain call for the same, and when the serving link got it. */
+  readonly held: Map<string, Held>;
 }
+
+interface Held {
+  readonly token: string;
+  readonly link: number;
+  /** When a call may return it without waiting: from, and until, in milliseconds since the epoch. */
+  readonly from: number;
+  readonly until: number;
+}
+
+const FIVE_MINUTES = 300_000;
 
 /** Runs a scenario. Rejects with a `Counterexample` where a result is not allowed. */
 export async function runScenario(scenario: Scenario, counts: Counts): Promise<void> {
   const world = createWorld(scenario.box);
   world.users.set("/home/jo", USERS["/home/jo"][0]).set("/home/kim", USERS["/home/kim"][0]);
-  const running = scenario.programs.map((program): Running => {
-    const model = modelOf(program);
-    return { program, model, credential: createProgram(program, world, () => {}), states: [initialState(model)] };
-  });
+  let running: Running[] = [];
   counts.sequences++;
-  const told: string[] = [];
   await withGlobals(world.clock.now, jitter(), async () => {
-    for (const step of scenario.steps) {
-      told.push(describe(step));
+    running = scenario.programs.map((program) => {
+      const model = modelOf(program);
+      const states = [initialState(model)];
+      return { program, model, credential: createProgram(program, world), states, held: new Map() };
+    });
+    for (const [index, step] of scenario.steps.entries()) {
       try {
         await run(step);
       } catch (error) {
-        if (error instanceof Counterexample) error.message += `\nSteps:\n  ${told.join("\n  ")}`;
+        if (error instanceof Counterexample) {
+          error.message += `\nSteps:\n  ${scenario.steps.slice(0, index + 1).map(describe).join("\n  ")}`;
+        }
         throw error;
       }
       await world.clock.calm();
@@ -92,6 +118,7 @@ export async function runScenario(scenario: Scenario, counts: Counts): Promise<v
       case "user": {
         const user = USERS[step.home][step.user];
         if (users.get(step.home) !== user) world.changes.set(step.home, clock.now());
+        for (const { held } of running) held.clear();
         return user === undefined ? void users.delete(step.home) : void users.set(step.home, user);
       }
       case "cache":
@@ -99,8 +126,9 @@ export async function runScenario(scenario: Scenario, counts: Counts): Promise<v
         return;
       case "new instance": {
         const one = programOf(step);
-        one.credential = createProgram(one.program, world, () => {});
+        one.credential = createProgram(one.program, world);
         one.states = [initialState(one.model)];
+        one.held.clear();
       }
     }
   }
@@ -118,18 +146,49 @@ export async function runScenario(scenario: Scenario, counts: Counts): Promise<v
     );
     const before = calls.length === 1 ? one.states : rounds.at(-1)!;
     const allowed = transitions.map((next) => next(before));
-    const settled = await Promise.all(calls.map((call) => makeCall(one, call, world)));
+    const made = await makeAll(one, calls, world);
     const end = world.clock.now();
     await world.clock.calm();
     const isBusy = world.pending() > 0;
     const after = calls.map((call, index) => {
       counts.calls++;
       const possible = allowed[index]!.filter((next) => isBusy || !next.isBusy);
-      return judge({ call, settled: settled[index]!, possible, before, serial, start, end, one }, world, counts);
+      return judge({ call, made: made[index]!, possible, before, serial, start, one }, world, counts);
     });
     const next = calls.length === 1 ? after[0]! : [...before, ...after.flat()];
     one.states = unique(next.map((state) => stretch(state, start, end)));
+    if (calls.length === 1) checkHeld(one, calls[0]!, made[0]!, start, world);
   }
+}
+
+/** Checks that a call for which the serving link holds a token returns it at once, and keeps what the call returned. */
+function checkHeld(
+  { model, program, states, held }: Running,
+  call: CallStep,
+  { settled, end }: Made,
+  start: number,
+  { changes }: World,
+): void {
+  // For a second, the user before is still believed to be signed in.
+  if (start <= (changes.get(program.home) ?? -Infinity) + 1000) return;
+  const links = new Set(states.map(({ serving }) => serving?.link));
+  const [link] = links;
+  if (program.cache !== "process" || links.size !== 1 || link === undefined) return held.clear();
+  // A chain may change its serving link, and a foreign credential has no cache.
+  const { name, links: inner } = model.links[link]!;
+  if (call.claims || inner.length > 0 || name.startsWith("foreign")) return;
+  const key = JSON.stringify([call.scopes, call.tenantId, call.enableCae]);
+  const known = held.get(key);
+  const got = resultOf(settled);
+  if (known && known.link === link && start > known.from && start < known.until && call.abortAfter !== 0) {
+    if (got !== known.token) {
+      throw new Counterexample("a held token is not returned", `got: ${got}, not ${known.token}`);
+    }
+    if (end !== start) throw new Counterexample("a held token is waited for", `waited: ${end - start} ms`);
+  }
+  if (!("value" in settled) || got === known?.token) return;
+  const until = (settled.value as AccessToken).expiresOnTimestamp - FIVE_MINUTES - 1000;
+  held.set(key, { token: got, link, from: end - FIVE_MINUTES, until });
 }
 
 function transitionsOf(
@@ -142,64 +201,86 @@ function transitionsOf(
   return states.flatMap((state) => model.ask(state, context));
 }
 
-async function makeCall({ credential }: Running, call: CallStep, world: World): Promise<Settled> {
-  const { abortAfter, claims, enableCae, scopes, tenantId, timeoutInMs } = call;
-  const controller = new AbortController();
-  let turns = 0;
-  if (abortAfter === 0) controller.abort();
-  const promise = credential.getToken([...scopes], {
-    ...tenantId !== undefined && { tenantId },
-    ...claims && { claims: '{"access_token":{"nbf":{"essential":true}}}' },
-    ...enableCae && { enableCae },
-    ...abortAfter !== undefined && { abortSignal: controller.signal },
-    ...timeoutInMs !== undefined && { requestOptions: { timeout: timeoutInMs } },
+type Settled = { readonly value: unknown } | { readonly error: unknown };
+
+/** A call that has ended, and when. */
+interface Made {
+  readonly settled: Settled;
+  readonly end: number;
+}
+
+/** Makes calls at the same time. */
+async function makeAll({ credential }: Running, calls: readonly CallStep[], { clock }: World): Promise<Made[]> {
+  const aborts: [turn: number, abort: () => void][] = [];
+  const promises = calls.map(({ abortAfter, claims, enableCae, scopes, tenantId, timeoutInMs }): Promise<Made> => {
+    const controller = new AbortController();
+    if (abortAfter === 0) controller.abort();
+    else if (abortAfter !== undefined) aborts.push([abortAfter, () => controller.abort()]);
+    const call = credential.getToken([...scopes], {
+      ...tenantId !== undefined && { tenantId },
+      ...claims && { claims: '{"access_token":{"nbf":{"essential":true}}}' },
+      ...enableCae && { enableCae },
+      ...abortAfter !== undefined && { abortSignal: controller.signal },
+      ...timeoutInMs !== undefined && { requestOptions: { timeout: timeoutInMs } },
+    });
+    return call.then(
+      (value) => ({ settled: { value }, end: clock.now() }),
+      (error) => ({ settled: { error }, end: clock.now() }),
+    );
   });
-  return await world.clock.settle(promise, () => ++turns === abortAfter && controller.abort());
+  let turns = 0;
+  return await clock.settle(Promise.all(promises), () => {
+    turns++;
+    for (const [turn, abort] of aborts) {
+      if (turn !== turns) continue;
+      clock.touch();
+      abort();
+    }
+  });
 }
 
 interface Judged {
   readonly one: Running;
   readonly call: CallStep;
-  readonly settled: Settled;
+  readonly made: Made;
   readonly possible: readonly Transition[];
   readonly before: readonly State[];
   readonly serial: number;
   readonly start: number;
-  readonly end: number;
 }
 
 /** Returns the states after a call. Throws a `Counterexample` where its result is not allowed. */
 function judge(judged: Judged, world: World, counts: Counts): readonly State[] {
-  const { one: { program }, call, settled, possible, before, serial, start, end } = judged;
+  const { one: { program }, call, made: { settled, end }, possible, before, serial, start } = judged;
   const isAborted = "error" in settled && call.abortAfter !== undefined && nameOf(settled.error) === "AbortError";
   const isLate = "error" in settled && call.timeoutInMs !== undefined && nameOf(settled.error) === "TimeoutError";
   const got = isAborted ? "aborted" : isLate ? "timed out" : resultOf(settled);
-  const label = got.startsWith("token") ? `token of ${got.split(/ |\|/)[1]}` : got;
+  const label = labelOf(got);
   counts.results.set(label, (counts.results.get(label) ?? 0) + 1);
 
   function fail(rule: string): never {
-    const details = [`got: ${got}`, ...expectations, `states: ${JSON.stringify(before)}`];
-    if ("error" in settled) details.push(`error: ${(settled.error as Error)?.stack ?? settled.error}`);
+    const reasons = possible.map(({ outcome }) =>
+      `allowed: ${expected(outcome)} because ${outcome.why || "it is asked"}`
+    );
+    const details = [`got: ${got}`, ...new Set(reasons), `states: ${JSON.stringify(before)}`];
+    if ("error" in settled) details.push(`error: ${settled.error}`);
     throw new Counterexample(
       `${typeof program.shape === "object" ? "chain" : program.shape}: ${rule}`,
       details.join("\n"),
     );
   }
 
-  const expectations = [
-    ...new Set(possible.map(({ outcome }) => `allowed: ${expected(outcome)} because ${outcome.why || "it is asked"}`)),
-  ];
   if (program.shape === "default" && call.timeoutInMs !== undefined && end - start > call.timeoutInMs) {
     fail('a call takes longer than "requestOptions.timeout"');
   }
   if (isAborted || isLate) return [...before, ...possible.map(({ state }) => state)];
   if ("value" in settled && settled.value) {
     const { token, expiresOnTimestamp } = settled.value as AccessToken;
-    if (expiresOnTimestamp <= end && world.clock.now() === end) fail("a token that has expired");
+    if (expiresOnTimestamp <= end) fail("a token that has expired");
     if (call.claims && Number(token.split("|")[3]) < serial) fail("claims are answered by an old token");
   }
   const fitting = possible.filter(({ outcome }) => expected(outcome) === got);
-  if (fitting.length === 0) fail(`${summary(possible)} → got ${label}`);
+  if (fitting.length === 0) fail(mixUp(got, possible) ?? `${summary(possible)} → got ${label}`);
   for (const { state: { serving } } of fitting.slice(0, 1)) {
     if (!serving || before.some((state) => state.serving?.link === serving.link)) continue;
     if (serving.sureUntil === Infinity) counts.electedForGood++;
@@ -208,14 +289,33 @@ function judge(judged: Judged, world: World, counts: Counts): readonly State[] {
   return fitting.map(({ state }) => state);
 }
 
-/** Returns what was allowed, without particulars. */
-function summary(possible: readonly Transition[]): string {
-  const lines = possible.map(({ outcome }) => {
-    const result = expected(outcome);
-    const label = result.startsWith("token") ? `token of ${result.split(/ |\|/)[1]}` : result;
-    return `${label} (${outcome.why || "asked"})`;
-  });
-  return [...new Set(lines)].sort().join(" or ");
+/** Returns what a token and an allowed one differ in, if that is one part. */
+function mixUp(got: string, possible: readonly Transition[]): string | undefined {
+  const parts: [name: string, part: RegExp][] = [
+    ["cloud", / at [^|]*/],
+    ["user", /^(token \w+) \S+/],
+    ["tenant", /\|[^|]*(?=\|)/],
+    ["resource", /\|[^|]*$/],
+  ];
+  const [mixedUp] =
+    parts.find(([, part]) =>
+      possible.some(({ outcome }) =>
+        outcome.kind === "token" && expected(outcome).replace(part, "$1") === got.replace(part, "$1")
+      )
+    ) ?? [];
+  return mixedUp && `${/^token \S+/.exec(got)![0]} of another ${mixedUp}`;
+}
+
+/** Returns the first result that was allowed, without particulars: a failure comes before a token. */
+function summary([first]: readonly Transition[]): string {
+  return first ? `${labelOf(expected(first.outcome))} (${first.outcome.why || "it is asked"})` : "nothing";
+}
+
+/** Returns a result without particulars. */
+function labelOf(result: string): string {
+  if (!result.startsWith("token ")) return result;
+  const [who = ""] = result.slice("token ".length).split("|");
+  return `token of ${who.startsWith("machine") ? who.replace(/ \S+$/, "") : who.split(" ")[0]}`;
 }
 
 function expected({ kind, token }: Transition["outcome"]): string {
@@ -237,8 +337,8 @@ function nameOf(error: unknown): string {
   return String((error as { name?: unknown } | undefined)?.name ?? error);
 }
 
-function unique(states: readonly State[]): State[] {
-  return [...new Map(states.map((state) => [JSON.stringify(state), state])).values()];
+function unique(states: readonly State[]): readonly State[] {
+  return states.length > 1 ? [...new Map(states.map((state) => [JSON.stringify(state), state])).values()] : states;
 }
 
 function describe(step: Step): string {

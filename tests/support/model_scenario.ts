@@ -9,6 +9,8 @@ import { SOURCE_NAMES } from "./model_machine.ts";
 import { DEFAULT_CHAIN, LEAVES, type Program, type Shape, TENANTS } from "./model_programs.ts";
 import { type Box, type CacheMood, type ForeignMood, HOUR, type Target, TARGETS } from "./model_world.ts";
 
+import type { ToolName } from "./tool.ts";
+
 /** A call as a step makes it. */
 export interface CallStep {
   readonly program: number;
@@ -49,18 +51,20 @@ const VAULT = "https://vault.azure.net/.default";
 const OWN = LEAVES.filter((leaf) => !leaf.startsWith("foreign"));
 const { constant, constantFrom, oneof, record, shuffledSubarray, subarray } = fc;
 
-/** Draws `common` most of the time. */
+/** Draws `common` three times out of four. */
 function mostly<T>(common: T, ...rare: T[]): Arbitrary<T> {
-  return oneof({ weight: 3 * rare.length, arbitrary: constant(common) }, {
-    weight: rare.length,
-    arbitrary: constantFrom(...rare),
-  });
+  return oneof({ weight: 3, arbitrary: constant(common) }, { weight: 1, arbitrary: constantFrom(...rare) });
+}
+
+/** Draws `common` nine times out of ten. */
+function usually<T>(common: T, ...rare: T[]): Arbitrary<T> {
+  return oneof({ weight: 9, arbitrary: constant(common) }, { weight: 1, arbitrary: constantFrom(...rare) });
 }
 
 const box: Arbitrary<Box> = record({
   source: oneof(constant("none" as const), constantFrom(...SOURCE_NAMES)),
   linkLocal: constantFrom("nothing", "virtual machine", "container instance", "runner"),
-  tools: subarray(["az", "pwsh", "azd"]),
+  tools: oneof(constant<ToolName[]>(["az", "azd"]), subarray<ToolName>(["az", "pwsh", "azd"])),
   areProfilesReadable: mostly(true, false),
 });
 
@@ -87,10 +91,10 @@ function chain(...links: Shape[]): Arbitrary<Shape> {
 function programOf(family: Family): Arbitrary<Program> {
   return record({
     shape: shapes[family],
-    principal: mostly("none", "secret", "id only"),
-    hasFederatedToken: mostly(false, true),
+    principal: usually("none", "secret", "id only"),
+    hasFederatedToken: usually(false, true),
     identity: mostly("own", "assigned by variable", "unknown by variable", "assigned by option", "unknown by option"),
-    tokenCredentials: mostly(undefined, "prod", "dev", ...DEFAULT_CHAIN.map(([name]) => name)),
+    tokenCredentials: usually(undefined, "prod", "dev", ...DEFAULT_CHAIN.map(([name]) => name)),
     hasTenant: mostly(false, true),
     allowsAnyTenant: mostly(false, true),
     isInChina: mostly(false, true),
@@ -102,12 +106,12 @@ function programOf(family: Family): Arbitrary<Program> {
 
 const call: Arbitrary<CallStep> = record({
   program: fc.nat(1),
-  scopes: mostly([STORAGE], [VAULT], [STORAGE, VAULT]),
-  tenantId: mostly(undefined, ...TENANTS),
-  claims: mostly(false, true),
-  enableCae: mostly(false, true),
-  abortAfter: mostly(undefined, 0, 1, 2, 4, 8),
-  timeoutInMs: mostly(undefined, 500, 1500, 20_000),
+  scopes: usually([STORAGE], [VAULT], [STORAGE, VAULT]),
+  tenantId: usually(undefined, ...TENANTS),
+  claims: usually(false, true),
+  enableCae: usually(false, true),
+  abortAfter: usually(undefined, 0, 1, 2, 4, 8),
+  timeoutInMs: usually(undefined, 500, 1500, 20_000),
 });
 
 const times = constantFrom(1, 2, 3, Infinity);
@@ -124,43 +128,44 @@ function faultAt(target: Target): Arbitrary<Step> {
 }
 
 const second = 1000;
-const fault = oneof(...TARGETS.map(faultAt));
+const wait: Arbitrary<Step> = record({
+  kind: constant("wait"),
+  ms: constantFrom(
+    1,
+    second,
+    5 * second,
+    9 * second,
+    11 * second,
+    30 * second,
+    62 * second,
+    HOUR / 6,
+    HOUR - 6,
+    25 * HOUR,
+  ),
+});
+const makeCall: Arbitrary<Step> = record({ kind: constant("call"), call });
+const fault: Arbitrary<Step> = oneof(...TARGETS.map(faultAt));
+const heal: Arbitrary<Step> = record({ kind: constant("heal"), target: mostly<Target | "all">("all", ...TARGETS) });
+const foreign: Arbitrary<Step> = record({
+  kind: constant("foreign"),
+  link: constantFrom("foreign one", "foreign two"),
+  mood: constantFrom<ForeignMood[]>(
+    ...["token", "unavailable", "absent", "not for this call", "required", "null", "aggregate", "refused"] as const,
+  ),
+});
+
+const newInstance: Arbitrary<Step> = record({ kind: constant("new instance"), program: fc.nat(1) });
+
 const step: Arbitrary<Step> = oneof(
-  { weight: 8, arbitrary: record({ kind: constant("call"), call }) },
+  { weight: 8, arbitrary: makeCall },
   {
     weight: 1,
     arbitrary: record({ kind: constant("calls at once"), calls: fc.array(call, { minLength: 2, maxLength: 3 }) }),
   },
-  { weight: 4, arbitrary: fault },
-  { weight: 1, arbitrary: record({ kind: constant("heal"), target: mostly<Target | "all">("all", ...TARGETS) }) },
-  {
-    weight: 2,
-    arbitrary: record({
-      kind: constant("foreign"),
-      link: constantFrom("foreign one", "foreign two"),
-      mood: constantFrom<ForeignMood[]>(
-        ...["token", "unavailable", "absent", "not for this call", "required", "null", "aggregate", "refused"] as const,
-      ),
-    }),
-  },
-  {
-    weight: 3,
-    arbitrary: record({
-      kind: constant("wait"),
-      ms: constantFrom(
-        1,
-        second,
-        5 * second,
-        11 * second,
-        30 * second,
-        62 * second,
-        HOUR / 6,
-        HOUR - 6,
-        HOUR + 1,
-        25 * HOUR,
-      ),
-    }),
-  },
+  { weight: 3, arbitrary: fault },
+  { weight: 1, arbitrary: heal },
+  { weight: 1, arbitrary: foreign },
+  { weight: 2, arbitrary: wait },
   {
     weight: 1,
     arbitrary: record({
@@ -183,7 +188,40 @@ const step: Arbitrary<Step> = oneof(
       mood: constantFrom<CacheMood[]>("good", "asynchronous", "slow", "throws", "hangs", "forgets", "garbage"),
     }),
   },
-  { weight: 1, arbitrary: record({ kind: constant("new instance"), program: fc.nat(1) }) },
+  { weight: 1, arbitrary: newInstance },
+);
+
+/** A failure after which a later credential may serve for a while only. */
+const doubt: Arbitrary<Step> = oneof(
+  ...(["probe: 500", "probe: 503", "imds: 400 Identity not found", "az: refused", "az: hangs", "pwsh: crash"] as const)
+    .map(
+      (label) => {
+        const [target, name] = label.split(": ") as [Target, string];
+        return record({ kind: constant("fault"), target: constant(target), name: constant(name), times });
+      },
+    ),
+  record({
+    kind: constant("foreign"),
+    link: constantFrom("foreign one", "foreign two"),
+    mood: constantFrom("unavailable", "required", "aggregate"),
+  }),
+);
+
+/** A new program, something that fails, calls, healing or not, time that passes, and calls. */
+const episode: Arbitrary<Step[]> = fc.tuple(
+  newInstance,
+  fc.array(oneof(fault, doubt, doubt), { minLength: 1, maxLength: 2 }),
+  makeCall,
+  oneof(heal, heal, foreign, wait),
+  oneof(wait, makeCall),
+  fc.array(makeCall, { minLength: 1, maxLength: 3 }),
+  wait,
+  fc.array(makeCall, { minLength: 1, maxLength: 2 }),
+).map((steps) => steps.flat());
+
+const steps: Arbitrary<Step[]> = oneof(
+  fc.array(step, { minLength: 1, maxLength: 12, size: "max" }),
+  fc.tuple(fc.array(step, { maxLength: 3 }), episode, fc.array(step, { maxLength: 3 })).map((steps) => steps.flat()),
 );
 
 /** Draws scenarios with chains of a family. */
@@ -191,6 +229,6 @@ export function scenarioOf(family: Family): Arbitrary<Scenario> {
   return record({
     box,
     programs: fc.array(programOf(family), { minLength: 1, maxLength: 2 }),
-    steps: fc.array(step, { minLength: 2, maxLength: 14, size: "max" }),
+    steps,
   });
 }

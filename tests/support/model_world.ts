@@ -31,6 +31,8 @@ export type Target = typeof TARGETS[number];
 export interface Fault {
   readonly name: string;
   left: number;
+  /** Number of requests that succeed before. Default: none. */
+  skip?: number;
 }
 
 /** What a foreign credential does. */
@@ -115,6 +117,10 @@ export function createWorld(box: Box): World {
   function take(target: Target): string | undefined {
     const fault = faults.get(target);
     if (!fault) return undefined;
+    if (fault.skip) {
+      fault.skip--;
+      return undefined;
+    }
     if (--fault.left <= 0) faults.delete(target);
     const label = `${target}: ${fault.name}`;
     met.set(label, (met.get(label) ?? 0) + 1);
