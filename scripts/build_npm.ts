@@ -6,6 +6,7 @@
 
 import { build, type Plugin } from "esbuild";
 import { join, relative } from "node:path";
+import { OLDEST_RELEASES } from "../src/runtime/platform.ts";
 import { listFiles } from "./check_layers.ts";
 import { ROOT, runOrThrow } from "./run.ts";
 
@@ -138,12 +139,22 @@ function completeManifest(packed: Manifest, { imports }: Configuration): Manifes
       "Microsoft Entra ID tokens on every JavaScript runtime: a drop-in for @azure/identity, from Web APIs only",
     keywords: ["azure", "entra", "identity", "credential", "token", "oauth", "deno", "node", "bun", "workers", "edge"],
     sideEffects: false,
-    engines: { node: ">=20.19" },
+    engines: enginesFrom(OLDEST_RELEASES),
     files: ["mod.js", "mod.d.ts", "chunks/*.js", "src/**/*.js", "src/**/*.d.ts", "CHANGELOG.md"],
     dependencies,
     peerDependencies: { [OPTIONAL]: imports[OPTIONAL]!.replace(/^npm:.+@/, "") },
     peerDependenciesMeta: { [OPTIONAL]: { optional: true } },
   };
+}
+
+/** Returns the `engines` of a manifest, such as `{ node: "^20.19.0 || >=22.3.0" }`. */
+function enginesFrom(oldest: typeof OLDEST_RELEASES): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(oldest).map(([runtime, versions]) => {
+      const ranges = versions.map((version) => `${version === versions.at(-1) ? ">=" : "^"}${version.join(".")}.0`);
+      return [runtime.toLowerCase(), ranges.join(" || ")];
+    }),
+  );
 }
 
 async function readJson<T>(path: string): Promise<T> {

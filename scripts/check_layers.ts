@@ -26,11 +26,12 @@ interface Layer {
  */
 export const LAYERS: readonly Layer[] = [
   { name: "mod.ts", files: /^mod\.ts$/, may: ["contracts", "credentials"] },
-  { name: "pkcs12", files: /^src\/pkcs12\.ts$/, may: ["contracts"], mayLater: ["node-forge"] },
+  { name: "pkcs12", files: /^src\/pkcs12\.ts$/, may: ["contracts", "oauth"], mayLater: ["node-forge"] },
   { name: "contracts", files: /^src\/[^/]+\.ts$/, may: ["contracts"] },
-  { name: "runtime", files: /^src\/runtime\//, may: ["contracts", "runtime"] },
-  { name: "core", files: /^src\/core\/settings\.ts$/, may: ["contracts", "core", "runtime"] },
-  { name: "core", files: /^src\/core\//, may: ["contracts", "core"] },
+  { name: "background", files: /^src\/runtime\/background\.ts$/, may: [] },
+  { name: "runtime", files: /^src\/runtime\//, may: ["contracts", "runtime", "background"] },
+  { name: "core", files: /^src\/core\/(settings|http)\.ts$/, may: ["contracts", "core", "runtime"] },
+  { name: "core", files: /^src\/core\//, may: ["contracts", "core", "background"] },
   {
     name: "oauth",
     files: /^src\/oauth\//,
@@ -49,7 +50,7 @@ export const LAYERS: readonly Layer[] = [
   },
   {
     name: "credentials",
-    files: /^src\/credentials\/(environment|workload_identity|azure_pipelines|default_azure)_credential\.ts$/,
+    files: /^src\/credentials\/(managed_identity|default_azure)_credential\.ts$/,
     may: ["contracts", "core", "runtime", "oauth", "managed_identity", "developer_tools", "credentials"],
   },
   {

@@ -49,7 +49,7 @@ const FAMILIES: Readonly<Record<FamilyName, Family>> = {
   chain: { modules: ["src/core/create_chain"], strings: ["credential-skipped"] },
   oauth: { modules: ["src/oauth/", "oauth4webapi"], strings: ["OAUTH_"] },
   certificates: {
-    modules: ["src/oauth/certificate", "src/oauth/der", "src/oauth/pem", "src/oauth/private_key"],
+    modules: ["src/oauth/certificate", "src/oauth/der", "src/oauth/pbes2", "src/oauth/pem", "src/oauth/private_key"],
     strings: ["PRIVATE KEY", "x5t"],
   },
   people: { modules: ["src/authentication_record", "src/options", "src/runtime/page"], strings: [] },
@@ -58,7 +58,10 @@ const FAMILIES: Readonly<Record<FamilyName, Family>> = {
   credentials: { modules: ["src/credentials/"], strings: [] },
   tool: { modules: ["src/developer_tools/create_tool_get_token", "src/runtime/operating_system"], strings: [] },
   developerTools: { modules: ["src/developer_tools/"], strings: ["az login", "azd auth", "Get-AzAccessToken"] },
-  pkcs12: { modules: ["src/pkcs12", "node-forge"], strings: ["pkcs12FromAsn1"] },
+  pkcs12: {
+    modules: ["src/pkcs12", "src/oauth/pkcs12_content", "src/oauth/node_forge", "node-forge"],
+    strings: ["wrapRsaPrivateKey"],
+  },
   testing: { modules: ["src/testing/"], strings: ["No tenant-identifying information"] },
   jose: { modules: ["jose"], strings: ["ERR_J"] },
 };

@@ -7,6 +7,7 @@
  * @module
  */
 
+import { findSuperLinear } from "./regular_expressions.ts";
 import { ROOT } from "./run.ts";
 
 const plugin: Deno.lint.Plugin = {
@@ -18,6 +19,8 @@ const plugin: Deno.lint.Plugin = {
     "no-inheritance": { create: noInheritance },
     "top-level-function": { create: topLevelFunction },
     "mod-re-exports": { create: modReExports },
+    "linear-regexp": { create: linearRegExp },
+    "expected-error": { create: expectedError },
   },
 };
 export default plugin;
@@ -78,6 +81,41 @@ function modReExports(context: Deno.lint.RuleContext): Deno.lint.LintVisitor {
           node.type === "ExportNamedDeclaration" && node.source;
         if (!isReExport) context.report({ node, message: "A mod.ts holds re-exports and nothing else" });
       }
+    },
+  };
+}
+
+/** A regular expression is a literal, and takes linear time whatever text it is given. */
+function linearRegExp(context: Deno.lint.RuleContext): Deno.lint.LintVisitor {
+  if (!isSource(context)) return {};
+  function check(node: Deno.lint.NewExpression | Deno.lint.CallExpression) {
+    if (node.callee.type !== "Identifier" || node.callee.name !== "RegExp") return;
+    context.report({ node, message: "A regular expression made of a string: write a literal, which can be checked" });
+  }
+  return {
+    NewExpression: check,
+    CallExpression: check,
+    Literal(node) {
+      // `undefined` for literals of other types.
+      const { regex } = node as Partial<Deno.lint.RegExpLiteral>;
+      const reason = regex && findSuperLinear(regex.pattern, regex.flags);
+      if (reason) {
+        context.report({ node, message: `A regular expression that can take more than linear time: ${reason}` });
+      }
+    },
+  };
+}
+
+/** `assert.rejects` and `assert.throws` name the error that a test expects; a string is a message of the assertion and names none. */
+function expectedError(context: Deno.lint.RuleContext): Deno.lint.LintVisitor {
+  if (!pathOf(context).startsWith("tests/")) return {};
+  return {
+    "CallExpression[callee.object.name='assert'][callee.property.name=/^(rejects|throws)$/]"(
+      node: Deno.lint.CallExpression,
+    ) {
+      const [, expected] = node.arguments;
+      if (expected && !(expected.type === "Literal" && typeof expected.value === "string")) return;
+      context.report({ node, message: "The assertion accepts any error: name the one that is expected" });
     },
   };
 }

@@ -1,3 +1,5 @@
+import type { FileCost } from "./progress.ts";
+
 /** What became of one test. */
 export interface Outcome {
   /** With the names of the groups around it: `"cache > hit"`. */
@@ -7,6 +9,9 @@ export interface Outcome {
   readonly message?: string;
 }
 
+/** What a runner tells while it runs: the file whose tests follow, the name of a test that begins, and what became of one. */
+export type TestEvent = { readonly file: string } | { readonly begin: string } | { readonly end: Outcome };
+
 /** What a runtime made of the suite. */
 export interface Result {
   /** The runtime with its version: `"Node 20.19.0"`. */
@@ -14,6 +19,8 @@ export interface Result {
   readonly outcomes: readonly Outcome[];
   /** The figures that the tests wrote. Default: nothing. */
   readonly figures?: string;
+  /** What the files cost. Default: nothing, where no test was run. */
+  readonly costs?: readonly FileCost[];
 }
 
 /** The machine cannot run a runtime: the message says what is missing. */

@@ -1,4 +1,5 @@
 import { fileURLToPath } from "node:url";
+import { endProcesses, MARK } from "./processes.ts";
 
 /** How a process ended, and what it wrote. */
 export interface Ending {
@@ -15,28 +16,92 @@ export interface RunOptions {
   readonly timeoutInMs?: number;
   /** Ends it earlier. */
   readonly signal?: AbortSignal;
+  /** Receives the process's id. */
+  readonly onStart?: (id: number) => void;
+  /** Receives each part of its standard output as it arrives. */
+  readonly onStdout?: (text: string) => void;
+  /** Receives each part of its standard error as it arrives. */
+  readonly onStderr?: (text: string) => void;
 }
 
 /** The root of the project. */
 export const ROOT: string = fileURLToPath(new URL("../", import.meta.url));
 
-/** Runs a command to its end, without colours. Rejects with {@linkcode Deno.errors.NotFound} where there is no such command. */
+/** Marks what this process starts. In a test of the scripts, the outer run's mark comes first. */
+const OWN_MARK = `${Deno.env.get(MARK) ?? ""}/${crypto.randomUUID()}`;
+
+/** Ids of the running commands, each the leader of a process group. */
+const running = new Set<number>();
+/** A terminal sends its signals to this process's group, which the commands are not in. */
+export const SIGNALS: readonly Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
+let started = 0;
+
+/**
+ * Runs a command to its end, without colours. A command that takes too long is ended together with all that it has started. Rejects with
+ * {@linkcode Deno.errors.NotFound} where there is no such command.
+ */
 export async function run(command: string, args: readonly string[], options: RunOptions = {}): Promise<Ending> {
-  const { cwd = ROOT, env, timeoutInMs = 300_000, signal: early } = options;
-  const late = AbortSignal.timeout(timeoutInMs);
+  const { cwd = ROOT, env, timeoutInMs = 300_000, signal: early, onStart, onStdout, onStderr } = options;
+  const mark = `${OWN_MARK}.${++started}.`;
   const child = new Deno.Command(command, {
     args: [...args],
     cwd,
-    env: { ...env, NO_COLOR: "1" },
+    env: { ...env, NO_COLOR: "1", [MARK]: mark },
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
-    signal: early ? AbortSignal.any([early, late]) : late,
-  });
-  const { code, signal, stdout, stderr } = await child.output();
+    // A group of its own can be ended as a whole.
+    detached: true,
+  }).spawn();
+  if (running.size === 0) SIGNALS.forEach((name) => Deno.addSignalListener(name, stopHard));
+  running.add(child.pid);
+  onStart?.(child.pid);
+  let isLate = false;
+  function endNow(): void {
+    endProcesses(child.pid, mark);
+  }
+  const timer = timeoutInMs === Infinity ? undefined : setTimeout(() => {
+    isLate = true;
+    endNow();
+  }, timeoutInMs);
+  early?.addEventListener("abort", endNow);
+  if (early?.aborted) endNow();
+  try {
+    const [{ code, signal }, stdout, stderr] = await Promise.all([
+      child.status,
+      read(child.stdout, onStdout),
+      read(child.stderr, onStderr),
+    ]);
+    const note = isLate ? `\nEnded by ${signal} after ${timeoutInMs / 1000} s` : "";
+    return { code, stdout, stderr: stderr + note };
+  } finally {
+    clearTimeout(timer);
+    early?.removeEventListener("abort", endNow);
+    running.delete(child.pid);
+    if (running.size === 0) SIGNALS.forEach((name) => Deno.removeSignalListener(name, stopHard));
+  }
+}
+
+async function read(stream: AsyncIterable<Uint8Array>, onText?: (text: string) => void): Promise<string> {
   const decoder = new TextDecoder();
-  const note = late.aborted ? `\nEnded by ${signal} after ${timeoutInMs / 1000} s` : "";
-  return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) + note };
+  let all = "";
+  for await (const bytes of stream) {
+    const text = decoder.decode(bytes, { stream: true });
+    all += text;
+    onText?.(text);
+  }
+  return all;
+}
+
+function stopHard(): never {
+  endAllRuns();
+  Deno.exit(130);
+}
+
+/** Ends every command that {@linkcode run} has started, together with all that they have started. */
+export function endAllRuns(): void {
+  for (const id of running) endProcesses(id, OWN_MARK);
+  endProcesses(undefined, OWN_MARK);
 }
 
 /** Like {@linkcode run}, and returns the standard output. Rejects with what the command wrote if it does not exit with 0. */

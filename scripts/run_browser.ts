@@ -1,5 +1,7 @@
-import { type Outcome, type Result, Unavailable } from "./outcome.ts";
+import { type Result, Unavailable } from "./outcome.ts";
+import { readEvents } from "./progress.ts";
 import { run } from "./run.ts";
+import { runTests } from "./run_tests.ts";
 import type { Suite } from "./suite.ts";
 import { bundleTests } from "./test_bundle.ts";
 
@@ -16,32 +18,53 @@ const PAGE = `<!doctype html><meta charset="utf-8"><title>Tests</title>
 <script>onerror = (message) => fetch("/error", { method: "POST", body: message });</script>
 <script type="module" src="/tests.js"></script>`;
 
-/** Runs the portable tests in a page of Chromium, which posts what became of them to the server that it came from. */
+/** Tells what happens over a socket, and in the end that nothing more will. */
+const ENDING = `
+  const socket = new WebSocket("/events");
+  await new Promise((resolve) => socket.onopen = resolve);
+  await run(files, (event) => socket.send(JSON.stringify(event) + "\\n"));
+  socket.send("ended");`;
+
+/** Runs the portable tests in a page of Chromium, which tells the server that it came from what becomes of them. */
 export async function runBrowser(suite: Suite): Promise<Result> {
   const { command, version } = await findBrowser();
-  const ending = `await fetch("/outcomes", { method: "POST", body: JSON.stringify(await run(files)) });`;
-  const code = await bundleTests(suite, "browser", ending);
+  const code = await bundleTests(suite, "browser", ENDING);
 
-  const { promise: outcomes, resolve, reject } = Promise.withResolvers<Outcome[]>();
+  const browser = new AbortController();
+  let hasEnded = false;
+  let pageError: string | undefined;
+  let read: (text: string) => void = () => {};
   async function serve(request: Request): Promise<Response> {
     const { pathname } = new URL(request.url);
     if (pathname === "/tests.js") return new Response(code, { headers: { "content-type": "text/javascript" } });
-    if (pathname === "/outcomes") resolve(await request.json());
-    if (pathname === "/error") reject(new Error(`The page fails: ${await request.text()}`));
-    return new Response(PAGE, { headers: { "content-type": "text/html" } });
+    if (pathname === "/error") {
+      pageError = await request.text();
+      browser.abort();
+    }
+    if (pathname !== "/events") return new Response(PAGE, { headers: { "content-type": "text/html" } });
+    const { socket, response } = Deno.upgradeWebSocket(request);
+    socket.onmessage = ({ data }) => {
+      if (data !== "ended") return read(data);
+      hasEnded = true;
+      browser.abort();
+    };
+    socket.onclose = () => browser.abort();
+    return response;
   }
   const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, serve);
-  const browser = new AbortController();
   const args = [...FLAGS, `--user-data-dir=${suite.folder}/browser`, `http://127.0.0.1:${server.addr.port}/`];
-  const ended = run(command, args, { signal: browser.signal });
   try {
-    const early = ended.then(({ code, stderr }) =>
-      Promise.reject(new Error(`The browser ended with ${code}: ${stderr}`))
-    );
-    return { runtime: version, outcomes: await Promise.race([outcomes, early]) };
+    const { outcomes, costs, isCut, stderr } = await runTests(command, args, {
+      silenceInMs: suite.silenceInMs,
+      signal: browser.signal,
+      follow(progress) {
+        read = readEvents(progress);
+        return {};
+      },
+    });
+    if (!hasEnded && !isCut) throw new Error(`The page has ended before its tests: ${pageError ?? stderr}`);
+    return { runtime: version, outcomes, costs };
   } finally {
-    browser.abort();
-    await ended;
     await server.shutdown();
   }
 }

@@ -1,28 +1,66 @@
 import { pathToFileURL } from "node:url";
 import { readJunit } from "./junit.ts";
 import { failure, type Outcome, type Result } from "./outcome.ts";
+import { byLine, type Progress } from "./progress.ts";
 import { ROOT, run } from "./run.ts";
+import { runTests } from "./run_tests.ts";
 import type { Suite } from "./suite.ts";
 
-/** The boxes, with real programs in them, take some minutes where the machine has other things to do as well. */
-const PATIENCE_IN_MS = 1_200_000;
-
 /** Runs the test files on Deno, from source. Their types are not checked here. */
-export async function runDeno({ folder, filesFor }: Suite): Promise<Result> {
+export async function runDeno({ folder, filesFor, silenceInMs }: Suite): Promise<Result> {
   const files = filesFor("deno").map(({ source }) => source);
   const report = `${folder}/deno.xml`;
   const options = ["--allow-all", "--no-check", "--no-prompt", "--trace-leaks", `--junit-path=${report}`];
-  const [{ code, stdout, stderr }, broken] = await Promise.all([
-    run(Deno.execPath(), ["test", ...options, ...files], { timeoutInMs: PATIENCE_IN_MS }),
+  const follow = (progress: Progress) => ({ onStdout: readPretty(progress) });
+  const [{ code, stdout, stderr, costs, ...seen }, broken] = await Promise.all([
+    runTests(Deno.execPath(), ["test", ...options, ...files], { silenceInMs, follow }),
     loadFiles(files),
   ]);
-  const outcomes = [...readJunit(await Deno.readTextFile(report).catch(() => "")), ...broken];
+  const outcomes = [
+    ...seen.isCut ? seen.outcomes : readJunit(await Deno.readTextFile(report).catch(() => "")),
+    ...broken,
+  ];
   const told = outcomes.some(({ status }) => status === "failed");
   return {
     runtime: `Deno ${Deno.version.deno}`,
     figures: readFigures(stdout),
     outcomes: code === 0 || told ? outcomes : [...outcomes, failure("deno test", stdout + stderr)],
+    costs,
   };
+}
+
+const STATUSES = { ok: "passed", FAILED: "failed", ignored: "skipped" } as const;
+
+/** Returns what reads the tests' progress from what `deno test` writes. */
+export function readPretty(progress: Progress): (text: string) => void {
+  let file = "";
+  let isOutput = false;
+  /** Names of the tests that have begun and not ended, each a step of the one before. */
+  const path: string[] = [];
+
+  function nameAt(indent: string, name: string): string {
+    path.length = indent.length / 2;
+    path.push(name);
+    return [file, ...path].join(" > ");
+  }
+
+  function readLine(line: string): void {
+    if (/^-+ (?:post-test )?output -+$/.test(line)) isOutput = true;
+    if (/^-+ (?:post-test )?output end -+$/.test(line)) isOutput = false;
+    if (isOutput) return;
+    const [, next] = /^running \d+ tests? from (?:\.\/)?(.+)$/.exec(line) ?? [];
+    if (next) {
+      file = next;
+      return progress.enterFile(file);
+    }
+    const [, indent = "", name, status] = /^( *)(\S.*) \.\.\.(?: (ok|FAILED|ignored)(?: \(.*\))?)?$/.exec(line) ?? [];
+    if (!name) return;
+    if (status) progress.endTest({ name: nameAt(indent, name), status: STATUSES[status as keyof typeof STATUSES] });
+    else progress.beginTest(nameAt(indent, name));
+  }
+
+  // The line of a test that runs is not complete.
+  return byLine(readLine, (rest) => void (rest.endsWith(" ...") && readLine(rest)));
 }
 
 /** Returns what tests wrote that begins with "Figures", without what others wrote and what `deno test` writes about them. */

@@ -1,10 +1,12 @@
 import { readJunit } from "./junit.ts";
 import { failure, type Outcome, type Result, Unavailable } from "./outcome.ts";
-import { run } from "./run.ts";
+import { readEvents } from "./progress.ts";
+import { ROOT, run } from "./run.ts";
+import { runTests } from "./run_tests.ts";
 import type { Suite } from "./suite.ts";
 
 /** Runs the test files on the machine's Node, with the packed package. */
-export async function runNode({ folder, filesFor, install }: Suite): Promise<Result> {
+export async function runNode({ folder, filesFor, install, silenceInMs }: Suite): Promise<Result> {
   const version = (await run("node", ["--version"])).stdout.trim().slice(1);
   const [major = 0, minor = 0] = version.split(".").map(Number);
   if (major < 20 || major === 20 && minor < 19) {
@@ -12,20 +14,27 @@ export async function runNode({ folder, filesFor, install }: Suite): Promise<Res
   }
 
   await install();
-  const report = `${folder}/node.xml`;
+  const [report, text] = [`${folder}/node.xml`, `${folder}/node.txt`];
   const reporters = [
     ...["--test-reporter=junit", `--test-reporter-destination=${report}`],
-    ...["--test-reporter=spec", "--test-reporter-destination=stdout"],
+    ...["--test-reporter=spec", `--test-reporter-destination=${text}`],
+    ...[`--test-reporter=${ROOT}tests/runtimes/node_reporter.js`, "--test-reporter-destination=stdout"],
   ];
-  const args = ["--test", "--test-timeout=60000", ...reporters, ...filesFor("node").map(({ stripped }) => stripped)];
-  const { code, stdout, stderr } = await run("node", args, { cwd: folder });
-  const outcomes = readJunit(await Deno.readTextFile(report).catch(() => "")).map((outcome) =>
-    explain(outcome, stdout)
-  );
+  // One file at a time, as on the other runtimes. No --test-timeout: on Node 20 that is a limit for a whole file.
+  const args = ["--test", "--test-concurrency=1", ...reporters, ...filesFor("node").map(({ stripped }) => stripped)];
+  const { code, stdout, stderr, costs, ...seen } = await runTests("node", args, {
+    cwd: folder,
+    silenceInMs,
+    follow: (progress) => ({ onStdout: readEvents(progress) }),
+  });
+  const output = await Deno.readTextFile(text).catch(() => stdout);
+  const reported = readJunit(await Deno.readTextFile(report).catch(() => ""));
+  const outcomes = seen.isCut ? seen.outcomes : reported.map((outcome) => explain(outcome, output));
   const told = outcomes.some(({ status }) => status === "failed");
   return {
     runtime: `Node ${version}`,
-    outcomes: code === 0 || told ? outcomes : [...outcomes, failure("node --test", stdout + stderr)],
+    outcomes: code === 0 || told ? outcomes : [...outcomes, failure("node --test", output + stderr)],
+    costs,
   };
 }
 

@@ -1,61 +1,81 @@
-import { Miniflare } from "miniflare";
-import process from "node:process";
-import workerdPackage from "workerd";
-import type { Outcome, Result } from "./outcome.ts";
+import { createRequire } from "node:module";
+import type { Result } from "./outcome.ts";
+import { byLine, type Progress, readEvents } from "./progress.ts";
+import { runTests } from "./run_tests.ts";
 import type { Suite } from "./suite.ts";
 import { bundleTests } from "./test_bundle.ts";
-
-// Deno hands out what the package assigns to `module.exports`, and its types say otherwise.
-const { default: newerWorkerd, version: newerVersion } = workerdPackage as unknown as {
-  default: string;
-  version: string;
-};
-
-/** The path of a workerd; `undefined` is the one that miniflare brings. */
-type Workerd = string | undefined;
 
 /** The oldest behaviour that the library is tested with. */
 const COMPATIBILITY_DATE = "2024-09-23";
 
-/** Returns what runs the portable tests in a Worker's request, on one of two versions of workerd. */
-export function workerd(version: "older" | "newer", flags: readonly string[]): (suite: Suite) => Promise<Result> {
+/** Answers a request with what happens, as it happens. */
+const ENDING = `
+  function begin(controller) {
+    const tell = (event) => controller.enqueue(new TextEncoder().encode(JSON.stringify(event) + "\\n"));
+    run(files, tell).then(() => controller.close(), (error) => controller.error(error));
+  }
+  export default { fetch: () => new Response(new ReadableStream({ start: begin })) };`;
+
+const bundles = new WeakMap<Suite, Promise<string>>();
+
+/** Returns the bundle, which is the same for all versions and flags. */
+function bundleOnce(suite: Suite): Promise<string> {
+  const bundle = bundles.get(suite) ?? bundleTests(suite, "workerd", ENDING);
+  bundles.set(suite, bundle);
+  return bundle;
+}
+
+/** Returns what runs the portable tests in a Worker's request: on the workerd that miniflare brings, or on a newer one. */
+export function workerd(age: "older" | "newer", flags: readonly string[]): (suite: Suite) => Promise<Result> {
   return async (suite) => {
-    const code = await bundleTests(
-      suite,
-      "workerd",
-      "export default { fetch: async () => Response.json(await run(files)) };",
+    const { default: program, version } = findWorkerd(age);
+    const runtime = ["workerd", age === "newer" ? version : "of miniflare", ...flags].join(" ");
+    const folder = await Deno.makeTempDir({ dir: suite.folder, prefix: "workerd-" });
+    await Deno.writeTextFile(`${folder}/tests.js`, await bundleOnce(suite));
+    await Deno.writeTextFile(
+      `${folder}/config.capnp`,
+      `using Workerd = import "/workerd/workerd.capnp";
+      const config :Workerd.Config = (
+        services = [(name = "tests", worker = (
+          modules = [(name = "tests.js", esModule = embed "tests.js")],
+          compatibilityDate = "${COMPATIBILITY_DATE}",
+          compatibilityFlags = ${JSON.stringify(flags)},
+        ))],
+        sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "tests")],
+      );`,
     );
-    const miniflare = await start(version === "newer" ? newerWorkerd : undefined, code, flags);
-    try {
-      const response = await miniflare.dispatchFetch("http://localhost/");
-      if (!response.ok) throw new Error(await response.text());
-      const outcomes = await response.json() as Outcome[];
-      return {
-        runtime: ["workerd", version === "newer" ? newerVersion : "of miniflare", ...flags].join(" "),
-        outcomes,
-      };
-    } finally {
-      await miniflare.dispose();
+
+    const server = new AbortController();
+    let problem: unknown;
+    async function ask(port: number, progress: Progress): Promise<void> {
+      const read = readEvents(progress);
+      const response = await fetch(`http://127.0.0.1:${port}/`);
+      for await (const text of response.body!.pipeThrough(new TextDecoderStream())) read(text);
     }
+    let asked: Promise<void> | undefined;
+    const { code, stderr, outcomes, costs, isCut } = await runTests(program, [
+      "serve",
+      "config.capnp",
+      "--control-fd=1",
+    ], {
+      cwd: folder,
+      silenceInMs: suite.silenceInMs,
+      signal: server.signal,
+      follow: (progress) => ({
+        onStdout: byLine((line) => {
+          if (!line.startsWith('{"event":"listen"')) return;
+          asked = ask(JSON.parse(line).port, progress).catch((error) => problem = error).finally(() => server.abort());
+        }),
+      }),
+    });
+    await asked;
+    if ((!asked || problem) && !isCut) throw new Error(`workerd ended with ${code}: ${problem ?? ""}\n${stderr}`);
+    return { runtime, outcomes, costs };
   };
 }
 
-let last: Promise<unknown> = Promise.resolve();
-
-/** One after another: miniflare takes the path from the environment of the process. */
-function start(path: Workerd, code: string, flags: readonly string[]): Promise<Miniflare> {
-  async function startNow(): Promise<Miniflare> {
-    if (path) process.env.MINIFLARE_WORKERD_PATH = path;
-    else delete process.env.MINIFLARE_WORKERD_PATH;
-    const miniflare = new Miniflare({
-      modules: [{ type: "ESModule", path: "tests.js", contents: code }],
-      compatibilityDate: COMPATIBILITY_DATE,
-      compatibilityFlags: [...flags],
-    });
-    await miniflare.ready;
-    return miniflare;
-  }
-  const started = last.then(startNow);
-  last = started.catch(() => {});
-  return started;
+/** Returns the path of a workerd's program, and its version. */
+function findWorkerd(age: "older" | "newer"): { readonly default: string; readonly version: string } {
+  const from = age === "newer" ? import.meta.url : import.meta.resolve("miniflare");
+  return createRequire(from)("workerd");
 }

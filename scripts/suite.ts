@@ -8,4 +8,6 @@ export interface Suite {
   filesFor(runtime: string): readonly TestFile[];
   /** Makes an npm project of the folder, once. */
   install(): Promise<void>;
+  /** How long no test may end before the run is cut, in milliseconds. Default: five minutes. */
+  readonly silenceInMs?: number | undefined;
 }

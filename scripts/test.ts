@@ -2,6 +2,7 @@
  * Runs the test-suite on every runtime: Deno from source; Node, Bun, workerd, an edge VM and a browser with the packed npm package.
  *
  * `deno task test` runs all. `deno task test deno node --filter cache` runs the test files with "cache" in their path on those two.
+ * With `--costs` the processor time of each file is printed. A test may take minutes; a runtime where none has ended for five is ended.
  * A runtime that the machine cannot run is skipped, and told. Where the variable `CI` is `true`, nothing may be skipped.
  *
  * @module
@@ -9,7 +10,11 @@
 
 import { parseArgs } from "node:util";
 import { stop } from "esbuild";
+import { printCosts } from "./costs.ts";
 import { failure, type Outcome, type Result, Unavailable } from "./outcome.ts";
+import { cpuSecondsOf } from "./processes.ts";
+import type { FileCost } from "./progress.ts";
+import { endAllRuns, SIGNALS } from "./run.ts";
 import { runBrowser } from "./run_browser.ts";
 import { runBun } from "./run_bun.ts";
 import { runDeno } from "./run_deno.ts";
@@ -35,24 +40,31 @@ const RUNTIMES: readonly (readonly [name: string, run: (suite: Suite) => Promise
 ];
 
 const NAMES = [...new Set(RUNTIMES.map(([name]) => name))];
-const USAGE = `Usage: deno task test [${NAMES.join("|")}]... [--filter <part of a test file's path>]`;
+const USAGE = `Usage: deno task test [${NAMES.join("|")}]... [--filter <part of a test file's path>] [--costs]`;
 
 const STATUSES = ["passed", "failed", "skipped"] as const;
 
 interface Row extends Result {
+  readonly costs: readonly FileCost[];
   readonly seconds: number;
 }
 
 async function runOne(name: string, run: (suite: Suite) => Promise<Result>, suite: Suite): Promise<Row> {
   const start = performance.now();
-  const { runtime, outcomes, figures = "" } = await run(suite).catch((error): Result => {
+  const { runtime, outcomes, figures = "", costs = [] } = await run(suite).catch((error): Result => {
     if (error instanceof Unavailable) {
       return { runtime: name, outcomes: [{ name: "all", status: "skipped", message: error.message }] };
     }
     return { runtime: name, outcomes: [failure("all", String(error?.stack ?? error))] };
   });
   const seconds = (performance.now() - start) / 1000;
-  return { runtime, seconds, figures, outcomes: outcomes.length > 0 ? outcomes : [failure("all", "No test was run")] };
+  return {
+    runtime,
+    seconds,
+    figures,
+    costs,
+    outcomes: outcomes.length > 0 ? outcomes : [failure("all", "No test was run")],
+  };
 }
 
 /** Two at a time: one alone leaves a core idle while it waits. */
@@ -90,11 +102,14 @@ function indent(message: string): string {
 
 function printTable(rows: readonly Row[]): void {
   const width = Math.max(...rows.map(({ runtime }) => runtime.length));
-  console.log(`\n${"".padEnd(width)}${STATUSES.map((status) => status.padStart(9)).join("")}  seconds`);
-  for (const { runtime, outcomes, seconds } of rows) {
+  console.log(`\n${"".padEnd(width)}${STATUSES.map((status) => status.padStart(9)).join("")}  seconds  CPU seconds`);
+  for (const { runtime, outcomes, seconds, costs } of rows) {
     const counts = STATUSES.map((status) => String(count(outcomes, status)).padStart(9)).join("");
-    console.log(runtime.padEnd(width) + counts + seconds.toFixed(1).padStart(9));
+    const cpu = costs.reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0);
+    console.log(runtime.padEnd(width) + counts + seconds.toFixed(1).padStart(9) + cpu.toFixed(1).padStart(13));
   }
+  const cpu = cpuSecondsOf(Deno.pid);
+  if (cpu !== undefined) console.log(`Processor time, with the preparation: ${cpu.toFixed(1)} s`);
 }
 
 /** Tells which files run where, those that run everywhere only by their number. */
@@ -112,7 +127,7 @@ function printFiles(files: readonly TestFile[], names: readonly string[]): void 
 function readWish(args: string[]) {
   const { values, positionals: names } = parseArgs({
     args: args.filter((arg) => arg !== "--"),
-    options: { filter: { type: "string", default: "" } },
+    options: { filter: { type: "string", default: "" }, costs: { type: "boolean", default: false } },
     allowPositionals: true,
   });
   const unknown = names.find((name) => !NAMES.includes(name));
@@ -122,26 +137,29 @@ function readWish(args: string[]) {
 
 /** Returns the exit code. */
 async function main(args: string[]): Promise<number> {
-  const { filter, names } = readArguments(args, USAGE, () => readWish(args));
+  const { filter, costs, names } = readArguments(args, USAGE, () => readWish(args));
   const scratch = await Deno.makeTempDir({ prefix: "azweb-identity-test-" });
   const folder = `${scratch}/project`;
   await Deno.mkdir(folder);
   // What a test leaves behind goes too.
   await Deno.mkdir(`${scratch}/tmp`);
   for (const name of ["TMPDIR", "TMP", "TEMP"]) Deno.env.set(name, `${scratch}/tmp`);
-  function stopHard(code: number, why: string): never {
-    console.error(why);
+  addEventListener("unload", () => {
+    endAllRuns();
     try {
       Deno.removeSync(scratch, { recursive: true });
-    } catch {
-      // Gone already.
+    } catch (error) {
+      console.error(`Cannot remove ${scratch}: ${error}`);
     }
-    Deno.exit(code);
+  });
+  for (const signal of SIGNALS) Deno.addSignalListener(signal, () => Deno.exit(130));
+  // An error that is thrown in a callback must not keep the process from cleaning up.
+  addEventListener("error", ({ error }) => exit(error));
+  addEventListener("unhandledrejection", ({ reason }) => exit(reason));
+  function exit(error: Error): never {
+    console.error(error);
+    Deno.exit(1);
   }
-  Deno.addSignalListener("SIGINT", () => stopHard(130, "Interrupted"));
-  // A runtime's driver can throw in a callback, where nobody catches.
-  addEventListener("error", ({ error }) => stopHard(1, String(error?.stack)));
-  addEventListener("unhandledrejection", ({ reason }) => stopHard(1, String(reason?.stack)));
   try {
     const { files, packages } = await stripTests(folder);
     const chosen = files.filter(({ source }) => source.includes(filter));
@@ -162,6 +180,7 @@ async function main(args: string[]): Promise<number> {
       filesFor,
       install: () => installed ??= makeTestProject(folder, packages),
     });
+    if (costs) printCosts(rows);
     printTable(rows);
     const outcomes = rows.flatMap((row) => row.outcomes);
     console.log(`\n${STATUSES.map((status) => `${count(outcomes, status)} ${status}`).join(", ")}`);
@@ -169,7 +188,6 @@ async function main(args: string[]): Promise<number> {
     return outcomes.some(({ status }) => mayNot.includes(status)) ? 1 : 0;
   } finally {
     await stop();
-    await Deno.remove(scratch, { recursive: true });
   }
 }
 

@@ -38,7 +38,7 @@ export function deserializeAuthenticationRecord(serializedRecord: string): Authe
   }
   const record = pick(value);
   // Go writes a URL.
-  return { ...record, authority: record.authority.replace(/^https:\/\//, "").replace(/\/.*$/, "") };
+  return { ...record, authority: record.authority.replace(/^https:\/\//, "").split("/")[0]! };
 }
 
 /** Throws a `TypeError` unless the value is a record. */

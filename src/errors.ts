@@ -66,8 +66,8 @@ export interface CredentialUnavailableErrorOptions {
    */
   readonly outcome?: UnavailableOutcome | undefined;
   /**
-   * How long an `"inconclusive"` outcome holds, in ms: then the chain tries the credential again. `Infinity` is as long as the token of the
-   * credential that is used instead.
+   * How long an `"inconclusive"` outcome holds, in ms: then the chain tries the credential again. It is tried again in any case when the token of
+   * the credential that is used instead has to be renewed, so that `Infinity` is until then. Other outcomes ignore it.
    *
    * @default {60_000}
    */

@@ -16,59 +16,28 @@
  * @module
  */
 
-import { AuthenticationError, CredentialUnavailableError } from "./errors.ts";
+import { CredentialUnavailableError } from "./errors.ts";
+import { type Asn1, derOf, type Forge, membersOf, type PrivateKey, toText } from "./oauth/node_forge.ts";
+import { type Content, CONVERT, fail, readContent } from "./oauth/pkcs12_content.ts";
 
-/** A value in DER as `node-forge` has it. */
-interface Asn1 {
-  readonly tagClass: number;
-  readonly value: readonly Asn1[];
-}
-
-interface PrivateKey {
-  readonly n: unknown;
-  readonly e: unknown;
-}
-
-/** What a PKCS#12 file holds. Where `node-forge` does not know the kind of key or signature, only `asn1` is there. */
-interface Bag {
-  readonly asn1: Asn1;
-  readonly key?: PrivateKey | null;
-  readonly cert?: { readonly tbsCertificate: Asn1; readonly signature: string } | null;
-}
-
-/** The part of `node-forge` that is used. Bytes stand in strings there, one a character. */
-interface Forge {
-  readonly asn1: {
-    create(tagClass: number, type: number, constructed: boolean, value: readonly Asn1[] | string): Asn1;
-    fromDer(bytes: string): Asn1;
-    toDer(value: Asn1): { getBytes(): string };
-  };
-  readonly pkcs12: {
-    pkcs12FromAsn1(
-      value: Asn1,
-      strict: boolean,
-      password: string,
-    ): { safeContents: readonly { safeBags: readonly Bag[] }[] };
-  };
-  readonly pki: {
-    privateKeyToAsn1(key: PrivateKey): Asn1;
-    publicKeyToAsn1(key: unknown): Asn1;
-    setRsaPublicKey(n: unknown, e: unknown): unknown;
-    wrapRsaPrivateKey(key: Asn1): Asn1;
-  };
+/** A certificate, with the parts that chains are found by. */
+interface Certificate {
+  readonly bytes: string;
+  readonly issuer: string;
+  readonly subject: string;
+  readonly publicKey: string;
 }
 
 const CONTEXT_SPECIFIC = 0x80;
-const BIT_STRING = 0x03;
-const SEQUENCE = 0x10;
+
+/** Many times what a key and a long chain take. */
+const MAX_BYTES = 262_144;
+const MAX_CERTIFICATES = 100;
 
 /** Members of a certificate's signed part (RFC 5280, section 4.1), counted from behind the version. */
-const SIGNATURE = 1;
 const ISSUER = 2;
 const SUBJECT = 4;
 const PUBLIC_KEY = 5;
-
-const CONVERT = 'convert it with "openssl pkcs12 -in old.pfx -out new.pem -nodes" and give the PEM text';
 
 /**
  * Reads the one private key, its certificate and the certificate's chain from PKCS#12.
@@ -84,9 +53,9 @@ export async function fromPkcs12(bytes: Uint8Array, password: string): Promise<{
   if (!ArrayBuffer.isView(bytes)) throw new TypeError('Argument "bytes" must be a Uint8Array');
   if (typeof password !== "string") throw new TypeError('Argument "password" must be a string, "" if there is none');
   const forge = await loadForge();
-  const bags = readBags(forge, bytes, password);
-  const key = findKey(bags);
-  const chain = findChain(forge, bags, key).map((certificate) => toPem("CERTIFICATE", derOf(forge, certificate)));
+  const content = await readFile(forge, bytes, password);
+  const key = findKey(forge, content.keys);
+  const chain = findChain(forge, content.certificates, key).map(({ bytes }) => toPem("CERTIFICATE", bytes));
   const wrapped = forge.pki.wrapRsaPrivateKey(forge.pki.privateKeyToAsn1(key));
   return { certificate: chain.join("") + toPem("PRIVATE KEY", derOf(forge, wrapped)) };
 }
@@ -101,83 +70,68 @@ async function loadForge(): Promise<Forge> {
   }
 }
 
-function readBags(forge: Forge, bytes: Uint8Array, password: string): Bag[] {
-  const text = Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
+async function readFile(forge: Forge, bytes: Uint8Array, password: string): Promise<Content> {
+  if (bytes.length > MAX_BYTES) fail(`It is larger than ${MAX_BYTES} bytes`);
+  const text = toText(bytes);
   if (text.includes("-----BEGIN")) fail('It is PEM text, which goes to the credential as "certificate"');
-  let value: Asn1;
+  let file: Asn1;
   try {
-    value = forge.asn1.fromDer(text);
+    file = forge.asn1.fromDer(text);
   } catch {
     fail("It is damaged, or something else");
   }
   try {
-    return forge.pkcs12.pkcs12FromAsn1(value, false, password).safeContents.flatMap(({ safeBags }) => safeBags);
+    return await readContent(forge, file, password);
   } catch (error) {
-    if (/password|decrypt/i.test((error as Error).message)) {
-      // It takes letters beyond ASCII for the encryptions of former times only.
-      fail(`The password is wrong${/^[ -~]*$/.test(password) ? "" : `, or has letters beyond ASCII: ${CONVERT}`}`);
-    }
+    if ((error as Error).name === "AuthenticationError") throw error;
     // Without a checksum, a wrong password in 256 looks like a right one at first.
-    fail(`The password is wrong, or it is damaged or encrypted in a way that "node-forge" does not know: ${CONVERT}`);
+    fail(`The password is wrong, or it is damaged or encrypted in a way that is not known here: ${CONVERT}`);
   }
 }
 
-function findKey(bags: readonly Bag[]): PrivateKey {
-  const keys = bags.filter(({ key }) => key !== undefined);
-  if (keys.length === 0) fail("It holds no private key: export it with the certificate");
+function findKey(forge: Forge, keys: readonly Asn1[]): PrivateKey {
+  const [key] = keys;
+  if (!key) fail("It holds no private key: export it with the certificate");
   if (keys.length > 1) fail("It holds several private keys: export one with its certificate");
-  return keys[0]!.key ?? fail("The private key is not an RSA key, which Entra needs");
+  try {
+    return forge.pki.privateKeyFromAsn1(key);
+  } catch {
+    fail("The private key is not an RSA key, which Entra needs");
+  }
 }
 
 /** Returns the key's certificate, then its issuer's, and so on. */
-function findChain(forge: Forge, bags: readonly Bag[], key: PrivateKey): Asn1[] {
-  // By their bytes: some tools export a certificate twice.
-  const byBytes = new Map<string, Asn1>();
-  for (const bag of bags) {
-    if (bag.cert === undefined) continue;
-    const certificate = certificateOf(forge, bag);
-    byBytes.set(derOf(forge, certificate), certificate);
-  }
-  const certificates = [...byBytes.values()];
-  if (certificates.length === 0) fail("It holds no certificate: export it with the private key");
+function findChain(forge: Forge, found: readonly string[], key: PrivateKey): Certificate[] {
+  // Some tools export a certificate twice.
+  const different = [...new Set(found)];
+  if (different.length === 0) fail("It holds no certificate: export it with the private key");
+  if (different.length > MAX_CERTIFICATES) fail(`It holds more than ${MAX_CERTIFICATES} certificates`);
+  const certificates = different.map((bytes) => readCertificate(forge, bytes));
   const publicKey = derOf(forge, forge.pki.publicKeyToAsn1(forge.pki.setRsaPublicKey(key.n, key.e)));
-  const own = certificates.filter((certificate) => partOf(certificate, PUBLIC_KEY) === publicKey);
+  const own = certificates.filter((certificate) => certificate.publicKey === publicKey);
   if (own.length === 0) fail("None of its certificates belongs to the private key");
   if (own.length > 1) fail("It holds several certificates for one private key: export one of them with the key");
-  const chain: Asn1[] = [];
-  for (let next: Asn1 | undefined = own[0]; next; next = certificates.find(isNext)) chain.push(next);
+  const chain: Certificate[] = [];
+  for (let next: Certificate | undefined = own[0]; next; next = certificates.find(isNext)) chain.push(next);
   return chain;
 
-  function isNext(certificate: Asn1): boolean {
-    return !chain.includes(certificate) && partOf(certificate, SUBJECT) === partOf(chain.at(-1)!, ISSUER);
-  }
-
-  function partOf(certificate: Asn1, member: number): string {
-    return derOf(forge, memberOf(certificate.value[0]!, member));
+  function isNext(certificate: Certificate): boolean {
+    return !chain.includes(certificate) && certificate.subject === chain.at(-1)!.issuer;
   }
 }
 
-/** Returns the certificate byte for byte, as its digest needs it. */
-function certificateOf({ asn1 }: Forge, { cert, asn1: whole }: Bag): Asn1 {
-  if (!cert) return whole;
-  const { tbsCertificate, signature } = cert;
-  const bits = asn1.create(0, BIT_STRING, false, `\0${signature}`);
-  return asn1.create(0, SEQUENCE, true, [tbsCertificate, memberOf(tbsCertificate, SIGNATURE), bits]);
-}
-
-/** Returns a member of a certificate's signed part, which may begin with a version. */
-function memberOf({ value }: Asn1, member: number): Asn1 {
-  return value[value[0]!.tagClass === CONTEXT_SPECIFIC ? member + 1 : member]!;
-}
-
-function derOf({ asn1 }: Forge, value: Asn1): string {
-  return asn1.toDer(value).getBytes();
+function readCertificate(forge: Forge, bytes: string): Certificate {
+  try {
+    const members = membersOf(membersOf(forge.asn1.fromDer(bytes, false))[0]);
+    // It may begin with a version.
+    const start = members[0]?.tagClass === CONTEXT_SPECIFIC ? 1 : 0;
+    const partOf = (member: number) => derOf(forge, members[start + member]!);
+    return { bytes, issuer: partOf(ISSUER), subject: partOf(SUBJECT), publicKey: partOf(PUBLIC_KEY) };
+  } catch {
+    fail("One of its certificates is damaged");
+  }
 }
 
 function toPem(label: string, bytes: string): string {
   return `-----BEGIN ${label}-----\n${btoa(bytes).replace(/.{64}(?=.)/g, "$&\n")}\n-----END ${label}-----\n`;
-}
-
-function fail(reason: string): never {
-  throw new AuthenticationError(`Cannot read PKCS#12: ${reason}`);
 }

@@ -20,6 +20,7 @@ const KEY = "CANARY-0123456789";
 
 interface Setting {
   readonly platform?: string;
+  readonly fileSize?: (path: string) => Promise<number>;
   readonly env?: Record<string, string>;
   readonly files?: Record<string, string>;
   readonly readTextFile?: (path: string) => Promise<string>;
@@ -29,7 +30,7 @@ interface Setting {
 
 /** A server whose agent is one function, and what was read from its files. */
 function arcOn(answer: (asked: Asked, index: number) => unknown, setting: Setting = {}) {
-  const { platform = "linux", env = {}, files = {}, log, identity, readTextFile } = setting;
+  const { platform = "linux", env = {}, files = {}, log, identity, readTextFile, fileSize } = setting;
   const service = createService(answer);
   const reads: string[] = [];
   const options = machineOptions({
@@ -42,7 +43,8 @@ function arcOn(answer: (asked: Asked, index: number) => unknown, setting: Settin
       return path in files ? Promise.resolve(files[path]!) : Promise.reject(new Error(`ENOENT: ${path} ${KEY}`));
     },
   });
-  const credential = new ManagedIdentityCredential({ ...options, ...identity, ...log && { log } });
+  const runtime = { ...options.runtime, ...fileSize && { fileSize } };
+  const credential = new ManagedIdentityCredential({ ...options, runtime, ...identity, ...log && { log } });
   return { service, reads, credential, options };
 }
 
@@ -184,17 +186,69 @@ describe("a key", () => {
       ["with 2048 letters of two bytes", "ü".repeat(2048)],
       ["with a zero", `${KEY}\0`],
       ["with a byte order mark inside", `${KEY}\ufeff${KEY}`],
+      ["with a byte order mark before it", `\ufeff${KEY}`],
+      ["with a no-break space behind it", `${KEY}\u00a0`],
+      ["with an ideographic space before it", `\u3000${KEY}`],
+      ["with a form feed behind it", `${KEY}\f`],
+      ["of blanks without an end", " ".repeat(1_000_000) + KEY],
     ] as const
   ) {
     test(`${what} is not sent`, async () => {
       const { credential, service } = arcOn(challenging(header), { files: { [`${LINUX}a.key`]: key } });
       const error = await failureOf(credential.getToken(VAULT));
       assert.equal(error.name, "AuthenticationError");
-      assert.match(error.message, /Cannot use the key of Azure Arc ".*a\.key": It must be printable ASCII .*4096/);
+      assert.match(
+        error.message,
+        /Cannot use the key of Azure Arc ".*a\.key": It must be a regular file of printable ASCII .*4096 bytes$/,
+      );
       assert.ok(!error.message.includes("CANARY"));
       assert.equal(service.requests.length, 1);
     });
   }
+
+  describe("is looked at before it is read, where the runtime can", () => {
+    for (
+      const [what, size, isRead] of [
+        ["a file of 4096 bytes", 4096, true],
+        ["a file of 4097 bytes", 4097, false],
+        ["a file of a terabyte", 1e12, false],
+        ["a pipe, a device, a link or a folder", Infinity, false],
+      ] as const
+    ) {
+      test(what, async () => {
+        const looked: string[] = [];
+        const { credential, reads, service } = arcOn(challenging(header), {
+          files: { [`${LINUX}a.key`]: KEY },
+          fileSize: (path) => {
+            looked.push(path);
+            return Promise.resolve(size);
+          },
+        });
+        const asked = credential.getToken(VAULT);
+        if (isRead) {
+          assert.equal((await asked).token, "a-token");
+        } else {
+          const error = await failureOf(asked);
+          assert.equal(error.name, "AuthenticationError");
+          assert.match(
+            error.message,
+            /Cannot use the key of Azure Arc ".*a\.key": It must be a regular file .*4096 bytes$/,
+          );
+          assert.equal(service.requests.length, 1);
+        }
+        assert.deepEqual([looked, reads], [[`${LINUX}a.key`], isRead ? [`${LINUX}a.key`] : []]);
+      });
+    }
+
+    test("a file that cannot be looked at cannot be read", async () => {
+      const fileSize = () => Promise.reject(Object.assign(new Error(`EACCES ${KEY}`), { code: "EACCES" }));
+      const { credential, reads } = arcOn(challenging(header), { fileSize });
+      const error = await failureOf(credential.getToken(VAULT));
+      assert.match(error.message, /Cannot read the key of Azure Arc in ".*": Run as a user who may/);
+      assert.ok(!error.message.includes(KEY));
+      assert.deepEqual(reads, []);
+    });
+  });
 
   test("that cannot be read: the message says who may", async () => {
     for (
@@ -335,6 +389,46 @@ describe("without variables the agent's own file gives it away", () => {
   });
 });
 
+describe("over http: nothing but a loopback address is asked", () => {
+  for (
+    const endpoint of [
+      "http://localhost.example:40342/token",
+      "http://localhost.:40342/token",
+      "http://arc.localhost/token",
+      "http://127.0.0.1.example/token",
+      "http://10.0.0.1:40342/token",
+      "http://0.0.0.0:40342/token",
+      "http://128.0.0.1/token",
+      "http://169.254.169.254/metadata/identity/oauth2/token",
+      "http://[::]:40342/token",
+      "http://[::2]/token",
+      "http://[::ffff:10.0.0.1]/token",
+      "HTTP://ARC.EXAMPLE/token",
+    ]
+  ) {
+    test(endpoint, async () => {
+      const { credential, service } = arcOn(() => machineAnswer(), { env: { IDENTITY_ENDPOINT: endpoint } });
+      const error = await failureOf(credential.getToken(VAULT));
+      assert.equal(error.name, "AuthenticationError");
+      assert.match(
+        error.message,
+        /Cannot use the variable IDENTITY_ENDPOINT: With "http:" it must name a loopback address, where the agent of Azure Arc listens$/,
+      );
+      assert.ok(!error.message.includes(new URL(endpoint).hostname));
+      assert.equal(service.requests.length, 0);
+    });
+  }
+
+  test("other loopback addresses are", async () => {
+    for (const host of ["127.1", "127.255.255.254:1", "[::1]", "0x7f.0.0.1"]) {
+      const env = { IDENTITY_ENDPOINT: `http://${host}/token` };
+      const { credential, service } = arcOn(() => machineAnswer(), { env });
+      await credential.getToken(VAULT);
+      assert.equal(service.requests.length, 1);
+    }
+  });
+});
+
 describe("what a hosts file says of localhost counts for nothing", () => {
   for (
     const [endpoint, host] of [
@@ -342,7 +436,7 @@ describe("what a hosts file says of localhost counts for nothing", () => {
       ["http://LOCALHOST:40342/metadata/identity/oauth2/token", "127.0.0.1:40342"],
       ["http://127.0.0.1:40342/metadata/identity/oauth2/token", "127.0.0.1:40342"],
       ["http://[::1]:40342/metadata/identity/oauth2/token", "[::1]:40342"],
-      ["http://localhost.example:40342/metadata/identity/oauth2/token", "localhost.example:40342"],
+      ["https://localhost.example:40342/metadata/identity/oauth2/token", "localhost.example:40342"],
     ] as const
   ) {
     test(endpoint, async () => {

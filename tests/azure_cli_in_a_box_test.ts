@@ -160,7 +160,7 @@ describe("The Azure CLI in a box", { skip: await whyNoLaptop() }, () => {
         { credential: "DefaultAzureCredential" },
         {},
       ], { tools: ["az"] });
-      const said = `Nobody is signed in, or no longer: ERROR: Please run 'az login' to setup account`;
+      const said = `No account is signed in: ERROR: Please run 'az login' to setup account`;
       assert.match(chain!.error!, /^AggregateAuthenticationError: DefaultAzureCredential: Cannot get a token: No cred/);
       assert.ok(chain!.error!.includes(`${said}\n    → Run "${LOGIN}"`), chain!.error!);
       assert.equal(

@@ -13,8 +13,7 @@ import process from "node:process";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { stop } from "esbuild";
-import { runOrThrow } from "../scripts/run.ts";
-import { BUN } from "../scripts/run_bun.ts";
+import { findBun } from "../scripts/run_bun.ts";
 import { makeTestProject } from "../scripts/test_project.ts";
 import { publicKeys } from "./support/assertion.ts";
 import { type Box, type BoxRequest, SILENT_NETWORK, startBox } from "./support/box.ts";
@@ -148,7 +147,7 @@ describe("Azure in a box", { skip: await whyNot() }, () => {
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), "azweb-box-"));
     const [bun] = await Promise.all([
-      runOrThrow("npx", ["-y", BUN, "--eval", "console.log(process.execPath)"]),
+      findBun(),
       makeTestProject(folder, ["@azure/identity"]),
     ]);
     const installed = join(folder, "program.js");
@@ -156,7 +155,7 @@ describe("Azure in a box", { skip: await whyNot() }, () => {
     commands = {
       "ours on Deno": [process.execPath, "run", "--quiet", "--allow-all", PROGRAM, "@azweb/identity"],
       "ours on Node": ["node", installed, "@azweb/identity"],
-      "ours on Bun": [bun.trim(), installed, "@azweb/identity"],
+      "ours on Bun": [bun.path, installed, "@azweb/identity"],
       npm: ["node", installed, "@azure/identity"],
       python: [PYTHON, PROGRAM.replace(/js$/, "py")],
     };

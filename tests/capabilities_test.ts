@@ -2,6 +2,7 @@
 import {
   detectPlatform,
   fileFinder,
+  fileSizer,
   loopbackListener,
   operatingSystem,
   programRunner,
@@ -16,6 +17,7 @@ import { test } from "node:test";
 /** Each member that is a function, and what finds it. */
 const FINDERS: Readonly<Record<string, (runtime?: RuntimeMembers) => unknown>> = {
   fileExists: fileFinder,
+  fileSize: fileSizer,
   listen: loopbackListener,
   openUrl: urlOpener,
   readTextFile: textFileReader,
@@ -42,6 +44,10 @@ for (const [member, find] of Object.entries(FINDERS)) {
     assert.equal(found(), runtime);
   });
 }
+
+test("the files of a runtime that is handed in are not those of the system", () => {
+  assert.equal(fileSizer({ readTextFile: () => Promise.resolve("") }), undefined);
+});
 
 test("the operating system goes by its name in Node, where there is one", () => {
   assert.match(

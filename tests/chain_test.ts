@@ -406,8 +406,8 @@ test("a certificate's file that is missing is said with its variable and path, a
     error.message,
     "EnvironmentCredential: " +
       'Cannot read the certificate "/missing.pem" of AZURE_CLIENT_CERTIFICATE_PATH: No such file: ' +
-      "Check the path, and that this program may read the file. " +
-      "Configured by the variables AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_CERTIFICATE_PATH",
+      "Check the path, and that this program may read the file " +
+      "(configured by the variables AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_CERTIFICATE_PATH)",
   );
   assert.equal(entra.requests.length, 0);
 });
@@ -574,7 +574,7 @@ test("DefaultAzureCredential stops where the environment's secret is refused", a
   assert.equal(error.name, "AuthenticationError");
   assert.match(error.message, /^EnvironmentCredential: .*AADSTS7000215/);
   assert.ok(
-    error.message.endsWith(". Configured by the variables AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET"),
+    error.message.endsWith(" (configured by the variables AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET)"),
     error.message,
   );
 });

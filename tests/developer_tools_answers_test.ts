@@ -36,7 +36,7 @@ const ABSENT: Readonly<Record<ToolName, readonly [string, string]>> = {
   ],
 };
 const LACKS = "It is not installed, or lacks something: ";
-const NOBODY = "Nobody is signed in, or no longer: ";
+const SIGNED_OUT = "No account is signed in: ";
 const NO_MODULE = [
   "Its module Az.Accounts, version 2.2.0 or newer, is not installed",
   'Run "Install-Module Az.Accounts" in PowerShell',
@@ -49,12 +49,27 @@ async function failureWith(
   output: Partial<CommandOutput> | Error,
   call: { tenantId?: string; claims?: string } = {},
 ): Promise<string> {
+  return (await errorWith(tool, output, call)).said;
+}
+
+/** Asks a tool that answers so, and returns the reason with the next step, and the outcome. */
+async function errorWith(
+  tool: ToolName,
+  output: Partial<CommandOutput> | Error,
+  call: { tenantId?: string; claims?: string } = {},
+): Promise<{ said: string; outcome: unknown }> {
   const error = await failureOf(createDesk(tool, () => output).credential.getToken(SCOPE, call));
   assert.equal(error.name, "CredentialUnavailableError");
   assert.ok(error.message.endsWith(`: ${error.nextStep}`), error.message);
   const start = `${CREDENTIALS[tool]}: Cannot get a token from ${SAYS[tool]}: `;
   assert.ok(error.message.startsWith(start), error.message);
-  return error.message.slice(start.length);
+  return { said: error.message.slice(start.length), outcome: error.outcome };
+}
+
+/** What a chain may conclude from a reason. */
+function outcomeOf(reason: string): string {
+  if ([SIGNED_OUT, LACKS, NO_MODULE[0], "No folder of PATH"].some((start) => reason.startsWith(start))) return "absent";
+  return reason.startsWith("This version has no option") ? "not-for-this-call" : "inconclusive";
 }
 
 /** What azd writes from version 1.23.7 on. */
@@ -115,14 +130,22 @@ describe("what a tool says, and what to do", () => {
     ]),
     ...[
       "ERROR: Please run 'az login' to setup account.",
-      "ERROR: No subscription found. Run 'az account set' to select a subscription.",
+    ].map((stderr): [string, ToolName, Partial<CommandOutput>, [string, string]] => [
+      stderr,
+      "az",
+      { code: 1, stderr: `${stderr}\n` },
+      [SIGNED_OUT + stderr.replace(/\.$/, ""), LOGIN.az],
+    ]),
+    ...[
+      "ERROR: No subscription found. Run 'az account set' to select a subscription",
+      "ERROR: (pii). Status: Response_Status.Status_InteractionRequired, Error code: 0. Please explicitly log in with: az login --scope x",
       "ERROR: The refresh token has expired or is invalid",
       "CLIInternalError: The command failed with an unexpected error",
     ].map((stderr): [string, ToolName, Partial<CommandOutput>, [string, string]] => [
       stderr,
       "az",
       { code: 1, stderr: `${stderr}\n` },
-      [NOBODY + stderr.replace(/\.$/, ""), LOGIN.az],
+      [stderr, LOGIN.az],
     ]),
     [
       "an error of Entra with advice of its own",
@@ -138,7 +161,7 @@ describe("what a tool says, and what to do", () => {
       `in older versions: ${stderr}`,
       "azd",
       { code: 1, stderr: `${stderr}\n` },
-      [NOBODY + stderr, LOGIN.azd],
+      [SIGNED_OUT + stderr, LOGIN.azd],
     ]),
     [
       "in JSON, the first error before any message",
@@ -148,7 +171,7 @@ describe("what a tool says, and what to do", () => {
         stderr: line({ type: "consoleMessage", data: { message: "\nWARNING: old" } }) + line({ error: "" }) +
           line({ error: "not logged in, run `azd auth login` to login" }) + line({ error: "another" }),
       },
-      [`${NOBODY}not logged in, run \`azd auth login\` to login`, LOGIN.azd],
+      [`${SIGNED_OUT}not logged in, run \`azd auth login\` to login`, LOGIN.azd],
     ],
     [
       "in JSON, the first message",
@@ -180,7 +203,7 @@ describe("what a tool says, and what to do", () => {
       "that it is too old for claims",
       "azd",
       { code: 1, stderr: "ERROR: unknown flag: --claims\n" },
-      ["This version knows no claims", "Update it to 1.18.1 or newer"],
+      ["This version has no option for claims", "Update it to 1.18.1 or newer"],
     ],
     ...([
       [
@@ -200,8 +223,19 @@ describe("what a tool says, and what to do", () => {
       ...[
         "Run Connect-AzAccount to login.",
         "No accounts were found in the cache.",
+      ].map((words) => [words, words, [SIGNED_OUT + words.replace(/\.$/, ""), LOGIN.pwsh]]),
+      ["that its session has expired", "Your Azure credentials have expired, please run Connect-AzAccount", [
+        "Your Azure credentials have expired, please run Connect-AzAccount",
+        LOGIN.pwsh,
+      ]],
+      ["that its cache failed", "SharedTokenCacheCredential: cannot retrieve access token", [
         "SharedTokenCacheCredential: cannot retrieve access token",
-      ].map((words) => [words, words, [NOBODY + words.replace(/\.$/, ""), LOGIN.pwsh]]),
+        LOGIN.pwsh,
+      ]],
+      ["an error of Entra with advice of its own", `${AADSTS}. Please run Connect-AzAccount again`, [
+        `${AADSTS}. Please run Connect-AzAccount again`,
+        LOGIN.pwsh,
+      ]],
       ["an error of Entra with braces", `${AADSTS} {"claims":{"a":1}}`, [
         `${AADSTS} {"claims":{"a":1}}`,
         LOGIN.pwsh,
@@ -215,7 +249,8 @@ describe("what a tool says, and what to do", () => {
   ];
   for (const [what, tool, output, [reason, nextStep]] of rows) {
     test(`${tool} says ${what}`, async () => {
-      assert.equal(await failureWith(tool, output), `${reason}: ${nextStep}`);
+      const said = `${reason}: ${nextStep}`;
+      assert.deepEqual(await errorWith(tool, output), { said, outcome: outcomeOf(reason) });
     });
   }
 
@@ -231,6 +266,29 @@ describe("what a tool says, and what to do", () => {
       assert.equal((await credential.getToken(SCOPE)).token, `of ${tool}`);
     }
   });
+
+  const opaque = "aB3dE6gH9jK2mN5pQ8sT1vW4yZ7bC0eF3hI6kL9nO2qR5tU8".repeat(3);
+  const inLines = opaque.replace(/.{48}/g, "$&\n");
+  const short = "aB3~dE6.gH9";
+  for (
+    const [what, stderr, secret] of [
+      ["an opaque secret in lines of 48 characters", `ERROR: Refused: ${inLines}`, opaque],
+      ["such a secret in lines that end as on Windows", `ERROR: Refused: ${inLines.replaceAll("\n", "\r\n")}`, opaque],
+      ["a client secret by its name", `ERROR: POST client_id=an-app&client_secret=${short}&scope=x failed`, short],
+      ["a client secret in JSON", `ERROR: {"client_secret": "${short}"} was refused`, short],
+      ["a password by its name", `ERROR: --password=${short} was refused`, short],
+      ["a refresh token by its name", `ERROR: refresh_token=${short} has expired`, short],
+    ] as const
+  ) {
+    for (const tool of ["az", "azd", "pwsh"] as const) {
+      test(`${what} does not come through ${tool}`, async () => {
+        const message = await failureWith(tool, { code: 1, stderr });
+        assert.match(message, /\[redacted\]/);
+        const pieces = secret.match(/.{1,8}/g)!;
+        assert.deepEqual(pieces.filter((piece) => message.includes(piece)), []);
+      });
+    }
+  }
 
   test("long words are cut, and one line", async () => {
     for (const tool of ["az", "azd", "pwsh"] as const) {
@@ -274,8 +332,9 @@ describe("claims", () => {
         error.message,
         `${CREDENTIALS[tool]}: Cannot get a token from ${
           SAYS[tool]
-        }: It takes claims only where somebody signs in: Run "${command}"`,
+        }: It accepts claims at sign-in only: Run "${command}"`,
       );
+      assert.equal(error.outcome, "not-for-this-call");
       assert.equal(programs.started.length, 0);
     });
   }
@@ -392,6 +451,7 @@ describe("the tenant", () => {
         error.message,
         /Cannot get a token from tenant "c\.example": The credential is for tenant "a\.example"/,
       );
+      assert.equal(error.outcome, "not-for-this-call");
       assert.equal(programs.started.length, 2);
       const any = createDesk(tool, undefined, { tenantId: "a.example", additionallyAllowedTenants: ["*"] });
       await any.credential.getToken(SCOPE, { tenantId: "c.example" });

@@ -213,7 +213,7 @@ describe("who is signed in with az", () => {
     await credential.getToken(SCOPE);
     delete files[PROFILE];
     await clock.advance(1000);
-    assert.match((await failureOf(credential.getToken(SCOPE))).message, /Nobody is signed in/);
+    assert.match((await failureOf(credential.getToken(SCOPE))).message, /No account is signed in/);
   });
 
   test("a clock that went back is a reason to look", async () => {

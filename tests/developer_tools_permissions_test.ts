@@ -68,18 +68,18 @@ test("a program that is a link needs no more", async () => {
 
 for (
   const [credential, program, env, reason] of [
-    ["AzureCliCredential", "az", ENV, 'Azure CLI: Deno may not start "az", or no folder of PATH has it'],
+    ["AzureCliCredential", "az", ENV, 'Azure CLI: "az" may not be started, or no folder of PATH has it'],
     [
       "AzureDeveloperCliCredential",
       "azd",
       "--allow-env=PATH",
-      'Azure Developer CLI: Deno may not start "azd", or no folder of PATH has it',
+      'Azure Developer CLI: "azd" may not be started, or no folder of PATH has it',
     ],
     [
       "AzurePowerShellCredential",
       "pwsh",
       "--allow-env=PATH",
-      'Azure PowerShell: Deno may not start "pwsh" or "powershell", or no folder of PATH has it',
+      'Azure PowerShell: "pwsh" or "powershell" may not be started, or no folder of PATH has it',
     ],
   ] as const
 ) {
@@ -180,3 +180,73 @@ for (
     assert.notEqual(first![0], second![0]);
   });
 }
+
+// What a cache that processes share holds a token by
+
+/** Returns the cache keys of a token in as many processes as there are sets of variables; each process asks for it twice, by two credentials. */
+async function keysOf(flags: string[], ...processes: Record<string, string>[]): Promise<string[]> {
+  const code = `
+    ${COUNT_QUESTIONS}
+    const { AzureCliCredential } = await import("@azweb/identity");
+    const cache = new Map();
+    // Those that the tests themselves may have been started with.
+    const isWhole = Deno.permissions.querySync({ name: "env" }).state === "granted";
+    for (const name of isWhole ? Object.keys(Deno.env.toObject()) : []) {
+      if (/^(AZURE|AZD|ARM)_/.test(name) && !GIVEN.includes(name)) Deno.env.delete(name);
+    }
+    for (let n = 0; n < 2; n++) await new AzureCliCredential({ cache }).getToken("https://vault.azure.net/.default");
+    console.log(JSON.stringify([[...cache.keys()], questions]));
+  `;
+  const keys: string[] = [];
+  for (const variables of processes) {
+    const given = `const GIVEN = ${JSON.stringify(Object.keys(variables))};`;
+    const output = await runWithFlags([RUN, "--allow-read", ...flags], given + code, { ...env, ...variables });
+    const [[key, ...others], questions] = JSON.parse(output);
+    assert.deepEqual([others, questions], [[], 0]);
+    keys.push(key);
+  }
+  return keys;
+}
+
+test("processes with the same user and the same variables find one another's token, others do not", async () => {
+  const [first, second, other] = await keysOf(["--allow-env"], {}, {}, { AZURE_CLOUD_NAME: "AzureChinaCloud" });
+  assert.equal(first, second);
+  assert.notEqual(first, other);
+});
+
+for (
+  const name of ["AZURE_CLIENT_SECRET", "AZURE_PASSWORD", "AZD_AUTH_KEY", "ARM_ACCESS_KEY", "AZURE_NEVER_HEARD_OF"]
+) {
+  test(`${name} may be a secret: no other process finds the token, or a digest to guess it from`, async () => {
+    const [first, second] = await keysOf(["--allow-env"], { [name]: "hunter2" }, { [name]: "hunter2" });
+    assert.notEqual(first, second);
+  });
+}
+
+test("where not all variables may be read, no other process finds the token", async () => {
+  for (const flags of [[ENV], [ENV, "--deny-env=AZURE_CLOUD_NAME"], ["--allow-env", "--deny-env=AZURE_CLOUD_NAME"]]) {
+    const [first, second] = await keysOf(flags, {}, {});
+    assert.notEqual(first, second);
+  }
+});
+
+test("where some variables may be read, a change of one that decides is noticed, and nobody is asked", async () => {
+  const output = await runWithFlags(
+    [RUN, "--allow-read", `${ENV},AZURE_CLOUD_NAME,AZD_AUTH_ENDPOINT`],
+    `
+    ${COUNT_QUESTIONS}
+    const { AzureCliCredential } = await import("@azweb/identity");
+    const cache = new Map();
+    let now = Date.now();
+    const credential = new AzureCliCredential({ cache, runtime: { now: () => now } });
+    for (const name of ["NO_SUCH", "AZURE_CLOUD_NAME", "AZD_AUTH_ENDPOINT"]) {
+      if (name !== "NO_SUCH") Deno.env.set(name, "changed");
+      await credential.getToken("https://vault.azure.net/.default");
+      now += 1000;
+    }
+    console.log(cache.size, questions);
+  `,
+    env,
+  );
+  assert.equal(output, "3 0");
+});

@@ -164,10 +164,10 @@ const rows: readonly [Name, string, Machine, CredentialExplanation["state"], str
   ],
   [
     "ManagedIdentityCredential",
-    "AZURE_CLIENT_ID where the source has one identity only: it may be a service principal's",
+    "AZURE_CLIENT_ID where the source has one identity only: it ends the chain",
     { env: { ...MACHINES["Cloud Shell"], AZURE_CLIENT_ID: CLIENT_ID } },
-    "inconclusive",
-    /The id comes from the variable AZURE_CLIENT_ID$/,
+    "fails",
+    /of the variable AZURE_CLIENT_ID: Cloud Shell has one identity only: Give no id$/,
   ],
   [
     "AzureCliCredential",

@@ -140,7 +140,10 @@ describe("it waits", () => {
     const error = await failureOf(chain.getToken(VAULT));
     assert.equal(error.name, "AuthenticationError");
     assert.ok(!error.message.includes("1s"));
-    assert.match(error.message, /AZURE_IMDS_PROBE_TIMEOUT_IN_MS: It must be a number of milliseconds with at most six digits$/);
+    assert.match(
+      error.message,
+      /AZURE_IMDS_PROBE_TIMEOUT_IN_MS: It must be a number of milliseconds with at most six digits$/,
+    );
     assert.equal(service.requests.length, 0);
   });
 

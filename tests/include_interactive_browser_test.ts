@@ -90,7 +90,7 @@ test("it is the last link where it is included, and none where it is not", async
 test("what is known of it", async () => {
   const { credential } = create();
   assert.deepEqual(await credential.explain(), [
-    { credential: NAME, state: "unknown", detail: "Asks the user to sign in in a browser" },
+    { credential: NAME, state: "inconclusive", detail: "Opens a browser for the user to sign in" },
   ]);
 });
 
@@ -126,6 +126,6 @@ test("where no loopback address can be served the chain says so", async () => {
   assert.equal(name, "AggregateAuthenticationError");
   assert.match(
     message,
-    /InteractiveBrowserCredential +unavailable .*No loopback address can be served \(There is none\)/,
+    /InteractiveBrowserCredential +absent .*No loopback address can be served \(There is none\)/,
   );
 });

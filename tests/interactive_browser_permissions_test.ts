@@ -49,7 +49,7 @@ for (const [flag, options = ""] of enough) {
   });
 }
 
-const NO_LOOPBACK = "Cannot have a user sign in: Deno may serve no loopback address";
+const NO_LOOPBACK = "Cannot have a user sign in: Serving a loopback address is not permitted";
 const UNREACHABLE = `Cannot reach "${TOKEN_HOST}"`;
 
 const missing: [flag: string, reason: string, hosts: string, options?: string][] = [
@@ -69,9 +69,9 @@ const missing: [flag: string, reason: string, hosts: string, options?: string][]
   ["--deny-net", NO_LOOPBACK, "127.0.0.1,[::1]", "fetch() {},"],
 ];
 for (const [flag, reason, hosts, options = ""] of missing) {
-  test(`with ${flag} it says what is missing before a browser is opened, and asks nobody: ${options || hosts}`, async () => {
+  test(`with ${flag} an AuthenticationError names what is missing before a browser is opened, without a question: ${options || hosts}`, async () => {
     const next = reason === NO_LOOPBACK ? ", or use DeviceCodeCredential" : "";
-    const start = "CredentialUnavailableError / InteractiveBrowserCredential: ";
+    const start = "AuthenticationError / InteractiveBrowserCredential: ";
     const output = await ask([flag], options + DECLINE);
     assert.equal(output, `${start}${reason}: Run Deno with --allow-net='${hosts}'${next} / 0`);
     assert.equal(await ask([`--allow-net=${hosts}`], options + DECLINE), DECLINED);
@@ -81,8 +81,8 @@ for (const [flag, reason, hosts, options = ""] of missing) {
 test("who serves the loopback address otherwise is told of the token service alone", async () => {
   assert.equal(
     await ask([], "runtime: { listen() {}, openUrl() {} }"),
-    "CredentialUnavailableError / InteractiveBrowserCredential: " +
-      `${UNREACHABLE}: Run Deno with --allow-net='${TOKEN_HOST}' / 0`,
+    "AuthenticationError / InteractiveBrowserCredential: " +
+      `${UNREACHABLE}: Run Deno with --allow-net=${TOKEN_HOST} / 0`,
   );
 });
 
@@ -94,11 +94,11 @@ test("a port of the app's choice needs no more than that port", async () => {
   assert.equal(await ask([flag], `redirectUri: "http://localhost:${port}", ${DECLINE}`), DECLINED);
 });
 
-test("it says which flag is missing to open a browser, and asks nobody", async () => {
+test("an AuthenticationError names the flag that is missing to open a browser, without a question", async () => {
   const opener = Deno.build.os === "darwin" ? "/usr/bin/open" : "/usr/bin/xdg-open";
   assert.equal(
     await ask([NET]),
-    "CredentialUnavailableError / InteractiveBrowserCredential: Cannot have a user sign in: Deno may open no browser: " +
+    "AuthenticationError / InteractiveBrowserCredential: Cannot have a user sign in: Opening a browser is not permitted: " +
       `Run Deno with --allow-run=${opener}, give "log", which is told the URL, or use DeviceCodeCredential / 0`,
   );
 });

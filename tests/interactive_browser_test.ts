@@ -249,7 +249,25 @@ test("an answer without a code", async () => {
   assert.match((await failureOf(token)).message, /: Cannot sign in: The answer holds no code$/);
 });
 
-for (const iss of ["https://evil.example", "nothing", "", "https://login.microsoftonline.com.evil.example/v2.0"]) {
+const EXTERNAL_ISSUER = `https://${TENANT}.ciamlogin.com/${TENANT}/v2.0`;
+
+test("an answer with an error and a code is an error, and its code is not redeemed", async () => {
+  const { shown1, token, service } = await begin();
+  const fields = [["error", "access_denied"], ["code", "a-code"], ["state", shown1.state]] as const;
+  assert.equal((await sendBack(shown1, fields)).status, 400);
+  assert.match((await failureOf(token)).message, /: Cannot sign in: access_denied$/);
+  assert.equal(service.requests.length, 0);
+});
+
+for (
+  const iss of [
+    "https://evil.example",
+    "nothing",
+    "",
+    "https://login.microsoftonline.com.evil.example/v2.0",
+    EXTERNAL_ISSUER,
+  ]
+) {
   test(`an answer by another issuer is not redeemed (RFC 9207): "${iss}"`, async () => {
     const { shown1, token, service } = await begin();
     const page = await sendBack(shown1, [["code", "a-code"], ["state", shown1.state], ["iss", iss]]);

@@ -420,7 +420,7 @@ describe("retries", () => {
         return new Response("", { status: 410 });
       }, { clock, retryOptions: { maxRetries } });
       const failing = failureOf(credential.getToken(VAULT));
-      await clock.untilSleeping(100_000);
+      await clock.untilSleeping(9_999);
       await clock.advance(120_000);
       const error = await failing;
       assert.equal(error.statusCode, 410);
@@ -440,7 +440,7 @@ describe("retries", () => {
       { clock },
     );
     const getting = credential.getToken(VAULT);
-    await clock.untilSleeping(100_000);
+    await clock.untilSleeping(9_999);
     await clock.advance(70_000);
     assert.equal((await getting).token, "x");
   });
@@ -455,7 +455,7 @@ describe("retries", () => {
         : jsonAnswer({ access_token: "after all", expires_in: 9 });
     }, { clock });
     const getting = credential.getToken(VAULT);
-    await clock.untilSleeping(100_000);
+    await clock.untilSleeping(9_999);
     await clock.advance(120_000);
     assert.equal((await getting).token, "after all");
   });
@@ -474,13 +474,13 @@ describe("retries", () => {
       "IMDS",
       (_, index) =>
         index === 0
-          ? new Response("", { status: 429, headers: { "Retry-After": "17" } })
+          ? new Response("", { status: 429, headers: { "Retry-After": "7" } })
           : jsonAnswer({ access_token: "x", expires_in: 9 }),
       { clock },
     );
     const getting = credential.getToken(VAULT);
-    assert.equal(await clock.untilSleeping(100_000), 17_000);
-    await clock.advance(16_999);
+    assert.equal(await clock.untilSleeping(9_999), 7000);
+    await clock.advance(6999);
     assert.equal(service.requests.length, 1);
     await clock.advance(1);
     assert.equal((await getting).token, "x");
@@ -499,7 +499,7 @@ describe("retries", () => {
     const { credential, service } = credentialOn("IMDS", () => new Response("", { status: 410 }), { clock });
     const controller = new AbortController();
     const failing = failureOf(credential.getToken(VAULT, { abortSignal: controller.signal }));
-    await clock.untilSleeping(100_000);
+    await clock.untilSleeping(9_999);
     controller.abort();
     assert.equal((await failing).name, "AbortError");
     await clock.advance(120_000);
@@ -511,9 +511,14 @@ describe("retries", () => {
     const waits: number[][] = [];
     for (let i = 0; i < 20; i++) {
       const some: number[] = [];
-      // The deadline's does not end.
-      const sleep = (ms: number) => ms === 120_000 ? new Promise<void>(() => {}) : Promise.resolve(void some.push(ms));
-      const { credential } = credentialOn("App Service", () => new Response("", { status: 500 }), {
+      // Neither the deadline nor the time limit of an attempt ends, which begins with a request.
+      const sleep = async (ms: number) => {
+        const sent = service.requests.length;
+        await Promise.resolve();
+        if (ms === 120_000 || service.requests.length > sent) await new Promise(() => {});
+        some.push(ms);
+      };
+      const { credential, service } = credentialOn("App Service", () => new Response("", { status: 500 }), {
         clock: { ...createFakeClock(NOW), sleep },
       });
       await failureOf(credential.getToken(VAULT));
@@ -536,7 +541,7 @@ test("a source that never answers ends at the deadline of two minutes", async ()
   );
   const failing = failureOf(credential.getToken(VAULT));
   await service.untilRequested(1);
-  assert.equal(await clock.untilSleeping(), 120_000);
+  assert.equal(clock.sleeping.at(-1), 120_000);
   await clock.advance(120_000);
   const error = await failing;
   assert.equal(error.name, "AuthenticationError");

@@ -9,9 +9,17 @@ const require = createRequire(import.meta.url);
 const manifest = skip
   ? "{}"
   : readFileSync(require.resolve("@azweb/identity").replace(/mod\.js$/, "package.json"), "utf8");
-const { name, exports = {} } = JSON.parse(manifest) as { name: string; exports?: Record<string, unknown> };
+const { name, exports = {}, engines } = JSON.parse(manifest) as {
+  name: string;
+  exports?: Record<string, unknown>;
+  engines?: unknown;
+};
 
 test("the package has subpaths", { skip }, () => assert.ok(Object.keys(exports).length > 5));
+
+test("the package states the oldest releases that it runs on", { skip }, () => {
+  assert.deepEqual(engines, { deno: ">=2.5.0", bun: ">=1.3.0", node: "^20.19.0 || >=22.3.0" });
+});
 
 for (const subpath of Object.keys(exports)) {
   const specifier = name + subpath.slice(1);

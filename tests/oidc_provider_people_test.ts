@@ -276,7 +276,7 @@ test("a device code: a call that is aborted polls no more", async () => {
     const controller = new AbortController();
     const credential = byDeviceCode(scene, { userPromptCallback() {} });
     const asked = failureOf(credential.getToken(API_SCOPE, { abortSignal: controller.signal }));
-    const untilWaiting = () => Promise.race([asked, clock.untilSleeping(30_000)]);
+    const untilWaiting = () => Promise.race([asked, clock.untilSleeping(9_999)]);
     await untilWaiting();
     await clock.advance(5_000);
     await untilWaiting();

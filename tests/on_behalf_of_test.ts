@@ -195,11 +195,11 @@ test("a user's token for another API is refused: the error says which one to sen
   );
 });
 
-test("another tenant is asked where it may be", async () => {
+test("another tenant is asked where it is allowed, and an AuthenticationError before any request otherwise", async () => {
   const scene = await createScene();
   const call = await callOf(scene, ADA);
   const error = await failureOf(create(scene, call).getToken(GRAPH, { tenantId: OTHER_TENANT }));
-  assert.equal(error.name, "CredentialUnavailableError");
+  assert.equal(error.name, "AuthenticationError");
   assert.equal(scene.entra.requests.length, 0);
   await failureOf(
     create(scene, call, { additionallyAllowedTenants: ["*"] }).getToken(GRAPH, { tenantId: OTHER_TENANT }),

@@ -34,16 +34,20 @@ function ask(credential: string): string {
 `;
 }
 
-test("variables that may not be read make the credential unavailable, and the message names the flag", async () => {
+/** What Deno may not read, as the messages begin and end; in between the credential and the variables. */
+const UNREADABLE =
+  ': Cannot read the environment variables that decide about the identity: Give the variables by the option "env", ' +
+  "or run Deno with --allow-env=";
+
+test("variables that may not be read are an AuthenticationError that names the flag", async () => {
   const output = await run(["--deny-env"], ask("EnvironmentCredential()"));
-  assert.match(output, /^CredentialUnavailableError \/ EnvironmentCredential: /);
-  assert.match(output, /--allow-env=AZURE_TENANT_ID,AZURE_CLIENT_ID,AZURE_CLIENT_SECRET/);
+  assert.ok(output.startsWith(`AuthenticationError / EnvironmentCredential${UNREADABLE}`), output);
+  assert.match(output, /--allow-env=AZURE_TENANT_ID,AZURE_CLIENT_ID,AZURE_CLIENT_SECRET,/);
 });
 
-test("variables that were not granted are not asked for twice: without a prompt they are absent", async () => {
+test("variables that were not granted end a chain with an AuthenticationError: they may configure the credential", async () => {
   const output = await run(["--allow-env=AZURE_TOKEN_CREDENTIALS"], ask("DefaultAzureCredential()"));
-  assert.match(output, /^AggregateAuthenticationError \/ /);
-  assert.match(output, /--allow-env=/);
+  assert.ok(output.startsWith(`AuthenticationError / EnvironmentCredential${UNREADABLE}AZURE_TENANT_ID,`), output);
 });
 
 for (
@@ -54,19 +58,37 @@ for (
     "--allow-net",
   ]]
 ) {
-  test(`nobody is asked where it may not be read who may be: ${flags.join(" ") || "no flags"}`, async () => {
+  test(`no credential is tried where AZURE_TOKEN_CREDENTIALS may not be read: ${flags.join(" ") || "no flags"}`, async () => {
     const env = { PATH: "/nothing" };
-    assert.equal(
-      await run(flags, ask("DefaultAzureCredential()"), env),
-      "CredentialUnavailableError / DefaultAzureCredential: Cannot tell which credentials may be used: " +
-        "The variable AZURE_TOKEN_CREDENTIALS may not be read: Run Deno with --allow-env=AZURE_TOKEN_CREDENTIALS",
-    );
+    const output = await run(flags, ask("DefaultAzureCredential()"), env);
+    const start = `AuthenticationError / DefaultAzureCredential${UNREADABLE}`;
+    assert.ok(output.startsWith(start), output);
+    // All that decide about the identity of one of the credentials, each once.
+    const names = output.slice(start.length).split(",");
+    assert.equal(new Set(names).size, names.length);
+    for (
+      const name of [
+        "AZURE_TOKEN_CREDENTIALS",
+        "AZURE_CLIENT_SECRET",
+        "AZURE_ADDITIONALLY_ALLOWED_TENANTS",
+        "AZURE_AUTHORITY_HOST",
+        "AZURE_REGIONAL_AUTHORITY_NAME",
+        "AZURE_IDENTITY_DISABLE_MULTITENANTAUTH",
+        "AZURE_FEDERATED_TOKEN_FILE",
+        "IDENTITY_ENDPOINT",
+        "MSI_ENDPOINT",
+        "AZURE_POD_IDENTITY_AUTHORITY_HOST",
+      ]
+    ) assert.ok(names.includes(name), name);
   });
 }
 
-test("some variables granted, others not", async () => {
+test("some variables granted, others not: an AuthenticationError that names all", async () => {
   const output = await run(["--allow-env=AZURE_TENANT_ID"], ask("EnvironmentCredential()"));
-  assert.match(output, /^CredentialUnavailableError .*--allow-env=/);
+  assert.ok(
+    output.startsWith(`AuthenticationError / EnvironmentCredential${UNREADABLE}AZURE_TENANT_ID,AZURE_CLIENT_ID,`),
+    output,
+  );
 });
 
 for (
@@ -76,24 +98,24 @@ for (
   ]
 ) {
   const name = credential.split("(")[0]!;
-  test(`a token service that may not be reached makes ${name} unavailable, and the message names the flag`, async () => {
+  test(`a token service that may not be reached is an AuthenticationError of ${name} that names the flag`, async () => {
     assert.equal(
       await run(["--allow-env"], ask(credential)),
-      `CredentialUnavailableError / ${name}: Cannot reach "login.microsoftonline.com": ` +
+      `AuthenticationError / ${name}: Cannot reach "login.microsoftonline.com": ` +
         "Run Deno with --allow-net=login.microsoftonline.com",
     );
   });
 }
 
 for (const path of ["app.pem", "/secrets/app.pem", "./certificates/app.pem"]) {
-  test(`a certificate that may not be read makes the credential unavailable: the message names the flag for ${path}`, async () => {
+  test(`a certificate that may not be read is an AuthenticationError that names the flag for ${path}`, async () => {
     const output = await run(
       ["--allow-env", "--allow-net"],
       ask(`ClientCertificateCredential("tenant", "client", ${JSON.stringify(path)})`),
     );
     assert.equal(
       output,
-      "CredentialUnavailableError / ClientCertificateCredential: " +
+      "AuthenticationError / ClientCertificateCredential: " +
         `Cannot read the certificate "${path}": Run Deno with --allow-read=${path}`,
     );
   });
@@ -104,7 +126,7 @@ test("a certificate of a variable that may not be read stops a chain, and the me
   const output = await run(["--allow-env", "--allow-net"], ask("DefaultAzureCredential()"), variables);
   assert.match(
     output,
-    /^AuthenticationError .* "app\.pem" of AZURE_CLIENT_CERTIFICATE_PATH: Run Deno with --allow-read=app\.pem$/,
+    /^AuthenticationError .* "app\.pem" of AZURE_CLIENT_CERTIFICATE_PATH: Run Deno with --allow-read=app\.pem \(configured by the variables AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_CERTIFICATE_PATH\)$/,
   );
 });
 
@@ -121,14 +143,13 @@ test("a workload's missing permissions are named one after the other, each by it
     const names = [...Object.keys(variables), "AZURE_AUTHORITY_HOST", ...later].join();
     assert.equal(
       await run(["--deny-env"], code, file),
-      "CredentialUnavailableError / WorkloadIdentityCredential: " +
-        `Cannot read all of the variables that say who the program is: Run Deno with --allow-env=${names}`,
+      `AuthenticationError / WorkloadIdentityCredential${UNREADABLE}${names}`,
     );
     const env = `--allow-env=${names}`;
     assert.equal(
       await run([env], code, variables),
       'AuthenticationError / WorkloadIdentityCredential: Cannot read the token file of AZURE_FEDERATED_TOKEN_FILE, "token.jwt": ' +
-        "Deno may not: Run Deno with --allow-read=token.jwt",
+        "It is not permitted: Run Deno with --allow-read=token.jwt",
     );
     assert.match(await run([env, `--allow-read=${path}`], code, file), /--allow-net=login\.microsoftonline\.com$/);
   } finally {
@@ -150,9 +171,8 @@ describe("a machine's identity", () => {
   /** Returns the flag that the message names where no variable may be read. */
   async function envFlag(): Promise<string> {
     const output = await run(["--deny-env"], code);
-    const start = "CredentialUnavailableError / ManagedIdentityCredential: Cannot read all of the variables that say ";
     assert.ok(
-      output.startsWith(`${start}where the program runs: Run Deno with --allow-env=IDENTITY_ENDPOINT,`),
+      output.startsWith(`AuthenticationError / ManagedIdentityCredential${UNREADABLE}IDENTITY_ENDPOINT,`),
       output,
     );
     return /--allow-env=\S+$/.exec(output)![0];
@@ -174,7 +194,7 @@ describe("a machine's identity", () => {
 
   test("a part of the variables is not enough: the others may name another source", async () => {
     const output = await run([`--allow-env=${Object.keys(APP_SERVICE)}`, "--allow-net"], code, APP_SERVICE);
-    assert.match(output, /^CredentialUnavailableError .*--allow-env=IDENTITY_ENDPOINT,.*DENO_DEPLOYMENT_ID$/);
+    assert.match(output, /^AuthenticationError .*--allow-env=IDENTITY_ENDPOINT,.*DENO_DEPLOYMENT_ID$/);
   });
 
   test("the variables and the host of the source are all it takes", async () => {
@@ -210,7 +230,7 @@ describe("a machine's identity", () => {
       const flags = ["--allow-env", `--allow-net=${host}`];
       assert.equal(
         await run(flags, code, env),
-        "CredentialUnavailableError / ManagedIdentityCredential: Cannot read the key of Azure Arc: " +
+        "AuthenticationError / ManagedIdentityCredential: Cannot read the key of Azure Arc: " +
           `Run Deno with --allow-read=${folder}`,
       );
       assert.match(
@@ -319,7 +339,7 @@ test("whoever grants exactly the flag of the message reaches the cloud that the 
     AZURE_AUTHORITY_HOST: "https://login.microsoftonline.us",
   };
   const output = await run([flag], ask("EnvironmentCredential()"), variables);
-  assert.match(output, /--allow-net=login\.microsoftonline\.us$/);
+  assert.match(output, /^AuthenticationError .*--allow-net=login\.microsoftonline\.us \(configured by the variables /);
 });
 
 test("a part of the variables is not enough: the others may name another cloud or another identity", async () => {
@@ -329,12 +349,15 @@ test("a part of the variables is not enough: the others may name another cloud o
     ask("EnvironmentCredential()"),
     variables,
   );
-  assert.match(output, /^CredentialUnavailableError .*AZURE_AUTHORITY_HOST/);
+  assert.match(output, /^AuthenticationError .*AZURE_AUTHORITY_HOST/);
 });
 
 test("no secret leaves before it is known for which cloud it is", async () => {
   const output = await run(["--deny-env", "--allow-net"], ask('ClientSecretCredential("tenant", "client", "secret")'));
-  assert.match(output, /^CredentialUnavailableError .*--allow-env=AZURE_AUTHORITY_HOST/);
+  assert.match(
+    output,
+    /^AuthenticationError \/ ClientSecretCredential: .*--allow-env=AZURE_REGIONAL_AUTHORITY_NAME,AZURE_AUTHORITY_HOST,AZURE_IDENTITY_DISABLE_MULTITENANTAUTH$/,
+  );
 });
 
 test("on Deno Deploy there is no metadata service, whatever variables were handed in", async () => {
@@ -347,7 +370,7 @@ test("on Deno Deploy there is no metadata service, whatever variables were hande
   const flags = ["--allow-env", "--deny-net"];
   assert.match(
     await run(flags, code, { DENO_DEPLOYMENT_ID: "a-deployment" }),
-    /on no machine that has a metadata service$/,
+    /this runtime has no metadata service$/,
   );
   assert.match(await run(flags, code), /Run Deno with --allow-net=169\.254\.169\.254$/);
 });

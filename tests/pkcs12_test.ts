@@ -74,10 +74,9 @@ describe("PKCS#12 made by openssl is read", { skip }, () => {
     test(form, () => accepts(createPfx(`-in app.pem -inkey key.pem -name app${options}`)));
   }
 
-  test("with a password beyond ASCII, as it was made in former times", async () => {
+  test("with a password beyond ASCII", async () => {
     await accepts(createPfx("-in app.pem -inkey key.pem -keypbe PBE-SHA1-3DES -certpbe PBE-SHA1-3DES", "pâté"), "pâté");
-    const today = createPfx("-in app.pem -inkey key.pem", "pâté");
-    await refuses(today, /The password is wrong, or has letters beyond ASCII: convert it with "openssl pkcs12/, "pâté");
+    await accepts(createPfx("-in app.pem -inkey key.pem", "pâté"), "pâté");
   });
 
   test("with an empty password", () => accepts(createPfx("-in app.pem -inkey key.pem", ""), ""));

@@ -12,6 +12,7 @@ import { createFakeClock } from "@azweb/identity/testing";
 import fc from "fast-check";
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { anyCharacter } from "./support/any_character.ts";
 import { textsOf } from "./support/canary.ts";
 import {
   breathe,
@@ -65,7 +66,7 @@ function assertOurs(error: unknown): void {
 }
 
 const anyText = fc.oneof(
-  fc.string({ unit: "binary" }),
+  fc.string({ unit: anyCharacter }),
   fc.string({ unit: "grapheme" }),
   fc.string({ maxLength: 3_000 }),
 );

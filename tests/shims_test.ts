@@ -40,6 +40,7 @@ const HOLD: Record<string, (assert: Assert) => unknown> = {
   "notDeepEqual": (assert) => assert.notDeepEqual({ a: 1 }, { a: 2 }),
   "match": (assert) => assert.match("abc", /b/),
   "doesNotMatch": (assert) => assert.doesNotMatch("abc", /d/),
+  // deno-lint-ignore azweb/expected-error
   "throws": (assert) => assert.throws(throwing(new Error("a"))),
   "throws a text": (assert) => assert.throws(throwing("a"), /a/),
   "throws with a pattern": (assert) => assert.throws(throwing(new TypeError("a")), /TypeError: a/),
@@ -88,6 +89,7 @@ const DO_NOT_HOLD: Record<string, (assert: Assert) => unknown> = {
   "match of no text": (assert) => assert.match(1 as never, /1/),
   "doesNotMatch": (assert) => assert.doesNotMatch("abc", /b/),
   "fail": (assert) => assert.fail("no"),
+  // deno-lint-ignore azweb/expected-error
   "throws nothing": (assert) => assert.throws(() => {}),
   "throws with another pattern": (assert) => assert.throws(throwing(new Error("a")), /b/),
   "throws with another class": (assert) => assert.throws(throwing(new Error("a")), TypeError),
@@ -98,9 +100,12 @@ const DO_NOT_HOLD: Record<string, (assert: Assert) => unknown> = {
   "throws with a function": (assert) => assert.throws(throwing(new Error("a")), () => false),
   "throws with a function that returns what is not true": (assert) =>
     assert.throws(throwing(new Error("a")), () => 1 as never),
+  // deno-lint-ignore azweb/expected-error
   "rejects nothing": (assert) => assert.rejects(Promise.resolve()),
   "rejects with other members": (assert) => assert.rejects(Promise.reject(new Error("a")), { message: "b" }),
+  // deno-lint-ignore azweb/expected-error
   "rejects of a function that throws": (assert) => assert.rejects(throwing(new Error("a")) as never),
+  // deno-lint-ignore azweb/expected-error
   "rejects of no promise": (assert) => assert.rejects((() => 1) as never),
   "doesNotReject": (assert) => assert.doesNotReject(Promise.reject(new Error("a"))),
   "doesNotThrow": (assert) => assert.doesNotThrow(throwing(new Error("a"))),

@@ -139,6 +139,7 @@ for (const style of STYLES) {
         parameters.set("error", "access_denied");
         parameters.set("error_description", "No");
       }],
+      "with an error and a code": [/access_denied$/, (parameters) => parameters.set("error", "access_denied")],
       "without a code": [/The answer holds no code$/, (parameters) => parameters.delete("code")],
       "by another issuer": [
         /The answer is by another issuer$/,

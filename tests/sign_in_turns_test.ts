@@ -154,7 +154,7 @@ for (const [name, visitor, prompts] of [["signs in", ADA, 1], ["declines", null,
       return { asked };
     }
     const first = await ask(GRAPH);
-    await scene.clock.untilSleeping(30_000);
+    await scene.clock.untilSleeping(9_999);
     const { length } = scene.clock.sleeping;
     const [early, late] = [new AbortController(), new AbortController()];
     const gone = await ask(VAULT, early.signal);

@@ -196,7 +196,7 @@ for (
   test(`"deno task test ${args.join(" ")}" explains its arguments`, async () => {
     const ended = await run(Deno.execPath(), ["run", "--quiet", "--allow-all", "scripts/test.ts", ...args]);
     const usage =
-      "Usage: deno task test [deno|node|bun|workerd|edge|browser]... [--filter <part of a test file's path>]\n";
+      "Usage: deno task test [deno|node|bun|workerd|edge|browser]... [--filter <part of a test file's path>] [--costs]\n";
     const expected = mistake === undefined
       ? { code: 0, stdout: usage, stderr: "" }
       : { code: 2, stdout: "", stderr: `${mistake}\n\n${usage}` };
@@ -212,10 +212,12 @@ test('"deno task build --help" says what it does, and does not', async () => {
   });
 });
 
-test("only the runtimes that run are told", async () => {
+test("only the runtimes that run are told, and what each file costs", async () => {
   // In "assertion_callback_test.ts", which is for all, and in "npm_package_test.ts", which is for others.
-  const args = ["run", "--quiet", "--allow-all", "scripts/test.ts", "deno", "--filter", "ack"];
+  const args = ["run", "--quiet", "--allow-all", "scripts/test.ts", "deno", "--costs", "--filter", "ack"];
   const { code, stdout, stderr } = await run(Deno.execPath(), args);
   assert.equal(code, 0, stderr);
-  assert.match(stdout, /^1 test files for deno\nDeno \S+: /);
+  assert.match(stdout, /^\d+ test files for deno\nDeno \S+: /);
+  assert.match(stdout, /^ +\d+\.\d +\d+\.\d +tests\/assertion_callback_test\.ts$/m);
+  assert.match(stdout, /^Deno \S+ +\d+ +0 +0 +\d+\.\d +\d+\.\d$/m);
 });

@@ -691,7 +691,12 @@ describe("Service Fabric node", () => {
       tlsFetch({ thumbprint: thumbprint.replace(/^./, "0") }),
       tlsFetch({ ca: "a certificate" }),
     ];
-    for (const stranger of strangers) await assert.rejects(stranger(url, init), /Certificate that nobody vouches for/);
+    for (const stranger of strangers) {
+      await assert.rejects(
+        stranger(url, init),
+        /UntrustedServer: The thumbprint of the server's certificate is another one/,
+      );
+    }
     assert.equal(machine.requests.length, count);
   });
 
@@ -701,7 +706,7 @@ describe("Service Fabric node", () => {
     assert.equal(machine.env.IDENTITY_SERVER_THUMBPRINT, thumbprint);
     assert.equal((await ask(KINDS["Service Fabric node"], machine)).status, 200);
     machine.env.IDENTITY_SERVER_THUMBPRINT = thumbprint.replace("0", "1");
-    await assert.rejects(ask(KINDS["Service Fabric node"], machine), /Certificate/);
+    await assert.rejects(ask(KINDS["Service Fabric node"], machine), /UntrustedServer/);
   });
 
   test("replaces the token that was revoked, and no other", async () => {
@@ -866,7 +871,7 @@ for (const name of NAMES) {
     test("a body that breaks off", async () => {
       const { kind, machine } = setUp(name);
       machine.failNext("reset");
-      await assert.rejects((await send(kind, machine)).text());
+      await assert.rejects((await send(kind, machine)).text(), /Connection reset/);
       machine.failNext("truncated");
       await assert.rejects((await send(kind, machine)).json(), SyntaxError);
     });
@@ -877,7 +882,7 @@ for (const name of NAMES) {
       const { signal, abort } = stop();
       const body = (await send(kind, machine, {}, { signal })).text();
       abort();
-      await assert.rejects(body);
+      await assert.rejects(body, /Enough/);
     });
 
     test("a body that comes byte by byte, one a second", async () => {
@@ -902,7 +907,7 @@ for (const name of NAMES) {
       const body = (await send(kind, machine, {}, { signal })).text();
       await clock.untilSleeping();
       abort();
-      await assert.rejects(body);
+      await assert.rejects(body, /Enough/);
       assert.deepEqual(clock.sleeping, []);
     });
 

@@ -141,8 +141,9 @@ for (
         `ClientSecretCredential: Cannot get a token: No answer within the ${timeoutInMs ?? 60_000} ms of "timeoutInMs"`,
       );
       assert.equal(error.statusCode, 0);
-      assert.equal(service.requests.length, 1);
-      assert.equal(service.requests[0]!.signal.aborted, true);
+      // Each attempt has its own time limit, so that a request that is lost is sent again before the deadline.
+      assert.ok(service.requests.length > 1);
+      assert.ok(service.requests.every(({ signal }) => signal.aborted));
       assert.deepEqual(clock.sleeping, []);
     }
   });
@@ -172,7 +173,7 @@ test("a body that stops halfway ends with the deadline, and the body is given up
 test("after silence the next call asks again", async () => {
   const clock = createFakeClock();
   const service = createService((_, index) => index === 0 ? new Promise(() => {}) : tokenAnswer());
-  const credential = create(service, { runtime: clock });
+  const credential = create(service, { runtime: clock, retryOptions: { maxRetries: 0 } });
   const failed = failureOf(credential.getToken(SCOPE));
   await service.untilRequested(1);
   await clock.advance(60_000);
@@ -349,7 +350,7 @@ for (const status of [408, 429, 500, 502, 503, 504]) {
       const service = createService((_, index) => index === 0 ? new Response("", { status, headers }) : tokenAnswer());
       const credential = create(service, { runtime: clock });
       const tokens = Promise.all(Array.from({ length: 100 }, () => credential.getToken(SCOPE)));
-      assert.equal(await clock.untilSleeping(59_999), ms);
+      assert.equal(await clock.untilSleeping(9_999), ms);
       await clock.advance(ms - 1);
       assert.equal(service.requests.length, 1);
       await clock.advance(1);
@@ -362,11 +363,11 @@ for (const status of [408, 429, 500, 502, 503, 504]) {
 test("callers that come while the others wait wait with them", async () => {
   const clock = createFakeClock(AT);
   const service = createService((_, index) =>
-    index === 0 ? new Response("", { status: 429, headers: { "retry-after": "10" } }) : tokenAnswer()
+    index === 0 ? new Response("", { status: 429, headers: { "retry-after": "9" } }) : tokenAnswer()
   );
   const tokens = [create(service, { runtime: clock }).getToken(SCOPE)];
-  await clock.untilSleeping(59_999);
-  for (let i = 0; i < 9; i++) {
+  await clock.untilSleeping(9_999);
+  for (let i = 0; i < 8; i++) {
     await clock.advance(1_000);
     tokens.push(create(service, { runtime: clock }).getToken(SCOPE));
   }
@@ -402,7 +403,7 @@ test("5xx without Retry-After: waits are random, below a bound that doubles", as
     const failed = failureOf(create(service, { runtime: clock, retryOptions: {} }).getToken(SCOPE));
     for (let retry = 0; retry < 3; retry++) {
       await service.untilRequested(retry + 1);
-      const wait = await clock.untilSleeping(59_000);
+      const wait = await clock.untilSleeping(9_999);
       bounds[retry] = Math.max(bounds[retry] ?? 0, wait);
       await clock.advance(wait);
     }
@@ -489,7 +490,7 @@ test("a Retry-After that cannot be is no Retry-After: the usual waits", async ()
     Math.random = () => 0.5;
     try {
       const token = create(service, { runtime: clock, retryOptions }).getToken(SCOPE);
-      assert.equal(await Promise.race([clock.untilSleeping(59_999), token.then(() => 0)]), 5_000, value);
+      assert.equal(await Promise.race([clock.untilSleeping(9_999), token.then(() => 0)]), 5_000, value);
       await clock.advance(5_000);
       await token;
     } finally {
@@ -505,7 +506,7 @@ test("a date that has passed, and no seconds, leave the usual back-off: nobody h
       index === 0 ? new Response("", { status: 503, headers: { "retry-after": value } }) : tokenAnswer()
     );
     const token = create(service, { runtime: clock, retryOptions: {} }).getToken(SCOPE);
-    const wait = await Promise.race([clock.untilSleeping(59_999), token.then(() => 0)]);
+    const wait = await Promise.race([clock.untilSleeping(9_999), token.then(() => 0)]);
     assert.ok(wait > 0 && wait <= 800, `${value}: ${wait}`);
     await clock.advance(wait);
     await token;

@@ -113,7 +113,9 @@ test("silence ends with the deadline, and so does the connection", async () => {
       if (bytes) response.writeHead(200).write(bytes);
     };
     await withServer(handle, async (host, count) => {
-      const error = await failureOf(create(host, { timeoutInMs: 200 }).getToken(SCOPE));
+      const error = await failureOf(
+        create(host, { timeoutInMs: 200, retryOptions: { maxRetries: 0 } }).getToken(SCOPE),
+      );
       assert.match(error.message, /No answer within the 200 ms of "timeoutInMs"$/);
       await gone;
       assert.equal(count(), 1);

@@ -184,7 +184,7 @@ describe("the authorities' file changes", () => {
     const { ask, clock, proxy } = await setUp();
     const next = proxy.rotate();
     const asking = ask();
-    await clock.untilSleeping(30_000);
+    await clock.untilSleeping(9_999);
     proxy.files.set(CA_PATH, next);
     await clock.advance(30_000);
     await asking;

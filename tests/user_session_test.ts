@@ -370,7 +370,7 @@ test("one caller leaves, another still gets the token", async () => {
   const controller = new AbortController();
   const leaving = failureOf(credential.getToken(GRAPH, { abortSignal: controller.signal }));
   const staying = credential.getToken(GRAPH);
-  await scene.clock.untilSleeping(30_000);
+  await scene.clock.untilSleeping(9_999);
   controller.abort();
   assert.equal((await leaving).name, "AbortError");
   scene.entra.enterUserCode(userCode, ADA);
@@ -408,9 +408,10 @@ test("a refresh that hangs ends after a minute, long before people are given up"
   const scene = createScene();
   const credential = byDeviceCode(scene);
   await settle(credential.getToken(GRAPH), scene);
-  scene.entra.failNext("silent");
+  scene.entra.failNext("silent", 2);
   const error = failureOf(credential.getToken(VAULT));
-  while (scene.clock.sleeping[0] !== 60_000) await scene.clock.untilSleeping(60_000).then(() => scene.clock.advance(0));
+  // The time limit of the attempt, and that of all attempts.
+  while (scene.clock.sleeping[1] !== 60_000) await scene.clock.untilSleeping(60_000).then(() => scene.clock.advance(0));
   await scene.clock.advance(60_000);
   assert.match((await error).message, /No answer within 60000 ms/);
   assert.equal(await ownerOf(scene, await settle(credential.getToken(VAULT), scene)), ADA);
@@ -429,7 +430,9 @@ for (
   ] as const
 ) {
   test(`people of ${name} sign in at "${tenant}"`, async () => {
-    const scene = createScene();
+    // The tenant of personal accounts.
+    const tenantId = tenant === "consumers" ? "9188040d-6c67-4c5b-b112-36a304b66dad" : TENANT;
+    const scene = createScene({ users: [{ tenantId, username: ADA, password: "a-password" }] });
     await settle(byDeviceCode(scene, options).getToken(GRAPH), scene);
     const paths = scene.entra.requests.map(({ path }) => path.split("/")[1]);
     assert.deepEqual(new Set(paths), new Set([tenant]));
@@ -457,7 +460,10 @@ for (
       const asks = asked.url.split("/")[3]!;
       const tid = asks === "common" ? TENANT : asks;
       const client_info = btoa(JSON.stringify({ uid: "ada", utid: TENANT }));
-      return people({ tid }, { access_token: `of ${tid}`, client_info })(asked);
+      return people({ tid, iss: `https://login.microsoftonline.com/${tid}/v2.0` }, {
+        access_token: `of ${tid}`,
+        client_info,
+      })(asked);
     });
     const credential = signInTo(service, { tenantId: undefined });
     for (const [index, tenantId] of calls.entries()) {
@@ -514,7 +520,7 @@ test("an answer that comes when its caller has left changes nothing, and another
   });
   const controller = new AbortController();
   const first = failureOf(credential.getToken(GRAPH, { abortSignal: controller.signal }));
-  await scene.clock.untilSleeping(30_000);
+  await scene.clock.untilSleeping(9_999);
   await scene.clock.advance(5_000);
   while (!answer) await breathe();
   controller.abort();
@@ -531,6 +537,7 @@ test("who ends late does not end another's turn", async () => {
   const begun: (() => void)[] = [];
   const credential = byDeviceCode(scene, {
     timeoutInMs: 10_000,
+    retryOptions: { maxRetries: 0 },
     async fetch() {
       await new Promise<void>((resolve) => begun.push(resolve));
       return jsonAnswer({ error: "invalid_request" }, { status: 400 });
@@ -578,7 +585,7 @@ test("whoever has no token does not take the end of a refresh ahead of time for 
   assert.equal(scene.prompts, 2);
 });
 
-test("a call that must not ask another tenant asks nobody", async () => {
+test("a call for a tenant that is not allowed is an AuthenticationError without a request", async () => {
   const scene = createScene();
   const credential = byDeviceCode(scene);
   const asked = [
@@ -587,7 +594,7 @@ test("a call that must not ask another tenant asks nobody", async () => {
   ];
   for (const call of asked) {
     const error = await failureOf(call);
-    assert.deepEqual([error.name, scene.entra.requests.length], ["CredentialUnavailableError", 0]);
+    assert.deepEqual([error.name, scene.entra.requests.length], ["AuthenticationError", 0]);
   }
   const allowed = byDeviceCode(scene, { additionallyAllowedTenants: [OTHER_TENANT] });
   await failureOf(settle(allowed.getToken(GRAPH, { tenantId: OTHER_TENANT, abortSignal: AbortSignal.abort() }), scene));
@@ -664,6 +671,7 @@ for (
     ["for nobody", { aud: undefined }, /for another app/],
     ["by another issuer", { iss: "https://login.evil.example/" }, /by another issuer/],
     ["by another cloud", { iss: "https://login.microsoftonline.us/" }, /by another issuer/],
+    ["by an external tenant", { iss: `https://${TENANT}.ciamlogin.com/${TENANT}/v2.0` }, /by another issuer/],
     ["by nobody", { iss: undefined }, /by another issuer/],
     ["by something", { iss: 7 }, /by another issuer/],
     ["that has expired", { exp: 1 }, /expired/],
@@ -728,7 +736,7 @@ test("who has signed in is read from what there is", async () => {
       [{}, info({ uid: "u", utid: "t" }), "u.t", "jö@contoso.com"],
       [{}, info({ uid: "u" }), `u.${TENANT}`, "jö@contoso.com"],
       [{}, {}, `an-object.${TENANT}`, "jö@contoso.com"],
-      [{ oid: undefined, tid: undefined, preferred_username: undefined, upn: "jo" }, {}, "somebody.", "jo"],
+      [{ oid: undefined, preferred_username: undefined, upn: "jo" }, {}, `somebody.${TENANT}`, "jo"],
       [{ preferred_username: "", email: "e" }, { client_info: "%%%" }, `an-object.${TENANT}`, "e"],
       [{ preferred_username: 7 }, {}, `an-object.${TENANT}`, ""],
     ] as const
@@ -753,9 +761,53 @@ test("a service that gives no refresh token has the user sign in for each", asyn
   assert.equal(prompts, 2);
 });
 
-test("nobody gets a token late: a call that was aborted changes nothing", async () => {
+test("a user who signs in without a refresh token gets no token by that of the user before", async () => {
+  const users = ["ada", "bob", "bob"];
+  const service = createService((asked) => {
+    const oid = users[service.requests.filter(({ url }) => url.endsWith("/devicecode")).length - 1]!;
+    const members = { access_token: oid, client_info: undefined, refresh_token: oid === "ada" ? "adas" : undefined };
+    return people({ oid }, members)(asked);
+  });
+  const credential = signInTo(service, {});
+  assert.match((await credential.authenticate(GRAPH))!.homeAccountId, /^ada/);
+  assert.match((await credential.authenticate(VAULT))!.homeAccountId, /^bob/);
+  assert.equal((await credential.getToken("https://storage.azure.com/.default")).token, "bob");
+  const sent = service.requests.filter(({ url }) => url.endsWith("/token")).map(({ form }) => form.refresh_token);
+  assert.deepEqual(sent, [undefined, undefined, undefined]);
+});
+
+test("a call that was aborted before it begins sends nothing", async () => {
   const scene = createScene();
   const credential = byDeviceCode(scene, optionsOf(scene));
   const error = await failureOf(credential.authenticate(GRAPH, { abortSignal: AbortSignal.abort() }));
   assert.deepEqual([error.name, scene.entra.requests.length], ["AbortError", 0]);
+});
+
+test("a sign-in whose caller has left gives no token late: the user before stays, and so do the user's tokens", async () => {
+  const scene = createScene();
+  let answer: (() => void) | undefined;
+  let isHeld = false;
+  const credential = byDeviceCode(scene, {
+    async fetch(url, init) {
+      const response = await scene.entra.fetch(url, { ...init, signal: null });
+      if (isHeld && String(url).endsWith("/token")) await new Promise<void>((resolve) => answer = resolve);
+      return response;
+    },
+  });
+  const adas = await settle(credential.getToken(GRAPH), scene);
+  isHeld = true;
+  scene.visitor = BOB;
+  const controller = new AbortController();
+  const late = failureOf(credential.authenticate(VAULT, { abortSignal: controller.signal }));
+  await scene.clock.untilSleeping(30_000);
+  await scene.clock.advance(5_000);
+  while (!answer) await breathe();
+  controller.abort();
+  assert.equal((await late).name, "AbortError");
+  isHeld = false;
+  answer();
+  await breathe();
+  assert.equal(await credential.getToken(GRAPH), adas);
+  assert.equal(await ownerOf(scene, await settle(credential.getToken(VAULT), scene)), ADA);
+  assert.equal(scene.prompts, 2);
 });

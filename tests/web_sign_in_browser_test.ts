@@ -42,12 +42,12 @@ async function createProvider(issuer: string, redirectUri: string): Promise<Prov
     pkce: { required: () => true },
     // As Microsoft Entra has it: who it is stands in the ID token, and a refresh token comes along.
     conformIdTokenClaims: false,
-    claims: { openid: ["sub"], profile: ["preferred_username", "userPrincipalName"] },
+    claims: { openid: ["sub"], profile: ["preferred_username", "userPrincipalName", "tid"] },
     issueRefreshToken: () => true,
     rotateRefreshToken: true,
     findAccount: (_context: unknown, id: string) => ({
       accountId: id,
-      claims: () => ({ sub: id, preferred_username: id, userPrincipalName: id }),
+      claims: () => ({ sub: id, preferred_username: id, userPrincipalName: id, tid: TENANT }),
     }),
   });
 }

@@ -390,6 +390,14 @@ describe("an answer that is refused", () => {
       /The answer is by another issuer/,
       (app, back) => app.browser.request(`${back}&iss=evil`),
     ],
+    "with an error and a code": [
+      /access_denied$/,
+      (app, back) => app.browser.request(`${back}&error=access_denied`),
+    ],
+    "by an external tenant": [
+      /The answer is by another issuer/,
+      (app, back) => app.browser.request(`${back}&iss=https://${TENANT}.ciamlogin.com/${TENANT}/v2.0`),
+    ],
     "without a code": [/The answer holds no code/, (app, back) => app.browser.request(back.replace(/code=[^&]+/, ""))],
     "that is an error": [/access_denied. The user said no/, (app, back) => {
       return app.browser.request(back.replace(/code=[^&]+/, "error=access_denied&error_description=The+user+said+no"));
@@ -471,7 +479,7 @@ const ID_TOKENS: Record<string, [Readonly<Record<string, unknown>>, RegExp]> = {
   "without a nonce": [{ nonce: undefined }, /It is of another sign-in/],
   "for another app": [{ aud: "another" }, /It is for another app/],
   "by another issuer": [{ iss: `https://evil.test/${TENANT}/v2.0` }, /It is by another issuer/],
-  "of another tenant": [{ tid: "11111111-0000-0000-0000-000000000000" }, /signed in to another tenant/],
+  "of another tenant": [{ tid: "11111111-0000-0000-0000-000000000000" }, /It is of another tenant/],
   "that has expired": [{ exp: 1 }, /It has expired/],
 };
 for (const [name, [claims, reason]] of Object.entries(ID_TOKENS)) {

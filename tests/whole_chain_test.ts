@@ -253,7 +253,10 @@ describe("a part of the first three that is configured and refused ends the chai
       assert.deepEqual(ran(), []);
       const [failed] = events.filter(({ event }) => event === "credential-failed");
       assert.equal(failed!.credential, name);
-      assert.equal(failed!.message, `DefaultAzureCredential ends at ${name}, which is configured and fails: ${error.message}`);
+      assert.equal(
+        failed!.message,
+        `DefaultAzureCredential ends at ${name}, which is configured and fails: ${error.message}`,
+      );
       assert.equal(typeof failed!.elapsedInMs, "number");
     });
   }
@@ -302,7 +305,9 @@ test("where nobody is, a table says of each why, how long it took, and what to d
   }
   const error = await failing;
   assert.equal(error.name, "AggregateAuthenticationError");
-  const said = "No account is signed in: Please run 'az login', `azd auth login` or Connect-AzAccount";
+  const said =
+    "No account is signed in: Please run 'az login' to setup account. Not logged in, run `azd auth login` to login. " +
+    "Run Connect-AzAccount to login";
   const rows = [
     [
       "EnvironmentCredential",

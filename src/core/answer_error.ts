@@ -1,8 +1,10 @@
 import { AuthenticationError, type ErrorResponse } from "../errors.ts";
+import { bound, MAX_LENGTH } from "./bound.ts";
 import type { Answer } from "./http.ts";
 import { parseObject } from "./json.ts";
 
 const MOST_CHARACTERS = 400;
+const MOST_CODES = 10;
 
 /** Returns the error for an answer that is no token: what the service says (RFC 6749, section 5.2), and what to do. */
 export function errorFromAnswer(
@@ -28,7 +30,8 @@ export function errorFromAnswer(
     const meaning = meanings?.[status] ?? describe(answer);
     return new AuthenticationError(join([`${action}: HTTP ${status}: ${meaning}`, advice?.([])]), details);
   }
-  const errorCodes = Array.isArray(body.error_codes) ? body.error_codes.filter((code) => typeof code === "number") : [];
+  const listed: unknown[] = Array.isArray(body.error_codes) ? body.error_codes.slice(0, MOST_CODES) : [];
+  const errorCodes = listed.filter((code) => typeof code === "number");
   const description = text(body.error_description) ?? "";
   const errorResponse: ErrorResponse = {
     error,
@@ -40,7 +43,9 @@ export function errorFromAnswer(
     ...given("traceId", text(body.trace_id)),
   };
   const codes = errorCodes.map((code) => `AADSTS${code}`).join(", ");
-  const claims = typeof body.claims === "string" ? { claims: redact(body.claims) } : {};
+  // What is cut would be no claims any more.
+  const isClaims = typeof body.claims === "string" && body.claims.length <= MAX_LENGTH;
+  const claims = isClaims ? { claims: redact(body.claims as string) } : {};
   return new AuthenticationError(
     join([
       `${action}: ${error} (${[`HTTP ${status}`, codes].filter(Boolean).join(", ")})`,
@@ -58,19 +63,24 @@ function describe({ status, text }: Answer): string {
   }
   if (text === "") return "The answer is empty, or longer than a megabyte";
   return `The answer is ${
-    /^\s*</.test(text) ? "a web page: is a proxy in between?" : "not the JSON of a token service"
+    text.trimStart().startsWith("<") ? "a web page: is a proxy in between?" : "not the JSON of a token service"
   }`;
 }
 
-/** The first part of a description, before the ids that stand in fields of their own. */
+/** Returns what a description says, without its code and the period at its end. */
 function sentence(description: string): string {
-  return description.replace(/^AADSTS\d+:\s*/, "").split(/\s*Trace ID:/)[0]!.replace(/\.\s*$/, "");
+  return withoutIds(description).replace(/^AADSTS\d+:\s*/, "").replace(/\.$/, "");
+}
+
+/** Returns a description up to the ids at its end, which stand in fields of their own. */
+export function withoutIds(description: string): string {
+  return description.split("Trace ID:", 1)[0]!.trimEnd();
 }
 
 /** One short line, whatever the service sends. To be redacted before: half a secret is not recognised. */
 export function tidy(text: string): string {
   // deno-lint-ignore no-control-regex
-  const line = text.replace(/[\s\x00-\x1f\x7f-\x9f]+/g, " ");
+  const line = bound(text).replace(/[\s\x00-\x1f\x7f-\x9f]+/g, " ");
   return line.length > MOST_CHARACTERS ? `${line.slice(0, MOST_CHARACTERS).replace(/ \S*$/, "")}…` : line;
 }
 

@@ -1,20 +1,24 @@
 import { AggregateAuthenticationError, type CredentialUnavailableError } from "../errors.ts";
 import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";
+import { isBackground } from "../runtime/background.ts";
+import { bound } from "./bound.ts";
 import { type Attempt, chainReport } from "./chain_report.ts";
 import type { GetToken } from "./create_get_token.ts";
 import { withDeadline, withinCall } from "./deadline.ts";
+import { expiresEarlyOn } from "./freshness.ts";
 import { withChain } from "./in_chain.ts";
+import { keepAlive } from "./keep_alive.ts";
 import { createMemory, type Memory } from "./memory.ts";
 import type { Settings } from "./settings.ts";
-import { keepAlive } from "./share.ts";
 import { INCONCLUSIVE, mergeUnavailable, type Unavailable, unavailableOf } from "./unavailable.ts";
 
 /** How long a credential may probe before a later one is started as well. */
 const PREFETCH_DELAY_IN_MS = 150;
-/** How long a search in the background may take, and when the next one may start. */
-const BACKGROUND_SEARCH_IN_MS = 10_000;
-/** A token is not used in its last minutes. */
-const EXPIRES_EARLY_IN_MS = 300_000;
+/** When the next search in the background may start: after one that found nothing new, and after one that was never settled. */
+const NEXT_SEARCH_IN_MS = 10_000;
+const LOST_SEARCH_IN_MS = 180_000;
+/** Minimum time that a credential serves whose token has to be renewed at once. */
+const MIN_INTERIM_IN_MS = 5_000;
 
 /** A credential in a chain, and its name in messages. */
 export interface Link {
@@ -33,10 +37,19 @@ export interface ChainSettings extends Pick<Settings, "log" | "now" | "sleep" | 
 /** A credential that serves the chain while an earlier one is inconclusive. */
 interface Interim {
   readonly link: Link;
+  /** When the search that chose it began. */
   readonly since: number;
-  until: number;
+  /** When the earlier credentials have to be tried again. */
+  readonly until: number;
+  nextSearchOn: number;
   /** When each of its tokens has to be renewed, by call. */
   readonly renewals: Memory<number>;
+}
+
+/** What follows from a credential that was skipped. */
+interface Skipped extends Unavailable {
+  /** When it has to be tried again. */
+  readonly recheckOn: number;
 }
 
 /**
@@ -62,11 +75,11 @@ export function createChain(name: string, links: readonly Link[], settings: Chai
       const isOver = now() < current.since || now() >= current.until;
       const hasToken = !options.claims && now() < (current.renewals.get(key) ?? -Infinity);
       // A call that has a cached token does not wait for a probe.
-      if (isOver && hasToken) searchInBackground(current, scopes, options);
+      if (isOver && hasToken && now() >= current.nextSearchOn) searchInBackground(current, scopes, options);
       if (!isOver || hasToken) {
         try {
           const token = await ask(current.link, scopes, options);
-          if (!options.claims) current.renewals.set(key, renewalOf(token));
+          if (!options.claims) current.renewals.set(key, renewalOf(token, now()));
           return token;
         } catch (error) {
           if (!unavailableOf(error)) throw error;
@@ -77,18 +90,14 @@ export function createChain(name: string, links: readonly Link[], settings: Chai
   }
 
   function searchInBackground(current: Interim, scopes: string | string[], options: GetTokenOptions): void {
-    // The next one starts after a while even if this one is never settled, because its runtime ended it.
-    current.until = now() + BACKGROUND_SEARCH_IN_MS;
+    // The next one starts some time after this one, even if this one is never settled because its runtime ended it.
+    current.nextSearchOn = now() + LOST_SEARCH_IN_MS;
+    // Without the claims and the time limit of the call, which does not wait for it.
     const { tenantId, enableCae } = options;
-    const late = () => new DOMException("The search in the background took too long", "TimeoutError");
     const work = withDeadline(
       (abortSignal) => search(scopes, { tenantId, enableCae, abortSignal }),
-      { sleep, ms: BACKGROUND_SEARCH_IN_MS, late },
-    ).catch((error) => {
-      const isLate = (error as { name?: unknown } | null)?.name === "TimeoutError";
-      // An earlier credential is configured, and fails: the next call has to report that.
-      if (interim === current && !isLate && !unavailableOf(error)) interim = undefined;
-    });
+      { sleep, ms: undefined, late: Error, background: true },
+    ).catch(() => {}).finally(() => current.nextSearchOn = now() + NEXT_SEARCH_IN_MS);
     keepAlive(work, settings);
   }
 
@@ -96,8 +105,11 @@ export function createChain(name: string, links: readonly Link[], settings: Chai
     const prefetched = new Map<Link, Promise<AccessToken | null>>();
     const attempts: Attempt[] = [];
     const errors: unknown[] = [];
-    const outcomes: Unavailable[] = [];
+    const skipped: Skipped[] = [];
+    const since = now();
     for (const link of links) {
+      // Another call may have elected a link meanwhile: one program, one identity.
+      if (elected) return await ask(elected, scopes, options);
       const started = now();
       let token: AccessToken | null = null;
       let unavailable = INCONCLUSIVE;
@@ -110,6 +122,8 @@ export function createChain(name: string, links: readonly Link[], settings: Chai
         const found = unavailableOf(error);
         if (!found) {
           if (!options.abortSignal?.aborted) {
+            // The program's own identity is configured: no later one serves any more.
+            if (interim && interim.since <= since) interim = undefined;
             log({
               event: "credential-failed",
               credential: link.name,
@@ -125,13 +139,12 @@ export function createChain(name: string, links: readonly Link[], settings: Chai
       }
       const elapsedInMs = now() - started;
       if (token) {
-        // Another call may have elected a link meanwhile: one program, one identity.
         if (elected) return elected === link ? token : await ask(elected, scopes, options);
-        choose(link, token, { scopes, options, outcomes, elapsedInMs });
+        choose(link, token, { scopes, options, skipped, since, elapsedInMs });
         return token;
       }
       const outcome = unavailable.outcome.replaceAll("-", " ");
-      outcomes.push(unavailable);
+      skipped.push({ ...unavailable, recheckOn: now() + unavailable.recheckAfterInMs });
       attempts.push({ name: link.name, outcome, elapsedInMs, reason, nextStep });
       log({
         event: "credential-skipped",
@@ -140,6 +153,7 @@ export function createChain(name: string, links: readonly Link[], settings: Chai
         elapsedInMs,
       });
     }
+    if (elected) return await ask(elected, scopes, options);
     throw new AggregateAuthenticationError(
       errors,
       [`${name}: Cannot get a token: No credential is available`, ...chainReport(attempts)].join("\n  "),
@@ -147,24 +161,27 @@ export function createChain(name: string, links: readonly Link[], settings: Chai
   }
 
   /** Decides for how long the link that returned a token serves the chain. */
-  function choose(link: Link, token: AccessToken, { scopes, options, outcomes, elapsedInMs }: {
+  function choose(link: Link, token: AccessToken, { scopes, options, skipped, since, elapsedInMs }: {
     readonly scopes: string | string[];
     readonly options: GetTokenOptions;
-    readonly outcomes: readonly Unavailable[];
+    readonly skipped: readonly Skipped[];
+    readonly since: number;
     readonly elapsedInMs: number;
   }): void {
-    const { outcome, recheckAfterInMs } = mergeUnavailable(outcomes);
-    if (outcome === "not-for-this-call") return;
+    const { outcome } = mergeUnavailable(skipped);
+    // A search that began later knows more.
+    if (outcome === "not-for-this-call" || interim && interim.since > since && now() >= interim.since) return;
     const isNew = interim?.link !== link;
     if (outcome === "absent") {
       elected = link;
       interim = undefined;
     } else {
-      const since = now();
-      const until = Math.min(since + recheckAfterInMs, renewalOf(token));
+      const renewal = renewalOf(token, now());
+      const recheckOn = Math.min(...skipped.filter((one) => one.outcome !== "absent").map((one) => one.recheckOn));
+      const until = Math.min(recheckOn, Math.max(renewal, now() + MIN_INTERIM_IN_MS));
       const renewals = isNew ? createMemory<number>() : interim!.renewals;
-      if (!options.claims) renewals.set(callKey(scopes, options), renewalOf(token));
-      interim = { link, since, until, renewals };
+      if (!options.claims) renewals.set(callKey(scopes, options), renewal);
+      interim = { link, since, until, nextSearchOn: until, renewals };
       if (!isNew) return;
     }
     const how = elected ? "" : " until the inconclusive ones are tried again";
@@ -189,7 +206,9 @@ export function createChain(name: string, links: readonly Link[], settings: Chai
       return await withDeadline(() => started, { sleep, ms: undefined, late: Error, outer });
     }
     const done = new AbortController();
-    const onProbeStarted = () => void prefetch().catch(() => {});
+    // Not in the background: the credential that serves has its token.
+    const isForeground = !isBackground(options.abortSignal);
+    const onProbeStarted = () => isForeground ? void prefetch().catch(() => {}) : undefined;
     try {
       return await link.credential.getToken(scopes, isDiscovery ? withChain(options, { onProbeStarted }) : options);
     } finally {
@@ -219,17 +238,17 @@ export function createChain(name: string, links: readonly Link[], settings: Chai
   return (scopes, options) => elected ? ask(elected, scopes, options!) : getToken(scopes, options);
 }
 
-function callKey(scopes: string | string[], { tenantId, enableCae }: GetTokenOptions): string {
-  return JSON.stringify([scopes, tenantId, enableCae]);
+function callKey(scopes: string | string[], { tenantId, enableCae = false }: GetTokenOptions): string {
+  return JSON.stringify([[scopes].flat().sort(), tenantId?.toLowerCase(), enableCae]);
 }
 
-/** Returns when a token has to be renewed, in ms since the epoch. */
-function renewalOf({ refreshAfterTimestamp = Infinity, expiresOnTimestamp }: AccessToken): number {
-  return Math.min(refreshAfterTimestamp, expiresOnTimestamp - EXPIRES_EARLY_IN_MS);
+/** Returns when a token that was just returned has to be renewed, in ms since the epoch. */
+function renewalOf({ refreshAfterTimestamp = Infinity, expiresOnTimestamp }: AccessToken, now: number): number {
+  return Math.min(refreshAfterTimestamp, expiresEarlyOn(now, expiresOnTimestamp));
 }
 
 /** Returns the message of whatever was thrown: it may be of another package, or no error at all. */
 function reasonOf(error: unknown): string {
   const { message } = Object(error) as { message?: unknown };
-  return typeof message === "string" ? message : "It gave no reason";
+  return typeof message === "string" ? bound(message) : "It gave no reason";
 }

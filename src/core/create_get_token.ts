@@ -1,17 +1,20 @@
+import { AuthenticationError } from "../errors.ts";
+import { isBackground } from "../runtime/background.ts";
 import type { AccessToken, GetTokenOptions } from "../token_credential.ts";
 import type { TokenSet } from "../token_cache.ts";
 import { checkPause, endPause, pauseAfter, refreshPause } from "./back_off.ts";
 import { abortReason, withDeadline, withinCall } from "./deadline.ts";
 import { type Awaited, isVerdict, late, nameCredential } from "./failures.ts";
-import { isDue, isFresh, restTime } from "./freshness.ts";
+import { isAlive, isDue, isFresh, restTime } from "./freshness.ts";
 import { type Chain, chainOf } from "./in_chain.ts";
+import { keepAlive } from "./keep_alive.ts";
 import { digestOf } from "./partition.ts";
 import { requireVariables } from "./require_variables.ts";
 import { normaliseScopes } from "./scopes.ts";
 import type { Settings } from "./settings.ts";
-import { keepAlive, outdateOlder, share } from "./share.ts";
+import { outdateOlder, share } from "./share.ts";
 import type { Flight } from "./single_flight.ts";
-import { resolveTenant } from "./tenants.ts";
+import { MULTITENANT_VARIABLE, resolveTenant } from "./tenants.ts";
 import { createTokenStore } from "./token_store.ts";
 
 /** What one token is requested with. */
@@ -22,7 +25,7 @@ export interface TokenRequest {
   readonly enableCae: boolean;
   /** The token that the claims are about, if it is remembered: the resource refused it. */
   readonly rejected: string | undefined;
-  /** Whether the token at hand is still good: nobody waits for its successor, and nobody is to be asked for it. */
+  /** Whether this is a background refresh, or a chain's search in the background: the user must not be prompted. */
   readonly isEarly: boolean;
   /** The chain that asks, which has others to turn to. */
   readonly chain: Chain | undefined;
@@ -126,37 +129,37 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
       known.set(asked[0]!, { key, changes: NaN, token: undefined, answer: undefined, since: NaN, until: NaN });
     }
     const chain = chainOf(options);
-    const found = await (looked ?? store.find(key, settings.now()));
+    const calledOn = settings.now();
+    const found = await (looked ?? store.find(key, calledOn));
     const now = settings.now();
     const pause = refreshPause(key, now);
     const rejected = claims === undefined ? undefined : found?.token;
     const get = (caller: AbortSignal | undefined, isEarly = false) =>
       acquire(key, { scopes: asked, tenantId, claims, enableCae, rejected, isEarly, chain }, caller);
-    if (claims !== undefined) return await get(caller);
-    if (!found || !isFresh(found, now)) {
-      // Better than nothing while the service is out of reach: a token that counts as expired has minutes left.
-      const lasts = found !== undefined && now < found.expiresOnTimestamp && now > found.acquiredOnTimestamp;
-      if (lasts && pause && !isVerdict(pause.error)) return found;
-      try {
-        return await get(caller);
-      } catch (error) {
-        if (lasts && !isVerdict(error) && !caller?.aborted) return found;
-        throw error;
+    // The search of a chain in the background is no reason to prompt a user or to keep the process alive either.
+    if (claims !== undefined || !found || !isAlive(found, now)) return await get(caller, isBackground(caller));
+    const fresh = isFresh(found, now);
+    if (fresh && !isDue(found, now) || pause && (fresh || !isVerdict(pause.error))) return found;
+    const successor = get(undefined, true);
+    successor.catch(() => {});
+    if (fresh && (settings.livesOn || settings.waitUntil)) return found;
+    // The token counts as expired, or nothing goes on here after the caller has its token: the caller waits for the successor, but not for long.
+    const spent = Math.max(0, now - calledOn);
+    const longest = Math.min(REFRESH_PATIENCE_IN_MS, (options.requestOptions?.timeout || Infinity) / 2);
+    const ms = Math.max(0, longest - spent);
+    try {
+      return await withDeadline(() => successor, { sleep, ms, late: () => late(ms), outer: caller });
+    } catch (error) {
+      if (caller?.aborted || !fresh && isVerdict(error)) throw error;
+      const now = settings.now();
+      if (!isAlive(found, now)) {
+        const own = get(caller);
+        return await Promise.any([successor, own]).catch(() => own);
       }
+      // The next callers do not wait again; the request may go on, and ends the pause when it succeeds.
+      if (!refreshPause(key, now)) pauseAfter(key, error, now);
+      return found;
     }
-    if (!isDue(found, now) || pause) return found;
-    const successor = get(undefined, true).catch(() => found);
-    if (settings.livesOn || settings.waitUntil) return found;
-    // Nothing goes on behind an answer here, so the caller lends some time.
-    return await withDeadline(() => successor, {
-      sleep,
-      ms: REFRESH_PATIENCE_IN_MS,
-      late: () => late(REFRESH_PATIENCE_IN_MS),
-    })
-      .catch((error) => {
-        pauseAfter(key, error, settings.now());
-        return found;
-      });
   }
 
   /** Waits for the request that is under way for the key, or starts one. */
@@ -192,13 +195,17 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
               waitFor: (awaited) => void (flight.awaited = awaited),
               signal,
             }),
-          { sleep, ms, late: () => late(timeoutInMs, flight.awaited), outer },
+          { sleep, ms, late: () => late(timeoutInMs, flight.awaited), outer, background: request.isEarly },
         ),
       );
+      checkEnd(token);
       endPause(key);
       if (request.claims !== undefined) outdateOlder(flight);
       const saved = flight.outdated ? Promise.resolve() : store.save(key, token);
-      if (!settings.livesOn && !keepAlive(saved, settings)) await saved;
+      if (!settings.livesOn && !keepAlive(saved, settings)) {
+        await saved;
+        checkEnd(token);
+      }
       settings.log({
         ...about,
         event: "token-acquired",
@@ -222,6 +229,16 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
     }
   }
 
+  /** Throws an `AuthenticationError` if the token ended while it was requested. */
+  function checkEnd({ expiresOnTimestamp }: TokenSet): void {
+    // Not `>=`, which is true for a clock that shows no finite time.
+    if (!(settings.now() - expiresOnTimestamp >= 0)) return;
+    throw new AuthenticationError(
+      `Cannot get a token: The token ended at ${new Date(expiresOnTimestamp).toISOString()}, before it was received. ` +
+        "Check the clock of this machine and the connection to the token service",
+    );
+  }
+
   function findPartition(): string | Promise<string> {
     if (partition !== undefined) return partition;
     const finding = computePartition();
@@ -238,7 +255,7 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
         requireVariables([
           ...spec.variables ?? [],
           ...settings.authorityHost === undefined ? ["AZURE_AUTHORITY_HOST"] : [],
-          ...spec.tenantId === undefined ? [] : ["AZURE_IDENTITY_DISABLE_MULTITENANTAUTH"],
+          ...spec.tenantId === undefined ? [] : [MULTITENANT_VARIABLE],
         ], settings);
       }
       const proof = spec.proof();

@@ -1,3 +1,4 @@
+import { isBackground, markBackground } from "../runtime/background.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { AbortSignalLike, GetTokenOptions } from "../token_credential.ts";
 import { chainOf, withChain } from "./in_chain.ts";
@@ -11,6 +12,8 @@ export interface Deadline {
   readonly late: () => unknown;
   /** Ends the work when it fires. */
   readonly outer?: AbortSignalLike | undefined;
+  /** Whether the work is a background refresh, which must not keep the process alive. @default {false} */
+  readonly background?: boolean;
 }
 
 /**
@@ -19,11 +22,12 @@ export interface Deadline {
  */
 export async function withDeadline<T>(
   work: (signal: AbortSignal) => PromiseLike<T>,
-  { sleep, ms, late, outer }: Deadline,
+  { sleep, ms, late, outer, background = isBackground(outer) }: Deadline,
 ): Promise<T> {
   const controller = new AbortController();
   const { signal } = controller;
   const done = new AbortController();
+  if (background) [signal, done.signal].forEach(markBackground);
   const leave = () => controller.abort(abortReason(outer!));
   if (outer?.aborted) leave();
   const stopListening = outer && listen(outer, leave);

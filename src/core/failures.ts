@@ -33,7 +33,7 @@ export function nameCredential(error: unknown, name: string, source?: string): v
   if (!isOurs) return;
   const { message, stack } = error;
   if (message.startsWith(`${name}: `)) return;
-  const suffix = source && error instanceof AuthenticationError ? `. Configured by ${source}` : "";
+  const suffix = source && error instanceof AuthenticationError ? ` (configured by ${source})` : "";
   error.message = `${name}: ${message}${suffix}`;
   if (stack) error.stack = stack.replace(message, () => error.message);
 }

@@ -1,4 +1,5 @@
 import type { TokenSet } from "../token_cache.ts";
+import { bound } from "./bound.ts";
 
 const FIVE_MINUTES = 300_000;
 const TWO_HOURS = 7_200_000;
@@ -9,6 +10,11 @@ const TWO_HOURS = 7_200_000;
  */
 export function isFresh(token: TokenSet, now: number): boolean {
   return now > goodSince(token) && now < goodUntil(token);
+}
+
+/** Whether the token has not ended, though it may count as expired early. */
+export function isAlive(token: TokenSet, now: number): boolean {
+  return now > goodSince(token) && now < token.expiresOnTimestamp;
 }
 
 /** Whether it is time to ask for the token's successor. */
@@ -26,12 +32,17 @@ function goodSince({ acquiredOnTimestamp }: TokenSet): number {
 }
 
 function goodUntil({ acquiredOnTimestamp, expiresOnTimestamp }: TokenSet): number {
-  return expiresOnTimestamp - Math.min(FIVE_MINUTES, (expiresOnTimestamp - acquiredOnTimestamp) / 2);
+  return expiresEarlyOn(acquiredOnTimestamp, expiresOnTimestamp);
+}
+
+/** Returns from when on a token counts as expired: five minutes early, or after half of its life if that is less. */
+export function expiresEarlyOn(acquiredOn: number, expiresOn: number): number {
+  return expiresOn - Math.min(FIVE_MINUTES, (expiresOn - acquiredOn) / 2);
 }
 
 /** Reads a positive number of seconds that a `Date` can hold, which some services send as text. */
 export function seconds(value: unknown): number | undefined {
-  const number = typeof value === "string" && /^\d{1,10}$/.test(value) ? Number(value) : value;
+  const number = typeof value === "string" && /^\d{1,10}$/.test(bound(value)) ? Number(value) : value;
   return typeof number === "number" && number > 0 && number < 1e10 ? number : undefined;
 }
 

@@ -1,4 +1,8 @@
 import { AuthenticationError } from "../errors.ts";
+import { missingPermission } from "../runtime/permission.ts";
+import { bound } from "./bound.ts";
+import { withDeadline } from "./deadline.ts";
+import type { Settings } from "./settings.ts";
 
 const MOST_BYTES = 1_048_576;
 const NUMBER = /^\d{1,10}$/;
@@ -15,6 +19,12 @@ export interface Answer {
   readonly headers?: Headers;
 }
 
+/** The clock, and the time limit of one request. */
+export interface SendOptions extends Pick<Settings, "now" | "sleep"> {
+  /** How long the request may take until its body is read, in milliseconds; then there is no answer. `undefined` for no limit. */
+  readonly limitInMs?: number | undefined;
+}
+
 /**
  * Sends a request and reads the answer, a megabyte at the most. Redirects are not followed: what is sent is for the one it is sent
  * to. Rejects only with the signal's reason, or with an `AuthenticationError` where the runtime does not permit the request, or the server has
@@ -24,24 +34,31 @@ export async function send(
   fetch: typeof globalThis.fetch,
   url: string,
   init: RequestInit & { signal: AbortSignal },
-  now: () => number,
+  { now, sleep, limitInMs: ms }: SendOptions,
 ): Promise<Answer> {
-  try {
-    const response = await fetch(url, { ...init, redirect: "manual" });
+  async function exchange(signal: AbortSignal): Promise<Answer> {
+    const response = await fetch(url, { ...init, signal, redirect: "manual" });
     // A browser hides a redirect it was told not to follow.
     const status = response.type === "opaqueredirect" ? 302 : response.status;
-    const text = await readText(response, init.signal);
+    const text = await readText(response, signal);
     const { headers } = response;
     return { status, text, retryAfterInMs: retryAfter(headers, now()), headers };
+  }
+
+  try {
+    if (ms === undefined) return await exchange(init.signal);
+    const late = () => new Error(`No response within ${ms} ms`);
+    return await withDeadline(exchange, { sleep, ms, late, outer: init.signal });
   } catch (error) {
     if (init.signal.aborted) throw init.signal.reason;
-    const { name, message } = Object(error) as { name?: unknown; message?: unknown };
     const { host } = new URL(url);
     // Not sent again: another attempt meets the same server.
-    if (name === "UntrustedServer") throw new AuthenticationError(`Cannot trust "${host}": ${message}`);
-    if (name === "NotCapable") {
-      throw new AuthenticationError(`Cannot reach "${host}": Run Deno with --allow-net=${host}`);
+    if (Object(error).name === "UntrustedServer") {
+      const { message } = (error as Error).cause as Error | undefined ?? error as Error;
+      throw new AuthenticationError(`Cannot trust "${host}": ${bound(String(message))}`);
     }
+    const flag = missingPermission(error, { net: host });
+    if (flag) throw new AuthenticationError(`Cannot reach "${host}": Run ${flag}`);
     return { status: 0, text: reasonOf(error), retryAfterInMs: undefined };
   }
 }
@@ -74,10 +91,10 @@ async function readText(response: Response, signal: AbortSignal): Promise<string
 /** Reads how long to wait: milliseconds of Azure's headers, or seconds or a date of RFC 9110, section 10.2.3. */
 function retryAfter(headers: Headers, now: number): number | undefined {
   for (const name of ["retry-after-ms", "x-ms-retry-after-ms"]) {
-    const value = headers.get(name);
-    if (value && NUMBER.test(value)) return Number(value);
+    const value = bound(headers.get(name) ?? "");
+    if (NUMBER.test(value)) return Number(value);
   }
-  const value = headers.get("retry-after") ?? "";
+  const value = bound(headers.get("retry-after") ?? "");
   if (NUMBER.test(value)) return Number(value) * 1000;
   // `Date.parse` would take "-1" and "5, 5" for days long past.
   const date = /^[A-Z][a-z]+, /.test(value) ? Date.parse(value) : NaN;

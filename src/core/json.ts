@@ -1,11 +1,31 @@
-/** Parses a JSON object; `undefined` where it is none. */
+/** More levels than any token response, configuration or claims request has. */
+const MAX_DEPTH = 64;
+
+/** Parses a JSON object; `undefined` where it is none, or one whose depth could exhaust the stack of what reads or writes it. */
 export function parseObject(json: string): Record<string, unknown> | undefined {
+  if (isTooDeep(json)) return undefined;
   try {
     const value: unknown = JSON.parse(json);
     return isObject(value) ? value : undefined;
   } catch {
     return undefined;
   }
+}
+
+/** Whether a JSON text has more levels than {@linkcode MAX_DEPTH}. The brackets within its strings do not count. */
+function isTooDeep(json: string): boolean {
+  let depth = 0;
+  let isString = false;
+  for (let i = 0; i < json.length; i++) {
+    const character = json[i];
+    if (isString && character === "\\") i++;
+    else if (character === '"') isString = !isString;
+    else if (isString) continue;
+    else if (character === "{" || character === "[") {
+      if (++depth > MAX_DEPTH) return true;
+    } else if (character === "}" || character === "]") depth--;
+  }
+  return false;
 }
 
 /** Whether a value of JSON is an object. */

@@ -1,19 +1,31 @@
+import { MAX_LENGTH } from "./bound.ts";
+
+const REDACTED = "[redacted]";
+/** More layers of escapes than any server puts on. Each may cost a pass over the text. */
+const MAX_PASSES = 8;
 const ENTITIES: Readonly<Record<string, string>> = { quot: '"', amp: "&", apos: "'", lt: "<", gt: ">" };
 
 /**
  * Returns the text without the secrets. Where one still stands there as JSON, a URL or a web page would write it, nothing of the text is
- * left.
+ * left; nor where that cannot be known, because the text is too long or escaped too often.
  */
 export function redact(text: string, secrets: readonly string[]): string {
-  const cleaned = secrets.reduce((cleaned, secret) => cleaned.replaceAll(secret, "[redacted]"), text);
+  const known = secrets.filter((secret) => secret !== "");
+  if (known.length === 0) return text;
+  // Not cut to its beginning: half a secret at the end of that would not be recognised.
+  if (text.length > MAX_LENGTH) return REDACTED;
+  const cleaned = known.reduce((cleaned, secret) => cleaned.replaceAll(secret, REDACTED), text);
   const plain = decode(cleaned);
-  const holds = (secret: string) => secret !== "" && plain.includes(secret);
-  return secrets.map(decode).some(holds) ? "[redacted]" : cleaned;
+  const mayHold = (secret: string | undefined) => secret === undefined || secret !== "" && plain?.includes(secret);
+  // A longer one does not fit into the text.
+  const fitting = known.filter(({ length }) => length <= MAX_LENGTH);
+  return plain === undefined || fitting.map(decode).some(mayHold) ? REDACTED : cleaned;
 }
 
-/** Takes back the escapes of URLs, web pages and JSON, also where they were put on twice. */
-function decode(text: string): string {
-  for (let before = ""; before !== text;) {
+/** Takes back the escapes of URLs, web pages and JSON, also where they were put on twice; `undefined` where there are too many layers. */
+function decode(text: string): string | undefined {
+  for (let passes = 0, before = ""; before !== text; passes++) {
+    if (passes > MAX_PASSES) return undefined;
     before = text;
     text = text.replace(/(%[\da-f]{2})+/gi, decodePercent)
       .replace(/&#x0*([\da-f]{1,5});/gi, (_, digits) => String.fromCodePoint(parseInt(digits, 16)))

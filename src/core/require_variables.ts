@@ -1,14 +1,26 @@
 import { AuthenticationError } from "../errors.ts";
-import type { Settings } from "./settings.ts";
+
+/** Tells which flag is missing to read environment variables. */
+export interface EnvPermissions {
+  missingEnvPermission(names: readonly string[]): string | undefined;
+}
 
 /**
  * Throws an `AuthenticationError` where Deno may not read one of the environment variables: an unread one may name another identity, tenant or
  * cloud. Names all of them, so that one change of the flags is enough.
+ *
+ * @param credential Its name begins the message. Default: the caller names it.
  */
-export function requireVariables(names: readonly string[], { missingEnvPermission }: Settings): void {
-  const flag = missingEnvPermission(names);
+export function requireVariables(
+  names: readonly string[],
+  { missingEnvPermission }: EnvPermissions,
+  credential?: string,
+): void {
+  const flag = missingEnvPermission([...new Set(names)]);
   if (!flag) return;
+  // The flag comes last, so that it can be copied.
   throw new AuthenticationError(
-    `Cannot read the environment variables that decide about the identity: Run Deno with ${flag}, or give the variables by the option "env"`,
+    `${credential ? `${credential}: ` : ""}Cannot read the environment variables that decide about the identity: ` +
+      `Give the variables by the option "env", or run Deno with ${flag}`,
   );
 }

@@ -1,5 +1,17 @@
+import { isBackground } from "../runtime/background.ts";
 import type { Answer } from "./http.ts";
 import type { Settings } from "./settings.ts";
+
+/**
+ * Time limit of the first attempt, in milliseconds; each further attempt has twice as long. The official libraries give a request 30 s (MSAL
+ * for Go) or 100 s (Azure.Core for .NET), or do not limit it (azcore, msal-node): a doubling limit has a lost request repeated sooner, and
+ * reaches the same times for a service that is slow.
+ */
+const ATTEMPT_IN_MS = 10_000;
+/** The same for a background refresh. A caller with a valid token waits no longer, and a process that ends waits for a request in flight. */
+const BACKGROUND_ATTEMPT_IN_MS = 2000;
+/** Time limit of an attempt that may have had an effect although its response is lost. */
+const UNREPEATABLE_ATTEMPT_IN_MS = 30_000;
 
 /** A row of a table that says which answers a repetition can better. */
 export interface RetryRule {
@@ -14,37 +26,62 @@ export interface Attempts {
   readonly credential: string;
   readonly rules: readonly RetryRule[];
   readonly signal: AbortSignal;
+  /** Whether the service may refuse a second request after it acted on the first. @default {false} */
+  readonly unrepeatable?: boolean;
 }
 
-/** Sends until the answer is one that a repetition cannot better, as often and as long as the rules say. */
+/**
+ * Sends until the answer is one that a repetition cannot better, as often and as long as the rules say. An attempt gets its time limit in
+ * milliseconds, `undefined` for the time that is left.
+ */
 export async function retry(
-  attempt: () => Promise<Answer>,
-  { credential, rules, signal }: Attempts,
+  attempt: (limitInMs: number | undefined) => Promise<Answer>,
+  { credential, rules, signal, unrepeatable = false }: Attempts,
   settings: Settings,
 ): Promise<Answer> {
   const { maxRetries, maxRetryDelayInMs, retryDelayInMs, now } = settings;
   const started = now();
   // By rule: a service that comes back from an outage and is not ready yet gets as many attempts as any other.
   const attempts = new Map<RetryRule, number>();
-  for (;;) {
-    const answer = await attempt();
+  const timeoutRule = rules.find(({ statuses }) => statuses.test("0"));
+  for (let attemptsBefore = 0;; attemptsBefore++) {
+    const isLast = !timeoutRule || (attempts.get(timeoutRule) ?? 0) >= maxRetries;
+    const answer = await attempt(limitOf(attemptsBefore, isLast));
     const rule = rules.find(({ statuses }) => statuses.test(String(answer.status)));
     if (!rule || maxRetries === 0) return answer;
     const { outage } = rule;
     const retries = attempts.get(rule) ?? 0;
     attempts.set(rule, retries + 1);
-    const left = outage ? started + outage.lastsInMs - now() : Infinity;
+    const elapsed = now() - started;
+    // A longer time than the deadline allows is a jump of the clock, which the time that is left does not depend on.
+    const spent = elapsed >= 0 && elapsed <= settings.timeoutInMs ? elapsed : 0;
+    const left = outage ? outage.lastsInMs - spent : Infinity;
     if (outage ? left <= 0 : retries >= maxRetries) return answer;
     const bound = outage ? outage.delayInMs * 2 ** retries : Math.min(maxRetryDelayInMs, retryDelayInMs * 2 ** retries);
     // Full jitter: a random wait below a bound that doubles.
     const wait = answer.retryAfterInMs || Math.min(left, Math.ceil(Math.random() * bound));
     // Whoever must wait longer than there is time is told now.
-    if (now() + wait >= started + settings.timeoutInMs) return answer;
+    if (spent + wait >= settings.timeoutInMs) return answer;
     settings.log({
       event: "request-retried",
       credential,
       message: `${answer.status === 0 ? answer.text : `HTTP ${answer.status}`}: trying again in ${wait} ms`,
     });
     await settings.sleep(wait, signal);
+  }
+
+  function limitOf(attemptsBefore: number, isLast: boolean): number | undefined {
+    const background = isBackground(signal);
+    // The last attempt has the time that is left, except where no caller waits for it.
+    if (isLast && !background) return undefined;
+    // Authorization code, refresh token, device code, password: the service may have redeemed, rotated or counted it, and a repetition may be
+    // refused. So the attempt gets the time that MSAL gives it, however short the deadline is. Then nothing is lost by a repetition: a response
+    // that was lost does not come later, and a request that was lost succeeds now.
+    if (unrepeatable) return UNREPEATABLE_ATTEMPT_IN_MS;
+    if (isLast) return ATTEMPT_IN_MS;
+    // With a short deadline, a third of it: a lost request leaves two thirds to the next one.
+    const first = Math.min(background ? BACKGROUND_ATTEMPT_IN_MS : ATTEMPT_IN_MS, Math.ceil(settings.timeoutInMs / 3));
+    const limit = first * 2 ** attemptsBefore;
+    return background ? Math.min(limit, ATTEMPT_IN_MS) : limit;
   }
 }

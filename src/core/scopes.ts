@@ -3,7 +3,7 @@ const SCOPE = /^[\x21\x23-\x5B\x5D-\x7E]+$/;
 
 /** Returns the scopes, each once and sorted. Throws a `TypeError` where there is none or one is malformed. */
 export function normaliseScopes(scopes: string | readonly string[]): string[] {
-  const list: unknown = typeof scopes === "string" ? scopes.trim().split(/ +/) : scopes;
+  const list: unknown = typeof scopes === "string" ? scopes.split(" ").filter((scope) => scope !== "") : scopes;
   if (!Array.isArray(list) || list.length === 0 || list.every((scope) => scope === "")) {
     throw new TypeError('Argument "scopes" must name at least one scope, such as "https://storage.azure.com/.default"');
   }

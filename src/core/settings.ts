@@ -53,6 +53,12 @@ const REPLACED = {
   brokerOptions: "it needs native code",
 };
 
+/**
+ * Variables that are part of the cache key and of each request. Each is read once for a credential: after a change, its requests would go
+ * elsewhere than its cache key says.
+ */
+const READ_ONCE = ["AZURE_AUTHORITY_HOST", "SYSTEM_OIDCREQUESTURI"];
+
 /** Fills in the defaults: the one place that has them. Throws a `TypeError` for an option that cannot be. */
 export function resolveSettings(
   options: CredentialOptions,
@@ -72,6 +78,13 @@ export function resolveSettings(
     : runtime.env
     ? (name: string) => text(runtime.env?.(name))
     : env;
+  const read = new Map<string, string | undefined>();
+
+  function readOnce(name: string): string | undefined {
+    if (!read.has(name)) read.set(name, variable(name));
+    return read.get(name);
+  }
+
   return {
     authorityHost: options.authorityHost,
     allowInsecureLoopback: options.allowInsecureLoopback ?? false,
@@ -92,7 +105,7 @@ export function resolveSettings(
     fetch: options.fetch ?? ((input, init) => fetch(input, init)),
     localFetch: options.localFetch,
     log: log ? (event) => guard(log, event) : () => {},
-    env: variable,
+    env: (name) => READ_ONCE.includes(name) ? readOnce(name) : variable(name),
     missingEnvPermission: ambient ? missingEnvPermission : () => undefined,
     now: runtime.now ? () => runtime.now!() : () => Date.now(),
     sleep: runtime.sleep ? (ms, signal) => runtime.sleep!(ms, signal) : sleep,

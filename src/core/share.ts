@@ -1,6 +1,7 @@
 import type { TokenSet } from "../token_cache.ts";
 import { withDeadline } from "./deadline.ts";
 import { isLost, late } from "./failures.ts";
+import { keepAlive } from "./keep_alive.ts";
 import { identityOf } from "./partition.ts";
 import type { Settings } from "./settings.ts";
 import { type Flight, startFlight } from "./single_flight.ts";
@@ -20,11 +21,10 @@ const flights = new Map<string, Flight<TokenSet>>();
 
 /** Waits for the equal work that is under way, or starts it. A caller leaves when its signal fires; the last one ends the work. */
 export async function share(work: Work, caller: AbortSignal | undefined, settings: Settings): Promise<TokenSet> {
-  const { cache, maxRetries, timeoutInMs, isolated, livesOn, now } = settings;
+  const { cache, timeoutInMs, isolated, livesOn, now } = settings;
   if (caller?.aborted) throw caller.reason;
   if (cache === false) return await start(undefined, timeoutInMs);
-  // The same token, for the same cache, and with the same patience.
-  const place = JSON.stringify([work.key, work.variant, cache && identityOf(cache), timeoutInMs, maxRetries]);
+  const place = JSON.stringify([work.key, work.variant, cache && identityOf(cache), requestOptionsOf(settings)]);
   const flight = flights.get(place);
   if (!flight) return await start(place, timeoutInMs);
   const joinedOn = now();
@@ -71,23 +71,22 @@ export async function share(work: Work, caller: AbortSignal | undefined, setting
   }
 }
 
+/** Returns the options that decide how a request is made, so that a caller never gets the failure of a request with other options. */
+function requestOptionsOf(settings: Settings): readonly (number | boolean)[] {
+  const { allowInsecureLoopback, disableInstanceDiscovery } = settings;
+  const { maxRetries, maxRetryDelayInMs, retryDelayInMs, timeoutInMs } = settings;
+  return [allowInsecureLoopback, disableInstanceDiscovery, maxRetries, maxRetryDelayInMs, retryDelayInMs, timeoutInMs];
+}
+
 /** Keeps older work for the same key from replacing what the newer one came to, and anybody from waiting for it. */
 export function outdateOlder(newer: Flight<TokenSet>): void {
+  // Only the order of the map tells which flights are older: not for one that has left it, such as an outdated one.
+  if (![...flights.values()].includes(newer)) return;
   for (const [place, flight] of flights) {
     if (flight === newer) return;
     if (flight.key !== newer.key) continue;
     flight.outdated = true;
     flights.delete(place);
-  }
-}
-
-/** Lets work go on after the caller has its answer, where that takes something. Returns whether it was given. */
-export function keepAlive(work: Promise<unknown>, { waitUntil }: Pick<Settings, "waitUntil">): boolean {
-  try {
-    waitUntil?.(work.then(() => {}, () => {}));
-    return waitUntil !== undefined;
-  } catch {
-    return false;
   }
 }
 

@@ -1,6 +1,11 @@
+import { isBackground, unrefTimer } from "../runtime/background.ts";
+
 const LONGEST = 2 ** 31 - 1;
 
-/** Resolves after a time in milliseconds; rejects with the signal's reason as soon as the signal fires. */
+/**
+ * Resolves after a time in milliseconds; rejects with the signal's reason as soon as the signal fires. The timer does not keep the process
+ * alive if the signal is that of a background refresh.
+ */
 export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(signal.reason);
@@ -8,6 +13,7 @@ export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
       signal?.removeEventListener("abort", stop);
       resolve();
     }, Math.min(ms, LONGEST));
+    if (isBackground(signal)) unrefTimer(timer);
     function stop() {
       clearTimeout(timer);
       reject(signal?.reason);

@@ -1,4 +1,8 @@
 import { AuthenticationError, CredentialUnavailableError } from "../errors.ts";
+import { type EnvPermissions, requireVariables } from "./require_variables.ts";
+
+/** The environment variable by which a call cannot ask another tenant. */
+export const MULTITENANT_VARIABLE = "AZURE_IDENTITY_DISABLE_MULTITENANTAUTH";
 
 // Labels between single dots: nothing that a URL would read as a step up.
 const TENANT = /^[0-9a-zA-Z-]+(\.[0-9a-zA-Z-]+)*$/;
@@ -32,12 +36,17 @@ export function resolveTenant(
     readonly tenantId: string | undefined;
     readonly isDeveloperTool?: boolean;
   },
-  settings: { readonly additionallyAllowedTenants: readonly string[]; env(name: string): string | undefined },
+  settings: EnvPermissions & {
+    readonly additionallyAllowedTenants: readonly string[];
+    env(name: string): string | undefined;
+  },
 ): string {
   if (configured === undefined) return "";
   if (requested === undefined || configured.toLowerCase() === "adfs") return configured;
   checkTenantId(requested, "options.tenantId");
-  if (settings.env("AZURE_IDENTITY_DISABLE_MULTITENANTAUTH")) return configured;
+  // The other credentials require it with all their variables.
+  if (isDeveloperTool) requireVariables([MULTITENANT_VARIABLE], settings);
+  if (settings.env(MULTITENANT_VARIABLE)) return configured;
   if (configured === "") return requested;
   const allowed = [configured, ...settings.additionallyAllowedTenants].some((tenant) =>
     tenant === "*" || tenant.toLowerCase() === requested.toLowerCase()

@@ -1,7 +1,9 @@
 import type { AggregateAuthenticationError, CredentialUnavailableError, UnavailableOutcome } from "../errors.ts";
 
 const DEFAULT_RECHECK_IN_MS = 60_000;
-const MAX_DEPTH = 10;
+/** Maximum number of errors that are judged: an aggregate may hold aggregates, or itself. */
+const MAX_ERRORS = 100;
+const OUTCOMES: readonly unknown[] = ["absent", "inconclusive", "not-for-this-call"] satisfies UnavailableOutcome[];
 
 /** What a chain may conclude from a credential that returned no token, and for how long. */
 export interface Unavailable {
@@ -10,38 +12,61 @@ export interface Unavailable {
   readonly recheckAfterInMs: number;
 }
 
-/** Returned no token, or threw an error that does not say what it means. */
+/** What follows from a credential that returned no token, or from an error that does not say what it means. */
 export const INCONCLUSIVE: Unavailable = { outcome: "inconclusive", recheckAfterInMs: DEFAULT_RECHECK_IN_MS };
 
 /**
  * Returns what a chain may conclude from an error; `undefined` for one that ends the chain. Decides by `name`: the error may be of another
- * package, or of another copy of this one.
+ * package, or of another copy of this one. What is not understood is inconclusive.
  */
-export function unavailableOf(error: unknown, depth = 0): Unavailable | undefined {
-  switch ((error as { name?: unknown } | null | undefined)?.name) {
-    case "CredentialUnavailableError": {
-      const { outcome = INCONCLUSIVE.outcome, recheckAfterInMs = DEFAULT_RECHECK_IN_MS } =
-        error as CredentialUnavailableError;
-      return { outcome, recheckAfterInMs };
-    }
+export function unavailableOf(error: unknown): Unavailable | undefined {
+  switch (nameOf(error)) {
+    case "CredentialUnavailableError":
+      return judge(error as CredentialUnavailableError);
     case "AuthenticationRequiredError":
       return INCONCLUSIVE;
-    case "AggregateAuthenticationError": {
-      const { errors } = error as AggregateAuthenticationError;
-      if (!Array.isArray(errors) || errors.length === 0 || depth > MAX_DEPTH) return INCONCLUSIVE;
-      return mergeUnavailable(errors.map((cause) => unavailableOf(cause, depth + 1) ?? INCONCLUSIVE));
-    }
+    case "AggregateAuthenticationError":
+      return mergeUnavailable(causesOf(error as AggregateAuthenticationError));
   }
   return undefined;
 }
 
 /** Returns what follows from several credentials: the outcome that allows least, and the shortest time that one of them holds. */
 export function mergeUnavailable(all: readonly Unavailable[]): Unavailable {
-  const recheckAfterInMs = Math.min(
-    ...all.map((one) => one.outcome === "inconclusive" ? one.recheckAfterInMs : Infinity),
-  );
-  for (const outcome of ["not-for-this-call", "inconclusive"] as const) {
-    if (all.some((one) => one.outcome === outcome)) return { outcome, recheckAfterInMs };
+  let recheckAfterInMs = Infinity;
+  for (const one of all) {
+    if (one.outcome === "inconclusive") recheckAfterInMs = Math.min(recheckAfterInMs, one.recheckAfterInMs);
   }
-  return { outcome: "absent", recheckAfterInMs };
+  if (all.some(({ outcome }) => outcome === "not-for-this-call")) {
+    return { outcome: "not-for-this-call", recheckAfterInMs };
+  }
+  if (all.every(({ outcome }) => outcome === "absent")) return { outcome: "absent", recheckAfterInMs };
+  return { outcome: "inconclusive", recheckAfterInMs };
+}
+
+function judge({ outcome, recheckAfterInMs = NaN }: CredentialUnavailableError): Unavailable {
+  return {
+    outcome: OUTCOMES.includes(outcome) ? outcome! : INCONCLUSIVE.outcome,
+    // Not a comparison that is true for NaN.
+    recheckAfterInMs: recheckAfterInMs >= 0 ? recheckAfterInMs : DEFAULT_RECHECK_IN_MS,
+  };
+}
+
+/** Returns what follows from each error of an aggregate, and of the aggregates in it. */
+function causesOf(aggregate: AggregateAuthenticationError): Unavailable[] {
+  const causes: Unavailable[] = [];
+  const open: unknown[] = [aggregate];
+  for (let error = open.pop(); error !== undefined; error = open.pop()) {
+    const { errors } = error as AggregateAuthenticationError;
+    const isAggregate = nameOf(error) === "AggregateAuthenticationError";
+    if (isAggregate && Array.isArray(errors) && errors.length > 0 && causes.length + open.length < MAX_ERRORS) {
+      open.push(...errors.slice(0, MAX_ERRORS).map((cause: unknown) => cause ?? {}));
+    } else causes.push((isAggregate ? undefined : unavailableOf(error)) ?? INCONCLUSIVE);
+    if (causes.length > MAX_ERRORS) return [INCONCLUSIVE];
+  }
+  return causes;
+}
+
+function nameOf(error: unknown): unknown {
+  return (error as { name?: unknown } | null | undefined)?.name;
 }

@@ -2,7 +2,7 @@ import { checkClientId, checkText } from "../core/check_text.ts";
 import { type Acquire, createGetToken, type GetToken } from "../core/create_get_token.ts";
 import { resolveSettings } from "../core/settings.ts";
 import { checkAppTenantId } from "../core/tenants.ts";
-import { requestOidcToken } from "../oauth/azure_pipelines.ts";
+import { OIDC_REQUEST_URI, requestOidcToken } from "../oauth/azure_pipelines.ts";
 import { federatedTokenAuth } from "../oauth/federated_token.ts";
 import { APP_VARIABLES, createTokenClient } from "../oauth/token_client.ts";
 import type { CredentialOptions } from "../options.ts";
@@ -56,7 +56,7 @@ export class AzurePipelinesCredential implements TokenCredential {
     checkText(systemAccessToken, "systemAccessToken");
     for (const [argument, value] of Object.entries({ serviceConnectionId, systemAccessToken })) {
       // How Azure Pipelines leaves what it does not know.
-      if (!/\$\(.+\)/.test(value)) continue;
+      if (!/\$\([^(]+\)/.test(value)) continue;
       throw new TypeError(
         `Argument "${argument}" must be a value, not the name of a variable: Map it in the "env:" of the step`,
       );
@@ -71,7 +71,7 @@ export class AzurePipelinesCredential implements TokenCredential {
       const clientAuth = federatedTokenAuth(() => requestOidcToken(job, request.signal, settings));
       return createTokenClient({ name, clientId, clientAuth, type: "client_credentials" }, settings)(request);
     };
-    const proof = () => [clientId, serviceConnectionId, systemAccessToken];
+    const proof = () => [clientId, serviceConnectionId, systemAccessToken, settings.env(OIDC_REQUEST_URI) ?? ""];
     this.#getToken = createGetToken({ name, tenantId, variables: APP_VARIABLES, proof, acquire }, settings);
   }
 

@@ -70,14 +70,10 @@ export class ClientCertificateCredential implements TokenCredential {
     const settings = resolveSettings(options);
     const readTextFile = textFileReader(options.runtime);
     const sendCertificateChain = options.sendCertificateChain ?? false;
-    const clientAuth = createCertificateAuth(configuration, {
-      clientId,
-      sendCertificateChain,
-      readTextFile,
-      now: settings.now,
-    });
+    const context = { clientId, sendCertificateChain, readTextFile, now: settings.now };
+    const clientAuth = createCertificateAuth(configuration, context);
     const acquire = createTokenClient({ name, clientId, clientAuth, type: "client_credentials" }, settings);
-    const proof = async () => [clientId, ...await certificateProof(configuration, readTextFile)];
+    const proof = async () => [clientId, ...await certificateProof(configuration, context)];
     this.#getToken = createGetToken({ name, tenantId, variables: APP_VARIABLES, proof, acquire }, settings);
   }
 

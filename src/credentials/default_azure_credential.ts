@@ -2,7 +2,6 @@ import { checkOption } from "../core/check_option.ts";
 import { checkClientId } from "../core/check_text.ts";
 import { createChain, type Link } from "../core/create_chain.ts";
 import type { GetToken } from "../core/create_get_token.ts";
-import { nameCredential } from "../core/failures.ts";
 import { PRINCIPAL_VARIABLES } from "../core/principal.ts";
 import { requireVariables } from "../core/require_variables.ts";
 import { resolveSettings, type Settings } from "../core/settings.ts";
@@ -98,7 +97,7 @@ const TABLE: readonly Row[] = [
     create: (options) => new EnvironmentCredential(options),
     variables: () => PRINCIPAL_VARIABLES,
     explain: async (options, settings) => {
-      const { explainEnvironment } = await import("../oauth/environment_identity.ts");
+      const { explainEnvironment } = await import("../oauth/explain_identity.ts");
       return await explainEnvironment("EnvironmentCredential", options, settings);
     },
   },
@@ -108,7 +107,7 @@ const TABLE: readonly Row[] = [
     create: (options) => new WorkloadIdentityCredential(workloadOf(options)),
     variables: async () => (await import("../oauth/workload_identity.ts")).WORKLOAD_VARIABLES,
     explain: async (options, settings) => {
-      const { explainWorkload } = await import("../oauth/workload_identity.ts");
+      const { explainWorkload } = await import("../oauth/explain_identity.ts");
       return await explainWorkload("WorkloadIdentityCredential", workloadOf(options), settings);
     },
   },
@@ -123,7 +122,7 @@ const TABLE: readonly Row[] = [
     explain: async (options, settings) => {
       const identity = identityOf(options, settings);
       if (hasFederatedToken(settings, identity)) {
-        const { explainWorkload } = await import("../oauth/workload_identity.ts");
+        const { explainWorkload } = await import("../oauth/explain_identity.ts");
         return await explainWorkload("ManagedIdentityCredential", { ...options, clientId: identity?.id }, settings);
       }
       const { explainSource } = await import("../managed_identity/client.ts");
@@ -237,11 +236,10 @@ export class DefaultAzureCredential implements TokenCredential {
   readonly #explain: () => Promise<readonly CredentialExplanation[]>;
 
   /**
-   * Reads `AZURE_TOKEN_CREDENTIALS` and `AZURE_CLIENT_ID`; sends and starts nothing.
+   * Reads `AZURE_TOKEN_CREDENTIALS`; sends and starts nothing.
    *
    * @param options Go to every credential of the chain. See {@linkcode CredentialOptions}.
-   * @throws {TypeError} An option, `AZURE_TOKEN_CREDENTIALS` or `AZURE_CLIENT_ID` is malformed, a required variable is not set, or nothing is left
-   * to try.
+   * @throws {TypeError} An option or `AZURE_TOKEN_CREDENTIALS` is malformed, a required variable is not set, or nothing is left to try.
    */
   constructor(options?: DefaultAzureCredentialClientIdOptions | DefaultAzureCredentialResourceIdOptions);
   constructor(options: AnyOptions = {}) {
@@ -316,12 +314,7 @@ async function explain(row: Row, options: AnyOptions, settings: Settings): Promi
  */
 async function requireSelection(rows: readonly Row[], settings: Settings): Promise<never> {
   const variables = await Promise.all(rows.map((row) => row.variables?.() ?? []));
-  try {
-    requireVariables([...new Set(["AZURE_TOKEN_CREDENTIALS", ...variables.flat()])], settings);
-  } catch (error) {
-    nameCredential(error, NAME);
-    throw error;
-  }
+  requireVariables(["AZURE_TOKEN_CREDENTIALS", ...variables.flat()], settings, NAME);
   throw new Error("Unreachable");
 }
 

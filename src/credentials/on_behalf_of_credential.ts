@@ -127,7 +127,7 @@ export class OnBehalfOfCredential implements TokenCredential {
       const context = { clientId, sendCertificateChain, readTextFile, now: settings.now };
       return [
         createCertificateAuth(certificatePath, context),
-        () => certificateProof(certificatePath, readTextFile),
+        () => certificateProof(certificatePath, context),
       ] as const;
     }
   }

@@ -64,9 +64,9 @@ export class WorkloadIdentityCredential implements TokenCredential {
    *
    * @param scopes One scope that ends in `/.default`, such as `"https://vault.azure.net/.default"`.
    * @param options See {@linkcode GetTokenOptions}.
-   * @throws {CredentialUnavailableError} A variable is not set, or the file of `tokenFilePath` cannot be read.
-   * @throws {AuthenticationError} The file of the variable cannot be read; the file holds no token, or an expired one; Microsoft Entra refuses
-   * it, or does not answer; the tenant of `options` is not allowed.
+   * @throws {CredentialUnavailableError} A variable is not set.
+   * @throws {AuthenticationError} A variable is malformed or may not be read; the file cannot be read, or holds no token, or an expired one;
+   * Microsoft Entra refuses it, or does not respond; the tenant of `options` is not allowed.
    */
   getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken> {
     return this.#getToken ? this.#getToken(scopes, options) : this.#find(scopes, options);

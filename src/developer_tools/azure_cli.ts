@@ -1,3 +1,4 @@
+import { bound } from "../core/bound.ts";
 import { encodeBase64 } from "../core/encode_base64.ts";
 import { seconds } from "../core/freshness.ts";
 import { parseObject } from "../core/json.ts";
@@ -30,7 +31,7 @@ export async function explainAzureCli(place: Workplace): Promise<Explanation> {
   const tool = azureCli(place, undefined);
   const found = await explainTool(tool, place);
   if (found.state === "absent") return found;
-  const { profile = "" } = tool;
+  const profile = tool.profile?.() ?? "";
   if (await fileFinder(place.runtime)?.(profile) === undefined) {
     return { state: "inconclusive", detail: `The profile with the signed-in account, "${profile}", may not be read` };
   }
@@ -54,14 +55,16 @@ export async function isSignedIn({ platform, runtime, settings }: Workplace): Pr
  */
 function azureCli({ settings, platform }: Workplace, subscription: string | undefined): DeveloperTool {
   const { env, now } = settings;
-  const folder = configurationFolder(env, platform);
   return {
     name: NAME,
     programs: [{ name: "az", mayBeBatch: true }],
     variables: ["PATH", "HOME", "AZURE_CONFIG_DIR"],
     installation: "https://learn.microsoft.com/cli/azure/install-azure-cli",
-    proof: [folder ?? "", subscription ?? ""],
-    profile: folder && profileIn(folder),
+    proof: [subscription ?? ""],
+    profile() {
+      const folder = configurationFolder(env, platform);
+      return folder && profileIn(folder);
+    },
     command(request) {
       const { tenantId, claims } = request;
       const resource = resourceOf(request, { name: NAME });
@@ -79,7 +82,10 @@ function azureCli({ settings, platform }: Workplace, subscription: string | unde
       const end = seconds(expires_on);
       const expiresOnTimestamp = end ? end * 1000 : readLocalTime(expiresOn, now());
       if (typeof token !== "string" || token === "" || expiresOnTimestamp === undefined) return undefined;
-      if (subscription === undefined || tenantId === "" || tenantId.toLowerCase() === String(tenant).toLowerCase()) {
+      if (
+        subscription === undefined || tenantId === "" ||
+        typeof tenant === "string" && tenantId.toLowerCase() === tenant.toLowerCase()
+      ) {
         return { token, expiresOnTimestamp };
       }
       throw unavailable({ name: NAME }, {
@@ -90,13 +96,15 @@ function azureCli({ settings, platform }: Workplace, subscription: string | unde
     },
     explain(output, request) {
       // A warning is no reason.
-      const said = told(output.stderr.replace(/^WARNING: .*$/gm, "")) || told(output.stderr);
+      const lines = output.stderr.split("\n").filter((line) => !line.startsWith("WARNING: "));
+      const said = told(lines.join("\n")) || told(output.stderr);
       const nextStep = `Run ${loginWith(request)}`;
-      if (/AADSTS|CLIInternalError|refresh token/i.test(said)) {
-        return { outcome: "inconclusive", reason: said, nextStep };
-      }
-      if (/az login|az account set/i.test(said)) {
+      // Its words where no account is signed in. It also advises "az login" where one is, and something else fails.
+      if (/please run ["']az login["']/i.test(said) && !said.includes("AADSTS")) {
         return { outcome: "absent", reason: `No account is signed in: ${said}`, nextStep };
+      }
+      if (/AADSTS|CLIInternalError|refresh token|az login|az account set/i.test(said)) {
+        return { outcome: "inconclusive", reason: said, nextStep };
       }
       return otherFailure(output, said, "az account get-access-token");
     },
@@ -124,7 +132,7 @@ function loginWith({ scopes, tenantId }: ToolRequest, claims?: string): string {
  * one that is not over, because it hands out no token that is.
  */
 function readLocalTime(value: unknown, now: number): number | undefined {
-  const text = typeof value === "string" ? value : "";
+  const text = typeof value === "string" ? bound(value) : "";
   const [, ...parts] = /^(\d{4})-(\d\d)-(\d\d)[ T](\d\d):(\d\d):(\d\d)(?:\.\d+)?$/.exec(text) ?? [];
   const [year, month, day, hour, minute, second] = parts.map(Number) as [
     number,

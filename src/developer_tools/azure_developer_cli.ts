@@ -1,10 +1,11 @@
+import { bound } from "../core/bound.ts";
 import { encodeBase64 } from "../core/encode_base64.ts";
 import { isObject, parseObject } from "../core/json.ts";
 import type { Explanation } from "../credential_explanation.ts";
 import { createToolClient, type ToolClient } from "./create_tool_client.ts";
 import { explainTool } from "./explain_tool.ts";
 import type { Workplace } from "./run_tool.ts";
-import { type DeveloperTool, otherFailure, told, type ToolRequest } from "./tool.ts";
+import { type DeveloperTool, objectsIn, otherFailure, told, type ToolRequest } from "./tool.ts";
 
 const UTC = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/;
 
@@ -45,7 +46,9 @@ function azureDeveloperCli(): DeveloperTool {
     },
     read({ stdout }) {
       const { token, expiresOn } = parseObject(stdout) ?? {};
-      const expiresOnTimestamp = typeof expiresOn === "string" && UTC.test(expiresOn) ? Date.parse(expiresOn) : NaN;
+      const expiresOnTimestamp = typeof expiresOn === "string" && UTC.test(bound(expiresOn))
+        ? Date.parse(expiresOn)
+        : NaN;
       if (typeof token !== "string" || token === "" || Number.isNaN(expiresOnTimestamp)) return undefined;
       return { token, expiresOnTimestamp };
     },
@@ -59,11 +62,11 @@ function azureDeveloperCli(): DeveloperTool {
           nextStep: "Update it to 1.18.1 or newer",
         };
       }
-      if (/AADSTS|multi-factor authentication|reauthentication required/i.test(said)) {
-        return { outcome: "inconclusive", reason: said, nextStep };
-      }
-      if (/not logged in|azd auth login|azd login/.test(said)) {
+      if (/not logged in/i.test(said) && !said.includes("AADSTS")) {
         return { outcome: "absent", reason: `No account is signed in: ${said}`, nextStep };
+      }
+      if (/AADSTS|multi-factor authentication|reauthentication required|azd auth login|azd login/i.test(said)) {
+        return { outcome: "inconclusive", reason: said, nextStep };
       }
       return otherFailure(output, said, "azd auth token");
     },
@@ -79,7 +82,7 @@ function loginWith({ scopes, tenantId }: ToolRequest): string {
 
 /** Returns what it said, of the lines of JSON that newer versions write. */
 function messageIn(stderr: string): string {
-  const lines = stderr.split("\n").map((line) => parseObject(line) ?? {});
+  const lines = objectsIn(stderr.split("\n"));
   const errors = lines.map(({ error }) => error);
   const messages = lines.map(({ data }) => isObject(data) ? data.message : undefined);
   return [...errors, ...messages].find((text): text is string => typeof text === "string" && text.trim() !== "") ??

@@ -1,12 +1,19 @@
 import { encodeBase64 } from "../core/encode_base64.ts";
 import { seconds } from "../core/freshness.ts";
-import { parseObject } from "../core/json.ts";
 import type { Explanation } from "../credential_explanation.ts";
 import type { CommandOutput } from "../runtime/runtime.ts";
 import { createToolClient, type ToolClient } from "./create_tool_client.ts";
 import { explainTool } from "./explain_tool.ts";
 import type { Workplace } from "./run_tool.ts";
-import { claimsRefused, type DeveloperTool, otherFailure, resourceOf, told, type ToolRequest } from "./tool.ts";
+import {
+  claimsRefused,
+  type DeveloperTool,
+  objectsIn,
+  otherFailure,
+  resourceOf,
+  told,
+  type ToolRequest,
+} from "./tool.ts";
 
 const NAME = "Azure PowerShell";
 const NO_MODULE = "azweb: no Az.Accounts";
@@ -84,7 +91,7 @@ function azurePowerShell(): DeveloperTool {
     explain(output, request) {
       const said = told(wordsOf(output));
       if (
-        said.includes(NO_MODULE) || /module 'Az\.Accounts' was not loaded|Az\.Accounts.*not (found|loaded)/i.test(said)
+        said.includes(NO_MODULE) || /Az\.Accounts/i.test(said) && /not (found|loaded)/i.test(said)
       ) {
         return {
           outcome: "absent",
@@ -100,10 +107,14 @@ function azurePowerShell(): DeveloperTool {
         };
       }
       const nextStep = `Run ${loginWith(request)} in PowerShell`;
-      if (/Connect-AzAccount|No accounts were found in the cache|cannot retrieve access token/i.test(said)) {
+      if (
+        /Run Connect-AzAccount to login|No accounts were found in the cache/i.test(said) && !said.includes("AADSTS")
+      ) {
         return { outcome: "absent", reason: `No account is signed in: ${said}`, nextStep };
       }
-      if (/AADSTS/.test(said)) return { outcome: "inconclusive", reason: said, nextStep };
+      if (/AADSTS|cannot retrieve access token|Connect-AzAccount/i.test(said)) {
+        return { outcome: "inconclusive", reason: said, nextStep };
+      }
       return otherFailure(output, said, "Get-AzAccessToken");
     },
   };
@@ -122,8 +133,9 @@ function encodeScript(script: string): string {
 
 /** Returns the first object with a member in what a program wrote, which a profile or a module may have added to. */
 function objectIn(text: string, member: string): Record<string, unknown> {
-  const objects = [...text.split("\n"), ...text.match(/\{[^{}]*\}/g) ?? []].map((object) => parseObject(object) ?? {});
-  return objects.find((object) => object[member] !== undefined) ?? {};
+  const innermost = text.split("{").slice(1).map((rest) => `{${rest.slice(0, rest.indexOf("}") + 1)}`);
+  const candidates = [...text.split("\n"), ...innermost].filter((object) => object.includes(`"${member}"`));
+  return objectsIn(candidates).find((object) => object[member] !== undefined) ?? {};
 }
 
 function wordsOf({ stdout, stderr }: CommandOutput): string {

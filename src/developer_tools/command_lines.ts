@@ -1,3 +1,5 @@
+import { trim, trimEnd } from "../core/trim.ts";
+
 /** A program by its name. */
 export interface Program {
   readonly name: string;
@@ -35,12 +37,12 @@ export function commandLines(
   place: Folders,
 ): CommandLine[] {
   if (!place.isWindows) {
-    return foldersIn(place.path, ":", /^\//).map((folder) => direct(`${folder.replace(/\/*$/, "/")}${name}`, args));
+    return foldersIn(place.path, ":", /^\//).map((folder) => direct(`${trimEnd(folder, "/")}/${name}`, args));
   }
   const endings = mayBeBatch ? [".exe", ".com", ".cmd", ".bat"] : [".exe"];
   return foldersIn(place.path, ";", /^[a-z]:[\\/]/i).flatMap((folder) =>
     endings.flatMap((ending) => {
-      const path = `${folder.replace(/[\\/]*$/, "\\")}${name}${ending}`;
+      const path = `${trimEnd(folder, "\\/")}\\${name}${ending}`;
       if (!/^\.(cmd|bat)$/.test(ending)) return direct(path, args);
       // The shell would look for variables in it. Whatever else it means something by, quotation marks keep together.
       // deno-lint-ignore no-control-regex
@@ -55,13 +57,13 @@ export function safeFolder(place: Pick<Folders, "isWindows" | "systemRoot">): st
 }
 
 function systemFolder({ systemRoot }: Pick<Folders, "systemRoot">): string {
-  return systemRoot && /^[a-z]:\\[^%!"]+$/i.test(systemRoot) ? systemRoot.replace(/\\+$/, "") : "C:\\Windows";
+  return systemRoot && /^[a-z]:\\[^%!"]+$/i.test(systemRoot) ? trimEnd(systemRoot, "\\") : "C:\\Windows";
 }
 
 function foldersIn(path: string, separator: string, absolute: RegExp): string[] {
   // On Windows a folder may stand in quotation marks; elsewhere they are part of its name.
   const folders = path.split(separator).map((folder) =>
-    separator === ";" ? folder.trim().replace(/^"(.*)"$/, "$1") : folder
+    separator === ";" ? trim(folder, " ").replace(/^"(.*)"$/, "$1") : folder
   );
   return [...new Set(folders.filter((folder) => absolute.test(folder)))];
 }

@@ -8,12 +8,15 @@ import type { ToolClient } from "./create_tool_client.ts";
 import type { Workplace } from "./run_tool.ts";
 
 const PATIENCE_IN_MS = 1000;
-/** Whoever is signed in where nobody may know: one in this process, and nobody for another, which may find the same cache. */
-const UNKNOWN = {};
-/** For how long it is believed that the same person is signed in. */
-const ACCOUNT_IN_MS = 1000;
+/** Part of the cache key where the rest must not identify a user to other processes, which may share the cache. */
+const THIS_PROCESS = {};
+/** For how long the same user and the same variables are assumed. */
+const LOOK_EVERY_IN_MS = 1000;
 
-/** Returns the `getToken` of a credential that asks a tool. Who is signed in is looked up once a second, so that somebody else is noticed. */
+/**
+ * Returns the `getToken` of a credential that asks a tool. The signed-in user and the variables that the tool would be started with are looked
+ * up once a second, so that a change of either is noticed.
+ */
 export function createToolGetToken(
   name: string,
   options: DeveloperToolCredentialOptions,
@@ -29,30 +32,33 @@ export function createToolGetToken(
   let known: string | undefined;
   let looking: Promise<GetToken> | undefined;
   let lookedOn = -Infinity;
-  let lookAgainOn = Infinity;
+  let lookAgainOn = -Infinity;
 
   async function look(): Promise<GetToken> {
     // Apart, because most programs that could ask a tool have found out who they are before.
-    const { account, acquire, createGetToken, proof } = client ??= await load(place);
-    const found = await account?.() ?? "";
+    const { account, acquire, createGetToken, environment } = client ??= await load(place);
+    const { proof, isPublic } = environment();
+    const user = await account();
+    const found = JSON.stringify([proof, user]);
     if (!getToken || found !== known) {
       known = found;
       const spec = {
         name,
         tenantId: tenantId ?? "",
         isDeveloperTool: true,
-        proof: () => [...proof, found || UNKNOWN],
+        proof: () => isPublic && user !== "" ? [...proof, user] : [...proof, user, THIS_PROCESS],
         acquire: async (request: TokenRequest) => {
           const token = await acquire(request);
-          // Somebody else may have signed in meanwhile, whose token it is then. Where nobody may know, it takes no second look.
-          if (found && await account?.() !== found) request.forget();
+          // Another user may have signed in while the tool ran, or a variable changed. A user who may not be read is not looked up again.
+          const now = JSON.stringify([environment().proof, user && await account()]);
+          if (now !== found) request.forget();
           return token;
         },
       };
       // The tool's own limit comes first: that it took too long ends no chain.
       getToken = createGetToken(spec, { ...settings, timeoutInMs: place.limit.ms + PATIENCE_IN_MS });
     }
-    if (account) lookAgainOn = (lookedOn = settings.now()) + ACCOUNT_IN_MS;
+    lookAgainOn = (lookedOn = settings.now()) + LOOK_EVERY_IN_MS;
     return getToken;
   }
 
@@ -80,7 +86,9 @@ export function workplaceOf(options: DeveloperToolCredentialOptions, settings: S
     settings,
     runtime,
     platform: runtime.platform ?? operatingSystem(),
-    variables: env && Object.fromEntries(Object.entries(env).filter(isText)),
+    get variables() {
+      return env && Object.fromEntries(Object.entries(env).filter(isText));
+    },
     limit: processTimeoutInMs <= timeoutInMs
       ? { ms: processTimeoutInMs, option: "processTimeoutInMs" }
       : { ms: timeoutInMs, option: "timeoutInMs" },

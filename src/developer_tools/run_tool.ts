@@ -1,7 +1,9 @@
 import { withDeadline } from "../core/deadline.ts";
 import type { Settings } from "../core/settings.ts";
+import { CredentialUnavailableError } from "../errors.ts";
 import { fileFinder } from "../runtime/file_exists.ts";
 import { textFileReader } from "../runtime/files.ts";
+import { missingPermission } from "../runtime/permission.ts";
 import { programRunner } from "../runtime/process.ts";
 import type { CommandOutput, RuntimeMembers } from "../runtime/runtime.ts";
 import { commandLines, type Folders, safeFolder } from "./command_lines.ts";
@@ -14,7 +16,7 @@ export interface Workplace {
   readonly runtime: RuntimeMembers;
   /** The operating system, by its name in Node. */
   readonly platform: string | undefined;
-  /** All variables, where they were handed in: then the tool gets no others. */
+  /** All variables as they are now, where they were handed in: then the tool gets no others. */
   readonly variables: Readonly<Record<string, string>> | undefined;
   /** How long it may take, and by which option. */
   readonly limit: { readonly ms: number; readonly option: string };
@@ -48,15 +50,9 @@ export async function runTool(
       reason: `${asked} did not end within the ${ms} ms of "${option}", and was stopped`,
       nextStep: "Run it by hand to see what it waits for, or give it more time",
     });
-  let forbidden = false;
+  let forbidden: string | undefined;
   let failure: string | undefined;
-  // Of variables that were handed in one by one, those that say where the tool is, and where it keeps who is signed in.
-  const found = runtime.env && !variables
-    ? Object.fromEntries(tool.variables.flatMap((name) => {
-      const value = settings.env(name);
-      return value === undefined ? [] : [[name, value]];
-    }))
-    : {};
+  const handed = handedIn(tool, workplace);
   for (
     const { path, command, args: line, verbatim } of tool.programs.flatMap((program) =>
       commandLines(program, args, place)
@@ -66,7 +62,7 @@ export async function runTool(
     if (verbatim && await fileFinder(runtime)?.(path) === false) continue;
     const options = {
       cwd: safeFolder(place),
-      env: { ...variables, ...found, ...env },
+      env: { ...handed, ...env },
       clearEnv: variables !== undefined,
       windowsVerbatimArguments: verbatim,
     };
@@ -78,9 +74,10 @@ export async function runTool(
         outer: signal,
       });
     } catch (error) {
-      const { name, code, message } = Object(error) as { name?: unknown; code?: unknown; message?: unknown };
-      if (name === "CredentialUnavailableError") throw error;
-      if (name === "NotCapable") forbidden = true;
+      const { code, message } = Object(error) as { code?: unknown; message?: unknown };
+      if (error instanceof CredentialUnavailableError) throw error;
+      const flag = missingPermission(error, { run: name });
+      if (flag) forbidden = flag;
       // Another folder may have one that can be started.
       else if (!/^(ENOENT|EACCES|ENOTDIR)$/.test(String(code))) failure ??= told(String(message));
       // It was started, and is not asked twice.
@@ -97,10 +94,23 @@ export async function runTool(
   if (!forbidden) throw absent(tool);
   throw unavailable(tool, {
     outcome: "absent",
-    reason: `Deno may not start ${namesOf(tool)}, or no folder of PATH has it`,
-    nextStep: `Run Deno with ${place.isWindows ? "--allow-read --allow-run" : `--allow-run=${name}`}, or install it, ` +
-      `see ${tool.installation}`,
+    reason: `${namesOf(tool)} may not be started, or no folder of PATH has it`,
+    // On Windows a shell starts it.
+    nextStep: `Run ${place.isWindows ? forbidden.replace(/--allow-run=.*/, "--allow-read --allow-run") : forbidden}, ` +
+      `or install it, see ${tool.installation}`,
   });
+}
+
+/**
+ * Returns the variables that were handed in and that the tool gets: all of `options.env`, or of `runtime.env`, which cannot be listed, those
+ * that say where the tool is and where it keeps its sign-in.
+ */
+export function handedIn(tool: DeveloperTool, { settings, runtime, variables }: Workplace): Record<string, string> {
+  if (variables || !runtime.env) return { ...variables };
+  return Object.fromEntries(tool.variables.flatMap((name) => {
+    const value = settings.env(name);
+    return value === undefined ? [] : [[name, value]];
+  }));
 }
 
 /** Returns the text of a file; empty where it is not there, or may not be read. */

@@ -1,4 +1,6 @@
 import { tidy } from "../core/answer_error.ts";
+import { bound } from "../core/bound.ts";
+import { parseObject } from "../core/json.ts";
 import { CredentialUnavailableError, type UnavailableOutcome } from "../errors.ts";
 import type { CommandOutput } from "../runtime/runtime.ts";
 import type { Program } from "./command_lines.ts";
@@ -35,10 +37,10 @@ export interface DeveloperTool {
   readonly variables: readonly string[];
   /** Where to get it. */
   readonly installation: string;
-  /** What sets its tokens apart besides who is signed in. */
+  /** What sets its tokens apart besides its variables and who is signed in. */
   readonly proof: readonly string[];
-  /** The file that says who is signed in, where there is one that only signing in changes. */
-  readonly profile?: string | undefined;
+  /** Returns the path of the file that says who is signed in, where there is one that only signing in changes. */
+  profile?(): string | undefined;
   /** Returns what to ask by. Throws a `CredentialUnavailableError` where the tool cannot be asked for that. */
   command(request: ToolRequest): ToolCommand;
   /** Returns the token of an answer; `undefined` where it holds none. Throws where it holds one that is not usable. */
@@ -81,6 +83,8 @@ export function resourceOf({ scopes }: ToolRequest, tool: Pick<DeveloperTool, "n
   });
 }
 
+const MAX_CANDIDATES = 100;
+
 /** What carries a secret by its name. */
 const NAMED =
   /((?:client_?secret|(?:access|refresh|id)_?token|password|authorization_?code)["']?\s*[:=]\s*["']?)[^\s"',}]+/gi;
@@ -88,14 +92,24 @@ const NAMED =
 const LOOKS_SECRET = [
   /\beyJ[\w-]+(\.[\w-]*)*( [\w.-]{16,})*/g,
   /[\w+/=~-]{64,}/g,
-  /[\w+/=~-]{40,}( [\w+/=~.-]{16,})+/g,
-  /(?<=[?&][\w.-]+=)[^\s&"']{24,}/g,
+  /(?<![\w+/=~-])[\w+/=~-]{40,}( [\w+/=~.-]{16,})+/g,
 ];
+const IN_URL = /([?&][\w.-]+=)[^\s&"']{24,}/g;
 
 /** Returns what a tool said as one line. What looks like a token or a key does not come through. */
 export function told(text: string): string {
-  const line = text.replace(/\s+/g, " ").trim().replace(NAMED, "$1[redacted]");
-  return tidy(LOOKS_SECRET.reduce((line, secret) => line.replace(secret, "[redacted]"), line)).replace(/\.$/, "");
+  const beginning = bound(text);
+  const words = beginning.replace(/\s+/g, " ").trim();
+  // The last word may be half a secret, too short to look like one.
+  const whole = beginning === text ? words : words.slice(0, words.lastIndexOf(" "));
+  const named = whole.replace(NAMED, "$1[redacted]").replace(IN_URL, "$1[redacted]");
+  return tidy(LOOKS_SECRET.reduce((line, secret) => line.replace(secret, "[redacted]"), named)).replace(/\.$/, "");
+}
+
+/** Returns the JSON objects among texts. Looks at the first hundred that begin like one: an attempt that fails costs much. */
+export function objectsIn(texts: readonly string[]): Record<string, unknown>[] {
+  const candidates = texts.filter((text) => text.trimStart().startsWith("{")).slice(0, MAX_CANDIDATES);
+  return candidates.map(parseObject).filter((object) => object !== undefined);
 }
 
 /** What is left to say where a tool's words tell nothing in particular. */

@@ -12,12 +12,13 @@ export function appService({ identity, settings }: Machine): Source {
   const secret = headerIn("IDENTITY_HEADER", settings);
   return {
     name: "App Service",
-    proof: [endpoint, secret],
+    endpoint,
+    proof: [secret],
     secrets: [secret],
     retryRules: OTHER_RETRIES,
-    send({ resource, signal }) {
+    send({ resource, signal, limitInMs }) {
       const parameters = { "api-version": "2019-08-01", resource, ...identityParameter(identity, "mi_res_id") };
-      return get(endpoint, { parameters, headers: { "X-IDENTITY-HEADER": secret }, signal }, settings);
+      return get(endpoint, { parameters, headers: { "X-IDENTITY-HEADER": secret }, signal, limitInMs }, settings);
     },
   };
 }

@@ -15,12 +15,13 @@ export function azureMl(machine: Machine): Source {
   const clientId = identity?.id ?? clientIdIn("DEFAULT_IDENTITY_CLIENT_ID", settings);
   return {
     name: "Azure Machine Learning",
-    proof: [endpoint, secret, clientId ?? ""],
+    endpoint,
+    proof: [secret, clientId ?? ""],
     secrets: [secret],
     retryRules: OTHER_RETRIES,
-    send({ resource, signal }) {
+    send({ resource, signal, limitInMs }) {
       const parameters = { "api-version": "2017-09-01", resource, ...clientId && { clientid: clientId } };
-      return get(endpoint, { parameters, headers: { secret }, signal }, settings);
+      return get(endpoint, { parameters, headers: { secret }, signal, limitInMs }, settings);
     },
   };
 }

@@ -1,5 +1,6 @@
 import { errorFromAnswer, tidy } from "../core/answer_error.ts";
 import { type Acquire, createGetToken, type GetToken, type TokenRequest } from "../core/create_get_token.ts";
+import { bound } from "../core/bound.ts";
 import type { Answer } from "../core/http.ts";
 import { isObject, parseObject } from "../core/json.ts";
 import { redact } from "../core/redact.ts";
@@ -7,6 +8,7 @@ import { retry } from "../core/retry.ts";
 import { AuthenticationError, CredentialUnavailableError } from "../errors.ts";
 import type { Settings } from "../core/settings.ts";
 import { fetchDirectly } from "../runtime/direct_fetch.ts";
+import { hasNetPermission, netFlag } from "../runtime/net_permission.ts";
 import type { CredentialOptions } from "../options.ts";
 import type { Explanation } from "../credential_explanation.ts";
 import type { TokenSet } from "../token_cache.ts";
@@ -43,8 +45,8 @@ function createClient(credential: string, { settings: given, ...place }: Place):
   }
 
   async function proof(): Promise<readonly string[]> {
-    const { name, proof } = await find();
-    return [name, ...proof, identity?.kind ?? "", identity?.id ?? ""];
+    const { name, endpoint, proof } = await find();
+    return [name, endpoint, ...proof, identity?.kind ?? "", identity?.id ?? ""];
   }
 
   async function acquire(request: TokenRequest): Promise<TokenSet> {
@@ -60,9 +62,9 @@ function createClient(credential: string, { settings: given, ...place }: Place):
     const resource = scopes[0]!.replace(/\/\.default$/, "");
     const action = `Cannot get a token for "${resource}" from ${source.name}`;
     let sentOn = 0;
-    async function attempt(): Promise<Answer> {
+    async function attempt(limitInMs: number | undefined): Promise<Answer> {
       sentOn = settings.now();
-      const answer = await source.send({ resource, enableCae, rejected, signal });
+      const answer = await source.send({ resource, enableCae, rejected, signal, limitInMs });
       // Why a request failed goes into the log.
       return answer.status === 0 ? { ...answer, text: tidy(redact(answer.text, source.secrets)) } : answer;
     }
@@ -92,7 +94,13 @@ export async function explainSource(
 ): Promise<Explanation> {
   const { probeTimeoutInMs, runtime = {} } = options;
   const machine = { identity, probeTimeoutInMs, runtime, settings: withLocalFetch(settings) };
-  const { name, probe } = await findSource(machine);
+  const { name, endpoint, probe } = await findSource(machine);
+  const isOwnFetch = !options.localFetch && !runtime.tlsFetch;
+  if (isOwnFetch && !hasNetPermission(endpoint)) {
+    const { host } = new URL(endpoint);
+    // Only a probe would find the instance metadata service.
+    return { state: probe ? "absent" : "fails", detail: `"${host}" may not be reached: Run ${netFlag(host)}` };
+  }
   return probe
     ? { state: "inconclusive", detail: `No variable names a source: ${name} is probed for at 169.254.169.254` }
     : { state: "configured", detail: `The source is ${name}` };
@@ -112,9 +120,11 @@ function isConfirmed(body: Record<string, unknown>, { kind, id }: UserAssignedId
 
 function failure(answer: Answer, action: string, source: Source, identity: UserAssignedIdentity | undefined): Error {
   const { text } = answer;
-  const isUnassigned = /identity (was |not )*found/i.test(text);
+  const isUnassigned = /identity (was |not )*found/i.test(bound(text));
   const nextStep = identity ? "Assign the identity to the machine" : "Give the machine an identity";
-  const mayBeOther = isUnassigned && source.mayLackIdentity && (!identity || identity.variable !== undefined);
+  // Throttling, or an outage, whose text happens to quote it, says nothing about the machine.
+  const hasNone = [400, 404].includes(answer.status) && /identity (was )?not found/i.test(bound(text));
+  const mayBeOther = hasNone && source.mayLackIdentity && (!identity || identity.variable !== undefined);
   const error = errorFromAnswer({ ...answer, text: asOAuth(text) }, action, {
     advice: () => isUnassigned && !mayBeOther ? nextStep : "",
     redact: (text) => redact(text, source.secrets),

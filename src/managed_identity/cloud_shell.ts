@@ -9,17 +9,19 @@ import { endpointIn, refuseIdentity } from "./variables.ts";
  * https://learn.microsoft.com/azure/cloud-shell/msi-authorization
  */
 export function cloudShell(machine: Machine): Source {
-  const { localFetch, now } = machine.settings;
+  const { localFetch, now, sleep } = machine.settings;
   refuseIdentity("Cloud Shell", machine);
   const endpoint = endpointIn("MSI_ENDPOINT", machine.settings);
   return {
     name: "Cloud Shell",
-    proof: [endpoint],
+    endpoint,
+    proof: [],
     secrets: [],
     retryRules: OTHER_RETRIES,
-    send({ resource, signal }) {
+    send({ resource, signal, limitInMs }) {
       const body = new URLSearchParams({ resource });
-      return send(localFetch, endpoint, { method: "POST", headers: { Metadata: "true" }, body, signal }, now);
+      const init = { method: "POST", headers: { Metadata: "true" }, body, signal };
+      return send(localFetch, endpoint, init, { now, sleep, limitInMs });
     },
   };
 }

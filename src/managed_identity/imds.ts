@@ -4,6 +4,7 @@ import type { Chain } from "../core/in_chain.ts";
 import { parseObject } from "../core/json.ts";
 import { createMemory } from "../core/memory.ts";
 import { digestOf } from "../core/partition.ts";
+import { trimEnd } from "../core/trim.ts";
 import { AuthenticationError, CredentialUnavailableError } from "../errors.ts";
 import { keepPace } from "./pace.ts";
 import { IMDS_RETRIES } from "./retries.ts";
@@ -35,7 +36,7 @@ const probes = createMemory<Probe>();
  *
  * https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token#get-a-token-using-http
  */
-export function imds({ identity, settings, probeTimeoutInMs }: Machine): Source {
+export function imds({ identity, missingFlag, settings, probeTimeoutInMs }: Machine): Source {
   const { localFetch, now, sleep } = settings;
   const isNamed = Boolean(settings.env("AZURE_POD_IDENTITY_AUTHORITY_HOST"));
   if (!isNamed && !settings.hasMetadataService()) {
@@ -45,7 +46,7 @@ export function imds({ identity, settings, probeTimeoutInMs }: Machine): Source 
     );
   }
   const host = isNamed ? hostIn("AZURE_POD_IDENTITY_AUTHORITY_HOST", settings) : HOST;
-  const url = host.replace(/\/*$/, PATH);
+  const url = trimEnd(host, "/") + PATH;
   /** Whether it has responded: then it is not absent, whatever happens later. */
   let isFound = isNamed;
 
@@ -53,21 +54,24 @@ export function imds({ identity, settings, probeTimeoutInMs }: Machine): Source 
   async function look(ms: number): Promise<Finding> {
     const late = () => new Error("Too slow");
     try {
-      return findingOf(await withDeadline((signal) => send(localFetch, url, { signal }, now), { sleep, ms, late }));
+      const ask = (signal: AbortSignal) => send(localFetch, url, { signal }, { now, sleep });
+      return findingOf(await withDeadline(ask, { sleep, ms, late }));
     } catch (error) {
       if (error instanceof AuthenticationError) throw notPermitted(error);
       return "absent";
     }
   }
 
-  async function cachedLook(chain: Chain): Promise<Finding> {
+  /** Returns what a probe of the last seconds has found, or a new one, and for how long that holds, in ms. */
+  async function cachedLook(chain: Chain): Promise<{ readonly finding: Finding; readonly holdsInMs: number }> {
     const ms = probeTimeoutInMs ?? probeTimeout(settings.env("AZURE_IMDS_PROBE_TIMEOUT_IN_MS"));
     const key = await digestOf([url, ...settings.surroundings]);
     const known = probes.get(key);
     const isValid = known && now() >= known.since && now() < known.until;
-    if (isValid && known.finding !== undefined) return known.finding;
+    const rest = () => Math.min(INCONCLUSIVE_IN_MS, (known?.until ?? Infinity) - now());
+    if (isValid && known.finding !== undefined) return { finding: known.finding, holdsInMs: rest() };
     chain.onProbeStarted();
-    if (isValid) return await known.result;
+    if (isValid) return { finding: await known.result, holdsInMs: rest() };
     const probe: Probe = { result: look(ms), since: now(), until: Infinity };
     // On workerd a request must not await another request's promise, but may use its result.
     if (!settings.isolated) probes.set(key, probe);
@@ -77,7 +81,7 @@ export function imds({ identity, settings, probeTimeoutInMs }: Machine): Source 
         probe.until = now() + (probe.finding === "absent" ? ABSENT_IN_MS : INCONCLUSIVE_IN_MS);
       }
       if (settings.isolated) probes.set(key, probe);
-      return probe.finding;
+      return { finding: probe.finding, holdsInMs: INCONCLUSIVE_IN_MS };
     } catch (error) {
       probe.until = 0;
       throw error;
@@ -85,7 +89,7 @@ export function imds({ identity, settings, probeTimeoutInMs }: Machine): Source 
   }
 
   async function probe(chain: Chain): Promise<void> {
-    const finding = await cachedLook(chain);
+    const { finding, holdsInMs } = await cachedLook(chain);
     if (finding === "found") {
       isFound = true;
       return;
@@ -95,23 +99,25 @@ export function imds({ identity, settings, probeTimeoutInMs }: Machine): Source 
       : "the service at 169.254.169.254 responds, and does not show what it is";
     throw new CredentialUnavailableError(`Cannot find a managed identity: No variable names a source, and ${reason}`, {
       outcome: finding,
-      recheckAfterInMs: INCONCLUSIVE_IN_MS,
+      nextStep: missingFlag && `To look for the agent of Azure Arc, run ${missingFlag}`,
+      ...finding === "inconclusive" && { recheckAfterInMs: holdsInMs },
     });
   }
 
   return {
     name: "the instance metadata service",
-    proof: [url],
+    endpoint: url,
+    proof: [],
     secrets: [],
     retryRules: IMDS_RETRIES,
     mayLackIdentity: true,
     isAbsent: ({ status, text }) =>
       !isFound && (status === 0 || status === 200 || status === 403 && text.includes("unreachable")),
     ...!isNamed && { probe },
-    async send({ resource, signal }) {
+    async send({ resource, signal, limitInMs }) {
       const parameters = { "api-version": "2018-02-01", resource, ...identityParameter(identity, "msi_res_id") };
       await keepPace(settings, signal);
-      const work = get(url, { parameters, headers: { Metadata: "true" }, signal }, settings);
+      const work = get(url, { parameters, headers: { Metadata: "true" }, signal, limitInMs }, settings);
       const answer = await (isNamed ? work : work.catch((error) => Promise.reject(notPermitted(error))));
       isFound ||= answer.status !== 0 && findingOf(answer) === "found";
       return answer;

@@ -30,17 +30,18 @@ export async function serviceFabric(machine: Machine): Promise<Source> {
   const localFetch = tlsFetch({ thumbprint });
   return {
     name: "Service Fabric",
-    proof: [endpoint, secret, thumbprint],
+    endpoint,
+    proof: [secret, thumbprint],
     secrets: [secret],
     retryRules: OTHER_RETRIES,
-    async send({ enableCae, rejected, resource, signal }) {
+    async send({ enableCae, rejected, resource, signal, limitInMs }) {
       const parameters = {
         "api-version": "2019-07-01-preview",
         resource,
         ...rejected !== undefined && { token_sha256_to_refresh: await sha256(rejected) },
         ...(enableCae || rejected !== undefined) && { xms_cc: "cp1" },
       };
-      return await get(endpoint, { parameters, headers: { secret }, signal }, { localFetch, now: settings.now });
+      return await get(endpoint, { parameters, headers: { secret }, signal, limitInMs }, { ...settings, localFetch });
     },
   };
 }

@@ -15,6 +15,8 @@ export interface Machine {
   readonly identity: UserAssignedIdentity | undefined;
   /** The members that were handed in, which win over those of the runtime. */
   readonly runtime: RuntimeMembers;
+  /** The runtime and the flag without which the agent of Azure Arc cannot be looked for, if one is missing. */
+  readonly missingFlag?: string | undefined;
   /** How long the probe waits, in milliseconds. */
   readonly probeTimeoutInMs: number | undefined;
 }
@@ -27,13 +29,17 @@ export interface ResourceRequest {
   /** The token that the resource refused. */
   readonly rejected: string | undefined;
   readonly signal: AbortSignal;
+  /** Time limit of one request, in milliseconds; `undefined` for the time that is left. */
+  readonly limitInMs: number | undefined;
 }
 
 /** A service near the program that knows the identities of the machine. */
 export interface Source {
   /** As a message says it: "App Service". */
   readonly name: string;
-  /** What proves whose tokens these are: where they come from, and what is shown there. */
+  /** The URL that tokens are requested from. */
+  readonly endpoint: string;
+  /** What partitions the cache besides the endpoint: what is shown there. */
   readonly proof: readonly string[];
   /** What of it no message may repeat. */
   readonly secrets: readonly string[];
@@ -55,16 +61,17 @@ export interface Source {
 /** Sends a GET request to a source. */
 export function get(
   url: string,
-  { parameters, headers, signal }: {
+  { parameters, headers, signal, limitInMs }: {
     readonly parameters: Readonly<Record<string, string>>;
     readonly headers: Readonly<Record<string, string>>;
     readonly signal: AbortSignal;
+    readonly limitInMs: number | undefined;
   },
-  { localFetch, now }: Pick<LocalSettings, "localFetch" | "now">,
+  { localFetch, now, sleep }: Pick<LocalSettings, "localFetch" | "now" | "sleep">,
 ): Promise<Answer> {
   const target = new URL(url);
   for (const [name, value] of Object.entries(parameters)) target.searchParams.set(name, value);
-  return send(localFetch, target.href, { headers, signal }, now);
+  return send(localFetch, target.href, { headers, signal }, { now, sleep, limitInMs });
 }
 
 /** Returns the parameter that names a user-assigned identity. */

@@ -10,8 +10,8 @@ import type { Machine, Source } from "./source.ts";
 interface Row {
   /** All of these variables are set. */
   readonly variables: readonly string[];
-  /** And this is true. */
-  readonly if?: (machine: Machine) => Promise<boolean>;
+  /** And this is true. A text is the runtime and the flag without which it cannot be found out. */
+  readonly if?: (machine: Machine) => Promise<boolean | string>;
   readonly create: (machine: Machine) => Source | Promise<Source>;
 }
 
@@ -46,10 +46,12 @@ export const SOURCE_VARIABLES: readonly string[] = [
 export async function findSource(machine: Machine): Promise<Source> {
   const { settings } = machine;
   requireVariables(SOURCE_VARIABLES, settings);
-  for (const { variables, if: isThere, create } of SOURCES) {
-    if (variables.every((name) => settings.env(name)) && (!isThere || await isThere(machine))) {
-      return await create(machine);
-    }
+  let missingFlag: string | undefined;
+  for (const { variables, if: condition, create } of SOURCES) {
+    if (!variables.every((name) => settings.env(name))) continue;
+    const isThere = await condition?.(machine) ?? true;
+    if (isThere === true) return await create({ ...machine, missingFlag });
+    if (isThere) missingFlag = isThere;
   }
   // The last row has no condition.
   throw new Error("Unreachable");

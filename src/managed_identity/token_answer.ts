@@ -1,3 +1,4 @@
+import { bound } from "../core/bound.ts";
 import { refreshTime, seconds } from "../core/freshness.ts";
 import { AuthenticationError } from "../errors.ts";
 import type { TokenSet } from "../token_cache.ts";
@@ -43,12 +44,13 @@ export function readTokenAnswer(body: Record<string, unknown>, action: string, s
 function readDate(value: unknown): number | undefined {
   const number = seconds(value);
   if (number !== undefined || typeof value !== "string") return number && number * 1000;
-  const [, month, day, year, hour, minute, second, half, zone] = OLD_DATE.exec(value) ?? [];
+  const text = bound(value);
+  const [, month, day, year, hour, minute, second, half, zone] = OLD_DATE.exec(text) ?? [];
   const hours = half ? Number(hour) % 12 + (half === "P" ? 12 : 0) : hour;
   const date = year
     ? `${year}-${two(month)}-${two(day)}T${two(hours)}:${minute}:${second}${zone}`
-    : ISO_DATE.test(value)
-    ? value
+    : ISO_DATE.test(text)
+    ? text
     : "";
   const time = Date.parse(date);
   return Number.isNaN(time) ? undefined : time;

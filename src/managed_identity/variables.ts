@@ -1,6 +1,6 @@
 import type { Settings } from "../core/settings.ts";
 import { parseUrl } from "../core/url.ts";
-import { AuthenticationError, CredentialUnavailableError } from "../errors.ts";
+import { AuthenticationError } from "../errors.ts";
 import type { Machine } from "./source.ts";
 
 /** What a header can hold: the error of a `fetch` that refuses other text repeats it. */
@@ -37,21 +37,17 @@ export function headerIn(variable: string, settings: Settings): string {
   throw new AuthenticationError(`Cannot use the variable ${variable}: It must be printable ASCII characters`);
 }
 
-/**
- * Throws for an identity that the source cannot have: an `AuthenticationError`, or a `CredentialUnavailableError` where the id comes from a variable,
- * which may be meant for a service principal.
- */
+/** Throws an `AuthenticationError` for an identity that the source cannot have. */
 export function refuseIdentity(
   source: string,
   { identity }: Machine,
   kinds: readonly string[] = ["clientId", "objectId", "resourceId"],
 ): void {
   if (!identity || !kinds.includes(identity.kind)) return;
-  const message = `Cannot get a token for the user-assigned identity "${identity.id}": ${source} ${
-    kinds.length > 2 ? "has one identity only: Give no id" : "knows identities by client id only"
-  }`;
-  if (!identity.variable) throw new AuthenticationError(message);
-  throw new CredentialUnavailableError(`${message}. The id comes from the variable ${identity.variable}`, {
-    outcome: "inconclusive",
-  });
+  const where = identity.variable ? ` of the variable ${identity.variable}` : "";
+  throw new AuthenticationError(
+    `Cannot get a token for the user-assigned identity "${identity.id}"${where}: ${source} ${
+      kinds.length > 2 ? "has one identity only: Give no id" : "knows identities by client id only"
+    }`,
+  );
 }

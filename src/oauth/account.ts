@@ -1,22 +1,21 @@
-import type { AuthorizationServer } from "oauth4webapi";
 import type { AuthenticationRecord } from "../authentication_record.ts";
+import { bound } from "../core/bound.ts";
 import { seconds } from "../core/freshness.ts";
 import { parseObject } from "../core/json.ts";
 import { checkTenantId } from "../core/tenants.ts";
-import { parseUrl } from "../core/url.ts";
 import { AuthenticationError } from "../errors.ts";
+import type { Authority } from "./authority.ts";
 import { decodeBase64Url } from "./decode.ts";
-import { preferredHost } from "./known_hosts.ts";
+import { isIssuerOf, isTenantOf } from "./issuer.ts";
 import type { TokenAnswer } from "./token_client.ts";
 
 const CLOCK_SKEW_IN_S = 300;
-const EXTERNAL_ISSUER = /^https:\/\/([\da-f-]{36})\.ciamlogin\.com\/\1\/v2\.0\/?$/i;
 
 /** What an ID token must fit (OpenID Connect Core, section 3.1.3.7). */
 export interface Expected {
   readonly clientId: string;
   /** Who gave it, over TLS: its signature need not be checked then. */
-  readonly server: AuthorizationServer;
+  readonly server: Authority;
   /** What was sent to the authorization endpoint. */
   readonly nonce?: string | undefined;
   readonly now: number;
@@ -34,14 +33,20 @@ export function accountOf({ idToken, clientInfo }: TokenAnswer, expected: Expect
   }
   const claims = parseObject(decode(idToken.split(".")[1] ?? ""));
   if (!claims) throw refused("it is malformed");
-  const { aud, exp, iss } = claims;
-  if (![aud].flat().includes(clientId)) throw refused("it is for another app");
+  const { aud, azp, exp, iss } = claims;
+  const tid = text(claims.tid);
+  const audiences = [aud].flat();
+  // Without `azp`, a token for several apps does not say to which of them it was given.
+  if (!audiences.includes(clientId) || (azp ?? (audiences.length > 1 ? undefined : clientId)) !== clientId) {
+    throw refused("it is for another app");
+  }
   if (text(claims.sub) === undefined) throw refused("it names nobody");
-  if (!isIssuerOf(server, iss)) throw refused("it is by another issuer");
+  if (!isTenantOf(server, tid)) throw refused(tid === undefined ? "it names no tenant" : "it is of another tenant");
+  if (!isIssuerOf(server, iss, tid)) throw refused("it is by another issuer");
   if (nonce !== undefined && claims.nonce !== nonce) throw refused("it is of another sign-in");
   if ((seconds(exp) ?? 0) + CLOCK_SKEW_IN_S < now / 1000) throw refused("it has expired: Check the clock");
   const { uid, utid } = parseObject(decode(clientInfo ?? "")) ?? {};
-  const tenantId = text(claims.tid) ?? "";
+  const tenantId = tid ?? "";
   return {
     authority: new URL(server.token_endpoint!).host,
     homeAccountId: `${text(uid) ?? text(claims.oid) ?? claims.sub}.${text(utid) ?? tenantId}`,
@@ -66,25 +71,13 @@ export function checkAccount(record: unknown): void {
 
 /** Returns the tenant that the user is of, wherever the user has signed in; `undefined` where nobody says. */
 export function homeTenantOf({ homeAccountId }: AuthenticationRecord): string | undefined {
-  return /\.([\da-f-]{36})$/i.exec(homeAccountId)?.[1];
+  return /\.([\da-f-]{36})$/i.exec(bound(homeAccountId))?.[1];
 }
 
 function refused(reason: string): AuthenticationError {
   return new AuthenticationError(`Cannot use the ID token: ${reason[0]!.toUpperCase()}${reason.slice(1)}`, {
     statusCode: 200,
   });
-}
-
-/**
- * Whether the issuer is who runs the server, by one of its names. An external tenant has a name with its own id, too, which the path of its
- * issuer repeats.
- */
-export function isIssuerOf(server: AuthorizationServer, issuer: unknown): boolean {
-  const [other, own] = [parseUrl(issuer), new URL(server.token_endpoint!)];
-  if (other?.protocol !== own.protocol) return false;
-  const isExternal = own.host.endsWith(".ciamlogin.com") && EXTERNAL_ISSUER.test(other.href);
-  return other.host === own.host || isExternal ||
-    preferredHost(other.host) !== undefined && preferredHost(other.host) === preferredHost(own.host);
 }
 
 function text(value: unknown): string | undefined {

@@ -1,11 +1,17 @@
 import type { AuthorizationServer } from "oauth4webapi";
 import type { TokenRequest } from "../core/create_get_token.ts";
 import { parseAuthorityHost, type Settings } from "../core/settings.ts";
-import type { Explanation } from "../credential_explanation.ts";
+import { trimEnd } from "../core/trim.ts";
 import { AuthenticationError } from "../errors.ts";
-import type { CredentialOptions } from "../options.ts";
-import { hasNetPermission } from "../runtime/net_permission.ts";
 import { preferredHost, PUBLIC } from "./known_hosts.ts";
+
+/** The endpoints of a tenant's authority. */
+export interface Authority extends AuthorizationServer {
+  /** The tenant that is asked: an id, a domain name, or a word such as `organizations`. */
+  readonly tenantId: string;
+  /** The `issuer` of its OpenID configuration, where that was read: empty where it names no issuer that it may speak for. */
+  readonly declaredIssuer?: string;
+}
 
 /**
  * Returns the endpoints of the tenant's authority. Those of the known clouds, of AD FS and of `*.ciamlogin.com` are computed; another
@@ -17,20 +23,20 @@ export async function resolveAuthority(
   credential: string,
   request: TokenRequest,
   settings: Settings,
-): Promise<AuthorizationServer> {
+): Promise<Authority> {
   const base = authorityBase(settings);
   const adfs = request.tenantId.toLowerCase() === "adfs";
   const tenantId = adfs ? "adfs" : request.tenantId;
   const microsofts = preferredHost(base.host) || base.host.endsWith(".ciamlogin.com");
   // Microsoft's own have no path but a tenant's, and whoever asks says which.
-  let path = microsofts ? "" : base.pathname.replace(/\/+$/, "");
+  let path = microsofts ? "" : trimEnd(base.pathname, "/");
   if (path.toLowerCase().endsWith(`/${tenantId.toLowerCase()}`)) path = path.slice(0, -tenantId.length - 1);
   const issuer = `${base.origin}${path}/${tenantId}`;
-  if (adfs) return endpoints(issuer, "/oauth2");
-  if (microsofts || settings.disableInstanceDiscovery) return endpoints(issuer, "/oauth2/v2.0");
+  if (adfs) return { ...endpoints(issuer, "/oauth2"), tenantId };
+  if (microsofts || settings.disableInstanceDiscovery) return { ...endpoints(issuer, "/oauth2/v2.0"), tenantId };
   // Apart, because few programs ask a service that Microsoft does not run.
   const { discoverAuthority } = await import("./discovery.ts");
-  return await discoverAuthority(issuer, credential, request, settings);
+  return { ...await discoverAuthority(issuer, credential, request, settings), tenantId };
 }
 
 /** Whether it is AD FS, which speaks an older dialect. */
@@ -38,17 +44,8 @@ export function isAdfs(server: AuthorizationServer): boolean {
   return new URL(server.token_endpoint!).pathname.startsWith("/adfs/");
 }
 
-/**
- * Returns why the token service cannot be reached, as far as that is known without a request. Throws an `AuthenticationError` where its URL is
- * malformed.
- */
-export function explainAuthority({ fetch }: CredentialOptions, settings: Settings): Explanation | undefined {
-  const { href, host } = authorityBase(settings);
-  if (fetch || hasNetPermission(href)) return undefined;
-  return { state: "fails", detail: `"${host}" may not be reached: Run Deno with --allow-net=${host}` };
-}
-
-function authorityBase(settings: Settings): URL {
+/** Returns the base URL of the authority. Throws an `AuthenticationError` where it is malformed. */
+export function authorityBase(settings: Settings): URL {
   const { allowInsecureLoopback, authorityHost, env } = settings;
   const variable = authorityHost === undefined ? env("AZURE_AUTHORITY_HOST") : undefined;
   let base: URL;

@@ -1,11 +1,12 @@
-import type { AuthorizationServer } from "oauth4webapi";
-import { tidy } from "../core/answer_error.ts";
+import { tidy, withoutIds } from "../core/answer_error.ts";
+import { bound } from "../core/bound.ts";
 import { encodeBase64Url } from "../core/encode_base64.ts";
 import { parseObject } from "../core/json.ts";
 import { AuthenticationError } from "../errors.ts";
-import { isIssuerOf } from "./account.ts";
+import type { Authority } from "./authority.ts";
 import { mergeClaims } from "./claims.ts";
 import { endpointOf } from "./endpoint_of.ts";
+import { isIssuerOf, isTenantOf, tenantIn } from "./issuer.ts";
 import type { SignIn } from "./user_session.ts";
 
 /** What the user is asked with, and what the answer must fit. */
@@ -80,10 +81,13 @@ export async function createAuthorization(
 }
 
 /** Returns the code of an answer that has the right state. Throws an `AuthenticationError` where it holds an error, or no code. */
-export function codeIn(parameters: URLSearchParams, server: AuthorizationServer): string {
+export function codeIn(parameters: URLSearchParams, server: Authority): string {
   const [error, code, issuer] = ["error", "code", "iss"].map((name) => parameters.get(name));
   // Another server's answer, which is none of ours (RFC 9207).
-  if (issuer !== null && !isIssuerOf(server, issuer)) {
+  const tenantId = issuer ? tenantIn(issuer) : undefined;
+  const isOurs = issuer === null ||
+    isIssuerOf(server, issuer, tenantId) && (tenantId === undefined || isTenantOf(server, tenantId));
+  if (!isOurs) {
     throw new AuthenticationError("Cannot sign in: The answer is by another issuer");
   }
   if (!error && code) return code;
@@ -99,7 +103,7 @@ function random(): string {
 }
 
 function tell(text: string): string {
-  return tidy(text.split(/\s*Trace ID:/)[0]!).trim();
+  return tidy(withoutIds(bound(text))).trim();
 }
 
 /** Returns what is left of a JSON text, for what was kept elsewhere meanwhile. */

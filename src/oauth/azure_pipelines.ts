@@ -9,7 +9,8 @@ import { isLoopback, parseUrl } from "../core/url.ts";
 import { AuthenticationError, CredentialUnavailableError } from "../errors.ts";
 import { ENTRA_RETRIES } from "./entra_retries.ts";
 
-const VARIABLE = "SYSTEM_OIDCREQUESTURI";
+/** The URL that a job asks for its tokens, which is part of whose tokens they are. */
+export const OIDC_REQUEST_URI = "SYSTEM_OIDCREQUESTURI";
 /** What Microsoft's support asks for. */
 const TRACES = ["x-msedge-ref", "x-vss-e2eid"];
 const MEANINGS: Readonly<Record<number, string>> = {
@@ -46,8 +47,8 @@ export async function requestOidcToken(job: Job, signal: AbortSignal, settings: 
   };
   const secrets = [systemAccessToken];
   const answer = await retry(
-    async () => {
-      const answer = await send(settings.fetch, url.href, init, settings.now);
+    async (limitInMs) => {
+      const answer = await send(settings.fetch, url.href, init, { ...settings, limitInMs });
       return answer.status === 0 ? { ...answer, text: redact(answer.text, secrets) } : answer;
     },
     { credential, rules: ENTRA_RETRIES, signal },
@@ -71,11 +72,11 @@ export async function requestOidcToken(job: Job, signal: AbortSignal, settings: 
 }
 
 function endpointIn(settings: Settings): URL {
-  requireVariables([VARIABLE], settings);
+  requireVariables([OIDC_REQUEST_URI], settings);
   const { allowInsecureLoopback, env } = settings;
-  const value = env(VARIABLE);
+  const value = env(OIDC_REQUEST_URI);
   if (!value) {
-    throw new CredentialUnavailableError(`Cannot find Azure Pipelines: The variable ${VARIABLE} is not set`, {
+    throw new CredentialUnavailableError(`Cannot find Azure Pipelines: The variable ${OIDC_REQUEST_URI} is not set`, {
       outcome: "absent",
       nextStep: "Run it in a job of Azure Pipelines, in a task with a service connection",
     });
@@ -83,5 +84,7 @@ function endpointIn(settings: Settings): URL {
   const url = parseUrl(value);
   const isSecure = url?.protocol === "https:" || allowInsecureLoopback && url && isLoopback(url.hostname);
   if (url && isSecure && !url.username && !url.password) return url;
-  throw new AuthenticationError(`Cannot use the variable ${VARIABLE}: It must be a URL with "https:" and without user`);
+  throw new AuthenticationError(
+    `Cannot use the variable ${OIDC_REQUEST_URI}: It must be a URL with "https:" and without user`,
+  );
 }

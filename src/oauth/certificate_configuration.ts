@@ -1,4 +1,5 @@
 import { AuthenticationError } from "../errors.ts";
+import { missingPermission } from "../runtime/permission.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 
 /** A certificate and its private key in a file. It is read for each token request, so that a renewed one is noticed. */
@@ -143,18 +144,23 @@ export function algorithmOfThumbprint(thumbprint: string): "PS256" | "RS256" | u
 }
 
 /**
- * Returns what proves that the token is the app's: the text with the private key, or the object that can sign, beside the certificate.
+ * Returns what proves that the token is the app's: the text with the private key, or the object that can sign, beside the certificate; and
+ * whether its chain is sent, without which a token may be refused.
  * Throws an `AuthenticationError` where a file cannot be read.
  */
 export async function certificateProof(
   configuration: CertificateConfiguration,
-  readTextFile: Runtime["readTextFile"],
+  { readTextFile, sendCertificateChain }: {
+    readonly readTextFile: Runtime["readTextFile"];
+    readonly sendCertificateChain: boolean;
+  },
 ): Promise<(string | object)[]> {
   const parts = partsOf(configuration);
   const signer = parts.privateKey ?? parts.sign;
   const text = parts.thumbprint ?? await readCertificateText(parts, readTextFile);
   // Not a password, nor its digest: what people remember can be guessed, and a shared cache would hold the answer.
-  return [signer ?? (parts.certificatePassword === undefined ? "" : parts), text];
+  const secret = signer ?? (parts.certificatePassword === undefined ? "" : parts);
+  return [secret, text, String(sendCertificateChain)];
 }
 
 /** Returns the PEM text. Throws an `AuthenticationError` where the file cannot be read. */
@@ -168,10 +174,11 @@ export async function readCertificateText(
   try {
     if (readTextFile) return await readTextFile(certificatePath!);
   } catch (error) {
-    const { name, message = "It cannot be opened" } = Object(error) as Partial<Error>;
+    const { message = "It cannot be opened" } = Object(error) as Partial<Error>;
     reason = message;
-    // Deno's reason is the flag that is missing.
-    nextStep = name === "NotCapable" ? "" : "Check the path, and that this program may read the file";
+    // The reason is the missing flag.
+    const isForbidden = missingPermission(error, { read: certificatePath! }) !== undefined;
+    nextStep = isForbidden ? "" : "Check the path, and that this program may read the file";
   }
   const whose = variable ? ` of ${variable}` : "";
   const message = `Cannot read the certificate "${certificatePath}"${whose}: ${reason}`;

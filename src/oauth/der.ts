@@ -24,6 +24,9 @@ export const TAG = {
   VERSION: 0xa0,
 } as const;
 
+/** Many times what the identifiers of algorithms take. */
+const MAX_OID_BYTES = 64;
+
 /** Reads the values that stand one behind the other. Throws a `SyntaxError` where the data is anything else. */
 function readDer(data: Bytes): Der[] {
   const values: Der[] = [];
@@ -65,8 +68,11 @@ export function membersOf(value: Der | undefined): Der[] {
 
 /** Returns an object identifier in its dotted form. Throws a `SyntaxError` where there is none. */
 export function oidOf(value: Der | undefined): string {
+  const content = contentOf(value, TAG.OBJECT_IDENTIFIER);
+  // Messages show it.
+  if (content.length > MAX_OID_BYTES) throw new SyntaxError("Object identifier is too long");
   const arcs = [0];
-  for (const byte of contentOf(value, TAG.OBJECT_IDENTIFIER)) {
+  for (const byte of content) {
     arcs.push(arcs.pop()! * 128 + byte % 128);
     if (byte < 128) arcs.push(0);
   }

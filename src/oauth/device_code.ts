@@ -44,7 +44,8 @@ export async function signInByDeviceCode(
   wanted: SignIn,
   settings: Settings,
 ): Promise<TokenSet> {
-  const started = settings.now();
+  // The code's lifetime counts from the request that it came for.
+  let sentOn = 0;
   const { deviceCode, expiresInS, intervalInS, ...info } = await requestDeviceCode();
   const { signal } = wanted;
   wanted.waitFor({ missing: "Nobody has entered the code", nextStep: "Ask anew" });
@@ -67,7 +68,7 @@ export async function signInByDeviceCode(
     if (!(answer instanceof AuthenticationError)) return wanted.accept({ answer });
     const isPending = answer.errorResponse?.error === "authorization_pending";
     if (!isPending) interval += SLOW_DOWN_IN_S;
-    if (settings.now() - started < expiresInS * 1000) continue;
+    if (settings.now() - sentOn < expiresInS * 1000) continue;
     if (isOutage(answer)) throw answer;
     throw new AuthenticationError(
       `Nobody entered the code within the ${expiresInS} seconds of its life: Ask for the token again`,
@@ -104,7 +105,10 @@ export async function signInByDeviceCode(
     if (merged !== undefined) body.set("claims", merged);
     const init = { method: "POST", headers: { accept: "application/json" }, body, signal: wanted.signal };
     const answer = await retry(
-      () => send(settings.fetch, url, init, settings.now),
+      (limitInMs) => {
+        sentOn = settings.now();
+        return send(settings.fetch, url, init, { ...settings, limitInMs });
+      },
       { credential: name, rules: ENTRA_RETRIES, signal: wanted.signal },
       settings,
     );

@@ -14,7 +14,9 @@ import { preferredHost, PUBLIC } from "./known_hosts.ts";
 
 const ENDPOINTS = ["token_endpoint", "authorization_endpoint", "device_authorization_endpoint"];
 const ONE_DAY = 86_400_000;
-const discovered = /* @__PURE__ */ createMemory<{ server: AuthorizationServer; until: number }>();
+type Discovered = AuthorizationServer & { readonly declaredIssuer: string };
+
+const discovered = /* @__PURE__ */ createMemory<{ server: Discovered; until: number }>();
 
 /** Returns the endpoints of an authority that is not Microsoft's, when the public cloud has vouched for it. Asks once a day. */
 export async function discoverAuthority(
@@ -22,7 +24,7 @@ export async function discoverAuthority(
   credential: string,
   request: TokenRequest,
   settings: Settings,
-): Promise<AuthorizationServer> {
+): Promise<Discovered> {
   // What a simulated cloud vouches for is nothing to real code.
   const key = await digestOf([issuer, ...settings.surroundings]);
   const known = discovered.get(key);
@@ -37,7 +39,7 @@ async function discover(
   credential: string,
   request: TokenRequest,
   settings: Settings,
-): Promise<AuthorizationServer> {
+): Promise<Discovered> {
   const { host } = new URL(issuer);
   const instance = `https://${PUBLIC}/common/discovery/instance?api-version=1.1&authorization_endpoint=` +
     encodeURIComponent(`${issuer}/oauth2/v2.0/authorize`);
@@ -55,7 +57,9 @@ async function discover(
       `Cannot use the authority "${issuer}": Its OpenID configuration names no token endpoint of its own; ${advice}`,
     );
   }
-  return { issuer, ...endpoints };
+  const { issuer: declared } = configuration;
+  const declaredIssuer = typeof declared === "string" && isOwn(declared) ? declared : "";
+  return { issuer, ...endpoints, declaredIssuer };
 
   function isOwn(endpoint: unknown): boolean {
     const url = parseUrl(endpoint);
@@ -65,7 +69,7 @@ async function discover(
   async function getJson(url: string): Promise<Record<string, unknown>> {
     const init = { headers: { accept: "application/json" }, signal: request.signal };
     const answer = await retry(
-      () => send(settings.fetch, url, init, settings.now),
+      (limitInMs) => send(settings.fetch, url, init, { ...settings, limitInMs }),
       { credential, rules: ENTRA_RETRIES, signal: request.signal },
       settings,
     );

@@ -4,14 +4,12 @@ import { createGetToken, type GetToken } from "../core/create_get_token.ts";
 import { type EnvironmentIdentity, findPrincipal, variablesOf } from "../core/principal.ts";
 import type { Settings } from "../core/settings.ts";
 import { checkAppTenantId, checkTenantId } from "../core/tenants.ts";
-import type { Explanation } from "../credential_explanation.ts";
+import { trim, WHITE_SPACE } from "../core/trim.ts";
 import type { CredentialOptions } from "../options.ts";
 import { textFileReader } from "../runtime/files.ts";
-import { explainAuthority } from "./authority.ts";
 import { createCertificateAuth } from "./certificate_auth.ts";
 import { certificateProof } from "./certificate_configuration.ts";
 import { noAuth, secretAuth } from "./client_auth.ts";
-import { explainFile } from "./named_file.ts";
 import { createTokenClient, type Grant } from "./token_client.ts";
 
 /** How an identity of the environment gets its tokens. */
@@ -27,7 +25,7 @@ export function createEnvironmentIdentity(name: string, options: CredentialOptio
   const identity = findPrincipal(settings);
   const { tenantId, clientId } = identity;
   const allowed = (settings.env("AZURE_ADDITIONALLY_ALLOWED_TENANTS") ?? "").split(";").flatMap((id) =>
-    id.trim() || []
+    trim(id, WHITE_SPACE) || []
   );
   check("AZURE_CLIENT_ID", checkClientId);
   check("AZURE_ADDITIONALLY_ALLOWED_TENANTS", () => {
@@ -56,15 +54,11 @@ export function createEnvironmentIdentity(name: string, options: CredentialOptio
         const variable = "AZURE_CLIENT_CERTIFICATE_PATH";
         const certificate = { certificatePath: identity.certificatePath, certificatePassword, variable };
         const readTextFile = textFileReader(options.runtime);
+        const context = { clientId, sendCertificateChain, readTextFile, now: settings.now };
         return {
           type: "client_credentials",
-          clientAuth: createCertificateAuth(certificate, {
-            clientId,
-            sendCertificateChain,
-            readTextFile,
-            now: settings.now,
-          }),
-          proof: async () => [clientId, ...await certificateProof(certificate, readTextFile)],
+          clientAuth: createCertificateAuth(certificate, context),
+          proof: async () => [clientId, ...await certificateProof(certificate, context)],
         };
       }
       case "user": {
@@ -81,22 +75,6 @@ export function createEnvironmentIdentity(name: string, options: CredentialOptio
   function check(variable: string, is: (value: string) => void): void {
     checkVariable(name, variable, settings.env(variable) ?? "", is);
   }
-}
-
-/** Returns what is known of the identity without a request. Throws what {@linkcode createEnvironmentIdentity} throws. */
-export async function explainEnvironment(
-  name: string,
-  options: CredentialOptions,
-  settings: Settings,
-): Promise<Explanation> {
-  createEnvironmentIdentity(name, options, settings);
-  const identity = findPrincipal(settings);
-  const what = { secret: "A client secret", certificate: "A certificate", user: "A user" }[identity.kind];
-  const detail = `${what} in the variables ${variablesOf(identity).join(", ")}`;
-  const fault = identity.kind === "certificate"
-    ? await explainFile(identity.certificatePath, "the certificate of AZURE_CLIENT_CERTIFICATE_PATH", options.runtime)
-    : undefined;
-  return fault ?? explainAuthority(options, settings) ?? { state: "configured", detail };
 }
 
 function checkPath(path: string): void {

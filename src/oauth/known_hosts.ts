@@ -17,5 +17,10 @@ const HOSTS: readonly (readonly string[])[] = [
 
 /** Returns the host that answers for a known one. */
 export function preferredHost(host: string): string | undefined {
-  return HOSTS.find((group) => group.includes(host))?.[0];
+  return hostsOfCloud(host)[0];
+}
+
+/** Returns the hosts of the cloud that a host belongs to, the one that answers for the others first; empty for an unknown host. */
+export function hostsOfCloud(host: string): readonly string[] {
+  return HOSTS.find((group) => group.includes(host)) ?? [];
 }

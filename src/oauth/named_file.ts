@@ -1,8 +1,7 @@
 import { tidy } from "../core/answer_error.ts";
 import { AuthenticationError } from "../errors.ts";
-import type { Explanation } from "../credential_explanation.ts";
-import { fileFinder } from "../runtime/file_exists.ts";
-import type { Runtime, RuntimeMembers } from "../runtime/runtime.ts";
+import { missingPermission } from "../runtime/permission.ts";
+import type { Runtime } from "../runtime/runtime.ts";
 
 /** A file that somebody keeps up to date while the program runs. */
 export interface NamedFile {
@@ -22,9 +21,10 @@ export async function readNamedFile(file: NamedFile, readTextFile: Runtime["read
   try {
     return (await readTextFile(path)).trim();
   } catch (error) {
-    const { name, message } = Object(error) as { name?: unknown; message?: unknown };
-    throw name === "NotCapable"
-      ? unusable("Cannot read", file, "Deno may not", `Run Deno with --allow-read=${path}`)
+    const { message } = Object(error) as { message?: unknown };
+    const flag = missingPermission(error, { read: path });
+    throw flag
+      ? unusable("Cannot read", file, "It is not permitted", `Run ${flag}`)
       : unusable("Cannot read", file, tidy(String(message ?? "It cannot be opened")), nextStep);
   }
 }
@@ -38,21 +38,4 @@ export function unusable(
 ): AuthenticationError {
   const message = `${action} ${label}, "${path}": ${reason}`;
   return new AuthenticationError(nextStep ? `${message}: ${nextStep}` : message);
-}
-
-/** Returns why a configured file cannot be read, as far as that is known without reading it; `undefined` where it can. */
-export async function explainFile(
-  path: string,
-  label: string,
-  runtime: RuntimeMembers | undefined,
-): Promise<Explanation | undefined> {
-  const fileExists = fileFinder(runtime);
-  const exists = await fileExists?.(path);
-  if (exists) return undefined;
-  const reason = !fileExists
-    ? 'This runtime has no files: Give "runtime.readTextFile" and "runtime.fileExists"'
-    : exists === undefined
-    ? `Deno may not: Run Deno with --allow-read=${path}`
-    : "It is not there, or may not be read";
-  return { state: "fails", detail: `Cannot read ${label}, "${path}": ${reason}` };
 }

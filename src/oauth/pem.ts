@@ -19,10 +19,10 @@ const CONVERT_PKCS12 = 'convert a PKCS#12 file with "openssl pkcs12 -in old.pfx 
 
 /** Finds the certificates and private keys in PEM text (RFC 7468); text around them is passed over. */
 export function readPem(given: string): PemBlock[] {
+  if (given.length > MOST_CHARACTERS) throw new AuthenticationError("It is longer than a million characters");
   // As environment variables carry line breaks.
   const text = given.replaceAll(/\\r|\\n/g, "\n");
   if (text.trim() === "") throw new AuthenticationError("It is empty");
-  if (text.length > MOST_CHARACTERS) throw new AuthenticationError("It is longer than a million characters");
   const blocks: PemBlock[] = [];
   for (const { 0: line, 1: label = "", index } of text.matchAll(BEGIN)) {
     if (!/CERTIFICATE$|PRIVATE KEY$/.test(label)) continue;

@@ -1,41 +1,12 @@
 import { AuthenticationError } from "../errors.ts";
 import { MAKE_RSA, RSA } from "./certificate.ts";
 import type { Bytes } from "./decode.ts";
-import {
-  contentOf,
-  type Der,
-  encodeDer,
-  membersOf,
-  numberOf,
-  oidOf,
-  readOrComplain,
-  readSequence,
-  TAG,
-} from "./der.ts";
+import { contentOf, encodeDer, membersOf, oidOf, readOrComplain, readSequence, TAG } from "./der.ts";
+import { decryptData, deriveKey, readEncryption } from "./pbes2.ts";
 import { decodePem, type PemBlock } from "./pem.ts";
 
-const PBES2 = "1.2.840.113549.1.5.13";
-const PBKDF2 = "1.2.840.113549.1.5.12";
-
-/** What stands for itself when none is named. */
-const HMAC_SHA1 = "1.2.840.113549.2.7";
-
-const HMACS: Readonly<Record<string, string>> = {
-  [HMAC_SHA1]: "SHA-1",
-  "1.2.840.113549.2.9": "SHA-256",
-  "1.2.840.113549.2.10": "SHA-384",
-  "1.2.840.113549.2.11": "SHA-512",
-};
-
-/** The lengths of the AES keys in CBC mode, in bits. */
-const CIPHERS: Readonly<Record<string, number>> = {
-  "2.16.840.1.101.3.4.1.2": 128,
-  "2.16.840.1.101.3.4.1.22": 192,
-  "2.16.840.1.101.3.4.1.42": 256,
-};
-
-/** More would take many seconds, and nobody means it. */
-const MOST_ITERATIONS = 10_000_000;
+/** What a key of 16,384 bits takes. To sign with one of four times as many takes minutes. */
+const MAX_KEY_BYTES = 10_240;
 
 const ENCRYPT_ANEW = 'convert it with "openssl pkcs8 -topk8 -v2 aes-256-cbc -in old.pem -out key.pem" ' +
   "and put the certificate behind it";
@@ -54,6 +25,7 @@ export async function readPrivateKey(
   }
   if (keys.length > 1) throw new AuthenticationError("It holds several private keys: leave only the certificate's");
   const key = await readRsaKey(block, password);
+  if (key.length > MAX_KEY_BYTES) throw new AuthenticationError("The private key is longer than 16,384 bits");
   try {
     return await crypto.subtle.importKey("pkcs8", wrap(key), algorithm, false, ["sign"]);
   } catch {
@@ -105,63 +77,25 @@ function wrap(key: Bytes): Bytes {
   );
 }
 
-/** Takes the key out of an `EncryptedPrivateKeyInfo` (RFC 5208, section 6; RFC 8018, section 6.2). */
+/** Takes the key out of an `EncryptedPrivateKeyInfo` (RFC 5208, section 6). */
 async function decrypt(bytes: Bytes, password: string): Promise<Bytes> {
-  const encryption = readOrComplain(() => readEncryption(bytes), "The encrypted private key is damaged");
+  const [encryption, data] = readOrComplain(() => {
+    const [algorithm, data] = readSequence(bytes);
+    return [readEncryption(membersOf(algorithm), unsupported), contentOf(data, TAG.OCTET_STRING)] as const;
+  }, "The encrypted private key is damaged");
   const { iterations, length } = encryption;
   let key: CryptoKey;
   try {
-    const text = new TextEncoder().encode(password);
-    const secret = await crypto.subtle.importKey("raw", text, "PBKDF2", false, ["deriveKey"]);
-    const derivation = { ...encryption, name: "PBKDF2" };
-    key = await crypto.subtle.deriveKey(derivation, secret, { name: "AES-CBC", length }, false, ["decrypt"]);
+    key = await deriveKey(encryption, password);
   } catch {
-    // Cloudflare Workers stop at 100,000 iterations, Chromium has no AES with 192 bits.
     throw new AuthenticationError(
       `This runtime cannot decrypt the private key (PBKDF2 with ${iterations} iterations, AES with ${length} bits): ` +
         ENCRYPT_ANEW,
     );
   }
-  const decrypted = await crypto.subtle.decrypt({ name: "AES-CBC", iv: encryption.iv }, key, encryption.data)
-    // One wrong password of 256 gets past the padding, and leads to no key.
-    .catch(() => new ArrayBuffer(0));
-  return readOrComplain(() => unwrap(new Uint8Array(decrypted)), WRONG_PASSWORD);
-}
-
-interface Encryption {
-  readonly salt: Bytes;
-  readonly iterations: number;
-  readonly hash: string;
-  readonly length: number;
-  readonly iv: Bytes;
-  readonly data: Bytes;
-}
-
-function readEncryption(bytes: Bytes): Encryption {
-  const [algorithm, data] = readSequence(bytes);
-  const [derivation, cipher] = parametersOf(algorithm, PBES2);
-  const [salt, rounds, ...optional] = parametersOf(derivation, PBKDF2);
-  const prf = optional.find(({ tag }) => tag === TAG.SEQUENCE);
-  const hmac = prf ? oidOf(membersOf(prf)[0]) : HMAC_SHA1;
-  const iterations = numberOf(rounds);
-  const [aes, iv] = membersOf(cipher);
-  const hash = HMACS[hmac] ?? unsupported(hmac);
-  const length = CIPHERS[oidOf(aes)] ?? unsupported(oidOf(aes));
-  if (iterations > MOST_ITERATIONS) unsupported(`${iterations} iterations`);
-  return {
-    salt: contentOf(salt, TAG.OCTET_STRING),
-    iterations,
-    hash,
-    length,
-    iv: contentOf(iv, TAG.OCTET_STRING),
-    data: contentOf(data, TAG.OCTET_STRING),
-  };
-}
-
-/** Returns the parameters of an `AlgorithmIdentifier`, which must be the given one. */
-function parametersOf(identifier: Der | undefined, algorithm: string): Der[] {
-  const [found, parameters] = membersOf(identifier);
-  return oidOf(found) === algorithm ? membersOf(parameters) : unsupported(oidOf(found));
+  // A wrong password that gets past the padding leads to no key.
+  const decrypted = await decryptData(encryption, key, data) ?? new Uint8Array();
+  return readOrComplain(() => unwrap(decrypted), WRONG_PASSWORD);
 }
 
 function unsupported(what: string): never {

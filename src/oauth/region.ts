@@ -1,6 +1,6 @@
 import type { AuthorizationServer } from "oauth4webapi";
+import { bound } from "../core/bound.ts";
 import type { TokenRequest } from "../core/create_get_token.ts";
-import { withDeadline } from "../core/deadline.ts";
 import { send } from "../core/http.ts";
 import type { Settings } from "../core/settings.ts";
 import { AuthenticationError } from "../errors.ts";
@@ -64,13 +64,14 @@ async function detectRegion(request: TokenRequest, settings: Settings): Promise<
 /** Asks the machine where it stands. */
 async function askMetadata(request: TokenRequest, settings: Settings): Promise<string | undefined> {
   // Not the `fetch` that was handed in, nor that of the runtime: either may be a proxy's.
-  const { sleep, now, localFetch = fetchDirectly } = settings;
-  const ask = (signal: AbortSignal) => send(localFetch, METADATA, { headers: { Metadata: "true" }, signal }, now);
+  const { localFetch = fetchDirectly, timeoutInMs } = settings;
+  const init = { headers: { Metadata: "true" }, signal: request.signal };
+  // With a short deadline, a third of it: the token request needs the rest.
+  const limitInMs = Math.min(PATIENCE_IN_MS, Math.ceil(timeoutInMs / 3));
   try {
-    const late = () => new Error("Too slow");
-    const answer = await withDeadline(ask, { sleep, ms: PATIENCE_IN_MS, late, outer: request.signal });
+    const answer = await send(localFetch, METADATA, init, { ...settings, limitInMs });
     const location = answer.status === 200 ? parseObject(answer.text)?.location : undefined;
-    const region = typeof location === "string" ? location.toLowerCase() : "";
+    const region = typeof location === "string" ? bound(location).toLowerCase() : "";
     return REGION.test(region) ? region : undefined;
   } catch (error) {
     if (request.signal.aborted) throw error;

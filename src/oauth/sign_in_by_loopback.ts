@@ -1,9 +1,11 @@
+import { bound } from "../core/bound.ts";
 import { withDeadline } from "../core/deadline.ts";
 import type { Settings } from "../core/settings.ts";
 import { AuthenticationError, CredentialUnavailableError } from "../errors.ts";
 import { loopbackListener } from "../runtime/loopback.ts";
-import { hasNetPermission } from "../runtime/net_permission.ts";
+import { hasNetPermission, netFlag } from "../runtime/net_permission.ts";
 import { urlOpener } from "../runtime/open_url.ts";
+import { missingPermission } from "../runtime/permission.ts";
 import type { LoopbackServer, RuntimeMembers } from "../runtime/runtime.ts";
 import type { TokenSet } from "../token_cache.ts";
 import { type BrowserSignIn, codeIn, createAuthorization } from "./authorization.ts";
@@ -69,7 +71,7 @@ export async function signInByLoopback(
     if (!listen) throw unavailable("This runtime serves no loopback address", 'Give "runtime.listen"');
     const { host, href } = new URL(wanted.server.token_endpoint!);
     const hosts = [...runtime.listen ? [] : ["127.0.0.1", "[::1]"], ...ownFetch ? [] : [host]];
-    const nextStep = `Run Deno with --allow-net='${hosts}'`;
+    const nextStep = `Run ${netFlag(hosts.join(","))}`;
     // Now, because after the sign-in it would be in vain.
     if (!ownFetch && !hasNetPermission(href)) {
       throw new AuthenticationError(`Cannot reach "${host}": ${nextStep}`);
@@ -77,9 +79,9 @@ export async function signInByLoopback(
     try {
       return await listen(handle, port);
     } catch (error) {
-      const { name, message } = Object(error) as { name?: unknown; message?: unknown };
-      throw name === "NotCapable" && !runtime.listen
-        ? forbidden("Deno may serve no loopback address", nextStep)
+      const { message } = Object(error) as { message?: unknown };
+      throw !runtime.listen && missingPermission(error, { net: hosts.join(",") })
+        ? forbidden("Serving a loopback address is not permitted", nextStep)
         : unavailable(`No loopback address can be served (${message})`, "");
     }
   }
@@ -92,7 +94,7 @@ export async function signInByLoopback(
     if (!hosts.includes(host)) return createPage(400, "Not found", "This is no page of that name.");
     if (!["GET", "POST"].includes(method)) return createPage(405, "Not possible", "This page is for signing in.");
     if (pathname !== "/") return createPage(404, "Not found", "There is nothing here.");
-    if (method === "POST" && !FORM.test(headers.get("content-type") ?? "")) {
+    if (method === "POST" && !FORM.test(bound(headers.get("content-type") ?? ""))) {
       return createPage(415, "Not possible", "This page takes the answer of a sign-in.");
     }
     const parameters = method === "POST" ? new URLSearchParams(await request.text()) : searchParams;
@@ -120,15 +122,15 @@ export async function signInByLoopback(
     } catch (error) {
       // It is over: nobody has to open anything.
       if (state === undefined) return;
-      const { name: kind, message } = Object(error) as { name?: unknown; message?: unknown };
+      const { message } = Object(error) as { message?: unknown };
       const reason = `No browser can be opened (${message})`;
       if (isHeard) {
         const message = `${reason}. Open this page to sign in: ${url}`;
         return settings.log({ event: "sign-in-wanted", credential: name, message });
       }
       answer.reject(
-        kind === "NotCapable"
-          ? forbidden("Deno may open no browser", `${message}, give "log", which is told the URL`)
+        missingPermission(error, { run: "" })
+          ? forbidden("Opening a browser is not permitted", `${message}, give "log", which is told the URL`)
           : unavailable(reason, 'Give "log", which is told the URL'),
       );
     }

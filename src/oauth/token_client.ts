@@ -32,6 +32,9 @@ const SECRET_FIELDS = [
   "refresh_token",
 ];
 
+/** Grants whose request changes nothing at the service. */
+const REPEATABLE: readonly string[] = ["client_credentials", "urn:ietf:params:oauth:grant-type:jwt-bearer"];
+
 /** The environment variables that an app's token requests depend on, besides those of every credential. */
 export const APP_VARIABLES: readonly string[] = ["AZURE_REGIONAL_AUTHORITY_NAME"];
 
@@ -91,7 +94,7 @@ export async function requestTokens(
   let sentOn = 0;
   let sent = new URLSearchParams();
 
-  async function attempt(): Promise<Answer> {
+  async function attempt(limitInMs: number | undefined): Promise<Answer> {
     let answer: Answer | undefined;
     // Authenticated anew at each attempt: an assertion is good for one request.
     await genericTokenEndpointRequest(server, client, grant.clientAuth, grant.type, parameters, {
@@ -102,7 +105,7 @@ export async function requestTokens(
         delete headers["user-agent"];
         sent = body as URLSearchParams;
         const init = { method, headers, body: sent, signal: request.signal };
-        answer = await send(settings.fetch, url, init, settings.now);
+        answer = await send(settings.fetch, url, init, { ...settings, limitInMs });
         if (answer.status === 0) answer = { ...answer, text: tidy(redact(answer.text, secretsOf(sent))) };
         // Judged below: oauth4webapi leaves a 5xx unread, loses the AADSTS codes behind a challenge, takes "3599abc" as 3599, and its
         // errors hold the whole answer, token included.
@@ -114,7 +117,12 @@ export async function requestTokens(
 
   const answer = await retry(
     attempt,
-    { credential: grant.name, rules: ENTRA_RETRIES, signal: request.signal },
+    {
+      credential: grant.name,
+      rules: ENTRA_RETRIES,
+      signal: request.signal,
+      unrepeatable: !REPEATABLE.includes(grant.type),
+    },
     settings,
   );
   const action = `Cannot get a token for "${request.scopes.join(" ")}" from "${server.token_endpoint}"`;

@@ -11,6 +11,9 @@ const CA_FILE = "AZURE_KUBERNETES_CA_FILE";
 const CA_DATA = "AZURE_KUBERNETES_CA_DATA";
 const SNI_NAME = "AZURE_KUBERNETES_SNI_NAME";
 
+/** The bundle of all public authorities takes a third of it. */
+const MOST_CHARACTERS = 1_000_000;
+
 /** A name of DNS. Another would say nothing in the handshake, so that nobody is asked for. */
 const NAME = /^(?!\d+(\.\d+){3}$)[a-z\d]([\w.-]{0,251}[a-z\d])?$/i;
 
@@ -99,6 +102,9 @@ function parseProxy(text: string): URL {
 }
 
 function checkPem(text: string, label: string): string {
+  if (text.length > MOST_CHARACTERS) {
+    throw new AuthenticationError(`Cannot use ${label}: It is longer than a million characters`);
+  }
   const blocks = [...text.matchAll(/-----BEGIN CERTIFICATE-----([^-]*)-----END CERTIFICATE-----/g)];
   // DER that begins as a certificate does.
   if (blocks.length > 0 && blocks.every(([, base64]) => decodeBase64(base64!)?.[0] === 0x30)) return text;

@@ -1,5 +1,6 @@
-import type { AuthorizationServer, ClientAuth } from "oauth4webapi";
+import type { ClientAuth } from "oauth4webapi";
 import type { AuthenticationRecord } from "../authentication_record.ts";
+import { tidy } from "../core/answer_error.ts";
 import { checkClientId } from "../core/check_text.ts";
 import { type Acquire, createGetToken, type GetToken, type TokenRequest } from "../core/create_get_token.ts";
 import { withDeadline } from "../core/deadline.ts";
@@ -10,7 +11,7 @@ import { DEVELOPER_SIGN_ON_CLIENT_ID, type InteractiveCredentialOptions } from "
 import type { TokenSet } from "../token_cache.ts";
 import type { GetTokenOptions } from "../token_credential.ts";
 import { accountOf, checkAccount, homeTenantOf } from "./account.ts";
-import { resolveAuthority } from "./authority.ts";
+import { type Authority, resolveAuthority } from "./authority.ts";
 import { noAuth } from "./client_auth.ts";
 import type { TokenAnswer } from "./token_client.ts";
 import { requestUserTokens } from "./user_tokens.ts";
@@ -29,7 +30,7 @@ const LOOK_EVERY_IN_MS = 50;
 /** A sign-in that is wanted. */
 export interface SignIn extends TokenRequest {
   /** Where: at the tenant that is asked for, else the user's own, else one for many. */
-  readonly server: AuthorizationServer;
+  readonly server: Authority;
   /** Who is expected, if anybody is. */
   readonly account: AuthenticationRecord | undefined;
   /** Takes over what came of it. Throws an `AuthenticationError` where somebody else has signed in than is expected. */
@@ -217,7 +218,7 @@ export function createUserSession(spec: UserSessionSpec, settings: Settings): Us
     }
     if (account && found && account.homeAccountId.toLowerCase() !== found.homeAccountId.toLowerCase()) {
       const isTold = account.username.toLowerCase() !== found.username.toLowerCase();
-      const [expected, other] = [account, found].map((who) => isTold && who.username || who.homeAccountId);
+      const [expected, other] = [account, found].map((who) => tidy(isTold && who.username || who.homeAccountId));
       throw new AuthenticationError(
         `Somebody else has signed in: Expected is "${expected}", and it is "${other}". Sign in as that user, or call "authenticate"`,
         { statusCode: 200 },

@@ -5,12 +5,10 @@ import { requireVariables } from "../core/require_variables.ts";
 import type { Settings } from "../core/settings.ts";
 import { checkAppTenantId } from "../core/tenants.ts";
 import { AuthenticationError, CredentialUnavailableError } from "../errors.ts";
-import type { Explanation } from "../credential_explanation.ts";
 import type { CredentialOptions } from "../options.ts";
 import { textFileReader } from "../runtime/files.ts";
-import { explainAuthority } from "./authority.ts";
 import { checkExpiry, claimsOf, federatedTokenAuth } from "./federated_token.ts";
-import { explainFile, readNamedFile } from "./named_file.ts";
+import { readNamedFile } from "./named_file.ts";
 import { createTokenClient } from "./token_client.ts";
 
 /** Who the workload is; what is not given stands in a variable. */
@@ -51,13 +49,17 @@ export function createWorkloadIdentity(credential: string, options: Workload, se
   const { enableAzureProxy = false, runtime = {} } = options;
   const variables = Object.keys(VARIABLES) as (keyof typeof VARIABLES)[];
   const missing = variables.filter((name) => !options[VARIABLES[name]]);
-  requireVariables([
-    ...missing,
-    ...enableAzureProxy ? PROXY_VARIABLES : [],
-    ...settings.authorityHost === undefined ? ["AZURE_AUTHORITY_HOST"] : [],
-    // Read later, and required now, so that one error names all.
-    ...["AZURE_REGIONAL_AUTHORITY_NAME", "AZURE_IDENTITY_DISABLE_MULTITENANTAUTH"],
-  ], settings);
+  requireVariables(
+    [
+      ...missing,
+      ...enableAzureProxy ? PROXY_VARIABLES : [],
+      ...settings.authorityHost === undefined ? ["AZURE_AUTHORITY_HOST"] : [],
+      // Read later, and required now, so that one error names all.
+      ...["AZURE_REGIONAL_AUTHORITY_NAME", "AZURE_IDENTITY_DISABLE_MULTITENANTAUTH"],
+    ],
+    settings,
+    credential,
+  );
   const unset = missing.filter((name) => !settings.env(name));
   if (unset.length > 0) {
     const options = unset.map((name) => `"${VARIABLES[name]}"`).join(", ");
@@ -111,7 +113,7 @@ export function createWorkloadIdentity(credential: string, options: Workload, se
     // Not the whole token, which changes: whom the file is for, and where the file is.
     async proof() {
       const { iss, sub } = claimsOf(await read(), file);
-      const proxy = enableAzureProxy ? settings.env("AZURE_KUBERNETES_TOKEN_PROXY") : undefined;
+      const proxy = enableAzureProxy ? PROXY_VARIABLES.map(settings.env) : undefined;
       return [clientId, path, JSON.stringify([iss, sub, proxy])];
     },
     acquire: async (request) => await (acquire ??= await connect())(request),
@@ -124,14 +126,4 @@ export function createWorkloadIdentity(credential: string, options: Workload, se
     checkVariable(credential, name, value, check);
     return value;
   }
-}
-
-/** Returns what is known of a workload without a request. Throws what {@linkcode createWorkloadIdentity} throws. */
-export async function explainWorkload(credential: string, options: Workload, settings: Settings): Promise<Explanation> {
-  createWorkloadIdentity(credential, options, settings);
-  const { tokenFilePath, enableAzureProxy } = options;
-  const path = tokenFilePath || settings.env("AZURE_FEDERATED_TOKEN_FILE")!;
-  return await explainFile(path, "the token file", options.runtime) ??
-    (enableAzureProxy ? undefined : explainAuthority(options, settings)) ??
-    { state: "configured", detail: `The token file "${path}"` };
 }

@@ -10,8 +10,12 @@ export function env(name: string): string | undefined {
 /** Whether it is Deno Deploy, as far as that may be known without asking anybody for permission. */
 export function isDenoDeploy(): boolean {
   const variable = "DENO_DEPLOYMENT_ID";
-  return detectPlatform() === "deno" &&
-    Deno.permissions.querySync({ name: "env", variable }).state === "granted" && Deno.env.has(variable);
+  return detectPlatform() === "deno" && isReadable(variable) && Deno.env.has(variable);
+}
+
+/** Whether Deno may read the variable. Never asks for the permission. */
+export function isReadable(variable: string): boolean {
+  return Deno.permissions.querySync({ name: "env", variable }).state === "granted";
 }
 
 /** Returns the flag that lets Deno read these variables, if one of them may not be read; else `undefined`. */

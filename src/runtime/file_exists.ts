@@ -1,12 +1,11 @@
 import { builtinModule } from "./builtin_module.ts";
+import { missingPermission } from "./permission.ts";
 import { detectPlatform } from "./platform.ts";
 import type { Runtime, RuntimeMembers } from "./runtime.ts";
 
 interface FileSystem {
-  access(path: string, mode: number): Promise<void>;
+  open(path: string): Promise<{ close(): Promise<void> }>;
 }
-
-const READABLE = 4;
 
 /** Returns what finds out whether a file can be read, without asking anybody for permission; `undefined` where there are no files. */
 export function fileFinder(runtime: RuntimeMembers = {}): Runtime["fileExists"] {
@@ -15,26 +14,31 @@ export function fileFinder(runtime: RuntimeMembers = {}): Runtime["fileExists"] 
     case "deno":
       return async (path) =>
         (await Deno.permissions.query({ name: "read", path })).state === "granted"
-          ? await succeeds(open(path))
+          ? await canOpen(openWithDeno, path)
           : undefined;
     case "node":
     case "bun":
-      return (path) => succeeds(builtinModule<FileSystem>("node:fs/promises").access(path, READABLE));
+      return (path) => canOpen(openWithNode, path);
     default:
       return undefined;
   }
 }
 
 /** Node's way needs to know the user here, which is a permission of its own. */
-async function open(path: string): Promise<void> {
+async function openWithDeno(path: string): Promise<void> {
   (await Deno.open(path)).close();
 }
 
-async function succeeds(work: Promise<void>): Promise<boolean> {
+/** Not `access`: under `--permission`, Node 22 and 24.0 throw its refusal outside of the promise, which ends the process. */
+async function openWithNode(path: string): Promise<void> {
+  await (await builtinModule<FileSystem>("node:fs/promises").open(path)).close();
+}
+
+async function canOpen(open: (path: string) => Promise<void>, path: string): Promise<boolean | undefined> {
   try {
-    await work;
+    await open(path);
     return true;
-  } catch {
-    return false;
+  } catch (error) {
+    return missingPermission(error, { read: path }) ? undefined : false;
   }
 }

@@ -1,9 +1,11 @@
 import { builtinModule } from "./builtin_module.ts";
+import { withFlag } from "./permission.ts";
 import { detectPlatform } from "./platform.ts";
 import type { Runtime, RuntimeMembers } from "./runtime.ts";
 
 interface FileSystem {
   readFile(path: string, encoding: "utf8"): Promise<string>;
+  lstat(path: string): Promise<{ isFile(): boolean; readonly size: number }>;
 }
 
 /** Returns what reads text files here; `undefined` where there are none. */
@@ -11,22 +13,41 @@ export function textFileReader(runtime: RuntimeMembers = {}): Runtime["readTextF
   if (runtime.readTextFile) return runtime.readTextFile.bind(runtime);
   switch (detectPlatform()) {
     case "deno":
-      return readWithDeno;
+      return (path) => read(() => Deno.readTextFile(path), path);
     case "node":
     case "bun":
-      return (path) => builtinModule<FileSystem>("node:fs/promises").readFile(path, "utf8");
+      return (path) => read(() => builtinModule<FileSystem>("node:fs/promises").readFile(path, "utf8"), path);
     default:
       return undefined;
   }
 }
 
-/** Deno's own message does not have the flag as it is to be typed. */
-async function readWithDeno(path: string): Promise<string> {
+/** Returns what reads the size of a file; `undefined` where there are no files, or where only `readTextFile` was handed in. */
+export function fileSizer(runtime: RuntimeMembers = {}): Runtime["fileSize"] {
+  if (runtime.fileSize) return runtime.fileSize.bind(runtime);
+  if (runtime.readTextFile) return undefined;
+  switch (detectPlatform()) {
+    case "deno":
+      return async (path) => {
+        const { isFile, size } = await Deno.lstat(path);
+        return isFile ? size : Infinity;
+      };
+    case "node":
+    case "bun":
+      return async (path) => {
+        const found = await builtinModule<FileSystem>("node:fs/promises").lstat(path);
+        return found.isFile() ? found.size : Infinity;
+      };
+    default:
+      return undefined;
+  }
+}
+
+/** The runtimes' own messages do not have the flag as it is to be typed. */
+async function read(open: () => Promise<string>, path: string): Promise<string> {
   try {
-    return await Deno.readTextFile(path);
+    return await open();
   } catch (error) {
-    throw error instanceof Deno.errors.NotCapable
-      ? new Deno.errors.NotCapable(`Run Deno with --allow-read=${path}`)
-      : error;
+    throw withFlag(error, { read: path });
   }
 }

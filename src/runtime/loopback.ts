@@ -1,5 +1,5 @@
 import { builtinModule } from "./builtin_module.ts";
-import { hasNetPermission } from "./net_permission.ts";
+import { hasNetPermission, netFlag } from "./net_permission.ts";
 import { detectPlatform } from "./platform.ts";
 import type { LoopbackServer, Runtime, RuntimeMembers } from "./runtime.ts";
 
@@ -59,7 +59,8 @@ async function listen(handler: (request: Request) => Response | Promise<Response
   /** A browser may take "localhost" for either address; a machine may have one only. */
   async function startBoth(tries: number): Promise<Server[]> {
     if (!hasNetPermission(`http://127.0.0.1:${port}`)) {
-      throw new Deno.errors.NotCapable("Run Deno with --allow-net='127.0.0.1,[::1]'");
+      // Node would throw its refusal outside of the promise, which ends the process.
+      throw Object.assign(new Error(`Run ${netFlag("127.0.0.1,[::1]")}`), { name: "NotCapable" });
     }
     const first = await start("127.0.0.1", port);
     const { port: found } = first.address();
@@ -111,7 +112,7 @@ async function listen(handler: (request: Request) => Response | Promise<Response
     let url: string;
     try {
       // A path and nothing else: a whole URL, or two slashes, would put another host in the place of this one.
-      if (!/^\/(?!\/)/.test(incoming.url)) return new Response(null, { status: 400 });
+      if (!incoming.url.startsWith("/") || incoming.url.startsWith("//")) return new Response(null, { status: 400 });
       url = new URL(`http://${headers.host}${incoming.url}`).href;
     } catch {
       return new Response(null, { status: 400 });

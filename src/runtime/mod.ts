@@ -7,7 +7,7 @@
 export type { CommandOutput, LoopbackServer, RunOptions, Runtime, RuntimeMembers, TlsTrust } from "./runtime.ts";
 export { detectPlatform, type Platform } from "./platform.ts";
 export { env } from "./env.ts";
-export { textFileReader } from "./files.ts";
+export { fileSizer, textFileReader } from "./files.ts";
 export { fileFinder } from "./file_exists.ts";
 export { operatingSystem } from "./operating_system.ts";
 export { loopbackListener } from "./loopback.ts";

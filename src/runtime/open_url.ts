@@ -1,5 +1,6 @@
 import { builtinModule } from "./builtin_module.ts";
 import { operatingSystem } from "./operating_system.ts";
+import { withFlag } from "./permission.ts";
 import { detectPlatform } from "./platform.ts";
 import { checkRunPermission } from "./run_permission.ts";
 import type { Runtime, RuntimeMembers } from "./runtime.ts";
@@ -30,7 +31,10 @@ export function openerOn(platform: string | undefined): readonly string[] {
 
 /** Runs a program that may outlive this one. Rejects where it cannot be started or says that it failed. */
 async function start(command: string, args: readonly string[]): Promise<void> {
-  const code = detectPlatform() === "deno" ? await startWithDeno(command, args) : await startWithNode(command, args);
+  const startHere = detectPlatform() === "deno" ? startWithDeno : startWithNode;
+  const code = await startHere(command, args).catch((error) => {
+    throw withFlag(error, { run: command });
+  });
   // What the one of Windows returns says nothing.
   if (code !== 0 && operatingSystem() !== "win32") throw new Error(`"${command}" ended with ${code}`);
 }

@@ -1,4 +1,6 @@
+import { isBackground } from "./background.ts";
 import { builtinModule } from "./builtin_module.ts";
+import { withFlag } from "./permission.ts";
 import { detectPlatform } from "./platform.ts";
 import { checkRunPermission } from "./run_permission.ts";
 import type { CommandOutput, RunOptions, Runtime, RuntimeMembers } from "./runtime.ts";
@@ -11,14 +13,22 @@ interface Running {
   readonly stderr: ReadableStream<Uint8Array>;
   /** Its exit code, once it has ended. */
   readonly code: Promise<number>;
+  /** Lets this process end while the program still runs. */
+  unref(): void;
   /** Ends it, and what it has started: many a tool is a script around the program that does the work. */
   kill(): void;
 }
 
+/** A stream of a program's output, which keeps this process alive. */
+interface Output {
+  unref?(): void;
+}
+
 interface Child {
   readonly pid?: number;
-  readonly stdout: object;
-  readonly stderr: object;
+  readonly stdout: Output;
+  readonly stderr: Output;
+  unref(): void;
   kill(signal: string): void;
   on(event: "error", listener: (error: Error) => void): this;
   on(event: "close", listener: (code: number | null) => void): this;
@@ -46,7 +56,14 @@ async function run(
 ): Promise<CommandOutput> {
   const { signal } = options;
   if (signal?.aborted) throw signal.reason;
-  return await finish(await start(command, args, options), signal);
+  let running: Running;
+  try {
+    running = await start(command, args, options);
+  } catch (error) {
+    throw withFlag(error, { run: command });
+  }
+  if (isBackground(signal)) running.unref();
+  return await finish(running, signal);
 }
 
 function startWithDeno(command: string, args: readonly string[], options: RunOptions): Running {
@@ -62,6 +79,7 @@ function startWithDeno(command: string, args: readonly string[], options: RunOpt
     stdout: child.stdout,
     stderr: child.stderr,
     code: child.status.then(({ code }) => code),
+    unref: () => child.unref(),
     kill() {
       // Without the permission to run whatever there is, Deno ends the one that it has started, and would ask about others.
       if (Deno.permissions.querySync({ name: "run" }).state === "granted") end(() => Deno.kill(-child.pid, "SIGKILL"));
@@ -111,6 +129,9 @@ async function startWithNode(command: string, args: readonly string[], options: 
     stdout: Readable.toWeb(child.stdout),
     stderr: Readable.toWeb(child.stderr),
     code,
+    unref() {
+      for (const handle of [child, child.stdout, child.stderr]) handle.unref?.();
+    },
     kill() {
       end(() => process.kill(-pid!, "SIGKILL"));
       end(() => child.kill("SIGKILL"));

@@ -54,9 +54,17 @@ export interface Runtime {
   readTextFile?(path: string): Promise<string>;
   /** Whether there is a file that may be read; `undefined` where nobody may look. Asks nobody for permission. */
   fileExists?(path: string): Promise<boolean | undefined>;
+  /**
+   * Returns the size of a regular file in bytes, without opening it; `Infinity` for a pipe, a device, a symbolic link or a folder. Without
+   * this member, the files of a `readTextFile` that is handed in are read whole before their length is checked.
+   */
+  fileSize?(path: string): Promise<number>;
   /** The operating system, by the names of Node: `"linux"`, `"win32"`, `"darwin"`. */
   readonly platform?: string;
-  /** Returns a `fetch` over TLS that trusts what it is told to trust, and nobody else. */
+  /**
+   * Returns a `fetch` over TLS that trusts only what it is told to trust. It rejects with an error whose `name` is `"UntrustedServer"` where the
+   * server's certificate has another thumbprint.
+   */
   tlsFetch?(trust: TlsTrust): typeof fetch;
   /**
    * Runs a program to its end: no shell, an absolute path, nothing to read from the standard input. Rejects with an error whose `code`

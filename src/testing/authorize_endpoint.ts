@@ -1,4 +1,4 @@
-import { type Directory, findApp, findUser, isShared, required, same } from "./directory.ts";
+import { type Directory, findApp, findUser, isUserOf, required } from "./directory.ts";
 import type { EntraApp, EntraUser } from "./entra_options.ts";
 import { Refusal, refusalBody, type Trace } from "./refusal.ts";
 
@@ -60,7 +60,7 @@ function findVisitor(hint: string | undefined, tenant: string, directory: Direct
   if (directory.visitor === null) throw new Refusal(65004);
   const username = directory.visitor ?? hint;
   const user = username === undefined
-    ? directory.users.find(({ tenantId }) => isShared(tenant) || same(tenantId, tenant))
+    ? directory.users.find((user) => isUserOf(user, tenant))
     : findUser(directory, username, tenant);
   if (!user) throw new Refusal(50034, { username, tenant }, "access_denied");
   return user;

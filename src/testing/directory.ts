@@ -67,6 +67,8 @@ export interface DeviceGrant {
 }
 
 const TWO_HOURS_IN_S = 7_200;
+/** The tenant of personal Microsoft accounts. */
+const CONSUMERS = "9188040d-6c67-4c5b-b112-36a304b66dad";
 
 /** Fills in the defaults. Throws a `TypeError` for a registration that cannot be. */
 export function createDirectory(options: EntraOptions): Directory {
@@ -103,7 +105,13 @@ export function createDirectory(options: EntraOptions): Directory {
 
 /** Returns the user of this name, in this tenant unless it stands for many. */
 export function findUser({ users }: Directory, username: string, tenant: string): EntraUser | undefined {
-  return users.find((user) => same(user.username, username) && (isShared(tenant) || same(user.tenantId, tenant)));
+  return users.find((user) => same(user.username, username) && isUserOf(user, tenant));
+}
+
+/** Whether the user may sign in at this tenant: personal accounts at `consumers`, all others at `organizations`. */
+export function isUserOf({ tenantId }: EntraUser, tenant: string): boolean {
+  if (!isShared(tenant)) return same(tenantId, tenant);
+  return same(tenant, "common") || same(tenant, "consumers") === same(tenantId, CONSUMERS);
 }
 
 /** Returns the app, in this tenant unless it stands for many. Throws a `Refusal` where there is none. */

@@ -34,12 +34,26 @@ export function answerInstanceDiscovery(url: URL, directory: Directory): Record<
 
 /** Returns the metadata of a tenant (OpenID Connect Discovery, section 3). */
 export function openidConfiguration(url: URL, tenant: string, directory: Directory): Record<string, unknown> {
-  if (tenant === "adfs") return configuration(`${url.origin}/adfs`, "/oauth2", "/discovery/keys", `${url.origin}/adfs`);
+  if (tenant === "adfs") {
+    return configuration(`${url.origin}/adfs`, "/oauth2", "/discovery/keys", issuerOfIdTokens(url.origin, tenant));
+  }
   const shared = ["common", "organizations", "consumers"].includes(tenant);
-  const known = [...directory.apps, ...directory.users].some(({ tenantId }) => same(tenantId, tenant));
+  const known = [...directory.apps, ...directory.users].find(({ tenantId }) => same(tenantId, tenant));
   if (!shared && !known) throw new Refusal(90002, { tenant });
-  const issuer = `${url.origin}/${shared ? "{tenantid}" : tenant}/v2.0`;
+  const issuer = issuerOfIdTokens(url.origin, shared ? "{tenantid}" : known!.tenantId);
   return configuration(`${url.origin}/${tenant}`, "/oauth2/v2.0", "/discovery/v2.0/keys", issuer);
+}
+
+/** Returns the `iss` of the ID tokens of a tenant, which is the same under every name of a cloud. */
+export function issuerOfIdTokens(origin: string, tenantId: string): string {
+  if (tenantId === "adfs") return `${origin}/adfs`;
+  const { host } = new URL(origin);
+  // An external tenant that is known by its domain here has no id to name a host by.
+  if (host.endsWith(".ciamlogin.com") && !tenantId.includes(".")) {
+    return `https://${tenantId}.ciamlogin.com/${tenantId}/v2.0`;
+  }
+  const cloud = CLOUDS.find((aliases) => aliases.includes(host))?.[0];
+  return `${cloud === undefined ? origin : `https://${cloud}`}/${tenantId}/v2.0`;
 }
 
 function configuration(base: string, oauth: string, keys: string, issuer: string): Record<string, unknown> {

@@ -99,7 +99,7 @@ export interface Entra extends SimulatedService<EntraFault> {
  * });
  *
  * const asked = credential.getToken("https://graph.microsoft.com/User.Read");
- * await clock.untilSleeping(60_000);
+ * await clock.untilSleeping(5_000);
  * await clock.advance(5_000);
  * assert.equal((await entra.verify((await asked).token)).upn, "jo@contoso.com");
  * ```

@@ -23,8 +23,9 @@ export interface FakeClock {
   /** How long each of those who sleep still sleeps, in milliseconds, shortest first. */
   readonly sleeping: readonly number[];
   /**
-   * Resolves as soon as somebody sleeps who wakes within the given time, with how long they still sleep, in milliseconds. Deadlines
-   * sleep too: give a time shorter than they have. Default: whoever sleeps.
+   * Resolves as soon as there is a sleeper that wakes within the given time, with how long it still sleeps, in milliseconds. Deadlines (60 s)
+   * and the time limits of attempts (10 s, of a background refresh 2 s) sleep too: give a shorter time to wait for something else.
+   * Default: any sleeper.
    */
   untilSleeping(withinMs?: number): Promise<number>;
 }

@@ -20,8 +20,8 @@ export interface MachineKind {
   readonly expiresOn: NonNullable<MachineOptions["expiresOn"]>;
   /** Returns where it listens with the variables as they are. */
   endpoint(env: Readonly<Record<string, string>>): string;
-  /** Returns an error in its own shape. */
-  errorBody(refusal: MachineRefusal): Record<string, unknown>;
+  /** Returns an error in its own shape: a JSON object, or plain text. */
+  errorBody(refusal: MachineRefusal): Record<string, unknown> | string;
   /** Returns the body of the answer, or throws a `MachineRefusal`. */
   answer(asked: RecordedRequest, inside: MachineInside): Promise<Record<string, unknown>>;
   /** Answers what was not for the endpoint. Default: 404. */
@@ -74,7 +74,9 @@ export function createMachine(options: MachineOptions, kind: MachineKind): Machi
       return json(200, kind.answerElse(asked));
     } catch (error) {
       if (!(error instanceof MachineRefusal)) throw error;
-      return json(error.status, kind.errorBody(error), error.headers);
+      const body = kind.errorBody(error);
+      if (typeof body === "string") return new Response(body, { status: error.status, headers: error.headers });
+      return json(error.status, body, error.headers);
     }
   }
 
@@ -97,7 +99,9 @@ export function createMachine(options: MachineOptions, kind: MachineKind): Machi
         throw new TypeError("fetch failed: Connection refused (simulated)");
       }
       if (kind.thumbprint !== undefined && digits(trust?.thumbprint) !== digits(kind.thumbprint)) {
-        throw new TypeError("fetch failed: Certificate that nobody vouches for (simulated)");
+        // As the library's own `tlsFetch` rejects.
+        const error = new Error("The thumbprint of the server's certificate is another one (simulated)");
+        throw Object.assign(error, { name: "UntrustedServer" });
       }
       return await service.fetch(input, init);
     };

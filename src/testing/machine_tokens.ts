@@ -66,7 +66,7 @@ export function createMachineTokens(options: MachineOptions, now: () => number):
     const lifetimeInS = Math.floor(tokenLifetimeInMs / 1000);
     const { clientId } = identity;
     const token = await signAccessToken({
-      host: "login.microsoftonline.com",
+      origin: "https://login.microsoftonline.com",
       tenantId,
       app: { tenantId, clientId, ...(!username && { claims: await claimsOf(identity) }) },
       ...(username && { user: { tenantId, username, password: "" } }),

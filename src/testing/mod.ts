@@ -35,6 +35,7 @@ export type {
   SimulatedIdentity,
 } from "./machine_options.ts";
 export { createVirtualMachine, type VirtualMachineOptions } from "./virtual_machine.ts";
+export { createContainerInstance } from "./container_instance.ts";
 export { createAppService } from "./app_service.ts";
 export { type ArcServerOptions, createArcServer } from "./arc_server.ts";
 export { createServiceFabricNode, type ServiceFabricNodeOptions } from "./service_fabric.ts";

@@ -18,7 +18,7 @@ export async function answerTokenCall(call: TokenCall, directory: Directory): Pr
   const app = findApp(directory, required(call.form, "client_id"), call.tenant);
   const proof = await checkProof(call, app, directory);
   const handlesClaims = asksForCp1(call.form.claims);
-  const base = { host: call.url.host, app, proof, handlesClaims };
+  const base = { origin: call.url.origin, app, proof, handlesClaims };
   if (!session) {
     if (isShared(call.tenant)) throw new Refusal(50059);
     const resource = appResource(required(call.form, "scope"), call, directory);

@@ -1,10 +1,12 @@
 import type { Directory } from "./directory.ts";
+import { issuerOfIdTokens } from "./discovery.ts";
 import type { EntraApp, EntraUser } from "./entra_options.ts";
 import { sign } from "./signing_key.ts";
 
 /** What a token is made of. */
 export interface TokenOrder {
-  readonly host: string;
+  /** Of the token endpoint, such as `"https://login.microsoftonline.com"`. */
+  readonly origin: string;
   readonly tenantId: string;
   readonly app: EntraApp;
   /** How the application proved itself: 0 not at all, 1 with a secret, 2 with an assertion. */
@@ -30,7 +32,7 @@ export async function signAccessToken(
 ): Promise<string> {
   const { app, user, tenantId } = order;
   const now = Math.floor(directory.now() / 1000);
-  const issuer = issuerOf(order.host, tenantId);
+  const issuer = issuerOf(new URL(order.origin).host, tenantId);
   const oid = await objectIdOf(`${tenantId}/${user?.username ?? app.clientId}`);
   return await sign({
     aud: order.resource,
@@ -60,7 +62,7 @@ export async function signIdToken(order: TokenOrder, user: EntraUser, directory:
   const oid = await objectIdOf(`${order.tenantId}/${user.username}`);
   return await sign({
     aud: order.app.clientId,
-    iss: `https://${order.host}/${order.tenantId}/v2.0`,
+    iss: issuerOfIdTokens(order.origin, order.tenantId),
     iat: now,
     nbf: now,
     exp: now + 3_600,
@@ -69,7 +71,8 @@ export async function signIdToken(order: TokenOrder, user: EntraUser, directory:
     oid,
     preferred_username: user.username,
     sub: await objectIdOf(`${oid}/${order.app.clientId}`),
-    tid: order.tenantId,
+    // AD FS has no tenants.
+    ...order.tenantId !== "adfs" && { tid: order.tenantId },
     uti: crypto.randomUUID(),
     ver: "2.0",
   });

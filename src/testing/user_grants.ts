@@ -1,4 +1,4 @@
-import { type Directory, findUser, isShared, required, same } from "./directory.ts";
+import { type Directory, findUser, isUserOf, required, same } from "./directory.ts";
 import type { EntraApp, EntraUser } from "./entra_options.ts";
 import { formatTime, Refusal } from "./refusal.ts";
 import { verify } from "./signing_key.ts";
@@ -54,7 +54,7 @@ function byRefreshToken({ form, tenant }: TokenCall, app: EntraApp, directory: D
   if (!grant || isUsed || !same(grant.clientId, app.clientId)) throw new Refusal(70000, { parameter: "refresh_token" });
   if (grant.end === "revoked") throw new Refusal(50173);
   const { user, isStrong } = grant;
-  if (!isShared(tenant) && !same(user.tenantId, tenant)) {
+  if (!isUserOf(user, tenant)) {
     throw new Refusal(50020, { username: user.username, tenant, app: app.clientId });
   }
   return { user, isStrong, taken: (isReplaced) => void (isReplaced && (grant.end ??= "replaced")) };
@@ -64,7 +64,7 @@ async function byCode({ form, tenant }: TokenCall, app: EntraApp, directory: Dir
   const grant = directory.codes.get(required(form, "code"));
   if (!grant || !same(grant.clientId, app.clientId)) throw new Refusal(70000, { parameter: "code" });
   const uri = required(form, "redirect_uri");
-  if (!isShared(tenant) && !same(grant.user.tenantId, tenant)) throw new Refusal(700005);
+  if (!isUserOf(grant.user, tenant)) throw new Refusal(700005);
   if (uri !== grant.redirectUri) throw new Refusal(500112, { uri, asked: grant.redirectUri });
   if (await challengeOf(form.code_verifier) !== grant.challenge) throw new Refusal(501481);
   if (grant.isRedeemed) throw new Refusal(54005);
@@ -115,7 +115,7 @@ async function byAssertion({ form, tenant }: TokenCall, app: EntraApp, directory
   }
   const user = claims.idtyp === "user" && findUser(directory, String(claims.upn), String(claims.tid));
   if (!user) throw new Refusal(7000114, { app: clientId });
-  if (!isShared(tenant) && !same(user.tenantId, tenant)) {
+  if (!isUserOf(user, tenant)) {
     throw new Refusal(50020, { username: user.username, tenant, app: clientId });
   }
   return { user, isStrong: Array.isArray(claims.amr) && claims.amr.includes("mfa") };

@@ -12,7 +12,10 @@ export interface VirtualMachineOptions extends MachineOptions {
 }
 
 const API_VERSION = "2018-02-01";
+const HOST = "http://169.254.169.254";
 const TOKEN_PATH = "/metadata/identity/oauth2/token";
+/** The token endpoint of the instance metadata service. */
+export const METADATA_TOKEN_URL: string = HOST + TOKEN_PATH;
 const INSTANCE_PATH = "/metadata/instance/compute";
 
 /**
@@ -50,8 +53,7 @@ export function createVirtualMachine(options: VirtualMachineOptions = {}): Machi
   return createMachine(options, {
     env: {},
     expiresOn: "text",
-    endpoint: (env) =>
-      (env.AZURE_POD_IDENTITY_AUTHORITY_HOST ?? "http://169.254.169.254").replace(/\/$/, "") + TOKEN_PATH,
+    endpoint: (env) => (env.AZURE_POD_IDENTITY_AUTHORITY_HOST ?? HOST).replace(/\/$/, "") + TOKEN_PATH,
     errorBody: oauthBody,
     async answer(asked, inside) {
       throttle(inside.now());
@@ -80,7 +82,8 @@ function checkHeaders({ method, headers }: RecordedRequest): void {
   if (headers["x-forwarded-for"] !== undefined) throw bad("Header X-Forwarded-For is not allowed");
 }
 
-function findIdentity({ query }: RecordedRequest, { tokens }: MachineInside): SimulatedIdentity {
+/** Returns the identity that a request names, or the only one of the machine. Throws the service's error where there is none. */
+export function findIdentity({ query }: RecordedRequest, { tokens }: MachineInside): SimulatedIdentity {
   const { client_id: clientId, object_id: objectId, msi_res_id: resourceId } = query;
   const ids = [clientId, objectId, resourceId].filter((id) => id !== undefined);
   if (ids.length > 1) throw bad("Only one of client_id, object_id and msi_res_id may be specified");

@@ -1,4 +1,4 @@
-import type { AuthenticationRecord } from "../authentication_record.ts";
+import { bound } from "../core/bound.ts";
 import { AuthenticationError } from "../errors.ts";
 
 /** Returns what the browser brings back. Throws an `AuthenticationError` unless there is one state of ours, and nothing twice. */
@@ -8,14 +8,10 @@ export function parametersOf({ method, url }: Request): URLSearchParams {
   for (const name of ["code", "error", "iss", "state"]) {
     if (searchParams.getAll(name).length > 1) throw refused(`The answer has "${name}" twice`);
   }
-  if (!/^[\w-]{43}$/.test(searchParams.get("state") ?? "")) throw refused('The answer has no "state" of this app');
+  if (!/^[\w-]{43}$/.test(bound(searchParams.get("state") ?? ""))) {
+    throw refused('The answer has no "state" of this app');
+  }
   return searchParams;
-}
-
-/** Whether the account is of another tenant than the one with that id; a name says nothing about it. */
-export function isAnotherTenant(tenantId: string, account: AuthenticationRecord): boolean {
-  return /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i.test(tenantId) && account.tenantId !== "" &&
-    account.tenantId.toLowerCase() !== tenantId.toLowerCase();
 }
 
 /** Compares without telling by its time where the difference is. */

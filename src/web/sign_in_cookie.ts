@@ -1,3 +1,5 @@
+import { bound } from "../core/bound.ts";
+
 /** How long a sign-in may take, in seconds. */
 export const SIGN_IN_TIME_IN_S = 600;
 
@@ -34,13 +36,17 @@ export function readCookies(request: Request, name: string): string[] {
 
 /** Returns the names of the sign-ins that have to go, so that there is room for another: the oldest, which come first. */
 export function superfluousCookies(request: Request): string[] {
-  const names = cookiesOf(request).map(([name]) => name).filter((name) => /^__Host-sign-in-[\w-]{10}$/.test(name));
+  const names = cookiesOf(request).map(([name]) => name).filter((name) =>
+    /^__Host-sign-in-[\w-]{10}$/.test(bound(name))
+  );
   return names.slice(0, Math.max(0, names.length - MOST + 1));
 }
 
 function cookiesOf(request: Request): [name: string, value: string][] {
-  return (request.headers.get("cookie") ?? "").split(";").map((pair) => {
+  // Only SP and HTAB are white space (RFC 6265bis, section 5.6). `trim` would also strip U+00A0 and others, which browsers keep in a name:
+  // a sibling subdomain may set that name, because it does not begin with "__Host-".
+  return (request.headers.get("cookie") ?? "").split(/;[ \t]*/).map((pair) => {
     const [name, ...value] = pair.split("=");
-    return [name!.trim(), value.join("=").trim()];
+    return [name!, value.join("=")];
   });
 }

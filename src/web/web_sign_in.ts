@@ -47,7 +47,7 @@ import { redeemCode } from "../oauth/user_tokens.ts";
 import { checkRedirectUri, redirect } from "./redirect.ts";
 import { checkReturnPaths, isAllowedPath } from "./return_path.ts";
 import { checkSealingKeys, createSeal } from "./seal.ts";
-import { isAnotherTenant, isEqual, parametersOf, refused } from "./sign_in_answer.ts";
+import { isEqual, parametersOf, refused } from "./sign_in_answer.ts";
 import {
   cookieNameOf,
   deleteCookie,
@@ -162,7 +162,6 @@ export function createWebSignIn(options: WebSignInOptions): WebSignIn {
       return wanted.accept({ answer, nonce: begun.nonce });
     });
     await getToken(scopes);
-    if (isAnotherTenant(tenantId, user().account)) throw refused("The user has signed in to another tenant");
     const response = redirect(new URL(begun.returnPath, redirectUri).href, [deleteCookie(cookieNameOf(begun.state))]);
     return { ...user(), response };
   }

@@ -4,13 +4,13 @@
  * @module
  */
 
-import type { Outcome } from "../../scripts/outcome.ts";
+import type { Outcome, TestEvent } from "../../scripts/outcome.ts";
 
 /** What a test or a group accepts. */
 export interface TestOptions {
   /** Why it does not run here; `true` without a reason. */
   readonly skip?: boolean | string | undefined;
-  /** How long it may take, in milliseconds. Default: a minute. */
+  /** How long it may take, in milliseconds. Default: four minutes. */
   readonly timeout?: number;
 }
 
@@ -26,6 +26,9 @@ export interface TestContext {
 
 export type Body = (context: TestContext) => unknown;
 type Rest = [Body?] | [TestOptions, Body?];
+
+/** How long a test may take, in milliseconds. */
+const TEST_LIMIT_IN_MS = 240_000;
 
 interface Case {
   readonly name: string;
@@ -52,8 +55,8 @@ export interface Runner {
   after(hook: () => unknown): void;
   beforeEach(hook: () => unknown): void;
   afterEach(hook: () => unknown): void;
-  /** Loads one file after another and runs what it registers. */
-  run(files: Readonly<Record<string, () => Promise<unknown>>>): Promise<Outcome[]>;
+  /** Loads one file after another and runs what it registers. Tells what happens as soon as it does. */
+  run(files: Readonly<Record<string, () => Promise<unknown>>>, tell?: (event: TestEvent) => void): Promise<Outcome[]>;
 }
 
 export interface Register {
@@ -64,6 +67,7 @@ export interface Register {
 /** Makes functions that share nothing with those of another call. */
 export function createRunner(): Runner {
   const outcomes: Outcome[] = [];
+  let tell: (event: TestEvent) => void = () => {};
   /** Rejections that nobody has handled so far. */
   const strays = new Map<unknown, unknown>();
   let open: Group | undefined;
@@ -107,6 +111,7 @@ export function createRunner(): Runner {
 
   async function runCase({ options, body, name }: Case, path: string[], groups: Group[]): Promise<void> {
     if (options.skip) return report(path, "skipped", typeof options.skip === "string" ? options.skip : "");
+    tell({ begin: path.join(" > ") });
     const subtests: Promise<void>[] = [];
     let skipped: string | undefined;
     const context: TestContext = {
@@ -122,7 +127,7 @@ export function createRunner(): Runner {
     };
     try {
       for (const hook of groups.flatMap(({ beforeEaches }) => beforeEaches)) await hook();
-      await withTimeout(async () => void await body(context), options.timeout ?? 60_000);
+      await withTimeout(async () => void await body(context), options.timeout ?? TEST_LIMIT_IN_MS);
       for (const hook of groups.toReversed().flatMap(({ afterEaches }) => afterEaches)) await hook();
       await Promise.all(subtests);
       await new Promise((resolve) => setTimeout(resolve)); // A rejection that nobody handles is told after the promises' jobs.
@@ -138,7 +143,9 @@ export function createRunner(): Runner {
   }
 
   function report(path: string[], status: Outcome["status"], message?: string): void {
-    outcomes.push({ name: path.join(" > "), status, ...message !== undefined && { message } });
+    const outcome = { name: path.join(" > "), status, ...message !== undefined && { message } };
+    outcomes.push(outcome);
+    tell({ end: outcome });
   }
 
   return {
@@ -148,7 +155,8 @@ export function createRunner(): Runner {
     after: (hook) => void place().afters.push(hook),
     beforeEach: (hook) => void place().beforeEaches.push(hook),
     afterEach: (hook) => void place().afterEaches.push(hook),
-    async run(files) {
+    async run(files, onEvent = () => {}) {
+      tell = onEvent;
       function keep(event: PromiseRejectionEvent): void {
         event.preventDefault?.(); // Not on the edge VM.
         strays.set(event.promise, event.reason);
@@ -159,6 +167,7 @@ export function createRunner(): Runner {
       globalThis.addEventListener?.("unhandledrejection", keep);
       globalThis.addEventListener?.("rejectionhandled", drop);
       for (const [file, load] of Object.entries(files)) {
+        tell({ file });
         const group = open = createGroup(file);
         try {
           await load();

@@ -10,7 +10,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { runOrThrow } from "../../scripts/run.ts";
-import { BUN } from "../../scripts/run_bun.ts";
+import { findBun } from "../../scripts/run_bun.ts";
 import { makeTestProject } from "../../scripts/test_project.ts";
 import { type Box, type BoxOptions, type BoxRequest, startBox } from "./box.ts";
 import { type Child, type Ending, startProgram, trust } from "./child.ts";
@@ -90,7 +90,7 @@ export async function whyNoLaptop(): Promise<string | false> {
 export async function startLaptop({ logins, ...options }: LaptopOptions): Promise<Laptop> {
   const folder = await mkdtemp(join(tmpdir(), "azweb-laptop-"));
   const [bun, node] = await Promise.all([
-    runOrThrow("npx", ["-y", BUN, "--eval", "console.log(process.execPath)"]),
+    findBun(),
     runOrThrow("node", ["--print", "process.execPath"]),
     makeTestProject(folder, ["@azure/identity"]),
   ]);
@@ -114,7 +114,7 @@ export async function startLaptop({ logins, ...options }: LaptopOptions): Promis
       case "ours on Node":
         return [node.trim(), installed, "@azweb/identity"];
       case "ours on Bun":
-        return [bun.trim(), installed, "@azweb/identity"];
+        return [bun.path, installed, "@azweb/identity"];
       case "npm":
         return [node.trim(), installed, "@azure/identity"];
       case "python":

@@ -197,6 +197,7 @@ function afterSigningIn<Options extends CredentialOptions>(options: Options): Op
   const claims = {
     aud: CLIENT,
     iss: `https://login.microsoftonline.com/${TENANT}/v2.0`,
+    tid: TENANT,
     sub: "s",
     exp: 9e9,
     a: "CANARY",

@@ -127,7 +127,40 @@ h+eVQTPrBQYgPE9B81cWrRz+WkYxcyQbRelWBTgSI1z99sMcMsajTjh92jTr/AcQ
 -----END ENCRYPTED PRIVATE KEY-----
 `;
 
-/** Decrypts it. */
+/** The same with one iteration of PBKDF2, in the place of 10,000: for tests that decrypt it hundreds of times. */
+export const KEY_ENCRYPTED_WEAKLY = `-----BEGIN ENCRYPTED PRIVATE KEY-----
+MIIFLDBWBgkqhkiG9w0BBQ0wSTAoBgkqhkiG9w0BBQwwGwQIESWZcBr20hkCAQEw
+DAYIKoZIhvcNAgkFADAdBglghkgBZQMEASoEEPBmoseW/OVyVhkyS4jSx48EggTQ
+8E24oXV9qbXIkb4Y7nfKcI3PiAicu6raAGsc8POjH0s6SU100pMkLyOIvRbkOr+U
+QIMtoOB/EBeWnXhNah8upAvjsuD0rJPn7gisto8XCzJLV+GHWoKESd4L/h4CZlPe
+5quonLBUyTeIOFgkh7x2X1B8Puj+XVqnVojrl5/3TLEuVF148mTfHv1lf07c2Oyj
+dADz0yr5TTKb1LJqkBrX4gqNBQndjYWOC/XIaLgoviDTA7AsGSZO2et/XvQlNLaS
+hkQwFJfGktts/3SrvbVaI+zSSwsRYr/yLOYvUWN1lEiOz6t+cOVR3LSSNHGoMrRZ
+FdvhCDcnmVJhoaQxESl/s4bbd0+AsIHklJ8OBKnMnCrAZhvYWDKbAQAd2mhfUZhY
+YsZBPU0MoSF+tUw5BjHEw1QmaBBDPeZbNCBzY6sOxtl9dnMEDs0SzK1lXh9IxRQA
+ZG1euPxU3Q7Zb1Ngrt+anazC3b7Z0noQEKcxiljKcxXd4y1dE51ks1sg815T3OMa
+n6ChQ50EmJDsgHSD2l9Qy2Ua0cudD33r9DjE4lEvGLdxJwtNXuItxkivhhhcEXVF
+ZghF0BlzXe9z8mCHI/qII+j/GcWUqtBeNpSUswX6qs9qZLa6e+aSV/MoawN/zWSK
+4ITPjHzRCx2oGhwVxSG377GRg9Yeypg8gYyUtOTe75NHtRAnGyu+lmaqwXDqIS7j
+d8eHcsC01UzXkkfLMj8yLXWBhmzL57rKe8t2L5aCuSMJmMFJlH6ypnytjNAvYfbE
+x+5EyFU0eE4Vm5rO91JYo+HsibwuVuj5Kge/5rXBCzTibJ4klbsIKkQjojyKdgmt
+jo79pgRJuS01dl3yZMMsQmoseuuJ8urA9zBq2CwjIhUSE3g+Wqxvv0Nb9LDWeZbr
+0cUzR3UxMOfYzZiOVNKkeOh7yvZE3mn6IZr0Q1EfKoDtsl9XeSME6emfs17ibe2u
+uRe+nVkYcJLuDAMzi3Vo5UFKtdsb9zOQmnaCPIHooSKkRokxm1EjI4YCd2ZLwpQH
+hcAWfXtLTAfpBAcfBiNVCf/VbBM1gs/Qs04XISQfXlG34qOzOxh8voxVfk99zptx
+TYnh+6w4tAFA01aSa64oIwPEW0o343bIbCRvKQ6SmD08k+5ks+Ro+7GOPyeF/vwR
+hVqI6c9zqDBU89Eyc72qckv/9iuwPL6/hNwMQ7kk57YCXAR1G3K812twREzVsAj1
+bTWoI5HWsaZEmWFyfkQ8YFQuLiaiLR/RWbTRymaoC1iZdjHIXGYYnSbcgIvQNLOs
+AnD0tZzDaF5JdNdz112geH3FY48wyYIhgu1quCzBf7dX97KMSD70Bz1bDICLeMiT
+sUU/8eTFajpbzu2EKFFeH0NXZArNkmonzs8KDQmdZEgPoGZ9GpFokNIdLR9S+bJj
+lfuXCHFasKATl4RkT7asPX94GEntIXlN+JkxiDgURPGoaLsW8uc2wdFqVN/nk4cb
+ri14R8afRg1bBuyQFx78qdd8ygtPMDBzDI8Dle/nhARaVHyboPPA62LaHMlmYJVy
+xbccm60DGGONfx8q2zxLW8OeLcOzdp8THZZfZqT6ziT9Rg/wrr7BV4y7YmNEiIjp
+vyGMv+pdRB7/HQ4yxT8p03TaduHXM7FnslwqlgIroCQ=
+-----END ENCRYPTED PRIVATE KEY-----
+`;
+
+/** Decrypts both. */
 export const PASSWORD = "correct horse";
 
 /** The test authority's certificate. */

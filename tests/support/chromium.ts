@@ -23,11 +23,11 @@ const FLAGS = [
 export const NO_BROWSER: string | false = !PATHS.some((path) => existsSync(path)) &&
   `There is none of ${PATHS.join(", ")}`;
 
-/** Starts a browser without a window. */
-export async function startBrowser(): Promise<Browser> {
+/** Starts a browser without a window, with further flags of its command line. */
+export async function startBrowser(flags: readonly string[] = []): Promise<Browser> {
   return await chromium.launch({
     executablePath: PATHS.find((path) => existsSync(path))!,
-    args: FLAGS,
+    args: [...FLAGS, ...flags],
     // Pages are kept alive for the way back, as people's browsers do.
     ignoreDefaultArgs: ["--disable-back-forward-cache"],
   });

@@ -70,6 +70,8 @@ export interface LaptopOptions extends DefaultAzureCredentialClientIdOptions {
   readonly clock?: FakeClock;
   /** Variables besides those of the parts. */
   readonly variables?: Readonly<Record<string, string>>;
+  /** Files besides those of the parts. */
+  readonly files?: Readonly<Record<string, string>>;
 }
 
 /** A machine, and what happened on it. */
@@ -96,6 +98,7 @@ export function createLaptop(
     hasProfile = has.includes("AzureCliCredential"),
     clock = createFakeClock(),
     variables = {},
+    files: otherFiles = {},
     ...options
   }: LaptopOptions = {},
 ): Laptop {
@@ -110,6 +113,7 @@ export function createLaptop(
   });
   const own = Object.assign({ PATH: "/usr/bin", HOME: "/home/jo" }, ...has.map((name) => VARIABLES[name]), variables);
   const files = {
+    ...otherFiles,
     [TOKEN_FILE]: federatedToken(),
     ...hasProfile && { [PROFILE]: typeof hasProfile === "object" ? hasProfile.text : SIGNED_IN },
     ...Object.fromEntries(present.filter(Boolean).map((tool) => [`/usr/bin/${tool}`, ""])),
@@ -150,7 +154,11 @@ export function metadata({ url, headers }: Asked): Response {
 
 /** A tool at which somebody has to sign in. */
 export function signedOut(): Partial<CommandOutput> {
-  return { code: 1, stderr: "Please run 'az login', `azd auth login` or Connect-AzAccount" };
+  return {
+    code: 1,
+    stderr:
+      "Please run 'az login' to setup account. Not logged in, run `azd auth login` to login. Run Connect-AzAccount to login.",
+  };
 }
 
 function toolIn({ command }: Started): ToolName | undefined {

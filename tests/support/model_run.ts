@@ -156,24 +156,25 @@ export async function runScenario(scenario: Scenario, counts: Counts): Promise<v
       return judge({ call, made: made[index]!, possible, before, serial, start, one }, world, counts);
     });
     const next = calls.length === 1 ? after[0]! : [...before, ...after.flat()];
+    const earlier = one.states;
     one.states = unique(next.map((state) => stretch(state, start, end)));
-    if (calls.length === 1) checkHeld(one, calls[0]!, made[0]!, start, world);
+    if (calls.length === 1) checkHeld(one, earlier, calls[0]!, { ...made[0]!, start }, world);
   }
 }
 
 /** Checks that a call for which the serving link holds a token returns it at once, and keeps what the call returned. */
 function checkHeld(
   { model, program, states, held }: Running,
+  earlier: readonly State[],
   call: CallStep,
-  { settled, end }: Made,
-  start: number,
+  { settled, start, end }: Made & { readonly start: number },
   { changes }: World,
 ): void {
   // For a second, the user before is still believed to be signed in.
   if (start <= (changes.get(program.home) ?? -Infinity) + 1000) return;
-  const links = new Set(states.map(({ serving }) => serving?.link));
-  const [link] = links;
-  if (program.cache !== "process" || links.size !== 1 || link === undefined) return held.clear();
+  const link = states[0]?.serving?.link;
+  const isSure = [...states, ...earlier].every(({ serving }) => (serving?.link ?? link) === link);
+  if (program.cache !== "process" || !isSure || link === undefined) return held.clear();
   // A chain may change its serving link, and a foreign credential has no cache.
   const { name, links: inner } = model.links[link]!;
   if (call.claims || inner.length > 0 || name.startsWith("foreign")) return;

@@ -95,9 +95,9 @@ export async function byCode(
   return new AuthorizationCodeCredential(TENANT, CLIENT, await codeFor(scene), REDIRECT_URI, all);
 }
 
-/** A runtime that waits for nothing, except for deadlines, which never come. */
+/** A runtime that waits for nothing, except for deadlines and time limits of attempts, which never come. */
 export const HURRIED = {
-  sleep: (ms: number): Promise<void> => ms < 30_000 ? Promise.resolve() : new Promise(() => {}),
+  sleep: (ms: number): Promise<void> => ms < 10_000 ? Promise.resolve() : new Promise(() => {}),
 };
 
 /** Lets time pass until the work is done. */
@@ -105,8 +105,8 @@ export async function settle<T>(work: Promise<T>, { clock }: Pick<Scene, "clock"
   let isDone = false;
   const done = work.then(() => {}, () => {}).then(() => void (isDone = true));
   while (!isDone) {
-    // Shorter than a deadline: that must not come early because something else takes time.
-    const ms = await Promise.race([done, clock.untilSleeping(30_000)]);
+    // Shorter than a deadline and the time limit of an attempt: neither may come early because something else takes time.
+    const ms = await Promise.race([done, clock.untilSleeping(9_999)]);
     if (ms !== undefined && !isDone) await clock.advance(ms);
   }
   return await work;

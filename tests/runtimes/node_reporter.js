@@ -1,0 +1,29 @@
+// A reporter for Node's test runner: the events of scripts/outcome.ts, each as a line of JSON, as soon as they happen.
+import { relative } from "node:path";
+import process from "node:process";
+
+export default async function* report(source) {
+  /** Of each file, the names of the tests that have begun and not ended, each in the one before. */
+  const paths = new Map();
+  for await (const { type, data } of source) {
+    if (type !== "test:dequeue" && type !== "test:complete") continue;
+    const { name, nesting, file, details = {}, skip } = data;
+    // Begins and ends before and after all tests of the file.
+    const isFile = nesting === 0 && name === file;
+    const path = paths.get(file) ?? [];
+    paths.set(file, path);
+    path.length = nesting;
+    path.push(name);
+    const source = relative(process.cwd(), file).replace(/\.js$/, ".ts");
+    const fullName = [source, ...path].join(" > ");
+    if (isFile) {
+      path.length = 0;
+      if (type === "test:dequeue") yield line({ file: source });
+    } else if (type === "test:dequeue") yield line({ begin: fullName });
+    else yield line({ end: { name: fullName, status: skip ? "skipped" : details.error ? "failed" : "passed" } });
+  }
+}
+
+function line(event) {
+  return `${JSON.stringify(event)}\n`;
+}

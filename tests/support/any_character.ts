@@ -1,0 +1,16 @@
+import fc from "fast-check";
+
+const [FIRST_SURROGATE, SURROGATES] = [0xd800, 0x800];
+
+/**
+ * Any code point but those of surrogates, to be used as the `unit` of `fc.string`. `unit: "binary"` gives the same, but makes an index of a
+ * million entries first.
+ */
+export const anyCharacter: fc.Arbitrary<string> = fc.nat(0x10ffff - SURROGATES).map(
+  (index) => String.fromCodePoint(index < FIRST_SURROGATE ? index : index + SURROGATES),
+  (character) => {
+    const code = typeof character === "string" ? character.codePointAt(0) : undefined;
+    if (code === undefined || String.fromCodePoint(code) !== character) throw new TypeError("Not a single character");
+    return code < FIRST_SURROGATE ? code : code - SURROGATES;
+  },
+);

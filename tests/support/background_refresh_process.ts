@@ -1,0 +1,62 @@
+// Gets a token, gets it again when it is due for a refresh or in its last minutes, prints it, and has nothing more to do. Prints what was logged
+// when it ends.
+import {
+  AuthorizationCodeCredential,
+  AzureCliCredential,
+  ChainedTokenCredential,
+  ClientSecretCredential,
+  CredentialUnavailableError,
+  type GetTokenOptions,
+  type LogEvent,
+  ManagedIdentityCredential,
+} from "@azweb/identity";
+import process from "node:process";
+
+const [kind, moment, place, timeout] = process.argv.slice(2) as [string, "due" | "last minutes", string, string];
+const SCOPE = "https://storage.azure.com/.default";
+let offset = 0;
+const events: LogEvent[] = [];
+const options = {
+  authorityHost: place,
+  allowInsecureLoopback: true,
+  disableInstanceDiscovery: true,
+  runtime: { now: () => Date.now() + offset },
+  log: (event: LogEvent) => void events.push(event),
+  ...timeout && { timeoutInMs: Number(timeout) },
+};
+// The longest wait between two attempts.
+Math.random = () => 0.999;
+
+function appService(): ManagedIdentityCredential {
+  const env = { IDENTITY_ENDPOINT: `${place}/msi/token`, IDENTITY_HEADER: "a-header" };
+  return new ManagedIdentityCredential({ ...options, env });
+}
+
+/** Two credentials for one service; the first one is not available for the first call, and is searched for again in the background. */
+function chain(): ChainedTokenCredential {
+  const [first, second] = [appService(), appService()];
+  let calls = 0;
+  return new ChainedTokenCredential({
+    getToken(scopes: string | string[], options?: GetTokenOptions) {
+      if (calls++ === 0) return Promise.reject(new CredentialUnavailableError("Not yet", { recheckAfterInMs: 0 }));
+      process.on("exit", () => console.log(`aborted ${options?.abortSignal?.aborted}`));
+      return first.getToken(scopes, { ...options, claims: "{}" });
+    },
+  }, second);
+}
+
+const credential = {
+  "client secret": () => new ClientSecretCredential("a-tenant", "an-app", "a-secret", { ...options, env: {} }),
+  "App Service": appService,
+  chain,
+  user: () =>
+    new AuthorizationCodeCredential("a-tenant", "an-app", "a-code", "https://app.example", { ...options, env: {} }),
+  az: () => new AzureCliCredential({ ...options, authorityHost: undefined, env: { PATH: place, HOME: place } }),
+}[kind]!();
+
+process.on("exit", () => console.log(`events ${events.map(({ event }) => event)}`));
+const first = await credential.getToken(SCOPE);
+offset = (moment === "due" ? first.refreshAfterTimestamp! : first.expiresOnTimestamp - 60_000) - Date.now();
+// Half of a timeout is how long it waits in the last minutes.
+const { token } = await credential.getToken(SCOPE, { requestOptions: { timeout: 1000 } });
+console.log(`token ${token}`);
