@@ -1,0 +1,205 @@
+/**
+ * A chain as an automaton: which link may serve, and until when. Where the rules leave a choice, each choice is a transition of its own.
+ *
+ * @module
+ */
+import { DEFAULT_CHAIN, type Program, type Shape } from "./model_programs.ts";
+import { type Context, type Outcome, outcomesOf, UNTIL_RENEWAL } from "./model_outcomes.ts";
+
+/** The link that serves a chain. */
+interface Serving {
+  readonly link: number;
+  /** When it was elected, in milliseconds since the epoch. */
+  readonly since: number;
+  /** It serves alone before this time; `Infinity` where it was elected for good. */
+  readonly sureUntil: number;
+  /** It has to share again from this time on; `Infinity` where it was elected for good or until its token is renewed. */
+  readonly over: number;
+  readonly untilRenewal: boolean;
+  readonly why: string;
+}
+
+/** The state of a credential: a leaf has none, a chain has its serving link and the states of its links. */
+export interface State {
+  readonly serving?: Serving;
+  readonly links: readonly State[];
+}
+
+/** What a call may come to, and the state afterwards. */
+export interface Transition {
+  readonly outcome: Outcome;
+  readonly state: State;
+  /** Whether it holds only as long as work in the background has not ended. */
+  readonly isBusy?: boolean;
+}
+
+/** A chain, or a leaf, which has no links. */
+export interface Model {
+  readonly name: string;
+  readonly links: readonly Model[];
+  ask(state: State, context: Context): Transition[];
+}
+
+const LEAF: State = { links: [] };
+
+/** Returns the model of a program's credential. */
+export function modelOf(program: Program, shape: Shape = program.shape, isNested = false): Model {
+  if (typeof shape === "object") {
+    return chainOf("ChainedTokenCredential", shape.chain.map((link) => modelOf(program, link, true)), {
+      searches: true,
+      isInDefault: false,
+    });
+  }
+  if (shape === "default") {
+    const wanted = program.tokenCredentials;
+    const members = DEFAULT_CHAIN.filter(([name], index) =>
+      wanted === undefined || wanted === name || wanted === (index < 3 ? "prod" : "dev")
+    );
+    const searches = wanted === undefined || isNested && "maybe";
+    return chainOf("DefaultAzureCredential", members.map(([, leaf]) => leafOf(leaf)), { searches, isInDefault: true });
+  }
+  return leafOf(shape);
+
+  function leafOf(leaf: Exclude<Shape, object | "default">): Model {
+    return {
+      name: leaf,
+      links: [],
+      ask: (_state, context) => outcomesOf(leaf, context).map((outcome) => ({ outcome, state: LEAF })),
+    };
+  }
+}
+
+/** Returns the state of a credential that was not asked yet. */
+export function initialState({ links }: Model): State {
+  return { links: links.map(initialState) };
+}
+
+function chainOf(name: string, links: readonly Model[], where: Pick<Context, "searches" | "isInDefault">): Model {
+  return { name, links, ask };
+
+  function ask(state: State, outer: Context): Transition[] {
+    const context = { ...outer, ...where };
+    const { serving } = state;
+    if (!serving) return walk(state, context);
+    const direct = askLink(state, serving.link, context);
+    const cannot = direct.some(({ outcome }) => outcome.kind !== "token");
+    const walks = () => walk(state, context);
+    switch (phaseOf(serving, direct, context)) {
+      case "for good": {
+        const isException = direct.some(({ outcome }) => outcome.kind === "not for this call");
+        return isException ? [...direct, ...walks().map((next) => withServing(next, serving))] : direct;
+      }
+      case "interim":
+        return cannot ? [...direct, ...keeping(walks(), serving)] : direct;
+      case "either":
+        return [...direct, ...keeping(walks(), serving)];
+      case "over": {
+        // A token that is not due does not wait: the earlier links are asked in the background.
+        const { clock, issued } = outer.world;
+        const known = new Set(issued.filter(({ expiresOn }) => expiresOn > clock.now()).map(({ key }) => key));
+        const cached = direct.filter(({ outcome: { token } }) => token !== undefined && known.has(token));
+        const all = keeping(walks(), serving);
+        return [
+          ...all,
+          ...cached.flatMap(({ outcome }) => all.map((next) => ({ ...next, outcome }))),
+          ...cached.map((next) => ({ ...next, isBusy: true })),
+        ];
+      }
+    }
+  }
+
+  /** Asks the serving link alone. */
+  function askLink(state: State, link: number, context: Context): Transition[] {
+    return links[link]!.ask(state.links[link]!, context).map((next) => ({
+      ...next,
+      state: { ...state, links: state.links.with(link, next.state) },
+    }));
+  }
+
+  /** Asks the links in order, and elects by what the earlier ones said. */
+  function walk(state: State, context: Context): Transition[] {
+    const found: Transition[] = [];
+    visit(0, state.links, [], false);
+    return found;
+
+    function visit(link: number, inner: readonly State[], failures: readonly Outcome[], isBusy: boolean): void {
+      if (link === links.length) {
+        found.push({ outcome: aggregate(failures), state: { links: inner }, isBusy });
+        return;
+      }
+      for (const { outcome, state: next, ...rest } of links[link]!.ask(inner[link]!, context)) {
+        const busy = isBusy || rest.isBusy === true;
+        const all = inner.with(link, next);
+        if (outcome.kind === "fails") found.push({ outcome, state: { links: all }, isBusy: busy });
+        else if (outcome.kind !== "token") visit(link + 1, all, [...failures, outcome], busy);
+        else found.push({ outcome: described(outcome, failures), state: elect(link, all, failures), isBusy: busy });
+      }
+    }
+
+    function elect(link: number, inner: readonly State[], failures: readonly Outcome[]): State {
+      if (failures.some(({ kind }) => kind === "not for this call")) return { links: inner };
+      const open = failures.filter(({ kind }) => kind === "inconclusive");
+      const since = context.world.clock.now();
+      const why = `${links[link]!.name} after ${describe(failures)}`;
+      const sureFor = Math.min(...open.map(({ lasts }) => lasts![0]));
+      const overIn = Math.min(...open.map(({ lasts }) => lasts![1]));
+      const untilRenewal = open.some(({ lasts }) => lasts === UNTIL_RENEWAL);
+      const serving = { link, since, sureUntil: since + sureFor, over: since + overIn, untilRenewal, why };
+      return { serving, links: inner };
+    }
+  }
+}
+
+function withServing(next: Transition, serving: Serving): Transition {
+  return { ...next, state: { ...next.state, serving } };
+}
+
+/** Adds that a walk which elected no link leaves the serving one, unless it ended in an error. */
+function keeping(walks: readonly Transition[], serving: Serving): Transition[] {
+  return walks.flatMap((next) =>
+    next.state.serving || next.outcome.kind === "fails" ? [next] : [next, withServing(next, serving)]
+  );
+}
+
+/** Returns what kind of failure it is that no link gave a token. */
+function aggregate(failures: readonly Outcome[]): Outcome {
+  const why = describe(failures);
+  if (failures.every(({ kind }) => kind === "absent")) return { kind: "absent", why };
+  if (failures.some(({ kind }) => kind === "not for this call")) return { kind: "not for this call", why };
+  const isUntilRenewal = failures.some(({ lasts }) => lasts === UNTIL_RENEWAL);
+  return { kind: "inconclusive", lasts: isUntilRenewal ? UNTIL_RENEWAL : [0, 60_000], why };
+}
+
+function described(outcome: Outcome, failures: readonly Outcome[]): Outcome {
+  return { ...outcome, why: outcome.why || `after ${describe(failures)}` };
+}
+
+function describe(failures: readonly Outcome[]): string {
+  const told = failures.filter(({ kind }) => kind !== "absent").map(({ kind, why }) => `${kind} (${why})`);
+  return told.length > 0 ? told.join(", ") : "absence";
+}
+
+/** Returns what the serving link may do for a call. */
+function phaseOf(
+  { since, sureUntil, over, untilRenewal }: Serving,
+  direct: readonly Transition[],
+  { world: { clock, issued } }: Context,
+): "for good" | "interim" | "either" | "over" {
+  const now = clock.now();
+  if (sureUntil === Infinity) return "for good";
+  if (now < since || now >= over) return "over";
+  if (now < sureUntil) return "interim";
+  if (!untilRenewal) return "either";
+  const keys = new Set(direct.map(({ outcome }) => outcome.token));
+  const last = issued.findLast(({ key }) => keys.has(key));
+  return last && last.expiresOn <= now ? "over" : "either";
+}
+
+/** Adds the duration of a call to the end of what was elected in it: the election may have been at any time of the call. */
+export function stretch(state: State, start: number, end: number): State {
+  const { serving, links } = state;
+  return {
+    ...serving && { serving: serving.since === start ? { ...serving, over: serving.over + end - start } : serving },
+    links: links.map((link) => stretch(link, start, end)),
+  };
+}
