@@ -1,5 +1,5 @@
-// Each attempt has its own time limit: a request that is lost is sent again before the deadline, a slow service still has its time, and an
-// attempt that the service may refuse the second time is not cut short.
+// Each attempt has its own time limit: a lost request is sent again before the deadline, a slow service still has time to respond, and a request that
+// the service may refuse the second time is not cut short.
 import {
   type AccessToken,
   AuthorizationCodeCredential,
@@ -35,15 +35,15 @@ import { userAnswer } from "./support/sign_in.ts";
 
 const SECOND = 1000;
 
-/** What is waited for an answer: one credential, one request of which may be lost. */
-interface Path {
+/** A credential, and the one of its requests that is lost or slow. */
+interface Subject {
   /** Makes the credential. */
   create(options: CredentialOptions): { getToken(scopes: string): Promise<AccessToken> };
-  /** Answers a request well. */
+  /** Returns the response to a request. Default: a token. */
   readonly answer?: (asked: Asked) => unknown;
-  /** Whether it is this request that is lost or slow. Default: any. */
+  /** Whether the request is the one that is lost or slow. Default: any is. */
   readonly isMeant?: (asked: Asked) => boolean;
-  /** The `timeoutInMs` where none is given. */
+  /** The default of `timeoutInMs`. */
   readonly timeoutInMs?: number;
 }
 
@@ -51,7 +51,7 @@ function client(options: CredentialOptions): ClientSecretCredential {
   return new ClientSecretCredential(TENANT, CLIENT, "a-secret", options);
 }
 
-function machine(name: MachineName): Path {
+function machine(name: MachineName): Subject {
   const files = { "/var/opt/azcmagent/tokens/a.key": "a-key" };
   return {
     timeoutInMs: 120_000,
@@ -64,8 +64,8 @@ function machine(name: MachineName): Path {
   };
 }
 
-/** Requests that change nothing at the service, so that they can be sent again. */
-const REPEATABLE: Readonly<Record<string, Path>> = {
+/** Requests that change nothing at the service. */
+const REPEATABLE: Readonly<Record<string, Subject>> = {
   "client credentials": { create: client },
   "on behalf of": {
     create: (options) =>
@@ -111,7 +111,7 @@ function discovery({ url }: Asked): Response {
 }
 
 /** Requests that a service may refuse after it has acted on them once. */
-const UNREPEATABLE: Readonly<Record<string, Path>> = {
+const UNREPEATABLE: Readonly<Record<string, Subject>> = {
   "an authorization code": {
     create: (options) => new AuthorizationCodeCredential(TENANT, CLIENT, "a-code", "https://app.example/", options),
     answer: () => userAnswer(),
@@ -140,18 +140,18 @@ function deviceCode(members: Record<string, unknown> = {}): Response {
   });
 }
 
-/** A credential on a path, and how `late` behaves, which gets the request that is lost or slow, and how many of those there were. */
-function rig(path: Path, late: (asked: Asked, index: number, clock: FakeClock) => unknown, options = {}) {
+/** Makes a credential whose requests `late` delays or loses: it gets each one that is meant, and how many there were before. */
+function rig(subject: Subject, late: (asked: Asked, index: number, clock: FakeClock) => unknown, options = {}) {
   const clock = createFakeClock();
   const sent: number[] = [];
   const events: LogEvent[] = [];
-  const { answer = () => tokenAnswer(), isMeant = () => true } = path;
+  const { answer = () => tokenAnswer(), isMeant = () => true } = subject;
   const service = createService(async (asked) => {
     if (!isMeant(asked)) return answer(asked);
     sent.push(clock.now());
     return await late(asked, sent.length - 1, clock) ?? answer(asked);
   });
-  const credential = path.create({
+  const credential = subject.create({
     ...isolatedOptions(service, clock),
     log: (event) => events.push(event),
     ...options,
@@ -166,7 +166,7 @@ function loseOne(asked: Asked, index: number): unknown {
   return index === 0 ? silence(asked) : undefined;
 }
 
-for (const [name, path] of Object.entries(REPEATABLE)) {
+for (const [name, subject] of Object.entries(REPEATABLE)) {
   describe(name, () => {
     for (
       const [timeoutInMs, limit] of [
@@ -178,7 +178,7 @@ for (const [name, path] of Object.entries(REPEATABLE)) {
       ] as const
     ) {
       test(`a request that is lost is sent again after ${limit} ms of ${timeoutInMs ?? "the default"}`, async () => {
-        const { ask, events, times } = rig(path, loseOne, timeoutInMs === undefined ? {} : { timeoutInMs });
+        const { ask, events, times } = rig(subject, loseOne, timeoutInMs === undefined ? {} : { timeoutInMs });
         const { value, after } = await ask();
         assert.deepEqual([value?.token, after], ["a-token", limit]);
         assert.equal(times()[1], limit);
@@ -191,9 +191,9 @@ for (const [name, path] of Object.entries(REPEATABLE)) {
     }
 
     test("a service that is slow has its time: twice as long each time, and in the end all that is left", async () => {
-      const { timeoutInMs = 60_000 } = path;
+      const { timeoutInMs = 60_000 } = subject;
       const slow = timeoutInMs === 60_000 ? 25_000 : 45_000;
-      const { ask, times } = rig(path, ({ signal }, _, clock) => clock.sleep(slow, signal));
+      const { ask, times } = rig(subject, ({ signal }, _, clock) => clock.sleep(slow, signal));
       const { value, after } = await ask();
       const begun = timeoutInMs === 60_000 ? [0, 10_000, 30_000] : [0, 10_000, 30_000, 70_000];
       assert.deepEqual(times().slice(0, begun.length), begun);
@@ -201,9 +201,9 @@ for (const [name, path] of Object.entries(REPEATABLE)) {
     });
 
     test("a service that never answers: the deadline, and nothing afterwards", async () => {
-      const { ask, clock, service } = rig(path, silence);
+      const { ask, clock, service } = rig(subject, silence);
       const { error, after } = await ask();
-      assert.equal(after, path.timeoutInMs ?? 60_000);
+      assert.equal(after, subject.timeoutInMs ?? 60_000);
       assert.match(error!.message, /No answer within the \d+ ms of "timeoutInMs"/);
       const { length } = service.requests;
       await passTime(100 * SECOND, clock);
@@ -212,29 +212,29 @@ for (const [name, path] of Object.entries(REPEATABLE)) {
     });
 
     test("a single attempt has all the time that there is", async () => {
-      const slow = (path.timeoutInMs ?? 60_000) - 1000;
+      const slow = (subject.timeoutInMs ?? 60_000) - 1000;
       const late = ({ signal }: Asked, _: number, clock: FakeClock) => clock.sleep(slow, signal);
-      const { ask, times } = rig(path, late, { retryOptions: { maxRetries: 0 } });
+      const { ask, times } = rig(subject, late, { retryOptions: { maxRetries: 0 } });
       const { value, after } = await ask();
       assert.deepEqual([value?.token, after, times().length], ["a-token", slow, 1]);
     });
   });
 }
 
-for (const [name, path] of Object.entries(UNREPEATABLE)) {
+for (const [name, subject] of Object.entries(UNREPEATABLE)) {
   describe(name, () => {
     const waits = name === "a poll for a device code" ? 5000 : 0;
 
     test("is not sent twice to a service that is slow", async () => {
       for (const slow of [11_000, 29_000]) {
-        const { ask, times } = rig(path, ({ signal }, _, clock) => clock.sleep(slow, signal));
+        const { ask, times } = rig(subject, ({ signal }, _, clock) => clock.sleep(slow, signal));
         const { value, after } = await ask();
         assert.deepEqual([value?.token, after, times().length], ["a-token", waits + slow, 1]);
       }
     });
 
     test("is sent again after 30 seconds, when a response that was lost is not to be expected", async () => {
-      const { ask, times, events } = rig(path, loseOne);
+      const { ask, times, events } = rig(subject, loseOne);
       const { value, after } = await ask();
       assert.deepEqual([value?.token, after, times().length], ["a-token", waits + 30_000, 2]);
       assert.equal(events[0]!.message, "No response within 30000 ms: trying again in 0 ms");
@@ -242,7 +242,7 @@ for (const [name, path] of Object.entries(UNREPEATABLE)) {
 
     test("has a short deadline to itself", async () => {
       const timeoutInMs = waits + 6000;
-      const { ask, times } = rig(path, ({ signal }, _, clock) => clock.sleep(5000, signal), { timeoutInMs });
+      const { ask, times } = rig(subject, ({ signal }, _, clock) => clock.sleep(5000, signal), { timeoutInMs });
       const { value, after } = await ask();
       assert.deepEqual([value?.token, after, times().length], ["a-token", waits + 5000, 1]);
     });
@@ -267,7 +267,7 @@ test("a refresh token is not sent twice to a service that is slow, and again aft
 
 test("the code for a device is asked for again like any other, and lives from the request that it came for", async () => {
   let polls = 0;
-  const path: Path = {
+  const subject: Subject = {
     ...UNREPEATABLE["a poll for a device code"]!,
     answer: ({ url }) =>
       url.endsWith("/devicecode")
@@ -285,9 +285,9 @@ test("the code for a device is asked for again like any other, and lives from th
     ] as const
   ) {
     polls = 0;
-    const { ask } = rig(path, late);
+    const { ask } = rig(subject, late);
     const { value, after } = await ask();
-    // 0.1 took the code for expired before the third poll.
+    // The third poll would come after the end of a code that lives from the first request.
     assert.deepEqual([value?.token, after], ["a-token", before + 15_000]);
   }
 });
@@ -307,7 +307,7 @@ test("a fetch that does not heed its signal is given up all the same", async () 
   assert.equal((await ask()).after, 10_000);
 });
 
-test("the time that a callback takes for an assertion is not the request's", async () => {
+test("the time that an assertion callback takes does not count", async () => {
   const clock = createFakeClock();
   const service = createService();
   let asked = 0;
@@ -321,7 +321,7 @@ test("the time that a callback takes for an assertion is not the request's", asy
   assert.deepEqual([value?.token, after, asked, service.requests.length], ["a-token", 20_000, 1, 1]);
 });
 
-test("nor is the time for which a request to the metadata service waits until it is its turn", async () => {
+test("the time that a request to the metadata service waits for its turn does not count", async () => {
   const clock = createFakeClock();
   const service = createService(() => machineAnswer());
   const place = machineOptions({ service });

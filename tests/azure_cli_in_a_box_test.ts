@@ -185,8 +185,8 @@ describe("The Azure CLI in a box", { skip: await whyNoLaptop() }, () => {
     const programs = OURS.map((library) =>
       laptop.start(library, "ask_credentials", { tools: ["az"], configuration, args: [JSON.stringify(calls)] })
     );
-    // A program lives for as long as what it has started and not stopped.
-    const limit = setTimeout(() => programs.forEach((program) => void program.stop()), 15_000);
+    // A program lives for as long as what it has started and not stopped. The limit ends only a test that fails.
+    const limit = setTimeout(() => programs.forEach((program) => void program.stop()), 120_000);
     const endings = await Promise.all(programs.map(({ ended }) => ended));
     clearTimeout(limit);
     for (const { code, stdout, stderr } of endings) {

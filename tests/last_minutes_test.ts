@@ -1,5 +1,5 @@
-// What a caller gets, and after how long, who holds a token that has not ended: for each credential that refreshes, each behaviour of what it
-// asks, each moment in the token's life and each kind of caller.
+// What a caller receives that has a cached token, and after how long: for each kind of credential, behaviour of the service or tool, moment in the
+// token's life and kind of caller.
 import {
   type AccessToken,
   AuthorizationCodeCredential,
@@ -32,10 +32,10 @@ const SECOND = 1000;
 const MINUTE = 60_000;
 const HOUR = 3_600_000;
 
-/** What is asked for a token, and behaves in one of these ways from the second request on. */
+/** How the service or tool behaves from the second request on. */
 type Behaviour = "silent" | "slow: 1.5 s" | "slow: 3 s" | "refuses" | "resets" | "503";
 
-interface Asker {
+interface Credential {
   getToken(scopes: string, options?: GetTokenOptions): Promise<AccessToken>;
 }
 
@@ -47,14 +47,14 @@ interface Kind {
   readonly refreshInMs?: number;
   /** Its `timeoutInMs`. */
   readonly timeoutInMs: number;
-  /** How long a service may take that is slow by three seconds until its token is there: attempts of a background refresh get two, then four. */
+  /** When the token of a service that takes three seconds is there, in milliseconds: an attempt in the background has two seconds, the next one four. */
   readonly slowInMs: number;
-  /** The error of a caller without a token if what is asked refuses, and whether it is final: five minutes early too. */
+  /** The error of a caller without a token after a refusal, and whether a caller with one receives it too, five minutes early. */
   readonly refusal: { readonly name: string; readonly isFinal: boolean };
-  create(clock: FakeClock, behave: (index: number) => Behaviour | "well", cache?: Map<string, TokenSet>): Asker;
+  create(clock: FakeClock, behave: (index: number) => Behaviour | "well", cache?: Map<string, TokenSet>): Credential;
 }
 
-/** Answers a request as a service does that behaves like this. */
+/** Returns the handler of a service that behaves in these ways. */
 function answerer(
   clock: FakeClock,
   behave: (index: number) => Behaviour | "well",
@@ -149,7 +149,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
   },
 };
 
-/** A credential with a first token, some time before that ends. */
+/** Makes a credential that has a token, some time before that ends. */
 async function world(kind: Kind, behaviour: Behaviour, { leftInMs }: { leftInMs: number }) {
   // Services tell times in whole seconds.
   const clock = createFakeClock(Math.floor(Date.now() / 1000) * 1000);
@@ -159,7 +159,7 @@ async function world(kind: Kind, behaviour: Behaviour, { leftInMs }: { leftInMs:
     requests.push(clock.now());
     return index === 0 || isHealed ? "well" : behaviour;
   });
-  /** Asks once, and checks that no token is returned after its end. */
+  /** Calls `getToken` once, and checks that no token is returned after its end. */
   async function ask(options: GetTokenOptions = {}): Promise<Ended<AccessToken>> {
     const ended = await pass(
       credential.getToken(SCOPE, options).then((token) => {
@@ -206,7 +206,7 @@ for (const [name, kind] of Object.entries(KINDS)) {
         [1 * SECOND, "slow: 1.5 s", "token-1", 1500],
         [1 * SECOND, "503", "token-0", 0],
         [1, "503", "token-0", 0],
-        // At its end and afterwards.
+        // At its end and after it.
         [0, "silent", outage, timeoutInMs],
         [0, "slow: 3 s", "token-1", 3000],
         [0, "refuses", refusal.name, 0],
@@ -228,7 +228,7 @@ for (const [name, kind] of Object.entries(KINDS)) {
       assert.ok(ended.after <= 5000, String(ended.after));
     });
 
-    test("what is slow: the request goes on after its caller has left, and the next call gets its token", async () => {
+    test("slow by 3 s: the request goes on after its caller has the token, and the next call gets its result", async () => {
       const { clock, ask } = await world(kind, "slow: 3 s", { leftInMs: 4 * MINUTE });
       assert.equal(said(await ask()), "token-0");
       await passTime(slowInMs - 2000, clock);
@@ -282,7 +282,7 @@ for (const [name, kind] of Object.entries(KINDS)) {
       });
     }
 
-    test("silent, a caller who leaves after a second hears so then, and the others get the token", async () => {
+    test("silent, a caller that aborts after a second is rejected then, and the others get the token", async () => {
       const { clock, ask } = await world(kind, "silent", { leftInMs: 4 * MINUTE });
       const controller = new AbortController();
       const leaving = ask({ abortSignal: controller.signal });
@@ -293,7 +293,7 @@ for (const [name, kind] of Object.entries(KINDS)) {
       assert.deepEqual([said(stayed), stayed.after], ["token-0", 2000]);
     });
 
-    test("silent, callers who join a second later wait two seconds themselves, and no longer", async () => {
+    test("silent, callers that join a second later wait two seconds themselves, and no longer", async () => {
       const { clock, ask, requests } = await world(kind, "silent", { leftInMs: 4 * MINUTE });
       const before = requests.length;
       const first = ask();

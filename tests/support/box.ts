@@ -32,11 +32,13 @@ export interface BoxState {
 export interface Box {
   /** The certificate that clients must be told to trust, PEM. */
   readonly authorityPath: string;
-  /** Runs a program to its end, or for so long; its working folder is the root. Returns what it asked for, too. */
+  /**
+   * Runs a program to its end, or until it has made a number of requests; its working folder is the root. Returns its requests, too.
+   */
   run(
     command: readonly string[],
     env: Record<string, string>,
-    patienceInMs?: number,
+    mostRequests?: number,
   ): Promise<Ending & { requests: BoxRequest[] }>;
   /** Starts a program beside others; its working folder is the root. */
   start(command: readonly string[], env: Record<string, string>): Child;
@@ -74,6 +76,8 @@ export async function startBox({ folder, entra, machine, subscriptions = {} }: B
   const hosts = join(folder, "hosts");
   await writeFile(hosts, `127.0.0.1 localhost ${NAMES.join(" ")}\n`);
   const log = join(folder, "requests");
+  let requests = 0;
+  let onRequest = () => {};
   const child = startModule("box_process", {
     within: isolated(`${ANSWERING_NETWORK}\nmount --bind '${hosts}' /etc/hosts`),
     args: [certificatePath, keyPath, log],
@@ -81,6 +85,11 @@ export async function startBox({ folder, entra, machine, subscriptions = {} }: B
       ENTRA_OPTIONS: JSON.stringify(entra),
       MACHINE_OPTIONS: JSON.stringify(machine),
       SUBSCRIPTIONS: JSON.stringify(subscriptions),
+    },
+    onLine(line) {
+      if (line !== "request") return;
+      requests++;
+      onRequest();
     },
   });
   await child.untilPrinted(/ready/);
@@ -103,12 +112,12 @@ export async function startBox({ folder, entra, machine, subscriptions = {} }: B
 
   return {
     authorityPath,
-    async run(command, env, patienceInMs) {
+    async run(command, env, mostRequests = Infinity) {
       await writeFile(log, "");
+      requests = 0;
       const program = start(command, env);
-      const timer = patienceInMs === undefined ? undefined : setTimeout(() => void program.stop(), patienceInMs);
+      onRequest = () => requests >= mostRequests && void program.stop();
       const ending = await program.ended;
-      clearTimeout(timer);
       const lines = (await readFile(log, "utf8")).split("\n").filter(Boolean);
       return { ...ending, requests: lines.map((line) => JSON.parse(line) as BoxRequest) };
     },

@@ -1,6 +1,6 @@
 // The simulated machine, and the simulated Entra with a Resource Manager, where real ones are: at 169.254.169.254, and at port 443 of this
 // machine, which the hosts file says is theirs. To be run isolated. Writes down each request, as a line of JSON, before it is answered, and
-// prints "ready". What a line of its standard input says goes wrong from then on; it prints "set 1",
+// prints "request" then. Prints "ready" first. What a line of its standard input says goes wrong from then on; it prints "set 1",
 // "set 2", and so on.
 import { createEntra, createVirtualMachine, type SimulatedService } from "@azweb/identity/testing";
 import { appendFileSync, readFileSync } from "node:fs";
@@ -15,6 +15,7 @@ endWithParent();
 
 function tell(to: string, status: number, request: object): void {
   appendFileSync(requestsPath, JSON.stringify({ to, status, ...request }) + "\n");
+  console.log("request");
 }
 
 /** Returns what answers as the service does, and what makes it fail. */

@@ -14,6 +14,7 @@ import { findBun } from "../../scripts/run_bun.ts";
 import { makeTestProject } from "../../scripts/test_project.ts";
 import { type Box, type BoxOptions, type BoxRequest, startBox } from "./box.ts";
 import { type Child, type Ending, startProgram, trust } from "./child.ts";
+import { untilNoneHas } from "./environ.ts";
 import { whyNotIsolated } from "./isolated.ts";
 
 export const PYTHON = "/usr/bin/python3";
@@ -37,8 +38,8 @@ export interface Circumstances {
   readonly env?: Readonly<Record<string, string>>;
   /** What the program is told. Default: nothing. */
   readonly args?: readonly string[];
-  /** How long it may take, in milliseconds; then it is stopped. Default: as long as it takes. */
-  readonly patienceInMs?: number | undefined;
+  /** The number of requests after which it is stopped. Default: it runs to its end. */
+  readonly mostRequests?: number | undefined;
 }
 
 /** How a program ended, and what it has asked and started meanwhile. */
@@ -153,12 +154,14 @@ export async function startLaptop({ logins, ...options }: LaptopOptions): Promis
     box,
     az,
     copyConfiguration,
-    async run(library, program, { tools = [], isSignedIn = false, env = {}, args = [], patienceInMs }) {
+    async run(library, program, { tools = [], isSignedIn = false, env = {}, args = [], mostRequests }) {
       await writeFile(started, "");
       // Its own, because the Azure CLI remembers tokens.
       const configuration = isSignedIn ? await copyConfiguration() : never;
       const command = withTools(tools, [...commandOf(library, program), ...args]);
-      const ending = await box.run(command, { ...variables(configuration), ...env }, patienceInMs);
+      const ending = await box.run(command, { ...variables(configuration), ...env }, mostRequests);
+      // A tool may outlive the program, and its requests would be taken for the next one's.
+      if (isSignedIn) await untilNoneHas(configuration);
       return { ...ending, processes: (await readFile(started, "utf8")).split("\n").filter(Boolean) };
     },
     start(library, program, { tools = [], env = {}, args = [], configuration }) {

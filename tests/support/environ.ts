@@ -19,7 +19,7 @@ export async function processesWith(text: string): Promise<string[]> {
 
 /** Resolves when no process has the text in its environment: one that is killed is not gone at once. Rejects if that takes long. */
 export async function untilNoneHas(text: string): Promise<void> {
-  const end = Date.now() + 5000;
+  const end = Date.now() + 60_000;
   for (;;) {
     const left = await processesWith(text);
     if (left.length === 0) return;

@@ -1,5 +1,5 @@
 /**
- * Lets a fake clock run until work is done, and tells how long that took.
+ * Advances a fake clock until work is done, and measures how long that took.
  *
  * @module
  */
