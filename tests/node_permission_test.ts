@@ -49,11 +49,11 @@ for (const { version, flag, hasNet, path, skip } of located) {
   const name = version === "" ? process.version : `v${version}`;
 
   /** Runs scenarios with the flags, and returns their outcomes: none of those behind one by which the process dies. */
-  async function outcomesOf(scenarios: readonly string[], ...flags: string[]): Promise<Map<string, string>> {
+  const outcomesOf = async (scenarios: readonly string[], ...flags: string[]): Promise<Map<string, string>> => {
     const args = [flag, `--allow-fs-read=${FOLDER}*`, ...flags, PROGRAM, ...scenarios];
     const { stdout } = await run(path, args, { env: { PATH: "/usr/bin:/bin" } }).catch((error) => error);
     return new Map(String(stdout).split("\n").filter(Boolean).map((line) => JSON.parse(line)));
-  }
+  };
 
   describe(`${name} with ${flag}`, { skip }, () => {
     let outcomes: Promise<Map<string, string>> | undefined;

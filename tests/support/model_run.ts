@@ -153,7 +153,7 @@ export async function runScenario(scenario: Scenario, counts: Counts): Promise<v
     const after = calls.map((call, index) => {
       counts.calls++;
       const possible = allowed[index]!.filter((next) => isBusy || !next.isBusy);
-      return judge({ call, made: made[index]!, possible, before, serial, start, one }, world, counts);
+      return judge({ call, made: made[index]!, possible, before, serial, start, one }, counts);
     });
     const next = calls.length === 1 ? after[0]! : [...before, ...after.flat()];
     const earlier = one.states;
@@ -251,7 +251,7 @@ interface Judged {
 }
 
 /** Returns the states after a call. Throws a `Counterexample` where its result is not allowed. */
-function judge(judged: Judged, world: World, counts: Counts): readonly State[] {
+function judge(judged: Judged, counts: Counts): readonly State[] {
   const { one: { program }, call, made: { settled, end }, possible, before, serial, start } = judged;
   const isAborted = "error" in settled && call.abortAfter !== undefined && nameOf(settled.error) === "AbortError";
   const isLate = "error" in settled && call.timeoutInMs !== undefined && nameOf(settled.error) === "TimeoutError";
