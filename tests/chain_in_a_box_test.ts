@@ -161,7 +161,7 @@ const PLACES: readonly Place[] = [
     name: "a metadata service of somebody else, status 404, before az",
     links: ["az"],
     state: page(404),
-    mostRequests: 3,
+    mostRequests: 4,
     expected: { ...BY_AZ, requests: `machine 404, ${BY_AZ.requests}` },
   },
   {

@@ -8,6 +8,7 @@ import {
   ClientSecretCredential,
   CredentialUnavailableError,
   DefaultAzureCredential,
+  ManagedIdentityCredential,
   type TokenCredential,
 } from "@azweb/identity";
 import {
@@ -241,6 +242,28 @@ describe("a probe that is answered with an error of a server, which may be the m
     await settle();
     assert.equal((await failureOf(laptop.credential.getToken(SCOPE))).name, "AuthenticationError");
   });
+});
+
+test("a probe with a short time limit does not speak for one with a longer limit", async () => {
+  const clock = createFakeClock();
+  const service = createService(async ({ headers, signal }) => {
+    if (headers.has("metadata")) return machineAnswer();
+    await clock.sleep(500, signal);
+    return jsonAnswer({ error: "invalid_request" }, { status: 400 });
+  });
+  const options = isolatedOptions(service, clock);
+  function getToken(probeTimeoutInMs?: number): Promise<AccessToken> {
+    const machine = new ManagedIdentityCredential({ ...options, probeTimeoutInMs });
+    return new ChainedTokenCredential(machine, new StaticCredential("other")).getToken(SCOPE);
+  }
+  const short = getToken(100);
+  await clock.untilSleeping(100);
+  await clock.advance(100);
+  assert.equal((await short).token, "other");
+  const long = getToken();
+  await service.untilRequested(2);
+  await clock.advance(500);
+  assert.equal((await long).token, "a-token");
 });
 
 describe("metadata services that are not a virtual machine's", () => {

@@ -65,7 +65,7 @@ export function imds({ identity, missingFlag, settings, probeTimeoutInMs }: Mach
   /** Returns what a probe of the last seconds has found, or a new one, and for how long that holds, in ms. */
   async function cachedLook(chain: Chain): Promise<{ readonly finding: Finding; readonly holdsInMs: number }> {
     const ms = probeTimeoutInMs ?? probeTimeout(settings.env("AZURE_IMDS_PROBE_TIMEOUT_IN_MS"));
-    const key = await digestOf([url, ...settings.surroundings]);
+    const key = await digestOf([url, String(ms), ...settings.surroundings]);
     const known = probes.get(key);
     const isValid = known && now() >= known.since && now() < known.until;
     const rest = () => Math.min(INCONCLUSIVE_IN_MS, (known?.until ?? Infinity) - now());
