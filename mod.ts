@@ -45,7 +45,9 @@ export {
   type AuthenticationRequiredErrorOptions,
   CredentialUnavailableError,
   CredentialUnavailableErrorName,
+  type CredentialUnavailableErrorOptions,
   type ErrorResponse,
+  type UnavailableOutcome,
 } from "./src/errors.ts";
 export { AzureAuthorityHosts } from "./src/authority_hosts.ts";
 export { getBearerTokenProvider, type GetBearerTokenProviderOptions } from "./src/bearer_token_provider.ts";

@@ -184,7 +184,8 @@ export function createChain(name: string, links: readonly Link[], settings: Chai
       interim = { link, since, until, nextSearchOn: until, renewals };
       if (!isNew) return;
     }
-    const how = elected ? "" : " until the inconclusive ones are tried again";
+    const seconds = interim && Math.ceil((interim.until - now()) / 1000);
+    const how = interim ? ` for ${seconds} s, until an inconclusive one before it is tried again` : "";
     log({
       event: "credential-selected",
       credential: link.name,

@@ -141,7 +141,8 @@ function failure(answer: Answer, action: string, source: Source, identity: UserA
 function unassigned(message: string, variable: string): CredentialUnavailableError {
   return new CredentialUnavailableError(`${message}. The variable ${variable} was tried as a client id`, {
     outcome: "inconclusive",
-    nextStep: "Assign that identity to the machine, or give the client id of another one",
+    nextStep:
+      "Assign that identity to the machine, or exclude ManagedIdentityCredential if the id is a service principal's",
   });
 }
 
