@@ -148,7 +148,7 @@ describe("a credential that is configured and fails ends the chain", () => {
     assert.equal(error.name, "AggregateAuthenticationError");
     assert.match(
       error.message,
-      /ManagedIdentityCredential +inconclusive .*Identity not found\. The variable AZURE_CLIENT_ID was tried as a client id\n +→ Assign that identity to the machine, or give the client id of another one\n/,
+      /ManagedIdentityCredential +inconclusive .*Identity not found\. The variable AZURE_CLIENT_ID was tried as a client id\n +→ Assign that identity to the machine, or exclude ManagedIdentityCredential if the id is a service principal's\n/,
     );
   });
 
