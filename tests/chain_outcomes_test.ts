@@ -2,6 +2,7 @@
 import {
   type AccessToken,
   AggregateAuthenticationError,
+  AuthenticationError,
   AuthenticationRequiredError,
   ChainedTokenCredential,
   ClientCertificateCredential,
@@ -537,6 +538,82 @@ describe("credentials of other packages", () => {
         assert.equal(await tokenOf(credential), "foreign");
       }));
   }
+
+  test("an aggregate whose array has holes elects no later credential for good", () =>
+    withChain(async ({ credential, clock, foreign }) => {
+      foreign.error = new AggregateAuthenticationError(new Array(3), "x");
+      assert.equal(await tokenOf(credential), "later");
+      foreign.error = undefined;
+      await clock.advance(61_000);
+      await tokenOf(credential);
+      await settle();
+      assert.equal(await tokenOf(credential), "foreign");
+    }));
+
+  test("a clock that goes back ends the time of a later credential", () =>
+    withChain(async ({ credential, clock, foreign }) => {
+      foreign.error = new CredentialUnavailableError("x");
+      assert.equal(await tokenOf(credential), "later");
+      foreign.error = undefined;
+      clock.set(clock.now() - 2 * HOUR);
+      assert.equal(await tokenOf(credential), "foreign");
+    }));
+
+  test("a clock that goes back does not hide that a credential is configured and fails", () =>
+    withChain(async ({ credential, clock, foreign }) => {
+      foreign.error = new CredentialUnavailableError("x");
+      assert.equal(await tokenOf(credential), "later");
+      clock.set(clock.now() - 2 * HOUR);
+      foreign.error = new AuthenticationError("refused");
+      assert.equal((await failureOf(credential.getToken(VAULT))).message, "refused");
+      assert.equal((await failureOf(credential.getToken(SCOPE))).message, "refused");
+    }));
+
+  for (const times of [{}, { expiresOnTimestamp: 9e15, refreshAfterTimestamp: NaN }]) {
+    test(`a token with ${Object.keys(times).length} times, none of them a number, elects nothing for good`, () =>
+      withChain(async ({ clock, foreign }) => {
+        const later = { getToken: () => Promise.resolve({ token: "later", ...times } as AccessToken) };
+        const credential = new ChainedTokenCredential(foreign, later);
+        foreign.error = new CredentialUnavailableError("x");
+        assert.equal(await tokenOf(credential), "later");
+        foreign.error = undefined;
+        await clock.advance(61_000);
+        assert.equal(await tokenOf(credential), "foreign");
+      }));
+  }
+
+  test("a chain with a credential that returns no token is inconclusive in another chain", () =>
+    withChain(async ({ clock, foreign }) => {
+      let isHealed = false;
+      const none = { getToken: () => isHealed ? foreign.getToken() : Promise.resolve(null) };
+      const absent = new Foreign();
+      absent.error = new CredentialUnavailableError("x", { outcome: "absent" });
+      const credential = new ChainedTokenCredential(
+        new ChainedTokenCredential(absent, none),
+        new StaticCredential("later"),
+      );
+      assert.equal(await tokenOf(credential), "later");
+      isHealed = true;
+      await clock.advance(61_000);
+      await tokenOf(credential);
+      await settle();
+      assert.equal(await tokenOf(credential), "foreign");
+    }));
+
+  test("a search that began before another one found a failure elects nothing", () =>
+    withChain(async ({ foreign }) => {
+      let answer!: (token: AccessToken) => void;
+      const slow = { getToken: () => new Promise<AccessToken>((resolve) => answer = resolve) };
+      const credential = new ChainedTokenCredential(foreign, slow);
+      foreign.error = new CredentialUnavailableError("x", { outcome: "absent" });
+      const first = credential.getToken(SCOPE);
+      await settle();
+      foreign.error = new AuthenticationError("refused");
+      assert.equal((await failureOf(credential.getToken(SCOPE))).message, "refused");
+      answer({ token: "slow", expiresOnTimestamp: 9e15 });
+      assert.equal((await first).token, "slow");
+      assert.equal((await failureOf(credential.getToken(SCOPE))).message, "refused");
+    }));
 
   test("an aggregate that holds itself, and many others, is inconclusive", () =>
     withChain(async ({ credential, clock, foreign }) => {

@@ -1,4 +1,4 @@
-import { AggregateAuthenticationError, type CredentialUnavailableError } from "../errors.ts";
+import { AggregateAuthenticationError, CredentialUnavailableError } from "../errors.ts";
 import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";
 import { isBackground } from "../runtime/background.ts";
 import { bound } from "./bound.ts";
@@ -37,7 +37,8 @@ export interface ChainSettings extends Pick<Settings, "log" | "now" | "sleep" | 
 /** A credential that serves the chain while an earlier one is inconclusive. */
 interface Interim {
   readonly link: Link;
-  /** When the search that chose it began. */
+  /** The number of the search that chose it. */
+  readonly search: number;
   readonly since: number;
   /** When the earlier credentials have to be tried again. */
   readonly until: number;
@@ -63,6 +64,9 @@ export function createChain(name: string, links: readonly Link[], settings: Chai
   const { isDiscovery, log, now, sleep } = settings;
   let elected: Link | undefined;
   let interim: Interim | undefined;
+  let searches = 0;
+  /** The last search that ended at a credential that is configured and fails. */
+  let failedSearch = 0;
 
   function getToken(scopes: string | string[], options: GetTokenOptions = {}): Promise<AccessToken> {
     return withinCall(options, sleep, (bounded) => find(scopes, bounded));
@@ -72,8 +76,10 @@ export function createChain(name: string, links: readonly Link[], settings: Chai
     const current = interim;
     if (current) {
       const key = callKey(scopes, options);
-      const isOver = now() < current.since || now() >= current.until;
-      const hasToken = !options.claims && now() < (current.renewals.get(key) ?? -Infinity);
+      // A clock that went back shows no time that could be compared.
+      const wentBack = now() < current.since;
+      const isOver = wentBack || now() >= current.until;
+      const hasToken = !wentBack && !options.claims && now() < (current.renewals.get(key) ?? -Infinity);
       // A call that has a cached token does not wait for a probe.
       if (isOver && hasToken && now() >= current.nextSearchOn) searchInBackground(current, scopes, options);
       if (!isOver || hasToken) {
@@ -106,24 +112,26 @@ export function createChain(name: string, links: readonly Link[], settings: Chai
     const attempts: Attempt[] = [];
     const errors: unknown[] = [];
     const skipped: Skipped[] = [];
-    const since = now();
+    const number = ++searches;
     for (const link of links) {
       // Another call may have elected a link meanwhile: one program, one identity.
       if (elected) return await ask(elected, scopes, options);
       const started = now();
       let token: AccessToken | null = null;
       let unavailable = INCONCLUSIVE;
-      let reason = `${link.name} returned no token`;
+      let reason = "";
       let nextStep = "";
       try {
         token = await tryLink(link, prefetched, scopes, options);
+        if (!token) throw new CredentialUnavailableError(`${link.name} returned no token`, { outcome: "inconclusive" });
       } catch (error) {
         reason = reasonOf(error);
         const found = unavailableOf(error);
         if (!found) {
           if (!options.abortSignal?.aborted) {
             // The program's own identity is configured: no later one serves any more.
-            if (interim && interim.since <= since) interim = undefined;
+            failedSearch = Math.max(failedSearch, number);
+            if (interim && interim.search <= number) interim = undefined;
             log({
               event: "credential-failed",
               credential: link.name,
@@ -135,12 +143,12 @@ export function createChain(name: string, links: readonly Link[], settings: Chai
         }
         unavailable = found;
         errors.push(error);
-        ({ nextStep = "" } = error as CredentialUnavailableError);
+        nextStep = nextStepOf(error);
       }
       const elapsedInMs = now() - started;
       if (token) {
         if (elected) return elected === link ? token : await ask(elected, scopes, options);
-        choose(link, token, { scopes, options, skipped, since, elapsedInMs });
+        choose(link, token, { scopes, options, skipped, number, elapsedInMs });
         return token;
       }
       const outcome = unavailable.outcome.replaceAll("-", " ");
@@ -161,27 +169,29 @@ export function createChain(name: string, links: readonly Link[], settings: Chai
   }
 
   /** Decides for how long the link that returned a token serves the chain. */
-  function choose(link: Link, token: AccessToken, { scopes, options, skipped, since, elapsedInMs }: {
+  function choose(link: Link, token: AccessToken, { scopes, options, skipped, number, elapsedInMs }: {
     readonly scopes: string | string[];
     readonly options: GetTokenOptions;
     readonly skipped: readonly Skipped[];
-    readonly since: number;
+    /** Of the search. */
+    readonly number: number;
     readonly elapsedInMs: number;
   }): void {
     const { outcome } = mergeUnavailable(skipped);
     // A search that began later knows more.
-    if (outcome === "not-for-this-call" || interim && interim.since > since && now() >= interim.since) return;
-    const isNew = interim?.link !== link;
+    if (outcome === "not-for-this-call" || number < Math.max(failedSearch, interim?.search ?? 0)) return;
+    const since = now();
+    const isNew = interim?.link !== link || since < interim.since;
     if (outcome === "absent") {
       elected = link;
       interim = undefined;
     } else {
-      const renewal = renewalOf(token, now());
+      const renewal = renewalOf(token, since);
       const recheckOn = Math.min(...skipped.filter((one) => one.outcome !== "absent").map((one) => one.recheckOn));
-      const until = Math.min(recheckOn, Math.max(renewal, now() + MIN_INTERIM_IN_MS));
+      const until = Math.min(recheckOn, Math.max(renewal, since + MIN_INTERIM_IN_MS));
       const renewals = isNew ? createMemory<number>() : interim!.renewals;
       if (!options.claims) renewals.set(callKey(scopes, options), renewal);
-      interim = { link, since, until, nextSearchOn: until, renewals };
+      interim = { link, search: number, since, until, nextSearchOn: until, renewals };
       if (!isNew) return;
     }
     const seconds = interim && Math.ceil((interim.until - now()) / 1000);
@@ -245,7 +255,14 @@ function callKey(scopes: string | string[], { tenantId, enableCae = false }: Get
 
 /** Returns when a token that was just returned has to be renewed, in ms since the epoch. */
 function renewalOf({ refreshAfterTimestamp = Infinity, expiresOnTimestamp }: AccessToken, now: number): number {
-  return Math.min(refreshAfterTimestamp, expiresEarlyOn(now, expiresOnTimestamp));
+  const renewal = Math.min(refreshAfterTimestamp, expiresEarlyOn(now, expiresOnTimestamp));
+  // A token of another package may have a time that is no number.
+  return Number.isFinite(renewal) ? renewal : now;
+}
+
+function nextStepOf(error: unknown): string {
+  const { nextStep } = Object(error) as { nextStep?: unknown };
+  return typeof nextStep === "string" ? bound(nextStep) : "";
 }
 
 /** Returns the message of whatever was thrown: it may be of another package, or no error at all. */

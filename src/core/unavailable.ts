@@ -48,7 +48,9 @@ function judge({ outcome, recheckAfterInMs = NaN }: CredentialUnavailableError):
   return {
     outcome: OUTCOMES.includes(outcome) ? outcome! : INCONCLUSIVE.outcome,
     // Not a comparison that is true for NaN.
-    recheckAfterInMs: recheckAfterInMs >= 0 ? recheckAfterInMs : DEFAULT_RECHECK_IN_MS,
+    recheckAfterInMs: typeof recheckAfterInMs === "number" && recheckAfterInMs >= 0
+      ? recheckAfterInMs
+      : DEFAULT_RECHECK_IN_MS,
   };
 }
 
@@ -56,11 +58,13 @@ function judge({ outcome, recheckAfterInMs = NaN }: CredentialUnavailableError):
 function causesOf(aggregate: AggregateAuthenticationError): Unavailable[] {
   const causes: Unavailable[] = [];
   const open: unknown[] = [aggregate];
-  for (let error = open.pop(); error !== undefined; error = open.pop()) {
+  while (open.length > 0) {
+    const error = open.pop();
     const { errors } = error as AggregateAuthenticationError;
     const isAggregate = nameOf(error) === "AggregateAuthenticationError";
     if (isAggregate && Array.isArray(errors) && errors.length > 0 && causes.length + open.length < MAX_ERRORS) {
-      open.push(...errors.slice(0, MAX_ERRORS).map((cause: unknown) => cause ?? {}));
+      // `Array.from` also visits the holes of an array.
+      open.push(...Array.from(errors.slice(0, MAX_ERRORS), (cause: unknown) => cause ?? {}));
     } else causes.push((isAggregate ? undefined : unavailableOf(error)) ?? INCONCLUSIVE);
     if (causes.length > MAX_ERRORS) return [INCONCLUSIVE];
   }
