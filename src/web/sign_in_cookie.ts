@@ -1,3 +1,4 @@
+import { trim } from "../core/trim.ts";
 import { bound } from "../core/bound.ts";
 
 /** How long a sign-in may take, in seconds. */
@@ -45,8 +46,8 @@ export function superfluousCookies(request: Request): string[] {
 function cookiesOf(request: Request): [name: string, value: string][] {
   // Only SP and HTAB are white space (RFC 6265bis, section 5.6). `trim` would also strip U+00A0 and others, which browsers keep in a name:
   // a sibling subdomain may set that name, because it does not begin with "__Host-".
-  return (request.headers.get("cookie") ?? "").split(/;[ \t]*/).map((pair) => {
-    const [name, ...value] = pair.split("=");
+  return (request.headers.get("cookie") ?? "").split(";").map((pair) => {
+    const [name, ...value] = trim(pair, " \t").split("=");
     return [name!, value.join("=")];
   });
 }
