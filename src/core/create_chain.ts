@@ -78,8 +78,9 @@ export function createChain(name: string, links: readonly Link[], settings: Chai
       const key = callKey(scopes, options);
       // A clock that went back shows no time that could be compared.
       const wentBack = now() < current.since;
-      const isOver = wentBack || now() >= current.until;
-      const hasToken = !wentBack && !options.claims && now() < (current.renewals.get(key) ?? -Infinity);
+      const renewal = current.renewals.get(key);
+      const isOver = wentBack || now() >= Math.min(current.until, renewal ?? Infinity);
+      const hasToken = !wentBack && !options.claims && renewal !== undefined && now() < renewal;
       // A call that has a cached token does not wait for a probe.
       if (isOver && hasToken && now() >= current.nextSearchOn) searchInBackground(current, scopes, options);
       if (!isOver || hasToken) {

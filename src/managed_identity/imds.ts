@@ -31,6 +31,9 @@ interface Probe {
 
 const probes = createMemory<Probe>();
 
+// The URLs that have responded as the service does, by the `fetch` that reached them: one for the process unless another was given.
+const found = new WeakMap<typeof fetch, Set<string>>();
+
 /**
  * The instance metadata service of a virtual machine, or of a service that has one as well: a scale set, Azure Container Instances, a node of AKS.
  *
@@ -47,8 +50,10 @@ export function imds({ identity, missingFlag, settings, probeTimeoutInMs }: Mach
   }
   const host = isNamed ? hostIn("AZURE_POD_IDENTITY_AUTHORITY_HOST", settings) : HOST;
   const url = trimEnd(host, "/") + PATH;
-  /** Whether it has responded: then it is not absent, whatever happens later. */
-  let isFound = isNamed;
+  /** Those that are not absent any more, whatever happens later. */
+  const foundUrls = found.get(localFetch) ?? new Set();
+  found.set(localFetch, foundUrls);
+  if (isNamed) foundUrls.add(url);
 
   /** Sends a request without the header `Metadata`, which the service refuses. */
   async function look(ms: number): Promise<Finding> {
@@ -91,7 +96,7 @@ export function imds({ identity, missingFlag, settings, probeTimeoutInMs }: Mach
   async function probe(chain: Chain): Promise<void> {
     const { finding, holdsInMs } = await cachedLook(chain);
     if (finding === "found") {
-      isFound = true;
+      foundUrls.add(url);
       return;
     }
     const reason = finding === "absent"
@@ -112,14 +117,14 @@ export function imds({ identity, missingFlag, settings, probeTimeoutInMs }: Mach
     retryRules: IMDS_RETRIES,
     mayLackIdentity: true,
     isAbsent: ({ status, text }) =>
-      !isFound && (status === 0 || status === 200 || status === 403 && text.includes("unreachable")),
+      !foundUrls.has(url) && (status === 0 || status === 200 || status === 403 && text.includes("unreachable")),
     ...!isNamed && { probe },
     async send({ resource, signal, limitInMs }) {
       const parameters = { "api-version": "2018-02-01", resource, ...identityParameter(identity, "msi_res_id") };
       await keepPace(settings, signal);
       const work = get(url, { parameters, headers: { Metadata: "true" }, signal, limitInMs }, settings);
       const answer = await (isNamed ? work : work.catch((error) => Promise.reject(notPermitted(error))));
-      isFound ||= answer.status !== 0 && findingOf(answer) === "found";
+      if (answer.status !== 0 && findingOf(answer) === "found") foundUrls.add(url);
       return answer;
     },
   };
