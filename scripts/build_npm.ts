@@ -29,14 +29,16 @@ const CHUNKS: readonly { readonly name: string; readonly modules: RegExp }[] = [
   },
   { name: "start", modules: /^src\/(developer_tools\/create_tool_get_token|managed_identity\/identity)/ },
   { name: "core", modules: /^src\/(core\/|runtime\/(builtin_module|files)\.js$|credentials\/chained)/ },
+  // Also for PKCS#12, which needs no token service.
+  { name: "asn1", modules: /^src\/oauth\/(der|pbes2)\.js$/ },
   // Comes later, and reaches "oauth" by `decode.ts`: bundlers would set apart what it does not reach, in a file more.
-  { name: "material", modules: /^src\/oauth\/(certificate(_material)?|der|pem|private_key)\.js$/ },
+  { name: "material", modules: /^src\/oauth\/(certificate(_material)?|pem|private_key)\.js$/ },
   { name: "workload", modules: /^src\/oauth\/(federated_token|named_file|workload_identity)/ },
   { name: "people", modules: /^src\/oauth\/(account|authorization|endpoint_of|user_session|user_tokens)/ },
   {
     name: "oauth",
     modules:
-      /^src\/(version|oauth\/(?!azure_pipelines|browser|device|discovery|region|sign_in|token_proxy)|credentials\/(client|username))/,
+      /^src\/(version|oauth\/(?!azure_pipelines|browser|device|discovery|explain|node_forge|pkcs12|region|sign_in|token_proxy)|credentials\/(client|username))/,
   },
 ];
 
