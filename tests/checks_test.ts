@@ -256,7 +256,7 @@ describe("check_size", () => {
     ["a module of no family", { modules: ["src/new/a.ts"] }, "Brings along src/new/a.ts"],
     ["a package", { modules: ["jose"] }, "Brings along jose"],
     ["a string of another family", { text: "run az login" }, 'Holds "az login" of developerTools'],
-    ["a built-in module", { text: 'import"node:fs"' }, 'Holds "node:" of files'],
+    ["a built-in module", { text: 'import"node:fs"' }, 'Holds ""node:" of files'],
   ];
   for (const [title, change, what] of cases) {
     test(`Finds ${title}`, () => {

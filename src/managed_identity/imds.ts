@@ -72,7 +72,8 @@ export function imds({ identity, missingFlag, settings, probeTimeoutInMs }: Mach
     const ms = probeTimeoutInMs ?? probeTimeout(settings.env("AZURE_IMDS_PROBE_TIMEOUT_IN_MS"));
     const key = await digestOf([url, String(ms), ...settings.surroundings]);
     const known = probes.get(key);
-    const isValid = known && now() >= known.since && now() < known.until;
+    // A service that was found stays, whatever the clock shows.
+    const isValid = known && (known.finding === "found" || now() >= known.since && now() < known.until);
     const rest = () => Math.min(INCONCLUSIVE_IN_MS, (known?.until ?? Infinity) - now());
     if (isValid && known.finding !== undefined) return { finding: known.finding, holdsInMs: rest() };
     chain.onProbeStarted();
