@@ -36,7 +36,7 @@ const API_VERSION = "2019-07-01-preview";
  * const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(token)));
  * const hex = [...digest].map((byte) => byte.toString(16).padStart(2, "0")).join("");
  * assert.notEqual(await ask(`&token_sha256_to_refresh=${hex}`), token);
- * await assert.rejects(machine.fetch(IDENTITY_ENDPOINT!), TypeError);
+ * await assert.rejects(machine.fetch(IDENTITY_ENDPOINT!), { name: "UntrustedServer" });
  * ```
  */
 export function createServiceFabricNode(options: ServiceFabricNodeOptions = {}): Machine {
