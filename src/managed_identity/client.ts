@@ -73,6 +73,8 @@ function createClient(credential: string, { settings: given, ...place }: Place):
     if (!body || body.access_token === undefined && body.error !== undefined) {
       throw failure(answer, action, source, identity);
     }
+    // First: a token that cannot be used says nothing about the identity.
+    const token = readTokenAnswer(body, action, sentOn);
     if (source.echoes && identity && !isConfirmed(body, identity)) {
       const message = `${action}: The response does not confirm the user-assigned identity "${identity.id}"`;
       throw identity.variable ? unassigned(message, identity.variable) : new AuthenticationError(
@@ -80,7 +82,7 @@ function createClient(credential: string, { settings: given, ...place }: Place):
         { statusCode: 200 },
       );
     }
-    return readTokenAnswer(body, action, sentOn);
+    return token;
   }
 
   return { proof, acquire };
