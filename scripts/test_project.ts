@@ -1,10 +1,14 @@
 import { cp } from "node:fs/promises";
+import { cachedFolder, digestOf } from "./cached_folder.ts";
 import { Unavailable } from "./outcome.ts";
 import { packedPackage } from "./packed_package.ts";
 import { ROOT, run } from "./run.ts";
 
 /** What is needed besides: by the runtimes' drivers, and by the package's optional part. */
 const ALWAYS = ["@edge-runtime/vm", "node-forge"];
+
+/** Git ignores this folder, and Deno leaves it alone. */
+const CACHE = `${ROOT}node_modules/.cache/azweb-identity-dependencies`;
 
 /**
  * Makes an npm project of a folder, with the packed package as npm installs it, and beside it the given packages and those that it
@@ -17,16 +21,37 @@ export async function makeTestProject(folder: string, packages: readonly string[
   const packed = await packedPackage();
   const { dependencies: own } = JSON.parse(await Deno.readTextFile(`${packed}/package.json`));
   const dependencies: Record<string, string> = {};
-  for (const name of [...packages, ...Object.keys(own), ...ALWAYS]) {
+  for (const name of [...new Set([...packages, ...Object.keys(own), ...ALWAYS])].sort()) {
     const wanted = imports[name];
     if (wanted) dependencies[name] = specifiers[wanted]?.replace(/_.*/, "") ?? wanted.replace(/^npm:.+@/, "");
   }
-  await Deno.writeTextFile(`${folder}/package.json`, JSON.stringify({ private: true, type: "module", dependencies }));
+  const project = JSON.stringify({ private: true, type: "module", dependencies });
+  const digest = await digestOf([project, Deno.build.target]);
+  const installed = await cachedFolder({ cache: CACHE, digest, build: (folder) => install(folder, project) });
+  await linkFiles(installed, folder);
+  await cp(packed, `${folder}/node_modules/${name}`, { recursive: true });
+}
+
+async function install(folder: string, project: string): Promise<void> {
+  await Deno.writeTextFile(`${folder}/package.json`, project);
   const quiet = ["--loglevel=error", "--no-audit", "--no-fund", "--no-package-lock"];
-  // Real copies: a test may take a package away, and Node's `--permission` looks at where a link leads.
   const { code, stdout, stderr } = await run("npm", ["install", "--ignore-scripts", "--prefer-offline", ...quiet], {
     cwd: folder,
   });
   if (code !== 0) throw new Unavailable(`npm cannot install what the tests need: ${stdout}${stderr}`);
-  await cp(packed, `${folder}/node_modules/${name}`, { recursive: true });
+}
+
+/**
+ * Gives each file of a folder a second name in another folder. Symbolic links to packages would not do: a test may take a package away, and
+ * Node's `--permission` looks at where a link leads.
+ */
+async function linkFiles(from: string, to: string): Promise<void> {
+  await Deno.mkdir(to, { recursive: true });
+  for await (const { name, isDirectory, isSymlink } of Deno.readDir(from)) {
+    const [source, target] = [`${from}/${name}`, `${to}/${name}`];
+    if (isDirectory) await linkFiles(source, target);
+    else if (isSymlink) await Deno.symlink(await Deno.readLink(source), target);
+    // A temporary folder may be on another file system.
+    else await Deno.link(source, target).catch(() => Deno.copyFile(source, target));
+  }
 }

@@ -1,0 +1,58 @@
+/**
+ * Folders that are made once for each state of what they are made from.
+ *
+ * @module
+ */
+
+/** Number of states that are kept of each kind, so that two branches can be worked on in turns. */
+const KEPT = 5;
+
+/** What {@linkcode cachedFolder} accepts. */
+export interface CachedFolderOptions {
+  /** The folder that holds one folder for each state. */
+  readonly cache: string;
+  /** The digest of the state. */
+  readonly digest: string;
+  /** Writes the files of the state to a folder. */
+  readonly build: (folder: string) => Promise<void>;
+}
+
+/** Returns the path of the folder of a state, and builds it if it is not there. */
+export async function cachedFolder({ cache, digest, build }: CachedFolderOptions): Promise<string> {
+  const path = `${cache}/${digest}`;
+  const now = new Date();
+  // The time of the last use.
+  if (await Deno.utime(path, now, now).then(() => true, () => false)) return path;
+  await Deno.mkdir(cache, { recursive: true });
+  const unfinished = await Deno.makeTempDir({ dir: cache });
+  try {
+    await build(unfinished);
+    // Another process may have made the same meanwhile.
+    await Deno.rename(unfinished, path).catch(() => Deno.stat(path));
+  } finally {
+    await Deno.remove(unfinished, { recursive: true }).catch(() => {});
+  }
+  await removeOldest(cache);
+  return path;
+}
+
+/** Returns a digest of what JSON says of a value. */
+export async function digestOf(value: unknown): Promise<string> {
+  const bytes = new TextEncoder().encode(JSON.stringify(value));
+  return hexOf(await crypto.subtle.digest("SHA-256", bytes)).slice(0, 32);
+}
+
+/** Returns the digits of bytes. */
+export function hexOf(bytes: ArrayBuffer): string {
+  return Array.from(new Uint8Array(bytes), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+async function removeOldest(cache: string): Promise<void> {
+  const entries = await Promise.all((await Array.fromAsync(Deno.readDir(cache))).map(async ({ name }) => {
+    const path = `${cache}/${name}`;
+    return { path, time: Number((await Deno.stat(path).catch(() => undefined))?.mtime ?? 0) };
+  }));
+  for (const { path } of entries.sort((a, b) => b.time - a.time).slice(KEPT)) {
+    await Deno.remove(path, { recursive: true }).catch(() => {});
+  }
+}
