@@ -108,9 +108,18 @@ export function createModelClock(start: number): ModelClock {
 
 const { setImmediate } = globalThis as { setImmediate?: (callback: () => void) => void };
 
-/** A turn of the event loop. */
+/** A turn of the event loop. Where there is no `setImmediate`, a message takes next to no time, and a timer up to four milliseconds. */
 function turn(): Promise<void> {
-  return new Promise((resolve) => setImmediate ? setImmediate(resolve) : setTimeout(resolve, 0));
+  return new Promise((resolve) => {
+    if (setImmediate) return setImmediate(resolve);
+    if (typeof MessageChannel === "undefined") return setTimeout(resolve, 0);
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => {
+      port1.close();
+      resolve();
+    };
+    port2.postMessage(undefined);
+  });
 }
 
 /** Number of worlds so far: a process caches tokens by digests, which no two worlds may share. */
