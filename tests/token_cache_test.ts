@@ -294,6 +294,28 @@ test("a cache that hangs costs no second at each call while the token is due, an
   assert.equal(asked, 3);
 });
 
+test("a cache that did not respond is not written to for half a minute", async () => {
+  const clock = createFakeClock();
+  const written: string[] = [];
+  let isHanging = true;
+  const cache = {
+    get: () => isHanging ? new Promise<undefined>(() => {}) : Promise.resolve(undefined),
+    set: (_key: string, { token }: TokenSet) => Promise.resolve(void written.push(token)),
+    delete: none,
+  };
+  const credential = create(createCounter(), { cache, runtime: clock });
+  const first = credential.getToken("a");
+  await clock.untilSleeping(1_000);
+  await clock.advance(1_000);
+  assert.equal((await first).token, "token-0");
+  isHanging = false;
+  assert.equal((await credential.getToken("b")).token, "token-1");
+  assert.deepEqual(written, []);
+  await clock.advance(30_000);
+  assert.equal((await credential.getToken("c")).token, "token-2");
+  assert.deepEqual(written, ["token-2"]);
+});
+
 test("one key that did not arrive in the cache keeps no other from being asked for there", async () => {
   const entries = new Map<string, TokenSet>();
   let refusing = false;
