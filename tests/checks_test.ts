@@ -6,7 +6,7 @@ import { describe, test } from "node:test";
 import { findExamples, runExample } from "../scripts/check_examples.ts";
 import { checkExports, type Project } from "../scripts/check_exports.ts";
 import { checkLayers, type Import, listFiles, readImports } from "../scripts/check_layers.ts";
-import { type Budget, bundle, checkBudgets, checkPart, checkStrings, type Part } from "../scripts/check_size.ts";
+import { bundle, checkEntries, checkModules, checkSizes, type Entry, type Part } from "../scripts/check_size.ts";
 import { stop } from "esbuild";
 import plugin from "../scripts/lint_plugin.ts";
 import { countsOf } from "../scripts/ok.ts";
@@ -239,41 +239,35 @@ describe("check_exports", () => {
 });
 
 describe("check_size", () => {
-  const budget: Budget = { name: "A", from: ".", gzip: 100, families: ["contracts", "oauth"] };
-  const part: Part = {
-    minified: 150,
-    gzip: 100,
-    modules: ["src/errors.ts", "oauth4webapi", "src/a.ts"],
-    text: "throw OAUTH_",
-  };
+  const entry: Entry = { name: "A", from: ".", families: ["contracts", "oauth"] };
+  const part: Part = { minified: 150, gzip: 100, modules: ["src/errors.ts", "oauth4webapi", "src/a.ts"], text: "" };
   const where = '{ A } from "@azweb/identity"';
 
-  test("Takes what is within the budget", () => assert.deepEqual(checkPart(part, budget, ["src/a.ts"]), []));
+  test("Accepts what an entry may bring along", () => assert.deepEqual(checkModules(part, entry, ["src/a.ts"]), []));
 
-  const cases: [title: string, change: Partial<Part>, problem: string][] = [
-    ["a byte too many", { gzip: 101 }, "101 bytes, with a budget of 100"],
-    ["a module of another family", { modules: ["src/oauth/certificate.ts"] }, "Brings along src/oauth/certificate.ts"],
-    ["a module of no family", { modules: ["src/new/a.ts"] }, "Brings along src/new/a.ts"],
-    ["a package", { modules: ["jose"] }, "Brings along jose"],
-    ["a string of another family", { text: "run az login" }, 'Holds "az login" of developerTools'],
-    ["a built-in module", { text: 'import"node:fs"' }, 'Holds ""node:" of files'],
-  ];
-  for (const [title, change, what] of cases) {
-    test(`Finds ${title}`, () => {
-      assert.deepEqual(checkPart({ ...part, ...change }, budget, ["src/a.ts"]), [{ where, what }]);
+  for (const module of ["src/oauth/certificate.ts", "src/new/a.ts", "jose"]) {
+    test(`Finds ${module}`, () => {
+      assert.deepEqual(checkModules({ ...part, modules: [module] }, entry, ["src/a.ts"]), [
+        { where, what: `Brings along ${module}` },
+      ]);
     });
   }
 
-  test("Wants each string to be found where it may be", () => {
-    const where = "scripts/check_size.ts";
-    const families = { oauth: { modules: [], strings: ["OAUTH_"] } };
-    assert.deepEqual(checkStrings(["a", "b OAUTH_"], families), []);
-    assert.deepEqual(checkStrings(["a", "b"], families), [{ where, what: 'No bundle holds "OAUTH_" of oauth' }]);
+  test("Finds a byte too many, at once and in one piece", () => {
+    const budget = { atOnce: 100, onePiece: 200 };
+    assert.deepEqual(checkSizes(where, budget, budget), []);
+    assert.deepEqual(checkSizes(where, { atOnce: 101, onePiece: 201 }, budget), [
+      { where, what: "101 bytes at once, with a budget of 100" },
+      { where, what: "201 bytes in one piece, with a budget of 200" },
+    ]);
+    assert.deepEqual(checkSizes(where, budget, undefined), [
+      { where, what: "There is no budget: run scripts/check_size.ts with --update" },
+    ]);
   });
 
-  test("Wants a budget for each subpath", () => {
-    assert.deepEqual(found(checkBudgets([".", "./b"], [{ ...budget, name: "*" }])), [
-      'scripts/check_size.ts: No budget for all of "./b"',
+  test("Expects an entry for each subpath", () => {
+    assert.deepEqual(found(checkEntries([".", "./b"], [{ ...entry, name: "*" }])), [
+      'scripts/check_size.ts: No entry imports all of "./b"',
     ]);
   });
 
