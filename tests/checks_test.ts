@@ -3,6 +3,7 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { checkCredentials, checkSources } from "../scripts/check_coverage.ts";
 import { findExamples, runExample } from "../scripts/check_examples.ts";
 import { checkExports, type Project } from "../scripts/check_exports.ts";
 import { checkLayers, type Import, listFiles, readImports } from "../scripts/check_layers.ts";
@@ -236,6 +237,50 @@ describe("check_exports", () => {
   for (const [title, change, problems] of cases) {
     test(`Finds ${title}`, () => assert.deepEqual(check(change), problems));
   }
+});
+
+describe("check_coverage", () => {
+  const texts = new Map([
+    [
+      "mod.ts",
+      'export { type ACredentialOptions, ACredential } from "./a.ts";\nexport { type BCredential } from "./b.ts";',
+    ],
+    ["tests/support/canary_a.ts", "return new ACredential(options);"],
+    [
+      "src/managed_identity/sources.ts",
+      'const SOURCES = [{ variables: ["ONE", "TWO"], create: a }, { variables: [] }];',
+    ],
+    ["tests/support/machine.ts", 'export const MACHINES = { a: { ONE: "1", TWO: "2" } };'],
+    ["README.md", "| A | `ONE`, `TWO` |"],
+    ["src/testing/a.ts", 'env: { ONE: "1", TWO: "2" }'],
+  ]);
+  const source = "src/managed_identity/sources.ts";
+
+  test("Accepts what is covered", () => {
+    assert.deepEqual([...checkCredentials(texts), ...checkSources(texts)], []);
+  });
+
+  test("Finds a credential that no secrecy test creates", () => {
+    assert.deepEqual(found(checkCredentials(new Map([...texts, ["tests/support/canary_a.ts", ""]]))), [
+      "mod.ts: No secrecy test creates ACredential: add it to a canary file of the tests",
+    ]);
+  });
+
+  for (
+    const [path, text, what] of [
+      ["tests/support/machine.ts", '{ a: { ONE: "1" }, b: { TWO: "2" } }', "no test: add a machine to the tests"],
+      ["README.md", "`ONE`, `TWO`", "no documentation: add a table row"],
+      ["src/testing/a.ts", "env: { ONE }", "no simulated machine: add it to src/testing/"],
+    ] as const
+  ) {
+    test(`Finds a source with ${what.split(":")[0]}`, () => {
+      assert.deepEqual(found(checkSources(new Map([...texts, [path, text]]))), [`${source}: ONE and TWO: ${what}`]);
+    });
+  }
+
+  test("Finds that the table of sources is not where it looks", () => {
+    assert.deepEqual(found(checkSources(new Map())), [`${source}: There is no table of sources`]);
+  });
 });
 
 describe("check_size", () => {
