@@ -5,9 +5,10 @@ import type { TokenSet } from "../token_cache.ts";
 import { checkPause, endPause, pauseAfter, refreshPause } from "./back_off.ts";
 import { abortReason, withDeadline, withinCall } from "./deadline.ts";
 import { type Awaited, isVerdict, late, nameCredential } from "./failures.ts";
-import { isAlive, isDue, isFresh, restTime } from "./freshness.ts";
+import { isAlive, isDue, isFresh } from "./freshness.ts";
 import { type Chain, chainOf } from "./in_chain.ts";
 import { keepAlive } from "./keep_alive.ts";
+import { createMemory } from "./memory.ts";
 import { digestOf } from "./partition.ts";
 import { requireVariables } from "./require_variables.ts";
 import { normaliseScopes } from "./scopes.ts";
@@ -15,7 +16,7 @@ import type { Settings } from "./settings.ts";
 import { outdateOlder, share } from "./share.ts";
 import type { Flight } from "./single_flight.ts";
 import { MULTITENANT_VARIABLE, resolveTenant } from "./tenants.ts";
-import { createTokenStore } from "./token_store.ts";
+import { createTokenStore, type TokenStore } from "./token_store.ts";
 
 /** What one token is requested with. */
 export interface TokenRequest {
@@ -59,78 +60,51 @@ export interface CredentialSpec {
 /** The method that a credential hands on to. */
 export type GetToken = (scopes: string | string[], options?: GetTokenOptions) => Promise<AccessToken>;
 
-/** What is known of a scope. */
-interface KnownScope {
-  /** What its token is remembered by. */
-  readonly key: string;
-  /** Of which state of the store the rest tells. */
-  changes: number;
-  token: TokenSet | undefined;
-  /** The same, ready to be returned, where requests may wait for one another's promises. */
-  answer: Promise<TokenSet> | undefined;
-  /** From when, and until when, the token is handed out and nothing else is to be done. */
-  since: number;
-  until: number;
-}
+type Found = ReturnType<TokenStore["find"]>;
 
-const MOST_SCOPES = 1000;
 const REFRESH_PATIENCE_IN_MS = 2000;
 
 /** Returns the `getToken` of a credential: checks, cache, single flight, refresh, abort, deadline, errors and log. */
 export function createGetToken(spec: CredentialSpec, settings: Settings): GetToken {
   const { sleep, timeoutInMs } = settings;
   const store = createTokenStore(spec.name, settings);
-  // What is known of each single scope asked for so far, so that finding a remembered token builds no text.
-  const scopesKnown = new Map<string, KnownScope>();
-  const scopesKnownCae = new Map<string, KnownScope>();
+  // Cache keys by scope, for calls without claims and tenant: a cache hit must not pay for the construction of its key.
+  const keys = createMemory<string>();
+  const keysCae = createMemory<string>();
   let partition: string | Promise<string> | undefined;
 
   function getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken> {
     if (options?.abortSignal?.aborted) return Promise.reject(abortReason(options.abortSignal));
-    let looked: ReturnType<typeof store.find>;
-    if (!options || !options.claims && options.tenantId === undefined) {
-      const scope = typeof scopes === "string" ? scopes : scopes?.length === 1 ? scopes[0] : undefined;
-      const known = scope && (options?.enableCae ? scopesKnownCae : scopesKnown).get(scope);
-      if (known) {
-        const now = settings.now();
-        const changes = store.changes();
-        if (known.changes !== changes) {
-          looked = store.find(known.key, now);
-          if (!looked || looked instanceof Promise) return ask(scopes, options ?? {}, looked);
-          hold(known, looked, changes, settings.isolated);
-        }
-        if (now > known.since && now < known.until) return known.answer ?? Promise.resolve(known.token!);
-      }
+    const now = settings.now();
+    const cached = lookUp(scopes, options, now);
+    if (cached && !(cached instanceof Promise) && isFresh(cached, now) && !isDue(cached, now)) {
+      return Promise.resolve(cached);
     }
-    return ask(scopes, options ?? {}, looked);
+    return withinCall(options ?? {}, sleep, (_bounded, caller) => find(scopes, options ?? {}, caller, cached));
   }
 
-  async function ask(
-    scopes: string | string[],
-    options: GetTokenOptions,
-    looked: ReturnType<typeof store.find>,
-  ): Promise<AccessToken> {
-    return await withinCall(options, sleep, (_bounded, caller) => find(scopes, options, caller, looked));
+  function lookUp(scopes: string | string[], options: GetTokenOptions | undefined, now: number): Found {
+    if (options?.claims || options?.tenantId !== undefined) return undefined;
+    const scope = typeof scopes === "string" ? scopes : scopes?.length === 1 ? scopes[0] : undefined;
+    const key = scope && (options?.enableCae ? keysCae : keys).get(scope);
+    return key ? store.find(key, now) : undefined;
   }
 
   async function find(
     scopes: string | string[],
     options: GetTokenOptions,
     caller: AbortSignal | undefined,
-    looked: ReturnType<typeof store.find>,
+    cached: Found,
   ): Promise<AccessToken> {
     const asked = normaliseScopes(scopes);
     const enableCae = options.enableCae ?? false;
     const claims = options.claims || undefined;
     const tenantId = resolveTenant(options.tenantId, spec, settings);
     const key = JSON.stringify([spec.name, tenantId.toLowerCase(), await findPartition(), enableCae, ...asked]);
-    const known = enableCae ? scopesKnownCae : scopesKnown;
-    if (asked.length === 1 && tenantId === (spec.tenantId ?? "") && known.size < MOST_SCOPES && !known.has(asked[0]!)) {
-      known.set(asked[0]!, { key, changes: NaN, token: undefined, answer: undefined, since: NaN, until: NaN });
-    }
+    if (asked.length === 1 && tenantId === (spec.tenantId ?? "")) (enableCae ? keysCae : keys).set(asked[0]!, key);
     const chain = chainOf(options);
     const calledOn = settings.now();
-    const found = await (looked ?? store.find(key, calledOn));
+    const found = await (cached ?? store.find(key, calledOn));
     const now = settings.now();
     const pause = refreshPause(key, now);
     const rejected = claims === undefined ? undefined : found?.token;
@@ -271,11 +245,4 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
   }
 
   return getToken;
-}
-
-function hold(known: KnownScope, token: TokenSet, changes: number, isolated: boolean): void {
-  known.changes = changes;
-  known.token = token;
-  known.answer = isolated ? undefined : Promise.resolve(token);
-  ({ since: known.since, until: known.until } = restTime(token));
 }

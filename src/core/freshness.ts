@@ -22,11 +22,6 @@ export function isDue({ refreshAfterTimestamp = Infinity }: TokenSet, now: numbe
   return now >= refreshAfterTimestamp;
 }
 
-/** Returns the time between whose ends the token is fresh and not due: nothing is to be done. */
-export function restTime(token: TokenSet): { readonly since: number; readonly until: number } {
-  return { since: goodSince(token), until: Math.min(goodUntil(token), token.refreshAfterTimestamp ?? Infinity) };
-}
-
 function goodSince({ acquiredOnTimestamp }: TokenSet): number {
   return acquiredOnTimestamp - FIVE_MINUTES;
 }

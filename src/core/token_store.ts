@@ -27,17 +27,15 @@ export interface TokenStore {
   find(key: string, now: number): TokenSet | undefined | Promise<TokenSet | undefined>;
   /** Remembers a token; resolves when an asynchronous cache has it, or has had its time. */
   save(key: string, token: TokenSet): Promise<void>;
-  /** What stays equal as long as `find` finds the same; never, where others may change what it finds. */
-  changes(): number;
 }
 
 /** Returns the store over `options.cache`, or over the memory of the process. */
 export function createTokenStore(credential: string, settings: Settings): TokenStore {
   const { cache } = settings;
-  if (cache === false) return { find: () => undefined, save: () => Promise.resolve(), changes: () => NaN };
+  if (cache === false) return { find: () => undefined, save: () => Promise.resolve() };
   if (cache === undefined) {
-    const { get, set, changes } = processMemory;
-    return { find: get, save: (key, token) => Promise.resolve(set(key, token)), changes };
+    const { get, set } = processMemory;
+    return { find: get, save: (key, token) => Promise.resolve(set(key, token)) };
   }
   return createCacheStore(cache, credential, settings);
 }
@@ -89,7 +87,6 @@ function createCacheStore(cache: TokenCache, credential: string, settings: Setti
   }
 
   return {
-    changes: () => NaN,
     find(key, now) {
       if (front.asynchronous || unsaved.get(key)) {
         const remembered = memory.get(key);
