@@ -13,7 +13,7 @@ import { digestOf } from "./partition.ts";
 import { requireVariables } from "./require_variables.ts";
 import { normaliseScopes } from "./scopes.ts";
 import type { Settings } from "./settings.ts";
-import { outdateOlder, share } from "./share.ts";
+import { isSuperseded, share, supersedeOlder } from "./share.ts";
 import type { Flight } from "./single_flight.ts";
 import { MULTITENANT_VARIABLE, resolveTenant } from "./tenants.ts";
 import { createTokenStore, type TokenStore } from "./token_store.ts";
@@ -165,7 +165,7 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
           (signal) =>
             spec.acquire({
               ...request,
-              forget: () => void (flight.outdated = true),
+              forget: () => void (flight.skipCache = true),
               waitFor: (awaited) => void (flight.awaited = awaited),
               signal,
             }),
@@ -174,8 +174,8 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
       );
       checkEnd(token);
       endPause(key);
-      if (request.claims !== undefined) outdateOlder(flight);
-      const saved = flight.outdated ? Promise.resolve() : store.save(key, token);
+      if (request.claims !== undefined && settings.cache !== false) supersedeOlder(flight);
+      const saved = flight.skipCache || isSuperseded(flight) ? Promise.resolve() : store.save(key, token);
       if (!settings.livesOn && !keepAlive(saved, settings)) {
         await saved;
         checkEnd(token);

@@ -2,6 +2,7 @@ import type { TokenSet } from "../token_cache.ts";
 import { withDeadline } from "./deadline.ts";
 import { isLost, late } from "./failures.ts";
 import { keepAlive } from "./keep_alive.ts";
+import { createMemory } from "./memory.ts";
 import { identityOf } from "./partition.ts";
 import type { Settings } from "./settings.ts";
 import { type Flight, startFlight } from "./single_flight.ts";
@@ -18,6 +19,8 @@ export interface Work {
 
 // Shared by the process: equal credentials wait for one request, whichever instance sent it.
 const flights = new Map<string, Flight<TokenSet>>();
+/** Sequence number of the latest request that replaced the token of a cache key because of claims. */
+const replacements = createMemory<number>();
 
 /** Waits for the equal work that is under way, or starts it. A caller leaves when its signal fires; the last one ends the work. */
 export async function share(work: Work, caller: AbortSignal | undefined, settings: Settings): Promise<TokenSet> {
@@ -26,7 +29,7 @@ export async function share(work: Work, caller: AbortSignal | undefined, setting
   if (cache === false) return await start(undefined, timeoutInMs);
   const place = JSON.stringify([work.key, work.variant, cache && identityOf(cache), requestOptionsOf(settings)]);
   const flight = flights.get(place);
-  if (!flight) return await start(place, timeoutInMs);
+  if (!flight || isSuperseded(flight)) return await start(place, timeoutInMs);
   const joinedOn = now();
   flight.join(caller);
   if (livesOn) return await flight.result;
@@ -78,16 +81,14 @@ function requestOptionsOf(settings: Settings): readonly (number | boolean)[] {
   return [allowInsecureLoopback, disableInstanceDiscovery, maxRetries, maxRetryDelayInMs, retryDelayInMs, timeoutInMs];
 }
 
-/** Keeps older work for the same key from replacing what the newer one came to, and anybody from waiting for it. */
-export function outdateOlder(newer: Flight<TokenSet>): void {
-  // Only the order of the map tells which flights are older: not for one that has left it, such as an outdated one.
-  if (![...flights.values()].includes(newer)) return;
-  for (const [place, flight] of flights) {
-    if (flight === newer) return;
-    if (flight.key !== newer.key) continue;
-    flight.outdated = true;
-    flights.delete(place);
-  }
+/** Marks older requests for the same cache key as superseded by this one: they are not joined, and their tokens are not cached. */
+export function supersedeOlder({ key, sequence }: Flight<TokenSet>): void {
+  replacements.set(key, Math.max(sequence, replacements.get(key) ?? 0));
+}
+
+/** Whether a newer request has replaced the token of the cache key. */
+export function isSuperseded({ key, sequence }: Flight<TokenSet>): boolean {
+  return sequence < (replacements.get(key) ?? 0);
 }
 
 /** Lets nobody join any more, unless other work has taken the place. */

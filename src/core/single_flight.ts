@@ -6,17 +6,21 @@ export interface Flight<T> {
   readonly result: Promise<T>;
   /** What it is about. */
   readonly key: string;
+  /** Position in the order in which all flights of the process started. */
+  readonly sequence: number;
   /** When it began, in milliseconds since the epoch. */
   readonly startedOnTimestamp: number;
   /** Fires when the last caller has left. */
   readonly signal: AbortSignal;
-  /** Whether something newer came in the meantime, so that what it comes to is for those who wait and not to be remembered. */
-  outdated: boolean;
+  /** Whether the result is only for the current callers, and is not cached. */
+  skipCache: boolean;
   /** What it waits for. */
   awaited: Awaited;
   /** Adds a caller, who leaves when the signal fires. */
   join(caller: AbortSignal | undefined): void;
 }
+
+let started = 0;
 
 /** Begins work; `left` is called when the last caller has left. */
 export function startFlight<T>(
@@ -27,9 +31,10 @@ export function startFlight<T>(
   let waiting = 0;
   const flight = {
     key,
+    sequence: ++started,
     startedOnTimestamp: now,
     signal: controller.signal,
-    outdated: false,
+    skipCache: false,
     awaited: {},
     join(caller: AbortSignal | undefined) {
       waiting++;
