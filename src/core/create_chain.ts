@@ -1,10 +1,10 @@
 import { AggregateAuthenticationError, CredentialUnavailableError } from "../errors.ts";
 import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";
-import { isBackground } from "../runtime/background.ts";
+import { isBackground, markBackground } from "../runtime/background.ts";
 import { bound } from "./bound.ts";
 import { type Attempt, chainReport } from "./chain_report.ts";
 import type { GetToken } from "./create_get_token.ts";
-import { withDeadline, withinCall } from "./deadline.ts";
+import { abortable, withinCall } from "./timeout.ts";
 import { expiresEarlyOn } from "./freshness.ts";
 import { withChain } from "./in_chain.ts";
 import { keepAlive } from "./keep_alive.ts";
@@ -101,10 +101,11 @@ export function createChain(name: string, links: readonly Link[], settings: Chai
     current.nextSearchOn = now() + LOST_SEARCH_IN_MS;
     // Without the claims and the time limit of the call, which does not wait for it.
     const { tenantId, enableCae } = options;
-    const work = withDeadline(
-      (abortSignal) => search(scopes, { tenantId, enableCae, abortSignal }),
-      { sleep, ms: undefined, late: Error, background: true },
-    ).catch(() => {}).finally(() => current.nextSearchOn = now() + NEXT_SEARCH_IN_MS);
+    const { signal: abortSignal } = new AbortController();
+    markBackground(abortSignal);
+    const work = search(scopes, { tenantId, enableCae, abortSignal }).catch(() => {}).finally(() =>
+      current.nextSearchOn = now() + NEXT_SEARCH_IN_MS
+    );
     keepAlive(work, settings);
   }
 
@@ -213,10 +214,7 @@ export function createChain(name: string, links: readonly Link[], settings: Chai
     options: GetTokenOptions,
   ): Promise<AccessToken | null> {
     const started = prefetched.get(link);
-    if (started) {
-      const outer = options.abortSignal;
-      return await withDeadline(() => started, { sleep, ms: undefined, late: Error, outer });
-    }
+    if (started) return await abortable(() => started, options.abortSignal);
     const done = new AbortController();
     // Not in the background: the credential that serves has its token.
     const isForeground = !isBackground(options.abortSignal);

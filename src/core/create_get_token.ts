@@ -3,7 +3,7 @@ import { isBackground } from "../runtime/background.ts";
 import type { AccessToken, GetTokenOptions } from "../token_credential.ts";
 import type { TokenSet } from "../token_cache.ts";
 import { checkPause, endPause, pauseAfter, refreshPause } from "./back_off.ts";
-import { abortReason, withDeadline, withinCall } from "./deadline.ts";
+import { abortReason, withinCall, withTimeout } from "./timeout.ts";
 import { type Awaited, isVerdict, late, nameCredential } from "./failures.ts";
 import { isAlive, isDue, isFresh } from "./freshness.ts";
 import { type Chain, chainOf } from "./in_chain.ts";
@@ -122,7 +122,7 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
     const longest = Math.min(REFRESH_PATIENCE_IN_MS, (options.requestOptions?.timeout || Infinity) / 2);
     const ms = Math.max(0, longest - spent);
     try {
-      return await withDeadline(() => successor, { sleep, ms, late: () => late(ms), outer: caller });
+      return await withTimeout(() => successor, { sleep, ms, onTimeout: () => late(ms), outer: caller });
     } catch (error) {
       if (caller?.aborted || !fresh && isVerdict(error)) throw error;
       const now = settings.now();
@@ -161,7 +161,7 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
     const about = { credential: spec.name, scopes: request.scopes, tenantId: request.tenantId };
     try {
       const token = Object.freeze(
-        await withDeadline(
+        await withTimeout(
           (signal) =>
             spec.acquire({
               ...request,
@@ -169,7 +169,7 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
               waitFor: (awaited) => void (flight.awaited = awaited),
               signal,
             }),
-          { sleep, ms, late: () => late(timeoutInMs, flight.awaited), outer, background: request.isEarly },
+          { sleep, ms, onTimeout: () => late(timeoutInMs, flight.awaited), outer, background: request.isEarly },
         ),
       );
       checkEnd(token);
@@ -234,7 +234,7 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
       }
       const proof = spec.proof();
       const parts = proof instanceof Promise
-        ? await withDeadline(() => proof, { sleep, ms: timeoutInMs, late: () => late(timeoutInMs) })
+        ? await withTimeout(() => proof, { sleep, ms: timeoutInMs, onTimeout: () => late(timeoutInMs) })
         : proof;
       const authorityHost = settings.authorityHost ?? settings.env("AZURE_AUTHORITY_HOST") ?? "";
       return await digestOf([authorityHost, ...settings.surroundings, ...parts]);

@@ -1,5 +1,5 @@
 import type { TokenSet } from "../token_cache.ts";
-import { withDeadline } from "./deadline.ts";
+import { withTimeout } from "./timeout.ts";
 import { isLost, late } from "./failures.ts";
 import { keepAlive } from "./keep_alive.ts";
 import { createMemory } from "./memory.ts";
@@ -66,10 +66,10 @@ export async function share(work: Work, caller: AbortSignal | undefined, setting
   /** A timer of this one's own also tells workerd that it has not come to a stop. */
   function untilDeadline(flight: Flight<TokenSet>): Promise<TokenSet> {
     const ms = Math.max(0, flight.startedOnTimestamp + timeoutInMs - now());
-    return withDeadline(() => flight.result, {
+    return withTimeout(() => flight.result, {
       sleep: settings.sleep,
       ms,
-      late: () => late(timeoutInMs, flight.awaited),
+      onTimeout: () => late(timeoutInMs, flight.awaited),
     });
   }
 }

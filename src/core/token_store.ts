@@ -1,5 +1,5 @@
 import type { TokenCache, TokenSet } from "../token_cache.ts";
-import { withDeadline } from "./deadline.ts";
+import { withTimeout } from "./timeout.ts";
 import { isDue, isFresh } from "./freshness.ts";
 import { createMemory, type Memory } from "./memory.ts";
 import type { Settings } from "./settings.ts";
@@ -55,10 +55,10 @@ function createCacheStore(cache: TokenCache, credential: string, settings: Setti
   }
 
   function bounded<T>(work: PromiseLike<T>): Promise<T> {
-    return withDeadline(() => work, { sleep: settings.sleep, ms: PATIENCE_IN_MS, late });
+    return withTimeout(() => work, { sleep: settings.sleep, ms: PATIENCE_IN_MS, onTimeout: pause });
   }
 
-  function late(): Error {
+  function pause(): Error {
     front.pausedUntil = settings.now() + PAUSE_IN_MS;
     return new Error("Too slow");
   }

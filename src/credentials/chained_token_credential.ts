@@ -1,6 +1,6 @@
 import { createChain } from "../core/create_chain.ts";
 import type { GetToken } from "../core/create_get_token.ts";
-import { sleep } from "../core/sleep.ts";
+import { sleep } from "../core/timeout.ts";
 import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";
 
 /**

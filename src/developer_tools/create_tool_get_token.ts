@@ -1,5 +1,5 @@
 import type { GetToken, TokenRequest } from "../core/create_get_token.ts";
-import { abortReason, withDeadline } from "../core/deadline.ts";
+import { abortable, abortReason } from "../core/timeout.ts";
 import { notNegative, resolveSettings, type Settings } from "../core/settings.ts";
 import { checkTenantId } from "../core/tenants.ts";
 import type { DeveloperToolCredentialOptions } from "../options.ts";
@@ -68,10 +68,7 @@ export function createToolGetToken(
     if (options?.abortSignal?.aborted) return Promise.reject(abortReason(options.abortSignal));
     // On workerd no request may wait for another's promise.
     const found = settings.isolated ? look() : looking ??= look().finally(() => looking = undefined);
-    const outer = options?.abortSignal;
-    const { sleep } = settings;
-    const waited = outer ? withDeadline(() => found, { sleep, ms: undefined, late: Error, outer }) : found;
-    return waited.then((getToken) => getToken(scopes, options));
+    return abortable(() => found, options?.abortSignal).then((getToken) => getToken(scopes, options));
   };
 }
 

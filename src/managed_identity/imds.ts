@@ -1,4 +1,4 @@
-import { withDeadline } from "../core/deadline.ts";
+import { withTimeout } from "../core/timeout.ts";
 import { type Answer, send } from "../core/http.ts";
 import type { Chain } from "../core/in_chain.ts";
 import { parseObject } from "../core/json.ts";
@@ -57,10 +57,10 @@ export function imds({ identity, missingFlag, settings, probeTimeoutInMs }: Mach
 
   /** Sends a request without the header `Metadata`, which the service refuses. */
   async function look(ms: number): Promise<Finding> {
-    const late = () => new Error("Too slow");
+    const onTimeout = () => new Error("Too slow");
     try {
       const ask = (signal: AbortSignal) => send(localFetch, url, { signal }, { now, sleep });
-      return findingOf(await withDeadline(ask, { sleep, ms, late }));
+      return findingOf(await withTimeout(ask, { sleep, ms, onTimeout }));
     } catch (error) {
       if (error instanceof AuthenticationError) throw notPermitted(error);
       return "absent";

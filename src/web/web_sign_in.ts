@@ -32,7 +32,7 @@
 import { checkOption } from "../core/check_option.ts";
 import { checkClientId } from "../core/check_text.ts";
 import type { TokenRequest } from "../core/create_get_token.ts";
-import { withDeadline } from "../core/deadline.ts";
+import { withTimeout } from "../core/timeout.ts";
 import { late, nameCredential } from "../core/failures.ts";
 import { parseObject } from "../core/json.ts";
 import { normaliseScopes } from "../core/scopes.ts";
@@ -114,7 +114,7 @@ export function createWebSignIn(options: WebSignInOptions): WebSignIn {
     }
     const asked = [...new Set([...scopes, ...OPENID_SCOPES])];
     const { sleep, timeoutInMs: ms } = settings;
-    const authorization = await withDeadline(async (signal) => {
+    const authorization = await withTimeout(async (signal) => {
       const wanted: TokenRequest = {
         scopes: asked,
         tenantId,
@@ -130,7 +130,7 @@ export function createWebSignIn(options: WebSignInOptions): WebSignIn {
       const server = await resolveAuthority(NAME, wanted, settings);
       const spec = { clientId, redirectUri, responseMode: "query", prompt, loginHint, domainHint } as const;
       return await createAuthorization({ ...wanted, server }, spec);
-    }, { sleep, ms, late: () => late(ms) });
+    }, { sleep, ms, onTimeout: () => late(ms) });
     const { state } = authorization;
     const begun: Begun = {
       ...authorization,
