@@ -60,10 +60,7 @@ const REPLACED = {
 const READ_ONCE = ["AZURE_AUTHORITY_HOST", "SYSTEM_OIDCREQUESTURI"];
 
 /** Fills in the defaults: the one place that has them. Throws a `TypeError` for an option that cannot be. */
-export function resolveSettings(
-  options: CredentialOptions,
-  { maxRetries = 3, timeoutInMs = 60_000 }: { readonly maxRetries?: number; readonly timeoutInMs?: number } = {},
-): Settings {
+export function resolveSettings(options: CredentialOptions): Settings {
   checkKinds(options);
   const { additionallyAllowedTenants = [], cache, log, retryOptions = {}, runtime = {} } = options;
   for (const tenant of additionallyAllowedTenants) {
@@ -90,10 +87,10 @@ export function resolveSettings(
     allowInsecureLoopback: options.allowInsecureLoopback ?? false,
     additionallyAllowedTenants,
     disableInstanceDiscovery: options.disableInstanceDiscovery ?? false,
-    maxRetries: notNegative("retryOptions.maxRetries", retryOptions.maxRetries, maxRetries),
+    maxRetries: notNegative("retryOptions.maxRetries", retryOptions.maxRetries, 3),
     retryDelayInMs: notNegative("retryOptions.retryDelayInMs", retryOptions.retryDelayInMs, 800),
     maxRetryDelayInMs: notNegative("retryOptions.maxRetryDelayInMs", retryOptions.maxRetryDelayInMs, 64_000),
-    timeoutInMs: notNegative("timeoutInMs", options.timeoutInMs, timeoutInMs),
+    timeoutInMs: notNegative("timeoutInMs", options.timeoutInMs, 60_000),
     cache,
     isolated: platform === "workerd",
     livesOn,
@@ -136,7 +133,7 @@ function checkKinds(options: CredentialOptions): void {
   check("an object", isObject, "env", "retryOptions", "runtime");
   check("a function", isFunction, "fetch", "localFetch", "log", "waitUntil");
   check("a list", Array.isArray, "additionallyAllowedTenants");
-  check('false or an object with the methods "get", "set" and "delete"', isCache, "cache");
+  check('false or an object with the methods "get" and "set"', isCache, "cache");
 
   function check(kind: string, is: (value: unknown) => boolean, ...names: (keyof CredentialOptions)[]): void {
     for (const name of names) {
@@ -154,8 +151,8 @@ function isFunction(value: unknown): boolean {
 }
 
 function isCache(value: unknown): boolean {
-  const { get, set, delete: remove } = (value ?? {}) as Partial<TokenCache>;
-  return value === false || [get, set, remove].every(isFunction);
+  const { get, set } = (value ?? {}) as Partial<TokenCache>;
+  return value === false || isFunction(get) && isFunction(set);
 }
 
 /** Returns the number, or what stands in for it. Throws a `TypeError` for a negative one. */

@@ -1,6 +1,6 @@
 import type { GetToken, TokenRequest } from "../core/create_get_token.ts";
 import { abortable, abortReason } from "../core/timeout.ts";
-import { notNegative, resolveSettings, type Settings } from "../core/settings.ts";
+import { notNegative, type Settings } from "../core/settings.ts";
 import { checkTenantId } from "../core/tenants.ts";
 import type { DeveloperToolCredentialOptions } from "../options.ts";
 import { operatingSystem } from "../runtime/operating_system.ts";
@@ -19,11 +19,11 @@ const LOOK_EVERY_IN_MS = 1000;
  */
 export function createToolGetToken(
   name: string,
-  options: DeveloperToolCredentialOptions,
+  { options, settings: resolved }: { readonly options: DeveloperToolCredentialOptions; readonly settings: Settings },
   load: (place: Workplace) => Promise<ToolClient>,
 ): GetToken {
   // Which cloud it is, the tool knows.
-  const settings = { ...resolveSettings(options), authorityHost: "" };
+  const settings = { ...resolved, authorityHost: "" };
   const { tenantId } = options;
   if (tenantId) checkTenantId(tenantId);
   const place = workplaceOf(options, settings);
