@@ -1,7 +1,8 @@
 import { checkOption } from "../core/check_option.ts";
 import { checkClientId } from "../core/check_text.ts";
-import { createChain, type Link } from "../core/create_chain.ts";
+import { createChain } from "../core/create_chain.ts";
 import type { GetToken } from "../core/create_get_token.ts";
+import type { Link } from "../core/in_chain.ts";
 import { internalsOf, setInternals } from "../core/internals.ts";
 import { lazyGetToken } from "../core/lazy_get_token.ts";
 import { PRINCIPAL_VARIABLES } from "../core/principal.ts";
