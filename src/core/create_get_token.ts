@@ -4,8 +4,8 @@ import type { AccessToken, GetTokenOptions } from "../token_credential.ts";
 import type { TokenSet } from "../token_cache.ts";
 import { checkPause, endPause, pauseAfter, refreshPause } from "./back_off.ts";
 import { abortReason, withinCall, withTimeout } from "./timeout.ts";
-import { type Awaited, isVerdict, late, nameCredential } from "./failures.ts";
-import { isAlive, isDue, isFresh } from "./freshness.ts";
+import { isDefinitive, late, nameCredential, type PendingStep } from "./failures.ts";
+import { isAlive, isFresh, shouldRefresh } from "./freshness.ts";
 import { type Chain, chainOf } from "./in_chain.ts";
 import { keepAlive } from "./keep_alive.ts";
 import { createMemory } from "./memory.ts";
@@ -33,7 +33,7 @@ export interface TokenRequest {
   /** Keeps what comes of it from being remembered: it is for those who wait. */
   readonly forget: () => void;
   /** Says what is waited for from now on: for the error, should it come too late. */
-  readonly waitFor: (awaited: Awaited) => void;
+  readonly waitFor: (step: PendingStep) => void;
   /** Fires when nobody waits any more, or the time is up. */
   readonly signal: AbortSignal;
 }
@@ -77,7 +77,7 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
     if (options?.abortSignal?.aborted) return Promise.reject(abortReason(options.abortSignal));
     const now = settings.now();
     const cached = lookUp(scopes, options, now);
-    if (cached && !(cached instanceof Promise) && isFresh(cached, now) && !isDue(cached, now)) {
+    if (cached && !(cached instanceof Promise) && isFresh(cached, now) && !shouldRefresh(cached, now)) {
       return Promise.resolve(cached);
     }
     return withinCall(options ?? {}, sleep, (_bounded, caller) => find(scopes, options ?? {}, caller, cached));
@@ -113,7 +113,7 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
     // The search of a chain in the background is no reason to prompt a user or to keep the process alive either.
     if (claims !== undefined || !found || !isAlive(found, now)) return await get(caller, isBackground(caller));
     const fresh = isFresh(found, now);
-    if (fresh && !isDue(found, now) || pause && (fresh || !isVerdict(pause.error))) return found;
+    if (fresh && !shouldRefresh(found, now) || pause && (fresh || !isDefinitive(pause.error))) return found;
     const successor = get(undefined, true);
     successor.catch(() => {});
     if (fresh && (settings.livesOn || settings.waitUntil)) return found;
@@ -124,7 +124,7 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
     try {
       return await withTimeout(() => successor, { sleep, ms, onTimeout: () => late(ms), outer: caller });
     } catch (error) {
-      if (caller?.aborted || !fresh && isVerdict(error)) throw error;
+      if (caller?.aborted || !fresh && isDefinitive(error)) throw error;
       const now = settings.now();
       if (!isAlive(found, now)) {
         const own = get(caller);
@@ -166,10 +166,10 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
             spec.acquire({
               ...request,
               forget: () => void (flight.skipCache = true),
-              waitFor: (awaited) => void (flight.awaited = awaited),
+              waitFor: (step) => void (flight.pendingStep = step),
               signal,
             }),
-          { sleep, ms, onTimeout: () => late(timeoutInMs, flight.awaited), outer, background: request.isEarly },
+          { sleep, ms, onTimeout: () => late(timeoutInMs, flight.pendingStep), outer, background: request.isEarly },
         ),
       );
       checkEnd(token);

@@ -1,20 +1,20 @@
 const CAPACITY = 1000;
 
-/** A bounded memory: what was not used for longest goes first. */
+/** A map of at most 1,000 entries, of which the least recently used is evicted first. */
 export interface Memory<T> {
   readonly get: (key: string) => T | undefined;
   readonly set: (key: string, value: T) => void;
   readonly delete: (key: string) => void;
 }
 
-/** Makes an empty memory. */
+/** Creates an empty memory. */
 export function createMemory<T>(): Memory<T> {
   const values = new Map<string, T>();
   let newest: string | undefined;
 
   function get(key: string): T | undefined {
     const value = values.get(key);
-    // The newest is at its place already: the hot path of a program with one token moves nothing.
+    // The newest entry is the last one already: a program with one token moves nothing.
     if (value !== undefined && key !== newest) put(key, value);
     return value;
   }
