@@ -221,7 +221,7 @@ test("a bad member of retryOptions is a TypeError of the constructor that names 
     for (const value of [null, -1, NaN, "3", {}, true]) {
       assert.throws(
         () => new ClientSecretCredential(TENANT, CLIENT, "a-secret", { retryOptions: { [member]: value } }),
-        { name: "TypeError", message: `Option "retryOptions.${member}" must be a number that is not negative` },
+        { name: "TypeError", message: `Option "retryOptions.${member}" must be a non-negative number` },
       );
     }
   }

@@ -13,11 +13,11 @@ import { mergeUnavailable, unavailableOf } from "./unavailable.ts";
 
 /** How long a credential may probe before a later one is started as well. */
 const PREFETCH_DELAY_IN_MS = 150;
-/** When the next search in the background may start: after one that found nothing new, and after one that was never settled. */
+/** When the next search in the background may start: after a search that settled, and after one that has not. */
 const NEXT_SEARCH_IN_MS = 10_000;
 const LOST_SEARCH_IN_MS = 180_000;
 
-/** What a chain needs to know. */
+/** Settings of a chain. */
 export interface ChainSettings extends Pick<Settings, "log" | "now" | "sleep" | "waitUntil"> {
   /** Whether it is unknown which credentials are available: then each probes before it commits to a request. */
   readonly isDiscovery: boolean;
@@ -31,11 +31,11 @@ interface Skipped extends Attempt {
 }
 
 /**
- * Returns the `getToken` of a chain: tries the links in order, and continues where one is unavailable.
+ * Returns the `getToken` of a chain, which tries the links in order and skips those that are unavailable.
  *
- * What follows from the links before the first one that returns a token:
- * all absent, and it is elected for the life of the chain, so that a program never changes its identity while it runs; one inconclusive, and it
- * serves for an interim, after which the earlier ones are tried again; one not for this call, and it serves this call only.
+ * The outcomes of the links before the first one that returns a token decide for how long that one is used. If all are absent, it is elected for the
+ * life of the chain, so that the identity of the program does not change while it runs. If one is inconclusive, it serves for an interim, after which
+ * the earlier links are tried again. If one is not for this call, it serves this call only.
  */
 export function createChain(name: string, links: readonly Link[], settings: ChainSettings): GetToken {
   const { isDiscovery, log, now, sleep } = settings;

@@ -18,53 +18,57 @@ import type { Flight } from "./single_flight.ts";
 import { MULTITENANT_VARIABLE, resolveTenant } from "./tenants.ts";
 import { createTokenStore, type TokenStore } from "./token_store.ts";
 
-/** What one token is requested with. */
+/** A request for one token. */
 export interface TokenRequest {
   readonly scopes: readonly string[];
   readonly tenantId: string;
   readonly claims: string | undefined;
   readonly enableCae: boolean;
-  /** The token that the claims are about, if it is remembered: the resource refused it. */
+  /** The cached token that the resource has rejected with these claims, if there is one. */
   readonly rejected: string | undefined;
-  /** Whether this is a background refresh, or a chain's search in the background: the user must not be prompted. */
+  /** Whether this is a background refresh, or a search of a chain in the background: the user must not be prompted. */
   readonly isEarly: boolean;
-  /** The chain that asks, which has others to turn to. */
+  /** The chain that calls the credential, which can fall back to other credentials. */
   readonly chain: Chain | undefined;
-  /** Keeps what comes of it from being remembered: it is for those who wait. */
+  /** Excludes the result from the cache: only the current callers receive it. */
   readonly forget: () => void;
-  /** Says what is waited for from now on: for the error, should it come too late. */
+  /** Sets the current step, for the timeout error. */
   readonly waitFor: (step: PendingStep) => void;
-  /** Fires when nobody waits any more, or the time is up. */
+  /** Fires when the last caller is detached, or the time is up. */
   readonly signal: AbortSignal;
 }
 
-/** Gets a token from where it is made: all that a credential has to write. */
+/** Acquires a token: the part of `getToken` that each credential implements. */
 export type Acquire = (request: TokenRequest) => Promise<TokenSet>;
 
-/** What sets one credential apart from another. */
+/** The properties of one credential. */
 export interface CredentialSpec {
   readonly name: string;
-  /** Its own tenant: empty where it has none and may ask any, `undefined` where a tenant counts for nothing. */
+  /** The tenant of the credential: empty if it can request tokens from any tenant, `undefined` if tenants are ignored. */
   readonly tenantId: string | undefined;
-  /** Whether a tool of the developer makes the tokens: a chain continues where the tool may not ask a tenant. Default: no. */
+  /** Whether a developer tool issues the tokens: a chain then continues at a tenant that is not allowed. @default {false} */
   readonly isDeveloperTool?: boolean;
-  /** The part of the environment that configures the credential, for its errors. */
+  /** The environment variables that configure the credential, for its errors. */
   readonly source?: string;
-  /** The environment variables that decide where the request goes, and as which identity. */
+  /** The environment variables that determine the token service and the identity. */
   readonly variables?: readonly string[];
-  /** What proves whose tokens these are: secrets by content, callbacks and keys as the objects they are. */
+  /** Returns the values that partition the cache by identity: strings by content, objects by reference. */
   readonly proof: () => readonly (string | object)[] | Promise<readonly (string | object)[]>;
   readonly acquire: Acquire;
 }
 
-/** The method that a credential hands on to. */
+/** The method `getToken` of a credential. */
 export type GetToken = (scopes: string | string[], options?: GetTokenOptions) => Promise<AccessToken>;
 
-type Found = ReturnType<TokenStore["find"]>;
+/** A cached token, or a promise of one from an asynchronous cache. */
+type Cached = ReturnType<TokenStore["find"]>;
 
-const REFRESH_PATIENCE_IN_MS = 2000;
+const MAX_REFRESH_WAIT_IN_MS = 2000;
 
-/** Returns the `getToken` of a credential: checks, cache, single flight, refresh, abort, deadline, errors and log. */
+/**
+ * Returns the `getToken` of a credential. Validates the arguments, caches tokens and refreshes them in the background, shares requests in flight,
+ * applies time limits and abort signals, names the credential in errors, and logs.
+ */
 export function createGetToken(spec: CredentialSpec, settings: Settings): GetToken {
   const { sleep, timeoutInMs } = settings;
   const store = createTokenStore(spec.name, settings);
@@ -83,7 +87,7 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
     return withinCall(options ?? {}, sleep, (_bounded, caller) => find(scopes, options ?? {}, caller, cached));
   }
 
-  function lookUp(scopes: string | string[], options: GetTokenOptions | undefined, now: number): Found {
+  function lookUp(scopes: string | string[], options: GetTokenOptions | undefined, now: number): Cached {
     if (options?.claims || options?.tenantId !== undefined) return undefined;
     const scope = typeof scopes === "string" ? scopes : scopes?.length === 1 ? scopes[0] : undefined;
     const key = scope && (options?.enableCae ? keysCae : keys).get(scope);
@@ -94,14 +98,16 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
     scopes: string | string[],
     options: GetTokenOptions,
     caller: AbortSignal | undefined,
-    cached: Found,
+    cached: Cached,
   ): Promise<AccessToken> {
-    const asked = normaliseScopes(scopes);
+    const normalised = normaliseScopes(scopes);
     const enableCae = options.enableCae ?? false;
     const claims = options.claims || undefined;
     const tenantId = resolveTenant(options.tenantId, spec, settings);
-    const key = JSON.stringify([spec.name, tenantId.toLowerCase(), await findPartition(), enableCae, ...asked]);
-    if (asked.length === 1 && tenantId === (spec.tenantId ?? "")) (enableCae ? keysCae : keys).set(asked[0]!, key);
+    const key = JSON.stringify([spec.name, tenantId.toLowerCase(), await findPartition(), enableCae, ...normalised]);
+    if (normalised.length === 1 && tenantId === (spec.tenantId ?? "")) {
+      (enableCae ? keysCae : keys).set(normalised[0]!, key);
+    }
     const chain = chainOf(options);
     const calledOn = settings.now();
     const found = await (cached ?? store.find(key, calledOn));
@@ -109,17 +115,17 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
     const pause = refreshPause(key, now);
     const rejected = claims === undefined ? undefined : found?.token;
     const get = (caller: AbortSignal | undefined, isEarly = false) =>
-      acquire(key, { scopes: asked, tenantId, claims, enableCae, rejected, isEarly, chain }, caller);
-    // The search of a chain in the background is no reason to prompt a user or to keep the process alive either.
+      acquire(key, { scopes: normalised, tenantId, claims, enableCae, rejected, isEarly, chain }, caller);
+    // A search of a chain in the background must not prompt the user or keep the process alive either.
     if (claims !== undefined || !found || !isAlive(found, now)) return await get(caller, isBackground(caller));
     const fresh = isFresh(found, now);
     if (fresh && !shouldRefresh(found, now) || pause && (fresh || !isDefinitive(pause.error))) return found;
     const successor = get(undefined, true);
     successor.catch(() => {});
     if (fresh && (settings.livesOn || settings.waitUntil)) return found;
-    // The token counts as expired, or nothing goes on here after the caller has its token: the caller waits for the successor, but not for long.
+    // The token counts as expired, or the runtime ends the refresh with the response to the caller: the caller waits, but not for long.
     const spent = Math.max(0, now - calledOn);
-    const longest = Math.min(REFRESH_PATIENCE_IN_MS, (options.requestOptions?.timeout || Infinity) / 2);
+    const longest = Math.min(MAX_REFRESH_WAIT_IN_MS, (options.requestOptions?.timeout || Infinity) / 2);
     const ms = Math.max(0, longest - spent);
     try {
       return await withTimeout(() => successor, { sleep, ms, onTimeout: () => late(ms), outer: caller });
@@ -130,13 +136,13 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
         const own = get(caller);
         return await Promise.any([successor, own]).catch(() => own);
       }
-      // The next callers do not wait again; the request may go on, and ends the pause when it succeeds.
+      // Later callers do not wait again. The refresh may continue, and ends the pause when it succeeds.
       if (!refreshPause(key, now)) pauseAfter(key, error, now);
       return found;
     }
   }
 
-  /** Waits for the request that is under way for the key, or starts one. */
+  /** Joins the request in flight for the cache key, or starts one. */
   async function acquire(
     key: string,
     request: Omit<TokenRequest, "forget" | "waitFor" | "signal">,
@@ -172,13 +178,13 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
           { sleep, ms, onTimeout: () => late(timeoutInMs, flight.pendingStep), outer, background: request.isEarly },
         ),
       );
-      checkEnd(token);
+      checkExpiry(token);
       endPause(key);
       if (request.claims !== undefined && settings.cache !== false) supersedeOlder(flight);
       const saved = flight.skipCache || isSuperseded(flight) ? Promise.resolve() : store.save(key, token);
       if (!settings.livesOn && !keepAlive(saved, settings)) {
         await saved;
-        checkEnd(token);
+        checkExpiry(token);
       }
       settings.log({
         ...about,
@@ -191,7 +197,7 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
     } catch (error) {
       if (outer.aborted && error === outer.reason) throw error;
       nameCredential(error, spec.name, spec.source);
-      // A bad argument says nothing about the service.
+      // A malformed argument says nothing about the service.
       if (!(error instanceof TypeError)) pauseAfter(key, error, settings.now());
       settings.log({
         ...about,
@@ -203,8 +209,8 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
     }
   }
 
-  /** Throws an `AuthenticationError` if the token ended while it was requested. */
-  function checkEnd({ expiresOnTimestamp }: TokenSet): void {
+  /** Throws an `AuthenticationError` if the token has expired while it was requested. */
+  function checkExpiry({ expiresOnTimestamp }: TokenSet): void {
     // Not `>=`, which is true for a clock that shows no finite time.
     if (!(settings.now() - expiresOnTimestamp >= 0)) return;
     throw new AuthenticationError(
@@ -216,7 +222,7 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
   function findPartition(): string | Promise<string> {
     if (partition !== undefined) return partition;
     const finding = computePartition();
-    // On workerd no request may wait for another's promise.
+    // On workerd, an incoming request must not await a promise of another one.
     if (!settings.isolated) partition = finding;
     finding.then((found) => partition = found, () => partition = undefined);
     return finding;
@@ -224,7 +230,7 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
 
   async function computePartition(): Promise<string> {
     try {
-      // A tool reads its own variables.
+      // A developer tool reads its own variables.
       if (!spec.isDeveloperTool) {
         requireVariables([
           ...spec.variables ?? [],

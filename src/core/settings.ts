@@ -7,9 +7,9 @@ import { sleep } from "./timeout.ts";
 import { checkTenantId } from "./tenants.ts";
 import { isLoopback, parseUrl } from "./url.ts";
 
-/** `CredentialOptions` with every default filled in: what the inner code knows. */
+/** `CredentialOptions` with every default filled in. */
 export interface Settings {
-  /** As given; its default stands in a variable, which is not read before the first token is asked for. */
+  /** The option. Its default is an environment variable, which is not read before the first token request. */
   readonly authorityHost: string | undefined;
   readonly allowInsecureLoopback: boolean;
   readonly additionallyAllowedTenants: readonly string[];
@@ -23,25 +23,25 @@ export interface Settings {
   readonly isolated: boolean;
   /** Whether work goes on by itself after the caller has its answer. */
   readonly livesOn: boolean;
-  /** Whether a metadata service may stand at the link-local address: not where there is no machine. */
+  /** Whether the link-local address may be a metadata service's: not in a browser, on an edge runtime or on Deno Deploy. */
   hasMetadataService(): boolean;
   readonly waitUntil: ((work: Promise<unknown>) => void) | undefined;
   /** The objects that were handed in and decide what a token is worth: a simulated cloud's token must not reach real code. */
   readonly surroundings: readonly (string | object)[];
   readonly fetch: typeof fetch;
-  /** As given; by default each says for itself what knows no proxy. */
+  /** The option. The default depends on the caller, and bypasses proxies. */
   readonly localFetch: typeof fetch | undefined;
   readonly log: Log;
   env(name: string): string | undefined;
-  /** The flag that is missing to read these variables, if one is. */
+  /** Returns the flag that Deno needs to read these variables, if one of them cannot be read. */
   missingEnvPermission(names: readonly string[]): string | undefined;
   now(): number;
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 
 /**
- * Options of `@azure/identity` that are not here, and what stands for them, if anything does: passed over, a request would go past the proxy,
- * or somebody else would sign in.
+ * Options of `@azure/identity` that are not supported, and what replaces them. If they were ignored, a request would bypass the proxy, or another user
+ * would sign in.
  */
 const REPLACED = {
   httpClient: 'use "fetch"',
@@ -54,12 +54,12 @@ const REPLACED = {
 };
 
 /**
- * Variables that are part of the cache key and of each request. Each is read once for a credential: after a change, its requests would go
- * elsewhere than its cache key says.
+ * Variables that are part of the cache key and of each request. Each is read once for a credential: after a change, its requests would contradict its
+ * cache key.
  */
 const READ_ONCE = ["AZURE_AUTHORITY_HOST", "SYSTEM_OIDCREQUESTURI"];
 
-/** Fills in the defaults: the one place that has them. Throws a `TypeError` for an option that cannot be. */
+/** Fills in the defaults. Throws a `TypeError` for a malformed option. */
 export function resolveSettings(options: CredentialOptions): Settings {
   checkKinds(options);
   const { additionallyAllowedTenants = [], cache, log, retryOptions = {}, runtime = {} } = options;
@@ -125,14 +125,14 @@ function checkKinds(options: CredentialOptions): void {
   if (!isObject(options)) throw new TypeError('Argument "options" must be an object');
   for (const [name, why] of Object.entries(REPLACED)) {
     const value = (options as Record<string, unknown>)[name];
-    // Some programs say that they do not want it.
+    // Some programs disable the feature explicitly.
     if (value !== undefined && (value as { enabled?: unknown } | null)?.enabled !== false) {
       throw new TypeError(`Option "${name}" of @azure/identity is not supported: ${why}`);
     }
   }
   check("an object", isObject, "env", "retryOptions", "runtime");
   check("a function", isFunction, "fetch", "localFetch", "log", "waitUntil");
-  check("a list", Array.isArray, "additionallyAllowedTenants");
+  check("an array", Array.isArray, "additionallyAllowedTenants");
   check('false or an object with the methods "get" and "set"', isCache, "cache");
 
   function check(kind: string, is: (value: unknown) => boolean, ...names: (keyof CredentialOptions)[]): void {
@@ -155,11 +155,11 @@ function isCache(value: unknown): boolean {
   return value === false || isFunction(get) && isFunction(set);
 }
 
-/** Returns the number, or what stands in for it. Throws a `TypeError` for a negative one. */
+/** Returns the number, or its default. Throws a `TypeError` unless it is a non-negative number. */
 export function notNegative(name: string, value: number | undefined, otherwise: number): number {
   if (value === undefined) return otherwise;
   if (typeof value === "number" && value >= 0) return value;
-  throw new TypeError(`Option "${name}" must be a number that is not negative`);
+  throw new TypeError(`Option "${name}" must be a non-negative number`);
 }
 
 function text(value: unknown): string | undefined {
@@ -170,6 +170,6 @@ function guard(log: Log, event: LogEvent): void {
   try {
     log(event);
   } catch {
-    // Diagnosis must not break what it looks at.
+    // A log function that throws must not break the credential.
   }
 }

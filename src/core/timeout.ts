@@ -73,7 +73,7 @@ function follow(signal: AbortSignalLike | undefined, controller: AbortController
   return listen(signal, abort);
 }
 
-/** Runs the work of one call of `getToken` within its `abortSignal` and `requestOptions.timeout`, and passes on options whose signal holds both. */
+/** Runs the work of one call of `getToken` within its `abortSignal` and `requestOptions.timeout`, and passes on options whose signal combines both. */
 export async function withinCall<T>(
   options: GetTokenOptions,
   sleep: Runtime["sleep"],
