@@ -45,10 +45,10 @@ const FAMILIES: Readonly<Record<FamilyName, Family>> = {
     strings: ["Cloudflare-Workers"],
   },
   files: { modules: ["src/runtime/"], strings: ['"node:'] },
-  core: { modules: ["src/core/"], strings: ["AZURE_AUTHORITY_HOST"] },
+  core: { modules: ["src/core/", "src/oauth/lazy_workload"], strings: ["AZURE_AUTHORITY_HOST"] },
   waiting: {
     modules: [
-      ...["deadline", "sleep", "bound", "freshness", "keep_alive", "memory", "unavailable"].map((name) =>
+      ...["bound", "freshness", "internals", "keep_alive", "memory", "sleep", "timeout", "unavailable"].map((name) =>
         `src/core/${name}`
       ),
       "src/runtime/background",
@@ -57,7 +57,10 @@ const FAMILIES: Readonly<Record<FamilyName, Family>> = {
   },
   machine: { modules: ["src/managed_identity/identity", "src/credentials/choose_managed_identity"], strings: [] },
   managedIdentity: { modules: ["src/managed_identity/"], strings: ["AZURE_IMDS_PROBE_TIMEOUT_IN_MS"] },
-  chain: { modules: ["src/core/create_chain", "src/core/chain_report"], strings: ["credential-skipped"] },
+  chain: {
+    modules: ["src/core/create_chain", "src/core/chain_report", "src/core/interim"],
+    strings: ["credential-skipped"],
+  },
   oauth: { modules: ["src/oauth/", "oauth4webapi"], strings: ["OAUTH_"] },
   certificates: {
     modules: ["src/oauth/certificate", "src/oauth/der", "src/oauth/pbes2", "src/oauth/pem", "src/oauth/private_key"],
@@ -67,7 +70,14 @@ const FAMILIES: Readonly<Record<FamilyName, Family>> = {
   secrets: { modules: [], strings: ['"clientSecret"'] },
   web: { modules: ["src/web/"], strings: ["__Host-"] },
   credentials: { modules: ["src/credentials/"], strings: [] },
-  tool: { modules: ["src/developer_tools/create_tool_get_token", "src/runtime/operating_system"], strings: [] },
+  tool: {
+    modules: [
+      "src/developer_tools/create_tool_get_token",
+      "src/developer_tools/load_tool",
+      "src/runtime/operating_system",
+    ],
+    strings: [],
+  },
   developerTools: { modules: ["src/developer_tools/"], strings: ["az login", "azd auth", "Get-AzAccessToken"] },
   pkcs12: {
     modules: ["src/pkcs12", "src/oauth/pkcs12_content", "src/oauth/node_forge", "node-forge"],
@@ -103,33 +113,33 @@ const TOOL: readonly FamilyName[] = [...CORE, "tool"];
 // AzureCliCredential. The numbers are what was measured, and 1% of air.
 const BUDGETS: readonly Budget[] = [
   { name: "ClientSecretCredential", from: ".", gzip: 14_900, families: [...TOKENS, "secrets"], later: true },
-  { name: "ManagedIdentityCredential", from: ".", gzip: 4_350, families: [...CORE, "machine"], later: true },
+  { name: "ManagedIdentityCredential", from: ".", gzip: 4_400, families: [...CORE, "machine"], later: true },
   { name: "DefaultAzureCredential", from: ".", gzip: 22_700, families: COMPLETE, later: true },
   { name: "AzureAuthorityHosts", from: ".", gzip: 160, families: ["contracts"] },
   { name: "getBearerTokenProvider", from: ".", gzip: 205, families: ["contracts"] },
   { name: "*", from: ".", gzip: 31_450, families: [...COMPLETE, "people"], later: true },
-  { name: "*", from: "./azure-cli-credential", gzip: 4_600, families: TOOL, later: true },
-  { name: "*", from: "./azure-developer-cli-credential", gzip: 4_550, families: TOOL, later: true },
-  { name: "*", from: "./azure-powershell-credential", gzip: 4_550, families: TOOL, later: true },
+  { name: "*", from: "./azure-cli-credential", gzip: 4_690, families: TOOL, later: true },
+  { name: "*", from: "./azure-developer-cli-credential", gzip: 4_600, families: TOOL, later: true },
+  { name: "*", from: "./azure-powershell-credential", gzip: 4_600, families: TOOL, later: true },
   { name: "*", from: "./authorization-code-credential", gzip: 16_750, families: PEOPLE, later: true },
   { name: "*", from: "./azure-pipelines-credential", gzip: 15_050, families: TOKENS, later: true },
   { name: "*", from: "./device-code-credential", gzip: 17_300, families: PEOPLE, later: true },
   { name: "*", from: "./interactive-browser-credential", gzip: 17_750, families: PEOPLE, later: true },
   { name: "*", from: "./on-behalf-of-credential", gzip: 17_450, families: [...CERTIFICATES, "secrets"], later: true },
-  { name: "*", from: "./chained-token-credential", gzip: 3_600, families: ["contracts", "waiting", "chain"] },
+  { name: "*", from: "./chained-token-credential", gzip: 3_740, families: ["contracts", "waiting", "chain"] },
   { name: "*", from: "./client-assertion-credential", gzip: 14_750, families: TOKENS, later: true },
   { name: "*", from: "./client-certificate-credential", gzip: 16_750, families: CERTIFICATES, later: true },
   { name: "*", from: "./client-secret-credential", gzip: 14_250, families: [...TOKENS, "secrets"], later: true },
   { name: "*", from: "./default-azure-credential", gzip: 22_700, families: COMPLETE, later: true },
   { name: "*", from: "./environment-credential", gzip: 17_200, families: COMPOSITION, later: true },
-  { name: "*", from: "./managed-identity-credential", gzip: 4_250, families: [...CORE, "machine"], later: true },
+  { name: "*", from: "./managed-identity-credential", gzip: 4_310, families: [...CORE, "machine"], later: true },
   { name: "*", from: "./username-password-credential", gzip: 14_150, families: TOKENS, later: true },
-  { name: "*", from: "./workload-identity-credential", gzip: 3_650, families: CORE, later: true },
+  { name: "*", from: "./workload-identity-credential", gzip: 4_000, families: CORE, later: true },
   { name: "*", from: "./web-sign-in", gzip: 22_800, families: [...CERTIFICATES, "secrets", "web"], later: true },
   { name: "*", from: "./pkcs12", gzip: 3_450, families: ["contracts", "certificates", "pkcs12"] },
   { name: "*", from: "./runtime", gzip: 5_400, families: ["platform", "files", "tool", "waiting"] },
   { name: "*", from: "./testing", gzip: 28_600, families: ["contracts", "certificates", "testing", "jose"] },
-  { name: "StaticCredential", from: "./testing", gzip: 250, families: ["testing"] },
+  { name: "StaticCredential", from: "./testing", gzip: 296, families: ["testing"] },
 ];
 
 /** A part of a bundle: what is loaded at once, or what one `import()` loads later. */

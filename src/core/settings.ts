@@ -3,7 +3,7 @@ import type { CredentialOptions } from "../options.ts";
 import { env, isDenoDeploy, missingEnvPermission } from "../runtime/env.ts";
 import { detectPlatform } from "../runtime/platform.ts";
 import type { TokenCache } from "../token_cache.ts";
-import { sleep } from "./timeout.ts";
+import { sleep } from "./sleep.ts";
 import { checkTenantId } from "./tenants.ts";
 import { isLoopback, parseUrl } from "./url.ts";
 

@@ -1,9 +1,7 @@
-import { isBackground, markBackground, unrefTimer } from "../runtime/background.ts";
+import { isBackground, markBackground } from "../runtime/background.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { AbortSignalLike, GetTokenOptions } from "../token_credential.ts";
 import { chainOf, withChain } from "./in_chain.ts";
-
-const MAX_TIMER_IN_MS = 2 ** 31 - 1;
 
 /** Time limit of an operation. */
 export interface TimeoutOptions {
@@ -113,24 +111,4 @@ function listen(signal: AbortSignalLike, listener: () => void): () => void {
 /** Returns the reason of a signal that has fired; an `AbortError` for a signal without a reason. */
 export function abortReason(signal: AbortSignalLike): unknown {
   return signal.reason ?? new DOMException("The caller aborted the call", "AbortError");
-}
-
-/**
- * Resolves after a time in milliseconds; rejects with the signal's reason as soon as the signal fires. The timer does not keep the process
- * alive if the signal is that of a background refresh.
- */
-export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    if (signal?.aborted) return reject(signal.reason);
-    const timer = setTimeout(() => {
-      signal?.removeEventListener("abort", stop);
-      resolve();
-    }, Math.min(ms, MAX_TIMER_IN_MS));
-    if (isBackground(signal)) unrefTimer(timer);
-    function stop() {
-      clearTimeout(timer);
-      reject(signal?.reason);
-    }
-    signal?.addEventListener("abort", stop, { once: true });
-  });
 }
