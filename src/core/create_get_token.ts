@@ -4,7 +4,7 @@ import type { AccessToken, GetTokenOptions } from "../token_credential.ts";
 import type { TokenSet } from "../token_cache.ts";
 import { checkPause, endPause, pauseAfter, refreshPause } from "./back_off.ts";
 import { abortReason, withinCall, withTimeout } from "./timeout.ts";
-import { isDefinitive, late, nameCredential, type PendingStep } from "./failures.ts";
+import { isDefinitive, nameCredential, type PendingStep, timeoutError } from "./failures.ts";
 import { isAlive, isFresh, shouldRefresh } from "./freshness.ts";
 import { type Chain, chainOf } from "./in_chain.ts";
 import { keepAlive } from "./keep_alive.ts";
@@ -27,13 +27,13 @@ export interface TokenRequest {
   /** The cached token that the resource has rejected with these claims, if there is one. */
   readonly rejected: string | undefined;
   /** Whether this is a background refresh, or a search of a chain in the background: the user must not be prompted. */
-  readonly isEarly: boolean;
+  readonly isBackgroundRefresh: boolean;
   /** The chain that calls the credential, which can fall back to other credentials. */
   readonly chain: Chain | undefined;
   /** Excludes the result from the cache: only the current callers receive it. */
-  readonly forget: () => void;
+  readonly skipCache: () => void;
   /** Sets the current step, for the timeout error. */
-  readonly waitFor: (step: PendingStep) => void;
+  readonly setPendingStep: (step: PendingStep) => void;
   /** Fires when the last caller is detached, or the time is up. */
   readonly signal: AbortSignal;
 }
@@ -53,7 +53,7 @@ export interface CredentialSpec {
   /** The environment variables that determine the token service and the identity. */
   readonly variables?: readonly string[];
   /** Returns the values that partition the cache by identity: strings by content, objects by reference. */
-  readonly proof: () => readonly (string | object)[] | Promise<readonly (string | object)[]>;
+  readonly cacheIdentity: () => readonly (string | object)[] | Promise<readonly (string | object)[]>;
   readonly acquire: Acquire;
 }
 
@@ -114,21 +114,21 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
     const now = settings.now();
     const pause = refreshPause(key, now);
     const rejected = claims === undefined ? undefined : found?.token;
-    const get = (caller: AbortSignal | undefined, isEarly = false) =>
-      acquire(key, { scopes: normalised, tenantId, claims, enableCae, rejected, isEarly, chain }, caller);
+    const get = (caller: AbortSignal | undefined, isBackgroundRefresh = false) =>
+      acquire(key, { scopes: normalised, tenantId, claims, enableCae, rejected, isBackgroundRefresh, chain }, caller);
     // A search of a chain in the background must not prompt the user or keep the process alive either.
     if (claims !== undefined || !found || !isAlive(found, now)) return await get(caller, isBackground(caller));
     const fresh = isFresh(found, now);
     if (fresh && !shouldRefresh(found, now) || pause && (fresh || !isDefinitive(pause.error))) return found;
     const successor = get(undefined, true);
     successor.catch(() => {});
-    if (fresh && (settings.livesOn || settings.waitUntil)) return found;
+    if (fresh && (settings.backgroundWork === "free" || settings.waitUntil)) return found;
     // The token counts as expired, or the runtime ends the refresh with the response to the caller: the caller waits, but not for long.
     const spent = Math.max(0, now - calledOn);
     const longest = Math.min(MAX_REFRESH_WAIT_IN_MS, (options.requestOptions?.timeout || Infinity) / 2);
     const ms = Math.max(0, longest - spent);
     try {
-      return await withTimeout(() => successor, { sleep, ms, onTimeout: () => late(ms), outer: caller });
+      return await withTimeout(() => successor, { sleep, ms, onTimeout: () => timeoutError(ms), outer: caller });
     } catch (error) {
       if (caller?.aborted || !fresh && isDefinitive(error)) throw error;
       const now = settings.now();
@@ -145,13 +145,13 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
   /** Joins the request in flight for the cache key, or starts one. */
   async function acquire(
     key: string,
-    request: Omit<TokenRequest, "forget" | "waitFor" | "signal">,
+    request: Omit<TokenRequest, "skipCache" | "setPendingStep" | "signal">,
     caller: AbortSignal | undefined,
   ): Promise<TokenSet> {
     checkPause(key, settings.now());
     const run = (flight: Flight<TokenSet>, ms: number) => fetchToken(flight, request, ms);
     return await share(
-      { key, variant: [request.claims, request.chain !== undefined, request.isEarly], run },
+      { key, variant: [request.claims, request.chain !== undefined, request.isBackgroundRefresh], run },
       caller,
       settings,
     );
@@ -159,7 +159,7 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
 
   async function fetchToken(
     flight: Flight<TokenSet>,
-    request: Omit<TokenRequest, "forget" | "waitFor" | "signal">,
+    request: Omit<TokenRequest, "skipCache" | "setPendingStep" | "signal">,
     ms: number,
   ): Promise<TokenSet> {
     const { key, signal: outer } = flight;
@@ -171,18 +171,24 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
           (signal) =>
             spec.acquire({
               ...request,
-              forget: () => void (flight.skipCache = true),
-              waitFor: (step) => void (flight.pendingStep = step),
+              skipCache: () => void (flight.skipCache = true),
+              setPendingStep: (step) => void (flight.pendingStep = step),
               signal,
             }),
-          { sleep, ms, onTimeout: () => late(timeoutInMs, flight.pendingStep), outer, background: request.isEarly },
+          {
+            sleep,
+            ms,
+            onTimeout: () => timeoutError(timeoutInMs, flight.pendingStep),
+            outer,
+            background: request.isBackgroundRefresh,
+          },
         ),
       );
       checkExpiry(token);
       endPause(key);
       if (request.claims !== undefined && settings.cache !== false) supersedeOlder(flight);
       const saved = flight.skipCache || isSuperseded(flight) ? Promise.resolve() : store.save(key, token);
-      if (!settings.livesOn && !keepAlive(saved, settings)) {
+      if (settings.backgroundWork !== "free" && !keepAlive(saved, settings)) {
         await saved;
         checkExpiry(token);
       }
@@ -223,7 +229,7 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
     if (partition !== undefined) return partition;
     const finding = computePartition();
     // On workerd, an incoming request must not await a promise of another one.
-    if (!settings.isolated) partition = finding;
+    if (settings.backgroundWork !== "perRequest") partition = finding;
     finding.then((found) => partition = found, () => partition = undefined);
     return finding;
   }
@@ -238,12 +244,12 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
           ...spec.tenantId === undefined ? [] : [MULTITENANT_VARIABLE],
         ], settings);
       }
-      const proof = spec.proof();
-      const parts = proof instanceof Promise
-        ? await withTimeout(() => proof, { sleep, ms: timeoutInMs, onTimeout: () => late(timeoutInMs) })
-        : proof;
+      const identity = spec.cacheIdentity();
+      const parts = identity instanceof Promise
+        ? await withTimeout(() => identity, { sleep, ms: timeoutInMs, onTimeout: () => timeoutError(timeoutInMs) })
+        : identity;
       const authorityHost = settings.authorityHost ?? settings.env("AZURE_AUTHORITY_HOST") ?? "";
-      return await digestOf([authorityHost, ...settings.surroundings, ...parts]);
+      return await digestOf([authorityHost, ...settings.injected, ...parts]);
     } catch (error) {
       nameCredential(error, spec.name, spec.source);
       throw error;

@@ -21,7 +21,10 @@ export interface PendingStep {
 }
 
 /** Returns the error of an operation that has reached its time limit. */
-export function late(timeoutInMs: number, { missing = "No answer", nextStep }: PendingStep = {}): AuthenticationError {
+export function timeoutError(
+  timeoutInMs: number,
+  { missing = "No answer", nextStep }: PendingStep = {},
+): AuthenticationError {
   const message = `Cannot get a token: ${missing} within the ${timeoutInMs} ms of "timeoutInMs"`;
   return new AuthenticationError(nextStep ? `${message}. ${nextStep}` : message);
 }

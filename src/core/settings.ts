@@ -19,15 +19,16 @@ export interface Settings {
   readonly maxRetryDelayInMs: number;
   readonly timeoutInMs: number;
   readonly cache: TokenCache | false | undefined;
-  /** Whether a request that has been answered leaves its work to die, so that no other request may wait for it. */
-  readonly isolated: boolean;
-  /** Whether work goes on by itself after the caller has its answer. */
-  readonly livesOn: boolean;
+  /**
+   * Whether work may outlive the response to the incoming request that started it. `"free"`: it continues. `"needsWaitUntil"`: only with `waitUntil`.
+   * `"perRequest"`: only with `waitUntil`, and another incoming request must not await its promises.
+   */
+  readonly backgroundWork: "free" | "needsWaitUntil" | "perRequest";
   /** Whether the link-local address may be a metadata service's: not in a browser, on an edge runtime or on Deno Deploy. */
   hasMetadataService(): boolean;
   readonly waitUntil: ((work: Promise<unknown>) => void) | undefined;
-  /** The objects that were handed in and decide what a token is worth: a simulated cloud's token must not reach real code. */
-  readonly surroundings: readonly (string | object)[];
+  /** Injected `fetch`, `localFetch` and `runtime`: part of the cache key, so that a token of a simulated cloud never reaches production code. */
+  readonly injected: readonly (string | object)[];
   readonly fetch: typeof fetch;
   /** The option. The default depends on the caller, and bypasses proxies. */
   readonly localFetch: typeof fetch | undefined;
@@ -68,7 +69,7 @@ export function resolveSettings(options: CredentialOptions): Settings {
   }
   if (options.authorityHost !== undefined) parseAuthorityHost(options.authorityHost, options.allowInsecureLoopback);
   const platform = detectPlatform();
-  const livesOn = platform !== "workerd" && platform !== "web";
+  const backgroundWork = platform === "workerd" ? "perRequest" : platform === "web" ? "needsWaitUntil" : "free";
   const ambient = !options.env && !runtime.env;
   const variable = options.env
     ? (name: string) => text(options.env?.[name])
@@ -92,12 +93,12 @@ export function resolveSettings(options: CredentialOptions): Settings {
     maxRetryDelayInMs: notNegative("retryOptions.maxRetryDelayInMs", retryOptions.maxRetryDelayInMs, 64_000),
     timeoutInMs: notNegative("timeoutInMs", options.timeoutInMs, 60_000),
     cache,
-    isolated: platform === "workerd",
-    livesOn,
+    backgroundWork,
     hasMetadataService: () =>
-      options.localFetch !== undefined || livesOn && !isDenoDeploy() && !variable("DENO_DEPLOYMENT_ID"),
+      options.localFetch !== undefined ||
+      backgroundWork === "free" && !isDenoDeploy() && !variable("DENO_DEPLOYMENT_ID"),
     waitUntil: options.waitUntil,
-    surroundings: [options.fetch, options.localFetch, options.runtime].map((object) => object ?? ""),
+    injected: [options.fetch, options.localFetch, options.runtime].map((object) => object ?? ""),
     // Looked up at each call: a page or a test may replace the global one.
     fetch: options.fetch ?? ((input, init) => fetch(input, init)),
     localFetch: options.localFetch,

@@ -1,6 +1,6 @@
 import type { TokenSet } from "../token_cache.ts";
 import { withTimeout } from "./timeout.ts";
-import { isNoResponse, late } from "./failures.ts";
+import { isNoResponse, timeoutError } from "./failures.ts";
 import { keepAlive } from "./keep_alive.ts";
 import { createMemory } from "./memory.ts";
 import { identityOf } from "./partition.ts";
@@ -27,7 +27,7 @@ const replacements = createMemory<number>();
  * caller is detached.
  */
 export async function share(spec: FlightSpec, caller: AbortSignal | undefined, settings: Settings): Promise<TokenSet> {
-  const { cache, timeoutInMs, isolated, livesOn, now } = settings;
+  const { cache, timeoutInMs, backgroundWork, now } = settings;
   if (caller?.aborted) throw caller.reason;
   if (cache === false) return await start(undefined, timeoutInMs);
   const flightKey = JSON.stringify([spec.key, spec.variant, cache && identityOf(cache), requestOptionsOf(settings)]);
@@ -35,11 +35,11 @@ export async function share(spec: FlightSpec, caller: AbortSignal | undefined, s
   if (!flight || isSuperseded(flight)) return await start(flightKey, timeoutInMs);
   const joinedOn = now();
   flight.join(caller);
-  if (livesOn) return await flight.result;
+  if (backgroundWork === "free") return await flight.result;
   try {
     return await untilDeadline(flight);
   } catch (error) {
-    if (!isolated) {
+    if (backgroundWork !== "perRequest") {
       // Later callers must not wait for it again.
       if (now() >= flight.startedOnTimestamp + timeoutInMs) removeFlight(flightKey, flight);
       throw error;
@@ -62,7 +62,7 @@ export async function share(spec: FlightSpec, caller: AbortSignal | undefined, s
     flight.join(caller);
     flight.result.then(land, land);
     const isKeptAlive = keepAlive(flight.result, settings);
-    if (flightKey !== undefined && (isKeptAlive || !isolated)) flights.set(flightKey, flight);
+    if (flightKey !== undefined && (isKeptAlive || backgroundWork !== "perRequest")) flights.set(flightKey, flight);
     return flight.result;
   }
 
@@ -72,7 +72,7 @@ export async function share(spec: FlightSpec, caller: AbortSignal | undefined, s
     return withTimeout(() => flight.result, {
       sleep: settings.sleep,
       ms,
-      onTimeout: () => late(timeoutInMs, flight.pendingStep),
+      onTimeout: () => timeoutError(timeoutInMs, flight.pendingStep),
     });
   }
 }

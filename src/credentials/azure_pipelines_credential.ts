@@ -70,8 +70,9 @@ export class AzurePipelinesCredential implements TokenCredential {
       const clientAuth = federatedTokenAuth(() => requestOidcToken(job, request.signal, settings));
       return createTokenClient({ name, clientId, clientAuth, type: "client_credentials" }, settings)(request);
     };
-    const proof = () => [clientId, serviceConnectionId, systemAccessToken, settings.env(OIDC_REQUEST_URI) ?? ""];
-    setInternals(this, createGetToken({ name, tenantId, variables: APP_VARIABLES, proof, acquire }, settings));
+    const cacheIdentity =
+      () => [clientId, serviceConnectionId, systemAccessToken, settings.env(OIDC_REQUEST_URI) ?? ""];
+    setInternals(this, createGetToken({ name, tenantId, variables: APP_VARIABLES, cacheIdentity, acquire }, settings));
   }
 
   /**

@@ -54,7 +54,7 @@ export class ClientAssertionCredential implements TokenCredential {
       name,
       tenantId,
       variables: APP_VARIABLES,
-      proof: () => [clientId, getAssertion],
+      cacheIdentity: () => [clientId, getAssertion],
       acquire,
     }, settings);
     setInternals(this, getToken);

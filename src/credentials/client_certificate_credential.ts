@@ -72,8 +72,8 @@ export class ClientCertificateCredential implements TokenCredential {
     const context = { clientId, sendCertificateChain, readTextFile, now: settings.now };
     const clientAuth = createCertificateAuth(configuration, context);
     const acquire = createTokenClient({ name, clientId, clientAuth, type: "client_credentials" }, settings);
-    const proof = async () => [clientId, ...await certificateProof(configuration, context)];
-    setInternals(this, createGetToken({ name, tenantId, variables: APP_VARIABLES, proof, acquire }, settings));
+    const cacheIdentity = async () => [clientId, ...await certificateProof(configuration, context)];
+    setInternals(this, createGetToken({ name, tenantId, variables: APP_VARIABLES, cacheIdentity, acquire }, settings));
   }
 
   /**

@@ -46,7 +46,7 @@ export class ClientSecretCredential implements TokenCredential {
       name,
       tenantId,
       variables: APP_VARIABLES,
-      proof: () => [clientId, clientSecret],
+      cacheIdentity: () => [clientId, clientSecret],
       acquire,
     }, settings);
     setInternals(this, getToken);

@@ -106,7 +106,7 @@ export class OnBehalfOfCredential implements TokenCredential {
     const getToken = createGetToken({
       name,
       tenantId,
-      proof: async () => [clientId, userAssertionToken, ...await proof()],
+      cacheIdentity: async () => [clientId, userAssertionToken, ...await proof()],
       acquire,
     }, settings);
     setInternals(this, getToken);

@@ -48,7 +48,7 @@ export class UsernamePasswordCredential implements TokenCredential {
     const parameters = { username, password };
     const acquire = createTokenClient({ name, clientId, clientAuth: noAuth(), type: "password", parameters }, settings);
     // Not the password, nor its digest: what people remember can be guessed, and a shared cache would hold the answer.
-    setInternals(this, createGetToken({ name, tenantId, proof: () => [this], acquire }, settings));
+    setInternals(this, createGetToken({ name, tenantId, cacheIdentity: () => [this], acquire }, settings));
   }
 
   /**

@@ -46,12 +46,12 @@ export function createToolGetToken(
         name,
         tenantId: tenantId ?? "",
         isDeveloperTool: true,
-        proof: () => isPublic && user !== "" ? [...proof, user] : [...proof, user, THIS_PROCESS],
+        cacheIdentity: () => isPublic && user !== "" ? [...proof, user] : [...proof, user, THIS_PROCESS],
         acquire: async (request: TokenRequest) => {
           const token = await acquire(request);
           // Another user may have signed in while the tool ran, or a variable changed. A user who may not be read is not looked up again.
           const now = JSON.stringify([environment().proof, user && await account()]);
-          if (now !== found) request.forget();
+          if (now !== found) request.skipCache();
           return token;
         },
       };
@@ -67,7 +67,9 @@ export function createToolGetToken(
     if (getToken && now >= lookedOn && now < lookAgainOn) return getToken(scopes, options);
     if (options?.abortSignal?.aborted) return Promise.reject(abortReason(options.abortSignal));
     // On workerd no request may wait for another's promise.
-    const found = settings.isolated ? look() : looking ??= look().finally(() => looking = undefined);
+    const found = settings.backgroundWork === "perRequest"
+      ? look()
+      : looking ??= look().finally(() => looking = undefined);
     return abortable(() => found, options?.abortSignal).then((getToken) => getToken(scopes, options));
   };
 }

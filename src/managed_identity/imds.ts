@@ -70,7 +70,7 @@ export function imds({ identity, missingFlag, settings, probeTimeoutInMs }: Mach
   /** Returns what a probe of the last seconds has found, or a new one, and for how long that holds, in ms. */
   async function cachedLook(chain: Chain): Promise<{ readonly finding: Finding; readonly holdsInMs: number }> {
     const ms = probeTimeoutInMs ?? probeTimeout(settings.env("AZURE_IMDS_PROBE_TIMEOUT_IN_MS"));
-    const key = await digestOf([url, String(ms), ...settings.surroundings]);
+    const key = await digestOf([url, String(ms), ...settings.injected]);
     const known = probes.get(key);
     // A service that was found stays, whatever the clock shows.
     const isValid = known && (known.finding === "found" || now() >= known.since && now() < known.until);
@@ -80,13 +80,13 @@ export function imds({ identity, missingFlag, settings, probeTimeoutInMs }: Mach
     if (isValid) return { finding: await known.result, holdsInMs: rest() };
     const probe: Probe = { result: look(ms), since: now(), until: Infinity };
     // On workerd a request must not await another request's promise, but may use its result.
-    if (!settings.isolated) probes.set(key, probe);
+    if (settings.backgroundWork !== "perRequest") probes.set(key, probe);
     try {
       probe.finding = await probe.result;
       if (probe.finding !== "found") {
         probe.until = now() + (probe.finding === "absent" ? ABSENT_IN_MS : INCONCLUSIVE_IN_MS);
       }
-      if (settings.isolated) probes.set(key, probe);
+      if (settings.backgroundWork === "perRequest") probes.set(key, probe);
       return { finding: probe.finding, holdsInMs: INCONCLUSIVE_IN_MS };
     } catch (error) {
       probe.until = 0;

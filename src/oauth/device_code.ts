@@ -48,7 +48,7 @@ export async function signInByDeviceCode(
   let sentOn = 0;
   const { deviceCode, expiresInS, intervalInS, ...info } = await requestDeviceCode();
   const { signal } = wanted;
-  wanted.waitFor({ missing: "Nobody has entered the code", nextStep: "Ask anew" });
+  wanted.setPendingStep({ missing: "Nobody has entered the code", nextStep: "Ask anew" });
   const { sleep } = settings;
   // Not waited for: it may last as long as what it shows.
   const notShown = new Promise((resolve) => resolve(prompt(info))).then(() => new Promise<never>(() => {}), (cause) => {

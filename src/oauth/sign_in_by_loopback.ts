@@ -45,14 +45,14 @@ export async function signInByLoopback(
     // Not waited for: an opener may last as long as the browser does.
     void open(authorization.url);
     const { verifier, nonce } = authorization;
-    wanted.waitFor({
+    wanted.setPendingStep({
       missing: "Nobody has signed in",
       nextStep:
         `If the browser shows AADSTS50011, register "http://${redirectUrl.hostname}" under "Mobile and desktop applications"`,
     });
     const token = await abortable(async () => {
       const code = await answered;
-      wanted.waitFor({});
+      wanted.setPendingStep({});
       const app = { name, clientId, clientAuth: noAuth() };
       return wanted.accept({ answer: await redeemCode(app, { code, redirectUri, verifier }, wanted, settings), nonce });
     }, wanted.signal);

@@ -121,7 +121,7 @@ export function createUserSession(spec: UserSessionSpec, settings: Settings): Us
     return createGetToken({
       name,
       tenantId,
-      proof: () => [owner],
+      cacheIdentity: () => [owner],
       acquire: (request) => inTurn(() => acquire(request), request.signal),
     }, settings);
   }
@@ -129,7 +129,7 @@ export function createUserSession(spec: UserSessionSpec, settings: Settings): Us
   function inTurn<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
     // Whoever has left, and hangs nevertheless, keeps nobody waiting; but whoever comes later waits for who came before.
     const begin = () => abortable(work, signal);
-    if (settings.isolated) return inTurnByLooking(begin, signal);
+    if (settings.backgroundWork === "perRequest") return inTurnByLooking(begin, signal);
     const result = turn.then(begin);
     turn = result.catch(() => {});
     return result;
@@ -190,7 +190,7 @@ export function createUserSession(spec: UserSessionSpec, settings: Settings): Us
         cause,
       );
     }
-    if (wanted.isEarly) throw signInRequired(wanted, "A user has to sign in, before the token ends", cause);
+    if (wanted.isBackgroundRefresh) throw signInRequired(wanted, "A user has to sign in, before the token ends", cause);
     return await spec.signIn({
       ...wanted,
       accept(signedIn) {

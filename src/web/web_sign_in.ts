@@ -33,7 +33,7 @@ import { checkOption } from "../core/check_option.ts";
 import { checkClientId } from "../core/check_text.ts";
 import type { TokenRequest } from "../core/create_get_token.ts";
 import { withTimeout } from "../core/timeout.ts";
-import { late, nameCredential } from "../core/failures.ts";
+import { nameCredential, timeoutError } from "../core/failures.ts";
 import { parseObject } from "../core/json.ts";
 import { normaliseScopes } from "../core/scopes.ts";
 import { notNegative, resolveSettings } from "../core/settings.ts";
@@ -121,16 +121,16 @@ export function createWebSignIn(options: WebSignInOptions): WebSignIn {
         claims,
         enableCae: false,
         rejected: undefined,
-        isEarly: false,
+        isBackgroundRefresh: false,
         chain: undefined,
-        forget() {},
-        waitFor() {},
+        skipCache() {},
+        setPendingStep() {},
         signal,
       };
       const server = await resolveAuthority(NAME, wanted, settings);
       const spec = { clientId, redirectUri, responseMode: "query", prompt, loginHint, domainHint } as const;
       return await createAuthorization({ ...wanted, server }, spec);
-    }, { sleep, ms, onTimeout: () => late(ms) });
+    }, { sleep, ms, onTimeout: () => timeoutError(ms) });
     const { state } = authorization;
     const begun: Begun = {
       ...authorization,
