@@ -1,3 +1,5 @@
+// Runs on: deno, node, bun, workerd
+//
 // Credentials work behind a proxy and as the prototype of another object, as those of @azure/identity do.
 import { ClientSecretCredential, type GetTokenOptions, type TokenCredential } from "@azweb/identity";
 import { StaticCredential } from "@azweb/identity/testing";
