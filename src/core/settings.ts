@@ -72,9 +72,9 @@ export function resolveSettings(options: CredentialOptions): Settings {
   const backgroundWork = platform === "workerd" ? "perRequest" : platform === "web" ? "needsWaitUntil" : "free";
   const ambient = !options.env && !runtime.env;
   const variable = options.env
-    ? (name: string) => text(options.env?.[name])
+    ? (name: string) => stringOf(options.env?.[name])
     : runtime.env
-    ? (name: string) => text(runtime.env?.(name))
+    ? (name: string) => stringOf(runtime.env?.(name))
     : env;
   const read = new Map<string, string | undefined>();
 
@@ -163,7 +163,7 @@ export function notNegative(name: string, value: number | undefined, otherwise: 
   throw new TypeError(`Option "${name}" must be a non-negative number`);
 }
 
-function text(value: unknown): string | undefined {
+function stringOf(value: unknown): string | undefined {
   return typeof value === "string" ? value : undefined;
 }
 
