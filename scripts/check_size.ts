@@ -20,22 +20,22 @@ const FAMILIES: Readonly<Record<string, readonly string[]>> = {
   contracts: ["src/authority_hosts", "src/bearer_token_provider", "src/core/in_chain", "src/errors", "src/version"],
   platform: ["src/runtime/platform", "src/runtime/env", "src/runtime/permission"],
   files: ["src/runtime/"],
-  core: ["src/core/"],
+  core: ["src/core/", "src/oauth/lazy_workload"],
   waiting: [
-    ...["deadline", "sleep", "bound", "freshness", "keep_alive", "memory", "unavailable"].map((name) =>
+    ...["bound", "freshness", "internals", "keep_alive", "memory", "sleep", "timeout", "unavailable"].map((name) =>
       `src/core/${name}`
     ),
     "src/runtime/background",
   ],
   machine: ["src/managed_identity/identity", "src/credentials/choose_managed_identity"],
   managedIdentity: ["src/managed_identity/"],
-  chain: ["src/core/create_chain", "src/core/chain_report"],
+  chain: ["src/core/create_chain", "src/core/chain_report", "src/core/interim"],
   oauth: ["src/oauth/", "oauth4webapi"],
   certificates: ["src/oauth/certificate", "src/oauth/der", "src/oauth/pbes2", "src/oauth/pem", "src/oauth/private_key"],
   people: ["src/authentication_record", "src/options", "src/runtime/page"],
   web: ["src/web/"],
   credentials: ["src/credentials/"],
-  tool: ["src/developer_tools/create_tool_get_token", "src/runtime/operating_system"],
+  tool: ["src/developer_tools/create_tool_get_token", "src/developer_tools/load_tool", "src/runtime/operating_system"],
   developerTools: ["src/developer_tools/"],
   pkcs12: ["src/pkcs12", "src/oauth/pkcs12_content", "src/oauth/node_forge", "node-forge"],
   testing: ["src/testing/"],

@@ -1,20 +1,19 @@
 import type { AccessToken } from "./token_credential.ts";
 
-/** A token as it is remembered: plain data, safe to serialise as JSON. */
+/** A cached token: plain data that can be serialized as JSON. */
 export interface TokenSet extends AccessToken {
-  /** When the request for the token was sent, in milliseconds since the epoch. */
+  /** When the token request was sent, in milliseconds since the epoch. */
   readonly acquiredOnTimestamp: number;
 }
 
 /**
- * Where tokens are remembered. A `Map` is one; so is a small object around a key-value store, since every method may return a promise.
+ * Stores tokens. A `Map` is a cache, and so is a small object around a key-value store: each method may return a promise.
  *
- * A synchronous cache is asked at every call. What an asynchronous one returned is also kept in memory. A cache that throws, hangs or
- * returns something else than it was given is passed over: the token is then requested anew and kept in memory.
+ * A synchronous cache is read at every call. Tokens of an asynchronous cache are also cached in memory. A cache that throws, hangs or returns
+ * something else than it was given is skipped: the token is then requested again and cached in memory.
  *
- * Keys hold no secret, but values are tokens: keep them where nobody else can read them. Where a credential was given objects (a callback,
- * a `CryptoKey`, a `fetch`) or has a user sign in, its keys are good for this process alone, and another process leaves its own beside them:
- * give such a cache an end for its entries.
+ * Keys contain no secret, but values are tokens: store them where no other user can read them. The keys of a credential that was given objects (a
+ * callback, a `CryptoKey`, a `fetch`), or by which a user signs in, are different in each process: let the entries of a shared cache expire.
  *
  * @example One cache for two credentials
  * ```ts
@@ -27,10 +26,10 @@ export interface TokenSet extends AccessToken {
  * ```
  */
 export interface TokenCache {
-  /** Returns what was set for the key, or `undefined`. */
+  /** Returns the token of the key, or `undefined`. */
   get(key: string): TokenSet | undefined | Promise<TokenSet | undefined>;
-  /** Remembers a token. May drop it at any time, and should when it ends. */
+  /** Stores a token. May discard it at any time, and should when it has expired. */
   set(key: string, value: TokenSet): unknown;
-  /** Forgets a token. Not called so far: a token is replaced by its successor. */
-  delete(key: string): unknown;
+  /** Deletes a token. Never called. */
+  delete?(key: string): unknown;
 }

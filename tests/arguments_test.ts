@@ -166,7 +166,7 @@ const BAD_OPTIONS: Readonly<Record<string, readonly unknown[]>> = {
   waitUntil: [null, true, {}],
   env: [null, "A=B", 7, true],
   runtime: [null, "deno", 7, true],
-  cache: [null, true, "cache", {}, { get() {} }, { get() {}, set() {} }, { get: 1, set: 2, delete: 3 }],
+  cache: [null, true, "cache", {}, { get() {} }, { set() {} }, { get: 1, set: 2, delete: 3 }],
 };
 
 test("a bad option is a TypeError of the constructor that names it", () => {
@@ -221,7 +221,7 @@ test("a bad member of retryOptions is a TypeError of the constructor that names 
     for (const value of [null, -1, NaN, "3", {}, true]) {
       assert.throws(
         () => new ClientSecretCredential(TENANT, CLIENT, "a-secret", { retryOptions: { [member]: value } }),
-        { name: "TypeError", message: `Option "retryOptions.${member}" must be a number that is not negative` },
+        { name: "TypeError", message: `Option "retryOptions.${member}" must be a non-negative number` },
       );
     }
   }

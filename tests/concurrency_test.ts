@@ -122,6 +122,46 @@ test("a plain call that was under way does not undo what a call with claims has 
   assert.equal((await credential.getToken(SCOPE)).token, "new");
 });
 
+test("without waitUntil, where no request is shared, an older plain call does not undo what a call with claims has replaced", async () => {
+  let release!: () => void;
+  const held = new Promise<void>((resolve) => release = resolve);
+  const service = createService(async ({ form }) => {
+    if (!form.claims) await held;
+    return tokenAnswer({ access_token: form.claims ? "new" : "old" });
+  });
+  const credential = create(service, { waitUntil: undefined });
+  const plain = credential.getToken(SCOPE);
+  await service.untilRequested(1);
+  assert.equal((await credential.getToken(SCOPE, { claims: CLAIMS })).token, "new");
+  release();
+  assert.equal((await plain).token, "old");
+  assert.equal((await credential.getToken(SCOPE)).token, "new");
+});
+
+test("a call with claims and without a cache keeps no other credential from caching its token", async () => {
+  for (const [first, second] of [["claims", "plain"], ["plain", "claims"]]) {
+    const releases: (() => void)[] = [];
+    const service = createService(async ({ form }) => {
+      await new Promise<void>((resolve) => releases.push(resolve));
+      return tokenAnswer({ access_token: form.claims ? "with claims" : "plain" });
+    });
+    const cached = create(service, { cache: new Map() });
+    const start = (kind: string | undefined) =>
+      kind === "plain" ? cached.getToken(SCOPE) : create(service, { cache: false }).getToken(SCOPE, { claims: CLAIMS });
+    const calls = [start(first)];
+    await service.untilRequested(1);
+    calls.push(start(second));
+    await service.untilRequested(2);
+    const [endClaims, endPlain] = first === "claims" ? releases : releases.toReversed();
+    endClaims!();
+    await (first === "claims" ? calls[0] : calls[1]);
+    endPlain!();
+    await Promise.all(calls);
+    assert.equal((await cached.getToken(SCOPE)).token, "plain");
+    assert.equal(service.requests.length, 2);
+  }
+});
+
 test("claims replace the entry though a plain call with another patience was under way", async () => {
   let release!: () => void;
   const held = new Promise<void>((resolve) => release = resolve);

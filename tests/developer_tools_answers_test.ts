@@ -518,7 +518,7 @@ describe("the time limit", () => {
     for (const processTimeoutInMs of [-1, NaN, "1" as never]) {
       assert.throws(() => createDesk("az", undefined, { processTimeoutInMs }), {
         name: "TypeError",
-        message: 'Option "processTimeoutInMs" must be a number that is not negative',
+        message: 'Option "processTimeoutInMs" must be a non-negative number',
       });
     }
   });

@@ -1,8 +1,9 @@
-/** A credential of a chain that returned no token. */
-export interface Attempt {
+import type { Unavailable } from "./unavailable.ts";
+
+/** A failed attempt of a chain to get a token from a credential, for the error table. */
+export interface Attempt extends Unavailable {
+  /** Name of the credential. */
   readonly name: string;
-  /** What the chain concludes, in words. */
-  readonly outcome: string;
   readonly elapsedInMs: number;
   readonly reason: string;
   readonly nextStep: string;
@@ -15,9 +16,14 @@ export function chainReport(attempts: readonly Attempt[]): string[] {
     const start = reason.startsWith(prefix) ? prefix.length : 0;
     const end = nextStep && reason.endsWith(suffix) ? -suffix.length : undefined;
     const why = reason.slice(start, end).replaceAll("\n", "\n    ");
-    return [name, outcome, `${elapsedInMs} ms`, nextStep ? `${why}\n    → ${nextStep}` : why];
+    return [name, inWords(outcome), `${elapsedInMs} ms`, nextStep ? `${why}\n    → ${nextStep}` : why];
   });
   const all = [["credential", "outcome", "time", "reason, and what to do"], ...rows];
   const widths = [0, 1, 2].map((column) => Math.max(...all.map((row) => row[column]!.length)));
   return all.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  "));
+}
+
+/** Returns the words of an outcome, for people. */
+export function inWords(outcome: Unavailable["outcome"]): string {
+  return outcome.replaceAll("-", " ");
 }

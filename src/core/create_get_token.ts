@@ -3,175 +3,155 @@ import { isBackground } from "../runtime/background.ts";
 import type { AccessToken, GetTokenOptions } from "../token_credential.ts";
 import type { TokenSet } from "../token_cache.ts";
 import { checkPause, endPause, pauseAfter, refreshPause } from "./back_off.ts";
-import { abortReason, withDeadline, withinCall } from "./deadline.ts";
-import { type Awaited, isVerdict, late, nameCredential } from "./failures.ts";
-import { isAlive, isDue, isFresh, restTime } from "./freshness.ts";
+import { abortReason, withinCall, withTimeout } from "./timeout.ts";
+import { isDefinitive, nameCredential, type PendingStep, timeoutError } from "./failures.ts";
+import { isAlive, isFresh, shouldRefresh } from "./freshness.ts";
 import { type Chain, chainOf } from "./in_chain.ts";
 import { keepAlive } from "./keep_alive.ts";
+import { createMemory } from "./memory.ts";
 import { digestOf } from "./partition.ts";
 import { requireVariables } from "./require_variables.ts";
 import { normaliseScopes } from "./scopes.ts";
 import type { Settings } from "./settings.ts";
-import { outdateOlder, share } from "./share.ts";
+import { isSuperseded, share, supersedeOlder } from "./share.ts";
 import type { Flight } from "./single_flight.ts";
 import { MULTITENANT_VARIABLE, resolveTenant } from "./tenants.ts";
-import { createTokenStore } from "./token_store.ts";
+import { createTokenStore, type TokenStore } from "./token_store.ts";
 
-/** What one token is requested with. */
+/** A request for one token. */
 export interface TokenRequest {
   readonly scopes: readonly string[];
   readonly tenantId: string;
   readonly claims: string | undefined;
   readonly enableCae: boolean;
-  /** The token that the claims are about, if it is remembered: the resource refused it. */
+  /** The cached token that the resource has rejected with these claims, if there is one. */
   readonly rejected: string | undefined;
-  /** Whether this is a background refresh, or a chain's search in the background: the user must not be prompted. */
-  readonly isEarly: boolean;
-  /** The chain that asks, which has others to turn to. */
+  /** Whether this is a background refresh, or a search of a chain in the background: the user must not be prompted. */
+  readonly isBackgroundRefresh: boolean;
+  /** The chain that calls the credential, which can fall back to other credentials. */
   readonly chain: Chain | undefined;
-  /** Keeps what comes of it from being remembered: it is for those who wait. */
-  readonly forget: () => void;
-  /** Says what is waited for from now on: for the error, should it come too late. */
-  readonly waitFor: (awaited: Awaited) => void;
-  /** Fires when nobody waits any more, or the time is up. */
+  /** Excludes the result from the cache: only the current callers receive it. */
+  readonly skipCache: () => void;
+  /** Sets the current step, for the timeout error. */
+  readonly setPendingStep: (step: PendingStep) => void;
+  /** Fires when the last caller is detached, or the time is up. */
   readonly signal: AbortSignal;
 }
 
-/** Gets a token from where it is made: all that a credential has to write. */
+/** Acquires a token: the part of `getToken` that each credential implements. */
 export type Acquire = (request: TokenRequest) => Promise<TokenSet>;
 
-/** What sets one credential apart from another. */
+/** The properties of one credential. */
 export interface CredentialSpec {
   readonly name: string;
-  /** Its own tenant: empty where it has none and may ask any, `undefined` where a tenant counts for nothing. */
+  /** The tenant of the credential: empty if it can request tokens from any tenant, `undefined` if tenants are ignored. */
   readonly tenantId: string | undefined;
-  /** Whether a tool of the developer makes the tokens: a chain continues where the tool may not ask a tenant. Default: no. */
+  /** Whether a developer tool issues the tokens: a chain then continues at a tenant that is not allowed. @default {false} */
   readonly isDeveloperTool?: boolean;
-  /** The part of the environment that configures the credential, for its errors. */
+  /** The environment variables that configure the credential, for its errors. */
   readonly source?: string;
-  /** The environment variables that decide where the request goes, and as which identity. */
+  /** The environment variables that determine the token service and the identity. */
   readonly variables?: readonly string[];
-  /** What proves whose tokens these are: secrets by content, callbacks and keys as the objects they are. */
-  readonly proof: () => readonly (string | object)[] | Promise<readonly (string | object)[]>;
+  /** Returns the values that partition the cache by identity: strings by content, objects by reference. */
+  readonly cacheIdentity: () => readonly (string | object)[] | Promise<readonly (string | object)[]>;
   readonly acquire: Acquire;
 }
 
-/** The method that a credential hands on to. */
+/** The method `getToken` of a credential. */
 export type GetToken = (scopes: string | string[], options?: GetTokenOptions) => Promise<AccessToken>;
 
-/** What is known of a scope. */
-interface KnownScope {
-  /** What its token is remembered by. */
-  readonly key: string;
-  /** Of which state of the store the rest tells. */
-  changes: number;
-  token: TokenSet | undefined;
-  /** The same, ready to be returned, where requests may wait for one another's promises. */
-  answer: Promise<TokenSet> | undefined;
-  /** From when, and until when, the token is handed out and nothing else is to be done. */
-  since: number;
-  until: number;
-}
+/** A cached token, or a promise of one from an asynchronous cache. */
+type Cached = ReturnType<TokenStore["find"]>;
 
-const MOST_SCOPES = 1000;
-const REFRESH_PATIENCE_IN_MS = 2000;
+const MAX_REFRESH_WAIT_IN_MS = 2000;
 
-/** Returns the `getToken` of a credential: checks, cache, single flight, refresh, abort, deadline, errors and log. */
+/**
+ * Returns the `getToken` of a credential. Validates the arguments, caches tokens and refreshes them in the background, shares requests in flight,
+ * applies time limits and abort signals, names the credential in errors, and logs.
+ */
 export function createGetToken(spec: CredentialSpec, settings: Settings): GetToken {
   const { sleep, timeoutInMs } = settings;
   const store = createTokenStore(spec.name, settings);
-  // What is known of each single scope asked for so far, so that finding a remembered token builds no text.
-  const scopesKnown = new Map<string, KnownScope>();
-  const scopesKnownCae = new Map<string, KnownScope>();
+  // Cache keys by scope, for calls without claims and tenant: a cache hit must not pay for the construction of its key.
+  const keys = createMemory<string>();
+  const keysCae = createMemory<string>();
   let partition: string | Promise<string> | undefined;
 
   function getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken> {
     if (options?.abortSignal?.aborted) return Promise.reject(abortReason(options.abortSignal));
-    let looked: ReturnType<typeof store.find>;
-    if (!options || !options.claims && options.tenantId === undefined) {
-      const scope = typeof scopes === "string" ? scopes : scopes?.length === 1 ? scopes[0] : undefined;
-      const known = scope && (options?.enableCae ? scopesKnownCae : scopesKnown).get(scope);
-      if (known) {
-        const now = settings.now();
-        const changes = store.changes();
-        if (known.changes !== changes) {
-          looked = store.find(known.key, now);
-          if (!looked || looked instanceof Promise) return ask(scopes, options ?? {}, looked);
-          hold(known, looked, changes, settings.isolated);
-        }
-        if (now > known.since && now < known.until) return known.answer ?? Promise.resolve(known.token!);
-      }
+    const now = settings.now();
+    const cached = lookUp(scopes, options, now);
+    if (cached && !(cached instanceof Promise) && isFresh(cached, now) && !shouldRefresh(cached, now)) {
+      return Promise.resolve(cached);
     }
-    return ask(scopes, options ?? {}, looked);
+    return withinCall(options ?? {}, sleep, (_bounded, caller) => find(scopes, options ?? {}, caller, cached));
   }
 
-  async function ask(
-    scopes: string | string[],
-    options: GetTokenOptions,
-    looked: ReturnType<typeof store.find>,
-  ): Promise<AccessToken> {
-    return await withinCall(options, sleep, (_bounded, caller) => find(scopes, options, caller, looked));
+  function lookUp(scopes: string | string[], options: GetTokenOptions | undefined, now: number): Cached {
+    if (options?.claims || options?.tenantId !== undefined) return undefined;
+    const scope = typeof scopes === "string" ? scopes : scopes?.length === 1 ? scopes[0] : undefined;
+    const key = scope && (options?.enableCae ? keysCae : keys).get(scope);
+    return key ? store.find(key, now) : undefined;
   }
 
   async function find(
     scopes: string | string[],
     options: GetTokenOptions,
     caller: AbortSignal | undefined,
-    looked: ReturnType<typeof store.find>,
+    cached: Cached,
   ): Promise<AccessToken> {
-    const asked = normaliseScopes(scopes);
+    const normalised = normaliseScopes(scopes);
     const enableCae = options.enableCae ?? false;
     const claims = options.claims || undefined;
     const tenantId = resolveTenant(options.tenantId, spec, settings);
-    const key = JSON.stringify([spec.name, tenantId.toLowerCase(), await findPartition(), enableCae, ...asked]);
-    const known = enableCae ? scopesKnownCae : scopesKnown;
-    if (asked.length === 1 && tenantId === (spec.tenantId ?? "") && known.size < MOST_SCOPES && !known.has(asked[0]!)) {
-      known.set(asked[0]!, { key, changes: NaN, token: undefined, answer: undefined, since: NaN, until: NaN });
+    const key = JSON.stringify([spec.name, tenantId.toLowerCase(), await findPartition(), enableCae, ...normalised]);
+    if (normalised.length === 1 && tenantId === (spec.tenantId ?? "")) {
+      (enableCae ? keysCae : keys).set(normalised[0]!, key);
     }
     const chain = chainOf(options);
     const calledOn = settings.now();
-    const found = await (looked ?? store.find(key, calledOn));
+    const found = await (cached ?? store.find(key, calledOn));
     const now = settings.now();
     const pause = refreshPause(key, now);
     const rejected = claims === undefined ? undefined : found?.token;
-    const get = (caller: AbortSignal | undefined, isEarly = false) =>
-      acquire(key, { scopes: asked, tenantId, claims, enableCae, rejected, isEarly, chain }, caller);
-    // The search of a chain in the background is no reason to prompt a user or to keep the process alive either.
+    const get = (caller: AbortSignal | undefined, isBackgroundRefresh = false) =>
+      acquire(key, { scopes: normalised, tenantId, claims, enableCae, rejected, isBackgroundRefresh, chain }, caller);
+    // A search of a chain in the background must not prompt the user or keep the process alive either.
     if (claims !== undefined || !found || !isAlive(found, now)) return await get(caller, isBackground(caller));
     const fresh = isFresh(found, now);
-    if (fresh && !isDue(found, now) || pause && (fresh || !isVerdict(pause.error))) return found;
+    if (fresh && !shouldRefresh(found, now) || pause && (fresh || !isDefinitive(pause.error))) return found;
     const successor = get(undefined, true);
     successor.catch(() => {});
-    if (fresh && (settings.livesOn || settings.waitUntil)) return found;
-    // The token counts as expired, or nothing goes on here after the caller has its token: the caller waits for the successor, but not for long.
+    if (fresh && (settings.backgroundWork === "free" || settings.waitUntil)) return found;
+    // The token counts as expired, or the runtime ends the refresh with the response to the caller: the caller waits, but not for long.
     const spent = Math.max(0, now - calledOn);
-    const longest = Math.min(REFRESH_PATIENCE_IN_MS, (options.requestOptions?.timeout || Infinity) / 2);
+    const longest = Math.min(MAX_REFRESH_WAIT_IN_MS, (options.requestOptions?.timeout || Infinity) / 2);
     const ms = Math.max(0, longest - spent);
     try {
-      return await withDeadline(() => successor, { sleep, ms, late: () => late(ms), outer: caller });
+      return await withTimeout(() => successor, { sleep, ms, onTimeout: () => timeoutError(ms), outer: caller });
     } catch (error) {
-      if (caller?.aborted || !fresh && isVerdict(error)) throw error;
+      if (caller?.aborted || !fresh && isDefinitive(error)) throw error;
       const now = settings.now();
       if (!isAlive(found, now)) {
         const own = get(caller);
         return await Promise.any([successor, own]).catch(() => own);
       }
-      // The next callers do not wait again; the request may go on, and ends the pause when it succeeds.
+      // Later callers do not wait again. The refresh may continue, and ends the pause when it succeeds.
       if (!refreshPause(key, now)) pauseAfter(key, error, now);
       return found;
     }
   }
 
-  /** Waits for the request that is under way for the key, or starts one. */
+  /** Joins the request in flight for the cache key, or starts one. */
   async function acquire(
     key: string,
-    request: Omit<TokenRequest, "forget" | "waitFor" | "signal">,
+    request: Omit<TokenRequest, "skipCache" | "setPendingStep" | "signal">,
     caller: AbortSignal | undefined,
   ): Promise<TokenSet> {
     checkPause(key, settings.now());
     const run = (flight: Flight<TokenSet>, ms: number) => fetchToken(flight, request, ms);
     return await share(
-      { key, variant: [request.claims, request.chain !== undefined, request.isEarly], run },
+      { key, variant: [request.claims, request.chain !== undefined, request.isBackgroundRefresh], run },
       caller,
       settings,
     );
@@ -179,7 +159,7 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
 
   async function fetchToken(
     flight: Flight<TokenSet>,
-    request: Omit<TokenRequest, "forget" | "waitFor" | "signal">,
+    request: Omit<TokenRequest, "skipCache" | "setPendingStep" | "signal">,
     ms: number,
   ): Promise<TokenSet> {
     const { key, signal: outer } = flight;
@@ -187,24 +167,30 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
     const about = { credential: spec.name, scopes: request.scopes, tenantId: request.tenantId };
     try {
       const token = Object.freeze(
-        await withDeadline(
+        await withTimeout(
           (signal) =>
             spec.acquire({
               ...request,
-              forget: () => void (flight.outdated = true),
-              waitFor: (awaited) => void (flight.awaited = awaited),
+              skipCache: () => void (flight.skipCache = true),
+              setPendingStep: (step) => void (flight.pendingStep = step),
               signal,
             }),
-          { sleep, ms, late: () => late(timeoutInMs, flight.awaited), outer, background: request.isEarly },
+          {
+            sleep,
+            ms,
+            onTimeout: () => timeoutError(timeoutInMs, flight.pendingStep),
+            outer,
+            background: request.isBackgroundRefresh,
+          },
         ),
       );
-      checkEnd(token);
+      checkExpiry(token);
       endPause(key);
-      if (request.claims !== undefined) outdateOlder(flight);
-      const saved = flight.outdated ? Promise.resolve() : store.save(key, token);
-      if (!settings.livesOn && !keepAlive(saved, settings)) {
+      if (request.claims !== undefined && settings.cache !== false) supersedeOlder(flight);
+      const saved = flight.skipCache || isSuperseded(flight) ? Promise.resolve() : store.save(key, token);
+      if (settings.backgroundWork !== "free" && !keepAlive(saved, settings)) {
         await saved;
-        checkEnd(token);
+        checkExpiry(token);
       }
       settings.log({
         ...about,
@@ -217,7 +203,7 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
     } catch (error) {
       if (outer.aborted && error === outer.reason) throw error;
       nameCredential(error, spec.name, spec.source);
-      // A bad argument says nothing about the service.
+      // A malformed argument says nothing about the service.
       if (!(error instanceof TypeError)) pauseAfter(key, error, settings.now());
       settings.log({
         ...about,
@@ -229,8 +215,8 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
     }
   }
 
-  /** Throws an `AuthenticationError` if the token ended while it was requested. */
-  function checkEnd({ expiresOnTimestamp }: TokenSet): void {
+  /** Throws an `AuthenticationError` if the token has expired while it was requested. */
+  function checkExpiry({ expiresOnTimestamp }: TokenSet): void {
     // Not `>=`, which is true for a clock that shows no finite time.
     if (!(settings.now() - expiresOnTimestamp >= 0)) return;
     throw new AuthenticationError(
@@ -242,15 +228,15 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
   function findPartition(): string | Promise<string> {
     if (partition !== undefined) return partition;
     const finding = computePartition();
-    // On workerd no request may wait for another's promise.
-    if (!settings.isolated) partition = finding;
+    // On workerd, an incoming request must not await a promise of another one.
+    if (settings.backgroundWork !== "perRequest") partition = finding;
     finding.then((found) => partition = found, () => partition = undefined);
     return finding;
   }
 
   async function computePartition(): Promise<string> {
     try {
-      // A tool reads its own variables.
+      // A developer tool reads its own variables.
       if (!spec.isDeveloperTool) {
         requireVariables([
           ...spec.variables ?? [],
@@ -258,12 +244,12 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
           ...spec.tenantId === undefined ? [] : [MULTITENANT_VARIABLE],
         ], settings);
       }
-      const proof = spec.proof();
-      const parts = proof instanceof Promise
-        ? await withDeadline(() => proof, { sleep, ms: timeoutInMs, late: () => late(timeoutInMs) })
-        : proof;
+      const identity = spec.cacheIdentity();
+      const parts = identity instanceof Promise
+        ? await withTimeout(() => identity, { sleep, ms: timeoutInMs, onTimeout: () => timeoutError(timeoutInMs) })
+        : identity;
       const authorityHost = settings.authorityHost ?? settings.env("AZURE_AUTHORITY_HOST") ?? "";
-      return await digestOf([authorityHost, ...settings.surroundings, ...parts]);
+      return await digestOf([authorityHost, ...settings.injected, ...parts]);
     } catch (error) {
       nameCredential(error, spec.name, spec.source);
       throw error;
@@ -271,11 +257,4 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
   }
 
   return getToken;
-}
-
-function hold(known: KnownScope, token: TokenSet, changes: number, isolated: boolean): void {
-  known.changes = changes;
-  known.token = token;
-  known.answer = isolated ? undefined : Promise.resolve(token);
-  ({ since: known.since, until: known.until } = restTime(token));
 }

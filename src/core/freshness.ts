@@ -5,48 +5,43 @@ const FIVE_MINUTES = 300_000;
 const TWO_HOURS = 7_200_000;
 
 /**
- * Whether the token can still be handed out: it counts as expired five minutes early, or halfway where it lives shorter than ten. A
- * clock that went back by more than that says nothing about a token's end any more.
+ * Whether the token can be returned without a refresh. It counts as expired five minutes early, or after half of a lifetime of less than ten minutes;
+ * and as unusable if the clock went back by more than five minutes, because its expiry can then not be judged.
  */
 export function isFresh(token: TokenSet, now: number): boolean {
-  return now > goodSince(token) && now < goodUntil(token);
+  return now > validFrom(token) && now < expiresEarlyAt(token);
 }
 
-/** Whether the token has not ended, though it may count as expired early. */
+/** Whether the token has not expired, although it may already count as expired. */
 export function isAlive(token: TokenSet, now: number): boolean {
-  return now > goodSince(token) && now < token.expiresOnTimestamp;
+  return now > validFrom(token) && now < token.expiresOnTimestamp;
 }
 
-/** Whether it is time to ask for the token's successor. */
-export function isDue({ refreshAfterTimestamp = Infinity }: TokenSet, now: number): boolean {
+/** Whether the token should be refreshed. */
+export function shouldRefresh({ refreshAfterTimestamp = Infinity }: TokenSet, now: number): boolean {
   return now >= refreshAfterTimestamp;
 }
 
-/** Returns the time between whose ends the token is fresh and not due: nothing is to be done. */
-export function restTime(token: TokenSet): { readonly since: number; readonly until: number } {
-  return { since: goodSince(token), until: Math.min(goodUntil(token), token.refreshAfterTimestamp ?? Infinity) };
-}
-
-function goodSince({ acquiredOnTimestamp }: TokenSet): number {
+function validFrom({ acquiredOnTimestamp }: TokenSet): number {
   return acquiredOnTimestamp - FIVE_MINUTES;
 }
 
-function goodUntil({ acquiredOnTimestamp, expiresOnTimestamp }: TokenSet): number {
+function expiresEarlyAt({ acquiredOnTimestamp, expiresOnTimestamp }: TokenSet): number {
   return expiresEarlyOn(acquiredOnTimestamp, expiresOnTimestamp);
 }
 
-/** Returns from when on a token counts as expired: five minutes early, or after half of its life if that is less. */
+/** Returns when a token counts as expired: five minutes early, or after half of its lifetime if that is later. */
 export function expiresEarlyOn(acquiredOn: number, expiresOn: number): number {
   return expiresOn - Math.min(FIVE_MINUTES, (expiresOn - acquiredOn) / 2);
 }
 
-/** Reads a positive number of seconds that a `Date` can hold, which some services send as text. */
+/** Parses a positive number of seconds that a `Date` can hold; some services send it as a string. */
 export function seconds(value: unknown): number | undefined {
   const number = typeof value === "string" && /^\d{1,10}$/.test(bound(value)) ? Number(value) : value;
   return typeof number === "number" && number > 0 && number < 1e10 ? number : undefined;
 }
 
-/** Returns when to ask for the successor: when the service says so, else at half-life of a token that lives two hours or more. */
+/** Returns when to refresh a token: when the service says so, else after half of a lifetime of two hours or more. */
 export function refreshTime(
   acquiredOn: number,
   expiresOn: number,

@@ -1,7 +1,7 @@
 import { AuthenticationError } from "../errors.ts";
 import { missingPermission } from "../runtime/permission.ts";
 import { bound } from "./bound.ts";
-import { withDeadline } from "./deadline.ts";
+import { withTimeout } from "./timeout.ts";
 import type { Settings } from "./settings.ts";
 
 const MOST_BYTES = 1_048_576;
@@ -47,8 +47,8 @@ export async function send(
 
   try {
     if (ms === undefined) return await exchange(init.signal);
-    const late = () => new Error(`No response within ${ms} ms`);
-    return await withDeadline(exchange, { sleep, ms, late, outer: init.signal });
+    const onTimeout = () => new Error(`No response within ${ms} ms`);
+    return await withTimeout(exchange, { sleep, ms, onTimeout, outer: init.signal });
   } catch (error) {
     if (init.signal.aborted) throw init.signal.reason;
     const { host } = new URL(url);

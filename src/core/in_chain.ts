@@ -1,7 +1,15 @@
-import type { GetTokenOptions } from "../token_credential.ts";
+import type { GetTokenOptions, TokenCredential } from "../token_credential.ts";
 
 // Shared with other copies of the package: they may meet in one chain.
 const IN_CHAIN = /* @__PURE__ */ Symbol.for("@azweb/identity.chain");
+
+/** A credential in a chain, and its name in messages. */
+export interface Link {
+  readonly name: string;
+  readonly credential: TokenCredential;
+  /** Whether to start this credential while an earlier one is still probing. @default {false} */
+  readonly canPrefetch?: () => Promise<boolean>;
+}
 
 /** The chain that calls a credential, as the credential sees it. */
 export interface Chain {

@@ -1,23 +1,20 @@
 const CAPACITY = 1000;
 
-/** A bounded memory: what was not used for longest goes first. */
+/** A map of at most 1,000 entries, of which the least recently used is evicted first. */
 export interface Memory<T> {
   readonly get: (key: string) => T | undefined;
   readonly set: (key: string, value: T) => void;
   readonly delete: (key: string) => void;
-  /** How often anything was set or deleted. */
-  readonly changes: () => number;
 }
 
-/** Makes an empty memory. */
+/** Creates an empty memory. */
 export function createMemory<T>(): Memory<T> {
   const values = new Map<string, T>();
   let newest: string | undefined;
-  let changes = 0;
 
   function get(key: string): T | undefined {
     const value = values.get(key);
-    // The newest is at its place already: the hot path of a program with one token moves nothing.
+    // The newest entry is the last one already: a program with one token moves nothing.
     if (value !== undefined && key !== newest) put(key, value);
     return value;
   }
@@ -29,15 +26,9 @@ export function createMemory<T>(): Memory<T> {
   }
 
   function set(key: string, value: T): void {
-    changes++;
     put(key, value);
     if (values.size > CAPACITY) values.delete(values.keys().next().value!);
   }
 
-  function remove(key: string): void {
-    changes++;
-    values.delete(key);
-  }
-
-  return { get, set, delete: remove, changes: () => changes };
+  return { get, set, delete: (key) => void values.delete(key) };
 }

@@ -1,6 +1,6 @@
 const identities = new WeakMap<object, string>();
 
-/** Returns a name for an object that no other object has, in this process or another. */
+/** Returns the unique id of an object, which no other object has in this process or another. */
 export function identityOf(object: object): string {
   let identity = identities.get(object);
   if (identity === undefined) identities.set(object, identity = crypto.randomUUID());
@@ -13,7 +13,7 @@ export async function sha256(text: string): Promise<string> {
   return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** Returns the SHA-256 digest of what proves who the caller is: texts by their content, objects by their identity. */
-export function digestOf(proof: readonly (string | object)[]): Promise<string> {
-  return sha256(JSON.stringify(proof.map((part) => typeof part === "string" ? part : { object: identityOf(part) })));
+/** Returns the SHA-256 digest of the values that partition a cache: strings by content, objects by reference. */
+export function digestOf(values: readonly (string | object)[]): Promise<string> {
+  return sha256(JSON.stringify(values.map((part) => typeof part === "string" ? part : { object: identityOf(part) })));
 }

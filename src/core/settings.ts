@@ -7,9 +7,9 @@ import { sleep } from "./sleep.ts";
 import { checkTenantId } from "./tenants.ts";
 import { isLoopback, parseUrl } from "./url.ts";
 
-/** `CredentialOptions` with every default filled in: what the inner code knows. */
+/** `CredentialOptions` with every default filled in. */
 export interface Settings {
-  /** As given; its default stands in a variable, which is not read before the first token is asked for. */
+  /** The option. Its default is an environment variable, which is not read before the first token request. */
   readonly authorityHost: string | undefined;
   readonly allowInsecureLoopback: boolean;
   readonly additionallyAllowedTenants: readonly string[];
@@ -19,29 +19,30 @@ export interface Settings {
   readonly maxRetryDelayInMs: number;
   readonly timeoutInMs: number;
   readonly cache: TokenCache | false | undefined;
-  /** Whether a request that has been answered leaves its work to die, so that no other request may wait for it. */
-  readonly isolated: boolean;
-  /** Whether work goes on by itself after the caller has its answer. */
-  readonly livesOn: boolean;
-  /** Whether a metadata service may stand at the link-local address: not where there is no machine. */
+  /**
+   * Whether work may outlive the response to the incoming request that started it. `"free"`: it continues. `"needsWaitUntil"`: only with `waitUntil`.
+   * `"perRequest"`: only with `waitUntil`, and another incoming request must not await its promises.
+   */
+  readonly backgroundWork: "free" | "needsWaitUntil" | "perRequest";
+  /** Whether the link-local address may be a metadata service's: not in a browser, on an edge runtime or on Deno Deploy. */
   hasMetadataService(): boolean;
   readonly waitUntil: ((work: Promise<unknown>) => void) | undefined;
-  /** The objects that were handed in and decide what a token is worth: a simulated cloud's token must not reach real code. */
-  readonly surroundings: readonly (string | object)[];
+  /** Injected `fetch`, `localFetch` and `runtime`: part of the cache key, so that a token of a simulated cloud never reaches production code. */
+  readonly injected: readonly (string | object)[];
   readonly fetch: typeof fetch;
-  /** As given; by default each says for itself what knows no proxy. */
+  /** The option. The default depends on the caller, and bypasses proxies. */
   readonly localFetch: typeof fetch | undefined;
   readonly log: Log;
   env(name: string): string | undefined;
-  /** The flag that is missing to read these variables, if one is. */
+  /** Returns the flag that Deno needs to read these variables, if one of them cannot be read. */
   missingEnvPermission(names: readonly string[]): string | undefined;
   now(): number;
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 
 /**
- * Options of `@azure/identity` that are not here, and what stands for them, if anything does: passed over, a request would go past the proxy,
- * or somebody else would sign in.
+ * Options of `@azure/identity` that are not supported, and what replaces them. If they were ignored, a request would bypass the proxy, or another user
+ * would sign in.
  */
 const REPLACED = {
   httpClient: 'use "fetch"',
@@ -54,16 +55,13 @@ const REPLACED = {
 };
 
 /**
- * Variables that are part of the cache key and of each request. Each is read once for a credential: after a change, its requests would go
- * elsewhere than its cache key says.
+ * Variables that are part of the cache key and of each request. Each is read once for a credential: after a change, its requests would contradict its
+ * cache key.
  */
 const READ_ONCE = ["AZURE_AUTHORITY_HOST", "SYSTEM_OIDCREQUESTURI"];
 
-/** Fills in the defaults: the one place that has them. Throws a `TypeError` for an option that cannot be. */
-export function resolveSettings(
-  options: CredentialOptions,
-  { maxRetries = 3, timeoutInMs = 60_000 }: { readonly maxRetries?: number; readonly timeoutInMs?: number } = {},
-): Settings {
+/** Fills in the defaults. Throws a `TypeError` for a malformed option. */
+export function resolveSettings(options: CredentialOptions): Settings {
   checkKinds(options);
   const { additionallyAllowedTenants = [], cache, log, retryOptions = {}, runtime = {} } = options;
   for (const tenant of additionallyAllowedTenants) {
@@ -71,12 +69,12 @@ export function resolveSettings(
   }
   if (options.authorityHost !== undefined) parseAuthorityHost(options.authorityHost, options.allowInsecureLoopback);
   const platform = detectPlatform();
-  const livesOn = platform !== "workerd" && platform !== "web";
+  const backgroundWork = platform === "workerd" ? "perRequest" : platform === "web" ? "needsWaitUntil" : "free";
   const ambient = !options.env && !runtime.env;
   const variable = options.env
-    ? (name: string) => text(options.env?.[name])
+    ? (name: string) => stringOf(options.env?.[name])
     : runtime.env
-    ? (name: string) => text(runtime.env?.(name))
+    ? (name: string) => stringOf(runtime.env?.(name))
     : env;
   const read = new Map<string, string | undefined>();
 
@@ -90,17 +88,17 @@ export function resolveSettings(
     allowInsecureLoopback: options.allowInsecureLoopback ?? false,
     additionallyAllowedTenants,
     disableInstanceDiscovery: options.disableInstanceDiscovery ?? false,
-    maxRetries: notNegative("retryOptions.maxRetries", retryOptions.maxRetries, maxRetries),
+    maxRetries: notNegative("retryOptions.maxRetries", retryOptions.maxRetries, 3),
     retryDelayInMs: notNegative("retryOptions.retryDelayInMs", retryOptions.retryDelayInMs, 800),
     maxRetryDelayInMs: notNegative("retryOptions.maxRetryDelayInMs", retryOptions.maxRetryDelayInMs, 64_000),
-    timeoutInMs: notNegative("timeoutInMs", options.timeoutInMs, timeoutInMs),
+    timeoutInMs: notNegative("timeoutInMs", options.timeoutInMs, 60_000),
     cache,
-    isolated: platform === "workerd",
-    livesOn,
+    backgroundWork,
     hasMetadataService: () =>
-      options.localFetch !== undefined || livesOn && !isDenoDeploy() && !variable("DENO_DEPLOYMENT_ID"),
+      options.localFetch !== undefined ||
+      backgroundWork === "free" && !isDenoDeploy() && !variable("DENO_DEPLOYMENT_ID"),
     waitUntil: options.waitUntil,
-    surroundings: [options.fetch, options.localFetch, options.runtime].map((object) => object ?? ""),
+    injected: [options.fetch, options.localFetch, options.runtime].map((object) => object ?? ""),
     // Looked up at each call: a page or a test may replace the global one.
     fetch: options.fetch ?? ((input, init) => fetch(input, init)),
     localFetch: options.localFetch,
@@ -128,15 +126,15 @@ function checkKinds(options: CredentialOptions): void {
   if (!isObject(options)) throw new TypeError('Argument "options" must be an object');
   for (const [name, why] of Object.entries(REPLACED)) {
     const value = (options as Record<string, unknown>)[name];
-    // Some programs say that they do not want it.
+    // Some programs disable the feature explicitly.
     if (value !== undefined && (value as { enabled?: unknown } | null)?.enabled !== false) {
       throw new TypeError(`Option "${name}" of @azure/identity is not supported: ${why}`);
     }
   }
   check("an object", isObject, "env", "retryOptions", "runtime");
   check("a function", isFunction, "fetch", "localFetch", "log", "waitUntil");
-  check("a list", Array.isArray, "additionallyAllowedTenants");
-  check('false or an object with the methods "get", "set" and "delete"', isCache, "cache");
+  check("an array", Array.isArray, "additionallyAllowedTenants");
+  check('false or an object with the methods "get" and "set"', isCache, "cache");
 
   function check(kind: string, is: (value: unknown) => boolean, ...names: (keyof CredentialOptions)[]): void {
     for (const name of names) {
@@ -154,18 +152,18 @@ function isFunction(value: unknown): boolean {
 }
 
 function isCache(value: unknown): boolean {
-  const { get, set, delete: remove } = (value ?? {}) as Partial<TokenCache>;
-  return value === false || [get, set, remove].every(isFunction);
+  const { get, set } = (value ?? {}) as Partial<TokenCache>;
+  return value === false || isFunction(get) && isFunction(set);
 }
 
-/** Returns the number, or what stands in for it. Throws a `TypeError` for a negative one. */
+/** Returns the number, or its default. Throws a `TypeError` unless it is a non-negative number. */
 export function notNegative(name: string, value: number | undefined, otherwise: number): number {
   if (value === undefined) return otherwise;
   if (typeof value === "number" && value >= 0) return value;
-  throw new TypeError(`Option "${name}" must be a number that is not negative`);
+  throw new TypeError(`Option "${name}" must be a non-negative number`);
 }
 
-function text(value: unknown): string | undefined {
+function stringOf(value: unknown): string | undefined {
   return typeof value === "string" ? value : undefined;
 }
 
@@ -173,6 +171,6 @@ function guard(log: Log, event: LogEvent): void {
   try {
     log(event);
   } catch {
-    // Diagnosis must not break what it looks at.
+    // A log function that throws must not break the credential.
   }
 }

@@ -1,72 +1,78 @@
 import type { TokenSet } from "../token_cache.ts";
-import { withDeadline } from "./deadline.ts";
-import { isLost, late } from "./failures.ts";
+import { withTimeout } from "./timeout.ts";
+import { isNoResponse, timeoutError } from "./failures.ts";
 import { keepAlive } from "./keep_alive.ts";
+import { createMemory } from "./memory.ts";
 import { identityOf } from "./partition.ts";
 import type { Settings } from "./settings.ts";
 import { type Flight, startFlight } from "./single_flight.ts";
 
-/** Work that callers who ask for the same share. */
-export interface Work {
-  /** What the token is remembered by. */
+/** A token request that concurrent callers share. */
+export interface FlightSpec {
+  /** Cache key of the token. */
   readonly key: string;
-  /** What sets this work apart from other work for the same key. */
+  /** Distinguishes requests with the same cache key that must not be shared. */
   readonly variant: readonly unknown[];
-  /** Does it, within a time in milliseconds. */
+  /** Sends the request, within a time limit in milliseconds. */
   run(flight: Flight<TokenSet>, timeoutInMs: number): Promise<TokenSet>;
 }
 
-// Shared by the process: equal credentials wait for one request, whichever instance sent it.
+// Shared by the process, so that equal credentials share a request, whichever instance sent it.
 const flights = new Map<string, Flight<TokenSet>>();
+/** Sequence number of the latest request that replaced the token of a cache key because of claims. */
+const replacements = createMemory<number>();
 
-/** Waits for the equal work that is under way, or starts it. A caller leaves when its signal fires; the last one ends the work. */
-export async function share(work: Work, caller: AbortSignal | undefined, settings: Settings): Promise<TokenSet> {
-  const { cache, timeoutInMs, isolated, livesOn, now } = settings;
+/**
+ * Joins the equal request that is in flight, or starts one. The signal of a caller detaches that caller alone; the request is aborted when the last
+ * caller is detached.
+ */
+export async function share(spec: FlightSpec, caller: AbortSignal | undefined, settings: Settings): Promise<TokenSet> {
+  const { cache, timeoutInMs, backgroundWork, now } = settings;
   if (caller?.aborted) throw caller.reason;
   if (cache === false) return await start(undefined, timeoutInMs);
-  const place = JSON.stringify([work.key, work.variant, cache && identityOf(cache), requestOptionsOf(settings)]);
-  const flight = flights.get(place);
-  if (!flight) return await start(place, timeoutInMs);
+  const flightKey = JSON.stringify([spec.key, spec.variant, cache && identityOf(cache), requestOptionsOf(settings)]);
+  const flight = flights.get(flightKey);
+  if (!flight || isSuperseded(flight)) return await start(flightKey, timeoutInMs);
   const joinedOn = now();
   flight.join(caller);
-  if (livesOn) return await flight.result;
+  if (backgroundWork === "free") return await flight.result;
   try {
     return await untilDeadline(flight);
   } catch (error) {
-    if (!isolated) {
-      // Whoever comes next must not wait for it again.
-      if (now() >= flight.startedOnTimestamp + timeoutInMs) forget(place, flight);
+    if (backgroundWork !== "perRequest") {
+      // Later callers must not wait for it again.
+      if (now() >= flight.startedOnTimestamp + timeoutInMs) removeFlight(flightKey, flight);
       throw error;
     }
-    // The request that began it may be gone, and its work with it: once more, by ourselves, in the time that is left.
+    // The incoming request that started the flight may have ended, and the flight with it: retry once, in the time that is left.
     const left = joinedOn + timeoutInMs - now();
-    if (caller?.aborted || left <= 0 || !isLost(error)) throw error;
-    forget(place, flight);
-    const other = flights.get(place);
-    return other ? await untilDeadline(other) : await start(place, left);
+    if (caller?.aborted || left <= 0 || !isNoResponse(error)) throw error;
+    removeFlight(flightKey, flight);
+    const other = flights.get(flightKey);
+    return other ? await untilDeadline(other) : await start(flightKey, left);
   }
 
-  function start(place: string | undefined, timeoutInMs: number): Promise<TokenSet> {
-    const land = () => void (place !== undefined && forget(place, flight));
-    const flight: Flight<TokenSet> = startFlight((flight) => work.run(flight, timeoutInMs), {
-      key: work.key,
+  function start(flightKey: string | undefined, timeoutInMs: number): Promise<TokenSet> {
+    const land = () => void (flightKey !== undefined && removeFlight(flightKey, flight));
+    const flight: Flight<TokenSet> = startFlight((flight) => spec.run(flight, timeoutInMs), {
+      key: spec.key,
       now: now(),
-      left: land,
+      onAbandoned: land,
     });
     flight.join(caller);
     flight.result.then(land, land);
-    const kept = keepAlive(flight.result, settings);
-    if (place !== undefined && (kept || !isolated)) flights.set(place, flight);
+    const isKeptAlive = keepAlive(flight.result, settings);
+    if (flightKey !== undefined && (isKeptAlive || backgroundWork !== "perRequest")) flights.set(flightKey, flight);
     return flight.result;
   }
 
-  /** A timer of this one's own also tells workerd that it has not come to a stop. */
+  /** Waits with a timer of its own, without which workerd would consider the incoming request hung. */
   function untilDeadline(flight: Flight<TokenSet>): Promise<TokenSet> {
     const ms = Math.max(0, flight.startedOnTimestamp + timeoutInMs - now());
-    return withDeadline(() => flight.result, {
+    return withTimeout(() => flight.result, {
       sleep: settings.sleep,
       ms,
-      late: () => late(timeoutInMs, flight.awaited),
+      onTimeout: () => timeoutError(timeoutInMs, flight.pendingStep),
     });
   }
 }
@@ -78,19 +84,17 @@ function requestOptionsOf(settings: Settings): readonly (number | boolean)[] {
   return [allowInsecureLoopback, disableInstanceDiscovery, maxRetries, maxRetryDelayInMs, retryDelayInMs, timeoutInMs];
 }
 
-/** Keeps older work for the same key from replacing what the newer one came to, and anybody from waiting for it. */
-export function outdateOlder(newer: Flight<TokenSet>): void {
-  // Only the order of the map tells which flights are older: not for one that has left it, such as an outdated one.
-  if (![...flights.values()].includes(newer)) return;
-  for (const [place, flight] of flights) {
-    if (flight === newer) return;
-    if (flight.key !== newer.key) continue;
-    flight.outdated = true;
-    flights.delete(place);
-  }
+/** Marks older requests for the same cache key as superseded by this one: they are not joined, and their tokens are not cached. */
+export function supersedeOlder({ key, sequence }: Flight<TokenSet>): void {
+  replacements.set(key, Math.max(sequence, replacements.get(key) ?? 0));
 }
 
-/** Lets nobody join any more, unless other work has taken the place. */
-function forget(place: string, flight: Flight<TokenSet>): void {
-  if (flights.get(place) === flight) flights.delete(place);
+/** Whether a newer request has replaced the token of the cache key. */
+export function isSuperseded({ key, sequence }: Flight<TokenSet>): boolean {
+  return sequence < (replacements.get(key) ?? 0);
+}
+
+/** Removes the flight, which is then not joined any more; not another flight that has replaced it. */
+function removeFlight(flightKey: string, flight: Flight<TokenSet>): void {
+  if (flights.get(flightKey) === flight) flights.delete(flightKey);
 }

@@ -1,49 +1,53 @@
-import type { Awaited } from "./failures.ts";
+import type { PendingStep } from "./failures.ts";
 
-/** Work under way that several callers wait for. */
+/** An operation that several callers wait for. */
 export interface Flight<T> {
-  /** What the work comes to. */
   readonly result: Promise<T>;
-  /** What it is about. */
+  /** Cache key of the result. */
   readonly key: string;
-  /** When it began, in milliseconds since the epoch. */
+  /** Position in the order in which all flights of the process started. */
+  readonly sequence: number;
+  /** When the operation started, in milliseconds since the epoch. */
   readonly startedOnTimestamp: number;
-  /** Fires when the last caller has left. */
+  /** Fires when the last caller is detached. */
   readonly signal: AbortSignal;
-  /** Whether something newer came in the meantime, so that what it comes to is for those who wait and not to be remembered. */
-  outdated: boolean;
-  /** What it waits for. */
-  awaited: Awaited;
-  /** Adds a caller, who leaves when the signal fires. */
+  /** Whether only the current callers receive the result, which is then not cached. */
+  skipCache: boolean;
+  /** Current step, for the timeout error. */
+  pendingStep: PendingStep;
+  /** Adds a caller, who is detached when the signal fires. */
   join(caller: AbortSignal | undefined): void;
 }
 
-/** Begins work; `left` is called when the last caller has left. */
+let started = 0;
+
+/** Starts an operation; `onAbandoned` is called when the last caller is detached. */
 export function startFlight<T>(
-  work: (flight: Flight<T>) => Promise<T>,
-  { key, now, left }: { readonly key: string; readonly now: number; readonly left: () => void },
+  operation: (flight: Flight<T>) => Promise<T>,
+  { key, now, onAbandoned }: { readonly key: string; readonly now: number; readonly onAbandoned: () => void },
 ): Flight<T> {
   const controller = new AbortController();
-  let waiting = 0;
+  let callers = 0;
   const flight = {
     key,
+    sequence: ++started,
     startedOnTimestamp: now,
     signal: controller.signal,
-    outdated: false,
-    awaited: {},
+    skipCache: false,
+    pendingStep: {},
     join(caller: AbortSignal | undefined) {
-      waiting++;
+      callers++;
       caller?.addEventListener("abort", () => {
-        if (--waiting > 0) return;
-        left();
+        if (--callers > 0) return;
+        onAbandoned();
         try {
           controller.abort(caller.reason);
         } catch {
-          // workerd: the work belongs to another request, and ends at its deadline.
+          // workerd: the operation belongs to another incoming request, and ends at its time limit.
         }
       }, { once: true });
     },
   } as { -readonly [K in keyof Flight<T>]: Flight<T>[K] };
-  flight.result = work(flight);
+  flight.result = operation(flight);
   return flight;
 }

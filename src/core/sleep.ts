@@ -1,6 +1,6 @@
 import { isBackground, unrefTimer } from "../runtime/background.ts";
 
-const LONGEST = 2 ** 31 - 1;
+const MAX_TIMER_IN_MS = 2 ** 31 - 1;
 
 /**
  * Resolves after a time in milliseconds; rejects with the signal's reason as soon as the signal fires. The timer does not keep the process
@@ -12,7 +12,7 @@ export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
     const timer = setTimeout(() => {
       signal?.removeEventListener("abort", stop);
       resolve();
-    }, Math.min(ms, LONGEST));
+    }, Math.min(ms, MAX_TIMER_IN_MS));
     if (isBackground(signal)) unrefTimer(timer);
     function stop() {
       clearTimeout(timer);

@@ -1,52 +1,55 @@
 import type { TokenCache, TokenSet } from "../token_cache.ts";
-import { withDeadline } from "./deadline.ts";
-import { isDue, isFresh } from "./freshness.ts";
+import { withTimeout } from "./timeout.ts";
+import { isFresh, shouldRefresh } from "./freshness.ts";
 import { createMemory, type Memory } from "./memory.ts";
 import type { Settings } from "./settings.ts";
 
-const PATIENCE_IN_MS = 1000;
+const TIMEOUT_IN_MS = 1000;
 const PAUSE_IN_MS = 30_000;
 
 const processMemory = /* @__PURE__ */ createMemory<TokenSet>();
-const fronts = new WeakMap<TokenCache, Front>();
+const states = new WeakMap<TokenCache, CacheState>();
 
-/** What stands in front of an asynchronous cache, and in place of one that fails. */
-interface Front {
+/** State of a cache of the user: an in-memory copy, and a circuit breaker for a cache that fails. */
+interface CacheState {
   readonly memory: Memory<TokenSet>;
-  /** Whether the cache answers later. A synchronous one is asked itself, each time: what its owner deletes is gone. */
+  /** Whether `get` returns promises. A synchronous cache is read at every call, so that a token that its owner deletes is not returned. */
   asynchronous: boolean;
-  /** Of which keys the last token has not arrived there, or not yet. */
-  readonly unsaved: Memory<true>;
-  /** Until when it is left alone, because it did not answer. */
+  /** Keys whose latest token has not been written to the cache. */
+  readonly pendingWrites: Memory<true>;
+  /** Until when the cache is not used, because it timed out. */
   pausedUntil: number;
 }
 
-/** Where one credential finds and leaves its tokens. Fails in no way. */
+/** Token cache as a credential sees it. Never throws: if the cache of the user fails, the memory is used. */
 export interface TokenStore {
-  /** Returns the token, at once where that is possible. */
+  /** Returns the token; not as a promise if the cache is synchronous. */
   find(key: string, now: number): TokenSet | undefined | Promise<TokenSet | undefined>;
-  /** Remembers a token; resolves when an asynchronous cache has it, or has had its time. */
+  /** Stores a token. Resolves when an asynchronous cache has stored it, or has timed out. */
   save(key: string, token: TokenSet): Promise<void>;
-  /** What stays equal as long as `find` finds the same; never, where others may change what it finds. */
-  changes(): number;
 }
 
 /** Returns the store over `options.cache`, or over the memory of the process. */
 export function createTokenStore(credential: string, settings: Settings): TokenStore {
   const { cache } = settings;
-  if (cache === false) return { find: () => undefined, save: () => Promise.resolve(), changes: () => NaN };
+  if (cache === false) return { find: () => undefined, save: () => Promise.resolve() };
   if (cache === undefined) {
-    const { get, set, changes } = processMemory;
-    return { find: get, save: (key, token) => Promise.resolve(set(key, token)), changes };
+    const { get, set } = processMemory;
+    return { find: get, save: (key, token) => Promise.resolve(set(key, token)) };
   }
   return createCacheStore(cache, credential, settings);
 }
 
 function createCacheStore(cache: TokenCache, credential: string, settings: Settings): TokenStore {
-  const front = fronts.get(cache) ??
-    { memory: createMemory<TokenSet>(), asynchronous: false, unsaved: createMemory<true>(), pausedUntil: -Infinity };
-  const { memory, unsaved } = front;
-  fronts.set(cache, front);
+  const state = states.get(cache) ??
+    {
+      memory: createMemory<TokenSet>(),
+      asynchronous: false,
+      pendingWrites: createMemory<true>(),
+      pausedUntil: -Infinity,
+    };
+  const { memory, pendingWrites } = state;
+  states.set(cache, state);
 
   function failed(operation: string): void {
     settings.log({
@@ -57,31 +60,31 @@ function createCacheStore(cache: TokenCache, credential: string, settings: Setti
   }
 
   function bounded<T>(work: PromiseLike<T>): Promise<T> {
-    return withDeadline(() => work, { sleep: settings.sleep, ms: PATIENCE_IN_MS, late });
+    return withTimeout(() => work, { sleep: settings.sleep, ms: TIMEOUT_IN_MS, onTimeout: pause });
   }
 
-  function late(): Error {
-    front.pausedUntil = settings.now() + PAUSE_IN_MS;
+  function pause(): Error {
+    state.pausedUntil = settings.now() + PAUSE_IN_MS;
     return new Error("Too slow");
   }
 
   function isPaused(now: number): boolean {
-    return now < front.pausedUntil && now >= front.pausedUntil - PAUSE_IN_MS;
+    return now < state.pausedUntil && now >= state.pausedUntil - PAUSE_IN_MS;
   }
 
   function judge(key: string, found: unknown): TokenSet | undefined {
-    if (found === undefined || found === null) return unsaved.get(key) && memory.get(key);
+    if (found === undefined || found === null) return pendingWrites.get(key) && memory.get(key);
     if (isTokenSet(found)) return found;
     failed("return what was set");
     return memory.get(key);
   }
 
-  async function load(key: string, looking: PromiseLike<unknown>): Promise<TokenSet | undefined> {
+  async function load(key: string, lookup: PromiseLike<unknown>): Promise<TokenSet | undefined> {
     try {
-      const found = judge(key, await bounded(looking));
-      const held = memory.get(key);
-      // A slow look-up must not bring back what was replaced meanwhile.
-      if (found && !(held && held.acquiredOnTimestamp > found.acquiredOnTimestamp)) memory.set(key, found);
+      const found = judge(key, await bounded(lookup));
+      const newer = memory.get(key);
+      // A slow look-up must not restore a token that was replaced meanwhile.
+      if (found && !(newer && newer.acquiredOnTimestamp > found.acquiredOnTimestamp)) memory.set(key, found);
     } catch {
       failed("get");
     }
@@ -89,17 +92,16 @@ function createCacheStore(cache: TokenCache, credential: string, settings: Setti
   }
 
   return {
-    changes: () => NaN,
     find(key, now) {
-      if (front.asynchronous || unsaved.get(key)) {
-        const remembered = memory.get(key);
-        if (remembered && isFresh(remembered, now) && !isDue(remembered, now)) return remembered;
+      if (state.asynchronous || pendingWrites.get(key)) {
+        const cached = memory.get(key);
+        if (cached && isFresh(cached, now) && !shouldRefresh(cached, now)) return cached;
       }
       if (isPaused(now)) return memory.get(key);
       try {
         const found: unknown = cache.get(key);
         if (!isThenable(found)) return judge(key, found);
-        front.asynchronous = true;
+        state.asynchronous = true;
         return load(key, found);
       } catch {
         failed("get");
@@ -108,12 +110,12 @@ function createCacheStore(cache: TokenCache, credential: string, settings: Setti
     },
     async save(key, token) {
       memory.set(key, token);
-      unsaved.set(key, true);
+      pendingWrites.set(key, true);
       if (isPaused(settings.now())) return;
       try {
         const saving: unknown = cache.set(key, token);
         if (isThenable(saving)) await bounded(saving);
-        unsaved.delete(key);
+        pendingWrites.delete(key);
       } catch {
         failed("set");
       }

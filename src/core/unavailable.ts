@@ -5,19 +5,19 @@ const DEFAULT_RECHECK_IN_MS = 60_000;
 const MAX_ERRORS = 100;
 const OUTCOMES: readonly unknown[] = ["absent", "inconclusive", "not-for-this-call"] satisfies UnavailableOutcome[];
 
-/** What a chain may conclude from a credential that returned no token, and for how long. */
+/** Conclusion of a chain from a credential that returned no token. */
 export interface Unavailable {
   readonly outcome: UnavailableOutcome;
   /** How long an inconclusive outcome holds, in ms. */
   readonly recheckAfterInMs: number;
 }
 
-/** What follows from a credential that returned no token, or from an error that does not say what it means. */
+/** Conclusion from an error that does not say what it means. */
 export const INCONCLUSIVE: Unavailable = { outcome: "inconclusive", recheckAfterInMs: DEFAULT_RECHECK_IN_MS };
 
 /**
- * Returns what a chain may conclude from an error; `undefined` for one that ends the chain. Decides by `name`: the error may be of another
- * package, or of another copy of this one. What is not understood is inconclusive.
+ * Returns the conclusion of a chain from an error; `undefined` for an error that ends the chain. Decides by `name`, because the error may be of another
+ * package, or of another copy of this one. An unknown outcome is inconclusive.
  */
 export function unavailableOf(error: unknown): Unavailable | undefined {
   switch (nameOf(error)) {
@@ -31,7 +31,7 @@ export function unavailableOf(error: unknown): Unavailable | undefined {
   return undefined;
 }
 
-/** Returns what follows from several credentials: the outcome that allows least, and the shortest time that one of them holds. */
+/** Returns the conclusion from several credentials: the strictest outcome, and the shortest time for which one of them holds. */
 export function mergeUnavailable(all: readonly Unavailable[]): Unavailable {
   let recheckAfterInMs = Infinity;
   for (const one of all) {
@@ -54,7 +54,7 @@ function judge({ outcome, recheckAfterInMs = NaN }: CredentialUnavailableError):
   };
 }
 
-/** Returns what follows from each error of an aggregate, and of the aggregates in it. */
+/** Returns the conclusion from each error of an aggregate, and of nested aggregates. */
 function causesOf(aggregate: AggregateAuthenticationError): Unavailable[] {
   const causes: Unavailable[] = [];
   const open: unknown[] = [aggregate];

@@ -1,5 +1,6 @@
 import { checkClientId, checkText } from "../core/check_text.ts";
 import type { GetToken } from "../core/create_get_token.ts";
+import { internalsOf, setInternals } from "../core/internals.ts";
 import { resolveSettings } from "../core/settings.ts";
 import { checkTenantId } from "../core/tenants.ts";
 import { parseUrl } from "../core/url.ts";
@@ -31,8 +32,6 @@ export interface AuthorizationCodeCredentialOptions extends CredentialOptions {
  * @see https://learn.microsoft.com/entra/identity-platform/v2-oauth2-auth-code-flow
  */
 export class AuthorizationCodeCredential implements TokenCredential {
-  readonly #getToken: GetToken;
-
   /**
    * For an app with a secret. Checks the arguments; sends nothing.
    *
@@ -96,7 +95,7 @@ export class AuthorizationCodeCredential implements TokenCredential {
     if (codeVerifier !== undefined) checkText(codeVerifier, "options.codeVerifier");
     const clientAuth = clientSecret === undefined ? noAuth() : secretAuth(clientSecret);
     let isRedeemed = false;
-    this.#getToken = createUserSession({
+    const getToken = createUserSession({
       name,
       clientId,
       clientAuth,
@@ -115,6 +114,7 @@ export class AuthorizationCodeCredential implements TokenCredential {
         return wanted.accept({ answer });
       },
     }, settings).getToken;
+    setInternals(this, getToken);
   }
 
   /**
@@ -126,6 +126,6 @@ export class AuthorizationCodeCredential implements TokenCredential {
    * @throws {AuthenticationError} The code is refused, or Microsoft Entra does not answer.
    */
   getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken> {
-    return this.#getToken(scopes, options);
+    return internalsOf<GetToken>(this)(scopes, options);
   }
 }

@@ -1,5 +1,8 @@
 import type { GetToken } from "../core/create_get_token.ts";
+import { internalsOf, setInternals } from "../core/internals.ts";
+import { resolveSettings } from "../core/settings.ts";
 import { createToolGetToken } from "../developer_tools/create_tool_get_token.ts";
+import { loadAzureCli } from "../developer_tools/load_tool.ts";
 import type { DeveloperToolCredentialOptions } from "../options.ts";
 import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";
 
@@ -24,8 +27,6 @@ export interface AzureCliCredentialOptions extends DeveloperToolCredentialOption
  * @see https://learn.microsoft.com/cli/azure/authenticate-azure-cli
  */
 export class AzureCliCredential implements TokenCredential {
-  readonly #getToken: GetToken;
-
   /**
    * Checks the options; reads and starts nothing.
    *
@@ -39,10 +40,15 @@ export class AzureCliCredential implements TokenCredential {
         'Option "subscription" must be the id of a subscription, or a name of letters, digits, spaces and "-_."',
       );
     }
-    this.#getToken = createToolGetToken("AzureCliCredential", options, async (place) => {
-      const { createAzureCliClient } = await import("../developer_tools/azure_cli.ts");
-      return createAzureCliClient(place, subscription || undefined);
-    });
+    const settings = resolveSettings(options);
+    setInternals(
+      this,
+      createToolGetToken(
+        "AzureCliCredential",
+        { options, settings },
+        (place) => loadAzureCli(place, subscription || undefined),
+      ),
+    );
   }
 
   /**
@@ -53,6 +59,6 @@ export class AzureCliCredential implements TokenCredential {
    * @throws {CredentialUnavailableError} The Azure CLI is not installed, may not be run, takes too long, gives no token: nobody is signed in.
    */
   getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken> {
-    return this.#getToken(scopes, options);
+    return internalsOf<GetToken>(this)(scopes, options);
   }
 }

@@ -1,5 +1,8 @@
 import type { GetToken } from "../core/create_get_token.ts";
+import { internalsOf, setInternals } from "../core/internals.ts";
+import { resolveSettings } from "../core/settings.ts";
 import { createToolGetToken } from "../developer_tools/create_tool_get_token.ts";
+import { loadAzureDeveloperCli } from "../developer_tools/load_tool.ts";
 import type { DeveloperToolCredentialOptions } from "../options.ts";
 import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";
 
@@ -21,8 +24,6 @@ export type AzureDeveloperCliCredentialOptions = DeveloperToolCredentialOptions;
  * @see https://learn.microsoft.com/azure/developer/azure-developer-cli/overview
  */
 export class AzureDeveloperCliCredential implements TokenCredential {
-  readonly #getToken: GetToken;
-
   /**
    * Checks the options; reads and starts nothing.
    *
@@ -30,10 +31,8 @@ export class AzureDeveloperCliCredential implements TokenCredential {
    * @throws {TypeError} An option is malformed.
    */
   constructor(options: AzureDeveloperCliCredentialOptions = {}) {
-    this.#getToken = createToolGetToken("AzureDeveloperCliCredential", options, async (place) => {
-      const { createAzureDeveloperCliClient } = await import("../developer_tools/azure_developer_cli.ts");
-      return createAzureDeveloperCliClient(place);
-    });
+    const settings = resolveSettings(options);
+    setInternals(this, createToolGetToken("AzureDeveloperCliCredential", { options, settings }, loadAzureDeveloperCli));
   }
 
   /**
@@ -45,6 +44,6 @@ export class AzureDeveloperCliCredential implements TokenCredential {
    * signed in.
    */
   getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken> {
-    return this.#getToken(scopes, options);
+    return internalsOf<GetToken>(this)(scopes, options);
   }
 }

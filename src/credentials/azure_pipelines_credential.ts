@@ -1,5 +1,6 @@
 import { checkClientId, checkText } from "../core/check_text.ts";
 import { type Acquire, createGetToken, type GetToken } from "../core/create_get_token.ts";
+import { internalsOf, setInternals } from "../core/internals.ts";
 import { resolveSettings } from "../core/settings.ts";
 import { checkAppTenantId } from "../core/tenants.ts";
 import { OIDC_REQUEST_URI, requestOidcToken } from "../oauth/azure_pipelines.ts";
@@ -31,8 +32,6 @@ export type AzurePipelinesCredentialOptions = CredentialOptions;
  * @see https://learn.microsoft.com/azure/devops/pipelines/release/configure-workload-identity
  */
 export class AzurePipelinesCredential implements TokenCredential {
-  readonly #getToken: GetToken;
-
   /**
    * Checks the arguments; sends nothing.
    *
@@ -71,8 +70,9 @@ export class AzurePipelinesCredential implements TokenCredential {
       const clientAuth = federatedTokenAuth(() => requestOidcToken(job, request.signal, settings));
       return createTokenClient({ name, clientId, clientAuth, type: "client_credentials" }, settings)(request);
     };
-    const proof = () => [clientId, serviceConnectionId, systemAccessToken, settings.env(OIDC_REQUEST_URI) ?? ""];
-    this.#getToken = createGetToken({ name, tenantId, variables: APP_VARIABLES, proof, acquire }, settings);
+    const cacheIdentity =
+      () => [clientId, serviceConnectionId, systemAccessToken, settings.env(OIDC_REQUEST_URI) ?? ""];
+    setInternals(this, createGetToken({ name, tenantId, variables: APP_VARIABLES, cacheIdentity, acquire }, settings));
   }
 
   /**
@@ -84,6 +84,6 @@ export class AzurePipelinesCredential implements TokenCredential {
    * @throws {AuthenticationError} Azure Pipelines or Microsoft Entra refuses, or does not answer.
    */
   getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken> {
-    return this.#getToken(scopes, options);
+    return internalsOf<GetToken>(this)(scopes, options);
   }
 }

@@ -1,5 +1,8 @@
 import type { GetToken } from "../core/create_get_token.ts";
+import { internalsOf, setInternals } from "../core/internals.ts";
+import { resolveSettings } from "../core/settings.ts";
 import { createToolGetToken } from "../developer_tools/create_tool_get_token.ts";
+import { loadAzurePowerShell } from "../developer_tools/load_tool.ts";
 import type { DeveloperToolCredentialOptions } from "../options.ts";
 import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";
 
@@ -21,8 +24,6 @@ export type AzurePowerShellCredentialOptions = DeveloperToolCredentialOptions;
  * @see https://learn.microsoft.com/powershell/azure/authenticate-azureps
  */
 export class AzurePowerShellCredential implements TokenCredential {
-  readonly #getToken: GetToken;
-
   /**
    * Checks the options; reads and starts nothing.
    *
@@ -30,10 +31,8 @@ export class AzurePowerShellCredential implements TokenCredential {
    * @throws {TypeError} An option is malformed.
    */
   constructor(options: AzurePowerShellCredentialOptions = {}) {
-    this.#getToken = createToolGetToken("AzurePowerShellCredential", options, async (place) => {
-      const { createAzurePowerShellClient } = await import("../developer_tools/azure_powershell.ts");
-      return createAzurePowerShellClient(place);
-    });
+    const settings = resolveSettings(options);
+    setInternals(this, createToolGetToken("AzurePowerShellCredential", { options, settings }, loadAzurePowerShell));
   }
 
   /**
@@ -45,6 +44,6 @@ export class AzurePowerShellCredential implements TokenCredential {
    * signed in.
    */
   getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken> {
-    return this.#getToken(scopes, options);
+    return internalsOf<GetToken>(this)(scopes, options);
   }
 }

@@ -1,5 +1,6 @@
 import { createChain } from "../core/create_chain.ts";
 import type { GetToken } from "../core/create_get_token.ts";
+import { internalsOf, setInternals } from "../core/internals.ts";
 import { sleep } from "../core/sleep.ts";
 import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";
 
@@ -21,8 +22,6 @@ import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_cre
  * ```
  */
 export class ChainedTokenCredential implements TokenCredential {
-  readonly #getToken: GetToken;
-
   /**
    * Checks the arguments; sends nothing.
    *
@@ -37,10 +36,11 @@ export class ChainedTokenCredential implements TokenCredential {
         `Argument ${index + 1} of ChainedTokenCredential must be a credential, with a method "getToken"`,
       );
     });
-    this.#getToken = createChain("ChainedTokenCredential", links, {
+    const getToken = createChain("ChainedTokenCredential", links, {
       ...{ log() {}, now: Date.now, sleep, waitUntil: undefined },
       isDiscovery: true,
     });
+    setInternals(this, getToken);
   }
 
   /**
@@ -52,6 +52,6 @@ export class ChainedTokenCredential implements TokenCredential {
    * @throws The error of a credential that is configured and fails.
    */
   getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken> {
-    return this.#getToken(scopes, options);
+    return internalsOf<GetToken>(this)(scopes, options);
   }
 }

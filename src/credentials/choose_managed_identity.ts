@@ -1,5 +1,5 @@
 import type { GetToken } from "../core/create_get_token.ts";
-import { notNegative, resolveSettings } from "../core/settings.ts";
+import { notNegative, type Settings } from "../core/settings.ts";
 import { hasFederatedToken, type UserAssignedIdentity } from "../managed_identity/identity.ts";
 import type { CredentialOptions } from "../options.ts";
 
@@ -12,9 +12,11 @@ const NAME = "ManagedIdentityCredential";
  */
 export function chooseManagedIdentity(
   options: CredentialOptions & { readonly probeTimeoutInMs?: number | undefined },
+  resolved: Settings,
   identityOf: () => UserAssignedIdentity | undefined,
 ): GetToken {
-  const settings = resolveSettings(options, { maxRetries: 5, timeoutInMs: 120_000 });
+  const { retryOptions, timeoutInMs = 120_000 } = options;
+  const settings = { ...resolved, maxRetries: retryOptions?.maxRetries ?? 5, timeoutInMs };
   const { probeTimeoutInMs, runtime = {} } = options;
   notNegative("probeTimeoutInMs", probeTimeoutInMs, 0);
   let machine: { readonly id: string | undefined; readonly getToken: GetToken } | undefined;
@@ -33,7 +35,7 @@ export function chooseManagedIdentity(
   async function loadWorkload(identity: UserAssignedIdentity | undefined): Promise<GetToken> {
     const { createWorkloadIdentity } = await import("../oauth/workload_identity.ts");
     const workload = { ...options, clientId: identity?.id };
-    return createWorkloadIdentity(NAME, workload, { ...resolveSettings(options), disableInstanceDiscovery: true });
+    return createWorkloadIdentity(NAME, workload, { ...resolved, disableInstanceDiscovery: true });
   }
 
   async function choose(...[scopes, options]: Parameters<GetToken>): ReturnType<GetToken> {

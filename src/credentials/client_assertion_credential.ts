@@ -1,5 +1,6 @@
 import { checkClientId } from "../core/check_text.ts";
 import { createGetToken, type GetToken } from "../core/create_get_token.ts";
+import { internalsOf, setInternals } from "../core/internals.ts";
 import { resolveSettings } from "../core/settings.ts";
 import { checkAppTenantId } from "../core/tenants.ts";
 import { assertionAuth } from "../oauth/client_auth.ts";
@@ -27,8 +28,6 @@ export type ClientAssertionCredentialOptions = CredentialOptions;
  * @see https://learn.microsoft.com/entra/workload-id/workload-identity-federation
  */
 export class ClientAssertionCredential implements TokenCredential {
-  readonly #getToken: GetToken;
-
   /**
    * Checks the arguments; sends nothing.
    *
@@ -51,13 +50,14 @@ export class ClientAssertionCredential implements TokenCredential {
     const settings = resolveSettings(options);
     const clientAuth = assertionAuth(getAssertion);
     const acquire = createTokenClient({ name, clientId, clientAuth, type: "client_credentials" }, settings);
-    this.#getToken = createGetToken({
+    const getToken = createGetToken({
       name,
       tenantId,
       variables: APP_VARIABLES,
-      proof: () => [clientId, getAssertion],
+      cacheIdentity: () => [clientId, getAssertion],
       acquire,
     }, settings);
+    setInternals(this, getToken);
   }
 
   /**
@@ -68,6 +68,6 @@ export class ClientAssertionCredential implements TokenCredential {
    * @throws {AuthenticationError} The callback fails, Microsoft Entra refuses the assertion, or does not answer.
    */
   getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken> {
-    return this.#getToken(scopes, options);
+    return internalsOf<GetToken>(this)(scopes, options);
   }
 }

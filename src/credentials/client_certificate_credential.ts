@@ -1,5 +1,6 @@
 import { checkClientId } from "../core/check_text.ts";
 import { createGetToken, type GetToken } from "../core/create_get_token.ts";
+import { internalsOf, setInternals } from "../core/internals.ts";
 import { resolveSettings } from "../core/settings.ts";
 import { checkAppTenantId } from "../core/tenants.ts";
 import { createCertificateAuth } from "../oauth/certificate_auth.ts";
@@ -46,8 +47,6 @@ export interface ClientCertificateCredentialOptions extends CredentialOptions {
  * @see https://learn.microsoft.com/entra/identity-platform/certificate-credentials
  */
 export class ClientCertificateCredential implements TokenCredential {
-  readonly #getToken: GetToken;
-
   /**
    * Checks the arguments; reads and sends nothing.
    *
@@ -73,8 +72,8 @@ export class ClientCertificateCredential implements TokenCredential {
     const context = { clientId, sendCertificateChain, readTextFile, now: settings.now };
     const clientAuth = createCertificateAuth(configuration, context);
     const acquire = createTokenClient({ name, clientId, clientAuth, type: "client_credentials" }, settings);
-    const proof = async () => [clientId, ...await certificateProof(configuration, context)];
-    this.#getToken = createGetToken({ name, tenantId, variables: APP_VARIABLES, proof, acquire }, settings);
+    const cacheIdentity = async () => [clientId, ...await certificateProof(configuration, context)];
+    setInternals(this, createGetToken({ name, tenantId, variables: APP_VARIABLES, cacheIdentity, acquire }, settings));
   }
 
   /**
@@ -86,6 +85,6 @@ export class ClientCertificateCredential implements TokenCredential {
    * respond.
    */
   getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken> {
-    return this.#getToken(scopes, options);
+    return internalsOf<GetToken>(this)(scopes, options);
   }
 }

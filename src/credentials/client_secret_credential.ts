@@ -1,5 +1,6 @@
 import { checkClientId, checkText } from "../core/check_text.ts";
 import { createGetToken, type GetToken } from "../core/create_get_token.ts";
+import { internalsOf, setInternals } from "../core/internals.ts";
 import { resolveSettings } from "../core/settings.ts";
 import { checkAppTenantId } from "../core/tenants.ts";
 import { secretAuth } from "../oauth/client_auth.ts";
@@ -24,8 +25,6 @@ export type ClientSecretCredentialOptions = CredentialOptions;
  * @see https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow#first-case-access-token-request-with-a-shared-secret
  */
 export class ClientSecretCredential implements TokenCredential {
-  readonly #getToken: GetToken;
-
   /**
    * Checks the arguments; sends nothing.
    *
@@ -43,13 +42,14 @@ export class ClientSecretCredential implements TokenCredential {
     const settings = resolveSettings(options);
     const clientAuth = secretAuth(clientSecret);
     const acquire = createTokenClient({ name, clientId, clientAuth, type: "client_credentials" }, settings);
-    this.#getToken = createGetToken({
+    const getToken = createGetToken({
       name,
       tenantId,
       variables: APP_VARIABLES,
-      proof: () => [clientId, clientSecret],
+      cacheIdentity: () => [clientId, clientSecret],
       acquire,
     }, settings);
+    setInternals(this, getToken);
   }
 
   /**
@@ -60,6 +60,6 @@ export class ClientSecretCredential implements TokenCredential {
    * @throws {AuthenticationError} Microsoft Entra refuses the secret or does not answer.
    */
   getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken> {
-    return this.#getToken(scopes, options);
+    return internalsOf<GetToken>(this)(scopes, options);
   }
 }

@@ -1,13 +1,17 @@
 import { checkOption } from "../core/check_option.ts";
 import { checkClientId } from "../core/check_text.ts";
-import { createChain, type Link } from "../core/create_chain.ts";
+import { createChain } from "../core/create_chain.ts";
 import type { GetToken } from "../core/create_get_token.ts";
+import type { Link } from "../core/in_chain.ts";
+import { internalsOf, setInternals } from "../core/internals.ts";
+import { lazyGetToken } from "../core/lazy_get_token.ts";
 import { PRINCIPAL_VARIABLES } from "../core/principal.ts";
 import { requireVariables } from "../core/require_variables.ts";
 import { resolveSettings, type Settings } from "../core/settings.ts";
 import { unavailableOf } from "../core/unavailable.ts";
 import type { CredentialExplanation, Explanation } from "../credential_explanation.ts";
-import { workplaceOf } from "../developer_tools/create_tool_get_token.ts";
+import { createToolGetToken, workplaceOf } from "../developer_tools/create_tool_get_token.ts";
+import { loadAzureCli, loadAzureDeveloperCli, loadAzurePowerShell } from "../developer_tools/load_tool.ts";
 import type { AuthenticationError } from "../errors.ts";
 import {
   hasFederatedToken,
@@ -15,14 +19,12 @@ import {
   identityInVariable,
   type UserAssignedIdentity,
 } from "../managed_identity/identity.ts";
+import { createEnvironmentIdentity } from "../oauth/environment_identity.ts";
+import { createLazyWorkload } from "../oauth/lazy_workload.ts";
 import type { BrowserCustomizationOptions, CredentialOptions, DefaultAzureCredentialName } from "../options.ts";
 import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";
-import { AzureCliCredential } from "./azure_cli_credential.ts";
-import { AzureDeveloperCliCredential } from "./azure_developer_cli_credential.ts";
-import { AzurePowerShellCredential } from "./azure_powershell_credential.ts";
 import { chooseManagedIdentity } from "./choose_managed_identity.ts";
-import { EnvironmentCredential } from "./environment_credential.ts";
-import { WorkloadIdentityCredential, type WorkloadIdentityCredentialOptions } from "./workload_identity_credential.ts";
+import type { WorkloadIdentityCredentialOptions } from "./workload_identity_credential.ts";
 
 /** The variables that `requiredEnvVars` is for in `@azure/identity`; here it takes any name. */
 export type DefaultAzureCredentialEnvVars =
@@ -78,13 +80,19 @@ type AnyOptions = DefaultAzureCredentialClientIdOptions & Partial<DefaultAzureCr
 interface Row {
   readonly name: DefaultAzureCredentialName;
   readonly group: "prod" | "dev";
-  readonly create: (options: AnyOptions, settings: Settings) => TokenCredential;
+  readonly create: (options: AnyOptions, settings: Settings) => GetToken;
   /** Returns the environment variables that decide about its identity. */
   readonly variables?: () => readonly string[] | Promise<readonly string[]>;
   /** See {@linkcode Link.canPrefetch}. */
   readonly canPrefetch?: (options: AnyOptions, settings: Settings) => Promise<boolean>;
   /** Returns what is known of it without a request or a process. Throws what `getToken` would. */
   readonly explain: (options: AnyOptions, settings: Settings) => Explanation | Promise<Explanation>;
+}
+
+/** The functions behind the methods. */
+interface Internals {
+  readonly getToken: GetToken;
+  readonly explain: () => Promise<readonly CredentialExplanation[]>;
 }
 
 const NAME = "DefaultAzureCredential";
@@ -94,7 +102,10 @@ const TABLE: readonly Row[] = [
   {
     name: "EnvironmentCredential",
     group: "prod",
-    create: (options) => new EnvironmentCredential(options),
+    create: (options, settings) => {
+      const name = "EnvironmentCredential";
+      return lazyGetToken(name, () => createEnvironmentIdentity(name, options, settings));
+    },
     variables: () => PRINCIPAL_VARIABLES,
     explain: async (options, settings) => {
       const { explainEnvironment } = await import("../oauth/explain_identity.ts");
@@ -104,7 +115,7 @@ const TABLE: readonly Row[] = [
   {
     name: "WorkloadIdentityCredential",
     group: "prod",
-    create: (options) => new WorkloadIdentityCredential(workloadOf(options)),
+    create: (options, settings) => createLazyWorkload(workloadOf(options), settings),
     variables: async () => (await import("../oauth/workload_identity.ts")).WORKLOAD_VARIABLES,
     explain: async (options, settings) => {
       const { explainWorkload } = await import("../oauth/explain_identity.ts");
@@ -116,7 +127,7 @@ const TABLE: readonly Row[] = [
     group: "prod",
     create: (options, settings) => {
       checkIdentity(options);
-      return { getToken: chooseManagedIdentity(options, () => identityOf(options, settings)) };
+      return chooseManagedIdentity(options, settings, () => identityOf(options, settings));
     },
     variables: async () => (await import("../managed_identity/sources.ts")).SOURCE_VARIABLES,
     explain: async (options, settings) => {
@@ -132,7 +143,7 @@ const TABLE: readonly Row[] = [
   {
     name: "AzureCliCredential",
     group: "dev",
-    create: (options) => new AzureCliCredential(options),
+    create: (options, settings) => createToolGetToken("AzureCliCredential", { options, settings }, loadAzureCli),
     canPrefetch: async (options, settings) => {
       const { isSignedIn } = await import("../developer_tools/azure_cli.ts");
       return await isSignedIn(workplaceOf(options, settings));
@@ -145,7 +156,8 @@ const TABLE: readonly Row[] = [
   {
     name: "AzurePowerShellCredential",
     group: "dev",
-    create: (options) => new AzurePowerShellCredential(options),
+    create: (options, settings) =>
+      createToolGetToken("AzurePowerShellCredential", { options, settings }, loadAzurePowerShell),
     explain: async (options, settings) => {
       const { explainAzurePowerShell } = await import("../developer_tools/azure_powershell.ts");
       return await explainAzurePowerShell(workplaceOf(options, settings));
@@ -154,7 +166,8 @@ const TABLE: readonly Row[] = [
   {
     name: "AzureDeveloperCliCredential",
     group: "dev",
-    create: (options) => new AzureDeveloperCliCredential(options),
+    create: (options, settings) =>
+      createToolGetToken("AzureDeveloperCliCredential", { options, settings }, loadAzureDeveloperCli),
     explain: async (options, settings) => {
       const { explainAzureDeveloperCli } = await import("../developer_tools/azure_developer_cli.ts");
       return await explainAzureDeveloperCli(workplaceOf(options, settings));
@@ -163,17 +176,12 @@ const TABLE: readonly Row[] = [
   {
     name: "InteractiveBrowserCredential",
     group: "dev",
-    create: ({ interactiveBrowserClientId: clientId, ...options }) => {
+    create: ({ interactiveBrowserClientId: clientId, ...options }, settings) => {
       if (clientId !== undefined) checkOption("interactiveBrowserClientId", clientId, checkClientId);
-      let session: TokenCredential | undefined;
-      return {
-        async getToken(scopes, getTokenOptions) {
-          // Apart, because most programs never come so far.
-          const { createBrowserSession } = await import("../oauth/browser_session.ts");
-          session ??= createBrowserSession({ ...options, clientId });
-          return await session.getToken(scopes, getTokenOptions);
-        },
-      };
+      return lazyGetToken("InteractiveBrowserCredential", async () => {
+        const { createBrowserSession } = await import("../oauth/browser_session.ts");
+        return createBrowserSession({ ...options, clientId }, settings).getToken;
+      });
     },
     explain: () => ({ state: "inconclusive", detail: "Opens a browser for the user to sign in" }),
   },
@@ -232,9 +240,6 @@ function identityOf(
  * @see https://learn.microsoft.com/azure/developer/javascript/sdk/authentication/credential-chains
  */
 export class DefaultAzureCredential implements TokenCredential {
-  readonly #getToken: GetToken;
-  readonly #explain: () => Promise<readonly CredentialExplanation[]>;
-
   /**
    * Reads `AZURE_TOKEN_CREDENTIALS`; sends and starts nothing.
    *
@@ -254,18 +259,21 @@ export class DefaultAzureCredential implements TokenCredential {
     const rows = select(table, wanted, exclude);
     const links = rows.map(({ name, create, canPrefetch }): Link => ({
       name,
-      credential: create(options, settings),
+      credential: { getToken: create(options, settings) },
       ...canPrefetch && { canPrefetch: () => canPrefetch(options, settings) },
     }));
     const getToken = createChain(NAME, links, { ...settings, isDiscovery: !wanted?.trim() });
     const isReadable = !settings.missingEnvPermission(["AZURE_TOKEN_CREDENTIALS"]);
-    this.#getToken = isReadable ? getToken : () => requireSelection(rows, settings);
-    this.#explain = async () => {
-      const rowsExplained = await Promise.all(rows.map((row) => explain(row, options, settings)));
-      if (isReadable) return rowsExplained;
-      const { message } = await requireSelection(rows, settings).catch((error: AuthenticationError) => error);
-      return [{ credential: NAME, state: "fails", detail: message }, ...rowsExplained];
+    const internals: Internals = {
+      getToken: isReadable ? getToken : () => requireSelection(rows, settings),
+      async explain() {
+        const rowsExplained = await Promise.all(rows.map((row) => explain(row, options, settings)));
+        if (isReadable) return rowsExplained;
+        const { message } = await requireSelection(rows, settings).catch((error: AuthenticationError) => error);
+        return [{ credential: NAME, state: "fails", detail: message }, ...rowsExplained];
+      },
     };
+    setInternals(this, internals);
   }
 
   /**
@@ -278,7 +286,7 @@ export class DefaultAzureCredential implements TokenCredential {
    * @throws {AuthenticationError} A credential is configured and fails, or Deno may not read a variable that decides about the identity.
    */
   getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken> {
-    return this.#getToken(scopes, options);
+    return internalsOf<Internals>(this).getToken(scopes, options);
   }
 
   /**
@@ -293,7 +301,7 @@ export class DefaultAzureCredential implements TokenCredential {
    * ```
    */
   explain(): Promise<readonly CredentialExplanation[]> {
-    return this.#explain();
+    return internalsOf<Internals>(this).explain();
   }
 }
 

@@ -1,4 +1,5 @@
 import type { AuthenticationRecord } from "../authentication_record.ts";
+import { internalsOf, setInternals } from "../core/internals.ts";
 import { resolveSettings } from "../core/settings.ts";
 import { type DeviceCodeInfo, signInByDeviceCode } from "../oauth/device_code.ts";
 import { createUserSession, publicClient, type UserSession } from "../oauth/user_session.ts";
@@ -41,8 +42,6 @@ export interface DeviceCodeCredentialOptions extends InteractiveCredentialOption
  * @see https://learn.microsoft.com/entra/identity-platform/v2-oauth2-device-code
  */
 export class DeviceCodeCredential implements TokenCredential {
-  readonly #session: UserSession;
-
   /**
    * Checks the options; sends nothing.
    *
@@ -57,18 +56,19 @@ export class DeviceCodeCredential implements TokenCredential {
       throw new TypeError('Option "userPromptCallback" must be a function');
     }
     const name = "DeviceCodeCredential";
-    const settings = resolveSettings(options, { timeoutInMs: 960_000 });
+    const settings = { ...resolveSettings(options), timeoutInMs: options.timeoutInMs ?? 960_000 };
     const prompt = userPromptCallback ?? (({ message }: DeviceCodeInfo) => {
       if (options.log) return settings.log({ event: "sign-in-wanted", credential: name, message });
       // The one text that is for the user, who has to see it: the program said of no other place.
       // deno-lint-ignore azweb/no-console
       console.log(message);
     });
-    this.#session = createUserSession({
+    const session = createUserSession({
       name,
       ...client,
       signIn: (wanted) => signInByDeviceCode({ name, clientId, prompt }, wanted, settings),
     }, settings);
+    setInternals(this, session);
   }
 
   /**
@@ -80,7 +80,7 @@ export class DeviceCodeCredential implements TokenCredential {
    * @throws {AuthenticationError} The user declines, nobody enters the code in time, Microsoft Entra refuses or does not answer.
    */
   getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken> {
-    return this.#session.getToken(scopes, options);
+    return internalsOf<UserSession>(this).getToken(scopes, options);
   }
 
   /**
@@ -91,6 +91,6 @@ export class DeviceCodeCredential implements TokenCredential {
    * @throws {AuthenticationError} As `getToken`.
    */
   authenticate(scopes: string | string[], options?: GetTokenOptions): Promise<AuthenticationRecord | undefined> {
-    return this.#session.authenticate(scopes, options);
+    return internalsOf<UserSession>(this).authenticate(scopes, options);
   }
 }

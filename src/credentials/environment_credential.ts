@@ -1,6 +1,7 @@
 import type { GetToken } from "../core/create_get_token.ts";
-import { nameCredential } from "../core/failures.ts";
-import { resolveSettings, type Settings } from "../core/settings.ts";
+import { internalsOf, setInternals } from "../core/internals.ts";
+import { lazyGetToken } from "../core/lazy_get_token.ts";
+import { resolveSettings } from "../core/settings.ts";
 import { createEnvironmentIdentity } from "../oauth/environment_identity.ts";
 import type { CredentialOptions } from "../options.ts";
 import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";
@@ -37,10 +38,6 @@ const NAME = "EnvironmentCredential";
  * ```
  */
 export class EnvironmentCredential implements TokenCredential {
-  readonly #options: EnvironmentCredentialOptions;
-  readonly #settings: Settings;
-  #getToken: GetToken | undefined;
-
   /**
    * Reads and sends nothing.
    *
@@ -48,8 +45,8 @@ export class EnvironmentCredential implements TokenCredential {
    * @throws {TypeError} An option is malformed.
    */
   constructor(options: EnvironmentCredentialOptions = {}) {
-    this.#options = options;
-    this.#settings = resolveSettings(options);
+    const settings = resolveSettings(options);
+    setInternals(this, lazyGetToken(NAME, () => createEnvironmentIdentity(NAME, options, settings)));
   }
 
   /**
@@ -62,12 +59,6 @@ export class EnvironmentCredential implements TokenCredential {
    * `options`.
    */
   getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken> {
-    try {
-      this.#getToken ??= createEnvironmentIdentity(NAME, this.#options, this.#settings);
-    } catch (error) {
-      nameCredential(error, NAME);
-      return Promise.reject(error);
-    }
-    return this.#getToken(scopes, options);
+    return internalsOf<GetToken>(this)(scopes, options);
   }
 }

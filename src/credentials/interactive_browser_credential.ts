@@ -1,4 +1,6 @@
 import type { AuthenticationRecord } from "../authentication_record.ts";
+import { internalsOf, setInternals } from "../core/internals.ts";
+import { resolveSettings } from "../core/settings.ts";
 import { createBrowserSession } from "../oauth/browser_session.ts";
 import type { UserSession } from "../oauth/user_session.ts";
 import type { InteractiveBrowserCredentialOptions } from "../options.ts";
@@ -27,8 +29,6 @@ export type {
  * @see https://learn.microsoft.com/entra/identity-platform/v2-oauth2-auth-code-flow
  */
 export class InteractiveBrowserCredential implements TokenCredential {
-  readonly #session: UserSession;
-
   /**
    * Checks the options; opens and sends nothing.
    *
@@ -36,7 +36,7 @@ export class InteractiveBrowserCredential implements TokenCredential {
    * @throws {TypeError} An option is malformed.
    */
   constructor(options: InteractiveBrowserCredentialOptions = {}) {
-    this.#session = createBrowserSession(options);
+    setInternals(this, createBrowserSession(options, resolveSettings(options)));
   }
 
   /**
@@ -50,7 +50,7 @@ export class InteractiveBrowserCredential implements TokenCredential {
    * not answer.
    */
   getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken> {
-    return this.#session.getToken(scopes, options);
+    return internalsOf<UserSession>(this).getToken(scopes, options);
   }
 
   /**
@@ -61,6 +61,6 @@ export class InteractiveBrowserCredential implements TokenCredential {
    * @throws {AuthenticationError} As `getToken`.
    */
   authenticate(scopes: string | string[], options?: GetTokenOptions): Promise<AuthenticationRecord | undefined> {
-    return this.#session.authenticate(scopes, options);
+    return internalsOf<UserSession>(this).authenticate(scopes, options);
   }
 }

@@ -1,4 +1,6 @@
 import type { GetToken } from "../core/create_get_token.ts";
+import { internalsOf, setInternals } from "../core/internals.ts";
+import { resolveSettings } from "../core/settings.ts";
 import { identityIn, type IdentityOptions } from "../managed_identity/identity.ts";
 import type { CredentialOptions } from "../options.ts";
 import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";
@@ -54,8 +56,6 @@ type AnyOptions = ManagedIdentityCredentialOptions & IdentityOptions;
  * @see https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/overview
  */
 export class ManagedIdentityCredential implements TokenCredential {
-  readonly #getToken: GetToken;
-
   /**
    * Checks the arguments; reads and sends nothing.
    *
@@ -83,7 +83,7 @@ export class ManagedIdentityCredential implements TokenCredential {
       throw new TypeError('Argument "clientId" and option "clientId" name two identities: Give one of them');
     }
     const identity = identityIn(options);
-    this.#getToken = chooseManagedIdentity(options, () => identity);
+    setInternals(this, chooseManagedIdentity(options, resolveSettings(options), () => identity));
   }
 
   /**
@@ -96,6 +96,6 @@ export class ManagedIdentityCredential implements TokenCredential {
    * read, or names a file that cannot be read.
    */
   getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken> {
-    return this.#getToken(scopes, options);
+    return internalsOf<GetToken>(this)(scopes, options);
   }
 }

@@ -1,5 +1,6 @@
 import { checkClientId, checkText } from "../core/check_text.ts";
 import { createGetToken, type GetToken } from "../core/create_get_token.ts";
+import { internalsOf, setInternals } from "../core/internals.ts";
 import { resolveSettings } from "../core/settings.ts";
 import { checkAppTenantId } from "../core/tenants.ts";
 import { createCertificateAuth } from "../oauth/certificate_auth.ts";
@@ -77,8 +78,6 @@ type AnyOptions =
  * @see https://learn.microsoft.com/entra/identity-platform/v2-oauth2-on-behalf-of-flow
  */
 export class OnBehalfOfCredential implements TokenCredential {
-  readonly #getToken: GetToken;
-
   /**
    * Checks the options; reads and sends nothing.
    *
@@ -104,12 +103,13 @@ export class OnBehalfOfCredential implements TokenCredential {
     const parameters = { assertion: userAssertionToken, requested_token_use: "on_behalf_of" };
     const type = "urn:ietf:params:oauth:grant-type:jwt-bearer";
     const acquire = createTokenClient({ name, clientId, clientAuth, type, parameters }, settings);
-    this.#getToken = createGetToken({
+    const getToken = createGetToken({
       name,
       tenantId,
-      proof: async () => [clientId, userAssertionToken, ...await proof()],
+      cacheIdentity: async () => [clientId, userAssertionToken, ...await proof()],
       acquire,
     }, settings);
+    setInternals(this, getToken);
 
     function findAuth() {
       if (clientSecret !== undefined) {
@@ -142,6 +142,6 @@ export class OnBehalfOfCredential implements TokenCredential {
    * not answer.
    */
   getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken> {
-    return this.#getToken(scopes, options);
+    return internalsOf<GetToken>(this)(scopes, options);
   }
 }

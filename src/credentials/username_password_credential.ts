@@ -1,5 +1,6 @@
 import { checkClientId, checkText } from "../core/check_text.ts";
 import { createGetToken, type GetToken } from "../core/create_get_token.ts";
+import { internalsOf, setInternals } from "../core/internals.ts";
 import { resolveSettings } from "../core/settings.ts";
 import { checkTenantId } from "../core/tenants.ts";
 import { noAuth } from "../oauth/client_auth.ts";
@@ -21,8 +22,6 @@ export type UsernamePasswordCredentialOptions = CredentialOptions;
  * @see https://learn.microsoft.com/entra/identity-platform/v2-oauth-ropc
  */
 export class UsernamePasswordCredential implements TokenCredential {
-  readonly #getToken: GetToken;
-
   /**
    * Checks the arguments; sends nothing.
    *
@@ -49,7 +48,7 @@ export class UsernamePasswordCredential implements TokenCredential {
     const parameters = { username, password };
     const acquire = createTokenClient({ name, clientId, clientAuth: noAuth(), type: "password", parameters }, settings);
     // Not the password, nor its digest: what people remember can be guessed, and a shared cache would hold the answer.
-    this.#getToken = createGetToken({ name, tenantId, proof: () => [this], acquire }, settings);
+    setInternals(this, createGetToken({ name, tenantId, cacheIdentity: () => [this], acquire }, settings));
   }
 
   /**
@@ -60,6 +59,6 @@ export class UsernamePasswordCredential implements TokenCredential {
    * @throws {AuthenticationError} Microsoft Entra refuses the user or the app, asks for more than a password, or does not answer.
    */
   getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken> {
-    return this.#getToken(scopes, options);
+    return internalsOf<GetToken>(this)(scopes, options);
   }
 }

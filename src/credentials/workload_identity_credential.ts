@@ -1,7 +1,7 @@
-import { checkClientId, checkText } from "../core/check_text.ts";
 import type { GetToken } from "../core/create_get_token.ts";
-import { resolveSettings, type Settings } from "../core/settings.ts";
-import { checkAppTenantId } from "../core/tenants.ts";
+import { internalsOf, setInternals } from "../core/internals.ts";
+import { resolveSettings } from "../core/settings.ts";
+import { createLazyWorkload } from "../oauth/lazy_workload.ts";
 import type { CredentialOptions } from "../options.ts";
 import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";
 
@@ -40,10 +40,6 @@ export interface WorkloadIdentityCredentialOptions extends CredentialOptions {
  * @see https://learn.microsoft.com/azure/aks/workload-identity-overview
  */
 export class WorkloadIdentityCredential implements TokenCredential {
-  readonly #options: WorkloadIdentityCredentialOptions;
-  readonly #settings: Settings;
-  #getToken: GetToken | undefined;
-
   /**
    * Checks the options; reads and sends nothing.
    *
@@ -51,12 +47,7 @@ export class WorkloadIdentityCredential implements TokenCredential {
    * @throws {TypeError} An option is malformed.
    */
   constructor(options: WorkloadIdentityCredentialOptions = {}) {
-    this.#settings = resolveSettings(options);
-    this.#options = options;
-    const { tenantId, clientId, tokenFilePath } = options;
-    if (tenantId) checkAppTenantId(tenantId);
-    if (clientId) checkClientId(clientId);
-    if (tokenFilePath) checkText(tokenFilePath, "tokenFilePath");
+    setInternals(this, createLazyWorkload(options, resolveSettings(options)));
   }
 
   /**
@@ -69,13 +60,6 @@ export class WorkloadIdentityCredential implements TokenCredential {
    * Microsoft Entra refuses it, or does not respond; the tenant of `options` is not allowed.
    */
   getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken> {
-    return this.#getToken ? this.#getToken(scopes, options) : this.#find(scopes, options);
-  }
-
-  async #find(scopes: string | string[], options: GetTokenOptions | undefined): Promise<AccessToken> {
-    // Apart, because most programs that could be a workload are found to be somebody else before.
-    const { createWorkloadIdentity } = await import("../oauth/workload_identity.ts");
-    this.#getToken ??= createWorkloadIdentity("WorkloadIdentityCredential", this.#options, this.#settings);
-    return await this.#getToken(scopes, options);
+    return internalsOf<GetToken>(this)(scopes, options);
   }
 }

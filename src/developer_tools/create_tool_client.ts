@@ -1,6 +1,6 @@
 import { bound } from "../core/bound.ts";
 import { type Acquire, createGetToken } from "../core/create_get_token.ts";
-import { withDeadline } from "../core/deadline.ts";
+import { withTimeout } from "../core/timeout.ts";
 import { processVariables } from "../runtime/process_variables.ts";
 import { absent, foldersOf, handedIn, readText, runTool, type Workplace } from "./run_tool.ts";
 import { type DeveloperTool, told, unavailable } from "./tool.ts";
@@ -49,9 +49,9 @@ export function createToolClient(tool: DeveloperTool, place: Workplace): ToolCli
   async function account(): Promise<string> {
     const profile = tool.profile?.();
     if (profile === undefined) return "";
-    const late = () => new Error("Too slow");
+    const onTimeout = () => new Error("Too slow");
     try {
-      return await withDeadline(() => readText(runtime, profile), { sleep, ms: PATIENCE_IN_MS, late });
+      return await withTimeout(() => readText(runtime, profile), { sleep, ms: PATIENCE_IN_MS, onTimeout });
     } catch {
       return "";
     }

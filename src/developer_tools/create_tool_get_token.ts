@@ -1,6 +1,6 @@
 import type { GetToken, TokenRequest } from "../core/create_get_token.ts";
-import { abortReason, withDeadline } from "../core/deadline.ts";
-import { notNegative, resolveSettings, type Settings } from "../core/settings.ts";
+import { abortable, abortReason } from "../core/timeout.ts";
+import { notNegative, type Settings } from "../core/settings.ts";
 import { checkTenantId } from "../core/tenants.ts";
 import type { DeveloperToolCredentialOptions } from "../options.ts";
 import { operatingSystem } from "../runtime/operating_system.ts";
@@ -19,11 +19,11 @@ const LOOK_EVERY_IN_MS = 1000;
  */
 export function createToolGetToken(
   name: string,
-  options: DeveloperToolCredentialOptions,
+  { options, settings: resolved }: { readonly options: DeveloperToolCredentialOptions; readonly settings: Settings },
   load: (place: Workplace) => Promise<ToolClient>,
 ): GetToken {
   // Which cloud it is, the tool knows.
-  const settings = { ...resolveSettings(options), authorityHost: "" };
+  const settings = { ...resolved, authorityHost: "" };
   const { tenantId } = options;
   if (tenantId) checkTenantId(tenantId);
   const place = workplaceOf(options, settings);
@@ -46,12 +46,12 @@ export function createToolGetToken(
         name,
         tenantId: tenantId ?? "",
         isDeveloperTool: true,
-        proof: () => isPublic && user !== "" ? [...proof, user] : [...proof, user, THIS_PROCESS],
+        cacheIdentity: () => isPublic && user !== "" ? [...proof, user] : [...proof, user, THIS_PROCESS],
         acquire: async (request: TokenRequest) => {
           const token = await acquire(request);
           // Another user may have signed in while the tool ran, or a variable changed. A user who may not be read is not looked up again.
           const now = JSON.stringify([environment().proof, user && await account()]);
-          if (now !== found) request.forget();
+          if (now !== found) request.skipCache();
           return token;
         },
       };
@@ -67,11 +67,10 @@ export function createToolGetToken(
     if (getToken && now >= lookedOn && now < lookAgainOn) return getToken(scopes, options);
     if (options?.abortSignal?.aborted) return Promise.reject(abortReason(options.abortSignal));
     // On workerd no request may wait for another's promise.
-    const found = settings.isolated ? look() : looking ??= look().finally(() => looking = undefined);
-    const outer = options?.abortSignal;
-    const { sleep } = settings;
-    const waited = outer ? withDeadline(() => found, { sleep, ms: undefined, late: Error, outer }) : found;
-    return waited.then((getToken) => getToken(scopes, options));
+    const found = settings.backgroundWork === "perRequest"
+      ? look()
+      : looking ??= look().finally(() => looking = undefined);
+    return abortable(() => found, options?.abortSignal).then((getToken) => getToken(scopes, options));
   };
 }
 

@@ -1,4 +1,4 @@
-import { withDeadline } from "../core/deadline.ts";
+import { withTimeout } from "../core/timeout.ts";
 import type { Settings } from "../core/settings.ts";
 import { CredentialUnavailableError } from "../errors.ts";
 import { fileFinder } from "../runtime/file_exists.ts";
@@ -44,7 +44,7 @@ export async function runTool(
   if (place.path === "") throw unavailable(tool, withoutPath(tool, workplace));
   const [{ name }] = tool.programs as [{ name: string }];
   const asked = `"${[name, ...args].slice(0, 3).join(" ")}"`;
-  const late = () =>
+  const onTimeout = () =>
     unavailable(tool, {
       outcome: "inconclusive",
       reason: `${asked} did not end within the ${ms} ms of "${option}", and was stopped`,
@@ -67,10 +67,10 @@ export async function runTool(
       windowsVerbatimArguments: verbatim,
     };
     try {
-      return await withDeadline((signal) => run(command, line, { ...options, signal }), {
+      return await withTimeout((signal) => run(command, line, { ...options, signal }), {
         sleep: settings.sleep,
         ms,
-        late,
+        onTimeout,
         outer: signal,
       });
     } catch (error) {

@@ -20,7 +20,7 @@ import { readTokenAnswer } from "./token_answer.ts";
 /** What a credential needs to know and do about the machine. */
 interface ManagedIdentityClient {
   /** What proves whose tokens these are. */
-  proof(): Promise<readonly string[]>;
+  cacheIdentity(): Promise<readonly string[]>;
   readonly acquire: Acquire;
 }
 
@@ -29,8 +29,8 @@ type Place = Omit<Machine, "settings"> & { readonly settings: Settings };
 
 /** Returns the `getToken` of a machine's identity. */
 export function createManagedIdentity(credential: string, place: Place): GetToken {
-  const { proof, acquire } = createClient(credential, place);
-  const spec = { name: credential, tenantId: undefined, variables: SOURCE_VARIABLES, proof, acquire };
+  const { cacheIdentity, acquire } = createClient(credential, place);
+  const spec = { name: credential, tenantId: undefined, variables: SOURCE_VARIABLES, cacheIdentity, acquire };
   return createGetToken(spec, place.settings);
 }
 
@@ -44,7 +44,7 @@ function createClient(credential: string, { settings: given, ...place }: Place):
     return found ??= await findSource(machine);
   }
 
-  async function proof(): Promise<readonly string[]> {
+  async function cacheIdentity(): Promise<readonly string[]> {
     const { name, endpoint, proof } = await find();
     return [name, endpoint, ...proof, identity?.kind ?? "", identity?.id ?? ""];
   }
@@ -85,7 +85,7 @@ function createClient(credential: string, { settings: given, ...place }: Place):
     return token;
   }
 
-  return { proof, acquire };
+  return { cacheIdentity, acquire };
 }
 
 /** Returns what is known of a machine's identity without a request. Throws what a request would, where the machine cannot have it. */
@@ -109,7 +109,7 @@ export async function explainSource(
 }
 
 function withLocalFetch(settings: Settings): Machine["settings"] {
-  const { livesOn, localFetch = livesOn ? fetchDirectly : fetch } = settings;
+  const { backgroundWork, localFetch = backgroundWork === "free" ? fetchDirectly : fetch } = settings;
   return { ...settings, localFetch };
 }
 

@@ -1,4 +1,4 @@
-import { withDeadline } from "../core/deadline.ts";
+import { withTimeout } from "../core/timeout.ts";
 import { type Answer, send } from "../core/http.ts";
 import type { Chain } from "../core/in_chain.ts";
 import { parseObject } from "../core/json.ts";
@@ -57,10 +57,10 @@ export function imds({ identity, missingFlag, settings, probeTimeoutInMs }: Mach
 
   /** Sends a request without the header `Metadata`, which the service refuses. */
   async function look(ms: number): Promise<Finding> {
-    const late = () => new Error("Too slow");
+    const onTimeout = () => new Error("Too slow");
     try {
       const ask = (signal: AbortSignal) => send(localFetch, url, { signal }, { now, sleep });
-      return findingOf(await withDeadline(ask, { sleep, ms, late }));
+      return findingOf(await withTimeout(ask, { sleep, ms, onTimeout }));
     } catch (error) {
       if (error instanceof AuthenticationError) throw notPermitted(error);
       return "absent";
@@ -70,7 +70,7 @@ export function imds({ identity, missingFlag, settings, probeTimeoutInMs }: Mach
   /** Returns what a probe of the last seconds has found, or a new one, and for how long that holds, in ms. */
   async function cachedLook(chain: Chain): Promise<{ readonly finding: Finding; readonly holdsInMs: number }> {
     const ms = probeTimeoutInMs ?? probeTimeout(settings.env("AZURE_IMDS_PROBE_TIMEOUT_IN_MS"));
-    const key = await digestOf([url, String(ms), ...settings.surroundings]);
+    const key = await digestOf([url, String(ms), ...settings.injected]);
     const known = probes.get(key);
     // A service that was found stays, whatever the clock shows.
     const isValid = known && (known.finding === "found" || now() >= known.since && now() < known.until);
@@ -80,13 +80,13 @@ export function imds({ identity, missingFlag, settings, probeTimeoutInMs }: Mach
     if (isValid) return { finding: await known.result, holdsInMs: rest() };
     const probe: Probe = { result: look(ms), since: now(), until: Infinity };
     // On workerd a request must not await another request's promise, but may use its result.
-    if (!settings.isolated) probes.set(key, probe);
+    if (settings.backgroundWork !== "perRequest") probes.set(key, probe);
     try {
       probe.finding = await probe.result;
       if (probe.finding !== "found") {
         probe.until = now() + (probe.finding === "absent" ? ABSENT_IN_MS : INCONCLUSIVE_IN_MS);
       }
-      if (settings.isolated) probes.set(key, probe);
+      if (settings.backgroundWork === "perRequest") probes.set(key, probe);
       return { finding: probe.finding, holdsInMs: INCONCLUSIVE_IN_MS };
     } catch (error) {
       probe.until = 0;

@@ -1,5 +1,5 @@
 import { checkText } from "../core/check_text.ts";
-import { resolveSettings } from "../core/settings.ts";
+import type { Settings } from "../core/settings.ts";
 import { parseUrl } from "../core/url.ts";
 import type { InteractiveBrowserCredentialOptions } from "../options.ts";
 import { currentPage } from "../runtime/page.ts";
@@ -7,11 +7,11 @@ import { signInInBrowser } from "./sign_in_in_browser.ts";
 import { createUserSession, publicClient, type UserSession } from "./user_session.ts";
 
 /** Returns the session of a user who signs in in a browser. Throws a `TypeError` where an option is malformed. */
-export function createBrowserSession(options: InteractiveBrowserCredentialOptions): UserSession {
+export function createBrowserSession(options: InteractiveBrowserCredentialOptions, resolved: Settings): UserSession {
   const { loginHint, loginStyle = "popup", runtime = {} } = options;
   const redirectUri = typeof options.redirectUri === "function" ? options.redirectUri() : options.redirectUri;
   const name = "InteractiveBrowserCredential";
-  const settings = resolveSettings(options, { timeoutInMs: 300_000 });
+  const settings = { ...resolved, timeoutInMs: options.timeoutInMs ?? 300_000 };
   const client = publicClient(options);
   const { clientId } = client;
   if (loginHint !== undefined) checkText(loginHint, "loginHint");

@@ -1,4 +1,4 @@
-import { withDeadline } from "../core/deadline.ts";
+import { withTimeout } from "../core/timeout.ts";
 import { seconds } from "../core/freshness.ts";
 import { send } from "../core/http.ts";
 import { parseObject } from "../core/json.ts";
@@ -48,7 +48,7 @@ export async function signInByDeviceCode(
   let sentOn = 0;
   const { deviceCode, expiresInS, intervalInS, ...info } = await requestDeviceCode();
   const { signal } = wanted;
-  wanted.waitFor({ missing: "Nobody has entered the code", nextStep: "Ask anew" });
+  wanted.setPendingStep({ missing: "Nobody has entered the code", nextStep: "Ask anew" });
   const { sleep } = settings;
   // Not waited for: it may last as long as what it shows.
   const notShown = new Promise((resolve) => resolve(prompt(info))).then(() => new Promise<never>(() => {}), (cause) => {
@@ -78,7 +78,7 @@ export async function signInByDeviceCode(
   async function pause(ms: number): Promise<void> {
     const over = {};
     try {
-      await withDeadline(() => notShown, { sleep, ms, late: () => over, outer: signal });
+      await withTimeout(() => notShown, { sleep, ms, onTimeout: () => over, outer: signal });
     } catch (error) {
       if (error !== over) throw error;
     }

@@ -26,7 +26,7 @@ export async function discoverAuthority(
   settings: Settings,
 ): Promise<Discovered> {
   // What a simulated cloud vouches for is nothing to real code.
-  const key = await digestOf([issuer, ...settings.surroundings]);
+  const key = await digestOf([issuer, ...settings.injected]);
   const known = discovered.get(key);
   if (known && settings.now() < known.until) return known.server;
   const server = await discover(issuer, credential, request, settings);

@@ -14,7 +14,7 @@ import { createTokenClient, type Grant } from "./token_client.ts";
 
 /** How an identity of the environment gets its tokens. */
 interface EnvironmentGrant extends Pick<Grant, "clientAuth" | "type" | "parameters"> {
-  proof(): (string | object)[] | Promise<(string | object)[]>;
+  cacheIdentity(): (string | object)[] | Promise<(string | object)[]>;
 }
 
 /**
@@ -32,18 +32,21 @@ export function createEnvironmentIdentity(name: string, options: CredentialOptio
     for (const id of allowed) if (id !== "*") checkTenantId(id);
   });
   check("AZURE_TENANT_ID", identity.kind === "user" ? checkTenantId : checkAppTenantId);
-  const { proof, ...grant } = createGrant(identity);
+  const { cacheIdentity, ...grant } = createGrant(identity);
   const acquire = createTokenClient({ name, clientId, ...grant }, settings);
   const source = `the variables ${variablesOf(identity).join(", ")}`;
   const additionallyAllowedTenants = [...settings.additionallyAllowedTenants, ...allowed];
-  return createGetToken({ name, tenantId, source, proof, acquire }, { ...settings, additionallyAllowedTenants });
+  return createGetToken({ name, tenantId, source, cacheIdentity, acquire }, {
+    ...settings,
+    additionallyAllowedTenants,
+  });
 
   function createGrant(identity: EnvironmentIdentity): EnvironmentGrant {
     switch (identity.kind) {
       case "secret": {
         const { secret } = identity;
         check("AZURE_CLIENT_SECRET", checkText);
-        return { type: "client_credentials", clientAuth: secretAuth(secret), proof: () => [clientId, secret] };
+        return { type: "client_credentials", clientAuth: secretAuth(secret), cacheIdentity: () => [clientId, secret] };
       }
       case "certificate": {
         check("AZURE_CLIENT_CERTIFICATE_PATH", checkPath);
@@ -58,7 +61,7 @@ export function createEnvironmentIdentity(name: string, options: CredentialOptio
         return {
           type: "client_credentials",
           clientAuth: createCertificateAuth(certificate, context),
-          proof: async () => [clientId, ...await certificateProof(certificate, context)],
+          cacheIdentity: async () => [clientId, ...await certificateProof(certificate, context)],
         };
       }
       case "user": {
@@ -67,7 +70,12 @@ export function createEnvironmentIdentity(name: string, options: CredentialOptio
         const { username, password } = identity;
         // Not the password, nor its digest: a password can be guessed, and a shared cache would confirm the guess.
         const owner = {};
-        return { type: "password", clientAuth: noAuth(), parameters: { username, password }, proof: () => [owner] };
+        return {
+          type: "password",
+          clientAuth: noAuth(),
+          parameters: { username, password },
+          cacheIdentity: () => [owner],
+        };
       }
     }
   }

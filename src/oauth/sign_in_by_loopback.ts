@@ -1,5 +1,5 @@
 import { bound } from "../core/bound.ts";
-import { withDeadline } from "../core/deadline.ts";
+import { abortable } from "../core/timeout.ts";
 import type { Settings } from "../core/settings.ts";
 import { AuthenticationError, CredentialUnavailableError } from "../errors.ts";
 import { loopbackListener } from "../runtime/loopback.ts";
@@ -45,17 +45,17 @@ export async function signInByLoopback(
     // Not waited for: an opener may last as long as the browser does.
     void open(authorization.url);
     const { verifier, nonce } = authorization;
-    wanted.waitFor({
+    wanted.setPendingStep({
       missing: "Nobody has signed in",
       nextStep:
         `If the browser shows AADSTS50011, register "http://${redirectUrl.hostname}" under "Mobile and desktop applications"`,
     });
-    const token = await withDeadline(async () => {
+    const token = await abortable(async () => {
       const code = await answered;
-      wanted.waitFor({});
+      wanted.setPendingStep({});
       const app = { name, clientId, clientAuth: noAuth() };
       return wanted.accept({ answer: await redeemCode(app, { code, redirectUri, verifier }, wanted, settings), nonce });
-    }, { sleep: settings.sleep, ms: undefined, late: Error, outer: wanted.signal });
+    }, wanted.signal);
     end.resolve();
     return token;
   } catch (error) {

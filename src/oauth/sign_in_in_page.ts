@@ -52,7 +52,7 @@ export async function signInInPage(
 
   /** Waits for whoever opened this window, who reads the answer in its address and closes it. */
   function beClosed(): Promise<never> {
-    wanted.waitFor({
+    wanted.setPendingStep({
       missing: "This is the window of a sign-in, and nobody has closed it",
       nextStep: "Close it, and sign in where it was opened",
     });
@@ -80,7 +80,7 @@ export async function signInInPage(
         'Cannot sign in: The browser lets the page open no window. Ask for the token where the user clicks, or set "loginStyle" to "redirect"',
       );
     }
-    wanted.waitFor({
+    wanted.setPendingStep({
       missing: "Nobody has signed in",
       nextStep: `If the window shows AADSTS50011, register "${redirectUri}" under "Single-page application"`,
     });
@@ -88,7 +88,7 @@ export async function signInInPage(
       while (!opened.closed) {
         const parameters = fragmentOf(opened.url());
         if (parameters.get("state") === authorization.state) {
-          wanted.waitFor({});
+          wanted.setPendingStep({});
           return parameters;
         }
         await settings.sleep(LOOK_EVERY_IN_MS, wanted.signal);

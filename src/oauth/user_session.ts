@@ -3,7 +3,7 @@ import type { AuthenticationRecord } from "../authentication_record.ts";
 import { tidy } from "../core/answer_error.ts";
 import { checkClientId } from "../core/check_text.ts";
 import { type Acquire, createGetToken, type GetToken, type TokenRequest } from "../core/create_get_token.ts";
-import { withDeadline } from "../core/deadline.ts";
+import { abortable } from "../core/timeout.ts";
 import type { Settings } from "../core/settings.ts";
 import { checkTenantId } from "../core/tenants.ts";
 import { AuthenticationError, AuthenticationRequiredError } from "../errors.ts";
@@ -121,16 +121,15 @@ export function createUserSession(spec: UserSessionSpec, settings: Settings): Us
     return createGetToken({
       name,
       tenantId,
-      proof: () => [owner],
+      cacheIdentity: () => [owner],
       acquire: (request) => inTurn(() => acquire(request), request.signal),
     }, settings);
   }
 
   function inTurn<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
     // Whoever has left, and hangs nevertheless, keeps nobody waiting; but whoever comes later waits for who came before.
-    const begin = () =>
-      withDeadline(work, { sleep: settings.sleep, ms: undefined, late: () => undefined, outer: signal });
-    if (settings.isolated) return inTurnByLooking(begin, signal);
+    const begin = () => abortable(work, signal);
+    if (settings.backgroundWork === "perRequest") return inTurnByLooking(begin, signal);
     const result = turn.then(begin);
     turn = result.catch(() => {});
     return result;
@@ -191,7 +190,7 @@ export function createUserSession(spec: UserSessionSpec, settings: Settings): Us
         cause,
       );
     }
-    if (wanted.isEarly) throw signInRequired(wanted, "A user has to sign in, before the token ends", cause);
+    if (wanted.isBackgroundRefresh) throw signInRequired(wanted, "A user has to sign in, before the token ends", cause);
     return await spec.signIn({
       ...wanted,
       accept(signedIn) {

@@ -1,6 +1,6 @@
 import type { AuthorizationServer } from "oauth4webapi";
 import type { TokenRequest } from "../core/create_get_token.ts";
-import { withDeadline } from "../core/deadline.ts";
+import { withTimeout } from "../core/timeout.ts";
 import type { Settings } from "../core/settings.ts";
 import { AuthenticationError } from "../errors.ts";
 import { type Grant, requestTokens, type TokenAnswer } from "./token_client.ts";
@@ -25,10 +25,10 @@ export function requestUserTokens(
   request: UserTokenRequest,
   settings: Settings,
 ): Promise<TokenAnswer> {
-  return withDeadline((signal) => requestTokens(grant, { ...request, signal }, settings), {
+  return withTimeout((signal) => requestTokens(grant, { ...request, signal }, settings), {
     sleep: settings.sleep,
     ms: TIMEOUT_IN_MS,
-    late: () =>
+    onTimeout: () =>
       new AuthenticationError(
         `Cannot get a token from "${request.server.token_endpoint}": No answer within ${TIMEOUT_IN_MS} ms`,
       ),

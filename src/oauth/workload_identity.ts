@@ -111,7 +111,7 @@ export function createWorkloadIdentity(credential: string, options: Workload, se
     name: credential,
     tenantId,
     // Not the whole token, which changes: whom the file is for, and where the file is.
-    async proof() {
+    async cacheIdentity() {
       const { iss, sub } = claimsOf(await read(), file);
       const proxy = enableAzureProxy ? PROXY_VARIABLES.map(settings.env) : undefined;
       return [clientId, path, JSON.stringify([iss, sub, proxy])];

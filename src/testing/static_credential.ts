@@ -6,6 +6,7 @@ export interface StaticCredentialOptions {
   readonly expiresOnTimestamp?: number;
 }
 
+const GET_TOKEN = /* @__PURE__ */ Symbol("getToken");
 const END_OF_TIME = 8_640_000_000_000_000;
 
 /**
@@ -22,16 +23,20 @@ const END_OF_TIME = 8_640_000_000_000_000;
  * ```
  */
 export class StaticCredential implements TokenCredential {
-  readonly #token: AccessToken;
-
   /** Takes the token. Throws a `TypeError` if there is none. */
   constructor(token: string, options: StaticCredentialOptions = {}) {
     if (typeof token !== "string" || !token) throw new TypeError('"token" must be a string that is not empty');
-    this.#token = { token, expiresOnTimestamp: options.expiresOnTimestamp ?? END_OF_TIME, tokenType: "Bearer" };
+    const found: AccessToken = {
+      token,
+      expiresOnTimestamp: options.expiresOnTimestamp ?? END_OF_TIME,
+      tokenType: "Bearer",
+    };
+    // Not a private member, so that it is found behind a `Proxy`; in a closure, so that no inspection shows it.
+    Object.defineProperty(this, GET_TOKEN, { value: () => Promise.resolve({ ...found }), configurable: true });
   }
 
   /** Returns the token. */
   getToken(): Promise<AccessToken> {
-    return Promise.resolve({ ...this.#token });
+    return (this as unknown as Record<symbol, () => Promise<AccessToken>>)[GET_TOKEN]!();
   }
 }

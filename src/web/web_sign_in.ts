@@ -32,8 +32,8 @@
 import { checkOption } from "../core/check_option.ts";
 import { checkClientId } from "../core/check_text.ts";
 import type { TokenRequest } from "../core/create_get_token.ts";
-import { withDeadline } from "../core/deadline.ts";
-import { late, nameCredential } from "../core/failures.ts";
+import { withTimeout } from "../core/timeout.ts";
+import { nameCredential, timeoutError } from "../core/failures.ts";
 import { parseObject } from "../core/json.ts";
 import { normaliseScopes } from "../core/scopes.ts";
 import { notNegative, resolveSettings } from "../core/settings.ts";
@@ -114,23 +114,23 @@ export function createWebSignIn(options: WebSignInOptions): WebSignIn {
     }
     const asked = [...new Set([...scopes, ...OPENID_SCOPES])];
     const { sleep, timeoutInMs: ms } = settings;
-    const authorization = await withDeadline(async (signal) => {
+    const authorization = await withTimeout(async (signal) => {
       const wanted: TokenRequest = {
         scopes: asked,
         tenantId,
         claims,
         enableCae: false,
         rejected: undefined,
-        isEarly: false,
+        isBackgroundRefresh: false,
         chain: undefined,
-        forget() {},
-        waitFor() {},
+        skipCache() {},
+        setPendingStep() {},
         signal,
       };
       const server = await resolveAuthority(NAME, wanted, settings);
       const spec = { clientId, redirectUri, responseMode: "query", prompt, loginHint, domainHint } as const;
       return await createAuthorization({ ...wanted, server }, spec);
-    }, { sleep, ms, late: () => late(ms) });
+    }, { sleep, ms, onTimeout: () => timeoutError(ms) });
     const { state } = authorization;
     const begun: Begun = {
       ...authorization,

@@ -47,8 +47,8 @@ void new ClientAssertionCredential("tenant", "client", "assertion");
 void new UsernamePasswordCredential("tenant", "client", "username");
 // @ts-expect-error Text is no credential
 void new ChainedTokenCredential("credential");
-// @ts-expect-error A cache that has no `delete`
-void new DefaultAzureCredential({ cache: { get: () => undefined, set: () => {} } });
+// @ts-expect-error A cache that has no `set`
+void new DefaultAzureCredential({ cache: { get: () => undefined } });
 // @ts-expect-error A cache that hands out text
 void new DefaultAzureCredential({ cache: new Map<string, string>() });
 // @ts-expect-error Scopes are text
