@@ -1,5 +1,5 @@
 import { bound } from "../core/bound.ts";
-import { encodeBase64 } from "../core/encode_base64.ts";
+import { encodeBase64 } from "../core/encoding.ts";
 import { seconds } from "../core/freshness.ts";
 import { parseObject } from "../core/json.ts";
 import type { Settings } from "../core/settings.ts";

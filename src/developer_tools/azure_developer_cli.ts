@@ -1,5 +1,5 @@
 import { bound } from "../core/bound.ts";
-import { encodeBase64 } from "../core/encode_base64.ts";
+import { encodeBase64 } from "../core/encoding.ts";
 import { isObject, parseObject } from "../core/json.ts";
 import type { Explanation } from "../credential_explanation.ts";
 import { createToolClient, type ToolClient } from "./create_tool_client.ts";

@@ -1,4 +1,4 @@
-import { encodeBase64 } from "../core/encode_base64.ts";
+import { encodeBase64 } from "../core/encoding.ts";
 import { seconds } from "../core/freshness.ts";
 import type { Explanation } from "../credential_explanation.ts";
 import type { CommandOutput } from "../runtime/runtime.ts";

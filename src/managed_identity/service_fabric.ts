@@ -1,4 +1,4 @@
-import { sha256 } from "../core/partition.ts";
+import { digest, encodeHex } from "../core/encoding.ts";
 import { AuthenticationError } from "../errors.ts";
 import { OTHER_RETRIES } from "./retries.ts";
 import { get, type Machine, type Source } from "./source.ts";
@@ -38,7 +38,7 @@ export async function serviceFabric(machine: Machine): Promise<Source> {
       const parameters = {
         "api-version": "2019-07-01-preview",
         resource,
-        ...rejected !== undefined && { token_sha256_to_refresh: await sha256(rejected) },
+        ...rejected !== undefined && { token_sha256_to_refresh: encodeHex(await digest(rejected)) },
         ...(enableCae || rejected !== undefined) && { xms_cc: "cp1" },
       };
       return await get(endpoint, { parameters, headers: { secret }, signal, limitInMs }, { ...settings, localFetch });
