@@ -37,11 +37,14 @@ type FamilyName =
 
 const FAMILIES: Readonly<Record<FamilyName, Family>> = {
   contracts: {
-    modules: ["src/authority_hosts", "src/bearer_token_provider", "src/core/in_chain", "src/errors", "src/version"],
+    modules: [
+      ...["src/authority_hosts", "src/bearer_token_provider", "src/errors", "src/version"],
+      ...["src/core/encoding", "src/core/in_chain"],
+    ],
     strings: [],
   },
   platform: {
-    modules: ["src/runtime/platform", "src/runtime/env", "src/runtime/permission"],
+    modules: ["src/runtime/platform", "src/runtime/env", "src/runtime/permission", "src/runtime/read_text"],
     strings: ["Cloudflare-Workers"],
   },
   files: { modules: ["src/runtime/"], strings: ['"node:'] },

@@ -1,10 +1,12 @@
 import { AuthenticationError } from "../errors.ts";
 import { missingPermission } from "../runtime/permission.ts";
+import { readText } from "../runtime/read_text.ts";
 import { bound } from "./bound.ts";
 import { withDeadline } from "./deadline.ts";
 import type { Settings } from "./settings.ts";
+import { messageOf } from "./unknown_errors.ts";
 
-const MOST_BYTES = 1_048_576;
+const MAX_BYTES = 1_048_576;
 const NUMBER = /^\d{1,10}$/;
 
 /** What came back for a request. */
@@ -40,7 +42,7 @@ export async function send(
     const response = await fetch(url, { ...init, signal, redirect: "manual" });
     // A browser hides a redirect it was told not to follow.
     const status = response.type === "opaqueredirect" ? 302 : response.status;
-    const text = await readText(response, signal);
+    const text = await readBody(response, signal);
     const { headers } = response;
     return { status, text, retryAfterInMs: retryAfter(headers, now()), headers };
   }
@@ -52,39 +54,27 @@ export async function send(
   } catch (error) {
     if (init.signal.aborted) throw init.signal.reason;
     const { host } = new URL(url);
+    const { name, cause = error } = Object(error) as { name?: unknown; cause?: unknown };
     // Not sent again: another attempt meets the same server.
-    if (Object(error).name === "UntrustedServer") {
-      const { message } = (error as Error).cause as Error | undefined ?? error as Error;
-      throw new AuthenticationError(`Cannot trust "${host}": ${bound(String(message))}`);
-    }
+    if (name === "UntrustedServer") throw new AuthenticationError(`Cannot trust "${host}": ${bound(messageOf(cause))}`);
     const flag = missingPermission(error, { net: host });
     if (flag) throw new AuthenticationError(`Cannot reach "${host}": Run ${flag}`);
     return { status: 0, text: reasonOf(error), retryAfterInMs: undefined };
   }
 }
 
-async function readText(response: Response, signal: AbortSignal): Promise<string> {
+async function readBody(response: Response, signal: AbortSignal): Promise<string> {
   if (!response.body) return "";
-  const decoder = new TextDecoder();
   const reader = response.body.getReader();
-  // Nobody waits for it, or for what a `fetch` that was handed in makes of its signal.
-  const giveUp = () => void reader.cancel().catch(() => {});
-  signal.addEventListener("abort", giveUp);
-  let text = "";
-  let bytes = 0;
+  // Not awaited: neither the connection nor an injected `fetch` has to react to the signal.
+  const cancel = () => void reader.cancel().catch(() => {});
+  signal.addEventListener("abort", cancel);
   try {
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done) return text + decoder.decode();
-      bytes += value.byteLength;
-      if (bytes > MOST_BYTES) {
-        giveUp();
-        return "";
-      }
-      text += decoder.decode(value, { stream: true });
-    }
+    const text = await readText(() => reader.read(), MAX_BYTES);
+    if (text === undefined) cancel();
+    return text ?? "";
   } finally {
-    signal.removeEventListener("abort", giveUp);
+    signal.removeEventListener("abort", cancel);
   }
 }
 

@@ -21,6 +21,6 @@ export function requireVariables(
   // The flag comes last, so that it can be copied.
   throw new AuthenticationError(
     `${credential ? `${credential}: ` : ""}Cannot read the environment variables that decide about the identity: ` +
-      `Give the variables by the option "env", or run Deno with ${flag}`,
+      `Give the variables by the option "env", or run ${flag}`,
   );
 }

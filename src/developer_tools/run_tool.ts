@@ -1,5 +1,6 @@
 import { withDeadline } from "../core/deadline.ts";
 import type { Settings } from "../core/settings.ts";
+import { messageOf } from "../core/unknown_errors.ts";
 import { CredentialUnavailableError } from "../errors.ts";
 import { fileFinder } from "../runtime/file_exists.ts";
 import { textFileReader } from "../runtime/files.ts";
@@ -74,12 +75,12 @@ export async function runTool(
         outer: signal,
       });
     } catch (error) {
-      const { code, message } = Object(error) as { code?: unknown; message?: unknown };
+      const { code } = Object(error) as { code?: unknown };
       if (error instanceof CredentialUnavailableError) throw error;
       const flag = missingPermission(error, { run: name });
       if (flag) forbidden = flag;
       // Another folder may have one that can be started.
-      else if (!/^(ENOENT|EACCES|ENOTDIR)$/.test(String(code))) failure ??= told(String(message));
+      else if (!/^(ENOENT|EACCES|ENOTDIR)$/.test(String(code))) failure ??= told(messageOf(error));
       // It was started, and is not asked twice.
       if (error instanceof RangeError) break;
     }
@@ -136,7 +137,7 @@ export function withoutPath({ variables: names }: DeveloperTool, { settings, var
   return {
     outcome: "absent",
     reason: "The variable PATH is not set, or may not be read",
-    nextStep: flag ? `Run Deno with ${flag}` : "Set it to the folders that programs are in",
+    nextStep: flag ? `Run ${flag}` : "Set it to the folders that programs are in",
   };
 }
 

@@ -6,7 +6,7 @@ import { AuthenticationError } from "../errors.ts";
 import { fileFinder } from "../runtime/file_exists.ts";
 import { fileSizer, textFileReader } from "../runtime/files.ts";
 import { operatingSystem } from "../runtime/operating_system.ts";
-import { missingPermission, readFlag } from "../runtime/permission.ts";
+import { flagFor, missingPermission } from "../runtime/permission.ts";
 import type { RuntimeMembers } from "../runtime/runtime.ts";
 import { OTHER_RETRIES } from "./retries.ts";
 import { get, identityParameter, type Machine, type Source } from "./source.ts";
@@ -68,7 +68,7 @@ export async function hasAgent({ runtime, settings }: Machine): Promise<boolean 
   const agent = agentOn(runtime.platform ?? operatingSystem(), settings);
   const fileExists = fileFinder(runtime);
   if (!agent || !fileExists) return false;
-  return await fileExists(agent.program) ?? readFlag(agent.program);
+  return await fileExists(agent.program) ?? flagFor({ read: agent.program });
 }
 
 function agentOn(platform: string | undefined, settings: Settings): Agent | undefined {

@@ -8,7 +8,8 @@ import { retry } from "../core/retry.ts";
 import { AuthenticationError, CredentialUnavailableError } from "../errors.ts";
 import type { Settings } from "../core/settings.ts";
 import { fetchDirectly } from "../runtime/direct_fetch.ts";
-import { hasNetPermission, netFlag } from "../runtime/net_permission.ts";
+import { flagFor } from "../runtime/permission.ts";
+import { hasNetPermission } from "../runtime/query_permission.ts";
 import type { CredentialOptions } from "../options.ts";
 import type { Explanation } from "../credential_explanation.ts";
 import type { TokenSet } from "../token_cache.ts";
@@ -101,7 +102,7 @@ export async function explainSource(
   if (isOwnFetch && !hasNetPermission(endpoint)) {
     const { host } = new URL(endpoint);
     // Only a probe would find the instance metadata service.
-    return { state: probe ? "absent" : "fails", detail: `"${host}" may not be reached: Run ${netFlag(host)}` };
+    return { state: probe ? "absent" : "fails", detail: `"${host}" may not be reached: Run ${flagFor({ net: host })}` };
   }
   return probe
     ? { state: "inconclusive", detail: `No variable names a source: ${name} is probed for at 169.254.169.254` }

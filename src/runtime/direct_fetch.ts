@@ -1,8 +1,8 @@
 import { isBackground } from "./background.ts";
 import { builtinModule } from "./builtin_module.ts";
 import { readResponse } from "./http_response.ts";
-import { hasNetPermission } from "./net_permission.ts";
 import { detectPlatform } from "./platform.ts";
+import { hasNetPermission } from "./query_permission.ts";
 import type { TlsTrust } from "./runtime.ts";
 
 interface Socket extends AsyncIterable<Uint8Array<ArrayBuffer>> {

@@ -18,10 +18,10 @@ export function isReadable(variable: string): boolean {
   return Deno.permissions.querySync({ name: "env", variable }).state === "granted";
 }
 
-/** Returns the flag that lets Deno read these variables, if one of them may not be read; else `undefined`. */
+/** Returns the runtime and the flag that lets it read the variables if one of them may not be read: "Deno with --allow-env=HOME,PATH". */
 export function missingEnvPermission(names: readonly string[]): string | undefined {
   if (detectPlatform() !== "deno" || names.every(permitted)) return undefined;
-  return `--allow-env=${names.join(",")}`;
+  return `Deno with --allow-env=${names.join(",")}`;
 }
 
 let answer: boolean | undefined;

@@ -1,9 +1,11 @@
 import { builtinModule } from "./builtin_module.ts";
-import { hasNetPermission, netFlag } from "./net_permission.ts";
+import { notCapable } from "./permission.ts";
 import { detectPlatform } from "./platform.ts";
+import { hasNetPermission } from "./query_permission.ts";
+import { readText } from "./read_text.ts";
 import type { LoopbackServer, Runtime, RuntimeMembers } from "./runtime.ts";
 
-const MOST_BYTES = 65_536;
+const MAX_BYTES = 65_536;
 const SLOW_IN_MS = 5_000;
 const MOST_TRIES = 10;
 
@@ -59,8 +61,8 @@ async function listen(handler: (request: Request) => Response | Promise<Response
   /** A browser may take "localhost" for either address; a machine may have one only. */
   async function startBoth(tries: number): Promise<Server[]> {
     if (!hasNetPermission(`http://127.0.0.1:${port}`)) {
-      // Node would throw its refusal outside of the promise, which ends the process.
-      throw Object.assign(new Error(`Run ${netFlag("127.0.0.1,[::1]")}`), { name: "NotCapable" });
+      // Node would throw its own error outside of the promise, which ends the process.
+      throw notCapable({ net: "127.0.0.1,[::1]" });
     }
     const first = await start("127.0.0.1", port);
     const { port: found } = first.address();
@@ -106,9 +108,9 @@ async function listen(handler: (request: Request) => Response | Promise<Response
   async function respond(incoming: Incoming): Promise<Response> {
     const { method, headers, socket } = incoming;
     const bodyless = method === "GET" || method === "HEAD";
-    const body = bodyless ? undefined : await readText(incoming);
+    const body = bodyless ? null : await readBody(incoming);
     asked.add(socket);
-    if (body === null) return new Response(null, { status: 413 });
+    if (body === undefined) return new Response(null, { status: 413 });
     let url: string;
     try {
       // A path and nothing else: a whole URL, or two slashes, would put another host in the place of this one.
@@ -118,22 +120,17 @@ async function listen(handler: (request: Request) => Response | Promise<Response
       return new Response(null, { status: 400 });
     }
     const type = headers["content-type"];
-    const init: RequestInit = { method, headers: type ? { "content-type": type } : {}, body: body ?? null };
+    const init: RequestInit = { method, headers: type ? { "content-type": type } : {}, body };
     return await handler(new Request(url, init));
   }
 }
 
-/** Returns the body; `null` where it is too long. */
-async function readText(incoming: Incoming): Promise<string | null> {
-  // Said beforehand, it can be refused in words; else what comes is cut off.
-  if (Number(incoming.headers["content-length"]) > MOST_BYTES) return null;
-  const decoder = new TextDecoder();
-  let text = "";
-  let bytes = 0;
-  for await (const chunk of incoming) {
-    bytes += chunk.byteLength;
-    if (bytes > MOST_BYTES) return null;
-    text += decoder.decode(chunk, { stream: true });
-  }
-  return text + decoder.decode();
+/** Returns the body; `undefined` if it is too long. */
+async function readBody(incoming: Incoming): Promise<string | undefined> {
+  // With its length in the header, the request gets a response; else its connection is closed.
+  if (Number(incoming.headers["content-length"]) > MAX_BYTES) return undefined;
+  const chunks = incoming[Symbol.asyncIterator]();
+  const text = await readText(() => chunks.next(), MAX_BYTES);
+  if (text === undefined) await chunks.return?.();
+  return text;
 }

@@ -2,7 +2,7 @@ import { builtinModule } from "./builtin_module.ts";
 import { operatingSystem } from "./operating_system.ts";
 import { withFlag } from "./permission.ts";
 import { detectPlatform } from "./platform.ts";
-import { checkRunPermission } from "./run_permission.ts";
+import { checkRunPermission } from "./query_permission.ts";
 import type { Runtime, RuntimeMembers } from "./runtime.ts";
 
 /** Returns what shows a page to the user of this machine; `undefined` where there is none. */

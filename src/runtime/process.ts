@@ -1,11 +1,12 @@
 import { isBackground } from "./background.ts";
 import { builtinModule } from "./builtin_module.ts";
-import { withFlag } from "./permission.ts";
+import { missingPermission, withFlag } from "./permission.ts";
 import { detectPlatform } from "./platform.ts";
-import { checkRunPermission } from "./run_permission.ts";
+import { checkRunPermission } from "./query_permission.ts";
+import { readText } from "./read_text.ts";
 import type { CommandOutput, RunOptions, Runtime, RuntimeMembers } from "./runtime.ts";
 
-const MOST_BYTES = 1_048_576;
+const MAX_BYTES = 1_048_576;
 
 /** A program that runs. */
 interface Running {
@@ -92,10 +93,12 @@ function spawnWithDeno(command: string, options: Deno.CommandOptions): Deno.Chil
   try {
     return new Deno.Command(command, options).spawn();
   } catch (error) {
-    if (!(error instanceof Deno.errors.NotCapable)) throw error;
+    if (!missingPermission(error, { run: command })) throw error;
     // Variables such as LD_LIBRARY_PATH make any program another one.
     throw new Error(
-      `Deno starts it with these variables only where it may run all programs (--allow-run): ${error.message}`,
+      `Deno starts it with these variables only where it may run all programs (--allow-run): ${
+        (error as Error).message
+      }`,
     );
   }
 }
@@ -160,7 +163,7 @@ async function finish(
     signal?.addEventListener("abort", leave);
   });
   try {
-    const [exit, out = "", err = ""] = await Promise.race([left, Promise.all([code, ...readers.map(readText)])]);
+    const [exit, out = "", err = ""] = await Promise.race([left, Promise.all([code, ...readers.map(readOutput)])]);
     return { code: exit, stdout: out, stderr: err };
   } catch (error) {
     kill();
@@ -172,15 +175,8 @@ async function finish(
   }
 }
 
-async function readText(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<string> {
-  const decoder = new TextDecoder();
-  let text = "";
-  let bytes = 0;
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) return text + decoder.decode();
-    bytes += value.byteLength;
-    if (bytes > MOST_BYTES) throw new RangeError("It wrote more than a megabyte");
-    text += decoder.decode(value, { stream: true });
-  }
+async function readOutput(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<string> {
+  const text = await readText(() => reader.read(), MAX_BYTES);
+  if (text === undefined) throw new RangeError("It wrote more than a megabyte");
+  return text;
 }
