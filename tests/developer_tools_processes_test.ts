@@ -1,6 +1,6 @@
 // The developer's tools as real programs, which behave as badly as programs do: scripts of the shell in a folder of their own.
 import { AzureCliCredential, type AzureCliCredentialOptions } from "@azweb/identity";
-import { programRunner } from "@azweb/identity/runtime";
+import { createRuntime } from "@azweb/identity/runtime";
 import { createFakeClock } from "@azweb/identity/testing";
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
@@ -273,7 +273,7 @@ describe("what does not end", { skip: SKIP }, () => {
 
   test("what was aborted before is not started", async () => {
     const path = await place("touch $here/started");
-    const run = programRunner()!;
+    const run = createRuntime().run!;
     const error = await failureOf(run(`${path}/az`, [], { cwd: "/", signal: AbortSignal.abort() }));
     assert.equal(error.name, "AbortError");
     assert.ok(!existsSync(`${path}/started`));

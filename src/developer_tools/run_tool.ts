@@ -6,7 +6,7 @@ import { fileFinder } from "../runtime/file_exists.ts";
 import { textFileReader } from "../runtime/files.ts";
 import { missingPermission } from "../runtime/permission.ts";
 import { programRunner } from "../runtime/process.ts";
-import type { CommandOutput, RuntimeMembers } from "../runtime/runtime.ts";
+import type { CommandOutput, RuntimeOverrides } from "../runtime/runtime.ts";
 import { commandLines, type Folders, safeFolder } from "./command_lines.ts";
 import { type DeveloperTool, told, type ToolCommand, type ToolFailure, unavailable } from "./tool.ts";
 
@@ -14,7 +14,7 @@ import { type DeveloperTool, told, type ToolCommand, type ToolFailure, unavailab
 export interface Workplace {
   readonly settings: Settings;
   /** The members that were handed in, which win over those of the runtime. */
-  readonly runtime: RuntimeMembers;
+  readonly runtime: RuntimeOverrides;
   /** The operating system, by its name in Node. */
   readonly platform: string | undefined;
   /** All variables as they are now, where they were handed in: then the tool gets no others. */
@@ -115,7 +115,7 @@ export function handedIn(tool: DeveloperTool, { settings, runtime, variables }: 
 }
 
 /** Returns the text of a file; empty where it is not there, or may not be read. */
-export async function readText(runtime: RuntimeMembers, path: string): Promise<string> {
+export async function readText(runtime: RuntimeOverrides, path: string): Promise<string> {
   return await fileFinder(runtime)?.(path) ? await textFileReader(runtime)?.(path) ?? "" : "";
 }
 

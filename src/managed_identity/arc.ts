@@ -7,7 +7,7 @@ import { fileFinder } from "../runtime/file_exists.ts";
 import { fileSizer, textFileReader } from "../runtime/files.ts";
 import { operatingSystem } from "../runtime/operating_system.ts";
 import { flagFor, missingPermission } from "../runtime/permission.ts";
-import type { RuntimeMembers } from "../runtime/runtime.ts";
+import type { RuntimeOverrides } from "../runtime/runtime.ts";
 import { OTHER_RETRIES } from "./retries.ts";
 import { get, identityParameter, type Machine, type Source } from "./source.ts";
 import { endpointIn, HEADER_TEXT } from "./variables.ts";
@@ -91,7 +91,7 @@ function agentOn(platform: string | undefined, settings: Settings): Agent | unde
 async function readKey(
   challenge: string | null | undefined,
   agent: Agent | undefined,
-  runtime: RuntimeMembers,
+  runtime: RuntimeOverrides,
 ): Promise<string> {
   const readTextFile = textFileReader(runtime);
   if (!agent) throw new AuthenticationError("Cannot use Azure Arc: Its agent runs on Linux and Windows only");

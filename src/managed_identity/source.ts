@@ -2,7 +2,7 @@ import { type Answer, send } from "../core/http.ts";
 import type { Chain } from "../core/in_chain.ts";
 import type { RetryRule } from "../core/retry.ts";
 import type { Settings } from "../core/settings.ts";
-import type { RuntimeMembers } from "../runtime/runtime.ts";
+import type { RuntimeOverrides } from "../runtime/runtime.ts";
 import type { UserAssignedIdentity } from "./identity.ts";
 
 /** Settings with what sends requests to loopback and link-local addresses past all proxies. */
@@ -14,7 +14,7 @@ export interface Machine {
   /** `undefined` is the machine's own. */
   readonly identity: UserAssignedIdentity | undefined;
   /** The members that were handed in, which win over those of the runtime. */
-  readonly runtime: RuntimeMembers;
+  readonly runtime: RuntimeOverrides;
   /** The runtime and the flag without which the agent of Azure Arc cannot be looked for, if one is missing. */
   readonly missingFlag?: string | undefined;
   /** How long the probe waits, in milliseconds. */

@@ -1,14 +1,14 @@
 import { builtinModule } from "./builtin_module.ts";
 import { missingPermission } from "./permission.ts";
 import { detectPlatform } from "./platform.ts";
-import type { Runtime, RuntimeMembers } from "./runtime.ts";
+import type { Runtime, RuntimeOverrides } from "./runtime.ts";
 
 interface FileSystem {
   open(path: string): Promise<{ close(): Promise<void> }>;
 }
 
 /** Returns what finds out whether a file can be read, without asking anybody for permission; `undefined` where there are no files. */
-export function fileFinder(runtime: RuntimeMembers = {}): Runtime["fileExists"] {
+export function fileFinder(runtime: RuntimeOverrides = {}): Runtime["fileExists"] {
   if (runtime.fileExists) return runtime.fileExists.bind(runtime);
   switch (detectPlatform()) {
     case "deno":

@@ -1,7 +1,7 @@
 import { builtinModule } from "./builtin_module.ts";
 import { withFlag } from "./permission.ts";
 import { detectPlatform } from "./platform.ts";
-import type { Runtime, RuntimeMembers } from "./runtime.ts";
+import type { Runtime, RuntimeOverrides } from "./runtime.ts";
 
 interface FileSystem {
   readFile(path: string, encoding: "utf8"): Promise<string>;
@@ -9,7 +9,7 @@ interface FileSystem {
 }
 
 /** Returns what reads text files here; `undefined` where there are none. */
-export function textFileReader(runtime: RuntimeMembers = {}): Runtime["readTextFile"] {
+export function textFileReader(runtime: RuntimeOverrides = {}): Runtime["readTextFile"] {
   if (runtime.readTextFile) return runtime.readTextFile.bind(runtime);
   switch (detectPlatform()) {
     case "deno":
@@ -23,7 +23,7 @@ export function textFileReader(runtime: RuntimeMembers = {}): Runtime["readTextF
 }
 
 /** Returns what reads the size of a file; `undefined` where there are no files, or where only `readTextFile` was handed in. */
-export function fileSizer(runtime: RuntimeMembers = {}): Runtime["fileSize"] {
+export function fileSizer(runtime: RuntimeOverrides = {}): Runtime["fileSize"] {
   if (runtime.fileSize) return runtime.fileSize.bind(runtime);
   if (runtime.readTextFile) return undefined;
   switch (detectPlatform()) {

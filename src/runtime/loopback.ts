@@ -3,7 +3,7 @@ import { notCapable } from "./permission.ts";
 import { detectPlatform } from "./platform.ts";
 import { hasNetPermission } from "./query_permission.ts";
 import { readText } from "./read_text.ts";
-import type { LoopbackServer, Runtime, RuntimeMembers } from "./runtime.ts";
+import type { LoopbackServer, Runtime, RuntimeOverrides } from "./runtime.ts";
 
 const MAX_BYTES = 65_536;
 const SLOW_IN_MS = 5_000;
@@ -40,7 +40,7 @@ interface Http {
 }
 
 /** Returns what serves programs of this machine alone; `undefined` where nothing can. */
-export function loopbackListener(runtime: RuntimeMembers = {}): Runtime["listen"] {
+export function loopbackListener(runtime: RuntimeOverrides = {}): Runtime["listen"] {
   if (runtime.listen) return runtime.listen.bind(runtime);
   return ["deno", "node", "bun"].includes(detectPlatform()) ? listen : undefined;
 }

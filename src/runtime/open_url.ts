@@ -3,10 +3,10 @@ import { operatingSystem } from "./operating_system.ts";
 import { withFlag } from "./permission.ts";
 import { detectPlatform } from "./platform.ts";
 import { checkRunPermission } from "./query_permission.ts";
-import type { Runtime, RuntimeMembers } from "./runtime.ts";
+import type { Runtime, RuntimeOverrides } from "./runtime.ts";
 
 /** Returns what shows a page to the user of this machine; `undefined` where there is none. */
-export function urlOpener(runtime: RuntimeMembers = {}): Runtime["openUrl"] {
+export function urlOpener(runtime: RuntimeOverrides = {}): Runtime["openUrl"] {
   if (runtime.openUrl) return runtime.openUrl.bind(runtime);
   return ["deno", "node", "bun"].includes(detectPlatform()) ? openUrl : undefined;
 }

@@ -4,7 +4,7 @@ import { missingPermission, withFlag } from "./permission.ts";
 import { detectPlatform } from "./platform.ts";
 import { checkRunPermission } from "./query_permission.ts";
 import { readText } from "./read_text.ts";
-import type { CommandOutput, RunOptions, Runtime, RuntimeMembers } from "./runtime.ts";
+import type { CommandOutput, RunOptions, Runtime, RuntimeOverrides } from "./runtime.ts";
 
 const MAX_BYTES = 1_048_576;
 
@@ -36,7 +36,7 @@ interface Child {
 }
 
 /** Returns what runs programs here; `undefined` where there are none. */
-export function programRunner(runtime: RuntimeMembers = {}): Runtime["run"] {
+export function programRunner(runtime: RuntimeOverrides = {}): Runtime["run"] {
   if (runtime.run) return runtime.run.bind(runtime);
   switch (detectPlatform()) {
     case "deno":

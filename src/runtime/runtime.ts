@@ -87,5 +87,7 @@ export interface Runtime {
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 
-/** Members of a runtime that were handed in, which win over those of the place. */
-export type RuntimeMembers = { readonly [Member in keyof Runtime]?: Runtime[Member] | undefined };
+/** Members that replace those of the runtime, or add what it lacks. */
+export type RuntimeOverrides = { readonly [Member in keyof Runtime]?: Runtime[Member] | undefined };
+
+export type RuntimeMembers = RuntimeOverrides;

@@ -1,12 +1,12 @@
 import { digits, fetchDirectly } from "./direct_fetch.ts";
 import { detectPlatform } from "./platform.ts";
-import type { Runtime, RuntimeMembers, TlsTrust } from "./runtime.ts";
+import type { Runtime, RuntimeOverrides, TlsTrust } from "./runtime.ts";
 
 /**
  * Returns what makes a `fetch` with a trust of its own; `undefined` where there is none. Nothing of a request is sent before the server
  * is trusted. Redirects are not followed, and each request has its own connection.
  */
-export function tlsFetcher(runtime: RuntimeMembers = {}): Runtime["tlsFetch"] {
+export function tlsFetcher(runtime: RuntimeOverrides = {}): Runtime["tlsFetch"] {
   if (runtime.tlsFetch) return runtime.tlsFetch.bind(runtime);
   return ["deno", "node", "bun"].includes(detectPlatform()) ? createTlsFetch : undefined;
 }
