@@ -323,7 +323,7 @@ describe("a file", () => {
     await assert.rejects(assertionOf(certificatePath, { runtime: { readTextFile } }), {
       name: "AuthenticationError",
       message:
-        'ClientCertificateCredential: Cannot read the certificate "/secrets/app.pem": No such file or directory: ' +
+        'ClientCertificateCredential: Cannot read the certificate of "certificatePath", "/secrets/app.pem": No such file or directory: ' +
         "Check the path, and that this program may read the file",
     });
   });

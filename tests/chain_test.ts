@@ -408,7 +408,7 @@ test("a certificate's file that is missing is said with its variable and path, a
   assert.equal(
     error.message,
     "EnvironmentCredential: " +
-      'Cannot read the certificate "/missing.pem" of AZURE_CLIENT_CERTIFICATE_PATH: No such file: ' +
+      'Cannot read the certificate of AZURE_CLIENT_CERTIFICATE_PATH, "/missing.pem": No such file: ' +
       "Check the path, and that this program may read the file " +
       "(configured by the variables AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_CERTIFICATE_PATH)",
   );
@@ -433,7 +433,7 @@ test("a certificate whose path is given in code, and that is missing, is an Auth
     assert.equal(error.name, "AuthenticationError");
     assert.equal(
       error.message,
-      'ClientCertificateCredential: Cannot read the certificate "/missing.pem": No such file: ' +
+      'ClientCertificateCredential: Cannot read the certificate of "certificatePath", "/missing.pem": No such file: ' +
         "Check the path, and that this program may read the file",
     );
   }

@@ -116,7 +116,7 @@ for (const path of ["app.pem", "/secrets/app.pem", "./certificates/app.pem"]) {
     assert.equal(
       output,
       "AuthenticationError / ClientCertificateCredential: " +
-        `Cannot read the certificate "${path}": Run Deno with --allow-read=${path}`,
+        `Cannot read the certificate of "certificatePath", "${path}": It is not permitted: Run Deno with --allow-read=${path}`,
     );
   });
 }
@@ -126,7 +126,7 @@ test("a certificate of a variable that may not be read stops a chain, and the me
   const output = await run(["--allow-env", "--allow-net"], ask("DefaultAzureCredential()"), variables);
   assert.match(
     output,
-    /^AuthenticationError .* "app\.pem" of AZURE_CLIENT_CERTIFICATE_PATH: Run Deno with --allow-read=app\.pem \(configured by the variables AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_CERTIFICATE_PATH\)$/,
+    /^AuthenticationError .* of AZURE_CLIENT_CERTIFICATE_PATH, "app\.pem": It is not permitted: Run Deno with --allow-read=app\.pem \(configured by the variables AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_CERTIFICATE_PATH\)$/,
   );
 });
 

@@ -1,6 +1,7 @@
 import { CredentialUnavailableError } from "../errors.ts";
-import { requireVariables } from "./require_variables.ts";
+import { APP_VARIABLES, requireVariables } from "./require_variables.ts";
 import type { Settings } from "./settings.ts";
+import { MULTITENANT_VARIABLE } from "./tenants.ts";
 
 const VARIABLES = [
   "AZURE_TENANT_ID",
@@ -18,8 +19,8 @@ export const PRINCIPAL_VARIABLES: readonly string[] = [
   "AZURE_CLIENT_SEND_CERTIFICATE_CHAIN",
   "AZURE_ADDITIONALLY_ALLOWED_TENANTS",
   "AZURE_AUTHORITY_HOST",
-  "AZURE_REGIONAL_AUTHORITY_NAME",
-  "AZURE_IDENTITY_DISABLE_MULTITENANTAUTH",
+  ...APP_VARIABLES,
+  MULTITENANT_VARIABLE,
 ];
 
 /** The identity that the environment variables configure: the first of the kinds whose variables are all set. */

@@ -1,5 +1,8 @@
 import { AuthenticationError } from "../errors.ts";
 
+/** The variables that the token requests of an app depend on, besides those of every credential. */
+export const APP_VARIABLES: readonly string[] = ["AZURE_REGIONAL_AUTHORITY_NAME"];
+
 /** Tells which flag is missing to read environment variables. */
 export interface EnvPermissions {
   missingEnvPermission(names: readonly string[]): string | undefined;

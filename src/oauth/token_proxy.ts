@@ -75,7 +75,7 @@ export function createTokenProxy(
     },
     async reload() {
       if (!file) return;
-      const text = await readNamedFile(file, readTextFile);
+      const text = (await readNamedFile(file, readTextFile)).trim();
       // Empty in the middle of a change.
       if (text === known || text === "" && known !== undefined) return;
       current = trusting({ ca: checkPem(text, `${file.label}, "${caFile}"`), serverName });
