@@ -1,5 +1,4 @@
-import { OTHER_RETRIES } from "./retries.ts";
-import { get, identityParameter, type Machine, type Source } from "./source.ts";
+import { get, identityParameter, type Machine, OTHER_RETRIES, type Source } from "./source.ts";
 import { endpointIn, headerIn } from "./variables.ts";
 
 /**

@@ -8,8 +8,7 @@ import { fileSizer, textFileReader } from "../runtime/files.ts";
 import { operatingSystem } from "../runtime/operating_system.ts";
 import { flagFor, missingPermission } from "../runtime/permission.ts";
 import type { RuntimeOverrides } from "../runtime/runtime.ts";
-import { OTHER_RETRIES } from "./retries.ts";
-import { get, identityParameter, type Machine, type Source } from "./source.ts";
+import { get, identityParameter, type Machine, OTHER_RETRIES, type Source } from "./source.ts";
 import { endpointIn, HEADER_TEXT } from "./variables.ts";
 
 const ENDPOINT = "http://127.0.0.1:40342/metadata/identity/oauth2/token";

@@ -1,5 +1,4 @@
-import { OTHER_RETRIES } from "./retries.ts";
-import { get, type Machine, type Source } from "./source.ts";
+import { get, type Machine, OTHER_RETRIES, type Source } from "./source.ts";
 import { clientIdIn, endpointIn, headerIn, refuseIdentity } from "./variables.ts";
 
 /**

@@ -1,6 +1,5 @@
 import { send } from "../core/http.ts";
-import { OTHER_RETRIES } from "./retries.ts";
-import type { Machine, Source } from "./source.ts";
+import { type Machine, OTHER_RETRIES, type Source } from "./source.ts";
 import { endpointIn, refuseIdentity } from "./variables.ts";
 
 /**

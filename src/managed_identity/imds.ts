@@ -4,11 +4,10 @@ import type { Chain } from "../core/in_chain.ts";
 import { parseObject } from "../core/json.ts";
 import { createMemory } from "../core/memory.ts";
 import { digestOf } from "../core/partition.ts";
+import type { RetryRule } from "../core/retry.ts";
 import { trimEnd } from "../core/trim.ts";
 import { AuthenticationError, CredentialUnavailableError } from "../errors.ts";
-import { keepPace } from "./pace.ts";
-import { IMDS_RETRIES } from "./retries.ts";
-import { get, identityParameter, type Machine, type Source } from "./source.ts";
+import { get, identityParameter, type LocalSettings, type Machine, type Source } from "./source.ts";
 import { hostIn } from "./variables.ts";
 
 const HOST = "http://169.254.169.254";
@@ -17,6 +16,19 @@ const PROBE_TIMEOUT_IN_MS = 1000;
 /** How long a finding is cached, in ms. */
 const ABSENT_IN_MS = 60_000;
 const INCONCLUSIVE_IN_MS = 10_000;
+/** The service rejects the sixth request of a second. */
+const MAX_REQUESTS = 5;
+const WITHIN_IN_MS = 1000;
+
+/**
+ * The responses that a retry can improve: an identity that is not there yet (404), an upgrade (410), throttling, an error of the service.
+ *
+ * https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token#retry-guidance
+ */
+const RETRIES: readonly RetryRule[] = [
+  { statuses: /^410$/, outage: { lastsInMs: 70_000, delayInMs: 3000 } },
+  { statuses: /^(0|404|408|429|5(?!01|05)\d\d)$/ },
+];
 
 /** What the response to a probe shows. */
 type Finding = "found" | "absent" | "inconclusive";
@@ -33,6 +45,9 @@ const probes = createMemory<Probe>();
 
 // The URLs that have responded as the service does, by the `fetch` that reached them: one for the process unless another was given.
 const found = new WeakMap<typeof fetch, Set<string>>();
+
+/** The times of the last requests, by the `fetch` that sent them. */
+const sent = new WeakMap<typeof fetch, number[]>();
 
 /**
  * The instance metadata service of a virtual machine, or of a service that has one as well: a scale set, Azure Container Instances, a node of AKS.
@@ -115,20 +130,34 @@ export function imds({ identity, missingFlag, settings, probeTimeoutInMs }: Mach
     endpoint: url,
     proof: [],
     secrets: [],
-    retryRules: IMDS_RETRIES,
+    retryRules: RETRIES,
     mayLackIdentity: true,
     isAbsent: ({ status, text }) =>
       !foundUrls.has(url) && (status === 0 || status === 200 || status === 403 && text.includes("unreachable")),
     ...!isNamed && { probe },
     async send({ resource, signal, limitInMs }) {
       const parameters = { "api-version": "2018-02-01", resource, ...identityParameter(identity, "msi_res_id") };
-      await keepPace(settings, signal);
+      await limitRate(settings, signal);
       const work = get(url, { parameters, headers: { Metadata: "true" }, signal, limitInMs }, settings);
       const answer = await (isNamed ? work : work.catch((error) => Promise.reject(notPermitted(error))));
       if (answer.status !== 0 && findingOf(answer) === "found") foundUrls.add(url);
       return answer;
     },
   };
+}
+
+/** Waits until the request is one of the five that the service accepts in a second. */
+async function limitRate({ localFetch, now, sleep }: LocalSettings, signal: AbortSignal): Promise<void> {
+  const times = sent.get(localFetch) ?? [];
+  sent.set(localFetch, times);
+  for (;;) {
+    const wait = times.length < MAX_REQUESTS ? 0 : times[0]! + WITHIN_IN_MS - now();
+    // A longer time than the window means that the clock was set back.
+    if (wait <= 0 || wait > WITHIN_IN_MS) break;
+    await sleep(wait, signal);
+  }
+  times.push(now());
+  if (times.length > MAX_REQUESTS) times.shift();
 }
 
 /** Returns the error for a request that the runtime does not permit: nothing configures the service, which is only probed for. */

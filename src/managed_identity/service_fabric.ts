@@ -1,7 +1,6 @@
 import { digest, encodeHex } from "../core/encoding.ts";
 import { AuthenticationError } from "../errors.ts";
-import { OTHER_RETRIES } from "./retries.ts";
-import { get, type Machine, type Source } from "./source.ts";
+import { get, type Machine, OTHER_RETRIES, type Source } from "./source.ts";
 import { endpointIn, headerIn, refuseIdentity } from "./variables.ts";
 
 /**

@@ -5,6 +5,9 @@ import type { Settings } from "../core/settings.ts";
 import type { RuntimeOverrides } from "../runtime/runtime.ts";
 import type { UserAssignedIdentity } from "./identity.ts";
 
+/** The responses of all sources but the instance metadata service that a retry can improve. */
+export const OTHER_RETRIES: readonly RetryRule[] = [{ statuses: /^(0|404|408|429|500|503|504)$/ }];
+
 /** Settings with what sends requests to loopback and link-local addresses past all proxies. */
 export type LocalSettings = Settings & { readonly localFetch: typeof fetch };
 
