@@ -60,14 +60,14 @@ export function createToolClient(tool: DeveloperTool, place: Workplace): ToolCli
   function environment(): ToolEnvironment {
     const handed = handedIn(tool, place);
     // Variables of the process are inherited, unless all were handed in.
-    const { variables, isWhole } = place.variables
-      ? { variables: {}, isWhole: true }
+    const { variables, isComplete } = place.variables
+      ? { variables: {}, isComplete: true }
       : processVariables((name) => DECIDING.test(name), KNOWN_VARIABLES);
     const entries = Object.entries({ ...variables, ...handed }).sort();
     const { path, systemRoot = "" } = foldersOf(place);
     return {
       proof: [tool.name, ...tool.proof, path, systemRoot, ...entries.flat()],
-      isPublic: isWhole && entries.every(([name]) => PUBLIC_VARIABLES.includes(name.toUpperCase())),
+      isPublic: isComplete && entries.every(([name]) => PUBLIC_VARIABLES.includes(name.toUpperCase())),
     };
   }
 

@@ -1,31 +1,34 @@
-/** What a page can do for a sign-in. */
+/** The page that the code runs in, as a sign-in needs it. */
 export interface Page {
-  /** Where the page is. */
+  /** The URL of the page. */
   readonly url: URL;
-  /** Whether it is in a window that `openWindow` has opened, and whoever did is still there. */
+  /** Whether the page is in a window that `openWindow` has opened, and that still has its opener. */
   readonly isOpened: boolean;
-  /** Opens a window of its own at a URL. Returns `undefined` where the browser does not let it. */
+  /** Opens a popup window at a URL. Returns `undefined` if the browser blocks it. */
   openWindow(url: string): PageWindow | undefined;
-  /** Leaves for a URL. */
+  /** Navigates the page to a URL. */
   leave(url: string): void;
-  /** Takes the answer of a sign-in out of the page's address. */
+  /** Removes the fragment, with the authorization response, from the URL of the page. */
   clean(): void;
-  /** Resolves when the page is shown again as it was left. */
+  /** Resolves when the page is restored from the back/forward cache. */
   untilRestored(): Promise<void>;
-  /** What outlives leaving the page, in this tab alone. `undefined` where the browser lets the page have none. */
+  /** The session storage of the tab; `undefined` if the browser denies access to it. */
   readonly storage: Pick<Storage, "getItem" | "setItem" | "removeItem"> | undefined;
 }
 
 /** A window that a page has opened. */
 export interface PageWindow {
-  /** Whether it is gone. */
+  /** Whether the window is closed. */
   readonly closed: boolean;
-  /** Returns where it is; `undefined` where that is no business of this page's. */
+  /** Returns the URL of the window; `undefined` while it is at another origin. */
   url(): URL | undefined;
   close(): void;
 }
 
-/** Stays with a window that knows its opener, wherever it goes. Whoever else gives a window that name keeps people from signing in there. */
+/**
+ * Prefix of the names of popup windows. A window keeps its name when it navigates. A page must not give such a name to other windows: no user could
+ * sign in there.
+ */
 const WINDOW_NAME = "azweb-identity-";
 
 interface Global {
@@ -41,7 +44,7 @@ interface Global {
 }
 
 interface PageShown {
-  /** Whether it was kept alive meanwhile. */
+  /** Whether the page comes from the back/forward cache. */
   readonly persisted: boolean;
 }
 
@@ -51,7 +54,7 @@ interface OpenWindow {
   close(): void;
 }
 
-/** Returns what the page can do that the code runs in; `undefined` where it runs in none. */
+/** Returns the page that the code runs in; `undefined` if it runs in none. */
 export function currentPage(): Page | undefined {
   const page = globalThis as unknown as Global;
   if (page.document === undefined || page.location === undefined) return undefined;
@@ -59,7 +62,7 @@ export function currentPage(): Page | undefined {
     url: new URL(page.location.href),
     isOpened: page.name.startsWith(WINDOW_NAME) && page.opener !== null,
     openWindow(url) {
-      // A name twice would be the same window twice.
+      // A unique name, because a browser reuses the window that has the name.
       const opened = page.open(url, WINDOW_NAME + crypto.randomUUID(), "popup,width=480,height=640");
       return opened ? windowOf(opened) : undefined;
     },
@@ -71,14 +74,14 @@ export function currentPage(): Page | undefined {
     },
     untilRestored: () =>
       new Promise((resolve) => {
-        page.addEventListener("pageshow", function look({ persisted }) {
+        page.addEventListener("pageshow", function onShown({ persisted }) {
           if (!persisted) return;
-          page.removeEventListener("pageshow", look);
+          page.removeEventListener("pageshow", onShown);
           resolve();
         });
       }),
     get storage() {
-      // A sandboxed frame may not even look, nor may a page whose cookies are blocked.
+      // Throws in a sandboxed frame, and if cookies are blocked.
       try {
         return page.sessionStorage;
       } catch {
