@@ -209,7 +209,10 @@ describe("what it writes", { skip: SKIP }, () => {
 
   test("letters of several bytes, in pieces", async () => {
     const path = await place("printf 'ERROR: \\303' >&2; sleep 0.05; printf '\\274ber\\n' >&2; exit 1");
-    assert.match((await failureOf(credentialFor(path).getToken(SCOPE))).message, /It ended with 1: ERROR: über: /);
+    assert.match(
+      (await failureOf(credentialFor(path).getToken(SCOPE))).message,
+      /It ended with exit code 1: ERROR: über: /,
+    );
   });
 
   test("a token where it does not belong comes into no message", async () => {
@@ -230,7 +233,7 @@ describe("what it writes", { skip: SKIP }, () => {
   test("it is ended by a signal", async () => {
     const path = await place("kill -SEGV $$");
     const error = await failureOf(credentialFor(path).getToken(SCOPE));
-    assert.match(error.message, /It ended with \d+: It said nothing/);
+    assert.match(error.message, /It ended with exit code \d+: It wrote no message/);
   });
 });
 

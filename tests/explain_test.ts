@@ -283,7 +283,7 @@ const rows: readonly [Name, string, Machine, CredentialExplanation["state"], str
       "no PATH",
       {},
       "absent",
-      'The option "env" has no PATH: Add it: no variable of the process counts beside that option',
+      'The option "env" has no PATH: Add it: the variables of the process are ignored beside that option',
     ],
     [
       name,
@@ -369,7 +369,7 @@ if (["workerd", "web"].includes(detectPlatform())) {
       assert.deepEqual(explanation, {
         credential: name,
         state: "absent",
-        detail: 'This runtime starts no programs: Give "runtime.run"',
+        detail: 'This runtime cannot start programs: Give "runtime.run"',
       });
     });
   }

@@ -7,7 +7,7 @@ import { requireVariables } from "../core/require_variables.ts";
 import { resolveSettings, type Settings } from "../core/settings.ts";
 import { unavailableOf } from "../core/unavailable.ts";
 import type { CredentialExplanation, Explanation } from "../credential_explanation.ts";
-import { workplaceOf } from "../developer_tools/create_tool_get_token.ts";
+import { toolContext } from "../developer_tools/create_tool_get_token.ts";
 import type { AuthenticationError } from "../errors.ts";
 import {
   hasFederatedToken,
@@ -135,11 +135,11 @@ const TABLE: readonly Row[] = [
     create: (options) => new AzureCliCredential(options),
     canPrefetch: async (options, settings) => {
       const { isSignedIn } = await import("../developer_tools/azure_cli.ts");
-      return await isSignedIn(workplaceOf(options, settings));
+      return await isSignedIn(toolContext(options, settings));
     },
     explain: async (options, settings) => {
       const { explainAzureCli } = await import("../developer_tools/azure_cli.ts");
-      return await explainAzureCli(workplaceOf(options, settings));
+      return await explainAzureCli(toolContext(options, settings));
     },
   },
   {
@@ -148,7 +148,7 @@ const TABLE: readonly Row[] = [
     create: (options) => new AzurePowerShellCredential(options),
     explain: async (options, settings) => {
       const { explainAzurePowerShell } = await import("../developer_tools/azure_powershell.ts");
-      return await explainAzurePowerShell(workplaceOf(options, settings));
+      return await explainAzurePowerShell(toolContext(options, settings));
     },
   },
   {
@@ -157,7 +157,7 @@ const TABLE: readonly Row[] = [
     create: (options) => new AzureDeveloperCliCredential(options),
     explain: async (options, settings) => {
       const { explainAzureDeveloperCli } = await import("../developer_tools/azure_developer_cli.ts");
-      return await explainAzureDeveloperCli(workplaceOf(options, settings));
+      return await explainAzureDeveloperCli(toolContext(options, settings));
     },
   },
   {
