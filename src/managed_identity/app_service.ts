@@ -1,4 +1,4 @@
-import { get, identityParameter, type Machine, OTHER_RETRIES, type Source } from "./source.ts";
+import { get, identityParameter, type MachineContext, OTHER_RETRIES, type Source } from "./source.ts";
 import { endpointIn, headerIn } from "./variables.ts";
 
 /**
@@ -6,7 +6,7 @@ import { endpointIn, headerIn } from "./variables.ts";
  *
  * https://learn.microsoft.com/azure/app-service/overview-managed-identity#rest-endpoint-reference
  */
-export function appService({ identity, settings }: Machine): Source {
+export function appService({ identity, settings }: MachineContext): Source {
   const endpoint = endpointIn("IDENTITY_ENDPOINT", settings);
   const secret = headerIn("IDENTITY_HEADER", settings);
   return {

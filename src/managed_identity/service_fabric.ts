@@ -1,16 +1,16 @@
 import { digest, encodeHex } from "../core/encoding.ts";
 import { AuthenticationError } from "../errors.ts";
-import { get, type Machine, OTHER_RETRIES, type Source } from "./source.ts";
-import { endpointIn, headerIn, refuseIdentity } from "./variables.ts";
+import { get, type MachineContext, OTHER_RETRIES, type Source } from "./source.ts";
+import { endpointIn, headerIn, rejectIdentity } from "./variables.ts";
 
 /**
- * A node of a Service Fabric cluster, known by the certificate whose thumbprint the variable `IDENTITY_SERVER_THUMBPRINT` holds.
+ * Service Fabric. The variable `IDENTITY_SERVER_THUMBPRINT` has the thumbprint of the certificate of the cluster node.
  *
  * https://learn.microsoft.com/azure/service-fabric/how-to-managed-identity-service-fabric-app-code
  */
-export async function serviceFabric(machine: Machine): Promise<Source> {
-  const { runtime, settings } = machine;
-  refuseIdentity("Service Fabric", machine);
+export async function serviceFabric(context: MachineContext): Promise<Source> {
+  const { runtime, settings } = context;
+  rejectIdentity("Service Fabric", context);
   const endpoint = endpointIn("IDENTITY_ENDPOINT", settings, /^https:$/);
   const secret = headerIn("IDENTITY_HEADER", settings);
   const thumbprint = settings.env("IDENTITY_SERVER_THUMBPRINT")!.replace(/[:\s]/g, "").toLowerCase();
@@ -23,7 +23,7 @@ export async function serviceFabric(machine: Machine): Promise<Source> {
   const tlsFetch = tlsFetcher(runtime);
   if (!tlsFetch) {
     throw new AuthenticationError(
-      'Cannot reach Service Fabric: This runtime cannot check its certificate: Give "runtime.tlsFetch"',
+      'Cannot reach Service Fabric: This runtime cannot check the thumbprint of its certificate: Give "runtime.tlsFetch"',
     );
   }
   const localFetch = tlsFetch({ thumbprint });

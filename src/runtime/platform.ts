@@ -3,7 +3,7 @@ export type Platform = "deno" | "workerd" | "node" | "bun" | "web";
 
 type Version = readonly [major: number, minor: number];
 
-/** The oldest supported release of each runtime; where two major versions of Node have one, of both. */
+/** The oldest supported release of each runtime: for Node those of two major versions. */
 export const OLDEST_RELEASES: Readonly<Record<"Deno" | "Bun" | "Node", readonly Version[]>> = {
   // 2.4.3 is the first whose sockets over TLS return the certificate of the server.
   Deno: [[2, 5]],
