@@ -1,34 +1,31 @@
-/** The page that the code runs in, as a sign-in needs it. */
+/** What a page can do for a sign-in. */
 export interface Page {
-  /** The URL of the page. */
+  /** Where the page is. */
   readonly url: URL;
-  /** Whether the page is in a window that `openWindow` has opened, and that still has its opener. */
+  /** Whether it is in a window that `openWindow` has opened, and whoever did is still there. */
   readonly isOpened: boolean;
-  /** Opens a popup window at a URL. Returns `undefined` if the browser blocks it. */
+  /** Opens a window of its own at a URL. Returns `undefined` where the browser does not let it. */
   openWindow(url: string): PageWindow | undefined;
-  /** Navigates the page to a URL. */
+  /** Leaves for a URL. */
   leave(url: string): void;
-  /** Removes the fragment, with the authorization response, from the URL of the page. */
+  /** Takes the answer of a sign-in out of the page's address. */
   clean(): void;
-  /** Resolves when the page is restored from the back/forward cache. */
+  /** Resolves when the page is shown again as it was left. */
   untilRestored(): Promise<void>;
-  /** The session storage of the tab; `undefined` if the browser denies access to it. */
+  /** What outlives leaving the page, in this tab alone. `undefined` where the browser lets the page have none. */
   readonly storage: Pick<Storage, "getItem" | "setItem" | "removeItem"> | undefined;
 }
 
 /** A window that a page has opened. */
 export interface PageWindow {
-  /** Whether the window is closed. */
+  /** Whether it is gone. */
   readonly closed: boolean;
-  /** Returns the URL of the window; `undefined` while it is at another origin. */
+  /** Returns where it is; `undefined` where that is no business of this page's. */
   url(): URL | undefined;
   close(): void;
 }
 
-/**
- * Prefix of the names of popup windows. A window keeps its name when it navigates. A page must not give such a name to other windows: no user could
- * sign in there.
- */
+/** Stays with a window that knows its opener, wherever it goes. Whoever else gives a window that name keeps people from signing in there. */
 const WINDOW_NAME = "azweb-identity-";
 
 interface Global {
@@ -44,7 +41,7 @@ interface Global {
 }
 
 interface PageShown {
-  /** Whether the page comes from the back/forward cache. */
+  /** Whether it was kept alive meanwhile. */
   readonly persisted: boolean;
 }
 
@@ -54,7 +51,7 @@ interface OpenWindow {
   close(): void;
 }
 
-/** Returns the page that the code runs in; `undefined` if it runs in none. */
+/** Returns what the page can do that the code runs in; `undefined` where it runs in none. */
 export function currentPage(): Page | undefined {
   const page = globalThis as unknown as Global;
   if (page.document === undefined || page.location === undefined) return undefined;
@@ -62,7 +59,7 @@ export function currentPage(): Page | undefined {
     url: new URL(page.location.href),
     isOpened: page.name.startsWith(WINDOW_NAME) && page.opener !== null,
     openWindow(url) {
-      // A unique name, because a browser reuses the window that has the name.
+      // A name twice would be the same window twice.
       const opened = page.open(url, WINDOW_NAME + crypto.randomUUID(), "popup,width=480,height=640");
       return opened ? windowOf(opened) : undefined;
     },
@@ -74,14 +71,14 @@ export function currentPage(): Page | undefined {
     },
     untilRestored: () =>
       new Promise((resolve) => {
-        page.addEventListener("pageshow", function onShown({ persisted }) {
+        page.addEventListener("pageshow", function look({ persisted }) {
           if (!persisted) return;
-          page.removeEventListener("pageshow", onShown);
+          page.removeEventListener("pageshow", look);
           resolve();
         });
       }),
     get storage() {
-      // Throws in a sandboxed frame, and if cookies are blocked.
+      // A sandboxed frame may not even look, nor may a page whose cookies are blocked.
       try {
         return page.sessionStorage;
       } catch {

@@ -1,1 +1,0 @@
-export { encodeBase64, encodeBase64Url } from "./encoding.ts";
