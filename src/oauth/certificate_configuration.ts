@@ -93,7 +93,7 @@ export function checkCertificateConfiguration(configuration: CertificateConfigur
   for (const name of ["certificatePath", "certificate", "certificatePassword", "thumbprint"] as const) {
     const value: unknown = parts[name];
     if (value !== undefined && (typeof value !== "string" || value.trim() === "")) {
-      fail(`must have a text that is not empty as "${name}"`);
+      fail(`must have a non-empty string as "${name}"`);
     }
   }
   if (count(certificatePath, certificate, thumbprint) !== 1) {

@@ -3,9 +3,9 @@ import type { Settings } from "../core/settings.ts";
 import type { Explanation } from "../credential_explanation.ts";
 import type { CredentialOptions } from "../options.ts";
 import { fileFinder } from "../runtime/file_exists.ts";
-import { hasNetPermission, netFlag } from "../runtime/net_permission.ts";
 import { flagFor } from "../runtime/permission.ts";
-import type { RuntimeMembers } from "../runtime/runtime.ts";
+import { hasNetPermission } from "../runtime/query_permission.ts";
+import type { RuntimeOverrides } from "../runtime/runtime.ts";
 import { authorityBase } from "./authority.ts";
 import { certificateFile } from "./certificate_configuration.ts";
 import { createEnvironmentIdentity } from "./environment_identity.ts";
@@ -44,14 +44,14 @@ export async function explainWorkload(credential: string, options: Workload, set
 function explainAuthority({ fetch }: CredentialOptions, settings: Settings): Explanation | undefined {
   const { href, host } = authorityBase(settings);
   if (fetch || hasNetPermission(href)) return undefined;
-  return { state: "fails", detail: `"${host}" may not be reached: Run ${netFlag(host)}` };
+  return { state: "fails", detail: `"${host}" may not be reached: Run ${flagFor({ net: host })}` };
 }
 
 /**
  * Returns what is known of a file that cannot be looked for without reading it; `undefined` if the file is there. Throws an `AuthenticationError` if
  * it is not, or may not be read.
  */
-async function explainFile(file: NamedFile, runtime: RuntimeMembers = {}): Promise<Explanation | undefined> {
+async function explainFile(file: NamedFile, runtime: RuntimeOverrides = {}): Promise<Explanation | undefined> {
   const { label, path, nextStep } = file;
   if (runtime.readTextFile && !runtime.fileExists) {
     return { state: "inconclusive", detail: `Only reading shows whether ${label}, "${path}", is there` };

@@ -49,7 +49,3 @@ function nodeFlag(access: Access): string {
   if ("read" in access) return `--allow-fs-read=${access.read}`;
   return "run" in access ? "--allow-child-process" : "--allow-net";
 }
-
-export function readFlag(path: string): string {
-  return flagFor({ read: path });
-}

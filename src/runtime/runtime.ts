@@ -109,5 +109,3 @@ export interface Runtime {
 
 /** Members that replace those of the runtime, or add what it lacks. */
 export type RuntimeOverrides = { readonly [Member in keyof Runtime]?: Runtime[Member] | undefined };
-
-export type RuntimeMembers = RuntimeOverrides;
