@@ -3,16 +3,16 @@ import { AuthenticationError } from "../errors.ts";
 /** The variables that the token requests of an app depend on, besides those of every credential. */
 export const APP_VARIABLES: readonly string[] = ["AZURE_REGIONAL_AUTHORITY_NAME"];
 
-/** Tells which flag is missing to read environment variables. */
+/** Access to the permissions of environment variables. */
 export interface EnvPermissions {
   missingEnvPermission(names: readonly string[]): string | undefined;
 }
 
 /**
- * Throws an `AuthenticationError` where Deno may not read one of the environment variables: an unread one may name another identity, tenant or
- * cloud. Names all of them, so that one change of the flags is enough.
+ * Throws an `AuthenticationError` if Deno may not read one of the environment variables, which may name another identity, tenant or cloud. Names all
+ * of them, so that one change of the flags is enough.
  *
- * @param credential Its name begins the message. Default: the caller names it.
+ * @param credential The name that the message begins with. Default: the caller adds it.
  */
 export function requireVariables(
   names: readonly string[],
