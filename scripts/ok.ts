@@ -1,6 +1,7 @@
 /**
  * Everything that has to be right before a change is taken, in one command: `deno task ok`. A check that fails stops none of the
- * others. `--skip-tests` leaves out the tests, for who has just run them.
+ * others. `--skip-tests` leaves out the tests; `--fast` leaves out all that takes longer than a few seconds and needs no look before each
+ * commit: examples, sizes, the package, the tests and the demo.
  *
  * @module
  */
@@ -24,16 +25,24 @@ export function countsOf(output: string, success: boolean): Counts {
 }
 
 /** Returns the steps: a name, and the arguments for Deno. */
-function stepsFor(exports: readonly string[], withTests: boolean): [name: string, args: string[]][] {
-  return [
+function stepsFor(
+  exports: readonly string[],
+  { withTests, isFast }: { readonly withTests: boolean; readonly isFast: boolean },
+): [name: string, args: string[]][] {
+  const fast: [name: string, args: string[]][] = [
     ["Format", ["fmt", "--check"]],
     ["Lint", ["lint"]],
     ["Types of the library", ["check", ...exports]],
     ["Types of tests and scripts", ["check", "tests", "scripts"]],
-    ["Doc comments", ["doc", "--lint", ...exports]],
-    ["Examples", ["run", "-A", "scripts/check_examples.ts"]],
     ["Layers", ["run", "-A", "scripts/check_layers.ts"]],
     ["Exports", ["run", "-A", "scripts/check_exports.ts"]],
+    ["Coverage", ["run", "-A", "scripts/check_coverage.ts"]],
+  ];
+  if (isFast) return fast;
+  return [
+    ...fast,
+    ["Doc comments", ["doc", "--lint", ...exports]],
+    ["Examples", ["run", "-A", "scripts/check_examples.ts"]],
     ["Size", ["run", "-A", "scripts/check_size.ts"]],
     ["Package", ["run", "-A", "scripts/check_package.ts"]],
     ...withTests ? [["Tests", ["run", "-A", "scripts/test.ts"]] as [string, string[]]] : [],
@@ -58,7 +67,11 @@ if (import.meta.main) {
   const { exports } = JSON.parse(await Deno.readTextFile(`${ROOT}deno.json`)) as { exports: Record<string, string> };
   const total = { passed: 0, failed: 0, skipped: 0 };
   const summary: string[] = [];
-  for (const [name, args] of stepsFor(Object.values(exports), !Deno.args.includes("--skip-tests"))) {
+  const steps = stepsFor(Object.values(exports), {
+    withTests: !Deno.args.includes("--skip-tests"),
+    isFast: Deno.args.includes("--fast"),
+  });
+  for (const [name, args] of steps) {
     console.log(`\n== ${name}: deno ${args.join(" ")}`);
     const start = performance.now();
     const { passed, failed, skipped } = await run(args);

@@ -3,10 +3,11 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { checkCredentials, checkSources } from "../scripts/check_coverage.ts";
 import { findExamples, runExample } from "../scripts/check_examples.ts";
 import { checkExports, type Project } from "../scripts/check_exports.ts";
 import { checkLayers, type Import, listFiles, readImports } from "../scripts/check_layers.ts";
-import { type Budget, bundle, checkBudgets, checkPart, checkStrings, type Part } from "../scripts/check_size.ts";
+import { bundle, checkEntries, checkModules, checkSizes, type Entry, type Part } from "../scripts/check_size.ts";
 import { stop } from "esbuild";
 import plugin from "../scripts/lint_plugin.ts";
 import { countsOf } from "../scripts/ok.ts";
@@ -238,42 +239,80 @@ describe("check_exports", () => {
   }
 });
 
-describe("check_size", () => {
-  const budget: Budget = { name: "A", from: ".", gzip: 100, families: ["contracts", "oauth"] };
-  const part: Part = {
-    minified: 150,
-    gzip: 100,
-    modules: ["src/errors.ts", "oauth4webapi", "src/a.ts"],
-    text: "throw OAUTH_",
-  };
-  const where = '{ A } from "@azweb/identity"';
+describe("check_coverage", () => {
+  const texts = new Map([
+    [
+      "mod.ts",
+      'export { type ACredentialOptions, ACredential } from "./a.ts";\nexport { type BCredential } from "./b.ts";',
+    ],
+    ["tests/support/canary_a.ts", "return new ACredential(options);"],
+    [
+      "src/managed_identity/sources.ts",
+      'const SOURCES = [{ variables: ["ONE", "TWO"], create: a }, { variables: [] }];',
+    ],
+    ["tests/support/machine.ts", 'export const MACHINES = { a: { ONE: "1", TWO: "2" } };'],
+    ["README.md", "| A | `ONE`, `TWO` |"],
+    ["src/testing/a.ts", 'env: { ONE: "1", TWO: "2" }'],
+  ]);
+  const source = "src/managed_identity/sources.ts";
 
-  test("Takes what is within the budget", () => assert.deepEqual(checkPart(part, budget, ["src/a.ts"]), []));
+  test("Accepts what is covered", () => {
+    assert.deepEqual([...checkCredentials(texts), ...checkSources(texts)], []);
+  });
 
-  const cases: [title: string, change: Partial<Part>, problem: string][] = [
-    ["a byte too many", { gzip: 101 }, "101 bytes, with a budget of 100"],
-    ["a module of another family", { modules: ["src/oauth/certificate.ts"] }, "Brings along src/oauth/certificate.ts"],
-    ["a module of no family", { modules: ["src/new/a.ts"] }, "Brings along src/new/a.ts"],
-    ["a package", { modules: ["jose"] }, "Brings along jose"],
-    ["a string of another family", { text: "run az login" }, 'Holds "az login" of developerTools'],
-    ["a built-in module", { text: 'import"node:fs"' }, 'Holds ""node:" of files'],
-  ];
-  for (const [title, change, what] of cases) {
-    test(`Finds ${title}`, () => {
-      assert.deepEqual(checkPart({ ...part, ...change }, budget, ["src/a.ts"]), [{ where, what }]);
+  test("Finds a credential that no secrecy test creates", () => {
+    assert.deepEqual(found(checkCredentials(new Map([...texts, ["tests/support/canary_a.ts", ""]]))), [
+      "mod.ts: No secrecy test creates ACredential: add it to a canary file of the tests",
+    ]);
+  });
+
+  for (
+    const [path, text, what] of [
+      ["tests/support/machine.ts", '{ a: { ONE: "1" }, b: { TWO: "2" } }', "no test: add a machine to the tests"],
+      ["README.md", "`ONE`, `TWO`", "no documentation: add a table row"],
+      ["src/testing/a.ts", "env: { ONE }", "no simulated machine: add it to src/testing/"],
+    ] as const
+  ) {
+    test(`Finds a source with ${what.split(":")[0]}`, () => {
+      assert.deepEqual(found(checkSources(new Map([...texts, [path, text]]))), [`${source}: ONE and TWO: ${what}`]);
     });
   }
 
-  test("Wants each string to be found where it may be", () => {
-    const where = "scripts/check_size.ts";
-    const families = { oauth: { modules: [], strings: ["OAUTH_"] } };
-    assert.deepEqual(checkStrings(["a", "b OAUTH_"], families), []);
-    assert.deepEqual(checkStrings(["a", "b"], families), [{ where, what: 'No bundle holds "OAUTH_" of oauth' }]);
+  test("Finds that the table of sources is not where it looks", () => {
+    assert.deepEqual(found(checkSources(new Map())), [`${source}: There is no table of sources`]);
+  });
+});
+
+describe("check_size", () => {
+  const entry: Entry = { name: "A", from: ".", families: ["contracts", "oauth"] };
+  const part: Part = { minified: 150, gzip: 100, modules: ["src/errors.ts", "oauth4webapi", "src/a.ts"], text: "" };
+  const where = '{ A } from "@azweb/identity"';
+
+  test("Accepts what an entry may bring along", () => assert.deepEqual(checkModules(part, entry, ["src/a.ts"]), []));
+
+  for (const module of ["src/oauth/certificate.ts", "src/new/a.ts", "jose"]) {
+    test(`Finds ${module}`, () => {
+      assert.deepEqual(checkModules({ ...part, modules: [module] }, entry, ["src/a.ts"]), [
+        { where, what: `Brings along ${module}` },
+      ]);
+    });
+  }
+
+  test("Finds a byte too many, at once and in one piece", () => {
+    const budget = { atOnce: 100, onePiece: 200 };
+    assert.deepEqual(checkSizes(where, budget, budget), []);
+    assert.deepEqual(checkSizes(where, { atOnce: 101, onePiece: 201 }, budget), [
+      { where, what: "101 bytes at once, with a budget of 100" },
+      { where, what: "201 bytes in one piece, with a budget of 200" },
+    ]);
+    assert.deepEqual(checkSizes(where, budget, undefined), [
+      { where, what: "There is no budget: run scripts/check_size.ts with --update" },
+    ]);
   });
 
-  test("Wants a budget for each subpath", () => {
-    assert.deepEqual(found(checkBudgets([".", "./b"], [{ ...budget, name: "*" }])), [
-      'scripts/check_size.ts: No budget for all of "./b"',
+  test("Expects an entry for each subpath", () => {
+    assert.deepEqual(found(checkEntries([".", "./b"], [{ ...entry, name: "*" }])), [
+      'scripts/check_size.ts: No entry imports all of "./b"',
     ]);
   });
 

@@ -143,7 +143,7 @@ test("in a terminal, too, nobody is asked when a tool is ended", async () => {
     args: ["-qec", `'${Deno.execPath()}' run ${flags} '${folder}/ask.ts'`, "/dev/null"],
     env: { ...env, PATH: `${folder}/links:${Deno.env.get("PATH")}` },
     stdin: "null",
-    signal: AbortSignal.timeout(20_000),
+    signal: AbortSignal.timeout(240_000),
   }).output();
   const output = new TextDecoder().decode(stdout);
   assert.match(output, /did not end within the 300 ms/);

@@ -43,9 +43,9 @@ function credentialFor(PATH: string, options: AzureCliCredentialOptions = {}): A
   return new AzureCliCredential({ env: { PATH, HOME: folder }, ...options });
 }
 
-/** Waits for a condition that somebody else brings about. Rejects where nobody does, in what is more than time enough. */
+/** Waits for a condition that another process brings about. Rejects after four minutes. */
 async function until<T>(condition: () => T | Promise<T>): Promise<NonNullable<T>> {
-  const end = Date.now() + 10_000;
+  const end = Date.now() + 240_000;
   for (;;) {
     const found = await condition();
     if (found) return found;

@@ -137,7 +137,7 @@ for (const workerd of [undefined, newestWorkerd]) {
         try {
           const get = async (worker: "app" | "aborting", path: string) =>
             await (await miniflare.dispatchFetch(`http://${worker}.test${path}`, {
-              signal: AbortSignal.timeout(20_000),
+              signal: AbortSignal.timeout(240_000),
             })).text();
           const entered = async () => Number(await get("app", "/entered"));
 
