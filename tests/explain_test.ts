@@ -360,6 +360,15 @@ test("explaining chooses nobody", async () => {
   assert.equal(requests, 1);
 });
 
+test("a runtime that throws no error is explained by what it throws", async () => {
+  const runtime = { fileExists: () => Promise.reject("The disk is gone"), run: () => Promise.reject(new Error("No")) };
+  const credential = new DefaultAzureCredential({ env: { ...ID, ...FILE }, runtime });
+  const explanation = (await credential.explain()).find(({ credential }) =>
+    credential === "WorkloadIdentityCredential"
+  );
+  assert.equal(explanation?.detail, "The disk is gone");
+});
+
 if (["workerd", "web"].includes(detectPlatform())) {
   for (const name of ["AzureCliCredential", "AzurePowerShellCredential", "AzureDeveloperCliCredential"]) {
     test(`${name}, where programs cannot be started: absent`, async () => {

@@ -6,6 +6,7 @@ import { PRINCIPAL_VARIABLES } from "../core/principal.ts";
 import { requireVariables } from "../core/require_variables.ts";
 import { resolveSettings, type Settings } from "../core/settings.ts";
 import { unavailableOf } from "../core/unavailable.ts";
+import { messageOf } from "../core/unknown_errors.ts";
 import type { CredentialExplanation, Explanation } from "../credential_explanation.ts";
 import { toolContext } from "../developer_tools/create_tool_get_token.ts";
 import type { AuthenticationError } from "../errors.ts";
@@ -302,7 +303,7 @@ async function explain(row: Row, options: AnyOptions, settings: Settings): Promi
   try {
     return { credential, ...await row.explain(options, settings) };
   } catch (error) {
-    const detail = (error as Error).message.replace(`${credential}: `, "");
+    const detail = messageOf(error).replace(`${credential}: `, "");
     const outcome = unavailableOf(error)?.outcome;
     return { credential, state: outcome === "absent" || outcome === "inconclusive" ? outcome : "fails", detail };
   }
