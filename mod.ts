@@ -31,7 +31,7 @@ export type {
   LoopbackServer,
   RunOptions,
   Runtime,
-  RuntimeMembers,
+  RuntimeOverrides,
   TlsTrust,
 } from "./src/runtime/runtime.ts";
 export {

@@ -28,38 +28,43 @@ export const LAYERS: readonly Layer[] = [
   { name: "mod.ts", files: /^mod\.ts$/, may: ["contracts", "credentials"] },
   { name: "pkcs12", files: /^src\/pkcs12\.ts$/, may: ["contracts", "oauth"], mayLater: ["node-forge"] },
   { name: "contracts", files: /^src\/[^/]+\.ts$/, may: ["contracts"] },
+  { name: "encoding", files: /^src\/core\/encoding\.ts$/, may: [] },
   { name: "background", files: /^src\/runtime\/background\.ts$/, may: [] },
   { name: "runtime", files: /^src\/runtime\//, may: ["contracts", "runtime", "background"] },
-  { name: "core", files: /^src\/core\/(settings|http)\.ts$/, may: ["contracts", "core", "runtime"] },
-  { name: "core", files: /^src\/core\//, may: ["contracts", "core", "background"] },
+  { name: "core", files: /^src\/core\/(settings|http)\.ts$/, may: ["contracts", "core", "encoding", "runtime"] },
+  { name: "core", files: /^src\/core\//, may: ["contracts", "core", "encoding", "background"] },
   {
     name: "oauth",
     files: /^src\/oauth\//,
-    may: ["contracts", "core", "runtime", "oauth", "oauth4webapi"],
+    may: ["contracts", "core", "encoding", "runtime", "oauth", "oauth4webapi"],
     mayLater: ["jose"],
   },
   {
     name: "managed_identity",
     files: /^src\/managed_identity\//,
-    may: ["contracts", "core", "runtime", "managed_identity"],
+    may: ["contracts", "core", "encoding", "runtime", "managed_identity"],
   },
   {
     name: "developer_tools",
     files: /^src\/developer_tools\//,
-    may: ["contracts", "core", "runtime", "developer_tools"],
+    may: ["contracts", "core", "encoding", "runtime", "developer_tools"],
   },
   {
     name: "credentials",
     files: /^src\/credentials\/(managed_identity|default_azure)_credential\.ts$/,
-    may: ["contracts", "core", "runtime", "oauth", "managed_identity", "developer_tools", "credentials"],
+    may: ["contracts", "core", "encoding", "runtime", "oauth", "managed_identity", "developer_tools", "credentials"],
   },
   {
     name: "credentials",
     files: /^src\/credentials\//,
-    may: ["contracts", "core", "runtime", "oauth", "managed_identity", "developer_tools"],
+    may: ["contracts", "core", "encoding", "runtime", "oauth", "managed_identity", "developer_tools"],
   },
-  { name: "web", files: /^src\/web\//, may: ["contracts", "core", "runtime", "oauth", "web", "oauth4webapi"] },
-  { name: "testing", files: /^src\/testing\//, may: ["contracts", "testing", "jose"] },
+  {
+    name: "web",
+    files: /^src\/web\//,
+    may: ["contracts", "core", "encoding", "runtime", "oauth", "web", "oauth4webapi"],
+  },
+  { name: "testing", files: /^src\/testing\//, may: ["contracts", "encoding", "testing", "jose"] },
 ];
 
 /** One import, as the module graph has it. */

@@ -17,8 +17,11 @@ import { ROOT } from "./run.ts";
  * longest one.
  */
 const FAMILIES: Readonly<Record<string, readonly string[]>> = {
-  contracts: ["src/authority_hosts", "src/bearer_token_provider", "src/core/in_chain", "src/errors", "src/version"],
-  platform: ["src/runtime/platform", "src/runtime/env", "src/runtime/permission"],
+  contracts: [
+    ...["src/authority_hosts", "src/bearer_token_provider", "src/errors", "src/version"],
+    ...["src/core/encoding", "src/core/in_chain"],
+  ],
+  platform: ["src/runtime/platform", "src/runtime/env", "src/runtime/permission", "src/runtime/read_text"],
   files: ["src/runtime/"],
   core: ["src/core/", "src/oauth/lazy_workload"],
   waiting: [

@@ -1,34 +1,34 @@
 import type { GetTokenOptions } from "./token_credential.ts";
 
-/** The body of a token service's error answer (RFC 6749, section 5.2), with what Microsoft Entra adds. */
+/** An error response of the token service (RFC 6749, section 5.2), with the members that Microsoft Entra adds. */
 export interface ErrorResponse {
   /** The error code, such as `"invalid_client"`. */
   readonly error: string;
-  /** The description, shortened, without anything secret. */
+  /** The description, shortened and without secrets. */
   readonly errorDescription: string;
-  /** The numbers behind `AADSTS`. */
+  /** The numbers of the `AADSTS` codes. */
   readonly errorCodes?: number[];
-  /** A finer error code. */
+  /** A more specific error code. */
   readonly suberror?: string;
-  /** Identifies the request at the service: Microsoft's support asks for it. */
+  /** The id of the request, for the support of Microsoft. */
   readonly correlationId?: string;
-  /** When it happened, by the service's clock. */
+  /** The time of the error, by the clock of the service. */
   readonly timestamp?: string;
-  /** Identifies the answer at the service: Microsoft's support asks for it. */
+  /** The id of the response, for the support of Microsoft. */
   readonly traceId?: string;
 }
 
-/** What an {@linkcode AuthenticationError} knows beside its message. */
+/** Details of an {@linkcode AuthenticationError}. */
 export interface AuthenticationErrorDetails {
-  /** The HTTP status, or 0 where no answer came. */
+  /** The HTTP status; 0 if no response was received. */
   readonly statusCode?: number;
-  /** The service's error answer, if it could be read. */
+  /** The error response of the service, if it could be parsed. */
   readonly errorResponse?: ErrorResponse;
-  /** The claims that the next request must carry, as JSON text. */
+  /** The claims that the next request must have, as a JSON string. */
   readonly claims?: string;
-  /** How long the service asked to wait, in milliseconds. */
+  /** How long the service asks to wait, in milliseconds. */
   readonly retryAfterInMs?: number;
-  /** What lies behind it. */
+  /** The error that led to this one. */
   readonly cause?: unknown;
 }
 
@@ -57,7 +57,7 @@ export type UnavailableOutcome = "absent" | "inconclusive" | "not-for-this-call"
 export interface CredentialUnavailableErrorOptions {
   /** The error that led to this one. */
   readonly cause?: unknown;
-  /** What to do about it. */
+  /** The next step for the user. */
   readonly nextStep?: string | undefined;
   /**
    * What a chain may conclude.
@@ -83,7 +83,7 @@ export interface CredentialUnavailableErrorOptions {
 export class CredentialUnavailableError extends Error {
   /** Always `"CredentialUnavailableError"`. */
   override readonly name: "CredentialUnavailableError" = CredentialUnavailableErrorName;
-  /** What to do about it, if that is known. The message ends with it. */
+  /** The next step for the user, if it is known. The message ends with it. */
   declare readonly nextStep?: string;
   /** What a chain may conclude. Absent: `"inconclusive"`. */
   declare readonly outcome?: UnavailableOutcome;
@@ -105,20 +105,20 @@ export class CredentialUnavailableError extends Error {
   }
 }
 
-/** The credential is configured, and fails: the token service refuses it, or does not respond. A chain ends here. */
+/** The credential is configured, and fails: the token service rejects it or does not respond. A chain ends with this error. */
 export class AuthenticationError extends Error {
   /** Always `"AuthenticationError"`. */
   override readonly name: "AuthenticationError" = AuthenticationErrorName;
-  /** The HTTP status, or 0 where no answer came. */
+  /** The HTTP status; 0 if no response was received. */
   readonly statusCode: number;
-  /** The service's error answer, if it could be read. */
+  /** The error response of the service, if it could be parsed. */
   declare readonly errorResponse?: ErrorResponse;
-  /** The claims that the next request must carry, as JSON text. */
+  /** The claims that the next request must have, as a JSON string. */
   declare readonly claims?: string;
-  /** How long the service asked to wait, in milliseconds. */
+  /** How long the service asks to wait, in milliseconds. */
   declare readonly retryAfterInMs?: number;
 
-  /** Makes the error. */
+  /** Creates the error. */
   constructor(message: string, details: AuthenticationErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
     this.statusCode = details.statusCode ?? 0;
@@ -128,28 +128,32 @@ export class AuthenticationError extends Error {
   }
 }
 
-/** What an {@linkcode AuthenticationRequiredError} is made from. */
+/** Options of an {@linkcode AuthenticationRequiredError}. */
 export interface AuthenticationRequiredErrorOptions {
-  /** What the token was asked for with. */
+  /** The requested scopes. */
   scopes: string[];
-  /** What the token was asked for with, besides. */
+  /** The options of the rejected `getToken` call. */
   getTokenOptions?: GetTokenOptions | undefined;
-  /** Default: that a user has to sign in. */
+  /**
+   * The message.
+   *
+   * @default {"A user has to sign in"}
+   */
   message?: string | undefined;
-  /** What lies behind it. */
+  /** The error that led to this one. */
   cause?: unknown;
 }
 
-/** A user has to sign in, and the credential was told not to ask for that: call its `authenticate`. A chain goes on. */
+/** A user has to sign in, and the credential may not prompt for it: call its `authenticate`. A chain continues with its next credential. */
 export class AuthenticationRequiredError extends Error {
   /** Always `"AuthenticationRequiredError"`. */
   override readonly name: "AuthenticationRequiredError" = AuthenticationRequiredErrorName;
-  /** What the token was asked for with. */
+  /** The requested scopes. */
   readonly scopes: string[];
-  /** What the token was asked for with, besides; `claims` are those that the sign-in must carry. */
+  /** The options of the rejected `getToken` call; its `claims` are those that the sign-in must request. */
   declare readonly getTokenOptions?: GetTokenOptions;
 
-  /** Makes the error. */
+  /** Creates the error. */
   constructor(options: AuthenticationRequiredErrorOptions) {
     const { scopes, getTokenOptions, message = "A user has to sign in", cause } = options;
     super(message, cause === undefined ? undefined : { cause });
@@ -159,16 +163,16 @@ export class AuthenticationRequiredError extends Error {
 }
 
 /**
- * No credential of a chain returned a token. `errors` holds each one's reason, in the order they were tried. An outer chain continues; for it this
+ * No credential of a chain returned a token. `errors` has the error of each, in the order in which they were tried. An outer chain continues; for it this
  * chain is `"absent"` only if each of its credentials is.
  */
 export class AggregateAuthenticationError extends Error {
   /** Always `"AggregateAuthenticationError"`. */
   override readonly name: "AggregateAuthenticationError" = AggregateAuthenticationErrorName;
-  /** Why each credential failed, in order. */
+  /** The error of each credential, in order. */
   readonly errors: readonly unknown[];
 
-  /** Makes the error. */
+  /** Creates the error. */
   constructor(errors: readonly unknown[], message: string) {
     super(message);
     this.errors = errors;

@@ -1,6 +1,6 @@
 import type { AuthenticationRecord } from "./authentication_record.ts";
 import type { Log } from "./log.ts";
-import type { RuntimeMembers } from "./runtime/runtime.ts";
+import type { RuntimeOverrides } from "./runtime/runtime.ts";
 import type { TokenCache } from "./token_cache.ts";
 
 /** When and how often a failed request is sent again. Only what can heal is retried: no answer, 408, 429, and 5xx without 501 and 505. */
@@ -59,7 +59,7 @@ export interface CredentialOptions {
   /** Receives what happens, for diagnosis. Default: nobody. */
   log?: Log | undefined;
   /** Replaces capabilities of the runtime. Default: what the runtime has. */
-  runtime?: RuntimeMembers | undefined;
+  runtime?: RuntimeOverrides | undefined;
 }
 
 /** {@linkcode CredentialOptions}, by the name that `@azure/identity` has for what every credential accepts. */

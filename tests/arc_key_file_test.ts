@@ -1,7 +1,7 @@
 // Runs on: deno, node, bun
 // The key of Azure Arc in the file system of this machine: what is no small regular file is never opened.
 import { ManagedIdentityCredential } from "@azweb/identity";
-import { fileSizer } from "@azweb/identity/runtime";
+import { createRuntime } from "@azweb/identity/runtime";
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
@@ -46,14 +46,14 @@ async function withFile(make: Make, use: (folder: string, path: string) => Promi
 describe("the size of", () => {
   for (const [what, [make, size]] of Object.entries(KINDS)) {
     test(`${what} is ${size}`, async () => {
-      await withFile(make, async (_folder, path) => assert.equal(await fileSizer()!(path), size));
+      await withFile(make, async (_folder, path) => assert.equal(await createRuntime().fileSize!(path), size));
     });
   }
 
   test("a folder is no size, and what is not there has none", async () => {
     await withFile(() => Promise.resolve(), async (folder, path) => {
-      assert.equal(await fileSizer()!(folder), Infinity);
-      await assert.rejects(fileSizer()!(path), /ENOENT|No such file/);
+      assert.equal(await createRuntime().fileSize!(folder), Infinity);
+      await assert.rejects(createRuntime().fileSize!(path), /ENOENT|No such file/);
     });
   });
 });

@@ -104,13 +104,13 @@ describe("The Azure CLI in a box", { skip: await whyNoLaptop() }, () => {
     [
       "a subscription that is not there",
       { options: { subscription: "Nowhere" } },
-      /It ended with 1: ERROR: Subscription 'Nowhere' not found\. Check the spelling/,
+      /It ended with exit code 1: ERROR: Subscription 'Nowhere' not found\. Check the spelling/,
       [`${AZ} ${STORAGE} --subscription Nowhere`],
     ],
     [
       "a tenant that is not there",
       { options: { tenantId: "99999999-9999-9999-9999-999999999999" } },
-      /It ended with 1: ERROR: .*Unable to get authority configuration for https/,
+      /It ended with exit code 1: ERROR: .*Unable to get authority configuration for https/,
       [`${AZ} ${STORAGE} --tenant 99999999-9999-9999-9999-999999999999`],
     ],
     [

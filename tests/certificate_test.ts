@@ -323,7 +323,7 @@ describe("a file", () => {
     await assert.rejects(assertionOf(certificatePath, { runtime: { readTextFile } }), {
       name: "AuthenticationError",
       message:
-        'ClientCertificateCredential: Cannot read the certificate "/secrets/app.pem": No such file or directory: ' +
+        'ClientCertificateCredential: Cannot read the certificate of "certificatePath", "/secrets/app.pem": No such file or directory: ' +
         "Check the path, and that this program may read the file",
     });
   });
@@ -492,9 +492,9 @@ describe("the configuration", () => {
     }
     misshapen({ certificatePath: "a.pem", certificate: CERTIFICATE }, /exactly one of/);
     misshapen({ certificate: CERTIFICATE, thumbprint: SHA256, sign }, /exactly one of/);
-    misshapen("", /not empty as "certificatePath"/);
-    misshapen({ certificatePath: " " }, /not empty as "certificatePath"/);
-    misshapen({ certificate: "" }, /not empty as "certificate"/);
+    misshapen("", /non-empty string as "certificatePath"/);
+    misshapen({ certificatePath: " " }, /non-empty string as "certificatePath"/);
+    misshapen({ certificate: "" }, /non-empty string as "certificate"/);
     for (const bytes of [new Uint8Array(1), new ArrayBuffer(1), new DataView(new ArrayBuffer(1))]) {
       for (const configuration of [bytes, { certificate: bytes }, { certificatePath: bytes }]) {
         misshapen(
@@ -503,8 +503,8 @@ describe("the configuration", () => {
         );
       }
     }
-    misshapen({ certificate: CERTIFICATE, certificatePassword: "" }, /not empty as "certificatePassword"/);
-    misshapen({ thumbprint: "", sign }, /not empty as "thumbprint"/);
+    misshapen({ certificate: CERTIFICATE, certificatePassword: "" }, /non-empty string as "certificatePassword"/);
+    misshapen({ thumbprint: "", sign }, /non-empty string as "thumbprint"/);
     misshapen(CERTIFICATE + KEY, /give PEM text as "certificate"/);
     misshapen({ certificatePath: bodyOf(KEY).replace("A", "A\n") }, /must have a path as "certificatePath"/);
     misshapen({ thumbprint: SHA256 }, /"privateKey" or "sign" beside "thumbprint"/);

@@ -681,7 +681,10 @@ test("a certificate's path given in code that does not exist ends a chain", asyn
   const app = new ClientCertificateCredential(TENANT, CLIENT, "/secrets/app.pem", { env: {}, runtime });
   const error = await failureOf(new ChainedTokenCredential(app, new StaticCredential("other")).getToken(SCOPE));
   assert.equal(error.name, "AuthenticationError");
-  assert.match(error.message, /^ClientCertificateCredential: Cannot read the certificate "\/secrets\/app\.pem"/);
+  assert.match(
+    error.message,
+    /^ClientCertificateCredential: Cannot read the certificate of "certificatePath", "\/secrets\/app\.pem"/,
+  );
 });
 
 test("a refused EnvironmentCredential is named, and that variables configure it", async () => {

@@ -330,7 +330,7 @@ for (
     ],
     [
       { AZURE_TENANT_ID, AZURE_CLIENT_ID: " ", ...SECRET },
-      "AZURE_CLIENT_ID: It must be a text that is not empty",
+      "AZURE_CLIENT_ID: It must be a non-empty string",
     ],
     ...[SECRET, PATH, USER].map((who) => [
       { AZURE_TENANT_ID, AZURE_CLIENT_ID: "my client", ...who },
@@ -342,15 +342,15 @@ for (
     ],
     [
       { ...ID, AZURE_CLIENT_SECRET: "\n" },
-      "AZURE_CLIENT_SECRET: It must be a text that is not empty",
+      "AZURE_CLIENT_SECRET: It must be a non-empty string",
     ],
     [
       { ...ID, AZURE_USERNAME: " ", AZURE_PASSWORD: "a-password" },
-      "AZURE_USERNAME: It must be a text that is not empty",
+      "AZURE_USERNAME: It must be a non-empty string",
     ],
     [
       { ...ID, AZURE_USERNAME: "jo@contoso.com", AZURE_PASSWORD: " " },
-      "AZURE_PASSWORD: It must be a text that is not empty",
+      "AZURE_PASSWORD: It must be a non-empty string",
     ],
     [
       { ...ID, ...SECRET, AZURE_ADDITIONALLY_ALLOWED_TENANTS: "*;b/c" },
@@ -358,11 +358,11 @@ for (
     ],
     [
       { ...ID, AZURE_CLIENT_CERTIFICATE_PATH: " " },
-      "AZURE_CLIENT_CERTIFICATE_PATH: It must be a text that is not empty",
+      "AZURE_CLIENT_CERTIFICATE_PATH: It must be a non-empty string",
     ],
     [
       { ...ID, ...PATH, AZURE_CLIENT_CERTIFICATE_PASSWORD: " " },
-      "AZURE_CLIENT_CERTIFICATE_PASSWORD: It must be a text that is not empty",
+      "AZURE_CLIENT_CERTIFICATE_PASSWORD: It must be a non-empty string",
     ],
     ...["Abc8Q~a-secret-in-the-wrong-place", "YSBzZWNyZXQ+Cg==", "a b".repeat(34), `\n${KEY}`].map((secret) => [
       { ...ID, ...SECRET, AZURE_TENANT_ID: secret },
@@ -408,7 +408,7 @@ test("a certificate's file that is missing is said with its variable and path, a
   assert.equal(
     error.message,
     "EnvironmentCredential: " +
-      'Cannot read the certificate "/missing.pem" of AZURE_CLIENT_CERTIFICATE_PATH: No such file: ' +
+      'Cannot read the certificate of AZURE_CLIENT_CERTIFICATE_PATH, "/missing.pem": No such file: ' +
       "Check the path, and that this program may read the file " +
       "(configured by the variables AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_CERTIFICATE_PATH)",
   );
@@ -433,7 +433,7 @@ test("a certificate whose path is given in code, and that is missing, is an Auth
     assert.equal(error.name, "AuthenticationError");
     assert.equal(
       error.message,
-      'ClientCertificateCredential: Cannot read the certificate "/missing.pem": No such file: ' +
+      'ClientCertificateCredential: Cannot read the certificate of "certificatePath", "/missing.pem": No such file: ' +
         "Check the path, and that this program may read the file",
     );
   }

@@ -104,16 +104,16 @@ describe("what a tool says, and what to do", () => {
         { code: 1, stderr: `${said!.replace(", ", ",\r\n")}.\n` },
         [LACKS + said, ABSENT[tool][1]],
       ]),
-      ["nothing", tool, {}, ["It said nothing", BY_HAND[tool]]],
-      ["nothing, and it failed", tool, { code: 3 }, ["It ended with 3: It said nothing", BY_HAND[tool]]],
-      ["garbage", tool, { stdout: "<html>" }, ["Its answer is not the JSON of a token", BY_HAND[tool]]],
-      ["another object", tool, { stdout: "{}" }, ["Its answer is not the JSON of a token", BY_HAND[tool]]],
-      ["a list", tool, { stdout: "[]" }, ["Its answer is not the JSON of a token", BY_HAND[tool]]],
+      ["nothing", tool, {}, ["It wrote no message", BY_HAND[tool]]],
+      ["nothing, and it failed", tool, { code: 3 }, ["It ended with exit code 3: It wrote no message", BY_HAND[tool]]],
+      ["garbage", tool, { stdout: "<html>" }, ["Its output is not the JSON of a token", BY_HAND[tool]]],
+      ["another object", tool, { stdout: "{}" }, ["Its output is not the JSON of a token", BY_HAND[tool]]],
+      ["a list", tool, { stdout: "[]" }, ["Its output is not the JSON of a token", BY_HAND[tool]]],
       [
         "something that nobody knows",
         tool,
         { code: 1, stderr: "ERROR: Disk full\n  at line 3\n" },
-        ["It ended with 1: ERROR: Disk full at line 3", BY_HAND[tool]],
+        ["It ended with exit code 1: ERROR: Disk full at line 3", BY_HAND[tool]],
       ],
       ["an error of Entra", tool, { code: 1, stderr: `ERROR: ${AADSTS}` }, [`ERROR: ${AADSTS}`, LOGIN[tool]]],
       [
@@ -191,7 +191,7 @@ describe("what a tool says, and what to do", () => {
       "in JSON, nothing that can be read",
       "azd",
       { code: 1, stderr: `${line({ data: [] })}${line({ error: 7 })}` },
-      ['It ended with 1: {"data":[]} {"error":7}', BY_HAND.azd],
+      ['It ended with exit code 1: {"data":[]} {"error":7}', BY_HAND.azd],
     ],
     [
       "that another factor is needed",
@@ -217,7 +217,7 @@ describe("what a tool says, and what to do", () => {
         NO_MODULE,
       ],
       ["that its policy forbids", "AuthorizationManager check failed.", [
-        "The execution policy of PowerShell keeps its module from running",
+        "The execution policy of PowerShell does not let its module run",
         'Run "Set-ExecutionPolicy -Scope CurrentUser RemoteSigned" in PowerShell',
       ]],
       ...[
@@ -256,7 +256,7 @@ describe("what a tool says, and what to do", () => {
 
   test("a word about what is not recognised is not about the program", async () => {
     const stderr = "ERROR: 'account' is not recognized as a command";
-    assert.equal(await failureWith("az", { code: 2, stderr }), `It ended with 2: ${stderr}: ${BY_HAND.az}`);
+    assert.equal(await failureWith("az", { code: 2, stderr }), `It ended with exit code 2: ${stderr}: ${BY_HAND.az}`);
   });
 
   test("a warning beside a token is none of our business", async () => {
@@ -413,7 +413,7 @@ describe("when a token ends", () => {
     ] as [string, ToolName, Partial<CommandOutput>][]
   ) {
     test(`${tool}: ${what} is no answer`, async () => {
-      assert.equal(await failureWith(tool, output), `Its answer is not the JSON of a token: ${BY_HAND[tool]}`);
+      assert.equal(await failureWith(tool, output), `Its output is not the JSON of a token: ${BY_HAND[tool]}`);
     });
   }
 

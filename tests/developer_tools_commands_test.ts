@@ -243,7 +243,7 @@ describe("PATH on Linux", () => {
       ],
       [
         "",
-        'Cannot get a token from Azure CLI: The option "env" has no PATH: Add it: no variable of the process counts beside that option',
+        'Cannot get a token from Azure CLI: The option "env" has no PATH: Add it: the variables of the process are ignored beside that option',
       ],
     ] as const
   ) {
@@ -386,7 +386,7 @@ describe("what could be read in another way never gets onto a command line", () 
           assert.ok(
             error.message.startsWith(`${CREDENTIALS[tool]}: Cannot get a token from Azure `) &&
               error.message.endsWith(
-                `: ${JSON.stringify(scope)} cannot stand on a command line: Use letters, digits and "-_.:/" only`,
+                `: ${JSON.stringify(scope)} cannot be part of a command line: Use letters, digits and "-_.:/" only`,
               ),
             error.message,
           );
@@ -415,7 +415,7 @@ describe("what could be read in another way never gets onto a command line", () 
           const { credential, programs } = createDesk(tool, undefined, options);
           const error = await failureOf(credential.getToken(SCOPE, { tenantId }));
           assert.equal(error.name, "CredentialUnavailableError");
-          assert.match(error.message, /"-.*" cannot stand on a command line/);
+          assert.match(error.message, /"-.*" cannot be part of a command line/);
           assert.equal(programs.started.length, 0);
         }
       }
@@ -448,7 +448,7 @@ describe("what could be read in another way never gets onto a command line", () 
       const error = await failureOf(credential.getToken(["a/.default", "b/.default"]));
       assert.match(
         error.message,
-        /^Azure\w+Credential: Cannot get a token from Azure .*: It gives tokens for one scope at a time: Ask for one scope a call$/,
+        /^Azure\w+Credential: Cannot get a token from Azure .*: It returns tokens for one scope at a time: Request one scope per call$/,
       );
       assert.equal(programs.started.length, 0);
     }

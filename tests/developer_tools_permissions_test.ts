@@ -152,7 +152,7 @@ test("in a terminal, too, nobody is asked when a tool is ended", async () => {
 
 test("variables that make any program another one are told", async () => {
   const message = await ask("AzureCliCredential", [RUN, ENV], { LD_LIBRARY_PATH: `${folder}/bin` });
-  assert.match(message, /could not be run: Deno starts it with these variables only where it may run all programs/);
+  assert.match(message, /could not be run: Deno starts a program with these variables only if it may run all programs/);
 });
 
 for (

@@ -1,6 +1,6 @@
 // The developer's tools as real programs, which behave as badly as programs do: scripts of the shell in a folder of their own.
 import { AzureCliCredential, type AzureCliCredentialOptions } from "@azweb/identity";
-import { programRunner } from "@azweb/identity/runtime";
+import { createRuntime } from "@azweb/identity/runtime";
 import { createFakeClock } from "@azweb/identity/testing";
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
@@ -209,7 +209,10 @@ describe("what it writes", { skip: SKIP }, () => {
 
   test("letters of several bytes, in pieces", async () => {
     const path = await place("printf 'ERROR: \\303' >&2; sleep 0.05; printf '\\274ber\\n' >&2; exit 1");
-    assert.match((await failureOf(credentialFor(path).getToken(SCOPE))).message, /It ended with 1: ERROR: über: /);
+    assert.match(
+      (await failureOf(credentialFor(path).getToken(SCOPE))).message,
+      /It ended with exit code 1: ERROR: über: /,
+    );
   });
 
   test("a token where it does not belong comes into no message", async () => {
@@ -230,7 +233,7 @@ describe("what it writes", { skip: SKIP }, () => {
   test("it is ended by a signal", async () => {
     const path = await place("kill -SEGV $$");
     const error = await failureOf(credentialFor(path).getToken(SCOPE));
-    assert.match(error.message, /It ended with \d+: It said nothing/);
+    assert.match(error.message, /It ended with exit code \d+: It wrote no message/);
   });
 });
 
@@ -273,7 +276,7 @@ describe("what does not end", { skip: SKIP }, () => {
 
   test("what was aborted before is not started", async () => {
     const path = await place("touch $here/started");
-    const run = programRunner()!;
+    const run = createRuntime().run!;
     const error = await failureOf(run(`${path}/az`, [], { cwd: "/", signal: AbortSignal.abort() }));
     assert.equal(error.name, "AbortError");
     assert.ok(!existsSync(`${path}/started`));

@@ -89,7 +89,8 @@ const rows: readonly [Name, string, Machine, CredentialExplanation["state"], str
     "a certificate file that does not exist",
     { env: { ...ID, AZURE_CLIENT_CERTIFICATE_PATH: "/app.pem" } },
     "fails",
-    'Cannot read the certificate of AZURE_CLIENT_CERTIFICATE_PATH, "/app.pem": It is not there, or may not be read',
+    'Cannot read the certificate of AZURE_CLIENT_CERTIFICATE_PATH, "/app.pem": It is not there, or may not be read: ' +
+    "Check the path, and that this program may read the file",
   ],
   [
     "EnvironmentCredential",
@@ -118,7 +119,8 @@ const rows: readonly [Name, string, Machine, CredentialExplanation["state"], str
     "a token file that does not exist",
     { env: { ...ID, ...FILE } },
     "fails",
-    'Cannot read the token file, "/token": It is not there, or may not be read',
+    'Cannot read the token file of AZURE_FEDERATED_TOKEN_FILE, "/token": It is not there, or may not be read: ' +
+    "Check the path, and in AKS that the pod has the label azure.workload.identity/use, for which a token of its service account is mounted there",
   ],
   [
     "WorkloadIdentityCredential",
@@ -281,7 +283,7 @@ const rows: readonly [Name, string, Machine, CredentialExplanation["state"], str
       "no PATH",
       {},
       "absent",
-      'The option "env" has no PATH: Add it: no variable of the process counts beside that option',
+      'The option "env" has no PATH: Add it: the variables of the process are ignored beside that option',
     ],
     [
       name,
@@ -358,6 +360,15 @@ test("explaining chooses nobody", async () => {
   assert.equal(requests, 1);
 });
 
+test("a runtime that throws no error is explained by what it throws", async () => {
+  const runtime = { fileExists: () => Promise.reject("The disk is gone"), run: () => Promise.reject(new Error("No")) };
+  const credential = new DefaultAzureCredential({ env: { ...ID, ...FILE }, runtime });
+  const explanation = (await credential.explain()).find(({ credential }) =>
+    credential === "WorkloadIdentityCredential"
+  );
+  assert.equal(explanation?.detail, "The disk is gone");
+});
+
 if (["workerd", "web"].includes(detectPlatform())) {
   for (const name of ["AzureCliCredential", "AzurePowerShellCredential", "AzureDeveloperCliCredential"]) {
     test(`${name}, where programs cannot be started: absent`, async () => {
@@ -367,7 +378,7 @@ if (["workerd", "web"].includes(detectPlatform())) {
       assert.deepEqual(explanation, {
         credential: name,
         state: "absent",
-        detail: 'This runtime starts no programs: Give "runtime.run"',
+        detail: 'This runtime cannot start programs: Give "runtime.run"',
       });
     });
   }

@@ -106,8 +106,8 @@ test("an AuthenticationError names the flag that is missing to open a browser, w
 test("who uses the listener alone is told its flag, and asked nothing", async () => {
   const code = `
     ${COUNT_QUESTIONS}
-    const { loopbackListener } = await import("@azweb/identity/runtime");
-    const { name, message } = await loopbackListener()(() => {}).catch((error) => error);
+    const { createRuntime } = await import("@azweb/identity/runtime");
+    const { name, message } = await createRuntime().listen(() => {}).catch((error) => error);
     console.log(name + " / " + message, "/", questions);
   `;
   assert.equal(await runWithFlags([], code), "NotCapable / Run Deno with --allow-net='127.0.0.1,[::1]' / 0");

@@ -1,7 +1,7 @@
 // Runs on: deno, node, bun
 // A user who signs in in the browser of the machine, whose answer comes over real connections. The browser is the test.
 import type { InteractiveBrowserCredentialOptions, LogEvent } from "@azweb/identity";
-import { urlOpener } from "@azweb/identity/runtime";
+import { createRuntime } from "@azweb/identity/runtime";
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { chmod, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
@@ -753,11 +753,11 @@ test("the opener of the system is handed the URL, and what it fails with is hear
     for (const name of ["DISPLAY", "WAYLAND_DISPLAY", "XDG_CURRENT_DESKTOP"]) delete process.env[name];
     process.env.BROWSER = `${folder}/browser`;
     const url = "http://localhost/?a=b&c=$(touch%20x)';";
-    await urlOpener()!(url);
+    await createRuntime().openUrl!(url);
     assert.equal(await readFile(`${folder}/url`, "utf8"), url);
     await writeFile(`${folder}/browser`, "#!/bin/sh\nexit 7\n");
     process.env.PATH = folder;
-    assert.match((await failureOf(urlOpener()!(url))).message, /^"\/usr\/bin\/xdg-open" ended with \d+$/);
+    assert.match((await failureOf(createRuntime().openUrl!(url))).message, /^"\/usr\/bin\/xdg-open" ended with \d+$/);
   } finally {
     clearInterval(alive);
     for (const name of ["BROWSER", "PATH", "DISPLAY", "WAYLAND_DISPLAY", "XDG_CURRENT_DESKTOP"]) {

@@ -79,7 +79,7 @@ describe("when a token expires (wire.md, 10.3)", () => {
       const { credential } = credentialOn("App Service", () => jsonAnswer({ access_token: "a-token", ...members }));
       const error = await failureOf(credential.getToken(VAULT));
       assert.equal(error.name, "AuthenticationError");
-      assert.match(error.message, /from App Service: The answer has no usable "expires_on"$/);
+      assert.match(error.message, /from App Service: The response has no usable "expires_on"$/);
     });
   }
 

@@ -1,7 +1,7 @@
 // Runs on: deno, node, bun
 // What managed_identity_test.ts has for all runtimes, over real connections on this machine; and what depends on the runtime's own.
 import { ManagedIdentityCredential, type ManagedIdentityCredentialOptions } from "@azweb/identity";
-import { detectPlatform, textFileReader } from "@azweb/identity/runtime";
+import { createRuntime, detectPlatform } from "@azweb/identity/runtime";
 import {
   createAppService,
   createArcServer,
@@ -166,7 +166,7 @@ describe("Azure Arc, with its keys on a disk", () => {
     });
     Object.assign(machine.env, PLACES["Azure Arc"]!.variables(server.url));
     const { env, fetch } = machine.options;
-    const runtime = { platform: "linux", readTextFile: (path: string) => textFileReader()!(fileOf(path)) };
+    const runtime = { platform: "linux", readTextFile: (path: string) => createRuntime().readTextFile!(fileOf(path)) };
     const options = { env, fetch, runtime, cache: false } as const;
     const create = () => new ManagedIdentityCredential(options);
     try {

@@ -116,7 +116,7 @@ for (const path of ["app.pem", "/secrets/app.pem", "./certificates/app.pem"]) {
     assert.equal(
       output,
       "AuthenticationError / ClientCertificateCredential: " +
-        `Cannot read the certificate "${path}": Run Deno with --allow-read=${path}`,
+        `Cannot read the certificate of "certificatePath", "${path}": It is not permitted: Run Deno with --allow-read=${path}`,
     );
   });
 }
@@ -126,7 +126,7 @@ test("a certificate of a variable that may not be read stops a chain, and the me
   const output = await run(["--allow-env", "--allow-net"], ask("DefaultAzureCredential()"), variables);
   assert.match(
     output,
-    /^AuthenticationError .* "app\.pem" of AZURE_CLIENT_CERTIFICATE_PATH: Run Deno with --allow-read=app\.pem \(configured by the variables AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_CERTIFICATE_PATH\)$/,
+    /^AuthenticationError .* of AZURE_CLIENT_CERTIFICATE_PATH, "app\.pem": It is not permitted: Run Deno with --allow-read=app\.pem \(configured by the variables AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_CERTIFICATE_PATH\)$/,
   );
 });
 
@@ -247,10 +247,10 @@ test("a host that may not be reached with a trust of one's own is named by its f
   const output = await run(
     [],
     `
-    import { tlsFetcher } from "@azweb/identity/runtime";
+    import { createRuntime } from "@azweb/identity/runtime";
     const thumbprint = "0".repeat(40);
     for (const host of ["127.0.0.1:9", "localhost:9"]) {
-      await tlsFetcher()({ thumbprint })("https://" + host).catch((error) => console.log(error.name, error.message));
+      await createRuntime().tlsFetch({ thumbprint })("https://" + host).catch((error) => console.log(error.name, error.message));
     }
   `,
   );
@@ -265,8 +265,8 @@ test("a trust of one's own takes no permission but that for the host", async () 
     const output = await run(
       [`--allow-net=127.0.0.1:${server.port}`],
       `
-      import { tlsFetcher } from "@azweb/identity/runtime";
-      const fetch = tlsFetcher()({ ca: ${JSON.stringify(authority.certificate)} });
+      import { createRuntime } from "@azweb/identity/runtime";
+      const fetch = createRuntime().tlsFetch({ ca: ${JSON.stringify(authority.certificate)} });
       const response = await fetch("https://127.0.0.1:${server.port}/", { method: "POST", body: "a=b" });
       console.log(await response.text());
     `,
@@ -279,9 +279,10 @@ test("a trust of one's own takes no permission but that for the host", async () 
 
 test("whether a file is there is found out without a question", async () => {
   const code = `
-    import { fileFinder, operatingSystem } from "@azweb/identity/runtime";
+    import { createRuntime } from "@azweb/identity/runtime";
     ${COUNT_QUESTIONS}
-    console.log(await fileFinder()("deno.json"), await fileFinder()("none.json"), questions, operatingSystem());
+    const { fileExists, platform } = createRuntime();
+    console.log(await fileExists("deno.json"), await fileExists("none.json"), questions, platform);
   `;
   const { os } = Deno.build;
   const system = os === "windows" ? "win32" : os;

@@ -1,5 +1,5 @@
 // Runs on: deno, node, bun
-import { tlsFetcher, type TlsTrust } from "@azweb/identity/runtime";
+import { createRuntime, type TlsTrust } from "@azweb/identity/runtime";
 import assert from "node:assert/strict";
 import { createServer } from "node:net";
 import process from "node:process";
@@ -28,7 +28,7 @@ function answerWith(text: string): (socket: TLSSocket, text: string) => void {
 }
 
 function tlsFetch(trust: TlsTrust): typeof fetch {
-  return tlsFetcher()!(trust);
+  return createRuntime().tlsFetch!(trust);
 }
 
 async function sha1({ certificate }: Leaf): Promise<string> {

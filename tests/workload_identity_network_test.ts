@@ -1,7 +1,7 @@
 // Runs on: deno, node, bun
 // A pod as far as this machine can be one: files that are exchanged under a running program, and a token proxy behind real TLS.
 import { WorkloadIdentityCredential } from "@azweb/identity";
-import { fileFinder } from "@azweb/identity/runtime";
+import { createRuntime } from "@azweb/identity/runtime";
 import { type AksProxy, createAksProxy } from "@azweb/identity/testing";
 import assert from "node:assert/strict";
 import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from "node:fs/promises";
@@ -63,9 +63,9 @@ test("a folder in the place of the file cannot be read", async () => {
 
 test("whether a file is there", async () => {
   const path = join(folder, "there");
-  assert.equal(await fileFinder()!(path), false);
+  assert.equal(await createRuntime().fileExists!(path), false);
   await writeFile(path, "");
-  assert.equal(await fileFinder()!(path), true);
+  assert.equal(await createRuntime().fileExists!(path), true);
 });
 
 describe("the token proxy over TLS", () => {

@@ -3,17 +3,17 @@ import { bound, MAX_LENGTH } from "./bound.ts";
 import type { Answer } from "./http.ts";
 import { parseObject } from "./json.ts";
 
-const MOST_CHARACTERS = 400;
-const MOST_CODES = 10;
+const MAX_CHARACTERS = 400;
+const MAX_CODES = 10;
 
-/** Returns the error for an answer that is no token: what the service says (RFC 6749, section 5.2), and what to do. */
+/** Returns the error for a response without token: the error of the service (RFC 6749, section 5.2) and the next step. */
 export function errorFromAnswer(
   answer: Answer,
   action: string,
   { advice, meanings, redact = String }: {
-    /** What to do next, for what the service said: its codes, and the error's name last. */
-    advice?: (words: readonly (number | string)[]) => string | undefined;
-    /** What statuses mean where the service says no more. */
+    /** Returns the next step for the codes of the service, with its error code last. */
+    advice?: (codes: readonly (number | string)[]) => string | undefined;
+    /** Descriptions of statuses, for a response without error code. */
     meanings?: Readonly<Record<number, string>>;
     redact?: (text: string) => string;
   } = {},
@@ -30,7 +30,7 @@ export function errorFromAnswer(
     const meaning = meanings?.[status] ?? describe(answer);
     return new AuthenticationError(join([`${action}: HTTP ${status}: ${meaning}`, advice?.([])]), details);
   }
-  const listed: unknown[] = Array.isArray(body.error_codes) ? body.error_codes.slice(0, MOST_CODES) : [];
+  const listed: unknown[] = Array.isArray(body.error_codes) ? body.error_codes.slice(0, MAX_CODES) : [];
   const errorCodes = listed.filter((code) => typeof code === "number");
   const description = text(body.error_description) ?? "";
   const errorResponse: ErrorResponse = {
@@ -43,7 +43,7 @@ export function errorFromAnswer(
     ...given("traceId", text(body.trace_id)),
   };
   const codes = errorCodes.map((code) => `AADSTS${code}`).join(", ");
-  // What is cut would be no claims any more.
+  // Shortened claims would be malformed.
   const isClaims = typeof body.claims === "string" && body.claims.length <= MAX_LENGTH;
   const claims = isClaims ? { claims: redact(body.claims as string) } : {};
   return new AuthenticationError(
@@ -56,7 +56,7 @@ export function errorFromAnswer(
   );
 }
 
-/** What an answer is that nobody can read. Its text stays unsaid: it may be anything. */
+/** Describes a response that is not a JSON error. The body is omitted: it may contain secrets. */
 function describe({ status, text }: Answer): string {
   if (status >= 300 && status < 400) {
     return "The service redirects, which is not followed: a secret is for the one it is sent to";
@@ -67,21 +67,21 @@ function describe({ status, text }: Answer): string {
   }`;
 }
 
-/** Returns what a description says, without its code and the period at its end. */
+/** Returns a description without its code and the period at its end. */
 function sentence(description: string): string {
   return withoutIds(description).replace(/^AADSTS\d+:\s*/, "").replace(/\.$/, "");
 }
 
-/** Returns a description up to the ids at its end, which stand in fields of their own. */
+/** Returns a description without the ids at its end, which the response also has in members of their own. */
 export function withoutIds(description: string): string {
   return description.split("Trace ID:", 1)[0]!.trimEnd();
 }
 
-/** One short line, whatever the service sends. To be redacted before: half a secret is not recognised. */
+/** Returns a text as one short line. Redact it first: the beginning of a secret is not recognised. */
 export function tidy(text: string): string {
   // deno-lint-ignore no-control-regex
   const line = bound(text).replace(/[\s\x00-\x1f\x7f-\x9f]+/g, " ");
-  return line.length > MOST_CHARACTERS ? `${line.slice(0, MOST_CHARACTERS).replace(/ \S*$/, "")}…` : line;
+  return line.length > MAX_CHARACTERS ? `${line.slice(0, MAX_CHARACTERS).replace(/ \S*$/, "")}…` : line;
 }
 
 function given<Key extends string>(key: Key, value: string | undefined): { [K in Key]?: string } {

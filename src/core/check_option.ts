@@ -1,4 +1,4 @@
-/** Returns what the check of an argument returns for the value of an option. Throws a `TypeError` that names the option. */
+/** Checks the value of an option as an argument is checked, and returns the result. Throws a `TypeError` that names the option. */
 export function checkOption<Value, Result>(name: string, value: Value, check: (value: Value) => Result): Result {
   try {
     return check(value);

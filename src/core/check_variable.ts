@@ -1,8 +1,8 @@
 import { AuthenticationError } from "../errors.ts";
 
 /**
- * Checks the value of an environment variable as an argument is checked. Throws an `AuthenticationError` that names the variable and says
- * what is expected: no chain may pass over what somebody has set. The value stays unsaid: it may be a secret in the wrong place.
+ * Checks the value of an environment variable as an argument is checked. Throws an `AuthenticationError`, which ends a chain, with the name of the
+ * variable and what it must be. The message omits the value, which may be a secret in the wrong variable.
  */
 export function checkVariable(credential: string, name: string, value: string, check: (value: string) => void): void {
   try {

@@ -1,34 +1,36 @@
 import { AuthenticationError } from "../errors.ts";
 import { missingPermission } from "../runtime/permission.ts";
+import { readText } from "../runtime/read_text.ts";
 import { bound } from "./bound.ts";
 import { withTimeout } from "./timeout.ts";
 import type { Settings } from "./settings.ts";
+import { messageOf } from "./unknown_errors.ts";
 
-const MOST_BYTES = 1_048_576;
+const MAX_BYTES = 1_048_576;
 const NUMBER = /^\d{1,10}$/;
 
-/** What came back for a request. */
+/** The response to a request, or why there is none. */
 export interface Answer {
-  /** The HTTP status; 0 where no whole answer came. */
+  /** The HTTP status; 0 if no complete response was received. */
   readonly status: number;
-  /** The body, empty where it is longer than a megabyte; where no answer came, why. */
+  /** The body, `""` if it is longer than a megabyte. Without a response, the reason. */
   readonly text: string;
-  /** How long the service asked to wait, in milliseconds. */
+  /** How long the service asks to wait, in milliseconds. */
   readonly retryAfterInMs: number | undefined;
-  /** The headers; absent where no answer came. */
+  /** The headers; absent without a response. */
   readonly headers?: Headers;
 }
 
 /** The clock, and the time limit of one request. */
 export interface SendOptions extends Pick<Settings, "now" | "sleep"> {
-  /** How long the request may take until its body is read, in milliseconds; then there is no answer. `undefined` for no limit. */
+  /** Time limit for the request and the body of its response, in milliseconds; `undefined` for no limit. */
   readonly limitInMs?: number | undefined;
 }
 
 /**
- * Sends a request and reads the answer, a megabyte at the most. Redirects are not followed: what is sent is for the one it is sent
- * to. Rejects only with the signal's reason, or with an `AuthenticationError` where the runtime does not permit the request, or the server has
- * another certificate than the pinned one.
+ * Sends a request and reads the response, a megabyte at most. Redirects are not followed: what is sent is for the requested server only. Rejects only
+ * with the signal's reason, or with an `AuthenticationError` if the runtime does not permit the request, or the certificate of the server is not the
+ * pinned one.
  */
 export async function send(
   fetch: typeof globalThis.fetch,
@@ -38,9 +40,9 @@ export async function send(
 ): Promise<Answer> {
   async function exchange(signal: AbortSignal): Promise<Answer> {
     const response = await fetch(url, { ...init, signal, redirect: "manual" });
-    // A browser hides a redirect it was told not to follow.
+    // A browser hides the status of a redirect that is not followed.
     const status = response.type === "opaqueredirect" ? 302 : response.status;
-    const text = await readText(response, signal);
+    const text = await readBody(response, signal);
     const { headers } = response;
     return { status, text, retryAfterInMs: retryAfter(headers, now()), headers };
   }
@@ -52,43 +54,31 @@ export async function send(
   } catch (error) {
     if (init.signal.aborted) throw init.signal.reason;
     const { host } = new URL(url);
+    const { name, cause = error } = Object(error) as { name?: unknown; cause?: unknown };
     // Not sent again: another attempt meets the same server.
-    if (Object(error).name === "UntrustedServer") {
-      const { message } = (error as Error).cause as Error | undefined ?? error as Error;
-      throw new AuthenticationError(`Cannot trust "${host}": ${bound(String(message))}`);
-    }
+    if (name === "UntrustedServer") throw new AuthenticationError(`Cannot trust "${host}": ${bound(messageOf(cause))}`);
     const flag = missingPermission(error, { net: host });
     if (flag) throw new AuthenticationError(`Cannot reach "${host}": Run ${flag}`);
     return { status: 0, text: reasonOf(error), retryAfterInMs: undefined };
   }
 }
 
-async function readText(response: Response, signal: AbortSignal): Promise<string> {
+async function readBody(response: Response, signal: AbortSignal): Promise<string> {
   if (!response.body) return "";
-  const decoder = new TextDecoder();
   const reader = response.body.getReader();
-  // Nobody waits for it, or for what a `fetch` that was handed in makes of its signal.
-  const giveUp = () => void reader.cancel().catch(() => {});
-  signal.addEventListener("abort", giveUp);
-  let text = "";
-  let bytes = 0;
+  // Not awaited: neither the connection nor an injected `fetch` has to react to the signal.
+  const cancel = () => void reader.cancel().catch(() => {});
+  signal.addEventListener("abort", cancel);
   try {
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done) return text + decoder.decode();
-      bytes += value.byteLength;
-      if (bytes > MOST_BYTES) {
-        giveUp();
-        return "";
-      }
-      text += decoder.decode(value, { stream: true });
-    }
+    const text = await readText(() => reader.read(), MAX_BYTES);
+    if (text === undefined) cancel();
+    return text ?? "";
   } finally {
-    signal.removeEventListener("abort", giveUp);
+    signal.removeEventListener("abort", cancel);
   }
 }
 
-/** Reads how long to wait: milliseconds of Azure's headers, or seconds or a date of RFC 9110, section 10.2.3. */
+/** Returns how long to wait, in milliseconds, by the headers of Azure or by `Retry-After` (RFC 9110, section 10.2.3). */
 function retryAfter(headers: Headers, now: number): number | undefined {
   for (const name of ["retry-after-ms", "x-ms-retry-after-ms"]) {
     const value = bound(headers.get(name) ?? "");
@@ -96,16 +86,16 @@ function retryAfter(headers: Headers, now: number): number | undefined {
   }
   const value = bound(headers.get("retry-after") ?? "");
   if (NUMBER.test(value)) return Number(value) * 1000;
-  // `Date.parse` would take "-1" and "5, 5" for days long past.
+  // `Date.parse` would accept "-1" and "5, 5" as dates.
   const date = /^[A-Z][a-z]+, /.test(value) ? Date.parse(value) : NaN;
   return Number.isNaN(date) ? undefined : Math.max(0, date - now);
 }
 
-/** Says in words why a request failed. The error itself is dropped: it may hold the request, as may the words. */
+/** Returns the messages of the error and its causes. The error itself may contain the request, and is dropped; the caller redacts the messages. */
 function reasonOf(error: unknown): string {
-  const words: string[] = [];
-  for (let at: unknown = error; at instanceof Error && words.length < 3; at = at.cause) {
-    if (at.message) words.push(at.message);
+  const messages: string[] = [];
+  for (let at: unknown = error; at instanceof Error && messages.length < 3; at = at.cause) {
+    if (at.message) messages.push(at.message);
   }
-  return words.join(": ") || "The request failed";
+  return messages.join(": ") || "The request failed";
 }

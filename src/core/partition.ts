@@ -1,3 +1,5 @@
+import { digest, encodeHex } from "./encoding.ts";
+
 const identities = new WeakMap<object, string>();
 
 /** Returns the unique id of an object, which no other object has in this process or another. */
@@ -7,13 +9,8 @@ export function identityOf(object: object): string {
   return identity;
 }
 
-/** Returns the SHA-256 digest of a text, in hexadecimal digits. */
-export async function sha256(text: string): Promise<string> {
-  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
-  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
-
-/** Returns the SHA-256 digest of the values that partition a cache: strings by content, objects by reference. */
-export function digestOf(values: readonly (string | object)[]): Promise<string> {
-  return sha256(JSON.stringify(values.map((part) => typeof part === "string" ? part : { object: identityOf(part) })));
+/** Returns the SHA-256 digest of values that partition a cache, as hexadecimal digits: strings by content, objects by identity. */
+export async function digestOf(values: readonly (string | object)[]): Promise<string> {
+  const parts = values.map((value) => typeof value === "string" ? value : { object: identityOf(value) });
+  return encodeHex(await digest(JSON.stringify(parts)));
 }

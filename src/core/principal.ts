@@ -1,6 +1,7 @@
 import { CredentialUnavailableError } from "../errors.ts";
-import { requireVariables } from "./require_variables.ts";
+import { APP_VARIABLES, requireVariables } from "./require_variables.ts";
 import type { Settings } from "./settings.ts";
+import { MULTITENANT_VARIABLE } from "./tenants.ts";
 
 const VARIABLES = [
   "AZURE_TENANT_ID",
@@ -11,15 +12,15 @@ const VARIABLES = [
   "AZURE_PASSWORD",
 ] as const;
 
-/** All variables that decide where the secret is sent, and as which identity. */
+/** All variables that decide about the identity, and where its secret is sent. */
 export const PRINCIPAL_VARIABLES: readonly string[] = [
   ...VARIABLES,
   "AZURE_CLIENT_CERTIFICATE_PASSWORD",
   "AZURE_CLIENT_SEND_CERTIFICATE_CHAIN",
   "AZURE_ADDITIONALLY_ALLOWED_TENANTS",
   "AZURE_AUTHORITY_HOST",
-  "AZURE_REGIONAL_AUTHORITY_NAME",
-  "AZURE_IDENTITY_DISABLE_MULTITENANTAUTH",
+  ...APP_VARIABLES,
+  MULTITENANT_VARIABLE,
 ];
 
 /** The identity that the environment variables configure: the first of the kinds whose variables are all set. */
@@ -32,8 +33,8 @@ export type EnvironmentIdentity =
   );
 
 /**
- * Returns the identity that the environment variables configure. Throws a `CredentialUnavailableError` where they configure none, an
- * `AuthenticationError` where they may not be read.
+ * Returns the identity that the environment variables configure. Throws a `CredentialUnavailableError` if they configure none, an
+ * `AuthenticationError` if they may not be read.
  */
 export function findPrincipal(settings: Settings): EnvironmentIdentity {
   requireVariables(PRINCIPAL_VARIABLES, settings);

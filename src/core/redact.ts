@@ -1,18 +1,18 @@
 import { MAX_LENGTH } from "./bound.ts";
 
 const REDACTED = "[redacted]";
-/** More layers of escapes than any server puts on. Each may cost a pass over the text. */
+/** More layers of escapes than any server adds. Each may cost a pass over the text. */
 const MAX_PASSES = 8;
 const ENTITIES: Readonly<Record<string, string>> = { quot: '"', amp: "&", apos: "'", lt: "<", gt: ">" };
 
 /**
- * Returns the text without the secrets. Where one still stands there as JSON, a URL or a web page would write it, nothing of the text is
- * left; nor where that cannot be known, because the text is too long or escaped too often.
+ * Returns the text without the secrets. If it still contains one in the escapes of JSON, a URL or a web page, the whole text is redacted; also if that
+ * cannot be known, because the text is too long or has too many layers of escapes.
  */
 export function redact(text: string, secrets: readonly string[]): string {
   const known = secrets.filter((secret) => secret !== "");
   if (known.length === 0) return text;
-  // Not cut to its beginning: half a secret at the end of that would not be recognised.
+  // Not shortened: the beginning of a secret at the end would not be recognised.
   if (text.length > MAX_LENGTH) return REDACTED;
   const cleaned = known.reduce((cleaned, secret) => cleaned.replaceAll(secret, REDACTED), text);
   const plain = decode(cleaned);
@@ -22,7 +22,7 @@ export function redact(text: string, secrets: readonly string[]): string {
   return plain === undefined || fitting.map(decode).some(mayHold) ? REDACTED : cleaned;
 }
 
-/** Takes back the escapes of URLs, web pages and JSON, also where they were put on twice; `undefined` where there are too many layers. */
+/** Decodes the escapes of URLs, web pages and JSON, also if they are nested; `undefined` if there are too many layers. */
 function decode(text: string): string | undefined {
   for (let passes = 0, before = ""; before !== text; passes++) {
     if (passes > MAX_PASSES) return undefined;
@@ -32,7 +32,7 @@ function decode(text: string): string | undefined {
       .replace(/&#0*(\d{1,6});/g, (_, digits) => String.fromCodePoint(Number(digits)))
       .replace(/&(quot|amp|apos|lt|gt);/g, (_, name) => ENTITIES[name]!)
       .replace(/\\u([\da-f]{4})/gi, (_, digits) => String.fromCharCode(parseInt(digits, 16)))
-      // Line ends and the like come through as spaces, and a form writes those as "+".
+      // White space counts as one kind, and a form encodes it as "+".
       // deno-lint-ignore no-control-regex
       .replace(/\\+[nrtbf]?|[+\s\x00-\x1f\x7f-\x9f]+/g, " ");
   }

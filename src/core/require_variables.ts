@@ -1,15 +1,18 @@
 import { AuthenticationError } from "../errors.ts";
 
-/** Tells which flag is missing to read environment variables. */
+/** The variables that the token requests of an app depend on, besides those of every credential. */
+export const APP_VARIABLES: readonly string[] = ["AZURE_REGIONAL_AUTHORITY_NAME"];
+
+/** Access to the permissions of environment variables. */
 export interface EnvPermissions {
   missingEnvPermission(names: readonly string[]): string | undefined;
 }
 
 /**
- * Throws an `AuthenticationError` where Deno may not read one of the environment variables: an unread one may name another identity, tenant or
- * cloud. Names all of them, so that one change of the flags is enough.
+ * Throws an `AuthenticationError` if Deno may not read one of the environment variables, which may name another identity, tenant or cloud. Names all
+ * of them, so that one change of the flags is enough.
  *
- * @param credential Its name begins the message. Default: the caller names it.
+ * @param credential The name that the message begins with. Default: the caller adds it.
  */
 export function requireVariables(
   names: readonly string[],
@@ -21,6 +24,6 @@ export function requireVariables(
   // The flag comes last, so that it can be copied.
   throw new AuthenticationError(
     `${credential ? `${credential}: ` : ""}Cannot read the environment variables that decide about the identity: ` +
-      `Give the variables by the option "env", or run Deno with ${flag}`,
+      `Give the variables by the option "env", or run ${flag}`,
   );
 }

@@ -13,26 +13,30 @@ const BACKGROUND_ATTEMPT_IN_MS = 2000;
 /** Time limit of an attempt that may have had an effect although its response is lost. */
 const UNREPEATABLE_ATTEMPT_IN_MS = 30_000;
 
-/** A row of a table that says which answers a repetition can better. */
+/** Responses that a retry can improve. */
 export interface RetryRule {
-  /** The HTTP statuses; 0 is no answer. */
+  /** The HTTP statuses; 0 is no response. */
   readonly statuses: RegExp;
-  /** Where they announce an outage: how long it can last, which counts in place of `maxRetries`, and the bound of the first wait. */
+  /** For statuses of an outage: how long it can last, which is the limit in place of `maxRetries`, and the maximum of the first delay. */
   readonly outage?: { readonly lastsInMs: number; readonly delayInMs: number };
 }
 
-/** What is being repeated. */
+/** Options of {@linkcode retry}. */
 export interface Attempts {
   readonly credential: string;
   readonly rules: readonly RetryRule[];
   readonly signal: AbortSignal;
-  /** Whether the service may refuse a second request after it acted on the first. @default {false} */
+  /**
+   * Whether the service may reject a second request after it acted on the first.
+   *
+   * @default {false}
+   */
   readonly unrepeatable?: boolean;
 }
 
 /**
- * Sends until the answer is one that a repetition cannot better, as often and as long as the rules say. An attempt gets its time limit in
- * milliseconds, `undefined` for the time that is left.
+ * Sends a request until a retry cannot improve the response, or the limits of the rules are reached. An attempt gets its time limit in milliseconds,
+ * `undefined` for the remaining time.
  */
 export async function retry(
   attempt: (limitInMs: number | undefined) => Promise<Answer>,
@@ -41,38 +45,38 @@ export async function retry(
 ): Promise<Answer> {
   const { maxRetries, maxRetryDelayInMs, retryDelayInMs, now } = settings;
   const started = now();
-  // By rule: a service that comes back from an outage and is not ready yet gets as many attempts as any other.
+  // Counted for each rule: after an outage, a service that is not ready yet gets as many attempts as any other.
   const attempts = new Map<RetryRule, number>();
   const timeoutRule = rules.find(({ statuses }) => statuses.test("0"));
   for (let attemptsBefore = 0;; attemptsBefore++) {
     const isLast = !timeoutRule || (attempts.get(timeoutRule) ?? 0) >= maxRetries;
-    const answer = await attempt(limitOf(attemptsBefore, isLast));
-    const rule = rules.find(({ statuses }) => statuses.test(String(answer.status)));
-    if (!rule || maxRetries === 0) return answer;
+    const response = await attempt(limitOf(attemptsBefore, isLast));
+    const rule = rules.find(({ statuses }) => statuses.test(String(response.status)));
+    if (!rule || maxRetries === 0) return response;
     const { outage } = rule;
     const retries = attempts.get(rule) ?? 0;
     attempts.set(rule, retries + 1);
     const elapsed = now() - started;
-    // A longer time than the deadline allows is a jump of the clock, which the time that is left does not depend on.
+    // A longer time than the deadline allows means that the clock was changed: it is ignored.
     const spent = elapsed >= 0 && elapsed <= settings.timeoutInMs ? elapsed : 0;
     const left = outage ? outage.lastsInMs - spent : Infinity;
-    if (outage ? left <= 0 : retries >= maxRetries) return answer;
+    if (outage ? left <= 0 : retries >= maxRetries) return response;
     const bound = outage ? outage.delayInMs * 2 ** retries : Math.min(maxRetryDelayInMs, retryDelayInMs * 2 ** retries);
     // Full jitter: a random wait below a bound that doubles.
-    const wait = answer.retryAfterInMs || Math.min(left, Math.ceil(Math.random() * bound));
-    // Whoever must wait longer than there is time is told now.
-    if (spent + wait >= settings.timeoutInMs) return answer;
+    const wait = response.retryAfterInMs || Math.min(left, Math.ceil(Math.random() * bound));
+    // The caller gets the response at once if the deadline is before the retry.
+    if (spent + wait >= settings.timeoutInMs) return response;
     settings.log({
       event: "request-retried",
       credential,
-      message: `${answer.status === 0 ? answer.text : `HTTP ${answer.status}`}: trying again in ${wait} ms`,
+      message: `${response.status === 0 ? response.text : `HTTP ${response.status}`}: trying again in ${wait} ms`,
     });
     await settings.sleep(wait, signal);
   }
 
   function limitOf(attemptsBefore: number, isLast: boolean): number | undefined {
     const background = isBackground(signal);
-    // The last attempt has the time that is left, except where no caller waits for it.
+    // The last attempt has the remaining time, unless no caller waits for it.
     if (isLast && !background) return undefined;
     // Authorization code, refresh token, device code, password: the service may have redeemed, rotated or counted it, and a repetition may be
     // refused. So the attempt gets the time that MSAL gives it, however short the deadline is. Then nothing is lost by a repetition: a response

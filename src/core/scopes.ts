@@ -1,7 +1,7 @@
 // A scope-token of RFC 6749, section 3.3.
 const SCOPE = /^[\x21\x23-\x5B\x5D-\x7E]+$/;
 
-/** Returns the scopes, each once and sorted. Throws a `TypeError` where there is none or one is malformed. */
+/** Returns the scopes, sorted and without duplicates. Throws a `TypeError` if there is none or one is malformed. */
 export function normaliseScopes(scopes: string | readonly string[]): string[] {
   const list: unknown = typeof scopes === "string" ? scopes.split(" ").filter((scope) => scope !== "") : scopes;
   if (!Array.isArray(list) || list.length === 0 || list.every((scope) => scope === "")) {

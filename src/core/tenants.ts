@@ -1,10 +1,10 @@
 import { AuthenticationError, CredentialUnavailableError } from "../errors.ts";
 import { type EnvPermissions, requireVariables } from "./require_variables.ts";
 
-/** The environment variable by which a call cannot ask another tenant. */
+/** The environment variable that makes a credential ignore the tenant of a call. */
 export const MULTITENANT_VARIABLE = "AZURE_IDENTITY_DISABLE_MULTITENANTAUTH";
 
-// Labels between single dots: nothing that a URL would read as a step up.
+// Labels between single dots: no value that is a path segment ".." in a URL.
 const TENANT = /^[0-9a-zA-Z-]+(\.[0-9a-zA-Z-]+)*$/;
 
 /** Throws a `TypeError` unless the value can be a tenant: an id, a domain name, or a word such as `organizations`. */
@@ -16,7 +16,7 @@ export function checkTenantId(tenantId: unknown, argument = "tenantId"): asserts
   );
 }
 
-/** The same for an app, which is in one tenant: `common` and its like are for people. */
+/** The same for an app, which needs its own tenant: `common`, `organizations` and `consumers` are for users. */
 export function checkAppTenantId(tenantId: unknown): asserts tenantId is string {
   checkTenantId(tenantId);
   if (!["common", "organizations", "consumers"].includes(tenantId.toLowerCase())) return;
@@ -26,8 +26,8 @@ export function checkAppTenantId(tenantId: unknown): asserts tenantId is string 
 }
 
 /**
- * Returns the tenant to request a token from. Throws an `AuthenticationError` where the credential may not ask it, so that a chain does not become
- * another identity because of a tenant; for a developer tool a `CredentialUnavailableError`, because a chain may ask the next tool.
+ * Returns the tenant to request a token from. Throws an `AuthenticationError` if the tenant is not allowed, so that a chain does not continue with
+ * another identity; for a developer tool a `CredentialUnavailableError`, because a chain may try the next tool.
  */
 export function resolveTenant(
   requested: string | undefined,

@@ -1,4 +1,4 @@
-/** Parses an absolute URL; returns `undefined` where it is none. */
+/** Parses an absolute URL; returns `undefined` if it is malformed. */
 export function parseUrl(text: unknown): URL | undefined {
   // Not `URL.parse`, which Node 20 lacks.
   try {
@@ -8,7 +8,7 @@ export function parseUrl(text: unknown): URL | undefined {
   }
 }
 
-/** Whether the host is this machine. */
+/** Whether the host is a loopback address. */
 export function isLoopback(hostname: string): boolean {
   return hostname === "localhost" || hostname === "[::1]" || /^127(\.\d+){3}$/.test(hostname);
 }

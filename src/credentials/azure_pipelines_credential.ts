@@ -1,11 +1,12 @@
 import { checkClientId, checkText } from "../core/check_text.ts";
 import { type Acquire, createGetToken, type GetToken } from "../core/create_get_token.ts";
 import { internalsOf, setInternals } from "../core/internals.ts";
+import { APP_VARIABLES } from "../core/require_variables.ts";
 import { resolveSettings } from "../core/settings.ts";
 import { checkAppTenantId } from "../core/tenants.ts";
 import { OIDC_REQUEST_URI, requestOidcToken } from "../oauth/azure_pipelines.ts";
 import { federatedTokenAuth } from "../oauth/federated_token.ts";
-import { APP_VARIABLES, createTokenClient } from "../oauth/token_client.ts";
+import { createTokenClient } from "../oauth/token_client.ts";
 import type { CredentialOptions } from "../options.ts";
 import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";
 

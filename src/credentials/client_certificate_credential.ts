@@ -1,6 +1,7 @@
 import { checkClientId } from "../core/check_text.ts";
 import { createGetToken, type GetToken } from "../core/create_get_token.ts";
 import { internalsOf, setInternals } from "../core/internals.ts";
+import { APP_VARIABLES } from "../core/require_variables.ts";
 import { resolveSettings } from "../core/settings.ts";
 import { checkAppTenantId } from "../core/tenants.ts";
 import { createCertificateAuth } from "../oauth/certificate_auth.ts";
@@ -9,7 +10,7 @@ import {
   certificateProof,
   checkCertificateConfiguration,
 } from "../oauth/certificate_configuration.ts";
-import { APP_VARIABLES, createTokenClient } from "../oauth/token_client.ts";
+import { createTokenClient } from "../oauth/token_client.ts";
 import type { CredentialOptions } from "../options.ts";
 import { textFileReader } from "../runtime/files.ts";
 import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";

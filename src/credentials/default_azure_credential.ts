@@ -9,8 +9,9 @@ import { PRINCIPAL_VARIABLES } from "../core/principal.ts";
 import { requireVariables } from "../core/require_variables.ts";
 import { resolveSettings, type Settings } from "../core/settings.ts";
 import { unavailableOf } from "../core/unavailable.ts";
+import { messageOf } from "../core/unknown_errors.ts";
 import type { CredentialExplanation, Explanation } from "../credential_explanation.ts";
-import { createToolGetToken, workplaceOf } from "../developer_tools/create_tool_get_token.ts";
+import { createToolGetToken, toolContext } from "../developer_tools/create_tool_get_token.ts";
 import { loadAzureCli, loadAzureDeveloperCli, loadAzurePowerShell } from "../developer_tools/load_tool.ts";
 import type { AuthenticationError } from "../errors.ts";
 import {
@@ -146,11 +147,11 @@ const TABLE: readonly Row[] = [
     create: (options, settings) => createToolGetToken("AzureCliCredential", { options, settings }, loadAzureCli),
     canPrefetch: async (options, settings) => {
       const { isSignedIn } = await import("../developer_tools/azure_cli.ts");
-      return await isSignedIn(workplaceOf(options, settings));
+      return await isSignedIn(toolContext(options, settings));
     },
     explain: async (options, settings) => {
       const { explainAzureCli } = await import("../developer_tools/azure_cli.ts");
-      return await explainAzureCli(workplaceOf(options, settings));
+      return await explainAzureCli(toolContext(options, settings));
     },
   },
   {
@@ -160,7 +161,7 @@ const TABLE: readonly Row[] = [
       createToolGetToken("AzurePowerShellCredential", { options, settings }, loadAzurePowerShell),
     explain: async (options, settings) => {
       const { explainAzurePowerShell } = await import("../developer_tools/azure_powershell.ts");
-      return await explainAzurePowerShell(workplaceOf(options, settings));
+      return await explainAzurePowerShell(toolContext(options, settings));
     },
   },
   {
@@ -170,7 +171,7 @@ const TABLE: readonly Row[] = [
       createToolGetToken("AzureDeveloperCliCredential", { options, settings }, loadAzureDeveloperCli),
     explain: async (options, settings) => {
       const { explainAzureDeveloperCli } = await import("../developer_tools/azure_developer_cli.ts");
-      return await explainAzureDeveloperCli(workplaceOf(options, settings));
+      return await explainAzureDeveloperCli(toolContext(options, settings));
     },
   },
   {
@@ -310,7 +311,7 @@ async function explain(row: Row, options: AnyOptions, settings: Settings): Promi
   try {
     return { credential, ...await row.explain(options, settings) };
   } catch (error) {
-    const detail = (error as Error).message.replace(`${credential}: `, "");
+    const detail = messageOf(error).replace(`${credential}: `, "");
     const outcome = unavailableOf(error)?.outcome;
     return { credential, state: outcome === "absent" || outcome === "inconclusive" ? outcome : "fails", detail };
   }

@@ -1,5 +1,5 @@
 import { bound } from "../core/bound.ts";
-import { encodeBase64 } from "../core/encode_base64.ts";
+import { encodeBase64 } from "../core/encoding.ts";
 import { seconds } from "../core/freshness.ts";
 import { parseObject } from "../core/json.ts";
 import type { Settings } from "../core/settings.ts";
@@ -7,13 +7,13 @@ import type { Explanation } from "../credential_explanation.ts";
 import { fileFinder } from "../runtime/file_exists.ts";
 import { createToolClient, type ToolClient } from "./create_tool_client.ts";
 import { explainTool } from "./explain_tool.ts";
-import { readText, type Workplace } from "./run_tool.ts";
+import { readText, type ToolContext } from "./run_tool.ts";
 import {
   claimsRefused,
   type DeveloperTool,
   otherFailure,
   resourceOf,
-  told,
+  sanitizeOutput,
   type ToolRequest,
   unavailable,
 } from "./tool.ts";
@@ -21,27 +21,27 @@ import {
 const NAME = "Azure CLI";
 const HALF_AN_HOUR = 1_800_000;
 
-/** Returns what asks the Azure CLI for tokens. */
-export function createAzureCliClient(place: Workplace, subscription: string | undefined): ToolClient {
-  return createToolClient(azureCli(place, subscription), place);
+/** Returns the client of the Azure CLI. */
+export function createAzureCliClient(context: ToolContext, subscription: string | undefined): ToolClient {
+  return createToolClient(azureCli(context, subscription), context);
 }
 
-/** Returns what is known of the Azure CLI without running it. */
-export async function explainAzureCli(place: Workplace): Promise<Explanation> {
-  const tool = azureCli(place, undefined);
-  const found = await explainTool(tool, place);
+/** Explains whether the Azure CLI can return a token, without running it. */
+export async function explainAzureCli(context: ToolContext): Promise<Explanation> {
+  const tool = azureCli(context, undefined);
+  const found = await explainTool(tool, context);
   if (found.state === "absent") return found;
   const profile = tool.profile?.() ?? "";
-  if (await fileFinder(place.runtime)?.(profile) === undefined) {
+  if (await fileFinder(context.runtime)?.(profile) === undefined) {
     return { state: "inconclusive", detail: `The profile with the signed-in account, "${profile}", may not be read` };
   }
-  return await isSignedIn(place)
+  return await isSignedIn(context)
     ? { state: "configured", detail: `An account is signed in: "${profile}"` }
     : { state: "absent", detail: `No account is signed in ("${profile}"): Run "az login"` };
 }
 
-/** Whether somebody is signed in with the Azure CLI, as far as that may be looked up. Any of its commands leaves a profile. */
-export async function isSignedIn({ platform, runtime, settings }: Workplace): Promise<boolean> {
+/** Whether an account is signed in to the Azure CLI; `false` if its profile may not be read. Any command writes a profile, also one without account. */
+export async function isSignedIn({ platform, runtime, settings }: ToolContext): Promise<boolean> {
   const folder = configurationFolder(settings.env, platform);
   const text = folder === undefined ? "" : await readText(runtime, profileIn(folder));
   const { subscriptions } = parseObject(text.replace(/^\uFEFF/, "")) ?? {};
@@ -53,14 +53,14 @@ export async function isSignedIn({ platform, runtime, settings }: Workplace): Pr
  *
  * https://learn.microsoft.com/cli/azure/account#az-account-get-access-token
  */
-function azureCli({ settings, platform }: Workplace, subscription: string | undefined): DeveloperTool {
+function azureCli({ settings, platform }: ToolContext, subscription: string | undefined): DeveloperTool {
   const { env, now } = settings;
   return {
     name: NAME,
     programs: [{ name: "az", mayBeBatch: true }],
     variables: ["PATH", "HOME", "AZURE_CONFIG_DIR"],
     installation: "https://learn.microsoft.com/cli/azure/install-azure-cli",
-    proof: [subscription ?? ""],
+    cacheIdentity: [subscription ?? ""],
     profile() {
       const folder = configurationFolder(env, platform);
       return folder && profileIn(folder);
@@ -72,7 +72,7 @@ function azureCli({ settings, platform }: Workplace, subscription: string | unde
         throw claimsRefused({ name: NAME }, loginWith(request, claims));
       }
       const args = ["account", "get-access-token", "--output", "json", "--resource", resource];
-      // It takes one of them; the answer tells the tenant.
+      // The command accepts one of the two. Its output has the tenant of the subscription.
       if (subscription !== undefined) args.push("--subscription", subscription);
       else if (tenantId !== "") args.push("--tenant", tenantId);
       return { args };
@@ -80,7 +80,7 @@ function azureCli({ settings, platform }: Workplace, subscription: string | unde
     read({ stdout }, { tenantId }) {
       const { accessToken: token, expires_on, expiresOn, tenant } = parseObject(stdout) ?? {};
       const end = seconds(expires_on);
-      const expiresOnTimestamp = end ? end * 1000 : readLocalTime(expiresOn, now());
+      const expiresOnTimestamp = end ? end * 1000 : parseLocalTime(expiresOn, now());
       if (typeof token !== "string" || token === "" || expiresOnTimestamp === undefined) return undefined;
       if (
         subscription === undefined || tenantId === "" ||
@@ -95,23 +95,23 @@ function azureCli({ settings, platform }: Workplace, subscription: string | unde
       });
     },
     explain(output, request) {
-      // A warning is no reason.
+      // A warning does not explain the failure.
       const lines = output.stderr.split("\n").filter((line) => !line.startsWith("WARNING: "));
-      const said = told(lines.join("\n")) || told(output.stderr);
+      const detail = sanitizeOutput(lines.join("\n")) || sanitizeOutput(output.stderr);
       const nextStep = `Run ${loginWith(request)}`;
-      // Its words where no account is signed in. It also advises "az login" where one is, and something else fails.
-      if (/please run ["']az login["']/i.test(said) && !said.includes("AADSTS")) {
-        return { outcome: "absent", reason: `No account is signed in: ${said}`, nextStep };
+      // This message means that no account is signed in. "az login" is also part of messages about an account that is.
+      if (/please run ["']az login["']/i.test(detail) && !detail.includes("AADSTS")) {
+        return { outcome: "absent", reason: `No account is signed in: ${detail}`, nextStep };
       }
-      if (/AADSTS|CLIInternalError|refresh token|az login|az account set/i.test(said)) {
-        return { outcome: "inconclusive", reason: said, nextStep };
+      if (/AADSTS|CLIInternalError|refresh token|az login|az account set/i.test(detail)) {
+        return { outcome: "inconclusive", reason: detail, nextStep };
       }
-      return otherFailure(output, said, "az account get-access-token");
+      return otherFailure(output, detail, "az account get-access-token");
     },
   };
 }
 
-/** Returns the folder where the Azure CLI keeps who is signed in. */
+/** Returns the configuration folder of the Azure CLI, which has its profile. */
 function configurationFolder(env: Settings["env"], platform: string | undefined): string | undefined {
   const home = env(platform === "win32" ? "USERPROFILE" : "HOME");
   return env("AZURE_CONFIG_DIR") || (home ? `${home}/.azure` : undefined);
@@ -121,19 +121,19 @@ function profileIn(folder: string): string {
   return `${folder}/azureProfile.json`;
 }
 
-/** Returns the command that signs in for a token like the one that was asked for. */
+/** Returns the command that signs in for the requested token. */
 function loginWith({ scopes, tenantId }: ToolRequest, claims?: string): string {
   const challenge = claims === undefined ? "" : ` --claims-challenge "${encodeBase64(claims)}"`;
   return `"az login${tenantId && ` --tenant ${tenantId}`} --scope ${scopes[0]}${challenge}"`;
 }
 
 /**
- * Reads a local time without its zone, as the Azure CLI wrote it before version 2.54. An hour of the year comes twice: of the two, it is the
- * one that is not over, because it hands out no token that is.
+ * Parses a local time without time zone, as the Azure CLI wrote it before version 2.54. When daylight saving time ends, an hour is repeated: the time
+ * is then the one that is not over, because the Azure CLI returns no expired token.
  */
-function readLocalTime(value: unknown, now: number): number | undefined {
-  const text = typeof value === "string" ? bound(value) : "";
-  const [, ...parts] = /^(\d{4})-(\d\d)-(\d\d)[ T](\d\d):(\d\d):(\d\d)(?:\.\d+)?$/.exec(text) ?? [];
+function parseLocalTime(value: unknown, now: number): number | undefined {
+  const time = typeof value === "string" ? bound(value) : "";
+  const [, ...parts] = /^(\d{4})-(\d\d)-(\d\d)[ T](\d\d):(\d\d):(\d\d)(?:\.\d+)?$/.exec(time) ?? [];
   const [year, month, day, hour, minute, second] = parts.map(Number) as [
     number,
     number,
@@ -144,7 +144,7 @@ function readLocalTime(value: unknown, now: number): number | undefined {
   ];
   const first = new Date(year, month - 1, day, hour, minute, second).getTime();
   if (Number.isNaN(first)) return undefined;
-  // Summer time is an hour, or half of one.
+  // Daylight saving time is an hour, or half an hour.
   const again = [HALF_AN_HOUR, 2 * HALF_AN_HOUR].map((ms) => new Date(first + ms)).find((date) =>
     date.getHours() === hour && date.getMinutes() === minute
   );

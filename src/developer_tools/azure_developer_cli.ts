@@ -1,22 +1,22 @@
 import { bound } from "../core/bound.ts";
-import { encodeBase64 } from "../core/encode_base64.ts";
+import { encodeBase64 } from "../core/encoding.ts";
 import { isObject, parseObject } from "../core/json.ts";
 import type { Explanation } from "../credential_explanation.ts";
 import { createToolClient, type ToolClient } from "./create_tool_client.ts";
 import { explainTool } from "./explain_tool.ts";
-import type { Workplace } from "./run_tool.ts";
-import { type DeveloperTool, objectsIn, otherFailure, told, type ToolRequest } from "./tool.ts";
+import type { ToolContext } from "./run_tool.ts";
+import { type DeveloperTool, objectsIn, otherFailure, sanitizeOutput, type ToolRequest } from "./tool.ts";
 
 const UTC = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/;
 
-/** Returns what asks the Azure Developer CLI for tokens. */
-export function createAzureDeveloperCliClient(place: Workplace): ToolClient {
-  return createToolClient(azureDeveloperCli(), place);
+/** Returns the client of the Azure Developer CLI. */
+export function createAzureDeveloperCliClient(context: ToolContext): ToolClient {
+  return createToolClient(azureDeveloperCli(), context);
 }
 
-/** Returns what is known of the Azure Developer CLI without running it. */
-export async function explainAzureDeveloperCli(place: Workplace): Promise<Explanation> {
-  return await explainTool(azureDeveloperCli(), place);
+/** Explains whether the Azure Developer CLI can return a token, without running it. */
+export async function explainAzureDeveloperCli(context: ToolContext): Promise<Explanation> {
+  return await explainTool(azureDeveloperCli(), context);
 }
 
 /**
@@ -30,7 +30,7 @@ function azureDeveloperCli(): DeveloperTool {
     programs: [{ name: "azd", mayBeBatch: true }],
     variables: ["PATH"],
     installation: "https://learn.microsoft.com/azure/developer/azure-developer-cli/install-azd",
-    proof: [],
+    cacheIdentity: [],
     command({ scopes, tenantId, claims }) {
       const args = [
         "auth",
@@ -53,38 +53,40 @@ function azureDeveloperCli(): DeveloperTool {
       return { token, expiresOnTimestamp };
     },
     explain(output, request) {
-      const said = told(messageIn(output.stderr));
+      const detail = sanitizeOutput(messageIn(output.stderr));
       const nextStep = `Run ${loginWith(request)}`;
-      if (/unknown flag: --claims/.test(said)) {
+      if (/unknown flag: --claims/.test(detail)) {
         return {
           outcome: "not-for-this-call",
           reason: "This version has no option for claims",
           nextStep: "Update it to 1.18.1 or newer",
         };
       }
-      if (/not logged in/i.test(said) && !said.includes("AADSTS")) {
-        return { outcome: "absent", reason: `No account is signed in: ${said}`, nextStep };
+      if (/not logged in/i.test(detail) && !detail.includes("AADSTS")) {
+        return { outcome: "absent", reason: `No account is signed in: ${detail}`, nextStep };
       }
-      if (/AADSTS|multi-factor authentication|reauthentication required|azd auth login|azd login/i.test(said)) {
-        return { outcome: "inconclusive", reason: said, nextStep };
+      if (/AADSTS|multi-factor authentication|reauthentication required|azd auth login|azd login/i.test(detail)) {
+        return { outcome: "inconclusive", reason: detail, nextStep };
       }
-      return otherFailure(output, said, "azd auth token");
+      return otherFailure(output, detail, "azd auth token");
     },
   };
 }
 
-/** Returns the command that signs in for a token like the one that was asked for. */
+/** Returns the command that signs in for the requested token. */
 function loginWith({ scopes, tenantId }: ToolRequest): string {
   return `"azd auth login${tenantId && ` --tenant-id ${tenantId}`}${
     scopes.map((scope) => ` --scope ${scope}`).join("")
   }"`;
 }
 
-/** Returns what it said, of the lines of JSON that newer versions write. */
+/** Returns the error message in the lines of JSON that newer versions write, or the whole text. */
 function messageIn(stderr: string): string {
   const lines = objectsIn(stderr.split("\n"));
   const errors = lines.map(({ error }) => error);
   const messages = lines.map(({ data }) => isObject(data) ? data.message : undefined);
-  return [...errors, ...messages].find((text): text is string => typeof text === "string" && text.trim() !== "") ??
+  return [...errors, ...messages].find((message): message is string =>
+    typeof message === "string" && message.trim() !== ""
+  ) ??
     stderr;
 }

@@ -1,17 +1,17 @@
-import { encodeBase64 } from "../core/encode_base64.ts";
+import { encodeBase64 } from "../core/encoding.ts";
 import { seconds } from "../core/freshness.ts";
 import type { Explanation } from "../credential_explanation.ts";
 import type { CommandOutput } from "../runtime/runtime.ts";
 import { createToolClient, type ToolClient } from "./create_tool_client.ts";
 import { explainTool } from "./explain_tool.ts";
-import type { Workplace } from "./run_tool.ts";
+import type { ToolContext } from "./run_tool.ts";
 import {
   claimsRefused,
   type DeveloperTool,
   objectsIn,
   otherFailure,
   resourceOf,
-  told,
+  sanitizeOutput,
   type ToolRequest,
 } from "./tool.ts";
 
@@ -19,8 +19,8 @@ const NAME = "Azure PowerShell";
 const NO_MODULE = "azweb: no Az.Accounts";
 
 /**
- * What it runs, on PowerShell 7 and Windows PowerShell 5.1. Nothing of a request is in it: that comes in variables. From 2.17 on
- * `Get-AzAccessToken` can give a token that no variable shows, from 5.0 on it gives no other.
+ * The script, for PowerShell 7 and Windows PowerShell 5.1. It gets the parameters of a request as environment variables, so that nothing of a request
+ * is part of the script. `Get-AzAccessToken` can return a secure string from version 2.17 on, and returns no other from 5.0 on.
  */
 const SCRIPT = `
 $ErrorActionPreference = 'Stop'
@@ -48,14 +48,14 @@ try {
 }
 `;
 
-/** Returns what asks Azure PowerShell for tokens. */
-export function createAzurePowerShellClient(place: Workplace): ToolClient {
-  return createToolClient(azurePowerShell(), place);
+/** Returns the client of Azure PowerShell. */
+export function createAzurePowerShellClient(context: ToolContext): ToolClient {
+  return createToolClient(azurePowerShell(), context);
 }
 
-/** Returns what is known of Azure PowerShell without running it. */
-export async function explainAzurePowerShell(place: Workplace): Promise<Explanation> {
-  return await explainTool(azurePowerShell(), place);
+/** Explains whether Azure PowerShell can return a token, without running it. */
+export async function explainAzurePowerShell(context: ToolContext): Promise<Explanation> {
+  return await explainTool(azurePowerShell(), context);
 }
 
 /**
@@ -69,7 +69,7 @@ function azurePowerShell(): DeveloperTool {
     programs: [{ name: "pwsh" }, { name: "powershell" }],
     variables: ["PATH"],
     installation: "https://learn.microsoft.com/powershell/azure/install-azure-powershell",
-    proof: [],
+    cacheIdentity: [],
     command(request) {
       const { tenantId, claims } = request;
       const resource = resourceOf(request, { name: NAME });
@@ -78,7 +78,7 @@ function azurePowerShell(): DeveloperTool {
       }
       return {
         args: ["-NoProfile", "-NonInteractive", "-OutputFormat", "Text", "-EncodedCommand", encodeScript(SCRIPT)],
-        // The tenant in any case: one that the process inherited is not meant.
+        // The tenant is set in any case, because the process may have inherited the variable.
         env: { AZWEB_IDENTITY_RESOURCE: resource, AZWEB_IDENTITY_TENANT: tenantId, POWERSHELL_UPDATECHECK: "Off" },
       };
     },
@@ -89,9 +89,9 @@ function azurePowerShell(): DeveloperTool {
       return { token, expiresOnTimestamp: end * 1000 };
     },
     explain(output, request) {
-      const said = told(wordsOf(output));
+      const detail = sanitizeOutput(messageIn(output));
       if (
-        said.includes(NO_MODULE) || /Az\.Accounts/i.test(said) && /not (found|loaded)/i.test(said)
+        detail.includes(NO_MODULE) || /Az\.Accounts/i.test(detail) && /not (found|loaded)/i.test(detail)
       ) {
         return {
           outcome: "absent",
@@ -99,46 +99,46 @@ function azurePowerShell(): DeveloperTool {
           nextStep: 'Run "Install-Module Az.Accounts" in PowerShell',
         };
       }
-      if (/AuthorizationManager check failed/i.test(said)) {
+      if (/AuthorizationManager check failed/i.test(detail)) {
         return {
           outcome: "inconclusive",
-          reason: "The execution policy of PowerShell keeps its module from running",
+          reason: "The execution policy of PowerShell does not let its module run",
           nextStep: 'Run "Set-ExecutionPolicy -Scope CurrentUser RemoteSigned" in PowerShell',
         };
       }
       const nextStep = `Run ${loginWith(request)} in PowerShell`;
       if (
-        /Run Connect-AzAccount to login|No accounts were found in the cache/i.test(said) && !said.includes("AADSTS")
+        /Run Connect-AzAccount to login|No accounts were found in the cache/i.test(detail) && !detail.includes("AADSTS")
       ) {
-        return { outcome: "absent", reason: `No account is signed in: ${said}`, nextStep };
+        return { outcome: "absent", reason: `No account is signed in: ${detail}`, nextStep };
       }
-      if (/AADSTS|cannot retrieve access token|Connect-AzAccount/i.test(said)) {
-        return { outcome: "inconclusive", reason: said, nextStep };
+      if (/AADSTS|cannot retrieve access token|Connect-AzAccount/i.test(detail)) {
+        return { outcome: "inconclusive", reason: detail, nextStep };
       }
-      return otherFailure(output, said, "Get-AzAccessToken");
+      return otherFailure(output, detail, "Get-AzAccessToken");
     },
   };
 }
 
-/** Returns the command that signs in for a token like the one that was asked for. */
+/** Returns the command that signs in for the requested token. */
 function loginWith({ tenantId }: ToolRequest, claims?: string): string {
   const challenge = claims === undefined ? "" : ` -ClaimsChallenge ${encodeBase64(claims)}`;
   return `"Connect-AzAccount${tenantId && ` -Tenant ${tenantId}`}${challenge}"`;
 }
 
-/** Encodes a script as PowerShell takes it, so that no shell can read it in another way: base64 of UTF-16, least byte first. */
+/** Encodes a script as `-EncodedCommand` expects it, in base64 of UTF-16LE, so that no shell interprets it. */
 function encodeScript(script: string): string {
   return btoa(Array.from(script, (character) => `${character}\0`).join(""));
 }
 
-/** Returns the first object with a member in what a program wrote, which a profile or a module may have added to. */
-function objectIn(text: string, member: string): Record<string, unknown> {
-  const innermost = text.split("{").slice(1).map((rest) => `{${rest.slice(0, rest.indexOf("}") + 1)}`);
-  const candidates = [...text.split("\n"), ...innermost].filter((object) => object.includes(`"${member}"`));
+/** Returns the first JSON object of an output that has the member. A profile or a module of PowerShell may have written other text. */
+function objectIn(output: string, member: string): Record<string, unknown> {
+  const innermost = output.split("{").slice(1).map((rest) => `{${rest.slice(0, rest.indexOf("}") + 1)}`);
+  const candidates = [...output.split("\n"), ...innermost].filter((object) => object.includes(`"${member}"`));
   return objectsIn(candidates).find((object) => object[member] !== undefined) ?? {};
 }
 
-function wordsOf({ stdout, stderr }: CommandOutput): string {
+function messageIn({ stdout, stderr }: CommandOutput): string {
   const { error } = objectIn(stdout, "error");
   return typeof error === "string" ? error : stderr;
 }

@@ -1,24 +1,24 @@
 import { trim, trimEnd } from "../core/trim.ts";
 
-/** A program by its name. */
+/** A program of a tool. */
 export interface Program {
   readonly name: string;
-  /** Whether it may be a batch file on Windows, which takes a shell. */
+  /** Whether it may be a batch file on Windows, which only a shell can run. */
   readonly mayBeBatch?: boolean;
 }
 
-/** How to start a program. */
+/** A way to start a program. */
 export interface CommandLine {
   /** The path of the program itself. */
   readonly path: string;
-  /** An absolute path: the same, or that of a shell. */
+  /** The path of the program to start: the same, or that of a shell. */
   readonly command: string;
   readonly args: readonly string[];
-  /** Whether the arguments are quoted already, for `cmd.exe`. */
+  /** Whether the arguments are already quoted, for `cmd.exe`. */
   readonly verbatim: boolean;
 }
 
-/** Where programs are. */
+/** The folders that have programs. */
 export interface Folders {
   readonly isWindows: boolean;
   /** The variable `PATH`. */
@@ -28,32 +28,31 @@ export interface Folders {
 }
 
 /**
- * Returns the ways to start a program, in the order of `PATH`. A folder that is not absolute counts for nothing: what stands in the current
- * folder may be anybody's.
+ * Returns the ways to start a program, in the order of `PATH`. Relative folders are ignored, because other users may write to the current folder.
  */
 export function commandLines(
   { name, mayBeBatch = false }: Program,
   args: readonly string[],
-  place: Folders,
+  folders: Folders,
 ): CommandLine[] {
-  if (!place.isWindows) {
-    return foldersIn(place.path, ":", /^\//).map((folder) => direct(`${trimEnd(folder, "/")}/${name}`, args));
+  if (!folders.isWindows) {
+    return foldersIn(folders.path, ":", /^\//).map((folder) => direct(`${trimEnd(folder, "/")}/${name}`, args));
   }
-  const endings = mayBeBatch ? [".exe", ".com", ".cmd", ".bat"] : [".exe"];
-  return foldersIn(place.path, ";", /^[a-z]:[\\/]/i).flatMap((folder) =>
-    endings.flatMap((ending) => {
-      const path = `${trimEnd(folder, "\\/")}\\${name}${ending}`;
-      if (!/^\.(cmd|bat)$/.test(ending)) return direct(path, args);
-      // The shell would look for variables in it. Whatever else it means something by, quotation marks keep together.
+  const extensions = mayBeBatch ? [".exe", ".com", ".cmd", ".bat"] : [".exe"];
+  return foldersIn(folders.path, ";", /^[a-z]:[\\/]/i).flatMap((folder) =>
+    extensions.flatMap((extension) => {
+      const path = `${trimEnd(folder, "\\/")}\\${name}${extension}`;
+      if (!/^\.(cmd|bat)$/.test(extension)) return direct(path, args);
+      // The shell expands variables also between quotation marks, which protect all other characters.
       // deno-lint-ignore no-control-regex
-      return /[\x00-\x1f\x7f%!"]/.test(path) ? [] : batch(path, args, systemFolder(place));
+      return /[\x00-\x1f\x7f%!"]/.test(path) ? [] : batch(path, args, systemFolder(folders));
     })
   );
 }
 
-/** Returns a folder that nobody but the system's owner writes to, and that is there: what is in it may count as a tool's own. */
-export function safeFolder(place: Pick<Folders, "isWindows" | "systemRoot">): string {
-  return place.isWindows ? systemFolder(place) : "/";
+/** Returns a working directory that exists and that only administrators can write to: a tool may load files from it. */
+export function safeFolder(folders: Pick<Folders, "isWindows" | "systemRoot">): string {
+  return folders.isWindows ? systemFolder(folders) : "/";
 }
 
 function systemFolder({ systemRoot }: Pick<Folders, "systemRoot">): string {
@@ -61,7 +60,7 @@ function systemFolder({ systemRoot }: Pick<Folders, "systemRoot">): string {
 }
 
 function foldersIn(path: string, separator: string, absolute: RegExp): string[] {
-  // On Windows a folder may stand in quotation marks; elsewhere they are part of its name.
+  // On Windows a folder may be in quotation marks; elsewhere they are part of its name.
   const folders = path.split(separator).map((folder) =>
     separator === ";" ? trim(folder, " ").replace(/^"(.*)"$/, "$1") : folder
   );
@@ -72,7 +71,7 @@ function direct(path: string, args: readonly string[]): CommandLine {
   return { path, command: path, args, verbatim: false };
 }
 
-/** The shell by its full path, without its startup commands (`/d`) and without variables by exclamation marks (`/v:off`). */
+/** Runs a batch file by the shell, without its AutoRun commands (`/d`) and without delayed expansion of variables (`/v:off`). */
 function batch(path: string, args: readonly string[], systemRoot: string): CommandLine {
   const line = [`"${path}"`, ...args.map(quote)].join(" ");
   return {
@@ -83,7 +82,7 @@ function batch(path: string, args: readonly string[], systemRoot: string): Comma
   };
 }
 
-/** Throws a `TypeError` where quotation marks would not keep an argument together: it is checked before, so nobody gets to see that. */
+/** Throws a `TypeError` for an argument that quotation marks do not protect. The caller has checked its arguments. */
 function quote(argument: string): string {
   // deno-lint-ignore no-control-regex
   if (/[\x00-\x1f\x7f"%!^&|<>()]|\\$/.test(argument)) throw new TypeError("An argument cannot go through cmd.exe");

@@ -2,91 +2,91 @@ import { bound } from "../core/bound.ts";
 import { type Acquire, createGetToken } from "../core/create_get_token.ts";
 import { withTimeout } from "../core/timeout.ts";
 import { processVariables } from "../runtime/process_variables.ts";
-import { absent, foldersOf, handedIn, readText, runTool, type Workplace } from "./run_tool.ts";
-import { type DeveloperTool, told, unavailable } from "./tool.ts";
+import { foldersOf, givenVariables, notInstalled, readText, runTool, type ToolContext } from "./run_tool.ts";
+import { type DeveloperTool, sanitizeOutput, unavailable } from "./tool.ts";
 
-const PATIENCE_IN_MS = 1000;
-// What can be read in no other way by a command line, a shell or a script.
+const PROFILE_TIMEOUT_IN_MS = 1000;
+// Values that no command line, shell or script can interpret in another way.
 const SCOPE = /^[A-Za-z0-9][\w.:/-]*$/;
 const TENANT = /^[A-Za-z0-9]/;
 
-/** The variables of the process that may change whose token a tool gives, or of which cloud. */
+/** The variables of the process that may change the account or the cloud of a tool. */
 const DECIDING = /^(?:PATH|HOME|USERPROFILE|(?:AZURE|AZD|ARM)_.*)$/is;
-/** Those of them that tools are known to read and that hold no secret. */
+/** Those that tools are known to read and that hold no secret. */
 const PUBLIC_VARIABLES = [
   ...["PATH", "HOME", "USERPROFILE", "AZURE_CONFIG_DIR", "AZURE_CLOUD_NAME", "AZURE_EXTENSION_DIR"],
   ...["AZURE_CLIENT_ID", "AZURE_SUBSCRIPTION_ID", "AZURE_TENANT_ID", "AZD_CONFIG_DIR", "AZD_AUTH_ENDPOINT"],
 ];
-/** What is read where not all variables may be. */
+/** The variables that are read if the process may not list all. */
 const KNOWN_VARIABLES = [...PUBLIC_VARIABLES, "AZD_AUTH_KEY", "ARM_CLOUD_METADATA_URL"];
 
-/** What decides whose token a tool gives, besides who is signed in. */
+/** The environment of a tool, which decides about its account and its cloud. */
 export interface ToolEnvironment {
-  readonly proof: readonly string[];
+  readonly cacheIdentity: readonly string[];
   /**
-   * Whether a cache that other processes read may hold a digest of it. Not where a variable may be a secret, which could be guessed from the
-   * digest, and not where variables may not be read.
+   * Whether a digest of it may be in a cache that other processes read: `false` if a variable may be a secret, which could be guessed from the digest,
+   * or if variables may not be read.
    */
   readonly isPublic: boolean;
 }
 
-/** What asks a tool for tokens. */
+/** Acquires tokens from a tool. */
 export interface ToolClient {
-  /** Returns what the tool would be started with now. */
+  /** Returns the environment that the tool would be started with now. */
   readonly environment: () => ToolEnvironment;
   readonly acquire: Acquire;
-  /** Comes with it, because nothing is asked before. */
+  /** Part of the client, so that it is loaded with it. */
   readonly createGetToken: typeof createGetToken;
-  /** Returns who is signed in, in the tool's own words; empty where the tool does not tell, or it may not be read. */
+  /** Returns the text of the tool's profile, which changes with the account; `""` if the tool has none, or it may not be read. */
   readonly account: () => Promise<string>;
 }
 
-/** Returns what asks a tool for tokens. */
-export function createToolClient(tool: DeveloperTool, place: Workplace): ToolClient {
-  const { settings, runtime } = place;
+/** Returns the client of a tool. */
+export function createToolClient(tool: DeveloperTool, context: ToolContext): ToolClient {
+  const { settings, runtime } = context;
   const { now, sleep } = settings;
 
   async function account(): Promise<string> {
     const profile = tool.profile?.();
     if (profile === undefined) return "";
-    const onTimeout = () => new Error("Too slow");
+    const onTimeout = () => new Error("The profile was not read in time");
     try {
-      return await withTimeout(() => readText(runtime, profile), { sleep, ms: PATIENCE_IN_MS, onTimeout });
+      return await withTimeout(() => readText(runtime, profile), { sleep, ms: PROFILE_TIMEOUT_IN_MS, onTimeout });
     } catch {
       return "";
     }
   }
 
   function environment(): ToolEnvironment {
-    const handed = handedIn(tool, place);
-    // Variables of the process are inherited, unless all were handed in.
-    const { variables, isWhole } = place.variables
-      ? { variables: {}, isWhole: true }
+    const given = givenVariables(tool, context);
+    // A program inherits the variables of the process, unless `options.env` replaces all.
+    const { variables, isComplete } = context.variables
+      ? { variables: {}, isComplete: true }
       : processVariables((name) => DECIDING.test(name), KNOWN_VARIABLES);
-    const entries = Object.entries({ ...variables, ...handed }).sort();
-    const { path, systemRoot = "" } = foldersOf(place);
+    const entries = Object.entries({ ...variables, ...given }).sort();
+    const { path, systemRoot = "" } = foldersOf(context);
     return {
-      proof: [tool.name, ...tool.proof, path, systemRoot, ...entries.flat()],
-      isPublic: isWhole && entries.every(([name]) => PUBLIC_VARIABLES.includes(name.toUpperCase())),
+      cacheIdentity: [tool.name, ...tool.cacheIdentity, path, systemRoot, ...entries.flat()],
+      isPublic: isComplete && entries.every(([name]) => PUBLIC_VARIABLES.includes(name.toUpperCase())),
     };
   }
 
   const acquire: Acquire = async ({ scopes, tenantId, claims, signal }) => {
     const request = { scopes, tenantId, claims };
-    const wrong = scopes.find((scope) => !SCOPE.test(scope)) ?? (TENANT.test(tenantId || "0") ? undefined : tenantId);
-    if (wrong !== undefined) {
+    const invalid = scopes.find((scope) => !SCOPE.test(scope)) ?? (TENANT.test(tenantId || "0") ? undefined : tenantId);
+    if (invalid !== undefined) {
       throw unavailable(tool, {
         outcome: "not-for-this-call",
-        reason: `${JSON.stringify(wrong)} cannot stand on a command line`,
+        reason: `${JSON.stringify(invalid)} cannot be part of a command line`,
         nextStep: 'Use letters, digits and "-_.:/" only',
       });
     }
     const sentOn = now();
-    const output = await runTool(tool, tool.command(request), place, signal);
+    const output = await runTool(tool, tool.command(request), context, signal);
     const token = tool.read(output, request);
     if (!token) {
       throw output.code === 127 || output.code === 9009 || isNoProgram(output.stderr)
-        ? absent(tool, told(output.stderr))
+        ? notInstalled(tool, sanitizeOutput(output.stderr))
         : unavailable(tool, tool.explain(output, request));
     }
     if (token.expiresOnTimestamp <= now()) {
@@ -102,7 +102,7 @@ export function createToolClient(tool: DeveloperTool, place: Workplace): ToolCli
   return { environment, acquire, createGetToken, account };
 }
 
-/** Whether a shell looked for the program in vain. */
+/** Whether a shell reports that it has not found the program. */
 function isNoProgram(stderr: string): boolean {
   return /\b(az|azd|pwsh|powershell)(\.\w+)?['"]*(:? (command )?not found| is not recognized)/i.test(bound(stderr));
 }

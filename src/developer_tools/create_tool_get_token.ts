@@ -5,88 +5,90 @@ import { checkTenantId } from "../core/tenants.ts";
 import type { DeveloperToolCredentialOptions } from "../options.ts";
 import { operatingSystem } from "../runtime/operating_system.ts";
 import type { ToolClient } from "./create_tool_client.ts";
-import type { Workplace } from "./run_tool.ts";
+import type { ToolContext } from "./run_tool.ts";
 
-const PATIENCE_IN_MS = 1000;
-/** Part of the cache key where the rest must not identify a user to other processes, which may share the cache. */
+/** Added to the time limit of the tool, so that the tool's own error comes first. */
+const GRACE_IN_MS = 1000;
+/** Cache identity of an unknown account: unique to this process, so that other processes do not find its tokens in a shared cache. */
 const THIS_PROCESS = {};
-/** For how long the same user and the same variables are assumed. */
-const LOOK_EVERY_IN_MS = 1000;
+/** How long the account and the variables are assumed to be the same. */
+const CHECK_INTERVAL_IN_MS = 1000;
 
 /**
- * Returns the `getToken` of a credential that asks a tool. The signed-in user and the variables that the tool would be started with are looked
- * up once a second, so that a change of either is noticed.
+ * Returns the `getToken` of a credential that runs a tool. The account and the environment of the tool are read once a second, so that a change of
+ * either is noticed.
  */
 export function createToolGetToken(
   name: string,
   { options, settings: resolved }: { readonly options: DeveloperToolCredentialOptions; readonly settings: Settings },
-  load: (place: Workplace) => Promise<ToolClient>,
+  load: (context: ToolContext) => Promise<ToolClient>,
 ): GetToken {
-  // Which cloud it is, the tool knows.
+  // The tool decides about the cloud.
   const settings = { ...resolved, authorityHost: "" };
   const { tenantId } = options;
   if (tenantId) checkTenantId(tenantId);
-  const place = workplaceOf(options, settings);
+  const context = toolContext(options, settings);
   let client: ToolClient | undefined;
   let getToken: GetToken | undefined;
   let known: string | undefined;
-  let looking: Promise<GetToken> | undefined;
-  let lookedOn = -Infinity;
-  let lookAgainOn = -Infinity;
+  let checking: Promise<GetToken> | undefined;
+  let checkedOn = -Infinity;
+  let checkAgainOn = -Infinity;
 
-  async function look(): Promise<GetToken> {
-    // Apart, because most programs that could ask a tool have found out who they are before.
-    const { account, acquire, createGetToken, environment } = client ??= await load(place);
-    const { proof, isPublic } = environment();
-    const user = await account();
-    const found = JSON.stringify([proof, user]);
-    if (!getToken || found !== known) {
-      known = found;
+  async function checkAccount(): Promise<GetToken> {
+    // Loaded late, because most chains elect a credential that precedes the tools.
+    const { account, acquire, createGetToken, environment } = client ??= await load(context);
+    const { cacheIdentity, isPublic } = environment();
+    const profile = await account();
+    const identity = JSON.stringify([cacheIdentity, profile]);
+    if (!getToken || identity !== known) {
+      known = identity;
       const spec = {
         name,
         tenantId: tenantId ?? "",
         isDeveloperTool: true,
-        cacheIdentity: () => isPublic && user !== "" ? [...proof, user] : [...proof, user, THIS_PROCESS],
+        cacheIdentity: () =>
+          isPublic && profile !== "" ? [...cacheIdentity, profile] : [...cacheIdentity, profile, THIS_PROCESS],
         acquire: async (request: TokenRequest) => {
           const token = await acquire(request);
-          // Another user may have signed in while the tool ran, or a variable changed. A user who may not be read is not looked up again.
-          const now = JSON.stringify([environment().proof, user && await account()]);
-          if (now !== found) request.skipCache();
+          // The account or a variable may have changed while the tool ran. A profile that may not be read is not read again.
+          const now = JSON.stringify([environment().cacheIdentity, profile && await account()]);
+          if (now !== identity) request.skipCache();
           return token;
         },
       };
-      // The tool's own limit comes first: that it took too long ends no chain.
-      getToken = createGetToken(spec, { ...settings, timeoutInMs: place.limit.ms + PATIENCE_IN_MS });
+      // The time limit of the tool comes first, because its error does not end a chain.
+      getToken = createGetToken(spec, { ...settings, timeoutInMs: context.limit.ms + GRACE_IN_MS });
     }
-    lookAgainOn = (lookedOn = settings.now()) + LOOK_EVERY_IN_MS;
+    checkAgainOn = (checkedOn = settings.now()) + CHECK_INTERVAL_IN_MS;
     return getToken;
   }
 
   return (scopes, options) => {
     const now = settings.now();
-    if (getToken && now >= lookedOn && now < lookAgainOn) return getToken(scopes, options);
+    if (getToken && now >= checkedOn && now < checkAgainOn) return getToken(scopes, options);
     if (options?.abortSignal?.aborted) return Promise.reject(abortReason(options.abortSignal));
-    // On workerd no request may wait for another's promise.
-    const found = settings.backgroundWork === "perRequest"
-      ? look()
-      : looking ??= look().finally(() => looking = undefined);
-    return abortable(() => found, options?.abortSignal).then((getToken) => getToken(scopes, options));
+    // On workerd a request must not await a promise of another request.
+    const ready = settings.backgroundWork === "perRequest"
+      ? checkAccount()
+      : checking ??= checkAccount().finally(() => checking = undefined);
+    return abortable(() => ready, options?.abortSignal).then((getToken) => getToken(scopes, options));
   };
 }
 
-/** Returns what a tool runs with. */
-export function workplaceOf(options: DeveloperToolCredentialOptions, settings: Settings): Workplace {
+/** Returns the context that a tool runs in. */
+export function toolContext(options: DeveloperToolCredentialOptions, settings: Settings): ToolContext {
   const { env, runtime = {} } = options;
-  // None of its own is one as long as any.
+  // 0 is no time limit.
   const processTimeoutInMs = notNegative("processTimeoutInMs", options.processTimeoutInMs, 15_000) || Infinity;
   const timeoutInMs = options.timeoutInMs ?? (processTimeoutInMs === Infinity ? settings.timeoutInMs : Infinity);
-  const isText = (entry: [string, unknown]): entry is [string, string] => typeof entry[1] === "string";
+  const isString = (entry: [string, unknown]): entry is [string, string] => typeof entry[1] === "string";
   return {
     settings,
     runtime,
     platform: runtime.platform ?? operatingSystem(),
     get variables() {
-      return env && Object.fromEntries(Object.entries(env).filter(isText));
+      return env && Object.fromEntries(Object.entries(env).filter(isString));
     },
     limit: processTimeoutInMs <= timeoutInMs
       ? { ms: processTimeoutInMs, option: "processTimeoutInMs" }

@@ -2,24 +2,24 @@ import type { Explanation } from "../credential_explanation.ts";
 import { fileFinder } from "../runtime/file_exists.ts";
 import { programRunner } from "../runtime/process.ts";
 import { commandLines } from "./command_lines.ts";
-import { foldersOf, namesOf, withoutPath, type Workplace } from "./run_tool.ts";
+import { foldersOf, namesOf, pathMissing, type ToolContext } from "./run_tool.ts";
 import type { DeveloperTool } from "./tool.ts";
 
-/** Returns what is known of a tool without running it. */
-export async function explainTool(tool: DeveloperTool, place: Workplace): Promise<Explanation> {
-  if (!programRunner(place.runtime)) {
-    return { state: "absent", detail: 'This runtime starts no programs: Give "runtime.run"' };
+/** Explains whether a tool is installed, without running it. */
+export async function explainTool(tool: DeveloperTool, context: ToolContext): Promise<Explanation> {
+  if (!programRunner(context.runtime)) {
+    return { state: "absent", detail: 'This runtime cannot start programs: Give "runtime.run"' };
   }
-  const folders = foldersOf(place);
+  const folders = foldersOf(context);
   if (folders.path === "") {
-    const { reason, nextStep } = withoutPath(tool, place);
+    const { reason, nextStep } = pathMissing(tool, context);
     return { state: "absent", detail: `${reason}: ${nextStep}` };
   }
-  const fileExists = fileFinder(place.runtime);
-  let isHidden = false;
+  const fileExists = fileFinder(context.runtime);
+  let isDenied = false;
   for (const { path } of tool.programs.flatMap((program) => commandLines(program, [], folders))) {
     const exists = await fileExists?.(path);
-    isHidden ||= exists === undefined;
+    isDenied ||= exists === undefined;
     if (exists) {
       return {
         state: "inconclusive",
@@ -27,7 +27,7 @@ export async function explainTool(tool: DeveloperTool, place: Workplace): Promis
       };
     }
   }
-  if (isHidden) {
+  if (isDenied) {
     return { state: "inconclusive", detail: `The folders of PATH may not be searched for ${namesOf(tool)}` };
   }
   return {

@@ -1,68 +1,69 @@
 import { withTimeout } from "../core/timeout.ts";
 import type { Settings } from "../core/settings.ts";
+import { messageOf } from "../core/unknown_errors.ts";
 import { CredentialUnavailableError } from "../errors.ts";
 import { fileFinder } from "../runtime/file_exists.ts";
 import { textFileReader } from "../runtime/files.ts";
 import { missingPermission } from "../runtime/permission.ts";
 import { programRunner } from "../runtime/process.ts";
-import type { CommandOutput, RuntimeMembers } from "../runtime/runtime.ts";
+import type { CommandOutput, RuntimeOverrides } from "../runtime/runtime.ts";
 import { commandLines, type Folders, safeFolder } from "./command_lines.ts";
-import { type DeveloperTool, told, type ToolCommand, type ToolFailure, unavailable } from "./tool.ts";
+import { type DeveloperTool, sanitizeOutput, type ToolCommand, type ToolFailure, unavailable } from "./tool.ts";
 
-/** What a tool runs with. */
-export interface Workplace {
+/** The context that a tool runs in. */
+export interface ToolContext {
   readonly settings: Settings;
-  /** The members that were handed in, which win over those of the runtime. */
-  readonly runtime: RuntimeMembers;
-  /** The operating system, by its name in Node. */
+  /** The members that replace those of the runtime. */
+  readonly runtime: RuntimeOverrides;
+  /** The name of the operating system in Node. */
   readonly platform: string | undefined;
-  /** All variables as they are now, where they were handed in: then the tool gets no others. */
+  /** The current variables of `options.env`, if that is given: then the tool gets no others. */
   readonly variables: Readonly<Record<string, string>> | undefined;
-  /** How long it may take, and by which option. */
+  /** The time limit, and the option that it comes from. */
   readonly limit: { readonly ms: number; readonly option: string };
 }
 
 /**
- * Runs a tool to its end. Rejects with a `CredentialUnavailableError` where it is not there, may not be started, or takes too long.
+ * Runs a tool to its end. Rejects with a `CredentialUnavailableError` if it is not installed, may not be started, or exceeds its time limit.
  */
 export async function runTool(
   tool: DeveloperTool,
   { args, env }: ToolCommand,
-  workplace: Workplace,
+  context: ToolContext,
   signal: AbortSignal,
 ): Promise<CommandOutput> {
-  const { settings, runtime, variables, limit: { ms, option } } = workplace;
+  const { settings, runtime, variables, limit: { ms, option } } = context;
   const run = programRunner(runtime);
   if (!run) {
     throw unavailable(tool, {
       outcome: "absent",
-      reason: "This runtime starts no programs",
+      reason: "This runtime cannot start programs",
       nextStep: 'Give "runtime.run"',
     });
   }
-  const place = foldersOf(workplace);
-  if (place.path === "") throw unavailable(tool, withoutPath(tool, workplace));
+  const folders = foldersOf(context);
+  if (folders.path === "") throw unavailable(tool, pathMissing(tool, context));
   const [{ name }] = tool.programs as [{ name: string }];
-  const asked = `"${[name, ...args].slice(0, 3).join(" ")}"`;
+  const commandLine = `"${[name, ...args].slice(0, 3).join(" ")}"`;
   const onTimeout = () =>
     unavailable(tool, {
       outcome: "inconclusive",
-      reason: `${asked} did not end within the ${ms} ms of "${option}", and was stopped`,
+      reason: `${commandLine} did not end within the ${ms} ms of "${option}", and was stopped`,
       nextStep: "Run it by hand to see what it waits for, or give it more time",
     });
-  let forbidden: string | undefined;
+  let missingFlag: string | undefined;
   let failure: string | undefined;
-  const handed = handedIn(tool, workplace);
+  const given = givenVariables(tool, context);
   for (
     const { path, command, args: line, verbatim } of tool.programs.flatMap((program) =>
-      commandLines(program, args, place)
+      commandLines(program, args, folders)
     )
   ) {
-    // A shell would be there in any case, and would say in a language of its own that there is nothing for it to run.
+    // The shell always exists, and reports a missing batch file in the language of the system.
     if (verbatim && await fileFinder(runtime)?.(path) === false) continue;
     const options = {
-      cwd: safeFolder(place),
-      env: { ...handed, ...env },
+      cwd: safeFolder(folders),
+      env: { ...given, ...env },
       clearEnv: variables !== undefined,
       windowsVerbatimArguments: verbatim,
     };
@@ -74,38 +75,41 @@ export async function runTool(
         outer: signal,
       });
     } catch (error) {
-      const { code, message } = Object(error) as { code?: unknown; message?: unknown };
+      const { code } = Object(error) as { code?: unknown };
       if (error instanceof CredentialUnavailableError) throw error;
       const flag = missingPermission(error, { run: name });
-      if (flag) forbidden = flag;
-      // Another folder may have one that can be started.
-      else if (!/^(ENOENT|EACCES|ENOTDIR)$/.test(String(code))) failure ??= told(String(message));
-      // It was started, and is not asked twice.
+      if (flag) missingFlag = flag;
+      // Another folder may have a program that can be started.
+      else if (!/^(ENOENT|EACCES|ENOTDIR)$/.test(String(code))) failure ??= sanitizeOutput(messageOf(error));
+      // The program was started, and is not started twice.
       if (error instanceof RangeError) break;
     }
   }
   if (failure !== undefined) {
     throw unavailable(tool, {
       outcome: "inconclusive",
-      reason: `${asked} could not be run: ${failure}`,
+      reason: `${commandLine} could not be run: ${failure}`,
       nextStep: "Run it by hand to see whether it works",
     });
   }
-  if (!forbidden) throw absent(tool);
+  if (!missingFlag) throw notInstalled(tool);
   throw unavailable(tool, {
     outcome: "absent",
     reason: `${namesOf(tool)} may not be started, or no folder of PATH has it`,
-    // On Windows a shell starts it.
-    nextStep: `Run ${place.isWindows ? forbidden.replace(/--allow-run=.*/, "--allow-read --allow-run") : forbidden}, ` +
+    // On Windows a shell may have to start it, which Deno permits with all programs only.
+    nextStep:
+      `Run ${folders.isWindows ? missingFlag.replace(/--allow-run=.*/, "--allow-read --allow-run") : missingFlag}, ` +
       `or install it, see ${tool.installation}`,
   });
 }
 
 /**
- * Returns the variables that were handed in and that the tool gets: all of `options.env`, or of `runtime.env`, which cannot be listed, those
- * that say where the tool is and where it keeps its sign-in.
+ * Returns the variables that the options give to the tool: all of `options.env`; or of `runtime.env`, which cannot be listed, the tool's own.
  */
-export function handedIn(tool: DeveloperTool, { settings, runtime, variables }: Workplace): Record<string, string> {
+export function givenVariables(
+  tool: DeveloperTool,
+  { settings, runtime, variables }: ToolContext,
+): Record<string, string> {
   if (variables || !runtime.env) return { ...variables };
   return Object.fromEntries(tool.variables.flatMap((name) => {
     const value = settings.env(name);
@@ -113,45 +117,45 @@ export function handedIn(tool: DeveloperTool, { settings, runtime, variables }: 
   }));
 }
 
-/** Returns the text of a file; empty where it is not there, or may not be read. */
-export async function readText(runtime: RuntimeMembers, path: string): Promise<string> {
+/** Returns the text of a file; `""` if it is not there or may not be read. */
+export async function readText(runtime: RuntimeOverrides, path: string): Promise<string> {
   return await fileFinder(runtime)?.(path) ? await textFileReader(runtime)?.(path) ?? "" : "";
 }
 
-/** Returns where programs are. */
-export function foldersOf({ platform, settings: { env } }: Workplace): Folders {
+/** Returns the folders that have programs. */
+export function foldersOf({ platform, settings: { env } }: ToolContext): Folders {
   const isWindows = platform === "win32";
-  // What is looked up in vain may be a question to somebody.
+  // Only if the first is not set, because Deno may prompt for each variable.
   const path = env("PATH") ?? (isWindows ? env("Path") : undefined) ?? "";
   return { isWindows, path, systemRoot: isWindows ? env("SystemRoot") ?? env("SYSTEMROOT") : undefined };
 }
 
-/** Says that nobody knows where programs are, and what to do. */
-export function withoutPath({ variables: names }: DeveloperTool, { settings, variables }: Workplace): ToolFailure {
+/** Returns the failure of a tool that cannot be looked for without the variable `PATH`. */
+export function pathMissing({ variables: names }: DeveloperTool, { settings, variables }: ToolContext): ToolFailure {
   if (variables) {
-    const nextStep = "Add it: no variable of the process counts beside that option";
+    const nextStep = "Add it: the variables of the process are ignored beside that option";
     return { outcome: "absent", reason: 'The option "env" has no PATH', nextStep };
   }
   const flag = settings.missingEnvPermission(names);
   return {
     outcome: "absent",
     reason: "The variable PATH is not set, or may not be read",
-    nextStep: flag ? `Run Deno with ${flag}` : "Set it to the folders that programs are in",
+    nextStep: flag ? `Run ${flag}` : "Set it to the folders that programs are in",
   };
 }
 
-/** Returns the error of a tool that is not installed, or not whole: then a shell, or what was started, said so. */
-export function absent(tool: DeveloperTool, said = ""): Error {
+/** Returns the error of a tool that is not installed, or not completely, which a shell or the tool itself has reported. */
+export function notInstalled(tool: DeveloperTool, detail = ""): Error {
   return unavailable(tool, {
     outcome: "absent",
-    reason: said
-      ? `It is not installed, or lacks something: ${said}`
+    reason: detail
+      ? `It is not installed, or lacks something: ${detail}`
       : `No folder of PATH has the program ${namesOf(tool)}`,
     nextStep: `Install it, see ${tool.installation}`,
   });
 }
 
-/** Returns the programs that may be the tool, as a message says it. */
+/** Returns the names of the programs of a tool, for a message. */
 export function namesOf({ programs }: DeveloperTool): string {
   return programs.map(({ name }) => `"${name}"`).join(" or ");
 }

@@ -5,58 +5,58 @@ import { CredentialUnavailableError, type UnavailableOutcome } from "../errors.t
 import type { CommandOutput } from "../runtime/runtime.ts";
 import type { Program } from "./command_lines.ts";
 
-/** What one token is requested with. */
+/** The parameters of a token request. */
 export interface ToolRequest {
   readonly scopes: readonly string[];
-  /** Empty for the tool's own choice. */
+  /** `""` for the tool's default. */
   readonly tenantId: string;
   readonly claims: string | undefined;
 }
 
-/** What a tool is asked by. */
+/** The command that requests a token. */
 export interface ToolCommand {
   readonly args: readonly string[];
-  /** Variables besides those of the process. */
+  /** Environment variables, in addition to those of the process. */
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** What a tool gave. */
+/** The token that a tool returned. */
 export interface ToolToken {
   readonly token: string;
-  /** When it ends, in milliseconds since the epoch. */
+  /** When it expires, in milliseconds since the epoch. */
   readonly expiresOnTimestamp: number;
 }
 
-/** A program that a developer has signed in with. */
+/** A developer tool that an account is signed in to. */
 export interface DeveloperTool {
-  /** As a message says it: "Azure CLI". */
+  /** The name in messages: "Azure CLI". */
   readonly name: string;
-  /** The first that can be started is it. */
+  /** The names of its program. The first that can be started is used. */
   readonly programs: readonly Program[];
-  /** The variables that say where it is, and where it keeps who is signed in. */
+  /** The variables that decide where it is, and where it keeps its accounts. */
   readonly variables: readonly string[];
-  /** Where to get it. */
+  /** The URL of the installation instructions. */
   readonly installation: string;
-  /** What sets its tokens apart besides its variables and who is signed in. */
-  readonly proof: readonly string[];
-  /** Returns the path of the file that says who is signed in, where there is one that only signing in changes. */
+  /** Values that partition the cache, in addition to its variables and its account. */
+  readonly cacheIdentity: readonly string[];
+  /** Returns the path of the file with the account, if there is one that only a sign-in changes. */
   profile?(): string | undefined;
-  /** Returns what to ask by. Throws a `CredentialUnavailableError` where the tool cannot be asked for that. */
+  /** Returns the command for a request. Throws a `CredentialUnavailableError` if the tool does not support the request. */
   command(request: ToolRequest): ToolCommand;
-  /** Returns the token of an answer; `undefined` where it holds none. Throws where it holds one that is not usable. */
+  /** Returns the token in an output; `undefined` if it has none. Throws if it has one that is not for the request. */
   read(output: CommandOutput, request: ToolRequest): ToolToken | undefined;
-  /** Says why an answer holds no token, and what to do. */
+  /** Explains why an output has no token, and what to do. */
   explain(output: CommandOutput, request: ToolRequest): ToolFailure;
 }
 
-/** Why there is no token, what a chain may conclude, and what to do. */
+/** The reason why there is no token, what a chain may conclude, and the next step. */
 export interface ToolFailure {
   readonly outcome: UnavailableOutcome;
   readonly reason: string;
   readonly nextStep: string;
 }
 
-/** Returns the error of a tool that returned no token. A tool that failed is tried again when the token used instead has to be renewed. */
+/** Returns the error of a tool that returned no token. A chain tries the tool again when the token that it uses instead has to be renewed. */
 export function unavailable({ name }: Pick<DeveloperTool, "name">, failure: ToolFailure): Error {
   const { outcome, reason, nextStep } = failure;
   return new CredentialUnavailableError(`Cannot get a token from ${name}: ${reason}`, {
@@ -66,58 +66,59 @@ export function unavailable({ name }: Pick<DeveloperTool, "name">, failure: Tool
   });
 }
 
-/** Returns the error of a tool that accepts claims by its sign-in command only. */
+/** Returns the error of a tool that accepts claims in its sign-in command only. */
 export function claimsRefused(tool: Pick<DeveloperTool, "name">, command: string): Error {
   const reason = "It accepts claims at sign-in only";
   return unavailable(tool, { outcome: "not-for-this-call", reason, nextStep: `Run ${command}` });
 }
 
-/** Returns the resource of the one scope. Throws a `CredentialUnavailableError` where there are several. */
+/** Returns the resource of the only scope. Throws a `CredentialUnavailableError` if there are several. */
 export function resourceOf({ scopes }: ToolRequest, tool: Pick<DeveloperTool, "name">): string {
   const [scope, second] = scopes;
   if (second === undefined) return scope!.replace(/\/\.default$/, "");
   throw unavailable(tool, {
     outcome: "not-for-this-call",
-    reason: "It gives tokens for one scope at a time",
-    nextStep: "Ask for one scope a call",
+    reason: "It returns tokens for one scope at a time",
+    nextStep: "Request one scope per call",
   });
 }
 
 const MAX_CANDIDATES = 100;
 
-/** What carries a secret by its name. */
-const NAMED =
+/** A secret with its name. */
+const NAMED_SECRET =
   /((?:client_?secret|(?:access|refresh|id)_?token|password|authorization_?code)["']?\s*[:=]\s*["']?)[^\s"',}]+/gi;
-/** What looks like a token or a key: a JWT, a long word, or a value in a URL. A narrow terminal breaks them into lines. */
-const LOOKS_SECRET = [
+/** Text that looks like a token or a key: a JWT or a long word, which a narrow terminal may have wrapped. */
+const SECRET_LIKE = [
   /\beyJ[\w-]+(\.[\w-]*)*( [\w.-]{16,})*/g,
   /[\w+/=~-]{64,}/g,
   /(?<![\w+/=~-])[\w+/=~-]{40,}( [\w+/=~.-]{16,})+/g,
 ];
-const IN_URL = /([?&][\w.-]+=)[^\s&"']{24,}/g;
+/** A value in the query of a URL that looks like a secret. */
+const QUERY_VALUE = /([?&][\w.-]+=)[^\s&"']{24,}/g;
 
-/** Returns what a tool said as one line. What looks like a token or a key does not come through. */
-export function told(text: string): string {
-  const beginning = bound(text);
+/** Returns the output of a tool as one line, without text that looks like a token or a key. */
+export function sanitizeOutput(output: string): string {
+  const beginning = bound(output);
   const words = beginning.replace(/\s+/g, " ").trim();
-  // The last word may be half a secret, too short to look like one.
-  const whole = beginning === text ? words : words.slice(0, words.lastIndexOf(" "));
-  const named = whole.replace(NAMED, "$1[redacted]").replace(IN_URL, "$1[redacted]");
-  return tidy(LOOKS_SECRET.reduce((line, secret) => line.replace(secret, "[redacted]"), named)).replace(/\.$/, "");
+  // The last word may be the beginning of a secret, too short to look like one.
+  const whole = beginning === output ? words : words.slice(0, words.lastIndexOf(" "));
+  const named = whole.replace(NAMED_SECRET, "$1[redacted]").replace(QUERY_VALUE, "$1[redacted]");
+  return tidy(SECRET_LIKE.reduce((line, secret) => line.replace(secret, "[redacted]"), named)).replace(/\.$/, "");
 }
 
-/** Returns the JSON objects among texts. Looks at the first hundred that begin like one: an attempt that fails costs much. */
-export function objectsIn(texts: readonly string[]): Record<string, unknown>[] {
-  const candidates = texts.filter((text) => text.trimStart().startsWith("{")).slice(0, MAX_CANDIDATES);
+/** Returns the JSON objects among strings. Parses the first hundred candidates only, because an attempt that fails is expensive. */
+export function objectsIn(strings: readonly string[]): Record<string, unknown>[] {
+  const candidates = strings.filter((string) => string.trimStart().startsWith("{")).slice(0, MAX_CANDIDATES);
   return candidates.map(parseObject).filter((object) => object !== undefined);
 }
 
-/** What is left to say where a tool's words tell nothing in particular. */
-export function otherFailure({ code, stdout }: CommandOutput, said: string, command: string): ToolFailure {
-  const reason = said || (stdout.trim() ? "Its answer is not the JSON of a token" : "It said nothing");
+/** Returns the failure of a tool whose output has no known meaning. */
+export function otherFailure({ code, stdout }: CommandOutput, detail: string, command: string): ToolFailure {
+  const reason = detail || (stdout.trim() ? "Its output is not the JSON of a token" : "It wrote no message");
   return {
     outcome: "inconclusive",
-    reason: code === 0 ? reason : `It ended with ${code}: ${reason}`,
+    reason: code === 0 ? reason : `It ended with exit code ${code}: ${reason}`,
     nextStep: `Run "${command}" by hand to see whether it works`,
   };
 }

@@ -1,5 +1,4 @@
-import { OTHER_RETRIES } from "./retries.ts";
-import { get, identityParameter, type Machine, type Source } from "./source.ts";
+import { get, identityParameter, type MachineContext, OTHER_RETRIES, type Source } from "./source.ts";
 import { endpointIn, headerIn } from "./variables.ts";
 
 /**
@@ -7,13 +6,13 @@ import { endpointIn, headerIn } from "./variables.ts";
  *
  * https://learn.microsoft.com/azure/app-service/overview-managed-identity#rest-endpoint-reference
  */
-export function appService({ identity, settings }: Machine): Source {
+export function appService({ identity, settings }: MachineContext): Source {
   const endpoint = endpointIn("IDENTITY_ENDPOINT", settings);
   const secret = headerIn("IDENTITY_HEADER", settings);
   return {
     name: "App Service",
     endpoint,
-    proof: [secret],
+    cacheIdentity: [secret],
     secrets: [secret],
     retryRules: OTHER_RETRIES,
     send({ resource, signal, limitInMs }) {

@@ -1,22 +1,21 @@
-import { OTHER_RETRIES } from "./retries.ts";
-import { get, type Machine, type Source } from "./source.ts";
-import { clientIdIn, endpointIn, headerIn, refuseIdentity } from "./variables.ts";
+import { get, type MachineContext, OTHER_RETRIES, type Source } from "./source.ts";
+import { clientIdIn, endpointIn, headerIn, rejectIdentity } from "./variables.ts";
 
 /**
- * The computes of Azure Machine Learning. Their own identity goes by the client id in `DEFAULT_IDENTITY_CLIENT_ID`.
+ * The computes of Azure Machine Learning. The client id of their default identity is in the variable `DEFAULT_IDENTITY_CLIENT_ID`.
  *
  * https://learn.microsoft.com/azure/machine-learning/how-to-identity-based-service-authentication
  */
-export function azureMl(machine: Machine): Source {
-  const { identity, settings } = machine;
-  refuseIdentity("Azure Machine Learning", machine, ["objectId", "resourceId"]);
+export function azureMl(context: MachineContext): Source {
+  const { identity, settings } = context;
+  rejectIdentity("Azure Machine Learning", context, ["objectId", "resourceId"]);
   const endpoint = endpointIn("MSI_ENDPOINT", settings);
   const secret = headerIn("MSI_SECRET", settings);
   const clientId = identity?.id ?? clientIdIn("DEFAULT_IDENTITY_CLIENT_ID", settings);
   return {
     name: "Azure Machine Learning",
     endpoint,
-    proof: [secret, clientId ?? ""],
+    cacheIdentity: [secret, clientId ?? ""],
     secrets: [secret],
     retryRules: OTHER_RETRIES,
     send({ resource, signal, limitInMs }) {

@@ -1,21 +1,20 @@
 import { send } from "../core/http.ts";
-import { OTHER_RETRIES } from "./retries.ts";
-import type { Machine, Source } from "./source.ts";
-import { endpointIn, refuseIdentity } from "./variables.ts";
+import { type MachineContext, OTHER_RETRIES, type Source } from "./source.ts";
+import { endpointIn, rejectIdentity } from "./variables.ts";
 
 /**
- * Azure Cloud Shell, whose identity is the user's.
+ * Azure Cloud Shell, whose identity is the user.
  *
  * https://learn.microsoft.com/azure/cloud-shell/msi-authorization
  */
-export function cloudShell(machine: Machine): Source {
-  const { localFetch, now, sleep } = machine.settings;
-  refuseIdentity("Cloud Shell", machine);
-  const endpoint = endpointIn("MSI_ENDPOINT", machine.settings);
+export function cloudShell(context: MachineContext): Source {
+  const { localFetch, now, sleep } = context.settings;
+  rejectIdentity("Cloud Shell", context);
+  const endpoint = endpointIn("MSI_ENDPOINT", context.settings);
   return {
     name: "Cloud Shell",
     endpoint,
-    proof: [],
+    cacheIdentity: [],
     secrets: [],
     retryRules: OTHER_RETRIES,
     send({ resource, signal, limitInMs }) {

@@ -2,18 +2,18 @@ import { checkClientId, checkText } from "../core/check_text.ts";
 import { checkVariable } from "../core/check_variable.ts";
 import type { Settings } from "../core/settings.ts";
 
-/** A user-assigned identity, and which of its ids is given. */
+/** A user-assigned identity, by one of its ids. */
 export interface UserAssignedIdentity {
   readonly kind: "clientId" | "objectId" | "resourceId";
   readonly id: string;
-  /** The environment variable that the id comes from, if one has it: it may be meant for a service principal. */
+  /** The environment variable that the id comes from, if it does: it may be the id of a service principal. */
   readonly variable?: "AZURE_CLIENT_ID";
 }
 
-/** The options that name one. */
+/** The options that name a user-assigned identity. */
 export type IdentityOptions = { readonly [Kind in UserAssignedIdentity["kind"]]?: string | undefined };
 
-/** Returns the identity that the options name; `undefined` for the machine's own. Throws a `TypeError` where one is malformed, or there are two. */
+/** Returns the identity that the options name; `undefined` for the system-assigned one. Throws a `TypeError` if one is malformed, or there are two. */
 export function identityIn(options: IdentityOptions): UserAssignedIdentity | undefined {
   const [kind, second] = (["clientId", "objectId", "resourceId"] as const).filter((kind) =>
     options[kind] !== undefined
@@ -30,8 +30,8 @@ export function identityIn(options: IdentityOptions): UserAssignedIdentity | und
 }
 
 /**
- * Returns the identity whose client id the variable `AZURE_CLIENT_ID` holds; `undefined` where it is not set. Throws an `AuthenticationError` where
- * it is malformed.
+ * Returns the identity with the client id in the variable `AZURE_CLIENT_ID`; `undefined` if that is not set. Throws an `AuthenticationError` if it is
+ * malformed.
  */
 export function identityInVariable(credential: string, { env }: Settings): UserAssignedIdentity | undefined {
   const variable = "AZURE_CLIENT_ID";
@@ -41,7 +41,7 @@ export function identityInVariable(credential: string, { env }: Settings): UserA
   return { kind: "clientId", id, variable };
 }
 
-/** Whether a pod of AKS with a token of its own is told apart from a machine. */
+/** Whether the program is a pod of AKS with a federated token, which is used in place of the identity of the machine. */
 export function hasFederatedToken({ env }: Settings, identity: UserAssignedIdentity | undefined): boolean {
   if (identity && identity.kind !== "clientId") return false;
   return Boolean(

@@ -4,24 +4,36 @@ import type { Chain } from "../core/in_chain.ts";
 import { parseObject } from "../core/json.ts";
 import { createMemory } from "../core/memory.ts";
 import { digestOf } from "../core/partition.ts";
+import type { RetryRule } from "../core/retry.ts";
 import { trimEnd } from "../core/trim.ts";
 import { AuthenticationError, CredentialUnavailableError } from "../errors.ts";
-import { keepPace } from "./pace.ts";
-import { IMDS_RETRIES } from "./retries.ts";
-import { get, identityParameter, type Machine, type Source } from "./source.ts";
+import { get, identityParameter, type LocalSettings, type MachineContext, type Source } from "./source.ts";
 import { hostIn } from "./variables.ts";
 
 const HOST = "http://169.254.169.254";
 const PATH = "/metadata/identity/oauth2/token";
 const PROBE_TIMEOUT_IN_MS = 1000;
-/** How long a finding is cached, in ms. */
+/** How long the result of a probe is cached, in ms. */
 const ABSENT_IN_MS = 60_000;
 const INCONCLUSIVE_IN_MS = 10_000;
+/** The service rejects the sixth request of a second. */
+const MAX_REQUESTS = 5;
+const WITHIN_IN_MS = 1000;
 
-/** What the response to a probe shows. */
+/**
+ * The responses that a retry can improve: an identity that is not there yet (404), an upgrade (410), throttling, an error of the service.
+ *
+ * https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token#retry-guidance
+ */
+const RETRIES: readonly RetryRule[] = [
+  { statuses: /^410$/, outage: { lastsInMs: 70_000, delayInMs: 3000 } },
+  { statuses: /^(0|404|408|429|5(?!01|05)\d\d)$/ },
+];
+
+/** The result of a probe. */
 type Finding = "found" | "absent" | "inconclusive";
 
-/** A probe, and what it found. */
+/** A probe that is running or has ended. */
 interface Probe {
   readonly result: Promise<Finding>;
   finding?: Finding;
@@ -31,15 +43,18 @@ interface Probe {
 
 const probes = createMemory<Probe>();
 
-// The URLs that have responded as the service does, by the `fetch` that reached them: one for the process unless another was given.
+// The URLs that have responded as the service does, by the `fetch` that reached them, which is one for the process unless an option replaces it.
 const found = new WeakMap<typeof fetch, Set<string>>();
+
+/** The times of the last requests, by the `fetch` that sent them. */
+const sent = new WeakMap<typeof fetch, number[]>();
 
 /**
  * The instance metadata service of a virtual machine, or of a service that has one as well: a scale set, Azure Container Instances, a node of AKS.
  *
  * https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token#get-a-token-using-http
  */
-export function imds({ identity, missingFlag, settings, probeTimeoutInMs }: Machine): Source {
+export function imds({ identity, missingFlag, settings, probeTimeoutInMs }: MachineContext): Source {
   const { localFetch, now, sleep } = settings;
   const isNamed = Boolean(settings.env("AZURE_POD_IDENTITY_AUTHORITY_HOST"));
   if (!isNamed && !settings.hasMetadataService()) {
@@ -50,36 +65,36 @@ export function imds({ identity, missingFlag, settings, probeTimeoutInMs }: Mach
   }
   const host = isNamed ? hostIn("AZURE_POD_IDENTITY_AUTHORITY_HOST", settings) : HOST;
   const url = trimEnd(host, "/") + PATH;
-  /** Those that are not absent any more, whatever happens later. */
+  /** The URLs at which the service is not absent, whatever happens later. */
   const foundUrls = found.get(localFetch) ?? new Set();
   found.set(localFetch, foundUrls);
   if (isNamed) foundUrls.add(url);
 
-  /** Sends a request without the header `Metadata`, which the service refuses. */
-  async function look(ms: number): Promise<Finding> {
-    const onTimeout = () => new Error("Too slow");
+  /** Sends a request without the header `Metadata`, which the service rejects. */
+  async function sendProbe(ms: number): Promise<Finding> {
+    const onTimeout = () => new Error("The probe has timed out");
     try {
-      const ask = (signal: AbortSignal) => send(localFetch, url, { signal }, { now, sleep });
-      return findingOf(await withTimeout(ask, { sleep, ms, onTimeout }));
+      const request = (signal: AbortSignal) => send(localFetch, url, { signal }, { now, sleep });
+      return findingOf(await withTimeout(request, { sleep, ms, onTimeout }));
     } catch (error) {
       if (error instanceof AuthenticationError) throw notPermitted(error);
       return "absent";
     }
   }
 
-  /** Returns what a probe of the last seconds has found, or a new one, and for how long that holds, in ms. */
-  async function cachedLook(chain: Chain): Promise<{ readonly finding: Finding; readonly holdsInMs: number }> {
+  /** Returns the result of a recent probe, or of a new one, and how long it remains valid, in ms. */
+  async function cachedProbe(chain: Chain): Promise<{ readonly finding: Finding; readonly holdsInMs: number }> {
     const ms = probeTimeoutInMs ?? probeTimeout(settings.env("AZURE_IMDS_PROBE_TIMEOUT_IN_MS"));
     const key = await digestOf([url, String(ms), ...settings.injected]);
     const known = probes.get(key);
-    // A service that was found stays, whatever the clock shows.
+    // A service that was found remains found, whatever the clock shows.
     const isValid = known && (known.finding === "found" || now() >= known.since && now() < known.until);
-    const rest = () => Math.min(INCONCLUSIVE_IN_MS, (known?.until ?? Infinity) - now());
-    if (isValid && known.finding !== undefined) return { finding: known.finding, holdsInMs: rest() };
+    const remainingTime = () => Math.min(INCONCLUSIVE_IN_MS, (known?.until ?? Infinity) - now());
+    if (isValid && known.finding !== undefined) return { finding: known.finding, holdsInMs: remainingTime() };
     chain.onProbeStarted();
-    if (isValid) return { finding: await known.result, holdsInMs: rest() };
-    const probe: Probe = { result: look(ms), since: now(), until: Infinity };
-    // On workerd a request must not await another request's promise, but may use its result.
+    if (isValid) return { finding: await known.result, holdsInMs: remainingTime() };
+    const probe: Probe = { result: sendProbe(ms), since: now(), until: Infinity };
+    // On workerd a request must not await a promise of another request, but may use its result.
     if (settings.backgroundWork !== "perRequest") probes.set(key, probe);
     try {
       probe.finding = await probe.result;
@@ -95,14 +110,14 @@ export function imds({ identity, missingFlag, settings, probeTimeoutInMs }: Mach
   }
 
   async function probe(chain: Chain): Promise<void> {
-    const { finding, holdsInMs } = await cachedLook(chain);
+    const { finding, holdsInMs } = await cachedProbe(chain);
     if (finding === "found") {
       foundUrls.add(url);
       return;
     }
     const reason = finding === "absent"
       ? "there is no metadata service at 169.254.169.254"
-      : "the service at 169.254.169.254 responds, and does not show what it is";
+      : "the service at 169.254.169.254 responds, but not as the metadata service does";
     throw new CredentialUnavailableError(`Cannot find a managed identity: No variable names a source, and ${reason}`, {
       outcome: finding,
       nextStep: missingFlag && `To look for the agent of Azure Arc, run ${missingFlag}`,
@@ -113,25 +128,39 @@ export function imds({ identity, missingFlag, settings, probeTimeoutInMs }: Mach
   return {
     name: "the instance metadata service",
     endpoint: url,
-    proof: [],
+    cacheIdentity: [],
     secrets: [],
-    retryRules: IMDS_RETRIES,
+    retryRules: RETRIES,
     mayLackIdentity: true,
     isAbsent: ({ status, text }) =>
       !foundUrls.has(url) && (status === 0 || status === 200 || status === 403 && text.includes("unreachable")),
     ...!isNamed && { probe },
     async send({ resource, signal, limitInMs }) {
       const parameters = { "api-version": "2018-02-01", resource, ...identityParameter(identity, "msi_res_id") };
-      await keepPace(settings, signal);
-      const work = get(url, { parameters, headers: { Metadata: "true" }, signal, limitInMs }, settings);
-      const answer = await (isNamed ? work : work.catch((error) => Promise.reject(notPermitted(error))));
-      if (answer.status !== 0 && findingOf(answer) === "found") foundUrls.add(url);
-      return answer;
+      await limitRate(settings, signal);
+      const request = get(url, { parameters, headers: { Metadata: "true" }, signal, limitInMs }, settings);
+      const response = await (isNamed ? request : request.catch((error) => Promise.reject(notPermitted(error))));
+      if (response.status !== 0 && findingOf(response) === "found") foundUrls.add(url);
+      return response;
     },
   };
 }
 
-/** Returns the error for a request that the runtime does not permit: nothing configures the service, which is only probed for. */
+/** Waits until the request is one of the five that the service accepts in a second. */
+async function limitRate({ localFetch, now, sleep }: LocalSettings, signal: AbortSignal): Promise<void> {
+  const times = sent.get(localFetch) ?? [];
+  sent.set(localFetch, times);
+  for (;;) {
+    const wait = times.length < MAX_REQUESTS ? 0 : times[0]! + WITHIN_IN_MS - now();
+    // A longer time than the window means that the clock was set back.
+    if (wait <= 0 || wait > WITHIN_IN_MS) break;
+    await sleep(wait, signal);
+  }
+  times.push(now());
+  if (times.length > MAX_REQUESTS) times.shift();
+}
+
+/** Returns the error for a request that the permissions deny: nothing configures the service, so that it is absent. */
 function notPermitted(error: unknown): unknown {
   return error instanceof AuthenticationError
     ? new CredentialUnavailableError(error.message, { outcome: "absent" })
@@ -139,8 +168,8 @@ function notPermitted(error: unknown): unknown {
 }
 
 /**
- * Returns what a response shows: the error of a virtual machine's service, or the text of Azure Container Instances'. Proxies, web pages, Docker
- * Desktop and other clouds' metadata services respond at the address as well.
+ * Returns the result for the response to a probe: the service of a virtual machine returns a JSON error, that of Azure Container Instances a text.
+ * Proxies, Docker Desktop and the metadata services of other clouds respond at the address as well.
  */
 function findingOf({ status, text }: Answer): Finding {
   if (status === 403 && text.includes("unreachable")) return "absent";

@@ -1,17 +1,16 @@
-import { sha256 } from "../core/partition.ts";
+import { digest, encodeHex } from "../core/encoding.ts";
 import { AuthenticationError } from "../errors.ts";
-import { OTHER_RETRIES } from "./retries.ts";
-import { get, type Machine, type Source } from "./source.ts";
-import { endpointIn, headerIn, refuseIdentity } from "./variables.ts";
+import { get, type MachineContext, OTHER_RETRIES, type Source } from "./source.ts";
+import { endpointIn, headerIn, rejectIdentity } from "./variables.ts";
 
 /**
- * A node of a Service Fabric cluster, known by the certificate whose thumbprint the variable `IDENTITY_SERVER_THUMBPRINT` holds.
+ * Service Fabric. The variable `IDENTITY_SERVER_THUMBPRINT` has the thumbprint of the certificate of the cluster node.
  *
  * https://learn.microsoft.com/azure/service-fabric/how-to-managed-identity-service-fabric-app-code
  */
-export async function serviceFabric(machine: Machine): Promise<Source> {
-  const { runtime, settings } = machine;
-  refuseIdentity("Service Fabric", machine);
+export async function serviceFabric(context: MachineContext): Promise<Source> {
+  const { runtime, settings } = context;
+  rejectIdentity("Service Fabric", context);
   const endpoint = endpointIn("IDENTITY_ENDPOINT", settings, /^https:$/);
   const secret = headerIn("IDENTITY_HEADER", settings);
   const thumbprint = settings.env("IDENTITY_SERVER_THUMBPRINT")!.replace(/[:\s]/g, "").toLowerCase();
@@ -24,21 +23,21 @@ export async function serviceFabric(machine: Machine): Promise<Source> {
   const tlsFetch = tlsFetcher(runtime);
   if (!tlsFetch) {
     throw new AuthenticationError(
-      'Cannot reach Service Fabric: This runtime cannot check its certificate: Give "runtime.tlsFetch"',
+      'Cannot reach Service Fabric: This runtime cannot check the thumbprint of its certificate: Give "runtime.tlsFetch"',
     );
   }
   const localFetch = tlsFetch({ thumbprint });
   return {
     name: "Service Fabric",
     endpoint,
-    proof: [secret, thumbprint],
+    cacheIdentity: [secret, thumbprint],
     secrets: [secret],
     retryRules: OTHER_RETRIES,
     async send({ enableCae, rejected, resource, signal, limitInMs }) {
       const parameters = {
         "api-version": "2019-07-01-preview",
         resource,
-        ...rejected !== undefined && { token_sha256_to_refresh: await sha256(rejected) },
+        ...rejected !== undefined && { token_sha256_to_refresh: encodeHex(await digest(rejected)) },
         ...(enableCae || rejected !== undefined) && { xms_cc: "cp1" },
       };
       return await get(endpoint, { parameters, headers: { secret }, signal, limitInMs }, { ...settings, localFetch });

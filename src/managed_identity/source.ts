@@ -2,57 +2,60 @@ import { type Answer, send } from "../core/http.ts";
 import type { Chain } from "../core/in_chain.ts";
 import type { RetryRule } from "../core/retry.ts";
 import type { Settings } from "../core/settings.ts";
-import type { RuntimeMembers } from "../runtime/runtime.ts";
+import type { RuntimeOverrides } from "../runtime/runtime.ts";
 import type { UserAssignedIdentity } from "./identity.ts";
 
-/** Settings with what sends requests to loopback and link-local addresses past all proxies. */
+/** The responses of all sources but the instance metadata service that a retry can improve. */
+export const OTHER_RETRIES: readonly RetryRule[] = [{ statuses: /^(0|404|408|429|500|503|504)$/ }];
+
+/** Settings with the `fetch` for loopback and link-local addresses, which uses no proxy. */
 export type LocalSettings = Settings & { readonly localFetch: typeof fetch };
 
-/** What a source is made from. */
-export interface Machine {
+/** The context that a source is created in. */
+export interface MachineContext {
   readonly settings: LocalSettings;
-  /** `undefined` is the machine's own. */
+  /** `undefined` is the system-assigned identity. */
   readonly identity: UserAssignedIdentity | undefined;
-  /** The members that were handed in, which win over those of the runtime. */
-  readonly runtime: RuntimeMembers;
-  /** The runtime and the flag without which the agent of Azure Arc cannot be looked for, if one is missing. */
+  /** The members that replace those of the runtime. */
+  readonly runtime: RuntimeOverrides;
+  /** The runtime and the flag that is missing to look for the agent of Azure Arc, if one is. */
   readonly missingFlag?: string | undefined;
-  /** How long the probe waits, in milliseconds. */
+  /** The time limit of the probe, in milliseconds. */
   readonly probeTimeoutInMs: number | undefined;
 }
 
-/** What one token is requested with. */
+/** The parameters of a token request. */
 export interface ResourceRequest {
   /** The resource's URI, without `/.default`. */
   readonly resource: string;
   readonly enableCae: boolean;
-  /** The token that the resource refused. */
+  /** The token that the resource has rejected. */
   readonly rejected: string | undefined;
   readonly signal: AbortSignal;
   /** Time limit of one request, in milliseconds; `undefined` for the time that is left. */
   readonly limitInMs: number | undefined;
 }
 
-/** A service near the program that knows the identities of the machine. */
+/** A service near the program that returns tokens of managed identities. */
 export interface Source {
-  /** As a message says it: "App Service". */
+  /** The name in messages: "App Service". */
   readonly name: string;
   /** The URL that tokens are requested from. */
   readonly endpoint: string;
-  /** What partitions the cache besides the endpoint: what is shown there. */
-  readonly proof: readonly string[];
-  /** What of it no message may repeat. */
+  /** Values that partition the cache, in addition to the endpoint. */
+  readonly cacheIdentity: readonly string[];
+  /** Values that no message may contain. */
   readonly secrets: readonly string[];
   readonly retryRules: readonly RetryRule[];
-  /** Whether the answer must name the user-assigned identity. */
-  readonly echoes?: boolean;
-  /** Whether "Identity not found" may mean that the machine has no identity at all. */
+  /** Whether the response must confirm the user-assigned identity. */
+  readonly confirmsIdentity?: boolean;
+  /** Whether "Identity not found" may mean that no identity is assigned to the machine. */
   readonly mayLackIdentity?: boolean;
-  /** Whether an answer that is no token shows that there is no such source. */
-  isAbsent?(answer: Answer): boolean;
+  /** Whether a response without token shows that the source is absent. */
+  isAbsent?(response: Answer): boolean;
   /**
-   * Resolves if the source responds, where that has to be found out. Rejects with a `CredentialUnavailableError` if it is absent, or if that is
-   * inconclusive.
+   * Resolves if the source responds. Rejects with a `CredentialUnavailableError` if it is absent, or if that is inconclusive. Only the source that no
+   * variable names has to be probed.
    */
   probe?(chain: Chain): Promise<void>;
   send(request: ResourceRequest): Promise<Answer>;

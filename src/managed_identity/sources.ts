@@ -5,17 +5,17 @@ import { azureMl } from "./azure_ml.ts";
 import { cloudShell } from "./cloud_shell.ts";
 import { imds } from "./imds.ts";
 import { serviceFabric } from "./service_fabric.ts";
-import type { Machine, Source } from "./source.ts";
+import type { MachineContext, Source } from "./source.ts";
 
 interface Row {
-  /** All of these variables are set. */
+  /** Variables that are all set. */
   readonly variables: readonly string[];
-  /** And this is true. A text is the runtime and the flag without which it cannot be found out. */
-  readonly if?: (machine: Machine) => Promise<boolean | string>;
-  readonly create: (machine: Machine) => Source | Promise<Source>;
+  /** A further condition. A string is the flag of the runtime that is missing to check it. */
+  readonly if?: (context: MachineContext) => Promise<boolean | string>;
+  readonly create: (context: MachineContext) => Source | Promise<Source>;
 }
 
-/** The first that fits is the source. */
+/** The first row whose conditions are met is the source. */
 const SOURCES: readonly Row[] = [
   { variables: ["IDENTITY_ENDPOINT", "IDENTITY_HEADER", "IDENTITY_SERVER_THUMBPRINT"], create: serviceFabric },
   { variables: ["IDENTITY_ENDPOINT", "IDENTITY_HEADER"], create: appService },
@@ -40,18 +40,18 @@ export const SOURCE_VARIABLES: readonly string[] = [
 ];
 
 /**
- * Returns the source of the machine that the program runs on. Throws a `CredentialUnavailableError` where there is none, an `AuthenticationError`
- * where it cannot have the identity, or a variable is malformed or may not be read.
+ * Returns the source of the machine. Throws a `CredentialUnavailableError` if there is none, an `AuthenticationError` if the source cannot have the
+ * identity, or if a variable is malformed or may not be read.
  */
-export async function findSource(machine: Machine): Promise<Source> {
-  const { settings } = machine;
+export async function findSource(context: MachineContext): Promise<Source> {
+  const { settings } = context;
   requireVariables(SOURCE_VARIABLES, settings);
   let missingFlag: string | undefined;
   for (const { variables, if: condition, create } of SOURCES) {
     if (!variables.every((name) => settings.env(name))) continue;
-    const isThere = await condition?.(machine) ?? true;
-    if (isThere === true) return await create({ ...machine, missingFlag });
-    if (isThere) missingFlag = isThere;
+    const isMet = await condition?.(context) ?? true;
+    if (isMet === true) return await create({ ...context, missingFlag });
+    if (isMet) missingFlag = isMet;
   }
   // The last row has no condition.
   throw new Error("Unreachable");

@@ -1,6 +1,6 @@
 import { tidy, withoutIds } from "../core/answer_error.ts";
 import { bound } from "../core/bound.ts";
-import { encodeBase64Url } from "../core/encode_base64.ts";
+import { encodeBase64Url } from "../core/encoding.ts";
 import { parseObject } from "../core/json.ts";
 import { AuthenticationError } from "../errors.ts";
 import type { Authority } from "./authority.ts";

@@ -1,4 +1,4 @@
-import { encodeBase64, encodeBase64Url } from "../core/encode_base64.ts";
+import { digest, encodeBase64, encodeBase64Url } from "../core/encoding.ts";
 import { AuthenticationError } from "../errors.ts";
 import type { Bytes } from "./decode.ts";
 import { contentOf, type Der, membersOf, oidOf, readOrComplain, readSequence, TAG } from "./der.ts";
@@ -36,8 +36,8 @@ export async function readCertificate(blocks: readonly PemBlock[]): Promise<Cert
   return {
     ...readOrComplain(() => readFields(first), "The certificate is damaged"),
     chain: certificates.map(encodeBase64),
-    sha1: encodeBase64Url(new Uint8Array(await crypto.subtle.digest("SHA-1", first))),
-    sha256: encodeBase64Url(new Uint8Array(await crypto.subtle.digest("SHA-256", first))),
+    sha1: encodeBase64Url(await digest(first, "SHA-1")),
+    sha256: encodeBase64Url(await digest(first)),
   };
 }
 

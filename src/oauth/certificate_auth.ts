@@ -1,5 +1,5 @@
 import type { ClientAuth } from "oauth4webapi";
-import { encodeBase64Url } from "../core/encode_base64.ts";
+import { encodeBase64Url } from "../core/encoding.ts";
 import { AuthenticationError } from "../errors.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { isAdfs } from "./authority.ts";

@@ -1,6 +1,5 @@
-import { AuthenticationError } from "../errors.ts";
-import { missingPermission } from "../runtime/permission.ts";
 import type { Runtime } from "../runtime/runtime.ts";
+import type { NamedFile } from "./named_file.ts";
 
 /** A certificate and its private key in a file. It is read for each token request, so that a renewed one is noticed. */
 export interface ClientCertificatePEMCertificatePath {
@@ -94,7 +93,7 @@ export function checkCertificateConfiguration(configuration: CertificateConfigur
   for (const name of ["certificatePath", "certificate", "certificatePassword", "thumbprint"] as const) {
     const value: unknown = parts[name];
     if (value !== undefined && (typeof value !== "string" || value.trim() === "")) {
-      fail(`must have a text that is not empty as "${name}"`);
+      fail(`must have a non-empty string as "${name}"`);
     }
   }
   if (count(certificatePath, certificate, thumbprint) !== 1) {
@@ -163,26 +162,24 @@ export async function certificateProof(
   return [secret, text, String(sendCertificateChain)];
 }
 
-/** Returns the PEM text. Throws an `AuthenticationError` where the file cannot be read. */
+/** Returns the PEM text. Throws an `AuthenticationError` if the file cannot be read. */
 export async function readCertificateText(
-  { certificate, certificatePath, variable }: CertificateParts,
+  parts: CertificateParts,
   readTextFile: Runtime["readTextFile"],
 ): Promise<string> {
-  if (certificate !== undefined) return certificate;
-  let reason = "This runtime has no files";
-  let nextStep = 'Give the PEM text as "certificate", or "readTextFile" in "runtime"';
-  try {
-    if (readTextFile) return await readTextFile(certificatePath!);
-  } catch (error) {
-    const { message = "It cannot be opened" } = Object(error) as Partial<Error>;
-    reason = message;
-    // The reason is the missing flag.
-    const isForbidden = missingPermission(error, { read: certificatePath! }) !== undefined;
-    nextStep = isForbidden ? "" : "Check the path, and that this program may read the file";
-  }
-  const whose = variable ? ` of ${variable}` : "";
-  const message = `Cannot read the certificate "${certificatePath}"${whose}: ${reason}`;
-  throw new AuthenticationError(nextStep ? `${message}: ${nextStep}` : message);
+  if (parts.certificate !== undefined) return parts.certificate;
+  const { readNamedFile } = await import("./named_file.ts");
+  return await readNamedFile(certificateFile(parts), readTextFile);
+}
+
+/** Returns the file that holds the certificate. */
+export function certificateFile({ certificatePath, variable }: CertificateParts): NamedFile {
+  return {
+    path: certificatePath!,
+    label: `the certificate of ${variable ?? '"certificatePath"'}`,
+    nextStep: "Check the path, and that this program may read the file",
+    substitute: 'the PEM text as "certificate", or "runtime.readTextFile"',
+  };
 }
 
 /** Also those of another realm. */

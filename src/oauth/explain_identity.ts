@@ -3,12 +3,14 @@ import type { Settings } from "../core/settings.ts";
 import type { Explanation } from "../credential_explanation.ts";
 import type { CredentialOptions } from "../options.ts";
 import { fileFinder } from "../runtime/file_exists.ts";
-import { hasNetPermission, netFlag } from "../runtime/net_permission.ts";
-import { readFlag } from "../runtime/permission.ts";
-import type { RuntimeMembers } from "../runtime/runtime.ts";
+import { flagFor } from "../runtime/permission.ts";
+import { hasNetPermission } from "../runtime/query_permission.ts";
+import type { RuntimeOverrides } from "../runtime/runtime.ts";
 import { authorityBase } from "./authority.ts";
+import { certificateFile } from "./certificate_configuration.ts";
 import { createEnvironmentIdentity } from "./environment_identity.ts";
-import { createWorkloadIdentity, type Workload } from "./workload_identity.ts";
+import { type NamedFile, notPermitted, unusable, withoutFiles } from "./named_file.ts";
+import { createWorkloadIdentity, tokenFileOf, type Workload } from "./workload_identity.ts";
 
 /** Returns what is known of the identity without a request. Throws what {@linkcode createEnvironmentIdentity} throws. */
 export async function explainEnvironment(
@@ -21,7 +23,7 @@ export async function explainEnvironment(
   const what = { secret: "A client secret", certificate: "A certificate", user: "A user" }[identity.kind];
   const detail = `${what} in the variables ${variablesOf(identity).join(", ")}`;
   const fault = identity.kind === "certificate"
-    ? await explainFile(identity.certificatePath, "the certificate of AZURE_CLIENT_CERTIFICATE_PATH", options.runtime)
+    ? await explainFile(certificateFile({ ...identity, variable: "AZURE_CLIENT_CERTIFICATE_PATH" }), options.runtime)
     : undefined;
   return fault ?? explainAuthority(options, settings) ?? { state: "configured", detail };
 }
@@ -29,11 +31,10 @@ export async function explainEnvironment(
 /** Returns what is known of a workload without a request. Throws what {@linkcode createWorkloadIdentity} throws. */
 export async function explainWorkload(credential: string, options: Workload, settings: Settings): Promise<Explanation> {
   createWorkloadIdentity(credential, options, settings);
-  const { tokenFilePath, enableAzureProxy } = options;
-  const path = tokenFilePath || settings.env("AZURE_FEDERATED_TOKEN_FILE")!;
-  return await explainFile(path, "the token file", options.runtime) ??
-    (enableAzureProxy ? undefined : explainAuthority(options, settings)) ??
-    { state: "configured", detail: `The token file "${path}"` };
+  const file = tokenFileOf(options, settings);
+  return await explainFile(file, options.runtime) ??
+    (options.enableAzureProxy ? undefined : explainAuthority(options, settings)) ??
+    { state: "configured", detail: `The token file "${file.path}"` };
 }
 
 /**
@@ -43,25 +44,23 @@ export async function explainWorkload(credential: string, options: Workload, set
 function explainAuthority({ fetch }: CredentialOptions, settings: Settings): Explanation | undefined {
   const { href, host } = authorityBase(settings);
   if (fetch || hasNetPermission(href)) return undefined;
-  return { state: "fails", detail: `"${host}" may not be reached: Run ${netFlag(host)}` };
+  return { state: "fails", detail: `"${host}" may not be reached: Run ${flagFor({ net: host })}` };
 }
 
-/** Returns why a configured file cannot be read, as far as that is known without reading it; `undefined` where it can. */
-async function explainFile(
-  path: string,
-  label: string,
-  runtime: RuntimeMembers | undefined,
-): Promise<Explanation | undefined> {
-  if (runtime?.readTextFile && !runtime.fileExists) {
+/**
+ * Returns what is known of a file that cannot be looked for without reading it; `undefined` if the file is there. Throws an `AuthenticationError` if
+ * it is not, or may not be read.
+ */
+async function explainFile(file: NamedFile, runtime: RuntimeOverrides = {}): Promise<Explanation | undefined> {
+  const { label, path, nextStep } = file;
+  if (runtime.readTextFile && !runtime.fileExists) {
     return { state: "inconclusive", detail: `Only reading shows whether ${label}, "${path}", is there` };
   }
   const fileExists = fileFinder(runtime);
-  const exists = await fileExists?.(path);
+  if (!fileExists) throw withoutFiles(file);
+  const exists = await fileExists(path);
   if (exists) return undefined;
-  const reason = !fileExists
-    ? 'This runtime has no files: Give "runtime.readTextFile" and "runtime.fileExists"'
-    : exists === undefined
-    ? `It is not permitted: Run ${readFlag(path)}`
-    : "It is not there, or may not be read";
-  return { state: "fails", detail: `Cannot read ${label}, "${path}": ${reason}` };
+  throw exists === undefined
+    ? notPermitted(file, flagFor({ read: path }))
+    : unusable("Cannot read", file, "It is not there, or may not be read", nextStep);
 }

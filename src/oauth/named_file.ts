@@ -1,35 +1,46 @@
 import { tidy } from "../core/answer_error.ts";
+import { messageOf } from "../core/unknown_errors.ts";
 import { AuthenticationError } from "../errors.ts";
 import { missingPermission } from "../runtime/permission.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 
-/** A file that somebody keeps up to date while the program runs. */
+/** A file that an option or a variable names, and that may be replaced while the program runs. */
 export interface NamedFile {
   readonly path: string;
-  /** What is in it, and what names it: "the token file of AZURE_FEDERATED_TOKEN_FILE". */
+  /** What the file holds, and what names it: "the token file of AZURE_FEDERATED_TOKEN_FILE". */
   readonly label: string;
-  /** What to do where it cannot be read. */
+  /** What to do if the file cannot be read. */
   readonly nextStep: string;
+  /** What can be given in place of the file. Default: `runtime.readTextFile`. */
+  readonly substitute?: string;
 }
 
-/** Returns the text, without white space around it. Throws {@linkcode unusable} where the file cannot be read. */
+/** Returns the text of the file. Throws {@linkcode unusable} if the file cannot be read. */
 export async function readNamedFile(file: NamedFile, readTextFile: Runtime["readTextFile"]): Promise<string> {
   const { path, nextStep } = file;
-  if (!readTextFile) {
-    throw unusable("Cannot read", file, "This runtime has no files", 'Give "runtime.readTextFile"');
-  }
+  if (!readTextFile) throw withoutFiles(file);
   try {
-    return (await readTextFile(path)).trim();
+    return await readTextFile(path);
   } catch (error) {
-    const { message } = Object(error) as { message?: unknown };
     const flag = missingPermission(error, { read: path });
     throw flag
-      ? unusable("Cannot read", file, "It is not permitted", `Run ${flag}`)
-      : unusable("Cannot read", file, tidy(String(message ?? "It cannot be opened")), nextStep);
+      ? notPermitted(file, flag)
+      : unusable("Cannot read", file, tidy(messageOf(error)) || "It cannot be opened", nextStep);
   }
 }
 
-/** Returns the error for a file that cannot be used: it is configured, so that no chain becomes another identity. */
+/** Returns the error for a file that this runtime cannot read, because it has no files. */
+export function withoutFiles(file: NamedFile): AuthenticationError {
+  const { substitute = '"runtime.readTextFile"' } = file;
+  return unusable("Cannot read", file, "This runtime has no files", `Give ${substitute}`);
+}
+
+/** Returns the error for a file that the permissions of the runtime deny. */
+export function notPermitted(file: NamedFile, flag: string): AuthenticationError {
+  return unusable("Cannot read", file, "It is not permitted", `Run ${flag}`);
+}
+
+/** Returns the error for a file that cannot be used. The file is configured, so that a chain ends with this error. */
 export function unusable(
   action: string,
   { label, path }: NamedFile,

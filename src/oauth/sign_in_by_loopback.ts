@@ -1,12 +1,13 @@
 import { bound } from "../core/bound.ts";
 import { abortable } from "../core/timeout.ts";
 import type { Settings } from "../core/settings.ts";
+import { messageOf } from "../core/unknown_errors.ts";
 import { AuthenticationError, CredentialUnavailableError } from "../errors.ts";
 import { loopbackListener } from "../runtime/loopback.ts";
-import { hasNetPermission, netFlag } from "../runtime/net_permission.ts";
 import { urlOpener } from "../runtime/open_url.ts";
-import { missingPermission } from "../runtime/permission.ts";
-import type { LoopbackServer, RuntimeMembers } from "../runtime/runtime.ts";
+import { flagFor, missingPermission } from "../runtime/permission.ts";
+import { hasNetPermission } from "../runtime/query_permission.ts";
+import type { LoopbackServer, RuntimeOverrides } from "../runtime/runtime.ts";
 import type { TokenSet } from "../token_cache.ts";
 import { type BrowserSignIn, codeIn, createAuthorization } from "./authorization.ts";
 import { noAuth } from "./client_auth.ts";
@@ -23,7 +24,7 @@ export async function signInByLoopback(
   spec: BrowserSignIn,
   wanted: SignIn,
   { runtime, settings, isHeard, ownFetch }: {
-    readonly runtime: RuntimeMembers;
+    readonly runtime: RuntimeOverrides;
     readonly settings: Settings;
     /** Whether anybody reads the log. */
     readonly isHeard: boolean;
@@ -71,7 +72,7 @@ export async function signInByLoopback(
     if (!listen) throw unavailable("This runtime serves no loopback address", 'Give "runtime.listen"');
     const { host, href } = new URL(wanted.server.token_endpoint!);
     const hosts = [...runtime.listen ? [] : ["127.0.0.1", "[::1]"], ...ownFetch ? [] : [host]];
-    const nextStep = `Run ${netFlag(hosts.join(","))}`;
+    const nextStep = `Run ${flagFor({ net: hosts.join(",") })}`;
     // Now, because after the sign-in it would be in vain.
     if (!ownFetch && !hasNetPermission(href)) {
       throw new AuthenticationError(`Cannot reach "${host}": ${nextStep}`);
@@ -79,10 +80,9 @@ export async function signInByLoopback(
     try {
       return await listen(handle, port);
     } catch (error) {
-      const { message } = Object(error) as { message?: unknown };
       throw !runtime.listen && missingPermission(error, { net: hosts.join(",") })
         ? forbidden("Serving a loopback address is not permitted", nextStep)
-        : unavailable(`No loopback address can be served (${message})`, "");
+        : unavailable(`No loopback address can be served (${messageOf(error)})`, "");
     }
   }
 
@@ -122,15 +122,15 @@ export async function signInByLoopback(
     } catch (error) {
       // It is over: nobody has to open anything.
       if (state === undefined) return;
-      const { message } = Object(error) as { message?: unknown };
-      const reason = `No browser can be opened (${message})`;
+      const cause = messageOf(error);
+      const reason = `No browser can be opened (${cause})`;
       if (isHeard) {
         const message = `${reason}. Open this page to sign in: ${url}`;
         return settings.log({ event: "sign-in-wanted", credential: name, message });
       }
       answer.reject(
         missingPermission(error, { run: "" })
-          ? forbidden("Opening a browser is not permitted", `${message}, give "log", which is told the URL`)
+          ? forbidden("Opening a browser is not permitted", `${cause}, give "log", which is told the URL`)
           : unavailable(reason, 'Give "log", which is told the URL'),
       );
     }

@@ -1,6 +1,6 @@
 import type { Settings } from "../core/settings.ts";
 import { currentPage } from "../runtime/page.ts";
-import type { RuntimeMembers } from "../runtime/runtime.ts";
+import type { RuntimeOverrides } from "../runtime/runtime.ts";
 import type { TokenSet } from "../token_cache.ts";
 import type { BrowserSignIn } from "./authorization.ts";
 import type { SignIn } from "./user_session.ts";
@@ -10,7 +10,7 @@ export async function signInInBrowser(
   spec: BrowserSignIn,
   wanted: SignIn,
   place: {
-    readonly runtime: RuntimeMembers;
+    readonly runtime: RuntimeOverrides;
     readonly settings: Settings;
     readonly isHeard: boolean;
     readonly ownFetch: boolean;

@@ -35,9 +35,6 @@ const SECRET_FIELDS = [
 /** Grants whose request changes nothing at the service. */
 const REPEATABLE: readonly string[] = ["client_credentials", "urn:ietf:params:oauth:grant-type:jwt-bearer"];
 
-/** The environment variables that an app's token requests depend on, besides those of every credential. */
-export const APP_VARIABLES: readonly string[] = ["AZURE_REGIONAL_AUTHORITY_NAME"];
-
 /** One way to ask for tokens: a grant, and who asks. */
 export interface Grant {
   /** Of the credential. */

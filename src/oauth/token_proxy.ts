@@ -1,7 +1,7 @@
 import type { Settings } from "../core/settings.ts";
 import { parseUrl } from "../core/url.ts";
 import { AuthenticationError } from "../errors.ts";
-import type { Runtime, RuntimeMembers, TlsTrust } from "../runtime/runtime.ts";
+import type { Runtime, RuntimeOverrides, TlsTrust } from "../runtime/runtime.ts";
 import { tlsFetcher } from "../runtime/tls_fetch.ts";
 import { decodeBase64 } from "./decode.ts";
 import { readNamedFile } from "./named_file.ts";
@@ -34,7 +34,7 @@ export interface TokenProxy {
 export function createTokenProxy(
   settings: Settings,
   { runtime, readTextFile }: {
-    readonly runtime: RuntimeMembers;
+    readonly runtime: RuntimeOverrides;
     readonly readTextFile: Runtime["readTextFile"];
   },
 ): TokenProxy | undefined {
@@ -75,7 +75,7 @@ export function createTokenProxy(
     },
     async reload() {
       if (!file) return;
-      const text = await readNamedFile(file, readTextFile);
+      const text = (await readNamedFile(file, readTextFile)).trim();
       // Empty in the middle of a change.
       if (text === known || text === "" && known !== undefined) return;
       current = trusting({ ca: checkPem(text, `${file.label}, "${caFile}"`), serverName });

@@ -1,14 +1,14 @@
 import { checkClientId, checkText } from "../core/check_text.ts";
 import { checkVariable } from "../core/check_variable.ts";
 import { type Acquire, createGetToken, type GetToken } from "../core/create_get_token.ts";
-import { requireVariables } from "../core/require_variables.ts";
+import { APP_VARIABLES, requireVariables } from "../core/require_variables.ts";
 import type { Settings } from "../core/settings.ts";
-import { checkAppTenantId } from "../core/tenants.ts";
+import { checkAppTenantId, MULTITENANT_VARIABLE } from "../core/tenants.ts";
 import { AuthenticationError, CredentialUnavailableError } from "../errors.ts";
 import type { CredentialOptions } from "../options.ts";
 import { textFileReader } from "../runtime/files.ts";
 import { checkExpiry, claimsOf, federatedTokenAuth } from "./federated_token.ts";
-import { readNamedFile } from "./named_file.ts";
+import { type NamedFile, readNamedFile } from "./named_file.ts";
 import { createTokenClient } from "./token_client.ts";
 
 /** Who the workload is; what is not given stands in a variable. */
@@ -30,8 +30,8 @@ const VARIABLES = {
 export const WORKLOAD_VARIABLES: readonly string[] = [
   ...Object.keys(VARIABLES),
   "AZURE_AUTHORITY_HOST",
-  "AZURE_REGIONAL_AUTHORITY_NAME",
-  "AZURE_IDENTITY_DISABLE_MULTITENANTAUTH",
+  ...APP_VARIABLES,
+  MULTITENANT_VARIABLE,
 ];
 
 const PROXY_VARIABLES = [
@@ -55,7 +55,8 @@ export function createWorkloadIdentity(credential: string, options: Workload, se
       ...enableAzureProxy ? PROXY_VARIABLES : [],
       ...settings.authorityHost === undefined ? ["AZURE_AUTHORITY_HOST"] : [],
       // Read later, and required now, so that one error names all.
-      ...["AZURE_REGIONAL_AUTHORITY_NAME", "AZURE_IDENTITY_DISABLE_MULTITENANTAUTH"],
+      ...APP_VARIABLES,
+      MULTITENANT_VARIABLE,
     ],
     settings,
     credential,
@@ -73,20 +74,14 @@ export function createWorkloadIdentity(credential: string, options: Workload, se
   const tenantId = find("AZURE_TENANT_ID", checkAppTenantId);
   const clientId = find("AZURE_CLIENT_ID", checkClientId);
   const path = find("AZURE_FEDERATED_TOKEN_FILE", checkText);
-  const namedBy = options.tokenFilePath ? 'the option "tokenFilePath"' : "AZURE_FEDERATED_TOKEN_FILE";
   if (path.startsWith("eyJ")) {
     throw new AuthenticationError(
-      `${credential}: Cannot use ${namedBy}: It must be the path of a file, not the token itself`,
+      `${credential}: Cannot use ${namedBy(options)}: It must be the path of a file, not the token itself`,
     );
   }
-  const file = {
-    path,
-    label: `the token file of ${namedBy}`,
-    nextStep: "Check the path, and in AKS that the pod has the label azure.workload.identity/use, " +
-      "for which a token of its service account is mounted there",
-  };
+  const file = tokenFileOf(options, settings);
   const readTextFile = textFileReader(runtime);
-  const read = () => readNamedFile(file, readTextFile);
+  const read = async () => (await readNamedFile(file, readTextFile)).trim();
   let acquire: Acquire | undefined;
 
   async function connect(): Promise<Acquire> {
@@ -126,4 +121,18 @@ export function createWorkloadIdentity(credential: string, options: Workload, se
     checkVariable(credential, name, value, check);
     return value;
   }
+}
+
+/** Returns the file that holds the workload's token. */
+export function tokenFileOf(options: Workload, { env }: Settings): NamedFile {
+  return {
+    path: options.tokenFilePath || env("AZURE_FEDERATED_TOKEN_FILE")!,
+    label: `the token file of ${namedBy(options)}`,
+    nextStep: "Check the path, and in AKS that the pod has the label azure.workload.identity/use, " +
+      "for which a token of its service account is mounted there",
+  };
+}
+
+function namedBy({ tokenFilePath }: Workload): string {
+  return tokenFilePath ? 'the option "tokenFilePath"' : "AZURE_FEDERATED_TOKEN_FILE";
 }

@@ -5,15 +5,15 @@ export function markBackground(signal: AbortSignal): void {
   background.add(signal);
 }
 
-/** Whether the work that ends with the signal belongs to a background refresh. */
+/** Whether the signal is that of a background refresh. */
 export function isBackground(signal: object | undefined): boolean {
   return signal !== undefined && background.has(signal);
 }
 
-/** Lets the process end before the timer fires, on Deno, Node and Bun; does nothing on other runtimes. */
+/** Lets the process end before the timer fires. Does nothing on runtimes other than Deno, Node and Bun. */
 export function unrefTimer(timer: unknown): void {
   const { Deno } = globalThis as { Deno?: { unrefTimer(timer: number): void } };
-  // Deno has numbers, and the timers of Node in npm packages.
+  // Deno has numbers as timers, and in npm packages also the objects of Node.
   if (typeof timer === "number") Deno?.unrefTimer(timer);
   else (timer as { unref?(): void }).unref?.();
 }

@@ -1,4 +1,4 @@
-/** Returns a module of Node's, which Deno and Bun have too. By this way no bundler looks for it. */
+/** Returns a built-in module of Node, which Deno and Bun have too. A bundler does not see the import. */
 export function builtinModule<Module>(name: string): Module {
   const { process } = globalThis as unknown as { process: { getBuiltinModule(name: string): unknown } };
   return process.getBuiltinModule(name) as Module;

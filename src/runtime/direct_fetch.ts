@@ -1,8 +1,8 @@
 import { isBackground } from "./background.ts";
 import { builtinModule } from "./builtin_module.ts";
 import { readResponse } from "./http_response.ts";
-import { hasNetPermission } from "./net_permission.ts";
 import { detectPlatform } from "./platform.ts";
+import { hasNetPermission } from "./query_permission.ts";
 import type { TlsTrust } from "./runtime.ts";
 
 interface Socket extends AsyncIterable<Uint8Array<ArrayBuffer>> {
@@ -14,10 +14,10 @@ interface Socket extends AsyncIterable<Uint8Array<ArrayBuffer>> {
 }
 
 /**
- * Sends a request over a connection of its own. No proxy is used: `fetch` sends every request to the proxy that a
- * variable names, and for a proxy a loopback or link-local address is its own machine. Redirects are not followed.
+ * Sends a request over a connection of its own and never through a proxy. `fetch` sends every request to the proxy that an environment variable
+ * names, for which a loopback or link-local address is the machine of the proxy. Redirects are not followed.
  *
- * `node:http` does not help: it uses that proxy on Bun before 1.4, and takes no open connection on Deno before 2.8.
+ * `node:http` is no alternative: it uses that proxy on Bun before 1.4, and accepts no open connection on Deno before 2.8.
  */
 export async function fetchDirectly(
   input: Parameters<typeof fetch>[0],
@@ -25,16 +25,16 @@ export async function fetchDirectly(
   trust: TlsTrust = {},
 ): Promise<Response> {
   const request = new Request(input, init);
-  // Not the request's own, which follows the given one for no longer than it is held.
+  // Not the signal of the request: it stops following the given signal when the request is garbage-collected.
   const signal = init?.signal ?? request.signal;
   const url = new URL(request.url);
   const body = new Uint8Array(await request.arrayBuffer());
   if (signal.aborted) throw signal.reason;
   const socket = createSocket(url, trust);
   if (isBackground(signal)) socket.unref();
-  const leave = () => socket.destroy(signal.reason);
-  signal.addEventListener("abort", leave, { once: true });
-  socket.on("close", () => signal.removeEventListener("abort", leave));
+  const abort = () => socket.destroy(signal.reason);
+  signal.addEventListener("abort", abort, { once: true });
+  socket.on("close", () => signal.removeEventListener("abort", abort));
   try {
     await connected(socket, url, trust);
     socket.write(headOf(request, url, body.length), "latin1");
@@ -53,10 +53,10 @@ function createSocket(url: URL, { ca, serverName, thumbprint }: TlsTrust): Socke
   return builtinModule<{ connect(options: object): Socket }>(network).connect({
     host,
     port: Number(url.port || port),
-    // Names only: an address is checked as what it is.
+    // For names only: the certificate is checked for an address without it.
     servername: serverName ?? (isAddress ? undefined : host),
     ca,
-    // Said in any case, because a variable can switch it off.
+    // Set in any case, because the variable NODE_TLS_REJECT_UNAUTHORIZED can change the default.
     rejectUnauthorized: thumbprint === undefined,
   });
 }
@@ -65,7 +65,7 @@ function isSecure({ protocol }: URL): boolean {
   return protocol === "https:";
 }
 
-/** Resolves as soon as the connection is open and the server is trusted. */
+/** Resolves when the connection is open and the server is trusted. */
 function connected(socket: Socket, url: URL, { thumbprint }: TlsTrust): Promise<void> {
   return new Promise((resolve, reject) => {
     socket.on("error", reject)
@@ -73,9 +73,9 @@ function connected(socket: Socket, url: URL, { thumbprint }: TlsTrust): Promise<
       .on(isSecure(url) ? "secureConnect" : "connect", () => {
         if (thumbprint === undefined) return resolve();
         const { fingerprint = "none" } = socket.getPeerCertificate() ?? {};
-        const [found, wanted] = [fingerprint, thumbprint].map(digits);
-        if (found === wanted) return resolve();
-        const error = new Error(`The thumbprint of the server's certificate is "${found}", not "${wanted}"`);
+        const [actual, expected] = [fingerprint, thumbprint].map(digits);
+        if (actual === expected) return resolve();
+        const error = new Error(`The thumbprint of the server's certificate is "${actual}", not "${expected}"`);
         reject(Object.assign(error, { name: "UntrustedServer" }));
       });
   });
@@ -94,15 +94,14 @@ function headOf({ method, headers: given }: Request, url: URL, length: number): 
 
 function unreachable(url: URL, cause: Error): TypeError {
   const error = new TypeError(`Cannot reach "${url.host}"`, { cause });
-  // Deno reports a missing permission for a host as a failed lookup, and before 2.8 for an address as a refused
-  // connection.
-  const isForbidden = cause.name === "NotCapable" || detectPlatform() === "deno" && !hasNetPermission(url.href);
-  if (isForbidden) error.name = "NotCapable";
+  // Deno reports a missing permission for a host as a failed lookup, and before 2.8 for an address as a refused connection.
+  const isDenied = cause.name === "NotCapable" || detectPlatform() === "deno" && !hasNetPermission(url.href);
+  if (isDenied) error.name = "NotCapable";
   else if (cause.name === "UntrustedServer") error.name = cause.name;
   return error;
 }
 
-/** Returns a thumbprint without what may stand between its digits. */
+/** Returns the digits of a thumbprint in lower case, without the separators between them. */
 export function digits(thumbprint: string): string {
   return thumbprint.replace(/[:\s]/g, "").toLowerCase();
 }

@@ -1,34 +1,34 @@
 import { detectPlatform } from "./platform.ts";
 
-/** Returns the value of an environment variable; `undefined` where it is not set, or may not be read. */
+/** Returns the value of an environment variable; `undefined` if it is not set or may not be read. */
 export function env(name: string): string | undefined {
-  if (detectPlatform() === "deno") return permitted(name) ? Deno.env.get(name) : undefined;
+  if (detectPlatform() === "deno") return isPermitted(name) ? Deno.env.get(name) : undefined;
   const value: unknown = (globalThis as { process?: { env?: Record<string, unknown> } }).process?.env?.[name];
   return typeof value === "string" ? value : undefined;
 }
 
-/** Whether it is Deno Deploy, as far as that may be known without asking anybody for permission. */
+/** Whether the runtime is Deno Deploy. Never prompts for a permission: returns `false` if that may not be known. */
 export function isDenoDeploy(): boolean {
   const variable = "DENO_DEPLOYMENT_ID";
   return detectPlatform() === "deno" && isReadable(variable) && Deno.env.has(variable);
 }
 
-/** Whether Deno may read the variable. Never asks for the permission. */
+/** Whether Deno may read the variable. Never prompts for the permission. */
 export function isReadable(variable: string): boolean {
   return Deno.permissions.querySync({ name: "env", variable }).state === "granted";
 }
 
-/** Returns the flag that lets Deno read these variables, if one of them may not be read; else `undefined`. */
+/** Returns the runtime and the flag that lets it read the variables if one of them may not be read: "Deno with --allow-env=HOME,PATH". */
 export function missingEnvPermission(names: readonly string[]): string | undefined {
-  if (detectPlatform() !== "deno" || names.every(permitted)) return undefined;
-  return `--allow-env=${names.join(",")}`;
+  if (detectPlatform() !== "deno" || names.every(isPermitted)) return undefined;
+  return `Deno with --allow-env=${names.join(",")}`;
 }
 
-let answer: boolean | undefined;
+let isGranted: boolean | undefined;
 
-function permitted(variable: string): boolean {
+function isPermitted(variable: string): boolean {
   const { state } = Deno.permissions.querySync({ name: "env", variable });
   if (state !== "prompt") return state === "granted";
-  // One question for all variables, once in the life of the process, instead of one a variable.
-  return answer ??= Deno.permissions.requestSync({ name: "env" }).state === "granted";
+  // One prompt for all variables and for the life of the process, in place of one for each variable.
+  return isGranted ??= Deno.permissions.requestSync({ name: "env" }).state === "granted";
 }

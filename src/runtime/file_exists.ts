@@ -1,14 +1,14 @@
 import { builtinModule } from "./builtin_module.ts";
 import { missingPermission } from "./permission.ts";
 import { detectPlatform } from "./platform.ts";
-import type { Runtime, RuntimeMembers } from "./runtime.ts";
+import type { Runtime, RuntimeOverrides } from "./runtime.ts";
 
 interface FileSystem {
   open(path: string): Promise<{ close(): Promise<void> }>;
 }
 
-/** Returns what finds out whether a file can be read, without asking anybody for permission; `undefined` where there are no files. */
-export function fileFinder(runtime: RuntimeMembers = {}): Runtime["fileExists"] {
+/** Returns the `fileExists` of the overrides, or of this runtime; `undefined` if it has no files. */
+export function fileFinder(runtime: RuntimeOverrides = {}): Runtime["fileExists"] {
   if (runtime.fileExists) return runtime.fileExists.bind(runtime);
   switch (detectPlatform()) {
     case "deno":
@@ -24,12 +24,12 @@ export function fileFinder(runtime: RuntimeMembers = {}): Runtime["fileExists"] 
   }
 }
 
-/** Node's way needs to know the user here, which is a permission of its own. */
+/** Not by `node:fs`, which on Deno needs the permission to read the user id as well. */
 async function openWithDeno(path: string): Promise<void> {
   (await Deno.open(path)).close();
 }
 
-/** Not `access`: under `--permission`, Node 22 and 24.0 throw its refusal outside of the promise, which ends the process. */
+/** Not by `access`: with `--permission`, Node 22 and 24.0 throw its error outside of the promise, which ends the process. */
 async function openWithNode(path: string): Promise<void> {
   await (await builtinModule<FileSystem>("node:fs/promises").open(path)).close();
 }

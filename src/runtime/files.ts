@@ -1,15 +1,15 @@
 import { builtinModule } from "./builtin_module.ts";
 import { withFlag } from "./permission.ts";
 import { detectPlatform } from "./platform.ts";
-import type { Runtime, RuntimeMembers } from "./runtime.ts";
+import type { Runtime, RuntimeOverrides } from "./runtime.ts";
 
 interface FileSystem {
   readFile(path: string, encoding: "utf8"): Promise<string>;
   lstat(path: string): Promise<{ isFile(): boolean; readonly size: number }>;
 }
 
-/** Returns what reads text files here; `undefined` where there are none. */
-export function textFileReader(runtime: RuntimeMembers = {}): Runtime["readTextFile"] {
+/** Returns the `readTextFile` of the overrides, or of this runtime; `undefined` if it has no files. */
+export function textFileReader(runtime: RuntimeOverrides = {}): Runtime["readTextFile"] {
   if (runtime.readTextFile) return runtime.readTextFile.bind(runtime);
   switch (detectPlatform()) {
     case "deno":
@@ -22,8 +22,8 @@ export function textFileReader(runtime: RuntimeMembers = {}): Runtime["readTextF
   }
 }
 
-/** Returns what reads the size of a file; `undefined` where there are no files, or where only `readTextFile` was handed in. */
-export function fileSizer(runtime: RuntimeMembers = {}): Runtime["fileSize"] {
+/** Returns the `fileSize` of the overrides, or of this runtime; `undefined` if it has no files, or if only `readTextFile` is overridden. */
+export function fileSizer(runtime: RuntimeOverrides = {}): Runtime["fileSize"] {
   if (runtime.fileSize) return runtime.fileSize.bind(runtime);
   if (runtime.readTextFile) return undefined;
   switch (detectPlatform()) {
@@ -35,18 +35,18 @@ export function fileSizer(runtime: RuntimeMembers = {}): Runtime["fileSize"] {
     case "node":
     case "bun":
       return async (path) => {
-        const found = await builtinModule<FileSystem>("node:fs/promises").lstat(path);
-        return found.isFile() ? found.size : Infinity;
+        const stats = await builtinModule<FileSystem>("node:fs/promises").lstat(path);
+        return stats.isFile() ? stats.size : Infinity;
       };
     default:
       return undefined;
   }
 }
 
-/** The runtimes' own messages do not have the flag as it is to be typed. */
-async function read(open: () => Promise<string>, path: string): Promise<string> {
+/** Reads a file. The error for a denied permission names the flag as it has to be typed, which the messages of the runtimes do not. */
+async function read(readFile: () => Promise<string>, path: string): Promise<string> {
   try {
-    return await open();
+    return await readFile();
   } catch (error) {
     throw withFlag(error, { read: path });
   }

@@ -1,5 +1,5 @@
-/** Also Node's limit, for a line and for all header fields together. */
-const MOST_HEAD_BYTES = 16_384;
+/** Maximum length of a line, and of all header fields together, in bytes: the limit of Node. */
+const MAX_HEAD_BYTES = 16_384;
 const LINE_FEED = 10;
 const WITHOUT_BODY = [204, 205, 304];
 
@@ -19,8 +19,8 @@ interface Input {
 }
 
 /**
- * Reads the response to a request (RFC 9112), and closes the connection after it. The body is streamed. Rejects, or
- * errors the body, where the connection ends early or the response is malformed.
+ * Reads the response to a request (RFC 9112), and closes the connection after it. The body is streamed. Rejects, or errors the body, if the
+ * connection ends early or the response is malformed.
  */
 export async function readResponse(connection: Connection, method: string): Promise<Response> {
   const input = createInput(connection);
@@ -39,7 +39,7 @@ async function readHead({ line }: Input): Promise<{ status: number; headers: Hea
   let length = 0;
   for (let field = await line(); field !== ""; field = await line()) {
     length += field.length;
-    if (length > MOST_HEAD_BYTES) throw new RangeError("The header of the response is too long");
+    if (length > MAX_HEAD_BYTES) throw new RangeError("The header of the response is too long");
     const [, name = "", value = ""] = /^([^:]*):(.*)$/.exec(field) ?? [];
     headers.append(name, value);
   }
@@ -72,10 +72,10 @@ async function* readBytes(input: Input, count: number): AsyncGenerator<Bytes> {
   }
 }
 
-function parseLength(text: string, radix: 10 | 16): number {
+function parseLength(digits: string, radix: 10 | 16): number {
   const pattern = radix === 10 ? /^\d{1,15}$/ : /^[\da-f]{1,12}$/i;
-  if (!pattern.test(text)) throw new Error("A length in the response is malformed");
-  return parseInt(text, radix);
+  if (!pattern.test(digits)) throw new Error("A length in the response is malformed");
+  return parseInt(digits, radix);
 }
 
 function createInput(connection: Connection): Input {
@@ -97,7 +97,7 @@ function createInput(connection: Connection): Input {
     async line() {
       for (;;) {
         const end = received.indexOf(LINE_FEED);
-        if (end >= MOST_HEAD_BYTES || end < 0 && received.length >= MOST_HEAD_BYTES) {
+        if (end >= MAX_HEAD_BYTES || end < 0 && received.length >= MAX_HEAD_BYTES) {
           throw new RangeError("A line of the response is too long");
         }
         if (end >= 0) return String.fromCharCode(...take(end + 1)).replace(/\r?\n$/, "");

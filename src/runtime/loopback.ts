@@ -1,11 +1,13 @@
 import { builtinModule } from "./builtin_module.ts";
-import { hasNetPermission, netFlag } from "./net_permission.ts";
+import { notCapable } from "./permission.ts";
 import { detectPlatform } from "./platform.ts";
-import type { LoopbackServer, Runtime, RuntimeMembers } from "./runtime.ts";
+import { hasNetPermission } from "./query_permission.ts";
+import { readText } from "./read_text.ts";
+import type { LoopbackServer, Runtime, RuntimeOverrides } from "./runtime.ts";
 
-const MOST_BYTES = 65_536;
-const SLOW_IN_MS = 5_000;
-const MOST_TRIES = 10;
+const MAX_BYTES = 65_536;
+const REQUEST_TIMEOUT_IN_MS = 5_000;
+const MAX_ATTEMPTS = 10;
 
 interface Socket {
   destroy(): void;
@@ -37,56 +39,56 @@ interface Http {
   createServer(listener: (incoming: Incoming, outgoing: Outgoing) => void): Server;
 }
 
-/** Returns what serves programs of this machine alone; `undefined` where nothing can. */
-export function loopbackListener(runtime: RuntimeMembers = {}): Runtime["listen"] {
+/** Returns the `listen` of the overrides, or of this runtime; `undefined` if it cannot listen. */
+export function loopbackListener(runtime: RuntimeOverrides = {}): Runtime["listen"] {
   if (runtime.listen) return runtime.listen.bind(runtime);
   return ["deno", "node", "bun"].includes(detectPlatform()) ? listen : undefined;
 }
 
 async function listen(handler: (request: Request) => Response | Promise<Response>, port = 0): Promise<LoopbackServer> {
   const sockets = new Set<Socket>();
-  const asked = new WeakSet<Socket>();
-  const servers = await startBoth(MOST_TRIES);
+  const requested = new WeakSet<Socket>();
+  const servers = await startBoth(MAX_ATTEMPTS);
   return {
     port: servers[0]!.address().port,
     close() {
       for (const server of servers) server.close();
-      // Whoever has asked gets an answer, and all of it; nobody else keeps the program alive.
-      for (const socket of sockets) if (!asked.has(socket)) socket.destroy();
+      // A client that has sent its request gets the whole response; the other connections must not keep the process alive.
+      for (const socket of sockets) if (!requested.has(socket)) socket.destroy();
     },
   };
 
-  /** A browser may take "localhost" for either address; a machine may have one only. */
-  async function startBoth(tries: number): Promise<Server[]> {
+  /** Listens on both addresses, because a browser may resolve "localhost" to either. A machine may have one of them only. */
+  async function startBoth(attempts: number): Promise<Server[]> {
     if (!hasNetPermission(`http://127.0.0.1:${port}`)) {
-      // Node would throw its refusal outside of the promise, which ends the process.
-      throw Object.assign(new Error(`Run ${netFlag("127.0.0.1,[::1]")}`), { name: "NotCapable" });
+      // Node would throw its own error outside of the promise, which ends the process.
+      throw notCapable({ net: "127.0.0.1,[::1]" });
     }
     const first = await start("127.0.0.1", port);
-    const { port: found } = first.address();
-    if (!hasNetPermission(`http://[::1]:${found}`)) return [first];
+    const { port: assigned } = first.address();
+    if (!hasNetPermission(`http://[::1]:${assigned}`)) return [first];
     try {
-      return [first, await start("::1", found)];
+      return [first, await start("::1", assigned)];
     } catch (error) {
       if ((error as { code?: unknown }).code !== "EADDRINUSE") return [first];
-      // Who has the other one would be sent what is meant for us.
+      // Another program listens on the other address and could receive the requests for this one.
       first.close();
-      if (port !== 0 || tries <= 1) throw error;
-      return await startBoth(tries - 1);
+      if (port !== 0 || attempts <= 1) throw error;
+      return await startBoth(attempts - 1);
     }
   }
 
   function start(host: string, port: number): Promise<Server> {
     const { createServer } = builtinModule<Http>("node:http");
     const server = createServer((incoming, outgoing) => {
-      // Deno forgets it as soon as it is gone.
+      // Read now: on Deno the property is `null` after the connection has been closed.
       const { socket } = incoming;
-      answer(incoming, outgoing).catch(() => socket.destroy());
+      respond(incoming, outgoing).catch(() => socket.destroy());
     });
     server.on("connection", (socket) => {
       sockets.add(socket);
-      // Neither Deno nor Bun has Node's limits, and Node looks at them every half a minute.
-      const timer = setTimeout(() => asked.has(socket) || socket.destroy(), SLOW_IN_MS);
+      // Deno and Bun lack the timeouts of Node, and Node checks them every 30 seconds only.
+      const timer = setTimeout(() => requested.has(socket) || socket.destroy(), REQUEST_TIMEOUT_IN_MS);
       socket.on("close", () => {
         sockets.delete(socket);
         clearTimeout(timer);
@@ -97,43 +99,38 @@ async function listen(handler: (request: Request) => Response | Promise<Response
     });
   }
 
-  async function answer(incoming: Incoming, outgoing: Outgoing): Promise<void> {
-    const response = await respond(incoming);
+  async function respond(incoming: Incoming, outgoing: Outgoing): Promise<void> {
+    const response = await handle(incoming);
     outgoing.writeHead(response.status, { ...Object.fromEntries(response.headers), connection: "close" });
     outgoing.end(await response.text());
   }
 
-  async function respond(incoming: Incoming): Promise<Response> {
+  async function handle(incoming: Incoming): Promise<Response> {
     const { method, headers, socket } = incoming;
-    const bodyless = method === "GET" || method === "HEAD";
-    const body = bodyless ? undefined : await readText(incoming);
-    asked.add(socket);
-    if (body === null) return new Response(null, { status: 413 });
+    const hasNoBody = method === "GET" || method === "HEAD";
+    const body = hasNoBody ? null : await readBody(incoming);
+    requested.add(socket);
+    if (body === undefined) return new Response(null, { status: 413 });
     let url: string;
     try {
-      // A path and nothing else: a whole URL, or two slashes, would put another host in the place of this one.
+      // Only a path: an absolute URL, or two slashes, would name another host.
       if (!incoming.url.startsWith("/") || incoming.url.startsWith("//")) return new Response(null, { status: 400 });
       url = new URL(`http://${headers.host}${incoming.url}`).href;
     } catch {
       return new Response(null, { status: 400 });
     }
     const type = headers["content-type"];
-    const init: RequestInit = { method, headers: type ? { "content-type": type } : {}, body: body ?? null };
+    const init: RequestInit = { method, headers: type ? { "content-type": type } : {}, body };
     return await handler(new Request(url, init));
   }
 }
 
-/** Returns the body; `null` where it is too long. */
-async function readText(incoming: Incoming): Promise<string | null> {
-  // Said beforehand, it can be refused in words; else what comes is cut off.
-  if (Number(incoming.headers["content-length"]) > MOST_BYTES) return null;
-  const decoder = new TextDecoder();
-  let text = "";
-  let bytes = 0;
-  for await (const chunk of incoming) {
-    bytes += chunk.byteLength;
-    if (bytes > MOST_BYTES) return null;
-    text += decoder.decode(chunk, { stream: true });
-  }
-  return text + decoder.decode();
+/** Returns the body; `undefined` if it is too long. */
+async function readBody(incoming: Incoming): Promise<string | undefined> {
+  // A request that announces its length gets a response; for any other, the connection is closed.
+  if (Number(incoming.headers["content-length"]) > MAX_BYTES) return undefined;
+  const chunks = incoming[Symbol.asyncIterator]();
+  const text = await readText(() => chunks.next(), MAX_BYTES);
+  if (text === undefined) await chunks.return?.();
+  return text;
 }

@@ -2,16 +2,16 @@ import { builtinModule } from "./builtin_module.ts";
 import { operatingSystem } from "./operating_system.ts";
 import { withFlag } from "./permission.ts";
 import { detectPlatform } from "./platform.ts";
-import { checkRunPermission } from "./run_permission.ts";
-import type { Runtime, RuntimeMembers } from "./runtime.ts";
+import { checkRunPermission } from "./query_permission.ts";
+import type { Runtime, RuntimeOverrides } from "./runtime.ts";
 
-/** Returns what shows a page to the user of this machine; `undefined` where there is none. */
-export function urlOpener(runtime: RuntimeMembers = {}): Runtime["openUrl"] {
+/** Returns the `openUrl` of the overrides, or of this runtime; `undefined` if it starts no programs. */
+export function urlOpener(runtime: RuntimeOverrides = {}): Runtime["openUrl"] {
   if (runtime.openUrl) return runtime.openUrl.bind(runtime);
   return ["deno", "node", "bun"].includes(detectPlatform()) ? openUrl : undefined;
 }
 
-/** No shell, which would read a URL in its own way. Rejects where there is no opener. */
+/** Opens a URL in the default browser, without a shell, which would interpret the URL. Rejects if there is no opener. */
 async function openUrl(url: string): Promise<void> {
   const [command, ...args] = openerOn(operatingSystem());
   await start(command!, [...args, url]);
@@ -29,13 +29,13 @@ export function openerOn(platform: string | undefined): readonly string[] {
   }
 }
 
-/** Runs a program that may outlive this one. Rejects where it cannot be started or says that it failed. */
+/** Runs a program that may outlive this process. Rejects if it cannot be started, or exits with a code other than 0. */
 async function start(command: string, args: readonly string[]): Promise<void> {
-  const startHere = detectPlatform() === "deno" ? startWithDeno : startWithNode;
-  const code = await startHere(command, args).catch((error) => {
+  const startProgram = detectPlatform() === "deno" ? startWithDeno : startWithNode;
+  const code = await startProgram(command, args).catch((error) => {
     throw withFlag(error, { run: command });
   });
-  // What the one of Windows returns says nothing.
+  // The exit code of the opener of Windows has no meaning.
   if (code !== 0 && operatingSystem() !== "win32") throw new Error(`"${command}" ended with ${code}`);
 }
 

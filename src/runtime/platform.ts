@@ -1,9 +1,9 @@
-/** Where the code runs. `"web"` is everything that offers Web APIs and no more: browsers, edge isolates. */
+/** The runtime. `"web"` is a browser, or any other that offers Web APIs and no more, such as an edge isolate. */
 export type Platform = "deno" | "workerd" | "node" | "bun" | "web";
 
 type Version = readonly [major: number, minor: number];
 
-/** The oldest supported release of each runtime; where two major versions of Node have one, of both. */
+/** The oldest supported release of each runtime: for Node those of two major versions. */
 export const OLDEST_RELEASES: Readonly<Record<"Deno" | "Bun" | "Node", readonly Version[]>> = {
   // 2.4.3 is the first whose sockets over TLS return the certificate of the server.
   Deno: [[2, 5]],
@@ -16,7 +16,7 @@ export const OLDEST_RELEASES: Readonly<Record<"Deno" | "Bun" | "Node", readonly 
 let platform: Platform | undefined;
 
 /**
- * Returns where the code runs; finds it out at the first call.
+ * Returns the runtime that the code runs on. Detected at the first call.
  *
  * @throws {Error} The runtime is an older release than is supported.
  */
@@ -34,19 +34,19 @@ function detect(): Platform {
     checkRelease("Deno", Deno.version?.deno);
     return "deno";
   }
-  // Before `process`: workerd has one, with modules that look usable and are not.
+  // Before `process`: workerd has one whose modules seem to be usable and are not.
   if (navigator?.userAgent === "Cloudflare-Workers") return "workerd";
   const { bun, node } = process?.versions ?? {};
   if (bun) checkRelease("Bun", bun);
   else checkRelease("Node", node);
-  // A stand-in for `process`, in a browser or an edge runtime, has a part of this.
+  // A polyfill of `process` in a browser or an edge runtime has a part of this only.
   if (node && process?.getBuiltinModule) return bun ? "bun" : "node";
   return "web";
 }
 
 /**
- * Throws if the release is older than the oldest that is supported. Accepts every version that does not begin with two
- * numbers: Deno Deploy's is empty, and Supabase's begins with the name of its runtime.
+ * Throws if the release is older than the oldest that is supported. Accepts every version that does not begin with two numbers: that of Deno
+ * Deploy is empty, and that of Supabase begins with the name of its runtime.
  */
 function checkRelease(runtime: keyof typeof OLDEST_RELEASES, version = ""): void {
   const [, major, minor] = /^(\d+)\.(\d+)\./.exec(version)?.map(Number) ?? [];
@@ -54,6 +54,6 @@ function checkRelease(runtime: keyof typeof OLDEST_RELEASES, version = ""): void
   const oldest = OLDEST_RELEASES[runtime];
   const [oldestMajor, oldestMinor] = oldest.find(([ofRelease]) => ofRelease >= major) ?? [0, 0];
   if (major > oldestMajor || major === oldestMajor && minor >= oldestMinor) return;
-  const wanted = oldest.map((release) => release.join(".")).join(", ");
-  throw new Error(`This is ${runtime} ${version}: @azweb/identity needs ${runtime} ${wanted} or newer`);
+  const supported = oldest.map((release) => release.join(".")).join(", ");
+  throw new Error(`This is ${runtime} ${version}: @azweb/identity needs ${runtime} ${supported} or newer`);
 }

@@ -1,25 +1,26 @@
 import { isBackground } from "./background.ts";
 import { builtinModule } from "./builtin_module.ts";
-import { withFlag } from "./permission.ts";
+import { missingPermission, withFlag } from "./permission.ts";
 import { detectPlatform } from "./platform.ts";
-import { checkRunPermission } from "./run_permission.ts";
-import type { CommandOutput, RunOptions, Runtime, RuntimeMembers } from "./runtime.ts";
+import { checkRunPermission } from "./query_permission.ts";
+import { readText } from "./read_text.ts";
+import type { CommandOutput, RunOptions, Runtime, RuntimeOverrides } from "./runtime.ts";
 
-const MOST_BYTES = 1_048_576;
+const MAX_BYTES = 1_048_576;
 
-/** A program that runs. */
-interface Running {
+/** A running program. */
+interface RunningProgram {
   readonly stdout: ReadableStream<Uint8Array>;
   readonly stderr: ReadableStream<Uint8Array>;
-  /** Its exit code, once it has ended. */
+  /** Resolves with its exit code when it has ended. */
   readonly code: Promise<number>;
   /** Lets this process end while the program still runs. */
   unref(): void;
-  /** Ends it, and what it has started: many a tool is a script around the program that does the work. */
+  /** Ends it and the programs that it has started: many tools are scripts that start another program. */
   kill(): void;
 }
 
-/** A stream of a program's output, which keeps this process alive. */
+/** A stream of a program's output. It keeps this process alive unless it is unreferenced. */
 interface Output {
   unref?(): void;
 }
@@ -34,8 +35,8 @@ interface Child {
   on(event: "close", listener: (code: number | null) => void): this;
 }
 
-/** Returns what runs programs here; `undefined` where there are none. */
-export function programRunner(runtime: RuntimeMembers = {}): Runtime["run"] {
+/** Returns the `run` of the overrides, or of this runtime; `undefined` if it starts no programs. */
+export function programRunner(runtime: RuntimeOverrides = {}): Runtime["run"] {
   if (runtime.run) return runtime.run.bind(runtime);
   switch (detectPlatform()) {
     case "deno":
@@ -49,24 +50,24 @@ export function programRunner(runtime: RuntimeMembers = {}): Runtime["run"] {
 }
 
 async function run(
-  start: (command: string, args: readonly string[], options: RunOptions) => Running | Promise<Running>,
+  start: (command: string, args: readonly string[], options: RunOptions) => RunningProgram | Promise<RunningProgram>,
   command: string,
   args: readonly string[],
   options: RunOptions,
 ): Promise<CommandOutput> {
   const { signal } = options;
   if (signal?.aborted) throw signal.reason;
-  let running: Running;
+  let running: RunningProgram;
   try {
     running = await start(command, args, options);
   } catch (error) {
     throw withFlag(error, { run: command });
   }
   if (isBackground(signal)) running.unref();
-  return await finish(running, signal);
+  return await waitForEnd(running, signal);
 }
 
-function startWithDeno(command: string, args: readonly string[], options: RunOptions): Running {
+function startWithDeno(command: string, args: readonly string[], options: RunOptions): RunningProgram {
   checkRunPermission(command);
   const { cwd, env, clearEnv = false, windowsVerbatimArguments: windowsRawArguments = false } = options;
   const isWindows = Deno.build.os === "windows";
@@ -81,9 +82,11 @@ function startWithDeno(command: string, args: readonly string[], options: RunOpt
     code: child.status.then(({ code }) => code),
     unref: () => child.unref(),
     kill() {
-      // Without the permission to run whatever there is, Deno ends the one that it has started, and would ask about others.
-      if (Deno.permissions.querySync({ name: "run" }).state === "granted") end(() => Deno.kill(-child.pid, "SIGKILL"));
-      end(() => child.kill("SIGKILL"));
+      // With the permission for some programs only, Deno may end the program itself, and would prompt for its process group.
+      if (Deno.permissions.querySync({ name: "run" }).state === "granted") {
+        tryToEnd(() => Deno.kill(-child.pid, "SIGKILL"));
+      }
+      tryToEnd(() => child.kill("SIGKILL"));
     },
   };
 }
@@ -92,15 +95,17 @@ function spawnWithDeno(command: string, options: Deno.CommandOptions): Deno.Chil
   try {
     return new Deno.Command(command, options).spawn();
   } catch (error) {
-    if (!(error instanceof Deno.errors.NotCapable)) throw error;
-    // Variables such as LD_LIBRARY_PATH make any program another one.
+    if (!missingPermission(error, { run: command })) throw error;
+    // A variable such as LD_LIBRARY_PATH can change what any program does.
     throw new Error(
-      `Deno starts it with these variables only where it may run all programs (--allow-run): ${error.message}`,
+      `Deno starts a program with these variables only if it may run all programs (--allow-run): ${
+        (error as Error).message
+      }`,
     );
   }
 }
 
-async function startWithNode(command: string, args: readonly string[], options: RunOptions): Promise<Running> {
+async function startWithNode(command: string, args: readonly string[], options: RunOptions): Promise<RunningProgram> {
   const { cwd, env, clearEnv, windowsVerbatimArguments = false } = options;
   const { process } = globalThis as unknown as {
     process: { env: Record<string, string>; platform: string; kill(pid: number, signal: string): void };
@@ -115,14 +120,14 @@ async function startWithNode(command: string, args: readonly string[], options: 
     stdio: ["ignore", "pipe", "pipe"],
     windowsHide: true,
     windowsVerbatimArguments,
-    // A group of its own, which can be ended as one.
+    // A process group of its own, which can be ended as a whole.
     detached: !isWindows,
   });
   const code = new Promise<number>((resolve, reject) =>
     child.on("error", reject).on("close", (code) => resolve(code ?? 1))
   );
   const { pid } = child;
-  // It could not be started, which is about to be told.
+  // The program could not be started: the promise rejects with the reason.
   if (pid === undefined) await code;
   const { Readable } = builtinModule<{ Readable: { toWeb(stream: object): ReadableStream } }>("node:stream");
   return {
@@ -133,54 +138,47 @@ async function startWithNode(command: string, args: readonly string[], options: 
       for (const handle of [child, child.stdout, child.stderr]) handle.unref?.();
     },
     kill() {
-      end(() => process.kill(-pid!, "SIGKILL"));
-      end(() => child.kill("SIGKILL"));
+      tryToEnd(() => process.kill(-pid!, "SIGKILL"));
+      tryToEnd(() => child.kill("SIGKILL"));
     },
   };
 }
 
-/** Tries to end something, which may have ended by itself. */
-function end(kill: () => void): void {
+/** Calls a function that ends a program, which may have ended by itself. */
+function tryToEnd(kill: () => void): void {
   try {
     kill();
   } catch {
-    // Nothing is left to do.
+    // The program has ended already.
   }
 }
 
-async function finish(
-  { stdout, stderr, code, kill }: Running,
+async function waitForEnd(
+  { stdout, stderr, code, kill }: RunningProgram,
   signal: AbortSignal | undefined,
 ): Promise<CommandOutput> {
   const readers = [stdout, stderr].map((stream) => stream.getReader());
-  let leave = () => {};
-  const left = new Promise<never>((_, reject) => {
-    leave = () => reject(signal!.reason);
-    if (signal?.aborted) leave();
-    signal?.addEventListener("abort", leave);
+  let abort = () => {};
+  const aborted = new Promise<never>((_, reject) => {
+    abort = () => reject(signal!.reason);
+    if (signal?.aborted) abort();
+    signal?.addEventListener("abort", abort);
   });
   try {
-    const [exit, out = "", err = ""] = await Promise.race([left, Promise.all([code, ...readers.map(readText)])]);
+    const [exit, out = "", err = ""] = await Promise.race([aborted, Promise.all([code, ...readers.map(readOutput)])]);
     return { code: exit, stdout: out, stderr: err };
   } catch (error) {
     kill();
-    // What it has started may hold the other end.
+    // A program that it has started may still hold the streams open.
     for (const reader of readers) void reader.cancel().catch(() => {});
     throw error;
   } finally {
-    signal?.removeEventListener("abort", leave);
+    signal?.removeEventListener("abort", abort);
   }
 }
 
-async function readText(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<string> {
-  const decoder = new TextDecoder();
-  let text = "";
-  let bytes = 0;
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) return text + decoder.decode();
-    bytes += value.byteLength;
-    if (bytes > MOST_BYTES) throw new RangeError("It wrote more than a megabyte");
-    text += decoder.decode(value, { stream: true });
-  }
+async function readOutput(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<string> {
+  const text = await readText(() => reader.read(), MAX_BYTES);
+  if (text === undefined) throw new RangeError("It wrote more than a megabyte");
+  return text;
 }

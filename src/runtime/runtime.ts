@@ -1,91 +1,111 @@
-/** Whom a connection over TLS trusts, instead of the certification authorities of the system. */
+/** The servers that a TLS connection trusts, in place of those with a certificate of the system's authorities. */
 export interface TlsTrust {
-  /** The certificates of the only authorities to trust, as PEM text. */
+  /** The certificates of the only authorities to trust, in PEM format. */
   readonly ca?: string | undefined;
-  /** The name to ask for (SNI), and that the server's certificate has to carry. Default: the URL's host. */
+  /**
+   * The server name to send (SNI), which the certificate of the server must have.
+   *
+   * @default The host of the URL.
+   */
   readonly serverName?: string | undefined;
-  /** The SHA-1 digest of the one certificate to trust, 40 hexadecimal digits: neither its issuer nor its name counts then. */
+  /** The SHA-1 digest of the only certificate to trust, as 40 hexadecimal digits. Its issuer and its name are not checked. */
   readonly thumbprint?: string | undefined;
 }
 
-/** How a program is started. */
+/** Options of {@linkcode Runtime.run}. */
 export interface RunOptions {
-  /** The folder that it starts in. */
+  /** The working directory of the program. */
   readonly cwd: string;
-  /** Environment variables for it, besides those of this process. */
+  /** Environment variables of the program, in addition to those of this process. */
   readonly env?: Readonly<Record<string, string>> | undefined;
-  /** Whether it gets those in `env` and no others. Default: `false`. */
+  /**
+   * Whether the program gets the variables of `env` only.
+   *
+   * @default {false}
+   */
   readonly clearEnv?: boolean | undefined;
-  /** Hands on the arguments as they are, on Windows: for `cmd.exe`, which has quotation rules of its own. Default: `false`. */
+  /**
+   * Whether the arguments are passed on without quoting on Windows, as `cmd.exe` needs it, which has quoting rules of its own.
+   *
+   * @default {false}
+   */
   readonly windowsVerbatimArguments?: boolean | undefined;
   /**
-   * Ends the program when it fires, and whatever it has started, except on Windows, and on Deno without the permission to run all programs; the
-   * call then rejects with the signal's reason.
+   * Ends the program when the signal is aborted; the call then rejects with the signal's reason. The programs that it has started end as well, except
+   * on Windows, and on Deno without the permission to run all programs.
    */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What is left of a program that has ended. */
+/** The result of a program that has ended. */
 export interface CommandOutput {
-  /** Its exit code; 0 means success. */
+  /** The exit code; 0 means success. */
   readonly code: number;
-  /** What it wrote. */
+  /** The text of the standard output. */
   readonly stdout: string;
-  /** What it had to say besides. */
+  /** The text of the standard error. */
   readonly stderr: string;
 }
 
-/** A server for programs of this machine, browsers above all. */
+/** A server at the loopback addresses of this machine. */
 export interface LoopbackServer {
-  /** The port at 127.0.0.1, and at ::1 where the machine has that. */
+  /** The port at 127.0.0.1, and at ::1 if the machine has that address. */
   readonly port: number;
-  /** Stops it. Whoever has sent a whole request gets the whole answer. */
+  /** Stops the server. Requests that have been received get their whole response. */
   close(): void;
 }
 
 /**
- * What a runtime can do beyond the Web APIs. A member that is absent is a capability that is absent. Hand in members by
- * `options.runtime` to replace what the runtime has, or to add what it lacks.
+ * The capabilities of a runtime beyond the Web APIs. A member that is absent is a capability that is absent. Give members as `options.runtime` to
+ * replace what the runtime has, or to add what it lacks.
  */
 export interface Runtime {
   /** Returns the value of an environment variable. */
   env(name: string): string | undefined;
   /** Reads a text file. */
   readTextFile?(path: string): Promise<string>;
-  /** Whether there is a file that may be read; `undefined` where nobody may look. Asks nobody for permission. */
+  /** Whether there is a file that may be read; `undefined` if that may not be known. Never prompts for a permission. */
   fileExists?(path: string): Promise<boolean | undefined>;
   /**
-   * Returns the size of a regular file in bytes, without opening it; `Infinity` for a pipe, a device, a symbolic link or a folder. Without
-   * this member, the files of a `readTextFile` that is handed in are read whole before their length is checked.
+   * Returns the size of a regular file in bytes, without opening it; `Infinity` for a pipe, a device, a symbolic link or a folder. If only
+   * `readTextFile` is overridden, files are read as a whole before their length is checked.
    */
   fileSize?(path: string): Promise<number>;
-  /** The operating system, by the names of Node: `"linux"`, `"win32"`, `"darwin"`. */
+  /** The name of the operating system in Node, such as `"linux"`, `"win32"` or `"darwin"`. */
   readonly platform?: string;
   /**
-   * Returns a `fetch` over TLS that trusts only what it is told to trust. It rejects with an error whose `name` is `"UntrustedServer"` where the
-   * server's certificate has another thumbprint.
+   * Returns a `fetch` over TLS that trusts the given servers only. It rejects with an error whose `name` is `"UntrustedServer"` if the certificate of
+   * the server has another thumbprint.
    */
   tlsFetch?(trust: TlsTrust): typeof fetch;
   /**
-   * Runs a program to its end: no shell, an absolute path, nothing to read from the standard input. Rejects with an error whose `code`
-   * is `"ENOENT"` where there is no such program.
+   * Runs a program, given by its absolute path, to its end, without a shell and with an empty standard input. Rejects with an error whose `code` is
+   * `"ENOENT"` if there is no such program.
    */
   run?(command: string, args: readonly string[], options: RunOptions): Promise<CommandOutput>;
   /**
-   * Serves the loopback addresses of this machine, at a port of its own unless one is given. A body is 64 kB at the most, and nobody may take
-   * longer than five seconds to send a request.
+   * Listens on the loopback addresses of this machine, at a free port unless one is given. The body of a request is 64 KiB at most, and a request must
+   * be received within five seconds.
    */
   listen?(
     handler: (request: Request) => Response | Promise<Response>,
     port?: number,
   ): Promise<LoopbackServer>;
-  /** Shows a page to the user of this machine. Rejects where it cannot. */
+  /** Opens a URL in the browser of the user. Rejects if it cannot. */
   openUrl?(url: string): Promise<void>;
-  /** The time, in milliseconds since the epoch. Default: `Date.now`. */
+  /**
+   * Returns the time, in milliseconds since the epoch.
+   *
+   * @default {Date.now}
+   */
   now(): number;
-  /** Resolves after a time in milliseconds; rejects with the signal's reason as soon as the signal fires. Default: `setTimeout`. */
+  /**
+   * Resolves after a time in milliseconds; rejects with the signal's reason when the signal is aborted.
+   *
+   * @default {setTimeout}
+   */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 
-/** Members of a runtime that were handed in, which win over those of the place. */
-export type RuntimeMembers = { readonly [Member in keyof Runtime]?: Runtime[Member] | undefined };
+/** Members that replace those of the runtime, or add what it lacks. */
+export type RuntimeOverrides = { readonly [Member in keyof Runtime]?: Runtime[Member] | undefined };

@@ -1,21 +1,21 @@
 import { digits, fetchDirectly } from "./direct_fetch.ts";
 import { detectPlatform } from "./platform.ts";
-import type { Runtime, RuntimeMembers, TlsTrust } from "./runtime.ts";
+import type { Runtime, RuntimeOverrides, TlsTrust } from "./runtime.ts";
 
 /**
- * Returns what makes a `fetch` with a trust of its own; `undefined` where there is none. Nothing of a request is sent before the server
- * is trusted. Redirects are not followed, and each request has its own connection.
+ * Returns the `tlsFetch` of the overrides, or of this runtime; `undefined` if it has none. Nothing of a request is sent before the server is trusted.
+ * Redirects are not followed, and each request has a connection of its own.
  */
-export function tlsFetcher(runtime: RuntimeMembers = {}): Runtime["tlsFetch"] {
+export function tlsFetcher(runtime: RuntimeOverrides = {}): Runtime["tlsFetch"] {
   if (runtime.tlsFetch) return runtime.tlsFetch.bind(runtime);
   return ["deno", "node", "bun"].includes(detectPlatform()) ? createTlsFetch : undefined;
 }
 
 function createTlsFetch(trust: TlsTrust): typeof fetch {
   const { ca, thumbprint } = trust;
-  // Node takes an empty text for the authorities of the system.
+  // With an empty string, Node trusts the authorities of the system.
   if (ca !== undefined && !ca.includes("-----BEGIN CERTIFICATE-----")) {
-    throw new TypeError('"ca" must be certificates as PEM text');
+    throw new TypeError('"ca" must be certificates in PEM format');
   }
   if (thumbprint !== undefined && !/^[\da-f]{40}$/.test(digits(thumbprint))) {
     throw new TypeError('"thumbprint" must be 40 hexadecimal digits, the certificate\'s SHA-1 digest');

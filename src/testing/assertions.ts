@@ -6,6 +6,7 @@ import {
   importX509,
   type JSONWebKeySet,
 } from "jose";
+import { digest, encodeHex } from "../core/encoding.ts";
 import { formatTime, Refusal } from "./refusal.ts";
 import { type Directory, same } from "./directory.ts";
 import type { EntraApp } from "./entra_options.ts";
@@ -70,14 +71,18 @@ function isMe(audience: string | undefined, url: URL): boolean {
   return protocol === url.protocol && hosts.includes(host) && paths.some((path) => same(pathname, `/${tenant}${path}`));
 }
 
-async function findCertificate(app: EntraApp, hash: string, thumbprint: string): Promise<string | undefined> {
+async function findCertificate(
+  app: EntraApp,
+  hash: "SHA-1" | "SHA-256",
+  thumbprint: string,
+): Promise<string | undefined> {
   for (const pem of app.certificates ?? []) {
     const body = /-----BEGIN CERTIFICATE-----([^-]+)-----END CERTIFICATE-----/.exec(pem);
     if (!body) {
       throw new TypeError(`A certificate of app "${app.clientId}" must be PEM text with a block "CERTIFICATE"`);
     }
     const der = Uint8Array.from(atob(body[1]!.replace(/\s/g, "")), (character) => character.charCodeAt(0));
-    if (hex(await crypto.subtle.digest(hash, der)) === thumbprint) return body[0];
+    if (hex(await digest(der, hash)) === thumbprint) return body[0];
   }
   return undefined;
 }
@@ -135,6 +140,6 @@ function hexOf(base64: string): string {
   }
 }
 
-function hex(bytes: ArrayBuffer | Uint8Array): string {
-  return [...new Uint8Array(bytes)].map((byte) => byte.toString(16).padStart(2, "0")).join("").toUpperCase();
+function hex(bytes: Uint8Array): string {
+  return encodeHex(bytes).toUpperCase();
 }

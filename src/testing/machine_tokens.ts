@@ -1,3 +1,4 @@
+import { digest, encodeHex } from "../core/encoding.ts";
 import { same } from "./directory.ts";
 import type { MachineOptions, SimulatedIdentity } from "./machine_options.ts";
 import { MachineRefusal } from "./machine_refusal.ts";
@@ -76,7 +77,14 @@ export function createMachineTokens(options: MachineOptions, now: () => number):
       handlesClaims: capabilities.some((capability) => same(capability, "cp1")),
     }, { now: () => issued, lifetimeInS });
     const issuedOn = Math.floor(issued / 1000);
-    return { token, sha256: await sha256(token), identity, resource, issuedOn, expiresOn: issuedOn + lifetimeInS };
+    return {
+      token,
+      sha256: encodeHex(await digest(token)),
+      identity,
+      resource,
+      issuedOn,
+      expiresOn: issuedOn + lifetimeInS,
+    };
   }
 
   return {
@@ -137,9 +145,4 @@ async function claimsOf({ clientId, objectId, resourceId }: SimulatedIdentity): 
 
 function bare(resource: string): string {
   return resource.replace(/\/$/, "");
-}
-
-async function sha256(text: string): Promise<string> {
-  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
-  return [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }

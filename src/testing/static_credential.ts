@@ -25,7 +25,7 @@ const END_OF_TIME = 8_640_000_000_000_000;
 export class StaticCredential implements TokenCredential {
   /** Takes the token. Throws a `TypeError` if there is none. */
   constructor(token: string, options: StaticCredentialOptions = {}) {
-    if (typeof token !== "string" || !token) throw new TypeError('"token" must be a string that is not empty');
+    if (typeof token !== "string" || !token) throw new TypeError('"token" must be a non-empty string');
     const found: AccessToken = {
       token,
       expiresOnTimestamp: options.expiresOnTimestamp ?? END_OF_TIME,

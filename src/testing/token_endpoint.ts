@@ -1,3 +1,4 @@
+import { encodeBase64Url } from "../core/encoding.ts";
 import { Refusal } from "./refusal.ts";
 import { checkAssertion } from "./assertions.ts";
 import { type Directory, findApp, isPublic, isShared, required, same } from "./directory.ts";
@@ -113,7 +114,7 @@ async function answer(order: TokenOrder, directory: Directory): Promise<Record<s
 
 async function clientInfo({ tenantId, username }: EntraUser): Promise<string> {
   const info = JSON.stringify({ uid: await objectIdOf(`${tenantId}/${username}`), utid: tenantId });
-  return btoa(info).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+  return encodeBase64Url(info);
 }
 
 function asksForCp1(claims: string | undefined): boolean {

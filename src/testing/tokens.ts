@@ -1,3 +1,4 @@
+import { digest, encodeHex } from "../core/encoding.ts";
 import type { Directory } from "./directory.ts";
 import { issuerOfIdTokens } from "./discovery.ts";
 import type { EntraApp, EntraUser } from "./entra_options.ts";
@@ -88,7 +89,6 @@ export function issuerOf(host: string, tenantId: string): string {
 
 /** Returns the same object id for the same name, in every process. */
 export async function objectIdOf(name: string): Promise<string> {
-  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(name.toLowerCase()));
-  const hex = [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  const hex = encodeHex(await digest(name.toLowerCase()));
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
 }

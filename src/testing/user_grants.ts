@@ -1,3 +1,4 @@
+import { digest, encodeBase64Url } from "../core/encoding.ts";
 import { type Directory, findUser, isUserOf, required, same } from "./directory.ts";
 import type { EntraApp, EntraUser } from "./entra_options.ts";
 import { formatTime, Refusal } from "./refusal.ts";
@@ -76,9 +77,7 @@ async function byCode({ form, tenant }: TokenCall, app: EntraApp, directory: Dir
 /** Derives what proves that who redeems is who asked (RFC 7636, section 4.2). */
 async function challengeOf(verifier: string | undefined): Promise<string | undefined> {
   if (!verifier) return undefined;
-  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(verifier));
-  return btoa(String.fromCharCode(...new Uint8Array(digest)))
-    .replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+  return encodeBase64Url(await digest(verifier));
 }
 
 function byDeviceCode({ form }: TokenCall, app: EntraApp, directory: Directory): Found {

@@ -1,4 +1,4 @@
-import { encodeBase64Url } from "../core/encode_base64.ts";
+import { encodeBase64Url } from "../core/encoding.ts";
 import { decodeBase64Url } from "../oauth/decode.ts";
 
 // A CryptoKey: Node's types have that name for Web Crypto's module alone.

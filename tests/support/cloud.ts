@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { tlsFetcher } from "@azweb/identity/runtime";
+import { createRuntime } from "@azweb/identity/runtime";
 import { createEntra } from "@azweb/identity/testing";
 import { readFile } from "node:fs/promises";
 import { startAzurite } from "./azurite.ts";
@@ -52,7 +52,7 @@ export async function startCloud(folder: string): Promise<Cloud> {
   });
   const azurite = await startAzurite({ ...paths, folder });
   stops.push(azurite.stop);
-  const fetchFromAzurite = tlsFetcher()!({ ca: await readFile(authorityPath, "utf8") });
+  const fetchFromAzurite = createRuntime().tlsFetch!({ ca: await readFile(authorityPath, "utf8") });
   let vault: Handle;
 
   async function storage(request: Request): Promise<Response> {

@@ -7,20 +7,22 @@ import type { TokenSet } from "../token_cache.ts";
 const OLD_DATE = /^(\d\d?)\/(\d\d?)\/(\d{4}) (\d\d?):(\d\d):(\d\d)(?: ([AP])M)? ([+-]\d\d:\d\d)$/;
 const ISO_DATE = /^\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:\d\d)$/;
 
-/** Reads an answer that holds a token. Throws an `AuthenticationError` where that is malformed or has expired. */
-export function readTokenAnswer(body: Record<string, unknown>, action: string, sentOn: number): TokenSet {
+/** Parses a token response. Throws an `AuthenticationError` if it is malformed or the token has expired. */
+export function readTokenResponse(body: Record<string, unknown>, action: string, sentOn: number): TokenSet {
   const { access_token: token, token_type: type = "Bearer" } = body;
   const isBearer = typeof type === "string" && type.toLowerCase() === "bearer";
-  // Not `expires_in` first: in a token that the source remembered, it counts from when that was made.
-  const expiresOn = readDate(body.expires_on) ?? (seconds(body.expires_in) ?? NaN) * 1000 + sentOn;
-  const fault = typeof token !== "string" || token === ""
+  // Not `expires_in` first: for a token from the cache of the source, it counts from when the token was issued.
+  const expiresOn = parseTime(body.expires_on) ?? (seconds(body.expires_in) ?? NaN) * 1000 + sentOn;
+  const malformed = typeof token !== "string" || token === ""
     ? "access_token"
     : !isBearer
     ? "token_type"
     : Number.isNaN(expiresOn)
     ? "expires_on"
     : undefined;
-  if (fault) throw new AuthenticationError(`${action}: The answer has no usable "${fault}"`, { statusCode: 200 });
+  if (malformed) {
+    throw new AuthenticationError(`${action}: The response has no usable "${malformed}"`, { statusCode: 200 });
+  }
   if (expiresOn <= sentOn) {
     throw new AuthenticationError(
       `${action}: The token expired on ${new Date(expiresOn).toISOString()}, and the clock here shows ${
@@ -40,17 +42,17 @@ export function readTokenAnswer(body: Record<string, unknown>, action: string, s
   };
 }
 
-/** Reads a time as the sources write it: seconds since the epoch, as a number or text, or a date. Returns milliseconds. */
-function readDate(value: unknown): number | undefined {
+/** Parses a time of a source: seconds since the epoch, as a number or a string, or a date. Returns milliseconds since the epoch. */
+function parseTime(value: unknown): number | undefined {
   const number = seconds(value);
   if (number !== undefined || typeof value !== "string") return number && number * 1000;
-  const text = bound(value);
-  const [, month, day, year, hour, minute, second, half, zone] = OLD_DATE.exec(text) ?? [];
+  const string = bound(value);
+  const [, month, day, year, hour, minute, second, half, zone] = OLD_DATE.exec(string) ?? [];
   const hours = half ? Number(hour) % 12 + (half === "P" ? 12 : 0) : hour;
   const date = year
     ? `${year}-${two(month)}-${two(day)}T${two(hours)}:${minute}:${second}${zone}`
-    : ISO_DATE.test(text)
-    ? text
+    : ISO_DATE.test(string)
+    ? string
     : "";
   const time = Date.parse(date);
   return Number.isNaN(time) ? undefined : time;

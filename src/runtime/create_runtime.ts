@@ -1,0 +1,45 @@
+import { env } from "./env.ts";
+import { fileFinder } from "./file_exists.ts";
+import { fileSizer, textFileReader } from "./files.ts";
+import { loopbackListener } from "./loopback.ts";
+import { urlOpener } from "./open_url.ts";
+import { operatingSystem } from "./operating_system.ts";
+import { programRunner } from "./process.ts";
+import type { Runtime, RuntimeOverrides } from "./runtime.ts";
+import { tlsFetcher } from "./tls_fetch.ts";
+
+/**
+ * Returns the members that a credential uses here: the overrides, and for the others what Deno, Node or Bun has. A member that is `undefined` is a
+ * capability that is absent.
+ *
+ * Use it to wrap a member, for example to log the programs that are run:
+ *
+ * ```ts
+ * import { createRuntime } from "@azweb/identity/runtime";
+ *
+ * const { run } = createRuntime();
+ * const runtime = run && {
+ *   run(...[command, args, options]: Parameters<typeof run>) {
+ *     console.log(command, args);
+ *     return run(command, args, options);
+ *   },
+ * };
+ * ```
+ *
+ * @param overrides The members that replace those of the runtime.
+ */
+export function createRuntime(overrides: RuntimeOverrides = {}): RuntimeOverrides & Pick<Runtime, "env"> {
+  return {
+    env: overrides.env?.bind(overrides) ?? env,
+    readTextFile: textFileReader(overrides),
+    fileExists: fileFinder(overrides),
+    fileSize: fileSizer(overrides),
+    platform: overrides.platform ?? operatingSystem(),
+    tlsFetch: tlsFetcher(overrides),
+    run: programRunner(overrides),
+    listen: loopbackListener(overrides),
+    openUrl: urlOpener(overrides),
+    now: overrides.now?.bind(overrides),
+    sleep: overrides.sleep?.bind(overrides),
+  };
+}
