@@ -1,24 +1,27 @@
 import type { AccessToken, GetTokenOptions } from "../token_credential.ts";
 import type { GetToken } from "./create_get_token.ts";
-import { nameCredential } from "./failures.ts";
 
 /**
- * Returns a `getToken` that is created by the first call for which `create` does not throw: until then, the environment may still be completed,
- * and the modules of the credential are not loaded.
+ * Returns a `getToken` that is created at the first call, and again after each call that fails, until one returns a token: the environment may
+ * still be completed, but the identity of a running program does not change.
  */
-export function lazyGetToken(name: string, create: () => GetToken | Promise<GetToken>): GetToken {
-  let getToken: GetToken | undefined;
+export function lazyGetToken(create: () => GetToken | Promise<GetToken>): GetToken {
+  let candidate: GetToken | undefined;
+  let decided: GetToken | undefined;
 
-  async function createAndGet(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken> {
+  async function decide(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken> {
+    let used: GetToken | undefined;
     try {
-      const created = await create();
-      getToken ??= created;
+      const created = candidate ?? await create();
+      used = candidate ??= created;
+      const token = await used(scopes, options);
+      decided ??= used;
+      return token;
     } catch (error) {
-      nameCredential(error, name);
+      if (candidate === used) candidate = undefined;
       throw error;
     }
-    return await getToken(scopes, options);
   }
 
-  return (scopes, options) => getToken ? getToken(scopes, options) : createAndGet(scopes, options);
+  return (scopes, options) => (decided ?? decide)(scopes, options);
 }

@@ -1,4 +1,5 @@
 import type { GetToken } from "../core/create_get_token.ts";
+import { lazyGetToken } from "../core/lazy_get_token.ts";
 import { notNegative, type Settings } from "../core/settings.ts";
 import { hasFederatedToken, type UserAssignedIdentity } from "../managed_identity/identity.ts";
 import type { CredentialOptions } from "../options.ts";
@@ -19,33 +20,16 @@ export function chooseManagedIdentity(
   const settings = { ...resolved, maxRetries: retryOptions?.maxRetries ?? 5, timeoutInMs };
   const { probeTimeoutInMs, runtime = {} } = options;
   notNegative("probeTimeoutInMs", probeTimeoutInMs, 0);
-  let machine: { readonly id: string | undefined; readonly getToken: GetToken } | undefined;
-  let chosen: GetToken | undefined;
 
-  /** Loaded at the first call, because most programs that try a managed identity use an earlier credential. */
-  async function loadMachine(identity: UserAssignedIdentity | undefined): Promise<GetToken> {
-    const { createManagedIdentity } = await import("../managed_identity/client.ts");
-    if (!machine || machine.id !== identity?.id) {
-      const getToken = createManagedIdentity(NAME, { identity, probeTimeoutInMs, runtime, settings });
-      machine = { id: identity?.id, getToken };
-    }
-    return machine.getToken;
-  }
-
-  async function loadWorkload(identity: UserAssignedIdentity | undefined): Promise<GetToken> {
-    const { createWorkloadIdentity } = await import("../oauth/workload_identity.ts");
-    const workload = { ...options, clientId: identity?.id };
-    return createWorkloadIdentity(NAME, workload, { ...resolved, disableInstanceDiscovery: true });
-  }
-
-  async function choose(...[scopes, options]: Parameters<GetToken>): ReturnType<GetToken> {
+  return lazyGetToken(async () => {
     const identity = identityOf();
-    const choice = await (hasFederatedToken(settings, identity) ? loadWorkload(identity) : loadMachine(identity));
-    const token = await choice(scopes, options);
-    // Until there is a token, the environment may still be completed. Then the choice stays: one program, one identity.
-    chosen ??= choice;
-    return token;
-  }
-
-  return (scopes, options) => chosen ? chosen(scopes, options) : choose(scopes, options);
+    // Each is loaded at the first call, because most programs that try a managed identity use an earlier credential.
+    if (hasFederatedToken(settings, identity)) {
+      const { createWorkloadIdentity } = await import("../oauth/workload_identity.ts");
+      const workload = { ...options, clientId: identity?.id };
+      return createWorkloadIdentity(NAME, workload, { ...resolved, disableInstanceDiscovery: true });
+    }
+    const { createManagedIdentity } = await import("../managed_identity/client.ts");
+    return createManagedIdentity(NAME, { identity, probeTimeoutInMs, runtime, settings });
+  });
 }

@@ -22,6 +22,7 @@ import {
 } from "../managed_identity/identity.ts";
 import { createEnvironmentIdentity } from "../oauth/environment_identity.ts";
 import { createLazyWorkload } from "../oauth/lazy_workload.ts";
+import type { UserSession } from "../oauth/user_session.ts";
 import type { BrowserCustomizationOptions, CredentialOptions, DefaultAzureCredentialName } from "../options.ts";
 import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";
 import { chooseManagedIdentity } from "./choose_managed_identity.ts";
@@ -103,10 +104,8 @@ const TABLE: readonly Row[] = [
   {
     name: "EnvironmentCredential",
     group: "prod",
-    create: (options, settings) => {
-      const name = "EnvironmentCredential";
-      return lazyGetToken(name, () => createEnvironmentIdentity(name, options, settings));
-    },
+    create: (options, settings) =>
+      lazyGetToken(() => createEnvironmentIdentity("EnvironmentCredential", options, settings)),
     variables: () => PRINCIPAL_VARIABLES,
     explain: async (options, settings) => {
       const { explainEnvironment } = await import("../oauth/explain_identity.ts");
@@ -179,10 +178,13 @@ const TABLE: readonly Row[] = [
     group: "dev",
     create: ({ interactiveBrowserClientId: clientId, ...options }, settings) => {
       if (clientId !== undefined) checkOption("interactiveBrowserClientId", clientId, checkClientId);
-      return lazyGetToken("InteractiveBrowserCredential", async () => {
+      let session: UserSession | undefined;
+      return async (scopes, getTokenOptions) => {
+        // Loaded at the first call, because most programs use an earlier credential.
         const { createBrowserSession } = await import("../oauth/browser_session.ts");
-        return createBrowserSession({ ...options, clientId }, settings).getToken;
-      });
+        session ??= createBrowserSession({ ...options, clientId }, settings);
+        return await session.getToken(scopes, getTokenOptions);
+      };
     },
     explain: () => ({ state: "inconclusive", detail: "Opens a browser for the user to sign in" }),
   },

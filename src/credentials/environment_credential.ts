@@ -19,8 +19,8 @@ const NAME = "EnvironmentCredential";
  * 2. `AZURE_CLIENT_CERTIFICATE_PATH`, with `AZURE_CLIENT_CERTIFICATE_PASSWORD` and `AZURE_CLIENT_SEND_CERTIFICATE_CHAIN`
  * 3. `AZURE_USERNAME` and `AZURE_PASSWORD`
  *
- * `AZURE_ADDITIONALLY_ALLOWED_TENANTS` lists further tenants, separated by semicolons. The variables are read at
- * the first `getToken`.
+ * `AZURE_ADDITIONALLY_ALLOWED_TENANTS` lists further tenants, separated by semicolons. The variables are read by
+ * `getToken`, until it returns a token.
  *
  * @example On Cloudflare Workers, with the bindings of the Worker
  * ```ts no-eval
@@ -46,7 +46,7 @@ export class EnvironmentCredential implements TokenCredential {
    */
   constructor(options: EnvironmentCredentialOptions = {}) {
     const settings = resolveSettings(options);
-    setInternals(this, lazyGetToken(NAME, () => createEnvironmentIdentity(NAME, options, settings)));
+    setInternals(this, lazyGetToken(() => createEnvironmentIdentity(NAME, options, settings)));
   }
 
   /**

@@ -26,8 +26,8 @@ export interface WorkloadIdentityCredentialOptions extends CredentialOptions {
  * A pod of Azure Kubernetes Service, or another workload that is handed a file with a token of an identity provider that the app trusts
  * (workload identity federation). The file is read anew for each request, because it changes while the program runs.
  *
- * The options come before the variables `AZURE_TENANT_ID`, `AZURE_CLIENT_ID` and `AZURE_FEDERATED_TOKEN_FILE`, which are read when the first
- * token is asked for.
+ * The options come before the variables `AZURE_TENANT_ID`, `AZURE_CLIENT_ID` and `AZURE_FEDERATED_TOKEN_FILE`, which are read by
+ * `getToken`, until it returns a token.
  *
  * @example In a pod with the label `azure.workload.identity/use: "true"`
  * ```ts no-eval

@@ -1,6 +1,7 @@
 import { checkClientId, checkText } from "../core/check_text.ts";
 import { checkVariable } from "../core/check_variable.ts";
 import { createGetToken, type GetToken } from "../core/create_get_token.ts";
+import { nameCredential } from "../core/failures.ts";
 import { type EnvironmentIdentity, findPrincipal, variablesOf } from "../core/principal.ts";
 import type { Settings } from "../core/settings.ts";
 import { checkAppTenantId, checkTenantId } from "../core/tenants.ts";
@@ -22,6 +23,15 @@ interface EnvironmentGrant extends Pick<Grant, "clientAuth" | "type" | "paramete
  * `AuthenticationError` where one is malformed or may not be read.
  */
 export function createEnvironmentIdentity(name: string, options: CredentialOptions, settings: Settings): GetToken {
+  try {
+    return createIdentity(name, options, settings);
+  } catch (error) {
+    nameCredential(error, name);
+    throw error;
+  }
+}
+
+function createIdentity(name: string, options: CredentialOptions, settings: Settings): GetToken {
   const identity = findPrincipal(settings);
   const { tenantId, clientId } = identity;
   const allowed = (settings.env("AZURE_ADDITIONALLY_ALLOWED_TENANTS") ?? "").split(";").flatMap((id) =>
@@ -68,13 +78,12 @@ export function createEnvironmentIdentity(name: string, options: CredentialOptio
         check("AZURE_USERNAME", checkText);
         check("AZURE_PASSWORD", checkText);
         const { username, password } = identity;
-        // Not the password, nor its digest: a password can be guessed, and a shared cache would confirm the guess.
-        const owner = {};
         return {
           type: "password",
           clientAuth: noAuth(),
           parameters: { username, password },
-          cacheIdentity: () => [owner],
+          // Not the password, nor its digest: a password can be guessed, and a shared cache would confirm the guess.
+          cacheIdentity: () => [settings, clientId, username],
         };
       }
     }

@@ -5,15 +5,14 @@ import type { Settings } from "../core/settings.ts";
 import { checkAppTenantId } from "../core/tenants.ts";
 import type { Workload } from "./workload_identity.ts";
 
-/** Returns the `getToken` of `WorkloadIdentityCredential`, whose variables are read at the first call. Throws a `TypeError` for a malformed option. */
+/** Returns the `getToken` of `WorkloadIdentityCredential`, whose variables are read until there is a token. Throws a `TypeError` for a malformed option. */
 export function createLazyWorkload(options: Workload, settings: Settings): GetToken {
   const { tenantId, clientId, tokenFilePath } = options;
   if (tenantId) checkAppTenantId(tenantId);
   if (clientId) checkClientId(clientId);
   if (tokenFilePath) checkText(tokenFilePath, "tokenFilePath");
-  const name = "WorkloadIdentityCredential";
-  return lazyGetToken(name, async () => {
+  return lazyGetToken(async () => {
     const { createWorkloadIdentity } = await import("./workload_identity.ts");
-    return createWorkloadIdentity(name, options, settings);
+    return createWorkloadIdentity("WorkloadIdentityCredential", options, settings);
   });
 }
