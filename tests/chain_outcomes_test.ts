@@ -26,6 +26,7 @@ import assert from "node:assert/strict";
 import { before, describe, test } from "node:test";
 import { createLaptop, metadata, signedOut } from "./support/laptop.ts";
 import { arcAnswers, CLIENT_ID, machineAnswer, MACHINES, VAULT } from "./support/machine.ts";
+import { turn } from "./support/passing_time.ts";
 import {
   type Asked,
   breathe,
@@ -64,7 +65,10 @@ async function passTime<T>(clock: FakeClock, work: Promise<T>): Promise<T> {
   let hasEnded = false;
   const end = () => void (hasEnded = true);
   work.then(end, end);
-  while (!hasEnded) await clock.advance(100);
+  while (!hasEnded) {
+    await turn();
+    await clock.advance(100);
+  }
   return await work;
 }
 
