@@ -3,76 +3,76 @@ import { issuerOfIdTokens } from "./discovery.ts";
 import type { EntraApp, EntraUser } from "./entra_options.ts";
 import { sign } from "./signing_key.ts";
 
-/** What a token is made of. */
-export interface TokenOrder {
-  /** Of the token endpoint, such as `"https://login.microsoftonline.com"`. */
+/** The content of a token. */
+export interface TokenContent {
+  /** The origin of the token endpoint, such as `"https://login.microsoftonline.com"`. */
   readonly origin: string;
   readonly tenantId: string;
   readonly app: EntraApp;
-  /** How the application proved itself: 0 not at all, 1 with a secret, 2 with an assertion. */
-  readonly proof: 0 | 1 | 2;
+  /** How the client authenticated, the value of the claim `appidacr`: 0 not at all, 1 with a secret, 2 with an assertion. */
+  readonly clientAuth: 0 | 1 | 2;
   readonly user?: EntraUser;
-  /** Whether the user has shown more than a password. */
-  readonly isStrong?: boolean;
-  /** What the sign-in was told apart by (OpenID Connect Core, section 3.1.2.1). */
+  /** Whether the user has completed multi-factor authentication. */
+  readonly hasMfa?: boolean;
+  /** The nonce of the authorization request (OpenID Connect Core, section 3.1.2.1). */
   readonly nonce?: string | undefined;
   readonly resource: string;
   readonly scopes: readonly string[];
-  /** Whether the client can handle claims challenges. */
+  /** Whether the client declared the capability to handle claims challenges. */
   readonly handlesClaims: boolean;
 }
 
-// Entra dates its tokens back, so that an API whose clock is late takes them.
-const BACK_DATED_IN_S = 300;
+// Entra backdates its access tokens, so that an API whose clock is behind accepts them.
+const BACKDATE_IN_S = 300;
 
-/** Signs an access token in the first version's format, which most of Azure's own services ask for. */
+/** Signs an access token in the v1.0 format, which most Azure services use. */
 export async function signAccessToken(
-  order: TokenOrder,
+  content: TokenContent,
   directory: Pick<Directory, "now" | "lifetimeInS">,
 ): Promise<string> {
-  const { app, user, tenantId } = order;
+  const { app, user, tenantId } = content;
   const now = Math.floor(directory.now() / 1000);
-  const issuer = issuerOf(new URL(order.origin).host, tenantId);
+  const issuer = issuerOf(new URL(content.origin).host, tenantId);
   const oid = await objectIdOf(`${tenantId}/${user?.username ?? app.clientId}`);
   return await sign({
-    aud: order.resource,
+    aud: content.resource,
     iss: issuer,
-    iat: now - BACK_DATED_IN_S,
-    nbf: now - BACK_DATED_IN_S,
+    iat: now - BACKDATE_IN_S,
+    nbf: now - BACKDATE_IN_S,
     exp: now + directory.lifetimeInS,
-    ...(user ? { acct: 0, amr: ["pwd", ...order.isStrong ? ["mfa"] : []] } : {}),
+    ...(user ? { acct: 0, amr: ["pwd", ...content.hasMfa ? ["mfa"] : []] } : {}),
     appid: app.clientId,
-    appidacr: String(order.proof),
+    appidacr: String(content.clientAuth),
     idp: issuer,
     idtyp: user ? "user" : "app",
     oid,
-    ...(user ? { scp: order.scopes.join(" "), unique_name: user.username, upn: user.username } : {}),
+    ...(user ? { scp: content.scopes.join(" "), unique_name: user.username, upn: user.username } : {}),
     sub: oid,
     tid: tenantId,
     uti: crypto.randomUUID(),
     ver: "1.0",
-    ...(order.handlesClaims && { xms_cc: ["cp1"] }),
+    ...(content.handlesClaims && { xms_cc: ["cp1"] }),
     ...app.claims,
   });
 }
 
-/** Signs an id token of the second version (OpenID Connect Core, section 2). */
-export async function signIdToken(order: TokenOrder, user: EntraUser, directory: Directory): Promise<string> {
+/** Signs an ID token in the v2.0 format (OpenID Connect Core, section 2). */
+export async function signIdToken(content: TokenContent, user: EntraUser, directory: Directory): Promise<string> {
   const now = Math.floor(directory.now() / 1000);
-  const oid = await objectIdOf(`${order.tenantId}/${user.username}`);
+  const oid = await objectIdOf(`${content.tenantId}/${user.username}`);
   return await sign({
-    aud: order.app.clientId,
-    iss: issuerOfIdTokens(order.origin, order.tenantId),
+    aud: content.app.clientId,
+    iss: issuerOfIdTokens(content.origin, content.tenantId),
     iat: now,
     nbf: now,
     exp: now + 3_600,
     name: user.username,
-    ...(order.nonce !== undefined && { nonce: order.nonce }),
+    ...(content.nonce !== undefined && { nonce: content.nonce }),
     oid,
     preferred_username: user.username,
-    sub: await objectIdOf(`${oid}/${order.app.clientId}`),
+    sub: await objectIdOf(`${oid}/${content.app.clientId}`),
     // AD FS has no tenants.
-    ...order.tenantId !== "adfs" && { tid: order.tenantId },
+    ...content.tenantId !== "adfs" && { tid: content.tenantId },
     uti: crypto.randomUUID(),
     ver: "2.0",
   });
@@ -86,7 +86,7 @@ export function issuerOf(host: string, tenantId: string): string {
     : `https://sts.windows.net/${tenantId}/`;
 }
 
-/** Returns the same object id for the same name, in every process. */
+/** Derives an object id from a name. The same name has the same id in every process. */
 export async function objectIdOf(name: string): Promise<string> {
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(name.toLowerCase()));
   const hex = [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
