@@ -1,22 +1,24 @@
 import type { AccessToken } from "./token_credential.ts";
 
-/** A token as it is remembered: plain data, safe to serialise as JSON. */
+/** A cached token. Plain data that can be serialized to JSON. */
 export interface TokenSet extends AccessToken {
   /** When the request for the token was sent, in milliseconds since the epoch. */
   readonly acquiredOnTimestamp: number;
 }
 
 /**
- * Where tokens are remembered. A `Map` is one; so is a small object around a key-value store, since every method may return a promise.
+ * A cache for tokens. A `Map` is one. Every method may return a promise, so that an adapter for a key-value store is
+ * one too.
  *
- * A synchronous cache is asked at every call. What an asynchronous one returned is also kept in memory. A cache that throws, hangs or
- * returns something else than it was given is passed over: the token is then requested anew and kept in memory.
+ * A synchronous cache is read by each call of `getToken`. The tokens of an asynchronous cache are also cached in
+ * memory. If a cache throws, does not respond, or returns a malformed entry, a new token is requested and cached in
+ * memory.
  *
- * Keys hold no secret, but values are tokens: keep them where nobody else can read them. Where a credential was given objects (a callback,
- * a `CryptoKey`, a `fetch`) or has a user sign in, its keys are good for this process alone, and another process leaves its own beside them:
- * give such a cache an end for its entries.
+ * Keys hold no secret, but values hold tokens: restrict access to the store. If a credential has objects as arguments
+ * or options (a callback, a `CryptoKey`, a `fetch`) or signs in a user, its keys are valid in this process only, and
+ * every process adds its own entries: let the entries of such a store expire.
  *
- * @example One cache for two credentials
+ * @example Share a cache between two credentials
  * ```ts
  * import { ClientSecretCredential, type TokenSet } from "@azweb/identity";
  *
@@ -27,10 +29,23 @@ export interface TokenSet extends AccessToken {
  * ```
  */
 export interface TokenCache {
-  /** Returns what was set for the key, or `undefined`. */
+  /**
+   * Returns the token for the key, or `undefined`.
+   *
+   * @param key The cache key.
+   */
   get(key: string): TokenSet | undefined | Promise<TokenSet | undefined>;
-  /** Remembers a token. May drop it at any time, and should when it ends. */
+  /**
+   * Stores a token. The cache may evict it at any time, and should evict it when it expires.
+   *
+   * @param key The cache key.
+   * @param value The token.
+   */
   set(key: string, value: TokenSet): unknown;
-  /** Forgets a token. Not called so far: a token is replaced by its successor. */
+  /**
+   * Removes a token. Reserved for later versions: currently a new token only replaces the old one.
+   *
+   * @param key The cache key.
+   */
   delete(key: string): unknown;
 }

@@ -256,7 +256,10 @@ for (const name of NAMES) {
           [{ expiresOn: "number" }, { expires_on: date }],
           [{ expiresOn: "date" }, { expires_on: "01/31/2030 02:00:00 PM +00:00" }],
           [{ expiresOn: "iso" }, { expires_on: "2030-01-31T14:00:00.000Z" }],
-          [{ response: { resource: "another", expires_on: undefined } }, { resource: "another", expires_on: undefined }],
+          [{ response: { resource: "another", expires_on: undefined } }, {
+            resource: "another",
+            expires_on: undefined,
+          }],
         ] as const
       ) {
         const { kind, machine } = setUp(name, { tokenLifetimeInMs: 7_200_000, ...options });

@@ -102,11 +102,11 @@ async function signInToWebApp({ entra, visitor }: Scene, options: CredentialOpti
 
 /** The browser before which the visitor sits. */
 function browserOf(scene: Scene): Entra["browser"] {
-  const { browser, visit } = scene.entra;
+  const { browser, signInAs } = scene.entra;
   return {
     ...browser,
     openUrl(url) {
-      visit(scene.visitor);
+      signInAs(scene.visitor);
       return browser.openUrl(url);
     },
   };

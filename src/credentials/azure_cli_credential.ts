@@ -1,3 +1,17 @@
+/**
+ * `AzureCliCredential` authenticates as the account that is signed in to the Azure CLI (`az login`).
+ *
+ * @example
+ * ```ts no-eval
+ * import { AzureCliCredential } from "@azweb/identity/azure-cli-credential";
+ *
+ * const credential = new AzureCliCredential();
+ * const { token } = await credential.getToken("https://storage.azure.com/.default");
+ * ```
+ *
+ * @module
+ */
+
 import type { GetToken } from "../core/create_get_token.ts";
 import { createToolGetToken } from "../developer_tools/create_tool_get_token.ts";
 import type { DeveloperToolCredentialOptions } from "../options.ts";

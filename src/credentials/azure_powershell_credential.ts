@@ -1,3 +1,17 @@
+/**
+ * `AzurePowerShellCredential` authenticates as the account that is signed in to Azure PowerShell (`Connect-AzAccount`).
+ *
+ * @example
+ * ```ts no-eval
+ * import { AzurePowerShellCredential } from "@azweb/identity/azure-powershell-credential";
+ *
+ * const credential = new AzurePowerShellCredential();
+ * const { token } = await credential.getToken("https://storage.azure.com/.default");
+ * ```
+ *
+ * @module
+ */
+
 import type { GetToken } from "../core/create_get_token.ts";
 import { createToolGetToken } from "../developer_tools/create_tool_get_token.ts";
 import type { DeveloperToolCredentialOptions } from "../options.ts";

@@ -1,6 +1,6 @@
 /**
- * A clock that stands still until it is advanced. Pass it as the option `runtime` of a credential: it has the two members with which
- * credentials read the time and wait. Its functions do not use `this`.
+ * A clock that stands still until it is advanced. Pass it as the option `runtime` of a credential: it has the two
+ * members with which credentials read the time and wait. Its functions do not use `this`.
  */
 export interface FakeClock {
   /** Returns the time, in milliseconds since the epoch. */
@@ -13,15 +13,17 @@ export interface FakeClock {
    */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
   /**
-   * Advances the clock. Wakes the sleepers in order, each at its time, and runs one turn of the event loop after each of them. Work that takes
-   * longer than a turn, such as signing, may still be running at the end: await its result, or `untilSleeping`.
+   * Advances the clock. Wakes the sleepers in order, each at its time, and runs one turn of the event loop after each
+   * of them. Work that takes longer than a turn, such as signing, may still be running at the end: await its result, or
+   * `untilSleeping`.
    *
    * @param ms Time in milliseconds.
    * @throws {RangeError} The time is negative or not a number.
    */
   advance(ms: number): Promise<void>;
   /**
-   * Sets the time, forward or back, as the correction of a wall clock does. Sleepers are not woken, and sleep as long as before.
+   * Sets the time, forward or back, as the correction of a wall clock does. Sleepers are not woken, and sleep as long
+   * as before.
    *
    * @param time Milliseconds since the epoch.
    */
@@ -29,8 +31,9 @@ export interface FakeClock {
   /** The remaining time of each sleeper, in milliseconds, shortest first. */
   readonly sleeping: readonly number[];
   /**
-   * Resolves as soon as a sleeper has at most the given time left. The deadline of a credential (60 s) and the time limit of an attempt (10 s, of a
-   * background refresh 2 s) sleep too: pass a shorter time to wait for a different sleeper.
+   * Resolves as soon as a sleeper has at most the given time left. The deadline of a credential (60 s) and the time
+   * limit of an attempt (10 s, of a background refresh 2 s) sleep too: pass a shorter time to wait for a different
+   * sleeper.
    *
    * @param withinMs Time in milliseconds. Any sleeper by default.
    * @returns The remaining time of the sleeper, in milliseconds.

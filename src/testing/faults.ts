@@ -3,7 +3,8 @@ import type { RecordedRequest } from "./simulated_service.ts";
 /**
  * The name of a failure between client and service:
  *
- * - `"refused"`: `fetch` rejects, as it does when the connection is refused. (`handle`, behind a server of your own, rejects.)
+ * - `"refused"`: `fetch` rejects, as it does when the connection is refused. (`handle`, behind a server of your own,
+ *   rejects.)
  * - `"silent"`: no response is ever sent.
  * - `"reset"`: the connection is reset in the middle of the body.
  * - `"stalled"`: half of the body is sent, then nothing.
@@ -12,7 +13,8 @@ import type { RecordedRequest } from "./simulated_service.ts";
  * - `"huge"`: a body of ten megabytes.
  * - `"endless"`: a body that never ends.
  * - `"slow"`: the normal body, one byte per second.
- * - `"unreachable"`: status 403 of a proxy that cannot reach the host, as Docker Desktop sends it for link-local addresses.
+ * - `"unreachable"`: status 403 of a proxy that cannot reach the host, as Docker Desktop sends it for link-local
+ *   addresses.
  * - `"redirect"`: status 307 to the same path of another host, which would receive the secret of a client that follows.
  */
 export type FaultName =
@@ -31,7 +33,10 @@ export interface FaultResponse {
   readonly body?: string;
 }
 
-/** A failure of a simulated machine. A {@linkcode FaultResponse} without a body gets an error in the format of the machine. */
+/**
+ * A failure of a simulated machine. A {@linkcode FaultResponse} without a body gets an error in the format of the
+ * machine.
+ */
 export type MachineFault = FaultName | FaultResponse;
 
 /** The host to which the fault `"redirect"` leads. */
@@ -41,8 +46,8 @@ const TEN_MEGABYTES = 10_000_000;
 /**
  * Returns the response that a fault makes of the normal one.
  *
- * @param options The request, the signal of the caller, a function that returns the normal response, and one that waits, in real time by
- * default.
+ * @param options The request, the signal of the caller, a function that returns the normal response, and one that
+ * waits, in real time by default.
  */
 export async function respondWithFault(
   fault: FaultName,

@@ -1,6 +1,6 @@
 /**
- * Test doubles for code that acquires tokens: a simulated Microsoft Entra, simulated Azure machines, a fake clock, and a credential with a
- * fixed token. They need no network and work on every runtime.
+ * Test doubles for code that acquires tokens: a simulated Microsoft Entra, simulated Azure machines, a fake clock, and
+ * a credential with a fixed token. They need no network and work on every runtime.
  *
  * @example Test code that acquires a token
  * ```ts

@@ -24,7 +24,9 @@ export interface SimulatedService<Fault> {
    * @param request The request that the server received.
    */
   handle(request: Request): Promise<Response>;
-  /** The requests that the service received, in order, including those that failed. Clear it with `requests.length = 0`. */
+  /**
+   * The requests that the service received, in order, including those that failed. Clear it with `requests.length = 0`.
+   */
   readonly requests: RecordedRequest[];
   /**
    * Resolves as soon as `requests` has the given number of entries.
@@ -54,7 +56,10 @@ export interface Exchange<Fault> {
   readonly request: RecordedRequest;
   /** Returns the fault for this request, if there is one, once requests are no longer held. */
   nextFault(): Promise<Fault | undefined>;
-  /** Returns the signal of the caller. A function, because some servers log a warning when the signal of a request is read. */
+  /**
+   * Returns the signal of the caller. A function, because some servers log a warning when the signal of a request is
+   * read.
+   */
   signal(): AbortSignal;
 }
 

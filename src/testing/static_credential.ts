@@ -2,15 +2,17 @@ import type { AccessToken, TokenCredential } from "../token_credential.ts";
 
 /** Options of {@linkcode StaticCredential}. */
 export interface StaticCredentialOptions {
-  /** When the token expires, in milliseconds since the epoch. By default the latest time that a `Date` can represent. */
+  /**
+   * When the token expires, in milliseconds since the epoch. By default the latest time that a `Date` can represent.
+   */
   readonly expiresOnTimestamp?: number;
 }
 
 const LATEST_TIMESTAMP = 8_640_000_000_000_000;
 
 /**
- * Returns the same token from each call, for tests, and for a token that was acquired by other means. It makes no request and refreshes
- * nothing.
+ * Returns the same token from each call, for tests, and for a token that was acquired by other means. It makes no
+ * request and refreshes nothing.
  *
  * @example
  * ```ts

@@ -1,4 +1,7 @@
-/** OAuth error code, description with placeholders in braces, HTTP status (by default that of the OAuth error code), suberror. */
+/**
+ * OAuth error code, description with placeholders in braces, HTTP status (by default that of the OAuth error code),
+ * suberror.
+ */
 export type ServiceErrorEntry = readonly [error: string, description: string, status?: number, suberror?: string];
 
 const MFA =

@@ -80,7 +80,9 @@ function checkRedirectUri(uri: string, { clientId, redirectUris }: EntraApp): UR
   return new URL(uri);
 }
 
-/** Whether the redirect URI is the registered one. The port of a loopback address is ignored (RFC 8252, section 7.3). */
+/**
+ * Whether the redirect URI is the registered one. The port of a loopback address is ignored (RFC 8252, section 7.3).
+ */
 function matchesRedirectUri(registered: string, uri: string): boolean {
   if (registered === uri) return true;
   const [a, b] = [new URL(registered), new URL(uri)];

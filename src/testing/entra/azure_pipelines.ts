@@ -41,8 +41,9 @@ const LIFETIME_IN_S = 600;
 const TRACE_HEADERS = { "x-msedge-ref": "Ref A: simulated", "x-vss-e2eid": "simulated" };
 
 /**
- * Creates a simulated job of Azure Pipelines, which issues
- * {@link https://learn.microsoft.com/rest/api/azure/devops/distributedtask/oidctoken/create | OIDC tokens of service connections}.
+ * Creates a simulated job of Azure Pipelines, which issues OIDC tokens of service connections.
+ *
+ * @param options See {@linkcode AzurePipelinesOptions}.
  *
  * @example Authenticate as an app with a service connection
  * ```ts
@@ -59,6 +60,8 @@ const TRACE_HEADERS = { "x-msedge-ref": "Ref A: simulated", "x-vss-e2eid": "simu
  * const { token } = await credential.getToken("https://vault.azure.net/.default");
  * assert.equal((await entra.verify(token)).appid, "my-app");
  * ```
+ *
+ * @see https://learn.microsoft.com/rest/api/azure/devops/distributedtask/oidctoken/create
  */
 export function createAzurePipelines(options: AzurePipelinesOptions): AzurePipelines {
   const { serviceConnections, now = Date.now, fetch } = options;

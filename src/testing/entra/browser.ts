@@ -7,7 +7,10 @@ export type EntraBrowser = {
 
 type Handler = Parameters<EntraBrowser["listen"]>[0];
 
-/** Creates a browser that loads pages with the given function, and follows their redirects to its own loopback addresses. */
+/**
+ * Creates a browser that loads pages with the given function, and follows their redirects to its own loopback
+ * addresses.
+ */
 export function createBrowser(fetchPage: typeof fetch): EntraBrowser {
   const handlers = new Map<number, Handler>();
   let lastPort = 49_151;

@@ -19,7 +19,9 @@ export interface Directory {
   readonly codes: Map<string, CodeGrant>;
   /** The device codes that were issued. */
   readonly deviceCodes: Map<string, DeviceGrant>;
-  /** The user of the browser: a username, `null` for a user who declines, `undefined` for the one that the app expects. */
+  /**
+   * The user of the browser: a username, `null` for a user who declines, `undefined` for the one that the app expects.
+   */
   signedInUser: string | null | undefined;
   now(): number;
 }

@@ -20,13 +20,14 @@ export interface Entra extends SimulatedService<EntraFault> {
   /**
    * Sets the user of the browser for the next sign-ins.
    *
-   * @param username The user principal name, or `null` for a user who declines. By default, and initially, the user in the `login_hint` of the
-   * request, else the first user of the tenant.
+   * @param username The user principal name, or `null` for a user who declines. By default, and initially, the user in
+   * the `login_hint` of the request, else the first user of the tenant.
    */
   signInAs(username?: string | null): void;
   /**
-   * The browser. Pass it as the option `runtime` of an `InteractiveBrowserCredential`. Its user signs in at once, and the authorization response is
-   * sent to a simulated loopback address. If Entra shows an error instead of redirecting the browser, `openUrl` rejects with the error.
+   * The browser. Pass it as the option `runtime` of an `InteractiveBrowserCredential`. Its user signs in at once, and
+   * the authorization response is sent to a simulated loopback address. If Entra shows an error instead of redirecting
+   * the browser, `openUrl` rejects with the error.
    */
   readonly browser: EntraBrowser;
   /**
@@ -46,12 +47,13 @@ export interface Entra extends SimulatedService<EntraFault> {
 }
 
 /**
- * Creates a simulated Microsoft Entra: a token service that validates requests as Entra does, signs its tokens, sends Entra's error responses,
- * fails on demand, and records requests. It needs no network and works on every runtime.
+ * Creates a simulated Microsoft Entra: a token service that validates requests as Entra does, signs its tokens, sends
+ * Entra's error responses, fails on demand, and records requests. It needs no network and works on every runtime.
  *
- * For every host, it has the authorization endpoint (with PKCE), the device authorization endpoint, the token endpoint (`authorization_code`,
- * `client_credentials`, `device_code`, `password`, `refresh_token`, and on-behalf-of), the OpenID configuration, the keys, and instance discovery of
- * Entra; for the tenant `"adfs"` it has those of Active Directory Federation Services.
+ * For every host, it has the authorization endpoint (with PKCE), the device authorization endpoint, the token endpoint
+ * (`authorization_code`, `client_credentials`, `device_code`, `password`, `refresh_token`, and on-behalf-of), the
+ * OpenID configuration, the keys, and instance discovery of Entra; for the tenant `"adfs"` it has those of Active
+ * Directory Federation Services.
  *
  * @param options See {@linkcode EntraOptions}.
  * @throws {TypeError} An app or a user lacks a required member.

@@ -8,13 +8,21 @@ export interface EntraApp {
   readonly secrets?: readonly (string | EntraSecret)[];
   /** The certificates for client assertions, as PEM strings; private keys in them are ignored. None by default. */
   readonly certificates?: readonly string[];
-  /** The external identities that may authenticate as this application (workload identity federation). None by default. */
+  /**
+   * The external identities that may authenticate as this application (workload identity federation). None by default.
+   */
   readonly federatedCredentials?: readonly EntraFederatedCredential[];
-  /** Whether the application may sign users in without client authentication. By default `true` if it has no credentials. */
+  /**
+   * Whether the application may sign users in without client authentication. By default `true` if it has no
+   * credentials.
+   */
   readonly allowPublicClient?: boolean;
   /** The registered redirect URIs, absolute; the port of `http://localhost` is ignored. Any redirect URI by default. */
   readonly redirectUris?: readonly string[];
-  /** The application ID URIs, by which a token for the application can be requested besides its id. By default `api://<clientId>`. */
+  /**
+   * The application ID URIs, by which a token for the application can be requested besides its id. By default
+   * `api://<clientId>`.
+   */
   readonly identifierUris?: readonly string[];
   /** Additional claims of its access tokens, such as `{ roles: ["Reader"] }`. None by default. */
   readonly claims?: Readonly<Record<string, unknown>>;
@@ -28,7 +36,10 @@ export interface EntraSecret {
   readonly expiresOnTimestamp: number;
 }
 
-/** An external identity that may authenticate as an application. The comparison of issuer, subject and audience is case-sensitive. */
+/**
+ * An external identity that may authenticate as an application. The comparison of issuer, subject and audience is
+ * case-sensitive.
+ */
 export interface EntraFederatedCredential {
   /** The `iss` of its tokens. */
   readonly issuer: string;
@@ -53,7 +64,8 @@ export interface EntraUser {
   /** The password. */
   readonly password: string;
   /**
-   * Whether the user must complete multi-factor authentication: the password grant fails with AADSTS50076, an interactive sign-in succeeds.
+   * Whether the user must complete multi-factor authentication: the password grant fails with AADSTS50076, an
+   * interactive sign-in succeeds.
    *
    * @default {false}
    */
@@ -76,7 +88,10 @@ export interface EntraOptions {
    * @default {3_600_000}
    */
   readonly tokenLifetimeInMs?: number;
-  /** Time until clients should refresh a token (`refresh_in`), in milliseconds. By default half of a lifetime of two hours or more, else absent. */
+  /**
+   * Time until clients should refresh a token (`refresh_in`), in milliseconds. By default half of a lifetime of two
+   * hours or more, else absent.
+   */
   readonly refreshInMs?: number;
   /**
    * Whether numbers in responses are strings, as some of Microsoft's token services send them.
@@ -85,8 +100,9 @@ export interface EntraOptions {
    */
   readonly numbersAsStrings?: boolean;
   /**
-   * Whether an assertion that is signed with the application's certificate, or a refresh token that was replaced, may be used again. Entra allows
-   * it; the default is stricter, to find clients that reuse them, such as those built on MSAL. A federated assertion may always be reused.
+   * Whether an assertion that is signed with the application's certificate, or a refresh token that was replaced, may
+   * be used again. Entra allows it; the default is stricter, to find clients that reuse them, such as those built on
+   * MSAL. A federated assertion may always be reused.
    *
    * @default {false}
    */

@@ -89,8 +89,8 @@ function json(status: number, body: Record<string, unknown>, { traceId }: Trace)
 }
 
 /**
- * Adds the CORS headers of Entra: every origin may read the response. No `access-control-allow-headers` is among them, so that a browser's
- * preflight request for a custom header fails, as with the real service.
+ * Adds the CORS headers of Entra: every origin may read the response. No `access-control-allow-headers` is among them,
+ * so that a browser's preflight request for a custom header fails, as with the real service.
  */
 export function addCorsHeaders(response: Response): Response {
   response.headers.set("access-control-allow-origin", "*");

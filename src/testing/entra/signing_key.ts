@@ -23,7 +23,8 @@ let generation: Promise<void> | undefined;
 
 async function signingKey(): Promise<SigningKey> {
   while (!key) {
-    // On workerd a promise never settles after the request that created it has ended, so the wait for another caller's key is bounded.
+    // On workerd a promise never settles after the request that created it has ended, so the wait for another caller's
+    // key is bounded.
     const last = generation;
     if (last) await settledOrTimedOut(last);
     if (!key && generation === last) await (generation = generateKey());

@@ -9,7 +9,10 @@ export interface TokenContent {
   readonly origin: string;
   readonly tenantId: string;
   readonly app: EntraApp;
-  /** How the client authenticated, the value of the claim `appidacr`: 0 not at all, 1 with a secret, 2 with an assertion. */
+  /**
+   * How the client authenticated, the value of the claim `appidacr`: 0 not at all, 1 with a secret, 2 with an
+   * assertion.
+   */
   readonly clientAuth: 0 | 1 | 2;
   readonly user?: EntraUser;
   /** Whether the user has completed multi-factor authentication. */

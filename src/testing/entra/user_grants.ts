@@ -37,7 +37,9 @@ const GRANTS: Readonly<Record<string, FindSession>> = {
   "urn:ietf:params:oauth:grant-type:jwt-bearer": byAssertion,
 };
 
-/** Returns the function that validates a grant of this type and returns its session, `undefined` for an unknown type. */
+/**
+ * Returns the function that validates a grant of this type and returns its session, `undefined` for an unknown type.
+ */
 export function findSession(grant: string): FindSession | undefined {
   return Object.hasOwn(GRANTS, grant) ? GRANTS[grant] : undefined;
 }

@@ -13,7 +13,10 @@ export interface AksProxyOptions {
    * @default {"/"}
    */
   readonly path?: string;
-  /** Environment variables of the pod that replace those of the proxy or are added to them; `undefined` removes one. None by default. */
+  /**
+   * Environment variables of the pod that replace those of the proxy or are added to them; `undefined` removes one.
+   * None by default.
+   */
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** Further files of the pod, such as its token file. None by default. */
   readonly files?: Readonly<Record<string, string>>;
@@ -21,7 +24,10 @@ export interface AksProxyOptions {
   readonly clock?: MachineClock;
 }
 
-/** A simulated token proxy and a pod that uses it. Its `fetch` fails, because the certificate of the proxy is signed by a private authority. */
+/**
+ * A simulated token proxy and a pod that uses it. Its `fetch` fails, because the certificate of the proxy is signed by
+ * a private authority.
+ */
 export interface AksProxy extends SimulatedService<MachineFault> {
   /** The environment variables of the pod. Credentials see changes. */
   readonly env: Record<string, string>;
@@ -33,7 +39,10 @@ export interface AksProxy extends SimulatedService<MachineFault> {
     readonly env: Readonly<Record<string, string>>;
     /** Always fails. */
     readonly fetch: typeof fetch;
-    /** The files and the clock of the pod, and the TLS connection to the proxy, with its certification authority and server name. */
+    /**
+     * The files and the clock of the pod, and the TLS connection to the proxy, with its certification authority and
+     * server name.
+     */
     readonly runtime: Pick<MachineRuntime, "readTextFile" | "tlsFetch"> & Partial<MachineClock>;
   };
   /**
@@ -49,9 +58,9 @@ const SNI_NAME = "00000000.ests.aks.example";
 const CA_FILE = "/etc/kubernetes/proxy/ca.crt";
 
 /**
- * Creates a simulated token proxy of Azure Kubernetes Service, and a pod with an
- * {@link https://learn.microsoft.com/azure/aks/identity-bindings-concepts | identity binding}. The proxy forwards token requests to Entra. Its URL,
- * server name and certification authority are in environment variables of the pod. The certificates are placeholders, compared as strings.
+ * Creates a simulated token proxy of Azure Kubernetes Service, and a pod with an identity binding. The proxy forwards
+ * token requests to Entra. Its URL, server name and certification authority are in environment variables of the pod.
+ * The certificates are placeholders, compared as strings.
  *
  * @param options See {@linkcode AksProxyOptions}.
  *
@@ -72,6 +81,8 @@ const CA_FILE = "/etc/kubernetes/proxy/ca.crt";
  * assert.equal((await credential.getToken("https://storage.azure.com/.default")).token, "a-token");
  * assert.equal(proxy.requests[0]?.path, "/contoso.com/oauth2/v2.0/token");
  * ```
+ *
+ * @see https://learn.microsoft.com/azure/aks/identity-bindings-concepts
  */
 export function createAksProxy(
   { fetch, path = "/", env: furtherEnv, files: furtherFiles, clock }: AksProxyOptions,

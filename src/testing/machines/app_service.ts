@@ -5,9 +5,8 @@ import { MachineError, statusBody } from "./machine_error.ts";
 const API_VERSION = "2019-08-01";
 
 /**
- * Creates a simulated App Service, with the {@link https://learn.microsoft.com/azure/app-service/overview-managed-identity#rest-endpoint-reference |
- * token endpoint} that Functions, Container Apps and Automation have too. The endpoint is the URL in the variable `IDENTITY_ENDPOINT`, and requires
- * the secret in `IDENTITY_HEADER`.
+ * Creates a simulated App Service, with the token endpoint that Functions, Container Apps and Automation have too. The
+ * endpoint is the URL in the variable `IDENTITY_ENDPOINT`, and requires the secret in `IDENTITY_HEADER`.
  *
  * @param options See {@linkcode MachineOptions}.
  * @throws {TypeError} An identity has no client id.
@@ -26,6 +25,8 @@ const API_VERSION = "2019-08-01";
  * assert.equal((await machine.verify(access_token)).appid, "my-identity");
  * assert.equal((await machine.fetch(url)).status, 401);
  * ```
+ *
+ * @see https://learn.microsoft.com/azure/app-service/overview-managed-identity#rest-endpoint-reference
  */
 export function createAppService(options: MachineOptions = {}): Machine {
   return createMachine(options, {

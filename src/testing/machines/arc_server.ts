@@ -12,7 +12,8 @@ export interface ArcServerOptions extends MachineOptions {
    */
   readonly platform?: "linux" | "win32";
   /**
-   * Whether the agent ignores the requested identity and returns a token for the system-assigned one, as early versions do.
+   * Whether the agent ignores the requested identity and returns a token for the system-assigned one, as early versions
+   * do.
    *
    * @default {false}
    */
@@ -31,13 +32,12 @@ const SYSTEMS = {
 };
 
 /**
- * Creates a simulated server with the agent of
- * {@link https://learn.microsoft.com/azure/azure-arc/servers/managed-identity-authentication | Azure Arc}. A client must prove that it may read a
- * file: the response to the first request is a challenge with the path of a new file, and the second request sends its content. The agent then
- * deletes the file.
+ * Creates a simulated server with the agent of Azure Arc. A client must prove that it may read a file: the response to
+ * the first request is a challenge with the path of a new file, and the second request sends its content. The agent
+ * then deletes the file.
  *
- * The token endpoint is the URL in the variable `IDENTITY_ENDPOINT`, and the default one without the variable; then only the agent's
- * executable shows that the machine is a server of Azure Arc.
+ * The token endpoint is the URL in the variable `IDENTITY_ENDPOINT`, and the default one without the variable; then
+ * only the agent's executable shows that the machine is a server of Azure Arc.
  *
  * @param options See {@linkcode ArcServerOptions}.
  * @throws {TypeError} An identity has no client id.
@@ -59,6 +59,8 @@ const SYSTEMS = {
  * assert.equal((await machine.verify(access_token)).aud, "https://vault.azure.net");
  * assert.equal(machine.files.has(path!), false);
  * ```
+ *
+ * @see https://learn.microsoft.com/azure/azure-arc/servers/managed-identity-authentication
  */
 export function createArcServer(options: ArcServerOptions = {}): Machine {
   const { platform = "linux", ignoresUserAssigned = false } = options;

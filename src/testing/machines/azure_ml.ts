@@ -6,9 +6,8 @@ import { SYSTEM_ASSIGNED } from "./machine_tokens.ts";
 const API_VERSION = "2017-09-01";
 
 /**
- * Creates a simulated compute of
- * {@link https://learn.microsoft.com/azure/machine-learning/how-to-identity-based-service-authentication | Azure Machine Learning}. The token
- * endpoint is the URL in the variable `MSI_ENDPOINT`, requires the secret in `MSI_SECRET`, and selects identities by the parameter `clientid` only.
+ * Creates a simulated compute of Azure Machine Learning. The token endpoint is the URL in the variable `MSI_ENDPOINT`,
+ * requires the secret in `MSI_SECRET`, and selects identities by the parameter `clientid` only.
  * `DEFAULT_IDENTITY_CLIENT_ID` has the client id of the default identity.
  *
  * @param options See {@linkcode MachineOptions}.
@@ -26,6 +25,8 @@ const API_VERSION = "2017-09-01";
  * const { access_token } = await (await machine.fetch(url, { headers: { secret: MSI_SECRET! } })).json();
  * assert.equal((await machine.verify(access_token)).appid, DEFAULT_IDENTITY_CLIENT_ID);
  * ```
+ *
+ * @see https://learn.microsoft.com/azure/machine-learning/how-to-identity-based-service-authentication
  */
 export function createAzureMlCompute(options: MachineOptions = {}): Machine {
   const { systemAssigned = true, userAssigned = [] } = options;

@@ -10,8 +10,8 @@ const APP = { clientId: "b677c290-cf4b-4a8e-a60e-91ba650a4abe" };
 const USER = "jo@contoso.com";
 
 /**
- * Creates a simulated {@link https://learn.microsoft.com/azure/cloud-shell/msi-authorization | Cloud Shell}. The token endpoint is the URL in the
- * variable `MSI_ENDPOINT`, accepts a form with the resource, and issues tokens for the signed-in user.
+ * Creates a simulated Cloud Shell. The token endpoint is the URL in the variable `MSI_ENDPOINT`, accepts a form with
+ * the resource, and issues tokens for the signed-in user.
  *
  * @param options See {@linkcode CloudShellOptions}.
  *
@@ -29,6 +29,8 @@ const USER = "jo@contoso.com";
  * const { access_token } = await response.json();
  * assert.equal((await machine.verify(access_token)).aud, "https://management.azure.com");
  * ```
+ *
+ * @see https://learn.microsoft.com/azure/cloud-shell/msi-authorization
  */
 export function createCloudShell(options: CloudShellOptions = {}): Machine {
   return createMachine(options, {

@@ -7,8 +7,8 @@ const API_VERSION = "2018-02-01";
 const NO_HEADER = "no_metadata_header";
 
 /**
- * Creates a simulated container group of {@link https://learn.microsoft.com/azure/container-instances/container-instances-managed-identity | Azure
- * Container Instances}: a metadata service at `http://169.254.169.254` that rejects a request without the header `Metadata` in plain text.
+ * Creates a simulated container group of Azure Container Instances: a metadata service at `http://169.254.169.254` that
+ * rejects a request without the header `Metadata` in plain text.
  *
  * @param options See {@linkcode MachineOptions}.
  * @throws {TypeError} An identity has no client id.
@@ -24,6 +24,8 @@ const NO_HEADER = "no_metadata_header";
  * assert.equal(response.status, 400);
  * assert.equal(await response.text(), "Required metadata header not specified or not correct");
  * ```
+ *
+ * @see https://learn.microsoft.com/azure/container-instances/container-instances-managed-identity
  */
 export function createContainerInstance(options: MachineOptions = {}): Machine {
   return createMachine(options, {

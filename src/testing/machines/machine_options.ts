@@ -6,7 +6,10 @@ import type { SimulatedService } from "../simulated_service.ts";
 export interface SimulatedIdentity {
   /** The client id. */
   readonly clientId: string;
-  /** The object id of the service principal. By default derived from the client id; then it cannot be requested by its object id. */
+  /**
+   * The object id of the service principal. By default derived from the client id; then it cannot be requested by its
+   * object id.
+   */
   readonly objectId?: string;
   /** The Azure resource id. By default derived from the client id; then it cannot be requested by its resource id. */
   readonly resourceId?: string;
@@ -37,15 +40,18 @@ export interface MachineOptions {
   /** Time from issuance until clients should refresh a token (`refresh_in`), in milliseconds. Absent by default. */
   readonly refreshInMs?: number;
   /**
-   * The format of `expires_on`: seconds since the epoch as a `"string"` or as a `"number"`, the date format of an early App Service such as
-   * `"01/31/2030 01:05:09 PM +00:00"`, or ISO 8601. By default that of the machine.
+   * The format of `expires_on`: seconds since the epoch as a `"string"` or as a `"number"`, the date format of an early
+   * App Service such as `"01/31/2030 01:05:09 PM +00:00"`, or ISO 8601. By default that of the machine.
    */
   readonly expiresOn?: "string" | "number" | "date" | "iso";
-  /** Members that replace those of the token response, such as `{ resource: "other", expires_in: undefined }`. None by default. */
+  /**
+   * Members that replace those of the token response, such as `{ resource: "other", expires_in: undefined }`. None by
+   * default.
+   */
   readonly response?: Readonly<Record<string, unknown>>;
   /**
-   * Environment variables that replace those of the machine or are added to them; `undefined` removes one. The endpoint is where the variables
-   * say. None by default.
+   * Environment variables that replace those of the machine or are added to them; `undefined` removes one. The endpoint
+   * is where the variables say. None by default.
    */
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** The clock of the machine, such as `createFakeClock()`. The real time by default. */

@@ -11,10 +11,9 @@ export interface ServiceFabricNodeOptions extends MachineOptions {
 const API_VERSION = "2019-07-01-preview";
 
 /**
- * Creates a simulated node of Service Fabric. Its
- * {@link https://learn.microsoft.com/azure/service-fabric/how-to-managed-identity-service-fabric-app-code | token endpoint} has a self-signed
- * certificate. Only `options.runtime.tlsFetch` can reach it, if it trusts the thumbprint in the variable `IDENTITY_SERVER_THUMBPRINT`; `fetch` rejects
- * the certificate.
+ * Creates a simulated node of Service Fabric. Its token endpoint has a self-signed certificate. Only
+ * `options.runtime.tlsFetch` can reach it, if it trusts the thumbprint in the variable `IDENTITY_SERVER_THUMBPRINT`;
+ * `fetch` rejects the certificate.
  *
  * The node caches its tokens. It replaces the one whose digest is in the parameter `token_sha256_to_refresh`.
  *
@@ -41,6 +40,8 @@ const API_VERSION = "2019-07-01-preview";
  * assert.notEqual(await request(`&token_sha256_to_refresh=${hex}`), token);
  * await assert.rejects(machine.fetch(IDENTITY_ENDPOINT!), { name: "UntrustedServer" });
  * ```
+ *
+ * @see https://learn.microsoft.com/azure/service-fabric/how-to-managed-identity-service-fabric-app-code
  */
 export function createServiceFabricNode(options: ServiceFabricNodeOptions = {}): Machine {
   const { thumbprint = "5157E51577EF25157E51577EF25157E51577EF20" } = options;

@@ -27,8 +27,8 @@ export const METADATA_TOKEN_URL: string = HOST + TOKEN_PATH;
 const INSTANCE_PATH = "/metadata/instance/compute";
 
 /**
- * Creates a simulated virtual machine, with the {@link https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token |
- * instance metadata service} at `http://169.254.169.254`, or at the URL in the variable `AZURE_POD_IDENTITY_AUTHORITY_HOST`.
+ * Creates a simulated virtual machine, with the instance metadata service at `http://169.254.169.254`, or at the URL in
+ * the variable `AZURE_POD_IDENTITY_AUTHORITY_HOST`.
  *
  * @param options See {@linkcode VirtualMachineOptions}.
  * @throws {TypeError} An identity has no client id.
@@ -48,6 +48,8 @@ const INSTANCE_PATH = "/metadata/instance/compute";
  * assert.equal((await machine.fetch(url, { headers: { Metadata: "true" } })).status, 410);
  * assert.equal((await machine.fetch(url)).status, 400);
  * ```
+ *
+ * @see https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token
  */
 export function createVirtualMachine(options: VirtualMachineOptions = {}): Machine {
   const { maxRequestsPerSecond = 5, location = "westeurope" } = options;
