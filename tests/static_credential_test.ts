@@ -29,7 +29,7 @@ test("StaticCredential refuses what is no token", () => {
   for (const token of ["", undefined, null, 1, {}]) {
     assert.throws(() => new StaticCredential(token as string), {
       name: "TypeError",
-      message: /"token" must be a string/,
+      message: /"token" must be a non-empty string/,
     });
   }
 });

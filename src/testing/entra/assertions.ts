@@ -6,9 +6,9 @@ import {
   importX509,
   type JSONWebKeySet,
 } from "jose";
-import { formatTime, ServiceError } from "./service_error.ts";
 import { type Directory, same } from "./directory.ts";
 import type { EntraApp } from "./entra_options.ts";
+import { formatTime, ServiceError } from "./service_error.ts";
 
 interface Assertion {
   readonly jwt: string;

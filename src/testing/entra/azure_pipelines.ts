@@ -1,7 +1,7 @@
-import type { EntraFederatedCredential } from "./entra_options.ts";
 import { faultResponse, type MachineFault, respondWithFault } from "../faults.ts";
-import { publicKeys, sign } from "./signing_key.ts";
 import { createSimulatedService, type RecordedRequest, type SimulatedService } from "../simulated_service.ts";
+import type { EntraFederatedCredential } from "./entra_options.ts";
+import { publicKeys, sign } from "./signing_key.ts";
 
 /** Options of {@linkcode createAzurePipelines}. */
 export interface AzurePipelinesOptions {

@@ -1,5 +1,5 @@
-import { ServiceError } from "./service_error.ts";
 import { type Directory, isTenantAlias, same } from "./directory.ts";
+import { ServiceError } from "./service_error.ts";
 
 /** The hosts of the known clouds: one row per cloud, its preferred host first. */
 const CLOUDS: readonly (readonly string[])[] = [

@@ -1,12 +1,12 @@
-import { addCorsHeaders, handleRequest } from "./router.ts";
+import { respondWithFault } from "../faults.ts";
+import { createSimulatedService, type RecordedRequest, type SimulatedService } from "../simulated_service.ts";
 import { createBrowser, type EntraBrowser } from "./browser.ts";
 import { enterUserCode } from "./device_codes.ts";
 import { createDirectory, same } from "./directory.ts";
 import type { EntraOptions } from "./entra_options.ts";
-import { respondWithFault } from "../faults.ts";
+import { addCorsHeaders, handleRequest } from "./router.ts";
 import { type EntraFault, entraFaultResponse } from "./service_error.ts";
 import { verify } from "./signing_key.ts";
-import { createSimulatedService, type RecordedRequest, type SimulatedService } from "../simulated_service.ts";
 
 /** A simulated Entra: see {@linkcode createEntra}. Its `fetch` responds for every host. */
 export interface Entra extends SimulatedService<EntraFault> {

@@ -1,7 +1,7 @@
-import { ServiceError } from "./service_error.ts";
 import { checkAssertion } from "./assertions.ts";
 import { type Directory, findApp, isPublicClient, isTenantAlias, required, same } from "./directory.ts";
 import type { EntraApp, EntraUser } from "./entra_options.ts";
+import { ServiceError } from "./service_error.ts";
 import { objectIdOf, signAccessToken, signIdToken, type TokenContent } from "./tokens.ts";
 import { findSession, type TokenRequest } from "./user_grants.ts";
 

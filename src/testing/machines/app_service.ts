@@ -1,6 +1,6 @@
 import { createMachine, required } from "./machine.ts";
-import type { Machine, MachineOptions } from "./machine_options.ts";
 import { MachineError, statusBody } from "./machine_error.ts";
+import type { Machine, MachineOptions } from "./machine_options.ts";
 
 const API_VERSION = "2019-08-01";
 

@@ -1,7 +1,7 @@
-import { createMachine, type MachineState, required } from "./machine.ts";
-import type { Machine, MachineOptions } from "./machine_options.ts";
-import { MachineError, oauthBody } from "./machine_error.ts";
 import type { RecordedRequest } from "../simulated_service.ts";
+import { createMachine, type MachineState, required } from "./machine.ts";
+import { MachineError, oauthBody } from "./machine_error.ts";
+import type { Machine, MachineOptions } from "./machine_options.ts";
 
 /** Options of {@linkcode createArcServer}. */
 export interface ArcServerOptions extends MachineOptions {

@@ -1,6 +1,6 @@
 import { createMachine, required } from "./machine.ts";
-import type { Machine, MachineOptions } from "./machine_options.ts";
 import { MachineError, statusBody } from "./machine_error.ts";
+import type { Machine, MachineOptions } from "./machine_options.ts";
 import { SYSTEM_ASSIGNED } from "./machine_tokens.ts";
 
 const API_VERSION = "2017-09-01";

@@ -1,6 +1,6 @@
 import { createMachine, required } from "./machine.ts";
-import type { Machine, MachineOptions } from "./machine_options.ts";
 import { MachineError, nestedBody } from "./machine_error.ts";
+import type { Machine, MachineOptions } from "./machine_options.ts";
 
 /** Options of {@linkcode createCloudShell}: a Cloud Shell has no identity but the signed-in user. */
 export type CloudShellOptions = Omit<MachineOptions, "systemAssigned" | "userAssigned">;

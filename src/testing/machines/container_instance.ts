@@ -1,6 +1,6 @@
 import { createMachine, required } from "./machine.ts";
-import type { Machine, MachineOptions } from "./machine_options.ts";
 import { MachineError, oauthBody } from "./machine_error.ts";
+import type { Machine, MachineOptions } from "./machine_options.ts";
 import { findIdentity, METADATA_TOKEN_URL } from "./virtual_machine.ts";
 
 const API_VERSION = "2018-02-01";

@@ -1,5 +1,5 @@
-import { faultResponse, type MachineFault, respondWithFault } from "../faults.ts";
 import { verify } from "../entra/signing_key.ts";
+import { faultResponse, type MachineFault, respondWithFault } from "../faults.ts";
 import { createSimulatedService, type RecordedRequest } from "../simulated_service.ts";
 import { MachineError } from "./machine_error.ts";
 import type { Machine, MachineOptions, MachineRuntime } from "./machine_options.ts";

@@ -1,7 +1,7 @@
 import { same } from "../entra/directory.ts";
-import type { MachineOptions, SimulatedIdentity } from "./machine_options.ts";
-import { MachineError } from "./machine_error.ts";
 import { objectIdOf, signAccessToken } from "../entra/tokens.ts";
+import { MachineError } from "./machine_error.ts";
+import type { MachineOptions, SimulatedIdentity } from "./machine_options.ts";
 
 /** The ids by which a request may select an identity. */
 export type IdentityIds = Partial<Record<keyof SimulatedIdentity, string | undefined>>;

@@ -1,6 +1,6 @@
 import { createMachine, required } from "./machine.ts";
-import type { Machine, MachineOptions } from "./machine_options.ts";
 import { MachineError, nestedBody } from "./machine_error.ts";
+import type { Machine, MachineOptions } from "./machine_options.ts";
 
 /** Options of {@linkcode createServiceFabricNode}. */
 export interface ServiceFabricNodeOptions extends MachineOptions {
