@@ -1,12 +1,12 @@
-/** The token services of the Azure clouds, for `authorityHost`. */
+/** The authority hosts of the Azure clouds, for the option `authorityHost`. */
 export const AzureAuthorityHosts: {
-  /** The public cloud, the default. */
+  /** The Azure public cloud, the default. */
   readonly AzurePublicCloud: "https://login.microsoftonline.com";
-  /** Azure in China, operated by 21Vianet. */
+  /** Azure operated by 21Vianet, in China. */
   readonly AzureChina: "https://login.chinacloudapi.cn";
-  /** Azure for the US Government. */
+  /** Azure Government, for the United States. */
   readonly AzureGovernment: "https://login.microsoftonline.us";
-  /** The German cloud, closed in 2021. */
+  /** Azure Germany, which closed in 2021. */
   readonly AzureGermany: "https://login.microsoftonline.de";
 } = {
   AzurePublicCloud: "https://login.microsoftonline.com",

@@ -2,15 +2,20 @@ import type { AbortSignalLike, TokenCredential } from "./token_credential.ts";
 
 /** Options of {@linkcode getBearerTokenProvider}. */
 export interface GetBearerTokenProviderOptions {
-  /** Goes to every call of `getToken`. */
+  /** Passed to each call of `getToken`. */
   abortSignal?: AbortSignalLike | undefined;
-  /** Accepted, so that code for `@azure/identity` compiles; not used. */
+  /** Ignored. Exists for compatibility with `@azure/identity`. */
   tracingOptions?: object | undefined;
 }
 
 /**
- * Returns a function that returns a token's text, as clients outside the Azure SDK take it: `azureADTokenProvider` of `openai`, for one.
- * It asks the credential at each call; the credential remembers.
+ * Returns a function that acquires an access token and returns its string, for clients outside the Azure SDK, such as
+ * the option `azureADTokenProvider` of `openai`. Each call calls `getToken`, so that the credential caches and
+ * refreshes the token.
+ *
+ * @param credential The credential.
+ * @param scopes The scopes of the token, such as `"https://cognitiveservices.azure.com/.default"`.
+ * @param options See {@linkcode GetBearerTokenProviderOptions}.
  *
  * @example
  * ```ts no-eval
@@ -32,7 +37,7 @@ export function getBearerTokenProvider(
       enableCae: true,
       ...options.abortSignal && { abortSignal: options.abortSignal },
     });
-    if (!token) throw new TypeError("The credential gave no token");
+    if (!token) throw new TypeError("The credential returned no token");
     return token.token;
   };
 }

@@ -1,18 +1,18 @@
-/** What is known of a credential without a request or a process, in the words of its outcomes. */
+/** The configuration of a credential, as far as it can be determined without a request or a process. */
 export interface Explanation {
   /**
-   * - `"configured"`: everything that it needs was found.
-   * - `"fails"`: it is configured, and something that it needs is malformed or missing. A chain ends here with an error.
-   * - `"absent"`: nothing configures it. A chain skips it.
-   * - `"inconclusive"`: only a request or a process can tell.
+   * - `"configured"`: The credential has all that it needs.
+   * - `"fails"`: The credential is configured, but a value is malformed or missing. A chain ends here with an error.
+   * - `"absent"`: The credential is not configured. A chain skips it.
+   * - `"inconclusive"`: Only a request or a process can determine it.
    */
   readonly state: "configured" | "fails" | "absent" | "inconclusive";
-  /** What was found, or what is missing and what to do. */
+  /** The configuration that was found, or what is missing and how to provide it. */
   readonly detail: string;
 }
 
-/** What is known of one credential of a chain without a request or a process. */
+/** The {@linkcode Explanation} of a credential in a chain. */
 export interface CredentialExplanation extends Explanation {
-  /** Its name. */
+  /** The name of the credential, such as `"AzureCliCredential"`. */
   readonly credential: string;
 }

@@ -1,34 +1,34 @@
 import type { GetTokenOptions } from "./token_credential.ts";
 
-/** An error response of the token service (RFC 6749, section 5.2), with the members that Microsoft Entra adds. */
+/** An error response of the token endpoint (RFC 6749, section 5.2), with the members that Microsoft Entra adds. */
 export interface ErrorResponse {
-  /** The error code, such as `"invalid_client"`. */
+  /** The OAuth error code, such as `"invalid_client"`. */
   readonly error: string;
-  /** The description, shortened and without secrets. */
+  /** The description, truncated and without secrets. */
   readonly errorDescription: string;
-  /** The numbers of the `AADSTS` codes. */
+  /** The numbers of the `AADSTS` error codes. */
   readonly errorCodes?: number[];
-  /** A more specific error code. */
+  /** The suberror, which refines the error code. */
   readonly suberror?: string;
-  /** The id of the request, for the support of Microsoft. */
+  /** The correlation id of the request, for Microsoft's support. */
   readonly correlationId?: string;
   /** The time of the error, by the clock of the service. */
   readonly timestamp?: string;
-  /** The id of the response, for the support of Microsoft. */
+  /** The trace id of the response, for Microsoft's support. */
   readonly traceId?: string;
 }
 
-/** Details of an {@linkcode AuthenticationError}. */
+/** The members of an {@linkcode AuthenticationError} besides its message. */
 export interface AuthenticationErrorDetails {
-  /** The HTTP status; 0 if no response was received. */
+  /** The HTTP status, or 0 if no response was received. */
   readonly statusCode?: number;
   /** The error response of the service, if it could be parsed. */
   readonly errorResponse?: ErrorResponse;
-  /** The claims that the next request must have, as a JSON string. */
+  /** The claims for the next request, a JSON string. */
   readonly claims?: string;
-  /** How long the service asks to wait, in milliseconds. */
+  /** Time to wait before a retry, as the service requested, in milliseconds. */
   readonly retryAfterInMs?: number;
-  /** The error that led to this one. */
+  /** The error that caused this one. */
   readonly cause?: unknown;
 }
 
@@ -45,29 +45,30 @@ export const AuthenticationRequiredErrorName = "AuthenticationRequiredError";
 export const AggregateAuthenticationErrorName = "AggregateAuthenticationError";
 
 /**
- * What a chain may conclude from a credential that is unavailable.
+ * The conclusion that a chain may draw from an unavailable credential.
  *
- * - `"absent"`: nothing on this machine configures the credential. A later credential may be used for good.
- * - `"inconclusive"`: the credential may be configured. A later credential is used until this one is tried again.
- * - `"not-for-this-call"`: the credential cannot do what this one call asks for. A later credential is used for this call only.
+ * - `"absent"`: The credential is not configured on this machine. A later credential may be used permanently.
+ * - `"inconclusive"`: The credential may be configured. A later credential is used until this one is tried again.
+ * - `"not-for-this-call"`: The credential does not support an option of this call. A later credential is used for this
+ *   call only.
  */
 export type UnavailableOutcome = "absent" | "inconclusive" | "not-for-this-call";
 
 /** Options of a {@linkcode CredentialUnavailableError}. */
 export interface CredentialUnavailableErrorOptions {
-  /** The error that led to this one. */
+  /** The error that caused this one. */
   readonly cause?: unknown;
-  /** The next step for the user. */
+  /** How to resolve the error. */
   readonly nextStep?: string | undefined;
   /**
-   * What a chain may conclude.
+   * The conclusion that a chain may draw.
    *
    * @default {"inconclusive"}
    */
   readonly outcome?: UnavailableOutcome | undefined;
   /**
-   * How long an `"inconclusive"` outcome holds, in ms: then the chain tries the credential again. It is tried again in any case when the token of
-   * the credential that is used instead has to be renewed, so that `Infinity` is until then. Other outcomes ignore it.
+   * How long an `"inconclusive"` outcome is valid, in milliseconds. Afterwards, and whenever the token of the
+   * credential that is used instead must be refreshed, the chain tries this credential again. Other outcomes ignore it.
    *
    * @default {60_000}
    */
@@ -75,25 +76,25 @@ export interface CredentialUnavailableErrorOptions {
 }
 
 /**
- * The credential cannot be used here: it is not configured, a tool is not installed, or it cannot do what the call asks for. A chain continues
- * with its next credential, and {@linkcode UnavailableOutcome} says for how long.
+ * The credential is unavailable: it is not configured, a tool is not installed, or it does not support an option of the
+ * call. A chain continues with its next credential; {@linkcode UnavailableOutcome} determines for how long.
  *
- * Decide by `name`, never by `instanceof`: two copies of a package may meet in one program.
+ * Check the `name`, not `instanceof`, because a program may contain two copies of the package.
  */
 export class CredentialUnavailableError extends Error {
   /** Always `"CredentialUnavailableError"`. */
   override readonly name: "CredentialUnavailableError" = CredentialUnavailableErrorName;
-  /** The next step for the user, if it is known. The message ends with it. */
+  /** How to resolve the error, if known. The message ends with it. */
   declare readonly nextStep?: string;
-  /** What a chain may conclude. Absent: `"inconclusive"`. */
+  /** The conclusion that a chain may draw. Absent: `"inconclusive"`. */
   declare readonly outcome?: UnavailableOutcome;
-  /** How long an `"inconclusive"` outcome holds, in ms. Absent: 60,000. */
+  /** How long an `"inconclusive"` outcome is valid, in milliseconds. Absent: 60,000. */
   declare readonly recheckAfterInMs?: number;
 
   /**
    * Creates the error.
    *
-   * @param message What failed, and why.
+   * @param message The action that failed, and the cause.
    * @param options See {@linkcode CredentialUnavailableErrorOptions}; `nextStep` is appended to the message.
    */
   constructor(message?: string, options: CredentialUnavailableErrorOptions = {}) {
@@ -105,20 +106,28 @@ export class CredentialUnavailableError extends Error {
   }
 }
 
-/** The credential is configured, and fails: the token service rejects it or does not respond. A chain ends with this error. */
+/**
+ * The credential is configured, but authentication failed: the token service rejected the request or did not respond. A
+ * chain ends with this error.
+ */
 export class AuthenticationError extends Error {
   /** Always `"AuthenticationError"`. */
   override readonly name: "AuthenticationError" = AuthenticationErrorName;
-  /** The HTTP status; 0 if no response was received. */
+  /** The HTTP status, or 0 if no response was received. */
   readonly statusCode: number;
   /** The error response of the service, if it could be parsed. */
   declare readonly errorResponse?: ErrorResponse;
-  /** The claims that the next request must have, as a JSON string. */
+  /** The claims for the next request, a JSON string. */
   declare readonly claims?: string;
-  /** How long the service asks to wait, in milliseconds. */
+  /** Time to wait before a retry, as the service requested, in milliseconds. */
   declare readonly retryAfterInMs?: number;
 
-  /** Creates the error. */
+  /**
+   * Creates the error.
+   *
+   * @param message The action that failed, and the cause.
+   * @param details See {@linkcode AuthenticationErrorDetails}.
+   */
   constructor(message: string, details: AuthenticationErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
     this.statusCode = details.statusCode ?? 0;
@@ -130,7 +139,7 @@ export class AuthenticationError extends Error {
 
 /** Options of an {@linkcode AuthenticationRequiredError}. */
 export interface AuthenticationRequiredErrorOptions {
-  /** The requested scopes. */
+  /** The scopes of the rejected `getToken` call. */
   scopes: string[];
   /** The options of the rejected `getToken` call. */
   getTokenOptions?: GetTokenOptions | undefined;
@@ -140,20 +149,27 @@ export interface AuthenticationRequiredErrorOptions {
    * @default {"A user has to sign in"}
    */
   message?: string | undefined;
-  /** The error that led to this one. */
+  /** The error that caused this one. */
   cause?: unknown;
 }
 
-/** A user has to sign in, and the credential may not prompt for it: call its `authenticate`. A chain continues with its next credential. */
+/**
+ * A user must sign in, but the credential must not prompt (`disableAutomaticAuthentication`). Call its method
+ * `authenticate`. A chain continues with its next credential.
+ */
 export class AuthenticationRequiredError extends Error {
   /** Always `"AuthenticationRequiredError"`. */
   override readonly name: "AuthenticationRequiredError" = AuthenticationRequiredErrorName;
-  /** The requested scopes. */
+  /** The scopes of the rejected `getToken` call. */
   readonly scopes: string[];
-  /** The options of the rejected `getToken` call; its `claims` are those that the sign-in must request. */
+  /** The options of the rejected `getToken` call; `claims` are those for the sign-in. */
   declare readonly getTokenOptions?: GetTokenOptions;
 
-  /** Creates the error. */
+  /**
+   * Creates the error.
+   *
+   * @param options See {@linkcode AuthenticationRequiredErrorOptions}.
+   */
   constructor(options: AuthenticationRequiredErrorOptions) {
     const { scopes, getTokenOptions, message = "A user has to sign in", cause } = options;
     super(message, cause === undefined ? undefined : { cause });
@@ -163,16 +179,21 @@ export class AuthenticationRequiredError extends Error {
 }
 
 /**
- * No credential of a chain returned a token. `errors` has the error of each, in the order in which they were tried. An outer chain continues; for it this
- * chain is `"absent"` only if each of its credentials is.
+ * No credential of a chain returned a token. An outer chain continues with its next credential; this chain is
+ * `"absent"` to it only if each of its credentials is.
  */
 export class AggregateAuthenticationError extends Error {
   /** Always `"AggregateAuthenticationError"`. */
   override readonly name: "AggregateAuthenticationError" = AggregateAuthenticationErrorName;
-  /** The error of each credential, in order. */
+  /** The error of each credential, in the order in which they were tried. */
   readonly errors: readonly unknown[];
 
-  /** Creates the error. */
+  /**
+   * Creates the error.
+   *
+   * @param errors The error of each credential, in order.
+   * @param message The message.
+   */
   constructor(errors: readonly unknown[], message: string) {
     super(message);
     this.errors = errors;

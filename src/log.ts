@@ -1,6 +1,17 @@
-/** Something that happened on the way to a token. Plain data; never holds a secret, an assertion or a token. */
+/** An event while a token is acquired. Plain data that holds no secret, assertion or token. */
 export interface LogEvent {
-  /** What happened. */
+  /**
+   * The kind of event:
+   *
+   * - `"token-acquired"`: A token was acquired.
+   * - `"token-failed"`: The acquisition of a token failed.
+   * - `"request-retried"`: A request failed and is sent again.
+   * - `"sign-in-wanted"`: The user must sign in.
+   * - `"cache-failed"`: The token cache failed.
+   * - `"credential-selected"`: A chain has selected this credential.
+   * - `"credential-skipped"`: A chain continues with the next credential.
+   * - `"credential-failed"`: A chain ends with the error of this credential.
+   */
   readonly event:
     | "token-acquired"
     | "token-failed"
@@ -10,19 +21,19 @@ export interface LogEvent {
     | "credential-selected"
     | "credential-skipped"
     | "credential-failed";
-  /** Which credential it happened to, such as `"ClientSecretCredential"`. */
+  /** The name of the credential, such as `"ClientSecretCredential"`. */
   readonly credential: string;
-  /** The same in words. */
+  /** Describes the event in English. */
   readonly message: string;
-  /** The scopes that were asked for. */
+  /** The requested scopes. */
   readonly scopes?: readonly string[];
-  /** The tenant that was asked. */
+  /** The tenant of the request. */
   readonly tenantId?: string;
-  /** How long it took, in milliseconds. */
+  /** Duration of the operation, in milliseconds. */
   readonly elapsedInMs?: number;
-  /** When the token ends, in milliseconds since the epoch. */
+  /** When the token expires, in milliseconds since the epoch. */
   readonly expiresOnTimestamp?: number;
 }
 
-/** Receives log events. What it throws is ignored. */
+/** Receives log events. An error that it throws is ignored. */
 export type Log = (event: LogEvent) => void;

@@ -3,136 +3,197 @@ import type { Log } from "./log.ts";
 import type { RuntimeOverrides } from "./runtime/runtime.ts";
 import type { TokenCache } from "./token_cache.ts";
 
-/** When and how often a failed request is sent again. Only what can heal is retried: no answer, 408, 429, and 5xx without 501 and 505. */
+/**
+ * Configures retries. Only transient failures are retried: no response, status 408, 429, and 5xx except 501 and 505.
+ */
 export interface RetryOptions {
-  /** How often at the most. Default: 3. */
+  /**
+   * Maximum number of retries after the first attempt.
+   *
+   * @default {3}
+   */
   maxRetries?: number | undefined;
-  /** The upper bound of the first random wait, in milliseconds; doubles with every retry. Default: 800. */
+  /**
+   * Upper bound of the random delay before the first retry, in milliseconds. It doubles with each retry.
+   *
+   * @default {800}
+   */
   retryDelayInMs?: number | undefined;
-  /** The upper bound of any random wait, in milliseconds. Default: 64,000. */
+  /**
+   * Upper bound of every random delay, in milliseconds.
+   *
+   * @default {64_000}
+   */
   maxRetryDelayInMs?: number | undefined;
 }
 
-/** What every credential accepts. */
+/** Options of every credential. */
 export interface CredentialOptions {
   /**
-   * The token service, with `https:`. Default: the variable `AZURE_AUTHORITY_HOST`, else the public cloud's.
-   * See {@linkcode AzureAuthorityHosts}.
+   * The URL of the authority host, with `https:`. By default the environment variable `AZURE_AUTHORITY_HOST`, else that
+   * of the public cloud. See {@linkcode AzureAuthorityHosts}.
    */
   authorityHost?: string | undefined;
-  /** Takes an `http:` token service on a loopback address, for tests. Default: `false`. */
+  /**
+   * Whether the authority host may be an `http:` URL with a loopback address, for tests.
+   *
+   * @default {false}
+   */
   allowInsecureLoopback?: boolean | undefined;
-  /** Tenants that `getToken` may be asked for besides the credential's own; `"*"` is any. Default: none. */
+  /** Tenants for which the credential may acquire tokens besides its own; `"*"` allows any tenant. None by default. */
   additionallyAllowedTenants?: string[] | undefined;
   /**
-   * Trusts a token service that is not one of the known clouds', without asking the public cloud about it: for private and
-   * disconnected clouds. Default: `false`.
+   * Whether an unknown authority host is trusted without instance discovery, which sends a request to the public cloud.
+   * Use it in private and disconnected clouds.
+   *
+   * @default {false}
    */
   disableInstanceDiscovery?: boolean | undefined;
-  /** Accepted, so that code for `@azure/identity` compiles; not used: see `log`. */
+  /** Ignored; see `log`. Exists for compatibility with `@azure/identity`. */
   loggingOptions?: object | undefined;
-  /** Accepted, so that code for `@azure/identity` compiles; not used. */
+  /** Ignored. Exists for compatibility with `@azure/identity`. */
   userAgentOptions?: object | undefined;
-  /** Accepted, so that code for `@azure/identity` compiles; not used. */
+  /** Ignored. Exists for compatibility with `@azure/identity`. */
   telemetryOptions?: object | undefined;
-  /** See {@linkcode RetryOptions}. */
+  /** Configures retries: see {@linkcode RetryOptions}. */
   retryOptions?: RetryOptions | undefined;
-  /** Environment variables, such as the bindings of a Worker; values that are no strings are passed over. Default: the process's. */
+  /**
+   * The environment variables, such as the bindings of a Worker; values other than strings are ignored. By default
+   * those of the process.
+   */
   env?: Readonly<Record<string, unknown>> | undefined;
-  /** Sends the requests: for proxies and private certification authorities. Default: the global `fetch`. */
+  /**
+   * Sends requests to remote hosts, for example through a proxy or with a private certification authority.
+   *
+   * @default {globalThis.fetch}
+   */
   fetch?: typeof fetch | undefined;
   /**
-   * Sends the requests to link-local and loopback addresses, which no proxy may see. Default: straight to the address, whatever proxy
-   * the variables name; the global `fetch` where a runtime has no connections of its own.
+   * Sends requests to link-local and loopback addresses. By default a direct connection that ignores the proxy in the
+   * environment variables, or the global `fetch` if the runtime has no TCP connections.
    */
   localFetch?: typeof fetch | undefined;
-  /** Where tokens are remembered; `false`: nowhere, each call makes its own request. Default: the memory of the process. */
+  /**
+   * The token cache; `false` disables caching, so that each call sends a request. By default a cache in the memory of
+   * the process.
+   */
   cache?: TokenCache | false | undefined;
   /**
-   * Keeps work alive after the request that started it has been answered, on runtimes that end it otherwise: on Cloudflare Workers
-   * the function `waitUntil` of `cloudflare:workers`. With it, tokens are refreshed behind the caller and concurrent calls share one
-   * request there too.
+   * Keeps work running after the response to the incoming request, on runtimes that would cancel it. On Cloudflare
+   * Workers, pass the function `waitUntil` of `cloudflare:workers`: it enables the background refresh of tokens, and
+   * lets concurrent calls share a token request.
    */
   waitUntil?: ((work: Promise<unknown>) => void) | undefined;
-  /** How long it may take to get one token, waits and retries included, in milliseconds. Default: 60,000. */
+  /**
+   * Maximum duration of the acquisition of a token, including delays and retries, in milliseconds.
+   *
+   * @default {60_000}
+   */
   timeoutInMs?: number | undefined;
-  /** Receives what happens, for diagnosis. Default: nobody. */
+  /** Receives log events, for diagnosis. By default nothing is logged. */
   log?: Log | undefined;
-  /** Replaces capabilities of the runtime. Default: what the runtime has. */
+  /** Replaces capabilities of the runtime, member by member. By default the runtime's own are used. */
   runtime?: RuntimeOverrides | undefined;
 }
 
-/** {@linkcode CredentialOptions}, by the name that `@azure/identity` has for what every credential accepts. */
+/** An alias for {@linkcode CredentialOptions}, for compatibility with `@azure/identity`. */
 export type TokenCredentialOptions = CredentialOptions;
 
-/** {@linkcode CredentialOptions}, by the name that `@azure/identity` has where `additionallyAllowedTenants` is among them. */
+/** An alias for {@linkcode CredentialOptions}, for compatibility with `@azure/identity`. */
 export type MultiTenantTokenCredentialOptions = CredentialOptions;
 
-/** Whether an unknown token service is trusted: one of {@linkcode CredentialOptions}. */
+/** The option `disableInstanceDiscovery` of {@linkcode CredentialOptions}, for compatibility with `@azure/identity`. */
 export type AuthorityValidationOptions = Pick<CredentialOptions, "disableInstanceDiscovery">;
 
-/** The client id of the Azure CLI, by which people sign in while they develop. */
+/** The client id of the Azure CLI, the default for interactive sign-ins during development. */
 export const DEVELOPER_SIGN_ON_CLIENT_ID = "04b07795-8ddb-461a-bbee-02f9e1bf7b46";
 
-/** Options of every credential by which a person signs in. */
+/** Options of every credential that signs in a user interactively. */
 export interface InteractiveCredentialOptions extends CredentialOptions {
-  /** Who has signed in before, from `authenticate`: nobody else may then, unless `authenticate` is called. */
+  /**
+   * The account of an earlier sign-in, as `authenticate` returned it. `getToken` rejects other accounts; `authenticate`
+   * may change the account.
+   */
   authenticationRecord?: AuthenticationRecord | undefined;
-  /** Makes `getToken` throw an `AuthenticationRequiredError` where it would have the user sign in. Default: `false`. */
+  /**
+   * Whether `getToken` throws an `AuthenticationRequiredError` instead of prompting the user to sign in.
+   *
+   * @default {false}
+   */
   disableAutomaticAuthentication?: boolean | undefined;
 }
 
-/** What the user reads when a sign-in in a browser is over: one of {@linkcode InteractiveBrowserCredentialOptions}. */
+/** The option `browserCustomizationOptions` of {@linkcode InteractiveBrowserCredentialOptions}. */
 export interface BrowserCustomizationOptions {
-  /** Texts, not HTML: `successMessage` after a sign-in, `errorMessage` after one that failed. */
+  /** The messages that the browser shows after a sign-in, and after one that failed. Plain text, not HTML. */
   browserCustomizationOptions?: { successMessage?: string | undefined; errorMessage?: string | undefined } | undefined;
 }
 
-/** In a page: whether the user signs in in a window of its own, or the page is left and come back to. */
+/** How a web page signs the user in: in a popup window, or by a redirect of the page. */
 export type BrowserLoginStyle = "popup" | "redirect";
 
 /** Options of {@linkcode InteractiveBrowserCredential}. */
 export interface InteractiveBrowserCredentialOptions extends InteractiveCredentialOptions, BrowserCustomizationOptions {
-  /** The tenant's id or domain name, or `"common"`, `"organizations"` or `"consumers"`. Default: any. */
+  /** The tenant's id or domain name, or `"common"`, `"organizations"` or `"consumers"`. Any tenant by default. */
   tenantId?: string | undefined;
-  /** The client id of an app. In a page it must be given. Default: the Azure CLI's, for development. */
+  /** The client id of the app. Required in a web page. By default that of the Azure CLI, for development. */
   clientId?: string | undefined;
   /**
-   * Where the answer goes. In a page: a page of the same origin, registered for single-page applications; default: the origin. For a window a
-   * blank one is enough; who leaves the page comes back to this one, where `getToken` is to be called again. Elsewhere: `http://localhost`, with or without a port, registered for desktop applications; default: a free port.
+   * The redirect URI.
+   *
+   * - In a web page: a page of the same origin, registered for single-page applications. By default the origin. With
+   *   `loginStyle: "popup"` a blank page is enough; with `"redirect"`, this page must call `getToken` again.
+   * - Elsewhere: `http://localhost`, with or without a port, registered for desktop applications. By default with a
+   *   free port.
    */
   redirectUri?: string | (() => string) | undefined;
-  /** The user who is expected, such as `"jo@contoso.com"`. */
+  /** The username to fill in on the sign-in page, such as `"jo@contoso.com"`. */
   loginHint?: string | undefined;
-  /** The domain of the user who is expected, so that the user need not say it. */
+  /** The user's domain, to skip the choice of the account's home tenant on the sign-in page. */
   domainHint?: string | undefined;
   /**
-   * In a page: whether the user signs in in a window of its own, or the page is left and come back to, where the first call ends the sign-in.
-   * Default: `"popup"`.
+   * How a web page signs the user in: in a popup window, or by a redirect of the page. After the redirect back, the
+   * first call of `getToken` completes the sign-in.
+   *
+   * @default {"popup"}
    */
   loginStyle?: BrowserLoginStyle | undefined;
-  /** How long a sign-in may take, in milliseconds. Default: 300,000. */
+  /**
+   * Maximum duration of a sign-in, in milliseconds.
+   *
+   * @default {300_000}
+   */
   timeoutInMs?: number | undefined;
 }
 
-/** {@linkcode InteractiveBrowserCredentialOptions}, by the name that `@azure/identity` has for them outside of a page. */
+/**
+ * An alias for {@linkcode InteractiveBrowserCredentialOptions}, for compatibility with `@azure/identity` outside of web
+ * pages.
+ */
 export type InteractiveBrowserCredentialNodeOptions = InteractiveBrowserCredentialOptions;
 
-/** {@linkcode InteractiveBrowserCredentialOptions}, by the name that `@azure/identity` has for them in a page. */
+/**
+ * {@linkcode InteractiveBrowserCredentialOptions} with a required client id, for compatibility with `@azure/identity`
+ * in web pages.
+ */
 export interface InteractiveBrowserCredentialInBrowserOptions extends InteractiveBrowserCredentialOptions {
-  /** The client id of an app. */
+  /** The client id of the app. */
   clientId: string;
 }
 
-/** Options of every credential that asks a tool on the developer's machine. */
+/** Options of every credential that runs a developer tool, such as the Azure CLI. */
 export interface DeveloperToolCredentialOptions extends CredentialOptions {
-  /** The tenant's id or domain name. Default: the one that the tool is signed in to. */
+  /** The tenant's id or domain name. By default the tenant that the tool is signed in to. */
   tenantId?: string | undefined;
-  /** How long the tool may take, in milliseconds; then it is stopped. Default: 15,000. */
+  /**
+   * Maximum run time of the tool, in milliseconds. Then it is stopped.
+   *
+   * @default {15_000}
+   */
   processTimeoutInMs?: number | undefined;
 }
 
-/** The credentials of `DefaultAzureCredential`, by name. */
+/** The names of the credentials of `DefaultAzureCredential`. */
 export type DefaultAzureCredentialName =
   | "EnvironmentCredential"
   | "WorkloadIdentityCredential"

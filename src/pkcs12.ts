@@ -1,7 +1,7 @@
 /**
  * Reads a certificate and its private key from PKCS#12 (`.pfx`, `.p12`), for `ClientCertificateCredential`.
  *
- * Needs the package `node-forge`, an optional peer dependency: Web Crypto knows nothing of PKCS#12.
+ * Requires the package `node-forge`, an optional peer dependency, because Web Crypto does not support PKCS#12.
  *
  * @example
  * ```ts no-eval
@@ -20,7 +20,7 @@ import { CredentialUnavailableError } from "./errors.ts";
 import { type Asn1, derOf, type Forge, membersOf, type PrivateKey, toText } from "./oauth/node_forge.ts";
 import { type Content, CONVERT, fail, readContent } from "./oauth/pkcs12_content.ts";
 
-/** A certificate, with the parts that chains are found by. */
+/** A certificate, with the fields by which its issuer and its key are found. */
 interface Certificate {
   readonly bytes: string;
   readonly issuer: string;
@@ -30,28 +30,30 @@ interface Certificate {
 
 const CONTEXT_SPECIFIC = 0x80;
 
-/** Many times what a key and a long chain take. */
+/** Limits far above the size of a key with a long chain. */
 const MAX_BYTES = 262_144;
 const MAX_CERTIFICATES = 100;
 
-/** Members of a certificate's signed part (RFC 5280, section 4.1), counted from behind the version. */
+/** Indexes of the fields of a TBSCertificate (RFC 5280, section 4.1), without the optional version. */
 const ISSUER = 2;
 const SUBJECT = 4;
 const PUBLIC_KEY = 5;
 
 /**
- * Reads the one private key, its certificate and the certificate's chain from PKCS#12.
+ * Reads the private key, its certificate and the certificate's chain from PKCS#12.
  *
  * @param bytes The content of a `.pfx` or `.p12` file.
- * @param password The password of the file, `""` if it has none.
- * @returns A configuration for `ClientCertificateCredential`: PEM text, the private key in it not encrypted any more.
- * @throws {TypeError} An argument is of another type.
+ * @param password The password of the file, or `""` if it has none.
+ * @returns A configuration for `ClientCertificateCredential`: a PEM string in which the private key is not encrypted.
+ * @throws {TypeError} An argument has the wrong type.
  * @throws {CredentialUnavailableError} The package `node-forge` is not installed.
- * @throws {AuthenticationError} The password is wrong, or the file is not usable.
+ * @throws {AuthenticationError} The password is wrong, or the file cannot be used.
  */
 export async function fromPkcs12(bytes: Uint8Array, password: string): Promise<{ certificate: string }> {
   if (!ArrayBuffer.isView(bytes)) throw new TypeError('Argument "bytes" must be a Uint8Array');
-  if (typeof password !== "string") throw new TypeError('Argument "password" must be a string, "" if there is none');
+  if (typeof password !== "string") {
+    throw new TypeError('Argument "password" must be a string, or "" if there is no password');
+  }
   const forge = await loadForge();
   const content = await readFile(forge, bytes, password);
   const key = findKey(forge, content.keys);
@@ -84,7 +86,8 @@ async function readFile(forge: Forge, bytes: Uint8Array, password: string): Prom
     return await readContent(forge, file, password);
   } catch (error) {
     if ((error as Error).name === "AuthenticationError") throw error;
-    // Without a checksum, a wrong password in 256 looks like a right one at first.
+    // Without a checksum, one in 256 wrong passwords decrypts to valid padding and fails only when the content is
+    // parsed.
     fail(`The password is wrong, or it is damaged or encrypted in a way that is not known here: ${CONVERT}`);
   }
 }
@@ -100,13 +103,13 @@ function findKey(forge: Forge, keys: readonly Asn1[]): PrivateKey {
   }
 }
 
-/** Returns the key's certificate, then its issuer's, and so on. */
+/** Returns the certificate of the key, followed by that of its issuer, and so on. */
 function findChain(forge: Forge, found: readonly string[], key: PrivateKey): Certificate[] {
   // Some tools export a certificate twice.
-  const different = [...new Set(found)];
-  if (different.length === 0) fail("It holds no certificate: export it with the private key");
-  if (different.length > MAX_CERTIFICATES) fail(`It holds more than ${MAX_CERTIFICATES} certificates`);
-  const certificates = different.map((bytes) => readCertificate(forge, bytes));
+  const distinct = [...new Set(found)];
+  if (distinct.length === 0) fail("It holds no certificate: export it with the private key");
+  if (distinct.length > MAX_CERTIFICATES) fail(`It holds more than ${MAX_CERTIFICATES} certificates`);
+  const certificates = distinct.map((bytes) => readCertificate(forge, bytes));
   const publicKey = derOf(forge, forge.pki.publicKeyToAsn1(forge.pki.setRsaPublicKey(key.n, key.e)));
   const own = certificates.filter((certificate) => certificate.publicKey === publicKey);
   if (own.length === 0) fail("None of its certificates belongs to the private key");
@@ -123,7 +126,7 @@ function findChain(forge: Forge, found: readonly string[], key: PrivateKey): Cer
 function readCertificate(forge: Forge, bytes: string): Certificate {
   try {
     const members = membersOf(membersOf(forge.asn1.fromDer(bytes, false))[0]);
-    // It may begin with a version.
+    // The first member may be the optional version.
     const start = members[0]?.tagClass === CONTEXT_SPECIFIC ? 1 : 0;
     const partOf = (member: number) => derOf(forge, members[start + member]!);
     return { bytes, issuer: partOf(ISSUER), subject: partOf(SUBJECT), publicKey: partOf(PUBLIC_KEY) };

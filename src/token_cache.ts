@@ -1,21 +1,24 @@
 import type { AccessToken } from "./token_credential.ts";
 
-/** A cached token: plain data that can be serialized as JSON. */
+/** A cached token. Plain data that can be serialized to JSON. */
 export interface TokenSet extends AccessToken {
   /** When the token request was sent, in milliseconds since the epoch. */
   readonly acquiredOnTimestamp: number;
 }
 
 /**
- * Stores tokens. A `Map` is a cache, and so is a small object around a key-value store: each method may return a promise.
+ * A cache for tokens. A `Map` is one. Every method may return a promise, so that an adapter for a key-value store is
+ * one too.
  *
- * A synchronous cache is read at every call. Tokens of an asynchronous cache are also cached in memory. A cache that throws, hangs or returns
- * something else than it was given is skipped: the token is then requested again and cached in memory.
+ * A synchronous cache is read by each call of `getToken`. The tokens of an asynchronous cache are also cached in
+ * memory. If a cache throws, does not respond, or returns a malformed entry, a new token is requested and cached in
+ * memory.
  *
- * Keys contain no secret, but values are tokens: store them where no other user can read them. The keys of a credential that was given objects (a
- * callback, a `CryptoKey`, a `fetch`), or by which a user signs in, are different in each process: let the entries of a shared cache expire.
+ * Keys hold no secret, but values hold tokens: restrict access to the store. If a credential has objects as arguments
+ * or options (a callback, a `CryptoKey`, a `fetch`) or signs in a user, its keys are valid in this process only, and
+ * every process adds its own entries: let the entries of such a store expire.
  *
- * @example One cache for two credentials
+ * @example Share a cache between two credentials
  * ```ts
  * import { ClientSecretCredential, type TokenSet } from "@azweb/identity";
  *
@@ -26,10 +29,23 @@ export interface TokenSet extends AccessToken {
  * ```
  */
 export interface TokenCache {
-  /** Returns the token of the key, or `undefined`. */
+  /**
+   * Returns the token for the key, or `undefined`.
+   *
+   * @param key The cache key.
+   */
   get(key: string): TokenSet | undefined | Promise<TokenSet | undefined>;
-  /** Stores a token. May discard it at any time, and should when it has expired. */
+  /**
+   * Stores a token. The cache may evict it at any time, and should evict it when it expires.
+   *
+   * @param key The cache key.
+   * @param value The token.
+   */
   set(key: string, value: TokenSet): unknown;
-  /** Deletes a token. Never called. */
+  /**
+   * Removes a token. Never called: a new token replaces the old one.
+   *
+   * @param key The cache key.
+   */
   delete?(key: string): unknown;
 }

@@ -1,29 +1,29 @@
 /**
- * What a credential is: something with a `getToken` method. Structurally the same as the types of `@azure/core-auth`, so every
- * client of the Azure SDK takes these credentials and every credential of `@azure/identity` can stand in a chain of this library.
+ * The types of a token credential. They are structurally the same as those of `@azure/core-auth`: every client of the
+ * Azure SDK accepts the credentials of this library, and its chains accept every credential of `@azure/identity`.
  *
  * @module
  */
 
-/** A token as it goes to an API: put `token` behind `Bearer ` in the `Authorization` header. */
+/** An access token. Send it to the API in the header `Authorization: Bearer <token>`. */
 export interface AccessToken {
-  /** The access token. Opaque to everybody but the API it is for. */
+  /** The token itself. Opaque to clients; only the API that it is for should parse it. */
   readonly token: string;
-  /** When the token ends, in milliseconds since the epoch. */
+  /** When the token expires, in milliseconds since the epoch. */
   readonly expiresOnTimestamp: number;
-  /** From when on a new token should be asked for, in milliseconds since the epoch. Absent: not before it nearly ends. */
+  /** When the token should be refreshed, in milliseconds since the epoch. If absent, shortly before it expires. */
   readonly refreshAfterTimestamp?: number;
-  /** How the token is presented. Always `"Bearer"` here. */
+  /** The token type. The credentials of this library return `"Bearer"`. */
   readonly tokenType?: "Bearer" | "pop";
 }
 
-/** The part of `AbortSignal` that is used; the polyfill of `@azure/abort-controller` has it too. */
+/** The part of `AbortSignal` that credentials use, and that the polyfill of `@azure/abort-controller` has. */
 export interface AbortSignalLike {
   /** Whether the signal has fired. */
   readonly aborted: boolean;
-  /** Why the signal fired, if the signal can tell. */
+  /** The reason of the abort, if the signal has one. */
   readonly reason?: unknown;
-  /** Registers a listener for the moment the signal fires. */
+  /** Adds a listener for the abort. */
   addEventListener(
     type: "abort",
     listener: (this: AbortSignalLike, event: unknown) => unknown,
@@ -37,31 +37,41 @@ export interface AbortSignalLike {
   ): void;
 }
 
-/** What one call of `getToken` can ask for. */
+/** Options of `getToken`. */
 export interface GetTokenOptions {
-  /** Rejects this call at once when it fires. Other callers that wait for the same token still get it. */
+  /** Rejects this call as soon as it fires. Other calls that wait for the same token are not affected. */
   abortSignal?: AbortSignalLike | undefined;
-  /** `timeout`: how long this call waits, in milliseconds. Other callers are not affected. */
+  /**
+   * `timeout`: maximum duration of this call, in milliseconds. Other calls that wait for the same token are not
+   * affected.
+   */
   requestOptions?: { timeout?: number | undefined } | undefined;
   /**
-   * Additional claims as JSON text, as a claims challenge asks for them. A call with claims never gets a remembered token, and
-   * its token replaces the remembered one.
+   * Additional claims from a claims challenge, a JSON string. A call with claims always requests a new token, which
+   * replaces the cached one.
    */
   claims?: string | undefined;
-  /** Whether the caller can handle claims challenges of continuous access evaluation. Default: `false`. */
+  /**
+   * Whether the caller can handle claims challenges of continuous access evaluation (CAE).
+   *
+   * @default {false}
+   */
   enableCae?: boolean | undefined;
-  /** The tenant to get the token from, instead of the credential's own; it must be in `additionallyAllowedTenants`. */
+  /**
+   * The tenant to request the token from, instead of the credential's own. It must be in `additionallyAllowedTenants`.
+   */
   tenantId?: string | undefined;
-  /** Accepted, so that clients of the Azure SDK can pass it; not used. */
+  /** Ignored. Exists for compatibility with clients of the Azure SDK. */
   tracingOptions?: object | undefined;
 }
 
-/** Anything that hands out access tokens. */
+/** Acquires access tokens. */
 export interface TokenCredential {
   /**
-   * Returns a token for the scopes, from memory while it is fresh.
+   * Returns an access token for the scopes, from the cache if it has not expired.
    *
-   * @param scopes What the token is for, such as `"https://storage.azure.com/.default"`: one scope, several separated by spaces, or a list.
+   * @param scopes The scopes, such as `"https://storage.azure.com/.default"`: one, several separated by spaces, or an
+   * array.
    * @param options See {@linkcode GetTokenOptions}.
    */
   getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken | null>;

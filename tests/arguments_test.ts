@@ -388,7 +388,7 @@ test("options of a call that are null or of another type reject or count as none
 
 test("a bearer token provider of a credential that gives nothing says so", async () => {
   const provider = getBearerTokenProvider({ getToken: () => Promise.resolve(null) }, SCOPE);
-  assert.equal((await failureOf(provider())).message, "The credential gave no token");
+  assert.equal((await failureOf(provider())).message, "The credential returned no token");
 });
 
 test("an app's secret is for one tenant: the words for people are refused before any request", () => {

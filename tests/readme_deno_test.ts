@@ -134,12 +134,12 @@ test("the Worker that people sign in to", async () => {
     );
     assert.equal(browser.cookies.has("__Host-session"), false);
 
-    entra.visit(null);
+    entra.signInAs(null);
     const declined = await browser.get(await visit(await browser.get("https://my.app/")));
     assert.equal(declined.status, 400);
     assert.equal(await declined.text(), 'You are not signed in. <a href="/">Try again</a>');
 
-    entra.visit(username);
+    entra.signInAs(username);
     const back = await visit(await browser.get("https://my.app/"));
     entra.failNext({ code: 7000222 });
     assert.equal((await browser.get(back)).status, 500);

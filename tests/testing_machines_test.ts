@@ -192,7 +192,7 @@ for (const name of NAMES) {
         assert.deepEqual({ idtyp, appidacr, upn, scp, xms_mirid }, {
           idtyp: "user",
           appidacr: "0",
-          upn: "somebody@contoso.com",
+          upn: "jo@contoso.com",
           scp: "user_impersonation",
           xms_mirid: undefined,
         });
@@ -252,11 +252,14 @@ for (const name of NAMES) {
         const [options, expected] of [
           [{}, { expires_on: name === "Service Fabric node" ? date : String(date), refresh_in: undefined }],
           [{ refreshInMs: 60_500 }, { refresh_in: "60" }],
-          [{ expiresOn: "text" }, { expires_on: String(date) }],
+          [{ expiresOn: "string" }, { expires_on: String(date) }],
           [{ expiresOn: "number" }, { expires_on: date }],
           [{ expiresOn: "date" }, { expires_on: "01/31/2030 02:00:00 PM +00:00" }],
           [{ expiresOn: "iso" }, { expires_on: "2030-01-31T14:00:00.000Z" }],
-          [{ answer: { resource: "another", expires_on: undefined } }, { resource: "another", expires_on: undefined }],
+          [{ response: { resource: "another", expires_on: undefined } }, {
+            resource: "another",
+            expires_on: undefined,
+          }],
         ] as const
       ) {
         const { kind, machine } = setUp(name, { tokenLifetimeInMs: 7_200_000, ...options });

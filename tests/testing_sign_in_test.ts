@@ -131,9 +131,9 @@ test("who signs in is whom the app expects, unless somebody else is there", asyn
   assert.equal(await whoAfter({}), ADA);
   assert.equal(await whoAfter({ login_hint: "BOB@contoso.com" }), BOB);
   assert.equal(await whoAfter({ login_hint: BOB }, "organizations"), BOB);
-  entra.visit(BOB);
+  entra.signInAs(BOB);
   assert.equal(await whoAfter({ login_hint: ADA }), BOB);
-  entra.visit();
+  entra.signInAs();
   assert.equal(await whoAfter({ login_hint: ADA }), ADA);
 });
 
@@ -161,7 +161,7 @@ for (
 ) {
   test(`Entra sends an error back for ${name}`, async () => {
     const entra = setUp();
-    if (visitor === null) entra.visit(null);
+    if (visitor === null) entra.signInAs(null);
     const answer = await answerOf(entra, changes);
     assert.deepEqual([answer.error, answer.code, answer.state], [error, undefined, "a state&"]);
     assert.match(answer.error_description!, /^AADSTS\d+: /);
@@ -343,14 +343,14 @@ test("the browser stays where Entra shows an error, and says which", async () =>
 test("the browser finds nobody where nobody listens, or no more", async () => {
   const { listen, openUrl } = setUp().browser;
   const url = authorizeUrl({ redirect_uri: "http://localhost:8400" });
-  const message = 'Nobody listens at "http://localhost:8400" (simulated)';
+  const message = 'Connection to "http://localhost:8400" refused (simulated)';
   await assert.rejects(openUrl(url), { message });
   let come = 0;
   const server = await listen(() => {
     come++;
     return new Response();
   }, 8400);
-  await assert.rejects(async () => await listen(() => new Response(), 8400), /Somebody listens at port 8400/);
+  await assert.rejects(async () => await listen(() => new Response(), 8400), /Port 8400 is already in use/);
   await openUrl(url);
   server.close();
   await assert.rejects(openUrl(url), { message });
@@ -367,14 +367,14 @@ test("a credential signs in whoever sits before the browser, or hears that nobod
     runtime: { ...entra.browser, now: () => NOON },
   });
   const scope = "https://graph.microsoft.com/User.Read";
-  entra.visit(null);
+  entra.signInAs(null);
   await assert.rejects(credential.getToken(scope), {
     name: "AuthenticationError",
     message: /access_denied. AADSTS65004/,
   });
-  entra.visit(BOB);
+  entra.signInAs(BOB);
   assert.equal((await entra.verify((await credential.getToken(scope)).token)).upn, BOB);
-  entra.visit(ADA);
+  entra.signInAs(ADA);
   assert.equal((await credential.authenticate(scope))?.username, ADA);
 });
 

@@ -93,7 +93,7 @@ async function signInToWebApp({ entra, visitor }: Scene, options: CredentialOpti
     ...options,
   });
   const away = await signIn.onAuthorizeUrl(new Request("https://my.app/"));
-  entra.visit(visitor);
+  entra.signInAs(visitor);
   const back = await entra.fetch(away.headers.get("location")!, { redirect: "manual" });
   const headers = { cookie: away.headers.get("set-cookie")!.split(";")[0]! };
   const user: WebUser = await signIn.redeem(new Request(back.headers.get("location")!, { headers }));
@@ -102,11 +102,11 @@ async function signInToWebApp({ entra, visitor }: Scene, options: CredentialOpti
 
 /** The browser before which the visitor sits. */
 function browserOf(scene: Scene): Entra["browser"] {
-  const { browser, visit } = scene.entra;
+  const { browser, signInAs } = scene.entra;
   return {
     ...browser,
     openUrl(url) {
-      visit(scene.visitor);
+      signInAs(scene.visitor);
       return browser.openUrl(url);
     },
   };

@@ -1,3 +1,19 @@
+/**
+ * `AuthorizationCodeCredential` redeems an authorization code that a web app has received for a user.
+ *
+ * @example
+ * ```ts no-eval
+ * import { AuthorizationCodeCredential } from "@azweb/identity/authorization-code-credential";
+ *
+ * declare const code: string;
+ * const redirectUri = "https://my.app/signed-in";
+ * const credential = new AuthorizationCodeCredential("my-tenant-id", "my-client-id", "my-secret", code, redirectUri);
+ * const { token } = await credential.getToken("https://graph.microsoft.com/User.Read");
+ * ```
+ *
+ * @module
+ */
+
 import { checkClientId, checkText } from "../core/check_text.ts";
 import type { GetToken } from "../core/create_get_token.ts";
 import { internalsOf, setInternals } from "../core/internals.ts";

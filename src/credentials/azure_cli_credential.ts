@@ -1,3 +1,17 @@
+/**
+ * `AzureCliCredential` authenticates as the account that is signed in to the Azure CLI (`az login`).
+ *
+ * @example
+ * ```ts no-eval
+ * import { AzureCliCredential } from "@azweb/identity/azure-cli-credential";
+ *
+ * const credential = new AzureCliCredential();
+ * const { token } = await credential.getToken("https://storage.azure.com/.default");
+ * ```
+ *
+ * @module
+ */
+
 import type { GetToken } from "../core/create_get_token.ts";
 import { internalsOf, setInternals } from "../core/internals.ts";
 import { resolveSettings } from "../core/settings.ts";

@@ -1,3 +1,17 @@
+/**
+ * `AzureDeveloperCliCredential` authenticates as the account that is signed in to the Azure Developer CLI (`azd auth login`).
+ *
+ * @example
+ * ```ts no-eval
+ * import { AzureDeveloperCliCredential } from "@azweb/identity/azure-developer-cli-credential";
+ *
+ * const credential = new AzureDeveloperCliCredential();
+ * const { token } = await credential.getToken("https://storage.azure.com/.default");
+ * ```
+ *
+ * @module
+ */
+
 import type { GetToken } from "../core/create_get_token.ts";
 import { internalsOf, setInternals } from "../core/internals.ts";
 import { resolveSettings } from "../core/settings.ts";

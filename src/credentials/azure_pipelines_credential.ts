@@ -1,3 +1,18 @@
+/**
+ * `AzurePipelinesCredential` authenticates a job of Azure Pipelines with a service connection and workload identity federation.
+ *
+ * @example
+ * ```ts no-eval
+ * import { AzurePipelinesCredential } from "@azweb/identity/azure-pipelines-credential";
+ *
+ * declare const systemAccessToken: string;
+ * const credential = new AzurePipelinesCredential("my-tenant-id", "my-client-id", "my-connection-id", systemAccessToken);
+ * const { token } = await credential.getToken("https://storage.azure.com/.default");
+ * ```
+ *
+ * @module
+ */
+
 import { checkClientId, checkText } from "../core/check_text.ts";
 import { type Acquire, createGetToken, type GetToken } from "../core/create_get_token.ts";
 import { internalsOf, setInternals } from "../core/internals.ts";

@@ -1,3 +1,17 @@
+/**
+ * `AzurePowerShellCredential` authenticates as the account that is signed in to Azure PowerShell (`Connect-AzAccount`).
+ *
+ * @example
+ * ```ts no-eval
+ * import { AzurePowerShellCredential } from "@azweb/identity/azure-powershell-credential";
+ *
+ * const credential = new AzurePowerShellCredential();
+ * const { token } = await credential.getToken("https://storage.azure.com/.default");
+ * ```
+ *
+ * @module
+ */
+
 import type { GetToken } from "../core/create_get_token.ts";
 import { internalsOf, setInternals } from "../core/internals.ts";
 import { resolveSettings } from "../core/settings.ts";

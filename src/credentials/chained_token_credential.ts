@@ -1,3 +1,19 @@
+/**
+ * `ChainedTokenCredential` tries several credentials in order and uses the first that returns a token.
+ *
+ * @example
+ * ```ts no-eval
+ * import { ChainedTokenCredential } from "@azweb/identity/chained-token-credential";
+ * import { EnvironmentCredential } from "@azweb/identity/environment-credential";
+ * import { ManagedIdentityCredential } from "@azweb/identity/managed-identity-credential";
+ *
+ * const credential = new ChainedTokenCredential(new EnvironmentCredential(), new ManagedIdentityCredential());
+ * const { token } = await credential.getToken("https://storage.azure.com/.default");
+ * ```
+ *
+ * @module
+ */
+
 import { createChain } from "../core/create_chain.ts";
 import type { GetToken } from "../core/create_get_token.ts";
 import { internalsOf, setInternals } from "../core/internals.ts";

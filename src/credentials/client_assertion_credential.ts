@@ -1,3 +1,18 @@
+/**
+ * `ClientAssertionCredential` authenticates an application with a client assertion that a callback returns.
+ *
+ * @example
+ * ```ts no-eval
+ * import { ClientAssertionCredential } from "@azweb/identity/client-assertion-credential";
+ *
+ * declare function getAssertion(): Promise<string>;
+ * const credential = new ClientAssertionCredential("my-tenant-id", "my-client-id", getAssertion);
+ * const { token } = await credential.getToken("https://storage.azure.com/.default");
+ * ```
+ *
+ * @module
+ */
+
 import { checkClientId } from "../core/check_text.ts";
 import { createGetToken, type GetToken } from "../core/create_get_token.ts";
 import { internalsOf, setInternals } from "../core/internals.ts";

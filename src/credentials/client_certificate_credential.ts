@@ -1,3 +1,17 @@
+/**
+ * `ClientCertificateCredential` authenticates an application with a certificate and its private key.
+ *
+ * @example
+ * ```ts no-eval
+ * import { ClientCertificateCredential } from "@azweb/identity/client-certificate-credential";
+ *
+ * const credential = new ClientCertificateCredential("my-tenant-id", "my-client-id", "/secrets/app.pem");
+ * const { token } = await credential.getToken("https://storage.azure.com/.default");
+ * ```
+ *
+ * @module
+ */
+
 import { checkClientId } from "../core/check_text.ts";
 import { createGetToken, type GetToken } from "../core/create_get_token.ts";
 import { internalsOf, setInternals } from "../core/internals.ts";

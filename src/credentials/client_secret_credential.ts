@@ -1,3 +1,17 @@
+/**
+ * `ClientSecretCredential` authenticates an application with a client secret.
+ *
+ * @example
+ * ```ts no-eval
+ * import { ClientSecretCredential } from "@azweb/identity/client-secret-credential";
+ *
+ * const credential = new ClientSecretCredential("my-tenant-id", "my-client-id", "my-secret");
+ * const { token } = await credential.getToken("https://storage.azure.com/.default");
+ * ```
+ *
+ * @module
+ */
+
 import { checkClientId, checkText } from "../core/check_text.ts";
 import { createGetToken, type GetToken } from "../core/create_get_token.ts";
 import { internalsOf, setInternals } from "../core/internals.ts";

@@ -1,3 +1,18 @@
+/**
+ * `DefaultAzureCredential` tries a fixed list of credentials, for deployed applications and for development, and uses the first that returns a
+ * token.
+ *
+ * @example
+ * ```ts no-eval
+ * import { DefaultAzureCredential } from "@azweb/identity/default-azure-credential";
+ *
+ * const credential = new DefaultAzureCredential();
+ * const { token } = await credential.getToken("https://storage.azure.com/.default");
+ * ```
+ *
+ * @module
+ */
+
 import { checkOption } from "../core/check_option.ts";
 import { checkClientId } from "../core/check_text.ts";
 import { createChain } from "../core/create_chain.ts";

@@ -1,3 +1,17 @@
+/**
+ * `DeviceCodeCredential` signs in a user on another device, with a code that the application shows.
+ *
+ * @example
+ * ```ts no-eval
+ * import { DeviceCodeCredential } from "@azweb/identity/device-code-credential";
+ *
+ * const credential = new DeviceCodeCredential({ tenantId: "my-tenant-id", clientId: "my-client-id" });
+ * const { token } = await credential.getToken("https://graph.microsoft.com/User.Read");
+ * ```
+ *
+ * @module
+ */
+
 import type { AuthenticationRecord } from "../authentication_record.ts";
 import { internalsOf, setInternals } from "../core/internals.ts";
 import { resolveSettings } from "../core/settings.ts";

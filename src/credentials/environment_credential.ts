@@ -1,3 +1,17 @@
+/**
+ * `EnvironmentCredential` authenticates as the service principal or user that environment variables configure.
+ *
+ * @example
+ * ```ts no-eval
+ * import { EnvironmentCredential } from "@azweb/identity/environment-credential";
+ *
+ * const credential = new EnvironmentCredential();
+ * const { token } = await credential.getToken("https://storage.azure.com/.default");
+ * ```
+ *
+ * @module
+ */
+
 import type { GetToken } from "../core/create_get_token.ts";
 import { internalsOf, setInternals } from "../core/internals.ts";
 import { lazyGetToken } from "../core/lazy_get_token.ts";

@@ -1,3 +1,17 @@
+/**
+ * `InteractiveBrowserCredential` signs in a user with the browser, from an application on the desktop or from a web page.
+ *
+ * @example
+ * ```ts no-eval
+ * import { InteractiveBrowserCredential } from "@azweb/identity/interactive-browser-credential";
+ *
+ * const credential = new InteractiveBrowserCredential({ tenantId: "my-tenant-id", clientId: "my-client-id" });
+ * const { token } = await credential.getToken("https://graph.microsoft.com/User.Read");
+ * ```
+ *
+ * @module
+ */
+
 import type { AuthenticationRecord } from "../authentication_record.ts";
 import { internalsOf, setInternals } from "../core/internals.ts";
 import { resolveSettings } from "../core/settings.ts";

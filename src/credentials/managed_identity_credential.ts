@@ -1,3 +1,17 @@
+/**
+ * `ManagedIdentityCredential` authenticates with the managed identity of the Azure resource that the application runs on.
+ *
+ * @example
+ * ```ts no-eval
+ * import { ManagedIdentityCredential } from "@azweb/identity/managed-identity-credential";
+ *
+ * const credential = new ManagedIdentityCredential();
+ * const { token } = await credential.getToken("https://storage.azure.com/.default");
+ * ```
+ *
+ * @module
+ */
+
 import type { GetToken } from "../core/create_get_token.ts";
 import { internalsOf, setInternals } from "../core/internals.ts";
 import { resolveSettings } from "../core/settings.ts";

@@ -1,3 +1,19 @@
+/**
+ * `OnBehalfOfCredential` exchanges the access token of a user for one with which an API calls another API on behalf of the user.
+ *
+ * @example
+ * ```ts no-eval
+ * import { OnBehalfOfCredential } from "@azweb/identity/on-behalf-of-credential";
+ *
+ * declare const userAssertionToken: string;
+ * const app = { tenantId: "my-tenant-id", clientId: "my-client-id", clientSecret: "my-secret" };
+ * const credential = new OnBehalfOfCredential({ ...app, userAssertionToken });
+ * const { token } = await credential.getToken("https://graph.microsoft.com/User.Read");
+ * ```
+ *
+ * @module
+ */
+
 import { checkClientId, checkText } from "../core/check_text.ts";
 import { createGetToken, type GetToken } from "../core/create_get_token.ts";
 import { internalsOf, setInternals } from "../core/internals.ts";

@@ -1,3 +1,17 @@
+/**
+ * `UsernamePasswordCredential` authenticates a user with a username and a password. Microsoft has deprecated this grant.
+ *
+ * @example
+ * ```ts no-eval
+ * import { UsernamePasswordCredential } from "@azweb/identity/username-password-credential";
+ *
+ * const credential = new UsernamePasswordCredential("my-tenant-id", "my-client-id", "jo@contoso.com", "a-password");
+ * const { token } = await credential.getToken("https://graph.microsoft.com/User.Read");
+ * ```
+ *
+ * @module
+ */
+
 import { checkClientId, checkText } from "../core/check_text.ts";
 import { createGetToken, type GetToken } from "../core/create_get_token.ts";
 import { internalsOf, setInternals } from "../core/internals.ts";

@@ -1,3 +1,18 @@
+/**
+ * `WorkloadIdentityCredential` authenticates a workload, such as a pod of Azure Kubernetes Service, with a token file and workload identity
+ * federation.
+ *
+ * @example
+ * ```ts no-eval
+ * import { WorkloadIdentityCredential } from "@azweb/identity/workload-identity-credential";
+ *
+ * const credential = new WorkloadIdentityCredential();
+ * const { token } = await credential.getToken("https://storage.azure.com/.default");
+ * ```
+ *
+ * @module
+ */
+
 import type { GetToken } from "../core/create_get_token.ts";
 import { internalsOf, setInternals } from "../core/internals.ts";
 import { resolveSettings } from "../core/settings.ts";

@@ -1,47 +1,58 @@
 /**
- * A clock that stands still until it is moved. Hand it in as `runtime`: it has the two members that credentials read the time and wait
- * with. Its functions need no `this`, so that they can also be handed in one by one.
+ * A clock that stands still until it is advanced. Pass it as the option `runtime` of a credential: it has the two
+ * members with which credentials read the time and wait. Its functions do not use `this`.
  */
 export interface FakeClock {
-  /** The time, in milliseconds since the epoch. */
+  /** Returns the time, in milliseconds since the epoch. */
   now(): number;
   /**
-   * Resolves once the clock was advanced by as many milliseconds, at once for none; rejects with the signal's reason as soon as the
-   * signal fires.
+   * Waits for the given time on this clock.
+   *
+   * @param ms Time in milliseconds. Resolves at once if it is not positive.
+   * @param signal Rejects the promise with its reason as soon as it fires.
    */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
   /**
-   * Lets time pass, in milliseconds: wakes those who sleep in order, each at its time, and lets what they do next run before the next
-   * one wakes. What they do may take longer than that, such as signing: then wait for its result, or with `untilSleeping`.
+   * Advances the clock. Wakes the sleepers in order, each at its time, and runs one turn of the event loop after each
+   * of them. Work that takes longer than a turn, such as signing, may still be running at the end: await its result, or
+   * `untilSleeping`.
+   *
+   * @param ms Time in milliseconds.
+   * @throws {RangeError} The time is negative or not a number.
    */
   advance(ms: number): Promise<void>;
   /**
-   * Puts the clock to another time, in milliseconds since the epoch, forward or back, as a wall clock jumps when it is corrected. Wakes
-   * nobody: those who sleep still wait as long as before.
+   * Sets the time, forward or back, as the correction of a wall clock does. Sleepers are not woken, and sleep as long
+   * as before.
+   *
+   * @param time Milliseconds since the epoch.
    */
   set(time: number): void;
-  /** How long each of those who sleep still sleeps, in milliseconds, shortest first. */
+  /** The remaining time of each sleeper, in milliseconds, shortest first. */
   readonly sleeping: readonly number[];
   /**
-   * Resolves as soon as there is a sleeper that wakes within the given time, with how long it still sleeps, in milliseconds. Deadlines (60 s)
-   * and the time limits of attempts (10 s, of a background refresh 2 s) sleep too: give a shorter time to wait for something else.
-   * Default: any sleeper.
+   * Resolves as soon as a sleeper has at most the given time left. The deadline of a credential (60 s) and the time
+   * limit of an attempt (10 s, of a background refresh 2 s) sleep too: pass a shorter time to wait for a different
+   * sleeper.
+   *
+   * @param withinMs Time in milliseconds. Any sleeper by default.
+   * @returns The remaining time of the sleeper, in milliseconds.
    */
   untilSleeping(withinMs?: number): Promise<number>;
 }
 
 interface Sleeper {
-  /** When it wakes, in milliseconds that have passed on this clock. */
+  /** When it wakes: elapsed time of this clock, in milliseconds. */
   readonly at: number;
   wake(): void;
 }
 
 /**
- * Makes a clock that stands still until it is moved.
+ * Creates a clock that stands still until it is advanced.
  *
- * @param start What it shows, in milliseconds since the epoch. Default: the present.
+ * @param start The initial time, in milliseconds since the epoch. The current time by default.
  *
- * @example Two seconds that take no time
+ * @example Sleep for two seconds without waiting
  * ```ts
  * import { createFakeClock } from "@azweb/identity/testing";
  * import assert from "node:assert/strict";
@@ -54,64 +65,68 @@ interface Sleeper {
  * ```
  */
 export function createFakeClock(start: number = Date.now()): FakeClock {
-  let passed = 0;
+  let elapsed = 0;
   let offset = start;
   const sleepers = new Set<Sleeper>();
   const watchers = new Set<() => void>();
 
-  function ordered(): Sleeper[] {
+  function sorted(): Sleeper[] {
     return [...sleepers].sort((a, b) => a.at - b.at);
   }
 
   return {
-    now: () => offset + passed,
+    now: () => offset + elapsed,
     sleep: (ms, signal) =>
       new Promise((resolve, reject) => {
         if (signal?.aborted) return reject(signal.reason);
         if (!(ms > 0)) return resolve();
-        const sleeper: Sleeper = { at: passed + ms, wake: () => leave(resolve) };
-        const stop = () => leave(() => reject(signal?.reason));
-        function leave(settle: () => void) {
+        const sleeper: Sleeper = { at: elapsed + ms, wake: () => end(resolve) };
+        const abort = () => end(() => reject(signal?.reason));
+        function end(settle: () => void) {
           sleepers.delete(sleeper);
-          signal?.removeEventListener("abort", stop);
+          signal?.removeEventListener("abort", abort);
           settle();
         }
-        signal?.addEventListener("abort", stop, { once: true });
+        signal?.addEventListener("abort", abort, { once: true });
         sleepers.add(sleeper);
-        for (const look of watchers) look();
+        for (const check of watchers) check();
       }),
     async advance(ms) {
-      if (!(ms >= 0)) throw new RangeError(`Cannot advance by "${ms}": only "set" turns a clock back`);
-      const end = passed + ms;
-      await breathe();
-      for (let next = ordered()[0]; next && next.at <= end; next = ordered()[0]) {
-        passed = Math.max(passed, next.at);
-        next.wake();
-        await breathe();
+      if (!(ms >= 0)) {
+        throw new RangeError(
+          `FakeClock: Cannot advance by "${ms}": It must be a non-negative number. To turn the clock back, call "set"`,
+        );
       }
-      passed = Math.max(passed, end);
+      const end = elapsed + ms;
+      await nextTurn();
+      for (let next = sorted()[0]; next && next.at <= end; next = sorted()[0]) {
+        elapsed = Math.max(elapsed, next.at);
+        next.wake();
+        await nextTurn();
+      }
+      elapsed = Math.max(elapsed, end);
     },
     set(time) {
-      offset = time - passed;
+      offset = time - elapsed;
     },
     get sleeping() {
-      return ordered().map(({ at }) => at - passed);
+      return sorted().map(({ at }) => at - elapsed);
     },
     untilSleeping: (withinMs = Infinity) =>
       new Promise((resolve) => {
-        function look() {
-          const shortest = ordered()[0];
-          if (!shortest || shortest.at - passed > withinMs) return;
-          watchers.delete(look);
-          resolve(shortest.at - passed);
+        function check() {
+          const shortest = sorted()[0];
+          if (!shortest || shortest.at - elapsed > withinMs) return;
+          watchers.delete(check);
+          resolve(shortest.at - elapsed);
         }
-        watchers.add(look);
-        look();
+        watchers.add(check);
+        check();
       }),
   };
 }
 
-/** A turn of the event loop: what became possible goes on. */
-function breathe(): Promise<void> {
+/** Resolves in the next turn of the event loop, after the pending callbacks of promises. */
+function nextTurn(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 0));
 }

@@ -1,63 +1,60 @@
-import { Refusal, refusalBody, type Trace } from "./refusal.ts";
-import type { RecordedRequest } from "./request_record.ts";
+import type { RecordedRequest } from "./simulated_service.ts";
 
 /**
- * What can go wrong on the way, by name:
+ * The name of a failure between client and service:
  *
- * - `"refused"`: `fetch` rejects, as it does where nobody listens. (Behind a server of your own, `handle` rejects.)
- * - `"silent"`: no answer ever comes.
- * - `"reset"`: the connection breaks in the middle of the body.
- * - `"stalled"`: half of the body comes, and then nothing.
- * - `"truncated"`: the body ends in the middle, and all seems well.
- * - `"html"`: a page of a proxy, with status 200.
+ * - `"refused"`: `fetch` rejects, as it does when the connection is refused. (`handle`, behind a server of your own,
+ *   rejects.)
+ * - `"silent"`: no response is ever sent.
+ * - `"reset"`: the connection is reset in the middle of the body.
+ * - `"stalled"`: half of the body is sent, then nothing.
+ * - `"truncated"`: the body ends in the middle, without an error.
+ * - `"html"`: an HTML page of a proxy, with status 200.
  * - `"huge"`: a body of ten megabytes.
  * - `"endless"`: a body that never ends.
- * - `"slow"`: the good body, a byte a second.
- * - `"unreachable"`: status 403 of a proxy that does not get through, as Docker Desktop answers for addresses of the link.
- * - `"redirect"`: to the same path of another host, with status 307, so that whoever follows takes the secret there.
+ * - `"slow"`: the normal body, one byte per second.
+ * - `"unreachable"`: status 403 of a proxy that cannot reach the host, as Docker Desktop sends it for link-local
+ *   addresses.
+ * - `"redirect"`: status 307 to the same path of another host, which would receive the secret of a client that follows.
  */
 export type FaultName =
   | ("refused" | "silent" | "reset" | "stalled" | "truncated" | "html" | "huge" | "endless" | "slow")
   | ("redirect" | "unreachable");
 
-/** An answer as it is. */
-export interface FaultAnswer {
-  /** The HTTP status. Default: 400, or what Entra sends with the code. */
+/** An error response, member by member. */
+export interface FaultResponse {
+  /** The HTTP status. By default 400, or the one that belongs to the error code. */
   readonly status?: number;
-  /** The header `Retry-After`: a number of seconds, or a date. Default: none. */
+  /** The header `Retry-After`: a number of seconds, or a date. Absent by default. */
   readonly retryAfter?: number | Date;
-  /** More headers. Default: none. */
+  /** Further headers. None by default. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** The body as it is. Default: an error in the service's own shape, from Entra only if there is a code. */
+  /** The body. By default an error in the format of the service; for Entra only if there is an error code. */
   readonly body?: string;
 }
 
-/** An answer that is an error. Each member has a default that fits the others. */
-export interface EntraFaultAnswer extends FaultAnswer {
-  /** The number behind `AADSTS`. Default: none, or one that fits the status 429 or 503. */
-  readonly code?: number;
-  /** The claims that the client must send along, as JSON text. Default: what Entra sends with the code. */
-  readonly claims?: string;
-}
+/**
+ * A failure of a simulated machine. A {@linkcode FaultResponse} without a body gets an error in the format of the
+ * machine.
+ */
+export type MachineFault = FaultName | FaultResponse;
 
-/** Something that goes wrong with Entra: see {@linkcode FaultName} and {@linkcode EntraFaultAnswer}. */
-export type EntraFault = FaultName | EntraFaultAnswer;
-
-/** Where the fault `"redirect"` leads. */
-const ELSEWHERE = "https://elsewhere.example";
+/** The host to which the fault `"redirect"` leads. */
+const OTHER_HOST = "https://elsewhere.example";
 const TEN_MEGABYTES = 10_000_000;
-const CODES: Readonly<Record<number, number>> = { 429: 90055, 503: 90033 };
 
 /**
- * Returns the answer that the fault makes of a good one. `signal` is the caller's wish to leave; `sleep` waits so many milliseconds,
- * by default of real time.
+ * Returns the response that a fault makes of the normal one.
+ *
+ * @param options The request, the signal of the caller, a function that returns the normal response, and one that
+ * waits, in real time by default.
  */
-export async function answerWithFault(
+export async function respondWithFault(
   fault: FaultName,
-  { asked, signal, good, sleep = sleepReally }: {
-    asked: RecordedRequest;
+  { request, signal, respond, sleep = sleepInRealTime }: {
+    request: RecordedRequest;
     signal: () => AbortSignal;
-    good: () => Promise<Response>;
+    respond: () => Promise<Response>;
     sleep?: ((ms: number, signal: AbortSignal) => Promise<void>) | undefined;
   },
 ): Promise<Response> {
@@ -71,42 +68,33 @@ export async function answerWithFault(
         headers: { "content-type": "text/html; charset=utf-8" },
       });
     case "unreachable": {
-      const { host } = new URL(asked.url);
+      const { host } = new URL(request.url);
       return new Response(
         `connecting to ${host}: dial tcp ${host}: connectex: A socket operation was attempted to an unreachable network.`,
         { status: 403, headers: { "content-type": "text/plain; charset=utf-8" } },
       );
     }
     case "redirect": {
-      const { pathname, search } = new URL(asked.url);
-      return new Response(null, { status: 307, headers: { location: `${ELSEWHERE}${pathname}${search}` } });
+      const { pathname, search } = new URL(request.url);
+      return new Response(null, { status: 307, headers: { location: `${OTHER_HOST}${pathname}${search}` } });
     }
     case "huge":
-      return withBody(await good(), () => hugeBody(TEN_MEGABYTES));
+      return replaceBody(await respond(), () => hugeBody(TEN_MEGABYTES));
     case "endless":
-      return withBody(await good(), () => hugeBody(Infinity));
+      return replaceBody(await respond(), () => hugeBody(Infinity));
     case "slow":
-      return withBody(await good(), (body) => slowBody(body, (ms) => sleep(ms, signal())));
+      return replaceBody(await respond(), (body) => slowBody(body, (ms) => sleep(ms, signal())));
     case "truncated":
-      return withBody(await good(), half);
+      return replaceBody(await respond(), firstHalf);
     case "reset":
-      return withBody(await good(), (body) => resetBody(half(body)));
+      return replaceBody(await respond(), (body) => resetBody(firstHalf(body)));
     case "stalled":
-      return withBody(await good(), (body) => stalledBody(half(body), signal()));
+      return replaceBody(await respond(), (body) => stalledBody(firstHalf(body), signal()));
   }
 }
 
-/** Returns Entra's error answer. */
-export function answerWithError(fault: EntraFaultAnswer, trace: Trace): Response {
-  const code = fault.code ?? CODES[fault.status ?? 0];
-  const refusal = code === undefined ? undefined : new Refusal(code);
-  const body = refusal &&
-    JSON.stringify({ ...refusalBody(refusal, trace), ...(fault.claims !== undefined && { claims: fault.claims }) });
-  return answerAsGiven(fault, refusal?.status ?? 400, body);
-}
-
-/** Returns the answer, with the given status and body where it has none of its own. */
-export function answerAsGiven(fault: FaultAnswer, status: number, body: string | undefined): Response {
+/** Returns the error response; `status` and `body` are its defaults. */
+export function faultResponse(fault: FaultResponse, status: number, body: string | undefined): Response {
   const retryAfter = fault.retryAfter instanceof Date ? fault.retryAfter.toUTCString() : fault.retryAfter;
   return new Response(fault.body ?? body ?? null, {
     status: fault.status ?? status,
@@ -118,44 +106,44 @@ export function answerAsGiven(fault: FaultAnswer, status: number, body: string |
   });
 }
 
-async function withBody(response: Response, change: (body: string) => BodyInit): Promise<Response> {
+async function replaceBody(response: Response, replace: (body: string) => BodyInit): Promise<Response> {
   const { status, headers } = response;
-  return new Response(change(await response.text()), { status, headers });
+  return new Response(replace(await response.text()), { status, headers });
 }
 
-function half(body: string): string {
+function firstHalf(body: string): string {
   return body.slice(0, body.length / 2);
 }
 
-/** Sends the text and then breaks. */
-function resetBody(text: string): ReadableStream<Uint8Array> {
+/** Returns a body that fails after the given part. */
+function resetBody(part: string): ReadableStream<Uint8Array> {
   return new ReadableStream<Uint8Array>({
     start(controller) {
-      controller.enqueue(new TextEncoder().encode(text));
+      controller.enqueue(new TextEncoder().encode(part));
     },
-    // Not at once: an error takes back what was not read yet.
+    // In `pull`, because an error in `start` discards the chunks that are not read yet.
     pull(controller) {
       controller.error(new TypeError("terminated: Connection reset (simulated)"));
     },
   }, { highWaterMark: 0 });
 }
 
-/** Sends the text and then nothing, until the signal fires. */
-function stalledBody(text: string, signal: AbortSignal): ReadableStream<Uint8Array> {
-  let leave: () => void;
+/** Returns a body that stays open after the given part, until the signal fires. */
+function stalledBody(part: string, signal: AbortSignal): ReadableStream<Uint8Array> {
+  let abort: () => void;
   return new ReadableStream<Uint8Array>({
     start(controller) {
-      leave = () => controller.error(signal.reason);
-      signal.addEventListener("abort", leave, { once: true });
-      controller.enqueue(new TextEncoder().encode(text));
+      abort = () => controller.error(signal.reason);
+      signal.addEventListener("abort", abort, { once: true });
+      controller.enqueue(new TextEncoder().encode(part));
     },
     cancel() {
-      signal.removeEventListener("abort", leave);
+      signal.removeEventListener("abort", abort);
     },
   });
 }
 
-/** An answer that would be good if its token were not as long, made while it is read. */
+/** Returns a valid token response with a token of the given length, generated while it is read. */
 function hugeBody(length: number): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
   const chunk = encoder.encode("a".repeat(50_000));
@@ -174,9 +162,9 @@ function hugeBody(length: number): ReadableStream<Uint8Array> {
   });
 }
 
-/** Sends a byte, waits a second, and so on. */
-function slowBody(text: string, sleep: (ms: number) => Promise<void>): ReadableStream<Uint8Array> {
-  const bytes = new TextEncoder().encode(text);
+/** Returns a body that is sent byte by byte, with a second in between. */
+function slowBody(body: string, sleep: (ms: number) => Promise<void>): ReadableStream<Uint8Array> {
+  const bytes = new TextEncoder().encode(body);
   let sent = 0;
   return new ReadableStream<Uint8Array>({
     async pull(controller) {
@@ -187,7 +175,7 @@ function slowBody(text: string, sleep: (ms: number) => Promise<void>): ReadableS
   }, { highWaterMark: 0 });
 }
 
-function sleepReally(ms: number, signal: AbortSignal): Promise<void> {
+function sleepInRealTime(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     if (signal.aborted) return reject(signal.reason);
     const timer = setTimeout(resolve, ms);

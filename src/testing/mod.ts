@@ -1,8 +1,8 @@
 /**
- * For tests, yours and ours: a simulated Microsoft Entra, simulated machines of Azure, a clock that stands still until it is moved, and a
- * credential that holds one token. They need no network and work on every runtime.
+ * Test doubles for code that acquires tokens: a simulated Microsoft Entra, simulated Azure machines, a fake clock, and
+ * a credential with a fixed token. They need no network and work on every runtime.
  *
- * @example Code that gets a token, tested without a cloud
+ * @example Test code that acquires a token
  * ```ts
  * import { DefaultAzureCredential } from "@azweb/identity";
  * import { createEntra } from "@azweb/identity/testing";
@@ -19,30 +19,35 @@
  *
  * @module
  */
-export { createEntra, type Entra } from "./entra.ts";
-export type { EntraBrowser } from "./browser.ts";
-export type { EntraApp, EntraFederatedCredential, EntraOptions, EntraSecret, EntraUser } from "./entra_options.ts";
-export type { EntraFault, EntraFaultAnswer, FaultAnswer, FaultName } from "./faults.ts";
-export type { EntraRequest, RecordedRequest } from "./request_record.ts";
-export type { SimulatedService } from "./simulated_service.ts";
+export { createEntra, type Entra } from "./entra/entra.ts";
+export type { EntraBrowser } from "./entra/browser.ts";
+export type {
+  EntraApp,
+  EntraFederatedCredential,
+  EntraOptions,
+  EntraSecret,
+  EntraUser,
+} from "./entra/entra_options.ts";
+export type { EntraFault, EntraFaultResponse } from "./entra/service_error.ts";
+export type { FaultName, FaultResponse, MachineFault } from "./faults.ts";
+export type { RecordedRequest, SimulatedService } from "./simulated_service.ts";
 export type {
   Machine,
   MachineClock,
   MachineCredentialOptions,
-  MachineFault,
   MachineOptions,
   MachineRuntime,
   SimulatedIdentity,
-} from "./machine_options.ts";
-export { createVirtualMachine, type VirtualMachineOptions } from "./virtual_machine.ts";
-export { createContainerInstance } from "./container_instance.ts";
-export { createAppService } from "./app_service.ts";
-export { type ArcServerOptions, createArcServer } from "./arc_server.ts";
-export { createServiceFabricNode, type ServiceFabricNodeOptions } from "./service_fabric.ts";
-export { createAzureMlCompute } from "./azure_ml.ts";
-export { type CloudShellOptions, createCloudShell } from "./cloud_shell.ts";
-export { type AksProxy, type AksProxyOptions, createAksProxy } from "./aks_proxy.ts";
-export { type AzurePipelines, type AzurePipelinesOptions, createAzurePipelines } from "./azure_pipelines.ts";
+} from "./machines/machine_options.ts";
+export { createVirtualMachine, type VirtualMachineOptions } from "./machines/virtual_machine.ts";
+export { createContainerInstance } from "./machines/container_instance.ts";
+export { createAppService } from "./machines/app_service.ts";
+export { type ArcServerOptions, createArcServer } from "./machines/arc_server.ts";
+export { createServiceFabricNode, type ServiceFabricNodeOptions } from "./machines/service_fabric.ts";
+export { createAzureMlCompute } from "./machines/azure_ml.ts";
+export { type CloudShellOptions, createCloudShell } from "./machines/cloud_shell.ts";
+export { type AksProxy, type AksProxyOptions, createAksProxy } from "./machines/aks_proxy.ts";
+export { type AzurePipelines, type AzurePipelinesOptions, createAzurePipelines } from "./entra/azure_pipelines.ts";
 export { createFakeClock, type FakeClock } from "./fake_clock.ts";
 export { StaticCredential, type StaticCredentialOptions } from "./static_credential.ts";
 export type { AbortSignalLike, AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";

@@ -1,62 +1,102 @@
-import { type RecordedRequest, recordRequest } from "./request_record.ts";
+/** A request that a simulated service received. Plain data; it may hold secrets. */
+export interface RecordedRequest {
+  /** The HTTP method, in upper case. */
+  readonly method: string;
+  /** The whole URL. */
+  readonly url: string;
+  /** The path of the URL, without the query. */
+  readonly path: string;
+  /** The parameters of the URL's query. */
+  readonly query: Readonly<Record<string, string>>;
+  /** The headers, with lower-case names. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** The fields of a form that was posted; empty for other bodies. */
+  readonly form: Readonly<Record<string, string>>;
+}
 
-/** How a simulated service is reached, watched and made to fail. Its functions need no `this`. */
+/** A simulated service: sends requests to it, records them, and makes them fail. Its functions do not use `this`. */
 export interface SimulatedService<Fault> {
-  /** Hand it in as `fetch`: it opens no connection. */
+  /** Sends a request to the service without a connection. Pass it as the option `fetch` of a credential. */
   readonly fetch: typeof fetch;
-  /** Answers one request, for a server of your own, such as `Deno.serve(service.handle)`. */
+  /**
+   * Responds to one request, for a server of your own, such as `Deno.serve(service.handle)`.
+   *
+   * @param request The request that the server received.
+   */
   handle(request: Request): Promise<Response>;
-  /** What it was asked, in order; also what it failed to answer. Empty it with `requests.length = 0`. */
+  /**
+   * The requests that the service received, in order, including those that failed. Clear it with `requests.length = 0`.
+   */
   readonly requests: RecordedRequest[];
-  /** Resolves as soon as `requests` has so many entries. Default: 1. */
+  /**
+   * Resolves as soon as `requests` has the given number of entries.
+   *
+   * @param count Number of requests. 1 by default.
+   */
   untilRequested(count?: number): Promise<void>;
-  /** Fails the next requests, after those that were to fail already. Default: one request. */
+  /**
+   * Makes the next requests fail. Further calls apply to the requests after those.
+   *
+   * @param fault The failure.
+   * @param times Number of requests that fail. 1 by default.
+   */
   failNext(fault: Fault, times?: number): void;
-  /** Takes back what `failNext` has left. */
+  /** Cancels the remaining failures of `failNext`. */
   recover(): void;
-  /** Lets requests wait from now on, each before its answer. Call what it returns to answer them. */
+  /**
+   * Delays the response to each request from now on.
+   *
+   * @returns A function that releases the delayed requests and ends the delay.
+   */
   hold(): () => void;
 }
 
-/** One request on its way to its answer. */
+/** A request that the service is processing. */
 export interface Exchange<Fault> {
-  readonly asked: RecordedRequest;
-  /** Takes the fault that is due, and waits while requests are held. */
-  next(): Promise<Fault | undefined>;
-  /** The caller's wish to leave. Not to be asked for before it is needed: some servers warn of reading it. */
+  readonly request: RecordedRequest;
+  /** Returns the fault for this request, if there is one, once requests are no longer held. */
+  nextFault(): Promise<Fault | undefined>;
+  /**
+   * Returns the signal of the caller. A function, because some servers log a warning when the signal of a request is
+   * read.
+   */
   signal(): AbortSignal;
 }
 
-/** Makes a service of what answers one request. */
+/**
+ * Creates a service.
+ *
+ * @param respond Returns the response to one request.
+ */
 export function createSimulatedService<Fault>(
-  answer: (exchange: Exchange<Fault>) => Promise<Response>,
+  respond: (exchange: Exchange<Fault>) => Promise<Response>,
 ): SimulatedService<Fault> {
   const requests: RecordedRequest[] = [];
   const faults: { readonly fault: Fault; left: number }[] = [];
   const watchers = new Set<() => void>();
   let gate: Promise<void> | undefined;
 
-  async function respond(asked: RecordedRequest, signal: () => AbortSignal): Promise<Response> {
-    requests.push(asked);
-    for (const look of watchers) look();
-    return await answer({ asked, next, signal });
+  async function receive(request: RecordedRequest, signal: () => AbortSignal): Promise<Response> {
+    requests.push(request);
+    for (const check of watchers) check();
+    return await respond({ request, nextFault, signal });
   }
 
-  async function next(): Promise<Fault | undefined> {
-    const due = faults[0];
-    if (due && --due.left <= 0) faults.shift();
+  async function nextFault(): Promise<Fault | undefined> {
+    const next = faults[0];
+    if (next && --next.left <= 0) faults.shift();
     await gate;
-    return due?.fault;
+    return next?.fault;
   }
 
-  /** As `fetch` does: follows redirects with all that was sent, unless told otherwise. */
+  /** Follows redirects as `fetch` does, with method, headers and body, unless the request says otherwise. */
   async function send(request: Request, signal: AbortSignal): Promise<Response> {
-    const asked = await recordRequest(request);
-    const response = await respond(asked, () => signal);
+    const recorded = await recordRequest(request);
+    const response = await receive(recorded, () => signal);
     const location = response.headers.get("location");
     if (!location || request.redirect === "manual") return response;
     if (request.redirect === "error") throw new TypeError("fetch failed: Unexpected redirect (simulated)");
-    const { method, headers, form } = asked;
+    const { method, headers, form } = recorded;
     const body = method === "POST" ? new URLSearchParams(form) : null;
     return await send(new Request(location, { method, headers, body }), signal);
   }
@@ -67,18 +107,18 @@ export function createSimulatedService<Fault>(
       const request = new Request(input, init);
       const signal = init?.signal ?? request.signal;
       if (signal.aborted) throw signal.reason;
-      return await orAbort(send(request, signal), signal);
+      return await abortable(send(request, signal), signal);
     },
-    handle: async (request) => respond(await recordRequest(request), () => request.signal),
+    handle: async (request) => receive(await recordRequest(request), () => request.signal),
     untilRequested: (count = 1) =>
       new Promise((resolve) => {
-        function look() {
+        function check() {
           if (requests.length < count) return;
-          watchers.delete(look);
+          watchers.delete(check);
           resolve();
         }
-        watchers.add(look);
-        look();
+        watchers.add(check);
+        check();
       }),
     failNext(fault, times = 1) {
       if (times > 0) faults.push({ fault, left: times });
@@ -88,20 +128,36 @@ export function createSimulatedService<Fault>(
     },
     hold() {
       let open!: () => void;
-      const mine = gate = new Promise<void>((resolve) => open = resolve);
+      const own = gate = new Promise<void>((resolve) => open = resolve);
       return () => {
-        if (gate === mine) gate = undefined;
+        if (gate === own) gate = undefined;
         open();
       };
     },
   };
 }
 
-/** Settles as the work does, or rejects with the signal's reason as soon as it fires. */
-function orAbort<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+/** Reads the whole request. */
+async function recordRequest(request: Request): Promise<RecordedRequest> {
+  const { method, url, headers } = request;
+  const { pathname, searchParams } = new URL(url);
+  const body = await request.text();
+  const isForm = headers.get("content-type")?.startsWith("application/x-www-form-urlencoded");
+  return {
+    method,
+    url,
+    path: pathname,
+    query: Object.fromEntries(searchParams),
+    headers: Object.fromEntries(headers),
+    form: isForm ? Object.fromEntries(new URLSearchParams(body)) : {},
+  };
+}
+
+/** Settles as the promise does, or rejects with the signal's reason as soon as the signal fires. */
+function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
-    const leave = () => reject(signal.reason);
-    signal.addEventListener("abort", leave, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", leave));
+    const abort = () => reject(signal.reason);
+    signal.addEventListener("abort", abort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
   });
 }

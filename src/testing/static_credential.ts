@@ -1,16 +1,19 @@
 import type { AccessToken, TokenCredential } from "../token_credential.ts";
 
-/** What {@linkcode StaticCredential} accepts. */
+/** Options of {@linkcode StaticCredential}. */
 export interface StaticCredentialOptions {
-  /** When the token ends, in milliseconds since the epoch. Default: never, which is the last moment that a `Date` can hold. */
+  /**
+   * When the token expires, in milliseconds since the epoch. By default the latest time that a `Date` can represent.
+   */
   readonly expiresOnTimestamp?: number;
 }
 
 const GET_TOKEN = /* @__PURE__ */ Symbol("getToken");
-const END_OF_TIME = 8_640_000_000_000_000;
+const LATEST_TIMESTAMP = 8_640_000_000_000_000;
 
 /**
- * Hands out one token, whatever it is asked for: in tests, and where a token was fetched by other means. Asks nobody and refreshes nothing.
+ * Returns the same token from each call, for tests, and for a token that was acquired by other means. It makes no
+ * request and refreshes nothing.
  *
  * @example
  * ```ts
@@ -23,19 +26,25 @@ const END_OF_TIME = 8_640_000_000_000_000;
  * ```
  */
 export class StaticCredential implements TokenCredential {
-  /** Takes the token. Throws a `TypeError` if there is none. */
+  /**
+   * Creates the credential.
+   *
+   * @param token The access token.
+   * @param options See {@linkcode StaticCredentialOptions}.
+   * @throws {TypeError} The token is not a non-empty string.
+   */
   constructor(token: string, options: StaticCredentialOptions = {}) {
     if (typeof token !== "string" || !token) throw new TypeError('"token" must be a non-empty string');
-    const found: AccessToken = {
+    const result: AccessToken = {
       token,
-      expiresOnTimestamp: options.expiresOnTimestamp ?? END_OF_TIME,
+      expiresOnTimestamp: options.expiresOnTimestamp ?? LATEST_TIMESTAMP,
       tokenType: "Bearer",
     };
     // Not a private member, so that it is found behind a `Proxy`; in a closure, so that no inspection shows it.
-    Object.defineProperty(this, GET_TOKEN, { value: () => Promise.resolve({ ...found }), configurable: true });
+    Object.defineProperty(this, GET_TOKEN, { value: () => Promise.resolve({ ...result }), configurable: true });
   }
 
-  /** Returns the token. */
+  /** Returns the token, for any scopes. */
   getToken(): Promise<AccessToken> {
     return (this as unknown as Record<symbol, () => Promise<AccessToken>>)[GET_TOKEN]!();
   }

@@ -73,7 +73,7 @@ export function byDeviceCode(scene: Scene, options: DeviceCodeCredentialOptions 
 export async function codeFor(scene: Scene, parameters: Record<string, string> = {}): Promise<string> {
   const { entra, visitor } = scene;
   scene.prompts++;
-  entra.visit(visitor);
+  entra.signInAs(visitor);
   const query = new URLSearchParams({
     client_id: CLIENT,
     response_type: "code",

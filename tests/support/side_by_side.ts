@@ -7,7 +7,7 @@ import {
   createEntra,
   type Entra,
   type EntraOptions,
-  type EntraRequest,
+  type RecordedRequest,
 } from "@azweb/identity/testing";
 import process from "node:process";
 
@@ -55,7 +55,7 @@ export async function observe(
 
 async function watch(
   run: (note: Note) => Promise<AccessToken>,
-  services: () => readonly { readonly requests: readonly EntraRequest[] }[],
+  services: () => readonly { readonly requests: readonly RecordedRequest[] }[],
 ): Promise<Observations> {
   const started = Date.now();
   const notes: Record<string, string> = {};
@@ -96,7 +96,7 @@ function describeError(error: unknown): Observations {
   };
 }
 
-function describeRequest({ url, headers, form }: EntraRequest, started: number): Observations {
+function describeRequest({ url, headers, form }: RecordedRequest, started: number): Observations {
   const { client_assertion, ...fields } = form;
   return {
     ...named("query", Object.fromEntries(new URL(url).searchParams)),

@@ -1,7 +1,7 @@
-import { Refusal } from "./refusal.ts";
-import { type Directory, same } from "./directory.ts";
+import { type Directory, isTenantAlias, same } from "./directory.ts";
+import { ServiceError } from "./service_error.ts";
 
-/** The hosts of the known clouds: those that share accounts stand in one row, the one to use first. */
+/** The hosts of the known clouds: one row per cloud, its preferred host first. */
 const CLOUDS: readonly (readonly string[])[] = [
   ["login.microsoftonline.com", "login.windows.net", "login.microsoft.com", "sts.windows.net"],
   ["login.partner.microsoftonline.cn", "login.chinacloudapi.cn"],
@@ -13,14 +13,18 @@ const CLOUDS: readonly (readonly string[])[] = [
   ["login.sovcloud-identity.sg"],
 ];
 
-/** Answers whether the host of an authority is one of Microsoft's. Throws a `Refusal` for a stranger. */
-export function answerInstanceDiscovery(url: URL, directory: Directory): Record<string, unknown> {
+/**
+ * Returns the body of an instance discovery response.
+ *
+ * @throws {ServiceError} The authority is not one of Microsoft's.
+ */
+export function discoverInstance(url: URL, directory: Directory): Record<string, unknown> {
   const endpoint = url.searchParams.get("authorization_endpoint");
-  if (!endpoint) throw new Refusal(900144, { parameter: "authorization_endpoint" });
-  if (!URL.canParse(endpoint)) throw new Refusal(50049);
+  if (!endpoint) throw new ServiceError(900144, { parameter: "authorization_endpoint" });
+  if (!URL.canParse(endpoint)) throw new ServiceError(50049);
   const { host, pathname } = new URL(endpoint);
-  const known = CLOUDS.flat().includes(host) || directory.hosts.some((mine) => same(mine, host));
-  if (!known) throw new Refusal(50049);
+  const isKnown = CLOUDS.flat().includes(host) || directory.hosts.some((own) => same(own, host));
+  if (!isKnown) throw new ServiceError(50049);
   return {
     tenant_discovery_endpoint: `https://${host}/${pathname.split("/")[1]}/v2.0/.well-known/openid-configuration`,
     "api-version": "1.1",
@@ -32,23 +36,23 @@ export function answerInstanceDiscovery(url: URL, directory: Directory): Record<
   };
 }
 
-/** Returns the metadata of a tenant (OpenID Connect Discovery, section 3). */
+/** Returns the OpenID configuration of a tenant (OpenID Connect Discovery, section 3). */
 export function openidConfiguration(url: URL, tenant: string, directory: Directory): Record<string, unknown> {
   if (tenant === "adfs") {
     return configuration(`${url.origin}/adfs`, "/oauth2", "/discovery/keys", issuerOfIdTokens(url.origin, tenant));
   }
-  const shared = ["common", "organizations", "consumers"].includes(tenant);
+  const isAlias = isTenantAlias(tenant);
   const known = [...directory.apps, ...directory.users].find(({ tenantId }) => same(tenantId, tenant));
-  if (!shared && !known) throw new Refusal(90002, { tenant });
-  const issuer = issuerOfIdTokens(url.origin, shared ? "{tenantid}" : known!.tenantId);
+  if (!isAlias && !known) throw new ServiceError(90002, { tenant });
+  const issuer = issuerOfIdTokens(url.origin, isAlias ? "{tenantid}" : known!.tenantId);
   return configuration(`${url.origin}/${tenant}`, "/oauth2/v2.0", "/discovery/v2.0/keys", issuer);
 }
 
-/** Returns the `iss` of the ID tokens of a tenant, which is the same under every name of a cloud. */
+/** Returns the `iss` of the ID tokens of a tenant, which is the same for all hosts of a cloud. */
 export function issuerOfIdTokens(origin: string, tenantId: string): string {
   if (tenantId === "adfs") return `${origin}/adfs`;
   const { host } = new URL(origin);
-  // An external tenant that is known by its domain here has no id to name a host by.
+  // The host of an external tenant contains its id, which is unknown if the tenant is registered by its domain.
   if (host.endsWith(".ciamlogin.com") && !tenantId.includes(".")) {
     return `https://${tenantId}.ciamlogin.com/${tenantId}/v2.0`;
   }

@@ -1,4 +1,4 @@
-import type { CredentialOptions } from "../options.ts";
+import type { CredentialOptions } from "../../options.ts";
 
 /** The browser of a simulated Entra, and the loopback addresses that it reaches. */
 export type EntraBrowser = {
@@ -7,28 +7,35 @@ export type EntraBrowser = {
 
 type Handler = Parameters<EntraBrowser["listen"]>[0];
 
-/** Returns a browser that asks for pages by this function, and is sent on by them to loopback addresses of its own. */
+/**
+ * Creates a browser that loads pages with the given function, and follows their redirects to its own loopback
+ * addresses.
+ */
 export function createBrowser(fetchPage: typeof fetch): EntraBrowser {
-  const servers = new Map<number, Handler>();
+  const handlers = new Map<number, Handler>();
   let lastPort = 49_151;
   return {
     async listen(handler, port) {
-      const found = port || ++lastPort;
-      if (servers.has(found)) throw new Error(`Somebody listens at port ${found} (simulated)`);
-      servers.set(found, handler);
-      return await Promise.resolve({ port: found, close: () => void servers.delete(found) });
+      const usedPort = port || ++lastPort;
+      if (handlers.has(usedPort)) throw new Error(`Port ${usedPort} is already in use (simulated)`);
+      handlers.set(usedPort, handler);
+      return await Promise.resolve({ port: usedPort, close: () => void handlers.delete(usedPort) });
     },
     async openUrl(url) {
-      const request = await requestAfter(await fetchPage(url, { redirect: "manual" }));
-      const handler = servers.get(Number(new URL(request.url).port));
-      if (!handler) throw new Error(`Nobody listens at "${new URL(request.url).origin}" (simulated)`);
+      const request = await nextRequest(await fetchPage(url, { redirect: "manual" }));
+      const handler = handlers.get(Number(new URL(request.url).port));
+      if (!handler) throw new Error(`Connection to "${new URL(request.url).origin}" refused (simulated)`);
       await handler(request);
     },
   };
 }
 
-/** Returns what a browser asks for next. Throws an `Error` with what the user reads, where it stays. */
-async function requestAfter(response: Response): Promise<Request> {
+/**
+ * Returns the request to which a page leads the browser.
+ *
+ * @throws {Error} The page shows an error to the user.
+ */
+async function nextRequest(response: Response): Promise<Request> {
   const location = response.headers.get("location");
   if (location) return new Request(location);
   const html = await response.text();

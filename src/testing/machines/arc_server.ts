@@ -1,13 +1,22 @@
-import { createMachine, type MachineInside, required } from "./machine.ts";
+import type { RecordedRequest } from "../simulated_service.ts";
+import { createMachine, type MachineState, required } from "./machine.ts";
+import { MachineError, oauthBody } from "./machine_error.ts";
 import type { Machine, MachineOptions } from "./machine_options.ts";
-import { MachineRefusal, oauthBody } from "./machine_refusal.ts";
-import type { RecordedRequest } from "./request_record.ts";
 
-/** What {@linkcode createArcServer} accepts. */
+/** Options of {@linkcode createArcServer}. */
 export interface ArcServerOptions extends MachineOptions {
-  /** The operating system, by the names of Node. Default: `"linux"`. */
+  /**
+   * The operating system, by the name that Node.js uses.
+   *
+   * @default {"linux"}
+   */
   readonly platform?: "linux" | "win32";
-  /** Whether the agent is an old one, that gives the machine's own token whatever identity it is asked for. Default: `false`. */
+  /**
+   * Whether the agent ignores the requested identity and returns a token for the system-assigned one, as early versions
+   * do.
+   *
+   * @default {false}
+   */
   readonly ignoresUserAssigned?: boolean;
 }
 
@@ -23,15 +32,17 @@ const SYSTEMS = {
 };
 
 /**
- * Makes a simulated server with the agent of
- * {@link https://learn.microsoft.com/azure/azure-arc/servers/managed-identity-authentication | Azure Arc}. Whoever wants a token has to show that
- * it may read a file: the first answer names the file, a new one each time, and the second request brings its content. A file is
- * gone as soon as its content was brought.
+ * Creates a simulated server with the agent of Azure Arc. A client must prove that it may read a file: the response to
+ * the first request is a challenge with the path of a new file, and the second request sends its content. The agent
+ * then deletes the file.
  *
- * It listens where its variable `IDENTITY_ENDPOINT` says; without the variables, at the agent's usual place, so that only the agent's file
- * gives it away.
+ * The token endpoint is the URL in the variable `IDENTITY_ENDPOINT`, and the default one without the variable; then
+ * only the agent's executable shows that the machine is a server of Azure Arc.
  *
- * @example The challenge, and its answer
+ * @param options See {@linkcode ArcServerOptions}.
+ * @throws {TypeError} An identity has no client id.
+ *
+ * @example Respond to the challenge
  * ```ts
  * import { createArcServer } from "@azweb/identity/testing";
  * import assert from "node:assert/strict";
@@ -48,6 +59,8 @@ const SYSTEMS = {
  * assert.equal((await machine.verify(access_token)).aud, "https://vault.azure.net");
  * assert.equal(machine.files.has(path!), false);
  * ```
+ *
+ * @see https://learn.microsoft.com/azure/azure-arc/servers/managed-identity-authentication
  */
 export function createArcServer(options: ArcServerOptions = {}): Machine {
   const { platform = "linux", ignoresUserAssigned = false } = options;
@@ -56,30 +69,36 @@ export function createArcServer(options: ArcServerOptions = {}): Machine {
     env: { ...env, IDENTITY_ENDPOINT: DEFAULT_ENDPOINT, IMDS_ENDPOINT: "http://127.0.0.1:40342" },
     files: { [agent]: "" },
     platform,
-    expiresOn: "text",
+    expiresOn: "string",
     endpoint: (env) => env.IDENTITY_ENDPOINT ?? DEFAULT_ENDPOINT,
     errorBody: oauthBody,
-    async answer(asked, inside) {
-      const { method, headers, query } = asked;
-      if (method !== "GET") throw new MachineRefusal(405, "method_not_allowed", "Only GET is allowed");
-      if (headers.metadata?.toLowerCase() !== "true") throw bad("Required metadata header not specified");
-      if (!API_VERSIONS.includes(query["api-version"] ?? "")) throw bad("The requested version is not supported");
-      const resource = required(query, "resource", () => bad("Required audience parameter not specified"));
-      checkKey(asked, inside.files, folder);
-      const wanted = ignoresUserAssigned ? {} : identityIds(asked);
-      const identity = inside.tokens.find(wanted);
-      if (!identity) throw bad("Identity not found");
+    async respond(request, state) {
+      const { method, headers, query } = request;
+      if (method !== "GET") throw new MachineError(405, "method_not_allowed", "Only GET is allowed");
+      if (headers.metadata?.toLowerCase() !== "true") throw badRequest("Required metadata header not specified");
+      if (!API_VERSIONS.includes(query["api-version"] ?? "")) {
+        throw badRequest("The requested version is not supported");
+      }
+      const resource = required(query, "resource", () => badRequest("Required audience parameter not specified"));
+      checkKey(request, state.files, folder);
+      const ids = ignoresUserAssigned ? {} : identityIds(request);
+      const identity = state.tokens.find(ids);
+      if (!identity) throw badRequest("Identity not found");
       return {
-        ...inside.describe(await inside.tokens.issue({ identity, resource })),
-        object_id: wanted.objectId,
-        msi_res_id: wanted.resourceId,
+        ...state.describe(await state.tokens.issue({ identity, resource })),
+        object_id: ids.objectId,
+        msi_res_id: ids.resourceId,
       };
     },
   });
 }
 
-/** Takes the key that was brought, or challenges to bring one. */
-function checkKey({ headers }: RecordedRequest, files: MachineInside["files"], folder: string): void {
+/**
+ * Accepts the key that the client sends, and deletes its file.
+ *
+ * @throws {MachineError} The key is missing or unknown; the error is a new challenge.
+ */
+function checkKey({ headers }: RecordedRequest, files: MachineState["files"], folder: string): void {
   const [, key] = /^Basic (.+)$/s.exec(headers.authorization ?? "") ?? [];
   const file = key && [...files].find(([path, content]) => path.startsWith(folder) && content === key);
   if (file) {
@@ -88,13 +107,11 @@ function checkKey({ headers }: RecordedRequest, files: MachineInside["files"], f
   }
   const path = `${folder}${crypto.randomUUID()}.key`;
   files.set(path, `${crypto.randomUUID()}${crypto.randomUUID()}`);
-  throw new MachineRefusal(
+  throw new MachineError(
     401,
     "unauthorized_client",
     key ? "Invalid Basic Authorization header" : "Missing Basic Authorization header",
-    {
-      "www-authenticate": `Basic realm=${path}`,
-    },
+    { "www-authenticate": `Basic realm=${path}` },
   );
 }
 
@@ -104,6 +121,6 @@ function identityIds(
   return { clientId: query.client_id, objectId: query.object_id, resourceId: query.msi_res_id };
 }
 
-function bad(message: string): MachineRefusal {
-  return new MachineRefusal(400, "invalid_request", message);
+function badRequest(message: string): MachineError {
+  return new MachineError(400, "invalid_request", message);
 }

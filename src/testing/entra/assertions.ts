@@ -6,29 +6,34 @@ import {
   importX509,
   type JSONWebKeySet,
 } from "jose";
-import { digest, encodeHex } from "../core/encoding.ts";
-import { formatTime, Refusal } from "./refusal.ts";
+import { digest, encodeHex } from "../../core/encoding.ts";
 import { type Directory, same } from "./directory.ts";
 import type { EntraApp } from "./entra_options.ts";
+import { formatTime, ServiceError } from "./service_error.ts";
 
 interface Assertion {
-  readonly text: string;
+  readonly jwt: string;
   readonly header: ReturnType<typeof decodeProtectedHeader>;
   readonly claims: ReturnType<typeof decodeJwt>;
 }
 
 const CLOCK_SKEW_IN_S = 300;
 
-/** Accepts a client assertion (RFC 7523) or throws a `Refusal`. `url` is the token endpoint that it was sent to. */
-export async function checkAssertion(text: string, app: EntraApp, url: URL, directory: Directory): Promise<void> {
+/**
+ * Validates a client assertion (RFC 7523).
+ *
+ * @param url The token endpoint that received the assertion.
+ * @throws {ServiceError} The assertion is not valid.
+ */
+export async function checkAssertion(jwt: string, app: EntraApp, url: URL, directory: Directory): Promise<void> {
   let assertion: Assertion;
   try {
-    assertion = { text, header: decodeProtectedHeader(text), claims: decodeJwt(text) };
+    assertion = { jwt, header: decodeProtectedHeader(jwt), claims: decodeJwt(jwt) };
   } catch {
-    throw new Refusal(50027);
+    throw new ServiceError(50027);
   }
   const { header, claims } = assertion;
-  if (![claims.iat, claims.nbf, claims.exp].every(isTime)) throw new Refusal(50027);
+  if (![claims.iat, claims.nbf, claims.exp].every(isTime)) throw new ServiceError(50027);
   if (header.x5t !== undefined || header["x5t#S256"] !== undefined) {
     await checkCertificate(assertion, app, url);
     checkLifetime(assertion, directory);
@@ -39,34 +44,34 @@ export async function checkAssertion(text: string, app: EntraApp, url: URL, dire
   }
 }
 
-async function checkCertificate({ text, header, claims }: Assertion, app: EntraApp, url: URL): Promise<void> {
+async function checkCertificate({ jwt, header, claims }: Assertion, app: EntraApp, url: URL): Promise<void> {
   const algorithm = header.alg ?? "none";
-  // Active Directory Federation Services does not know PS256.
+  // Active Directory Federation Services does not support PS256.
   const algorithms = same(app.tenantId, "adfs") ? ["RS256"] : ["PS256", "RS256"];
   const isSha256 = header["x5t#S256"] !== undefined;
-  const thumbprint = hexOf(String(isSha256 ? header["x5t#S256"] : header.x5t));
+  const thumbprint = base64ToHex(String(isSha256 ? header["x5t#S256"] : header.x5t));
   const certificate = await findCertificate(app, isSha256 ? "SHA-256" : "SHA-1", thumbprint);
-  if (!certificate) throw new Refusal(700027, { reason: "The key was not found.", thumbprint });
+  if (!certificate) throw new ServiceError(700027, { reason: "The key was not found.", thumbprint });
   try {
-    await compactVerify(text, await importX509(certificate, algorithm), { algorithms });
+    await compactVerify(jwt, await importX509(certificate, algorithm), { algorithms });
   } catch {
-    throw new Refusal(700027, {
+    throw new ServiceError(700027, {
       reason: "The key was found, but use of the key to verify the signature failed.",
       thumbprint,
     });
   }
-  if (claims.iss !== claims.sub) throw new Refusal(50048);
-  if (!same(String(claims.sub), app.clientId)) throw new Refusal(700021);
-  if (![claims.aud].flat().some((audience) => isMe(audience, url))) throw new Refusal(700023);
+  if (claims.iss !== claims.sub) throw new ServiceError(50048);
+  if (!same(String(claims.sub), app.clientId)) throw new ServiceError(700021);
+  if (![claims.aud].flat().some((audience) => isTokenEndpoint(audience, url))) throw new ServiceError(700023);
 }
 
-/** Whether the audience is the token endpoint, of this version or the one before, or the tenant's issuer. */
-function isMe(audience: string | undefined, url: URL): boolean {
+/** Whether the audience is the token endpoint, in its version 1 or 2, or the issuer of the tenant. */
+function isTokenEndpoint(audience: string | undefined, url: URL): boolean {
   if (!audience || !URL.canParse(audience)) return false;
   const { protocol, host, pathname } = new URL(audience);
   const tenant = url.pathname.split("/")[1]!;
   const paths = ["/oauth2/v2.0/token", "/oauth2/token", "/v2.0", "/", ""];
-  // Regional endpoints take assertions for the global one.
+  // Regional endpoints accept assertions for the global one.
   const hosts = [url.host, ...(url.host.endsWith(".login.microsoft.com") ? ["login.microsoftonline.com"] : [])];
   return protocol === url.protocol && hosts.includes(host) && paths.some((path) => same(pathname, `/${tenant}${path}`));
 }
@@ -79,67 +84,67 @@ async function findCertificate(
   for (const pem of app.certificates ?? []) {
     const body = /-----BEGIN CERTIFICATE-----([^-]+)-----END CERTIFICATE-----/.exec(pem);
     if (!body) {
-      throw new TypeError(`A certificate of app "${app.clientId}" must be PEM text with a block "CERTIFICATE"`);
+      throw new TypeError(`A certificate of app "${app.clientId}" must be a PEM string with a block "CERTIFICATE"`);
     }
     const der = Uint8Array.from(atob(body[1]!.replace(/\s/g, "")), (character) => character.charCodeAt(0));
-    if (hex(await digest(der, hash)) === thumbprint) return body[0];
+    if (toHex(await digest(der, hash)) === thumbprint) return body[0];
   }
   return undefined;
 }
 
-async function checkFederation({ text, header, claims }: Assertion, app: EntraApp): Promise<void> {
+async function checkFederation({ jwt, header, claims }: Assertion, app: EntraApp): Promise<void> {
   const audiences = [claims.aud].flat();
   const byIssuer = (app.federatedCredentials ?? []).filter(({ issuer }) => issuer === claims.iss);
-  if (byIssuer.length === 0) throw new Refusal(700211, { issuer: claims.iss });
+  if (byIssuer.length === 0) throw new ServiceError(700211, { issuer: claims.iss });
   const bySubject = byIssuer.filter(({ subject }) => subject === claims.sub);
-  if (bySubject.length === 0) throw new Refusal(700213, { subject: claims.sub });
+  if (bySubject.length === 0) throw new ServiceError(700213, { subject: claims.sub });
   const credential = bySubject.find(({ audience }) => audiences.includes(audience ?? "api://AzureADTokenExchange"));
-  if (!credential) throw new Refusal(700212, { audience: audiences.join(" ") });
+  if (!credential) throw new ServiceError(700212, { audience: audiences.join(" ") });
   try {
-    await compactVerify(text, createLocalJWKSet(credential.jwks as JSONWebKeySet));
+    await compactVerify(jwt, createLocalJWKSet(credential.jwks as JSONWebKeySet));
   } catch (error) {
     if ((error as { code?: string }).code === "ERR_JWKS_NO_MATCHING_KEY") {
-      throw new Refusal(7000272, { key: header.kid });
+      throw new ServiceError(7000272, { key: header.kid });
     }
-    throw new Refusal(50013, { reason: "The signature could not be verified." });
+    throw new ServiceError(50013, { reason: "The signature could not be verified." });
   }
 }
 
 function checkLifetime({ claims }: Assertion, directory: Directory): void {
   const now = directory.now() / 1000;
   const { nbf = claims.iat, exp } = claims;
-  const inTime = exp !== undefined && exp > now - CLOCK_SKEW_IN_S && (nbf ?? 0) < now + CLOCK_SKEW_IN_S;
-  if (inTime) return;
+  const isValid = exp !== undefined && exp > now - CLOCK_SKEW_IN_S && (nbf ?? 0) < now + CLOCK_SKEW_IN_S;
+  if (isValid) return;
   const [from, until] = [nbf, exp].map((time) => time === undefined ? "none" : formatTime(time * 1000));
-  throw new Refusal(700024, { now: formatTime(directory.now()), from, until });
+  throw new ServiceError(700024, { now: formatTime(directory.now()), from, until });
 }
 
 function checkReplay({ claims }: Assertion, app: EntraApp, directory: Directory): void {
   if (directory.allowReplay) return;
   const key = JSON.stringify([app.tenantId, app.clientId, claims.jti]);
   if (!claims.jti || directory.usedAssertions.has(key)) {
-    throw new Refusal(50013, {
+    throw new ServiceError(50013, {
       reason: claims.jti ? "The assertion was presented before." : "The assertion has no jti.",
     });
   }
   directory.usedAssertions.add(key);
 }
 
-/** Whether a claim is absent or a number of seconds that a `Date` can hold. */
+/** Whether a claim is absent, or a number of seconds that a `Date` can represent. */
 function isTime(value: unknown): boolean {
   return value === undefined || (typeof value === "number" && Math.abs(value) <= 8_640_000_000_000);
 }
 
-/** Base64, in either alphabet, to upper-case hexadecimal digits. */
-function hexOf(base64: string): string {
+/** Converts Base64 or Base64url to upper-case hexadecimal digits; returns `""` for anything else. */
+function base64ToHex(base64: string): string {
   try {
     const binary = atob(base64.replaceAll("-", "+").replaceAll("_", "/"));
-    return hex(Uint8Array.from(binary, (character) => character.charCodeAt(0)));
+    return toHex(Uint8Array.from(binary, (character) => character.charCodeAt(0)));
   } catch {
     return "";
   }
 }
 
-function hex(bytes: Uint8Array): string {
+function toHex(bytes: Uint8Array): string {
   return encodeHex(bytes).toUpperCase();
 }

@@ -1,29 +1,35 @@
+import { faultResponse, type MachineFault, respondWithFault } from "../faults.ts";
+import { createSimulatedService, type RecordedRequest, type SimulatedService } from "../simulated_service.ts";
 import type { EntraFederatedCredential } from "./entra_options.ts";
-import { answerAsGiven, answerWithFault } from "./faults.ts";
-import type { MachineFault } from "./machine_options.ts";
-import type { RecordedRequest } from "./request_record.ts";
-import { publishedKeys, sign } from "./signing_key.ts";
-import { createSimulatedService, type SimulatedService } from "./simulated_service.ts";
+import { publicKeys, sign } from "./signing_key.ts";
 
-/** What {@linkcode createAzurePipelines} accepts. */
+/** Options of {@linkcode createAzurePipelines}. */
 export interface AzurePipelinesOptions {
   /** The ids of the service connections that the job may use. */
   readonly serviceConnections: readonly string[];
-  /** The job's token. Default: one made up. */
+  /** The access token of the job. Random by default. */
   readonly systemAccessToken?: string;
-  /** Answers what is for other hosts: `fetch` of a simulated Entra. Default: nothing is reached. */
+  /** Sends requests for other hosts: `fetch` of a simulated Entra. By default such requests fail. */
   readonly fetch?: typeof fetch;
-  /** The time, in milliseconds since the epoch. Default: `Date.now`. */
+  /**
+   * Returns the time, in milliseconds since the epoch.
+   *
+   * @default {Date.now}
+   */
   readonly now?: () => number;
 }
 
-/** A job of a simulated Azure Pipelines: see {@linkcode createAzurePipelines}. */
+/** A simulated job of Azure Pipelines: see {@linkcode createAzurePipelines}. */
 export interface AzurePipelines extends SimulatedService<MachineFault> {
-  /** The variables of the job. */
+  /** The environment variables of the job. */
   readonly env: Readonly<Record<string, string>>;
-  /** The job's token, `$(System.AccessToken)`. */
+  /** The access token of the job, `$(System.AccessToken)`. */
   readonly systemAccessToken: string;
-  /** Returns what an app in Entra registers, so that the service connection may act as it. */
+  /**
+   * Returns the federated credential with which an app in Entra trusts a service connection.
+   *
+   * @param serviceConnectionId The id of the service connection.
+   */
   federatedCredential(serviceConnectionId: string): Promise<EntraFederatedCredential>;
 }
 
@@ -31,14 +37,15 @@ const ORGANIZATION = "https://dev.azure.com/contoso/";
 const ISSUER = "https://vstoken.dev.azure.com/0f0f0f0f-0000-0000-0000-000000000000";
 const AUDIENCE = "api://AzureADTokenExchange";
 const LIFETIME_IN_S = 600;
-/** What Microsoft's support asks for. */
-const TRACES = { "x-msedge-ref": "Ref A: simulated", "x-vss-e2eid": "simulated" };
+/** Identify a request at Azure DevOps. */
+const TRACE_HEADERS = { "x-msedge-ref": "Ref A: simulated", "x-vss-e2eid": "simulated" };
 
 /**
- * Makes a job of a simulated Azure Pipelines, which gives
- * {@link https://learn.microsoft.com/rest/api/azure/devops/distributedtask/oidctoken/create | tokens of service connections}.
+ * Creates a simulated job of Azure Pipelines, which issues OIDC tokens of service connections.
  *
- * @example A service connection that acts as an app
+ * @param options See {@linkcode AzurePipelinesOptions}.
+ *
+ * @example Authenticate as an app with a service connection
  * ```ts
  * import { AzurePipelinesCredential } from "@azweb/identity";
  * import { createAzurePipelines, createEntra } from "@azweb/identity/testing";
@@ -53,6 +60,8 @@ const TRACES = { "x-msedge-ref": "Ref A: simulated", "x-vss-e2eid": "simulated" 
  * const { token } = await credential.getToken("https://vault.azure.net/.default");
  * assert.equal((await entra.verify(token)).appid, "my-app");
  * ```
+ *
+ * @see https://learn.microsoft.com/rest/api/azure/devops/distributedtask/oidctoken/create
  */
 export function createAzurePipelines(options: AzurePipelinesOptions): AzurePipelines {
   const { serviceConnections, now = Date.now, fetch } = options;
@@ -62,23 +71,25 @@ export function createAzurePipelines(options: AzurePipelinesOptions): AzurePipel
     ORGANIZATION,
   );
 
-  const service = createSimulatedService<MachineFault>(async ({ asked, next, signal }) => {
-    const fault = await next();
-    const good = () => answer(asked);
-    if (fault === undefined) return await good();
-    if (typeof fault === "string") return await answerWithFault(fault, { asked, signal, good });
-    return answerAsGiven(fault, 500, JSON.stringify({ message: "Simulated error" }));
+  const service = createSimulatedService<MachineFault>(async (exchange) => {
+    const fault = await exchange.nextFault();
+    const respond = () => handleRequest(exchange.request);
+    if (fault === undefined) return await respond();
+    if (typeof fault === "string") return await respondWithFault(fault, { ...exchange, respond });
+    return faultResponse(fault, 500, JSON.stringify({ message: "Simulated error" }));
   });
 
-  async function answer({ method, path, query, headers }: RecordedRequest): Promise<Response> {
+  async function handleRequest({ method, path, query, headers }: RecordedRequest): Promise<Response> {
     if (path !== endpoint.pathname) return json(404, { message: `The resource "${path}" cannot be found` });
     if (headers.authorization !== `Bearer ${systemAccessToken}`) {
-      // As a page to sign in at, unless that is not wanted.
-      if (headers["x-tfs-fedauthredirect"] === "Suppress") return new Response("", { status: 401, headers: TRACES });
+      // Azure DevOps redirects to a sign-in page, unless the client suppresses that.
+      if (headers["x-tfs-fedauthredirect"] === "Suppress") {
+        return new Response("", { status: 401, headers: TRACE_HEADERS });
+      }
       return new Response(null, { status: 302, headers: { location: "https://spsprodweu1.vssps.visualstudio.com/" } });
     }
     if (method !== "POST" || query["api-version"] !== "7.1") {
-      return json(400, { message: "No such version of the API" });
+      return json(400, { message: "Unknown version of the API" });
     }
     const id = query.serviceConnectionId ?? "";
     if (!serviceConnections.includes(id)) return json(404, { message: `No service connection "${id}" for this job` });
@@ -108,7 +119,7 @@ export function createAzurePipelines(options: AzurePipelinesOptions): AzurePipel
       issuer: ISSUER,
       subject: subjectOf(id),
       audience: AUDIENCE,
-      jwks: await publishedKeys(),
+      jwks: await publicKeys(),
     }),
   };
 }
@@ -120,6 +131,6 @@ function subjectOf(serviceConnectionId: string): string {
 function json(status: number, body: object): Response {
   return new Response(JSON.stringify(body), {
     status,
-    headers: { "content-type": "application/json; charset=utf-8", ...TRACES },
+    headers: { "content-type": "application/json; charset=utf-8", ...TRACE_HEADERS },
   });
 }

@@ -1,52 +1,59 @@
-import { answerAsGiven, answerWithFault } from "./faults.ts";
-import type { Machine, MachineFault, MachineOptions, MachineRuntime } from "./machine_options.ts";
-import { MachineRefusal } from "./machine_refusal.ts";
+import { verify } from "../entra/signing_key.ts";
+import { faultResponse, type MachineFault, respondWithFault } from "../faults.ts";
+import { createSimulatedService, type RecordedRequest } from "../simulated_service.ts";
+import { MachineError } from "./machine_error.ts";
+import type { Machine, MachineOptions, MachineRuntime } from "./machine_options.ts";
 import { createMachineTokens, formatExpiresOn, type MachineToken, type MachineTokens } from "./machine_tokens.ts";
-import type { RecordedRequest } from "./request_record.ts";
-import { verify } from "./signing_key.ts";
-import { createSimulatedService } from "./simulated_service.ts";
 
-/** What one kind of machine has that others have not. */
+/** The properties of one kind of machine. */
 export interface MachineKind {
-  /** The variables that it sets. */
+  /** Its environment variables. */
   readonly env: Readonly<Record<string, string>>;
-  /** Its files. Default: none. */
+  /** Its files. None by default. */
   readonly files?: Readonly<Record<string, string>>;
-  /** Its operating system, by the names of Node. Default: `"linux"`. */
+  /**
+   * Its operating system, by the name that Node.js uses.
+   *
+   * @default {"linux"}
+   */
   readonly platform?: string;
-  /** The SHA-1 digest of the certificate that it shows. Default: it listens without TLS. */
+  /** The SHA-1 digest of its certificate. By default the endpoint does not use TLS. */
   readonly thumbprint?: string;
-  /** How it writes `expires_on`. */
+  /** Its format of `expires_on`. */
   readonly expiresOn: NonNullable<MachineOptions["expiresOn"]>;
-  /** Returns where it listens with the variables as they are. */
+  /** Returns the URL of its token endpoint, for its current environment variables. */
   endpoint(env: Readonly<Record<string, string>>): string;
-  /** Returns an error in its own shape: a JSON object, or plain text. */
-  errorBody(refusal: MachineRefusal): Record<string, unknown> | string;
-  /** Returns the body of the answer, or throws a `MachineRefusal`. */
-  answer(asked: RecordedRequest, inside: MachineInside): Promise<Record<string, unknown>>;
-  /** Answers what was not for the endpoint. Default: 404. */
-  answerElse?(asked: RecordedRequest): Record<string, unknown>;
+  /** Returns the body of an error response: a JSON object or a string. */
+  errorBody(error: MachineError): Record<string, unknown> | string;
+  /**
+   * Returns the body of a token response.
+   *
+   * @throws {MachineError} The request is not valid.
+   */
+  respond(request: RecordedRequest, state: MachineState): Promise<Record<string, unknown>>;
+  /** Returns the body of the response for another path. Status 404 by default. */
+  respondElsewhere?(request: RecordedRequest): Record<string, unknown>;
 }
 
-/** What a machine looks at to answer. */
-export interface MachineInside {
+/** The state of a machine, for its endpoint. */
+export interface MachineState {
   readonly env: Readonly<Record<string, string>>;
   readonly files: Map<string, string>;
   readonly tokens: MachineTokens;
   now(): number;
-  /** Returns all that a machine may say of a token. */
+  /** Returns every member that a token response may have. */
   describe(token: MachineToken): Record<string, unknown>;
 }
 
 type TlsTrust = Parameters<MachineRuntime["tlsFetch"]>[0];
 
-/** Makes a machine of that kind. */
+/** Creates a machine of the given kind. */
 export function createMachine(options: MachineOptions, kind: MachineKind): Machine {
   const { clock } = options;
   const now = clock?.now ?? Date.now;
   const env = withoutUndefined({ ...kind.env, ...options.env });
   const files = new Map(Object.entries(kind.files ?? {}));
-  const inside: MachineInside = { env, files, tokens: createMachineTokens(options, now), now, describe };
+  const state: MachineState = { env, files, tokens: createMachineTokens(options, now), now, describe };
 
   function describe({ token, identity, resource, issuedOn, expiresOn }: MachineToken): Record<string, unknown> {
     const left = expiresOn - Math.floor(now() / 1000);
@@ -65,32 +72,32 @@ export function createMachine(options: MachineOptions, kind: MachineKind): Machi
     };
   }
 
-  async function answer(asked: RecordedRequest): Promise<Response> {
+  async function handleRequest(request: RecordedRequest): Promise<Response> {
     try {
-      if (asked.path === parse(kind.endpoint(env))?.pathname) {
-        return json(200, { ...await kind.answer(asked, inside), ...options.answer });
+      if (request.path === parse(kind.endpoint(env))?.pathname) {
+        return json(200, { ...await kind.respond(request, state), ...options.response });
       }
-      if (!kind.answerElse) throw new MachineRefusal(404, "not_found", "There is nothing here");
-      return json(200, kind.answerElse(asked));
+      if (!kind.respondElsewhere) throw new MachineError(404, "not_found", "There is nothing here");
+      return json(200, kind.respondElsewhere(request));
     } catch (error) {
-      if (!(error instanceof MachineRefusal)) throw error;
+      if (!(error instanceof MachineError)) throw error;
       const body = kind.errorBody(error);
       if (typeof body === "string") return new Response(body, { status: error.status, headers: error.headers });
       return json(error.status, body, error.headers);
     }
   }
 
-  const service = createSimulatedService<MachineFault>(async ({ asked, next, signal }) => {
-    const fault = await next();
-    const good = () => answer(asked);
-    if (fault === undefined) return await good();
-    if (typeof fault === "string") return await answerWithFault(fault, { asked, signal, good, sleep: clock?.sleep });
+  const service = createSimulatedService<MachineFault>(async (exchange) => {
+    const fault = await exchange.nextFault();
+    const respond = () => handleRequest(exchange.request);
+    if (fault === undefined) return await respond();
+    if (typeof fault === "string") return await respondWithFault(fault, { ...exchange, respond, sleep: clock?.sleep });
     const { status = 400 } = fault;
-    const body = kind.errorBody(new MachineRefusal(status, "simulated", "Simulated error"));
-    return answerAsGiven(fault, status, JSON.stringify(body));
+    const body = kind.errorBody(new MachineError(status, "simulated", "Simulated error"));
+    return faultResponse(fault, status, JSON.stringify(body));
   });
 
-  /** Reaches the machine, and nothing else. */
+  /** Returns a `fetch` that reaches the endpoint of the machine and no other address. */
   function connect(trust?: TlsTrust): typeof fetch {
     return async (input, init) => {
       const url = parse(input instanceof Request ? input.url : String(input));
@@ -98,8 +105,8 @@ export function createMachine(options: MachineOptions, kind: MachineKind): Machi
       if (!url || !endpoint || originOf(url) !== originOf(endpoint)) {
         throw new TypeError("fetch failed: Connection refused (simulated)");
       }
-      if (kind.thumbprint !== undefined && digits(trust?.thumbprint) !== digits(kind.thumbprint)) {
-        // As the library's own `tlsFetch` rejects.
+      if (kind.thumbprint !== undefined && normalize(trust?.thumbprint) !== normalize(kind.thumbprint)) {
+        // The same error as that of `tlsFetch` in `src/runtime`.
         const error = new Error("The thumbprint of the server's certificate is another one (simulated)");
         throw Object.assign(error, { name: "UntrustedServer" });
       }
@@ -120,12 +127,7 @@ export function createMachine(options: MachineOptions, kind: MachineKind): Machi
       runtime: {
         platform: kind.platform ?? "linux",
         fileExists: (path) => Promise.resolve(files.has(path)),
-        // deno-lint-ignore require-await
-        readTextFile: async (path) => {
-          const text = files.get(path);
-          if (text !== undefined) return text;
-          throw Object.assign(new Error(`ENOENT: No such file, "${path}" (simulated)`), { code: "ENOENT" });
-        },
+        readTextFile: fileReader(files),
         tlsFetch: connect,
         ...(clock && { now: clock.now, sleep: clock.sleep }),
       },
@@ -134,15 +136,32 @@ export function createMachine(options: MachineOptions, kind: MachineKind): Machi
   };
 }
 
-/** Returns the value of a parameter that must be there. */
+/** Returns a function that reads simulated files, and rejects as Node.js does for a missing one. */
+export function fileReader(files: ReadonlyMap<string, string>): MachineRuntime["readTextFile"] {
+  // deno-lint-ignore require-await
+  return async (path) => {
+    const content = files.get(path);
+    if (content !== undefined) return content;
+    throw Object.assign(new Error(`ENOENT: No such file, "${path}" (simulated)`), { code: "ENOENT" });
+  };
+}
+
+/** Returns the value of a required parameter; throws the given error if it is missing. */
 export function required(
   parameters: Readonly<Record<string, string>>,
   name: string,
-  refusal: () => MachineRefusal,
+  createError: () => MachineError,
 ): string {
   const value = parameters[name];
-  if (!value) throw refusal();
+  if (!value) throw createError();
   return value;
+}
+
+/** Returns the entries that have a value. */
+export function withoutUndefined(record: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(record).filter((entry): entry is [string, string] => entry[1] !== undefined),
+  );
 }
 
 function json(status: number, body: Record<string, unknown>, headers: Readonly<Record<string, string>> = {}): Response {
@@ -164,12 +183,6 @@ function originOf({ protocol, host }: URL): string {
   return `${protocol}//${host.replace(/^localhost(?=:|$)/, "127.0.0.1")}`;
 }
 
-function digits(thumbprint: string | undefined): string | undefined {
+function normalize(thumbprint: string | undefined): string | undefined {
   return thumbprint?.replace(/[: ]/g, "").toLowerCase();
-}
-
-function withoutUndefined(record: Readonly<Record<string, string | undefined>>): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(record).filter((entry): entry is [string, string] => entry[1] !== undefined),
-  );
 }

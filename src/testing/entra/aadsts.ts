@@ -1,5 +1,8 @@
-/** The OAuth error code, the description with placeholders in braces, the status (else by the error code), the finer error code. */
-export type Entry = readonly [error: string, description: string, status?: number, suberror?: string];
+/**
+ * OAuth error code, description with placeholders in braces, HTTP status (by default that of the OAuth error code),
+ * suberror.
+ */
+export type ServiceErrorEntry = readonly [error: string, description: string, status?: number, suberror?: string];
 
 const MFA =
   "Due to a configuration change made by your administrator, or because you moved to a new location, you must {verb} " +
@@ -10,8 +13,12 @@ const FEDERATION =
 const CERTIFICATES =
   "Review the documentation at https://learn.microsoft.com/entra/identity-platform/certificate-credentials .";
 
-/** What Entra answers with a code. https://learn.microsoft.com/entra/identity-platform/reference-error-codes */
-export const ENTRIES: Readonly<Record<number, Entry>> = {
+/**
+ * The error responses of Entra, by AADSTS code.
+ *
+ * @see https://learn.microsoft.com/entra/identity-platform/reference-error-codes
+ */
+export const SERVICE_ERRORS: Readonly<Record<number, ServiceErrorEntry>> = {
   28000: [
     "invalid_request",
     "Provided value for the input parameter scope is not valid because it contains more than one resource. Scope {scope} is not valid.",
@@ -109,7 +116,7 @@ export const ENTRIES: Readonly<Record<number, Entry>> = {
   ],
   500112: [
     "invalid_client",
-    "The reply address '{uri}' does not match the reply address '{asked}' provided when requesting Authorization code.",
+    "The reply address '{uri}' does not match the reply address '{requested}' provided when requesting Authorization code.",
   ],
   500131: [
     "invalid_grant",

@@ -1,43 +1,64 @@
-import { allowOrigins, answerRequest } from "./answers.ts";
+import { respondWithFault } from "../faults.ts";
+import { createSimulatedService, type RecordedRequest, type SimulatedService } from "../simulated_service.ts";
 import { createBrowser, type EntraBrowser } from "./browser.ts";
 import { enterUserCode } from "./device_codes.ts";
 import { createDirectory, same } from "./directory.ts";
 import type { EntraOptions } from "./entra_options.ts";
-import { answerWithError, answerWithFault, type EntraFault } from "./faults.ts";
-import { correlationIdOf } from "./request_record.ts";
+import { addCorsHeaders, handleRequest } from "./router.ts";
+import { type EntraFault, entraFaultResponse } from "./service_error.ts";
 import { verify } from "./signing_key.ts";
-import { createSimulatedService, type SimulatedService } from "./simulated_service.ts";
 
-/** A simulated Entra: see {@linkcode createEntra}. Its `fetch` answers for every host. */
+/** A simulated Entra: see {@linkcode createEntra}. Its `fetch` responds for every host. */
 export interface Entra extends SimulatedService<EntraFault> {
-  /** Checks the signature and the end of an access or id token, and returns its claims. */
+  /**
+   * Verifies the signature and the expiry of an access token or ID token.
+   *
+   * @param token The token, a JWT.
+   * @returns Its claims.
+   */
   verify(token: string): Promise<Record<string, unknown>>;
   /**
-   * Says who sits before the browser from now on, whatever the app expects: the name of a user, or `null` for somebody who declines.
-   * Nothing, as at the beginning: whom the app names in `login_hint`, else the first user of the tenant.
+   * Sets the user of the browser for the next sign-ins.
+   *
+   * @param username The user principal name, or `null` for a user who declines. By default, and initially, the user in
+   * the `login_hint` of the request, else the first user of the tenant.
    */
-  visit(username?: string | null): void;
+  signInAs(username?: string | null): void;
   /**
-   * The browser: hand it in as `runtime` of an `InteractiveBrowserCredential`. Whoever sits before it signs in, and the answer comes to the
-   * loopback address, which is none of the system's. Where Entra shows an error in place of sending the browser on, `openUrl` rejects with it.
+   * The browser. Pass it as the option `runtime` of an `InteractiveBrowserCredential`. Its user signs in at once, and
+   * the authorization response is sent to a simulated loopback address. If Entra shows an error instead of redirecting
+   * the browser, `openUrl` rejects with the error.
    */
   readonly browser: EntraBrowser;
-  /** Enters the code that a device shows: as the user of this name, or `null` to decline. Throws a `TypeError` for an unknown one. */
+  /**
+   * Enters the user code of a device code sign-in.
+   *
+   * @param userCode The code that the app shows.
+   * @param username The user principal name, or `null` for a user who declines.
+   * @throws {TypeError} The code or the user is unknown.
+   */
   enterUserCode(userCode: string, username: string | null): void;
-  /** Revokes the refresh tokens of a user: AADSTS50173 from now on. */
+  /**
+   * Revokes the refresh tokens of a user; their next use fails with AADSTS50173.
+   *
+   * @param username The user principal name.
+   */
   revokeSessions(username: string): void;
 }
 
 /**
- * Makes a simulated Microsoft Entra: a token service that checks what Entra checks, signs real tokens, answers errors as Entra does, fails
- * on demand, and records what it was asked. It needs no network and works on every runtime.
+ * Creates a simulated Microsoft Entra: a token service that validates requests as Entra does, signs its tokens, sends
+ * Entra's error responses, fails on demand, and records requests. It needs no network and works on every runtime.
  *
- * It serves, for every host that it is asked as, the authorization endpoint (with PKCE), that for device codes, the token endpoint
- * (`authorization_code`, `client_credentials`, `device_code`, `password`, `refresh_token`, and on behalf of), the metadata, the keys and
- * instance discovery of Entra, and those of Active Directory Federation Services for the tenant `"adfs"`. Throws a `TypeError` for a
- * registration that cannot be.
+ * For every host, it has the authorization endpoint (with PKCE), the device authorization endpoint, the token endpoint
+ * (`authorization_code`, `client_credentials`, `device_code`, `password`, `refresh_token`, and on-behalf-of), the
+ * OpenID configuration, the keys, and instance discovery of Entra; for the tenant `"adfs"` it has those of Active
+ * Directory Federation Services.
  *
- * @example A secret and what it gives
+ * @param options See {@linkcode EntraOptions}.
+ * @throws {TypeError} An app or a user lacks a required member.
+ *
+ * @example Acquire a token with a client secret
  * ```ts
  * import { ClientSecretCredential } from "@azweb/identity";
  * import { createEntra } from "@azweb/identity/testing";
@@ -54,7 +75,7 @@ export interface Entra extends SimulatedService<EntraFault> {
  * assert.equal(entra.requests[0]?.form.grant_type, "client_credentials");
  * ```
  *
- * @example A user who signs in in the browser
+ * @example Sign a user in with the browser
  * ```ts
  * import { InteractiveBrowserCredential } from "@azweb/identity";
  * import { createEntra } from "@azweb/identity/testing";
@@ -72,12 +93,12 @@ export interface Entra extends SimulatedService<EntraFault> {
  *   runtime: entra.browser,
  * });
  *
- * entra.visit("jo@contoso.com");
+ * entra.signInAs("jo@contoso.com");
  * const { token } = await credential.getToken("https://graph.microsoft.com/User.Read");
  * assert.equal((await entra.verify(token)).upn, "jo@contoso.com");
  * ```
  *
- * @example A user who signs in on another device
+ * @example Sign a user in with a device code
  * ```ts
  * import { DeviceCodeCredential } from "@azweb/identity";
  * import { createEntra, createFakeClock } from "@azweb/identity/testing";
@@ -98,13 +119,13 @@ export interface Entra extends SimulatedService<EntraFault> {
  *   runtime: clock,
  * });
  *
- * const asked = credential.getToken("https://graph.microsoft.com/User.Read");
+ * const pending = credential.getToken("https://graph.microsoft.com/User.Read");
  * await clock.untilSleeping(5_000);
  * await clock.advance(5_000);
- * assert.equal((await entra.verify((await asked).token)).upn, "jo@contoso.com");
+ * assert.equal((await entra.verify((await pending).token)).upn, "jo@contoso.com");
  * ```
  *
- * @example An outage
+ * @example Simulate an outage
  * ```ts
  * import { createEntra } from "@azweb/identity/testing";
  * import assert from "node:assert/strict";
@@ -118,21 +139,24 @@ export interface Entra extends SimulatedService<EntraFault> {
  */
 export function createEntra(options: EntraOptions = {}): Entra {
   const directory = createDirectory(options);
-  const service = createSimulatedService<EntraFault>(async ({ asked, next, signal }) => {
-    if (asked.method === "OPTIONS") return allowOrigins(new Response(null));
-    const fault = await next();
-    const trace = { traceId: crypto.randomUUID(), correlationId: correlationIdOf(asked), time: directory.now() };
-    const good = () => answerRequest(asked, trace, directory);
-    if (fault === undefined) return allowOrigins(await good());
-    return allowOrigins(
-      typeof fault === "object" ? answerWithError(fault, trace) : await answerWithFault(fault, { asked, signal, good }),
+  const service = createSimulatedService<EntraFault>(async (exchange) => {
+    const { request } = exchange;
+    if (request.method === "OPTIONS") return addCorsHeaders(new Response(null));
+    const fault = await exchange.nextFault();
+    const trace = { traceId: crypto.randomUUID(), correlationId: correlationIdOf(request), time: directory.now() };
+    const respond = () => handleRequest(request, trace, directory);
+    if (fault === undefined) return addCorsHeaders(await respond());
+    return addCorsHeaders(
+      typeof fault === "object"
+        ? entraFaultResponse(fault, trace)
+        : await respondWithFault(fault, { ...exchange, respond }),
     );
   });
   return {
     ...service,
     verify: (token) => verify(token, directory.now()),
     browser: createBrowser(service.fetch),
-    visit: (username) => void (directory.visitor = username),
+    signInAs: (username) => void (directory.signedInUser = username),
     enterUserCode: (userCode, username) => enterUserCode(userCode, username, directory),
     revokeSessions(username) {
       for (const grant of directory.refreshTokens.values()) {
@@ -140,4 +164,9 @@ export function createEntra(options: EntraOptions = {}): Entra {
       }
     },
   };
+}
+
+/** Returns the correlation id of the request, or a new one. */
+function correlationIdOf({ query, form, headers }: RecordedRequest): string {
+  return form["client-request-id"] ?? query["client-request-id"] ?? headers["client-request-id"] ?? crypto.randomUUID();
 }

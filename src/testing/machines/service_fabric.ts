@@ -1,24 +1,26 @@
 import { createMachine, required } from "./machine.ts";
+import { MachineError, nestedBody } from "./machine_error.ts";
 import type { Machine, MachineOptions } from "./machine_options.ts";
-import { MachineRefusal, nestedBody } from "./machine_refusal.ts";
 
-/** What {@linkcode createServiceFabricNode} accepts. */
+/** Options of {@linkcode createServiceFabricNode}. */
 export interface ServiceFabricNodeOptions extends MachineOptions {
-  /** The SHA-1 digest of the node's certificate, 40 hexadecimal digits. Default: some digits. */
+  /** The SHA-1 digest of the node's certificate, 40 hexadecimal digits. Arbitrary by default. */
   readonly thumbprint?: string;
 }
 
 const API_VERSION = "2019-07-01-preview";
 
 /**
- * Makes a simulated node of Service Fabric: the
- * {@link https://learn.microsoft.com/azure/service-fabric/how-to-managed-identity-service-fabric-app-code | token endpoint} that shows a
- * certificate which nobody vouches for. Only `options.runtime.tlsFetch` reaches it, and only if it is told to trust the node's thumbprint,
- * which stands in the variable `IDENTITY_SERVER_THUMBPRINT`; `fetch` fails as it does for such certificates.
+ * Creates a simulated node of Service Fabric. Its token endpoint has a self-signed certificate. Only
+ * `options.runtime.tlsFetch` can reach it, if it trusts the thumbprint in the variable `IDENTITY_SERVER_THUMBPRINT`;
+ * `fetch` rejects the certificate.
  *
- * It keeps its tokens, and makes a new one in place of that whose digest comes as `token_sha256_to_refresh`.
+ * The node caches its tokens. It replaces the one whose digest is in the parameter `token_sha256_to_refresh`.
  *
- * @example A revoked token is replaced
+ * @param options See {@linkcode ServiceFabricNodeOptions}.
+ * @throws {TypeError} An identity has no client id.
+ *
+ * @example Replace a revoked token
  * ```ts
  * import { createServiceFabricNode } from "@azweb/identity/testing";
  * import assert from "node:assert/strict";
@@ -26,18 +28,20 @@ const API_VERSION = "2019-07-01-preview";
  * const machine = createServiceFabricNode();
  * const { IDENTITY_ENDPOINT, IDENTITY_HEADER, IDENTITY_SERVER_THUMBPRINT } = machine.env;
  * const fetch = machine.options.runtime.tlsFetch({ thumbprint: IDENTITY_SERVER_THUMBPRINT });
- * const ask = async (more = "") => {
+ * const request = async (more = "") => {
  *   const url = `${IDENTITY_ENDPOINT}?api-version=2019-07-01-preview&resource=https://vault.azure.net${more}`;
  *   return (await (await fetch(url, { headers: { secret: IDENTITY_HEADER! } })).json()).access_token;
  * };
  *
- * const token = await ask();
- * assert.equal(await ask(), token);
+ * const token = await request();
+ * assert.equal(await request(), token);
  * const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(token)));
  * const hex = [...digest].map((byte) => byte.toString(16).padStart(2, "0")).join("");
- * assert.notEqual(await ask(`&token_sha256_to_refresh=${hex}`), token);
+ * assert.notEqual(await request(`&token_sha256_to_refresh=${hex}`), token);
  * await assert.rejects(machine.fetch(IDENTITY_ENDPOINT!), { name: "UntrustedServer" });
  * ```
+ *
+ * @see https://learn.microsoft.com/azure/service-fabric/how-to-managed-identity-service-fabric-app-code
  */
 export function createServiceFabricNode(options: ServiceFabricNodeOptions = {}): Machine {
   const { thumbprint = "5157E51577EF25157E51577EF25157E51577EF20" } = options;
@@ -51,14 +55,14 @@ export function createServiceFabricNode(options: ServiceFabricNodeOptions = {}):
     expiresOn: "number",
     endpoint: (env) => env.IDENTITY_ENDPOINT ?? "",
     errorBody: nestedBody,
-    async answer({ method, headers, query }, { env, tokens, describe }) {
-      if (method !== "GET") throw new MachineRefusal(405, "MethodNotAllowed", "Only GET is allowed");
+    async respond({ method, headers, query }, { env, tokens, describe }) {
+      if (method !== "GET") throw new MachineError(405, "MethodNotAllowed", "Only GET is allowed");
       if (!headers.secret) {
-        throw new MachineRefusal(400, "SecretHeaderNotFound", "Secret is not found in the request headers.");
+        throw new MachineError(400, "SecretHeaderNotFound", "Secret is not found in the request headers.");
       }
       if (query["api-version"] !== API_VERSION) {
         const given = query["api-version"] ?? "";
-        throw new MachineRefusal(
+        throw new MachineError(
           400,
           "InvalidApiVersion",
           `The api-version '${given}' is not supported. Supported version is '${API_VERSION}'`,
@@ -68,16 +72,16 @@ export function createServiceFabricNode(options: ServiceFabricNodeOptions = {}):
         query,
         "resource",
         () =>
-          new MachineRefusal(
+          new MachineError(
             400,
             "ArgumentNullOrEmpty",
             "The parameter 'resource' should not be null or empty string.",
           ),
       );
-      // The application's manifest says which identity it has: nobody asks for one.
+      // The application's manifest selects the identity, not the request.
       const identity = tokens.system ?? tokens.userAssigned[0];
       if (headers.secret !== env.IDENTITY_HEADER || !identity) {
-        throw new MachineRefusal(
+        throw new MachineError(
           404,
           "ManagedIdentityNotFound",
           "Managed identity not found for the specified application host.",

@@ -15,32 +15,33 @@ interface SigningKey {
   readonly jwk: JWK;
 }
 
-const PATIENCE_IN_MS = 5_000;
+const GENERATION_TIMEOUT_IN_MS = 5_000;
 
-// Made when it is first needed and once for the process, since making one is slow.
+// Generated on first use, once for the process, because generation is slow.
 let key: SigningKey | undefined;
-let making: Promise<void> | undefined;
+let generation: Promise<void> | undefined;
 
 async function signingKey(): Promise<SigningKey> {
   while (!key) {
-    // On workerd a promise dies with the request that made it: who has waited too long for another's makes one of its own.
-    const last = making;
-    if (last) await settledOrLate(last);
-    if (!key && making === last) await (making = makeKey());
+    // On workerd a promise never settles after the request that created it has ended, so the wait for another caller's
+    // key is bounded.
+    const last = generation;
+    if (last) await settledOrTimedOut(last);
+    if (!key && generation === last) await (generation = generateKey());
   }
   return key;
 }
 
-async function makeKey(): Promise<void> {
+async function generateKey(): Promise<void> {
   const { privateKey, publicKey } = await generateKeyPair("RS256");
   const { kty, n, e } = await exportJWK(publicKey);
   const id = await calculateJwkThumbprint({ kty, n, e } as JWK);
   key ??= { id, privateKey, publicKey, jwk: { kty, use: "sig", kid: id, alg: "RS256", n, e } as JWK };
 }
 
-function settledOrLate(promise: Promise<void>): Promise<void> {
+function settledOrTimedOut(promise: Promise<void>): Promise<void> {
   return new Promise((resolve) => {
-    const timer = setTimeout(resolve, PATIENCE_IN_MS);
+    const timer = setTimeout(resolve, GENERATION_TIMEOUT_IN_MS);
     promise.catch(() => {}).then(() => {
       clearTimeout(timer);
       resolve();
@@ -54,7 +55,11 @@ export async function sign(claims: JWTPayload): Promise<string> {
   return await new SignJWT(claims).setProtectedHeader({ typ: "JWT", alg: "RS256", kid: id }).sign(privateKey);
 }
 
-/** Returns the claims of a token that was signed here and has not ended. */
+/**
+ * Verifies the signature and the expiry of a token that {@linkcode sign} has signed, and returns its claims.
+ *
+ * @param now The time, in milliseconds since the epoch.
+ */
 export async function verify(token: string, now: number): Promise<JWTPayload> {
   const { publicKey } = await signingKey();
   const { payload } = await jwtVerify(token, publicKey, { algorithms: ["RS256"], currentDate: new Date(now) });
@@ -62,6 +67,6 @@ export async function verify(token: string, now: number): Promise<JWTPayload> {
 }
 
 /** Returns the public key as a JWK Set (RFC 7517). */
-export async function publishedKeys(): Promise<{ keys: JWK[] }> {
+export async function publicKeys(): Promise<{ keys: JWK[] }> {
   return { keys: [(await signingKey()).jwk] };
 }

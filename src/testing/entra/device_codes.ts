@@ -1,20 +1,22 @@
-import { type Directory, findApp, findUser, isPublic, required, same } from "./directory.ts";
-import { Refusal } from "./refusal.ts";
-import type { TokenCall } from "./user_grants.ts";
+import { type Directory, findApp, findUser, isPublicClient, required, same } from "./directory.ts";
+import { ServiceError } from "./service_error.ts";
+import type { TokenRequest } from "./user_grants.ts";
 
 const LIFETIME_IN_S = 900;
 const INTERVAL_IN_S = 5;
-/** Without letters that are taken for others. */
-const LETTERS = "BCDFGHJKLMNPQRSTVWXZ23456789";
+/** Letters and digits that are not mistaken for each other. */
+const ALPHABET = "BCDFGHJKLMNPQRSTVWXZ23456789";
 
-/** Answers with a device code (RFC 8628, section 3.2). */
-export function answerDeviceCall({ form, tenant }: TokenCall, directory: Directory): Record<string, unknown> {
+/** Returns the body of a device authorization response (RFC 8628, section 3.2). */
+export function handleDeviceAuthorizationRequest(
+  { form, tenant }: TokenRequest,
+  directory: Directory,
+): Record<string, unknown> {
   const app = findApp(directory, required(form, "client_id"), tenant);
-  if (!isPublic(app)) throw new Refusal(7000218);
+  if (!isPublicClient(app)) throw new ServiceError(7000218);
   const scope = required(form, "scope");
-  const userCode = [...crypto.getRandomValues(new Uint8Array(9))].map((byte) => LETTERS[byte % LETTERS.length]).join(
-    "",
-  );
+  const userCode = [...crypto.getRandomValues(new Uint8Array(9))].map((byte) => ALPHABET[byte % ALPHABET.length])
+    .join("");
   const deviceCode = `device-${crypto.randomUUID()}`;
   directory.deviceCodes.set(deviceCode, {
     clientId: app.clientId,
@@ -23,7 +25,7 @@ export function answerDeviceCall({ form, tenant }: TokenCall, directory: Directo
     scope,
     expiresOnTimestamp: directory.now() + LIFETIME_IN_S * 1000,
     intervalInMs: INTERVAL_IN_S * 1000,
-    askedOnTimestamp: undefined,
+    lastPolledTimestamp: undefined,
     user: undefined,
   });
   const uri = "https://microsoft.com/devicelogin";
@@ -38,11 +40,16 @@ export function answerDeviceCall({ form, tenant }: TokenCall, directory: Directo
   };
 }
 
-/** Has a user enter a code, or decline for `null`. Throws a `TypeError` for a code or a user that there is not. */
+/**
+ * Enters a user code.
+ *
+ * @param username The user who signs in, `null` for a user who declines.
+ * @throws {TypeError} The code or the user is unknown.
+ */
 export function enterUserCode(userCode: string, username: string | null, directory: Directory): void {
   const grant = [...directory.deviceCodes.values()].find((grant) => same(grant.userCode, userCode));
-  if (!grant) throw new TypeError(`There is no device code that is entered as "${userCode}"`);
+  if (!grant) throw new TypeError(`Unknown user code "${userCode}"`);
   const user = username === null ? null : findUser(directory, username, grant.tenant);
-  if (user === undefined) throw new TypeError(`There is no user "${username}" in the tenant "${grant.tenant}"`);
+  if (user === undefined) throw new TypeError(`Unknown user "${username}" in the tenant "${grant.tenant}"`);
   grant.user = user;
 }

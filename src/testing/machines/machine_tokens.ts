@@ -1,37 +1,38 @@
-import { digest, encodeHex } from "../core/encoding.ts";
-import { same } from "./directory.ts";
+import { digest, encodeHex } from "../../core/encoding.ts";
+import { same } from "../entra/directory.ts";
+import { objectIdOf, signAccessToken } from "../entra/tokens.ts";
+import { MachineError } from "./machine_error.ts";
 import type { MachineOptions, SimulatedIdentity } from "./machine_options.ts";
-import { MachineRefusal } from "./machine_refusal.ts";
-import { objectIdOf, signAccessToken } from "./tokens.ts";
 
-/** The ids of which one may be in a request. */
+/** The ids by which a request may select an identity. */
 export type IdentityIds = Partial<Record<keyof SimulatedIdentity, string | undefined>>;
 
-/** What a token is wanted for. */
-export interface MachineTokenOrder {
+/** A request for a token. */
+export interface MachineTokenRequest {
   readonly identity: SimulatedIdentity;
   readonly resource: string;
-  /** What the client says that it can handle: `["cp1"]`. */
+  /** The capabilities that the client declares, such as `["cp1"]`. */
   readonly capabilities?: readonly string[];
-  /** The SHA-256 digest of a token that was revoked, hexadecimal. */
+  /** The SHA-256 digest of a revoked token, hexadecimal. */
   readonly revoked?: string | undefined;
-  /** The person whom the token is for, by the user principal name, instead of the identity itself. */
+  /** The user principal name, if the token is for a user instead of the identity. */
   readonly username?: string;
 }
 
-/** A token, and what answers say of it. */
+/** A token and its properties. */
 export interface MachineToken {
   readonly token: string;
-  /** Its digest, hexadecimal. */
+  /** Its SHA-256 digest, hexadecimal. */
   readonly sha256: string;
   readonly identity: SimulatedIdentity;
   readonly resource: string;
-  /** When it was made and when it ends, in seconds since the epoch. */
+  /** When it was issued, in seconds since the epoch. */
   readonly issuedOn: number;
+  /** When it expires, in seconds since the epoch. */
   readonly expiresOn: number;
 }
 
-/** The machine's own identity. */
+/** The system-assigned identity of every machine. */
 export const SYSTEM_ASSIGNED: Required<SimulatedIdentity> = {
   clientId: "51577ef2-0000-4000-8000-000000000001",
   objectId: "51577ef2-0000-4000-8000-000000000002",
@@ -40,29 +41,37 @@ export const SYSTEM_ASSIGNED: Required<SimulatedIdentity> = {
 };
 const DAY_IN_MS = 86_400_000;
 
-/** The identities of a machine, and the tokens that it keeps for them. */
+/** The identities of a machine and its token cache. */
 export interface MachineTokens {
-  /** The machine's own identity, unless it has none. */
+  /** The system-assigned identity, if the machine has one. */
   readonly system: SimulatedIdentity | undefined;
   readonly userAssigned: readonly SimulatedIdentity[];
-  /** Returns the identity with the id; the machine's own where there is no id. */
+  /** Returns the identity with the given ids, by default the system-assigned one. */
   find(ids: IdentityIds): SimulatedIdentity | undefined;
-  /** Returns the token that is kept, or a new one. Throws a `MachineRefusal` for an unknown resource. */
-  issue(order: MachineTokenOrder): Promise<MachineToken>;
+  /**
+   * Returns a token from the cache, or a new one.
+   *
+   * @throws {MachineError} The resource is unknown.
+   */
+  issue(request: MachineTokenRequest): Promise<MachineToken>;
 }
 
-/** Makes the identities of a machine. */
+/**
+ * Creates the identities and the token cache of a machine.
+ *
+ * @throws {TypeError} An identity has no client id.
+ */
 export function createMachineTokens(options: MachineOptions, now: () => number): MachineTokens {
   const { systemAssigned = true, userAssigned = [], resources, tokenLifetimeInMs = DAY_IN_MS } = options;
   const { tenantId = "51577ef2-0000-4000-8000-000000000004", sameTokenForMs = tokenLifetimeInMs / 2 } = options;
   for (const { clientId } of userAssigned) {
-    if (!clientId) throw new TypeError('An identity needs a "clientId"');
+    if (!clientId) throw new TypeError('An identity must have a "clientId"');
   }
   const system = systemAssigned ? SYSTEM_ASSIGNED : undefined;
-  const kept = new Map<string, MachineToken>();
+  const cache = new Map<string, MachineToken>();
 
-  async function sign(order: MachineTokenOrder): Promise<MachineToken> {
-    const { identity, resource, capabilities = [], username } = order;
+  async function sign(request: MachineTokenRequest): Promise<MachineToken> {
+    const { identity, resource, capabilities = [], username } = request;
     const issued = now();
     const lifetimeInS = Math.floor(tokenLifetimeInMs / 1000);
     const { clientId } = identity;
@@ -71,7 +80,7 @@ export function createMachineTokens(options: MachineOptions, now: () => number):
       tenantId,
       app: { tenantId, clientId, ...(!username && { claims: await claimsOf(identity) }) },
       ...(username && { user: { tenantId, username, password: "" } }),
-      proof: username ? 0 : 2,
+      clientAuth: username ? 0 : 2,
       resource,
       scopes: username ? ["user_impersonation"] : [],
       handlesClaims: capabilities.some((capability) => same(capability, "cp1")),
@@ -91,45 +100,45 @@ export function createMachineTokens(options: MachineOptions, now: () => number):
     system,
     userAssigned,
     find: (ids) => {
-      const wanted = Object.entries(ids).filter((entry): entry is [keyof SimulatedIdentity, string] =>
+      const given = Object.entries(ids).filter((entry): entry is [keyof SimulatedIdentity, string] =>
         entry[1] !== undefined
       );
-      if (wanted.length === 0) return system;
+      if (given.length === 0) return system;
       return [...userAssigned, ...system ? [system] : []].find((identity) =>
-        wanted.every(([name, value]) => identity[name] !== undefined && same(identity[name], value))
+        given.every(([name, value]) => identity[name] !== undefined && same(identity[name], value))
       );
     },
-    async issue(order) {
-      const { identity, resource, capabilities = [], revoked } = order;
-      if (resources?.every((known) => !same(bare(known), bare(resource)))) {
-        throw new MachineRefusal(
+    async issue(request) {
+      const { identity, resource, capabilities = [], revoked } = request;
+      if (resources?.every((known) => !same(trimSlash(known), trimSlash(resource)))) {
+        throw new MachineError(
           400,
           "invalid_resource",
           `AADSTS500011: The resource principal named ${resource} was not found in the tenant named ${tenantId}.`,
         );
       }
       const key = JSON.stringify([identity.clientId, resource, capabilities]);
-      function fresh(): MachineToken | undefined {
-        const token = kept.get(key);
+      function cached(): MachineToken | undefined {
+        const token = cache.get(key);
         if (!token || now() - token.issuedOn * 1000 >= sameTokenForMs) return undefined;
         return revoked && same(revoked, token.sha256) ? undefined : token;
       }
-      const old = fresh();
-      if (old) return old;
-      const token = await sign(order);
-      // Another request may have been faster.
-      const other = fresh();
-      if (other) return other;
-      kept.set(key, token);
+      const hit = cached();
+      if (hit) return hit;
+      const token = await sign(request);
+      // A concurrent request may have issued a token in the meantime.
+      const concurrent = cached();
+      if (concurrent) return concurrent;
+      cache.set(key, token);
       return token;
     },
   };
 }
 
-/** Returns the seconds since the epoch, in one of the ways that there are to write them. */
+/** Formats a time, given in seconds since the epoch. */
 export function formatExpiresOn(seconds: number, format: MachineOptions["expiresOn"]): string | number {
   if (format === "number") return seconds;
-  if (format === "text") return String(seconds);
+  if (format === "string") return String(seconds);
   const iso = new Date(seconds * 1000).toISOString();
   if (format === "iso") return iso;
   const [, year, month, day, hour, rest] = /^(\d+)-(\d+)-(\d+)T(\d+)(:\d+:\d+)/.exec(iso)!;
@@ -143,6 +152,6 @@ async function claimsOf({ clientId, objectId, resourceId }: SimulatedIdentity): 
   return { oid, sub: oid, xms_mirid: resourceId ?? SYSTEM_ASSIGNED.resourceId.replace("Simulated/machine", path) };
 }
 
-function bare(resource: string): string {
+function trimSlash(resource: string): string {
   return resource.replace(/\/$/, "");
 }

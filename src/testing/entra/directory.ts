@@ -1,7 +1,7 @@
 import type { EntraApp, EntraOptions, EntraUser } from "./entra_options.ts";
-import { Refusal } from "./refusal.ts";
+import { ServiceError } from "./service_error.ts";
 
-/** What Entra knows and remembers: its options with every default filled in, and what was presented to it. */
+/** The state of a simulated Entra: its options with all defaults, and the grants that it has issued. */
 export interface Directory {
   readonly apps: readonly EntraApp[];
   readonly users: readonly EntraUser[];
@@ -13,56 +13,58 @@ export interface Directory {
   readonly allowReplay: boolean;
   /** The assertions that were accepted, by application and `jti`. */
   readonly usedAssertions: Set<string>;
-  /** Who each refresh token was given to. */
+  /** The refresh tokens that were issued. */
   readonly refreshTokens: Map<string, RefreshGrant>;
-  /** What each authorization code stands for. */
+  /** The authorization codes that were issued. */
   readonly codes: Map<string, CodeGrant>;
-  /** What each device code stands for. */
+  /** The device codes that were issued. */
   readonly deviceCodes: Map<string, DeviceGrant>;
-  /** Who sits before the browser: a user's name, `null` for somebody who declines, `undefined` for whom the app expects. */
-  visitor: string | null | undefined;
+  /**
+   * The user of the browser: a username, `null` for a user who declines, `undefined` for the one that the app expects.
+   */
+  signedInUser: string | null | undefined;
   now(): number;
 }
 
-/** Who has signed in to an app, and how. */
+/** A sign-in of a user to an app. */
 export interface Session {
   readonly clientId: string;
   readonly user: EntraUser;
-  /** Whether more than a password was asked for. */
-  readonly isStrong: boolean;
+  /** Whether the user has completed multi-factor authentication. */
+  readonly hasMfa: boolean;
 }
 
-/** Whom a refresh token speaks for. */
+/** The session that a refresh token belongs to. */
 export interface RefreshGrant extends Session {
-  /** Why it is good no more: it was replaced, or revoked. */
+  /** Why the token is no longer valid. */
   end?: "replaced" | "revoked";
 }
 
-/** What an authorization code was given for. */
+/** The authorization that an authorization code stands for. */
 export interface CodeGrant extends Session {
   readonly redirectUri: string;
   readonly scope: string;
   readonly nonce: string | undefined;
   /** The PKCE challenge (RFC 7636), if there was one. */
   readonly challenge: string | undefined;
-  /** When it ends, in milliseconds since the epoch. */
+  /** When the code expires, in milliseconds since the epoch. */
   readonly expiresOnTimestamp: number;
   isRedeemed: boolean;
 }
 
-/** A sign-in on another device. */
+/** The authorization that a device code stands for. */
 export interface DeviceGrant {
   readonly clientId: string;
   readonly tenant: string;
   readonly userCode: string;
   readonly scope: string;
-  /** When it ends, in milliseconds since the epoch. */
+  /** When the code expires, in milliseconds since the epoch. */
   readonly expiresOnTimestamp: number;
-  /** How long the client has to wait between two requests, in milliseconds. */
+  /** Minimum time between two polls, in milliseconds. */
   intervalInMs: number;
-  /** When it was asked about last. */
-  askedOnTimestamp: number | undefined;
-  /** Who has entered the code; `null` for somebody who declined. */
+  /** When the client last polled, in milliseconds since the epoch. */
+  lastPolledTimestamp: number | undefined;
+  /** The user who has entered the code, `null` if the user has declined. */
   user: EntraUser | null | undefined;
 }
 
@@ -70,14 +72,18 @@ const TWO_HOURS_IN_S = 7_200;
 /** The tenant of personal Microsoft accounts. */
 const CONSUMERS = "9188040d-6c67-4c5b-b112-36a304b66dad";
 
-/** Fills in the defaults. Throws a `TypeError` for a registration that cannot be. */
+/**
+ * Creates the state for the options.
+ *
+ * @throws {TypeError} An app or a user lacks a required member.
+ */
 export function createDirectory(options: EntraOptions): Directory {
   const { apps = [], users = [], resources, hosts = [], now = Date.now, tokenLifetimeInMs = 3_600_000 } = options;
   for (const app of apps) {
-    if (!app.tenantId || !app.clientId) throw new TypeError('An app needs a "tenantId" and a "clientId"');
+    if (!app.tenantId || !app.clientId) throw new TypeError('An app must have a "tenantId" and a "clientId"');
   }
   for (const user of users) {
-    if (!user.tenantId || !user.username) throw new TypeError('A user needs a "tenantId" and a "username"');
+    if (!user.tenantId || !user.username) throw new TypeError('A user must have a "tenantId" and a "username"');
   }
   const lifetimeInS = Math.floor(tokenLifetimeInMs / 1000);
   const refreshInS = options.refreshInMs !== undefined
@@ -98,49 +104,53 @@ export function createDirectory(options: EntraOptions): Directory {
     refreshTokens: new Map(),
     codes: new Map(),
     deviceCodes: new Map(),
-    visitor: undefined,
+    signedInUser: undefined,
     now,
   };
 }
 
-/** Returns the user of this name, in this tenant unless it stands for many. */
+/** Returns the user with this name, in this tenant unless it is an alias for several tenants. */
 export function findUser({ users }: Directory, username: string, tenant: string): EntraUser | undefined {
   return users.find((user) => same(user.username, username) && isUserOf(user, tenant));
 }
 
 /** Whether the user may sign in at this tenant: personal accounts at `consumers`, all others at `organizations`. */
 export function isUserOf({ tenantId }: EntraUser, tenant: string): boolean {
-  if (!isShared(tenant)) return same(tenantId, tenant);
+  if (!isTenantAlias(tenant)) return same(tenantId, tenant);
   return same(tenant, "common") || same(tenant, "consumers") === same(tenantId, CONSUMERS);
 }
 
-/** Returns the app, in this tenant unless it stands for many. Throws a `Refusal` where there is none. */
+/**
+ * Returns the app with this id, in this tenant unless it is an alias for several tenants.
+ *
+ * @throws {ServiceError} The tenant or the app is unknown.
+ */
 export function findApp({ apps, users }: Directory, clientId: string, tenant: string): EntraApp {
-  const known = [...apps, ...users].some(({ tenantId }) => same(tenantId, tenant));
-  if (!known && !isShared(tenant)) throw new Refusal(90002, { tenant });
-  const app = apps.find((app) => same(app.clientId, clientId) && (isShared(tenant) || same(app.tenantId, tenant)));
-  if (!app) throw new Refusal(700016, { app: clientId, tenant });
+  const isKnown = [...apps, ...users].some(({ tenantId }) => same(tenantId, tenant));
+  if (!isKnown && !isTenantAlias(tenant)) throw new ServiceError(90002, { tenant });
+  const app = apps.find((app) => same(app.clientId, clientId) && (isTenantAlias(tenant) || same(app.tenantId, tenant)));
+  if (!app) throw new ServiceError(700016, { app: clientId, tenant });
   return app;
 }
 
-/** Whether an app has nothing to prove itself with, or may do without. */
-export function isPublic({ allowPublicClient, secrets, certificates, federatedCredentials }: EntraApp): boolean {
+/** Whether an app has no credentials, or may sign users in without them. */
+export function isPublicClient({ allowPublicClient, secrets, certificates, federatedCredentials }: EntraApp): boolean {
   return allowPublicClient ?? !(secrets?.length || certificates?.length || federatedCredentials?.length);
 }
 
-/** Whether the name stands for many tenants. */
-export function isShared(tenant: string): boolean {
+/** Whether the name is an alias for several tenants. */
+export function isTenantAlias(tenant: string): boolean {
   return ["common", "organizations", "consumers"].includes(tenant.toLowerCase());
 }
 
-/** Returns a parameter that must be there. */
+/** Returns a required parameter. */
 export function required(form: Readonly<Record<string, string>>, parameter: string): string {
   const value = form[parameter];
-  if (!value) throw new Refusal(900144, { parameter });
+  if (!value) throw new ServiceError(900144, { parameter });
   return value;
 }
 
-/** Whether two identifiers are the same to Entra, which does not look at case. */
+/** Whether two identifiers are equal. Entra ignores case. */
 export function same(a: string, b: string): boolean {
   return a.toLowerCase() === b.toLowerCase();
 }
