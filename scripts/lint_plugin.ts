@@ -21,6 +21,7 @@ const plugin: Deno.lint.Plugin = {
     "mod-re-exports": { create: modReExports },
     "linear-regexp": { create: linearRegExp },
     "expected-error": { create: expectedError },
+    "no-shadowed-global": { create: noShadowedGlobal },
   },
 };
 export default plugin;
@@ -117,6 +118,25 @@ function expectedError(context: Deno.lint.RuleContext): Deno.lint.LintVisitor {
       if (expected && !(expected.type === "Literal" && typeof expected.value === "string")) return;
       context.report({ node, message: "The assertion accepts any error: name the one that is expected" });
     },
+  };
+}
+
+/** Types of the language; its values are found on `globalThis`. */
+const GLOBAL_TYPES =
+  /^(?:Awaited|Partial|Required|Readonly|Record|Pick|Omit|Exclude|Extract|NonNullable|Parameters|ReturnType|InstanceType|ArrayLike|PromiseLike|Iterable|AsyncIterable)$/;
+
+/** A type, class or function has no name that the language uses. */
+function noShadowedGlobal(context: Deno.lint.RuleContext): Deno.lint.LintVisitor {
+  if (!isSource(context)) return {};
+  function check({ id }: { readonly id: Deno.lint.Identifier | null }) {
+    if (!id || !GLOBAL_TYPES.test(id.name) && !(/^[A-Z]/.test(id.name) && id.name in globalThis)) return;
+    context.report({ node: id, message: `"${id.name}" is a name of the language: choose another` });
+  }
+  return {
+    TSInterfaceDeclaration: check,
+    TSTypeAliasDeclaration: check,
+    ClassDeclaration: check,
+    FunctionDeclaration: check,
   };
 }
 

@@ -7,6 +7,7 @@ import { checkCredentials, checkSources } from "../scripts/check_coverage.ts";
 import { findExamples, runExample } from "../scripts/check_examples.ts";
 import { checkExports, type Project } from "../scripts/check_exports.ts";
 import { checkLayers, type Import, listFiles, readImports } from "../scripts/check_layers.ts";
+import { checkWords } from "../scripts/check_words.ts";
 import { bundle, checkEntries, checkModules, checkSizes, type Entry, type Part } from "../scripts/check_size.ts";
 import { stop } from "esbuild";
 import plugin from "../scripts/lint_plugin.ts";
@@ -56,6 +57,9 @@ describe("Lint plugin", () => {
     ["src/a.ts", "export const isAddress = /:|^[\\d.]+$/.test(text);", undefined],
     ["src/a.ts", "export const isToken = /(?<![\\w-])[\\w-]{40,}( [\\w-]{16,})+/.test(text);", undefined],
     ["mod.ts", '/** Doc. */\nexport * from "./src/a.ts";\nexport type { B } from "./src/b.ts";', undefined],
+    ["src/a.ts", "export interface Awaited { readonly missing?: string }", "no-shadowed-global"],
+    ["src/a.ts", "export type Request = string;", "no-shadowed-global"],
+    ["src/a.ts", "export interface TokenRequest { readonly scopes: string }", undefined],
     ["tests/a_test.ts", "await assert.rejects(call());", "expected-error"],
     ["tests/support/a.ts", 'await assert.rejects(call(), "It must fail");', "expected-error"],
     ["tests/a_test.ts", "await assert.rejects(\n  call(),\n);", "expected-error"],
@@ -236,6 +240,25 @@ describe("check_exports", () => {
   ];
   for (const [title, change, problems] of cases) {
     test(`Finds ${title}`, () => assert.deepEqual(check(change), problems));
+  }
+});
+
+describe("check_words", () => {
+  const wide = "x".repeat(115);
+  const cases: [path: string, text: string, problems: string[]][] = [
+    ["src/a.ts", "// The caller waits.\nexport const a = 1;", []],
+    ["src/a.ts", "\n// Whoever waits.", ['src/a.ts:2: "Whoever": name the subject, or use the field\'s word']],
+    ["README.md", "It is asked anew.", ['README.md:1: "anew": name the subject, or use the field\'s word']],
+    ["src/a.ts", "newer, renewed", []],
+    ["src/a.ts", `  // ${wide}`, []],
+    ["src/a.ts", `   // ${wide}`, ["src/a.ts:1: A comment of 121 columns: at most 120"]],
+    ["src/a.ts", `   * ${wide}+`, ["src/a.ts:1: A comment of 121 columns: at most 120"]],
+    ["README.md", `| ${wide} | ${wide} |`, []],
+  ];
+  for (const [path, text, problems] of cases) {
+    test(`${JSON.stringify(text.slice(0, 30))} in ${path}: ${problems.length} problems`, () => {
+      assert.deepEqual(found(checkWords(path, text)), problems);
+    });
   }
 });
 

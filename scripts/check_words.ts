@@ -1,0 +1,41 @@
+/**
+ * Checks the words of the library and of its documentation, and that no comment is wider than the code.
+ *
+ * @module
+ */
+
+import { type Problem, report } from "./problem.ts";
+import { ROOT } from "./run.ts";
+
+/** Words that leave open who does what, or that a reader has to translate. */
+const REFUSED = /\b(?:whoever|nobody|somebody|anybody|in vain|anew|passed over|unsaid)\b/i;
+const WIDTH = 120;
+
+/** Returns the lines with a refused word, and the comments that are too wide. */
+export function checkWords(path: string, text: string): Problem[] {
+  const isCode = path.endsWith(".ts");
+  return text.split("\n").flatMap((line, index) => {
+    const where = `${path}:${index + 1}`;
+    const [word] = REFUSED.exec(line) ?? [];
+    return [
+      ...word ? [{ where, what: `"${word}": name the subject, or use the field's word` }] : [],
+      ...isCode && line.length > WIDTH && /^\s*(?:\/\/|\/?\*)/.test(line)
+        ? [{ where, what: `A comment of ${line.length} columns: at most ${WIDTH}` }]
+        : [],
+    ];
+  });
+}
+
+async function listTexts(path: string): Promise<string[]> {
+  const status = await Deno.stat(ROOT + path).catch(() => undefined);
+  if (!status) return [];
+  if (!status.isDirectory) return /\.(?:ts|md)$/.test(path) ? [path] : [];
+  const entries = await Array.fromAsync(Deno.readDir(ROOT + path));
+  return (await Promise.all(entries.map(({ name }) => listTexts(`${path}/${name}`)))).flat();
+}
+
+if (import.meta.main) {
+  const paths = (await Promise.all(["mod.ts", "src", "README.md", "docs"].map(listTexts))).flat().sort();
+  const problems = await Promise.all(paths.map(async (path) => checkWords(path, await Deno.readTextFile(ROOT + path))));
+  report(problems.flat());
+}
