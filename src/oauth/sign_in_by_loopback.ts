@@ -8,7 +8,7 @@ import { urlOpener } from "../runtime/open_url.ts";
 import { missingPermission } from "../runtime/permission.ts";
 import type { LoopbackServer, RuntimeMembers } from "../runtime/runtime.ts";
 import type { TokenSet } from "../token_cache.ts";
-import { type BrowserSignIn, codeIn, createAuthorization } from "./authorization.ts";
+import { type BrowserSignIn, createAuthorization, readAuthorizationCode } from "./authorization.ts";
 import { noAuth } from "./client_auth.ts";
 import { createPage } from "./sign_in_page.ts";
 import type { SignIn } from "./user_session.ts";
@@ -100,12 +100,13 @@ export async function signInByLoopback(
     const parameters = method === "POST" ? new URLSearchParams(await request.text()) : searchParams;
     const states = parameters.getAll("state");
     // Anybody on the machine can send something here: only who was asked knows the state. It is good for one answer.
-    if (state === undefined || states.length !== 1 || states[0] !== state) {
+    const expected = state;
+    if (expected === undefined || states.length !== 1 || states[0] !== expected) {
       return createPage(400, "Not expected", "This is not the answer of a sign-in that is under way.");
     }
     state = undefined;
     try {
-      answer.resolve(codeIn(parameters, wanted.server));
+      answer.resolve(readAuthorizationCode(parameters, { server: wanted.server, clientId, state: expected }));
       await over;
       return createPage(200, "Signed in", messages.success ?? "You can close this page and go back to the program.");
     } catch (error) {

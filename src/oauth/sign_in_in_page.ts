@@ -4,11 +4,11 @@ import { AuthenticationError } from "../errors.ts";
 import type { Page } from "../runtime/page.ts";
 import type { TokenSet } from "../token_cache.ts";
 import {
-  type Authorization,
   type BrowserSignIn,
-  codeIn,
   createAuthorization,
+  type PendingAuthorization,
   readAuthorization,
+  readAuthorizationCode,
 } from "./authorization.ts";
 import { mergeClaims } from "./claims.ts";
 import { noAuth } from "./client_auth.ts";
@@ -38,7 +38,7 @@ export async function signInInPage(
     page.storage?.removeItem(place);
     page.clean();
   }
-  const code = codeIn(parameters, server);
+  const code = readAuthorizationCode(parameters, { server, clientId, state: authorization.state });
   const asked = new URL(authorization.url).searchParams;
   const scope = asked.get("scope") ?? "";
   // With the capability of continuous access evaluation among them.
@@ -101,7 +101,7 @@ export async function signInInPage(
 }
 
 /** Returns what the user was sent away with, if this is the page that was come back to. */
-export function comeBack(page: Page, clientId: string, server: AuthorizationServer): Authorization | undefined {
+export function comeBack(page: Page, clientId: string, server: AuthorizationServer): PendingAuthorization | undefined {
   const kept = readAuthorization(page.storage?.getItem(placeOf(clientId, server)));
   return kept?.state === fragmentOf(page.url).get("state") ? kept : undefined;
 }

@@ -41,7 +41,12 @@ import { checkTenantId } from "../core/tenants.ts";
 import { AuthenticationRequiredError } from "../errors.ts";
 import type { TokenSet } from "../token_cache.ts";
 import { resolveAuthority } from "../oauth/authority.ts";
-import { type Authorization, codeIn, createAuthorization, readAuthorization } from "../oauth/authorization.ts";
+import {
+  createAuthorization,
+  type PendingAuthorization,
+  readAuthorization,
+  readAuthorizationCode,
+} from "../oauth/authorization.ts";
 import { createUserSession, type KeptSignIn, OPENID_SCOPES, type SignIn } from "../oauth/user_session.ts";
 import { redeemCode } from "../oauth/user_tokens.ts";
 import { checkRedirectUri, redirect } from "./redirect.ts";
@@ -73,7 +78,7 @@ const NAME = "WebSignIn";
 const HOURS_IN_MS = 3_600_000;
 
 /** What is kept in the browser while its user signs in. */
-interface Begun extends Authorization {
+interface Begun extends PendingAuthorization {
   readonly returnPath: string;
   readonly endsOnTimestamp: number;
 }
@@ -156,7 +161,7 @@ export function createWebSignIn(options: WebSignInOptions): WebSignIn {
     // JSON has no infinity.
     const endsOnTimestamp = Math.min(settings.now() + lifetimeInMs, Number.MAX_VALUE);
     const { getToken, user } = openSession({ ...session, endsOnTimestamp }, async (wanted) => {
-      const code = codeIn(parameters, wanted.server);
+      const code = readAuthorizationCode(parameters, { server: wanted.server, clientId, state: begun.state });
       const app = { name: NAME, clientId, clientAuth };
       const answer = await redeemCode(app, { ...begun, code, redirectUri }, wanted, settings);
       return wanted.accept({ answer, nonce: begun.nonce });
