@@ -633,6 +633,7 @@ const ID_TOKEN: IdToken = {
   sub: "somebody",
   oid: "an-object",
   tid: TENANT,
+  iat: 1,
   exp: 9e9,
   preferred_username: "jö@contoso.com",
 };
@@ -640,7 +641,7 @@ const ID_TOKEN: IdToken = {
 function jwtOf(claims: unknown): string {
   const bytes = new TextEncoder().encode(JSON.stringify(claims));
   const base64 = btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
-  return `e30.${base64}.c2ln`;
+  return `eyJhbGciOiJSUzI1NiJ9.${base64}.c2ln`;
 }
 
 /** A service where somebody enters every code at once; `changes` are made to its ID token, `members` to its answer. */
@@ -684,6 +685,27 @@ for (
     assert.equal(error.name, "AuthenticationError");
     assert.match(error.message, /^DeviceCodeCredential: Cannot use the ID token: /);
     assert.match(error.message, message);
+  });
+}
+
+for (
+  const [name, header, claims, reason] of [
+    ["without a signature", { alg: "none" }, {}, 'Unexpected JWT "alg" header parameter (OAUTH_INVALID_RESPONSE)'],
+    ["with a critical header", { alg: "RS256", crit: ["x"] }, {}, "(OAUTH_UNSUPPORTED_OPERATION)"],
+    ["without the time of issue", { alg: "RS256" }, { iat: undefined }, 'JWT "iat" (issued at) claim missing'],
+    ["that is not valid yet", { alg: "RS256" }, { nbf: 9e9 }, "It is not valid yet: Check the clock"],
+  ] as const
+) {
+  test(`an ID token ${name} is refused by an error without a cause`, async () => {
+    const [head, ...rest] = [
+      btoa(JSON.stringify(header)).replaceAll("=", ""),
+      ...jwtOf({ ...ID_TOKEN, ...claims }).split(".").slice(1),
+    ];
+    const id_token = [head, ...rest].join(".");
+    const error = await failureOf(signInAt(people({}, { id_token })).getToken(GRAPH));
+    assert.deepEqual([error.name, error.statusCode, error.cause], ["AuthenticationError", 200, undefined]);
+    assert.ok(error.message.toLowerCase().includes(reason.toLowerCase()), error.message);
+    assert.ok(!`${error.message} ${error.stack}`.includes(id_token));
   });
 }
 

@@ -110,9 +110,9 @@ export class AuthorizationCodeCredential implements TokenCredential {
           throw signInRequired(wanted, message, cause);
         }
         const app = { name, clientId, clientAuth };
-        const answer = await redeemCode(app, { code, redirectUri, verifier: codeVerifier }, wanted, settings);
+        const tokens = await redeemCode(app, { code, redirectUri, verifier: codeVerifier }, wanted, settings);
         isRedeemed = true;
-        return wanted.accept({ answer });
+        return wanted.completeSignIn(tokens);
       },
     }, settings).getToken;
   }

@@ -21,7 +21,7 @@ export interface Authority extends AuthorizationServer {
  */
 export async function resolveAuthority(
   credential: string,
-  request: TokenRequest,
+  request: Pick<TokenRequest, "tenantId" | "signal">,
   settings: Settings,
 ): Promise<Authority> {
   const base = authorityBase(settings);
@@ -36,7 +36,7 @@ export async function resolveAuthority(
   if (microsofts || settings.disableInstanceDiscovery) return { ...endpoints(issuer, "/oauth2/v2.0"), tenantId };
   // Apart, because few programs ask a service that Microsoft does not run.
   const { discoverAuthority } = await import("./discovery.ts");
-  return { ...await discoverAuthority(issuer, credential, request, settings), tenantId };
+  return { ...await discoverAuthority(issuer, credential, request.signal, settings), tenantId };
 }
 
 /** Whether it is AD FS, which speaks an older dialect. */

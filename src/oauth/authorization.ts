@@ -14,7 +14,7 @@ import { AuthenticationError } from "../errors.ts";
 import type { Authority } from "./authority.ts";
 import { mergeClaims } from "./claims.ts";
 import { endpointOf } from "./endpoint_of.ts";
-import { isIssuerOf, isTenantOf, tenantIn } from "./issuer.ts";
+import { issuerFor, isTenantOf, tenantIn } from "./issuer.ts";
 import { protocolError } from "./protocol_error.ts";
 
 /** Parameters of an authorization request, kept to validate its response. */
@@ -123,7 +123,8 @@ export function readAuthorizationCode(
 
 function isResponseIssuer(server: Authority, issuer: string): boolean {
   const tenantId = tenantIn(issuer);
-  return isIssuerOf(server, issuer, tenantId) && (tenantId === undefined || isTenantOf(server, tenantId));
+  return issuerFor(server, issuer, tenantId) !== undefined &&
+    (tenantId === undefined || isTenantOf(server, tenantId));
 }
 
 function sanitize(text: string): string {

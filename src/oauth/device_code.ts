@@ -11,9 +11,8 @@ import { mergeClaims } from "./claims.ts";
 import { noAuth } from "./client_auth.ts";
 import { endpointOf } from "./endpoint_of.ts";
 import { ENTRA_RETRIES } from "./entra_retries.ts";
-import type { TokenAnswer } from "./token_client.ts";
 import type { SignIn } from "./user_session.ts";
-import { requestUserTokens } from "./user_tokens.ts";
+import { requestUserTokens, type UserTokens } from "./user_tokens.ts";
 
 const SLOW_DOWN_IN_S = 5;
 
@@ -65,7 +64,7 @@ export async function signInByDeviceCode(
   for (let interval = intervalInS;;) {
     await pause(interval * 1000);
     const answer = await poll();
-    if (!(answer instanceof AuthenticationError)) return wanted.accept({ answer });
+    if (!(answer instanceof AuthenticationError)) return wanted.completeSignIn(answer);
     const isPending = answer.errorResponse?.error === "authorization_pending";
     if (!isPending) interval += SLOW_DOWN_IN_S;
     if (settings.now() - sentOn < expiresInS * 1000) continue;
@@ -85,7 +84,7 @@ export async function signInByDeviceCode(
   }
 
   /** Returns the answer, or the error of one that says to ask again: also of none, because the user may be signing in meanwhile. */
-  async function poll(): Promise<TokenAnswer | AuthenticationError> {
+  async function poll(): Promise<UserTokens | AuthenticationError> {
     try {
       return await requestUserTokens(grant, wanted, settings);
     } catch (error) {

@@ -1,6 +1,5 @@
 import type { AuthorizationServer } from "oauth4webapi";
 import { errorFromAnswer } from "../core/answer_error.ts";
-import type { TokenRequest } from "../core/create_get_token.ts";
 import { send } from "../core/http.ts";
 import { parseObject } from "../core/json.ts";
 import { createMemory } from "../core/memory.ts";
@@ -22,14 +21,14 @@ const discovered = /* @__PURE__ */ createMemory<{ server: Discovered; until: num
 export async function discoverAuthority(
   issuer: string,
   credential: string,
-  request: TokenRequest,
+  signal: AbortSignal,
   settings: Settings,
 ): Promise<Discovered> {
   // What a simulated cloud vouches for is nothing to real code.
   const key = await digestOf([issuer, ...settings.surroundings]);
   const known = discovered.get(key);
   if (known && settings.now() < known.until) return known.server;
-  const server = await discover(issuer, credential, request, settings);
+  const server = await discover(issuer, credential, signal, settings);
   discovered.set(key, { server, until: settings.now() + ONE_DAY });
   return server;
 }
@@ -37,7 +36,7 @@ export async function discoverAuthority(
 async function discover(
   issuer: string,
   credential: string,
-  request: TokenRequest,
+  signal: AbortSignal,
   settings: Settings,
 ): Promise<Discovered> {
   const { host } = new URL(issuer);
@@ -67,10 +66,10 @@ async function discover(
   }
 
   async function getJson(url: string): Promise<Record<string, unknown>> {
-    const init = { headers: { accept: "application/json" }, signal: request.signal };
+    const init = { headers: { accept: "application/json" }, signal };
     const answer = await retry(
       (limitInMs) => send(settings.fetch, url, init, { ...settings, limitInMs }),
-      { credential, rules: ENTRA_RETRIES, signal: request.signal },
+      { credential, rules: ENTRA_RETRIES, signal },
       settings,
     );
     const body = parseObject(answer.text);

@@ -54,7 +54,7 @@ export async function signInByLoopback(
       const code = await answered;
       wanted.waitFor({});
       const app = { name, clientId, clientAuth: noAuth() };
-      return wanted.accept({ answer: await redeemCode(app, { code, redirectUri, verifier }, wanted, settings), nonce });
+      return wanted.completeSignIn(await redeemCode(app, { code, redirectUri, verifier, nonce }, wanted, settings));
     }, { sleep: settings.sleep, ms: undefined, late: Error, outer: wanted.signal });
     end.resolve();
     return token;

@@ -45,8 +45,7 @@ export async function signInInPage(
   const claims = asked.get("claims") ?? undefined;
   const request = { ...wanted, scopes: scope.split(" "), claims, enableCae: false };
   const app = { name, clientId, clientAuth: noAuth() };
-  const answer = await redeemCode(app, { ...authorization, code }, request, settings);
-  const token = wanted.accept({ answer, nonce: authorization.nonce });
+  const token = wanted.completeSignIn(await redeemCode(app, { ...authorization, code }, request, settings));
   const isWanted = scope === wanted.scopes.join(" ") && claims === mergeClaims(wanted.claims, wanted.enableCae);
   return isWanted ? token : undefined;
 

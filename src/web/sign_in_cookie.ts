@@ -35,8 +35,8 @@ export function readCookies(request: Request, name: string): string[] {
     .map(([, value]) => value);
 }
 
-/** Returns the names of the sign-ins that have to go, so that there is room for another: the oldest, which come first. */
-export function superfluousCookies(request: Request): string[] {
+/** Returns the names of the oldest sign-in cookies, which have to be deleted to make room for another. */
+export function staleCookies(request: Request): string[] {
   const names = cookiesOf(request).map(([name]) => name).filter((name) =>
     /^__Host-sign-in-[\w-]{10}$/.test(bound(name))
   );
