@@ -1,14 +1,8 @@
-import {
-  allowInsecureRequests,
-  type AuthorizationServer,
-  type ClientAuth,
-  customFetch,
-  genericTokenEndpointRequest,
-} from "oauth4webapi";
+import { type AuthorizationServer, type ClientAuth, genericTokenEndpointRequest } from "oauth4webapi";
 import { tidy } from "../core/answer_error.ts";
 import type { Acquire, TokenRequest } from "../core/create_get_token.ts";
 import { refreshTime, seconds } from "../core/freshness.ts";
-import { type Answer, send } from "../core/http.ts";
+import type { Answer } from "../core/http.ts";
 import { parseObject } from "../core/json.ts";
 import { redact } from "../core/redact.ts";
 import { retry } from "../core/retry.ts";
@@ -20,6 +14,7 @@ import { entraError } from "./aadsts.ts";
 import { resolveAuthority } from "./authority.ts";
 import { mergeClaims } from "./claims.ts";
 import { ENTRA_RETRIES } from "./entra_retries.ts";
+import { sendRequest } from "./send_request.ts";
 
 const SECRET_FIELDS = [
   "client_secret",
@@ -101,24 +96,15 @@ export async function requestTokens(
   let sent = new URLSearchParams();
 
   async function attempt(limitInMs: number | undefined): Promise<Answer> {
-    let answer: Answer | undefined;
     // Each attempt authenticates the client again, because Microsoft Entra accepts an assertion once.
-    await genericTokenEndpointRequest(server, client, grant.clientAuth, grant.type, parameters, {
-      [allowInsecureRequests]: settings.allowInsecureLoopback,
-      [customFetch]: async (url, { method, headers, body }) => {
-        sentOn = settings.now();
-        // In a page the header would cause a preflight.
-        delete headers["user-agent"];
-        sent = body as URLSearchParams;
-        const init = { method, headers, body: sent, signal: request.signal };
-        answer = await send(settings.fetch, url, init, { ...settings, limitInMs });
-        if (answer.status === 0) answer = { ...answer, text: tidy(redact(answer.text, secretsOf(sent))) };
-        // The response is read once, bounded, and judged below: oauth4webapi leaves a 5xx unread, loses the AADSTS codes behind a
-        // challenge, and takes "3599abc" as 3599.
-        return new Response();
-      },
-    });
-    return answer!;
+    const exchange = await sendRequest(
+      (options) => genericTokenEndpointRequest(server, client, grant.clientAuth, grant.type, parameters, options),
+      { signal: request.signal, limitInMs },
+      settings,
+    );
+    ({ form: sent, sentOn } = exchange);
+    const { answer } = exchange;
+    return answer.status === 0 ? { ...answer, text: tidy(redact(answer.text, secretsOf(sent))) } : answer;
   }
 
   const answer = await retry(
