@@ -124,7 +124,7 @@ export class OnBehalfOfCredential implements TokenCredential {
       checkCertificateConfiguration(certificatePath);
       const readTextFile = textFileReader(runtime);
       const { sendCertificateChain = false } = options;
-      const context = { clientId, sendCertificateChain, readTextFile, now: settings.now };
+      const context = { sendCertificateChain, readTextFile, now: settings.now };
       return [
         createCertificateAuth(certificatePath, context),
         () => certificateProof(certificatePath, context),
