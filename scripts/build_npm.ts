@@ -34,7 +34,10 @@ const CHUNKS: readonly { readonly name: string; readonly modules: RegExp }[] = [
   // Comes later, and reaches "oauth" by `decode.ts`: bundlers would set apart what it does not reach, in a file more.
   { name: "material", modules: /^src\/oauth\/(certificate(_material)?|pem|private_key)\.js$/ },
   { name: "workload", modules: /^src\/oauth\/(federated_token|named_file|workload_identity)/ },
-  { name: "people", modules: /^src\/oauth\/(account|authorization|endpoint_of|user_session|user_tokens)/ },
+  {
+    name: "people",
+    modules: /^src\/oauth\/(account|authorization|endpoint_of|protocol_error|user_session|user_tokens)/,
+  },
   {
     name: "oauth",
     modules:

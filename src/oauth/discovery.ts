@@ -17,14 +17,19 @@ type Discovered = AuthorizationServer & { readonly declaredIssuer: string };
 
 const discovered = /* @__PURE__ */ createMemory<{ server: Discovered; until: number }>();
 
-/** Returns the endpoints of an authority that is not Microsoft's, when the public cloud has vouched for it. Asks once a day. */
+/**
+ * Returns the endpoints of an authority that is not Microsoft's, if the public cloud confirms it (instance discovery). Cached for a day.
+ *
+ * `processDiscoveryResponse` of oauth4webapi is not used: it compares the issuer with the URL that was requested, and Microsoft Entra's
+ * issuer has the tenant's id where the URL has `common` or a domain name.
+ */
 export async function discoverAuthority(
   issuer: string,
   credential: string,
   signal: AbortSignal,
   settings: Settings,
 ): Promise<Discovered> {
-  // What a simulated cloud vouches for is nothing to real code.
+  // The confirmation of a simulated cloud is not valid for the real one.
   const key = await digestOf([issuer, ...settings.surroundings]);
   const known = discovered.get(key);
   if (known && settings.now() < known.until) return known.server;
@@ -73,7 +78,7 @@ async function discover(
       settings,
     );
     const body = parseObject(answer.text);
-    // An error of instance discovery other than `invalid_instance` says nothing about the host; an outage is no answer at all.
+    // An error of instance discovery other than `invalid_instance` does not concern the host. An outage is an error.
     if (body && (answer.status === 200 || url === instance && answer.status === 400 && "error" in body)) return body;
     throw errorFromAnswer(answer, `Cannot discover the authority "${issuer}" at "${new URL(url).host}"`, {
       advice: () => advice,
