@@ -10,13 +10,13 @@ import type { CredentialOptions } from "../options.ts";
 import { textFileReader } from "../runtime/files.ts";
 import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";
 
-/** What every {@linkcode OnBehalfOfCredential} needs. */
+/** Options of every {@linkcode OnBehalfOfCredential}. */
 export interface OnBehalfOfCredentialUserOptions extends CredentialOptions {
   /** The tenant's id or domain name. */
   tenantId: string;
   /** The app's client id. */
   clientId: string;
-  /** The access token that the user has sent to the app. */
+  /** Access token of the user, issued for the app. */
   userAssertionToken: string;
 }
 
@@ -40,7 +40,7 @@ export interface OnBehalfOfCredentialAssertionOptions extends OnBehalfOfCredenti
   getAssertion: () => Promise<string>;
 }
 
-/** Options of {@linkcode OnBehalfOfCredential}: one of three ways in which the app proves itself. */
+/** Options of {@linkcode OnBehalfOfCredential}, with one of three kinds of client authentication. */
 export type OnBehalfOfCredentialOptions =
   | OnBehalfOfCredentialSecretOptions
   | OnBehalfOfCredentialCertificateOptions
@@ -52,8 +52,8 @@ type AnyOptions =
   & Partial<OnBehalfOfCredentialAssertionOptions>;
 
 /**
- * An app that calls another API as the user who called it: the user's token is exchanged for one for that API. Make one for each user's
- * token; what was exchanged for the same token is remembered, and found by nobody else.
+ * Authenticates an app that calls another API on behalf of its user: exchanges the user's token for one of that API. Create an instance for
+ * each user's token. Tokens are cached by the user's token.
  *
  * @example
  * ```ts no-eval
@@ -80,7 +80,7 @@ export class OnBehalfOfCredential implements TokenCredential {
   readonly #getToken: GetToken;
 
   /**
-   * Checks the options; reads and sends nothing.
+   * Validates the options. Reads and sends nothing.
    *
    * @param options See {@linkcode OnBehalfOfCredentialOptions}.
    * @throws {TypeError} An option is missing or malformed, or there is not exactly one of `clientSecret`, `certificatePath` and `getAssertion`.
@@ -133,13 +133,13 @@ export class OnBehalfOfCredential implements TokenCredential {
   }
 
   /**
-   * Returns a token for the user, from memory while it is fresh.
+   * Returns a token for the user, from the cache if it has one.
    *
-   * @param scopes What the token is for, such as `"https://graph.microsoft.com/User.Read"`.
+   * @param scopes Scopes of the token, such as `"https://graph.microsoft.com/User.Read"`.
    * @param options See {@linkcode GetTokenOptions}.
    * @throws {CredentialUnavailableError} The file cannot be read.
-   * @throws {AuthenticationError} Microsoft Entra refuses the user's token or the app, wants the user to sign in again (`claims` says how), or does
-   * not answer.
+   * @throws {AuthenticationError} Microsoft Entra rejects the user's token or the app, requires the user to sign in again (see `claims`), or
+   * cannot be reached.
    */
   getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken> {
     return this.#getToken(scopes, options);

@@ -171,7 +171,7 @@ async function signElsewhere(
   const bytes = ArrayBuffer.isView(signature)
     ? Uint8Array.from(new Uint8Array(signature.buffer, signature.byteOffset, signature.byteLength))
     : undefined;
-  // As long as the key, which Entra wants to have 2,048 bits at least; nobody makes one of more than 16,384.
+  // As long as the key, for which Entra requires at least 2,048 bits. Keys of more than 16,384 bits are not in use.
   const exact = publicKey && Math.ceil((publicKey.algorithm as RsaHashedKeyAlgorithm).modulusLength / 8);
   const [least, most] = exact ? [exact, exact] : [256, 2048];
   if (bytes && bytes.length >= least && bytes.length <= most) return bytes;
