@@ -821,7 +821,7 @@ test("a sign-in whose caller has left gives no token late: the user before stays
   scene.visitor = BOB;
   const controller = new AbortController();
   const late = failureOf(credential.authenticate(VAULT, { abortSignal: controller.signal }));
-  await scene.clock.untilSleeping(30_000);
+  await scene.clock.untilSleeping(9_999);
   await scene.clock.advance(5_000);
   while (!answer) await breathe();
   controller.abort();

@@ -79,7 +79,9 @@ export function createCertificateAuth(
       const all = { ...claims, iss: client_id, sub: client_id };
       setAssertion(body, client_id, await createRemoteJwt(header, all, publicKey, parts.sign));
     } else {
-      const keyAuth = PrivateKeyJwt(privateKey!, {
+      // Beside Node's types, the `CryptoKey` of oauth4webapi is another type than the global one.
+      const key = privateKey as unknown as Parameters<typeof PrivateKeyJwt>[0];
+      const keyAuth = PrivateKeyJwt(key, {
         // The defaults of oauth4webapi are not Entra's: the issuer as audience, and 60 seconds.
         [modifyAssertion](defaultHeader, defaultClaims) {
           Object.assign(defaultHeader, header);
