@@ -720,6 +720,20 @@ for (const id_token of ["", "x", "a.b.c", "e30.W10.c2ln", 7, "a.%%%.c"]) {
   });
 }
 
+test("an ID token of a user with many groups is accepted, however long it is", async () => {
+  const groups = Array.from({ length: 1000 }, () => crypto.randomUUID());
+  const record = await signInAt(people({ groups })).authenticate(GRAPH);
+  assert.equal(record?.username, "jö@contoso.com");
+});
+
+test("an ID token with two or four parts is malformed", async () => {
+  const [header, payload, signature] = jwtOf(ID_TOKEN).split(".");
+  for (const parts of [[header, payload], [header, payload, signature, ""]]) {
+    const error = await failureOf(signInAt(people({}, { id_token: parts.join(".") })).getToken(GRAPH));
+    assert.match(error.message, /Cannot use the ID token: It is malformed$/);
+  }
+});
+
 test("an ID token by another name of the same cloud is believed", async () => {
   for (
     const [authorityHost, iss] of [
