@@ -400,6 +400,14 @@ describe("an answer that is refused", () => {
       (app, back) => app.browser.request(`${back}&iss=https://${TENANT}.ciamlogin.com/${TENANT}/v2.0`),
     ],
     "without a code": [/The answer holds no code/, (app, back) => app.browser.request(back.replace(/code=[^&]+/, ""))],
+    "as a JWT": [
+      /JARM.*\(OAUTH_INVALID_RESPONSE\)$/,
+      (app, back) => app.browser.request(`${back}&response=e30.e30.x`),
+    ],
+    "with an ID token": [
+      /hybrid flows are not supported \(OAUTH_UNSUPPORTED_OPERATION\)$/,
+      (app, back) => app.browser.request(`${back}&id_token=e30.e30.x`),
+    ],
     "that is an error": [/access_denied. The user said no/, (app, back) => {
       return app.browser.request(back.replace(/code=[^&]+/, "error=access_denied&error_description=The+user+said+no"));
     }],
@@ -413,6 +421,7 @@ describe("an answer that is refused", () => {
       assert.equal(error.name, "AuthenticationError", String(error.stack));
       assert.match(error.message, reason);
       assert.match(error.message, /^WebSignIn: Cannot sign in: /);
+      assert.equal(error.cause, undefined);
       assert.equal(app.service.requests.length, sent, "nothing is sent");
       const secrets = [...app.browser.cookies.values(), ...new URL(request.url).searchParams.values()];
       for (const secret of secrets.filter((value) => value.length > 20)) {

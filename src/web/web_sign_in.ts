@@ -153,7 +153,7 @@ export function createWebSignIn(options: WebSignInOptions): WebSignIn {
     );
   }
 
-  /** Where the request itself leads, if users may come back there. */
+  /** Returns the path and query of the request if users may return there, else the first of `returnPaths`. */
   function ownPath({ method, url }: Request): string {
     const { pathname, search } = new URL(url);
     return method === "GET" && isAllowedPath(pathname + search, returnPaths) ? pathname + search : returnPaths[0]!;
