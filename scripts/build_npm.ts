@@ -10,11 +10,11 @@ import { OLDEST_RELEASES } from "../src/runtime/platform.ts";
 import { listFiles } from "./check_layers.ts";
 import { ROOT, runOrThrow } from "./run.ts";
 
-/** The only packages that come along. */
-const DEPENDENCIES = ["jose", "oauth4webapi"];
+/** The only packages that are installed with this one. */
+const DEPENDENCIES = ["oauth4webapi"];
 
-/** Used if the user has it: for PKCS#12. */
-const OPTIONAL = "node-forge";
+/** Optional peer dependencies: for `./testing` and for PKCS#12. */
+const OPTIONAL = ["jose", "node-forge"];
 
 /**
  * Modules that become one file each; of two lines that a module fits, the first is valid. What some programs do without, or load later
@@ -34,7 +34,10 @@ const CHUNKS: readonly { readonly name: string; readonly modules: RegExp }[] = [
   // Comes later, and reaches "oauth" by `decode.ts`: bundlers would set apart what it does not reach, in a file more.
   { name: "material", modules: /^src\/oauth\/(certificate(_material)?|pem|private_key)\.js$/ },
   { name: "workload", modules: /^src\/oauth\/(federated_token|named_file|workload_identity)/ },
-  { name: "people", modules: /^src\/oauth\/(account|authorization|endpoint_of|user_session|user_tokens)/ },
+  {
+    name: "people",
+    modules: /^src\/oauth\/(account|authorization|endpoint_of|protocol_error|user_session|user_tokens)/,
+  },
   {
     name: "oauth",
     modules:
@@ -125,8 +128,8 @@ function joinChunks(
 
 /** Adds to what `deno pack` wrote what it cannot know. */
 function completeManifest(packed: Manifest, { imports }: Configuration): Manifest {
-  const { [OPTIONAL]: _, ...dependencies } = packed.dependencies;
-  const names = Object.keys(dependencies).sort();
+  const own = Object.entries(packed.dependencies).filter(([name]) => !OPTIONAL.includes(name));
+  const names = own.map(([name]) => name).sort();
   if (names.join() !== DEPENDENCIES.join()) {
     throw new Error(
       `Cannot build the package: it would depend on "${names.join(", ")}"; may be: "${DEPENDENCIES.join(", ")}"`,
@@ -143,9 +146,9 @@ function completeManifest(packed: Manifest, { imports }: Configuration): Manifes
     sideEffects: false,
     engines: enginesFrom(OLDEST_RELEASES),
     files: ["mod.js", "mod.d.ts", "chunks/*.js", "src/**/*.js", "src/**/*.d.ts", "CHANGELOG.md"],
-    dependencies,
-    peerDependencies: { [OPTIONAL]: imports[OPTIONAL]!.replace(/^npm:.+@/, "") },
-    peerDependenciesMeta: { [OPTIONAL]: { optional: true } },
+    dependencies: Object.fromEntries(own),
+    peerDependencies: Object.fromEntries(OPTIONAL.map((name) => [name, imports[name]!.replace(/^npm:.+@/, "")])),
+    peerDependenciesMeta: Object.fromEntries(OPTIONAL.map((name) => [name, { optional: true }])),
   };
 }
 

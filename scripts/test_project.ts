@@ -4,8 +4,8 @@ import { Unavailable } from "./outcome.ts";
 import { packedPackage } from "./packed_package.ts";
 import { ROOT, run } from "./run.ts";
 
-/** What is needed besides: by the runtimes' drivers, and by the package's optional part. */
-const ALWAYS = ["@edge-runtime/vm", "node-forge"];
+/** Packages that the runtimes' drivers need, and the optional peer dependencies. */
+const ALWAYS = ["@edge-runtime/vm", "jose", "node-forge"];
 
 /** Git ignores this folder, and Deno leaves it alone. */
 const CACHE = `${ROOT}node_modules/.cache/azweb-identity-dependencies`;

@@ -382,7 +382,7 @@ test("people sign in where the configuration says", async () => {
   });
   await failureOf(device.getToken(SCOPE));
   assert.equal(service.requests.at(-1)!.url, "https://login.microsoftonline.us/devices");
-  const response = await web.onAuthorizeUrl(new Request("https://app.example/"));
+  const response = await web.signIn(new Request("https://app.example/"));
   const url = new URL(response.headers.get("location")!);
   assert.equal(url.origin + url.pathname, `${UNKNOWN}/sign-in`);
   assert.equal(url.searchParams.get("p"), "1");
@@ -400,7 +400,7 @@ for (
     for (
       const [work, name] of [
         [() => device.getToken(SCOPE), "device_authorization_endpoint"],
-        [() => web.onAuthorizeUrl(new Request("https://app.example/")), "authorization_endpoint"],
+        [() => web.signIn(new Request("https://app.example/")), "authorization_endpoint"],
       ] as const
     ) {
       const { message } = await failureOf(work());

@@ -25,7 +25,7 @@ function createApp() {
   });
   /** Has a user sign in up to where the browser comes back, and returns that URL with the cookie that it needs. */
   async function begin(username: string): Promise<{ url: string; name: string; value: string }> {
-    const browser = openBrowser((request) => signIn.onAuthorizeUrl(request));
+    const browser = openBrowser((request) => signIn.signIn(request));
     const answer = await browser.get(`${APP}/`);
     const [[name, value]] = [...browser.cookies] as [[string, string]];
     return { url: await service.signIn(answer.headers.get("location")!, username), name, value };
@@ -132,7 +132,7 @@ test("of two cookies of one name neither is believed, equal or not", async () =>
 test("such cookies do not make room by pushing out those of sign-ins under way", async () => {
   const { signIn } = createApp();
   const forged = Array.from({ length: 20 }, (_, n) => `\u00a0__Host-sign-in-${String(n).padStart(10, "0")}=x`);
-  const answer = await signIn.onAuthorizeUrl(requestWith(`${APP}/`, forged.join("; ")));
+  const answer = await signIn.signIn(requestWith(`${APP}/`, forged.join("; ")));
   assert.deepEqual(setCookiesOf(answer).filter((cookie) => cookie.includes("Max-Age=0")), []);
 });
 

@@ -452,7 +452,9 @@ function der(tag: number, ...contents: Uint8Array[]): Uint8Array {
 function idToken(claims: Record<string, unknown> = {}): string {
   const now = Math.floor(Date.now() / 1000);
   const iss = `https://login.microsoftonline.com/${TENANT}/v2.0`;
-  return `e30.${encode({ iss, aud: CLIENT, exp: now + 3600, tid: TENANT, sub: "jo", oid: "jo", ...claims })}.x`;
+  return `eyJhbGciOiJSUzI1NiJ9.${
+    encode({ iss, aud: CLIENT, iat: now, exp: now + 3600, tid: TENANT, sub: "jo", oid: "jo", ...claims })
+  }.x`;
 }
 
 function encode(value: unknown): string {

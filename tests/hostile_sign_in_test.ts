@@ -33,7 +33,7 @@ function createApp() {
     sealingKey: btoa("1".repeat(32)),
     ...service.options,
   });
-  return { service, signIn, browser: openBrowser((request) => signIn.onAuthorizeUrl(request)) };
+  return { service, signIn, browser: openBrowser((request) => signIn.signIn(request)) };
 }
 
 /** Begins a sign-in and comes back with these parameters beside the state. */
@@ -81,7 +81,7 @@ test("a sign-in begins whatever the cookies of other apps are", async () => {
     const request = new Request(`${APP}/mail`, {
       headers: { cookie: `a${text}=1; __Host-sign-in-${text}=${text}; a=b` },
     });
-    const { result, use } = await watchRegExp(() => signIn.onAuthorizeUrl(request));
+    const { result, use } = await watchRegExp(() => signIn.signIn(request));
     assert.equal(result.status, 302);
     assert.ok(use.longest <= MAX_LENGTH, `/${use.longestSource}/ was applied to ${use.longest} characters`);
   }

@@ -42,7 +42,7 @@ interface Row {
 }
 
 function jwtOf(claims: Claims): string {
-  return ["{}", JSON.stringify(claims), "none"]
+  return ['{"alg":"RS256"}', JSON.stringify(claims), "none"]
     .map((part) => btoa(part).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "")).join(".");
 }
 
@@ -62,7 +62,7 @@ function answerWith({ configuration = {}, claims }: Pick<Row, "configuration" | 
     if (url.endsWith("/devicecode")) {
       return jsonAnswer({ device_code: "d", user_code: "u", verification_uri: "https://v.example", expires_in: 900 });
     }
-    const right = { aud: CLIENT, sub: "somebody", exp: 9e9, tid: TENANT, iss: `${PUBLIC}/${TENANT}/v2.0` };
+    const right = { aud: CLIENT, sub: "somebody", iat: 1, exp: 9e9, tid: TENANT, iss: `${PUBLIC}/${TENANT}/v2.0` };
     return tokenAnswer({ id_token: jwtOf({ ...right, ...claims }) });
   };
 }
@@ -344,7 +344,7 @@ describe("the issuer of an authorization response (RFC 9207)", () => {
         scopes: SCOPE,
         sealingKey: btoa("1".repeat(32)),
       });
-      const { headers } = await app.onAuthorizeUrl(new Request("https://my.app/"));
+      const { headers } = await app.signIn(new Request("https://my.app/"));
       const state = new URL(headers.get("location")!).searchParams.get("state")!;
       const answer = new URLSearchParams({ code: "a-code", state, iss });
       const cookie = headers.get("set-cookie")!.split(";")[0]!;

@@ -450,7 +450,7 @@ function createWeb({ options }: Scene) {
 
 async function signInToWeb(scene: Scene) {
   const web = createWeb(scene);
-  const browser = openBrowser((request) => web.onAuthorizeUrl(request, { prompt: "consent" }));
+  const browser = openBrowser((request) => web.signIn(request, { prompt: "consent" }));
   const answer = await browser.get("https://app.example/");
   const { url } = await scene.visitor.visit(answer.headers.get("location")!);
   return await web.redeem(browser.request(url));

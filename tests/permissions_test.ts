@@ -45,6 +45,26 @@ test("variables that may not be read are an AuthenticationError that names the f
   assert.match(output, /--allow-env=AZURE_TENANT_ID,AZURE_CLIENT_ID,AZURE_CLIENT_SECRET,/);
 });
 
+test("a web sign-in begins at no authority where the variable that names it may not be read", async () => {
+  const output = await run(
+    ["--deny-env"],
+    `
+    import { createWebSignIn } from "@azweb/identity/web-sign-in";
+    const webSignIn = createWebSignIn({
+      tenantId: "common",
+      clientId: "my-client-id",
+      clientSecret: "my-secret",
+      redirectUri: "https://my.app/signed-in",
+      scopes: "https://graph.microsoft.com/User.Read",
+      sealingKey: btoa("1".repeat(32)),
+    });
+    const begun = webSignIn.signIn(new Request("https://my.app/"));
+    console.log(await begun.then(({ status }) => status, ({ name, message }) => name + " / " + message));
+  `,
+  );
+  assert.equal(output, `AuthenticationError / WebSignIn${UNREADABLE}AZURE_AUTHORITY_HOST`);
+});
+
 test("variables that were not granted end a chain with an AuthenticationError: they may configure the credential", async () => {
   const output = await run(["--allow-env=AZURE_TOKEN_CREDENTIALS"], ask("DefaultAzureCredential()"));
   assert.ok(output.startsWith(`AuthenticationError / EnvironmentCredential${UNREADABLE}AZURE_TENANT_ID,`), output);

@@ -92,7 +92,7 @@ async function signInToWebApp({ entra, visitor }: Scene, options: CredentialOpti
     sealingKey: btoa("1".repeat(32)),
     ...options,
   });
-  const away = await signIn.onAuthorizeUrl(new Request("https://my.app/"));
+  const away = await signIn.signIn(new Request("https://my.app/"));
   entra.signInAs(visitor);
   const back = await entra.fetch(away.headers.get("location")!, { redirect: "manual" });
   const headers = { cookie: away.headers.get("set-cookie")!.split(";")[0]! };

@@ -633,6 +633,7 @@ const ID_TOKEN: IdToken = {
   sub: "somebody",
   oid: "an-object",
   tid: TENANT,
+  iat: 1,
   exp: 9e9,
   preferred_username: "jö@contoso.com",
 };
@@ -640,7 +641,7 @@ const ID_TOKEN: IdToken = {
 function jwtOf(claims: unknown): string {
   const bytes = new TextEncoder().encode(JSON.stringify(claims));
   const base64 = btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
-  return `e30.${base64}.c2ln`;
+  return `eyJhbGciOiJSUzI1NiJ9.${base64}.c2ln`;
 }
 
 /** A service where somebody enters every code at once; `changes` are made to its ID token, `members` to its answer. */
@@ -687,6 +688,27 @@ for (
   });
 }
 
+for (
+  const [name, header, claims, reason] of [
+    ["without a signature", { alg: "none" }, {}, 'Unexpected JWT "alg" header parameter (OAUTH_INVALID_RESPONSE)'],
+    ["with a critical header", { alg: "RS256", crit: ["x"] }, {}, "(OAUTH_UNSUPPORTED_OPERATION)"],
+    ["without the time of issue", { alg: "RS256" }, { iat: undefined }, 'JWT "iat" (issued at) claim missing'],
+    ["that is not valid yet", { alg: "RS256" }, { nbf: 9e9 }, "It is not valid yet: Check the clock"],
+  ] as const
+) {
+  test(`an ID token ${name} is refused by an error without a cause`, async () => {
+    const [head, ...rest] = [
+      btoa(JSON.stringify(header)).replaceAll("=", ""),
+      ...jwtOf({ ...ID_TOKEN, ...claims }).split(".").slice(1),
+    ];
+    const id_token = [head, ...rest].join(".");
+    const error = await failureOf(signInAt(people({}, { id_token })).getToken(GRAPH));
+    assert.deepEqual([error.name, error.statusCode, error.cause], ["AuthenticationError", 200, undefined]);
+    assert.ok(error.message.toLowerCase().includes(reason.toLowerCase()), error.message);
+    assert.ok(!`${error.message} ${error.stack}`.includes(id_token));
+  });
+}
+
 for (const id_token of ["", "x", "a.b.c", "e30.W10.c2ln", 7, "a.%%%.c"]) {
   test(`an ID token that is ${JSON.stringify(id_token)} names nobody`, async () => {
     const credential = signInAt(people({}, { id_token }));
@@ -697,6 +719,20 @@ for (const id_token of ["", "x", "a.b.c", "e30.W10.c2ln", 7, "a.%%%.c"]) {
     assert.equal((await credential.getToken(GRAPH)).token, "a-token");
   });
 }
+
+test("an ID token of a user with many groups is accepted, however long it is", async () => {
+  const groups = Array.from({ length: 1000 }, () => crypto.randomUUID());
+  const record = await signInAt(people({ groups })).authenticate(GRAPH);
+  assert.equal(record?.username, "jö@contoso.com");
+});
+
+test("an ID token with two or four parts is malformed", async () => {
+  const [header, payload, signature] = jwtOf(ID_TOKEN).split(".");
+  for (const parts of [[header, payload], [header, payload, signature, ""]]) {
+    const error = await failureOf(signInAt(people({}, { id_token: parts.join(".") })).getToken(GRAPH));
+    assert.match(error.message, /Cannot use the ID token: It is malformed$/);
+  }
+});
 
 test("an ID token by another name of the same cloud is believed", async () => {
   for (
@@ -799,7 +835,7 @@ test("a sign-in whose caller has left gives no token late: the user before stays
   scene.visitor = BOB;
   const controller = new AbortController();
   const late = failureOf(credential.authenticate(VAULT, { abortSignal: controller.signal }));
-  await scene.clock.untilSleeping(30_000);
+  await scene.clock.untilSleeping(9_999);
   await scene.clock.advance(5_000);
   while (!answer) await breathe();
   controller.abort();

@@ -1,5 +1,6 @@
 // Runs on: deno, node, bun, workerd, edge
 // The round trip by which people sign in to a web app: what comes of it, and what does not. A page can neither send nor set such cookies.
+import type { LogEvent } from "@azweb/identity";
 import { createWebSignIn, type WebSignInOptions, type WebUser } from "@azweb/identity/web-sign-in";
 import { createFakeClock } from "@azweb/identity/testing";
 import assert from "node:assert/strict";
@@ -48,7 +49,7 @@ function optionsFor(service: SignInService, options: Partial<WebSignInOptions> =
 function createApp(options: Partial<WebSignInOptions> = {}, of: SignInServiceOptions = {}): App {
   const service = createSignInService(of);
   const signIn = createWebSignIn(optionsFor(service, options));
-  const open = () => openBrowser((request) => signIn.onAuthorizeUrl(request));
+  const open = () => openBrowser((request) => signIn.signIn(request));
   const browser = open();
   return {
     service,
@@ -60,7 +61,7 @@ function createApp(options: Partial<WebSignInOptions> = {}, of: SignInServiceOpt
 }
 
 function openOther({ signIn }: App): WebBrowser {
-  return openBrowser((request) => signIn.onAuthorizeUrl(request));
+  return openBrowser((request) => signIn.signIn(request));
 }
 
 async function me({ service }: App, credential: WebUser["credential"]): Promise<string> {
@@ -141,7 +142,7 @@ test("an authority that cannot be discovered: the error says who could not", asy
     authorityHost: "https://login.private.example",
     fetch: () => Promise.reject(new Error("No")),
   });
-  const { name, message } = await failureOf(app.signIn.onAuthorizeUrl(new Request(`${APP}/`)));
+  const { name, message } = await failureOf(app.signIn.signIn(new Request(`${APP}/`)));
   assert.equal(name, "AuthenticationError");
   assert.match(message, /^WebSignIn: Cannot discover the authority "https:\/\/login\.private\.example/);
 });
@@ -213,7 +214,7 @@ test("the app says what it wishes of a sign-in", async () => {
     prompt: "login",
     returnPath: "/files/a?b#c",
   };
-  const answer = await app.signIn.onAuthorizeUrl(new Request(`${APP}/`, { method: "POST" }), wish);
+  const answer = await app.signIn.signIn(new Request(`${APP}/`, { method: "POST" }), wish);
   app.browser.take(answer);
   const back = await app.service.signIn(answer.headers.get("location")!, "jo@contoso.com");
   const { claims: asked, login_hint, domain_hint, prompt } = app.service.lastAsked;
@@ -279,14 +280,14 @@ describe("who comes back to where it is not allowed", () => {
   for (const returnPath of TRICKS) {
     test(`${JSON.stringify(returnPath.slice(0, 40))}`, async () => {
       const { signIn } = createApp();
-      const error = await failureOf(signIn.onAuthorizeUrl(new Request(`${APP}/`), { returnPath }));
+      const error = await failureOf(signIn.signIn(new Request(`${APP}/`), { returnPath }));
       assert.equal(error.name, "TypeError");
       assert.equal(error.message, 'Option "returnPath" must be one of "returnPaths"');
     });
   }
   test("a page of the app's that is on no list", async () => {
     const app = createApp();
-    app.browser.take(await app.signIn.onAuthorizeUrl(new Request(`${APP}//evil.test`)));
+    app.browser.take(await app.signIn.signIn(new Request(`${APP}//evil.test`)));
     const answer = await app.browser.get(`${APP}//evil.test/..`);
     const back = await app.service.signIn(answer.headers.get("location")!, "jo@contoso.com");
     const { response } = await app.signIn.redeem(app.browser.request(back));
@@ -399,6 +400,14 @@ describe("an answer that is refused", () => {
       (app, back) => app.browser.request(`${back}&iss=https://${TENANT}.ciamlogin.com/${TENANT}/v2.0`),
     ],
     "without a code": [/The answer holds no code/, (app, back) => app.browser.request(back.replace(/code=[^&]+/, ""))],
+    "as a JWT": [
+      /JARM.*\(OAUTH_INVALID_RESPONSE\)$/,
+      (app, back) => app.browser.request(`${back}&response=e30.e30.x`),
+    ],
+    "with an ID token": [
+      /hybrid flows are not supported \(OAUTH_UNSUPPORTED_OPERATION\)$/,
+      (app, back) => app.browser.request(`${back}&id_token=e30.e30.x`),
+    ],
     "that is an error": [/access_denied. The user said no/, (app, back) => {
       return app.browser.request(back.replace(/code=[^&]+/, "error=access_denied&error_description=The+user+said+no"));
     }],
@@ -412,6 +421,7 @@ describe("an answer that is refused", () => {
       assert.equal(error.name, "AuthenticationError", String(error.stack));
       assert.match(error.message, reason);
       assert.match(error.message, /^WebSignIn: Cannot sign in: /);
+      assert.equal(error.cause, undefined);
       assert.equal(app.service.requests.length, sent, "nothing is sent");
       const secrets = [...app.browser.cookies.values(), ...new URL(request.url).searchParams.values()];
       for (const secret of secrets.filter((value) => value.length > 20)) {
@@ -422,7 +432,7 @@ describe("an answer that is refused", () => {
 
   async function sealedBy(app: App, _back: string, options: Partial<WebSignInOptions>): Promise<Request> {
     const other = createWebSignIn(optionsFor(app.service, options));
-    const browser = openBrowser((request) => other.onAuthorizeUrl(request));
+    const browser = openBrowser((request) => other.signIn(request));
     const answer = await browser.get(`${APP}/mail`);
     return browser.request(await app.service.signIn(answer.headers.get("location")!, "jo@contoso.com"));
   }
@@ -441,6 +451,20 @@ test("a sign-in that takes too long", async () => {
   await app.signIn.redeem(app.browser.request(early));
   await clock.advance(1);
   assert.match((await failureOf(app.signIn.redeem(app.browser.request(late)))).message, /took longer than 10 minutes$/);
+});
+
+test("a code is exchanged once, whether or not tokens are cached, and a failure is logged once", async () => {
+  for (const cache of [undefined, false] as const) {
+    const events: LogEvent[] = [];
+    const app = createApp({ ...cache === false && { cache }, log: (event) => events.push(event) });
+    const back = await app.begin();
+    const request = app.browser.request(back);
+    await app.signIn.redeem(request);
+    assert.equal(app.service.requests.length, 1);
+    assert.deepEqual(events.map(({ event }) => event), ["token-acquired"]);
+    const error = await failureOf(app.signIn.redeem(request));
+    assert.deepEqual(events.slice(1).map(({ event, message }) => [event, message]), [["token-failed", error.message]]);
+  }
 });
 
 test("an answer that comes again is refused, with the cookie or without", async () => {

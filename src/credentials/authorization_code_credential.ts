@@ -28,13 +28,13 @@ import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_cre
 
 /** Options of {@linkcode AuthorizationCodeCredential}. */
 export interface AuthorizationCodeCredentialOptions extends CredentialOptions {
-  /** The PKCE verifier of the request that the code answers (RFC 7636), if it had a challenge. */
+  /** PKCE code verifier (RFC 7636), if the authorization request had a code challenge. */
   codeVerifier?: string | undefined;
 }
 
 /**
- * A user who has signed in already: the program has the authorization code, which is good once. Afterwards tokens are had without the user, as
- * long as the instance lives.
+ * Authenticates a user by an authorization code that the program has received; a code can be redeemed once. Later tokens are acquired silently
+ * for the lifetime of the instance. The ID token is validated without a nonce, which only the program knows.
  *
  * @example
  * ```ts no-eval
@@ -49,13 +49,13 @@ export interface AuthorizationCodeCredentialOptions extends CredentialOptions {
  */
 export class AuthorizationCodeCredential implements TokenCredential {
   /**
-   * For an app with a secret. Checks the arguments; sends nothing.
+   * For a confidential client. Validates the arguments and sends nothing.
    *
    * @param tenantId The tenant's id or domain name, or `"common"`, `"organizations"` or `"consumers"`.
    * @param clientId The app's client id.
-   * @param clientSecret The value of a secret of the app.
-   * @param authorizationCode The code.
-   * @param redirectUri The redirect URI that the code came to.
+   * @param clientSecret The value of a client secret of the app.
+   * @param authorizationCode The authorization code.
+   * @param redirectUri The redirect URI of the authorization request.
    * @param options See {@linkcode AuthorizationCodeCredentialOptions}.
    * @throws {TypeError} An argument is missing or malformed.
    */
@@ -68,12 +68,12 @@ export class AuthorizationCodeCredential implements TokenCredential {
     options?: AuthorizationCodeCredentialOptions,
   );
   /**
-   * For an app that is a public client. Checks the arguments; sends nothing.
+   * For a public client. Validates the arguments and sends nothing.
    *
    * @param tenantId The tenant's id or domain name, or `"common"`, `"organizations"` or `"consumers"`.
    * @param clientId The app's client id.
-   * @param authorizationCode The code.
-   * @param redirectUri The redirect URI that the code came to.
+   * @param authorizationCode The authorization code.
+   * @param redirectUri The redirect URI of the authorization request.
    * @param options See {@linkcode AuthorizationCodeCredentialOptions}.
    * @throws {TypeError} An argument is missing or malformed.
    */
@@ -101,7 +101,7 @@ export class AuthorizationCodeCredential implements TokenCredential {
     if (hasSecret) checkText(clientSecret, "clientSecret");
     checkText(code, "authorizationCode");
     checkText(redirectUri, "redirectUri");
-    // Where it is forgotten, the code stands in its place, and the secret in that of the code.
+    // Catches a missing argument: the code would be in the place of the redirect URI, and the secret in that of the code.
     if (!parseUrl(redirectUri)) {
       throw new TypeError('Argument "redirectUri" must be an absolute URL, the one that the code came to');
     }
@@ -125,21 +125,21 @@ export class AuthorizationCodeCredential implements TokenCredential {
           throw signInRequired(wanted, message, cause);
         }
         const app = { name, clientId, clientAuth };
-        const answer = await redeemCode(app, { code, redirectUri, verifier: codeVerifier }, wanted, settings);
+        const tokens = await redeemCode(app, { code, redirectUri, verifier: codeVerifier }, wanted, settings);
         isRedeemed = true;
-        return wanted.accept({ answer });
+        return wanted.completeSignIn(tokens);
       },
     }, settings).getToken;
     setInternals(this, getToken);
   }
 
   /**
-   * Returns a token: from memory while it is fresh, for the code the first time, without the user afterwards.
+   * Returns a token: from the cache, else for the code the first time and silently afterwards.
    *
-   * @param scopes What the token is for, such as `"https://graph.microsoft.com/User.Read"`.
+   * @param scopes Scopes of the token, such as `"https://graph.microsoft.com/User.Read"`.
    * @param options See {@linkcode GetTokenOptions}.
-   * @throws {AuthenticationRequiredError} The code is used up, and Microsoft Entra wants the user to sign in again (`cause` says why).
-   * @throws {AuthenticationError} The code is refused, or Microsoft Entra does not answer.
+   * @throws {AuthenticationRequiredError} The code has been redeemed, and the user has to sign in again; see `cause`.
+   * @throws {AuthenticationError} Microsoft Entra rejects the code or cannot be reached.
    */
   getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken> {
     return internalsOf<GetToken>(this)(scopes, options);

@@ -84,7 +84,7 @@ export class ClientCertificateCredential implements TokenCredential {
     const settings = resolveSettings(options);
     const readTextFile = textFileReader(options.runtime);
     const sendCertificateChain = options.sendCertificateChain ?? false;
-    const context = { clientId, sendCertificateChain, readTextFile, now: settings.now };
+    const context = { sendCertificateChain, readTextFile, now: settings.now };
     const clientAuth = createCertificateAuth(configuration, context);
     const acquire = createTokenClient({ name, clientId, clientAuth, type: "client_credentials" }, settings);
     const cacheIdentity = async () => [clientId, ...await certificateProof(configuration, context)];

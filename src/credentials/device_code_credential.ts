@@ -22,24 +22,24 @@ import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_cre
 
 export type { DeviceCodeInfo } from "../oauth/device_code.ts";
 
-/** Shows the code to the user. What it returns is waited for. */
+/** Shows the code to the user. May return a promise; its rejection ends the sign-in. */
 export type DeviceCodePromptCallback = (deviceCodeInfo: DeviceCodeInfo) => unknown;
 
 /** Options of {@linkcode DeviceCodeCredential}. */
 export interface DeviceCodeCredentialOptions extends InteractiveCredentialOptions {
-  /** The tenant's id or domain name, or `"common"`, `"organizations"` or `"consumers"`. Default: any. */
+  /** The tenant's id or domain name, or `"common"`, `"organizations"` or `"consumers"`. Default: any tenant. */
   tenantId?: string | undefined;
   /** The client id of an app that is a public client. Default: the Azure CLI's, for development. */
   clientId?: string | undefined;
   /** Shows the code to the user. Default: the message goes to `log`, and to the console where that is not given. */
   userPromptCallback?: DeviceCodePromptCallback | undefined;
-  /** How long a sign-in may take, in milliseconds. Default: 960,000, a minute more than a code is good for. */
+  /** Maximum duration of a sign-in, in milliseconds. Default: 960,000, a minute more than the lifetime of a code. */
   timeoutInMs?: number | undefined;
 }
 
 /**
- * A user who signs in on another device, by a code that the program shows (RFC 8628): for command lines, and machines without a browser.
- * Afterwards tokens are had without the user, as long as the instance lives.
+ * Authenticates a user by a code that is entered on another device (RFC 8628), for command lines and machines without a browser. Later tokens
+ * are acquired silently for the lifetime of the instance.
  *
  * @example
  * ```ts no-eval
@@ -57,7 +57,7 @@ export interface DeviceCodeCredentialOptions extends InteractiveCredentialOption
  */
 export class DeviceCodeCredential implements TokenCredential {
   /**
-   * Checks the options; sends nothing.
+   * Validates the options. Sends nothing.
    *
    * @param options See {@linkcode DeviceCodeCredentialOptions}.
    * @throws {TypeError} An option is malformed.
@@ -73,7 +73,7 @@ export class DeviceCodeCredential implements TokenCredential {
     const settings = { ...resolveSettings(options), timeoutInMs: options.timeoutInMs ?? 960_000 };
     const prompt = userPromptCallback ?? (({ message }: DeviceCodeInfo) => {
       if (options.log) return settings.log({ event: "sign-in-wanted", credential: name, message });
-      // The one text that is for the user, who has to see it: the program said of no other place.
+      // The user has to see this message, and the program has set neither "userPromptCallback" nor "log".
       // deno-lint-ignore azweb/no-console
       console.log(message);
     });
@@ -86,21 +86,23 @@ export class DeviceCodeCredential implements TokenCredential {
   }
 
   /**
-   * Returns a token: from memory while it is fresh, without the user after the first sign-in, else after one.
+   * Returns a token: from the cache, else silently after the first sign-in, else by a sign-in.
    *
-   * @param scopes What the token is for, such as `"https://graph.microsoft.com/User.Read"`.
+   * @param scopes Scopes of the token, such as `"https://graph.microsoft.com/User.Read"`.
    * @param options See {@linkcode GetTokenOptions}.
    * @throws {AuthenticationRequiredError} The user has to sign in, and `disableAutomaticAuthentication` is set.
-   * @throws {AuthenticationError} The user declines, nobody enters the code in time, Microsoft Entra refuses or does not answer.
+   * @throws {AuthenticationError} The user declines or does not enter the code in time, or Microsoft Entra rejects the request or cannot be
+   * reached.
    */
   getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken> {
     return internalsOf<UserSession>(this).getToken(scopes, options);
   }
 
   /**
-   * Has the user sign in, whoever has before. Returns who it was: keep it, and hand it in as `authenticationRecord`.
+   * Prompts the user to sign in, even if an account is known. Returns the account's authentication record; pass it as `authenticationRecord`
+   * to reuse the account.
    *
-   * @param scopes What the user is to consent to.
+   * @param scopes Scopes that the user consents to.
    * @param options See {@linkcode GetTokenOptions}.
    * @throws {AuthenticationError} As `getToken`.
    */

@@ -29,8 +29,8 @@ export type {
 } from "../options.ts";
 
 /**
- * A user who signs in in a browser: in that of the machine, where a program runs; in a window, or by leaving and coming back, where a page
- * runs. Afterwards tokens are had without the user, as long as the instance lives.
+ * Authenticates a user by a browser: a program opens the default browser of the machine; a page opens a popup window or redirects. Later
+ * tokens are acquired silently for the lifetime of the instance.
  *
  * @example
  * ```ts no-eval
@@ -44,7 +44,7 @@ export type {
  */
 export class InteractiveBrowserCredential implements TokenCredential {
   /**
-   * Checks the options; opens and sends nothing.
+   * Validates the options. Opens and sends nothing.
    *
    * @param options See {@linkcode InteractiveBrowserCredentialOptions}.
    * @throws {TypeError} An option is malformed.
@@ -54,23 +54,24 @@ export class InteractiveBrowserCredential implements TokenCredential {
   }
 
   /**
-   * Returns a token: from memory while it is fresh, without the user after the first sign-in, else after one.
+   * Returns a token: from the cache, else silently after the first sign-in, else by a sign-in.
    *
-   * @param scopes What the token is for, such as `"https://graph.microsoft.com/User.Read"`.
+   * @param scopes Scopes of the token, such as `"https://graph.microsoft.com/User.Read"`.
    * @param options See {@linkcode GetTokenOptions}.
-   * @throws {CredentialUnavailableError} The runtime is no page and serves no loopback address, or opens no browser and has no log to tell.
+   * @throws {CredentialUnavailableError} The runtime cannot serve a loopback address, or cannot open a browser while `log` is not set.
    * @throws {AuthenticationRequiredError} The user has to sign in, and `disableAutomaticAuthentication` is set.
-   * @throws {AuthenticationError} The user declines, closes the window or goes back, nobody signs in in time, Microsoft Entra refuses or does
-   * not answer.
+   * @throws {AuthenticationError} The user declines, closes the window, goes back or does not sign in in time, or Microsoft Entra rejects the
+   * request or cannot be reached.
    */
   getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken> {
     return internalsOf<UserSession>(this).getToken(scopes, options);
   }
 
   /**
-   * Has the user sign in, whoever has before. Returns who it was: keep it, and hand it in as `authenticationRecord`.
+   * Prompts the user to sign in, even if an account is known. Returns the account's authentication record; pass it as `authenticationRecord`
+   * to reuse the account.
    *
-   * @param scopes What the user is to consent to.
+   * @param scopes Scopes that the user consents to.
    * @param options See {@linkcode GetTokenOptions}.
    * @throws {AuthenticationError} As `getToken`.
    */

@@ -27,13 +27,13 @@ import type { CredentialOptions } from "../options.ts";
 import { textFileReader } from "../runtime/files.ts";
 import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";
 
-/** What every {@linkcode OnBehalfOfCredential} needs. */
+/** Options of every {@linkcode OnBehalfOfCredential}. */
 export interface OnBehalfOfCredentialUserOptions extends CredentialOptions {
   /** The tenant's id or domain name. */
   tenantId: string;
   /** The app's client id. */
   clientId: string;
-  /** The access token that the user has sent to the app. */
+  /** Access token of the user, issued for the app. */
   userAssertionToken: string;
 }
 
@@ -57,7 +57,7 @@ export interface OnBehalfOfCredentialAssertionOptions extends OnBehalfOfCredenti
   getAssertion: () => Promise<string>;
 }
 
-/** Options of {@linkcode OnBehalfOfCredential}: one of three ways in which the app proves itself. */
+/** Options of {@linkcode OnBehalfOfCredential}, with one of three kinds of client authentication. */
 export type OnBehalfOfCredentialOptions =
   | OnBehalfOfCredentialSecretOptions
   | OnBehalfOfCredentialCertificateOptions
@@ -69,8 +69,8 @@ type AnyOptions =
   & Partial<OnBehalfOfCredentialAssertionOptions>;
 
 /**
- * An app that calls another API as the user who called it: the user's token is exchanged for one for that API. Make one for each user's
- * token; what was exchanged for the same token is remembered, and found by nobody else.
+ * Authenticates an app that calls another API on behalf of its user: exchanges the user's token for one of that API. Create an instance for
+ * each user's token. Tokens are cached by the user's token.
  *
  * @example
  * ```ts no-eval
@@ -95,7 +95,7 @@ type AnyOptions =
  */
 export class OnBehalfOfCredential implements TokenCredential {
   /**
-   * Checks the options; reads and sends nothing.
+   * Validates the options. Reads and sends nothing.
    *
    * @param options See {@linkcode OnBehalfOfCredentialOptions}.
    * @throws {TypeError} An option is missing or malformed, or there is not exactly one of `clientSecret`, `certificatePath` and `getAssertion`.
@@ -140,7 +140,7 @@ export class OnBehalfOfCredential implements TokenCredential {
       checkCertificateConfiguration(certificatePath);
       const readTextFile = textFileReader(runtime);
       const { sendCertificateChain = false } = options;
-      const context = { clientId, sendCertificateChain, readTextFile, now: settings.now };
+      const context = { sendCertificateChain, readTextFile, now: settings.now };
       return [
         createCertificateAuth(certificatePath, context),
         () => certificateProof(certificatePath, context),
@@ -149,13 +149,13 @@ export class OnBehalfOfCredential implements TokenCredential {
   }
 
   /**
-   * Returns a token for the user, from memory while it is fresh.
+   * Returns a token for the user, from the cache if it has one.
    *
-   * @param scopes What the token is for, such as `"https://graph.microsoft.com/User.Read"`.
+   * @param scopes Scopes of the token, such as `"https://graph.microsoft.com/User.Read"`.
    * @param options See {@linkcode GetTokenOptions}.
    * @throws {CredentialUnavailableError} The file cannot be read.
-   * @throws {AuthenticationError} Microsoft Entra refuses the user's token or the app, wants the user to sign in again (`claims` says how), or does
-   * not answer.
+   * @throws {AuthenticationError} Microsoft Entra rejects the user's token or the app, requires the user to sign in again (see `claims`), or
+   * cannot be reached.
    */
   getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken> {
     return internalsOf<GetToken>(this)(scopes, options);

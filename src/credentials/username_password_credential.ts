@@ -26,18 +26,18 @@ import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_cre
 export type UsernamePasswordCredentialOptions = CredentialOptions;
 
 /**
- * A user by name and password (RFC 6749, section 4.3). Fails for every user with multi-factor authentication, which Microsoft makes
- * everybody's.
+ * Authenticates a user by name and password (RFC 6749, section 4.3). Fails for users with multi-factor authentication, which Microsoft is
+ * making mandatory.
  *
- * Tokens are remembered by the instance that asked for them, and for nobody else.
+ * Tokens are cached by the instance that acquired them.
  *
- * @deprecated Microsoft retires the grant. Use a service principal for programs, and an interactive sign-in for people.
+ * @deprecated Microsoft is retiring the grant. Use a service principal for programs, and an interactive sign-in for people.
  *
  * @see https://learn.microsoft.com/entra/identity-platform/v2-oauth-ropc
  */
 export class UsernamePasswordCredential implements TokenCredential {
   /**
-   * Checks the arguments; sends nothing.
+   * Validates the arguments. Sends nothing.
    *
    * @param tenantId The tenant's id or domain name, or `"organizations"`.
    * @param clientId The client id of an app that is a public client.
@@ -61,16 +61,16 @@ export class UsernamePasswordCredential implements TokenCredential {
     const settings = resolveSettings(options);
     const parameters = { username, password };
     const acquire = createTokenClient({ name, clientId, clientAuth: noAuth(), type: "password", parameters }, settings);
-    // Not the password, nor its digest: what people remember can be guessed, and a shared cache would hold the answer.
+    // Neither the password nor its digest: a password can be guessed, and a shared cache would confirm the guess.
     setInternals(this, createGetToken({ name, tenantId, cacheIdentity: () => [this], acquire }, settings));
   }
 
   /**
-   * Returns a token, from memory while it is fresh.
+   * Returns a token, from the cache if it has one.
    *
-   * @param scopes What the token is for, such as `"https://graph.microsoft.com/User.Read"`.
+   * @param scopes Scopes of the token, such as `"https://graph.microsoft.com/User.Read"`.
    * @param options See {@linkcode GetTokenOptions}.
-   * @throws {AuthenticationError} Microsoft Entra refuses the user or the app, asks for more than a password, or does not answer.
+   * @throws {AuthenticationError} Microsoft Entra rejects the user or the app, requires more than a password, or cannot be reached.
    */
   getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken> {
     return internalsOf<GetToken>(this)(scopes, options);

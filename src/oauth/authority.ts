@@ -7,9 +7,9 @@ import { preferredHost, PUBLIC } from "./known_hosts.ts";
 
 /** The endpoints of a tenant's authority. */
 export interface Authority extends AuthorizationServer {
-  /** The tenant that is asked: an id, a domain name, or a word such as `organizations`. */
+  /** Requested tenant: an id, a domain name, or a word such as `organizations`. */
   readonly tenantId: string;
-  /** The `issuer` of its OpenID configuration, where that was read: empty where it names no issuer that it may speak for. */
+  /** The `issuer` of its OpenID configuration, if that was read; empty if it names no issuer of its own. */
   readonly declaredIssuer?: string;
 }
 
@@ -21,22 +21,22 @@ export interface Authority extends AuthorizationServer {
  */
 export async function resolveAuthority(
   credential: string,
-  request: TokenRequest,
+  request: Pick<TokenRequest, "tenantId" | "signal">,
   settings: Settings,
 ): Promise<Authority> {
   const base = authorityBase(settings);
   const adfs = request.tenantId.toLowerCase() === "adfs";
   const tenantId = adfs ? "adfs" : request.tenantId;
   const microsofts = preferredHost(base.host) || base.host.endsWith(".ciamlogin.com");
-  // Microsoft's own have no path but a tenant's, and whoever asks says which.
+  // The path of a host of Microsoft's can only be a tenant, which the request names.
   let path = microsofts ? "" : trimEnd(base.pathname, "/");
   if (path.toLowerCase().endsWith(`/${tenantId.toLowerCase()}`)) path = path.slice(0, -tenantId.length - 1);
   const issuer = `${base.origin}${path}/${tenantId}`;
   if (adfs) return { ...endpoints(issuer, "/oauth2"), tenantId };
   if (microsofts || settings.disableInstanceDiscovery) return { ...endpoints(issuer, "/oauth2/v2.0"), tenantId };
-  // Apart, because few programs ask a service that Microsoft does not run.
+  // Loaded on demand, because few programs use an authority that Microsoft does not run.
   const { discoverAuthority } = await import("./discovery.ts");
-  return { ...await discoverAuthority(issuer, credential, request, settings), tenantId };
+  return { ...await discoverAuthority(issuer, credential, request.signal, settings), tenantId };
 }
 
 /** Whether it is AD FS, which speaks an older dialect. */

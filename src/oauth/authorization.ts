@@ -1,29 +1,37 @@
+import {
+  type AuthorizationResponseError,
+  calculatePKCECodeChallenge,
+  generateRandomCodeVerifier,
+  generateRandomNonce,
+  generateRandomState,
+  validateAuthResponse,
+} from "oauth4webapi";
 import { tidy, withoutIds } from "../core/answer_error.ts";
 import { bound } from "../core/bound.ts";
-import { encodeBase64Url } from "../core/encoding.ts";
+import type { TokenRequest } from "../core/create_get_token.ts";
 import { parseObject } from "../core/json.ts";
 import { AuthenticationError } from "../errors.ts";
 import type { Authority } from "./authority.ts";
 import { mergeClaims } from "./claims.ts";
 import { endpointOf } from "./endpoint_of.ts";
-import { isIssuerOf, isTenantOf, tenantIn } from "./issuer.ts";
-import type { SignIn } from "./user_session.ts";
+import { issuerFor, isTenantOf, tenantIn } from "./issuer.ts";
+import { protocolError } from "./protocol_error.ts";
 
-/** What the user is asked with, and what the answer must fit. */
-export interface Authorization {
-  /** Where the user signs in. */
+/** Parameters of an authorization request, kept to validate its response. */
+export interface PendingAuthorization {
+  /** The authorization request. */
   readonly url: string;
   readonly redirectUri: string;
-  /** Tells this sign-in's answer from another's (RFC 6749, section 10.12). */
+  /** Binds the response to the request (RFC 6749, section 10.12). */
   readonly state: string;
-  /** Tells this sign-in's ID token from another's (OpenID Connect Core, section 3.1.2.1). */
+  /** Binds the ID token to the request (OpenID Connect Core, section 3.1.2.1). */
   readonly nonce: string;
-  /** Proves that who redeems the code is who asked for it (RFC 7636). */
+  /** The PKCE code verifier (RFC 7636). */
   readonly verifier: string;
 }
 
-/** What an app wishes of a sign-in. */
-export interface AuthorizationWish {
+/** Parameters of an authorization request that the app chooses. */
+export interface AuthorizationRequestOptions {
   readonly clientId: string;
   readonly redirectUri: string;
   readonly responseMode: "form_post" | "query" | "fragment";
@@ -32,85 +40,102 @@ export interface AuthorizationWish {
   readonly domainHint?: string | undefined;
 }
 
-/** What an app wishes of a sign-in in a browser. */
+/** Options of a sign-in in a browser. */
 export interface BrowserSignIn {
-  /** Of the credential. */
+  /** Name of the credential. */
   readonly name: string;
   readonly clientId: string;
   readonly redirectUri: string | undefined;
   readonly prompt: string | undefined;
   readonly loginHint: string | undefined;
   readonly domainHint: string | undefined;
-  /** How a page asks. */
+  /** How a page sends the user to the authorization endpoint. */
   readonly style: "popup" | "redirect";
-  /** What the user reads in the end. */
+  /** Texts of the page that the user sees after the sign-in. */
   readonly messages: { readonly success?: string | undefined; readonly error?: string | undefined };
 }
 
 /**
- * Returns what a user is asked with to sign in: the authorization code flow with PKCE.
+ * Creates an authorization request with PKCE.
  *
- * https://learn.microsoft.com/entra/identity-platform/v2-oauth2-auth-code-flow
+ * @see https://learn.microsoft.com/entra/identity-platform/v2-oauth2-auth-code-flow
  */
 export async function createAuthorization(
-  { server, scopes, claims, enableCae }: Pick<SignIn, "server" | "scopes" | "claims" | "enableCae">,
-  wish: AuthorizationWish,
-): Promise<Authorization> {
-  const [state, nonce, verifier] = [random(), random(), random()] as const;
-  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(verifier));
+  { server, scopes, claims, enableCae }: Pick<TokenRequest, "scopes" | "claims" | "enableCae"> & {
+    readonly server: Authority;
+  },
+  options: AuthorizationRequestOptions,
+): Promise<PendingAuthorization> {
+  const [state, nonce, verifier] = [generateRandomState(), generateRandomNonce(), generateRandomCodeVerifier()];
   const merged = mergeClaims(claims, enableCae);
   const parameters = {
-    client_id: wish.clientId,
+    client_id: options.clientId,
     response_type: "code",
-    redirect_uri: wish.redirectUri,
-    response_mode: wish.responseMode,
+    redirect_uri: options.redirectUri,
+    response_mode: options.responseMode,
     scope: scopes.join(" "),
     state,
     nonce,
-    code_challenge: encodeBase64Url(new Uint8Array(digest)),
+    code_challenge: await calculatePKCECodeChallenge(verifier),
     code_challenge_method: "S256",
     client_info: "1",
-    ...wish.prompt !== undefined && { prompt: wish.prompt },
-    ...wish.loginHint !== undefined && { login_hint: wish.loginHint },
-    ...wish.domainHint !== undefined && { domain_hint: wish.domainHint },
+    ...options.prompt !== undefined && { prompt: options.prompt },
+    ...options.loginHint !== undefined && { login_hint: options.loginHint },
+    ...options.domainHint !== undefined && { domain_hint: options.domainHint },
     ...merged !== undefined && { claims: merged },
   };
   const url = new URL(endpointOf(server, "authorization_endpoint"));
   for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value);
-  return { url: url.href, redirectUri: wish.redirectUri, state, nonce, verifier };
+  return { url: url.href, redirectUri: options.redirectUri, state, nonce, verifier };
 }
 
-/** Returns the code of an answer that has the right state. Throws an `AuthenticationError` where it holds an error, or no code. */
-export function codeIn(parameters: URLSearchParams, server: Authority): string {
-  const [error, code, issuer] = ["error", "code", "iss"].map((name) => parameters.get(name));
-  // Another server's answer, which is none of ours (RFC 9207).
-  const tenantId = issuer ? tenantIn(issuer) : undefined;
-  const isOurs = issuer === null ||
-    isIssuerOf(server, issuer, tenantId) && (tenantId === undefined || isTenantOf(server, tenantId));
-  if (!isOurs) {
-    throw new AuthenticationError("Cannot sign in: The answer is by another issuer");
+/**
+ * Validates an authorization response and returns its code.
+ *
+ * @throws {AuthenticationError} The response is an error, has no code, or does not belong to the request.
+ */
+export function readAuthorizationCode(
+  parameters: URLSearchParams,
+  { server, clientId, state }: { readonly server: Authority; readonly clientId: string; readonly state: string },
+): string {
+  const action = "Cannot sign in";
+  // Checked here, not by oauth4webapi: "iss" (RFC 9207) names the user's tenant, and the server may be "common" or a domain name.
+  if (!parameters.getAll("iss").every((issuer) => isResponseIssuer(server, issuer))) {
+    throw new AuthenticationError(`${action}: The answer is by another issuer`);
   }
-  if (!error && code) return code;
-  const description = tell(parameters.get("error_description") ?? "");
-  const errorResponse = error ? { error: tell(error), errorDescription: description } : undefined;
-  const words = [error ? tell(error) : "The answer holds no code", description].filter(Boolean).join(". ");
-  throw new AuthenticationError(`Cannot sign in: ${words}`, { ...errorResponse && { errorResponse } });
+  const checked = new URLSearchParams(parameters);
+  checked.delete("iss");
+  let code: string | null;
+  try {
+    code = validateAuthResponse(server, { client_id: clientId }, checked, state).get("code");
+  } catch (cause) {
+    const { error, error_description = "" } = cause as AuthorizationResponseError;
+    if (error === undefined) {
+      throw protocolError(cause, action, { secrets: [state, parameters.get("code") ?? ""] });
+    }
+    const errorResponse = { error: sanitize(error), errorDescription: sanitize(error_description) };
+    const message = Object.values(errorResponse).filter(Boolean).join(". ");
+    throw new AuthenticationError(`${action}: ${message}`, { errorResponse });
+  }
+  if (code) return code;
+  throw new AuthenticationError(`${action}: The answer holds no code`);
 }
 
-/** 43 characters that nobody guesses. */
-function random(): string {
-  return encodeBase64Url(crypto.getRandomValues(new Uint8Array(32)));
+function isResponseIssuer(server: Authority, issuer: string): boolean {
+  const tenantId = tenantIn(issuer);
+  return issuerFor(server, issuer, tenantId) !== undefined &&
+    (tenantId === undefined || isTenantOf(server, tenantId));
 }
 
-function tell(text: string): string {
+function sanitize(text: string): string {
   return tidy(withoutIds(bound(text))).trim();
 }
 
-/** Returns what is left of a JSON text, for what was kept elsewhere meanwhile. */
-export function readAuthorization(json: string | null | undefined): Authorization | undefined {
+/** Parses a pending authorization that was stored as JSON; returns `undefined` if it is incomplete. */
+export function readAuthorization(json: string | null | undefined): PendingAuthorization | undefined {
   const { url, redirectUri, state, nonce, verifier } = parseObject(json ?? "") ?? {};
   const all = [url, redirectUri, state, nonce, verifier];
   return all.every((value) => typeof value === "string" && value !== "")
-    ? { url, redirectUri, state, nonce, verifier } as Authorization
+    ? { url, redirectUri, state, nonce, verifier } as PendingAuthorization
     : undefined;
 }

@@ -6,7 +6,7 @@ import { currentPage } from "../runtime/page.ts";
 import { signInInBrowser } from "./sign_in_in_browser.ts";
 import { createUserSession, publicClient, type UserSession } from "./user_session.ts";
 
-/** Returns the session of a user who signs in in a browser. Throws a `TypeError` where an option is malformed. */
+/** Creates the session of a user who signs in in a browser. Throws a `TypeError` if an option is malformed. */
 export function createBrowserSession(options: InteractiveBrowserCredentialOptions, resolved: Settings): UserSession {
   const { loginHint, loginStyle = "popup", runtime = {} } = options;
   const redirectUri = typeof options.redirectUri === "function" ? options.redirectUri() : options.redirectUri;
@@ -32,8 +32,8 @@ export function createBrowserSession(options: InteractiveBrowserCredentialOption
     async isAnswered({ server }) {
       const page = isPage && loginStyle === "redirect" ? currentPage() : undefined;
       if (!page) return false;
-      const { comeBack } = await import("./sign_in_in_page.ts");
-      return comeBack(page, clientId, server) !== undefined;
+      const { pendingRedirect } = await import("./sign_in_in_page.ts");
+      return pendingRedirect(page, clientId, server) !== undefined;
     },
     signIn(wanted) {
       const hint = loginHint ?? (wanted.account?.username || undefined);
@@ -49,7 +49,7 @@ export function createBrowserSession(options: InteractiveBrowserCredentialOption
           messages: { success, error },
         },
         wanted,
-        { runtime, settings, isHeard: options.log !== undefined, ownFetch: options.fetch !== undefined },
+        { runtime, settings, hasLogger: options.log !== undefined, hasCustomFetch: options.fetch !== undefined },
       );
     },
   }, settings);
@@ -58,7 +58,7 @@ export function createBrowserSession(options: InteractiveBrowserCredentialOption
 function checkRedirectUri(redirectUri: unknown, isPage: boolean): void {
   const url = parseUrl(redirectUri);
   if (isPage && url?.origin === currentPage()?.url.origin) return;
-  // The addresses that are listened at; 80 is what is meant by no port, and nobody is found at 0.
+  // The loopback server listens on these hosts. Port 80 equals no port, and port 0 cannot be reached.
   const isServed = !isPage && url?.protocol === "http:" && ["localhost", "127.0.0.1", "[::1]"].includes(url.hostname);
   const isBare = !url?.username && !url?.password && url?.pathname === "/" && !url.search && !url.hash;
   if (isServed && isBare && !/:0*(80|0)\/?$/.test(String(redirectUri))) return;

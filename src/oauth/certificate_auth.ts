@@ -1,4 +1,4 @@
-import type { ClientAuth } from "oauth4webapi";
+import { type ClientAuth, modifyAssertion, PrivateKeyJwt } from "oauth4webapi";
 import { encodeBase64Url } from "../core/encoding.ts";
 import { AuthenticationError } from "../errors.ts";
 import type { Runtime } from "../runtime/runtime.ts";
@@ -15,7 +15,7 @@ import {
   readCertificateText,
 } from "./certificate_configuration.ts";
 import type { Material } from "./certificate_material.ts";
-import { type Bytes, decodeHex } from "./decode.ts";
+import { type Bytes, decodeBase64Url, decodeHex } from "./decode.ts";
 
 const LIFETIME_IN_SECONDS = 600;
 
@@ -28,17 +28,15 @@ const ALGORITHMS = {
 type Algorithm = keyof typeof ALGORITHMS;
 
 /**
- * Returns what authenticates an app by a JWT that its certificate's private key signs, a new one each time.
+ * Returns the client authentication by a JWT that the certificate's private key signs. Each request gets a new JWT.
  *
- * PS256 goes with the header `x5t#S256`, RS256 with `x5t`: the pairs that Entra documents, the latter in former times. AD FS knows the
- * latter only.
+ * PS256 goes with the header `x5t#S256`, and RS256 with `x5t`, as Entra documents them. AD FS supports the second pair only.
  *
- * https://learn.microsoft.com/entra/identity-platform/certificate-credentials
+ * @see https://learn.microsoft.com/entra/identity-platform/certificate-credentials
  */
 export function createCertificateAuth(
   configuration: CertificateConfiguration,
   context: {
-    readonly clientId: string;
     readonly sendCertificateChain: boolean;
     readonly readTextFile: Runtime["readTextFile"] | undefined;
     readonly now: () => number;
@@ -54,16 +52,16 @@ export function createCertificateAuth(
     if (parts.thumbprint !== undefined) return { privateKey: parts.privateKey };
     const text = await readCertificateText(parts, context.readTextFile);
     if (last?.text !== text || last.algorithm !== algorithm) {
-      // Apart, because few programs have a certificate, and PEM takes much to read.
+      // Loaded on demand, because few programs have a certificate, and the reader of PEM is large.
       const { readMaterial } = await import("./certificate_material.ts");
       last = { text, algorithm, material: await readMaterial(text, ALGORITHMS[algorithm], parts) };
     }
     return last.material;
   }
 
-  async function createAssertion(audience: string, algorithm: Algorithm): Promise<string> {
-    const material = await load(algorithm);
-    const { certificate } = material;
+  const authenticate: ClientAuth = async (server, client, body, headers) => {
+    const algorithm = chooseAlgorithm(parts, isAdfs(server));
+    const { certificate, privateKey, publicKey } = await load(algorithm);
     if (certificate) checkValidity(certificate, context.now());
     const now = Math.floor(context.now() / 1000);
     const header = {
@@ -74,31 +72,45 @@ export function createCertificateAuth(
         : { x5t: certificate?.sha1 ?? encodeBase64Url(decodeHex(parts.thumbprint!)) },
       ...context.sendCertificateChain && { x5c: certificate?.chain },
     };
-    const claims = {
-      aud: audience,
-      iss: context.clientId,
-      sub: context.clientId,
-      jti: crypto.randomUUID(),
-      iat: now,
-      nbf: now,
-      exp: now + LIFETIME_IN_SECONDS,
-    };
-    const input = `${encodeBase64Url(JSON.stringify(header))}.${encodeBase64Url(JSON.stringify(claims))}`;
-    const signature = await sign(new TextEncoder().encode(input), algorithm, material, parts.sign);
-    return `${input}.${encodeBase64Url(signature)}`;
-  }
+    const jti = crypto.randomUUID();
+    const claims = { aud: server.token_endpoint!, jti, iat: now, nbf: now, exp: now + LIFETIME_IN_SECONDS };
+    if (parts.sign) {
+      const { client_id } = client;
+      const all = { ...claims, iss: client_id, sub: client_id };
+      setAssertion(body, client_id, await createRemoteJwt(header, all, publicKey, parts.sign));
+    } else {
+      // Beside Node's types, the `CryptoKey` of oauth4webapi is another type than the global one.
+      const key = privateKey as unknown as Parameters<typeof PrivateKeyJwt>[0];
+      const keyAuth = PrivateKeyJwt(key, {
+        // The defaults of oauth4webapi are not Entra's: the issuer as audience, and 60 seconds.
+        [modifyAssertion](defaultHeader, defaultClaims) {
+          Object.assign(defaultHeader, header);
+          Object.assign(defaultClaims, claims);
+        },
+      });
+      try {
+        await keyAuth(server, client, body, headers);
+      } catch {
+        throw new AuthenticationError(`The private key is damaged, or too short to sign ${algorithm}`);
+      }
+    }
+    // Entra's error for a wrong signature would not name the cause.
+    if (!publicKey || await isSignedBy(publicKey, body.get("client_assertion")!, algorithm)) return;
+    throw new AuthenticationError(
+      "The private key does not belong to the certificate, which must be the first in its text" +
+        (parts.sign ? `; or "sign" does not sign ${algorithm}` : ""),
+    );
+  };
 
-  return async (server, _client, body) => {
-    let assertion: string;
+  return async (...call) => {
     try {
-      assertion = await createAssertion(server.token_endpoint!, chooseAlgorithm(parts, isAdfs(server)));
+      await authenticate(...call);
     } catch (error) {
       if ((error as Error).name !== "AuthenticationError") throw error;
       const file = parts.certificatePath === undefined ? "" : ` in "${parts.certificatePath}"`;
       const { message, cause } = error as AuthenticationError;
       throw new AuthenticationError(`Cannot use the certificate${file}: ${message}`, { cause });
     }
-    setAssertion(body, context.clientId, assertion);
   };
 }
 
@@ -126,33 +138,23 @@ function checkValidity({ notBefore, notAfter }: Certificate, now: number): void 
   }
 }
 
-/** Signs, and checks the signature where the public key is known: Entra would not say what is wrong with it. */
-async function sign(
-  data: Bytes,
-  algorithm: Algorithm,
-  { publicKey, privateKey }: Material,
-  callback: CertificateParts["sign"],
-): Promise<Bytes> {
-  const signature = callback
-    ? await signElsewhere(callback, data, algorithm, publicKey)
-    : await signHere(privateKey!, data, algorithm);
-  const verified = !publicKey ||
-    await crypto.subtle.verify(ALGORITHMS[algorithm], publicKey, signature, data).catch(() => false);
-  if (!verified) {
-    throw new AuthenticationError(
-      "The private key does not belong to the certificate, which must be the first in its text" +
-        (callback ? `; or "sign" does not sign ${algorithm}` : ""),
-    );
-  }
-  return signature;
+async function isSignedBy(publicKey: CryptoKey, jwt: string, algorithm: Algorithm): Promise<boolean> {
+  const end = jwt.lastIndexOf(".");
+  const signature = decodeBase64Url(jwt.slice(end + 1))!;
+  const data = new TextEncoder().encode(jwt.slice(0, end));
+  return await crypto.subtle.verify(ALGORITHMS[algorithm], publicKey, signature, data).catch(() => false);
 }
 
-async function signHere(privateKey: CryptoKey, data: Bytes, algorithm: Algorithm): Promise<Bytes> {
-  try {
-    return new Uint8Array(await crypto.subtle.sign(ALGORITHMS[algorithm], privateKey, data));
-  } catch {
-    throw new AuthenticationError(`The private key is damaged, or too short to sign ${algorithm}`);
-  }
+/** Returns a JWT that a callback signs, because oauth4webapi signs by a `CryptoKey` only (RFC 7515, section 7.1). */
+async function createRemoteJwt(
+  header: { readonly alg: Algorithm },
+  claims: object,
+  publicKey: CryptoKey | undefined,
+  sign: ClientCertificateSigner["sign"],
+): Promise<string> {
+  const input = [header, claims].map((part) => encodeBase64Url(JSON.stringify(part))).join(".");
+  const signature = await signElsewhere(sign, new TextEncoder().encode(input), header.alg, publicKey);
+  return `${input}.${encodeBase64Url(signature)}`;
 }
 
 async function signElsewhere(
@@ -171,7 +173,7 @@ async function signElsewhere(
   const bytes = ArrayBuffer.isView(signature)
     ? Uint8Array.from(new Uint8Array(signature.buffer, signature.byteOffset, signature.byteLength))
     : undefined;
-  // As long as the key, which Entra wants to have 2,048 bits at least; nobody makes one of more than 16,384.
+  // As long as the key, for which Entra requires at least 2,048 bits. Keys of more than 16,384 bits are not in use.
   const exact = publicKey && Math.ceil((publicKey.algorithm as RsaHashedKeyAlgorithm).modulusLength / 8);
   const [least, most] = exact ? [exact, exact] : [256, 2048];
   if (bytes && bytes.length >= least && bytes.length <= most) return bytes;

@@ -4,12 +4,12 @@ import type { CertificateParts } from "./certificate_configuration.ts";
 import { readPem } from "./pem.ts";
 import { readPrivateKey } from "./private_key.ts";
 
-/** What assertions are made with. */
+/** Certificate and keys of a client assertion. */
 export interface Material {
-  /** Absent where only its thumbprint is known, as is the public key. */
+  /** Absent, like the public key, if only the thumbprint is known. */
   readonly certificate?: Certificate;
   readonly publicKey?: CryptoKey;
-  /** Absent where somebody else signs. */
+  /** Absent if a callback signs. */
   readonly privateKey?: CryptoKey | undefined;
 }
 

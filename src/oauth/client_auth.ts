@@ -4,21 +4,21 @@ import { AuthenticationError } from "../errors.ts";
 
 export { ClientSecretPost as secretAuth, None as noAuth } from "oauth4webapi";
 
-/** Returns the authentication by an assertion that somebody else has made (RFC 7523, section 2.2). */
+/** Returns the client authentication by an assertion of a callback (RFC 7523, section 2.2). */
 export function assertionAuth(getAssertion: () => Promise<string>): ClientAuth {
   return async (_server, client, body) => {
-    setAssertion(body, client.client_id, await askFor(getAssertion));
+    setAssertion(body, client.client_id, await callForAssertion(getAssertion));
   };
 }
 
-/** Puts a client assertion into the form. */
+/** Sets the client assertion in the form. */
 export function setAssertion(body: URLSearchParams, clientId: string, assertion: string): void {
   body.set("client_id", clientId);
   body.set("client_assertion", assertion);
   body.set("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer");
 }
 
-async function askFor(getAssertion: () => Promise<string>): Promise<string> {
+async function callForAssertion(getAssertion: () => Promise<string>): Promise<string> {
   let assertion: unknown;
   try {
     assertion = await getAssertion();

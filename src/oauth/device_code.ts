@@ -1,6 +1,6 @@
+import { deviceAuthorizationRequest, processDeviceAuthorizationResponse } from "oauth4webapi";
 import { withTimeout } from "../core/timeout.ts";
 import { seconds } from "../core/freshness.ts";
-import { send } from "../core/http.ts";
 import { parseObject } from "../core/json.ts";
 import { retry } from "../core/retry.ts";
 import type { Settings } from "../core/settings.ts";
@@ -11,23 +11,25 @@ import { mergeClaims } from "./claims.ts";
 import { noAuth } from "./client_auth.ts";
 import { endpointOf } from "./endpoint_of.ts";
 import { ENTRA_RETRIES } from "./entra_retries.ts";
-import type { TokenAnswer } from "./token_client.ts";
+import { protocolError } from "./protocol_error.ts";
+import { sendRequest } from "./send_request.ts";
 import type { SignIn } from "./user_session.ts";
-import { requestUserTokens } from "./user_tokens.ts";
+import { requestUserTokens, type UserTokens } from "./user_tokens.ts";
 
 const SLOW_DOWN_IN_S = 5;
+const DEFAULT_INTERVAL_IN_S = 5;
 
-/** What to show to the user. */
+/** Information to show to the user. */
 export interface DeviceCodeInfo {
   /** The code to enter. */
   readonly userCode: string;
-  /** The page to enter it at. */
+  /** URL of the page to enter it on. */
   readonly verificationUri: string;
-  /** Both, as a sentence of the service's. */
+  /** Instruction with both, as the service words it. */
   readonly message: string;
 }
 
-/** Who asks, and who shows the code. */
+/** The client, and the callback that shows the code. */
 export interface DeviceCodeFlow {
   readonly name: string;
   readonly clientId: string;
@@ -35,22 +37,22 @@ export interface DeviceCodeFlow {
 }
 
 /**
- * Has the user sign in on another device, and waits for that (RFC 8628).
+ * Signs a user in by the device authorization grant (RFC 8628): requests a code, shows it, and polls until the user has entered it.
  *
- * https://learn.microsoft.com/entra/identity-platform/v2-oauth2-device-code
+ * @see https://learn.microsoft.com/entra/identity-platform/v2-oauth2-device-code
  */
 export async function signInByDeviceCode(
   { name, clientId, prompt }: DeviceCodeFlow,
   wanted: SignIn,
   settings: Settings,
 ): Promise<TokenSet> {
-  // The code's lifetime counts from the request that it came for.
+  // The lifetime of the code counts from its request.
   let sentOn = 0;
-  const { deviceCode, expiresInS, intervalInS, ...info } = await requestDeviceCode();
   const { signal } = wanted;
+  const { deviceCode, expiresInS, intervalInS, ...info } = await requestDeviceCode();
   wanted.setPendingStep({ missing: "Nobody has entered the code", nextStep: "Ask anew" });
   const { sleep } = settings;
-  // Not waited for: it may last as long as what it shows.
+  // Not awaited: the callback may stay pending for as long as it shows the code.
   const notShown = new Promise((resolve) => resolve(prompt(info))).then(() => new Promise<never>(() => {}), (cause) => {
     throw new AuthenticationError('Cannot show the code: The callback "userPromptCallback" failed', { cause });
   });
@@ -65,7 +67,7 @@ export async function signInByDeviceCode(
   for (let interval = intervalInS;;) {
     await pause(interval * 1000);
     const answer = await poll();
-    if (!(answer instanceof AuthenticationError)) return wanted.accept({ answer });
+    if (!(answer instanceof AuthenticationError)) return wanted.completeSignIn(answer);
     const isPending = answer.errorResponse?.error === "authorization_pending";
     if (!isPending) interval += SLOW_DOWN_IN_S;
     if (settings.now() - sentOn < expiresInS * 1000) continue;
@@ -84,8 +86,8 @@ export async function signInByDeviceCode(
     }
   }
 
-  /** Returns the answer, or the error of one that says to ask again: also of none, because the user may be signing in meanwhile. */
-  async function poll(): Promise<TokenAnswer | AuthenticationError> {
+  /** Returns the tokens, or the error after which polling continues: also an outage, because the user may be signing in meanwhile. */
+  async function poll(): Promise<UserTokens | AuthenticationError> {
     try {
       return await requestUserTokens(grant, wanted, settings);
     } catch (error) {
@@ -99,33 +101,48 @@ export async function signInByDeviceCode(
 
   async function requestDeviceCode() {
     const { claims, enableCae, scopes, server } = wanted;
-    const url = endpointOf(server, "device_authorization_endpoint");
+    const action = `Cannot get a code from "${endpointOf(server, "device_authorization_endpoint")}"`;
     const merged = mergeClaims(claims, enableCae);
-    const body = new URLSearchParams({ client_id: clientId, scope: scopes.join(" ") });
-    if (merged !== undefined) body.set("claims", merged);
-    const init = { method: "POST", headers: { accept: "application/json" }, body, signal: wanted.signal };
+    const client = { client_id: clientId };
+    const parameters = { scope: scopes.join(" "), ...merged !== undefined && { claims: merged } };
     const answer = await retry(
-      (limitInMs) => {
-        sentOn = settings.now();
-        return send(settings.fetch, url, init, { ...settings, limitInMs });
+      async (limitInMs) => {
+        const exchange = await sendRequest(
+          (options) => deviceAuthorizationRequest(server, client, noAuth(), parameters, options),
+          { signal, limitInMs },
+          settings,
+        );
+        ({ sentOn } = exchange);
+        return exchange.answer;
       },
-      { credential: name, rules: ENTRA_RETRIES, signal: wanted.signal },
+      { credential: name, rules: ENTRA_RETRIES, signal },
       settings,
     );
-    const { device_code, user_code, verification_uri, message, expires_in, interval } = answer.status === 200
-      ? parseObject(answer.text) ?? {}
-      : {};
-    const expiresInS = seconds(expires_in);
-    const isWhole = [device_code, user_code, verification_uri].every((text) => typeof text === "string" && text !== "");
-    if (!isWhole || expiresInS === undefined) throw entraError(answer, `Cannot get a code from "${url}"`);
-    return {
-      deviceCode: device_code as string,
-      userCode: user_code as string,
-      verificationUri: verification_uri as string,
-      message: typeof message === "string" ? message : `Open ${verification_uri} and enter the code ${user_code}`,
-      expiresInS,
-      intervalInS: seconds(interval) ?? 5,
+    const body = answer.status === 200 ? parseObject(answer.text) : undefined;
+    if (!body || body.error !== undefined) throw entraError(answer, action);
+    const { device_code, user_code, verification_uri, message, expires_in, interval } = body;
+    // Numbers are normalised: oauth4webapi takes "900abc" as 900, and refuses an interval that is a string.
+    const normalised = {
+      ...{ device_code, user_code, verification_uri },
+      expires_in: seconds(expires_in),
+      interval: seconds(interval),
     };
+    try {
+      const response = new Response(JSON.stringify(normalised));
+      const code = await processDeviceAuthorizationResponse(server, client, response);
+      return {
+        deviceCode: code.device_code,
+        userCode: code.user_code,
+        verificationUri: code.verification_uri,
+        message: typeof message === "string"
+          ? message
+          : `Open ${code.verification_uri} and enter the code ${code.user_code}`,
+        expiresInS: code.expires_in,
+        intervalInS: code.interval ?? DEFAULT_INTERVAL_IN_S,
+      };
+    } catch (error) {
+      throw protocolError(error, action, { statusCode: 200, secrets: [String(device_code ?? "")] });
+    }
   }
 }
 

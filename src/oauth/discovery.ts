@@ -1,6 +1,5 @@
 import type { AuthorizationServer } from "oauth4webapi";
 import { errorFromAnswer } from "../core/answer_error.ts";
-import type { TokenRequest } from "../core/create_get_token.ts";
 import { send } from "../core/http.ts";
 import { parseObject } from "../core/json.ts";
 import { createMemory } from "../core/memory.ts";
@@ -18,18 +17,23 @@ type Discovered = AuthorizationServer & { readonly declaredIssuer: string };
 
 const discovered = /* @__PURE__ */ createMemory<{ server: Discovered; until: number }>();
 
-/** Returns the endpoints of an authority that is not Microsoft's, when the public cloud has vouched for it. Asks once a day. */
+/**
+ * Returns the endpoints of an authority that is not Microsoft's, if the public cloud confirms it (instance discovery). Cached for a day.
+ *
+ * `processDiscoveryResponse` of oauth4webapi is not used: it compares the issuer with the URL that was requested, and Microsoft Entra's
+ * issuer has the tenant's id where the URL has `common` or a domain name.
+ */
 export async function discoverAuthority(
   issuer: string,
   credential: string,
-  request: TokenRequest,
+  signal: AbortSignal,
   settings: Settings,
 ): Promise<Discovered> {
-  // What a simulated cloud vouches for is nothing to real code.
+  // The confirmation of a simulated cloud is not valid for the real one.
   const key = await digestOf([issuer, ...settings.injected]);
   const known = discovered.get(key);
   if (known && settings.now() < known.until) return known.server;
-  const server = await discover(issuer, credential, request, settings);
+  const server = await discover(issuer, credential, signal, settings);
   discovered.set(key, { server, until: settings.now() + ONE_DAY });
   return server;
 }
@@ -37,7 +41,7 @@ export async function discoverAuthority(
 async function discover(
   issuer: string,
   credential: string,
-  request: TokenRequest,
+  signal: AbortSignal,
   settings: Settings,
 ): Promise<Discovered> {
   const { host } = new URL(issuer);
@@ -67,14 +71,14 @@ async function discover(
   }
 
   async function getJson(url: string): Promise<Record<string, unknown>> {
-    const init = { headers: { accept: "application/json" }, signal: request.signal };
+    const init = { headers: { accept: "application/json" }, signal };
     const answer = await retry(
       (limitInMs) => send(settings.fetch, url, init, { ...settings, limitInMs }),
-      { credential, rules: ENTRA_RETRIES, signal: request.signal },
+      { credential, rules: ENTRA_RETRIES, signal },
       settings,
     );
     const body = parseObject(answer.text);
-    // An error of instance discovery other than `invalid_instance` says nothing about the host; an outage is no answer at all.
+    // An error of instance discovery other than `invalid_instance` does not concern the host. An outage is an error.
     if (body && (answer.status === 200 || url === instance && answer.status === 400 && "error" in body)) return body;
     throw errorFromAnswer(answer, `Cannot discover the authority "${issuer}" at "${new URL(url).host}"`, {
       advice: () => advice,

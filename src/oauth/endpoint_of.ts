@@ -1,7 +1,7 @@
 import type { AuthorizationServer } from "oauth4webapi";
 import { AuthenticationError } from "../errors.ts";
 
-/** Returns where else the authority is asked. Throws an `AuthenticationError` where its configuration does not say. */
+/** Returns an endpoint of the authority. Throws an `AuthenticationError` if its configuration does not name it. */
 export function endpointOf(
   server: AuthorizationServer,
   name: "authorization_endpoint" | "device_authorization_endpoint",

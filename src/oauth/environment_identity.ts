@@ -67,7 +67,7 @@ function createIdentity(name: string, options: CredentialOptions, settings: Sett
         const variable = "AZURE_CLIENT_CERTIFICATE_PATH";
         const certificate = { certificatePath: identity.certificatePath, certificatePassword, variable };
         const readTextFile = textFileReader(options.runtime);
-        const context = { clientId, sendCertificateChain, readTextFile, now: settings.now };
+        const context = { sendCertificateChain, readTextFile, now: settings.now };
         return {
           type: "client_credentials",
           clientAuth: createCertificateAuth(certificate, context),

@@ -14,30 +14,33 @@ const FIRST_VERSION: Readonly<Record<string, string>> = {
 };
 
 /**
- * Whether the issuer is the authority's own, and names the tenant of the ID token (OpenID Connect Core, section 3.1.3.7). An authority whose
- * OpenID configuration was not read may name itself by any URL of its own host.
+ * Returns the authority's issuer for the tenant if it is the one that a response names, else `undefined` (OpenID Connect Core, section
+ * 3.1.3.7). An authority whose OpenID configuration was not read may name itself by any URL of its own host.
  *
- * https://learn.microsoft.com/entra/identity-platform/id-token-claims-reference
+ * @see https://learn.microsoft.com/entra/identity-platform/id-token-claims-reference
  */
-export function isIssuerOf(authority: Authority, issuer: unknown, tenantId: string | undefined): boolean {
-  if (typeof issuer !== "string" || issuer === "") return false;
-  const named = tenantIn(issuer);
-  if (named !== undefined && tenantId !== undefined && named !== tenantId.toLowerCase()) return false;
+export function issuerFor(authority: Authority, named: unknown, tenantId: string | undefined): string | undefined {
+  if (typeof named !== "string" || named === "") return undefined;
+  const namedTenant = tenantIn(named);
+  if (namedTenant !== undefined && tenantId !== undefined && namedTenant !== tenantId.toLowerCase()) return undefined;
   const issuers = issuersOf(authority);
-  if (!issuers) return `${issuer}/`.startsWith(`${new URL(authority.token_endpoint!).origin}/`);
-  return issuers.some((one) => one.replaceAll("{tenantid}", (word) => tenantId ?? word) === issuer);
+  if (!issuers) return `${named}/`.startsWith(`${new URL(authority.token_endpoint!).origin}/`) ? named : undefined;
+  return issuers.map((template) => template.replaceAll("{tenantid}", (word) => tenantId ?? word))
+    .find((issuer) => issuer === named);
 }
 
-/** Whether the authority may give tokens of the tenant to a request for its own; `undefined` is a token that names none. */
+/** Whether the authority may issue tokens of the tenant; `undefined` stands for a token that names no tenant. */
 export function isTenantOf(authority: Authority, tenantId: string | undefined): boolean {
-  const [asked, found] = [authority.tenantId.toLowerCase(), tenantId?.toLowerCase()];
+  const [requested, found] = [authority.tenantId.toLowerCase(), tenantId?.toLowerCase()];
   if (found === undefined) {
     const issuers = issuersOf(authority);
-    return issuers ? !issuers.some((one) => one.includes("{tenantid}")) : asked !== "consumers" && !isGuid(asked);
+    return issuers
+      ? !issuers.some((one) => one.includes("{tenantid}"))
+      : requested !== "consumers" && !isGuid(requested);
   }
-  if (asked === "consumers") return found === CONSUMERS;
-  if (asked === "organizations") return found !== CONSUMERS;
-  return !isGuid(asked) || found === asked;
+  if (requested === "consumers") return found === CONSUMERS;
+  if (requested === "organizations") return found !== CONSUMERS;
+  return !isGuid(requested) || found === requested;
 }
 
 /** Returns the id of the tenant that an issuer names, in lower case. */
@@ -45,7 +48,7 @@ export function tenantIn(issuer: string): string | undefined {
   return GUID.exec(bound(issuer))?.[0].toLowerCase();
 }
 
-/** Returns what the authority's ID tokens have as `iss`, with `{tenantid}` for their `tid`; `undefined` where that is not known. */
+/** Returns the authority's possible issuers, with `{tenantid}` in place of a token's `tid`; `undefined` if they are not known. */
 function issuersOf(authority: Authority): readonly string[] | undefined {
   if (authority.declaredIssuer !== undefined) return [authority.declaredIssuer];
   if (isAdfs(authority)) return [authority.issuer];

@@ -1,6 +1,5 @@
 import type { AuthorizationServer } from "oauth4webapi";
 import { bound } from "../core/bound.ts";
-import type { TokenRequest } from "../core/create_get_token.ts";
 import { send } from "../core/http.ts";
 import type { Settings } from "../core/settings.ts";
 import { AuthenticationError } from "../errors.ts";
@@ -26,13 +25,13 @@ const detected = new WeakMap<
 export async function regionalEndpoint(
   server: AuthorizationServer,
   wanted: string,
-  request: TokenRequest,
+  signal: AbortSignal,
   settings: Settings,
 ): Promise<AuthorizationServer> {
   const url = new URL(server.token_endpoint!);
   if (isAdfs(server) || url.hostname.endsWith(".ciamlogin.com")) return server;
   const detect = wanted === "AutoDiscoverRegion" || wanted === "TryAutoDetect";
-  const region = detect ? await detectRegion(request, settings) : wanted;
+  const region = detect ? await detectRegion(signal, settings) : wanted;
   if (region === undefined) return server;
   if (!REGION.test(region)) {
     // Nobody wrote what was detected, so nobody is told that it cannot be.
@@ -47,7 +46,7 @@ export async function regionalEndpoint(
   return { ...server, token_endpoint: url.href };
 }
 
-async function detectRegion(request: TokenRequest, settings: Settings): Promise<string | undefined> {
+async function detectRegion(signal: AbortSignal, settings: Settings): Promise<string | undefined> {
   const named = settings.env("REGION_NAME");
   if (named) return named.toLowerCase().replaceAll(" ", "");
   // No metadata service where there is no machine.
@@ -55,17 +54,17 @@ async function detectRegion(request: TokenRequest, settings: Settings): Promise<
   const known = detected.get(settings);
   const now = settings.now();
   if (known && now >= known.since && now < known.until) return known.region;
-  const region = await askMetadata(request, settings);
+  const region = await askMetadata(signal, settings);
   const since = settings.now();
   detected.set(settings, { region, since, until: region ? Infinity : since + ABSENCE_IN_MS });
   return region;
 }
 
 /** Asks the machine where it stands. */
-async function askMetadata(request: TokenRequest, settings: Settings): Promise<string | undefined> {
+async function askMetadata(signal: AbortSignal, settings: Settings): Promise<string | undefined> {
   // Not the `fetch` that was handed in, nor that of the runtime: either may be a proxy's.
   const { localFetch = fetchDirectly, timeoutInMs } = settings;
-  const init = { headers: { Metadata: "true" }, signal: request.signal };
+  const init = { headers: { Metadata: "true" }, signal };
   // With a short deadline, a third of it: the token request needs the rest.
   const limitInMs = Math.min(PATIENCE_IN_MS, Math.ceil(timeoutInMs / 3));
   try {
@@ -74,7 +73,7 @@ async function askMetadata(request: TokenRequest, settings: Settings): Promise<s
     const region = typeof location === "string" ? bound(location).toLowerCase() : "";
     return REGION.test(region) ? region : undefined;
   } catch (error) {
-    if (request.signal.aborted) throw error;
+    if (signal.aborted) throw error;
     return undefined;
   }
 }

@@ -9,7 +9,7 @@ import { flagFor, missingPermission } from "../runtime/permission.ts";
 import { hasNetPermission } from "../runtime/query_permission.ts";
 import type { LoopbackServer, RuntimeOverrides } from "../runtime/runtime.ts";
 import type { TokenSet } from "../token_cache.ts";
-import { type BrowserSignIn, codeIn, createAuthorization } from "./authorization.ts";
+import { type BrowserSignIn, createAuthorization, readAuthorizationCode } from "./authorization.ts";
 import { noAuth } from "./client_auth.ts";
 import { createPage } from "./sign_in_page.ts";
 import type { SignIn } from "./user_session.ts";
@@ -18,32 +18,33 @@ import { redeemCode } from "./user_tokens.ts";
 const FORM = /^application\/x-www-form-urlencoded(;|$)/i;
 
 /**
- * Has the user sign in with the browser of this machine, whose answer comes to a server on a loopback address (RFC 8252, section 7.3).
+ * Signs a user in with the default browser of this machine, which sends the authorization response to a loopback address (RFC 8252,
+ * section 7.3).
  */
 export async function signInByLoopback(
   spec: BrowserSignIn,
   wanted: SignIn,
-  { runtime, settings, isHeard, ownFetch }: {
+  { runtime, settings, hasLogger, hasCustomFetch }: {
     readonly runtime: RuntimeOverrides;
     readonly settings: Settings;
-    /** Whether anybody reads the log. */
-    readonly isHeard: boolean;
-    /** Whether requests are sent by a `fetch` of the program's. */
-    readonly ownFetch: boolean;
+    /** Whether the program has set `log`. */
+    readonly hasLogger: boolean;
+    /** Whether the program has set `fetch`. */
+    readonly hasCustomFetch: boolean;
   },
 ): Promise<TokenSet> {
   const { name, clientId, messages } = spec;
   const redirectUrl = new URL(spec.redirectUri ?? "http://localhost");
   let state: string | undefined;
-  const { promise: answered, ...answer } = later<string>();
-  const { promise: over, ...end } = later<void>();
+  const { promise: answered, ...answer } = withResolvers<string>();
+  const { promise: over, ...end } = withResolvers<void>();
   const server = await serve(Number(redirectUrl.port));
   try {
     const redirectUri = redirectUrl.port ? spec.redirectUri! : `http://${redirectUrl.hostname}:${server.port}`;
     const authorization = await createAuthorization(wanted, { ...spec, redirectUri, responseMode: "form_post" });
     ({ state } = authorization);
     if (wanted.signal.aborted) throw wanted.signal.reason;
-    // Not waited for: an opener may last as long as the browser does.
+    // Not awaited: the opener may stay pending for as long as the browser runs.
     void open(authorization.url);
     const { verifier, nonce } = authorization;
     wanted.setPendingStep({
@@ -55,7 +56,7 @@ export async function signInByLoopback(
       const code = await answered;
       wanted.setPendingStep({});
       const app = { name, clientId, clientAuth: noAuth() };
-      return wanted.accept({ answer: await redeemCode(app, { code, redirectUri, verifier }, wanted, settings), nonce });
+      return wanted.completeSignIn(await redeemCode(app, { code, redirectUri, verifier, nonce }, wanted, settings));
     }, wanted.signal);
     end.resolve();
     return token;
@@ -71,10 +72,10 @@ export async function signInByLoopback(
     const listen = loopbackListener(runtime);
     if (!listen) throw unavailable("This runtime serves no loopback address", 'Give "runtime.listen"');
     const { host, href } = new URL(wanted.server.token_endpoint!);
-    const hosts = [...runtime.listen ? [] : ["127.0.0.1", "[::1]"], ...ownFetch ? [] : [host]];
+    const hosts = [...runtime.listen ? [] : ["127.0.0.1", "[::1]"], ...hasCustomFetch ? [] : [host]];
     const nextStep = `Run ${flagFor({ net: hosts.join(",") })}`;
-    // Now, because after the sign-in it would be in vain.
-    if (!ownFetch && !hasNetPermission(href)) {
+    // Checked before the sign-in, so that the user does not sign in for nothing.
+    if (!hasCustomFetch && !hasNetPermission(href)) {
       throw new AuthenticationError(`Cannot reach "${host}": ${nextStep}`);
     }
     try {
@@ -89,7 +90,7 @@ export async function signInByLoopback(
   async function handle(request: Request): Promise<Response> {
     const { host, pathname, searchParams } = new URL(request.url);
     const { method, headers } = request;
-    // A name that leads here, and is another's.
+    // Another host name that resolves to this address (DNS rebinding).
     const hosts = ["localhost", "127.0.0.1", "[::1]"].map((name) => new URL(`http://${name}:${server.port}`).host);
     if (!hosts.includes(host)) return createPage(400, "Not found", "This is no page of that name.");
     if (!["GET", "POST"].includes(method)) return createPage(405, "Not possible", "This page is for signing in.");
@@ -99,13 +100,14 @@ export async function signInByLoopback(
     }
     const parameters = method === "POST" ? new URLSearchParams(await request.text()) : searchParams;
     const states = parameters.getAll("state");
-    // Anybody on the machine can send something here: only who was asked knows the state. It is good for one answer.
-    if (state === undefined || states.length !== 1 || states[0] !== state) {
+    // Any process on the machine can send requests here; only the user's browser knows the state. It is accepted once.
+    const expected = state;
+    if (expected === undefined || states.length !== 1 || states[0] !== expected) {
       return createPage(400, "Not expected", "This is not the answer of a sign-in that is under way.");
     }
     state = undefined;
     try {
-      answer.resolve(codeIn(parameters, wanted.server));
+      answer.resolve(readAuthorizationCode(parameters, { server: wanted.server, clientId, state: expected }));
       await over;
       return createPage(200, "Signed in", messages.success ?? "You can close this page and go back to the program.");
     } catch (error) {
@@ -120,11 +122,11 @@ export async function signInByLoopback(
       if (!openUrl) throw new Error("This runtime opens no browser");
       await openUrl(url);
     } catch (error) {
-      // It is over: nobody has to open anything.
+      // The sign-in has ended meanwhile.
       if (state === undefined) return;
       const cause = messageOf(error);
       const reason = `No browser can be opened (${cause})`;
-      if (isHeard) {
+      if (hasLogger) {
         const message = `${reason}. Open this page to sign in: ${url}`;
         return settings.log({ event: "sign-in-wanted", credential: name, message });
       }
@@ -144,7 +146,7 @@ function unavailable(reason: string, nextStep: string): CredentialUnavailableErr
   });
 }
 
-/** Returns the error of a permission that is missing: the program asks for the sign-in, so that a chain ends. */
+/** Returns the error of a missing permission, which ends a chain: the program has requested the sign-in. */
 function forbidden(reason: string, nextStep: string): AuthenticationError {
   return new AuthenticationError(`Cannot have a user sign in: ${reason}: ${withDeviceCode(nextStep)}`);
 }
@@ -153,8 +155,8 @@ function withDeviceCode(nextStep: string): string {
   return `${nextStep}${nextStep && ", or "}use DeviceCodeCredential`.replace(/^u/, "U");
 }
 
-/** Returns a promise that is settled elsewhere, and of which nobody need hear. */
-function later<T>(): { promise: Promise<T>; resolve(value: T): void; reject(error: unknown): void } {
+/** As `Promise.withResolvers`, which Node 20 does not have. A rejection that is not awaited is ignored. */
+function withResolvers<T>(): { promise: Promise<T>; resolve(value: T): void; reject(error: unknown): void } {
   let resolve!: (value: T) => void;
   let reject!: (error: unknown) => void;
   const promise = new Promise<T>((...both) => [resolve, reject] = both);

@@ -5,22 +5,22 @@ import type { TokenSet } from "../token_cache.ts";
 import type { BrowserSignIn } from "./authorization.ts";
 import type { SignIn } from "./user_session.ts";
 
-/** Has the user sign in in the browser that the code runs in, or else in that of the machine. */
+/** Signs a user in in the browser that the code runs in, or else in the default browser of the machine. */
 export async function signInInBrowser(
   spec: BrowserSignIn,
   wanted: SignIn,
-  place: {
+  context: {
     readonly runtime: RuntimeOverrides;
     readonly settings: Settings;
-    readonly isHeard: boolean;
-    readonly ownFetch: boolean;
+    readonly hasLogger: boolean;
+    readonly hasCustomFetch: boolean;
   },
 ): Promise<TokenSet | undefined> {
-  const page = place.runtime.listen ? undefined : currentPage();
+  const page = context.runtime.listen ? undefined : currentPage();
   if (page) {
     const { signInInPage } = await import("./sign_in_in_page.ts");
-    return await signInInPage(spec, wanted, { page, settings: place.settings });
+    return await signInInPage(spec, wanted, { page, settings: context.settings });
   }
   const { signInByLoopback } = await import("./sign_in_by_loopback.ts");
-  return await signInByLoopback(spec, wanted, place);
+  return await signInByLoopback(spec, wanted, context);
 }

@@ -4,22 +4,22 @@ import { AuthenticationError } from "../errors.ts";
 import type { Page } from "../runtime/page.ts";
 import type { TokenSet } from "../token_cache.ts";
 import {
-  type Authorization,
   type BrowserSignIn,
-  codeIn,
   createAuthorization,
+  type PendingAuthorization,
   readAuthorization,
+  readAuthorizationCode,
 } from "./authorization.ts";
 import { mergeClaims } from "./claims.ts";
 import { noAuth } from "./client_auth.ts";
 import type { SignIn } from "./user_session.ts";
 import { redeemCode } from "./user_tokens.ts";
 
-const LOOK_EVERY_IN_MS = 50;
+const POLL_EVERY_IN_MS = 50;
 
 /**
- * Has the user sign in in a window that the page opens, or by leaving the page and coming back. Returns `undefined` where the user was sent
- * away for something else than is wanted by now: signed in, with a refresh token for that.
+ * Signs a user in by a popup window or by a redirect of the page. Returns `undefined` if the redirect was for another token request: the user
+ * is signed in then, and the session has a refresh token.
  */
 export async function signInInPage(
   spec: BrowserSignIn,
@@ -28,30 +28,32 @@ export async function signInInPage(
 ): Promise<TokenSet | undefined> {
   const { name, clientId, redirectUri = page.url.origin, style } = spec;
   const { server } = wanted;
-  if (page.isOpened) return await beClosed();
-  const place = placeOf(clientId, server);
-  const back = style === "redirect" ? comeBack(page, clientId, server) : undefined;
-  const authorization = back ?? await createAuthorization(wanted, { ...spec, redirectUri, responseMode: "fragment" });
-  const parameters = back ? fragmentOf(page.url) : await (style === "redirect" ? leave() : askInWindow());
-  if (back) {
-    // Good once.
-    page.storage?.removeItem(place);
-    page.clean();
+  if (page.isPopup) return await waitForPopupClose();
+  const key = storageKey(clientId, server);
+  const pending = style === "redirect" ? pendingRedirect(page, clientId, server) : undefined;
+  const authorization = pending ??
+    await createAuthorization(wanted, { ...spec, redirectUri, responseMode: "fragment" });
+  const parameters = pending
+    ? fragmentOf(page.url)
+    : await (style === "redirect" ? signInByRedirect() : signInByPopup());
+  if (pending) {
+    // A response can be redeemed once.
+    page.storage?.removeItem(key);
+    page.clearFragment();
   }
-  const code = codeIn(parameters, server);
-  const asked = new URL(authorization.url).searchParams;
-  const scope = asked.get("scope") ?? "";
-  // With the capability of continuous access evaluation among them.
-  const claims = asked.get("claims") ?? undefined;
+  const code = readAuthorizationCode(parameters, { server, clientId, state: authorization.state });
+  const requested = new URL(authorization.url).searchParams;
+  const scope = requested.get("scope") ?? "";
+  // Includes the client capability for continuous access evaluation, if it was requested.
+  const claims = requested.get("claims") ?? undefined;
   const request = { ...wanted, scopes: scope.split(" "), claims, enableCae: false };
   const app = { name, clientId, clientAuth: noAuth() };
-  const answer = await redeemCode(app, { ...authorization, code }, request, settings);
-  const token = wanted.accept({ answer, nonce: authorization.nonce });
+  const token = wanted.completeSignIn(await redeemCode(app, { ...authorization, code }, request, settings));
   const isWanted = scope === wanted.scopes.join(" ") && claims === mergeClaims(wanted.claims, wanted.enableCae);
   return isWanted ? token : undefined;
 
-  /** Waits for whoever opened this window, who reads the answer in its address and closes it. */
-  function beClosed(): Promise<never> {
+  /** Waits until the opener has read the response from the URL of this popup, and closes it. */
+  function waitForPopupClose(): Promise<never> {
     wanted.setPendingStep({
       missing: "This is the window of a sign-in, and nobody has closed it",
       nextStep: "Close it, and sign in where it was opened",
@@ -59,21 +61,21 @@ export async function signInInPage(
     return new Promise(() => {});
   }
 
-  async function leave(): Promise<never> {
+  async function signInByRedirect(): Promise<never> {
     if (!page.storage) {
       throw new AuthenticationError(
         'Cannot sign in: The browser gives the page no session storage, which is needed to know the answer. Allow it, or set "loginStyle" to "popup"',
       );
     }
-    page.storage.setItem(place, JSON.stringify(authorization));
-    page.leave(authorization.url);
-    // Usually the page is gone by then.
-    await page.untilRestored();
-    page.storage.removeItem(place);
+    page.storage.setItem(key, JSON.stringify(authorization));
+    page.navigate(authorization.url);
+    // Usually the browser unloads the page before this resolves.
+    await page.untilBfcacheRestore();
+    page.storage.removeItem(key);
     throw new AuthenticationError("Cannot sign in: The user came back without signing in");
   }
 
-  async function askInWindow(): Promise<URLSearchParams> {
+  async function signInByPopup(): Promise<URLSearchParams> {
     const opened = page.openWindow(authorization.url);
     if (!opened) {
       throw new AuthenticationError(
@@ -91,7 +93,7 @@ export async function signInInPage(
           wanted.setPendingStep({});
           return parameters;
         }
-        await settings.sleep(LOOK_EVERY_IN_MS, wanted.signal);
+        await settings.sleep(POLL_EVERY_IN_MS, wanted.signal);
       }
     } finally {
       opened.close();
@@ -100,13 +102,17 @@ export async function signInInPage(
   }
 }
 
-/** Returns what the user was sent away with, if this is the page that was come back to. */
-export function comeBack(page: Page, clientId: string, server: AuthorizationServer): Authorization | undefined {
-  const kept = readAuthorization(page.storage?.getItem(placeOf(clientId, server)));
-  return kept?.state === fragmentOf(page.url).get("state") ? kept : undefined;
+/** Returns the authorization request whose response the URL of the page holds; `undefined` if it holds none. */
+export function pendingRedirect(
+  page: Page,
+  clientId: string,
+  server: AuthorizationServer,
+): PendingAuthorization | undefined {
+  const stored = readAuthorization(page.storage?.getItem(storageKey(clientId, server)));
+  return stored?.state === fragmentOf(page.url).get("state") ? stored : undefined;
 }
 
-function placeOf(clientId: string, server: AuthorizationServer): string {
+function storageKey(clientId: string, server: AuthorizationServer): string {
   return `@azweb/identity ${clientId} ${server.token_endpoint}`;
 }
 

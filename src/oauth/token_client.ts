@@ -1,14 +1,8 @@
-import {
-  allowInsecureRequests,
-  type AuthorizationServer,
-  type ClientAuth,
-  customFetch,
-  genericTokenEndpointRequest,
-} from "oauth4webapi";
+import { type AuthorizationServer, type ClientAuth, genericTokenEndpointRequest } from "oauth4webapi";
 import { tidy } from "../core/answer_error.ts";
 import type { Acquire, TokenRequest } from "../core/create_get_token.ts";
 import { refreshTime, seconds } from "../core/freshness.ts";
-import { type Answer, send } from "../core/http.ts";
+import type { Answer } from "../core/http.ts";
 import { parseObject } from "../core/json.ts";
 import { redact } from "../core/redact.ts";
 import { retry } from "../core/retry.ts";
@@ -20,6 +14,7 @@ import { entraError } from "./aadsts.ts";
 import { resolveAuthority } from "./authority.ts";
 import { mergeClaims } from "./claims.ts";
 import { ENTRA_RETRIES } from "./entra_retries.ts";
+import { sendRequest } from "./send_request.ts";
 
 const SECRET_FIELDS = [
   "client_secret",
@@ -35,9 +30,12 @@ const SECRET_FIELDS = [
 /** Grants whose request changes nothing at the service. */
 const REPEATABLE: readonly string[] = ["client_credentials", "urn:ietf:params:oauth:grant-type:jwt-bearer"];
 
-/** One way to ask for tokens: a grant, and who asks. */
+/** Parameters of every token request. */
+export type TokenParameters = Pick<TokenRequest, "scopes" | "claims" | "enableCae" | "signal">;
+
+/** A grant, and the client that uses it. */
 export interface Grant {
-  /** Of the credential. */
+  /** Name of the credential. */
   readonly name: string;
   readonly clientId: string;
   readonly clientAuth: ClientAuth;
@@ -45,43 +43,46 @@ export interface Grant {
   readonly type:
     | ("client_credentials" | "password" | "authorization_code" | "refresh_token")
     | `urn:ietf:params:oauth:grant-type:${"jwt-bearer" | "device_code"}`;
-  /** What the grant sends besides. */
+  /** Further parameters of the grant. */
   readonly parameters?: Readonly<Record<string, string>>;
 }
 
-/** What a grant came to: the access token, and what else there was. */
-export interface TokenAnswer {
+/** A successful token response, with its members normalised. The ID token is not validated. */
+export interface TokenResponse {
   readonly token: TokenSet;
-  /** For tokens later, without the user. */
   readonly refreshToken: string | undefined;
-  /** Who has signed in (OpenID Connect Core, section 2). */
   readonly idToken: string | undefined;
-  /** Who has signed in, in Microsoft Entra's own words. */
+  /** The account in Microsoft Entra's own format, base64url of JSON. */
   readonly clientInfo: string | undefined;
 }
 
-/** Returns what requests tokens by a grant at Microsoft Entra's token endpoint. */
+/** Returns a function that requests access tokens by a grant at the token endpoint of Microsoft Entra. */
 export function createTokenClient(grant: Grant, settings: Settings): Acquire {
-  return async (request) => (await requestTokens(grant, request, settings)).token;
+  return async (request) => {
+    // Malformed claims are an error before anything is sent.
+    mergeClaims(request.claims, request.enableCae);
+    const authority = await resolveAuthority(grant.name, request, settings);
+    const region = grant.type === "client_credentials" && settings.env("AZURE_REGIONAL_AUTHORITY_NAME");
+    // Loaded on demand, because few programs set a region.
+    const server = region
+      ? await (await import("./region.ts")).regionalEndpoint(authority, region, request.signal, settings)
+      : authority;
+    return (await requestTokens(grant, { ...request, server }, settings)).token;
+  };
 }
 
-/** Requests tokens by a grant at Microsoft Entra's token endpoint, or that of the server that is given. */
+/** Requests tokens by a grant at the token endpoint of the server. */
 export async function requestTokens(
   grant: Grant,
-  request: TokenRequest & { readonly server?: AuthorizationServer },
+  request: TokenParameters & { readonly server: AuthorizationServer },
   settings: Settings,
-): Promise<TokenAnswer> {
+): Promise<TokenResponse> {
+  const { server } = request;
   const claims = mergeClaims(request.claims, request.enableCae);
-  const authority = request.server ?? await resolveAuthority(grant.name, request, settings);
-  const region = grant.type === "client_credentials" && settings.env("AZURE_REGIONAL_AUTHORITY_NAME");
-  // Apart, because few programs say a region.
-  const server = region
-    ? await (await import("./region.ts")).regionalEndpoint(authority, region, request, settings)
-    : authority;
   const parameters = {
     ...grant.parameters,
     scope: request.scopes.join(" "),
-    // Form fields, not headers: a page's preflight would fail on headers.
+    // Form parameters, because headers would make a page's preflight fail.
     "client-request-id": crypto.randomUUID(),
     "x-client-SKU": "azweb.identity",
     "x-client-VER": VERSION,
@@ -92,24 +93,15 @@ export async function requestTokens(
   let sent = new URLSearchParams();
 
   async function attempt(limitInMs: number | undefined): Promise<Answer> {
-    let answer: Answer | undefined;
-    // Authenticated anew at each attempt: an assertion is good for one request.
-    await genericTokenEndpointRequest(server, client, grant.clientAuth, grant.type, parameters, {
-      [allowInsecureRequests]: settings.allowInsecureLoopback,
-      [customFetch]: async (url, { method, headers, body }) => {
-        sentOn = settings.now();
-        // Costs a preflight where a page may set it at all.
-        delete headers["user-agent"];
-        sent = body as URLSearchParams;
-        const init = { method, headers, body: sent, signal: request.signal };
-        answer = await send(settings.fetch, url, init, { ...settings, limitInMs });
-        if (answer.status === 0) answer = { ...answer, text: tidy(redact(answer.text, secretsOf(sent))) };
-        // Judged below: oauth4webapi leaves a 5xx unread, loses the AADSTS codes behind a challenge, takes "3599abc" as 3599, and its
-        // errors hold the whole answer, token included.
-        return new Response();
-      },
-    });
-    return answer!;
+    // Each attempt authenticates the client again, because Microsoft Entra accepts an assertion once.
+    const exchange = await sendRequest(
+      (options) => genericTokenEndpointRequest(server, client, grant.clientAuth, grant.type, parameters, options),
+      { signal: request.signal, limitInMs },
+      settings,
+    );
+    ({ form: sent, sentOn } = exchange);
+    const { answer } = exchange;
+    return answer.status === 0 ? { ...answer, text: tidy(redact(answer.text, secretsOf(sent))) } : answer;
   }
 
   const answer = await retry(
@@ -140,7 +132,7 @@ function secretsOf(form: URLSearchParams): string[] {
   return SECRET_FIELDS.flatMap((field) => form.get(field) || []);
 }
 
-/** Reads a successful answer (RFC 6749, section 5.1). */
+/** Reads the access token of a successful response (RFC 6749, section 5.1). */
 function readTokenSet(body: Record<string, unknown>, action: string, sentOn: number): TokenSet {
   const { access_token: token, token_type: type } = body;
   const expiresIn = seconds(body.expires_in);

@@ -10,13 +10,12 @@ import { AuthenticationError, AuthenticationRequiredError } from "../errors.ts";
 import { DEVELOPER_SIGN_ON_CLIENT_ID, type InteractiveCredentialOptions } from "../options.ts";
 import type { TokenSet } from "../token_cache.ts";
 import type { GetTokenOptions } from "../token_credential.ts";
-import { accountOf, checkAccount, homeTenantOf } from "./account.ts";
+import { checkAccount, homeTenantOf } from "./account.ts";
 import { type Authority, resolveAuthority } from "./authority.ts";
 import { noAuth } from "./client_auth.ts";
-import type { TokenAnswer } from "./token_client.ts";
-import { requestUserTokens } from "./user_tokens.ts";
+import { requestUserTokens, type UserTokens } from "./user_tokens.ts";
 
-/** What is asked for besides an access token: who has signed in, and tokens later without the user. */
+/** Scopes of an ID token and a refresh token, requested besides those of the access token. */
 export const OPENID_SCOPES: readonly string[] = ["openid", "profile", "offline_access"];
 
 /** Errors that go away when the user signs in (wire names of Microsoft Entra and of OpenID Connect). */
@@ -25,49 +24,44 @@ const INTERACTION = [
   ...["bad_token", "ui_not_allowed", "interrupted_user", "user_password_expired"],
 ];
 
-const LOOK_EVERY_IN_MS = 50;
+const POLL_EVERY_IN_MS = 50;
 
-/** A sign-in that is wanted. */
+/** A sign-in that a token request needs. */
 export interface SignIn extends TokenRequest {
-  /** Where: at the tenant that is asked for, else the user's own, else one for many. */
+  /** The authority of the requested tenant, else of the account's home tenant, else of many tenants. */
   readonly server: Authority;
-  /** Who is expected, if anybody is. */
+  /** The account that must sign in; `undefined` for any. */
   readonly account: AuthenticationRecord | undefined;
-  /** Takes over what came of it. Throws an `AuthenticationError` where somebody else has signed in than is expected. */
-  readonly accept: (signedIn: SignedIn) => TokenSet;
+  /** Adopts the tokens and returns the access token. Throws an `AuthenticationError` if they are another account's. */
+  readonly completeSignIn: (tokens: UserTokens) => TokenSet;
 }
 
-/** What came of a sign-in, and the nonce that its ID token must have. */
-export interface SignedIn {
-  readonly answer: TokenAnswer;
-  readonly nonce?: string;
-}
-
-/** What sets the credential of a user apart from another. */
+/** Configuration of a user's session. */
 export interface UserSessionSpec {
+  /** Name of the credential. */
   readonly name: string;
   readonly clientId: string;
   readonly clientAuth: ClientAuth;
-  /** Empty for any. */
+  /** Empty for any tenant. */
   readonly tenantId: string;
-  /** The word for many tenants that stands for none. */
+  /** The authority that stands for any tenant. */
   readonly manyTenants: "common" | "organizations";
   readonly account: AuthenticationRecord | undefined;
-  /** Of a sign-in before, which was kept elsewhere. */
+  /** Refresh token of an earlier sign-in. */
   readonly refreshToken?: string | undefined;
-  /** Whose tokens these are, where the session is opened several times: nobody else may know it. Default: the one object's. */
+  /** Cache identity of a session that is opened several times; a secret of this session. Default: unique to this object. */
   readonly secret?: string | undefined;
   readonly disableAutomaticAuthentication: boolean;
-  /** Whether the user has signed in already, so that `signIn` asks nobody. Default: no. */
-  readonly isAnswered?: (wanted: Omit<SignIn, "accept">) => Promise<boolean>;
+  /** Whether an authorization response is already there, so that `signIn` does not prompt the user. Default: it is not. */
+  readonly isAnswered?: (wanted: Omit<SignIn, "completeSignIn">) => Promise<boolean>;
   /**
-   * Has the user sign in, and returns what `accept` does, or `undefined` where that is a token for something else; `cause` is why a refresh
-   * does not do, if one was tried.
+   * Signs the user in. Returns the result of `completeSignIn`, or `undefined` if the token is for another request; `cause` is the error of the
+   * refresh, if one was tried.
    */
   readonly signIn: (wanted: SignIn, cause: Error | undefined) => Promise<TokenSet | undefined>;
 }
 
-/** Returns who may sign in to which app, which is a public client. Throws a `TypeError` where an option is malformed. */
+/** Returns the configuration of a public client. Throws a `TypeError` if an option is malformed. */
 export function publicClient(
   options: InteractiveCredentialOptions & { tenantId?: string | undefined; clientId?: string | undefined },
 ): Omit<UserSessionSpec, "name" | "signIn"> {
@@ -84,66 +78,68 @@ export function publicClient(
   };
 }
 
-/** What is left of a sign-in. */
-export interface KeptSignIn {
+/** Account and refresh token of a session, to persist. */
+export interface SessionState {
   readonly account: AuthenticationRecord | undefined;
   readonly refreshToken: string | undefined;
 }
 
-/** A user who signs in once, and of whom tokens can be had afterwards. */
+/** A user who signs in once, and whose tokens are then acquired silently. */
 export interface UserSession {
   readonly getToken: GetToken;
-  /** Returns what is worth keeping elsewhere. */
-  keep(): KeptSignIn;
-  /** Has the user sign in, whoever has before. */
+  /** Returns the account and the refresh token, to persist. */
+  snapshot(): SessionState;
+  /** Caches an access token of this session that was acquired elsewhere. */
+  seed(scopes: string | string[], token: TokenSet): Promise<void>;
+  /** Prompts the user to sign in, even if an account is known. */
   authenticate(scopes: string | string[], options?: GetTokenOptions): Promise<AuthenticationRecord | undefined>;
 }
 
-/** A sign-in that is wanted, and of which sign-in what it begins with is. */
-interface Wanted extends Omit<SignIn, "accept"> {
+/** A sign-in that is needed, and the generation of the session in which the request began. */
+interface Wanted extends Omit<SignIn, "completeSignIn"> {
   readonly generation: number;
 }
 
-/** Returns the session of a user: a refresh token first, then the user is asked. One at a time, so that nobody is asked twice. */
+/** Creates the session of a user. A request uses the refresh token first, then prompts. Requests run in order, so that one prompt serves all. */
 export function createUserSession(spec: UserSessionSpec, settings: Settings): UserSession {
   const { name, clientId, clientAuth, tenantId } = spec;
   if (spec.account) checkAccount(spec.account);
   let account = spec.account;
   let refreshToken = spec.refreshToken;
   let getToken = open(acquire, spec.secret);
-  let turn: Promise<unknown> = Promise.resolve();
+  let lastRun: Promise<unknown> = Promise.resolve();
   let busyUntil = 0;
-  /** Which sign-in the account and the refresh token are of. */
+  /** Number of the sign-in that the account and the refresh token come from. */
   let generation = 0;
 
-  /** Begins to remember tokens: nobody finds here what was remembered before. */
+  /** Creates a `getToken` with a cache partition of its own, or the session's. */
   function open(acquire: Acquire, owner: string | object = {}): GetToken {
     return createGetToken({
       name,
       tenantId,
       cacheIdentity: () => [owner],
-      acquire: (request) => inTurn(() => acquire(request), request.signal),
+      acquire: (request) => runExclusive(() => acquire(request), request.signal),
     }, settings);
   }
 
-  function inTurn<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
-    // Whoever has left, and hangs nevertheless, keeps nobody waiting; but whoever comes later waits for who came before.
+  function runExclusive<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
+    // An aborted caller releases the queue at once, even if its work never settles. Calls run in order.
     const begin = () => abortable(work, signal);
-    if (settings.backgroundWork === "perRequest") return inTurnByLooking(begin, signal);
-    const result = turn.then(begin);
-    turn = result.catch(() => {});
+    if (settings.backgroundWork === "perRequest") return runExclusiveByPolling(begin, signal);
+    const result = lastRun.then(begin);
+    lastRun = result.catch(() => {});
     return result;
   }
 
-  /** On workerd no request may wait for another's promise, and one that is gone tells nobody. */
-  async function inTurnByLooking<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
+  /** On workerd a request must not wait for another's promise, which may never settle. */
+  async function runExclusiveByPolling<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
     const { now, sleep, timeoutInMs } = settings;
-    while (now() < busyUntil) await sleep(LOOK_EVERY_IN_MS, signal);
+    while (now() < busyUntil) await sleep(POLL_EVERY_IN_MS, signal);
     const ownUntil = busyUntil = now() + timeoutInMs;
     try {
       return await work();
     } finally {
-      // Whoever ends late does not end another's turn.
+      // After the deadline, another run may hold the lock.
       if (busyUntil === ownUntil) busyUntil = 0;
     }
   }
@@ -151,9 +147,9 @@ export function createUserSession(spec: UserSessionSpec, settings: Settings): Us
   async function acquire(request: TokenRequest): Promise<TokenSet> {
     const wanted = await prepare(request);
     const renewed = await refresh(wanted);
-    if (renewed && !(renewed instanceof Error)) return accept(wanted, { answer: renewed });
+    if (renewed && !(renewed instanceof Error)) return completeSignIn(wanted, renewed);
     const claims = renewed instanceof AuthenticationError && renewed.claims || request.claims;
-    return await ask({ ...wanted, claims }, renewed) ?? await acquire(request);
+    return await signIn({ ...wanted, claims }, renewed) ?? await acquire(request);
   }
 
   async function prepare(request: TokenRequest): Promise<Wanted> {
@@ -164,8 +160,8 @@ export function createUserSession(spec: UserSessionSpec, settings: Settings): Us
     return { ...request, scopes, account, server, generation: begunIn };
   }
 
-  /** Returns what the refresh token gives, or why it gives nothing until the user signs in; `undefined` where there is none. */
-  async function refresh(wanted: Wanted): Promise<TokenAnswer | Error | undefined> {
+  /** Returns the tokens of the refresh token, or the error that a sign-in resolves; `undefined` if there is no refresh token. */
+  async function refresh(wanted: Wanted): Promise<UserTokens | Error | undefined> {
     const sent = refreshToken;
     if (sent === undefined) return undefined;
     const parameters = { refresh_token: sent, client_info: "1" };
@@ -175,14 +171,14 @@ export function createUserSession(spec: UserSessionSpec, settings: Settings): Us
     } catch (error) {
       const { error: code, errorCodes, suberror } = (error as AuthenticationError).errorResponse ?? {};
       if (![code, suberror].some((word) => INTERACTION.includes(word ?? ""))) throw error;
-      // Microsoft Entra also says so of one scope or tenant alone, whose user has something to do; then it says by a code what that is.
+      // With an error code, "invalid_grant" concerns one scope or tenant, where the user has something to do: the refresh token stays valid.
       const isGone = suberror === "bad_token" || code === "invalid_grant" && !suberror && !errorCodes?.length;
       if (isGone && refreshToken === sent) refreshToken = undefined;
       return error as Error;
     }
   }
 
-  async function ask(wanted: Wanted, cause: Error | undefined): Promise<TokenSet | undefined> {
+  async function signIn(wanted: Wanted, cause: Error | undefined): Promise<TokenSet | undefined> {
     if (spec.disableAutomaticAuthentication && !await spec.isAnswered?.(wanted)) {
       throw signInRequired(
         wanted,
@@ -193,39 +189,40 @@ export function createUserSession(spec: UserSessionSpec, settings: Settings): Us
     if (wanted.isBackgroundRefresh) throw signInRequired(wanted, "A user has to sign in, before the token ends", cause);
     return await spec.signIn({
       ...wanted,
-      accept(signedIn) {
-        if (!account || signedIn.answer.idToken !== undefined) return accept(wanted, signedIn);
+      completeSignIn(tokens) {
+        if (!account || tokens.account) return completeSignIn(wanted, tokens);
         throw new AuthenticationError("Cannot tell who has signed in", { statusCode: 200 });
       },
     }, cause);
   }
 
-  /** Takes over what came of a sign-in or a refresh. */
-  function accept(wanted: Wanted, { answer, nonce }: SignedIn, isAnybody = false): TokenSet {
-    const { signal, server } = wanted;
-    // It is another's turn.
-    if (signal.aborted) throw signal.reason;
-    if (!isAnybody && wanted.generation !== generation) {
+  /** Adopts the account and the refresh token of a sign-in or a refresh, and returns the access token. */
+  function completeSignIn(wanted: Wanted, tokens: UserTokens, { allowAccountChange = false } = {}): TokenSet {
+    // The run has ended, and the next one may have begun.
+    if (wanted.signal.aborted) throw wanted.signal.reason;
+    if (!allowAccountChange && wanted.generation !== generation) {
       throw new AuthenticationError("Somebody has signed in anew meanwhile: Ask for the token again", {
         statusCode: 200,
       });
     }
-    const found = accountOf(answer, { clientId, server, nonce, now: settings.now() });
-    if (isAnybody) {
+    const found = tokens.account;
+    if (allowAccountChange) {
       account = found;
       generation++;
     }
     if (account && found && account.homeAccountId.toLowerCase() !== found.homeAccountId.toLowerCase()) {
-      const isTold = account.username.toLowerCase() !== found.username.toLowerCase();
-      const [expected, other] = [account, found].map((who) => tidy(isTold && who.username || who.homeAccountId));
+      const namesDiffer = account.username.toLowerCase() !== found.username.toLowerCase();
+      const [expected, other] = [account, found].map(({ homeAccountId, username }) =>
+        tidy(namesDiffer && username || homeAccountId)
+      );
       throw new AuthenticationError(
         `Somebody else has signed in: Expected is "${expected}", and it is "${other}". Sign in as that user, or call "authenticate"`,
         { statusCode: 200 },
       );
     }
     account ??= found;
-    refreshToken = answer.refreshToken ?? (isAnybody ? undefined : refreshToken);
-    return answer.token;
+    refreshToken = tokens.refreshToken ?? (allowAccountChange ? undefined : refreshToken);
+    return tokens.token;
   }
 
   async function authenticate(
@@ -238,12 +235,12 @@ export function createUserSession(spec: UserSessionSpec, settings: Settings): Us
       if (isDone) return await acquire(request);
       const wanted = { ...await prepare(request), account: undefined };
       const token = await spec.signIn(
-        { ...wanted, accept: (signedIn) => accept(wanted, signedIn, true) },
+        { ...wanted, completeSignIn: (tokens) => completeSignIn(wanted, tokens, { allowAccountChange: true }) },
         undefined,
       );
       isDone = true;
       record = account;
-      // What was remembered may be another user's.
+      // The previous cache partition may hold another user's tokens.
       getToken = next;
       return token ?? await acquire(request);
     });
@@ -253,14 +250,17 @@ export function createUserSession(spec: UserSessionSpec, settings: Settings): Us
 
   return {
     getToken: (scopes, options) => getToken(scopes, options),
-    keep: () => ({ account, refreshToken }),
+    snapshot: () => ({ account, refreshToken }),
+    async seed(scopes, token) {
+      await open(() => Promise.resolve(token), spec.secret)(scopes);
+    },
     authenticate,
   };
 }
 
-/** Returns the error of a session that cannot, or must not, have the user sign in. */
+/** Returns the error of a session that cannot, or must not, prompt the user. */
 export function signInRequired(
-  wanted: Omit<SignIn, "accept">,
+  wanted: Omit<SignIn, "completeSignIn">,
   message: string,
   cause: unknown,
 ): AuthenticationRequiredError {

@@ -1,36 +1,54 @@
-import type { AuthorizationServer } from "oauth4webapi";
-import type { TokenRequest } from "../core/create_get_token.ts";
+import type { AuthenticationRecord } from "../authentication_record.ts";
 import { withTimeout } from "../core/timeout.ts";
 import type { Settings } from "../core/settings.ts";
 import { AuthenticationError } from "../errors.ts";
-import { type Grant, requestTokens, type TokenAnswer } from "./token_client.ts";
+import type { TokenSet } from "../token_cache.ts";
+import { readAccount } from "./account.ts";
+import type { Authority } from "./authority.ts";
+import { type Grant, requestTokens, type TokenParameters } from "./token_client.ts";
 
-// People take minutes, which the time for a sign-in is for; a service does not.
+// The deadline of a sign-in leaves minutes to the user. The token endpoint gets less.
 const TIMEOUT_IN_MS = 60_000;
 
-/** What a user's tokens are requested with, and where. */
-type UserTokenRequest = TokenRequest & { readonly server: AuthorizationServer };
+/** Parameters of a token request for a user, and the server that it is sent to. */
+export type UserTokenRequest = TokenParameters & { readonly server: Authority };
 
-/** What a code is redeemed with. */
-interface Code {
-  readonly code: string;
-  readonly redirectUri: string;
-  /** Of PKCE (RFC 7636), where the code was asked for with a challenge. */
-  readonly verifier: string | undefined;
+/** Tokens of a user. */
+export interface UserTokens {
+  readonly token: TokenSet;
+  readonly refreshToken: string | undefined;
+  /** The account of the ID token; `undefined` if there was none. */
+  readonly account: AuthenticationRecord | undefined;
 }
 
-/** Requests a user's tokens by a grant, within a minute. */
+/** An authorization code, and the parameters of its request. */
+interface AuthorizationCode {
+  readonly code: string;
+  readonly redirectUri: string;
+  /** The PKCE code verifier (RFC 7636); `undefined` if the request had no challenge. */
+  readonly verifier: string | undefined;
+  /** The nonce that the ID token must have; `undefined` if it is not known. */
+  readonly nonce?: string;
+}
+
+/** Requests a user's tokens by a grant, within a minute, and validates the ID token. */
 export function requestUserTokens(
-  grant: Grant,
+  grant: Grant & { readonly nonce?: string | undefined },
   request: UserTokenRequest,
   settings: Settings,
-): Promise<TokenAnswer> {
-  return withTimeout((signal) => requestTokens(grant, { ...request, signal }, settings), {
+): Promise<UserTokens> {
+  const { clientId, nonce, type: grantType } = grant;
+  const { server } = request;
+  return withTimeout(async (signal) => {
+    const response = await requestTokens(grant, { ...request, signal }, settings);
+    const account = await readAccount(response, { clientId, grantType, server, nonce, now: settings.now() });
+    return { token: response.token, refreshToken: response.refreshToken, account };
+  }, {
     sleep: settings.sleep,
     ms: TIMEOUT_IN_MS,
     onTimeout: () =>
       new AuthenticationError(
-        `Cannot get a token from "${request.server.token_endpoint}": No answer within ${TIMEOUT_IN_MS} ms`,
+        `Cannot get a token from "${server.token_endpoint}": No answer within ${TIMEOUT_IN_MS} ms`,
       ),
     outer: request.signal,
   });
@@ -39,15 +57,15 @@ export function requestUserTokens(
 /** Redeems an authorization code (RFC 6749, section 4.1.3). */
 export function redeemCode(
   app: Pick<Grant, "name" | "clientId" | "clientAuth">,
-  { code, redirectUri, verifier }: Code,
+  { code, redirectUri, verifier, nonce }: AuthorizationCode,
   request: UserTokenRequest,
   settings: Settings,
-): Promise<TokenAnswer> {
+): Promise<UserTokens> {
   const parameters = {
     code,
     redirect_uri: redirectUri,
     client_info: "1",
     ...verifier !== undefined && { code_verifier: verifier },
   };
-  return requestUserTokens({ ...app, type: "authorization_code", parameters }, request, settings);
+  return requestUserTokens({ ...app, type: "authorization_code", parameters, nonce }, request, settings);
 }

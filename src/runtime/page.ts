@@ -1,31 +1,31 @@
-/** What a page can do for a sign-in. */
+/** The parts of a page that a sign-in needs. */
 export interface Page {
-  /** Where the page is. */
+  /** URL of the page. */
   readonly url: URL;
-  /** Whether it is in a window that `openWindow` has opened, and whoever did is still there. */
-  readonly isOpened: boolean;
-  /** Opens a window of its own at a URL. Returns `undefined` where the browser does not let it. */
+  /** Whether the page is in a window that `openWindow` opened, and its opener still exists. */
+  readonly isPopup: boolean;
+  /** Opens a popup window. Returns `undefined` if the browser blocks it. */
   openWindow(url: string): PageWindow | undefined;
-  /** Leaves for a URL. */
-  leave(url: string): void;
-  /** Takes the answer of a sign-in out of the page's address. */
-  clean(): void;
-  /** Resolves when the page is shown again as it was left. */
-  untilRestored(): Promise<void>;
-  /** What outlives leaving the page, in this tab alone. `undefined` where the browser lets the page have none. */
+  /** Navigates the page to a URL. */
+  navigate(url: string): void;
+  /** Removes the authorization response from the URL of the page. */
+  clearFragment(): void;
+  /** Resolves when the browser restores the page from its back/forward cache. */
+  untilBfcacheRestore(): Promise<void>;
+  /** Session storage, which survives navigation in this tab; `undefined` if the browser denies it. */
   readonly storage: Pick<Storage, "getItem" | "setItem" | "removeItem"> | undefined;
 }
 
-/** A window that a page has opened. */
+/** A popup window. */
 export interface PageWindow {
-  /** Whether it is gone. */
+  /** Whether the window is closed. */
   readonly closed: boolean;
-  /** Returns where it is; `undefined` where that is no business of this page's. */
+  /** Returns its URL; `undefined` while it shows another origin. */
   url(): URL | undefined;
   close(): void;
 }
 
-/** Stays with a window that knows its opener, wherever it goes. Whoever else gives a window that name keeps people from signing in there. */
+/** Prefix of a popup's name, which it keeps across navigation. */
 const WINDOW_NAME = "azweb-identity-";
 
 interface Global {
@@ -41,7 +41,7 @@ interface Global {
 }
 
 interface PageShown {
-  /** Whether it was kept alive meanwhile. */
+  /** Whether the page comes from the back/forward cache. */
   readonly persisted: boolean;
 }
 
@@ -51,34 +51,34 @@ interface OpenWindow {
   close(): void;
 }
 
-/** Returns what the page can do that the code runs in; `undefined` where it runs in none. */
+/** Returns the page that the code runs in; `undefined` outside of pages. */
 export function currentPage(): Page | undefined {
   const page = globalThis as unknown as Global;
   if (page.document === undefined || page.location === undefined) return undefined;
   return {
     url: new URL(page.location.href),
-    isOpened: page.name.startsWith(WINDOW_NAME) && page.opener !== null,
+    isPopup: page.name.startsWith(WINDOW_NAME) && page.opener !== null,
     openWindow(url) {
-      // A name twice would be the same window twice.
+      // A second window of the same name would replace the first.
       const opened = page.open(url, WINDOW_NAME + crypto.randomUUID(), "popup,width=480,height=640");
       return opened ? windowOf(opened) : undefined;
     },
-    leave: (url) => page.location.assign(url),
-    clean() {
+    navigate: (url) => page.location.assign(url),
+    clearFragment() {
       const url = new URL(page.location.href);
       url.hash = "";
       page.history.replaceState(null, "", url.href);
     },
-    untilRestored: () =>
+    untilBfcacheRestore: () =>
       new Promise((resolve) => {
-        page.addEventListener("pageshow", function look({ persisted }) {
+        page.addEventListener("pageshow", function onShow({ persisted }) {
           if (!persisted) return;
-          page.removeEventListener("pageshow", look);
+          page.removeEventListener("pageshow", onShow);
           resolve();
         });
       }),
     get storage() {
-      // A sandboxed frame may not even look, nor may a page whose cookies are blocked.
+      // The getter throws in a sandboxed frame and in a page whose cookies are blocked.
       try {
         return page.sessionStorage;
       } catch {

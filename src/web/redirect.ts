@@ -1,14 +1,14 @@
 import { isLoopback, parseUrl } from "../core/url.ts";
 
-/** Returns the answer that sends a browser somewhere, with cookies. */
+/** Returns a redirect with cookies. */
 export function redirect(location: string, cookies: readonly string[]): Response {
-  // The address that is left may hold a code, which no page may learn of.
+  // The URL of the current page may hold an authorization code, which the next page must not receive.
   const headers = new Headers({ location, "cache-control": "no-store", "referrer-policy": "no-referrer" });
   for (const cookie of cookies) headers.append("set-cookie", cookie);
   return new Response(null, { status: 302, headers });
 }
 
-/** Throws a `TypeError` unless browsers may be sent there with a code. */
+/** Throws a `TypeError` unless the value is a redirect URI that can receive a code safely. */
 export function checkRedirectUri(redirectUri: unknown): void {
   const url = typeof redirectUri === "string" ? parseUrl(redirectUri) : undefined;
   const isSecure = url?.protocol === "https:" || url?.protocol === "http:" && isLoopback(url.hostname);

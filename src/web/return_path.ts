@@ -1,7 +1,7 @@
-/** Long enough for a page and its query, short enough for a cookie. */
-const LONGEST = 1000;
+/** Maximum length of a path with its query: it has to fit into a cookie. */
+const MAX_LENGTH = 1000;
 
-/** Throws a `TypeError` unless the value is a list of paths. */
+/** Throws a `TypeError` unless the value is an array of paths. */
 export function checkReturnPaths(paths: unknown): asserts paths is readonly string[] {
   const isPath = (path: unknown) =>
     typeof path === "string" && !/[?#*]/.test(path.replace(/\/\*$/, "")) && isPlain(path.replace(/\*$/, ""));
@@ -11,18 +11,18 @@ export function checkReturnPaths(paths: unknown): asserts paths is readonly stri
   );
 }
 
-/** Whether the path, with its query, leads to a page of the list, and nowhere else however it is read. */
+/** Whether the path, with its query, is one of the allowed paths under every interpretation. */
 export function isAllowedPath(path: unknown, allowed: readonly string[]): path is string {
   if (typeof path !== "string" || !isPlain(path)) return false;
   const { pathname } = new URL(path, "https://a.invalid");
   return allowed.some((one) => one.endsWith("/*") ? pathname.startsWith(one.slice(0, -1)) : pathname === one);
 }
 
-/** Whether the text is a path as a URL has it, in which nobody finds a host, a step up, or the end of a header. */
+/** Whether the text is a normalised path that cannot be read as a host, as a step up or as the end of a header. */
 function isPlain(path: string): boolean {
-  if (path.length > LONGEST || !/^\/(?!\/)[!-~]*$/.test(path)) return false;
+  if (path.length > MAX_LENGTH || !/^\/(?!\/)[!-~]*$/.test(path)) return false;
   const url = new URL(path, "https://a.invalid");
   const isSame = url.origin === "https://a.invalid" && url.pathname + url.search + url.hash === path;
-  // What some servers decode before they look at it.
+  // Some servers decode these escapes before they match the path.
   return isSame && !/%(2f|5c|25|[01]|7f)/i.test(url.pathname) && !url.pathname.includes("//");
 }

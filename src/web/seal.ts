@@ -5,11 +5,11 @@ import { decodeBase64Url } from "../oauth/decode.ts";
 /** A key for AES-GCM: one of Web Crypto with 256 bits, which need not be extractable, or 32 bytes in base64. */
 export type SealingKey = Awaited<ReturnType<typeof crypto.subtle.importKey>> | string;
 
-/** Makes text unreadable and unchangeable for who has not the key. */
+/** Encrypts and authenticates text. */
 export interface Seal {
-  /** Returns the text sealed, in characters that a cookie and a URL may have. */
+  /** Returns the sealed text, in base64url. */
   seal(text: string): Promise<string>;
-  /** Returns the text; `undefined` if it was sealed by another key or for another purpose, or is changed. */
+  /** Returns the text; `undefined` if it was sealed with another key or for another purpose, or was modified. */
   open(sealed: string): Promise<string | undefined>;
 }
 
@@ -17,9 +17,9 @@ const IV_LENGTH = 12;
 const KEY_LENGTH = 32;
 const KEY_USAGES = ["encrypt", "decrypt"] as const;
 
-/** Returns a seal for one purpose: AES-GCM (NIST SP 800-38D) with a random IV. The first key seals, all of them open. */
+/** Creates a seal for one purpose: AES-GCM (NIST SP 800-38D) with a random IV. The first key seals, and every key opens. */
 export function createSeal(keys: readonly SealingKey[], purpose: readonly string[]): Seal {
-  // What is sealed for one purpose is opened for no other.
+  // Binds the sealed text to its purpose.
   const additionalData = new TextEncoder().encode(JSON.stringify(purpose));
   return {
     async seal(text) {
@@ -44,7 +44,7 @@ export function createSeal(keys: readonly SealingKey[], purpose: readonly string
   };
 }
 
-/** Throws a `TypeError` unless the value is a key, or several. */
+/** Returns the sealing keys. Throws a `TypeError` unless the value is a key or an array of keys. */
 export function checkSealingKeys(value: unknown, option: string): readonly SealingKey[] {
   const keys: readonly unknown[] = Array.isArray(value) ? value : [value];
   if (keys.length > 0 && keys.every(isSealingKey)) return keys as readonly SealingKey[];

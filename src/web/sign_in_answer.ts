@@ -1,7 +1,7 @@
 import { bound } from "../core/bound.ts";
 import { AuthenticationError } from "../errors.ts";
 
-/** Returns what the browser brings back. Throws an `AuthenticationError` unless there is one state of ours, and nothing twice. */
+/** Returns the parameters of an authorization response. Throws an `AuthenticationError` if one is repeated, or `state` is malformed. */
 export function parametersOf({ method, url }: Request): URLSearchParams {
   if (method !== "GET") throw refused("The answer must come by GET");
   const { searchParams } = new URL(url);
@@ -14,14 +14,14 @@ export function parametersOf({ method, url }: Request): URLSearchParams {
   return searchParams;
 }
 
-/** Compares without telling by its time where the difference is. */
+/** Compares two strings in constant time. */
 export function isEqual(a: string, b: string): boolean {
   let difference = a.length ^ b.length;
   for (let index = 0; index < a.length; index++) difference |= a.charCodeAt(index) ^ b.charCodeAt(index);
   return difference === 0;
 }
 
-/** Returns the error of a sign-in that came to nothing. */
+/** Returns the error of a failed sign-in. */
 export function refused(reason: string): AuthenticationError {
   return new AuthenticationError(`Cannot sign in: ${reason}`);
 }

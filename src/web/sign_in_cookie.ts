@@ -1,46 +1,46 @@
 import { trim } from "../core/trim.ts";
 import { bound } from "../core/bound.ts";
 
-/** How long a sign-in may take, in seconds. */
+/** Maximum duration of a sign-in, in seconds. */
 export const SIGN_IN_TIME_IN_S = 600;
 
-/** The browser sends it over TLS alone, to this host alone, and takes it from nobody else (RFC 6265bis, section 4.1.3.2). */
+/** Browsers accept a cookie with this prefix from this host over TLS only (RFC 6265bis, section 4.1.3.2). */
 const PREFIX = "__Host-sign-in-";
 const ATTRIBUTES = "Path=/; Secure; HttpOnly; SameSite=Lax";
 
-/** What browsers take, name and attributes included. */
-const LARGEST = 4096;
+/** Maximum size of a cookie that browsers accept. */
+const MAX_BYTES = 4096;
 
-/** As many as a user has begun and not ended; the request's header has an end. */
-const MOST = 5;
+/** Maximum number of pending sign-ins, because the size of a request header is limited. */
+const MAX_PENDING = 5;
 
-/** Returns the name of the cookie of a sign-in: each has its own, so that several tabs are not in each other's way. */
+/** Returns the name of a sign-in's cookie. Each sign-in has its own, so that several tabs can sign in at once. */
 export function cookieNameOf(state: string): string {
   return PREFIX + state.slice(0, 10);
 }
 
-/** Returns the header that keeps a sign-in in the browser. */
+/** Returns the `set-cookie` header of a sign-in. */
 export function setCookie(name: string, value: string): string {
   return `${name}=${value}; Max-Age=${SIGN_IN_TIME_IN_S}; ${ATTRIBUTES}`;
 }
 
-/** Returns the header that removes a sign-in from the browser. */
+/** Returns the `set-cookie` header that deletes a sign-in. */
 export function deleteCookie(name: string): string {
   return `${name}=; Max-Age=0; ${ATTRIBUTES}`;
 }
 
-/** Returns the values of the cookies of that name, without those that no browser would have kept. */
+/** Returns the values of the cookies of that name, without those that are larger than browsers accept. */
 export function readCookies(request: Request, name: string): string[] {
-  return cookiesOf(request).filter(([found, value]) => found === name && value.length <= LARGEST - name.length)
+  return cookiesOf(request).filter(([found, value]) => found === name && value.length <= MAX_BYTES - name.length)
     .map(([, value]) => value);
 }
 
-/** Returns the names of the sign-ins that have to go, so that there is room for another: the oldest, which come first. */
-export function superfluousCookies(request: Request): string[] {
+/** Returns the names of the oldest sign-in cookies, which have to be deleted to make room for another. */
+export function staleCookies(request: Request): string[] {
   const names = cookiesOf(request).map(([name]) => name).filter((name) =>
     /^__Host-sign-in-[\w-]{10}$/.test(bound(name))
   );
-  return names.slice(0, Math.max(0, names.length - MOST + 1));
+  return names.slice(0, Math.max(0, names.length - MAX_PENDING + 1));
 }
 
 function cookiesOf(request: Request): [name: string, value: string][] {

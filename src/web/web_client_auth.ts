@@ -8,9 +8,9 @@ import { assertionAuth, secretAuth } from "../oauth/client_auth.ts";
 import { textFileReader } from "../runtime/files.ts";
 import type { WebSignInOptions } from "./web_sign_in_options.ts";
 
-/** Returns how the app proves itself. Throws a `TypeError` unless it does so in one way: without, people would sign in for nothing. */
+/** Returns the app's client authentication. Throws a `TypeError` unless exactly one is configured: without, no code could be redeemed. */
 export function createWebClientAuth(options: WebSignInOptions, settings: Settings): ClientAuth {
-  const { clientId, clientSecret, clientCertificate, getAssertion, runtime, sendCertificateChain = false } = options;
+  const { clientSecret, clientCertificate, getAssertion, runtime, sendCertificateChain = false } = options;
   const ways = { clientSecret, clientCertificate, getAssertion };
   if (Object.values(ways).filter((way) => way !== undefined).length !== 1) {
     throw new TypeError(`Options of a web sign-in must have exactly one of "${Object.keys(ways).join('", "')}"`);
@@ -25,5 +25,5 @@ export function createWebClientAuth(options: WebSignInOptions, settings: Setting
   }
   checkOption("clientCertificate", clientCertificate!, checkCertificateConfiguration);
   const readTextFile = textFileReader(runtime);
-  return createCertificateAuth(clientCertificate!, { clientId, sendCertificateChain, readTextFile, now: settings.now });
+  return createCertificateAuth(clientCertificate!, { sendCertificateChain, readTextFile, now: settings.now });
 }

@@ -1,11 +1,12 @@
 /**
- * People sign in to a web app, on the edge or on a server. Nothing is kept in the process: what a sign-in needs travels in a sealed cookie.
+ * Signs people in to a web app, on the edge or on a server. Nothing is kept in the process: the state of a sign-in travels in a sealed
+ * cookie.
  *
  * @example
  * ```ts no-eval
  * import { createWebSignIn } from "@azweb/identity/web-sign-in";
  *
- * const signIn = createWebSignIn({
+ * const webSignIn = createWebSignIn({
  *   tenantId: "my-tenant-id",
  *   clientId: "my-client-id",
  *   clientSecret: "my-secret",
@@ -17,9 +18,9 @@
  * export default {
  *   async fetch(request: Request): Promise<Response> {
  *     const { pathname } = new URL(request.url);
- *     if (pathname === "/sign-in") return await signIn.onAuthorizeUrl(request);
+ *     if (pathname === "/sign-in") return await webSignIn.signIn(request);
  *     if (pathname !== "/signed-in") return new Response("Go to /sign-in");
- *     const { account, response } = await signIn.redeem(request);
+ *     const { account, response } = await webSignIn.redeem(request);
  *     console.log(`Hello ${account.username}`);
  *     return response;
  *   },
@@ -31,19 +32,23 @@
 
 import { checkOption } from "../core/check_option.ts";
 import { checkClientId } from "../core/check_text.ts";
-import type { TokenRequest } from "../core/create_get_token.ts";
 import { withTimeout } from "../core/timeout.ts";
 import { nameCredential, timeoutError } from "../core/failures.ts";
 import { parseObject } from "../core/json.ts";
+import { requireVariables } from "../core/require_variables.ts";
 import { normaliseScopes } from "../core/scopes.ts";
 import { notNegative, resolveSettings } from "../core/settings.ts";
 import { checkTenantId } from "../core/tenants.ts";
 import { AuthenticationRequiredError } from "../errors.ts";
-import type { TokenSet } from "../token_cache.ts";
-import { resolveAuthority } from "../oauth/authority.ts";
-import { type Authorization, codeIn, createAuthorization, readAuthorization } from "../oauth/authorization.ts";
-import { createUserSession, type KeptSignIn, OPENID_SCOPES, type SignIn } from "../oauth/user_session.ts";
-import { redeemCode } from "../oauth/user_tokens.ts";
+import { type Authority, resolveAuthority } from "../oauth/authority.ts";
+import {
+  createAuthorization,
+  type PendingAuthorization,
+  readAuthorization,
+  readAuthorizationCode,
+} from "../oauth/authorization.ts";
+import { createUserSession, OPENID_SCOPES, type SessionState, type SignIn } from "../oauth/user_session.ts";
+import { redeemCode, type UserTokens } from "../oauth/user_tokens.ts";
 import { checkRedirectUri, redirect } from "./redirect.ts";
 import { checkReturnPaths, isAllowedPath } from "./return_path.ts";
 import { checkSealingKeys, createSeal } from "./seal.ts";
@@ -54,17 +59,23 @@ import {
   readCookies,
   setCookie,
   SIGN_IN_TIME_IN_S,
-  superfluousCookies,
+  staleCookies,
 } from "./sign_in_cookie.ts";
 import { createWebClientAuth } from "./web_client_auth.ts";
-import type { RedeemedSignIn, WebSignIn, WebSignInOptions, WebSignInWish, WebUser } from "./web_sign_in_options.ts";
+import type {
+  RedeemedSignIn,
+  SignInRequestOptions,
+  WebSignIn,
+  WebSignInOptions,
+  WebUser,
+} from "./web_sign_in_options.ts";
 
 export type { SealingKey } from "./seal.ts";
 export type {
   RedeemedSignIn,
+  SignInRequestOptions,
   WebSignIn,
   WebSignInOptions,
-  WebSignInWish,
   WebUser,
   WebUserCredential,
 } from "./web_sign_in_options.ts";
@@ -72,20 +83,20 @@ export type {
 const NAME = "WebSignIn";
 const HOURS_IN_MS = 3_600_000;
 
-/** What is kept in the browser while its user signs in. */
-interface Begun extends Authorization {
+/** State of a sign-in that has begun, sealed in a cookie. */
+interface PendingSignIn extends PendingAuthorization {
   readonly returnPath: string;
   readonly endsOnTimestamp: number;
 }
 
-/** What is kept of a user who has signed in. */
-interface Session extends KeptSignIn {
+/** State of a session, sealed for the app to store. */
+interface Session extends SessionState {
   readonly secret: string;
   readonly endsOnTimestamp: number;
 }
 
 /**
- * Returns the round trip by which people sign in to a web app: the authorization code flow with PKCE. Checks the options; sends nothing.
+ * Creates the sign-in of a web app: the authorization code flow with PKCE. Validates the options and sends nothing.
  *
  * @param options See {@linkcode WebSignInOptions}.
  * @throws {TypeError} An option is missing or malformed.
@@ -100,50 +111,49 @@ export function createWebSignIn(options: WebSignInOptions): WebSignIn {
   checkReturnPaths(returnPaths);
   const scopes = checkOption("scopes", options.scopes, normaliseScopes);
   const lifetimeInMs = notNegative("sessionLifetimeInMs", options.sessionLifetimeInMs, 8 * HOURS_IN_MS);
+  const requestedScopes = [...new Set([...scopes, ...OPENID_SCOPES])];
   const clientAuth = createWebClientAuth(options, settings);
   const keys = checkSealingKeys(options.sealingKey, "sealingKey");
   const [cookieSeal, sessionSeal] = ["sign-in", "session"].map((purpose) =>
     createSeal(keys, [purpose, tenantId, clientId, redirectUri])
   ) as [ReturnType<typeof createSeal>, ReturnType<typeof createSeal>];
 
-  async function onAuthorizeUrl(request: Request, wish: WebSignInWish = {}): Promise<Response> {
-    const { claims, prompt, loginHint, domainHint } = wish;
-    const returnPath = wish.returnPath ?? ownPath(request);
+  async function signIn(request: Request, options: SignInRequestOptions = {}): Promise<Response> {
+    const { claims, prompt, loginHint, domainHint } = options;
+    const returnPath = options.returnPath ?? ownPath(request);
     if (!isAllowedPath(returnPath, returnPaths)) {
       throw new TypeError('Option "returnPath" must be one of "returnPaths"');
     }
-    const asked = [...new Set([...scopes, ...OPENID_SCOPES])];
-    const { sleep, timeoutInMs: ms } = settings;
-    const authorization = await withTimeout(async (signal) => {
-      const wanted: TokenRequest = {
-        scopes: asked,
-        tenantId,
-        claims,
-        enableCae: false,
-        rejected: undefined,
-        isBackgroundRefresh: false,
-        chain: undefined,
-        skipCache() {},
-        setPendingStep() {},
-        signal,
-      };
-      const server = await resolveAuthority(NAME, wanted, settings);
-      const spec = { clientId, redirectUri, responseMode: "query", prompt, loginHint, domainHint } as const;
-      return await createAuthorization({ ...wanted, server }, spec);
-    }, { sleep, ms, onTimeout: () => timeoutError(ms) });
-    const { state } = authorization;
-    const begun: Begun = {
+    const authorization = await withServer(({ server }) =>
+      createAuthorization(
+        { server, scopes: requestedScopes, claims, enableCae: false },
+        { clientId, redirectUri, responseMode: "query", prompt, loginHint, domainHint },
+      )
+    );
+    const pending: PendingSignIn = {
       ...authorization,
       // Long, and not needed again.
       url: "-",
       returnPath,
       endsOnTimestamp: settings.now() + SIGN_IN_TIME_IN_S * 1000,
     };
-    const cookie = setCookie(cookieNameOf(state), await cookieSeal.seal(JSON.stringify(begun)));
-    return redirect(authorization.url, [...superfluousCookies(request).map(deleteCookie), cookie]);
+    const cookie = setCookie(cookieNameOf(authorization.state), await cookieSeal.seal(JSON.stringify(pending)));
+    return redirect(authorization.url, [...staleCookies(request).map(deleteCookie), cookie]);
   }
 
-  /** Where the request itself leads, if users may come back there. */
+  /** Runs work that needs the authority, within the time limit of the options. */
+  async function withServer<T>(
+    work: (context: { readonly server: Authority; readonly signal: AbortSignal }) => Promise<T>,
+  ): Promise<T> {
+    const { authorityHost, sleep, timeoutInMs: ms } = settings;
+    if (authorityHost === undefined) requireVariables(["AZURE_AUTHORITY_HOST"], settings);
+    return await withTimeout(
+      async (signal) => await work({ server: await resolveAuthority(NAME, { tenantId, signal }, settings), signal }),
+      { sleep, ms, onTimeout: () => timeoutError(ms) },
+    );
+  }
+
+  /** Returns the path and query of the request if users may return there, else the first of `returnPaths`. */
   function ownPath({ method, url }: Request): string {
     const { pathname, search } = new URL(url);
     return method === "GET" && isAllowedPath(pathname + search, returnPaths) ? pathname + search : returnPaths[0]!;
@@ -151,23 +161,42 @@ export function createWebSignIn(options: WebSignInOptions): WebSignIn {
 
   async function redeem(request: Request): Promise<RedeemedSignIn> {
     const parameters = parametersOf(request);
-    const begun = await readBegun(request, parameters.get("state")!);
-    const session = { account: undefined, refreshToken: undefined, secret: crypto.randomUUID() };
+    const pending = await readPendingSignIn(request, parameters.get("state")!);
+    const { token, account, refreshToken } = await redeemResponse(parameters, pending);
     // JSON has no infinity.
     const endsOnTimestamp = Math.min(settings.now() + lifetimeInMs, Number.MAX_VALUE);
-    const { getToken, user } = openSession({ ...session, endsOnTimestamp }, async (wanted) => {
-      const code = codeIn(parameters, wanted.server);
-      const app = { name: NAME, clientId, clientAuth };
-      const answer = await redeemCode(app, { ...begun, code, redirectUri }, wanted, settings);
-      return wanted.accept({ answer, nonce: begun.nonce });
-    });
-    await getToken(scopes);
-    const response = redirect(new URL(begun.returnPath, redirectUri).href, [deleteCookie(cookieNameOf(begun.state))]);
+    const { seed, user } = openSession({ account, refreshToken, secret: crypto.randomUUID(), endsOnTimestamp });
+    await seed(scopes, token);
+    const { returnPath, state } = pending;
+    const response = redirect(new URL(returnPath, redirectUri).href, [deleteCookie(cookieNameOf(state))]);
     return { ...user(), response };
   }
 
-  /** Returns what was kept in the browser when the sign-in with that state began. */
-  async function readBegun(request: Request, state: string): Promise<Begun> {
+  /** Exchanges the code of an authorization response for tokens. */
+  async function redeemResponse(parameters: URLSearchParams, pending: PendingSignIn): Promise<UserTokens> {
+    const startedOn = settings.now();
+    try {
+      return await withServer(({ server, signal }) => {
+        const code = readAuthorizationCode(parameters, { server, clientId, state: pending.state });
+        const request = { scopes: requestedScopes, claims: undefined, enableCae: false, server, signal };
+        return redeemCode({ name: NAME, clientId, clientAuth }, { ...pending, code, redirectUri }, request, settings);
+      });
+    } catch (error) {
+      nameCredential(error, NAME);
+      settings.log({
+        event: "token-failed",
+        credential: NAME,
+        scopes,
+        tenantId,
+        message: error instanceof Error ? error.message : String(error),
+        elapsedInMs: settings.now() - startedOn,
+      });
+      throw error;
+    }
+  }
+
+  /** Opens the cookie of the sign-in with that state. */
+  async function readPendingSignIn(request: Request, state: string): Promise<PendingSignIn> {
     const cookies = readCookies(request, cookieNameOf(state));
     if (cookies.length === 0) {
       throw refused(
@@ -177,27 +206,24 @@ export function createWebSignIn(options: WebSignInOptions): WebSignIn {
     const text = cookies.length === 1 ? await cookieSeal.open(cookies[0]!) : undefined;
     const authorization = readAuthorization(text);
     if (!authorization) throw refused("The cookie is not as this app has made it");
-    const { returnPath, endsOnTimestamp } = parseObject(text!) as unknown as Begun;
+    const { returnPath, endsOnTimestamp } = parseObject(text!) as unknown as PendingSignIn;
     if (!isEqual(authorization.state, state)) throw refused("The answer is of another sign-in");
     if (settings.now() >= endsOnTimestamp) throw refused(`It took longer than ${SIGN_IN_TIME_IN_S / 60} minutes`);
-    // The list may be another one by now.
+    // The app's configuration may have changed since the sign-in began.
     if (!isAllowedPath(returnPath, returnPaths)) throw refused("Nobody may come back to where it began");
     return { ...authorization, returnPath, endsOnTimestamp };
   }
 
   async function resume(session: string): Promise<WebUser> {
-    const kept = parseObject(await sessionSeal.open(String(session)) ?? "") as unknown as Session | undefined;
-    if (kept && settings.now() < kept.endsOnTimestamp) return openSession(kept).user();
-    throw signInRequired(kept ? "The session is over" : "The session is not as this app has made it");
+    const stored = parseObject(await sessionSeal.open(String(session)) ?? "") as unknown as Session | undefined;
+    if (stored && settings.now() < stored.endsOnTimestamp) return openSession(stored).user();
+    throw signInRequired(stored ? "The session is over" : "The session is not as this app has made it");
   }
 
-  function openSession(
-    { secret, endsOnTimestamp, ...kept }: Session,
-    redeemCode?: (wanted: SignIn) => Promise<TokenSet>,
-  ) {
-    let signIn = redeemCode;
-    const { getToken, keep } = createUserSession({
-      ...kept,
+  function openSession({ secret, endsOnTimestamp, account, refreshToken }: Session) {
+    const { getToken, seed, snapshot } = createUserSession({
+      account,
+      refreshToken,
       secret,
       name: NAME,
       clientId,
@@ -205,19 +231,16 @@ export function createWebSignIn(options: WebSignInOptions): WebSignIn {
       tenantId,
       manyTenants: "common",
       disableAutomaticAuthentication: false,
-      async signIn(wanted, cause) {
-        const once = signIn;
-        signIn = undefined;
-        if (once) return await once(wanted);
+      signIn(wanted, cause) {
         throw signInRequired("The session gives no more tokens", wanted, cause);
       },
     }, settings);
     return {
-      getToken,
+      seed,
       user: (): WebUser => ({
-        account: keep().account!,
+        account: snapshot().account!,
         credential: { getToken },
-        sealSession: () => sessionSeal.seal(JSON.stringify({ ...keep(), secret, endsOnTimestamp })),
+        sealSession: () => sessionSeal.seal(JSON.stringify({ ...snapshot(), secret, endsOnTimestamp })),
       }),
     };
   }
@@ -226,13 +249,13 @@ export function createWebSignIn(options: WebSignInOptions): WebSignIn {
     return new AuthenticationRequiredError({
       scopes: wanted?.scopes.filter((scope) => !OPENID_SCOPES.includes(scope)) ?? scopes,
       ...wanted?.claims !== undefined && { getTokenOptions: { claims: wanted.claims } },
-      message: `${NAME}: A user has to sign in: ${reason}. Answer the browser with "onAuthorizeUrl"`,
+      message: `${NAME}: A user has to sign in: ${reason}. Answer the browser with "signIn"`,
       cause,
     });
   }
 
   return {
-    onAuthorizeUrl: (request, wish) => named(onAuthorizeUrl(request, wish)),
+    signIn: (request, options) => named(signIn(request, options)),
     redeem: (request) => named(redeem(request)),
     resume,
   };

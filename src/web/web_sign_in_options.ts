@@ -33,17 +33,17 @@ export interface WebSignInOptions extends CredentialOptions {
   sessionLifetimeInMs?: number | undefined;
 }
 
-/** What an app wishes of one sign-in. */
-export interface WebSignInWish {
-  /** Where the user comes back to, with its query. Default: the request's own page, or the first of `returnPaths` where that is on no list. */
+/** Options of one sign-in. */
+export interface SignInRequestOptions {
+  /** Path and query that the user returns to. Default: those of the request, or the first of `returnPaths` if they are not allowed. */
   returnPath?: string | undefined;
-  /** The claims of an `AuthenticationRequiredError` or of a claims challenge, as JSON text. */
+  /** The claims of an `AuthenticationRequiredError` or of a claims challenge, as a JSON string. */
   claims?: string | undefined;
-  /** The user who is expected, such as `"jo@contoso.com"`. */
+  /** User name to suggest, such as `"jo@contoso.com"`. */
   loginHint?: string | undefined;
-  /** The domain of the user who is expected. */
+  /** Domain of the user, which skips the choice of the account's kind. */
   domainHint?: string | undefined;
-  /** What the user is asked again: `"login"`, `"select_account"`, `"consent"`, or `"none"` for nothing. Default: what Microsoft Entra thinks best. */
+  /** Kind of prompt: `"login"`, `"select_account"`, `"consent"` or `"none"`. Default: Microsoft Entra decides. */
   prompt?: string | undefined;
 }
 
@@ -60,9 +60,9 @@ export interface WebUserCredential extends TokenCredential {
 
 /** A user who has signed in. */
 export interface WebUser {
-  /** Who it is. */
+  /** The user's account. */
   readonly account: AuthenticationRecord;
-  /** Gets tokens of this user. */
+  /** Acquires tokens for this user. */
   readonly credential: WebUserCredential;
   /**
    * Returns the session as sealed text, for a cookie or a store of yours; `resume` takes it. It changes when a refresh token is replaced. Of two
@@ -71,27 +71,27 @@ export interface WebUser {
   sealSession(): Promise<string>;
 }
 
-/** What became of a sign-in. */
+/** Result of a sign-in. */
 export interface RedeemedSignIn extends WebUser {
-  /** Sends the browser to where it comes back to, and removes what was kept in it. Add cookies of your own. */
+  /** Redirects the browser to the return path and deletes the cookie of the sign-in. Add cookies of your own. */
   readonly response: Response;
 }
 
-/** The round trip by which people sign in to a web app. */
+/** The sign-in of a web app. */
 export interface WebSignIn {
   /**
-   * Returns the answer that sends a browser to sign in, and keeps in it what `redeem` needs, sealed.
+   * Returns the redirect to the authorization endpoint, with a sealed cookie that `redeem` needs.
    *
-   * @param request What the browser asked for.
-   * @param wish See {@linkcode WebSignInWish}.
-   * @throws {TypeError} `returnPath` is not on the list, or `claims` is no JSON.
+   * @param request The request of the browser.
+   * @param options See {@linkcode SignInRequestOptions}.
+   * @throws {TypeError} `returnPath` is not one of `returnPaths`, or `claims` is not JSON.
    * @throws {AuthenticationError} The authority is not Microsoft's, and cannot be discovered.
    */
-  onAuthorizeUrl(request: Request, wish?: WebSignInWish): Promise<Response>;
+  signIn(request: Request, options?: SignInRequestOptions): Promise<Response>;
   /**
-   * Returns the user whom the browser comes back with. Good once.
+   * Redeems the authorization response and returns the user. A response can be redeemed once.
    *
-   * @param request What came to `redirectUri`.
+   * @param request The request to `redirectUri`.
    * @throws {AuthenticationError} The user declines, the answer is not that of a sign-in of this browser, it took longer than ten minutes, or
    * Microsoft Entra refuses or does not answer.
    */

@@ -199,10 +199,13 @@ function afterSigningIn<Options extends CredentialOptions>(options: Options): Op
     iss: `https://login.microsoftonline.com/${TENANT}/v2.0`,
     tid: TENANT,
     sub: "s",
+    iat: 1,
     exp: 9e9,
     a: "CANARY",
   };
-  const id_token = `e30.${btoa(JSON.stringify(claims)).replaceAll("=", "")}.${btoa("CANARY-signature")}`;
+  const id_token = `eyJhbGciOiJSUzI1NiJ9.${btoa(JSON.stringify(claims)).replaceAll("=", "")}.${
+    btoa("CANARY-signature")
+  }`;
   const signedIn = { access_token: TOKEN, refresh_token: SECRET, id_token };
   const all = whileSigningIn(options);
   return {

@@ -138,10 +138,10 @@ async function* run(
   });
   visible.push(signIn);
   for (const wish of [{ returnPath: SECRET }, { returnPath: "/mail", claims: SECRET }]) {
-    visible.push(await settle(signIn.onAuthorizeUrl(new Request(APP), wish)));
+    visible.push(await settle(signIn.signIn(new Request(APP), wish)));
   }
 
-  const away = await signIn.onAuthorizeUrl(
+  const away = await signIn.signIn(
     requestOf({ url: new URL(`${APP}/mail?secret=CANARY`), cookie: ["a", "b"] }),
   );
   const location = new URL(away.headers.get("location")!);
@@ -214,12 +214,13 @@ function userAnswer(claims: Readonly<Record<string, unknown>>): Response {
     iss: `https://login.microsoftonline.com/${TENANT}/v2.0`,
     sub: "s",
     tid: TENANT,
+    iat: 1,
     exp: 9e9,
     preferred_username: "jo@contoso.com",
     a: "CANARY",
     ...claims,
   };
-  const [header, body] = ["{}", JSON.stringify(idToken)].map(base64Url);
+  const [header, body] = ['{"alg":"RS256"}', JSON.stringify(idToken)].map(base64Url);
   const id_token = `${header}.${body}.${base64Url("CANARY-signature")}`;
   return tokenAnswer({
     access_token: TOKEN,

@@ -247,6 +247,7 @@ function signedInAnswer(form: Readonly<Record<string, string>>, host: string, to
     sub: "jo",
     oid: "jo",
     tid: TENANT,
+    iat: 1,
     exp: Math.floor((Date.now() + DAY) / 1000),
     ...form.code !== undefined && { nonce: form.code },
   };
@@ -262,7 +263,7 @@ function signedInAnswer(form: Readonly<Record<string, string>>, host: string, to
 
 /** A JWT without a signature that counts. */
 function unsigned(claims: object): string {
-  const [header, payload] = [{ alg: "none" }, claims].map((part) => btoa(JSON.stringify(part)).replace(/=+$/, ""));
+  const [header, payload] = [{ alg: "RS256" }, claims].map((part) => btoa(JSON.stringify(part)).replace(/=+$/, ""));
   return `${header}.${payload}.c2lnbmF0dXJl`;
 }
 

@@ -323,7 +323,7 @@ async function signInToWebApp(given: typeof APP, options: CredentialOptions) {
     scopes: "a-scope-of-its-own",
     sealingKey: btoa("1".repeat(32)),
   });
-  const { headers } = await signIn.onAuthorizeUrl(new Request("https://my.app/"));
+  const { headers } = await signIn.signIn(new Request("https://my.app/"));
   const { searchParams } = new URL(headers.get("location")!);
   const back = new URLSearchParams({ state: searchParams.get("state")!, code: searchParams.get("nonce")! });
   const cookie = headers.get("set-cookie")!.split(";")[0]!;

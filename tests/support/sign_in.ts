@@ -107,7 +107,7 @@ export function userAnswer(claims: IdTokenClaims = {}, token = "a-token", uid = 
     expires_in: 3600,
     access_token: token,
     refresh_token: `${token}-refresh`,
-    id_token: [{ alg: "none" }, idToken, {}].map(encode).join("."),
+    id_token: [{ alg: "RS256" }, idToken, {}].map(encode).join("."),
     client_info: encode({ uid, utid: TENANT }),
   });
 }

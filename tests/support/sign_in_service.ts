@@ -85,6 +85,7 @@ export function createSignInService(options: SignInServiceOptions = {}): SignInS
     const idToken = {
       aud: CLIENT,
       iss: `https://login.microsoftonline.com/${TENANT}/v2.0`,
+      iat: Math.floor(now() / 1000),
       exp: Math.floor(now() / 1000) + 3600,
       sub: `sub-of-${username}`,
       oid: `oid-of-${username}`,
@@ -98,7 +99,7 @@ export function createSignInService(options: SignInServiceOptions = {}): SignInS
       expires_in: 3600,
       access_token: token,
       refresh_token: refreshToken,
-      id_token: ["{}", JSON.stringify(idToken), "none"].map(base64Url).join("."),
+      id_token: ['{"alg":"RS256"}', JSON.stringify(idToken), "none"].map(base64Url).join("."),
     });
   }
 

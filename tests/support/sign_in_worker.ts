@@ -80,7 +80,7 @@ async function showMe(
     // Nobody has signed in, or not lately, or Microsoft Entra wants to see the user.
     const { name, getTokenOptions } = error as AuthenticationRequiredError;
     if (name !== "AuthenticationRequiredError") throw error;
-    return await signIn.onAuthorizeUrl(request, { claims: getTokenOptions?.claims });
+    return await signIn.signIn(request, { claims: getTokenOptions?.claims });
   }
   const answer = await fetch(env.API ?? `${GRAPH}/v1.0/me`, { headers: { authorization: `Bearer ${token}` } });
   const { userPrincipalName } = await answer.json();
