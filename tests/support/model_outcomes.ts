@@ -136,7 +136,8 @@ function ofApp(app: string, ownTenant: string, context: Context): Outcome[] {
 }
 
 function ofMachine(id: string | undefined, isOption: boolean, context: Context): Outcome[] {
-  const { call, program, searches, world: { box, clock, hasAnswered, lingering } } = context;
+  const { call, program, searches, world } = context;
+  const { box, clock, hasAnswered, lingering } = world;
   if (program.hasFederatedToken) {
     return ofApp(`${id ?? clientIdVariable(program)} by federated token`, TENANTS[0], context);
   }
@@ -204,8 +205,10 @@ function ofMachine(id: string | undefined, isOption: boolean, context: Context):
   }
 
   if (isNamed || hasAnswered) return ofRequest();
+  // A token that another program of this process has cached is returned without a probe.
+  const isKnown = world.issued.some(({ key }) => key === token);
   const withoutProbe = () => [...ofRequest(), ...box.linkLocal === "nothing" ? [absent("no metadata service")] : []];
-  return [...searches ? ofProbe() : [], ...searches === true ? [] : withoutProbe()];
+  return [...searches ? ofProbe() : [], ...searches === true && !isKnown ? [] : withoutProbe()];
 }
 
 function ofTool(tool: ToolName, context: Context): Outcome[] {
