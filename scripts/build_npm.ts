@@ -21,27 +21,29 @@ const OPTIONAL = ["jose", "node-forge"];
  * only, stays apart; and what has an `import()` of its own, which bundlers heed in a file even where nothing uses it.
  */
 const CHUNKS: readonly { readonly name: string; readonly modules: RegExp }[] = [
-  { name: "transport", modules: /^src\/core\/(answer_error|http|json|redact|retry)\.js$/ },
+  { name: "transport", modules: /^src\/core\/(error_response|http|json|redact|retry)\.js$/ },
   {
     name: "start",
     modules:
-      /^src\/(errors|core\/(check_text|deadline|settings|sleep|tenants|url)|runtime\/(env|operating_system|platform))\.js$/,
+      /^src\/(errors|core\/(validate|timeout|settings|sleep|tenants|url)|runtime\/(env|operating_system|platform))\.js$/,
   },
   { name: "start", modules: /^src\/(developer_tools\/create_tool_get_token|managed_identity\/identity)/ },
-  { name: "core", modules: /^src\/(core\/|runtime\/(builtin_module|files)\.js$|credentials\/chained)/ },
   // Also for PKCS#12, which needs no token service.
-  { name: "asn1", modules: /^src\/oauth\/(der|pbes2)\.js$/ },
-  // Comes later, and reaches "oauth" by `decode.ts`: bundlers would set apart what it does not reach, in a file more.
-  { name: "material", modules: /^src\/oauth\/(certificate(_material)?|pem|private_key)\.js$/ },
-  { name: "workload", modules: /^src\/oauth\/(federated_token|named_file|workload_identity)/ },
+  { name: "asn1", modules: /^src\/(core\/decoding|certificates\/(der|pbes2))\.js$/ },
+  {
+    name: "core",
+    modules: /^src\/(core\/|runtime\/(builtin_module|files)\.js$|credentials\/chained|federation\/lazy)/,
+  },
+  { name: "material", modules: /^src\/certificates\/(certificate(_material)?|pem|private_key)\.js$/ },
+  { name: "workload", modules: /^src\/(federation\/(token_file|workload_identity)|entra\/named_file)\.js$/ },
   {
     name: "people",
-    modules: /^src\/oauth\/(account|authorization|endpoint_of|protocol_error|user_session|user_tokens)/,
+    modules: /^src\/(sign_in\/(account|authorization|session|tokens)|entra\/(endpoint_of|protocol_error))\.js$/,
   },
   {
-    name: "oauth",
+    name: "entra",
     modules:
-      /^src\/(version|oauth\/(?!azure_pipelines|browser|device|discovery|explain|node_forge|pkcs12|region|sign_in|token_proxy)|credentials\/(client|username))/,
+      /^src\/(version\.js|entra\/(?!discovery|region)|certificates\/certificate_(auth|configuration)|credentials\/(client|username|environment_identity))/,
   },
 ];
 

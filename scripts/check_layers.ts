@@ -26,7 +26,7 @@ interface Layer {
  */
 export const LAYERS: readonly Layer[] = [
   { name: "mod.ts", files: /^mod\.ts$/, may: ["contracts", "credentials"] },
-  { name: "pkcs12", files: /^src\/pkcs12\.ts$/, may: ["contracts", "oauth"], mayLater: ["node-forge"] },
+  { name: "pkcs12", files: /^src\/pkcs12\.ts$/, may: ["contracts", "certificates"], mayLater: ["node-forge"] },
   { name: "contracts", files: /^src\/[^/]+\.ts$/, may: ["contracts"] },
   { name: "encoding", files: /^src\/core\/encoding\.ts$/, may: [] },
   { name: "background", files: /^src\/runtime\/background\.ts$/, may: [] },
@@ -34,10 +34,24 @@ export const LAYERS: readonly Layer[] = [
   { name: "core", files: /^src\/core\/(settings|http)\.ts$/, may: ["contracts", "core", "encoding", "runtime"] },
   { name: "core", files: /^src\/core\//, may: ["contracts", "core", "encoding", "background"] },
   {
-    name: "oauth",
-    files: /^src\/oauth\//,
-    may: ["contracts", "core", "encoding", "runtime", "oauth", "oauth4webapi"],
-    mayLater: ["jose"],
+    name: "entra",
+    files: /^src\/entra\//,
+    may: ["contracts", "core", "encoding", "runtime", "entra", "oauth4webapi"],
+  },
+  {
+    name: "certificates",
+    files: /^src\/certificates\//,
+    may: ["contracts", "core", "encoding", "runtime", "entra", "certificates", "oauth4webapi"],
+  },
+  {
+    name: "federation",
+    files: /^src\/federation\//,
+    may: ["contracts", "core", "encoding", "runtime", "entra", "certificates", "federation", "oauth4webapi"],
+  },
+  {
+    name: "sign_in",
+    files: /^src\/sign_in\//,
+    may: ["contracts", "core", "encoding", "runtime", "entra", "sign_in", "oauth4webapi"],
   },
   {
     name: "managed_identity",
@@ -51,18 +65,24 @@ export const LAYERS: readonly Layer[] = [
   },
   {
     name: "credentials",
-    files: /^src\/credentials\/(managed_identity|default_azure)_credential\.ts$/,
-    may: ["contracts", "core", "encoding", "runtime", "oauth", "managed_identity", "developer_tools", "credentials"],
+    files: /^src\/credentials\/((managed_identity|default_azure|environment)_credential|\w+_identity)\.ts$/,
+    may: [
+      ...["contracts", "core", "encoding", "runtime", "entra", "certificates", "federation", "sign_in"],
+      ...["managed_identity", "developer_tools", "credentials"],
+    ],
   },
   {
     name: "credentials",
     files: /^src\/credentials\//,
-    may: ["contracts", "core", "encoding", "runtime", "oauth", "managed_identity", "developer_tools"],
+    may: [
+      ...["contracts", "core", "encoding", "runtime", "entra", "certificates", "federation", "sign_in"],
+      ...["managed_identity", "developer_tools"],
+    ],
   },
   {
     name: "web",
     files: /^src\/web\//,
-    may: ["contracts", "core", "encoding", "runtime", "oauth", "web", "oauth4webapi"],
+    may: ["contracts", "core", "encoding", "runtime", "entra", "certificates", "sign_in", "web", "oauth4webapi"],
   },
   { name: "testing", files: /^src\/testing\//, may: ["contracts", "encoding", "testing", "jose"] },
 ];

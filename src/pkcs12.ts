@@ -17,8 +17,8 @@
  */
 
 import { CredentialUnavailableError } from "./errors.ts";
-import { type Asn1, derOf, type Forge, membersOf, type PrivateKey, toText } from "./oauth/node_forge.ts";
-import { type Content, CONVERT, fail, readContent } from "./oauth/pkcs12_content.ts";
+import { type Asn1, derOf, type Forge, membersOf, type PrivateKey, toText } from "./certificates/node_forge.ts";
+import { type Content, CONVERT, fail, readContent } from "./certificates/pkcs12_content.ts";
 
 /** A certificate, with the fields by which its issuer and its key are found. */
 interface Certificate {

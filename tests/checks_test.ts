@@ -93,13 +93,14 @@ describe("check_layers", () => {
     ["src/core/scopes.ts", "type", "src/runtime/runtime.ts", true],
     ["src/core/scopes.ts", "value", "src/runtime/runtime.ts", false],
     ["src/core/scopes.ts", "value", "oauth4webapi", false],
-    ["src/oauth/a.ts", "value", "oauth4webapi", true],
-    ["src/oauth/a.ts", "value", "jose", false],
-    ["src/oauth/a.ts", "dynamic", "jose", true],
-    ["src/oauth/a.ts", "type", "jose", true],
-    ["src/oauth/a.ts", "value", "src/credentials/a_credential.ts", false],
-    ["src/managed_identity/a.ts", "value", "src/oauth/a.ts", false],
-    ["src/developer_tools/a.ts", "value", "src/oauth/a.ts", false],
+    ["src/entra/a.ts", "value", "oauth4webapi", true],
+    ["src/entra/a.ts", "value", "jose", false],
+    ["src/entra/a.ts", "dynamic", "jose", false],
+    ["src/sign_in/a.ts", "value", "src/certificates/a.ts", false],
+    ["src/federation/a.ts", "value", "src/certificates/a.ts", true],
+    ["src/entra/a.ts", "value", "src/credentials/a_credential.ts", false],
+    ["src/managed_identity/a.ts", "value", "src/entra/a.ts", false],
+    ["src/developer_tools/a.ts", "value", "src/entra/a.ts", false],
     ["src/credentials/a_credential.ts", "value", "oauth4webapi", false],
     ["src/credentials/a_credential.ts", "value", "src/credentials/b_credential.ts", false],
     ["src/credentials/a_credential.ts", "type", "src/credentials/b_credential.ts", false],
@@ -307,13 +308,13 @@ describe("check_coverage", () => {
 });
 
 describe("check_size", () => {
-  const entry: Entry = { name: "A", from: ".", families: ["contracts", "oauth"] };
+  const entry: Entry = { name: "A", from: ".", families: ["contracts", "entra"] };
   const part: Part = { minified: 150, gzip: 100, modules: ["src/errors.ts", "oauth4webapi", "src/a.ts"], text: "" };
   const where = '{ A } from "@azweb/identity"';
 
   test("Accepts what an entry may bring along", () => assert.deepEqual(checkModules(part, entry, ["src/a.ts"]), []));
 
-  for (const module of ["src/oauth/certificate.ts", "src/new/a.ts", "jose"]) {
+  for (const module of ["src/certificates/certificate.ts", "src/new/a.ts", "jose"]) {
     test(`Finds ${module}`, () => {
       assert.deepEqual(checkModules({ ...part, modules: [module] }, entry, ["src/a.ts"]), [
         { where, what: `Brings along ${module}` },

@@ -10,7 +10,7 @@ const MAX_BYTES = 1_048_576;
 const NUMBER = /^\d{1,10}$/;
 
 /** The response to a request, or why there is none. */
-export interface Answer {
+export interface HttpResult {
   /** The HTTP status; 0 if no complete response was received. */
   readonly status: number;
   /** The body, `""` if it is longer than a megabyte. Without a response, the reason. */
@@ -37,8 +37,8 @@ export async function send(
   url: string,
   init: RequestInit & { signal: AbortSignal },
   { now, sleep, limitInMs: ms }: SendOptions,
-): Promise<Answer> {
-  async function exchange(signal: AbortSignal): Promise<Answer> {
+): Promise<HttpResult> {
+  async function exchange(signal: AbortSignal): Promise<HttpResult> {
     const response = await fetch(url, { ...init, signal, redirect: "manual" });
     // A browser hides the status of a redirect that is not followed.
     const status = response.type === "opaqueredirect" ? 302 : response.status;

@@ -1,7 +1,7 @@
 import type { AccessToken, GetTokenOptions } from "../token_credential.ts";
 import { expiresEarlyOn } from "./freshness.ts";
 import type { Link } from "./in_chain.ts";
-import { createMemory, type Memory } from "./memory.ts";
+import { createLruCache, type LruCache } from "./lru_cache.ts";
 
 /** Minimum duration of an interim whose token has to be renewed at once. */
 const MIN_INTERIM_IN_MS = 5_000;
@@ -17,7 +17,7 @@ export interface Interim {
   /** When the next search in the background may start. */
   nextSearchOn: number;
   /** When the token of each call has to be renewed, by call. */
-  readonly renewals: Memory<number>;
+  readonly renewals: LruCache<number>;
 }
 
 /** A call of `getToken`, as an interim sees it. */
@@ -57,7 +57,7 @@ export function nextInterim(
   },
 ): Interim {
   const continues = previous?.link === link && now >= previous.since;
-  const renewals = continues ? previous.renewals : createMemory<number>();
+  const renewals = continues ? previous.renewals : createLruCache<number>();
   const renewal = renewalOf(token, now);
   if (!call.hasClaims) renewals.set(call.key, renewal);
   const until = Math.min(recheckOn, Math.max(renewal, now + MIN_INTERIM_IN_MS));

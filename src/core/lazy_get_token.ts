@@ -1,5 +1,5 @@
 import type { AccessToken, GetTokenOptions } from "../token_credential.ts";
-import type { GetToken } from "./create_get_token.ts";
+import type { GetToken } from "./get_token.ts";
 
 /**
  * Returns a `getToken` that is created at the first call, and again after each call that fails, until one returns a token: the environment may

@@ -1,5 +1,5 @@
 import { isBackground } from "../runtime/background.ts";
-import type { Answer } from "./http.ts";
+import type { HttpResult } from "./http.ts";
 import type { Settings } from "./settings.ts";
 
 /**
@@ -39,10 +39,10 @@ export interface Attempts {
  * `undefined` for the remaining time.
  */
 export async function retry(
-  attempt: (limitInMs: number | undefined) => Promise<Answer>,
+  attempt: (limitInMs: number | undefined) => Promise<HttpResult>,
   { credential, rules, signal, unrepeatable = false }: Attempts,
   settings: Settings,
-): Promise<Answer> {
+): Promise<HttpResult> {
   const { maxRetries, maxRetryDelayInMs, retryDelayInMs, now } = settings;
   const started = now();
   // Counted for each rule: after an outage, a service that is not ready yet gets as many attempts as any other.

@@ -2,8 +2,8 @@ import type { TokenSet } from "../token_cache.ts";
 import { withTimeout } from "./timeout.ts";
 import { isNoResponse, timeoutError } from "./failures.ts";
 import { keepAlive } from "./keep_alive.ts";
-import { createMemory } from "./memory.ts";
-import { identityOf } from "./partition.ts";
+import { createLruCache } from "./lru_cache.ts";
+import { identityOf } from "./cache_key.ts";
 import type { Settings } from "./settings.ts";
 import { type Flight, startFlight } from "./single_flight.ts";
 
@@ -20,7 +20,7 @@ export interface FlightSpec {
 // Shared by the process, so that equal credentials share a request, whichever instance sent it.
 const flights = new Map<string, Flight<TokenSet>>();
 /** Sequence number of the latest request that replaced the token of a cache key because of claims. */
-const replacements = createMemory<number>();
+const replacements = createLruCache<number>();
 
 /**
  * Joins the equal request that is in flight, or starts one. The signal of a caller detaches that caller alone; the request is aborted when the last

@@ -1,22 +1,22 @@
 import type { TokenCache, TokenSet } from "../token_cache.ts";
 import { withTimeout } from "./timeout.ts";
 import { isFresh, shouldRefresh } from "./freshness.ts";
-import { createMemory, type Memory } from "./memory.ts";
+import { createLruCache, type LruCache } from "./lru_cache.ts";
 import type { Settings } from "./settings.ts";
 
 const TIMEOUT_IN_MS = 1000;
 const PAUSE_IN_MS = 30_000;
 
-const processMemory = /* @__PURE__ */ createMemory<TokenSet>();
+const processMemory = /* @__PURE__ */ createLruCache<TokenSet>();
 const states = new WeakMap<TokenCache, CacheState>();
 
 /** State of a cache of the user: an in-memory copy, and a circuit breaker for a cache that fails. */
 interface CacheState {
-  readonly memory: Memory<TokenSet>;
+  readonly memory: LruCache<TokenSet>;
   /** Whether `get` returns promises. A synchronous cache is read at every call, so that a token that its owner deletes is not returned. */
   asynchronous: boolean;
   /** Keys whose latest token has not been written to the cache. */
-  readonly pendingWrites: Memory<true>;
+  readonly pendingWrites: LruCache<true>;
   /** Until when the cache is not used, because it timed out. */
   pausedUntil: number;
 }
@@ -43,9 +43,9 @@ export function createTokenStore(credential: string, settings: Settings): TokenS
 function createCacheStore(cache: TokenCache, credential: string, settings: Settings): TokenStore {
   const state = states.get(cache) ??
     {
-      memory: createMemory<TokenSet>(),
+      memory: createLruCache<TokenSet>(),
       asynchronous: false,
-      pendingWrites: createMemory<true>(),
+      pendingWrites: createLruCache<true>(),
       pausedUntil: -Infinity,
     };
   const { memory, pendingWrites } = state;

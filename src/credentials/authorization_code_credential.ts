@@ -14,15 +14,15 @@
  * @module
  */
 
-import { checkClientId, checkText } from "../core/check_text.ts";
-import type { GetToken } from "../core/create_get_token.ts";
+import { checkClientId, checkText } from "../core/validate.ts";
+import type { GetToken } from "../core/get_token.ts";
 import { internalsOf, setInternals } from "../core/internals.ts";
 import { resolveSettings } from "../core/settings.ts";
 import { checkTenantId } from "../core/tenants.ts";
 import { parseUrl } from "../core/url.ts";
-import { noAuth, secretAuth } from "../oauth/client_auth.ts";
-import { createUserSession, signInRequired } from "../oauth/user_session.ts";
-import { redeemCode } from "../oauth/user_tokens.ts";
+import { noAuth, secretAuth } from "../entra/client_auth.ts";
+import { createUserSession, signInRequired } from "../sign_in/session.ts";
+import { redeemCode } from "../sign_in/tokens.ts";
 import type { CredentialOptions } from "../options.ts";
 import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";
 

@@ -13,15 +13,15 @@
  * @module
  */
 
-import { checkClientId, checkText } from "../core/check_text.ts";
-import { type Acquire, createGetToken, type GetToken } from "../core/create_get_token.ts";
+import { checkClientId, checkText } from "../core/validate.ts";
+import { type Acquire, createGetToken, type GetToken } from "../core/get_token.ts";
 import { internalsOf, setInternals } from "../core/internals.ts";
 import { APP_VARIABLES } from "../core/require_variables.ts";
 import { resolveSettings } from "../core/settings.ts";
 import { checkAppTenantId } from "../core/tenants.ts";
-import { OIDC_REQUEST_URI, requestOidcToken } from "../oauth/azure_pipelines.ts";
-import { federatedTokenAuth } from "../oauth/federated_token.ts";
-import { createTokenClient } from "../oauth/token_client.ts";
+import { OIDC_REQUEST_URI, requestOidcToken } from "../federation/azure_pipelines.ts";
+import { federatedTokenAuth } from "../federation/token_file.ts";
+import { createTokenClient } from "../entra/token_client.ts";
 import type { CredentialOptions } from "../options.ts";
 import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";
 

@@ -12,7 +12,7 @@
  * @module
  */
 
-import type { GetToken } from "../core/create_get_token.ts";
+import type { GetToken } from "../core/get_token.ts";
 import { internalsOf, setInternals } from "../core/internals.ts";
 import { resolveSettings } from "../core/settings.ts";
 import { createToolGetToken } from "../developer_tools/create_tool_get_token.ts";

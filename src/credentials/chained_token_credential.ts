@@ -14,8 +14,8 @@
  * @module
  */
 
-import { createChain } from "../core/create_chain.ts";
-import type { GetToken } from "../core/create_get_token.ts";
+import { createChain } from "../core/chain.ts";
+import type { GetToken } from "../core/get_token.ts";
 import { internalsOf, setInternals } from "../core/internals.ts";
 import { sleep } from "../core/sleep.ts";
 import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";

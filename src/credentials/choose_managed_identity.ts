@@ -1,4 +1,4 @@
-import type { GetToken } from "../core/create_get_token.ts";
+import type { GetToken } from "../core/get_token.ts";
 import { lazyGetToken } from "../core/lazy_get_token.ts";
 import { notNegative, type Settings } from "../core/settings.ts";
 import { hasFederatedToken, type UserAssignedIdentity } from "../managed_identity/identity.ts";
@@ -25,7 +25,7 @@ export function chooseManagedIdentity(
     const identity = identityOf();
     // Each is loaded at the first call, because most programs that try a managed identity use an earlier credential.
     if (hasFederatedToken(settings, identity)) {
-      const { createWorkloadIdentity } = await import("../oauth/workload_identity.ts");
+      const { createWorkloadIdentity } = await import("../federation/workload_identity.ts");
       const workload = { ...options, clientId: identity?.id };
       return createWorkloadIdentity(NAME, workload, { ...resolved, disableInstanceDiscovery: true });
     }

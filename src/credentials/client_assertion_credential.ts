@@ -13,14 +13,14 @@
  * @module
  */
 
-import { checkClientId } from "../core/check_text.ts";
-import { createGetToken, type GetToken } from "../core/create_get_token.ts";
+import { checkClientId } from "../core/validate.ts";
+import { createGetToken, type GetToken } from "../core/get_token.ts";
 import { internalsOf, setInternals } from "../core/internals.ts";
 import { APP_VARIABLES } from "../core/require_variables.ts";
 import { resolveSettings } from "../core/settings.ts";
 import { checkAppTenantId } from "../core/tenants.ts";
-import { assertionAuth } from "../oauth/client_auth.ts";
-import { createTokenClient } from "../oauth/token_client.ts";
+import { assertionAuth } from "../entra/client_auth.ts";
+import { createTokenClient } from "../entra/token_client.ts";
 import type { CredentialOptions } from "../options.ts";
 import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";
 

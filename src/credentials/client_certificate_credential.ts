@@ -12,19 +12,19 @@
  * @module
  */
 
-import { checkClientId } from "../core/check_text.ts";
-import { createGetToken, type GetToken } from "../core/create_get_token.ts";
+import { checkClientId } from "../core/validate.ts";
+import { createGetToken, type GetToken } from "../core/get_token.ts";
 import { internalsOf, setInternals } from "../core/internals.ts";
 import { APP_VARIABLES } from "../core/require_variables.ts";
 import { resolveSettings } from "../core/settings.ts";
 import { checkAppTenantId } from "../core/tenants.ts";
-import { createCertificateAuth } from "../oauth/certificate_auth.ts";
+import { createCertificateAuth } from "../certificates/certificate_auth.ts";
 import {
   type CertificateConfiguration,
   certificateProof,
   checkCertificateConfiguration,
-} from "../oauth/certificate_configuration.ts";
-import { createTokenClient } from "../oauth/token_client.ts";
+} from "../certificates/certificate_configuration.ts";
+import { createTokenClient } from "../entra/token_client.ts";
 import type { CredentialOptions } from "../options.ts";
 import { textFileReader } from "../runtime/files.ts";
 import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";
@@ -37,7 +37,7 @@ export type {
   ClientCertificatePEMCertificatePath,
   ClientCertificateSigner,
   PublicCertificate,
-} from "../oauth/certificate_configuration.ts";
+} from "../certificates/certificate_configuration.ts";
 
 /** Options of {@linkcode ClientCertificateCredential}. */
 export interface ClientCertificateCredentialOptions extends CredentialOptions {

@@ -13,10 +13,9 @@
  * @module
  */
 
-import { checkOption } from "../core/check_option.ts";
-import { checkClientId } from "../core/check_text.ts";
-import { createChain } from "../core/create_chain.ts";
-import type { GetToken } from "../core/create_get_token.ts";
+import { checkClientId, checkOption } from "../core/validate.ts";
+import { createChain } from "../core/chain.ts";
+import type { GetToken } from "../core/get_token.ts";
 import type { Link } from "../core/in_chain.ts";
 import { internalsOf, setInternals } from "../core/internals.ts";
 import { lazyGetToken } from "../core/lazy_get_token.ts";
@@ -35,9 +34,9 @@ import {
   identityInVariable,
   type UserAssignedIdentity,
 } from "../managed_identity/identity.ts";
-import { createEnvironmentIdentity } from "../oauth/environment_identity.ts";
-import { createLazyWorkload } from "../oauth/lazy_workload.ts";
-import type { UserSession } from "../oauth/user_session.ts";
+import { createEnvironmentIdentity } from "./environment_identity.ts";
+import { createLazyWorkload } from "../federation/lazy_workload_identity.ts";
+import type { UserSession } from "../sign_in/session.ts";
 import type { BrowserCustomizationOptions, CredentialOptions, DefaultAzureCredentialName } from "../options.ts";
 import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";
 import { chooseManagedIdentity } from "./choose_managed_identity.ts";
@@ -123,7 +122,7 @@ const TABLE: readonly Row[] = [
       lazyGetToken(() => createEnvironmentIdentity("EnvironmentCredential", options, settings)),
     variables: () => PRINCIPAL_VARIABLES,
     explain: async (options, settings) => {
-      const { explainEnvironment } = await import("../oauth/explain_identity.ts");
+      const { explainEnvironment } = await import("./explain_identity.ts");
       return await explainEnvironment("EnvironmentCredential", options, settings);
     },
   },
@@ -131,9 +130,9 @@ const TABLE: readonly Row[] = [
     name: "WorkloadIdentityCredential",
     group: "prod",
     create: (options, settings) => createLazyWorkload(workloadOf(options), settings),
-    variables: async () => (await import("../oauth/workload_identity.ts")).WORKLOAD_VARIABLES,
+    variables: async () => (await import("../federation/workload_identity.ts")).WORKLOAD_VARIABLES,
     explain: async (options, settings) => {
-      const { explainWorkload } = await import("../oauth/explain_identity.ts");
+      const { explainWorkload } = await import("./explain_identity.ts");
       return await explainWorkload("WorkloadIdentityCredential", workloadOf(options), settings);
     },
   },
@@ -148,7 +147,7 @@ const TABLE: readonly Row[] = [
     explain: async (options, settings) => {
       const identity = identityOf(options, settings);
       if (hasFederatedToken(settings, identity)) {
-        const { explainWorkload } = await import("../oauth/explain_identity.ts");
+        const { explainWorkload } = await import("./explain_identity.ts");
         return await explainWorkload("ManagedIdentityCredential", { ...options, clientId: identity?.id }, settings);
       }
       const { explainSource } = await import("../managed_identity/client.ts");
@@ -196,7 +195,7 @@ const TABLE: readonly Row[] = [
       let session: UserSession | undefined;
       return async (scopes, getTokenOptions) => {
         // Loaded at the first call, because most programs use an earlier credential.
-        const { createBrowserSession } = await import("../oauth/browser_session.ts");
+        const { createBrowserSession } = await import("../sign_in/browser_session.ts");
         session ??= createBrowserSession({ ...options, clientId }, settings);
         return await session.getToken(scopes, getTokenOptions);
       };

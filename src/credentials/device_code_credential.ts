@@ -15,12 +15,12 @@
 import type { AuthenticationRecord } from "../authentication_record.ts";
 import { internalsOf, setInternals } from "../core/internals.ts";
 import { resolveSettings } from "../core/settings.ts";
-import { type DeviceCodeInfo, signInByDeviceCode } from "../oauth/device_code.ts";
-import { createUserSession, publicClient, type UserSession } from "../oauth/user_session.ts";
+import { type DeviceCodeInfo, signInByDeviceCode } from "../sign_in/device_code.ts";
+import { createUserSession, publicClient, type UserSession } from "../sign_in/session.ts";
 import type { InteractiveCredentialOptions } from "../options.ts";
 import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";
 
-export type { DeviceCodeInfo } from "../oauth/device_code.ts";
+export type { DeviceCodeInfo } from "../sign_in/device_code.ts";
 
 /** Shows the code to the user. May return a promise; its rejection ends the sign-in. */
 export type DeviceCodePromptCallback = (deviceCodeInfo: DeviceCodeInfo) => unknown;

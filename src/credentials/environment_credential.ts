@@ -12,11 +12,11 @@
  * @module
  */
 
-import type { GetToken } from "../core/create_get_token.ts";
+import type { GetToken } from "../core/get_token.ts";
 import { internalsOf, setInternals } from "../core/internals.ts";
 import { lazyGetToken } from "../core/lazy_get_token.ts";
 import { resolveSettings } from "../core/settings.ts";
-import { createEnvironmentIdentity } from "../oauth/environment_identity.ts";
+import { createEnvironmentIdentity } from "./environment_identity.ts";
 import type { CredentialOptions } from "../options.ts";
 import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";
 

@@ -15,8 +15,8 @@
 import type { AuthenticationRecord } from "../authentication_record.ts";
 import { internalsOf, setInternals } from "../core/internals.ts";
 import { resolveSettings } from "../core/settings.ts";
-import { createBrowserSession } from "../oauth/browser_session.ts";
-import type { UserSession } from "../oauth/user_session.ts";
+import { createBrowserSession } from "../sign_in/browser_session.ts";
+import type { UserSession } from "../sign_in/session.ts";
 import type { InteractiveBrowserCredentialOptions } from "../options.ts";
 import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";
 

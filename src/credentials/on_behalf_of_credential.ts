@@ -14,15 +14,15 @@
  * @module
  */
 
-import { checkClientId, checkText } from "../core/check_text.ts";
-import { createGetToken, type GetToken } from "../core/create_get_token.ts";
+import { checkClientId, checkText } from "../core/validate.ts";
+import { createGetToken, type GetToken } from "../core/get_token.ts";
 import { internalsOf, setInternals } from "../core/internals.ts";
 import { resolveSettings } from "../core/settings.ts";
 import { checkAppTenantId } from "../core/tenants.ts";
-import { createCertificateAuth } from "../oauth/certificate_auth.ts";
-import { certificateProof, checkCertificateConfiguration } from "../oauth/certificate_configuration.ts";
-import { assertionAuth, secretAuth } from "../oauth/client_auth.ts";
-import { createTokenClient } from "../oauth/token_client.ts";
+import { createCertificateAuth } from "../certificates/certificate_auth.ts";
+import { certificateProof, checkCertificateConfiguration } from "../certificates/certificate_configuration.ts";
+import { assertionAuth, secretAuth } from "../entra/client_auth.ts";
+import { createTokenClient } from "../entra/token_client.ts";
 import type { CredentialOptions } from "../options.ts";
 import { textFileReader } from "../runtime/files.ts";
 import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";

@@ -12,13 +12,13 @@
  * @module
  */
 
-import { checkClientId, checkText } from "../core/check_text.ts";
-import { createGetToken, type GetToken } from "../core/create_get_token.ts";
+import { checkClientId, checkText } from "../core/validate.ts";
+import { createGetToken, type GetToken } from "../core/get_token.ts";
 import { internalsOf, setInternals } from "../core/internals.ts";
 import { resolveSettings } from "../core/settings.ts";
 import { checkTenantId } from "../core/tenants.ts";
-import { noAuth } from "../oauth/client_auth.ts";
-import { createTokenClient } from "../oauth/token_client.ts";
+import { noAuth } from "../entra/client_auth.ts";
+import { createTokenClient } from "../entra/token_client.ts";
 import type { CredentialOptions } from "../options.ts";
 import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";
 

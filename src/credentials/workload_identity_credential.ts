@@ -13,10 +13,10 @@
  * @module
  */
 
-import type { GetToken } from "../core/create_get_token.ts";
+import type { GetToken } from "../core/get_token.ts";
 import { internalsOf, setInternals } from "../core/internals.ts";
 import { resolveSettings } from "../core/settings.ts";
-import { createLazyWorkload } from "../oauth/lazy_workload.ts";
+import { createLazyWorkload } from "../federation/lazy_workload_identity.ts";
 import type { CredentialOptions } from "../options.ts";
 import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";
 

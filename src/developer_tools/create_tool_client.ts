@@ -1,5 +1,5 @@
 import { bound } from "../core/bound.ts";
-import { type Acquire, createGetToken } from "../core/create_get_token.ts";
+import { type Acquire, createGetToken } from "../core/get_token.ts";
 import { withTimeout } from "../core/timeout.ts";
 import { processVariables } from "../runtime/process_variables.ts";
 import { foldersOf, givenVariables, notInstalled, readText, runTool, type ToolContext } from "./run_tool.ts";

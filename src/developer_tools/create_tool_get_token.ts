@@ -1,4 +1,4 @@
-import type { GetToken, TokenRequest } from "../core/create_get_token.ts";
+import type { GetToken, TokenRequest } from "../core/get_token.ts";
 import { abortable, abortReason } from "../core/timeout.ts";
 import { notNegative, type Settings } from "../core/settings.ts";
 import { checkTenantId } from "../core/tenants.ts";

@@ -1,4 +1,4 @@
-import { tidy } from "../core/answer_error.ts";
+import { toSingleLine } from "../core/error_response.ts";
 import { bound } from "../core/bound.ts";
 import { parseObject } from "../core/json.ts";
 import { CredentialUnavailableError, type UnavailableOutcome } from "../errors.ts";
@@ -104,7 +104,10 @@ export function sanitizeOutput(output: string): string {
   // The last word may be the beginning of a secret, too short to look like one.
   const whole = beginning === output ? words : words.slice(0, words.lastIndexOf(" "));
   const named = whole.replace(NAMED_SECRET, "$1[redacted]").replace(QUERY_VALUE, "$1[redacted]");
-  return tidy(SECRET_LIKE.reduce((line, secret) => line.replace(secret, "[redacted]"), named)).replace(/\.$/, "");
+  return toSingleLine(SECRET_LIKE.reduce((line, secret) => line.replace(secret, "[redacted]"), named)).replace(
+    /\.$/,
+    "",
+  );
 }
 
 /** Returns the JSON objects among strings. Parses the first hundred candidates only, because an attempt that fails is expensive. */

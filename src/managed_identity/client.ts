@@ -1,7 +1,7 @@
-import { errorFromAnswer, tidy } from "../core/answer_error.ts";
-import { type Acquire, createGetToken, type GetToken, type TokenRequest } from "../core/create_get_token.ts";
+import { errorFromResponse, toSingleLine } from "../core/error_response.ts";
+import { type Acquire, createGetToken, type GetToken, type TokenRequest } from "../core/get_token.ts";
 import { bound } from "../core/bound.ts";
-import type { Answer } from "../core/http.ts";
+import type { HttpResult } from "../core/http.ts";
 import { isObject, parseObject } from "../core/json.ts";
 import { redact } from "../core/redact.ts";
 import { retry } from "../core/retry.ts";
@@ -63,11 +63,13 @@ function createClient(credential: string, given: GivenContext): ManagedIdentityC
     const resource = scopes[0]!.replace(/\/\.default$/, "");
     const action = `Cannot get a token for "${resource}" from ${source.name}`;
     let sentOn = 0;
-    async function attempt(limitInMs: number | undefined): Promise<Answer> {
+    async function attempt(limitInMs: number | undefined): Promise<HttpResult> {
       sentOn = settings.now();
       const response = await source.send({ resource, enableCae, rejected, signal, limitInMs });
       // The reason why a request failed is logged.
-      return response.status === 0 ? { ...response, text: tidy(redact(response.text, source.secrets)) } : response;
+      return response.status === 0
+        ? { ...response, text: toSingleLine(redact(response.text, source.secrets)) }
+        : response;
     }
     const response = await retry(attempt, { credential, rules: source.retryRules, signal }, settings);
     const body = response.status === 200 ? parseObject(response.text) : undefined;
@@ -121,14 +123,19 @@ function isConfirmed(body: Record<string, unknown>, { kind, id }: UserAssignedId
   return typeof confirmed === "string" && confirmed.toLowerCase() === id.toLowerCase();
 }
 
-function failure(response: Answer, action: string, source: Source, identity: UserAssignedIdentity | undefined): Error {
+function failure(
+  response: HttpResult,
+  action: string,
+  source: Source,
+  identity: UserAssignedIdentity | undefined,
+): Error {
   const { text } = response;
   const isUnassigned = /identity (was |not )*found/i.test(bound(text));
   const nextStep = identity ? "Assign the identity to the machine" : "Give the machine an identity";
   // Only with these statuses: the body of another error may contain the message as well.
   const hasNone = [400, 404].includes(response.status) && /identity (was )?not found/i.test(bound(text));
   const mayBeOther = hasNone && source.mayLackIdentity && (!identity || identity.variable !== undefined);
-  const error = errorFromAnswer({ ...response, text: toOAuthError(text) }, action, {
+  const error = errorFromResponse({ ...response, text: toOAuthError(text) }, action, {
     advice: () => isUnassigned && !mayBeOther ? nextStep : "",
     redact: (text) => redact(text, source.secrets),
   });

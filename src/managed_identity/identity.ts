@@ -1,5 +1,4 @@
-import { checkClientId, checkText } from "../core/check_text.ts";
-import { checkVariable } from "../core/check_variable.ts";
+import { checkClientId, checkText, checkVariable } from "../core/validate.ts";
 import type { Settings } from "../core/settings.ts";
 
 /** A user-assigned identity, by one of its ids. */

@@ -1,9 +1,9 @@
 import { withTimeout } from "../core/timeout.ts";
-import { type Answer, send } from "../core/http.ts";
+import { type HttpResult, send } from "../core/http.ts";
 import type { Chain } from "../core/in_chain.ts";
 import { parseObject } from "../core/json.ts";
-import { createMemory } from "../core/memory.ts";
-import { digestOf } from "../core/partition.ts";
+import { createLruCache } from "../core/lru_cache.ts";
+import { digestOf } from "../core/cache_key.ts";
 import type { RetryRule } from "../core/retry.ts";
 import { trimEnd } from "../core/trim.ts";
 import { AuthenticationError, CredentialUnavailableError } from "../errors.ts";
@@ -41,7 +41,7 @@ interface Probe {
   until: number;
 }
 
-const probes = createMemory<Probe>();
+const probes = createLruCache<Probe>();
 
 // The URLs that have responded as the service does, by the `fetch` that reached them, which is one for the process unless an option replaces it.
 const found = new WeakMap<typeof fetch, Set<string>>();
@@ -171,7 +171,7 @@ function notPermitted(error: unknown): unknown {
  * Returns the result for the response to a probe: the service of a virtual machine returns a JSON error, that of Azure Container Instances a text.
  * Proxies, Docker Desktop and the metadata services of other clouds respond at the address as well.
  */
-function findingOf({ status, text }: Answer): Finding {
+function findingOf({ status, text }: HttpResult): Finding {
   if (status === 403 && text.includes("unreachable")) return "absent";
   const { error, access_token: token } = parseObject(text) ?? {};
   if (error !== undefined || token !== undefined || status === 410 || status === 429) return "found";

@@ -1,4 +1,4 @@
-import { type Answer, send } from "../core/http.ts";
+import { type HttpResult, send } from "../core/http.ts";
 import type { Chain } from "../core/in_chain.ts";
 import type { RetryRule } from "../core/retry.ts";
 import type { Settings } from "../core/settings.ts";
@@ -52,13 +52,13 @@ export interface Source {
   /** Whether "Identity not found" may mean that no identity is assigned to the machine. */
   readonly mayLackIdentity?: boolean;
   /** Whether a response without token shows that the source is absent. */
-  isAbsent?(response: Answer): boolean;
+  isAbsent?(response: HttpResult): boolean;
   /**
    * Resolves if the source responds. Rejects with a `CredentialUnavailableError` if it is absent, or if that is inconclusive. Only the source that no
    * variable names has to be probed.
    */
   probe?(chain: Chain): Promise<void>;
-  send(request: ResourceRequest): Promise<Answer>;
+  send(request: ResourceRequest): Promise<HttpResult>;
 }
 
 /** Sends a GET request to a source. */
@@ -71,7 +71,7 @@ export function get(
     readonly limitInMs: number | undefined;
   },
   { localFetch, now, sleep }: Pick<LocalSettings, "localFetch" | "now" | "sleep">,
-): Promise<Answer> {
+): Promise<HttpResult> {
   const target = new URL(url);
   for (const [name, value] of Object.entries(parameters)) target.searchParams.set(name, value);
   return send(localFetch, target.href, { headers, signal }, { now, sleep, limitInMs });

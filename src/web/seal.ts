@@ -1,5 +1,5 @@
 import { encodeBase64Url } from "../core/encoding.ts";
-import { decodeBase64Url } from "../oauth/decode.ts";
+import { decodeBase64Url } from "../core/decoding.ts";
 
 // A CryptoKey: Node's types have that name for Web Crypto's module alone.
 /** A key for AES-GCM: one of Web Crypto with 256 bits, which need not be extractable, or 32 bytes in base64. */

@@ -1,10 +1,9 @@
 import type { ClientAuth } from "oauth4webapi";
-import { checkOption } from "../core/check_option.ts";
-import { checkText } from "../core/check_text.ts";
+import { checkOption, checkText } from "../core/validate.ts";
 import type { Settings } from "../core/settings.ts";
-import { createCertificateAuth } from "../oauth/certificate_auth.ts";
-import { checkCertificateConfiguration } from "../oauth/certificate_configuration.ts";
-import { assertionAuth, secretAuth } from "../oauth/client_auth.ts";
+import { createCertificateAuth } from "../certificates/certificate_auth.ts";
+import { checkCertificateConfiguration } from "../certificates/certificate_configuration.ts";
+import { assertionAuth, secretAuth } from "../entra/client_auth.ts";
 import { textFileReader } from "../runtime/files.ts";
 import type { WebSignInOptions } from "./web_sign_in_options.ts";
 

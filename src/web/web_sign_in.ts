@@ -30,8 +30,7 @@
  * @module
  */
 
-import { checkOption } from "../core/check_option.ts";
-import { checkClientId } from "../core/check_text.ts";
+import { checkClientId, checkOption } from "../core/validate.ts";
 import { withTimeout } from "../core/timeout.ts";
 import { nameCredential, timeoutError } from "../core/failures.ts";
 import { parseObject } from "../core/json.ts";
@@ -40,15 +39,15 @@ import { normaliseScopes } from "../core/scopes.ts";
 import { notNegative, resolveSettings } from "../core/settings.ts";
 import { checkTenantId } from "../core/tenants.ts";
 import { AuthenticationRequiredError } from "../errors.ts";
-import { type Authority, resolveAuthority } from "../oauth/authority.ts";
+import { type Authority, resolveAuthority } from "../entra/authority.ts";
 import {
   createAuthorization,
   type PendingAuthorization,
   readAuthorization,
   readAuthorizationCode,
-} from "../oauth/authorization.ts";
-import { createUserSession, OPENID_SCOPES, type SessionState, type SignIn } from "../oauth/user_session.ts";
-import { redeemCode, type UserTokens } from "../oauth/user_tokens.ts";
+} from "../sign_in/authorization.ts";
+import { createUserSession, OPENID_SCOPES, type SessionState, type SignIn } from "../sign_in/session.ts";
+import { redeemCode, type UserTokens } from "../sign_in/tokens.ts";
 import { checkRedirectUri, redirect } from "./redirect.ts";
 import { checkReturnPaths, isAllowedPath } from "./return_path.ts";
 import { checkSealingKeys, createSeal } from "./seal.ts";

@@ -1,5 +1,5 @@
 import type { AuthenticationRecord } from "../authentication_record.ts";
-import type { CertificateConfiguration } from "../oauth/certificate_configuration.ts";
+import type { CertificateConfiguration } from "../certificates/certificate_configuration.ts";
 import type { CredentialOptions } from "../options.ts";
 import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";
 import type { SealingKey } from "./seal.ts";

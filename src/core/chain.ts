@@ -1,0 +1,242 @@
+import { AggregateAuthenticationError, CredentialUnavailableError } from "../errors.ts";
+import type { AccessToken, GetTokenOptions } from "../token_credential.ts";
+import { isBackground, markBackground } from "../runtime/background.ts";
+import { bound } from "./bound.ts";
+import { type Attempt, chainReport, inWords } from "./chain_report.ts";
+import type { GetToken } from "./get_token.ts";
+import { abortable, withinCall } from "./timeout.ts";
+import { type Link, withChain } from "./in_chain.ts";
+import { type Call, callOf, type Interim, judgeInterim, nextInterim, renewalOf } from "./interim.ts";
+import { keepAlive } from "./keep_alive.ts";
+import type { Settings } from "./settings.ts";
+import { mergeUnavailable, unavailableOf } from "./unavailable.ts";
+
+/** How long a credential may probe before a later one is started as well. */
+const PREFETCH_DELAY_IN_MS = 150;
+/** When the next search in the background may start: after a search that settled, and after one that has not. */
+const NEXT_SEARCH_IN_MS = 10_000;
+const LOST_SEARCH_IN_MS = 180_000;
+
+/** Settings of a chain. */
+export interface ChainSettings extends Pick<Settings, "log" | "now" | "sleep" | "waitUntil"> {
+  /** Whether it is unknown which credentials are available: then each probes before it commits to a request. */
+  readonly isDiscovery: boolean;
+}
+
+/** A failed attempt, and what follows from it for the next search. */
+interface Skipped extends Attempt {
+  readonly error: unknown;
+  /** When the credential has to be tried again. */
+  readonly recheckOn: number;
+}
+
+/**
+ * Returns the `getToken` of a chain, which tries the links in order and skips those that are unavailable.
+ *
+ * The outcomes of the links before the first one that returns a token decide for how long that one is used. If all are absent, it is elected for the
+ * life of the chain, so that the identity of the program does not change while it runs. If one is inconclusive, it serves for an interim, after which
+ * the earlier links are tried again. If one is not for this call, it serves this call only.
+ */
+export function createChain(name: string, links: readonly Link[], settings: ChainSettings): GetToken {
+  const { isDiscovery, log, now, sleep } = settings;
+  let elected: Link | undefined;
+  let interim: Interim | undefined;
+  let searches = 0;
+  /** The last search that ended at a credential that is configured and fails. */
+  let failedSearch = 0;
+
+  function getToken(scopes: string | string[], options: GetTokenOptions = {}): Promise<AccessToken> {
+    return withinCall(options, sleep, (bounded) => find(scopes, bounded));
+  }
+
+  async function find(scopes: string | string[], options: GetTokenOptions): Promise<AccessToken> {
+    return interim && await askInterim(interim, scopes, options) || await search(scopes, options);
+  }
+
+  /** Returns a token of the interim; `undefined` if the interim is over for this call, or its credential is unavailable. */
+  async function askInterim(
+    current: Interim,
+    scopes: string | string[],
+    options: GetTokenOptions,
+  ): Promise<AccessToken | undefined> {
+    const call = callOf(scopes, options);
+    const { serves, needsSearch } = judgeInterim(current, call, now());
+    if (needsSearch) searchInBackground(current, scopes, options);
+    if (!serves) return undefined;
+    try {
+      const token = await ask(current.link, scopes, options);
+      if (!call.hasClaims) current.renewals.set(call.key, renewalOf(token, now()));
+      return token;
+    } catch (error) {
+      if (!unavailableOf(error)) throw error;
+      return undefined;
+    }
+  }
+
+  function searchInBackground(current: Interim, scopes: string | string[], options: GetTokenOptions): void {
+    // The next search starts some time after this one, even if this one never settles because its runtime ended it.
+    current.nextSearchOn = now() + LOST_SEARCH_IN_MS;
+    // Without the claims and the time limit of the call, which does not wait for it.
+    const { tenantId, enableCae } = options;
+    const { signal: abortSignal } = new AbortController();
+    markBackground(abortSignal);
+    const work = search(scopes, { tenantId, enableCae, abortSignal })
+      .catch(() => {})
+      .finally(() => current.nextSearchOn = now() + NEXT_SEARCH_IN_MS);
+    keepAlive(work, settings);
+  }
+
+  async function search(scopes: string | string[], options: GetTokenOptions): Promise<AccessToken> {
+    const prefetched = new Map<Link, Promise<AccessToken | null>>();
+    const skipped: Skipped[] = [];
+    const number = ++searches;
+    for (const link of links) {
+      // Another call may have elected a link meanwhile: one program, one identity.
+      if (elected) return await ask(elected, scopes, options);
+      const started = now();
+      const result = await tryLink(link, prefetched, scopes, options).catch((error) =>
+        skip(link, error, { isAborted: options.abortSignal?.aborted, number, started })
+      );
+      if ("recheckOn" in result) {
+        skipped.push(result);
+        continue;
+      }
+      if (elected) return elected === link ? result : await ask(elected, scopes, options);
+      choose(link, result, { call: callOf(scopes, options), skipped, number, started });
+      return result;
+    }
+    if (elected) return await ask(elected, scopes, options);
+    throw new AggregateAuthenticationError(
+      skipped.map(({ error }) => error),
+      [`${name}: Cannot get a token: No credential is available`, ...chainReport(skipped)].join("\n  "),
+    );
+  }
+
+  /** Returns the attempt of a link that is unavailable. Throws the error of one that is configured and fails, at which the search ends. */
+  function skip(link: Link, error: unknown, { isAborted, number, started }: {
+    readonly isAborted: boolean | undefined;
+    /** Number of the search. */
+    readonly number: number;
+    readonly started: number;
+  }): Skipped {
+    const unavailable = unavailableOf(error);
+    const elapsedInMs = now() - started;
+    const reason = reasonOf(error);
+    if (unavailable) {
+      log({
+        event: "credential-skipped",
+        credential: link.name,
+        message: `${name} skips ${link.name}, which is ${inWords(unavailable.outcome)}: ${reason}`,
+        elapsedInMs,
+      });
+      const recheckOn = now() + unavailable.recheckAfterInMs;
+      return { ...unavailable, error, name: link.name, elapsedInMs, reason, nextStep: nextStepOf(error), recheckOn };
+    }
+    if (!isAborted) {
+      // The program's own identity is configured: no later credential serves any more.
+      failedSearch = Math.max(failedSearch, number);
+      if (interim && interim.search <= number) interim = undefined;
+      log({
+        event: "credential-failed",
+        credential: link.name,
+        message: `${name} ends at ${link.name}, which is configured and fails: ${reason}`,
+        elapsedInMs,
+      });
+    }
+    throw error;
+  }
+
+  /** Decides for how long the link that returned a token serves the chain. */
+  function choose(link: Link, token: AccessToken, { call, skipped, number, started }: {
+    readonly call: Call;
+    readonly skipped: readonly Skipped[];
+    /** Number of the search. */
+    readonly number: number;
+    readonly started: number;
+  }): void {
+    const { outcome } = mergeUnavailable(skipped);
+    // A search that began later knows more.
+    if (outcome === "not-for-this-call" || number < Math.max(failedSearch, interim?.search ?? 0)) return;
+    const previous = interim;
+    if (outcome === "absent") {
+      elected = link;
+      interim = undefined;
+    } else {
+      const recheckOn = Math.min(...skipped.filter((one) => one.outcome !== "absent").map((one) => one.recheckOn));
+      interim = nextInterim(previous, { link, search: number, token, call, recheckOn, now: now() });
+      if (interim.renewals === previous?.renewals) return;
+    }
+    const seconds = interim && Math.ceil((interim.until - now()) / 1000);
+    const how = interim ? ` for ${seconds} s, until an inconclusive one before it is tried again` : "";
+    log({
+      event: "credential-selected",
+      credential: link.name,
+      message: `${name} uses ${link.name}${how}`,
+      elapsedInMs: now() - started,
+    });
+  }
+
+  /** Requests a token from a link that may be unavailable, or waits for its request that was started ahead. */
+  async function tryLink(
+    link: Link,
+    prefetched: Map<Link, Promise<AccessToken | null>>,
+    scopes: string | string[],
+    options: GetTokenOptions,
+  ): Promise<AccessToken> {
+    const started = prefetched.get(link);
+    const token =
+      await (started ? abortable(() => started, options.abortSignal) : probe(link, prefetched, scopes, options));
+    if (token) return token;
+    throw new CredentialUnavailableError(`${link.name} returned no token`, { outcome: "inconclusive" });
+  }
+
+  /** Requests a token from a link, and starts a later link ahead while this one probes. */
+  async function probe(
+    link: Link,
+    prefetched: Map<Link, Promise<AccessToken | null>>,
+    scopes: string | string[],
+    options: GetTokenOptions,
+  ): Promise<AccessToken | null> {
+    const done = new AbortController();
+    // Not in the background: the credential that serves has its token.
+    const isForeground = !isBackground(options.abortSignal);
+    const onProbeStarted = () => isForeground ? void prefetch().catch(() => {}) : undefined;
+    try {
+      return await link.credential.getToken(scopes, isDiscovery ? withChain(options, { onProbeStarted }) : options);
+    } finally {
+      done.abort();
+    }
+
+    async function prefetch(): Promise<void> {
+      for (const other of links) {
+        if (!await other.canPrefetch?.()) continue;
+        await sleep(PREFETCH_DELAY_IN_MS, done.signal);
+        // An abort does not reach it: the tool may be writing to its token cache.
+        const alone = { ...options, abortSignal: undefined };
+        const request = other.credential.getToken(scopes, withChain(alone, { onProbeStarted() {} }));
+        request.catch(() => {});
+        prefetched.set(other, request);
+        return;
+      }
+    }
+  }
+
+  async function ask(link: Link, scopes: string | string[], options: GetTokenOptions): Promise<AccessToken> {
+    const token = await link.credential.getToken(scopes, options);
+    if (token) return token;
+    throw new AggregateAuthenticationError([], `${name}: Cannot get a token: ${link.name} returned none`);
+  }
+
+  return (scopes, options) => elected ? ask(elected, scopes, options!) : getToken(scopes, options);
+}
+
+function nextStepOf(error: unknown): string {
+  const { nextStep } = Object(error) as { nextStep?: unknown };
+  return typeof nextStep === "string" ? bound(nextStep) : "";
+}
+
+/** Returns the message of a thrown value, which may be of another package, or no error at all. */
+function reasonOf(error: unknown): string {
+  const { message } = Object(error) as { message?: unknown };
+  return typeof message === "string" ? bound(message) : "It gave no reason";
+}

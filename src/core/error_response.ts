@@ -1,0 +1,93 @@
+import { AuthenticationError, type ErrorResponse } from "../errors.ts";
+import { bound, MAX_LENGTH } from "./bound.ts";
+import type { HttpResult } from "./http.ts";
+import { parseObject } from "./json.ts";
+
+const MAX_CHARACTERS = 400;
+const MAX_CODES = 10;
+
+/** Returns the error for a response without token: the error of the service (RFC 6749, section 5.2) and the next step. */
+export function errorFromResponse(
+  answer: HttpResult,
+  action: string,
+  { advice, meanings, redact = String }: {
+    /** Returns the next step for the codes of the service, with its error code last. */
+    advice?: (codes: readonly (number | string)[]) => string | undefined;
+    /** Descriptions of statuses, for a response without error code. */
+    meanings?: Readonly<Record<number, string>>;
+    redact?: (text: string) => string;
+  } = {},
+): AuthenticationError {
+  const { status, retryAfterInMs } = answer;
+  const details = { statusCode: status, ...retryAfterInMs !== undefined && { retryAfterInMs } };
+  if (status === 0) {
+    return new AuthenticationError(join([`${action}: ${toSingleLine(redact(answer.text))}`, advice?.([])]), details);
+  }
+  const body = parseObject(answer.text);
+  const text = (value: unknown) => typeof value === "string" ? toSingleLine(redact(value)) : undefined;
+  const error = body && text(body.error);
+  if (!error) {
+    const meaning = meanings?.[status] ?? describe(answer);
+    return new AuthenticationError(join([`${action}: HTTP ${status}: ${meaning}`, advice?.([])]), details);
+  }
+  const listed: unknown[] = Array.isArray(body.error_codes) ? body.error_codes.slice(0, MAX_CODES) : [];
+  const errorCodes = listed.filter((code) => typeof code === "number");
+  const description = text(body.error_description) ?? "";
+  const errorResponse: ErrorResponse = {
+    error,
+    errorDescription: description,
+    errorCodes,
+    ...given("suberror", text(body.suberror)),
+    ...given("correlationId", text(body.correlation_id)),
+    ...given("timestamp", text(body.timestamp)),
+    ...given("traceId", text(body.trace_id)),
+  };
+  const codes = errorCodes.map((code) => `AADSTS${code}`).join(", ");
+  // Shortened claims would be malformed.
+  const isClaims = typeof body.claims === "string" && body.claims.length <= MAX_LENGTH;
+  const claims = isClaims ? { claims: redact(body.claims as string) } : {};
+  return new AuthenticationError(
+    join([
+      `${action}: ${error} (${[`HTTP ${status}`, codes].filter(Boolean).join(", ")})`,
+      sentence(description),
+      advice?.([...errorCodes, error]),
+    ]),
+    { ...details, ...claims, errorResponse },
+  );
+}
+
+/** Describes a response that is not a JSON error. The body is omitted: it may contain secrets. */
+function describe({ status, text }: HttpResult): string {
+  if (status >= 300 && status < 400) {
+    return "The service redirects, which is not followed: a secret is for the one it is sent to";
+  }
+  if (text === "") return "The answer is empty, or longer than a megabyte";
+  return `The answer is ${
+    text.trimStart().startsWith("<") ? "a web page: is a proxy in between?" : "not the JSON of a token service"
+  }`;
+}
+
+/** Returns a description without its code and the period at its end. */
+function sentence(description: string): string {
+  return withoutIds(description).replace(/^AADSTS\d+:\s*/, "").replace(/\.$/, "");
+}
+
+/** Returns a description without the ids at its end, which the response also has in members of their own. */
+export function withoutIds(description: string): string {
+  return description.split("Trace ID:", 1)[0]!.trimEnd();
+}
+
+/** Returns a text as one short line. Redact it first: the beginning of a secret is not recognised. */
+export function toSingleLine(text: string): string {
+  // deno-lint-ignore no-control-regex
+  const line = bound(text).replace(/[\s\x00-\x1f\x7f-\x9f]+/g, " ");
+  return line.length > MAX_CHARACTERS ? `${line.slice(0, MAX_CHARACTERS).replace(/ \S*$/, "")}…` : line;
+}
+
+function given<Key extends string>(key: Key, value: string | undefined): { [K in Key]?: string } {
+  return value === undefined ? {} : { [key]: value } as { [K in Key]?: string };
+}
+
+function join(parts: (string | undefined)[]): string {
+  return parts.filter(Boolean).join(". ").replaceAll("….", "…");
+}

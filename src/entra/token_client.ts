@@ -1,0 +1,157 @@
+import { type AuthorizationServer, type ClientAuth, genericTokenEndpointRequest } from "oauth4webapi";
+import { toSingleLine } from "../core/error_response.ts";
+import type { Acquire, TokenRequest } from "../core/get_token.ts";
+import { refreshTime, seconds } from "../core/freshness.ts";
+import type { HttpResult } from "../core/http.ts";
+import { parseObject } from "../core/json.ts";
+import { redact } from "../core/redact.ts";
+import { retry } from "../core/retry.ts";
+import type { Settings } from "../core/settings.ts";
+import { AuthenticationError } from "../errors.ts";
+import type { TokenSet } from "../token_cache.ts";
+import { VERSION } from "../version.ts";
+import { entraError } from "./error_advice.ts";
+import { resolveAuthority } from "./authority.ts";
+import { mergeClaims } from "./claims.ts";
+import { ENTRA_RETRIES } from "./retries.ts";
+import { sendRequest } from "./send_request.ts";
+
+const SECRET_FIELDS = [
+  "client_secret",
+  "client_assertion",
+  "password",
+  "assertion",
+  "code",
+  "code_verifier",
+  "device_code",
+  "refresh_token",
+];
+
+/** Grants whose request changes nothing at the service. */
+const REPEATABLE: readonly string[] = ["client_credentials", "urn:ietf:params:oauth:grant-type:jwt-bearer"];
+
+/** Parameters of every token request. */
+export type TokenParameters = Pick<TokenRequest, "scopes" | "claims" | "enableCae" | "signal">;
+
+/** A grant, and the client that uses it. */
+export interface Grant {
+  /** Name of the credential. */
+  readonly name: string;
+  readonly clientId: string;
+  readonly clientAuth: ClientAuth;
+  /** `grant_type` (RFC 6749, section 4). */
+  readonly type:
+    | ("client_credentials" | "password" | "authorization_code" | "refresh_token")
+    | `urn:ietf:params:oauth:grant-type:${"jwt-bearer" | "device_code"}`;
+  /** Further parameters of the grant. */
+  readonly parameters?: Readonly<Record<string, string>>;
+}
+
+/** A successful token response, with its members normalised. The ID token is not validated. */
+export interface TokenResponse {
+  readonly token: TokenSet;
+  readonly refreshToken: string | undefined;
+  readonly idToken: string | undefined;
+  /** The account in Microsoft Entra's own format, base64url of JSON. */
+  readonly clientInfo: string | undefined;
+}
+
+/** Returns a function that requests access tokens by a grant at the token endpoint of Microsoft Entra. */
+export function createTokenClient(grant: Grant, settings: Settings): Acquire {
+  return async (request) => {
+    // Malformed claims are an error before anything is sent.
+    mergeClaims(request.claims, request.enableCae);
+    const authority = await resolveAuthority(grant.name, request, settings);
+    const region = grant.type === "client_credentials" && settings.env("AZURE_REGIONAL_AUTHORITY_NAME");
+    // Loaded on demand, because few programs set a region.
+    const server = region
+      ? await (await import("./region.ts")).regionalEndpoint(authority, region, request.signal, settings)
+      : authority;
+    return (await requestTokens(grant, { ...request, server }, settings)).token;
+  };
+}
+
+/** Requests tokens by a grant at the token endpoint of the server. */
+export async function requestTokens(
+  grant: Grant,
+  request: TokenParameters & { readonly server: AuthorizationServer },
+  settings: Settings,
+): Promise<TokenResponse> {
+  const { server } = request;
+  const claims = mergeClaims(request.claims, request.enableCae);
+  const parameters = {
+    ...grant.parameters,
+    scope: request.scopes.join(" "),
+    // Form parameters, because headers would make a page's preflight fail.
+    "client-request-id": crypto.randomUUID(),
+    "x-client-SKU": "azweb.identity",
+    "x-client-VER": VERSION,
+    ...claims !== undefined && { claims },
+  };
+  const client = { client_id: grant.clientId };
+  let sentOn = 0;
+  let sent = new URLSearchParams();
+
+  async function attempt(limitInMs: number | undefined): Promise<HttpResult> {
+    // Each attempt authenticates the client again, because Microsoft Entra accepts an assertion once.
+    const exchange = await sendRequest(
+      (options) => genericTokenEndpointRequest(server, client, grant.clientAuth, grant.type, parameters, options),
+      { signal: request.signal, limitInMs },
+      settings,
+    );
+    ({ form: sent, sentOn } = exchange);
+    const { answer } = exchange;
+    return answer.status === 0 ? { ...answer, text: toSingleLine(redact(answer.text, secretsOf(sent))) } : answer;
+  }
+
+  const answer = await retry(
+    attempt,
+    {
+      credential: grant.name,
+      rules: ENTRA_RETRIES,
+      signal: request.signal,
+      unrepeatable: !REPEATABLE.includes(grant.type),
+    },
+    settings,
+  );
+  const action = `Cannot get a token for "${request.scopes.join(" ")}" from "${server.token_endpoint}"`;
+  const body = answer.status === 200 ? parseObject(answer.text) : undefined;
+  if (!body || body.access_token === undefined && body.error !== undefined) {
+    throw entraError(answer, action, (text) => redact(text, secretsOf(sent)));
+  }
+  const text = (value: unknown) => typeof value === "string" && value !== "" ? value : undefined;
+  return {
+    token: readTokenSet(body, action, sentOn),
+    refreshToken: text(body.refresh_token),
+    idToken: text(body.id_token),
+    clientInfo: text(body.client_info),
+  };
+}
+
+function secretsOf(form: URLSearchParams): string[] {
+  return SECRET_FIELDS.flatMap((field) => form.get(field) || []);
+}
+
+/** Reads the access token of a successful response (RFC 6749, section 5.1). */
+function readTokenSet(body: Record<string, unknown>, action: string, sentOn: number): TokenSet {
+  const { access_token: token, token_type: type } = body;
+  const expiresIn = seconds(body.expires_in);
+  const refreshIn = seconds(body.refresh_in);
+  const fault = typeof token !== "string" || token === ""
+    ? "access_token"
+    : typeof type !== "string" || type.toLowerCase() !== "bearer"
+    ? "token_type"
+    : expiresIn === undefined
+    ? "expires_in"
+    : undefined;
+  if (fault) throw new AuthenticationError(`${action}: The answer has no usable "${fault}"`, { statusCode: 200 });
+  const expiresOnTimestamp = sentOn + expiresIn! * 1000;
+  const refreshAfterTimestamp = refreshTime(sentOn, expiresOnTimestamp, refreshIn && refreshIn * 1000);
+  return {
+    token: token as string,
+    expiresOnTimestamp,
+    ...refreshAfterTimestamp !== undefined && { refreshAfterTimestamp },
+    tokenType: "Bearer",
+    acquiredOnTimestamp: sentOn,
+  };
+}

@@ -1,0 +1,70 @@
+import { checkText } from "../core/validate.ts";
+import type { Settings } from "../core/settings.ts";
+import { parseUrl } from "../core/url.ts";
+import type { InteractiveBrowserCredentialOptions } from "../options.ts";
+import { currentPage } from "../runtime/page.ts";
+import { signInInBrowser } from "./browser.ts";
+import { createUserSession, publicClient, type UserSession } from "./session.ts";
+
+/** Creates the session of a user who signs in in a browser. Throws a `TypeError` if an option is malformed. */
+export function createBrowserSession(options: InteractiveBrowserCredentialOptions, resolved: Settings): UserSession {
+  const { loginHint, loginStyle = "popup", runtime = {} } = options;
+  const redirectUri = typeof options.redirectUri === "function" ? options.redirectUri() : options.redirectUri;
+  const name = "InteractiveBrowserCredential";
+  const settings = { ...resolved, timeoutInMs: options.timeoutInMs ?? 300_000 };
+  const client = publicClient(options);
+  const { clientId } = client;
+  if (loginHint !== undefined) checkText(loginHint, "loginHint");
+  if (!["popup", "redirect"].includes(loginStyle)) {
+    throw new TypeError('Option "loginStyle" must be "popup" or "redirect"');
+  }
+  const isPage = !runtime.listen && currentPage() !== undefined;
+  if (isPage && options.clientId === undefined) {
+    throw new TypeError(
+      'Option "clientId" ("interactiveBrowserClientId" of DefaultAzureCredential) must be given in a page: it is an app of your own that people sign in to',
+    );
+  }
+  if (redirectUri !== undefined) checkRedirectUri(redirectUri, isPage);
+  const { successMessage: success, errorMessage: error } = options.browserCustomizationOptions ?? {};
+  return createUserSession({
+    name,
+    ...client,
+    async isAnswered({ server }) {
+      const page = isPage && loginStyle === "redirect" ? currentPage() : undefined;
+      if (!page) return false;
+      const { pendingRedirect } = await import("./page.ts");
+      return pendingRedirect(page, clientId, server) !== undefined;
+    },
+    signIn(wanted) {
+      const hint = loginHint ?? (wanted.account?.username || undefined);
+      return signInInBrowser(
+        {
+          name,
+          clientId,
+          redirectUri,
+          prompt: hint === undefined ? "select_account" : "login",
+          loginHint: hint,
+          domainHint: options.domainHint,
+          style: loginStyle,
+          messages: { success, error },
+        },
+        wanted,
+        { runtime, settings, hasLogger: options.log !== undefined, hasCustomFetch: options.fetch !== undefined },
+      );
+    },
+  }, settings);
+}
+
+function checkRedirectUri(redirectUri: unknown, isPage: boolean): void {
+  const url = parseUrl(redirectUri);
+  if (isPage && url?.origin === currentPage()?.url.origin) return;
+  // The loopback server listens on these hosts. Port 80 equals no port, and port 0 cannot be reached.
+  const isServed = !isPage && url?.protocol === "http:" && ["localhost", "127.0.0.1", "[::1]"].includes(url.hostname);
+  const isBare = !url?.username && !url?.password && url?.pathname === "/" && !url.search && !url.hash;
+  if (isServed && isBare && !/:0*(80|0)\/?$/.test(String(redirectUri))) return;
+  throw new TypeError(
+    isPage
+      ? 'Option "redirectUri" must be the URL of a page of the same origin'
+      : 'Option "redirectUri" must be "http://localhost", with or without a port, such as "http://localhost:8400"',
+  );
+}
