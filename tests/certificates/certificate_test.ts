@@ -1,0 +1,655 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { type CertificateConfiguration, ClientCertificateCredential } from "@azweb/identity";
+import fc from "fast-check";
+import { anyCharacter } from "../support/any_character.ts";
+import { publicKeys } from "../support/assertion.ts";
+import {
+  AUTHORITY,
+  CERTIFICATE,
+  EC_CERTIFICATE,
+  EC_KEY,
+  KEY,
+  KEY_ENCRYPTED,
+  KEY_ENCRYPTED_WEAKLY,
+  KEY_PKCS1,
+  OTHER_KEY,
+  PASSWORD,
+  SHA1,
+  SHA256,
+} from "../support/certificates.ts";
+import { assertionOf, CLIENT_ID, createRecorder, SCOPE, TENANT_ID, verify } from "../support/client_assertion.ts";
+
+// The same inputs each time: a red run can be repeated, and what was green stays green.
+fc.configureGlobal({ seed: 20261122 });
+
+const PS256 = { name: "RSA-PSS", hash: "SHA-256", saltLength: 32 };
+const RS256 = { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256" };
+const ENTRA = `https://login.microsoftonline.com/${TENANT_ID}/oauth2/v2.0/token`;
+const AD_FS = { authorityHost: "https://adfs.example.com" };
+
+/** The digest of the certificate, from what openssl printed, as a JWT has it. */
+function base64Url(hex: string): string {
+  const text = hex.split(":").map((digits) => String.fromCharCode(parseInt(digits, 16))).join("");
+  return btoa(text).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+}
+
+/** The bytes of PEM text, as base64. */
+function bodyOf(pem: string): string {
+  return pem.replace(/-----[^-]+-----|\s/g, "");
+}
+
+/** Changes the bytes of PEM text. */
+function changeBytes(pem: string, change: (bytes: string) => string): string {
+  return pem.replace(/(-----\n)[^-]+/, (_, head) => `${head}${btoa(change(atob(bodyOf(pem))))}\n`);
+}
+
+function importKey(
+  algorithm: { name: string; hash: string },
+  usages: KeyUsage[] = ["sign"],
+  pem = KEY,
+): Promise<CryptoKey> {
+  const der = Uint8Array.from(atob(bodyOf(pem)), (character) => character.charCodeAt(0));
+  return crypto.subtle.importKey("pkcs8", der, algorithm, false, usages);
+}
+
+/** A signer that is somewhere else. */
+async function remoteSign(data: Uint8Array, algorithm: "PS256" | "RS256"): Promise<Uint8Array> {
+  const parameters = algorithm === "PS256" ? PS256 : RS256;
+  return new Uint8Array(await crypto.subtle.sign(parameters, await importKey(parameters), new Uint8Array(data)));
+}
+
+/** Finds that no token can be had, for a certificate that is there and wrong, and that no request was made. */
+async function refuses(configuration: CertificateConfiguration, message: RegExp, now = Date.now()): Promise<Error> {
+  const { forms, fetch } = createRecorder();
+  const options = { fetch, env: {}, runtime: { now: () => now } };
+  const credential = new ClientCertificateCredential(TENANT_ID, CLIENT_ID, configuration, options);
+  let caught: unknown;
+  await assert.rejects(credential.getToken(SCOPE), (error: Error & { statusCode?: number }) => {
+    assert.equal(error.name, "AuthenticationError");
+    assert.equal(error.statusCode, 0);
+    assert.match(error.message, /^ClientCertificateCredential: Cannot use the certificate(?: in ".+")?: [^"]/);
+    assert.match(error.message, message);
+    caught = error;
+    return true;
+  });
+  assert.equal(forms.length, 0);
+  return caught as Error;
+}
+
+describe("the assertion", () => {
+  test("says who asks whom, for ten minutes, signed PS256", async () => {
+    const now = Date.UTC(2030, 0, 2, 3, 4, 5, 678);
+    const { forms, fetch } = createRecorder();
+    const options = { fetch, env: {}, runtime: { now: () => now } };
+    const configuration = { certificate: CERTIFICATE + KEY };
+    await new ClientCertificateCredential(TENANT_ID, CLIENT_ID, configuration, options).getToken(SCOPE);
+    const { client_assertion, client_assertion_type, client_id, grant_type } = Object.fromEntries(forms[0]!);
+    assert.equal(client_id, CLIENT_ID);
+    assert.equal(grant_type, "client_credentials");
+    assert.equal(client_assertion_type, "urn:ietf:params:oauth:client-assertion-type:jwt-bearer");
+    const { header, payload: { jti, ...claims } } = await verify(client_assertion!, CERTIFICATE, now);
+    assert.deepEqual(header, { alg: "PS256", typ: "JWT", "x5t#S256": base64Url(SHA256) });
+    const seconds = Math.floor(now / 1000);
+    assert.deepEqual(claims, {
+      aud: ENTRA,
+      iss: CLIENT_ID,
+      sub: CLIENT_ID,
+      iat: seconds,
+      nbf: seconds,
+      exp: seconds + 600,
+    });
+    assert.match(jti!, /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
+  });
+
+  test("is signed RS256 for AD FS", async () => {
+    const assertion = await assertionOf({ certificate: CERTIFICATE + KEY }, AD_FS, "adfs");
+    const { header, payload } = await verify(assertion, CERTIFICATE);
+    assert.deepEqual(header, { alg: "RS256", typ: "JWT", x5t: base64Url(SHA1) });
+    assert.equal(payload.aud, "https://adfs.example.com/adfs/oauth2/token");
+  });
+
+  test("is signed as each authority wants it", async () => {
+    const { forms, fetch } = createRecorder();
+    const trust = { disableInstanceDiscovery: true, additionallyAllowedTenants: ["adfs"] };
+    const options = { ...AD_FS, ...trust, fetch, env: {}, cache: false as const };
+    const credential = new ClientCertificateCredential(
+      TENANT_ID,
+      CLIENT_ID,
+      { certificate: CERTIFICATE + KEY },
+      options,
+    );
+    for (const tenantId of [TENANT_ID, "adfs", TENANT_ID]) await credential.getToken(SCOPE, { tenantId });
+    const assertions = await Promise.all(forms.map((form) => verify(form.get("client_assertion")!, CERTIFICATE)));
+    assert.deepEqual(assertions.map(({ header }) => header.alg), ["PS256", "RS256", "PS256"]);
+  });
+
+  test("is a new one for each request", async () => {
+    const { forms, fetch } = createRecorder();
+    const options = { fetch, env: {}, cache: false as const };
+    const credential = new ClientCertificateCredential(
+      TENANT_ID,
+      CLIENT_ID,
+      { certificate: CERTIFICATE + KEY },
+      options,
+    );
+    await credential.getToken(SCOPE);
+    await credential.getToken(SCOPE);
+    const [one, other] = await Promise.all(forms.map((form) => verify(form.get("client_assertion")!, CERTIFICATE)));
+    assert.notEqual(one!.payload.jti, other!.payload.jti);
+  });
+
+  test("carries all certificates in their order with sendCertificateChain", async () => {
+    const options = { sendCertificateChain: true };
+    for (const certificate of [CERTIFICATE + AUTHORITY + KEY, KEY + CERTIFICATE + AUTHORITY]) {
+      const { header } = await verify(await assertionOf({ certificate }, options), CERTIFICATE);
+      assert.deepEqual(header.x5c, [bodyOf(CERTIFICATE), bodyOf(AUTHORITY)]);
+    }
+    const parts = { certificate: CERTIFICATE + AUTHORITY, sign: remoteSign };
+    const { header } = await verify(await assertionOf(parts, options), CERTIFICATE);
+    assert.deepEqual(header.x5c, [bodyOf(CERTIFICATE), bodyOf(AUTHORITY)]);
+  });
+});
+
+describe("PEM text", () => {
+  const readable: Record<string, string> = {
+    "PKCS#8": CERTIFICATE + KEY,
+    "PKCS#1": CERTIFICATE + KEY_PKCS1,
+    "the key first": KEY + CERTIFICATE,
+    "text around the blocks":
+      `\uFEFFBag Attributes\n  friendlyName: -----\n${CERTIFICATE}Key: <No Attributes>\n${KEY}\nend`,
+    "Windows line ends": (CERTIFICATE + KEY_PKCS1).replaceAll("\n", "\r\n"),
+    "line ends as an environment variable has them": (CERTIFICATE + KEY).replaceAll("\n", "\\n"),
+    "Windows line ends as an environment variable has them": (CERTIFICATE + KEY).replaceAll("\n", "\\r\\n"),
+    "spaces for line ends": (CERTIFICATE + KEY).replaceAll("\n", " "),
+    "no line breaks": (CERTIFICATE + KEY).replaceAll("\n", ""),
+    "other blocks": `-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n${CERTIFICATE}${KEY}`,
+  };
+  for (const [form, certificate] of Object.entries(readable)) {
+    test(`is read: ${form}`, async () => {
+      await verify(await assertionOf({ certificate }), CERTIFICATE);
+      await verify(await assertionOf({ certificate }, AD_FS, "adfs"), CERTIFICATE);
+    });
+  }
+
+  test("is read: an encrypted key", async () => {
+    for (const certificate of [CERTIFICATE + KEY_ENCRYPTED, (CERTIFICATE + KEY_ENCRYPTED).replaceAll("\n", "\\n")]) {
+      await verify(await assertionOf({ certificate, certificatePassword: PASSWORD }), CERTIFICATE);
+    }
+  });
+
+  test("needs no password for a key that is not encrypted, and takes one", async () => {
+    await verify(await assertionOf({ certificate: CERTIFICATE + KEY, certificatePassword: "unused" }), CERTIFICATE);
+  });
+
+  const damaged = KEY.replace(/(?<=-----\n)M/, "N");
+  const unreadable: Record<string, [string, RegExp]> = {
+    "no certificate": [KEY, /It holds no certificate: "-----BEGIN CERTIFICATE-----" is missing/],
+    "no private key": [CERTIFICATE, /It holds no private key: "-----BEGIN PRIVATE KEY-----" is missing/],
+    "two private keys": [CERTIFICATE + KEY + OTHER_KEY, /It holds several private keys/],
+    "another certificate's key": [CERTIFICATE + OTHER_KEY, /The private key does not belong to the certificate/],
+    "the authority's certificate first": [AUTHORITY + CERTIFICATE + KEY, /must be the first in its text/],
+    "an encrypted key without password": [
+      CERTIFICATE + KEY_ENCRYPTED,
+      /The private key is encrypted: set "certificatePassword"/,
+    ],
+    "a key for an elliptic curve": [
+      CERTIFICATE + EC_KEY,
+      /another kind \("1\.2\.840\.10045\.2\.1"\): Entra takes RSA only.*"openssl req/,
+    ],
+    "a certificate for an elliptic curve": [
+      EC_CERTIFICATE + EC_KEY,
+      /The certificate is for a key of another kind.*"openssl req/,
+    ],
+    "an OpenSSH key": [
+      CERTIFICATE + KEY.replaceAll("PRIVATE", "OPENSSH PRIVATE"),
+      /another kind \("OPENSSH PRIVATE KEY"\)/,
+    ],
+    "an old encrypted key": [
+      CERTIFICATE + KEY_PKCS1.replace("KEY-----\n", "$&Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n\n"),
+      /not supported \("Proc-Type: 4,ENCRYPTED"\).*"openssl pkcs8 -topk8/,
+    ],
+    "a damaged certificate": [CERTIFICATE.replace("MII", "MIA") + KEY, /The certificate is damaged/],
+    "a certificate without its end": [
+      changeBytes(CERTIFICATE, (bytes) => bytes.slice(0, -10)) + KEY,
+      /The certificate is damaged/,
+    ],
+    "bytes behind a certificate": [
+      changeBytes(CERTIFICATE, (bytes) => bytes + "\x05\x00") + KEY,
+      /The certificate is damaged/,
+    ],
+    "a damaged key": [CERTIFICATE + damaged, /The private key is damaged/],
+    "a damaged PKCS#1 key": [CERTIFICATE + KEY_PKCS1.replace("MII", "MIA"), /The private key is damaged/],
+    "characters that are not base64": [
+      CERTIFICATE + KEY.replace("MII", "M?I"),
+      /"-----BEGIN PRIVATE KEY-----" is not base64/,
+    ],
+    "a block without content": [
+      CERTIFICATE + "-----BEGIN PRIVATE KEY-----\n-----END PRIVATE KEY-----",
+      /is not base64/,
+    ],
+    "an end that is cut off": [CERTIFICATE + KEY.slice(0, 900), /cut off: "-----END PRIVATE KEY-----" is missing/],
+    "the end of another block": [
+      CERTIFICATE.replace("END CERT", "END KEY") + KEY,
+      /"-----END CERTIFICATE-----" is missing/,
+    ],
+    "a million characters": [
+      CERTIFICATE + "-----BEGIN PRIVATE KEY-----" + "A".repeat(1_000_000),
+      /It is longer than a million/,
+    ],
+    "nearly as many": [
+      (CERTIFICATE + "-----BEGIN PRIVATE KEY-----").padEnd(1_000_000, "A"),
+      /"-----END PRIVATE KEY-----" is missing/,
+    ],
+    "nearly as many bytes": [
+      `${CERTIFICATE}-----BEGIN PRIVATE KEY-----${"A".repeat(900_000)}-----END PRIVATE KEY-----`,
+      /The private key is damaged/,
+    ],
+    "something else": ["a certificate", /It is not PEM text.*"openssl pkcs12 -in old.pfx -out new.pem -nodes"/],
+    "PKCS#12 that was read as text": ["0\uFFFD\t\u0002\u0001\u00030\uFFFD", /It is not PEM text.*"openssl pkcs12/],
+  };
+  for (const [what, [certificate, message]] of Object.entries(unreadable)) {
+    test(`is refused: ${what}`, async () => {
+      await refuses({ certificate }, message);
+    });
+  }
+
+  test("is refused: a wrong password", async () => {
+    // Several, since one of 256 gets past the padding.
+    for (let attempt = 0; attempt < 20; attempt++) {
+      const configuration = { certificate: CERTIFICATE + KEY_ENCRYPTED, certificatePassword: `wrong horse ${attempt}` };
+      const error = await refuses(configuration, /Cannot decrypt the private key: "certificatePassword" is wrong/);
+      assert.doesNotMatch(error.message, /horse/);
+    }
+  });
+
+  test("is refused: a count of iterations that would take minutes", async () => {
+    const slow = changeBytes(KEY_ENCRYPTED, (bytes) => {
+      // Behind eight bytes of salt stands 10,000; two of them become two more of the count.
+      const at = bytes.indexOf("\x02\x02\x27\x10");
+      const salt = bytes.slice(at - 8, at - 2);
+      return `${bytes.slice(0, at - 10)}\x04\x06${salt}\x02\x04\x7f\xff\xff\xff${bytes.slice(at + 4)}`;
+    });
+    const configuration = { certificate: CERTIFICATE + slow, certificatePassword: PASSWORD };
+    await refuses(configuration, /not supported \("2147483647 iterations"\).*"openssl pkcs8/);
+  });
+
+  test("is refused before and after its time", async () => {
+    const configuration = { certificate: CERTIFICATE + KEY };
+    const begin = Date.UTC(2020, 0, 1);
+    const end = Date.UTC(2090, 0, 1);
+    await refuses(configuration, /It is not valid before "2020-01-01T00:00:00\.000Z"/, begin - 1);
+    await refuses(configuration, /It ended on "2090-01-01T00:00:00\.000Z"/, end + 1);
+    await refuses({ certificate: CERTIFICATE, sign: remoteSign }, /It ended on "2090/, end + 1);
+    for (const now of [begin, end]) await assertionOf(configuration, { runtime: { now: () => now } });
+  });
+});
+
+describe("a file", () => {
+  const certificatePath = "/secrets/app.pem";
+
+  test("is given by its path, as text or in an object", async () => {
+    const read: string[] = [];
+    const readTextFile = (path: string) => {
+      read.push(path);
+      return Promise.resolve(CERTIFICATE + KEY_ENCRYPTED);
+    };
+    const configuration = { certificatePath, certificatePassword: PASSWORD };
+    await verify(await assertionOf(configuration, { runtime: { readTextFile } }), CERTIFICATE);
+    const plain = () => Promise.resolve(CERTIFICATE + KEY);
+    await verify(await assertionOf(certificatePath, { runtime: { readTextFile: plain } }), CERTIFICATE);
+    assert.deepEqual(new Set(read), new Set([certificatePath]));
+  });
+
+  test("is read again for each request, so that a renewed certificate is noticed", async () => {
+    const { forms, fetch } = createRecorder();
+    let content = CERTIFICATE + KEY;
+    const runtime = { readTextFile: () => Promise.resolve(content) };
+    const options = { fetch, env: {}, cache: false as const, runtime };
+    const credential = new ClientCertificateCredential(TENANT_ID, CLIENT_ID, certificatePath, options);
+    await credential.getToken(SCOPE);
+    content = CERTIFICATE + OTHER_KEY;
+    await assert.rejects(
+      credential.getToken(SCOPE),
+      /Cannot use the certificate in "\/secrets\/app\.pem": The private key does not/,
+    );
+    content = KEY_PKCS1 + CERTIFICATE;
+    await credential.getToken(SCOPE);
+    assert.equal(forms.length, 2);
+  });
+
+  test("that cannot be read is an AuthenticationError", async () => {
+    const readTextFile = () => Promise.reject(new Error("No such file or directory"));
+    await assert.rejects(assertionOf(certificatePath, { runtime: { readTextFile } }), {
+      name: "AuthenticationError",
+      message:
+        'ClientCertificateCredential: Cannot read the certificate of "certificatePath", "/secrets/app.pem": No such file or directory: ' +
+        "Check the path, and that this program may read the file",
+    });
+  });
+
+  test("that is empty is an error", async () => {
+    for (const content of ["", " \n"]) {
+      const readTextFile = () => Promise.resolve(content);
+      await assert.rejects(assertionOf(certificatePath, { runtime: { readTextFile } }), {
+        name: "AuthenticationError",
+        message: 'ClientCertificateCredential: Cannot use the certificate in "/secrets/app.pem": It is empty',
+      });
+    }
+  });
+});
+
+describe("a CryptoKey", () => {
+  test("signs by its own algorithm", async () => {
+    const expected = { "x5t#S256": base64Url(SHA256), x5t: base64Url(SHA1) };
+    for (const [algorithm, alg, digest] of [[PS256, "PS256", "x5t#S256"], [RS256, "RS256", "x5t"]] as const) {
+      const privateKey = await importKey(algorithm);
+      const { header } = await verify(await assertionOf({ certificate: CERTIFICATE, privateKey }), CERTIFICATE);
+      assert.deepEqual(header, { alg, typ: "JWT", [digest]: expected[digest] });
+    }
+  });
+
+  test("is enough with the thumbprint, with colons or without", async () => {
+    const privateKey = await importKey(PS256);
+    for (const thumbprint of [SHA256, SHA256.replaceAll(":", "").toLowerCase()]) {
+      const { header } = await verify(await assertionOf({ thumbprint, privateKey }), CERTIFICATE);
+      assert.deepEqual(header, { alg: "PS256", typ: "JWT", "x5t#S256": base64Url(SHA256) });
+    }
+    const adfs = { thumbprint: SHA1, privateKey: await importKey(RS256) };
+    const { header } = await verify(await assertionOf(adfs, AD_FS, "adfs"), CERTIFICATE);
+    assert.deepEqual(header, { alg: "RS256", typ: "JWT", x5t: base64Url(SHA1) });
+  });
+
+  test("for PS256 is refused where AD FS is asked", async () => {
+    const privateKey = await importKey(PS256);
+    const assertion = assertionOf({ certificate: CERTIFICATE, privateKey }, AD_FS, "adfs");
+    await assert.rejects(assertion, {
+      name: "AuthenticationError",
+      message: /AD FS does not take PS256.*RSASSA-PKCS1-v1_5/,
+    });
+  });
+
+  test("of another certificate is refused", async () => {
+    const privateKey = await importKey(PS256, ["sign"], OTHER_KEY);
+    await refuses({ certificate: CERTIFICATE, privateKey }, /The private key does not belong to the certificate/);
+  });
+});
+
+describe("a callback", () => {
+  test("signs what it is told to sign", async () => {
+    const asked: string[] = [];
+    const sign = (data: Uint8Array, algorithm: "PS256" | "RS256") => {
+      asked.push(algorithm);
+      return remoteSign(data, algorithm);
+    };
+    await verify(await assertionOf({ certificate: CERTIFICATE, sign }), CERTIFICATE);
+    await verify(await assertionOf({ certificate: CERTIFICATE, sign }, AD_FS, "adfs"), CERTIFICATE);
+    await verify(await assertionOf({ thumbprint: SHA256, sign }), CERTIFICATE);
+    await verify(await assertionOf({ thumbprint: SHA1, sign }), CERTIFICATE);
+    await verify(await assertionOf({ thumbprint: SHA1, sign }, AD_FS, "adfs"), CERTIFICATE);
+    assert.deepEqual(asked, ["PS256", "RS256", "PS256", "RS256", "RS256"]);
+  });
+
+  test("with a SHA-256 thumbprint is refused where AD FS is asked", async () => {
+    const assertion = assertionOf({ thumbprint: SHA256, sign: remoteSign }, AD_FS, "adfs");
+    await assert.rejects(assertion, { name: "AuthenticationError", message: /AD FS does not take PS256.*SHA-1/ });
+  });
+
+  test("that throws is the cause", async () => {
+    const cause = new Error("The vault is sealed");
+    for (
+      const sign of [() => Promise.reject(cause), () => {
+        throw cause;
+      }]
+    ) {
+      for (const part of [{ certificate: CERTIFICATE }, { thumbprint: SHA256 }]) {
+        const error = await refuses({ ...part, sign }, /"sign" failed/);
+        assert.equal(error.cause, cause);
+      }
+    }
+  });
+
+  const results: Record<string, [unknown, RegExp, RegExp]> = {
+    nothing: [
+      undefined,
+      /the 256 bytes of the signature, and returned something else/,
+      /the 256 to 2048 bytes of the signature, and returned something else/,
+    ],
+    text: ["c2lnbmF0dXJl", /returned something else/, /returned something else/],
+    "no bytes": [new Uint8Array(0), /returned 0 bytes/, /returned 0 bytes/],
+    "a signature by an elliptic curve": [new Uint8Array(64), /returned 64 bytes/, /returned 64 bytes/],
+    "too many bytes": [new Uint8Array(4000), /returned 4000 bytes/, /returned 4000 bytes/],
+  };
+  for (const [what, [result, exact, bounds]] of Object.entries(results)) {
+    test(`that returns ${what} is an error`, async () => {
+      const sign = () => Promise.resolve(result as Uint8Array);
+      await refuses({ certificate: CERTIFICATE, sign }, exact);
+      await refuses({ thumbprint: SHA256, sign }, bounds);
+    });
+  }
+
+  test("that signs something else is an error", async () => {
+    const otherData = () => remoteSign(new Uint8Array(1), "PS256");
+    await refuses({ certificate: CERTIFICATE, sign: otherData }, /does not belong.*or "sign" does not sign PS256/);
+    const otherAlgorithm = (data: Uint8Array) => remoteSign(data, "RS256");
+    await refuses({ certificate: CERTIFICATE, sign: otherAlgorithm }, /or "sign" does not sign PS256/);
+  });
+});
+
+describe("a remembered token", () => {
+  async function requestsOf(...configurations: CertificateConfiguration[]): Promise<number> {
+    const { forms, fetch } = createRecorder();
+    const runtime = { readTextFile: () => Promise.resolve(CERTIFICATE + KEY) };
+    for (const configuration of configurations) {
+      await new ClientCertificateCredential(TENANT_ID, CLIENT_ID, configuration, { fetch, env: {}, runtime }).getToken(
+        SCOPE,
+      );
+    }
+    return forms.length;
+  }
+
+  test("is for whoever has the same private key", async () => {
+    const text = { certificate: CERTIFICATE + KEY };
+    const key = { certificate: CERTIFICATE, privateKey: await importKey(PS256) };
+    const callback = { thumbprint: SHA256, sign: remoteSign };
+    assert.equal(await requestsOf(text, { ...text }, "app.pem"), 1);
+    assert.equal(await requestsOf(key, { ...key }), 1);
+    assert.equal(await requestsOf(callback, { ...callback }), 1);
+  });
+
+  test("is not for who only knows the certificate", async () => {
+    const privateKey = await importKey(PS256);
+    const sameAgain = await importKey(PS256);
+    const sign = (data: Uint8Array, algorithm: "PS256" | "RS256") => remoteSign(data, algorithm);
+    assert.equal(
+      await requestsOf({ certificate: CERTIFICATE, privateKey }, { certificate: CERTIFICATE, privateKey: sameAgain }),
+      2,
+    );
+    assert.equal(await requestsOf({ thumbprint: SHA256, sign: remoteSign }, { thumbprint: SHA256, sign }), 2);
+    const encrypted = { certificate: CERTIFICATE + KEY_ENCRYPTED, certificatePassword: PASSWORD };
+    const stolen = requestsOf(encrypted, { ...encrypted, certificatePassword: "wrong" });
+    await assert.rejects(stolen, /"certificatePassword" is wrong/);
+  });
+});
+
+describe("the configuration", () => {
+  function misshapen(configuration: unknown, message: RegExp, options = {}): void {
+    const create = () => new ClientCertificateCredential(TENANT_ID, CLIENT_ID, configuration as string, options);
+    assert.throws(create, (error: Error) => {
+      assert.equal(error.name, "TypeError");
+      assert.match(error.message, message);
+      assert.doesNotMatch(error.message, /horse|MII/);
+      return true;
+    });
+  }
+
+  test("must be one of the forms", async () => {
+    const privateKey = await importKey(PS256);
+    const sign = remoteSign;
+    for (const nothing of [undefined, null, 1, true]) misshapen(nothing, /must be the path of a PEM file or an object/);
+    for (const none of [{}, { certificatePassword: PASSWORD }, { privateKey }, { sign }, { certificate: undefined }]) {
+      misshapen(none, /exactly one of "certificatePath", "certificate" and "thumbprint"/);
+    }
+    misshapen({ certificatePath: "a.pem", certificate: CERTIFICATE }, /exactly one of/);
+    misshapen({ certificate: CERTIFICATE, thumbprint: SHA256, sign }, /exactly one of/);
+    misshapen("", /non-empty string as "certificatePath"/);
+    misshapen({ certificatePath: " " }, /non-empty string as "certificatePath"/);
+    misshapen({ certificate: "" }, /non-empty string as "certificate"/);
+    for (const bytes of [new Uint8Array(1), new ArrayBuffer(1), new DataView(new ArrayBuffer(1))]) {
+      for (const configuration of [bytes, { certificate: bytes }, { certificatePath: bytes }]) {
+        misshapen(
+          configuration,
+          /must be text, not bytes: decode a PEM file with "new TextDecoder\(\)\.decode\(bytes\)", read a/,
+        );
+      }
+    }
+    misshapen({ certificate: CERTIFICATE, certificatePassword: "" }, /non-empty string as "certificatePassword"/);
+    misshapen({ thumbprint: "", sign }, /non-empty string as "thumbprint"/);
+    misshapen(CERTIFICATE + KEY, /give PEM text as "certificate"/);
+    misshapen({ certificatePath: bodyOf(KEY).replace("A", "A\n") }, /must have a path as "certificatePath"/);
+    misshapen({ thumbprint: SHA256 }, /"privateKey" or "sign" beside "thumbprint"/);
+    misshapen({ certificate: CERTIFICATE, privateKey, sign }, /each other/);
+    misshapen({ certificatePath: "a.pem", sign }, /with none of "certificatePath"/);
+    misshapen({ certificate: CERTIFICATE, privateKey, certificatePassword: PASSWORD }, /with none of/);
+    misshapen({ certificate: CERTIFICATE + KEY, privateKey }, /must not have a private key in "certificate"/);
+    misshapen({ certificate: CERTIFICATE, sign: "sign" }, /must have a function as "sign"/);
+    for (const thumbprint of ["12", SHA256 + "00", SHA256.replace("FF", "GG"), `sha256:${SHA256}`]) {
+      misshapen({ thumbprint, sign }, /must have 64 \(SHA-256\) or 40 \(SHA-1\) hexadecimal digits/);
+    }
+    misshapen({ thumbprint: SHA1, privateKey }, /a SHA-256 "thumbprint" beside a key for "RSA-PSS"/);
+    misshapen(
+      { thumbprint: SHA256, privateKey: await importKey(RS256) },
+      /SHA-1 one beside a key for "RSASSA-PKCS1-v1_5"/,
+    );
+    misshapen({ thumbprint: SHA256, sign }, /"sendCertificateChain" needs the "certificate"/, {
+      sendCertificateChain: true,
+    });
+  });
+
+  test("must hold a key that can sign", async () => {
+    const message =
+      /must have a private CryptoKey for "RSA-PSS" or "RSASSA-PKCS1-v1_5" with "SHA-256" and the usage "sign"/;
+    const curve = { name: "ECDSA", namedCurve: "P-256" };
+    const { keys: [jwk] } = await publicKeys("a-key");
+    const publicKey = await crypto.subtle.importKey("jwk", jwk as JsonWebKey, PS256, false, ["verify"]);
+    const sha512 = await importKey({ name: "RSA-PSS", hash: "SHA-512" });
+    const oaep = await importKey({ name: "RSA-OAEP", hash: "SHA-256" }, ["decrypt"]);
+    const ec = await crypto.subtle.generateKey(curve, false, ["sign", "verify"]);
+    const keys = [publicKey, sha512, oaep, ec.privateKey, KEY, {}, null, 1];
+    for (const privateKey of keys) misshapen({ certificate: CERTIFICATE, privateKey }, message);
+    // Told by its shape: it may come from another realm.
+    misshapen({ certificate: CERTIFICATE, privateKey: { ...shape(await importKey(PS256)), usages: [] } }, message);
+  });
+
+  function shape({ type, algorithm, usages }: CryptoKey): object {
+    return { type, algorithm, usages };
+  }
+});
+
+describe("whatever the text is, the error is ours and repeats nothing of it", () => {
+  const whole = CERTIFICATE + AUTHORITY + KEY_ENCRYPTED_WEAKLY;
+  const bodies = [KEY, KEY_ENCRYPTED_WEAKLY, KEY_PKCS1].map(bodyOf);
+
+  async function survives(certificate: string, runs: string): Promise<void> {
+    if (certificate.trim() === "") return;
+    let error: Error;
+    try {
+      await assertionOf({ certificate, certificatePassword: PASSWORD });
+      return;
+    } catch (caught) {
+      error = caught as Error;
+    }
+    assert.equal(error.name, "AuthenticationError", `${runs}: ${error.stack}`);
+    assert.equal(error.cause, undefined);
+    assert.ok(error.message.length < 400, error.message);
+    assert.ok(!error.message.includes(PASSWORD), error.message);
+    for (const word of error.message.match(/[\w+/]{12,}/g) ?? []) {
+      assert.ok(!bodies.some((body) => body.includes(word)), error.message);
+    }
+  }
+
+  test("arbitrary text", async () => {
+    const piece = fc.constantFrom(
+      "-----BEGIN ",
+      "-----END ",
+      "-----",
+      "CERTIFICATE",
+      "PRIVATE KEY",
+      "RSA PRIVATE KEY",
+      "ENCRYPTED PRIVATE KEY",
+      "\n",
+      bodyOf(CERTIFICATE),
+      bodyOf(KEY),
+      bodyOf(KEY_ENCRYPTED_WEAKLY),
+    );
+    const text = fc.oneof(
+      fc.string({ unit: anyCharacter }),
+      fc.array(fc.oneof(piece, fc.string()), { maxLength: 20 }).map((all) => all.join("")),
+    );
+    await fc.assert(fc.asyncProperty(text, (text) => survives(text, "arbitrary")), { numRuns: 300 });
+  });
+
+  test("PEM that is cut off", async () => {
+    const text = fc.tuple(fc.nat(whole.length), fc.constantFrom(whole, CERTIFICATE + KEY, KEY_PKCS1 + CERTIFICATE));
+    const property = fc.asyncProperty(text, ([length, pem]) => survives(pem.slice(0, length), "cut off"));
+    await fc.assert(property, { numRuns: 100 });
+  });
+
+  test("PEM with other characters in it", async () => {
+    const change = fc.tuple(
+      fc.nat(whole.length),
+      fc.oneof(fc.constantFrom(..."AMm/+=-\n "), fc.string({ maxLength: 3 })),
+    );
+    const text = fc.tuple(
+      fc.constantFrom(whole, CERTIFICATE + KEY, KEY_PKCS1 + CERTIFICATE),
+      fc.array(change, { minLength: 1, maxLength: 5 }),
+    )
+      .map(([pem, changes]) =>
+        changes.reduce(
+          (pem, [at, text]) => pem.slice(0, at % pem.length) + text + pem.slice(at % pem.length + text.length),
+          pem,
+        )
+      );
+    await fc.assert(fc.asyncProperty(text, (text) => survives(text, "changed")), { numRuns: 200 });
+  });
+
+  test("DER with other bytes in it", async () => {
+    const blocks = whole.match(/-----BEGIN[^]+?-----END.+\n/g)!;
+    const text = fc.tuple(fc.nat(blocks.length - 1), fc.nat(1500), fc.nat(255)).map(([index, at, byte]) =>
+      blocks.map((block, i) => {
+        if (i !== index) return block;
+        return changeBytes(block, (bytes) => {
+          const place = at % bytes.length;
+          return bytes.slice(0, place) + String.fromCharCode(byte) + bytes.slice(place + 1);
+        });
+      }).join("")
+    );
+    await fc.assert(fc.asyncProperty(text, (text) => survives(text, "changed DER")), { numRuns: 300 });
+  });
+});
+
+test("a password's digest is in no key of a cache: it could be guessed without the work of decrypting", async () => {
+  const { fetch } = createRecorder();
+  const keys = await Promise.all([1, 2].map(async () => {
+    const cache = new Map();
+    const configuration = { certificate: CERTIFICATE + KEY_ENCRYPTED, certificatePassword: PASSWORD };
+    await new ClientCertificateCredential(TENANT_ID, CLIENT_ID, configuration, { fetch, cache }).getToken(SCOPE);
+    return [...cache.keys()].join();
+  }));
+  assert.notEqual(keys[0], keys[1]);
+});
+
+test("a runtime may be a class: its methods are called as such", async () => {
+  class Files {
+    readonly #text = CERTIFICATE + KEY;
+    readTextFile(): Promise<string> {
+      return Promise.resolve(this.#text);
+    }
+  }
+  const { fetch } = createRecorder();
+  const runtime = new Files();
+  const token = await new ClientCertificateCredential(TENANT_ID, CLIENT_ID, "app.pem", { fetch, runtime }).getToken(
+    SCOPE,
+  );
+  assert.ok(token.token);
+});

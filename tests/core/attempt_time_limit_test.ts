@@ -1,0 +1,366 @@
+// Each attempt has its own time limit: a lost request is sent again before the deadline, a slow service still has time to respond, and a request that
+// the service may refuse the second time is not cut short.
+import {
+  type AccessToken,
+  AuthorizationCodeCredential,
+  AzurePipelinesCredential,
+  ClientAssertionCredential,
+  ClientSecretCredential,
+  type CredentialOptions,
+  DeviceCodeCredential,
+  type LogEvent,
+  ManagedIdentityCredential,
+  OnBehalfOfCredential,
+  UsernamePasswordCredential,
+} from "@azweb/identity";
+import { detectPlatform } from "@azweb/identity/runtime";
+import { createFakeClock, type FakeClock } from "@azweb/identity/testing";
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { arcAnswers, machineAnswer, type MachineName, machineOptions, MACHINES } from "../support/machine.ts";
+import { pass, passTime } from "../support/passing_time.ts";
+import {
+  type Asked,
+  CLIENT,
+  createService,
+  isolatedOptions,
+  jsonAnswer,
+  SCOPE,
+  type Service,
+  silence,
+  TENANT,
+  tokenAnswer,
+} from "../support/service.ts";
+import { userAnswer } from "../support/sign_in.ts";
+
+const SECOND = 1000;
+
+/** A credential, and the one of its requests that is lost or slow. */
+interface Subject {
+  /** Makes the credential. */
+  create(options: CredentialOptions): { getToken(scopes: string): Promise<AccessToken> };
+  /** Returns the response to a request. Default: a token. */
+  readonly answer?: (asked: Asked) => unknown;
+  /** Whether the request is the one that is lost or slow. Default: any is. */
+  readonly isMeant?: (asked: Asked) => boolean;
+  /** The default of `timeoutInMs`. */
+  readonly timeoutInMs?: number;
+}
+
+function client(options: CredentialOptions): ClientSecretCredential {
+  return new ClientSecretCredential(TENANT, CLIENT, "a-secret", options);
+}
+
+function machine(name: MachineName): Subject {
+  const files = { "/var/opt/azcmagent/tokens/a.key": "a-key" };
+  return {
+    timeoutInMs: 120_000,
+    answer: (asked) => name === "Azure Arc" ? arcAnswers(asked) : machineAnswer(),
+    create({ fetch, runtime, ...options }) {
+      const place = machineOptions({ env: { ...MACHINES[name] }, files, service: { fetch } as Service });
+      const all = { ...options, env: place.env, runtime: { ...place.runtime, ...runtime } };
+      return new ManagedIdentityCredential(all);
+    },
+  };
+}
+
+/** Requests that change nothing at the service. */
+const REPEATABLE: Readonly<Record<string, Subject>> = {
+  "client credentials": { create: client },
+  "on behalf of": {
+    create: (options) =>
+      new OnBehalfOfCredential({
+        ...options,
+        tenantId: TENANT,
+        clientId: CLIENT,
+        clientSecret: "a-secret",
+        userAssertionToken: "a-token",
+      }),
+  },
+  "instance discovery": {
+    create: (options) => client({ ...options, authorityHost: "https://login.private.example" }),
+    answer: discovery,
+    isMeant: ({ url }) => url.includes("discovery/instance"),
+  },
+  "the OpenID configuration": {
+    create: (options) => client({ ...options, authorityHost: "https://login.private.example" }),
+    answer: discovery,
+    isMeant: ({ url }) => url.includes("openid-configuration"),
+  },
+  "the OIDC token of a pipeline": {
+    create: (options) =>
+      new AzurePipelinesCredential(TENANT, CLIENT, "a-connection", "a-token", {
+        ...options,
+        env: { SYSTEM_OIDCREQUESTURI: "https://dev.azure.com/contoso/_apis/oidctoken" },
+      }),
+    answer: ({ url }) => url.includes("oidctoken") ? jsonAnswer({ oidcToken: "a.b.c" }) : tokenAnswer(),
+    isMeant: ({ url }) => url.includes("oidctoken"),
+  },
+  ...Object.fromEntries((Object.keys(MACHINES) as MachineName[]).map((name) => [name, machine(name)])),
+  "Azure Arc": { ...machine("Azure Arc"), isMeant: ({ headers }) => !headers.has("authorization") },
+  "the second request of Azure Arc": {
+    ...machine("Azure Arc"),
+    isMeant: ({ headers }) => headers.has("authorization"),
+  },
+};
+
+function discovery({ url }: Asked): Response {
+  if (url.includes("discovery/instance")) return jsonAnswer({ metadata: [] });
+  if (!url.includes("openid-configuration")) return tokenAnswer();
+  return jsonAnswer({ token_endpoint: `https://login.private.example/${TENANT}/oauth2/v2.0/token` });
+}
+
+/** Requests that a service may refuse after it has acted on them once. */
+const UNREPEATABLE: Readonly<Record<string, Subject>> = {
+  "an authorization code": {
+    create: (options) => new AuthorizationCodeCredential(TENANT, CLIENT, "a-code", "https://app.example/", options),
+    answer: () => userAnswer(),
+  },
+  "a poll for a device code": {
+    create: (options) =>
+      new DeviceCodeCredential({ ...options, tenantId: TENANT, clientId: CLIENT, userPromptCallback() {} }),
+    answer: ({ url }) => url.endsWith("/devicecode") ? deviceCode() : userAnswer(),
+    isMeant: ({ url }) => url.endsWith("/token"),
+    timeoutInMs: 900_000,
+  },
+  "a password": {
+    create: (options) => new UsernamePasswordCredential(TENANT, CLIENT, "jo@contoso.com", "a-password", options),
+    answer: () => userAnswer(),
+  },
+};
+
+function deviceCode(members: Record<string, unknown> = {}): Response {
+  return jsonAnswer({
+    device_code: "a-device-code",
+    user_code: "ABC",
+    verification_uri: "https://v.example",
+    expires_in: 900,
+    interval: 5,
+    ...members,
+  });
+}
+
+/** Makes a credential whose requests `late` delays or loses: it gets each one that is meant, and how many there were before. */
+function rig(subject: Subject, late: (asked: Asked, index: number, clock: FakeClock) => unknown, options = {}) {
+  const clock = createFakeClock();
+  const sent: number[] = [];
+  const events: LogEvent[] = [];
+  const { answer = () => tokenAnswer(), isMeant = () => true } = subject;
+  const service = createService(async (asked) => {
+    if (!isMeant(asked)) return answer(asked);
+    sent.push(clock.now());
+    return await late(asked, sent.length - 1, clock) ?? answer(asked);
+  });
+  const credential = subject.create({
+    ...isolatedOptions(service, clock),
+    log: (event) => events.push(event),
+    ...options,
+  });
+  const began = clock.now();
+  const ask = () => pass(credential.getToken(SCOPE), clock);
+  return { ask, clock, events, service, times: () => sent.map((time) => time - began) };
+}
+
+/** Does not answer the first request. */
+function loseOne(asked: Asked, index: number): unknown {
+  return index === 0 ? silence(asked) : undefined;
+}
+
+for (const [name, subject] of Object.entries(REPEATABLE)) {
+  describe(name, () => {
+    for (
+      const [timeoutInMs, limit] of [
+        [undefined, 10_000],
+        [30_000, 10_000],
+        [9_000, 3_000],
+        [3_000, 1_000],
+        [100, 34],
+      ] as const
+    ) {
+      test(`a request that is lost is sent again after ${limit} ms of ${timeoutInMs ?? "the default"}`, async () => {
+        const { ask, events, times } = rig(subject, loseOne, timeoutInMs === undefined ? {} : { timeoutInMs });
+        const { value, after } = await ask();
+        assert.deepEqual([value?.token, after], ["a-token", limit]);
+        assert.equal(times()[1], limit);
+        const [event] = events;
+        assert.deepEqual([event!.event, event!.message], [
+          "request-retried",
+          `No response within ${limit} ms: trying again in 0 ms`,
+        ]);
+      });
+    }
+
+    test("a service that is slow has its time: twice as long each time, and in the end all that is left", async () => {
+      const { timeoutInMs = 60_000 } = subject;
+      const slow = timeoutInMs === 60_000 ? 25_000 : 45_000;
+      const { ask, times } = rig(subject, ({ signal }, _, clock) => clock.sleep(slow, signal));
+      const { value, after } = await ask();
+      const begun = timeoutInMs === 60_000 ? [0, 10_000, 30_000] : [0, 10_000, 30_000, 70_000];
+      assert.deepEqual(times().slice(0, begun.length), begun);
+      assert.deepEqual([value?.token, after], ["a-token", begun.at(-1)! + slow]);
+    });
+
+    test("a service that never answers: the deadline, and nothing afterwards", async () => {
+      const { ask, clock, service } = rig(subject, silence);
+      const { error, after } = await ask();
+      assert.equal(after, subject.timeoutInMs ?? 60_000);
+      assert.match(error!.message, /No answer within the \d+ ms of "timeoutInMs"/);
+      const { length } = service.requests;
+      await passTime(100 * SECOND, clock);
+      assert.equal(service.requests.length, length);
+      assert.deepEqual(clock.sleeping, []);
+    });
+
+    test("a single attempt has all the time that there is", async () => {
+      const slow = (subject.timeoutInMs ?? 60_000) - 1000;
+      const late = ({ signal }: Asked, _: number, clock: FakeClock) => clock.sleep(slow, signal);
+      const { ask, times } = rig(subject, late, { retryOptions: { maxRetries: 0 } });
+      const { value, after } = await ask();
+      assert.deepEqual([value?.token, after, times().length], ["a-token", slow, 1]);
+    });
+  });
+}
+
+for (const [name, subject] of Object.entries(UNREPEATABLE)) {
+  describe(name, () => {
+    const waits = name === "a poll for a device code" ? 5000 : 0;
+
+    test("is not sent twice to a service that is slow", async () => {
+      for (const slow of [11_000, 29_000]) {
+        const { ask, times } = rig(subject, ({ signal }, _, clock) => clock.sleep(slow, signal));
+        const { value, after } = await ask();
+        assert.deepEqual([value?.token, after, times().length], ["a-token", waits + slow, 1]);
+      }
+    });
+
+    test("is sent again after 30 seconds, when a response that was lost is not to be expected", async () => {
+      const { ask, times, events } = rig(subject, loseOne);
+      const { value, after } = await ask();
+      assert.deepEqual([value?.token, after, times().length], ["a-token", waits + 30_000, 2]);
+      assert.equal(events[0]!.message, "No response within 30000 ms: trying again in 0 ms");
+    });
+
+    test("has a short deadline to itself", async () => {
+      const timeoutInMs = waits + 6000;
+      const { ask, times } = rig(subject, ({ signal }, _, clock) => clock.sleep(5000, signal), { timeoutInMs });
+      const { value, after } = await ask();
+      assert.deepEqual([value?.token, after, times().length], ["a-token", waits + 5000, 1]);
+    });
+  });
+}
+
+test("a refresh token is not sent twice to a service that is slow, and again after 30 seconds", async () => {
+  for (const [slow, expected] of [[29_000, 1], [31_000, 2]] as const) {
+    const clock = createFakeClock();
+    let grants = 0;
+    const service = createService(async ({ form, signal }) => {
+      if (form.grant_type === "refresh_token" && ++grants === 1) await clock.sleep(slow, signal);
+      return userAnswer();
+    });
+    const options = isolatedOptions(service, clock);
+    const credential = new AuthorizationCodeCredential(TENANT, CLIENT, "a-code", "https://app.example/", options);
+    await pass(credential.getToken(SCOPE), clock);
+    const { value, after } = await pass(credential.getToken("https://vault.azure.net/.default"), clock);
+    assert.deepEqual([value?.token, after, grants], ["a-token", Math.min(slow, 30_000), expected]);
+  }
+});
+
+test("the code for a device is asked for again like any other, and lives from the request that it came for", async () => {
+  let polls = 0;
+  const subject: Subject = {
+    ...UNREPEATABLE["a poll for a device code"]!,
+    answer: ({ url }) =>
+      url.endsWith("/devicecode")
+        ? deviceCode({ expires_in: 20 })
+        : ++polls < 3
+        ? jsonAnswer({ error: "authorization_pending" }, { status: 400 })
+        : userAnswer(),
+    isMeant: ({ url }) => url.endsWith("/devicecode"),
+  };
+  const busy = { status: 503, headers: { "retry-after": "30" } };
+  for (
+    const [late, before] of [
+      [loseOne, 10_000],
+      [(_: Asked, index: number) => index === 0 ? new Response("", busy) : undefined, 30_000],
+    ] as const
+  ) {
+    polls = 0;
+    const { ask } = rig(subject, late);
+    const { value, after } = await ask();
+    // The third poll would come after the end of a code that lives from the first request.
+    assert.deepEqual([value?.token, after], ["a-token", before + 15_000]);
+  }
+});
+
+test("a body that stops halfway is a request that is lost", async () => {
+  const half = () =>
+    new Response(
+      new ReadableStream({ start: (controller) => controller.enqueue(new TextEncoder().encode('{"access')) }),
+    );
+  const { ask } = rig({ create: client }, (_, index) => index === 0 ? half() : undefined);
+  const { value, after } = await ask();
+  assert.deepEqual([value?.token, after], ["a-token", 10_000]);
+});
+
+test("a fetch that does not heed its signal is given up all the same", async () => {
+  const { ask } = rig({ create: client }, (_, index) => index === 0 ? new Promise(() => {}) : undefined);
+  assert.equal((await ask()).after, 10_000);
+});
+
+test("the time that an assertion callback takes does not count", async () => {
+  const clock = createFakeClock();
+  const service = createService();
+  let asked = 0;
+  const getAssertion = async () => {
+    asked++;
+    await clock.sleep(20 * SECOND);
+    return "an-assertion";
+  };
+  const credential = new ClientAssertionCredential(TENANT, CLIENT, getAssertion, isolatedOptions(service, clock));
+  const { value, after } = await pass(credential.getToken(SCOPE), clock);
+  assert.deepEqual([value?.token, after, asked, service.requests.length], ["a-token", 20_000, 1, 1]);
+});
+
+test("the time that a request to the metadata service waits for its turn does not count", async () => {
+  const clock = createFakeClock();
+  const service = createService(() => machineAnswer());
+  const place = machineOptions({ service });
+  const options = { ...place, cache: false as const, runtime: { ...place.runtime, ...clock } };
+  const credential = new ManagedIdentityCredential(options);
+  // Five a second.
+  const all = Promise.all(Array.from({ length: 80 }, () => credential.getToken(SCOPE)));
+  const { value, after } = await pass(all, clock);
+  assert.equal(value?.length, 80);
+  assert.ok(after >= 14_000, String(after));
+  assert.equal(service.requests.length, 80);
+});
+
+// Edge isolates and pages stand on no machine that has a metadata service.
+if (!["workerd", "web"].includes(detectPlatform())) {
+  test("the region is asked for in two seconds, or in a third of a shorter deadline", async () => {
+    for (const [timeoutInMs, limit] of [[60_000, 2000], [3000, 1000]] as const) {
+      const clock = createFakeClock();
+      const service = createService();
+      const options = {
+        ...isolatedOptions(service, clock),
+        localFetch: createService(silence).fetch,
+        env: { AZURE_REGIONAL_AUTHORITY_NAME: "TryAutoDetect" },
+        timeoutInMs,
+      };
+      const { value, after } = await pass(client(options).getToken(SCOPE), clock);
+      assert.deepEqual([value?.token, after], ["a-token", limit]);
+    }
+  });
+}
+
+test("a clock that jumps during an attempt ends no retries", async () => {
+  for (const jump of [-3_600_000, 3_600_000]) {
+    const { ask, clock, service } = rig({ create: client }, (_, index) => {
+      if (index > 0) return undefined;
+      clock.set(clock.now() + jump);
+      return new Response("", { status: 503, headers: { "retry-after": "1" } });
+    });
+    assert.equal((await ask()).value?.token, "a-token");
+    assert.equal(service.requests.length, 2);
+  }
+});

@@ -1,0 +1,761 @@
+// What a chain concludes from a failure: for whom the token is, for this call and for the next ones.
+import {
+  type AccessToken,
+  AggregateAuthenticationError,
+  AuthenticationError,
+  AuthenticationRequiredError,
+  ChainedTokenCredential,
+  ClientCertificateCredential,
+  ClientSecretCredential,
+  CredentialUnavailableError,
+  DefaultAzureCredential,
+  ManagedIdentityCredential,
+  type TokenCredential,
+} from "@azweb/identity";
+import {
+  createArcServer,
+  createContainerInstance,
+  createFakeClock,
+  createServiceFabricNode,
+  createVirtualMachine,
+  type FakeClock,
+  type Machine,
+  StaticCredential,
+} from "@azweb/identity/testing";
+import assert from "node:assert/strict";
+import { before, describe, test } from "node:test";
+import { createLaptop, metadata, signedOut } from "../support/laptop.ts";
+import { arcAnswers, CLIENT_ID, machineAnswer, MACHINES, VAULT } from "../support/machine.ts";
+import { turn } from "../support/passing_time.ts";
+import {
+  type Asked,
+  breathe,
+  CLIENT,
+  createService,
+  failureOf,
+  isolatedOptions,
+  jsonAnswer,
+  SCOPE,
+  TENANT,
+  tokenAnswer,
+} from "../support/service.ts";
+import { ANSWERS, createPrograms, hang, HOUR } from "../support/tool.ts";
+
+const ONCE = { retryOptions: { maxRetries: 0 } };
+
+function isProbe({ headers }: Asked): boolean {
+  return !headers.has("metadata");
+}
+
+/** Rejects as `fetch` does where the connection is refused. */
+function refuse(): Promise<never> {
+  return Promise.reject(new TypeError("connect ECONNREFUSED"));
+}
+
+/** Lets work in the background end that waits for no timer. */
+async function settle(): Promise<void> {
+  for (let turn = 0; turn < 50; turn++) await breathe();
+}
+
+// What is loaded on demand is there.
+before(() => createLaptop({ has: ["AzureCliCredential"] }).credential.getToken(SCOPE));
+
+/** Lets time pass until the work has ended. */
+async function passTime<T>(clock: FakeClock, work: Promise<T>): Promise<T> {
+  let hasEnded = false;
+  const end = () => void (hasEnded = true);
+  work.then(end, end);
+  while (!hasEnded) {
+    await turn();
+    await clock.advance(100);
+  }
+  return await work;
+}
+
+describe("a source that variables name and that fails ends the chain; afterwards the machine's identity is used", () => {
+  const faults: Record<string, () => unknown> = {
+    "connection refused": refuse,
+    "connection reset in the body": () =>
+      new Response(new ReadableStream({ pull: (controller) => controller.error(new TypeError("reset")) })),
+    "a web page": () => new Response("<!DOCTYPE html>"),
+    "403 without a body": () => new Response("", { status: 403 }),
+    "500 without a body": () => new Response("", { status: 500 }),
+  };
+  for (const [name, variables] of Object.entries(MACHINES)) {
+    if (name === "IMDS") continue;
+    for (const [fault, answer] of Object.entries(faults)) {
+      test(`${name}, ${fault}`, async () => {
+        let isFailing = true;
+        const laptop = createLaptop({
+          has: ["AzureCliCredential"],
+          variables,
+          near: (asked) => isFailing ? answer() : name === "Azure Arc" ? arcAnswers(asked) : machineAnswer(),
+          files: { "/var/opt/azcmagent/tokens/a.key": "a-key" },
+          ...ONCE,
+        });
+        const { name: error, message } = await failureOf(laptop.credential.getToken(SCOPE));
+        assert.equal(error, "AuthenticationError", message);
+        isFailing = false;
+        assert.equal((await laptop.credential.getToken(SCOPE)).token, "a-token");
+        assert.deepEqual(laptop.ran(), []);
+        assert.deepEqual(laptop.selected(), ["ManagedIdentityCredential"]);
+      });
+    }
+  }
+});
+
+test("Service Fabric with another certificate than the pinned one ends the chain at once", async () => {
+  const clock = createFakeClock();
+  const node = createServiceFabricNode({ clock });
+  const start = clock.now();
+  node.env.IDENTITY_SERVER_THUMBPRINT = "00".repeat(20);
+  const programs = createPrograms(() => ANSWERS.az());
+  const credential = new DefaultAzureCredential({
+    ...node.options,
+    env: { ...node.env, PATH: "/usr/bin", HOME: "/home/jo" },
+    runtime: { ...node.options.runtime, run: programs.run },
+  });
+  const { name, message } = await failureOf(credential.getToken(SCOPE));
+  assert.equal(name, "AuthenticationError");
+  assert.match(message, /^ManagedIdentityCredential: Cannot trust ".*": The thumbprint of the server's certificate/);
+  assert.equal(clock.now(), start);
+  assert.equal(programs.started.length, 0);
+});
+
+describe("a metadata service that has answered the probe, and then fails, ends the chain", () => {
+  const faults: [string, (asked: Asked) => unknown][] = [
+    ["drops the connection", refuse],
+    ["refuses the resource", () => jsonAnswer({ error: "invalid_resource" }, { status: 400 })],
+    ["has no access", () => new Response("", { status: 403 })],
+    ["sends a web page", () => new Response("<!DOCTYPE html>")],
+  ];
+  for (const [fault, answer] of faults) {
+    test(fault, async () => {
+      let isFailing = true;
+      const laptop = createLaptop({
+        has: ["AzureCliCredential"],
+        hasProfile: false,
+        near: (asked) => isProbe(asked) || !isFailing ? metadata(asked) : answer(asked),
+        ...ONCE,
+      });
+      assert.equal((await failureOf(laptop.credential.getToken(SCOPE))).name, "AuthenticationError");
+      isFailing = false;
+      assert.equal((await laptop.credential.getToken(VAULT)).token, "a-token");
+      assert.deepEqual(laptop.ran(), []);
+    });
+  }
+});
+
+describe("a probe that is answered with an error of a server, which may be the metadata service's", () => {
+  for (const status of [500, 502, 503, 504]) {
+    test(`${status}: az serves for 10 s at most, then the machine's identity is used`, async () => {
+      const clock = createFakeClock();
+      let isUp = false;
+      const near = (asked: Asked) => isUp ? metadata(asked) : new Response("upstream error", { status });
+      const laptop = createLaptop({ has: ["AzureCliCredential"], near, clock });
+      assert.equal((await laptop.credential.getToken(SCOPE)).token, "of az");
+      isUp = true;
+      await clock.advance(9_000);
+      assert.equal((await laptop.credential.getToken(SCOPE)).token, "of az");
+      await clock.advance(2_000);
+      // A cached token does not wait for the probe, which goes on in the background.
+      assert.equal((await laptop.credential.getToken(SCOPE)).token, "of az");
+      await settle();
+      assert.equal((await laptop.credential.getToken(SCOPE)).token, "a-token");
+      await clock.advance(HOUR);
+      assert.equal((await laptop.credential.getToken(SCOPE)).token, "a-token");
+      assert.equal(laptop.ran().length, 1);
+    });
+
+    test(`${status}: a call without a cached token waits for the probe after 10 s`, async () => {
+      const clock = createFakeClock();
+      let isUp = false;
+      const near = (asked: Asked) => isUp ? metadata(asked) : new Response("upstream error", { status });
+      const laptop = createLaptop({ has: ["AzureCliCredential"], near, clock });
+      assert.equal((await laptop.credential.getToken(SCOPE)).token, "of az");
+      isUp = true;
+      await clock.advance(11_000);
+      assert.equal((await laptop.credential.getToken(VAULT)).token, "a-token");
+      assert.equal((await laptop.credential.getToken(SCOPE)).token, "a-token");
+    });
+  }
+
+  test("a call at every 100 ms, and a slow probe, make it no longer", async () => {
+    const clock = createFakeClock();
+    const start = clock.now();
+    let isUp = false;
+    const near = (asked: Asked) =>
+      isUp ? metadata(asked) : clock.sleep(400, asked.signal).then(() => new Response("", { status: 503 }));
+    const laptop = createLaptop({ has: ["AzureCliCredential"], hasProfile: false, near, clock });
+    assert.equal((await passTime(clock, laptop.credential.getToken(SCOPE))).token, "of az");
+    isUp = true;
+    let token = "of az";
+    for (let waited = 0; token === "of az" && waited < 30_000; waited += 100) {
+      await clock.advance(100);
+      ({ token } = await passTime(clock, laptop.credential.getToken(SCOPE)));
+    }
+    assert.equal(token, "a-token");
+    assert.ok(clock.now() - start <= 11_000, `${clock.now() - start} ms`);
+  });
+
+  test("a machine that takes long to give its first token is waited for by calls without a cached token", async () => {
+    const clock = createFakeClock();
+    let isUp = false;
+    const near = (asked: Asked) =>
+      !isUp
+        ? new Response("", { status: 503 })
+        : isProbe(asked)
+        ? metadata(asked)
+        : clock.sleep(12_000, asked.signal).then(() => jsonAnswer({ error: "forbidden" }, { status: 403 }));
+    const laptop = createLaptop({ has: ["AzureCliCredential"], hasProfile: false, near, clock });
+    assert.equal((await laptop.credential.getToken(SCOPE)).token, "of az");
+    isUp = true;
+    await clock.advance(11_000);
+    assert.equal((await laptop.credential.getToken(SCOPE)).token, "of az");
+    const failure = await passTime(clock, failureOf(laptop.credential.getToken(VAULT)));
+    assert.equal(failure.name, "AuthenticationError");
+    // What one call has learned holds for the others.
+    const next = await passTime(clock, failureOf(laptop.credential.getToken(SCOPE)));
+    assert.equal(next.name, "AuthenticationError");
+    assert.equal(laptop.ran().length, 1);
+  });
+
+  test("as long as it lasts, az serves, and is not started again", async () => {
+    const clock = createFakeClock();
+    const near = () => new Response("", { status: 503 });
+    const laptop = createLaptop({ has: ["AzureCliCredential"], near, clock });
+    for (let second = 0; second < 600; second += 7) {
+      assert.equal((await laptop.credential.getToken(SCOPE)).token, "of az");
+      await settle();
+      await clock.advance(7_000);
+    }
+    assert.equal(laptop.ran().length, 1);
+    const probes = laptop.near.requests.length;
+    assert.ok(probes > 30 && probes <= 61, `${probes} probes`);
+  });
+
+  test("a machine that is found in the background, and then fails, is not replaced by az", async () => {
+    const clock = createFakeClock();
+    let isUp = false;
+    const near = (asked: Asked) =>
+      !isUp
+        ? new Response("", { status: 503 })
+        : isProbe(asked)
+        ? metadata(asked)
+        : jsonAnswer({ error: "x" }, { status: 403 });
+    const laptop = createLaptop({ has: ["AzureCliCredential"], near, clock });
+    assert.equal((await laptop.credential.getToken(SCOPE)).token, "of az");
+    isUp = true;
+    await clock.advance(11_000);
+    assert.equal((await laptop.credential.getToken(SCOPE)).token, "of az");
+    await settle();
+    assert.equal((await failureOf(laptop.credential.getToken(SCOPE))).name, "AuthenticationError");
+  });
+});
+
+test("a probe with a short time limit does not speak for one with a longer limit", async () => {
+  const clock = createFakeClock();
+  const service = createService(async ({ headers, signal }) => {
+    if (headers.has("metadata")) return machineAnswer();
+    await clock.sleep(500, signal);
+    return jsonAnswer({ error: "invalid_request" }, { status: 400 });
+  });
+  const options = isolatedOptions(service, clock);
+  function getToken(probeTimeoutInMs?: number): Promise<AccessToken> {
+    const machine = new ManagedIdentityCredential({ ...options, probeTimeoutInMs });
+    return new ChainedTokenCredential(machine, new StaticCredential("other")).getToken(SCOPE);
+  }
+  const short = getToken(100);
+  await clock.untilSleeping(100);
+  await clock.advance(100);
+  assert.equal((await short).token, "other");
+  const long = getToken();
+  await service.untilRequested(2);
+  await clock.advance(500);
+  assert.equal((await long).token, "a-token");
+});
+
+describe("metadata services that are not a virtual machine's", () => {
+  const json = (body: object, status: number) => () => jsonAnswer(body, { status });
+  const plain = (body: string, status: number) => () => new Response(body, { status });
+  const found: Record<string, () => Response> = {
+    "Azure virtual machine": json({ error: "invalid_request", error_description: "Required metadata header" }, 400),
+    "Azure Container Instances": plain("Required metadata header not specified or not correct", 400),
+    "Azure Container Instances, an empty body": plain("", 400),
+    "overloaded, 429": plain("Too many requests", 429),
+    "overloaded, 429 with JSON": json({ error: "too_many_requests" }, 429),
+    "upgrade, 410": plain("", 410),
+    "overloaded, 500 with JSON": json({ error: "internal" }, 500),
+    "overloaded, 503 with JSON": json({ error: "unavailable" }, 503),
+  };
+  for (const [name, answer] of Object.entries(found)) {
+    test(`${name}: the machine's identity is used`, async () => {
+      const near = (asked: Asked) => isProbe(asked) ? answer() : machineAnswer();
+      const laptop = createLaptop({ has: ["AzureCliCredential"], hasProfile: false, near });
+      assert.equal((await laptop.credential.getToken(SCOPE)).token, "a-token");
+      assert.deepEqual(laptop.ran(), []);
+    });
+  }
+
+  const absent: Record<string, () => unknown> = {
+    "EC2, 401": plain("<?xml version='1.0'?><html></html>", 401),
+    "Firecracker, 401 in plain text": plain("No MMDS token provided. Use `X-metadata-token` header.", 401),
+    "a portal, 200": plain("<!DOCTYPE html><p>Accept the terms", 200),
+    "a proxy, 403": plain("<html>Forbidden</html>", 403),
+    "Docker Desktop, 403": plain("dial tcp: connectex: a socket operation to an unreachable network", 403),
+    "404": plain("", 404),
+    "a proxy, 400": plain("<html>Bad request</html>", 400),
+    "a connection that is reset": () => Promise.reject(new TypeError("read ECONNRESET")),
+    "no route": refuse,
+  };
+  for (const [name, answer] of Object.entries(absent)) {
+    test(`${name}: absent, and az is used for good`, async () => {
+      const clock = createFakeClock();
+      let isUp = false;
+      const near = (asked: Asked) => isUp ? metadata(asked) : answer();
+      const laptop = createLaptop({ has: ["AzureCliCredential"], near, clock });
+      assert.equal((await laptop.credential.getToken(SCOPE)).token, "of az");
+      isUp = true;
+      await clock.advance(2 * HOUR);
+      assert.equal((await laptop.credential.getToken(SCOPE)).token, "of az");
+    });
+  }
+
+  test("the simulated container instance gives its identity's token to a chain", async () => {
+    const machine = createContainerInstance({ clock: createFakeClock(), userAssigned: [{ clientId: CLIENT_ID }] });
+    const credential = new DefaultAzureCredential({ ...machine.options, managedIdentityClientId: CLIENT_ID });
+    const claims = await machine.verify((await credential.getToken(VAULT)).token);
+    assert.equal(claims.appid, CLIENT_ID);
+    assert.deepEqual(machine.requests.map(({ headers }) => headers.metadata), [undefined, "true"]);
+  });
+});
+
+describe("a metadata service that knows no identity", () => {
+  /** A machine without an identity, on which `az` is signed in. */
+  function createRunner(machine: Machine, options: object, clock: FakeClock) {
+    const programs = createPrograms(() => ANSWERS.az(clock.now() - clock.now() % 1000 + HOUR));
+    const messages: string[] = [];
+    const files = ["/usr/bin/az", ...machine.files.keys()];
+    const credential = new DefaultAzureCredential({
+      ...machine.options,
+      ...isolatedOptions({ fetch: refuse }),
+      localFetch: machine.options.localFetch,
+      runtime: {
+        ...machine.options.runtime,
+        ...clock,
+        run: programs.run,
+        fileExists: (path) => Promise.resolve(files.includes(path)),
+      },
+      log: ({ message }) => void messages.push(message),
+      ...options,
+    });
+    return { credential, programs, messages };
+  }
+  const env = { PATH: "/usr/bin", HOME: "/home/jo" };
+
+  for (
+    const [name, create, variables] of [
+      ["IMDS", createVirtualMachine, {}],
+      ["Azure Arc", createArcServer, MACHINES["Azure Arc"]],
+    ] as const
+  ) {
+    test(`${name}: az serves where AZURE_CLIENT_ID may be a service principal's`, async () => {
+      const clock = createFakeClock();
+      const machine = create({ clock, systemAssigned: false });
+      const options = { env: { ...env, ...variables, AZURE_CLIENT_ID: CLIENT_ID } };
+      const { credential, programs, messages } = createRunner(machine, options, clock);
+      assert.equal((await credential.getToken(SCOPE)).token, "of az");
+      assert.ok(messages.some((message) => /inconclusive: .*The variable AZURE_CLIENT_ID was tried/.test(message)));
+      // As it is tried again from time to time, az is not started again.
+      await clock.advance(61_000);
+      assert.equal((await credential.getToken(SCOPE)).token, "of az");
+      await settle();
+      assert.equal(programs.started.length, 1);
+    });
+
+    test(`${name}: an id that is given by option ends the chain`, async () => {
+      const clock = createFakeClock();
+      const machine = create({ clock, systemAssigned: false });
+      const options = { env: { ...env, ...variables }, managedIdentityClientId: CLIENT_ID };
+      const { credential, programs } = createRunner(machine, options, clock);
+      const { name, message } = await failureOf(credential.getToken(SCOPE));
+      assert.equal(name, "AuthenticationError");
+      assert.match(message, /Assign the identity to the machine/);
+      assert.equal(programs.started.length, 0);
+    });
+  }
+
+  test("an identity that is assigned later is found within a minute", async () => {
+    const clock = createFakeClock();
+    let hasIdentity = false;
+    const near = (asked: Asked) =>
+      isProbe(asked) || hasIdentity
+        ? metadata(asked)
+        : jsonAnswer({ error: "invalid_request", error_description: "Identity not found" }, { status: 400 });
+    const laptop = createLaptop({ has: ["AzureCliCredential"], near, clock });
+    assert.equal((await laptop.credential.getToken(SCOPE)).token, "of az");
+    hasIdentity = true;
+    await clock.advance(59_000);
+    assert.equal((await laptop.credential.getToken(SCOPE)).token, "of az");
+    await settle();
+    assert.equal((await laptop.credential.getToken(SCOPE)).token, "of az");
+    await clock.advance(2_000);
+    await laptop.credential.getToken(SCOPE);
+    await settle();
+    assert.equal((await laptop.credential.getToken(SCOPE)).token, "a-token");
+  });
+});
+
+describe("what is not possible for one call", () => {
+  test("a tenant that is not allowed ends the chain for that call, and the app is used for the next one", async () => {
+    const service = createService(() => tokenAnswer({ access_token: "of the app" }));
+    const app = new ClientSecretCredential(TENANT, CLIENT, "a-secret", isolatedOptions(service));
+    const chain = new ChainedTokenCredential(app, new StaticCredential("other"));
+    const error = await failureOf(chain.getToken(SCOPE, { tenantId: "99999999-2222-3333-4444-555555555555" }));
+    assert.equal(error.name, "AuthenticationError");
+    assert.match(error.message, /^ClientSecretCredential: .*"additionallyAllowedTenants"/);
+    assert.equal((await chain.getToken(SCOPE)).token, "of the app");
+  });
+
+  test("claims that az cannot take are taken by azd, for that call only", async () => {
+    const laptop = createLaptop({ has: ["AzureCliCredential", "AzureDeveloperCliCredential"] });
+    const claims = '{"access_token":{"nbf":{"essential":true,"value":"1"}}}';
+    assert.equal((await laptop.credential.getToken(SCOPE, { claims })).token, "of azd");
+    assert.deepEqual(laptop.selected(), []);
+    assert.equal((await laptop.credential.getToken(SCOPE)).token, "of az");
+    assert.deepEqual(laptop.selected(), ["AzureCliCredential"]);
+    // az is elected now, and another identity does not answer for it.
+    assert.equal((await failureOf(laptop.credential.getToken(SCOPE, { claims }))).name, "CredentialUnavailableError");
+  });
+
+  test("several scopes: azd for that call only, then az", async () => {
+    const laptop = createLaptop({ has: ["AzureCliCredential", "AzureDeveloperCliCredential"] });
+    assert.equal((await laptop.credential.getToken(["https://a.example/x", "https://a.example/y"])).token, "of azd");
+    assert.equal((await laptop.credential.getToken(SCOPE)).token, "of az");
+  });
+
+  test("several scopes end the chain at a machine's identity", async () => {
+    const laptop = createLaptop({ has: ["ManagedIdentityCredential", "AzureDeveloperCliCredential"] });
+    const error = await failureOf(laptop.credential.getToken(["https://a.example/x", "https://a.example/y"]));
+    assert.equal(error.name, "AuthenticationError");
+    assert.match(error.message, /one scope at a time/);
+    assert.equal((await laptop.credential.getToken(SCOPE)).token, "a-token");
+  });
+
+  test("a tenant that a tool may not ask is asked by the next tool, for that call only", async () => {
+    const laptop = createLaptop({
+      has: ["AzureCliCredential", "AzureDeveloperCliCredential"],
+      tenantId: "a.example",
+    });
+    const aggregate = await failureOf(laptop.credential.getToken(SCOPE, { tenantId: "b.example" }));
+    assert.equal(aggregate.name, "AggregateAuthenticationError");
+    assert.match(aggregate.message, /AzureCliCredential +not for this call/);
+    assert.equal((await laptop.credential.getToken(SCOPE)).token, "of az");
+  });
+});
+
+describe("a developer tool that is signed in and fails", () => {
+  const failures: [string, (started: Parameters<typeof hang>[0]) => unknown][] = [
+    ["refused", () => ({ code: 1, stderr: "ERROR: AADSTS50076: multi-factor authentication" })],
+    ["unreadable", () => ({ stdout: "not JSON" })],
+    ["timed out", hang],
+  ];
+  for (const [name, behave] of failures) {
+    test(`${name}: the next tool serves until its token has to be renewed, then az again`, async () => {
+      const clock = createFakeClock();
+      let isFailing = true;
+      const laptop = createLaptop({
+        has: ["AzureCliCredential", "AzureDeveloperCliCredential"],
+        tools: {
+          az: (started) => isFailing ? behave(started) : ANSWERS.az(Math.floor(clock.now() / 1000) * 1000 + HOUR),
+        },
+        processTimeoutInMs: 5_000,
+        clock,
+      });
+      const getting = laptop.credential.getToken(SCOPE);
+      await laptop.programs.untilStarted(1);
+      await clock.advance(5_000);
+      assert.equal((await getting).token, "of azd");
+      isFailing = false;
+      await clock.advance(600_000);
+      assert.equal((await laptop.credential.getToken(SCOPE)).token, "of azd");
+      assert.deepEqual(laptop.ran(), ["az", "azd"]);
+      await clock.advance(HOUR - 800_000);
+      assert.equal((await laptop.credential.getToken(SCOPE)).token, "of az");
+      assert.deepEqual(laptop.selected(), ["AzureDeveloperCliCredential", "AzureCliCredential"]);
+    });
+  }
+
+  test("one that is not signed in is absent: the next tool is used for good", async () => {
+    const clock = createFakeClock();
+    let isSignedIn = false;
+    const laptop = createLaptop({
+      has: ["AzureCliCredential", "AzureDeveloperCliCredential"],
+      tools: { az: () => isSignedIn ? ANSWERS.az() : signedOut() },
+      clock,
+    });
+    assert.equal((await laptop.credential.getToken(SCOPE)).token, "of azd");
+    isSignedIn = true;
+    await clock.advance(2 * HOUR);
+    assert.equal((await laptop.credential.getToken(SCOPE)).token, "of azd");
+  });
+});
+
+describe("credentials of other packages", () => {
+  class Foreign implements TokenCredential {
+    error: Error | undefined;
+    getToken(): Promise<AccessToken> {
+      return this.error ? Promise.reject(this.error) : Promise.resolve({ token: "foreign", expiresOnTimestamp: 9e15 });
+    }
+  }
+  const errors: [string, Error][] = [
+    [
+      "a CredentialUnavailableError of another package",
+      Object.assign(new Error("x"), { name: "CredentialUnavailableError" }),
+    ],
+    ["a CredentialUnavailableError without an outcome", new CredentialUnavailableError("x")],
+    ["an AuthenticationRequiredError", new AuthenticationRequiredError({ scopes: [SCOPE] })],
+    ["an aggregate with one that is inconclusive", aggregate("absent", "inconclusive")],
+    ["an aggregate that holds nothing", new AggregateAuthenticationError([], "x")],
+  ];
+  for (const [name, error] of errors) {
+    test(`${name} elects no later credential for good`, () =>
+      withChain(async ({ credential, clock, foreign }) => {
+        foreign.error = error;
+        assert.equal(await tokenOf(credential), "later");
+        foreign.error = undefined;
+        await clock.advance(59_000);
+        assert.equal(await tokenOf(credential), "later");
+        await clock.advance(2_000);
+        await tokenOf(credential);
+        await settle();
+        assert.equal(await tokenOf(credential), "foreign");
+      }));
+  }
+
+  for (const outcome of ["configured", "unknown", null, 5]) {
+    test(`an outcome that is not known, ${outcome}, elects no later credential for good`, () =>
+      withChain(async ({ credential, clock, foreign }) => {
+        const error = new Error("x");
+        foreign.error = Object.assign(error, { name: "CredentialUnavailableError", outcome, recheckAfterInMs: NaN });
+        assert.equal(await tokenOf(credential), "later");
+        foreign.error = undefined;
+        await clock.advance(61_000);
+        await tokenOf(credential);
+        await settle();
+        assert.equal(await tokenOf(credential), "foreign");
+      }));
+  }
+
+  test("an aggregate whose array has holes elects no later credential for good", () =>
+    withChain(async ({ credential, clock, foreign }) => {
+      foreign.error = new AggregateAuthenticationError(new Array(3), "x");
+      assert.equal(await tokenOf(credential), "later");
+      foreign.error = undefined;
+      await clock.advance(61_000);
+      await tokenOf(credential);
+      await settle();
+      assert.equal(await tokenOf(credential), "foreign");
+    }));
+
+  test("a clock that goes back ends the time of a later credential", () =>
+    withChain(async ({ credential, clock, foreign }) => {
+      foreign.error = new CredentialUnavailableError("x");
+      assert.equal(await tokenOf(credential), "later");
+      foreign.error = undefined;
+      clock.set(clock.now() - 2 * HOUR);
+      assert.equal(await tokenOf(credential), "foreign");
+    }));
+
+  test("a clock that goes back does not hide that a credential is configured and fails", () =>
+    withChain(async ({ credential, clock, foreign }) => {
+      foreign.error = new CredentialUnavailableError("x");
+      assert.equal(await tokenOf(credential), "later");
+      clock.set(clock.now() - 2 * HOUR);
+      foreign.error = new AuthenticationError("refused");
+      assert.equal((await failureOf(credential.getToken(VAULT))).message, "refused");
+      assert.equal((await failureOf(credential.getToken(SCOPE))).message, "refused");
+    }));
+
+  for (const times of [{}, { expiresOnTimestamp: 9e15, refreshAfterTimestamp: NaN }]) {
+    test(`a token with ${Object.keys(times).length} times, none of them a number, elects nothing for good`, () =>
+      withChain(async ({ clock, foreign }) => {
+        const later = { getToken: () => Promise.resolve({ token: "later", ...times } as AccessToken) };
+        const credential = new ChainedTokenCredential(foreign, later);
+        foreign.error = new CredentialUnavailableError("x");
+        assert.equal(await tokenOf(credential), "later");
+        foreign.error = undefined;
+        await clock.advance(61_000);
+        assert.equal(await tokenOf(credential), "foreign");
+      }));
+  }
+
+  test("a chain with a credential that returns no token is inconclusive in another chain", () =>
+    withChain(async ({ clock, foreign }) => {
+      let isHealed = false;
+      const none = { getToken: () => isHealed ? foreign.getToken() : Promise.resolve(null) };
+      const absent = new Foreign();
+      absent.error = new CredentialUnavailableError("x", { outcome: "absent" });
+      const credential = new ChainedTokenCredential(
+        new ChainedTokenCredential(absent, none),
+        new StaticCredential("later"),
+      );
+      assert.equal(await tokenOf(credential), "later");
+      isHealed = true;
+      await clock.advance(61_000);
+      await tokenOf(credential);
+      await settle();
+      assert.equal(await tokenOf(credential), "foreign");
+    }));
+
+  test("a search that began before another one found a failure elects nothing", () =>
+    withChain(async ({ foreign }) => {
+      let answer!: (token: AccessToken) => void;
+      const slow = { getToken: () => new Promise<AccessToken>((resolve) => answer = resolve) };
+      const credential = new ChainedTokenCredential(foreign, slow);
+      foreign.error = new CredentialUnavailableError("x", { outcome: "absent" });
+      const first = credential.getToken(SCOPE);
+      await settle();
+      foreign.error = new AuthenticationError("refused");
+      assert.equal((await failureOf(credential.getToken(SCOPE))).message, "refused");
+      answer({ token: "slow", expiresOnTimestamp: 9e15 });
+      assert.equal((await first).token, "slow");
+      assert.equal((await failureOf(credential.getToken(SCOPE))).message, "refused");
+    }));
+
+  test("an aggregate that holds itself, and many others, is inconclusive", () =>
+    withChain(async ({ credential, clock, foreign }) => {
+      const errors: unknown[] = [];
+      for (let index = 0; index < 8; index++) errors.push(new AggregateAuthenticationError(errors, "x"));
+      foreign.error = errors[0] as Error;
+      assert.equal(await tokenOf(credential), "later");
+      foreign.error = undefined;
+      await clock.advance(61_000);
+      await tokenOf(credential);
+      await settle();
+      assert.equal(await tokenOf(credential), "foreign");
+    }));
+
+  test("an aggregate is absent only if each of its causes is: then a later one is used for good", () =>
+    withChain(async ({ credential, clock, foreign }) => {
+      foreign.error = aggregate("absent", "absent");
+      assert.equal(await tokenOf(credential), "later");
+      foreign.error = undefined;
+      await clock.advance(2 * HOUR);
+      assert.equal(await tokenOf(credential), "later");
+    }));
+
+  test("an aggregate with a cause that is not for this call elects nothing", () =>
+    withChain(async ({ credential, foreign }) => {
+      foreign.error = aggregate("absent", "not-for-this-call", "inconclusive");
+      assert.equal(await tokenOf(credential), "later");
+      foreign.error = undefined;
+      assert.equal(await tokenOf(credential), "foreign");
+    }));
+
+  function aggregate(...outcomes: ("absent" | "inconclusive" | "not-for-this-call")[]): AggregateAuthenticationError {
+    return new AggregateAuthenticationError(
+      outcomes.map((outcome) => new CredentialUnavailableError("x", { outcome })),
+      "x",
+    );
+  }
+
+  /** Runs a test of a chain whose time is a clock's. */
+  async function withChain(
+    run: (chain: { credential: TokenCredential; clock: FakeClock; foreign: Foreign }) => Promise<void>,
+  ): Promise<void> {
+    const { now } = Date;
+    const clock = createFakeClock();
+    Date.now = clock.now;
+    const foreign = new Foreign();
+    try {
+      await run({ credential: new ChainedTokenCredential(foreign, new StaticCredential("later")), clock, foreign });
+    } finally {
+      Date.now = now;
+    }
+  }
+
+  async function tokenOf(credential: TokenCredential): Promise<string> {
+    return (await credential.getToken(SCOPE))!.token;
+  }
+});
+
+test("a certificate's path given in code that does not exist ends a chain", async () => {
+  const runtime = { readTextFile: () => Promise.reject(new Error("No such file")) };
+  const app = new ClientCertificateCredential(TENANT, CLIENT, "/secrets/app.pem", { env: {}, runtime });
+  const error = await failureOf(new ChainedTokenCredential(app, new StaticCredential("other")).getToken(SCOPE));
+  assert.equal(error.name, "AuthenticationError");
+  assert.match(
+    error.message,
+    /^ClientCertificateCredential: Cannot read the certificate of "certificatePath", "\/secrets\/app\.pem"/,
+  );
+});
+
+test("a refused EnvironmentCredential is named, and that variables configure it", async () => {
+  const answer = () => jsonAnswer({ error: "invalid_client", error_codes: [7000215] }, { status: 401 });
+  const { credential } = createLaptop({ has: ["EnvironmentCredential", "AzureCliCredential"], answer });
+  const { name, message } = await failureOf(credential.getToken(SCOPE));
+  assert.equal(name, "AuthenticationError");
+  assert.match(message, /^EnvironmentCredential: Cannot get a token /);
+  assert.match(message, /\(configured by the variables AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET\)$/);
+  assert.doesNotMatch(message, /ClientSecretCredential/);
+});
+
+describe("requestOptions.timeout bounds the call of a chain", () => {
+  test("not each of its credentials", async () => {
+    const clock = createFakeClock();
+    const start = clock.now();
+    const laptop = createLaptop({
+      has: ["AzureCliCredential", "AzurePowerShellCredential", "AzureDeveloperCliCredential"],
+      hasProfile: false,
+      tools: { az: hang, pwsh: hang, azd: hang },
+      processTimeoutInMs: 1_000,
+      near: () => new Promise(() => {}),
+      clock,
+    });
+    const getting = failureOf(laptop.credential.getToken(SCOPE, { requestOptions: { timeout: 1_500 } }));
+    await clock.advance(1_500);
+    assert.equal((await getting).name, "TimeoutError");
+    assert.equal(clock.now() - start, 1_500);
+  });
+
+  test("also where the Azure CLI was started ahead", async () => {
+    const clock = createFakeClock();
+    const laptop = createLaptop({
+      has: ["AzureCliCredential"],
+      tools: { az: hang },
+      near: () => new Promise(() => {}),
+      clock,
+    });
+    const getting = failureOf(laptop.credential.getToken(SCOPE, { requestOptions: { timeout: 1_500 } }));
+    await clock.advance(1_500);
+    assert.equal((await getting).name, "TimeoutError");
+  });
+});
+
+describe("a malformed variable is an AuthenticationError of getToken that names it and not its value", () => {
+  const app = { AZURE_TENANT_ID: TENANT, AZURE_CLIENT_ID: CLIENT, AZURE_CLIENT_SECRET: "a-secret" };
+  const certificate = { AZURE_TENANT_ID: TENANT, AZURE_CLIENT_ID: CLIENT, AZURE_CLIENT_CERTIFICATE_PATH: "/app.pem" };
+  const rows: [string, Record<string, string>][] = [
+    ["AZURE_CLIENT_ID", { AZURE_CLIENT_ID: "not a client id" }],
+    ["AZURE_CLIENT_ID", { ...app, AZURE_CLIENT_ID: "not a client id" }],
+    ["AZURE_TENANT_ID", { ...app, AZURE_TENANT_ID: "not a tenant" }],
+    ["AZURE_REGIONAL_AUTHORITY_NAME", { ...app, AZURE_REGIONAL_AUTHORITY_NAME: "not a region" }],
+    ["AZURE_CLIENT_SEND_CERTIFICATE_CHAIN", { ...certificate, AZURE_CLIENT_SEND_CERTIFICATE_CHAIN: "not a boolean" }],
+    ["AZURE_ADDITIONALLY_ALLOWED_TENANTS", { ...app, AZURE_ADDITIONALLY_ALLOWED_TENANTS: "not a tenant" }],
+    ["AZURE_AUTHORITY_HOST", { ...app, AZURE_AUTHORITY_HOST: "not a URL" }],
+    ["IDENTITY_ENDPOINT", { IDENTITY_ENDPOINT: "not a URL", IDENTITY_HEADER: "x" }],
+    ["AZURE_POD_IDENTITY_AUTHORITY_HOST", { AZURE_POD_IDENTITY_AUTHORITY_HOST: "not a URL" }],
+    ["AZURE_IMDS_PROBE_TIMEOUT_IN_MS", { AZURE_IMDS_PROBE_TIMEOUT_IN_MS: "not a number" }],
+  ];
+  for (const [variable, variables] of rows) {
+    test(`${variable}, of ${Object.keys(variables).length}`, async () => {
+      const { credential, ran } = createLaptop({ has: ["AzureCliCredential"], hasProfile: false, variables });
+      const { name, message } = await failureOf(credential.getToken(SCOPE));
+      assert.equal(name, "AuthenticationError", message);
+      assert.match(message, new RegExp(variable));
+      assert.doesNotMatch(message, /not a /);
+      assert.deepEqual(ran(), []);
+    });
+  }
+});

@@ -1,0 +1,628 @@
+import {
+  type AccessToken,
+  AuthenticationError,
+  ChainedTokenCredential,
+  ClientCertificateCredential,
+  ClientSecretCredential,
+  type CredentialOptions,
+  CredentialUnavailableError,
+  DefaultAzureCredential,
+  EnvironmentCredential,
+  type GetTokenOptions,
+  type LogEvent,
+  type TokenCredential,
+} from "@azweb/identity";
+import { createEntra, type EntraOptions, StaticCredential } from "@azweb/identity/testing";
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { CERTIFICATE, KEY, KEY_ENCRYPTED, PASSWORD } from "../support/certificates.ts";
+import { NAMES } from "../support/laptop.ts";
+import { CLIENT, createService, failureOf, isolatedOptions, SCOPE, TENANT } from "../support/service.ts";
+
+/** A link that does what it is told, in order, and then the last again. */
+function createLink(...results: unknown[]): TokenCredential & { calls: [unknown, unknown][] } {
+  const calls: [unknown, unknown][] = [];
+  return {
+    calls,
+    getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken | null> {
+      calls.push([scopes, options]);
+      const result = results.length > 1 ? results.shift() : results[0];
+      return result instanceof Error ? Promise.reject(result) : Promise.resolve(result as AccessToken | null);
+    },
+  };
+}
+
+function tokenOf(token: string): AccessToken {
+  return { token, expiresOnTimestamp: 9e15 };
+}
+
+const unavailable = new CredentialUnavailableError("Not here", { outcome: "absent" });
+
+test("the links are asked in order, with what was asked, until one gives a token", async () => {
+  const links = [createLink(unavailable), createLink(null), createLink(tokenOf("a")), createLink(tokenOf("b"))];
+  const chain = new ChainedTokenCredential(...links);
+  const options = { tenantId: "x", claims: "{}" };
+  assert.equal((await chain.getToken([SCOPE], options)).token, "a");
+  assert.deepEqual(links.map(({ calls }) => calls.length), [1, 1, 1, 0]);
+  assert.deepEqual(links[2]!.calls[0], [[SCOPE], options]);
+});
+
+test("after absent ones only, the one that returned a token is asked alone from then on, also where it fails", async () => {
+  const later = new CredentialUnavailableError("Gone");
+  const links = [createLink(unavailable), createLink(tokenOf("a"), later, tokenOf("a2")), createLink(tokenOf("b"))];
+  const chain = new ChainedTokenCredential(...links);
+  await chain.getToken(SCOPE);
+  assert.equal(await failureOf(chain.getToken(SCOPE)), later);
+  assert.equal((await chain.getToken(SCOPE)).token, "a2");
+  assert.deepEqual(links.map(({ calls }) => calls.length), [1, 3, 0]);
+});
+
+test("what is remembered is remembered by the chain, not by its class", async () => {
+  const links = [createLink(tokenOf("a")), createLink(tokenOf("b"))];
+  await new ChainedTokenCredential(links[0]!).getToken(SCOPE);
+  assert.equal((await new ChainedTokenCredential(links[1]!).getToken(SCOPE)).token, "b");
+});
+
+test("many calls at once settle on one link: a program never changes its identity", async () => {
+  const quick = new CredentialUnavailableError("Not yet", { outcome: "absent" });
+  // The first link is absent for the first call, and present for the second.
+  const links = [createLink(quick, tokenOf("a")), createLink(tokenOf("b"))];
+  const chain = new ChainedTokenCredential(...links);
+  const tokens = await Promise.all(Array.from({ length: 20 }, () => chain.getToken(SCOPE)));
+  assert.equal(new Set(tokens.map(({ token }) => token)).size, 1);
+  assert.equal((await chain.getToken(SCOPE)).token, tokens[0]!.token);
+});
+
+test("a refusal stops the chain, with the error as it is", async () => {
+  for (
+    const refusal of [
+      new AuthenticationError("Refused", { statusCode: 401 }),
+      new TypeError("Programming error"),
+      new RangeError("Another"),
+      Object.assign(new Error("Of another package"), { name: "AuthenticationError" }),
+      new DOMException("Left", "AbortError"),
+    ]
+  ) {
+    const links = [createLink(unavailable), createLink(refusal), createLink(tokenOf("b"))];
+    assert.equal(await failureOf(new ChainedTokenCredential(...links).getToken(SCOPE)) as unknown, refusal);
+    assert.deepEqual(links.map(({ calls }) => calls.length), [1, 1, 0]);
+  }
+});
+
+test("after a refusal the chain begins anew", async () => {
+  const links = [createLink(new AuthenticationError("Refused"), tokenOf("a")), createLink(tokenOf("b"))];
+  const chain = new ChainedTokenCredential(...links);
+  await failureOf(chain.getToken(SCOPE));
+  assert.equal((await chain.getToken(SCOPE)).token, "a");
+});
+
+test("a link that throws at once is one that rejects", async () => {
+  const chain = new ChainedTokenCredential({
+    getToken() {
+      throw unavailable;
+    },
+  }, new StaticCredential("b"));
+  assert.equal((await chain.getToken(SCOPE)).token, "b");
+});
+
+test("what is unavailable is known by its name: errors of other copies, of @azure/identity, of other realms", async () => {
+  for (const name of ["CredentialUnavailableError", "AuthenticationRequiredError", "AggregateAuthenticationError"]) {
+    for (
+      const reason of [
+        Object.assign(new Error("Foreign"), { name }),
+        { name, message: "Foreign" },
+        { name },
+        Object.create(null, { name: { value: name } }),
+      ]
+    ) {
+      const link = { getToken: () => Promise.reject(reason) };
+      assert.equal((await new ChainedTokenCredential(link, new StaticCredential("b")).getToken(SCOPE)).token, "b");
+      const error = await failureOf(new ChainedTokenCredential(link).getToken(SCOPE));
+      assert.equal(error.name, "AggregateAuthenticationError");
+      assert.equal((error.errors as unknown[])[0], reason);
+    }
+  }
+});
+
+test("a link that rejects with nothing, or with what is no error, stops the chain", async () => {
+  for (const reason of [undefined, null, "CredentialUnavailableError", 7, {}]) {
+    const link = { getToken: () => Promise.reject(reason) };
+    const chain = new ChainedTokenCredential(link, new StaticCredential("b"));
+    assert.equal(await chain.getToken(SCOPE).then(() => "a token", (error) => error), reason);
+  }
+});
+
+test("a chain in which nobody is available says so for each, in order", async () => {
+  const chain = new ChainedTokenCredential(
+    createLink(new CredentialUnavailableError("One\nand more")),
+    createLink(null),
+    createLink(new CredentialUnavailableError("Three", { outcome: "absent", nextStep: "Try a fourth" })),
+    { getToken: () => Promise.reject({ name: "CredentialUnavailableError" }) },
+    createLink(new CredentialUnavailableError("Five", { outcome: "not-for-this-call" })),
+  );
+  const error = await failureOf(chain.getToken(SCOPE));
+  assert.equal(error.name, "AggregateAuthenticationError");
+  assert.equal(
+    error.message.replaceAll(/ \d+ ms /g, " 0 ms "),
+    [
+      "ChainedTokenCredential: Cannot get a token: No credential is available",
+      "credential    outcome            time  reason, and what to do",
+      "credential 1  inconclusive       0 ms  One",
+      "  and more",
+      "credential 2  inconclusive       0 ms  credential 2 returned no token",
+      "credential 3  absent             0 ms  Three",
+      "  → Try a fourth",
+      "credential 4  inconclusive       0 ms  It gave no reason",
+      "credential 5  not for this call  0 ms  Five",
+    ].join("\n  "),
+  );
+  assert.equal((error.errors as unknown[]).length, 5);
+});
+
+test("a chain in which all give nothing says so too", async () => {
+  for (const nothing of [null, undefined]) {
+    const error = await failureOf(new ChainedTokenCredential(createLink(nothing), createLink(nothing)).getToken(SCOPE));
+    assert.equal(error.name, "AggregateAuthenticationError");
+    assert.match(error.message, /No credential is available/);
+    assert.deepEqual((error.errors as Error[]).map(({ message }) => message), [
+      "credential 1 returned no token",
+      "credential 2 returned no token",
+    ]);
+  }
+});
+
+test("chains may hold chains: the outer goes on where the inner has nobody, and stops where it was refused", async () => {
+  const inner = new ChainedTokenCredential(
+    createLink(unavailable),
+    createLink(new CredentialUnavailableError("Neither")),
+  );
+  const outer = new ChainedTokenCredential(inner, new StaticCredential("b"));
+  assert.equal((await outer.getToken(SCOPE)).token, "b");
+  const error = await failureOf(new ChainedTokenCredential(inner).getToken(SCOPE));
+  assert.match(error.message, /Not here[^]*Neither/);
+  const refusal = new AuthenticationError("Refused");
+  const refused = new ChainedTokenCredential(
+    new ChainedTokenCredential(createLink(refusal)),
+    new StaticCredential("b"),
+  );
+  assert.equal(await failureOf(refused.getToken(SCOPE)) as unknown, refusal);
+});
+
+test("a subclass may answer getToken in its own way", async () => {
+  class Mine extends ChainedTokenCredential {
+    override getToken(): Promise<AccessToken> {
+      return Promise.resolve(tokenOf("mine"));
+    }
+  }
+  assert.equal((await new Mine(createLink(tokenOf("a"))).getToken()).token, "mine");
+});
+
+// EnvironmentCredential
+
+const APP: EntraOptions = {
+  apps: [{
+    tenantId: TENANT,
+    clientId: CLIENT,
+    secrets: ["a-secret"],
+    certificates: [CERTIFICATE],
+    allowPublicClient: true,
+  }],
+  users: [{ tenantId: TENANT, username: "jo@contoso.com", password: "a-password" }],
+};
+const ID = { AZURE_TENANT_ID: TENANT, AZURE_CLIENT_ID: CLIENT };
+const SECRET = { AZURE_CLIENT_SECRET: "a-secret" };
+const PATH = { AZURE_CLIENT_CERTIFICATE_PATH: "/app.pem" };
+const USER = { AZURE_USERNAME: "jo@contoso.com", AZURE_PASSWORD: "a-password" };
+const FILES: Readonly<Record<string, string>> = {
+  "/app.pem": CERTIFICATE + KEY,
+  "/encrypted.pem": CERTIFICATE + KEY_ENCRYPTED,
+};
+
+function createMachine(env: Record<string, unknown>, options: CredentialOptions = {}) {
+  const entra = createEntra(APP);
+  const readTextFile = (path: string) =>
+    path in FILES ? Promise.resolve(FILES[path]!) : Promise.reject(new Error("No such file"));
+  const all: CredentialOptions = { ...isolatedOptions(entra), env, runtime: { readTextFile }, ...options };
+  return { entra, credential: new EnvironmentCredential(all), options: all };
+}
+
+/** What the form of a request says about who asked. */
+function kindOf(form: Readonly<Record<string, string>>): string {
+  if (form.grant_type === "password") return "user";
+  return form.client_assertion ? "certificate" : "secret";
+}
+
+for (
+  const [variables, kind] of [
+    [{ ...ID, ...SECRET }, "secret"],
+    [{ ...ID, ...SECRET, ...PATH, ...USER }, "secret"],
+    [{ ...ID, ...PATH }, "certificate"],
+    [{ ...ID, ...PATH, ...USER }, "certificate"],
+    [{ ...ID, ...PATH, AZURE_CLIENT_SECRET: "" }, "certificate"],
+    [
+      { ...ID, AZURE_CLIENT_CERTIFICATE_PATH: "/encrypted.pem", AZURE_CLIENT_CERTIFICATE_PASSWORD: PASSWORD },
+      "certificate",
+    ],
+    [{ ...ID, ...PATH, AZURE_CLIENT_CERTIFICATE_PASSWORD: "" }, "certificate"],
+    [{ ...ID, ...USER }, "user"],
+    [{ ...ID, ...USER, AZURE_CLIENT_SECRET: "", AZURE_CLIENT_CERTIFICATE_PATH: "" }, "user"],
+    [{ ...ID, ...SECRET, AZURE_USERNAME: "jo@contoso.com" }, "secret"],
+    [{ ...ID, ...SECRET, AZURE_CLIENT_CERTIFICATE_PATH: 7, BINDING: {} }, "secret"],
+  ] as [Record<string, unknown>, string][]
+) {
+  test(`the environment names a ${kind} by ${Object.keys(variables).join(", ")}`, async () => {
+    const { entra, credential } = createMachine(variables);
+    const { token } = await credential.getToken(SCOPE);
+    assert.equal((await entra.verify(token)).appid, CLIENT);
+    assert.equal(kindOf(entra.requests[0]!.form), kind);
+  });
+}
+
+const { AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_USERNAME, AZURE_PASSWORD } = { ...ID, ...USER };
+
+for (
+  const variables of [
+    {},
+    { AZURE_TENANT_ID },
+    { AZURE_CLIENT_ID },
+    SECRET,
+    ID,
+    { ...ID, AZURE_CLIENT_SECRET: "" },
+    { AZURE_TENANT_ID, ...SECRET },
+    { AZURE_CLIENT_ID, ...SECRET },
+    { AZURE_TENANT_ID: "", AZURE_CLIENT_ID, ...SECRET },
+    { AZURE_TENANT_ID, ...PATH },
+    { ...ID, AZURE_USERNAME },
+    { ...ID, AZURE_PASSWORD },
+    { ...ID, AZURE_CLIENT_CERTIFICATE_PASSWORD: "x" },
+    USER,
+    { ...ID, AZURE_CLIENT_SECRET: 7 },
+  ] as Record<string, unknown>[]
+) {
+  test(`the environment names nobody by ${Object.keys(variables).join(", ") || "nothing"}: what is set is listed, and what to set`, async () => {
+    const { entra, credential } = createMachine(variables);
+    const error = await failureOf(credential.getToken(SCOPE));
+    assert.equal(error.name, "CredentialUnavailableError");
+    const names = Object.keys(variables).filter((name) =>
+      typeof variables[name] === "string" && variables[name] !== "" && name !== "AZURE_CLIENT_CERTIFICATE_PASSWORD"
+    );
+    const set = names.length ? `set: ${order(names).join(", ")}` : "none is set";
+    assert.equal(
+      error.message,
+      `EnvironmentCredential: Cannot find a service principal or a user (${set}): Set AZURE_TENANT_ID, AZURE_CLIENT_ID ` +
+        "and one of AZURE_CLIENT_SECRET, AZURE_CLIENT_CERTIFICATE_PATH, AZURE_USERNAME with AZURE_PASSWORD",
+    );
+    assert.doesNotMatch(error.message, /a-secret|a-password|jo@/);
+    assert.equal(entra.requests.length, 0);
+  });
+}
+
+function order(names: string[]): string[] {
+  const all = [...Object.keys(ID), ...Object.keys(SECRET), ...Object.keys(PATH), ...Object.keys(USER)];
+  return names.sort((a, b) => all.indexOf(a) - all.indexOf(b));
+}
+
+for (
+  const [variables, complaint] of [
+    [
+      { AZURE_TENANT_ID: "x/../evil", AZURE_CLIENT_ID, ...SECRET },
+      "AZURE_TENANT_ID: It must be the id or the domain name of a tenant",
+    ],
+    [
+      { AZURE_TENANT_ID: `"${TENANT}"`, AZURE_CLIENT_ID, ...PATH },
+      `AZURE_TENANT_ID: It must be the id or the domain name of a tenant`,
+    ],
+    [
+      { AZURE_TENANT_ID: "a b", AZURE_CLIENT_ID, ...USER },
+      "AZURE_TENANT_ID: It must be the id or the domain name of a tenant",
+    ],
+    [
+      { AZURE_TENANT_ID: " ", AZURE_CLIENT_ID, ...SECRET },
+      "AZURE_TENANT_ID: It must be the id or the domain name of a tenant",
+    ],
+    [
+      { AZURE_TENANT_ID: "Common", AZURE_CLIENT_ID, ...SECRET },
+      'AZURE_TENANT_ID: It must be the app\'s own tenant, not "Common"',
+    ],
+    [
+      { AZURE_TENANT_ID: "organizations", AZURE_CLIENT_ID, ...PATH },
+      "AZURE_TENANT_ID: It must be the app's own tenant",
+    ],
+    [
+      { AZURE_TENANT_ID, AZURE_CLIENT_ID: " ", ...SECRET },
+      "AZURE_CLIENT_ID: It must be a non-empty string",
+    ],
+    ...[SECRET, PATH, USER].map((who) => [
+      { AZURE_TENANT_ID, AZURE_CLIENT_ID: "my client", ...who },
+      "AZURE_CLIENT_ID: It must be the client id of an app, without spaces",
+    ]),
+    [
+      { AZURE_TENANT_ID, AZURE_CLIENT_ID: `${CLIENT}\r\n`, ...SECRET },
+      `AZURE_CLIENT_ID: It must be the client id of an app, without spaces`,
+    ],
+    [
+      { ...ID, AZURE_CLIENT_SECRET: "\n" },
+      "AZURE_CLIENT_SECRET: It must be a non-empty string",
+    ],
+    [
+      { ...ID, AZURE_USERNAME: " ", AZURE_PASSWORD: "a-password" },
+      "AZURE_USERNAME: It must be a non-empty string",
+    ],
+    [
+      { ...ID, AZURE_USERNAME: "jo@contoso.com", AZURE_PASSWORD: " " },
+      "AZURE_PASSWORD: It must be a non-empty string",
+    ],
+    [
+      { ...ID, ...SECRET, AZURE_ADDITIONALLY_ALLOWED_TENANTS: "*;b/c" },
+      "AZURE_ADDITIONALLY_ALLOWED_TENANTS: It must be the id or the domain name of a tenant",
+    ],
+    [
+      { ...ID, AZURE_CLIENT_CERTIFICATE_PATH: " " },
+      "AZURE_CLIENT_CERTIFICATE_PATH: It must be a non-empty string",
+    ],
+    [
+      { ...ID, ...PATH, AZURE_CLIENT_CERTIFICATE_PASSWORD: " " },
+      "AZURE_CLIENT_CERTIFICATE_PASSWORD: It must be a non-empty string",
+    ],
+    ...["Abc8Q~a-secret-in-the-wrong-place", "YSBzZWNyZXQ+Cg==", "a b".repeat(34), `\n${KEY}`].map((secret) => [
+      { ...ID, ...SECRET, AZURE_TENANT_ID: secret },
+      "AZURE_TENANT_ID: It must be the id or the domain name of a tenant",
+    ]),
+    ...[CERTIFICATE + KEY, KEY.replaceAll("\n", "\\n")].map((pem) => [
+      { ...ID, AZURE_CLIENT_CERTIFICATE_PATH: pem },
+      "AZURE_CLIENT_CERTIFICATE_PATH: It must be the path of a PEM file, not what is in it",
+    ]),
+  ] as [Record<string, string>, string][]
+) {
+  test(`variables that are set and cannot be stop a chain: ${complaint}`, async () => {
+    const { entra, credential } = createMachine(variables);
+    const chain = new ChainedTokenCredential(credential, new StaticCredential("b"));
+    const error = await failureOf(chain.getToken(SCOPE));
+    assert.equal(error.name, "AuthenticationError");
+    assert.ok(
+      error.message.startsWith(`EnvironmentCredential: Cannot use the variable ${complaint}`),
+      error.message,
+    );
+    assert.doesNotMatch(error.message, /a-secret|a-password|BEGIN|MII|YSBz/);
+    assert.equal(entra.requests.length, 0);
+  });
+}
+
+test("a variable that another one outdoes need not be right", async () => {
+  const { entra, credential } = createMachine({
+    ...ID,
+    ...SECRET,
+    AZURE_CLIENT_CERTIFICATE_PATH: CERTIFICATE,
+    AZURE_USERNAME: " ",
+    AZURE_PASSWORD: " ",
+  });
+  await credential.getToken(SCOPE);
+  assert.equal(entra.requests.length, 1);
+});
+
+test("a certificate's file that is missing is said with its variable and path, and stops a chain", async () => {
+  const { entra, credential } = createMachine({ ...ID, AZURE_CLIENT_CERTIFICATE_PATH: "/missing.pem" });
+  const chain = new ChainedTokenCredential(credential, new StaticCredential("b"));
+  const error = await failureOf(chain.getToken(SCOPE));
+  assert.equal(error.name, "AuthenticationError");
+  assert.equal(
+    error.message,
+    "EnvironmentCredential: " +
+      'Cannot read the certificate of AZURE_CLIENT_CERTIFICATE_PATH, "/missing.pem": No such file: ' +
+      "Check the path, and that this program may read the file " +
+      "(configured by the variables AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_CERTIFICATE_PATH)",
+  );
+  assert.equal(entra.requests.length, 0);
+});
+
+test("a certificate's file that is there later is read by the next call", async () => {
+  let there = false;
+  const readTextFile = () => there ? Promise.resolve(CERTIFICATE + KEY) : Promise.reject(new Error("No such file"));
+  const { entra, credential } = createMachine({ ...ID, ...PATH }, { runtime: { readTextFile } });
+  await failureOf(credential.getToken(SCOPE));
+  there = true;
+  await credential.getToken(SCOPE);
+  assert.equal(entra.requests.length, 1);
+});
+
+test("a certificate whose path is given in code, and that is missing, is an AuthenticationError that ends a chain", async () => {
+  const { options } = createMachine({});
+  const credential = new ClientCertificateCredential(TENANT, CLIENT, "/missing.pem", options);
+  for (const asked of [credential, new ChainedTokenCredential(credential, new StaticCredential("b"))]) {
+    const error = await failureOf(asked.getToken(SCOPE));
+    assert.equal(error.name, "AuthenticationError");
+    assert.equal(
+      error.message,
+      'ClientCertificateCredential: Cannot read the certificate of "certificatePath", "/missing.pem": No such file: ' +
+        "Check the path, and that this program may read the file",
+    );
+  }
+});
+
+test("AZURE_CLIENT_SEND_CERTIFICATE_CHAIN sends the chain where it is true or 1", async () => {
+  for (
+    const [value, sent] of [
+      ["true", true],
+      ["TRUE", true],
+      ["1", true],
+      ["false", false],
+      ["FALSE", false],
+      ["0", false],
+      ["", false],
+    ] as const
+  ) {
+    const { entra, credential } = createMachine({ ...ID, ...PATH, AZURE_CLIENT_SEND_CERTIFICATE_CHAIN: value });
+    await credential.getToken(SCOPE);
+    const [header] = entra.requests[0]!.form.client_assertion!.split(".");
+    assert.equal("x5c" in JSON.parse(atob(header!.replaceAll("-", "+").replaceAll("_", "/"))), sent, value);
+  }
+});
+
+test("AZURE_CLIENT_SEND_CERTIFICATE_CHAIN with another value is an AuthenticationError that ends a chain and does not show it", async () => {
+  for (const value of ["yes", " ", "true;", "on"]) {
+    const { entra, credential } = createMachine({ ...ID, ...PATH, AZURE_CLIENT_SEND_CERTIFICATE_CHAIN: value });
+    const chain = new ChainedTokenCredential(credential, new StaticCredential("b"));
+    const error = await failureOf(chain.getToken(SCOPE));
+    assert.equal(error.name, "AuthenticationError");
+    assert.equal(
+      error.message,
+      "EnvironmentCredential: Cannot use the variable AZURE_CLIENT_SEND_CERTIFICATE_CHAIN: " +
+        'It must be "true", "1", "false" or "0"',
+    );
+    assert.equal(entra.requests.length, 0);
+  }
+});
+
+test("AZURE_ADDITIONALLY_ALLOWED_TENANTS is a list with semicolons, beside the option's", async () => {
+  const env = { ...ID, ...SECRET, AZURE_ADDITIONALLY_ALLOWED_TENANTS: " a.example ; b.example;;" };
+  const service = createService();
+  const credential = new EnvironmentCredential({
+    ...isolatedOptions(service),
+    env,
+    additionallyAllowedTenants: ["c.example"],
+  });
+  for (const tenantId of ["a.example", "b.example", "c.example"]) {
+    await credential.getToken(SCOPE, { tenantId });
+    assert.ok(service.requests.at(-1)!.url.includes(`/${tenantId}/`));
+  }
+  // Nobody else is to be asked instead: the variables say who the program is.
+  const other = createLink(tokenOf("another's"));
+  for (const asked of [credential, new ChainedTokenCredential(credential, other)]) {
+    const error = await failureOf(asked.getToken(SCOPE, { tenantId: "d.example" }));
+    assert.equal(error.name, "AuthenticationError");
+    assert.match(error.message, /^EnvironmentCredential: Cannot get a token from tenant "d\.example"/);
+  }
+  assert.equal(other.calls.length, 0);
+});
+
+test("a tenant that a credential may not ask is an AuthenticationError of that call, and ends the chain", async () => {
+  const service = createService();
+  const options = isolatedOptions(service);
+  const [first, second] = ["a.example", "b.example"].map((tenant) =>
+    new ClientSecretCredential(tenant, CLIENT, "a-secret", options)
+  );
+  const chain = new ChainedTokenCredential(first!, second!);
+  const error = await failureOf(chain.getToken(SCOPE, { tenantId: "b.example" }));
+  assert.equal(error.name, "AuthenticationError");
+  assert.match(error.message, /^ClientSecretCredential: Cannot get a token from tenant "b\.example"/);
+  assert.equal(service.requests.length, 0);
+  await chain.getToken(SCOPE);
+  assert.deepEqual(service.requests.map(({ url }) => new URL(url).pathname), ["/a.example/oauth2/v2.0/token"]);
+});
+
+test("variables that are set later are found by the next call", async () => {
+  const env: Record<string, string> = {};
+  const { entra, credential } = createMachine(env);
+  await failureOf(credential.getToken(SCOPE));
+  Object.assign(env, ID, SECRET);
+  await credential.getToken(SCOPE);
+  assert.equal(entra.requests.length, 1);
+});
+
+test("options.runtime.env reads the variables where options.env is absent; options.env wins", async () => {
+  const variables: Record<string, string> = { ...ID, ...SECRET };
+  const service = createService();
+  const { env: _env, ...options } = isolatedOptions(service);
+  const runtime = { env: (name: string) => variables[name] };
+  await new EnvironmentCredential({ ...options, runtime }).getToken(SCOPE);
+  assert.equal(service.requests.length, 1);
+  const error = await failureOf(new EnvironmentCredential({ ...options, runtime, env: {} }).getToken(SCOPE));
+  assert.match(error.message, /none is set/);
+});
+
+// DefaultAzureCredential
+
+test("DefaultAzureCredential finds the environment's", async () => {
+  const { entra, options } = createMachine({ ...ID, ...SECRET });
+  const { token } = await new DefaultAzureCredential(options).getToken(SCOPE);
+  assert.equal((await entra.verify(token)).appid, CLIENT);
+});
+
+test("DefaultAzureCredential says which it uses, once", async () => {
+  const events: LogEvent[] = [];
+  const { options } = createMachine({ ...ID, ...SECRET }, { log: (event) => events.push(event) });
+  const credential = new DefaultAzureCredential(options);
+  await Promise.all([credential.getToken(SCOPE), credential.getToken(SCOPE)]);
+  await credential.getToken(SCOPE);
+  assert.deepEqual(events.map(({ event, message }) => [event, message]), [
+    ["token-acquired", `EnvironmentCredential got a token for ${SCOPE}`],
+    ["credential-selected", "DefaultAzureCredential uses EnvironmentCredential"],
+  ]);
+});
+
+test("DefaultAzureCredential that finds nobody says why for each, and stands in a chain", async () => {
+  const events: LogEvent[] = [];
+  const { options } = createMachine({}, { log: (event) => events.push(event) });
+  const credential = new DefaultAzureCredential(options);
+  const error = await failureOf(credential.getToken(SCOPE));
+  assert.equal(error.name, "AggregateAuthenticationError");
+  assert.match(
+    error.message,
+    /^DefaultAzureCredential: Cannot get a token: No credential is available\n.*\n {2}EnvironmentCredential +absent +\d+ ms +Cannot find /,
+  );
+  assert.deepEqual(
+    events.filter(({ event }) => event === "credential-skipped").map(({ credential, elapsedInMs }) => [
+      credential,
+      typeof elapsedInMs,
+    ]),
+    NAMES.map((name) => [name, "number"]),
+  );
+  assert.equal((await new ChainedTokenCredential(credential, new StaticCredential("b")).getToken(SCOPE)).token, "b");
+});
+
+test("DefaultAzureCredential stops where the environment's secret is refused", async () => {
+  const { options } = createMachine({ ...ID, AZURE_CLIENT_SECRET: "another-secret" });
+  const credential = new DefaultAzureCredential(options);
+  const error = await failureOf(new ChainedTokenCredential(credential, new StaticCredential("b")).getToken(SCOPE));
+  assert.equal(error.name, "AuthenticationError");
+  assert.match(error.message, /^EnvironmentCredential: .*AADSTS7000215/);
+  assert.ok(
+    error.message.endsWith(" (configured by the variables AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET)"),
+    error.message,
+  );
+});
+
+for (
+  const value of ["prod", "PROD", " prod ", "EnvironmentCredential", "environmentcredential", "ENVIRONMENTCREDENTIAL"]
+) {
+  test(`AZURE_TOKEN_CREDENTIALS="${value}" includes the environment's`, async () => {
+    const { options } = createMachine({ ...ID, ...SECRET, AZURE_TOKEN_CREDENTIALS: value });
+    assert.ok((await new DefaultAzureCredential(options).getToken(SCOPE)).token);
+  });
+}
+
+for (const value of ["", " "]) {
+  test(`AZURE_TOKEN_CREDENTIALS="${value}" counts as not set`, async () => {
+    const { options } = createMachine({ ...ID, ...SECRET, AZURE_TOKEN_CREDENTIALS: value });
+    assert.ok((await new DefaultAzureCredential(options).getToken(SCOPE)).token);
+  });
+}
+
+for (
+  const value of [
+    "production",
+    "prod,dev",
+    "Environment",
+    "ClientSecretCredential",
+    "DefaultAzureCredential",
+    "constructor",
+    "0",
+  ]
+) {
+  test(`AZURE_TOKEN_CREDENTIALS="${value}" is a TypeError of the constructor that names the values`, () => {
+    const env = { AZURE_TOKEN_CREDENTIALS: value };
+    assert.throws(() => new DefaultAzureCredential({ env }), {
+      name: "TypeError",
+      message: new RegExp(
+        `^Variable AZURE_TOKEN_CREDENTIALS must be one of "prod", .*"EnvironmentCredential".*, and is "${value}"$`,
+      ),
+    });
+  });
+}
+
+test('AZURE_TOKEN_CREDENTIALS="VisualStudioCodeCredential" is a TypeError of the constructor that says why it is not there', () => {
+  assert.throws(() => new DefaultAzureCredential({ env: { AZURE_TOKEN_CREDENTIALS: "VisualStudioCodeCredential" } }), {
+    name: "TypeError",
+    message: /"EnvironmentCredential".*, and is "VisualStudioCodeCredential", which needs native code$/,
+  });
+});

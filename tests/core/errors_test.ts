@@ -1,0 +1,126 @@
+import {
+  AggregateAuthenticationError,
+  AuthenticationError,
+  ChainedTokenCredential,
+  ClientSecretCredential,
+  CredentialUnavailableError,
+  EnvironmentCredential,
+} from "@azweb/identity";
+import { createEntra } from "@azweb/identity/testing";
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { CLIENT, createService, failureOf, isolatedOptions, jsonAnswer, SCOPE, TENANT } from "../support/service.ts";
+
+test("the names are those of @azure/identity, as properties that no minifier changes", () => {
+  for (
+    const [error, name] of [
+      [new CredentialUnavailableError("Cannot do it"), "CredentialUnavailableError"],
+      [new AuthenticationError("Cannot do it"), "AuthenticationError"],
+      [new AggregateAuthenticationError([], "Cannot do it"), "AggregateAuthenticationError"],
+    ] as const
+  ) {
+    assert.equal(error.name, name);
+    assert.equal(Object.getOwnPropertyDescriptor(error, "name")!.value, name);
+    assert.ok(error instanceof Error);
+    assert.equal(error.message, "Cannot do it");
+    assert.match(String(error), new RegExp(`^${name}: Cannot do it$`));
+  }
+});
+
+test("an AuthenticationError has what it was given and nothing else", () => {
+  const bare = new AuthenticationError("Cannot do it");
+  assert.equal(bare.statusCode, 0);
+  for (const member of ["errorResponse", "claims", "retryAfterInMs", "cause"]) {
+    assert.equal(member in bare, false, member);
+  }
+  const cause = new Error("why");
+  const errorResponse = { error: "invalid_client", errorDescription: "No" };
+  const full = new AuthenticationError("Cannot do it", {
+    statusCode: 401,
+    errorResponse,
+    claims: "{}",
+    retryAfterInMs: 0,
+    cause,
+  });
+  assert.deepEqual(
+    [full.statusCode, full.errorResponse, full.claims, full.retryAfterInMs, full.cause],
+    [401, errorResponse, "{}", 0, cause],
+  );
+});
+
+test("an AuthenticationError as JSON is plain data", async () => {
+  const entra = createEntra({ apps: [{ tenantId: TENANT, clientId: CLIENT, secrets: ["a-secret"] }] });
+  const credential = new ClientSecretCredential(TENANT, CLIENT, "another-secret", isolatedOptions(entra));
+  const error = await failureOf(credential.getToken(SCOPE));
+  const json = JSON.parse(JSON.stringify(error));
+  assert.deepEqual(Object.keys(json).sort(), ["errorResponse", "name", "statusCode"]);
+  assert.equal(json.name, "AuthenticationError");
+  assert.equal(json.statusCode, 401);
+  // The members that @azure/identity has, by the same names.
+  assert.deepEqual(
+    Object.keys(json.errorResponse).sort(),
+    ["correlationId", "error", "errorCodes", "errorDescription", "timestamp", "traceId"],
+  );
+  assert.equal(json.errorResponse.error, "invalid_client");
+  assert.deepEqual(json.errorResponse.errorCodes, [7000215]);
+  assert.match(json.errorResponse.errorDescription, /^AADSTS7000215: /);
+});
+
+test("the correlation id is the one that was sent", async () => {
+  const entra = createEntra({ apps: [{ tenantId: TENANT, clientId: CLIENT, secrets: ["a-secret"] }] });
+  const credential = new ClientSecretCredential(TENANT, CLIENT, "another-secret", isolatedOptions(entra));
+  const error = await failureOf(credential.getToken(SCOPE)) as unknown as AuthenticationError;
+  assert.equal(error.errorResponse!.correlationId, entra.requests[0]!.form["client-request-id"]);
+});
+
+test("an AggregateAuthenticationError keeps the errors as they were, in order", async () => {
+  const reasons = [new CredentialUnavailableError("No tool"), new CredentialUnavailableError("No machine")];
+  const chain = new ChainedTokenCredential(...reasons.map((reason) => ({ getToken: () => Promise.reject(reason) })));
+  const error = await failureOf(chain.getToken(SCOPE)) as unknown as AggregateAuthenticationError;
+  assert.equal(error.name, "AggregateAuthenticationError");
+  assert.deepEqual(error.errors, reasons);
+  assert.match(
+    error.message,
+    /^ChainedTokenCredential: Cannot get a token: No credential is available\n.*\n.* {2}No tool\n.* {2}No machine$/,
+  );
+});
+
+test("stacks begin with name and message as they are", async () => {
+  const service = createService(() =>
+    // What means something to String.replace.
+    jsonAnswer({ error: "$&$`$'$1", error_description: "AADSTS4711: $& $` $' $$" }, { status: 400 })
+  );
+  const credential = new ClientSecretCredential(TENANT, CLIENT, "a-secret", isolatedOptions(service));
+  const error = await failureOf(credential.getToken(SCOPE));
+  assert.match(error.message, /\$&\$`\$'\$1 \(HTTP 400\)\. \$& \$` \$' \$\$$/);
+  // Not every engine puts the message there.
+  if (error.stack!.includes("Cannot get a token")) assert.ok(error.stack!.includes(error.message));
+});
+
+test("messages: capital first, no final period, no contraction; who speaks comes first, once", async () => {
+  const failures: Error[] = [];
+  const bodies = [
+    new Response("<html>"),
+    new Response(null, { status: 302 }),
+    jsonAnswer({
+      error: "invalid_client",
+      error_description: "AADSTS7000215: Bad. Trace ID: x",
+      error_codes: [7000215],
+    }, { status: 401 }),
+    jsonAnswer({ error: "invalid_client", error_description: "Bad." }, { status: 401 }),
+    jsonAnswer({ access_token: "x" }),
+    jsonAnswer({ expires_in: 1, token_type: "x" }),
+    jsonAnswer({ expires_in: 1, token_type: "Bearer" }),
+  ];
+  for (const body of bodies) {
+    const options = isolatedOptions(createService(() => body));
+    const credential = new ClientSecretCredential(TENANT, CLIENT, "a-secret", options);
+    failures.push(await failureOf(credential.getToken(SCOPE)));
+  }
+  failures.push(await failureOf(new EnvironmentCredential({ env: {} }).getToken(SCOPE)));
+  for (const { message } of failures) {
+    assert.match(message, /^(ClientSecretCredential|EnvironmentCredential): Cannot [^]*[^.\s]$/);
+    assert.doesNotMatch(message, /\b(can't|won't|doesn't|isn't|don't|undefined|\[object)\b/);
+    assert.equal(message.split(/ClientSecretCredential|EnvironmentCredential/).length, 2, message);
+  }
+});

@@ -1,0 +1,53 @@
+// An identity that the environment configures is decided by the first token: until then, the variables are read again after a failure.
+import { EnvironmentCredential, ManagedIdentityCredential, WorkloadIdentityCredential } from "@azweb/identity";
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { federatedToken } from "../support/machine.ts";
+import {
+  CLIENT,
+  createService,
+  failureOf,
+  isolatedOptions,
+  jsonAnswer,
+  SCOPE,
+  TENANT,
+  tokenAnswer,
+} from "../support/service.ts";
+
+const VAULT = "https://vault.azure.net/.default";
+
+const CREDENTIALS = {
+  EnvironmentCredential: [EnvironmentCredential, { AZURE_CLIENT_SECRET: "a-secret" }],
+  WorkloadIdentityCredential: [WorkloadIdentityCredential, { AZURE_FEDERATED_TOKEN_FILE: "/token" }],
+  ManagedIdentityCredential: [ManagedIdentityCredential, { AZURE_FEDERATED_TOKEN_FILE: "/token" }],
+} as const;
+
+for (const [name, [Credential, variables]] of Object.entries(CREDENTIALS)) {
+  test(`${name}: a variable that is corrected after a failed call counts, until there is a token`, async () => {
+    const service = createService(({ form }) =>
+      form.client_id === "a-typo" ? jsonAnswer({ error: "unauthorized_client" }, { status: 400 }) : tokenAnswer()
+    );
+    const env: Record<string, string> = { AZURE_TENANT_ID: TENANT, AZURE_CLIENT_ID: "a-typo", ...variables };
+    const runtime = { readTextFile: () => Promise.resolve(federatedToken()) };
+    const credential = new Credential({ ...isolatedOptions(service), env, runtime });
+    assert.match((await failureOf(credential.getToken(SCOPE))).message, /unauthorized_client/);
+    env.AZURE_CLIENT_ID = CLIENT;
+    assert.equal((await credential.getToken(SCOPE)).token, "a-token");
+    env.AZURE_CLIENT_ID = "another-app";
+    await credential.getToken(VAULT);
+    assert.deepEqual(service.requests.map(({ form }) => form.client_id), ["a-typo", CLIENT, CLIENT]);
+  });
+}
+
+test("concurrent first calls share one request, also by a password", async () => {
+  const service = createService(() => tokenAnswer());
+  const env = {
+    AZURE_TENANT_ID: TENANT,
+    AZURE_CLIENT_ID: CLIENT,
+    AZURE_USERNAME: "jo@contoso.com",
+    AZURE_PASSWORD: "a",
+  };
+  const credential = new EnvironmentCredential({ ...isolatedOptions(service), env });
+  await Promise.all(Array.from({ length: 100 }, () => credential.getToken(SCOPE)));
+  assert.equal(service.requests.length, 1);
+});

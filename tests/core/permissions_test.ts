@@ -1,0 +1,397 @@
+// Runs on: deno
+// What Deno's permissions do to us, each in a process of its own: nothing at import, a clear word later, and at most one question.
+
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { createCertificateAuthority } from "../support/certificate_authority.ts";
+import { COUNT_QUESTIONS, ROOT, runWithFlags as run } from "../support/permissions.ts";
+import { serveTls } from "../support/tls_server.ts";
+
+const SUBPATHS = Object.keys(JSON.parse(await Deno.readTextFile(`${ROOT}deno.json`)).exports)
+  .map((subpath) => subpath.replace(".", "@azweb/identity"));
+
+for (const specifier of SUBPATHS) {
+  test(`${specifier} is imported without any permission, and leaves nothing running`, async () => {
+    // The last line is reached, and the process ends by itself: no timer, no open handle.
+    const code = `import * as all from "${specifier}"; console.log(Object.keys(all).length > 0);`;
+    const output = await run(
+      ["--deny-env", "--deny-read", "--deny-run", "--deny-sys", "--deny-net", "--deny-write"],
+      code,
+    );
+    assert.equal(output, "true");
+  });
+}
+
+function ask(credential: string): string {
+  return `
+  import * as identity from "@azweb/identity";
+  const { ${credential.split("(")[0]} } = identity;
+  try {
+    await new ${credential}.getToken("https://vault.azure.net/.default");
+  } catch (error) {
+    console.log(error.name + " / " + error.message);
+  }
+`;
+}
+
+/** What Deno may not read, as the messages begin and end; in between the credential and the variables. */
+const UNREADABLE =
+  ': Cannot read the environment variables that decide about the identity: Give the variables by the option "env", ' +
+  "or run Deno with --allow-env=";
+
+test("variables that may not be read are an AuthenticationError that names the flag", async () => {
+  const output = await run(["--deny-env"], ask("EnvironmentCredential()"));
+  assert.ok(output.startsWith(`AuthenticationError / EnvironmentCredential${UNREADABLE}`), output);
+  assert.match(output, /--allow-env=AZURE_TENANT_ID,AZURE_CLIENT_ID,AZURE_CLIENT_SECRET,/);
+});
+
+test("a web sign-in begins at no authority where the variable that names it may not be read", async () => {
+  const output = await run(
+    ["--deny-env"],
+    `
+    import { createWebSignIn } from "@azweb/identity/web-sign-in";
+    const webSignIn = createWebSignIn({
+      tenantId: "common",
+      clientId: "my-client-id",
+      clientSecret: "my-secret",
+      redirectUri: "https://my.app/signed-in",
+      scopes: "https://graph.microsoft.com/User.Read",
+      sealingKey: btoa("1".repeat(32)),
+    });
+    const begun = webSignIn.signIn(new Request("https://my.app/"));
+    console.log(await begun.then(({ status }) => status, ({ name, message }) => name + " / " + message));
+  `,
+  );
+  assert.equal(output, `AuthenticationError / WebSignIn${UNREADABLE}AZURE_AUTHORITY_HOST`);
+});
+
+test("variables that were not granted end a chain with an AuthenticationError: they may configure the credential", async () => {
+  const output = await run(["--allow-env=AZURE_TOKEN_CREDENTIALS"], ask("DefaultAzureCredential()"));
+  assert.ok(output.startsWith(`AuthenticationError / EnvironmentCredential${UNREADABLE}AZURE_TENANT_ID,`), output);
+});
+
+for (
+  const flags of [[], ["--deny-env"], [
+    "--deny-env=AZURE_TOKEN_CREDENTIALS",
+    "--allow-env",
+    "--allow-run",
+    "--allow-net",
+  ]]
+) {
+  test(`no credential is tried where AZURE_TOKEN_CREDENTIALS may not be read: ${flags.join(" ") || "no flags"}`, async () => {
+    const env = { PATH: "/nothing" };
+    const output = await run(flags, ask("DefaultAzureCredential()"), env);
+    const start = `AuthenticationError / DefaultAzureCredential${UNREADABLE}`;
+    assert.ok(output.startsWith(start), output);
+    // All that decide about the identity of one of the credentials, each once.
+    const names = output.slice(start.length).split(",");
+    assert.equal(new Set(names).size, names.length);
+    for (
+      const name of [
+        "AZURE_TOKEN_CREDENTIALS",
+        "AZURE_CLIENT_SECRET",
+        "AZURE_ADDITIONALLY_ALLOWED_TENANTS",
+        "AZURE_AUTHORITY_HOST",
+        "AZURE_REGIONAL_AUTHORITY_NAME",
+        "AZURE_IDENTITY_DISABLE_MULTITENANTAUTH",
+        "AZURE_FEDERATED_TOKEN_FILE",
+        "IDENTITY_ENDPOINT",
+        "MSI_ENDPOINT",
+        "AZURE_POD_IDENTITY_AUTHORITY_HOST",
+      ]
+    ) assert.ok(names.includes(name), name);
+  });
+}
+
+test("some variables granted, others not: an AuthenticationError that names all", async () => {
+  const output = await run(["--allow-env=AZURE_TENANT_ID"], ask("EnvironmentCredential()"));
+  assert.ok(
+    output.startsWith(`AuthenticationError / EnvironmentCredential${UNREADABLE}AZURE_TENANT_ID,AZURE_CLIENT_ID,`),
+    output,
+  );
+});
+
+for (
+  const credential of [
+    'ClientSecretCredential("tenant", "client", "secret")',
+    "DeviceCodeCredential({ userPromptCallback() {} })",
+  ]
+) {
+  const name = credential.split("(")[0]!;
+  test(`a token service that may not be reached is an AuthenticationError of ${name} that names the flag`, async () => {
+    assert.equal(
+      await run(["--allow-env"], ask(credential)),
+      `AuthenticationError / ${name}: Cannot reach "login.microsoftonline.com": ` +
+        "Run Deno with --allow-net=login.microsoftonline.com",
+    );
+  });
+}
+
+for (const path of ["app.pem", "/secrets/app.pem", "./certificates/app.pem"]) {
+  test(`a certificate that may not be read is an AuthenticationError that names the flag for ${path}`, async () => {
+    const output = await run(
+      ["--allow-env", "--allow-net"],
+      ask(`ClientCertificateCredential("tenant", "client", ${JSON.stringify(path)})`),
+    );
+    assert.equal(
+      output,
+      "AuthenticationError / ClientCertificateCredential: " +
+        `Cannot read the certificate of "certificatePath", "${path}": It is not permitted: Run Deno with --allow-read=${path}`,
+    );
+  });
+}
+
+test("a certificate of a variable that may not be read stops a chain, and the message names variable and flag", async () => {
+  const variables = { AZURE_TENANT_ID: "tenant", AZURE_CLIENT_ID: "client", AZURE_CLIENT_CERTIFICATE_PATH: "app.pem" };
+  const output = await run(["--allow-env", "--allow-net"], ask("DefaultAzureCredential()"), variables);
+  assert.match(
+    output,
+    /^AuthenticationError .* of AZURE_CLIENT_CERTIFICATE_PATH, "app\.pem": It is not permitted: Run Deno with --allow-read=app\.pem \(configured by the variables AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_CERTIFICATE_PATH\)$/,
+  );
+});
+
+test("a workload's missing permissions are named one after the other, each by its flag", async () => {
+  const variables = { AZURE_TENANT_ID: "tenant", AZURE_CLIENT_ID: "client", AZURE_FEDERATED_TOKEN_FILE: "token.jwt" };
+  const folder = await Deno.makeTempDir();
+  const path = `${folder}/token`;
+  const part = btoa("{}").replaceAll("=", "");
+  await Deno.writeTextFile(path, `${part}.${part}.${part}`);
+  const file = { ...variables, AZURE_FEDERATED_TOKEN_FILE: path };
+  const code = ask("WorkloadIdentityCredential()");
+  try {
+    const later = ["AZURE_REGIONAL_AUTHORITY_NAME", "AZURE_IDENTITY_DISABLE_MULTITENANTAUTH"];
+    const names = [...Object.keys(variables), "AZURE_AUTHORITY_HOST", ...later].join();
+    assert.equal(
+      await run(["--deny-env"], code, file),
+      `AuthenticationError / WorkloadIdentityCredential${UNREADABLE}${names}`,
+    );
+    const env = `--allow-env=${names}`;
+    assert.equal(
+      await run([env], code, variables),
+      'AuthenticationError / WorkloadIdentityCredential: Cannot read the token file of AZURE_FEDERATED_TOKEN_FILE, "token.jwt": ' +
+        "It is not permitted: Run Deno with --allow-read=token.jwt",
+    );
+    assert.match(await run([env, `--allow-read=${path}`], code, file), /--allow-net=login\.microsoftonline\.com$/);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+test("the variables of the token proxy are asked for where it is wanted, and its host", async () => {
+  const code = ask(
+    'WorkloadIdentityCredential({ tenantId: "t", clientId: "c", tokenFilePath: "/t", enableAzureProxy: true })',
+  );
+  assert.match(await run(["--deny-env"], code), /--allow-env=AZURE_KUBERNETES_TOKEN_PROXY,.*,AZURE_AUTHORITY_HOST,/);
+});
+
+describe("a machine's identity", () => {
+  const APP_SERVICE = { IDENTITY_ENDPOINT: "http://127.0.0.1:9/msi/token", IDENTITY_HEADER: "a-header" };
+  const code = ask("ManagedIdentityCredential({ retryOptions: { maxRetries: 0 } })");
+
+  /** Returns the flag that the message names where no variable may be read. */
+  async function envFlag(): Promise<string> {
+    const output = await run(["--deny-env"], code);
+    assert.ok(
+      output.startsWith(`AuthenticationError / ManagedIdentityCredential${UNREADABLE}IDENTITY_ENDPOINT,`),
+      output,
+    );
+    return /--allow-env=\S+$/.exec(output)![0];
+  }
+
+  test("whoever grants exactly the flags of the messages is asked nothing more", async () => {
+    const flag = await envFlag();
+    const output = await run(
+      [flag],
+      `${COUNT_QUESTIONS}
+       ${code}
+       console.log(questions);`,
+    );
+    assert.match(
+      output,
+      /Cannot reach "169\.254\.169\.254": Run Deno with --allow-net=169\.254\.169\.254\n0$/,
+    );
+  });
+
+  test("a part of the variables is not enough: the others may name another source", async () => {
+    const output = await run([`--allow-env=${Object.keys(APP_SERVICE)}`, "--allow-net"], code, APP_SERVICE);
+    assert.match(output, /^AuthenticationError .*--allow-env=IDENTITY_ENDPOINT,.*DENO_DEPLOYMENT_ID$/);
+  });
+
+  test("the variables and the host of the source are all it takes", async () => {
+    const server = Deno.serve(
+      { port: 0, hostname: "127.0.0.1", onListen() {} },
+      () => Response.json({ access_token: "the-token", expires_on: String(Math.floor(Date.now() / 1000) + 3600) }),
+    );
+    try {
+      const host = `127.0.0.1:${server.addr.port}`;
+      const env = { ...APP_SERVICE, IDENTITY_ENDPOINT: `http://${host}/msi/token` };
+      const flag = await envFlag();
+      assert.match(await run([flag], code, env), new RegExp(`Run Deno with --allow-net=${host}$`));
+      const program = code.replace(/await new (.*);/, "console.log((await new $1).token);");
+      assert.equal(await run([flag, `--allow-net=${host}`], program, env), "the-token");
+    } finally {
+      await server.shutdown();
+    }
+  });
+
+  test("the key of Azure Arc is named by its flag", async () => {
+    const folder = "/var/opt/azcmagent/tokens/";
+    const headers = { "www-authenticate": `Basic realm=${folder}a.key` };
+    const server = Deno.serve(
+      { port: 0, hostname: "127.0.0.1", onListen() {} },
+      () => new Response(null, { status: 401, headers }),
+    );
+    try {
+      const host = `127.0.0.1:${server.addr.port}`;
+      const env = {
+        IDENTITY_ENDPOINT: `http://${host}/metadata/identity/oauth2/token`,
+        IMDS_ENDPOINT: `http://${host}`,
+      };
+      const flags = ["--allow-env", `--allow-net=${host}`];
+      assert.equal(
+        await run(flags, code, env),
+        "AuthenticationError / ManagedIdentityCredential: Cannot read the key of Azure Arc: " +
+          `Run Deno with --allow-read=${folder}`,
+      );
+      assert.match(
+        await run([...flags, `--allow-read=${folder}`], code, env),
+        /^AuthenticationError .* Cannot read the key of Azure Arc in .*: Run as a user who may/,
+      );
+    } finally {
+      await server.shutdown();
+    }
+  });
+});
+
+test("a host that may not be reached with a trust of one's own is named by its flag", async () => {
+  const output = await run(
+    [],
+    `
+    import { createRuntime } from "@azweb/identity/runtime";
+    const thumbprint = "0".repeat(40);
+    for (const host of ["127.0.0.1:9", "localhost:9"]) {
+      await createRuntime().tlsFetch({ thumbprint })("https://" + host).catch((error) => console.log(error.name, error.message));
+    }
+  `,
+  );
+  assert.equal(output, 'NotCapable Cannot reach "127.0.0.1:9"\nNotCapable Cannot reach "localhost:9"');
+});
+
+test("a trust of one's own takes no permission but that for the host", async () => {
+  const authority = await createCertificateAuthority();
+  const answer = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
+  const server = await serveTls(await authority.issue(["127.0.0.1"]), (socket) => socket.write(answer));
+  try {
+    const output = await run(
+      [`--allow-net=127.0.0.1:${server.port}`],
+      `
+      import { createRuntime } from "@azweb/identity/runtime";
+      const fetch = createRuntime().tlsFetch({ ca: ${JSON.stringify(authority.certificate)} });
+      const response = await fetch("https://127.0.0.1:${server.port}/", { method: "POST", body: "a=b" });
+      console.log(await response.text());
+    `,
+    );
+    assert.equal(output, "ok");
+  } finally {
+    await server.close();
+  }
+});
+
+test("whether a file is there is found out without a question", async () => {
+  const code = `
+    import { createRuntime } from "@azweb/identity/runtime";
+    ${COUNT_QUESTIONS}
+    const { fileExists, platform } = createRuntime();
+    console.log(await fileExists("deno.json"), await fileExists("none.json"), questions, platform);
+  `;
+  const { os } = Deno.build;
+  const system = os === "windows" ? "win32" : os;
+  assert.equal(await run([], code), `undefined undefined 0 ${system}`);
+  assert.equal(await run(["--deny-read"], code), `undefined undefined 0 ${system}`);
+  assert.equal(await run(["--allow-read"], code), `true false 0 ${system}`);
+  assert.equal(await run(["--allow-read=deno.json"], code), `true undefined 0 ${system}`);
+});
+
+test("with the variables and the network alone, as on Deno Deploy, a token is had", async () => {
+  const server = Deno.serve(
+    { port: 0, hostname: "127.0.0.1", onListen() {} },
+    () => Response.json({ access_token: "the-token", token_type: "Bearer", expires_in: 3600 }),
+  );
+  try {
+    const output = await run(
+      ["--allow-env", "--allow-net"],
+      `
+        import { DefaultAzureCredential } from "@azweb/identity";
+        Deno.env.set("AZURE_TENANT_ID", "tenant");
+        Deno.env.set("AZURE_CLIENT_ID", "client");
+        Deno.env.set("AZURE_CLIENT_SECRET", "secret");
+        Deno.env.set("AZURE_AUTHORITY_HOST", "http://127.0.0.1:${server.addr.port}");
+        const credential = new DefaultAzureCredential({ allowInsecureLoopback: true, disableInstanceDiscovery: true });
+        console.log((await credential.getToken("https://vault.azure.net/.default")).token);
+      `,
+    );
+    assert.equal(output, "the-token");
+  } finally {
+    await server.shutdown();
+  }
+});
+
+test("whoever is asked is asked once", async () => {
+  // The answer of a prompt that nobody sees is "no"; the second look must come from memory.
+  const output = await run(
+    [],
+    `
+      ${COUNT_QUESTIONS}
+      const { EnvironmentCredential } = await import("@azweb/identity");
+      for (let i = 0; i < 3; i++) await new EnvironmentCredential().getToken("https://vault.azure.net/.default").catch(() => {});
+      console.log(questions);
+    `,
+  );
+  assert.equal(output, "1");
+});
+
+test("whoever grants exactly the flag of the message reaches the cloud that the variables name", async () => {
+  const message = await run(["--deny-env"], ask("EnvironmentCredential()"));
+  const [flag] = /--allow-env=\S+/.exec(message)!;
+  const variables = {
+    AZURE_TENANT_ID: "tenant",
+    AZURE_CLIENT_ID: "client",
+    AZURE_CLIENT_SECRET: "secret",
+    AZURE_AUTHORITY_HOST: "https://login.microsoftonline.us",
+  };
+  const output = await run([flag], ask("EnvironmentCredential()"), variables);
+  assert.match(output, /^AuthenticationError .*--allow-net=login\.microsoftonline\.us \(configured by the variables /);
+});
+
+test("a part of the variables is not enough: the others may name another cloud or another identity", async () => {
+  const variables = { AZURE_TENANT_ID: "tenant", AZURE_CLIENT_ID: "client", AZURE_CLIENT_SECRET: "secret" };
+  const output = await run(
+    [`--allow-env=${Object.keys(variables)}`, "--allow-net"],
+    ask("EnvironmentCredential()"),
+    variables,
+  );
+  assert.match(output, /^AuthenticationError .*AZURE_AUTHORITY_HOST/);
+});
+
+test("no secret leaves before it is known for which cloud it is", async () => {
+  const output = await run(["--deny-env", "--allow-net"], ask('ClientSecretCredential("tenant", "client", "secret")'));
+  assert.match(
+    output,
+    /^AuthenticationError \/ ClientSecretCredential: .*--allow-env=AZURE_REGIONAL_AUTHORITY_NAME,AZURE_AUTHORITY_HOST,AZURE_IDENTITY_DISABLE_MULTITENANTAUTH$/,
+  );
+});
+
+test("on Deno Deploy there is no metadata service, whatever variables were handed in", async () => {
+  const code = `
+    import { ManagedIdentityCredential } from "@azweb/identity";
+    const error = await new ManagedIdentityCredential({ env: {} }).getToken("https://vault.azure.net/.default").catch((error) => error);
+    console.log(error.name, error.message);
+  `;
+  // Nothing can be sent to the real address.
+  const flags = ["--allow-env", "--deny-net"];
+  assert.match(
+    await run(flags, code, { DENO_DEPLOYMENT_ID: "a-deployment" }),
+    /this runtime has no metadata service$/,
+  );
+  assert.match(await run(flags, code), /Run Deno with --allow-net=169\.254\.169\.254$/);
+});

@@ -1,0 +1,107 @@
+// Runs on: deno, node, bun, workerd
+//
+// Credentials work behind a proxy and as the prototype of another object, as those of @azure/identity do.
+import { ClientSecretCredential, type GetTokenOptions, type TokenCredential } from "@azweb/identity";
+import { StaticCredential } from "@azweb/identity/testing";
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { CLIENT, createService, isolatedOptions, SCOPE, TENANT, tokenAnswer } from "../support/service.ts";
+import { createWorld } from "../support/sharing.ts";
+import { createSubjects } from "../support/sharing_subjects.ts";
+
+/** Returns a proxy that also wraps the objects and functions that it returns, as the reactive objects of user interfaces do. */
+function wrapDeeply<T extends object>(target: T): T {
+  return new Proxy(target, {
+    get(target, key, receiver) {
+      const value: unknown = Reflect.get(target, key, receiver);
+      if (typeof value === "function") {
+        return function (this: unknown, ...given: unknown[]) {
+          return Reflect.apply(value, this, given);
+        };
+      }
+      return typeof value === "object" && value !== null ? wrapDeeply(value) : value;
+    },
+  });
+}
+
+const WRAPPERS: Readonly<Record<string, <T extends object>(credential: T) => T>> = {
+  "a proxy": (credential) => new Proxy(credential, {}),
+  "a proxy of a proxy": (credential) => new Proxy(new Proxy(credential, {}), {}),
+  "a proxy that wraps what it returns": wrapDeeply,
+  "an object that inherits from it": (credential) => Object.create(credential),
+  "a proxy of a frozen one": (credential) => new Proxy(Object.freeze(credential), {}),
+};
+
+/** The methods that a credential may have, and what they are called with. */
+const METHODS: Readonly<Record<string, readonly unknown[]>> = {
+  getToken: [SCOPE],
+  authenticate: [SCOPE],
+  explain: [],
+};
+
+function methodsOf(credential: object): readonly string[] {
+  const isPlain = credential.constructor === Object;
+  const names = Object.getOwnPropertyNames(isPlain ? credential : Object.getPrototypeOf(credential));
+  return names.filter((name) => name !== "constructor");
+}
+
+const classes = new Set<unknown>();
+
+for (const [name, subject] of Object.entries(await createSubjects())) {
+  describe(name, () => {
+    for (const [wrapper, wrap] of Object.entries(WRAPPERS)) {
+      test(`each method works behind ${wrapper}`, async () => {
+        const credential = await createWorld(new Map()).create(subject);
+        classes.add(credential.constructor);
+        const wrapped = wrap(credential) as unknown as Record<
+          string,
+          (...given: readonly unknown[]) => Promise<unknown>
+        >;
+        for (const method of methodsOf(credential)) {
+          assert.ok(METHODS[method], `No arguments for ${method}`);
+          assert.ok(await wrapped[method]!(...METHODS[method]), method);
+        }
+      });
+    }
+
+    test("it shows no property", async () => {
+      const credential = await createWorld(new Map()).create(subject);
+      await credential.getToken(SCOPE);
+      // The credential of a session is an object with a method.
+      if (credential.constructor === Object) return;
+      assert.deepEqual({ ...credential }, {});
+      assert.equal(JSON.stringify(credential), "{}");
+    });
+  });
+}
+
+test("the static credential works behind each of them", async () => {
+  for (const wrap of Object.values(WRAPPERS)) {
+    assert.equal((await wrap(new StaticCredential("a-token")).getToken()).token, "a-token");
+  }
+});
+
+test("every credential of the library was behind a proxy", async () => {
+  const library = await import("@azweb/identity");
+  for (const [name, value] of Object.entries(library)) {
+    if (/Credential$/.test(name) && typeof value === "function" && "getToken" in (value.prototype ?? {})) {
+      assert.ok(classes.has(value), name);
+    }
+  }
+});
+
+test("a subclass overrides getToken, also behind a proxy", async () => {
+  class Counting extends ClientSecretCredential {
+    calls = 0;
+    override getToken(scopes: string | string[], options?: GetTokenOptions) {
+      this.calls++;
+      return super.getToken(scopes, options);
+    }
+  }
+  const service = createService(() => tokenAnswer());
+  const credential = new Counting(TENANT, CLIENT, "a-secret", isolatedOptions(service));
+  for (const each of [credential, new Proxy(credential, {})] satisfies TokenCredential[]) {
+    assert.equal((await each.getToken(SCOPE)).token, "a-token");
+  }
+  assert.equal(credential.calls, 2);
+});

@@ -1,0 +1,385 @@
+// What DefaultAzureCredential says of each of its parts, without a request and without a process.
+import {
+  type CredentialExplanation,
+  DefaultAzureCredential,
+  type DefaultAzureCredentialOptions,
+} from "@azweb/identity";
+import { detectPlatform, type Runtime } from "@azweb/identity/runtime";
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { type Name, NAMES } from "../support/laptop.ts";
+import { CLIENT_ID, MACHINES, VAULT } from "../support/machine.ts";
+import { TENANT } from "../support/service.ts";
+import { PROFILE, SIGNED_IN } from "../support/tool.ts";
+
+const ID = { AZURE_TENANT_ID: TENANT, AZURE_CLIENT_ID: CLIENT_ID };
+const FILE = { AZURE_FEDERATED_TOKEN_FILE: "/token" };
+const HOME = { PATH: "/usr/local/bin:/usr/bin:bin", HOME: "/home/jo" };
+
+interface Machine extends Omit<DefaultAzureCredentialOptions, "env"> {
+  readonly env?: Record<string, string>;
+  readonly files?: readonly string[];
+  /** What stands in the files that may be read: those in which az keeps who is signed in. */
+  readonly profile?: string;
+  readonly platform?: string;
+}
+
+/** Explains on a machine on which everything that does something throws. */
+async function explain(
+  { env = {}, files = [], profile = SIGNED_IN, platform = "linux", runtime, ...options }: Machine = {},
+) {
+  const calls: string[] = [];
+  const never = (what: string) => (): never => {
+    calls.push(what);
+    throw new Error(`There is no ${what}`);
+  };
+  const credential = new DefaultAzureCredential({
+    env,
+    fetch: never("request"),
+    localFetch: never("request"),
+    waitUntil() {},
+    runtime: {
+      platform,
+      run: never("process"),
+      readTextFile: (path) => /[\\/]azureProfile\.json$/.test(path) ? Promise.resolve(profile) : never("reading")(),
+      tlsFetch: () => never("connection"),
+      sleep: never("waiting"),
+      fileExists: (path) => Promise.resolve(files.includes(path)),
+      ...runtime,
+    },
+    ...options,
+  });
+  const explanations = await credential.explain();
+  assert.deepEqual(calls, []);
+  return { credential, explanations };
+}
+
+async function explanationOf(name: Name, machine?: Machine): Promise<CredentialExplanation> {
+  const { explanations } = await explain(machine);
+  assert.deepEqual(explanations.map(({ credential }) => credential), NAMES);
+  return explanations.find(({ credential }) => credential === name)!;
+}
+
+const rows: readonly [Name, string, Machine, CredentialExplanation["state"], string | RegExp][] = [
+  [
+    "EnvironmentCredential",
+    "nothing",
+    {},
+    "absent",
+    "Cannot find a service principal or a user (none is set): Set AZURE_TENANT_ID, AZURE_CLIENT_ID and one of " +
+    "AZURE_CLIENT_SECRET, AZURE_CLIENT_CERTIFICATE_PATH, AZURE_USERNAME with AZURE_PASSWORD",
+  ],
+  ["EnvironmentCredential", "a part", { env: ID }, "absent", /\(set: AZURE_TENANT_ID, AZURE_CLIENT_ID\)/],
+  [
+    "EnvironmentCredential",
+    "a secret",
+    { env: { ...ID, AZURE_CLIENT_SECRET: "a-secret" } },
+    "configured",
+    "A client secret in the variables AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET",
+  ],
+  [
+    "EnvironmentCredential",
+    "a certificate file",
+    { env: { ...ID, AZURE_CLIENT_CERTIFICATE_PATH: "/app.pem" }, files: ["/app.pem"] },
+    "configured",
+    "A certificate in the variables AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_CERTIFICATE_PATH",
+  ],
+  [
+    "EnvironmentCredential",
+    "a certificate file that does not exist",
+    { env: { ...ID, AZURE_CLIENT_CERTIFICATE_PATH: "/app.pem" } },
+    "fails",
+    'Cannot read the certificate of AZURE_CLIENT_CERTIFICATE_PATH, "/app.pem": It is not there, or may not be read: ' +
+    "Check the path, and that this program may read the file",
+  ],
+  [
+    "EnvironmentCredential",
+    "a malformed tenant",
+    { env: { ...ID, AZURE_TENANT_ID: "a b", AZURE_CLIENT_SECRET: "a-secret" } },
+    "fails",
+    /^Cannot use the variable AZURE_TENANT_ID/,
+  ],
+  [
+    "EnvironmentCredential",
+    "a user",
+    { env: { ...ID, AZURE_USERNAME: "jo", AZURE_PASSWORD: "a-secret" } },
+    "configured",
+    "A user in the variables AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_USERNAME, AZURE_PASSWORD",
+  ],
+  ["WorkloadIdentityCredential", "nothing", {}, "absent", /^Cannot .*AZURE_FEDERATED_TOKEN_FILE/],
+  [
+    "WorkloadIdentityCredential",
+    "a token file",
+    { env: { ...ID, ...FILE }, files: ["/token"] },
+    "configured",
+    'The token file "/token"',
+  ],
+  [
+    "WorkloadIdentityCredential",
+    "a token file that does not exist",
+    { env: { ...ID, ...FILE } },
+    "fails",
+    'Cannot read the token file of AZURE_FEDERATED_TOKEN_FILE, "/token": It is not there, or may not be read: ' +
+    "Check the path, and in AKS that the pod has the label azure.workload.identity/use, for which a token of its service account is mounted there",
+  ],
+  [
+    "WorkloadIdentityCredential",
+    "a malformed tenant",
+    { env: { ...ID, ...FILE, AZURE_TENANT_ID: "a b" } },
+    "fails",
+    /^Cannot use the variable AZURE_TENANT_ID/,
+  ],
+  [
+    "ManagedIdentityCredential",
+    "nothing",
+    {},
+    "inconclusive",
+    "No variable names a source: the instance metadata service is probed for at 169.254.169.254",
+  ],
+  ...Object.entries(MACHINES).filter(([name]) => name !== "IMDS").map(([name, env]): typeof rows[number] => [
+    "ManagedIdentityCredential",
+    name,
+    { env },
+    "configured",
+    new RegExp(`^The source is (an? |the )?.*${name.split(" ").at(-1)}`),
+  ]),
+  [
+    "ManagedIdentityCredential",
+    "a workload",
+    { env: { ...ID, ...FILE }, files: ["/token"] },
+    "configured",
+    'The token file "/token"',
+  ],
+  [
+    "ManagedIdentityCredential",
+    "a malformed endpoint",
+    { env: { ...MACHINES["App Service"], IDENTITY_ENDPOINT: "nonsense" } },
+    "fails",
+    /^Cannot use the variable IDENTITY_ENDPOINT/,
+  ],
+  [
+    "ManagedIdentityCredential",
+    "a malformed AZURE_CLIENT_ID",
+    { env: { AZURE_CLIENT_ID: "an id" } },
+    "fails",
+    /^Cannot use the variable AZURE_CLIENT_ID/,
+  ],
+  [
+    "ManagedIdentityCredential",
+    "AZURE_CLIENT_ID where the source has one identity only: it ends the chain",
+    { env: { ...MACHINES["Cloud Shell"], AZURE_CLIENT_ID: CLIENT_ID } },
+    "fails",
+    /of the variable AZURE_CLIENT_ID: Cloud Shell has one identity only: Give no id$/,
+  ],
+  [
+    "AzureCliCredential",
+    "nothing",
+    { env: HOME },
+    "absent",
+    'No folder of PATH has the program "az": Install it, see ' +
+    "https://learn.microsoft.com/cli/azure/install-azure-cli",
+  ],
+  [
+    "AzureCliCredential",
+    "the program, and nobody who has signed in",
+    { env: HOME, files: ["/usr/bin/az"] },
+    "absent",
+    `No account is signed in ("${PROFILE}"): Run "az login"`,
+  ],
+  [
+    "AzureCliCredential",
+    "the program, and somebody who has signed in",
+    { env: HOME, files: ["/usr/bin/az", PROFILE] },
+    "configured",
+    `An account is signed in: "${PROFILE}"`,
+  ],
+  [
+    "AzureCliCredential",
+    "somebody in a file with a byte order mark",
+    { env: HOME, files: ["/usr/bin/az", PROFILE], profile: `\uFEFF${SIGNED_IN}` },
+    "configured",
+    `An account is signed in: "${PROFILE}"`,
+  ],
+  ...["", "{}", '{"subscriptions":[]}', '\uFEFF{"installationId":"i","subscriptions":[]}'].map((
+    profile,
+  ): typeof rows[number] => [
+    "AzureCliCredential",
+    `the program, which has run, and nobody who has signed in: ${JSON.stringify(profile)}`,
+    { env: HOME, files: ["/usr/bin/az", PROFILE], profile },
+    "absent",
+    `No account is signed in ("${PROFILE}"): Run "az login"`,
+  ]),
+  [
+    "AzureCliCredential",
+    "the program, and a file that may not be looked at",
+    { env: HOME, runtime: { fileExists: hide((path) => path === "/usr/bin/az") } },
+    "inconclusive",
+    `The profile with the signed-in account, "${PROFILE}", may not be read`,
+  ],
+  [
+    "AzureCliCredential",
+    "folders that may not be looked into, and somebody who has signed in",
+    { env: HOME, runtime: { fileExists: hide((path) => path === PROFILE) } },
+    "configured",
+    `An account is signed in: "${PROFILE}"`,
+  ],
+  [
+    "AzureCliCredential",
+    "nothing that may be looked at",
+    { env: HOME, runtime: { fileExists: hide(() => false) } },
+    "inconclusive",
+    `The profile with the signed-in account, "${PROFILE}", may not be read`,
+  ],
+  [
+    "AzureCliCredential",
+    "somebody who has signed in elsewhere",
+    { env: { ...HOME, AZURE_CONFIG_DIR: "/cfg" }, files: ["/usr/bin/az", "/cfg/azureProfile.json"] },
+    "configured",
+    'An account is signed in: "/cfg/azureProfile.json"',
+  ],
+  [
+    "AzureCliCredential",
+    "no program, and somebody who has signed in",
+    { env: HOME, files: [PROFILE] },
+    "absent",
+    /^No folder of PATH/,
+  ],
+  [
+    "AzureCliCredential",
+    "a program in a relative folder",
+    { env: HOME, files: ["bin/az", "./az", PROFILE] },
+    "absent",
+    /^No folder of PATH/,
+  ],
+  [
+    "AzureCliCredential",
+    "a batch file on Windows",
+    {
+      platform: "win32",
+      env: { Path: "C:\\Azure", USERPROFILE: "C:\\Users\\jo" },
+      files: ["C:\\Azure\\az.cmd", "C:\\Users\\jo/.azure/azureProfile.json"],
+    },
+    "configured",
+    'An account is signed in: "C:\\Users\\jo/.azure/azureProfile.json"',
+  ],
+  ...([
+    ["AzurePowerShellCredential", "pwsh", '"pwsh" or "powershell"', "powershell/azure/install-azure-powershell"],
+    [
+      "AzureDeveloperCliCredential",
+      "azd",
+      '"azd"',
+      "azure/developer/azure-developer-cli/install-azd",
+    ],
+  ] as const).flatMap(([name, program, names, page]): typeof rows[number][] => [
+    [
+      name,
+      "nothing",
+      { env: HOME },
+      "absent",
+      `No folder of PATH has the program ${names}: Install it, see https://learn.microsoft.com/${page}`,
+    ],
+    [
+      name,
+      "no PATH",
+      {},
+      "absent",
+      'The option "env" has no PATH: Add it: the variables of the process are ignored beside that option',
+    ],
+    [
+      name,
+      "folders that may not be looked into",
+      { env: HOME, runtime: { fileExists: hide(() => false) } },
+      "inconclusive",
+      `The folders of PATH may not be searched for ${names}`,
+    ],
+    [
+      name,
+      "a folder that may not be looked into, and the program in another one",
+      { env: HOME, runtime: { fileExists: hide((path) => path === `/usr/bin/${program}`) } },
+      "inconclusive",
+      `"/usr/bin/${program}" is installed; only the tool itself can tell which account is signed in`,
+    ],
+    [
+      name,
+      "the program",
+      { env: HOME, files: [`/usr/local/bin/${program}`, `/usr/bin/${program}`] },
+      "inconclusive",
+      `"/usr/local/bin/${program}" is installed; only the tool itself can tell which account is signed in`,
+    ],
+  ]),
+];
+
+/** Files of which those that are not there may not be looked at. */
+function hide(exists: (path: string) => boolean): NonNullable<Runtime["fileExists"]> {
+  return (path) => Promise.resolve(exists(path) || undefined);
+}
+
+for (const [name, what, machine, state, detail] of rows) {
+  test(`${name}, ${what}: ${state}`, async () => {
+    const explanation = await explanationOf(name, machine);
+    assert.deepEqual(Object.keys(explanation), ["credential", "state", "detail"]);
+    assert.equal(explanation.state, state, explanation.detail);
+    if (typeof detail === "string") assert.equal(explanation.detail, detail);
+    else assert.match(explanation.detail, detail);
+    assert.doesNotMatch(explanation.detail, /a-secret|a-header/);
+  });
+}
+
+describe("only what would be tried", () => {
+  for (
+    const [what, options, names] of [
+      ["prod", { env: { AZURE_TOKEN_CREDENTIALS: "prod" } }, NAMES.slice(0, 3)],
+      ["dev", { env: { AZURE_TOKEN_CREDENTIALS: "dev" } }, NAMES.slice(3)],
+      ["one", { env: { AZURE_TOKEN_CREDENTIALS: "azureclicredential" } }, ["AzureCliCredential"]],
+      ["exclude", { exclude: ["AzureCliCredential"] }, NAMES.filter((name) => name !== "AzureCliCredential")],
+    ] as [string, Machine, Name[]][]
+  ) {
+    test(what, async () => {
+      const { explanations } = await explain(options);
+      assert.deepEqual(explanations.map(({ credential }) => credential), names);
+    });
+  }
+});
+
+test("what was explained is looked up anew", async () => {
+  const env: Record<string, string> = {};
+  const { credential } = await explain({ env });
+  Object.assign(env, ID, { AZURE_CLIENT_SECRET: "a-secret" });
+  assert.equal((await credential.explain())[0]!.state, "configured");
+});
+
+test("explaining chooses nobody", async () => {
+  const runtime = { fileExists: () => Promise.resolve(false), run: () => Promise.reject(new Error("No")) };
+  const env = { ...ID, AZURE_CLIENT_SECRET: "a-secret" };
+  let requests = 0;
+  const fetch = () =>
+    Promise.resolve(Response.json({ access_token: "a", token_type: "Bearer", expires_in: 9 + requests++ }));
+  const credential = new DefaultAzureCredential({ env, runtime, fetch, waitUntil() {} });
+  await credential.explain();
+  await credential.getToken(VAULT);
+  assert.equal(requests, 1);
+});
+
+test("a runtime that throws no error is explained by what it throws", async () => {
+  const runtime = { fileExists: () => Promise.reject("The disk is gone"), run: () => Promise.reject(new Error("No")) };
+  const credential = new DefaultAzureCredential({ env: { ...ID, ...FILE }, runtime });
+  const explanation = (await credential.explain()).find(({ credential }) =>
+    credential === "WorkloadIdentityCredential"
+  );
+  assert.equal(explanation?.detail, "The disk is gone");
+});
+
+if (["workerd", "web"].includes(detectPlatform())) {
+  for (const name of ["AzureCliCredential", "AzurePowerShellCredential", "AzureDeveloperCliCredential"]) {
+    test(`${name}, where programs cannot be started: absent`, async () => {
+      const fileExists = () => Promise.resolve(true);
+      const credential = new DefaultAzureCredential({ env: HOME, runtime: { platform: "linux", fileExists } });
+      const explanation = (await credential.explain()).find(({ credential }) => credential === name)!;
+      assert.deepEqual(explanation, {
+        credential: name,
+        state: "absent",
+        detail: 'This runtime cannot start programs: Give "runtime.run"',
+      });
+    });
+  }
+}

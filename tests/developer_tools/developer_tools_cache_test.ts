@@ -1,0 +1,365 @@
+// When the developer's tools are started again, and when not.
+import { detectPlatform } from "@azweb/identity/runtime";
+import { createFakeClock } from "@azweb/identity/testing";
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { breathe, failureOf, SCOPE } from "../support/service.ts";
+import {
+  ANSWERS,
+  createDesk,
+  createPrograms,
+  deskOptions,
+  hang,
+  HOUR,
+  noProgram,
+  NOW,
+  PROFILE,
+  type ToolName,
+  TOOLS,
+} from "../support/tool.ts";
+
+const NAMES = ["az", "azd", "pwsh"] as const;
+const MINUTE = 60_000;
+// There no request may wait for what another has begun.
+const shares = detectPlatform() !== "workerd";
+
+/** A tool whose tokens have numbers, and live an hour from when they were asked for. */
+function counting(tool: ToolName, options: Parameters<typeof createDesk>[2] = {}) {
+  const clock = options.clock ?? createFakeClock(NOW);
+  return createDesk(tool, (_, index) => ANSWERS[tool](clock.now() + HOUR, `token ${index}`), { ...options, clock });
+}
+
+for (const tool of NAMES) {
+  describe(tool, () => {
+    test("is started once for many calls", async () => {
+      const { credential, programs, events } = counting(tool);
+      const tokens = new Set<string>();
+      for (let i = 0; i < 10; i++) tokens.add((await credential.getToken(SCOPE)).token);
+      assert.deepEqual([...tokens], ["token 0"]);
+      assert.equal(programs.started.length, 1);
+      assert.deepEqual(events.map(({ event }) => event), ["token-acquired"]);
+    });
+
+    test("is started once for a thousand calls at once", async () => {
+      const { credential, programs } = counting(tool);
+      const tokens = await Promise.all(Array.from({ length: 1000 }, () => credential.getToken(SCOPE)));
+      assert.equal(new Set(tokens.map(({ token }) => token)).size, 1);
+      assert.equal(programs.started.length, 1);
+    });
+
+    test("is started once for calls at once that fail, and again for the next", async () => {
+      const { credential, programs } = createDesk(tool, () => ({ code: 1, stderr: "ERROR: No" }));
+      const errors = await Promise.all(Array.from({ length: 100 }, () => failureOf(credential.getToken(SCOPE))));
+      assert.equal(new Set(errors.map(({ message }) => message)).size, 1);
+      assert.equal(programs.started.length, 1);
+      await failureOf(credential.getToken(SCOPE));
+      assert.equal(programs.started.length, 2);
+    });
+
+    test("is started again five minutes before the token ends, and no sooner", async () => {
+      const { credential, programs, clock } = counting(tool);
+      await credential.getToken(SCOPE);
+      await clock.advance(55 * MINUTE - 1);
+      assert.equal((await credential.getToken(SCOPE)).token, "token 0");
+      await clock.advance(1);
+      assert.equal((await credential.getToken(SCOPE)).token, "token 1");
+      assert.equal(programs.started.length, 2);
+    });
+
+    test("is not there any more: what is remembered serves until it ends", async () => {
+      const { credential, clock } = createDesk(tool, (_, index) => index ? { code: 1 } : ANSWERS[tool]());
+      await credential.getToken(SCOPE);
+      await clock.advance(58 * MINUTE);
+      assert.equal((await credential.getToken(SCOPE)).token, `of ${tool}`);
+      await clock.advance(2 * MINUTE);
+      assert.equal((await failureOf(credential.getToken(SCOPE))).name, "CredentialUnavailableError");
+    });
+
+    test("is started for each scope and each tenant", async () => {
+      const { credential, programs } = counting(tool);
+      for (let i = 0; i < 2; i++) {
+        for (const tenantId of [undefined, "a.example", "b.example"]) {
+          for (const scope of [SCOPE, "https://vault.azure.net/.default"]) {
+            await credential.getToken(scope, tenantId === undefined ? {} : { tenantId });
+          }
+        }
+      }
+      assert.equal(programs.started.length, 6);
+    });
+
+    test("is started for each call where nothing is remembered", async () => {
+      const { credential, programs } = counting(tool, { cache: false });
+      for (let i = 0; i < 3; i++) assert.equal((await credential.getToken(SCOPE)).token, `token ${i}`);
+      await Promise.all([credential.getToken(SCOPE), credential.getToken(SCOPE)]);
+      assert.equal(programs.started.length, 5);
+    });
+
+    test("serves all credentials that are alike", async () => {
+      const programs = createPrograms(() => ANSWERS[tool]());
+      const options = deskOptions(programs);
+      for (let i = 0; i < 3; i++) await new TOOLS[tool]({ ...options }).getToken(SCOPE);
+      assert.equal(programs.started.length, 1);
+    });
+
+    test("serves nobody else: who has another PATH, home or machine", async () => {
+      const programs = createPrograms((_, index) => ANSWERS[tool](NOW + HOUR, `token ${index}`));
+      const options = deskOptions(programs);
+      const env = { PATH: "/usr/bin", HOME: "/home/jo" };
+      const others = [
+        { ...options, env },
+        { ...options, env: { ...env, PATH: "/other" } },
+        { ...options, env: { ...env, HOME: "/home/ann" } },
+        { ...options, env, runtime: { ...options.runtime } },
+        { ...options, env, cache: new Map() },
+      ];
+      const tokens = new Set<string>();
+      for (const other of others) tokens.add((await new TOOLS[tool](other).getToken(SCOPE)).token);
+      assert.equal(tokens.size, others.length);
+    });
+  });
+}
+
+test("az is started for each configuration folder and each subscription", async () => {
+  const programs = createPrograms(() => ANSWERS.az());
+  const options = deskOptions(programs);
+  const env = { PATH: "/usr/bin", HOME: "/home/jo" };
+  for (const folder of ["/a", "/b", "/a"]) {
+    await new TOOLS.az({ ...options, env: { ...env, AZURE_CONFIG_DIR: folder } }).getToken(SCOPE);
+  }
+  assert.equal(programs.started.length, 2);
+  for (const subscription of ["a", "b", "a"]) await new TOOLS.az({ ...options, subscription }).getToken(SCOPE);
+  assert.equal(programs.started.length, 4);
+});
+
+test("azd is started for each configuration folder", async () => {
+  const programs = createPrograms(() => ANSWERS.azd());
+  const options = deskOptions(programs);
+  const env = { PATH: "/usr/bin", HOME: "/home/jo" };
+  for (const AZD_CONFIG_DIR of ["/a", "/b", "/a"]) {
+    await new TOOLS.azd({ ...options, env: { ...env, AZD_CONFIG_DIR } }).getToken(SCOPE);
+  }
+  assert.equal(programs.started.length, 2);
+});
+
+describe("who is signed in with az", () => {
+  const jo = '{"subscriptions":[{"user":{"name":"jo"}}]}';
+  const ann = jo.replace("jo", "ann");
+
+  for (
+    const [where, path, options] of [
+      ["in the home", PROFILE, {}],
+      ["in AZURE_CONFIG_DIR", "/config/azureProfile.json", {
+        env: { PATH: "/usr/bin", HOME: "/home/jo", AZURE_CONFIG_DIR: "/config" },
+      }],
+      ["in the home on Windows", "C:\\Users\\jo/.azure/azureProfile.json", {
+        platform: "win32",
+        env: { PATH: "C:\\bin", USERPROFILE: "C:\\Users\\jo", HOME: "/home/jo" },
+      }],
+    ] as const
+  ) {
+    test(`somebody else is noticed within a second, and not before: ${where}`, async () => {
+      const files: Record<string, string> = { [path]: jo };
+      const { credential, programs, clock } = counting("az", { files, ...options });
+      await credential.getToken(SCOPE);
+      files[path] = ann;
+      await clock.advance(999);
+      assert.equal((await credential.getToken(SCOPE)).token, "token 0");
+      await clock.advance(1);
+      assert.equal((await credential.getToken(SCOPE)).token, "token 1");
+      assert.equal(programs.started.length, 2);
+      // And back: what was remembered of the first is still good.
+      files[path] = jo;
+      await clock.advance(1000);
+      assert.equal((await credential.getToken(SCOPE)).token, "token 0");
+      assert.equal(programs.started.length, 2);
+    });
+  }
+
+  test("the same person is no reason to start it", async () => {
+    const { credential, programs, clock } = counting("az", { files: { [PROFILE]: jo } });
+    for (let i = 0; i < 100; i++) {
+      await credential.getToken(SCOPE);
+      await clock.advance(1000);
+    }
+    assert.equal(programs.started.length, 1);
+  });
+
+  test("a token that az gave while somebody else signed in is handed out, and remembered for nobody", async () => {
+    const files: Record<string, string> = { [PROFILE]: jo };
+    const clock = createFakeClock(NOW);
+    const { credential, programs } = createDesk("az", (_, index) => {
+      // The second time it is asked, for another scope.
+      if (index === 1) files[PROFILE] = ann;
+      return ANSWERS.az(clock.now() + HOUR, `token ${index} of ${files[PROFILE] === ann ? "ann" : "jo"}`);
+    }, { files, clock });
+    const other = "https://vault.azure.net/.default";
+    assert.equal((await credential.getToken(SCOPE)).token, "token 0 of jo");
+    assert.equal((await credential.getToken(other)).token, "token 1 of ann");
+    files[PROFILE] = jo;
+    await clock.advance(1000);
+    // The first user's, who is back.
+    assert.equal((await credential.getToken(SCOPE)).token, "token 0 of jo");
+    assert.equal((await credential.getToken(other)).token, "token 2 of jo");
+    assert.equal(programs.started.length, 3);
+  });
+
+  test("who signs out is noticed", async () => {
+    const files: Record<string, string> = { [PROFILE]: jo };
+    const { credential, clock } = createDesk(
+      "az",
+      () => PROFILE in files ? ANSWERS.az() : { code: 1, stderr: "ERROR: Please run 'az login'" },
+      { files },
+    );
+    await credential.getToken(SCOPE);
+    delete files[PROFILE];
+    await clock.advance(1000);
+    assert.match((await failureOf(credential.getToken(SCOPE))).message, /No account is signed in/);
+  });
+
+  test("a clock that went back is a reason to look", async () => {
+    const files: Record<string, string> = { [PROFILE]: jo };
+    const { credential, clock } = counting("az", { files });
+    await credential.getToken(SCOPE);
+    files[PROFILE] = ann;
+    clock.set(NOW - 100);
+    assert.equal((await credential.getToken(SCOPE)).token, "token 1");
+  });
+
+  test(`the file is read ${shares ? "once for calls at once, and " : ""}once a second, and after az has run`, async () => {
+    let reads = 0;
+    const { run } = createPrograms(() => ANSWERS.az());
+    const clock = createFakeClock(NOW);
+    const { runtime, ...options } = deskOptions({ run }, { clock });
+    const readTextFile = () => {
+      reads++;
+      return Promise.resolve(jo);
+    };
+    const credential = new TOOLS.az({
+      ...options,
+      runtime: { ...runtime, fileExists: () => Promise.resolve(true), readTextFile },
+    });
+    await Promise.all(Array.from({ length: shares ? 100 : 1 }, () => credential.getToken(SCOPE)));
+    await credential.getToken(SCOPE);
+    assert.equal(reads, 2);
+    await clock.advance(1000);
+    await credential.getToken(SCOPE);
+    assert.equal(reads, 3);
+  });
+
+  for (
+    const [what, runtime] of [
+      ["cannot be read", {
+        fileExists: () => Promise.resolve(true),
+        readTextFile: () => Promise.reject(new Error("Permission denied")),
+      }],
+      ["cannot be looked for", { fileExists: () => Promise.reject(new Error("Permission denied")) }],
+      ["is not there", { fileExists: () => Promise.resolve(false) }],
+    ] as const
+  ) {
+    test(`where the file ${what}, nobody is, and that is no error`, async () => {
+      const { run, started } = createPrograms(() => ANSWERS.az());
+      const { runtime: place, ...options } = deskOptions({ run });
+      const credential = new TOOLS.az({ ...options, runtime: { ...place, ...runtime } });
+      for (let i = 0; i < 2; i++) await credential.getToken(SCOPE);
+      assert.equal(started.length, 1);
+    });
+  }
+
+  test("a file that is not read in a second holds nobody up for longer, and whoever leaves not at all", async () => {
+    const clock = createFakeClock(NOW);
+    const { run, started } = createPrograms(() => ANSWERS.az());
+    const { runtime, ...options } = deskOptions({ run }, { clock });
+    const credential = new TOOLS.az({ ...options, runtime: { ...runtime, fileExists: () => new Promise(() => {}) } });
+    const controller = new AbortController();
+    const left = failureOf(credential.getToken(SCOPE, { abortSignal: controller.signal }));
+    const getting = credential.getToken(SCOPE);
+    assert.equal(await clock.untilSleeping(1000), 1000);
+    controller.abort();
+    assert.equal((await left).name, "AbortError");
+    assert.equal(started.length, 0);
+    await clock.advance(1000);
+    assert.equal((await getting).token, "of az");
+  });
+});
+
+describe("whoever leaves", () => {
+  for (const tool of NAMES) {
+    test(`${tool} goes on for the others, and is stopped by the last`, async () => {
+      const { credential, programs, events } = createDesk(tool, (started) => hang(started));
+      const controllers = Array.from({ length: 3 }, () => new AbortController());
+      const failing = controllers.map(({ signal }) => failureOf(credential.getToken(SCOPE, { abortSignal: signal })));
+      await programs.untilStarted(1);
+      const { signal } = programs.started[0]!.options;
+      for (const [index, controller] of controllers.entries()) {
+        assert.equal(signal!.aborted, false);
+        controller.abort();
+        assert.equal((await failing[index]!).name, "AbortError");
+      }
+      assert.equal(signal!.aborted, true);
+      assert.equal(programs.started.length, 1);
+      await breathe();
+      // That nobody wants it any more is no failure.
+      assert.deepEqual(events, []);
+    });
+
+    test(`${tool} is not started for who has left already`, async () => {
+      const { credential, programs } = createDesk(tool);
+      const error = await failureOf(credential.getToken(SCOPE, { abortSignal: AbortSignal.abort() }));
+      assert.equal(error.name, "AbortError");
+      assert.equal(programs.started.length, 0);
+    });
+
+    test(`${tool} is started again after the last has left`, async () => {
+      const { credential, programs } = createDesk(tool, (started, index) => index ? ANSWERS[tool]() : hang(started));
+      const controller = new AbortController();
+      const left = failureOf(credential.getToken(SCOPE, { abortSignal: controller.signal }));
+      await programs.untilStarted(1);
+      controller.abort(new Error("Enough"));
+      assert.equal((await left).message, "Enough");
+      assert.equal((await credential.getToken(SCOPE)).token, `of ${tool}`);
+    });
+
+    test(`${tool} is not looked for elsewhere after the last has left, whatever the reason`, async () => {
+      const { credential, programs } = createDesk(tool, hang, { env: { PATH: "/a:/b" } });
+      const controller = new AbortController();
+      const left = failureOf(credential.getToken(SCOPE, { abortSignal: controller.signal }));
+      await programs.untilStarted(1);
+      controller.abort(noProgram());
+      assert.equal((await left).code, "ENOENT");
+      await breathe();
+      assert.equal(programs.started.length, 1);
+    });
+
+    test(`${tool} is stopped by the time limit of a call`, async () => {
+      const { credential, programs, clock } = createDesk(tool, (started) => hang(started));
+      const failing = failureOf(credential.getToken(SCOPE, { requestOptions: { timeout: 500 } }));
+      await programs.untilStarted(1);
+      await clock.advance(500);
+      assert.equal((await failing).name, "TimeoutError");
+      assert.equal(programs.started[0]!.options.signal!.aborted, true);
+    });
+  }
+});
+
+if (["workerd", "web"].includes(detectPlatform())) {
+  test("where programs cannot be started, that is what the error says", async () => {
+    for (const tool of NAMES) {
+      const error = await failureOf(new TOOLS[tool]({ env: {} }).getToken(SCOPE));
+      assert.equal(error.name, "CredentialUnavailableError");
+      assert.match(error.message, /: This runtime cannot start programs: Give "runtime\.run"$/);
+    }
+  });
+}
+
+test("an aborted call looks nothing up", async () => {
+  let looks = 0;
+  const env = () => {
+    looks++;
+    throw new Error("Not now");
+  };
+  const credential = new TOOLS.az({ runtime: { env } });
+  const before = looks;
+  const error = await failureOf(credential.getToken(SCOPE, { abortSignal: AbortSignal.abort(new Error("Left")) }));
+  await breathe();
+  assert.deepEqual([error.message, looks - before], ["Left", 0]);
+});

@@ -1,0 +1,289 @@
+// The Azure CLI begins while the metadata service is still looked for, and nothing else changes by that.
+import { createFakeClock } from "@azweb/identity/testing";
+import assert from "node:assert/strict";
+import { before, describe, test } from "node:test";
+import {
+  createLaptop,
+  type Laptop,
+  type LaptopOptions,
+  metadata,
+  type Name,
+  nobody,
+  signedOut,
+} from "../support/laptop.ts";
+import { MACHINES } from "../support/machine.ts";
+import { type Asked, breathe, failureOf, SCOPE, silence } from "../support/service.ts";
+import { ANSWERS, HOUR, SIGNED_IN } from "../support/tool.ts";
+
+const AZ: readonly Name[] = ["AzureCliCredential"];
+const HEAD_START = 150;
+
+/** What answers after a time. */
+function after(ms: number, clock: Laptop["clock"], answer: (asked: Asked) => unknown): (asked: Asked) => unknown {
+  return (asked) =>
+    asked.headers.has("metadata") ? answer(asked) : clock.sleep(ms, asked.signal).then(() => answer(asked));
+}
+
+/** An Azure CLI that takes a time. */
+function slowAz(ms: number, clock: Laptop["clock"], answer?: () => unknown): () => unknown {
+  return () => clock.sleep(ms).then(() => answer ? answer() : ANSWERS.az(clock.now() + HOUR));
+}
+
+/** Asks on a machine whose metadata service is silent, and waits until it is looked for. */
+async function begin(options: LaptopOptions = {}) {
+  const laptop = createLaptop({ has: AZ, near: silence, ...options });
+  const getting = laptop.credential.getToken(SCOPE);
+  getting.catch(() => {});
+  await laptop.near.untilRequested(1);
+  return { ...laptop, getting };
+}
+
+/** Waits until the Azure CLI has begun, which is when the probe has been pending for 150 ms. */
+async function untilBegun({ clock, programs }: Pick<Laptop, "clock" | "programs">): Promise<void> {
+  await clock.untilSleeping(HEAD_START);
+  await clock.advance(HEAD_START);
+  await programs.untilStarted(1);
+}
+
+// What is loaded by need is there.
+before(() => createLaptop({ has: AZ }).credential.getToken(SCOPE));
+
+test("it begins when the probe has been pending for 150 ms, and not before", async () => {
+  const { clock, ran, programs } = await begin();
+  assert.equal(await clock.untilSleeping(HEAD_START), HEAD_START);
+  await clock.advance(HEAD_START - 1);
+  assert.deepEqual(ran(), []);
+  await clock.advance(1);
+  await programs.untilStarted(1);
+  assert.deepEqual(ran(), ["az"]);
+});
+
+test("it begins also where its file has a byte order mark, as it writes it", async () => {
+  const laptop = await begin({ hasProfile: { text: `\uFEFF${SIGNED_IN}` } });
+  await untilBegun(laptop);
+  assert.deepEqual(laptop.ran(), ["az"]);
+});
+
+test("its answer is used only where the machine turns out to have no identity", async () => {
+  const laptop = await begin();
+  const { clock, ran, getting, selected, near } = laptop;
+  let settled = false;
+  getting.then(() => settled = true);
+  await untilBegun(laptop);
+  await clock.advance(999 - HEAD_START);
+  assert.deepEqual([settled, selected()], [false, []]);
+  await clock.advance(1);
+  assert.equal((await getting).token, "of az");
+  assert.deepEqual(selected(), ["AzureCliCredential"]);
+  assert.deepEqual(ran(), ["az"]);
+  assert.equal(near.requests.length, 1);
+});
+
+for (const [az, total] of [[600, 1000], [3000, HEAD_START + 3000]] as const) {
+  test(`probe 1000 ms, az ${az} ms: ${total} ms together`, async () => {
+    const clock = createFakeClock();
+    const start = clock.now();
+    const laptop = await begin({ clock, tools: { az: slowAz(az, clock) } });
+    const { getting } = laptop;
+    let done = 0;
+    getting.then(() => done = clock.now() - start);
+    await untilBegun(laptop);
+    await clock.advance(10_000);
+    assert.equal((await getting).token, "of az");
+    assert.equal(done, total);
+  });
+}
+
+describe("where the machine has an identity, that is the one", () => {
+  for (const az of [50, 5000]) {
+    test(`also where az takes ${az} ms, which is left to end by itself`, async () => {
+      const clock = createFakeClock();
+      const laptop = await begin({ clock, near: after(500, clock, metadata), tools: { az: slowAz(az, clock) } });
+      const { getting, programs, selected, events, credential, ran } = laptop;
+      await untilBegun(laptop);
+      await clock.advance(350);
+      assert.equal((await getting).token, "a-token");
+      assert.deepEqual(selected(), ["ManagedIdentityCredential"]);
+      await clock.advance(az);
+      assert.equal(programs.started.length, 1);
+      assert.equal(programs.started[0]!.options.signal!.aborted, false);
+      assert.deepEqual(
+        events.filter(({ event }) => event === "credential-skipped").map(({ credential }) => credential),
+        [
+          "EnvironmentCredential",
+          "WorkloadIdentityCredential",
+        ],
+      );
+      // And for good.
+      await credential.getToken("https://vault.azure.net/.default");
+      assert.deepEqual(ran(), ["az"]);
+    });
+  }
+
+  test("and az that fails is nobody's business", async () => {
+    const clock = createFakeClock();
+    const laptop = await begin({ clock, near: after(500, clock, metadata), tools: { az: signedOut } });
+    await untilBegun(laptop);
+    await clock.advance(350);
+    assert.equal((await laptop.getting).token, "a-token");
+    await breathe();
+  });
+});
+
+test("a probe that is answered in time starts nothing", async () => {
+  for (const [near, token] of [[metadata, "a-token"], [nobody, "of az"]] as const) {
+    const clock = createFakeClock();
+    const { getting, programs } = await begin({ clock, near: after(HEAD_START - 1, clock, near) });
+    await clock.untilSleeping(HEAD_START - 1);
+    await clock.advance(HEAD_START - 1);
+    assert.equal((await getting).token, token);
+    assert.equal(programs.started.length, token === "of az" ? 1 : 0);
+    assert.ok(!clock.sleeping.includes(1));
+  }
+});
+
+test("az that fails is asked once, and told with the time that was waited for it", async () => {
+  const clock = createFakeClock();
+  const laptop = await begin({ clock, tools: { az: slowAz(1500, clock, signedOut) } });
+  const { getting, ran } = laptop;
+  await untilBegun(laptop);
+  await clock.advance(10_000);
+  const error = await failureOf(getting);
+  assert.equal(error.name, "AggregateAuthenticationError");
+  assert.match(error.message, /ManagedIdentityCredential +absent +1000 ms /);
+  assert.match(error.message, /AzureCliCredential +absent +650 ms +Cannot .* No account is signed in/);
+  assert.deepEqual(ran(), ["az"]);
+});
+
+test("az that hangs is stopped when its own time is up", async () => {
+  const clock = createFakeClock();
+  const laptop = await begin({ clock, tools: { az: () => new Promise(() => {}) }, processTimeoutInMs: 2000 });
+  await untilBegun(laptop);
+  await clock.advance(2000);
+  assert.match(
+    (await failureOf(laptop.getting)).message,
+    /AzureCliCredential +inconclusive +1150 ms .*within the 2000 ms/,
+  );
+});
+
+describe("it does not begin", () => {
+  for (
+    const [what, options] of [
+      ["where nobody has signed in", { hasProfile: false }],
+      ...[
+        "",
+        "{",
+        "[]",
+        "{}",
+        '{"subscriptions":null}',
+        '{"subscriptions":[]}',
+        '\uFEFF{"installationId":"i","subscriptions":[]}',
+      ]
+        .map((text): [string, LaptopOptions] => [
+          `where az has run and nobody has signed in: ${JSON.stringify(text)}`,
+          { hasProfile: { text } },
+        ]),
+      ["where nobody may look whether somebody has", { hasProfile: "forbidden" }],
+      ["where it is left out", { exclude: ["AzureCliCredential"] }],
+      ["where the variables restrict the search to what runs in Azure", {
+        variables: { AZURE_TOKEN_CREDENTIALS: "prod" },
+      }],
+      ["where the variables want the managed identity", {
+        variables: { AZURE_TOKEN_CREDENTIALS: "ManagedIdentityCredential" },
+      }],
+      ["where the variables name the metadata service", {
+        variables: { AZURE_POD_IDENTITY_AUTHORITY_HOST: "http://127.0.0.1:2579" },
+      }],
+      ...Object.entries(MACHINES).filter(([name]) => !["IMDS", "Azure Arc"].includes(name)).map((
+        [name, variables],
+      ): [string, LaptopOptions] => [`where the variables name ${name}`, { variables }]),
+    ] as [string, LaptopOptions][]
+  ) {
+    test(what, async () => {
+      const { clock, programs } = await begin(options);
+      await clock.untilSleeping();
+      // Longer than any head start, shorter than the probe.
+      await clock.advance(900);
+      assert.equal(programs.started.length, 0);
+    });
+  }
+});
+
+describe("the caller who leaves", () => {
+  for (
+    const [when, ms] of [["before it begins", 100], ["while it runs", 400], ["after the probe", 1200]] as const
+  ) {
+    test(`${when}, leaves at once, and az is not stopped`, async () => {
+      const clock = createFakeClock();
+      let ended = 0;
+      const laptop = createLaptop({
+        clock,
+        has: AZ,
+        near: silence,
+        tools: { az: slowAz(3000, clock, () => (ended++, ANSWERS.az(clock.now() + HOUR))) },
+      });
+      const controller = new AbortController();
+      const leaving = failureOf(laptop.credential.getToken(SCOPE, { abortSignal: controller.signal }));
+      await laptop.near.untilRequested(1);
+      await clock.untilSleeping(HEAD_START);
+      if (ms >= HEAD_START) await untilBegun(laptop);
+      await clock.advance(ms >= HEAD_START ? ms - HEAD_START : ms);
+      controller.abort();
+      assert.equal((await leaving).name, "AbortError");
+      await clock.advance(10_000);
+      const began = ms >= HEAD_START ? 1 : 0;
+      assert.equal(laptop.programs.started.length, began);
+      assert.equal(laptop.programs.started.filter(({ options }) => options.signal!.aborted).length, 0);
+      assert.equal(ended, began);
+      assert.deepEqual(laptop.selected(), []);
+    });
+  }
+
+  test("leaves the others what was begun", async () => {
+    const clock = createFakeClock();
+    const laptop = await begin({ clock, tools: { az: slowAz(3000, clock) } });
+    const { credential, getting, near, ran } = laptop;
+    const controller = new AbortController();
+    const leaving = failureOf(credential.getToken(SCOPE, { abortSignal: controller.signal }));
+    await untilBegun(laptop);
+    await clock.advance(250);
+    controller.abort();
+    assert.equal((await leaving).name, "AbortError");
+    await clock.advance(10_000);
+    assert.equal((await getting).token, "of az");
+    assert.deepEqual(ran(), ["az"]);
+    assert.ok(near.requests.length > 0);
+  });
+});
+
+test("calls at once start it once", async () => {
+  const laptop = await begin();
+  const { credential, clock, getting, ran } = laptop;
+  const others = Array.from({ length: 20 }, () => credential.getToken(SCOPE));
+  await untilBegun(laptop);
+  await clock.advance(2000);
+  const tokens = await Promise.all([getting, ...others]);
+  assert.deepEqual([...new Set(tokens.map(({ token }) => token))], ["of az"]);
+  assert.deepEqual(ran(), ["az"]);
+});
+
+test("each call starts it once where nothing is remembered", async () => {
+  const laptop = await begin({ cache: false });
+  const { clock, getting, ran, credential } = laptop;
+  await untilBegun(laptop);
+  await clock.advance(2000);
+  await getting;
+  assert.deepEqual(ran(), ["az"]);
+  await credential.getToken(SCOPE);
+  assert.deepEqual(ran(), ["az", "az"]);
+});
+
+test("what it is asked for is what the caller asks for", async () => {
+  const laptop = createLaptop({ has: AZ, near: silence });
+  const getting = laptop.credential.getToken(SCOPE, { tenantId: "a.example" });
+  await laptop.near.untilRequested(1);
+  await untilBegun(laptop);
+  await laptop.clock.advance(1000);
+  await getting;
+  assert.deepEqual(laptop.programs.started[0]!.args.slice(-2), ["--tenant", "a.example"]);
+});

@@ -1,0 +1,151 @@
+import { ClientSecretCredential, type GetTokenOptions } from "@azweb/identity";
+import { createEntra } from "@azweb/identity/testing";
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import {
+  CLIENT,
+  createService,
+  failureOf,
+  isolatedOptions,
+  jsonAnswer,
+  SCOPE,
+  TENANT,
+  tokenAnswer,
+} from "../support/service.ts";
+
+const CP1 = { access_token: { xms_cc: { values: ["cp1"] } } };
+const CHALLENGE = '{"access_token":{"nbf":{"essential":true,"value":"1700000000"}}}';
+
+/** Returns the field `claims` that a call sends. */
+async function sentFor(options: GetTokenOptions): Promise<unknown> {
+  const service = createService();
+  await new ClientSecretCredential(TENANT, CLIENT, "a-secret", isolatedOptions(service)).getToken(SCOPE, options);
+  const { claims } = service.requests[0]!.form;
+  return claims === undefined ? undefined : JSON.parse(claims);
+}
+
+test("a call without claims and CAE sends no claims", async () => {
+  assert.equal(await sentFor({}), undefined);
+  assert.equal(await sentFor({ claims: "" }), undefined);
+  assert.equal(await sentFor({ enableCae: false }), undefined);
+});
+
+test("claims go as they are", async () => {
+  assert.deepEqual(await sentFor({ claims: CHALLENGE }), JSON.parse(CHALLENGE));
+});
+
+test("enableCae says that the caller handles challenges", async () => {
+  assert.deepEqual(await sentFor({ enableCae: true }), CP1);
+});
+
+for (
+  const [claims, merged] of [
+    [{}, CP1],
+    [{ id_token: { auth_time: null } }, { id_token: { auth_time: null }, ...CP1 }],
+    [
+      { access_token: { nbf: { essential: true, value: "1" } } },
+      { access_token: { nbf: { essential: true, value: "1" }, ...CP1.access_token } },
+    ],
+    [{ access_token: { xms_cc: { values: ["other"] } } }, CP1],
+    [{ access_token: null }, CP1],
+    [{ access_token: [] }, CP1],
+    [{ access_token: "x" }, CP1],
+  ] as const
+) {
+  const text = JSON.stringify(claims);
+  test(`enableCae with the claims ${text} sends ${JSON.stringify(merged)}`, async () => {
+    assert.deepEqual(await sentFor({ claims: text, enableCae: true }), merged);
+  });
+}
+
+test("a claim named __proto__ is a claim like others", async () => {
+  const claims = '{"access_token":{"__proto__":{"essential":true}}}';
+  const service = createService();
+  const credential = new ClientSecretCredential(TENANT, CLIENT, "a-secret", isolatedOptions(service));
+  await credential.getToken(SCOPE, { claims, enableCae: true });
+  assert.match(service.requests[0]!.form.claims!, /"__proto__":\{"essential":true\}/);
+  assert.equal(({} as { essential?: unknown }).essential, undefined);
+});
+
+test("tokens with CAE and without are different tokens", async () => {
+  const entra = createEntra({ apps: [{ tenantId: TENANT, clientId: CLIENT, secrets: ["a-secret"] }] });
+  const credential = new ClientSecretCredential(TENANT, CLIENT, "a-secret", isolatedOptions(entra));
+  const plain = await credential.getToken(SCOPE);
+  const cae = await credential.getToken(SCOPE, { enableCae: true });
+  assert.equal((await entra.verify(plain.token)).xms_cc, undefined);
+  assert.deepEqual((await entra.verify(cae.token)).xms_cc, ["cp1"]);
+  assert.equal((await credential.getToken(SCOPE)).token, plain.token);
+  assert.equal((await credential.getToken(SCOPE, { enableCae: true })).token, cae.token);
+  assert.equal(entra.requests.length, 2);
+});
+
+test("a token that was replaced is replaced for equal credentials too, however often they were asked before", async () => {
+  const service = createService((_, index) => tokenAnswer({ access_token: `token-${index}` }));
+  const options = isolatedOptions(service);
+  const [one, other] = [1, 2].map(() => new ClientSecretCredential(TENANT, CLIENT, "a-secret", options)) as [
+    ClientSecretCredential,
+    ClientSecretCredential,
+  ];
+  for (let i = 0; i < 3; i++) {
+    for (const credential of [one, other]) assert.equal((await credential.getToken(SCOPE)).token, "token-0");
+  }
+  await other.getToken(SCOPE, { claims: CHALLENGE });
+  for (const credential of [one, other]) assert.equal((await credential.getToken(SCOPE)).token, "token-1");
+  assert.equal(service.requests.length, 2);
+});
+
+test("a call with claims never gets a remembered token; its own replaces the remembered one", async () => {
+  for (const enableCae of [false, true]) {
+    const service = createService((_, index) => tokenAnswer({ access_token: `token-${index}` }));
+    const credential = new ClientSecretCredential(TENANT, CLIENT, "a-secret", isolatedOptions(service));
+    const tokenFor = async (options: GetTokenOptions) =>
+      (await credential.getToken(SCOPE, { enableCae, ...options })).token;
+    assert.equal(await tokenFor({}), "token-0");
+    assert.equal(await tokenFor({ claims: CHALLENGE }), "token-1");
+    assert.equal(await tokenFor({}), "token-1");
+    assert.equal(await tokenFor({ claims: CHALLENGE }), "token-2");
+    assert.equal(await tokenFor({}), "token-2");
+    assert.deepEqual(service.requests.map(({ form }) => (form.claims ?? "").includes("1700000000")), [
+      false,
+      true,
+      true,
+    ]);
+  }
+});
+
+test("claims for one kind of token leave the other kind alone", async () => {
+  const service = createService((_, index) => tokenAnswer({ access_token: `token-${index}` }));
+  const credential = new ClientSecretCredential(TENANT, CLIENT, "a-secret", isolatedOptions(service));
+  await credential.getToken(SCOPE);
+  await credential.getToken(SCOPE, { enableCae: true, claims: CHALLENGE });
+  assert.equal((await credential.getToken(SCOPE)).token, "token-0");
+  assert.equal((await credential.getToken(SCOPE, { enableCae: true })).token, "token-1");
+});
+
+test("a call with claims that fails leaves the remembered token", async () => {
+  const service = createService((_, index) =>
+    index === 1 ? jsonAnswer({ error: "interaction_required", claims: CHALLENGE }, { status: 400 }) : tokenAnswer()
+  );
+  const credential = new ClientSecretCredential(TENANT, CLIENT, "a-secret", isolatedOptions(service));
+  await credential.getToken(SCOPE);
+  const error = await failureOf(credential.getToken(SCOPE, { claims: CHALLENGE }));
+  assert.equal(error.name, "AuthenticationError");
+  assert.equal((await credential.getToken(SCOPE)).token, "a-token");
+  assert.equal(service.requests.length, 2);
+});
+
+test("the claims that the service asks for stand in the error", async () => {
+  const service = createService(() =>
+    jsonAnswer({ error: "interaction_required", claims: CHALLENGE }, { status: 400 })
+  );
+  const credential = new ClientSecretCredential(TENANT, CLIENT, "a-secret", isolatedOptions(service));
+  assert.equal((await failureOf(credential.getToken(SCOPE))).claims, CHALLENGE);
+});
+
+test("claims that the service sends as something else than text are left out", async () => {
+  for (const claims of [7, null, {}, [], true]) {
+    const service = createService(() => jsonAnswer({ error: "interaction_required", claims }, { status: 400 }));
+    const credential = new ClientSecretCredential(TENANT, CLIENT, "a-secret", isolatedOptions(service));
+    assert.equal("claims" in await failureOf(credential.getToken(SCOPE)), false);
+  }
+});

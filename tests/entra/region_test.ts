@@ -1,0 +1,261 @@
+import { ClientSecretCredential, type CredentialOptions, UsernamePasswordCredential } from "@azweb/identity";
+import { detectPlatform } from "@azweb/identity/runtime";
+import { createFakeClock } from "@azweb/identity/testing";
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import {
+  type Asked,
+  CLIENT,
+  createService,
+  failureOf,
+  isolatedOptions,
+  jsonAnswer,
+  SCOPE,
+  type Service,
+  silence,
+  TENANT,
+  tokenAnswer,
+} from "../support/service.ts";
+
+const METADATA = "http://169.254.169.254/metadata/instance/compute?api-version=2021-02-01";
+const REGION = "AZURE_REGIONAL_AUTHORITY_NAME";
+// Edge isolates and pages stand on no machine that has a metadata service.
+const hasMachine = !["workerd", "web"].includes(detectPlatform());
+
+/** Returns the host that was asked for the token, and what the metadata service was asked. */
+async function ask(
+  env: Record<string, string>,
+  options: CredentialOptions = {},
+  metadata: (asked: Asked) => unknown = () => jsonAnswer({ location: "westeurope" }),
+) {
+  const tokens = createService();
+  const machine = createService(metadata);
+  const all = { ...isolatedOptions(tokens), localFetch: machine.fetch, env, ...options };
+  await new ClientSecretCredential(TENANT, CLIENT, "a-secret", all).getToken(SCOPE);
+  assert.equal(tokens.requests.length, 1);
+  return { host: new URL(tokens.requests[0]!.url).host, machine };
+}
+
+test("without the variable, or with an empty one, the global endpoint is asked", async () => {
+  for (const env of [{}, { [REGION]: "" }]) {
+    const { host, machine } = await ask(env as Record<string, string>);
+    assert.equal(host, "login.microsoftonline.com");
+    assert.equal(machine.requests.length, 0);
+  }
+});
+
+for (
+  const [authorityHost, expected] of [
+    ["https://login.microsoftonline.com", "westeurope.login.microsoft.com"],
+    ["https://login.windows.net", "westeurope.login.microsoft.com"],
+    ["https://sts.windows.net", "westeurope.login.microsoft.com"],
+    ["https://login.microsoftonline.us", "westeurope.login.microsoftonline.us"],
+    ["https://login.chinacloudapi.cn", "westeurope.login.partner.microsoftonline.cn"],
+    ["https://login.sovcloud-identity.fr", "westeurope.login.sovcloud-identity.fr"],
+    ["https://contoso.ciamlogin.com", "contoso.ciamlogin.com"],
+  ] as const
+) {
+  test(`a region in front of ${authorityHost} is ${expected}`, async () => {
+    const { host, machine } = await ask({ [REGION]: "westeurope" }, { authorityHost });
+    assert.equal(host, expected);
+    assert.equal(machine.requests.length, 0);
+  });
+}
+
+test("the path and the form are those of the global endpoint", async () => {
+  const service = createService();
+  const options = { ...isolatedOptions(service), env: { [REGION]: "westeurope" } };
+  await new ClientSecretCredential(TENANT, CLIENT, "a-secret", options).getToken(SCOPE);
+  assert.equal(service.requests[0]!.url, `https://westeurope.login.microsoft.com/${TENANT}/oauth2/v2.0/token`);
+  assert.equal(service.requests[0]!.form.scope, SCOPE);
+});
+
+test("AD FS has no regions", async () => {
+  const service = createService();
+  const options = {
+    ...isolatedOptions(service),
+    env: { [REGION]: "westeurope" },
+    authorityHost: "https://adfs.contoso.com",
+  };
+  await new ClientSecretCredential("adfs", CLIENT, "a-secret", options).getToken(SCOPE);
+  assert.equal(service.requests[0]!.url, "https://adfs.contoso.com/adfs/oauth2/token");
+});
+
+test("people are signed in by the global endpoint", async () => {
+  const service = createService();
+  const options = { ...isolatedOptions(service), env: { [REGION]: "westeurope" } };
+  await new UsernamePasswordCredential(TENANT, CLIENT, "jo@contoso.com", "a-password", options).getToken(SCOPE);
+  assert.equal(new URL(service.requests[0]!.url).host, "login.microsoftonline.com");
+});
+
+test("a malformed region is an AuthenticationError that does not show it, and nothing is sent", async () => {
+  for (
+    const region of [
+      "evil.example/",
+      "evil.example#",
+      "evil.example?",
+      "evil.example:443",
+      "user@evil.example",
+      "a.b",
+      "-a",
+      "a-",
+      "West Europe",
+      "WestEurope",
+      "w€st",
+      "a\\b",
+      "../a",
+      "%2e",
+      "a".repeat(64),
+      " ",
+    ]
+  ) {
+    const service = createService();
+    const options = { ...isolatedOptions(service), env: { [REGION]: region } };
+    const error = await failureOf(new ClientSecretCredential(TENANT, CLIENT, "a-secret", options).getToken(SCOPE));
+    assert.equal(error.name, "AuthenticationError", region);
+    assert.equal(
+      error.message,
+      "ClientSecretCredential: Cannot use the variable AZURE_REGIONAL_AUTHORITY_NAME: " +
+        'It must be the name of a region, such as "westeurope"',
+    );
+    assert.equal(service.requests.length, 0);
+  }
+});
+
+const NO_REGION: Readonly<Record<string, () => unknown>> = {
+  "refuses": () => {
+    throw new TypeError("Connection refused");
+  },
+  "rejects with nothing": () => Promise.reject(),
+  "answers 400": () => jsonAnswer({ error: "Bad request", "newest-versions": ["2021-02-01"] }, { status: 400 }),
+  "answers 500": () => new Response("", { status: 500 }),
+  "answers a web page": () => new Response("<html>"),
+  "answers truncated JSON": () => new Response('{"location":"west'),
+  "answers null": () => jsonAnswer(null),
+  "redirects": () => new Response(null, { status: 302, headers: { location: "https://evil.example/" } }),
+  "names no region": () => jsonAnswer({}),
+  "names a number": () => jsonAnswer({ location: 7 }),
+  "names an empty region": () => jsonAnswer({ location: "" }),
+  "names what is no region": () => jsonAnswer({ location: "evil.example/" }),
+};
+
+for (const word of ["AutoDiscoverRegion", "TryAutoDetect"]) {
+  testDetection(word);
+
+  // Where there is one, see azure_in_a_box_test.ts: nothing is sent to the real address.
+  if (!hasMachine) {
+    test(`${word} without localFetch asks nobody where there is no machine`, async () => {
+      const machine = createService(() => jsonAnswer({ location: "westeurope" }));
+      const original = globalThis.fetch;
+      globalThis.fetch = machine.fetch;
+      try {
+        const { host } = await ask({ [REGION]: word }, { localFetch: undefined });
+        assert.equal(host, "login.microsoftonline.com");
+        assert.equal(machine.requests.length, 0);
+      } finally {
+        globalThis.fetch = original;
+      }
+    });
+  }
+}
+
+function testDetection(word: string): void {
+  test(`${word} takes the region of the variable REGION_NAME first`, async () => {
+    for (const [name, region] of [["westeurope", "westeurope"], ["West Europe", "westeurope"]] as const) {
+      const { host, machine } = await ask({ [REGION]: word, REGION_NAME: name });
+      assert.equal(host, `${region}.login.microsoft.com`);
+      assert.equal(machine.requests.length, 0);
+    }
+  });
+
+  test(`${word} asks the metadata service, by localFetch and never by fetch`, async () => {
+    const { host, machine } = await ask({ [REGION]: word });
+    assert.equal(host, "westeurope.login.microsoft.com");
+    const [asked] = machine.requests;
+    assert.equal(asked!.url, METADATA);
+    assert.equal(asked!.headers.get("metadata"), "true");
+    assert.equal(asked!.redirect, "manual");
+    assert.equal(machine.requests.length, 1);
+  });
+
+  test(`${word}: the region is found out once a credential`, async () => {
+    const machine = createService(() => jsonAnswer({ location: "westeurope" }));
+    const service = createService();
+    const options = { ...isolatedOptions(service), localFetch: machine.fetch, env: { [REGION]: word } };
+    const credential = new ClientSecretCredential(TENANT, CLIENT, "a-secret", options);
+    await credential.getToken(SCOPE);
+    await credential.getToken("https://vault.azure.net/.default");
+    assert.deepEqual([service, machine].map(({ requests }) => requests.length), [2, 1]);
+  });
+
+  for (const [name, metadata] of Object.entries(NO_REGION)) {
+    test(`${word}: a metadata service that ${name} leaves the global endpoint`, async () => {
+      const { host } = await ask({ [REGION]: word }, {}, metadata);
+      assert.equal(host, "login.microsoftonline.com");
+    });
+  }
+
+  test(`${word}: that there is no region is believed for a minute, a region for good`, async () => {
+    const clock = createFakeClock();
+    const answers = [
+      () => new Response("", { status: 500 }),
+      () => jsonAnswer({ location: "evil.example/" }),
+      () => jsonAnswer({ location: "WestEurope" }),
+    ];
+    const machine = createService((_asked, index) => answers[index]!());
+    const service = createService();
+    const options = {
+      ...isolatedOptions(service, clock),
+      localFetch: machine.fetch,
+      env: { [REGION]: word },
+      cache: false as const,
+    };
+    const credential = new ClientSecretCredential(TENANT, CLIENT, "a-secret", options);
+    const hosts: [string, number][] = [];
+    for (const ms of [0, 59_999, 1, 59_999, 1, 60_000, 86_400_000]) {
+      clock.set(clock.now() + ms);
+      await credential.getToken(SCOPE);
+      hosts.push([new URL(service.requests.at(-1)!.url).host, machine.requests.length]);
+    }
+    const [global, regional] = ["login.microsoftonline.com", "westeurope.login.microsoft.com"];
+    assert.deepEqual(hosts, [
+      [global, 1],
+      [global, 1],
+      [global, 2],
+      [global, 2],
+      [regional, 3],
+      [regional, 3],
+      [regional, 3],
+    ]);
+  });
+
+  test(`${word}: REGION_NAME that is no region leaves the global endpoint`, async () => {
+    const { host } = await ask({ [REGION]: word, REGION_NAME: "evil.example/" }, {}, () => new Response(""));
+    assert.equal(host, "login.microsoftonline.com");
+  });
+
+  test(`${word}: a metadata service that is silent costs two seconds, once`, async () => {
+    for (const answer of [silence, () => new Promise(() => {})]) {
+      const clock = createFakeClock();
+      const machine = createService(answer);
+      const service: Service = createService(() => tokenAnswer());
+      const options = {
+        ...isolatedOptions(service, clock),
+        localFetch: machine.fetch,
+        env: { [REGION]: word },
+      };
+      const credential = new ClientSecretCredential(TENANT, CLIENT, "a-secret", options);
+      const token = credential.getToken(SCOPE);
+      await machine.untilRequested(1);
+      await clock.advance(1_999);
+      assert.equal(service.requests.length, 0);
+      await clock.advance(1);
+      await token;
+      assert.equal(new URL(service.requests[0]!.url).host, "login.microsoftonline.com");
+      assert.equal(machine.requests[0]!.signal.aborted, true);
+      await credential.getToken("https://vault.azure.net/.default");
+      assert.deepEqual([service, machine].map(({ requests }) => requests.length), [2, 1]);
+      assert.deepEqual(clock.sleeping, []);
+    }
+  });
+}

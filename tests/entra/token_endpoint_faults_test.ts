@@ -1,0 +1,515 @@
+import type { ErrorResponse, LogEvent } from "@azweb/identity";
+import { createEntra, createFakeClock } from "@azweb/identity/testing";
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { ACTION, create, failWith } from "../support/failing.ts";
+import {
+  CLIENT,
+  createService,
+  failureOf,
+  jsonAnswer,
+  SCOPE,
+  silence,
+  TENANT,
+  TOKEN_ENDPOINT,
+  tokenAnswer,
+} from "../support/service.ts";
+
+// No whole answer: repeated, since it may heal
+
+const UNREACHABLE: Readonly<Record<string, [fault: () => unknown, message: string]>> = {
+  "refused, as Deno says it": [
+    () =>
+      Promise.reject(new TypeError("error sending request for url (https://…): tcp connect error: Connection refused")),
+    "error sending request for url (https://…): tcp connect error: Connection refused",
+  ],
+  "refused, as Node says it": [
+    () => Promise.reject(new TypeError("fetch failed", { cause: new Error("connect ECONNREFUSED 127.0.0.1:9") })),
+    "fetch failed: connect ECONNREFUSED 127.0.0.1:9",
+  ],
+  "reset in the middle of the body": [
+    () =>
+      new Response(
+        new ReadableStream({
+          start: (controller) => controller.enqueue(new TextEncoder().encode('{"access_token":"half of a')),
+          pull: (controller) =>
+            controller.error(new TypeError("terminated", { cause: new Error("other side closed") })),
+        }, { highWaterMark: 0 }),
+      ),
+    "terminated: other side closed",
+  ],
+  "a fetch that throws": [
+    () => {
+      throw new Error("No network today");
+    },
+    "No network today",
+  ],
+  "a fetch that rejects with nothing": [() => Promise.reject(), "The request failed"],
+  "a fetch that rejects with null": [() => Promise.reject(null), "The request failed"],
+  "a fetch that rejects with a text": [() => Promise.reject("no network"), "The request failed"],
+  "a fetch that rejects with an empty error": [() => Promise.reject(new Error()), "The request failed"],
+  "a fetch whose error has itself as cause": [() => {
+    const error = new Error("round");
+    error.cause = error;
+    return Promise.reject(error);
+  }, "round: round: round"],
+};
+
+for (const [name, [fault, message]] of Object.entries(UNREACHABLE)) {
+  test(`${name}: three more attempts, then the reason and what to look at`, async () => {
+    const { error, message: said, asked } = await failWith(fault);
+    assert.equal(said, `${message}. Check the network, and whether "fetch" knows the proxy, if there is one`);
+    assert.equal(asked, 4);
+    assert.equal(error.statusCode, 0);
+    assert.equal("errorResponse" in error, false);
+    assert.equal("cause" in error, false);
+  });
+}
+
+for (
+  const [name, answer] of Object.entries({
+    nothing: undefined,
+    null: null,
+    "a number": 7,
+    "an object": {},
+    "a text": "x",
+  })
+) {
+  test(`a fetch that answers ${name} instead of a Response is a failure like others`, async () => {
+    assert.equal((await failWith(() => answer)).asked, 4);
+  });
+}
+
+test("a success that is an error says which", async () => {
+  const { error, message } = await failWith(() =>
+    jsonAnswer({ error: "invalid_grant", error_description: "AADSTS50126: Wrong", error_codes: [50126] })
+  );
+  assert.deepEqual((error.errorResponse as ErrorResponse).errorCodes, [50126]);
+  assert.match(message, /invalid_grant \(HTTP 200, AADSTS50126\)/);
+});
+
+test("a body that was read already is a failure like others", async () => {
+  const { asked } = await failWith(async () => {
+    const response = tokenAnswer();
+    await response.text();
+    return response;
+  });
+  assert.equal(asked, 4);
+});
+
+test("an outage that ends is an outage that nobody sees", async () => {
+  for (const fault of Object.values(UNREACHABLE).map(([fault]) => fault)) {
+    const events: LogEvent[] = [];
+    const service = createService((_, index) => index < 3 ? fault() : tokenAnswer());
+    assert.equal((await create(service, { log: (event) => events.push(event) }).getToken(SCOPE)).token, "a-token");
+    assert.deepEqual(events.map(({ event }) => event), [...Array(3).fill("request-retried"), "token-acquired"]);
+  }
+});
+
+test("maxRetries says how often", async () => {
+  for (const maxRetries of [0, 1, 5]) {
+    assert.equal(
+      (await failWith(() => Promise.reject(), { retryOptions: { maxRetries, retryDelayInMs: 0 } })).asked,
+      maxRetries + 1,
+    );
+  }
+});
+
+// Silence
+
+for (
+  const [name, answer] of Object.entries({
+    "heeds its signal": silence,
+    "heeds nothing": () => new Promise(() => {}),
+  })
+) {
+  test(`silence of a fetch that ${name} ends with the deadline: 60 seconds by default, or by option`, async () => {
+    for (const timeoutInMs of [undefined, 5_000]) {
+      const clock = createFakeClock();
+      const service = createService(answer);
+      const options = { runtime: clock, ...timeoutInMs !== undefined && { timeoutInMs } };
+      let settled = false;
+      const failed = failureOf(create(service, options).getToken(SCOPE)).finally(() => settled = true);
+      await service.untilRequested(1);
+      await clock.advance((timeoutInMs ?? 60_000) - 1);
+      assert.equal(settled, false);
+      await clock.advance(1);
+      const error = await failed;
+      assert.equal(error.name, "AuthenticationError");
+      assert.equal(
+        error.message,
+        `ClientSecretCredential: Cannot get a token: No answer within the ${timeoutInMs ?? 60_000} ms of "timeoutInMs"`,
+      );
+      assert.equal(error.statusCode, 0);
+      // Each attempt has its own time limit, so that a request that is lost is sent again before the deadline.
+      assert.ok(service.requests.length > 1);
+      assert.ok(service.requests.every(({ signal }) => signal.aborted));
+      assert.deepEqual(clock.sleeping, []);
+    }
+  });
+}
+
+test("a body that stops halfway ends with the deadline, and the body is given up", async () => {
+  const clock = createFakeClock();
+  let cancelled = false;
+  const service = createService(() =>
+    new Response(
+      new ReadableStream({
+        start: (controller) => controller.enqueue(new TextEncoder().encode('{"access_token":')),
+        cancel() {
+          cancelled = true;
+        },
+      }),
+    )
+  );
+  const failed = failureOf(create(service, { runtime: clock }).getToken(SCOPE));
+  await service.untilRequested(1);
+  await clock.advance(60_000);
+  assert.match((await failed).message, /No answer within the 60000 ms/);
+  await clock.advance(0);
+  assert.equal(cancelled, true);
+});
+
+test("after silence the next call asks again", async () => {
+  const clock = createFakeClock();
+  const service = createService((_, index) => index === 0 ? new Promise(() => {}) : tokenAnswer());
+  const credential = create(service, { runtime: clock, retryOptions: { maxRetries: 0 } });
+  const failed = failureOf(credential.getToken(SCOPE));
+  await service.untilRequested(1);
+  await clock.advance(60_000);
+  await failed;
+  assert.equal((await credential.getToken(SCOPE)).token, "a-token");
+});
+
+test("waits between attempts end with the deadline too, and no attempt comes after it", async () => {
+  const clock = createFakeClock();
+  const service = createService(() => Promise.reject(new Error("No network today")));
+  // Full jitter: a wait somewhere below the bound. Waits that would end behind the deadline are not begun.
+  const retryOptions = { maxRetries: 1_000, retryDelayInMs: 20_000, maxRetryDelayInMs: 20_000 };
+  let settled = false;
+  const failed = failureOf(create(service, { runtime: clock, retryOptions }).getToken(SCOPE)).finally(() =>
+    settled = true
+  );
+  await service.untilRequested(1);
+  for (let passed = 0; passed < 60_000 && !settled; passed += 1_000) await clock.advance(1_000);
+  assert.equal((await failed).name, "AuthenticationError");
+  const asked = service.requests.length;
+  await clock.advance(100_000);
+  assert.equal(service.requests.length, asked);
+  assert.deepEqual(clock.sleeping, []);
+});
+
+// An answer that is none
+
+const PAGE = "<!DOCTYPE html><html><body>Sign in to the hotel's network</body></html>";
+const NO_JSON = "not the JSON of a token service";
+
+for (
+  const [name, answer, message] of [
+    [
+      "a web page",
+      () => new Response(PAGE, { headers: { "content-type": "text/html" } }),
+      "HTTP 200: The answer is a web page: is a proxy in between?",
+    ],
+    [
+      "a web page with status 403",
+      () => new Response(`\n ${PAGE}`, { status: 403 }),
+      "HTTP 403: The answer is a web page: is a proxy in between?",
+    ],
+    ["an empty body", () => new Response(""), "HTTP 200: The answer is empty, or longer than a megabyte"],
+    ["no body", () => new Response(null, { status: 204 }), "HTTP 204: The answer is empty, or longer than a megabyte"],
+    [
+      "truncated JSON",
+      () => new Response('{"token_type":"Bearer","expires_in":3600,"access_token":"half of a'),
+      `HTTP 200: The answer is ${NO_JSON}`,
+    ],
+    ["null", () => jsonAnswer(null), `HTTP 200: The answer is ${NO_JSON}`],
+    ["a list", () => jsonAnswer([{ access_token: "a-token" }]), `HTTP 200: The answer is ${NO_JSON}`],
+    ["a text", () => jsonAnswer("a-token"), `HTTP 200: The answer is ${NO_JSON}`],
+    [
+      "no text at all",
+      () => new Response(new Uint8Array([0xff, 0xfe, 0x00, 0x80])),
+      `HTTP 200: The answer is ${NO_JSON}`,
+    ],
+    ["status 400 without an error", () => jsonAnswer({}, { status: 400 }), `HTTP 400: The answer is ${NO_JSON}`],
+    [
+      "status 400 with an error that is no text",
+      () => jsonAnswer({ error: 7 }, { status: 400 }),
+      `HTTP 400: The answer is ${NO_JSON}`,
+    ],
+    ["status 404", () => new Response("Not found", { status: 404 }), `HTTP 404: The answer is ${NO_JSON}`],
+    ["status 501", () => new Response("", { status: 501 }), "HTTP 501: The answer is empty, or longer than a megabyte"],
+    ["status 505", () => new Response("", { status: 505 }), "HTTP 505: The answer is empty, or longer than a megabyte"],
+  ] as [string, () => Response, string][]
+) {
+  test(`${name} is refused at once, with the reason and without its text`, async () => {
+    const { error, message: said, asked } = await failWith(answer);
+    assert.equal(said, message);
+    assert.equal(asked, 1);
+    assert.equal(error.statusCode, answer().status);
+    assert.doesNotMatch(JSON.stringify(error), /half of a|hotel|a-token/);
+  });
+}
+
+test("ten megabytes are not read: the body is cancelled soon after the first", async () => {
+  let sent = 0;
+  let cancelled = false;
+  const chunk = new TextEncoder().encode("a".repeat(64 * 1024));
+  const { message, asked } = await failWith(() =>
+    new Response(
+      new ReadableStream({
+        pull(controller) {
+          sent += chunk.byteLength;
+          controller.enqueue(chunk);
+          if (sent > 10_000_000) controller.close();
+        },
+        cancel() {
+          cancelled = true;
+        },
+      }),
+    )
+  );
+  assert.equal(message, "HTTP 200: The answer is empty, or longer than a megabyte");
+  assert.equal(asked, 1);
+  assert.equal(cancelled, true);
+  assert.ok(sent < 1_500_000, `${sent} bytes were read`);
+});
+
+test("a body that cannot be cancelled is left alone: the deadline is not needed", async () => {
+  const { asked } = await failWith(() =>
+    new Response(
+      new ReadableStream({
+        pull: (controller) => controller.enqueue(new Uint8Array(2_000_000)),
+        cancel: () => new Promise(() => {}),
+      }, { highWaterMark: 0 }),
+    )
+  );
+  assert.equal(asked, 1);
+});
+
+test("an answer just below a megabyte is read", async () => {
+  const access_token = "a".repeat(1_000_000);
+  assert.equal((await create(createService(() => tokenAnswer({ access_token }))).getToken(SCOPE)).token, access_token);
+});
+
+// Redirects
+
+for (const status of [301, 302, 303, 307, 308]) {
+  test(`a redirect (${status}) is refused, and the secret stays here`, async () => {
+    const headers = { location: "https://evil.example/token" };
+    const urls: string[] = [];
+    const { error, message, asked } = await failWith((request) => {
+      urls.push(request.url);
+      assert.equal(request.redirect, "manual");
+      return new Response(null, { status, headers });
+    });
+    assert.equal(
+      message,
+      `HTTP ${status}: The service redirects, which is not followed: a secret is for the one it is sent to`,
+    );
+    assert.equal(error.statusCode, status);
+    assert.equal(asked, 1);
+    assert.deepEqual(urls, [TOKEN_ENDPOINT]);
+  });
+}
+
+test("a redirect that a browser hides is refused the same way", async () => {
+  const { error, message, asked } = await failWith(() => {
+    const response = new Response(null);
+    // What a page gets for a redirect that it asked not to follow.
+    return Object.defineProperties(response, { type: { value: "opaqueredirect" }, status: { value: 0 } });
+  });
+  assert.match(message, /^HTTP 302: The service redirects, which is not followed/);
+  assert.equal(error.statusCode, 302);
+  assert.equal(asked, 1);
+});
+
+test("the simulated Entra's redirect leads nowhere", async () => {
+  const entra = createEntra({ apps: [{ tenantId: TENANT, clientId: CLIENT, secrets: ["a-secret"] }] });
+  entra.failNext("redirect");
+  const error = await failureOf(create(entra).getToken(SCOPE));
+  assert.match(error.message, /^ClientSecretCredential: Cannot get a token .*: HTTP 307: The service redirects/);
+  assert.equal(entra.requests.length, 1);
+});
+
+// Try again later
+
+const AT = Date.parse("2030-01-01T00:00:00Z");
+const IN_SECONDS: readonly [headers: Record<string, string>, ms: number][] = [
+  [{ "retry-after": "7" }, 7_000],
+  [{ "retry-after": new Date(AT + 7_000).toUTCString() }, 7_000],
+  [{ "retry-after-ms": "7001" }, 7_001],
+  [{ "x-ms-retry-after-ms": "7002" }, 7_002],
+  [{ "retry-after-ms": "7003", "retry-after": "99" }, 7_003],
+];
+
+for (const status of [408, 429, 500, 502, 503, 504]) {
+  for (const [headers, ms] of IN_SECONDS) {
+    test(`${status} with ${JSON.stringify(headers)}: 100 callers wait together, and one asks again after ${ms} ms`, async () => {
+      const clock = createFakeClock(AT);
+      const service = createService((_, index) => index === 0 ? new Response("", { status, headers }) : tokenAnswer());
+      const credential = create(service, { runtime: clock });
+      const tokens = Promise.all(Array.from({ length: 100 }, () => credential.getToken(SCOPE)));
+      assert.equal(await clock.untilSleeping(9_999), ms);
+      await clock.advance(ms - 1);
+      assert.equal(service.requests.length, 1);
+      await clock.advance(1);
+      assert.equal(new Set((await tokens).map(({ token }) => token)).size, 1);
+      assert.equal(service.requests.length, 2);
+    });
+  }
+}
+
+test("callers that come while the others wait wait with them", async () => {
+  const clock = createFakeClock(AT);
+  const service = createService((_, index) =>
+    index === 0 ? new Response("", { status: 429, headers: { "retry-after": "9" } }) : tokenAnswer()
+  );
+  const tokens = [create(service, { runtime: clock }).getToken(SCOPE)];
+  await clock.untilSleeping(9_999);
+  for (let i = 0; i < 8; i++) {
+    await clock.advance(1_000);
+    tokens.push(create(service, { runtime: clock }).getToken(SCOPE));
+  }
+  assert.equal(service.requests.length, 1);
+  await clock.advance(1_000);
+  await Promise.all(tokens);
+  assert.equal(service.requests.length, 2);
+});
+
+test("503 that does not heal: 100 callers, four requests, one reason", async () => {
+  const clock = createFakeClock(AT);
+  const service = createService(() => new Response("", { status: 503, headers: { "retry-after": "5" } }));
+  const credential = create(service, { runtime: clock });
+  const failures = Promise.all(Array.from({ length: 100 }, () => failureOf(credential.getToken(SCOPE))));
+  for (let i = 0; i < 3; i++) {
+    assert.equal(await clock.untilSleeping(5_000), 5_000);
+    await clock.advance(5_000);
+  }
+  const messages = new Set((await failures).map(({ message }) => message));
+  assert.deepEqual([...messages], [`${ACTION}HTTP 503: The answer is empty, or longer than a megabyte`]);
+  assert.equal(service.requests.length, 4);
+  // The last answer said to wait too.
+  const later = await failureOf(credential.getToken(SCOPE));
+  assert.equal(later.retryAfterInMs, 5_000);
+  assert.equal(service.requests.length, 4);
+});
+
+test("5xx without Retry-After: waits are random, below a bound that doubles", async () => {
+  const bounds: number[] = [];
+  for (let run = 0; run < 20; run++) {
+    const clock = createFakeClock(AT);
+    const service = createService(() => new Response("", { status: 500 }));
+    const failed = failureOf(create(service, { runtime: clock, retryOptions: {} }).getToken(SCOPE));
+    for (let retry = 0; retry < 3; retry++) {
+      await service.untilRequested(retry + 1);
+      const wait = await clock.untilSleeping(9_999);
+      bounds[retry] = Math.max(bounds[retry] ?? 0, wait);
+      await clock.advance(wait);
+    }
+    await failed;
+    assert.equal(service.requests.length, 4);
+  }
+  assert.ok(bounds[0]! <= 800 && bounds[1]! <= 1_600 && bounds[2]! <= 3_200, String(bounds));
+  // By chance alone this fails once in a thousand million runs.
+  assert.ok(bounds[2]! > 800, String(bounds));
+});
+
+for (
+  const [header, value, ms] of [
+    ["retry-after", "61", 61_000],
+    ["retry-after", "60", 60_000],
+    ["retry-after", "3600", 3_600_000],
+    ["retry-after", new Date(AT + 120_000).toUTCString(), 120_000],
+    ["retry-after-ms", "60000", 60_000],
+  ] as const
+) {
+  test(`${header}: ${value} is longer than there is time: an error at once, and no request until then`, async () => {
+    const clock = createFakeClock(AT);
+    let busy = true;
+    const service = createService(() =>
+      busy ? new Response("", { status: 429, headers: { [header]: value } }) : tokenAnswer()
+    );
+    const credential = create(service, { runtime: clock });
+    const failures = await Promise.all(Array.from({ length: 100 }, () => failureOf(credential.getToken(SCOPE))));
+    assert.ok(failures.every(({ retryAfterInMs, statusCode }) => retryAfterInMs === ms && statusCode === 429));
+    assert.equal(service.requests.length, 1);
+    busy = false;
+    await clock.advance(ms - 1);
+    const later = await failureOf(credential.getToken(SCOPE));
+    assert.equal(later.name, "AuthenticationError");
+    assert.equal(later.statusCode, 429);
+    assert.ok(Number(later.retryAfterInMs) > 0);
+    await failureOf(create(service, { runtime: clock }).getToken(SCOPE));
+    assert.equal(service.requests.length, 1);
+    await clock.advance(1);
+    assert.equal((await credential.getToken(SCOPE)).token, "a-token");
+    assert.equal(service.requests.length, 2);
+  });
+}
+
+test("a service that asks to wait for a year is asked again in an hour", async () => {
+  const clock = createFakeClock(AT);
+  const service = createService((_, index) =>
+    index === 0 ? new Response("", { status: 503, headers: { "retry-after": "31536000" } }) : tokenAnswer()
+  );
+  const credential = create(service, { runtime: clock });
+  assert.equal((await failureOf(credential.getToken(SCOPE))).retryAfterInMs, 31_536_000_000);
+  await clock.advance(3_599_999);
+  await failureOf(credential.getToken(SCOPE));
+  assert.equal(service.requests.length, 1);
+  await clock.advance(1);
+  await credential.getToken(SCOPE);
+  assert.equal(service.requests.length, 2);
+});
+
+test("a Retry-After that cannot be is no Retry-After: the usual waits", async () => {
+  for (
+    const value of [
+      "",
+      " ",
+      "-1",
+      "1.5",
+      "5, 5",
+      "soon",
+      "1e3",
+      "0x10",
+      "5s",
+      "99999999999999999999",
+      "NaN",
+      "Infinity",
+      "1/2",
+    ]
+  ) {
+    const clock = createFakeClock(AT);
+    const service = createService((_, index) =>
+      index === 0 ? new Response("", { status: 503, headers: { "retry-after": value } }) : tokenAnswer()
+    );
+    const retryOptions = { retryDelayInMs: 10_000 };
+    const random = Math.random;
+    Math.random = () => 0.5;
+    try {
+      const token = create(service, { runtime: clock, retryOptions }).getToken(SCOPE);
+      assert.equal(await Promise.race([clock.untilSleeping(9_999), token.then(() => 0)]), 5_000, value);
+      await clock.advance(5_000);
+      await token;
+    } finally {
+      Math.random = random;
+    }
+  }
+});
+
+test("a date that has passed, and no seconds, leave the usual back-off: nobody hammers a service that is down", async () => {
+  for (const value of ["0", new Date(AT - 60_000).toUTCString()]) {
+    const clock = createFakeClock(AT);
+    const service = createService((_, index) =>
+      index === 0 ? new Response("", { status: 503, headers: { "retry-after": value } }) : tokenAnswer()
+    );
+    const token = create(service, { runtime: clock, retryOptions: {} }).getToken(SCOPE);
+    const wait = await Promise.race([clock.untilSleeping(9_999), token.then(() => 0)]);
+    assert.ok(wait > 0 && wait <= 800, `${value}: ${wait}`);
+    await clock.advance(wait);
+    await token;
+    assert.equal(service.requests.length, 2);
+  }
+});

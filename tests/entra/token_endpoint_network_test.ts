@@ -1,0 +1,176 @@
+// The faults of token_endpoint_faults_test.ts that depend on the runtime's own fetch, over real connections on this machine.
+import { ClientSecretCredential, type CredentialOptions } from "@azweb/identity";
+import assert from "node:assert/strict";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { type AddressInfo, createServer as createTcpServer } from "node:net";
+import { test } from "node:test";
+import { CLIENT, failureOf, SCOPE, TENANT } from "../support/service.ts";
+
+type Handle = (request: IncomingMessage, response: ServerResponse, index: number) => void;
+
+const GOOD = JSON.stringify({ token_type: "Bearer", expires_in: 3600, access_token: "a-token" });
+
+/** Serves on a port of its choice while the function runs. */
+async function withServer(handle: Handle, use: (host: string, count: () => number) => Promise<void>): Promise<void> {
+  let count = 0;
+  const server = createServer((request, response) => {
+    request.resume();
+    handle(request, response, count++);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  try {
+    await use(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, () => count);
+  } finally {
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  }
+}
+
+function create(authorityHost: string, options: CredentialOptions = {}): ClientSecretCredential {
+  return new ClientSecretCredential(TENANT, CLIENT, "a-secret", {
+    authorityHost,
+    allowInsecureLoopback: true,
+    disableInstanceDiscovery: true,
+    retryOptions: { retryDelayInMs: 0 },
+    env: {},
+    ...options,
+  });
+}
+
+test("a good answer", async () => {
+  await withServer((_, response) => response.end(GOOD), async (host) => {
+    assert.equal((await create(host).getToken(SCOPE)).token, "a-token");
+  });
+});
+
+test("nobody listens: four attempts, and the reason", async () => {
+  const server = createTcpServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  const error = await failureOf(create(`http://127.0.0.1:${port}`).getToken(SCOPE));
+  assert.equal(error.name, "AuthenticationError");
+  assert.equal(error.statusCode, 0);
+  assert.match(error.message, /^ClientSecretCredential: Cannot get a token for .*: .*(connect|refused)/i);
+  assert.doesNotMatch(error.message, /a-secret/);
+});
+
+test("a host that does not exist", async () => {
+  const error = await failureOf(
+    create("https://nobody.invalid", { retryOptions: { maxRetries: 0 } }).getToken(SCOPE),
+  );
+  assert.equal(error.name, "AuthenticationError");
+  assert.equal(error.statusCode, 0);
+});
+
+for (
+  const [name, fault] of Object.entries<Handle>({
+    "a connection that is reset before the answer": (request) => request.socket.destroy(),
+    "a connection that is reset in the middle of the body": (request, response) => {
+      response.writeHead(200, { "content-length": GOOD.length });
+      response.write(GOOD.slice(0, 20), () => request.socket.destroy());
+    },
+    "an answer that is no HTTP": (request) => void request.socket.end("220 mail.example ESMTP\r\n\r\n"),
+  })
+) {
+  test(`${name} is tried again`, async () => {
+    const handle: Handle = (request, response, index) =>
+      index === 0 ? fault(request, response, index) : response.end(GOOD);
+    await withServer(handle, async (host, count) => {
+      assert.equal((await create(host).getToken(SCOPE)).token, "a-token");
+      // Some runtimes try again themselves.
+      assert.ok(count() >= 2);
+    });
+    await withServer(fault, async (host) => {
+      const error = await failureOf(create(host).getToken(SCOPE));
+      assert.equal(error.name, "AuthenticationError");
+      assert.equal(error.statusCode, 0);
+    });
+  });
+}
+
+for (const status of [301, 302, 303, 307, 308]) {
+  test(`a redirect (${status}) is not followed: the other host hears nothing`, async () => {
+    await withServer((_, response) => response.end(GOOD), async (evil, heard) => {
+      const handle: Handle = (_, response) => response.writeHead(status, { location: `${evil}/token` }).end();
+      await withServer(handle, async (host, count) => {
+        const error = await failureOf(create(host).getToken(SCOPE));
+        assert.equal(error.statusCode, status);
+        assert.match(error.message, /The service redirects, which is not followed/);
+        assert.equal(count(), 1);
+      });
+      assert.equal(heard(), 0);
+    });
+  });
+}
+
+test("silence ends with the deadline, and so does the connection", async () => {
+  for (const bytes of ["", GOOD.slice(0, 20)]) {
+    let closed!: () => void;
+    const gone = new Promise<void>((resolve) => closed = resolve);
+    const handle: Handle = (request, response) => {
+      request.socket.on("close", closed);
+      if (bytes) response.writeHead(200).write(bytes);
+    };
+    await withServer(handle, async (host, count) => {
+      const error = await failureOf(
+        create(host, { timeoutInMs: 200, retryOptions: { maxRetries: 0 } }).getToken(SCOPE),
+      );
+      assert.match(error.message, /No answer within the 200 ms of "timeoutInMs"$/);
+      await gone;
+      assert.equal(count(), 1);
+    });
+  }
+});
+
+test("the last caller to leave ends the connection", async () => {
+  let closed!: () => void;
+  let asked!: () => void;
+  const gone = new Promise<void>((resolve) => closed = resolve);
+  const came = new Promise<void>((resolve) => asked = resolve);
+  const handle: Handle = (request) => {
+    request.socket.on("close", closed);
+    asked();
+  };
+  await withServer(handle, async (host) => {
+    const controller = new AbortController();
+    const reason = new Error("enough");
+    const left = failureOf(create(host).getToken(SCOPE, { abortSignal: controller.signal }));
+    await came;
+    controller.abort(reason);
+    assert.equal(await left, reason);
+    await gone;
+  });
+});
+
+test("ten megabytes are not read to the end: the connection is closed, or the server waits", async () => {
+  const chunk = "a".repeat(64 * 1024);
+  let sent = 0;
+  const handle: Handle = (_, response) => {
+    response.on("error", () => {});
+    response.writeHead(200, { "content-type": "application/json" });
+    function more(): void {
+      while (sent < 100_000_000 && !response.destroyed) {
+        sent += chunk.length;
+        if (!response.write(chunk)) return void response.once("drain", more);
+      }
+    }
+    more();
+  };
+  await withServer(handle, async (host, count) => {
+    const error = await failureOf(create(host).getToken(SCOPE));
+    assert.match(error.message, /longer than a megabyte$/);
+    assert.equal(count(), 1);
+    // What lies in buffers on the way was sent; not all of it.
+    assert.ok(sent < 50_000_000, String(sent));
+  });
+});
+
+test("503 that heals, over the wire, with Retry-After", async () => {
+  const handle: Handle = (_, response, index) =>
+    index === 0 ? void response.writeHead(503, { "retry-after": "0" }).end() : void response.end(GOOD);
+  await withServer(handle, async (host, count) => {
+    assert.equal((await create(host).getToken(SCOPE)).token, "a-token");
+    assert.equal(count(), 2);
+  });
+});

@@ -1,0 +1,197 @@
+import {
+  ChainedTokenCredential,
+  ClientAssertionCredential,
+  type CredentialOptions,
+  CredentialUnavailableError,
+} from "@azweb/identity";
+import { createFakeClock, StaticCredential } from "@azweb/identity/testing";
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import {
+  CLIENT,
+  createService,
+  failureOf,
+  isolatedOptions,
+  SCOPE,
+  type Service,
+  TENANT,
+  tokenAnswer,
+} from "../support/service.ts";
+
+const ASSERTION = "eyJhbGciOiJub25lIn0.e30.c2lnbmF0dXJl";
+
+function create(
+  getAssertion: () => unknown,
+  service: Service,
+  options: CredentialOptions = {},
+): ClientAssertionCredential {
+  const all = { ...isolatedOptions(service), ...options };
+  return new ClientAssertionCredential(TENANT, CLIENT, getAssertion as () => Promise<string>, all);
+}
+
+test("an assertion goes as the form says it, without white space around it", async () => {
+  for (const text of [ASSERTION, `${ASSERTION}\n`, ` ${ASSERTION}\r\n`]) {
+    for (const returned of [text, Promise.resolve(text)]) {
+      const service = createService();
+      await create(() => returned, service).getToken(SCOPE);
+      const { form } = service.requests[0]!;
+      assert.equal(form.client_assertion, ASSERTION);
+      assert.equal(form.client_assertion_type, "urn:ietf:params:oauth:client-assertion-type:jwt-bearer");
+      assert.equal(form.client_id, CLIENT);
+      assert.equal(form.client_secret, undefined);
+    }
+  }
+});
+
+test("a callback that throws or rejects: an AuthenticationError with its error as the cause, and no request", async () => {
+  const cause = new Error("The identity provider is down");
+  for (
+    const callback of [() => Promise.reject(cause), () => {
+      throw cause;
+    }]
+  ) {
+    const service = createService();
+    const error = await failureOf(create(callback, service).getToken(SCOPE));
+    assert.equal(error.name, "AuthenticationError");
+    assert.equal(
+      error.message,
+      'ClientAssertionCredential: Cannot get a client assertion: The callback "getAssertion" failed, see "cause"',
+    );
+    assert.equal(error.cause, cause);
+    assert.equal(error.statusCode, 0);
+    assert.equal(service.requests.length, 0);
+  }
+});
+
+test("a callback that rejects with something else than an error", async () => {
+  for (const reason of [undefined, null, "a text", 7, {}]) {
+    const service = createService();
+    const error = await failureOf(create(() => Promise.reject(reason), service).getToken(SCOPE));
+    assert.equal(error.name, "AuthenticationError");
+    assert.equal(error.cause, reason);
+    assert.equal(service.requests.length, 0);
+  }
+});
+
+for (const nothing of [undefined, null, "", " ", "\n", 7, true, {}, [], [ASSERTION], new Uint8Array(3)]) {
+  test(`a callback that returns ${nothing instanceof Uint8Array ? "bytes" : JSON.stringify(nothing)} has returned nothing of the kind`, async () => {
+    const service = createService();
+    const error = await failureOf(create(() => Promise.resolve(nothing), service).getToken(SCOPE));
+    assert.equal(error.name, "AuthenticationError");
+    assert.equal(
+      error.message,
+      'ClientAssertionCredential: Cannot get a client assertion: The callback "getAssertion" must return the text of a JWT, ' +
+        "and returned nothing of the kind",
+    );
+    assert.equal(service.requests.length, 0);
+  });
+}
+
+test("a callback that never returns ends with the deadline, and the next call asks it again", async () => {
+  const clock = createFakeClock();
+  const service = createService();
+  let calls = 0;
+  let called!: () => void;
+  const asked = new Promise<void>((resolve) => called = resolve);
+  const credential = create(
+    () => {
+      called();
+      return calls++ === 0 ? new Promise(() => {}) : Promise.resolve(ASSERTION);
+    },
+    service,
+    { runtime: clock, timeoutInMs: 10_000 },
+  );
+  const failed = failureOf(credential.getToken(SCOPE));
+  await asked;
+  await clock.advance(10_000);
+  const error = await failed;
+  assert.equal(error.name, "AuthenticationError");
+  assert.match(
+    error.message,
+    /^ClientAssertionCredential: Cannot get a token: No answer within the 10000 ms of "timeoutInMs"$/,
+  );
+  assert.equal(service.requests.length, 0);
+  assert.deepEqual(clock.sleeping, []);
+  assert.equal((await credential.getToken(SCOPE)).token, "a-token");
+});
+
+test("a caller who leaves does not wait for the callback", async () => {
+  const service = createService();
+  const controller = new AbortController();
+  const credential = create(() => new Promise(() => {}), service);
+  const failed = failureOf(credential.getToken(SCOPE, { abortSignal: controller.signal }));
+  const reason = new Error("enough");
+  controller.abort(reason);
+  assert.equal(await failed, reason);
+});
+
+test("a callback that says that it is not available lets a chain go on", async () => {
+  for (
+    const reason of [
+      new CredentialUnavailableError("No platform token here"),
+      // Of another copy of the package, or of @azure/identity.
+      Object.assign(new Error("No platform token here"), { name: "CredentialUnavailableError" }),
+    ]
+  ) {
+    const service = createService();
+    const credential = create(() => Promise.reject(reason), service);
+    const error = await failureOf(credential.getToken(SCOPE));
+    assert.equal(error.name, "CredentialUnavailableError");
+    assert.match(error.message, /No platform token here/);
+    const chain = new ChainedTokenCredential(credential, new StaticCredential("another-token"));
+    assert.equal((await chain.getToken(SCOPE)).token, "another-token");
+    assert.equal(service.requests.length, 0);
+  }
+});
+
+test("a reason that is thrown again and again is named once", async () => {
+  const reason = new CredentialUnavailableError("No platform token here");
+  const credential = create(() => Promise.reject(reason), createService());
+  for (let i = 0; i < 3; i++) {
+    const { message } = await failureOf(credential.getToken(SCOPE));
+    assert.equal(message, "ClientAssertionCredential: No platform token here");
+  }
+});
+
+test("the callback is called once for a request and never for a remembered token", async () => {
+  const clock = createFakeClock();
+  const service = createService();
+  let calls = 0;
+  const getAssertion = () => Promise.resolve(`${ASSERTION}${calls++}`);
+  const credential = create(getAssertion, service, { runtime: clock });
+  await Promise.all(Array.from({ length: 100 }, () => credential.getToken(SCOPE)));
+  await credential.getToken(SCOPE);
+  // Equal credentials with the same function share.
+  await create(getAssertion, service, { runtime: clock }).getToken(SCOPE);
+  assert.equal(calls, 1);
+  await credential.getToken("https://vault.azure.net/.default");
+  assert.equal(calls, 2);
+  await clock.advance(3_600_000);
+  await credential.getToken(SCOPE);
+  assert.equal(calls, 3);
+  assert.deepEqual(service.requests.map(({ form }) => form.client_assertion), [0, 1, 2].map((i) => `${ASSERTION}${i}`));
+});
+
+test("each attempt has an assertion of its own", async () => {
+  const service = createService((_, index) => index < 2 ? new Response("", { status: 503 }) : tokenAnswer());
+  let calls = 0;
+  await create(() => Promise.resolve(`${ASSERTION}${calls++}`), service).getToken(SCOPE);
+  assert.deepEqual(service.requests.map(({ form }) => form.client_assertion), [0, 1, 2].map((i) => `${ASSERTION}${i}`));
+});
+
+test("a callback that fails while the remembered token is still good harms nobody", async () => {
+  const clock = createFakeClock();
+  const service = createService(() => tokenAnswer({ refresh_in: 1_800 }));
+  let broken = false;
+  const credential = create(
+    () => broken ? Promise.reject(new Error("down")) : Promise.resolve(ASSERTION),
+    service,
+    { runtime: clock },
+  );
+  await credential.getToken(SCOPE);
+  broken = true;
+  await clock.advance(1_800_000);
+  assert.equal((await credential.getToken(SCOPE)).token, "a-token");
+  await clock.advance(0);
+  assert.equal((await credential.getToken(SCOPE)).token, "a-token");
+});

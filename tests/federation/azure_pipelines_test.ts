@@ -1,0 +1,240 @@
+import { AzurePipelinesCredential, type CredentialOptions } from "@azweb/identity";
+import {
+  type AzurePipelines,
+  createAzurePipelines,
+  createEntra,
+  type Entra,
+  type MachineFault,
+} from "@azweb/identity/testing";
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import {
+  CLIENT,
+  createService,
+  failureOf,
+  isolatedOptions,
+  jsonAnswer,
+  SCOPE,
+  TENANT,
+  tokenAnswer,
+} from "../support/service.ts";
+
+const CONNECTION = "a connection&api-version=1#/../?%+ü";
+const OTHER_SCOPE = "https://vault.azure.net/.default";
+const URI = "https://dev.azure.com/contoso/_apis/oidctoken";
+
+interface Scene {
+  readonly job: AzurePipelines;
+  readonly entra: Entra;
+}
+
+async function createScene(): Promise<Scene> {
+  const job: AzurePipelines = createAzurePipelines({
+    serviceConnections: [CONNECTION],
+    systemAccessToken: "a-system-access-token",
+    fetch: (input, init) => entra.fetch(input, init),
+  });
+  const federatedCredentials = [await job.federatedCredential(CONNECTION)];
+  const entra = createEntra({ apps: [{ tenantId: TENANT, clientId: CLIENT, federatedCredentials }] });
+  return { job, entra };
+}
+
+function create({ job }: Scene, options: CredentialOptions = {}, token = job.systemAccessToken) {
+  const all = { ...isolatedOptions(job), env: job.env, ...options };
+  return new AzurePipelinesCredential(TENANT, CLIENT, CONNECTION, token, all);
+}
+
+/** A credential before a service that answers the request for the job's token, and how often that was asked. */
+function before(answer: () => unknown, uri = URI) {
+  const service = createService(({ url }) => url.includes("oidctoken") ? answer() : tokenAnswer());
+  const options = { ...isolatedOptions(service), env: { SYSTEM_OIDCREQUESTURI: uri } };
+  return { service, credential: new AzurePipelinesCredential(TENANT, CLIENT, CONNECTION, "hush-hush", options) };
+}
+
+test("a service connection gives a token of its app: one exchange a token", async () => {
+  const scene = await createScene();
+  const credential = create(scene);
+  const first = await credential.getToken(SCOPE);
+  const { appid, appidacr, aud } = await scene.entra.verify(first.token);
+  assert.deepEqual([appid, appidacr, aud], [CLIENT, "2", "https://storage.azure.com"]);
+  assert.equal(await credential.getToken(SCOPE), first);
+  assert.deepEqual([scene.job.requests.length, scene.entra.requests.length], [1, 1]);
+  await credential.getToken(OTHER_SCOPE);
+  assert.deepEqual([scene.job.requests.length, scene.entra.requests.length], [2, 2]);
+  const [a, b] = scene.entra.requests.map(({ form }) => form.client_assertion);
+  assert.notEqual(a, b);
+});
+
+test("every part of the request is encoded, and what the variable holds is kept", async () => {
+  const { credential, service } = before(() => jsonAnswer({ oidcToken: "a.b.c" }), `${URI}?keep=me%26&api-version=1.0`);
+  await credential.getToken(SCOPE);
+  const [{ url, method, headers, body }] = service.requests as [typeof service.requests[0]];
+  const { origin, pathname, searchParams, hash } = new URL(url!);
+  assert.equal(origin + pathname, URI);
+  assert.deepEqual([...searchParams], [["keep", "me&"], ["api-version", "7.1"], ["serviceConnectionId", CONNECTION]]);
+  assert.deepEqual([hash, method, body], ["", "POST", ""]);
+  assert.deepEqual(Object.fromEntries(headers!), {
+    "authorization": "Bearer hush-hush",
+    "content-type": "application/json",
+    "x-tfs-fedauthredirect": "Suppress",
+  });
+  assert.equal(service.requests[1]!.form.client_assertion, "a.b.c");
+});
+
+test("a token endpoint that has to be asked again gets an exchange of its own", async () => {
+  const scene = await createScene();
+  scene.entra.failNext({ status: 503 });
+  await create(scene).getToken(SCOPE);
+  assert.deepEqual([scene.job.requests.length, scene.entra.requests.length], [2, 2]);
+});
+
+test("an outage of Azure Pipelines is retried", async () => {
+  const scene = await createScene();
+  scene.job.failNext({ status: 503 }, 2);
+  await create(scene).getToken(SCOPE);
+  assert.deepEqual([scene.job.requests.length, scene.entra.requests.length], [3, 1]);
+});
+
+for (
+  const [name, answer, status, says] of [
+    [
+      "401",
+      () => new Response("", { status: 401, headers: { "x-vss-e2eid": "trace-1" } }),
+      401,
+      /: HTTP 401: The job's token is refused, or has expired\. Check .* the step maps System\.AccessToken .*\. x-vss-e2eid: trace-1$/,
+    ],
+    [
+      "403 with words",
+      () => jsonAnswer({ message: "hush-hush" }, { status: 403 }),
+      403,
+      /Check the service connection's id/,
+    ],
+    [
+      "404",
+      () => jsonAnswer({}, { status: 404, headers: { "x-msedge-ref": "Ref A" } }),
+      404,
+      /: HTTP 404: There is no such service connection, or this pipeline may not use it\. Check .*\. x-msedge-ref: Ref A$/,
+    ],
+    [
+      "a redirect to a page",
+      () => new Response(null, { status: 302, headers: { location: "https://x" } }),
+      302,
+      /redirects/,
+    ],
+    ["a page", () => new Response("<html>hush-hush"), 200, /a web page/],
+    ["nothing", () => new Response(""), 200, /empty/],
+    ["no token", () => jsonAnswer({ token: "hush-hush" }), 200, /Check the service connection's id/],
+    ["an empty token", () => jsonAnswer({ oidcToken: "" }), 200, /Cannot get the token of the service connection/],
+    ["a token that is none", () => jsonAnswer({ oidcToken: ["hush-hush"] }), 200, /Cannot get the token/],
+    [
+      "a token with status 400",
+      () => jsonAnswer({ oidcToken: "hush-hush" }, { status: 400 }),
+      400,
+      /Cannot get the token/,
+    ],
+    ["an error that repeats", () => jsonAnswer({ error: "hush-hush" }, { status: 400 }), 400, /\[redacted\]/],
+    [
+      "headers that repeat",
+      () => new Response("", { status: 401, headers: { "x-vss-e2eid": "a hush-hush" } }),
+      401,
+      /x-vss-e2eid: a \[redacted\]/,
+    ],
+    ["no connection", () => Promise.reject(new TypeError("No way: hush-hush")), 0, /No way: \[redacted\]/],
+  ] as const
+) {
+  test(`Azure Pipelines answers with ${name}: the error says so, and never a token`, async () => {
+    const { credential, service } = before(answer);
+    const error = await failureOf(credential.getToken(SCOPE));
+    assert.deepEqual([error.name, error.statusCode], ["AuthenticationError", status]);
+    assert.match(
+      error.message,
+      /^AzurePipelinesCredential: Cannot get the token of the service connection from "dev\.azure\.com": /,
+    );
+    assert.match(error.message, says);
+    assert.ok(!JSON.stringify([error.message, error, String(error.stack)]).includes("hush-hush"), error.message);
+    assert.ok(service.requests.every(({ url }) => url.includes("oidctoken")), "Entra is not asked");
+  });
+}
+
+for (const fault of ["html", "truncated", "huge", "redirect"] satisfies MachineFault[]) {
+  test(`the fault "${fault}" is an error`, async () => {
+    const scene = await createScene();
+    scene.job.failNext(fault, 9);
+    assert.equal((await failureOf(create(scene).getToken(SCOPE))).name, "AuthenticationError");
+  });
+}
+
+test("a wrong job's token, and one of another connection, are refused", async () => {
+  const scene = await createScene();
+  const error = await failureOf(create(scene, {}, "another-token").getToken(SCOPE));
+  assert.equal(error.statusCode, 401);
+  const all = { ...isolatedOptions(scene.job), env: scene.job.env };
+  const other = new AzurePipelinesCredential(TENANT, CLIENT, "another", scene.job.systemAccessToken, all);
+  assert.equal((await failureOf(other.getToken(SCOPE))).statusCode, 404);
+});
+
+test("Entra refuses the connection: its words come through", async () => {
+  const scene = await createScene();
+  scene.entra.failNext({ code: 700213 });
+  assert.match((await failureOf(create(scene).getToken(SCOPE))).message, /AADSTS700213/);
+});
+
+test("outside of a job it is unavailable, so that a chain goes on", async () => {
+  for (const env of [{}, { SYSTEM_OIDCREQUESTURI: "" }]) {
+    const error = await failureOf(create(await createScene(), { env }).getToken(SCOPE));
+    assert.equal(error.name, "CredentialUnavailableError");
+    assert.match(error.message, /SYSTEM_OIDCREQUESTURI is not set: Run it in a job of Azure Pipelines/);
+  }
+});
+
+test("the job's token goes to nobody without TLS", async () => {
+  for (
+    const uri of ["http://dev.azure.com/oidctoken", "oidctoken", "ftp://x/oidctoken", "https://hush:hush@x/oidctoken"]
+  ) {
+    const { credential, service } = before(() => jsonAnswer({ oidcToken: "a.b.c" }), uri);
+    const error = await failureOf(credential.getToken(SCOPE));
+    assert.match(error.message, /Cannot use the variable SYSTEM_OIDCREQUESTURI: It must be a URL with "https:"/);
+    assert.ok(!error.message.includes("hush"));
+    assert.equal(service.requests.length, 0);
+  }
+});
+
+test("connections and jobs do not share tokens", async () => {
+  const scene = await createScene();
+  const cache = new Map();
+  await create(scene, { cache }).getToken(SCOPE);
+  await create(scene, { cache }).getToken(SCOPE);
+  assert.equal(scene.entra.requests.length, 1);
+  await failureOf(create(scene, { cache }, "another-token").getToken(SCOPE));
+  assert.equal(scene.job.requests.length, 2);
+  assert.ok(!JSON.stringify([...cache]).includes(scene.job.systemAccessToken));
+});
+
+test("wrong arguments are TypeErrors that do not repeat them", () => {
+  const Credential = AzurePipelinesCredential as unknown as new (...rest: unknown[]) => unknown;
+  for (
+    const [name, args] of [
+      ["tenantId", ["common", CLIENT, CONNECTION, "hush"]],
+      ["clientId", [TENANT, undefined, CONNECTION, "hush"]],
+      ["serviceConnectionId", [TENANT, CLIENT, "", "hush"]],
+      ["systemAccessToken", [TENANT, CLIENT, CONNECTION]],
+      ["systemAccessToken", [TENANT, CLIENT, CONNECTION, "hush\r\nx: y"]],
+      ["systemAccessToken", [TENANT, CLIENT, CONNECTION, "hüsh"]],
+      ['"systemAccessToken" must be a value, not the name of a variable: Map it in the "env:"', [
+        TENANT,
+        CLIENT,
+        CONNECTION,
+        "$(System.AccessToken)",
+      ]],
+      ['"systemAccessToken" must be a value', [TENANT, CLIENT, CONNECTION, " $(hush)\n"]],
+      ['"serviceConnectionId" must be a value', [TENANT, CLIENT, "$(AZURE_SERVICE_CONNECTION_ID)", "hush"]],
+      ["options", [TENANT, CLIENT, CONNECTION, "hush", null]],
+    ] as const
+  ) {
+    assert.throws(() => new Credential(...args), (error: Error) => {
+      assert.equal(error.name, "TypeError");
+      assert.ok(error.message.includes(name), `${name}: ${error.message}`);
+      return !/h[uü]sh/.test(error.message);
+    });
+  }
+});

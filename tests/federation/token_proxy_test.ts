@@ -1,0 +1,310 @@
+import { AuthenticationErrorName, WorkloadIdentityCredential } from "@azweb/identity";
+import type { TlsTrust } from "@azweb/identity/runtime";
+import { type AksProxy, type AksProxyOptions, createAksProxy } from "@azweb/identity/testing";
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { createWorkload, PATH, SCOPE, TENANT, type Workload } from "../support/workload.ts";
+
+const PROXY = "AZURE_KUBERNETES_TOKEN_PROXY";
+const CA_FILE = "AZURE_KUBERNETES_CA_FILE";
+const CA_DATA = "AZURE_KUBERNETES_CA_DATA";
+const SNI_NAME = "AZURE_KUBERNETES_SNI_NAME";
+const CA_PATH = "/etc/kubernetes/proxy/ca.crt";
+const SIMULATED = "0000000";
+const PEM = `-----BEGIN CERTIFICATE-----\n${btoa(`0${SIMULATED}`)}\n-----END CERTIFICATE-----\n`;
+
+interface Pod extends Workload {
+  readonly proxy: AksProxy;
+  /** Gets a token that nobody has remembered. */
+  ask(more?: object): Promise<string>;
+  /** Fails to, and returns why. */
+  fail(more?: object): Promise<Error>;
+}
+
+async function createPod(options: Partial<AksProxyOptions> = {}): Promise<Pod> {
+  const workload = await createWorkload();
+  const { clock, entra, env, files } = workload;
+  const proxy = createAksProxy({
+    fetch: entra.fetch,
+    clock,
+    files: Object.fromEntries(files),
+    ...options,
+    env: { ...env, ...options.env },
+  });
+  const create = (more: object) =>
+    new WorkloadIdentityCredential({
+      ...proxy.options,
+      retryOptions: { maxRetries: 0 },
+      cache: false,
+      enableAzureProxy: true,
+      ...more,
+    });
+  return {
+    ...workload,
+    proxy,
+    ask: async (more = {}) => (await create(more).getToken(SCOPE)).token,
+    fail: async (more = {}) =>
+      await create(more).getToken(SCOPE).then(() => assert.fail("It should have failed"), (error) => error),
+  };
+}
+
+test("the request goes to the proxy, which is trusted by its own authority and name", async () => {
+  const { ask, entra, proxy } = await createPod();
+  assert.equal((await entra.verify(await ask())).tid, TENANT);
+  const [{ method, path, form }] = proxy.requests as [typeof proxy.requests[number]];
+  assert.deepEqual([method, path], ["POST", `/${TENANT}/oauth2/v2.0/token`]);
+  assert.equal(form.client_assertion, proxy.files.get(PATH));
+  assert.equal(form.scope, SCOPE);
+  assert.equal(entra.requests.length, 1);
+});
+
+for (const path of ["/", "", "/a", "/a/", "/a/b%20c"]) {
+  test(`a proxy at the path "${path}"`, async () => {
+    const { ask, proxy } = await createPod({ path });
+    await ask();
+    assert.equal(proxy.requests[0]!.path, `${path.replace(/\/$/, "")}/${TENANT}/oauth2/v2.0/token`);
+  });
+}
+
+test("without enableAzureProxy the variables count for nothing", async () => {
+  const { ask, entra, proxy } = await createPod();
+  await ask({ enableAzureProxy: false, fetch: entra.fetch });
+  assert.equal(proxy.requests.length, 0);
+  assert.equal(entra.requests.length, 1);
+});
+
+test("where no variable speaks of a proxy, Entra itself is asked", async () => {
+  const { ask, entra, proxy } = await createPod({ env: { [PROXY]: undefined, [CA_FILE]: "", [SNI_NAME]: undefined } });
+  await ask({ fetch: entra.fetch });
+  assert.equal(proxy.requests.length, 0);
+  assert.equal(entra.requests.length, 1);
+});
+
+test("another cloud is behind the proxy: nobody is asked about it", async () => {
+  const { ask, proxy } = await createPod();
+  await ask({ authorityHost: "https://login.contoso.example" });
+  assert.deepEqual(proxy.requests.map(({ path }) => path), [`/${TENANT}/oauth2/v2.0/token`]);
+});
+
+test("without authority and name it is an ordinary request", async () => {
+  const { ask, entra } = await createPod({
+    env: { [PROXY]: "https://proxy.example/p", [CA_FILE]: "", [SNI_NAME]: "" },
+  });
+  const urls: string[] = [];
+  const fetch: typeof globalThis.fetch = (input, init) => {
+    urls.push(String(input));
+    assert.equal(init?.redirect, "manual");
+    return entra.fetch(`https://login.microsoftonline.com/${TENANT}/oauth2/v2.0/token`, init);
+  };
+  await ask({ fetch });
+  assert.deepEqual(urls, [`https://proxy.example/p/${TENANT}/oauth2/v2.0/token`]);
+});
+
+describe("whom the proxy is trusted by", () => {
+  const TRUSTS: Record<string, { env: Record<string, string | undefined>; trust: TlsTrust[] }> = {
+    "a file and a name": { env: {}, trust: [{ ca: PEM.trim(), serverName: "00000000.ests.aks.example" }] },
+    "a file alone": { env: { [SNI_NAME]: undefined }, trust: [{ ca: PEM.trim(), serverName: undefined }] },
+    "a variable and a name": {
+      env: { [CA_FILE]: undefined, [CA_DATA]: PEM },
+      trust: [{ ca: PEM, serverName: "00000000.ests.aks.example" }],
+    },
+    "a name alone": {
+      env: { [CA_FILE]: undefined },
+      trust: [{ ca: undefined, serverName: "00000000.ests.aks.example" }],
+    },
+  };
+  for (const [name, { env, trust }] of Object.entries(TRUSTS)) {
+    test(name, async () => {
+      const { ask, entra, proxy } = await createPod({ env });
+      proxy.files.set(CA_PATH, PEM);
+      const seen: TlsTrust[] = [];
+      const tlsFetch = (trust: TlsTrust): typeof fetch => {
+        seen.push(trust);
+        return (_, init) => entra.fetch(`https://login.microsoftonline.com/${TENANT}/oauth2/v2.0/token`, init);
+      };
+      await ask({ runtime: { ...proxy.options.runtime, tlsFetch } });
+      assert.deepEqual(seen, trust);
+    });
+  }
+
+  test("a variable that is right", async () => {
+    const { ask, proxy } = await createPod();
+    proxy.env[CA_DATA] = proxy.files.get(CA_PATH)!;
+    delete proxy.env[CA_FILE];
+    await ask();
+  });
+
+  for (const [name, value] of [[SNI_NAME, "other.example"], [SNI_NAME, ""]] as const) {
+    test(`the wrong name "${value}" gets nothing through`, async () => {
+      const { fail, proxy } = await createPod({ env: { [name]: value } });
+      assert.match((await fail()).message, /Unknown certification authority/);
+      assert.equal(proxy.requests.length, 0);
+    });
+  }
+
+  test("the wrong authority gets nothing through", async () => {
+    const { fail, proxy } = await createPod();
+    proxy.rotate();
+    assert.match((await fail()).message, /Unknown certification authority/);
+    assert.equal(proxy.requests.length, 0);
+  });
+});
+
+describe("the authorities' file changes", () => {
+  async function setUp() {
+    const pod = await createPod();
+    const credential = new WorkloadIdentityCredential({
+      ...pod.proxy.options,
+      retryOptions: { maxRetries: 1 },
+      cache: false,
+      enableAzureProxy: true,
+    });
+    const ask = async () => (await credential.getToken(SCOPE)).token;
+    await ask();
+    return { ...pod, ask };
+  }
+
+  test("the new ones are trusted, and only they", async () => {
+    const { ask, proxy } = await setUp();
+    proxy.files.set(CA_PATH, proxy.rotate());
+    await ask();
+    assert.equal(proxy.requests.length, 2);
+  });
+
+  test("while it is empty, the old ones are", async () => {
+    const { ask, proxy } = await setUp();
+    proxy.files.set(CA_PATH, " \n");
+    await ask();
+    proxy.files.set(CA_PATH, proxy.rotate());
+    await ask();
+    assert.equal(proxy.requests.length, 3);
+  });
+
+  test("a second attempt sees the new ones", async () => {
+    const { ask, clock, proxy } = await setUp();
+    const next = proxy.rotate();
+    const asking = ask();
+    await clock.untilSleeping(9_999);
+    proxy.files.set(CA_PATH, next);
+    await clock.advance(30_000);
+    await asking;
+  });
+
+  test("they are made into a trust once, not for each request", async () => {
+    const { entra, proxy } = await createPod();
+    let made = 0;
+    const tlsFetch = (): typeof fetch => {
+      made++;
+      return (_, init) => entra.fetch(`https://login.microsoftonline.com/${TENANT}/oauth2/v2.0/token`, init);
+    };
+    const runtime = { ...proxy.options.runtime, tlsFetch };
+    const options = { ...proxy.options, cache: false as const, enableAzureProxy: true, runtime };
+    const credential = new WorkloadIdentityCredential(options);
+    for (const _ of [1, 2, 3]) await credential.getToken(SCOPE);
+    assert.equal(made, 1);
+  });
+
+  for (const [name, text] of [["is gone", undefined], ["is no PEM", "oops"]] as const) {
+    test(`a file that ${name} is an error, until it is back`, async () => {
+      const { ask, proxy } = await setUp();
+      const good = proxy.files.get(CA_PATH)!;
+      text === undefined ? proxy.files.delete(CA_PATH) : proxy.files.set(CA_PATH, text);
+      await assert.rejects(ask(), { name: AuthenticationErrorName });
+      proxy.files.set(CA_PATH, good);
+      await ask();
+    });
+  }
+});
+
+describe("variables that cannot be end a chain, and nothing is sent", () => {
+  const broken = PEM.replace(/\n.*\n/, "\n!!!\n");
+  const URLS: Record<string, string> = {
+    "http": "http://proxy.example/",
+    "http on this machine": "http://127.0.0.1/",
+    "no scheme": "proxy.example",
+    "a path": "/proxy",
+    "a user": "https://hush@proxy.example/",
+    "a password": "https://me:hush@proxy.example/",
+    "a query": "https://proxy.example/?hush",
+    "a fragment": "https://proxy.example/#hush",
+    "another scheme": "ftp://proxy.example/",
+    "no URL": "https://",
+  };
+  const CASES: Record<string, { env?: Record<string, string | undefined>; file?: string | null; says: RegExp }> = {
+    ...Object.fromEntries(
+      Object.entries(URLS).map(([name, url]) => [
+        `a URL with ${name}`,
+        { env: { [PROXY]: url }, says: /Cannot use AZURE_KUBERNETES_TOKEN_PROXY: It must be a URL with "https:"/ },
+      ]),
+    ),
+    "no proxy beside a file and a name": {
+      env: { [PROXY]: undefined },
+      says: /Set AZURE_KUBERNETES_TOKEN_PROXY beside AZURE_KUBERNETES_CA_FILE, AZURE_KUBERNETES_SNI_NAME$/,
+    },
+    "no proxy beside a name": {
+      env: { [PROXY]: "", [CA_FILE]: "" },
+      says: /Set AZURE_KUBERNETES_TOKEN_PROXY beside AZURE_KUBERNETES_SNI_NAME$/,
+    },
+    "no proxy beside authorities": {
+      env: { [PROXY]: undefined, [CA_FILE]: undefined, [SNI_NAME]: undefined, [CA_DATA]: PEM },
+      says: /Set AZURE_KUBERNETES_TOKEN_PROXY beside AZURE_KUBERNETES_CA_DATA$/,
+    },
+    "authorities twice": {
+      env: { [CA_DATA]: PEM },
+      says: /Set only one of AZURE_KUBERNETES_CA_FILE and AZURE_KUBERNETES_CA_DATA$/,
+    },
+    ...Object.fromEntries(
+      ["hush name", "hush\r\n", "-hush", "hush.", "10.0.0.1", "https://hush", `${"hush.".repeat(60)}example`].map((
+        name,
+      ) => [
+        `the name ${JSON.stringify(name)}`,
+        { env: { [SNI_NAME]: name }, says: /Cannot use AZURE_KUBERNETES_SNI_NAME: It must be the name of a server$/ },
+      ]),
+    ),
+    "a missing file": {
+      file: null,
+      says:
+        /Cannot read the certificates of AZURE_KUBERNETES_CA_FILE, "\/etc\/kubernetes\/proxy\/ca.crt": ENOENT.*: Check the path, and that the file is mounted there$/,
+    },
+    "an empty file at first": {
+      file: "",
+      says: /Cannot use the certificates of AZURE_KUBERNETES_CA_FILE, .*: It is empty$/,
+    },
+    "a file that is no PEM": {
+      file: "hush",
+      says: /AZURE_KUBERNETES_CA_FILE, .*: It must hold certificates as PEM text$/,
+    },
+    "a file with a key": { file: PEM.replaceAll("CERTIFICATE", "PRIVATE KEY"), says: /must hold certificates/ },
+    "a file that is cut off": { file: PEM.slice(0, -10), says: /must hold certificates/ },
+    "a file whose text is no base64": { file: broken, says: /must hold certificates/ },
+    "a good certificate and a broken one": { file: PEM + broken, says: /must hold certificates/ },
+    "a file whose bytes are no certificate": { file: PEM.replace(/\n.*\n/, `\n${btoa("hush")}\n`), says: /must hold/ },
+    "a variable that is no PEM": {
+      env: { [CA_FILE]: undefined, [CA_DATA]: "hush" },
+      says: /Cannot use the certificates of AZURE_KUBERNETES_CA_DATA: It must hold certificates as PEM text$/,
+    },
+  };
+  for (const [name, { env = {}, file, says }] of Object.entries(CASES)) {
+    test(name, async () => {
+      const { entra, fail, proxy } = await createPod({ env });
+      if (file === null) proxy.files.delete(CA_PATH);
+      else if (file !== undefined) proxy.files.set(CA_PATH, file);
+      const error = await fail({ fetch: entra.fetch });
+      assert.equal(error.name, AuthenticationErrorName, error.message);
+      assert.match(error.message, /^WorkloadIdentityCredential: /);
+      assert.match(error.message, says);
+      assert.ok(!error.message.includes("hush"), error.message);
+      assert.equal(entra.requests.length, 0);
+      assert.equal(proxy.requests.length, 0);
+    });
+  }
+});
+
+test("what is wrong with the proxy comes out as an error of the credential", async () => {
+  const { fail, proxy } = await createPod();
+  for (const fault of ["refused", "html", "truncated", "redirect", "endless"] as const) {
+    proxy.failNext(fault);
+    const { name, message } = await fail();
+    assert.equal(name, "AuthenticationError", `${fault}: ${message}`);
+  }
+});

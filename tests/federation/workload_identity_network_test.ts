@@ -1,0 +1,171 @@
+// Runs on: deno, node, bun
+// A pod as far as this machine can be one: files that are exchanged under a running program, and a token proxy behind real TLS.
+import { WorkloadIdentityCredential } from "@azweb/identity";
+import { createRuntime } from "@azweb/identity/runtime";
+import { type AksProxy, createAksProxy } from "@azweb/identity/testing";
+import assert from "node:assert/strict";
+import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { createServer, type Server } from "node:https";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { type CertificateAuthority, createCertificateAuthority } from "../support/certificate_authority.ts";
+import { CLIENT, createWorkload, SCOPE, serviceAccountToken, TENANT } from "../support/workload.ts";
+
+const SNI_NAME = "00000000.ests.aks.example";
+const variables = { AZURE_TENANT_ID: TENANT, AZURE_CLIENT_ID: CLIENT };
+let folder: string;
+before(async () => void (folder = await mkdtemp(join(tmpdir(), "azweb-workload-"))));
+after(() => rm(folder, { recursive: true }));
+
+/** Exchanges a file as the kubelet does: the volume's folder is a link, and the link is put in another's place. */
+async function project(volume: string, text: string): Promise<string> {
+  const version = crypto.randomUUID();
+  await mkdir(join(volume, version), { recursive: true });
+  await writeFile(join(volume, version, "token"), text);
+  await symlink(version, join(volume, "..data_tmp"));
+  await rename(join(volume, "..data_tmp"), join(volume, "..data"));
+  const path = join(volume, "token");
+  await symlink(join("..data", "token"), path).catch(() => {}); // It is there already.
+  return path;
+}
+
+test("the token file of a volume changes under a running program", async () => {
+  const { clock, entra } = await createWorkload();
+  const volume = join(folder, "volume");
+  const { now, sleep } = clock;
+  const tokens: string[] = [];
+  let credential: WorkloadIdentityCredential | undefined;
+  for (let hour = 0; hour < 5; hour++) {
+    tokens.push(await serviceAccountToken({ jti: String(hour) }, now()));
+    const path = await project(volume, tokens[hour]!);
+    credential ??= new WorkloadIdentityCredential({
+      env: { ...variables, AZURE_FEDERATED_TOKEN_FILE: path },
+      fetch: entra.fetch,
+      runtime: { now, sleep },
+    });
+    await credential.getToken(SCOPE);
+    await clock.advance(3_600_000);
+  }
+  assert.deepEqual(entra.requests.map(({ form }) => form.client_assertion), tokens);
+  await rm(volume, { recursive: true });
+  await assert.rejects(credential!.getToken(SCOPE), {
+    name: "AuthenticationError",
+    message: /Cannot read the token file of AZURE_FEDERATED_TOKEN_FILE, ".*token": /,
+  });
+});
+
+test("a folder in the place of the file cannot be read", async () => {
+  const env = { ...variables, AZURE_FEDERATED_TOKEN_FILE: folder };
+  await assert.rejects(new WorkloadIdentityCredential({ env }).getToken(SCOPE), { name: "AuthenticationError" });
+});
+
+test("whether a file is there", async () => {
+  const path = join(folder, "there");
+  assert.equal(await createRuntime().fileExists!(path), false);
+  await writeFile(path, "");
+  assert.equal(await createRuntime().fileExists!(path), true);
+});
+
+describe("the token proxy over TLS", () => {
+  interface Cluster {
+    readonly proxy: AksProxy;
+    readonly credential: WorkloadIdentityCredential;
+    readonly caFile: string;
+    readonly authority: CertificateAuthority;
+    /** Shows a certificate of another authority, for this name. */
+    rotate(authority: CertificateAuthority, name?: string): Promise<void>;
+  }
+
+  const servers = new Set<Server>();
+  after(() => Promise.all([...servers].map(close)));
+
+  function close(server: Server): Promise<void> {
+    servers.delete(server);
+    return new Promise((resolve) => {
+      server.close(() => resolve());
+      server.closeAllConnections();
+    });
+  }
+
+  async function serve(proxy: AksProxy, authority: CertificateAuthority, name: string, port = 0): Promise<Server> {
+    const { certificate, key } = await authority.issue([name]);
+    const server = createServer({ cert: certificate, key }, async (incoming, outgoing) => {
+      const chunks: Uint8Array<ArrayBuffer>[] = [];
+      for await (const chunk of incoming) chunks.push(chunk);
+      const { method = "GET", headers, url } = incoming;
+      const init = { method, headers: { "content-type": String(headers["content-type"]) }, body: new Blob(chunks) };
+      const response = await proxy.handle(new Request(`https://${headers.host}${url}`, init));
+      outgoing.writeHead(response.status, Object.fromEntries(response.headers)).end(await response.text());
+    });
+    servers.add(server.on("tlsClientError", () => {}));
+    await new Promise<void>((resolve, reject) => server.once("error", reject).listen(port, "127.0.0.1", resolve));
+    return server;
+  }
+
+  async function setUp(): Promise<Cluster> {
+    const { entra } = await createWorkload();
+    const proxy = createAksProxy({ fetch: entra.fetch, path: "/tokens" });
+    const authority = await createCertificateAuthority();
+    let server = await serve(proxy, authority, SNI_NAME);
+    const { port } = server.address() as AddressInfo;
+    const caFile = join(folder, `${crypto.randomUUID()}.crt`);
+    const path = join(folder, crypto.randomUUID());
+    await writeFile(caFile, authority.certificate);
+    await writeFile(path, await serviceAccountToken());
+    const clock = (await createWorkload()).clock;
+    const credential = new WorkloadIdentityCredential({
+      env: {
+        ...variables,
+        AZURE_FEDERATED_TOKEN_FILE: path,
+        AZURE_KUBERNETES_TOKEN_PROXY: `https://localhost:${port}/tokens`,
+        AZURE_KUBERNETES_SNI_NAME: SNI_NAME,
+        AZURE_KUBERNETES_CA_FILE: caFile,
+      },
+      enableAzureProxy: true,
+      cache: false,
+      retryOptions: { maxRetries: 0 },
+      runtime: { now: clock.now },
+    });
+    return {
+      proxy,
+      credential,
+      caFile,
+      authority,
+      async rotate(authority, name = SNI_NAME) {
+        await close(server);
+        server = await serve(proxy, authority, name, port);
+      },
+    };
+  }
+
+  test("gives tokens", async () => {
+    const { credential, proxy } = await setUp();
+    await credential.getToken(SCOPE);
+    const [{ method, path, form }] = proxy.requests as [typeof proxy.requests[number]];
+    assert.deepEqual([method, path], ["POST", `/tokens/${TENANT}/oauth2/v2.0/token`]);
+    assert.equal(form.client_id, CLIENT);
+  });
+
+  test("has its authority changed under a running program", async () => {
+    const { caFile, credential, proxy, rotate } = await setUp();
+    await credential.getToken(SCOPE);
+    const next = await createCertificateAuthority();
+    await rotate(next);
+    await assert.rejects(credential.getToken(SCOPE), { name: "AuthenticationError", statusCode: 0 });
+    await writeFile(caFile, "");
+    await assert.rejects(credential.getToken(SCOPE), { name: "AuthenticationError", statusCode: 0 });
+    assert.equal(proxy.requests.length, 1);
+    await writeFile(caFile, next.certificate);
+    await credential.getToken(SCOPE);
+    assert.equal(proxy.requests.length, 2);
+  });
+
+  test("gets nothing under another name", async () => {
+    const { authority, credential, proxy, rotate } = await setUp();
+    await rotate(authority, "localhost");
+    await assert.rejects(credential.getToken(SCOPE), /altnames|certificate/i);
+    assert.equal(proxy.requests.length, 0);
+  });
+});

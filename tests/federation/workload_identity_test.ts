@@ -1,0 +1,398 @@
+import {
+  AuthenticationErrorName,
+  ChainedTokenCredential,
+  CredentialUnavailableErrorName,
+  WorkloadIdentityCredential,
+  type WorkloadIdentityCredentialOptions,
+} from "@azweb/identity";
+import { StaticCredential } from "@azweb/identity/testing";
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { CLIENT, createWorkload, PATH, SCOPE, serviceAccountToken, START, TENANT } from "../support/workload.ts";
+
+const OTHER_SCOPE = "https://vault.azure.net/.default";
+const UNAVAILABLE = CredentialUnavailableErrorName;
+const FAILED = AuthenticationErrorName;
+
+async function errorOf(work: Promise<unknown>): Promise<Error> {
+  return await work.then(() => assert.fail("It should have failed"), (error) => error);
+}
+
+describe("who it is", () => {
+  test("the variables say it", async () => {
+    const { entra, files, options } = await createWorkload();
+    const { token } = await new WorkloadIdentityCredential(options).getToken(SCOPE);
+    assert.equal((await entra.verify(token)).appid, CLIENT);
+    const [{ path, form }] = entra.requests as [typeof entra.requests[number]];
+    assert.equal(path, `/${TENANT}/oauth2/v2.0/token`);
+    assert.equal(form.grant_type, "client_credentials");
+    assert.equal(form.client_id, CLIENT);
+    assert.equal(form.client_assertion, files.get(PATH));
+    assert.equal(form.client_assertion_type, "urn:ietf:params:oauth:client-assertion-type:jwt-bearer");
+  });
+
+  test("the options come first", async () => {
+    const { entra, files, options } = await createWorkload();
+    files.set("/other", files.get(PATH)!);
+    files.set(PATH, "wrong");
+    const env = { AZURE_TENANT_ID: "common", AZURE_CLIENT_ID: "wrong", AZURE_FEDERATED_TOKEN_FILE: PATH };
+    const given = { tenantId: "fabrikam.onmicrosoft.com", clientId: CLIENT, tokenFilePath: "/other" };
+    await new WorkloadIdentityCredential({ ...options, env, ...given }).getToken(SCOPE);
+    assert.equal(entra.requests[0]!.path, "/fabrikam.onmicrosoft.com/oauth2/v2.0/token");
+  });
+
+  test("an empty option counts as none", async () => {
+    const { options } = await createWorkload();
+    await new WorkloadIdentityCredential({ ...options, tenantId: "", clientId: "", tokenFilePath: "" }).getToken(SCOPE);
+  });
+
+  test("the variables are read when the first token is asked for", async () => {
+    const { env, options } = await createWorkload();
+    const later = { ...env };
+    for (const name of Object.keys(env)) delete env[name];
+    const credential = new WorkloadIdentityCredential(options);
+    assert.equal((await errorOf(credential.getToken(SCOPE))).name, UNAVAILABLE);
+    Object.assign(env, later);
+    await credential.getToken(SCOPE);
+  });
+
+  test("another tenant has to be allowed", async () => {
+    const { options } = await createWorkload();
+    const tenantId = "fabrikam.onmicrosoft.com";
+    const strict = new WorkloadIdentityCredential(options);
+    const error = await errorOf(strict.getToken(SCOPE, { tenantId }));
+    assert.equal(error.name, "AuthenticationError");
+    assert.match(
+      error.message,
+      /^WorkloadIdentityCredential: Cannot get a token from tenant "fabrikam\.onmicrosoft\.com"/,
+    );
+    await new WorkloadIdentityCredential({ ...options, additionallyAllowedTenants: [tenantId] }).getToken(SCOPE, {
+      tenantId,
+    });
+  });
+
+  const MALFORMED: Record<string, WorkloadIdentityCredentialOptions> = {
+    "a tenant that is none": { tenantId: "a/b" },
+    "a tenant for people": { tenantId: "common" },
+    "a client id with a space": { clientId: "a b" },
+    "a path that is blank": { tokenFilePath: " " },
+    "a path that is none": { tokenFilePath: 5 as never },
+    "a list of tenants that is none": { additionallyAllowedTenants: "*" as never },
+  };
+  for (const [name, options] of Object.entries(MALFORMED)) {
+    test(`${name} as an option throws a TypeError`, () => {
+      assert.throws(() => new WorkloadIdentityCredential(options), TypeError);
+    });
+  }
+
+  const VARIABLES: Record<string, [name: string, value: string, expected: RegExp]> = {
+    "a tenant that is none": ["AZURE_TENANT_ID", "a/b", /variable AZURE_TENANT_ID: It must be/],
+    "a tenant for people": [
+      "AZURE_TENANT_ID",
+      "common",
+      /variable AZURE_TENANT_ID: It must be the app's own tenant/,
+    ],
+    "a client id with a space": ["AZURE_CLIENT_ID", "a b", /variable AZURE_CLIENT_ID: It must be/],
+    "a blank path": ["AZURE_FEDERATED_TOKEN_FILE", " ", /variable AZURE_FEDERATED_TOKEN_FILE: It must be/],
+    "a token in place of its path": [
+      "AZURE_FEDERATED_TOKEN_FILE",
+      "eyJ0.eyJ1.c2ln",
+      /the path of a file, not the token/,
+    ],
+  };
+  for (const [name, [variable, value, expected]] of Object.entries(VARIABLES)) {
+    test(`${name} in a variable fails, before anything is sent`, async () => {
+      const { entra, env, options } = await createWorkload();
+      env[variable] = value;
+      const { name, message } = await errorOf(new WorkloadIdentityCredential(options).getToken(SCOPE));
+      assert.equal(name, FAILED);
+      assert.match(message, /^WorkloadIdentityCredential: Cannot use /);
+      assert.match(message, expected);
+      assert.ok(!message.includes("eyJ0"));
+      assert.equal(entra.requests.length, 0);
+    });
+  }
+});
+
+describe("what is not set is named", () => {
+  const ALL = {
+    AZURE_TENANT_ID: "tenantId",
+    AZURE_CLIENT_ID: "clientId",
+    AZURE_FEDERATED_TOKEN_FILE: "tokenFilePath",
+  };
+  const names = Object.keys(ALL) as (keyof typeof ALL)[];
+  for (let bits = 1; bits < 8; bits++) {
+    const unset = names.filter((_, i) => bits & (1 << i));
+    test(unset.join(", "), async () => {
+      const { entra, env, options } = await createWorkload();
+      // Empty is as good as not there.
+      for (const name of unset) bits % 2 ? delete env[name] : env[name] = "";
+      const { name, message } = await errorOf(new WorkloadIdentityCredential(options).getToken(SCOPE));
+      assert.equal(name, UNAVAILABLE);
+      const wanted = `Set ${unset.join(", ")} or give ${unset.map((name) => `"${ALL[name]}"`).join(", ")};`;
+      assert.ok(message.includes(wanted), message);
+      assert.equal(entra.requests.length, 0);
+    });
+  }
+});
+
+describe("the file", () => {
+  const NONE = /must hold one line, a JWT, and nothing else$/;
+  const junk = "c2VjcmV0LXRoaW5n";
+  const MISSING =
+    /Cannot read .*: ENOENT: .*: Check the path, .* that the pod has the label azure\.workload\.identity\/use, for which /;
+  const BAD: Record<string, { text?: string; says: RegExp }> = {
+    "missing": { says: MISSING },
+    "empty": { text: "", says: /: It is empty$/ },
+    "blank": { text: " \n\t\r\n", says: /: It is empty$/ },
+    "too long": { text: "e".repeat(65_537), says: /longer than 65536 characters/ },
+    "far too long": { text: "e".repeat(5_000_000), says: /longer than 65536 characters/ },
+    "no token": { text: junk, says: NONE },
+    "two parts": { text: `${junk}.${junk}`, says: NONE },
+    "three parts without claims": { text: `${junk}.${junk}.${junk}`, says: NONE },
+    "claims that are a list": { text: `${junk}.${btoa("[1]").replaceAll("=", "")}.${junk}`, says: NONE },
+    "an encrypted token": { text: Array(5).fill(junk).join("."), says: NONE },
+    "a web page": { text: `<html>${junk}</html>`, says: NONE },
+    "binary": { text: `\0\ufffd${junk}`, says: NONE },
+    "JSON around it": { text: `{"token":"${junk}"}`, says: NONE },
+  };
+  for (
+    const [namedBy, tokenFilePath] of [
+      ["AZURE_FEDERATED_TOKEN_FILE", undefined],
+      ['the option "tokenFilePath"', PATH],
+    ] as const
+  ) {
+    for (const [what, { text, says }] of Object.entries(BAD)) {
+      test(`of ${namedBy}, ${what}, is not sent, and ends a chain with an AuthenticationError`, async () => {
+        const { entra, env, files, options } = await createWorkload();
+        if (tokenFilePath) env.AZURE_FEDERATED_TOKEN_FILE = "/another";
+        text === undefined ? files.delete(PATH) : files.set(PATH, text);
+        const credential = new WorkloadIdentityCredential({ ...options, tokenFilePath });
+        const { name, message } = await errorOf(credential.getToken(SCOPE));
+        assert.equal(name, FAILED, message);
+        assert.match(message, /^WorkloadIdentityCredential: Cannot /);
+        assert.match(message, says);
+        assert.ok(message.includes(`the token file of ${namedBy}, "${PATH}"`), message);
+        assert.ok(!message.includes(junk), "The content is nobody's business");
+        assert.ok(message.length < 450, message);
+        const chain = new ChainedTokenCredential(credential, new StaticCredential("fallback"));
+        assert.equal((await errorOf(chain.getToken(SCOPE))).message, message);
+        assert.equal(entra.requests.length, 0);
+      });
+    }
+  }
+
+  test("two tokens are not sent", async () => {
+    const { entra, files, options } = await createWorkload();
+    files.set(PATH, `${files.get(PATH)}\n${files.get(PATH)}\n`);
+    const { name, message } = await errorOf(new WorkloadIdentityCredential(options).getToken(SCOPE));
+    assert.equal(name, FAILED);
+    assert.match(message, NONE);
+    assert.equal(entra.requests.length, 0);
+  });
+
+  test("white space around the token is left out", async () => {
+    const { entra, files, options } = await createWorkload();
+    const token = files.get(PATH)!;
+    files.set(PATH, `\ufeff\n ${token}\r\n`);
+    await new WorkloadIdentityCredential(options).getToken(SCOPE);
+    assert.equal(entra.requests[0]!.form.client_assertion, token);
+  });
+
+  for (const tokenFilePath of [undefined, PATH]) {
+    const named = tokenFilePath ? "an option" : "a variable";
+
+    test(`Deno's missing permission for a file of ${named} is an AuthenticationError that names the flag`, async () => {
+      const { options } = await createWorkload();
+      const refusal = Object.assign(new Error("Requires read access"), { name: "NotCapable" });
+      const runtime = { ...options.runtime, readTextFile: () => Promise.reject(refusal) };
+      const credential = new WorkloadIdentityCredential({ ...options, tokenFilePath, runtime });
+      const { name, message } = await errorOf(credential.getToken(SCOPE));
+      assert.equal(name, FAILED);
+      assert.ok(message.endsWith(`: It is not permitted: Run Deno with --allow-read=${PATH}`), message);
+    });
+
+    test(`what is no error may be thrown for a file of ${named}, too`, async () => {
+      const { options } = await createWorkload();
+      const runtime = { ...options.runtime, readTextFile: () => Promise.reject(undefined) };
+      const credential = new WorkloadIdentityCredential({ ...options, tokenFilePath, runtime });
+      const { name, message } = await errorOf(credential.getToken(SCOPE));
+      assert.equal(name, FAILED);
+      assert.match(message, /: It cannot be opened: Check the path/);
+    });
+  }
+});
+
+describe("the token's end", () => {
+  test("an expired token is not sent, and the error says which file and since when", async () => {
+    const { clock, entra, options } = await createWorkload();
+    clock.set(START + 3_600_000 + 300_000);
+    const { name, message } = await errorOf(new WorkloadIdentityCredential(options).getToken(SCOPE));
+    assert.equal(name, FAILED);
+    assert.equal(
+      message,
+      `WorkloadIdentityCredential: Cannot use the token file of AZURE_FEDERATED_TOKEN_FILE, "${PATH}": ` +
+        "Its token expired at 2030-01-01T13:00:00.000Z. Find out why nothing renews the file any more, and check the clock of this machine",
+    );
+    assert.equal(entra.requests.length, 0);
+  });
+
+  test("as long as Entra takes it, it is sent", async () => {
+    const { clock, entra, options } = await createWorkload();
+    clock.set(START + 3_600_000 + 299_000);
+    await new WorkloadIdentityCredential(options).getToken(SCOPE);
+    assert.equal(entra.requests.length, 1);
+  });
+
+  for (const exp of [undefined, "tomorrow", -1, 1e300, null]) {
+    test(`Entra judges an end that is ${exp}`, async () => {
+      const { entra, files, options } = await createWorkload();
+      files.set(PATH, await serviceAccountToken({ exp }));
+      const { name, message } = await errorOf(new WorkloadIdentityCredential(options).getToken(SCOPE));
+      assert.equal(name, FAILED);
+      assert.match(message, /AADSTS/);
+      assert.equal(entra.requests.length, 1);
+    });
+  }
+
+  test("a token that is still good outlives the file's", async () => {
+    const { clock, entra, files, options } = await createWorkload();
+    files.set(PATH, await serviceAccountToken({ exp: START / 1000 + 60 }));
+    const credential = new WorkloadIdentityCredential(options);
+    const { token } = await credential.getToken(SCOPE);
+    await clock.advance(1_800_000);
+    assert.equal((await credential.getToken(SCOPE)).token, token);
+    assert.equal(entra.requests.length, 1);
+  });
+});
+
+describe("rotation", () => {
+  test("each exchange reads the file anew, a remembered token none", async () => {
+    const { clock, entra, files, options, reads } = await createWorkload();
+    const credential = new WorkloadIdentityCredential(options);
+    const first = files.get(PATH)!;
+    await credential.getToken(SCOPE);
+    const before = reads.get(PATH)!;
+    await credential.getToken(SCOPE);
+    assert.equal(reads.get(PATH), before);
+    for (let hour = 1; hour <= 48; hour++) {
+      await clock.advance(3_600_000);
+      files.set(PATH, await serviceAccountToken({ jti: String(hour) }, clock.now()));
+      await credential.getToken(SCOPE);
+      assert.equal(entra.requests.length, hour + 1);
+      assert.equal(entra.requests[hour]!.form.client_assertion, files.get(PATH));
+    }
+    assert.equal(reads.get(PATH), before + 48);
+    assert.notEqual(files.get(PATH), first);
+  });
+
+  test("a second attempt takes what is in the file by then", async () => {
+    const { clock, entra, files, options } = await createWorkload();
+    const rotated = await serviceAccountToken({ jti: "rotated" });
+    entra.failNext({ status: 503 });
+    const credential = new WorkloadIdentityCredential({ ...options, retryOptions: { maxRetries: 1 } });
+    const getting = credential.getToken(SCOPE);
+    await entra.untilRequested(1);
+    files.set(PATH, rotated);
+    await clock.untilSleeping(9_999);
+    await clock.advance(30_000);
+    await getting;
+    assert.equal(entra.requests[1]!.form.client_assertion, rotated);
+  });
+
+  test("a file that was missing for a while is found", async () => {
+    const { files, options } = await createWorkload();
+    const credential = new WorkloadIdentityCredential(options);
+    const token = files.get(PATH)!;
+    files.delete(PATH);
+    assert.match((await errorOf(credential.getToken(SCOPE))).message, /ENOENT/);
+    files.set(PATH, "");
+    assert.match((await errorOf(credential.getToken(SCOPE))).message, /It is empty$/);
+    files.set(PATH, token);
+    await credential.getToken(SCOPE);
+  });
+});
+
+describe("whose tokens are whose", () => {
+  test("equal credentials share, also behind a rotated file", async () => {
+    const { entra, files, options } = await createWorkload();
+    const { token } = await new WorkloadIdentityCredential(options).getToken(SCOPE);
+    files.set(PATH, await serviceAccountToken({ jti: "rotated" }));
+    assert.equal((await new WorkloadIdentityCredential(options).getToken(SCOPE)).token, token);
+    assert.equal(entra.requests.length, 1);
+  });
+
+  test("a thousand callers make one request", async () => {
+    const { entra, options } = await createWorkload();
+    const livesOn = { ...options, waitUntil: () => {} };
+    const tokens = await Promise.all(
+      Array.from({ length: 1000 }, () => new WorkloadIdentityCredential(livesOn).getToken(SCOPE)),
+    );
+    assert.equal(new Set(tokens.map(({ token }) => token)).size, 1);
+    assert.equal(entra.requests.length, 1);
+  });
+
+  const APART: Record<string, (files: Map<string, string>) => Promise<WorkloadIdentityCredentialOptions>> = {
+    "another file": async (files) => {
+      files.set("/other", await Promise.resolve("not-a-token"));
+      return { tokenFilePath: "/other" };
+    },
+    "another service account": async (files) => {
+      files.set(PATH, await serviceAccountToken({ sub: "system:serviceaccount:default:evil" }));
+      return {};
+    },
+    "another cluster": async (files) => {
+      files.set(PATH, await serviceAccountToken({ iss: "https://oidc.example/evil/" }));
+      return {};
+    },
+    "another client": async () => await Promise.resolve({ clientId: "another" }),
+  };
+  for (const [name, change] of Object.entries(APART)) {
+    test(`${name} gets none of them, though the cache is the same`, async () => {
+      const { files, options } = await createWorkload();
+      const shared = { ...options, cache: new Map() };
+      await new WorkloadIdentityCredential(shared).getToken(SCOPE);
+      const other = { ...shared, ...await change(files) };
+      assert.equal((await errorOf(new WorkloadIdentityCredential(other).getToken(SCOPE))).name, FAILED);
+    });
+  }
+});
+
+describe("in a chain", () => {
+  const fallback = () => new StaticCredential("fallback");
+
+  test("what is not set up is passed over", async () => {
+    const { options } = await createWorkload();
+    const chain = new ChainedTokenCredential(new WorkloadIdentityCredential({ ...options, env: {} }), fallback());
+    assert.equal((await chain.getToken(SCOPE)).token, "fallback");
+  });
+
+  test("what is refused stops it", async () => {
+    const { files, options } = await createWorkload();
+    files.set(PATH, await serviceAccountToken({ sub: "somebody else" }));
+    const chain = new ChainedTokenCredential(new WorkloadIdentityCredential(options), fallback());
+    const { name, message } = await errorOf(chain.getToken(SCOPE));
+    assert.equal(name, FAILED);
+    assert.match(message, /AADSTS700213/);
+  });
+});
+
+test("an assertion that comes back in an error is taken out", async () => {
+  const { files, options } = await createWorkload();
+  const assertion = files.get(PATH)!;
+  const fetch = () => Promise.resolve(Response.json({ error: "bad", error_description: assertion }, { status: 400 }));
+  const { message } = await errorOf(new WorkloadIdentityCredential({ ...options, fetch }).getToken(OTHER_SCOPE));
+  assert.match(message, /redacted/);
+  for (const part of assertion.split(".")) assert.ok(!message.includes(part));
+});
+
+test("a signal ends the wait for a file that never comes", async () => {
+  const { options } = await createWorkload();
+  const runtime = { ...options.runtime, readTextFile: () => new Promise<string>(() => {}) };
+  const controller = new AbortController();
+  const getting = new WorkloadIdentityCredential({ ...options, runtime }).getToken(SCOPE, {
+    abortSignal: controller.signal,
+  });
+  controller.abort(new Error("Enough"));
+  await assert.rejects(getting, { message: "Enough" });
+});

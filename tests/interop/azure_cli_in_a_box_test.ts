@@ -1,0 +1,234 @@
+// Runs on: deno
+//
+// The real Azure CLI, signed in to a simulated Azure, and programs that use it with no option that a user would not set. All of it in a
+// network of its own: see support/boxed_laptop.ts.
+import { stop } from "esbuild";
+import { decodeJwt } from "jose";
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { untilNoneHas } from "../support/environ.ts";
+import {
+  type Circumstances,
+  type Laptop,
+  type Library,
+  OURS,
+  startLaptop,
+  whyNoLaptop,
+} from "../support/boxed_laptop.ts";
+
+const TENANT = "22222222-2222-2222-2222-222222222222";
+const ANOTHER_TENANT = "33333333-3333-3333-3333-333333333333";
+const SOMEBODY = "11111111-1111-1111-1111-111111111111";
+const SOMEBODY_ELSE = "55555555-5555-5555-5555-555555555555";
+const SUBSCRIPTION = "44444444-4444-4444-4444-444444444444";
+const SECRET = "a-secret";
+const AZ = "az account get-access-token --output json --resource";
+const STORAGE = "https://storage.azure.com";
+const VAULT = "https://vault.azure.net";
+const LOGIN = `az login --scope ${STORAGE}/.default`;
+
+/** A call, as support/ask_credentials.js takes it. */
+interface Call {
+  readonly credential?: "DefaultAzureCredential" | "AzureCliCredential";
+  readonly options?: object;
+  readonly scope?: string;
+  readonly getTokenOptions?: object;
+  readonly times?: number;
+  readonly untilAnother?: boolean;
+}
+
+/** What came of it. */
+interface Answer {
+  readonly token?: string;
+  readonly different?: number;
+  readonly error?: string;
+  readonly ms: number;
+}
+
+describe("The Azure CLI in a box", { skip: await whyNoLaptop() }, () => {
+  let laptop: Laptop;
+
+  before(async () => {
+    const secrets = [SECRET];
+    laptop = await startLaptop({
+      entra: {
+        apps: [
+          { tenantId: TENANT, clientId: SOMEBODY, secrets },
+          { tenantId: ANOTHER_TENANT, clientId: SOMEBODY, secrets },
+          { tenantId: TENANT, clientId: SOMEBODY_ELSE, secrets },
+        ],
+      },
+      machine: {},
+      subscriptions: {
+        [TENANT]: [{ id: SUBSCRIPTION, name: "Production" }, { id: crypto.randomUUID(), name: "A 2nd one" }],
+        [ANOTHER_TENANT]: [{ id: crypto.randomUUID(), name: "Elsewhere" }],
+      },
+      logins: [login(SOMEBODY, ANOTHER_TENANT), login(SOMEBODY, TENANT)],
+    });
+    // No laptop has a metadata service.
+    await laptop.box.set({ machine: "refused" });
+  });
+
+  after(async () => {
+    await laptop?.close();
+    await stop();
+  });
+
+  const cases: [name: string, call: Call, expected: string | RegExp, az: readonly string[]][] = [
+    ["the chain", { credential: "DefaultAzureCredential" }, TENANT, [`${AZ} ${STORAGE}`]],
+    ["the credential alone, which finds the chain's token in memory", {}, TENANT, []],
+    ["another tenant", { options: { tenantId: ANOTHER_TENANT } }, ANOTHER_TENANT, [
+      `${AZ} ${STORAGE} --tenant ${ANOTHER_TENANT}`,
+    ]],
+    [
+      "another tenant of a call",
+      { scope: `${VAULT}/.default`, getTokenOptions: { tenantId: ANOTHER_TENANT } },
+      ANOTHER_TENANT,
+      [`${AZ} ${VAULT} --tenant ${ANOTHER_TENANT}`],
+    ],
+    ["a subscription by its id", { options: { subscription: SUBSCRIPTION } }, TENANT, [
+      `${AZ} ${STORAGE} --subscription ${SUBSCRIPTION}`,
+    ]],
+    ["a subscription by its name", { options: { subscription: "A 2nd one" } }, TENANT, [
+      `${AZ} ${STORAGE} --subscription A 2nd one`,
+    ]],
+    ["a subscription of another tenant", { options: { subscription: "Elsewhere" } }, ANOTHER_TENANT, [
+      `${AZ} ${STORAGE} --subscription Elsewhere`,
+    ]],
+    [
+      "a subscription and the tenant that it is not in",
+      { options: { subscription: "Elsewhere", tenantId: TENANT } },
+      /^CredentialUnavailableError: AzureCliCredential: .*The subscription "Elsewhere" is in another tenant than "2222/,
+      [`${AZ} ${STORAGE} --subscription Elsewhere`],
+    ],
+    [
+      "a subscription that is not there",
+      { options: { subscription: "Nowhere" } },
+      /It ended with exit code 1: ERROR: Subscription 'Nowhere' not found\. Check the spelling/,
+      [`${AZ} ${STORAGE} --subscription Nowhere`],
+    ],
+    [
+      "a tenant that is not there",
+      { options: { tenantId: "99999999-9999-9999-9999-999999999999" } },
+      /It ended with exit code 1: ERROR: .*Unable to get authority configuration for https/,
+      [`${AZ} ${STORAGE} --tenant 99999999-9999-9999-9999-999999999999`],
+    ],
+    [
+      "claims, which only a login takes",
+      { getTokenOptions: { claims: '{"access_token":{}}' } },
+      new RegExp(`Run "${LOGIN} --claims-challenge "eyJhY2Nlc3NfdG9rZW4iOnt9fQ==""$`),
+      [],
+    ],
+    ["a thousand calls at once", { scope: `${VAULT}/.default`, times: 1000 }, TENANT, [`${AZ} ${VAULT}`]],
+    ["two calls without a cache", { options: { cache: false }, times: 2 }, TENANT, [
+      `${AZ} ${STORAGE}`,
+      `${AZ} ${STORAGE}`,
+    ]],
+  ];
+  for (const library of OURS) {
+    test(`${library}: somebody is signed in`, async () => {
+      const { answers, processes, requests } = await ask(library, cases.map(([, call]) => call), {
+        tools: ["az"],
+        isSignedIn: true,
+      });
+      for (const [index, [name, , expected]] of cases.entries()) {
+        const { token, error, different } = answers[index]!;
+        if (typeof expected !== "string") {
+          assert.match(error ?? "no error", expected, `${name}: ${error}`);
+          continue;
+        }
+        assert.equal(error, undefined, name);
+        const { appid, tid, aud } = decodeJwt(token!);
+        const { scope = `${STORAGE}/.default` } = cases[index]![1];
+        assert.deepEqual({ appid, tid, aud: `${aud}/.default` }, { appid: SOMEBODY, tid: expected, aud: scope }, name);
+        assert.equal(different, 1, name);
+      }
+      assert.equal(answers[0]!.token, answers[1]!.token);
+      assert.deepEqual(processes.map((line) => line.trim()), cases.flatMap(([, , , az]) => az));
+      assert.equal(requests.filter(({ to }) => to === "machine").length, 0);
+      const [first, second] = answers;
+      const thousand = answers[cases.findIndex(([, { times }]) => times === 1000)]!;
+      console.log(
+        `${library}: a token of az in ${first!.ms} ms, from memory in ${
+          second!.ms
+        } ms, a thousand at once in ${thousand.ms} ms`,
+      );
+    });
+
+    test(`${library}: nobody is signed in`, async () => {
+      const { answers: [chain, alone], processes } = await ask(library, [
+        { credential: "DefaultAzureCredential" },
+        {},
+      ], { tools: ["az"] });
+      const said = `No account is signed in: ERROR: Please run 'az login' to setup account`;
+      assert.match(chain!.error!, /^AggregateAuthenticationError: DefaultAzureCredential: Cannot get a token: No cred/);
+      assert.ok(chain!.error!.includes(`${said}\n    → Run "${LOGIN}"`), chain!.error!);
+      assert.equal(
+        alone!.error,
+        `CredentialUnavailableError: AzureCliCredential: Cannot get a token from Azure CLI: ${said}: Run "${LOGIN}"`,
+      );
+      assert.equal(processes.length, 2);
+    });
+
+    test(`${library}: az is not installed`, async () => {
+      const { answers: [chain, alone] } = await ask(library, [{ credential: "DefaultAzureCredential" }, {}], {});
+      const expected = 'No folder of PATH has the program "az"';
+      assert.ok(chain!.error!.includes(`${expected}\n    → Install it`), chain!.error!);
+      assert.ok(alone!.error!.includes(`${expected}: Install it, see https://learn.microsoft.com/`), alone!.error!);
+    });
+  }
+
+  test("az hangs, because Entra keeps silent", async () => {
+    await laptop.box.set({ machine: "refused", entra: "silent" });
+    const configuration = await laptop.copyConfiguration();
+    const calls: Call[] = [{ credential: "AzureCliCredential", options: { processTimeoutInMs: 3000 } }];
+    const programs = OURS.map((library) =>
+      laptop.start(library, "ask_credentials", { tools: ["az"], configuration, args: [JSON.stringify(calls)] })
+    );
+    // A program lives for as long as what it has started and not stopped. The limit ends only a test that fails.
+    const limit = setTimeout(() => programs.forEach((program) => void program.stop()), 120_000);
+    const endings = await Promise.all(programs.map(({ ended }) => ended));
+    clearTimeout(limit);
+    for (const { code, stdout, stderr } of endings) {
+      assert.equal(code, 0, stdout + stderr);
+      assert.match(
+        stdout,
+        /"az account get-access-token\\" did not end within the 3000 ms of \\"processTimeoutInMs\\", and was stopped/,
+        stderr,
+      );
+    }
+    await untilNoneHas(configuration);
+  });
+
+  test("somebody else signs in meanwhile", async () => {
+    await laptop.box.set({ machine: "refused" });
+    const configuration = await laptop.copyConfiguration();
+    const calls: Call[] = [{ credential: "DefaultAzureCredential", untilAnother: true }];
+    const programs = OURS.map((library) =>
+      laptop.start(library, "ask_credentials", { tools: ["az"], configuration, args: [JSON.stringify(calls)] })
+    );
+    await Promise.all(programs.map((program) => program.untilPrinted(/token/)));
+    await laptop.az(configuration, ["login", ...login(SOMEBODY_ELSE, TENANT)]);
+    for (const { stdout, stderr } of await Promise.all(programs.map(({ ended }) => ended))) {
+      const seen = answersIn(stdout).map(({ token, error }) => token ? decodeJwt(token).appid : error);
+      assert.deepEqual(seen, [SOMEBODY, SOMEBODY_ELSE], stderr);
+    }
+  });
+
+  async function ask(library: Library, calls: readonly Call[], circumstances: Circumstances) {
+    const all = calls.map((call) => ({ credential: "AzureCliCredential", ...call }));
+    const args = [JSON.stringify(all)];
+    const observation = await laptop.run(library, "ask_credentials", { ...circumstances, args });
+    const answers = answersIn(observation.stdout);
+    assert.equal(answers.length, calls.length, observation.stdout + observation.stderr);
+    return { ...observation, answers };
+  }
+});
+
+function answersIn(stdout: string): Answer[] {
+  return stdout.split("\n").filter(Boolean).map((line) => JSON.parse(line));
+}
+
+function login(clientId: string, tenantId: string): string[] {
+  return ["--service-principal", "-u", clientId, "-p", SECRET, "--tenant", tenantId];
+}

@@ -1,0 +1,313 @@
+// Runs on: deno
+//
+// `new DefaultAzureCredential()`, with nothing that a user would not set, finds a metadata service at 169.254.169.254 and Entra at
+// login.microsoftonline.com. So do Azure's own libraries for JavaScript and Python: what they send is compared with what we send.
+//
+// All of it is simulated, in a network of its own: outside of that, nothing is sent to these addresses and names. See support/box.ts.
+import { decodeJwt, decodeProtectedHeader } from "jose";
+import assert from "node:assert/strict";
+import { copyFile, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { after, before, describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { stop } from "esbuild";
+import { findBun } from "../../scripts/run_bun.ts";
+import { makeTestProject } from "../../scripts/test_project.ts";
+import { publicKeys } from "../support/assertion.ts";
+import { type Box, type BoxRequest, SILENT_NETWORK, startBox } from "../support/box.ts";
+import { startProgram, trust } from "../support/child.ts";
+import { isolated, whyNotIsolated } from "../support/isolated.ts";
+import { CLIENT, ISSUER, serviceAccountToken, SUBJECT, TENANT } from "../support/workload.ts";
+
+const PYTHON = "/usr/bin/python3";
+const PROGRAM = fileURLToPath(new URL("../support/default_credential.js", import.meta.url));
+
+type Program = "ours on Deno" | "ours on Node" | "ours on Bun" | "npm" | "python";
+const OURS: readonly Program[] = ["ours on Deno", "ours on Node", "ours on Bun"];
+const ALL: readonly Program[] = [...OURS, "npm", "python"];
+
+/** Where programs run, and who gives them tokens there. */
+const PLACES = {
+  "a virtual machine": "machine",
+  "a virtual machine, as AZURE_CLIENT_ID": "machine",
+  "a pod": "entra",
+} as const;
+type Place = keyof typeof PLACES;
+const EVERYWHERE = Object.keys(PLACES) as Place[];
+
+/** What was seen, by the place where it was seen, such as `"entra token form scope"`. */
+type Observations = Readonly<Record<string, string>>;
+
+/** A difference between what we and Azure's libraries for JavaScript (npm) and Python send. `undefined` is nothing at all. */
+interface Difference {
+  readonly at: string;
+  /** Default: wherever the same service is asked. */
+  readonly in?: Place;
+  readonly ours?: string | RegExp;
+  readonly npm?: string | RegExp;
+  readonly python?: string | RegExp;
+  readonly because: string;
+}
+
+const NPM_AGENT = /^azsdk-js-identity\/4\.14\.1 /;
+const PYTHON_AGENT = /^azsdk-python-identity\/1\.13\.\S+ Python\//;
+const ANONYMOUS = "It is no business of the machine's which library asks";
+const NOT_TRACED = "The metadata service knows no id of a request: not documented";
+const ONE_ID = "Entra takes the id as a field of the form, which browsers can send, too; once is enough";
+const TELEMETRY = "MSAL's telemetry: nobody needs it for a token";
+
+const DIFFERENCES: readonly Difference[] = [
+  // The probe: is there a metadata service at all? It must lack the header "metadata", and more it need not have.
+  { at: "machine probe header accept", npm: "application/json", python: "*/*", because: "Any answer will do" },
+  { at: "machine probe header user-agent", npm: NPM_AGENT, python: PYTHON_AGENT, because: ANONYMOUS },
+  { at: "machine probe header x-ms-client-request-id", npm: "a GUID", because: NOT_TRACED },
+  { at: "machine probe query api-version", python: "2018-02-01", because: "It is refused all the same: no header" },
+  {
+    at: "machine probe query resource",
+    python: "https://storage.azure.com",
+    because: "It is refused all the same: no header",
+  },
+  {
+    at: "machine probe query client_id",
+    in: "a virtual machine, as AZURE_CLIENT_ID",
+    python: CLIENT,
+    because: "It is refused all the same: no header",
+  },
+  // The token of the machine.
+  { at: "machine token header accept", python: "*/*", because: "The service has one format" },
+  {
+    at: "machine token header content-type",
+    npm: "application/x-www-form-urlencoded;charset=utf-8",
+    because: "A GET has no content",
+  },
+  { at: "machine token header user-agent", npm: NPM_AGENT, python: PYTHON_AGENT, because: ANONYMOUS },
+  { at: "machine token header x-client-sku", npm: "msal.js.node", because: ANONYMOUS },
+  { at: "machine token header x-client-ver", npm: /^\d+\.\d+\.\d+$/, because: ANONYMOUS },
+  { at: "machine token header x-ms-client-request-id", npm: "a GUID", because: NOT_TRACED },
+  // The token of the pod.
+  {
+    at: "entra token header accept",
+    ours: "application/json",
+    python: "*/*",
+    because: "What a token endpoint answers with (RFC 6749, section 5.1)",
+  },
+  {
+    at: "entra token header content-type",
+    ours: "application/x-www-form-urlencoded;charset=UTF-8",
+    npm: "application/x-www-form-urlencoded;charset=utf-8",
+    python: "application/x-www-form-urlencoded",
+    because: "The type has no parameter, and one is ignored; Web APIs write it like this",
+  },
+  {
+    at: "entra token header user-agent",
+    ours: /^(Deno\/\S+|node|Bun\/\S+)$/,
+    npm: NPM_AGENT,
+    python: PYTHON_AGENT,
+    because: "The runtime's own: browsers let nobody change it",
+  },
+  { at: "entra token header x-ms-client-request-id", npm: "a GUID", because: ONE_ID },
+  { at: "entra token query client-request-id", npm: "a GUID", because: ONE_ID },
+  {
+    at: "entra token form client-request-id",
+    ours: "a GUID",
+    npm: "a GUID",
+    because: "So that support can find the request; Python's library sends none here",
+  },
+  {
+    at: "entra token form x-client-SKU",
+    ours: "azweb.identity",
+    npm: "msal.js.node",
+    because: "Which library it is; Python's says it in its user agent",
+  },
+  {
+    at: "entra token form x-client-VER",
+    ours: /^\d+\.\d+\.\d+/,
+    npm: /^\d+\.\d+\.\d+$/,
+    because: "Which version of it; Python's says it in its user agent",
+  },
+  { at: "entra token form x-client-OS", npm: "linux", because: TELEMETRY },
+  { at: "entra token form x-client-CPU", npm: /^\w+$/, because: TELEMETRY },
+  { at: "entra token form x-ms-lib-capability", npm: "retry-after, h429", because: TELEMETRY },
+  { at: "entra token form x-client-current-telemetry", npm: /^5\|/, because: TELEMETRY },
+  { at: "entra token form x-client-last-telemetry", npm: /^5\|/, because: TELEMETRY },
+];
+
+/** Headers about the connection and how things travel on it. A runtime's HTTP client sends them by itself. */
+const OF_THE_CONNECTION = /^(accept-encoding|accept-language|connection|content-length|host|sec-fetch-mode)$/;
+
+describe("Azure in a box", { skip: await whyNot() }, () => {
+  let folder: string;
+  let box: Box;
+  let file: string;
+  let commands: Record<Program, string[]>;
+  const seen = new Map<Program, Partial<Record<Place, Observations>>>(ALL.map((program) => [program, {}]));
+
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), "azweb-box-"));
+    const [bun] = await Promise.all([
+      findBun(),
+      makeTestProject(folder, ["@azure/identity"]),
+    ]);
+    const installed = join(folder, "program.js");
+    await copyFile(PROGRAM, installed);
+    commands = {
+      "ours on Deno": [process.execPath, "run", "--quiet", "--allow-all", PROGRAM, "@azweb/identity"],
+      "ours on Node": ["node", installed, "@azweb/identity"],
+      "ours on Bun": [bun.path, installed, "@azweb/identity"],
+      npm: ["node", installed, "@azure/identity"],
+      python: [PYTHON, PROGRAM.replace(/js$/, "py")],
+    };
+    file = await serviceAccountToken({}, Date.now());
+    await writeFile(join(folder, "azure-identity-token"), file);
+    const federatedCredentials = [{ issuer: ISSUER, subject: SUBJECT, jwks: await publicKeys("a-key") }];
+    const entra = { apps: [{ tenantId: TENANT, clientId: CLIENT, federatedCredentials, secrets: ["a-secret"] }] };
+    box = await startBox({ folder, entra, machine: { userAssigned: [{ clientId: CLIENT }] } });
+  });
+
+  after(async () => {
+    await box?.close();
+    await stop();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  for (const program of ALL) {
+    for (const place of EVERYWHERE) {
+      test(`${program}: a token in ${place}`, async () => {
+        const { code, stdout, stderr, requests } = await box.run(commands[program], variables(place));
+        const [, token] = /^token (\S+)$/m.exec(stdout) ?? [];
+        assert.ok(token, `It ended with ${code} and wrote:\n${stdout}${stderr}`);
+        const { aud, appid } = decodeJwt(token);
+        assert.equal(aud, "https://storage.azure.com");
+        assert.equal(appid === CLIENT, place !== "a virtual machine");
+        seen.get(program)![place] = observe(requests, token);
+      });
+    }
+  }
+
+  for (const program of OURS) {
+    for (const place of EVERYWHERE) {
+      test(`${program}: sends what npm and python send in ${place}, but for what is listed`, () => {
+        const [ours, npm, python] = ([program, "npm", "python"] as const).map((who) => seen.get(who)![place]!);
+        const actual = compare(ours!, npm!, python!);
+        const expected = DIFFERENCES.filter((row) => row.in ? row.in === place : row.at.startsWith(PLACES[place]));
+        assert.deepEqual(
+          {
+            unexplained: actual.filter((found) => !expected.some((row) => explains(row, found))),
+            "no longer there": expected.filter((row) => !actual.some((found) => explains(row, found))),
+          },
+          { unexplained: [], "no longer there": [] },
+        );
+      });
+    }
+  }
+
+  for (const program of OURS) {
+    test(`${program}: a region is detected past the proxy that a variable names`, async () => {
+      const { stdout, stderr, requests } = await box.run(commands[program], {
+        ...trust(box.authorityPath),
+        AZURE_TENANT_ID: TENANT,
+        AZURE_CLIENT_ID: CLIENT,
+        AZURE_CLIENT_SECRET: "a-secret",
+        AZURE_REGIONAL_AUTHORITY_NAME: "TryAutoDetect",
+        // Nobody listens there.
+        HTTP_PROXY: "http://127.0.0.1:9",
+      });
+      assert.match(stdout, /^token /, stderr);
+      assert.deepEqual(requests.map(({ to, url }) => `${to} ${url.split("?")[0]}`), [
+        "machine http://169.254.169.254/metadata/instance/compute",
+        `entra https://westeurope.login.microsoft.com/${TENANT}/oauth2/v2.0/token`,
+      ]);
+    });
+  }
+
+  test("a metadata service that keeps silent", async () => {
+    const figures = [];
+    for (const program of ALL) {
+      const { stdout, stderr } = await startProgram([...isolated(SILENT_NETWORK), ...commands[program]]).ended;
+      assert.match(stdout, /^error (AggregateAuthenticationError|ClientAuthenticationError): /, stderr);
+      figures.push(`${program}: ${/^took (.+)$/m.exec(stdout)![1]}`);
+    }
+    console.log(`Figures of DefaultAzureCredential where nobody answers at 169.254.169.254: ${figures.join(", ")}`);
+  });
+
+  /** What a program finds there. */
+  function variables(place: Place): Record<string, string> {
+    const found = {
+      ...trust(box.authorityPath),
+      REQUESTS_CA_BUNDLE: box.authorityPath,
+      // A slow machine may answer late, and still answers.
+      AZURE_IMDS_PROBE_TIMEOUT_IN_MS: "600000",
+    };
+    if (place === "a virtual machine") return found;
+    if (place === "a virtual machine, as AZURE_CLIENT_ID") return { ...found, AZURE_CLIENT_ID: CLIENT };
+    return {
+      ...found,
+      AZURE_TENANT_ID: TENANT,
+      AZURE_CLIENT_ID: CLIENT,
+      AZURE_FEDERATED_TOKEN_FILE: join(folder, "azure-identity-token"),
+      AZURE_AUTHORITY_HOST: "https://login.microsoftonline.com/",
+    };
+  }
+
+  function observe(requests: readonly BoxRequest[], token: string): Observations {
+    const { aud, iss, appid, appidacr, idtyp, tid } = decodeJwt(token);
+    return {
+      requests: requests.map((request) => `${request.to} ${request.status}`).join(", "),
+      ...Object.assign({}, ...requests.map(observeRequest)),
+      ...named("result", { aud, iss, appid, appidacr, idtyp, tid }),
+    };
+  }
+
+  function observeRequest({ to, method, url, query, headers, form }: BoxRequest): Observations {
+    const name = `${to} ${to === "machine" && !headers.metadata ? "probe" : "token"}`;
+    const kept = Object.entries(headers).filter(([header]) => !OF_THE_CONNECTION.test(header));
+    const { client_assertion: assertion, ...fields } = form;
+    return {
+      ...named(name, { method, url: url.split("?")[0] }),
+      ...named(`${name} query`, query),
+      ...named(`${name} header`, Object.fromEntries(kept)),
+      ...named(`${name} form`, fields),
+      ...assertion && {
+        [`${name} form client_assertion`]: assertion === file ? "the file's" : "another",
+        ...named(`${name} assertion header`, { ...decodeProtectedHeader(assertion) }),
+        ...named(`${name} assertion claim`, decodeJwt(assertion)),
+      },
+    };
+  }
+});
+
+/** Why it cannot run here, or `false`. */
+async function whyNot(): Promise<string | false> {
+  const isolation = await whyNotIsolated(SILENT_NETWORK);
+  if (isolation) return isolation;
+  const { code } = await startProgram([PYTHON, "-c", "import azure.identity"]).ended;
+  return code !== 0 && `${PYTHON} has no azure-identity: install Debian's package python3-azure`;
+}
+
+function named(place: string, values: Readonly<Record<string, unknown>>): Observations {
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [`${place} ${name}`, textOf(value)]));
+}
+
+function textOf(value: unknown): string {
+  const text = String(value);
+  return text !== CLIENT && /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text) ? "a GUID" : text;
+}
+
+type Found = Omit<Difference, "because" | "in">;
+
+function compare(ours: Observations, npm: Observations, python: Observations): Found[] {
+  const places = new Set([ours, npm, python].flatMap((seen) => Object.keys(seen)));
+  return [...places]
+    .map((at) => ({ at, ours: ours[at], npm: npm[at], python: python[at] }))
+    .filter(({ ours, npm, python }) => ours !== npm || ours !== python) as Found[];
+}
+
+function explains(row: Difference, found: Found): boolean {
+  return row.at === found.at && (["ours", "npm", "python"] as const).every((who) => fits(row[who], found[who]));
+}
+
+function fits(expected: string | RegExp | undefined, value: Found["ours"]): boolean {
+  return expected instanceof RegExp ? typeof value === "string" && expected.test(value) : expected === value;
+}

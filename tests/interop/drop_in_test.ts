@@ -1,0 +1,174 @@
+// A program that was written for `@azure/identity` does the same with this library: here it runs with both. types_test.ts looks at its types.
+import * as theirs from "@azure/identity";
+import * as ours from "@azweb/identity";
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import ts from "typescript";
+import { type Library, type Note, observe, type Options } from "../support/side_by_side.ts";
+
+const TENANT = "contoso.onmicrosoft.com";
+const SCOPE = "https://storage.azure.com/.default";
+
+const NO_MSAL =
+  "MSAL's cache of accounts and its plug-ins: there is no MSAL; tokens are remembered by the option `cache`";
+const NO_BROKER = "It needs a broker of native code";
+
+/** What `@azure/identity` exports and we do not, types too, and why. */
+const MISSING: Readonly<Record<string, string>> = {
+  VisualStudioCodeCredential: NO_BROKER,
+  VisualStudioCodeCredentialOptions: NO_BROKER,
+  BrokerAuthOptions: NO_BROKER,
+  BrokerOptions: NO_BROKER,
+  BrokerEnabledOptions: NO_BROKER,
+  BrokerDisabledOptions: NO_BROKER,
+  useIdentityPlugin: NO_MSAL,
+  IdentityPlugin: NO_MSAL,
+  CredentialPersistenceOptions: NO_MSAL,
+  TokenCachePersistenceOptions: NO_MSAL,
+  logger: "The option `log` takes a function: nothing is written that nobody asked for",
+};
+
+test("what @azure/identity exports is exported, or missing for a reason", () => {
+  const missing = Object.keys(theirs).filter((name) => !(name in ours));
+  assert.deepEqual(missing.filter((name) => !(name in MISSING)), []);
+});
+
+test("what the declarations of @azure/identity export, ours do, or it is missing for a reason", () => {
+  const [named, offered] = ["@azure/identity", "@azweb/identity"].map(declaredNames) as [string[], string[]];
+  assert.deepEqual(named.filter((name) => !offered.includes(name)).sort(), Object.keys(MISSING).sort());
+});
+
+test("what is missing stands in the README's differences", async () => {
+  const readme = await readFile(new URL("README.md", import.meta.resolve("@azweb/identity")), "utf8");
+  const differences = readme.split("\n## Differences from `@azure/identity`\n")[1]?.split("\n## ")[0] ?? "";
+  assert.deepEqual(Object.keys(MISSING).filter((name) => !differences.includes(`\`${name}\``)), []);
+});
+
+test("a program runs the same with its import changed", async () => {
+  const notes: Partial<Record<"ours" | "theirs", Record<string, unknown>>> = {};
+  await observe({
+    entra: {
+      apps: [
+        { tenantId: TENANT, clientId: "app", secrets: ["secret"], allowPublicClient: true },
+        { tenantId: "fabrikam.onmicrosoft.com", clientId: "app", secrets: ["secret"] },
+      ],
+      users: [{ tenantId: TENANT, username: "jo@contoso.com", password: "password" }],
+    },
+    env: { AZURE_TENANT_ID: TENANT, AZURE_CLIENT_ID: "app", AZURE_CLIENT_SECRET: "secret" },
+    run: async (library, options) => {
+      const seen: Record<string, unknown> = {};
+      await program(library, options, (name, value) => seen[name] = value);
+      notes[(library as unknown) === ours ? "ours" : "theirs"] = seen;
+      return await new library.DefaultAzureCredential(options).getToken(SCOPE);
+    },
+  });
+  assert.deepEqual({ ...notes.ours, ...DIFFERENT }, notes.theirs);
+  assert.deepEqual(notes.ours, {
+    "a subclass": { calls: 2, appid: "app" },
+    "a bearer token provider": { aud: "https://cognitiveservices.azure.com" },
+    "a user": { upn: "jo@contoso.com" },
+    "a list of scopes": { aud: "https://storage.azure.com" },
+    "another tenant": { tid: "fabrikam.onmicrosoft.com" },
+    "another tenant, not allowed": "AuthenticationError",
+    "remembered": true,
+    "a chain of the unavailable": ["AggregateAuthenticationError", "Error", 2, "CredentialUnavailableError"],
+    "a chain that goes on": { appid: "app" },
+    "an impossible tenant": "thrown",
+    "no scope": "rejected",
+    "authority hosts": {
+      AzureChina: "https://login.chinacloudapi.cn",
+      AzureGermany: "https://login.microsoftonline.de",
+      AzureGovernment: "https://login.microsoftonline.us",
+      AzurePublicCloud: "https://login.microsoftonline.com",
+    },
+  });
+});
+
+/** What comes of the program with `@azure/identity` where it is another outcome than ours. */
+const DIFFERENT: Readonly<Record<string, unknown>> = {
+  // A chain must not become another identity because of a tenant.
+  "another tenant, not allowed": "CredentialUnavailableError",
+};
+
+/** Written for `@azure/identity`. */
+async function program(library: Library, options: Options, note: Note): Promise<void> {
+  const {
+    AggregateAuthenticationError,
+    AzureAuthorityHosts,
+    ChainedTokenCredential,
+    ClientSecretCredential,
+    CredentialUnavailableError,
+    DefaultAzureCredential,
+    EnvironmentCredential,
+    getBearerTokenProvider,
+    UsernamePasswordCredential,
+  } = library as typeof theirs;
+
+  class Counting extends DefaultAzureCredential {
+    calls = 0;
+    override getToken(...args: Parameters<InstanceType<typeof DefaultAzureCredential>["getToken"]>) {
+      this.calls++;
+      return super.getToken(...args);
+    }
+  }
+  const counting = new Counting(options);
+  const first = await counting.getToken(SCOPE);
+  const { appid } = claimsOf(first.token);
+  note("remembered", (await counting.getToken(SCOPE)).token === first.token);
+  note("a subclass", { calls: counting.calls, appid });
+
+  const getToken = getBearerTokenProvider(counting, "https://cognitiveservices.azure.com/.default");
+  note("a bearer token provider", { aud: claimsOf(await getToken()).aud });
+
+  const user = new UsernamePasswordCredential(TENANT, "app", "jo@contoso.com", "password", options);
+  note("a user", { upn: claimsOf((await user.getToken("https://graph.microsoft.com/User.Read")).token).upn });
+
+  const app = new ClientSecretCredential(TENANT, "app", "secret", {
+    ...options,
+    additionallyAllowedTenants: ["fabrikam.onmicrosoft.com"],
+  });
+  note("a list of scopes", { aud: claimsOf((await app.getToken([SCOPE])).token).aud });
+  const elsewhere = await app.getToken(SCOPE, { tenantId: "fabrikam.onmicrosoft.com" });
+  note("another tenant", { tid: claimsOf(elsewhere.token).tid });
+  const refusal = await app.getToken(SCOPE, { tenantId: "another.onmicrosoft.com" }).catch((error) => error);
+  note("another tenant, not allowed", refusal.name);
+
+  class Unavailable {
+    getToken(): Promise<null> {
+      return Promise.reject(new CredentialUnavailableError("Not here"));
+    }
+  }
+  const none = new ChainedTokenCredential(new Unavailable(), new Unavailable());
+  try {
+    await none.getToken(SCOPE);
+  } catch (error) {
+    if (error instanceof AggregateAuthenticationError && error instanceof Error) {
+      note("a chain of the unavailable", [error.name, "Error", error.errors.length, error.errors[0].name]);
+    }
+  }
+  const some = new ChainedTokenCredential(new Unavailable(), new EnvironmentCredential(options));
+  note("a chain that goes on", { appid: claimsOf((await some.getToken(SCOPE)).token).appid });
+
+  try {
+    new ClientSecretCredential("not a tenant!", "app", "secret", options);
+  } catch (error) {
+    note("an impossible tenant", error instanceof Error && "thrown");
+  }
+  note("no scope", await app.getToken([]).then(() => "a token", (error) => error instanceof Error && "rejected"));
+  note("authority hosts", { ...AzureAuthorityHosts });
+}
+
+/** Returns the names of a module's exports, types too: on Deno ours are in the source. */
+function declaredNames(specifier: string): string[] {
+  const path = fileURLToPath(import.meta.resolve(specifier)).replace(/\.js$/, ".d.ts");
+  const program = ts.createProgram([path], { noLib: true, types: [], allowImportingTsExtensions: true, noEmit: true });
+  const checker = program.getTypeChecker();
+  const module = checker.getSymbolAtLocation(program.getSourceFile(path)!)!;
+  return checker.getExportsOfModule(module).map(({ name }) => name);
+}
+
+function claimsOf(token: string): Record<string, unknown> {
+  return JSON.parse(atob(token.split(".")[1]!.replaceAll("-", "+").replaceAll("_", "/")));
+}

@@ -1,0 +1,86 @@
+import assert from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { startAzurite } from "../support/azurite.ts";
+import { writeCertificates } from "../support/certificate_authority.ts";
+import { type Ending, startModule, trust } from "../support/child.ts";
+import { type EntraServer, startEntra } from "../support/entra_server.ts";
+
+const tenantId = "11111111-2222-3333-4444-555555555555";
+
+/** Applications by the tokens that they get. */
+const apps = {
+  good: {},
+  "another-audience": { aud: "https://vault.azure.net" },
+  "another-issuer": { iss: `https://login.microsoftonline.com/${tenantId}/v2.0` },
+  ended: { exp: 1_000_000_000 },
+  "not-yet-good": { nbf: 4_000_000_000 },
+};
+
+describe("@azure/storage-blob with DefaultAzureCredential, against Azurite", () => {
+  const stops: (() => Promise<void>)[] = [];
+  let entra: EntraServer;
+  let env: Record<string, string>;
+
+  before(async () => {
+    const folder = await mkdtemp(join(tmpdir(), "azweb-test-"));
+    stops.push(() => rm(folder, { recursive: true }));
+    const paths = await writeCertificates(folder, ["localhost"]);
+    const registered = Object.entries(apps).map(([clientId, claims]) => ({
+      tenantId,
+      clientId,
+      secrets: ["the-secret"],
+      claims,
+    }));
+    entra = await startEntra({ ...paths, entra: { apps: registered } });
+    stops.push(entra.stop);
+    const azurite = await startAzurite({ ...paths, folder });
+    stops.push(azurite.stop);
+    env = {
+      ...trust(paths.authorityPath),
+      AZURE_AUTHORITY_HOST: entra.url,
+      AZURE_TENANT_ID: tenantId,
+      AZURE_CLIENT_SECRET: "the-secret",
+      STORAGE_URL: azurite.url,
+    };
+  });
+
+  after(async () => {
+    for (const stop of stops.reverse()) await stop();
+  });
+
+  function storeABlob(clientId: keyof typeof apps, others: Record<string, string> = {}): Promise<Ending> {
+    return startModule("store_a_blob", { env: { ...env, AZURE_CLIENT_ID: clientId, ...others } }).ended;
+  }
+
+  test("stores a blob and reads it back, with one token request", async () => {
+    const { code, stdout, stderr } = await storeABlob("good");
+    assert.equal(code, 0, stderr);
+    assert.match(stdout, /^DefaultAzureCredential uses EnvironmentCredential$/m);
+    assert.match(stdout, /^It downloaded the blob: the same 28 bytes$/m);
+    assert.deepEqual(entra.requests, [`POST /${tenantId}/oauth2/v2.0/token 200`]);
+  });
+
+  for (const clientId of ["another-audience", "another-issuer", "ended", "not-yet-good"] as const) {
+    test(`is refused where the token is: ${clientId}`, async () => {
+      const { code, stderr } = await storeABlob(clientId);
+      assert.equal(code, 1);
+      assert.match(stderr, /^Cannot create a container: 403 AuthenticationFailed /m);
+    });
+  }
+
+  test("fails with the token service's reason when the secret is wrong", async () => {
+    const { code, stderr } = await storeABlob("good", { AZURE_CLIENT_SECRET: "wrong-secret" });
+    assert.equal(code, 1);
+    assert.match(stderr, /^Cannot get a token: .*AADSTS7000215/m);
+    assert.doesNotMatch(stderr, /wrong-secret/);
+  });
+
+  test("fails when it was not told to trust the certification authority", async () => {
+    const { code, stderr } = await storeABlob("good", trust(""));
+    assert.equal(code, 1);
+    assert.match(stderr, /^Cannot get a token: /m);
+  });
+});

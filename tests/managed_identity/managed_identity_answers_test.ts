@@ -1,0 +1,571 @@
+import { type AccessToken, ManagedIdentityCredential } from "@azweb/identity";
+import { createFakeClock, type FakeClock } from "@azweb/identity/testing";
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import {
+  askOn,
+  CLIENT_ID,
+  machineAnswer,
+  type MachineName,
+  machineOptions,
+  MACHINES,
+  VAULT,
+} from "../support/machine.ts";
+import { type Asked, createService, failureOf, jsonAnswer } from "../support/service.ts";
+
+const NOW = Date.parse("2026-11-23T10:00:00Z");
+const HOUR = 3_600_000;
+
+function credentialOn(
+  name: MachineName,
+  answer: (asked: Asked, index: number) => unknown,
+  { clock = createFakeClock(NOW), ...options }: { clock?: FakeClock; retryOptions?: object; timeoutInMs?: number } = {},
+) {
+  const service = createService(answer);
+  const machine = machineOptions({ env: { ...MACHINES[name] }, service });
+  const runtime = { ...machine.runtime, ...clock };
+  const all = { ...machine, retryOptions: {}, ...options, runtime };
+  return { credential: new ManagedIdentityCredential(all), service, clock };
+}
+
+describe("when a token expires (wire.md, 10.3)", () => {
+  const inSeconds = NOW / 1000;
+  for (
+    const [what, members, expiresInMs] of [
+      ["seconds since the epoch", { expires_on: inSeconds + 3600 }, HOUR],
+      ["the same as text", { expires_on: String(inSeconds + 3600) }, HOUR],
+      ["a date of the old App Service, in the morning", { expires_on: "11/23/2026 11:00:00 AM +00:00" }, HOUR],
+      ["one in the afternoon", { expires_on: "11/23/2026 01:05:09 PM +00:00" }, 3 * HOUR + 309_000],
+      ["one at noon", { expires_on: "11/23/2026 12:00:00 PM +00:00" }, 2 * HOUR],
+      ["one at midnight", { expires_on: "11/24/2026 12:00:00 AM +00:00" }, 14 * HOUR],
+      ["one without leading zeros", { expires_on: "12/1/2026 1:00:00 AM +00:00" }, 7 * 24 * HOUR + 15 * HOUR],
+      ["one of another zone", { expires_on: "11/23/2026 01:00:00 PM +02:00" }, HOUR],
+      ["one of 24 hours, as on Linux", { expires_on: "11/23/2026 15:05:09 +00:00" }, 5 * HOUR + 309_000],
+      ["one of 24 hours, after midnight", { expires_on: "11/24/2026 00:05:09 +00:00" }, 14 * HOUR + 309_000],
+      ["a date of ISO 8601", { expires_on: "2026-11-23T11:00:00Z" }, HOUR],
+      ["one with fractions", { expires_on: "2026-11-23T11:00:00.000Z" }, HOUR],
+      ["one of another zone", { expires_on: "2026-11-23T13:00:00+02:00" }, HOUR],
+      ["seconds from now", { expires_in: 3600 }, HOUR],
+      ["the same as text", { expires_in: "3600" }, HOUR],
+      ["both: the point in time counts", { expires_on: inSeconds + 3600, expires_in: "86400" }, HOUR],
+      ["a point in time that nobody can read", { expires_on: "tomorrow", expires_in: "3600" }, HOUR],
+      ["an empty one", { expires_on: "", expires_in: 3600 }, HOUR],
+      ["one that is null", { expires_on: null, expires_in: 3600 }, HOUR],
+      ["a date without a zone", { expires_on: "2026-11-23T11:00:00", expires_in: 3600 }, HOUR],
+      ["an hour that does not exist", { expires_on: "11/23/2026 24:30:00 +00:00", expires_in: 3600 }, HOUR],
+      ["a date that does not exist", { expires_on: "13/41/2026 11:00:00 AM +00:00", expires_in: 3600 }, HOUR],
+    ] as const
+  ) {
+    test(`${what}: ${JSON.stringify(members)}`, async () => {
+      const { credential } = credentialOn("App Service", () => jsonAnswer({ access_token: "a-token", ...members }));
+      const token = await credential.getToken(VAULT);
+      assert.equal(token.expiresOnTimestamp, NOW + expiresInMs);
+    });
+  }
+
+  for (
+    const members of [
+      {},
+      { expires_on: "tomorrow" },
+      { expires_on: -1 },
+      { expires_on: {} },
+      { expires_in: "1h" },
+      { expires_in: 0 },
+      { expires_in: 1e300 },
+      { expires_on: 1e13 },
+    ]
+  ) {
+    test(`nobody can tell: ${JSON.stringify(members)}`, async () => {
+      const { credential } = credentialOn("App Service", () => jsonAnswer({ access_token: "a-token", ...members }));
+      const error = await failureOf(credential.getToken(VAULT));
+      assert.equal(error.name, "AuthenticationError");
+      assert.match(error.message, /from App Service: The response has no usable "expires_on"$/);
+    });
+  }
+
+  test("a token that has expired names the clock", async () => {
+    const { credential } = credentialOn("IMDS", () => jsonAnswer({ access_token: "x", expires_on: inSeconds }));
+    const error = await failureOf(credential.getToken(VAULT));
+    assert.equal(error.name, "AuthenticationError");
+    assert.match(error.message, /expired on 2026-11-23T10:00:00.000Z.*Check the clock of this machine/);
+  });
+});
+
+describe("when it is refreshed", () => {
+  const HALF = { expires_on: NOW / 1000 + 86_400 };
+  for (
+    const [what, members, afterMs] of [
+      ["at half of its life where that is two hours or more", HALF, 12 * HOUR],
+      ["at half of a life of two hours", { expires_in: 7200 }, HOUR],
+      ["when the source says so", { ...HALF, refresh_in: 3600 }, HOUR],
+      ["when the source says so in text", { ...HALF, refresh_in: "3600" }, HOUR],
+      ["not before it counts as expired where it lives shorter", { expires_in: 7199 }, undefined],
+    ] as const
+  ) {
+    test(what, async () => {
+      const { credential } = credentialOn("IMDS", () => jsonAnswer({ access_token: "a-token", ...members }));
+      const token = await credential.getToken(VAULT) as AccessToken & { refreshAfterTimestamp?: number };
+      assert.equal(token.refreshAfterTimestamp, afterMs && NOW + afterMs);
+    });
+  }
+});
+
+function html(): Response {
+  return new Response("<!DOCTYPE html><p>CANARY", { headers: { "content-type": "text/html" } });
+}
+
+const CLEAN = { maxRetries: 0 };
+
+describe("an answer that is no token (wire.md, 10.5)", () => {
+  for (
+    const [what, machine, answer, otherwise, message, statusCode] of [
+      [
+        "400, of the machine itself",
+        "IMDS",
+        () =>
+          jsonAnswer(
+            { error: "invalid_request", error_description: "Identity not found" },
+            { status: 400 },
+          ),
+        "CredentialUnavailableError",
+        /invalid_request \(HTTP 400\)\. Identity not found[.:] [^:]*$/,
+      ],
+      ["400 without words", "IMDS", () => new Response("", { status: 400 }), "AuthenticationError", /HTTP 400/, 400],
+      [
+        "400 for this resource",
+        "IMDS",
+        () => jsonAnswer({ error: "invalid_resource", error_description: "Which one" }, { status: 400 }),
+        "AuthenticationError",
+        /invalid_resource \(HTTP 400\)\. Which one$/,
+        400,
+      ],
+      [
+        "403 of Docker Desktop",
+        "IMDS",
+        () =>
+          new Response("connecting to 169.254.169.254:80: connectex: an unreachable network", {
+            status: 403,
+          }),
+        "CredentialUnavailableError",
+        /HTTP 403/,
+      ],
+      ["200 that is no JSON", "IMDS", html, "CredentialUnavailableError", /web page: is a proxy in between\?$/],
+      ["200 that is empty", "IMDS", () => new Response(""), "CredentialUnavailableError", /The answer is empty/],
+      [
+        "no answer",
+        "IMDS",
+        () =>
+          Promise.reject(
+            new TypeError("fetch failed", { cause: new Error("connect ENETUNREACH 169.254.169.254:80") }),
+          ),
+        "CredentialUnavailableError",
+        /fetch failed: connect ENETUNREACH/,
+      ],
+      ...["EHOSTUNREACH", "ECONNREFUSED", "ECONNRESET", "ETIMEDOUT", "ENOTFOUND"].map((code) => [
+        `no answer: ${code}`,
+        "IMDS",
+        () => Promise.reject(new TypeError("fetch failed", { cause: new Error(`connect ${code} 169.254.169.254:80`) })),
+        "CredentialUnavailableError",
+        new RegExp(`fetch failed: connect ${code}`),
+      ]),
+      ...[502, 503, 504].map((status) => [
+        `${status} in the end`,
+        "IMDS",
+        () => jsonAnswer({ error: "unavailable" }, { status }),
+        "AuthenticationError",
+        new RegExp(`unavailable \\(HTTP ${status}\\)$`),
+        status,
+      ]),
+      [
+        "no answer",
+        "App Service",
+        () => Promise.reject(new TypeError("refused")),
+        "AuthenticationError",
+        /from App Service: refused$/,
+        0,
+      ],
+      [
+        "403 of another proxy",
+        "IMDS",
+        () => new Response("denied", { status: 403 }),
+        "AuthenticationError",
+        /HTTP 403/,
+        403,
+      ],
+      [
+        "429 in the end",
+        "IMDS",
+        () => jsonAnswer({ error: "too_many_requests" }, { status: 429, headers: { "Retry-After": "7" } }),
+        "AuthenticationError",
+        /too_many_requests/,
+        429,
+      ],
+      [
+        "500 in the end",
+        "IMDS",
+        () => jsonAnswer({ error: "unknown", error_description: "Failed to retrieve token" }, { status: 500 }),
+        "AuthenticationError",
+        /unknown \(HTTP 500\)\. Failed to retrieve token$/,
+        500,
+      ],
+      ["404 in the end", "IMDS", () => new Response("", { status: 404 }), "AuthenticationError", /HTTP 404/, 404],
+      ["410 in the end", "IMDS", () => new Response("", { status: 410 }), "AuthenticationError", /HTTP 410/, 410],
+      [
+        "a redirect",
+        "IMDS",
+        () => new Response("", { status: 307, headers: { location: "https://evil.example" } }),
+        "AuthenticationError",
+        /The service redirects, which is not followed/,
+        307,
+      ],
+      [
+        "200 with an error",
+        "IMDS",
+        () => jsonAnswer({ error: "invalid_scope" }),
+        "AuthenticationError",
+        /invalid_scope/,
+        200,
+      ],
+      [
+        "200 with neither a token nor an error",
+        "IMDS",
+        () => jsonAnswer({ expires_in: 3600 }),
+        "AuthenticationError",
+        /no usable "access_token"/,
+        200,
+      ],
+      [
+        "200 with a token that is none",
+        "IMDS",
+        () => machineAnswer({ access_token: 5 }),
+        "AuthenticationError",
+        /no usable "access_token"/,
+        200,
+      ],
+      [
+        "200 with a token of another type",
+        "IMDS",
+        () => machineAnswer({ token_type: "pop" }),
+        "AuthenticationError",
+        /no usable "token_type"/,
+        200,
+      ],
+      ["200 that is no JSON", "App Service", html, "AuthenticationError", /a web page/, 200],
+      [
+        "400 in the words of App Service",
+        "App Service",
+        () =>
+          jsonAnswer(
+            { statusCode: 400, message: "No managed identity was found", correlationId: "an-id" },
+            { status: 400 },
+          ),
+        "AuthenticationError",
+        /from App Service: No managed identity was found \(HTTP 400\)\. [^:.]*$/,
+        400,
+      ],
+      [
+        "401 in the words of App Service",
+        "App Service",
+        () => jsonAnswer({ statusCode: 401, message: "Wrong a-header" }, { status: 401 }),
+        "AuthenticationError",
+        /Wrong \[redacted\] \(HTTP 401\)$/,
+        401,
+      ],
+      [
+        "404 in the words of Service Fabric",
+        "Service Fabric",
+        () =>
+          jsonAnswer({
+            error: { correlationId: "an-id", code: "ManagedIdentityNotFound", message: "Managed identity not found" },
+          }, { status: 404 }),
+        "AuthenticationError",
+        /from Service Fabric: ManagedIdentityNotFound \(HTTP 404\)\. Managed identity not found\. [^:.]*$/,
+        404,
+      ],
+      [
+        "400 of Cloud Shell",
+        "Cloud Shell",
+        () => jsonAnswer({ error: { code: "invalid_resource", message: "Which one" } }, { status: 400 }),
+        "AuthenticationError",
+        /invalid_resource \(HTTP 400\)\. Which one$/,
+        400,
+      ],
+      [
+        "401 of Azure Machine Learning",
+        "Azure Machine Learning",
+        () => jsonAnswer({ error: "invalid_secret", error_description: "Not a-secret" }, { status: 401 }),
+        "AuthenticationError",
+        /invalid_secret \(HTTP 401\)\. Not \[redacted\]$/,
+        401,
+      ],
+    ] as [string, MachineName, () => unknown, string, RegExp, number?][]
+  ) {
+    for (
+      const identity of machine === "Service Fabric" || machine === "Cloud Shell" ? [{}] : [{}, { clientId: CLIENT_ID }]
+    ) {
+      const who = "clientId" in identity ? "user-assigned" : "system-assigned";
+      // That an identity is not there that was asked for by its id is a refusal.
+      const isRefused = machine === "IMDS" && what.startsWith("400") && "clientId" in identity;
+      const name = isRefused ? "AuthenticationError" : otherwise;
+      test(`${machine}, ${who}: ${what}: ${name}`, async () => {
+        const service = createService(answer);
+        const options = machineOptions({ env: { ...MACHINES[machine] }, service });
+        const credential = new ManagedIdentityCredential({ ...options, ...identity, retryOptions: CLEAN });
+        const error = await failureOf(credential.getToken(VAULT));
+        assert.equal(error.name, name);
+        assert.ok(
+          error.message.startsWith('ManagedIdentityCredential: Cannot get a token for "https://vault.azure.net" from'),
+        );
+        assert.match(error.message, message);
+        assert.doesNotMatch(error.message, /CANARY|a-header|a-secret/);
+        assert.equal(error.statusCode, isRefused ? 400 : statusCode);
+        const outcome = what.startsWith("400") ? "inconclusive" : "absent";
+        assert.equal(error.outcome, name === "CredentialUnavailableError" ? outcome : undefined);
+      });
+    }
+  }
+
+  const NOT_FOUND = { error: "invalid_request", error_description: "Identity not found" };
+  const NONE_FOUND = { statusCode: 400, message: "No User Assigned or Delegated Managed Identity found for this id" };
+  for (
+    const [machine, identity, body, nextStep] of [
+      ["IMDS", {}, NOT_FOUND, ": Give the machine an identity"],
+      ["IMDS", { clientId: CLIENT_ID }, NOT_FOUND, ". Assign the identity to the machine"],
+      ["App Service", {}, NONE_FOUND, ". Give the machine an identity"],
+      ["App Service", { clientId: CLIENT_ID }, NONE_FOUND, ". Assign the identity to the machine"],
+      ["IMDS", { clientId: CLIENT_ID }, { error: "invalid_resource" }, "invalid_resource (HTTP 400)"],
+    ] as const
+  ) {
+    test(`${machine}: ${JSON.stringify(body)} for ${JSON.stringify(identity)}: ${nextStep}`, async () => {
+      const answer = () => jsonAnswer(body, { status: 400 });
+      const error = await failureOf(askOn(machine, { identity, answer }));
+      assert.ok(error.message.endsWith(nextStep), error.message);
+      assert.equal(error.nextStep, nextStep.startsWith(": ") ? nextStep.slice(2) : undefined);
+    });
+  }
+
+  test("the service's ids go into the error, either spelling", async () => {
+    for (
+      const body of [
+        { error: "e", correlation_id: "an-id" },
+        { statusCode: 400, message: "m", correlationId: "an-id" },
+        { error: { code: "c", message: "m", correlationId: "an-id" } },
+      ]
+    ) {
+      const asking = askOn("App Service", { answer: () => jsonAnswer(body, { status: 400 }) });
+      const { errorResponse } = await failureOf(asking) as { errorResponse?: { correlationId?: string } };
+      assert.equal(errorResponse?.correlationId, "an-id");
+    }
+  });
+});
+
+/** How often each status is sent, by which rules (wire.md, 10.6). */
+describe("retries", () => {
+  const IMDS = [0, 404, 408, 429, 500, 502, 503, 504, 599];
+  const OTHERS = [0, 404, 408, 429, 500, 503, 504];
+  const ALL = [0, 301, 400, 401, 403, 404, 405, 408, 429, 500, 501, 502, 503, 504, 505, 599];
+  for (const machine of ["IMDS", "App Service", "Azure Machine Learning", "Cloud Shell", "Service Fabric"] as const) {
+    for (const status of ALL) {
+      const heals = (machine === "IMDS" ? IMDS : OTHERS).includes(status);
+      test(`${machine}: ${status || "no answer"} ${heals ? "is tried five times more" : "is final"}`, async () => {
+        const { credential, service, clock } = credentialOn(
+          machine,
+          () => status ? new Response("", { status }) : Promise.reject(new TypeError("No")),
+          { retryOptions: { retryDelayInMs: 0 } },
+        );
+        const failing = failureOf(credential.getToken(VAULT));
+        await service.untilRequested(heals ? 5 : 1);
+        // The sixth of a second would be refused by IMDS, so that it waits.
+        await clock.advance(1000);
+        await failing;
+        assert.equal(service.requests.length, heals ? 6 : 1);
+      });
+    }
+  }
+
+  test("IMDS gets five requests a second and no more, whoever sends them; the others all", async () => {
+    for (const machine of ["IMDS", "App Service"] as const) {
+      const times: number[] = [];
+      const { credential, service, clock } = credentialOn(machine, () => {
+        times.push(clock.now() - NOW);
+        return machineAnswer();
+      });
+      const asking = Promise.all(
+        Array.from({ length: 12 }, (_, index) => credential.getToken(`https://resource-${index}.example/.default`)),
+      );
+      await service.untilRequested(5);
+      await clock.advance(2000);
+      await asking;
+      const seconds = times.map((time) => time / 1000);
+      assert.deepEqual(seconds, machine === "IMDS" ? [0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 2, 2] : Array(12).fill(0));
+    }
+  });
+
+  test("a clock that goes back lets nobody wait for long", async () => {
+    const { credential, service, clock } = credentialOn("IMDS", () => machineAnswer());
+    await Promise.all(
+      [0, 1, 2, 3, 4].map((index) => credential.getToken(`https://resource-${index}.example/.default`)),
+    );
+    clock.set(NOW - 3_600_000);
+    await credential.getToken("https://another.example/.default");
+    assert.equal(service.requests.length, 6);
+  });
+
+  test("410 is tried for seventy seconds, however often that is, and the last time at their end", async () => {
+    for (const maxRetries of [1, 5]) {
+      const times: number[] = [];
+      const clock = createFakeClock(NOW);
+      const { credential } = credentialOn("IMDS", () => {
+        times.push(clock.now() - NOW);
+        return new Response("", { status: 410 });
+      }, { clock, retryOptions: { maxRetries } });
+      const failing = failureOf(credential.getToken(VAULT));
+      await clock.untilSleeping(9_999);
+      await clock.advance(120_000);
+      const error = await failing;
+      assert.equal(error.statusCode, 410);
+      assert.equal(times.at(-1), 70_000);
+      assert.ok(times[1]! <= 3000 && times.length >= 4, String(times));
+    }
+  });
+
+  test("410 that ends after seventy seconds ends in a token", async () => {
+    const clock = createFakeClock(NOW);
+    const { credential } = credentialOn(
+      "IMDS",
+      () =>
+        clock.now() < NOW + 70_000
+          ? new Response("", { status: 410 })
+          : jsonAnswer({ access_token: "x", expires_in: 9 }),
+      { clock },
+    );
+    const getting = credential.getToken(VAULT);
+    await clock.untilSleeping(9_999);
+    await clock.advance(70_000);
+    assert.equal((await getting).token, "x");
+  });
+
+  test("an upgrade after which IMDS is not ready at once ends in a token too", async () => {
+    const clock = createFakeClock(NOW);
+    let errors = 0;
+    const { credential } = credentialOn("IMDS", () => {
+      if (clock.now() < NOW + 60_000) return new Response("", { status: 410 });
+      return errors++ < 5
+        ? new Response("", { status: 500 })
+        : jsonAnswer({ access_token: "after all", expires_in: 9 });
+    }, { clock });
+    const getting = credential.getToken(VAULT);
+    await clock.untilSleeping(9_999);
+    await clock.advance(120_000);
+    assert.equal((await getting).token, "after all");
+  });
+
+  test("410 is tried once where nothing is to be tried again", async () => {
+    const { credential, service } = credentialOn("IMDS", () => new Response("", { status: 410 }), {
+      retryOptions: CLEAN,
+    });
+    await failureOf(credential.getToken(VAULT));
+    assert.equal(service.requests.length, 1);
+  });
+
+  test("429 waits as long as the service says", async () => {
+    const clock = createFakeClock(NOW);
+    const { credential, service } = credentialOn(
+      "IMDS",
+      (_, index) =>
+        index === 0
+          ? new Response("", { status: 429, headers: { "Retry-After": "7" } })
+          : jsonAnswer({ access_token: "x", expires_in: 9 }),
+      { clock },
+    );
+    const getting = credential.getToken(VAULT);
+    assert.equal(await clock.untilSleeping(9_999), 7000);
+    await clock.advance(6999);
+    assert.equal(service.requests.length, 1);
+    await clock.advance(1);
+    assert.equal((await getting).token, "x");
+  });
+
+  test("the deadline is told at once to whoever would wait beyond it", async () => {
+    const answer = () => new Response("", { status: 429, headers: { "Retry-After": "17" } });
+    const { credential, service } = credentialOn("IMDS", answer, { timeoutInMs: 16_000 });
+    const error = await failureOf(credential.getToken(VAULT));
+    assert.equal(error.retryAfterInMs, 17_000);
+    assert.equal(service.requests.length, 1);
+  });
+
+  test("an abort ends the wait", async () => {
+    const clock = createFakeClock(NOW);
+    const { credential, service } = credentialOn("IMDS", () => new Response("", { status: 410 }), { clock });
+    const controller = new AbortController();
+    const failing = failureOf(credential.getToken(VAULT, { abortSignal: controller.signal }));
+    await clock.untilSleeping(9_999);
+    controller.abort();
+    assert.equal((await failing).name, "AbortError");
+    await clock.advance(120_000);
+    assert.equal(service.requests.length, 1);
+    assert.deepEqual(clock.sleeping, []);
+  });
+
+  test("the waits are random below a bound that doubles", async () => {
+    const waits: number[][] = [];
+    for (let i = 0; i < 20; i++) {
+      const some: number[] = [];
+      // Neither the deadline nor the time limit of an attempt ends, which begins with a request.
+      const sleep = async (ms: number) => {
+        const sent = service.requests.length;
+        await Promise.resolve();
+        if (ms === 120_000 || service.requests.length > sent) await new Promise(() => {});
+        some.push(ms);
+      };
+      const { credential, service } = credentialOn("App Service", () => new Response("", { status: 500 }), {
+        clock: { ...createFakeClock(NOW), sleep },
+      });
+      await failureOf(credential.getToken(VAULT));
+      waits.push(some);
+    }
+    for (let retry = 0; retry < 5; retry++) {
+      const column = waits.map((some) => some[retry]!);
+      assert.ok(Math.max(...column) <= 800 * 2 ** retry, String(column));
+      assert.ok(new Set(column).size > 10, String(column));
+    }
+  });
+});
+
+test("a source that never answers ends at the deadline of two minutes", async () => {
+  const clock = createFakeClock(NOW);
+  const { credential, service } = credentialOn(
+    "IMDS",
+    ({ signal }) => new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason))),
+    { clock },
+  );
+  const failing = failureOf(credential.getToken(VAULT));
+  await service.untilRequested(1);
+  assert.equal(clock.sleeping.at(-1), 120_000);
+  await clock.advance(120_000);
+  const error = await failing;
+  assert.equal(error.name, "AuthenticationError");
+  assert.match(error.message, /No answer within the 120000 ms/);
+});
+
+test("an answer beyond a megabyte is none, and is not read to its end", async () => {
+  let sent = 0;
+  const endless = () =>
+    new Response(
+      new ReadableStream({
+        pull: (controller) => controller.enqueue(new Uint8Array(65_536).fill(32)),
+        cancel: () => void (sent = -1),
+      }),
+    );
+  const { credential } = credentialOn("IMDS", endless, { retryOptions: CLEAN });
+  const error = await failureOf(credential.getToken(VAULT));
+  assert.equal(error.name, "CredentialUnavailableError");
+  assert.match(error.message, /empty, or longer than a megabyte/);
+  assert.equal(sent, -1);
+});
+
+test("Arc's first answer may be the token", async () => {
+  const { token, requests } = await askOn("Azure Arc", { answer: () => machineAnswer() });
+  assert.equal(token.token, "a-token");
+  assert.equal(requests.length, 1);
+});

@@ -1,0 +1,40 @@
+// Runs on: node
+// The README's Node service, word for word, with the packed package, against a simulated Entra and Azurite.
+import assert from "node:assert/strict";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import process from "node:process";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { startAzurite } from "../support/azurite.ts";
+import { writeCertificates } from "../support/certificate_authority.ts";
+import { startProgram, trust } from "../support/child.ts";
+import { programsOf, VARIABLES } from "../support/readme.ts";
+
+const here = fileURLToPath(new URL(".", import.meta.url));
+
+test("the Node service", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "azweb-test-"));
+  const program = join(here, "service.mjs");
+  const paths = await writeCertificates(folder, ["localhost"]);
+  const azurite = await startAzurite({ ...paths, folder });
+  try {
+    const packed = dirname(createRequire(import.meta.url).resolve("@azweb/identity"));
+    const { ts } = programsOf(await readFile(join(packed, "README.md"), "utf8"), "A Node service", azurite.url);
+    // A container to be found; the program has no types to strip.
+    const create = 'await client.createContainer("pictures");\n';
+    await writeFile(program, ts!.replace("for await", `${create}for await`));
+    const preload = new URL("../support/cloud_preload.js", import.meta.url).href;
+    const { code, stdout, stderr } = await startProgram([process.execPath, "--import", preload, program], {
+      env: { ...VARIABLES, ...trust(paths.authorityPath) },
+    }).ended;
+    assert.equal(code, 0, stderr);
+    assert.equal(stdout, "pictures\n");
+  } finally {
+    await azurite.stop();
+    await rm(program, { force: true });
+    await rm(folder, { recursive: true });
+  }
+});

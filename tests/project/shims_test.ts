@@ -1,0 +1,242 @@
+// The stand-ins for node:test and node:assert/strict, which all tests trust on runtimes without them.
+import { describe, test } from "node:test";
+import assert from "node:assert/strict";
+import shim from "../runtimes/node_assert_strict.ts";
+import { createRunner } from "../runtimes/node_test.ts";
+
+type Assert = typeof assert;
+
+class Special extends TypeError {
+  override name = "Special";
+  detail = "d";
+}
+
+function cycle(): object {
+  const self: Record<string, unknown> = {};
+  return self.self = self;
+}
+
+function throwing(error: unknown): () => never {
+  return () => {
+    throw error;
+  };
+}
+
+/** Assertions that hold, and those that do not: `node:assert/strict` is asked too. */
+const HOLD: Record<string, (assert: Assert) => unknown> = {
+  "a call": (assert) => assert(1),
+  "ok": (assert) => assert.ok("a"),
+  "equal": (assert) => assert.equal(NaN, NaN),
+  "notEqual": (assert) => assert.notEqual(0, -0),
+  "notEqual of types": (assert) => assert.notEqual(1, "1"),
+  "deepEqual of objects": (assert) => assert.deepEqual({ a: [1, { b: undefined }] }, { a: [1, { b: undefined }] }),
+  "deepEqual in another order": (assert) => assert.deepEqual({ a: 1, b: 2 }, { b: 2, a: 1 }),
+  "deepEqual of cycles": (assert) => assert.deepEqual(cycle(), cycle()),
+  "deepEqual of dates": (assert) => assert.deepEqual(new Date(5), new Date(5)),
+  "deepEqual of maps": (assert) => assert.deepEqual(new Map([["a", [1]], ["b", []]]), new Map([["b", []], ["a", [1]]])),
+  "deepEqual of sets": (assert) => assert.deepEqual(new Set([{ a: 1 }, 2]), new Set([2, { a: 1 }])),
+  "deepEqual of bytes": (assert) => assert.deepEqual(new Uint8Array([1, 2]), new Uint8Array([1, 2])),
+  "deepEqual of errors": (assert) => assert.deepEqual(new Special("a"), new Special("a")),
+  "notDeepEqual": (assert) => assert.notDeepEqual({ a: 1 }, { a: 2 }),
+  "match": (assert) => assert.match("abc", /b/),
+  "doesNotMatch": (assert) => assert.doesNotMatch("abc", /d/),
+  // deno-lint-ignore azweb/expected-error
+  "throws": (assert) => assert.throws(throwing(new Error("a"))),
+  "throws a text": (assert) => assert.throws(throwing("a"), /a/),
+  "throws with a pattern": (assert) => assert.throws(throwing(new TypeError("a")), /TypeError: a/),
+  "throws with a class": (assert) => assert.throws(throwing(new Special("a")), TypeError),
+  "throws with members": (assert) =>
+    assert.throws(throwing(new Special("a")), { name: "Special", message: /^a$/, detail: "d" }),
+  "throws with an error": (assert) => assert.throws(throwing(new TypeError("a")), new TypeError("a")),
+  "throws with a function": (assert) =>
+    assert.throws(throwing(new Error("a")), (error: Error) => error.message === "a"),
+  "rejects": (assert) => assert.rejects(Promise.reject(new Error("a")), { message: "a" }),
+  "rejects of a function": (assert) => assert.rejects(() => Promise.reject(new Error("a")), /a/),
+  "doesNotReject": (assert) => assert.doesNotReject(Promise.resolve()),
+  "doesNotThrow": (assert) => assert.doesNotThrow(() => {}),
+  "ifError": (assert) => assert.ifError(null),
+};
+
+const DO_NOT_HOLD: Record<string, (assert: Assert) => unknown> = {
+  "a call": (assert) => assert(0),
+  "ok": (assert) => assert.ok(""),
+  "equal of types": (assert) => assert.equal<unknown>(1, "1"),
+  "equal of zeros": (assert) => assert.equal(0, -0),
+  "equal of objects": (assert) => assert.equal({}, {}),
+  "notEqual": (assert) => assert.notEqual(NaN, NaN),
+  "deepEqual of values": (assert) => assert.deepEqual({ a: 1 }, { a: "1" } as never),
+  "deepEqual with a member too many": (assert) => assert.deepEqual({ a: 1, b: undefined }, { a: 1 } as never),
+  "deepEqual with a member too few": (assert) => assert.deepEqual({ a: 1 }, { a: 1, b: undefined } as never),
+  "deepEqual with other members": (assert) => assert.deepEqual({ a: undefined }, { b: undefined } as never),
+  "deepEqual with a symbol": (assert) => assert.deepEqual({ [Symbol.iterator]: 1 }, {} as never),
+  "deepEqual of prototypes": (assert) => assert.deepEqual(Object.create(null), {}),
+  "deepEqual of a list and an object": (assert) => assert.deepEqual<unknown>([], {}),
+  "deepEqual of lists": (assert) => assert.deepEqual([1, 2], [2, 1]),
+  "deepEqual with a hole": (assert) => assert.deepEqual(new Array(1), [undefined]),
+  "deepEqual of lengths": (assert) => assert.deepEqual([1], [1, 2]),
+  "deepEqual of null": (assert) => assert.deepEqual<unknown>(null, {}),
+  "deepEqual of dates": (assert) => assert.deepEqual(new Date(5), new Date(6)),
+  "deepEqual of patterns": (assert) => assert.deepEqual(/a/g, /a/i),
+  "deepEqual of maps": (assert) => assert.deepEqual(new Map([["a", 1]]), new Map([["a", 2]])),
+  "deepEqual of sets": (assert) => assert.deepEqual(new Set([1, 1, 2]), new Set([1, 2, 3])),
+  "deepEqual of bytes": (assert) => assert.deepEqual(new Uint8Array([1]), new Uint8Array([2])),
+  "deepEqual of buffers": (assert) => assert.deepEqual(new Uint8Array([1]).buffer, new Uint8Array([2]).buffer),
+  "deepEqual of errors": (assert) => assert.deepEqual(new Error("a"), new Error("b")),
+  "deepEqual of causes": (assert) => assert.deepEqual(new Error("a", { cause: 1 }), new Error("a", { cause: 2 })),
+  "deepEqual of numbers in objects": (assert) => assert.deepEqual(Object(1), Object(2)),
+  "notDeepEqual": (assert) => assert.notDeepEqual({ a: [1] }, { a: [1] }),
+  "match": (assert) => assert.match("abc", /d/),
+  "match of no text": (assert) => assert.match(1 as never, /1/),
+  "doesNotMatch": (assert) => assert.doesNotMatch("abc", /b/),
+  "fail": (assert) => assert.fail("no"),
+  // deno-lint-ignore azweb/expected-error
+  "throws nothing": (assert) => assert.throws(() => {}),
+  "throws with another pattern": (assert) => assert.throws(throwing(new Error("a")), /b/),
+  "throws with another class": (assert) => assert.throws(throwing(new Error("a")), TypeError),
+  "throws with another member": (assert) => assert.throws(throwing(new Special("a")), { message: "a", detail: "e" }),
+  "throws with a missing member": (assert) => assert.throws(throwing(new Special("a")), { nothing: undefined }),
+  "throws with another pattern in a member": (assert) => assert.throws(throwing(new Error("a")), { message: /b/ }),
+  "throws with another error": (assert) => assert.throws(throwing(new TypeError("a")), new Error("a")),
+  "throws with a function": (assert) => assert.throws(throwing(new Error("a")), () => false),
+  "throws with a function that returns what is not true": (assert) =>
+    assert.throws(throwing(new Error("a")), () => 1 as never),
+  // deno-lint-ignore azweb/expected-error
+  "rejects nothing": (assert) => assert.rejects(Promise.resolve()),
+  "rejects with other members": (assert) => assert.rejects(Promise.reject(new Error("a")), { message: "b" }),
+  // deno-lint-ignore azweb/expected-error
+  "rejects of a function that throws": (assert) => assert.rejects(throwing(new Error("a")) as never),
+  // deno-lint-ignore azweb/expected-error
+  "rejects of no promise": (assert) => assert.rejects((() => 1) as never),
+  "doesNotReject": (assert) => assert.doesNotReject(Promise.reject(new Error("a"))),
+  "doesNotThrow": (assert) => assert.doesNotThrow(throwing(new Error("a"))),
+  "ifError": (assert) => assert.ifError(new Error("a")),
+};
+
+for (
+  const [name, judge] of Object.entries({ "node:assert/strict": assert, "its stand-in": shim as unknown as Assert })
+) {
+  describe(`${name}`, () => {
+    for (const [title, body] of Object.entries(HOLD)) {
+      test(`holds: ${title}`, async () => void await body(judge));
+    }
+    for (const [title, body] of Object.entries(DO_NOT_HOLD)) {
+      test(`does not hold: ${title}`, async () => {
+        const failed = await (async () => await body(judge))().then(() => false, () => true);
+        if (!failed) throw new Error("It held");
+      });
+    }
+  });
+}
+
+describe("the stand-in for node:test", () => {
+  /** The outcomes of one file, as `name status`. */
+  async function run(file: (runner: ReturnType<typeof createRunner>) => unknown): Promise<string[]> {
+    const runner = createRunner();
+    const outcomes = await runner.run({ file: async () => void await file(runner) });
+    return outcomes.map(({ name, status }) => `${name}: ${status}`);
+  }
+
+  test("reports each test with its groups", async () => {
+    const outcomes = await run(({ test, describe }) => {
+      test("one", () => {});
+      describe("group", () => {
+        test("two", async () => await Promise.resolve());
+        describe("inner", () => void test("three", throwing(new Error("a"))));
+      });
+      test("four", () => Promise.reject(new Error("a")));
+      test("five");
+    });
+    assert.deepEqual(outcomes, [
+      "file > one: passed",
+      "file > group > two: passed",
+      "file > group > inner > three: failed",
+      "file > four: failed",
+      "file > five: passed",
+    ]);
+  });
+
+  test("runs one after another", async () => {
+    const steps: string[] = [];
+    await run(({ test }) => {
+      for (const name of ["a", "b"]) {
+        test(name, async () => {
+          steps.push(`${name} starts`);
+          await new Promise((resolve) => setTimeout(resolve));
+          steps.push(`${name} ends`);
+        });
+      }
+    });
+    assert.deepEqual(steps, ["a starts", "a ends", "b starts", "b ends"]);
+  });
+
+  test("does not run what is skipped", async () => {
+    const fail = throwing(new Error("It ran"));
+    const outcomes = await run(({ test, describe }) => {
+      test("one", { skip: "no reason" }, fail);
+      test("two", { skip: true }, fail);
+      test("three", { skip: false }, () => {});
+      test.skip("four", fail);
+      describe("five", { skip: "no reason" }, fail);
+      test("six", (context) => context.skip("no reason"));
+    });
+    assert.deepEqual(outcomes, [
+      "file > one: skipped",
+      "file > two: skipped",
+      "file > three: passed",
+      "file > four: skipped",
+      "file > five: skipped",
+      "file > six: skipped",
+    ]);
+  });
+
+  test("reports a file that cannot be loaded, and the next", async () => {
+    const runner = createRunner();
+    const outcomes = await runner.run({
+      broken: () => Promise.reject(new Error("No module")),
+      good: () => Promise.resolve(runner.test("one", () => {})),
+    });
+    assert.deepEqual(outcomes.map(({ name, status }) => `${name}: ${status}`), [
+      "broken: failed",
+      "good > one: passed",
+    ]);
+    assert.match(outcomes[0]!.message!, /No module/);
+  });
+
+  test("runs subtests, awaited or not", async () => {
+    const outcomes = await run(({ test }) => {
+      test("one", async (context) => {
+        await context.test("first", () => {});
+        context.test("second", throwing(new Error("a")));
+      });
+    });
+    assert.deepEqual(outcomes, ["file > one > first: passed", "file > one > second: failed"]);
+  });
+
+  test("fails a test that does not end", async () => {
+    const outcomes = await run(({ test }) => void test("one", { timeout: 1 }, () => new Promise(() => {})));
+    assert.deepEqual(outcomes, ["file > one: failed"]);
+  });
+
+  test("runs hooks, and reports one that throws", async () => {
+    const steps: string[] = [];
+    const outcomes = await run(({ test, describe, before, after, beforeEach, afterEach }) => {
+      before(() => void steps.push("before"));
+      beforeEach(() => void steps.push("each"));
+      describe("group", () => {
+        afterEach(() => void steps.push("after each"));
+        test("one", () => void steps.push("one"));
+        after(throwing(new Error("a")));
+      });
+    });
+    assert.deepEqual(steps, ["before", "each", "one", "after each"]);
+    assert.deepEqual(outcomes, ["file > group > one: passed", "file > group: failed"]);
+  });
+
+  test("tells what a failure was and what caused it", async () => {
+    const runner = createRunner();
+    const [outcome] = await runner.run({
+      file: () => Promise.resolve(runner.test("one", throwing(new Error("outer", { cause: new Error("inner") })))),
+    });
+    assert.match(outcome!.message!, /outer[^]*caused by [^]*inner/);
+  });
+});

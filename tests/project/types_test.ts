@@ -1,0 +1,149 @@
+// Runs on: deno, node
+//
+// Type-checks the programs in `types/`: on Deno against the source, on Node against the declarations in the package, as TypeScript does it
+// in a project of somebody's own.
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+
+const FOLDER = fileURLToPath(new URL("../types/", import.meta.url));
+const CONFIG = fileURLToPath(new URL("../../deno.json", import.meta.url));
+const PROGRAMS = ["core_auth.mts", "drop_in.mts", "misuse.mts", "undefined.mts"];
+
+/** Projects that people have. */
+const CONFIGURATIONS = {
+  "a strict project": { strict: true, module: "nodenext" },
+  "a strict project with exact optional properties": {
+    strict: true,
+    exactOptionalPropertyTypes: true,
+    noUncheckedIndexedAccess: true,
+    skipLibCheck: false,
+    module: "nodenext",
+  },
+  "a project with a bundler": { strict: true, module: "esnext", moduleResolution: "bundler" },
+};
+
+/** Projects whose files are CommonJS, which `require()` what they import. */
+const COMMON_JS = {
+  "with nodenext": { module: "nodenext" },
+  "with commonjs": { module: "commonjs", moduleResolution: "node10" },
+};
+
+const IN_DENO = "Deno" in globalThis;
+
+if (IN_DENO) {
+  test("the programs compile, and what must not compile does not", async () => {
+    assert.equal(await denoCheck(PROGRAMS.map((name) => join(FOLDER, name))), "");
+  });
+
+  for (const name of ["storage", "key_vault", "openai"]) {
+    test(`the program programs/${name}.ts compiles with its import changed`, async () => {
+      const theirs = await readFile(join(FOLDER, `../programs/${name}.ts`), "utf8");
+      await withProgram(theirs.replace('from "@azure/identity"', 'from "@azweb/identity"'), async (path) => {
+        assert.equal(await check(path), "");
+      });
+    });
+  }
+} else {
+  for (const [name, configuration] of Object.entries(CONFIGURATIONS)) {
+    test(`the programs compile, and what must not compile does not, in ${name}`, async () => {
+      assert.equal(await compile(PROGRAMS.map((name) => join(FOLDER, name)), configuration), "");
+    });
+  }
+
+  for (const [name, configuration] of Object.entries(COMMON_JS)) {
+    test(`a CommonJS program compiles ${name}`, async () => {
+      const program = `
+      import { DefaultAzureCredential } from "@azweb/identity";
+      import { ClientSecretCredential } from "@azweb/identity/client-secret-credential";
+      import { createEntra } from "@azweb/identity/testing";
+      const { fetch } = createEntra();
+      const credential: DefaultAzureCredential = new DefaultAzureCredential({ fetch });
+      void [credential, new ClientSecretCredential("tenant", "client", "secret", { fetch })];
+    `;
+      await withProgram(program, async (path) => {
+        assert.equal(await compile([path], { strict: true, ...configuration }), "");
+      }, "program.cts");
+    });
+  }
+}
+
+test("the drop-in program is one for @azure/identity, except for its import", async () => {
+  const ours = await readFile(join(FOLDER, "drop_in.mts"), "utf8");
+  await withProgram(ours.replace('from "@azweb/identity"', 'from "@azure/identity"'), async (path) => {
+    assert.equal(await check(path), "");
+  });
+});
+
+test("options with the types of @azure/identity are options of ours", async () => {
+  assert.equal(await check(join(FOLDER, "their_options.mts")), "");
+});
+
+test("an error in a program is found", async () => {
+  await withProgram(
+    'import { DefaultAzureCredential } from "@azweb/identity";\nnew DefaultAzureCredential(1);\n',
+    async (path) => {
+      assert.match(await check(path), /TS2345/);
+    },
+  );
+});
+
+function check(path: string): Promise<string> {
+  return IN_DENO ? denoCheck([path]) : compile([path], CONFIGURATIONS["a strict project"]);
+}
+
+/** Returns what the type checker has found. */
+function denoCheck(paths: readonly string[]): Promise<string> {
+  return new Promise((resolve) => {
+    const options = { env: { ...process.env, NO_COLOR: "1" } };
+    execFile(process.execPath, ["check", "--quiet", "--config", CONFIG, ...paths], options, (error, stdout, stderr) => {
+      resolve(error ? stdout + stderr || error.message : "");
+    });
+  });
+}
+
+/** Returns what the type checker has found. */
+async function compile(
+  paths: string[],
+  { module, moduleResolution, ...more }: Record<string, unknown>,
+): Promise<string> {
+  const { default: ts } = await import("typescript");
+  const { options, errors } = ts.convertCompilerOptionsFromJson({
+    module,
+    moduleResolution: moduleResolution ?? module,
+    target: "es2022",
+    lib: ["es2022", "dom", "dom.iterable"],
+    types: [],
+    noEmit: true,
+    // The declarations themselves are checked once, and by check_package.ts.
+    skipLibCheck: true,
+    ...more,
+  }, FOLDER);
+  const found = [...errors, ...ts.getPreEmitDiagnostics(ts.createProgram(paths, options))];
+  return ts.formatDiagnostics(found, {
+    getCanonicalFileName: String,
+    getCurrentDirectory: () => FOLDER,
+    getNewLine: () => "\n",
+  });
+}
+
+/** Writes a program where the packages are found: in a temporary folder, which on Node and Bun is the whole project. */
+async function withProgram(
+  text: string,
+  use: (path: string) => Promise<void>,
+  file = "program.mts",
+): Promise<void> {
+  const folder = await mkdtemp(join(IN_DENO ? tmpdir() : FOLDER, "types-"));
+  try {
+    const path = join(folder, file);
+    await writeFile(path, text);
+    await use(path);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}

@@ -1,0 +1,429 @@
+import { DeviceCodeCredential, type DeviceCodeInfo, type LogEvent } from "@azweb/identity";
+import { detectPlatform } from "@azweb/identity/runtime";
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import {
+  ADA,
+  byDeviceCode,
+  createScene,
+  grantsOf,
+  GRAPH,
+  optionsOf,
+  ownerOf,
+  type Scene,
+  settle,
+  VAULT,
+  WEB_APP,
+} from "../support/people.ts";
+import {
+  type Asked,
+  CLIENT,
+  createService,
+  failureOf,
+  isolatedOptions,
+  jsonAnswer,
+  TENANT,
+  tokenAnswer,
+} from "../support/service.ts";
+
+const BASE = `https://login.microsoftonline.com/${TENANT}/oauth2/v2.0`;
+const CODE = { device_code: "a-device-code", user_code: "ABC", verification_uri: "https://v.example", expires_in: 900 };
+
+/** A credential before a service that answers the polls in turn, the last one for ever; waits between them are noted. */
+function pollWith(polls: readonly (() => Response | Promise<Response>)[], code: Record<string, unknown> = CODE) {
+  const waits: number[] = [];
+  let asked = 0;
+  const service = createService(({ url }) =>
+    url.endsWith("/devicecode") ? jsonAnswer(code) : polls[Math.min(asked++, polls.length - 1)]!()
+  );
+  let time = 0;
+  const infos: DeviceCodeInfo[] = [];
+  const credential = new DeviceCodeCredential({
+    ...isolatedOptions(service),
+    tenantId: TENANT,
+    clientId: CLIENT,
+    userPromptCallback: (info) => infos.push(info),
+    runtime: {
+      now: () => time,
+      async sleep(ms) {
+        const sent = service.requests.length;
+        await Promise.resolve();
+        // Neither a deadline nor the time limit of an attempt, which begins with a request.
+        if (ms >= 30_000 || service.requests.length > sent) await new Promise(() => {});
+        time += ms;
+        if (ms > 0) waits.push(ms);
+      },
+    },
+  });
+  return { credential, service, waits, infos };
+}
+
+function refusal(error: string): () => Response {
+  return () => jsonAnswer({ error, error_description: "No", error_codes: [70016] }, { status: 400 });
+}
+
+test("the user is shown the code, and nothing secret", async () => {
+  const scene = createScene();
+  const infos: DeviceCodeInfo[] = [];
+  const credential = byDeviceCode(scene, {
+    userPromptCallback(info) {
+      infos.push(info);
+      scene.entra.enterUserCode(info.userCode, ADA);
+    },
+  });
+  await settle(credential.getToken(GRAPH), scene);
+  const { userCode, ...rest } = infos[0]!;
+  assert.match(userCode, /^[A-Z0-9]{9}$/);
+  assert.deepEqual(rest, {
+    verificationUri: "https://microsoft.com/devicelogin",
+    message:
+      `To sign in, use a web browser to open the page https://microsoft.com/devicelogin and enter the code ${userCode} to authenticate.`,
+  });
+  assert.equal(infos.length, 1);
+});
+
+test("without a callback the message goes to the log", async () => {
+  const scene = createScene();
+  const events: LogEvent[] = [];
+  const credential = byDeviceCode(scene, {
+    userPromptCallback: undefined,
+    log(event) {
+      events.push(event);
+      const [, userCode] = /the code (\w+)/.exec(event.message) ?? [];
+      if (event.event === "sign-in-wanted") scene.entra.enterUserCode(userCode!, ADA);
+    },
+  });
+  assert.equal(await ownerOf(scene, await settle(credential.getToken(GRAPH), scene)), ADA);
+  assert.deepEqual(events.map(({ event, credential }) => [event, credential]), [
+    ["sign-in-wanted", "DeviceCodeCredential"],
+    ["token-acquired", "DeviceCodeCredential"],
+  ]);
+});
+
+test("without a callback and a log the message goes to the console", async () => {
+  const scene = createScene();
+  const { log } = console;
+  const printed: unknown[][] = [];
+  console.log = (...args) => {
+    printed.push(args);
+    scene.entra.enterUserCode(/the code (\w+)/.exec(String(args[0]))![1]!, ADA);
+  };
+  try {
+    const credential = byDeviceCode(scene, { userPromptCallback: undefined });
+    assert.equal(await ownerOf(scene, await settle(credential.getToken(GRAPH), scene)), ADA);
+  } finally {
+    console.log = log;
+  }
+  assert.equal(printed.length, 1);
+  assert.equal(printed[0]!.length, 1);
+});
+
+test("a service without a message: one is made", async () => {
+  const { credential, infos } = pollWith([() => tokenAnswer()]);
+  await credential.getToken(GRAPH);
+  assert.equal(infos[0]!.message, "Open https://v.example and enter the code ABC");
+});
+
+test("the requests are those of RFC 8628", async () => {
+  const { credential, service } = pollWith([refusal("authorization_pending"), () => tokenAnswer()]);
+  await credential.getToken([GRAPH, VAULT]);
+  const [first, second, third] = service.requests;
+  assert.equal(first!.url, `${BASE}/devicecode`);
+  assert.deepEqual(first!.form, { client_id: CLIENT, scope: `${GRAPH} ${VAULT} openid profile offline_access` });
+  assert.equal(second!.url, `${BASE}/token`);
+  const { "client-request-id": id, "x-client-SKU": _, "x-client-VER": __, ...form } = second!.form;
+  assert.deepEqual(form, {
+    client_id: CLIENT,
+    grant_type: "urn:ietf:params:oauth:grant-type:device_code",
+    device_code: "a-device-code",
+    client_info: "1",
+    scope: `${GRAPH} ${VAULT} openid profile offline_access`,
+  });
+  assert.notEqual(third!.form["client-request-id"], id);
+});
+
+for (
+  const [name, code, polls, expected] of [
+    ["the interval of the service", { interval: 7 }, ["authorization_pending"], [7_000, 7_000]],
+    ["an interval that is text", { interval: "7" }, ["authorization_pending"], [7_000, 7_000]],
+    ["five seconds where there is none", {}, ["authorization_pending"], [5_000, 5_000]],
+    ["five seconds where it is none", { interval: -1 }, ["authorization_pending"], [5_000, 5_000]],
+    [
+      "five more each time that it is too fast",
+      { interval: 3 },
+      ["slow_down", "authorization_pending", "slow_down"],
+      [3_000, 8_000, 8_000, 13_000],
+    ],
+  ] as const
+) {
+  test(`between two polls it waits ${name}`, async () => {
+    const answers = [...polls.map(refusal), () => tokenAnswer()];
+    const { credential, waits } = pollWith(answers, { ...CODE, ...code });
+    assert.equal((await credential.getToken(GRAPH)).token, "a-token");
+    assert.deepEqual(waits, expected);
+  });
+}
+
+test("nobody enters the code: its end ends it", async () => {
+  const { credential, waits } = pollWith([refusal("authorization_pending")], { ...CODE, expires_in: 12 });
+  const error = await failureOf(credential.getToken(GRAPH));
+  assert.equal(error.name, "AuthenticationError");
+  assert.match(
+    error.message,
+    /^DeviceCodeCredential: Nobody entered the code within the 12 seconds of its life: Ask for the token again$/,
+  );
+  assert.deepEqual(waits, [5_000, 5_000, 5_000]);
+});
+
+test("nobody enters the code at Entra: it says so, before the patience of the credential is over", async () => {
+  const scene = createScene();
+  scene.visitor = undefined;
+  const error = await failureOf(settle(byDeviceCode(scene).getToken(GRAPH), scene));
+  assert.match(error.message, /expired_token \(HTTP 400, AADSTS70020\)/);
+});
+
+test("timeoutInMs is how long a sign-in may take", async () => {
+  const scene = createScene();
+  scene.visitor = undefined;
+  const error = await failureOf(settle(byDeviceCode(scene, { timeoutInMs: 31_000 }).getToken(GRAPH), scene));
+  assert.equal(
+    error.message,
+    'DeviceCodeCredential: Cannot get a token: Nobody has entered the code within the 31000 ms of "timeoutInMs". Ask anew',
+  );
+});
+
+if (detectPlatform() === "web") {
+  test("who waits with somebody else, and has a deadline of their own, hears the same", async () => {
+    const scene = createScene();
+    let time = 0;
+    const never = new Promise<void>(() => {});
+    let show!: () => void;
+    const shown = new Promise<void>((resolve) => show = resolve);
+    const credential = byDeviceCode(scene, {
+      userPromptCallback: () => show(),
+      timeoutInMs: 31_000,
+      runtime: { now: () => time, sleep: (ms) => ms === 30_999 ? Promise.resolve() : never },
+    });
+    credential.getToken(GRAPH);
+    await shown;
+    time = 1;
+    assert.match((await failureOf(credential.getToken(GRAPH))).message, /Nobody has entered the code within the 31000/);
+  });
+}
+
+for (
+  const [word, advice] of [
+    ["authorization_declined", /\. Ask for the token again$/],
+    ["access_denied", /\. Ask for the token again$/],
+    ["expired_token", /\. Ask for the token again$/],
+    ["bad_verification_code", /\. No$/],
+    ["invalid_grant", /\. No$/],
+  ] as const
+) {
+  test(`a poll that ends in ${word} ends the sign-in`, async () => {
+    const { credential, service } = pollWith([refusal("authorization_pending"), refusal(word)]);
+    const error = await failureOf(credential.getToken(GRAPH));
+    assert.equal(error.name, "AuthenticationError");
+    assert.equal((error.errorResponse as { error: string }).error, word);
+    assert.match(error.message, advice);
+    assert.equal(service.requests.length, 3);
+  });
+}
+
+test("the user declines, and is asked again by the next call", async () => {
+  const scene = createScene();
+  scene.visitor = null;
+  const credential = byDeviceCode(scene);
+  assert.match((await failureOf(settle(credential.getToken(GRAPH), scene))).message, /authorization_declined/);
+  scene.visitor = ADA;
+  assert.equal(await ownerOf(scene, await settle(credential.getToken(GRAPH), scene)), ADA);
+  assert.equal(scene.prompts, 2);
+});
+
+test("an outage between two polls is waited out", async () => {
+  const scene = createScene();
+  const credential = byDeviceCode(scene, {
+    userPromptCallback({ userCode }) {
+      scene.entra.enterUserCode(userCode, ADA);
+      scene.entra.failNext({ status: 503 }, 2);
+    },
+  });
+  assert.equal(await ownerOf(scene, await settle(credential.getToken(GRAPH), scene)), ADA);
+});
+
+test("a call that is aborted polls no more", async () => {
+  const scene = createScene();
+  scene.visitor = undefined;
+  const controller = new AbortController();
+  const asked = failureOf(byDeviceCode(scene).getToken(GRAPH, { abortSignal: controller.signal }));
+  await scene.clock.untilSleeping(9_999);
+  controller.abort();
+  assert.equal((await asked).name, "AbortError");
+  assert.deepEqual(scene.clock.sleeping, []);
+  await scene.clock.advance(60_000);
+  assert.deepEqual(grantsOf(scene), []);
+});
+
+for (
+  const [name, callback] of [
+    ["throws", () => {
+      throw new Error("No screen");
+    }],
+    ["rejects", () => Promise.reject(new Error("No screen"))],
+  ] as const
+) {
+  test(`a callback that ${name}: the error says so`, async () => {
+    const scene = createScene();
+    const error = await failureOf(byDeviceCode(scene, { userPromptCallback: callback }).getToken(GRAPH));
+    assert.equal(error.name, "AuthenticationError");
+    assert.match(error.message, /Cannot show the code: The callback "userPromptCallback" failed/);
+    assert.equal((error.cause as Error).message, "No screen");
+    assert.deepEqual(grantsOf(scene), []);
+  });
+}
+
+test("the callback may last as long as what it shows: the polls go on meanwhile", async () => {
+  const scene = createScene();
+  const credential = byDeviceCode(scene, {
+    userPromptCallback({ userCode }) {
+      scene.entra.enterUserCode(userCode, ADA);
+      return new Promise(() => {});
+    },
+  });
+  assert.equal(await ownerOf(scene, await settle(credential.getToken(GRAPH), scene)), ADA);
+});
+
+test("a callback that fails while the polls go on ends them", async () => {
+  const scene = createScene();
+  let fail!: (error: Error) => void;
+  const credential = byDeviceCode(scene, {
+    userPromptCallback: () => new Promise((_, reject) => fail = reject),
+  });
+  const asked = failureOf(credential.getToken(GRAPH));
+  await scene.clock.untilSleeping(9_999);
+  await scene.clock.advance(5_000);
+  await scene.clock.untilSleeping(9_999);
+  fail(new Error("The screen is gone"));
+  const error = await asked;
+  assert.match(error.message, /Cannot show the code/);
+  assert.equal((error.cause as Error).message, "The screen is gone");
+  assert.deepEqual(scene.clock.sleeping, []);
+  assert.deepEqual(grantsOf(scene), ["device_code"]);
+});
+
+for (
+  const [name, silence] of [
+    ["no network", () => Promise.reject(new TypeError("fetch failed"))],
+    ["an outage", () => new Response("", { status: 503 })],
+  ] as const
+) {
+  test(`${name} while the user signs in: it is asked again, less often`, async () => {
+    const { credential, waits } = pollWith([...Array(9).fill(silence), () => tokenAnswer()]);
+    assert.equal((await credential.getToken(GRAPH)).token, "a-token");
+    // Those of the retries between are none.
+    assert.deepEqual(waits, [5_000, 10_000, 15_000]);
+  });
+
+  test(`${name} until the code has expired: the error says so`, async () => {
+    const { credential } = pollWith([silence], { ...CODE, expires_in: 12 });
+    const { message } = await failureOf(credential.getToken(GRAPH));
+    assert.match(message, /^DeviceCodeCredential: Cannot get a token for .*(fetch failed|HTTP 503)/);
+  });
+}
+
+test("a poll that is never answered is given up, and the next one asks again", async () => {
+  const scene = createScene();
+  let polls = 0;
+  const credential = byDeviceCode(scene, {
+    async fetch(url, init) {
+      if (String(url).endsWith("/token") && ++polls === 1) return await new Promise(() => {});
+      return await scene.entra.fetch(url, init);
+    },
+  });
+  const asked = credential.getToken(GRAPH);
+  await scene.clock.untilSleeping(9_999);
+  await scene.clock.advance(5_000);
+  await scene.clock.advance(30_000);
+  assert.equal(await ownerOf(scene, await settle(asked, scene)), ADA);
+  assert.equal(polls, 2);
+});
+
+for (
+  const [name, answer, message] of [
+    ["an error", () => jsonAnswer({ error: "invalid_scope", error_codes: [70011] }, { status: 400 }), /invalid_scope/],
+    ["no code", () => jsonAnswer({ ...CODE, device_code: undefined }), /Cannot get a code from/],
+    ["no code for the user", () => jsonAnswer({ ...CODE, user_code: "" }), /Cannot get a code from/],
+    ["no page", () => jsonAnswer({ ...CODE, verification_uri: 7 }), /Cannot get a code from/],
+    ["no end", () => jsonAnswer({ ...CODE, expires_in: undefined }), /Cannot get a code from/],
+    ["a page of a proxy", () => new Response("<html>"), /a web page: is a proxy in between/],
+  ] as const
+) {
+  test(`Entra answers with ${name} in the place of a code: an error, and nobody is shown anything`, async () => {
+    let prompts = 0;
+    const options = { tenantId: TENANT, clientId: CLIENT, userPromptCallback: () => prompts++ };
+    const service = createService((_: Asked) => answer());
+    const error = await failureOf(
+      new DeviceCodeCredential({ ...isolatedOptions(service), ...options }).getToken(GRAPH),
+    );
+    assert.equal(error.name, "AuthenticationError");
+    assert.match(error.message, message);
+    assert.ok(!error.message.includes("a-device-code"));
+    assert.equal(prompts, 0);
+  });
+}
+
+for (
+  const [name, options, says] of [
+    [
+      "an app that is not known",
+      { clientId: "another-app" },
+      /AADSTS700016\)\. .*\. Check the client id, and that the app/,
+    ],
+    [
+      "an app that must prove itself",
+      { clientId: WEB_APP },
+      /AADSTS7000218\)\. .*allow public client flows in the app/,
+    ],
+  ] as const
+) {
+  test(`the code is asked for by ${name}: the error says what to do`, async () => {
+    const error = await failureOf(byDeviceCode(createScene(), options).getToken(GRAPH));
+    assert.equal(error.name, "AuthenticationError");
+    assert.match(error.message, /^DeviceCodeCredential: Cannot get a code from "https:.*\/devicecode": /);
+    assert.match(error.message, says);
+  });
+}
+
+test("the code is asked for in a tenant that is not known: the error says what to do", async () => {
+  const scene = createScene();
+  scene.entra.failNext({ code: 90002 });
+  assert.match((await failureOf(byDeviceCode(scene).getToken(GRAPH))).message, /\. Check the tenant id, and the cloud/);
+});
+
+test("the code is asked for where nobody answers: the error says what to look at", async () => {
+  const fetch = () => Promise.reject(new TypeError("No such host"));
+  const options = { ...isolatedOptions({ fetch }), tenantId: TENANT, clientId: CLIENT, userPromptCallback() {} };
+  const error = await failureOf(new DeviceCodeCredential(options).getToken(GRAPH));
+  assert.equal(error.statusCode, 0);
+  assert.match(error.message, /devicecode": No such host\. Check the network, and whether "fetch" knows the proxy/);
+});
+
+test("wrong options are TypeErrors", () => {
+  for (const options of [{ tenantId: "a/b" }, { clientId: "" }, { userPromptCallback: "log" as never }]) {
+    assert.throws(() => new DeviceCodeCredential(options), { name: "TypeError" });
+  }
+});
+
+test("AD FS has the same, at its own paths", async () => {
+  const scene: Scene = createScene({
+    apps: [{ tenantId: "adfs", clientId: CLIENT }],
+    users: [{ tenantId: "adfs", username: ADA, password: "a-password" }],
+  });
+  const credential = byDeviceCode(scene, {
+    ...optionsOf(scene),
+    tenantId: "adfs",
+    authorityHost: "https://fs.contoso.com",
+  });
+  assert.equal(await ownerOf(scene, await settle(credential.getToken(GRAPH), scene)), ADA);
+  assert.deepEqual(scene.entra.requests.map(({ path }) => path), ["/adfs/oauth2/devicecode", "/adfs/oauth2/token"]);
+});

@@ -1,0 +1,114 @@
+// Runs on: deno
+// What a sign-in in the browser needs of Deno's permissions, each in a process of its own: no question, and the exact flag in the message.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { COUNT_QUESTIONS, runWithFlags } from "../support/permissions.ts";
+
+const TOKEN_HOST = "login.microsoftonline.com";
+const NET = `--allow-net=127.0.0.1,[::1],${TOKEN_HOST}`;
+
+/** Returns what a sign-in comes to, and how many questions it asked. */
+async function ask(flags: string[], options = ""): Promise<string> {
+  return await runWithFlags(
+    flags,
+    `
+    ${COUNT_QUESTIONS}
+    const { InteractiveBrowserCredential } = await import("@azweb/identity");
+    const credential = new InteractiveBrowserCredential({
+      tenantId: "contoso.com", authorityHost: "https://${TOKEN_HOST}", env: {}, ${options}
+    });
+    const { name, message } = await credential.getToken("https://vault.azure.net/.default").catch((error) => error);
+    console.log(name + " / " + message, "/", questions);
+  `,
+  );
+}
+
+/** A user who declines. */
+const DECLINE = `
+  runtime: {
+    async openUrl(url) {
+      const { searchParams: asked } = new URL(url);
+      const body = new URLSearchParams({ error: "declined", state: asked.get("state") });
+      const { port } = new URL(asked.get("redirect_uri"));
+      await fetch("http://127.0.0.1:" + port, { method: "POST", body });
+    },
+  },`;
+
+const DECLINED = "AuthenticationError / InteractiveBrowserCredential: Cannot sign in: declined / 0";
+
+const enough: [flag: string, options?: string][] = [
+  [NET],
+  [`--allow-net=127.0.0.1,${TOKEN_HOST}`],
+  [`--allow-net=127.0.0.1,${TOKEN_HOST}:443`],
+  ["--allow-net"],
+  ["--allow-net=127.0.0.1", "fetch() {},"],
+];
+for (const [flag, options = ""] of enough) {
+  test(`${flag} is enough to sign in, and nobody is asked: ${options || "no options"}`, async () => {
+    assert.equal(await ask([flag], options + DECLINE), DECLINED);
+  });
+}
+
+const NO_LOOPBACK = "Cannot have a user sign in: Serving a loopback address is not permitted";
+const UNREACHABLE = `Cannot reach "${TOKEN_HOST}"`;
+
+const missing: [flag: string, reason: string, hosts: string, options?: string][] = [
+  ["--no-prompt", UNREACHABLE, `127.0.0.1,[::1],${TOKEN_HOST}`],
+  ["--deny-net", UNREACHABLE, `127.0.0.1,[::1],${TOKEN_HOST}`],
+  ["--allow-net=127.0.0.1,[::1]", UNREACHABLE, `127.0.0.1,[::1],${TOKEN_HOST}`],
+  [`--allow-net=127.0.0.1,${TOKEN_HOST}:80`, UNREACHABLE, `127.0.0.1,[::1],${TOKEN_HOST}`],
+  [`--allow-net=${TOKEN_HOST}`, NO_LOOPBACK, `127.0.0.1,[::1],${TOKEN_HOST}`],
+  [`--allow-net=localhost,${TOKEN_HOST}`, NO_LOOPBACK, `127.0.0.1,[::1],${TOKEN_HOST}`],
+  [`--allow-net=[::1],${TOKEN_HOST}`, NO_LOOPBACK, `127.0.0.1,[::1],${TOKEN_HOST}`],
+  [
+    NET,
+    'Cannot reach "login.microsoftonline.us"',
+    "127.0.0.1,[::1],login.microsoftonline.us",
+    'authorityHost: "https://login.microsoftonline.us",',
+  ],
+  ["--deny-net", NO_LOOPBACK, "127.0.0.1,[::1]", "fetch() {},"],
+];
+for (const [flag, reason, hosts, options = ""] of missing) {
+  test(`with ${flag} an AuthenticationError names what is missing before a browser is opened, without a question: ${options || hosts}`, async () => {
+    const next = reason === NO_LOOPBACK ? ", or use DeviceCodeCredential" : "";
+    const start = "AuthenticationError / InteractiveBrowserCredential: ";
+    const output = await ask([flag], options + DECLINE);
+    assert.equal(output, `${start}${reason}: Run Deno with --allow-net='${hosts}'${next} / 0`);
+    assert.equal(await ask([`--allow-net=${hosts}`], options + DECLINE), DECLINED);
+  });
+}
+
+test("who serves the loopback address otherwise is told of the token service alone", async () => {
+  assert.equal(
+    await ask([], "runtime: { listen() {}, openUrl() {} }"),
+    "AuthenticationError / InteractiveBrowserCredential: " +
+      `${UNREACHABLE}: Run Deno with --allow-net=${TOKEN_HOST} / 0`,
+  );
+});
+
+test("a port of the app's choice needs no more than that port", async () => {
+  const probe = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = probe.addr;
+  probe.close();
+  const flag = `--allow-net=127.0.0.1:${port},${TOKEN_HOST}`;
+  assert.equal(await ask([flag], `redirectUri: "http://localhost:${port}", ${DECLINE}`), DECLINED);
+});
+
+test("an AuthenticationError names the flag that is missing to open a browser, without a question", async () => {
+  const opener = Deno.build.os === "darwin" ? "/usr/bin/open" : "/usr/bin/xdg-open";
+  assert.equal(
+    await ask([NET]),
+    "AuthenticationError / InteractiveBrowserCredential: Cannot have a user sign in: Opening a browser is not permitted: " +
+      `Run Deno with --allow-run=${opener}, give "log", which is told the URL, or use DeviceCodeCredential / 0`,
+  );
+});
+
+test("who uses the listener alone is told its flag, and asked nothing", async () => {
+  const code = `
+    ${COUNT_QUESTIONS}
+    const { createRuntime } = await import("@azweb/identity/runtime");
+    const { name, message } = await createRuntime().listen(() => {}).catch((error) => error);
+    console.log(name + " / " + message, "/", questions);
+  `;
+  assert.equal(await runWithFlags([], code), "NotCapable / Run Deno with --allow-net='127.0.0.1,[::1]' / 0");
+});

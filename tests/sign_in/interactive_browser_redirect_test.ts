@@ -1,0 +1,241 @@
+// Runs on: deno, node, bun
+// A user who signs in by leaving the page and coming back. The page is a few objects in the place of a browser's.
+import {
+  type GetTokenOptions,
+  InteractiveBrowserCredential,
+  type InteractiveBrowserCredentialOptions,
+} from "@azweb/identity";
+import assert from "node:assert/strict";
+import { afterEach, test } from "node:test";
+import { type FakePage, openPage } from "../support/page.ts";
+import { HURRIED } from "../support/people.ts";
+import {
+  type Asked,
+  breathe,
+  CLIENT,
+  createService,
+  failureOf,
+  jsonAnswer,
+  SCOPE,
+  TENANT,
+} from "../support/service.ts";
+import { type IdTokenClaims, readShown, type Shown, USER, userAnswer } from "../support/sign_in.ts";
+
+const APP = "https://app.example/";
+const VAULT = "https://vault.azure.net/.default";
+const CLAIMS = '{"access_token":{"nbf":{"essential":true,"value":"1"}}}';
+const CAE = '{"access_token":{"xms_cc":{"values":["cp1"]}}}';
+
+interface Tab {
+  readonly page: FakePage;
+  readonly service: ReturnType<typeof createService>;
+  /** Loads the app. */
+  load(options?: InteractiveBrowserCredentialOptions): InteractiveBrowserCredential;
+  /** Returns where the call leads that has just begun. */
+  untilLeft(call: Promise<unknown>): Promise<Shown>;
+  /** Brings the browser back, with an answer. */
+  comeBack(shown: Shown, answer?: string): void;
+}
+
+let page: FakePage | undefined;
+
+afterEach(() => page?.close());
+
+function openTab(
+  answer: (asked: Asked, right: (claims?: IdTokenClaims) => Response) => Response = (_, right) => right(),
+): Tab {
+  const opened = page = openPage(APP);
+  let nonce: string | undefined;
+  const service = createService((asked, index) =>
+    answer(asked, (claims) => userAnswer({ nonce, ...claims }, `token-${index}`))
+  );
+  return {
+    page: opened,
+    service,
+    load: (options) =>
+      new InteractiveBrowserCredential({
+        tenantId: TENANT,
+        clientId: CLIENT,
+        loginStyle: "redirect",
+        fetch: service.fetch,
+        cache: new Map(),
+        env: {},
+        retryOptions: { maxRetries: 0 },
+        // No timer outlives a test that leaves the page.
+        runtime: { sleep: () => new Promise(() => {}) },
+        ...options,
+      }),
+    untilLeft: async (call) => {
+      const shown = readShown(
+        await Promise.race([opened.untilShown(), call.then(() => assert.fail("It did not leave"))]),
+      );
+      ({ nonce } = shown);
+      return shown;
+    },
+    comeBack(shown, answer = "code=a-code") {
+      opened.href = `${APP}#${answer}&state=${shown.state}`;
+    },
+  };
+}
+
+/** Returns what each request to the token endpoint was for. */
+function askedOf({ service }: Tab): (string | undefined)[][] {
+  return service.requests.map(({ form }) => [form.grant_type, form.scope!.split(" ")[0], form.claims]);
+}
+
+/** Neither the answer nor what it was asked with is left. */
+function assertClean({ page }: Tab): void {
+  assert.deepEqual([page.href, page.storage.size], [APP, 0]);
+}
+
+test("the browser brings the page back as it was left: the call ends, and the next one leaves again", async () => {
+  const tab = openTab();
+  const credential = tab.load();
+  const call = credential.getToken(SCOPE);
+  let isOver = false;
+  call.catch(() => isOver = true);
+  await tab.untilLeft(call);
+  const show = (persisted: boolean) => tab.page.listeners.forEach((listener) => listener({ persisted }));
+  // The page was left before it was there.
+  show(false);
+  await breathe();
+  assert.equal(isOver, false);
+  show(true);
+  const error = await failureOf(call);
+  assert.deepEqual([error.name, error.message], [
+    "AuthenticationError",
+    "InteractiveBrowserCredential: Cannot sign in: The user came back without signing in",
+  ]);
+  assert.deepEqual([tab.page.storage.size, tab.page.listeners.size], [0, 0]);
+
+  tab.comeBack(await tab.untilLeft(credential.getToken(SCOPE)));
+  assert.equal((await tab.load().getToken(SCOPE)).token, "token-0");
+});
+
+test("who must not be asked, but has signed in, gets a token", async () => {
+  const tab = openTab();
+  const load = () => tab.load({ disableAutomaticAuthentication: true });
+  assert.equal((await failureOf(load().getToken(SCOPE))).name, "AuthenticationRequiredError");
+  tab.comeBack(await tab.untilLeft(load().authenticate(SCOPE)));
+  const credential = load();
+  assert.equal((await credential.getToken(SCOPE)).token, "token-0");
+  assertClean(tab);
+  assert.deepEqual(askedOf(tab), [["authorization_code", SCOPE, undefined]]);
+
+  const popup = tab.load({ disableAutomaticAuthentication: true, loginStyle: "popup" });
+  tab.comeBack(await tab.untilLeft(load().authenticate(SCOPE)));
+  assert.equal((await failureOf(popup.getToken(SCOPE))).name, "AuthenticationRequiredError");
+});
+
+const REDEEM = "authorization_code";
+const REFRESH = "refresh_token";
+/** What the user was sent away for, what the first call afterwards asks for, and which requests that takes. */
+type FirstCall = [away: GetTokenOptions, scope: string, now: GetTokenOptions, requests: unknown[][]];
+const FIRST_CALLS: Readonly<Record<string, FirstCall>> = {
+  "the same": [{}, SCOPE, {}, [[REDEEM, SCOPE, undefined]]],
+  "the same claims": [{ claims: CLAIMS }, SCOPE, { claims: CLAIMS }, [[REDEEM, SCOPE, CLAIMS]]],
+  "the same capability": [{ enableCae: true }, SCOPE, { enableCae: true }, [[REDEEM, SCOPE, CAE]]],
+  "another scope": [{}, VAULT, {}, [[REDEEM, SCOPE, undefined], [REFRESH, VAULT, undefined]]],
+  "another scope, no claims": [{ claims: CLAIMS }, VAULT, {}, [[REDEEM, SCOPE, CLAIMS], [REFRESH, VAULT, undefined]]],
+  "no claims": [{ claims: CLAIMS }, SCOPE, {}, [[REDEEM, SCOPE, CLAIMS], [REFRESH, SCOPE, undefined]]],
+  "claims": [{}, SCOPE, { claims: CLAIMS }, [[REDEEM, SCOPE, undefined], [REFRESH, SCOPE, CLAIMS]]],
+  "no capability": [{ enableCae: true }, SCOPE, {}, [[REDEEM, SCOPE, CAE], [REFRESH, SCOPE, undefined]]],
+  "a capability": [{}, SCOPE, { enableCae: true }, [[REDEEM, SCOPE, undefined], [REFRESH, SCOPE, CAE]]],
+};
+
+for (const [first, [away, scope, now, requests]] of Object.entries(FIRST_CALLS)) {
+  test(`the code is redeemed for what the user was sent away for; the first call asks for ${first}`, async () => {
+    const tab = openTab();
+    tab.comeBack(await tab.untilLeft(tab.load().getToken(SCOPE, away)));
+    assert.equal((await tab.load().getToken(scope, now)).token, `token-${requests.length - 1}`);
+    assertClean(tab);
+    assert.deepEqual(askedOf(tab), requests);
+  });
+
+  test(`who was to authenticate is known afterwards; the first call asks for ${first}`, async () => {
+    const tab = openTab();
+    tab.comeBack(await tab.untilLeft(tab.load().authenticate(SCOPE, away)));
+    const credential = tab.load();
+    assert.equal((await credential.authenticate(scope, now))?.username, USER);
+    // What is remembered is what was asked for.
+    const { token } = await credential.getToken(scope, { enableCae: now.enableCae ?? false });
+    assert.equal(token, `token-${requests.length - 1}`);
+    assert.deepEqual(askedOf(tab), requests);
+  });
+}
+
+test("who has come back, and has to sign in again for what is asked for, leaves again, or is told", async () => {
+  const tab = openTab(({ form }, right) =>
+    form.grant_type === REFRESH ? jsonAnswer({ error: "interaction_required" }, { status: 400 }) : right()
+  );
+  tab.comeBack(await tab.untilLeft(tab.load().getToken(SCOPE)));
+  const { url } = await tab.untilLeft(tab.load().getToken(VAULT));
+  assert.match(url.searchParams.get("scope")!, /^https:\/\/vault\.azure\.net\/\.default /);
+
+  tab.comeBack(await tab.untilLeft(tab.load().getToken(SCOPE)));
+  const error = await failureOf(tab.load({ disableAutomaticAuthentication: true }).getToken(VAULT));
+  assert.deepEqual([error.name, error.scopes], ["AuthenticationRequiredError", [VAULT]]);
+  assertClean(tab);
+});
+
+test("an answer with another state is none: the user is asked anew", async () => {
+  const tab = openTab();
+  tab.comeBack({ ...await tab.untilLeft(tab.load().getToken(SCOPE)), state: "guessed" });
+  await tab.untilLeft(tab.load().getToken(SCOPE));
+  assert.equal(tab.service.requests.length, 0);
+});
+
+test("an authority may have a query in its endpoints", async () => {
+  const host = "https://login.corp.example";
+  const tab = openTab(({ url }, right) =>
+    url.includes("/discovery/instance?")
+      ? jsonAnswer({ tenant_discovery_endpoint: host })
+      : url.includes("openid-configuration")
+      ? jsonAnswer({
+        issuer: host,
+        authorization_endpoint: `${host}/authorize?policy=1`,
+        token_endpoint: `${host}/token?policy=1`,
+      })
+      : right({ iss: host })
+  );
+  const load = () => tab.load({ authorityHost: host });
+  const shown = await tab.untilLeft(load().getToken(SCOPE));
+  assert.match(shown.url.href, /^https:\/\/login\.corp\.example\/authorize\?policy=1&client_id=/);
+  tab.comeBack(shown);
+  await load().getToken(SCOPE);
+  assertClean(tab);
+});
+
+for (
+  const [name, answer, code] of [
+    ["an answer that is an error", "error=access_denied", "access_denied"],
+    ["a code that is refused", "code=a-code", "invalid_grant"],
+  ] as const
+) {
+  test(`${name} leaves nothing behind, and the next call leaves again`, async () => {
+    const tab = openTab(() => jsonAnswer({ error: "invalid_grant" }, { status: 400 }));
+    tab.comeBack(await tab.untilLeft(tab.load().getToken(SCOPE)), answer);
+    const credential = tab.load();
+    const error = await failureOf(credential.getToken(SCOPE));
+    assert.deepEqual([error.name, (error.errorResponse as { error: string }).error], ["AuthenticationError", code]);
+    assertClean(tab);
+    await tab.untilLeft(credential.getToken(SCOPE));
+  });
+}
+
+test("without storage people sign in in a window, and are not sent away for nothing", async () => {
+  const tab = openTab();
+  Object.defineProperty(globalThis, "sessionStorage", {
+    get() {
+      throw new DOMException("The document is sandboxed", "SecurityError");
+    },
+  });
+  const token = tab.load({ loginStyle: "popup", runtime: HURRIED }).getToken(SCOPE);
+  const { state } = await tab.untilLeft(token);
+  tab.page.windows[0]!.href = `${APP}#code=a-code&state=${state}`;
+  assert.equal((await token).token, "token-0");
+  const error = await failureOf(tab.load().getToken(SCOPE));
+  assert.equal(error.name, "AuthenticationError");
+  assert.match(error.message, /^InteractiveBrowserCredential: .* no session storage, .* set "loginStyle" to "popup"$/);
+  assert.equal(tab.page.href, APP);
+});

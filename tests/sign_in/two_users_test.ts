@@ -1,0 +1,182 @@
+// Two users in one process, through every credential of people, and one cache for all: never the other's token.
+import {
+  type CredentialOptions,
+  InteractiveBrowserCredential,
+  OnBehalfOfCredential,
+  type TokenCredential,
+  type TokenSet,
+  UsernamePasswordCredential,
+} from "@azweb/identity";
+import type { Entra } from "@azweb/identity/testing";
+import { createWebSignIn, type WebUser } from "@azweb/identity/web-sign-in";
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import {
+  ADA,
+  BOB,
+  byCode,
+  byDeviceCode,
+  createScene,
+  GRAPH,
+  optionsOf,
+  ownerOf,
+  type Scene,
+  SECRET,
+  settle,
+  VAULT,
+  WEB_APP,
+} from "../support/people.ts";
+import { CLIENT, TENANT } from "../support/service.ts";
+
+const MIDDLE = "a-middle-tier";
+const USERS = [ADA, BOB];
+
+function createStage(): Scene {
+  return createScene({
+    apps: [{ tenantId: TENANT, clientId: CLIENT }, { tenantId: TENANT, clientId: MIDDLE, secrets: [SECRET] }, {
+      tenantId: TENANT,
+      clientId: WEB_APP,
+      secrets: [SECRET],
+    }],
+  });
+}
+
+type Create = (
+  scene: Scene,
+  username: string,
+  options: CredentialOptions,
+) => TokenCredential | Promise<TokenCredential>;
+
+/** Makes each user a credential that goes on without the user; the user is the visitor until it has its first token. */
+const SESSIONS: Readonly<Record<string, Create>> = {
+  "device codes": (scene, _, options) => byDeviceCode(scene, options),
+  "authorization codes": (scene, _, options) => byCode(scene, options),
+  "a browser": (_scene, _, options) =>
+    new InteractiveBrowserCredential({ tenantId: TENANT, clientId: CLIENT, ...options }),
+  // A page can neither send nor set cookies.
+  ..."document" in globalThis ? {} : {
+    "a web app": async (scene: Scene, _: string, options: CredentialOptions) =>
+      (await signInToWebApp(scene, options)).user.credential,
+    "sessions of a web app": async (scene: Scene, _: string, options: CredentialOptions) => {
+      const { user, signIn } = await signInToWebApp(scene, options);
+      let session = await user.sealSession();
+      return {
+        async getToken(...args: Parameters<TokenCredential["getToken"]>) {
+          const { credential, sealSession } = await signIn.resume(session);
+          const token = await credential.getToken(...args);
+          session = await sealSession();
+          return token;
+        },
+      } as TokenCredential;
+    },
+  },
+};
+
+const CREDENTIALS: Readonly<Record<string, Create>> = {
+  ...SESSIONS,
+  "passwords": (_, username, options) =>
+    new UsernamePasswordCredential(TENANT, CLIENT, username, "a-password", options),
+  "on behalf of": async (scene, username, options) => {
+    const caller = new UsernamePasswordCredential(TENANT, CLIENT, username, "a-password", { ...options, cache: false });
+    const { token: userAssertionToken } = await caller.getToken(`api://${MIDDLE}/access`);
+    const app = { tenantId: TENANT, clientId: MIDDLE, clientSecret: SECRET };
+    return new OnBehalfOfCredential({ ...optionsOf(scene), ...options, ...app, userAssertionToken });
+  },
+};
+
+/** Has the visitor sign in to a web app, which is the same for all. */
+async function signInToWebApp({ entra, visitor }: Scene, options: CredentialOptions) {
+  const signIn = createWebSignIn({
+    ...{ tenantId: TENANT, clientId: WEB_APP, clientSecret: SECRET, scopes: GRAPH },
+    redirectUri: "https://my.app/signed-in",
+    sealingKey: btoa("1".repeat(32)),
+    ...options,
+  });
+  const away = await signIn.signIn(new Request("https://my.app/"));
+  entra.signInAs(visitor);
+  const back = await entra.fetch(away.headers.get("location")!, { redirect: "manual" });
+  const headers = { cookie: away.headers.get("set-cookie")!.split(";")[0]! };
+  const user: WebUser = await signIn.redeem(new Request(back.headers.get("location")!, { headers }));
+  return { user, signIn };
+}
+
+/** The browser before which the visitor sits. */
+function browserOf(scene: Scene): Entra["browser"] {
+  const { browser, signInAs } = scene.entra;
+  return {
+    ...browser,
+    openUrl(url) {
+      signInAs(scene.visitor);
+      return browser.openUrl(url);
+    },
+  };
+}
+
+/** The same for both users, so that nothing but who they are sets their credentials apart. */
+function optionsForAll(scene: Scene, cache: Map<string, TokenSet>): CredentialOptions {
+  const { now, sleep } = scene.clock;
+  return { ...optionsOf(scene), cache, runtime: { now, sleep, ...browserOf(scene) } };
+}
+
+for (const [name, create] of Object.entries(CREDENTIALS)) {
+  test(`two users by ${name}: each gets their own tokens, for good`, async () => {
+    const scene = createStage();
+    const cache = new Map<string, TokenSet>();
+    const options = optionsForAll(scene, cache);
+    const credentials: TokenCredential[] = [];
+    for (const username of USERS) {
+      scene.visitor = username;
+      const credential = await create(scene, username, options);
+      assert.equal(await ownerOf(scene, (await settle(credential.getToken(GRAPH), scene))!), username);
+      credentials.push(credential);
+    }
+    for (let round = 0; round < 3; round++) {
+      for (const scope of [GRAPH, VAULT]) {
+        const asked = Promise.all(credentials.map((credential) => credential.getToken(scope)));
+        const owners = (await settle(asked, scene)).map((token) => ownerOf(scene, token!));
+        assert.deepEqual(await Promise.all(owners), USERS);
+      }
+      await scene.clock.advance(1_000_000);
+    }
+    // And nobody else's credential finds what they have left.
+    for (const [key, { token }] of cache) {
+      for (const user of USERS) assert.ok(!key.includes(user) && !key.includes(token));
+    }
+  });
+}
+
+for (const [name, create] of Object.entries(SESSIONS)) {
+  test(`two users by ${name}: the end of one's session leaves the other's`, async () => {
+    const scene = createStage();
+    const options = optionsForAll(scene, new Map());
+    const credentials: TokenCredential[] = [];
+    for (const username of USERS) {
+      scene.visitor = username;
+      const credential = await create(scene, username, options);
+      await settle(credential.getToken(GRAPH), scene);
+      credentials.push(credential);
+    }
+    const [adas, bobs] = credentials as [TokenCredential, TokenCredential];
+    scene.entra.revokeSessions(ADA);
+    // And nobody is there to sign in anew.
+    scene.visitor = null;
+    await assert.rejects(settle(adas.getToken(VAULT), scene), /declined|access_denied|A user has to sign in/);
+    for (const scope of [GRAPH, VAULT]) {
+      assert.equal(await ownerOf(scene, (await settle(bobs.getToken(scope), scene))!), BOB);
+    }
+  });
+}
+
+test("one credential for two users, one after the other: what was the first one's is not found", async () => {
+  const scene = createStage();
+  const cache = new Map();
+  const credential = byDeviceCode(scene, { cache });
+  for (const [before, username] of [ADA, BOB, ADA].entries()) {
+    scene.visitor = username;
+    await settle(credential.authenticate(GRAPH), scene);
+    for (const scope of [GRAPH, VAULT]) {
+      assert.equal(await ownerOf(scene, await settle(credential.getToken(scope), scene)), username);
+    }
+    assert.equal(scene.prompts, before + 1, "the refresh token is the new one's");
+  }
+});

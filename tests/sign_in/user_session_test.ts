@@ -1,0 +1,849 @@
+// A user signs in once: what happens afterwards, whichever way it was.
+import {
+  type AuthenticationRecord,
+  type AuthenticationRequiredError,
+  deserializeAuthenticationRecord,
+  serializeAuthenticationRecord,
+  type TokenCredential,
+} from "@azweb/identity";
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import {
+  ADA,
+  BOB,
+  byCode,
+  byDeviceCode,
+  createScene,
+  DEVELOPERS,
+  grantsOf,
+  GRAPH,
+  HURRIED,
+  optionsOf,
+  OTHER_TENANT,
+  ownerOf,
+  type Scene,
+  settle,
+  VAULT,
+} from "../support/people.ts";
+import {
+  type Asked,
+  breathe,
+  CLIENT,
+  createService,
+  failureOf,
+  isolatedOptions,
+  jsonAnswer,
+  TENANT,
+  tokenAnswer,
+} from "../support/service.ts";
+
+const HOUR = 3_600_000;
+const CLAIMS = '{"access_token":{"nbf":{"essential":true,"value":"1"}}}';
+/** Each way to sign in, and the grant that ends it. */
+const WAYS: Readonly<Record<string, { grant: string; create: (scene: Scene) => Promise<TokenCredential> }>> = {
+  "a device code": { grant: "device_code", create: (scene) => Promise.resolve(byDeviceCode(scene)) },
+  "an authorization code": { grant: "authorization_code", create: (scene) => byCode(scene) },
+};
+
+for (const [way, { grant, create }] of Object.entries(WAYS)) {
+  test(`${way}: the first token takes a sign-in, the same again no request, another one a refresh`, async () => {
+    const scene = createScene();
+    const credential = await create(scene);
+    const first = await settle(credential.getToken(GRAPH), scene);
+    assert.equal(await ownerOf(scene, first!), ADA);
+    assert.equal(await credential.getToken(GRAPH), first);
+    const other = await settle(credential.getToken(VAULT), scene);
+    assert.equal((await scene.entra.verify(other!.token)).aud, "https://vault.azure.net");
+    assert.deepEqual(grantsOf(scene), [grant, "refresh_token"]);
+    assert.equal(scene.prompts, 1);
+  });
+
+  test(`${way}: a refresh token is used once, and its successor afterwards`, async () => {
+    const scene = createScene();
+    const credential = await create(scene);
+    await settle(credential.getToken(GRAPH), scene);
+    for (let hour = 0; hour < 3; hour++) {
+      await scene.clock.advance(HOUR);
+      await settle(credential.getToken(GRAPH), scene);
+    }
+    assert.deepEqual(grantsOf(scene), [grant, "refresh_token", "refresh_token", "refresh_token"]);
+    const sent = scene.entra.requests.flatMap(({ form }) => form.refresh_token ?? []);
+    assert.equal(new Set(sent).size, 3);
+    assert.equal(scene.prompts, 1);
+  });
+
+  test(`${way}: an outage during a refresh asks nobody to sign in`, async () => {
+    const scene = createScene();
+    const credential = await create(scene);
+    await settle(credential.getToken(GRAPH), scene);
+    await scene.clock.advance(HOUR);
+    scene.entra.failNext({ status: 503 }, 4);
+    const error = await failureOf(settle(credential.getToken(GRAPH), scene));
+    assert.deepEqual([error.name, error.statusCode], ["AuthenticationError", 503]);
+    assert.equal(await ownerOf(scene, (await settle(credential.getToken(GRAPH), scene))!), ADA);
+    assert.equal(scene.prompts, 1);
+  });
+
+  test(`${way}: what asks for a user's token says so, and takes no secret along`, async () => {
+    const scene = createScene();
+    const credential = await create(scene);
+    await settle(credential.getToken(GRAPH), scene);
+    await settle(credential.getToken(VAULT), scene);
+    for (const { form, path } of scene.entra.requests.filter(({ path }) => path.endsWith("/token"))) {
+      assert.equal(path, `/${TENANT}/oauth2/v2.0/token`);
+      assert.match(form.scope!, / openid profile offline_access$/);
+      assert.deepEqual([form.client_id, form.client_info], [CLIENT, "1"]);
+      assert.equal(form.client_secret, undefined);
+    }
+  });
+}
+
+test("a sign-in is wanted again when the refresh token is good no more", async () => {
+  for (
+    const [code, error] of [
+      [50173, "invalid_grant"],
+      [700082, "invalid_grant"],
+      [50076, "interaction_required"],
+      [65001, "invalid_grant"],
+    ] as const
+  ) {
+    const scene = createScene();
+    const credential = byDeviceCode(scene);
+    await settle(credential.getToken(GRAPH), scene);
+    await scene.clock.advance(HOUR);
+    scene.entra.failNext({ code });
+    assert.equal(await ownerOf(scene, await settle(credential.getToken(GRAPH), scene)), ADA, error);
+    assert.equal(scene.prompts, 2);
+    const polls = grantsOf(scene).filter((grant) => grant === "device_code").length;
+    assert.deepEqual([polls, grantsOf(scene)[1]], [2, "refresh_token"]);
+  }
+});
+
+test("a sign-in carries the claims that the refusal asks for", async () => {
+  const scene = createScene();
+  const credential = byDeviceCode(scene);
+  await settle(credential.getToken(GRAPH), scene);
+  await scene.clock.advance(HOUR);
+  scene.entra.failNext({ code: 50076, claims: CLAIMS });
+  await settle(credential.getToken(GRAPH), scene);
+  const [first, second] = scene.entra.requests.filter(({ path }) => path.endsWith("/devicecode"));
+  assert.deepEqual([first!.form.claims, second!.form.claims], [undefined, CLAIMS]);
+});
+
+test("a refusal that no sign-in heals is an error", async () => {
+  const scene = createScene();
+  const credential = byDeviceCode(scene);
+  await settle(credential.getToken(GRAPH), scene);
+  scene.entra.failNext({ code: 700016 });
+  const error = await failureOf(settle(credential.getToken(VAULT), scene));
+  assert.deepEqual([error.name, scene.prompts], ["AuthenticationError", 1]);
+  await settle(credential.getToken(VAULT), scene);
+  assert.equal(scene.prompts, 1);
+});
+
+test("a code is used up: the error says so, and why it is wanted", async () => {
+  const scene = createScene();
+  const credential = await byCode(scene);
+  await settle(credential.getToken(GRAPH), scene);
+  scene.entra.revokeSessions(ADA);
+  const error = await failureOf(settle(credential.getToken(VAULT, { claims: CLAIMS }), scene));
+  assert.equal(error.name, "AuthenticationRequiredError");
+  assert.match(error.message, /^AuthorizationCodeCredential: .*used up/);
+  assert.match((error.cause as Error).message, /AADSTS50173/);
+  assert.deepEqual(error.scopes, [VAULT]);
+  assert.deepEqual(error.getTokenOptions, { claims: CLAIMS, enableCae: false, tenantId: TENANT });
+});
+
+// Without being asked to
+
+test("disableAutomaticAuthentication leaves the sign-in to the program", async () => {
+  const scene = createScene();
+  const credential = byDeviceCode(scene, { disableAutomaticAuthentication: true });
+  const error = await failureOf(credential.getToken(GRAPH, { claims: CLAIMS, enableCae: true }));
+  assert.equal(error.name, "AuthenticationRequiredError");
+  assert.match(error.message, /^DeviceCodeCredential: A user has to sign in: Call "authenticate"/);
+  assert.deepEqual(error.scopes, [GRAPH]);
+  assert.deepEqual(error.getTokenOptions, { claims: CLAIMS, enableCae: true, tenantId: TENANT });
+  assert.equal(scene.entra.requests.length, 0);
+
+  const { scopes, getTokenOptions } = error as unknown as { scopes: string[]; getTokenOptions: object };
+  const record = await settle(credential.authenticate(scopes, getTokenOptions), scene);
+  assert.equal(record?.username, ADA);
+  const [asked] = scene.entra.requests;
+  assert.match(asked!.form.claims!, /"nbf".*"xms_cc"/);
+  await credential.getToken(GRAPH, { enableCae: true });
+  assert.equal(scene.prompts, 1);
+});
+
+test("disableAutomaticAuthentication: a refresh token that is good no more leads to the program", async () => {
+  const scene = createScene();
+  const credential = byDeviceCode(scene, { disableAutomaticAuthentication: true });
+  await settle(credential.authenticate(GRAPH), scene);
+  scene.entra.failNext({ code: 50076, claims: CLAIMS });
+  const error = await failureOf(settle(credential.getToken(VAULT), scene));
+  assert.equal(error.name, "AuthenticationRequiredError");
+  assert.equal((error.getTokenOptions as { claims: string }).claims, CLAIMS);
+  assert.match((error.cause as Error).message, /AADSTS50076/);
+  assert.equal(scene.prompts, 1);
+});
+
+test("a refresh ahead of time asks nobody to sign in while the token is good", async () => {
+  const scene = createScene({ tokenLifetimeInMs: 4 * HOUR });
+  const events: string[] = [];
+  let refreshed!: () => void;
+  const refresh = new Promise<void>((resolve) => refreshed = resolve);
+  const credential = byDeviceCode(scene, {
+    log({ event }) {
+      if (events.push(event) === 2) refreshed();
+    },
+  });
+  const first = await settle(credential.getToken(GRAPH), scene);
+  scene.entra.revokeSessions(ADA);
+  await scene.clock.advance(2 * HOUR);
+  assert.equal(await credential.getToken(GRAPH), first);
+  await settle(refresh, scene);
+  assert.deepEqual(events, ["token-acquired", "token-failed"]);
+  assert.equal(scene.prompts, 1);
+  assert.equal(await credential.getToken(GRAPH), first);
+  await scene.clock.advance(2 * HOUR);
+  const second = await settle(credential.getToken(GRAPH), scene);
+  assert.notEqual(second.token, first.token);
+  assert.equal(scene.prompts, 2);
+});
+
+// Who it is
+
+test("authenticate says who has signed in, and its token is remembered", async () => {
+  const scene = createScene();
+  const credential = byDeviceCode(scene);
+  const record = await settle(credential.authenticate(GRAPH), scene);
+  const { oid } = await scene.entra.verify((await credential.getToken(GRAPH)).token);
+  assert.deepEqual(record, {
+    authority: "login.microsoftonline.com",
+    homeAccountId: `${oid}.${TENANT}`,
+    clientId: CLIENT,
+    tenantId: TENANT,
+    username: ADA,
+  });
+  assert.deepEqual(grantsOf(scene), ["device_code"]);
+});
+
+test("authenticate asks whoever has signed in before, and forgets what was remembered", async () => {
+  const scene = createScene();
+  const credential = byDeviceCode(scene);
+  const adas = await settle(credential.getToken(GRAPH), scene);
+  scene.visitor = BOB;
+  const record = await settle(credential.authenticate(VAULT), scene);
+  assert.equal(record?.username, BOB);
+  const bobs = await settle(credential.getToken(GRAPH), scene);
+  assert.notEqual(bobs.token, adas.token);
+  assert.equal(await ownerOf(scene, bobs), BOB);
+  assert.equal(await ownerOf(scene, await credential.getToken(VAULT)), BOB);
+  assert.deepEqual(grantsOf(scene), ["device_code", "device_code", "refresh_token"]);
+});
+
+test("a sign-in that fails leaves what was there", async () => {
+  const scene = createScene();
+  const credential = byDeviceCode(scene);
+  const adas = await settle(credential.getToken(GRAPH), scene);
+  scene.visitor = null;
+  const error = await failureOf(settle(credential.authenticate(GRAPH), scene));
+  assert.match(error.message, /^DeviceCodeCredential: .*authorization_declined/);
+  assert.equal(await credential.getToken(GRAPH), adas);
+  assert.equal(await ownerOf(scene, await settle(credential.getToken(VAULT), scene)), ADA);
+});
+
+test("somebody else than expected is turned away, and the one who is expected is let in", async () => {
+  const scene = createScene();
+  const authenticationRecord = await settle(byDeviceCode(scene).authenticate(GRAPH), scene);
+  const credential = byDeviceCode(scene, { authenticationRecord });
+  scene.visitor = BOB;
+  const error = await failureOf(settle(credential.getToken(GRAPH), scene));
+  assert.equal(error.name, "AuthenticationError");
+  assert.match(error.message, new RegExp(`Somebody else has signed in: Expected is "${ADA}", and it is "${BOB}"`));
+  const again = await failureOf(settle(credential.getToken(VAULT), scene));
+  assert.match(again.message, /Somebody else/, "nothing of the other's is left");
+  scene.visitor = ADA;
+  assert.equal(await ownerOf(scene, await settle(credential.getToken(GRAPH), scene)), ADA);
+});
+
+test("somebody else of the same name, or of none, is told by the account's id", async () => {
+  const scene = createScene();
+  const record = (await settle(byDeviceCode(scene).authenticate(GRAPH), scene))!;
+  for (
+    const [username, expected, actual] of [
+      [ADA, "another", record.homeAccountId],
+      [ADA.toUpperCase(), "another", record.homeAccountId],
+      ["", "another", ADA],
+    ] as const
+  ) {
+    const authenticationRecord = { ...record, homeAccountId: "another", username };
+    const error = await failureOf(settle(byDeviceCode(scene, { authenticationRecord }).getToken(GRAPH), scene));
+    assert.ok(error.message.includes(`: Expected is "${expected}", and it is "${actual}". Sign in as`), error.message);
+  }
+});
+
+test("the same credential stays with the user who has signed in to it", async () => {
+  const scene = createScene();
+  const credential = byDeviceCode(scene);
+  await settle(credential.getToken(GRAPH), scene);
+  scene.entra.revokeSessions(ADA);
+  scene.visitor = BOB;
+  assert.match((await failureOf(settle(credential.getToken(VAULT), scene))).message, /Somebody else/);
+});
+
+test("two credentials of one user do not share, nor do those of two", async () => {
+  const scene = createScene();
+  const cache = new Map();
+  const authenticationRecord = await settle(byDeviceCode(scene, { cache }).authenticate(GRAPH), scene);
+  const credential = byDeviceCode(scene, { cache, authenticationRecord, disableAutomaticAuthentication: true });
+  assert.equal((await failureOf(credential.getToken(GRAPH))).name, "AuthenticationRequiredError");
+});
+
+test("a record as text is a TypeError that says what reads it", async () => {
+  const scene = createScene();
+  const record = (await settle(byDeviceCode(scene).authenticate(GRAPH), scene))!;
+  const text = serializeAuthenticationRecord(record);
+  assert.throws(() => byDeviceCode(scene, { authenticationRecord: text as never }), {
+    name: "TypeError",
+    message: /^Option "authenticationRecord" must be .*; "deserializeAuthenticationRecord" makes it of its text$/,
+  });
+  byDeviceCode(scene, { authenticationRecord: deserializeAuthenticationRecord(text) });
+});
+
+test("a record that is none is a TypeError", () => {
+  const good = { authority: "", homeAccountId: "a.b", clientId: CLIENT, tenantId: TENANT, username: ADA };
+  byDeviceCode(createScene(), { authenticationRecord: { ...good, tenantId: "" } });
+  for (
+    const record of [
+      {},
+      "text",
+      7,
+      { ...good, homeAccountId: "" },
+      { ...good, username: undefined },
+      { ...good, tenantId: "../evil" },
+      { ...good, tenantId: 7 },
+    ]
+  ) {
+    const authenticationRecord = record as unknown as AuthenticationRecord;
+    assert.throws(() => byDeviceCode(createScene(), { authenticationRecord }), {
+      name: "TypeError",
+      message: /authenticationRecord/,
+    });
+  }
+});
+
+// One after the other
+
+test("two scopes at once, cold: one sign-in", async () => {
+  const scene = createScene();
+  const credential = byDeviceCode(scene);
+  const both = Promise.all([credential.getToken(GRAPH), credential.getToken(VAULT), credential.getToken([GRAPH])]);
+  const [graph, vault, again] = await settle(both, scene);
+  assert.equal(graph, again);
+  assert.equal((await scene.entra.verify(vault.token)).aud, "https://vault.azure.net");
+  assert.deepEqual(grantsOf(scene), ["device_code", "refresh_token"]);
+  assert.equal(scene.prompts, 1);
+});
+
+test("a refusal that is about one scope ends no session", async () => {
+  const scene = createScene();
+  const credential = byDeviceCode(scene, { disableAutomaticAuthentication: true });
+  await settle(credential.authenticate(GRAPH), scene);
+  scene.entra.failNext({ code: 65001 });
+  assert.equal((await failureOf(credential.getToken(VAULT))).name, "AuthenticationRequiredError");
+  assert.ok((await credential.getToken("https://storage.azure.com/.default")).token);
+});
+
+test("a code is redeemed once, whoever asks at once", async () => {
+  const scene = createScene();
+  const credential = await byCode(scene);
+  await settle(Promise.all([GRAPH, GRAPH, VAULT].map((scope) => credential.getToken(scope))), scene);
+  assert.equal(grantsOf(scene).filter((grant) => grant === "authorization_code").length, 1);
+});
+
+test("one caller leaves, another still gets the token", async () => {
+  const scene = createScene();
+  scene.visitor = undefined;
+  let userCode = "";
+  const credential = byDeviceCode(scene, { userPromptCallback: (info) => userCode = info.userCode });
+  const controller = new AbortController();
+  const leaving = failureOf(credential.getToken(GRAPH, { abortSignal: controller.signal }));
+  const staying = credential.getToken(GRAPH);
+  await scene.clock.untilSleeping(9_999);
+  controller.abort();
+  assert.equal((await leaving).name, "AbortError");
+  scene.entra.enterUserCode(userCode, ADA);
+  assert.equal(await ownerOf(scene, await settle(staying, scene)), ADA);
+  assert.equal(scene.entra.requests.filter(({ path }) => path.endsWith("/devicecode")).length, 1);
+});
+
+test("who waits for another's sign-in can leave, and who signs in hangs: the next one's turn comes", async () => {
+  const scene = createScene();
+  let prompts = 0;
+  let prompted!: () => void;
+  const prompt = new Promise<void>((resolve) => prompted = resolve);
+  const credential = byDeviceCode(scene, {
+    userPromptCallback({ userCode }) {
+      prompted();
+      // The first one never returns.
+      if (++prompts === 1) return new Promise(() => {});
+      scene.entra.enterUserCode(userCode, BOB);
+    },
+  });
+  const [first, second] = [new AbortController(), new AbortController()];
+  const hanging = failureOf(credential.getToken(GRAPH, { abortSignal: first.signal }));
+  await prompt;
+  const waiting = failureOf(credential.getToken(VAULT, { abortSignal: second.signal }));
+  const last = credential.getToken(VAULT, { enableCae: true });
+  second.abort();
+  assert.equal((await waiting).name, "AbortError");
+  first.abort();
+  assert.equal((await hanging).name, "AbortError");
+  assert.equal(await ownerOf(scene, await settle(last, scene)), BOB);
+  assert.equal(prompts, 2);
+});
+
+test("a refresh that hangs ends after a minute, long before people are given up", async () => {
+  const scene = createScene();
+  const credential = byDeviceCode(scene);
+  await settle(credential.getToken(GRAPH), scene);
+  scene.entra.failNext("silent", 2);
+  const error = failureOf(credential.getToken(VAULT));
+  // The time limit of the attempt, and that of all attempts.
+  while (scene.clock.sleeping[1] !== 60_000) await scene.clock.untilSleeping(60_000).then(() => scene.clock.advance(0));
+  await scene.clock.advance(60_000);
+  assert.match((await error).message, /No answer within 60000 ms/);
+  assert.equal(await ownerOf(scene, await settle(credential.getToken(VAULT), scene)), ADA);
+});
+
+// Where it is asked
+
+for (
+  const [name, options, tenant] of [
+    ["no tenant", { tenantId: undefined }, "common"],
+    ["no tenant and no app", { tenantId: undefined, clientId: undefined }, "organizations"],
+    ["common", { tenantId: "common" }, "common"],
+    ["organizations", { tenantId: "organizations" }, "organizations"],
+    ["consumers", { tenantId: "consumers" }, "consumers"],
+    ["a tenant", { tenantId: TENANT }, TENANT],
+  ] as const
+) {
+  test(`people of ${name} sign in at "${tenant}"`, async () => {
+    // The tenant of personal accounts.
+    const tenantId = tenant === "consumers" ? "9188040d-6c67-4c5b-b112-36a304b66dad" : TENANT;
+    const scene = createScene({ users: [{ tenantId, username: ADA, password: "a-password" }] });
+    await settle(byDeviceCode(scene, options).getToken(GRAPH), scene);
+    const paths = scene.entra.requests.map(({ path }) => path.split("/")[1]);
+    assert.deepEqual(new Set(paths), new Set([tenant]));
+    assert.equal(scene.entra.requests[0]!.form.client_id, "clientId" in options ? DEVELOPERS : CLIENT);
+  });
+}
+
+test("after a sign-in by somebody of any tenant, tokens come from that one's", async () => {
+  const scene = createScene();
+  const credential = byDeviceCode(scene, { tenantId: undefined });
+  await settle(credential.getToken(GRAPH), scene);
+  await settle(credential.getToken(VAULT), scene);
+  assert.equal(scene.entra.requests.at(-1)!.path, `/${TENANT}/oauth2/v2.0/token`);
+});
+
+for (
+  const [name, calls, tenants] of [
+    ["and the next one is the own again", [undefined, OTHER_TENANT, undefined], ["common", OTHER_TENANT, TENANT]],
+    ["also the first one", [OTHER_TENANT, undefined, OTHER_TENANT], [OTHER_TENANT, TENANT, OTHER_TENANT]],
+  ] as const
+) {
+  test(`a call may ask another tenant, ${name}`, async () => {
+    // A token is of the tenant that was asked, and its user of their own.
+    const service = createService((asked) => {
+      const asks = asked.url.split("/")[3]!;
+      const tid = asks === "common" ? TENANT : asks;
+      const client_info = btoa(JSON.stringify({ uid: "ada", utid: TENANT }));
+      return people({ tid, iss: `https://login.microsoftonline.com/${tid}/v2.0` }, {
+        access_token: `of ${tid}`,
+        client_info,
+      })(asked);
+    });
+    const credential = signInTo(service, { tenantId: undefined });
+    for (const [index, tenantId] of calls.entries()) {
+      const { token } = await credential.getToken(`api://api-${index}/Read`, { tenantId });
+      assert.equal(token, `of ${tenantId ?? TENANT}`);
+    }
+    const polled = service.requests.filter(({ url }) => url.endsWith("/token"));
+    assert.deepEqual(polled.map(({ url }) => url.split("/")[3]), tenants);
+  });
+}
+
+test("a record that names no tenant, or no real one, leaves the tenant open", async () => {
+  for (const home of ["", ".", ".t", "./../x", `.${TENANT}x`]) {
+    const service = createService(people());
+    const credential = signInTo(service, {
+      tenantId: undefined,
+      authenticationRecord: {
+        authority: "login.microsoftonline.com",
+        homeAccountId: `ada${home}`,
+        clientId: CLIENT,
+        tenantId: TENANT,
+        username: ADA,
+      },
+    });
+    await failureOf(credential.getToken(GRAPH));
+    assert.equal(service.requests[0]!.url.split("/")[3], "common");
+  }
+});
+
+test("what a program is told to ask for is what it gets remembered", async () => {
+  const service = createService(people());
+  const credential = signInTo(service, { tenantId: undefined, disableAutomaticAuthentication: true });
+  const error = await failureOf(credential.getToken(GRAPH)) as unknown as AuthenticationRequiredError;
+  assert.deepEqual([error.name, error.scopes, error.getTokenOptions], [
+    "AuthenticationRequiredError",
+    [GRAPH],
+    { enableCae: false },
+  ]);
+  await credential.authenticate(error.scopes, error.getTokenOptions);
+  const asked = service.requests.length;
+  await credential.getToken(GRAPH);
+  assert.equal(service.requests.length, asked);
+});
+
+test("an answer that comes when its caller has left changes nothing, and another user may sign in meanwhile", async () => {
+  const scene = createScene();
+  let answer: (() => void) | undefined;
+  const credential = byDeviceCode(scene, {
+    async fetch(url, init) {
+      const response = await scene.entra.fetch(url, { ...init, signal: null });
+      if (String(url).endsWith("/token") && !answer) await new Promise<void>((resolve) => answer = resolve);
+      return response;
+    },
+  });
+  const controller = new AbortController();
+  const first = failureOf(credential.getToken(GRAPH, { abortSignal: controller.signal }));
+  await scene.clock.untilSleeping(9_999);
+  await scene.clock.advance(5_000);
+  while (!answer) await breathe();
+  controller.abort();
+  assert.equal((await first).name, "AbortError");
+  scene.visitor = BOB;
+  const second = credential.getToken(VAULT);
+  await breathe();
+  answer();
+  assert.equal(await ownerOf(scene, await settle(second, scene)), BOB);
+});
+
+test("who ends late does not end another's turn", async () => {
+  const scene = createScene();
+  const begun: (() => void)[] = [];
+  const credential = byDeviceCode(scene, {
+    timeoutInMs: 10_000,
+    retryOptions: { maxRetries: 0 },
+    async fetch() {
+      await new Promise<void>((resolve) => begun.push(resolve));
+      return jsonAnswer({ error: "invalid_request" }, { status: 400 });
+    },
+  });
+  const late = failureOf(credential.getToken("api://a/Read"));
+  while (begun.length < 1) await breathe();
+  await scene.clock.advance(10_000);
+  await late;
+  const others = ["api://b/Read", "api://c/Read"].map((scope) => failureOf(credential.getToken(scope)));
+  while (begun.length < 2) await breathe();
+  begun[0]!();
+  for (let i = 0; i < 5; i++) {
+    await breathe();
+    await scene.clock.advance(100);
+  }
+  assert.equal(begun.length, 2);
+  await scene.clock.advance(10_000);
+  await Promise.all(others);
+});
+
+test("whoever has no token does not take the end of a refresh ahead of time for an answer", async () => {
+  const scene = createScene({ tokenLifetimeInMs: 4 * HOUR });
+  const cache = new Map();
+  let answer: (() => void) | undefined;
+  let isHeld = false;
+  const credential = byDeviceCode(scene, {
+    cache,
+    async fetch(url, init) {
+      if (isHeld && !answer && String(url).endsWith("/token")) await new Promise<void>((resolve) => answer = resolve);
+      return await scene.entra.fetch(url, init);
+    },
+  });
+  await settle(credential.getToken(GRAPH), scene);
+  await scene.clock.advance(2 * HOUR);
+  scene.entra.revokeSessions(ADA);
+  isHeld = true;
+  await credential.getToken(GRAPH);
+  while (!answer) await breathe();
+  cache.clear();
+  const token = credential.getToken(GRAPH);
+  await breathe();
+  answer();
+  assert.equal(await ownerOf(scene, await settle(token, scene)), ADA);
+  assert.equal(scene.prompts, 2);
+});
+
+test("a call for a tenant that is not allowed is an AuthenticationError without a request", async () => {
+  const scene = createScene();
+  const credential = byDeviceCode(scene);
+  const asked = [
+    credential.getToken(GRAPH, { tenantId: OTHER_TENANT }),
+    credential.authenticate(GRAPH, { tenantId: OTHER_TENANT }),
+  ];
+  for (const call of asked) {
+    const error = await failureOf(call);
+    assert.deepEqual([error.name, scene.entra.requests.length], ["AuthenticationError", 0]);
+  }
+  const allowed = byDeviceCode(scene, { additionallyAllowedTenants: [OTHER_TENANT] });
+  await failureOf(settle(allowed.getToken(GRAPH, { tenantId: OTHER_TENANT, abortSignal: AbortSignal.abort() }), scene));
+});
+
+test("claims go to the token endpoint by the refresh token, and their token replaces the remembered one", async () => {
+  const scene = createScene();
+  const credential = byDeviceCode(scene);
+  const first = await settle(credential.getToken(GRAPH), scene);
+  const second = await settle(credential.getToken(GRAPH, { claims: CLAIMS }), scene);
+  assert.notEqual(second.token, first.token);
+  assert.equal(await credential.getToken(GRAPH), second);
+  assert.deepEqual(scene.entra.requests.at(-1)!.form.claims, CLAIMS);
+  assert.deepEqual(grantsOf(scene), ["device_code", "refresh_token"]);
+  await settle(credential.getToken(VAULT), scene);
+  assert.equal(scene.entra.requests.at(-1)!.form.claims, undefined, "claims are not sent again");
+});
+
+test("CAE is asked for at every step", async () => {
+  const scene = createScene();
+  const credential = byDeviceCode(scene);
+  const { token } = await settle(credential.getToken(GRAPH, { enableCae: true }), scene);
+  assert.deepEqual((await scene.entra.verify(token)).xms_cc, ["cp1"]);
+  for (const { form } of scene.entra.requests) assert.match(form.claims!, /cp1/);
+});
+
+// ID tokens
+
+interface IdToken {
+  readonly [claim: string]: unknown;
+}
+
+const ID_TOKEN: IdToken = {
+  aud: CLIENT,
+  iss: `https://login.microsoftonline.com/${TENANT}/v2.0`,
+  sub: "somebody",
+  oid: "an-object",
+  tid: TENANT,
+  iat: 1,
+  exp: 9e9,
+  preferred_username: "jö@contoso.com",
+};
+
+function jwtOf(claims: unknown): string {
+  const bytes = new TextEncoder().encode(JSON.stringify(claims));
+  const base64 = btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+  return `eyJhbGciOiJSUzI1NiJ9.${base64}.c2ln`;
+}
+
+/** A service where somebody enters every code at once; `changes` are made to its ID token, `members` to its answer. */
+function people(changes: IdToken = {}, members: Record<string, unknown> = {}): (asked: Asked) => Response {
+  return ({ url }) =>
+    url.endsWith("/devicecode")
+      ? jsonAnswer({ device_code: "d", user_code: "u", verification_uri: "https://v.example", expires_in: 900 })
+      : tokenAnswer({ refresh_token: "r", id_token: jwtOf({ ...ID_TOKEN, ...changes }), ...members });
+}
+
+function signInAt(answer: (asked: Asked) => unknown, options: Parameters<typeof byDeviceCode>[1] = {}) {
+  return signInTo(createService(answer), options);
+}
+
+/** A credential that waits for nothing, and shows its codes to nobody. */
+function signInTo(service: ReturnType<typeof createService>, options: Parameters<typeof byDeviceCode>[1]) {
+  return byDeviceCode(createScene(), {
+    ...isolatedOptions(service),
+    runtime: HURRIED,
+    userPromptCallback() {},
+    ...options,
+  });
+}
+
+for (
+  const [name, changes, message] of [
+    ["for another app", { aud: "another" }, /for another app/],
+    ["for nobody", { aud: undefined }, /for another app/],
+    ["by another issuer", { iss: "https://login.evil.example/" }, /by another issuer/],
+    ["by another cloud", { iss: "https://login.microsoftonline.us/" }, /by another issuer/],
+    ["by an external tenant", { iss: `https://${TENANT}.ciamlogin.com/${TENANT}/v2.0` }, /by another issuer/],
+    ["by nobody", { iss: undefined }, /by another issuer/],
+    ["by something", { iss: 7 }, /by another issuer/],
+    ["that has expired", { exp: 1 }, /expired/],
+    ["without an end", { exp: undefined }, /expired/],
+    ["of nobody", { sub: undefined }, /names nobody/],
+  ] as const
+) {
+  test(`an ID token ${name} is not believed`, async () => {
+    const error = await failureOf(signInAt(people(changes)).getToken(GRAPH));
+    assert.equal(error.name, "AuthenticationError");
+    assert.match(error.message, /^DeviceCodeCredential: Cannot use the ID token: /);
+    assert.match(error.message, message);
+  });
+}
+
+for (
+  const [name, header, claims, reason] of [
+    ["without a signature", { alg: "none" }, {}, 'Unexpected JWT "alg" header parameter (OAUTH_INVALID_RESPONSE)'],
+    ["with a critical header", { alg: "RS256", crit: ["x"] }, {}, "(OAUTH_UNSUPPORTED_OPERATION)"],
+    ["without the time of issue", { alg: "RS256" }, { iat: undefined }, 'JWT "iat" (issued at) claim missing'],
+    ["that is not valid yet", { alg: "RS256" }, { nbf: 9e9 }, "It is not valid yet: Check the clock"],
+  ] as const
+) {
+  test(`an ID token ${name} is refused by an error without a cause`, async () => {
+    const [head, ...rest] = [
+      btoa(JSON.stringify(header)).replaceAll("=", ""),
+      ...jwtOf({ ...ID_TOKEN, ...claims }).split(".").slice(1),
+    ];
+    const id_token = [head, ...rest].join(".");
+    const error = await failureOf(signInAt(people({}, { id_token })).getToken(GRAPH));
+    assert.deepEqual([error.name, error.statusCode, error.cause], ["AuthenticationError", 200, undefined]);
+    assert.ok(error.message.toLowerCase().includes(reason.toLowerCase()), error.message);
+    assert.ok(!`${error.message} ${error.stack}`.includes(id_token));
+  });
+}
+
+for (const id_token of ["", "x", "a.b.c", "e30.W10.c2ln", 7, "a.%%%.c"]) {
+  test(`an ID token that is ${JSON.stringify(id_token)} names nobody`, async () => {
+    const credential = signInAt(people({}, { id_token }));
+    if (typeof id_token === "string" && id_token) {
+      return assert.match((await failureOf(credential.getToken(GRAPH))).message, /malformed/);
+    }
+    assert.equal(await credential.authenticate(GRAPH), undefined);
+    assert.equal((await credential.getToken(GRAPH)).token, "a-token");
+  });
+}
+
+test("an ID token of a user with many groups is accepted, however long it is", async () => {
+  const groups = Array.from({ length: 1000 }, () => crypto.randomUUID());
+  const record = await signInAt(people({ groups })).authenticate(GRAPH);
+  assert.equal(record?.username, "jö@contoso.com");
+});
+
+test("an ID token with two or four parts is malformed", async () => {
+  const [header, payload, signature] = jwtOf(ID_TOKEN).split(".");
+  for (const parts of [[header, payload], [header, payload, signature, ""]]) {
+    const error = await failureOf(signInAt(people({}, { id_token: parts.join(".") })).getToken(GRAPH));
+    assert.match(error.message, /Cannot use the ID token: It is malformed$/);
+  }
+});
+
+test("an ID token by another name of the same cloud is believed", async () => {
+  for (
+    const [authorityHost, iss] of [
+      ["https://login.microsoftonline.com", `https://sts.windows.net/${TENANT}/`],
+      ["https://login.windows.net", `https://login.microsoftonline.com/${TENANT}/v2.0`],
+      ["https://login.chinacloudapi.cn", `https://login.partner.microsoftonline.cn/${TENANT}/v2.0`],
+      ["https://contoso.ciamlogin.com", `https://${TENANT}.ciamlogin.com/${TENANT}/v2.0`],
+    ] as const
+  ) {
+    assert.equal((await signInAt(people({ iss }), { authorityHost }).getToken(GRAPH)).token, "a-token", iss);
+  }
+});
+
+for (
+  const iss of [
+    "https://fabrikam.ciamlogin.com/fabrikam.onmicrosoft.com/v2.0",
+    `https://fabrikam.ciamlogin.com/${TENANT}/v2.0`,
+    `https://22222222-3333-4444-5555-666666666666.ciamlogin.com/${TENANT}/v2.0`,
+    `http://${TENANT}.ciamlogin.com/${TENANT}/v2.0`,
+    `https://${TENANT}.ciamlogin.com.evil.example/${TENANT}/v2.0`,
+    `https://login.microsoftonline.com/${TENANT}/v2.0`,
+  ]
+) {
+  test(`an external tenant's ID token is not believed by the issuer ${iss}`, async () => {
+    const error = await failureOf(
+      signInAt(people({ iss }), { authorityHost: "https://contoso.ciamlogin.com" }).getToken(GRAPH),
+    );
+    assert.match(error.message, /Cannot use the ID token: It is by another issuer/);
+  });
+}
+
+test("who has signed in is read from what there is", async () => {
+  const info = (value: unknown) => ({ client_info: btoa(JSON.stringify(value)) });
+  for (
+    const [changes, members, homeAccountId, username] of [
+      [{}, info({ uid: "u", utid: "t" }), "u.t", "jö@contoso.com"],
+      [{}, info({ uid: "u" }), `u.${TENANT}`, "jö@contoso.com"],
+      [{}, {}, `an-object.${TENANT}`, "jö@contoso.com"],
+      [{ oid: undefined, preferred_username: undefined, upn: "jo" }, {}, `somebody.${TENANT}`, "jo"],
+      [{ preferred_username: "", email: "e" }, { client_info: "%%%" }, `an-object.${TENANT}`, "e"],
+      [{ preferred_username: 7 }, {}, `an-object.${TENANT}`, ""],
+    ] as const
+  ) {
+    const record = await signInAt(people(changes, members)).authenticate(GRAPH);
+    assert.deepEqual([record?.homeAccountId, record?.username], [homeAccountId, username]);
+  }
+});
+
+test("where one is expected, an answer must say who it was", async () => {
+  const authenticationRecord = await signInAt(people()).authenticate(GRAPH);
+  const error = await failureOf(
+    signInAt(people({}, { id_token: undefined }), { authenticationRecord }).getToken(GRAPH),
+  );
+  assert.match(error.message, /Cannot tell who has signed in/);
+});
+
+test("a service that gives no refresh token has the user sign in for each", async () => {
+  let prompts = 0;
+  const credential = signInAt(people({}, { refresh_token: undefined }), { userPromptCallback: () => prompts++ });
+  for (const scope of [GRAPH, VAULT, GRAPH]) await credential.getToken(scope);
+  assert.equal(prompts, 2);
+});
+
+test("a user who signs in without a refresh token gets no token by that of the user before", async () => {
+  const users = ["ada", "bob", "bob"];
+  const service = createService((asked) => {
+    const oid = users[service.requests.filter(({ url }) => url.endsWith("/devicecode")).length - 1]!;
+    const members = { access_token: oid, client_info: undefined, refresh_token: oid === "ada" ? "adas" : undefined };
+    return people({ oid }, members)(asked);
+  });
+  const credential = signInTo(service, {});
+  assert.match((await credential.authenticate(GRAPH))!.homeAccountId, /^ada/);
+  assert.match((await credential.authenticate(VAULT))!.homeAccountId, /^bob/);
+  assert.equal((await credential.getToken("https://storage.azure.com/.default")).token, "bob");
+  const sent = service.requests.filter(({ url }) => url.endsWith("/token")).map(({ form }) => form.refresh_token);
+  assert.deepEqual(sent, [undefined, undefined, undefined]);
+});
+
+test("a call that was aborted before it begins sends nothing", async () => {
+  const scene = createScene();
+  const credential = byDeviceCode(scene, optionsOf(scene));
+  const error = await failureOf(credential.authenticate(GRAPH, { abortSignal: AbortSignal.abort() }));
+  assert.deepEqual([error.name, scene.entra.requests.length], ["AbortError", 0]);
+});
+
+test("a sign-in whose caller has left gives no token late: the user before stays, and so do the user's tokens", async () => {
+  const scene = createScene();
+  let answer: (() => void) | undefined;
+  let isHeld = false;
+  const credential = byDeviceCode(scene, {
+    async fetch(url, init) {
+      const response = await scene.entra.fetch(url, { ...init, signal: null });
+      if (isHeld && String(url).endsWith("/token")) await new Promise<void>((resolve) => answer = resolve);
+      return response;
+    },
+  });
+  const adas = await settle(credential.getToken(GRAPH), scene);
+  isHeld = true;
+  scene.visitor = BOB;
+  const controller = new AbortController();
+  const late = failureOf(credential.authenticate(VAULT, { abortSignal: controller.signal }));
+  await scene.clock.untilSleeping(9_999);
+  await scene.clock.advance(5_000);
+  while (!answer) await breathe();
+  controller.abort();
+  assert.equal((await late).name, "AbortError");
+  isHeld = false;
+  answer();
+  await breathe();
+  assert.equal(await credential.getToken(GRAPH), adas);
+  assert.equal(await ownerOf(scene, await settle(credential.getToken(VAULT), scene)), ADA);
+  assert.equal(scene.prompts, 2);
+});

@@ -1,0 +1,79 @@
+// Runs on: deno
+// A real browser, the example Worker, which sees header bytes as UTF-8, and a sibling subdomain that sets a cookie for both: the browser is
+// not signed in by that cookie.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Miniflare } from "miniflare";
+import { bundleSignInWorker } from "../support/bundle_sign_in_worker.ts";
+import { NO_BROWSER, startBrowser } from "../support/chromium.ts";
+import { serveHttps } from "../support/https_server.ts";
+import { createSelfSigned } from "../support/self_signed.ts";
+import { CLIENT, createSignInService, SECRET, TENANT } from "../support/sign_in_service.ts";
+import { openBrowser } from "../support/web_browser.ts";
+
+const APP = "my.contoso.test";
+const SIBLING = "evil.contoso.test";
+/** Bytes before a cookie's name, as the sibling writes them: U+00A0 in Latin-1, and in UTF-8 U+00A0, U+2003 and U+3000. */
+const BYTES = ["\xa0", "\xc2\xa0", "\xe2\x80\x83", "\xe3\x80\x80"];
+
+test("a sibling subdomain cannot sign a browser in as somebody else", { skip: NO_BROWSER }, async () => {
+  const service = createSignInService();
+  const { certificate, key } = await createSelfSigned();
+  let forged = "";
+  const received: (string | null)[] = [];
+  const server = await serveHttps(async (request) => {
+    const { hostname, pathname } = new URL(request.url);
+    if (hostname === SIBLING) return new Response("Hello", { headers: { "set-cookie": forged } });
+    if (pathname === "/signed-in") received.push(request.headers.get("cookie"));
+    return await ask(request);
+  }, { cert: certificate, key });
+  const { port } = new URL(server.url);
+  const app = `https://${APP}:${port}`;
+  const miniflare = new Miniflare({
+    modules: [{ type: "ESModule", path: "worker.js", contents: await bundleSignInWorker() }],
+    compatibilityDate: "2024-09-23",
+    bindings: {
+      AZURE_TENANT_ID: TENANT,
+      AZURE_CLIENT_ID: CLIENT,
+      AZURE_CLIENT_SECRET: SECRET,
+      REDIRECT_URI: `${app}/signed-in`,
+      SEALING_KEY: btoa("1".repeat(32)),
+    },
+    outboundService: (async (request: Request) => {
+      const { method, headers } = request;
+      const body = method === "GET" ? "" : await request.text();
+      return await service.fetch(request.url, { method, headers: [...headers], ...body && { body } });
+      // deno-lint-ignore no-explicit-any
+    }) as any,
+  });
+
+  async function ask({ url, method, headers }: Request): Promise<Response> {
+    const init = { method, headers: [...headers] as [string, string][], redirect: "manual" } as const;
+    const answer = await miniflare.dispatchFetch(url, init);
+    return new Response(await answer.text(), { status: answer.status, headers: [...answer.headers] });
+  }
+
+  const browser = await startBrowser(["--host-resolver-rules=MAP * 127.0.0.1"]);
+  try {
+    const pages: (string | null)[] = [];
+    for (const bytes of ["", ...BYTES]) {
+      // The attacker begins to sign in, and keeps the cookie and the way back.
+      const attacker = openBrowser(ask);
+      const { headers } = await attacker.get(`${app}/me`);
+      const back = await service.signIn(headers.get("location")!, "eve@evil.test");
+      const [[name, value]] = [...attacker.cookies] as [[string, string]];
+      forged = `${bytes}${name}=${value}; Domain=contoso.test; Path=/; Secure`;
+      const page = await (await browser.newContext({ ignoreHTTPSErrors: true })).newPage();
+      await page.goto(`https://${SIBLING}:${port}/`);
+      await page.goto(back);
+      pages.push(await page.textContent("body"));
+      // Without a blank, the browser itself refuses the cookie.
+      assert.equal(received.pop()?.endsWith(`${name}=${value}`), bytes === "" ? undefined : true);
+    }
+    assert.deepEqual([...new Set(pages)], ["You are not signed in. Try again"]);
+  } finally {
+    await browser.close();
+    await miniflare.dispose();
+    await server.close();
+  }
+});

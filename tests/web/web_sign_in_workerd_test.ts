@@ -1,0 +1,99 @@
+// Runs on: deno
+// The example Worker as it is, on two versions of workerd, with and without nodejs_compat: people sign in, each request goes to an isolate
+// of its own that knows nothing of the others, and Microsoft Graph says who they are.
+
+import assert from "node:assert/strict";
+import { createRequire } from "node:module";
+import process from "node:process";
+import { test } from "node:test";
+import { Miniflare } from "miniflare";
+import workerdPackage from "workerd";
+import { bundleSignInWorker } from "../support/bundle_sign_in_worker.ts";
+import { CLIENT, createSignInService, ME, SECRET, TENANT } from "../support/sign_in_service.ts";
+import { openBrowser, type WebBrowser } from "../support/web_browser.ts";
+
+// A CommonJS module: its exports come as one.
+const { default: newestWorkerd, version: newestVersion } = workerdPackage as unknown as {
+  default: string;
+  version: string;
+};
+const oldestVersion = createRequire(import.meta.resolve("miniflare"))("workerd").version as string;
+
+const APP = "https://my.app";
+
+for (const workerd of [undefined, newestWorkerd]) {
+  for (const nodejsCompat of [false, true]) {
+    const version = `workerd ${workerd === undefined ? oldestVersion : newestVersion}`;
+
+    test(`a Worker signs people in: ${version}, ${nodejsCompat ? "with" : "without"} nodejs_compat`, async () => {
+      const service = createSignInService();
+      if (workerd !== undefined) process.env.MINIFLARE_WORKERD_PATH = workerd;
+      const contents = await bundleSignInWorker();
+      const workers = ["first", "second"].map((name) => ({
+        name,
+        routes: [`${name}.test/*`],
+        modules: [{ type: "ESModule" as const, path: "worker.js", contents }],
+        modulesRoot: "/",
+        compatibilityDate: "2024-09-23",
+        compatibilityFlags: nodejsCompat ? ["nodejs_compat"] : [],
+        bindings: {
+          AZURE_TENANT_ID: TENANT,
+          AZURE_CLIENT_ID: CLIENT,
+          AZURE_CLIENT_SECRET: SECRET,
+          REDIRECT_URI: `${APP}/signed-in`,
+          SEALING_KEY: btoa("1".repeat(32)),
+        },
+        outboundService: (async (request: Request) => {
+          const { method, headers } = request;
+          const body = method === "GET" ? "" : await request.text();
+          return await service.fetch(request.url, { method, headers: [...headers], ...body && { body } });
+          // deno-lint-ignore no-explicit-any
+        }) as any,
+      }));
+      const miniflare = new Miniflare({ workers });
+      try {
+        await miniflare.ready;
+        const open = () => {
+          let requests = 0;
+          return openBrowser(async (request) => {
+            // No two requests of a browser in a row meet the same memory.
+            const { name } = workers[requests++ % 2]!;
+            const worker = await miniflare.getWorker(name) as unknown as { readonly fetch: typeof fetch };
+            const { url, method, headers } = request;
+            const response = await worker.fetch(url, { method, headers: [...headers], redirect: "manual" });
+            return new Response(await response.text(), { status: response.status, headers: [...response.headers] });
+          });
+        };
+        const users = new Map<string, WebBrowser>(["jo@contoso.com", "sam@contoso.com"].map((name) => [name, open()]));
+        for (const [name, browser] of users) {
+          const away = await browser.get(`${APP}/me`);
+          assert.equal(away.status, 302, await away.text());
+          assert.equal(new URL(away.headers.get("location")!).host, "login.microsoftonline.com");
+          const home = await browser.get(await service.signIn(away.headers.get("location")!, name));
+          assert.deepEqual([home.status, home.headers.get("location")], [302, `${APP}/me`], await home.text());
+        }
+        for (let round = 0; round < 4; round++) {
+          for (const [name, browser] of users) {
+            const answer = await browser.get(`${APP}/me`);
+            assert.equal(await answer.text(), `${name} is ${name} to Microsoft Graph`);
+          }
+        }
+        const [jo, sam] = [...users.values()] as [WebBrowser, WebBrowser];
+        await jo.get(`${APP}/sign-out`, { method: "POST" });
+        for (let round = 0; round < 2; round++) {
+          assert.equal((await jo.get(`${APP}/me`)).status, 302, "who has left has to sign in");
+          assert.match(await (await sam.get(`${APP}/me`)).text(), /^sam@contoso.com is sam@contoso.com/);
+        }
+        const other = await open().get(`${APP}/signed-in?code=a&state=${"a".repeat(43)}`);
+        assert.equal(other.status, 400);
+        assert.match(await other.text(), /^You are not signed in\./);
+        assert.equal(service.requests.filter(({ form }) => form.grant_type === "authorization_code").length, 2);
+        assert.ok(service.requests.some(({ url }) => url === ME));
+        assert.ok(service.refreshes <= 4, `${service.refreshes}: each memory refreshes once for each user`);
+      } finally {
+        delete process.env.MINIFLARE_WORKERD_PATH;
+        await miniflare.dispose();
+      }
+    });
+  }
+}
