@@ -141,16 +141,20 @@ test("what a test file imports, and its first line, tell where it runs", async (
   try {
     const { files, packages } = await stripTests(folder);
     const runtimesOf = (name: string) => files.find(({ source }) => source === `tests/${name}`)!.runtimes.join(" ");
-    assert.equal(runtimesOf("shims_test.ts"), "deno node bun workerd edge browser");
-    assert.equal(runtimesOf("storage_blob_test.ts"), "deno node bun", "imports node:fs");
-    assert.equal(runtimesOf("pkcs12_test.ts"), "deno node bun", "imports a file that imports node:child_process");
-    assert.equal(runtimesOf("npm_package_test.ts"), "node bun", "says so");
-    assert.equal(runtimesOf("test_runner_test.ts"), "deno", "says so");
+    assert.equal(runtimesOf("project/shims_test.ts"), "deno node bun workerd edge browser");
+    assert.equal(runtimesOf("interop/storage_blob_test.ts"), "deno node bun", "imports node:fs");
+    assert.equal(
+      runtimesOf("certificates/pkcs12_test.ts"),
+      "deno node bun",
+      "imports a file that imports node:child_process",
+    );
+    assert.equal(runtimesOf("project/npm_package_test.ts"), "node bun", "says so");
+    assert.equal(runtimesOf("project/test_runner_test.ts"), "deno", "says so");
     assert.ok(packages.includes("@azure/storage-blob"));
     assert.ok(packages.includes("azurite"), "by import(), in a file that is started as a process");
     assert.ok(!packages.includes("miniflare"), "in a file for Deno alone");
     const stripped = await readFile(join(folder, "tests/project/shims_test.js"), "utf8");
-    assert.match(stripped, /from "\.\/runtimes\/node_test\.js"/);
+    assert.match(stripped, /from "\.\.\/runtimes\/node_test\.js"/);
     assert.doesNotMatch(stripped, /: Assert/);
   } finally {
     await stop();
@@ -218,6 +222,6 @@ test("only the runtimes that run are told, and what each file costs", async () =
   const { code, stdout, stderr } = await run(Deno.execPath(), args);
   assert.equal(code, 0, stderr);
   assert.match(stdout, /^\d+ test files for deno\nDeno \S+: /);
-  assert.match(stdout, /^ +\d+\.\d +\d+\.\d +tests\/assertion_callback_test\.ts$/m);
+  assert.match(stdout, /^ +\d+\.\d +\d+\.\d +tests\/federation\/assertion_callback_test\.ts$/m);
   assert.match(stdout, /^Deno \S+ +\d+ +0 +0 +\d+\.\d +\d+\.\d$/m);
 });
