@@ -11,15 +11,18 @@ import { ROOT } from "./run.ts";
 const REFUSED = /\b(?:whoever|nobody|somebody|anybody|in vain|anew|passed over|unsaid)\b/i;
 const WIDTH = 120;
 
-/** Returns the lines with a refused word, and the comments that are too wide. */
+/** Returns the lines with a refused word, and the comments that are too wide: not examples and addresses, which cannot be wrapped. */
 export function checkWords(path: string, text: string): Problem[] {
   const isCode = path.endsWith(".ts");
+  let isExample = false;
   return text.split("\n").flatMap((line, index) => {
     const where = `${path}:${index + 1}`;
     const [word] = REFUSED.exec(line) ?? [];
+    if (/^\s*\* ```/.test(line)) isExample = !isExample;
+    const isComment = /^\s*(?:\/\/|\/?\*)/.test(line) && !isExample && !line.includes("https://");
     return [
       ...word ? [{ where, what: `"${word}": name the subject, or use the field's word` }] : [],
-      ...isCode && line.length > WIDTH && /^\s*(?:\/\/|\/?\*)/.test(line)
+      ...isCode && line.length > WIDTH && isComment
         ? [{ where, what: `A comment of ${line.length} columns: at most ${WIDTH}` }]
         : [],
     ];

@@ -254,6 +254,8 @@ describe("check_words", () => {
     ["src/a.ts", `  // ${wide}`, []],
     ["src/a.ts", `   // ${wide}`, ["src/a.ts:1: A comment of 121 columns: at most 120"]],
     ["src/a.ts", `   * ${wide}+`, ["src/a.ts:1: A comment of 121 columns: at most 120"]],
+    ["src/a.ts", ` * https://${wide}`, []],
+    ["src/a.ts", ` * \`\`\`ts\n * ${wide}+\n * \`\`\``, []],
     ["README.md", `| ${wide} | ${wide} |`, []],
   ];
   for (const [path, text, problems] of cases) {
