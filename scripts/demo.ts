@@ -12,8 +12,8 @@ import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { startAzurite } from "../tests/support/azurite.ts";
-import { writeCertificates } from "../tests/support/certificate_authority.ts";
+import { startAzurite } from "../tests/support/interop/azurite.ts";
+import { writeCertificates } from "../tests/support/certificates/certificate_authority.ts";
 import { startModule, stopModules } from "../tests/support/child.ts";
 import { isolated, whyNotIsolated } from "../tests/support/isolated.ts";
 import { aks } from "./demo/aks.ts";
@@ -26,7 +26,7 @@ import { virtualMachine } from "./demo/virtual_machine.ts";
 import { readArguments } from "./usage.ts";
 
 const PLACES: Readonly<Record<string, Place>> = { vm: virtualMachine, "app-service": appService, aks, arc, laptop };
-const PROGRAM = "tests/support/store_a_blob.ts";
+const PROGRAM = "tests/support/interop/store_a_blob.ts";
 const BREAKS: Readonly<Record<string, string>> = {
   secret: "the client secret is wrong (not with --as)",
   audience: "the token is for another service (not with --as)",
@@ -88,7 +88,7 @@ async function demo(folder: string, { place, broken, whyNot }: Wish): Promise<vo
     console.log(`     ${line.trim()}`);
   }
   await step("run the program", adviceOn, async () => {
-    const { code, stderr } = await startModule("store_a_blob", { cwd: folder, env, onLine: say }).ended;
+    const { code, stderr } = await startModule("interop/store_a_blob", { cwd: folder, env, onLine: say }).ended;
     if (code !== 0) throw new Error(stderr.trim() || `It ended with ${code}`);
   });
   say(`${summary()}; after that, the storage client found it in memory`);

@@ -9,9 +9,9 @@
  */
 
 import { parseArgs } from "node:util";
-import { explore } from "../tests/support/model_explore.ts";
-import { createCounts, describeCounts } from "../tests/support/model_run.ts";
-import { FAMILIES } from "../tests/support/model_scenario.ts";
+import { explore } from "../tests/support/core/model_explore.ts";
+import { createCounts, describeCounts } from "../tests/support/core/model_run.ts";
+import { FAMILIES } from "../tests/support/core/model_scenario.ts";
 import { readArguments } from "./usage.ts";
 
 const USAGE = "Usage: deno task model [--sequences <number>] [--seed <number>] [--family <part of a name>] [--all]";

@@ -4,7 +4,7 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import process from "node:process";
 import { startProgram } from "../../tests/support/child.ts";
-import { answerSubscriptions } from "../../tests/support/resource_manager.ts";
+import { answerSubscriptions } from "../../tests/support/interop/resource_manager.ts";
 import { askedTimes, type Place, type Site, type Started } from "./place.ts";
 
 const TENANT_ID = "11111111-2222-3333-4444-555555555555";

@@ -1,4 +1,4 @@
-import type { CertificatePaths } from "../../tests/support/certificate_authority.ts";
+import type { CertificatePaths } from "../../tests/support/certificates/certificate_authority.ts";
 
 /** Where the program of the demo runs: what stands there, and what the program finds. */
 export interface Place {

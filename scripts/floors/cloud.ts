@@ -2,7 +2,7 @@ import { createAppService, createEntra, createServiceFabricNode } from "@azweb/i
 import { delimiter } from "node:path";
 import { serveHttp } from "../../tests/support/http_server.ts";
 import { serveHttps } from "../../tests/support/https_server.ts";
-import { createSelfSigned } from "../../tests/support/self_signed.ts";
+import { createSelfSigned } from "../../tests/support/certificates/self_signed.ts";
 
 const TENANT_ID = "11111111-2222-3333-4444-555555555555";
 const CLIENT_ID = "88888888-9999-0000-1111-222222222222";

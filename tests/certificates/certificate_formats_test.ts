@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { CertificateConfiguration } from "@azweb/identity";
-import { assertionOf, verify } from "../support/client_assertion.ts";
-import { createWorkshop, missingOpenssl, type Workshop } from "../support/openssl.ts";
+import { assertionOf, verify } from "../support/certificates/client_assertion.ts";
+import { createWorkshop, missingOpenssl, type Workshop } from "../support/certificates/openssl.ts";
 
 const PASSWORD = "correct horse";
 const AD_FS = { authorityHost: "https://adfs.example.com" };

@@ -3,7 +3,7 @@ import { describe, test } from "node:test";
 import { type CertificateConfiguration, ClientCertificateCredential } from "@azweb/identity";
 import fc from "fast-check";
 import { anyCharacter } from "../support/any_character.ts";
-import { publicKeys } from "../support/assertion.ts";
+import { publicKeys } from "../support/certificates/assertion.ts";
 import {
   AUTHORITY,
   CERTIFICATE,
@@ -17,8 +17,15 @@ import {
   PASSWORD,
   SHA1,
   SHA256,
-} from "../support/certificates.ts";
-import { assertionOf, CLIENT_ID, createRecorder, SCOPE, TENANT_ID, verify } from "../support/client_assertion.ts";
+} from "../support/certificates/certificates.ts";
+import {
+  assertionOf,
+  CLIENT_ID,
+  createRecorder,
+  SCOPE,
+  TENANT_ID,
+  verify,
+} from "../support/certificates/client_assertion.ts";
 
 // The same inputs each time: a red run can be repeated, and what was green stays green.
 fc.configureGlobal({ seed: 20261122 });

@@ -3,7 +3,7 @@ import { fromPkcs12 } from "@azweb/identity/pkcs12";
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import forge from "node-forge";
-import { CERTIFICATE, KEY } from "../support/certificates.ts";
+import { CERTIFICATE, KEY } from "../support/certificates/certificates.ts";
 import { failureOf } from "../support/service.ts";
 
 const PASSWORD = "correct horse";

@@ -7,8 +7,8 @@ import { describe, test } from "node:test";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { fromPkcs12 } from "@azweb/identity/pkcs12";
 import forge from "node-forge";
-import { assertionOf, verify } from "../support/client_assertion.ts";
-import { createWorkshop, missingOpenssl, type Workshop } from "../support/openssl.ts";
+import { assertionOf, verify } from "../support/certificates/client_assertion.ts";
+import { createWorkshop, missingOpenssl, type Workshop } from "../support/certificates/openssl.ts";
 
 const PASSWORD = "correct horse";
 const skip = missingOpenssl();

@@ -10,7 +10,7 @@ import {
 import { createEntra, createFakeClock } from "@azweb/identity/testing";
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { CERTIFICATE, KEY } from "../support/certificates.ts";
+import { CERTIFICATE, KEY } from "../support/certificates/certificates.ts";
 import {
   type Asked,
   breathe,

@@ -11,7 +11,7 @@ import {
 } from "@azweb/identity";
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { CERTIFICATE, KEY } from "../support/certificates.ts";
+import { CERTIFICATE, KEY } from "../support/certificates/certificates.ts";
 import { CLIENT, createService, failureOf, isolatedOptions, SCOPE, TENANT } from "../support/service.ts";
 
 type Create = (...args: unknown[]) => TokenCredential;

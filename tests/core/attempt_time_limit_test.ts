@@ -17,8 +17,14 @@ import { detectPlatform } from "@azweb/identity/runtime";
 import { createFakeClock, type FakeClock } from "@azweb/identity/testing";
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { arcAnswers, machineAnswer, type MachineName, machineOptions, MACHINES } from "../support/machine.ts";
-import { pass, passTime } from "../support/passing_time.ts";
+import {
+  arcAnswers,
+  machineAnswer,
+  type MachineName,
+  machineOptions,
+  MACHINES,
+} from "../support/managed_identity/machine.ts";
+import { pass, passTime } from "../support/core/passing_time.ts";
 import {
   type Asked,
   CLIENT,
@@ -31,7 +37,7 @@ import {
   TENANT,
   tokenAnswer,
 } from "../support/service.ts";
-import { userAnswer } from "../support/sign_in.ts";
+import { userAnswer } from "../support/sign_in/sign_in.ts";
 
 const SECOND = 1000;
 

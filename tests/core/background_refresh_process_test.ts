@@ -20,7 +20,7 @@ async function runBefore(answer: () => Response, args: readonly string[]): Promi
   const server = await serveHttp(() => asked++ === 0 ? Promise.resolve(answer()) : new Promise(() => {}));
   try {
     const [kind, moment, timeout] = args as [string, string, string];
-    const child = startModule("background_refresh_process", { args: [kind, moment, server.url, timeout] });
+    const child = startModule("core/background_refresh_process", { args: [kind, moment, server.url, timeout] });
     const { code, stdout, stderr } = await child.ended;
     assert.equal(code, 0, stderr);
     return stdout.trim().split("\n");
@@ -71,7 +71,7 @@ touch ${folder}/asked
 echo '${answer}'`;
     await writeFile(`${folder}/az`, `#!/bin/sh\n${script}\n`);
     await chmod(`${folder}/az`, 0o755);
-    const child = startModule("background_refresh_process", { args: ["az", "last minutes", folder, ""] });
+    const child = startModule("core/background_refresh_process", { args: ["az", "last minutes", folder, ""] });
     const { code, stdout, stderr } = await child.ended;
     assert.equal(code, 0, stderr);
     assert.deepEqual(stdout.trim().split("\n"), ["token a-token", "events token-acquired"]);

@@ -24,9 +24,9 @@ import {
 } from "@azweb/identity/testing";
 import assert from "node:assert/strict";
 import { before, describe, test } from "node:test";
-import { createLaptop, metadata, signedOut } from "../support/laptop.ts";
-import { arcAnswers, CLIENT_ID, machineAnswer, MACHINES, VAULT } from "../support/machine.ts";
-import { turn } from "../support/passing_time.ts";
+import { createLaptop, metadata, signedOut } from "../support/developer_tools/laptop.ts";
+import { arcAnswers, CLIENT_ID, machineAnswer, MACHINES, VAULT } from "../support/managed_identity/machine.ts";
+import { turn } from "../support/core/passing_time.ts";
 import {
   type Asked,
   breathe,
@@ -39,7 +39,7 @@ import {
   TENANT,
   tokenAnswer,
 } from "../support/service.ts";
-import { ANSWERS, createPrograms, hang, HOUR } from "../support/tool.ts";
+import { ANSWERS, createPrograms, hang, HOUR } from "../support/developer_tools/tool.ts";
 
 const ONCE = { retryOptions: { maxRetries: 0 } };
 

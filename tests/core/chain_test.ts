@@ -15,8 +15,8 @@ import {
 import { createEntra, type EntraOptions, StaticCredential } from "@azweb/identity/testing";
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { CERTIFICATE, KEY, KEY_ENCRYPTED, PASSWORD } from "../support/certificates.ts";
-import { NAMES } from "../support/laptop.ts";
+import { CERTIFICATE, KEY, KEY_ENCRYPTED, PASSWORD } from "../support/certificates/certificates.ts";
+import { NAMES } from "../support/developer_tools/laptop.ts";
 import { CLIENT, createService, failureOf, isolatedOptions, SCOPE, TENANT } from "../support/service.ts";
 
 /** A link that does what it is told, in order, and then the last again. */

@@ -1,11 +1,11 @@
 // Which identity a program has while its managed identity fails and after it has healed: each source, failure, moment and what follows.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { FILE_FAULTS, HTTP_FAULTS } from "../support/model_faults.ts";
-import { SOURCE_NAMES, type SourceName } from "../support/model_machine.ts";
-import { createProgram, loadModules, type Program } from "../support/model_programs.ts";
-import { type Box, createWorld, HOUR, type Target, type World } from "../support/model_world.ts";
-import { withGlobals } from "../support/model_clock.ts";
+import { FILE_FAULTS, HTTP_FAULTS } from "../support/core/model_faults.ts";
+import { SOURCE_NAMES, type SourceName } from "../support/core/model_machine.ts";
+import { createProgram, loadModules, type Program } from "../support/core/model_programs.ts";
+import { type Box, createWorld, HOUR, type Target, type World } from "../support/core/model_world.ts";
+import { withGlobals } from "../support/core/model_clock.ts";
 
 const MINUTE = 60_000;
 

@@ -12,7 +12,7 @@ import {
 } from "@azweb/identity";
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { CERTIFICATE, KEY } from "../support/certificates.ts";
+import { CERTIFICATE, KEY } from "../support/certificates/certificates.ts";
 import {
   arcAnswers,
   CLIENT_ID,
@@ -21,7 +21,7 @@ import {
   machineOptions,
   MACHINES,
   VAULT,
-} from "../support/machine.ts";
+} from "../support/managed_identity/machine.ts";
 import {
   type Asked,
   CLIENT,
@@ -33,8 +33,8 @@ import {
   TENANT,
   tokenAnswer,
 } from "../support/service.ts";
-import { createDesk, NOW, type ToolName } from "../support/tool.ts";
-import { watchRegExp } from "../support/watch_reg_exp.ts";
+import { createDesk, NOW, type ToolName } from "../support/developer_tools/tool.ts";
+import { watchRegExp } from "../support/project/watch_reg_exp.ts";
 
 const SECRET = "a-secret-that-no-message-shows";
 /** As much as is read of a text from outside. */

@@ -12,8 +12,8 @@ import {
 import { createFakeClock, type FakeClock } from "@azweb/identity/testing";
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { machineOptions, MACHINES } from "../support/machine.ts";
-import { type Ended, pass, passTime } from "../support/passing_time.ts";
+import { machineOptions, MACHINES } from "../support/managed_identity/machine.ts";
+import { type Ended, pass, passTime } from "../support/core/passing_time.ts";
 import {
   type Asked,
   CLIENT,
@@ -24,9 +24,9 @@ import {
   silence,
   TENANT,
 } from "../support/service.ts";
-import { userAnswer } from "../support/sign_in.ts";
-import { byDeviceCode, createScene, GRAPH, settle } from "../support/people.ts";
-import { ANSWERS, createDesk, hang, type Started } from "../support/tool.ts";
+import { userAnswer } from "../support/sign_in/sign_in.ts";
+import { byDeviceCode, createScene, GRAPH, settle } from "../support/sign_in/people.ts";
+import { ANSWERS, createDesk, hang, type Started } from "../support/developer_tools/tool.ts";
 
 const SECOND = 1000;
 const MINUTE = 60_000;

@@ -2,7 +2,7 @@
 import { EnvironmentCredential, ManagedIdentityCredential, WorkloadIdentityCredential } from "@azweb/identity";
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { federatedToken } from "../support/machine.ts";
+import { federatedToken } from "../support/managed_identity/machine.ts";
 import {
   CLIENT,
   createService,

@@ -1,9 +1,9 @@
 // Random sequences of calls, failures and time: each token is of the identity that the rules of the outcomes allow.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { explore } from "../support/model_explore.ts";
-import { createCounts, describeCounts } from "../support/model_run.ts";
-import { FAMILIES } from "../support/model_scenario.ts";
+import { explore } from "../support/core/model_explore.ts";
+import { createCounts, describeCounts } from "../support/core/model_run.ts";
+import { FAMILIES } from "../support/core/model_scenario.ts";
 
 const SEED = 20_261_129;
 /** Number of sequences: fewer where a turn of the event loop takes a millisecond. */

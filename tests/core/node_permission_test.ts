@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
 const run = promisify(execFile);
-const PROGRAM = fileURLToPath(new URL("../support/permission_process.js", import.meta.url));
+const PROGRAM = fileURLToPath(new URL("../support/core/permission_process.js", import.meta.url));
 const FOLDER = fileURLToPath(new URL("../../", import.meta.url));
 
 /** A release, by its version; that which runs the test by "". */

@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { createCertificateAuthority } from "../support/certificate_authority.ts";
+import { createCertificateAuthority } from "../support/certificates/certificate_authority.ts";
 import { COUNT_QUESTIONS, ROOT, runWithFlags as run } from "../support/permissions.ts";
 import { serveTls } from "../support/tls_server.ts";
 

@@ -13,7 +13,7 @@ import fc from "fast-check";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { anyCharacter } from "../support/any_character.ts";
-import { textsOf } from "../support/canary.ts";
+import { textsOf } from "../support/project/canary.ts";
 import {
   breathe,
   CLIENT,

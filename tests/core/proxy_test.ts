@@ -6,8 +6,8 @@ import { StaticCredential } from "@azweb/identity/testing";
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { CLIENT, createService, isolatedOptions, SCOPE, TENANT, tokenAnswer } from "../support/service.ts";
-import { createWorld } from "../support/sharing.ts";
-import { createSubjects } from "../support/sharing_subjects.ts";
+import { createWorld } from "../support/core/sharing.ts";
+import { createSubjects } from "../support/core/sharing_subjects.ts";
 
 /** Returns a proxy that also wraps the objects and functions that it returns, as the reactive objects of user interfaces do. */
 function wrapDeeply<T extends object>(target: T): T {

@@ -10,7 +10,7 @@ import {
 import { createFakeClock, type FakeClock, StaticCredential } from "@azweb/identity/testing";
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { machineAnswer } from "../support/machine.ts";
+import { machineAnswer } from "../support/managed_identity/machine.ts";
 import {
   breathe,
   CLIENT,
@@ -22,7 +22,7 @@ import {
   TENANT,
   tokenAnswer,
 } from "../support/service.ts";
-import { asynchronous } from "../support/sharing.ts";
+import { asynchronous } from "../support/core/sharing.ts";
 
 const SECOND = 1_000;
 const MINUTE = 60_000;

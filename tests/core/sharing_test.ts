@@ -16,8 +16,8 @@ import {
   type Sharing,
   type Subject,
   type World,
-} from "../support/sharing.ts";
-import { CALLS, CLAIMS, createSubjects, RETRY_OPTIONS } from "../support/sharing_subjects.ts";
+} from "../support/core/sharing.ts";
+import { CALLS, CLAIMS, createSubjects, RETRY_OPTIONS } from "../support/core/sharing_subjects.ts";
 
 const OTHER_SCOPE = "https://vault.azure.net/.default";
 

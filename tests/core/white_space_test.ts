@@ -11,7 +11,7 @@ import {
   TENANT,
   TOKEN_ENDPOINT,
 } from "../support/service.ts";
-import { ANSWERS, createDesk } from "../support/tool.ts";
+import { ANSWERS, createDesk } from "../support/developer_tools/tool.ts";
 
 const BLANKS = ["\u00a0", "\u2003", "\u3000", "\ufeff", "\v"];
 

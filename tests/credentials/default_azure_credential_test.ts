@@ -8,7 +8,7 @@ import {
 import { createEntra, createFakeClock, createVirtualMachine, StaticCredential } from "@azweb/identity/testing";
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { NAMES } from "../support/laptop.ts";
+import { NAMES } from "../support/developer_tools/laptop.ts";
 import {
   CLIENT_ID,
   federatedToken,
@@ -18,7 +18,7 @@ import {
   MACHINES,
   RESOURCE_ID,
   VAULT,
-} from "../support/machine.ts";
+} from "../support/managed_identity/machine.ts";
 import { type Asked, createService, failureOf, jsonAnswer, silence, TENANT, tokenAnswer } from "../support/service.ts";
 
 const SECRET = { AZURE_TENANT_ID: TENANT, AZURE_CLIENT_ID: CLIENT_ID, AZURE_CLIENT_SECRET: "a-secret" };

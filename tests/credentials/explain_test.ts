@@ -7,10 +7,10 @@ import {
 import { detectPlatform, type Runtime } from "@azweb/identity/runtime";
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { type Name, NAMES } from "../support/laptop.ts";
-import { CLIENT_ID, MACHINES, VAULT } from "../support/machine.ts";
+import { type Name, NAMES } from "../support/developer_tools/laptop.ts";
+import { CLIENT_ID, MACHINES, VAULT } from "../support/managed_identity/machine.ts";
 import { TENANT } from "../support/service.ts";
-import { PROFILE, SIGNED_IN } from "../support/tool.ts";
+import { PROFILE, SIGNED_IN } from "../support/developer_tools/tool.ts";
 
 const ID = { AZURE_TENANT_ID: TENANT, AZURE_CLIENT_ID: CLIENT_ID };
 const FILE = { AZURE_FEDERATED_TOKEN_FILE: "/token" };

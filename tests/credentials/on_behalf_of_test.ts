@@ -3,9 +3,9 @@ import { type CredentialOptions, OnBehalfOfCredential, type OnBehalfOfCredential
 import { createEntra, createFakeClock, type Entra, type FakeClock } from "@azweb/identity/testing";
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { publicKeys, signAssertion } from "../support/assertion.ts";
-import { CERTIFICATE, KEY } from "../support/certificates.ts";
-import { ADA, BOB, GRAPH, OTHER_TENANT, ownerOf, VAULT } from "../support/people.ts";
+import { publicKeys, signAssertion } from "../support/certificates/assertion.ts";
+import { CERTIFICATE, KEY } from "../support/certificates/certificates.ts";
+import { ADA, BOB, GRAPH, OTHER_TENANT, ownerOf, VAULT } from "../support/sign_in/people.ts";
 import { CLIENT, failureOf, isolatedOptions, TENANT } from "../support/service.ts";
 
 const FRONT = "a-front-end";

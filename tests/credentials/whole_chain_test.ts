@@ -11,9 +11,9 @@ import {
   NAMES,
   signedOut,
   TOOL_OF,
-} from "../support/laptop.ts";
+} from "../support/developer_tools/laptop.ts";
 import { failureOf, jsonAnswer, SCOPE } from "../support/service.ts";
-import { ANSWERS, hang, HOUR } from "../support/tool.ts";
+import { ANSWERS, hang, HOUR } from "../support/developer_tools/tool.ts";
 
 const TOOL_NAMES = Object.keys(TOOL_OF) as Name[];
 const PROD = NAMES.filter((name) => !TOOL_OF[name]);

@@ -4,7 +4,15 @@ import { createFakeClock } from "@azweb/identity/testing";
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { failureOf, SCOPE } from "../support/service.ts";
-import { ANSWERS, createDesk, CREDENTIALS, HOUR, noProgram, NOW, type ToolName } from "../support/tool.ts";
+import {
+  ANSWERS,
+  createDesk,
+  CREDENTIALS,
+  HOUR,
+  noProgram,
+  NOW,
+  type ToolName,
+} from "../support/developer_tools/tool.ts";
 
 const SAYS: Readonly<Record<ToolName, string>> = {
   az: "Azure CLI",

@@ -16,7 +16,7 @@ import {
   PROFILE,
   type ToolName,
   TOOLS,
-} from "../support/tool.ts";
+} from "../support/developer_tools/tool.ts";
 
 const NAMES = ["az", "azd", "pwsh"] as const;
 const MINUTE = 60_000;

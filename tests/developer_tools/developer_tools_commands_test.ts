@@ -13,7 +13,7 @@ import {
   type Started,
   type ToolName,
   TOOLS,
-} from "../support/tool.ts";
+} from "../support/developer_tools/tool.ts";
 
 const OTHER = "other.example";
 const NAMES = ["az", "azd", "pwsh"] as const;

@@ -3,7 +3,16 @@ import { createFakeClock } from "@azweb/identity/testing";
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { SCOPE } from "../support/service.ts";
-import { ANSWERS, createPrograms, deskOptions, HOUR, NOW, PROFILE, SIGNED_IN, TOOLS } from "../support/tool.ts";
+import {
+  ANSWERS,
+  createPrograms,
+  deskOptions,
+  HOUR,
+  NOW,
+  PROFILE,
+  SIGNED_IN,
+  TOOLS,
+} from "../support/developer_tools/tool.ts";
 
 const NAMES = ["az", "azd", "pwsh"] as const;
 const ENV = { PATH: "/usr/bin", HOME: "/home/jo" };

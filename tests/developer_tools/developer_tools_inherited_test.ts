@@ -6,7 +6,16 @@ import assert from "node:assert/strict";
 import process from "node:process";
 import { afterEach, describe, test } from "node:test";
 import { SCOPE } from "../support/service.ts";
-import { ANSWERS, createPrograms, deskOptions, HOUR, NOW, SIGNED_IN, type ToolName, TOOLS } from "../support/tool.ts";
+import {
+  ANSWERS,
+  createPrograms,
+  deskOptions,
+  HOUR,
+  NOW,
+  SIGNED_IN,
+  type ToolName,
+  TOOLS,
+} from "../support/developer_tools/tool.ts";
 
 const changed = new Map<string, string | undefined>();
 

@@ -182,7 +182,7 @@ describe("what it starts with", { skip: SKIP }, () => {
 
   test("nothing to read, also where whoever starts it has", async () => {
     const path = await place(`cat >$here/read; ${TELLS}`);
-    const { stdout, stderr } = await startModule("reading_tool_process", { args: [path] }).ended;
+    const { stdout, stderr } = await startModule("developer_tools/reading_tool_process", { args: [path] }).ended;
     assert.equal(stdout, "of az\n", stderr);
     assert.equal(await readFile(`${path}/read`, "utf8"), "");
   });

@@ -36,7 +36,8 @@ const ZONES: Readonly<Record<string, readonly Row[]>> = {
 for (const [TZ, rows] of Object.entries(ZONES)) {
   test(`${TZ}: ${rows.map(([what]) => what).join(", ")}`, async () => {
     const asked = JSON.stringify(rows.map(([, now, local]) => [now, local]));
-    const { stdout, stderr } = await startModule("local_time_process", { args: [asked], env: { TZ } }).ended;
+    const { stdout, stderr } = await startModule("developer_tools/local_time_process", { args: [asked], env: { TZ } })
+      .ended;
     assert.ok(stdout, stderr);
     assert.deepEqual(JSON.parse(stdout), rows.map(([, , , end]) => end));
   });
@@ -44,6 +45,9 @@ for (const [TZ, rows] of Object.entries(ZONES)) {
 
 test("what is over in either way has expired", async () => {
   const asked = JSON.stringify([["2026-10-25T03:00Z", "2026-10-25 02:20:00"]]);
-  const { stdout } = await startModule("local_time_process", { args: [asked], env: { TZ: "Europe/Berlin" } }).ended;
+  const { stdout } = await startModule("developer_tools/local_time_process", {
+    args: [asked],
+    env: { TZ: "Europe/Berlin" },
+  }).ended;
   assert.match(stdout, /Its token expired on 2026-10-25T01:20:00\.000Z/);
 });

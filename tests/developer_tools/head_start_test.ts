@@ -10,10 +10,10 @@ import {
   type Name,
   nobody,
   signedOut,
-} from "../support/laptop.ts";
-import { MACHINES } from "../support/machine.ts";
+} from "../support/developer_tools/laptop.ts";
+import { MACHINES } from "../support/managed_identity/machine.ts";
 import { type Asked, breathe, failureOf, SCOPE, silence } from "../support/service.ts";
-import { ANSWERS, HOUR, SIGNED_IN } from "../support/tool.ts";
+import { ANSWERS, HOUR, SIGNED_IN } from "../support/developer_tools/tool.ts";
 
 const AZ: readonly Name[] = ["AzureCliCredential"];
 const HEAD_START = 150;

@@ -2,7 +2,7 @@ import { ClientSecretCredential, type ErrorResponse } from "@azweb/identity";
 import { createFakeClock } from "@azweb/identity/testing";
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { create, failWith } from "../support/failing.ts";
+import { create, failWith } from "../support/core/failing.ts";
 import {
   type Asked,
   CLIENT,

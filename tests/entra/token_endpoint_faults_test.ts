@@ -2,7 +2,7 @@ import type { ErrorResponse, LogEvent } from "@azweb/identity";
 import { createEntra, createFakeClock } from "@azweb/identity/testing";
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ACTION, create, failWith } from "../support/failing.ts";
+import { ACTION, create, failWith } from "../support/core/failing.ts";
 import {
   CLIENT,
   createService,

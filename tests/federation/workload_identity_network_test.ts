@@ -10,7 +10,10 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { type CertificateAuthority, createCertificateAuthority } from "../support/certificate_authority.ts";
+import {
+  type CertificateAuthority,
+  createCertificateAuthority,
+} from "../support/certificates/certificate_authority.ts";
 import { CLIENT, createWorkload, SCOPE, serviceAccountToken, TENANT } from "../support/workload.ts";
 
 const SNI_NAME = "00000000.ests.aks.example";

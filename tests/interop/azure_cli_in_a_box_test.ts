@@ -1,7 +1,7 @@
 // Runs on: deno
 //
 // The real Azure CLI, signed in to a simulated Azure, and programs that use it with no option that a user would not set. All of it in a
-// network of its own: see support/boxed_laptop.ts.
+// network of its own: see support/interop/boxed_laptop.ts.
 import { stop } from "esbuild";
 import { decodeJwt } from "jose";
 import assert from "node:assert/strict";
@@ -14,7 +14,7 @@ import {
   OURS,
   startLaptop,
   whyNoLaptop,
-} from "../support/boxed_laptop.ts";
+} from "../support/interop/boxed_laptop.ts";
 
 const TENANT = "22222222-2222-2222-2222-222222222222";
 const ANOTHER_TENANT = "33333333-3333-3333-3333-333333333333";
@@ -27,7 +27,7 @@ const STORAGE = "https://storage.azure.com";
 const VAULT = "https://vault.azure.net";
 const LOGIN = `az login --scope ${STORAGE}/.default`;
 
-/** A call, as support/ask_credentials.js takes it. */
+/** A call, as support/interop/ask_credentials.js takes it. */
 interface Call {
   readonly credential?: "DefaultAzureCredential" | "AzureCliCredential";
   readonly options?: object;

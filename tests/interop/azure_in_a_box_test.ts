@@ -3,7 +3,7 @@
 // `new DefaultAzureCredential()`, with nothing that a user would not set, finds a metadata service at 169.254.169.254 and Entra at
 // login.microsoftonline.com. So do Azure's own libraries for JavaScript and Python: what they send is compared with what we send.
 //
-// All of it is simulated, in a network of its own: outside of that, nothing is sent to these addresses and names. See support/box.ts.
+// All of it is simulated, in a network of its own: outside of that, nothing is sent to these addresses and names. See support/interop/box.ts.
 import { decodeJwt, decodeProtectedHeader } from "jose";
 import assert from "node:assert/strict";
 import { copyFile, mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -15,14 +15,14 @@ import { fileURLToPath } from "node:url";
 import { stop } from "esbuild";
 import { findBun } from "../../scripts/run_bun.ts";
 import { makeTestProject } from "../../scripts/test_project.ts";
-import { publicKeys } from "../support/assertion.ts";
-import { type Box, type BoxRequest, SILENT_NETWORK, startBox } from "../support/box.ts";
+import { publicKeys } from "../support/certificates/assertion.ts";
+import { type Box, type BoxRequest, SILENT_NETWORK, startBox } from "../support/interop/box.ts";
 import { startProgram, trust } from "../support/child.ts";
 import { isolated, whyNotIsolated } from "../support/isolated.ts";
 import { CLIENT, ISSUER, serviceAccountToken, SUBJECT, TENANT } from "../support/workload.ts";
 
 const PYTHON = "/usr/bin/python3";
-const PROGRAM = fileURLToPath(new URL("../support/default_credential.js", import.meta.url));
+const PROGRAM = fileURLToPath(new URL("../support/interop/default_credential.js", import.meta.url));
 
 type Program = "ours on Deno" | "ours on Node" | "ours on Bun" | "npm" | "python";
 const OURS: readonly Program[] = ["ours on Deno", "ours on Node", "ours on Bun"];

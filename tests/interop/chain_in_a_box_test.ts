@@ -1,16 +1,16 @@
 // Runs on: deno
 //
 // `new DefaultAzureCredential()` wherever a program may find itself, beside Azure's own libraries for JavaScript (npm) and Python: who gets
-// which token, with which requests and processes, in what time. All of it is simulated but for the Azure CLI: see support/boxed_laptop.ts.
+// which token, with which requests and processes, in what time. All of it is simulated but for the Azure CLI: see support/interop/boxed_laptop.ts.
 import { stop } from "esbuild";
 import { decodeJwt } from "jose";
 import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { publicKeys } from "../support/assertion.ts";
-import type { BoxState } from "../support/box.ts";
-import { type Laptop, type Library, startLaptop, type Tool, whyNoLaptop } from "../support/boxed_laptop.ts";
+import { publicKeys } from "../support/certificates/assertion.ts";
+import type { BoxState } from "../support/interop/box.ts";
+import { type Laptop, type Library, startLaptop, type Tool, whyNoLaptop } from "../support/interop/boxed_laptop.ts";
 import { CLIENT, ISSUER, serviceAccountToken, SUBJECT, TENANT } from "../support/workload.ts";
 
 const DEVELOPER = "55555555-5555-5555-5555-555555555555";

@@ -10,8 +10,8 @@ import process from "node:process";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { startProgram } from "../support/child.ts";
-import { type Cloud, CONTOSO, FABRIKAM, startCloud } from "../support/cloud.ts";
-import type { KeyVaultOptions } from "../support/key_vault.ts";
+import { type Cloud, CONTOSO, FABRIKAM, startCloud } from "../support/project/cloud.ts";
+import type { KeyVaultOptions } from "../support/interop/key_vault.ts";
 
 const PROGRAMS = fileURLToPath(new URL("../programs/", import.meta.url));
 const CONFIG = fileURLToPath(new URL("../../deno.json", import.meta.url));

@@ -6,7 +6,7 @@ import { readFile } from "node:fs/promises";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import ts from "typescript";
-import { type Library, type Note, observe, type Options } from "../support/side_by_side.ts";
+import { type Library, type Note, observe, type Options } from "../support/interop/side_by_side.ts";
 
 const TENANT = "contoso.onmicrosoft.com";
 const SCOPE = "https://storage.azure.com/.default";

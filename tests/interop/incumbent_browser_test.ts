@@ -6,9 +6,16 @@ import * as ours from "@azweb/identity";
 import childProcess from "node:child_process";
 import { EventEmitter } from "node:events";
 import { mock, test } from "node:test";
-import { checkDifferences, CP1, differ, type Difference, ID_TOKEN_CLAIMS, NBF } from "../support/differences.ts";
+import {
+  checkDifferences,
+  CP1,
+  differ,
+  type Difference,
+  ID_TOKEN_CLAIMS,
+  NBF,
+} from "../support/interop/differences.ts";
 import { CLIENT, SCOPE, TENANT } from "../support/service.ts";
-import { readShown, sendBack, userAnswer } from "../support/sign_in.ts";
+import { readShown, sendBack, userAnswer } from "../support/sign_in/sign_in.ts";
 
 const USER = "jo@contoso.com";
 const CLIENT_INFO = btoa(JSON.stringify({ uid: "jo", utid: TENANT })).replaceAll("=", "");

@@ -8,8 +8,15 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { AUTHORITY, CERTIFICATE, KEY, KEY_ENCRYPTED, KEY_PKCS1, PASSWORD } from "../support/certificates.ts";
-import { DEVELOPERS, HURRIED } from "../support/people.ts";
+import {
+  AUTHORITY,
+  CERTIFICATE,
+  KEY,
+  KEY_ENCRYPTED,
+  KEY_PKCS1,
+  PASSWORD,
+} from "../support/certificates/certificates.ts";
+import { DEVELOPERS, HURRIED } from "../support/sign_in/people.ts";
 import {
   checkDifferences,
   CP1,
@@ -18,8 +25,8 @@ import {
   type Found,
   ID_TOKEN_CLAIMS,
   NBF,
-} from "../support/differences.ts";
-import { type Library, type Note, type Observations, observe, type Options } from "../support/side_by_side.ts";
+} from "../support/interop/differences.ts";
+import { type Library, type Note, type Observations, observe, type Options } from "../support/interop/side_by_side.ts";
 
 const TENANT = "contoso.onmicrosoft.com";
 const OTHER_TENANT = "fabrikam.onmicrosoft.com";

@@ -26,11 +26,11 @@ import {
   WEB_APP,
   WEB_APP_REDIRECT_URI,
   WEB_APP_SECRET,
-} from "../support/oidc_provider.ts";
-import { settle } from "../support/people.ts";
+} from "../support/interop/oidc_provider.ts";
+import { settle } from "../support/sign_in/people.ts";
 import { failureOf, TENANT } from "../support/service.ts";
-import { createVisitor, type Visitor } from "../support/visitor.ts";
-import { openBrowser } from "../support/web_browser.ts";
+import { createVisitor, type Visitor } from "../support/sign_in/visitor.ts";
+import { openBrowser } from "../support/sign_in/web_browser.ts";
 
 const HOUR = 3_600_000;
 const SCOPES = [API_SCOPE, ...MANY_SCOPES];

@@ -7,7 +7,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { test } from "node:test";
 import Provider from "oidc-provider";
-import { CERTIFICATE, KEY, KEY_ENCRYPTED, OTHER_KEY, PASSWORD } from "../support/certificates.ts";
+import { CERTIFICATE, KEY, KEY_ENCRYPTED, OTHER_KEY, PASSWORD } from "../support/certificates/certificates.ts";
 
 const TENANT = "11111111-2222-3333-4444-555555555555";
 const TOKEN_PATH = `/${TENANT}/oauth2/v2.0/token`;

@@ -3,8 +3,8 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { startAzurite } from "../support/azurite.ts";
-import { writeCertificates } from "../support/certificate_authority.ts";
+import { startAzurite } from "../support/interop/azurite.ts";
+import { writeCertificates } from "../support/certificates/certificate_authority.ts";
 import { type Ending, startModule, trust } from "../support/child.ts";
 import { type EntraServer, startEntra } from "../support/entra_server.ts";
 
@@ -52,7 +52,7 @@ describe("@azure/storage-blob with DefaultAzureCredential, against Azurite", () 
   });
 
   function storeABlob(clientId: keyof typeof apps, others: Record<string, string> = {}): Promise<Ending> {
-    return startModule("store_a_blob", { env: { ...env, AZURE_CLIENT_ID: clientId, ...others } }).ended;
+    return startModule("interop/store_a_blob", { env: { ...env, AZURE_CLIENT_ID: clientId, ...others } }).ended;
   }
 
   test("stores a blob and reads it back, with one token request", async () => {

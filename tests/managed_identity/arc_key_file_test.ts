@@ -8,7 +8,7 @@ import { mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, test } from "node:test";
-import { machineAnswer, VAULT } from "../support/machine.ts";
+import { machineAnswer, VAULT } from "../support/managed_identity/machine.ts";
 import { createService, failureOf } from "../support/service.ts";
 
 const KEY = "CANARY-0123456789";

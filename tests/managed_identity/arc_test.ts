@@ -11,7 +11,7 @@ import {
   OBJECT_ID,
   RESOURCE_ID,
   VAULT,
-} from "../support/machine.ts";
+} from "../support/managed_identity/machine.ts";
 import { type Asked, createService, failureOf, jsonAnswer } from "../support/service.ts";
 
 const LINUX = "/var/opt/azcmagent/tokens/";

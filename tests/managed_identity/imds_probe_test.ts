@@ -3,7 +3,7 @@ import { detectPlatform } from "@azweb/identity/runtime";
 import { createFakeClock, type FakeClock } from "@azweb/identity/testing";
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { IMDS, machineAnswer, machineOptions, MACHINES, VAULT } from "../support/machine.ts";
+import { IMDS, machineAnswer, machineOptions, MACHINES, VAULT } from "../support/managed_identity/machine.ts";
 import { type Asked, createService, failureOf, jsonAnswer, silence } from "../support/service.ts";
 
 const NOW = Date.parse("2026-11-23T10:00:00Z");

@@ -9,7 +9,7 @@ import {
 } from "@azweb/identity/testing";
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { CLIENT_ID, OBJECT_ID, RESOURCE_ID, VAULT } from "../support/machine.ts";
+import { CLIENT_ID, OBJECT_ID, RESOURCE_ID, VAULT } from "../support/managed_identity/machine.ts";
 import { failureOf } from "../support/service.ts";
 
 const IDENTITY = { clientId: CLIENT_ID, objectId: OBJECT_ID, resourceId: RESOURCE_ID };

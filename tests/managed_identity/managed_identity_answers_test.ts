@@ -10,7 +10,7 @@ import {
   machineOptions,
   MACHINES,
   VAULT,
-} from "../support/machine.ts";
+} from "../support/managed_identity/machine.ts";
 import { type Asked, createService, failureOf, jsonAnswer } from "../support/service.ts";
 
 const NOW = Date.parse("2026-11-23T10:00:00Z");

@@ -22,8 +22,8 @@ import { after, describe, test } from "node:test";
 import { startModule, stopModules } from "../support/child.ts";
 import { type HttpServer, serveHttp } from "../support/http_server.ts";
 import { serveHttps } from "../support/https_server.ts";
-import { CLIENT_ID, VAULT } from "../support/machine.ts";
-import { createSelfSigned } from "../support/self_signed.ts";
+import { CLIENT_ID, VAULT } from "../support/managed_identity/machine.ts";
+import { createSelfSigned } from "../support/certificates/self_signed.ts";
 import { failureOf } from "../support/service.ts";
 import { serveTls } from "../support/tls_server.ts";
 

@@ -13,7 +13,7 @@ import {
   OBJECT_ID,
   RESOURCE_ID,
   VAULT,
-} from "../support/machine.ts";
+} from "../support/managed_identity/machine.ts";
 import { createService, failureOf } from "../support/service.ts";
 
 const RESOURCE = "https://vault.azure.net";

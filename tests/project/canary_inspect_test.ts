@@ -4,10 +4,10 @@ import { Console } from "node:console";
 import { Writable } from "node:stream";
 import { test } from "node:test";
 import { inspect } from "node:util";
-import { findSecret, SECRET } from "../support/canary.ts";
-import { credentialOutcomes } from "../support/canary_credentials.ts";
-import { webSignInOutcomes } from "../support/canary_sign_in.ts";
-import { toolOutcomes } from "../support/canary_tools.ts";
+import { findSecret, SECRET } from "../support/project/canary.ts";
+import { credentialOutcomes } from "../support/project/canary_credentials.ts";
+import { webSignInOutcomes } from "../support/project/canary_sign_in.ts";
+import { toolOutcomes } from "../support/project/canary_tools.ts";
 
 interface Inspector {
   inspect(value: unknown, options?: object): string;

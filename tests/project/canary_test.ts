@@ -14,10 +14,10 @@ import {
 import { createWebSignIn } from "@azweb/identity/web-sign-in";
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { findSecret, SECRET, textsOf, TOKEN } from "../support/canary.ts";
-import { credentialOutcomes } from "../support/canary_credentials.ts";
-import { webSignInOutcomes } from "../support/canary_sign_in.ts";
-import { toolOutcomes } from "../support/canary_tools.ts";
+import { findSecret, SECRET, textsOf, TOKEN } from "../support/project/canary.ts";
+import { credentialOutcomes } from "../support/project/canary_credentials.ts";
+import { webSignInOutcomes } from "../support/project/canary_sign_in.ts";
+import { toolOutcomes } from "../support/project/canary_tools.ts";
 import { CLIENT, createService, failureOf, isolatedOptions, SCOPE, TENANT, tokenAnswer } from "../support/service.ts";
 
 /** Errors that leak, to see that the search finds it. */

@@ -276,7 +276,7 @@ describe("check_coverage", () => {
       "src/managed_identity/sources.ts",
       'const SOURCES = [{ variables: ["ONE", "TWO"], create: a }, { variables: [] }];',
     ],
-    ["tests/support/machine.ts", 'export const MACHINES = { a: { ONE: "1", TWO: "2" } };'],
+    ["tests/support/managed_identity/machine.ts", 'export const MACHINES = { a: { ONE: "1", TWO: "2" } };'],
     ["README.md", "| A | `ONE`, `TWO` |"],
     ["src/testing/a.ts", 'env: { ONE: "1", TWO: "2" }'],
   ]);
@@ -294,7 +294,11 @@ describe("check_coverage", () => {
 
   for (
     const [path, text, what] of [
-      ["tests/support/machine.ts", '{ a: { ONE: "1" }, b: { TWO: "2" } }', "no test: add a machine to the tests"],
+      [
+        "tests/support/managed_identity/machine.ts",
+        '{ a: { ONE: "1" }, b: { TWO: "2" } }',
+        "no test: add a machine to the tests",
+      ],
       ["README.md", "`ONE`, `TWO`", "no documentation: add a table row"],
       ["src/testing/a.ts", "env: { ONE }", "no simulated machine: add it to src/testing/"],
     ] as const

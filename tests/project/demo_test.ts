@@ -8,7 +8,7 @@ import { describe, test } from "node:test";
 import { type Child, type Ending, startModule } from "../support/child.ts";
 import { processesWith } from "../support/environ.ts";
 import { whyNotIsolated } from "../support/isolated.ts";
-import { whyNoLaptop } from "../support/boxed_laptop.ts";
+import { whyNoLaptop } from "../support/interop/boxed_laptop.ts";
 
 interface Circumstances {
   readonly env?: Record<string, string>;

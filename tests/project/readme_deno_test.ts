@@ -6,8 +6,8 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { build, stop } from "esbuild";
 import { Miniflare, type Request as WorkerRequest, Response as WorkerResponse } from "miniflare";
-import { programsOf, SERVICE_PRINCIPAL, VARIABLES } from "../support/readme.ts";
-import { openBrowser } from "../support/web_browser.ts";
+import { programsOf, SERVICE_PRINCIPAL, VARIABLES } from "../support/project/readme.ts";
+import { openBrowser } from "../support/sign_in/web_browser.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const STORAGE = "https://account.blob.core.windows.net";
@@ -17,7 +17,7 @@ test("the Deno script, by its command", async () => {
   const { ts, sh } = programsOf(README, "A Deno script", STORAGE);
   const [, flags] = /^deno run (.+) list\.ts$/m.exec(sh!)!;
   const process = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", "--preload=tests/support/cloud_preload.ts", ...flags!.split(" "), "--ext=ts", "-"],
+    args: ["run", "--quiet", "--preload=tests/support/project/cloud_preload.ts", ...flags!.split(" "), "--ext=ts", "-"],
     cwd: ROOT,
     env: VARIABLES,
     stdin: "piped",

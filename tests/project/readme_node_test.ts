@@ -8,10 +8,10 @@ import { dirname, join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { startAzurite } from "../support/azurite.ts";
-import { writeCertificates } from "../support/certificate_authority.ts";
+import { startAzurite } from "../support/interop/azurite.ts";
+import { writeCertificates } from "../support/certificates/certificate_authority.ts";
 import { startProgram, trust } from "../support/child.ts";
-import { programsOf, VARIABLES } from "../support/readme.ts";
+import { programsOf, VARIABLES } from "../support/project/readme.ts";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
 
@@ -26,7 +26,7 @@ test("the Node service", async () => {
     // A container to be found; the program has no types to strip.
     const create = 'await client.createContainer("pictures");\n';
     await writeFile(program, ts!.replace("for await", `${create}for await`));
-    const preload = new URL("../support/cloud_preload.js", import.meta.url).href;
+    const preload = new URL("../support/project/cloud_preload.js", import.meta.url).href;
     const { code, stdout, stderr } = await startProgram([process.execPath, "--import", preload, program], {
       env: { ...VARIABLES, ...trust(paths.authorityPath) },
     }).ended;

@@ -15,7 +15,8 @@ after(stopModules);
 
 /** Returns the platform, or the error, for each of the globals in turn, in a process of its own. */
 async function detect(...globals: readonly Globals[]): Promise<string[]> {
-  const { code, stdout, stderr } = await startModule("platform_process", { args: [JSON.stringify(globals)] }).ended;
+  const { code, stdout, stderr } = await startModule("runtime/platform_process", { args: [JSON.stringify(globals)] })
+    .ended;
   assert.equal(code, 0, stderr);
   return JSON.parse(stdout);
 }

@@ -5,7 +5,7 @@ import { createServer } from "node:net";
 import process from "node:process";
 import type { TLSSocket } from "node:tls";
 import { after, describe, test } from "node:test";
-import { createCertificateAuthority, type Leaf } from "../support/certificate_authority.ts";
+import { createCertificateAuthority, type Leaf } from "../support/certificates/certificate_authority.ts";
 import { serveTls, type TlsServer } from "../support/tls_server.ts";
 
 const OK = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\nx-a: 1\r\nx-a: 2\r\n\r\nok";

@@ -16,7 +16,7 @@ import {
   settle,
   VAULT,
   WEB_APP,
-} from "../support/people.ts";
+} from "../support/sign_in/people.ts";
 import { CLIENT, failureOf, TENANT } from "../support/service.ts";
 
 // RFC 7636, appendix B.

@@ -14,7 +14,7 @@ import {
   settle,
   VAULT,
   WEB_APP,
-} from "../support/people.ts";
+} from "../support/sign_in/people.ts";
 import {
   type Asked,
   CLIENT,

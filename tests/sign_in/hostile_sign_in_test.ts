@@ -4,10 +4,10 @@ import { createWebSignIn } from "@azweb/identity/web-sign-in";
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { failureOf, SCOPE } from "../support/service.ts";
-import { createStage } from "../support/sign_in.ts";
-import { CLIENT, createSignInService, GRAPH_SCOPE, SECRET, TENANT } from "../support/sign_in_service.ts";
-import { watchRegExp } from "../support/watch_reg_exp.ts";
-import { openBrowser } from "../support/web_browser.ts";
+import { createStage } from "../support/sign_in/sign_in.ts";
+import { CLIENT, createSignInService, GRAPH_SCOPE, SECRET, TENANT } from "../support/sign_in/sign_in_service.ts";
+import { watchRegExp } from "../support/project/watch_reg_exp.ts";
+import { openBrowser } from "../support/sign_in/web_browser.ts";
 
 const APP = "https://my.app";
 /** As much as is read of a text from outside. */

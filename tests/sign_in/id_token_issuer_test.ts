@@ -5,7 +5,7 @@ import { createEntra } from "@azweb/identity/testing";
 import { createWebSignIn } from "@azweb/identity/web-sign-in";
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { HURRIED } from "../support/people.ts";
+import { HURRIED } from "../support/sign_in/people.ts";
 import {
   type Asked,
   CLIENT,

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { failureOf, SCOPE, TENANT } from "../support/service.ts";
 import { createService } from "../support/service.ts";
-import { readShown, type Shown, userAnswer } from "../support/sign_in.ts";
+import { readShown, type Shown, userAnswer } from "../support/sign_in/sign_in.ts";
 
 const NAME = "InteractiveBrowserCredential";
 const TOOLS = ["AzureCliCredential", "AzurePowerShellCredential", "AzureDeveloperCliCredential"] as const;

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Page } from "playwright-core";
 import { fillIn, NO_BROWSER, openPage, startBrowser } from "../support/chromium.ts";
-import { API_SCOPE, type OidcProvider, startOidcProvider } from "../support/oidc_provider.ts";
+import { API_SCOPE, type OidcProvider, startOidcProvider } from "../support/interop/oidc_provider.ts";
 import { failureOf } from "../support/service.ts";
 
 /** Runs the server and the browser while `use` does. */

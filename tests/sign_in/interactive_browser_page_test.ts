@@ -7,7 +7,7 @@ import { test } from "node:test";
 import type { Page } from "playwright-core";
 import { fillIn, NO_BROWSER, openPage, startBrowser } from "../support/chromium.ts";
 import { serveHttp } from "../support/http_server.ts";
-import { API_SCOPE, type OidcProvider, PAGE_APP, startOidcProvider } from "../support/oidc_provider.ts";
+import { API_SCOPE, type OidcProvider, PAGE_APP, startOidcProvider } from "../support/interop/oidc_provider.ts";
 
 const APP = `
   import { InteractiveBrowserCredential } from "@azweb/identity";

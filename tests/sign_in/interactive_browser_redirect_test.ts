@@ -7,8 +7,8 @@ import {
 } from "@azweb/identity";
 import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
-import { type FakePage, openPage } from "../support/page.ts";
-import { HURRIED } from "../support/people.ts";
+import { type FakePage, openPage } from "../support/sign_in/page.ts";
+import { HURRIED } from "../support/sign_in/people.ts";
 import {
   type Asked,
   breathe,
@@ -19,7 +19,7 @@ import {
   SCOPE,
   TENANT,
 } from "../support/service.ts";
-import { type IdTokenClaims, readShown, type Shown, USER, userAnswer } from "../support/sign_in.ts";
+import { type IdTokenClaims, readShown, type Shown, USER, userAnswer } from "../support/sign_in/sign_in.ts";
 
 const APP = "https://app.example/";
 const VAULT = "https://vault.azure.net/.default";

@@ -21,7 +21,7 @@ import {
   type StageOptions,
   USER,
   userAnswer,
-} from "../support/sign_in.ts";
+} from "../support/sign_in/sign_in.ts";
 
 const OTHER_SCOPE = "https://vault.azure.net/.default";
 
@@ -651,7 +651,7 @@ for (const [host, redirectUri] of [["localhost", undefined], ["127.0.0.1", "http
 }
 
 test("nothing of a sign-in keeps the program alive", async () => {
-  const child = startModule("sign_in_process");
+  const child = startModule("sign_in/sign_in_process");
   const [, port] = await child.untilPrinted(/^port (\d+)$/m);
   const open = ["", "POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\n"].map((text) => sendRaw(Number(port), text));
   await Promise.all(open.map(({ socket }) => connected(socket)));

@@ -4,7 +4,7 @@ import { InteractiveBrowserCredential } from "@azweb/identity";
 import { createWebSignIn } from "@azweb/identity/web-sign-in";
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { inPage } from "../support/page.ts";
+import { inPage } from "../support/sign_in/page.ts";
 import { CLIENT, TENANT } from "../support/service.ts";
 
 const PAGE = "https://my.app/mail?folder=1#top";

@@ -4,9 +4,15 @@
 import { InteractiveBrowserCredential, type InteractiveBrowserCredentialOptions, type LogEvent } from "@azweb/identity";
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { findSecret, textsOf } from "../support/canary.ts";
-import { type FakePage, inPage } from "../support/page.ts";
-import { CLIENT, createSignInService, GRAPH_SCOPE, type SignInService, TENANT } from "../support/sign_in_service.ts";
+import { findSecret, textsOf } from "../support/project/canary.ts";
+import { type FakePage, inPage } from "../support/sign_in/page.ts";
+import {
+  CLIENT,
+  createSignInService,
+  GRAPH_SCOPE,
+  type SignInService,
+  TENANT,
+} from "../support/sign_in/sign_in_service.ts";
 
 const APP = "https://my.app";
 const ANOTHER_CLOUD = "https://login.microsoftonline.us";

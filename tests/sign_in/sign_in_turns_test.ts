@@ -14,7 +14,7 @@ import {
   type Scene,
   settle,
   VAULT,
-} from "../support/people.ts";
+} from "../support/sign_in/people.ts";
 import { breathe, failureOf } from "../support/service.ts";
 
 const STORAGE = "https://storage.azure.com/.default";

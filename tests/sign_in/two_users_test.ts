@@ -25,7 +25,7 @@ import {
   settle,
   VAULT,
   WEB_APP,
-} from "../support/people.ts";
+} from "../support/sign_in/people.ts";
 import { CLIENT, TENANT } from "../support/service.ts";
 
 const MIDDLE = "a-middle-tier";

@@ -24,7 +24,7 @@ import {
   type Scene,
   settle,
   VAULT,
-} from "../support/people.ts";
+} from "../support/sign_in/people.ts";
 import {
   type Asked,
   breathe,

@@ -45,7 +45,7 @@ export interface ChildOptions {
 const running = new Set<Child>();
 
 /**
- * Starts the module of this folder that has this name, such as `"azurite_process"`. Its standard input ends when this process does; a
+ * Starts the module below this folder that has this path, such as `"interop/azurite_process"`. Its standard input ends when this process does; a
  * Ctrl-C is for this process alone.
  */
 export function startModule(name: string, { args = [], within = [], ...options }: ChildOptions = {}): Child {

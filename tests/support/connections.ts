@@ -1,5 +1,5 @@
 import type { Server, Socket } from "node:net";
-import { createWatch } from "./watch.ts";
+import { createWatch } from "./developer_tools/watch.ts";
 
 /** The connections of a server. */
 export interface Connections {

@@ -5,7 +5,7 @@
  */
 import type { CredentialOptions } from "@azweb/identity";
 import type { FakeClock } from "@azweb/identity/testing";
-import { createWatch } from "./watch.ts";
+import { createWatch } from "./developer_tools/watch.ts";
 
 export const TENANT = "11111111-2222-3333-4444-555555555555";
 export const CLIENT = "99999999-8888-7777-6666-555555555555";

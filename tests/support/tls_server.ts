@@ -5,7 +5,7 @@
  */
 import type { AddressInfo } from "node:net";
 import { createServer, type TLSSocket } from "node:tls";
-import type { Leaf } from "./certificate_authority.ts";
+import type { Leaf } from "./certificates/certificate_authority.ts";
 import { followConnections } from "./connections.ts";
 
 /** A server that listens on 127.0.0.1. */

@@ -5,7 +5,7 @@
  */
 import type { WorkloadIdentityCredentialOptions } from "@azweb/identity";
 import { createEntra, createFakeClock, type Entra, type FakeClock } from "@azweb/identity/testing";
-import { publicKeys, signAssertion } from "./assertion.ts";
+import { publicKeys, signAssertion } from "./certificates/assertion.ts";
 
 export const TENANT = "22222222-2222-2222-2222-222222222222";
 export const CLIENT = "11111111-1111-1111-1111-111111111111";

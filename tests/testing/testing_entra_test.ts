@@ -1,8 +1,8 @@
 import { createEntra, createFakeClock, type Entra, type EntraFault, type EntraOptions } from "@azweb/identity/testing";
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { publicKeys, signAssertion, X5T, X5T_S256 } from "../support/assertion.ts";
-import { CERTIFICATE } from "../support/certificates.ts";
+import { publicKeys, signAssertion, X5T, X5T_S256 } from "../support/certificates/assertion.ts";
+import { CERTIFICATE } from "../support/certificates/certificates.ts";
 
 const HOST = "https://login.microsoftonline.com";
 const TENANT = "11111111-2222-3333-4444-555555555555";

@@ -4,12 +4,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Miniflare } from "miniflare";
-import { bundleSignInWorker } from "../support/bundle_sign_in_worker.ts";
+import { bundleSignInWorker } from "../support/web/bundle_sign_in_worker.ts";
 import { NO_BROWSER, startBrowser } from "../support/chromium.ts";
 import { serveHttps } from "../support/https_server.ts";
-import { createSelfSigned } from "../support/self_signed.ts";
-import { CLIENT, createSignInService, SECRET, TENANT } from "../support/sign_in_service.ts";
-import { openBrowser } from "../support/web_browser.ts";
+import { createSelfSigned } from "../support/certificates/self_signed.ts";
+import { CLIENT, createSignInService, SECRET, TENANT } from "../support/sign_in/sign_in_service.ts";
+import { openBrowser } from "../support/sign_in/web_browser.ts";
 
 const APP = "my.contoso.test";
 const SIBLING = "evil.contoso.test";

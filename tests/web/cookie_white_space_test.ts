@@ -5,8 +5,8 @@ import { createWebSignIn } from "@azweb/identity/web-sign-in";
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { failureOf } from "../support/service.ts";
-import { CLIENT, createSignInService, GRAPH_SCOPE, SECRET, TENANT } from "../support/sign_in_service.ts";
-import { openBrowser, setCookiesOf } from "../support/web_browser.ts";
+import { CLIENT, createSignInService, GRAPH_SCOPE, SECRET, TENANT } from "../support/sign_in/sign_in_service.ts";
+import { openBrowser, setCookiesOf } from "../support/sign_in/web_browser.ts";
 
 const APP = "https://my.app";
 /** All that JavaScript's `trim` strips, without SP and HTAB, and without what no header can hold. */

@@ -9,7 +9,7 @@ import { exportJWK, generateKeyPair } from "jose";
 import { Miniflare } from "miniflare";
 import Provider from "oidc-provider";
 import { type Browser, chromium, type Page } from "playwright-core";
-import { bundleSignInWorker } from "../support/bundle_sign_in_worker.ts";
+import { bundleSignInWorker } from "../support/web/bundle_sign_in_worker.ts";
 
 const CHROMIUM = "/usr/bin/chromium";
 const TENANT = "11111111-2222-3333-4444-555555555555";

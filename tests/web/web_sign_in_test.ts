@@ -5,7 +5,7 @@ import { createWebSignIn, type WebSignInOptions, type WebUser } from "@azweb/ide
 import { createFakeClock } from "@azweb/identity/testing";
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { CERTIFICATE, KEY } from "../support/certificates.ts";
+import { CERTIFICATE, KEY } from "../support/certificates/certificates.ts";
 import { failureOf } from "../support/service.ts";
 import {
   CLIENT,
@@ -16,9 +16,9 @@ import {
   type SignInService,
   type SignInServiceOptions,
   TENANT,
-} from "../support/sign_in_service.ts";
-import { type Env, handle } from "../support/sign_in_worker.ts";
-import { openBrowser, setCookiesOf, type WebBrowser } from "../support/web_browser.ts";
+} from "../support/sign_in/sign_in_service.ts";
+import { type Env, handle } from "../support/web/sign_in_worker.ts";
+import { openBrowser, setCookiesOf, type WebBrowser } from "../support/sign_in/web_browser.ts";
 
 const APP = "https://my.app";
 const KEY_1 = btoa("1".repeat(32));

@@ -8,9 +8,9 @@ import process from "node:process";
 import { test } from "node:test";
 import { Miniflare } from "miniflare";
 import workerdPackage from "workerd";
-import { bundleSignInWorker } from "../support/bundle_sign_in_worker.ts";
-import { CLIENT, createSignInService, ME, SECRET, TENANT } from "../support/sign_in_service.ts";
-import { openBrowser, type WebBrowser } from "../support/web_browser.ts";
+import { bundleSignInWorker } from "../support/web/bundle_sign_in_worker.ts";
+import { CLIENT, createSignInService, ME, SECRET, TENANT } from "../support/sign_in/sign_in_service.ts";
+import { openBrowser, type WebBrowser } from "../support/sign_in/web_browser.ts";
 
 // A CommonJS module: its exports come as one.
 const { default: newestWorkerd, version: newestVersion } = workerdPackage as unknown as {

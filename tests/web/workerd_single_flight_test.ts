@@ -77,7 +77,7 @@ async function startTokenEndpoint(): Promise<TokenEndpoint> {
 }
 
 function support(name: string): string {
-  return fileURLToPath(new URL(`../support/${name}`, import.meta.url));
+  return fileURLToPath(new URL(`../support/web/${name}`, import.meta.url));
 }
 
 async function bundle(name: string): Promise<string> {

@@ -1,0 +1,38 @@
+/**
+ * A credential whose token service fails.
+ *
+ * @module
+ */
+import { ClientSecretCredential, type CredentialOptions } from "@azweb/identity";
+import assert from "node:assert/strict";
+import {
+  type Asked,
+  CLIENT,
+  createService,
+  failureOf,
+  isolatedOptions,
+  SCOPE,
+  type Service,
+  TENANT,
+  TOKEN_ENDPOINT,
+} from "../service.ts";
+
+/** What its messages begin with. */
+export const ACTION: string = `ClientSecretCredential: Cannot get a token for "${SCOPE}" from "${TOKEN_ENDPOINT}": `;
+
+/** Makes the credential. */
+export function create(service: Pick<Service, "fetch">, options: CredentialOptions = {}): ClientSecretCredential {
+  return new ClientSecretCredential(TENANT, CLIENT, "a-secret", { ...isolatedOptions(service), ...options });
+}
+
+/** Gets one token of a service that fails; returns how it failed and how often it was asked. */
+export async function failWith(
+  answer: (asked: Asked, index: number) => unknown,
+  options: CredentialOptions = {},
+): Promise<{ error: Awaited<ReturnType<typeof failureOf>>; message: string; asked: number }> {
+  const service = createService(answer);
+  const error = await failureOf(create(service, options).getToken(SCOPE));
+  assert.equal(error.name, "AuthenticationError");
+  assert.ok(error.message.startsWith(ACTION), error.message);
+  return { error, message: error.message.slice(ACTION.length), asked: service.requests.length };
+}

@@ -1,0 +1,11 @@
+// Asks an Azure CLI that is on the given PATH, from a process whose standard input stays open. Prints a token, or why there is none.
+import { AzureCliCredential } from "@azweb/identity";
+import process from "node:process";
+import { endWithParent } from "../child.ts";
+
+endWithParent();
+const PATH = process.argv[2]!;
+const credential = new AzureCliCredential({ env: { PATH, HOME: PATH }, processTimeoutInMs: 5000 });
+const { token, message } = await credential.getToken("https://storage.azure.com/.default").catch((error) => error);
+console.log(token ?? message);
+process.exit();

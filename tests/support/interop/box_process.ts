@@ -1,0 +1,82 @@
+// The simulated machine, and the simulated Entra with a Resource Manager, where real ones are: at 169.254.169.254, and at port 443 of this
+// machine, which the hosts file says is theirs. To be run isolated. Writes down each request, as a line of JSON, before it is answered, and
+// prints "request" then. Prints "ready" first. What a line of its standard input says goes wrong from then on; it prints "set 1",
+// "set 2", and so on.
+import { createEntra, createVirtualMachine, type SimulatedService } from "@azweb/identity/testing";
+import { appendFileSync, readFileSync } from "node:fs";
+import process from "node:process";
+import { createInterface } from "node:readline";
+import type { BoxState } from "./box.ts";
+import { endWithParent } from "../child.ts";
+import { answerSubscriptions } from "./resource_manager.ts";
+
+const [certificatePath = "", keyPath = "", requestsPath = ""] = process.argv.slice(2);
+endWithParent();
+
+function tell(to: string, status: number, request: object): void {
+  appendFileSync(requestsPath, JSON.stringify({ to, status, ...request }) + "\n");
+  console.log("request");
+}
+
+/** Returns what answers as the service does, and what makes it fail. */
+function serve<Fault>(to: string, service: SimulatedService<Fault>) {
+  let silence: PromiseWithResolvers<Response> | undefined;
+  return {
+    async answer(request: Request): Promise<Response> {
+      const response = service.handle(request);
+      if (silence) {
+        await service.untilRequested();
+        for (const asked of service.requests.splice(0)) tell(to, 0, asked);
+        return await silence.promise;
+      }
+      const { status } = await response;
+      for (const asked of service.requests.splice(0)) tell(to, status, asked);
+      return await response;
+    },
+    set(fault: Fault | undefined, times: number): void {
+      // Who still waits has left by now.
+      silence?.resolve(new Response(null, { status: 503 }));
+      silence = fault === "silent" ? Promise.withResolvers() : undefined;
+      service.recover();
+      if (fault !== undefined) service.failNext(fault, times);
+    },
+  };
+}
+
+// Some clients come one after the other, and each asks twice.
+const machine = serve(
+  "machine",
+  createVirtualMachine({ ...JSON.parse(process.env.MACHINE_OPTIONS!), maxRequestsPerSecond: 100 }),
+);
+let listener: Deno.HttpServer | undefined;
+
+/** Listens where the machine's metadata service does, or does so no longer. */
+async function listen(isThere: boolean): Promise<void> {
+  if (!isThere) await listener?.shutdown();
+  if (isThere === Boolean(listener)) return;
+  listener = isThere ? Deno.serve({ hostname: "169.254.169.254", port: 80, onListen() {} }, machine.answer) : undefined;
+}
+
+const entra = serve("entra", createEntra(JSON.parse(process.env.ENTRA_OPTIONS!)));
+const subscriptions = JSON.parse(process.env.SUBSCRIPTIONS!);
+const tls = { cert: readFileSync(certificatePath, "utf8"), key: readFileSync(keyPath, "utf8") };
+Deno.serve({ hostname: "127.0.0.1", port: 443, onListen() {}, ...tls }, (request) => {
+  const { hostname, pathname: path } = new URL(request.url);
+  if (hostname !== "management.azure.com") return entra.answer(request);
+  const response = answerSubscriptions(request, subscriptions);
+  tell("resource manager", response.status, { method: request.method, url: request.url, path });
+  return response;
+});
+
+await listen(true);
+console.log("ready");
+let settings = 0;
+
+for await (const line of createInterface(process.stdin)) {
+  const { times = Infinity, ...state }: BoxState = JSON.parse(line);
+  const isThere = state.machine !== "refused";
+  machine.set(isThere ? state.machine : undefined, times);
+  await listen(isThere);
+  entra.set(state.entra, times);
+  console.log(`set ${++settings}`);
+}

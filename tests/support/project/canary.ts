@@ -1,0 +1,146 @@
+/**
+ * Marked secrets, and a search that finds them again in whatever they were written into.
+ *
+ * @module
+ */
+import type {
+  CredentialOptions,
+  GetTokenOptions,
+  LogEvent,
+  TokenCache,
+  TokenCredential,
+  TokenSet,
+} from "@azweb/identity";
+import { SCOPE } from "../service.ts";
+
+/** Returns a secret that stands out: a mark at both ends, between them its name and characters that are written in many ways. */
+export function secretOf(name: string): string {
+  return `CANARY-${name} +/%~.'"\\ü&<>=;%2B€ CANARY`;
+}
+
+/** The one that stands alone. */
+export const SECRET: string = secretOf("7f3a");
+/** An assertion, whose three parts are marked. */
+export const ASSERTION: string = ["CANARY-header", "CANARY-claims", "CANARY-signature"].map((part) => btoa(part)).join(
+  ".",
+);
+/** The same, with claims that can be read. */
+export const FEDERATED_TOKEN: string = ['{"kid":"CANARY"}', '{"sub":"CANARY-claims"}', "CANARY-signature"]
+  .map((part) => btoa(part).replaceAll("=", "")).join(".");
+/** A secret that a header can hold. */
+export const HEADER_SECRET: string = SECRET.replace(/[^\x20-\x7e]/g, "");
+/** What a managed identity's endpoint wants to see in a header. */
+export const HEADER = "CANARY-header-7f3a";
+/** A token that nobody may see in an error. */
+export const TOKEN = "CANARY-token-7f3a";
+
+/** What becomes of one failure, or of one success: everything that somebody could print. */
+export interface Outcome {
+  readonly name: string;
+  /** Errors, credentials, log events, cache keys. */
+  readonly visible: readonly unknown[];
+  /** Besides the mark, what must not be found: keys, and the assertions that were made. */
+  readonly secrets: readonly string[];
+}
+
+// The search
+
+/** The mark, in hexadecimal digits, and in base64 at each of the three offsets. */
+const MARKS: readonly string[] = [
+  // In capitals: stacks name the files of these tests.
+  "CANARY",
+  "43414e415259",
+  "43414E415259",
+  ...[0, 1, 2].map((before) => {
+    const text = btoa(`${"\0".repeat(before)}CANARY\0\0`);
+    return text.slice(Math.ceil(before * 4 / 3), Math.floor((before + 6) * 4 / 3));
+  }),
+];
+
+/** The length of the pieces that long secrets are searched by. */
+const PIECE = 16;
+
+/** Returns where in the texts a secret stands, or part of one; `undefined` where there is none. */
+export function findSecret(texts: Iterable<string>, secrets: readonly string[]): string | undefined {
+  const runs = secrets.map((secret) => secret.match(/[\w+/-]{16,}/g));
+  const pieces = new Set(runs.flatMap((found) => found?.map((line) => line.slice(0, PIECE)) ?? []));
+  const words = [...MARKS, ...secrets.filter((_, index) => !runs[index])];
+  for (const text of texts) {
+    for (const word of words) {
+      const at = text.indexOf(word);
+      if (at >= 0) return around(text, at);
+    }
+    // Few texts have such a run, so this is faster than a search for each piece.
+    for (const { 0: run, index } of text.matchAll(/(?<![\w+/-])[\w+/-]{16,}/g)) {
+      for (let at = 0; at + PIECE <= run.length; at++) {
+        if (pieces.has(run.slice(at, at + PIECE))) return around(text, index + at);
+      }
+    }
+  }
+}
+
+function around(text: string, at: number): string {
+  return text.slice(Math.max(0, at - 60), at + 60);
+}
+
+const PLAIN: readonly object[] = [Object.prototype, Array.prototype, Function.prototype];
+
+/** Returns every text that can be got out of a value: as a string, as JSON, and of all that hangs on it, enumerable or not. */
+export function textsOf(value: unknown): Set<string> {
+  const texts = new Set<string>();
+  addTexts(value, texts, new Set());
+  return texts;
+}
+
+function addTexts(value: unknown, texts: Set<string>, seen: Set<unknown>): void {
+  if (typeof value === "string") return void texts.add(value);
+  try {
+    texts.add(String(value)).add(`${value}`);
+  } catch {
+    // A symbol, or an object without a prototype.
+  }
+  if (typeof value === "symbol") texts.add(value.toString());
+  if ((typeof value !== "object" && typeof value !== "function") || value === null || seen.has(value)) return;
+  seen.add(value);
+  try {
+    texts.add(JSON.stringify(value) ?? "");
+  } catch {
+    // Circular.
+  }
+  for (let at: object | null = value; at && !PLAIN.includes(at); at = Object.getPrototypeOf(at)) {
+    for (const key of Reflect.ownKeys(at)) {
+      texts.add(String(key));
+      try {
+        addTexts(Reflect.get(at, key, value), texts, seen);
+      } catch {
+        // A getter that is not for everybody.
+      }
+    }
+  }
+  if (Symbol.iterator in value && !Array.isArray(value)) addTexts([...value as Iterable<unknown>], texts, seen);
+}
+
+// Who watches
+
+/** Returns what somebody could print of a call. */
+export function resultOf(credential: TokenCredential, options?: GetTokenOptions): Promise<unknown> {
+  return credential.getToken(SCOPE, options).then((token) => token?.expiresOnTimestamp, (error) => error);
+}
+
+/** Options that hear of everything, and what they have heard. */
+export function observe(given?: TokenCache): { visible: unknown[]; options: CredentialOptions } {
+  const events: LogEvent[] = [];
+  const keys: string[] = [];
+  const cache = given ?? {
+    get(key: string): undefined {
+      keys.push(key);
+    },
+    set(key: string, value: TokenSet): never {
+      keys.push(key);
+      throw new Error(`Cannot keep ${JSON.stringify(value)}`);
+    },
+    delete() {},
+  };
+  const retryOptions = { maxRetries: 1, retryDelayInMs: 0 };
+  return { visible: [events, keys], options: { retryOptions, cache, log: (event) => events.push(event) } };
+}

@@ -1,0 +1,155 @@
+/**
+ * Every way in which a token endpoint fails, each with as much of what it was sent as it can hold.
+ *
+ * @module
+ */
+import { TOKEN } from "./canary.ts";
+import { type Asked, jsonAnswer, tokenAnswer } from "../service.ts";
+
+/** What a service answers. */
+export type Answer = (asked: Asked) => unknown;
+
+function escapeHtml(text: string): string {
+  const entities: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
+  return text.replace(/[&<>"']/g, (character) => entities[character]!);
+}
+
+function escapeAll(text: string): string {
+  return text.replace(/[^]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
+}
+
+/** The form of a request in the ways that servers, proxies and logs write it. */
+const SPELLINGS: Readonly<Record<string, (asked: Asked) => string>> = {
+  "as it came": ({ body }) => body,
+  "as it came, in small letters": ({ body }) => body.replace(/%[0-9A-F]{2}/g, (code) => code.toLowerCase()),
+  "decoded": ({ form }) => Object.entries(form).map(([name, value]) => `${name}=${value}`).join("&"),
+  "as JSON": ({ form }) => JSON.stringify(form),
+  "as JSON in JSON": ({ form }) => JSON.stringify(JSON.stringify(form)),
+  "as JSON with slashes escaped": ({ form }) => JSON.stringify(form).replaceAll("/", "\\/"),
+  "as JSON in ASCII": ({ form }) => JSON.stringify(form).replace(/[^\x20-\x7e]/g, escapeAll),
+  "for a URL": ({ form }) => Object.values(form).map(encodeURIComponent).join("/"),
+  "for a URL, twice": ({ body }) => encodeURIComponent(body),
+  "for a page": ({ form }) => escapeHtml(Object.values(form).join(" ")),
+  "for a page, in JSON": ({ form }) => escapeHtml(JSON.stringify(form)),
+  "behind many words": ({ form }) => "x".repeat(385) + Object.values(form).join(" "),
+};
+
+function describedAs(spelling: (asked: Asked) => string): Answer {
+  return (asked) =>
+    jsonAnswer(
+      {
+        error: "invalid_client",
+        error_description: `AADSTS7000215: Refused: ${spelling(asked)}`,
+        error_codes: [7000215],
+      },
+      { status: 401 },
+    );
+}
+
+/** What an HTTP client's error looks like that holds all it knows. */
+function talkativeError(asked: Asked, words = ""): Error {
+  const text = `${words}${asked.body} ${JSON.stringify(asked.form)}`;
+  const error = new Error(text, { cause: Object.assign(new Error(text), { config: { data: asked.body } }) });
+  return Object.assign(error, {
+    request: asked,
+    config: { data: asked.body, form: asked.form },
+    [Symbol("body")]: asked.body,
+  });
+}
+
+function everywhere({ body, form }: Asked): Record<string, unknown> {
+  return {
+    error: `invalid_client ${body}`,
+    error_description: JSON.stringify(form),
+    error_codes: [7000215, body, form],
+    error_uri: body,
+    suberror: body,
+    trace_id: body,
+    correlation_id: body,
+    timestamp: body,
+    claims: JSON.stringify({ access_token: form }),
+    [body]: body,
+    form,
+  };
+}
+
+/** Every way in which a token endpoint fails, each with as much of the secret as it can hold. */
+export const FAULTS: Readonly<Record<string, Answer>> = {
+  ...Object.fromEntries(
+    Object.entries(SPELLINGS).map((
+      [name, spelling],
+    ) => [`a description that repeats the form ${name}`, describedAs(spelling)]),
+  ),
+  "an error that repeats the form in every member": (asked) => jsonAnswer(everywhere(asked), { status: 400 }),
+  "the same with status 503": (asked) => jsonAnswer(everywhere(asked), { status: 503 }),
+  "an error whose body is the form": ({ form }) => jsonAnswer(form, { status: 400 }),
+  "a page that repeats the form": ({ body, form }) =>
+    new Response(`<html><pre>${body}</pre><pre>${escapeHtml(JSON.stringify(form))}</pre>`, { status: 400 }),
+  "a page that repeats the form, with status 200": ({ body }) => new Response(`<html>${body}`),
+  "a page that repeats the form, with status 500": ({ body }) => new Response(`<html>${body}`, { status: 500 }),
+  "a text that repeats the form": ({ body }) => new Response(body, { status: 400 }),
+  "headers that repeat the form": ({ body }) =>
+    new Response("", {
+      status: 429,
+      statusText: encodeURIComponent(body).slice(0, 200),
+      headers: { "retry-after": body, "www-authenticate": `Bearer error="${body}"`, "x-ms-request-id": body },
+    }),
+  "a redirect that repeats the form": ({ body }) =>
+    new Response(body, { status: 302, headers: { location: `https://evil.example/?${body}` } }),
+  "a token that lives for no time": ({ form }) => tokenAnswer({ ...form, access_token: TOKEN, expires_in: TOKEN }),
+  "a token of another type": () => tokenAnswer({ access_token: TOKEN, token_type: TOKEN }),
+  "a token that is none": ({ body }) =>
+    tokenAnswer({ access_token: [TOKEN], id_token: TOKEN, refresh_token: TOKEN, scope: body }),
+  "half a token": () => new Response(`{"token_type":"Bearer","expires_in":3600,"access_token":"${TOKEN}`),
+  "a token in a list": () => jsonAnswer([{ access_token: TOKEN }]),
+  "a body that breaks": ({ body }) =>
+    new Response(
+      new ReadableStream({
+        start: (controller) => controller.enqueue(new TextEncoder().encode(`{"access_token":"${TOKEN}`)),
+        pull: (controller) => controller.error(new Error(`Connection reset after ${body}`)),
+      }, { highWaterMark: 0 }),
+    ),
+  "a fetch whose error holds the request": (asked) => Promise.reject(talkativeError(asked)),
+  "a fetch whose error holds the request behind many words": (asked) =>
+    Promise.reject(talkativeError(asked, "x".repeat(190))),
+  "a fetch whose error holds the request, not permitted": (asked) =>
+    Promise.reject(Object.assign(talkativeError(asked), { name: "NotCapable" })),
+  "a fetch whose error holds the request in its name": (asked) =>
+    Promise.reject(Object.assign(new Error("No"), { name: asked.body, code: asked.body })),
+  "a fetch that rejects with the request": (asked) => Promise.reject(asked),
+  "a fetch that rejects with the form": ({ body }) => Promise.reject(body),
+  "a fetch that answers with the request": (asked) => asked,
+  "ten megabytes that begin with the form": ({ body }) => {
+    let megabytes = 0;
+    return new Response(
+      new ReadableStream({
+        pull(controller) {
+          controller.enqueue(new TextEncoder().encode(body.padEnd(1_000_000)));
+          if (++megabytes === 10) controller.close();
+        },
+      }, { highWaterMark: 0 }),
+    );
+  },
+  "throttling, with seconds": ({ body }) => new Response(body, { status: 429, headers: { "retry-after": "5" } }),
+  "throttling, with a date": ({ body }) =>
+    new Response(body, { status: 503, headers: { "retry-after": new Date(Date.now() + 5_000).toUTCString() } }),
+  "silence": () => new Promise(() => {}),
+};
+
+/** The faults that take time, which has to be let pass. */
+export const SLOW: readonly Answer[] = ["throttling, with seconds", "throttling, with a date", "silence"].map((name) =>
+  FAULTS[name]!
+);
+
+/** Fails at first, and then has a token. */
+export function healing(): Answer {
+  let answers = 0;
+  return ({ body }) => answers++ === 0 ? new Response(body, { status: 500 }) : tokenAnswer({ access_token: TOKEN });
+}
+
+/** A request whose secret stands in a header looks like one with a form. */
+export function withForm(asked: Asked): Asked {
+  if (asked.body) return asked;
+  const form = Object.fromEntries(asked.headers);
+  return { ...asked, form, body: String(new URLSearchParams(form)) };
+}

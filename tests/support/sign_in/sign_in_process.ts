@@ -1,0 +1,21 @@
+/**
+ * A program in which one user signs in and another does not; it ends when nothing keeps it alive.
+ *
+ * @module
+ */
+import { SCOPE } from "../service.ts";
+import { createStage, sendBack } from "./sign_in.ts";
+
+const first = createStage();
+const token = first.credential.getToken(SCOPE);
+const shown = await first.untilShown();
+const page = await sendBack(shown, [["code", "a-code"], ["state", shown.state]]);
+await page.text();
+console.log(`signed in: ${(await token).token}`);
+
+const second = createStage({ timeoutInMs: 1000 });
+const late = second.credential.getToken(SCOPE).catch(({ name }) => name);
+const { redirectUri } = await second.untilShown();
+console.log(`port ${new URL(redirectUri).port}`);
+console.log(`too late: ${await late}`);
+console.log("the end");
