@@ -517,6 +517,12 @@ describe("credentials of other packages", () => {
     ["an AuthenticationRequiredError", new AuthenticationRequiredError({ scopes: [SCOPE] })],
     ["an aggregate with one that is inconclusive", aggregate("absent", "inconclusive")],
     ["an aggregate that holds nothing", new AggregateAuthenticationError([], "x")],
+    ["an aggregate whose array has holes", new AggregateAuthenticationError(new Array(3), "x")],
+    ["an aggregate that holds itself, and many others", aggregateOfItself()],
+    ...["configured", "unknown", null, 5].map((outcome): [string, Error] => {
+      const members = { name: "CredentialUnavailableError", outcome, recheckAfterInMs: NaN };
+      return [`an outcome that is not known, ${outcome},`, Object.assign(new Error("x"), members)];
+    }),
   ];
   for (const [name, error] of errors) {
     test(`${name} elects no later credential for good`, () =>
@@ -532,31 +538,6 @@ describe("credentials of other packages", () => {
         assert.equal(await tokenOf(credential), "foreign");
       }));
   }
-
-  for (const outcome of ["configured", "unknown", null, 5]) {
-    test(`an outcome that is not known, ${outcome}, elects no later credential for good`, () =>
-      withChain(async ({ credential, clock, foreign }) => {
-        const error = new Error("x");
-        foreign.error = Object.assign(error, { name: "CredentialUnavailableError", outcome, recheckAfterInMs: NaN });
-        assert.equal(await tokenOf(credential), "later");
-        foreign.error = undefined;
-        await clock.advance(61_000);
-        await tokenOf(credential);
-        await settle();
-        assert.equal(await tokenOf(credential), "foreign");
-      }));
-  }
-
-  test("an aggregate whose array has holes elects no later credential for good", () =>
-    withChain(async ({ credential, clock, foreign }) => {
-      foreign.error = new AggregateAuthenticationError(new Array(3), "x");
-      assert.equal(await tokenOf(credential), "later");
-      foreign.error = undefined;
-      await clock.advance(61_000);
-      await tokenOf(credential);
-      await settle();
-      assert.equal(await tokenOf(credential), "foreign");
-    }));
 
   test("a clock that goes back ends the time of a later credential", () =>
     withChain(async ({ credential, clock, foreign }) => {
@@ -623,19 +604,6 @@ describe("credentials of other packages", () => {
       assert.equal((await failureOf(credential.getToken(SCOPE))).message, "refused");
     }));
 
-  test("an aggregate that holds itself, and many others, is inconclusive", () =>
-    withChain(async ({ credential, clock, foreign }) => {
-      const errors: unknown[] = [];
-      for (let index = 0; index < 8; index++) errors.push(new AggregateAuthenticationError(errors, "x"));
-      foreign.error = errors[0] as Error;
-      assert.equal(await tokenOf(credential), "later");
-      foreign.error = undefined;
-      await clock.advance(61_000);
-      await tokenOf(credential);
-      await settle();
-      assert.equal(await tokenOf(credential), "foreign");
-    }));
-
   test("an aggregate is absent only if each of its causes is: then a later one is used for good", () =>
     withChain(async ({ credential, clock, foreign }) => {
       foreign.error = aggregate("absent", "absent");
@@ -658,6 +626,12 @@ describe("credentials of other packages", () => {
       outcomes.map((outcome) => new CredentialUnavailableError("x", { outcome })),
       "x",
     );
+  }
+
+  function aggregateOfItself(): AggregateAuthenticationError {
+    const errors: unknown[] = [];
+    for (let index = 0; index < 8; index++) errors.push(new AggregateAuthenticationError(errors, "x"));
+    return errors[0] as AggregateAuthenticationError;
   }
 
   /** Runs a test of a chain whose time is a clock's. */
