@@ -25,14 +25,14 @@ const CHUNKS: readonly { readonly name: string; readonly modules: RegExp }[] = [
   {
     name: "start",
     modules:
-      /^src\/(errors|core\/(validate|timeout|settings|sleep|tenants|url)|runtime\/(env|operating_system|platform))\.js$/,
+      /^src\/(errors|core\/(in_chain|internals|lazy_get_token|require_variables|settings|sleep|tenants|timeout|url|validate)|runtime\/(background|env|operating_system|platform))\.js$/,
   },
   { name: "start", modules: /^src\/(developer_tools\/create_tool_get_token|managed_identity\/identity)/ },
   // Also for PKCS#12, which needs no token service.
   { name: "asn1", modules: /^src\/(core\/decoding|certificates\/(der|pbes2))\.js$/ },
   {
     name: "core",
-    modules: /^src\/(core\/|runtime\/(builtin_module|files)\.js$|credentials\/chained|federation\/lazy)/,
+    modules: /^src\/(core\/|runtime\/(builtin_module|files)\.js$|credentials\/chained)/,
   },
   { name: "material", modules: /^src\/certificates\/(certificate(_material)?|pem|private_key)\.js$/ },
   { name: "workload", modules: /^src\/(federation\/(token_file|workload_identity)|entra\/named_file)\.js$/ },
