@@ -9,8 +9,8 @@ import type { Runtime, RuntimeOverrides } from "./runtime.ts";
 import { tlsFetcher } from "./tls_fetch.ts";
 
 /**
- * Returns the members that a credential uses here: the overrides, and for the others what Deno, Node or Bun has. A member that is `undefined` is a
- * capability that is absent.
+ * Returns the members that a credential uses here: the overrides, and for the others what Deno, Node or Bun has. A
+ * member that is `undefined` is a capability that is absent.
  *
  * Use it to wrap a member, for example to log the programs that are run:
  *
