@@ -65,7 +65,7 @@ export class AzureCliCredential implements TokenCredential {
       createToolGetToken(
         "AzureCliCredential",
         { options, settings },
-        (place) => loadAzureCli(place, subscription || undefined),
+        (context) => loadAzureCli(context, subscription || undefined),
       ),
     );
   }
