@@ -1,5 +1,6 @@
 /**
- * Microsoft Entra ID tokens on every JavaScript runtime, from Web APIs only: the credentials of `@azure/identity`, by the same names.
+ * Microsoft Entra ID tokens on every JavaScript runtime, from Web APIs only: the credentials of `@azure/identity`, by
+ * the same names.
  *
  * @example
  * ```ts no-eval

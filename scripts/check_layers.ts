@@ -65,7 +65,8 @@ export const LAYERS: readonly Layer[] = [
   },
   {
     name: "credentials",
-    files: /^src\/credentials\/((managed_identity|default_azure|environment)_credential|\w+_identity)\.ts$/,
+    files:
+      /^src\/credentials\/((managed_identity|default_azure|environment)_credential|default_chain|\w+_identity)\.ts$/,
     may: [
       ...["contracts", "core", "encoding", "runtime", "entra", "certificates", "federation", "sign_in"],
       ...["managed_identity", "developer_tools", "credentials"],

@@ -202,3 +202,57 @@ export type DefaultAzureCredentialName =
   | "AzurePowerShellCredential"
   | "AzureDeveloperCliCredential"
   | "InteractiveBrowserCredential";
+
+/**
+ * Options of {@linkcode DefaultAzureCredential}. Those of {@linkcode CredentialOptions} apply to each credential of the
+ * chain.
+ */
+export interface DefaultAzureCredentialOptions extends CredentialOptions, BrowserCustomizationOptions {
+  /**
+   * The tenant of `WorkloadIdentityCredential`, by default the environment variable `AZURE_TENANT_ID`; and of the
+   * developer tools, by default the tenant that each tool is signed in to.
+   */
+  tenantId?: string | undefined;
+  /** The names of the credentials to leave out of the chain. None by default. */
+  exclude?: readonly DefaultAzureCredentialName[] | undefined;
+  /**
+   * Whether the chain ends with `InteractiveBrowserCredential`, which prompts the user to sign in.
+   *
+   * @default {false}
+   */
+  includeInteractiveBrowser?: boolean | undefined;
+  /** The client id for `InteractiveBrowserCredential`. By default that of the Azure CLI, for development. */
+  interactiveBrowserClientId?: string | undefined;
+  /** See {@linkcode InteractiveBrowserCredentialOptions.loginHint}. */
+  loginHint?: string | undefined;
+  /** Names of environment variables that must be set; otherwise the constructor throws. None by default. */
+  requiredEnvVars?: string | string[] | undefined;
+  /** See {@linkcode ManagedIdentityCredentialOptions.probeTimeoutInMs}. */
+  probeTimeoutInMs?: number | undefined;
+  /**
+   * Maximum run time of each developer tool, in milliseconds. Then it is stopped.
+   *
+   * @default {15_000}
+   */
+  processTimeoutInMs?: number | undefined;
+}
+
+/** Options of {@linkcode DefaultAzureCredential} for user-assigned identities with a client id. */
+export interface DefaultAzureCredentialClientIdOptions extends DefaultAzureCredentialOptions {
+  /**
+   * The client id for `ManagedIdentityCredential`. By default the environment variable `AZURE_CLIENT_ID`, else the
+   * system-assigned identity.
+   */
+  managedIdentityClientId?: string | undefined;
+  /**
+   * The client id for `WorkloadIdentityCredential`. By default `managedIdentityClientId`, else the environment variable
+   * `AZURE_CLIENT_ID`.
+   */
+  workloadIdentityClientId?: string | undefined;
+}
+
+/** Options of {@linkcode DefaultAzureCredential} for a user-assigned identity with a resource id. */
+export interface DefaultAzureCredentialResourceIdOptions extends DefaultAzureCredentialOptions {
+  /** The resource id for `ManagedIdentityCredential`: `/subscriptions/…/userAssignedIdentities/…`. */
+  managedIdentityResourceId: string;
+}

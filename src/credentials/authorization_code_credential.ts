@@ -33,15 +33,17 @@ export interface AuthorizationCodeCredentialOptions extends CredentialOptions {
 }
 
 /**
- * Authenticates a user by an authorization code that the program has received; a code can be redeemed once. Later tokens are acquired silently
- * for the lifetime of the instance. The ID token is validated without a nonce, which only the program knows.
+ * Authenticates a user with an authorization code that the application has received. A code can be redeemed once; later
+ * tokens are acquired silently for the lifetime of the instance. The ID token is validated without a nonce, which only
+ * the application knows.
  *
  * @example
  * ```ts no-eval
  * import { AuthorizationCodeCredential } from "@azweb/identity";
  *
  * declare const code: string;
- * const credential = new AuthorizationCodeCredential("my-tenant-id", "my-client-id", "my-secret", code, "https://my.app/signed-in");
+ * const redirectUri = "https://my.app/signed-in";
+ * const credential = new AuthorizationCodeCredential("my-tenant-id", "my-client-id", "my-secret", code, redirectUri);
  * const { token } = await credential.getToken("https://graph.microsoft.com/User.Read");
  * ```
  *
@@ -101,9 +103,11 @@ export class AuthorizationCodeCredential implements TokenCredential {
     if (hasSecret) checkText(clientSecret, "clientSecret");
     checkText(code, "authorizationCode");
     checkText(redirectUri, "redirectUri");
-    // Catches a missing argument: the code would be in the place of the redirect URI, and the secret in that of the code.
+    // Detects a missing argument, which would shift the code to the redirect URI, and the secret to the code.
     if (!parseUrl(redirectUri)) {
-      throw new TypeError('Argument "redirectUri" must be an absolute URL, the one that the code came to');
+      throw new TypeError(
+        'Argument "redirectUri" must be an absolute URL: the redirect URI of the authorization request',
+      );
     }
     const name = "AuthorizationCodeCredential";
     const settings = resolveSettings(options);
@@ -121,7 +125,7 @@ export class AuthorizationCodeCredential implements TokenCredential {
       disableAutomaticAuthentication: false,
       async signIn(wanted, cause) {
         if (isRedeemed) {
-          const message = "A user has to sign in: The authorization code is used up. Get another one";
+          const message = "A user has to sign in: The authorization code has been redeemed. Get another one";
           throw signInRequired(wanted, message, cause);
         }
         const app = { name, clientId, clientAuth };
@@ -134,11 +138,11 @@ export class AuthorizationCodeCredential implements TokenCredential {
   }
 
   /**
-   * Returns a token: from the cache, else for the code the first time and silently afterwards.
+   * Returns a token, from the cache if it has one. The first call redeems the code; later tokens are acquired silently.
    *
    * @param scopes Scopes of the token, such as `"https://graph.microsoft.com/User.Read"`.
    * @param options See {@linkcode GetTokenOptions}.
-   * @throws {AuthenticationRequiredError} The code has been redeemed, and the user has to sign in again; see `cause`.
+   * @throws {AuthenticationRequiredError} The code has been redeemed, and the user must sign in again; see `cause`.
    * @throws {AuthenticationError} Microsoft Entra rejects the code or cannot be reached.
    */
   getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken> {

@@ -22,13 +22,18 @@ import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_cre
 
 /** Options of {@linkcode AzureCliCredential}. */
 export interface AzureCliCredentialOptions extends DeveloperToolCredentialOptions {
-  /** The id or the name of a subscription, whose tenant is asked. Default: none; then `tenantId` says it, or the Azure CLI. */
+  /**
+   * The id or the name of a subscription, whose tenant the token is requested from. By default `tenantId`, else the
+   * tenant that the Azure CLI is signed in to.
+   */
   subscription?: string | undefined;
 }
 
 /**
- * Whoever is signed in with the Azure CLI (`az login`) on this machine. Tokens are remembered, and `az` is started again for another one
- * only; who else signs in is noticed within a second, where the file `azureProfile.json` may be read.
+ * Authenticates as the account that is signed in to the Azure CLI (`az login`) on this machine.
+ *
+ * Tokens are cached, and `az` runs only to acquire a new one. A sign-in with another account takes effect within a
+ * second if the file `azureProfile.json` may be read, otherwise when the token is refreshed.
  *
  * @example
  * ```ts no-eval
@@ -42,7 +47,7 @@ export interface AzureCliCredentialOptions extends DeveloperToolCredentialOption
  */
 export class AzureCliCredential implements TokenCredential {
   /**
-   * Checks the options; reads and starts nothing.
+   * Validates the options. Reads and starts nothing.
    *
    * @param options See {@linkcode AzureCliCredentialOptions}.
    * @throws {TypeError} An option is malformed.
@@ -60,17 +65,18 @@ export class AzureCliCredential implements TokenCredential {
       createToolGetToken(
         "AzureCliCredential",
         { options, settings },
-        (place) => loadAzureCli(place, subscription || undefined),
+        (context) => loadAzureCli(context, subscription || undefined),
       ),
     );
   }
 
   /**
-   * Returns a token, from memory while it is fresh.
+   * Returns a token, from the cache if it has one.
    *
    * @param scopes One scope that ends in `/.default`, such as `"https://storage.azure.com/.default"`.
-   * @param options See {@linkcode GetTokenOptions}. With `claims`, the error has the command that signs in with them.
-   * @throws {CredentialUnavailableError} The Azure CLI is not installed, may not be run, takes too long, gives no token: nobody is signed in.
+   * @param options See {@linkcode GetTokenOptions}. With `claims`, the error names the command to sign in with them.
+   * @throws {CredentialUnavailableError} The Azure CLI is not installed, may not be run, exceeds its time limit, or
+   * returns no token, for example because no account is signed in.
    */
   getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken> {
     return internalsOf<GetToken>(this)(scopes, options);

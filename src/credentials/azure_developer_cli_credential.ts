@@ -1,5 +1,6 @@
 /**
- * `AzureDeveloperCliCredential` authenticates as the account that is signed in to the Azure Developer CLI (`azd auth login`).
+ * `AzureDeveloperCliCredential` authenticates as the account that is signed in to the Azure Developer CLI
+ * (`azd auth login`).
  *
  * @example
  * ```ts no-eval
@@ -24,8 +25,8 @@ import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_cre
 export type AzureDeveloperCliCredentialOptions = DeveloperToolCredentialOptions;
 
 /**
- * Whoever is signed in with the Azure Developer CLI (`azd auth login`) on this machine. Tokens are remembered, and `azd` is started again
- * for another one only.
+ * Authenticates as the account that is signed in to the Azure Developer CLI (`azd auth login`) on this machine. Tokens
+ * are cached, and `azd` runs only to acquire a new one.
  *
  * @example
  * ```ts no-eval
@@ -39,7 +40,7 @@ export type AzureDeveloperCliCredentialOptions = DeveloperToolCredentialOptions;
  */
 export class AzureDeveloperCliCredential implements TokenCredential {
   /**
-   * Checks the options; reads and starts nothing.
+   * Validates the options. Reads and starts nothing.
    *
    * @param options See {@linkcode DeveloperToolCredentialOptions}.
    * @throws {TypeError} An option is malformed.
@@ -50,12 +51,12 @@ export class AzureDeveloperCliCredential implements TokenCredential {
   }
 
   /**
-   * Returns a token, from memory while it is fresh.
+   * Returns a token, from the cache if it has one.
    *
-   * @param scopes What the token is for, such as `"https://storage.azure.com/.default"`.
+   * @param scopes Scopes of the token, such as `"https://storage.azure.com/.default"`.
    * @param options See {@linkcode GetTokenOptions}.
-   * @throws {CredentialUnavailableError} The Azure Developer CLI is not installed, may not be run, takes too long, gives no token: nobody is
-   * signed in.
+   * @throws {CredentialUnavailableError} The Azure Developer CLI is not installed, may not be run, exceeds its time
+   * limit, or returns no token, for example because no account is signed in.
    */
   getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken> {
     return internalsOf<GetToken>(this)(scopes, options);

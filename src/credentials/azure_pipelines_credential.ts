@@ -1,12 +1,13 @@
 /**
- * `AzurePipelinesCredential` authenticates a job of Azure Pipelines with a service connection and workload identity federation.
+ * `AzurePipelinesCredential` authenticates a job of Azure Pipelines with a service connection and workload identity
+ * federation.
  *
  * @example
  * ```ts no-eval
  * import { AzurePipelinesCredential } from "@azweb/identity/azure-pipelines-credential";
  *
- * declare const systemAccessToken: string;
- * const credential = new AzurePipelinesCredential("my-tenant-id", "my-client-id", "my-connection-id", systemAccessToken);
+ * declare const accessToken: string;
+ * const credential = new AzurePipelinesCredential("my-tenant-id", "my-client-id", "my-connection-id", accessToken);
  * const { token } = await credential.getToken("https://storage.azure.com/.default");
  * ```
  *
@@ -29,19 +30,20 @@ import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_cre
 export type AzurePipelinesCredentialOptions = CredentialOptions;
 
 /**
- * A service connection of Azure Pipelines with workload identity federation: the job's own token is exchanged, and no secret is stored.
+ * Authenticates a job of Azure Pipelines with a service connection and workload identity federation: the OIDC token of
+ * the job is exchanged, so that no secret is stored.
  *
- * @example In a task that hands on `$(System.AccessToken)` as `SYSTEM_ACCESSTOKEN`
+ * @example In a step that maps `$(System.AccessToken)` to `SYSTEM_ACCESSTOKEN`
  * ```ts no-eval
  * import { AzurePipelinesCredential } from "@azweb/identity";
  * import process from "node:process";
  *
- * const { SYSTEM_ACCESSTOKEN, AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_SERVICE_CONNECTION_ID } = process.env as Record<string, string>;
+ * const { env } = process;
  * const credential = new AzurePipelinesCredential(
- *   AZURE_TENANT_ID!,
- *   AZURE_CLIENT_ID!,
- *   AZURE_SERVICE_CONNECTION_ID!,
- *   SYSTEM_ACCESSTOKEN!,
+ *   env.AZURE_TENANT_ID!,
+ *   env.AZURE_CLIENT_ID!,
+ *   env.AZURE_SERVICE_CONNECTION_ID!,
+ *   env.SYSTEM_ACCESSTOKEN!,
  * );
  * ```
  *
@@ -49,12 +51,12 @@ export type AzurePipelinesCredentialOptions = CredentialOptions;
  */
 export class AzurePipelinesCredential implements TokenCredential {
   /**
-   * Checks the arguments; sends nothing.
+   * Validates the arguments. Sends nothing.
    *
    * @param tenantId The tenant's id or domain name.
-   * @param clientId The client id of the service connection's app or identity.
+   * @param clientId The client id of the app or the managed identity of the service connection.
    * @param serviceConnectionId The service connection's id.
-   * @param systemAccessToken The job's token, `$(System.AccessToken)`.
+   * @param systemAccessToken The access token of the job, `$(System.AccessToken)`.
    * @param options See {@linkcode CredentialOptions}.
    * @throws {TypeError} An argument is missing or malformed.
    */
@@ -70,7 +72,7 @@ export class AzurePipelinesCredential implements TokenCredential {
     checkText(serviceConnectionId, "serviceConnectionId");
     checkText(systemAccessToken, "systemAccessToken");
     for (const [argument, value] of Object.entries({ serviceConnectionId, systemAccessToken })) {
-      // How Azure Pipelines leaves what it does not know.
+      // Azure Pipelines does not replace a reference to an unknown variable.
       if (!/\$\([^(]+\)/.test(value)) continue;
       throw new TypeError(
         `Argument "${argument}" must be a value, not the name of a variable: Map it in the "env:" of the step`,
@@ -92,12 +94,13 @@ export class AzurePipelinesCredential implements TokenCredential {
   }
 
   /**
-   * Returns a token, from memory while it is fresh.
+   * Returns a token, from the cache if it has one.
    *
    * @param scopes One scope that ends in `/.default`, such as `"https://vault.azure.net/.default"`.
    * @param options See {@linkcode GetTokenOptions}.
-   * @throws {CredentialUnavailableError} The variable `SYSTEM_OIDCREQUESTURI` is not set: it is no job of Azure Pipelines.
-   * @throws {AuthenticationError} Azure Pipelines or Microsoft Entra refuses, or does not answer.
+   * @throws {CredentialUnavailableError} The variable `SYSTEM_OIDCREQUESTURI` is not set: the program does not run in
+   * Azure Pipelines.
+   * @throws {AuthenticationError} Azure Pipelines or Microsoft Entra rejects the request or cannot be reached.
    */
   getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken> {
     return internalsOf<GetToken>(this)(scopes, options);

@@ -24,8 +24,10 @@ import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_cre
 export type AzurePowerShellCredentialOptions = DeveloperToolCredentialOptions;
 
 /**
- * Whoever is signed in with Azure PowerShell (`Connect-AzAccount`) on this machine: PowerShell 7, or Windows PowerShell 5.1, with the module
- * Az.Accounts, version 2.2.0 or newer. Tokens are remembered, and PowerShell is started again for another one only.
+ * Authenticates as the account that is signed in to Azure PowerShell (`Connect-AzAccount`) on this machine. Tokens are
+ * cached, and PowerShell runs only to acquire a new one.
+ *
+ * Requires PowerShell 7 or Windows PowerShell 5.1, with version 2.2.0 or newer of the module Az.Accounts.
  *
  * @example
  * ```ts no-eval
@@ -39,7 +41,7 @@ export type AzurePowerShellCredentialOptions = DeveloperToolCredentialOptions;
  */
 export class AzurePowerShellCredential implements TokenCredential {
   /**
-   * Checks the options; reads and starts nothing.
+   * Validates the options. Reads and starts nothing.
    *
    * @param options See {@linkcode DeveloperToolCredentialOptions}.
    * @throws {TypeError} An option is malformed.
@@ -50,12 +52,12 @@ export class AzurePowerShellCredential implements TokenCredential {
   }
 
   /**
-   * Returns a token, from memory while it is fresh.
+   * Returns a token, from the cache if it has one.
    *
    * @param scopes One scope that ends in `/.default`, such as `"https://storage.azure.com/.default"`.
-   * @param options See {@linkcode GetTokenOptions}. With `claims`, the error has the command that signs in with them.
-   * @throws {CredentialUnavailableError} PowerShell or its module is not installed, may not be run, takes too long, gives no token: nobody is
-   * signed in.
+   * @param options See {@linkcode GetTokenOptions}. With `claims`, the error names the command to sign in with them.
+   * @throws {CredentialUnavailableError} PowerShell or its module is not installed, may not be run, exceeds its time
+   * limit, or returns no token, for example because no account is signed in.
    */
   getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken> {
     return internalsOf<GetToken>(this)(scopes, options);

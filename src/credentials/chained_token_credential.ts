@@ -23,9 +23,9 @@ import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_cre
 /**
  * Tries several credentials in order and uses the first that returns a token.
  *
- * A credential that is unavailable is skipped, and {@linkcode UnavailableOutcome} says what follows: where all that were skipped are absent, the
- * credential that returned the token is used from then on; where one is inconclusive, it is tried again later. A credential that is configured
- * and fails ends the chain with its error.
+ * A credential that is unavailable is skipped. If all skipped credentials are absent, the credential that returned the
+ * token is used for the lifetime of the instance; if one is inconclusive, it is tried again later: see
+ * {@linkcode UnavailableOutcome}. A credential that is configured and fails ends the chain with its error.
  *
  * @example
  * ```ts
@@ -39,10 +39,10 @@ import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_cre
  */
 export class ChainedTokenCredential implements TokenCredential {
   /**
-   * Checks the arguments; sends nothing.
+   * Validates the arguments. Sends nothing.
    *
-   * @param sources The credentials, in order. Those of `@azure/identity` and your own fit too.
-   * @throws {TypeError} There is none, or one is no credential.
+   * @param sources The credentials, in order: those of this library, those of `@azure/identity`, and your own.
+   * @throws {TypeError} There are no arguments, or one is not a credential.
    */
   constructor(...sources: TokenCredential[]) {
     if (sources.length === 0) throw new TypeError("ChainedTokenCredential needs at least one credential");
@@ -60,11 +60,11 @@ export class ChainedTokenCredential implements TokenCredential {
   }
 
   /**
-   * Returns a token of the first credential that returns one.
+   * Returns the token of the first credential that returns one.
    *
-   * @param scopes What the token is for, such as `"https://storage.azure.com/.default"`.
+   * @param scopes Scopes of the token, such as `"https://storage.azure.com/.default"`.
    * @param options See {@linkcode GetTokenOptions}; `requestOptions.timeout` bounds the whole call.
-   * @throws {AggregateAuthenticationError} No credential is available. Its `errors` say why, in order.
+   * @throws {AggregateAuthenticationError} No credential is available. Its `errors` hold the reasons, in order.
    * @throws The error of a credential that is configured and fails.
    */
   getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken> {

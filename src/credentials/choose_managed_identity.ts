@@ -7,9 +7,11 @@ import type { CredentialOptions } from "../options.ts";
 const NAME = "ManagedIdentityCredential";
 
 /**
- * Returns the `getToken` of a managed identity: a workload's where a federated token is mounted, else the machine's.
+ * Returns the `getToken` of a managed identity: of a workload identity if there is a federated token, else of the
+ * machine.
  *
- * @param identityOf Returns the user-assigned identity; `undefined` for the machine's own. Called until there is a token.
+ * @param identityOf Returns the user-assigned identity; `undefined` for the system-assigned one. Called until
+ * `getToken` has returned a token.
  */
 export function chooseManagedIdentity(
   options: CredentialOptions & { readonly probeTimeoutInMs?: number | undefined },

@@ -28,10 +28,10 @@ import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_cre
 export type ClientAssertionCredentialOptions = CredentialOptions;
 
 /**
- * An app that proves itself by a signed assertion from somewhere else: another identity provider that the app trusts (workload
- * identity federation), or a signing service.
+ * Authenticates an application with a client assertion (RFC 7523) that a callback returns: the token of an identity
+ * provider that the app trusts (workload identity federation), or the result of a signing service.
  *
- * @example A platform's own OIDC token
+ * @example With the OIDC token of a platform
  * ```ts no-eval
  * import { ClientAssertionCredential } from "@azweb/identity";
  *
@@ -45,12 +45,12 @@ export type ClientAssertionCredentialOptions = CredentialOptions;
  */
 export class ClientAssertionCredential implements TokenCredential {
   /**
-   * Checks the arguments; sends nothing.
+   * Validates the arguments. Sends nothing.
    *
    * @param tenantId The tenant's id or domain name.
    * @param clientId The app's client id.
-   * @param getAssertion Returns the assertion, a JWT. Called once for each request, and only then.
-   * @param options See {@linkcode CredentialOptions}. Tokens are shared by credentials with the same function, not by equal ones.
+   * @param getAssertion Returns the assertion, a JWT. Called once for each token request.
+   * @param options See {@linkcode CredentialOptions}. Credentials share tokens only if they have the same function.
    * @throws {TypeError} An argument is missing or malformed.
    */
   constructor(
@@ -77,11 +77,11 @@ export class ClientAssertionCredential implements TokenCredential {
   }
 
   /**
-   * Returns a token, from memory while it is fresh.
+   * Returns a token, from the cache if it has one.
    *
    * @param scopes One scope that ends in `/.default`, such as `"https://vault.azure.net/.default"`.
    * @param options See {@linkcode GetTokenOptions}.
-   * @throws {AuthenticationError} The callback fails, Microsoft Entra refuses the assertion, or does not answer.
+   * @throws {AuthenticationError} The callback fails, or Microsoft Entra rejects the assertion or cannot be reached.
    */
   getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken> {
     return internalsOf<GetToken>(this)(scopes, options);

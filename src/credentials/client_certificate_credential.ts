@@ -41,14 +41,19 @@ export type {
 
 /** Options of {@linkcode ClientCertificateCredential}. */
 export interface ClientCertificateCredentialOptions extends CredentialOptions {
-  /** Sends the certificate's chain along (`x5c`), for apps that trust a subject name and its issuer. Default: `false`. */
+  /**
+   * Whether the client assertion contains the certificate chain (`x5c`), for apps that trust a subject name and its
+   * issuer.
+   *
+   * @default {false}
+   */
   sendCertificateChain?: boolean | undefined;
 }
 
 /**
- * An app that proves itself by a certificate and its private key.
+ * Authenticates an application with a certificate and its private key.
  *
- * @example A PEM file, and a key that never leaves Web Crypto
+ * @example With a PEM file, and with a non-extractable `CryptoKey`
  * ```ts no-eval
  * import { ClientCertificateCredential } from "@azweb/identity";
  *
@@ -63,11 +68,12 @@ export interface ClientCertificateCredentialOptions extends CredentialOptions {
  */
 export class ClientCertificateCredential implements TokenCredential {
   /**
-   * Checks the arguments; reads and sends nothing.
+   * Validates the arguments. Reads and sends nothing.
    *
    * @param tenantId The tenant's id or domain name.
    * @param clientId The app's client id.
-   * @param configuration The path of a PEM file with certificate and key, or one of the shapes of {@linkcode CertificateConfiguration}.
+   * @param configuration The path of a PEM file with the certificate and its private key, or another
+   * {@linkcode CertificateConfiguration}.
    * @param options See {@linkcode ClientCertificateCredentialOptions}.
    * @throws {TypeError} An argument is missing or malformed.
    */
@@ -92,12 +98,12 @@ export class ClientCertificateCredential implements TokenCredential {
   }
 
   /**
-   * Returns a token, from memory while it is fresh.
+   * Returns a token, from the cache if it has one.
    *
    * @param scopes One scope that ends in `/.default`, such as `"https://vault.azure.net/.default"`.
    * @param options See {@linkcode GetTokenOptions}.
-   * @throws {AuthenticationError} The file cannot be read, the certificate or the key cannot be used, Microsoft Entra refuses them or does not
-   * respond.
+   * @throws {AuthenticationError} The file cannot be read, the certificate or the key cannot be used, or Microsoft
+   * Entra rejects them or cannot be reached.
    */
   getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken> {
     return internalsOf<GetToken>(this)(scopes, options);

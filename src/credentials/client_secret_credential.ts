@@ -27,7 +27,7 @@ import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_cre
 export type ClientSecretCredentialOptions = CredentialOptions;
 
 /**
- * An app that proves itself by a client secret.
+ * Authenticates an application with a client secret.
  *
  * @example
  * ```ts no-eval
@@ -41,11 +41,11 @@ export type ClientSecretCredentialOptions = CredentialOptions;
  */
 export class ClientSecretCredential implements TokenCredential {
   /**
-   * Checks the arguments; sends nothing.
+   * Validates the arguments. Sends nothing.
    *
    * @param tenantId The tenant's id or domain name.
    * @param clientId The app's client id.
-   * @param clientSecret The value of a secret of the app.
+   * @param clientSecret The value of a client secret of the app.
    * @param options See {@linkcode CredentialOptions}.
    * @throws {TypeError} An argument is missing or malformed.
    */
@@ -68,11 +68,11 @@ export class ClientSecretCredential implements TokenCredential {
   }
 
   /**
-   * Returns a token, from memory while it is fresh.
+   * Returns a token, from the cache if it has one.
    *
    * @param scopes One scope that ends in `/.default`, such as `"https://vault.azure.net/.default"`.
    * @param options See {@linkcode GetTokenOptions}.
-   * @throws {AuthenticationError} Microsoft Entra refuses the secret or does not answer.
+   * @throws {AuthenticationError} Microsoft Entra rejects the secret or cannot be reached.
    */
   getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken> {
     return internalsOf<GetToken>(this)(scopes, options);

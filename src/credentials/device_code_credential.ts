@@ -27,19 +27,23 @@ export type DeviceCodePromptCallback = (deviceCodeInfo: DeviceCodeInfo) => unkno
 
 /** Options of {@linkcode DeviceCodeCredential}. */
 export interface DeviceCodeCredentialOptions extends InteractiveCredentialOptions {
-  /** The tenant's id or domain name, or `"common"`, `"organizations"` or `"consumers"`. Default: any tenant. */
+  /** The tenant's id or domain name, or `"common"`, `"organizations"` or `"consumers"`. Any tenant by default. */
   tenantId?: string | undefined;
-  /** The client id of an app that is a public client. Default: the Azure CLI's, for development. */
+  /** The client id of an app that is a public client. By default that of the Azure CLI, for development. */
   clientId?: string | undefined;
-  /** Shows the code to the user. Default: the message goes to `log`, and to the console where that is not given. */
+  /** Shows the code to the user. By default the message goes to `log`, or to the console if `log` is not set. */
   userPromptCallback?: DeviceCodePromptCallback | undefined;
-  /** Maximum duration of a sign-in, in milliseconds. Default: 960,000, a minute more than the lifetime of a code. */
+  /**
+   * Maximum duration of a sign-in, in milliseconds. The default is a minute more than the lifetime of a code.
+   *
+   * @default {960_000}
+   */
   timeoutInMs?: number | undefined;
 }
 
 /**
- * Authenticates a user by a code that is entered on another device (RFC 8628), for command lines and machines without a browser. Later tokens
- * are acquired silently for the lifetime of the instance.
+ * Authenticates a user with a code that is entered on another device (RFC 8628), for command lines and machines without
+ * a browser. Later tokens are acquired silently for the lifetime of the instance.
  *
  * @example
  * ```ts no-eval
@@ -86,21 +90,22 @@ export class DeviceCodeCredential implements TokenCredential {
   }
 
   /**
-   * Returns a token: from the cache, else silently after the first sign-in, else by a sign-in.
+   * Returns a token, from the cache if it has one. Otherwise acquires it silently if possible, else prompts the user to
+   * sign in.
    *
    * @param scopes Scopes of the token, such as `"https://graph.microsoft.com/User.Read"`.
    * @param options See {@linkcode GetTokenOptions}.
-   * @throws {AuthenticationRequiredError} The user has to sign in, and `disableAutomaticAuthentication` is set.
-   * @throws {AuthenticationError} The user declines or does not enter the code in time, or Microsoft Entra rejects the request or cannot be
-   * reached.
+   * @throws {AuthenticationRequiredError} The user must sign in, and `disableAutomaticAuthentication` is set.
+   * @throws {AuthenticationError} The user declines or does not enter the code in time, or Microsoft Entra rejects the
+   * request or cannot be reached.
    */
   getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken> {
     return internalsOf<UserSession>(this).getToken(scopes, options);
   }
 
   /**
-   * Prompts the user to sign in, even if an account is known. Returns the account's authentication record; pass it as `authenticationRecord`
-   * to reuse the account.
+   * Prompts the user to sign in, even if an account is cached. Returns the account's authentication record; pass it as
+   * `authenticationRecord` to reuse the account.
    *
    * @param scopes Scopes that the user consents to.
    * @param options See {@linkcode GetTokenOptions}.

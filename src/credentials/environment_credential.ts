@@ -26,15 +26,16 @@ export type EnvironmentCredentialOptions = CredentialOptions;
 const NAME = "EnvironmentCredential";
 
 /**
- * Authenticates as the service principal or the user that environment variables configure: `AZURE_TENANT_ID`, `AZURE_CLIENT_ID`, and the first
- * that is set of
+ * Authenticates as the service principal or the user that environment variables configure: `AZURE_TENANT_ID`,
+ * `AZURE_CLIENT_ID`, and the first of these that is set:
  *
  * 1. `AZURE_CLIENT_SECRET`
- * 2. `AZURE_CLIENT_CERTIFICATE_PATH`, with `AZURE_CLIENT_CERTIFICATE_PASSWORD` and `AZURE_CLIENT_SEND_CERTIFICATE_CHAIN`
+ * 2. `AZURE_CLIENT_CERTIFICATE_PATH`, with `AZURE_CLIENT_CERTIFICATE_PASSWORD` and
+ *    `AZURE_CLIENT_SEND_CERTIFICATE_CHAIN`
  * 3. `AZURE_USERNAME` and `AZURE_PASSWORD`
  *
- * `AZURE_ADDITIONALLY_ALLOWED_TENANTS` lists further tenants, separated by semicolons. The variables are read by
- * `getToken`, until it returns a token.
+ * `AZURE_ADDITIONALLY_ALLOWED_TENANTS` lists further tenants, separated by semicolons. `getToken` reads the variables
+ * until it has returned a token.
  *
  * @example On Cloudflare Workers, with the bindings of the Worker
  * ```ts no-eval
@@ -53,9 +54,9 @@ const NAME = "EnvironmentCredential";
  */
 export class EnvironmentCredential implements TokenCredential {
   /**
-   * Reads and sends nothing.
+   * Validates the options. Reads and sends nothing.
    *
-   * @param options See {@linkcode CredentialOptions}; `env` replaces the variables of the process.
+   * @param options See {@linkcode CredentialOptions}; `env` replaces the environment variables of the process.
    * @throws {TypeError} An option is malformed.
    */
   constructor(options: EnvironmentCredentialOptions = {}) {
@@ -64,13 +65,13 @@ export class EnvironmentCredential implements TokenCredential {
   }
 
   /**
-   * Returns a token, cached while it is valid.
+   * Returns a token, from the cache if it has one.
    *
-   * @param scopes What the token is for, such as `"https://storage.azure.com/.default"`.
+   * @param scopes Scopes of the token, such as `"https://storage.azure.com/.default"`.
    * @param options See {@linkcode GetTokenOptions}.
    * @throws {CredentialUnavailableError} The variables are not set.
-   * @throws {AuthenticationError} They may not be read, are malformed, name a file that cannot be read, are refused, or may not ask the tenant of
-   * `options`.
+   * @throws {AuthenticationError} A variable is malformed, may not be read, or names a file that cannot be read;
+   * Microsoft Entra rejects the credentials or cannot be reached; or the tenant of `options` is not allowed.
    */
   getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken> {
     return internalsOf<GetToken>(this)(scopes, options);

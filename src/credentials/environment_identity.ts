@@ -12,14 +12,14 @@ import { certificateProof } from "../certificates/certificate_configuration.ts";
 import { noAuth, secretAuth } from "../entra/client_auth.ts";
 import { createTokenClient, type Grant } from "../entra/token_client.ts";
 
-/** How an identity of the environment gets its tokens. */
+/** The grant of an identity, and the values that partition its cache. */
 interface EnvironmentGrant extends Pick<Grant, "clientAuth" | "type" | "parameters"> {
   cacheIdentity(): (string | object)[] | Promise<(string | object)[]>;
 }
 
 /**
- * Returns the `getToken` of the identity that environment variables configure. Throws a `CredentialUnavailableError` where they configure none, an
- * `AuthenticationError` where one is malformed or may not be read.
+ * Returns the `getToken` of the identity that environment variables configure. Throws a `CredentialUnavailableError` if
+ * they configure none, an `AuthenticationError` if one is malformed or may not be read.
  */
 export function createEnvironmentIdentity(name: string, options: CredentialOptions, settings: Settings): GetToken {
   try {
@@ -81,7 +81,7 @@ function createIdentity(name: string, options: CredentialOptions, settings: Sett
           type: "password",
           clientAuth: noAuth(),
           parameters: { username, password },
-          // Not the password, nor its digest: a password can be guessed, and a shared cache would confirm the guess.
+          // Neither the password nor its digest: a password can be guessed, and a shared cache would confirm the guess.
           cacheIdentity: () => [settings, clientId, username],
         };
       }
@@ -95,7 +95,7 @@ function createIdentity(name: string, options: CredentialOptions, settings: Sett
 
 function checkPath(path: string): void {
   checkText(path);
-  if (/-----BEGIN|[\r\n]/.test(path)) throw new TypeError("It must be the path of a PEM file, not what is in it");
+  if (/-----BEGIN|[\r\n]/.test(path)) throw new TypeError("It must be the path of a PEM file, not its content");
 }
 
 function checkBoolean(value: string): void {

@@ -12,7 +12,7 @@ import { createEnvironmentIdentity } from "./environment_identity.ts";
 import { type NamedFile, notPermitted, unusable, withoutFiles } from "../entra/named_file.ts";
 import { createWorkloadIdentity, tokenFileOf, type Workload } from "../federation/workload_identity.ts";
 
-/** Returns what is known of the identity without a request. Throws what {@linkcode createEnvironmentIdentity} throws. */
+/** Explains the identity without a request. Throws the errors of {@linkcode createEnvironmentIdentity}. */
 export async function explainEnvironment(
   name: string,
   options: CredentialOptions,
@@ -28,7 +28,7 @@ export async function explainEnvironment(
   return fault ?? explainAuthority(options, settings) ?? { state: "configured", detail };
 }
 
-/** Returns what is known of a workload without a request. Throws what {@linkcode createWorkloadIdentity} throws. */
+/** Explains a workload identity without a request. Throws the errors of {@linkcode createWorkloadIdentity}. */
 export async function explainWorkload(credential: string, options: Workload, settings: Settings): Promise<Explanation> {
   createWorkloadIdentity(credential, options, settings);
   const file = tokenFileOf(options, settings);
@@ -38,8 +38,8 @@ export async function explainWorkload(credential: string, options: Workload, set
 }
 
 /**
- * Returns why the token service cannot be reached, as far as that is known without a request. Throws an `AuthenticationError` where its URL is
- * malformed.
+ * Explains why the token service cannot be reached, if that is known without a request; otherwise returns `undefined`.
+ * Throws an `AuthenticationError` if its URL is malformed.
  */
 function explainAuthority({ fetch }: CredentialOptions, settings: Settings): Explanation | undefined {
   const { href, host } = authorityBase(settings);
@@ -48,13 +48,13 @@ function explainAuthority({ fetch }: CredentialOptions, settings: Settings): Exp
 }
 
 /**
- * Returns what is known of a file that cannot be looked for without reading it; `undefined` if the file is there. Throws an `AuthenticationError` if
- * it is not, or may not be read.
+ * Explains that a file cannot be found without reading it; returns `undefined` if the file exists. Throws an
+ * `AuthenticationError` if it does not exist or may not be read.
  */
 async function explainFile(file: NamedFile, runtime: RuntimeOverrides = {}): Promise<Explanation | undefined> {
   const { label, path, nextStep } = file;
   if (runtime.readTextFile && !runtime.fileExists) {
-    return { state: "inconclusive", detail: `Only reading shows whether ${label}, "${path}", is there` };
+    return { state: "inconclusive", detail: `Only reading shows whether ${label}, "${path}", exists` };
   }
   const fileExists = fileFinder(runtime);
   if (!fileExists) throw withoutFiles(file);
@@ -62,5 +62,5 @@ async function explainFile(file: NamedFile, runtime: RuntimeOverrides = {}): Pro
   if (exists) return undefined;
   throw exists === undefined
     ? notPermitted(file, flagFor({ read: path }))
-    : unusable("Cannot read", file, "It is not there, or may not be read", nextStep);
+    : unusable("Cannot read", file, "It does not exist, or may not be read", nextStep);
 }

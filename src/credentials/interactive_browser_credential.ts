@@ -1,5 +1,6 @@
 /**
- * `InteractiveBrowserCredential` signs in a user with the browser, from an application on the desktop or from a web page.
+ * `InteractiveBrowserCredential` signs in a user with the browser, from an application on the desktop or from a web
+ * page.
  *
  * @example
  * ```ts no-eval
@@ -29,8 +30,8 @@ export type {
 } from "../options.ts";
 
 /**
- * Authenticates a user by a browser: a program opens the default browser of the machine; a page opens a popup window or redirects. Later
- * tokens are acquired silently for the lifetime of the instance.
+ * Authenticates a user with the browser: a program opens the default browser of the machine; a web page opens a popup
+ * window or redirects. Later tokens are acquired silently for the lifetime of the instance.
  *
  * @example
  * ```ts no-eval
@@ -54,22 +55,24 @@ export class InteractiveBrowserCredential implements TokenCredential {
   }
 
   /**
-   * Returns a token: from the cache, else silently after the first sign-in, else by a sign-in.
+   * Returns a token, from the cache if it has one. Otherwise acquires it silently if possible, else prompts the user to
+   * sign in.
    *
    * @param scopes Scopes of the token, such as `"https://graph.microsoft.com/User.Read"`.
    * @param options See {@linkcode GetTokenOptions}.
-   * @throws {CredentialUnavailableError} The runtime cannot serve a loopback address, or cannot open a browser while `log` is not set.
-   * @throws {AuthenticationRequiredError} The user has to sign in, and `disableAutomaticAuthentication` is set.
-   * @throws {AuthenticationError} The user declines, closes the window, goes back or does not sign in in time, or Microsoft Entra rejects the
-   * request or cannot be reached.
+   * @throws {CredentialUnavailableError} The runtime cannot listen on a loopback address, or cannot open a browser and
+   * `log` is not set.
+   * @throws {AuthenticationRequiredError} The user must sign in, and `disableAutomaticAuthentication` is set.
+   * @throws {AuthenticationError} The user declines, closes the window, goes back or does not sign in in time, or
+   * Microsoft Entra rejects the request or cannot be reached.
    */
   getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken> {
     return internalsOf<UserSession>(this).getToken(scopes, options);
   }
 
   /**
-   * Prompts the user to sign in, even if an account is known. Returns the account's authentication record; pass it as `authenticationRecord`
-   * to reuse the account.
+   * Prompts the user to sign in, even if an account is cached. Returns the account's authentication record; pass it as
+   * `authenticationRecord` to reuse the account.
    *
    * @param scopes Scopes that the user consents to.
    * @param options See {@linkcode GetTokenOptions}.

@@ -1,5 +1,6 @@
 /**
- * `ManagedIdentityCredential` authenticates with the managed identity of the Azure resource that the application runs on.
+ * `ManagedIdentityCredential` authenticates with the managed identity of the Azure resource that the application runs
+ * on.
  *
  * @example
  * ```ts no-eval
@@ -22,18 +23,22 @@ import { chooseManagedIdentity } from "./choose_managed_identity.ts";
 
 /** Options of {@linkcode ManagedIdentityCredential}. */
 export interface ManagedIdentityCredentialOptions extends CredentialOptions {
-  /** How long it may take to get one token, waits and retries included, in milliseconds. Default: 120,000. */
+  /**
+   * Maximum duration of the acquisition of a token, including delays and retries, in milliseconds.
+   *
+   * @default {120_000}
+   */
   timeoutInMs?: number | undefined;
   /**
-   * How long a chain waits to learn whether there is a metadata service, in milliseconds. Default: the variable
-   * `AZURE_IMDS_PROBE_TIMEOUT_IN_MS`, else 1000.
+   * Time limit of the probe by which a chain detects the metadata service, in milliseconds. By default the environment
+   * variable `AZURE_IMDS_PROBE_TIMEOUT_IN_MS`, else 1,000.
    */
   probeTimeoutInMs?: number | undefined;
 }
 
 /** Options of {@linkcode ManagedIdentityCredential} for the identity with a client id. */
 export interface ManagedIdentityCredentialClientIdOptions extends ManagedIdentityCredentialOptions {
-  /** The client id of a user-assigned identity. Default: the machine's own identity. */
+  /** The client id of a user-assigned identity. By default the system-assigned identity. */
   clientId?: string | undefined;
 }
 
@@ -52,11 +57,14 @@ export interface ManagedIdentityCredentialResourceIdOptions extends ManagedIdent
 type AnyOptions = ManagedIdentityCredentialOptions & IdentityOptions;
 
 /**
- * The identity that Azure gives to the machine the program runs on: a virtual machine, App Service, Functions, Container Apps, AKS, a
- * server of Azure Arc, Service Fabric, Azure Machine Learning, Cloud Shell. The variables of the machine say which; without them it is the
- * metadata service of a virtual machine, which only a chain probes for first.
+ * Authenticates as the managed identity of the machine that the program runs on: a virtual machine, App Service,
+ * Functions, Container Apps, AKS, a server of Azure Arc, Service Fabric, Azure Machine Learning or Cloud Shell.
  *
- * With `AZURE_TENANT_ID`, `AZURE_FEDERATED_TOKEN_FILE` and a client id (given, or in `AZURE_CLIENT_ID`) it is `WorkloadIdentityCredential`.
+ * Environment variables determine the source of the tokens; without them, it is the instance metadata service of a
+ * virtual machine. In a chain, the credential probes for that service first.
+ *
+ * If `AZURE_TENANT_ID`, `AZURE_FEDERATED_TOKEN_FILE` and a client id (by option or in `AZURE_CLIENT_ID`) are set, the
+ * credential acts as `WorkloadIdentityCredential`.
  *
  * @example
  * ```ts no-eval
@@ -71,17 +79,18 @@ type AnyOptions = ManagedIdentityCredentialOptions & IdentityOptions;
  */
 export class ManagedIdentityCredential implements TokenCredential {
   /**
-   * Checks the arguments; reads and sends nothing.
+   * Validates the arguments. Reads and sends nothing.
    *
-   * @param clientId The client id of a user-assigned identity. Default: the machine's own identity.
+   * @param clientId The client id of a user-assigned identity.
    * @param options See {@linkcode ManagedIdentityCredentialOptions}.
    * @throws {TypeError} An argument is malformed, or there are two ids.
    */
   constructor(clientId: string, options?: ManagedIdentityCredentialOptions);
   /**
-   * Checks the options; reads and sends nothing.
+   * Validates the options. Reads and sends nothing.
    *
-   * @param options At most one of `clientId`, `objectId` and `resourceId`, and {@linkcode ManagedIdentityCredentialOptions}.
+   * @param options At most one of `clientId`, `objectId` and `resourceId`, and
+   * {@linkcode ManagedIdentityCredentialOptions}.
    * @throws {TypeError} An option is malformed, or there are two ids.
    */
   constructor(
@@ -101,13 +110,13 @@ export class ManagedIdentityCredential implements TokenCredential {
   }
 
   /**
-   * Returns a token, from memory while it is fresh.
+   * Returns a token, from the cache if it has one.
    *
    * @param scopes One scope that ends in `/.default`, such as `"https://vault.azure.net/.default"`.
    * @param options See {@linkcode GetTokenOptions}; `tenantId` is ignored.
-   * @throws {CredentialUnavailableError} There is no metadata service, or it knows no identity.
-   * @throws {AuthenticationError} The source refuses or does not respond, more than one scope is given, a variable is malformed or may not be
-   * read, or names a file that cannot be read.
+   * @throws {CredentialUnavailableError} There is no metadata service, or the machine has no identity.
+   * @throws {AuthenticationError} The source rejects the request or cannot be reached, more than one scope is given, or
+   * a variable is malformed, may not be read, or names a file that cannot be read.
    */
   getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken> {
     return internalsOf<GetToken>(this)(scopes, options);

@@ -1,5 +1,6 @@
 /**
- * `OnBehalfOfCredential` exchanges the access token of a user for one with which an API calls another API on behalf of the user.
+ * `OnBehalfOfCredential` exchanges the access token of a user for one with which an API calls another API on behalf of
+ * the user.
  *
  * @example
  * ```ts no-eval
@@ -37,23 +38,27 @@ export interface OnBehalfOfCredentialUserOptions extends CredentialOptions {
   userAssertionToken: string;
 }
 
-/** Options of {@linkcode OnBehalfOfCredential} for an app with a secret. */
+/** Options of {@linkcode OnBehalfOfCredential} for an app with a client secret. */
 export interface OnBehalfOfCredentialSecretOptions extends OnBehalfOfCredentialUserOptions {
-  /** The value of a secret of the app. */
+  /** The value of a client secret of the app. */
   clientSecret: string;
 }
 
 /** Options of {@linkcode OnBehalfOfCredential} for an app with a certificate. */
 export interface OnBehalfOfCredentialCertificateOptions extends OnBehalfOfCredentialUserOptions {
-  /** The path of a PEM file with certificate and key. */
+  /** The path of a PEM file with the certificate and its private key. */
   certificatePath: string;
-  /** Sends the certificate's chain along (`x5c`). Default: `false`. */
+  /**
+   * Whether the client assertion contains the certificate chain (`x5c`).
+   *
+   * @default {false}
+   */
   sendCertificateChain?: boolean | undefined;
 }
 
-/** Options of {@linkcode OnBehalfOfCredential} for an app with an assertion from somewhere else. */
+/** Options of {@linkcode OnBehalfOfCredential} for an app with a client assertion. */
 export interface OnBehalfOfCredentialAssertionOptions extends OnBehalfOfCredentialUserOptions {
-  /** Returns the assertion, a JWT. Called once for each request, and only then. */
+  /** Returns the assertion, a JWT. Called once for each token request. */
   getAssertion: () => Promise<string>;
 }
 
@@ -69,8 +74,8 @@ type AnyOptions =
   & Partial<OnBehalfOfCredentialAssertionOptions>;
 
 /**
- * Authenticates an app that calls another API on behalf of its user: exchanges the user's token for one of that API. Create an instance for
- * each user's token. Tokens are cached by the user's token.
+ * Authenticates an app that calls another API on behalf of its user: exchanges the user's token for a token of that
+ * API. Create an instance for each token of a user. Tokens are cached by the user's token.
  *
  * @example
  * ```ts no-eval
@@ -98,7 +103,8 @@ export class OnBehalfOfCredential implements TokenCredential {
    * Validates the options. Reads and sends nothing.
    *
    * @param options See {@linkcode OnBehalfOfCredentialOptions}.
-   * @throws {TypeError} An option is missing or malformed, or there is not exactly one of `clientSecret`, `certificatePath` and `getAssertion`.
+   * @throws {TypeError} An option is missing or malformed, or not exactly one is given of `clientSecret`,
+   * `certificatePath` and `getAssertion`.
    */
   constructor(options: OnBehalfOfCredentialOptions);
   constructor(options: AnyOptions) {
@@ -154,8 +160,8 @@ export class OnBehalfOfCredential implements TokenCredential {
    * @param scopes Scopes of the token, such as `"https://graph.microsoft.com/User.Read"`.
    * @param options See {@linkcode GetTokenOptions}.
    * @throws {CredentialUnavailableError} The file cannot be read.
-   * @throws {AuthenticationError} Microsoft Entra rejects the user's token or the app, requires the user to sign in again (see `claims`), or
-   * cannot be reached.
+   * @throws {AuthenticationError} Microsoft Entra rejects the user's token or the app, requires the user to sign in
+   * again (see `claims`), or cannot be reached.
    */
   getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken> {
     return internalsOf<GetToken>(this)(scopes, options);

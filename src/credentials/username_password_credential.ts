@@ -1,5 +1,6 @@
 /**
- * `UsernamePasswordCredential` authenticates a user with a username and a password. Microsoft has deprecated this grant.
+ * `UsernamePasswordCredential` authenticates a user with a username and a password. Microsoft has deprecated this
+ * grant.
  *
  * @example
  * ```ts no-eval
@@ -26,12 +27,13 @@ import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_cre
 export type UsernamePasswordCredentialOptions = CredentialOptions;
 
 /**
- * Authenticates a user by name and password (RFC 6749, section 4.3). Fails for users with multi-factor authentication, which Microsoft is
- * making mandatory.
+ * Authenticates a user with a username and a password (RFC 6749, section 4.3). Fails for users with multi-factor
+ * authentication, which Microsoft is making mandatory.
  *
- * Tokens are cached by the instance that acquired them.
+ * Only the instance that acquired a token finds it in the cache.
  *
- * @deprecated Microsoft is retiring the grant. Use a service principal for programs, and an interactive sign-in for people.
+ * @deprecated Microsoft is retiring the grant. Use a service principal for programs, and an interactive sign-in for
+ * users.
  *
  * @see https://learn.microsoft.com/entra/identity-platform/v2-oauth-ropc
  */
@@ -70,7 +72,8 @@ export class UsernamePasswordCredential implements TokenCredential {
    *
    * @param scopes Scopes of the token, such as `"https://graph.microsoft.com/User.Read"`.
    * @param options See {@linkcode GetTokenOptions}.
-   * @throws {AuthenticationError} Microsoft Entra rejects the user or the app, requires more than a password, or cannot be reached.
+   * @throws {AuthenticationError} Microsoft Entra rejects the user or the app, requires more than a password, or cannot
+   * be reached.
    */
   getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken> {
     return internalsOf<GetToken>(this)(scopes, options);

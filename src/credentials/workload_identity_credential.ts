@@ -1,6 +1,6 @@
 /**
- * `WorkloadIdentityCredential` authenticates a workload, such as a pod of Azure Kubernetes Service, with a token file and workload identity
- * federation.
+ * `WorkloadIdentityCredential` authenticates a workload, such as a pod of Azure Kubernetes Service, with a token file
+ * and workload identity federation.
  *
  * @example
  * ```ts no-eval
@@ -22,27 +22,33 @@ import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_cre
 
 /** Options of {@linkcode WorkloadIdentityCredential}. */
 export interface WorkloadIdentityCredentialOptions extends CredentialOptions {
-  /** The tenant's id or domain name. Default: the variable `AZURE_TENANT_ID`. */
+  /** The tenant's id or domain name. By default the environment variable `AZURE_TENANT_ID`. */
   tenantId?: string | undefined;
-  /** The client id of the app or of the user-assigned identity. Default: the variable `AZURE_CLIENT_ID`. */
+  /**
+   * The client id of the app or the user-assigned identity. By default the environment variable `AZURE_CLIENT_ID`.
+   */
   clientId?: string | undefined;
-  /** The path of the file with the token. Default: the variable `AZURE_FEDERATED_TOKEN_FILE`. */
+  /** The path of the token file. By default the environment variable `AZURE_FEDERATED_TOKEN_FILE`. */
   tokenFilePath?: string | undefined;
   /**
-   * Sends the requests to the token proxy of the cluster, which the variables `AZURE_KUBERNETES_TOKEN_PROXY`, `AZURE_KUBERNETES_SNI_NAME`
-   * and `AZURE_KUBERNETES_CA_FILE` or `AZURE_KUBERNETES_CA_DATA` describe; where none is set, to Microsoft Entra. Default: `false`.
+   * Whether token requests go through the token proxy of the cluster, which the environment variables
+   * `AZURE_KUBERNETES_TOKEN_PROXY`, `AZURE_KUBERNETES_SNI_NAME` and `AZURE_KUBERNETES_CA_FILE` or
+   * `AZURE_KUBERNETES_CA_DATA` configure. If none of them is set, requests go to Microsoft Entra.
    *
-   * https://learn.microsoft.com/azure/aks/identity-bindings-concepts
+   * @default {false}
+   *
+   * @see https://learn.microsoft.com/azure/aks/identity-bindings-concepts
    */
   enableAzureProxy?: boolean | undefined;
 }
 
 /**
- * A pod of Azure Kubernetes Service, or another workload that is handed a file with a token of an identity provider that the app trusts
- * (workload identity federation). The file is read anew for each request, because it changes while the program runs.
+ * Authenticates a workload, such as a pod of Azure Kubernetes Service, with a token file of an identity provider that
+ * the app trusts (workload identity federation). The file is read for each token request, because it changes while the
+ * program runs.
  *
- * The options come before the variables `AZURE_TENANT_ID`, `AZURE_CLIENT_ID` and `AZURE_FEDERATED_TOKEN_FILE`, which are read by
- * `getToken`, until it returns a token.
+ * Options take precedence over the environment variables `AZURE_TENANT_ID`, `AZURE_CLIENT_ID` and
+ * `AZURE_FEDERATED_TOKEN_FILE`, which `getToken` reads until it has returned a token.
  *
  * @example In a pod with the label `azure.workload.identity/use: "true"`
  * ```ts no-eval
@@ -56,7 +62,7 @@ export interface WorkloadIdentityCredentialOptions extends CredentialOptions {
  */
 export class WorkloadIdentityCredential implements TokenCredential {
   /**
-   * Checks the options; reads and sends nothing.
+   * Validates the options. Reads and sends nothing.
    *
    * @param options See {@linkcode WorkloadIdentityCredentialOptions}.
    * @throws {TypeError} An option is malformed.
@@ -66,13 +72,14 @@ export class WorkloadIdentityCredential implements TokenCredential {
   }
 
   /**
-   * Returns a token, from memory while it is fresh.
+   * Returns a token, from the cache if it has one.
    *
    * @param scopes One scope that ends in `/.default`, such as `"https://vault.azure.net/.default"`.
    * @param options See {@linkcode GetTokenOptions}.
    * @throws {CredentialUnavailableError} A variable is not set.
-   * @throws {AuthenticationError} A variable is malformed or may not be read; the file cannot be read, or holds no token, or an expired one;
-   * Microsoft Entra refuses it, or does not respond; the tenant of `options` is not allowed.
+   * @throws {AuthenticationError} A variable is malformed or may not be read; the file cannot be read, or its token is
+   * missing or has expired; Microsoft Entra rejects the token or cannot be reached; or the tenant of `options` is not
+   * allowed.
    */
   getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken> {
     return internalsOf<GetToken>(this)(scopes, options);

@@ -40,7 +40,10 @@ export async function explainAzureCli(context: ToolContext): Promise<Explanation
     : { state: "absent", detail: `No account is signed in ("${profile}"): Run "az login"` };
 }
 
-/** Whether an account is signed in to the Azure CLI; `false` if its profile may not be read. Any command writes a profile, also one without account. */
+/**
+ * Whether an account is signed in to the Azure CLI; `false` if its profile may not be read. Any command writes a
+ * profile, even without an account.
+ */
 export async function isSignedIn({ platform, runtime, settings }: ToolContext): Promise<boolean> {
   const folder = configurationFolder(settings.env, platform);
   const text = folder === undefined ? "" : await readText(runtime, profileIn(folder));
@@ -128,8 +131,8 @@ function loginWith({ scopes, tenantId }: ToolRequest, claims?: string): string {
 }
 
 /**
- * Parses a local time without time zone, as the Azure CLI wrote it before version 2.54. When daylight saving time ends, an hour is repeated: the time
- * is then the one that is not over, because the Azure CLI returns no expired token.
+ * Parses a local time without time zone, as the Azure CLI wrote it before version 2.54. When daylight saving time ends,
+ * an hour is repeated: the time is then the one that is not over, because the Azure CLI returns no expired token.
  */
 function parseLocalTime(value: unknown, now: number): number | undefined {
   const time = typeof value === "string" ? bound(value) : "";

@@ -19,8 +19,9 @@ const NAME = "Azure PowerShell";
 const NO_MODULE = "azweb: no Az.Accounts";
 
 /**
- * The script, for PowerShell 7 and Windows PowerShell 5.1. It gets the parameters of a request as environment variables, so that nothing of a request
- * is part of the script. `Get-AzAccessToken` can return a secure string from version 2.17 on, and returns no other from 5.0 on.
+ * The script, for PowerShell 7 and Windows PowerShell 5.1. It gets the parameters of a request as environment
+ * variables, so that nothing of a request is part of the script. `Get-AzAccessToken` can return a secure string from
+ * version 2.17 on, and returns no other from 5.0 on.
  */
 const SCRIPT = `
 $ErrorActionPreference = 'Stop'
@@ -131,7 +132,10 @@ function encodeScript(script: string): string {
   return btoa(Array.from(script, (character) => `${character}\0`).join(""));
 }
 
-/** Returns the first JSON object of an output that has the member. A profile or a module of PowerShell may have written other text. */
+/**
+ * Returns the first JSON object of an output that has the member. A profile or a module of PowerShell may have written
+ * other text.
+ */
 function objectIn(output: string, member: string): Record<string, unknown> {
   const innermost = output.split("{").slice(1).map((rest) => `{${rest.slice(0, rest.indexOf("}") + 1)}`);
   const candidates = [...output.split("\n"), ...innermost].filter((object) => object.includes(`"${member}"`));

@@ -28,7 +28,8 @@ export interface Folders {
 }
 
 /**
- * Returns the ways to start a program, in the order of `PATH`. Relative folders are ignored, because other users may write to the current folder.
+ * Returns the ways to start a program, in the order of `PATH`. Relative folders are ignored, because other users may
+ * write to the current folder.
  */
 export function commandLines(
   { name, mayBeBatch = false }: Program,
@@ -71,7 +72,10 @@ function direct(path: string, args: readonly string[]): CommandLine {
   return { path, command: path, args, verbatim: false };
 }
 
-/** Runs a batch file by the shell, without its AutoRun commands (`/d`) and without delayed expansion of variables (`/v:off`). */
+/**
+ * Runs a batch file by the shell, without its AutoRun commands (`/d`) and without delayed expansion of variables
+ * (`/v:off`).
+ */
 function batch(path: string, args: readonly string[], systemRoot: string): CommandLine {
   const line = [`"${path}"`, ...args.map(quote)].join(" ");
   return {

@@ -24,8 +24,8 @@ const KNOWN_VARIABLES = [...PUBLIC_VARIABLES, "AZD_AUTH_KEY", "ARM_CLOUD_METADAT
 export interface ToolEnvironment {
   readonly cacheIdentity: readonly string[];
   /**
-   * Whether a digest of it may be in a cache that other processes read: `false` if a variable may be a secret, which could be guessed from the digest,
-   * or if variables may not be read.
+   * Whether a digest of it may be in a cache that other processes read: `false` if a variable may be a secret, which
+   * could be guessed from the digest, or if variables may not be read.
    */
   readonly isPublic: boolean;
 }
@@ -37,7 +37,10 @@ export interface ToolClient {
   readonly acquire: Acquire;
   /** Part of the client, so that it is loaded with it. */
   readonly createGetToken: typeof createGetToken;
-  /** Returns the text of the tool's profile, which changes with the account; `""` if the tool has none, or it may not be read. */
+  /**
+   * Returns the text of the tool's profile, which changes with the account; `""` if the tool has none, or it may not be
+   * read.
+   */
   readonly account: () => Promise<string>;
 }
 

@@ -9,14 +9,17 @@ import type { ToolContext } from "./run_tool.ts";
 
 /** Added to the time limit of the tool, so that the tool's own error comes first. */
 const GRACE_IN_MS = 1000;
-/** Cache identity of an unknown account: unique to this process, so that other processes do not find its tokens in a shared cache. */
+/**
+ * Cache identity of an unknown account: unique to this process, so that other processes do not find its tokens in a
+ * shared cache.
+ */
 const THIS_PROCESS = {};
 /** How long the account and the variables are assumed to be the same. */
 const CHECK_INTERVAL_IN_MS = 1000;
 
 /**
- * Returns the `getToken` of a credential that runs a tool. The account and the environment of the tool are read once a second, so that a change of
- * either is noticed.
+ * Returns the `getToken` of a credential that runs a tool. The account and the environment of the tool are read once a
+ * second, so that a change of either is noticed.
  */
 export function createToolGetToken(
   name: string,
@@ -51,7 +54,8 @@ export function createToolGetToken(
           isPublic && profile !== "" ? [...cacheIdentity, profile] : [...cacheIdentity, profile, THIS_PROCESS],
         acquire: async (request: TokenRequest) => {
           const token = await acquire(request);
-          // The account or a variable may have changed while the tool ran. A profile that may not be read is not read again.
+          // The account or a variable may have changed while the tool ran. A profile that may not be read is not read
+          // again.
           const now = JSON.stringify([environment().cacheIdentity, profile && await account()]);
           if (now !== identity) request.skipCache();
           return token;

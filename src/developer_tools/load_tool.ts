@@ -1,7 +1,8 @@
 import type { ToolClient } from "./create_tool_client.ts";
 import type { ToolContext } from "./run_tool.ts";
 
-// Each loads its module at the first call, because most programs that could use a tool get their token from an earlier credential.
+// Each loads its module at the first call, because most programs that could use a tool get their token from an earlier
+// credential.
 
 export async function loadAzureCli(context: ToolContext, subscription?: string): Promise<ToolClient> {
   const { createAzureCliClient } = await import("./azure_cli.ts");

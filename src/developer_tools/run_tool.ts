@@ -24,7 +24,8 @@ export interface ToolContext {
 }
 
 /**
- * Runs a tool to its end. Rejects with a `CredentialUnavailableError` if it is not installed, may not be started, or exceeds its time limit.
+ * Runs a tool to its end. Rejects with a `CredentialUnavailableError` if it is not installed, may not be started, or
+ * exceeds its time limit.
  */
 export async function runTool(
   tool: DeveloperTool,
@@ -104,7 +105,8 @@ export async function runTool(
 }
 
 /**
- * Returns the variables that the options give to the tool: all of `options.env`; or of `runtime.env`, which cannot be listed, the tool's own.
+ * Returns the variables that the options give to the tool: all of `options.env`; or of `runtime.env`, which cannot be
+ * listed, the tool's own.
  */
 export function givenVariables(
   tool: DeveloperTool,
@@ -144,7 +146,9 @@ export function pathMissing({ variables: names }: DeveloperTool, { settings, var
   };
 }
 
-/** Returns the error of a tool that is not installed, or not completely, which a shell or the tool itself has reported. */
+/**
+ * Returns the error of a tool that is not installed, or not completely, which a shell or the tool itself has reported.
+ */
 export function notInstalled(tool: DeveloperTool, detail = ""): Error {
   return unavailable(tool, {
     outcome: "absent",

@@ -41,7 +41,9 @@ export interface DeveloperTool {
   readonly cacheIdentity: readonly string[];
   /** Returns the path of the file with the account, if there is one that only a sign-in changes. */
   profile?(): string | undefined;
-  /** Returns the command for a request. Throws a `CredentialUnavailableError` if the tool does not support the request. */
+  /**
+   * Returns the command for a request. Throws a `CredentialUnavailableError` if the tool does not support the request.
+   */
   command(request: ToolRequest): ToolCommand;
   /** Returns the token in an output; `undefined` if it has none. Throws if it has one that is not for the request. */
   read(output: CommandOutput, request: ToolRequest): ToolToken | undefined;
@@ -56,7 +58,10 @@ export interface ToolFailure {
   readonly nextStep: string;
 }
 
-/** Returns the error of a tool that returned no token. A chain tries the tool again when the token that it uses instead has to be renewed. */
+/**
+ * Returns the error of a tool that returned no token. A chain tries the tool again when the token that it uses instead
+ * has to be renewed.
+ */
 export function unavailable({ name }: Pick<DeveloperTool, "name">, failure: ToolFailure): Error {
   const { outcome, reason, nextStep } = failure;
   return new CredentialUnavailableError(`Cannot get a token from ${name}: ${reason}`, {
@@ -110,7 +115,10 @@ export function sanitizeOutput(output: string): string {
   );
 }
 
-/** Returns the JSON objects among strings. Parses the first hundred candidates only, because an attempt that fails is expensive. */
+/**
+ * Returns the JSON objects among strings. Parses the first hundred candidates only, because an attempt that fails is
+ * expensive.
+ */
 export function objectsIn(strings: readonly string[]): Record<string, unknown>[] {
   const candidates = strings.filter((string) => string.trimStart().startsWith("{")).slice(0, MAX_CANDIDATES);
   return candidates.map(parseObject).filter((object) => object !== undefined);

@@ -24,8 +24,8 @@ interface Agent {
 }
 
 /**
- * Azure Arc: a server outside of Azure, which an agent connects. The agent writes a key to a file, and the program proves with the key that it may read
- * the file.
+ * Azure Arc: a server outside of Azure, which an agent connects. The agent writes a key to a file, and the program
+ * proves with the key that it may read the file.
  *
  * https://learn.microsoft.com/azure/azure-arc/servers/managed-identity-authentication
  */
@@ -64,7 +64,9 @@ export function arc({ identity, runtime, settings }: MachineContext): Source {
   };
 }
 
-/** Whether the machine has the agent, which need not set variables; the missing flag if the runtime may not look for it. */
+/**
+ * Whether the machine has the agent, which need not set variables; the missing flag if the runtime may not look for it.
+ */
 export async function hasAgent({ runtime, settings }: MachineContext): Promise<boolean | string> {
   const agent = agentOn(runtime.platform ?? operatingSystem(), settings);
   const fileExists = fileFinder(runtime);
@@ -88,7 +90,10 @@ function agentOn(platform: string | undefined, settings: Settings): Agent | unde
   return undefined;
 }
 
-/** Reads the key file that the challenge names. A service that poses as the agent must not get the content of another file. */
+/**
+ * Reads the key file that the challenge names. A service that poses as the agent must not get the content of another
+ * file.
+ */
 async function readKey(
   challenge: string | null | undefined,
   agent: Agent | undefined,

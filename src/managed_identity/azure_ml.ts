@@ -2,7 +2,8 @@ import { get, type MachineContext, OTHER_RETRIES, type Source } from "./source.t
 import { clientIdIn, endpointIn, headerIn, rejectIdentity } from "./variables.ts";
 
 /**
- * The computes of Azure Machine Learning. The client id of their default identity is in the variable `DEFAULT_IDENTITY_CLIENT_ID`.
+ * The computes of Azure Machine Learning. The client id of their default identity is in the variable
+ * `DEFAULT_IDENTITY_CLIENT_ID`.
  *
  * https://learn.microsoft.com/azure/machine-learning/how-to-identity-based-service-authentication
  */

@@ -91,7 +91,10 @@ function createClient(credential: string, given: GivenContext): ManagedIdentityC
   return { cacheIdentity, acquire };
 }
 
-/** Explains whether the machine has the identity, without a request. Throws the error of `getToken` if the machine cannot have it. */
+/**
+ * Explains whether the machine has the identity, without a request. Throws the error of `getToken` if the machine
+ * cannot have it.
+ */
 export async function explainSource(
   options: CredentialOptions & { readonly probeTimeoutInMs?: number | undefined },
   identity: UserAssignedIdentity | undefined,
@@ -116,7 +119,10 @@ function withLocalFetch(settings: Settings): MachineContext["settings"] {
   return { ...settings, localFetch };
 }
 
-/** Whether the response is for the requested identity. An old agent returns tokens of the system-assigned identity instead. */
+/**
+ * Whether the response is for the requested identity. An old agent returns tokens of the system-assigned identity
+ * instead.
+ */
 function isConfirmed(body: Record<string, unknown>, { kind, id }: UserAssignedIdentity): boolean {
   const { client_id: clientId, object_id: objectId, msi_res_id, mi_res_id } = body;
   const confirmed = { clientId, objectId, resourceId: msi_res_id ?? mi_res_id }[kind];
@@ -147,7 +153,10 @@ function failure(
   return source.isAbsent?.(response) ? new CredentialUnavailableError(error.message, { outcome: "absent" }) : error;
 }
 
-/** Returns the error for an identity that is not assigned to the machine. Its id, in a variable, may be that of a service principal. */
+/**
+ * Returns the error for an identity that is not assigned to the machine. Its id, in a variable, may be that of a
+ * service principal.
+ */
 function unassigned(message: string, variable: string): CredentialUnavailableError {
   return new CredentialUnavailableError(`${message}. The variable ${variable} was tried as a client id`, {
     outcome: "inconclusive",

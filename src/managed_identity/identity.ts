@@ -12,7 +12,10 @@ export interface UserAssignedIdentity {
 /** The options that name a user-assigned identity. */
 export type IdentityOptions = { readonly [Kind in UserAssignedIdentity["kind"]]?: string | undefined };
 
-/** Returns the identity that the options name; `undefined` for the system-assigned one. Throws a `TypeError` if one is malformed, or there are two. */
+/**
+ * Returns the identity that the options name; `undefined` for the system-assigned one. Throws a `TypeError` if one is
+ * malformed, or there are two.
+ */
 export function identityIn(options: IdentityOptions): UserAssignedIdentity | undefined {
   const [kind, second] = (["clientId", "objectId", "resourceId"] as const).filter((kind) =>
     options[kind] !== undefined
@@ -29,8 +32,8 @@ export function identityIn(options: IdentityOptions): UserAssignedIdentity | und
 }
 
 /**
- * Returns the identity with the client id in the variable `AZURE_CLIENT_ID`; `undefined` if that is not set. Throws an `AuthenticationError` if it is
- * malformed.
+ * Returns the identity with the client id in the variable `AZURE_CLIENT_ID`; `undefined` if that is not set. Throws an
+ * `AuthenticationError` if it is malformed.
  */
 export function identityInVariable(credential: string, { env }: Settings): UserAssignedIdentity | undefined {
   const variable = "AZURE_CLIENT_ID";
@@ -40,7 +43,9 @@ export function identityInVariable(credential: string, { env }: Settings): UserA
   return { kind: "clientId", id, variable };
 }
 
-/** Whether the program is a pod of AKS with a federated token, which is used in place of the identity of the machine. */
+/**
+ * Whether the program is a pod of AKS with a federated token, which is used in place of the identity of the machine.
+ */
 export function hasFederatedToken({ env }: Settings, identity: UserAssignedIdentity | undefined): boolean {
   if (identity && identity.kind !== "clientId") return false;
   return Boolean(

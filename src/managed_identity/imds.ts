@@ -21,7 +21,8 @@ const MAX_REQUESTS = 5;
 const WITHIN_IN_MS = 1000;
 
 /**
- * The responses that a retry can improve: an identity that is not there yet (404), an upgrade (410), throttling, an error of the service.
+ * The responses that a retry can improve: an identity that is not there yet (404), an upgrade (410), throttling, an
+ * error of the service.
  *
  * https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token#retry-guidance
  */
@@ -43,14 +44,16 @@ interface Probe {
 
 const probes = createLruCache<Probe>();
 
-// The URLs that have responded as the service does, by the `fetch` that reached them, which is one for the process unless an option replaces it.
+// The URLs that have responded as the service does, by the `fetch` that reached them, which is one for the process
+// unless an option replaces it.
 const found = new WeakMap<typeof fetch, Set<string>>();
 
 /** The times of the last requests, by the `fetch` that sent them. */
 const sent = new WeakMap<typeof fetch, number[]>();
 
 /**
- * The instance metadata service of a virtual machine, or of a service that has one as well: a scale set, Azure Container Instances, a node of AKS.
+ * The instance metadata service of a virtual machine, or of a service that has one as well: a scale set, Azure
+ * Container Instances, a node of AKS.
  *
  * https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token#get-a-token-using-http
  */
@@ -168,8 +171,9 @@ function notPermitted(error: unknown): unknown {
 }
 
 /**
- * Returns the result for the response to a probe: the service of a virtual machine returns a JSON error, that of Azure Container Instances a text.
- * Proxies, Docker Desktop and the metadata services of other clouds respond at the address as well.
+ * Returns the result for the response to a probe: the service of a virtual machine returns a JSON error, that of Azure
+ * Container Instances a text. Proxies, Docker Desktop and the metadata services of other clouds respond at the address
+ * as well.
  */
 function findingOf({ status, text }: HttpResult): Finding {
   if (status === 403 && text.includes("unreachable")) return "absent";

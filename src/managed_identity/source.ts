@@ -54,8 +54,8 @@ export interface Source {
   /** Whether a response without token shows that the source is absent. */
   isAbsent?(response: HttpResult): boolean;
   /**
-   * Resolves if the source responds. Rejects with a `CredentialUnavailableError` if it is absent, or if that is inconclusive. Only the source that no
-   * variable names has to be probed.
+   * Resolves if the source responds. Rejects with a `CredentialUnavailableError` if it is absent, or if that is
+   * inconclusive. Only the source that no variable names has to be probed.
    */
   probe?(chain: Chain): Promise<void>;
   send(request: ResourceRequest): Promise<HttpResult>;

@@ -40,8 +40,8 @@ export const SOURCE_VARIABLES: readonly string[] = [
 ];
 
 /**
- * Returns the source of the machine. Throws a `CredentialUnavailableError` if there is none, an `AuthenticationError` if the source cannot have the
- * identity, or if a variable is malformed or may not be read.
+ * Returns the source of the machine. Throws a `CredentialUnavailableError` if there is none, an `AuthenticationError`
+ * if the source cannot have the identity, or if a variable is malformed or may not be read.
  */
 export async function findSource(context: MachineContext): Promise<Source> {
   const { settings } = context;

@@ -42,7 +42,10 @@ export function readTokenResponse(body: Record<string, unknown>, action: string,
   };
 }
 
-/** Parses a time of a source: seconds since the epoch, as a number or a string, or a date. Returns milliseconds since the epoch. */
+/**
+ * Parses a time of a source: seconds since the epoch, as a number or a string, or a date. Returns milliseconds since
+ * the epoch.
+ */
 function parseTime(value: unknown): number | undefined {
   const number = seconds(value);
   if (number !== undefined || typeof value !== "string") return number && number * 1000;

@@ -16,7 +16,10 @@ export function endpointIn(variable: string, settings: Settings, protocols: RegE
   );
 }
 
-/** Returns the URL in a variable that is set, for a path to be appended. Throws an `AuthenticationError` if it is malformed or has a query. */
+/**
+ * Returns the URL in a variable that is set, for a path to be appended. Throws an `AuthenticationError` if it is
+ * malformed or has a query.
+ */
 export function hostIn(variable: string, settings: Settings): string {
   const url = endpointIn(variable, settings);
   if (!url.includes("?")) return url;
@@ -30,7 +33,9 @@ export function clientIdIn(variable: string, settings: Settings): string | undef
   throw new AuthenticationError(`Cannot use the variable ${variable}: It must be a client id, without spaces`);
 }
 
-/** Returns the secret in a variable that is set. Throws an `AuthenticationError` if it cannot be the value of a header. */
+/**
+ * Returns the secret in a variable that is set. Throws an `AuthenticationError` if it cannot be the value of a header.
+ */
 export function headerIn(variable: string, settings: Settings): string {
   const value = settings.env(variable)!;
   if (HEADER_VALUE.test(value)) return value;

@@ -1,6 +1,9 @@
 const background = new WeakSet<object>();
 
-/** Marks a signal as that of a background refresh, whose timers, connections and programs must not keep the process alive. */
+/**
+ * Marks a signal as that of a background refresh, whose timers, connections and programs must not keep the process
+ * alive.
+ */
 export function markBackground(signal: AbortSignal): void {
   background.add(signal);
 }

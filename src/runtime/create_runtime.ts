@@ -9,11 +9,12 @@ import type { Runtime, RuntimeOverrides } from "./runtime.ts";
 import { tlsFetcher } from "./tls_fetch.ts";
 
 /**
- * Returns the members that a credential uses here: the overrides, and for the others what Deno, Node or Bun has. A member that is `undefined` is a
- * capability that is absent.
+ * Returns the members that a credential uses here: the overrides, and for the others what Deno, Node or Bun has. A
+ * member that is `undefined` is a capability that is absent.
  *
- * Use it to wrap a member, for example to log the programs that are run:
+ * @param overrides The members that replace those of the runtime.
  *
+ * @example Log the programs that are run
  * ```ts
  * import { createRuntime } from "@azweb/identity/runtime";
  *
@@ -25,8 +26,6 @@ import { tlsFetcher } from "./tls_fetch.ts";
  *   },
  * };
  * ```
- *
- * @param overrides The members that replace those of the runtime.
  */
 export function createRuntime(overrides: RuntimeOverrides = {}): RuntimeOverrides & Pick<Runtime, "env"> {
   return {

@@ -14,10 +14,12 @@ interface Socket extends AsyncIterable<Uint8Array<ArrayBuffer>> {
 }
 
 /**
- * Sends a request over a connection of its own and never through a proxy. `fetch` sends every request to the proxy that an environment variable
- * names, for which a loopback or link-local address is the machine of the proxy. Redirects are not followed.
+ * Sends a request over a connection of its own and never through a proxy. `fetch` sends every request to the proxy that
+ * an environment variable names, for which a loopback or link-local address is the machine of the proxy. Redirects are
+ * not followed.
  *
- * `node:http` is no alternative: it uses that proxy on Bun before 1.4, and accepts no open connection on Deno before 2.8.
+ * `node:http` is no alternative: it uses that proxy on Bun before 1.4, and accepts no open connection on Deno before
+ * 2.8.
  */
 export async function fetchDirectly(
   input: Parameters<typeof fetch>[0],
@@ -94,7 +96,8 @@ function headOf({ method, headers: given }: Request, url: URL, length: number): 
 
 function unreachable(url: URL, cause: Error): TypeError {
   const error = new TypeError(`Cannot reach "${url.host}"`, { cause });
-  // Deno reports a missing permission for a host as a failed lookup, and before 2.8 for an address as a refused connection.
+  // Deno reports a missing permission for a host as a failed lookup, and before 2.8 for an address as a refused
+  // connection.
   const isDenied = cause.name === "NotCapable" || detectPlatform() === "deno" && !hasNetPermission(url.href);
   if (isDenied) error.name = "NotCapable";
   else if (cause.name === "UntrustedServer") error.name = cause.name;

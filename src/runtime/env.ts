@@ -18,7 +18,10 @@ export function isReadable(variable: string): boolean {
   return Deno.permissions.querySync({ name: "env", variable }).state === "granted";
 }
 
-/** Returns the runtime and the flag that lets it read the variables if one of them may not be read: "Deno with --allow-env=HOME,PATH". */
+/**
+ * Returns the runtime and the flag that lets it read the variables if one of them may not be read: "Deno with
+ * --allow-env=HOME,PATH".
+ */
 export function missingEnvPermission(names: readonly string[]): string | undefined {
   if (detectPlatform() !== "deno" || names.every(isPermitted)) return undefined;
   return `Deno with --allow-env=${names.join(",")}`;

@@ -29,7 +29,10 @@ async function openWithDeno(path: string): Promise<void> {
   (await Deno.open(path)).close();
 }
 
-/** Not by `access`: with `--permission`, Node 22 and 24.0 throw its error outside of the promise, which ends the process. */
+/**
+ * Not by `access`: with `--permission`, Node 22 and 24.0 throw its error outside of the promise, which ends the
+ * process.
+ */
 async function openWithNode(path: string): Promise<void> {
   await (await builtinModule<FileSystem>("node:fs/promises").open(path)).close();
 }

@@ -22,7 +22,10 @@ export function textFileReader(runtime: RuntimeOverrides = {}): Runtime["readTex
   }
 }
 
-/** Returns the `fileSize` of the overrides, or of this runtime; `undefined` if it has no files, or if only `readTextFile` is overridden. */
+/**
+ * Returns the `fileSize` of the overrides, or of this runtime; `undefined` if it has no files, or if only
+ * `readTextFile` is overridden.
+ */
 export function fileSizer(runtime: RuntimeOverrides = {}): Runtime["fileSize"] {
   if (runtime.fileSize) return runtime.fileSize.bind(runtime);
   if (runtime.readTextFile) return undefined;
@@ -43,7 +46,10 @@ export function fileSizer(runtime: RuntimeOverrides = {}): Runtime["fileSize"] {
   }
 }
 
-/** Reads a file. The error for a denied permission names the flag as it has to be typed, which the messages of the runtimes do not. */
+/**
+ * Reads a file. The error for a denied permission names the flag as it has to be typed, which the messages of the
+ * runtimes do not.
+ */
 async function read(readFile: () => Promise<string>, path: string): Promise<string> {
   try {
     return await readFile();

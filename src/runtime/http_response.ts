@@ -19,8 +19,8 @@ interface Input {
 }
 
 /**
- * Reads the response to a request (RFC 9112), and closes the connection after it. The body is streamed. Rejects, or errors the body, if the
- * connection ends early or the response is malformed.
+ * Reads the response to a request (RFC 9112), and closes the connection after it. The body is streamed. Rejects, or
+ * errors the body, if the connection ends early or the response is malformed.
  */
 export async function readResponse(connection: Connection, method: string): Promise<Response> {
   const input = createInput(connection);

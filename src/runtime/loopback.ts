@@ -53,12 +53,16 @@ async function listen(handler: (request: Request) => Response | Promise<Response
     port: servers[0]!.address().port,
     close() {
       for (const server of servers) server.close();
-      // A client that has sent its request gets the whole response; the other connections must not keep the process alive.
+      // A client that has sent its request gets the whole response; the other connections must not keep the process
+      // alive.
       for (const socket of sockets) if (!requested.has(socket)) socket.destroy();
     },
   };
 
-  /** Listens on both addresses, because a browser may resolve "localhost" to either. A machine may have one of them only. */
+  /**
+   * Listens on both addresses, because a browser may resolve "localhost" to either. A machine may have one of them
+   * only.
+   */
   async function startBoth(attempts: number): Promise<Server[]> {
     if (!hasNetPermission(`http://127.0.0.1:${port}`)) {
       // Node would throw its own error outside of the promise, which ends the process.

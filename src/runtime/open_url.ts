@@ -11,7 +11,9 @@ export function urlOpener(runtime: RuntimeOverrides = {}): Runtime["openUrl"] {
   return ["deno", "node", "bun"].includes(detectPlatform()) ? openUrl : undefined;
 }
 
-/** Opens a URL in the default browser, without a shell, which would interpret the URL. Rejects if there is no opener. */
+/**
+ * Opens a URL in the default browser, without a shell, which would interpret the URL. Rejects if there is no opener.
+ */
 async function openUrl(url: string): Promise<void> {
   const [command, ...args] = openerOn(operatingSystem());
   await start(command!, [...args, url]);

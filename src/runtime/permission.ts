@@ -1,13 +1,17 @@
 import { detectPlatform } from "./platform.ts";
 
-/** Access that Deno, or Node with `--permission`, may deny: to read a file, to connect to or serve hosts, to start a program. */
+/**
+ * Access that Deno, or Node with `--permission`, may deny: to read a file, to connect to or serve hosts, to start a
+ * program.
+ */
 export type Access = { readonly read: string } | { readonly net: string } | { readonly run: string };
 
 const MAX_CAUSES = 3;
 
 /**
- * Returns the runtime and the flag that grants the access, such as "Deno with --allow-read=/run/token", if the error or one of its causes
- * is a denied permission of Deno or of Node's `--permission`. Returns `undefined` for every other error.
+ * Returns the runtime and the flag that grants the access, such as "Deno with --allow-read=/run/token", if the error or
+ * one of its causes is a denied permission of Deno or of Node's `--permission`. Returns `undefined` for every other
+ * error.
  */
 export function missingPermission(error: unknown, access: Access): string | undefined {
   let current = Object(error) as { name?: unknown; code?: unknown; cause?: unknown };

@@ -45,8 +45,8 @@ function detect(): Platform {
 }
 
 /**
- * Throws if the release is older than the oldest that is supported. Accepts every version that does not begin with two numbers: that of Deno
- * Deploy is empty, and that of Supabase begins with the name of its runtime.
+ * Throws if the release is older than the oldest that is supported. Accepts every version that does not begin with two
+ * numbers: that of Deno Deploy is empty, and that of Supabase begins with the name of its runtime.
  */
 function checkRelease(runtime: keyof typeof OLDEST_RELEASES, version = ""): void {
   const [, major, minor] = /^(\d+)\.(\d+)\./.exec(version)?.map(Number) ?? [];

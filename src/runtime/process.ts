@@ -82,7 +82,8 @@ function startWithDeno(command: string, args: readonly string[], options: RunOpt
     code: child.status.then(({ code }) => code),
     unref: () => child.unref(),
     kill() {
-      // With the permission for some programs only, Deno may end the program itself, and would prompt for its process group.
+      // With the permission for some programs only, Deno may end the program itself, and would prompt for its process
+      // group.
       if (Deno.permissions.querySync({ name: "run" }).state === "granted") {
         tryToEnd(() => Deno.kill(-child.pid, "SIGKILL"));
       }

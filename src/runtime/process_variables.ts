@@ -9,8 +9,8 @@ export interface ProcessVariables {
 }
 
 /**
- * Returns the variables of the process whose names match. Never prompts for a permission: if Deno may read some variables only, it cannot list them,
- * and the result has those of `names` that may be read.
+ * Returns the variables of the process whose names match. Never prompts for a permission: if Deno may read some
+ * variables only, it cannot list them, and the result has those of `names` that may be read.
  */
 export function processVariables(matches: (name: string) => boolean, names: readonly string[]): ProcessVariables {
   const { all, isComplete } = detectPlatform() === "deno" ? denoVariables(names) : {

@@ -7,7 +7,10 @@ interface NodeProcess {
   readonly permission?: { has(scope: "net"): boolean };
 }
 
-/** Whether the program may connect to a URL, or serve there. Never prompts: a prompt of Deno does not say what the access is for. */
+/**
+ * Whether the program may connect to a URL, or serve there. Never prompts: a prompt of Deno does not say what the
+ * access is for.
+ */
 export function hasNetPermission(url: string): boolean {
   switch (detectPlatform()) {
     case "deno": {
@@ -26,7 +29,10 @@ export function hasNetPermission(url: string): boolean {
   }
 }
 
-/** Throws on Deno if the program may not be started. Never prompts: a prompt does not say which of several paths is meant. */
+/**
+ * Throws on Deno if the program may not be started. Never prompts: a prompt does not say which of several paths is
+ * meant.
+ */
 export function checkRunPermission(command: string): void {
   if (Deno.permissions.querySync({ name: "run", command }).state !== "granted") throw notCapable({ run: command });
 }

@@ -1,6 +1,6 @@
 /**
- * Reads UTF-8 text to its end, from the `read` of a stream's reader or the `next` of an iterator. Returns `undefined` as soon as it is longer than
- * `maxBytes`; the caller then ends the source.
+ * Reads UTF-8 text to its end, from the `read` of a stream's reader or the `next` of an iterator. Returns `undefined`
+ * as soon as it is longer than `maxBytes`; the caller then ends the source.
  */
 export async function readText(
   next: () => Promise<{ readonly done?: boolean; readonly value?: Uint8Array | undefined }>,

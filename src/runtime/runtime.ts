@@ -8,7 +8,10 @@ export interface TlsTrust {
    * @default The host of the URL.
    */
   readonly serverName?: string | undefined;
-  /** The SHA-1 digest of the only certificate to trust, as 40 hexadecimal digits. Its issuer and its name are not checked. */
+  /**
+   * The SHA-1 digest of the only certificate to trust, as 40 hexadecimal digits. Its issuer and its name are not
+   * checked.
+   */
   readonly thumbprint?: string | undefined;
 }
 
@@ -25,14 +28,15 @@ export interface RunOptions {
    */
   readonly clearEnv?: boolean | undefined;
   /**
-   * Whether the arguments are passed on without quoting on Windows, as `cmd.exe` needs it, which has quoting rules of its own.
+   * Whether the arguments are passed on without quoting on Windows, as `cmd.exe` needs it, which has quoting rules of
+   * its own.
    *
    * @default {false}
    */
   readonly windowsVerbatimArguments?: boolean | undefined;
   /**
-   * Ends the program when the signal is aborted; the call then rejects with the signal's reason. The programs that it has started end as well, except
-   * on Windows, and on Deno without the permission to run all programs.
+   * Ends the program when the signal is aborted; the call then rejects with the signal's reason. The programs that it
+   * has started end as well, except on Windows, and on Deno without the permission to run all programs.
    */
   readonly signal?: AbortSignal | undefined;
 }
@@ -56,8 +60,8 @@ export interface LoopbackServer {
 }
 
 /**
- * The capabilities of a runtime beyond the Web APIs. A member that is absent is a capability that is absent. Give members as `options.runtime` to
- * replace what the runtime has, or to add what it lacks.
+ * The capabilities of a runtime beyond the Web APIs. A member that is absent is a capability that is absent. Give
+ * members as `options.runtime` to replace what the runtime has, or to add what it lacks.
  */
 export interface Runtime {
   /** Returns the value of an environment variable. */
@@ -67,25 +71,25 @@ export interface Runtime {
   /** Whether there is a file that may be read; `undefined` if that may not be known. Never prompts for a permission. */
   fileExists?(path: string): Promise<boolean | undefined>;
   /**
-   * Returns the size of a regular file in bytes, without opening it; `Infinity` for a pipe, a device, a symbolic link or a folder. If only
-   * `readTextFile` is overridden, files are read as a whole before their length is checked.
+   * Returns the size of a regular file in bytes, without opening it; `Infinity` for a pipe, a device, a symbolic link
+   * or a folder. If only `readTextFile` is overridden, files are read as a whole before their length is checked.
    */
   fileSize?(path: string): Promise<number>;
   /** The name of the operating system in Node, such as `"linux"`, `"win32"` or `"darwin"`. */
   readonly platform?: string;
   /**
-   * Returns a `fetch` over TLS that trusts the given servers only. It rejects with an error whose `name` is `"UntrustedServer"` if the certificate of
-   * the server has another thumbprint.
+   * Returns a `fetch` over TLS that trusts the given servers only. It rejects with an error whose `name` is
+   * `"UntrustedServer"` if the certificate of the server has another thumbprint.
    */
   tlsFetch?(trust: TlsTrust): typeof fetch;
   /**
-   * Runs a program, given by its absolute path, to its end, without a shell and with an empty standard input. Rejects with an error whose `code` is
-   * `"ENOENT"` if there is no such program.
+   * Runs a program, given by its absolute path, to its end, without a shell and with an empty standard input. Rejects
+   * with an error whose `code` is `"ENOENT"` if there is no such program.
    */
   run?(command: string, args: readonly string[], options: RunOptions): Promise<CommandOutput>;
   /**
-   * Listens on the loopback addresses of this machine, at a free port unless one is given. The body of a request is 64 KiB at most, and a request must
-   * be received within five seconds.
+   * Listens on the loopback addresses of this machine, at a free port unless one is given. The body of a request is 64
+   * KiB at most, and a request must be received within five seconds.
    */
   listen?(
     handler: (request: Request) => Response | Promise<Response>,

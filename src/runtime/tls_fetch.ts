@@ -3,8 +3,8 @@ import { detectPlatform } from "./platform.ts";
 import type { Runtime, RuntimeOverrides, TlsTrust } from "./runtime.ts";
 
 /**
- * Returns the `tlsFetch` of the overrides, or of this runtime; `undefined` if it has none. Nothing of a request is sent before the server is trusted.
- * Redirects are not followed, and each request has a connection of its own.
+ * Returns the `tlsFetch` of the overrides, or of this runtime; `undefined` if it has none. Nothing of a request is sent
+ * before the server is trusted. Redirects are not followed, and each request has a connection of its own.
  */
 export function tlsFetcher(runtime: RuntimeOverrides = {}): Runtime["tlsFetch"] {
   if (runtime.tlsFetch) return runtime.tlsFetch.bind(runtime);

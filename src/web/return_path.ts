@@ -7,7 +7,7 @@ export function checkReturnPaths(paths: unknown): asserts paths is readonly stri
     typeof path === "string" && !/[?#*]/.test(path.replace(/\/\*$/, "")) && isPlain(path.replace(/\*$/, ""));
   if (Array.isArray(paths) && paths.every(isPath) && paths[0]?.endsWith("*") === false) return;
   throw new TypeError(
-    'Option "returnPaths" must be a list of paths: the first without "*", such as "/", behind it also "/mail/*" for all below it',
+    'Option "returnPaths" must be an array of paths: the first without "*", such as "/", the others optionally ending in "/*", such as "/mail/*"',
   );
 }
 

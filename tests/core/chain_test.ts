@@ -370,7 +370,7 @@ for (
     ]),
     ...[CERTIFICATE + KEY, KEY.replaceAll("\n", "\\n")].map((pem) => [
       { ...ID, AZURE_CLIENT_CERTIFICATE_PATH: pem },
-      "AZURE_CLIENT_CERTIFICATE_PATH: It must be the path of a PEM file, not what is in it",
+      "AZURE_CLIENT_CERTIFICATE_PATH: It must be the path of a PEM file, not its content",
     ]),
   ] as [Record<string, string>, string][]
 ) {

@@ -314,7 +314,7 @@ test("a required variable that is not set is a TypeError of the constructor", ()
   ) {
     assert.throws(() => new DefaultAzureCredential({ env, requiredEnvVars }), {
       name: "TypeError",
-      message: `Option "requiredEnvVars" names what is not set: ${missing}`,
+      message: `Option "requiredEnvVars" names variables that are not set: ${missing}`,
     });
   }
   new DefaultAzureCredential({ env, requiredEnvVars: ["AZURE_CLIENT_ID"] });

@@ -89,7 +89,7 @@ const rows: readonly [Name, string, Machine, CredentialExplanation["state"], str
     "a certificate file that does not exist",
     { env: { ...ID, AZURE_CLIENT_CERTIFICATE_PATH: "/app.pem" } },
     "fails",
-    'Cannot read the certificate of AZURE_CLIENT_CERTIFICATE_PATH, "/app.pem": It is not there, or may not be read: ' +
+    'Cannot read the certificate of AZURE_CLIENT_CERTIFICATE_PATH, "/app.pem": It does not exist, or may not be read: ' +
     "Check the path, and that this program may read the file",
   ],
   [
@@ -119,7 +119,7 @@ const rows: readonly [Name, string, Machine, CredentialExplanation["state"], str
     "a token file that does not exist",
     { env: { ...ID, ...FILE } },
     "fails",
-    'Cannot read the token file of AZURE_FEDERATED_TOKEN_FILE, "/token": It is not there, or may not be read: ' +
+    'Cannot read the token file of AZURE_FEDERATED_TOKEN_FILE, "/token": It does not exist, or may not be read: ' +
     "Check the path, and in AKS that the pod has the label azure.workload.identity/use, for which a token of its service account is mounted there",
   ],
   [

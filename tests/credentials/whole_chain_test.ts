@@ -148,7 +148,7 @@ describe("exclude", () => {
     test(`${what} is a TypeError of the constructor`, () => {
       assert.throws(() => new DefaultAzureCredential({ env, exclude }), {
         name: "TypeError",
-        message: 'Option "exclude" leaves out every credential that there is to try',
+        message: 'Option "exclude" leaves out every credential of the chain',
       });
     });
   }

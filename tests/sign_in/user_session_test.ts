@@ -141,14 +141,14 @@ test("a refusal that no sign-in heals is an error", async () => {
   assert.equal(scene.prompts, 1);
 });
 
-test("a code is used up: the error says so, and why it is wanted", async () => {
+test("a code has been redeemed: the error says so, and why a sign-in is needed", async () => {
   const scene = createScene();
   const credential = await byCode(scene);
   await settle(credential.getToken(GRAPH), scene);
   scene.entra.revokeSessions(ADA);
   const error = await failureOf(settle(credential.getToken(VAULT, { claims: CLAIMS }), scene));
   assert.equal(error.name, "AuthenticationRequiredError");
-  assert.match(error.message, /^AuthorizationCodeCredential: .*used up/);
+  assert.match(error.message, /^AuthorizationCodeCredential: .*has been redeemed/);
   assert.match((error.cause as Error).message, /AADSTS50173/);
   assert.deepEqual(error.scopes, [VAULT]);
   assert.deepEqual(error.getTokenOptions, { claims: CLAIMS, enableCae: false, tenantId: TENANT });
