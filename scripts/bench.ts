@@ -18,13 +18,10 @@ const RESULTS = "scripts/bench_results.md";
 /** What the Azure CLI takes to start, give or take. */
 const AZ_IN_MS = 600;
 const PROBE_IN_MS = 1000;
-/** How often the remembered calls of each are measured, in turns. */
-const TURNS = 3;
+/** Number of rounds, in which the libraries take turns. */
+const ROUNDS = 3;
 
-/** Microseconds a call, by library and by `"a resolved promise"`. */
-type Calls = Record<"ours" | "theirs" | "a resolved promise", number>;
-
-interface ColdCalls {
+interface ColdCalls extends Record<string, number> {
   readonly one: number;
   readonly many: number;
   readonly knownCloud: number;
@@ -32,10 +29,13 @@ interface ColdCalls {
   readonly machine: number;
   readonly silentMs: number;
   readonly silentAgainMs: number;
-  readonly rejected: boolean;
+  /** 1 if the call was rejected, else 0. */
+  readonly rejected: number;
   readonly afterMs: number;
   readonly othersWithToken: number;
 }
+
+type Laptop = Record<"firstMs" | "secondMs" | "processes", number>;
 
 const folder = await Deno.makeTempDir({ prefix: "azweb-identity-bench-" });
 try {
@@ -52,14 +52,15 @@ try {
     platform: "node",
     packages: "external",
   });
+  const variables = await makeLaptop();
   const rows = [
     ...await cachedCalls("Node", (way, whom) => onNode("cached_calls", {}, way, whom)),
     ...await cachedCalls(
       "Deno",
       (way, whom) => runOrThrow(Deno.execPath(), ["run", "-A", "scripts/bench/cached_calls.ts", way, whom]),
     ),
-    ...coldCalls(JSON.parse(await onNode("cold_calls"))),
-    ...laptop(JSON.parse(await onNode("laptop", await makeLaptop()))),
+    ...coldCalls(await takeTurns<ColdCalls>((whom) => onNode("cold_calls", {}, whom))),
+    ...laptop(await takeTurns<Laptop>((whom) => onNode("laptop", variables, whom))),
     ...await importTimes(),
     ...await bundles(),
     ...installed.rows,
@@ -101,43 +102,63 @@ async function makeLaptop(): Promise<Record<string, string>> {
   return { HOME: home, AZURE_CONFIG_DIR: `${home}/.azure`, PATH: `${programs}:${Deno.env.get("PATH")}`, AZ_RUNS: runs };
 }
 
+/** Returns the medians of what both libraries count and measure: in each round both, in turns the one and the other first. */
+async function takeTurns<Figures extends Record<string, number>>(
+  run: (whom: string) => Promise<string>,
+): Promise<Record<"ours" | "theirs", Figures>> {
+  const [ours, theirs] = await medians(["ours", "theirs"], async (whom) => JSON.parse(await run(whom)) as Figures);
+  return { ours: ours!, theirs: theirs! };
+}
+
+/** Returns the medians of each figure of each name. */
+async function medians<Figures extends Record<string, number>>(
+  names: readonly string[],
+  measure: (name: string) => Promise<Figures>,
+): Promise<Figures[]> {
+  const rounds = new Map(names.map((name): [string, Figures[]] => [name, []]));
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const name of round % 2 ? names.toReversed() : names) rounds.get(name)!.push(await measure(name));
+  }
+  return [...rounds.values()].map((all) =>
+    Object.fromEntries(
+      Object.keys(all[0]!).map((key) => [key, all.map((one) => one[key]!).sort((a, b) => a - b)[ROUNDS >> 1]!]),
+    ) as Figures
+  );
+}
+
 async function cachedCalls(runtime: string, run: (way: string, whom: string) => Promise<string>): Promise<Row[]> {
-  const measure = async (way: string): Promise<Calls> => {
-    const turns: Calls[] = [];
-    while (turns.length < TURNS) {
-      const [promise, ours, theirs] = [
-        await run(way, "a resolved promise"),
-        await run(way, "ours"),
-        await run(way, "theirs"),
-      ].map(Number) as [number, number, number];
-      turns.push({ "a resolved promise": promise, ours, theirs });
-    }
-    const median = (whom: keyof Calls) => turns.map((turn) => turn[whom]).sort((a, b) => a - b)[TURNS >> 1]!;
-    return { "a resolved promise": median("a resolved promise"), ours: median("ours"), theirs: median("theirs") };
+  const measure = async (way: string) => {
+    const [ours, theirs, promise] = await medians(
+      ["ours", "theirs", "a resolved promise"],
+      async (whom) => ({ us: Number(await run(way, whom)) }),
+    );
+    return { ours: ours!.us, theirs: theirs!.us, promise: promise!.us };
   };
   const [plain, client, machine] = [await measure("plain"), await measure("client"), await measure("machine")];
-  const floor = microseconds(plain["a resolved promise"]);
+  const floor = microseconds(plain.promise);
   return [
     {
-      what: `remembered token, ${runtime}; awaiting a resolved promise takes ${floor}`,
+      what: `cached token, ${runtime}; awaiting a resolved promise takes ${floor}`,
       ours: microseconds(plain.ours),
       theirs: microseconds(plain.theirs),
       ratio: plain.theirs / plain.ours,
       target: "0.5 µs, and 100 times",
+      isTime: true,
       ofTarget: Math.max(plain.ours / 0.5, 100 * plain.ours / plain.theirs),
     },
     {
-      what: `the same, called as clients of the Azure SDK do, ${runtime}`,
+      what: `the same, called as clients of the Azure SDK do, which also keep tokens themselves, ${runtime}`,
       ours: microseconds(client.ours),
       theirs: microseconds(client.theirs),
       ratio: client.theirs / client.ours,
     },
     {
-      what: `remembered token of a virtual machine's identity, ${runtime}`,
+      what: `cached token of a virtual machine's identity, ${runtime}`,
       ours: microseconds(machine.ours),
       theirs: microseconds(machine.theirs),
       ratio: machine.theirs / machine.ours,
       target: "100 times",
+      isTime: true,
       ofTarget: 100 * machine.ours / machine.theirs,
     },
   ];
@@ -161,7 +182,7 @@ function coldCalls({ ours, theirs }: Record<"ours" | "theirs", ColdCalls>): Row[
     theirs: milliseconds(theirs[name]),
     // A second is a second.
     ...!targetMs && { ratio: theirs[name] / ours[name] },
-    ...targetMs && { target: milliseconds(targetMs), ofTarget: ours[name] / targetMs },
+    ...targetMs && { target: milliseconds(targetMs), ofTarget: ours[name] / targetMs, isTime: true },
   });
   const ending = ({ rejected, afterMs, othersWithToken }: ColdCalls) =>
     `${rejected ? "rejects" : "resolves"} after ${milliseconds(afterMs)}, ${othersWithToken} of 2 others have a token`;
@@ -186,9 +207,7 @@ function coldCalls({ ours, theirs }: Record<"ours" | "theirs", ColdCalls>): Row[
   ];
 }
 
-function laptop(
-  { ours, theirs }: Record<"ours" | "theirs", Record<"firstMs" | "secondMs" | "processes", number>>,
-): Row[] {
+function laptop({ ours, theirs }: Record<"ours" | "theirs", Laptop>): Row[] {
   const targetMs = Math.max(PROBE_IN_MS, AZ_IN_MS) * 1.1;
   return [
     {
@@ -197,6 +216,7 @@ function laptop(
       theirs: milliseconds(theirs.firstMs),
       ratio: theirs.firstMs / ours.firstMs,
       target: milliseconds(targetMs),
+      isTime: true,
       ofTarget: ours.firstMs / targetMs,
     },
     {
@@ -205,6 +225,7 @@ function laptop(
       theirs: milliseconds(theirs.secondMs),
       ratio: theirs.secondMs / ours.secondMs,
       target: "0.5 µs",
+      isTime: true,
       ofTarget: ours.secondMs * 1000 / 0.5,
     },
     {
@@ -228,6 +249,7 @@ async function importTimes(): Promise<Row[]> {
     theirs: milliseconds(theirs),
     ratio: theirs / times[name]!,
     target: `an eighth: ${milliseconds(theirs / 8)}`,
+    isTime: true,
     ofTarget: times[name]! / (theirs / 8),
   }));
 }
@@ -243,6 +265,7 @@ async function bundles(): Promise<Row[]> {
     machineMain,
     machineWhole,
     azureCli,
+    azureCliWhole,
     complete,
     completeMain,
     completeWhole,
@@ -254,6 +277,7 @@ async function bundles(): Promise<Row[]> {
     bundle("ManagedIdentityCredential"),
     bundle("ManagedIdentityCredential", { whole: true }),
     bundle("AzureCliCredential", { target: 5000, subpath: "/azure-cli-credential" }),
+    bundle("AzureCliCredential", { whole: true, subpath: "/azure-cli-credential" }),
     bundle("DefaultAzureCredential", { target: 22_000, subpath: completeSubpath }),
     bundle("DefaultAzureCredential"),
     bundle("DefaultAzureCredential", { whole: true }),
@@ -271,6 +295,7 @@ async function bundles(): Promise<Row[]> {
       what: "the same in one piece, with what `import()` loads: all sources, and workload identity",
     },
     { ...azureCli.row, what: `${azureCli.row.what}, from \`${OURS}/azure-cli-credential\`` },
+    { ...azureCliWhole.row, what: "the same in one piece, with what `import()` loads: running the tool" },
     { ...complete.row, what: `${complete.row.what}, from \`${OURS}${completeSubpath}\`` },
     { ...completeMain.row, what: `the same from \`${OURS}\`` },
     { ...completeWhole.row, what: "the same in one piece, with what `import()` loads" },
