@@ -6,7 +6,7 @@ const LONGEST_PAUSE_IN_MS = 3_600_000;
 
 interface Pause {
   readonly error: unknown;
-  /** When the pause began. It is over if the clock shows an earlier time, because the rest of the pause is then unknown. */
+  /** When the pause began. It also ends if the clock shows an earlier time, because its remainder is then unknown. */
   readonly since: number;
   /** Until when no request is sent, as the service demands. */
   readonly requestsUntil: number;
