@@ -37,7 +37,7 @@ export type PublicCertificate = {
 
 /** A private key of Web Crypto, extractable or not, and its certificate. */
 export type ClientCertificateKey = PublicCertificate & {
-  // A CryptoKey. Node's types do not declare that global name.
+  // A `CryptoKey`, which Node's types declare only in a module, not as a global.
   /**
    * The private key. Its algorithm, with `SHA-256`, determines that of the assertion: `RSA-PSS` for PS256,
    * `RSASSA-PKCS1-v1_5` for RS256. AD FS supports RS256 only.
@@ -52,7 +52,7 @@ export type ClientCertificateKey = PublicCertificate & {
 export type ClientCertificateSigner = PublicCertificate & {
   /**
    * Returns the RSA signature of the data by an algorithm of RFC 7518: `"PS256"` (PSS, SHA-256, 32 bytes of salt), or
-   * `"RS256"` (PKCS #1 v1.5, SHA-256) for AD FS or a SHA-1 `thumbprint`. The data is not hashed.
+   * `"RS256"` (PKCS #1 v1.5, SHA-256) for AD FS or a SHA-1 `thumbprint`. The callback must hash the data.
    */
   readonly sign: (data: Uint8Array, algorithm: "PS256" | "RS256") => Promise<Uint8Array>;
 };
@@ -148,7 +148,7 @@ export function algorithmOfThumbprint(thumbprint: string): "PS256" | "RS256" | u
 
 /**
  * Returns the values that partition the cache by certificate: the PEM text with the private key, or the object that
- * signs and the certificate; and whether the chain is sent, which can decide about the success of a request. Throws an
+ * signs and the certificate; and whether the chain is sent, because a request can fail without it. Throws an
  * `AuthenticationError` if a file cannot be read.
  */
 export async function certificateProof(

@@ -11,7 +11,7 @@ import { keepAlive } from "./keep_alive.ts";
 import type { Settings } from "./settings.ts";
 import { mergeUnavailable, unavailableOf } from "./unavailable.ts";
 
-/** How long a credential may probe before a later one is started as well. */
+/** How long a credential may probe before a later one is started ahead, in milliseconds. */
 const PREFETCH_DELAY_IN_MS = 150;
 /** When the next search in the background may start: after a search that settled, and after one that has not. */
 const NEXT_SEARCH_IN_MS = 10_000;
@@ -23,7 +23,7 @@ export interface ChainSettings extends Pick<Settings, "log" | "now" | "sleep" | 
   readonly isDiscovery: boolean;
 }
 
-/** A failed attempt, and what follows from it for the next search. */
+/** A failed attempt of a search, with its error. */
 interface Skipped extends Attempt {
   readonly error: unknown;
   /** When the credential has to be tried again. */

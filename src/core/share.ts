@@ -54,14 +54,14 @@ export async function share(spec: FlightSpec, caller: AbortSignal | undefined, s
   }
 
   function start(flightKey: string | undefined, timeoutInMs: number): Promise<TokenSet> {
-    const land = () => void (flightKey !== undefined && removeFlight(flightKey, flight));
+    const remove = () => void (flightKey !== undefined && removeFlight(flightKey, flight));
     const flight: Flight<TokenSet> = startFlight((flight) => spec.run(flight, timeoutInMs), {
       key: spec.key,
       now: now(),
-      onAbandoned: land,
+      onAbandoned: remove,
     });
     flight.join(caller);
-    flight.result.then(land, land);
+    flight.result.then(remove, remove);
     const isKeptAlive = keepAlive(flight.result, settings);
     if (flightKey !== undefined && (isKeptAlive || backgroundWork !== "perRequest")) flights.set(flightKey, flight);
     return flight.result;

@@ -1,7 +1,7 @@
 import { encodeBase64Url } from "../core/encoding.ts";
 import { decodeBase64Url } from "../core/decoding.ts";
 
-// A CryptoKey. Node's types do not declare that global name.
+// A `CryptoKey`, which Node's types declare only in a module, not as a global.
 /** A key for AES-GCM: a `CryptoKey` with 256 bits, extractable or not, or 32 bytes in base64. */
 export type SealingKey = Awaited<ReturnType<typeof crypto.subtle.importKey>> | string;
 
