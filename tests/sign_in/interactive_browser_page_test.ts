@@ -170,8 +170,8 @@ test("the window of a sign-in that nobody waits for any more says to close it", 
     await fillIn(popup, "jo");
     assert.equal(
       await outcome(popup),
-      "AuthenticationError: InteractiveBrowserCredential: Cannot get a token: This is the window of a sign-in, and nobody has " +
-        'closed it within the 1000 ms of "timeoutInMs". Close it, and sign in where it was opened',
+      "AuthenticationError: InteractiveBrowserCredential: Cannot get a token: The popup window of the sign-in was " +
+        'not closed within the 1000 ms of "timeoutInMs". Close it, and sign in again in the page that opened it',
     );
   }, { asksOnLoad: true });
 });
