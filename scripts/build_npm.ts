@@ -38,7 +38,7 @@ const CHUNKS: readonly { readonly name: string; readonly modules: RegExp }[] = [
   { name: "workload", modules: /^src\/(federation\/(token_file|workload_identity)|entra\/named_file)\.js$/ },
   {
     name: "people",
-    modules: /^src\/(sign_in\/(account|authorization|session|tokens)|entra\/(endpoint_of|protocol_error))\.js$/,
+    modules: /^src\/(sign_in\/(account|authorization|session|tokens)|entra\/protocol_error)\.js$/,
   },
   {
     name: "entra",

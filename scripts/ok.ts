@@ -37,6 +37,7 @@ function stepsFor(
     ["Layers", ["run", "-A", "scripts/check_layers.ts"]],
     ["Exports", ["run", "-A", "scripts/check_exports.ts"]],
     ["Coverage", ["run", "-A", "scripts/check_coverage.ts"]],
+    ["Words", ["run", "-A", "scripts/check_words.ts"]],
   ];
   if (isFast) return fast;
   return [

@@ -20,7 +20,7 @@ import { CredentialUnavailableError } from "./errors.ts";
 import { type Asn1, derOf, type Forge, membersOf, type PrivateKey, toText } from "./certificates/node_forge.ts";
 import { type Content, CONVERT, fail, readContent } from "./certificates/pkcs12_content.ts";
 
-/** A certificate, with the fields by which its issuer and its key are found. */
+/** A certificate, with the fields that identify its issuer and its key. */
 interface Certificate {
   readonly bytes: string;
   readonly issuer: string;
@@ -52,7 +52,7 @@ const PUBLIC_KEY = 5;
 export async function fromPkcs12(bytes: Uint8Array, password: string): Promise<{ certificate: string }> {
   if (!ArrayBuffer.isView(bytes)) throw new TypeError('Argument "bytes" must be a Uint8Array');
   if (typeof password !== "string") {
-    throw new TypeError('Argument "password" must be a string, or "" if there is no password');
+    throw new TypeError('Argument "password" must be a string; use "" if there is no password');
   }
   const forge = await loadForge();
   const content = await readFile(forge, bytes, password);
@@ -75,12 +75,12 @@ async function loadForge(): Promise<Forge> {
 async function readFile(forge: Forge, bytes: Uint8Array, password: string): Promise<Content> {
   if (bytes.length > MAX_BYTES) fail(`It is larger than ${MAX_BYTES} bytes`);
   const text = toText(bytes);
-  if (text.includes("-----BEGIN")) fail('It is PEM text, which goes to the credential as "certificate"');
+  if (text.includes("-----BEGIN")) fail('It is PEM text: Pass it to the credential as "certificate"');
   let file: Asn1;
   try {
     file = forge.asn1.fromDer(text);
   } catch {
-    fail("It is damaged, or something else");
+    fail("It is damaged, or not a PKCS#12 file");
   }
   try {
     return await readContent(forge, file, password);
@@ -88,32 +88,32 @@ async function readFile(forge: Forge, bytes: Uint8Array, password: string): Prom
     if ((error as Error).name === "AuthenticationError") throw error;
     // Without a checksum, one in 256 wrong passwords decrypts to valid padding and fails only when the content is
     // parsed.
-    fail(`The password is wrong, or it is damaged or encrypted in a way that is not known here: ${CONVERT}`);
+    fail(`The password is wrong, or the file is damaged or encrypted by an unsupported algorithm: ${CONVERT}`);
   }
 }
 
 function findKey(forge: Forge, keys: readonly Asn1[]): PrivateKey {
   const [key] = keys;
-  if (!key) fail("It holds no private key: export it with the certificate");
-  if (keys.length > 1) fail("It holds several private keys: export one with its certificate");
+  if (!key) fail("It contains no private key: Export it with the certificate");
+  if (keys.length > 1) fail("It contains several private keys: Export one with its certificate");
   try {
     return forge.pki.privateKeyFromAsn1(key);
   } catch {
-    fail("The private key is not an RSA key, which Entra needs");
+    fail("The private key is not an RSA key, which Microsoft Entra requires");
   }
 }
 
 /** Returns the certificate of the key, followed by that of its issuer, and so on. */
-function findChain(forge: Forge, found: readonly string[], key: PrivateKey): Certificate[] {
+function findChain(forge: Forge, certificateBags: readonly string[], key: PrivateKey): Certificate[] {
   // Some tools export a certificate twice.
-  const distinct = [...new Set(found)];
-  if (distinct.length === 0) fail("It holds no certificate: export it with the private key");
-  if (distinct.length > MAX_CERTIFICATES) fail(`It holds more than ${MAX_CERTIFICATES} certificates`);
+  const distinct = [...new Set(certificateBags)];
+  if (distinct.length === 0) fail("It contains no certificate: Export it with the private key");
+  if (distinct.length > MAX_CERTIFICATES) fail(`It contains more than ${MAX_CERTIFICATES} certificates`);
   const certificates = distinct.map((bytes) => readCertificate(forge, bytes));
   const publicKey = derOf(forge, forge.pki.publicKeyToAsn1(forge.pki.setRsaPublicKey(key.n, key.e)));
   const own = certificates.filter((certificate) => certificate.publicKey === publicKey);
   if (own.length === 0) fail("None of its certificates belongs to the private key");
-  if (own.length > 1) fail("It holds several certificates for one private key: export one of them with the key");
+  if (own.length > 1) fail("It contains several certificates for one private key: Export one of them with the key");
   const chain: Certificate[] = [];
   for (let next: Certificate | undefined = own[0]; next; next = certificates.find(isNext)) chain.push(next);
   return chain;

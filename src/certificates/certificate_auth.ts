@@ -17,9 +17,9 @@ import {
 import type { Material } from "./certificate_material.ts";
 import { type Bytes, decodeBase64Url, decodeHex } from "../core/decoding.ts";
 
-const LIFETIME_IN_SECONDS = 600;
+const LIFETIME_IN_S = 600;
 
-/** The algorithms of RFC 7518, section 3, as Web Crypto knows them. */
+/** The Web Crypto parameters of the algorithms of RFC 7518, section 3. */
 const ALGORITHMS = {
   PS256: { name: "RSA-PSS", hash: "SHA-256", saltLength: 32 },
   RS256: { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256" },
@@ -30,7 +30,8 @@ type Algorithm = keyof typeof ALGORITHMS;
 /**
  * Returns the client authentication by a JWT that the certificate's private key signs. Each request gets a new JWT.
  *
- * PS256 goes with the header `x5t#S256`, and RS256 with `x5t`, as Entra documents them. AD FS supports the second pair only.
+ * PS256 is used with the header `x5t#S256`, and RS256 with `x5t`, as Microsoft Entra documents them. AD FS supports
+ * RS256 only.
  *
  * @see https://learn.microsoft.com/entra/identity-platform/certificate-credentials
  */
@@ -44,19 +45,19 @@ export function createCertificateAuth(
 ): ClientAuth {
   const parts = partsOf(configuration);
   if (context.sendCertificateChain && parts.thumbprint !== undefined) {
-    throw new TypeError('Option "sendCertificateChain" needs the "certificate" itself, not its "thumbprint"');
+    throw new TypeError('Option "sendCertificateChain" requires "certificate" in place of "thumbprint"');
   }
-  let last: { text: string; algorithm: Algorithm; material: Material } | undefined;
+  let cached: { text: string; algorithm: Algorithm; material: Material } | undefined;
 
   async function load(algorithm: Algorithm): Promise<Material> {
     if (parts.thumbprint !== undefined) return { privateKey: parts.privateKey };
     const text = await readCertificateText(parts, context.readTextFile);
-    if (last?.text !== text || last.algorithm !== algorithm) {
-      // Loaded on demand, because few programs have a certificate, and the reader of PEM is large.
+    if (cached?.text !== text || cached.algorithm !== algorithm) {
+      // Loaded on demand, because few programs use a certificate, and the PEM parser is large.
       const { readMaterial } = await import("./certificate_material.ts");
-      last = { text, algorithm, material: await readMaterial(text, ALGORITHMS[algorithm], parts) };
+      cached = { text, algorithm, material: await readMaterial(text, ALGORITHMS[algorithm], parts) };
     }
-    return last.material;
+    return cached.material;
   }
 
   const authenticate: ClientAuth = async (server, client, body, headers) => {
@@ -73,16 +74,16 @@ export function createCertificateAuth(
       ...context.sendCertificateChain && { x5c: certificate?.chain },
     };
     const jti = crypto.randomUUID();
-    const claims = { aud: server.token_endpoint!, jti, iat: now, nbf: now, exp: now + LIFETIME_IN_SECONDS };
+    const claims = { aud: server.token_endpoint!, jti, iat: now, nbf: now, exp: now + LIFETIME_IN_S };
     if (parts.sign) {
       const { client_id } = client;
       const all = { ...claims, iss: client_id, sub: client_id };
-      setAssertion(body, client_id, await createRemoteJwt(header, all, publicKey, parts.sign));
+      setAssertion(body, client_id, await createCallbackSignedJwt(header, all, publicKey, parts.sign));
     } else {
-      // Beside Node's types, the `CryptoKey` of oauth4webapi is another type than the global one.
+      // With Node's types, the `CryptoKey` of oauth4webapi is not the global type.
       const key = privateKey as unknown as Parameters<typeof PrivateKeyJwt>[0];
       const keyAuth = PrivateKeyJwt(key, {
-        // The defaults of oauth4webapi are not Entra's: the issuer as audience, and 60 seconds.
+        // Replaces the defaults of oauth4webapi: the issuer as audience, and a lifetime of 60 seconds.
         [modifyAssertion](defaultHeader, defaultClaims) {
           Object.assign(defaultHeader, header);
           Object.assign(defaultClaims, claims);
@@ -94,10 +95,10 @@ export function createCertificateAuth(
         throw new AuthenticationError(`The private key is damaged, or too short to sign ${algorithm}`);
       }
     }
-    // Entra's error for a wrong signature would not name the cause.
+    // Verified here, because the error of Microsoft Entra for a wrong signature does not name the cause.
     if (!publicKey || await isSignedBy(publicKey, body.get("client_assertion")!, algorithm)) return;
     throw new AuthenticationError(
-      "The private key does not belong to the certificate, which must be the first in its text" +
+      "The private key does not belong to the certificate, which must be the first one in the PEM text" +
         (parts.sign ? `; or "sign" does not sign ${algorithm}` : ""),
     );
   };
@@ -124,16 +125,16 @@ function chooseAlgorithm({ privateKey, thumbprint }: CertificateParts, adfs: boo
     : "PS256";
   if (!adfs || algorithm === "RS256") return algorithm;
   const needed = privateKey ? 'a "privateKey" for "RSASSA-PKCS1-v1_5"' : 'the SHA-1 digest as "thumbprint"';
-  throw new AuthenticationError(`AD FS does not take PS256: give ${needed}`);
+  throw new AuthenticationError(`AD FS does not support PS256: Use ${needed}`);
 }
 
 function checkValidity({ notBefore, notAfter }: Certificate, now: number): void {
   if (now < notBefore) {
-    throw new AuthenticationError(`It is not valid before "${new Date(notBefore).toISOString()}": check the clock`);
+    throw new AuthenticationError(`It is not valid before "${new Date(notBefore).toISOString()}": Check the clock`);
   }
   if (now > notAfter) {
     throw new AuthenticationError(
-      `It ended on "${new Date(notAfter).toISOString()}": make a new one and upload it to the app registration`,
+      `It expired on "${new Date(notAfter).toISOString()}": Create a new one and upload it to the app registration`,
     );
   }
 }
@@ -145,19 +146,19 @@ async function isSignedBy(publicKey: CryptoKey, jwt: string, algorithm: Algorith
   return await crypto.subtle.verify(ALGORITHMS[algorithm], publicKey, signature, data).catch(() => false);
 }
 
-/** Returns a JWT that a callback signs, because oauth4webapi signs by a `CryptoKey` only (RFC 7515, section 7.1). */
-async function createRemoteJwt(
+/** Returns a JWT that a callback signs, because oauth4webapi signs with a `CryptoKey` only (RFC 7515, section 7.1). */
+async function createCallbackSignedJwt(
   header: { readonly alg: Algorithm },
   claims: object,
   publicKey: CryptoKey | undefined,
   sign: ClientCertificateSigner["sign"],
 ): Promise<string> {
   const input = [header, claims].map((part) => encodeBase64Url(JSON.stringify(part))).join(".");
-  const signature = await signElsewhere(sign, new TextEncoder().encode(input), header.alg, publicKey);
+  const signature = await signByCallback(sign, new TextEncoder().encode(input), header.alg, publicKey);
   return `${input}.${encodeBase64Url(signature)}`;
 }
 
-async function signElsewhere(
+async function signByCallback(
   callback: ClientCertificateSigner["sign"],
   data: Bytes,
   algorithm: Algorithm,
@@ -169,16 +170,17 @@ async function signElsewhere(
   } catch (cause) {
     throw new AuthenticationError('The callback "sign" failed', { cause });
   }
-  // Not by `instanceof`: the callback may come from another realm.
+  // `instanceof` fails for a typed array of another realm.
   const bytes = ArrayBuffer.isView(signature)
     ? Uint8Array.from(new Uint8Array(signature.buffer, signature.byteOffset, signature.byteLength))
     : undefined;
-  // As long as the key, for which Entra requires at least 2,048 bits. Keys of more than 16,384 bits are not in use.
+  // The signature is as long as the key, which must have at least 2,048 bits. Keys of more than 16,384 bits are not in
+  // use.
   const exact = publicKey && Math.ceil((publicKey.algorithm as RsaHashedKeyAlgorithm).modulusLength / 8);
-  const [least, most] = exact ? [exact, exact] : [256, 2048];
-  if (bytes && bytes.length >= least && bytes.length <= most) return bytes;
+  const [min, max] = exact ? [exact, exact] : [256, 2048];
+  if (bytes && bytes.length >= min && bytes.length <= max) return bytes;
   throw new AuthenticationError(
-    `The callback "sign" must return a Uint8Array with the ${exact ?? `${least} to ${most}`} bytes of the signature, ` +
-      `and returned ${bytes ? `${bytes.length} bytes` : "something else"}`,
+    `The callback "sign" must return a Uint8Array with the ${exact ?? `${min} to ${max}`} bytes of the signature, ` +
+      `and returned ${bytes ? `${bytes.length} bytes` : "another type"}`,
   );
 }

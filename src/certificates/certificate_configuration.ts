@@ -1,69 +1,73 @@
 import type { Runtime } from "../runtime/runtime.ts";
 import type { NamedFile } from "../entra/named_file.ts";
 
-/** A certificate and its private key in a file. It is read for each token request, so that a renewed one is noticed. */
+/** A certificate and its private key in a file. The file is read for each token request, so that it can be replaced. */
 export interface ClientCertificatePEMCertificatePath {
-  /** The path of a file with both as PEM text. */
+  /** Path of a PEM file with both. */
   readonly certificatePath: string;
-  /** Decrypts the private key. */
+  /** Password of the private key, if it is encrypted. */
   readonly certificatePassword?: string | undefined;
 }
 
 /** A certificate and its private key in a string. */
 export interface ClientCertificatePEMCertificate {
-  /** Both as PEM text. Where there are several certificates, the private key's comes first. */
+  /** Both as PEM text. If there are several certificates, that of the private key must be the first. */
   readonly certificate: string;
-  /** Decrypts the private key. */
+  /** Password of the private key, if it is encrypted. */
   readonly certificatePassword?: string | undefined;
 }
 
-/** Where the PEM text is: the forms that `@azure/identity` knows. */
+/** The source of the PEM text, in the forms of `@azure/identity`. */
 export type ClientCertificateCredentialPEMConfiguration =
   | ClientCertificatePEMCertificatePath
   | ClientCertificatePEMCertificate;
 
 /** A certificate without its private key. */
 export type PublicCertificate = {
-  /** The certificate as PEM text, and its chain behind it, if that is to be sent. */
+  /** The certificate as PEM text, followed by its chain if `sendCertificateChain` is set. */
   readonly certificate: string;
 } | {
   /**
-   * The certificate's digest in hexadecimal digits, with colons or without: 64 digits of SHA-256 to sign PS256, 40 digits of SHA-1 to
-   * sign RS256. Nothing can be checked before the request then: not that the certificate is valid, nor that the key belongs to it.
+   * The digest of the certificate in hexadecimal digits, optionally separated by colons: 64 digits of SHA-256 for
+   * PS256, or 40 digits of SHA-1 for RS256. The validity of the certificate and its match with the key are then not
+   * checked before the request.
    */
   readonly thumbprint: string;
 };
 
-/** A private key of Web Crypto, which need not be extractable, and its certificate. */
+/** A private key of Web Crypto, extractable or not, and its certificate. */
 export type ClientCertificateKey = PublicCertificate & {
-  // A CryptoKey: Node's types have that name for Web Crypto's module alone.
+  // A `CryptoKey`, which Node's types declare only in a module, not as a global.
   /**
-   * The key. It decides the algorithm: one for `RSA-PSS` signs PS256, one for `RSASSA-PKCS1-v1_5` RS256, both with `SHA-256`. AD FS
-   * takes RS256 only.
+   * The private key. Its algorithm, with `SHA-256`, determines that of the assertion: `RSA-PSS` for PS256,
+   * `RSASSA-PKCS1-v1_5` for RS256. AD FS supports RS256 only.
    */
   readonly privateKey: Awaited<ReturnType<typeof crypto.subtle.importKey>>;
 };
 
-/** A private key that is elsewhere, such as in Azure Key Vault, a cloud's key service or a smart card, and its certificate. */
+/**
+ * A callback that signs with a remote private key, such as in Azure Key Vault, a cloud's key service or a smart card,
+ * and the certificate.
+ */
 export type ClientCertificateSigner = PublicCertificate & {
   /**
-   * Returns the RSA signature of the data by an algorithm of RFC 7518: `"PS256"` (PSS, SHA-256, 32 bytes of salt), or `"RS256"` (PKCS #1
-   * v1.5, SHA-256) for AD FS and where `thumbprint` is a SHA-1 digest. The data is not digested yet.
+   * Returns the RSA signature of the data by an algorithm of RFC 7518: `"PS256"` (PSS, SHA-256, 32 bytes of salt), or
+   * `"RS256"` (PKCS #1 v1.5, SHA-256) for AD FS or a SHA-1 `thumbprint`. The callback must hash the data.
    */
   readonly sign: (data: Uint8Array, algorithm: "PS256" | "RS256") => Promise<Uint8Array>;
 };
 
-/** The certificate of an app and what proves that it is the app's: a path as a string is a `certificatePath`. */
+/** The certificate of an app, and its private key or a callback that signs. A string is a `certificatePath`. */
 export type CertificateConfiguration =
   | string
   | ClientCertificateCredentialPEMConfiguration
   | ClientCertificateKey
   | ClientCertificateSigner;
 
-/** A configuration as the code behind it sees it. */
+/** All members of the forms of a configuration. */
 export interface CertificateParts {
   readonly certificatePath?: string;
-  /** The environment variable that the path comes from, for messages. */
+  /** Name of the environment variable that the path comes from, for messages. */
   readonly variable?: string;
   readonly certificate?: string;
   readonly certificatePassword?: string | undefined;
@@ -72,12 +76,12 @@ export interface CertificateParts {
   readonly sign?: ClientCertificateSigner["sign"];
 }
 
-/** Returns the parts of a configuration. */
+/** Returns the configuration as an object. */
 export function partsOf(configuration: CertificateConfiguration): CertificateParts {
   return typeof configuration === "string" ? { certificatePath: configuration } : configuration;
 }
 
-/** Throws a `TypeError` unless the configuration is one of the forms. Reads nothing. */
+/** Throws a `TypeError` unless the configuration has one of the forms. Reads no file. */
 export function checkCertificateConfiguration(configuration: CertificateConfiguration): void {
   if (typeof configuration !== "string" && (typeof configuration !== "object" || configuration === null)) {
     fail("must be the path of a PEM file or an object");
@@ -85,7 +89,7 @@ export function checkCertificateConfiguration(configuration: CertificateConfigur
   const parts = partsOf(configuration);
   if ([configuration, parts.certificate, parts.certificatePath].some(isBytes)) {
     fail(
-      'must be text, not bytes: decode a PEM file with "new TextDecoder().decode(bytes)", ' +
+      'must be a string, not bytes: decode a PEM file with "new TextDecoder().decode(bytes)", ' +
         'read a PKCS#12 file with "fromPkcs12" of "@azweb/identity/pkcs12"',
     );
   }
@@ -100,14 +104,14 @@ export function checkCertificateConfiguration(configuration: CertificateConfigur
     fail('must have exactly one of "certificatePath", "certificate" and "thumbprint"');
   }
   if (certificatePath !== undefined && /-----BEGIN|[\r\n]/.test(certificatePath)) {
-    fail('must have a path as "certificatePath": give PEM text as "certificate"');
+    fail('must have a path as "certificatePath"; pass PEM text as "certificate"');
   }
   if (privateKey === undefined && sign === undefined) {
     if (thumbprint !== undefined) fail('must have "privateKey" or "sign" beside "thumbprint"');
     return;
   }
   if (count(privateKey, sign, certificatePath, certificatePassword) !== 1) {
-    fail('must have "privateKey" or "sign" with none of "certificatePath", "certificatePassword" and each other');
+    fail('must have only one of "privateKey" and "sign", without "certificatePath" and "certificatePassword"');
   }
   if (certificate?.includes("PRIVATE KEY-----")) {
     fail('must not have a private key in "certificate" beside "privateKey" or "sign"');
@@ -128,14 +132,14 @@ export function checkCertificateConfiguration(configuration: CertificateConfigur
   }
 }
 
-/** Returns the algorithm that a key signs by; `undefined` where it cannot sign assertions. */
+/** Returns the algorithm of a private key; `undefined` if it cannot sign assertions. */
 export function algorithmOfKey(key: CryptoKey): "PS256" | "RS256" | undefined {
   const { name, hash } = (key?.algorithm ?? {}) as Partial<RsaHashedKeyAlgorithm>;
   if (key?.type !== "private" || !key.usages?.includes("sign") || hash?.name !== "SHA-256") return undefined;
   return name === "RSA-PSS" ? "PS256" : name === "RSASSA-PKCS1-v1_5" ? "RS256" : undefined;
 }
 
-/** Returns the algorithm that goes with a thumbprint; `undefined` where it is none. */
+/** Returns the algorithm for a thumbprint; `undefined` if it is malformed. */
 export function algorithmOfThumbprint(thumbprint: string): "PS256" | "RS256" | undefined {
   const digits = thumbprint.replaceAll(":", "");
   if (/[^0-9a-f]/i.test(digits)) return undefined;
@@ -143,9 +147,9 @@ export function algorithmOfThumbprint(thumbprint: string): "PS256" | "RS256" | u
 }
 
 /**
- * Returns what proves that the token is the app's: the text with the private key, or the object that can sign, beside the certificate; and
- * whether its chain is sent, without which a token may be refused.
- * Throws an `AuthenticationError` where a file cannot be read.
+ * Returns the values that partition the cache by certificate: the PEM text with the private key, or the object that
+ * signs and the certificate; and whether the chain is sent, because a request can fail without it. Throws an
+ * `AuthenticationError` if a file cannot be read.
  */
 export async function certificateProof(
   configuration: CertificateConfiguration,
@@ -157,7 +161,7 @@ export async function certificateProof(
   const parts = partsOf(configuration);
   const signer = parts.privateKey ?? parts.sign;
   const text = parts.thumbprint ?? await readCertificateText(parts, readTextFile);
-  // Not a password, nor its digest: what people remember can be guessed, and a shared cache would hold the answer.
+  // Neither the password nor its digest: a shared cache would allow an offline guessing attack.
   const secret = signer ?? (parts.certificatePassword === undefined ? "" : parts);
   return [secret, text, String(sendCertificateChain)];
 }
@@ -182,7 +186,7 @@ export function certificateFile({ certificatePath, variable }: CertificateParts)
   };
 }
 
-/** Also those of another realm. */
+/** Whether the value is a buffer or a view, also of another realm. */
 function isBytes(value: unknown): boolean {
   return (value as Partial<ArrayBufferLike> | null | undefined)?.byteLength !== undefined;
 }
@@ -191,6 +195,6 @@ function count(...values: unknown[]): number {
   return values.filter((value) => value !== undefined).length;
 }
 
-function fail(complaint: string): never {
-  throw new TypeError(`Argument "configuration" ${complaint}`);
+function fail(requirement: string): never {
+  throw new TypeError(`Argument "configuration" ${requirement}`);
 }

@@ -4,7 +4,7 @@ import type { CertificateParts } from "./certificate_configuration.ts";
 import { readPem } from "./pem.ts";
 import { readPrivateKey } from "./private_key.ts";
 
-/** Certificate and keys of a client assertion. */
+/** The certificate and the keys of a client assertion. */
 export interface Material {
   /** Absent, like the public key, if only the thumbprint is known. */
   readonly certificate?: Certificate;
@@ -13,7 +13,10 @@ export interface Material {
   readonly privateKey?: CryptoKey | undefined;
 }
 
-/** Reads the certificate, and the private key unless it is elsewhere. Throws an `AuthenticationError` where one is not usable. */
+/**
+ * Reads the certificate, and the private key if the PEM text contains it. Throws an `AuthenticationError` if one is
+ * unusable.
+ */
 export async function readMaterial(
   text: string,
   algorithm: RsaHashedImportParams,

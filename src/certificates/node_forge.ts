@@ -1,22 +1,23 @@
 import type { Bytes } from "../core/decoding.ts";
 
-/** A value in DER as `node-forge` has it: bytes stand in strings, one a character. */
+/** A value in DER as `node-forge` represents it. Bytes are strings with one byte per character. */
 export interface Asn1 {
   readonly tagClass: number;
   readonly value: string | readonly Asn1[];
 }
 
+/** An RSA private key. */
 export interface PrivateKey {
   readonly n: unknown;
   readonly e: unknown;
 }
 
-/** Bytes that `node-forge` writes. */
+/** A byte buffer of `node-forge`. */
 interface Output {
   getBytes(): string;
 }
 
-/** The part of `node-forge` that is used. */
+/** The used part of the API of `node-forge`. */
 export interface Forge {
   readonly asn1: {
     derToOid(bytes: string): string;
@@ -47,28 +48,28 @@ export interface Forge {
   readonly util: { createBuffer(bytes: string): object };
 }
 
-/** Returns the members of a constructed value. Throws a `SyntaxError` for another. */
+/** Returns the members of a constructed value. Throws a `SyntaxError` for a primitive value. */
 export function membersOf(value: Asn1 | undefined): readonly Asn1[] {
   if (typeof value?.value === "object") return value.value;
   throw new SyntaxError("ASN.1 value has no members");
 }
 
-/** Returns the bytes of a value, which may come in pieces (BER). */
+/** Returns the bytes of a value, which may be segmented (BER). */
 export function bytesOf(value: Asn1 | undefined): string {
   return typeof value?.value === "string" ? value.value : membersOf(value).map(bytesOf).join("");
 }
 
-/** Returns the bytes that `node-forge` has in a string. */
+/** Converts a byte string of `node-forge` to bytes. */
 export function toBytes(text: string): Bytes {
   return Uint8Array.from(text, (character) => character.charCodeAt(0));
 }
 
-/** Returns the bytes as `node-forge` takes them. */
+/** Converts bytes to a byte string of `node-forge`. */
 export function toText(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
 }
 
-/** Returns the bytes of a value, tag and length included. */
+/** Returns the whole encoding of a value, including tag and length. */
 export function derOf({ asn1 }: Forge, value: Asn1): string {
   return asn1.toDer(value).getBytes();
 }

@@ -4,11 +4,11 @@ import { readSequence } from "./der.ts";
 import { type Asn1, bytesOf, derOf, type Forge, membersOf, toBytes, toText } from "./node_forge.ts";
 import { decryptData, deriveKey, MAX_ITERATIONS, PBES2, readEncryption } from "./pbes2.ts";
 
-/** What a file holds. */
+/** Content of a PKCS#12 file. */
 export interface Content {
-  /** Each a `PrivateKeyInfo`. */
+  /** The private keys, each as a `PrivateKeyInfo`. */
   readonly keys: Asn1[];
-  /** Each as the bytes of its DER. */
+  /** The certificates, each as a byte string of its DER. */
   readonly certificates: string[];
 }
 
@@ -19,7 +19,7 @@ const ENCRYPTED_KEY_BAG = "1.2.840.113549.1.12.10.1.2";
 const CERTIFICATE_BAG = "1.2.840.113549.1.12.10.1.3";
 const X509 = "1.2.840.113549.1.9.22.1";
 
-/** The digests of the checksum, by their names in `node-forge`. */
+/** Digests of the integrity check, by name in `node-forge`. */
 const DIGESTS: Readonly<Record<string, string>> = {
   "1.3.14.3.2.26": "sha1",
   "2.16.840.1.101.3.4.2.1": "sha256",
@@ -27,21 +27,21 @@ const DIGESTS: Readonly<Record<string, string>> = {
   "2.16.840.1.101.3.4.2.3": "sha512",
 };
 
-/** What a derived key is for (RFC 7292, appendix B.3). */
-const CHECKSUM = 3;
+/** Identifies a key for the integrity check (RFC 7292, appendix B.3). */
+const MAC_KEY_ID = 3;
 
-/** Of the derivations that `node-forge` computes, together: meanwhile the program does nothing else. */
+/** Maximum total number of iterations that `node-forge` computes, because they block the event loop. */
 const MAX_BLOCKING_ITERATIONS = 100_000;
 
-/** What to do with a file that cannot be read here. */
-export const CONVERT: string = 'convert it with "openssl pkcs12 -in old.pfx -out new.pem -nodes" and give the PEM text';
+/** Next step for an unsupported file. */
+export const CONVERT: string = 'convert it with "openssl pkcs12 -in old.pfx -out new.pem -nodes" and pass the PEM text';
 
-/** Reads a `PFX` (RFC 7292, section 4). Keys are derived one by one, each after its number of iterations has been checked. */
+/** Reads a `PFX` (RFC 7292, section 4). Derives the keys one by one, each after a check of its number of iterations. */
 export async function readContent(forge: Forge, file: Asn1, password: string): Promise<Content> {
   const { asn1, hmac, md, pkcs12, pki, util } = forge;
   const content: Content = { keys: [], certificates: [] };
-  /** Iterations so far: of `node-forge`, and of Web Crypto. */
-  let [blocking, concurrent] = [0, 0];
+  // Numbers of iterations so far, in node-forge and in Web Crypto.
+  let [blocking, asynchronous] = [0, 0];
 
   const [, authSafe, checksum] = membersOf(file);
   const safe = bytesOf(explicitIn(authSafe));
@@ -57,9 +57,9 @@ export async function readContent(forge: Forge, file: Asn1, password: string): P
     const [algorithm, expected] = membersOf(digestInfo);
     const digest = md[DIGESTS[oidOf(membersOf(algorithm)[0])]!]!.create();
     const count = iterations ? numberOf(iterations) : 1;
-    block(count);
+    countBlocking(count);
     const saltBuffer = util.createBuffer(bytesOf(salt));
-    const key = pkcs12.generateKey(password, saltBuffer, CHECKSUM, count, digest.digestLength, digest);
+    const key = pkcs12.generateKey(password, saltBuffer, MAC_KEY_ID, count, digest.digestLength, digest);
     const mac = hmac.create();
     mac.start(digest, key);
     mac.update(safe);
@@ -97,19 +97,19 @@ export async function readContent(forge: Forge, file: Asn1, password: string): P
     const [type, parameters] = membersOf(algorithm) as [Asn1, Asn1];
     const oid = oidOf(type);
     if (oid === PBES2) return await decryptPbes2(toBytes(derOf(forge, algorithm!)), toBytes(bytesOf(data)));
-    block(numberOf(membersOf(parameters)[1]));
+    countBlocking(numberOf(membersOf(parameters)[1]));
     const cipher = pki.pbe.getCipher(oid, parameters, password);
     cipher.update(util.createBuffer(bytesOf(data)));
     if (!cipher.finish()) fail("The password is wrong");
     return cipher.output.getBytes();
   }
 
-  /** Not by `node-forge`, which takes a hundred times as long and lets nothing else run meanwhile. */
+  /** Decrypts by Web Crypto, because `node-forge` is a hundred times slower and blocks the event loop. */
   async function decryptPbes2(algorithm: Bytes, data: Bytes): Promise<string> {
-    const refuse = (what: string) => fail(`It is encrypted with ${what}: ${CONVERT}`);
-    const encryption = readEncryption(readSequence(algorithm), refuse);
-    concurrent += encryption.iterations;
-    if (concurrent > MAX_ITERATIONS) tooMany(concurrent);
+    const onUnsupported = (what: string) => fail(`It is encrypted with ${what}: ${CONVERT}`);
+    const encryption = readEncryption(readSequence(algorithm), onUnsupported);
+    asynchronous += encryption.iterations;
+    if (asynchronous > MAX_ITERATIONS) failForIterations(asynchronous);
     const key = await deriveKey(encryption, password).catch(() =>
       fail(`This runtime cannot derive its keys (PBKDF2 with ${encryption.iterations} iterations): ${CONVERT}`)
     );
@@ -117,9 +117,9 @@ export async function readContent(forge: Forge, file: Asn1, password: string): P
     return toText(decrypted);
   }
 
-  function block(iterations: number): void {
+  function countBlocking(iterations: number): void {
     blocking += iterations;
-    if (blocking > MAX_BLOCKING_ITERATIONS) tooMany(blocking);
+    if (blocking > MAX_BLOCKING_ITERATIONS) failForIterations(blocking);
   }
 
   function oidOf(value: Asn1 | undefined): string {
@@ -127,7 +127,7 @@ export async function readContent(forge: Forge, file: Asn1, password: string): P
   }
 }
 
-/** Returns the value behind the type of a `ContentInfo`, a bag or a certificate in one, which is explicitly tagged. */
+/** Returns the explicitly tagged value of a `ContentInfo`, a bag, or a certificate in a bag. */
 function explicitIn(value: Asn1 | undefined): Asn1 {
   const [inner] = membersOf(membersOf(value)[1]);
   if (inner) return inner;
@@ -138,11 +138,11 @@ function numberOf(value: Asn1 | undefined): number {
   return toBytes(bytesOf(value)).reduce((number, byte) => number * 256 + byte, 0);
 }
 
-function tooMany(iterations: number): never {
+function failForIterations(iterations: number): never {
   fail(`Its keys take ${iterations} iterations to derive, which would take too long: ${CONVERT}`);
 }
 
-/** Throws the error of a file that cannot be read. */
+/** Throws the error for a file that cannot be read. */
 export function fail(reason: string): never {
   throw new AuthenticationError(`Cannot read PKCS#12: ${reason}`);
 }

@@ -1,18 +1,18 @@
 import { AuthenticationError } from "../errors.ts";
-import { MAKE_RSA, RSA } from "./certificate.ts";
+import { CREATE_RSA_KEY, RSA } from "./certificate.ts";
 import type { Bytes } from "../core/decoding.ts";
-import { contentOf, encodeDer, membersOf, oidOf, readOrComplain, readSequence, TAG } from "./der.ts";
+import { contentOf, encodeDer, membersOf, oidOf, readDerOrThrow, readSequence, TAG } from "./der.ts";
 import { decryptData, deriveKey, readEncryption } from "./pbes2.ts";
 import { decodePem, type PemBlock } from "./pem.ts";
 
-/** What a key of 16,384 bits takes. To sign with one of four times as many takes minutes. */
+/** Length of a key with 16,384 bits. A signature by a key four times as long takes minutes. */
 const MAX_KEY_BYTES = 10_240;
 
-const ENCRYPT_ANEW = 'convert it with "openssl pkcs8 -topk8 -v2 aes-256-cbc -in old.pem -out key.pem" ' +
-  "and put the certificate behind it";
+const CONVERT = 'convert it with "openssl pkcs8 -topk8 -v2 aes-256-cbc -in old.pem -out key.pem" ' +
+  "and append the certificate";
 const WRONG_PASSWORD = 'Cannot decrypt the private key: "certificatePassword" is wrong, or the key is damaged';
 
-/** Reads the one private key; it can be used to sign, and not be taken out again. */
+/** Imports the only private key in the blocks, for signing and not extractable. */
 export async function readPrivateKey(
   blocks: readonly PemBlock[],
   password: string | undefined,
@@ -21,9 +21,11 @@ export async function readPrivateKey(
   const keys = blocks.filter(({ label }) => label.endsWith("PRIVATE KEY"));
   const [block] = keys;
   if (!block) {
-    throw new AuthenticationError('It holds no private key: "-----BEGIN PRIVATE KEY-----" is missing');
+    throw new AuthenticationError('It contains no private key: "-----BEGIN PRIVATE KEY-----" is missing');
   }
-  if (keys.length > 1) throw new AuthenticationError("It holds several private keys: leave only the certificate's");
+  if (keys.length > 1) {
+    throw new AuthenticationError("It contains several private keys: Keep only that of the certificate");
+  }
   const key = await readRsaKey(block, password);
   if (key.length > MAX_KEY_BYTES) throw new AuthenticationError("The private key is longer than 16,384 bits");
   try {
@@ -39,34 +41,36 @@ async function readRsaKey(block: PemBlock, password: string | undefined): Promis
     case "RSA PRIVATE KEY":
       if (/^\s*Proc-Type:/.test(block.body)) {
         throw new AuthenticationError(
-          `The private key is encrypted in a way that is not supported ("Proc-Type: 4,ENCRYPTED"): ${ENCRYPT_ANEW}`,
+          `The private key is encrypted by an unsupported algorithm ("Proc-Type: 4,ENCRYPTED"): ${CONVERT}`,
         );
       }
       return decodePem(block);
     case "PRIVATE KEY":
-      return readOrComplain(() => unwrap(decodePem(block)), "The private key is damaged");
+      return readDerOrThrow(() => unwrap(decodePem(block)), "The private key is damaged");
     case "ENCRYPTED PRIVATE KEY":
       if (password === undefined) {
         throw new AuthenticationError(
           'The private key is encrypted: set "certificatePassword", ' +
-            'or decrypt it with "openssl pkey -in old.pem -out key.pem" and put the certificate behind it',
+            'or decrypt it with "openssl pkey -in old.pem -out key.pem" and append the certificate',
         );
       }
       return await decrypt(decodePem(block), password);
     default:
-      throw new AuthenticationError(`The private key is of another kind ("${block.label}"): ${MAKE_RSA}`);
+      throw new AuthenticationError(`The private key is not an RSA key ("${block.label}"): ${CREATE_RSA_KEY}`);
   }
 }
 
-/** Takes the key out of a `PrivateKeyInfo` (RFC 5208, section 5). */
+/** Returns the key in a `PrivateKeyInfo` (RFC 5208, section 5). */
 function unwrap(bytes: Bytes): Bytes {
   const [_version, algorithm, key] = readSequence(bytes);
-  const kind = oidOf(membersOf(algorithm)[0]);
-  if (kind !== RSA) throw new AuthenticationError(`The private key is of another kind ("${kind}"): ${MAKE_RSA}`);
+  const algorithmOid = oidOf(membersOf(algorithm)[0]);
+  if (algorithmOid !== RSA) {
+    throw new AuthenticationError(`The private key is not an RSA key ("${algorithmOid}"): ${CREATE_RSA_KEY}`);
+  }
   return contentOf(key, TAG.OCTET_STRING);
 }
 
-/** Puts the key into a `PrivateKeyInfo`, the only form that Web Crypto takes. */
+/** Encodes the key as a `PrivateKeyInfo`, the only form that Web Crypto imports. */
 function wrap(key: Bytes): Bytes {
   const rsa = Uint8Array.of(0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01);
   return encodeDer(
@@ -77,9 +81,9 @@ function wrap(key: Bytes): Bytes {
   );
 }
 
-/** Takes the key out of an `EncryptedPrivateKeyInfo` (RFC 5208, section 6). */
+/** Returns the key in an `EncryptedPrivateKeyInfo` (RFC 5208, section 6). */
 async function decrypt(bytes: Bytes, password: string): Promise<Bytes> {
-  const [encryption, data] = readOrComplain(() => {
+  const [encryption, data] = readDerOrThrow(() => {
     const [algorithm, data] = readSequence(bytes);
     return [readEncryption(membersOf(algorithm), unsupported), contentOf(data, TAG.OCTET_STRING)] as const;
   }, "The encrypted private key is damaged");
@@ -90,16 +94,16 @@ async function decrypt(bytes: Bytes, password: string): Promise<Bytes> {
   } catch {
     throw new AuthenticationError(
       `This runtime cannot decrypt the private key (PBKDF2 with ${iterations} iterations, AES with ${length} bits): ` +
-        ENCRYPT_ANEW,
+        CONVERT,
     );
   }
-  // A wrong password that gets past the padding leads to no key.
+  // One in 256 wrong passwords gives valid padding, and then malformed data.
   const decrypted = await decryptData(encryption, key, data) ?? new Uint8Array();
-  return readOrComplain(() => unwrap(decrypted), WRONG_PASSWORD);
+  return readDerOrThrow(() => unwrap(decrypted), WRONG_PASSWORD);
 }
 
 function unsupported(what: string): never {
   throw new AuthenticationError(
-    `The private key is encrypted in a way that is not supported ("${what}"): ${ENCRYPT_ANEW}`,
+    `The private key is encrypted by an unsupported algorithm ("${what}"): ${CONVERT}`,
   );
 }

@@ -2,15 +2,16 @@ import type { AuthenticationError } from "../errors.ts";
 import { createLruCache } from "./lru_cache.ts";
 
 const REFRESH_PAUSE_IN_MS = 30_000;
-const LONGEST_PAUSE_IN_MS = 3_600_000;
+const MAX_PAUSE_IN_MS = 3_600_000;
 
+/** A pause of the requests for a cache key after a failure. Times are in milliseconds since the epoch. */
 interface Pause {
   readonly error: unknown;
-  /** When the pause began. It is over if the clock shows an earlier time, because the rest of the pause is then unknown. */
+  /** When the pause began. It also ends if the clock shows an earlier time, because its remainder is then unknown. */
   readonly since: number;
-  /** Until when no request is sent, as the service demands. */
+  /** When requests may be sent again, as the service requests. */
   readonly requestsUntil: number;
-  /** Until when a token that is still valid is not refreshed. */
+  /** When a token that is still valid may be refreshed again. */
   readonly refreshesUntil: number;
 }
 
@@ -19,7 +20,7 @@ const pauses = /* @__PURE__ */ createLruCache<Pause>();
 /** Starts a pause after a failure, during which no caller sends another request. */
 export function pauseAfter(key: string, error: unknown, now: number): void {
   const { retryAfterInMs = 0 } = error as Partial<AuthenticationError>;
-  const requestsUntil = now + Math.min(retryAfterInMs, LONGEST_PAUSE_IN_MS);
+  const requestsUntil = now + Math.min(retryAfterInMs, MAX_PAUSE_IN_MS);
   pauses.set(key, {
     error,
     since: now,

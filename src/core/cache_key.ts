@@ -9,7 +9,10 @@ export function identityOf(object: object): string {
   return identity;
 }
 
-/** Returns the SHA-256 digest of values that partition a cache, as hexadecimal digits: strings by content, objects by identity. */
+/**
+ * Returns the SHA-256 digest of values that partition a cache, as hexadecimal digits: strings by content, objects by
+ * identity.
+ */
 export async function digestOf(values: readonly (string | object)[]): Promise<string> {
   const parts = values.map((value) => typeof value === "string" ? value : { object: identityOf(value) });
   return encodeHex(await digest(JSON.stringify(parts)));

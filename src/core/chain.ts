@@ -11,7 +11,7 @@ import { keepAlive } from "./keep_alive.ts";
 import type { Settings } from "./settings.ts";
 import { mergeUnavailable, unavailableOf } from "./unavailable.ts";
 
-/** How long a credential may probe before a later one is started as well. */
+/** How long a credential may probe before a later one is started ahead, in milliseconds. */
 const PREFETCH_DELAY_IN_MS = 150;
 /** When the next search in the background may start: after a search that settled, and after one that has not. */
 const NEXT_SEARCH_IN_MS = 10_000;
@@ -23,7 +23,7 @@ export interface ChainSettings extends Pick<Settings, "log" | "now" | "sleep" | 
   readonly isDiscovery: boolean;
 }
 
-/** A failed attempt, and what follows from it for the next search. */
+/** A failed attempt of a search, with its error. */
 interface Skipped extends Attempt {
   readonly error: unknown;
   /** When the credential has to be tried again. */
@@ -33,9 +33,10 @@ interface Skipped extends Attempt {
 /**
  * Returns the `getToken` of a chain, which tries the links in order and skips those that are unavailable.
  *
- * The outcomes of the links before the first one that returns a token decide for how long that one is used. If all are absent, it is elected for the
- * life of the chain, so that the identity of the program does not change while it runs. If one is inconclusive, it serves for an interim, after which
- * the earlier links are tried again. If one is not for this call, it serves this call only.
+ * The outcomes of the links before the first one that returns a token decide for how long that one is used. If all are
+ * absent, it is elected for the life of the chain, so that the identity of the program does not change while it runs.
+ * If one is inconclusive, it serves for an interim, after which the earlier links are tried again. If one is not for
+ * this call, it serves this call only.
  */
 export function createChain(name: string, links: readonly Link[], settings: ChainSettings): GetToken {
   const { isDiscovery, log, now, sleep } = settings;
@@ -46,15 +47,17 @@ export function createChain(name: string, links: readonly Link[], settings: Chai
   let failedSearch = 0;
 
   function getToken(scopes: string | string[], options: GetTokenOptions = {}): Promise<AccessToken> {
-    return withinCall(options, sleep, (bounded) => find(scopes, bounded));
+    return withinCall(options, sleep, (bounded) => getInterimOrSearch(scopes, bounded));
   }
 
-  async function find(scopes: string | string[], options: GetTokenOptions): Promise<AccessToken> {
-    return interim && await askInterim(interim, scopes, options) || await search(scopes, options);
+  async function getInterimOrSearch(scopes: string | string[], options: GetTokenOptions): Promise<AccessToken> {
+    return interim && await getInterimToken(interim, scopes, options) || await search(scopes, options);
   }
 
-  /** Returns a token of the interim; `undefined` if the interim is over for this call, or its credential is unavailable. */
-  async function askInterim(
+  /**
+   * Returns a token of the interim; `undefined` if the interim is over for this call, or its credential is unavailable.
+   */
+  async function getInterimToken(
     current: Interim,
     scopes: string | string[],
     options: GetTokenOptions,
@@ -64,7 +67,7 @@ export function createChain(name: string, links: readonly Link[], settings: Chai
     if (needsSearch) searchInBackground(current, scopes, options);
     if (!serves) return undefined;
     try {
-      const token = await ask(current.link, scopes, options);
+      const token = await getTokenFrom(current.link, scopes, options);
       if (!call.hasClaims) current.renewals.set(call.key, renewalOf(token, now()));
       return token;
     } catch (error) {
@@ -92,7 +95,7 @@ export function createChain(name: string, links: readonly Link[], settings: Chai
     const number = ++searches;
     for (const link of links) {
       // Another call may have elected a link meanwhile: one program, one identity.
-      if (elected) return await ask(elected, scopes, options);
+      if (elected) return await getTokenFrom(elected, scopes, options);
       const started = now();
       const result = await tryLink(link, prefetched, scopes, options).catch((error) =>
         skip(link, error, { isAborted: options.abortSignal?.aborted, number, started })
@@ -101,18 +104,21 @@ export function createChain(name: string, links: readonly Link[], settings: Chai
         skipped.push(result);
         continue;
       }
-      if (elected) return elected === link ? result : await ask(elected, scopes, options);
+      if (elected) return elected === link ? result : await getTokenFrom(elected, scopes, options);
       choose(link, result, { call: callOf(scopes, options), skipped, number, started });
       return result;
     }
-    if (elected) return await ask(elected, scopes, options);
+    if (elected) return await getTokenFrom(elected, scopes, options);
     throw new AggregateAuthenticationError(
       skipped.map(({ error }) => error),
       [`${name}: Cannot get a token: No credential is available`, ...chainReport(skipped)].join("\n  "),
     );
   }
 
-  /** Returns the attempt of a link that is unavailable. Throws the error of one that is configured and fails, at which the search ends. */
+  /**
+   * Returns the attempt of a link that is unavailable. Throws the error of one that is configured and fails, at which
+   * the search ends.
+   */
   function skip(link: Link, error: unknown, { isAborted, number, started }: {
     readonly isAborted: boolean | undefined;
     /** Number of the search. */
@@ -133,7 +139,7 @@ export function createChain(name: string, links: readonly Link[], settings: Chai
       return { ...unavailable, error, name: link.name, elapsedInMs, reason, nextStep: nextStepOf(error), recheckOn };
     }
     if (!isAborted) {
-      // The program's own identity is configured: no later credential serves any more.
+      // The program's own identity is configured, so that no later credential may be used.
       failedSearch = Math.max(failedSearch, number);
       if (interim && interim.search <= number) interim = undefined;
       log({
@@ -198,7 +204,7 @@ export function createChain(name: string, links: readonly Link[], settings: Chai
     options: GetTokenOptions,
   ): Promise<AccessToken | null> {
     const done = new AbortController();
-    // Not in the background: the credential that serves has its token.
+    // A search in the background does not prefetch, because the current credential has a token.
     const isForeground = !isBackground(options.abortSignal);
     const onProbeStarted = () => isForeground ? void prefetch().catch(() => {}) : undefined;
     try {
@@ -221,13 +227,13 @@ export function createChain(name: string, links: readonly Link[], settings: Chai
     }
   }
 
-  async function ask(link: Link, scopes: string | string[], options: GetTokenOptions): Promise<AccessToken> {
+  async function getTokenFrom(link: Link, scopes: string | string[], options: GetTokenOptions): Promise<AccessToken> {
     const token = await link.credential.getToken(scopes, options);
     if (token) return token;
-    throw new AggregateAuthenticationError([], `${name}: Cannot get a token: ${link.name} returned none`);
+    throw new AggregateAuthenticationError([], `${name}: Cannot get a token: ${link.name} returned no token`);
   }
 
-  return (scopes, options) => elected ? ask(elected, scopes, options!) : getToken(scopes, options);
+  return (scopes, options) => elected ? getTokenFrom(elected, scopes, options!) : getToken(scopes, options);
 }
 
 function nextStepOf(error: unknown): string {
@@ -235,8 +241,8 @@ function nextStepOf(error: unknown): string {
   return typeof nextStep === "string" ? bound(nextStep) : "";
 }
 
-/** Returns the message of a thrown value, which may be of another package, or no error at all. */
+/** Returns the message of a thrown value, which need not be an `Error`. */
 function reasonOf(error: unknown): string {
   const { message } = Object(error) as { message?: unknown };
-  return typeof message === "string" ? bound(message) : "It gave no reason";
+  return typeof message === "string" ? bound(message) : "The error has no message";
 }

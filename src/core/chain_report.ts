@@ -9,7 +9,7 @@ export interface Attempt extends Unavailable {
   readonly nextStep: string;
 }
 
-/** Returns the lines of a table with each attempt: its outcome, its time, the reason and the next step. */
+/** Returns the lines of a table of the attempts: outcome, time, reason and next step. */
 export function chainReport(attempts: readonly Attempt[]): string[] {
   const rows = attempts.map(({ name, outcome, elapsedInMs, reason, nextStep }) => {
     const [prefix, suffix] = [`${name}: `, `: ${nextStep}`];
@@ -18,12 +18,12 @@ export function chainReport(attempts: readonly Attempt[]): string[] {
     const why = reason.slice(start, end).replaceAll("\n", "\n    ");
     return [name, inWords(outcome), `${elapsedInMs} ms`, nextStep ? `${why}\n    → ${nextStep}` : why];
   });
-  const all = [["credential", "outcome", "time", "reason, and what to do"], ...rows];
+  const all = [["credential", "outcome", "time", "reason and next step"], ...rows];
   const widths = [0, 1, 2].map((column) => Math.max(...all.map((row) => row[column]!.length)));
   return all.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  "));
 }
 
-/** Returns the words of an outcome, for people. */
+/** Returns an outcome in words, for a message. */
 export function inWords(outcome: Unavailable["outcome"]): string {
   return outcome.replaceAll("-", " ");
 }

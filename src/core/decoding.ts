@@ -1,7 +1,7 @@
-/** Bytes in memory of their own, as Web Crypto takes them. */
+/** Bytes in an unshared buffer, which Web Crypto requires. */
 export type Bytes = Uint8Array<ArrayBuffer>;
 
-/** Decodes base64, white space within or not; returns `undefined` where it is none. */
+/** Decodes base64, which may contain white space; returns `undefined` if it is malformed. */
 export function decodeBase64(text: string): Bytes | undefined {
   try {
     return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
@@ -10,12 +10,12 @@ export function decodeBase64(text: string): Bytes | undefined {
   }
 }
 
-/** Decodes base64url, or base64; returns `undefined` where it is neither. */
+/** Decodes base64url or base64; returns `undefined` if it is malformed. */
 export function decodeBase64Url(text: string): Bytes | undefined {
   return decodeBase64(text.replaceAll("-", "+").replaceAll("_", "/"));
 }
 
-/** Decodes hexadecimal digits, with colons between or without. */
+/** Decodes hexadecimal digits, which may be separated by colons. */
 export function decodeHex(text: string): Bytes {
   return Uint8Array.from(text.match(/[0-9a-f]{2}/gi) ?? [], (digits) => parseInt(digits, 16));
 }

@@ -6,28 +6,30 @@ import { parseObject } from "./json.ts";
 const MAX_CHARACTERS = 400;
 const MAX_CODES = 10;
 
-/** Returns the error for a response without token: the error of the service (RFC 6749, section 5.2) and the next step. */
+/**
+ * Returns the error for a response without a token: the error of the service (RFC 6749, section 5.2) and the next step.
+ */
 export function errorFromResponse(
-  answer: HttpResult,
+  response: HttpResult,
   action: string,
   { advice, meanings, redact = String }: {
     /** Returns the next step for the codes of the service, with its error code last. */
     advice?: (codes: readonly (number | string)[]) => string | undefined;
-    /** Descriptions of statuses, for a response without error code. */
+    /** Descriptions of HTTP statuses, for a response without an error code. */
     meanings?: Readonly<Record<number, string>>;
     redact?: (text: string) => string;
   } = {},
 ): AuthenticationError {
-  const { status, retryAfterInMs } = answer;
+  const { status, retryAfterInMs } = response;
   const details = { statusCode: status, ...retryAfterInMs !== undefined && { retryAfterInMs } };
   if (status === 0) {
-    return new AuthenticationError(join([`${action}: ${toSingleLine(redact(answer.text))}`, advice?.([])]), details);
+    return new AuthenticationError(join([`${action}: ${toSingleLine(redact(response.text))}`, advice?.([])]), details);
   }
-  const body = parseObject(answer.text);
+  const body = parseObject(response.text);
   const text = (value: unknown) => typeof value === "string" ? toSingleLine(redact(value)) : undefined;
   const error = body && text(body.error);
   if (!error) {
-    const meaning = meanings?.[status] ?? describe(answer);
+    const meaning = meanings?.[status] ?? describe(response);
     return new AuthenticationError(join([`${action}: HTTP ${status}: ${meaning}`, advice?.([])]), details);
   }
   const listed: unknown[] = Array.isArray(body.error_codes) ? body.error_codes.slice(0, MAX_CODES) : [];
@@ -43,7 +45,7 @@ export function errorFromResponse(
     ...given("traceId", text(body.trace_id)),
   };
   const codes = errorCodes.map((code) => `AADSTS${code}`).join(", ");
-  // Shortened claims would be malformed.
+  // Truncated claims would be malformed.
   const isClaims = typeof body.claims === "string" && body.claims.length <= MAX_LENGTH;
   const claims = isClaims ? { claims: redact(body.claims as string) } : {};
   return new AuthenticationError(
@@ -59,10 +61,10 @@ export function errorFromResponse(
 /** Describes a response that is not a JSON error. The body is omitted: it may contain secrets. */
 function describe({ status, text }: HttpResult): string {
   if (status >= 300 && status < 400) {
-    return "The service redirects, which is not followed: a secret is for the one it is sent to";
+    return "The service sent a redirect, which is not followed: another server could receive the secret";
   }
-  if (text === "") return "The answer is empty, or longer than a megabyte";
-  return `The answer is ${
+  if (text === "") return "The response is empty or longer than a megabyte";
+  return `The response is ${
     text.trimStart().startsWith("<") ? "a web page: is a proxy in between?" : "not the JSON of a token service"
   }`;
 }
@@ -72,12 +74,12 @@ function sentence(description: string): string {
   return withoutIds(description).replace(/^AADSTS\d+:\s*/, "").replace(/\.$/, "");
 }
 
-/** Returns a description without the ids at its end, which the response also has in members of their own. */
+/** Returns a description without the ids at its end, which the response also has as separate members. */
 export function withoutIds(description: string): string {
   return description.split("Trace ID:", 1)[0]!.trimEnd();
 }
 
-/** Returns a text as one short line. Redact it first: the beginning of a secret is not recognised. */
+/** Returns a text as one short line. Redact the text first, because a truncated secret is not recognised. */
 export function toSingleLine(text: string): string {
   // deno-lint-ignore no-control-regex
   const line = bound(text).replace(/[\s\x00-\x1f\x7f-\x9f]+/g, " ");

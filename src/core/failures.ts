@@ -6,7 +6,10 @@ export function isDefinitive(error: unknown): boolean {
   return name === "AuthenticationError" && statusCode! >= 400 && statusCode! < 500 && ![408, 429].includes(statusCode!);
 }
 
-/** Whether no HTTP response was received, for example because the incoming request that waited for it has ended. Errors of callbacks have a cause. */
+/**
+ * Whether no HTTP response was received, for example because the incoming request that awaited it has ended. An error
+ * with a cause is that of a callback.
+ */
 export function isNoResponse(error: unknown): boolean {
   const { statusCode = 0, cause } = Object(error) as Partial<AuthenticationError>;
   return !(error instanceof CredentialUnavailableError) && statusCode === 0 && cause === undefined;
@@ -14,7 +17,7 @@ export function isNoResponse(error: unknown): boolean {
 
 /** The step that an operation is waiting for, for the timeout error. */
 export interface PendingStep {
-  /** What is missing, as the beginning of a sentence. @default {"No answer"} */
+  /** What is missing, as the beginning of a sentence. @default {"No response"} */
   readonly missing?: string | undefined;
   /** What the user can do about it. */
   readonly nextStep?: string | undefined;
@@ -23,13 +26,16 @@ export interface PendingStep {
 /** Returns the error of an operation that has reached its time limit. */
 export function timeoutError(
   timeoutInMs: number,
-  { missing = "No answer", nextStep }: PendingStep = {},
+  { missing = "No response", nextStep }: PendingStep = {},
 ): AuthenticationError {
   const message = `Cannot get a token: ${missing} within the ${timeoutInMs} ms of "timeoutInMs"`;
   return new AuthenticationError(nextStep ? `${message}. ${nextStep}` : message);
 }
 
-/** Prepends the credential's name to the message of an error of this library, once, and appends what configures the credential. */
+/**
+ * Prepends the credential's name to the message of an error of this library, once, and appends what configures the
+ * credential.
+ */
 export function nameCredential(error: unknown, name: string, source?: string): void {
   const isOurs = error instanceof AuthenticationError || error instanceof CredentialUnavailableError ||
     error instanceof AuthenticationRequiredError;

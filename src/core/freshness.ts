@@ -5,8 +5,9 @@ const FIVE_MINUTES = 300_000;
 const TWO_HOURS = 7_200_000;
 
 /**
- * Whether the token can be returned without a refresh. It counts as expired five minutes early, or after half of a lifetime of less than ten minutes;
- * and as unusable if the clock went back by more than five minutes, because its expiry can then not be judged.
+ * Whether the token can be returned without a refresh. It counts as expired five minutes early, or after half of a
+ * lifetime of less than ten minutes; and as unusable if the clock went back by more than five minutes, because its
+ * expiry can then not be judged.
  */
 export function isFresh(token: TokenSet, now: number): boolean {
   return now > validFrom(token) && now < expiresEarlyAt(token);

@@ -44,9 +44,15 @@ export type Acquire = (request: TokenRequest) => Promise<TokenSet>;
 /** The properties of one credential. */
 export interface CredentialSpec {
   readonly name: string;
-  /** The tenant of the credential: empty if it can request tokens from any tenant, `undefined` if tenants are ignored. */
+  /**
+   * The tenant of the credential: empty if it can request tokens from any tenant, `undefined` if tenants are ignored.
+   */
   readonly tenantId: string | undefined;
-  /** Whether a developer tool issues the tokens: a chain then continues at a tenant that is not allowed. @default {false} */
+  /**
+   * Whether a developer tool issues the tokens: a chain then continues at a tenant that is not allowed.
+   *
+   * @default {false}
+   */
   readonly isDeveloperTool?: boolean;
   /** The environment variables that configure the credential, for its errors. */
   readonly source?: string;
@@ -66,13 +72,13 @@ type Cached = ReturnType<TokenStore["find"]>;
 const MAX_REFRESH_WAIT_IN_MS = 2000;
 
 /**
- * Returns the `getToken` of a credential. Validates the arguments, caches tokens and refreshes them in the background, shares requests in flight,
- * applies time limits and abort signals, names the credential in errors, and logs.
+ * Returns the `getToken` of a credential. Validates the arguments, caches tokens and refreshes them in the background,
+ * shares requests in flight, applies time limits and abort signals, names the credential in errors, and logs.
  */
 export function createGetToken(spec: CredentialSpec, settings: Settings): GetToken {
   const { sleep, timeoutInMs } = settings;
   const store = createTokenStore(spec.name, settings);
-  // Cache keys by scope, for calls without claims and tenant: a cache hit must not pay for the construction of its key.
+  // Cache keys by scope, for calls without claims and tenant, so that a cache hit does not construct its key.
   const keys = createLruCache<string>();
   const keysCae = createLruCache<string>();
   let partition: string | Promise<string> | undefined;
@@ -84,7 +90,7 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
     if (cached && !(cached instanceof Promise) && isFresh(cached, now) && !shouldRefresh(cached, now)) {
       return Promise.resolve(cached);
     }
-    return withinCall(options ?? {}, sleep, (_bounded, caller) => find(scopes, options ?? {}, caller, cached));
+    return withinCall(options ?? {}, sleep, (_bounded, caller) => findOrAcquire(scopes, options ?? {}, caller, cached));
   }
 
   function lookUp(scopes: string | string[], options: GetTokenOptions | undefined, now: number): Cached {
@@ -94,7 +100,7 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
     return key ? store.find(key, now) : undefined;
   }
 
-  async function find(
+  async function findOrAcquire(
     scopes: string | string[],
     options: GetTokenOptions,
     caller: AbortSignal | undefined,
@@ -110,20 +116,21 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
     }
     const chain = chainOf(options);
     const calledOn = settings.now();
-    const found = await (cached ?? store.find(key, calledOn));
+    const existing = await (cached ?? store.find(key, calledOn));
     const now = settings.now();
     const pause = refreshPause(key, now);
-    const rejected = claims === undefined ? undefined : found?.token;
+    const rejected = claims === undefined ? undefined : existing?.token;
     const get = (caller: AbortSignal | undefined, isBackgroundRefresh = false) =>
       acquire(key, { scopes: normalised, tenantId, claims, enableCae, rejected, isBackgroundRefresh, chain }, caller);
     // A search of a chain in the background must not prompt the user or keep the process alive either.
-    if (claims !== undefined || !found || !isAlive(found, now)) return await get(caller, isBackground(caller));
-    const fresh = isFresh(found, now);
-    if (fresh && !shouldRefresh(found, now) || pause && (fresh || !isDefinitive(pause.error))) return found;
+    if (claims !== undefined || !existing || !isAlive(existing, now)) return await get(caller, isBackground(caller));
+    const fresh = isFresh(existing, now);
+    if (fresh && !shouldRefresh(existing, now) || pause && (fresh || !isDefinitive(pause.error))) return existing;
     const successor = get(undefined, true);
     successor.catch(() => {});
-    if (fresh && (settings.backgroundWork === "free" || settings.waitUntil)) return found;
-    // The token counts as expired, or the runtime ends the refresh with the response to the caller: the caller waits, but not for long.
+    if (fresh && (settings.backgroundWork === "free" || settings.waitUntil)) return existing;
+    // The token counts as expired, or the runtime ends the refresh with the response to the caller. The caller waits
+    // for a limited time.
     const spent = Math.max(0, now - calledOn);
     const longest = Math.min(MAX_REFRESH_WAIT_IN_MS, (options.requestOptions?.timeout || Infinity) / 2);
     const ms = Math.max(0, longest - spent);
@@ -132,13 +139,13 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
     } catch (error) {
       if (caller?.aborted || !fresh && isDefinitive(error)) throw error;
       const now = settings.now();
-      if (!isAlive(found, now)) {
+      if (!isAlive(existing, now)) {
         const own = get(caller);
         return await Promise.any([successor, own]).catch(() => own);
       }
       // Later callers do not wait again. The refresh may continue, and ends the pause when it succeeds.
       if (!refreshPause(key, now)) pauseAfter(key, error, now);
-      return found;
+      return existing;
     }
   }
 
@@ -203,7 +210,7 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
     } catch (error) {
       if (outer.aborted && error === outer.reason) throw error;
       nameCredential(error, spec.name, spec.source);
-      // A malformed argument says nothing about the service.
+      // A malformed argument is not a failure of the service.
       if (!(error instanceof TypeError)) pauseAfter(key, error, settings.now());
       settings.log({
         ...about,
@@ -215,23 +222,25 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
     }
   }
 
-  /** Throws an `AuthenticationError` if the token has expired while it was requested. */
+  /** Throws an `AuthenticationError` if the token expired while it was requested. */
   function checkExpiry({ expiresOnTimestamp }: TokenSet): void {
     // Not `>=`, which is true for a clock that shows no finite time.
     if (!(settings.now() - expiresOnTimestamp >= 0)) return;
     throw new AuthenticationError(
-      `Cannot get a token: The token ended at ${new Date(expiresOnTimestamp).toISOString()}, before it was received. ` +
+      `Cannot get a token: The token expired at ${
+        new Date(expiresOnTimestamp).toISOString()
+      }, before it was received. ` +
         "Check the clock of this machine and the connection to the token service",
     );
   }
 
   function findPartition(): string | Promise<string> {
     if (partition !== undefined) return partition;
-    const finding = computePartition();
+    const pending = computePartition();
     // On workerd, an incoming request must not await a promise of another one.
-    if (settings.backgroundWork !== "perRequest") partition = finding;
-    finding.then((found) => partition = found, () => partition = undefined);
-    return finding;
+    if (settings.backgroundWork !== "perRequest") partition = pending;
+    pending.then((value) => partition = value, () => partition = undefined);
+    return pending;
   }
 
   async function computePartition(): Promise<string> {

@@ -15,7 +15,7 @@ export interface HttpResult {
   readonly status: number;
   /** The body, `""` if it is longer than a megabyte. Without a response, the reason. */
   readonly text: string;
-  /** How long the service asks to wait, in milliseconds. */
+  /** The delay that the service requests before a retry, in milliseconds. */
   readonly retryAfterInMs: number | undefined;
   /** The headers; absent without a response. */
   readonly headers?: Headers;
@@ -28,9 +28,9 @@ export interface SendOptions extends Pick<Settings, "now" | "sleep"> {
 }
 
 /**
- * Sends a request and reads the response, a megabyte at most. Redirects are not followed: what is sent is for the requested server only. Rejects only
- * with the signal's reason, or with an `AuthenticationError` if the runtime does not permit the request, or the certificate of the server is not the
- * pinned one.
+ * Sends a request and reads at most one megabyte of the response. Redirects are not followed, because another server
+ * must not receive the request. Rejects only with the signal's reason, or with an `AuthenticationError` if the runtime
+ * does not permit the request or the server's certificate is not the pinned one.
  */
 export async function send(
   fetch: typeof globalThis.fetch,
@@ -55,7 +55,7 @@ export async function send(
     if (init.signal.aborted) throw init.signal.reason;
     const { host } = new URL(url);
     const { name, cause = error } = Object(error) as { name?: unknown; cause?: unknown };
-    // Not sent again: another attempt meets the same server.
+    // Not retried: another attempt reaches the same server.
     if (name === "UntrustedServer") throw new AuthenticationError(`Cannot trust "${host}": ${bound(messageOf(cause))}`);
     const flag = missingPermission(error, { net: host });
     if (flag) throw new AuthenticationError(`Cannot reach "${host}": Run ${flag}`);
@@ -78,7 +78,9 @@ async function readBody(response: Response, signal: AbortSignal): Promise<string
   }
 }
 
-/** Returns how long to wait, in milliseconds, by the headers of Azure or by `Retry-After` (RFC 9110, section 10.2.3). */
+/**
+ * Returns how long to wait, in milliseconds, by the headers of Azure or by `Retry-After` (RFC 9110, section 10.2.3).
+ */
 function retryAfter(headers: Headers, now: number): number | undefined {
   for (const name of ["retry-after-ms", "x-ms-retry-after-ms"]) {
     const value = bound(headers.get(name) ?? "");
@@ -91,7 +93,10 @@ function retryAfter(headers: Headers, now: number): number | undefined {
   return Number.isNaN(date) ? undefined : Math.max(0, date - now);
 }
 
-/** Returns the messages of the error and its causes. The error itself may contain the request, and is dropped; the caller redacts the messages. */
+/**
+ * Returns the messages of the error and its causes. The error itself may contain the request, and is dropped; the
+ * caller redacts the messages.
+ */
 function reasonOf(error: unknown): string {
   const messages: string[] = [];
   for (let at: unknown = error; at instanceof Error && messages.length < 3; at = at.cause) {

@@ -1,7 +1,10 @@
-/** More levels than any token response, configuration or claims request has. */
+/** Maximum depth, above that of any token response, configuration or claims request. */
 const MAX_DEPTH = 64;
 
-/** Parses a JSON object; `undefined` if it is malformed, or so deep that a recursive function could exceed the stack. */
+/**
+ * Parses a JSON object. Returns `undefined` if it is malformed, or so deep that a recursive function could overflow the
+ * stack.
+ */
 export function parseObject(json: string): Record<string, unknown> | undefined {
   if (isTooDeep(json)) return undefined;
   try {

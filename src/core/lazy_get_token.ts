@@ -2,8 +2,8 @@ import type { AccessToken, GetTokenOptions } from "../token_credential.ts";
 import type { GetToken } from "./get_token.ts";
 
 /**
- * Returns a `getToken` that is created at the first call, and again after each call that fails, until one returns a token: the environment may
- * still be completed, but the identity of a running program does not change.
+ * Returns a `getToken` that is created at the first call, and again after each call that fails, until one returns a
+ * token: the environment may still be completed, but the identity of a running program does not change.
  */
 export function lazyGetToken(create: () => GetToken | Promise<GetToken>): GetToken {
   let candidate: GetToken | undefined;

@@ -7,14 +7,14 @@ export interface LruCache<T> {
   readonly delete: (key: string) => void;
 }
 
-/** Creates an empty memory. */
+/** Creates an empty cache. */
 export function createLruCache<T>(): LruCache<T> {
   const values = new Map<string, T>();
   let newest: string | undefined;
 
   function get(key: string): T | undefined {
     const value = values.get(key);
-    // The newest entry is the last one already: a program with one token moves nothing.
+    // The newest entry is already the last one. This is the common case of a program with one token.
     if (value !== undefined && key !== newest) put(key, value);
     return value;
   }

@@ -12,7 +12,7 @@ const VARIABLES = [
   "AZURE_PASSWORD",
 ] as const;
 
-/** All variables that decide about the identity, and where its secret is sent. */
+/** All variables that determine the identity and the token service that receives its secret. */
 export const PRINCIPAL_VARIABLES: readonly string[] = [
   ...VARIABLES,
   "AZURE_CLIENT_CERTIFICATE_PASSWORD",
@@ -33,8 +33,8 @@ export type EnvironmentIdentity =
   );
 
 /**
- * Returns the identity that the environment variables configure. Throws a `CredentialUnavailableError` if they configure none, an
- * `AuthenticationError` if they may not be read.
+ * Returns the identity that the environment variables configure. Throws a `CredentialUnavailableError` if they
+ * configure none, an `AuthenticationError` if they may not be read.
  */
 export function findPrincipal(settings: Settings): EnvironmentIdentity {
   requireVariables(PRINCIPAL_VARIABLES, settings);

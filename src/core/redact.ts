@@ -1,18 +1,18 @@
 import { MAX_LENGTH } from "./bound.ts";
 
 const REDACTED = "[redacted]";
-/** More layers of escapes than any server adds. Each may cost a pass over the text. */
+/** Maximum number of passes that decode escapes, above the number of layers that any server adds. */
 const MAX_PASSES = 8;
 const ENTITIES: Readonly<Record<string, string>> = { quot: '"', amp: "&", apos: "'", lt: "<", gt: ">" };
 
 /**
- * Returns the text without the secrets. If it still contains one in the escapes of JSON, a URL or a web page, the whole text is redacted; also if that
- * cannot be known, because the text is too long or has too many layers of escapes.
+ * Redacts the secrets in the text. Redacts the whole text if it still contains a secret in the escapes of JSON, a URL
+ * or HTML, or if this cannot be determined because the text is too long or has too many layers of escapes.
  */
 export function redact(text: string, secrets: readonly string[]): string {
   const known = secrets.filter((secret) => secret !== "");
   if (known.length === 0) return text;
-  // Not shortened: the beginning of a secret at the end would not be recognised.
+  // Not truncated: a secret that is cut off at the end would not be recognised.
   if (text.length > MAX_LENGTH) return REDACTED;
   const cleaned = known.reduce((cleaned, secret) => cleaned.replaceAll(secret, REDACTED), text);
   const plain = decode(cleaned);
@@ -22,7 +22,7 @@ export function redact(text: string, secrets: readonly string[]): string {
   return plain === undefined || fitting.map(decode).some(mayHold) ? REDACTED : cleaned;
 }
 
-/** Decodes the escapes of URLs, web pages and JSON, also if they are nested; `undefined` if there are too many layers. */
+/** Decodes the escapes of URLs, HTML and JSON, also if they are nested; `undefined` if there are too many layers. */
 function decode(text: string): string | undefined {
   for (let passes = 0, before = ""; before !== text; passes++) {
     if (passes > MAX_PASSES) return undefined;

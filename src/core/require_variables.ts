@@ -1,6 +1,6 @@
 import { AuthenticationError } from "../errors.ts";
 
-/** The variables that the token requests of an app depend on, besides those of every credential. */
+/** The environment variables that token requests of an app read, besides those of every credential. */
 export const APP_VARIABLES: readonly string[] = ["AZURE_REGIONAL_AUTHORITY_NAME"];
 
 /** Access to the permissions of environment variables. */
@@ -9,10 +9,10 @@ export interface EnvPermissions {
 }
 
 /**
- * Throws an `AuthenticationError` if Deno may not read one of the environment variables, which may name another identity, tenant or cloud. Names all
- * of them, so that one change of the flags is enough.
+ * Throws an `AuthenticationError` if Deno may not read one of the environment variables, which could name another
+ * identity, tenant or cloud. Names all of them, so that one change of the flags is enough.
  *
- * @param credential The name that the message begins with. Default: the caller adds it.
+ * @param credential The name that the message begins with. If it is omitted, the caller adds it.
  */
 export function requireVariables(
   names: readonly string[],
@@ -23,7 +23,7 @@ export function requireVariables(
   if (!flag) return;
   // The flag comes last, so that it can be copied.
   throw new AuthenticationError(
-    `${credential ? `${credential}: ` : ""}Cannot read the environment variables that decide about the identity: ` +
-      `Give the variables by the option "env", or run ${flag}`,
+    `${credential ? `${credential}: ` : ""}Cannot read the environment variables that determine the identity: ` +
+      `Set the option "env", or run ${flag}`,
   );
 }

@@ -3,21 +3,24 @@ import type { HttpResult } from "./http.ts";
 import type { Settings } from "./settings.ts";
 
 /**
- * Time limit of the first attempt, in milliseconds; each further attempt has twice as long. The official libraries give a request 30 s (MSAL
- * for Go) or 100 s (Azure.Core for .NET), or do not limit it (azcore, msal-node): a doubling limit has a lost request repeated sooner, and
- * reaches the same times for a service that is slow.
+ * Time limit of the first attempt, in milliseconds. The limit doubles with each attempt. The official libraries limit a
+ * request to 30 s (MSAL for Go) or 100 s (Azure.Core for .NET), or do not limit it (azcore, msal-node). A doubling
+ * limit repeats a lost request sooner, and reaches the same limits for a slow service.
  */
 const ATTEMPT_IN_MS = 10_000;
-/** The same for a background refresh. A caller with a valid token waits no longer, and a process that ends waits for a request in flight. */
+/** Time limit of the first attempt of a background refresh: a process that ends waits for the request in flight. */
 const BACKGROUND_ATTEMPT_IN_MS = 2000;
-/** Time limit of an attempt that may have had an effect although its response is lost. */
+/** Time limit of an attempt that may have had an effect although its response was lost. */
 const UNREPEATABLE_ATTEMPT_IN_MS = 30_000;
 
 /** Responses that a retry can improve. */
 export interface RetryRule {
   /** The HTTP statuses; 0 is no response. */
   readonly statuses: RegExp;
-  /** For statuses of an outage: how long it can last, which is the limit in place of `maxRetries`, and the maximum of the first delay. */
+  /**
+   * For statuses of an outage: how long it can last, which is the limit in place of `maxRetries`, and the maximum of
+   * the first delay.
+   */
   readonly outage?: { readonly lastsInMs: number; readonly delayInMs: number };
 }
 
@@ -35,8 +38,8 @@ export interface Attempts {
 }
 
 /**
- * Sends a request until a retry cannot improve the response, or the limits of the rules are reached. An attempt gets its time limit in milliseconds,
- * `undefined` for the remaining time.
+ * Sends a request until a retry cannot improve the response, or the limits of the rules are reached. An attempt gets
+ * its time limit in milliseconds, `undefined` for the remaining time.
  */
 export async function retry(
   attempt: (limitInMs: number | undefined) => Promise<HttpResult>,
@@ -45,7 +48,7 @@ export async function retry(
 ): Promise<HttpResult> {
   const { maxRetries, maxRetryDelayInMs, retryDelayInMs, now } = settings;
   const started = now();
-  // Counted for each rule: after an outage, a service that is not ready yet gets as many attempts as any other.
+  // Counted for each rule, so that a service that is not ready after an outage gets as many attempts as any other.
   const attempts = new Map<RetryRule, number>();
   const timeoutRule = rules.find(({ statuses }) => statuses.test("0"));
   for (let attemptsBefore = 0;; attemptsBefore++) {
@@ -78,9 +81,9 @@ export async function retry(
     const background = isBackground(signal);
     // The last attempt has the remaining time, unless no caller waits for it.
     if (isLast && !background) return undefined;
-    // Authorization code, refresh token, device code, password: the service may have redeemed, rotated or counted it, and a repetition may be
-    // refused. So the attempt gets the time that MSAL gives it, however short the deadline is. Then nothing is lost by a repetition: a response
-    // that was lost does not come later, and a request that was lost succeeds now.
+    // The service may have redeemed the authorization code or device code, rotated the refresh token or counted the
+    // password, and may reject a retry. So the attempt gets the time that MSAL gives it, however short the deadline is.
+    // After that time a retry does no harm: a lost response does not arrive later, and a lost request can succeed now.
     if (unrepeatable) return UNREPEATABLE_ATTEMPT_IN_MS;
     if (isLast) return ATTEMPT_IN_MS;
     // With a short deadline, a third of it: a lost request leaves two thirds to the next one.

@@ -9,7 +9,7 @@ import { isLoopback, parseUrl } from "./url.ts";
 
 /** `CredentialOptions` with every default filled in. */
 export interface Settings {
-  /** The option. Its default is an environment variable, which is not read before the first token request. */
+  /** The option, whose default is an environment variable that the first token request reads. */
   readonly authorityHost: string | undefined;
   readonly allowInsecureLoopback: boolean;
   readonly additionallyAllowedTenants: readonly string[];
@@ -20,17 +20,21 @@ export interface Settings {
   readonly timeoutInMs: number;
   readonly cache: TokenCache | false | undefined;
   /**
-   * Whether work may outlive the response to the incoming request that started it. `"free"`: it continues. `"needsWaitUntil"`: only with `waitUntil`.
-   * `"perRequest"`: only with `waitUntil`, and another incoming request must not await its promises.
+   * Whether work may outlive the response to the incoming request that started it. `"free"`: it continues.
+   * `"needsWaitUntil"`: only with `waitUntil`. `"perRequest"`: only with `waitUntil`, and another incoming request must
+   * not await its promises.
    */
   readonly backgroundWork: "free" | "needsWaitUntil" | "perRequest";
-  /** Whether the link-local address may be a metadata service's: not in a browser, on an edge runtime or on Deno Deploy. */
+  /** Whether a metadata service may exist: not in a browser, on an edge runtime or on Deno Deploy. */
   hasMetadataService(): boolean;
   readonly waitUntil: ((work: Promise<unknown>) => void) | undefined;
-  /** Injected `fetch`, `localFetch` and `runtime`: part of the cache key, so that a token of a simulated cloud never reaches production code. */
+  /**
+   * Injected `fetch`, `localFetch` and `runtime`: part of the cache key, so that a token of a simulated cloud never
+   * reaches production code.
+   */
   readonly injected: readonly (string | object)[];
   readonly fetch: typeof fetch;
-  /** The option. The default depends on the caller, and bypasses proxies. */
+  /** The option, whose default depends on the caller and bypasses proxies. */
   readonly localFetch: typeof fetch | undefined;
   readonly log: Log;
   env(name: string): string | undefined;
@@ -41,8 +45,8 @@ export interface Settings {
 }
 
 /**
- * Options of `@azure/identity` that are not supported, and what replaces them. If they were ignored, a request would bypass the proxy, or another user
- * would sign in.
+ * Options of `@azure/identity` that are not supported, and what replaces them. If they were ignored, a request would
+ * bypass the proxy, or another user would sign in.
  */
 const REPLACED = {
   httpClient: 'use "fetch"',
@@ -50,13 +54,13 @@ const REPLACED = {
   proxyOptions: 'use "fetch"',
   tlsOptions: 'use "fetch"',
   additionalPolicies: 'use "fetch"',
-  tokenCachePersistenceOptions: 'use "cache", which keeps tokens of apps; people sign in once a process',
-  brokerOptions: "it needs native code",
+  tokenCachePersistenceOptions: 'use "cache", which persists the tokens of apps; users sign in once per process',
+  brokerOptions: "it requires native code",
 };
 
 /**
- * Variables that are part of the cache key and of each request. Each is read once for a credential: after a change, its requests would contradict its
- * cache key.
+ * Variables that are part of the cache key and of each request. Each is read once for a credential: after a change, its
+ * requests would contradict its cache key.
  */
 const READ_ONCE = ["AZURE_AUTHORITY_HOST", "SYSTEM_OIDCREQUESTURI"];
 
@@ -110,14 +114,17 @@ export function resolveSettings(options: CredentialOptions): Settings {
   };
 }
 
-/** Parses the base of an authority. Throws a `TypeError` unless it is an absolute `https:` URL without user, query and fragment. */
+/**
+ * Parses the base of an authority. Throws a `TypeError` unless it is an absolute `https:` URL without credentials,
+ * query and fragment.
+ */
 export function parseAuthorityHost(text: unknown, allowInsecureLoopback = false, source = "authorityHost"): URL {
   const url = parseUrl(text);
   const secure = url?.protocol === "https:" ||
     (allowInsecureLoopback && url?.protocol === "http:" && isLoopback(url.hostname));
   if (url && secure && !url.username && !url.password && !url.search && !url.hash) return url;
   throw new TypeError(
-    `"${source}" must be a URL with "https:" and without user, query and fragment, such as "https://login.microsoftonline.com"` +
+    `"${source}" must be a URL with "https:" and without credentials, query and fragment, such as "https://login.microsoftonline.com"` +
       (url?.protocol === "http:" && isLoopback(url.hostname) ? '; for a test server set "allowInsecureLoopback"' : ""),
   );
 }

@@ -17,14 +17,14 @@ export interface FlightSpec {
   run(flight: Flight<TokenSet>, timeoutInMs: number): Promise<TokenSet>;
 }
 
-// Shared by the process, so that equal credentials share a request, whichever instance sent it.
+// Process-wide, so that equal credentials share a request, whichever instance sent it.
 const flights = new Map<string, Flight<TokenSet>>();
 /** Sequence number of the latest request that replaced the token of a cache key because of claims. */
 const replacements = createLruCache<number>();
 
 /**
- * Joins the equal request that is in flight, or starts one. The signal of a caller detaches that caller alone; the request is aborted when the last
- * caller is detached.
+ * Joins the equal request that is in flight, or starts one. The signal of a caller detaches that caller alone; the
+ * request is aborted when the last caller is detached.
  */
 export async function share(spec: FlightSpec, caller: AbortSignal | undefined, settings: Settings): Promise<TokenSet> {
   const { cache, timeoutInMs, backgroundWork, now } = settings;
@@ -44,7 +44,8 @@ export async function share(spec: FlightSpec, caller: AbortSignal | undefined, s
       if (now() >= flight.startedOnTimestamp + timeoutInMs) removeFlight(flightKey, flight);
       throw error;
     }
-    // The incoming request that started the flight may have ended, and the flight with it: retry once, in the time that is left.
+    // The incoming request that started the flight may have ended, and the flight with it: retry once, in the time that
+    // is left.
     const left = joinedOn + timeoutInMs - now();
     if (caller?.aborted || left <= 0 || !isNoResponse(error)) throw error;
     removeFlight(flightKey, flight);
@@ -53,20 +54,20 @@ export async function share(spec: FlightSpec, caller: AbortSignal | undefined, s
   }
 
   function start(flightKey: string | undefined, timeoutInMs: number): Promise<TokenSet> {
-    const land = () => void (flightKey !== undefined && removeFlight(flightKey, flight));
+    const remove = () => void (flightKey !== undefined && removeFlight(flightKey, flight));
     const flight: Flight<TokenSet> = startFlight((flight) => spec.run(flight, timeoutInMs), {
       key: spec.key,
       now: now(),
-      onAbandoned: land,
+      onAbandoned: remove,
     });
     flight.join(caller);
-    flight.result.then(land, land);
+    flight.result.then(remove, remove);
     const isKeptAlive = keepAlive(flight.result, settings);
     if (flightKey !== undefined && (isKeptAlive || backgroundWork !== "perRequest")) flights.set(flightKey, flight);
     return flight.result;
   }
 
-  /** Waits with a timer of its own, without which workerd would consider the incoming request hung. */
+  /** Waits with its own timer, without which workerd would consider the incoming request hung. */
   function untilDeadline(flight: Flight<TokenSet>): Promise<TokenSet> {
     const ms = Math.max(0, flight.startedOnTimestamp + timeoutInMs - now());
     return withTimeout(() => flight.result, {
@@ -77,14 +78,20 @@ export async function share(spec: FlightSpec, caller: AbortSignal | undefined, s
   }
 }
 
-/** Returns the options that decide how a request is made, so that a caller never gets the failure of a request with other options. */
+/**
+ * Returns the options that decide how a request is made, so that a caller never gets the failure of a request with
+ * other options.
+ */
 function requestOptionsOf(settings: Settings): readonly (number | boolean)[] {
   const { allowInsecureLoopback, disableInstanceDiscovery } = settings;
   const { maxRetries, maxRetryDelayInMs, retryDelayInMs, timeoutInMs } = settings;
   return [allowInsecureLoopback, disableInstanceDiscovery, maxRetries, maxRetryDelayInMs, retryDelayInMs, timeoutInMs];
 }
 
-/** Marks older requests for the same cache key as superseded by this one: they are not joined, and their tokens are not cached. */
+/**
+ * Marks older requests for the same cache key as superseded by this one: they are not joined, and their tokens are not
+ * cached.
+ */
 export function supersedeOlder({ key, sequence }: Flight<TokenSet>): void {
   replacements.set(key, Math.max(sequence, replacements.get(key) ?? 0));
 }
@@ -94,7 +101,7 @@ export function isSuperseded({ key, sequence }: Flight<TokenSet>): boolean {
   return sequence < (replacements.get(key) ?? 0);
 }
 
-/** Removes the flight, which is then not joined any more; not another flight that has replaced it. */
+/** Removes the flight, so that no caller joins it any more, unless another flight has replaced it. */
 function removeFlight(flightKey: string, flight: Flight<TokenSet>): void {
   if (flights.get(flightKey) === flight) flights.delete(flightKey);
 }

@@ -16,18 +16,22 @@ export function checkTenantId(tenantId: unknown, argument = "tenantId"): asserts
   );
 }
 
-/** The same for an app, which needs its own tenant: `common`, `organizations` and `consumers` are for users. */
+/**
+ * Throws a `TypeError` unless the value can be the tenant of an app: `common`, `organizations` and `consumers` are for
+ * users only.
+ */
 export function checkAppTenantId(tenantId: unknown): asserts tenantId is string {
   checkTenantId(tenantId);
   if (!["common", "organizations", "consumers"].includes(tenantId.toLowerCase())) return;
   throw new TypeError(
-    `Argument "tenantId" must be the app's own tenant, not "${tenantId}", which is for people who sign in`,
+    `Argument "tenantId" must be the app's own tenant, not "${tenantId}", which is for user sign-in`,
   );
 }
 
 /**
- * Returns the tenant to request a token from. Throws an `AuthenticationError` if the tenant is not allowed, so that a chain does not continue with
- * another identity; for a developer tool a `CredentialUnavailableError`, because a chain may try the next tool.
+ * Returns the tenant to request a token from. Throws an `AuthenticationError` if the tenant is not allowed, so that a
+ * chain does not continue with another identity; for a developer tool a `CredentialUnavailableError`, because a chain
+ * may try the next tool.
  */
 export function resolveTenant(
   requested: string | undefined,

@@ -17,8 +17,8 @@ export interface TimeoutOptions {
 }
 
 /**
- * Runs work with a signal that fires when the time is up or the outer signal fires, and settles then, whether or not the work heeds its signal.
- * Leaves no timer and no listener behind.
+ * Runs work with a signal that fires when the time is up or the outer signal fires, and settles then, even if the work
+ * ignores its signal. Removes its timer and listener.
  */
 export async function withTimeout<T>(
   work: (signal: AbortSignal) => PromiseLike<T>,
@@ -38,8 +38,8 @@ export async function withTimeout<T>(
 }
 
 /**
- * Runs work with a signal that fires with the outer signal, and rejects then, whether or not the work heeds its signal. Leaves no listener
- * behind.
+ * Runs work with a signal that follows the outer signal, and rejects when it fires, even if the work ignores its
+ * signal. Removes its listener.
  */
 export async function abortable<T>(
   work: (signal: AbortSignal) => PromiseLike<T>,
@@ -71,7 +71,10 @@ function follow(signal: AbortSignalLike | undefined, controller: AbortController
   return listen(signal, abort);
 }
 
-/** Runs the work of one call of `getToken` within its `abortSignal` and `requestOptions.timeout`, and passes on options whose signal combines both. */
+/**
+ * Runs the work of one call of `getToken` within its `abortSignal` and `requestOptions.timeout`, and passes on options
+ * whose signal combines both.
+ */
 export async function withinCall<T>(
   options: GetTokenOptions,
   sleep: Runtime["sleep"],
@@ -92,7 +95,10 @@ export async function withinCall<T>(
 
 const listeners = new WeakMap<AbortSignalLike, { readonly all: Set<() => void>; readonly fire: () => void }>();
 
-/** Listens to a signal, with one event listener for all functions: Node warns of the eleventh. Returns a function that stops listening. */
+/**
+ * Listens to a signal, with one event listener for all functions: Node warns of the eleventh. Returns a function that
+ * stops listening.
+ */
 function listen(signal: AbortSignalLike, listener: () => void): () => void {
   let entry = listeners.get(signal);
   if (!entry) {

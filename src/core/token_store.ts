@@ -13,7 +13,9 @@ const states = new WeakMap<TokenCache, CacheState>();
 /** State of a cache of the user: an in-memory copy, and a circuit breaker for a cache that fails. */
 interface CacheState {
   readonly memory: LruCache<TokenSet>;
-  /** Whether `get` returns promises. A synchronous cache is read at every call, so that a token that its owner deletes is not returned. */
+  /**
+   * Whether `get` returns promises. A synchronous cache is read at every call, so that a deleted token is not returned.
+   */
   asynchronous: boolean;
   /** Keys whose latest token has not been written to the cache. */
   readonly pendingWrites: LruCache<true>;
@@ -55,7 +57,7 @@ function createCacheStore(cache: TokenCache, credential: string, settings: Setti
     settings.log({
       event: "cache-failed",
       credential,
-      message: `The cache failed to ${operation}: going on without it`,
+      message: `The cache failed to ${operation}. The memory is used instead`,
     });
   }
 
@@ -65,26 +67,26 @@ function createCacheStore(cache: TokenCache, credential: string, settings: Setti
 
   function pause(): Error {
     state.pausedUntil = settings.now() + PAUSE_IN_MS;
-    return new Error("Too slow");
+    return new Error("The cache timed out");
   }
 
   function isPaused(now: number): boolean {
     return now < state.pausedUntil && now >= state.pausedUntil - PAUSE_IN_MS;
   }
 
-  function judge(key: string, found: unknown): TokenSet | undefined {
-    if (found === undefined || found === null) return pendingWrites.get(key) && memory.get(key);
-    if (isTokenSet(found)) return found;
-    failed("return what was set");
+  function validTokenOf(key: string, value: unknown): TokenSet | undefined {
+    if (value === undefined || value === null) return pendingWrites.get(key) && memory.get(key);
+    if (isTokenSet(value)) return value;
+    failed("return a valid token");
     return memory.get(key);
   }
 
   async function load(key: string, lookup: PromiseLike<unknown>): Promise<TokenSet | undefined> {
     try {
-      const found = judge(key, await bounded(lookup));
+      const loaded = validTokenOf(key, await bounded(lookup));
       const newer = memory.get(key);
       // A slow look-up must not restore a token that was replaced meanwhile.
-      if (found && !(newer && newer.acquiredOnTimestamp > found.acquiredOnTimestamp)) memory.set(key, found);
+      if (loaded && !(newer && newer.acquiredOnTimestamp > loaded.acquiredOnTimestamp)) memory.set(key, loaded);
     } catch {
       failed("get");
     }
@@ -99,10 +101,10 @@ function createCacheStore(cache: TokenCache, credential: string, settings: Setti
       }
       if (isPaused(now)) return memory.get(key);
       try {
-        const found: unknown = cache.get(key);
-        if (!isThenable(found)) return judge(key, found);
+        const result: unknown = cache.get(key);
+        if (!isThenable(result)) return validTokenOf(key, result);
         state.asynchronous = true;
-        return load(key, found);
+        return load(key, result);
       } catch {
         failed("get");
         return memory.get(key);

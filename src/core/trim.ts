@@ -1,9 +1,9 @@
-/** SP, HTAB, CR and LF: the white space of files and variables that are written by hand. */
+/** SP, HTAB, CR and LF: the white space in files and variables that are written by hand. */
 export const WHITE_SPACE = " \t\r\n";
 
 /**
- * Returns the text without the given characters around it. Not `String.prototype.trim`, which removes every white space of Unicode where a protocol
- * has its own.
+ * Removes the given characters from both ends of the text. `String.prototype.trim` removes all Unicode white space,
+ * which is not the white space of a protocol.
  */
 export function trim(text: string, characters: string): string {
   let start = 0;
@@ -11,7 +11,9 @@ export function trim(text: string, characters: string): string {
   return trimEnd(text.slice(start), characters);
 }
 
-/** Returns the text without the given characters at its end. A regular expression would try at each of them again. */
+/**
+ * Removes the given characters from the end of the text, in linear time, which a regular expression does not guarantee.
+ */
 export function trimEnd(text: string, characters: string): string {
   let end = text.length;
   while (end > 0 && characters.includes(text[end - 1]!)) end--;

@@ -12,12 +12,12 @@ export interface Unavailable {
   readonly recheckAfterInMs: number;
 }
 
-/** Conclusion from an error that does not say what it means. */
+/** Conclusion from an error without an outcome. */
 export const INCONCLUSIVE: Unavailable = { outcome: "inconclusive", recheckAfterInMs: DEFAULT_RECHECK_IN_MS };
 
 /**
- * Returns the conclusion of a chain from an error; `undefined` for an error that ends the chain. Decides by `name`, because the error may be of another
- * package, or of another copy of this one. An unknown outcome is inconclusive.
+ * Returns the conclusion of a chain from an error; `undefined` for an error that ends the chain. Decides by `name`,
+ * because the error may be of another package, or of another copy of this one. An unknown outcome is inconclusive.
  */
 export function unavailableOf(error: unknown): Unavailable | undefined {
   switch (nameOf(error)) {
@@ -31,7 +31,10 @@ export function unavailableOf(error: unknown): Unavailable | undefined {
   return undefined;
 }
 
-/** Returns the conclusion from several credentials: the strictest outcome, and the shortest time for which one of them holds. */
+/**
+ * Returns the conclusion from several credentials: the strictest outcome, and the shortest time for which one of them
+ * holds.
+ */
 export function mergeUnavailable(all: readonly Unavailable[]): Unavailable {
   let recheckAfterInMs = Infinity;
   for (const one of all) {

@@ -13,7 +13,10 @@ export function checkClientId(value: unknown): asserts value is string {
   if (/[^!-~]/.test(value)) throw new TypeError('Argument "clientId" must be the client id of an app, without spaces');
 }
 
-/** Checks the value of an option as an argument is checked, and returns the result. Throws a `TypeError` that names the option. */
+/**
+ * Checks the value of an option by the check for an argument, and returns its result. Throws a `TypeError` that names
+ * the option.
+ */
 export function checkOption<Value, Result>(name: string, value: Value, check: (value: Value) => Result): Result {
   try {
     return check(value);
@@ -23,14 +26,15 @@ export function checkOption<Value, Result>(name: string, value: Value, check: (v
 }
 
 /**
- * Checks the value of an environment variable as an argument is checked. Throws an `AuthenticationError`, which ends a chain, with the name of the
- * variable and what it must be. The message omits the value, which may be a secret in the wrong variable.
+ * Checks the value of an environment variable by the check for an argument. Throws an `AuthenticationError`, which ends
+ * a chain and names the variable and its valid values. The message omits the value, which may be a secret in the wrong
+ * variable.
  */
 export function checkVariable(credential: string, name: string, value: string, check: (value: string) => void): void {
   try {
     check(value);
   } catch (error) {
-    const complaint = (error as Error).message.replace(/^Argument "[^"]*"/, "It");
-    throw new AuthenticationError(`${credential}: Cannot use the variable ${name}: ${complaint}`);
+    const requirement = (error as Error).message.replace(/^Argument "[^"]*"/, "It");
+    throw new AuthenticationError(`${credential}: Cannot use the variable ${name}: ${requirement}`);
   }
 }

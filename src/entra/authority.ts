@@ -7,17 +7,19 @@ import { preferredHost, PUBLIC } from "./known_hosts.ts";
 
 /** The endpoints of a tenant's authority. */
 export interface Authority extends AuthorizationServer {
-  /** Requested tenant: an id, a domain name, or a word such as `organizations`. */
+  /** The requested tenant: an id, a domain name, or an alias such as `organizations`. */
   readonly tenantId: string;
-  /** The `issuer` of its OpenID configuration, if that was read; empty if it names no issuer of its own. */
+  /**
+   * The `issuer` of its OpenID configuration: `undefined` if that was not read, empty if it is not the authority's own.
+   */
   readonly declaredIssuer?: string;
 }
 
 /**
- * Returns the endpoints of the tenant's authority. Those of the known clouds, of AD FS and of `*.ciamlogin.com` are computed; another
- * host's are discovered, unless `disableInstanceDiscovery` trusts it.
+ * Returns the endpoints of the tenant's authority. They are computed for the known clouds, AD FS and `*.ciamlogin.com`,
+ * and discovered for other hosts, unless `disableInstanceDiscovery` is set.
  *
- * https://learn.microsoft.com/entra/identity-platform/authentication-national-cloud
+ * @see https://learn.microsoft.com/entra/identity-platform/authentication-national-cloud
  */
 export async function resolveAuthority(
   credential: string,
@@ -27,24 +29,24 @@ export async function resolveAuthority(
   const base = authorityBase(settings);
   const adfs = request.tenantId.toLowerCase() === "adfs";
   const tenantId = adfs ? "adfs" : request.tenantId;
-  const microsofts = preferredHost(base.host) || base.host.endsWith(".ciamlogin.com");
-  // The path of a host of Microsoft's can only be a tenant, which the request names.
-  let path = microsofts ? "" : trimEnd(base.pathname, "/");
+  const isMicrosoft = preferredHost(base.host) || base.host.endsWith(".ciamlogin.com");
+  // On a host of Microsoft, the path can only be a tenant, and the request has the tenant.
+  let path = isMicrosoft ? "" : trimEnd(base.pathname, "/");
   if (path.toLowerCase().endsWith(`/${tenantId.toLowerCase()}`)) path = path.slice(0, -tenantId.length - 1);
   const issuer = `${base.origin}${path}/${tenantId}`;
   if (adfs) return { ...endpoints(issuer, "/oauth2"), tenantId };
-  if (microsofts || settings.disableInstanceDiscovery) return { ...endpoints(issuer, "/oauth2/v2.0"), tenantId };
-  // Loaded on demand, because few programs use an authority that Microsoft does not run.
+  if (isMicrosoft || settings.disableInstanceDiscovery) return { ...endpoints(issuer, "/oauth2/v2.0"), tenantId };
+  // Loaded on demand, because few programs use an authority of another operator.
   const { discoverAuthority } = await import("./discovery.ts");
   return { ...await discoverAuthority(issuer, credential, request.signal, settings), tenantId };
 }
 
-/** Whether it is AD FS, which speaks an older dialect. */
+/** Whether the authority is AD FS, whose protocol differs from that of Microsoft Entra. */
 export function isAdfs(server: AuthorizationServer): boolean {
   return new URL(server.token_endpoint!).pathname.startsWith("/adfs/");
 }
 
-/** Returns the base URL of the authority. Throws an `AuthenticationError` where it is malformed. */
+/** Returns the base URL of the authority. Throws an `AuthenticationError` if it is malformed. */
 export function authorityBase(settings: Settings): URL {
   const { allowInsecureLoopback, authorityHost, env } = settings;
   const variable = authorityHost === undefined ? env("AZURE_AUTHORITY_HOST") : undefined;
@@ -54,10 +56,24 @@ export function authorityBase(settings: Settings): URL {
       ? parseAuthorityHost(variable, allowInsecureLoopback, "AZURE_AUTHORITY_HOST")
       : parseAuthorityHost(authorityHost ?? `https://${PUBLIC}`, allowInsecureLoopback);
   } catch (error) {
-    throw new AuthenticationError(`Cannot find the token service: ${(error as Error).message}`);
+    throw new AuthenticationError(`Cannot determine the authority: ${(error as Error).message}`);
   }
   base.host = preferredHost(base.host) ?? base.host;
   return base;
+}
+
+/**
+ * Returns an endpoint of the authority. Throws an `AuthenticationError` if its OpenID configuration does not have it.
+ */
+export function endpointOf(
+  server: AuthorizationServer,
+  name: "authorization_endpoint" | "device_authorization_endpoint",
+): string {
+  const endpoint = server[name];
+  if (endpoint !== undefined) return endpoint;
+  throw new AuthenticationError(
+    `Cannot use the authority "${server.issuer}": Its OpenID configuration has no valid "${name}"`,
+  );
 }
 
 function endpoints(issuer: string, path: string): AuthorizationServer {

@@ -4,7 +4,7 @@ import { AuthenticationError } from "../errors.ts";
 
 export { ClientSecretPost as secretAuth, None as noAuth } from "oauth4webapi";
 
-/** Returns the client authentication by an assertion of a callback (RFC 7523, section 2.2). */
+/** Returns the client authentication by a client assertion that a callback returns (RFC 7523, section 2.2). */
 export function assertionAuth(getAssertion: () => Promise<string>): ClientAuth {
   return async (_server, client, body) => {
     setAssertion(body, client.client_id, await callForAssertion(getAssertion));
@@ -30,6 +30,6 @@ async function callForAssertion(getAssertion: () => Promise<string>): Promise<st
   }
   if (typeof assertion === "string" && assertion.trim() !== "") return assertion.trim();
   throw new AuthenticationError(
-    'Cannot get a client assertion: The callback "getAssertion" must return the text of a JWT, and returned nothing of the kind',
+    'Cannot get a client assertion: The callback "getAssertion" must return a JWT as a non-empty string',
   );
 }

@@ -8,8 +8,8 @@ import { retry } from "../core/retry.ts";
 import type { Settings } from "../core/settings.ts";
 import { parseUrl } from "../core/url.ts";
 import { AuthenticationError } from "../errors.ts";
-import { ENTRA_RETRIES } from "./retries.ts";
 import { preferredHost, PUBLIC } from "./known_hosts.ts";
+import { ENTRA_RETRIES } from "./send_request.ts";
 
 const ENDPOINTS = ["token_endpoint", "authorization_endpoint", "device_authorization_endpoint"];
 const ONE_DAY = 86_400_000;
@@ -18,10 +18,11 @@ type Discovered = AuthorizationServer & { readonly declaredIssuer: string };
 const discovered = /* @__PURE__ */ createLruCache<{ server: Discovered; until: number }>();
 
 /**
- * Returns the endpoints of an authority that is not Microsoft's, if the public cloud confirms it (instance discovery). Cached for a day.
+ * Discovers the endpoints of an authority with an unknown host, if the public cloud confirms the host (instance
+ * discovery). Caches them for a day.
  *
- * `processDiscoveryResponse` of oauth4webapi is not used: it compares the issuer with the URL that was requested, and Microsoft Entra's
- * issuer has the tenant's id where the URL has `common` or a domain name.
+ * `processDiscoveryResponse` of oauth4webapi is not used, because it requires the issuer to equal the requested URL.
+ * The issuer of Microsoft Entra has the tenant's id in place of `common` or a domain name.
  */
 export async function discoverAuthority(
   issuer: string,
@@ -29,10 +30,10 @@ export async function discoverAuthority(
   signal: AbortSignal,
   settings: Settings,
 ): Promise<Discovered> {
-  // The confirmation of a simulated cloud is not valid for the real one.
+  // The confirmation of a simulated cloud must not be used for the real one.
   const key = await digestOf([issuer, ...settings.injected]);
-  const known = discovered.get(key);
-  if (known && settings.now() < known.until) return known.server;
+  const cached = discovered.get(key);
+  if (cached && settings.now() < cached.until) return cached.server;
   const server = await discover(issuer, credential, signal, settings);
   discovered.set(key, { server, until: settings.now() + ONE_DAY });
   return server;
@@ -50,7 +51,9 @@ async function discover(
   const advice = `set "disableInstanceDiscovery" if you trust "${host}"`;
   const cloud = await getJson(instance);
   if (cloud.error === "invalid_instance") {
-    throw new AuthenticationError(`Cannot use the authority "${issuer}": The public cloud does not know it; ${advice}`);
+    throw new AuthenticationError(
+      `Cannot use the authority "${issuer}": The public cloud does not know its host; ${advice}`,
+    );
   }
   const configuration = await getJson(`${issuer}/v2.0/.well-known/openid-configuration`);
   const endpoints = Object.fromEntries(
@@ -58,7 +61,7 @@ async function discover(
   );
   if (endpoints.token_endpoint === undefined) {
     throw new AuthenticationError(
-      `Cannot use the authority "${issuer}": Its OpenID configuration names no token endpoint of its own; ${advice}`,
+      `Cannot use the authority "${issuer}": Its OpenID configuration has no valid "token_endpoint"; ${advice}`,
     );
   }
   const { issuer: declared } = configuration;
@@ -72,15 +75,17 @@ async function discover(
 
   async function getJson(url: string): Promise<Record<string, unknown>> {
     const init = { headers: { accept: "application/json" }, signal };
-    const answer = await retry(
+    const response = await retry(
       (limitInMs) => send(settings.fetch, url, init, { ...settings, limitInMs }),
       { credential, rules: ENTRA_RETRIES, signal },
       settings,
     );
-    const body = parseObject(answer.text);
-    // An error of instance discovery other than `invalid_instance` does not concern the host. An outage is an error.
-    if (body && (answer.status === 200 || url === instance && answer.status === 400 && "error" in body)) return body;
-    throw errorFromResponse(answer, `Cannot discover the authority "${issuer}" at "${new URL(url).host}"`, {
+    const body = parseObject(response.text);
+    // An error of instance discovery other than `invalid_instance` does not concern the host.
+    if (body && (response.status === 200 || url === instance && response.status === 400 && "error" in body)) {
+      return body;
+    }
+    throw errorFromResponse(response, `Cannot discover the authority "${issuer}" at "${new URL(url).host}"`, {
       advice: () => advice,
     });
   }

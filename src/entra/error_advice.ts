@@ -2,19 +2,20 @@ import { errorFromResponse } from "../core/error_response.ts";
 import type { HttpResult } from "../core/http.ts";
 import type { AuthenticationError } from "../errors.ts";
 
-const AGAIN = "Ask for the token again";
-const OWN_TOKEN = "Send the token that was issued for this app, as it was issued";
+const RETRY = "Request the token again";
+const OWN_TOKEN = "Send the unmodified token that was issued for this app";
 
 /**
- * What to do about the errors that people meet most, by their AADSTS codes, and by their names (RFC 8628, section 3.5) for who has none.
+ * Next steps for the most common errors, by AADSTS code, or by error code (RFC 8628, section 3.5) for servers without
+ * AADSTS codes.
  *
- * https://learn.microsoft.com/entra/identity-platform/reference-error-codes
+ * @see https://learn.microsoft.com/entra/identity-platform/reference-error-codes
  */
 const ADVICE: Readonly<Record<number | string, string>> = {
   7000215: "Check the client secret: it must be the secret's value, not its id",
   7000222: "The client secret has expired: create a new one in the app registration",
   7000218:
-    "Give a secret, certificate or assertion; or allow public client flows in the app registration, for people to sign in",
+    "Give a secret, certificate or assertion; or allow public client flows in the app registration, for user sign-in",
   700016: "Check the client id, and that the app is registered in this tenant",
   700027: "Upload this certificate to the app registration",
   700024: "Check the clock of this machine",
@@ -23,8 +24,8 @@ const ADVICE: Readonly<Record<number | string, string>> = {
   700212: "Add a federated credential with the assertion's audience to the app registration",
   700213: "Add a federated credential with the assertion's subject to the app registration",
   90002: "Check the tenant id, and the cloud (authorityHost)",
-  28000: "Ask for the scopes of one resource at a time",
-  500011: "Check the scope: its resource is not known in this tenant",
+  28000: "Request the scopes of one resource at a time",
+  500011: "Check the scope: its resource does not exist in this tenant",
   1002012: 'Use a scope that ends in "/.default"',
   65001: "Grant the app its permissions, as an administrator",
   50013: OWN_TOKEN,
@@ -33,24 +34,24 @@ const ADVICE: Readonly<Record<number | string, string>> = {
   50126: "Check the user name and the password",
   50076: "Sign in interactively: the user must use multi-factor authentication",
   53003: "Ask an administrator: a Conditional Access policy blocks the sign-in",
-  50196: "Keep one credential and let it remember its tokens: the app asks again and again",
-  65004: AGAIN,
-  access_denied: AGAIN,
-  authorization_declined: AGAIN,
-  70020: AGAIN,
-  expired_token: AGAIN,
+  50196: "Reuse one credential and its token cache: the app repeats the same request in a loop",
+  65004: RETRY,
+  access_denied: RETRY,
+  authorization_declined: RETRY,
+  70020: RETRY,
+  expired_token: RETRY,
 };
 
-/** Returns the error for an answer of Microsoft Entra that is not what was asked for: what it says, and what to do. */
+/** Returns the error for a failed request to Microsoft Entra, with the next step. */
 export function entraError(
-  answer: HttpResult,
+  response: HttpResult,
   action: string,
   redact: (text: string) => string = String,
 ): AuthenticationError {
-  return errorFromResponse(answer, action, {
-    advice(words) {
-      if (answer.status === 0) return 'Check the network, and whether "fetch" knows the proxy, if there is one';
-      return ADVICE[words.find((word) => Object.hasOwn(ADVICE, word)) ?? ""];
+  return errorFromResponse(response, action, {
+    advice(codes) {
+      if (response.status === 0) return 'Check the network, and that "fetch" uses the proxy, if there is one';
+      return ADVICE[codes.find((code) => Object.hasOwn(ADVICE, code)) ?? ""];
     },
     redact,
   });

@@ -14,55 +14,59 @@ const FIRST_VERSION: Readonly<Record<string, string>> = {
 };
 
 /**
- * Returns the authority's issuer for the tenant if it is the one that a response names, else `undefined` (OpenID Connect Core, section
- * 3.1.3.7). An authority whose OpenID configuration was not read may name itself by any URL of its own host.
+ * Returns the issuer of a response if it is one of the authority for the tenant, else `undefined` (OpenID Connect Core,
+ * section 3.1.3.7). If the OpenID configuration of an unknown host was not read, any URL of its token endpoint's origin
+ * is valid.
  *
  * @see https://learn.microsoft.com/entra/identity-platform/id-token-claims-reference
  */
-export function issuerFor(authority: Authority, named: unknown, tenantId: string | undefined): string | undefined {
-  if (typeof named !== "string" || named === "") return undefined;
-  const namedTenant = tenantIn(named);
-  if (namedTenant !== undefined && tenantId !== undefined && namedTenant !== tenantId.toLowerCase()) return undefined;
+export function issuerFor(authority: Authority, issuer: unknown, tenantId: string | undefined): string | undefined {
+  if (typeof issuer !== "string" || issuer === "") return undefined;
+  const issuerTenant = tenantIn(issuer);
+  if (issuerTenant !== undefined && tenantId !== undefined && issuerTenant !== tenantId.toLowerCase()) return undefined;
   const issuers = issuersOf(authority);
-  if (!issuers) return `${named}/`.startsWith(`${new URL(authority.token_endpoint!).origin}/`) ? named : undefined;
-  return issuers.map((template) => template.replaceAll("{tenantid}", (word) => tenantId ?? word))
-    .find((issuer) => issuer === named);
+  if (!issuers) return `${issuer}/`.startsWith(`${new URL(authority.token_endpoint!).origin}/`) ? issuer : undefined;
+  return issuers.map((template) => template.replaceAll("{tenantid}", (placeholder) => tenantId ?? placeholder))
+    .find((expected) => expected === issuer);
 }
 
-/** Whether the authority may issue tokens of the tenant; `undefined` stands for a token that names no tenant. */
+/** Whether the authority may issue tokens of the tenant; `undefined` is the tenant of a token without `tid`. */
 export function isTenantOf(authority: Authority, tenantId: string | undefined): boolean {
-  const [requested, found] = [authority.tenantId.toLowerCase(), tenantId?.toLowerCase()];
-  if (found === undefined) {
+  const [requested, actual] = [authority.tenantId.toLowerCase(), tenantId?.toLowerCase()];
+  if (actual === undefined) {
     const issuers = issuersOf(authority);
     return issuers
       ? !issuers.some((one) => one.includes("{tenantid}"))
       : requested !== "consumers" && !isGuid(requested);
   }
-  if (requested === "consumers") return found === CONSUMERS;
-  if (requested === "organizations") return found !== CONSUMERS;
-  return !isGuid(requested) || found === requested;
+  if (requested === "consumers") return actual === CONSUMERS;
+  if (requested === "organizations") return actual !== CONSUMERS;
+  return !isGuid(requested) || actual === requested;
 }
 
-/** Returns the id of the tenant that an issuer names, in lower case. */
+/** Returns the tenant id in an issuer, in lower case. */
 export function tenantIn(issuer: string): string | undefined {
   return GUID.exec(bound(issuer))?.[0].toLowerCase();
 }
 
-/** Returns the authority's possible issuers, with `{tenantid}` in place of a token's `tid`; `undefined` if they are not known. */
+/**
+ * Returns the issuers of the authority, with `{tenantid}` in place of the token's `tid`; `undefined` if they are
+ * unknown.
+ */
 function issuersOf(authority: Authority): readonly string[] | undefined {
   if (authority.declaredIssuer !== undefined) return [authority.declaredIssuer];
   if (isAdfs(authority)) return [authority.issuer];
   const { host } = new URL(authority.token_endpoint!);
   if (host.endsWith(".ciamlogin.com")) {
-    // An external tenant has a host with its id beside the one with its name.
+    // An external tenant has one host with its id, and another one with its name.
     return ["{tenantid}.ciamlogin.com", host].map((host) => `https://${host}/{tenantid}/v2.0`);
   }
   const hosts = hostsOfCloud(host);
   if (hosts.length === 0) return undefined;
-  const first = FIRST_VERSION[hosts[0]!];
+  const firstVersion = FIRST_VERSION[hosts[0]!];
   return [
     ...hosts.map((host) => `https://${host}/{tenantid}/v2.0`),
-    ...first === undefined ? [] : [`https://${first}/{tenantid}/`],
+    ...firstVersion === undefined ? [] : [`https://${firstVersion}/{tenantid}/`],
   ];
 }
 

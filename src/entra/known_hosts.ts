@@ -2,7 +2,8 @@
 export const PUBLIC = "login.microsoftonline.com";
 
 /**
- * The hosts that Microsoft runs: the first of a group answers for the others. What is not here is asked about before it gets a secret.
+ * The hosts of Microsoft's clouds, one group for each cloud, the preferred host first. Another host is confirmed by
+ * instance discovery before it receives a secret.
  */
 const HOSTS: readonly (readonly string[])[] = [
   [PUBLIC, "login.windows.net", "login.microsoft.com", "sts.windows.net"],
@@ -15,12 +16,12 @@ const HOSTS: readonly (readonly string[])[] = [
   ["login.sovcloud-identity.sg"],
 ];
 
-/** Returns the host that answers for a known one. */
+/** Returns the preferred host of the cloud; `undefined` for an unknown host. */
 export function preferredHost(host: string): string | undefined {
   return hostsOfCloud(host)[0];
 }
 
-/** Returns the hosts of the cloud that a host belongs to, the one that answers for the others first; empty for an unknown host. */
+/** Returns all hosts of the cloud, the preferred one first; empty for an unknown host. */
 export function hostsOfCloud(host: string): readonly string[] {
   return HOSTS.find((group) => group.includes(host)) ?? [];
 }

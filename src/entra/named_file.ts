@@ -4,14 +4,14 @@ import { AuthenticationError } from "../errors.ts";
 import { missingPermission } from "../runtime/permission.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 
-/** A file that an option or a variable names, and that may be replaced while the program runs. */
+/** A file whose path comes from an option or a variable. It may be replaced while the program runs. */
 export interface NamedFile {
   readonly path: string;
-  /** What the file holds, and what names it: "the token file of AZURE_FEDERATED_TOKEN_FILE". */
+  /** Content of the file and the source of its path: "the token file of AZURE_FEDERATED_TOKEN_FILE". */
   readonly label: string;
-  /** What to do if the file cannot be read. */
+  /** Next step if the file cannot be read. */
   readonly nextStep: string;
-  /** What can be given in place of the file. Default: `runtime.readTextFile`. */
+  /** Options that replace the file. @default {'"runtime.readTextFile"'} */
   readonly substitute?: string;
 }
 
@@ -29,10 +29,10 @@ export async function readNamedFile(file: NamedFile, readTextFile: Runtime["read
   }
 }
 
-/** Returns the error for a file that this runtime cannot read, because it has no files. */
+/** Returns the error for a runtime without a file system. */
 export function withoutFiles(file: NamedFile): AuthenticationError {
   const { substitute = '"runtime.readTextFile"' } = file;
-  return unusable("Cannot read", file, "This runtime has no files", `Give ${substitute}`);
+  return unusable("Cannot read", file, "This runtime has no file system", `Set ${substitute}`);
 }
 
 /** Returns the error for a file that the permissions of the runtime deny. */
@@ -40,7 +40,7 @@ export function notPermitted(file: NamedFile, flag: string): AuthenticationError
   return unusable("Cannot read", file, "It is not permitted", `Run ${flag}`);
 }
 
-/** Returns the error for a file that cannot be used. The file is configured, so that a chain ends with this error. */
+/** Returns the error for a file that cannot be used. It ends a chain, because the file is configured explicitly. */
 export function unusable(
   action: string,
   { label, path }: NamedFile,

@@ -3,8 +3,8 @@ import { redact } from "../core/redact.ts";
 import { AuthenticationError, type AuthenticationErrorDetails } from "../errors.ts";
 
 /**
- * Returns the error for one that oauth4webapi threw: its message and code. The error itself is not kept as `cause`, because its own
- * `cause` may hold a response with its tokens.
+ * Converts an error of oauth4webapi: keeps its message and code. The error itself does not become the `cause`, because
+ * its own `cause` may contain a response with tokens.
  */
 export function protocolError(
   error: unknown,

@@ -8,33 +8,33 @@ import { parseObject } from "../core/json.ts";
 import { fetchDirectly } from "../runtime/direct_fetch.ts";
 
 const METADATA = "http://169.254.169.254/metadata/instance/compute?api-version=2021-02-01";
-const PATIENCE_IN_MS = 2000;
-// A region becomes part of a host name: one label of lower case letters, digits and hyphens.
+const METADATA_TIMEOUT_IN_MS = 2000;
+// A region becomes one label of a host name: lower case letters, digits and hyphens.
 const REGION = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
-/** For how long it is believed that there is no answer. */
-const ABSENCE_IN_MS = 60_000;
+/** How long a failed detection is cached. */
+const FAILURE_TTL_IN_MS = 60_000;
 const detected = new WeakMap<
   Settings,
   { readonly region: string | undefined; readonly since: number; readonly until: number }
 >();
 
 /**
- * Returns the authority with the token endpoint of the region that `AZURE_REGIONAL_AUTHORITY_NAME` names; as it is where it asks to detect the
- * region and there is none.
+ * Returns the authority with the token endpoint of the region in `AZURE_REGIONAL_AUTHORITY_NAME`. Returns it unchanged
+ * if the region has to be detected and there is none.
  */
 export async function regionalEndpoint(
   server: AuthorizationServer,
-  wanted: string,
+  name: string,
   signal: AbortSignal,
   settings: Settings,
 ): Promise<AuthorizationServer> {
   const url = new URL(server.token_endpoint!);
   if (isAdfs(server) || url.hostname.endsWith(".ciamlogin.com")) return server;
-  const detect = wanted === "AutoDiscoverRegion" || wanted === "TryAutoDetect";
-  const region = detect ? await detectRegion(signal, settings) : wanted;
+  const detect = name === "AutoDiscoverRegion" || name === "TryAutoDetect";
+  const region = detect ? await detectRegion(signal, settings) : name;
   if (region === undefined) return server;
   if (!REGION.test(region)) {
-    // Nobody wrote what was detected, so nobody is told that it cannot be.
+    // The user did not configure the detected name, so that a malformed one is not an error.
     if (detect) return server;
     throw new AuthenticationError(
       'Cannot use the variable AZURE_REGIONAL_AUTHORITY_NAME: It must be the name of a region, such as "westeurope"',
@@ -47,29 +47,29 @@ export async function regionalEndpoint(
 }
 
 async function detectRegion(signal: AbortSignal, settings: Settings): Promise<string | undefined> {
-  const named = settings.env("REGION_NAME");
-  if (named) return named.toLowerCase().replaceAll(" ", "");
-  // No metadata service where there is no machine.
+  const variable = settings.env("REGION_NAME");
+  if (variable) return variable.toLowerCase().replaceAll(" ", "");
+  // A browser or an edge runtime has no metadata service.
   if (!settings.hasMetadataService()) return undefined;
-  const known = detected.get(settings);
+  const cached = detected.get(settings);
   const now = settings.now();
-  if (known && now >= known.since && now < known.until) return known.region;
-  const region = await askMetadata(signal, settings);
+  if (cached && now >= cached.since && now < cached.until) return cached.region;
+  const region = await requestRegion(signal, settings);
   const since = settings.now();
-  detected.set(settings, { region, since, until: region ? Infinity : since + ABSENCE_IN_MS });
+  detected.set(settings, { region, since, until: region ? Infinity : since + FAILURE_TTL_IN_MS });
   return region;
 }
 
-/** Asks the machine where it stands. */
-async function askMetadata(signal: AbortSignal, settings: Settings): Promise<string | undefined> {
-  // Not the `fetch` that was handed in, nor that of the runtime: either may be a proxy's.
+/** Requests the region from the instance metadata service; returns `undefined` if that fails. */
+async function requestRegion(signal: AbortSignal, settings: Settings): Promise<string | undefined> {
+  // Neither `options.fetch` nor the global one, because either may use a proxy.
   const { localFetch = fetchDirectly, timeoutInMs } = settings;
   const init = { headers: { Metadata: "true" }, signal };
-  // With a short deadline, a third of it: the token request needs the rest.
-  const limitInMs = Math.min(PATIENCE_IN_MS, Math.ceil(timeoutInMs / 3));
+  // At most a third of the deadline, because the token request needs the rest.
+  const limitInMs = Math.min(METADATA_TIMEOUT_IN_MS, Math.ceil(timeoutInMs / 3));
   try {
-    const answer = await send(localFetch, METADATA, init, { ...settings, limitInMs });
-    const location = answer.status === 200 ? parseObject(answer.text)?.location : undefined;
+    const response = await send(localFetch, METADATA, init, { ...settings, limitInMs });
+    const location = response.status === 200 ? parseObject(response.text)?.location : undefined;
     const region = typeof location === "string" ? bound(location).toLowerCase() : "";
     return REGION.test(region) ? region : undefined;
   } catch (error) {

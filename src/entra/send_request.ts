@@ -1,11 +1,19 @@
 import { allowInsecureRequests, customFetch, type TokenEndpointRequestOptions } from "oauth4webapi";
 import { type HttpResult, send } from "../core/http.ts";
+import type { RetryRule } from "../core/retry.ts";
 import type { Settings } from "../core/settings.ts";
 
-/** A form that was sent, and the response to it. */
+/**
+ * Failures of Microsoft Entra that a retry can resolve: no response, a timeout, throttling and server errors, except
+ * 501 and 505.
+ */
+export const ENTRA_RETRIES: readonly RetryRule[] = [{ statuses: /^(0|408|429|5(?!01|05)\d\d)$/ }];
+
+/** A form that was sent, and its response. */
 export interface Exchange {
-  readonly answer: HttpResult;
+  readonly response: HttpResult;
   readonly form: URLSearchParams;
+  /** When the request was sent, in milliseconds since the epoch. */
   readonly sentOn: number;
 }
 
@@ -13,8 +21,9 @@ export interface Exchange {
 type RequestOptions = Pick<TokenEndpointRequestOptions, typeof allowInsecureRequests | typeof customFetch>;
 
 /**
- * Sends a form that a function of oauth4webapi builds. The response is read once, bounded, and returned as it is: oauth4webapi leaves a
- * 5xx unread, loses the AADSTS codes behind a challenge, and takes "3599abc" as 3599.
+ * Sends a form that a function of oauth4webapi builds, and returns the bounded response. oauth4webapi does not process
+ * the response, because it does not read a 5xx response, drops the AADSTS codes of a response with a challenge, and
+ * parses "3599abc" as 3599.
  */
 export async function sendRequest(
   build: (options: RequestOptions) => Promise<Response>,
@@ -26,12 +35,12 @@ export async function sendRequest(
     [allowInsecureRequests]: settings.allowInsecureLoopback,
     [customFetch]: async (url, { method, headers, body }) => {
       const sentOn = settings.now();
-      // In a page the header would cause a preflight.
+      // In a browser the header would cause a preflight request.
       delete headers["user-agent"];
       const form = body as URLSearchParams;
       const init = { method, headers, body: form, signal };
-      const answer = await send(settings.fetch, url, init, { ...settings, limitInMs });
-      exchange = { answer, form, sentOn };
+      const response = await send(settings.fetch, url, init, { ...settings, limitInMs });
+      exchange = { response, form, sentOn };
       return new Response();
     },
   });

@@ -13,8 +13,7 @@ import { VERSION } from "../version.ts";
 import { entraError } from "./error_advice.ts";
 import { resolveAuthority } from "./authority.ts";
 import { mergeClaims } from "./claims.ts";
-import { ENTRA_RETRIES } from "./retries.ts";
-import { sendRequest } from "./send_request.ts";
+import { ENTRA_RETRIES, sendRequest } from "./send_request.ts";
 
 const SECRET_FIELDS = [
   "client_secret",
@@ -27,13 +26,13 @@ const SECRET_FIELDS = [
   "refresh_token",
 ];
 
-/** Grants whose request changes nothing at the service. */
+/** Grants whose request has no side effect at the service. */
 const REPEATABLE: readonly string[] = ["client_credentials", "urn:ietf:params:oauth:grant-type:jwt-bearer"];
 
 /** Parameters of every token request. */
 export type TokenParameters = Pick<TokenRequest, "scopes" | "claims" | "enableCae" | "signal">;
 
-/** A grant, and the client that uses it. */
+/** An authorization grant, and the client that uses it. */
 export interface Grant {
   /** Name of the credential. */
   readonly name: string;
@@ -43,7 +42,7 @@ export interface Grant {
   readonly type:
     | ("client_credentials" | "password" | "authorization_code" | "refresh_token")
     | `urn:ietf:params:oauth:grant-type:${"jwt-bearer" | "device_code"}`;
-  /** Further parameters of the grant. */
+  /** Parameters of the grant besides `grant_type`. */
   readonly parameters?: Readonly<Record<string, string>>;
 }
 
@@ -59,7 +58,7 @@ export interface TokenResponse {
 /** Returns a function that requests access tokens by a grant at the token endpoint of Microsoft Entra. */
 export function createTokenClient(grant: Grant, settings: Settings): Acquire {
   return async (request) => {
-    // Malformed claims are an error before anything is sent.
+    // Validates the claims before the first request.
     mergeClaims(request.claims, request.enableCae);
     const authority = await resolveAuthority(grant.name, request, settings);
     const region = grant.type === "client_credentials" && settings.env("AZURE_REGIONAL_AUTHORITY_NAME");
@@ -82,7 +81,7 @@ export async function requestTokens(
   const parameters = {
     ...grant.parameters,
     scope: request.scopes.join(" "),
-    // Form parameters, because headers would make a page's preflight fail.
+    // Form parameters, because headers would cause a preflight request that fails.
     "client-request-id": crypto.randomUUID(),
     "x-client-SKU": "azweb.identity",
     "x-client-VER": VERSION,
@@ -93,18 +92,20 @@ export async function requestTokens(
   let sent = new URLSearchParams();
 
   async function attempt(limitInMs: number | undefined): Promise<HttpResult> {
-    // Each attempt authenticates the client again, because Microsoft Entra accepts an assertion once.
+    // Each attempt authenticates the client again, because Microsoft Entra accepts an assertion only once.
     const exchange = await sendRequest(
       (options) => genericTokenEndpointRequest(server, client, grant.clientAuth, grant.type, parameters, options),
       { signal: request.signal, limitInMs },
       settings,
     );
     ({ form: sent, sentOn } = exchange);
-    const { answer } = exchange;
-    return answer.status === 0 ? { ...answer, text: toSingleLine(redact(answer.text, secretsOf(sent))) } : answer;
+    const { response } = exchange;
+    return response.status === 0
+      ? { ...response, text: toSingleLine(redact(response.text, secretsOf(sent))) }
+      : response;
   }
 
-  const answer = await retry(
+  const response = await retry(
     attempt,
     {
       credential: grant.name,
@@ -115,9 +116,9 @@ export async function requestTokens(
     settings,
   );
   const action = `Cannot get a token for "${request.scopes.join(" ")}" from "${server.token_endpoint}"`;
-  const body = answer.status === 200 ? parseObject(answer.text) : undefined;
+  const body = response.status === 200 ? parseObject(response.text) : undefined;
   if (!body || body.access_token === undefined && body.error !== undefined) {
-    throw entraError(answer, action, (text) => redact(text, secretsOf(sent)));
+    throw entraError(response, action, (text) => redact(text, secretsOf(sent)));
   }
   const text = (value: unknown) => typeof value === "string" && value !== "" ? value : undefined;
   return {
@@ -137,14 +138,14 @@ function readTokenSet(body: Record<string, unknown>, action: string, sentOn: num
   const { access_token: token, token_type: type } = body;
   const expiresIn = seconds(body.expires_in);
   const refreshIn = seconds(body.refresh_in);
-  const fault = typeof token !== "string" || token === ""
+  const invalid = typeof token !== "string" || token === ""
     ? "access_token"
     : typeof type !== "string" || type.toLowerCase() !== "bearer"
     ? "token_type"
     : expiresIn === undefined
     ? "expires_in"
     : undefined;
-  if (fault) throw new AuthenticationError(`${action}: The answer has no usable "${fault}"`, { statusCode: 200 });
+  if (invalid) throw new AuthenticationError(`${action}: The response has no usable "${invalid}"`, { statusCode: 200 });
   const expiresOnTimestamp = sentOn + expiresIn! * 1000;
   const refreshAfterTimestamp = refreshTime(sentOn, expiresOnTimestamp, refreshIn && refreshIn * 1000);
   return {

@@ -5,7 +5,10 @@ import type { Settings } from "../core/settings.ts";
 import { checkAppTenantId } from "../core/tenants.ts";
 import type { Workload } from "./workload_identity.ts";
 
-/** Returns the `getToken` of `WorkloadIdentityCredential`, whose variables are read until there is a token. Throws a `TypeError` for a malformed option. */
+/**
+ * Returns the `getToken` of `WorkloadIdentityCredential`, which reads its variables at each call until one returns a
+ * token. Throws a `TypeError` if an option is malformed.
+ */
 export function createLazyWorkload(options: Workload, settings: Settings): GetToken {
   const { tenantId, clientId, tokenFilePath } = options;
   if (tenantId) checkAppTenantId(tenantId);

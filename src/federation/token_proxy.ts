@@ -11,25 +11,26 @@ const CA_FILE = "AZURE_KUBERNETES_CA_FILE";
 const CA_DATA = "AZURE_KUBERNETES_CA_DATA";
 const SNI_NAME = "AZURE_KUBERNETES_SNI_NAME";
 
-/** The bundle of all public authorities takes a third of it. */
-const MOST_CHARACTERS = 1_000_000;
+/** Maximum length of PEM text: three times that of a bundle of all public authorities. */
+const MAX_CHARACTERS = 1_000_000;
 
-/** A name of DNS. Another would say nothing in the handshake, so that nobody is asked for. */
-const NAME = /^(?!\d+(\.\d+){3}$)[a-z\d]([\w.-]{0,251}[a-z\d])?$/i;
+/** A DNS name. Another value, such as an IP address, would be omitted from the TLS handshake (RFC 6066, section 3). */
+const DNS_NAME = /^(?!\d+(\.\d+){3}$)[a-z\d]([\w.-]{0,251}[a-z\d])?$/i;
 
-/** A service of the cluster that stands in front of Microsoft Entra. */
+/** A proxy of the cluster for requests to Microsoft Entra. */
 export interface TokenProxy {
-  /** Sends a request for Microsoft Entra to the proxy instead. */
+  /** Sends a request for Microsoft Entra to the proxy. */
   readonly fetch: typeof fetch;
-  /** Notices whom the proxy is trusted by now. Throws an `AuthenticationError` where nobody can tell. */
+  /** Reads the certificates of the authorities again. Throws an `AuthenticationError` if they cannot be read. */
   reload(): Promise<void>;
 }
 
 /**
- * Returns the token proxy of an AKS cluster with identity bindings; `undefined` where no variable names one. Throws an
- * `AuthenticationError` for variables that are malformed or do not go together, and where the runtime cannot trust the server they name.
+ * Returns the token proxy of an AKS cluster with identity bindings; `undefined` if no variable configures one. Throws
+ * an `AuthenticationError` if the variables are malformed or contradictory, or if the runtime does not support custom
+ * certificate authorities.
  *
- * https://learn.microsoft.com/azure/aks/identity-bindings-concepts
+ * @see https://learn.microsoft.com/azure/aks/identity-bindings-concepts
  */
 export function createTokenProxy(
   settings: Settings,
@@ -44,13 +45,13 @@ export function createTokenProxy(
   if (!proxy) {
     const others = [CA_FILE, CA_DATA, SNI_NAME].filter((name) => settings.env(name));
     if (others.length === 0) return undefined;
-    throw new AuthenticationError(`Cannot find the token proxy: Set ${PROXY} beside ${others.join(", ")}`);
+    throw new AuthenticationError(`Cannot use the token proxy: Set ${PROXY} in addition to ${others.join(", ")}`);
   }
   if (caFile && caData) {
-    throw new AuthenticationError(`Cannot tell whom to trust: Set only one of ${CA_FILE} and ${CA_DATA}`);
+    throw new AuthenticationError(`Cannot use the token proxy: Set only one of ${CA_FILE} and ${CA_DATA}`);
   }
-  if (serverName && !NAME.test(serverName)) {
-    throw new AuthenticationError(`Cannot use ${SNI_NAME}: It must be the name of a server`);
+  if (serverName && !DNS_NAME.test(serverName)) {
+    throw new AuthenticationError(`Cannot use ${SNI_NAME}: It must be a DNS name`);
   }
   const base = parseProxy(proxy);
   const file = caFile
@@ -60,9 +61,9 @@ export function createTokenProxy(
       nextStep: "Check the path, and that the file is mounted there",
     }
     : undefined;
-  let known: string | undefined;
+  let lastPem: string | undefined;
   let current = caData || serverName && !file
-    ? trusting({ ca: caData && checkPem(caData, `the certificates of ${CA_DATA}`), serverName })
+    ? fetchTrusting({ ca: caData && checkPem(caData, `the certificates of ${CA_DATA}`), serverName })
     : settings.fetch;
 
   return {
@@ -75,40 +76,40 @@ export function createTokenProxy(
     },
     async reload() {
       if (!file) return;
-      const text = (await readNamedFile(file, readTextFile)).trim();
-      // Empty in the middle of a change.
-      if (text === known || text === "" && known !== undefined) return;
-      current = trusting({ ca: checkPem(text, `${file.label}, "${caFile}"`), serverName });
-      known = text;
+      const pem = (await readNamedFile(file, readTextFile)).trim();
+      // The file can be empty while it is replaced.
+      if (pem === lastPem || pem === "" && lastPem !== undefined) return;
+      current = fetchTrusting({ ca: checkPem(pem, `${file.label}, "${caFile}"`), serverName });
+      lastPem = pem;
     },
   };
 
-  function trusting(trust: TlsTrust): typeof fetch {
+  function fetchTrusting(trust: TlsTrust): typeof fetch {
     const tlsFetch = tlsFetcher(runtime);
     if (tlsFetch) return tlsFetch(trust);
     throw new AuthenticationError(
-      'Cannot reach the token proxy: This runtime cannot trust authorities or names of its own; give "runtime.tlsFetch"',
+      'Cannot reach the token proxy: This runtime supports no custom certificate authority or server name; set "runtime.tlsFetch"',
     );
   }
 }
 
-/** The value stays unsaid: a password may be in it. */
+/** Parses the URL of the proxy. The message omits the value, which may contain a password. */
 function parseProxy(text: string): URL {
   const url = parseUrl(text);
   if (url?.protocol === "https:" && !url.username && !url.password && !url.search && !url.hash) return url;
   throw new AuthenticationError(
-    `Cannot use ${PROXY}: It must be a URL with "https:" and without user, query and fragment`,
+    `Cannot use ${PROXY}: It must be a URL with "https:" and without credentials, query and fragment`,
   );
 }
 
 function checkPem(text: string, label: string): string {
-  if (text.length > MOST_CHARACTERS) {
+  if (text.length > MAX_CHARACTERS) {
     throw new AuthenticationError(`Cannot use ${label}: It is longer than a million characters`);
   }
   const blocks = [...text.matchAll(/-----BEGIN CERTIFICATE-----([^-]*)-----END CERTIFICATE-----/g)];
-  // DER that begins as a certificate does.
+  // Each block must be base64 of a DER sequence, as a certificate is.
   if (blocks.length > 0 && blocks.every(([, base64]) => decodeBase64(base64!)?.[0] === 0x30)) return text;
   throw new AuthenticationError(
-    `Cannot use ${label}: ${text === "" ? "It is empty" : "It must hold certificates as PEM text"}`,
+    `Cannot use ${label}: ${text === "" ? "It is empty" : "It must contain certificates as PEM text"}`,
   );
 }

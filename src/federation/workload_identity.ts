@@ -10,7 +10,7 @@ import { checkExpiry, claimsOf, federatedTokenAuth } from "./token_file.ts";
 import { type NamedFile, readNamedFile } from "../entra/named_file.ts";
 import { createTokenClient } from "../entra/token_client.ts";
 
-/** Who the workload is; what is not given stands in a variable. */
+/** Identity of the workload. The default of an option is its environment variable. */
 export interface Workload extends CredentialOptions {
   readonly tenantId?: string | undefined;
   readonly clientId?: string | undefined;
@@ -18,14 +18,14 @@ export interface Workload extends CredentialOptions {
   readonly enableAzureProxy?: boolean | undefined;
 }
 
-/** The variables, and the options that come before them. */
+/** The environment variables, and the options that override them. */
 const VARIABLES = {
   AZURE_TENANT_ID: "tenantId",
   AZURE_CLIENT_ID: "clientId",
   AZURE_FEDERATED_TOKEN_FILE: "tokenFilePath",
 } as const;
 
-/** All variables that decide about the identity, without those of the token proxy. */
+/** All variables that determine the identity, without those of the token proxy. */
 export const WORKLOAD_VARIABLES: readonly string[] = [
   ...Object.keys(VARIABLES),
   "AZURE_AUTHORITY_HOST",
@@ -41,8 +41,8 @@ const PROXY_VARIABLES = [
 ];
 
 /**
- * Returns the `getToken` of a workload that is handed a file with a token. Throws a `CredentialUnavailableError` where a variable is not set, an
- * `AuthenticationError` where it is malformed or may not be read.
+ * Returns the `getToken` of a workload with a federated token in a file. Throws a `CredentialUnavailableError` if a
+ * variable is not set, or an `AuthenticationError` if it is malformed or may not be read.
  */
 export function createWorkloadIdentity(credential: string, options: Workload, settings: Settings): GetToken {
   const { enableAzureProxy = false, runtime = {} } = options;
@@ -53,7 +53,7 @@ export function createWorkloadIdentity(credential: string, options: Workload, se
       ...missing,
       ...enableAzureProxy ? PROXY_VARIABLES : [],
       ...settings.authorityHost === undefined ? ["AZURE_AUTHORITY_HOST"] : [],
-      // Read later, and required now, so that one error names all.
+      // Read later, but required now, so that one error names all variables.
       ...APP_VARIABLES,
       MULTITENANT_VARIABLE,
     ],
@@ -63,19 +63,19 @@ export function createWorkloadIdentity(credential: string, options: Workload, se
   const unset = missing.filter((name) => !settings.env(name));
   if (unset.length > 0) {
     const options = unset.map((name) => `"${VARIABLES[name]}"`).join(", ");
-    throw new CredentialUnavailableError(`${credential}: Cannot find the workload's identity`, {
+    throw new CredentialUnavailableError(`${credential}: Cannot determine the workload's identity`, {
       outcome: "absent",
       nextStep: `Set ${
         unset.join(", ")
-      } or give ${options}; AKS sets all for pods with the label azure.workload.identity/use`,
+      } or pass ${options}; AKS sets all variables in pods with the label azure.workload.identity/use`,
     });
   }
-  const tenantId = find("AZURE_TENANT_ID", checkAppTenantId);
-  const clientId = find("AZURE_CLIENT_ID", checkClientId);
-  const path = find("AZURE_FEDERATED_TOKEN_FILE", checkText);
+  const tenantId = resolve("AZURE_TENANT_ID", checkAppTenantId);
+  const clientId = resolve("AZURE_CLIENT_ID", checkClientId);
+  const path = resolve("AZURE_FEDERATED_TOKEN_FILE", checkText);
   if (path.startsWith("eyJ")) {
     throw new AuthenticationError(
-      `${credential}: Cannot use ${namedBy(options)}: It must be the path of a file, not the token itself`,
+      `${credential}: Cannot use ${pathSource(options)}: It must be the path of a file, not the token itself`,
     );
   }
   const file = tokenFileOf(options, settings);
@@ -94,7 +94,7 @@ export function createWorkloadIdentity(credential: string, options: Workload, se
       return token;
     });
     const grant = { name: credential, clientId, clientAuth, type: "client_credentials" } as const;
-    // The proxy is whom the token is for, whatever cloud stands behind it.
+    // The token is for the proxy, whichever cloud the proxy uses.
     return createTokenClient(
       grant,
       proxy ? { ...settings, fetch: proxy.fetch, disableInstanceDiscovery: true } : settings,
@@ -104,7 +104,7 @@ export function createWorkloadIdentity(credential: string, options: Workload, se
   return createGetToken({
     name: credential,
     tenantId,
-    // Not the whole token, which changes: whom the file is for, and where the file is.
+    // The issuer and subject of the token, because the token itself changes.
     async cacheIdentity() {
       const { iss, sub } = claimsOf(await read(), file);
       const proxy = enableAzureProxy ? PROXY_VARIABLES.map(settings.env) : undefined;
@@ -113,9 +113,9 @@ export function createWorkloadIdentity(credential: string, options: Workload, se
     acquire: async (request) => await (acquire ??= await connect())(request),
   }, settings);
 
-  function find(name: keyof typeof VARIABLES, check: (value: string) => void): string {
-    const given = options[VARIABLES[name]];
-    if (given) return given;
+  function resolve(name: keyof typeof VARIABLES, check: (value: string) => void): string {
+    const option = options[VARIABLES[name]];
+    if (option) return option;
     const value = settings.env(name)!;
     checkVariable(credential, name, value, check);
     return value;
@@ -126,12 +126,12 @@ export function createWorkloadIdentity(credential: string, options: Workload, se
 export function tokenFileOf(options: Workload, { env }: Settings): NamedFile {
   return {
     path: options.tokenFilePath || env("AZURE_FEDERATED_TOKEN_FILE")!,
-    label: `the token file of ${namedBy(options)}`,
+    label: `the token file of ${pathSource(options)}`,
     nextStep: "Check the path, and in AKS that the pod has the label azure.workload.identity/use, " +
-      "for which a token of its service account is mounted there",
+      "which mounts a token of its service account",
   };
 }
 
-function namedBy({ tokenFilePath }: Workload): string {
+function pathSource({ tokenFilePath }: Workload): string {
   return tokenFilePath ? 'the option "tokenFilePath"' : "AZURE_FEDERATED_TOKEN_FILE";
 }

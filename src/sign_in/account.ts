@@ -22,21 +22,21 @@ const CLOCK_TOLERANCE_IN_S = 300;
 const ACTION = "Cannot use the ID token";
 const ANOTHER_APP = "It is for another app";
 
-/** What to tell the user, by the claim that oauth4webapi rejects. */
+/** Reasons for the user, by the claim that oauth4webapi rejects. */
 const REASONS: Readonly<Record<string, string>> = {
   aud: ANOTHER_APP,
   azp: ANOTHER_APP,
   exp: "It has expired: Check the clock",
   nbf: "It is not valid yet: Check the clock",
-  nonce: "It is of another sign-in",
-  sub: "It names nobody",
+  nonce: "It belongs to another sign-in",
+  sub: "It names no user",
 };
 
-/** What an ID token is validated against (OpenID Connect Core, section 3.1.3.7). */
+/** Expected values of an ID token (OpenID Connect Core, section 3.1.3.7). */
 export interface ExpectedIdToken {
   readonly clientId: string;
   readonly grantType: Grant["type"];
-  /** The issuer, which sent the token over TLS: its signature need not be verified then. */
+  /** The issuer, which sent the token over TLS, so that the signature need not be verified. */
   readonly server: Authority;
   /** The nonce of the authorization request; `undefined` if there was none. */
   readonly nonce: string | undefined;
@@ -44,7 +44,8 @@ export interface ExpectedIdToken {
 }
 
 /**
- * Validates the ID token of a token response and returns the account that it names; `undefined` if there is no ID token.
+ * Validates the ID token of a token response and returns the account that it names; `undefined` if there is no ID
+ * token.
  *
  * @throws {AuthenticationError} The ID token is invalid, or missing although a nonce was sent.
  */
@@ -55,25 +56,28 @@ export async function readAccount(
   const { idToken, clientInfo } = response;
   if (idToken === undefined) {
     if (nonce === undefined) return undefined;
-    throw refused("There is none");
+    throw idTokenError("The response has no ID token");
   }
   const [header, payload, signature, ...rest] = idToken.split(".");
   const claims = decodeObject(payload);
-  if (!claims || signature === undefined || rest.length > 0) throw refused("It is malformed");
-  // Rules of Microsoft Entra's own, which oauth4webapi cannot know: the tenant, and an issuer that depends on it.
+  if (!claims || signature === undefined || rest.length > 0) throw idTokenError("It is malformed");
+  // Rules of Microsoft Entra, which oauth4webapi does not have: the tenant, and an issuer that depends on it.
   const tid = text(claims.tid);
   const issuer = issuerFor(server, claims.iss, tid);
-  if (!isTenantOf(server, tid)) throw refused(tid === undefined ? "It names no tenant" : "It is of another tenant");
-  if (issuer === undefined) throw refused("It is by another issuer");
-  // oauth4webapi reads "azp" only beside several audiences.
-  if ((claims.azp ?? clientId) !== clientId) throw refused(ANOTHER_APP);
-  if (claims.sub === "") throw refused(REASONS.sub!);
+  if (!isTenantOf(server, tid)) {
+    throw idTokenError(tid === undefined ? "It names no tenant" : "It is of another tenant");
+  }
+  if (issuer === undefined) throw idTokenError("It is from another issuer");
+  // oauth4webapi validates "azp" only if there are several audiences.
+  if ((claims.azp ?? clientId) !== clientId) throw idTokenError(ANOTHER_APP);
+  if (claims.sub === "") throw idTokenError(REASONS.sub!);
 
-  // Only the claims that are validated: a user's groups can make the token longer than oauth4webapi's regular expressions may read.
+  // Only the validated claims, because the groups of a user can make the token longer than `MAX_LENGTH`, the limit for
+  // regular expressions.
   const { iss, sub, aud, azp, exp, iat, nbf, auth_time } = claims;
   const validated = JSON.stringify({ iss, sub, aud, azp, exp, iat, nbf, auth_time, nonce: claims.nonce });
   const id_token = `${header}.${encodeBase64Url(validated)}.${signature}`;
-  if (id_token.length > MAX_LENGTH) throw refused("It is malformed");
+  if (id_token.length > MAX_LENGTH) throw idTokenError("It is malformed");
 
   const as = { issuer };
   const client: Client = {
@@ -91,7 +95,7 @@ export async function readAccount(
       : processGenericTokenEndpointResponse(as, client, normalised));
   } catch (error) {
     const claim = /"([a-z]+)"/.exec((error as Error).message)?.[1] ?? "";
-    if (Object.hasOwn(REASONS, claim)) throw refused(REASONS[claim]!);
+    if (Object.hasOwn(REASONS, claim)) throw idTokenError(REASONS[claim]!);
     throw protocolError(error, ACTION, { statusCode: 200, secrets: [token, idToken] });
   }
   const { uid, utid } = decodeObject(clientInfo) ?? {};
@@ -105,25 +109,25 @@ export async function readAccount(
   };
 }
 
-/** Throws a `TypeError` unless the value has the form of what `authenticate` returns: its tenant becomes part of a URL. */
+/** Throws a `TypeError` unless the value is an authentication record. Its tenant becomes part of a URL. */
 export function checkAccount(record: unknown): void {
   const { homeAccountId, tenantId, username } = Object(record) as Partial<AuthenticationRecord>;
   const isRecord = text(homeAccountId) !== undefined &&
     [tenantId, username].every((value) => typeof value === "string");
   if (!isRecord) {
     throw new TypeError(
-      'Option "authenticationRecord" must be what "authenticate" has returned; "deserializeAuthenticationRecord" makes it of its text',
+      'Option "authenticationRecord" must be a value that "authenticate" returned; parse a serialized record with "deserializeAuthenticationRecord"',
     );
   }
   if (tenantId) checkTenantId(tenantId, "options.authenticationRecord.tenantId");
 }
 
-/** Returns the id of the account's home tenant; `undefined` if the account does not name it. */
+/** Returns the id of the account's home tenant; `undefined` if the account id does not contain it. */
 export function homeTenantOf({ homeAccountId }: AuthenticationRecord): string | undefined {
   return /\.([\da-f-]{36})$/i.exec(bound(homeAccountId))?.[1];
 }
 
-function refused(reason: string): AuthenticationError {
+function idTokenError(reason: string): AuthenticationError {
   return new AuthenticationError(`${ACTION}: ${reason}`, { statusCode: 200 });
 }
 
@@ -131,7 +135,7 @@ function text(value: unknown): string | undefined {
   return typeof value === "string" && value !== "" ? value : undefined;
 }
 
-/** Decodes a JSON object in base64url; returns `undefined` where it is none. */
+/** Decodes a JSON object in base64url; returns `undefined` if it is malformed. */
 function decodeObject(base64Url = ""): Record<string, unknown> | undefined {
   return parseObject(new TextDecoder().decode(decodeBase64Url(base64Url)));
 }

@@ -11,9 +11,8 @@ import { bound } from "../core/bound.ts";
 import type { TokenRequest } from "../core/get_token.ts";
 import { parseObject } from "../core/json.ts";
 import { AuthenticationError } from "../errors.ts";
-import type { Authority } from "../entra/authority.ts";
+import { type Authority, endpointOf } from "../entra/authority.ts";
 import { mergeClaims } from "../entra/claims.ts";
-import { endpointOf } from "../entra/endpoint_of.ts";
 import { issuerFor, isTenantOf, tenantIn } from "../entra/issuer.ts";
 import { protocolError } from "../entra/protocol_error.ts";
 
@@ -51,7 +50,7 @@ export interface BrowserSignIn {
   readonly domainHint: string | undefined;
   /** How a page sends the user to the authorization endpoint. */
   readonly style: "popup" | "redirect";
-  /** Texts of the page that the user sees after the sign-in. */
+  /** Messages of the page that the user sees after the sign-in. */
   readonly messages: { readonly success?: string | undefined; readonly error?: string | undefined };
 }
 
@@ -99,15 +98,16 @@ export function readAuthorizationCode(
   { server, clientId, state }: { readonly server: Authority; readonly clientId: string; readonly state: string },
 ): string {
   const action = "Cannot sign in";
-  // Checked here, not by oauth4webapi: "iss" (RFC 9207) names the user's tenant, and the server may be "common" or a domain name.
+  // Validated here and not by oauth4webapi, because "iss" (RFC 9207) has the user's tenant, but the issuer of the
+  // server may have "common" or a domain name.
   if (!parameters.getAll("iss").every((issuer) => isResponseIssuer(server, issuer))) {
-    throw new AuthenticationError(`${action}: The answer is by another issuer`);
+    throw new AuthenticationError(`${action}: The response is from another issuer`);
   }
-  const checked = new URLSearchParams(parameters);
-  checked.delete("iss");
+  const withoutIssuer = new URLSearchParams(parameters);
+  withoutIssuer.delete("iss");
   let code: string | null;
   try {
-    code = validateAuthResponse(server, { client_id: clientId }, checked, state).get("code");
+    code = validateAuthResponse(server, { client_id: clientId }, withoutIssuer, state).get("code");
   } catch (cause) {
     const { error, error_description = "" } = cause as AuthorizationResponseError;
     if (error === undefined) {
@@ -118,7 +118,7 @@ export function readAuthorizationCode(
     throw new AuthenticationError(`${action}: ${message}`, { errorResponse });
   }
   if (code) return code;
-  throw new AuthenticationError(`${action}: The answer holds no code`);
+  throw new AuthenticationError(`${action}: The response has no code`);
 }
 
 function isResponseIssuer(server: Authority, issuer: string): boolean {
@@ -134,8 +134,8 @@ function sanitize(text: string): string {
 /** Parses a pending authorization that was stored as JSON; returns `undefined` if it is incomplete. */
 export function readAuthorization(json: string | null | undefined): PendingAuthorization | undefined {
   const { url, redirectUri, state, nonce, verifier } = parseObject(json ?? "") ?? {};
-  const all = [url, redirectUri, state, nonce, verifier];
-  return all.every((value) => typeof value === "string" && value !== "")
+  const members = [url, redirectUri, state, nonce, verifier];
+  return members.every((value) => typeof value === "string" && value !== "")
     ? { url, redirectUri, state, nonce, verifier } as PendingAuthorization
     : undefined;
 }

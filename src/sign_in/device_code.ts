@@ -6,26 +6,25 @@ import { retry } from "../core/retry.ts";
 import type { Settings } from "../core/settings.ts";
 import { AuthenticationError } from "../errors.ts";
 import type { TokenSet } from "../token_cache.ts";
+import { endpointOf } from "../entra/authority.ts";
 import { entraError } from "../entra/error_advice.ts";
 import { mergeClaims } from "../entra/claims.ts";
 import { noAuth } from "../entra/client_auth.ts";
-import { endpointOf } from "../entra/endpoint_of.ts";
-import { ENTRA_RETRIES } from "../entra/retries.ts";
 import { protocolError } from "../entra/protocol_error.ts";
-import { sendRequest } from "../entra/send_request.ts";
+import { ENTRA_RETRIES, sendRequest } from "../entra/send_request.ts";
 import type { SignIn } from "./session.ts";
 import { requestUserTokens, type UserTokens } from "./tokens.ts";
 
 const SLOW_DOWN_IN_S = 5;
 const DEFAULT_INTERVAL_IN_S = 5;
 
-/** Information to show to the user. */
+/** Information for the user about a device code. */
 export interface DeviceCodeInfo {
-  /** The code to enter. */
+  /** Code that the user must enter. */
   readonly userCode: string;
-  /** URL of the page to enter it on. */
+  /** URL of the page where the user must enter it. */
   readonly verificationUri: string;
-  /** Instruction with both, as the service words it. */
+  /** Instructions of the service for the user, with the code and the URL. */
   readonly message: string;
 }
 
@@ -37,26 +36,30 @@ export interface DeviceCodeFlow {
 }
 
 /**
- * Signs a user in by the device authorization grant (RFC 8628): requests a code, shows it, and polls until the user has entered it.
+ * Signs a user in by the device authorization grant (RFC 8628): requests a code, shows it, and polls until the user has
+ * entered it.
  *
  * @see https://learn.microsoft.com/entra/identity-platform/v2-oauth2-device-code
  */
 export async function signInByDeviceCode(
   { name, clientId, prompt }: DeviceCodeFlow,
-  wanted: SignIn,
+  request: SignIn,
   settings: Settings,
 ): Promise<TokenSet> {
-  // The lifetime of the code counts from its request.
+  // The lifetime of the code starts with its request.
   let sentOn = 0;
-  const { signal } = wanted;
+  const { signal } = request;
   const { deviceCode, expiresInS, intervalInS, ...info } = await requestDeviceCode();
-  wanted.setPendingStep({ missing: "Nobody has entered the code", nextStep: "Ask anew" });
+  request.setPendingStep({ missing: "The user has not entered the code", nextStep: "Request a new code" });
   const { sleep } = settings;
   // Not awaited: the callback may stay pending for as long as it shows the code.
-  const notShown = new Promise((resolve) => resolve(prompt(info))).then(() => new Promise<never>(() => {}), (cause) => {
-    throw new AuthenticationError('Cannot show the code: The callback "userPromptCallback" failed', { cause });
-  });
-  notShown.catch(() => {});
+  const promptFailure = new Promise((resolve) => resolve(prompt(info))).then(
+    () => new Promise<never>(() => {}),
+    (cause) => {
+      throw new AuthenticationError('Cannot show the code: The callback "userPromptCallback" failed', { cause });
+    },
+  );
+  promptFailure.catch(() => {});
   const grant = {
     name,
     clientId,
@@ -66,30 +69,33 @@ export async function signInByDeviceCode(
   } as const;
   for (let interval = intervalInS;;) {
     await pause(interval * 1000);
-    const answer = await poll();
-    if (!(answer instanceof AuthenticationError)) return wanted.completeSignIn(answer);
-    const isPending = answer.errorResponse?.error === "authorization_pending";
+    const result = await poll();
+    if (!(result instanceof AuthenticationError)) return request.completeSignIn(result);
+    const isPending = result.errorResponse?.error === "authorization_pending";
     if (!isPending) interval += SLOW_DOWN_IN_S;
     if (settings.now() - sentOn < expiresInS * 1000) continue;
-    if (isOutage(answer)) throw answer;
+    if (isOutage(result)) throw result;
     throw new AuthenticationError(
-      `Nobody entered the code within the ${expiresInS} seconds of its life: Ask for the token again`,
+      `The user did not enter the code within its lifetime of ${expiresInS} seconds: Request a new code`,
     );
   }
 
   async function pause(ms: number): Promise<void> {
-    const over = {};
+    const elapsed = {};
     try {
-      await withTimeout(() => notShown, { sleep, ms, onTimeout: () => over, outer: signal });
+      await withTimeout(() => promptFailure, { sleep, ms, onTimeout: () => elapsed, outer: signal });
     } catch (error) {
-      if (error !== over) throw error;
+      if (error !== elapsed) throw error;
     }
   }
 
-  /** Returns the tokens, or the error after which polling continues: also an outage, because the user may be signing in meanwhile. */
+  /**
+   * Returns the tokens, or the error after which polling continues. An outage is such an error, because the user may
+   * sign in meanwhile.
+   */
   async function poll(): Promise<UserTokens | AuthenticationError> {
     try {
-      return await requestUserTokens(grant, wanted, settings);
+      return await requestUserTokens(grant, request, settings);
     } catch (error) {
       if (signal.aborted || !(error instanceof AuthenticationError)) throw error;
       if (isOutage(error) || ["authorization_pending", "slow_down"].includes(error.errorResponse?.error ?? "")) {
@@ -100,12 +106,12 @@ export async function signInByDeviceCode(
   }
 
   async function requestDeviceCode() {
-    const { claims, enableCae, scopes, server } = wanted;
+    const { claims, enableCae, scopes, server } = request;
     const action = `Cannot get a code from "${endpointOf(server, "device_authorization_endpoint")}"`;
     const merged = mergeClaims(claims, enableCae);
     const client = { client_id: clientId };
     const parameters = { scope: scopes.join(" "), ...merged !== undefined && { claims: merged } };
-    const answer = await retry(
+    const response = await retry(
       async (limitInMs) => {
         const exchange = await sendRequest(
           (options) => deviceAuthorizationRequest(server, client, noAuth(), parameters, options),
@@ -113,23 +119,23 @@ export async function signInByDeviceCode(
           settings,
         );
         ({ sentOn } = exchange);
-        return exchange.answer;
+        return exchange.response;
       },
       { credential: name, rules: ENTRA_RETRIES, signal },
       settings,
     );
-    const body = answer.status === 200 ? parseObject(answer.text) : undefined;
-    if (!body || body.error !== undefined) throw entraError(answer, action);
+    const body = response.status === 200 ? parseObject(response.text) : undefined;
+    if (!body || body.error !== undefined) throw entraError(response, action);
     const { device_code, user_code, verification_uri, message, expires_in, interval } = body;
-    // Numbers are normalised: oauth4webapi takes "900abc" as 900, and refuses an interval that is a string.
+    // Numbers are normalised, because oauth4webapi parses "900abc" as 900, and rejects an interval that is a string.
     const normalised = {
       ...{ device_code, user_code, verification_uri },
       expires_in: seconds(expires_in),
       interval: seconds(interval),
     };
     try {
-      const response = new Response(JSON.stringify(normalised));
-      const code = await processDeviceAuthorizationResponse(server, client, response);
+      const normalisedResponse = new Response(JSON.stringify(normalised));
+      const code = await processDeviceAuthorizationResponse(server, client, normalisedResponse);
       return {
         deviceCode: code.device_code,
         userCode: code.user_code,

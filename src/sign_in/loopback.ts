@@ -18,50 +18,50 @@ import { redeemCode } from "./tokens.ts";
 const FORM = /^application\/x-www-form-urlencoded(;|$)/i;
 
 /**
- * Signs a user in with the default browser of this machine, which sends the authorization response to a loopback address (RFC 8252,
- * section 7.3).
+ * Signs a user in with the default browser of this machine, which sends the authorization response to a loopback
+ * address (RFC 8252, section 7.3).
  */
 export async function signInByLoopback(
   spec: BrowserSignIn,
-  wanted: SignIn,
+  request: SignIn,
   { runtime, settings, hasLogger, hasCustomFetch }: {
     readonly runtime: RuntimeOverrides;
     readonly settings: Settings;
-    /** Whether the program has set `log`. */
+    /** Whether `options.log` is set. */
     readonly hasLogger: boolean;
-    /** Whether the program has set `fetch`. */
+    /** Whether `options.fetch` is set. */
     readonly hasCustomFetch: boolean;
   },
 ): Promise<TokenSet> {
   const { name, clientId, messages } = spec;
   const redirectUrl = new URL(spec.redirectUri ?? "http://localhost");
   let state: string | undefined;
-  const { promise: answered, ...answer } = withResolvers<string>();
-  const { promise: over, ...end } = withResolvers<void>();
+  const { promise: codeReceived, ...code } = withResolvers<string>();
+  const { promise: completed, ...completion } = withResolvers<void>();
   const server = await serve(Number(redirectUrl.port));
   try {
     const redirectUri = redirectUrl.port ? spec.redirectUri! : `http://${redirectUrl.hostname}:${server.port}`;
-    const authorization = await createAuthorization(wanted, { ...spec, redirectUri, responseMode: "form_post" });
+    const authorization = await createAuthorization(request, { ...spec, redirectUri, responseMode: "form_post" });
     ({ state } = authorization);
-    if (wanted.signal.aborted) throw wanted.signal.reason;
-    // Not awaited: the opener may stay pending for as long as the browser runs.
+    if (request.signal.aborted) throw request.signal.reason;
+    // Not awaited, because the opener may be pending as long as the browser runs.
     void open(authorization.url);
     const { verifier, nonce } = authorization;
-    wanted.setPendingStep({
-      missing: "Nobody has signed in",
+    request.setPendingStep({
+      missing: "The user has not signed in",
       nextStep:
         `If the browser shows AADSTS50011, register "http://${redirectUrl.hostname}" under "Mobile and desktop applications"`,
     });
     const token = await abortable(async () => {
-      const code = await answered;
-      wanted.setPendingStep({});
+      const redeemable = { code: await codeReceived, redirectUri, verifier, nonce };
+      request.setPendingStep({});
       const app = { name, clientId, clientAuth: noAuth() };
-      return wanted.completeSignIn(await redeemCode(app, { code, redirectUri, verifier, nonce }, wanted, settings));
-    }, wanted.signal);
-    end.resolve();
+      return request.completeSignIn(await redeemCode(app, redeemable, request, settings));
+    }, request.signal);
+    completion.resolve();
     return token;
   } catch (error) {
-    end.reject(error);
+    completion.reject(error);
     throw error;
   } finally {
     state = undefined;
@@ -70,11 +70,11 @@ export async function signInByLoopback(
 
   async function serve(port: number): Promise<LoopbackServer> {
     const listen = loopbackListener(runtime);
-    if (!listen) throw unavailable("This runtime serves no loopback address", 'Give "runtime.listen"');
-    const { host, href } = new URL(wanted.server.token_endpoint!);
+    if (!listen) throw unavailable("This runtime cannot serve a loopback address", 'Set "runtime.listen"');
+    const { host, href } = new URL(request.server.token_endpoint!);
     const hosts = [...runtime.listen ? [] : ["127.0.0.1", "[::1]"], ...hasCustomFetch ? [] : [host]];
     const nextStep = `Run ${flagFor({ net: hosts.join(",") })}`;
-    // Checked before the sign-in, so that the user does not sign in for nothing.
+    // Checked before the user signs in, because the token request would fail.
     if (!hasCustomFetch && !hasNetPermission(href)) {
       throw new AuthenticationError(`Cannot reach "${host}": ${nextStep}`);
     }
@@ -87,39 +87,40 @@ export async function signInByLoopback(
     }
   }
 
-  async function handle(request: Request): Promise<Response> {
-    const { host, pathname, searchParams } = new URL(request.url);
-    const { method, headers } = request;
-    // Another host name that resolves to this address (DNS rebinding).
+  async function handle(incoming: Request): Promise<Response> {
+    const { host, pathname, searchParams } = new URL(incoming.url);
+    const { method, headers } = incoming;
+    // Rejects another host name that resolves to this address (DNS rebinding).
     const hosts = ["localhost", "127.0.0.1", "[::1]"].map((name) => new URL(`http://${name}:${server.port}`).host);
-    if (!hosts.includes(host)) return createPage(400, "Not found", "This is no page of that name.");
-    if (!["GET", "POST"].includes(method)) return createPage(405, "Not possible", "This page is for signing in.");
+    if (!hosts.includes(host)) return createPage(400, "Not found", "This address is not served here.");
+    if (!["GET", "POST"].includes(method)) return createPage(405, "Not possible", "This page is for sign-in only.");
     if (pathname !== "/") return createPage(404, "Not found", "There is nothing here.");
     if (method === "POST" && !FORM.test(bound(headers.get("content-type") ?? ""))) {
-      return createPage(415, "Not possible", "This page takes the answer of a sign-in.");
+      return createPage(415, "Not possible", "This page accepts only the response of a sign-in.");
     }
-    const parameters = method === "POST" ? new URLSearchParams(await request.text()) : searchParams;
+    const parameters = method === "POST" ? new URLSearchParams(await incoming.text()) : searchParams;
     const states = parameters.getAll("state");
-    // Any process on the machine can send requests here; only the user's browser knows the state. It is accepted once.
+    // Any process on the machine can send requests here, but only the user's browser has the state. It is accepted
+    // once.
     const expected = state;
     if (expected === undefined || states.length !== 1 || states[0] !== expected) {
-      return createPage(400, "Not expected", "This is not the answer of a sign-in that is under way.");
+      return createPage(400, "Not expected", "This is not the response of a pending sign-in.");
     }
     state = undefined;
     try {
-      answer.resolve(readAuthorizationCode(parameters, { server: wanted.server, clientId, state: expected }));
-      await over;
-      return createPage(200, "Signed in", messages.success ?? "You can close this page and go back to the program.");
+      code.resolve(readAuthorizationCode(parameters, { server: request.server, clientId, state: expected }));
+      await completed;
+      return createPage(200, "Signed in", messages.success ?? "You can close this page and return to the program.");
     } catch (error) {
-      answer.reject(error);
-      return createPage(400, "Not signed in", messages.error ?? "Go back to the program, which says why.");
+      code.reject(error);
+      return createPage(400, "Not signed in", messages.error ?? "Return to the program, which shows the reason.");
     }
   }
 
   async function open(url: string): Promise<void> {
     const openUrl = urlOpener(runtime);
     try {
-      if (!openUrl) throw new Error("This runtime opens no browser");
+      if (!openUrl) throw new Error("This runtime cannot open a browser");
       await openUrl(url);
     } catch (error) {
       // The sign-in has ended meanwhile.
@@ -130,17 +131,17 @@ export async function signInByLoopback(
         const message = `${reason}. Open this page to sign in: ${url}`;
         return settings.log({ event: "sign-in-wanted", credential: name, message });
       }
-      answer.reject(
+      code.reject(
         missingPermission(error, { run: "" })
-          ? forbidden("Opening a browser is not permitted", `${cause}, give "log", which is told the URL`)
-          : unavailable(reason, 'Give "log", which is told the URL'),
+          ? forbidden("Opening a browser is not permitted", `${cause}, set "log", which receives the URL`)
+          : unavailable(reason, 'Set "log", which receives the URL'),
       );
     }
   }
 }
 
 function unavailable(reason: string, nextStep: string): CredentialUnavailableError {
-  return new CredentialUnavailableError(`Cannot have a user sign in: ${reason}`, {
+  return new CredentialUnavailableError(`Cannot prompt the user to sign in: ${reason}`, {
     outcome: "absent",
     nextStep: withDeviceCode(nextStep),
   });
@@ -148,18 +149,18 @@ function unavailable(reason: string, nextStep: string): CredentialUnavailableErr
 
 /** Returns the error of a missing permission, which ends a chain: the program has requested the sign-in. */
 function forbidden(reason: string, nextStep: string): AuthenticationError {
-  return new AuthenticationError(`Cannot have a user sign in: ${reason}: ${withDeviceCode(nextStep)}`);
+  return new AuthenticationError(`Cannot prompt the user to sign in: ${reason}: ${withDeviceCode(nextStep)}`);
 }
 
 function withDeviceCode(nextStep: string): string {
   return `${nextStep}${nextStep && ", or "}use DeviceCodeCredential`.replace(/^u/, "U");
 }
 
-/** As `Promise.withResolvers`, which Node 20 does not have. A rejection that is not awaited is ignored. */
+/** Implements `Promise.withResolvers`, which Node 20 does not have. A rejection that is not awaited is ignored. */
 function withResolvers<T>(): { promise: Promise<T>; resolve(value: T): void; reject(error: unknown): void } {
   let resolve!: (value: T) => void;
   let reject!: (error: unknown) => void;
-  const promise = new Promise<T>((...both) => [resolve, reject] = both);
+  const promise = new Promise<T>((...functions) => [resolve, reject] = functions);
   promise.catch(() => {});
   return { promise, resolve, reject };
 }

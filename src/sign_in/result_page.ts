@@ -1,4 +1,4 @@
-/** How the pages look. The policy names its digest: nothing else is taken for a style. */
+/** Style sheet of the page. The content security policy allows only its digest. */
 const STYLE = `
 :root { color-scheme: light dark; --text: #1b1a19; --soft: #494745; --back: #f5f5f5; --card: #fff; --good: #0e6b0e; --bad: #a4262c; }
 body { margin: 0; min-height: 100vh; display: grid; place-items: center; background: var(--back); color: var(--text);
@@ -14,10 +14,13 @@ p { margin: 0; color: var(--soft); }
 }
 @media (forced-colors: active) { main { border: 1px solid; } }
 `;
-/** SHA-256 of the above. */
+/** SHA-256 digest of the style sheet, in base64. */
 const STYLE_DIGEST = "0cs8Qc59bIxFgudcTNjcstvYIJTLflPrtLEaR/UvwaY=";
 
-/** Returns a page that says one thing: no script, nothing loaded, light or dark as the user likes it. */
+/**
+ * Returns a page with a title and a message. It has no script and loads nothing, and its color scheme is that of the
+ * user.
+ */
 export function createPage(status: number, title: string, text: string): Response {
   const [safeTitle, safeText] = [title, text].map(escape);
   const html = `<!doctype html>

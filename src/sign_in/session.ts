@@ -18,21 +18,24 @@ import { requestUserTokens, type UserTokens } from "./tokens.ts";
 /** Scopes of an ID token and a refresh token, requested besides those of the access token. */
 export const OPENID_SCOPES: readonly string[] = ["openid", "profile", "offline_access"];
 
-/** Errors that go away when the user signs in (wire names of Microsoft Entra and of OpenID Connect). */
-const INTERACTION = [
+/** Error codes that a sign-in by the user resolves, of Microsoft Entra and OpenID Connect. */
+const INTERACTION_ERRORS = [
   ...["interaction_required", "consent_required", "login_required", "account_selection_required", "invalid_grant"],
   ...["bad_token", "ui_not_allowed", "interrupted_user", "user_password_expired"],
 ];
 
-const POLL_EVERY_IN_MS = 50;
+const POLL_INTERVAL_IN_MS = 50;
 
 /** A sign-in that a token request needs. */
 export interface SignIn extends TokenRequest {
-  /** The authority of the requested tenant, else of the account's home tenant, else of many tenants. */
+  /** The authority of the requested tenant, or else of the account's home tenant, or else `manyTenants`. */
   readonly server: Authority;
-  /** The account that must sign in; `undefined` for any. */
+  /** The account that must sign in; `undefined` for any account. */
   readonly account: AuthenticationRecord | undefined;
-  /** Adopts the tokens and returns the access token. Throws an `AuthenticationError` if they are another account's. */
+  /**
+   * Stores the account and the refresh token, and returns the access token. Throws an `AuthenticationError` if another
+   * account signed in.
+   */
   readonly completeSignIn: (tokens: UserTokens) => TokenSet;
 }
 
@@ -42,23 +45,26 @@ export interface UserSessionSpec {
   readonly name: string;
   readonly clientId: string;
   readonly clientAuth: ClientAuth;
-  /** Empty for any tenant. */
+  /** The tenant; empty for any tenant. */
   readonly tenantId: string;
-  /** The authority that stands for any tenant. */
+  /** The alias for any tenant. */
   readonly manyTenants: "common" | "organizations";
   readonly account: AuthenticationRecord | undefined;
-  /** Refresh token of an earlier sign-in. */
+  /** Refresh token of a previous sign-in. */
   readonly refreshToken?: string | undefined;
-  /** Cache identity of a session that is opened several times; a secret of this session. Default: unique to this object. */
+  /**
+   * Secret cache identity of a session that several objects represent. If it is omitted, the cache partition is unique
+   * to this object.
+   */
   readonly secret?: string | undefined;
   readonly disableAutomaticAuthentication: boolean;
-  /** Whether an authorization response is already there, so that `signIn` does not prompt the user. Default: it is not. */
-  readonly isAnswered?: (wanted: Omit<SignIn, "completeSignIn">) => Promise<boolean>;
+  /** Whether an authorization response is pending, so that `signIn` does not prompt the user. @default {false} */
+  readonly hasPendingResponse?: (request: Omit<SignIn, "completeSignIn">) => Promise<boolean>;
   /**
-   * Signs the user in. Returns the result of `completeSignIn`, or `undefined` if the token is for another request; `cause` is the error of the
-   * refresh, if one was tried.
+   * Signs the user in. Returns the result of `completeSignIn`, or `undefined` if the token is for another request;
+   * `cause` is the error of the refresh, if one was tried.
    */
-  readonly signIn: (wanted: SignIn, cause: Error | undefined) => Promise<TokenSet | undefined>;
+  readonly signIn: (request: SignIn, cause: Error | undefined) => Promise<TokenSet | undefined>;
 }
 
 /** Returns the configuration of a public client. Throws a `TypeError` if an option is malformed. */
@@ -84,7 +90,7 @@ export interface SessionState {
   readonly refreshToken: string | undefined;
 }
 
-/** A user who signs in once, and whose tokens are then acquired silently. */
+/** The session of a user, who signs in once and whose tokens are then acquired silently. */
 export interface UserSession {
   readonly getToken: GetToken;
   /** Returns the account and the refresh token, to persist. */
@@ -95,25 +101,28 @@ export interface UserSession {
   authenticate(scopes: string | string[], options?: GetTokenOptions): Promise<AuthenticationRecord | undefined>;
 }
 
-/** A sign-in that is needed, and the generation of the session in which the request began. */
-interface Wanted extends Omit<SignIn, "completeSignIn"> {
+/** A token request with its authority and account, and the generation of the session when it began. */
+interface PreparedRequest extends Omit<SignIn, "completeSignIn"> {
   readonly generation: number;
 }
 
-/** Creates the session of a user. A request uses the refresh token first, then prompts. Requests run in order, so that one prompt serves all. */
+/**
+ * Creates the session of a user. A token request uses the refresh token, or else prompts the user. Requests run in
+ * order, so that one prompt serves all of them.
+ */
 export function createUserSession(spec: UserSessionSpec, settings: Settings): UserSession {
   const { name, clientId, clientAuth, tenantId } = spec;
   if (spec.account) checkAccount(spec.account);
   let account = spec.account;
   let refreshToken = spec.refreshToken;
-  let getToken = open(acquire, spec.secret);
+  let getToken = createPartition(acquire, spec.secret);
   let lastRun: Promise<unknown> = Promise.resolve();
   let busyUntil = 0;
-  /** Number of the sign-in that the account and the refresh token come from. */
+  /** Number of the sign-in that the account and the refresh token are from. */
   let generation = 0;
 
-  /** Creates a `getToken` with a cache partition of its own, or the session's. */
-  function open(acquire: Acquire, owner: string | object = {}): GetToken {
+  /** Creates a `getToken` with its own cache partition, or that of the owner. */
+  function createPartition(acquire: Acquire, owner: string | object = {}): GetToken {
     return createGetToken({
       name,
       tenantId,
@@ -131,10 +140,13 @@ export function createUserSession(spec: UserSessionSpec, settings: Settings): Us
     return result;
   }
 
-  /** On workerd a request must not wait for another's promise, which may never settle. */
+  /**
+   * Runs work exclusively on workerd, where an incoming request must not await a promise of another one, which may
+   * never settle.
+   */
   async function runExclusiveByPolling<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
     const { now, sleep, timeoutInMs } = settings;
-    while (now() < busyUntil) await sleep(POLL_EVERY_IN_MS, signal);
+    while (now() < busyUntil) await sleep(POLL_INTERVAL_IN_MS, signal);
     const ownUntil = busyUntil = now() + timeoutInMs;
     try {
       return await work();
@@ -145,82 +157,90 @@ export function createUserSession(spec: UserSessionSpec, settings: Settings): Us
   }
 
   async function acquire(request: TokenRequest): Promise<TokenSet> {
-    const wanted = await prepare(request);
-    const renewed = await refresh(wanted);
-    if (renewed && !(renewed instanceof Error)) return completeSignIn(wanted, renewed);
-    const claims = renewed instanceof AuthenticationError && renewed.claims || request.claims;
-    return await signIn({ ...wanted, claims }, renewed) ?? await acquire(request);
+    const prepared = await prepare(request);
+    const result = await refresh(prepared);
+    if (result && !(result instanceof Error)) return completeSignIn(prepared, result);
+    const claims = result instanceof AuthenticationError && result.claims || request.claims;
+    return await signIn({ ...prepared, claims }, result) ?? await acquire(request);
   }
 
-  async function prepare(request: TokenRequest): Promise<Wanted> {
-    const begunIn = generation;
+  async function prepare(request: TokenRequest): Promise<PreparedRequest> {
+    const initialGeneration = generation;
     const tenantId = request.tenantId || account && homeTenantOf(account) || spec.manyTenants;
     const scopes = [...new Set([...request.scopes, ...OPENID_SCOPES])];
     const server = await resolveAuthority(name, { ...request, tenantId }, settings);
-    return { ...request, scopes, account, server, generation: begunIn };
+    return { ...request, scopes, account, server, generation: initialGeneration };
   }
 
-  /** Returns the tokens of the refresh token, or the error that a sign-in resolves; `undefined` if there is no refresh token. */
-  async function refresh(wanted: Wanted): Promise<UserTokens | Error | undefined> {
+  /**
+   * Requests tokens by the refresh token. Returns an error that a sign-in resolves; `undefined` if there is no refresh
+   * token.
+   */
+  async function refresh(request: PreparedRequest): Promise<UserTokens | Error | undefined> {
     const sent = refreshToken;
     if (sent === undefined) return undefined;
     const parameters = { refresh_token: sent, client_info: "1" };
     const grant = { name, clientId, clientAuth, type: "refresh_token", parameters } as const;
     try {
-      return await requestUserTokens(grant, wanted, settings);
+      return await requestUserTokens(grant, request, settings);
     } catch (error) {
       const { error: code, errorCodes, suberror } = (error as AuthenticationError).errorResponse ?? {};
-      if (![code, suberror].some((word) => INTERACTION.includes(word ?? ""))) throw error;
-      // With an error code, "invalid_grant" concerns one scope or tenant, where the user has something to do: the refresh token stays valid.
-      const isGone = suberror === "bad_token" || code === "invalid_grant" && !suberror && !errorCodes?.length;
-      if (isGone && refreshToken === sent) refreshToken = undefined;
+      if (![code, suberror].some((code) => INTERACTION_ERRORS.includes(code ?? ""))) throw error;
+      // With an AADSTS code, "invalid_grant" requires an interaction for one scope or tenant, and the refresh token
+      // stays valid.
+      const isRevoked = suberror === "bad_token" || code === "invalid_grant" && !suberror && !errorCodes?.length;
+      if (isRevoked && refreshToken === sent) refreshToken = undefined;
       return error as Error;
     }
   }
 
-  async function signIn(wanted: Wanted, cause: Error | undefined): Promise<TokenSet | undefined> {
-    if (spec.disableAutomaticAuthentication && !await spec.isAnswered?.(wanted)) {
+  async function signIn(request: PreparedRequest, cause: Error | undefined): Promise<TokenSet | undefined> {
+    if (spec.disableAutomaticAuthentication && !await spec.hasPendingResponse?.(request)) {
       throw signInRequired(
-        wanted,
-        'A user has to sign in: Call "authenticate", which "disableAutomaticAuthentication" leaves to the program',
+        request,
+        'A user has to sign in: Call "authenticate", because "disableAutomaticAuthentication" is set',
         cause,
       );
     }
-    if (wanted.isBackgroundRefresh) throw signInRequired(wanted, "A user has to sign in, before the token ends", cause);
+    if (request.isBackgroundRefresh) {
+      throw signInRequired(request, "A user has to sign in before the token expires", cause);
+    }
     return await spec.signIn({
-      ...wanted,
+      ...request,
       completeSignIn(tokens) {
-        if (!account || tokens.account) return completeSignIn(wanted, tokens);
-        throw new AuthenticationError("Cannot tell who has signed in", { statusCode: 200 });
+        if (!account || tokens.account) return completeSignIn(request, tokens);
+        throw new AuthenticationError("Cannot determine which account signed in: The response has no ID token", {
+          statusCode: 200,
+        });
       },
     }, cause);
   }
 
-  /** Adopts the account and the refresh token of a sign-in or a refresh, and returns the access token. */
-  function completeSignIn(wanted: Wanted, tokens: UserTokens, { allowAccountChange = false } = {}): TokenSet {
-    // The run has ended, and the next one may have begun.
-    if (wanted.signal.aborted) throw wanted.signal.reason;
-    if (!allowAccountChange && wanted.generation !== generation) {
-      throw new AuthenticationError("Somebody has signed in anew meanwhile: Ask for the token again", {
+  /** Stores the account and the refresh token of a sign-in or a refresh, and returns the access token. */
+  function completeSignIn(request: PreparedRequest, tokens: UserTokens, { allowAccountChange = false } = {}): TokenSet {
+    // After an abort, the next request may already run.
+    if (request.signal.aborted) throw request.signal.reason;
+    if (!allowAccountChange && request.generation !== generation) {
+      throw new AuthenticationError("Another sign-in has completed meanwhile: Request the token again", {
         statusCode: 200,
       });
     }
-    const found = tokens.account;
+    const newAccount = tokens.account;
     if (allowAccountChange) {
-      account = found;
+      account = newAccount;
       generation++;
     }
-    if (account && found && account.homeAccountId.toLowerCase() !== found.homeAccountId.toLowerCase()) {
-      const namesDiffer = account.username.toLowerCase() !== found.username.toLowerCase();
-      const [expected, other] = [account, found].map(({ homeAccountId, username }) =>
+    if (account && newAccount && account.homeAccountId.toLowerCase() !== newAccount.homeAccountId.toLowerCase()) {
+      const namesDiffer = account.username.toLowerCase() !== newAccount.username.toLowerCase();
+      const [expected, actual] = [account, newAccount].map(({ homeAccountId, username }) =>
         toSingleLine(namesDiffer && username || homeAccountId)
       );
       throw new AuthenticationError(
-        `Somebody else has signed in: Expected is "${expected}", and it is "${other}". Sign in as that user, or call "authenticate"`,
+        `Another user has signed in: Expected "${expected}", got "${actual}". Sign in as the expected user, or call "authenticate"`,
         { statusCode: 200 },
       );
     }
-    account ??= found;
+    account ??= newAccount;
     refreshToken = tokens.refreshToken ?? (allowAccountChange ? undefined : refreshToken);
     return tokens.token;
   }
@@ -231,16 +251,16 @@ export function createUserSession(spec: UserSessionSpec, settings: Settings): Us
   ): Promise<AuthenticationRecord | undefined> {
     let isDone = false;
     let record: AuthenticationRecord | undefined;
-    const next = open(async (request) => {
+    const next = createPartition(async (request) => {
       if (isDone) return await acquire(request);
-      const wanted = { ...await prepare(request), account: undefined };
+      const prepared = { ...await prepare(request), account: undefined };
       const token = await spec.signIn(
-        { ...wanted, completeSignIn: (tokens) => completeSignIn(wanted, tokens, { allowAccountChange: true }) },
+        { ...prepared, completeSignIn: (tokens) => completeSignIn(prepared, tokens, { allowAccountChange: true }) },
         undefined,
       );
       isDone = true;
       record = account;
-      // The previous cache partition may hold another user's tokens.
+      // The previous cache partition may contain tokens of another user.
       getToken = next;
       return token ?? await acquire(request);
     });
@@ -252,21 +272,21 @@ export function createUserSession(spec: UserSessionSpec, settings: Settings): Us
     getToken: (scopes, options) => getToken(scopes, options),
     snapshot: () => ({ account, refreshToken }),
     async seed(scopes, token) {
-      await open(() => Promise.resolve(token), spec.secret)(scopes);
+      await createPartition(() => Promise.resolve(token), spec.secret)(scopes);
     },
     authenticate,
   };
 }
 
-/** Returns the error of a session that cannot, or must not, prompt the user. */
+/** Returns the error of a session that cannot or must not prompt the user. */
 export function signInRequired(
-  wanted: Omit<SignIn, "completeSignIn">,
+  request: Omit<SignIn, "completeSignIn">,
   message: string,
   cause: unknown,
 ): AuthenticationRequiredError {
-  const { claims, enableCae, tenantId } = wanted;
+  const { claims, enableCae, tenantId } = request;
   return new AuthenticationRequiredError({
-    scopes: wanted.scopes.filter((scope) => !OPENID_SCOPES.includes(scope)),
+    scopes: request.scopes.filter((scope) => !OPENID_SCOPES.includes(scope)),
     getTokenOptions: { ...claims !== undefined && { claims }, enableCae, ...tenantId !== "" && { tenantId } },
     message,
     cause,

@@ -7,7 +7,7 @@ import { readAccount } from "./account.ts";
 import type { Authority } from "../entra/authority.ts";
 import { type Grant, requestTokens, type TokenParameters } from "../entra/token_client.ts";
 
-// The deadline of a sign-in leaves minutes to the user. The token endpoint gets less.
+// The deadline of a sign-in gives the user minutes. The token endpoint has less time.
 const TIMEOUT_IN_MS = 60_000;
 
 /** Parameters of a token request for a user, and the server that it is sent to. */
@@ -21,7 +21,7 @@ export interface UserTokens {
   readonly account: AuthenticationRecord | undefined;
 }
 
-/** An authorization code, and the parameters of its request. */
+/** An authorization code, and the parameters of its authorization request. */
 interface AuthorizationCode {
   readonly code: string;
   readonly redirectUri: string;
@@ -48,7 +48,7 @@ export function requestUserTokens(
     ms: TIMEOUT_IN_MS,
     onTimeout: () =>
       new AuthenticationError(
-        `Cannot get a token from "${server.token_endpoint}": No answer within ${TIMEOUT_IN_MS} ms`,
+        `Cannot get a token from "${server.token_endpoint}": No response within ${TIMEOUT_IN_MS} ms`,
       ),
     outer: request.signal,
   });

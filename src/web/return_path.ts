@@ -1,4 +1,4 @@
-/** Maximum length of a path with its query: it has to fit into a cookie. */
+/** Maximum length of a path with its query, which must fit into a cookie. */
 const MAX_LENGTH = 1000;
 
 /** Throws a `TypeError` unless the value is an array of paths. */
@@ -7,7 +7,7 @@ export function checkReturnPaths(paths: unknown): asserts paths is readonly stri
     typeof path === "string" && !/[?#*]/.test(path.replace(/\/\*$/, "")) && isPlain(path.replace(/\*$/, ""));
   if (Array.isArray(paths) && paths.every(isPath) && paths[0]?.endsWith("*") === false) return;
   throw new TypeError(
-    'Option "returnPaths" must be an array of paths: the first without "*", such as "/", the others optionally ending in "/*", such as "/mail/*"',
+    'Option "returnPaths" must be an array of paths: the first one without "*", such as "/", the others also such as "/mail/*" for all paths below it',
   );
 }
 
@@ -18,7 +18,7 @@ export function isAllowedPath(path: unknown, allowed: readonly string[]): path i
   return allowed.some((one) => one.endsWith("/*") ? pathname.startsWith(one.slice(0, -1)) : pathname === one);
 }
 
-/** Whether the text is a normalised path that cannot be read as a host, as a step up or as the end of a header. */
+/** Whether the string is a normalised path that cannot be parsed as a host, a parent folder or the end of a header. */
 function isPlain(path: string): boolean {
   if (path.length > MAX_LENGTH || !/^\/(?!\/)[!-~]*$/.test(path)) return false;
   const url = new URL(path, "https://a.invalid");

@@ -1,8 +1,8 @@
 import { encodeBase64Url } from "../core/encoding.ts";
 import { decodeBase64Url } from "../core/decoding.ts";
 
-// A CryptoKey: Node's types have that name for Web Crypto's module alone.
-/** A key for AES-GCM: one of Web Crypto with 256 bits, which need not be extractable, or 32 bytes in base64. */
+// A `CryptoKey`, which Node's types declare only in a module, not as a global.
+/** A key for AES-GCM: a `CryptoKey` with 256 bits, extractable or not, or 32 bytes in base64. */
 export type SealingKey = Awaited<ReturnType<typeof crypto.subtle.importKey>> | string;
 
 /** Encrypts and authenticates text. */
@@ -17,7 +17,9 @@ const IV_LENGTH = 12;
 const KEY_LENGTH = 32;
 const KEY_USAGES = ["encrypt", "decrypt"] as const;
 
-/** Creates a seal for one purpose: AES-GCM (NIST SP 800-38D) with a random IV. The first key seals, and every key opens. */
+/**
+ * Creates a seal for one purpose: AES-GCM (NIST SP 800-38D) with a random IV. The first key seals, and every key opens.
+ */
 export function createSeal(keys: readonly SealingKey[], purpose: readonly string[]): Seal {
   // Binds the sealed text to its purpose.
   const additionalData = new TextEncoder().encode(JSON.stringify(purpose));
@@ -36,7 +38,7 @@ export function createSeal(keys: readonly SealingKey[], purpose: readonly string
           const text = await crypto.subtle.decrypt(algorithm, await load(key), bytes.slice(IV_LENGTH));
           return new TextDecoder().decode(text);
         } catch {
-          // Another key may open it.
+          // The next key may open it.
         }
       }
       return undefined;
@@ -49,8 +51,8 @@ export function checkSealingKeys(value: unknown, option: string): readonly Seali
   const keys: readonly unknown[] = Array.isArray(value) ? value : [value];
   if (keys.length > 0 && keys.every(isSealingKey)) return keys as readonly SealingKey[];
   throw new TypeError(
-    `Option "${option}" must be 32 bytes in base64, which "openssl rand -base64 32" makes, or a CryptoKey for AES-GCM with 256 bits to ` +
-      "encrypt and decrypt; or a list of such",
+    `Option "${option}" must be 32 bytes in base64, such as from "openssl rand -base64 32", or a CryptoKey for AES-GCM with 256 bits ` +
+      'and the usages "encrypt" and "decrypt"; or an array of such keys',
   );
 }
 

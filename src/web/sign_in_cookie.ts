@@ -31,11 +31,13 @@ export function deleteCookie(name: string): string {
 
 /** Returns the values of the cookies of that name, without those that are larger than browsers accept. */
 export function readCookies(request: Request, name: string): string[] {
-  return cookiesOf(request).filter(([found, value]) => found === name && value.length <= MAX_BYTES - name.length)
+  return cookiesOf(request).filter(([cookieName, value]) =>
+    cookieName === name && value.length <= MAX_BYTES - name.length
+  )
     .map(([, value]) => value);
 }
 
-/** Returns the names of the oldest sign-in cookies, which have to be deleted to make room for another. */
+/** Returns the names of the oldest sign-in cookies, which must be deleted before another one is set. */
 export function staleCookies(request: Request): string[] {
   const names = cookiesOf(request).map(([name]) => name).filter((name) =>
     /^__Host-sign-in-[\w-]{10}$/.test(bound(name))
@@ -44,8 +46,9 @@ export function staleCookies(request: Request): string[] {
 }
 
 function cookiesOf(request: Request): [name: string, value: string][] {
-  // Only SP and HTAB are white space (RFC 6265bis, section 5.6). `trim` would also strip U+00A0 and others, which browsers keep in a name:
-  // a sibling subdomain may set that name, because it does not begin with "__Host-".
+  // Only SP and HTAB are white space (RFC 6265bis, section 5.6). `String.prototype.trim` would also remove characters
+  // such as U+00A0, which can be part of a name. A sibling subdomain can set a cookie of such a name, because the name
+  // does not begin with "__Host-".
   return (request.headers.get("cookie") ?? "").split(";").map((pair) => {
     const [name, ...value] = trim(pair, " \t").split("=");
     return [name!, value.join("=")];

@@ -7,12 +7,12 @@ import { assertionAuth, secretAuth } from "../entra/client_auth.ts";
 import { textFileReader } from "../runtime/files.ts";
 import type { WebSignInOptions } from "./web_sign_in_options.ts";
 
-/** Returns the app's client authentication. Throws a `TypeError` unless exactly one is configured: without, no code could be redeemed. */
+/** Returns the app's client authentication. Throws a `TypeError` unless exactly one is configured. */
 export function createWebClientAuth(options: WebSignInOptions, settings: Settings): ClientAuth {
   const { clientSecret, clientCertificate, getAssertion, runtime, sendCertificateChain = false } = options;
-  const ways = { clientSecret, clientCertificate, getAssertion };
-  if (Object.values(ways).filter((way) => way !== undefined).length !== 1) {
-    throw new TypeError(`Options of a web sign-in must have exactly one of "${Object.keys(ways).join('", "')}"`);
+  const methods = { clientSecret, clientCertificate, getAssertion };
+  if (Object.values(methods).filter((method) => method !== undefined).length !== 1) {
+    throw new TypeError(`Options of a web sign-in must have exactly one of "${Object.keys(methods).join('", "')}"`);
   }
   if (clientSecret !== undefined) {
     checkOption("clientSecret", clientSecret, checkText);

@@ -1,6 +1,6 @@
 /**
- * Signs people in to a web app, on the edge or on a server. Nothing is kept in the process: the state of a sign-in travels in a sealed
- * cookie.
+ * Signs users in to a web app, on the edge or on a server. The process stores no state: that of a sign-in is in a
+ * sealed cookie.
  *
  * @example
  * ```ts no-eval
@@ -48,10 +48,10 @@ import {
 } from "../sign_in/authorization.ts";
 import { createUserSession, OPENID_SCOPES, type SessionState, type SignIn } from "../sign_in/session.ts";
 import { redeemCode, type UserTokens } from "../sign_in/tokens.ts";
+import { isEqualInConstantTime, readAuthorizationResponse, signInError } from "./authorization_response.ts";
 import { checkRedirectUri, redirect } from "./redirect.ts";
 import { checkReturnPaths, isAllowedPath } from "./return_path.ts";
 import { checkSealingKeys, createSeal } from "./seal.ts";
-import { isEqual, parametersOf, refused } from "./sign_in_answer.ts";
 import {
   cookieNameOf,
   deleteCookie,
@@ -80,7 +80,7 @@ export type {
 } from "./web_sign_in_options.ts";
 
 const NAME = "WebSignIn";
-const HOURS_IN_MS = 3_600_000;
+const HOUR_IN_MS = 3_600_000;
 
 /** State of a sign-in that has begun, sealed in a cookie. */
 interface PendingSignIn extends PendingAuthorization {
@@ -109,7 +109,7 @@ export function createWebSignIn(options: WebSignInOptions): WebSignIn {
   checkRedirectUri(redirectUri);
   checkReturnPaths(returnPaths);
   const scopes = checkOption("scopes", options.scopes, normaliseScopes);
-  const lifetimeInMs = notNegative("sessionLifetimeInMs", options.sessionLifetimeInMs, 8 * HOURS_IN_MS);
+  const lifetimeInMs = notNegative("sessionLifetimeInMs", options.sessionLifetimeInMs, 8 * HOUR_IN_MS);
   const requestedScopes = [...new Set([...scopes, ...OPENID_SCOPES])];
   const clientAuth = createWebClientAuth(options, settings);
   const keys = checkSealingKeys(options.sealingKey, "sealingKey");
@@ -131,7 +131,7 @@ export function createWebSignIn(options: WebSignInOptions): WebSignIn {
     );
     const pending: PendingSignIn = {
       ...authorization,
-      // Long, and not needed again.
+      // Omitted, because the URL is long and not used again.
       url: "-",
       returnPath,
       endsOnTimestamp: settings.now() + SIGN_IN_TIME_IN_S * 1000,
@@ -159,10 +159,10 @@ export function createWebSignIn(options: WebSignInOptions): WebSignIn {
   }
 
   async function redeem(request: Request): Promise<RedeemedSignIn> {
-    const parameters = parametersOf(request);
+    const parameters = readAuthorizationResponse(request);
     const pending = await readPendingSignIn(request, parameters.get("state")!);
     const { token, account, refreshToken } = await redeemResponse(parameters, pending);
-    // JSON has no infinity.
+    // JSON cannot represent infinity.
     const endsOnTimestamp = Math.min(settings.now() + lifetimeInMs, Number.MAX_VALUE);
     const { seed, user } = openSession({ account, refreshToken, secret: crypto.randomUUID(), endsOnTimestamp });
     await seed(scopes, token);
@@ -198,25 +198,29 @@ export function createWebSignIn(options: WebSignInOptions): WebSignIn {
   async function readPendingSignIn(request: Request, state: string): Promise<PendingSignIn> {
     const cookies = readCookies(request, cookieNameOf(state));
     if (cookies.length === 0) {
-      throw refused(
-        "The browser has no cookie of this sign-in: It began in another browser or at another host, is over, or cookies are off",
+      throw signInError(
+        "The browser has no cookie of this sign-in: It began in another browser or at another host, has ended, or cookies are disabled",
       );
     }
     const text = cookies.length === 1 ? await cookieSeal.open(cookies[0]!) : undefined;
     const authorization = readAuthorization(text);
-    if (!authorization) throw refused("The cookie is not as this app has made it");
+    if (!authorization) throw signInError("The cookie was not sealed by this app");
     const { returnPath, endsOnTimestamp } = parseObject(text!) as unknown as PendingSignIn;
-    if (!isEqual(authorization.state, state)) throw refused("The answer is of another sign-in");
-    if (settings.now() >= endsOnTimestamp) throw refused(`It took longer than ${SIGN_IN_TIME_IN_S / 60} minutes`);
+    if (!isEqualInConstantTime(authorization.state, state)) {
+      throw signInError("The response belongs to another sign-in");
+    }
+    if (settings.now() >= endsOnTimestamp) {
+      throw signInError(`The sign-in took longer than ${SIGN_IN_TIME_IN_S / 60} minutes`);
+    }
     // The app's configuration may have changed since the sign-in began.
-    if (!isAllowedPath(returnPath, returnPaths)) throw refused("Nobody may come back to where it began");
+    if (!isAllowedPath(returnPath, returnPaths)) throw signInError("The return path is no longer allowed");
     return { ...authorization, returnPath, endsOnTimestamp };
   }
 
   async function resume(session: string): Promise<WebUser> {
     const stored = parseObject(await sessionSeal.open(String(session)) ?? "") as unknown as Session | undefined;
     if (stored && settings.now() < stored.endsOnTimestamp) return openSession(stored).user();
-    throw signInRequired(stored ? "The session is over" : "The session is not as this app has made it");
+    throw signInRequired(stored ? "The session has expired" : "The session was not sealed by this app");
   }
 
   function openSession({ secret, endsOnTimestamp, account, refreshToken }: Session) {
@@ -230,8 +234,8 @@ export function createWebSignIn(options: WebSignInOptions): WebSignIn {
       tenantId,
       manyTenants: "common",
       disableAutomaticAuthentication: false,
-      signIn(wanted, cause) {
-        throw signInRequired("The session gives no more tokens", wanted, cause);
+      signIn(request, cause) {
+        throw signInRequired("The session can no longer get tokens", request, cause);
       },
     }, settings);
     return {
@@ -244,24 +248,24 @@ export function createWebSignIn(options: WebSignInOptions): WebSignIn {
     };
   }
 
-  function signInRequired(reason: string, wanted?: SignIn, cause?: unknown): AuthenticationRequiredError {
+  function signInRequired(reason: string, request?: SignIn, cause?: unknown): AuthenticationRequiredError {
     return new AuthenticationRequiredError({
-      scopes: wanted?.scopes.filter((scope) => !OPENID_SCOPES.includes(scope)) ?? scopes,
-      ...wanted?.claims !== undefined && { getTokenOptions: { claims: wanted.claims } },
-      message: `${NAME}: A user has to sign in: ${reason}. Answer the browser with "signIn"`,
+      scopes: request?.scopes.filter((scope) => !OPENID_SCOPES.includes(scope)) ?? scopes,
+      ...request?.claims !== undefined && { getTokenOptions: { claims: request.claims } },
+      message: `${NAME}: A user has to sign in: ${reason}. Respond to the browser with "signIn"`,
       cause,
     });
   }
 
   return {
-    signIn: (request, options) => named(signIn(request, options)),
-    redeem: (request) => named(redeem(request)),
+    signIn: (request, options) => withName(signIn(request, options)),
+    redeem: (request) => withName(redeem(request)),
     resume,
   };
 }
 
-/** Puts the name before the message of an error of ours. */
-async function named<T>(work: Promise<T>): Promise<T> {
+/** Prepends the name to the message of an error of this library. */
+async function withName<T>(work: Promise<T>): Promise<T> {
   try {
     return await work;
   } catch (error) {

@@ -6,54 +6,64 @@ import type { SealingKey } from "./seal.ts";
 
 /** Options of {@linkcode createWebSignIn}. */
 export interface WebSignInOptions extends CredentialOptions {
-  /** The tenant's id or domain name, or `"common"`, `"organizations"` or `"consumers"`, which let in people of any. */
+  /** The tenant's id or domain name, or `"common"`, `"organizations"` or `"consumers"` for users of any tenant. */
   tenantId: string;
   /** The app's client id. */
   clientId: string;
-  /** The value of a secret of the app. Exactly one of this and the next two must be given: they prove the app. */
+  /** A client secret. Exactly one of `clientSecret`, `clientCertificate` and `getAssertion` is required. */
   clientSecret?: string | undefined;
-  /** The app's certificate with what proves that it is the app's. */
+  /** The app's certificate with its private key, or with a callback that signs. */
   clientCertificate?: CertificateConfiguration | undefined;
-  /** Returns an assertion, a JWT, that proves the app. Called once for each request, and only then. */
+  /** Returns a client assertion, a JWT. Called once for each token request. */
   getAssertion?: (() => Promise<string>) | undefined;
-  /** Sends the certificate's chain along (`x5c`). Default: `false`. */
+  /** Whether client assertions contain the certificate chain (`x5c`). @default {false} */
   sendCertificateChain?: boolean | undefined;
-  /** The page that hands its request to `redeem`, as it is registered for the app: `https:`, or `http:` on this machine. */
+  /** The registered redirect URI, whose requests the app passes to `redeem`: `https:`, or `http:` on localhost. */
   redirectUri: string;
-  /** What the user consents to, such as `"https://graph.microsoft.com/User.Read"`: of one resource. */
+  /** Scopes of one resource that the user consents to, such as `"https://graph.microsoft.com/User.Read"`. */
   scopes: string | string[];
   /**
-   * Pages that users may come back to: paths, such as `"/mail"`, or `"/mail/*"` for all below it; whatever their query. The first is where
-   * they come back to if nothing else is said. Default: `["/"]`.
+   * Paths that users may return to after a sign-in, with any query, such as `"/mail"`, or `"/mail/*"` for all paths
+   * below it. The first path is the default of `returnPath`.
+   *
+   * @default {["/"]}
    */
   returnPaths?: string[] | undefined;
-  /** Seals cookies and sessions. Of several, the first seals and all open, so that one can take another's place. */
+  /**
+   * Encrypts cookies and sessions. Of several keys, the first one encrypts and all decrypt, so that keys can be
+   * rotated.
+   */
   sealingKey: SealingKey | readonly SealingKey[];
-  /** How long a session can be resumed after the user has signed in, in milliseconds. Default: 8 hours. */
+  /** How long a session can be resumed after the sign-in, in milliseconds. @default {28_800_000} */
   sessionLifetimeInMs?: number | undefined;
 }
 
 /** Options of one sign-in. */
 export interface SignInRequestOptions {
-  /** Path and query that the user returns to. Default: those of the request, or the first of `returnPaths` if they are not allowed. */
+  /**
+   * Path and query that the user returns to. The default is that of the request, or the first of `returnPaths` if the
+   * former is not allowed.
+   */
   returnPath?: string | undefined;
   /** The claims of an `AuthenticationRequiredError` or of a claims challenge, as a JSON string. */
   claims?: string | undefined;
   /** User name to suggest, such as `"jo@contoso.com"`. */
   loginHint?: string | undefined;
-  /** Domain of the user, which skips the choice of the account's kind. */
+  /** Domain of the user's account, which skips the account type selection. */
   domainHint?: string | undefined;
-  /** Kind of prompt: `"login"`, `"select_account"`, `"consent"` or `"none"`. Default: Microsoft Entra decides. */
+  /**
+   * Kind of prompt: `"login"`, `"select_account"`, `"consent"` or `"none"`. If it is omitted, Microsoft Entra decides.
+   */
   prompt?: string | undefined;
 }
 
 /** The credential of a user who has signed in. */
 export interface WebUserCredential extends TokenCredential {
   /**
-   * Returns a token: from memory while it is fresh, without the user afterwards.
+   * Returns an access token: a cached one while it is fresh, or else one that is acquired silently.
    *
-   * @throws {AuthenticationRequiredError} The user has to sign in again; `getTokenOptions.claims` says how.
-   * @throws {AuthenticationError} Microsoft Entra refuses or does not answer.
+   * @throws {AuthenticationRequiredError} The user has to sign in again, with `getTokenOptions.claims` if it is set.
+   * @throws {AuthenticationError} Microsoft Entra rejects the request or does not respond.
    */
   getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken>;
 }
@@ -65,15 +75,16 @@ export interface WebUser {
   /** Acquires tokens for this user. */
   readonly credential: WebUserCredential;
   /**
-   * Returns the session as sealed text, for a cookie or a store of yours; `resume` takes it. It changes when a refresh token is replaced. Of two
-   * requests at once either may go on with the older one, which Microsoft Entra takes.
+   * Returns the encrypted session for `resume`, to store in a cookie or a session store. It changes when the refresh
+   * token is replaced. Of concurrent requests, either session may be stored, because Microsoft Entra also accepts the
+   * previous refresh token.
    */
   sealSession(): Promise<string>;
 }
 
 /** Result of a sign-in. */
 export interface RedeemedSignIn extends WebUser {
-  /** Redirects the browser to the return path and deletes the cookie of the sign-in. Add cookies of your own. */
+  /** Redirects the browser to the return path and deletes the cookie of the sign-in. The app may add cookies. */
   readonly response: Response;
 }
 
@@ -85,22 +96,22 @@ export interface WebSignIn {
    * @param request The request of the browser.
    * @param options See {@linkcode SignInRequestOptions}.
    * @throws {TypeError} `returnPath` is not one of `returnPaths`, or `claims` is not JSON.
-   * @throws {AuthenticationError} The authority is not Microsoft's, and cannot be discovered.
+   * @throws {AuthenticationError} The host of the authority is unknown, and discovery fails.
    */
   signIn(request: Request, options?: SignInRequestOptions): Promise<Response>;
   /**
    * Redeems the authorization response and returns the user. A response can be redeemed once.
    *
    * @param request The request to `redirectUri`.
-   * @throws {AuthenticationError} The user declines, the answer is not that of a sign-in of this browser, it took longer than ten minutes, or
-   * Microsoft Entra refuses or does not answer.
+   * @throws {AuthenticationError} The user declines, the response belongs to no pending sign-in of this browser, the
+   * sign-in took longer than ten minutes, or Microsoft Entra rejects the request or does not respond.
    */
   redeem(request: Request): Promise<RedeemedSignIn>;
   /**
-   * Returns the user of a session that `sealSession` has sealed. Sends nothing.
+   * Returns the user of a session that `sealSession` returned. Sends no request.
    *
-   * @param session The sealed text.
-   * @throws {AuthenticationRequiredError} The session has ended, or is none: the user has to sign in.
+   * @param session The encrypted session.
+   * @throws {AuthenticationRequiredError} The session has expired or is invalid: the user has to sign in.
    */
   resume(session: string): Promise<WebUser>;
 }

@@ -149,7 +149,7 @@ describe("the assertion of a certificate made by openssl", { skip }, () => {
       );
       const at = (now: number) => assertionOf(configuration, { runtime: { now: () => now } });
       await assert.rejects(at(start! - 1), { name: "AuthenticationError", message: /It is not valid before/ });
-      await assert.rejects(at(end! + 1), { name: "AuthenticationError", message: /It ended on/ });
+      await assert.rejects(at(end! + 1), { name: "AuthenticationError", message: /It expired on/ });
       await at(start!);
       await at(end!);
     }
@@ -178,7 +178,7 @@ describe("the command that an error advises makes a file that is read", { skip }
       openssl(...command.split(" "), "-out", "encrypted.pem", "-passout", `pass:${PASSWORD}`);
       write("old.pem", read("certificate.pem") + read("encrypted.pem"));
       const configuration = { certificate: read("old.pem"), certificatePassword: PASSWORD };
-      const advice = await adviceFor(configuration, /The private key is encrypted in a way that is not supported/);
+      const advice = await adviceFor(configuration, /The private key is encrypted by an unsupported algorithm/);
       openssl(...inFolder(advice), "-passin", `pass:${PASSWORD}`, "-passout", `pass:${PASSWORD}`);
       await accepts({ certificate: read("new.key") + read("certificate.pem"), certificatePassword: PASSWORD });
     });
@@ -209,11 +209,11 @@ describe("the command that an error advises makes a file that is read", { skip }
       run(`${command} -nodes -keyout other.key -out other.pem -days 3 -subj /CN=app`);
       const advice = await adviceFor(
         { certificate: read("other.pem") + read("other.key") },
-        /The certificate is for a key of another kind/,
+        /The certificate is not for an RSA key/,
       );
       await adviceFor(
         { certificate: read("certificate.pem") + read("other.key") },
-        /The private key is of another kind/,
+        /The private key is not an RSA key/,
       );
       openssl(...inFolder(advice.replaceAll("certificate.pem", "new.pem")));
       await accepts({ certificate: read("new.pem") + read("new.key") }, read("new.pem"));

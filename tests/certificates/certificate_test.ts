@@ -191,30 +191,30 @@ describe("PEM text", () => {
 
   const damaged = KEY.replace(/(?<=-----\n)M/, "N");
   const unreadable: Record<string, [string, RegExp]> = {
-    "no certificate": [KEY, /It holds no certificate: "-----BEGIN CERTIFICATE-----" is missing/],
-    "no private key": [CERTIFICATE, /It holds no private key: "-----BEGIN PRIVATE KEY-----" is missing/],
-    "two private keys": [CERTIFICATE + KEY + OTHER_KEY, /It holds several private keys/],
+    "no certificate": [KEY, /It contains no certificate: "-----BEGIN CERTIFICATE-----" is missing/],
+    "no private key": [CERTIFICATE, /It contains no private key: "-----BEGIN PRIVATE KEY-----" is missing/],
+    "two private keys": [CERTIFICATE + KEY + OTHER_KEY, /It contains several private keys/],
     "another certificate's key": [CERTIFICATE + OTHER_KEY, /The private key does not belong to the certificate/],
-    "the authority's certificate first": [AUTHORITY + CERTIFICATE + KEY, /must be the first in its text/],
+    "the authority's certificate first": [AUTHORITY + CERTIFICATE + KEY, /must be the first one in the PEM text/],
     "an encrypted key without password": [
       CERTIFICATE + KEY_ENCRYPTED,
       /The private key is encrypted: set "certificatePassword"/,
     ],
     "a key for an elliptic curve": [
       CERTIFICATE + EC_KEY,
-      /another kind \("1\.2\.840\.10045\.2\.1"\): Entra takes RSA only.*"openssl req/,
+      /not an RSA key \("1\.2\.840\.10045\.2\.1"\): Microsoft Entra supports RSA keys only.*"openssl req/,
     ],
     "a certificate for an elliptic curve": [
       EC_CERTIFICATE + EC_KEY,
-      /The certificate is for a key of another kind.*"openssl req/,
+      /The certificate is not for an RSA key.*"openssl req/,
     ],
     "an OpenSSH key": [
       CERTIFICATE + KEY.replaceAll("PRIVATE", "OPENSSH PRIVATE"),
-      /another kind \("OPENSSH PRIVATE KEY"\)/,
+      /not an RSA key \("OPENSSH PRIVATE KEY"\)/,
     ],
     "an old encrypted key": [
       CERTIFICATE + KEY_PKCS1.replace("KEY-----\n", "$&Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n\n"),
-      /not supported \("Proc-Type: 4,ENCRYPTED"\).*"openssl pkcs8 -topk8/,
+      /an unsupported algorithm \("Proc-Type: 4,ENCRYPTED"\).*"openssl pkcs8 -topk8/,
     ],
     "a damaged certificate": [CERTIFICATE.replace("MII", "MIA") + KEY, /The certificate is damaged/],
     "a certificate without its end": [
@@ -235,7 +235,7 @@ describe("PEM text", () => {
       CERTIFICATE + "-----BEGIN PRIVATE KEY-----\n-----END PRIVATE KEY-----",
       /is not base64/,
     ],
-    "an end that is cut off": [CERTIFICATE + KEY.slice(0, 900), /cut off: "-----END PRIVATE KEY-----" is missing/],
+    "an end that is cut off": [CERTIFICATE + KEY.slice(0, 900), /truncated: "-----END PRIVATE KEY-----" is missing/],
     "the end of another block": [
       CERTIFICATE.replace("END CERT", "END KEY") + KEY,
       /"-----END CERTIFICATE-----" is missing/,
@@ -278,7 +278,7 @@ describe("PEM text", () => {
       return `${bytes.slice(0, at - 10)}\x04\x06${salt}\x02\x04\x7f\xff\xff\xff${bytes.slice(at + 4)}`;
     });
     const configuration = { certificate: CERTIFICATE + slow, certificatePassword: PASSWORD };
-    await refuses(configuration, /not supported \("2147483647 iterations"\).*"openssl pkcs8/);
+    await refuses(configuration, /an unsupported algorithm \("2147483647 iterations"\).*"openssl pkcs8/);
   });
 
   test("is refused before and after its time", async () => {
@@ -286,8 +286,8 @@ describe("PEM text", () => {
     const begin = Date.UTC(2020, 0, 1);
     const end = Date.UTC(2090, 0, 1);
     await refuses(configuration, /It is not valid before "2020-01-01T00:00:00\.000Z"/, begin - 1);
-    await refuses(configuration, /It ended on "2090-01-01T00:00:00\.000Z"/, end + 1);
-    await refuses({ certificate: CERTIFICATE, sign: remoteSign }, /It ended on "2090/, end + 1);
+    await refuses(configuration, /It expired on "2090-01-01T00:00:00\.000Z"/, end + 1);
+    await refuses({ certificate: CERTIFICATE, sign: remoteSign }, /It expired on "2090/, end + 1);
     for (const now of [begin, end]) await assertionOf(configuration, { runtime: { now: () => now } });
   });
 });
@@ -372,7 +372,7 @@ describe("a CryptoKey", () => {
     const assertion = assertionOf({ certificate: CERTIFICATE, privateKey }, AD_FS, "adfs");
     await assert.rejects(assertion, {
       name: "AuthenticationError",
-      message: /AD FS does not take PS256.*RSASSA-PKCS1-v1_5/,
+      message: /AD FS does not support PS256.*RSASSA-PKCS1-v1_5/,
     });
   });
 
@@ -399,7 +399,7 @@ describe("a callback", () => {
 
   test("with a SHA-256 thumbprint is refused where AD FS is asked", async () => {
     const assertion = assertionOf({ thumbprint: SHA256, sign: remoteSign }, AD_FS, "adfs");
-    await assert.rejects(assertion, { name: "AuthenticationError", message: /AD FS does not take PS256.*SHA-1/ });
+    await assert.rejects(assertion, { name: "AuthenticationError", message: /AD FS does not support PS256.*SHA-1/ });
   });
 
   test("that throws is the cause", async () => {
@@ -419,10 +419,10 @@ describe("a callback", () => {
   const results: Record<string, [unknown, RegExp, RegExp]> = {
     nothing: [
       undefined,
-      /the 256 bytes of the signature, and returned something else/,
-      /the 256 to 2048 bytes of the signature, and returned something else/,
+      /the 256 bytes of the signature, and returned another type/,
+      /the 256 to 2048 bytes of the signature, and returned another type/,
     ],
-    text: ["c2lnbmF0dXJl", /returned something else/, /returned something else/],
+    text: ["c2lnbmF0dXJl", /returned another type/, /returned another type/],
     "no bytes": [new Uint8Array(0), /returned 0 bytes/, /returned 0 bytes/],
     "a signature by an elliptic curve": [new Uint8Array(64), /returned 64 bytes/, /returned 64 bytes/],
     "too many bytes": [new Uint8Array(4000), /returned 4000 bytes/, /returned 4000 bytes/],
@@ -506,18 +506,18 @@ describe("the configuration", () => {
       for (const configuration of [bytes, { certificate: bytes }, { certificatePath: bytes }]) {
         misshapen(
           configuration,
-          /must be text, not bytes: decode a PEM file with "new TextDecoder\(\)\.decode\(bytes\)", read a/,
+          /must be a string, not bytes: decode a PEM file with "new TextDecoder\(\)\.decode\(bytes\)", read a/,
         );
       }
     }
     misshapen({ certificate: CERTIFICATE, certificatePassword: "" }, /non-empty string as "certificatePassword"/);
     misshapen({ thumbprint: "", sign }, /non-empty string as "thumbprint"/);
-    misshapen(CERTIFICATE + KEY, /give PEM text as "certificate"/);
+    misshapen(CERTIFICATE + KEY, /pass PEM text as "certificate"/);
     misshapen({ certificatePath: bodyOf(KEY).replace("A", "A\n") }, /must have a path as "certificatePath"/);
     misshapen({ thumbprint: SHA256 }, /"privateKey" or "sign" beside "thumbprint"/);
-    misshapen({ certificate: CERTIFICATE, privateKey, sign }, /each other/);
-    misshapen({ certificatePath: "a.pem", sign }, /with none of "certificatePath"/);
-    misshapen({ certificate: CERTIFICATE, privateKey, certificatePassword: PASSWORD }, /with none of/);
+    misshapen({ certificate: CERTIFICATE, privateKey, sign }, /only one of "privateKey" and "sign"/);
+    misshapen({ certificatePath: "a.pem", sign }, /without "certificatePath"/);
+    misshapen({ certificate: CERTIFICATE, privateKey, certificatePassword: PASSWORD }, /without "certificatePath"/);
     misshapen({ certificate: CERTIFICATE + KEY, privateKey }, /must not have a private key in "certificate"/);
     misshapen({ certificate: CERTIFICATE, sign: "sign" }, /must have a function as "sign"/);
     for (const thumbprint of ["12", SHA256 + "00", SHA256.replace("FF", "GG"), `sha256:${SHA256}`]) {
@@ -528,7 +528,7 @@ describe("the configuration", () => {
       { thumbprint: SHA256, privateKey: await importKey(RS256) },
       /SHA-1 one beside a key for "RSASSA-PKCS1-v1_5"/,
     );
-    misshapen({ thumbprint: SHA256, sign }, /"sendCertificateChain" needs the "certificate"/, {
+    misshapen({ thumbprint: SHA256, sign }, /"sendCertificateChain" requires "certificate"/, {
       sendCertificateChain: true,
     });
   });

@@ -217,7 +217,7 @@ describe("a file is refused for its form", () => {
     const own = pki.pemToDer(CERTIFICATE).getBytes();
     // Their last byte is of the signature.
     const certificates = Array.from({ length: 101 }, (_, index) => own.slice(0, -1) + String.fromCharCode(index));
-    return refuses(createFile({ certificates }), /It holds more than 100 certificates$/);
+    return refuses(createFile({ certificates }), /It contains more than 100 certificates$/);
   });
 
   for (const [kind, tag] of [["sequences", 0x30], ["pieces of a string", 0x24], ["tagged values", 0xa0]] as const) {
@@ -225,7 +225,7 @@ describe("a file is refused for its form", () => {
     test(`where what it holds is nested: ${kind}`, async () => {
       const nested = String.fromCharCode(...nest(tag, 10_000));
       const file = sequence(integer(3), sequence(oid(DATA), explicit(octets(nested))));
-      await refuses(toBytes(file), /It is damaged|or it is damaged/);
+      await refuses(toBytes(file), /It is damaged|or the file is damaged/);
     });
   }
 

@@ -110,9 +110,9 @@ describe("PKCS#12 is refused", { skip }, () => {
     await refuses(createPfx("-in app.pem -inkey key.pem"), /The password is wrong/, "");
   });
 
-  test("without a private key", () => refuses(createPfx("-in app.pem -nokeys"), /It holds no private key/));
+  test("without a private key", () => refuses(createPfx("-in app.pem -nokeys"), /It contains no private key/));
 
-  test("without a certificate", () => refuses(createPfx("-inkey key.pem -nocerts"), /It holds no certificate/));
+  test("without a certificate", () => refuses(createPfx("-inkey key.pem -nocerts"), /It contains no certificate/));
 
   test("with a private key for an elliptic curve", () =>
     refuses(createPfx("-in authority.pem -inkey authority.key"), /The private key is not an RSA key/));
@@ -124,28 +124,28 @@ describe("PKCS#12 is refused", { skip }, () => {
 
   test("with several private keys", () => {
     const other = createPfx("-in other.pem -inkey other.key -nomac");
-    return refuses(join(createPfx("-in app.pem -inkey key.pem -nomac"), other), /It holds several private keys/);
+    return refuses(join(createPfx("-in app.pem -inkey key.pem -nomac"), other), /It contains several private keys/);
   });
 
   test("with two certificates for the key", () => {
     openssl(..."req -x509 -key key.pem -out renewed.pem -days 3 -subj /CN=app".split(" "));
     const bytes = createPfx("-in app.pem -inkey key.pem -certfile renewed.pem");
-    return refuses(bytes, /It holds several certificates for one private key/);
+    return refuses(bytes, /It contains several certificates for one private key/);
   });
 
   test("cut off anywhere, and of other things", async () => {
     const bytes = createPfx("-in app.pem -inkey key.pem");
     for (const length of [0, 1, 2, 10, 100, 1000, bytes.length - 1]) {
-      await refuses(bytes.subarray(0, length), /It is damaged, or something else/);
+      await refuses(bytes.subarray(0, length), /It is damaged, or not a PKCS#12 file/);
     }
     await refuses(
       new TextEncoder().encode(read("app.pem")),
-      /It is PEM text, which goes to the credential as "certificate"/,
+      /It is PEM text: Pass it to the credential as "certificate"/,
     );
     openssl(..."x509 -in app.pem -outform der -out app.der".split(" "));
     await refuses(
       readBytes("app.der"),
-      /The password is wrong, or it is damaged or encrypted in a way.*"openssl pkcs12 -in old.pfx -out new.pem -nodes"/,
+      /The password is wrong, or the file is damaged or encrypted by.*"openssl pkcs12 -in old.pfx -out new.pem -nodes"/,
     );
   });
 

@@ -350,7 +350,7 @@ test("a certificate's file that is never read to its end ends with the deadline,
   await clock.advance(60_000);
   const error = await failed;
   assert.equal(error.name, "AuthenticationError");
-  assert.match(error.message, /^ClientCertificateCredential: Cannot get a token: No answer within the 60000 ms/);
+  assert.match(error.message, /^ClientCertificateCredential: Cannot get a token: No response within the 60000 ms/);
   assert.equal((await credential.getToken(SCOPE)).token, "a-token");
 });
 

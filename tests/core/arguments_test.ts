@@ -191,8 +191,8 @@ for (
     ["proxyOptions", 'use "fetch"'],
     ["tlsOptions", 'use "fetch"'],
     ["additionalPolicies", 'use "fetch"'],
-    ["tokenCachePersistenceOptions", 'use "cache", which keeps tokens of apps; people sign in once a process'],
-    ["brokerOptions", "it needs native code"],
+    ["tokenCachePersistenceOptions", 'use "cache", which persists the tokens of apps; users sign in once per process'],
+    ["brokerOptions", "it requires native code"],
   ] as const
 ) {
   test(`"${option}" of @azure/identity is never passed over: a TypeError of the constructor says what to do`, () => {

@@ -210,7 +210,7 @@ for (const [name, subject] of Object.entries(REPEATABLE)) {
       const { ask, clock, service } = rig(subject, silence);
       const { error, after } = await ask();
       assert.equal(after, subject.timeoutInMs ?? 60_000);
-      assert.match(error!.message, /No answer within the \d+ ms of "timeoutInMs"/);
+      assert.match(error!.message, /No response within the \d+ ms of "timeoutInMs"/);
       const { length } = service.requests;
       await passTime(100 * SECOND, clock);
       assert.equal(service.requests.length, length);

@@ -81,7 +81,7 @@ describe("az is signed in, and may be started", () => {
       const granted = missing === "" ? TOOL_VARIABLES : all.filter((name) => name !== missing);
       const output = await run([...flags, `--allow-env=${granted}`, "--allow-net"], CODE, { ...env, ...APP });
       assert.match(output, /^AuthenticationError \/ /);
-      assert.match(output, /Give the variables by the option "env"/);
+      assert.match(output, /Set the option "env"/);
       const flag = flagIn(output);
       for (
         const name of ["AZURE_TENANT_ID", "AZURE_IDENTITY_DISABLE_MULTITENANTAUTH", missing || "IDENTITY_ENDPOINT"]

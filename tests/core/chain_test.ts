@@ -146,13 +146,13 @@ test("a chain in which nobody is available says so for each, in order", async ()
     error.message.replaceAll(/ \d+ ms /g, " 0 ms "),
     [
       "ChainedTokenCredential: Cannot get a token: No credential is available",
-      "credential    outcome            time  reason, and what to do",
+      "credential    outcome            time  reason and next step",
       "credential 1  inconclusive       0 ms  One",
       "  and more",
       "credential 2  inconclusive       0 ms  credential 2 returned no token",
       "credential 3  absent             0 ms  Three",
       "  → Try a fourth",
-      "credential 4  inconclusive       0 ms  It gave no reason",
+      "credential 4  inconclusive       0 ms  The error has no message",
       "credential 5  not for this call  0 ms  Five",
     ].join("\n  "),
   );

@@ -211,7 +211,7 @@ test("who joins late waits no longer than for a request of their own", async () 
   joiner.then(() => settled = true);
   for (let i = 0; i < 10; i++) await clock.advance(0);
   await clock.advance(30_000);
-  assert.match((await first).message, /No answer within the 60000 ms/);
+  assert.match((await first).message, /No response within the 60000 ms/);
   for (let i = 0; i < 10; i++) await clock.advance(0);
   await clock.advance(30_000);
   for (let i = 0; i < 10; i++) await clock.advance(0);
@@ -236,7 +236,7 @@ if (detectPlatform() === "web") {
     const joiner = failureOf(credential.getToken(SCOPE));
     await clock.untilSleeping(50_000);
     await clock.advance(50_000);
-    assert.match((await joiner).message, /No answer within the 60000 ms/);
+    assert.match((await joiner).message, /No response within the 60000 ms/);
     assert.equal((await credential.getToken(SCOPE)).token, "a-token");
   });
 }
@@ -306,6 +306,6 @@ test("each credential keeps to its own deadline, whoever began the request", asy
   patient.catch(() => {});
   await service.untilRequested(1);
   const impatient = failureOf(create(service, { runtime, timeoutInMs: 1_000 }).getToken(SCOPE));
-  assert.match((await impatient).message, /No answer within the 1000 ms/);
+  assert.match((await impatient).message, /No response within the 1000 ms/);
   assert.ok(asked >= 2);
 });

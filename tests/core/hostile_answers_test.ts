@@ -346,7 +346,7 @@ describe("nested JSON", () => {
         // The metadata service's 400 without an identity says that there is none.
         const error = await askMachine(name, answer, name === "IMDS" ? { clientId: CLIENT_ID } : {});
         assert.equal(error.name, "AuthenticationError");
-        assert.match(error.message, new RegExp(`HTTP ${status}: The answer is not the JSON of a token service`));
+        assert.match(error.message, new RegExp(`HTTP ${status}: The response is not the JSON of a token service`));
       });
     }
   }
@@ -390,7 +390,7 @@ describe("nested JSON", () => {
         const credential = secretBefore(() => tokenAnswer());
         const error = await failureOf(credential.getToken(SCOPE, { ...options, claims }));
         assert.equal(error.name, "TypeError");
-        assert.match(error.message, /"claims" must be the text of a JSON object/);
+        assert.match(error.message, /"claims" must be a JSON object/);
       }
     });
   }
@@ -420,7 +420,7 @@ test("a message shows the beginning of a user's name, on one line", async () => 
   };
   const preferred_username = `other\r\n${"\u001b[2J".repeat(20_000)}`;
   const error = await askUser({ id_token: idToken({ oid: "other", preferred_username }) }, { authenticationRecord });
-  assert.match(error.message, /Expected is "jo@contoso\.com", and it is "other \[2J/);
+  assert.match(error.message, /Expected "jo@contoso\.com", got "other \[2J/);
   // deno-lint-ignore no-control-regex
   assert.doesNotMatch(error.message, /[\r\n\u001b]/);
   assert.ok(error.message.length < 2000);

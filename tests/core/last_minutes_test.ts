@@ -356,7 +356,7 @@ test("a token that has ended before it was received is an error, and is not kept
       assert.equal(error?.name, "AuthenticationError");
       assert.match(
         error!.message,
-        /^ClientSecretCredential: Cannot get a token: The token ended at .*Z, before it was received\. Check the clock/,
+        /^ClientSecretCredential: Cannot get a token: The token expired at .*Z, before it was received\. Check the clock/,
       );
       assert.equal(service.requests.length, call);
     }

@@ -69,7 +69,7 @@ for (const { version, flag, hasNet, path, skip } of located) {
         /Error: WorkloadIdentityCredential: .*Node with --allow-fs-read=\/etc\/passwd/,
       );
       const permitted = await outcomesOf(["token file"], "--allow-fs-read=/etc/passwd");
-      assert.match(permitted.get("token file")!, /^AuthenticationError: .*It must hold one line, a JWT/);
+      assert.match(permitted.get("token file")!, /^AuthenticationError: .*It must contain exactly one JWT/);
     });
 
     test("a certificate names --allow-fs-read", async () => {

@@ -35,8 +35,7 @@ function ask(credential: string): string {
 }
 
 /** What Deno may not read, as the messages begin and end; in between the credential and the variables. */
-const UNREADABLE =
-  ': Cannot read the environment variables that decide about the identity: Give the variables by the option "env", ' +
+const UNREADABLE = ': Cannot read the environment variables that determine the identity: Set the option "env", ' +
   "or run Deno with --allow-env=";
 
 test("variables that may not be read are an AuthenticationError that names the flag", async () => {

@@ -27,7 +27,7 @@ describe("scopes are separated by SP and nothing else (RFC 6749, section 3.3)", 
       for (const scopes of [blank + SCOPE, SCOPE + blank, ` ${blank} ${SCOPE}`, `a${blank}${SCOPE}`]) {
         const error = await failureOf(credential.getToken(scopes));
         assert.equal(error.name, "TypeError");
-        assert.match(error.message, /Argument "scopes" holds a malformed scope/);
+        assert.match(error.message, /Argument "scopes" has a malformed scope/);
       }
       assert.equal(service.requests.length, 0);
     });
@@ -39,7 +39,7 @@ describe("scopes are separated by SP and nothing else (RFC 6749, section 3.3)", 
     await credential.getToken("  b/.default   a/.default ");
     assert.equal(service.requests[0]!.form.scope, "a/.default b/.default");
     for (const scopes of ["", " ", "   "]) {
-      assert.match((await failureOf(credential.getToken(scopes))).message, /must name at least one scope/);
+      assert.match((await failureOf(credential.getToken(scopes))).message, /must have at least one scope/);
     }
   });
 });

@@ -333,7 +333,7 @@ describe("AZURE_TOKEN_CREDENTIALS", () => {
       assert.equal(service.requests[0]!.headers.get("metadata"), "true");
       assert.equal(clock.sleeping.at(-1), 120_000);
       await clock.advance(120_000);
-      assert.match((await failing).message, /No answer within the 120000 ms/);
+      assert.match((await failing).message, /No response within the 120000 ms/);
     });
   }
 

@@ -120,7 +120,7 @@ const rows: readonly [Name, string, Machine, CredentialExplanation["state"], str
     { env: { ...ID, ...FILE } },
     "fails",
     'Cannot read the token file of AZURE_FEDERATED_TOKEN_FILE, "/token": It does not exist, or may not be read: ' +
-    "Check the path, and in AKS that the pod has the label azure.workload.identity/use, for which a token of its service account is mounted there",
+    "Check the path, and in AKS that the pod has the label azure.workload.identity/use, which mounts a token of its service account",
   ],
   [
     "WorkloadIdentityCredential",

@@ -191,7 +191,7 @@ test("a user's token for another API is refused: the error says which one to sen
   const { message } = await failureOf(create(scene, call, { clientId: "another-app" }).getToken(GRAPH));
   assert.match(
     message,
-    /AADSTS500131\)\. .*… Send the token that was issued for this app, as it was issued$/,
+    /AADSTS500131\)\. .*… Send the unmodified token that was issued for this app$/,
   );
 });
 

@@ -340,7 +340,7 @@ test("where nobody is, a table says of each why, how long it took, and what to d
   const lines = error.message.split(/\n {2}(?! )/);
   assert.deepEqual(lines.slice(0, 2), [
     "DefaultAzureCredential: Cannot get a token: No credential is available",
-    `${"credential".padEnd(27)}  outcome  ${"time".padEnd(7)}  reason, and what to do`,
+    `${"credential".padEnd(27)}  outcome  ${"time".padEnd(7)}  reason and next step`,
   ]);
   const skipped = laptop.events.filter(({ event }) => event === "credential-skipped");
   for (const [index, [name, time, reason, nextStep]] of rows.entries()) {

@@ -99,7 +99,7 @@ for (
     assert.equal(error.name, "AuthenticationError");
     assert.match(
       error.message,
-      /^ClientSecretCredential: Cannot find the token service: "AZURE_AUTHORITY_HOST" must be a URL with "https:" and /,
+      /^ClientSecretCredential: Cannot determine the authority: "AZURE_AUTHORITY_HOST" must be a URL with "https:" and /,
     );
     assert.ok(value === " " || !error.message.includes(value), error.message);
     assert.doesNotMatch(error.message, /CANARY/);
@@ -232,7 +232,7 @@ test("the simulated Entra vouches for a host that it was told, and for no other"
   const error = await failureOf(new ClientSecretCredential(TENANT, CLIENT, "a-secret", stranger).getToken(SCOPE));
   assert.match(
     error.message,
-    /The public cloud does not know it; set "disableInstanceDiscovery" if you trust "login\.stranger\.example"/,
+    /The public cloud does not know its host; set "disableInstanceDiscovery" if you trust "login\.stranger\.example"/,
   );
 });
 
@@ -332,7 +332,7 @@ for (const [name, answer] of Object.entries(UNUSABLE)) {
     assert.equal(error.name, "AuthenticationError");
     assert.match(
       error.message,
-      /Cannot use the authority "https:\/\/login\.private\.example\/[^"]*": Its OpenID configuration names no token endpoint of its own/,
+      /Cannot use the authority "https:\/\/login\.private\.example\/[^"]*": Its OpenID configuration has no valid "token_endpoint"/,
     );
     assert.ok(service.requests.every(({ body }) => body === ""));
   });
@@ -404,7 +404,10 @@ for (
       ] as const
     ) {
       const { message } = await failureOf(work());
-      assert.match(message, new RegExp(`Cannot use the authority ".*": Its OpenID configuration names no "${name}"`));
+      assert.match(
+        message,
+        new RegExp(`Cannot use the authority ".*": Its OpenID configuration has no valid "${name}"`),
+      );
     }
     assert.ok(service.requests.every(({ url }) => /discovery|openid-configuration/.test(url)));
   });
@@ -462,7 +465,7 @@ test("discovery that never answers ends with the deadline", async () => {
   const failed = failureOf(new ClientSecretCredential(TENANT, CLIENT, "a-secret", options).getToken(SCOPE));
   await service.untilRequested(1);
   await clock.advance(60_000);
-  assert.match((await failed).message, /No answer within the 60000 ms of "timeoutInMs"/);
+  assert.match((await failed).message, /No response within the 60000 ms of "timeoutInMs"/);
   assert.equal(service.requests[0]!.signal.aborted, true);
 });
 

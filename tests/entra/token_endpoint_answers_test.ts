@@ -118,31 +118,31 @@ const CODES: readonly [code: number, status: number, error: string, description:
     401,
     "invalid_client",
     "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.",
-    /^Give a secret, certificate or assertion; or allow public client flows in the app registration, for people to /,
+    /^Give a secret, certificate or assertion; or allow public client flows in the app registration, for user /,
   ],
   [
     50013,
     400,
     "invalid_grant",
     "Assertion failed signature validation.",
-    /^Send the token that was issued for this app, as it was issued$/,
+    /^Send the unmodified token that was issued for this app$/,
   ],
   [
     500131,
     400,
     "invalid_grant",
     "Assertion audience does not match the Client app.",
-    /^Send the token that was issued for/,
+    /^Send the unmodified token that was issued for/,
   ],
   [
     28000,
     400,
     "invalid_request",
     "It contains more than one resource.",
-    /^Ask for the scopes of one resource at a time$/,
+    /^Request the scopes of one resource at a time$/,
   ],
-  [65004, 400, "access_denied", "User declined to consent to access the app.", /^Ask for the token again$/],
-  [70020, 400, "expired_token", "This device code has expired.", /^Ask for the token again$/],
+  [65004, 400, "access_denied", "User declined to consent to access the app.", /^Request the token again$/],
+  [70020, 400, "expired_token", "This device code has expired.", /^Request the token again$/],
 ];
 
 for (const [code, status, error, description, advice] of CODES) {
@@ -208,9 +208,9 @@ test("an error alone, as other services send it, is enough", async () => {
 test("the name of an error gives advice where no code does, and one that every object has gives none", async () => {
   for (
     const [error, advice] of [
-      ["expired_token", ". Ask for the token again"],
-      ["authorization_declined", ". Ask for the token again"],
-      ["access_denied", ". Ask for the token again"],
+      ["expired_token", ". Request the token again"],
+      ["authorization_declined", ". Request the token again"],
+      ["access_denied", ". Request the token again"],
       ["constructor", ""],
       ["__proto__", ""],
     ] as const
@@ -319,7 +319,7 @@ for (
 ) {
   test(`expires_in ${JSON.stringify(expires_in)} is no lifetime`, async () => {
     const { error, message, asked } = await failWith(() => tokenAnswer({ expires_in }));
-    assert.equal(message, 'The answer has no usable "expires_in"');
+    assert.equal(message, 'The response has no usable "expires_in"');
     assert.equal(error.statusCode, 200);
     assert.equal(asked, 1);
   });
@@ -329,7 +329,7 @@ test("expires_in NaN, as some services write it, is no JSON", async () => {
   const text = '{"token_type":"Bearer","access_token":"a-token","expires_in":NaN}';
   assert.equal(
     (await failWith(() => new Response(text))).message,
-    `HTTP 200: The answer is not the JSON of a token service`,
+    `HTTP 200: The response is not the JSON of a token service`,
   );
 });
 
@@ -346,7 +346,7 @@ for (const expires_in of [3599, "3599", 3599.0, "0003599"]) {
 for (const token_type of [undefined, null, "", "pop", "mac", "DPoP", "Bearer ", 7, {}, { toString: 0 }, ["Bearer"]]) {
   test(`token_type ${JSON.stringify(token_type)} is no bearer token`, async () => {
     const { error, message, asked } = await failWith(() => tokenAnswer({ token_type }));
-    assert.equal(message, 'The answer has no usable "token_type"');
+    assert.equal(message, 'The response has no usable "token_type"');
     assert.equal(error.statusCode, 200);
     assert.equal(asked, 1);
   });

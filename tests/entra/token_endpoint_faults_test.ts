@@ -58,7 +58,7 @@ const UNREACHABLE: Readonly<Record<string, [fault: () => unknown, message: strin
 for (const [name, [fault, message]] of Object.entries(UNREACHABLE)) {
   test(`${name}: three more attempts, then the reason and what to look at`, async () => {
     const { error, message: said, asked } = await failWith(fault);
-    assert.equal(said, `${message}. Check the network, and whether "fetch" knows the proxy, if there is one`);
+    assert.equal(said, `${message}. Check the network, and that "fetch" uses the proxy, if there is one`);
     assert.equal(asked, 4);
     assert.equal(error.statusCode, 0);
     assert.equal("errorResponse" in error, false);
@@ -138,7 +138,9 @@ for (
       assert.equal(error.name, "AuthenticationError");
       assert.equal(
         error.message,
-        `ClientSecretCredential: Cannot get a token: No answer within the ${timeoutInMs ?? 60_000} ms of "timeoutInMs"`,
+        `ClientSecretCredential: Cannot get a token: No response within the ${
+          timeoutInMs ?? 60_000
+        } ms of "timeoutInMs"`,
       );
       assert.equal(error.statusCode, 0);
       // Each attempt has its own time limit, so that a request that is lost is sent again before the deadline.
@@ -165,7 +167,7 @@ test("a body that stops halfway ends with the deadline, and the body is given up
   const failed = failureOf(create(service, { runtime: clock }).getToken(SCOPE));
   await service.untilRequested(1);
   await clock.advance(60_000);
-  assert.match((await failed).message, /No answer within the 60000 ms/);
+  assert.match((await failed).message, /No response within the 60000 ms/);
   await clock.advance(0);
   assert.equal(cancelled, true);
 });
@@ -209,37 +211,45 @@ for (
     [
       "a web page",
       () => new Response(PAGE, { headers: { "content-type": "text/html" } }),
-      "HTTP 200: The answer is a web page: is a proxy in between?",
+      "HTTP 200: The response is a web page: is a proxy in between?",
     ],
     [
       "a web page with status 403",
       () => new Response(`\n ${PAGE}`, { status: 403 }),
-      "HTTP 403: The answer is a web page: is a proxy in between?",
+      "HTTP 403: The response is a web page: is a proxy in between?",
     ],
-    ["an empty body", () => new Response(""), "HTTP 200: The answer is empty, or longer than a megabyte"],
-    ["no body", () => new Response(null, { status: 204 }), "HTTP 204: The answer is empty, or longer than a megabyte"],
+    ["an empty body", () => new Response(""), "HTTP 200: The response is empty or longer than a megabyte"],
+    ["no body", () => new Response(null, { status: 204 }), "HTTP 204: The response is empty or longer than a megabyte"],
     [
       "truncated JSON",
       () => new Response('{"token_type":"Bearer","expires_in":3600,"access_token":"half of a'),
-      `HTTP 200: The answer is ${NO_JSON}`,
+      `HTTP 200: The response is ${NO_JSON}`,
     ],
-    ["null", () => jsonAnswer(null), `HTTP 200: The answer is ${NO_JSON}`],
-    ["a list", () => jsonAnswer([{ access_token: "a-token" }]), `HTTP 200: The answer is ${NO_JSON}`],
-    ["a text", () => jsonAnswer("a-token"), `HTTP 200: The answer is ${NO_JSON}`],
+    ["null", () => jsonAnswer(null), `HTTP 200: The response is ${NO_JSON}`],
+    ["a list", () => jsonAnswer([{ access_token: "a-token" }]), `HTTP 200: The response is ${NO_JSON}`],
+    ["a text", () => jsonAnswer("a-token"), `HTTP 200: The response is ${NO_JSON}`],
     [
       "no text at all",
       () => new Response(new Uint8Array([0xff, 0xfe, 0x00, 0x80])),
-      `HTTP 200: The answer is ${NO_JSON}`,
+      `HTTP 200: The response is ${NO_JSON}`,
     ],
-    ["status 400 without an error", () => jsonAnswer({}, { status: 400 }), `HTTP 400: The answer is ${NO_JSON}`],
+    ["status 400 without an error", () => jsonAnswer({}, { status: 400 }), `HTTP 400: The response is ${NO_JSON}`],
     [
       "status 400 with an error that is no text",
       () => jsonAnswer({ error: 7 }, { status: 400 }),
-      `HTTP 400: The answer is ${NO_JSON}`,
+      `HTTP 400: The response is ${NO_JSON}`,
     ],
-    ["status 404", () => new Response("Not found", { status: 404 }), `HTTP 404: The answer is ${NO_JSON}`],
-    ["status 501", () => new Response("", { status: 501 }), "HTTP 501: The answer is empty, or longer than a megabyte"],
-    ["status 505", () => new Response("", { status: 505 }), "HTTP 505: The answer is empty, or longer than a megabyte"],
+    ["status 404", () => new Response("Not found", { status: 404 }), `HTTP 404: The response is ${NO_JSON}`],
+    [
+      "status 501",
+      () => new Response("", { status: 501 }),
+      "HTTP 501: The response is empty or longer than a megabyte",
+    ],
+    [
+      "status 505",
+      () => new Response("", { status: 505 }),
+      "HTTP 505: The response is empty or longer than a megabyte",
+    ],
   ] as [string, () => Response, string][]
 ) {
   test(`${name} is refused at once, with the reason and without its text`, async () => {
@@ -269,7 +279,7 @@ test("ten megabytes are not read: the body is cancelled soon after the first", a
       }),
     )
   );
-  assert.equal(message, "HTTP 200: The answer is empty, or longer than a megabyte");
+  assert.equal(message, "HTTP 200: The response is empty or longer than a megabyte");
   assert.equal(asked, 1);
   assert.equal(cancelled, true);
   assert.ok(sent < 1_500_000, `${sent} bytes were read`);
@@ -305,7 +315,7 @@ for (const status of [301, 302, 303, 307, 308]) {
     });
     assert.equal(
       message,
-      `HTTP ${status}: The service redirects, which is not followed: a secret is for the one it is sent to`,
+      `HTTP ${status}: The service sent a redirect, which is not followed: another server could receive the secret`,
     );
     assert.equal(error.statusCode, status);
     assert.equal(asked, 1);
@@ -319,7 +329,7 @@ test("a redirect that a browser hides is refused the same way", async () => {
     // What a page gets for a redirect that it asked not to follow.
     return Object.defineProperties(response, { type: { value: "opaqueredirect" }, status: { value: 0 } });
   });
-  assert.match(message, /^HTTP 302: The service redirects, which is not followed/);
+  assert.match(message, /^HTTP 302: The service sent a redirect, which is not followed/);
   assert.equal(error.statusCode, 302);
   assert.equal(asked, 1);
 });
@@ -328,7 +338,7 @@ test("the simulated Entra's redirect leads nowhere", async () => {
   const entra = createEntra({ apps: [{ tenantId: TENANT, clientId: CLIENT, secrets: ["a-secret"] }] });
   entra.failNext("redirect");
   const error = await failureOf(create(entra).getToken(SCOPE));
-  assert.match(error.message, /^ClientSecretCredential: Cannot get a token .*: HTTP 307: The service redirects/);
+  assert.match(error.message, /^ClientSecretCredential: Cannot get a token .*: HTTP 307: The service sent a redirect/);
   assert.equal(entra.requests.length, 1);
 });
 
@@ -387,7 +397,7 @@ test("503 that does not heal: 100 callers, four requests, one reason", async () 
     await clock.advance(5_000);
   }
   const messages = new Set((await failures).map(({ message }) => message));
-  assert.deepEqual([...messages], [`${ACTION}HTTP 503: The answer is empty, or longer than a megabyte`]);
+  assert.deepEqual([...messages], [`${ACTION}HTTP 503: The response is empty or longer than a megabyte`]);
   assert.equal(service.requests.length, 4);
   // The last answer said to wait too.
   const later = await failureOf(credential.getToken(SCOPE));

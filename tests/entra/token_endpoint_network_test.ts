@@ -96,7 +96,7 @@ for (const status of [301, 302, 303, 307, 308]) {
       await withServer(handle, async (host, count) => {
         const error = await failureOf(create(host).getToken(SCOPE));
         assert.equal(error.statusCode, status);
-        assert.match(error.message, /The service redirects, which is not followed/);
+        assert.match(error.message, /The service sent a redirect, which is not followed/);
         assert.equal(count(), 1);
       });
       assert.equal(heard(), 0);
@@ -116,7 +116,7 @@ test("silence ends with the deadline, and so does the connection", async () => {
       const error = await failureOf(
         create(host, { timeoutInMs: 200, retryOptions: { maxRetries: 0 } }).getToken(SCOPE),
       );
-      assert.match(error.message, /No answer within the 200 ms of "timeoutInMs"$/);
+      assert.match(error.message, /No response within the 200 ms of "timeoutInMs"$/);
       await gone;
       assert.equal(count(), 1);
     });

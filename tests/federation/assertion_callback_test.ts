@@ -74,14 +74,13 @@ test("a callback that rejects with something else than an error", async () => {
 });
 
 for (const nothing of [undefined, null, "", " ", "\n", 7, true, {}, [], [ASSERTION], new Uint8Array(3)]) {
-  test(`a callback that returns ${nothing instanceof Uint8Array ? "bytes" : JSON.stringify(nothing)} has returned nothing of the kind`, async () => {
+  test(`a callback that returns ${nothing instanceof Uint8Array ? "bytes" : JSON.stringify(nothing)} is rejected`, async () => {
     const service = createService();
     const error = await failureOf(create(() => Promise.resolve(nothing), service).getToken(SCOPE));
     assert.equal(error.name, "AuthenticationError");
     assert.equal(
       error.message,
-      'ClientAssertionCredential: Cannot get a client assertion: The callback "getAssertion" must return the text of a JWT, ' +
-        "and returned nothing of the kind",
+      'ClientAssertionCredential: Cannot get a client assertion: The callback "getAssertion" must return a JWT as a non-empty string',
     );
     assert.equal(service.requests.length, 0);
   });
@@ -108,7 +107,7 @@ test("a callback that never returns ends with the deadline, and the next call as
   assert.equal(error.name, "AuthenticationError");
   assert.match(
     error.message,
-    /^ClientAssertionCredential: Cannot get a token: No answer within the 10000 ms of "timeoutInMs"$/,
+    /^ClientAssertionCredential: Cannot get a token: No response within the 10000 ms of "timeoutInMs"$/,
   );
   assert.equal(service.requests.length, 0);
   assert.deepEqual(clock.sleeping, []);

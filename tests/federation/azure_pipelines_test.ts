@@ -101,7 +101,7 @@ for (
       "401",
       () => new Response("", { status: 401, headers: { "x-vss-e2eid": "trace-1" } }),
       401,
-      /: HTTP 401: The job's token is refused, or has expired\. Check .* the step maps System\.AccessToken .*\. x-vss-e2eid: trace-1$/,
+      /: HTTP 401: The job's token is invalid or has expired\. Check .* the step maps System\.AccessToken .*\. x-vss-e2eid: trace-1$/,
     ],
     [
       "403 with words",
@@ -113,13 +113,13 @@ for (
       "404",
       () => jsonAnswer({}, { status: 404, headers: { "x-msedge-ref": "Ref A" } }),
       404,
-      /: HTTP 404: There is no such service connection, or this pipeline may not use it\. Check .*\. x-msedge-ref: Ref A$/,
+      /: HTTP 404: The service connection does not exist, or the pipeline may not use it\. Check .*\. x-msedge-ref: Ref A$/,
     ],
     [
       "a redirect to a page",
       () => new Response(null, { status: 302, headers: { location: "https://x" } }),
       302,
-      /redirects/,
+      /sent a redirect/,
     ],
     ["a page", () => new Response("<html>hush-hush"), 200, /a web page/],
     ["nothing", () => new Response(""), 200, /empty/],
@@ -183,7 +183,7 @@ test("outside of a job it is unavailable, so that a chain goes on", async () => 
   for (const env of [{}, { SYSTEM_OIDCREQUESTURI: "" }]) {
     const error = await failureOf(create(await createScene(), { env }).getToken(SCOPE));
     assert.equal(error.name, "CredentialUnavailableError");
-    assert.match(error.message, /SYSTEM_OIDCREQUESTURI is not set: Run it in a job of Azure Pipelines/);
+    assert.match(error.message, /SYSTEM_OIDCREQUESTURI is not set: Run the program in a job of Azure Pipelines/);
   }
 });
 

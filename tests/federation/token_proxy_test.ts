@@ -239,15 +239,15 @@ describe("variables that cannot be end a chain, and nothing is sent", () => {
     ),
     "no proxy beside a file and a name": {
       env: { [PROXY]: undefined },
-      says: /Set AZURE_KUBERNETES_TOKEN_PROXY beside AZURE_KUBERNETES_CA_FILE, AZURE_KUBERNETES_SNI_NAME$/,
+      says: /Set AZURE_KUBERNETES_TOKEN_PROXY in addition to AZURE_KUBERNETES_CA_FILE, AZURE_KUBERNETES_SNI_NAME$/,
     },
     "no proxy beside a name": {
       env: { [PROXY]: "", [CA_FILE]: "" },
-      says: /Set AZURE_KUBERNETES_TOKEN_PROXY beside AZURE_KUBERNETES_SNI_NAME$/,
+      says: /Set AZURE_KUBERNETES_TOKEN_PROXY in addition to AZURE_KUBERNETES_SNI_NAME$/,
     },
     "no proxy beside authorities": {
       env: { [PROXY]: undefined, [CA_FILE]: undefined, [SNI_NAME]: undefined, [CA_DATA]: PEM },
-      says: /Set AZURE_KUBERNETES_TOKEN_PROXY beside AZURE_KUBERNETES_CA_DATA$/,
+      says: /Set AZURE_KUBERNETES_TOKEN_PROXY in addition to AZURE_KUBERNETES_CA_DATA$/,
     },
     "authorities twice": {
       env: { [CA_DATA]: PEM },
@@ -258,7 +258,7 @@ describe("variables that cannot be end a chain, and nothing is sent", () => {
         name,
       ) => [
         `the name ${JSON.stringify(name)}`,
-        { env: { [SNI_NAME]: name }, says: /Cannot use AZURE_KUBERNETES_SNI_NAME: It must be the name of a server$/ },
+        { env: { [SNI_NAME]: name }, says: /Cannot use AZURE_KUBERNETES_SNI_NAME: It must be a DNS name$/ },
       ]),
     ),
     "a missing file": {
@@ -272,16 +272,19 @@ describe("variables that cannot be end a chain, and nothing is sent", () => {
     },
     "a file that is no PEM": {
       file: "hush",
-      says: /AZURE_KUBERNETES_CA_FILE, .*: It must hold certificates as PEM text$/,
+      says: /AZURE_KUBERNETES_CA_FILE, .*: It must contain certificates as PEM text$/,
     },
-    "a file with a key": { file: PEM.replaceAll("CERTIFICATE", "PRIVATE KEY"), says: /must hold certificates/ },
-    "a file that is cut off": { file: PEM.slice(0, -10), says: /must hold certificates/ },
-    "a file whose text is no base64": { file: broken, says: /must hold certificates/ },
-    "a good certificate and a broken one": { file: PEM + broken, says: /must hold certificates/ },
-    "a file whose bytes are no certificate": { file: PEM.replace(/\n.*\n/, `\n${btoa("hush")}\n`), says: /must hold/ },
+    "a file with a key": { file: PEM.replaceAll("CERTIFICATE", "PRIVATE KEY"), says: /must contain certificates/ },
+    "a file that is cut off": { file: PEM.slice(0, -10), says: /must contain certificates/ },
+    "a file whose text is no base64": { file: broken, says: /must contain certificates/ },
+    "a good certificate and a broken one": { file: PEM + broken, says: /must contain certificates/ },
+    "a file whose bytes are no certificate": {
+      file: PEM.replace(/\n.*\n/, `\n${btoa("hush")}\n`),
+      says: /must contain/,
+    },
     "a variable that is no PEM": {
       env: { [CA_FILE]: undefined, [CA_DATA]: "hush" },
-      says: /Cannot use the certificates of AZURE_KUBERNETES_CA_DATA: It must hold certificates as PEM text$/,
+      says: /Cannot use the certificates of AZURE_KUBERNETES_CA_DATA: It must contain certificates as PEM text$/,
     },
   };
   for (const [name, { env = {}, file, says }] of Object.entries(CASES)) {

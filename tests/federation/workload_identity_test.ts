@@ -129,7 +129,7 @@ describe("what is not set is named", () => {
       for (const name of unset) bits % 2 ? delete env[name] : env[name] = "";
       const { name, message } = await errorOf(new WorkloadIdentityCredential(options).getToken(SCOPE));
       assert.equal(name, UNAVAILABLE);
-      const wanted = `Set ${unset.join(", ")} or give ${unset.map((name) => `"${ALL[name]}"`).join(", ")};`;
+      const wanted = `Set ${unset.join(", ")} or pass ${unset.map((name) => `"${ALL[name]}"`).join(", ")};`;
       assert.ok(message.includes(wanted), message);
       assert.equal(entra.requests.length, 0);
     });
@@ -137,10 +137,10 @@ describe("what is not set is named", () => {
 });
 
 describe("the file", () => {
-  const NONE = /must hold one line, a JWT, and nothing else$/;
+  const NONE = /must contain exactly one JWT on one line$/;
   const junk = "c2VjcmV0LXRoaW5n";
   const MISSING =
-    /Cannot read .*: ENOENT: .*: Check the path, .* that the pod has the label azure\.workload\.identity\/use, for which /;
+    /Cannot read .*: ENOENT: .*: Check the path, .* that the pod has the label azure\.workload\.identity\/use, which mounts /;
   const BAD: Record<string, { text?: string; says: RegExp }> = {
     "missing": { says: MISSING },
     "empty": { text: "", says: /: It is empty$/ },
@@ -232,7 +232,7 @@ describe("the token's end", () => {
     assert.equal(
       message,
       `WorkloadIdentityCredential: Cannot use the token file of AZURE_FEDERATED_TOKEN_FILE, "${PATH}": ` +
-        "Its token expired at 2030-01-01T13:00:00.000Z. Find out why nothing renews the file any more, and check the clock of this machine",
+        "Its token expired at 2030-01-01T13:00:00.000Z. Check why the file is not renewed any more, and check the clock of this machine",
     );
     assert.equal(entra.requests.length, 0);
   });

@@ -209,7 +209,7 @@ for (const declines of ["the device", "the sign-in"] as const) {
       assert.equal(name, "AuthenticationError");
       assert.match(
         message,
-        /^DeviceCodeCredential: .*: access_denied \(HTTP 400\)\. End-User aborted interaction\. Ask for the token again$/,
+        /^DeviceCodeCredential: .*: access_denied \(HTTP 400\)\. End-User aborted interaction\. Request the token again$/,
       );
       assert.equal((errorResponse as { error: string }).error, "access_denied");
       willDecline = false;
@@ -232,7 +232,7 @@ test("a device code that nobody enters in time: the server's word ends it, and t
     assert.equal(name, "AuthenticationError");
     assert.match(
       message,
-      /^DeviceCodeCredential: .*: expired_token \(HTTP 400\)\. device code is expired\. Ask for the token again$/,
+      /^DeviceCodeCredential: .*: expired_token \(HTTP 400\)\. device code is expired\. Request the token again$/,
     );
     const polls = CODE_LIFETIME_IN_S / 5;
     assert.deepEqual(server.grants, [
@@ -312,7 +312,7 @@ test("who has signed in is read from the ID token, and is expected from then on"
     const someone = { ...scene, visitor: createVisitor("sam") };
     const credential = byDeviceCode(someone, { authenticationRecord: record });
     const { message } = await failureOf(settle(credential.getToken(API_SCOPE), scene));
-    assert.match(message, /Somebody else has signed in: Expected is "jo@contoso\.com", and it is "sam@contoso\.com"/);
+    assert.match(message, /Another user has signed in: Expected "jo@contoso\.com", got "sam@contoso\.com"/);
     assert.deepEqual(scene.server.grants, ["device_code: granted", "device_code: granted"]);
   });
 });
@@ -547,17 +547,17 @@ for (const [way, { grant, asksAgain = false, signIn }] of Object.entries(WAYS)) 
       const user = await signIn(scene);
       scene.changes = { oid: "eve", sub: "eve" };
       const { message } = await failureOf(renew(scene, user));
-      assert.match(message, /Somebody else has signed in: Expected is "jo\.[^"]+", and it is "eve\.[^"]+"/);
+      assert.match(message, /Another user has signed in: Expected "jo\.[^"]+", got "eve\.[^"]+"/);
     });
   });
 }
 
 for (
   const [claim, value, message] of [
-    ["nonce", "another", /It is of another sign-in/],
-    ["nonce", undefined, /It is of another sign-in/],
+    ["nonce", "another", /It belongs to another sign-in/],
+    ["nonce", undefined, /It belongs to another sign-in/],
     ["aud", DESKTOP_APP, /It is for another app/],
-    ["iss", "https://evil.example", /It is by another issuer/],
+    ["iss", "https://evil.example", /It is from another issuer/],
     ["exp", 1, /It has expired/],
   ] as const
 ) {

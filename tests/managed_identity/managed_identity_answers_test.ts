@@ -150,7 +150,7 @@ describe("an answer that is no token (wire.md, 10.5)", () => {
         /HTTP 403/,
       ],
       ["200 that is no JSON", "IMDS", html, "CredentialUnavailableError", /web page: is a proxy in between\?$/],
-      ["200 that is empty", "IMDS", () => new Response(""), "CredentialUnavailableError", /The answer is empty/],
+      ["200 that is empty", "IMDS", () => new Response(""), "CredentialUnavailableError", /The response is empty/],
       [
         "no answer",
         "IMDS",
@@ -215,7 +215,7 @@ describe("an answer that is no token (wire.md, 10.5)", () => {
         "IMDS",
         () => new Response("", { status: 307, headers: { location: "https://evil.example" } }),
         "AuthenticationError",
-        /The service redirects, which is not followed/,
+        /The service sent a redirect, which is not followed/,
         307,
       ],
       [
@@ -545,7 +545,7 @@ test("a source that never answers ends at the deadline of two minutes", async ()
   await clock.advance(120_000);
   const error = await failing;
   assert.equal(error.name, "AuthenticationError");
-  assert.match(error.message, /No answer within the 120000 ms/);
+  assert.match(error.message, /No response within the 120000 ms/);
 });
 
 test("an answer beyond a megabyte is none, and is not read to its end", async () => {
@@ -560,7 +560,7 @@ test("an answer beyond a megabyte is none, and is not read to its end", async ()
   const { credential } = credentialOn("IMDS", endless, { retryOptions: CLEAN });
   const error = await failureOf(credential.getToken(VAULT));
   assert.equal(error.name, "CredentialUnavailableError");
-  assert.match(error.message, /empty, or longer than a megabyte/);
+  assert.match(error.message, /empty or longer than a megabyte/);
   assert.equal(sent, -1);
 });
 

@@ -207,17 +207,17 @@ describe("Azure Arc, with its keys on a disk", () => {
 
 /** What a bad machine does, how that ends, and after how many requests at the least: some runtimes try again themselves. */
 const FAULTS: readonly [string, MachineFault, RegExp, number][] = [
-  ["a web page", "html", /HTTP 200: The answer is a web page: is a proxy in between\?$/, 1],
-  ["an empty body", { status: 200, body: "" }, /HTTP 200: The answer is empty/, 1],
-  ["half of a body, and all seems well", "truncated", /HTTP 200: The answer is not the JSON/, 1],
-  ["a body that never ends", "endless", /HTTP 200: The answer is empty, or longer than a megabyte$/, 1],
-  ["a body that comes byte by byte", "slow", /No answer within the 1500 ms of "timeoutInMs"$/, 1],
-  ["a body that stops", "stalled", /No answer within the 1500 ms of "timeoutInMs"$/, 1],
-  ["silence", "silent", /No answer within the 1500 ms of "timeoutInMs"$/, 1],
+  ["a web page", "html", /HTTP 200: The response is a web page: is a proxy in between\?$/, 1],
+  ["an empty body", { status: 200, body: "" }, /HTTP 200: The response is empty/, 1],
+  ["half of a body, and all seems well", "truncated", /HTTP 200: The response is not the JSON/, 1],
+  ["a body that never ends", "endless", /HTTP 200: The response is empty or longer than a megabyte$/, 1],
+  ["a body that comes byte by byte", "slow", /No response within the 1500 ms of "timeoutInMs"$/, 1],
+  ["a body that stops", "stalled", /No response within the 1500 ms of "timeoutInMs"$/, 1],
+  ["silence", "silent", /No response within the 1500 ms of "timeoutInMs"$/, 1],
   ["a connection that breaks in the middle of the body", "reset", /Cannot get a token for .*: .+/, 6],
   ["a connection that ends at once", "refused", /Cannot get a token for .*: .+/, 6],
-  ["a redirect", "redirect", /The service redirects, which is not followed/, 1],
-  ["a proxy that gets nowhere", "unreachable", /HTTP 403: The answer is not the JSON/, 1],
+  ["a redirect", "redirect", /The service sent a redirect, which is not followed/, 1],
+  ["a proxy that gets nowhere", "unreachable", /HTTP 403: The response is not the JSON/, 1],
   ["an error of its own", { status: 500 }, /HTTP 500/, 6],
 ];
 
@@ -372,7 +372,7 @@ describe("Service Fabric, over TLS", () => {
       env.IDENTITY_ENDPOINT = `https://127.0.0.1:${server.port}/metadata/identity/oauth2/token`;
       const error = await failureOf(new ManagedIdentityCredential({ env }).getToken(VAULT));
       assert.equal(error.statusCode, status);
-      assert.match(error.message, /The service redirects, which is not followed/);
+      assert.match(error.message, /The service sent a redirect, which is not followed/);
       assert.match(server.received, /^GET /);
       assert.equal(other.received, "");
       await Promise.all([server.close(), other.close()]);

@@ -170,7 +170,7 @@ test("nobody enters the code: its end ends it", async () => {
   assert.equal(error.name, "AuthenticationError");
   assert.match(
     error.message,
-    /^DeviceCodeCredential: Nobody entered the code within the 12 seconds of its life: Ask for the token again$/,
+    /^DeviceCodeCredential: The user did not enter the code within its lifetime of 12 seconds: Request a new code$/,
   );
   assert.deepEqual(waits, [5_000, 5_000, 5_000]);
 });
@@ -188,7 +188,7 @@ test("timeoutInMs is how long a sign-in may take", async () => {
   const error = await failureOf(settle(byDeviceCode(scene, { timeoutInMs: 31_000 }).getToken(GRAPH), scene));
   assert.equal(
     error.message,
-    'DeviceCodeCredential: Cannot get a token: Nobody has entered the code within the 31000 ms of "timeoutInMs". Ask anew',
+    'DeviceCodeCredential: Cannot get a token: The user has not entered the code within the 31000 ms of "timeoutInMs". Request a new code',
   );
 });
 
@@ -207,15 +207,18 @@ if (detectPlatform() === "web") {
     credential.getToken(GRAPH);
     await shown;
     time = 1;
-    assert.match((await failureOf(credential.getToken(GRAPH))).message, /Nobody has entered the code within the 31000/);
+    assert.match(
+      (await failureOf(credential.getToken(GRAPH))).message,
+      /The user has not entered the code within the 31000/,
+    );
   });
 }
 
 for (
   const [word, advice] of [
-    ["authorization_declined", /\. Ask for the token again$/],
-    ["access_denied", /\. Ask for the token again$/],
-    ["expired_token", /\. Ask for the token again$/],
+    ["authorization_declined", /\. Request the token again$/],
+    ["access_denied", /\. Request the token again$/],
+    ["expired_token", /\. Request the token again$/],
     ["bad_verification_code", /\. No$/],
     ["invalid_grant", /\. No$/],
   ] as const
@@ -405,7 +408,7 @@ test("the code is asked for where nobody answers: the error says what to look at
   const options = { ...isolatedOptions({ fetch }), tenantId: TENANT, clientId: CLIENT, userPromptCallback() {} };
   const error = await failureOf(new DeviceCodeCredential(options).getToken(GRAPH));
   assert.equal(error.statusCode, 0);
-  assert.match(error.message, /devicecode": No such host\. Check the network, and whether "fetch" knows the proxy/);
+  assert.match(error.message, /devicecode": No such host\. Check the network, and that "fetch" uses the proxy/);
 });
 
 test("wrong options are TypeErrors", () => {

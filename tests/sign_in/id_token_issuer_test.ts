@@ -23,7 +23,7 @@ const PUBLIC = "https://login.microsoftonline.com";
 const SCOPE = "https://graph.microsoft.com/User.Read";
 const PRIVATE = "https://login.private.example";
 
-const ISSUER = "Cannot use the ID token: It is by another issuer";
+const ISSUER = "Cannot use the ID token: It is from another issuer";
 const ANOTHER = "Cannot use the ID token: It is of another tenant";
 const NONE = "Cannot use the ID token: It names no tenant";
 const APP = "Cannot use the ID token: It is for another app";
@@ -354,7 +354,7 @@ describe("the issuer of an authorization response (RFC 9207)", () => {
       assert.equal(error.name, "AuthenticationError");
       assert.match(
         error.message,
-        isOurs ? /invalid_grant/ : /^WebSignIn: Cannot sign in: The answer is by another issuer$/,
+        isOurs ? /invalid_grant/ : /^WebSignIn: Cannot sign in: The response is from another issuer$/,
       );
       assert.equal(service.requests.length, isOurs ? 1 : 0);
     });

@@ -170,8 +170,8 @@ test("the window of a sign-in that nobody waits for any more says to close it", 
     await fillIn(popup, "jo");
     assert.equal(
       await outcome(popup),
-      "AuthenticationError: InteractiveBrowserCredential: Cannot get a token: This is the window of a sign-in, and nobody has " +
-        'closed it within the 1000 ms of "timeoutInMs". Close it, and sign in where it was opened',
+      "AuthenticationError: InteractiveBrowserCredential: Cannot get a token: The popup window of the sign-in was " +
+        'not closed within the 1000 ms of "timeoutInMs". Close it, and sign in again in the page that opened it',
     );
   }, { asksOnLoad: true });
 });
@@ -182,7 +182,7 @@ test("nobody signs in in time", { skip: NO_BROWSER }, async () => {
     await page.click("button");
     assert.equal(
       await outcome(page),
-      "AuthenticationError: InteractiveBrowserCredential: Cannot get a token: Nobody has signed in within the 2000 ms of " +
+      "AuthenticationError: InteractiveBrowserCredential: Cannot get a token: The user has not signed in within the 2000 ms of " +
         `"timeoutInMs". If the window shows AADSTS50011, register "${app}" under "Single-page application"`,
     );
     for (const popup of page.context().pages()) if (popup !== page) await popup.waitForEvent("close");
@@ -194,7 +194,7 @@ test("where the browser lets no window open", { skip: NO_BROWSER }, async () => 
     await page.goto(app);
     await page.evaluate("window.open = () => null");
     await page.click("button");
-    assert.match(await outcome(page), /^AuthenticationError: .*The browser lets the page open no window/);
+    assert.match(await outcome(page), /^AuthenticationError: .*The browser blocked the popup window/);
   });
 });
 
@@ -227,7 +227,7 @@ test("whoever goes back instead may sign in all the same", { skip: NO_BROWSER },
     await page.waitForSelector('input[name="login"]');
     await page.goBack({ waitUntil: "commit" });
     // The page was kept alive, and so was the call.
-    assert.match(await outcome(page), /Cannot sign in: The user came back without signing in$/);
+    assert.match(await outcome(page), /Cannot sign in: The user returned without signing in$/);
     await leaveAndComeBack(stage);
   });
 });

@@ -49,7 +49,7 @@ for (const [flag, options = ""] of enough) {
   });
 }
 
-const NO_LOOPBACK = "Cannot have a user sign in: Serving a loopback address is not permitted";
+const NO_LOOPBACK = "Cannot prompt the user to sign in: Serving a loopback address is not permitted";
 const UNREACHABLE = `Cannot reach "${TOKEN_HOST}"`;
 
 const missing: [flag: string, reason: string, hosts: string, options?: string][] = [
@@ -98,8 +98,8 @@ test("an AuthenticationError names the flag that is missing to open a browser, w
   const opener = Deno.build.os === "darwin" ? "/usr/bin/open" : "/usr/bin/xdg-open";
   assert.equal(
     await ask([NET]),
-    "AuthenticationError / InteractiveBrowserCredential: Cannot have a user sign in: Opening a browser is not permitted: " +
-      `Run Deno with --allow-run=${opener}, give "log", which is told the URL, or use DeviceCodeCredential / 0`,
+    "AuthenticationError / InteractiveBrowserCredential: Cannot prompt the user to sign in: Opening a browser is not permitted: " +
+      `Run Deno with --allow-run=${opener}, set "log", which receives the URL, or use DeviceCodeCredential / 0`,
   );
 });
 

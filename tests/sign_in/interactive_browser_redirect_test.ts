@@ -104,7 +104,7 @@ test("the browser brings the page back as it was left: the call ends, and the ne
   const error = await failureOf(call);
   assert.deepEqual([error.name, error.message], [
     "AuthenticationError",
-    "InteractiveBrowserCredential: Cannot sign in: The user came back without signing in",
+    "InteractiveBrowserCredential: Cannot sign in: The user returned without signing in",
   ]);
   assert.deepEqual([tab.page.storage.size, tab.page.listeners.size], [0, 0]);
 

@@ -246,7 +246,7 @@ test("the user declines", async () => {
 test("an answer without a code", async () => {
   const { shown1, token } = await begin();
   assert.equal((await sendBack(shown1, [["state", shown1.state]])).status, 400);
-  assert.match((await failureOf(token)).message, /: Cannot sign in: The answer holds no code$/);
+  assert.match((await failureOf(token)).message, /: Cannot sign in: The response has no code$/);
 });
 
 const EXTERNAL_ISSUER = `https://${TENANT}.ciamlogin.com/${TENANT}/v2.0`;
@@ -268,13 +268,13 @@ for (
     EXTERNAL_ISSUER,
   ]
 ) {
-  test(`an answer by another issuer is not redeemed (RFC 9207): "${iss}"`, async () => {
+  test(`an answer from another issuer is not redeemed (RFC 9207): "${iss}"`, async () => {
     const { shown1, token, service } = await begin();
     const page = await sendBack(shown1, [["code", "a-code"], ["state", shown1.state], ["iss", iss]]);
     assert.equal(page.status, 400);
     const error = await failureOf(token);
     assert.equal(error.name, "AuthenticationError");
-    assert.match(error.message, /The answer is by another issuer$/);
+    assert.match(error.message, /The response is from another issuer$/);
     assert.equal(service.requests.length, 0);
   });
 }
@@ -289,9 +289,9 @@ test("an answer may name its issuer, by any name of the cloud", async () => {
 
 for (
   const [reason, idToken] of Object.entries({
-    "It is of another sign-in": { nonce: "of another sign-in" },
+    "It belongs to another sign-in": { nonce: "of another sign-in" },
     "It is for another app": { aud: "another-app" },
-    "It is by another issuer": { iss: `https://evil.example/${TENANT}/v2.0` },
+    "It is from another issuer": { iss: `https://evil.example/${TENANT}/v2.0` },
     "It has expired": { exp: 1 },
   })
 ) {
@@ -317,7 +317,7 @@ test("an answer without an ID token is refused", async () => {
     answer: () => jsonAnswer({ token_type: "Bearer", expires_in: 3600, access_token: "a-token" }),
   });
   await accept(shown1);
-  assert.match((await failureOf(token)).message, /Cannot use the ID token: There is none$/);
+  assert.match((await failureOf(token)).message, /Cannot use the ID token: The response has no ID token$/);
 });
 
 test("the page says whether the code was redeemed", async () => {
@@ -643,7 +643,7 @@ for (const [host, redirectUri] of [["localhost", undefined], ["127.0.0.1", "http
     assert.equal(name, "AuthenticationError");
     assert.equal(
       message,
-      'InteractiveBrowserCredential: Cannot get a token: Nobody has signed in within the 300 ms of "timeoutInMs". If the browser ' +
+      'InteractiveBrowserCredential: Cannot get a token: The user has not signed in within the 300 ms of "timeoutInMs". If the browser ' +
         `shows AADSTS50011, register "http://${host}" under "Mobile and desktop applications"`,
     );
     await assertFree(portOf(shown1));
@@ -690,8 +690,8 @@ test("without an opener and without a log nobody could sign in: it is unavailabl
   assert.equal(name, "CredentialUnavailableError");
   assert.equal(
     message,
-    "InteractiveBrowserCredential: Cannot have a user sign in: No browser can be opened (There is no screen): " +
-      'Give "log", which is told the URL, or use DeviceCodeCredential',
+    "InteractiveBrowserCredential: Cannot prompt the user to sign in: No browser can be opened (There is no screen): " +
+      'Set "log", which receives the URL, or use DeviceCodeCredential',
   );
 });
 
@@ -795,7 +795,10 @@ for (const host of ["127.0.0.1", "::1"]) {
       const stage = createStage({ redirectUri: `http://localhost:${port}` });
       const { name, message } = await failureOf(stage.credential.getToken(SCOPE));
       assert.equal(name, "CredentialUnavailableError");
-      assert.match(message, /: Cannot have a user sign in: No loopback address can be served \(.*\): Use DeviceCode/s);
+      assert.match(
+        message,
+        /: Cannot prompt the user to sign in: No loopback address can be served \(.*\): Use DeviceCode/s,
+      );
       assert.equal(stage.shown.length, 0);
       // Nothing is left of the other half.
       assert.equal(await isOpen(port, host === "::1" ? "127.0.0.1" : "::1"), false);
@@ -950,6 +953,6 @@ test("the service does not answer: the deadline ends it, and the page says so", 
   });
   const page = await accept(shown1);
   assert.equal(page.status, 400);
-  assert.match((await failureOf(token)).message, /No answer within the 500 ms/);
+  assert.match((await failureOf(token)).message, /No response within the 500 ms/);
   await assertFree(portOf(shown1));
 });

@@ -146,12 +146,15 @@ for (const style of STYLES) {
         parameters.set("error_description", "No");
       }],
       "with an error and a code": [/access_denied$/, (parameters) => parameters.set("error", "access_denied")],
-      "without a code": [/The answer holds no code$/, (parameters) => parameters.delete("code")],
-      "by another issuer": [
-        /The answer is by another issuer$/,
+      "without a code": [/The response has no code$/, (parameters) => parameters.delete("code")],
+      "from another issuer": [
+        /The response is from another issuer$/,
         (parameters) => parameters.set("iss", `${ANOTHER_CLOUD}/${TENANT}/v2.0`),
       ],
-      "by an issuer that is none": [/The answer is by another issuer$/, (parameters) => parameters.set("iss", "evil")],
+      "by an issuer that is none": [
+        /The response is from another issuer$/,
+        (parameters) => parameters.set("iss", "evil"),
+      ],
     };
     for (const [name, [message, change]] of Object.entries(ANSWERS)) {
       test(`an answer ${name} sends nothing, and its address goes`, async () => {
@@ -170,9 +173,9 @@ for (const style of STYLES) {
     }
 
     const CLAIMS: Record<string, [message: RegExp, claims: Readonly<Record<string, unknown>>]> = {
-      "of another sign-in": [/It is of another sign-in$/, { nonce: "another" }],
-      "without a nonce": [/It is of another sign-in$/, { nonce: undefined }],
-      "by another issuer": [/It is by another issuer$/, { iss: `${ANOTHER_CLOUD}/${TENANT}/v2.0` }],
+      "of another sign-in": [/It belongs to another sign-in$/, { nonce: "another" }],
+      "without a nonce": [/It belongs to another sign-in$/, { nonce: undefined }],
+      "from another issuer": [/It is from another issuer$/, { iss: `${ANOTHER_CLOUD}/${TENANT}/v2.0` }],
       "for another app": [/It is for another app$/, { aud: "another" }],
     };
     for (const [name, [message, claims]] of Object.entries(CLAIMS)) {

@@ -260,9 +260,9 @@ test("somebody else than expected is turned away, and the one who is expected is
   scene.visitor = BOB;
   const error = await failureOf(settle(credential.getToken(GRAPH), scene));
   assert.equal(error.name, "AuthenticationError");
-  assert.match(error.message, new RegExp(`Somebody else has signed in: Expected is "${ADA}", and it is "${BOB}"`));
+  assert.match(error.message, new RegExp(`Another user has signed in: Expected "${ADA}", got "${BOB}"`));
   const again = await failureOf(settle(credential.getToken(VAULT), scene));
-  assert.match(again.message, /Somebody else/, "nothing of the other's is left");
+  assert.match(again.message, /Another user/, "nothing of the other's is left");
   scene.visitor = ADA;
   assert.equal(await ownerOf(scene, await settle(credential.getToken(GRAPH), scene)), ADA);
 });
@@ -279,7 +279,7 @@ test("somebody else of the same name, or of none, is told by the account's id", 
   ) {
     const authenticationRecord = { ...record, homeAccountId: "another", username };
     const error = await failureOf(settle(byDeviceCode(scene, { authenticationRecord }).getToken(GRAPH), scene));
-    assert.ok(error.message.includes(`: Expected is "${expected}", and it is "${actual}". Sign in as`), error.message);
+    assert.ok(error.message.includes(`: Expected "${expected}", got "${actual}". Sign in as the`), error.message);
   }
 });
 
@@ -289,7 +289,7 @@ test("the same credential stays with the user who has signed in to it", async ()
   await settle(credential.getToken(GRAPH), scene);
   scene.entra.revokeSessions(ADA);
   scene.visitor = BOB;
-  assert.match((await failureOf(settle(credential.getToken(VAULT), scene))).message, /Somebody else/);
+  assert.match((await failureOf(settle(credential.getToken(VAULT), scene))).message, /Another user/);
 });
 
 test("two credentials of one user do not share, nor do those of two", async () => {
@@ -306,7 +306,7 @@ test("a record as text is a TypeError that says what reads it", async () => {
   const text = serializeAuthenticationRecord(record);
   assert.throws(() => byDeviceCode(scene, { authenticationRecord: text as never }), {
     name: "TypeError",
-    message: /^Option "authenticationRecord" must be .*; "deserializeAuthenticationRecord" makes it of its text$/,
+    message: /^Option "authenticationRecord" must be .* with "deserializeAuthenticationRecord"$/,
   });
   byDeviceCode(scene, { authenticationRecord: deserializeAuthenticationRecord(text) });
 });
@@ -413,7 +413,7 @@ test("a refresh that hangs ends after a minute, long before people are given up"
   // The time limit of the attempt, and that of all attempts.
   while (scene.clock.sleeping[1] !== 60_000) await scene.clock.untilSleeping(60_000).then(() => scene.clock.advance(0));
   await scene.clock.advance(60_000);
-  assert.match((await error).message, /No answer within 60000 ms/);
+  assert.match((await error).message, /No response within 60000 ms/);
   assert.equal(await ownerOf(scene, await settle(credential.getToken(VAULT), scene)), ADA);
 });
 
@@ -670,14 +670,14 @@ for (
   const [name, changes, message] of [
     ["for another app", { aud: "another" }, /for another app/],
     ["for nobody", { aud: undefined }, /for another app/],
-    ["by another issuer", { iss: "https://login.evil.example/" }, /by another issuer/],
-    ["by another cloud", { iss: "https://login.microsoftonline.us/" }, /by another issuer/],
-    ["by an external tenant", { iss: `https://${TENANT}.ciamlogin.com/${TENANT}/v2.0` }, /by another issuer/],
-    ["by nobody", { iss: undefined }, /by another issuer/],
-    ["by something", { iss: 7 }, /by another issuer/],
+    ["from another issuer", { iss: "https://login.evil.example/" }, /from another issuer/],
+    ["by another cloud", { iss: "https://login.microsoftonline.us/" }, /from another issuer/],
+    ["by an external tenant", { iss: `https://${TENANT}.ciamlogin.com/${TENANT}/v2.0` }, /from another issuer/],
+    ["by nobody", { iss: undefined }, /from another issuer/],
+    ["by something", { iss: 7 }, /from another issuer/],
     ["that has expired", { exp: 1 }, /expired/],
     ["without an end", { exp: undefined }, /expired/],
-    ["of nobody", { sub: undefined }, /names nobody/],
+    ["of nobody", { sub: undefined }, /names no user/],
   ] as const
 ) {
   test(`an ID token ${name} is not believed`, async () => {
@@ -761,7 +761,7 @@ for (
     const error = await failureOf(
       signInAt(people({ iss }), { authorityHost: "https://contoso.ciamlogin.com" }).getToken(GRAPH),
     );
-    assert.match(error.message, /Cannot use the ID token: It is by another issuer/);
+    assert.match(error.message, /Cannot use the ID token: It is from another issuer/);
   });
 }
 
@@ -787,7 +787,7 @@ test("where one is expected, an answer must say who it was", async () => {
   const error = await failureOf(
     signInAt(people({}, { id_token: undefined }), { authenticationRecord }).getToken(GRAPH),
   );
-  assert.match(error.message, /Cannot tell who has signed in/);
+  assert.match(error.message, /Cannot determine which account signed in/);
 });
 
 test("a service that gives no refresh token has the user sign in for each", async () => {

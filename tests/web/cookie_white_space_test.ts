@@ -114,7 +114,7 @@ test("a value with a blank around it is not what the app has sealed", async () =
     const error = await failureOf(
       signIn.redeem(requestWith(url, `${name}=${String.fromCharCode(code)}${value}`)),
     );
-    assert.match(error.message, /^WebSignIn: Cannot sign in: The cookie is not as this app has made it$/);
+    assert.match(error.message, /^WebSignIn: Cannot sign in: The cookie was not sealed by this app$/);
   }
 });
 
@@ -124,7 +124,7 @@ test("of two cookies of one name neither is believed, equal or not", async () =>
     const { url, name, value } = await begin("jo@contoso.com");
     for (const header of [`${name}=${value}; ${name}=${second || value}`, `${name}=${second}; ${name}=${value}`]) {
       const error = await failureOf(signIn.redeem(requestWith(url, header)));
-      assert.match(error.message, /^WebSignIn: Cannot sign in: The cookie is not as this app has made it$/);
+      assert.match(error.message, /^WebSignIn: Cannot sign in: The cookie was not sealed by this app$/);
     }
   }
 });

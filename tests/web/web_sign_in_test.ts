@@ -312,7 +312,10 @@ describe("who comes back to where it is not allowed", () => {
     const app = createApp();
     const back = await app.begin();
     const signIn = createWebSignIn(optionsFor(app.service, { returnPaths: ["/"] }));
-    assert.match((await failureOf(signIn.redeem(app.browser.request(back)))).message, /Nobody may come back/);
+    assert.match(
+      (await failureOf(signIn.redeem(app.browser.request(back)))).message,
+      /The return path is no longer allowed/,
+    );
   });
 });
 
@@ -324,71 +327,74 @@ describe("an answer that is refused", () => {
       await app.begin("sam@contoso.com", other);
       return other.request(back);
     }],
-    "with another's cookie, by the name of one's own": [/The answer is of another sign-in/, async (app, back) => {
-      const other = openOther(app);
-      await app.begin("sam@contoso.com", other);
-      const [value] = other.cookies.values();
-      const [name] = app.browser.cookies.keys();
-      app.browser.cookies.set(name!, value!);
-      return app.browser.request(back);
-    }],
-    "with a cookie of another key": [/not as this app has made it/, (app, back) => {
+    "with another's cookie, by the name of one's own": [
+      /The response belongs to another sign-in/,
+      async (app, back) => {
+        const other = openOther(app);
+        await app.begin("sam@contoso.com", other);
+        const [value] = other.cookies.values();
+        const [name] = app.browser.cookies.keys();
+        app.browser.cookies.set(name!, value!);
+        return app.browser.request(back);
+      },
+    ],
+    "with a cookie of another key": [/not sealed by this app/, (app, back) => {
       return sealedBy(app, back, { sealingKey: KEY_2 });
     }],
-    "with a cookie of another app": [/not as this app has made it/, (app, back) => {
+    "with a cookie of another app": [/not sealed by this app/, (app, back) => {
       return sealedBy(app, back, { clientId: "another-app" });
     }],
-    "with a cookie of another tenant": [/not as this app has made it/, (app, back) => {
+    "with a cookie of another tenant": [/not sealed by this app/, (app, back) => {
       return sealedBy(app, back, { tenantId: "another-tenant" });
     }],
-    "with a cookie for another page": [/not as this app has made it/, (app, back) => {
+    "with a cookie for another page": [/not sealed by this app/, (app, back) => {
       return sealedBy(app, back, { redirectUri: `${APP}/another` });
     }],
-    "with a session for a cookie": [/not as this app has made it/, async (app) => {
+    "with a session for a cookie": [/not sealed by this app/, async (app) => {
       const user = await app.signIn.redeem(app.browser.request(await app.begin()));
       const session = await user.sealSession();
       const back = await app.begin();
       app.browser.cookies.set([...app.browser.cookies.keys()].at(-1)!, session);
       return app.browser.request(back);
     }],
-    "with a cookie that is changed": [/not as this app has made it/, (app, back) => {
+    "with a cookie that is changed": [/not sealed by this app/, (app, back) => {
       return changed(app, back, (value) => value.slice(0, 50) + (value[50] === "A" ? "B" : "A") + value.slice(51));
     }],
     "with a cookie that is cut off": [
-      /not as this app has made it/,
+      /not sealed by this app/,
       (app, back) => changed(app, back, (value) => value.slice(0, -4)),
     ],
-    "with a cookie that is empty": [/not as this app has made it/, (app, back) => changed(app, back, () => "")],
-    "with a cookie that is no base64": [/not as this app has made it/, (app, back) => changed(app, back, () => "%%%")],
+    "with a cookie that is empty": [/not sealed by this app/, (app, back) => changed(app, back, () => "")],
+    "with a cookie that is no base64": [/not sealed by this app/, (app, back) => changed(app, back, () => "%%%")],
     "with a cookie that is too large": [/no cookie of this sign-in/, (app, back) => {
       return changed(app, back, (value) => value + "A".repeat(4096));
     }],
-    "with several cookies of that name": [/not as this app has made it/, (app, back) => {
+    "with several cookies of that name": [/not sealed by this app/, (app, back) => {
       const cookie = app.browser.request(back).headers.get("cookie");
       return new Request(back, { headers: { cookie: `${cookie}; ${cookie}` } });
     }],
-    "by POST": [/must come by GET/, (app, back) => app.browser.request(back, { method: "POST" })],
-    "by HEAD": [/must come by GET/, (app, back) => app.browser.request(back, { method: "HEAD" })],
-    "without a state": [/no "state" of this app/, (app, back) => app.browser.request(back.replace(/state=[^&]+/, ""))],
+    "by POST": [/must be a GET request/, (app, back) => app.browser.request(back, { method: "POST" })],
+    "by HEAD": [/must be a GET request/, (app, back) => app.browser.request(back, { method: "HEAD" })],
+    "without a state": [/no valid "state"/, (app, back) => app.browser.request(back.replace(/state=[^&]+/, ""))],
     "with a state that is none": [
-      /no "state" of this app/,
+      /no valid "state"/,
       (app, back) => app.browser.request(back.replace(/state=[^&]+/, "state=a%0d%0ab")),
     ],
-    "with two states": [/"state" twice/, (app, back) => app.browser.request(`${back}&state=another`)],
-    "with two codes": [/"code" twice/, (app, back) => app.browser.request(`${back}&code=another`)],
-    "with two issuers": [/"iss" twice/, (app, back) => {
+    "with two states": [/several "state" parameters/, (app, back) => app.browser.request(`${back}&state=another`)],
+    "with two codes": [/several "code" parameters/, (app, back) => app.browser.request(`${back}&code=another`)],
+    "with two issuers": [/several "iss" parameters/, (app, back) => {
       return app.browser.request(`${back}&iss=https://login.microsoftonline.com/${TENANT}/v2.0&iss=https://evil.test`);
     }],
-    "with two errors": [/"error" twice/, (app, back) => app.browser.request(`${back}&error=a&error=b`)],
-    "with a changed state": [/The answer is of another sign-in/, (app, back) => {
+    "with two errors": [/several "error" parameters/, (app, back) => app.browser.request(`${back}&error=a&error=b`)],
+    "with a changed state": [/The response belongs to another sign-in/, (app, back) => {
       return app.browser.request(back.replace(/(state=[^&]+)[^&]/, (_all, rest) => `${rest}-`).replace(/--$/, "-_"));
     }],
-    "by another issuer": [
-      /The answer is by another issuer/,
+    "from another issuer": [
+      /The response is from another issuer/,
       (app, back) => app.browser.request(`${back}&iss=https://evil.test/v2.0`),
     ],
     "by an issuer that is none": [
-      /The answer is by another issuer/,
+      /The response is from another issuer/,
       (app, back) => app.browser.request(`${back}&iss=evil`),
     ],
     "with an error and a code": [
@@ -396,10 +402,10 @@ describe("an answer that is refused", () => {
       (app, back) => app.browser.request(`${back}&error=access_denied`),
     ],
     "by an external tenant": [
-      /The answer is by another issuer/,
+      /The response is from another issuer/,
       (app, back) => app.browser.request(`${back}&iss=https://${TENANT}.ciamlogin.com/${TENANT}/v2.0`),
     ],
-    "without a code": [/The answer holds no code/, (app, back) => app.browser.request(back.replace(/code=[^&]+/, ""))],
+    "without a code": [/The response has no code/, (app, back) => app.browser.request(back.replace(/code=[^&]+/, ""))],
     "as a JWT": [
       /JARM.*\(OAUTH_INVALID_RESPONSE\)$/,
       (app, back) => app.browser.request(`${back}&response=e30.e30.x`),
@@ -499,10 +505,10 @@ test("a code of a victim's, in an attacker's browser", async () => {
 });
 
 const ID_TOKENS: Record<string, [Readonly<Record<string, unknown>>, RegExp]> = {
-  "of another sign-in": [{ nonce: "another" }, /It is of another sign-in/],
-  "without a nonce": [{ nonce: undefined }, /It is of another sign-in/],
+  "of another sign-in": [{ nonce: "another" }, /It belongs to another sign-in/],
+  "without a nonce": [{ nonce: undefined }, /It belongs to another sign-in/],
   "for another app": [{ aud: "another" }, /It is for another app/],
-  "by another issuer": [{ iss: `https://evil.test/${TENANT}/v2.0` }, /It is by another issuer/],
+  "from another issuer": [{ iss: `https://evil.test/${TENANT}/v2.0` }, /It is from another issuer/],
   "of another tenant": [{ tid: "11111111-0000-0000-0000-000000000000" }, /It is of another tenant/],
   "that has expired": [{ exp: 1 }, /It has expired/],
 };
@@ -536,7 +542,7 @@ describe("a session that is no more", () => {
       const app = createApp();
       const error = await failureOf(app.signIn.resume(change(await sessionOf(app))));
       assert.equal(error.name, "AuthenticationRequiredError");
-      assert.match(error.message, /^WebSignIn: A user has to sign in: The session is not as this app has made it/);
+      assert.match(error.message, /^WebSignIn: A user has to sign in: The session was not sealed by this app/);
       assert.deepEqual(error.scopes, [GRAPH_SCOPE]);
     });
   }
@@ -553,7 +559,7 @@ describe("a session that is no more", () => {
     await clock.advance(999);
     const again = await (await app.signIn.resume(session)).sealSession();
     await clock.advance(1);
-    assert.match((await failureOf(app.signIn.resume(again))).message, /The session is over/);
+    assert.match((await failureOf(app.signIn.resume(again))).message, /The session has expired/);
   });
   test("never over, where the app says so", async () => {
     const clock = createFakeClock();
@@ -569,7 +575,7 @@ describe("a session that is no more", () => {
     const error = await failureOf(credential.getToken(GRAPH_SCOPE, { claims }));
     assert.deepEqual(error.getTokenOptions, { claims });
     assert.equal(error.name, "AuthenticationRequiredError");
-    assert.match(error.message, /The session gives no more tokens/);
+    assert.match(error.message, /The session can no longer get tokens/);
     assert.match((error.cause as Error).message, /invalid_grant/);
     assert.deepEqual(error.scopes, [GRAPH_SCOPE]);
   });
@@ -626,7 +632,7 @@ test("a sign-in that fails is told to whoever runs the app; its user reads no mo
     const service = createSignInService();
     for (
       const [secret, query, status, message] of [
-        [SECRET, "?error=access_denied", 400, /^WebSignIn: Cannot sign in: The answer has no "state"/],
+        [SECRET, "?error=access_denied", 400, /^WebSignIn: Cannot sign in: The response has no valid "state"/],
         ["an old secret", undefined, 500, /^WebSignIn: .*invalid_client/],
       ] as const
     ) {
@@ -648,8 +654,8 @@ describe("options that cannot be", () => {
   const cases: [name: string, Partial<Record<keyof WebSignInOptions, unknown>>, RegExp][] = [
     ["no tenant", { tenantId: "" }, /^Option "tenantId" must be the id or the domain name/],
     ["no client", { clientId: "" }, /^Option "clientId" must be /],
-    ["no scopes", { scopes: [] }, /^Option "scopes" must name at least one scope/],
-    ["a scope that is none", { scopes: ["a b"] }, /^Option "scopes" holds a malformed scope/],
+    ["no scopes", { scopes: [] }, /^Option "scopes" must have at least one scope/],
+    ["a scope that is none", { scopes: ["a b"] }, /^Option "scopes" has a malformed scope/],
     ["an empty secret", { clientSecret: "" }, /^Option "clientSecret" must be /],
     ["no certificate", { clientSecret: undefined, clientCertificate: {} }, /^Option "clientCertificate" must have /],
     ["no key", { sealingKey: undefined }, /"sealingKey"/],
@@ -671,7 +677,7 @@ describe("options that cannot be", () => {
     [
       "any return path first",
       { returnPaths: ["/*"] },
-      /^Option "returnPaths" .*: the first without "\*", such as "\/", /,
+      /^Option "returnPaths" .*: the first one without "\*", such as "\/", /,
     ],
     ["two proofs", { getAssertion: () => Promise.resolve("") }, /"clientSecret", "clientCertificate", "getAssertion"/],
     ["a negative lifetime", { sessionLifetimeInMs: -1 }, /"sessionLifetimeInMs"/],

@@ -83,7 +83,7 @@ function changeCookie(change: (value: string) => string): (back: Back) => Back {
 const DISBELIEVED: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   "an ID token of another sign-in": { nonce: SECRET },
   "an ID token for another app": { aud: SECRET },
-  "an ID token by another issuer": { iss: `https://evil.example/${SECRET}` },
+  "an ID token from another issuer": { iss: `https://evil.example/${SECRET}` },
   "an ID token of another tenant": { tid: "11111111-0000-0000-0000-000000000000" },
   "an ID token that has expired": { exp: 1 },
   "an ID token of nobody": { sub: undefined },

@@ -15,48 +15,48 @@ import { noAuth } from "../entra/client_auth.ts";
 import type { SignIn } from "./session.ts";
 import { redeemCode } from "./tokens.ts";
 
-const POLL_EVERY_IN_MS = 50;
+const POLL_INTERVAL_IN_MS = 50;
 
 /**
- * Signs a user in by a popup window or by a redirect of the page. Returns `undefined` if the redirect was for another token request: the user
- * is signed in then, and the session has a refresh token.
+ * Signs a user in by a popup window or by a redirect of the page. Returns `undefined` if the redirect was for another
+ * token request: the session then has a refresh token for this request.
  */
-export async function signInInPage(
+export async function signInByPopupOrRedirect(
   spec: BrowserSignIn,
-  wanted: SignIn,
+  request: SignIn,
   { page, settings }: { readonly page: Page; readonly settings: Settings },
 ): Promise<TokenSet | undefined> {
   const { name, clientId, redirectUri = page.url.origin, style } = spec;
-  const { server } = wanted;
+  const { server } = request;
   if (page.isPopup) return await waitForPopupClose();
   const key = storageKey(clientId, server);
   const pending = style === "redirect" ? pendingRedirect(page, clientId, server) : undefined;
   const authorization = pending ??
-    await createAuthorization(wanted, { ...spec, redirectUri, responseMode: "fragment" });
+    await createAuthorization(request, { ...spec, redirectUri, responseMode: "fragment" });
   const parameters = pending
     ? fragmentOf(page.url)
     : await (style === "redirect" ? signInByRedirect() : signInByPopup());
   if (pending) {
-    // A response can be redeemed once.
+    // An authorization response can be redeemed only once.
     page.storage?.removeItem(key);
     page.clearFragment();
   }
   const code = readAuthorizationCode(parameters, { server, clientId, state: authorization.state });
-  const requested = new URL(authorization.url).searchParams;
-  const scope = requested.get("scope") ?? "";
+  const sent = new URL(authorization.url).searchParams;
+  const scope = sent.get("scope") ?? "";
   // Includes the client capability for continuous access evaluation, if it was requested.
-  const claims = requested.get("claims") ?? undefined;
-  const request = { ...wanted, scopes: scope.split(" "), claims, enableCae: false };
+  const claims = sent.get("claims") ?? undefined;
+  const tokenRequest = { ...request, scopes: scope.split(" "), claims, enableCae: false };
   const app = { name, clientId, clientAuth: noAuth() };
-  const token = wanted.completeSignIn(await redeemCode(app, { ...authorization, code }, request, settings));
-  const isWanted = scope === wanted.scopes.join(" ") && claims === mergeClaims(wanted.claims, wanted.enableCae);
-  return isWanted ? token : undefined;
+  const token = request.completeSignIn(await redeemCode(app, { ...authorization, code }, tokenRequest, settings));
+  const isSame = scope === request.scopes.join(" ") && claims === mergeClaims(request.claims, request.enableCae);
+  return isSame ? token : undefined;
 
-  /** Waits until the opener has read the response from the URL of this popup, and closes it. */
+  /** Waits, in the popup window, until the opener has read the response in its URL and closes it. */
   function waitForPopupClose(): Promise<never> {
-    wanted.setPendingStep({
-      missing: "This is the window of a sign-in, and nobody has closed it",
-      nextStep: "Close it, and sign in where it was opened",
+    request.setPendingStep({
+      missing: "The popup window of the sign-in was not closed",
+      nextStep: "Close it, and sign in again in the page that opened it",
     });
     return new Promise(() => {});
   }
@@ -64,7 +64,7 @@ export async function signInInPage(
   async function signInByRedirect(): Promise<never> {
     if (!page.storage) {
       throw new AuthenticationError(
-        'Cannot sign in: The browser gives the page no session storage, which is needed to know the answer. Allow it, or set "loginStyle" to "popup"',
+        'Cannot sign in: The page has no session storage, which is needed to validate the response. Allow it in the browser, or set "loginStyle" to "popup"',
       );
     }
     page.storage.setItem(key, JSON.stringify(authorization));
@@ -72,37 +72,37 @@ export async function signInInPage(
     // Usually the browser unloads the page before this resolves.
     await page.untilBfcacheRestore();
     page.storage.removeItem(key);
-    throw new AuthenticationError("Cannot sign in: The user came back without signing in");
+    throw new AuthenticationError("Cannot sign in: The user returned without signing in");
   }
 
   async function signInByPopup(): Promise<URLSearchParams> {
-    const opened = page.openWindow(authorization.url);
-    if (!opened) {
+    const popup = page.openWindow(authorization.url);
+    if (!popup) {
       throw new AuthenticationError(
-        'Cannot sign in: The browser lets the page open no window. Ask for the token where the user clicks, or set "loginStyle" to "redirect"',
+        'Cannot sign in: The browser blocked the popup window. Request the token in a click handler, or set "loginStyle" to "redirect"',
       );
     }
-    wanted.setPendingStep({
-      missing: "Nobody has signed in",
+    request.setPendingStep({
+      missing: "The user has not signed in",
       nextStep: `If the window shows AADSTS50011, register "${redirectUri}" under "Single-page application"`,
     });
     try {
-      while (!opened.closed) {
-        const parameters = fragmentOf(opened.url());
+      while (!popup.closed) {
+        const parameters = fragmentOf(popup.url());
         if (parameters.get("state") === authorization.state) {
-          wanted.setPendingStep({});
+          request.setPendingStep({});
           return parameters;
         }
-        await settings.sleep(POLL_EVERY_IN_MS, wanted.signal);
+        await settings.sleep(POLL_INTERVAL_IN_MS, request.signal);
       }
     } finally {
-      opened.close();
+      popup.close();
     }
     throw new AuthenticationError("Cannot sign in: The user has closed the window");
   }
 }
 
-/** Returns the authorization request whose response the URL of the page holds; `undefined` if it holds none. */
+/** Returns the authorization request whose response is in the URL of the page; `undefined` if there is none. */
 export function pendingRedirect(
   page: Page,
   clientId: string,

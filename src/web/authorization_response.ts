@@ -1,27 +1,30 @@
 import { bound } from "../core/bound.ts";
 import { AuthenticationError } from "../errors.ts";
 
-/** Returns the parameters of an authorization response. Throws an `AuthenticationError` if one is repeated, or `state` is malformed. */
-export function parametersOf({ method, url }: Request): URLSearchParams {
-  if (method !== "GET") throw refused("The answer must come by GET");
+/**
+ * Returns the parameters of an authorization response. Throws an `AuthenticationError` if one is repeated or `state` is
+ * malformed.
+ */
+export function readAuthorizationResponse({ method, url }: Request): URLSearchParams {
+  if (method !== "GET") throw signInError("The response must be a GET request");
   const { searchParams } = new URL(url);
   for (const name of ["code", "error", "iss", "state"]) {
-    if (searchParams.getAll(name).length > 1) throw refused(`The answer has "${name}" twice`);
+    if (searchParams.getAll(name).length > 1) throw signInError(`The response has several "${name}" parameters`);
   }
   if (!/^[\w-]{43}$/.test(bound(searchParams.get("state") ?? ""))) {
-    throw refused('The answer has no "state" of this app');
+    throw signInError('The response has no valid "state"');
   }
   return searchParams;
 }
 
 /** Compares two strings in constant time. */
-export function isEqual(a: string, b: string): boolean {
+export function isEqualInConstantTime(a: string, b: string): boolean {
   let difference = a.length ^ b.length;
   for (let index = 0; index < a.length; index++) difference |= a.charCodeAt(index) ^ b.charCodeAt(index);
   return difference === 0;
 }
 
 /** Returns the error of a failed sign-in. */
-export function refused(reason: string): AuthenticationError {
+export function signInError(reason: string): AuthenticationError {
   return new AuthenticationError(`Cannot sign in: ${reason}`);
 }
