@@ -10,6 +10,7 @@ import { toSingleLine, withoutIds } from "../core/error_response.ts";
 import { bound } from "../core/bound.ts";
 import type { TokenRequest } from "../core/get_token.ts";
 import { parseObject } from "../core/json.ts";
+import { redact } from "../core/redact.ts";
 import { AuthenticationError } from "../errors.ts";
 import type { Authority } from "../entra/authority.ts";
 import { mergeClaims } from "../entra/claims.ts";
@@ -105,14 +106,16 @@ export function readAuthorizationCode(
   }
   const checked = new URLSearchParams(parameters);
   checked.delete("iss");
+  const secrets = [state, ...parameters.getAll("code")];
   let code: string | null;
   try {
     code = validateAuthResponse(server, { client_id: clientId }, checked, state).get("code");
   } catch (cause) {
     const { error, error_description = "" } = cause as AuthorizationResponseError;
     if (error === undefined) {
-      throw protocolError(cause, action, { secrets: [state, parameters.get("code") ?? ""] });
+      throw protocolError(cause, action, { secrets });
     }
+    const sanitize = (text: string) => toSingleLine(redact(withoutIds(bound(text)), secrets)).trim();
     const errorResponse = { error: sanitize(error), errorDescription: sanitize(error_description) };
     const message = Object.values(errorResponse).filter(Boolean).join(". ");
     throw new AuthenticationError(`${action}: ${message}`, { errorResponse });
@@ -125,10 +128,6 @@ function isResponseIssuer(server: Authority, issuer: string): boolean {
   const tenantId = tenantIn(issuer);
   return issuerFor(server, issuer, tenantId) !== undefined &&
     (tenantId === undefined || isTenantOf(server, tenantId));
-}
-
-function sanitize(text: string): string {
-  return toSingleLine(withoutIds(bound(text))).trim();
 }
 
 /** Parses a pending authorization that was stored as JSON; returns `undefined` if it is incomplete. */

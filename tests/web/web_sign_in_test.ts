@@ -395,6 +395,14 @@ describe("an answer that is refused", () => {
       /access_denied$/,
       (app, back) => app.browser.request(`${back}&error=access_denied`),
     ],
+    "with an error that describes the code and the state": [
+      /access_denied. \[redacted\] for \[redacted\]$/,
+      (app, back) => {
+        const { searchParams } = new URL(back);
+        const description = `${searchParams.get("code")} for ${searchParams.get("state")}`;
+        return app.browser.request(`${back}&error=access_denied&error_description=${encodeURIComponent(description)}`);
+      },
+    ],
     "by an external tenant": [
       /The answer is by another issuer/,
       (app, back) => app.browser.request(`${back}&iss=https://${TENANT}.ciamlogin.com/${TENANT}/v2.0`),
