@@ -100,6 +100,9 @@ export function readAuthorizationCode(
   { server, clientId, state }: { readonly server: Authority; readonly clientId: string; readonly state: string },
 ): string {
   const action = "Cannot sign in";
+  for (const name of ["code", "error", "iss", "state"]) {
+    if (parameters.getAll(name).length > 1) throw new AuthenticationError(`${action}: The answer has "${name}" twice`);
+  }
   // Checked here, not by oauth4webapi: "iss" (RFC 9207) names the user's tenant, and the server may be "common" or a domain name.
   if (!parameters.getAll("iss").every((issuer) => isResponseIssuer(server, issuer))) {
     throw new AuthenticationError(`${action}: The answer is by another issuer`);

@@ -1,13 +1,10 @@
 import { bound } from "../core/bound.ts";
 import { AuthenticationError } from "../errors.ts";
 
-/** Returns the parameters of an authorization response. Throws an `AuthenticationError` if one is repeated, or `state` is malformed. */
+/** Returns the parameters of an authorization response. Throws an `AuthenticationError` if `state` is malformed. */
 export function parametersOf({ method, url }: Request): URLSearchParams {
   if (method !== "GET") throw refused("The answer must come by GET");
   const { searchParams } = new URL(url);
-  for (const name of ["code", "error", "iss", "state"]) {
-    if (searchParams.getAll(name).length > 1) throw refused(`The answer has "${name}" twice`);
-  }
   if (!/^[\w-]{43}$/.test(bound(searchParams.get("state") ?? ""))) {
     throw refused('The answer has no "state" of this app');
   }

@@ -147,6 +147,7 @@ for (const style of STYLES) {
       }],
       "with an error and a code": [/access_denied$/, (parameters) => parameters.set("error", "access_denied")],
       "without a code": [/The answer holds no code$/, (parameters) => parameters.delete("code")],
+      "with two codes": [/The answer has "code" twice$/, (parameters) => parameters.append("code", "another")],
       "by another issuer": [
         /The answer is by another issuer$/,
         (parameters) => parameters.set("iss", `${ANOTHER_CLOUD}/${TENANT}/v2.0`),
