@@ -27,7 +27,7 @@ export function redact(text: string, secrets: readonly string[]): string {
     : cleaned;
 }
 
-/** Returns the secret in base64, base64url and hexadecimal digits, alone or within a longer text, as {@linkcode decode} leaves them. */
+/** Returns the secret in base64, base64url and hexadecimal digits, as they occur in decoded text. */
 function encodingsOf(secret: string): string[] {
   const bytes = new TextEncoder().encode(secret);
   if (bytes.length < MIN_ENCODED_BYTES) return [];
