@@ -1,8 +1,11 @@
 import { MAX_LENGTH } from "./bound.ts";
+import { encodeBase64, encodeHex } from "./encoding.ts";
 
 const REDACTED = "[redacted]";
 /** Maximum number of passes that decode escapes, above the number of layers that any server adds. */
 const MAX_PASSES = 8;
+/** Shorter secrets are not searched in base64 and hexadecimal digits, where they could occur by chance. */
+const MIN_ENCODED_BYTES = 8;
 const ENTITIES: Readonly<Record<string, string>> = { quot: '"', amp: "&", apos: "'", lt: "<", gt: ">" };
 
 /**
@@ -19,7 +22,24 @@ export function redact(text: string, secrets: readonly string[]): string {
   const mayHold = (secret: string | undefined) => secret === undefined || secret !== "" && plain?.includes(secret);
   // A longer one does not fit into the text.
   const fitting = known.filter(({ length }) => length <= MAX_LENGTH);
-  return plain === undefined || fitting.map(decode).some(mayHold) ? REDACTED : cleaned;
+  return plain === undefined || fitting.map(decode).some(mayHold) || fitting.flatMap(encodingsOf).some(mayHold)
+    ? REDACTED
+    : cleaned;
+}
+
+/** Returns the secret in base64, base64url and hexadecimal digits, as they occur in decoded text. */
+function encodingsOf(secret: string): string[] {
+  const bytes = new TextEncoder().encode(secret);
+  if (bytes.length < MIN_ENCODED_BYTES) return [];
+  // The characters that depend on the bytes of the secret alone, for each number of bytes before it, modulo 3.
+  const base64 = [0, 1, 2].map((shift) => {
+    const shifted = new Uint8Array(shift + bytes.length);
+    shifted.set(bytes, shift);
+    return encodeBase64(shifted).slice(Math.ceil(shift * 8 / 6), Math.floor(shifted.length * 8 / 6));
+  });
+  const base64Url = base64.map((text) => text.replaceAll("+", "-").replaceAll("/", "_"));
+  const hex = encodeHex(bytes);
+  return [...base64.map((text) => text.replaceAll("+", "")), ...base64Url, hex, hex.toUpperCase()];
 }
 
 /** Decodes the escapes of URLs, HTML and JSON, also if they are nested; `undefined` if there are too many layers. */

@@ -10,6 +10,7 @@ import { toSingleLine, withoutIds } from "../core/error_response.ts";
 import { bound } from "../core/bound.ts";
 import type { TokenRequest } from "../core/get_token.ts";
 import { parseObject } from "../core/json.ts";
+import { redact } from "../core/redact.ts";
 import { AuthenticationError } from "../errors.ts";
 import { type Authority, endpointOf } from "../entra/authority.ts";
 import { mergeClaims } from "../entra/claims.ts";
@@ -98,6 +99,11 @@ export function readAuthorizationCode(
   { server, clientId, state }: { readonly server: Authority; readonly clientId: string; readonly state: string },
 ): string {
   const action = "Cannot sign in";
+  for (const name of ["code", "error", "iss", "state"]) {
+    if (parameters.getAll(name).length > 1) {
+      throw new AuthenticationError(`${action}: The response has several "${name}" parameters`);
+    }
+  }
   // Validated here and not by oauth4webapi, because "iss" (RFC 9207) has the user's tenant, but the issuer of the
   // server may have "common" or a domain name.
   if (!parameters.getAll("iss").every((issuer) => isResponseIssuer(server, issuer))) {
@@ -105,14 +111,16 @@ export function readAuthorizationCode(
   }
   const withoutIssuer = new URLSearchParams(parameters);
   withoutIssuer.delete("iss");
+  const secrets = [state, ...parameters.getAll("code")];
   let code: string | null;
   try {
     code = validateAuthResponse(server, { client_id: clientId }, withoutIssuer, state).get("code");
   } catch (cause) {
     const { error, error_description = "" } = cause as AuthorizationResponseError;
     if (error === undefined) {
-      throw protocolError(cause, action, { secrets: [state, parameters.get("code") ?? ""] });
+      throw protocolError(cause, action, { secrets });
     }
+    const sanitize = (text: string) => toSingleLine(redact(withoutIds(bound(text)), secrets)).trim();
     const errorResponse = { error: sanitize(error), errorDescription: sanitize(error_description) };
     const message = Object.values(errorResponse).filter(Boolean).join(". ");
     throw new AuthenticationError(`${action}: ${message}`, { errorResponse });
@@ -125,10 +133,6 @@ function isResponseIssuer(server: Authority, issuer: string): boolean {
   const tenantId = tenantIn(issuer);
   return issuerFor(server, issuer, tenantId) !== undefined &&
     (tenantId === undefined || isTenantOf(server, tenantId));
-}
-
-function sanitize(text: string): string {
-  return toSingleLine(withoutIds(bound(text))).trim();
 }
 
 /** Parses a pending authorization that was stored as JSON; returns `undefined` if it is incomplete. */

@@ -1,8 +1,10 @@
 import { deviceAuthorizationRequest, processDeviceAuthorizationResponse } from "oauth4webapi";
+import { toSingleLine } from "../core/error_response.ts";
 import { withTimeout } from "../core/timeout.ts";
 import { seconds } from "../core/freshness.ts";
 import { parseObject } from "../core/json.ts";
 import { retry } from "../core/retry.ts";
+import { parseUrl } from "../core/url.ts";
 import type { Settings } from "../core/settings.ts";
 import { AuthenticationError } from "../errors.ts";
 import type { TokenSet } from "../token_cache.ts";
@@ -17,6 +19,7 @@ import { requestUserTokens, type UserTokens } from "./tokens.ts";
 
 const SLOW_DOWN_IN_S = 5;
 const DEFAULT_INTERVAL_IN_S = 5;
+const MIN_INTERVAL_IN_S = 1;
 
 /** Information for the user about a device code. */
 export interface DeviceCodeInfo {
@@ -128,8 +131,11 @@ export async function signInByDeviceCode(
     if (!body || body.error !== undefined) throw entraError(response, action);
     const { device_code, user_code, verification_uri, message, expires_in, interval } = body;
     // Numbers are normalised, because oauth4webapi parses "900abc" as 900, and rejects an interval that is a string.
+    const isWebPage = ["https:", "http:"].includes(parseUrl(verification_uri)?.protocol ?? "");
     const normalised = {
-      ...{ device_code, user_code, verification_uri },
+      ...{ device_code, user_code },
+      // An app may show it as a link, which must not run a script.
+      verification_uri: isWebPage ? verification_uri : undefined,
       expires_in: seconds(expires_in),
       interval: seconds(interval),
     };
@@ -140,11 +146,12 @@ export async function signInByDeviceCode(
         deviceCode: code.device_code,
         userCode: code.user_code,
         verificationUri: code.verification_uri,
-        message: typeof message === "string"
-          ? message
-          : `Open ${code.verification_uri} and enter the code ${code.user_code}`,
+        // One line without control characters, because a terminal may show it.
+        message: toSingleLine(
+          typeof message === "string" ? message : `Open ${code.verification_uri} and enter the code ${code.user_code}`,
+        ),
         expiresInS: code.expires_in,
-        intervalInS: code.interval ?? DEFAULT_INTERVAL_IN_S,
+        intervalInS: Math.max(MIN_INTERVAL_IN_S, code.interval ?? DEFAULT_INTERVAL_IN_S),
       };
     } catch (error) {
       throw protocolError(error, action, { statusCode: 200, secrets: [String(device_code ?? "")] });

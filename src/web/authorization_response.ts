@@ -1,16 +1,10 @@
 import { bound } from "../core/bound.ts";
 import { AuthenticationError } from "../errors.ts";
 
-/**
- * Returns the parameters of an authorization response. Throws an `AuthenticationError` if one is repeated or `state` is
- * malformed.
- */
+/** Returns the parameters of an authorization response. Throws an `AuthenticationError` if `state` is malformed. */
 export function readAuthorizationResponse({ method, url }: Request): URLSearchParams {
   if (method !== "GET") throw signInError("The response must be a GET request");
   const { searchParams } = new URL(url);
-  for (const name of ["code", "error", "iss", "state"]) {
-    if (searchParams.getAll(name).length > 1) throw signInError(`The response has several "${name}" parameters`);
-  }
   if (!/^[\w-]{43}$/.test(bound(searchParams.get("state") ?? ""))) {
     throw signInError('The response has no valid "state"');
   }

@@ -28,7 +28,10 @@ export function createSeal(keys: readonly SealingKey[], purpose: readonly string
       const iv = crypto.getRandomValues(new Uint8Array(IV_LENGTH));
       const algorithm = { name: "AES-GCM", iv, additionalData };
       const sealed = await crypto.subtle.encrypt(algorithm, await load(keys[0]!), new TextEncoder().encode(text));
-      return encodeBase64Url(Uint8Array.of(...iv, ...new Uint8Array(sealed)));
+      const all = new Uint8Array(IV_LENGTH + sealed.byteLength);
+      all.set(iv);
+      all.set(new Uint8Array(sealed), IV_LENGTH);
+      return encodeBase64Url(all);
     },
     async open(sealed) {
       const bytes = decodeBase64Url(sealed) ?? new Uint8Array();

@@ -269,6 +269,29 @@ for (const [place, ask] of Object.entries(PLACES)) {
   });
 }
 
+describe("a secret in another encoding is not shown", () => {
+  const bytes = [...new TextEncoder().encode(SECRET)];
+  const hex = bytes.map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  const base64 = ["", "a", "an", `${CLIENT}:`].map((before) => btoa(before + SECRET + "?>?>?>"));
+  for (
+    const text of [
+      ...base64,
+      ...base64.map((text) => text.replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "")),
+      ...base64.map(encodeURIComponent),
+      btoa(SECRET),
+      hex,
+      hex.toUpperCase(),
+    ]
+  ) {
+    test(text, async () => {
+      const body = { error: "invalid_client", error_description: `It is not ${text}`, claims: text };
+      const error = await askSecret(() => jsonAnswer(body, { status: 400 }));
+      assert.match(error.message, /invalid_client \(HTTP 400\)\. \[redacted\]/);
+      assert.equal(error.claims, "[redacted]");
+    });
+  }
+});
+
 describe("escapes of escapes", () => {
   /** The secret as a service may repeat it: escaped as often as that. */
   function escaped(layers: number): string {

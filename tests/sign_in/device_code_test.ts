@@ -124,6 +124,16 @@ test("a service without a message: one is made", async () => {
   assert.equal(infos[0]!.message, "Open https://v.example and enter the code ABC");
 });
 
+test("a message is one line without control characters, however long and strange the service's is", async () => {
+  const message = `\x1b]0;title\x07Enter\r\n\x1b[2Jit ${"on and ".repeat(9999)}`;
+  const { credential, infos } = pollWith([() => tokenAnswer()], { ...CODE, message });
+  await credential.getToken(GRAPH);
+  // deno-lint-ignore no-control-regex
+  assert.doesNotMatch(infos[0]!.message, /[\x00-\x1f\x7f-\x9f]/);
+  assert.match(infos[0]!.message, /Enter .*it on and on/);
+  assert.ok(infos[0]!.message.length <= 401);
+});
+
 test("the requests are those of RFC 8628", async () => {
   const { credential, service } = pollWith([refusal("authorization_pending"), () => tokenAnswer()]);
   await credential.getToken([GRAPH, VAULT]);
@@ -148,6 +158,7 @@ for (
     ["an interval that is text", { interval: "7" }, ["authorization_pending"], [7_000, 7_000]],
     ["five seconds where there is none", {}, ["authorization_pending"], [5_000, 5_000]],
     ["five seconds where it is none", { interval: -1 }, ["authorization_pending"], [5_000, 5_000]],
+    ["a second at least", { interval: 0.001 }, ["authorization_pending"], [1_000, 1_000]],
     [
       "five more each time that it is too fast",
       { interval: 3 },
@@ -357,6 +368,12 @@ for (
     ["no code", () => jsonAnswer({ ...CODE, device_code: undefined }), /Cannot get a code from/],
     ["no code for the user", () => jsonAnswer({ ...CODE, user_code: "" }), /Cannot get a code from/],
     ["no page", () => jsonAnswer({ ...CODE, verification_uri: 7 }), /Cannot get a code from/],
+    ["a script", () => jsonAnswer({ ...CODE, verification_uri: "javascript:alert(1)" }), /Cannot get a code from/],
+    [
+      "half of a page",
+      () => jsonAnswer({ ...CODE, verification_uri: "x\nhttps://v.example" }),
+      /Cannot get a code from/,
+    ],
     ["no end", () => jsonAnswer({ ...CODE, expires_in: undefined }), /Cannot get a code from/],
     ["a page of a proxy", () => new Response("<html>"), /a web page: is a proxy in between/],
   ] as const

@@ -279,6 +279,18 @@ for (
   });
 }
 
+for (
+  const [name, value] of [["code", "another"], ["iss", `https://login.microsoftonline.com/${TENANT}/v2.0`]] as const
+) {
+  test(`a response that has "${name}" twice is not redeemed`, async () => {
+    const { shown1, token, service } = await begin();
+    const page = await sendBack(shown1, [["code", "a-code"], ["state", shown1.state], [name, value], [name, value]]);
+    assert.equal(page.status, 400);
+    assert.match((await failureOf(token)).message, new RegExp(`: Cannot sign in: The response has several "${name}" parameters$`));
+    assert.equal(service.requests.length, 0);
+  });
+}
+
 test("an answer may name its issuer, by any name of the cloud", async () => {
   for (const host of ["login.microsoftonline.com", "login.windows.net"]) {
     const { shown1, token } = await begin();

@@ -147,6 +147,7 @@ for (const style of STYLES) {
       }],
       "with an error and a code": [/access_denied$/, (parameters) => parameters.set("error", "access_denied")],
       "without a code": [/The response has no code$/, (parameters) => parameters.delete("code")],
+      "with two codes": [/several "code" parameters$/, (parameters) => parameters.append("code", "another")],
       "from another issuer": [
         /The response is from another issuer$/,
         (parameters) => parameters.set("iss", `${ANOTHER_CLOUD}/${TENANT}/v2.0`),

@@ -6,7 +6,7 @@ import { createFakeClock } from "@azweb/identity/testing";
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { CERTIFICATE, KEY } from "../support/certificates/certificates.ts";
-import { failureOf } from "../support/service.ts";
+import { failureOf, jsonAnswer } from "../support/service.ts";
 import {
   CLIENT,
   createSignInService,
@@ -401,6 +401,14 @@ describe("an answer that is refused", () => {
       /access_denied$/,
       (app, back) => app.browser.request(`${back}&error=access_denied`),
     ],
+    "with an error that describes the code and the state": [
+      /access_denied. \[redacted\] for \[redacted\]$/,
+      (app, back) => {
+        const { searchParams } = new URL(back);
+        const description = `${searchParams.get("code")} for ${searchParams.get("state")}`;
+        return app.browser.request(`${back}&error=access_denied&error_description=${encodeURIComponent(description)}`);
+      },
+    ],
     "by an external tenant": [
       /The response is from another issuer/,
       (app, back) => app.browser.request(`${back}&iss=https://${TENANT}.ciamlogin.com/${TENANT}/v2.0`),
@@ -560,6 +568,16 @@ describe("a session that is no more", () => {
     const again = await (await app.signIn.resume(session)).sealSession();
     await clock.advance(1);
     assert.match((await failureOf(app.signIn.resume(again))).message, /The session has expired/);
+  });
+  test("however long its refresh token is", async () => {
+    const app = createApp();
+    const fetch: typeof globalThis.fetch = async (input, init) => {
+      const body = await (await app.service.fetch(input, init)).json();
+      return jsonAnswer({ ...body, refresh_token: "r".repeat(300_000) });
+    };
+    const other = createApp({ fetch });
+    const user = await other.signIn.redeem(app.browser.request(await app.begin()));
+    assert.equal((await other.signIn.resume(await user.sealSession())).account.username, "jo@contoso.com");
   });
   test("never over, where the app says so", async () => {
     const clock = createFakeClock();
