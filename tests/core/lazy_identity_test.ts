@@ -1,5 +1,10 @@
 // An identity that the environment configures is decided by the first token: until then, the variables are read again after a failure.
-import { EnvironmentCredential, ManagedIdentityCredential, WorkloadIdentityCredential } from "@azweb/identity";
+import {
+  DefaultAzureCredential,
+  EnvironmentCredential,
+  ManagedIdentityCredential,
+  WorkloadIdentityCredential,
+} from "@azweb/identity";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { federatedToken } from "../support/managed_identity/machine.ts";
@@ -38,6 +43,31 @@ for (const [name, [Credential, variables]] of Object.entries(CREDENTIALS)) {
     assert.deepEqual(service.requests.map(({ form }) => form.client_id), ["a-typo", CLIENT, CLIENT]);
   });
 }
+
+test("a cloud that the environment names after a failed call gets the request, not the public cloud", async () => {
+  const variables = { AZURE_TENANT_ID: TENANT, AZURE_CLIENT_ID: CLIENT, AZURE_CLIENT_SECRET: "a-secret" };
+  const cloud = { AZURE_AUTHORITY_HOST: "https://login.microsoftonline.us" };
+  for (
+    const [first, second, expected] of [
+      // Nothing is configured at first: the chain asks for a managed identity.
+      [{}, { ...variables, ...cloud }, ["https://login.microsoftonline.us"]],
+      // The app is unknown in the public cloud.
+      [variables, cloud, ["https://login.microsoftonline.com", "https://login.microsoftonline.us"]],
+    ] as const
+  ) {
+    const service = createService(({ url }) => {
+      if (url.startsWith("https://login.microsoftonline.us/")) return tokenAnswer();
+      return jsonAnswer({ error: "unauthorized_client" }, { status: 400 });
+    });
+    const env: Record<string, string> = { ...first };
+    const localFetch = () => Promise.reject(new TypeError("Unreachable"));
+    const credential = new DefaultAzureCredential({ ...isolatedOptions(service), env, localFetch });
+    await failureOf(credential.getToken(SCOPE));
+    Object.assign(env, second);
+    assert.equal((await credential.getToken(SCOPE)).token, "a-token");
+    assert.deepEqual(service.requests.map(({ url }) => new URL(url).origin), expected);
+  }
+});
 
 test("concurrent first calls share one request, also by a password", async () => {
   const service = createService(() => tokenAnswer());
