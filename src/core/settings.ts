@@ -73,7 +73,8 @@ export function resolveSettings(options: CredentialOptions): Settings {
   if (options.authorityHost !== undefined) parseAuthorityHost(options.authorityHost, options.allowInsecureLoopback);
   const platform = detectPlatform();
   const backgroundWork = platform === "workerd" ? "perRequest" : platform === "web" ? "needsWaitUntil" : "free";
-  const ambient = !options.env && !runtime.env;
+  // `createRuntime` passes on the `env` of this runtime, whose missing permissions are errors.
+  const ambient = !options.env && (!runtime.env || runtime.env === env);
   const variable = options.env
     ? (name: string) => stringOf(options.env?.[name])
     : runtime.env

@@ -45,6 +45,13 @@ test("variables that may not be read are an AuthenticationError that names the f
   assert.match(output, /--allow-env=AZURE_TENANT_ID,AZURE_CLIENT_ID,AZURE_CLIENT_SECRET,/);
 });
 
+test("variables that may not be read are an error with the members of createRuntime too", async () => {
+  const credential =
+    'DefaultAzureCredential({ runtime: { ...(await import("@azweb/identity/runtime")).createRuntime() } })';
+  const output = await run(["--allow-env=AZURE_TOKEN_CREDENTIALS", "--allow-read"], ask(credential));
+  assert.ok(output.startsWith(`AuthenticationError / EnvironmentCredential${UNREADABLE}AZURE_TENANT_ID,`), output);
+});
+
 test("a web sign-in begins at no authority where a variable may not be read that it or its session needs", async () => {
   const begin = (options = "") => `
     import { createWebSignIn } from "@azweb/identity/web-sign-in";
