@@ -70,11 +70,12 @@ test("a cloud that the environment names after a failed call gets the request, n
 });
 
 test("a call that was under way when another one decided the identity gets a token of that identity", async () => {
-  const held = Promise.withResolvers<void>();
+  let release = () => {};
+  const held = new Promise<void>((resolve) => release = resolve);
   const service = createService(async ({ form }) => {
     if (form.client_id !== "a-typo") return tokenAnswer({ access_token: "of-the-app" });
     if (form.scope === SCOPE) return jsonAnswer({ error: "unauthorized_client" }, { status: 400 });
-    await held.promise;
+    await held;
     return tokenAnswer({ access_token: "of-another-app" });
   });
   const env = { AZURE_TENANT_ID: TENANT, AZURE_CLIENT_ID: "a-typo", AZURE_CLIENT_SECRET: "a-secret" };
@@ -83,7 +84,7 @@ test("a call that was under way when another one decided the identity gets a tok
   await failureOf(credential.getToken(SCOPE));
   env.AZURE_CLIENT_ID = CLIENT;
   assert.equal((await credential.getToken(SCOPE)).token, "of-the-app");
-  held.resolve();
+  release();
   assert.equal((await pending).token, "of-the-app");
 });
 
