@@ -16,7 +16,8 @@ export function lazyGetToken(create: () => GetToken | Promise<GetToken>): GetTok
       used = candidate ??= created;
       const token = await used(scopes, options);
       decided ??= used;
-      return token;
+      // Another call may have decided meanwhile: one program, one identity.
+      return decided === used ? token : await decided(scopes, options);
     } catch (error) {
       if (candidate === used) candidate = undefined;
       throw error;

@@ -37,6 +37,9 @@ export interface Settings {
   /** The option, whose default depends on the caller and bypasses proxies. */
   readonly localFetch: typeof fetch | undefined;
   readonly log: Log;
+  /** Returns the present value of an environment variable. */
+  variable(name: string): string | undefined;
+  /** Returns the value of an environment variable; of some, the value at the first call. */
   env(name: string): string | undefined;
   /** Returns the flag that Deno needs to read these variables, if one of them cannot be read. */
   missingEnvPermission(names: readonly string[]): string | undefined;
@@ -74,20 +77,15 @@ export function resolveSettings(options: CredentialOptions): Settings {
   if (options.authorityHost !== undefined) parseAuthorityHost(options.authorityHost, options.allowInsecureLoopback);
   const platform = detectPlatform();
   const backgroundWork = platform === "workerd" ? "perRequest" : platform === "web" ? "needsWaitUntil" : "free";
-  const ambient = !options.env && !runtime.env;
+  // `createRuntime` passes on the `env` of this runtime, whose missing permissions are errors.
+  const ambient = !options.env && (!runtime.env || runtime.env === env);
   const variable = options.env
     ? (name: string) => stringOf(options.env?.[name])
     : runtime.env
     ? (name: string) => stringOf(runtime.env?.(name))
     : env;
-  const read = new Map<string, string | undefined>();
 
-  function readOnce(name: string): string | undefined {
-    if (!read.has(name)) read.set(name, variable(name));
-    return read.get(name);
-  }
-
-  return {
+  return rereadVariables({
     authorityHost: options.authorityHost,
     allowInsecureLoopback: options.allowInsecureLoopback ?? false,
     additionallyAllowedTenants,
@@ -107,11 +105,28 @@ export function resolveSettings(options: CredentialOptions): Settings {
     fetch: options.fetch ?? ((input, init) => fetch(input, init)),
     localFetch: options.localFetch,
     log: log ? (event) => guard(log, event) : () => {},
-    env: (name) => READ_ONCE.includes(name) ? readOnce(name) : variable(name),
+    variable,
+    env: variable,
     missingEnvPermission: ambient ? missingEnvPermission : () => undefined,
     now: runtime.now ? () => runtime.now!() : () => Date.now(),
     sleep: runtime.sleep ? (ms, signal) => runtime.sleep!(ms, signal) : sleep,
-  };
+  });
+}
+
+/**
+ * Returns the settings of an identity that is created again: they read the variables again that a credential reads
+ * once.
+ */
+export function rereadVariables(settings: Settings): Settings {
+  const { variable } = settings;
+  const read = new Map<string, string | undefined>();
+
+  function readOnce(name: string): string | undefined {
+    if (!read.has(name)) read.set(name, variable(name));
+    return read.get(name);
+  }
+
+  return { ...settings, env: (name) => READ_ONCE.includes(name) ? readOnce(name) : variable(name) };
 }
 
 /**

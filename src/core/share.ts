@@ -50,7 +50,9 @@ export async function share(spec: FlightSpec, caller: AbortSignal | undefined, s
     if (caller?.aborted || left <= 0 || !isNoResponse(error)) throw error;
     removeFlight(flightKey, flight);
     const other = flights.get(flightKey);
-    return other ? await untilDeadline(other) : await start(flightKey, left);
+    if (!other || isSuperseded(other)) return await start(flightKey, left);
+    other.join(caller);
+    return await untilDeadline(other);
   }
 
   function start(flightKey: string | undefined, timeoutInMs: number): Promise<TokenSet> {

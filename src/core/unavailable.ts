@@ -13,7 +13,7 @@ export interface Unavailable {
 }
 
 /** Conclusion from an error without an outcome. */
-export const INCONCLUSIVE: Unavailable = { outcome: "inconclusive", recheckAfterInMs: DEFAULT_RECHECK_IN_MS };
+const INCONCLUSIVE: Unavailable = { outcome: "inconclusive", recheckAfterInMs: DEFAULT_RECHECK_IN_MS };
 
 /**
  * Returns the conclusion of a chain from an error; `undefined` for an error that ends the chain. Decides by `name`,

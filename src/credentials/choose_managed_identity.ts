@@ -1,6 +1,6 @@
 import type { GetToken } from "../core/get_token.ts";
 import { lazyGetToken } from "../core/lazy_get_token.ts";
-import { notNegative, type Settings } from "../core/settings.ts";
+import { notNegative, rereadVariables, type Settings } from "../core/settings.ts";
 import { hasFederatedToken, type UserAssignedIdentity } from "../managed_identity/identity.ts";
 import type { CredentialOptions } from "../options.ts";
 
@@ -29,9 +29,12 @@ export function chooseManagedIdentity(
     if (hasFederatedToken(settings, identity)) {
       const { createWorkloadIdentity } = await import("../federation/workload_identity.ts");
       const workload = { ...options, clientId: identity?.id };
-      return createWorkloadIdentity(NAME, workload, { ...resolved, disableInstanceDiscovery: true });
+      return createWorkloadIdentity(NAME, workload, {
+        ...rereadVariables(resolved),
+        disableInstanceDiscovery: true,
+      });
     }
     const { createManagedIdentity } = await import("../managed_identity/client.ts");
-    return createManagedIdentity(NAME, { identity, probeTimeoutInMs, runtime, settings });
+    return createManagedIdentity(NAME, { identity, probeTimeoutInMs, runtime, settings: rereadVariables(settings) });
   });
 }

@@ -37,7 +37,8 @@ export type ClientSecretCredentialOptions = CredentialOptions;
  * const { token } = await credential.getToken("https://graph.microsoft.com/.default");
  * ```
  *
- * @see https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow#first-case-access-token-request-with-a-shared-secret
+ * @see
+ * https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow#first-case-access-token-request-with-a-shared-secret
  */
 export class ClientSecretCredential implements TokenCredential {
   /**

@@ -3,7 +3,7 @@ import type { GetToken } from "../core/get_token.ts";
 import { lazyGetToken } from "../core/lazy_get_token.ts";
 import { PRINCIPAL_VARIABLES } from "../core/principal.ts";
 import { requireVariables } from "../core/require_variables.ts";
-import type { Settings } from "../core/settings.ts";
+import { rereadVariables, type Settings } from "../core/settings.ts";
 import { unavailableOf } from "../core/unavailable.ts";
 import { messageOf } from "../core/unknown_errors.ts";
 import type { CredentialExplanation, Explanation } from "../credential_explanation.ts";
@@ -128,7 +128,7 @@ const TABLE: readonly Row[] = [
       return async (scopes, getTokenOptions) => {
         // Loaded at the first call, because most programs use an earlier credential.
         const { createBrowserSession } = await import("../sign_in/browser_session.ts");
-        session ??= createBrowserSession({ ...options, clientId }, settings);
+        session ??= createBrowserSession({ ...options, clientId }, rereadVariables(settings));
         return await session.getToken(scopes, getTokenOptions);
       };
     },

@@ -41,6 +41,9 @@ export interface DeviceCodeCredentialOptions extends InteractiveCredentialOption
   timeoutInMs?: number | undefined;
 }
 
+/** The functions behind the methods. */
+type Internals = Pick<UserSession, "getToken" | "authenticate">;
+
 /**
  * Authenticates a user with a code that is entered on another device (RFC 8628), for command lines and machines without
  * a browser. Later tokens are acquired silently for the lifetime of the instance.
@@ -81,12 +84,13 @@ export class DeviceCodeCredential implements TokenCredential {
       // deno-lint-ignore azweb/no-console
       console.log(message);
     });
-    const session = createUserSession({
+    const { getToken, authenticate } = createUserSession({
       name,
       ...client,
       signIn: (wanted) => signInByDeviceCode({ name, clientId, prompt }, wanted, settings),
     }, settings);
-    setInternals(this, session);
+    // Not the whole session: its snapshot has the refresh token.
+    setInternals(this, { getToken, authenticate });
   }
 
   /**
@@ -100,7 +104,7 @@ export class DeviceCodeCredential implements TokenCredential {
    * request or cannot be reached.
    */
   getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken> {
-    return internalsOf<UserSession>(this).getToken(scopes, options);
+    return internalsOf<Internals>(this).getToken(scopes, options);
   }
 
   /**
@@ -112,6 +116,6 @@ export class DeviceCodeCredential implements TokenCredential {
    * @throws {AuthenticationError} As `getToken`.
    */
   authenticate(scopes: string | string[], options?: GetTokenOptions): Promise<AuthenticationRecord | undefined> {
-    return internalsOf<UserSession>(this).authenticate(scopes, options);
+    return internalsOf<Internals>(this).authenticate(scopes, options);
   }
 }

@@ -2,7 +2,7 @@ import { checkClientId, checkText, checkVariable } from "../core/validate.ts";
 import { createGetToken, type GetToken } from "../core/get_token.ts";
 import { nameCredential } from "../core/failures.ts";
 import { type EnvironmentIdentity, findPrincipal, variablesOf } from "../core/principal.ts";
-import type { Settings } from "../core/settings.ts";
+import { rereadVariables, type Settings } from "../core/settings.ts";
 import { checkAppTenantId, checkTenantId } from "../core/tenants.ts";
 import { trim, WHITE_SPACE } from "../core/trim.ts";
 import type { CredentialOptions } from "../options.ts";
@@ -30,7 +30,8 @@ export function createEnvironmentIdentity(name: string, options: CredentialOptio
   }
 }
 
-function createIdentity(name: string, options: CredentialOptions, settings: Settings): GetToken {
+function createIdentity(name: string, options: CredentialOptions, resolved: Settings): GetToken {
+  const settings = rereadVariables(resolved);
   const identity = findPrincipal(settings);
   const { tenantId, clientId } = identity;
   const allowed = (settings.env("AZURE_ADDITIONALLY_ALLOWED_TENANTS") ?? "").split(";").flatMap((id) =>
@@ -82,7 +83,7 @@ function createIdentity(name: string, options: CredentialOptions, settings: Sett
           clientAuth: noAuth(),
           parameters: { username, password },
           // Neither the password nor its digest: a password can be guessed, and a shared cache would confirm the guess.
-          cacheIdentity: () => [settings, clientId, username],
+          cacheIdentity: () => [resolved, clientId, username],
         };
       }
     }

@@ -29,6 +29,9 @@ export type {
   InteractiveBrowserCredentialOptions,
 } from "../options.ts";
 
+/** The functions behind the methods. */
+type Internals = Pick<UserSession, "getToken" | "authenticate">;
+
 /**
  * Authenticates a user with the browser: a program opens the default browser of the machine; a web page opens a popup
  * window or redirects. Later tokens are acquired silently for the lifetime of the instance.
@@ -51,7 +54,9 @@ export class InteractiveBrowserCredential implements TokenCredential {
    * @throws {TypeError} An option is malformed.
    */
   constructor(options: InteractiveBrowserCredentialOptions = {}) {
-    setInternals(this, createBrowserSession(options, resolveSettings(options)));
+    const { getToken, authenticate } = createBrowserSession(options, resolveSettings(options));
+    // Not the whole session: its snapshot has the refresh token.
+    setInternals(this, { getToken, authenticate });
   }
 
   /**
@@ -67,7 +72,7 @@ export class InteractiveBrowserCredential implements TokenCredential {
    * Microsoft Entra rejects the request or cannot be reached.
    */
   getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken> {
-    return internalsOf<UserSession>(this).getToken(scopes, options);
+    return internalsOf<Internals>(this).getToken(scopes, options);
   }
 
   /**
@@ -79,6 +84,6 @@ export class InteractiveBrowserCredential implements TokenCredential {
    * @throws {AuthenticationError} As `getToken`.
    */
   authenticate(scopes: string | string[], options?: GetTokenOptions): Promise<AuthenticationRecord | undefined> {
-    return internalsOf<UserSession>(this).authenticate(scopes, options);
+    return internalsOf<Internals>(this).authenticate(scopes, options);
   }
 }

@@ -1,7 +1,7 @@
 import { checkClientId, checkText } from "../core/validate.ts";
 import type { GetToken } from "../core/get_token.ts";
 import { lazyGetToken } from "../core/lazy_get_token.ts";
-import type { Settings } from "../core/settings.ts";
+import { rereadVariables, type Settings } from "../core/settings.ts";
 import { checkAppTenantId } from "../core/tenants.ts";
 import type { Workload } from "./workload_identity.ts";
 
@@ -16,6 +16,6 @@ export function createLazyWorkload(options: Workload, settings: Settings): GetTo
   if (tokenFilePath) checkText(tokenFilePath, "tokenFilePath");
   return lazyGetToken(async () => {
     const { createWorkloadIdentity } = await import("./workload_identity.ts");
-    return createWorkloadIdentity("WorkloadIdentityCredential", options, settings);
+    return createWorkloadIdentity("WorkloadIdentityCredential", options, rereadVariables(settings));
   });
 }

@@ -37,7 +37,7 @@ import { parseObject } from "../core/json.ts";
 import { requireVariables } from "../core/require_variables.ts";
 import { normaliseScopes } from "../core/scopes.ts";
 import { notNegative, resolveSettings } from "../core/settings.ts";
-import { checkTenantId } from "../core/tenants.ts";
+import { checkTenantId, MULTITENANT_VARIABLE } from "../core/tenants.ts";
 import { AuthenticationRequiredError } from "../errors.ts";
 import { type Authority, resolveAuthority } from "../entra/authority.ts";
 import {
@@ -145,7 +145,11 @@ export function createWebSignIn(options: WebSignInOptions): WebSignIn {
     work: (context: { readonly server: Authority; readonly signal: AbortSignal }) => Promise<T>,
   ): Promise<T> {
     const { authorityHost, sleep, timeoutInMs: ms } = settings;
-    if (authorityHost === undefined) requireVariables(["AZURE_AUTHORITY_HOST"], settings);
+    // Also what the session requires: a code can be redeemed once.
+    requireVariables(
+      [...authorityHost === undefined ? ["AZURE_AUTHORITY_HOST"] : [], MULTITENANT_VARIABLE],
+      settings,
+    );
     return await withTimeout(
       async (signal) => await work({ server: await resolveAuthority(NAME, { tenantId, signal }, settings), signal }),
       { sleep, ms, onTimeout: () => timeoutError(ms) },

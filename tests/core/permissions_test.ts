@@ -44,10 +44,15 @@ test("variables that may not be read are an AuthenticationError that names the f
   assert.match(output, /--allow-env=AZURE_TENANT_ID,AZURE_CLIENT_ID,AZURE_CLIENT_SECRET,/);
 });
 
-test("a web sign-in begins at no authority where the variable that names it may not be read", async () => {
-  const output = await run(
-    ["--deny-env"],
-    `
+test("variables that may not be read are an error with the members of createRuntime too", async () => {
+  const credential =
+    'DefaultAzureCredential({ runtime: { ...(await import("@azweb/identity/runtime")).createRuntime() } })';
+  const output = await run(["--allow-env=AZURE_TOKEN_CREDENTIALS", "--allow-read"], ask(credential));
+  assert.ok(output.startsWith(`AuthenticationError / EnvironmentCredential${UNREADABLE}AZURE_TENANT_ID,`), output);
+});
+
+test("a web sign-in begins at no authority where a variable may not be read that it or its session needs", async () => {
+  const begin = (options = "") => `
     import { createWebSignIn } from "@azweb/identity/web-sign-in";
     const webSignIn = createWebSignIn({
       tenantId: "common",
@@ -56,12 +61,17 @@ test("a web sign-in begins at no authority where the variable that names it may 
       redirectUri: "https://my.app/signed-in",
       scopes: "https://graph.microsoft.com/User.Read",
       sealingKey: btoa("1".repeat(32)),
+      ${options}
     });
     const begun = webSignIn.signIn(new Request("https://my.app/"));
     console.log(await begun.then(({ status }) => status, ({ name, message }) => name + " / " + message));
-  `,
-  );
-  assert.equal(output, `AuthenticationError / WebSignIn${UNREADABLE}AZURE_AUTHORITY_HOST`);
+  `;
+  const multitenant = "AZURE_IDENTITY_DISABLE_MULTITENANTAUTH";
+  const error = `AuthenticationError / WebSignIn${UNREADABLE}`;
+  assert.equal(await run(["--deny-env"], begin()), `${error}AZURE_AUTHORITY_HOST,${multitenant}`);
+  const authority = 'authorityHost: "https://login.microsoftonline.us"';
+  assert.equal(await run(["--deny-env"], begin(authority)), `${error}${multitenant}`);
+  assert.equal(await run([`--allow-env=${multitenant}`], begin(authority)), "302");
 });
 
 test("variables that were not granted end a chain with an AuthenticationError: they may configure the credential", async () => {

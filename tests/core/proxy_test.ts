@@ -72,6 +72,13 @@ for (const [name, subject] of Object.entries(await createSubjects())) {
       assert.deepEqual({ ...credential }, {});
       assert.equal(JSON.stringify(credential), "{}");
     });
+
+    test("it stores no function but those behind its methods, such as one that returns the refresh token", async () => {
+      const credential = await createWorld(new Map()).create(subject);
+      const stored = Object.getOwnPropertySymbols(credential).map((key) => Reflect.get(credential, key) as object);
+      const expected = methodsOf(credential).length === 1 ? [] : methodsOf(credential);
+      assert.deepEqual(stored.flatMap((value) => Object.keys(value)).sort(), [...expected].sort());
+    });
   });
 }
 

@@ -286,7 +286,10 @@ for (
     const { shown1, token, service } = await begin();
     const page = await sendBack(shown1, [["code", "a-code"], ["state", shown1.state], [name, value], [name, value]]);
     assert.equal(page.status, 400);
-    assert.match((await failureOf(token)).message, new RegExp(`: Cannot sign in: The response has several "${name}" parameters$`));
+    assert.match(
+      (await failureOf(token)).message,
+      new RegExp(`: Cannot sign in: The response has several "${name}" parameters$`),
+    );
     assert.equal(service.requests.length, 0);
   });
 }
