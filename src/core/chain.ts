@@ -97,16 +97,18 @@ export function createChain(name: string, links: readonly Link[], settings: Chai
       // Another call may have elected a link meanwhile: one program, one identity.
       if (elected) return await getTokenFrom(elected, scopes, options);
       const started = now();
-      const result = await tryLink(link, prefetched, scopes, options).catch((error) =>
-        skip(link, error, { isAborted: options.abortSignal?.aborted, number, started })
+      const result = await tryLink(link, prefetched, scopes, options).then(
+        (token) => ({ token }),
+        (error) => ({ attempt: skip(link, error, { isAborted: options.abortSignal?.aborted, number, started }) }),
       );
-      if ("recheckOn" in result) {
-        skipped.push(result);
+      if ("attempt" in result) {
+        skipped.push(result.attempt);
         continue;
       }
-      if (elected) return elected === link ? result : await getTokenFrom(elected, scopes, options);
-      choose(link, result, { call: callOf(scopes, options), skipped, number, started });
-      return result;
+      const { token } = result;
+      if (elected) return elected === link ? token : await getTokenFrom(elected, scopes, options);
+      choose(link, token, { call: callOf(scopes, options), skipped, number, started });
+      return token;
     }
     if (elected) return await getTokenFrom(elected, scopes, options);
     throw new AggregateAuthenticationError(

@@ -2,27 +2,25 @@ import type { AccessToken, GetTokenOptions } from "../token_credential.ts";
 import type { GetToken } from "./get_token.ts";
 
 /**
- * Returns a `getToken` that is created at the first call, and again after each call that fails, until one returns a
- * token: the environment may still be completed, but the identity of a running program does not change.
+ * Returns a `getToken` that is created at the first call, and again after a call that found the credential
+ * unavailable: the environment may still be completed. An identity that is configured stays, also if it fails: a
+ * program that has removed its variables meanwhile must not become another identity.
  */
 export function lazyGetToken(create: () => GetToken | Promise<GetToken>): GetToken {
-  let candidate: GetToken | undefined;
-  let decided: GetToken | undefined;
+  let current: GetToken | undefined;
 
-  async function decide(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken> {
-    let used: GetToken | undefined;
+  async function getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken> {
+    const created = current ?? await create();
+    // Another call may have created one meanwhile: one program, one identity.
+    const used = current ??= created;
     try {
-      const created = candidate ?? await create();
-      used = candidate ??= created;
-      const token = await used(scopes, options);
-      decided ??= used;
-      // Another call may have decided meanwhile: one program, one identity.
-      return decided === used ? token : await decided(scopes, options);
+      return await used(scopes, options);
     } catch (error) {
-      if (candidate === used) candidate = undefined;
+      const { name } = Object(error) as { name?: unknown };
+      if (name === "CredentialUnavailableError" && current === used) current = undefined;
       throw error;
     }
   }
 
-  return (scopes, options) => (decided ?? decide)(scopes, options);
+  return getToken;
 }

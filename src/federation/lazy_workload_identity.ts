@@ -6,8 +6,8 @@ import { checkAppTenantId } from "../core/tenants.ts";
 import type { Workload } from "./workload_identity.ts";
 
 /**
- * Returns the `getToken` of `WorkloadIdentityCredential`, which reads its variables at each call until one returns a
- * token. Throws a `TypeError` if an option is malformed.
+ * Returns the `getToken` of `WorkloadIdentityCredential`, which reads its variables until they configure an
+ * identity. Throws a `TypeError` if an option is malformed.
  */
 export function createLazyWorkload(options: Workload, settings: Settings): GetToken {
   const { tenantId, clientId, tokenFilePath } = options;

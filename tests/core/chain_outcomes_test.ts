@@ -571,6 +571,11 @@ describe("credentials of other packages", () => {
       }));
   }
 
+  test("what a credential of another package returns is returned, whatever it is", async () => {
+    const foreign = { getToken: () => Promise.resolve("a string" as never) };
+    assert.equal(await new ChainedTokenCredential(foreign).getToken(SCOPE), "a string");
+  });
+
   test("a chain with a credential that returns no token is inconclusive in another chain", () =>
     withChain(async ({ clock, foreign }) => {
       let isHealed = false;

@@ -1,4 +1,4 @@
-// An identity that the environment configures is decided by the first token: until then, the variables are read again after a failure.
+// An identity that the environment configures is decided by the first call that finds it: a failure does not change it.
 import {
   DefaultAzureCredential,
   EnvironmentCredential,
@@ -28,64 +28,75 @@ const CREDENTIALS = {
 } as const;
 
 for (const [name, [Credential, variables]] of Object.entries(CREDENTIALS)) {
-  test(`${name}: a variable that is corrected after a failed call counts, until there is a token`, async () => {
-    const service = createService(({ form }) =>
-      form.client_id === "a-typo" ? jsonAnswer({ error: "unauthorized_client" }, { status: 400 }) : tokenAnswer()
-    );
-    const env: Record<string, string> = { AZURE_TENANT_ID: TENANT, AZURE_CLIENT_ID: "a-typo", ...variables };
+  test(`${name}: variables that are removed or changed after a failed call change no identity`, async () => {
+    let isUp = false;
+    const service = createService(() => isUp ? tokenAnswer() : jsonAnswer({ error: "server_error" }, { status: 500 }));
+    const env: Record<string, string> = { AZURE_TENANT_ID: TENANT, AZURE_CLIENT_ID: CLIENT, ...variables };
     const runtime = { readTextFile: () => Promise.resolve(federatedToken()) };
-    const credential = new Credential({ ...isolatedOptions(service), env, runtime });
-    assert.match((await failureOf(credential.getToken(SCOPE))).message, /unauthorized_client/);
-    env.AZURE_CLIENT_ID = CLIENT;
+    const options = { ...isolatedOptions(service), env, runtime, retryOptions: { maxRetries: 0 } };
+    const credential = new Credential(options);
+    assert.equal((await failureOf(credential.getToken(SCOPE))).name, "AuthenticationError");
+    for (const name of Object.keys(env)) delete env[name];
+    env.AZURE_CLIENT_ID = "another-app";
+    isUp = true;
+    assert.equal((await credential.getToken(VAULT)).token, "a-token");
+    assert.deepEqual(service.requests.map(({ form }) => form.client_id), [CLIENT, CLIENT]);
+  });
+
+  test(`${name}: variables that are set after a call found none count, until it is configured`, async () => {
+    const service = createService(() => tokenAnswer());
+    const env: Record<string, string> = {};
+    const runtime = { readTextFile: () => Promise.resolve(federatedToken()) };
+    const localFetch = () => Promise.reject(new TypeError("Unreachable"));
+    const credential = new Credential({ ...isolatedOptions(service), localFetch, env, runtime });
+    assert.equal((await failureOf(credential.getToken(SCOPE))).name, "CredentialUnavailableError");
+    Object.assign(env, { AZURE_TENANT_ID: TENANT, AZURE_CLIENT_ID: CLIENT, ...variables });
     assert.equal((await credential.getToken(SCOPE)).token, "a-token");
     env.AZURE_CLIENT_ID = "another-app";
     await credential.getToken(VAULT);
-    assert.deepEqual(service.requests.map(({ form }) => form.client_id), ["a-typo", CLIENT, CLIENT]);
+    assert.deepEqual(service.requests.map(({ form }) => form.client_id), [CLIENT, CLIENT]);
   });
 }
 
-test("a cloud that the environment names after a failed call gets the request, not the public cloud", async () => {
-  const variables = { AZURE_TENANT_ID: TENANT, AZURE_CLIENT_ID: CLIENT, AZURE_CLIENT_SECRET: "a-secret" };
-  const cloud = { AZURE_AUTHORITY_HOST: "https://login.microsoftonline.us" };
-  for (
-    const [first, second, expected] of [
-      // Nothing is configured at first: the chain asks for a managed identity.
-      [{}, { ...variables, ...cloud }, ["https://login.microsoftonline.us"]],
-      // The app is unknown in the public cloud.
-      [variables, cloud, ["https://login.microsoftonline.com", "https://login.microsoftonline.us"]],
-    ] as const
-  ) {
-    const service = createService(({ url }) => {
-      if (url.startsWith("https://login.microsoftonline.us/")) return tokenAnswer();
-      return jsonAnswer({ error: "unauthorized_client" }, { status: 400 });
-    });
-    const env: Record<string, string> = { ...first };
-    const localFetch = () => Promise.reject(new TypeError("Unreachable"));
-    const credential = new DefaultAzureCredential({ ...isolatedOptions(service), env, localFetch });
-    await failureOf(credential.getToken(SCOPE));
-    Object.assign(env, second);
-    assert.equal((await credential.getToken(SCOPE)).token, "a-token");
-    assert.deepEqual(service.requests.map(({ url }) => new URL(url).origin), expected);
-  }
+test("a cloud that the environment names after a call found nothing gets the request, not the public cloud", async () => {
+  const service = createService(({ url }) =>
+    url.startsWith("https://login.microsoftonline.us/")
+      ? tokenAnswer()
+      : jsonAnswer({ error: "unauthorized_client" }, { status: 400 })
+  );
+  const env: Record<string, string> = {};
+  const localFetch = () => Promise.reject(new TypeError("Unreachable"));
+  const credential = new DefaultAzureCredential({ ...isolatedOptions(service), env, localFetch });
+  await failureOf(credential.getToken(SCOPE));
+  Object.assign(env, {
+    ...{ AZURE_TENANT_ID: TENANT, AZURE_CLIENT_ID: CLIENT, AZURE_CLIENT_SECRET: "a-secret" },
+    AZURE_AUTHORITY_HOST: "https://login.microsoftonline.us",
+  });
+  assert.equal((await credential.getToken(SCOPE)).token, "a-token");
+  const origins = service.requests.map(({ url }) => new URL(url).origin);
+  assert.deepEqual(origins, ["https://login.microsoftonline.us"]);
 });
 
-test("a call that was under way when another one decided the identity gets a token of that identity", async () => {
-  let release = () => {};
-  const held = new Promise<void>((resolve) => release = resolve);
-  const service = createService(async ({ form }) => {
-    if (form.client_id !== "a-typo") return tokenAnswer({ access_token: "of-the-app" });
-    if (form.scope === SCOPE) return jsonAnswer({ error: "unauthorized_client" }, { status: 400 });
-    await held;
-    return tokenAnswer({ access_token: "of-another-app" });
+test("a program that removes its secret after a failed call does not become the user of the Azure CLI", async () => {
+  const service = createService(() => jsonAnswer({ error: "server_error" }, { status: 500 }));
+  const env: Record<string, string> = {
+    ...{ AZURE_TENANT_ID: TENANT, AZURE_CLIENT_ID: CLIENT, AZURE_CLIENT_SECRET: "a-secret", PATH: "/bin" },
+  };
+  const output = { accessToken: "of az", expires_on: Math.floor(Date.now() / 1000) + 3600 };
+  const runtime = { run: () => Promise.resolve({ code: 0, stdout: JSON.stringify(output), stderr: "" }) };
+  const localFetch = () => Promise.reject(new TypeError("Unreachable"));
+  const retryOptions = { maxRetries: 0 };
+  const credential = new DefaultAzureCredential({
+    ...isolatedOptions(service),
+    localFetch,
+    env,
+    runtime,
+    retryOptions,
   });
-  const env = { AZURE_TENANT_ID: TENANT, AZURE_CLIENT_ID: "a-typo", AZURE_CLIENT_SECRET: "a-secret" };
-  const credential = new EnvironmentCredential({ ...isolatedOptions(service), env });
-  const pending = credential.getToken(VAULT);
-  await failureOf(credential.getToken(SCOPE));
-  env.AZURE_CLIENT_ID = CLIENT;
-  assert.equal((await credential.getToken(SCOPE)).token, "of-the-app");
-  release();
-  assert.equal((await pending).token, "of-the-app");
+  for (let call = 0; call < 2; call++) {
+    assert.equal((await failureOf(credential.getToken(SCOPE))).name, "AuthenticationError");
+    delete env.AZURE_CLIENT_SECRET;
+  }
 });
 
 test("concurrent first calls share one request, also by a password", async () => {
