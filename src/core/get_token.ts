@@ -17,6 +17,7 @@ import { isSuperseded, share, supersedeOlder } from "./share.ts";
 import type { Flight } from "./single_flight.ts";
 import { MULTITENANT_VARIABLE, resolveTenant } from "./tenants.ts";
 import { createTokenStore, type TokenStore } from "./token_store.ts";
+import { messageOf } from "./unknown_errors.ts";
 
 /** A request for one token. */
 export interface TokenRequest {
@@ -215,7 +216,7 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
       settings.log({
         ...about,
         event: "token-failed",
-        message: error instanceof Error ? error.message : String(error),
+        message: messageOf(error),
         elapsedInMs: settings.now() - started,
       });
       throw error;

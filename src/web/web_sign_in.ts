@@ -38,6 +38,7 @@ import { requireVariables } from "../core/require_variables.ts";
 import { normaliseScopes } from "../core/scopes.ts";
 import { notNegative, resolveSettings } from "../core/settings.ts";
 import { checkTenantId, MULTITENANT_VARIABLE } from "../core/tenants.ts";
+import { messageOf } from "../core/unknown_errors.ts";
 import { AuthenticationRequiredError } from "../errors.ts";
 import { type Authority, resolveAuthority } from "../entra/authority.ts";
 import {
@@ -191,7 +192,7 @@ export function createWebSignIn(options: WebSignInOptions): WebSignIn {
         credential: NAME,
         scopes,
         tenantId,
-        message: error instanceof Error ? error.message : String(error),
+        message: messageOf(error),
         elapsedInMs: settings.now() - startedOn,
       });
       throw error;

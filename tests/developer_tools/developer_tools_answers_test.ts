@@ -1,4 +1,4 @@
-// What becomes of what the developer's tools answer: a token, or a reason and a next step (wire.md, 12.2 to 12.4).
+// What becomes of what the developer's tools answer: a token, or a reason and a next step.
 import type { CommandOutput } from "@azweb/identity/runtime";
 import { createFakeClock } from "@azweb/identity/testing";
 import assert from "node:assert/strict";

@@ -1,4 +1,4 @@
-// A server of Azure Arc: whose file is read and sent, and whose is not (wire.md, 10.7).
+// A server of Azure Arc: whose file is read and sent, and whose is not.
 import { ChainedTokenCredential, type LogEvent, ManagedIdentityCredential } from "@azweb/identity";
 import { createArcServer, StaticCredential } from "@azweb/identity/testing";
 import assert from "node:assert/strict";

@@ -62,7 +62,7 @@ test("alone the credential does not probe", async () => {
   assert.equal(service.requests.length, 1);
 });
 
-describe("what answers it (wire.md, 10.4)", () => {
+describe("what answers it", () => {
   const answers: [string, () => unknown, "present" | "absent" | "inconclusive"][] = [
     ["IMDS", () => jsonAnswer({ error: "invalid_request" }, { status: 400 }), "present"],
     ["IMDS, while it is upgraded", () => new Response("", { status: 410 }), "present"],

@@ -28,7 +28,7 @@ function credentialOn(
   return { credential: new ManagedIdentityCredential(all), service, clock };
 }
 
-describe("when a token expires (wire.md, 10.3)", () => {
+describe("when a token expires", () => {
   const inSeconds = NOW / 1000;
   for (
     const [what, members, expiresInMs] of [
@@ -116,7 +116,7 @@ function html(): Response {
 
 const CLEAN = { maxRetries: 0 };
 
-describe("an answer that is no token (wire.md, 10.5)", () => {
+describe("an answer that is no token", () => {
   for (
     const [what, machine, answer, otherwise, message, statusCode] of [
       [
@@ -359,7 +359,7 @@ describe("an answer that is no token (wire.md, 10.5)", () => {
   });
 });
 
-/** How often each status is sent, by which rules (wire.md, 10.6). */
+/** How often each status is sent, by which rules. */
 describe("retries", () => {
   const IMDS = [0, 404, 408, 429, 500, 502, 503, 504, 599];
   const OTHERS = [0, 404, 408, 429, 500, 503, 504];

@@ -18,7 +18,7 @@ import { createService, failureOf } from "../support/service.ts";
 
 const RESOURCE = "https://vault.azure.net";
 
-/** What each source is sent (wire.md, 10.2). */
+/** What each source is sent. */
 const WIRE: Record<MachineName, {
   url: string;
   method?: string;
