@@ -10,8 +10,8 @@ const NAME = "ManagedIdentityCredential";
  * Returns the `getToken` of a managed identity: of a workload identity if there is a federated token, else of the
  * machine.
  *
- * @param identityOf Returns the user-assigned identity; `undefined` for the system-assigned one. Called until
- * `getToken` has returned a token.
+ * @param identityOf Returns the user-assigned identity; `undefined` for the system-assigned one. Called at the first
+ * call of `getToken`, and again after a call that found no managed identity.
  */
 export function chooseManagedIdentity(
   options: CredentialOptions & { readonly probeTimeoutInMs?: number | undefined },
