@@ -151,7 +151,7 @@ export function algorithmOfThumbprint(thumbprint: string): "PS256" | "RS256" | u
  * signs and the certificate; and whether the chain is sent, because a request can fail without it. Throws an
  * `AuthenticationError` if a file cannot be read.
  */
-export async function certificateProof(
+export async function certificateCacheIdentity(
   configuration: CertificateConfiguration,
   { readTextFile, sendCertificateChain }: {
     readonly readTextFile: Runtime["readTextFile"];

@@ -20,8 +20,8 @@ import { resolveSettings } from "../core/settings.ts";
 import { checkAppTenantId } from "../core/tenants.ts";
 import { createCertificateAuth } from "../certificates/certificate_auth.ts";
 import {
+  certificateCacheIdentity,
   type CertificateConfiguration,
-  certificateProof,
   checkCertificateConfiguration,
 } from "../certificates/certificate_configuration.ts";
 import { createTokenClient } from "../entra/token_client.ts";
@@ -93,7 +93,7 @@ export class ClientCertificateCredential implements TokenCredential {
     const context = { sendCertificateChain, readTextFile, now: settings.now };
     const clientAuth = createCertificateAuth(configuration, context);
     const acquire = createTokenClient({ name, clientId, clientAuth, type: "client_credentials" }, settings);
-    const cacheIdentity = async () => [clientId, ...await certificateProof(configuration, context)];
+    const cacheIdentity = async () => [clientId, ...await certificateCacheIdentity(configuration, context)];
     setInternals(this, createGetToken({ name, tenantId, variables: APP_VARIABLES, cacheIdentity, acquire }, settings));
   }
 

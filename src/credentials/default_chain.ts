@@ -1,7 +1,7 @@
 import { checkClientId, checkOption } from "../core/validate.ts";
 import type { GetToken } from "../core/get_token.ts";
 import { lazyGetToken } from "../core/lazy_get_token.ts";
-import { PRINCIPAL_VARIABLES } from "../core/principal.ts";
+import { IDENTITY_VARIABLES } from "./identity_variables.ts";
 import { requireVariables } from "../core/require_variables.ts";
 import { rereadVariables, type Settings } from "../core/settings.ts";
 import { unavailableOf } from "../core/unavailable.ts";
@@ -52,7 +52,7 @@ const TABLE: readonly Row[] = [
     group: "prod",
     create: (options, settings) =>
       lazyGetToken(() => createEnvironmentIdentity("EnvironmentCredential", options, settings)),
-    variables: () => PRINCIPAL_VARIABLES,
+    variables: () => IDENTITY_VARIABLES,
     explain: async (options, settings) => {
       const { explainEnvironment } = await import("./explain_identity.ts");
       return await explainEnvironment("EnvironmentCredential", options, settings);

@@ -1,14 +1,14 @@
 import { checkClientId, checkText, checkVariable } from "../core/validate.ts";
 import { createGetToken, type GetToken } from "../core/get_token.ts";
 import { nameCredential } from "../core/failures.ts";
-import { type EnvironmentIdentity, findPrincipal, variablesOf } from "../core/principal.ts";
+import { type EnvironmentIdentity, readIdentityVariables, variablesOf } from "./identity_variables.ts";
 import { rereadVariables, type Settings } from "../core/settings.ts";
 import { checkAppTenantId, checkTenantId } from "../core/tenants.ts";
 import { trim, WHITE_SPACE } from "../core/trim.ts";
 import type { CredentialOptions } from "../options.ts";
 import { textFileReader } from "../runtime/files.ts";
 import { createCertificateAuth } from "../certificates/certificate_auth.ts";
-import { certificateProof } from "../certificates/certificate_configuration.ts";
+import { certificateCacheIdentity } from "../certificates/certificate_configuration.ts";
 import { noAuth, secretAuth } from "../entra/client_auth.ts";
 import { createTokenClient, type Grant } from "../entra/token_client.ts";
 
@@ -32,7 +32,7 @@ export function createEnvironmentIdentity(name: string, options: CredentialOptio
 
 function createIdentity(name: string, options: CredentialOptions, resolved: Settings): GetToken {
   const settings = rereadVariables(resolved);
-  const identity = findPrincipal(settings);
+  const identity = readIdentityVariables(settings);
   const { tenantId, clientId } = identity;
   const allowed = (settings.env("AZURE_ADDITIONALLY_ALLOWED_TENANTS") ?? "").split(";").flatMap((id) =>
     trim(id, WHITE_SPACE) || []
@@ -71,7 +71,7 @@ function createIdentity(name: string, options: CredentialOptions, resolved: Sett
         return {
           type: "client_credentials",
           clientAuth: createCertificateAuth(certificate, context),
-          cacheIdentity: async () => [clientId, ...await certificateProof(certificate, context)],
+          cacheIdentity: async () => [clientId, ...await certificateCacheIdentity(certificate, context)],
         };
       }
       case "user": {

@@ -1,4 +1,4 @@
-import { findPrincipal, variablesOf } from "../core/principal.ts";
+import { readIdentityVariables, variablesOf } from "./identity_variables.ts";
 import type { Settings } from "../core/settings.ts";
 import type { Explanation } from "../credential_explanation.ts";
 import type { CredentialOptions } from "../options.ts";
@@ -19,7 +19,7 @@ export async function explainEnvironment(
   settings: Settings,
 ): Promise<Explanation> {
   createEnvironmentIdentity(name, options, settings);
-  const identity = findPrincipal(settings);
+  const identity = readIdentityVariables(settings);
   const what = { secret: "A client secret", certificate: "A certificate", user: "A user" }[identity.kind];
   const detail = `${what} in the variables ${variablesOf(identity).join(", ")}`;
   const fault = identity.kind === "certificate"

@@ -21,7 +21,7 @@ import { internalsOf, setInternals } from "../core/internals.ts";
 import { resolveSettings } from "../core/settings.ts";
 import { checkAppTenantId } from "../core/tenants.ts";
 import { createCertificateAuth } from "../certificates/certificate_auth.ts";
-import { certificateProof, checkCertificateConfiguration } from "../certificates/certificate_configuration.ts";
+import { certificateCacheIdentity, checkCertificateConfiguration } from "../certificates/certificate_configuration.ts";
 import { assertionAuth, secretAuth } from "../entra/client_auth.ts";
 import { createTokenClient } from "../entra/token_client.ts";
 import type { CredentialOptions } from "../options.ts";
@@ -149,7 +149,7 @@ export class OnBehalfOfCredential implements TokenCredential {
       const context = { sendCertificateChain, readTextFile, now: settings.now };
       return [
         createCertificateAuth(certificatePath, context),
-        () => certificateProof(certificatePath, context),
+        () => certificateCacheIdentity(certificatePath, context),
       ] as const;
     }
   }

@@ -20,7 +20,7 @@ async function openUrl(url: string): Promise<void> {
 }
 
 /** Returns the opener of an operating system, by its full path. */
-export function openerOn(platform: string | undefined): readonly string[] {
+function openerOn(platform: string | undefined): readonly string[] {
   switch (platform) {
     case "darwin":
       return ["/usr/bin/open"];

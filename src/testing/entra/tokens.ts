@@ -83,7 +83,7 @@ export async function signIdToken(content: TokenContent, user: EntraUser, direct
 }
 
 /** Returns the `iss` of the access tokens of a tenant. */
-export function issuerOf(host: string, tenantId: string): string {
+function issuerOf(host: string, tenantId: string): string {
   if (tenantId === "adfs") return `http://${host}/adfs/services/trust`;
   return /\.(chinacloudapi|microsoftonline)\.cn$/.test(host)
     ? `https://sts.chinacloudapi.cn/${tenantId}/`

@@ -1,7 +1,7 @@
 import { CredentialUnavailableError } from "../errors.ts";
-import { APP_VARIABLES, requireVariables } from "./require_variables.ts";
-import type { Settings } from "./settings.ts";
-import { MULTITENANT_VARIABLE } from "./tenants.ts";
+import { APP_VARIABLES, requireVariables } from "../core/require_variables.ts";
+import type { Settings } from "../core/settings.ts";
+import { MULTITENANT_VARIABLE } from "../core/tenants.ts";
 
 const VARIABLES = [
   "AZURE_TENANT_ID",
@@ -13,7 +13,7 @@ const VARIABLES = [
 ] as const;
 
 /** All variables that determine the identity and the token service that receives its secret. */
-export const PRINCIPAL_VARIABLES: readonly string[] = [
+export const IDENTITY_VARIABLES: readonly string[] = [
   ...VARIABLES,
   "AZURE_CLIENT_CERTIFICATE_PASSWORD",
   "AZURE_CLIENT_SEND_CERTIFICATE_CHAIN",
@@ -36,8 +36,8 @@ export type EnvironmentIdentity =
  * Returns the identity that the environment variables configure. Throws a `CredentialUnavailableError` if they
  * configure none, an `AuthenticationError` if they may not be read.
  */
-export function findPrincipal(settings: Settings): EnvironmentIdentity {
-  requireVariables(PRINCIPAL_VARIABLES, settings);
+export function readIdentityVariables(settings: Settings): EnvironmentIdentity {
+  requireVariables(IDENTITY_VARIABLES, settings);
   const { env } = settings;
   const [tenantId, clientId, secret, certificatePath, username, password] = VARIABLES.map(env);
   if (tenantId && clientId) {
