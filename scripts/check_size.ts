@@ -25,9 +25,17 @@ const FAMILIES: Readonly<Record<string, readonly string[]>> = {
   files: ["src/runtime/"],
   core: ["src/core/", "src/federation/lazy_workload_identity"],
   waiting: [
-    ...["bound", "freshness", "internals", "keep_alive", "lru_cache", "sleep", "timeout", "unavailable"].map((name) =>
-      `src/core/${name}`
-    ),
+    ...[
+      "bound",
+      "freshness",
+      "internals",
+      "keep_alive",
+      "lru_cache",
+      "sleep",
+      "timeout",
+      "unavailable",
+      "unknown_errors",
+    ].map((name) => `src/core/${name}`),
     "src/runtime/background",
   ],
   machine: ["src/managed_identity/identity", "src/credentials/choose_managed_identity"],

@@ -10,6 +10,7 @@ import { type Call, callOf, type Interim, judgeInterim, nextInterim, renewalOf }
 import { keepAlive } from "./keep_alive.ts";
 import type { Settings } from "./settings.ts";
 import { mergeUnavailable, unavailableOf } from "./unavailable.ts";
+import { messageOf } from "./unknown_errors.ts";
 
 /** How long a credential may probe before a later one is started ahead, in milliseconds. */
 const PREFETCH_DELAY_IN_MS = 150;
@@ -129,7 +130,7 @@ export function createChain(name: string, links: readonly Link[], settings: Chai
   }): Skipped {
     const unavailable = unavailableOf(error);
     const elapsedInMs = now() - started;
-    const reason = reasonOf(error);
+    const reason = bound(messageOf(error)) || "The error has no message";
     if (unavailable) {
       log({
         event: "credential-skipped",
@@ -241,10 +242,4 @@ export function createChain(name: string, links: readonly Link[], settings: Chai
 function nextStepOf(error: unknown): string {
   const { nextStep } = Object(error) as { nextStep?: unknown };
   return typeof nextStep === "string" ? bound(nextStep) : "";
-}
-
-/** Returns the message of a thrown value, which need not be an `Error`. */
-function reasonOf(error: unknown): string {
-  const { message } = Object(error) as { message?: unknown };
-  return typeof message === "string" ? bound(message) : "The error has no message";
 }
