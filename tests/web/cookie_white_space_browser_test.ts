@@ -4,11 +4,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Miniflare } from "miniflare";
-import { bundleSignInWorker } from "../support/web/bundle_sign_in_worker.ts";
+import { bundleSignInWorker, signInWorkerOptions } from "../support/web/bundle_sign_in_worker.ts";
 import { NO_BROWSER, startBrowser } from "../support/chromium.ts";
 import { serveHttps } from "../support/https_server.ts";
 import { createSelfSigned } from "../support/certificates/self_signed.ts";
-import { CLIENT, createSignInService, SECRET, TENANT } from "../support/sign_in/sign_in_service.ts";
+import { createSignInService } from "../support/sign_in/sign_in_service.ts";
 import { openBrowser } from "../support/sign_in/web_browser.ts";
 
 const APP = "my.contoso.test";
@@ -29,23 +29,8 @@ test("a sibling subdomain cannot sign a browser in as somebody else", { skip: NO
   }, { cert: certificate, key });
   const { port } = new URL(server.url);
   const app = `https://${APP}:${port}`;
-  const miniflare = new Miniflare({
-    modules: [{ type: "ESModule", path: "worker.js", contents: await bundleSignInWorker() }],
-    compatibilityDate: "2024-09-23",
-    bindings: {
-      AZURE_TENANT_ID: TENANT,
-      AZURE_CLIENT_ID: CLIENT,
-      AZURE_CLIENT_SECRET: SECRET,
-      REDIRECT_URI: `${app}/signed-in`,
-      SEALING_KEY: btoa("1".repeat(32)),
-    },
-    outboundService: (async (request: Request) => {
-      const { method, headers } = request;
-      const body = method === "GET" ? "" : await request.text();
-      return await service.fetch(request.url, { method, headers: [...headers], ...body && { body } });
-      // deno-lint-ignore no-explicit-any
-    }) as any,
-  });
+  const options = { redirectUri: `${app}/signed-in`, service };
+  const miniflare = new Miniflare(signInWorkerOptions(await bundleSignInWorker(), options));
 
   async function ask({ url, method, headers }: Request): Promise<Response> {
     const init = { method, headers: [...headers] as [string, string][], redirect: "manual" } as const;

@@ -8,8 +8,8 @@ import process from "node:process";
 import { test } from "node:test";
 import { Miniflare } from "miniflare";
 import workerdPackage from "workerd";
-import { bundleSignInWorker } from "../support/web/bundle_sign_in_worker.ts";
-import { CLIENT, createSignInService, ME, SECRET, TENANT } from "../support/sign_in/sign_in_service.ts";
+import { bundleSignInWorker, signInWorkerOptions } from "../support/web/bundle_sign_in_worker.ts";
+import { createSignInService, ME } from "../support/sign_in/sign_in_service.ts";
 import { openBrowser, type WebBrowser } from "../support/sign_in/web_browser.ts";
 
 // A CommonJS module: its exports come as one.
@@ -32,23 +32,9 @@ for (const workerd of [undefined, newestWorkerd]) {
       const workers = ["first", "second"].map((name) => ({
         name,
         routes: [`${name}.test/*`],
-        modules: [{ type: "ESModule" as const, path: "worker.js", contents }],
+        ...signInWorkerOptions(contents, { redirectUri: `${APP}/signed-in`, service }),
         modulesRoot: "/",
-        compatibilityDate: "2024-09-23",
         compatibilityFlags: nodejsCompat ? ["nodejs_compat"] : [],
-        bindings: {
-          AZURE_TENANT_ID: TENANT,
-          AZURE_CLIENT_ID: CLIENT,
-          AZURE_CLIENT_SECRET: SECRET,
-          REDIRECT_URI: `${APP}/signed-in`,
-          SEALING_KEY: btoa("1".repeat(32)),
-        },
-        outboundService: (async (request: Request) => {
-          const { method, headers } = request;
-          const body = method === "GET" ? "" : await request.text();
-          return await service.fetch(request.url, { method, headers: [...headers], ...body && { body } });
-          // deno-lint-ignore no-explicit-any
-        }) as any,
       }));
       const miniflare = new Miniflare({ workers });
       try {

@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { CLIENT, type createSignInService, SECRET, TENANT } from "../sign_in/sign_in_service.ts";
 
 /** Returns the example Worker as one module. */
 export async function bundleSignInWorker(): Promise<string> {
@@ -13,4 +14,39 @@ export async function bundleSignInWorker(): Promise<string> {
     write: false,
   });
   return outputFiles[0]!.text;
+}
+
+/** Options of Miniflare, as far as the example Worker needs them. */
+interface WorkerOptions {
+  readonly modules: { type: "ESModule"; path: string; contents: string }[];
+  readonly compatibilityDate: string;
+  readonly bindings: Record<string, string>;
+  // deno-lint-ignore no-explicit-any
+  readonly outboundService: any;
+}
+
+/** Returns the options of Miniflare for the example Worker with its code, whose requests reach a simulated service. */
+export function signInWorkerOptions(
+  contents: string,
+  { redirectUri, service }: {
+    readonly redirectUri: string;
+    readonly service: Pick<ReturnType<typeof createSignInService>, "fetch">;
+  },
+): WorkerOptions {
+  return {
+    modules: [{ type: "ESModule", path: "worker.js", contents }],
+    compatibilityDate: "2024-09-23",
+    bindings: {
+      AZURE_TENANT_ID: TENANT,
+      AZURE_CLIENT_ID: CLIENT,
+      AZURE_CLIENT_SECRET: SECRET,
+      REDIRECT_URI: redirectUri,
+      SEALING_KEY: btoa("1".repeat(32)),
+    },
+    async outboundService(request: Request) {
+      const { method, headers } = request;
+      const body = method === "GET" ? "" : await request.text();
+      return await service.fetch(request.url, { method, headers: [...headers], ...body && { body } });
+    },
+  };
 }
