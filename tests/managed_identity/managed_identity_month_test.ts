@@ -1,6 +1,6 @@
 // Runs on: deno
-// A month on a virtual machine whose metadata service is often upgraded, throttled and restarted when it gets a request,
-// and whose clock jumps. All random values come from one seed, and the clock is a fake: each run is the same.
+// A month on a virtual machine whose metadata service is often upgraded, throttled and restarted when it gets a
+// request, and whose clock jumps. All random values come from one seed, and the clock is a fake: each run is the same.
 import { ManagedIdentityCredential } from "@azweb/identity";
 import { createFakeClock, createVirtualMachine } from "@azweb/identity/testing";
 import assert from "node:assert/strict";

@@ -1,5 +1,5 @@
 // Runs on: deno, node, bun, workerd, edge
-// Which ID tokens are those of the tenant that was asked: issuer, tenant and app, cloud by cloud (OpenID Connect Core, section 3.1.3.7).
+// Validation of ID tokens: issuer, tenant and audience, for each cloud (OpenID Connect Core, section 3.1.3.7).
 import { DeviceCodeCredential, type DeviceCodeCredentialOptions } from "@azweb/identity";
 import { createEntra } from "@azweb/identity/testing";
 import { createWebSignIn } from "@azweb/identity/web-sign-in";
@@ -30,7 +30,7 @@ const APP = "Cannot use the ID token: It is for another app";
 
 type Claims = Readonly<Record<string, unknown>>;
 
-/** A row: which authority is asked for which tenant, what its ID token says, and why that is refused. */
+/** A row: the authority, the tenant, the claims of the ID token and the reason why it is rejected. */
 interface Row {
   readonly tenantId?: string;
   readonly authorityHost?: string;
@@ -46,7 +46,7 @@ function jwtOf(claims: Claims): string {
     .map((part) => btoa(part).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "")).join(".");
 }
 
-/** A token service whose users enter device codes at once. */
+/** A token service whose users complete device code sign-ins at once. */
 function answerWith({ configuration = {}, claims }: Pick<Row, "configuration" | "claims">) {
   return ({ url }: Asked) => {
     const base = url.split("/v2.0/")[0]!;
@@ -83,7 +83,7 @@ async function signIn({ tenantId = TENANT, configuration, claims, ...options }: 
 
 function check(rows: Readonly<Record<string, Row>>): void {
   for (const [name, { refused, ...row }] of Object.entries(rows)) {
-    test(`${name}: ${refused === undefined ? "believed" : "refused"}`, async () => {
+    test(`${name}: ${refused === undefined ? "accepted" : "rejected"}`, async () => {
       if (refused === undefined) return assert.equal((await signIn(row)).token, "a-token");
       const error = await failureOf(signIn(row));
       assert.deepEqual([error.name, error.message], ["AuthenticationError", `DeviceCodeCredential: ${refused}`]);
@@ -94,7 +94,7 @@ function check(rows: Readonly<Record<string, Row>>): void {
 describe("a tenant by its id", () => {
   check({
     "its own issuer": { claims: {} },
-    "its own issuer, asked for in capitals": {
+    "its own issuer, with the tenant id in capitals": {
       tenantId: "ABCDEF11-2222-3333-4444-555555555555",
       claims: {
         tid: "abcdef11-2222-3333-4444-555555555555",
@@ -111,15 +111,15 @@ describe("a tenant by its id", () => {
     "another tenant's token": { claims: { tid: OTHER, iss: `${PUBLIC}/${OTHER}/v2.0` }, refused: ANOTHER },
     "no tid": { claims: { tid: undefined }, refused: NONE },
     "an empty tid": { claims: { tid: "" }, refused: NONE },
-    "a tid that is no string": { claims: { tid: [TENANT] }, refused: NONE },
+    "a tid that is not a string": { claims: { tid: [TENANT] }, refused: NONE },
     "no issuer": { claims: { iss: undefined }, refused: ISSUER },
     "an empty issuer": { claims: { iss: "" }, refused: ISSUER },
-    "an issuer in a list": { claims: { iss: [`${PUBLIC}/${TENANT}/v2.0`] }, refused: ISSUER },
+    "an issuer in an array": { claims: { iss: [`${PUBLIC}/${TENANT}/v2.0`] }, refused: ISSUER },
     "an issuer without a tenant": { claims: { iss: `${PUBLIC}/` }, refused: ISSUER },
     "an issuer that is the template itself": { claims: { iss: `${PUBLIC}/{tenantid}/v2.0` }, refused: ISSUER },
     "an issuer of common": { claims: { iss: `${PUBLIC}/common/v2.0` }, refused: ISSUER },
     "an issuer with another path": { claims: { iss: `${PUBLIC}/${TENANT}/v2.0/x` }, refused: ISSUER },
-    "an issuer with a slash behind": { claims: { iss: `${PUBLIC}/${TENANT}/v2.0/` }, refused: ISSUER },
+    "an issuer with a trailing slash": { claims: { iss: `${PUBLIC}/${TENANT}/v2.0/` }, refused: ISSUER },
     "an issuer with a query": { claims: { iss: `${PUBLIC}/${TENANT}/v2.0?x` }, refused: ISSUER },
     "an issuer with white space": { claims: { iss: ` ${PUBLIC}/${TENANT}/v2.0` }, refused: ISSUER },
     "an issuer over http": {
@@ -138,22 +138,22 @@ describe("a tenant by its id", () => {
   });
 });
 
-describe("an app", () => {
+describe("the audience", () => {
   check({
-    "named as the authorized party": { claims: { azp: CLIENT } },
-    "another app as the authorized party": { claims: { azp: "another" }, refused: APP },
-    "an authorized party that is no string": { claims: { azp: [CLIENT] }, refused: APP },
-    "the only one of a list": { claims: { aud: [CLIENT] } },
-    "one of several, and the authorized party": { claims: { aud: [CLIENT, "another"], azp: CLIENT } },
-    "one of several, and another is the authorized party": {
+    "the app, which is the authorized party": { claims: { azp: CLIENT } },
+    "the app, with another authorized party": { claims: { azp: "another" }, refused: APP },
+    "the app, with an authorized party that is not a string": { claims: { azp: [CLIENT] }, refused: APP },
+    "an array with the app only": { claims: { aud: [CLIENT] } },
+    "an array with the app, which is the authorized party": { claims: { aud: [CLIENT, "another"], azp: CLIENT } },
+    "an array with the app, and another authorized party": {
       claims: { aud: [CLIENT, "another"], azp: "another" },
       refused: APP,
     },
-    "one of several without an authorized party": { claims: { aud: [CLIENT, "another"] }, refused: APP },
+    "an array with the app, without an authorized party": { claims: { aud: [CLIENT, "another"] }, refused: APP },
   });
 });
 
-describe("many tenants", () => {
+describe("a tenant that stands for several", () => {
   const theirs = (tid: string) => ({ tid, iss: `${PUBLIC}/${tid}/v2.0` });
   check({
     "common: an organization's": { tenantId: "common", claims: theirs(OTHER) },
@@ -227,7 +227,7 @@ describe("an external tenant", () => {
   const issuer = `https://${TENANT}.ciamlogin.com/${TENANT}/v2.0`;
   check({
     "the issuer with its id": { authorityHost, claims: { iss: issuer } },
-    "the issuer with its id, asked for by its name": {
+    "the issuer with its id, requested by its name": {
       authorityHost,
       tenantId: "contoso.onmicrosoft.com",
       claims: { iss: issuer },
@@ -268,7 +268,7 @@ describe("AD FS, which has no tenants", () => {
   });
 });
 
-describe("an authority that is discovered: its OpenID configuration names the issuer", () => {
+describe("an authority with discovery: its OpenID configuration names the issuer", () => {
   const row = (issuer: unknown, claims: Claims, refused?: string, tenantId = TENANT): Row => ({
     authorityHost: PRIVATE,
     tenantId,
@@ -278,24 +278,31 @@ describe("an authority that is discovered: its OpenID configuration names the is
   });
   const own = `${PRIVATE}/${TENANT}/v2.0`;
   check({
-    "that one": row(own, { iss: own }),
-    "that one, with a slash behind": row(`${own}/`, { iss: `${own}/` }),
-    "that one, without a tenant's id": row(`${PRIVATE}/people`, { iss: `${PRIVATE}/people`, tid: undefined }),
-    "that one, with the tenant in it, without a tid": row(own, { iss: own, tid: undefined }),
-    "that one with another tenant's tid": row(own, { iss: own, tid: OTHER }, ANOTHER),
-    "that one, for a domain name, with another tenant's tid": row(own, { iss: own, tid: OTHER }, ISSUER, "contoso.com"),
-    "for every tenant": row(`${PRIVATE}/{tenantid}/v2.0`, { iss: own }),
-    "for every tenant, without a tid": row(`${PRIVATE}/{tenantid}/v2.0`, { iss: own, tid: undefined }, NONE),
-    "for every tenant, with another's": row(`${PRIVATE}/{tenantid}/v2.0`, { iss: `${PRIVATE}/${OTHER}/v2.0` }, ISSUER),
-    "another of the same host": row(own, { iss: `${PRIVATE}/people` }, ISSUER),
+    "that issuer": row(own, { iss: own }),
+    "that issuer, with a trailing slash": row(`${own}/`, { iss: `${own}/` }),
+    "that issuer, without a tenant id": row(`${PRIVATE}/people`, { iss: `${PRIVATE}/people`, tid: undefined }),
+    "that issuer, which contains the tenant, without a tid": row(own, { iss: own, tid: undefined }),
+    "that issuer with another tenant's tid": row(own, { iss: own, tid: OTHER }, ANOTHER),
+    "that issuer, for a domain name, with another tenant's tid": row(
+      own,
+      { iss: own, tid: OTHER },
+      ISSUER,
+      "contoso.com",
+    ),
+    "an issuer template": row(`${PRIVATE}/{tenantid}/v2.0`, { iss: own }),
+    "an issuer template, without a tid": row(`${PRIVATE}/{tenantid}/v2.0`, { iss: own, tid: undefined }, NONE),
+    "an issuer template, with another tenant's issuer": row(`${PRIVATE}/{tenantid}/v2.0`, {
+      iss: `${PRIVATE}/${OTHER}/v2.0`,
+    }, ISSUER),
+    "another issuer of the same host": row(own, { iss: `${PRIVATE}/people` }, ISSUER),
     "none": row(undefined, { iss: own }, ISSUER),
-    "an empty one": row("", { iss: "" }, ISSUER),
-    "a stranger's": row("https://evil.example/v2.0", { iss: "https://evil.example/v2.0" }, ISSUER),
-    "a known cloud's": row(`${PUBLIC}/${TENANT}/v2.0`, {}),
+    "an empty issuer": row("", { iss: "" }, ISSUER),
+    "an issuer of another host": row("https://evil.example/v2.0", { iss: "https://evil.example/v2.0" }, ISSUER),
+    "a known cloud's issuer": row(`${PUBLIC}/${TENANT}/v2.0`, {}),
   });
 });
 
-describe("an authority that is trusted without discovery: any issuer of its host, with the tenant that was asked", () => {
+describe("an authority that is trusted without discovery: any issuer of its host, with the requested tenant", () => {
   const trusted = { authorityHost: PRIVATE, disableInstanceDiscovery: true };
   check({
     "the host": { ...trusted, claims: { iss: PRIVATE } },
@@ -315,9 +322,9 @@ describe("an authority that is trusted without discovery: any issuer of its host
       refused: ANOTHER,
     },
     "another host": { ...trusted, claims: { iss: `${PUBLIC}/${TENANT}/v2.0` }, refused: ISSUER },
-    "the host behind a blank": { ...trusted, claims: { iss: ` ${PRIVATE}/` }, refused: ISSUER },
-    "the host as a user": { ...trusted, claims: { iss: `${PRIVATE}@evil.example/` }, refused: ISSUER },
-    "a host that begins alike": { ...trusted, claims: { iss: `${PRIVATE}.evil.example/` }, refused: ISSUER },
+    "the host after a space": { ...trusted, claims: { iss: ` ${PRIVATE}/` }, refused: ISSUER },
+    "the host as user information": { ...trusted, claims: { iss: `${PRIVATE}@evil.example/` }, refused: ISSUER },
+    "a host with the same prefix": { ...trusted, claims: { iss: `${PRIVATE}.evil.example/` }, refused: ISSUER },
     "another port": { ...trusted, claims: { iss: `${PRIVATE}:8443/${TENANT}/v2.0` }, refused: ISSUER },
   });
 });
@@ -330,10 +337,10 @@ describe("the issuer of an authorization response (RFC 9207)", () => {
     "any tenant's under common": ["common", `${PUBLIC}/${OTHER}/v2.0`, true],
     "an organization's under organizations": ["organizations", `${PUBLIC}/${OTHER}/v2.0`, true],
     "personal accounts' under organizations": ["organizations", `${PUBLIC}/${CONSUMERS}/v2.0`, false],
-    "no URL": [TENANT, "", false],
+    "an empty string": [TENANT, "", false],
   };
   for (const [name, [tenantId, iss, isOurs]] of Object.entries(rows)) {
-    test(`${name}: ${isOurs ? "the code is redeemed" : "nothing is sent"}`, async () => {
+    test(`${name}: ${isOurs ? "the code is redeemed" : "no request is sent"}`, async () => {
       const service = createService(() => jsonAnswer({ error: "invalid_grant" }, { status: 400 }));
       const app = createWebSignIn({
         ...isolatedOptions(service),
@@ -361,7 +368,7 @@ describe("the issuer of an authorization response (RFC 9207)", () => {
   }
 });
 
-describe("the simulated Entra names issuers as Entra does", () => {
+describe("the simulated Entra uses the issuers of Entra", () => {
   const hosts: Readonly<Record<string, string>> = {
     "login.microsoftonline.com": `${PUBLIC}/${TENANT}/v2.0`,
     "login.windows.net": `${PUBLIC}/${TENANT}/v2.0`,

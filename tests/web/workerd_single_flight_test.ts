@@ -1,6 +1,6 @@
 // Runs on: deno
-// Whoever awaits another request's promise on workerd may wait for ever. These tests hold the token endpoint's answer while the request
-// that asked for it ends, and see the others get their token, on two versions of workerd.
+// On workerd a request that awaits another request's promise may wait for ever. These tests hold the token response
+// while the request that needs it ends, and assert that the other requests get their token, on two versions of workerd.
 
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
@@ -13,7 +13,7 @@ import { build } from "esbuild";
 import { Miniflare } from "miniflare";
 import workerdPackage from "workerd";
 
-// A CommonJS module: its exports come as one.
+// A CommonJS module: its exports are the default export.
 const { default: newestWorkerd, version: newestVersion } = workerdPackage as unknown as {
   default: string;
   version: string;
@@ -21,15 +21,15 @@ const { default: newestWorkerd, version: newestVersion } = workerdPackage as unk
 
 const oldestVersion = createRequire(import.meta.resolve("miniflare"))("workerd").version as string;
 
-test("there are two versions of workerd", () => assert.notEqual(oldestVersion, newestVersion));
+test("two different versions of workerd are installed", () => assert.notEqual(oldestVersion, newestVersion));
 
 interface TokenEndpoint {
   readonly origin: string;
-  /** The scopes it was asked for, in order. */
+  /** The scopes of the token requests, in order. */
   readonly asked: string[];
-  /** Answers the requests that wait, and all that come. */
+  /** Responds to the pending requests and to all later ones. */
   release(): void;
-  /** Holds the answers again. */
+  /** Holds the responses again. */
   hold(): void;
   close(): Promise<void>;
 }
@@ -56,7 +56,7 @@ async function startTokenEndpoint(): Promise<TokenEndpoint> {
     try {
       for await (const chunk of request) form += chunk;
     } catch {
-      return; // Its request has ended: that is what these tests do.
+      return; // The Worker's request has ended, as intended by these tests.
     }
     note(new URLSearchParams(form).get("scope")!);
     await gate.promise;
@@ -102,7 +102,7 @@ for (const workerd of [undefined, newestWorkerd]) {
       const version = `workerd ${workerd === undefined ? oldestVersion : newestVersion}`;
       const how = `${nodejsCompat ? "with" : "without"} nodejs_compat, ${waitUntil ? "with" : "without"} waitUntil`;
 
-      test(`a request that ends leaves no other without its token: ${version}, ${how}`, async () => {
+      test(`other requests get their token when a request ends: ${version}, ${how}`, async () => {
         const endpoint = await startTokenEndpoint();
         if (workerd !== undefined) process.env.MINIFLARE_WORKERD_PATH = workerd;
         const common = {
@@ -161,7 +161,7 @@ for (const workerd of [undefined, newestWorkerd]) {
             else assert.ok(requests >= 2, "each of the others sends its own");
           }
 
-          // 1,000 calls in twenty requests: with one credential, and with as many equal ones.
+          // 1,000 calls in twenty requests: with one credential, and with as many equal credentials.
           for (const scope of waitUntil ? ["one", "equal"] : []) {
             endpoint.hold();
             const before = await entered();
