@@ -483,7 +483,7 @@ describe("a cached token", () => {
 });
 
 describe("the configuration", () => {
-  function misshapen(configuration: unknown, message: RegExp, options = {}): void {
+  function assertTypeError(configuration: unknown, message: RegExp, options = {}): void {
     const create = () => new ClientCertificateCredential(TENANT_ID, CLIENT_ID, configuration as string, options);
     assert.throws(create, (error: Error) => {
       assert.equal(error.name, "TypeError");
@@ -496,42 +496,47 @@ describe("the configuration", () => {
   test("must be one of the documented forms", async () => {
     const privateKey = await importKey(PS256);
     const sign = remoteSign;
-    for (const nothing of [undefined, null, 1, true]) misshapen(nothing, /must be the path of a PEM file or an object/);
-    for (const none of [{}, { certificatePassword: PASSWORD }, { privateKey }, { sign }, { certificate: undefined }]) {
-      misshapen(none, /exactly one of "certificatePath", "certificate" and "thumbprint"/);
+    for (const nothing of [undefined, null, 1, true]) {
+      assertTypeError(nothing, /must be the path of a PEM file or an object/);
     }
-    misshapen({ certificatePath: "a.pem", certificate: CERTIFICATE }, /exactly one of/);
-    misshapen({ certificate: CERTIFICATE, thumbprint: SHA256, sign }, /exactly one of/);
-    misshapen("", /non-empty string as "certificatePath"/);
-    misshapen({ certificatePath: " " }, /non-empty string as "certificatePath"/);
-    misshapen({ certificate: "" }, /non-empty string as "certificate"/);
+    for (const none of [{}, { certificatePassword: PASSWORD }, { privateKey }, { sign }, { certificate: undefined }]) {
+      assertTypeError(none, /exactly one of "certificatePath", "certificate" and "thumbprint"/);
+    }
+    assertTypeError({ certificatePath: "a.pem", certificate: CERTIFICATE }, /exactly one of/);
+    assertTypeError({ certificate: CERTIFICATE, thumbprint: SHA256, sign }, /exactly one of/);
+    assertTypeError("", /non-empty string as "certificatePath"/);
+    assertTypeError({ certificatePath: " " }, /non-empty string as "certificatePath"/);
+    assertTypeError({ certificate: "" }, /non-empty string as "certificate"/);
     for (const bytes of [new Uint8Array(1), new ArrayBuffer(1), new DataView(new ArrayBuffer(1))]) {
       for (const configuration of [bytes, { certificate: bytes }, { certificatePath: bytes }]) {
-        misshapen(
+        assertTypeError(
           configuration,
           /must be a string, not bytes: decode a PEM file with "new TextDecoder\(\)\.decode\(bytes\)", read a/,
         );
       }
     }
-    misshapen({ certificate: CERTIFICATE, certificatePassword: "" }, /non-empty string as "certificatePassword"/);
-    misshapen({ thumbprint: "", sign }, /non-empty string as "thumbprint"/);
-    misshapen(CERTIFICATE + KEY, /pass PEM text as "certificate"/);
-    misshapen({ certificatePath: bodyOf(KEY).replace("A", "A\n") }, /must have a path as "certificatePath"/);
-    misshapen({ thumbprint: SHA256 }, /"privateKey" or "sign" beside "thumbprint"/);
-    misshapen({ certificate: CERTIFICATE, privateKey, sign }, /only one of "privateKey" and "sign"/);
-    misshapen({ certificatePath: "a.pem", sign }, /without "certificatePath"/);
-    misshapen({ certificate: CERTIFICATE, privateKey, certificatePassword: PASSWORD }, /without "certificatePath"/);
-    misshapen({ certificate: CERTIFICATE + KEY, privateKey }, /must not have a private key in "certificate"/);
-    misshapen({ certificate: CERTIFICATE, sign: "sign" }, /must have a function as "sign"/);
+    assertTypeError({ certificate: CERTIFICATE, certificatePassword: "" }, /non-empty string as "certificatePassword"/);
+    assertTypeError({ thumbprint: "", sign }, /non-empty string as "thumbprint"/);
+    assertTypeError(CERTIFICATE + KEY, /pass PEM text as "certificate"/);
+    assertTypeError({ certificatePath: bodyOf(KEY).replace("A", "A\n") }, /must have a path as "certificatePath"/);
+    assertTypeError({ thumbprint: SHA256 }, /"privateKey" or "sign" beside "thumbprint"/);
+    assertTypeError({ certificate: CERTIFICATE, privateKey, sign }, /only one of "privateKey" and "sign"/);
+    assertTypeError({ certificatePath: "a.pem", sign }, /without "certificatePath"/);
+    assertTypeError(
+      { certificate: CERTIFICATE, privateKey, certificatePassword: PASSWORD },
+      /without "certificatePath"/,
+    );
+    assertTypeError({ certificate: CERTIFICATE + KEY, privateKey }, /must not have a private key in "certificate"/);
+    assertTypeError({ certificate: CERTIFICATE, sign: "sign" }, /must have a function as "sign"/);
     for (const thumbprint of ["12", SHA256 + "00", SHA256.replace("FF", "GG"), `sha256:${SHA256}`]) {
-      misshapen({ thumbprint, sign }, /must have 64 \(SHA-256\) or 40 \(SHA-1\) hexadecimal digits/);
+      assertTypeError({ thumbprint, sign }, /must have 64 \(SHA-256\) or 40 \(SHA-1\) hexadecimal digits/);
     }
-    misshapen({ thumbprint: SHA1, privateKey }, /a SHA-256 "thumbprint" beside a key for "RSA-PSS"/);
-    misshapen(
+    assertTypeError({ thumbprint: SHA1, privateKey }, /a SHA-256 "thumbprint" beside a key for "RSA-PSS"/);
+    assertTypeError(
       { thumbprint: SHA256, privateKey: await importKey(RS256) },
       /SHA-1 one beside a key for "RSASSA-PKCS1-v1_5"/,
     );
-    misshapen({ thumbprint: SHA256, sign }, /"sendCertificateChain" requires "certificate"/, {
+    assertTypeError({ thumbprint: SHA256, sign }, /"sendCertificateChain" requires "certificate"/, {
       sendCertificateChain: true,
     });
   });
@@ -546,9 +551,12 @@ describe("the configuration", () => {
     const oaep = await importKey({ name: "RSA-OAEP", hash: "SHA-256" }, ["decrypt"]);
     const ec = await crypto.subtle.generateKey(curve, false, ["sign", "verify"]);
     const keys = [publicKey, sha512, oaep, ec.privateKey, KEY, {}, null, 1];
-    for (const privateKey of keys) misshapen({ certificate: CERTIFICATE, privateKey }, message);
+    for (const privateKey of keys) assertTypeError({ certificate: CERTIFICATE, privateKey }, message);
     // Recognized by its shape, because it may come from another realm.
-    misshapen({ certificate: CERTIFICATE, privateKey: { ...shape(await importKey(PS256)), usages: [] } }, message);
+    assertTypeError(
+      { certificate: CERTIFICATE, privateKey: { ...shape(await importKey(PS256)), usages: [] } },
+      message,
+    );
   });
 
   function shape({ type, algorithm, usages }: CryptoKey): object {
@@ -560,7 +568,7 @@ describe("any text causes an AuthenticationError that does not repeat the text",
   const whole = CERTIFICATE + AUTHORITY + KEY_ENCRYPTED_WEAKLY;
   const bodies = [KEY, KEY_ENCRYPTED_WEAKLY, KEY_PKCS1].map(bodyOf);
 
-  async function survives(certificate: string, runs: string): Promise<void> {
+  async function assertSafeError(certificate: string, runs: string): Promise<void> {
     if (certificate.trim() === "") return;
     let error: Error;
     try {
@@ -596,12 +604,12 @@ describe("any text causes an AuthenticationError that does not repeat the text",
       fc.string({ unit: anyCharacter }),
       fc.array(fc.oneof(piece, fc.string()), { maxLength: 20 }).map((all) => all.join("")),
     );
-    await fc.assert(fc.asyncProperty(text, (text) => survives(text, "arbitrary")), { numRuns: 300 });
+    await fc.assert(fc.asyncProperty(text, (text) => assertSafeError(text, "arbitrary")), { numRuns: 300 });
   });
 
   test("truncated PEM", async () => {
     const text = fc.tuple(fc.nat(whole.length), fc.constantFrom(whole, CERTIFICATE + KEY, KEY_PKCS1 + CERTIFICATE));
-    const property = fc.asyncProperty(text, ([length, pem]) => survives(pem.slice(0, length), "cut off"));
+    const property = fc.asyncProperty(text, ([length, pem]) => assertSafeError(pem.slice(0, length), "cut off"));
     await fc.assert(property, { numRuns: 100 });
   });
 
@@ -620,7 +628,7 @@ describe("any text causes an AuthenticationError that does not repeat the text",
           pem,
         )
       );
-    await fc.assert(fc.asyncProperty(text, (text) => survives(text, "changed")), { numRuns: 200 });
+    await fc.assert(fc.asyncProperty(text, (text) => assertSafeError(text, "changed")), { numRuns: 200 });
   });
 
   test("DER with bytes replaced", async () => {
@@ -634,7 +642,7 @@ describe("any text causes an AuthenticationError that does not repeat the text",
         });
       }).join("")
     );
-    await fc.assert(fc.asyncProperty(text, (text) => survives(text, "changed DER")), { numRuns: 300 });
+    await fc.assert(fc.asyncProperty(text, (text) => assertSafeError(text, "changed DER")), { numRuns: 300 });
   });
 });
 

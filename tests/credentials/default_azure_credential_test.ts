@@ -27,7 +27,7 @@ const WORKLOAD = { AZURE_TENANT_ID: TENANT, AZURE_CLIENT_ID: CLIENT_ID, AZURE_FE
 const APP_SERVICE = MACHINES["App Service"];
 
 /** Creates a credential with the variables. Records its requests to Microsoft Entra and to the machine. */
-function place(env: Record<string, string>, options: object = {}, near: (asked: Asked) => unknown = metadata) {
+function setUp(env: Record<string, string>, options: object = {}, near: (request: Asked) => unknown = metadata) {
   const entra = createService(() => tokenAnswer({ access_token: "of Entra" }));
   const service = createService(near);
   const machine = machineOptions({ env, files: { [TOKEN_FILE]: federatedToken() }, service });
@@ -39,8 +39,8 @@ function place(env: Record<string, string>, options: object = {}, near: (asked: 
   return { credential, entra, service, selected };
 }
 
-function metadata(asked: Asked): Response {
-  if (!asked.url.startsWith(IMDS) || asked.headers.has("metadata")) return machineAnswer();
+function metadata(request: Asked): Response {
+  if (!request.url.startsWith(IMDS) || request.headers.has("metadata")) return machineAnswer();
   return jsonAnswer({ error: "invalid_request" }, { status: 400 });
 }
 
@@ -54,7 +54,7 @@ describe("the chain, in order", () => {
     ] as [Record<string, string>, string][]
   ) {
     test(`${Object.keys(env).join(", ") || "no variable"}: ${expected}`, async () => {
-      const { credential, entra, service, selected } = place(env);
+      const { credential, entra, service, selected } = setUp(env);
       const { token } = await credential.getToken(VAULT);
       assert.deepEqual(selected(), [expected]);
       const isManaged = expected === "ManagedIdentityCredential";
@@ -65,7 +65,7 @@ describe("the chain, in order", () => {
   }
 
   test("the error gives a reason for each credential if none is available", async () => {
-    const { credential } = place({}, {}, () => new Response("", { status: 404 }));
+    const { credential } = setUp({}, {}, () => new Response("", { status: 404 }));
     const error = await failureOf(credential.getToken(VAULT));
     assert.equal(error.name, "AggregateAuthenticationError");
     const lines = error.message.split(/\n {2}(?! )/).slice(2).map((line) => line.split(" ")[0]);
@@ -77,14 +77,14 @@ describe("the chain, in order", () => {
 describe("a credential that is configured and fails ends the chain", () => {
   test("with a wrong secret", async () => {
     const entra = createService(() => jsonAnswer({ error: "invalid_client" }, { status: 401 }));
-    const { credential, service } = place({ ...SECRET, ...APP_SERVICE }, { fetch: entra.fetch });
+    const { credential, service } = setUp({ ...SECRET, ...APP_SERVICE }, { fetch: entra.fetch });
     assert.equal((await failureOf(credential.getToken(VAULT))).name, "AuthenticationError");
     assert.equal(service.requests.length, 0);
   });
 
   test("with a federated token that Entra rejects", async () => {
     const entra = createService(() => jsonAnswer({ error: "invalid_client" }, { status: 401 }));
-    const { credential, service } = place({ ...WORKLOAD, ...APP_SERVICE }, { fetch: entra.fetch });
+    const { credential, service } = setUp({ ...WORKLOAD, ...APP_SERVICE }, { fetch: entra.fetch });
     assert.match(
       (await failureOf(credential.getToken(VAULT))).message,
       /^WorkloadIdentityCredential: .*invalid_client/,
@@ -93,7 +93,7 @@ describe("a credential that is configured and fails ends the chain", () => {
   });
 
   test("with a missing token file: neither the machine nor the developer tools are tried", async () => {
-    const { credential, service } = place({ ...WORKLOAD, ...APP_SERVICE, AZURE_FEDERATED_TOKEN_FILE: "/nowhere" });
+    const { credential, service } = setUp({ ...WORKLOAD, ...APP_SERVICE, AZURE_FEDERATED_TOKEN_FILE: "/nowhere" });
     const error = await failureOf(credential.getToken(VAULT));
     assert.equal(error.name, "AuthenticationError");
     assert.match(error.message, /^WorkloadIdentityCredential: Cannot read the token file of AZURE.*, "\/nowhere": /);
@@ -107,7 +107,7 @@ describe("a credential that is configured and fails ends the chain", () => {
     ] as const
   ) {
     test(`with ${what}, for a tenant that is not allowed`, async () => {
-      const { credential, entra, service } = place(env);
+      const { credential, entra, service } = setUp(env);
       const error = await failureOf(credential.getToken(VAULT, { tenantId: "fabrikam.example" }));
       assert.equal(error.name, "AuthenticationError");
       assert.match(error.message, new RegExp(`^${name}: Cannot get a token from tenant "fabrikam.example"`));
@@ -116,8 +116,8 @@ describe("a credential that is configured and fails ends the chain", () => {
   }
 
   test("with an identity of App Service", async () => {
-    const answer = () => jsonAnswer({ statusCode: 400, message: "No such identity" }, { status: 400 });
-    const error = await failureOf(place(APP_SERVICE, {}, answer).credential.getToken(VAULT));
+    const respond = () => jsonAnswer({ statusCode: 400, message: "No such identity" }, { status: 400 });
+    const error = await failureOf(setUp(APP_SERVICE, {}, respond).credential.getToken(VAULT));
     assert.equal(error.name, "AuthenticationError");
     assert.match(error.message, /^ManagedIdentityCredential: .*No such identity/);
   });
@@ -130,9 +130,9 @@ describe("a credential that is configured and fails ends the chain", () => {
     ] as const
   ) {
     test(`with ${what} for an identity that the machine does not have`, async () => {
-      const answer = () =>
+      const respond = () =>
         jsonAnswer({ error: "invalid_request", error_description: "Identity not found" }, { status: 400 });
-      const error = await failureOf(place({ ...variables }, options, answer).credential.getToken(VAULT));
+      const error = await failureOf(setUp({ ...variables }, options, respond).credential.getToken(VAULT));
       assert.equal(error.name, "AuthenticationError");
       assert.match(
         error.message,
@@ -142,9 +142,9 @@ describe("a credential that is configured and fails ends the chain", () => {
   }
 
   test("AZURE_CLIENT_ID without such an identity on the machine is inconclusive: it may be a service principal's", async () => {
-    const answer = () =>
+    const respond = () =>
       jsonAnswer({ error: "invalid_request", error_description: "Identity not found" }, { status: 400 });
-    const error = await failureOf(place({ AZURE_CLIENT_ID: "b" }, {}, answer).credential.getToken(VAULT));
+    const error = await failureOf(setUp({ AZURE_CLIENT_ID: "b" }, {}, respond).credential.getToken(VAULT));
     assert.equal(error.name, "AggregateAuthenticationError");
     assert.match(
       error.message,
@@ -153,9 +153,9 @@ describe("a credential that is configured and fails ends the chain", () => {
   });
 
   test("a machine without an identity is inconclusive", async () => {
-    const answer = () =>
+    const respond = () =>
       jsonAnswer({ error: "invalid_request", error_description: "Identity not found" }, { status: 400 });
-    const error = await failureOf(place({}, {}, answer).credential.getToken(VAULT));
+    const error = await failureOf(setUp({}, {}, respond).credential.getToken(VAULT));
     assert.equal(error.name, "AggregateAuthenticationError");
     assert.match(
       error.message,
@@ -180,7 +180,7 @@ describe("the selected identity", () => {
     ] as const
   ) {
     test(`managed identity: ${what}`, async () => {
-      const { credential, service } = place({ ...APP_SERVICE, ...variables }, options);
+      const { credential, service } = setUp({ ...APP_SERVICE, ...variables }, options);
       await credential.getToken(VAULT);
       const { resource: _, "api-version": __, ...ids } = Object.fromEntries(
         new URL(service.requests[0]!.url).searchParams,
@@ -192,7 +192,7 @@ describe("the selected identity", () => {
   test("a malformed AZURE_CLIENT_ID causes an AuthenticationError that ends the chain and does not contain the value", async () => {
     for (const AZURE_CLIENT_ID of [" ", "an id", "id\n"]) {
       for (const env of [{}, APP_SERVICE]) {
-        const { credential, entra, service } = place({ ...env, AZURE_CLIENT_ID });
+        const { credential, entra, service } = setUp({ ...env, AZURE_CLIENT_ID });
         const error = await failureOf(credential.getToken(VAULT));
         assert.equal(error.name, "AuthenticationError");
         assert.match(error.message, /^ManagedIdentityCredential: Cannot use the variable AZURE_CLIENT_ID: It must be /);
@@ -238,14 +238,14 @@ describe("the selected identity", () => {
     ] as const
   ) {
     test(`workload identity: ${what}`, async () => {
-      const { credential, entra } = place(WORKLOAD, options);
+      const { credential, entra } = setUp(WORKLOAD, options);
       await credential.getToken(VAULT);
       assert.equal(entra.requests[0]!.form.client_id, expected);
     });
   }
 
   test("workload identity: the option tenantId takes precedence over the variable", async () => {
-    const { credential, entra } = place(WORKLOAD, { tenantId: "another.example" });
+    const { credential, entra } = setUp(WORKLOAD, { tenantId: "another.example" });
     await credential.getToken(VAULT);
     assert.ok(entra.requests[0]!.url.includes("/another.example/"));
   });
@@ -325,7 +325,7 @@ describe("AZURE_TOKEN_CREDENTIALS", () => {
     test(`"${value}": sends no probe and does not limit the time for the response`, async () => {
       const clock = createFakeClock();
       const env = { AZURE_TOKEN_CREDENTIALS: value };
-      const { credential, service } = place(env, {
+      const { credential, service } = setUp(env, {
         runtime: { ...machineOptions({ service: createService() }).runtime, ...clock },
       }, silence);
       const failing = failureOf(credential.getToken(VAULT));
@@ -339,7 +339,7 @@ describe("AZURE_TOKEN_CREDENTIALS", () => {
 
   test("not set: the probe times out after one second", async () => {
     const clock = createFakeClock();
-    const { credential, service } = place({}, {
+    const { credential, service } = setUp({}, {
       runtime: { ...machineOptions({ service: createService() }).runtime, ...clock },
     }, silence);
     const failing = failureOf(credential.getToken(VAULT));
@@ -351,7 +351,7 @@ describe("AZURE_TOKEN_CREDENTIALS", () => {
 
   test('"WorkloadIdentityCredential" selects only that credential', async () => {
     const env = { ...SECRET, ...WORKLOAD, AZURE_TOKEN_CREDENTIALS: "WorkloadIdentityCredential" };
-    const { credential, selected } = place(env);
+    const { credential, selected } = setUp(env);
     await credential.getToken(VAULT);
     assert.deepEqual(selected(), ["WorkloadIdentityCredential"]);
   });
@@ -360,7 +360,7 @@ describe("AZURE_TOKEN_CREDENTIALS", () => {
 test("probeTimeoutInMs is passed to the managed identity", async () => {
   const clock = createFakeClock();
   const runtime = { ...machineOptions({ service: createService() }).runtime, ...clock };
-  const { credential } = place({}, { runtime, probeTimeoutInMs: 200 }, silence);
+  const { credential } = setUp({}, { runtime, probeTimeoutInMs: 200 }, silence);
   const failing = failureOf(credential.getToken(VAULT));
   assert.equal(await clock.untilSleeping(100_000), 200);
   await clock.advance(200);

@@ -162,9 +162,9 @@ describe("the options are passed to each credential", () => {
       const laptop = createLaptop({ has: [name], tenantId: "a.example", additionallyAllowedTenants: ["b.example"] });
       await laptop.credential.getToken(SCOPE);
       await laptop.credential.getToken(SCOPE, { tenantId: "b.example" });
-      const asked = laptop.programs.started.filter(({ command }) => command === `/usr/bin/${tool}`);
+      const started = laptop.programs.started.filter(({ command }) => command === `/usr/bin/${tool}`);
       assert.deepEqual(
-        asked.map(({ args, options }) => options.env?.AZWEB_IDENTITY_TENANT ?? args.at(-1)),
+        started.map(({ args, options }) => options.env?.AZWEB_IDENTITY_TENANT ?? args.at(-1)),
         ["a.example", "b.example"],
       );
       const error = await failureOf(laptop.credential.getToken(SCOPE, { tenantId: "c.example" }));
@@ -305,7 +305,7 @@ test("if no credential is available, the error is a table with the reason, the d
   }
   const error = await failing;
   assert.equal(error.name, "AggregateAuthenticationError");
-  const said =
+  const reason =
     "No account is signed in: Please run 'az login' to setup account. Not logged in, run `azd auth login` to login. " +
     "Run Connect-AzAccount to login";
   const rows = [
@@ -323,7 +323,7 @@ test("if no credential is available, the error is a table with the reason, the d
       "Cannot find a managed identity: No variable names a source, and there is no metadata service at 169.254.169.254",
       "",
     ],
-    ["AzureCliCredential", "420 ms", `Cannot get a token from Azure CLI: ${said}`, `Run "az login --scope ${SCOPE}"`],
+    ["AzureCliCredential", "420 ms", `Cannot get a token from Azure CLI: ${reason}`, `Run "az login --scope ${SCOPE}"`],
     [
       "AzurePowerShellCredential",
       "0 ms",
@@ -333,7 +333,7 @@ test("if no credential is available, the error is a table with the reason, the d
     [
       "AzureDeveloperCliCredential",
       "7 ms",
-      `Cannot get a token from Azure Developer CLI: ${said}`,
+      `Cannot get a token from Azure Developer CLI: ${reason}`,
       `Run "azd auth login --scope ${SCOPE}"`,
     ],
   ] as const;

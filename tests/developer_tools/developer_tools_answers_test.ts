@@ -57,7 +57,7 @@ async function failureWith(
   output: Partial<CommandOutput> | Error,
   call: { tenantId?: string; claims?: string } = {},
 ): Promise<string> {
-  return (await errorWith(tool, output, call)).said;
+  return (await errorWith(tool, output, call)).reason;
 }
 
 /** Gets a token from a tool with this output, and returns the reason with the next step, and the outcome. */
@@ -65,13 +65,13 @@ async function errorWith(
   tool: ToolName,
   output: Partial<CommandOutput> | Error,
   call: { tenantId?: string; claims?: string } = {},
-): Promise<{ said: string; outcome: unknown }> {
+): Promise<{ reason: string; outcome: unknown }> {
   const error = await failureOf(createDesk(tool, () => output).credential.getToken(SCOPE, call));
   assert.equal(error.name, "CredentialUnavailableError");
   assert.ok(error.message.endsWith(`: ${error.nextStep}`), error.message);
   const start = `${CREDENTIALS[tool]}: Cannot get a token from ${SAYS[tool]}: `;
   assert.ok(error.message.startsWith(start), error.message);
-  return { said: error.message.slice(start.length), outcome: error.outcome };
+  return { reason: error.message.slice(start.length), outcome: error.outcome };
 }
 
 /** The outcome that a chain derives from a reason. */
@@ -106,11 +106,11 @@ describe("the reason and the next step of an error", () => {
         ["bash", `bash: ${tool}: command not found`],
         ["zsh", `env: '${tool}': not found`],
         ["cmd.exe", `'${tool}' is not recognized as an internal or external command, operable program or batch file`],
-      ].map(([shell, said]): [string, ToolName, Partial<CommandOutput>, readonly [string, string]] => [
+      ].map(([shell, output]): [string, ToolName, Partial<CommandOutput>, readonly [string, string]] => [
         `it is not installed, according to ${shell}`,
         tool,
-        { code: 1, stderr: `${said!.replace(", ", ",\r\n")}.\n` },
-        [LACKS + said, ABSENT[tool][1]],
+        { code: 1, stderr: `${output!.replace(", ", ",\r\n")}.\n` },
+        [LACKS + output, ABSENT[tool][1]],
       ]),
       ["nothing", tool, {}, ["It wrote no message", BY_HAND[tool]]],
       ["it failed without output", tool, { code: 3 }, [
@@ -258,10 +258,10 @@ describe("the reason and the next step of an error", () => {
       [`${what}, on stderr`, "pwsh", { code: 1, stderr: `${words}\r\n` }, expected],
     ]),
   ];
-  for (const [what, tool, output, [reason, nextStep]] of rows) {
+  for (const [what, tool, output, [cause, nextStep]] of rows) {
     test(`${tool}: ${what}`, async () => {
-      const said = `${reason}: ${nextStep}`;
-      assert.deepEqual(await errorWith(tool, output), { said, outcome: outcomeOf(reason) });
+      const reason = `${cause}: ${nextStep}`;
+      assert.deepEqual(await errorWith(tool, output), { reason, outcome: outcomeOf(cause) });
     });
   }
 

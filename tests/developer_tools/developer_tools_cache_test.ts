@@ -258,8 +258,8 @@ describe("the account that is signed in to az", () => {
   ) {
     test(`if the file ${what}, the account is unknown, which is not an error`, async () => {
       const { run, started } = createPrograms(() => ANSWERS.az());
-      const { runtime: place, ...options } = deskOptions({ run });
-      const credential = new TOOLS.az({ ...options, runtime: { ...place, ...runtime } });
+      const { runtime: machine, ...options } = deskOptions({ run });
+      const credential = new TOOLS.az({ ...options, runtime: { ...machine, ...runtime } });
       for (let i = 0; i < 2; i++) await credential.getToken(SCOPE);
       assert.equal(started.length, 1);
     });

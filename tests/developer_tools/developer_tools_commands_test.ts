@@ -21,13 +21,13 @@ const RESOURCE = "https://storage.azure.com";
 
 type Options = NonNullable<Parameters<typeof createDesk>[2]>;
 
-interface Asked extends Options {
+interface ToolRequest extends Options {
   readonly scopes?: string | string[];
   readonly call?: { tenantId?: string; claims?: string };
 }
 
 /** Gets a token once, and returns how the tool was started. */
-async function startOf(tool: ToolName, { scopes = SCOPE, call = {}, ...options }: Asked = {}): Promise<Started> {
+async function startOf(tool: ToolName, { scopes = SCOPE, call = {}, ...options }: ToolRequest = {}): Promise<Started> {
   const { credential, programs } = createDesk(tool, () => ANSWERS[tool](), options);
   await credential.getToken(scopes, call);
   assert.equal(programs.started.length, 1);
@@ -48,7 +48,7 @@ describe("the arguments", () => {
   ];
   const azd = (...more: string[]) => ["auth", "token", "--output", "json", "--no-prompt", "--scope", ...more];
   for (
-    const [what, tool, asked, args] of [
+    const [what, tool, given, args] of [
       ["a scope", "az", {}, az(RESOURCE)],
       ["a tenant of the options", "az", { tenantId: TENANT }, az(RESOURCE, "--tenant", TENANT)],
       ["a tenant of the call", "az", { call: { tenantId: OTHER } }, az(RESOURCE, "--tenant", OTHER)],
@@ -75,10 +75,10 @@ describe("the arguments", () => {
       ["a tenant of the call", "azd", { call: { tenantId: OTHER } }, azd(SCOPE, "--tenant-id", OTHER)],
       // The claims as base64 of UTF-8.
       ["claims", "azd", { call: { claims: '{"a":"ü?>"}' } }, azd(SCOPE, "--claims", "eyJhIjoiw7w/PiJ9")],
-    ] as [string, ToolName, Asked, string[]][]
+    ] as [string, ToolName, ToolRequest, string[]][]
   ) {
     test(`${tool}: ${what}`, async () => {
-      const started = await startOf(tool, asked);
+      const started = await startOf(tool, given);
       assert.equal(started.command, `/usr/bin/${tool}`);
       assert.deepEqual(started.args, args);
       assert.ok(!started.options.windowsVerbatimArguments);
@@ -119,15 +119,15 @@ describe("the variables", () => {
   const handed = { PATH: "/usr/bin", HOME: "/home/jo", A: "1" };
   const powershell = { AZWEB_IDENTITY_RESOURCE: RESOURCE, AZWEB_IDENTITY_TENANT: "", POWERSHELL_UPDATECHECK: "Off" };
   for (
-    const [tool, asked, own, named] of [
+    const [tool, given, own, named] of [
       ["az", {}, {}, { PATH: "/bin", HOME: "/home/jo" }],
       ["azd", {}, { NO_COLOR: "true" }, { PATH: "/bin" }],
       ["pwsh", {}, powershell, { PATH: "/bin" }],
       ["pwsh", { tenantId: TENANT }, { ...powershell, AZWEB_IDENTITY_TENANT: TENANT }, { PATH: "/bin" }],
-    ] as [ToolName, Asked, Record<string, string>, Record<string, string>][]
+    ] as [ToolName, ToolRequest, Record<string, string>, Record<string, string>][]
   ) {
     test(`${tool} gets the variables of the options and those it needs, and no others`, async () => {
-      const { options } = await startOf(tool, { env, ...asked });
+      const { options } = await startOf(tool, { env, ...given });
       assert.deepEqual(options.env, { ...handed, ...own });
       assert.equal(options.clearEnv, true);
     });
@@ -136,7 +136,7 @@ describe("the variables", () => {
       const { run, started } = createPrograms(() => ANSWERS[tool]());
       const { env: _, runtime, ...options } = deskOptions({ run });
       const read = (name: string) => ({ PATH: "/bin", HOME: "/home/jo", A: "1" })[name];
-      await new TOOLS[tool]({ ...options, runtime: { ...runtime, env: read }, ...asked as object }).getToken(SCOPE);
+      await new TOOLS[tool]({ ...options, runtime: { ...runtime, env: read }, ...given as object }).getToken(SCOPE);
       assert.deepEqual(started[0]!.options.env, { ...named, ...own });
       assert.equal(started[0]!.options.clearEnv, false);
     });
@@ -145,7 +145,7 @@ describe("the variables", () => {
 
 describe("the working directory", () => {
   for (
-    const [what, asked, cwd] of [
+    const [what, given, cwd] of [
       ["Linux", {}, "/"],
       ["macOS", { platform: "darwin" }, "/"],
       ["Windows", windows({ SystemRoot: "D:\\Win" }), "D:\\Win"],
@@ -157,14 +157,14 @@ describe("the working directory", () => {
       ["Windows with a network share as SystemRoot", windows({ SystemRoot: "\\\\evil\\share" }), "C:\\Windows"],
       ["Windows with a variable in SystemRoot", windows({ SystemRoot: "C:\\%EVIL%" }), "C:\\Windows"],
       ["Windows with a quotation mark in SystemRoot", windows({ SystemRoot: 'C:\\a"b' }), "C:\\Windows"],
-    ] as [string, Asked, string][]
+    ] as [string, ToolRequest, string][]
   ) {
     test(what, async () => {
-      assert.equal((await startOf("azd", asked)).options.cwd, cwd);
+      assert.equal((await startOf("azd", given)).options.cwd, cwd);
     });
   }
 
-  function windows(variables: Record<string, string>): Asked {
+  function windows(variables: Record<string, string>): ToolRequest {
     return { platform: "win32", env: { Path: "C:\\bin", ...variables } };
   }
 });

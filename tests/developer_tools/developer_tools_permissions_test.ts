@@ -16,13 +16,13 @@ before(async () => {
   await mkdir(`${folder}/links`);
   await mkdir(`${folder}/home/.azure`, { recursive: true });
   const now = Math.floor(Date.now() / 1000);
-  const answers = {
+  const outputs = {
     az: { accessToken: "of az", expires_on: now + 3600 },
     azd: { token: "of azd", expiresOn: new Date((now + 3600) * 1000).toISOString() },
     pwsh: { token: "of pwsh", expiresOn: now + 3600 },
   };
-  for (const [name, answer] of Object.entries(answers)) {
-    await writeFile(`${folder}/bin/${name}`, `#!/bin/sh\necho '${JSON.stringify(answer)}'\n`);
+  for (const [name, output] of Object.entries(outputs)) {
+    await writeFile(`${folder}/bin/${name}`, `#!/bin/sh\necho '${JSON.stringify(output)}'\n`);
     await chmod(`${folder}/bin/${name}`, 0o755);
   }
   await symlink("../bin/az", `${folder}/links/az`);

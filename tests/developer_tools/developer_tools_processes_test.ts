@@ -31,7 +31,7 @@ const TELLS = `echo '${ANSWER}'`;
 let made = 0;
 
 /** Creates a folder with a program, by default `az`, that writes its traces to the same folder. */
-async function place(script: string, name = "az"): Promise<string> {
+async function createFolder(script: string, name = "az"): Promise<string> {
   const path = `${folder}/${made++}`;
   await mkdir(path);
   await writeFile(`${path}/${name}`, `#!/bin/sh\nPATH=/usr/bin:/bin\nhere=${path}\n${script}\n`);
@@ -73,16 +73,16 @@ async function untilGone(pid: number): Promise<void> {
 
 describe("the program that is started", { skip: SKIP }, () => {
   test("is in a folder of PATH", async () => {
-    const path = await place(TELLS);
+    const path = await createFolder(TELLS);
     assert.equal((await credentialFor(path).getToken(SCOPE)).token, "of az");
   });
 
   test("is never in the current folder or a relative one", async () => {
-    const evil = await place("touch $here/started");
+    const evil = await createFolder("touch $here/started");
     await mkdir(`${evil}/bin`);
     await writeFile(`${evil}/bin/az`, `#!/bin/sh\n/bin/touch ${evil}/started\n`);
     await chmod(`${evil}/bin/az`, 0o755);
-    const good = await place(TELLS);
+    const good = await createFolder(TELLS);
     const before = process.cwd();
     process.chdir(evil);
     try {
@@ -98,30 +98,30 @@ describe("the program that is started", { skip: SKIP }, () => {
   });
 
   /** Folders without the program: each is skipped, and the next folder of PATH is used. */
-  const PLACES: Readonly<Record<string, () => Promise<string>>> = {
+  const WITHOUT_PROGRAM: Readonly<Record<string, () => Promise<string>>> = {
     "no such folder": () => Promise.resolve(`${folder}/nowhere`),
-    "an empty folder": () => place("", "other"),
+    "an empty folder": () => createFolder("", "other"),
     "a program without the permission to run": async () => {
-      const path = await place("touch $here/started");
+      const path = await createFolder("touch $here/started");
       await chmod(`${path}/az`, 0o644);
       return path;
     },
     "a folder with the program's name": async () => {
-      const path = await place("", "other");
+      const path = await createFolder("", "other");
       await mkdir(`${path}/az`);
       return path;
     },
-    "a file instead of a folder": async () => `${await place("", "other")}/other`,
+    "a file instead of a folder": async () => `${await createFolder("", "other")}/other`,
     "a broken link": async () => {
-      const path = await place("", "other");
+      const path = await createFolder("", "other");
       await symlink("nothing", `${path}/az`);
       return path;
     },
   };
-  for (const [what, make] of Object.entries(PLACES)) {
+  for (const [what, make] of Object.entries(WITHOUT_PROGRAM)) {
     test(`${what} is skipped, and the next folder of PATH is used`, async () => {
       const path = await make();
-      const good = await place(TELLS);
+      const good = await createFolder(TELLS);
       assert.equal((await credentialFor(`${path}:${good}`).getToken(SCOPE)).token, "of az");
       const error = await failureOf(credentialFor(path).getToken(SCOPE));
       assert.equal(error.name, "CredentialUnavailableError");
@@ -130,13 +130,13 @@ describe("the program that is started", { skip: SKIP }, () => {
   }
 
   test("a program whose interpreter is missing", async () => {
-    const path = await place("");
+    const path = await createFolder("");
     await writeFile(`${path}/az`, "#!/no/such/interpreter\n");
     assert.equal((await failureOf(credentialFor(path).getToken(SCOPE))).name, "CredentialUnavailableError");
   });
 
   test("a file that is not a program", async () => {
-    const path = await place("");
+    const path = await createFolder("");
     await writeFile(`${path}/az`, "\x7fELF and nothing more");
     const error = await failureOf(credentialFor(path).getToken(SCOPE));
     assert.equal(error.name, "CredentialUnavailableError");
@@ -145,7 +145,7 @@ describe("the program that is started", { skip: SKIP }, () => {
 
 describe("a program is started with", { skip: SKIP }, () => {
   test("unchanged arguments, and the root as its working directory", async () => {
-    const path = await place(`printf '%s\\n' "$@" >$here/args; pwd >$here/cwd; ${TELLS}`);
+    const path = await createFolder(`printf '%s\\n' "$@" >$here/args; pwd >$here/cwd; ${TELLS}`);
     await credentialFor(path, { subscription: "My sub" }).getToken("api://a-b/.default");
     assert.equal(
       await readFile(`${path}/args`, "utf8"),
@@ -164,14 +164,14 @@ describe("a program is started with", { skip: SKIP }, () => {
   }
 
   test("the variables of the options and no others", async () => {
-    const path = await place(`env -0 >$here/variables; ${TELLS}`);
+    const path = await createFolder(`env -0 >$here/variables; ${TELLS}`);
     process.env.AZWEB_OF_THE_PROCESS = "1";
     await credentialFor(path, { env: { PATH: path, HOME: folder, LANG: "C", NUMBER: 7 } }).getToken(SCOPE);
     assert.deepEqual(await variablesIn(path), { HOME: folder, LANG: "C" });
   });
 
   test("the variables of the process and those for az, if the options have none", async () => {
-    const path = await place(`env -0 >$here/variables; ${TELLS}`);
+    const path = await createFolder(`env -0 >$here/variables; ${TELLS}`);
     process.env.AZWEB_OF_THE_PROCESS = "2";
     const runtime = { env: (name: string) => ({ PATH: path, HOME: folder, AZWEB_OF_THE_PROCESS: "3" })[name] };
     await new AzureCliCredential({ runtime }).getToken(SCOPE);
@@ -181,7 +181,7 @@ describe("a program is started with", { skip: SKIP }, () => {
   });
 
   test("an empty standard input, even if the parent process has input", async () => {
-    const path = await place(`cat >$here/read; ${TELLS}`);
+    const path = await createFolder(`cat >$here/read; ${TELLS}`);
     const { stdout, stderr } = await startModule("developer_tools/reading_tool_process", { args: [path] }).ended;
     assert.equal(stdout, "of az\n", stderr);
     assert.equal(await readFile(`${path}/read`, "utf8"), "");
@@ -192,7 +192,9 @@ describe("the output of a program", { skip: SKIP }, () => {
   for (const where of ["stdout", "stderr"]) {
     test(`100 MB on ${where} are not read: the program is stopped`, async () => {
       const to = where === "stderr" ? " >&2" : "";
-      const path = await place(`echo $$ >$here/pid; head -c 100000000 /dev/zero | tr '\\0' x${to}; touch $here/done`);
+      const path = await createFolder(
+        `echo $$ >$here/pid; head -c 100000000 /dev/zero | tr '\\0' x${to}; touch $here/done`,
+      );
       const error = await failureOf(credentialFor(path).getToken(SCOPE));
       assert.equal(error.name, "CredentialUnavailableError");
       assert.match(error.message, /"az account get-access-token" could not be run: It wrote more than a megabyte/);
@@ -202,13 +204,13 @@ describe("the output of a program", { skip: SKIP }, () => {
 
     test(`output of less than a megabyte on ${where} is read to its end`, async () => {
       const to = where === "stderr" ? " >&2" : "";
-      const path = await place(`head -c 1000000 /dev/zero | tr '\\0' ' '${to}; ${TELLS}`);
+      const path = await createFolder(`head -c 1000000 /dev/zero | tr '\\0' ' '${to}; ${TELLS}`);
       assert.equal((await credentialFor(path).getToken(SCOPE)).token, "of az");
     });
   }
 
   test("characters of several bytes may arrive in pieces", async () => {
-    const path = await place("printf 'ERROR: \\303' >&2; sleep 0.05; printf '\\274ber\\n' >&2; exit 1");
+    const path = await createFolder("printf 'ERROR: \\303' >&2; sleep 0.05; printf '\\274ber\\n' >&2; exit 1");
     assert.match(
       (await failureOf(credentialFor(path).getToken(SCOPE))).message,
       /It ended with exit code 1: ERROR: über: /,
@@ -225,13 +227,13 @@ describe("the output of a program", { skip: SKIP }, () => {
         `echo '${token}' | fold -w 80 >&2; exit 1`,
       ]
     ) {
-      const error = await failureOf(credentialFor(await place(script)).getToken(SCOPE));
+      const error = await failureOf(credentialFor(await createFolder(script)).getToken(SCOPE));
       assert.doesNotMatch(error.message, /eyJ|abc_-|defdef|xxxx/);
     }
   });
 
   test("a program that a signal ends is reported with its exit code", async () => {
-    const path = await place("kill -SEGV $$");
+    const path = await createFolder("kill -SEGV $$");
     const error = await failureOf(credentialFor(path).getToken(SCOPE));
     assert.match(error.message, /It ended with exit code \d+: It wrote no message/);
   });
@@ -252,7 +254,7 @@ const ENDLESS: Readonly<Record<string, string>> = {
 describe("a program that does not end", { skip: SKIP }, () => {
   for (const [what, script] of Object.entries(ENDLESS)) {
     test(`${what} is stopped at the time limit`, async () => {
-      const path = await place(script);
+      const path = await createFolder(script);
       const clock = createFakeClock();
       const failing = failureOf(credentialFor(path, { runtime: clock }).getToken(SCOPE));
       const pid = await untilPid(`${path}/pid`);
@@ -264,7 +266,7 @@ describe("a program that does not end", { skip: SKIP }, () => {
     });
 
     test(`${what} is stopped when the last caller aborts, without a delay for the caller`, async () => {
-      const path = await place(script);
+      const path = await createFolder(script);
       const controller = new AbortController();
       const leaving = failureOf(credentialFor(path).getToken(SCOPE, { abortSignal: controller.signal }));
       const pid = await untilPid(`${path}/pid`);
@@ -275,7 +277,7 @@ describe("a program that does not end", { skip: SKIP }, () => {
   }
 
   test("is not started for a signal that is already aborted", async () => {
-    const path = await place("touch $here/started");
+    const path = await createFolder("touch $here/started");
     const run = createRuntime().run!;
     const error = await failureOf(run(`${path}/az`, [], { cwd: "/", signal: AbortSignal.abort() }));
     assert.equal(error.name, "AbortError");
@@ -284,7 +286,7 @@ describe("a program that does not end", { skip: SKIP }, () => {
 });
 
 test("a thousand concurrent calls start one process", { skip: SKIP }, async () => {
-  const path = await place(`echo started >>$here/log; sleep 0.1; ${TELLS}`);
+  const path = await createFolder(`echo started >>$here/log; sleep 0.1; ${TELLS}`);
   const credential = credentialFor(path);
   const tokens = await Promise.all(Array.from({ length: 1000 }, () => credential.getToken(SCOPE)));
   assert.equal(new Set(tokens).size, 1);
@@ -293,7 +295,7 @@ test("a thousand concurrent calls start one process", { skip: SKIP }, async () =
 });
 
 test("another account is noticed by the changed profile", { skip: SKIP }, async () => {
-  const path = await place(`echo started >>$here/log; ${TELLS}`);
+  const path = await createFolder(`echo started >>$here/log; ${TELLS}`);
   await writeFile(`${path}/azureProfile.json`, "jo");
   let now = Date.now();
   const env = { PATH: path, HOME: folder, AZURE_CONFIG_DIR: path };

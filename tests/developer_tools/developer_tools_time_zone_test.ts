@@ -55,8 +55,8 @@ const ZONES: Readonly<Record<string, readonly Row[]>> = {
 
 for (const [TZ, rows] of Object.entries(ZONES)) {
   test(`${TZ}: ${rows.map(([what]) => what).join(", ")}`, async () => {
-    const asked = JSON.stringify(rows.map(([, now, local]) => [now, local]));
-    const { stdout, stderr } = await startModule("developer_tools/local_time_process", { args: [asked], env: { TZ } })
+    const inputs = JSON.stringify(rows.map(([, now, local]) => [now, local]));
+    const { stdout, stderr } = await startModule("developer_tools/local_time_process", { args: [inputs], env: { TZ } })
       .ended;
     assert.ok(stdout, stderr);
     assert.deepEqual(JSON.parse(stdout), rows.map(([, , , end]) => end));
@@ -64,9 +64,9 @@ for (const [TZ, rows] of Object.entries(ZONES)) {
 }
 
 test("an ambiguous time whose later reading has passed is expired", async () => {
-  const asked = JSON.stringify([["2026-10-25T03:00Z", "2026-10-25 02:20:00"]]);
+  const inputs = JSON.stringify([["2026-10-25T03:00Z", "2026-10-25 02:20:00"]]);
   const { stdout } = await startModule("developer_tools/local_time_process", {
-    args: [asked],
+    args: [inputs],
     env: { TZ: "Europe/Berlin" },
   }).ended;
   assert.match(stdout, /Its token expired on 2026-10-25T01:20:00\.000Z/);

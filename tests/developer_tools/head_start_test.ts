@@ -19,14 +19,14 @@ const AZ: readonly Name[] = ["AzureCliCredential"];
 const HEAD_START = 150;
 
 /** A response that arrives after a delay. */
-function after(ms: number, clock: Laptop["clock"], answer: (asked: Asked) => unknown): (asked: Asked) => unknown {
-  return (asked) =>
-    asked.headers.has("metadata") ? answer(asked) : clock.sleep(ms, asked.signal).then(() => answer(asked));
+function after(ms: number, clock: Laptop["clock"], respond: (request: Asked) => unknown): (request: Asked) => unknown {
+  return (request) =>
+    request.headers.has("metadata") ? respond(request) : clock.sleep(ms, request.signal).then(() => respond(request));
 }
 
 /** An Azure CLI that takes some time. */
-function slowAz(ms: number, clock: Laptop["clock"], answer?: () => unknown): () => unknown {
-  return () => clock.sleep(ms).then(() => answer ? answer() : ANSWERS.az(clock.now() + HOUR));
+function slowAz(ms: number, clock: Laptop["clock"], respond?: () => unknown): () => unknown {
+  return () => clock.sleep(ms).then(() => respond ? respond() : ANSWERS.az(clock.now() + HOUR));
 }
 
 /** Calls `getToken` on a machine whose metadata service does not respond, and waits until the probe is pending. */

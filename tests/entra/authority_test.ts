@@ -299,8 +299,8 @@ test("hosts that resemble known hosts are unknown", async () => {
 });
 
 test("another error of instance discovery does not mean that the host is unknown", async () => {
-  const service = createService((asked) =>
-    asked.url.startsWith(INSTANCE) ? jsonAnswer({ error: "invalid_tenant" }, { status: 400 }) : privateCloud(asked)
+  const service = createService((request) =>
+    request.url.startsWith(INSTANCE) ? jsonAnswer({ error: "invalid_tenant" }, { status: 400 }) : privateCloud(request)
   );
   const options = { ...isolatedOptions(service), authorityHost: UNKNOWN };
   await new ClientSecretCredential(TENANT, CLIENT, "a-secret", options).getToken(SCOPE);
@@ -324,10 +324,10 @@ const UNUSABLE: Readonly<Record<string, () => Response>> = {
   }),
 };
 
-for (const [name, answer] of Object.entries(UNUSABLE)) {
+for (const [name, respond] of Object.entries(UNUSABLE)) {
   test(`an OpenID configuration with ${name} is rejected before a secret is sent`, async () => {
-    const service = createService((asked) =>
-      asked.url.includes("openid-configuration") ? answer() : privateCloud(asked)
+    const service = createService((request) =>
+      request.url.includes("openid-configuration") ? respond() : privateCloud(request)
     );
     const options = { ...isolatedOptions(service), authorityHost: UNKNOWN };
     const error = await failureOf(new ClientSecretCredential(TENANT, CLIENT, "a-secret", options).getToken(SCOPE));
@@ -342,8 +342,8 @@ for (const [name, answer] of Object.entries(UNUSABLE)) {
 
 test("a token endpoint of a known cloud is accepted from any OpenID configuration", async () => {
   const token_endpoint = "https://login.microsoftonline.us/x/oauth2/v2.0/token";
-  const service = createService((asked) =>
-    asked.url.includes("openid-configuration") ? jsonAnswer({ token_endpoint }) : privateCloud(asked)
+  const service = createService((request) =>
+    request.url.includes("openid-configuration") ? jsonAnswer({ token_endpoint }) : privateCloud(request)
   );
   const options = { ...isolatedOptions(service), authorityHost: UNKNOWN };
   await new ClientSecretCredential(TENANT, CLIENT, "a-secret", options).getToken(SCOPE);
@@ -352,10 +352,10 @@ test("a token endpoint of a known cloud is accepted from any OpenID configuratio
 
 /** Starts a sign-in at a private cloud with this OpenID configuration. */
 function signInAtPrivateCloud(endpoints: Record<string, unknown>) {
-  const service = createService((asked) =>
-    asked.url.includes("openid-configuration")
+  const service = createService((request) =>
+    request.url.includes("openid-configuration")
       ? jsonAnswer({ token_endpoint: `${UNKNOWN}/token`, ...endpoints })
-      : privateCloud(asked)
+      : privateCloud(request)
   );
   const options = {
     ...isolatedOptions(service),
@@ -415,7 +415,7 @@ for (
   });
 }
 
-const BROKEN: Readonly<Record<string, (asked: Asked, clock: FakeClock) => unknown>> = {
+const BROKEN: Readonly<Record<string, (request: Asked, clock: FakeClock) => unknown>> = {
   "refused": () => {
     throw new TypeError("Connection refused");
   },
@@ -432,13 +432,13 @@ const BROKEN: Readonly<Record<string, (asked: Asked, clock: FakeClock) => unknow
   "a redirect": () => new Response(null, { status: 302, headers: { location: "https://evil.example/" } }),
 };
 
-for (const [name, answer] of Object.entries(BROKEN)) {
+for (const [name, respond] of Object.entries(BROKEN)) {
   for (const step of ["discovery/instance", "openid-configuration"]) {
     test(`${name} at ${step} fails with the step, the host and a next step, and the next call sends the request again`, async () => {
       const clock = createFakeClock();
       let broken = true;
-      const service = createService((asked) =>
-        broken && asked.url.includes(step) ? answer(asked, clock) : privateCloud(asked)
+      const service = createService((request) =>
+        broken && request.url.includes(step) ? respond(request, clock) : privateCloud(request)
       );
       const options = { ...isolatedOptions(service, clock), authorityHost: UNKNOWN };
       const credential = new ClientSecretCredential(TENANT, CLIENT, "a-secret", options);

@@ -26,7 +26,7 @@ const hasMachine = !["workerd", "web"].includes(detectPlatform());
 async function ask(
   env: Record<string, string>,
   options: CredentialOptions = {},
-  metadata: (asked: Asked) => unknown = () => jsonAnswer({ location: "westeurope" }),
+  metadata: (request: Asked) => unknown = () => jsonAnswer({ location: "westeurope" }),
 ) {
   const tokens = createService();
   const machine = createService(metadata);
@@ -171,10 +171,10 @@ function testDetection(word: string): void {
   test(`${word} sends the request to the metadata service by localFetch, never by fetch`, async () => {
     const { host, machine } = await ask({ [REGION]: word });
     assert.equal(host, "westeurope.login.microsoft.com");
-    const [asked] = machine.requests;
-    assert.equal(asked!.url, METADATA);
-    assert.equal(asked!.headers.get("metadata"), "true");
-    assert.equal(asked!.redirect, "manual");
+    const [request] = machine.requests;
+    assert.equal(request!.url, METADATA);
+    assert.equal(request!.headers.get("metadata"), "true");
+    assert.equal(request!.redirect, "manual");
     assert.equal(machine.requests.length, 1);
   });
 
@@ -197,12 +197,12 @@ function testDetection(word: string): void {
 
   test(`${word}: caches a missing region for a minute and a region for the credential's lifetime`, async () => {
     const clock = createFakeClock();
-    const answers = [
+    const responses = [
       () => new Response("", { status: 500 }),
       () => jsonAnswer({ location: "evil.example/" }),
       () => jsonAnswer({ location: "WestEurope" }),
     ];
-    const machine = createService((_asked, index) => answers[index]!());
+    const machine = createService((_request, index) => responses[index]!());
     const service = createService();
     const options = {
       ...isolatedOptions(service, clock),
@@ -235,9 +235,9 @@ function testDetection(word: string): void {
   });
 
   test(`${word}: waits once for at most two seconds if the metadata service does not respond`, async () => {
-    for (const answer of [silence, () => new Promise(() => {})]) {
+    for (const respond of [silence, () => new Promise(() => {})]) {
       const clock = createFakeClock();
-      const machine = createService(answer);
+      const machine = createService(respond);
       const service: Service = createService(() => tokenAnswer());
       const options = {
         ...isolatedOptions(service, clock),

@@ -57,8 +57,8 @@ const UNREACHABLE: Readonly<Record<string, [fault: () => unknown, message: strin
 
 for (const [name, [fault, message]] of Object.entries(UNREACHABLE)) {
   test(`${name}: three retries, then an error with the reason and the next step`, async () => {
-    const { error, message: said, asked } = await failWith(fault);
-    assert.equal(said, `${message}. Check the network, and that "fetch" uses the proxy, if there is one`);
+    const { error, message: actual, asked } = await failWith(fault);
+    assert.equal(actual, `${message}. Check the network, and that "fetch" uses the proxy, if there is one`);
     assert.equal(asked, 4);
     assert.equal(error.statusCode, 0);
     assert.equal("errorResponse" in error, false);
@@ -67,7 +67,7 @@ for (const [name, [fault, message]] of Object.entries(UNREACHABLE)) {
 }
 
 for (
-  const [name, answer] of Object.entries({
+  const [name, result] of Object.entries({
     nothing: undefined,
     null: null,
     "a number": 7,
@@ -76,7 +76,7 @@ for (
   })
 ) {
   test(`a fetch that resolves with ${name} instead of a Response is treated as a network failure`, async () => {
-    assert.equal((await failWith(() => answer)).asked, 4);
+    assert.equal((await failWith(() => result)).asked, 4);
   });
 }
 
@@ -118,7 +118,7 @@ test("maxRetries limits the number of retries", async () => {
 // No response
 
 for (
-  const [name, answer] of Object.entries({
+  const [name, respond] of Object.entries({
     "respects its signal": silence,
     "ignores its signal": () => new Promise(() => {}),
   })
@@ -126,7 +126,7 @@ for (
   test(`a fetch that does not respond and ${name} ends at the deadline: 60 seconds by default, or the option`, async () => {
     for (const timeoutInMs of [undefined, 5_000]) {
       const clock = createFakeClock();
-      const service = createService(answer);
+      const service = createService(respond);
       const options = { runtime: clock, ...timeoutInMs !== undefined && { timeoutInMs } };
       let settled = false;
       const failed = failureOf(create(service, options).getToken(SCOPE)).finally(() => settled = true);
@@ -207,7 +207,7 @@ const PAGE = "<!DOCTYPE html><html><body>Sign in to the hotel's network</body></
 const NO_JSON = "not the JSON of a token service";
 
 for (
-  const [name, answer, message] of [
+  const [name, respond, message] of [
     [
       "a web page",
       () => new Response(PAGE, { headers: { "content-type": "text/html" } }),
@@ -253,10 +253,10 @@ for (
   ] as [string, () => Response, string][]
 ) {
   test(`${name} is rejected without a retry; the error has the reason, but not the body`, async () => {
-    const { error, message: said, asked } = await failWith(answer);
-    assert.equal(said, message);
+    const { error, message: actual, asked } = await failWith(respond);
+    assert.equal(actual, message);
     assert.equal(asked, 1);
-    assert.equal(error.statusCode, answer().status);
+    assert.equal(error.statusCode, respond().status);
     assert.doesNotMatch(JSON.stringify(error), /half of a|hotel|a-token/);
   });
 }

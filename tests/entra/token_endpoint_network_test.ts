@@ -57,7 +57,7 @@ test("a refused connection: four attempts, then an error with the reason", async
 
 test("a host that does not exist", async () => {
   const error = await failureOf(
-    create("https://nobody.invalid", { retryOptions: { maxRetries: 0 } }).getToken(SCOPE),
+    create("https://unknown-host.invalid", { retryOptions: { maxRetries: 0 } }).getToken(SCOPE),
   );
   assert.equal(error.name, "AuthenticationError");
   assert.equal(error.statusCode, 0);
@@ -125,12 +125,12 @@ test("a missing response ends at the deadline, and the connection is closed", as
 
 test("the connection is closed when the last caller aborts", async () => {
   let closed!: () => void;
-  let asked!: () => void;
+  let onRequest!: () => void;
   const gone = new Promise<void>((resolve) => closed = resolve);
-  const came = new Promise<void>((resolve) => asked = resolve);
+  const came = new Promise<void>((resolve) => onRequest = resolve);
   const handle: Handle = (request) => {
     request.socket.on("close", closed);
-    asked();
+    onRequest();
   };
   await withServer(handle, async (host) => {
     const controller = new AbortController();

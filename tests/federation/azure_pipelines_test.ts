@@ -45,8 +45,8 @@ function create({ job }: Scene, options: CredentialOptions = {}, token = job.sys
 }
 
 /** Creates a credential and a service that responds to its OIDC token requests. Counts those requests. */
-function before(answer: () => unknown, uri = URI) {
-  const service = createService(({ url }) => url.includes("oidctoken") ? answer() : tokenAnswer());
+function createCredential(respond: () => unknown, uri = URI) {
+  const service = createService(({ url }) => url.includes("oidctoken") ? respond() : tokenAnswer());
   const options = { ...isolatedOptions(service), env: { SYSTEM_OIDCREQUESTURI: uri } };
   return { service, credential: new AzurePipelinesCredential(TENANT, CLIENT, CONNECTION, "hush-hush", options) };
 }
@@ -66,7 +66,10 @@ test("acquires a token of the service connection's app with one OIDC token reque
 });
 
 test("encodes each part of the request and keeps the URL of the variable", async () => {
-  const { credential, service } = before(() => jsonAnswer({ oidcToken: "a.b.c" }), `${URI}?keep=me%26&api-version=1.0`);
+  const { credential, service } = createCredential(
+    () => jsonAnswer({ oidcToken: "a.b.c" }),
+    `${URI}?keep=me%26&api-version=1.0`,
+  );
   await credential.getToken(SCOPE);
   const [{ url, method, headers, body }] = service.requests as [typeof service.requests[0]];
   const { origin, pathname, searchParams, hash } = new URL(url!);
@@ -96,7 +99,7 @@ test("retries after an outage of Azure Pipelines", async () => {
 });
 
 for (
-  const [name, answer, status, says] of [
+  const [name, respond, status, says] of [
     [
       "401",
       () => new Response("", { status: 401, headers: { "x-vss-e2eid": "trace-1" } }),
@@ -143,7 +146,7 @@ for (
   ] as const
 ) {
   test(`Azure Pipelines responds with ${name}: the error has the cause and no token`, async () => {
-    const { credential, service } = before(answer);
+    const { credential, service } = createCredential(respond);
     const error = await failureOf(credential.getToken(SCOPE));
     assert.deepEqual([error.name, error.statusCode], ["AuthenticationError", status]);
     assert.match(
@@ -152,7 +155,7 @@ for (
     );
     assert.match(error.message, says);
     assert.ok(!JSON.stringify([error.message, error, String(error.stack)]).includes("hush-hush"), error.message);
-    assert.ok(service.requests.every(({ url }) => url.includes("oidctoken")), "Entra is not asked");
+    assert.ok(service.requests.every(({ url }) => url.includes("oidctoken")), "Entra gets no request");
   });
 }
 
@@ -191,7 +194,7 @@ test("System.AccessToken is never sent without TLS", async () => {
   for (
     const uri of ["http://dev.azure.com/oidctoken", "oidctoken", "ftp://x/oidctoken", "https://hush:hush@x/oidctoken"]
   ) {
-    const { credential, service } = before(() => jsonAnswer({ oidcToken: "a.b.c" }), uri);
+    const { credential, service } = createCredential(() => jsonAnswer({ oidcToken: "a.b.c" }), uri);
     const error = await failureOf(credential.getToken(SCOPE));
     assert.match(error.message, /Cannot use the variable SYSTEM_OIDCREQUESTURI: It must be a URL with "https:"/);
     assert.ok(!error.message.includes("hush"));

@@ -369,7 +369,7 @@ describe("in a chain", () => {
 
   test("a rejected token ends the chain", async () => {
     const { files, options } = await createWorkload();
-    files.set(PATH, await serviceAccountToken({ sub: "somebody else" }));
+    files.set(PATH, await serviceAccountToken({ sub: "another-subject" }));
     const chain = new ChainedTokenCredential(new WorkloadIdentityCredential(options), fallback());
     const { name, message } = await errorOf(chain.getToken(SCOPE));
     assert.equal(name, FAILED);

@@ -29,9 +29,9 @@ interface Setting {
 }
 
 /** Creates a server whose agent is a function, and records which files are read. */
-function arcOn(answer: (asked: Asked, index: number) => unknown, setting: Setting = {}) {
+function arcOn(respond: (request: Asked, index: number) => unknown, setting: Setting = {}) {
   const { platform = "linux", env = {}, files = {}, log, identity, readTextFile, fileSize } = setting;
-  const service = createService(answer);
+  const service = createService(respond);
   const reads: string[] = [];
   const options = machineOptions({
     env: { ...MACHINES["Azure Arc"], ...env },
@@ -495,9 +495,9 @@ describe("the response must name the requested identity", () => {
       const userAssigned = [{ clientId: CLIENT_ID, objectId: OBJECT_ID, resourceId: RESOURCE_ID }];
       const machine = createArcServer({ userAssigned, ignoresUserAssigned });
       for (const [kind, id] of Object.entries(identities)) {
-        const asking = new ManagedIdentityCredential({ ...machine.options, [kind]: id.toUpperCase() }).getToken(VAULT);
-        if (ignoresUserAssigned) assert.match((await failureOf(asking)).message, /does not confirm/);
-        else assert.equal((await machine.verify((await asking).token)).appid, CLIENT_ID);
+        const pending = new ManagedIdentityCredential({ ...machine.options, [kind]: id.toUpperCase() }).getToken(VAULT);
+        if (ignoresUserAssigned) assert.match((await failureOf(pending)).message, /does not confirm/);
+        else assert.equal((await machine.verify((await pending).token)).appid, CLIENT_ID);
       }
     }
   });
@@ -535,7 +535,7 @@ describe("neither errors nor logs contain the key", () => {
     test(where, async () => {
       const events: LogEvent[] = [];
       const { credential } = arcOn(
-        (asked) => asked.headers.has("authorization") ? echo() : challenging(`Basic realm=${LINUX}a.key`)(asked),
+        (request) => request.headers.has("authorization") ? echo() : challenging(`Basic realm=${LINUX}a.key`)(request),
         { files: { [`${LINUX}a.key`]: KEY }, log: (event) => events.push(event) },
       );
       const error = await failureOf(credential.getToken(VAULT));
@@ -548,9 +548,9 @@ describe("neither errors nor logs contain the key", () => {
   test("sent back in the response to a retry", async () => {
     const events: LogEvent[] = [];
     const { credential } = arcOn(
-      (asked, index) =>
+      (request, index) =>
         index === 0
-          ? challenging(`Basic realm=${LINUX}a.key`)(asked)
+          ? challenging(`Basic realm=${LINUX}a.key`)(request)
           : index === 1
           ? new Response("", { status: 500 })
           : jsonAnswer({ error: "odd", error_description: description }, { status: 400 }),

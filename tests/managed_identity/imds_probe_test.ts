@@ -14,8 +14,8 @@ function isProbe({ headers }: Asked): boolean {
   return !headers.has("metadata");
 }
 
-function metadata(asked: Asked): Response {
-  if (!isProbe(asked)) return machineAnswer({ expires_on: undefined, expires_in: 86_400 });
+function metadata(request: Asked): Response {
+  if (!isProbe(request)) return machineAnswer({ expires_on: undefined, expires_in: 86_400 });
   const body = { error: "invalid_request", error_description: "Required metadata header not specified" };
   return jsonAnswer(body, { status: 400 });
 }
@@ -27,10 +27,10 @@ interface Machine extends Omit<CredentialOptions, "runtime"> {
 
 /** Creates a chain of a managed identity and a fallback. */
 function chainOn(
-  answer: (asked: Asked, index: number) => unknown,
+  respond: (request: Asked, index: number) => unknown,
   { clock = createFakeClock(NOW), env = {}, ...options }: Machine = {},
 ) {
-  const service = createService(answer);
+  const service = createService(respond);
   const machine = machineOptions({ env: env as Record<string, string>, service });
   const all = { ...machine, ...options, runtime: { ...machine.runtime, ...clock } };
   const managed = new ManagedIdentityCredential(all);
@@ -39,7 +39,7 @@ function chainOn(
 }
 
 /** Gets a token from another chain on the same machine, which shares only the cached result of the probe. */
-async function again({ all }: ReturnType<typeof chainOn>): Promise<string> {
+async function getTokenAgain({ all }: ReturnType<typeof chainOn>): Promise<string> {
   const managed = new ManagedIdentityCredential({ ...all, clientId: crypto.randomUUID(), cache: false });
   const fallback = { getToken: () => Promise.resolve({ token: "of the next", expiresOnTimestamp: NOW * 2 }) };
   return (await new ChainedTokenCredential(managed, fallback).getToken(VAULT)).token;
@@ -63,7 +63,7 @@ test("outside of a chain the credential sends no probe", async () => {
 });
 
 describe("a response from", () => {
-  const answers: [string, () => unknown, "present" | "absent" | "inconclusive"][] = [
+  const responses: [string, () => unknown, "present" | "absent" | "inconclusive"][] = [
     ["IMDS", () => jsonAnswer({ error: "invalid_request" }, { status: 400 }), "present"],
     ["IMDS, during an upgrade", () => new Response("", { status: 410 }), "present"],
     ["IMDS, while throttling", () => new Response("", { status: 429 }), "present"],
@@ -88,15 +88,17 @@ describe("a response from", () => {
       () => new Response("", { status: 302, headers: { location: "http://portal.example" } }),
       "absent",
     ],
-    ["nobody", () => Promise.reject(new TypeError("connect ECONNREFUSED")), "absent"],
+    ["no service", () => Promise.reject(new TypeError("connect ECONNREFUSED")), "absent"],
     ["another service", () => jsonAnswer({ status: "up" }), "absent"],
     ["an array", () => jsonAnswer([{ error: "x" }], { status: 400 }), "absent"],
     ["a server without that page", () => new Response("", { status: 404 }), "absent"],
   ];
-  for (const [who, answer, finding] of answers) {
+  for (const [who, respond, finding] of responses) {
     test(`${who}: ${finding}`, async () => {
       let isHealed = false;
-      const machine = chainOn((asked) => isHealed ? metadata(asked) : isProbe(asked) ? answer() : machineAnswer());
+      const machine = chainOn((request) =>
+        isHealed ? metadata(request) : isProbe(request) ? respond() : machineAnswer()
+      );
       const { chain, service, clock } = machine;
       const { token } = await chain.getToken(VAULT);
       assert.equal(token, finding === "present" ? "a-token" : "of the next");
@@ -105,9 +107,9 @@ describe("a response from", () => {
       // An inconclusive finding is cached for ten seconds, an absence for longer.
       isHealed = true;
       await clock.advance(9_999);
-      assert.equal(await again(machine), "of the next");
+      assert.equal(await getTokenAgain(machine), "of the next");
       await clock.advance(1);
-      assert.equal(await again(machine), finding === "inconclusive" ? "a-token" : "of the next");
+      assert.equal(await getTokenAgain(machine), finding === "inconclusive" ? "a-token" : "of the next");
     });
   }
 });
@@ -160,14 +162,14 @@ describe("the probe times out after", () => {
 describe("the result of the probe is cached", () => {
   test("for a minute if the service is absent", async () => {
     let isThere = false;
-    const machine = chainOn((asked) => isThere ? metadata(asked) : new Response("", { status: 404 }));
+    const machine = chainOn((request) => isThere ? metadata(request) : new Response("", { status: 404 }));
     assert.equal((await machine.chain.getToken(VAULT)).token, "of the next");
     isThere = true;
     await machine.clock.advance(59_999);
-    assert.equal(await again(machine), "of the next");
+    assert.equal(await getTokenAgain(machine), "of the next");
     assert.equal(machine.service.requests.length, 1);
     await machine.clock.advance(1);
-    assert.equal(await again(machine), "a-token");
+    assert.equal(await getTokenAgain(machine), "a-token");
     assert.equal(machine.service.requests.filter(isProbe).length, 2);
   });
 
@@ -175,32 +177,32 @@ describe("the result of the probe is cached", () => {
     const machine = chainOn(metadata);
     await machine.chain.getToken(VAULT);
     await machine.clock.advance(30 * 86_400_000);
-    assert.equal(await again(machine), "a-token");
+    assert.equal(await getTokenAgain(machine), "a-token");
     assert.equal(machine.service.requests.filter(isProbe).length, 1);
   });
 
   test("not after the clock went back", async () => {
     let isThere = false;
-    const machine = chainOn((asked) => isThere ? metadata(asked) : new Response("", { status: 404 }));
+    const machine = chainOn((request) => isThere ? metadata(request) : new Response("", { status: 404 }));
     await machine.chain.getToken(VAULT);
     isThere = true;
     machine.clock.set(NOW - 3_600_000);
-    assert.equal(await again(machine), "a-token");
+    assert.equal(await getTokenAgain(machine), "a-token");
   });
 
   test("and concurrent callers share one probe if the platform allows", async () => {
     const machine = chainOn(metadata);
-    await Promise.all(Array.from({ length: 5 }, () => again(machine)));
+    await Promise.all(Array.from({ length: 5 }, () => getTokenAgain(machine)));
     assert.equal(machine.service.requests.filter(isProbe).length, shares ? 1 : 5);
   });
 
   test("and an aborted caller does not affect the others", async () => {
-    const machine = chainOn((asked) =>
-      isProbe(asked) ? new Promise((resolve) => setTimeout(() => resolve(metadata(asked)), 1)) : machineAnswer()
+    const machine = chainOn((request) =>
+      isProbe(request) ? new Promise((resolve) => setTimeout(() => resolve(metadata(request)), 1)) : machineAnswer()
     );
     const controller = new AbortController();
     const left = failureOf(machine.chain.getToken(VAULT, { abortSignal: controller.signal }));
-    const stayed = again(machine);
+    const stayed = getTokenAgain(machine);
     controller.abort();
     assert.equal((await left).name, "AbortError");
     assert.equal(await stayed, "a-token");

@@ -18,10 +18,10 @@ const HOUR = 3_600_000;
 
 function credentialOn(
   name: MachineName,
-  answer: (asked: Asked, index: number) => unknown,
+  respond: (request: Asked, index: number) => unknown,
   { clock = createFakeClock(NOW), ...options }: { clock?: FakeClock; retryOptions?: object; timeoutInMs?: number } = {},
 ) {
-  const service = createService(answer);
+  const service = createService(respond);
   const machine = machineOptions({ env: { ...MACHINES[name] }, service });
   const runtime = { ...machine.runtime, ...clock };
   const all = { ...machine, retryOptions: {}, ...options, runtime };
@@ -118,7 +118,7 @@ const CLEAN = { maxRetries: 0 };
 
 describe("a response without a token", () => {
   for (
-    const [what, machine, answer, otherwise, message, statusCode] of [
+    const [what, machine, respond, otherwise, message, statusCode] of [
       [
         "400, for the machine itself",
         "IMDS",
@@ -169,7 +169,7 @@ describe("a response without a token", () => {
         /fetch failed: connect ENETUNREACH/,
       ],
       ...["EHOSTUNREACH", "ECONNREFUSED", "ECONNRESET", "ETIMEDOUT", "ENOTFOUND"].map((code) => [
-        `no answer: ${code}`,
+        `no response: ${code}`,
         "IMDS",
         () => Promise.reject(new TypeError("fetch failed", { cause: new Error(`connect ${code} 169.254.169.254:80`) })),
         "CredentialUnavailableError",
@@ -329,7 +329,7 @@ describe("a response without a token", () => {
       const isDefinitive = machine === "IMDS" && what.startsWith("400") && "clientId" in identity;
       const name = isDefinitive ? "AuthenticationError" : otherwise;
       test(`${machine}, ${who}: ${what}: ${name}`, async () => {
-        const service = createService(answer);
+        const service = createService(respond);
         const options = machineOptions({ env: { ...MACHINES[machine] }, service });
         const credential = new ManagedIdentityCredential({ ...options, ...identity, retryOptions: CLEAN });
         const error = await failureOf(credential.getToken(VAULT));
@@ -373,8 +373,8 @@ describe("a response without a token", () => {
         { error: { code: "c", message: "m", correlationId: "an-id" } },
       ]
     ) {
-      const asking = askOn("App Service", { answer: () => jsonAnswer(body, { status: 400 }) });
-      const { errorResponse } = await failureOf(asking) as { errorResponse?: { correlationId?: string } };
+      const pending = askOn("App Service", { answer: () => jsonAnswer(body, { status: 400 }) });
+      const { errorResponse } = await failureOf(pending) as { errorResponse?: { correlationId?: string } };
       assert.equal(errorResponse?.correlationId, "an-id");
     }
   });
@@ -411,12 +411,12 @@ describe("retries", () => {
         times.push(clock.now() - NOW);
         return machineAnswer();
       });
-      const asking = Promise.all(
+      const pending = Promise.all(
         Array.from({ length: 12 }, (_, index) => credential.getToken(`https://resource-${index}.example/.default`)),
       );
       await service.untilRequested(5);
       await clock.advance(2000);
-      await asking;
+      await pending;
       const seconds = times.map((time) => time / 1000);
       assert.deepEqual(seconds, machine === "IMDS" ? [0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 2, 2] : Array(12).fill(0));
     }
@@ -508,8 +508,8 @@ describe("retries", () => {
   });
 
   test("a Retry-After beyond the deadline fails the call at once", async () => {
-    const answer = () => new Response("", { status: 429, headers: { "Retry-After": "17" } });
-    const { credential, service } = credentialOn("IMDS", answer, { timeoutInMs: 16_000 });
+    const respond = () => new Response("", { status: 429, headers: { "Retry-After": "17" } });
+    const { credential, service } = credentialOn("IMDS", respond, { timeoutInMs: 16_000 });
     const error = await failureOf(credential.getToken(VAULT));
     assert.equal(error.retryAfterInMs, 17_000);
     assert.equal(service.requests.length, 1);

@@ -41,7 +41,7 @@ interface ListeningMachine {
   readonly requests: number;
 }
 
-const PLACES: Readonly<Record<string, ListeningMachine>> = {
+const LISTENING_MACHINES: Readonly<Record<string, ListeningMachine>> = {
   "App Service": {
     create: createAppService,
     variables: (url) => ({ IDENTITY_ENDPOINT: `${url}/msi/token` }),
@@ -78,7 +78,7 @@ const PLACES: Readonly<Record<string, ListeningMachine>> = {
 };
 
 /** The parameters of a test on a machine. */
-interface Stay {
+interface MachineContext {
   readonly machine: Machine;
   readonly server: HttpServer;
   readonly url: string;
@@ -86,8 +86,8 @@ interface Stay {
 }
 
 /** Serves the machine on a free port while the function runs. The credential uses the library's own fetch. */
-async function withMachine(place: string, use: (stay: Stay) => Promise<void>): Promise<void> {
-  const { create, variables } = PLACES[place]!;
+async function withMachine(name: string, use: (context: MachineContext) => Promise<void>): Promise<void> {
+  const { create, variables } = LISTENING_MACHINES[name]!;
   const machine = create({ userAssigned: [{ clientId: CLIENT_ID }] });
   const server = await serveHttp(machine.handle);
   Object.assign(machine.env, variables(server.url));
@@ -105,14 +105,14 @@ async function withMachine(place: string, use: (stay: Stay) => Promise<void>): P
   }
 }
 
-for (const [place, { userAssigned, requests }] of Object.entries(PLACES)) {
-  describe(place, () => {
+for (const [name, { userAssigned, requests }] of Object.entries(LISTENING_MACHINES)) {
+  describe(name, () => {
     test("returns a token, and the connection is closed", async () => {
-      await withMachine(place, async ({ machine, server, create }) => {
+      await withMachine(name, async ({ machine, server, create }) => {
         const { token, expiresOnTimestamp } = await create().getToken(VAULT);
         const { aud, appid } = await machine.verify(token);
         assert.equal(aud, "https://vault.azure.net");
-        if (place !== "Cloud Shell") assert.equal(appid, SYSTEM);
+        if (name !== "Cloud Shell") assert.equal(appid, SYSTEM);
         assert.ok(expiresOnTimestamp > Date.now());
         assert.equal(machine.requests.length, requests);
         await server.untilLeft();
@@ -120,7 +120,7 @@ for (const [place, { userAssigned, requests }] of Object.entries(PLACES)) {
     });
 
     test("returns a token to a thousand callers", async () => {
-      await withMachine(place, async ({ machine, server, create }) => {
+      await withMachine(name, async ({ machine, server, create }) => {
         const credentials = [create(), create()];
         const tokens = await Promise.all(
           Array.from({ length: 1000 }, (_, index) => credentials[index % 2]!.getToken(VAULT)),
@@ -133,7 +133,7 @@ for (const [place, { userAssigned, requests }] of Object.entries(PLACES)) {
 
     if (userAssigned) {
       test("returns a token of another identity", async () => {
-        await withMachine(place, async ({ machine, create }) => {
+        await withMachine(name, async ({ machine, create }) => {
           const { token } = await create({ clientId: CLIENT_ID }).getToken(VAULT);
           assert.equal((await machine.verify(token)).appid, CLIENT_ID);
         });
@@ -147,7 +147,7 @@ describe("Azure Arc, with its key files on a disk", () => {
 
   /** Starts a server whose agent writes each key to a folder of this machine, and deletes it after its use. */
   async function withKeys(
-    use: (stay: Stay & { readonly folder: string }) => Promise<void>,
+    use: (context: MachineContext & { readonly folder: string }) => Promise<void>,
     change: (key: string) => string = String,
   ) {
     const folder = await mkdtemp(join(tmpdir(), "azweb-arc-"));
@@ -164,7 +164,7 @@ describe("Azure Arc, with its key files on a disk", () => {
       for (const path of written) if (!machine.files.has(path)) await rm(fileOf(path), { force: true });
       return response;
     });
-    Object.assign(machine.env, PLACES["Azure Arc"]!.variables(server.url));
+    Object.assign(machine.env, LISTENING_MACHINES["Azure Arc"]!.variables(server.url));
     const { env, fetch } = machine.options;
     const runtime = { platform: "linux", readTextFile: (path: string) => createRuntime().readTextFile!(fileOf(path)) };
     const options = { env, fetch, runtime, cache: false } as const;
@@ -221,15 +221,15 @@ const FAULTS: readonly [string, MachineFault, RegExp, number][] = [
   ["an error of the service", { status: 500 }, /HTTP 500/, 6],
 ];
 
-for (const place of ["Azure Machine Learning", "Cloud Shell", "Azure Arc"]) {
-  describe(`${place} responds with`, () => {
+for (const name of ["Azure Machine Learning", "Cloud Shell", "Azure Arc"]) {
+  describe(`${name} responds with`, () => {
     for (
       const [what, fault, message] of FAULTS.filter(([, , { source }, requests]) =>
         requests === 1 && !source.includes("1500")
       )
     ) {
       test(what, async () => {
-        await withMachine(place, async ({ machine, server, create }) => {
+        await withMachine(name, async ({ machine, server, create }) => {
           machine.failNext(fault, Infinity);
           const error = await failureOf(create().getToken(VAULT));
           assert.equal(error.name, "AuthenticationError");
@@ -242,11 +242,11 @@ for (const place of ["Azure Machine Learning", "Cloud Shell", "Azure Arc"]) {
   });
 }
 
-for (const place of ["App Service", "IMDS"]) {
-  describe(`${place} responds with`, () => {
+for (const name of ["App Service", "IMDS"]) {
+  describe(`${name} responds with`, () => {
     for (const [what, fault, message, requests] of FAULTS) {
       test(what, async () => {
-        await withMachine(place, async ({ machine, server, create }) => {
+        await withMachine(name, async ({ machine, server, create }) => {
           // More than the second after which the rate limit of IMDS allows more requests.
           const timeoutInMs = message.source.includes("1500 ms") ? 1500 : 10_000;
           machine.failNext(fault, Infinity);
@@ -263,7 +263,7 @@ for (const place of ["App Service", "IMDS"]) {
 
     test("a connection that breaks once", async () => {
       for (const fault of ["reset", "refused"] as const) {
-        await withMachine(place, async ({ machine, create }) => {
+        await withMachine(name, async ({ machine, create }) => {
           machine.failNext(fault);
           await machine.verify((await create().getToken(VAULT)).token);
           assert.ok(machine.requests.length >= 2);
@@ -272,7 +272,7 @@ for (const place of ["App Service", "IMDS"]) {
     });
 
     test("a refused connection: an AuthenticationError", async () => {
-      await withMachine(place, async ({ server, create }) => {
+      await withMachine(name, async ({ server, create }) => {
         await server.close();
         const error = await failureOf(create().getToken(VAULT));
         assert.equal(error.name, "AuthenticationError");
@@ -282,8 +282,8 @@ for (const place of ["App Service", "IMDS"]) {
 
     test("data that is not HTTP: an AuthenticationError", async () => {
       const { port, close } = await serveTcp((socket) => socket.end("220 mail.example ESMTP\r\n\r\n"));
-      await withMachine(place, async ({ machine, create }) => {
-        Object.assign(machine.env, PLACES[place]!.variables(`http://127.0.0.1:${port}`));
+      await withMachine(name, async ({ machine, create }) => {
+        Object.assign(machine.env, LISTENING_MACHINES[name]!.variables(`http://127.0.0.1:${port}`));
         const error = await failureOf(create().getToken(VAULT));
         assert.equal(error.name, "AuthenticationError");
       });
@@ -292,7 +292,7 @@ for (const place of ["App Service", "IMDS"]) {
 
     test("the connection is closed when the last caller aborts", async () => {
       for (const fault of ["silent", "stalled", "slow"] as const) {
-        await withMachine(place, async ({ machine, server, create }) => {
+        await withMachine(name, async ({ machine, server, create }) => {
           machine.failNext(fault);
           const controllers = [new AbortController(), new AbortController()];
           const credential = create();
@@ -380,14 +380,14 @@ describe("Service Fabric, over TLS", () => {
   }
 });
 
-for (const place of ["App Service", "IMDS"]) {
-  test(`${place}: the proxy that the variables name receives no request`, async () => {
+for (const name of ["App Service", "IMDS"]) {
+  test(`${name}: the proxy that the variables name receives no request`, async () => {
     const seen: string[] = [];
     const proxy = await serveHttp((request) => {
       seen.push(`${request.method} ${request.url}`);
       return Promise.resolve(new Response("of the proxy"));
     });
-    await withMachine(place, async ({ machine, url }) => {
+    await withMachine(name, async ({ machine, url }) => {
       const ordinary = `${url}/ordinary`;
       const { ended } = startModule("token_process", {
         env: {
@@ -413,7 +413,7 @@ for (const place of ["App Service", "IMDS"]) {
   });
 }
 
-async function serveTcp(answer: (socket: Socket) => void) {
+async function serveTcp(respond: (socket: Socket) => void) {
   let received: string | undefined;
   const open = new Set<Socket>();
   const server = createServer((socket) => {
@@ -421,7 +421,7 @@ async function serveTcp(answer: (socket: Socket) => void) {
     received ??= "";
     socket.on("error", () => {}).on("data", (data) => {
       received += String(data);
-      answer(socket);
+      respond(socket);
     });
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

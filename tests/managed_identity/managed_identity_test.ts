@@ -89,16 +89,16 @@ for (const [name, { url, method = "GET", headers, query = {}, body = "", identit
       const how = parameter ? "receives a request" : "ends a chain with an AuthenticationError, without a request,";
       test(`${how} for a user-assigned identity by ${kind}`, async () => {
         const echo = { client_id: CLIENT_ID.toUpperCase(), object_id: OBJECT_ID, msi_res_id: RESOURCE_ID };
-        const answer = (asked: Parameters<typeof arcAnswers>[0]) =>
-          name === "Azure Arc" && !asked.headers.has("authorization") ? arcAnswers(asked) : machineAnswer(echo);
-        const asking = askOn(name as MachineName, { identity: { [kind]: id }, answer });
+        const answer = (request: Parameters<typeof arcAnswers>[0]) =>
+          name === "Azure Arc" && !request.headers.has("authorization") ? arcAnswers(request) : machineAnswer(echo);
+        const pending = askOn(name as MachineName, { identity: { [kind]: id }, answer });
         if (parameter) {
-          const { requests } = await asking;
+          const { requests } = await pending;
           for (const { url } of requests) {
             assert.deepEqual(Object.fromEntries(new URL(url).searchParams), { ...query, [parameter]: id });
           }
         } else {
-          const error = await failureOf(asking);
+          const error = await failureOf(pending);
           assert.equal(error.name, "AuthenticationError");
           assert.ok(error.message.includes(`user-assigned identity "${id}": ${name}`), error.message);
         }
@@ -124,7 +124,7 @@ describe("selects the first source of the table whose variables are all set", ()
     test(`without ${without.join(" and ") || "a missing variable"}: ${expected}`, async () => {
       const env: Record<string, string> = { ...every, ...MACHINES[expected] };
       for (const name of without) delete env[name];
-      const service = createService((asked) => expected === "Azure Arc" ? arcAnswers(asked) : machineAnswer());
+      const service = createService((request) => expected === "Azure Arc" ? arcAnswers(request) : machineAnswer());
       const files = { "/var/opt/azcmagent/tokens/a.key": "a-key" };
       await new ManagedIdentityCredential(machineOptions({ env, files, service })).getToken(VAULT);
       const { origin, pathname } = new URL(service.requests[0]!.url);

@@ -38,7 +38,7 @@ const DENO = "@azweb/identity needs Deno 2.5 or newer";
 const BUN = "@azweb/identity needs Bun 1.3 or newer";
 const NODE = "@azweb/identity needs Node 20.19, 22.3 or newer";
 
-const REFUSED: readonly (readonly [Globals, string])[] = [
+const REJECTED: readonly (readonly [Globals, string])[] = [
   [deno("1.46.3"), `Error: This is Deno 1.46.3: ${DENO}`],
   [deno("2.0.6"), `Error: This is Deno 2.0.6: ${DENO}`],
   [deno("2.4.5"), `Error: This is Deno 2.4.5: ${DENO}`],
@@ -52,8 +52,8 @@ const REFUSED: readonly (readonly [Globals, string])[] = [
 ];
 
 test("each call throws for an unsupported release, with its version and the oldest supported one", async () => {
-  const globals = REFUSED.map(([globals]) => globals);
-  assert.deepEqual(await detect(...globals, ...globals), [...REFUSED, ...REFUSED].map(([, message]) => message));
+  const globals = REJECTED.map(([globals]) => globals);
+  assert.deepEqual(await detect(...globals, ...globals), [...REJECTED, ...REJECTED].map(([, message]) => message));
 });
 
 const ACCEPTED: Readonly<Record<string, readonly [Globals, string]>> = {

@@ -17,13 +17,13 @@ const thumbprint = await sha1(leaf);
 const servers: TlsServer[] = [];
 after(() => Promise.all(servers.map((server) => server.close())));
 
-async function serve(answer: (socket: TLSSocket, text: string) => void = answerWith(OK)): Promise<TlsServer> {
-  const server = await serveTls(leaf, answer);
+async function serve(respond: (socket: TLSSocket, text: string) => void = respondWith(OK)): Promise<TlsServer> {
+  const server = await serveTls(leaf, respond);
   servers.push(server);
   return server;
 }
 
-function answerWith(text: string): (socket: TLSSocket, text: string) => void {
+function respondWith(text: string): (socket: TLSSocket, text: string) => void {
   return (socket, received) => void (received.includes("\r\n\r\n") && socket.write(text));
 }
 
@@ -55,7 +55,7 @@ const TRUSTED: Record<string, { host: string; trust: TlsTrust; sni?: string }> =
   "by its thumbprint with spaces": { host: "127.0.0.1", trust: { thumbprint: ` ${pairs.join(" ")}\n` } },
 };
 
-const REFUSED: Record<string, { host?: string; trust: TlsTrust; code?: string; message?: RegExp }> = {
+const REJECTED: Record<string, { host?: string; trust: TlsTrust; code?: string; message?: RegExp }> = {
   "a CA that is not one of the system": { trust: {} },
   "another CA": { trust: { ca: stranger.certificate } },
   "another CA, under the right name": { trust: { ca: stranger.certificate, serverName: "proxy.example" } },
@@ -104,7 +104,7 @@ describe("a server is trusted", () => {
 });
 
 describe("an untrusted server receives nothing of the request", () => {
-  for (const [name, { host = "127.0.0.1", trust, code, message = /./ }] of Object.entries(REFUSED)) {
+  for (const [name, { host = "127.0.0.1", trust, code, message = /./ }] of Object.entries(REJECTED)) {
     test(name, async () => {
       const server = await serve();
       const url = `https://${host}:${server.port}/`;
@@ -172,15 +172,15 @@ describe("rejects an invalid trust", () => {
 describe("responses", () => {
   const trust = { thumbprint };
 
-  async function ask(answer: (socket: TLSSocket, text: string) => void, init?: RequestInit): Promise<Response> {
-    const { port } = await serve(answer);
+  async function ask(respond: (socket: TLSSocket, text: string) => void, init?: RequestInit): Promise<Response> {
+    const { port } = await serve(respond);
     return await tlsFetch(trust)(`https://127.0.0.1:${port}/`, init);
   }
 
   test("a redirect is not followed", async () => {
     const other = await serve();
     const response = await ask(
-      answerWith(`HTTP/1.1 307 Away\r\nlocation: https://127.0.0.1:${other.port}/\r\ncontent-length: 0\r\n\r\n`),
+      respondWith(`HTTP/1.1 307 Away\r\nlocation: https://127.0.0.1:${other.port}/\r\ncontent-length: 0\r\n\r\n`),
       { headers: { secret: "hush" } },
     );
     assert.equal(response.status, 307);
@@ -217,13 +217,13 @@ describe("responses", () => {
   }
 
   test("without a body", async () => {
-    const response = await ask(answerWith("HTTP/1.1 204 Nothing\r\n\r\n"));
+    const response = await ask(respondWith("HTTP/1.1 204 Nothing\r\n\r\n"));
     assert.equal(response.status, 204);
     assert.equal(response.body, null);
   });
 
   test("to HEAD, with the Content-Length of a body that is not sent", async () => {
-    const response = await ask(answerWith("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n"), { method: "HEAD" });
+    const response = await ask(respondWith("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n"), { method: "HEAD" });
     assert.equal(response.headers.get("content-length"), "5");
     assert.equal(response.body, null);
   });
@@ -368,7 +368,7 @@ describe("an aborted signal ends", () => {
 
   test("reading the body", async () => {
     const controller = new AbortController();
-    const server = await serve(answerWith("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nab"));
+    const server = await serve(respondWith("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nab"));
     const url = `https://127.0.0.1:${server.port}/`;
     const response = await tlsFetch({ thumbprint })(url, { signal: controller.signal });
     const reading = response.text();

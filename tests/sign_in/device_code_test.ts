@@ -58,7 +58,7 @@ function pollWith(polls: readonly (() => Response | Promise<Response>)[], code: 
   return { credential, service, waits, infos };
 }
 
-function refusal(error: string): () => Response {
+function errorResponse(error: string): () => Response {
   return () => jsonAnswer({ error, error_description: "No", error_codes: [70016] }, { status: 400 });
 }
 
@@ -135,7 +135,7 @@ test("the message is a single line without control characters, for any message o
 });
 
 test("the requests are those of RFC 8628", async () => {
-  const { credential, service } = pollWith([refusal("authorization_pending"), () => tokenAnswer()]);
+  const { credential, service } = pollWith([errorResponse("authorization_pending"), () => tokenAnswer()]);
   await credential.getToken([GRAPH, VAULT]);
   const [first, second, third] = service.requests;
   assert.equal(first!.url, `${BASE}/devicecode`);
@@ -168,7 +168,7 @@ for (
   ] as const
 ) {
   test(`the time between two polls is ${name}`, async () => {
-    const responses = [...polls.map(refusal), () => tokenAnswer()];
+    const responses = [...polls.map(errorResponse), () => tokenAnswer()];
     const { credential, waits } = pollWith(responses, { ...CODE, ...code });
     assert.equal((await credential.getToken(GRAPH)).token, "a-token");
     assert.deepEqual(waits, expected);
@@ -176,7 +176,7 @@ for (
 }
 
 test("the sign-in ends when the code expires", async () => {
-  const { credential, waits } = pollWith([refusal("authorization_pending")], { ...CODE, expires_in: 12 });
+  const { credential, waits } = pollWith([errorResponse("authorization_pending")], { ...CODE, expires_in: 12 });
   const error = await failureOf(credential.getToken(GRAPH));
   assert.equal(error.name, "AuthenticationError");
   assert.match(
@@ -235,7 +235,7 @@ for (
   ] as const
 ) {
   test(`the response ${word} to a poll ends the sign-in`, async () => {
-    const { credential, service } = pollWith([refusal("authorization_pending"), refusal(word)]);
+    const { credential, service } = pollWith([errorResponse("authorization_pending"), errorResponse(word)]);
     const error = await failureOf(credential.getToken(GRAPH));
     assert.equal(error.name, "AuthenticationError");
     assert.equal((error.errorResponse as { error: string }).error, word);
@@ -363,7 +363,7 @@ test("a poll without a response times out, and the next poll is sent", async () 
 });
 
 for (
-  const [name, answer, message] of [
+  const [name, respond, message] of [
     ["an error", () => jsonAnswer({ error: "invalid_scope", error_codes: [70011] }, { status: 400 }), /invalid_scope/],
     ["no code", () => jsonAnswer({ ...CODE, device_code: undefined }), /Cannot get a code from/],
     ["no user code", () => jsonAnswer({ ...CODE, user_code: "" }), /Cannot get a code from/],
@@ -385,7 +385,7 @@ for (
   test(`a response with ${name} instead of a code causes an error, and the callback is not called`, async () => {
     let prompts = 0;
     const options = { tenantId: TENANT, clientId: CLIENT, userPromptCallback: () => prompts++ };
-    const service = createService((_: Asked) => answer());
+    const service = createService((_: Asked) => respond());
     const error = await failureOf(
       new DeviceCodeCredential({ ...isolatedOptions(service), ...options }).getToken(GRAPH),
     );

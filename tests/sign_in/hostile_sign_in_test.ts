@@ -38,7 +38,7 @@ function createApp() {
 }
 
 /** Starts a sign-in and sends its authorization response with these parameters and the state. */
-async function comeBack(parameters: Record<string, string>) {
+async function signInWithResponse(parameters: Record<string, string>) {
   const { service, signIn, browser } = createApp();
   const location = (await browser.get(`${APP}/mail`)).headers.get("location")!;
   const back = new URL(await service.signIn(location, "jo@contoso.com"));
@@ -51,7 +51,7 @@ describe("a web app's callback reads only the beginning of a parameter", () => {
   for (const name of ["error", "error_description", "code", "iss", "state"]) {
     for (const [kind, text] of Object.entries(HUGE)) {
       test(`"${name}": ${kind}`, async () => {
-        const { result: error, use } = await comeBack({
+        const { result: error, use } = await signInWithResponse({
           ...name !== "code" && { error: "access_denied" },
           [name]: text,
         });
@@ -67,7 +67,7 @@ describe("a web app's callback reads only the beginning of a parameter", () => {
 
   test("the error contains the service's description without the ids that follow", async () => {
     const error_description = "AADSTS50105: No role.  \r\n Trace ID: 1 Correlation ID: 2 Timestamp: 3";
-    const { result } = await comeBack({ error: "access_denied", error_description });
+    const { result } = await signInWithResponse({ error: "access_denied", error_description });
     assert.equal(result.message, "WebSignIn: Cannot sign in: access_denied. AADSTS50105: No role.");
     assert.deepEqual(result.errorResponse, {
       error: "access_denied",
@@ -88,16 +88,22 @@ test("a sign-in starts with any cookies of other apps", async () => {
   }
 });
 
-test("the loopback server reads only the beginning of a header", async () => {
-  let handle!: (request: Request) => Response | Promise<Response>;
+/** Creates a stage whose loopback server is the function `handle`. */
+function createStageWithServer() {
+  let serve!: (request: Request) => Response | Promise<Response>;
   const stage = createStage({
     runtime: {
       listen(handler) {
-        handle = handler;
+        serve = handler;
         return Promise.resolve({ port: 41_999, close() {} });
       },
     },
   });
+  return { stage, handle: (request: Request) => serve(request) };
+}
+
+test("the loopback server reads only the beginning of a header", async () => {
+  const { stage, handle } = createStageWithServer();
   const controller = new AbortController();
   const failure = failureOf(stage.credential.getToken(SCOPE, { abortSignal: controller.signal }));
   const { redirectUri } = await stage.untilShown();
@@ -112,15 +118,7 @@ test("the loopback server reads only the beginning of a header", async () => {
 test("the loopback server reads only the beginning of a parameter", async () => {
   for (const name of ["error_description", "error", "iss", "state"]) {
     for (const [kind, text] of Object.entries(HUGE)) {
-      let handle!: (request: Request) => Response | Promise<Response>;
-      const stage = createStage({
-        runtime: {
-          listen(handler) {
-            handle = handler;
-            return Promise.resolve({ port: 41_999, close() {} });
-          },
-        },
-      });
+      const { stage, handle } = createStageWithServer();
       const failure = failureOf(stage.credential.getToken(SCOPE));
       const { redirectUri, state } = await stage.untilShown();
       const fields = { state, error: "access_denied", [name]: text };

@@ -38,7 +38,7 @@ interface Row {
   /** The OpenID configuration of the authority, besides its endpoints. */
   readonly configuration?: Claims;
   readonly claims: Claims;
-  readonly refused?: string;
+  readonly rejected?: string;
 }
 
 function jwtOf(claims: Claims): string {
@@ -47,7 +47,7 @@ function jwtOf(claims: Claims): string {
 }
 
 /** A token service whose users complete device code sign-ins at once. */
-function answerWith({ configuration = {}, claims }: Pick<Row, "configuration" | "claims">) {
+function respondWith({ configuration = {}, claims }: Pick<Row, "configuration" | "claims">) {
   return ({ url }: Asked) => {
     const base = url.split("/v2.0/")[0]!;
     if (url.includes("/discovery/instance?")) return jsonAnswer({ tenant_discovery_endpoint: "https://x.example" });
@@ -62,13 +62,13 @@ function answerWith({ configuration = {}, claims }: Pick<Row, "configuration" | 
     if (url.endsWith("/devicecode")) {
       return jsonAnswer({ device_code: "d", user_code: "u", verification_uri: "https://v.example", expires_in: 900 });
     }
-    const right = { aud: CLIENT, sub: "somebody", iat: 1, exp: 9e9, tid: TENANT, iss: `${PUBLIC}/${TENANT}/v2.0` };
+    const right = { aud: CLIENT, sub: "a-user", iat: 1, exp: 9e9, tid: TENANT, iss: `${PUBLIC}/${TENANT}/v2.0` };
     return tokenAnswer({ id_token: jwtOf({ ...right, ...claims }) });
   };
 }
 
-async function signIn({ tenantId = TENANT, configuration, claims, ...options }: Omit<Row, "refused">) {
-  const service = createService(answerWith({ claims, ...configuration && { configuration } }));
+async function signIn({ tenantId = TENANT, configuration, claims, ...options }: Omit<Row, "rejected">) {
+  const service = createService(respondWith({ claims, ...configuration && { configuration } }));
   const all: DeviceCodeCredentialOptions = {
     ...isolatedOptions(service),
     runtime: HURRIED,
@@ -82,11 +82,11 @@ async function signIn({ tenantId = TENANT, configuration, claims, ...options }: 
 }
 
 function check(rows: Readonly<Record<string, Row>>): void {
-  for (const [name, { refused, ...row }] of Object.entries(rows)) {
-    test(`${name}: ${refused === undefined ? "accepted" : "rejected"}`, async () => {
-      if (refused === undefined) return assert.equal((await signIn(row)).token, "a-token");
+  for (const [name, { rejected, ...row }] of Object.entries(rows)) {
+    test(`${name}: ${rejected === undefined ? "accepted" : "rejected"}`, async () => {
+      if (rejected === undefined) return assert.equal((await signIn(row)).token, "a-token");
       const error = await failureOf(signIn(row));
-      assert.deepEqual([error.name, error.message], ["AuthenticationError", `DeviceCodeCredential: ${refused}`]);
+      assert.deepEqual([error.name, error.message], ["AuthenticationError", `DeviceCodeCredential: ${rejected}`]);
     });
   }
 }
@@ -102,54 +102,54 @@ describe("a tenant by its id", () => {
       },
     },
     "its own issuer, version 1.0": { claims: { iss: `https://sts.windows.net/${TENANT}/` } },
-    "another tenant's issuer with our tid": { claims: { iss: `${PUBLIC}/${OTHER}/v2.0` }, refused: ISSUER },
+    "another tenant's issuer with our tid": { claims: { iss: `${PUBLIC}/${OTHER}/v2.0` }, rejected: ISSUER },
     "another tenant's issuer with our tid, version 1.0": {
       claims: { iss: `https://sts.windows.net/${OTHER}/` },
-      refused: ISSUER,
+      rejected: ISSUER,
     },
-    "our issuer with another tenant's tid": { claims: { tid: OTHER }, refused: ANOTHER },
-    "another tenant's token": { claims: { tid: OTHER, iss: `${PUBLIC}/${OTHER}/v2.0` }, refused: ANOTHER },
-    "no tid": { claims: { tid: undefined }, refused: NONE },
-    "an empty tid": { claims: { tid: "" }, refused: NONE },
-    "a tid that is not a string": { claims: { tid: [TENANT] }, refused: NONE },
-    "no issuer": { claims: { iss: undefined }, refused: ISSUER },
-    "an empty issuer": { claims: { iss: "" }, refused: ISSUER },
-    "an issuer in an array": { claims: { iss: [`${PUBLIC}/${TENANT}/v2.0`] }, refused: ISSUER },
-    "an issuer without a tenant": { claims: { iss: `${PUBLIC}/` }, refused: ISSUER },
-    "an issuer that is the template itself": { claims: { iss: `${PUBLIC}/{tenantid}/v2.0` }, refused: ISSUER },
-    "an issuer of common": { claims: { iss: `${PUBLIC}/common/v2.0` }, refused: ISSUER },
-    "an issuer with another path": { claims: { iss: `${PUBLIC}/${TENANT}/v2.0/x` }, refused: ISSUER },
-    "an issuer with a trailing slash": { claims: { iss: `${PUBLIC}/${TENANT}/v2.0/` }, refused: ISSUER },
-    "an issuer with a query": { claims: { iss: `${PUBLIC}/${TENANT}/v2.0?x` }, refused: ISSUER },
-    "an issuer with white space": { claims: { iss: ` ${PUBLIC}/${TENANT}/v2.0` }, refused: ISSUER },
+    "our issuer with another tenant's tid": { claims: { tid: OTHER }, rejected: ANOTHER },
+    "another tenant's token": { claims: { tid: OTHER, iss: `${PUBLIC}/${OTHER}/v2.0` }, rejected: ANOTHER },
+    "no tid": { claims: { tid: undefined }, rejected: NONE },
+    "an empty tid": { claims: { tid: "" }, rejected: NONE },
+    "a tid that is not a string": { claims: { tid: [TENANT] }, rejected: NONE },
+    "no issuer": { claims: { iss: undefined }, rejected: ISSUER },
+    "an empty issuer": { claims: { iss: "" }, rejected: ISSUER },
+    "an issuer in an array": { claims: { iss: [`${PUBLIC}/${TENANT}/v2.0`] }, rejected: ISSUER },
+    "an issuer without a tenant": { claims: { iss: `${PUBLIC}/` }, rejected: ISSUER },
+    "an issuer that is the template itself": { claims: { iss: `${PUBLIC}/{tenantid}/v2.0` }, rejected: ISSUER },
+    "an issuer of common": { claims: { iss: `${PUBLIC}/common/v2.0` }, rejected: ISSUER },
+    "an issuer with another path": { claims: { iss: `${PUBLIC}/${TENANT}/v2.0/x` }, rejected: ISSUER },
+    "an issuer with a trailing slash": { claims: { iss: `${PUBLIC}/${TENANT}/v2.0/` }, rejected: ISSUER },
+    "an issuer with a query": { claims: { iss: `${PUBLIC}/${TENANT}/v2.0?x` }, rejected: ISSUER },
+    "an issuer with white space": { claims: { iss: ` ${PUBLIC}/${TENANT}/v2.0` }, rejected: ISSUER },
     "an issuer over http": {
       claims: { iss: `http://login.microsoftonline.com/${TENANT}/v2.0` },
-      refused: ISSUER,
+      rejected: ISSUER,
     },
     "an issuer of another cloud": {
       claims: { iss: `https://login.microsoftonline.us/${TENANT}/v2.0` },
-      refused: ISSUER,
+      rejected: ISSUER,
     },
     "an external tenant's issuer at the public cloud": {
       claims: { iss: `https://${TENANT}.ciamlogin.com/${TENANT}/v2.0` },
-      refused: ISSUER,
+      rejected: ISSUER,
     },
-    "an issuer of another host": { claims: { iss: `https://evil.example/${TENANT}/v2.0` }, refused: ISSUER },
+    "an issuer of another host": { claims: { iss: `https://evil.example/${TENANT}/v2.0` }, rejected: ISSUER },
   });
 });
 
 describe("the audience", () => {
   check({
     "the app, which is the authorized party": { claims: { azp: CLIENT } },
-    "the app, with another authorized party": { claims: { azp: "another" }, refused: APP },
-    "the app, with an authorized party that is not a string": { claims: { azp: [CLIENT] }, refused: APP },
+    "the app, with another authorized party": { claims: { azp: "another" }, rejected: APP },
+    "the app, with an authorized party that is not a string": { claims: { azp: [CLIENT] }, rejected: APP },
     "an array with the app only": { claims: { aud: [CLIENT] } },
     "an array with the app, which is the authorized party": { claims: { aud: [CLIENT, "another"], azp: CLIENT } },
     "an array with the app, and another authorized party": {
       claims: { aud: [CLIENT, "another"], azp: "another" },
-      refused: APP,
+      rejected: APP,
     },
-    "an array with the app, without an authorized party": { claims: { aud: [CLIENT, "another"] }, refused: APP },
+    "an array with the app, without an authorized party": { claims: { aud: [CLIENT, "another"] }, rejected: APP },
   });
 });
 
@@ -161,29 +161,29 @@ describe("a tenant that stands for several", () => {
     "common: an issuer of another tenant than the tid": {
       tenantId: "common",
       claims: { tid: OTHER },
-      refused: ISSUER,
+      rejected: ISSUER,
     },
-    "common: no tid": { tenantId: "common", claims: { tid: undefined }, refused: NONE },
+    "common: no tid": { tenantId: "common", claims: { tid: undefined }, rejected: NONE },
     "organizations: an organization's": { tenantId: "organizations", claims: theirs(OTHER) },
     "organizations: a personal account's": {
       tenantId: "organizations",
       claims: theirs(CONSUMERS),
-      refused: ANOTHER,
+      rejected: ANOTHER,
     },
     "organizations, in capitals: a personal account's": {
       tenantId: "Organizations",
       claims: theirs(CONSUMERS.toUpperCase()),
-      refused: ANOTHER,
+      rejected: ANOTHER,
     },
     "consumers: a personal account's": { tenantId: "consumers", claims: theirs(CONSUMERS) },
-    "consumers: an organization's": { tenantId: "consumers", claims: theirs(OTHER), refused: ANOTHER },
+    "consumers: an organization's": { tenantId: "consumers", claims: theirs(OTHER), rejected: ANOTHER },
     "a domain name: the tenant behind it": { tenantId: "contoso.com", claims: theirs(OTHER) },
     "a domain name: an issuer of another tenant than the tid": {
       tenantId: "contoso.com",
       claims: { tid: OTHER },
-      refused: ISSUER,
+      rejected: ISSUER,
     },
-    "a domain name: no tid": { tenantId: "contoso.com", claims: { tid: undefined }, refused: NONE },
+    "a domain name: no tid": { tenantId: "contoso.com", claims: { tid: undefined }, rejected: NONE },
   });
 });
 
@@ -203,13 +203,13 @@ describe("other clouds", () => {
       [`${host} by ${v2} for another tenant`]: {
         authorityHost,
         claims: { iss: `https://${v2}/${OTHER}/v2.0` },
-        refused: ISSUER,
+        rejected: ISSUER,
       },
       ...v1 !== undefined && { [`${host} by ${v1}`]: { authorityHost, claims: { iss: `https://${v1}/${TENANT}/` } } },
       [`${host} by another cloud`]: {
         authorityHost,
         claims: { iss: `https://login.microsoftonline.de/${TENANT}/v2.0` },
-        refused: ISSUER,
+        rejected: ISSUER,
       },
     });
   }
@@ -217,7 +217,7 @@ describe("other clouds", () => {
     "China by the public cloud's issuer of version 1.0": {
       authorityHost: "https://login.chinacloudapi.cn",
       claims: { iss: `https://sts.windows.net/${TENANT}/` },
-      refused: ISSUER,
+      rejected: ISSUER,
     },
   });
 });
@@ -236,20 +236,20 @@ describe("an external tenant", () => {
     "its name's issuer for another tenant": {
       authorityHost,
       claims: { iss: `${authorityHost}/${OTHER}/v2.0` },
-      refused: ISSUER,
+      rejected: ISSUER,
     },
     "another tenant's issuer": {
       authorityHost,
       claims: { iss: `https://${OTHER}.ciamlogin.com/${OTHER}/v2.0` },
-      refused: ISSUER,
+      rejected: ISSUER,
     },
     "another tenant's token": {
       authorityHost,
       claims: { tid: OTHER, iss: `https://${OTHER}.ciamlogin.com/${OTHER}/v2.0` },
-      refused: ANOTHER,
+      rejected: ANOTHER,
     },
-    "no tid": { authorityHost, claims: { iss: issuer, tid: undefined }, refused: NONE },
-    "the public cloud's issuer": { authorityHost, claims: {}, refused: ISSUER },
+    "no tid": { authorityHost, claims: { iss: issuer, tid: undefined }, rejected: NONE },
+    "the public cloud's issuer": { authorityHost, claims: {}, rejected: ISSUER },
   });
 });
 
@@ -261,20 +261,20 @@ describe("AD FS, which has no tenants", () => {
     "its issuer of access tokens": {
       ...adfs,
       claims: { iss: "http://adfs.contoso.com/adfs/services/trust", tid: undefined },
-      refused: ISSUER,
+      rejected: ISSUER,
     },
-    "another path": { ...adfs, claims: { iss: `${authorityHost}/other`, tid: undefined }, refused: ISSUER },
-    "another server": { ...adfs, claims: { iss: "https://adfs.fabrikam.com/adfs", tid: undefined }, refused: ISSUER },
+    "another path": { ...adfs, claims: { iss: `${authorityHost}/other`, tid: undefined }, rejected: ISSUER },
+    "another server": { ...adfs, claims: { iss: "https://adfs.fabrikam.com/adfs", tid: undefined }, rejected: ISSUER },
   });
 });
 
 describe("an authority with discovery: its OpenID configuration names the issuer", () => {
-  const row = (issuer: unknown, claims: Claims, refused?: string, tenantId = TENANT): Row => ({
+  const row = (issuer: unknown, claims: Claims, rejected?: string, tenantId = TENANT): Row => ({
     authorityHost: PRIVATE,
     tenantId,
     configuration: { issuer },
     claims,
-    ...refused !== undefined && { refused },
+    ...rejected !== undefined && { rejected },
   });
   const own = `${PRIVATE}/${TENANT}/v2.0`;
   check({
@@ -306,26 +306,26 @@ describe("an authority that is trusted without discovery: any issuer of its host
   const trusted = { authorityHost: PRIVATE, disableInstanceDiscovery: true };
   check({
     "the host": { ...trusted, claims: { iss: PRIVATE } },
-    "the host, with another tenant's tid": { ...trusted, claims: { iss: PRIVATE, tid: OTHER }, refused: ANOTHER },
-    "the host, without a tid": { ...trusted, claims: { iss: PRIVATE, tid: undefined }, refused: NONE },
+    "the host, with another tenant's tid": { ...trusted, claims: { iss: PRIVATE, tid: OTHER }, rejected: ANOTHER },
+    "the host, without a tid": { ...trusted, claims: { iss: PRIVATE, tid: undefined }, rejected: NONE },
     "the host, without a tid, for a domain name": {
       ...trusted,
       tenantId: "contoso.com",
       claims: { iss: PRIVATE, tid: undefined },
     },
     "the tenant": { ...trusted, claims: { iss: `${PRIVATE}/${TENANT}/v2.0` } },
-    "another tenant": { ...trusted, claims: { iss: `${PRIVATE}/${OTHER}/v2.0` }, refused: ISSUER },
+    "another tenant": { ...trusted, claims: { iss: `${PRIVATE}/${OTHER}/v2.0` }, rejected: ISSUER },
     "organizations, a personal account's": {
       ...trusted,
       tenantId: "organizations",
       claims: { iss: PRIVATE, tid: CONSUMERS },
-      refused: ANOTHER,
+      rejected: ANOTHER,
     },
-    "another host": { ...trusted, claims: { iss: `${PUBLIC}/${TENANT}/v2.0` }, refused: ISSUER },
-    "the host after a space": { ...trusted, claims: { iss: ` ${PRIVATE}/` }, refused: ISSUER },
-    "the host as user information": { ...trusted, claims: { iss: `${PRIVATE}@evil.example/` }, refused: ISSUER },
-    "a host with the same prefix": { ...trusted, claims: { iss: `${PRIVATE}.evil.example/` }, refused: ISSUER },
-    "another port": { ...trusted, claims: { iss: `${PRIVATE}:8443/${TENANT}/v2.0` }, refused: ISSUER },
+    "another host": { ...trusted, claims: { iss: `${PUBLIC}/${TENANT}/v2.0` }, rejected: ISSUER },
+    "the host after a space": { ...trusted, claims: { iss: ` ${PRIVATE}/` }, rejected: ISSUER },
+    "the host as user information": { ...trusted, claims: { iss: `${PRIVATE}@evil.example/` }, rejected: ISSUER },
+    "a host with the same prefix": { ...trusted, claims: { iss: `${PRIVATE}.evil.example/` }, rejected: ISSUER },
+    "another port": { ...trusted, claims: { iss: `${PRIVATE}:8443/${TENANT}/v2.0` }, rejected: ISSUER },
   });
 });
 
@@ -353,10 +353,10 @@ describe("the issuer of an authorization response (RFC 9207)", () => {
       });
       const { headers } = await app.signIn(new Request("https://my.app/"));
       const state = new URL(headers.get("location")!).searchParams.get("state")!;
-      const answer = new URLSearchParams({ code: "a-code", state, iss });
+      const parameters = new URLSearchParams({ code: "a-code", state, iss });
       const cookie = headers.get("set-cookie")!.split(";")[0]!;
       const error = await failureOf(
-        app.redeem(new Request(`https://my.app/signed-in?${answer}`, { headers: { cookie } })),
+        app.redeem(new Request(`https://my.app/signed-in?${parameters}`, { headers: { cookie } })),
       );
       assert.equal(error.name, "AuthenticationError");
       assert.match(

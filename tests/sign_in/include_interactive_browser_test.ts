@@ -38,8 +38,8 @@ function create(options: DefaultAzureCredentialClientIdOptions = {}): {
       async openUrl(url) {
         const page = readShown(url);
         shown.push(page);
-        const answer = `?code=a-code&state=${page.state}`;
-        pages.push(await handler!(new Request(page.redirectUri + answer)));
+        const query = `?code=a-code&state=${page.state}`;
+        pages.push(await handler!(new Request(page.redirectUri + query)));
       },
     },
   });

@@ -199,7 +199,7 @@ test("the browser blocks the popup", { skip: NO_BROWSER }, async () => {
 });
 
 /** Leaves the page, signs in, and returns with a valid authorization response. */
-async function leaveAndComeBack({ app, server, page }: Stage): Promise<void> {
+async function signInByRedirect({ app, server, page }: Stage): Promise<void> {
   await page.click("button");
   await page.waitForSelector('input[name="login"]');
   await fillIn(page, "jo");
@@ -212,7 +212,7 @@ test("by a redirect of the page", { skip: NO_BROWSER }, async () => {
   await withPage(async (stage) => {
     const { app, page } = stage;
     await page.goto(`${app}/?style=redirect`);
-    await leaveAndComeBack(stage);
+    await signInByRedirect(stage);
     // Neither the code nor the parameters of the authorization request are left.
     assert.equal(page.url(), `${app}/`);
     assert.deepEqual(await page.evaluate("Object.keys(sessionStorage)"), ["style"]);
@@ -228,7 +228,7 @@ test("a user who navigates back can start another sign-in", { skip: NO_BROWSER }
     await page.goBack({ waitUntil: "commit" });
     // The page was in the back/forward cache, and so was the call.
     assert.match(await outcome(page), /Cannot sign in: The user returned without signing in$/);
-    await leaveAndComeBack(stage);
+    await signInByRedirect(stage);
   });
 });
 

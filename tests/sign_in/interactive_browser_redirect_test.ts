@@ -32,9 +32,9 @@ interface Tab {
   /** Loads the app. */
   load(options?: InteractiveBrowserCredentialOptions): InteractiveBrowserCredential;
   /** Returns the URL to which the call navigates. */
-  untilLeft(call: Promise<unknown>): Promise<Shown>;
+  untilRedirected(call: Promise<unknown>): Promise<Shown>;
   /** Navigates back to the app with an authorization response. */
-  comeBack(shown: Shown, answer?: string): void;
+  returnWith(shown: Shown, response?: string): void;
 }
 
 let page: FakePage | undefined;
@@ -42,12 +42,12 @@ let page: FakePage | undefined;
 afterEach(() => page?.close());
 
 function openTab(
-  answer: (request: Asked, right: (claims?: IdTokenClaims) => Response) => Response = (_, right) => right(),
+  respond: (request: Asked, right: (claims?: IdTokenClaims) => Response) => Response = (_, right) => right(),
 ): Tab {
   const opened = page = openPage(APP);
   let nonce: string | undefined;
   const service = createService((request, index) =>
-    answer(request, (claims) => userAnswer({ nonce, ...claims }, `token-${index}`))
+    respond(request, (claims) => userAnswer({ nonce, ...claims }, `token-${index}`))
   );
   return {
     page: opened,
@@ -65,15 +65,15 @@ function openTab(
         runtime: { sleep: () => new Promise(() => {}) },
         ...options,
       }),
-    untilLeft: async (call) => {
+    untilRedirected: async (call) => {
       const shown = readShown(
         await Promise.race([opened.untilShown(), call.then(() => assert.fail("It did not leave"))]),
       );
       ({ nonce } = shown);
       return shown;
     },
-    comeBack(shown, answer = "code=a-code") {
-      opened.href = `${APP}#${answer}&state=${shown.state}`;
+    returnWith(shown, response = "code=a-code") {
+      opened.href = `${APP}#${response}&state=${shown.state}`;
     },
   };
 }
@@ -94,7 +94,7 @@ test("the page returns from the back/forward cache: the call fails, and the next
   const call = credential.getToken(SCOPE);
   let isOver = false;
   call.catch(() => isOver = true);
-  await tab.untilLeft(call);
+  await tab.untilRedirected(call);
   const show = (persisted: boolean) => tab.page.listeners.forEach((listener) => listener({ persisted }));
   // The event of leaving the page.
   show(false);
@@ -108,7 +108,7 @@ test("the page returns from the back/forward cache: the call fails, and the next
   ]);
   assert.deepEqual([tab.page.storage.size, tab.page.listeners.size], [0, 0]);
 
-  tab.comeBack(await tab.untilLeft(credential.getToken(SCOPE)));
+  tab.returnWith(await tab.untilRedirected(credential.getToken(SCOPE)));
   assert.equal((await tab.load().getToken(SCOPE)).token, "token-0");
 });
 
@@ -116,21 +116,21 @@ test("a user who has signed in gets a token with disableAutomaticAuthentication"
   const tab = openTab();
   const load = () => tab.load({ disableAutomaticAuthentication: true });
   assert.equal((await failureOf(load().getToken(SCOPE))).name, "AuthenticationRequiredError");
-  tab.comeBack(await tab.untilLeft(load().authenticate(SCOPE)));
+  tab.returnWith(await tab.untilRedirected(load().authenticate(SCOPE)));
   const credential = load();
   assert.equal((await credential.getToken(SCOPE)).token, "token-0");
   assertClean(tab);
   assert.deepEqual(tokenRequestsOf(tab), [["authorization_code", SCOPE, undefined]]);
 
   const popup = tab.load({ disableAutomaticAuthentication: true, loginStyle: "popup" });
-  tab.comeBack(await tab.untilLeft(load().authenticate(SCOPE)));
+  tab.returnWith(await tab.untilRedirected(load().authenticate(SCOPE)));
   assert.equal((await failureOf(popup.getToken(SCOPE))).name, "AuthenticationRequiredError");
 });
 
 const REDEEM = "authorization_code";
 const REFRESH = "refresh_token";
 /** The options of the sign-in, the first call afterwards, and the token requests that it needs. */
-type FirstCall = [away: GetTokenOptions, scope: string, now: GetTokenOptions, requests: unknown[][]];
+type FirstCall = [signInOptions: GetTokenOptions, scope: string, callOptions: GetTokenOptions, requests: unknown[][]];
 const FIRST_CALLS: Readonly<Record<string, FirstCall>> = {
   "the same": [{}, SCOPE, {}, [[REDEEM, SCOPE, undefined]]],
   "the same claims": [{ claims: CLAIMS }, SCOPE, { claims: CLAIMS }, [[REDEEM, SCOPE, CLAIMS]]],
@@ -143,22 +143,22 @@ const FIRST_CALLS: Readonly<Record<string, FirstCall>> = {
   "a capability": [{}, SCOPE, { enableCae: true }, [[REDEEM, SCOPE, undefined], [REFRESH, SCOPE, CAE]]],
 };
 
-for (const [first, [away, scope, now, requests]] of Object.entries(FIRST_CALLS)) {
+for (const [first, [signInOptions, scope, callOptions, requests]] of Object.entries(FIRST_CALLS)) {
   test(`the code is redeemed for the scope of the sign-in; the first call requests ${first}`, async () => {
     const tab = openTab();
-    tab.comeBack(await tab.untilLeft(tab.load().getToken(SCOPE, away)));
-    assert.equal((await tab.load().getToken(scope, now)).token, `token-${requests.length - 1}`);
+    tab.returnWith(await tab.untilRedirected(tab.load().getToken(SCOPE, signInOptions)));
+    assert.equal((await tab.load().getToken(scope, callOptions)).token, `token-${requests.length - 1}`);
     assertClean(tab);
     assert.deepEqual(tokenRequestsOf(tab), requests);
   });
 
   test(`authenticate returns the account after the redirect; the first call requests ${first}`, async () => {
     const tab = openTab();
-    tab.comeBack(await tab.untilLeft(tab.load().authenticate(SCOPE, away)));
+    tab.returnWith(await tab.untilRedirected(tab.load().authenticate(SCOPE, signInOptions)));
     const credential = tab.load();
-    assert.equal((await credential.authenticate(scope, now))?.username, USER);
+    assert.equal((await credential.authenticate(scope, callOptions))?.username, USER);
     // The token is cached for the requested scope and claims.
-    const { token } = await credential.getToken(scope, { enableCae: now.enableCae ?? false });
+    const { token } = await credential.getToken(scope, { enableCae: callOptions.enableCae ?? false });
     assert.equal(token, `token-${requests.length - 1}`);
     assert.deepEqual(tokenRequestsOf(tab), requests);
   });
@@ -168,11 +168,11 @@ test("a user who has returned and must sign in again is redirected again, or the
   const tab = openTab(({ form }, right) =>
     form.grant_type === REFRESH ? jsonAnswer({ error: "interaction_required" }, { status: 400 }) : right()
   );
-  tab.comeBack(await tab.untilLeft(tab.load().getToken(SCOPE)));
-  const { url } = await tab.untilLeft(tab.load().getToken(VAULT));
+  tab.returnWith(await tab.untilRedirected(tab.load().getToken(SCOPE)));
+  const { url } = await tab.untilRedirected(tab.load().getToken(VAULT));
   assert.match(url.searchParams.get("scope")!, /^https:\/\/vault\.azure\.net\/\.default /);
 
-  tab.comeBack(await tab.untilLeft(tab.load().getToken(SCOPE)));
+  tab.returnWith(await tab.untilRedirected(tab.load().getToken(SCOPE)));
   const error = await failureOf(tab.load({ disableAutomaticAuthentication: true }).getToken(VAULT));
   assert.deepEqual([error.name, error.scopes], ["AuthenticationRequiredError", [VAULT]]);
   assertClean(tab);
@@ -180,8 +180,8 @@ test("a user who has returned and must sign in again is redirected again, or the
 
 test("a response with another state is ignored, and a new sign-in starts", async () => {
   const tab = openTab();
-  tab.comeBack({ ...await tab.untilLeft(tab.load().getToken(SCOPE)), state: "guessed" });
-  await tab.untilLeft(tab.load().getToken(SCOPE));
+  tab.returnWith({ ...await tab.untilRedirected(tab.load().getToken(SCOPE)), state: "guessed" });
+  await tab.untilRedirected(tab.load().getToken(SCOPE));
   assert.equal(tab.service.requests.length, 0);
 });
 
@@ -199,27 +199,27 @@ test("the endpoints of an authority may have a query", async () => {
       : right({ iss: host })
   );
   const load = () => tab.load({ authorityHost: host });
-  const shown = await tab.untilLeft(load().getToken(SCOPE));
+  const shown = await tab.untilRedirected(load().getToken(SCOPE));
   assert.match(shown.url.href, /^https:\/\/login\.corp\.example\/authorize\?policy=1&client_id=/);
-  tab.comeBack(shown);
+  tab.returnWith(shown);
   await load().getToken(SCOPE);
   assertClean(tab);
 });
 
 for (
-  const [name, answer, code] of [
+  const [name, response, code] of [
     ["an error response", "error=access_denied", "access_denied"],
     ["a rejected code", "code=a-code", "invalid_grant"],
   ] as const
 ) {
   test(`${name} leaves no state behind, and the next call starts a new sign-in`, async () => {
     const tab = openTab(() => jsonAnswer({ error: "invalid_grant" }, { status: 400 }));
-    tab.comeBack(await tab.untilLeft(tab.load().getToken(SCOPE)), answer);
+    tab.returnWith(await tab.untilRedirected(tab.load().getToken(SCOPE)), response);
     const credential = tab.load();
     const error = await failureOf(credential.getToken(SCOPE));
     assert.deepEqual([error.name, (error.errorResponse as { error: string }).error], ["AuthenticationError", code]);
     assertClean(tab);
-    await tab.untilLeft(credential.getToken(SCOPE));
+    await tab.untilRedirected(credential.getToken(SCOPE));
   });
 }
 
@@ -231,7 +231,7 @@ test("without storage the user signs in in a popup, and the page is not redirect
     },
   });
   const token = tab.load({ loginStyle: "popup", runtime: HURRIED }).getToken(SCOPE);
-  const { state } = await tab.untilLeft(token);
+  const { state } = await tab.untilRedirected(token);
   tab.page.windows[0]!.href = `${APP}#code=a-code&state=${state}`;
   assert.equal((await token).token, "token-0");
   const error = await failureOf(tab.load().getToken(SCOPE));

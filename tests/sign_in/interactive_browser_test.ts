@@ -365,28 +365,32 @@ test("other requests are rejected, and the sign-in stays pending", async () => {
   const { shown1, token } = await begin();
   const port = portOf(shown1);
   const base = `http://127.0.0.1:${port}`;
-  const answer = `code=a-code&state=${shown1.state}`;
+  const parameters = `code=a-code&state=${shown1.state}`;
   const form = { "content-type": "application/x-www-form-urlencoded" };
-  const refused: [number, string, RequestInit][] = [
-    [404, `/favicon.ico?${answer}`, {}],
-    [404, "/other", { method: "POST", body: answer, headers: form }],
-    [405, `/?${answer}`, { method: "PUT", body: answer, headers: form }],
-    [405, `/?${answer}`, { method: "DELETE" }],
-    [405, `/?${answer}`, { method: "OPTIONS" }],
-    [405, `/?${answer}`, { method: "HEAD" }],
-    [415, "/", { method: "POST", body: answer, headers: { "content-type": "text/plain" } }],
+  const rejected: [number, string, RequestInit][] = [
+    [404, `/favicon.ico?${parameters}`, {}],
+    [404, "/other", { method: "POST", body: parameters, headers: form }],
+    [405, `/?${parameters}`, { method: "PUT", body: parameters, headers: form }],
+    [405, `/?${parameters}`, { method: "DELETE" }],
+    [405, `/?${parameters}`, { method: "OPTIONS" }],
+    [405, `/?${parameters}`, { method: "HEAD" }],
+    [415, "/", { method: "POST", body: parameters, headers: { "content-type": "text/plain" } }],
     [415, "/", {
       method: "POST",
       body: JSON.stringify({ code: "a", state: shown1.state }),
       headers: { "content-type": "application/json" },
     }],
-    [415, "/", { method: "POST", body: new Blob([answer]) }],
-    [415, "/", { method: "POST", body: answer, headers: { "content-type": "application/x-www-form-urlencodedish" } }],
+    [415, "/", { method: "POST", body: new Blob([parameters]) }],
+    [415, "/", {
+      method: "POST",
+      body: parameters,
+      headers: { "content-type": "application/x-www-form-urlencodedish" },
+    }],
     // The form is used, not the query.
-    [400, `/?${answer}`, { method: "POST", body: "", headers: form }],
+    [400, `/?${parameters}`, { method: "POST", body: "", headers: form }],
     [400, "/", {}],
   ];
-  for (const [status, path, init] of refused) {
+  for (const [status, path, init] of rejected) {
     const response = await fetch(base + path, init);
     await response.text();
     assert.equal(response.status, status, `${init.method} ${path}`);
@@ -583,7 +587,7 @@ function holdTimeouts(): () => number {
 const ENDS: Readonly<Record<string, (shown: Shown, abort: () => void) => unknown>> = {
   "signs in": (shown) => accept(shown),
   "declines": (shown) => sendBack(shown, [["error", "access_denied"], ["state", shown.state]]),
-  "leaves": (_, abort) => abort(),
+  "aborts": (_, abort) => abort(),
 };
 
 for (const [name, end] of Object.entries(ENDS)) {
@@ -691,9 +695,9 @@ const openers = {
 };
 for (const [how, openUrl] of Object.entries(openers)) {
   test(`if the opener ${how}, the log has the reason and the URL`, async () => {
-    let told!: (event: LogEvent) => void;
-    const event = new Promise<LogEvent>((resolve) => told = resolve);
-    const log = (event: LogEvent) => void (event.event === "sign-in-wanted" && told(event));
+    let onSignInWanted!: (event: LogEvent) => void;
+    const event = new Promise<LogEvent>((resolve) => onSignInWanted = resolve);
+    const log = (event: LogEvent) => void (event.event === "sign-in-wanted" && onSignInWanted(event));
     const failure = failureOf(createStage({ log, runtime: { openUrl } }).credential.getToken(SCOPE));
     const { credential, message } = await event;
     assert.equal(credential, "InteractiveBrowserCredential");
@@ -716,7 +720,7 @@ test("without an opener and a log the credential is unavailable at once", async 
   );
 });
 
-for (const name of ["declines", "leaves"]) {
+for (const name of ["declines", "aborts"]) {
   test(`the user ${name}: an opener may stay pending as long as the browser runs, and fail afterwards`, async () => {
     const events: LogEvent[] = [];
     let fail = (_: Error) => {};
@@ -737,7 +741,7 @@ for (const name of ["declines", "leaves"]) {
     await failure;
     fail(new Error("closed"));
     await breathe();
-    assert.deepEqual(events.map(({ event }) => event), name === "leaves" ? [] : ["token-failed"]);
+    assert.deepEqual(events.map(({ event }) => event), name === "aborts" ? [] : ["token-failed"]);
   });
 }
 

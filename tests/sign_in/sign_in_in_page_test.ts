@@ -48,7 +48,7 @@ interface Begun {
   /** Aborts it. */
   leave(): void;
   /** Sends the service's authorization response with changes. Resolves with the outcome of the sign-in. */
-  answer(change?: (parameters: URLSearchParams) => void): Promise<Outcome>;
+  respond(change?: (parameters: URLSearchParams) => void): Promise<Outcome>;
 }
 
 /** Starts a sign-in, in a popup or by a redirect. */
@@ -71,7 +71,7 @@ async function begin(
     url,
     outcome,
     leave,
-    async answer(change = () => {}) {
+    async respond(change = () => {}) {
       const back = new URL(await service.signIn(url.href, USER));
       change(back.searchParams);
       const returned = `${back.origin}${back.pathname}#${back.searchParams}`;
@@ -112,14 +112,14 @@ for (const style of STYLES) {
   describe(`a sign-in by ${style}`, () => {
     test("results in a token and leaves no state behind", async () => {
       await inPage(`${APP}/`, async (page) => {
-        const { url, answer, service } = await begin(page, style);
+        const { url, respond, service } = await begin(page, style);
         const { searchParams } = url;
         assert.deepEqual(
           ["response_mode", "code_challenge_method", "redirect_uri"].map((name) => searchParams.get(name)),
           ["fragment", "S256", APP],
         );
         // The service rejects a code without its verifier.
-        assert.ok("token" in await answer());
+        assert.ok("token" in await respond());
         assert.deepEqual(grantsOf(service), ["authorization_code"]);
         assert.equal(service.requests[0]!.form.redirect_uri, APP);
         assert.equal(page.href, `${APP}/`);
@@ -131,9 +131,9 @@ for (const style of STYLES) {
     test("returns to the page of the option, which is a string or a function", async () => {
       for (const redirectUri of [`${APP}/signed-in?a=b`, () => `${APP}/signed-in?a=b`]) {
         await inPage(`${APP}/mail`, async (page) => {
-          const { url, answer, service } = await begin(page, style, createService(), { redirectUri });
+          const { url, respond, service } = await begin(page, style, createService(), { redirectUri });
           assert.equal(url.searchParams.get("redirect_uri"), `${APP}/signed-in?a=b`);
-          assert.ok("token" in await answer());
+          assert.ok("token" in await respond());
           assert.equal(service.requests[0]!.form.redirect_uri, `${APP}/signed-in?a=b`);
         });
       }
@@ -160,8 +160,8 @@ for (const style of STYLES) {
     for (const [name, [message, change]] of Object.entries(ANSWERS)) {
       test(`a response ${name} causes no request, and its parameters are removed from the address`, async () => {
         await inPage(`${APP}/`, async (page) => {
-          const { answer, service, url } = await begin(page, style);
-          const { error } = await answer(change) as { error: Error };
+          const { respond, service, url } = await begin(page, style);
+          const { error } = await respond(change) as { error: Error };
           assert.equal(error.name, "AuthenticationError");
           assert.match(error.message, message);
           assert.deepEqual(grantsOf(service), []);
@@ -182,8 +182,8 @@ for (const style of STYLES) {
     for (const [name, [message, claims]] of Object.entries(CLAIMS)) {
       test(`an ID token ${name} is rejected`, async () => {
         await inPage(`${APP}/`, async (page) => {
-          const { answer } = await begin(page, style, createService({ claims }));
-          const { error } = await answer() as { error: Error };
+          const { respond } = await begin(page, style, createService({ claims }));
+          const { error } = await respond() as { error: Error };
           assert.match(error.message, message);
         });
       });
@@ -195,8 +195,8 @@ for (const style of STYLES) {
         const victims = await begin(page, style, service);
         const back = new URL(await service.signIn(victims.url.href, "sam@contoso.com"));
         await inPage(`${APP}/`, async (attackers) => {
-          const { answer } = await begin(attackers, style, service);
-          const outcome = await answer((parameters) => parameters.set("code", back.searchParams.get("code")!));
+          const { respond } = await begin(attackers, style, service);
+          const outcome = await respond((parameters) => parameters.set("code", back.searchParams.get("code")!));
           assert.match((outcome as { error: Error }).error.message, /invalid_grant/);
         });
         victims.leave();
@@ -211,8 +211,8 @@ for (const style of STYLES) {
           const cache = { get: (key: string) => void keys.push(key), set() {}, delete() {} };
           const service = createService({ checkApp: () => false });
           const options = { log: (event: LogEvent) => void events.push(event), cache };
-          const { answer, url } = await begin(page, style, service, options);
-          const outcome = await answer((parameters) => {
+          const { respond, url } = await begin(page, style, service, options);
+          const outcome = await respond((parameters) => {
             parameters.set("code", "CANARY-code");
             if (issuer) parameters.set("iss", `${issuer}/?CANARY`);
           });
@@ -239,7 +239,7 @@ test("a popup whose response has another state, or none, stays pending", async (
       return new Promise<void>((resolve) => setTimeout(resolve, 0));
     };
     const service = createService();
-    const { url, answer, outcome } = await begin(page, "popup", service, { runtime: { sleep } });
+    const { url, respond, outcome } = await begin(page, "popup", service, { runtime: { sleep } });
     const state = url.searchParams.get("state")!;
     for (const fragment of ["code=evil", "code=evil&state=", "code=evil&state=guessed", `code=evil&state=a${state}`]) {
       page.windows[0]!.href = `${APP}/#${fragment}`;
@@ -247,7 +247,7 @@ test("a popup whose response has another state, or none, stays pending", async (
       await Promise.race([new Promise<void>((resolve) => look = () => looks >= seen && resolve()), outcome]);
       assert.deepEqual([page.windows[0]!.closed, grantsOf(service)], [false, []], fragment);
     }
-    assert.ok("token" in await answer());
+    assert.ok("token" in await respond());
     assert.notEqual(service.requests[0]!.form.code, "evil");
   });
 });
@@ -275,9 +275,9 @@ for (
 
 test("a response is accepted once: a replay starts a new sign-in", async () => {
   await inPage(`${APP}/`, async (page) => {
-    const { answer, service } = await begin(page, "redirect");
+    const { respond, service } = await begin(page, "redirect");
     let fragment = "";
-    assert.ok("token" in await answer((parameters) => fragment = `#${parameters}`));
+    assert.ok("token" in await respond((parameters) => fragment = `#${parameters}`));
     page.href = `${APP}/${fragment}`;
     assert.equal((await signInUrlOf(page, service, REDIRECT)).pathname, `/${TENANT}/oauth2/v2.0/authorize`);
     assert.deepEqual(grantsOf(service), ["authorization_code"]);

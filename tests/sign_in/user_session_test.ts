@@ -464,7 +464,7 @@ for (
       const asks = request.url.split("/")[3]!;
       const tid = asks === "common" ? TENANT : asks;
       const client_info = btoa(JSON.stringify({ uid: "ada", utid: TENANT }));
-      return people({ tid, iss: `https://login.microsoftonline.com/${tid}/v2.0` }, {
+      return signedInUser({ tid, iss: `https://login.microsoftonline.com/${tid}/v2.0` }, {
         access_token: `of ${tid}`,
         client_info,
       })(request);
@@ -481,7 +481,7 @@ for (
 
 test("a record without a valid tenant results in the tenant common", async () => {
   for (const home of ["", ".", ".t", "./../x", `.${TENANT}x`]) {
-    const service = createService(people());
+    const service = createService(signedInUser());
     const credential = signInTo(service, {
       tenantId: undefined,
       authenticationRecord: {
@@ -498,7 +498,7 @@ test("a record without a valid tenant results in the tenant common", async () =>
 });
 
 test("the token of authenticate with the error's options is cached for the failed call", async () => {
-  const service = createService(people());
+  const service = createService(signedInUser());
   const credential = signInTo(service, { tenantId: undefined, disableAutomaticAuthentication: true });
   const error = await failureOf(credential.getToken(GRAPH)) as unknown as AuthenticationRequiredError;
   assert.deepEqual([error.name, error.scopes, error.getTokenOptions], [
@@ -514,11 +514,11 @@ test("the token of authenticate with the error's options is cached for the faile
 
 test("a response after an abort changes nothing, and another user may sign in meanwhile", async () => {
   const scene = createScene();
-  let answer: (() => void) | undefined;
+  let release: (() => void) | undefined;
   const credential = byDeviceCode(scene, {
     async fetch(url, init) {
       const response = await scene.entra.fetch(url, { ...init, signal: null });
-      if (String(url).endsWith("/token") && !answer) await new Promise<void>((resolve) => answer = resolve);
+      if (String(url).endsWith("/token") && !release) await new Promise<void>((resolve) => release = resolve);
       return response;
     },
   });
@@ -526,13 +526,13 @@ test("a response after an abort changes nothing, and another user may sign in me
   const first = failureOf(credential.getToken(GRAPH, { abortSignal: controller.signal }));
   await scene.clock.untilSleeping(9_999);
   await scene.clock.advance(5_000);
-  while (!answer) await breathe();
+  while (!release) await breathe();
   controller.abort();
   assert.equal((await first).name, "AbortError");
   scene.visitor = BOB;
   const second = credential.getToken(VAULT);
   await breathe();
-  answer();
+  release();
   assert.equal(await ownerOf(scene, await settle(second, scene)), BOB);
 });
 
@@ -566,12 +566,12 @@ test("a call that ends late does not end the turn of another call", async () => 
 test("a call without a cached token does not use the failure of a background refresh", async () => {
   const scene = createScene({ tokenLifetimeInMs: 4 * HOUR });
   const cache = new Map();
-  let answer: (() => void) | undefined;
+  let release: (() => void) | undefined;
   let isHeld = false;
   const credential = byDeviceCode(scene, {
     cache,
     async fetch(url, init) {
-      if (isHeld && !answer && String(url).endsWith("/token")) await new Promise<void>((resolve) => answer = resolve);
+      if (isHeld && !release && String(url).endsWith("/token")) await new Promise<void>((resolve) => release = resolve);
       return await scene.entra.fetch(url, init);
     },
   });
@@ -580,11 +580,11 @@ test("a call without a cached token does not use the failure of a background ref
   scene.entra.revokeSessions(ADA);
   isHeld = true;
   await credential.getToken(GRAPH);
-  while (!answer) await breathe();
+  while (!release) await breathe();
   cache.clear();
   const token = credential.getToken(GRAPH);
   await breathe();
-  answer();
+  release();
   assert.equal(await ownerOf(scene, await settle(token, scene)), ADA);
   assert.equal(scene.prompts, 2);
 });
@@ -634,7 +634,7 @@ interface IdToken {
 const ID_TOKEN: IdToken = {
   aud: CLIENT,
   iss: `https://login.microsoftonline.com/${TENANT}/v2.0`,
-  sub: "somebody",
+  sub: "a-user",
   oid: "an-object",
   tid: TENANT,
   iat: 1,
@@ -649,15 +649,15 @@ function jwtOf(claims: unknown): string {
 }
 
 /** A service whose user codes are entered at once, with `changes` to its ID token and `members` of its response. */
-function people(changes: IdToken = {}, members: Record<string, unknown> = {}): (request: Asked) => Response {
+function signedInUser(changes: IdToken = {}, members: Record<string, unknown> = {}): (request: Asked) => Response {
   return ({ url }) =>
     url.endsWith("/devicecode")
       ? jsonAnswer({ device_code: "d", user_code: "u", verification_uri: "https://v.example", expires_in: 900 })
       : tokenAnswer({ refresh_token: "r", id_token: jwtOf({ ...ID_TOKEN, ...changes }), ...members });
 }
 
-function signInAt(answer: (request: Asked) => unknown, options: Parameters<typeof byDeviceCode>[1] = {}) {
-  return signInTo(createService(answer), options);
+function signInAt(respond: (request: Asked) => unknown, options: Parameters<typeof byDeviceCode>[1] = {}) {
+  return signInTo(createService(respond), options);
 }
 
 /** Creates a credential that does not wait, and whose callback ignores its codes. */
@@ -685,7 +685,7 @@ for (
   ] as const
 ) {
   test(`an ID token ${name} is rejected`, async () => {
-    const error = await failureOf(signInAt(people(changes)).getToken(GRAPH));
+    const error = await failureOf(signInAt(signedInUser(changes)).getToken(GRAPH));
     assert.equal(error.name, "AuthenticationError");
     assert.match(error.message, /^DeviceCodeCredential: Cannot use the ID token: /);
     assert.match(error.message, message);
@@ -706,7 +706,7 @@ for (
       ...jwtOf({ ...ID_TOKEN, ...claims }).split(".").slice(1),
     ];
     const id_token = [head, ...rest].join(".");
-    const error = await failureOf(signInAt(people({}, { id_token })).getToken(GRAPH));
+    const error = await failureOf(signInAt(signedInUser({}, { id_token })).getToken(GRAPH));
     assert.deepEqual([error.name, error.statusCode, error.cause], ["AuthenticationError", 200, undefined]);
     assert.ok(error.message.toLowerCase().includes(reason.toLowerCase()), error.message);
     assert.ok(!`${error.message} ${error.stack}`.includes(id_token));
@@ -715,7 +715,7 @@ for (
 
 for (const id_token of ["", "x", "a.b.c", "e30.W10.c2ln", 7, "a.%%%.c"]) {
   test(`an ID token that is ${JSON.stringify(id_token)} names no account`, async () => {
-    const credential = signInAt(people({}, { id_token }));
+    const credential = signInAt(signedInUser({}, { id_token }));
     if (typeof id_token === "string" && id_token) {
       return assert.match((await failureOf(credential.getToken(GRAPH))).message, /malformed/);
     }
@@ -726,14 +726,14 @@ for (const id_token of ["", "x", "a.b.c", "e30.W10.c2ln", 7, "a.%%%.c"]) {
 
 test("an ID token of a user with many groups is accepted, however long it is", async () => {
   const groups = Array.from({ length: 1000 }, () => crypto.randomUUID());
-  const record = await signInAt(people({ groups })).authenticate(GRAPH);
+  const record = await signInAt(signedInUser({ groups })).authenticate(GRAPH);
   assert.equal(record?.username, "jö@contoso.com");
 });
 
 test("an ID token with two or four parts is malformed", async () => {
   const [header, payload, signature] = jwtOf(ID_TOKEN).split(".");
   for (const parts of [[header, payload], [header, payload, signature, ""]]) {
-    const error = await failureOf(signInAt(people({}, { id_token: parts.join(".") })).getToken(GRAPH));
+    const error = await failureOf(signInAt(signedInUser({}, { id_token: parts.join(".") })).getToken(GRAPH));
     assert.match(error.message, /Cannot use the ID token: It is malformed$/);
   }
 });
@@ -747,7 +747,7 @@ test("an ID token from another host of the same cloud is accepted", async () => 
       ["https://contoso.ciamlogin.com", `https://${TENANT}.ciamlogin.com/${TENANT}/v2.0`],
     ] as const
   ) {
-    assert.equal((await signInAt(people({ iss }), { authorityHost }).getToken(GRAPH)).token, "a-token", iss);
+    assert.equal((await signInAt(signedInUser({ iss }), { authorityHost }).getToken(GRAPH)).token, "a-token", iss);
   }
 });
 
@@ -763,7 +763,7 @@ for (
 ) {
   test(`an external tenant's ID token with the issuer ${iss} is rejected`, async () => {
     const error = await failureOf(
-      signInAt(people({ iss }), { authorityHost: "https://contoso.ciamlogin.com" }).getToken(GRAPH),
+      signInAt(signedInUser({ iss }), { authorityHost: "https://contoso.ciamlogin.com" }).getToken(GRAPH),
     );
     assert.match(error.message, /Cannot use the ID token: It is from another issuer/);
   });
@@ -776,27 +776,27 @@ test("the account is read from the available claims", async () => {
       [{}, info({ uid: "u", utid: "t" }), "u.t", "jö@contoso.com"],
       [{}, info({ uid: "u" }), `u.${TENANT}`, "jö@contoso.com"],
       [{}, {}, `an-object.${TENANT}`, "jö@contoso.com"],
-      [{ oid: undefined, preferred_username: undefined, upn: "jo" }, {}, `somebody.${TENANT}`, "jo"],
+      [{ oid: undefined, preferred_username: undefined, upn: "jo" }, {}, `a-user.${TENANT}`, "jo"],
       [{ preferred_username: "", email: "e" }, { client_info: "%%%" }, `an-object.${TENANT}`, "e"],
       [{ preferred_username: 7 }, {}, `an-object.${TENANT}`, ""],
     ] as const
   ) {
-    const record = await signInAt(people(changes, members)).authenticate(GRAPH);
+    const record = await signInAt(signedInUser(changes, members)).authenticate(GRAPH);
     assert.deepEqual([record?.homeAccountId, record?.username], [homeAccountId, username]);
   }
 });
 
 test("a response must name the account if one is expected", async () => {
-  const authenticationRecord = await signInAt(people()).authenticate(GRAPH);
+  const authenticationRecord = await signInAt(signedInUser()).authenticate(GRAPH);
   const error = await failureOf(
-    signInAt(people({}, { id_token: undefined }), { authenticationRecord }).getToken(GRAPH),
+    signInAt(signedInUser({}, { id_token: undefined }), { authenticationRecord }).getToken(GRAPH),
   );
   assert.match(error.message, /Cannot determine which account signed in/);
 });
 
 test("without refresh tokens each token needs a sign-in", async () => {
   let prompts = 0;
-  const credential = signInAt(people({}, { refresh_token: undefined }), { userPromptCallback: () => prompts++ });
+  const credential = signInAt(signedInUser({}, { refresh_token: undefined }), { userPromptCallback: () => prompts++ });
   for (const scope of [GRAPH, VAULT, GRAPH]) await credential.getToken(scope);
   assert.equal(prompts, 2);
 });
@@ -806,7 +806,7 @@ test("a user who signs in without a refresh token gets no token by the previous 
   const service = createService((request) => {
     const oid = users[service.requests.filter(({ url }) => url.endsWith("/devicecode")).length - 1]!;
     const members = { access_token: oid, client_info: undefined, refresh_token: oid === "ada" ? "adas" : undefined };
-    return people({ oid }, members)(request);
+    return signedInUser({ oid }, members)(request);
   });
   const credential = signInTo(service, {});
   assert.match((await credential.authenticate(GRAPH))!.homeAccountId, /^ada/);
@@ -825,12 +825,12 @@ test("a call with an aborted signal sends no request", async () => {
 
 test("an aborted sign-in does not change the account or its tokens when its response arrives late", async () => {
   const scene = createScene();
-  let answer: (() => void) | undefined;
+  let release: (() => void) | undefined;
   let isHeld = false;
   const credential = byDeviceCode(scene, {
     async fetch(url, init) {
       const response = await scene.entra.fetch(url, { ...init, signal: null });
-      if (isHeld && String(url).endsWith("/token")) await new Promise<void>((resolve) => answer = resolve);
+      if (isHeld && String(url).endsWith("/token")) await new Promise<void>((resolve) => release = resolve);
       return response;
     },
   });
@@ -841,11 +841,11 @@ test("an aborted sign-in does not change the account or its tokens when its resp
   const late = failureOf(credential.authenticate(VAULT, { abortSignal: controller.signal }));
   await scene.clock.untilSleeping(9_999);
   await scene.clock.advance(5_000);
-  while (!answer) await breathe();
+  while (!release) await breathe();
   controller.abort();
   assert.equal((await late).name, "AbortError");
   isHeld = false;
-  answer();
+  release();
   await breathe();
   assert.equal(await credential.getToken(GRAPH), adas);
   assert.equal(await ownerOf(scene, await settle(credential.getToken(VAULT), scene)), ADA);

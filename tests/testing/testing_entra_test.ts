@@ -204,7 +204,7 @@ const rejected: {
   },
   {
     name: "an unknown app",
-    form: { ...WITH_SECRET, client_id: "nobody" },
+    form: { ...WITH_SECRET, client_id: "unknown-app" },
     expected: [400, "unauthorized_client", 700016],
     says: /'nobody'/,
   },
@@ -535,8 +535,8 @@ test("Active Directory Federation Services accepts only RS256", async () => {
   const claims = { ...CLAIMS, aud: "https://fs.contoso.com/adfs/oauth2/token" };
   for (const [alg, status] of [["RS256", 200], ["PS256", 401]] as const) {
     const assertion = await signAssertion(claims, { alg, x5t: X5T });
-    const answer = await ask(setUp(), withAssertion(assertion), "/adfs/oauth2/token", "https://fs.contoso.com");
-    assert.equal(answer.status, status, JSON.stringify(answer.body));
+    const response = await ask(setUp(), withAssertion(assertion), "/adfs/oauth2/token", "https://fs.contoso.com");
+    assert.equal(response.status, status, JSON.stringify(response.body));
   }
 });
 
@@ -820,12 +820,12 @@ test("requests are recorded as plain data, in order", async () => {
 test("held requests, including later ones, wait until they are released", async () => {
   const entra = setUp();
   const letGo = entra.hold();
-  let answers = 0;
-  const first = ask(entra, WITH_SECRET).then(() => answers++);
+  let responses = 0;
+  const first = ask(entra, WITH_SECRET).then(() => responses++);
   await entra.untilRequested();
-  const second = ask(entra, WITH_SECRET).then(() => answers++);
+  const second = ask(entra, WITH_SECRET).then(() => responses++);
   await entra.untilRequested(2);
-  assert.equal(answers, 0);
+  assert.equal(responses, 0);
   letGo();
   await Promise.all([first, second]);
   await ask(entra, WITH_SECRET);

@@ -863,10 +863,10 @@ for (const name of NAMES) {
       const { kind, machine } = setUp(name);
       machine.failNext("silent");
       const { signal, abort } = stop();
-      const answer = send(kind, machine, {}, { signal });
+      const pending = send(kind, machine, {}, { signal });
       await machine.untilRequested();
       abort();
-      await assert.rejects(answer, /Enough/);
+      await assert.rejects(pending, /Enough/);
       await assert.rejects(send(kind, machine, {}, { signal }), /Enough/);
       assert.equal(machine.requests.length, 1);
     });

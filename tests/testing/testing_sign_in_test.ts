@@ -65,13 +65,13 @@ function authorizeUrl(changes: Form = {}, tenant = TENANT): string {
   return `${HOST}/${tenant}/oauth2/v2.0/authorize?${paramsOf({ ...ASKED, ...changes })}`;
 }
 
-function visit(entra: Entra, changes: Form = {}, tenant = TENANT): Promise<Response> {
+function authorize(entra: Entra, changes: Form = {}, tenant = TENANT): Promise<Response> {
   return entra.fetch(authorizeUrl(changes, tenant), { redirect: "manual" });
 }
 
 /** Returns the parameters of the authorization response. */
 async function responseOf(entra: Entra, changes: Form = {}, tenant = TENANT): Promise<Record<string, string>> {
-  const response = await visit(entra, changes, tenant);
+  const response = await authorize(entra, changes, tenant);
   assert.equal(response.status, 302);
   return Object.fromEntries(new URL(response.headers.get("location")!).searchParams);
 }
@@ -108,11 +108,11 @@ test("the response has a code and the state, and the code results in tokens of t
 
 test("the response is sent in the query, in the fragment or as a form", async () => {
   const entra = setUp();
-  const query = (await visit(entra, { response_mode: "query" })).headers.get("location")!;
+  const query = (await authorize(entra, { response_mode: "query" })).headers.get("location")!;
   assert.match(query, /^https:\/\/app\.example\/signed-in\?from=entra&code=code-[\w-]+&state=a\+state%26$/);
-  const fragment = (await visit(entra, { response_mode: "fragment" })).headers.get("location")!;
+  const fragment = (await authorize(entra, { response_mode: "fragment" })).headers.get("location")!;
   assert.match(fragment, /^https:\/\/app\.example\/signed-in\?from=entra#code=code-[\w-]+&state=a\+state%26$/);
-  const form = await visit(entra, { response_mode: "form_post", state: `"><b>` });
+  const form = await authorize(entra, { response_mode: "form_post", state: `"><b>` });
   assert.equal(form.status, 200);
   assert.match(form.headers.get("content-type")!, /^text\/html/);
   const html = await form.text();
@@ -162,15 +162,15 @@ for (
   test(`Entra sends an error response for ${name}`, async () => {
     const entra = setUp();
     if (visitor === null) entra.signInAs(null);
-    const answer = await responseOf(entra, changes);
-    assert.deepEqual([answer.error, answer.code, answer.state], [error, undefined, "a state&"]);
-    assert.match(answer.error_description!, /^AADSTS\d+: /);
+    const response = await responseOf(entra, changes);
+    assert.deepEqual([response.error, response.code, response.state], [error, undefined, "a state&"]);
+    assert.match(response.error_description!, /^AADSTS\d+: /);
   });
 }
 
 for (
   const [name, changes, code, tenant] of [
-    ["an unknown app", { client_id: "nobody" }, 700016],
+    ["an unknown app", { client_id: "unknown-app" }, 700016],
     ["an unknown tenant", {}, 90002, "nowhere.example"],
     ["no redirect URI", { redirect_uri: undefined }, 900144],
     ["a malformed redirect URI", { redirect_uri: "nothing" }, 50011],
@@ -183,7 +183,7 @@ for (
   ] as const
 ) {
   test(`Entra shows an error and does not redirect for ${name}`, async () => {
-    const response = await visit(setUp(), changes, tenant);
+    const response = await authorize(setUp(), changes, tenant);
     assert.equal(response.status, 400);
     assert.equal(response.headers.get("location"), null);
     assert.match(await response.text(), new RegExp(`AADSTS${code}: `));
@@ -192,10 +192,10 @@ for (
 
 test("any port is accepted for a loopback address, and any redirect URI without a list", async () => {
   for (const redirect_uri of ["http://localhost:1", "http://localhost", "http://localhost:65535/here"]) {
-    assert.equal((await visit(setUp(), { redirect_uri })).status, 302, redirect_uri);
+    assert.equal((await authorize(setUp(), { redirect_uri })).status, 302, redirect_uri);
   }
   const changes = { client_id: "another-app", redirect_uri: "https://anywhere.example/" };
-  assert.equal((await visit(setUp(), changes)).status, 302);
+  assert.equal((await authorize(setUp(), changes)).status, 302);
 });
 
 for (
@@ -324,10 +324,12 @@ for (const [mode, method] of [["form_post", "POST"], ["query", "GET"]] as const)
     );
     const [[where, request]] = come as [[string, Request]];
     assert.deepEqual([come.length, where, request.method], [1, "one", method]);
-    const answer = method === "POST" ? new URLSearchParams(await request.text()) : new URL(request.url).searchParams;
-    assert.equal(answer.get("state"), `a "state" & <more>`);
+    const parameters = method === "POST"
+      ? new URLSearchParams(await request.text())
+      : new URL(request.url).searchParams;
+    assert.equal(parameters.get("state"), `a "state" & <more>`);
     const redirect_uri = `http://localhost:${one!.port}`;
-    const { body } = await post(entra, redemption(answer.get("code")!, { redirect_uri }));
+    const { body } = await post(entra, redemption(parameters.get("code")!, { redirect_uri }));
     assert.equal((await entra.verify(body.access_token)).upn, ADA);
   });
 }
@@ -431,7 +433,7 @@ test("entering an invalid code throws, because the test is wrong", async () => {
 
 for (
   const [name, changes, code] of [
-    ["an unknown app", { client_id: "nobody" }, 700016],
+    ["an unknown app", { client_id: "unknown-app" }, 700016],
     ["an app that must authenticate", { client_id: "a-web-app" }, 7000218],
     ["no scope", { scope: undefined }, 900144],
   ] as const

@@ -34,8 +34,8 @@ test("a sibling subdomain cannot sign a browser in as another user", { skip: NO_
 
   async function ask({ url, method, headers }: Request): Promise<Response> {
     const init = { method, headers: [...headers] as [string, string][], redirect: "manual" } as const;
-    const answer = await miniflare.dispatchFetch(url, init);
-    return new Response(await answer.text(), { status: answer.status, headers: [...answer.headers] });
+    const response = await miniflare.dispatchFetch(url, init);
+    return new Response(await response.text(), { status: response.status, headers: [...response.headers] });
   }
 
   const browser = await startBrowser(["--host-resolver-rules=MAP * 127.0.0.1"]);

@@ -27,9 +27,9 @@ function createApp() {
   /** Starts a sign-in, and returns the callback URL of its response with the cookie that it needs. */
   async function begin(username: string): Promise<{ url: string; name: string; value: string }> {
     const browser = openBrowser((request) => signIn.signIn(request));
-    const answer = await browser.get(`${APP}/`);
+    const response = await browser.get(`${APP}/`);
     const [[name, value]] = [...browser.cookies] as [[string, string]];
-    return { url: await service.signIn(answer.headers.get("location")!, username), name, value };
+    return { url: await service.signIn(response.headers.get("location")!, username), name, value };
   }
   return { signIn, begin };
 }
@@ -133,8 +133,8 @@ test("two cookies with the same name are both rejected, equal or not", async () 
 test("such cookies do not displace the cookies of pending sign-ins", async () => {
   const { signIn } = createApp();
   const forged = Array.from({ length: 20 }, (_, n) => `\u00a0__Host-sign-in-${String(n).padStart(10, "0")}=x`);
-  const answer = await signIn.signIn(requestWith(`${APP}/`, forged.join("; ")));
-  assert.deepEqual(setCookiesOf(answer).filter((cookie) => cookie.includes("Max-Age=0")), []);
+  const response = await signIn.signIn(requestWith(`${APP}/`, forged.join("; ")));
+  assert.deepEqual(setCookiesOf(response).filter((cookie) => cookie.includes("Max-Age=0")), []);
 });
 
 test("a header of white space only is read in linear time", async () => {

@@ -74,13 +74,13 @@ async function withSite(use: (site: Site) => Promise<void>): Promise<void> {
       intercepted.urls.push(url!);
       return response.end("Not here");
     }
-    const answer = await miniflare!.dispatchFetch(`http://localhost:${site.port}${url}`, {
+    const result = await miniflare!.dispatchFetch(`http://localhost:${site.port}${url}`, {
       method: method!,
       headers: Object.entries(headers).map(([name, value]) => [name, String(value)] as [string, string]),
       redirect: "manual",
     });
-    response.writeHead(answer.status, [...answer.headers].flat());
-    response.end(await answer.text());
+    response.writeHead(result.status, [...result.headers].flat());
+    response.end(await result.text());
   });
   // Another site than the authorization server, so that SameSite has an effect.
   const app = `http://localhost:${site.port}`;
@@ -92,11 +92,11 @@ async function withSite(use: (site: Site) => Promise<void>): Promise<void> {
   provider.on("grant.error", (_context: unknown, { error_detail }: { error_detail: string }) => {
     grants.push(`refused: ${error_detail}`);
   });
-  const answer = provider.callback();
+  const handle = provider.callback();
   identity.server.on("request", (request, response) => {
     // Microsoft Entra identifies the app by the redirect URI.
     request.url = request.url!.replace("/logout?", `/logout?client_id=${CLIENT}&`);
-    return answer(request, response);
+    return handle(request, response);
   });
   let browser: Browser | undefined;
   try {
@@ -173,7 +173,7 @@ test("users sign in with a browser, stay signed in, and sign out", async () => {
     await jo.page.waitForURL(`${app}/me`);
     await sam.page.reload();
     assert.equal(await sam.page.textContent("body"), "sam@contoso.com is sam@contoso.com to Microsoft Graph");
-    assert.equal(grants.length, 3, "who has left signs in anew, and nobody else does");
+    assert.equal(grants.length, 3, "only the user who signed out signs in again");
   });
 });
 
@@ -210,8 +210,8 @@ test("an intercepted code cannot be used without the code verifier or in another
     };
     for (const verifier of [undefined, "a".repeat(43)]) {
       const body = new URLSearchParams({ ...form, ...verifier && { code_verifier: verifier } });
-      const answer = await fetch(`${issuer}/${TENANT}/oauth2/v2.0/token`, { method: "POST", body });
-      assert.deepEqual([answer.status, (await answer.json()).error], [400, "invalid_grant"]);
+      const response = await fetch(`${issuer}/${TENANT}/oauth2/v2.0/token`, { method: "POST", body });
+      assert.deepEqual([response.status, (await response.json()).error], [400, "invalid_grant"]);
     }
     assert.match(grants.join(), /refused: .*(verifier|PKCE).*refused: /i);
 

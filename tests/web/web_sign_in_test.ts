@@ -99,14 +99,14 @@ test("a user signs in and returns to the page", async () => {
 
 test("the cookie is limited to this host, TLS and HTTP, and its value is encrypted", async () => {
   const app = createApp();
-  const answer = await app.browser.get(`${APP}/mail?secret`);
-  const [cookie, ...others] = setCookiesOf(answer);
+  const response = await app.browser.get(`${APP}/mail?secret`);
+  const [cookie, ...others] = setCookiesOf(response);
   assert.deepEqual(others, []);
   assert.match(
     cookie!,
     /^__Host-sign-in-[\w-]{10}=[\w-]{300,900}; Max-Age=600; Path=\/; Secure; HttpOnly; SameSite=Lax$/,
   );
-  const { searchParams } = new URL(answer.headers.get("location")!);
+  const { searchParams } = new URL(response.headers.get("location")!);
   for (const secret of [searchParams.get("state")!, searchParams.get("nonce")!, "/mail", "verifier"]) {
     assert.ok(!`${cookie} ${atob(valueOf(cookie!))}`.includes(secret));
   }
@@ -156,7 +156,7 @@ test("another process completes the sign-in and resumes the session", async () =
   const { account, credential } = await app.signIn.resume(session);
   assert.equal(account.username, "jo@contoso.com");
   assert.equal(await me(app, credential), "jo@contoso.com");
-  assert.equal(app.service.refreshes, 0, "who shares the memory shares the token");
+  assert.equal(app.service.refreshes, 0, "the same process uses the cached token");
   const elsewhere = await createWebSignIn(optionsFor(app.service, { cache: new Map() })).resume(session);
   assert.equal(await me(app, elsewhere.credential), "jo@contoso.com");
   assert.equal(app.service.refreshes, 1);
@@ -170,14 +170,14 @@ test("sealing keys can be rotated", async () => {
   const back = await app.begin();
   const next = createWebSignIn(optionsFor(app.service, { sealingKey: [KEY_2, KEY_1] }));
   const session = await (await next.redeem(app.browser.request(back))).sealSession();
-  await assert.rejects(app.signIn.resume(session), { name: "AuthenticationRequiredError" }, "the first seals");
+  await assert.rejects(app.signIn.resume(session), { name: "AuthenticationRequiredError" }, "the first key seals");
   const last = createWebSignIn(optionsFor(app.service, { sealingKey: KEY_2 }));
   assert.equal((await last.resume(session)).account.username, "jo@contoso.com");
   const key = await crypto.subtle.importKey("raw", new TextEncoder().encode("2".repeat(32)), "AES-GCM", false, [
     ...["encrypt", "decrypt"] as const,
   ]);
-  const kept = createWebSignIn(optionsFor(app.service, { sealingKey: key }));
-  assert.equal((await kept.resume(session)).account.username, "jo@contoso.com");
+  const withCryptoKey = createWebSignIn(optionsFor(app.service, { sealingKey: key }));
+  assert.equal((await withCryptoKey.resume(session)).account.username, "jo@contoso.com");
 });
 
 test("two sign-ins in two tabs are completed in either order", async () => {
@@ -214,9 +214,9 @@ test("the options of a sign-in are sent in the authorization request", async () 
     prompt: "login",
     returnPath: "/files/a?b#c",
   };
-  const answer = await app.signIn.signIn(new Request(`${APP}/`, { method: "POST" }), options);
-  app.browser.take(answer);
-  const back = await app.service.signIn(answer.headers.get("location")!, "jo@contoso.com");
+  const redirect = await app.signIn.signIn(new Request(`${APP}/`, { method: "POST" }), options);
+  app.browser.take(redirect);
+  const back = await app.service.signIn(redirect.headers.get("location")!, "jo@contoso.com");
   const { claims: sent, login_hint, domain_hint, prompt } = app.service.lastAsked;
   assert.deepEqual([sent, login_hint, domain_hint, prompt], [claims, "jo@contoso.com", "contoso.com", "login"]);
   const { response } = await app.signIn.redeem(app.browser.request(back));
@@ -288,15 +288,15 @@ describe("rejects a return path that is not allowed", () => {
   test("replaces an app's page that is not in returnPaths", async () => {
     const app = createApp();
     app.browser.take(await app.signIn.signIn(new Request(`${APP}//evil.test`)));
-    const answer = await app.browser.get(`${APP}//evil.test/..`);
-    const back = await app.service.signIn(answer.headers.get("location")!, "jo@contoso.com");
+    const redirect = await app.browser.get(`${APP}//evil.test/..`);
+    const back = await app.service.signIn(redirect.headers.get("location")!, "jo@contoso.com");
     const { response } = await app.signIn.redeem(app.browser.request(back));
     assert.equal(response.headers.get("location"), `${APP}/`);
   });
   test("replaces the page of a POST request", async () => {
     const app = createApp();
-    const answer = await app.browser.get(`${APP}/mail`, { method: "POST" });
-    const back = await app.service.signIn(answer.headers.get("location")!, "jo@contoso.com");
+    const redirect = await app.browser.get(`${APP}/mail`, { method: "POST" });
+    const back = await app.service.signIn(redirect.headers.get("location")!, "jo@contoso.com");
     const { response } = await app.signIn.redeem(app.browser.request(back));
     assert.equal(response.headers.get("location"), `${APP}/`);
   });
@@ -447,8 +447,8 @@ describe("rejects an authorization response", () => {
   async function sealedBy(app: App, _back: string, options: Partial<WebSignInOptions>): Promise<Request> {
     const other = createWebSignIn(optionsFor(app.service, options));
     const browser = openBrowser((request) => other.signIn(request));
-    const answer = await browser.get(`${APP}/mail`);
-    return browser.request(await app.service.signIn(answer.headers.get("location")!, "jo@contoso.com"));
+    const redirect = await browser.get(`${APP}/mail`);
+    return browser.request(await app.service.signIn(redirect.headers.get("location")!, "jo@contoso.com"));
   }
 
   function changed({ browser }: App, back: string, change: (value: string) => string): Request {
@@ -658,9 +658,9 @@ test("a failed sign-in is logged, and its user sees only how to try again", asyn
       const browser = openBrowser((request) => handle(request, env, service.fetch));
       const away = await browser.get(`${APP}/me`);
       const back = await service.signIn(away.headers.get("location")!, "jo@contoso.com");
-      const answer = await browser.get(query ? `${APP}/signed-in${query}` : back);
-      assert.equal(answer.status, status);
-      assert.equal(await answer.text(), 'You are not signed in. <a href="/me">Try again</a>');
+      const response = await browser.get(query ? `${APP}/signed-in${query}` : back);
+      assert.equal(response.status, status);
+      assert.equal(await response.text(), 'You are not signed in. <a href="/me">Try again</a>');
       assert.match(String(logged.pop()), message);
     }
   } finally {

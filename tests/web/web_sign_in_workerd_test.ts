@@ -60,14 +60,14 @@ for (const workerd of [undefined, newestWorkerd]) {
         }
         for (let round = 0; round < 4; round++) {
           for (const [name, browser] of users) {
-            const answer = await browser.get(`${APP}/me`);
-            assert.equal(await answer.text(), `${name} is ${name} to Microsoft Graph`);
+            const response = await browser.get(`${APP}/me`);
+            assert.equal(await response.text(), `${name} is ${name} to Microsoft Graph`);
           }
         }
         const [jo, sam] = [...users.values()] as [WebBrowser, WebBrowser];
         await jo.get(`${APP}/sign-out`, { method: "POST" });
         for (let round = 0; round < 2; round++) {
-          assert.equal((await jo.get(`${APP}/me`)).status, 302, "who has left has to sign in");
+          assert.equal((await jo.get(`${APP}/me`)).status, 302, "the user who signed out must sign in");
           assert.match(await (await sam.get(`${APP}/me`)).text(), /^sam@contoso.com is sam@contoso.com/);
         }
         const other = await open().get(`${APP}/signed-in?code=a&state=${"a".repeat(43)}`);

@@ -26,7 +26,7 @@ test("two different versions of workerd are installed", () => assert.notEqual(ol
 interface TokenEndpoint {
   readonly origin: string;
   /** The scopes of the token requests, in order. */
-  readonly asked: string[];
+  readonly scopes: string[];
   /** Responds to the pending requests and to all later ones. */
   release(): void;
   /** Holds the responses again. */
@@ -35,17 +35,17 @@ interface TokenEndpoint {
 }
 
 async function startTokenEndpoint(): Promise<TokenEndpoint> {
-  const asked: string[] = [];
+  const scopes: string[] = [];
   const watchers: (() => void)[] = [];
   let gate = Promise.withResolvers<void>();
   function note(what: string) {
-    asked.push(what);
+    scopes.push(what);
     for (const seen of watchers.splice(0)) seen();
   }
   const server = createServer(async (request, response) => {
     const url = new URL(request.url!, "http://localhost");
     if (url.pathname === "/asked") {
-      while (!asked.includes(url.searchParams.get("scope")!)) await new Promise<void>((seen) => watchers.push(seen));
+      while (!scopes.includes(url.searchParams.get("scope")!)) await new Promise<void>((seen) => watchers.push(seen));
       return response.end();
     }
     if (url.pathname === "/mark") {
@@ -61,12 +61,12 @@ async function startTokenEndpoint(): Promise<TokenEndpoint> {
     note(new URLSearchParams(form).get("scope")!);
     await gate.promise;
     response.setHeader("content-type", "application/json");
-    response.end(JSON.stringify({ access_token: `token-${asked.length}`, token_type: "Bearer", expires_in: 3600 }));
+    response.end(JSON.stringify({ access_token: `token-${scopes.length}`, token_type: "Bearer", expires_in: 3600 }));
   });
   await new Promise<void>((ready) => server.listen(0, "127.0.0.1", ready));
   return {
     origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    asked,
+    scopes,
     release: () => gate.resolve(),
     hold: () => void (gate = Promise.withResolvers<void>()),
     close() {
@@ -156,7 +156,7 @@ for (const workerd of [undefined, newestWorkerd]) {
             }
             endpoint.release();
             for (const token of await Promise.all(others)) assert.match(token, /^token-\d+$/);
-            const requests = endpoint.asked.filter((asked) => asked === scope).length;
+            const requests = endpoint.scopes.filter((requested) => requested === scope).length;
             if (waitUntil) assert.equal(requests, 1, "all share one token request");
             else assert.ok(requests >= 2, "each of the others sends its own");
           }
@@ -169,16 +169,16 @@ for (const workerd of [undefined, newestWorkerd]) {
             for (let looks = 0; await entered() < before + 20; looks++) assert.ok(looks < 1000, "not all came in");
             endpoint.release();
             assert.equal(new Set(await Promise.all(all)).size, 1, "all have the same token");
-            assert.equal(endpoint.asked.filter((asked) => asked === scope).length, 1, "of one token request");
+            assert.equal(endpoint.scopes.filter((requested) => requested === scope).length, 1, "of one token request");
           }
 
           endpoint.hold();
-          const leavers = ["first", "last"].map((me, index, all) =>
+          const aborted = ["first", "last"].map((me, index, all) =>
             get("app", `/leaves?scope=left&me=${me}&other=${all[1 - index]}`)
           );
-          assert.deepEqual(await Promise.all(leavers), ["AbortError", "AbortError"], "each is told at once");
+          assert.deepEqual(await Promise.all(aborted), ["AbortError", "AbortError"], "each call rejects at once");
           endpoint.release();
-          assert.match(await get("app", "/token?scope=left"), /^token-\d+$/, "who comes after them gets a token");
+          assert.match(await get("app", "/token?scope=left"), /^token-\d+$/, "a later call gets a token");
         } finally {
           delete process.env.MINIFLARE_WORKERD_PATH;
           await miniflare.dispose();
