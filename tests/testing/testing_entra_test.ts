@@ -206,7 +206,7 @@ const rejected: {
     name: "an unknown app",
     form: { ...WITH_SECRET, client_id: "unknown-app" },
     expected: [400, "unauthorized_client", 700016],
-    says: /'nobody'/,
+    says: /'unknown-app'/,
   },
   {
     name: "an app of another tenant",
