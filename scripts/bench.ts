@@ -1,5 +1,6 @@
 /**
- * Measures this library and `@azure/identity` side by side, prints a table and writes it to `bench_results.md`: `deno task bench`.
+ * Measures this library and `@azure/identity` side by side, prints a table and writes it to `bench_results.md`: `deno
+ * task bench`.
  *
  * @module
  */
@@ -77,7 +78,10 @@ function onNode(program: string, env: Record<string, string> = {}, ...args: stri
   return runOrThrow("node", [`${program}.js`, ...args], { cwd: `${folder}/both`, env });
 }
 
-/** Creates the home folder of a signed-in user, and a script in place of the Azure CLI. Returns the environment variables for both. */
+/**
+ * Creates the home folder of a signed-in user, and a script in place of the Azure CLI. Returns the environment
+ * variables for both.
+ */
 async function makeLaptop(): Promise<Record<string, string>> {
   const [home, programs, runs] = [`${folder}/home`, `${folder}/bin`, `${folder}/runs`] as const;
   await Deno.mkdir(`${home}/.azure`, { recursive: true });

@@ -1,5 +1,6 @@
 /**
- * Builds the npm package: the folder `package` from the source by `deno pack`, and from that the tarball that is tested and published.
+ * Builds the npm package: the folder `package` from the source by `deno pack`, and from that the tarball that is tested
+ * and published.
  *
  * @module
  */
@@ -17,8 +18,9 @@ const DEPENDENCIES = ["oauth4webapi"];
 const OPTIONAL = ["jose", "node-forge"];
 
 /**
- * The files that modules are joined into. A module belongs to the first pattern that matches its path. Two kinds of modules stay separate: those
- * that some programs do not load, or only later; and those with an `import()`, which bundlers follow even if the module is unused.
+ * The files that modules are joined into. A module belongs to the first pattern that matches its path. Two kinds of
+ * modules stay separate: those that some programs do not load, or only later; and those with an `import()`, which
+ * bundlers follow even if the module is unused.
  */
 const CHUNKS: readonly { readonly name: string; readonly modules: RegExp }[] = [
   { name: "transport", modules: /^src\/core\/(error_response|http|json|redact|retry)\.js$/ },
@@ -76,8 +78,8 @@ interface Configuration {
 }
 
 /**
- * Joins the modules into a few files, because Node spends more time on finding fifty files than on running them. Modules that several entries share
- * get files of their own, so that their state exists once.
+ * Joins the modules into a few files, because Node spends more time on finding fifty files than on running them.
+ * Modules that several entries share get files of their own, so that their state exists once.
  */
 async function joinModules(folder: string, entries: readonly string[]): Promise<void> {
   const modules = (await listFiles(ROOT, "src")).map((path) => path.replace(/ts$/, "js"));

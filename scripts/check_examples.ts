@@ -1,6 +1,7 @@
 /**
- * Checks the types of the examples in the README and in doc comments, and runs them without any permission. Examples that need a cloud or a server
- * are marked `no-eval` and are not run. (`deno test --doc` would run those too, and cannot run a module with a default export.)
+ * Checks the types of the examples in the README and in doc comments, and runs them without any permission. Examples
+ * that need a cloud or a server are marked `no-eval` and are not run. (`deno test --doc` would run those too, and
+ * cannot run a module with a default export.)
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Checks the imports of Deno's module graph against the table below. The rules that can be checked in a single file (platform names, `console`,
- * default exports, inheritance) are in `lint_plugin.ts`.
+ * Checks the imports of Deno's module graph against the table below. The rules that can be checked in a single file
+ * (platform names, `console`, default exports, inheritance) are in `lint_plugin.ts`.
  *
  * @module
  */
@@ -21,8 +21,8 @@ interface Layer {
 }
 
 /**
- * The layers and their permitted imports. Each file may also import types from the contracts and from `src/runtime/runtime.ts`, and types of the
- * packages that it may import. No file may import a `node:` module.
+ * The layers and their permitted imports. Each file may also import types from the contracts and from
+ * `src/runtime/runtime.ts`, and types of the packages that it may import. No file may import a `node:` module.
  */
 export const LAYERS: readonly Layer[] = [
   { name: "mod.ts", files: /^mod\.ts$/, may: ["contracts", "credentials"] },
@@ -93,12 +93,18 @@ export interface Import {
   /** The path of the importing file, relative to the root of the project. */
   readonly from: string;
   readonly line: number;
-  /** The path of the imported file, relative to the root of the project; or the name of a package; or a `node:` specifier. */
+  /**
+   * The path of the imported file, relative to the root of the project; or the name of a package; or a `node:`
+   * specifier.
+   */
   readonly to: string;
   readonly kind: "type" | "value" | "dynamic";
 }
 
-/** Returns the imports that the table does not permit, the import cycles, the unreachable files and the files without a layer. */
+/**
+ * Returns the imports that the table does not permit, the import cycles, the unreachable files and the files without a
+ * layer.
+ */
 export function checkLayers(
   imports: readonly Import[],
   files: readonly string[],
@@ -195,7 +201,10 @@ export async function readImports(root: string, entries: readonly string[]): Pro
   );
 }
 
-/** Returns the name of the package, such as `jose` for `npm:/jose@^6.2.17/jwt/sign`; other specifiers are returned unchanged. */
+/**
+ * Returns the name of the package, such as `jose` for `npm:/jose@^6.2.17/jwt/sign`; other specifiers are returned
+ * unchanged.
+ */
 function packageOf(specifier: string): string {
   return /^npm:\/?((?:@[^/]+\/)?[^/@]+)/.exec(specifier)?.[1] ?? specifier;
 }

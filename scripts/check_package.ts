@@ -1,6 +1,6 @@
 /**
- * Checks the npm package as it is published: `publint` and `attw` accept it; its declarations need no types but those of the browser or of Node;
- * JSR accepts the source; and a Deno project can link it.
+ * Checks the npm package as it is published: `publint` and `attw` accept it; its declarations need no types but those
+ * of the browser or of Node; JSR accepts the source; and a Deno project can link it.
  *
  * @module
  */
@@ -20,7 +20,10 @@ const HOMES: Readonly<Record<string, object>> = {
   "Node alone": { lib: ["es2022"], types: ["node"] },
 };
 
-/** The `compilerOptions` of Deno projects that link the source. Deno checks a linked source with the options of the project. */
+/**
+ * The `compilerOptions` of Deno projects that link the source. Deno checks a linked source with the options of the
+ * project.
+ */
 const LINKING: Readonly<Record<string, object>> = {
   "no options": {},
   "strict options": {

@@ -1,6 +1,6 @@
 /**
- * Checks the bundle of an application: its size against the budgets in `size_budgets.json`, and its modules against those that each import may
- * load. With `--update` it replaces the budgets with the measured sizes plus 3%.
+ * Checks the bundle of an application: its size against the budgets in `size_budgets.json`, and its modules against
+ * those that each import may load. With `--update` it replaces the budgets with the measured sizes plus 3%.
  *
  * @module
  */
@@ -13,7 +13,8 @@ import { type Problem, report } from "./problem.ts";
 import { ROOT } from "./run.ts";
 
 /**
- * Groups of modules, by prefixes of their paths or by the name of a package. A module belongs to the family with the longest matching prefix.
+ * Groups of modules, by prefixes of their paths or by the name of a package. A module belongs to the family with the
+ * longest matching prefix.
  */
 const FAMILIES: Readonly<Record<string, readonly string[]>> = {
   contracts: [
@@ -236,7 +237,8 @@ if (import.meta.main) {
     const program = `export ${names} from "${entry.from.replace(".", name)}";`;
     const [first, ...later] = await bundle(program, ROOT, files);
     const [whole] = await bundle(program, ROOT, files, false);
-    // With code splitting, esbuild adds what only an unused module would load; in one piece, it adds what is loaded later.
+    // With code splitting, esbuild adds what only an unused module would load; in one piece, it adds what is loaded
+    // later.
     const gzip = Math.min(first!.gzip, whole!.gzip);
     const modules = first!.modules.filter((module) => whole!.modules.includes(module));
     const kebab = entry.name.replace(/(?<=.)([A-Z])/g, "-$1").toLowerCase();

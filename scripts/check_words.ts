@@ -11,7 +11,10 @@ import { ROOT } from "./run.ts";
 const REFUSED = /\b(?:whoever|nobody|somebody|anybody|in vain|anew|passed over|unsaid)\b/i;
 const WIDTH = 120;
 
-/** Returns the lines with a refused word, and the comments that are too wide. Examples and URLs may be wider, because they cannot be wrapped. */
+/**
+ * Returns the lines with a refused word, and the comments that are too wide. Examples and URLs may be wider, because
+ * they cannot be wrapped.
+ */
 export function checkWords(path: string, text: string): Problem[] {
   const isCode = path.endsWith(".ts");
   let isExample = false;

@@ -1,6 +1,7 @@
 /**
  * Runs a smoke test on the oldest supported and on the newest release of Node, Deno and Bun; and on the releases just
- * before the oldest, on which the library must throw an error of one sentence. The releases come from npm, which caches them.
+ * before the oldest, on which the library must throw an error of one sentence. The releases come from npm, which caches
+ * them.
  *
  * `deno task floors` runs all, `deno task floors bun deno` those of two runtimes, and `deno task floors node@23.1.0`
  * one release.

@@ -1,8 +1,8 @@
 /// <reference lib="deno.unstable" />
 
 /**
- * The project's rules that can be checked in a single file, as rules of `deno lint`: they use the syntax tree, so that comments and strings
- * do not match, and editors show them.
+ * The project's rules that can be checked in a single file, as rules of `deno lint`: they use the syntax tree, so that
+ * comments and strings do not match, and editors show them.
  *
  * @module
  */
@@ -60,7 +60,10 @@ function noInheritance(context: Deno.lint.RuleContext): Deno.lint.LintVisitor {
   return { ClassDeclaration: check, ClassExpression: check };
 }
 
-/** Arrow functions are closures. A top-level function is a `function` declaration, unless a declared type gives its parameters. */
+/**
+ * Arrow functions are closures. A top-level function is a `function` declaration, unless a declared type gives its
+ * parameters.
+ */
 function topLevelFunction(context: Deno.lint.RuleContext): Deno.lint.LintVisitor {
   function check({ id, init }: Deno.lint.VariableDeclarator) {
     if (init?.type !== "ArrowFunctionExpression" || id.typeAnnotation) return;
@@ -107,7 +110,10 @@ function linearRegExp(context: Deno.lint.RuleContext): Deno.lint.LintVisitor {
   };
 }
 
-/** `assert.rejects` and `assert.throws` need an expected error. A string as their second argument is only the assertion's message. */
+/**
+ * `assert.rejects` and `assert.throws` need an expected error. A string as their second argument is only the
+ * assertion's message.
+ */
 function expectedError(context: Deno.lint.RuleContext): Deno.lint.LintVisitor {
   if (!pathOf(context).startsWith("tests/")) return {};
   return {

@@ -1,6 +1,7 @@
 /**
- * Runs every check that a change must pass: `deno task ok`. A failed check does not stop the others. `--skip-tests` leaves out the tests. `--fast`
- * leaves out the slow checks, which need not run before each commit: examples, sizes, the package, the tests and the demo.
+ * Runs every check that a change must pass: `deno task ok`. A failed check does not stop the others. `--skip-tests`
+ * leaves out the tests. `--fast` leaves out the slow checks, which need not run before each commit: examples, sizes,
+ * the package, the tests and the demo.
  *
  * @module
  */
@@ -14,7 +15,10 @@ export interface Counts {
   readonly skipped: number;
 }
 
-/** Returns the counts of a step: those of its tests if its last line states them, else one. A failed step counts as one failure. */
+/**
+ * Returns the counts of a step: those of its tests if its last line states them, else one. A failed step counts as one
+ * failure.
+ */
 export function countsOf(output: string, success: boolean): Counts {
   const line = /^(\d+) passed, (\d+) failed, (\d+) skipped\s*$/m.exec(output.trimEnd().split("\n").at(-1) ?? "");
   const [passed, failed, skipped] = line

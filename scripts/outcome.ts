@@ -9,7 +9,9 @@ export interface Outcome {
   readonly message?: string;
 }
 
-/** An event of a test run: the file of the following tests, the name of a test that begins, or the outcome of a test. */
+/**
+ * An event of a test run: the file of the following tests, the name of a test that begins, or the outcome of a test.
+ */
 export type TestEvent = { readonly file: string } | { readonly begin: string } | { readonly end: Outcome };
 
 /** The result of the suite on a runtime. */

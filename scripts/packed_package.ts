@@ -24,7 +24,10 @@ export interface PackedPackageOptions {
   readonly build?: (folder: string) => Promise<void>;
 }
 
-/** Returns the path of a folder with the files of the package. Builds it unless it is cached for this state of the source. */
+/**
+ * Returns the path of a folder with the files of the package. Builds it unless it is cached for this state of the
+ * source.
+ */
 export async function packedPackage({ root = ROOT, build = buildFiles }: PackedPackageOptions = {}): Promise<string> {
   const digest = await digestOf([Deno.version.deno, await listDigests(root)]);
   return await cachedFolder({ cache: `${root}${CACHE}`, digest, build });

@@ -43,15 +43,18 @@ function treeOf(root: number, all: readonly ProcessEntry[]): ProcessEntry[] {
   return tree;
 }
 
-/** Returns the processor time of a process and its descendants, in seconds; `undefined` if it has ended or the system is not Linux. */
+/**
+ * Returns the processor time of a process and its descendants, in seconds; `undefined` if it has ended or the system is
+ * not Linux.
+ */
 export function cpuSecondsOf(root: number): number | undefined {
   const tree = treeOf(root, listProcesses());
   return tree.length === 0 ? undefined : tree.reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0);
 }
 
 /**
- * Ends a process that leads a process group, its descendants in other groups, and each process with a mark in its environment.
- * If the system is not Linux, only the group is ended.
+ * Ends a process that leads a process group, its descendants in other groups, and each process with a mark in its
+ * environment. If the system is not Linux, only the group is ended.
  */
 export function endProcesses(leader: number | undefined, mark: string): void {
   const tree = leader === undefined ? [] : treeOf(leader, listProcesses());

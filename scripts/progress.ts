@@ -110,8 +110,8 @@ export function followTests({ cpuSeconds, silenceInMs = SILENCE_IN_MS }: Progres
 }
 
 /**
- * Returns a function that receives a text in parts and passes each complete line to `onLine`, without its line break. `onRest` receives the
- * incomplete last line.
+ * Returns a function that receives a text in parts and passes each complete line to `onLine`, without its line break.
+ * `onRest` receives the incomplete last line.
  */
 export function byLine(
   onLine: (line: string) => void,

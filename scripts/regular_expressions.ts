@@ -19,8 +19,8 @@ interface Automaton {
 }
 
 /**
- * Returns why a regular expression can take more than linear time for some text, or `undefined` if it cannot. It can try the same characters
- * repeatedly within one attempt (backtracking), or in the attempts that begin at each of them.
+ * Returns why a regular expression can take more than linear time for some text, or `undefined` if it cannot. It can
+ * try the same characters repeatedly within one attempt (backtracking), or in the attempts that begin at each of them.
  */
 export function findSuperLinear(source: string, flags: string): string | undefined {
   const [report] = analyse({ source, flags }).reports;

@@ -27,7 +27,9 @@ export interface RunOptions {
 /** The root of the project. */
 export const ROOT: string = fileURLToPath(new URL("../", import.meta.url));
 
-/** The mark of the processes that this one starts. In a test of the scripts, it begins with the mark of the outer run. */
+/**
+ * The mark of the processes that this one starts. In a test of the scripts, it begins with the mark of the outer run.
+ */
 const OWN_MARK = `${Deno.env.get(MARK) ?? ""}/${crypto.randomUUID()}`;
 
 /** Ids of the running commands, each the leader of a process group. */
@@ -37,8 +39,8 @@ export const SIGNALS: readonly Deno.Signal[] = Deno.build.os === "windows" ? ["S
 let started = 0;
 
 /**
- * Runs a command to its end, without colours. A command that exceeds its time limit is ended together with the processes that it has started.
- * Rejects with {@linkcode Deno.errors.NotFound} if there is no such command.
+ * Runs a command to its end, without colours. A command that exceeds its time limit is ended together with the
+ * processes that it has started. Rejects with {@linkcode Deno.errors.NotFound} if there is no such command.
  */
 export async function run(command: string, args: readonly string[], options: RunOptions = {}): Promise<Ending> {
   const { cwd = ROOT, env, timeoutInMs = 300_000, signal: early, onStart, onStdout, onStderr } = options;

@@ -63,7 +63,9 @@ export function readPretty(progress: Progress): (text: string) => void {
   return byLine(readLine, (rest) => void (rest.endsWith(" ...") && readLine(rest)));
 }
 
-/** Returns the output of tests that begins with "Figures", without other output and without the lines of `deno test`. */
+/**
+ * Returns the output of tests that begins with "Figures", without other output and without the lines of `deno test`.
+ */
 export function readFigures(stdout: string): string {
   const outputs = stdout.matchAll(/^-+ (?:post-test )?output -+\n(.*?)\n-+ (?:post-test )?output end -+$/gms);
   return Array.from(outputs, ([, output]) => /^Figures.*/ms.exec(output!)?.[0] ?? []).flat().join("\n");

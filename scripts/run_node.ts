@@ -38,7 +38,10 @@ export async function runNode({ folder, filesFor, install, silenceInMs }: Suite)
   };
 }
 
-/** Adds the output of a file that cannot be loaded. Its report has no reason; the output precedes its line in the other report. */
+/**
+ * Adds the output of a file that cannot be loaded. Its report has no reason; the output precedes its line in the other
+ * report.
+ */
 function explain(outcome: Outcome, output: string): Outcome {
   if (outcome.status !== "failed" || !outcome.name.endsWith("_test.js")) return outcome;
   return failure(outcome.name, output.slice(0, output.indexOf(`✖ ${outcome.name}`)));

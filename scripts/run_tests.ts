@@ -12,7 +12,10 @@ export interface TestRunOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Runs a command that runs tests. Ends it, together with the processes that it has started, if no test ends for too long. */
+/**
+ * Runs a command that runs tests. Ends it, together with the processes that it has started, if no test ends for too
+ * long.
+ */
 export async function runTests(
   command: string,
   args: readonly string[],

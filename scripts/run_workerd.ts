@@ -25,7 +25,9 @@ function bundleOnce(suite: Suite): Promise<string> {
   return bundle;
 }
 
-/** Returns a function that runs the portable tests in a request to a Worker, on miniflare's workerd or on a newer one. */
+/**
+ * Returns a function that runs the portable tests in a request to a Worker, on miniflare's workerd or on a newer one.
+ */
 export function workerd(age: "older" | "newer", flags: readonly string[]): (suite: Suite) => Promise<Result> {
   return async (suite) => {
     const { default: program, version } = findWorkerd(age);

@@ -1,9 +1,11 @@
 /**
- * Runs the test suite on every runtime: Deno from source; Node, Bun, workerd, an edge VM and a browser with the packed npm package.
+ * Runs the test suite on every runtime: Deno from source; Node, Bun, workerd, an edge VM and a browser with the packed
+ * npm package.
  *
- * `deno task test` runs all. `deno task test deno node --filter cache` runs the test files with "cache" in their path on those two.
- * With `--costs` it prints the processor time of each file. A run is cut if no test ends for five minutes. A runtime that the machine cannot run is
- * reported as skipped. If the variable `CI` is `true`, a skipped test or runtime is an error.
+ * `deno task test` runs all. `deno task test deno node --filter cache` runs the test files with "cache" in their path
+ * on those two. With `--costs` it prints the processor time of each file. A run is cut if no test ends for five
+ * minutes. A runtime that the machine cannot run is reported as skipped. If the variable `CI` is `true`, a skipped test
+ * or runtime is an error.
  *
  * @module
  */

@@ -3,8 +3,8 @@ import { ROOT } from "./run.ts";
 import type { Suite } from "./suite.ts";
 
 /**
- * Bundles the test files for a runtime and their imports, including the installed package, into one module. The module imports all subpaths
- * of the package at its top, and the tests when `ending` calls `run(files)`.
+ * Bundles the test files for a runtime and their imports, including the installed package, into one module. The module
+ * imports all subpaths of the package at its top, and the tests when `ending` calls `run(files)`.
  */
 export async function bundleTests(
   { folder, filesFor, install }: Suite,

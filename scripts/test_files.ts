@@ -25,8 +25,9 @@ const EVERYWHERE: readonly string[] = [...WITH_BUILT_INS, "workerd", "edge", "br
 const PORTABLE = /^(node:test|node:assert\/strict|(@azweb\/identity|fast-check|jose|oauth4webapi)(\/.*)?)$/;
 
 /**
- * Writes the files of `tests/` to the folder, without types, and determines the runtimes of each test file: all of them if its imports need only
- * Web APIs, else Deno, Node and Bun. The first line of the file, such as `// Runs on: deno, node`, can exclude some of them.
+ * Writes the files of `tests/` to the folder, without types, and determines the runtimes of each test file: all of them
+ * if its imports need only Web APIs, else Deno, Node and Bun. The first line of the file, such as `// Runs on: deno,
+ * node`, can exclude some of them.
  */
 export async function stripTests(folder: string): Promise<TestFiles> {
   const sources: string[] = [];
@@ -66,7 +67,9 @@ const keepImports: Plugin["setup"] = ({ onResolve }) => {
   });
 };
 
-/** Returns the packages and built-in modules that a file and the files that it imports, also by `import()`, depend on. */
+/**
+ * Returns the packages and built-in modules that a file and the files that it imports, also by `import()`, depend on.
+ */
 function importsOf(file: string, inputs: Metafile["inputs"], seen: Set<string> = new Set()): string[] {
   seen.add(file);
   return (inputs[file]?.imports ?? []).flatMap(({ path }) => {

@@ -11,9 +11,9 @@ const ALWAYS = ["@edge-runtime/vm", "jose", "node-forge"];
 const CACHE = `${ROOT}node_modules/.cache/azweb-identity-dependencies`;
 
 /**
- * Makes a folder an npm project: Node and Bun run the tests in it, and the bundles for the other runtimes are built from it. Installs the packed
- * package, its dependencies and the given packages, in the versions of `deno.lock`. Names that `deno.json` does not contain are ignored, because
- * they are built-in modules.
+ * Makes a folder an npm project: Node and Bun run the tests in it, and the bundles for the other runtimes are built
+ * from it. Installs the packed package, its dependencies and the given packages, in the versions of `deno.lock`. Names
+ * that `deno.json` does not contain are ignored, because they are built-in modules.
  */
 export async function makeTestProject(folder: string, packages: readonly string[]): Promise<void> {
   const { name, imports } = JSON.parse(await Deno.readTextFile(`${ROOT}deno.json`));
@@ -42,8 +42,8 @@ async function install(folder: string, project: string): Promise<void> {
 }
 
 /**
- * Links each file of a folder into another folder by a hard link. Symbolic links to packages do not suffice: a test may remove a package, and Node's
- * `--permission` checks the target of a link.
+ * Links each file of a folder into another folder by a hard link. Symbolic links to packages do not suffice: a test may
+ * remove a package, and Node's `--permission` checks the target of a link.
  */
 async function linkFiles(from: string, to: string): Promise<void> {
   await Deno.mkdir(to, { recursive: true });

@@ -1,6 +1,9 @@
 import process from "node:process";
 
-/** Returns the result of `read` for a script's arguments. With `--help`, or if `read` throws, prints the usage and ends the process. */
+/**
+ * Returns the result of `read` for a script's arguments. With `--help`, or if `read` throws, prints the usage and ends
+ * the process.
+ */
 export function readArguments<T>(args: readonly string[], usage: string, read: () => T): T {
   if (args.includes("--help")) {
     console.log(usage);

@@ -1,5 +1,6 @@
-// Measures how long `getToken` takes with a cached token. The arguments are the way of calling and the library. Each combination has its own
-// process, so that the optimisations of the engine for one do not affect another. Prints microseconds per call.
+// Measures how long `getToken` takes with a cached token. The arguments are the way of calling and the library. Each
+// combination has its own process, so that the optimisations of the engine for one do not affect another. Prints
+// microseconds per call.
 import process from "node:process";
 import { type Contender, CONTENDERS, type Credential, SCOPE } from "./libraries.ts";
 

@@ -1,4 +1,5 @@
-// Acquires tokens that are not cached, with the library that the argument names. Prints the counts and the times, in milliseconds, as JSON.
+// Acquires tokens that are not cached, with the library that the argument names. Prints the counts and the times, in
+// milliseconds, as JSON.
 import process from "node:process";
 import { type Contender, CONTENDERS, SCOPE } from "./libraries.ts";
 

@@ -1,5 +1,6 @@
-// Acquires tokens on a developer's machine: the metadata service does not respond, and a user is signed in with the Azure CLI, which a program
-// on PATH replaces. The argument is the name of the library. Prints the counts and the times, in milliseconds, as JSON.
+// Acquires tokens on a developer's machine: the metadata service does not respond, and a user is signed in with the
+// Azure CLI, which a program on PATH replaces. The argument is the name of the library. Prints the counts and the
+// times, in milliseconds, as JSON.
 import { readFile, writeFile } from "node:fs/promises";
 import process from "node:process";
 import { CONTENDERS, type Credential, SCOPE } from "./libraries.ts";

@@ -18,8 +18,8 @@ export interface Contender {
   /** Does the same for the identity of a virtual machine. */
   startOnMachine(options?: Pick<StartOptions, "delayInMs">): Started;
   /**
-   * Returns a chain of environment, workload identity and managed identity. No variables are set, and the metadata service does not respond.
-   * Theirs is `DefaultAzureCredential`, because only that probes.
+   * Returns a chain of environment, workload identity and managed identity. No variables are set, and the metadata
+   * service does not respond. Theirs is `DefaultAzureCredential`, because only that probes.
    */
   startInSilence(): Credential;
   /** Returns a `DefaultAzureCredential` on a developer's machine, where the metadata service does not respond. */

@@ -4,7 +4,10 @@ import { describeRequests, type Place } from "./place.ts";
 
 const FOLDER = "/var/opt/azcmagent/tokens/";
 
-/** A server outside of Azure with the agent of Azure Arc: a token request must contain a key that the agent has just written to a file. */
+/**
+ * A server outside of Azure with the agent of Azure Arc: a token request must contain a key that the agent has just
+ * written to a file.
+ */
 export const arc: Place = {
   from: "a server with Azure Arc",
   setup: `mount -t tmpfs tmpfs /var/opt && mkdir -p ${FOLDER}`,

@@ -14,7 +14,10 @@ const RESOURCE = "https://storage.azure.com";
 const ENTRA = "login.microsoftonline.com";
 const HOSTS = [ENTRA, "management.azure.com"];
 
-/** A developer's machine with a signed-in Azure CLI: the real one if it is installed and its hosts can be simulated, or else a stand-in. */
+/**
+ * A developer's machine with a signed-in Azure CLI: the real one if it is installed and its hosts can be simulated, or
+ * else a stand-in.
+ */
 export const laptop: Place = {
   from: "a laptop",
   // The file exists as long as it is mounted.

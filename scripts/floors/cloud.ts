@@ -19,7 +19,10 @@ export interface Cloud {
   close(): Promise<unknown>;
 }
 
-/** Starts a simulated Entra, App Service and node of Service Fabric, and creates a signed-in replacement for the Azure CLI. */
+/**
+ * Starts a simulated Entra, App Service and node of Service Fabric, and creates a signed-in replacement for the Azure
+ * CLI.
+ */
 export async function startCloud(folder: string): Promise<Cloud> {
   const secret = crypto.randomUUID();
   const entra = createEntra({

@@ -1,5 +1,5 @@
-// Each attempt has its own time limit: a lost request is sent again before the deadline, a slow service still has time to respond, and a request
-// that the service may reject the second time is not ended early.
+// Each attempt has its own time limit: a lost request is sent again before the deadline, a slow service still has time
+// to respond, and a request that the service may reject the second time is not ended early.
 import {
   type AccessToken,
   AuthorizationCodeCredential,
@@ -146,7 +146,10 @@ function deviceCode(members: Record<string, unknown> = {}): Response {
   });
 }
 
-/** Creates a credential whose requests `disturb` delays or loses. It gets each affected request and the number of those before it. */
+/**
+ * Creates a credential whose requests `disturb` delays or loses. It gets each affected request and the number of those
+ * before it.
+ */
 function rig(subject: Subject, disturb: (asked: Asked, index: number, clock: FakeClock) => unknown, options = {}) {
   const clock = createFakeClock();
   const sent: number[] = [];

@@ -1,5 +1,6 @@
 // Runs on: deno
-// The effect of a missing permission on a chain: it never uses the developer's account if variables, options or files configure a credential.
+// The effect of a missing permission on a chain: it never uses the developer's account if variables, options or files
+// configure a credential.
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";

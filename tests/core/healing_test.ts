@@ -1,4 +1,5 @@
-// The identity of a program while its managed identity fails and after it has recovered: for each source, failure and moment.
+// The identity of a program while its managed identity fails and after it has recovered: for each source, failure and
+// moment.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { FILE_FAULTS, HTTP_FAULTS } from "../support/core/model_faults.ts";
@@ -32,7 +33,10 @@ interface Cell {
 /** The result of a call. */
 type Result = "machine" | "az" | "AuthenticationError" | "unavailable" | "another";
 
-/** The expected results of a cell: during the failure, after the duration of an inconclusive failure, and after the recovery. */
+/**
+ * The expected results of a cell: during the failure, after the duration of an inconclusive failure, and after the
+ * recovery.
+ */
 interface Rule {
   readonly failing: readonly Result[];
   readonly holdsInMs: number;
@@ -43,7 +47,10 @@ function isProbed(machine: Machine): boolean {
   return machine === "virtual machine" || machine === "container instance";
 }
 
-/** A managed identity that is configured, or that responded to a probe, is the only identity. az is used only if the probe finds none. */
+/**
+ * A managed identity that is configured, or that responded to a probe, is the only identity. az is used only if the
+ * probe finds none.
+ */
 function ruleOf({ machine, setUp, fault, moment, times, maxRetries, target }: Cell): Rule {
   const isChain = setUp !== "ManagedIdentityCredential alone";
   const pause = HTTP_FAULTS[fault]?.retryAfterInMs ?? 0;
@@ -119,7 +126,8 @@ async function play(cell: Cell): Promise<string[]> {
       await expect("it fails again", [...failing, ...healed]);
     }
     world.faults.clear();
-    // A call that returns az's token starts the probe in the background, and the next one returns the managed identity's token.
+    // A call that returns az's token starts the probe in the background, and the next one returns the managed
+    // identity's token.
     await world.clock.advance(holdsInMs + 1);
     if (isAz) await expect("it has healed a moment ago", [...failing, ...healed]);
     await world.clock.calm();

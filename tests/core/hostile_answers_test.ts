@@ -1,5 +1,5 @@
-// External text from services, machines, files and tools must neither block nor crash the program: it is cut before a regular expression
-// processes it, the work is bounded, and deeply nested JSON is rejected.
+// External text from services, machines, files and tools must neither block nor crash the program: it is cut before a
+// regular expression processes it, the work is bounded, and deeply nested JSON is rejected.
 import {
   AzurePipelinesCredential,
   ClientCertificateCredential,

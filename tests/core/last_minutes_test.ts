@@ -1,5 +1,5 @@
-// The result of a call with a cached token, and its duration: for each kind of credential, behaviour of the service or tool, remaining lifetime of
-// the token and kind of caller.
+// The result of a call with a cached token, and its duration: for each kind of credential, behaviour of the service or
+// tool, remaining lifetime of the token and kind of caller.
 import {
   type AccessToken,
   AuthorizationCodeCredential,
@@ -47,9 +47,15 @@ interface Kind {
   readonly refreshInMs?: number;
   /** Its `timeoutInMs`. */
   readonly timeoutInMs: number;
-  /** When a service that takes three seconds has returned a token, in milliseconds: a background attempt has two seconds, the next one four. */
+  /**
+   * When a service that takes three seconds has returned a token, in milliseconds: a background attempt has two
+   * seconds, the next one four.
+   */
   readonly slowInMs: number;
-  /** The error of a call without a token after a rejection, and whether a call with a token gets it too, five minutes early. */
+  /**
+   * The error of a call without a token after a rejection, and whether a call with a token gets it too, five minutes
+   * early.
+   */
   readonly refusal: { readonly name: string; readonly isFinal: boolean };
   create(clock: FakeClock, behave: (index: number) => Behaviour | "well", cache?: Map<string, TokenSet>): Credential;
 }

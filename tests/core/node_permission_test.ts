@@ -1,5 +1,6 @@
 // Runs on: node
-// With Node's `--permission`, a missing permission is an error that names the flag, also on releases that throw it outside of the promise.
+// With Node's `--permission`, a missing permission is an error that names the flag, also on releases that throw it
+// outside of the promise.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import process from "node:process";

@@ -1,5 +1,6 @@
 // Runs on: deno
-// The effect of Deno's permissions: none at import, later an error that names the flag, and at most one prompt. Each test runs its own process.
+// The effect of Deno's permissions: none at import, later an error that names the flag, and at most one prompt. Each
+// test runs its own process.
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
@@ -34,7 +35,10 @@ function ask(credential: string): string {
 `;
 }
 
-/** The beginnings and ends of messages about variables that Deno may not read. The credential and the variables are in between. */
+/**
+ * The beginnings and ends of messages about variables that Deno may not read. The credential and the variables are in
+ * between.
+ */
 const UNREADABLE = ': Cannot read the environment variables that determine the identity: Set the option "env", ' +
   "or run Deno with --allow-env=";
 

@@ -34,7 +34,9 @@ const OURS = ["AuthenticationError", "CredentialUnavailableError", "AggregateAut
 const KEYS = "/var/opt/azcmagent/tokens/";
 const SECRET = "a-Secret~with.32-Characters_or+so";
 
-/** Calls `getToken` once with a response. Returns the token or the error. Fails if that is not an error of this library. */
+/**
+ * Calls `getToken` once with a response. Returns the token or the error. Fails if that is not an error of this library.
+ */
 async function outcomeOf(answer: () => unknown, options: CredentialOptions = {}) {
   const service = createService(answer);
   const events: LogEvent[] = [];

@@ -9,7 +9,9 @@ import { CLIENT, createService, isolatedOptions, SCOPE, TENANT, tokenAnswer } fr
 import { createWorld } from "../support/core/sharing.ts";
 import { createSubjects } from "../support/core/sharing_subjects.ts";
 
-/** Returns a proxy that also wraps the objects and functions that it returns, like reactive objects in UI frameworks. */
+/**
+ * Returns a proxy that also wraps the objects and functions that it returns, like reactive objects in UI frameworks.
+ */
 function wrapDeeply<T extends object>(target: T): T {
   return new Proxy(target, {
     get(target, key, receiver) {

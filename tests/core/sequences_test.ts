@@ -43,7 +43,10 @@ function create(
 }
 
 describe("in the last minutes of a token", () => {
-  /** Creates a credential with a cached token that expires in three minutes, and a service with the given response to later requests. */
+  /**
+   * Creates a credential with a cached token that expires in three minutes, and a service with the given response to
+   * later requests.
+   */
   async function createLastMinutes(respond: () => unknown) {
     const clock = createFakeClock(START);
     const service = createService((_, index) => index === 0 ? tokenAnswer() : respond());

@@ -1,5 +1,6 @@
 // Runs on: deno
-// On workerd, callers whose shared request was lost share the next one. The code runs in a process of its own that simulates workerd.
+// On workerd, callers whose shared request was lost share the next one. The code runs in a process of its own that
+// simulates workerd.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

@@ -256,7 +256,8 @@ test("credentials of different kinds share nothing in one cache", async () => {
     const { token } = (await (await world.create(subject)).getToken(SCOPE))!;
     names.set(token, [...names.get(token) ?? [], name]);
   }
-  // A chain finds the tokens that its credentials have cached, and all forms of one certificate are the same cache identity.
+  // A chain finds the tokens that its credentials have cached, and all forms of one certificate are the same cache
+  // identity.
   assert.deepEqual([...names.values()].filter((names) => names.length > 1), [
     ["a client secret", "a chain"],
     ["a certificate", "a certificate in a file"],

@@ -30,7 +30,10 @@ function create(service: Service, options: CredentialOptions = {}, secret = "a-s
   return new ClientSecretCredential(TENANT, CLIENT, secret, { ...isolatedOptions(service), ...options });
 }
 
-/** Gets a token three times, and once more from an equal credential. Returns the number of requests and the logged cache failures. */
+/**
+ * Gets a token three times, and once more from an equal credential. Returns the number of requests and the logged cache
+ * failures.
+ */
 async function askedBy(cache: TokenCache, options: CredentialOptions = {}) {
   const service = createCounter();
   const events: LogEvent[] = [];
@@ -401,7 +404,8 @@ test("credentials that differ in anything that affects the token share nothing, 
 const AUTHORITY_CHINA = "https://login.chinacloudapi.cn";
 
 test("the same function as fetch and as localFetch does not share tokens", async () => {
-  // A program with a simulated cloud as `localFetch` uses the real cloud for other requests, and must not get a token of the simulation.
+  // A program with a simulated cloud as `localFetch` uses the real cloud for other requests, and must not get a token
+  // of the simulation.
   const simulated = createCounter();
   const real = createService(() => tokenAnswer({ access_token: "real" }));
   await new ClientSecretCredential(TENANT, CLIENT, "a-secret", { fetch: simulated.fetch, env: {} }).getToken(SCOPE);

@@ -1,4 +1,5 @@
-// White space is defined by the protocol or format, not by JavaScript's `trim`: U+00A0, U+3000, U+FEFF and others are ordinary characters.
+// White space is defined by the protocol or format, not by JavaScript's `trim`: U+00A0, U+3000, U+FEFF and others are
+// ordinary characters.
 import { ClientSecretCredential, EnvironmentCredential } from "@azweb/identity";
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";

@@ -1,7 +1,7 @@
 // Runs on: deno
 //
-// The real Azure CLI, signed in to a simulated Azure, and programs that use it with ordinary options, in an isolated network: see
-// support/interop/boxed_laptop.ts.
+// The real Azure CLI, signed in to a simulated Azure, and programs that use it with ordinary options, in an isolated
+// network: see support/interop/boxed_laptop.ts.
 import { stop } from "esbuild";
 import { decodeJwt } from "jose";
 import assert from "node:assert/strict";

@@ -1,9 +1,11 @@
 // Runs on: deno
 //
-// `new DefaultAzureCredential()`, without special options, finds a metadata service at 169.254.169.254 and Entra at login.microsoftonline.com.
-// So do Azure's own libraries for JavaScript and Python, whose requests are compared with those of this library.
+// `new DefaultAzureCredential()`, without special options, finds a metadata service at 169.254.169.254 and Entra at
+// login.microsoftonline.com. So do Azure's own libraries for JavaScript and Python, whose requests are compared with
+// those of this library.
 //
-// All services are simulated, in an isolated network. No request is sent to the real addresses. See support/interop/box.ts.
+// All services are simulated, in an isolated network. No request is sent to the real addresses. See
+// support/interop/box.ts.
 import { decodeJwt, decodeProtectedHeader } from "jose";
 import assert from "node:assert/strict";
 import { copyFile, mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -40,7 +42,10 @@ const EVERYWHERE = Object.keys(PLACES) as Place[];
 /** The values in the requests, by their names such as `"entra token form scope"`. */
 type Observations = Readonly<Record<string, string>>;
 
-/** A difference between the requests of this library and of Azure's libraries for JavaScript (npm) and Python. `undefined` is an absent value. */
+/**
+ * A difference between the requests of this library and of Azure's libraries for JavaScript (npm) and Python.
+ * `undefined` is an absent value.
+ */
 interface Difference {
   readonly at: string;
   /** Default: every environment with the same service. */

@@ -1,7 +1,8 @@
 // Runs on: deno
 //
-// Compares `new DefaultAzureCredential()` with Azure's own libraries for JavaScript (npm) and Python in each environment: the identity of the
-// token, the requests, the processes and the time. Everything but the Azure CLI is simulated: see support/interop/boxed_laptop.ts.
+// Compares `new DefaultAzureCredential()` with Azure's own libraries for JavaScript (npm) and Python in each
+// environment: the identity of the token, the requests, the processes and the time. Everything but the Azure CLI is
+// simulated: see support/interop/boxed_laptop.ts.
 import { stop } from "esbuild";
 import { decodeJwt } from "jose";
 import assert from "node:assert/strict";
@@ -31,7 +32,10 @@ const CREDENTIALS: Readonly<Record<LinkName, string>> = {
   azd: "AzureDeveloperCliCredential",
 };
 
-/** The requests of each credential if it is the only available one, including those for unavailable credentials before it. */
+/**
+ * The requests of each credential if it is the only available one, including those for unavailable credentials before
+ * it.
+ */
 const REQUESTS: Readonly<Record<LinkName, string>> = {
   environment: "entra 200",
   "workload identity": "entra 200",
@@ -52,7 +56,10 @@ interface Place {
   readonly env?: Readonly<Record<string, string>>;
   /** Failures of the services. Default: none, and no metadata service if there is no managed identity. */
   readonly state?: BoxState;
-  /** The number of requests after which the other libraries are stopped, because some would take minutes. Default: no limit. */
+  /**
+   * The number of requests after which the other libraries are stopped, because some would take minutes. Default: no
+   * limit.
+   */
   readonly mostRequests?: number;
   readonly expected: Seen;
   /** The expected name and message of the error. Default: no error. */

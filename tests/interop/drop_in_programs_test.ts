@@ -1,7 +1,7 @@
 // Runs on: deno, node, bun
 //
-// Runs programs that were written for `@azure/identity`, unchanged and with only their import changed. Both must print the same and send the
-// same requests.
+// Runs programs that were written for `@azure/identity`, unchanged and with only their import changed. Both must print
+// the same and send the same requests.
 import assert from "node:assert/strict";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";

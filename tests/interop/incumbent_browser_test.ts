@@ -1,6 +1,6 @@
 // Runs on: deno, node
-// Compares the authorization request and the token request with those of `@azure/identity`, field by field. The test replaces the program with
-// which `@azure/identity` opens the browser.
+// Compares the authorization request and the token request with those of `@azure/identity`, field by field. The test
+// replaces the program with which `@azure/identity` opens the browser.
 import * as theirs from "@azure/identity";
 import * as ours from "@azweb/identity";
 import childProcess from "node:child_process";

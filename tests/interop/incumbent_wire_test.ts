@@ -1,5 +1,6 @@
-// Compares the requests of this library and of `@azure/identity`, field by field, for every credential. Both run the same code with a simulated
-// Entra in place of the network: the hosts are the real ones, and headers that a runtime's `fetch` adds are left out.
+// Compares the requests of this library and of `@azure/identity`, field by field, for every credential. Both run the
+// same code with a simulated Entra in place of the network: the hosts are the real ones, and headers that a runtime's
+// `fetch` adds are left out.
 import type { AccessToken, GetTokenOptions, TokenCredential } from "@azure/core-auth";
 import { createAzurePipelines, createEntra, type Entra } from "@azweb/identity/testing";
 import { exportJWK, generateKeyPair, SignJWT } from "jose";

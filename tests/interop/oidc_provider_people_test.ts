@@ -1,6 +1,6 @@
 // Runs on: deno, node, bun
-// Users sign in at an independent, certified authorization server, which validates our requests: PKCE, lifetimes, and that nothing is used
-// twice.
+// Users sign in at an independent, certified authorization server, which validates our requests: PKCE, lifetimes, and
+// that nothing is used twice.
 import {
   type AccessToken,
   AuthorizationCodeCredential,

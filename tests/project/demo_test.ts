@@ -150,7 +150,7 @@ describe("deno task demo --as", () => {
       /variables:\n {5}STORAGE_URL=.*\n {5}DENO_CERT=.*\n {3}and/,
     ]],
     ["vm", "ManagedIdentityCredential", { env: NOWHERE }, [
-      /^2\. .*: (http:\/\/127\.0\.0\.1:\d+), from a variable\. The real address, .*, cannot be used\. It takes root on Linux/m,
+      /^2\. .*: (http:\/\/127\.0\.0\.1:\d+), from a variable\. The real address, .*, cannot be used\. This requires root on Linux/m,
       /^ {5}AZURE_POD_IDENTITY_AUTHORITY_HOST=http:\/\/127\.0\.0\.1:\d+$/m,
     ]],
     ["app-service", "ManagedIdentityCredential", {}, [
@@ -169,7 +169,7 @@ describe("deno task demo --as", () => {
       /^\d+\. The program got a token from https:\/\/sts\.windows\.net\/11111111-2222-3333-4444-555555555555\/ for/m,
     ]],
     ["laptop", "AzureCliCredential", { env: NOWHERE }, [
-      /^2\. Wrote a stand-in for the Azure CLI.* It takes root on Linux/m,
+      /^2\. Wrote a stand-in for the Azure CLI.* This requires root on Linux/m,
       /^ {5}AZURE_TOKEN_CREDENTIALS=dev$/m,
       /^\d+\. The program got a token from https:\/\/sts\.windows\.net\/11111111-2222-3333-4444-555555555555\/ for/m,
     ]],
@@ -196,7 +196,7 @@ describe("deno task demo --as", () => {
     assert.equal(stdout, "");
     assert.equal(
       stderr,
-      'Cannot run the demo as "arc" here. It takes root on Linux with "unshare" and "ip"\n',
+      'Cannot run the demo as "arc" here. This requires root on Linux with "unshare" and "ip"\n',
     );
   });
 

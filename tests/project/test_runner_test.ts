@@ -11,7 +11,8 @@ import { readFigures } from "../../scripts/run_deno.ts";
 import { run } from "../../scripts/run.ts";
 import { stripTests } from "../../scripts/test_files.ts";
 
-// Each report has a passed, a failed and a skipped test, a test in a group, and a test with a passed and a failed subtest.
+// Each report has a passed, a failed and a skipped test, a test in a group, and a test with a passed and a failed
+// subtest.
 const REPORTS: Readonly<Record<string, { xml: string; names: string[] }>> = {
   Deno: {
     xml: `<?xml version="1.0" encoding="UTF-8"?>

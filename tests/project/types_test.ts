@@ -1,7 +1,7 @@
 // Runs on: deno, node
 //
-// Type-checks the programs in `types/`: on Deno against the source, on Node against the declarations in the package, as in a project that
-// uses the package.
+// Type-checks the programs in `types/`: on Deno against the source, on Node against the declarations in the package, as
+// in a project that uses the package.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
@@ -132,7 +132,9 @@ async function compile(
   });
 }
 
-/** Writes a program to a folder from which its imports resolve: temporary on Deno, and in the project on Node and Bun. */
+/**
+ * Writes a program to a folder from which its imports resolve: temporary on Deno, and in the project on Node and Bun.
+ */
 async function withProgram(
   text: string,
   use: (path: string) => Promise<void>,
