@@ -309,7 +309,7 @@ describe("escapes of escapes", () => {
   }
 
   test("are decoded in a bounded number of passes", async () => {
-    const AS_MANY = "nested percent signs, as many as are read";
+    const AS_MANY = "nested percent signs, up to the limit";
     const answer = () => jsonAnswer({ error: "no", error_description: HUGE[AS_MANY] }, { status: 400 });
     const { use } = await watchRegExp(() => askSecret(answer));
     for (const [source, count] of use.counts) assert.ok(count <= 40, `/${source}/ was applied ${count} times`);
