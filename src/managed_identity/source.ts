@@ -55,7 +55,7 @@ export interface Source {
   isAbsent?(response: HttpResult): boolean;
   /**
    * Resolves if the source responds. Rejects with a `CredentialUnavailableError` if it is absent, or if that is
-   * inconclusive. Only the source that no variable names has to be probed.
+   * inconclusive. Only a source that no variable configures needs a probe.
    */
   probe?(chain: Chain): Promise<void>;
   send(request: ResourceRequest): Promise<HttpResult>;
