@@ -25,7 +25,7 @@ interface ManagedIdentityClient {
   readonly acquire: Acquire;
 }
 
-/** The context, as a credential has it. */
+/** A {@linkcode MachineContext} before the `fetch` for local addresses is added to its settings. */
 type GivenContext = Omit<MachineContext, "settings"> & { readonly settings: Settings };
 
 /** Returns the `getToken` of a managed identity. */
