@@ -229,7 +229,7 @@ function ofTool(tool: ToolName, context: Context): Outcome[] {
     : call.claims
     ? "claims"
     : undefined;
-  const whyAbsent = isThere ? "nobody is signed in" : "not installed";
+  const whyAbsent = isThere ? "no account is signed in" : "not installed";
   if (obstacle) {
     const refusal: Outcome = { kind: "not for this call", why: `${tool}: ${obstacle}` };
     return isThere && user ? [refusal] : [refusal, absent(whyAbsent)];

@@ -348,7 +348,7 @@ export async function* credentialOutcomes(): AsyncGenerator<Outcome> {
   for (const [whose, create] of Object.entries(await credentials())) {
     for (const [how, answer] of Object.entries(FAULTS)) yield await run(`${whose}: ${how}`, create, answer);
     yield await run(`${whose}: a token`, create, () => tokenAnswer({ access_token: TOKEN }));
-    yield await run(`${whose}: tokens of somebody`, create, () => {
+    yield await run(`${whose}: tokens of a user`, create, () => {
       const tokens = { refresh_token: SECRET, id_token: FEDERATED_TOKEN, client_info: btoa("CANARY") };
       return tokenAnswer({ access_token: TOKEN, ...tokens });
     });

@@ -86,7 +86,7 @@ const DISBELIEVED: Readonly<Record<string, Readonly<Record<string, unknown>>>> =
   "an ID token from another issuer": { iss: `https://evil.example/${SECRET}` },
   "an ID token of another tenant": { tid: "11111111-0000-0000-0000-000000000000" },
   "an ID token that has expired": { exp: 1 },
-  "an ID token of nobody": { sub: undefined },
+  "an ID token without a user": { sub: undefined },
 };
 
 /** Runs sign-ins to a web app with every failure. */
