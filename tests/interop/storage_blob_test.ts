@@ -59,7 +59,7 @@ describe("@azure/storage-blob with DefaultAzureCredential, against Azurite", () 
     const { code, stdout, stderr } = await storeABlob("good");
     assert.equal(code, 0, stderr);
     assert.match(stdout, /^DefaultAzureCredential uses EnvironmentCredential$/m);
-    assert.match(stdout, /^It downloaded the blob: the same 28 bytes$/m);
+    assert.match(stdout, /^The program downloaded the blob: the same 28 bytes$/m);
     assert.deepEqual(entra.requests, [`POST /${tenantId}/oauth2/v2.0/token 200`]);
   });
 
