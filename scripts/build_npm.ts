@@ -1,5 +1,6 @@
 /**
- * Makes the npm package: the folder `package` from the source by `deno pack`, and from that the tarball that is tested and published.
+ * Builds the npm package: the folder `package` from the source by `deno pack`, and from that the tarball that is tested
+ * and published.
  *
  * @module
  */
@@ -10,15 +11,16 @@ import { OLDEST_RELEASES } from "../src/runtime/platform.ts";
 import { listFiles } from "./check_layers.ts";
 import { ROOT, runOrThrow } from "./run.ts";
 
-/** The only packages that are installed with this one. */
+/** The only dependencies, which npm installs with the package. */
 const DEPENDENCIES = ["oauth4webapi"];
 
 /** Optional peer dependencies: for `./testing` and for PKCS#12. */
 const OPTIONAL = ["jose", "node-forge"];
 
 /**
- * Modules that become one file each; of two lines that a module fits, the first is valid. What some programs do without, or load later
- * only, stays apart; and what has an `import()` of its own, which bundlers heed in a file even where nothing uses it.
+ * The files that modules are joined into. A module belongs to the first pattern that matches its path. Two kinds of
+ * modules stay separate: those that some programs do not load, or only later; and those with an `import()`, which
+ * bundlers follow even if the module is unused.
  */
 const CHUNKS: readonly { readonly name: string; readonly modules: RegExp }[] = [
   { name: "transport", modules: /^src\/core\/(error_response|http|json|redact|retry)\.js$/ },
@@ -28,7 +30,7 @@ const CHUNKS: readonly { readonly name: string; readonly modules: RegExp }[] = [
       /^src\/(errors|core\/(in_chain|internals|lazy_get_token|require_variables|settings|sleep|tenants|timeout|url|validate)|runtime\/(background|env|operating_system|platform))\.js$/,
   },
   { name: "start", modules: /^src\/(developer_tools\/create_tool_get_token|managed_identity\/identity)/ },
-  // Also for PKCS#12, which needs no token service.
+  // PKCS#12 uses these too, without the token service.
   { name: "asn1", modules: /^src\/(core\/decoding|certificates\/(der|pbes2))\.js$/ },
   {
     name: "core",
@@ -47,7 +49,7 @@ const CHUNKS: readonly { readonly name: string; readonly modules: RegExp }[] = [
   },
 ];
 
-/** Builds the package in a folder, `npm` by default, which is emptied first; returns the path of its tarball. */
+/** Empties a folder, `npm` by default, and builds the package there. Returns the path of the tarball. */
 export async function buildNpm(folder: string = `${ROOT}npm`): Promise<string> {
   await Deno.remove(folder, { recursive: true }).catch(() => {});
   await Deno.mkdir(folder, { recursive: true });
@@ -76,8 +78,8 @@ interface Configuration {
 }
 
 /**
- * Joins the modules behind each entry into few files, and those that several entries share into files of their own, so that their state
- * stays one: Node spends more time on finding fifty files than on what is in them.
+ * Joins the modules into a few files, because Node spends more time on finding fifty files than on running them.
+ * Modules that several entries share get files of their own, so that their state exists once.
  */
 async function joinModules(folder: string, entries: readonly string[]): Promise<void> {
   const modules = (await listFiles(ROOT, "src")).map((path) => path.replace(/ts$/, "js"));
@@ -103,7 +105,7 @@ async function joinModules(folder: string, entries: readonly string[]): Promise<
   }
 }
 
-/** Lets every module, and every entry, import a chunk's modules by the chunk, so that all of them come into one file. */
+/** Redirects imports of a chunk's modules to the chunk, so that esbuild writes all of them to one file. */
 function joinChunks(
   { onLoad, onResolve }: Parameters<Plugin["setup"]>[0],
   folder: string,
@@ -128,7 +130,7 @@ function joinChunks(
   }));
 }
 
-/** Adds to what `deno pack` wrote what it cannot know. */
+/** Adds the fields that `deno pack` does not write to the manifest. */
 function completeManifest(packed: Manifest, { imports }: Configuration): Manifest {
   const own = Object.entries(packed.dependencies).filter(([name]) => !OPTIONAL.includes(name));
   const names = own.map(([name]) => name).sort();

@@ -3,8 +3,8 @@ import { ROOT } from "./run.ts";
 import type { Suite } from "./suite.ts";
 
 /**
- * Returns the test files for a runtime and all that they import, the installed package included, as one module without imports. All
- * subpaths of the package are imported at its top; the tests when `run(files)` is called, as `ending` has to do.
+ * Bundles the test files for a runtime and their imports, including the installed package, into one module. The module
+ * imports all subpaths of the package at its top, and the tests when `ending` calls `run(files)`.
  */
 export async function bundleTests(
   { folder, filesFor, install }: Suite,

@@ -1,4 +1,4 @@
-// Azurite's own command line, run by whatever runs this.
+// Azurite's command line, on the runtime of the test.
 import { endWithParent } from "../child.ts";
 
 endWithParent();
