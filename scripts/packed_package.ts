@@ -10,7 +10,7 @@ import { ROOT, runOrThrow } from "./run.ts";
 /** All that the package is made from and by. `deno.lock` holds the version of esbuild. */
 const SOURCES = [
   ...["mod.ts", "src", "deno.json", "deno.lock", "README.md", "CHANGELOG.md", "LICENSE"],
-  ...["scripts/build_npm.ts", "scripts/check_layers.ts"],
+  ...["scripts/build_npm.ts", "scripts/check_layers.ts", "scripts/edge_modules.ts"],
 ];
 
 /** Git ignores this folder, and Deno leaves it alone. */

@@ -8,6 +8,9 @@ import { bundleTests } from "./test_bundle.ts";
 /** The oldest behaviour that the library is tested with. */
 const COMPATIBILITY_DATE = "2024-09-23";
 
+/** Those of wrangler. */
+const CONDITIONS = ["workerd", "worker", "browser"];
+
 /** Answers a request with what happens, as it happens. */
 const ENDING = `
   function begin(controller) {
@@ -20,7 +23,8 @@ const bundles = new WeakMap<Suite, Promise<string>>();
 
 /** Returns the bundle, which is the same for all versions and flags. */
 function bundleOnce(suite: Suite): Promise<string> {
-  const bundle = bundles.get(suite) ?? bundleTests(suite, "workerd", ENDING);
+  const bundle = bundles.get(suite) ??
+    bundleTests(suite, { runtime: "workerd", ending: ENDING, conditions: CONDITIONS });
   bundles.set(suite, bundle);
   return bundle;
 }

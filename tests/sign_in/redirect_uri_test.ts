@@ -1,4 +1,4 @@
-// Runs on: deno, node, bun, edge
+// Runs on: deno, node, bun
 // Where the answer of a sign-in may go: to this machine from a program, to the page's own origin from a page, to the app from a web app.
 import { InteractiveBrowserCredential } from "@azweb/identity";
 import { createWebSignIn } from "@azweb/identity/web-sign-in";

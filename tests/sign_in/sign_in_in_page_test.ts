@@ -1,4 +1,4 @@
-// Runs on: deno, node, bun, edge
+// Runs on: deno, node, bun
 // What a user's sign-in in a page takes for an answer, and what not. The page is a few globals: a browser's own is in
 // interactive_browser_page_test.ts.
 import { InteractiveBrowserCredential, type InteractiveBrowserCredentialOptions, type LogEvent } from "@azweb/identity";
