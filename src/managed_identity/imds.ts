@@ -42,7 +42,7 @@ interface Probe {
   until: number;
 }
 
-const probes = createLruCache<Probe>();
+const probes = /* @__PURE__ */ createLruCache<Probe>();
 
 // The URLs that have responded as the service does, by the `fetch` that reached them, which is one for the process
 // unless an option replaces it.
