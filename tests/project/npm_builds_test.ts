@@ -1,5 +1,5 @@
 // Runs on: deno
-// The npm package on the conditions of edge runtimes: which bundles get the edge build, and what is not in it.
+// The two builds of the npm package: how many files the general one loads, which bundles get the edge build, and what is not in that.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { build, stop } from "esbuild";
@@ -9,7 +9,10 @@ import { packedPackage } from "../../scripts/packed_package.ts";
 /** What only a runtime with files, programs and servers has. */
 const OF_A_SYSTEM = /getBuiltinModule|Deno\.(Command|readTextFile|permissions)|sessionStorage/;
 
-describe("a bundle of the package", () => {
+/** More take Node longer to find than to run. */
+const MAX_FILES = 10;
+
+describe("the package", () => {
   let subpaths: string[];
   let folder: string;
 
@@ -38,8 +41,27 @@ describe("a bundle of the package", () => {
     return outputFiles[0]!.text;
   }
 
+  test("is loaded from few files", async () => {
+    const { metafile: { inputs } } = await build({
+      absWorkingDir: folder,
+      bundle: true,
+      entryPoints: ["mod.js"],
+      format: "esm",
+      metafile: true,
+      packages: "external",
+      write: false,
+    });
+    const loaded = new Set(["mod.js"]);
+    for (const path of loaded) {
+      for (const { external, kind, path: next } of inputs[path]!.imports) {
+        if (kind === "import-statement" && !external) loaded.add(next);
+      }
+    }
+    assert.ok(loaded.size > 1 && loaded.size <= MAX_FILES, [...loaded].join(", "));
+  });
+
   for (const condition of ["workerd", "edge-light"]) {
-    test(`has no code for a system and no import() on the condition "${condition}"`, async () => {
+    test(`has no code for a system and no import() in a bundle on the condition "${condition}"`, async () => {
       const code = await bundle(condition);
       assert.doesNotMatch(code, OF_A_SYSTEM);
       assert.deepEqual(code.match(/import\([^)]*\)/g), ['import("node-forge")']);
@@ -47,7 +69,7 @@ describe("a bundle of the package", () => {
   }
 
   for (const condition of ["browser", "node", "import"]) {
-    test(`has the code for a system on the condition "${condition}"`, async () => {
+    test(`has the code for a system in a bundle on the condition "${condition}"`, async () => {
       assert.match(await bundle(condition), OF_A_SYSTEM);
     });
   }
