@@ -18,8 +18,8 @@ const DEPENDENCIES = ["oauth4webapi"];
 const OPTIONAL = ["jose", "node-forge"];
 
 /**
- * Modules that become one file each; of two lines that a module fits, the first is valid. What some programs do without, or load later
- * only, stays apart; and what has an `import()` of its own, which bundlers heed in a file even where nothing uses it.
+ * Modules that become one file each; of two lines that a module fits, the first is valid. As few as possible, but what some programs load
+ * later or not at all stays apart; and what has an `import()` of its own, which bundlers heed in a file even where nothing uses it.
  */
 const CHUNKS: readonly { readonly name: string; readonly modules: RegExp }[] = [
   {
