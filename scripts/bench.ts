@@ -22,6 +22,14 @@ const PROBE_IN_MS = 1000;
 /** Number of rounds. Each round measures both libraries. */
 const ROUNDS = 3;
 
+/** The bundles for an edge runtime, with their targets in bytes. */
+const EDGE: readonly (readonly [name: string, subpath: string, target: number])[] = [
+  ["ClientSecretCredential", "/client-secret-credential", 13_000],
+  ["ManagedIdentityCredential", "/managed-identity-credential", 15_000],
+  ["AzureCliCredential", "/azure-cli-credential", 9000],
+  ["DefaultAzureCredential", "/default-azure-credential", 22_000],
+];
+
 interface ColdCalls extends Record<string, number> {
   readonly one: number;
   readonly many: number;
@@ -276,7 +284,7 @@ async function bundles(): Promise<Row[]> {
     complete,
     completeMain,
     completeWhole,
-    edge,
+    ...edge
   ] = await Promise.all([
     bundle("ClientSecretCredential", { target: 9000, subpath: secretSubpath }),
     bundle("ClientSecretCredential", { whole: true }),
@@ -288,10 +296,11 @@ async function bundles(): Promise<Row[]> {
     bundle("DefaultAzureCredential", { target: 22_000, subpath: completeSubpath }),
     bundle("DefaultAzureCredential"),
     bundle("DefaultAzureCredential", { whole: true }),
-    bundle("ClientSecretCredential", { platform: "edge" }),
+    ...EDGE.map(([name, subpath, target]) => bundle(name, { platform: "edge", subpath, whole: true, target })),
   ]);
   const builtins = ({ builtins }: { builtins: readonly string[] }) =>
     builtins.length ? `${builtins.length}: ${builtins.join(", ")}` : "none";
+  const [secretOnEdge] = edge;
   return [
     { ...secret.row, what: `${secret.row.what}, from \`${OURS}${secretSubpath}\`` },
     { ...secretWhole.row, what: "the same in one piece, with what `import()` loads: regions, unknown authorities" },
@@ -306,12 +315,16 @@ async function bundles(): Promise<Row[]> {
     { ...complete.row, what: `${complete.row.what}, from \`${OURS}${completeSubpath}\`` },
     { ...completeMain.row, what: `the same from \`${OURS}\`` },
     { ...completeWhole.row, what: "the same in one piece, with what `import()` loads" },
+    ...edge.map(({ row }, index) => ({
+      ...row,
+      what: `${row.what}, in one piece on the condition \`workerd\`, from \`${OURS}${EDGE[index]![1]}\``,
+    })),
     {
       what: "built-in modules of Node in an edge bundle (condition `workerd`)",
-      ours: builtins(edge.ours),
-      theirs: builtins(edge.theirs),
+      ours: builtins(secretOnEdge!.ours),
+      theirs: builtins(secretOnEdge!.theirs),
       target: "none",
-      ofTarget: edge.ours.builtins.length ? Infinity : 1,
+      ofTarget: secretOnEdge!.ours.builtins.length ? Infinity : 1,
     },
   ];
 }

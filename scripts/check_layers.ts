@@ -6,6 +6,7 @@
  */
 
 import { pathToFileURL } from "node:url";
+import { EDGE_MODULE } from "./edge_modules.ts";
 import { type Problem, report } from "./problem.ts";
 import { ROOT, runOrThrow } from "./run.ts";
 
@@ -221,6 +222,6 @@ export async function listFiles(root: string, folder: string): Promise<string[]>
 
 if (import.meta.main) {
   const { exports } = JSON.parse(await Deno.readTextFile(`${ROOT}deno.json`)) as { exports: Record<string, string> };
-  const entries = Object.values(exports).map((path) => path.replace("./", ""));
+  const entries = [...Object.values(exports).map((path) => path.replace("./", "")), EDGE_MODULE];
   report(checkLayers(await readImports(ROOT, entries), await listFiles(ROOT, "src"), entries));
 }

@@ -10,7 +10,7 @@ import { ROOT, runOrThrow } from "./run.ts";
 /** The sources of the package and the files that build it. `deno.lock` contains the version of esbuild. */
 const SOURCES = [
   ...["mod.ts", "src", "deno.json", "deno.lock", "README.md", "CHANGELOG.md", "LICENSE"],
-  ...["scripts/build_npm.ts", "scripts/check_layers.ts"],
+  ...["scripts/build_npm.ts", "scripts/check_layers.ts", "scripts/edge_modules.ts"],
 ];
 
 /** The folder for caches, which Git and Deno ignore. */

@@ -28,7 +28,7 @@ const ENDING = `
 /** Runs the portable tests in a page of Chromium, which sends the events to the server of the page. */
 export async function runBrowser(suite: Suite): Promise<Result> {
   const { command, version } = await findBrowser();
-  const code = await bundleTests(suite, "browser", ENDING);
+  const code = await bundleTests(suite, { runtime: "browser", ending: ENDING, conditions: ["module"] });
 
   const browser = new AbortController();
   let hasEnded = false;

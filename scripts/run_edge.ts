@@ -7,7 +7,8 @@ import { bundleTests } from "./test_bundle.ts";
 /** Runs the portable tests in Vercel's edge VM, which runs on Node. */
 export async function runEdge(suite: Suite): Promise<Result> {
   const { folder, silenceInMs } = suite;
-  const code = await bundleTests(suite, "edge", "globalThis.ended = run(files, globalThis.tell);");
+  const ending = "globalThis.ended = run(files, globalThis.tell);";
+  const code = await bundleTests(suite, { runtime: "edge", ending, conditions: ["edge-light"] });
   await Deno.writeTextFile(`${folder}/edge.js`, `(async () => { "use strict";\n${code}\nawait globalThis.ended;\n})()`);
   const program = `
     import { readFileSync } from "node:fs";

@@ -8,6 +8,9 @@ import { bundleTests } from "./test_bundle.ts";
 /** The oldest compatibility date that the library is tested with. */
 const COMPATIBILITY_DATE = "2024-09-23";
 
+/** The conditions of wrangler. */
+const CONDITIONS = ["workerd", "worker", "browser"];
+
 /** Responds to a request with a stream of events. */
 const ENDING = `
   function begin(controller) {
@@ -20,7 +23,8 @@ const bundles = new WeakMap<Suite, Promise<string>>();
 
 /** Returns the bundle, which is created once for all versions and flags. */
 function bundleOnce(suite: Suite): Promise<string> {
-  const bundle = bundles.get(suite) ?? bundleTests(suite, "workerd", ENDING);
+  const bundle = bundles.get(suite) ??
+    bundleTests(suite, { runtime: "workerd", ending: ENDING, conditions: CONDITIONS });
   bundles.set(suite, bundle);
   return bundle;
 }

@@ -8,8 +8,14 @@ import type { Suite } from "./suite.ts";
  */
 export async function bundleTests(
   { folder, filesFor, install }: Suite,
-  runtime: string,
-  ending: string,
+  { runtime, ending, conditions }: {
+    /** The name of the runtime, by which the test files are chosen. */
+    readonly runtime: string;
+    /** The code that calls `run(files)`. */
+    readonly ending: string;
+    /** The conditions in the `exports` of packages that a bundler for the runtime uses. */
+    readonly conditions: string[];
+  },
 ): Promise<string> {
   await install();
   const { name, exports } = JSON.parse(await Deno.readTextFile(`${ROOT}deno.json`));
@@ -33,6 +39,7 @@ export async function bundleTests(
     format: "esm",
     target: "es2022",
     platform: "browser",
+    conditions,
     write: false,
     logLevel: "silent",
   });

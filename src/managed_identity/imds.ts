@@ -42,7 +42,7 @@ interface Probe {
   until: number;
 }
 
-const probes = createLruCache<Probe>();
+const probes = /* @__PURE__ */ createLruCache<Probe>();
 
 // The URLs that have responded like the service, by the `fetch` that reached them. The process has one such `fetch`,
 // unless an option replaces it.

@@ -333,12 +333,13 @@ describe("check_size", () => {
     });
   }
 
-  test("reports a bundle that exceeds its budget by a byte, at once and in one piece", () => {
-    const budget = { atOnce: 100, onePiece: 200 };
+  test("reports a bundle that exceeds its budget by a byte, at once, in one piece and on edge runtimes", () => {
+    const budget = { atOnce: 100, onePiece: 200, edge: 150 };
     assert.deepEqual(checkSizes(where, budget, budget), []);
-    assert.deepEqual(checkSizes(where, { atOnce: 101, onePiece: 201 }, budget), [
+    assert.deepEqual(checkSizes(where, { atOnce: 101, onePiece: 201, edge: 151 }, budget), [
       { where, what: "101 bytes at once, with a budget of 100" },
       { where, what: "201 bytes in one piece, with a budget of 200" },
+      { where, what: "151 bytes on edge runtimes, with a budget of 150" },
     ]);
     assert.deepEqual(checkSizes(where, budget, undefined), [
       { where, what: "There is no budget: run scripts/check_size.ts with --update" },

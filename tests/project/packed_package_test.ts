@@ -9,7 +9,7 @@ import { packedPackage } from "../../scripts/packed_package.ts";
 
 const SOURCES = [
   ...["mod.ts", "src/a.ts", "src/core/b.ts", "deno.json", "deno.lock", "README.md", "CHANGELOG.md", "LICENSE"],
-  ...["scripts/build_npm.ts", "scripts/check_layers.ts"],
+  ...["scripts/build_npm.ts", "scripts/check_layers.ts", "scripts/edge_modules.ts"],
 ];
 
 let root: string;

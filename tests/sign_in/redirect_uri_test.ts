@@ -1,4 +1,4 @@
-// Runs on: deno, node, bun, edge
+// Runs on: deno, node, bun
 // Allowed redirect URIs: a loopback address for a program, the own origin for a page, the app for a web app.
 import { InteractiveBrowserCredential } from "@azweb/identity";
 import { createWebSignIn } from "@azweb/identity/web-sign-in";

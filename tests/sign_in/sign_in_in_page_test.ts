@@ -1,4 +1,4 @@
-// Runs on: deno, node, bun, edge
+// Runs on: deno, node, bun
 // Which authorization responses a sign-in in a page accepts. The page is simulated by a few globals; a real one is in
 // interactive_browser_page_test.ts.
 import { InteractiveBrowserCredential, type InteractiveBrowserCredentialOptions, type LogEvent } from "@azweb/identity";
