@@ -25,13 +25,13 @@ export interface ToolContext {
 
 /**
  * Runs a tool to its end. Rejects with a `CredentialUnavailableError` if it is not installed, may not be started, or
- * exceeds its time limit.
+ * exceeds the rest of its time limit.
  */
 export async function runTool(
   tool: DeveloperTool,
   { args, env }: ToolCommand,
   context: ToolContext,
-  signal: AbortSignal,
+  { signal, elapsedInMs }: { readonly signal: AbortSignal; readonly elapsedInMs: number },
 ): Promise<CommandOutput> {
   const { settings, runtime, variables, limit: { ms, option } } = context;
   const run = programRunner(runtime);
@@ -71,7 +71,7 @@ export async function runTool(
     try {
       return await withTimeout((signal) => run(command, line, { ...options, signal }), {
         sleep: settings.sleep,
-        ms,
+        ms: Math.max(ms - elapsedInMs, 0),
         onTimeout,
         outer: signal,
       });
