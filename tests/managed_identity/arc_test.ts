@@ -70,6 +70,30 @@ describe("the file that the challenge names is read and sent", () => {
         "D:\\Data\\AzureConnectedMachineAgent\\Tokens\\a.key",
         { platform: "win32", env: { ProgramData: "D:\\Data" } },
       ],
+      [
+        "by slashes on Windows",
+        `Basic realm=${WINDOWS.replaceAll("\\", "/")}a.key`,
+        `${WINDOWS}a.key`,
+        { platform: "win32" },
+      ],
+      [
+        "by both separators on Windows, some twice",
+        'Basic realm="C:/ProgramData\\\\AzureConnectedMachineAgent//Tokens\\/a.key"',
+        `${WINDOWS}a.key`,
+        { platform: "win32" },
+      ],
+      [
+        "in other letters on Windows",
+        "Basic realm=c:\\PROGRAMDATA\\azureconnectedmachineagent\\tOKENS\\A-1f.KEY",
+        `${WINDOWS}A-1f.KEY`,
+        { platform: "win32" },
+      ],
+      [
+        "where a variable of Windows is spelt in another way",
+        "Basic realm=D:\\Data\\AzureConnectedMachineAgent\\Tokens\\a.key",
+        "d:/data/\\AzureConnectedMachineAgent\\Tokens\\a.key",
+        { platform: "win32", env: { ProgramData: "d:/data/" } },
+      ],
     ] as const
   ) {
     test(what, async () => {
@@ -133,7 +157,20 @@ describe("a challenge that is none of the agent's: nothing is read, nothing is s
     ["a folder above, on Windows", `Basic realm=${WINDOWS}..\\a.key`, onWindows],
     ["a folder above by a slash, on Windows", `Basic realm=${WINDOWS}../a.key`, onWindows],
     ["a folder below, on Windows", `Basic realm=${WINDOWS}more\\a.key`, onWindows],
-    ["slashes on Windows", `Basic realm=${WINDOWS.replaceAll("\\", "/")}a.key`, onWindows],
+    ["a folder below by a slash, on Windows", `Basic realm=${WINDOWS}more/a.key`, onWindows],
+    [
+      "a folder that begins alike, on Windows",
+      "Basic realm=C:/ProgramData/AzureConnectedMachineAgent/Tokens2/a.key",
+      onWindows,
+    ],
+    ["the folder in a folder, on Windows", `Basic realm=C:/Users/me/${WINDOWS.slice(3)}a.key`, onWindows],
+    ["a share that begins alike", `Basic realm=//${WINDOWS}a.key`, onWindows],
+    ["a device path, on Windows", `Basic realm=\\\\?\\${WINDOWS}a.key`, onWindows],
+    ["a short name, on Windows", "Basic realm=C:\\PROGRA~3\\AzureConnectedMachineAgent\\Tokens\\a.key", onWindows],
+    ["a path from the current folder of a drive", `Basic realm=C:${WINDOWS.slice(3)}a.key`, onWindows],
+    ["a dot behind the ending, on Windows", `Basic realm=${WINDOWS}a.key.`, onWindows],
+    ["slashes the other way, on Linux", `Basic realm=${LINUX.replaceAll("/", "\\")}a.key`],
+    ["a slash the other way, on Linux", `Basic realm=${LINUX}..\\a.key`],
     ["another drive", `Basic realm=D${WINDOWS.slice(1)}a.key`, onWindows],
     ["a stream of a file, on Windows", `Basic realm=${WINDOWS}a.txt:b.key`, onWindows],
     ["a share of another machine", "Basic realm=\\\\evil\\AzureConnectedMachineAgent\\Tokens\\a.key", onWindows],
