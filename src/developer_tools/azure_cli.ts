@@ -142,19 +142,17 @@ function azureCli(context: ToolContext, subscription: string | undefined): Devel
     explain(output, request, missing) {
       // A warning does not explain the failure.
       const lines = output.stderr.split("\n").filter((line) => !line.startsWith("WARNING: "));
-      const text = lines.join("\n").trim() || output.stderr;
-      const message = bound(text);
-      const detail = sanitizeOutput(text);
+      const detail = sanitizeOutput(lines.join("\n").trim() || output.stderr);
       const nextStep = `Run ${loginWith(request)}`;
       // This message means that no account is signed in. "az login" is also part of messages about an account that is.
-      if (/please run ["']az login["']/i.test(message) && !message.includes("AADSTS")) {
+      if (/please run ["']az login["']/i.test(detail) && !detail.includes("AADSTS")) {
         return { outcome: "absent", reason: `No account is signed in: ${detail}`, nextStep };
       }
-      if (/access token for non-current tenants/i.test(message)) {
+      if (/access token for non-current tenants/i.test(detail)) {
         const nextStep = "Leave out the tenant, or sign in with an account of that tenant";
         return { outcome: "not-for-this-call", reason: detail, nextStep };
       }
-      if (/AADSTS|CLIInternalError|refresh token|az login|az account set/i.test(message)) {
+      if (/AADSTS|CLIInternalError|refresh token|az login|az account set/i.test(detail)) {
         return { outcome: "inconclusive", reason: detail, nextStep };
       }
       return otherFailure(output, detail || missing, "az account get-access-token");

@@ -1,4 +1,3 @@
-import { bound } from "../core/bound.ts";
 import { encodeBase64 } from "../core/encoding.ts";
 import { seconds } from "../core/freshness.ts";
 import type { Explanation } from "../credential_explanation.ts";
@@ -93,11 +92,9 @@ function azurePowerShell(): DeveloperTool {
       return tokenOf(object, "token", { members: '"expiresOn"', timestamp: end && end * 1000 });
     },
     explain(output, request, missing) {
-      const text = messageIn(output);
-      const message = bound(text);
-      const detail = sanitizeOutput(text);
+      const detail = sanitizeOutput(messageIn(output));
       if (
-        message.includes(NO_MODULE) || /Az\.Accounts/i.test(message) && /not (found|loaded)/i.test(message)
+        detail.includes(NO_MODULE) || /Az\.Accounts/i.test(detail) && /not (found|loaded)/i.test(detail)
       ) {
         return {
           outcome: "absent",
@@ -105,7 +102,7 @@ function azurePowerShell(): DeveloperTool {
           nextStep: 'Run "Install-Module Az.Accounts" in PowerShell',
         };
       }
-      if (/AuthorizationManager check failed/i.test(message)) {
+      if (/AuthorizationManager check failed/i.test(detail)) {
         return {
           outcome: "inconclusive",
           reason: "The execution policy of PowerShell does not let its module run",
@@ -114,12 +111,12 @@ function azurePowerShell(): DeveloperTool {
       }
       const nextStep = `Run ${loginWith(request)} in PowerShell`;
       if (
-        /Run Connect-AzAccount to login|No accounts were found in the cache/i.test(message) &&
-        !message.includes("AADSTS")
+        /Run Connect-AzAccount to login|No accounts were found in the cache/i.test(detail) &&
+        !detail.includes("AADSTS")
       ) {
         return { outcome: "absent", reason: `No account is signed in: ${detail}`, nextStep };
       }
-      if (/AADSTS|cannot retrieve access token|Connect-AzAccount/i.test(message)) {
+      if (/AADSTS|cannot retrieve access token|Connect-AzAccount/i.test(detail)) {
         return { outcome: "inconclusive", reason: detail, nextStep };
       }
       return otherFailure(output, detail || missing, "Get-AzAccessToken");

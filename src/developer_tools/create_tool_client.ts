@@ -3,7 +3,8 @@ import { type Acquire, createGetToken } from "../core/get_token.ts";
 import { withTimeout } from "../core/timeout.ts";
 import { processVariables } from "../runtime/process_variables.ts";
 import type { CommandOutput } from "../runtime/runtime.ts";
-import { foldersOf, givenVariables, notInstalled, readText, runTool, type ToolContext } from "./run_tool.ts";
+import { findProgram } from "./explain_tool.ts";
+import { foldersOf, givenVariables, notFound, notInstalled, readText, runTool, type ToolContext } from "./run_tool.ts";
 import {
   type DeveloperTool,
   sanitizeOutput,
@@ -114,7 +115,11 @@ export function createToolClient(tool: DeveloperTool, context: ToolContext): Too
     }
     let command = tool.command(request);
     const signedOut = tool.signedOut?.(profile, request);
-    if (signedOut) throw unavailable(tool, signedOut);
+    if (signedOut) {
+      if (await findProgram(tool, context).catch(() => undefined) !== "") throw unavailable(tool, signedOut);
+      const failure = notFound(tool);
+      throw unavailable(tool, { ...failure, reason: `${signedOut.reason}: ${failure.reason}` });
+    }
     const sentOn = now();
     let output = await run(command, signal, 0);
     const second = tool.commandAfter?.(output, request);

@@ -232,7 +232,7 @@ describe("who is signed in with az", () => {
           ["/cfg/azureProfile.json", { PATH: "/usr/bin", HOME: "/home/jo", AZURE_CONFIG_DIR: "/cfg" }],
         ] as const
       ) {
-        const files: Record<string, string> = { [path]: profile };
+        const files: Record<string, string> = { [path]: profile, "/usr/bin/az": "" };
         const { credential, programs, clock } = counting("az", { files, env });
         const error = await failureOf(credential.getToken(SCOPE, { tenantId: "a.example" }));
         assert.equal(error.name, "CredentialUnavailableError");
@@ -249,6 +249,18 @@ describe("who is signed in with az", () => {
       }
     });
   }
+
+  test("nobody, and no az either", async () => {
+    const { credential, programs } = counting("az", { files: { [PROFILE]: '{"subscriptions":[]}' } });
+    const error = await failureOf(credential.getToken(SCOPE));
+    assert.equal(
+      error.message,
+      `AzureCliCredential: Cannot get a token from Azure CLI: No account is signed in ("${PROFILE}"): ` +
+        'No folder of PATH has the program "az": Install it, see https://learn.microsoft.com/cli/azure/install-azure-cli',
+    );
+    assert.equal(error.outcome, "absent");
+    assert.equal(programs.started.length, 0);
+  });
 
   for (
     const [what, options] of [

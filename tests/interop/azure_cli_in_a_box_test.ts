@@ -160,14 +160,18 @@ describe("The Azure CLI in a box", { skip: await whyNoLaptop() }, () => {
         { credential: "DefaultAzureCredential" },
         {},
       ], { tools: ["az"] });
-      const said = `No account is signed in: ERROR: Please run 'az login' to setup account`;
+      // The first az that is started writes a profile, which then says it.
+      const said = /No account is signed in(?:: ERROR: Please run 'az login' to setup account| \("[^"]+"\))/.source;
       assert.match(chain!.error!, /^AggregateAuthenticationError: DefaultAzureCredential: Cannot get a token: No cred/);
-      assert.ok(chain!.error!.includes(`${said}\n    → Run "${LOGIN}"`), chain!.error!);
-      assert.equal(
-        alone!.error,
-        `CredentialUnavailableError: AzureCliCredential: Cannot get a token from Azure CLI: ${said}: Run "${LOGIN}"`,
+      assert.match(chain!.error!, new RegExp(`${said}\n    → Run "${LOGIN}"`));
+      assert.match(
+        alone!.error!,
+        new RegExp(
+          `^CredentialUnavailableError: AzureCliCredential: Cannot get a token from Azure CLI: ${said}: Run "${LOGIN}"$`,
+        ),
       );
-      assert.equal(processes.length, 2);
+      const isFirst = library === OURS[0];
+      assert.equal(processes.length, isFirst ? 1 : 0);
     });
 
     test(`${library}: az is not installed`, async () => {
