@@ -1,3 +1,5 @@
+import { checkFault } from "./faults.ts";
+
 /** A request that a simulated service received. Plain data; it may hold secrets. */
 export interface RecordedRequest {
   /** The HTTP method, in upper case. */
@@ -39,6 +41,7 @@ export interface SimulatedService<Fault> {
    *
    * @param fault The failure.
    * @param times Number of requests that fail. 1 by default.
+   * @throws {TypeError} The failure has an unknown name or member, or `times` is not a non-negative number.
    */
   failNext(fault: Fault, times?: number): void;
   /** Cancels the remaining failures of `failNext`. */
@@ -67,9 +70,11 @@ export interface Exchange<Fault> {
  * Creates a service.
  *
  * @param respond Returns the response to one request.
+ * @param faultMembers The members of an error response.
  */
 export function createSimulatedService<Fault>(
   respond: (exchange: Exchange<Fault>) => Promise<Response>,
+  faultMembers?: Readonly<Record<string, true>>,
 ): SimulatedService<Fault> {
   const requests: RecordedRequest[] = [];
   const faults: { readonly fault: Fault; left: number }[] = [];
@@ -121,6 +126,8 @@ export function createSimulatedService<Fault>(
         check();
       }),
     failNext(fault, times = 1) {
+      checkFault(fault, faultMembers);
+      if (!(times >= 0)) throw new TypeError('Argument "times" must be a non-negative number');
       if (times > 0) faults.push({ fault, left: times });
     },
     recover() {
