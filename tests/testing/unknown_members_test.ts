@@ -17,7 +17,11 @@ import { describe, test } from "node:test";
 
 const APP = { tenantId: "contoso.com", clientId: "my-app" };
 const USER = { tenantId: "contoso.com", username: "jo@contoso.com", password: "a-password" };
-const fetch = () => Promise.reject(new Error("Never called"));
+
+/** Never called. */
+function fetch(): Promise<Response> {
+  return Promise.reject(new Error("Never called"));
+}
 
 /** The functions that make something, with the options that they need. */
 const MAKERS: Readonly<Record<string, readonly [make: (options: never) => object, options?: object]>> = {
@@ -184,8 +188,8 @@ describe("a failure that is unknown", () => {
 
     test(`${name}: it fails no request`, async () => {
       const failNext = service.failNext as (fault: unknown) => void;
-      assert.throws(() => failNext("refuse"));
-      assert.throws(() => failNext({ statusCode: 503 }));
+      assert.throws(() => failNext("refuse"), { name: "TypeError" });
+      assert.throws(() => failNext({ statusCode: 503 }), { name: "TypeError" });
       const response = await service.handle(new Request("https://login.microsoftonline.com/nothing"));
       assert.notEqual(response.status, 503);
     });
