@@ -65,12 +65,17 @@ export const FAULT_MEMBERS: Readonly<Record<keyof FaultResponse, true>> = {
 const OTHER_HOST = "https://elsewhere.example";
 const TEN_MEGABYTES = 10_000_000;
 
+/** Throws a `TypeError` for a failure of a machine with an unknown name or member. */
+export function checkMachineFault(fault: MachineFault): void {
+  checkFault(fault, FAULT_MEMBERS);
+}
+
 /**
- * Throws a `TypeError` for a fault with an unknown name, or an error response with an unknown member.
+ * Throws a `TypeError` for a failure with an unknown name, or an error response with an unknown member.
  *
  * @param members The members of an error response.
  */
-export function checkFault(fault: unknown, members: Readonly<Record<string, true>> = FAULT_MEMBERS): void {
+export function checkFault(fault: unknown, members: Readonly<Record<string, true>>): void {
   if (typeof fault === "object") return checkMembers(fault, "member of a failure", members);
   if (typeof fault === "string" && Object.hasOwn(FAULT_NAMES, fault)) return;
   const names = Object.keys(FAULT_NAMES).map((name) => `"${name}"`).join(", ");

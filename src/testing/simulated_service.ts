@@ -1,5 +1,3 @@
-import { checkFault } from "./faults.ts";
-
 /** A request that a simulated service received. Plain data; it may hold secrets. */
 export interface RecordedRequest {
   /** The HTTP method, in upper case. */
@@ -70,11 +68,11 @@ export interface Exchange<Fault> {
  * Creates a service.
  *
  * @param respond Returns the response to one request.
- * @param faultMembers The members of an error response.
+ * @param checkFault Throws a `TypeError` for an unknown failure.
  */
 export function createSimulatedService<Fault>(
   respond: (exchange: Exchange<Fault>) => Promise<Response>,
-  faultMembers?: Readonly<Record<string, true>>,
+  checkFault: (fault: Fault) => void,
 ): SimulatedService<Fault> {
   const requests: RecordedRequest[] = [];
   const faults: { readonly fault: Fault; left: number }[] = [];
@@ -126,7 +124,7 @@ export function createSimulatedService<Fault>(
         check();
       }),
     failNext(fault, times = 1) {
-      checkFault(fault, faultMembers);
+      checkFault(fault);
       if (!(times >= 0)) throw new TypeError('Argument "times" must be a non-negative number');
       if (times > 0) faults.push({ fault, left: times });
     },

@@ -1,5 +1,5 @@
 import { checkMembers } from "../check_members.ts";
-import { faultResponse, type MachineFault, respondWithFault } from "../faults.ts";
+import { checkMachineFault, faultResponse, type MachineFault, respondWithFault } from "../faults.ts";
 import { createSimulatedService, type RecordedRequest, type SimulatedService } from "../simulated_service.ts";
 import type { EntraFederatedCredential } from "./entra_options.ts";
 import { publicKeys, sign } from "./signing_key.ts";
@@ -87,7 +87,7 @@ export function createAzurePipelines(options: AzurePipelinesOptions): AzurePipel
     if (fault === undefined) return await respond();
     if (typeof fault === "string") return await respondWithFault(fault, { ...exchange, respond });
     return faultResponse(fault, 500, JSON.stringify({ message: "Simulated error" }));
-  });
+  }, checkMachineFault);
 
   async function handleRequest({ method, path, query, headers }: RecordedRequest): Promise<Response> {
     if (path !== endpoint.pathname) return json(404, { message: `The resource "${path}" cannot be found` });

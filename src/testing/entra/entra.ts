@@ -1,4 +1,4 @@
-import { respondWithFault } from "../faults.ts";
+import { checkFault, respondWithFault } from "../faults.ts";
 import { createSimulatedService, type RecordedRequest, type SimulatedService } from "../simulated_service.ts";
 import { createBrowser, type EntraBrowser } from "./browser.ts";
 import { enterUserCode } from "./device_codes.ts";
@@ -152,7 +152,7 @@ export function createEntra(options: EntraOptions = {}): Entra {
         ? entraFaultResponse(fault, trace)
         : await respondWithFault(fault, { ...exchange, respond }),
     );
-  }, ENTRA_FAULT_MEMBERS);
+  }, (fault) => checkFault(fault, ENTRA_FAULT_MEMBERS));
   return {
     ...service,
     verify: (token) => verify(token, directory.now()),

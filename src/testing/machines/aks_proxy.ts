@@ -1,5 +1,5 @@
 import { checkMembers } from "../check_members.ts";
-import { faultResponse, type MachineFault, respondWithFault } from "../faults.ts";
+import { checkMachineFault, faultResponse, type MachineFault, respondWithFault } from "../faults.ts";
 import { createSimulatedService, type SimulatedService } from "../simulated_service.ts";
 import { fileReader, withoutUndefined } from "./machine.ts";
 import type { MachineClock, MachineRuntime } from "./machine_options.ts";
@@ -120,7 +120,7 @@ export function createAksProxy(options: AksProxyOptions): AksProxy {
     if (fault === undefined) return await respond();
     if (typeof fault === "string") return await respondWithFault(fault, { ...exchange, respond, sleep: clock?.sleep });
     return faultResponse(fault, 502, "Simulated error");
-  });
+  }, checkMachineFault);
 
   return {
     ...service,

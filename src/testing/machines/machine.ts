@@ -1,6 +1,6 @@
 import { checkChoice, checkMembers } from "../check_members.ts";
 import { verify } from "../entra/signing_key.ts";
-import { faultResponse, type MachineFault, respondWithFault } from "../faults.ts";
+import { checkMachineFault, faultResponse, type MachineFault, respondWithFault } from "../faults.ts";
 import { createSimulatedService, type RecordedRequest } from "../simulated_service.ts";
 import { MachineError } from "./machine_error.ts";
 import type { Machine, MachineOptions, MachineRuntime, SimulatedIdentity } from "./machine_options.ts";
@@ -126,7 +126,7 @@ export function createMachine(options: MachineOptions, kind: MachineKind): Machi
     const { status = 400 } = fault;
     const body = kind.errorBody(new MachineError(status, "simulated", "Simulated error"));
     return faultResponse(fault, status, JSON.stringify(body));
-  });
+  }, checkMachineFault);
 
   /** Returns a `fetch` that reaches the endpoint of the machine and no other address. */
   function connect(trust?: TlsTrust): typeof fetch {
