@@ -10,10 +10,10 @@ import { readText, type ToolContext } from "./run_tool.ts";
 import {
   claimsRefused,
   type DeveloperTool,
-  objectIn,
   otherFailure,
   resourceOf,
   sanitizeOutput,
+  tokenObjectIn,
   tokenOf,
   type ToolCommand,
   type ToolRequest,
@@ -113,7 +113,7 @@ function azureCli(context: ToolContext, subscription: string | undefined): Devel
       return getAccessToken(resourceOf(request, { name: NAME }), [], true);
     },
     read({ stdout }, { tenantId }, { omitsTenant = false }) {
-      const object = objectIn(stdout, "accessToken") ?? objectIn(stdout);
+      const object = tokenObjectIn(stdout, "accessToken");
       const { expires_on, expiresOn, tenant } = object ?? {};
       const end = seconds(expires_on);
       const token = tokenOf(object, "accessToken", {

@@ -5,7 +5,7 @@ import type { Explanation } from "../credential_explanation.ts";
 import { createToolClient, type ToolClient } from "./create_tool_client.ts";
 import { explainTool } from "./explain_tool.ts";
 import type { ToolContext } from "./run_tool.ts";
-import { type DeveloperTool, objectIn, otherFailure, sanitizeOutput, tokenOf, type ToolRequest } from "./tool.ts";
+import { type DeveloperTool, otherFailure, sanitizeOutput, tokenObjectIn, tokenOf, type ToolRequest } from "./tool.ts";
 
 /** Maximum number of lines that are read: an attempt to parse that fails is expensive. */
 const MAX_LINES = 100;
@@ -47,7 +47,7 @@ function azureDeveloperCli(): DeveloperTool {
       return { args, env: { NO_COLOR: "true" } };
     },
     read({ stdout }) {
-      const object = objectIn(stdout, "token") ?? objectIn(stdout);
+      const object = tokenObjectIn(stdout, "token");
       const { expiresOn } = object ?? {};
       const time = typeof expiresOn === "string" && UTC.test(bound(expiresOn)) ? Date.parse(expiresOn) : NaN;
       return tokenOf(object, "token", { members: '"expiresOn"', timestamp: Number.isNaN(time) ? undefined : time });

@@ -1,3 +1,4 @@
+import { bound } from "../core/bound.ts";
 import { encodeBase64 } from "../core/encoding.ts";
 import { seconds } from "../core/freshness.ts";
 import type { Explanation } from "../credential_explanation.ts";
@@ -12,6 +13,7 @@ import {
   otherFailure,
   resourceOf,
   sanitizeOutput,
+  tokenObjectIn,
   tokenOf,
   type ToolRequest,
   withoutEscapes,
@@ -87,7 +89,7 @@ function azurePowerShell(): DeveloperTool {
       };
     },
     read({ stdout }) {
-      const object = objectIn(stdout, "token") ?? objectIn(stdout);
+      const object = tokenObjectIn(stdout, "token");
       const end = seconds(object?.expiresOn);
       return tokenOf(object, "token", { members: '"expiresOn"', timestamp: end && end * 1000 });
     },
@@ -143,9 +145,9 @@ function messageIn({ stdout, stderr }: CommandOutput): string {
 /** Returns the errors, else the other strings, in CLIXML, which PowerShell may write for another PowerShell to read. */
 function plainText(stderr: string): string {
   if (!stderr.includes("#< CLIXML")) return stderr;
-  const strings = [...stderr.matchAll(/<S S="(\w+)">([^<]*)<\/S>/g)];
-  const errors = strings.filter(([, stream]) => stream === "Error");
-  return (errors.length > 0 ? errors : strings).map(([, , text]) => decodeString(text!)).join("");
+  const strings = stderr.split('<S S="').slice(1).map((element) => element.split("</S>", 1)[0]!.split('">', 2));
+  const errors = strings.filter(([stream]) => stream === "Error");
+  return (errors.length > 0 ? errors : strings).map(([, text = ""]) => decodeString(bound(text))).join("");
 }
 
 /** Decodes the escapes of a string in CLIXML (MS-PSRP, section 2.2.5.3.2) and of XML. */

@@ -95,11 +95,15 @@ export function resourceOf({ scopes }: ToolRequest, tool: Pick<DeveloperTool, "n
 }
 
 const MAX_OUTPUT = 1_048_576;
-const MAX_DEPTH = 64;
+/** Maximum depth of an object, above that of any output: it bounds the number of attempts. */
+const MAX_DEPTH = 8;
 
-/** Escape sequences of a terminal (ECMA-48): control sequences, such as colours, and operating system commands. */
+/**
+ * The rest of an escape sequence of a terminal (ECMA-48) behind its first character: of a control sequence, such as a
+ * colour, or an operating system command.
+ */
 // deno-lint-ignore no-control-regex
-const ESCAPES = /(?:\x1b\[|\x9b)[ -?]*[@-~]?|\x1b\][^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?|\x1b/g;
+const ESCAPE_SEQUENCE = /^(?:\[[ -?]*[@-~]?|\][^\x07]*\x07?|\\)/;
 
 /** A secret with its name, which is also part of the name of a cmdlet. */
 const NAMED_SECRET =
@@ -115,7 +119,9 @@ const LINK = /([a-z][a-z\d+.-]{1,15}:\/\/[^\s"'<>`?#]*(?:[?#][^\s"'<>`]*(?: [\w+
 
 /** Returns an output without the escape sequences of a terminal. */
 export function withoutEscapes(output: string): string {
-  return output.slice(0, MAX_OUTPUT).replace(ESCAPES, "");
+  const [first, ...others] = output.slice(0, MAX_OUTPUT).split("\x1b");
+  const texts = others.map((text) => text.slice(ESCAPE_SEQUENCE.exec(bound(text))?.[0].length));
+  return [first, ...texts].join("");
 }
 
 /** Returns the output of a tool as one line, without text that looks like a token or a key. */
@@ -163,21 +169,19 @@ function isSecretLike(segment: string): boolean {
   return segment.startsWith("eyJ") || segment.length > 40 && /[^._-]{24,}/.test(segment);
 }
 
-/** Returns the first JSON object in an output, which may have other text; of those with the member, if it is given. */
-export function objectIn(output: string, member?: string): Record<string, unknown> | undefined {
+/** Returns the first JSON object with the member in an output, which may have other text. */
+export function objectIn(output: string, member: string): Record<string, unknown> | undefined {
   for (let start = output.indexOf("{"); start >= 0;) {
     const end = endOfObject(output, start);
-    const object = end === undefined ? undefined : parseObject(output.slice(start, end));
-    if (object && (member === undefined || object[member] !== undefined)) return object;
-    start = output.indexOf("{", object ? end : start + 1);
+    const isCandidate = output.slice(start, end ?? start).includes(`"${member}"`);
+    const object = isCandidate ? parseObject(output.slice(start, end)) : undefined;
+    if (object?.[member] !== undefined) return object;
+    start = output.indexOf("{", end === undefined || isCandidate ? start + 1 : end);
   }
   return undefined;
 }
 
-/**
- * Returns the index behind the object that begins at the start; `undefined` if it does not end, or is so deep that the
- * search would take long for many brackets.
- */
+/** Returns the index behind the object that begins at the start; `undefined` if it does not end, or is too deep. */
 function endOfObject(text: string, start: number): number | undefined {
   let depth = 0;
   let isString = false;
@@ -190,6 +194,11 @@ function endOfObject(text: string, start: number): number | undefined {
     else if (character === "}" && --depth === 0) return i + 1;
   }
   return undefined;
+}
+
+/** Returns the object with the token in an output; else the object that is the whole output, if it is one. */
+export function tokenObjectIn(output: string, member: string): Record<string, unknown> | undefined {
+  return objectIn(output, member) ?? parseObject(output.trim());
 }
 
 /** Returns the token of an object that a tool wrote, or what is missing in it. */
