@@ -1,4 +1,3 @@
-import { checkMembers } from "./check_members.ts";
 import type { AccessToken, TokenCredential } from "../token_credential.ts";
 
 /** Options of {@linkcode StaticCredential}. */
@@ -32,11 +31,10 @@ export class StaticCredential implements TokenCredential {
    *
    * @param token The access token.
    * @param options See {@linkcode StaticCredentialOptions}.
-   * @throws {TypeError} The token is not a non-empty string, or an option is unknown.
+   * @throws {TypeError} The token is not a non-empty string.
    */
   constructor(token: string, options: StaticCredentialOptions = {}) {
     if (typeof token !== "string" || !token) throw new TypeError('"token" must be a non-empty string');
-    checkMembers(options, "option of StaticCredential", { expiresOnTimestamp: true });
     const result: AccessToken = {
       token,
       expiresOnTimestamp: options.expiresOnTimestamp ?? LATEST_TIMESTAMP,

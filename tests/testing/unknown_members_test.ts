@@ -10,7 +10,6 @@ import {
   createEntra,
   createServiceFabricNode,
   createVirtualMachine,
-  StaticCredential,
 } from "@azweb/identity/testing";
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
@@ -35,7 +34,6 @@ const MAKERS: Readonly<Record<string, readonly [make: (options: never) => object
   createCloudShell: [createCloudShell],
   createAksProxy: [createAksProxy, { fetch }],
   createAzurePipelines: [createAzurePipelines, { serviceConnections: [] }],
-  StaticCredential: [(options) => new StaticCredential("a-token", options)],
 };
 
 describe("an option that is unknown", () => {
