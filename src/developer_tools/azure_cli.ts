@@ -2,7 +2,6 @@ import { bound } from "../core/bound.ts";
 import { encodeBase64 } from "../core/encoding.ts";
 import { seconds } from "../core/freshness.ts";
 import { parseObject } from "../core/json.ts";
-import type { Settings } from "../core/settings.ts";
 import type { Explanation } from "../credential_explanation.ts";
 import { fileFinder } from "../runtime/file_exists.ts";
 import { createToolClient, type ToolClient } from "./create_tool_client.ts";
@@ -14,6 +13,9 @@ import {
   otherFailure,
   resourceOf,
   sanitizeOutput,
+  tokenObjectIn,
+  tokenOf,
+  type ToolCommand,
   type ToolRequest,
   unavailable,
 } from "./tool.ts";
@@ -31,24 +33,49 @@ export async function explainAzureCli(context: ToolContext): Promise<Explanation
   const tool = azureCli(context, undefined);
   const found = await explainTool(tool, context);
   if (found.state === "absent") return found;
-  const profile = tool.profile?.() ?? "";
-  if (await fileFinder(context.runtime)?.(profile) === undefined) {
-    return { state: "inconclusive", detail: `The profile with the signed-in account, "${profile}", may not be read` };
+  const path = profilePath(context);
+  if (path === undefined) {
+    return { state: "inconclusive", detail: "The folder of the profile with the signed-in account is not known" };
   }
-  return await isSignedIn(context)
-    ? { state: "configured", detail: `An account is signed in: "${profile}"` }
-    : { state: "absent", detail: `No account is signed in ("${profile}"): Run "az login"` };
+  const exists = await fileFinder(context.runtime)?.(path);
+  const profile = exists ? await readText(context.runtime, path).catch(() => undefined) : "";
+  if (exists === undefined || profile === undefined) {
+    return { state: "inconclusive", detail: `The profile with the signed-in account, "${path}", may not be read` };
+  }
+  // The Azure CLI writes its profile again if it is missing or empty.
+  switch (profile === "" ? false : hasAccount(profile)) {
+    case true:
+      return { state: "configured", detail: `An account is signed in: "${path}"` };
+    case false:
+      return { state: "absent", detail: `${noAccount(path)}: Run "az login"` };
+    default:
+      return { state: "inconclusive", detail: `The profile with the signed-in account, "${path}", is malformed` };
+  }
+}
+
+/** Whether an account is signed in to the Azure CLI; `false` if its profile may not be read. */
+export async function isSignedIn(context: ToolContext): Promise<boolean> {
+  const path = profilePath(context);
+  return path !== undefined && hasAccount(await readText(context.runtime, path)) === true;
 }
 
 /**
- * Whether an account is signed in to the Azure CLI; `false` if its profile may not be read. Any command writes a
- * profile, even without an account.
+ * Whether a profile has an account: a user, a service principal or a managed identity. Returns `undefined` if it is
+ * malformed, which proves nothing.
  */
-export async function isSignedIn({ platform, runtime, settings }: ToolContext): Promise<boolean> {
-  const folder = configurationFolder(settings.env, platform);
-  const text = folder === undefined ? "" : await readText(runtime, profileIn(folder));
-  const { subscriptions } = parseObject(text.replace(/^\uFEFF/, "")) ?? {};
-  return Array.isArray(subscriptions) && subscriptions.length > 0;
+function hasAccount(profile: string): boolean | undefined {
+  // The Azure CLI writes a byte order mark.
+  const object = parseObject(profile.replace(/^\uFEFF/, ""));
+  if (!object) return undefined;
+  const { subscriptions } = object;
+  if (Array.isArray(subscriptions)) return subscriptions.length > 0;
+  // Any command writes a profile, even without an account. One with other members is of an unknown format.
+  const isEmpty = Object.entries(object).every(([name, value]) => name === "installationId" || value === null);
+  return isEmpty ? false : undefined;
+}
+
+function noAccount(path: string): string {
+  return `No account is signed in ("${path}")`;
 }
 
 /**
@@ -56,17 +83,19 @@ export async function isSignedIn({ platform, runtime, settings }: ToolContext): 
  *
  * https://learn.microsoft.com/cli/azure/account#az-account-get-access-token
  */
-function azureCli({ settings, platform }: ToolContext, subscription: string | undefined): DeveloperTool {
-  const { env, now } = settings;
+function azureCli(context: ToolContext, subscription: string | undefined): DeveloperTool {
+  const { now } = context.settings;
   return {
     name: NAME,
     programs: [{ name: "az", mayBeBatch: true }],
     variables: ["PATH", "HOME", "AZURE_CONFIG_DIR"],
     installation: "https://learn.microsoft.com/cli/azure/install-azure-cli",
     cacheIdentity: [subscription ?? ""],
-    profile() {
-      const folder = configurationFolder(env, platform);
-      return folder && profileIn(folder);
+    profile: () => profilePath(context),
+    signedOut(profile, request) {
+      if (hasAccount(profile) !== false) return undefined;
+      const reason = noAccount(profilePath(context) ?? "");
+      return { outcome: "absent", reason, nextStep: `Run ${loginWith(request)}` };
     },
     command(request) {
       const { tenantId, claims } = request;
@@ -74,54 +103,81 @@ function azureCli({ settings, platform }: ToolContext, subscription: string | un
       if (claims !== undefined) {
         throw claimsRefused({ name: NAME }, loginWith(request, claims));
       }
-      const args = ["account", "get-access-token", "--output", "json", "--resource", resource];
       // The command accepts one of the two. Its output has the tenant of the subscription.
-      if (subscription !== undefined) args.push("--subscription", subscription);
-      else if (tenantId !== "") args.push("--tenant", tenantId);
-      return { args };
+      if (subscription !== undefined) return getAccessToken(resource, ["--subscription", subscription], true);
+      return getAccessToken(resource, tenantId === "" ? [] : ["--tenant", tenantId]);
     },
-    read({ stdout }, { tenantId }) {
-      const { accessToken: token, expires_on, expiresOn, tenant } = parseObject(stdout) ?? {};
+    commandAfter({ code, stderr }, request) {
+      // Versions before 2.76, for a managed identity and in Azure Cloud Shell.
+      if (code === 0 || !/Tenant shouldn['’]t be specified for/i.test(bound(stderr))) return undefined;
+      return getAccessToken(resourceOf(request, { name: NAME }), [], true);
+    },
+    read({ stdout }, { tenantId }, { omitsTenant = false }) {
+      const object = tokenObjectIn(stdout, "accessToken");
+      const { expires_on, expiresOn, tenant } = object ?? {};
       const end = seconds(expires_on);
-      const expiresOnTimestamp = end ? end * 1000 : parseLocalTime(expiresOn, now());
-      if (typeof token !== "string" || token === "" || expiresOnTimestamp === undefined) return undefined;
+      const token = tokenOf(object, "accessToken", {
+        members: '"expires_on" or "expiresOn"',
+        timestamp: end ? end * 1000 : parseLocalTime(expiresOn, now()),
+      });
       if (
-        subscription === undefined || tenantId === "" ||
+        typeof token === "string" || !omitsTenant || tenantId === "" ||
         typeof tenant === "string" && tenantId.toLowerCase() === tenant.toLowerCase()
       ) {
-        return { token, expiresOnTimestamp };
+        return token;
       }
       throw unavailable({ name: NAME }, {
         outcome: "not-for-this-call",
-        reason: `The subscription "${subscription}" is in another tenant than "${tenantId}"`,
-        nextStep: 'Give the id of its tenant as "tenantId", or leave out one of the two',
+        ...subscription === undefined
+          ? {
+            reason: `A managed identity is signed in, whose tenant is not "${tenantId}"`,
+            nextStep: "Give the id of its tenant, or sign in with an account of that tenant",
+          }
+          : {
+            reason: `The subscription "${subscription}" is in another tenant than "${tenantId}"`,
+            nextStep: 'Give the id of its tenant as "tenantId", or leave out one of the two',
+          },
       });
     },
-    explain(output, request) {
+    explain(output, request, missing) {
       // A warning does not explain the failure.
       const lines = output.stderr.split("\n").filter((line) => !line.startsWith("WARNING: "));
-      const detail = sanitizeOutput(lines.join("\n")) || sanitizeOutput(output.stderr);
+      const detail = sanitizeOutput(lines.join("\n").trim() || output.stderr);
       const nextStep = `Run ${loginWith(request)}`;
       // This message means that no account is signed in. Messages for a signed-in account may contain "az login" too.
       if (/please run ["']az login["']/i.test(detail) && !detail.includes("AADSTS")) {
         return { outcome: "absent", reason: `No account is signed in: ${detail}`, nextStep };
       }
+      if (/access token for non-current tenants/i.test(detail)) {
+        const nextStep = "Leave out the tenant, or sign in with an account of that tenant";
+        return { outcome: "not-for-this-call", reason: detail, nextStep };
+      }
       if (/AADSTS|CLIInternalError|refresh token|az login|az account set/i.test(detail)) {
         return { outcome: "inconclusive", reason: detail, nextStep };
       }
-      return otherFailure(output, detail, "az account get-access-token");
+      return otherFailure(output, detail || missing, "az account get-access-token");
     },
   };
 }
 
-/** Returns the configuration folder of the Azure CLI, which has its profile. */
-function configurationFolder(env: Settings["env"], platform: string | undefined): string | undefined {
+/**
+ * Returns the path of the profile of the Azure CLI, which has the signed-in account; `undefined` if it is not known.
+ */
+function profilePath({ settings: { env }, platform }: ToolContext): string | undefined {
   const home = env(platform === "win32" ? "USERPROFILE" : "HOME");
-  return env("AZURE_CONFIG_DIR") || (home ? `${home}/.azure` : undefined);
+  const folder = env("AZURE_CONFIG_DIR") || (home ? `${home}/.azure` : undefined);
+  // The Azure CLI runs in another folder, where a relative path leads elsewhere.
+  const isAbsolute = platform === "win32" ? /^(?:[a-z]:[\\/]|\\\\)/i : /^\//;
+  return folder !== undefined && isAbsolute.test(folder) ? `${folder}/azureProfile.json` : undefined;
 }
 
-function profileIn(folder: string): string {
-  return `${folder}/azureProfile.json`;
+/** Returns the command, without colours and warnings, which could be taken for parts of the output. */
+function getAccessToken(resource: string, args: readonly string[], omitsTenant = false): ToolCommand {
+  return {
+    args: ["account", "get-access-token", "--output", "json", "--only-show-errors", "--resource", resource, ...args],
+    env: { AZURE_CORE_NO_COLOR: "true" },
+    omitsTenant,
+  };
 }
 
 /** Returns the command that signs in for the requested token. */

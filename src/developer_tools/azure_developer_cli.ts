@@ -5,8 +5,10 @@ import type { Explanation } from "../credential_explanation.ts";
 import { createToolClient, type ToolClient } from "./create_tool_client.ts";
 import { explainTool } from "./explain_tool.ts";
 import type { ToolContext } from "./run_tool.ts";
-import { type DeveloperTool, objectsIn, otherFailure, sanitizeOutput, type ToolRequest } from "./tool.ts";
+import { type DeveloperTool, otherFailure, sanitizeOutput, tokenObjectIn, tokenOf, type ToolRequest } from "./tool.ts";
 
+/** Maximum number of lines that are read: an attempt to parse that fails is expensive. */
+const MAX_LINES = 100;
 const UTC = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/;
 
 /** Returns the client of the Azure Developer CLI. */
@@ -45,30 +47,30 @@ function azureDeveloperCli(): DeveloperTool {
       return { args, env: { NO_COLOR: "true" } };
     },
     read({ stdout }) {
-      const { token, expiresOn } = parseObject(stdout) ?? {};
-      const expiresOnTimestamp = typeof expiresOn === "string" && UTC.test(bound(expiresOn))
-        ? Date.parse(expiresOn)
-        : NaN;
-      if (typeof token !== "string" || token === "" || Number.isNaN(expiresOnTimestamp)) return undefined;
-      return { token, expiresOnTimestamp };
+      const object = tokenObjectIn(stdout, "token");
+      const { expiresOn } = object ?? {};
+      const time = typeof expiresOn === "string" && UTC.test(bound(expiresOn)) ? Date.parse(expiresOn) : NaN;
+      return tokenOf(object, "token", { members: '"expiresOn"', timestamp: Number.isNaN(time) ? undefined : time });
     },
-    explain(output, request) {
-      const detail = sanitizeOutput(messageIn(output.stderr));
+    explain(output, request, missing) {
+      const text = messageIn(output.stderr);
+      const message = bound(text);
+      const detail = sanitizeOutput(text);
       const nextStep = `Run ${loginWith(request)}`;
-      if (/unknown flag: --claims/.test(detail)) {
+      if (/unknown flag: --claims/.test(message)) {
         return {
           outcome: "not-for-this-call",
           reason: "This version has no option for claims",
           nextStep: "Update it to 1.18.1 or newer",
         };
       }
-      if (/not logged in/i.test(detail) && !detail.includes("AADSTS")) {
+      if (/not logged in/i.test(message) && !message.includes("AADSTS")) {
         return { outcome: "absent", reason: `No account is signed in: ${detail}`, nextStep };
       }
-      if (/AADSTS|multi-factor authentication|reauthentication required|azd auth login|azd login/i.test(detail)) {
+      if (/AADSTS|multi-factor authentication|reauthentication required|azd auth login|azd login/i.test(message)) {
         return { outcome: "inconclusive", reason: detail, nextStep };
       }
-      return otherFailure(output, detail, "azd auth token");
+      return otherFailure(output, detail || missing, "azd auth token");
     },
   };
 }
@@ -80,13 +82,18 @@ function loginWith({ scopes, tenantId }: ToolRequest): string {
   }"`;
 }
 
-/** Returns the error message in the lines of JSON that newer versions write, or the whole text. */
+/**
+ * Returns the first error in the lines of JSON that newer versions write, or all messages: a notice may precede the one
+ * that matters.
+ */
 function messageIn(stderr: string): string {
-  const lines = objectsIn(stderr.split("\n"));
-  const errors = lines.map(({ error }) => error);
-  const messages = lines.map(({ data }) => isObject(data) ? data.message : undefined);
-  return [...errors, ...messages].find((message): message is string =>
-    typeof message === "string" && message.trim() !== ""
-  ) ??
-    stderr;
+  const lines = stderr.split("\n", MAX_LINES).map((line) => ({ line, object: parseObject(line) }));
+  const error = lines.map(({ object }) => object?.error).find(isMessage);
+  if (error !== undefined) return error;
+  const messages = lines.map(({ line, object }) => object ? isObject(object.data) && object.data.message : line);
+  return messages.filter(isMessage).join("\n") || stderr;
+}
+
+function isMessage(value: unknown): value is string {
+  return typeof value === "string" && value.trim() !== "";
 }

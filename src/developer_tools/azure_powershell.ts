@@ -1,3 +1,4 @@
+import { bound } from "../core/bound.ts";
 import { encodeBase64 } from "../core/encoding.ts";
 import { seconds } from "../core/freshness.ts";
 import type { Explanation } from "../credential_explanation.ts";
@@ -8,15 +9,19 @@ import type { ToolContext } from "./run_tool.ts";
 import {
   claimsRefused,
   type DeveloperTool,
-  objectsIn,
+  objectIn,
   otherFailure,
   resourceOf,
   sanitizeOutput,
+  tokenObjectIn,
+  tokenOf,
   type ToolRequest,
+  withoutEscapes,
 } from "./tool.ts";
 
 const NAME = "Azure PowerShell";
 const NO_MODULE = "azweb: no Az.Accounts";
+const ENTITIES: Readonly<Record<string, string>> = { lt: "<", gt: ">", quot: '"', apos: "'", amp: "&" };
 
 /**
  * Returns the script, for PowerShell 7 and Windows PowerShell 5.1. It gets the parameters of a request as environment
@@ -88,12 +93,11 @@ function azurePowerShell(): DeveloperTool {
       };
     },
     read({ stdout }) {
-      const { token, expiresOn } = objectIn(stdout, "token");
-      const end = seconds(expiresOn);
-      if (typeof token !== "string" || token === "" || end === undefined) return undefined;
-      return { token, expiresOnTimestamp: end * 1000 };
+      const object = tokenObjectIn(stdout, "token");
+      const end = seconds(object?.expiresOn);
+      return tokenOf(object, "token", { members: '"expiresOn"', timestamp: end && end * 1000 });
     },
-    explain(output, request) {
+    explain(output, request, missing) {
       const detail = sanitizeOutput(messageIn(output));
       if (
         detail.includes(NO_MODULE) || /Az\.Accounts/i.test(detail) && /not (found|loaded)/i.test(detail)
@@ -113,14 +117,15 @@ function azurePowerShell(): DeveloperTool {
       }
       const nextStep = `Run ${loginWith(request)} in PowerShell`;
       if (
-        /Run Connect-AzAccount to login|No accounts were found in the cache/i.test(detail) && !detail.includes("AADSTS")
+        /Run Connect-AzAccount to login|No accounts were found in the cache/i.test(detail) &&
+        !detail.includes("AADSTS")
       ) {
         return { outcome: "absent", reason: `No account is signed in: ${detail}`, nextStep };
       }
       if (/AADSTS|cannot retrieve access token|Connect-AzAccount/i.test(detail)) {
         return { outcome: "inconclusive", reason: detail, nextStep };
       }
-      return otherFailure(output, detail, "Get-AzAccessToken");
+      return otherFailure(output, detail || missing, "Get-AzAccessToken");
     },
   };
 }
@@ -136,17 +141,21 @@ function encodeScript(text: string): string {
   return btoa(Array.from(text, (character) => `${character}\0`).join(""));
 }
 
-/**
- * Returns the first JSON object of an output that has the member. A profile or a module of PowerShell may have written
- * other text.
- */
-function objectIn(output: string, member: string): Record<string, unknown> {
-  const innermost = output.split("{").slice(1).map((rest) => `{${rest.slice(0, rest.indexOf("}") + 1)}`);
-  const candidates = [...output.split("\n"), ...innermost].filter((object) => object.includes(`"${member}"`));
-  return objectsIn(candidates).find((object) => object[member] !== undefined) ?? {};
+function messageIn({ stdout, stderr }: CommandOutput): string {
+  const error = objectIn(stdout, "error")?.error;
+  return typeof error === "string" ? error : withoutEscapes(plainText(stderr));
 }
 
-function messageIn({ stdout, stderr }: CommandOutput): string {
-  const { error } = objectIn(stdout, "error");
-  return typeof error === "string" ? error : stderr;
+/** Returns the errors, else the other strings, in CLIXML, which PowerShell may write for another PowerShell to read. */
+function plainText(stderr: string): string {
+  if (!stderr.includes("#< CLIXML")) return stderr;
+  const strings = stderr.split('<S S="').slice(1).map((element) => element.split("</S>", 1)[0]!.split('">', 2));
+  const errors = strings.filter(([stream]) => stream === "Error");
+  return (errors.length > 0 ? errors : strings).map(([, text = ""]) => decodeString(bound(text))).join("");
+}
+
+/** Decodes the escapes of a string in CLIXML (MS-PSRP, section 2.2.5.3.2) and of XML. */
+function decodeString(text: string): string {
+  return text.replace(/_x([\da-f]{4})_/gi, (_, digits) => String.fromCharCode(parseInt(digits, 16)))
+    .replace(/&(lt|gt|quot|apos|amp);/g, (_, name) => ENTITIES[name]!);
 }

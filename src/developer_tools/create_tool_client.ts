@@ -2,8 +2,17 @@ import { bound } from "../core/bound.ts";
 import { type Acquire, createGetToken } from "../core/get_token.ts";
 import { withTimeout } from "../core/timeout.ts";
 import { processVariables } from "../runtime/process_variables.ts";
-import { foldersOf, givenVariables, notInstalled, readText, runTool, type ToolContext } from "./run_tool.ts";
-import { type DeveloperTool, sanitizeOutput, unavailable } from "./tool.ts";
+import type { CommandOutput } from "../runtime/runtime.ts";
+import { findProgram } from "./explain_tool.ts";
+import { foldersOf, givenVariables, notFound, notInstalled, readText, runTool, type ToolContext } from "./run_tool.ts";
+import {
+  type DeveloperTool,
+  sanitizeOutput,
+  type ToolCommand,
+  type ToolRequest,
+  unavailable,
+  withoutEscapes,
+} from "./tool.ts";
 
 const PROFILE_TIMEOUT_IN_MS = 1000;
 // Values that no command line, shell or script can interpret in another way.
@@ -34,7 +43,8 @@ export interface ToolEnvironment {
 export interface ToolClient {
   /** Returns the environment that the tool would be started with now. */
   readonly environment: () => ToolEnvironment;
-  readonly acquire: Acquire;
+  /** Acquires a token, given the text that `account` has returned. */
+  readonly acquire: (request: Parameters<Acquire>[0], profile: string) => ReturnType<Acquire>;
   /** Part of the client, so that it is loaded with it. */
   readonly createGetToken: typeof createGetToken;
   /**
@@ -74,7 +84,26 @@ export function createToolClient(tool: DeveloperTool, context: ToolContext): Too
     };
   }
 
-  const acquire: Acquire = async ({ scopes, tenantId, claims, signal }) => {
+  async function run(command: ToolCommand, signal: AbortSignal, elapsedInMs: number): Promise<CommandOutput> {
+    const { code, stdout, stderr } = await runTool(tool, command, context, { signal, elapsedInMs });
+    return { code, stdout: withoutEscapes(stdout), stderr: withoutEscapes(stderr) };
+  }
+
+  /** Returns the error for an output in which something is missing. */
+  function failureOf(output: CommandOutput, request: ToolRequest, missing: string): Error {
+    const { code, stdout } = output;
+    const hasOutput = stdout.trim() !== "";
+    // What a tool writes beside its output is no reason, unless it is an error.
+    const stderr = code === 0 && hasOutput ? errorsIn(output.stderr) : output.stderr;
+    return code === 127 || code === 9009 || isNoProgram(stderr)
+      ? notInstalled(tool, sanitizeOutput(stderr))
+      : unavailable(tool, tool.explain({ code, stdout, stderr }, request, hasOutput ? missing : "It wrote no message"));
+  }
+
+  async function acquire(
+    { scopes, tenantId, claims, signal }: Parameters<Acquire>[0],
+    profile: string,
+  ): ReturnType<Acquire> {
     const request = { scopes, tenantId, claims };
     const invalid = scopes.find((scope) => !SCOPE.test(scope)) ?? (TENANT.test(tenantId || "0") ? undefined : tenantId);
     if (invalid !== undefined) {
@@ -84,14 +113,19 @@ export function createToolClient(tool: DeveloperTool, context: ToolContext): Too
         nextStep: 'Use letters, digits and "-_.:/" only',
       });
     }
-    const sentOn = now();
-    const output = await runTool(tool, tool.command(request), context, signal);
-    const token = tool.read(output, request);
-    if (!token) {
-      throw output.code === 127 || output.code === 9009 || isNoProgram(output.stderr)
-        ? notInstalled(tool, sanitizeOutput(output.stderr))
-        : unavailable(tool, tool.explain(output, request));
+    let command = tool.command(request);
+    const signedOut = tool.signedOut?.(profile, request);
+    if (signedOut) {
+      if (await findProgram(tool, context).catch(() => undefined) !== "") throw unavailable(tool, signedOut);
+      const failure = notFound(tool);
+      throw unavailable(tool, { ...failure, reason: `${signedOut.reason}: ${failure.reason}` });
     }
+    const sentOn = now();
+    let output = await run(command, signal, 0);
+    const second = tool.commandAfter?.(output, request);
+    if (second) output = await run(command = second, signal, now() - sentOn);
+    const token = tool.read(output, request, command);
+    if (typeof token === "string") throw failureOf(output, request, token);
     if (token.expiresOnTimestamp <= now()) {
       throw unavailable(tool, {
         outcome: "inconclusive",
@@ -100,9 +134,13 @@ export function createToolClient(tool: DeveloperTool, context: ToolContext): Too
       });
     }
     return { ...token, tokenType: "Bearer", acquiredOnTimestamp: sentOn };
-  };
+  }
 
   return { environment, acquire, createGetToken, account };
+}
+
+function errorsIn(stderr: string): string {
+  return stderr.split("\n").filter((line) => /\bERROR\b|AADSTS/.test(bound(line))).join("\n");
 }
 
 /** Whether a shell reports that it has not found the program. */

@@ -53,7 +53,7 @@ export function createToolGetToken(
         cacheIdentity: () =>
           isPublic && profile !== "" ? [...cacheIdentity, profile] : [...cacheIdentity, profile, THIS_PROCESS],
         acquire: async (request: TokenRequest) => {
-          const token = await acquire(request);
+          const token = await acquire(request, profile);
           // The account or a variable may have changed while the tool ran. A profile that may not be read is not read
           // again.
           const now = JSON.stringify([environment().cacheIdentity, profile && await account()]);

@@ -2,7 +2,7 @@ import type { Explanation } from "../credential_explanation.ts";
 import { fileFinder } from "../runtime/file_exists.ts";
 import { programRunner } from "../runtime/process.ts";
 import { commandLines } from "./command_lines.ts";
-import { foldersOf, namesOf, pathMissing, type ToolContext } from "./run_tool.ts";
+import { foldersOf, namesOf, notFound, pathMissing, type ToolContext } from "./run_tool.ts";
 import type { DeveloperTool } from "./tool.ts";
 
 /** Explains whether a tool is installed, without running it. */
@@ -10,29 +10,32 @@ export async function explainTool(tool: DeveloperTool, context: ToolContext): Pr
   if (!programRunner(context.runtime)) {
     return { state: "absent", detail: 'This runtime cannot start programs: Give "runtime.run"' };
   }
-  const folders = foldersOf(context);
-  if (folders.path === "") {
+  if (foldersOf(context).path === "") {
     const { reason, nextStep } = pathMissing(tool, context);
     return { state: "absent", detail: `${reason}: ${nextStep}` };
   }
-  const fileExists = fileFinder(context.runtime);
-  let isDenied = false;
-  for (const { path } of tool.programs.flatMap((program) => commandLines(program, [], folders))) {
-    const exists = await fileExists?.(path);
-    isDenied ||= exists === undefined;
-    if (exists) {
-      return {
-        state: "inconclusive",
-        detail: `"${path}" is installed; only the tool itself can tell which account is signed in`,
-      };
-    }
-  }
-  if (isDenied) {
+  const path = await findProgram(tool, context);
+  if (path === undefined) {
     return { state: "inconclusive", detail: `The folders of PATH may not be searched for ${namesOf(tool)}` };
   }
+  if (path === "") {
+    const { reason, nextStep } = notFound(tool);
+    return { state: "absent", detail: `${reason}: ${nextStep}` };
+  }
   return {
-    state: "absent",
-    detail: `No folder of PATH has the program ${namesOf(tool)}: ` +
-      `Install it, see ${tool.installation}`,
+    state: "inconclusive",
+    detail: `"${path}" is installed; only the tool itself can tell which account is signed in`,
   };
+}
+
+/** Returns the path of the program of a tool; `""` if no folder has it, `undefined` if this may not be known. */
+export async function findProgram(tool: DeveloperTool, context: ToolContext): Promise<string | undefined> {
+  const fileExists = fileFinder(context.runtime);
+  let missing: "" | undefined = "";
+  for (const { path } of tool.programs.flatMap((program) => commandLines(program, [], foldersOf(context)))) {
+    const exists = await fileExists?.(path);
+    if (exists) return path;
+    if (exists === undefined) missing = undefined;
+  }
+  return missing;
 }

@@ -25,13 +25,13 @@ export interface ToolContext {
 
 /**
  * Runs a tool to its end. Rejects with a `CredentialUnavailableError` if it is not installed, may not be started, or
- * exceeds its time limit.
+ * exceeds the rest of its time limit.
  */
 export async function runTool(
   tool: DeveloperTool,
   { args, env }: ToolCommand,
   context: ToolContext,
-  signal: AbortSignal,
+  { signal, elapsedInMs }: { readonly signal: AbortSignal; readonly elapsedInMs: number },
 ): Promise<CommandOutput> {
   const { settings, runtime, variables, limit: { ms, option } } = context;
   const run = programRunner(runtime);
@@ -71,7 +71,7 @@ export async function runTool(
     try {
       return await withTimeout((signal) => run(command, line, { ...options, signal }), {
         sleep: settings.sleep,
-        ms,
+        ms: Math.max(ms - elapsedInMs, 0),
         onTimeout,
         outer: signal,
       });
@@ -150,13 +150,20 @@ export function pathMissing({ variables: names }: DeveloperTool, { settings, var
  * Returns the error of a tool that is not installed, or not completely, which a shell or the tool itself has reported.
  */
 export function notInstalled(tool: DeveloperTool, detail = ""): Error {
-  return unavailable(tool, {
+  const failure = notFound(tool);
+  return unavailable(
+    tool,
+    detail ? { ...failure, reason: `It is not installed, or lacks something: ${detail}` } : failure,
+  );
+}
+
+/** Returns the failure of a tool that no folder has. */
+export function notFound(tool: DeveloperTool): ToolFailure {
+  return {
     outcome: "absent",
-    reason: detail
-      ? `It is not installed, or lacks something: ${detail}`
-      : `No folder of PATH has the program ${namesOf(tool)}`,
+    reason: `No folder of PATH has the program ${namesOf(tool)}`,
     nextStep: `Install it, see ${tool.installation}`,
-  });
+  };
 }
 
 /** Returns the names of the programs of a tool, for a message. */

@@ -18,6 +18,8 @@ export interface ToolCommand {
   readonly args: readonly string[];
   /** Environment variables, in addition to those of the process. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Whether it does not name the tenant of the request, which the output then must. */
+  readonly omitsTenant?: boolean;
 }
 
 /** The token that a tool returned. */
@@ -45,10 +47,14 @@ export interface DeveloperTool {
    * Returns the command for a request. Throws a `CredentialUnavailableError` if the tool does not support the request.
    */
   command(request: ToolRequest): ToolCommand;
-  /** Returns the token in an output; `undefined` if it has none. Throws if it has one that is not for the request. */
-  read(output: CommandOutput, request: ToolRequest): ToolToken | undefined;
-  /** Explains why an output has no token, and what to do. */
-  explain(output: CommandOutput, request: ToolRequest): ToolFailure;
+  /** Returns the failure, if the text of its profile proves that no account is signed in. */
+  signedOut?(profile: string, request: ToolRequest): ToolFailure | undefined;
+  /** Returns a second command, if the output shows that the tool refuses the first one for the account. */
+  commandAfter?(output: CommandOutput, request: ToolRequest): ToolCommand | undefined;
+  /** Returns the token in an output, or what is missing in it. Throws if the token is not for the request. */
+  read(output: CommandOutput, request: ToolRequest, command: ToolCommand): ToolToken | string;
+  /** Explains why an output has no token, and what to do. The tool may not have written a reason. */
+  explain(output: CommandOutput, request: ToolRequest, missing: string): ToolFailure;
 }
 
 /** The reason why there is no token, what a chain may conclude, and the next step. */
@@ -88,19 +94,35 @@ export function resourceOf({ scopes }: ToolRequest, tool: Pick<DeveloperTool, "n
   });
 }
 
-const MAX_CANDIDATES = 100;
+const MAX_OUTPUT = 1_048_576;
+/** Maximum depth of an object, above that of any output: it bounds the number of attempts. */
+const MAX_DEPTH = 8;
 
-/** A secret with its name. */
+/**
+ * The rest of an escape sequence of a terminal (ECMA-48) behind its first character: of a control sequence, such as a
+ * colour, or an operating system command.
+ */
+// deno-lint-ignore no-control-regex
+const ESCAPE_SEQUENCE = /^(?:\[[ -?]*[@-~]?|\][^\x07]*\x07?|\\)/;
+
+/** A secret with its name, which is also part of the name of a cmdlet. */
 const NAMED_SECRET =
-  /((?:client_?secret|(?:access|refresh|id)_?token|password|authorization_?code)["']?\s*[:=]\s*["']?)[^\s"',}]+/gi;
+  /(?<!Get-Az)((?:client_?secret|(?:access|refresh|id)_?token|password|authorization_?code)["']?\s*[:=]\s*["']?)[^\s"',}]+/gi;
 /** Text that looks like a token or a key: a JWT or a long word, which a narrow terminal may have wrapped. */
 const SECRET_LIKE = [
   /\beyJ[\w-]+(\.[\w-]*)*( [\w.-]{16,})*/g,
   /[\w+/=~-]{64,}/g,
   /(?<![\w+/=~-])[\w+/=~-]{40,}( [\w+/=~.-]{16,})+/g,
 ];
-/** A value in the query of a URL that looks like a secret. */
-const QUERY_VALUE = /([?&][\w.-]+=)[^\s&"']{24,}/g;
+/** A link; if it has a query or a fragment, with what may be the rest of a value that a narrow terminal has wrapped. */
+const LINK = /([a-z][a-z\d+.-]{1,15}:\/\/[^\s"'<>`?#]*(?:[?#][^\s"'<>`]*(?: [\w+/=~.%&-]{16,})*)?)/i;
+
+/** Returns an output without the escape sequences of a terminal. */
+export function withoutEscapes(output: string): string {
+  const [first, ...others] = output.slice(0, MAX_OUTPUT).split("\x1b");
+  const texts = others.map((text) => text.slice(ESCAPE_SEQUENCE.exec(bound(text))?.[0].length));
+  return [first, ...texts].join("");
+}
 
 /** Returns the output of a tool as one line, without text that looks like a token or a key. */
 export function sanitizeOutput(output: string): string {
@@ -108,25 +130,93 @@ export function sanitizeOutput(output: string): string {
   const words = beginning.replace(/\s+/g, " ").trim();
   // The last word may be the beginning of a secret, too short to look like one.
   const whole = beginning === output ? words : words.slice(0, words.lastIndexOf(" "));
-  const named = whole.replace(NAMED_SECRET, "$1[redacted]").replace(QUERY_VALUE, "$1[redacted]");
-  return toSingleLine(SECRET_LIKE.reduce((line, secret) => line.replace(secret, "[redacted]"), named)).replace(
-    /\.$/,
-    "",
-  );
+  const parts = whole.replace(NAMED_SECRET, "$1[redacted]").split(LINK);
+  // The separators, the links, have odd indexes.
+  const line = parts.map((part, index) => index % 2 ? redactLink(part) : redactSecrets(part)).join("");
+  return toSingleLine(line).replace(/\.$/, "");
+}
+
+function redactSecrets(text: string): string {
+  return SECRET_LIKE.reduce((text, secret) => text.replace(secret, "[redacted]"), text);
 }
 
 /**
- * Returns the JSON objects among strings. Parses the first hundred candidates only, because an attempt that fails is
- * expensive.
+ * Redacts the user info, the values of the query and the fragment of a link; of its origin and its path, the parts that
+ * look like a token or a key.
  */
-export function objectsIn(strings: readonly string[]): Record<string, unknown>[] {
-  const candidates = strings.filter((string) => string.trimStart().startsWith("{")).slice(0, MAX_CANDIDATES);
-  return candidates.map(parseObject).filter((object) => object !== undefined);
+function redactLink(link: string): string {
+  const start = link.indexOf("://") + 3;
+  const [resource = "", ...fragments] = link.slice(start).split("#");
+  const [location = "", ...queries] = resource.split("?");
+  const [authority = "", ...segments] = location.split(/[/\\]/);
+  const host = authority.slice(authority.lastIndexOf("@") + 1);
+  const query = queries.join("?").split("&").map((pair) => {
+    const [name = ""] = /^[\w.-]{1,40}=/.exec(pair) ?? [];
+    return pair.length > name.length ? `${name}[redacted]` : name;
+  });
+  return [
+    link.slice(0, start),
+    host.length < authority.length ? "[redacted]@" : "",
+    /[^.-]{40,}/.test(host) ? "[redacted]" : host,
+    ...segments.map((segment) => isSecretLike(segment) ? "/[redacted]" : `/${segment}`),
+    queries.length > 0 ? `?${query.join("&")}` : "",
+    fragments.join("#") ? "#[redacted]" : "",
+  ].join("");
+}
+
+/** Whether a segment of a path looks like a token or a key, and not like words with hyphens or an id. */
+function isSecretLike(segment: string): boolean {
+  return segment.startsWith("eyJ") || segment.length > 40 && /[^._-]{24,}/.test(segment);
+}
+
+/** Returns the first JSON object with the member in an output, which may have other text. */
+export function objectIn(output: string, member: string): Record<string, unknown> | undefined {
+  for (let start = output.indexOf("{"); start >= 0;) {
+    const end = endOfObject(output, start);
+    const isCandidate = output.slice(start, end ?? start).includes(`"${member}"`);
+    const object = isCandidate ? parseObject(output.slice(start, end)) : undefined;
+    if (object?.[member] !== undefined) return object;
+    start = output.indexOf("{", end === undefined || isCandidate ? start + 1 : end);
+  }
+  return undefined;
+}
+
+/** Returns the index behind the object that begins at the start; `undefined` if it does not end, or is too deep. */
+function endOfObject(text: string, start: number): number | undefined {
+  let depth = 0;
+  let isString = false;
+  for (let i = start; i < text.length; i++) {
+    const character = text[i];
+    if (isString && character === "\\") i++;
+    else if (character === '"') isString = !isString;
+    else if (isString) continue;
+    else if (character === "{" && ++depth > MAX_DEPTH) return undefined;
+    else if (character === "}" && --depth === 0) return i + 1;
+  }
+  return undefined;
+}
+
+/** Returns the object with the token in an output; else the object that is the whole output, if it is one. */
+export function tokenObjectIn(output: string, member: string): Record<string, unknown> | undefined {
+  return objectIn(output, member) ?? parseObject(output.trim());
+}
+
+/** Returns the token of an object that a tool wrote, or what is missing in it. */
+export function tokenOf(
+  object: Record<string, unknown> | undefined,
+  member: string,
+  expiry: { readonly members: string; readonly timestamp: number | undefined },
+): ToolToken | string {
+  if (!object) return "Its output is not the JSON of a token";
+  const token = object[member];
+  if (typeof token !== "string" || token === "") return `The token is missing: Its output has no "${member}"`;
+  const { members, timestamp } = expiry;
+  if (timestamp === undefined) return `The expiry time is missing: Its output has no valid ${members}`;
+  return { token, expiresOnTimestamp: timestamp };
 }
 
 /** Returns the failure of a tool whose output has no known meaning. */
-export function otherFailure({ code, stdout }: CommandOutput, detail: string, command: string): ToolFailure {
-  const reason = detail || (stdout.trim() ? "Its output is not the JSON of a token" : "It wrote no message");
+export function otherFailure({ code }: CommandOutput, reason: string, command: string): ToolFailure {
   return {
     outcome: "inconclusive",
     reason: code === 0 ? reason : `It ended with exit code ${code}: ${reason}`,

@@ -21,6 +21,8 @@ interface Agent {
   readonly program: string;
   /** The folder of its keys. */
   readonly keys: string;
+  /** Whether paths are those of Windows. */
+  readonly isWindows: boolean;
 }
 
 /**
@@ -78,13 +80,14 @@ export async function hasAgent({ runtime, settings }: MachineContext): Promise<b
 function agentOn(platform: string | undefined, settings: Settings): Agent | undefined {
   switch (platform) {
     case "linux":
-      return { program: "/opt/azcmagent/bin/himds", keys: "/var/opt/azcmagent/tokens/" };
+      return { program: "/opt/azcmagent/bin/himds", keys: "/var/opt/azcmagent/tokens/", isWindows: false };
     case "win32": {
       const programs = settings.env("ProgramFiles") ?? "C:\\Program Files";
       const data = settings.env("ProgramData") ?? "C:\\ProgramData";
       return {
         program: `${programs}\\AzureConnectedMachineAgent\\himds.exe`,
         keys: `${data}\\AzureConnectedMachineAgent\\Tokens\\`,
+        isWindows: true,
       };
     }
   }
@@ -105,19 +108,20 @@ async function readKey(
   if (!readTextFile) {
     throw new AuthenticationError('Cannot use Azure Arc: This runtime has no files: Give "runtime.readTextFile"');
   }
-  const path = /^Basic realm="?([^"]*)"?$/i.exec(bound(challenge ?? ""))?.[1];
-  const name = path?.startsWith(agent.keys) ? path.slice(agent.keys.length) : "";
-  if (!/^[\w.-]+\.key$/.test(name)) {
+  const name = keyNameIn(/^Basic realm="?([^"]*)"?$/i.exec(bound(challenge ?? ""))?.[1] ?? "", agent);
+  if (name === undefined) {
     throw new AuthenticationError(
       `Cannot use the challenge of Azure Arc: It must name a file "*.key" in "${agent.keys}"`,
       { statusCode: 401 },
     );
   }
+  // The path of the challenge may be another spelling of it.
+  const path = agent.keys + name;
   let content = "";
   try {
     // Checked before the file is read: a pipe would block the process, and a device may never end.
-    const size = await fileSizer(runtime)?.(path!) ?? 0;
-    if (size <= MAX_BYTES) content = await readTextFile(path!);
+    const size = await fileSizer(runtime)?.(path) ?? 0;
+    if (size <= MAX_BYTES) content = await readTextFile(path);
   } catch (error) {
     // The system denies access with another error, "PermissionDenied".
     const flag = missingPermission(error, { read: agent.keys });
@@ -132,4 +136,14 @@ async function readKey(
     `Cannot use the key of Azure Arc "${path}": It must be a regular file of printable ASCII characters, at most ${MAX_BYTES} bytes`,
     { statusCode: 401 },
   );
+}
+
+/** Returns the name of the key file, if the path is that of a file in the agent's folder. */
+function keyNameIn(path: string, { keys, isWindows }: Agent): string | undefined {
+  // Windows accepts both separators, and does not distinguish between upper and lower case.
+  const normalize = (path: string) => isWindows ? path.replace(/[\\/]+/g, "\\").toLowerCase() : path;
+  const separator = Math.max(path.lastIndexOf("/"), isWindows ? path.lastIndexOf("\\") : -1);
+  const name = path.slice(separator + 1);
+  const isKey = normalize(path) === normalize(keys + name) && /^[\w.-]+\.key$/.test(normalize(name));
+  return isKey ? name : undefined;
 }

@@ -1,6 +1,7 @@
 /**
  * A clock that stands still until it is advanced. Pass it as the option `runtime` of a credential: it has the two
- * members with which credentials read the time and wait. Its functions do not use `this`.
+ * members with which credentials read the time and wait. Its functions do not use `this`. It also advances while the
+ * timers of the test runner are fake, if this module was imported before they were.
  */
 export interface FakeClock {
   /** Returns the time, in milliseconds since the epoch. */
@@ -40,6 +41,9 @@ export interface FakeClock {
    */
   untilSleeping(withinMs?: number): Promise<number>;
 }
+
+/** The timer of the runtime: a test may replace the global one by a fake, which only the test advances. */
+const setRealTimeout = setTimeout;
 
 interface Sleeper {
   /** When it wakes: elapsed time of this clock, in milliseconds. */
@@ -128,5 +132,5 @@ export function createFakeClock(start: number = Date.now()): FakeClock {
 
 /** Resolves in the next turn of the event loop, after the pending callbacks of promises. */
 function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 0));
+  return new Promise((resolve) => setRealTimeout.call(globalThis, resolve, 0));
 }

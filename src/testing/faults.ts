@@ -1,3 +1,4 @@
+import { checkMembers } from "./check_members.ts";
 import type { RecordedRequest } from "./simulated_service.ts";
 
 /**
@@ -40,9 +41,47 @@ export interface FaultResponse {
  */
 export type MachineFault = FaultName | FaultResponse;
 
+const FAULT_NAMES: Readonly<Record<FaultName, true>> = {
+  refused: true,
+  silent: true,
+  reset: true,
+  stalled: true,
+  truncated: true,
+  html: true,
+  huge: true,
+  endless: true,
+  slow: true,
+  unreachable: true,
+  redirect: true,
+};
+/** The members of an error response. */
+export const FAULT_MEMBERS: Readonly<Record<keyof FaultResponse, true>> = {
+  status: true,
+  retryAfter: true,
+  headers: true,
+  body: true,
+};
+
 /** The host to which the fault `"redirect"` leads. */
 const OTHER_HOST = "https://elsewhere.example";
 const TEN_MEGABYTES = 10_000_000;
+
+/** Throws a `TypeError` for a failure of a machine with an unknown name or member. */
+export function checkMachineFault(fault: MachineFault): void {
+  checkFault(fault, FAULT_MEMBERS);
+}
+
+/**
+ * Throws a `TypeError` for a failure with an unknown name, or an error response with an unknown member.
+ *
+ * @param members The members of an error response.
+ */
+export function checkFault(fault: unknown, members: Readonly<Record<string, true>>): void {
+  if (typeof fault === "object") return checkMembers(fault, "member of a failure", members);
+  if (typeof fault === "string" && Object.hasOwn(FAULT_NAMES, fault)) return;
+  const names = Object.keys(FAULT_NAMES).map((name) => `"${name}"`).join(", ");
+  throw new TypeError(`Unknown failure "${String(fault)}": Use an error response, or one of ${names}`);
+}
 
 /**
  * Returns the response of a fault, which can be derived from the normal response.

@@ -39,6 +39,7 @@ export interface SimulatedService<Fault> {
    *
    * @param fault The failure.
    * @param times Number of requests that fail. 1 by default.
+   * @throws {TypeError} The failure has an unknown name or member, or `times` is not a non-negative number.
    */
   failNext(fault: Fault, times?: number): void;
   /** Cancels the remaining failures of `failNext`. */
@@ -67,9 +68,11 @@ export interface Exchange<Fault> {
  * Creates a service.
  *
  * @param respond Returns the response to one request.
+ * @param checkFault Throws a `TypeError` for an unknown failure.
  */
 export function createSimulatedService<Fault>(
   respond: (exchange: Exchange<Fault>) => Promise<Response>,
+  checkFault: (fault: Fault) => void,
 ): SimulatedService<Fault> {
   const requests: RecordedRequest[] = [];
   const faults: { readonly fault: Fault; left: number }[] = [];
@@ -121,6 +124,8 @@ export function createSimulatedService<Fault>(
         check();
       }),
     failNext(fault, times = 1) {
+      checkFault(fault);
+      if (!(times >= 0)) throw new TypeError('Argument "times" must be a non-negative number');
       if (times > 0) faults.push({ fault, left: times });
     },
     recover() {

@@ -209,6 +209,27 @@ const rows: readonly [Name, string, Machine, CredentialExplanation["state"], str
     "absent",
     `No account is signed in ("${PROFILE}"): Run "az login"`,
   ]),
+  ...["{", "[]", '{"accounts":[]}', '{"subscriptions":{}}'].map((profile): typeof rows[number] => [
+    "AzureCliCredential",
+    `the program, and a file that proves nothing: ${profile}`,
+    { env: HOME, files: ["/usr/bin/az", PROFILE], profile },
+    "inconclusive",
+    `The profile with the signed-in account, "${PROFILE}", is malformed`,
+  ]),
+  [
+    "AzureCliCredential",
+    "the program, and a file that cannot be read",
+    { env: HOME, files: ["/usr/bin/az", PROFILE], runtime: { readTextFile: () => Promise.reject(new Error("No")) } },
+    "inconclusive",
+    `The profile with the signed-in account, "${PROFILE}", may not be read`,
+  ],
+  [
+    "AzureCliCredential",
+    "the program, and a folder that az would look for elsewhere",
+    { env: { ...HOME, AZURE_CONFIG_DIR: "cfg" }, files: ["/usr/bin/az", "cfg/azureProfile.json"] },
+    "inconclusive",
+    "The folder of the profile with the signed-in account is not known",
+  ],
   [
     "AzureCliCredential",
     "the program, and a profile that may not be read",

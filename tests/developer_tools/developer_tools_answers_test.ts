@@ -3,11 +3,12 @@ import type { CommandOutput } from "@azweb/identity/runtime";
 import { createFakeClock } from "@azweb/identity/testing";
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { failureOf, SCOPE } from "../support/service.ts";
+import { failureOf, SCOPE, TENANT } from "../support/service.ts";
 import {
   ANSWERS,
   createDesk,
   CREDENTIALS,
+  hang,
   HOUR,
   noProgram,
   NOW,
@@ -49,7 +50,27 @@ const NO_MODULE = [
   "Its module Az.Accounts, version 2.2.0 or newer, is not installed",
   'Run "Install-Module Az.Accounts" in PowerShell',
 ] as const;
+const TOKEN_MISSING: Readonly<Record<ToolName, string>> = {
+  az: 'The token is missing: Its output has no "accessToken"',
+  azd: 'The token is missing: Its output has no "token"',
+  pwsh: 'The token is missing: Its output has no "token"',
+};
+const TIME_MISSING: Readonly<Record<ToolName, string>> = {
+  az: 'The expiry time is missing: Its output has no valid "expires_on" or "expiresOn"',
+  azd: 'The expiry time is missing: Its output has no valid "expiresOn"',
+  pwsh: 'The expiry time is missing: Its output has no valid "expiresOn"',
+};
+/** How PowerShell writes strings for another PowerShell, each with the name of its stream. */
+function cliXml(...strings: readonly (readonly [stream: string, text: string])[]): string {
+  const elements = strings.map(([stream, text]) => `<S S="${stream}">${text}</S>`);
+  return `#< CLIXML\r\n<Objs Version="1.1.0.1" xmlns="http://schemas.microsoft.com/powershell/2004/04">` +
+    `<Obj S="progress" RefId="0"><TN RefId="0"><T>System.Object</T></TN><MS><I64 N="SourceId">1</I64><PR N="Record">` +
+    `<AV>Preparing modules for first use.</AV><AI>0</AI><Nil /></PR></MS></Obj>${elements.join("")}</Objs>`;
+}
 const AADSTS = "AADSTS50076: Due to a configuration change, you must use multi-factor authentication";
+/** What tools write beside their output, and what says nothing of it. */
+const WARNINGS = "WARNING: You have 2 updates available. Run 'az upgrade', then 'az login' or Connect-AzAccount\n" +
+  "/opt/az/lib/cryptography/x509.py:8: UserWarning: azd is not recognized, not logged in, az: not found\n";
 
 /** Gets a token from a tool with this output, and returns the outcome. */
 async function failureWith(
@@ -77,7 +98,7 @@ async function errorWith(
 /** The outcome that a chain derives from a reason. */
 function outcomeOf(reason: string): string {
   if ([SIGNED_OUT, LACKS, NO_MODULE[0], "No folder of PATH"].some((start) => reason.startsWith(start))) return "absent";
-  return reason.startsWith("This version has no option") ? "not-for-this-call" : "inconclusive";
+  return /^This version has no option|non-current tenants/.test(reason) ? "not-for-this-call" : "inconclusive";
 }
 
 /** The error output of azd since version 1.23.7. */
@@ -118,7 +139,27 @@ describe("the reason and the next step of an error", () => {
         BY_HAND[tool],
       ]],
       ["garbage", tool, { stdout: "<html>" }, ["Its output is not the JSON of a token", BY_HAND[tool]]],
-      ["another object", tool, { stdout: "{}" }, ["Its output is not the JSON of a token", BY_HAND[tool]]],
+      ["another object", tool, { stdout: "{}" }, [TOKEN_MISSING[tool], BY_HAND[tool]]],
+      ["garbage, and it failed", tool, { code: 1, stdout: "<html>" }, [
+        "It ended with exit code 1: Its output is not the JSON of a token",
+        BY_HAND[tool],
+      ]],
+      ["garbage beside warnings", tool, { stdout: "<html>", stderr: WARNINGS }, [
+        "Its output is not the JSON of a token",
+        BY_HAND[tool],
+      ]],
+      ["another object beside warnings", tool, { stdout: "{}", stderr: WARNINGS }, [
+        TOKEN_MISSING[tool],
+        BY_HAND[tool],
+      ]],
+      ["garbage beside an error", tool, { stdout: "<html>", stderr: `${WARNINGS}ERROR: ${AADSTS}\n` }, [
+        `ERROR: ${AADSTS}`,
+        LOGIN[tool],
+      ]],
+      ["an error that a terminal shows in red", tool, {
+        code: 1,
+        stderr: `\x1b[91mERROR: \x1b]8;;https://aka.ms\x1b\\${AADSTS}\x1b]8;;\x07\x1b[0m`,
+      }, [`ERROR: ${AADSTS}`, LOGIN[tool]]],
       ["an array", tool, { stdout: "[]" }, ["Its output is not the JSON of a token", BY_HAND[tool]]],
       [
         "an unknown error",
@@ -185,7 +226,7 @@ describe("the reason and the next step of an error", () => {
       [`${SIGNED_OUT}not logged in, run \`azd auth login\` to login`, LOGIN.azd],
     ],
     [
-      "in JSON, the first message",
+      "in JSON, all messages",
       "azd",
       {
         code: 1,
@@ -196,7 +237,43 @@ describe("the reason and the next step of an error", () => {
           })
         }${line({ data: { message: "later" } })}`,
       },
-      ["ERROR: reauthentication required, run `azd auth login`", LOGIN.azd],
+      ["noise ERROR: reauthentication required, run `azd auth login` later", LOGIN.azd],
+    ],
+    [
+      "a notice before its error",
+      "azd",
+      {
+        code: 1,
+        stderr: line({ type: "consoleMessage", data: { message: "\nWARNING: your version of azd is out of date\n" } }) +
+          line({
+            type: "consoleMessage",
+            data: { message: "\nERROR: not logged in, run `azd auth login` to login\n" },
+          }),
+      },
+      [
+        `${SIGNED_OUT}WARNING: your version of azd is out of date ERROR: not logged in, run \`azd auth login\` to login`,
+        LOGIN.azd,
+      ],
+    ],
+    [
+      "a notice before an error that is no JSON",
+      "azd",
+      {
+        code: 1,
+        stderr: line({ type: "consoleMessage", data: { message: "WARNING: out of date" } }) +
+          "ERROR: fetching token: not logged in\n",
+      },
+      [`${SIGNED_OUT}WARNING: out of date ERROR: fetching token: not logged in`, LOGIN.azd],
+    ],
+    [
+      "a notice before an error in another member",
+      "azd",
+      {
+        code: 1,
+        stderr: line({ type: "consoleMessage", data: { message: "WARNING: out of date" } }) +
+          line({ error: `fetching token: ${AADSTS}` }),
+      },
+      [`fetching token: ${AADSTS}`, LOGIN.azd],
     ],
     [
       "in JSON, nothing readable",
@@ -257,6 +334,53 @@ describe("the reason and the next step of an error", () => {
       [what, "pwsh", { code: 1, stdout: `noise {x}\r\n${JSON.stringify({ error: words })}\r\n` }, expected],
       [`${what}, on stderr`, "pwsh", { code: 1, stderr: `${words}\r\n` }, expected],
     ]),
+    [
+      "in CLIXML with colours, that nobody is signed in",
+      "pwsh",
+      {
+        code: 1,
+        stderr: cliXml(
+          ["warning", "Unable to acquire token_x000D__x000A_"],
+          [
+            "Error",
+            "_x001B_[31;1mGet-AzAccessToken: _x001B_[31;1mRun Connect-AzAccount to login._x001B_[0m_x000D__x000A_",
+          ],
+        ),
+      },
+      [`${SIGNED_OUT}Get-AzAccessToken: Run Connect-AzAccount to login`, LOGIN.pwsh],
+    ],
+    [
+      "in CLIXML, in lines and with escapes",
+      "pwsh",
+      {
+        code: 1,
+        stderr: cliXml(["Error", "A &lt;b&gt; &amp;quot; _x005F_x0041_ 'c'_x000D__x000A_"], [
+          "Error",
+          "_x0009_at line 3",
+        ]),
+      },
+      [`It ended with exit code 1: A <b> &quot; _x0041_ 'c' at line 3`, BY_HAND.pwsh],
+    ],
+    [
+      "in CLIXML, a warning and nothing else",
+      "pwsh",
+      { code: 1, stderr: cliXml(["warning", "_x001B_[33;1mDisk full_x001B_[0m"]) },
+      ["It ended with exit code 1: Disk full", BY_HAND.pwsh],
+    ],
+    [
+      "that it gives a managed identity no token of another tenant",
+      "az",
+      {
+        code: 1,
+        stderr: "ERROR: For managed identity account, getting access token for non-current tenants is not supported. " +
+          "The specified tenant must be the current tenant a-tenant\n",
+      },
+      [
+        "ERROR: For managed identity account, getting access token for non-current tenants is not supported. " +
+        "The specified tenant must be the current tenant a-tenant",
+        "Leave out the tenant, or sign in with an account of that tenant",
+      ],
+    ],
   ];
   for (const [what, tool, output, [cause, nextStep]] of rows) {
     test(`${tool}: ${what}`, async () => {
@@ -286,6 +410,7 @@ describe("the reason and the next step of an error", () => {
       ["an opaque secret, in lines of 48 characters", `ERROR: Refused: ${inLines}`, opaque],
       ["an opaque secret, with Windows line endings", `ERROR: Refused: ${inLines.replaceAll("\n", "\r\n")}`, opaque],
       ["a client secret with its name", `ERROR: POST client_id=an-app&client_secret=${short}&scope=x failed`, short],
+      ["an access token with its name", `ERROR: AccessToken: ${short} was refused by Get-AzAccessToken`, short],
       ["a client secret in JSON", `ERROR: {"client_secret": "${short}"} was refused`, short],
       ["a password with its name", `ERROR: --password=${short} was refused`, short],
       ["a refresh token with its name", `ERROR: refresh_token=${short} has expired`, short],
@@ -299,6 +424,48 @@ describe("the reason and the next step of an error", () => {
         assert.deepEqual(pieces.filter((piece) => message.includes(piece)), []);
       });
     }
+  }
+
+  const ID = "11111111-2222-3333-4444-555555555555";
+  for (
+    const [link, shown] of [
+      ["https://github.com/Azure/azure-cli/issues", "https://github.com/Azure/azure-cli/issues"],
+      [
+        "https://github.com/Azure/azure-cli/blob/dev/src/azure-cli/azure/cli/command_modules/profile/_help.py",
+        "https://github.com/Azure/azure-cli/blob/dev/src/azure-cli/azure/cli/command_modules/profile/_help.py",
+      ],
+      [
+        `https://management.azure.com/subscriptions/${ID}/resourceGroups/rg/providers/Microsoft.KeyVault/vaults/v?api-version=1`,
+        `https://management.azure.com/subscriptions/${ID}/resourceGroups/rg/providers/Microsoft.KeyVault/vaults/v?api-version=[redacted]`,
+      ],
+      [
+        "https://learn.microsoft.com/troubleshoot/entra/error-code-50020-user-account-identity-provider-does-not-exist-in-tenant",
+        "https://learn.microsoft.com/troubleshoot/entra/error-code-50020-user-account-identity-provider-does-not-exist-in-tenant",
+      ],
+      ["https://a.example:8443/b", "https://a.example:8443/b"],
+      ["https://a.example", "https://a.example"],
+      ["https://a.example/?", "https://a.example/?"],
+      ["https://a.example/b?a=1&b=&secret#", "https://a.example/b?a=[redacted]&b=&[redacted]"],
+      ["https://a.example/b?a=1=2?c#d?e=f#g", "https://a.example/b?a=[redacted]#[redacted]"],
+      ["https://a.example#access_code=s3cret", "https://a.example#[redacted]"],
+      ["https://jo:s3cret@a.example/b@c", "https://[redacted]@a.example/b@c"],
+      ["https://jo@s3cret@a.example", "https://[redacted]@a.example"],
+      ["HTTPS://s3cret@a.example\\b@c", "HTTPS://[redacted]@a.example/b@c"],
+      ["postgres://jo:s3cret@a.example/db", "postgres://[redacted]@a.example/db"],
+      ['"https://a.example/b?c=s3cret"', '"https://a.example/b?c=[redacted]"'],
+      ["<https://a.example/b#s3cret>", "<https://a.example/b#[redacted]>"],
+      [`https://a.example/${opaque}/b`, "https://a.example/[redacted]/b"],
+      [`https://a.example/b/eyJhbGciOi.eyJhdWQi.${short}`, "https://a.example/b/[redacted]"],
+      [`https://${opaque}/b`, "https://[redacted]/b"],
+      [`https://a.example/b?c=${inLines}`, "https://a.example/b?c=[redacted]"],
+    ]
+  ) {
+    test(`the link ${link!.slice(0, 120)} is shown without its secrets`, async () => {
+      for (const tool of ["az", "azd", "pwsh"] as const) {
+        const message = await failureWith(tool, { code: 1, stderr: `ERROR: See ${link} and try` });
+        assert.equal(message, `It ended with exit code 1: ERROR: See ${shown} and try: ${BY_HAND[tool]}`);
+      }
+    });
   }
 
   test("a long message is truncated to a single line", async () => {
@@ -392,6 +559,12 @@ describe("the expiry time of a token", () => {
         stdout: `WARNING: {not} JSON\r\n{"a":{"b":1}}\r\n${ANSWERS.pwsh(end).stdout}done {\r\n`,
       }],
       ["unix seconds after a byte order mark", "pwsh", { stdout: `\ufeff${ANSWERS.pwsh(end).stdout}` }],
+      ["in colours after a warning", "az", {
+        stdout:
+          `WARNING: {not} JSON \x1b[33m{"a":{"b":1}}\x1b[0m\n\x1b[1m{\n  \x1b[94m"accessToken"\x1b[39m: "of az",\n  ` +
+          `"expires_on": ${end / 1000}, "more": {"a": "}"}\n\x1b[0m}\nA new version {1.2} is there.\n`,
+      }],
+      ["on one line with a warning", "azd", { stdout: `WARNING: old ${ANSWERS.azd(end).stdout}\x1b[0m` }],
       ["unix seconds over several lines", "pwsh", {
         stdout: JSON.stringify({ token: "of pwsh", expiresOn: end / 1000 }, null, 2).replaceAll("\n", "\r\n"),
       }],
@@ -406,6 +579,8 @@ describe("the expiry time of a token", () => {
   for (
     const [what, tool, output] of [
       ["no expiry time", "az", az({})],
+      ["an expiry time that is null", "az", az({ expires_on: null, expiresOn: null })],
+      ["an expiry time that is not available", "az", az({ expiresOn: "N/A" })],
       ["an expiry time that is not a time", "az", az({ expiresOn: "soon" })],
       ["an expiry time that is not a number", "az", az({ expires_on: "soon" })],
       ["an expiry time with a time zone", "az", az({ expiresOn: "2026-11-23 11:00:00 +0100" })],
@@ -433,8 +608,11 @@ describe("the expiry time of a token", () => {
       }],
     ] as [string, ToolName, Partial<CommandOutput>][]
   ) {
-    test(`${tool}: ${what} is rejected`, async () => {
-      assert.equal(await failureWith(tool, output), `Its output is not the JSON of a token: ${BY_HAND[tool]}`);
+    test(`${tool}: ${what} is rejected, with and without warnings`, async () => {
+      const missing = / token/.test(what) ? TOKEN_MISSING : TIME_MISSING;
+      for (const stderr of ["", WARNINGS]) {
+        assert.equal(await failureWith(tool, { ...output, stderr }), `${missing[tool]}: ${BY_HAND[tool]}`);
+      }
     });
   }
 
@@ -492,6 +670,112 @@ describe("the tenant", () => {
     assert.match(other.message, /is in another tenant/);
     const same = createDesk("az", undefined, { ...options, tenantId: "A-Tenant" });
     assert.equal((await same.credential.getToken(SCOPE)).token, "of az");
+  });
+});
+
+describe("az before version 2.76, which refuses a tenant for some accounts", () => {
+  const REFUSALS = [
+    "ERROR: Tenant shouldn't be specified for managed identity account",
+    "ERROR: Tenant shouldn't be specified for Cloud Shell account",
+  ];
+  const answer = (tenant?: unknown, more = {}) => ({
+    stdout: JSON.stringify({ accessToken: "of az", expires_on: (NOW + HOUR) / 1000, tenant, ...more }),
+  });
+  /** Refuses the argument, and answers without it. */
+  function refusing(stderr: string, output: Partial<CommandOutput>, options: Parameters<typeof createDesk>[2] = {}) {
+    return createDesk(
+      "az",
+      ({ args }) => args.includes("--tenant") ? { code: 1, stderr: `\x1b[91m${stderr}\x1b[0m\n` } : output,
+      options,
+    );
+  }
+
+  for (const refusal of REFUSALS) {
+    test(`is asked again without it, and its token counts if it is of that tenant: ${refusal}`, async () => {
+      for (const tenant of [TENANT, TENANT.toUpperCase()]) {
+        const { credential, programs } = refusing(refusal, answer(tenant));
+        const { token, expiresOnTimestamp } = await credential.getToken(SCOPE, { tenantId: TENANT });
+        assert.deepEqual([token, expiresOnTimestamp], ["of az", NOW + HOUR]);
+        const [first, second] = programs.started.map(({ args }) => args);
+        assert.equal(programs.started.length, 2);
+        assert.deepEqual(first, [...second!, "--tenant", TENANT]);
+        assert.deepEqual(programs.started[0]!.options.env, programs.started[1]!.options.env);
+      }
+    });
+
+    for (
+      const [what, output] of [
+        ["another tenant", answer("22222222-2222-2222-2222-222222222222")],
+        ["a tenant that begins alike", answer(`${TENANT}0`)],
+        ["no tenant", answer()],
+        ["a tenant that is null", answer(null)],
+        ["a tenant that is no string", answer([TENANT])],
+        ["the tenant in another member", answer(undefined, { tenantId: TENANT, nested: { tenant: TENANT } })],
+      ] as const
+    ) {
+      test(`${what} in its answer gives no token: ${refusal}`, async () => {
+        const { credential, programs } = refusing(refusal, output);
+        for (let calls = 1; calls <= 2; calls++) {
+          const error = await failureOf(credential.getToken(SCOPE, { tenantId: TENANT }));
+          assert.equal(error.name, "CredentialUnavailableError");
+          assert.equal(error.outcome, "not-for-this-call");
+          assert.equal(
+            error.message,
+            `AzureCliCredential: Cannot get a token from Azure CLI: A managed identity is signed in, whose tenant is not "${TENANT}": ` +
+              "Give the id of its tenant, or sign in with an account of that tenant",
+          );
+          assert.equal(programs.started.length, 2 * calls);
+        }
+      });
+    }
+  }
+
+  test("a token for the account's own tenant is not the one for another", async () => {
+    const { credential } = refusing(REFUSALS[0]!, answer("a-tenant"));
+    assert.equal((await credential.getToken(SCOPE)).token, "of az");
+    assert.equal((await failureOf(credential.getToken(SCOPE, { tenantId: TENANT }))).outcome, "not-for-this-call");
+  });
+
+  test("a failure without the tenant is its failure", async () => {
+    const { credential } = refusing(REFUSALS[0]!, { code: 1, stderr: `ERROR: ${AADSTS}` });
+    const error = await failureOf(credential.getToken(SCOPE, { tenantId: TENANT }));
+    assert.match(error.message, /AADSTS50076/);
+    assert.equal(error.outcome, "inconclusive");
+  });
+
+  test("another failure, or the words in a warning, is no reason to ask again", async () => {
+    for (
+      const output of [
+        { code: 1, stderr: "ERROR: The specified tenant must be the current tenant" },
+        { ...ANSWERS.az(), stderr: `WARNING: ${REFUSALS[0]}` },
+      ]
+    ) {
+      const { credential, programs } = createDesk("az", () => output);
+      await credential.getToken(SCOPE, { tenantId: TENANT }).catch(() => {});
+      assert.equal(programs.started.length, 1);
+    }
+  });
+
+  test("both processes have one time limit", async () => {
+    const clock = createFakeClock(NOW);
+    const { credential, programs } = createDesk(
+      "az",
+      async (started, index) => {
+        if (index > 0) return await hang(started);
+        await clock.sleep(10_000);
+        return { code: 1, stderr: REFUSALS[0] };
+      },
+      { clock },
+    );
+    const failing = failureOf(credential.getToken(SCOPE, { tenantId: TENANT }));
+    await programs.untilStarted(1);
+    await clock.advance(10_000);
+    await programs.untilStarted(2);
+    await clock.advance(4999);
+    assert.equal(programs.started[1]!.options.signal!.aborted, false);
+    await clock.advance(1);
+    assert.match((await failing).message, /did not end within the 15000 ms of "processTimeoutInMs", and was stopped/);
+    assert.equal(programs.started[1]!.options.signal!.aborted, true);
   });
 });
 

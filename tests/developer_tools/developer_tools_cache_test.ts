@@ -216,6 +216,105 @@ describe("the account that is signed in to az", () => {
     assert.match((await failureOf(credential.getToken(SCOPE))).message, /No account is signed in/);
   });
 
+  for (
+    const profile of [
+      '{"subscriptions":[]}',
+      '{"subscriptions":null}',
+      "{}",
+      '{"installationId":"i"}',
+      '\uFEFF{\r\n  "installationId": "i",\r\n  "subscriptions": []\r\n}\r\n',
+    ]
+  ) {
+    test(`a profile without an account is read, and az is not started: ${JSON.stringify(profile)}`, async () => {
+      for (
+        const [path, env] of [
+          [PROFILE, { PATH: "/usr/bin", HOME: "/home/jo" }],
+          ["/cfg/azureProfile.json", { PATH: "/usr/bin", HOME: "/home/jo", AZURE_CONFIG_DIR: "/cfg" }],
+        ] as const
+      ) {
+        const files: Record<string, string> = { [path]: profile, "/usr/bin/az": "" };
+        const { credential, programs, clock } = counting("az", { files, env });
+        const error = await failureOf(credential.getToken(SCOPE, { tenantId: "a.example" }));
+        assert.equal(error.name, "CredentialUnavailableError");
+        assert.equal(error.outcome, "absent");
+        assert.equal(
+          error.message,
+          `AzureCliCredential: Cannot get a token from Azure CLI: No account is signed in ("${path}"): ` +
+            `Run "az login --tenant a.example --scope ${SCOPE}"`,
+        );
+        assert.equal(programs.started.length, 0);
+        files[path] = jo;
+        await clock.advance(1000);
+        assert.equal((await credential.getToken(SCOPE)).token, "token 0");
+      }
+    });
+  }
+
+  test("a profile without an account, and no az, advise both", async () => {
+    const { credential, programs } = counting("az", { files: { [PROFILE]: '{"subscriptions":[]}' } });
+    const error = await failureOf(credential.getToken(SCOPE));
+    assert.equal(
+      error.message,
+      `AzureCliCredential: Cannot get a token from Azure CLI: No account is signed in ("${PROFILE}"): ` +
+        'No folder of PATH has the program "az": Install it, see https://learn.microsoft.com/cli/azure/install-azure-cli',
+    );
+    assert.equal(error.outcome, "absent");
+    assert.equal(programs.started.length, 0);
+  });
+
+  for (
+    const [what, options] of [
+      ["an empty file", { files: { [PROFILE]: "" } }],
+      ["a truncated file", { files: { [PROFILE]: '{"subscriptions":[' } }],
+      ["a file that is not an object", { files: { [PROFILE]: "[]" } }],
+      ["a file of another format", { files: { [PROFILE]: '{"accounts":[{"id":"s"}]}' } }],
+      ["subscriptions that are not an array", { files: { [PROFILE]: '{"subscriptions":{}}' } }],
+      ["no file", { files: {} }],
+      ["a service principal", {
+        files: { [PROFILE]: '{"subscriptions":[{"user":{"name":"an-app","type":"servicePrincipal"}}]}' },
+      }],
+      ["a managed identity", {
+        files: {
+          [PROFILE]: '\uFEFF{"subscriptions":[{"user":{"name":"systemAssignedIdentity","type":"servicePrincipal"}}]}',
+        },
+      }],
+      ["an account without a subscription", {
+        files: { [PROFILE]: '{"subscriptions":[{"name":"N/A(tenant level account)"}]}' },
+      }],
+      ["no account in the home folder, with AZURE_CONFIG_DIR", {
+        files: { [PROFILE]: '{"subscriptions":[]}' },
+        env: { PATH: "/usr/bin", HOME: "/home/jo", AZURE_CONFIG_DIR: "/cfg" },
+      }],
+      // az runs in another folder.
+      ["no account in a relative AZURE_CONFIG_DIR", {
+        files: { "cfg/azureProfile.json": '{"subscriptions":[]}' },
+        env: { PATH: "/usr/bin", HOME: "/home/jo", AZURE_CONFIG_DIR: "cfg" },
+      }],
+      ["no account in a relative home folder", {
+        files: { "jo/.azure/azureProfile.json": '{"subscriptions":[]}' },
+        env: { PATH: "/usr/bin", HOME: "jo" },
+      }],
+      ["no account in a folder of the current drive", {
+        files: { "\\cfg/azureProfile.json": '{"subscriptions":[]}' },
+        platform: "win32",
+        env: { PATH: "C:\\bin", USERPROFILE: "C:\\Users\\jo", AZURE_CONFIG_DIR: "\\cfg" },
+      }],
+    ] as const
+  ) {
+    test(`${what} does not prove that no account is signed in: az is started`, async () => {
+      const { credential, programs } = counting("az", options as Parameters<typeof createDesk>[2]);
+      assert.equal((await credential.getToken(SCOPE)).token, "token 0");
+      assert.equal(programs.started.length, 1);
+    });
+  }
+
+  test("azd and PowerShell have accounts of their own", async () => {
+    for (const tool of ["azd", "pwsh"] as const) {
+      const { credential } = createDesk(tool, undefined, { files: { [PROFILE]: '{"subscriptions":[]}' } });
+      assert.equal((await credential.getToken(SCOPE)).token, `of ${tool}`);
+    }
+  });
+
   test("the file is read again after the clock went back", async () => {
     const files: Record<string, string> = { [PROFILE]: jo };
     const { credential, clock } = counting("az", { files });

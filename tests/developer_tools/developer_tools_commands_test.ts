@@ -43,7 +43,7 @@ function scriptIn({ args }: Started): string {
 
 describe("the arguments", () => {
   const az = (resource: string, ...more: string[]) => [
-    ...["account", "get-access-token", "--output", "json", "--resource", resource],
+    ...["account", "get-access-token", "--output", "json", "--only-show-errors", "--resource", resource],
     ...more,
   ];
   const azd = (...more: string[]) => ["auth", "token", "--output", "json", "--no-prompt", "--scope", ...more];
@@ -120,7 +120,7 @@ describe("the variables", () => {
   const powershell = { AZWEB_IDENTITY_RESOURCE: RESOURCE, AZWEB_IDENTITY_TENANT: "", POWERSHELL_UPDATECHECK: "Off" };
   for (
     const [tool, given, own, named] of [
-      ["az", {}, {}, { PATH: "/bin", HOME: "/home/jo" }],
+      ["az", {}, { AZURE_CORE_NO_COLOR: "true" }, { PATH: "/bin", HOME: "/home/jo" }],
       ["azd", {}, { NO_COLOR: "true" }, { PATH: "/bin" }],
       ["pwsh", {}, powershell, { PATH: "/bin" }],
       ["pwsh", { tenantId: TENANT }, { ...powershell, AZWEB_IDENTITY_TENANT: TENANT }, { PATH: "/bin" }],
@@ -320,7 +320,7 @@ describe("PATH on Windows", () => {
       "/s",
       "/v:off",
       "/c",
-      `""${az}" "account" "get-access-token" "--output" "json" "--resource" "${RESOURCE}" "--subscription" "My sub""`,
+      `""${az}" "account" "get-access-token" "--output" "json" "--only-show-errors" "--resource" "${RESOURCE}" "--subscription" "My sub""`,
     ]);
     assert.equal(options.windowsVerbatimArguments, true);
     assert.equal(options.cwd, "C:\\Windows");
@@ -357,7 +357,7 @@ describe("PATH on Windows", () => {
       assert.equal(command, cmd);
       assert.equal(
         args.at(-1),
-        `""${path}" "account" "get-access-token" "--output" "json" "--resource" "${RESOURCE}""`,
+        `""${path}" "account" "get-access-token" "--output" "json" "--only-show-errors" "--resource" "${RESOURCE}""`,
       );
     });
   }

@@ -149,7 +149,7 @@ describe("a program is started with", { skip: SKIP }, () => {
     await credentialFor(path, { subscription: "My sub" }).getToken("api://a-b/.default");
     assert.equal(
       await readFile(`${path}/args`, "utf8"),
-      "account\nget-access-token\n--output\njson\n--resource\napi://a-b\n--subscription\nMy sub\n",
+      "account\nget-access-token\n--output\njson\n--only-show-errors\n--resource\napi://a-b\n--subscription\nMy sub\n",
     );
     assert.equal(await readFile(`${path}/cwd`, "utf8"), "/\n");
   });
@@ -167,7 +167,7 @@ describe("a program is started with", { skip: SKIP }, () => {
     const path = await createFolder(`env -0 >$here/variables; ${TELLS}`);
     process.env.AZWEB_OF_THE_PROCESS = "1";
     await credentialFor(path, { env: { PATH: path, HOME: folder, LANG: "C", NUMBER: 7 } }).getToken(SCOPE);
-    assert.deepEqual(await variablesIn(path), { HOME: folder, LANG: "C" });
+    assert.deepEqual(await variablesIn(path), { HOME: folder, LANG: "C", AZURE_CORE_NO_COLOR: "true" });
   });
 
   test("the variables of the process and those for az, if the options have none", async () => {

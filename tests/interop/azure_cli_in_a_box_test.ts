@@ -22,7 +22,7 @@ const SOMEBODY = "11111111-1111-1111-1111-111111111111";
 const SOMEBODY_ELSE = "55555555-5555-5555-5555-555555555555";
 const SUBSCRIPTION = "44444444-4444-4444-4444-444444444444";
 const SECRET = "a-secret";
-const AZ = "az account get-access-token --output json --resource";
+const AZ = "az account get-access-token --output json --only-show-errors --resource";
 const STORAGE = "https://storage.azure.com";
 const VAULT = "https://vault.azure.net";
 const LOGIN = `az login --scope ${STORAGE}/.default`;
@@ -160,14 +160,18 @@ describe("The Azure CLI in a box", { skip: await whyNoLaptop() }, () => {
         { credential: "DefaultAzureCredential" },
         {},
       ], { tools: ["az"] });
-      const said = `No account is signed in: ERROR: Please run 'az login' to setup account`;
+      // The first az that is started writes a profile, which then says it.
+      const said = /No account is signed in(?:: ERROR: Please run 'az login' to setup account| \("[^"]+"\))/.source;
       assert.match(chain!.error!, /^AggregateAuthenticationError: DefaultAzureCredential: Cannot get a token: No cred/);
-      assert.ok(chain!.error!.includes(`${said}\n    → Run "${LOGIN}"`), chain!.error!);
-      assert.equal(
-        alone!.error,
-        `CredentialUnavailableError: AzureCliCredential: Cannot get a token from Azure CLI: ${said}: Run "${LOGIN}"`,
+      assert.match(chain!.error!, new RegExp(`${said}\n    → Run "${LOGIN}"`));
+      assert.match(
+        alone!.error!,
+        new RegExp(
+          `^CredentialUnavailableError: AzureCliCredential: Cannot get a token from Azure CLI: ${said}: Run "${LOGIN}"$`,
+        ),
       );
-      assert.equal(processes.length, 2);
+      const isFirst = library === OURS[0];
+      assert.equal(processes.length, isFirst ? 1 : 0);
     });
 
     test(`${library}: rejects if az is not installed`, async () => {

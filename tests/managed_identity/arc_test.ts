@@ -70,6 +70,30 @@ describe("reads and sends the file that the challenge names", () => {
         "D:\\Data\\AzureConnectedMachineAgent\\Tokens\\a.key",
         { platform: "win32", env: { ProgramData: "D:\\Data" } },
       ],
+      [
+        "by slashes on Windows",
+        `Basic realm=${WINDOWS.replaceAll("\\", "/")}a.key`,
+        `${WINDOWS}a.key`,
+        { platform: "win32" },
+      ],
+      [
+        "by both separators on Windows, some twice",
+        'Basic realm="C:/ProgramData\\\\AzureConnectedMachineAgent//Tokens\\/a.key"',
+        `${WINDOWS}a.key`,
+        { platform: "win32" },
+      ],
+      [
+        "in other letters on Windows",
+        "Basic realm=c:\\PROGRAMDATA\\azureconnectedmachineagent\\tOKENS\\A-1f.KEY",
+        `${WINDOWS}A-1f.KEY`,
+        { platform: "win32" },
+      ],
+      [
+        "where a variable of Windows is spelt in another way",
+        "Basic realm=D:\\Data\\AzureConnectedMachineAgent\\Tokens\\a.key",
+        "d:/data/\\AzureConnectedMachineAgent\\Tokens\\a.key",
+        { platform: "win32", env: { ProgramData: "d:/data/" } },
+      ],
     ] as const
   ) {
     test(what, async () => {
@@ -133,7 +157,20 @@ describe("rejects a challenge that is not the agent's, without reading or sendin
     ["a parent folder, on Windows", `Basic realm=${WINDOWS}..\\a.key`, onWindows],
     ["a parent folder with a slash, on Windows", `Basic realm=${WINDOWS}../a.key`, onWindows],
     ["a subfolder, on Windows", `Basic realm=${WINDOWS}more\\a.key`, onWindows],
-    ["slashes on Windows", `Basic realm=${WINDOWS.replaceAll("\\", "/")}a.key`, onWindows],
+    ["a subfolder with a slash, on Windows", `Basic realm=${WINDOWS}more/a.key`, onWindows],
+    [
+      "a folder with the same beginning, on Windows",
+      "Basic realm=C:/ProgramData/AzureConnectedMachineAgent/Tokens2/a.key",
+      onWindows,
+    ],
+    ["the folder in a folder, on Windows", `Basic realm=C:/Users/me/${WINDOWS.slice(3)}a.key`, onWindows],
+    ["a network share with the same path", `Basic realm=//${WINDOWS}a.key`, onWindows],
+    ["a device path, on Windows", `Basic realm=\\\\?\\${WINDOWS}a.key`, onWindows],
+    ["a short name, on Windows", "Basic realm=C:\\PROGRA~3\\AzureConnectedMachineAgent\\Tokens\\a.key", onWindows],
+    ["a path from the current folder of a drive", `Basic realm=C:${WINDOWS.slice(3)}a.key`, onWindows],
+    ["a dot after the extension, on Windows", `Basic realm=${WINDOWS}a.key.`, onWindows],
+    ["backslashes on Linux", `Basic realm=${LINUX.replaceAll("/", "\\")}a.key`],
+    ["a backslash on Linux", `Basic realm=${LINUX}..\\a.key`],
     ["another drive", `Basic realm=D${WINDOWS.slice(1)}a.key`, onWindows],
     ["an alternate data stream, on Windows", `Basic realm=${WINDOWS}a.txt:b.key`, onWindows],
     ["a network share", "Basic realm=\\\\evil\\AzureConnectedMachineAgent\\Tokens\\a.key", onWindows],

@@ -1,4 +1,5 @@
-import { faultResponse, type MachineFault, respondWithFault } from "../faults.ts";
+import { checkMembers } from "../check_members.ts";
+import { checkMachineFault, faultResponse, type MachineFault, respondWithFault } from "../faults.ts";
 import { createSimulatedService, type RecordedRequest, type SimulatedService } from "../simulated_service.ts";
 import type { EntraFederatedCredential } from "./entra_options.ts";
 import { publicKeys, sign } from "./signing_key.ts";
@@ -18,6 +19,13 @@ export interface AzurePipelinesOptions {
    */
   readonly now?: () => number;
 }
+
+const OPTIONS: Readonly<Record<keyof AzurePipelinesOptions, true>> = {
+  serviceConnections: true,
+  systemAccessToken: true,
+  fetch: true,
+  now: true,
+};
 
 /** A simulated job of Azure Pipelines: see {@linkcode createAzurePipelines}. */
 export interface AzurePipelines extends SimulatedService<MachineFault> {
@@ -44,6 +52,7 @@ const TRACE_HEADERS = { "x-msedge-ref": "Ref A: simulated", "x-vss-e2eid": "simu
  * Creates a simulated job of Azure Pipelines, which issues OIDC tokens of service connections.
  *
  * @param options See {@linkcode AzurePipelinesOptions}.
+ * @throws {TypeError} An option is unknown.
  *
  * @example Authenticate as an app with a service connection
  * ```ts
@@ -64,6 +73,7 @@ const TRACE_HEADERS = { "x-msedge-ref": "Ref A: simulated", "x-vss-e2eid": "simu
  * @see https://learn.microsoft.com/rest/api/azure/devops/distributedtask/oidctoken/create
  */
 export function createAzurePipelines(options: AzurePipelinesOptions): AzurePipelines {
+  checkMembers(options, "option of createAzurePipelines", OPTIONS);
   const { serviceConnections, now = Date.now, fetch } = options;
   const systemAccessToken = options.systemAccessToken ?? `job-${crypto.randomUUID()}`;
   const endpoint = new URL(
@@ -77,7 +87,7 @@ export function createAzurePipelines(options: AzurePipelinesOptions): AzurePipel
     if (fault === undefined) return await respond();
     if (typeof fault === "string") return await respondWithFault(fault, { ...exchange, respond });
     return faultResponse(fault, 500, JSON.stringify({ message: "Simulated error" }));
-  });
+  }, checkMachineFault);
 
   async function handleRequest({ method, path, query, headers }: RecordedRequest): Promise<Response> {
     if (path !== endpoint.pathname) return json(404, { message: `The resource "${path}" cannot be found` });

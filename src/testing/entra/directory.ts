@@ -1,4 +1,5 @@
-import type { EntraApp, EntraOptions, EntraUser } from "./entra_options.ts";
+import { checkMembers } from "../check_members.ts";
+import type { EntraApp, EntraFederatedCredential, EntraOptions, EntraSecret, EntraUser } from "./entra_options.ts";
 import { ServiceError } from "./service_error.ts";
 
 /** The state of a simulated Entra: its options with all defaults, and the grants that it has issued. */
@@ -68,6 +69,42 @@ export interface DeviceGrant {
   user: EntraUser | null | undefined;
 }
 
+const OPTIONS: Readonly<Record<keyof EntraOptions, true>> = {
+  apps: true,
+  users: true,
+  resources: true,
+  hosts: true,
+  tokenLifetimeInMs: true,
+  refreshInMs: true,
+  numbersAsStrings: true,
+  allowReplay: true,
+  now: true,
+};
+const APP_MEMBERS: Readonly<Record<keyof EntraApp, true>> = {
+  tenantId: true,
+  clientId: true,
+  secrets: true,
+  certificates: true,
+  federatedCredentials: true,
+  allowPublicClient: true,
+  redirectUris: true,
+  identifierUris: true,
+  claims: true,
+};
+const SECRET_MEMBERS: Readonly<Record<keyof EntraSecret, true>> = { value: true, expiresOnTimestamp: true };
+const FEDERATED_CREDENTIAL_MEMBERS: Readonly<Record<keyof EntraFederatedCredential, true>> = {
+  issuer: true,
+  subject: true,
+  audience: true,
+  jwks: true,
+};
+const USER_MEMBERS: Readonly<Record<keyof EntraUser, true>> = {
+  tenantId: true,
+  username: true,
+  password: true,
+  requiresMfa: true,
+};
+
 const TWO_HOURS_IN_S = 7_200;
 /** The tenant of personal Microsoft accounts. */
 const CONSUMERS = "9188040d-6c67-4c5b-b112-36a304b66dad";
@@ -75,14 +112,21 @@ const CONSUMERS = "9188040d-6c67-4c5b-b112-36a304b66dad";
 /**
  * Creates the state for the options.
  *
- * @throws {TypeError} An app or a user lacks a required member.
+ * @throws {TypeError} An app or a user lacks a required member, or a member is unknown.
  */
 export function createDirectory(options: EntraOptions): Directory {
+  checkMembers(options, "option of createEntra", OPTIONS);
   const { apps = [], users = [], resources, hosts = [], now = Date.now, tokenLifetimeInMs = 3_600_000 } = options;
   for (const app of apps) {
+    checkMembers(app, "member of an app", APP_MEMBERS);
+    for (const secret of app.secrets ?? []) checkSecret(secret);
+    for (const credential of app.federatedCredentials ?? []) {
+      checkMembers(credential, "member of a federated credential", FEDERATED_CREDENTIAL_MEMBERS);
+    }
     if (!app.tenantId || !app.clientId) throw new TypeError('An app must have a "tenantId" and a "clientId"');
   }
   for (const user of users) {
+    checkMembers(user, "member of a user", USER_MEMBERS);
     if (!user.tenantId || !user.username) throw new TypeError('A user must have a "tenantId" and a "username"');
   }
   const lifetimeInS = Math.floor(tokenLifetimeInMs / 1000);
@@ -107,6 +151,16 @@ export function createDirectory(options: EntraOptions): Directory {
     signedInUser: undefined,
     now,
   };
+}
+
+function checkSecret(secret: unknown): void {
+  if (typeof secret !== "string") checkMembers(secret, "member of a secret", SECRET_MEMBERS);
+  const { value, expiresOnTimestamp } = typeof secret === "string"
+    ? { value: secret, expiresOnTimestamp: 0 }
+    : secret as EntraSecret;
+  if (typeof value !== "string" || value === "" || typeof expiresOnTimestamp !== "number") {
+    throw new TypeError('A secret must be a non-empty string, or have a "value" and an "expiresOnTimestamp"');
+  }
 }
 
 /** Returns the user with this name, in this tenant unless it is an alias for several tenants. */

@@ -1,11 +1,11 @@
-import { respondWithFault } from "../faults.ts";
+import { checkFault, respondWithFault } from "../faults.ts";
 import { createSimulatedService, type RecordedRequest, type SimulatedService } from "../simulated_service.ts";
 import { createBrowser, type EntraBrowser } from "./browser.ts";
 import { enterUserCode } from "./device_codes.ts";
 import { createDirectory, same } from "./directory.ts";
 import type { EntraOptions } from "./entra_options.ts";
 import { addCorsHeaders, handleRequest } from "./router.ts";
-import { type EntraFault, entraFaultResponse } from "./service_error.ts";
+import { ENTRA_FAULT_MEMBERS, type EntraFault, entraFaultResponse } from "./service_error.ts";
 import { verify } from "./signing_key.ts";
 
 /** A simulated Entra: see {@linkcode createEntra}. Its `fetch` responds for every host. */
@@ -56,7 +56,8 @@ export interface Entra extends SimulatedService<EntraFault> {
  * Directory Federation Services.
  *
  * @param options See {@linkcode EntraOptions}.
- * @throws {TypeError} An app or a user lacks a required member.
+ * @throws {TypeError} An app or a user lacks a required member, or an option, or a member of an app, a secret, a
+ * federated credential or a user, is unknown.
  *
  * @example Acquire a token with a client secret
  * ```ts
@@ -151,7 +152,7 @@ export function createEntra(options: EntraOptions = {}): Entra {
         ? entraFaultResponse(fault, trace)
         : await respondWithFault(fault, { ...exchange, respond }),
     );
-  });
+  }, (fault) => checkFault(fault, ENTRA_FAULT_MEMBERS));
   return {
     ...service,
     verify: (token) => verify(token, directory.now()),

@@ -1,4 +1,4 @@
-import { type FaultName, type FaultResponse, faultResponse } from "../faults.ts";
+import { FAULT_MEMBERS, type FaultName, type FaultResponse, faultResponse } from "../faults.ts";
 import { SERVICE_ERRORS } from "./aadsts.ts";
 
 /** An error response of Entra. Each member has a default that fits the others. */
@@ -11,6 +11,13 @@ export interface EntraFaultResponse extends FaultResponse {
 
 /** A failure of Entra: see {@linkcode FaultName} and {@linkcode EntraFaultResponse}. */
 export type EntraFault = FaultName | EntraFaultResponse;
+
+/** The members of {@linkcode EntraFaultResponse}. */
+export const ENTRA_FAULT_MEMBERS: Readonly<Record<keyof EntraFaultResponse, true>> = {
+  ...FAULT_MEMBERS,
+  code: true,
+  claims: true,
+};
 
 const CODES_BY_STATUS: Readonly<Record<number, number>> = { 429: 90055, 503: 90033 };
 

@@ -1,4 +1,5 @@
-import { faultResponse, type MachineFault, respondWithFault } from "../faults.ts";
+import { checkMembers } from "../check_members.ts";
+import { checkMachineFault, faultResponse, type MachineFault, respondWithFault } from "../faults.ts";
 import { createSimulatedService, type SimulatedService } from "../simulated_service.ts";
 import { fileReader, withoutUndefined } from "./machine.ts";
 import type { MachineClock, MachineRuntime } from "./machine_options.ts";
@@ -53,6 +54,13 @@ export interface AksProxy extends SimulatedService<MachineFault> {
   rotate(): string;
 }
 
+const OPTIONS: Readonly<Record<keyof AksProxyOptions, true>> = {
+  fetch: true,
+  path: true,
+  env: true,
+  files: true,
+  clock: true,
+};
 const HOST = "aks-proxy.example";
 const SNI_NAME = "00000000.ests.aks.example";
 const CA_FILE = "/etc/kubernetes/proxy/ca.crt";
@@ -63,6 +71,7 @@ const CA_FILE = "/etc/kubernetes/proxy/ca.crt";
  * The certificates are placeholders, compared as strings.
  *
  * @param options See {@linkcode AksProxyOptions}.
+ * @throws {TypeError} An option is unknown.
  *
  * @example Authenticate in a pod
  * ```ts
@@ -84,9 +93,9 @@ const CA_FILE = "/etc/kubernetes/proxy/ca.crt";
  *
  * @see https://learn.microsoft.com/azure/aks/identity-bindings-concepts
  */
-export function createAksProxy(
-  { fetch, path = "/", env: furtherEnv, files: furtherFiles, clock }: AksProxyOptions,
-): AksProxy {
+export function createAksProxy(options: AksProxyOptions): AksProxy {
+  checkMembers(options, "option of createAksProxy", OPTIONS);
+  const { fetch, path = "/", env: furtherEnv, files: furtherFiles, clock } = options;
   const base = path.replace(/\/?$/, "/");
   let authority = createAuthority();
   const files = new Map([[CA_FILE, authority], ...Object.entries(furtherFiles ?? {})]);
@@ -111,7 +120,7 @@ export function createAksProxy(
     if (fault === undefined) return await respond();
     if (typeof fault === "string") return await respondWithFault(fault, { ...exchange, respond, sleep: clock?.sleep });
     return faultResponse(fault, 502, "Simulated error");
-  });
+  }, checkMachineFault);
 
   return {
     ...service,

@@ -9,7 +9,7 @@ const API_VERSION = "2019-08-01";
  * endpoint is the URL in the variable `IDENTITY_ENDPOINT`, and requires the secret in `IDENTITY_HEADER`.
  *
  * @param options See {@linkcode MachineOptions}.
- * @throws {TypeError} An identity has no client id.
+ * @throws {TypeError} An option is unknown or malformed.
  *
  * @example Request a token for a user-assigned identity
  * ```ts
@@ -30,6 +30,7 @@ const API_VERSION = "2019-08-01";
  */
 export function createAppService(options: MachineOptions = {}): Machine {
   return createMachine(options, {
+    name: "createAppService",
     env: {
       IDENTITY_ENDPOINT: "http://127.0.0.1:41741/msi/token",
       IDENTITY_HEADER: "a-simulated-secret-of-app-service",

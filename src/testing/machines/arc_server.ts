@@ -1,3 +1,4 @@
+import { checkChoice } from "../check_members.ts";
 import type { RecordedRequest } from "../simulated_service.ts";
 import { createMachine, type MachineState, required } from "./machine.ts";
 import { MachineError, oauthBody } from "./machine_error.ts";
@@ -40,7 +41,7 @@ const SYSTEMS = {
  * only the agent's executable shows that the machine is a server of Azure Arc.
  *
  * @param options See {@linkcode ArcServerOptions}.
- * @throws {TypeError} An identity has no client id.
+ * @throws {TypeError} An option is unknown or malformed.
  *
  * @example Respond to the challenge
  * ```ts
@@ -64,8 +65,11 @@ const SYSTEMS = {
  */
 export function createArcServer(options: ArcServerOptions = {}): Machine {
   const { platform = "linux", ignoresUserAssigned = false } = options;
+  checkChoice("platform", platform, Object.keys(SYSTEMS));
   const { env, agent, folder } = SYSTEMS[platform];
   return createMachine(options, {
+    name: "createArcServer",
+    options: { platform: true, ignoresUserAssigned: true },
     env: { ...env, IDENTITY_ENDPOINT: DEFAULT_ENDPOINT, IMDS_ENDPOINT: "http://127.0.0.1:40342" },
     files: { [agent]: "" },
     platform,

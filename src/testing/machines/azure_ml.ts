@@ -11,7 +11,7 @@ const API_VERSION = "2017-09-01";
  * `DEFAULT_IDENTITY_CLIENT_ID` has the client id of the default identity.
  *
  * @param options See {@linkcode MachineOptions}.
- * @throws {TypeError} An identity has no client id.
+ * @throws {TypeError} An option is unknown or malformed.
  *
  * @example Request a token for the default identity
  * ```ts
@@ -32,6 +32,7 @@ export function createAzureMlCompute(options: MachineOptions = {}): Machine {
   const { systemAssigned = true, userAssigned = [] } = options;
   const defaultIdentity = systemAssigned ? SYSTEM_ASSIGNED : userAssigned[0];
   return createMachine(options, {
+    name: "createAzureMlCompute",
     env: {
       MSI_ENDPOINT: "http://127.0.0.1:46808/MSI/auth",
       MSI_SECRET: "a-simulated-secret-of-azure-ml",

@@ -14,6 +14,7 @@ const USER = "jo@contoso.com";
  * the resource, and issues tokens for the signed-in user.
  *
  * @param options See {@linkcode CloudShellOptions}.
+ * @throws {TypeError} An option is unknown or malformed.
  *
  * @example Request a token for the user
  * ```ts
@@ -34,6 +35,7 @@ const USER = "jo@contoso.com";
  */
 export function createCloudShell(options: CloudShellOptions = {}): Machine {
   return createMachine(options, {
+    name: "createCloudShell",
     env: { MSI_ENDPOINT: "http://127.0.0.1:50342/oauth2/token" },
     expiresOn: "string",
     endpoint: (env) => env.MSI_ENDPOINT ?? "",

@@ -11,7 +11,7 @@ const NO_HEADER = "no_metadata_header";
  * rejects a request without the header `Metadata` in plain text.
  *
  * @param options See {@linkcode MachineOptions}.
- * @throws {TypeError} An identity has no client id.
+ * @throws {TypeError} An option is unknown or malformed.
  *
  * @example
  * ```ts
@@ -29,6 +29,7 @@ const NO_HEADER = "no_metadata_header";
  */
 export function createContainerInstance(options: MachineOptions = {}): Machine {
   return createMachine(options, {
+    name: "createContainerInstance",
     env: {},
     expiresOn: "string",
     endpoint: () => METADATA_TOKEN_URL,

@@ -1,12 +1,17 @@
+import { checkChoice, checkMembers } from "../check_members.ts";
 import { verify } from "../entra/signing_key.ts";
-import { faultResponse, type MachineFault, respondWithFault } from "../faults.ts";
+import { checkMachineFault, faultResponse, type MachineFault, respondWithFault } from "../faults.ts";
 import { createSimulatedService, type RecordedRequest } from "../simulated_service.ts";
 import { MachineError } from "./machine_error.ts";
-import type { Machine, MachineOptions, MachineRuntime } from "./machine_options.ts";
+import type { Machine, MachineOptions, MachineRuntime, SimulatedIdentity } from "./machine_options.ts";
 import { createMachineTokens, formatExpiresOn, type MachineToken, type MachineTokens } from "./machine_tokens.ts";
 
 /** The properties of one kind of machine. */
 export interface MachineKind {
+  /** The name of the function that creates it. */
+  readonly name: string;
+  /** The names of its options, besides those of every machine. None by default. */
+  readonly options?: Readonly<Record<string, true>>;
   /** Its environment variables. */
   readonly env: Readonly<Record<string, string>>;
   /** Its files. None by default. */
@@ -47,8 +52,34 @@ export interface MachineState {
 
 type TlsTrust = Parameters<MachineRuntime["tlsFetch"]>[0];
 
-/** Creates a machine of the given kind. */
+const OPTIONS: Readonly<Record<keyof MachineOptions, true>> = {
+  systemAssigned: true,
+  userAssigned: true,
+  tenantId: true,
+  resources: true,
+  tokenLifetimeInMs: true,
+  sameTokenForMs: true,
+  refreshInMs: true,
+  expiresOn: true,
+  response: true,
+  env: true,
+  clock: true,
+};
+const IDENTITY_MEMBERS: Readonly<Record<keyof SimulatedIdentity, true>> = {
+  clientId: true,
+  objectId: true,
+  resourceId: true,
+};
+
+/**
+ * Creates a machine of the given kind.
+ *
+ * @throws {TypeError} An option is unknown or malformed.
+ */
 export function createMachine(options: MachineOptions, kind: MachineKind): Machine {
+  checkMembers(options, `option of ${kind.name}`, { ...OPTIONS, ...kind.options });
+  checkChoice("expiresOn", options.expiresOn, ["string", "number", "date", "iso"]);
+  for (const identity of options.userAssigned ?? []) checkMembers(identity, "member of an identity", IDENTITY_MEMBERS);
   const { clock } = options;
   const now = clock?.now ?? Date.now;
   const env = withoutUndefined({ ...kind.env, ...options.env });
@@ -95,7 +126,7 @@ export function createMachine(options: MachineOptions, kind: MachineKind): Machi
     const { status = 400 } = fault;
     const body = kind.errorBody(new MachineError(status, "simulated", "Simulated error"));
     return faultResponse(fault, status, JSON.stringify(body));
-  });
+  }, checkMachineFault);
 
   /** Returns a `fetch` that reaches the endpoint of the machine and no other address. */
   function connect(trust?: TlsTrust): typeof fetch {

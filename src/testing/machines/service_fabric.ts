@@ -18,7 +18,7 @@ const API_VERSION = "2019-07-01-preview";
  * The node caches its tokens. It replaces the one whose digest is in the parameter `token_sha256_to_refresh`.
  *
  * @param options See {@linkcode ServiceFabricNodeOptions}.
- * @throws {TypeError} An identity has no client id.
+ * @throws {TypeError} An option is unknown or malformed.
  *
  * @example Replace a revoked token
  * ```ts
@@ -46,6 +46,8 @@ const API_VERSION = "2019-07-01-preview";
 export function createServiceFabricNode(options: ServiceFabricNodeOptions = {}): Machine {
   const { thumbprint = "5157E51577EF25157E51577EF25157E51577EF20" } = options;
   return createMachine(options, {
+    name: "createServiceFabricNode",
+    options: { thumbprint: true },
     env: {
       IDENTITY_ENDPOINT: "https://127.0.0.1:2377/metadata/identity/oauth2/token",
       IDENTITY_HEADER: "a-simulated-secret-of-service-fabric",

@@ -31,7 +31,7 @@ const INSTANCE_PATH = "/metadata/instance/compute";
  * the variable `AZURE_POD_IDENTITY_AUTHORITY_HOST`.
  *
  * @param options See {@linkcode VirtualMachineOptions}.
- * @throws {TypeError} An identity has no client id.
+ * @throws {TypeError} An option is unknown or malformed.
  *
  * @example Request a token for the system-assigned identity, and simulate an upgrade of the service
  * ```ts
@@ -64,6 +64,8 @@ export function createVirtualMachine(options: VirtualMachineOptions = {}): Machi
   }
 
   return createMachine(options, {
+    name: "createVirtualMachine",
+    options: { maxRequestsPerSecond: true, location: true },
     env: {},
     expiresOn: "string",
     endpoint: (env) => (env.AZURE_POD_IDENTITY_AUTHORITY_HOST ?? HOST).replace(/\/$/, "") + TOKEN_PATH,
