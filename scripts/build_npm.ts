@@ -21,7 +21,7 @@ const OPTIONAL = ["jose", "node-forge"];
  * only, stays apart; and what has an `import()` of its own, which bundlers heed in a file even where nothing uses it.
  */
 const CHUNKS: readonly { readonly name: string; readonly modules: RegExp }[] = [
-  { name: "transport", modules: /^src\/core\/(error_response|http|json|redact|retry)\.js$/ },
+  { name: "transport", modules: /^src\/core\/(error_response|http|json|redact|retry|retry_after)\.js$/ },
   {
     name: "start",
     modules:

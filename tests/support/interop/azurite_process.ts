@@ -1,5 +1,8 @@
-// Azurite's own command line, run by whatever runs this.
+// Azurite's own command line for one of its services, run by whatever runs this.
+import process from "node:process";
 import { endWithParent } from "../child.ts";
 
 endWithParent();
-await import("azurite/dist/src/blob/main.js");
+const [service] = process.argv.splice(2, 1);
+if (service === "queue") await import("azurite/dist/src/queue/main.js");
+else await import("azurite/dist/src/blob/main.js");
