@@ -100,8 +100,8 @@ export interface CredentialOptions {
 export interface AppCredentialOptions extends CredentialOptions {
   /**
    * Claims that each token request contains, a JSON string: claims that the app itself requires, such as those of a
-   * network security perimeter. Unlike the claims of a challenge, they are part of the cache key, so that the tokens are
-   * cached. They take precedence over the claims of a call.
+   * network security perimeter. Unlike the claims of a challenge, they are part of the cache key, so that the tokens
+   * are cached. They take precedence over the claims of a call.
    */
   claimsFromClient?: string | undefined;
 }

@@ -1,6 +1,6 @@
 /**
- * `AgentIdentityCredential` authenticates an agent identity of Microsoft Entra Agent ID: as itself, as its user account,
- * or on behalf of a user.
+ * `AgentIdentityCredential` authenticates an agent identity of Microsoft Entra Agent ID: as itself, as its user
+ * account, or on behalf of a user.
  *
  * @example
  * ```ts no-eval
@@ -33,8 +33,8 @@ import type { AppCredentialOptions } from "../options.ts";
 import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";
 
 /**
- * Options of {@linkcode AgentIdentityCredential}: exactly one of `clientSecret`, `certificatePath` and `getAssertion`
- * authenticates the blueprint; at most one of `username`, `userId` and `userAssertionToken` says for whom the agent acts.
+ * Options of {@linkcode AgentIdentityCredential}. Exactly one of `clientSecret`, `certificatePath` and `getAssertion`
+ * authenticates the blueprint. At most one of `username`, `userId` and `userAssertionToken` selects the user.
  */
 export interface AgentIdentityCredentialOptions extends AppCredentialOptions {
   /** The tenant's id or domain name. */
@@ -54,8 +54,8 @@ export interface AgentIdentityCredentialOptions extends AppCredentialOptions {
    */
   sendCertificateChain?: boolean | undefined;
   /**
-   * Returns a client assertion for the blueprint, a JWT: the token of a managed identity or of another identity provider
-   * that the blueprint trusts. Called once for each request of the blueprint.
+   * Returns a client assertion for the blueprint, a JWT: the token of a managed identity or of another identity
+   * provider that the blueprint trusts. Called once for each request of the blueprint.
    */
   getAssertion?: (() => Promise<string>) | undefined;
   /** The user principal name of the agent's user account, to act as that user. */
@@ -75,9 +75,9 @@ interface AgentGrant {
 const NAME = "AgentIdentityCredential";
 
 /**
- * Authenticates an agent identity of Microsoft Entra Agent ID. The blueprint of the agent authenticates with a secret, a
- * certificate or an assertion, and requests an assertion for this one agent (`fmi_path`), with which the agent requests
- * its tokens. The assertion is cached by blueprint and agent.
+ * Authenticates an agent identity of Microsoft Entra Agent ID. The blueprint of the agent authenticates with a secret,
+ * a certificate or an assertion, and requests an assertion for this one agent (`fmi_path`). The agent requests its
+ * tokens with that assertion, which is cached by blueprint and agent.
  *
  * @example As the agent's user account, with a managed identity and no secret
  * ```ts no-eval
@@ -156,7 +156,8 @@ export class AgentIdentityCredential implements TokenCredential {
    * @param scopes Scopes of one resource: for the agent itself one that ends in `/.default`, such as
    * `"https://graph.microsoft.com/.default"`.
    * @param options See {@linkcode GetTokenOptions}.
-   * @throws {CredentialUnavailableError} The certificate cannot be read, or the identity behind `getAssertion` is absent.
+   * @throws {CredentialUnavailableError} The certificate cannot be read, or the credential that `getAssertion` uses is
+   * unavailable.
    * @throws {AuthenticationError} Microsoft Entra rejects the blueprint, the agent or the user, or cannot be reached.
    */
   getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken> {

@@ -4,8 +4,8 @@ type Json = Record<string, unknown>;
 
 /**
  * Returns the `claims` parameter: the claims of the caller, those of the app, which take precedence, and with
- * `enableCae` the client capability to handle claims challenges. Throws a `TypeError` unless the claims are JSON objects
- * of at most 64 levels.
+ * `enableCae` the client capability to handle claims challenges. Throws a `TypeError` unless the claims are JSON
+ * objects of at most 64 levels.
  *
  * @see https://learn.microsoft.com/entra/identity-platform/claims-challenge
  */

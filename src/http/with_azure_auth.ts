@@ -83,7 +83,8 @@ export interface AzureFetchOptions {
  * - Sets `x-ms-version` for Azure Storage and Azure Cosmos DB, unless the request has it, and replaces `Authorization`.
  * - After a 401 whose challenge names claims or another tenant, repeats the request with a token that has them. The
  *   credential must allow the tenant (`additionallyAllowedTenants`). Later requests to the host use the tenant at once.
- * - After a 429 or 503 with `Retry-After`, repeats the request after that delay: at most three times, at most 60 s each.
+ * - After a 429 or 503 with `Retry-After`, repeats the request after that delay: at most three times, each after at
+ *   most 60 s.
  * - Sends a request with a stream as body once, so that the caller gets each of these responses.
  *
  * @param credential The credential.

@@ -4,7 +4,7 @@ import type { EntraApp } from "./entra_options.ts";
 import { formatTime, ServiceError } from "./service_error.ts";
 import { verify } from "./signing_key.ts";
 import { objectIdOf } from "./tokens.ts";
-import type { GrantedSession, TokenRequest } from "./user_grants.ts";
+import type { GrantedSession, TokenRequest } from "./token_request.ts";
 
 const EXCHANGE = /^api:\/\/AzureADTokenExchange(USGov|China)?$/;
 

@@ -5,7 +5,8 @@ import { type Directory, findApp, isPublicClient, isTenantAlias, required, same 
 import type { EntraApp, EntraUser } from "./entra_options.ts";
 import { ServiceError } from "./service_error.ts";
 import { objectIdOf, signAccessToken, signIdToken, type TokenContent } from "./tokens.ts";
-import { findSession, type TokenRequest } from "./user_grants.ts";
+import type { TokenRequest } from "./token_request.ts";
+import { findSession } from "./user_grants.ts";
 
 const OPENID_SCOPES = ["openid", "profile", "email", "offline_access"];
 const JWT_BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";

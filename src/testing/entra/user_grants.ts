@@ -4,25 +4,7 @@ import { type Directory, findApp, findUser, isUserOf, required, same } from "./d
 import type { EntraApp, EntraUser } from "./entra_options.ts";
 import { formatTime, ServiceError } from "./service_error.ts";
 import { verify } from "./signing_key.ts";
-
-/** A request to the token endpoint, or to the device authorization endpoint. */
-export interface TokenRequest {
-  readonly url: URL;
-  /** The tenant in the path: an id, a domain, or an alias for several tenants. */
-  readonly tenant: string;
-  readonly form: Readonly<Record<string, string>>;
-}
-
-/** The session that a grant authorizes. */
-export interface GrantedSession {
-  readonly user: EntraUser;
-  readonly hasMfa: boolean;
-  readonly nonce?: string | undefined;
-  /** The scope of the authorization request, if the token request has none. */
-  readonly scope?: string;
-  /** Marks the grant as used. Called before the tokens are issued, with whether a new refresh token is among them. */
-  readonly redeem?: (isReplaced: boolean) => void;
-}
+import type { GrantedSession, TokenRequest } from "./token_request.ts";
 
 type FindSession = (
   request: TokenRequest,
