@@ -10,7 +10,7 @@ test("the scopes in docs/fetch.md are those of scopeFor", async () => {
   assert.ok(rows.length >= 30, `${rows.length} rows`);
   for (const [, service, hosts, scope] of rows) {
     for (const host of hosts!.split(", ").map((each) => each.replaceAll("`", ""))) {
-      assert.equal(scopeFor(`https://${host}${host.includes("/") ? "" : "/a/path"}`), scope, service);
+      assert.equal(scopeFor(`https://${host}${host.includes("/") ? "" : "/a/path"}`), scope, String(service));
     }
   }
 });
