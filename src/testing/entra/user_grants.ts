@@ -1,7 +1,7 @@
 import { digest, encodeBase64Url } from "../../core/encoding.ts";
 import { byUserCredential } from "./agents.ts";
 import { type Directory, findApp, findUser, isUserOf, required, same } from "./directory.ts";
-import type { EntraApp, EntraUser } from "./entra_options.ts";
+import type { EntraApp } from "./entra_options.ts";
 import { formatTime, ServiceError } from "./service_error.ts";
 import { verify } from "./signing_key.ts";
 import type { GrantedSession, TokenRequest } from "./token_request.ts";
