@@ -1,5 +1,6 @@
 /**
- * Measures this library and `@azure/identity` side by side, prints a table and writes it to `bench_results.md`: `deno task bench`.
+ * Measures this library and `@azure/identity` side by side, prints a table and writes it to `bench_results.md`: `deno
+ * task bench`.
  *
  * @module
  */
@@ -15,11 +16,19 @@ import { ROOT, runOrThrow } from "./run.ts";
 const OURS = "@azweb/identity";
 const THEIRS = "@azure/identity";
 const RESULTS = "scripts/bench_results.md";
-/** What the Azure CLI takes to start, give or take. */
+/** Roughly the time that the Azure CLI takes to start. */
 const AZ_IN_MS = 600;
 const PROBE_IN_MS = 1000;
-/** Number of rounds, in which the libraries take turns. */
+/** Number of rounds. Each round measures both libraries. */
 const ROUNDS = 3;
+
+/** The bundles for an edge runtime, with their targets in bytes. */
+const EDGE: readonly (readonly [name: string, subpath: string, target: number])[] = [
+  ["ClientSecretCredential", "/client-secret-credential", 13_000],
+  ["ManagedIdentityCredential", "/managed-identity-credential", 15_000],
+  ["AzureCliCredential", "/azure-cli-credential", 9000],
+  ["DefaultAzureCredential", "/default-azure-credential", 22_000],
+];
 
 interface ColdCalls extends Record<string, number> {
   readonly one: number;
@@ -54,13 +63,13 @@ try {
   });
   const variables = await makeLaptop();
   const rows = [
-    ...await cachedCalls("Node", (way, whom) => onNode("cached_calls", {}, way, whom)),
+    ...await cachedCalls("Node", (way, library) => onNode("cached_calls", {}, way, library)),
     ...await cachedCalls(
       "Deno",
-      (way, whom) => runOrThrow(Deno.execPath(), ["run", "-A", "scripts/bench/cached_calls.ts", way, whom]),
+      (way, library) => runOrThrow(Deno.execPath(), ["run", "-A", "scripts/bench/cached_calls.ts", way, library]),
     ),
-    ...coldCalls(await takeTurns<ColdCalls>((whom) => onNode("cold_calls", {}, whom))),
-    ...laptop(await takeTurns<Laptop>((whom) => onNode("laptop", variables, whom))),
+    ...coldCalls(await takeTurns<ColdCalls>((library) => onNode("cold_calls", {}, library))),
+    ...laptop(await takeTurns<Laptop>((library) => onNode("laptop", variables, library))),
     ...await importTimes(),
     ...await bundles(),
     ...installed.rows,
@@ -77,7 +86,10 @@ function onNode(program: string, env: Record<string, string> = {}, ...args: stri
   return runOrThrow("node", [`${program}.js`, ...args], { cwd: `${folder}/both`, env });
 }
 
-/** Makes the home of somebody who is signed in with the Azure CLI, for which a script stands in. Returns the variables that lead there. */
+/**
+ * Creates the home folder of a signed-in user, and a script in place of the Azure CLI. Returns the environment
+ * variables for both.
+ */
 async function makeLaptop(): Promise<Record<string, string>> {
   const [home, programs, runs] = [`${folder}/home`, `${folder}/bin`, `${folder}/runs`] as const;
   await Deno.mkdir(`${home}/.azure`, { recursive: true });
@@ -89,28 +101,31 @@ async function makeLaptop(): Promise<Record<string, string>> {
   };
   await Deno.writeTextFile(`${home}/.azure/azureProfile.json`, JSON.stringify({ subscriptions: [subscription] }));
   await Deno.mkdir(programs);
-  const answer = {
+  const output = {
     accessToken: "x".repeat(1500),
     expires_on: Math.floor(Date.now() / 1000) + 3600,
     tokenType: "Bearer",
   };
   await Deno.writeTextFile(
     `${programs}/az`,
-    `#!/bin/sh\necho run >> '${runs}'\nsleep ${AZ_IN_MS / 1000}\ncat << END\n${JSON.stringify(answer)}\nEND\n`,
+    `#!/bin/sh\necho run >> '${runs}'\nsleep ${AZ_IN_MS / 1000}\ncat << END\n${JSON.stringify(output)}\nEND\n`,
     { mode: 0o755 },
   );
   return { HOME: home, AZURE_CONFIG_DIR: `${home}/.azure`, PATH: `${programs}:${Deno.env.get("PATH")}`, AZ_RUNS: runs };
 }
 
-/** Returns the medians of what both libraries count and measure: in each round both, in turns the one and the other first. */
+/** Returns the medians of each library's figures. Each round runs both libraries, in alternating order. */
 async function takeTurns<Figures extends Record<string, number>>(
-  run: (whom: string) => Promise<string>,
+  run: (library: string) => Promise<string>,
 ): Promise<Record<"ours" | "theirs", Figures>> {
-  const [ours, theirs] = await medians(["ours", "theirs"], async (whom) => JSON.parse(await run(whom)) as Figures);
+  const [ours, theirs] = await medians(
+    ["ours", "theirs"],
+    async (library) => JSON.parse(await run(library)) as Figures,
+  );
   return { ours: ours!, theirs: theirs! };
 }
 
-/** Returns the medians of each figure of each name. */
+/** Returns the median of each figure, for each name. */
 async function medians<Figures extends Record<string, number>>(
   names: readonly string[],
   measure: (name: string) => Promise<Figures>,
@@ -126,11 +141,11 @@ async function medians<Figures extends Record<string, number>>(
   );
 }
 
-async function cachedCalls(runtime: string, run: (way: string, whom: string) => Promise<string>): Promise<Row[]> {
+async function cachedCalls(runtime: string, run: (way: string, library: string) => Promise<string>): Promise<Row[]> {
   const measure = async (way: string) => {
     const [ours, theirs, promise] = await medians(
       ["ours", "theirs", "a resolved promise"],
-      async (whom) => ({ us: Number(await run(way, whom)) }),
+      async (library) => ({ us: Number(await run(way, library)) }),
     );
     return { ours: ours!.us, theirs: theirs!.us, promise: promise!.us };
   };
@@ -147,7 +162,7 @@ async function cachedCalls(runtime: string, run: (way: string, whom: string) => 
       ofTarget: Math.max(plain.ours / 0.5, 100 * plain.ours / plain.theirs),
     },
     {
-      what: `the same, called as clients of the Azure SDK do, which also keep tokens themselves, ${runtime}`,
+      what: `the same, called as clients of the Azure SDK do, which also cache tokens themselves, ${runtime}`,
       ours: microseconds(client.ours),
       theirs: microseconds(client.theirs),
       ratio: client.theirs / client.ours,
@@ -180,7 +195,7 @@ function coldCalls({ ours, theirs }: Record<"ours" | "theirs", ColdCalls>): Row[
     what,
     ours: milliseconds(ours[name]),
     theirs: milliseconds(theirs[name]),
-    // A second is a second.
+    // The time limit of the probe decides the time, so that a ratio says nothing.
     ...!targetMs && { ratio: theirs[name] / ours[name] },
     ...targetMs && { target: milliseconds(targetMs), ofTarget: ours[name] / targetMs, isTime: true },
   });
@@ -201,9 +216,9 @@ function coldCalls({ ours, theirs }: Record<"ours" | "theirs", ColdCalls>): Row[
       target: "rejects at once, the others have a token",
       ofTarget: aborted ? 1 : Infinity,
     },
-    // The second that the probe waits, and a tenth of one for all the rest.
+    // One second for the probe and a tenth of a second for everything else.
     time("chain of what is used in production, no variables, the metadata service is silent", "silentMs", 1100),
-    time("the same chain, asked again", "silentAgainMs"),
+    time("the same chain, second call", "silentAgainMs"),
   ];
 }
 
@@ -269,7 +284,7 @@ async function bundles(): Promise<Row[]> {
     complete,
     completeMain,
     completeWhole,
-    edge,
+    ...edge
   ] = await Promise.all([
     bundle("ClientSecretCredential", { target: 9000, subpath: secretSubpath }),
     bundle("ClientSecretCredential", { whole: true }),
@@ -281,10 +296,11 @@ async function bundles(): Promise<Row[]> {
     bundle("DefaultAzureCredential", { target: 22_000, subpath: completeSubpath }),
     bundle("DefaultAzureCredential"),
     bundle("DefaultAzureCredential", { whole: true }),
-    bundle("ClientSecretCredential", { platform: "edge" }),
+    ...EDGE.map(([name, subpath, target]) => bundle(name, { platform: "edge", subpath, whole: true, target })),
   ]);
   const builtins = ({ builtins }: { builtins: readonly string[] }) =>
     builtins.length ? `${builtins.length}: ${builtins.join(", ")}` : "none";
+  const [secretOnEdge] = edge;
   return [
     { ...secret.row, what: `${secret.row.what}, from \`${OURS}${secretSubpath}\`` },
     { ...secretWhole.row, what: "the same in one piece, with what `import()` loads: regions, unknown authorities" },
@@ -299,12 +315,16 @@ async function bundles(): Promise<Row[]> {
     { ...complete.row, what: `${complete.row.what}, from \`${OURS}${completeSubpath}\`` },
     { ...completeMain.row, what: `the same from \`${OURS}\`` },
     { ...completeWhole.row, what: "the same in one piece, with what `import()` loads" },
+    ...edge.map(({ row }, index) => ({
+      ...row,
+      what: `${row.what}, in one piece on the condition \`workerd\`, from \`${OURS}${EDGE[index]![1]}\``,
+    })),
     {
       what: "built-in modules of Node in an edge bundle (condition `workerd`)",
-      ours: builtins(edge.ours),
-      theirs: builtins(edge.theirs),
+      ours: builtins(secretOnEdge!.ours),
+      theirs: builtins(secretOnEdge!.theirs),
       target: "none",
-      ofTarget: edge.ours.builtins.length ? Infinity : 1,
+      ofTarget: secretOnEdge!.ours.builtins.length ? Infinity : 1,
     },
   ];
 }
@@ -313,7 +333,7 @@ async function bundle(
   name: string,
   { platform = "node", subpath = "", whole = false, target }: {
     platform?: "node" | "edge";
-    /** Where ours comes from; theirs has none. */
+    /** The subpath of our package. Theirs has no subpaths. */
     subpath?: string;
     whole?: boolean;
     target?: number;
@@ -354,7 +374,7 @@ async function measureInstalled(sources: Record<"ours" | "theirs", string>) {
   return { versions: { [OURS]: ours.version, [THEIRS]: theirs.version }, rows };
 }
 
-/** Says what was measured, where and how. */
+/** Returns the text above the table: versions, machine and method. */
 async function introduction(versions: Readonly<Record<string, string>>): Promise<string> {
   const node = (await runOrThrow("node", ["--version"])).trim().slice(1);
   const packages = Object.entries(versions).map(([name, version]) => `\`${name}\` ${version}`).join(" and ");
@@ -365,8 +385,8 @@ Written by \`deno task bench\` on ${
   }: ${packages}, on Node ${node} and Deno ${Deno.version.deno},
 ${Deno.build.os} (${Deno.build.arch}), ${count(navigator.hardwareConcurrency, "core")}.
 
-Times are medians of rounds in which both take turns; another machine gives other times and much the same ratios. In the place of the token
-service stands a function that answers both with the same bytes, at once where the line does not say otherwise. A kilobyte has 1,000 bytes;
-what \`import()\` loads later is not in the size of a bundle. Clients of the Azure SDK call \`getToken\` with a list of scopes,
+Times are medians of rounds that measure both libraries in alternating order. Another machine gives other times and similar ratios. A function
+replaces the token service: it returns the same bytes to both libraries, at once unless the row says otherwise. A kilobyte has 1,000 bytes. The
+size of a bundle does not include what \`import()\` loads later. Clients of the Azure SDK call \`getToken\` with an array of scopes,
 \`enableCae\` and an abort signal.`;
 }

@@ -1,5 +1,6 @@
 /**
- * Makes the npm package: the folder `package` from the source by `deno pack`, and from that the tarball that is tested and published.
+ * Builds the npm package: the folder `package` from the source by `deno pack`, and from that the tarball that is tested
+ * and published.
  *
  * @module
  */
@@ -8,46 +9,61 @@ import { build, type Plugin } from "esbuild";
 import { join, relative } from "node:path";
 import { OLDEST_RELEASES } from "../src/runtime/platform.ts";
 import { listFiles } from "./check_layers.ts";
+import { EDGE_CONDITIONS, EDGE_MODULE, edgeModules } from "./edge_modules.ts";
 import { ROOT, runOrThrow } from "./run.ts";
 
-/** The only packages that are installed with this one. */
+/** The only dependencies, which npm installs with the package. */
 const DEPENDENCIES = ["oauth4webapi"];
 
 /** Optional peer dependencies: for `./testing` and for PKCS#12. */
 const OPTIONAL = ["jose", "node-forge"];
 
 /**
- * Modules that become one file each; of two lines that a module fits, the first is valid. What some programs do without, or load later
- * only, stays apart; and what has an `import()` of its own, which bundlers heed in a file even where nothing uses it.
+ * The files that modules are joined into, as few as possible. A module belongs to the first pattern that matches its
+ * path. Two kinds of modules stay separate: those that some programs do not load, or only later; and those with an
+ * `import()`, which bundlers follow even if the module is unused.
  */
 const CHUNKS: readonly { readonly name: string; readonly modules: RegExp }[] = [
-  { name: "transport", modules: /^src\/core\/(error_response|http|json|redact|retry|retry_after)\.js$/ },
   {
     name: "start",
     modules:
-      /^src\/(errors|core\/(in_chain|internals|lazy_get_token|require_variables|settings|sleep|tenants|timeout|url|validate)|runtime\/(background|env|operating_system|platform))\.js$/,
+      /^src\/(errors|core\/(decoding|in_chain|internals|lazy_get_token|require_variables|settings|sleep|tenants|timeout|url|validate)|runtime\/(background|env|operating_system|platform))\.js$/,
   },
   { name: "start", modules: /^src\/(developer_tools\/create_tool_get_token|managed_identity\/identity)/ },
-  // Also for PKCS#12, which needs no token service.
-  { name: "asn1", modules: /^src\/(core\/decoding|certificates\/(der|pbes2))\.js$/ },
+  {
+    name: "tools",
+    modules: /^src\/(developer_tools\/load_tool|credentials\/azure_(cli|developer_cli|powershell)_credential)/,
+  },
+  {
+    name: "machine",
+    modules:
+      /^src\/(credentials\/(choose_managed_identity|managed_identity_credential|workload_identity_credential)|federation\/lazy)/,
+  },
+  // PKCS#12 uses these too, without the token service.
+  { name: "asn1", modules: /^src\/certificates\/(der|pbes2)\.js$/ },
   {
     name: "core",
-    modules: /^src\/(core\/|runtime\/(builtin_module|files)\.js$|credentials\/chained)/,
+    modules: /^src\/(core\/|runtime\/(builtin_module|files|permission|read_text)\.js$|credentials\/chained)/,
+  },
+  {
+    name: "browser",
+    modules: /^src\/(runtime\/page|sign_in\/browser_session|credentials\/interactive_browser_credential)\.js$/,
   },
   { name: "material", modules: /^src\/certificates\/(certificate(_material)?|pem|private_key)\.js$/ },
   { name: "workload", modules: /^src\/(federation\/(token_file|workload_identity)|entra\/named_file)\.js$/ },
   {
     name: "people",
-    modules: /^src\/(sign_in\/(account|authorization|session|tokens)|entra\/protocol_error)\.js$/,
+    modules:
+      /^src\/(options|sign_in\/(account|authorization|session|tokens|device_code)|entra\/protocol_error|credentials\/(device_code|authorization_code))/,
   },
   {
     name: "entra",
     modules:
-      /^src\/(version\.js|entra\/(?!discovery|region)|certificates\/certificate_(auth|configuration)|credentials\/(client|username|environment_identity|identity_variables))/,
+      /^src\/(version\.js|entra\/(?!discovery|region)|certificates\/certificate_(auth|configuration)|federation\/azure_pipelines|credentials\/(azure_pipelines|environment|on_behalf|client|username|environment_identity|identity_variables))/,
   },
 ];
 
-/** Builds the package in a folder, `npm` by default, which is emptied first; returns the path of its tarball. */
+/** Empties a folder, `npm` by default, and builds the package there. Returns the path of the tarball. */
 export async function buildNpm(folder: string = `${ROOT}npm`): Promise<string> {
   await Deno.remove(folder, { recursive: true }).catch(() => {});
   await Deno.mkdir(folder, { recursive: true });
@@ -64,6 +80,9 @@ export async function buildNpm(folder: string = `${ROOT}npm`): Promise<string> {
   return `${folder}/${name.trim()}`;
 }
 
+/** Where the edge builds are in the package. Bundlers take one build for all imports, so that the state of the modules stays one. */
+const EDGE_FOLDER = "edge";
+
 interface Manifest {
   readonly name: string;
   readonly dependencies: Readonly<Record<string, string>>;
@@ -76,34 +95,40 @@ interface Configuration {
 }
 
 /**
- * Joins the modules behind each entry into few files, and those that several entries share into files of their own, so that their state
- * stays one: Node spends more time on finding fifty files than on what is in them.
+ * Joins the modules into a few files, because Node spends more time on finding fifty files than on running them.
+ * Modules that several entries share get files of their own, so that their state exists once.
  */
 async function joinModules(folder: string, entries: readonly string[]): Promise<void> {
-  const modules = (await listFiles(ROOT, "src")).map((path) => path.replace(/ts$/, "js"));
-  const { metafile } = await build({
+  // `deno pack` takes the files that an export leads to.
+  const files = (await listFiles(ROOT, "src")).filter((path) => path !== EDGE_MODULE);
+  const modules = files.map((path) => path.replace(/ts$/, "js"));
+  const options = {
     absWorkingDir: folder,
     entryPoints: Object.fromEntries(entries.map((path) => [path.replace(/^\.\/|\.js$/g, ""), path])),
-    outdir: folder,
     outbase: folder,
     chunkNames: "chunks/[hash]",
     bundle: true,
     splitting: true,
     packages: "external",
-    plugins: [{ name: "chunks", setup: (build) => joinChunks(build, folder, modules) }],
     format: "esm",
     platform: "neutral",
     target: "es2022",
+    logLevel: "warning",
+  } as const;
+  await build({ ...options, outdir: `${folder}/${EDGE_FOLDER}`, plugins: [edgeModules(ROOT + EDGE_MODULE)] });
+  const { metafile } = await build({
+    ...options,
+    outdir: folder,
     allowOverwrite: true,
     metafile: true,
-    logLevel: "warning",
+    plugins: [{ name: "chunks", setup: (build) => joinChunks(build, folder, modules) }],
   });
   for (const module of modules) {
     if (!Object.hasOwn(metafile.outputs, module)) await Deno.remove(`${folder}/${module}`);
   }
 }
 
-/** Lets every module, and every entry, import a chunk's modules by the chunk, so that all of them come into one file. */
+/** Redirects imports of a chunk's modules to the chunk, so that esbuild writes all of them to one file. */
 function joinChunks(
   { onLoad, onResolve }: Parameters<Plugin["setup"]>[0],
   folder: string,
@@ -128,7 +153,7 @@ function joinChunks(
   }));
 }
 
-/** Adds to what `deno pack` wrote what it cannot know. */
+/** Adds the fields that `deno pack` does not write to the manifest. */
 function completeManifest(packed: Manifest, { imports }: Configuration): Manifest {
   const own = Object.entries(packed.dependencies).filter(([name]) => !OPTIONAL.includes(name));
   const names = own.map(([name]) => name).sort();
@@ -147,11 +172,20 @@ function completeManifest(packed: Manifest, { imports }: Configuration): Manifes
     keywords: ["azure", "entra", "identity", "credential", "token", "oauth", "deno", "node", "bun", "workers", "edge"],
     sideEffects: false,
     engines: enginesFrom(OLDEST_RELEASES),
-    files: ["mod.js", "mod.d.ts", "chunks/*.js", "src/**/*.js", "src/**/*.d.ts", "CHANGELOG.md"],
+    exports: Object.fromEntries(
+      Object.entries(packed.exports).map(([subpath, entry]) => [subpath, withEdgeBuild(entry)]),
+    ),
+    files: ["mod.js", "mod.d.ts", "chunks/*.js", "edge/**/*.js", "src/**/*.js", "src/**/*.d.ts", "CHANGELOG.md"],
     dependencies: Object.fromEntries(own),
     peerDependencies: Object.fromEntries(OPTIONAL.map((name) => [name, imports[name]!.replace(/^npm:.+@/, "")])),
     peerDependenciesMeta: Object.fromEntries(OPTIONAL.map((name) => [name, { optional: true }])),
   };
+}
+
+/** Adds the conditions of the edge builds to an export. The first condition that a bundler knows is valid, and TypeScript wants `types` first. */
+function withEdgeBuild({ types, ...others }: Manifest["exports"][string]): Manifest["exports"][string] {
+  const edge = others.default.replace(/^\./, `./${EDGE_FOLDER}`);
+  return { types, ...Object.fromEntries(EDGE_CONDITIONS.map((condition) => [condition, edge])), ...others };
 }
 
 /** Returns the `engines` of a manifest, such as `{ node: "^20.19.0 || >=22.3.0" }`. */

@@ -1,10 +1,10 @@
 /**
- * Folders that are made once for each state of what they are made from.
+ * Folders that are built once for each state of their sources.
  *
  * @module
  */
 
-/** Number of states that are kept of each kind, so that two branches can be worked on in turns. */
+/** Maximum number of states in a cache. More than one, so that switching between branches does not rebuild. */
 const KEPT = 5;
 
 /** What {@linkcode cachedFolder} accepts. */
@@ -13,11 +13,11 @@ export interface CachedFolderOptions {
   readonly cache: string;
   /** The digest of the state. */
   readonly digest: string;
-  /** Writes the files of the state to a folder. */
+  /** Writes the files to a folder. */
   readonly build: (folder: string) => Promise<void>;
 }
 
-/** Returns the path of the folder of a state, and builds it if it is not there. */
+/** Returns the path of the folder of a state. Builds the folder if it is not cached. */
 export async function cachedFolder({ cache, digest, build }: CachedFolderOptions): Promise<string> {
   const path = `${cache}/${digest}`;
   const now = new Date();
@@ -27,7 +27,7 @@ export async function cachedFolder({ cache, digest, build }: CachedFolderOptions
   const unfinished = await Deno.makeTempDir({ dir: cache });
   try {
     await build(unfinished);
-    // Another process may have made the same meanwhile.
+    // Another process may have built the same folder meanwhile.
     await Deno.rename(unfinished, path).catch(() => Deno.stat(path));
   } finally {
     await Deno.remove(unfinished, { recursive: true }).catch(() => {});
@@ -36,13 +36,13 @@ export async function cachedFolder({ cache, digest, build }: CachedFolderOptions
   return path;
 }
 
-/** Returns a digest of what JSON says of a value. */
+/** Returns a digest of a value's JSON. */
 export async function digestOf(value: unknown): Promise<string> {
   const bytes = new TextEncoder().encode(JSON.stringify(value));
   return hexOf(await crypto.subtle.digest("SHA-256", bytes)).slice(0, 32);
 }
 
-/** Returns the digits of bytes. */
+/** Returns bytes as hexadecimal digits. */
 export function hexOf(bytes: ArrayBuffer): string {
   return Array.from(new Uint8Array(bytes), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -1,6 +1,6 @@
 /**
- * Checks that each credential is among those whose secrets the tests look for, and that each source of a managed identity that variables name has
- * a test, a row in the documentation and a simulated machine.
+ * Checks that the secrecy tests create each credential, and that each managed identity source that is detected by
+ * variables has a test, a row in the documentation and a simulated machine.
  *
  * @module
  */
@@ -29,7 +29,10 @@ export function checkCredentials(texts: Texts): Problem[] {
     }));
 }
 
-/** Returns the sources that lack a test, a documentation row or a simulated machine. A source is known by its variables. */
+/**
+ * Returns the sources without a test, a documentation row or a simulated machine. A source is identified by its
+ * variables.
+ */
 export function checkSources(texts: Texts): Problem[] {
   const needs: readonly [what: string, pieces: readonly string[]][] = [
     ["test: add a machine to the tests", matching(texts, MACHINE_TESTS).flatMap(splitObjects)],
@@ -49,7 +52,7 @@ function matching(texts: Texts, path: RegExp): string[] {
   return [...texts].filter(([name]) => path.test(name)).map(([, text]) => text);
 }
 
-/** Returns what stands between braces without braces inside. */
+/** Returns the contents of the innermost braces. */
 function splitObjects(text: string): string[] {
   return text.match(/\{[^{}]*\}/g) ?? [];
 }

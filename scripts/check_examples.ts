@@ -1,6 +1,7 @@
 /**
- * Checks the examples in the README and in the doc comments: each one's types; and each one runs, without any permission, except those
- * marked `no-eval`, which need a cloud or a server. (`deno test --doc` would run those too, and cannot run a module with a default export.)
+ * Checks the types of the examples in the README and in doc comments, and runs them without any permission. Examples
+ * that need a cloud or a server are marked `no-eval` and are not run. (`deno test --doc` would run those too, and
+ * cannot run a module with a default export.)
  *
  * @module
  */
@@ -9,13 +10,13 @@ import { listFiles } from "./check_layers.ts";
 import { type Problem, report } from "./problem.ts";
 import { ROOT } from "./run.ts";
 
-/** An example that can run. */
+/** An example that is to be run. */
 export interface Example {
   readonly where: string;
   readonly code: string;
 }
 
-/** Returns the examples of a document or a source file that are to be run. */
+/** Returns the examples of a document or source file that are not marked `no-eval`. */
 export function findExamples(file: string, text: string): Example[] {
   return [...text.matchAll(/^( *\* )?```ts\n([\s\S]*?)^\1?```$/gm)].map(({ 1: margin = "", 2: code, index }) => ({
     where: `${file}:${text.slice(0, index).split("\n").length}`,
@@ -23,7 +24,7 @@ export function findExamples(file: string, text: string): Example[] {
   }));
 }
 
-/** Runs an example, and returns what went wrong. */
+/** Runs an example and returns its error, if any. */
 export async function runExample({ where, code }: Example): Promise<Problem[]> {
   const args = ["run", "--no-prompt", "--ext=ts", "-"];
   const options = { args, cwd: ROOT, env: { NO_COLOR: "1" }, stdin: "piped", stdout: "null", stderr: "piped" } as const;

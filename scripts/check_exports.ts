@@ -1,5 +1,5 @@
 /**
- * Checks that deno.json, the files, mod.ts, the README and the doc comments agree on what the package offers.
+ * Checks that deno.json, the files, mod.ts, the README and the doc comments agree on the exports of the package.
  *
  * @module
  */
@@ -10,21 +10,21 @@ import { listFiles } from "./check_layers.ts";
 import { type Problem, report } from "./problem.ts";
 import { ROOT, runOrThrow } from "./run.ts";
 
-/** What the check looks at. Paths are from the root of the project. */
+/** The input of the check. Paths are relative to the root of the project. */
 export interface Project {
   readonly name: string;
   readonly version: string;
-  /** As in deno.json: the subpath to the file, `./testing` to `./src/testing/mod.ts`. */
+  /** The exports in deno.json: from subpath to file, such as `./testing` to `./src/testing/mod.ts`. */
   readonly exports: Readonly<Record<string, string>>;
-  /** The text of each file that is looked into: sources and documents. */
+  /** The text of each source file and document, by path. */
   readonly texts: ReadonlyMap<string, string>;
-  /** What each subpath exports. */
+  /** The names that each subpath exports. */
   readonly symbols: ReadonlyMap<string, ReadonlySet<string>>;
-  /** Whether there is such a file, and it is published: where the documents are read there is no other. */
+  /** Whether a file exists and is published, so that links to it work in the published package too. */
   exists(path: string): boolean;
 }
 
-/** Returns what does not agree. */
+/** Returns the disagreements. */
 export function checkExports(project: Project): Problem[] {
   return [
     ...checkCredentials(project),
@@ -39,7 +39,7 @@ export function checkExports(project: Project): Problem[] {
   ];
 }
 
-/** Every credential in src/credentials/ has the subpath of its name, and every subpath a file. */
+/** Checks that each credential in src/credentials/ has the subpath of its name, and that each subpath has a file. */
 function checkCredentials({ exports, texts }: Project): Problem[] {
   const problems: Problem[] = [];
   for (const file of texts.keys()) {
@@ -58,7 +58,7 @@ function checkCredentials({ exports, texts }: Project): Problem[] {
   return problems;
 }
 
-/** mod.ts exports what every credential's subpath exports. */
+/** Checks that mod.ts exports everything that the subpaths of the credentials export. */
 function checkMod({ exports, symbols }: Project): Problem[] {
   const offered = symbols.get(".") ?? new Set();
   return Object.entries(exports).filter(([, file]) => file.startsWith("./src/credentials/")).flatMap(([subpath]) =>
@@ -76,7 +76,7 @@ function checkSubpathsInReadme({ name, exports, texts }: Project): Problem[] {
     .map((specifier) => ({ where: "README.md", what: `Does not mention ${specifier}` }));
 }
 
-/** In a table of the README with a column "reason" each row has one. */
+/** Checks that each row has a reason, in tables of the README with a "reason" column. */
 function checkReasons({ texts }: Project): Problem[] {
   const problems: Problem[] = [];
   let hasReasons = false;
@@ -96,7 +96,7 @@ function checkVersion({ texts, version }: Project): Problem[] {
   return [{ where: "src/version.ts", what: `The version is "${constant}", and "${version}" in deno.json` }];
 }
 
-/** Whoever names a subpath, in an import, a comment or prose, names one that exists. */
+/** Checks that each subpath in an import, a comment or prose exists. */
 function checkSpecifiers({ name, exports }: Project, file: string, text: string): Problem[] {
   return [...text.matchAll(new RegExp(`(?<![\\w/-])${name}/([\\w/-]+)`, "g"))]
     .filter(([, subpath]) => !Object.hasOwn(exports, `./${subpath}`))
@@ -106,7 +106,7 @@ function checkSpecifiers({ name, exports }: Project, file: string, text: string)
     }));
 }
 
-/** What a document's code imports from us exists. */
+/** Checks that each name that a document's code imports from the package exists. */
 function checkImports({ name, symbols }: Project, file: string, text: string): Problem[] {
   const pattern = new RegExp(`import\\s+(?:type\\s+)?\\{([^}]*)\\}\\s+from\\s+["']${name}(/[\\w/-]+)?["']`, "g");
   return [...text.matchAll(pattern)].flatMap(({ 1: names, 2: subpath = "", index }) => {
@@ -120,7 +120,7 @@ function checkImports({ name, symbols }: Project, file: string, text: string): P
   });
 }
 
-/** The relative links of a document lead somewhere, and its anchors to a heading. */
+/** Checks that the relative links of a document lead to a file, and their anchors to a heading. */
 function checkLinks({ exists, texts }: Project, file: string, text: string): Problem[] {
   const prose = withoutCode(text);
   return [...prose.matchAll(/\]\(([^)\s]+)\)/g)].flatMap(({ 1: link, index }) => {
@@ -134,7 +134,7 @@ function checkLinks({ exists, texts }: Project, file: string, text: string): Pro
   });
 }
 
-/** The anchors of a document's headings, as GitHub makes them. */
+/** Returns the anchors of a document's headings, as GitHub creates them. */
 function anchorsOf(text: string): Set<string> {
   const anchors = new Set<string>();
   for (const [, heading] of withoutCode(text, /^(```|~~~)[\s\S]*?^\1/gm).matchAll(/^#+ +(.+?)\s*$/gm)) {
@@ -146,7 +146,7 @@ function anchorsOf(text: string): Set<string> {
   return anchors;
 }
 
-/** Blanks out code, line by line, so that places stay where they are. */
+/** Replaces code by empty lines, so that line numbers do not change. */
 function withoutCode(text: string, code: RegExp = /^(```|~~~)[\s\S]*?^\1|`[^`\n]+`/gm): string {
   return text.replaceAll(code, (block) => block.replaceAll(/[^\n]/g, " "));
 }
@@ -168,7 +168,7 @@ async function readProject(): Promise<Project> {
   return { name, version, exports, texts, symbols, exists: (path) => isPublished(path) && existsSync(ROOT + path) };
 }
 
-/** What each subpath exports, as `deno doc` finds it. */
+/** Returns the names that each subpath exports, as `deno doc` reports them. */
 async function readSymbols(exports: Project["exports"]): Promise<Map<string, Set<string>>> {
   const args = ["doc", "--json", ...new Set(Object.values(exports))];
   const { nodes } = JSON.parse(await runOrThrow(Deno.execPath(), args)) as {

@@ -1,28 +1,29 @@
 /**
- * Checks who imports whom against the table below, on the module graph that Deno sees. The rules that a single file shows (platform
- * names, `console`, default exports, inheritance) are in `lint_plugin.ts`.
+ * Checks the imports of Deno's module graph against the table below. The rules that can be checked in a single file
+ * (platform names, `console`, default exports, inheritance) are in `lint_plugin.ts`.
  *
  * @module
  */
 
 import { pathToFileURL } from "node:url";
+import { EDGE_MODULE } from "./edge_modules.ts";
 import { type Problem, report } from "./problem.ts";
 import { ROOT, runOrThrow } from "./run.ts";
 
-/** One line of the table. */
+/** A row of the table. */
 interface Layer {
   readonly name: string;
-  /** Its files. For a file the first line that it fits is valid. */
+  /** Its files. A file belongs to the first layer that matches its path. */
   readonly files: RegExp;
-  /** The layers, and the packages, that its files may import. */
+  /** The layers and the packages that its files may import. */
   readonly may: readonly string[];
-  /** The packages that its files may import by `import()`, so that they are loaded when they are really used. */
+  /** The packages that its files may import by `import()`, so that they are loaded only when they are used. */
   readonly mayLater?: readonly string[];
 }
 
 /**
- * Who may import whom. Besides, every file may import types from the contracts and from `src/runtime/runtime.ts`; a type of a package
- * may be imported where the package itself may. No file may import a `node:` module.
+ * The layers and their permitted imports. Each file may also import types from the contracts and from
+ * `src/runtime/runtime.ts`, and types of the packages that it may import. No file may import a `node:` module.
  */
 export const LAYERS: readonly Layer[] = [
   { name: "mod.ts", files: /^mod\.ts$/, may: ["contracts", "credentials"] },
@@ -89,17 +90,23 @@ export const LAYERS: readonly Layer[] = [
   { name: "testing", files: /^src\/testing\//, may: ["contracts", "encoding", "testing", "jose"] },
 ];
 
-/** One import, as the module graph has it. */
+/** An import in the module graph. */
 export interface Import {
-  /** The importing file, from the root of the project. */
+  /** The path of the importing file, relative to the root of the project. */
   readonly from: string;
   readonly line: number;
-  /** The imported file, from the root of the project; or the name of the package; or `node:` and the module's name. */
+  /**
+   * The path of the imported file, relative to the root of the project; or the name of a package; or a `node:`
+   * specifier.
+   */
   readonly to: string;
   readonly kind: "type" | "value" | "dynamic";
 }
 
-/** Returns the imports that break the table, the import cycles, and the files that no entry leads to or no line fits. */
+/**
+ * Returns the imports that the table does not permit, the import cycles, the unreachable files and the files without a
+ * layer.
+ */
 export function checkLayers(
   imports: readonly Import[],
   files: readonly string[],
@@ -127,7 +134,7 @@ function checkImport({ from, line, to, kind }: Import): Problem[] {
   return [{ where: `${from}:${line}`, what: `${layer.name} ${how} ${to}, and may import: ${may}` }];
 }
 
-/** Each cycle once, at one of its imports. Types count: a cycle of types is one for the reader too. */
+/** Returns each cycle once, at one of its imports. Type imports count, because a cycle of types is hard to read too. */
 function findCycles(imports: readonly Import[]): Problem[] {
   const targets = Map.groupBy(imports, ({ from }) => from);
   const finished = new Set<string>();
@@ -168,7 +175,7 @@ interface Resolved {
   readonly span: { readonly start: { readonly line: number } };
 }
 
-/** Returns all imports of the files that the entries lead to, as `deno info` finds them. */
+/** Returns the imports of all files that are reachable from the entries, as `deno info` reports them. */
 export async function readImports(root: string, entries: readonly string[]): Promise<Import[]> {
   const base = pathToFileURL(root.endsWith("/") ? root : root + "/").href;
   const modules = new Map<string, ModuleInfo>();
@@ -196,7 +203,10 @@ export async function readImports(root: string, entries: readonly string[]): Pro
   );
 }
 
-/** `npm:/jose@^6.2.17/jwt/sign` is `jose`; what is no package stays as it is. */
+/**
+ * Returns the name of the package, such as `jose` for `npm:/jose@^6.2.17/jwt/sign`; other specifiers are returned
+ * unchanged.
+ */
 function packageOf(specifier: string): string {
   return /^npm:\/?((?:@[^/]+\/)?[^/@]+)/.exec(specifier)?.[1] ?? specifier;
 }
@@ -213,6 +223,6 @@ export async function listFiles(root: string, folder: string): Promise<string[]>
 
 if (import.meta.main) {
   const { exports } = JSON.parse(await Deno.readTextFile(`${ROOT}deno.json`)) as { exports: Record<string, string> };
-  const entries = Object.values(exports).map((path) => path.replace("./", ""));
+  const entries = [...Object.values(exports).map((path) => path.replace("./", "")), EDGE_MODULE];
   report(checkLayers(await readImports(ROOT, entries), await listFiles(ROOT, "src"), entries));
 }

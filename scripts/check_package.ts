@@ -1,6 +1,6 @@
 /**
- * Checks the npm package as its users get it: by `publint` and `attw`; by TypeScript, that its declarations need neither Deno nor any
- * other library than those of the browser or of Node; that JSR would take the source; and that a Deno project can link it.
+ * Checks the npm package as it is published: `publint` and `attw` accept it; its declarations need no types but those
+ * of the browser or of Node; JSR accepts the source; and a Deno project can link it.
  *
  * @module
  */
@@ -14,13 +14,16 @@ const NODE_TYPES = "@types/node@22.19.1";
 /** An old and the newest TypeScript. */
 const COMPILERS = ["typescript@5.4.5", "typescript@7.0.2"];
 
-/** Where a user's program can be at home. */
+/** The projects in which TypeScript checks the declarations. */
 const HOMES: Readonly<Record<string, object>> = {
   "a browser": { lib: ["es2022", "dom"], types: [] },
   "Node alone": { lib: ["es2022"], types: ["node"] },
 };
 
-/** What a Deno project can have as `compilerOptions`: Deno checks sources that are linked by these, and not by our own. */
+/**
+ * The `compilerOptions` of Deno projects that link the source. Deno checks a linked source with the options of the
+ * project.
+ */
 const LINKING: Readonly<Record<string, object>> = {
   "no options": {},
   "strict options": {
@@ -76,7 +79,7 @@ async function checkTypes(tarball: string): Promise<Problem[]> {
   }
 }
 
-/** Runs a tool that exits with 0 if all is well. */
+/** Runs a tool that exits with 0 if it finds no problem. */
 async function check(where: string, command: string, args: readonly string[], cwd: string = ROOT): Promise<Problem[]> {
   const { code, stdout, stderr } = await run(command, args, { cwd });
   console.log(`${where}: ${code === 0 ? "good" : `exit code ${code}`}`);

@@ -1,5 +1,5 @@
 /**
- * Checks the words of the library and of its documentation, and that no comment is wider than the code.
+ * Checks that the library and its documentation contain no refused word, and that no comment is wider than 120 columns.
  *
  * @module
  */
@@ -7,11 +7,14 @@
 import { type Problem, report } from "./problem.ts";
 import { ROOT } from "./run.ts";
 
-/** Words that leave open who does what, or that a reader has to translate. */
+/** Words that leave the subject open or that have an unusual meaning in technical English. */
 const REFUSED = /\b(?:whoever|nobody|somebody|anybody|in vain|anew|passed over|unsaid)\b/i;
 const WIDTH = 120;
 
-/** Returns the lines with a refused word, and the comments that are too wide: not examples and addresses, which cannot be wrapped. */
+/**
+ * Returns the lines with a refused word, and the comments that are too wide. Examples and URLs may be wider, because
+ * they cannot be wrapped.
+ */
 export function checkWords(path: string, text: string): Problem[] {
   const isCode = path.endsWith(".ts");
   let isExample = false;

@@ -5,7 +5,7 @@ interface Column {
   readonly costs: readonly FileCost[];
 }
 
-/** Prints the processor time in seconds of each file on each runtime, the dearest file first. */
+/** Prints the processor time in seconds of each file on each runtime, in descending order of the total. */
 export function printCosts(columns: readonly Column[]): void {
   console.log("\nProcessor seconds of each file");
   console.log(columns.map(({ runtime }, index) => `${String(index + 1).padStart(4)} = ${runtime}`).join("\n"));

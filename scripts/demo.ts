@@ -1,7 +1,7 @@
 /**
  * From environment variables to a stored blob, on this machine alone: `deno task demo`.
  *
- * `--help` tells the options.
+ * `--help` lists the options.
  *
  * @module
  */
@@ -38,21 +38,21 @@ const LIMIT_IN_MS = 300_000;
 let lines = 0;
 let interrupted = false;
 
-/** What the reader wants to see. */
-interface Wish {
+/** What the command line selects. */
+interface DemoOptions {
   readonly place: Place;
   readonly broken: string | undefined;
-  /** Why the place's `setup` has not been run. */
+  /** Why the commands of the environment's `setup` have not been run. */
   readonly whyNot: string | undefined;
 }
 
-/** The demo itself. Rejects with what to tell the reader. */
-async function demo(folder: string, { place, broken, whyNot }: Wish): Promise<void> {
-  console.log(`From ${place.from} to a stored blob. All of it runs on this machine, and nothing of it stays.\n`);
+/** Runs the demo. Rejects with an error whose message is printed. */
+async function demo(folder: string, { place, broken, whyNot }: DemoOptions): Promise<void> {
+  console.log(`From ${place.from} to a stored blob. Everything runs on this machine and is removed at the end.\n`);
 
   const names = ["localhost", ...place.hosts ?? []];
   const paths = await step(
-    "make certificates",
+    "create certificates",
     `Make "${tmpdir()}" writable, or name another folder with TMPDIR`,
     async () => {
       await mkdir(folder, { mode: 0o700 });
@@ -60,11 +60,11 @@ async function demo(folder: string, { place, broken, whyNot }: Wish): Promise<vo
     },
   );
   const quoted = names.map((name) => `"${name}"`).join(", ");
-  say(`Made a certification authority for this run, and with it a certificate for ${quoted}: TLS is real`);
+  say(`Created a certificate authority for this run and a certificate for ${quoted}, so that TLS is real`);
 
   const { line, env: found, secret = [], summary } = await step(
-    "start what gives tokens",
-    "Let programs listen on this machine",
+    "start the token service",
+    "Allow programs to listen on this machine",
     () => place.start({ folder, paths, broken, whyNot }),
   );
   say(line);
@@ -72,17 +72,17 @@ async function demo(folder: string, { place, broken, whyNot }: Wish): Promise<vo
   const files = broken === "azurite" ? { ...paths, keyPath: join(folder, "missing.key") } : paths;
   const azurite = await step(
     "start Azurite",
-    'Let programs listen on localhost; if its package is damaged, delete the folder "node_modules" and run this again',
+    'Allow programs to listen on localhost; if its package is damaged, delete the folder "node_modules" and run this again',
     () => startAzurite({ ...files, folder }),
   );
-  say(`Started Azurite, Microsoft's own storage emulator: ${new URL(azurite.url).origin}`);
+  say(`Started Azurite, Microsoft's storage emulator: ${new URL(azurite.url).origin}`);
 
   const env = { ...found, STORAGE_URL: azurite.url, DENO_CERT: paths.authorityPath };
-  say(`Started a program, ${PROGRAM}, that knows these environment variables:`);
+  say(`Started a program, ${PROGRAM}, with these environment variables:`);
   for (const [name, value] of Object.entries(env)) {
     console.log(`     ${name}=${secret.includes(name) ? "(not shown)" : value}`);
   }
-  console.log("   and holds the lines that every Azure user writes:");
+  console.log("   and these lines, as in any program that uses Azure:");
   const source = await readFile(new URL(`../${PROGRAM}`, import.meta.url), "utf8");
   for (const line of source.split("\n").filter((line) => /new (Default|Blob)/.test(line))) {
     console.log(`     ${line.trim()}`);
@@ -91,25 +91,25 @@ async function demo(folder: string, { place, broken, whyNot }: Wish): Promise<vo
     const { code, stderr } = await startModule("interop/store_a_blob", { cwd: folder, env, onLine: say }).ended;
     if (code !== 0) throw new Error(stderr.trim() || `It ended with ${code}`);
   });
-  say(`${summary()}; after that, the storage client found it in memory`);
+  say(`${summary()}; the storage client then found the token in the cache`);
 }
 
-/** What can be done about the program's failure. */
+/** Returns the next step after a failure of the program. */
 function adviceOn(reason: string): string {
   if (reason.includes("AADSTS")) {
-    return "Compare the variables with what Entra has on record: the app in scripts/demo/";
+    return "Compare the variables with the app that is registered in the simulated Entra: see scripts/demo/";
   }
   if (/ 40[13] /.test(reason)) {
-    return "Compare the token, above, with what Azurite takes: one by https://sts.windows.net/ for https://storage.azure.com";
+    return "Compare the token above with what Azurite accepts: issuer https://sts.windows.net/, audience https://storage.azure.com";
   }
-  return "Let programs connect to localhost over TLS, with no security software between them";
+  return "Allow programs to connect to localhost over TLS, without security software in between";
 }
 
 function say(line: string): void {
   console.log(`${++lines}. ${line}`);
 }
 
-/** Does a part of the demo; where it fails, the error says what, why, and what to do. */
+/** Runs a step of the demo. If it fails, the error names the step, the cause and the next step. */
 async function step<T>(
   what: string,
   advice: string | ((reason: string) => string),
@@ -133,54 +133,54 @@ async function step<T>(
 
 const OPTIONS = [
   ...Object.entries(PLACES).map(([name, { from }]) =>
-    [`--as ${name}`, `The same from ${from}, with no secret`] as const
+    [`--as ${name}`, `The same from ${from}, without a secret`] as const
   ),
   ...Object.entries(BREAKS).map(([name, why]) => [`--break ${name}`, `Fails on purpose: ${why}`] as const),
 ];
 
 const USAGE = `Usage: deno task demo [--as <place>] [--break <step>]
 
-From environment variables, with a client secret in them, to a stored blob.
+Gets a token with a client secret from environment variables and stores a blob.
 
 ${OPTIONS.map(([option, text]) => `  ${option.padEnd(18)}${text}`).join("\n")}`;
 
-/** Returns what was asked for. Throws if that cannot be understood. */
-function readWish(args: string[]) {
+/** Parses the command line. Throws an error if an argument is not valid. */
+function parseOptions(args: string[]) {
   const text = { type: "string" } as const;
   const { values } = parseArgs({ args, options: { as: text, break: text, isolated: { type: "boolean" } } });
   const { as: name, break: broken, isolated: isIsolated = false } = values;
   if (name !== undefined && !Object.hasOwn(PLACES, name)) throw new Error(`There is no place "${name}"`);
   if (broken !== undefined && !Object.hasOwn(BREAKS, broken)) throw new Error(`There is no step "${broken}"`);
-  // A secret, and who it is for, is what the others do not have.
+  // Only the default, a service principal, has a client secret and an audience to break.
   if (name && broken && broken !== "azurite") throw new Error(`There is no step "${broken}" with "--as"`);
   return { name, place: name ? PLACES[name]! : servicePrincipal, broken, isIsolated };
 }
 
 /** Returns the exit code. */
 async function main(args: string[]): Promise<number> {
-  const wish = readArguments(args, USAGE, () => readWish(args));
-  const { name, place, isIsolated } = wish;
+  const options = readArguments(args, USAGE, () => parseOptions(args));
+  const { name, place, isIsolated } = options;
   const whyNot = place.setup && !isIsolated ? await whyNotIsolated(place.setup) : undefined;
   if (whyNot && !place.canDoWithout) {
     console.error(`Cannot run the demo as "${name}" here. ${whyNot}`);
     return 1;
   }
   if (place.setup && !isIsolated && !whyNot) return await runIsolated(place.setup, args);
-  return await runDemo({ ...wish, whyNot });
+  return await runDemo({ ...options, whyNot });
 }
 
-/** Runs all of this again where the place has its network and its folders. */
+/** Runs this script again in a network and with folders of its own. */
 function runIsolated(setup: string, args: string[]): Promise<number> {
   const [command = "", ...rest] = isolated(setup);
   const run = [process.execPath, "run", "--quiet", "--allow-all", fileURLToPath(import.meta.url)];
   const child = spawn(command, [...rest, ...run, ...args, "--isolated"], { stdio: "inherit" });
-  // After `child.kill` Deno would not tell the exit code.
+  // After `child.kill`, Deno does not report the exit code.
   for (const signal of SIGNALS) process.on(signal, () => process.kill(child.pid!, signal));
   return new Promise((resolve, reject) => child.on("error", reject).on("close", (code) => resolve(code ?? 130)));
 }
 
 /** Returns the exit code. */
-async function runDemo(wish: Wish): Promise<number> {
+async function runDemo(options: DemoOptions): Promise<number> {
   for (const signal of SIGNALS) {
     process.on(signal, () => {
       interrupted = true;
@@ -191,7 +191,7 @@ async function runDemo(wish: Wish): Promise<number> {
   const folder = join(tmpdir(), `azweb-demo-${crypto.randomUUID()}`);
   let failure: string | undefined;
   try {
-    await demo(folder, wish);
+    await demo(folder, options);
   } catch (error) {
     failure = (error as Error).message;
   }

@@ -1,6 +1,7 @@
 /**
  * Runs a smoke test on the oldest supported and on the newest release of Node, Deno and Bun; and on the releases just
- * before the oldest, which must refuse with one sentence. The releases come from npm, which caches them.
+ * before the oldest, on which the library must throw an error of one sentence. The releases come from npm, which caches
+ * them.
  *
  * `deno task floors` runs all, `deno task floors bun deno` those of two runtimes, and `deno task floors node@23.1.0`
  * one release.
@@ -16,7 +17,7 @@ import { ROOT, run } from "./run.ts";
 import { makeTestProject } from "./test_project.ts";
 import { readArguments } from "./usage.ts";
 
-/** What the README says of each runtime, and the error on a release that is too old. */
+/** The supported releases, as in the README and in the error on a release that is too old. */
 const SUPPORTED = { node: "Node 20.19, 22.3 or newer", deno: "Deno 2.5 or newer", bun: "Bun 1.3 or newer" } as const;
 
 type RuntimeName = keyof typeof SUPPORTED;
@@ -24,7 +25,7 @@ type RuntimeName = keyof typeof SUPPORTED;
 interface Release {
   readonly runtime: RuntimeName;
   readonly version: string;
-  /** Whether it is too old. Default: `false`. */
+  /** Whether the release is too old. Default: `false`. */
   readonly isRefused?: boolean;
   /** Whether `require()` loads ES modules. Default: `true`. */
   readonly canRequire?: boolean;
@@ -49,29 +50,29 @@ const RELEASES: readonly Release[] = [
 
 const USAGE = "Usage: deno task floors [node|deno|bun|<runtime>@<version>]...";
 const STATUSES = ["passed", "failed", "skipped"] as const;
-/** The configuration by which Deno finds the source; without it, the npm package. */
+/** The configuration with which Deno imports the source. Without it, Deno imports the npm package. */
 const SOURCE = "source.json";
 const FIVE_MINUTES = 300_000;
 
-/** What the smoke test is run with. */
+/** What the smoke test needs. */
 interface Site {
   /** An npm project with the packed package. */
   readonly folder: string;
   readonly cloud: Cloud;
-  /** What the package exports, each beginning with a slash, and an empty one. */
+  /** The subpaths that the package exports, such as `/testing`, and `""` for the main module. */
   readonly subpaths: readonly string[];
 }
 
 /** A line that the smoke test prints. */
 interface Finding {
   readonly name: string;
-  /** A token, or the name of an error that is right. */
+  /** A token, or the name of an expected error. */
   readonly found?: string;
   /** Why the check failed. */
   readonly error?: string;
 }
 
-/** Makes an npm project in which the smoke test runs, on Deno with the source too. */
+/** Creates an npm project for the smoke test. Deno also runs it with the source. Returns the subpaths. */
 async function makeProject(folder: string): Promise<readonly string[]> {
   await makeTestProject(folder, []);
   const { name, exports } = JSON.parse(await Deno.readTextFile(`${ROOT}deno.json`)) as {
@@ -85,7 +86,7 @@ async function makeProject(folder: string): Promise<readonly string[]> {
   return subpaths;
 }
 
-/** Returns the path of a release's program. */
+/** Installs a release and returns the path of its executable. */
 async function install({ runtime, version }: Release, cwd: string): Promise<string> {
   const program = runtime === "deno" ? ["eval", "console.log(Deno.execPath())"] : ["-p", "process.execPath"];
   const { code, stdout, stderr } = await run("npx", ["-y", `${runtime}@${version}`, ...program], { cwd });
@@ -123,7 +124,7 @@ async function smoke(release: Release, { folder, cloud, subpaths }: Site): Promi
   return outcomes;
 }
 
-/** Returns what is wrong with a finding; `undefined` where nothing is. */
+/** Returns the problem of a finding, or `undefined` if it is right. */
 async function problemOf(
   { name, found = "", error }: Finding,
   { runtime, version, isRefused = false }: Release,
@@ -138,7 +139,7 @@ async function problemOf(
   return error ?? await verifyFound?.(found).then(() => undefined, String);
 }
 
-/** Returns whether the README states what is supported. */
+/** Checks that the README states the supported releases. */
 async function checkReadme(): Promise<Outcome[]> {
   const text = await Deno.readTextFile(`${ROOT}README.md`);
   return Object.values(SUPPORTED).map((supported) =>
@@ -160,7 +161,7 @@ function countsOf(outcomes: readonly Outcome[]): string {
   return STATUSES.map((wanted) => `${outcomes.filter(({ status }) => status === wanted).length} ${wanted}`).join(", ");
 }
 
-/** Runs the smoke test on the releases, two at a time, and prints what came of it. */
+/** Runs the smoke test on the releases, two at a time, and prints the outcomes. */
 async function smokeAll(releases: readonly Release[], site: Site): Promise<Outcome[]> {
   const queue = releases.values();
   const all: Outcome[] = [];
@@ -181,7 +182,7 @@ async function smokeAll(releases: readonly Release[], site: Site): Promise<Outco
   return all;
 }
 
-/** Returns the releases that the arguments name. Throws if one names none. */
+/** Returns the releases that the arguments name. Throws if an argument names no runtime. */
 function readReleases(args: readonly string[]): readonly Release[] {
   if (args.length === 0) return RELEASES;
   return args.flatMap((arg) => {

@@ -1,8 +1,8 @@
 /// <reference lib="deno.unstable" />
 
 /**
- * The house rules that can be seen in a single file, as rules of `deno lint`: on the syntax tree, so that comments and strings do not
- * trip them, and in the editor.
+ * The project's rules that can be checked in a single file, as rules of `deno lint`: they use the syntax tree, so that
+ * comments and strings do not match, and editors show them.
  *
  * @module
  */
@@ -26,13 +26,13 @@ const plugin: Deno.lint.Plugin = {
 };
 export default plugin;
 
-/** `Deno`, `process` and `getBuiltinModule` stand in `src/runtime/` only. */
+/** Only `src/runtime/` uses `Deno`, `process` and `getBuiltinModule`. */
 function platformInRuntime(context: Deno.lint.RuleContext): Deno.lint.LintVisitor {
   if (!isSource(context) || pathOf(context).startsWith("src/runtime/")) return {};
   return forbidNames(context, ["Deno", "process", "getBuiltinModule"], "stands in src/runtime/ only");
 }
 
-/** The library writes nowhere: it has `options.log`. */
+/** The library does not use `console`: it has `options.log`. */
 function noConsole(context: Deno.lint.RuleContext): Deno.lint.LintVisitor {
   return isSource(context) ? forbidNames(context, ["console"], "is not written to: there is options.log") : {};
 }
@@ -49,7 +49,7 @@ function noDefaultExport(context: Deno.lint.RuleContext): Deno.lint.LintVisitor 
   };
 }
 
-/** A class extends what the language has, such as `Error`, and nothing of ours or of a dependency. */
+/** A class may extend only built-in classes such as `Error`, and no class of this library or a dependency. */
 function noInheritance(context: Deno.lint.RuleContext): Deno.lint.LintVisitor {
   if (!isSource(context)) return {};
   function check(node: Deno.lint.ClassDeclaration | Deno.lint.ClassExpression) {
@@ -60,7 +60,10 @@ function noInheritance(context: Deno.lint.RuleContext): Deno.lint.LintVisitor {
   return { ClassDeclaration: check, ClassExpression: check };
 }
 
-/** Arrows are closures; what stands at the top of a file is a `function`, unless a declared type gives it its parameters. */
+/**
+ * Arrow functions are closures. A top-level function is a `function` declaration, unless a declared type gives its
+ * parameters.
+ */
 function topLevelFunction(context: Deno.lint.RuleContext): Deno.lint.LintVisitor {
   function check({ id, init }: Deno.lint.VariableDeclarator) {
     if (init?.type !== "ArrowFunctionExpression" || id.typeAnnotation) return;
@@ -72,7 +75,7 @@ function topLevelFunction(context: Deno.lint.RuleContext): Deno.lint.LintVisitor
   };
 }
 
-/** A `mod.ts` holds re-exports and nothing else. */
+/** A `mod.ts` contains only re-exports. */
 function modReExports(context: Deno.lint.RuleContext): Deno.lint.LintVisitor {
   if (!/(^|\/)mod\.ts$/.test(pathOf(context))) return {};
   return {
@@ -86,7 +89,7 @@ function modReExports(context: Deno.lint.RuleContext): Deno.lint.LintVisitor {
   };
 }
 
-/** A regular expression is a literal, and takes linear time whatever text it is given. */
+/** A regular expression is a literal and takes linear time for any text. */
 function linearRegExp(context: Deno.lint.RuleContext): Deno.lint.LintVisitor {
   if (!isSource(context)) return {};
   function check(node: Deno.lint.NewExpression | Deno.lint.CallExpression) {
@@ -107,7 +110,10 @@ function linearRegExp(context: Deno.lint.RuleContext): Deno.lint.LintVisitor {
   };
 }
 
-/** `assert.rejects` and `assert.throws` name the error that a test expects; a string is a message of the assertion and names none. */
+/**
+ * `assert.rejects` and `assert.throws` need an expected error. A string as their second argument is only the
+ * assertion's message.
+ */
 function expectedError(context: Deno.lint.RuleContext): Deno.lint.LintVisitor {
   if (!pathOf(context).startsWith("tests/")) return {};
   return {
@@ -121,11 +127,11 @@ function expectedError(context: Deno.lint.RuleContext): Deno.lint.LintVisitor {
   };
 }
 
-/** Types of the language; its values are found on `globalThis`. */
+/** Global types that have no value on `globalThis`. */
 const GLOBAL_TYPES =
   /^(?:Awaited|Partial|Required|Readonly|Record|Pick|Omit|Exclude|Extract|NonNullable|Parameters|ReturnType|InstanceType|ArrayLike|PromiseLike|Iterable|AsyncIterable)$/;
 
-/** A type, class or function has no name that the language uses. */
+/** A type, class or function does not have the name of a global. */
 function noShadowedGlobal(context: Deno.lint.RuleContext): Deno.lint.LintVisitor {
   if (!isSource(context)) return {};
   function check({ id }: { readonly id: Deno.lint.Identifier | null }) {
@@ -140,7 +146,7 @@ function noShadowedGlobal(context: Deno.lint.RuleContext): Deno.lint.LintVisitor
   };
 }
 
-/** As a name, and as text that is the name and nothing else: `globalThis["process"]`. */
+/** Reports the names as identifiers and as whole strings, such as in `globalThis["process"]`. */
 function forbidNames(context: Deno.lint.RuleContext, names: string[], rule: string): Deno.lint.LintVisitor {
   return {
     Identifier(node) {
@@ -152,7 +158,7 @@ function forbidNames(context: Deno.lint.RuleContext, names: string[], rule: stri
   };
 }
 
-/** The path below the root of the project, with forward slashes. */
+/** Returns the path relative to the root of the project, with forward slashes. */
 function pathOf(context: Deno.lint.RuleContext): string {
   const { filename } = context;
   return (filename.startsWith(ROOT) ? filename.slice(ROOT.length) : filename).replaceAll("\\", "/");

@@ -1,9 +1,9 @@
 /**
- * Compares random sequences of calls, failures and time with the identities that the rules allow, in larger numbers than the tests do:
- * `deno task model --sequences 100000 --seed 1`.
+ * Checks the identities in random sequences of calls, failures and time against the rules, in larger numbers than the
+ * tests do: `deno task model --sequences 100000 --seed 1`.
  *
- * Stops at the first counterexample of each family of chains, and prints the smallest sequence that shows it. With `--all` it lists each kind of
- * counterexample once and goes on.
+ * Stops at the first counterexample of each family of chains, and prints the smallest sequence that reproduces it. With
+ * `--all`, continues and lists each kind of counterexample once.
  *
  * @module
  */
@@ -16,7 +16,7 @@ import { readArguments } from "./usage.ts";
 
 const USAGE = "Usage: deno task model [--sequences <number>] [--seed <number>] [--family <part of a name>] [--all]";
 
-/** Returns what the arguments say. Throws if they cannot be understood. */
+/** Parses the arguments. Throws an error if one is not valid. */
 function readOptions(args: readonly string[]) {
   const { values } = parseArgs({
     args: args.filter((arg) => arg !== "--"),

@@ -1,21 +1,24 @@
 /**
- * Everything that has to be right before a change is taken, in one command: `deno task ok`. A check that fails stops none of the
- * others. `--skip-tests` leaves out the tests; `--fast` leaves out all that takes longer than a few seconds and needs no look before each
- * commit: examples, sizes, the package, the tests and the demo.
+ * Runs every check that a change must pass: `deno task ok`. A failed check does not stop the others. `--skip-tests`
+ * leaves out the tests. `--fast` leaves out the slow checks, which need not run before each commit: examples, sizes,
+ * the package, the tests and the demo.
  *
  * @module
  */
 
 import { ROOT } from "./run.ts";
 
-/** What came of one step or of all. */
+/** The outcome of one step or of all steps. */
 export interface Counts {
   readonly passed: number;
   readonly failed: number;
   readonly skipped: number;
 }
 
-/** Returns what a step counts for: its tests if its last line says how many, else one. A step that fails counts as failed. */
+/**
+ * Returns the counts of a step: those of its tests if its last line states them, else one. A failed step counts as one
+ * failure.
+ */
 export function countsOf(output: string, success: boolean): Counts {
   const line = /^(\d+) passed, (\d+) failed, (\d+) skipped\s*$/m.exec(output.trimEnd().split("\n").at(-1) ?? "");
   const [passed, failed, skipped] = line
@@ -24,7 +27,7 @@ export function countsOf(output: string, success: boolean): Counts {
   return { passed, failed: success ? failed : Math.max(failed, 1), skipped };
 }
 
-/** Returns the steps: a name, and the arguments for Deno. */
+/** Returns the steps, each with a name and the arguments for Deno. */
 function stepsFor(
   exports: readonly string[],
   { withTests, isFast }: { readonly withTests: boolean; readonly isFast: boolean },
@@ -51,7 +54,7 @@ function stepsFor(
   ];
 }
 
-/** Runs a step; what it prints goes on to our own output. */
+/** Runs a step and prints its output. */
 async function run(args: string[]): Promise<Counts> {
   const process = new Deno.Command(Deno.execPath(), { args, cwd: ROOT, stdin: "null", stdout: "piped" }).spawn();
   const decoder = new TextDecoder();

@@ -1,32 +1,34 @@
 import type { FileCost } from "./progress.ts";
 
-/** What became of one test. */
+/** The outcome of a test. */
 export interface Outcome {
-  /** With the names of the groups around it: `"cache > hit"`. */
+  /** The name of the test after the names of its groups: `"cache > hit"`. */
   readonly name: string;
   readonly status: "passed" | "failed" | "skipped";
-  /** Why it failed, or why it was skipped if the runner says. */
+  /** The reason of the failure, or of the skip if the runner reports it. */
   readonly message?: string;
 }
 
-/** What a runner tells while it runs: the file whose tests follow, the name of a test that begins, and what became of one. */
+/**
+ * An event of a test run: the file of the following tests, the name of a test that begins, or the outcome of a test.
+ */
 export type TestEvent = { readonly file: string } | { readonly begin: string } | { readonly end: Outcome };
 
-/** What a runtime made of the suite. */
+/** The result of the suite on a runtime. */
 export interface Result {
   /** The runtime with its version: `"Node 20.19.0"`. */
   readonly runtime: string;
   readonly outcomes: readonly Outcome[];
-  /** The figures that the tests wrote. Default: nothing. */
+  /** The figures that the tests printed. Default: none. */
   readonly figures?: string;
-  /** What the files cost. Default: nothing, where no test was run. */
+  /** The cost of each file. Default: none, if no test was run. */
   readonly costs?: readonly FileCost[];
 }
 
-/** The machine cannot run a runtime: the message says what is missing. */
+/** The machine cannot run a runtime. The message says what is missing. */
 export class Unavailable extends Error {}
 
-/** Returns a failure with the last lines of what a runner wrote, for what it does not report as a test. */
+/** Returns a failure with the last lines of a runner's output, for an error that it does not report as a test. */
 export function failure(name: string, output: string): Outcome {
   return { name, status: "failed", message: output.trim().split("\n").slice(-16).join("\n") };
 }

@@ -1,5 +1,5 @@
 /**
- * The npm package as npm installs it, made once for each state of the source.
+ * The npm package as npm installs it, built once for each state of the source.
  *
  * @module
  */
@@ -7,24 +7,27 @@ import { buildNpm } from "./build_npm.ts";
 import { cachedFolder, digestOf, hexOf } from "./cached_folder.ts";
 import { ROOT, runOrThrow } from "./run.ts";
 
-/** All that the package is made from and by. `deno.lock` holds the version of esbuild. */
+/** The sources of the package and the files that build it. `deno.lock` contains the version of esbuild. */
 const SOURCES = [
   ...["mod.ts", "src", "deno.json", "deno.lock", "README.md", "CHANGELOG.md", "LICENSE"],
-  ...["scripts/build_npm.ts", "scripts/check_layers.ts"],
+  ...["scripts/build_npm.ts", "scripts/check_layers.ts", "scripts/edge_modules.ts"],
 ];
 
-/** Git ignores this folder, and Deno leaves it alone. */
+/** The folder for caches, which Git and Deno ignore. */
 const CACHE = "node_modules/.cache/azweb-identity-package";
 
 /** What {@linkcode packedPackage} accepts. */
 export interface PackedPackageOptions {
-  /** The root of the project. Default: that of this one. */
+  /** The root of the project. Default: this project's. */
   readonly root?: string;
-  /** Writes the files of the package to a folder. Default: those of its tarball. */
+  /** Writes the files of the package to a folder. Default: unpacks the tarball. */
   readonly build?: (folder: string) => Promise<void>;
 }
 
-/** Returns the path of a folder that holds the files of the package, and makes it if anything has changed since it was made. */
+/**
+ * Returns the path of a folder with the files of the package. Builds it unless it is cached for this state of the
+ * source.
+ */
 export async function packedPackage({ root = ROOT, build = buildFiles }: PackedPackageOptions = {}): Promise<string> {
   const digest = await digestOf([Deno.version.deno, await listDigests(root)]);
   return await cachedFolder({ cache: `${root}${CACHE}`, digest, build });
@@ -40,7 +43,7 @@ async function buildFiles(folder: string): Promise<void> {
   }
 }
 
-/** Returns the path and a digest of each file of the sources and of what makes the package. */
+/** Returns the path and a digest of each file that the package is built from or by. */
 async function listDigests(root: string): Promise<[path: string, digest: string][]> {
   const files = (await Promise.all(SOURCES.map((source) => listFiles(root, source)))).flat().sort();
   return await Promise.all(
@@ -48,7 +51,7 @@ async function listDigests(root: string): Promise<[path: string, digest: string]
   );
 }
 
-/** Returns the path if it is a file's, and the files below it if it is a folder's. */
+/** Returns the path itself for a file, or the files in a folder. */
 async function listFiles(root: string, path: string): Promise<string[]> {
   if ((await Deno.stat(root + path)).isFile) return [path];
   const entries = await Array.fromAsync(Deno.readDir(root + path));

@@ -1,18 +1,18 @@
 /**
- * The processes that a command has started: what they cost, and their end.
+ * The processes that a command has started: their processor time and their termination.
  *
  * @module
  */
 import { readdirSync, readFileSync } from "node:fs";
 import process from "node:process";
 
-/** The variable that marks the processes of a run, so that those whose parent has ended are found too. */
+/** The variable that marks the processes of a run, so that processes whose parent has ended are found too. */
 export const MARK = "AZWEB_TEST_RUN";
 
 /** The unit in which Linux reports processor time. */
 const TICKS_PER_SECOND = 100;
 
-/** A process that runs. */
+/** A running process. */
 export interface ProcessEntry {
   readonly id: number;
   readonly parent: number;
@@ -21,11 +21,11 @@ export interface ProcessEntry {
   readonly cpuSeconds: number;
 }
 
-/** Returns the processes of this machine; none where the system is not Linux. */
+/** Returns the processes of this machine; none if the system is not Linux. */
 export function listProcesses(): ProcessEntry[] {
   if (process.platform !== "linux") return [];
   return readdirSync("/proc").filter((name) => /^\d+$/.test(name)).flatMap((id) => {
-    // The name, in parentheses, may hold spaces and parentheses itself.
+    // The name, in parentheses, may itself contain spaces and parentheses.
     const [, name, rest = ""] = /^\d+ \((.*)\) (.*)/s.exec(readOrEmpty(`/proc/${id}/stat`)) ?? [];
     const fields = rest.split(" ");
     // A zombie has ended.
@@ -43,21 +43,24 @@ function treeOf(root: number, all: readonly ProcessEntry[]): ProcessEntry[] {
   return tree;
 }
 
-/** Returns the processor time of a process and its descendants, in seconds; `undefined` if it has ended or the system is not Linux. */
+/**
+ * Returns the processor time of a process and its descendants, in seconds; `undefined` if it has ended or the system is
+ * not Linux.
+ */
 export function cpuSecondsOf(root: number): number | undefined {
   const tree = treeOf(root, listProcesses());
   return tree.length === 0 ? undefined : tree.reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0);
 }
 
 /**
- * Ends a process that leads a process group, its descendants in other groups, and each process with a mark in its environment.
- * Where the system is not Linux, only the group is ended.
+ * Ends a process that leads a process group, its descendants in other groups, and each process with a mark in its
+ * environment. If the system is not Linux, only the group is ended.
  */
 export function endProcesses(leader: number | undefined, mark: string): void {
   const tree = leader === undefined ? [] : treeOf(leader, listProcesses());
   if (leader !== undefined) end(process.platform === "win32" ? leader : -leader);
   for (const { id } of tree) end(id);
-  // A process can start another one while it is being ended; a hundred rounds are more than any needs.
+  // A process can start another one while it is being ended. A hundred rounds are more than enough.
   for (let round = 0; round < 100; round++) {
     const marked = listProcesses().filter(({ id }) => id !== process.pid && hasMark(id, mark));
     if (marked.length === 0) return;

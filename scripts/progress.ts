@@ -1,17 +1,17 @@
 /**
- * The tests of a runtime while they run: which of them have not ended, what each file costs, and when to give up.
+ * Follows a test run on a runtime: which tests have not ended, the cost of each file, and when to cut the run.
  *
  * @module
  */
 import { failure, type Outcome, type TestEvent } from "./outcome.ts";
 
-/** How long no test may end before a run is cut, in milliseconds. */
+/** The time without the end of a test after which a run is cut, in milliseconds. */
 export const SILENCE_IN_MS = 300_000;
 
-/** How long one test may take on the runtimes that end it by themselves, in milliseconds. The other tests go on then. */
+/** The time limit of a test, in milliseconds, on runtimes that can end a single test and continue with the others. */
 export const TEST_LIMIT_IN_MS = 240_000;
 
-/** What a test file costs. */
+/** The cost of a test file. */
 export interface FileCost {
   /** From the root of the project; {@linkcode START} for all that comes before the first test. */
   readonly file: string;
@@ -20,41 +20,41 @@ export interface FileCost {
   readonly seconds: number;
 }
 
-/** Stands in the place of a file until the first one begins. */
+/** Used instead of a file until the first one begins. */
 export const START = "(start)";
 
-/** Receives what a runner tells of its tests. */
+/** Receives the events of a test run. */
 export interface Progress {
   /** The tests that follow are those of this file. */
   enterFile(path: string): void;
   /** The name begins with the file and the groups around the test: `"tests/cache_test.ts > cache > hit"`. */
   beginTest(name: string): void;
-  /** Puts off the end of the run. */
+  /** Records an outcome and restarts the time limit of the run. */
   endTest(outcome: Outcome): void;
-  /** Aborts when no test has ended for too long. */
+  /** Aborts if no test ends within the time limit. */
   readonly signal: AbortSignal;
-  /** Stops following. */
+  /** Ends the measurement. */
   stop(): Report;
 }
 
-/** What a {@linkcode Progress} has seen. */
+/** What a {@linkcode Progress} has recorded. */
 export interface Report {
   readonly costs: readonly FileCost[];
-  /** Of the tests that have ended. If the run was cut, a failure for each test that has not ended, too. */
+  /** The outcomes of the tests that have ended. If the run was cut, also a failure for each test that has not ended. */
   readonly outcomes: readonly Outcome[];
   readonly isCut: boolean;
 }
 
 /** What {@linkcode followTests} accepts. */
 export interface ProgressOptions {
-  /** Returns the processor time that the run has taken so far, in seconds; `undefined` where that is not known, or no longer. */
+  /** Returns the processor time of the run so far, in seconds; `undefined` if it is unknown. */
   readonly cpuSeconds: () => number | undefined;
   /** Default: {@linkcode SILENCE_IN_MS}. */
   readonly silenceInMs?: number | undefined;
 }
 
-/** How much time passes between two measurements while tests end, in milliseconds. */
-const LOOK_INTERVAL_IN_MS = 500;
+/** The minimum time between two measurements at the end of a test, in milliseconds. */
+const MEASURE_INTERVAL_IN_MS = 500;
 
 /** Follows the tests of a run. */
 export function followTests({ cpuSeconds, silenceInMs = SILENCE_IN_MS }: ProgressOptions): Progress {
@@ -66,18 +66,18 @@ export function followTests({ cpuSeconds, silenceInMs = SILENCE_IN_MS }: Progres
   let lastEnd = performance.now();
   let fileStart = { cpu: 0, time: lastEnd };
   let lastCpu = 0;
-  let lastLook = 0;
+  let lastMeasurement = 0;
 
-  // Regularly, because a process that has ended can no longer be measured.
-  function look(): void {
-    lastLook = performance.now();
+  // Runs regularly, because a process that has ended can no longer be measured.
+  function measure(): void {
+    lastMeasurement = performance.now();
     lastCpu = cpuSeconds() ?? lastCpu;
-    if (lastLook - lastEnd > silenceInMs) silence.abort();
+    if (lastMeasurement - lastEnd > silenceInMs) silence.abort();
   }
-  const timer = setInterval(look, Math.min(1000, silenceInMs));
+  const timer = setInterval(measure, Math.min(1000, silenceInMs));
 
   function leaveFile(): void {
-    look();
+    measure();
     const time = performance.now();
     costs.push({ file, cpuSeconds: lastCpu - fileStart.cpu, seconds: (time - fileStart.time) / 1000 });
     fileStart = { cpu: lastCpu, time };
@@ -93,7 +93,7 @@ export function followTests({ cpuSeconds, silenceInMs = SILENCE_IN_MS }: Progres
       begun.delete(outcome.name);
       ended.push(outcome);
       lastEnd = performance.now();
-      if (lastEnd - lastLook > LOOK_INTERVAL_IN_MS) look();
+      if (lastEnd - lastMeasurement > MEASURE_INTERVAL_IN_MS) measure();
     },
     signal: silence.signal,
     stop() {
@@ -110,8 +110,8 @@ export function followTests({ cpuSeconds, silenceInMs = SILENCE_IN_MS }: Progres
 }
 
 /**
- * Returns what receives parts of a text, and hands on each line when it is complete, without its end. `onRest` receives what has come
- * of an incomplete line so far.
+ * Returns a function that receives a text in parts and passes each complete line to `onLine`, without its line break.
+ * `onRest` receives the incomplete last line.
  */
 export function byLine(
   onLine: (line: string) => void,
@@ -126,7 +126,7 @@ export function byLine(
   };
 }
 
-/** Returns what receives {@linkcode TestEvent}s, each as a line of JSON. Other lines are ignored. */
+/** Returns a function that receives {@linkcode TestEvent}s as lines of JSON. Other lines are ignored. */
 export function readEvents(progress: Progress): (text: string) => void {
   return byLine((line) => {
     if (!line.startsWith("{")) return;

@@ -6,21 +6,21 @@ interface Edge {
   readonly to: number;
   /** The characters that it consumes; absent where it consumes none. */
   readonly characters?: CharSet;
-  /** Whether an assertion has to hold. */
+  /** Whether it depends on a condition, such as an assertion. */
   readonly isConditional?: true;
 }
 
-/** An automaton without determinism (Thompson's construction). State 0 is its start. */
+/** A nondeterministic automaton (Thompson's construction). State 0 is the start. */
 interface Automaton {
   readonly edges: readonly (readonly Edge[])[];
   readonly end: number;
-  /** The states to which an unbounded quantifier comes back. */
+  /** The states to which an unbounded quantifier returns. */
   readonly loops: readonly number[];
 }
 
 /**
- * Returns why a regular expression can take more than linear time for some text, or `undefined` where it cannot: it may try the same
- * characters again within one attempt (backtracking), or in the attempts that begin at each of them.
+ * Returns why a regular expression can take more than linear time for some text, or `undefined` if it cannot. It can
+ * try the same characters repeatedly within one attempt (backtracking), or in the attempts that begin at each of them.
  */
 export function findSuperLinear(source: string, flags: string): string | undefined {
   const [report] = analyse({ source, flags }).reports;
@@ -29,7 +29,7 @@ export function findSuperLinear(source: string, flags: string): string | undefin
   return expression.alternatives.map((alternative) => findRestart(alternative, maxCharacter)).find(Boolean);
 }
 
-/** Returns why the attempts to match an alternative, one at each character, can take more than linear time together. */
+/** Returns why the attempts to match an alternative, one at each character, can take more than linear time in total. */
 function findRestart(alternative: Concatenation, maxCharacter: number): string | undefined {
   const notAfter = notAfterOf(alternative) ?? CharSet.empty(maxCharacter);
   if (notAfter.isAll) return undefined;
@@ -41,7 +41,7 @@ function findRestart(alternative: Concatenation, maxCharacter: number): string |
   return isRestarted ? "an attempt can begin again and again within what an earlier one has read" : undefined;
 }
 
-/** Returns the characters behind which no match begins: all for "^", those of a negative lookbehind. */
+/** Returns the characters after which no match can begin: all for "^", or those of a negative lookbehind. */
 function notAfterOf({ elements: [first] }: Concatenation): CharSet | undefined {
   if (first?.type !== "Assertion" || first.kind !== "behind" || !first.negate) return undefined;
   const [behind] = first.alternatives.length === 1 ? first.alternatives[0]!.elements : [];
@@ -66,7 +66,7 @@ function build(alternative: Concatenation): Automaton {
     return edges.push([]) - 1;
   }
 
-  /** Adds alternatives behind a state, and returns the state behind them. */
+  /** Adds alternatives after a state, and returns the state after them. */
   function addAll(alternatives: readonly { readonly elements: readonly Element[] }[], from: number): number {
     const end = addState();
     for (const { elements } of alternatives) {
@@ -104,12 +104,12 @@ function build(alternative: Concatenation): Automaton {
   }
 }
 
-/** Whether what follows a state may not match, so that the engine begins anew at the next character. */
+/** Whether the rest after a state may not match, so that the engine tries again from the next character. */
 function canFail({ edges, end }: Automaton, state: number): boolean {
   return !closure(edges, state, ({ isConditional }) => !isConditional).has(end);
 }
 
-/** Whether a text that leads from the start to a loop also leads through the loop, and may be followed by itself. */
+/** Whether a text that leads from the start to a loop also leads through the loop, and can be repeated. */
 function canRestart({ edges }: Automaton, loop: number, notAfter: CharSet): boolean {
   const seen = new Set<string>();
   const queue: [number, number][] = [[0, loop]];
@@ -132,7 +132,7 @@ function canRestart({ edges }: Automaton, loop: number, notAfter: CharSet): bool
   return false;
 }
 
-/** Returns the states that are reached from one without a character. */
+/** Returns the states that can be reached from a state without consuming a character. */
 function closure(edges: Automaton["edges"], from: number, may: (edge: Edge) => boolean): Set<number> {
   const reached = new Set([from]);
   for (const state of reached) {

@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { endProcesses, MARK } from "./processes.ts";
 
-/** How a process ended, and what it wrote. */
+/** The exit code and the output of a process. */
 export interface Ending {
   readonly code: number;
   readonly stdout: string;
@@ -12,9 +12,9 @@ export interface Ending {
 export interface RunOptions {
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
-  /** How long it may take, in milliseconds. Default: five minutes. */
+  /** The time limit in milliseconds. Default: five minutes. */
   readonly timeoutInMs?: number;
-  /** Ends it earlier. */
+  /** Ends the process early. */
   readonly signal?: AbortSignal;
   /** Receives the process's id. */
   readonly onStart?: (id: number) => void;
@@ -27,18 +27,20 @@ export interface RunOptions {
 /** The root of the project. */
 export const ROOT: string = fileURLToPath(new URL("../", import.meta.url));
 
-/** Marks what this process starts. In a test of the scripts, the outer run's mark comes first. */
+/**
+ * The mark of the processes that this one starts. In a test of the scripts, it begins with the mark of the outer run.
+ */
 const OWN_MARK = `${Deno.env.get(MARK) ?? ""}/${crypto.randomUUID()}`;
 
 /** Ids of the running commands, each the leader of a process group. */
 const running = new Set<number>();
-/** A terminal sends its signals to this process's group, which the commands are not in. */
+/** The signals that a terminal sends to this process's group, to which the commands do not belong. */
 export const SIGNALS: readonly Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
 let started = 0;
 
 /**
- * Runs a command to its end, without colours. A command that takes too long is ended together with all that it has started. Rejects with
- * {@linkcode Deno.errors.NotFound} where there is no such command.
+ * Runs a command to its end, without colours. A command that exceeds its time limit is ended together with the
+ * processes that it has started. Rejects with {@linkcode Deno.errors.NotFound} if there is no such command.
  */
 export async function run(command: string, args: readonly string[], options: RunOptions = {}): Promise<Ending> {
   const { cwd = ROOT, env, timeoutInMs = 300_000, signal: early, onStart, onStdout, onStderr } = options;
@@ -50,7 +52,7 @@ export async function run(command: string, args: readonly string[], options: Run
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
-    // A group of its own can be ended as a whole.
+    // In a group of its own, so that all of its processes can be ended.
     detached: true,
   }).spawn();
   if (running.size === 0) SIGNALS.forEach((name) => Deno.addSignalListener(name, stopHard));
@@ -98,13 +100,13 @@ function stopHard(): never {
   Deno.exit(130);
 }
 
-/** Ends every command that {@linkcode run} has started, together with all that they have started. */
+/** Ends every command that {@linkcode run} has started, together with their processes. */
 export function endAllRuns(): void {
   for (const id of running) endProcesses(id, OWN_MARK);
   endProcesses(undefined, OWN_MARK);
 }
 
-/** Like {@linkcode run}, and returns the standard output. Rejects with what the command wrote if it does not exit with 0. */
+/** Runs a command and returns its standard output. Rejects with the command's output if it does not exit with 0. */
 export async function runOrThrow(command: string, args: readonly string[], options: RunOptions = {}): Promise<string> {
   const { code, stdout, stderr } = await run(command, args, options);
   if (code !== 0) throw new Error(`Cannot run ${command} ${args[0]}: exit code ${code}\n${stdout}${stderr}`);

@@ -7,7 +7,7 @@ import { bundleTests } from "./test_bundle.ts";
 
 const COMMANDS = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 
-/** Without a window, and without the connections that a browser makes for itself. */
+/** Flags for a browser without a window and without connections of its own. */
 // deno-fmt-ignore
 const FLAGS = [
   "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-dev-shm-usage", "--no-first-run",
@@ -18,17 +18,17 @@ const PAGE = `<!doctype html><meta charset="utf-8"><title>Tests</title>
 <script>onerror = (message) => fetch("/error", { method: "POST", body: message });</script>
 <script type="module" src="/tests.js"></script>`;
 
-/** Tells what happens over a socket, and in the end that nothing more will. */
+/** Sends the events over a socket, and "ended" at the end. */
 const ENDING = `
   const socket = new WebSocket("/events");
   await new Promise((resolve) => socket.onopen = resolve);
   await run(files, (event) => socket.send(JSON.stringify(event) + "\\n"));
   socket.send("ended");`;
 
-/** Runs the portable tests in a page of Chromium, which tells the server that it came from what becomes of them. */
+/** Runs the portable tests in a page of Chromium, which sends the events to the server of the page. */
 export async function runBrowser(suite: Suite): Promise<Result> {
   const { command, version } = await findBrowser();
-  const code = await bundleTests(suite, "browser", ENDING);
+  const code = await bundleTests(suite, { runtime: "browser", ending: ENDING, conditions: ["module"] });
 
   const browser = new AbortController();
   let hasEnded = false;

@@ -5,10 +5,10 @@ import { ROOT, run } from "./run.ts";
 import { runTests } from "./run_tests.ts";
 import type { Suite } from "./suite.ts";
 
-/** What npm calls it. */
+/** The npm package of Bun. */
 const BUN = "bun@1.4.5";
 
-/** Returns the path of Bun's program, and its version. */
+/** Returns the path of Bun's executable, and its version. */
 export async function findBun(): Promise<{ readonly path: string; readonly version: string }> {
   const program = "console.log(JSON.stringify({ path: process.execPath, version: Bun.version }))";
   const { code, stdout, stderr } = await run("npx", ["-y", BUN, "--eval", program]);
@@ -16,7 +16,7 @@ export async function findBun(): Promise<{ readonly path: string; readonly versi
   return JSON.parse(stdout);
 }
 
-/** Runs the test files on Bun, which comes from npm, with the packed package. */
+/** Runs the test files on Bun, which npm installs, with the packed package. */
 export async function runBun({ folder, filesFor, install, silenceInMs }: Suite): Promise<Result> {
   const { path, version } = await findBun();
   await install();
@@ -42,7 +42,7 @@ export async function runBun({ folder, filesFor, install, silenceInMs }: Suite):
 
 const STATUSES: Readonly<Record<string, Outcome["status"]>> = { pass: "passed", fail: "failed", skip: "skipped" };
 
-/** Returns what reads the tests' progress from what `bun test` writes, with the lines of `bun_preload.js` in between. */
+/** Returns a function that reads the progress from the output of `bun test` and the lines of `bun_preload.js` in it. */
 export function readLines(progress: Progress): (text: string) => void {
   let file = "";
   return byLine((line) => {

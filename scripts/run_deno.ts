@@ -6,7 +6,7 @@ import { ROOT, run } from "./run.ts";
 import { runTests } from "./run_tests.ts";
 import type { Suite } from "./suite.ts";
 
-/** Runs the test files on Deno, from source. Their types are not checked here. */
+/** Runs the test files on Deno, from source. Does not check their types. */
 export async function runDeno({ folder, filesFor, silenceInMs }: Suite): Promise<Result> {
   const files = filesFor("deno").map(({ source }) => source);
   const report = `${folder}/deno.xml`;
@@ -31,11 +31,11 @@ export async function runDeno({ folder, filesFor, silenceInMs }: Suite): Promise
 
 const STATUSES = { ok: "passed", FAILED: "failed", ignored: "skipped" } as const;
 
-/** Returns what reads the tests' progress from what `deno test` writes. */
+/** Returns a function that reads the progress from the output of `deno test`. */
 export function readPretty(progress: Progress): (text: string) => void {
   let file = "";
   let isOutput = false;
-  /** Names of the tests that have begun and not ended, each a step of the one before. */
+  /** Names of the tests that have begun and not ended; each is a step of the previous one. */
   const path: string[] = [];
 
   function nameAt(indent: string, name: string): string {
@@ -59,17 +59,19 @@ export function readPretty(progress: Progress): (text: string) => void {
     else progress.beginTest(nameAt(indent, name));
   }
 
-  // The line of a test that runs is not complete.
+  // The line of a running test is incomplete.
   return byLine(readLine, (rest) => void (rest.endsWith(" ...") && readLine(rest)));
 }
 
-/** Returns what tests wrote that begins with "Figures", without what others wrote and what `deno test` writes about them. */
+/**
+ * Returns the output of tests that begins with "Figures", without other output and without the lines of `deno test`.
+ */
 export function readFigures(stdout: string): string {
   const outputs = stdout.matchAll(/^-+ (?:post-test )?output -+\n(.*?)\n-+ (?:post-test )?output end -+$/gms);
   return Array.from(outputs, ([, output]) => /^Figures.*/ms.exec(output!)?.[0] ?? []).flat().join("\n");
 }
 
-/** `deno test` says nothing of a file that throws after it has registered a test, so each is loaded once more. */
+/** Loads each file again, because `deno test` does not report a file that throws after it has registered a test. */
 async function loadFiles(files: readonly string[]): Promise<Outcome[]> {
   const program = `for (const file of Deno.args) {
     await import(file).catch((error) => console.log("Cannot load " + JSON.stringify([file, String(error?.stack ?? error)])));

@@ -4,10 +4,11 @@ import { runTests } from "./run_tests.ts";
 import type { Suite } from "./suite.ts";
 import { bundleTests } from "./test_bundle.ts";
 
-/** Runs the portable tests in Vercel's edge VM, which is a package for Node. */
+/** Runs the portable tests in Vercel's edge VM, which runs on Node. */
 export async function runEdge(suite: Suite): Promise<Result> {
   const { folder, silenceInMs } = suite;
-  const code = await bundleTests(suite, "edge", "globalThis.ended = run(files, globalThis.tell);");
+  const ending = "globalThis.ended = run(files, globalThis.tell);";
+  const code = await bundleTests(suite, { runtime: "edge", ending, conditions: ["edge-light"] });
   await Deno.writeTextFile(`${folder}/edge.js`, `(async () => { "use strict";\n${code}\nawait globalThis.ended;\n})()`);
   const program = `
     import { readFileSync } from "node:fs";

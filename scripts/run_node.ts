@@ -20,7 +20,7 @@ export async function runNode({ folder, filesFor, install, silenceInMs }: Suite)
     ...["--test-reporter=spec", `--test-reporter-destination=${text}`],
     ...[`--test-reporter=${ROOT}tests/runtimes/node_reporter.js`, "--test-reporter-destination=stdout"],
   ];
-  // One file at a time, as on the other runtimes. No --test-timeout: on Node 20 that is a limit for a whole file.
+  // One file at a time, as on the other runtimes. Without --test-timeout, which limits a whole file on Node 20.
   const args = ["--test", "--test-concurrency=1", ...reporters, ...filesFor("node").map(({ stripped }) => stripped)];
   const { code, stdout, stderr, costs, ...seen } = await runTests("node", args, {
     cwd: folder,
@@ -38,7 +38,10 @@ export async function runNode({ folder, filesFor, install, silenceInMs }: Suite)
   };
 }
 
-/** Of a file that cannot be loaded the report says only that; what the file wrote stands before its line in the other report. */
+/**
+ * Adds the output of a file that cannot be loaded. Its report has no reason; the output precedes its line in the other
+ * report.
+ */
 function explain(outcome: Outcome, output: string): Outcome {
   if (outcome.status !== "failed" || !outcome.name.endsWith("_test.js")) return outcome;
   return failure(outcome.name, output.slice(0, output.indexOf(`✖ ${outcome.name}`)));

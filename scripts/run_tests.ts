@@ -6,13 +6,16 @@ import { type Ending, run, type RunOptions } from "./run.ts";
 export interface TestRunOptions {
   readonly cwd?: string;
   readonly silenceInMs?: number | undefined;
-  /** Receives what is to be told of the tests' progress. Returns what reads it from the command's output. */
+  /** Returns functions that read the tests' events from the command's output and pass them to `progress`. */
   readonly follow: (progress: Progress) => Pick<RunOptions, "onStdout" | "onStderr">;
-  /** Ends it without a failure. */
+  /** Ends the command without a failure. */
   readonly signal?: AbortSignal;
 }
 
-/** Runs a command that runs tests, for as long as tests end; then ends it together with all that it has started. */
+/**
+ * Runs a command that runs tests. Ends it, together with the processes that it has started, if no test ends for too
+ * long.
+ */
 export async function runTests(
   command: string,
   args: readonly string[],

@@ -5,27 +5,33 @@ import { runTests } from "./run_tests.ts";
 import type { Suite } from "./suite.ts";
 import { bundleTests } from "./test_bundle.ts";
 
-/** The oldest behaviour that the library is tested with. */
+/** The oldest compatibility date that the library is tested with. */
 const COMPATIBILITY_DATE = "2024-09-23";
 
-/** Answers a request with what happens, as it happens. */
+/** The conditions of wrangler. */
+const CONDITIONS = ["workerd", "worker", "browser"];
+
+/** Responds to a request with a stream of events. */
 const ENDING = `
   function begin(controller) {
-    const tell = (event) => controller.enqueue(new TextEncoder().encode(JSON.stringify(event) + "\\n"));
-    run(files, tell).then(() => controller.close(), (error) => controller.error(error));
+    const send = (event) => controller.enqueue(new TextEncoder().encode(JSON.stringify(event) + "\\n"));
+    run(files, send).then(() => controller.close(), (error) => controller.error(error));
   }
   export default { fetch: () => new Response(new ReadableStream({ start: begin })) };`;
 
 const bundles = new WeakMap<Suite, Promise<string>>();
 
-/** Returns the bundle, which is the same for all versions and flags. */
+/** Returns the bundle, which is created once for all versions and flags. */
 function bundleOnce(suite: Suite): Promise<string> {
-  const bundle = bundles.get(suite) ?? bundleTests(suite, "workerd", ENDING);
+  const bundle = bundles.get(suite) ??
+    bundleTests(suite, { runtime: "workerd", ending: ENDING, conditions: CONDITIONS });
   bundles.set(suite, bundle);
   return bundle;
 }
 
-/** Returns what runs the portable tests in a Worker's request: on the workerd that miniflare brings, or on a newer one. */
+/**
+ * Returns a function that runs the portable tests in a request to a Worker, on miniflare's workerd or on a newer one.
+ */
 export function workerd(age: "older" | "newer", flags: readonly string[]): (suite: Suite) => Promise<Result> {
   return async (suite) => {
     const { default: program, version } = findWorkerd(age);
@@ -47,12 +53,12 @@ export function workerd(age: "older" | "newer", flags: readonly string[]): (suit
 
     const server = new AbortController();
     let problem: unknown;
-    async function ask(port: number, progress: Progress): Promise<void> {
+    async function requestTests(port: number, progress: Progress): Promise<void> {
       const read = readEvents(progress);
       const response = await fetch(`http://127.0.0.1:${port}/`);
       for await (const text of response.body!.pipeThrough(new TextDecoderStream())) read(text);
     }
-    let asked: Promise<void> | undefined;
+    let testing: Promise<void> | undefined;
     const { code, stderr, outcomes, costs, isCut } = await runTests(program, [
       "serve",
       "config.capnp",
@@ -64,17 +70,19 @@ export function workerd(age: "older" | "newer", flags: readonly string[]): (suit
       follow: (progress) => ({
         onStdout: byLine((line) => {
           if (!line.startsWith('{"event":"listen"')) return;
-          asked = ask(JSON.parse(line).port, progress).catch((error) => problem = error).finally(() => server.abort());
+          testing = requestTests(JSON.parse(line).port, progress).catch((error) => problem = error).finally(() =>
+            server.abort()
+          );
         }),
       }),
     });
-    await asked;
-    if ((!asked || problem) && !isCut) throw new Error(`workerd ended with ${code}: ${problem ?? ""}\n${stderr}`);
+    await testing;
+    if ((!testing || problem) && !isCut) throw new Error(`workerd ended with ${code}: ${problem ?? ""}\n${stderr}`);
     return { runtime, outcomes, costs };
   };
 }
 
-/** Returns the path of a workerd's program, and its version. */
+/** Returns the path of a workerd executable, and its version. */
 function findWorkerd(age: "older" | "newer"): { readonly default: string; readonly version: string } {
   const from = age === "newer" ? import.meta.url : import.meta.resolve("miniflare");
   return createRequire(from)("workerd");

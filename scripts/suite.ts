@@ -1,13 +1,13 @@
 import type { TestFile } from "./test_files.ts";
 
-/** What a runtime is handed. */
+/** What the driver of a runtime gets. */
 export interface Suite {
-  /** A folder with the stripped tests, for everything that is written on the way. */
+  /** A folder with the tests without types. Drivers may write files to it. */
   readonly folder: string;
-  /** The chosen test files that run on the runtime of this name. */
+  /** Returns the selected test files for the runtime with this name. */
   filesFor(runtime: string): readonly TestFile[];
-  /** Makes an npm project of the folder, once. */
+  /** Makes the folder an npm project, once. */
   install(): Promise<void>;
-  /** How long no test may end before the run is cut, in milliseconds. Default: five minutes. */
+  /** The time without the end of a test after which the run is cut, in milliseconds. Default: five minutes. */
   readonly silenceInMs?: number | undefined;
 }

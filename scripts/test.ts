@@ -1,9 +1,11 @@
 /**
- * Runs the test-suite on every runtime: Deno from source; Node, Bun, workerd, an edge VM and a browser with the packed npm package.
+ * Runs the test suite on every runtime: Deno from source; Node, Bun, workerd, an edge VM and a browser with the packed
+ * npm package.
  *
- * `deno task test` runs all. `deno task test deno node --filter cache` runs the test files with "cache" in their path on those two.
- * With `--costs` the processor time of each file is printed. A test may take minutes; a runtime where none has ended for five is ended.
- * A runtime that the machine cannot run is skipped, and told. Where the variable `CI` is `true`, nothing may be skipped.
+ * `deno task test` runs all. `deno task test deno node --filter cache` runs the test files with "cache" in their path
+ * on those two. With `--costs` it prints the processor time of each file. A run is cut if no test ends for five
+ * minutes. A runtime that the machine cannot run is reported as skipped. If the variable `CI` is `true`, a skipped test
+ * or runtime is an error.
  *
  * @module
  */
@@ -67,7 +69,7 @@ async function runOne(name: string, run: (suite: Suite) => Promise<Result>, suit
   };
 }
 
-/** Two at a time: one alone leaves a core idle while it waits. */
+/** Runs the suite on two runtimes at a time, because a single one leaves a core idle while it waits. */
 async function runAll(runtimes: typeof RUNTIMES, suite: Suite): Promise<Row[]> {
   const queue = [...runtimes];
   const rows: Row[] = [];
@@ -112,7 +114,7 @@ function printTable(rows: readonly Row[]): void {
   if (cpu !== undefined) console.log(`Processor time, with the preparation: ${cpu.toFixed(1)} s`);
 }
 
-/** Tells which files run where, those that run everywhere only by their number. */
+/** Prints the test files of each set of runtimes. Of the files that run on most runtimes, prints only the number. */
 function printFiles(files: readonly TestFile[], names: readonly string[]): void {
   const byRuntimes = Map.groupBy(files, ({ runtimes }) => runtimes.filter((name) => names.includes(name)).join(", "));
   byRuntimes.delete("");
@@ -123,8 +125,8 @@ function printFiles(files: readonly TestFile[], names: readonly string[]): void 
   }
 }
 
-/** Returns what was asked for. Throws if that cannot be understood. */
-function readWish(args: string[]) {
+/** Parses the arguments. Throws an error if one is not valid. */
+function parseOptions(args: string[]) {
   const { values, positionals: names } = parseArgs({
     args: args.filter((arg) => arg !== "--"),
     options: { filter: { type: "string", default: "" }, costs: { type: "boolean", default: false } },
@@ -137,11 +139,11 @@ function readWish(args: string[]) {
 
 /** Returns the exit code. */
 async function main(args: string[]): Promise<number> {
-  const { filter, costs, names } = readArguments(args, USAGE, () => readWish(args));
+  const { filter, costs, names } = readArguments(args, USAGE, () => parseOptions(args));
   const scratch = await Deno.makeTempDir({ prefix: "azweb-identity-test-" });
   const folder = `${scratch}/project`;
   await Deno.mkdir(folder);
-  // What a test leaves behind goes too.
+  // Temporary files that a test does not remove are in this folder, which is removed too.
   await Deno.mkdir(`${scratch}/tmp`);
   for (const name of ["TMPDIR", "TMP", "TEMP"]) Deno.env.set(name, `${scratch}/tmp`);
   addEventListener("unload", () => {
@@ -164,7 +166,7 @@ async function main(args: string[]): Promise<number> {
     const { files, packages } = await stripTests(folder);
     const chosen = files.filter(({ source }) => source.includes(filter));
     const filesFor = (runtime: string) => chosen.filter(({ runtimes }) => runtimes.includes(runtime));
-    // Runners that get no file run whatever they find.
+    // Without a file as argument, a runner would run every test that it finds.
     const runtimes = RUNTIMES.filter(([name]) =>
       (names.length === 0 || names.includes(name)) && filesFor(name).length > 0
     );

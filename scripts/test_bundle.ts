@@ -3,13 +3,19 @@ import { ROOT } from "./run.ts";
 import type { Suite } from "./suite.ts";
 
 /**
- * Returns the test files for a runtime and all that they import, the installed package included, as one module without imports. All
- * subpaths of the package are imported at its top; the tests when `run(files)` is called, as `ending` has to do.
+ * Bundles the test files for a runtime and their imports, including the installed package, into one module. The module
+ * imports all subpaths of the package at its top, and the tests when `ending` calls `run(files)`.
  */
 export async function bundleTests(
   { folder, filesFor, install }: Suite,
-  runtime: string,
-  ending: string,
+  { runtime, ending, conditions }: {
+    /** The name of the runtime, by which the test files are chosen. */
+    readonly runtime: string;
+    /** The code that calls `run(files)`. */
+    readonly ending: string;
+    /** The conditions in the `exports` of packages that a bundler for the runtime uses. */
+    readonly conditions: string[];
+  },
 ): Promise<string> {
   await install();
   const { name, exports } = JSON.parse(await Deno.readTextFile(`${ROOT}deno.json`));
@@ -33,6 +39,7 @@ export async function bundleTests(
     format: "esm",
     target: "es2022",
     platform: "browser",
+    conditions,
     write: false,
     logLevel: "silent",
   });

@@ -1,32 +1,33 @@
 import { build, type Metafile, type Plugin } from "esbuild";
 import { ROOT } from "./run.ts";
 
-/** A test file, and where it runs. */
+/** A test file and its runtimes. */
 export interface TestFile {
-  /** From the root of the project: `tests/scopes_test.ts`. */
+  /** The path relative to the root of the project: `tests/scopes_test.ts`. */
   readonly source: string;
-  /** The same without types, below the folder it was written to: `tests/scopes_test.js`. */
+  /** The path of the file without types, relative to the folder that it was written to: `tests/scopes_test.js`. */
   readonly stripped: string;
   /** Names of runtimes. */
   readonly runtimes: readonly string[];
 }
 
-/** The tests, and what has to be installed for them. */
+/** The tests and the packages that they need. */
 export interface TestFiles {
   readonly files: readonly TestFile[];
-  /** The packages that are imported; without those for Deno alone, which has its own. */
+  /** The imported packages, without those of tests that run on Deno alone, which resolves packages itself. */
   readonly packages: readonly string[];
 }
 
 const WITH_BUILT_INS: readonly string[] = ["deno", "node", "bun"];
 const EVERYWHERE: readonly string[] = [...WITH_BUILT_INS, "workerd", "edge", "browser"];
 
-/** What a file may import to run everywhere: the library, and packages that need no more than it does. */
+/** The imports of tests that run on every runtime: the library, and packages that need only Web APIs. */
 const PORTABLE = /^(node:test|node:assert\/strict|(@azweb\/identity|fast-check|jose|oauth4webapi)(\/.*)?)$/;
 
 /**
- * Writes all that is in `tests/` to the folder, without types, and finds out where each test file runs: everywhere if nothing that
- * it imports needs more than Web APIs; else on Deno, Node and Bun. Its first line, `// Runs on: deno, node`, may say less.
+ * Writes the files of `tests/` to the folder, without types, and determines the runtimes of each test file: all of them
+ * if its imports need only Web APIs, else Deno, Node and Bun. The first line of the file, such as `// Runs on: deno,
+ * node`, can exclude some of them.
  */
 export async function stripTests(folder: string): Promise<TestFiles> {
   const sources: string[] = [];
@@ -66,7 +67,9 @@ const keepImports: Plugin["setup"] = ({ onResolve }) => {
   });
 };
 
-/** Returns what a file imports that is no file, and what the files do that it imports, by `import()` too. */
+/**
+ * Returns the packages and built-in modules that a file and the files that it imports, also by `import()`, depend on.
+ */
 function importsOf(file: string, inputs: Metafile["inputs"], seen: Set<string> = new Set()): string[] {
   seen.add(file);
   return (inputs[file]?.imports ?? []).flatMap(({ path }) => {

@@ -7,13 +7,13 @@ import { ROOT, run } from "./run.ts";
 /** Packages that the runtimes' drivers need, and the optional peer dependencies. */
 const ALWAYS = ["@edge-runtime/vm", "jose", "node-forge"];
 
-/** Git ignores this folder, and Deno leaves it alone. */
+/** The folder for caches, which Git and Deno ignore. */
 const CACHE = `${ROOT}node_modules/.cache/azweb-identity-dependencies`;
 
 /**
- * Makes an npm project of a folder, with the packed package as npm installs it, and beside it the given packages and those that it
- * depends on, in the versions of `deno.lock`: what Node and Bun run, and what the bundles for the others are made from. Names that `deno.json`
- * does not have are ignored: they are built-in modules.
+ * Makes a folder an npm project: Node and Bun run the tests in it, and the bundles for the other runtimes are built
+ * from it. Installs the packed package, its dependencies and the given packages, in the versions of `deno.lock`. Names
+ * that `deno.json` does not contain are ignored, because they are built-in modules.
  */
 export async function makeTestProject(folder: string, packages: readonly string[]): Promise<void> {
   const { name, imports } = JSON.parse(await Deno.readTextFile(`${ROOT}deno.json`));
@@ -42,8 +42,8 @@ async function install(folder: string, project: string): Promise<void> {
 }
 
 /**
- * Gives each file of a folder a second name in another folder. Symbolic links to packages would not do: a test may take a package away, and
- * Node's `--permission` looks at where a link leads.
+ * Links each file of a folder into another folder by a hard link. Symbolic links to packages do not suffice: a test may
+ * remove a package, and Node's `--permission` checks the target of a link.
  */
 async function linkFiles(from: string, to: string): Promise<void> {
   await Deno.mkdir(to, { recursive: true });

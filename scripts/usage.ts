@@ -1,6 +1,9 @@
 import process from "node:process";
 
-/** Returns what `read` makes of a script's arguments. Ends the process with the usage if that is asked for, or if `read` throws. */
+/**
+ * Returns the result of `read` for a script's arguments. With `--help`, or if `read` throws, prints the usage and ends
+ * the process.
+ */
 export function readArguments<T>(args: readonly string[], usage: string, read: () => T): T {
   if (args.includes("--help")) {
     console.log(usage);
@@ -9,7 +12,7 @@ export function readArguments<T>(args: readonly string[], usage: string, read: (
   try {
     return read();
   } catch (error) {
-    // What is cut off is advice for scripts that take any text.
+    // The rest of the message is advice for scripts that accept any string.
     console.error(`${(error as Error).message.split(". To specify")[0]}\n\n${usage}`);
     process.exit(2);
   }

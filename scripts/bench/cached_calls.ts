@@ -1,17 +1,18 @@
-// How long `getToken` takes where the token is remembered. The arguments name the way of calling and whom: a process each, as in a program, so
-// that what engines learn of one is nothing to another. Prints microseconds a call.
+// Measures how long `getToken` takes with a cached token. The arguments are the way of calling and the library. Each
+// combination has its own process, so that the optimisations of the engine for one do not affect another. Prints
+// microseconds per call.
 import process from "node:process";
 import { type Contender, CONTENDERS, type Credential, SCOPE } from "./libraries.ts";
 
 const ROUNDS = 7;
 const ROUND_IN_MS = 40;
 
-/** What is called, and how. */
+/** The ways of calling: which credential, and with which arguments. */
 const CALLS: Readonly<Record<string, { create: Create; call(credential: Credential): Promise<unknown> }>> = {
   plain: { create: (contender) => contender.start().create(), call: (credential) => credential.getToken(SCOPE) },
   client: {
     create: (contender) => contender.start().create(),
-    // The way the clients of the Azure SDK do.
+    // As the clients of the Azure SDK do.
     call: (credential) => credential.getToken(SCOPES, OPTIONS),
   },
   machine: {
@@ -23,15 +24,15 @@ type Create = (contender: Contender) => Credential;
 const SCOPES = [SCOPE];
 const OPTIONS = { enableCae: true, abortSignal: new AbortController().signal, tracingOptions: {} };
 
-const [way, whom] = process.argv.slice(2);
+const [way, library] = process.argv.slice(2);
 const { create, call } = CALLS[way!]!;
-const credential = create(CONTENDERS.find(({ name }) => name === whom) ?? CONTENDERS[0]!);
+const credential = create(CONTENDERS.find(({ name }) => name === library) ?? CONTENDERS[0]!);
 const value = await call(credential);
-const work = whom === "a resolved promise" ? () => Promise.resolve(value) : () => call(credential);
+const work = library === "a resolved promise" ? () => Promise.resolve(value) : () => call(credential);
 const rounds: number[] = [];
 for (let round = -2; round < ROUNDS; round++) {
   const microseconds = await measure(work);
-  // The first rounds warm up.
+  // The first two rounds are a warm-up.
   if (round >= 0) rounds.push(microseconds);
 }
 console.log(rounds.toSorted((a, b) => a - b)[ROUNDS >> 1]);

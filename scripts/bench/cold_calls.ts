@@ -1,4 +1,5 @@
-// Acquires tokens that are not cached, with the library that the command line names. Prints JSON: what was counted and, in milliseconds, measured.
+// Acquires tokens that are not cached, with the library that the argument names. Prints the counts and the times, in
+// milliseconds, as JSON.
 import process from "node:process";
 import { type Contender, CONTENDERS, SCOPE } from "./libraries.ts";
 
@@ -15,7 +16,7 @@ console.log(JSON.stringify({
   ...await silence(contender),
 }));
 
-/** Returns how many tokens were requested by so many calls at once, of one credential or of as many that are alike. */
+/** Returns the number of token requests of 1,000 concurrent calls of one credential, or of several equal ones. */
 async function concurrently(
   { create, service }: ReturnType<Contender["start"]>,
   credentials: number,
@@ -25,14 +26,14 @@ async function concurrently(
   return service.tokenRequests;
 }
 
-/** Returns how many requests the first token needs. */
+/** Returns the number of requests for the first token. */
 async function firstToken(contender: Contender, authorityHost: string): Promise<number> {
   const { create, service } = contender.start({ authorityHost });
   await create().getToken(SCOPE);
   return service.requests;
 }
 
-/** One caller gives up after 10 ms and two wait, where the service takes 100 ms. */
+/** One caller aborts after 10 ms and two others wait, while the service takes 100 ms. */
 async function abort(contender: Contender): Promise<Record<string, number>> {
   const { create } = contender.start({ delayInMs: 100 });
   const credential = create();
@@ -46,13 +47,13 @@ async function abort(contender: Contender): Promise<Record<string, number>> {
   return { rejected, afterMs, othersWithToken: tokens };
 }
 
-/** Returns how long it takes, the first time and the second, to find out that there is no metadata service. */
+/** Returns how long the first and the second call take to find that there is no metadata service. */
 async function silence(contender: Contender): Promise<Record<string, number>> {
   const credential = contender.startInSilence();
   async function measure(): Promise<number> {
     const start = performance.now();
     const failed = await credential.getToken(SCOPE).then(() => false, () => true);
-    if (!failed) throw new Error(`${contender.name} has a token from nowhere`);
+    if (!failed) throw new Error(`${contender.name} returned a token although there is no service`);
     return performance.now() - start;
   }
   return { silentMs: await measure(), silentAgainMs: await measure() };

@@ -2,29 +2,29 @@ import * as theirs from "@azure/identity";
 import * as ours from "@azweb/identity";
 import process from "node:process";
 
-/** What stands in the place of the token service. */
+/** Replaces the token service. */
 export interface Service {
-  /** How often it was asked for a token. */
+  /** Number of token requests. */
   readonly tokenRequests: number;
-  /** How often it was asked for anything. */
+  /** Number of all requests. */
   readonly requests: number;
 }
 
 /** A library as the benchmarks see it. */
 export interface Contender {
   readonly name: "ours" | "theirs";
-  /** Returns what makes credentials that are alike, with nothing remembered, and what they ask. */
+  /** Returns a function that creates equal credentials without a cached token, and the service that they use. */
   start(options?: StartOptions): Started;
-  /** The same for the identity of a virtual machine. */
+  /** Does the same for the identity of a virtual machine. */
   startOnMachine(options?: Pick<StartOptions, "delayInMs">): Started;
   /**
-   * Returns a chain of environment, workload identity and managed identity, where there are no variables and the metadata service is
-   * silent. Theirs is the default one, because it is the only one that probes.
+   * Returns a chain of environment, workload identity and managed identity. No variables are set, and the metadata
+   * service does not respond. Theirs is `DefaultAzureCredential`, because only that probes.
    */
   startInSilence(): Credential;
-  /** Returns the default chain on a developer's machine, where the metadata service is silent. */
+  /** Returns a `DefaultAzureCredential` on a developer's machine, where the metadata service does not respond. */
   startOnLaptop(): Credential;
-  /** Returns a credential that asks the Azure CLI, with nothing remembered. */
+  /** Returns a credential that uses the Azure CLI, without a cached token. */
   createAzureCli(): Credential;
 }
 
@@ -34,7 +34,7 @@ interface Started {
 }
 
 export interface StartOptions {
-  /** How long the service takes to answer, in milliseconds. Default: no time at all. */
+  /** How long the service takes to respond, in milliseconds. Default: 0. */
   readonly delayInMs?: number;
   readonly authorityHost?: string;
 }
@@ -50,7 +50,7 @@ const CLIENT = "22222222-3333-4444-5555-666666666666";
 const SECRET = "a-secret";
 const PUBLIC_CLOUD = "https://login.microsoftonline.com";
 
-/** Both; neither opens a connection, both are answered with the same bytes. */
+/** Both libraries. Neither opens a connection, and both receive the same bytes. */
 export const CONTENDERS: readonly Contender[] = [
   {
     name: "ours",
@@ -59,7 +59,7 @@ export const CONTENDERS: readonly Contender[] = [
       const options: ours.CredentialOptions = {
         authorityHost,
         disableInstanceDiscovery: authorityHost !== PUBLIC_CLOUD,
-        fetch: async (input, init) => new Response(await service.answer(String(input), init?.signal)),
+        fetch: async (input, init) => new Response(await service.respond(String(input), init?.signal)),
       };
       return { service, create: () => new ours.ClientSecretCredential(TENANT, CLIENT, SECRET, options) };
     },
@@ -67,7 +67,7 @@ export const CONTENDERS: readonly Contender[] = [
       const service = createService(delayInMs);
       const options: ours.ManagedIdentityCredentialOptions = {
         env: {},
-        localFetch: async (input, init) => new Response(await service.answer(String(input), init?.signal)),
+        localFetch: async (input, init) => new Response(await service.respond(String(input), init?.signal)),
       };
       return { service, create: () => new ours.ManagedIdentityCredential(options) };
     },
@@ -89,7 +89,7 @@ export const CONTENDERS: readonly Contender[] = [
       const options: theirs.ClientSecretCredentialOptions = {
         authorityHost,
         disableInstanceDiscovery: authorityHost !== PUBLIC_CLOUD,
-        httpClient: httpClient((request) => service.answer(request.url, request.abortSignal)),
+        httpClient: httpClient((request) => service.respond(request.url, request.abortSignal)),
       };
       return {
         service,
@@ -98,7 +98,7 @@ export const CONTENDERS: readonly Contender[] = [
     },
     startOnMachine({ delayInMs = 0 } = {}) {
       const service = createService(delayInMs);
-      const options = { httpClient: httpClient((request) => service.answer(request.url, request.abortSignal)) };
+      const options = { httpClient: httpClient((request) => service.respond(request.url, request.abortSignal)) };
       return { service, create: () => new theirs.ManagedIdentityCredential(options) as Credential };
     },
     startInSilence() {
@@ -112,17 +112,17 @@ export const CONTENDERS: readonly Contender[] = [
 
 type HttpClient = NonNullable<theirs.ClientSecretCredentialOptions["httpClient"]>;
 
-function httpClient(answer: (request: Parameters<HttpClient["sendRequest"]>[0]) => Promise<string>): HttpClient {
+function httpClient(respond: (request: Parameters<HttpClient["sendRequest"]>[0]) => Promise<string>): HttpClient {
   return {
     async sendRequest(request) {
-      const bodyAsText = await answer(request);
+      const bodyAsText = await respond(request);
       const headers = Object.assign(new Headers(), { toJSON: () => ({}) }) as never;
       return { request, status: 200, headers, bodyAsText };
     },
   };
 }
 
-/** As its own client does, it heeds the time that a request may take. */
+/** A client that gets no response. Like the client of `@azure/identity`, it ends a request after its timeout. */
 function silentClient(): HttpClient {
   return httpClient(async ({ timeout, abortSignal }) => {
     await pause(timeout || LONG, abortSignal);
@@ -144,7 +144,7 @@ function createService(delayInMs: number) {
   const service = {
     tokenRequests: 0,
     requests: 0,
-    async answer(url: string, signal: AbortSignalLike | null | undefined): Promise<string> {
+    async respond(url: string, signal: AbortSignalLike | null | undefined): Promise<string> {
       service.requests++;
       const { origin, pathname } = new URL(url);
       const isToken = pathname.endsWith("/token");

@@ -2,11 +2,11 @@ import { build, type Plugin } from "esbuild";
 import { builtinModules } from "node:module";
 import { gzipSync } from "node:zlib";
 
-/** What a bundle of one name weighs. */
+/** The size of a bundle that imports one name. */
 export interface Bundle {
   /** In bytes, minified. */
   readonly minified: number;
-  /** In bytes, minified and compressed. Does not count what `import()` loads, unless it is one piece. */
+  /** In bytes, minified and compressed. Without what `import()` loads, unless the bundle is one piece. */
   readonly gzip: number;
   /** The built-in modules of Node that it needs, without `node:`. */
   readonly builtins: readonly string[];
@@ -19,7 +19,7 @@ export async function measureBundle(
   { from, platform, whole = false }: {
     from: string;
     platform: "node" | "edge";
-    /** Whether it is one piece, with what `import()` would load later. Default: `false`. */
+    /** Whether the bundle is one piece that includes what `import()` would load later. Default: `false`. */
     whole?: boolean;
   },
 ): Promise<Bundle> {
@@ -39,7 +39,7 @@ export async function measureBundle(
     ...platform === "node" ? { platform } : { platform: "browser", conditions: ["workerd", "worker"] },
     plugins: [{ name: "built-in modules", setup: (build) => noteBuiltins(build, builtins) }],
   });
-  // What `import()` loads is an entry point, too.
+  // A module that `import()` loads is an entry point too.
   const [entry] = Object.entries(metafile.outputs).find(([, { entryPoint }]) => entryPoint === "<stdin>")!;
   const atOnce = new Set([entry]);
   for (const path of atOnce) {
@@ -50,7 +50,7 @@ export async function measureBundle(
   const parts = outputFiles.filter(({ path }) => [...atOnce].some((name) => path.endsWith(name)));
   return {
     minified: sum(parts.map(({ contents }) => contents.length)),
-    // In one piece: how many files it is split into is for each bundler to say.
+    // Compressed together, because the number of files depends on the bundler.
     gzip: gzipSync(parts.map(({ text }) => text).join("\n"), { level: 9 }).length,
     builtins: [...builtins].sort(),
   };

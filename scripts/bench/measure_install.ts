@@ -1,17 +1,17 @@
 import { runOrThrow } from "../run.ts";
 
-/** What comes onto the disk with a package. */
+/** What the installation of a package writes to the disk. */
 export interface Install {
   readonly version: string;
-  /** Besides the package itself. */
+  /** Number of packages besides the package itself. */
   readonly dependencies: number;
-  /** The space that it takes on the disk, in bytes, the package itself included. */
+  /** The disk space of the package and its dependencies, in bytes. */
   readonly bytes: number;
 }
 
 const QUIET = ["--loglevel=error", "--no-audit", "--no-fund", "--ignore-scripts", "--prefer-offline"];
 
-/** Installs packages into a folder that is empty, or has others already. */
+/** Installs packages into a folder, which may contain others. */
 export async function install(folder: string, packages: readonly string[]): Promise<void> {
   await Deno.mkdir(folder, { recursive: true });
   await Deno.writeTextFile(`${folder}/package.json`, '{ "private": true, "type": "module" }', { createNew: true })
@@ -19,7 +19,7 @@ export async function install(folder: string, packages: readonly string[]): Prom
   await runOrThrow("npm", ["install", ...QUIET, ...packages], { cwd: folder });
 }
 
-/** Installs a package alone and returns what came along. */
+/** Installs a package alone and measures the installation. */
 export async function measureInstall(folder: string, source: string, name: string): Promise<Install> {
   await install(folder, [source]);
   const { packages } = JSON.parse(await Deno.readTextFile(`${folder}/node_modules/.package-lock.json`));
@@ -39,7 +39,7 @@ async function sizeOf(folder: string): Promise<number> {
   return bytes;
 }
 
-/** A file takes whole blocks; not every system says how many. */
+/** Returns the disk space of a file: its blocks where the system reports them, else its size. */
 function spaceOf({ size, blocks }: Deno.FileInfo): number {
   return blocks === null ? size : blocks * 512;
 }

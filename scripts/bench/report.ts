@@ -1,18 +1,18 @@
-/** A line of the table. */
+/** A row of the table. */
 export interface Row {
   readonly what: string;
   readonly ours: string;
   readonly theirs: string;
-  /** How many times better we are. */
+  /** The factor by which our figure is better. */
   readonly ratio?: number;
   readonly target?: string;
-  /** How many times the target that we have, where less is better: up to 1 it is reached. */
+  /** Our figure divided by the target. Less is better: the target is reached up to 1. */
   readonly ofTarget?: number;
   /** Whether the figures are times, which differ from run to run. */
   readonly isTime?: true;
 }
 
-/** The part by which the median of a time differs from run to run. */
+/** The relative difference of a median time between runs. */
 const NOISE = 0.1;
 
 /** Returns the table in Markdown. */
@@ -44,7 +44,7 @@ export function kilobytes(bytes: number): string {
   return `${(bytes / 1000).toFixed(1)} kB`;
 }
 
-/** Returns a number of things. */
+/** Returns a number with its noun. */
 export function count(value: number, thing: string): string {
   return `${value.toLocaleString("en")} ${thing}${value === 1 ? "" : "s"}`;
 }

@@ -2,14 +2,14 @@ import { exportJWK, generateKeyPair, SignJWT } from "jose";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { startEntra } from "../../tests/support/entra_server.ts";
-import { askedTimes, type Place } from "./place.ts";
+import { describeRequests, type Place } from "./place.ts";
 
 const TENANT_ID = "11111111-2222-3333-4444-555555555555";
 const CLIENT_ID = "77777777-8888-9999-0000-111111111111";
 const ISSUER = "https://oidc.example/cluster/";
 const SUBJECT = "system:serviceaccount:default:demo";
 
-/** A pod on Azure Kubernetes Service: the cluster leaves a token in a file, and Entra trusts the cluster. */
+/** A pod on Azure Kubernetes Service: the cluster writes a token to a file, and Entra trusts the cluster. */
 export const aks: Place = {
   from: "a pod on Azure Kubernetes Service",
   async start({ folder, paths }) {
@@ -33,7 +33,7 @@ export const aks: Place = {
         AZURE_CLIENT_ID: CLIENT_ID,
         AZURE_FEDERATED_TOKEN_FILE: path,
       },
-      summary: () => askedTimes("Entra", entra.requests.length),
+      summary: () => describeRequests("Entra", entra.requests.length),
     };
   },
 };

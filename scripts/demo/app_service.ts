@@ -1,7 +1,7 @@
 import { createAppService } from "@azweb/identity/testing";
-import { askedTimes, type Place } from "./place.ts";
+import { describeRequests, type Place } from "./place.ts";
 
-/** App Service, Functions, Container Apps: variables name an endpoint on the machine and a secret for it. */
+/** App Service, Functions and Container Apps: variables contain the URL of a local endpoint and a secret for it. */
 export const appService: Place = {
   from: "App Service",
   // deno-lint-ignore require-await
@@ -13,7 +13,7 @@ export const appService: Place = {
       line: `Started a simulated App Service, from @azweb/identity/testing: ${machine.env.IDENTITY_ENDPOINT}`,
       env: machine.env,
       secret: ["IDENTITY_HEADER"],
-      summary: () => askedTimes("App Service", machine.requests.length),
+      summary: () => describeRequests("App Service", machine.requests.length),
     };
   },
 };

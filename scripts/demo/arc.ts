@@ -1,10 +1,13 @@
 import { createArcServer } from "@azweb/identity/testing";
 import { rm, writeFile } from "node:fs/promises";
-import { askedTimes, type Place } from "./place.ts";
+import { describeRequests, type Place } from "./place.ts";
 
 const FOLDER = "/var/opt/azcmagent/tokens/";
 
-/** A server outside of Azure with the agent of Azure Arc: who wants a token has to read a file that the agent has just written. */
+/**
+ * A server outside of Azure with the agent of Azure Arc: a token request must contain a key that the agent has just
+ * written to a file.
+ */
 export const arc: Place = {
   from: "a server with Azure Arc",
   setup: `mount -t tmpfs tmpfs /var/opt && mkdir -p ${FOLDER}`,
@@ -13,7 +16,7 @@ export const arc: Place = {
     const machine = createArcServer();
     const written = new Set<string>();
 
-    /** Makes the folder what the machine says it is. */
+    /** Handles a request, and then writes the files of the simulated machine to the real folder. */
     async function handle(request: Request): Promise<Response> {
       const response = await machine.handle(request);
       for (const [path, content] of machine.files) {
@@ -32,7 +35,8 @@ export const arc: Place = {
     return {
       line: `Started a simulated agent of Azure Arc, from @azweb/identity/testing, with its folder ${FOLDER}`,
       env: machine.env,
-      summary: () => askedTimes("The agent", machine.requests.filter(({ headers }) => headers.authorization).length),
+      summary: () =>
+        describeRequests("The agent", machine.requests.filter(({ headers }) => headers.authorization).length),
     };
   },
 };

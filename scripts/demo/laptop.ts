@@ -5,7 +5,7 @@ import { delimiter, join } from "node:path";
 import process from "node:process";
 import { startProgram } from "../../tests/support/child.ts";
 import { answerSubscriptions } from "../../tests/support/interop/resource_manager.ts";
-import { askedTimes, type Place, type Site, type Started } from "./place.ts";
+import { describeRequests, type Place, type Site, type Started } from "./place.ts";
 
 const TENANT_ID = "11111111-2222-3333-4444-555555555555";
 const CLIENT_ID = "88888888-9999-0000-1111-222222222222";
@@ -14,10 +14,13 @@ const RESOURCE = "https://storage.azure.com";
 const ENTRA = "login.microsoftonline.com";
 const HOSTS = [ENTRA, "management.azure.com"];
 
-/** A developer's machine: somebody has signed in with the Azure CLI. The real one, where its hosts can be had and it is installed. */
+/**
+ * A developer's machine with a signed-in Azure CLI: the real one if it is installed and its hosts can be simulated, or
+ * else a stand-in.
+ */
 export const laptop: Place = {
   from: "a laptop",
-  // The file is there for as long as it is mounted.
+  // The file exists as long as it is mounted.
   setup: `hosts=$(mktemp)
 echo '127.0.0.1 localhost ${HOSTS.join(" ")}' >"$hosts"
 mount --bind "$hosts" /etc/hosts
@@ -27,7 +30,7 @@ rm "$hosts"`,
   async start(site) {
     const secret = crypto.randomUUID();
     return site.whyNot
-      ? await standIn(site, secret, `The real one cannot be had. ${site.whyNot}`)
+      ? await standIn(site, secret, `The real one cannot be used. ${site.whyNot}`)
       : await real(site, secret) ?? await standIn(site, secret, "The real one is not installed");
   },
 };
@@ -59,14 +62,14 @@ async function real({ folder, paths }: Site, secret: string): Promise<Started | 
     line:
       `Signed in with the real Azure CLI to a simulated Microsoft Entra ID, from @azweb/identity/testing: https://${ENTRA}, in a network of its own`,
     env,
-    summary: () => askedTimes("Entra", entra.requests.filter(forStorage).length),
+    summary: () => describeRequests("Entra", entra.requests.filter(forStorage).length),
   };
 }
 
-/** Writes a program that answers as the Azure CLI does. */
+/** Writes a program with the output of the Azure CLI. */
 async function standIn({ folder }: Site, secret: string, why: string): Promise<Started> {
   const { fetch } = createTenant(secret);
-  const answer = await fetch(`https://${ENTRA}/${TENANT_ID}/oauth2/v2.0/token`, {
+  const response = await fetch(`https://${ENTRA}/${TENANT_ID}/oauth2/v2.0/token`, {
     method: "POST",
     body: new URLSearchParams({
       grant_type: "client_credentials",
@@ -75,24 +78,24 @@ async function standIn({ folder }: Site, secret: string, why: string): Promise<S
       scope: `${RESOURCE}/.default`,
     }),
   });
-  const { access_token: accessToken, expires_in } = await answer.json();
+  const { access_token: accessToken, expires_in } = await response.json();
   const expires_on = Math.floor(Date.now() / 1000) + expires_in;
   const tools = join(folder, "tools");
-  const asked = join(tools, "asked");
+  const runs = join(tools, "runs");
   await mkdir(tools);
-  await writeFile(asked, "");
+  await writeFile(runs, "");
   const text = JSON.stringify({ accessToken, expires_on, tenant: TENANT_ID, tokenType: "Bearer" });
   const [name, script] = process.platform === "win32"
-    ? ["az.cmd", `@echo once>>"%~dp0asked"\r\n@echo ${text}\r\n`]
-    : ["az", `#!/bin/sh\necho once >>'${asked}'\necho '${text}'\n`];
+    ? ["az.cmd", `@echo once>>"%~dp0runs"\r\n@echo ${text}\r\n`]
+    : ["az", `#!/bin/sh\necho once >>'${runs}'\necho '${text}'\n`];
   await writeFile(join(tools, name), script, { mode: 0o700 });
   return {
     line: `Wrote a stand-in for the Azure CLI, with a token of a simulated Microsoft Entra ID. ${why}`,
     env: {
       PATH: [tools, process.env.PATH].filter(Boolean).join(delimiter),
-      // Nothing is sent to the address of the metadata service, which would be this machine's own.
+      // Without it, the probe would be sent to the real metadata service of this machine.
       AZURE_TOKEN_CREDENTIALS: "dev",
     },
-    summary: () => askedTimes("The stand-in", readFileSync(asked, "utf8").split("once").length - 1),
+    summary: () => describeRequests("The stand-in", readFileSync(runs, "utf8").split("once").length - 1),
   };
 }

@@ -1,44 +1,44 @@
 import type { CertificatePaths } from "../../tests/support/certificates/certificate_authority.ts";
 
-/** Where the program of the demo runs: what stands there, and what the program finds. */
+/** A simulated environment in which the program of the demo runs. */
 export interface Place {
-  /** What it is, as in "From ... to a stored blob". */
+  /** Its name, as in "From … to a stored blob". */
   readonly from: string;
-  /** Commands that set up a network and folders of the place's own, as `isolated()` takes them. Default: none are needed. */
+  /** Shell commands for `isolated()` that set up a network and folders of its own. Default: none. */
   readonly setup?: string;
-  /** The names of hosts that stand there. Default: none. */
+  /** The host names of its services, besides `localhost`. Default: none. */
   readonly hosts?: readonly string[];
-  /** Whether there is a way without them. */
+  /** Whether it can also be simulated without `setup`. */
   readonly canDoWithout?: boolean;
-  /** Starts what stands there. */
+  /** Starts its services. */
   start(site: Site): Promise<Started>;
 }
 
-/** What there is to build with. */
+/** What {@linkcode Place.start} gets. */
 export interface Site {
-  /** For files; removed in the end. */
+  /** A folder for files, which is removed at the end. */
   readonly folder: string;
-  /** A certificate for `localhost` and the hosts of the place. */
+  /** A certificate for `localhost` and {@linkcode Place.hosts}. */
   readonly paths: CertificatePaths;
-  /** What `--break` says. */
+  /** The value of `--break`. */
   readonly broken: string | undefined;
   /** Why the commands of `setup` have not been run. */
   readonly whyNot: string | undefined;
 }
 
-/** What was started. */
+/** The services that {@linkcode Place.start} has started. */
 export interface Started {
-  /** A line that says what. */
+  /** A line that describes them. */
   readonly line: string;
-  /** The variables that the program finds. */
+  /** The environment variables of the program. */
   readonly env: Readonly<Record<string, string>>;
-  /** Those of them that are not printed. */
+  /** The names of the variables whose values are not printed. */
   readonly secret?: readonly string[];
-  /** Returns, in the end, who was asked for a token, and how often. */
+  /** Returns which service received token requests, and how many. */
   summary(): string;
 }
 
-/** What {@linkcode Started.summary} says. */
-export function askedTimes(who: string, count: number): string {
-  return `${who} was asked for a token ${count === 1 ? "once" : `${count} times`}`;
+/** Returns the text of {@linkcode Started.summary}. */
+export function describeRequests(service: string, count: number): string {
+  return `${service} received ${count === 1 ? "one token request" : `${count} token requests`}`;
 }

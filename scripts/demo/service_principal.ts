@@ -1,10 +1,10 @@
 import { startEntra } from "../../tests/support/entra_server.ts";
-import { askedTimes, type Place } from "./place.ts";
+import { describeRequests, type Place } from "./place.ts";
 
 const TENANT_ID = "11111111-2222-3333-4444-555555555555";
 const CLIENT_ID = "66666666-7777-8888-9999-000000000000";
 
-/** Anywhere: a secret in an environment variable, and Entra. */
+/** Any machine: a client secret in an environment variable, and Entra. */
 export const servicePrincipal: Place = {
   from: "environment variables",
   async start({ paths, broken }) {
@@ -21,7 +21,7 @@ export const servicePrincipal: Place = {
         AZURE_CLIENT_SECRET: broken === "secret" ? "not-the-secret" : secret,
       },
       secret: ["AZURE_CLIENT_SECRET"],
-      summary: () => askedTimes("Entra", entra.requests.length),
+      summary: () => describeRequests("Entra", entra.requests.length),
     };
   },
 };

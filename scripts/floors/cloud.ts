@@ -9,17 +9,20 @@ const CLIENT_ID = "88888888-9999-0000-1111-222222222222";
 const MICROSOFT = "https://login.microsoftonline.com";
 const AZ_TOKEN = "a-token-of-az";
 
-/** What the smoke test finds on its machine. */
+/** The simulated services for the smoke test. */
 export interface Cloud {
   /** The options of its credentials. */
   readonly options: object;
   readonly env: Readonly<Record<string, string>>;
-  /** Rejects unless a check found the right token, or the right kind of error; by the name of the check. */
+  /** Functions by the name of the check. Each rejects unless the check found the expected token or error. */
   readonly verify: Readonly<Record<string, (found: string) => Promise<unknown>>>;
   close(): Promise<unknown>;
 }
 
-/** Starts a simulated Entra, App Service and node of Service Fabric, and signs in to a stand-in for the Azure CLI. */
+/**
+ * Starts a simulated Entra, App Service and node of Service Fabric, and creates a signed-in replacement for the Azure
+ * CLI.
+ */
 export async function startCloud(folder: string): Promise<Cloud> {
   const secret = crypto.randomUUID();
   const entra = createEntra({
@@ -31,7 +34,7 @@ export async function startCloud(folder: string): Promise<Cloud> {
   const node = createServiceFabricNode({ thumbprint });
   const entraServer = await serveHttp((request) => {
     const { pathname, search } = new URL(request.url);
-    // The issuer of an ID token is under the host of the request.
+    // The issuer of an ID token has the host of the request.
     return entra.handle(new Request(`${MICROSOFT}${pathname}${search}`, request));
   });
   const appServiceServer = await serveHttp(appService.handle);
@@ -71,7 +74,7 @@ async function expect(found: string, wanted: string): Promise<void> {
   if (found !== wanted) throw new Error(`Expected "${wanted}", found "${found}"`);
 }
 
-/** Writes a program that responds as `az` does, and the profile of a signed-in user. Returns the program's folder. */
+/** Writes a program with the output of `az`, and the profile of a signed-in user. Returns the program's folder. */
 async function writeAzureCli(folder: string): Promise<string> {
   const tools = `${folder}/tools`;
   const response = { accessToken: AZ_TOKEN, expires_on: 4_102_444_800, tenant: TENANT_ID, tokenType: "Bearer" };

@@ -1,6 +1,6 @@
 /**
- * What every supported release has to be able to do. Prints a line of JSON for each check: its name, and what it found
- * or why it failed.
+ * The smoke test for every supported release. Prints a line of JSON for each check: its name, and its result or the
+ * reason of its failure.
  *
  * @module
  */
@@ -12,12 +12,12 @@ const { authorityHost, tenantId, clientId, clientSecret, serviceFabric, brokenAp
   process.argv[2],
 );
 
-/** Sends what is for Microsoft Entra to the simulated one. */
+/** Sends requests for Microsoft Entra to the simulated one. */
 function fetchFromEntra(url, init) {
   return fetch(String(url).replace("https://login.microsoftonline.com", authorityHost), init);
 }
 
-/** Does what a browser does at the page that signs the user in: sends its form to the loopback address. */
+/** Acts as a browser that signs the user in: sends the form of the result page to the loopback address. */
 async function signIn(url) {
   const html = await (await fetchFromEntra(url)).text();
   const unescape = (text) => text.replace(/&#(\d+);/g, (_, code) => String.fromCharCode(code));

@@ -2,7 +2,7 @@ import { digest, encodeHex } from "./encoding.ts";
 
 const identities = new WeakMap<object, string>();
 
-/** Returns the unique id of an object, which no other object has in this process or another. */
+/** Returns the id of an object, which is unique across all processes. */
 export function identityOf(object: object): string {
   let identity = identities.get(object);
   if (identity === undefined) identities.set(object, identity = crypto.randomUUID());

@@ -14,8 +14,9 @@ import { messageOf } from "./unknown_errors.ts";
 
 /** How long a credential may probe before a later one is started ahead, in milliseconds. */
 const PREFETCH_DELAY_IN_MS = 150;
-/** When the next search in the background may start: after a search that settled, and after one that has not. */
+/** Delay before the next background search after one that has settled, in milliseconds. */
 const NEXT_SEARCH_IN_MS = 10_000;
+/** Delay before the next background search after one that has not settled, in milliseconds. */
 const LOST_SEARCH_IN_MS = 180_000;
 
 /** Settings of a chain. */
@@ -34,17 +35,17 @@ interface Skipped extends Attempt {
 /**
  * Returns the `getToken` of a chain, which tries the links in order and skips those that are unavailable.
  *
- * The outcomes of the links before the first one that returns a token decide for how long that one is used. If all are
- * absent, it is elected for the life of the chain, so that the identity of the program does not change while it runs.
- * If one is inconclusive, it serves for an interim, after which the earlier links are tried again. If one is not for
- * this call, it serves this call only.
+ * The outcomes of the links before the first one that returns a token determine how long the chain uses that link. If
+ * all of them are absent, the link is elected for the life of the chain, so that the identity of the program does not
+ * change while it runs. If one of them is inconclusive, the link is used for an interim, after which the earlier links
+ * are tried again. If one of them is not for this call, the link is used for this call only.
  */
 export function createChain(name: string, links: readonly Link[], settings: ChainSettings): GetToken {
   const { isDiscovery, log, now, sleep } = settings;
   let elected: Link | undefined;
   let interim: Interim | undefined;
   let searches = 0;
-  /** The last search that ended at a credential that is configured and fails. */
+  /** Number of the last search that ended at a credential that is configured and fails. */
   let failedSearch = 0;
 
   function getToken(scopes: string | string[], options: GetTokenOptions = {}): Promise<AccessToken> {
@@ -80,7 +81,7 @@ export function createChain(name: string, links: readonly Link[], settings: Chai
   function searchInBackground(current: Interim, scopes: string | string[], options: GetTokenOptions): void {
     // The next search starts some time after this one, even if this one never settles because its runtime ended it.
     current.nextSearchOn = now() + LOST_SEARCH_IN_MS;
-    // Without the claims and the time limit of the call, which does not wait for it.
+    // Without the claims and the time limit of the call, because the call does not wait for the search.
     const { tenantId, enableCae } = options;
     const { signal: abortSignal } = new AbortController();
     markBackground(abortSignal);
@@ -95,7 +96,7 @@ export function createChain(name: string, links: readonly Link[], settings: Chai
     const skipped: Skipped[] = [];
     const number = ++searches;
     for (const link of links) {
-      // Another call may have elected a link meanwhile: one program, one identity.
+      // Another call may have elected a link meanwhile, and the identity of a program must not change.
       if (elected) return await getTokenFrom(elected, scopes, options);
       const started = now();
       const result = await tryLink(link, prefetched, scopes, options).then(
@@ -155,7 +156,7 @@ export function createChain(name: string, links: readonly Link[], settings: Chai
     throw error;
   }
 
-  /** Decides for how long the link that returned a token serves the chain. */
+  /** Determines how long the chain uses the link that returned a token. */
   function choose(link: Link, token: AccessToken, { call, skipped, number, started }: {
     readonly call: Call;
     readonly skipped: readonly Skipped[];
@@ -164,7 +165,7 @@ export function createChain(name: string, links: readonly Link[], settings: Chai
     readonly started: number;
   }): void {
     const { outcome } = mergeUnavailable(skipped);
-    // A search that began later knows more.
+    // The result of a search that began later takes precedence.
     if (outcome === "not-for-this-call" || number < Math.max(failedSearch, interim?.search ?? 0)) return;
     const previous = interim;
     if (outcome === "absent") {
@@ -220,7 +221,7 @@ export function createChain(name: string, links: readonly Link[], settings: Chai
       for (const other of links) {
         if (!await other.canPrefetch?.()) continue;
         await sleep(PREFETCH_DELAY_IN_MS, done.signal);
-        // An abort does not reach it: the tool may be writing to its token cache.
+        // Not aborted with the call, because the tool may be writing to its token cache.
         const alone = { ...options, abortSignal: undefined };
         const request = other.credential.getToken(scopes, withChain(alone, { onProbeStarted() {} }));
         request.catch(() => {});

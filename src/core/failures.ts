@@ -8,7 +8,7 @@ export function isDefinitive(error: unknown): boolean {
 
 /**
  * Whether no HTTP response was received, for example because the incoming request that awaited it has ended. An error
- * with a cause is that of a callback.
+ * with a `cause` comes from a callback of the app.
  */
 export function isNoResponse(error: unknown): boolean {
   const { statusCode = 0, cause } = Object(error) as Partial<AuthenticationError>;
@@ -33,8 +33,8 @@ export function timeoutError(
 }
 
 /**
- * Prepends the credential's name to the message of an error of this library, once, and appends what configures the
- * credential.
+ * Prepends the credential's name to the message of an error of this library, once, and appends the variables that
+ * configure the credential.
  */
 export function nameCredential(error: unknown, name: string, source?: string): void {
   const isOurs = error instanceof AuthenticationError || error instanceof CredentialUnavailableError ||

@@ -6,8 +6,8 @@ const TWO_HOURS = 7_200_000;
 
 /**
  * Whether the token can be returned without a refresh. It counts as expired five minutes early, or after half of a
- * lifetime of less than ten minutes; and as unusable if the clock went back by more than five minutes, because its
- * expiry can then not be judged.
+ * lifetime of less than ten minutes. It is also unusable if the clock was set back by more than five minutes, because
+ * its expiry is then unknown.
  */
 export function isFresh(token: TokenSet, now: number): boolean {
   return now > validFrom(token) && now < expiresEarlyAt(token);

@@ -66,7 +66,7 @@ export async function send(
 async function readBody(response: Response, signal: AbortSignal): Promise<string> {
   if (!response.body) return "";
   const reader = response.body.getReader();
-  // Not awaited: neither the connection nor an injected `fetch` has to react to the signal.
+  // Not awaited, because the connection or an injected `fetch` may not react to the signal.
   const cancel = () => void reader.cancel().catch(() => {});
   signal.addEventListener("abort", cancel);
   try {

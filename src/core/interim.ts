@@ -20,7 +20,7 @@ export interface Interim {
   readonly renewals: LruCache<number>;
 }
 
-/** A call of `getToken`, as an interim sees it. */
+/** The properties of a `getToken` call that an interim needs. */
 export interface Call {
   /** Equal for calls that get the same token. */
   readonly key: string;
@@ -35,7 +35,7 @@ export function judgeInterim(
   now: number,
 ): { readonly serves: boolean; readonly needsSearch: boolean } {
   const renewal = renewals.get(call.key);
-  // A clock that went back shows no time that could be compared.
+  // After the clock was set back, its time cannot be compared with the stored times.
   const wentBack = now < since;
   const isOver = wentBack || now >= Math.min(until, renewal ?? Infinity);
   // A call that has a cached token does not wait for a probe.

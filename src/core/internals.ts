@@ -1,8 +1,9 @@
 const INTERNALS = /* @__PURE__ */ Symbol("internals");
 
 /**
- * Stores the functions behind the public methods of a credential. Not in a private member: the methods also work behind
- * a `Proxy`, and on an object that inherits from the credential. Only functions, whose closures no inspection shows.
+ * Stores the functions that implement the public methods of a credential. They are not private members, because the
+ * methods must also work behind a `Proxy` and on an object that inherits from the credential. Everything else is in
+ * their closures, which inspection does not show.
  */
 export function setInternals(credential: object, internals: object): void {
   // Configurable, because a `Proxy` may return a wrapped value.

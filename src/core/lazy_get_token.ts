@@ -2,16 +2,16 @@ import type { AccessToken, GetTokenOptions } from "../token_credential.ts";
 import type { GetToken } from "./get_token.ts";
 
 /**
- * Returns a `getToken` that is created at the first call, and again after a call that found the credential
- * unavailable: the environment may still be completed. An identity that is configured stays, also if it fails: a
- * program that has removed its variables meanwhile must not become another identity.
+ * Returns a `getToken` that is created at the first call, and created again after a call that found the credential
+ * unavailable, because variables may have been added to the environment. An identity that is configured does not
+ * change, even if its call fails, because a program that has removed its variables must not use another identity.
  */
 export function lazyGetToken(create: () => GetToken | Promise<GetToken>): GetToken {
   let current: GetToken | undefined;
 
   async function getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken> {
     const created = current ?? await create();
-    // Another call may have created one meanwhile: one program, one identity.
+    // Another call may have created one meanwhile, and the identity of a program must not change.
     const used = current ??= created;
     try {
       return await used(scopes, options);

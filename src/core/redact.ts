@@ -20,7 +20,7 @@ export function redact(text: string, secrets: readonly string[]): string {
   const cleaned = known.reduce((cleaned, secret) => cleaned.replaceAll(secret, REDACTED), text);
   const plain = decode(cleaned);
   const mayHold = (secret: string | undefined) => secret === undefined || secret !== "" && plain?.includes(secret);
-  // A longer one does not fit into the text.
+  // A secret that is longer than the text limit cannot be in the text.
   const fitting = known.filter(({ length }) => length <= MAX_LENGTH);
   return plain === undefined || fitting.map(decode).some(mayHold) || fitting.flatMap(encodingsOf).some(mayHold)
     ? REDACTED
@@ -31,7 +31,7 @@ export function redact(text: string, secrets: readonly string[]): string {
 function encodingsOf(secret: string): string[] {
   const bytes = new TextEncoder().encode(secret);
   if (bytes.length < MIN_ENCODED_BYTES) return [];
-  // The characters that depend on the bytes of the secret alone, for each number of bytes before it, modulo 3.
+  // For each offset of the secret, modulo 3 bytes: the characters that depend only on the bytes of the secret.
   const base64 = [0, 1, 2].map((shift) => {
     const shifted = new Uint8Array(shift + bytes.length);
     shifted.set(bytes, shift);

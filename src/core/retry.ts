@@ -8,7 +8,7 @@ import type { Settings } from "./settings.ts";
  * limit repeats a lost request sooner, and reaches the same limits for a slow service.
  */
 const ATTEMPT_IN_MS = 10_000;
-/** Time limit of the first attempt of a background refresh: a process that ends waits for the request in flight. */
+/** Time limit of the first attempt of a background refresh. Short, because the request keeps the process alive. */
 const BACKGROUND_ATTEMPT_IN_MS = 2000;
 /** Time limit of an attempt that may have had an effect although its response was lost. */
 const UNREPEATABLE_ATTEMPT_IN_MS = 30_000;
@@ -38,8 +38,8 @@ export interface Attempts {
 }
 
 /**
- * Sends a request until a retry cannot improve the response, or the limits of the rules are reached. An attempt gets
- * its time limit in milliseconds, `undefined` for the remaining time.
+ * Sends a request until a retry cannot improve the response, or the limits of the rules are reached. `attempt` receives
+ * its time limit in milliseconds, or `undefined` for the remaining time.
  */
 export async function retry(
   attempt: (limitInMs: number | undefined) => Promise<HttpResult>,
@@ -60,7 +60,7 @@ export async function retry(
     const retries = attempts.get(rule) ?? 0;
     attempts.set(rule, retries + 1);
     const elapsed = now() - started;
-    // A longer time than the deadline allows means that the clock was changed: it is ignored.
+    // A time that exceeds the deadline means that the clock was changed, and is ignored.
     const spent = elapsed >= 0 && elapsed <= settings.timeoutInMs ? elapsed : 0;
     const left = outage ? outage.lastsInMs - spent : Infinity;
     if (outage ? left <= 0 : retries >= maxRetries) return response;
@@ -86,7 +86,7 @@ export async function retry(
     // After that time a retry does no harm: a lost response does not arrive later, and a lost request can succeed now.
     if (unrepeatable) return UNREPEATABLE_ATTEMPT_IN_MS;
     if (isLast) return ATTEMPT_IN_MS;
-    // With a short deadline, a third of it: a lost request leaves two thirds to the next one.
+    // At most a third of the deadline, so that a lost request leaves two thirds for the next attempts.
     const first = Math.min(background ? BACKGROUND_ATTEMPT_IN_MS : ATTEMPT_IN_MS, Math.ceil(settings.timeoutInMs / 3));
     const limit = first * 2 ** attemptsBefore;
     return background ? Math.min(limit, ATTEMPT_IN_MS) : limit;

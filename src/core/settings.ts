@@ -9,7 +9,7 @@ import { isLoopback, parseUrl } from "./url.ts";
 
 /** `CredentialOptions` with every default filled in. */
 export interface Settings {
-  /** The option, whose default is an environment variable that the first token request reads. */
+  /** The option `authorityHost`. Its default is an environment variable, which the first token request reads. */
   readonly authorityHost: string | undefined;
   readonly allowInsecureLoopback: boolean;
   readonly additionallyAllowedTenants: readonly string[];
@@ -34,12 +34,12 @@ export interface Settings {
    */
   readonly injected: readonly (string | object)[];
   readonly fetch: typeof fetch;
-  /** The option, whose default depends on the caller and bypasses proxies. */
+  /** The option `localFetch`. Its default depends on the caller and bypasses proxies. */
   readonly localFetch: typeof fetch | undefined;
   readonly log: Log;
   /** Returns the present value of an environment variable. */
   variable(name: string): string | undefined;
-  /** Returns the value of an environment variable; of some, the value at the first call. */
+  /** Returns the value of an environment variable. For those in `READ_ONCE`, returns the value at the first call. */
   env(name: string): string | undefined;
   /** Returns the flag that Deno needs to read these variables, if one of them cannot be read. */
   missingEnvPermission(names: readonly string[]): string | undefined;
@@ -62,8 +62,8 @@ const REPLACED = {
 };
 
 /**
- * Variables that are part of the cache key and of each request. Each is read once for a credential: after a change, its
- * requests would contradict its cache key.
+ * Variables that are part of the cache key and of each request. A credential reads each of them once, because its
+ * requests must match its cache key.
  */
 const READ_ONCE = ["AZURE_AUTHORITY_HOST", "SYSTEM_OIDCREQUESTURI"];
 
@@ -77,7 +77,8 @@ export function resolveSettings(options: CredentialOptions): Settings {
   if (options.authorityHost !== undefined) parseAuthorityHost(options.authorityHost, options.allowInsecureLoopback);
   const platform = detectPlatform();
   const backgroundWork = platform === "workerd" ? "perRequest" : platform === "web" ? "needsWaitUntil" : "free";
-  // `createRuntime` passes on the `env` of this runtime, whose missing permissions are errors.
+  // Whether the variables are those of this runtime, whose missing permissions are errors. `createRuntime` returns the
+  // same `env`.
   const ambient = !options.env && (!runtime.env || runtime.env === env);
   const variable = options.env
     ? (name: string) => stringOf(options.env?.[name])
@@ -114,8 +115,7 @@ export function resolveSettings(options: CredentialOptions): Settings {
 }
 
 /**
- * Returns the settings of an identity that is created again: they read the variables again that a credential reads
- * once.
+ * Returns a copy of the settings that reads the variables in `READ_ONCE` again, for an identity that is created again.
  */
 export function rereadVariables(settings: Settings): Settings {
   const { variable } = settings;

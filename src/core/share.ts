@@ -20,7 +20,7 @@ export interface FlightSpec {
 // Process-wide, so that equal credentials share a request, whichever instance sent it.
 const flights = new Map<string, Flight<TokenSet>>();
 /** Sequence number of the latest request that replaced the token of a cache key because of claims. */
-const replacements = createLruCache<number>();
+const replacements = /* @__PURE__ */ createLruCache<number>();
 
 /**
  * Joins the equal request that is in flight, or starts one. The signal of a caller detaches that caller alone; the

@@ -4,7 +4,7 @@ import { type EnvPermissions, requireVariables } from "./require_variables.ts";
 /** The environment variable that makes a credential ignore the tenant of a call. */
 export const MULTITENANT_VARIABLE = "AZURE_IDENTITY_DISABLE_MULTITENANTAUTH";
 
-// Labels between single dots: no value that is a path segment ".." in a URL.
+// Labels that are separated by single dots, so that a tenant cannot be the segment ".." in the path of a URL.
 const TENANT = /^[0-9a-zA-Z-]+(\.[0-9a-zA-Z-]+)*$/;
 
 /** Throws a `TypeError` unless the value can be a tenant: an id, a domain name, or a word such as `organizations`. */
@@ -48,7 +48,7 @@ export function resolveTenant(
   if (configured === undefined) return "";
   if (requested === undefined || configured.toLowerCase() === "adfs") return configured;
   checkTenantId(requested, "options.tenantId");
-  // The other credentials require it with all their variables.
+  // Other credentials check this permission together with those for their other variables.
   if (isDeveloperTool) requireVariables([MULTITENANT_VARIABLE], settings);
   if (settings.env(MULTITENANT_VARIABLE)) return configured;
   if (configured === "") return requested;

@@ -50,7 +50,7 @@ export function mergeUnavailable(all: readonly Unavailable[]): Unavailable {
 function judge({ outcome, recheckAfterInMs = NaN }: CredentialUnavailableError): Unavailable {
   return {
     outcome: OUTCOMES.includes(outcome) ? outcome! : INCONCLUSIVE.outcome,
-    // Not a comparison that is true for NaN.
+    // A comparison with NaN is false, so that the default is used.
     recheckAfterInMs: typeof recheckAfterInMs === "number" && recheckAfterInMs >= 0
       ? recheckAfterInMs
       : DEFAULT_RECHECK_IN_MS,

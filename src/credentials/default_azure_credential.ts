@@ -71,7 +71,7 @@ const NAME = "DefaultAzureCredential";
  *   token must be refreshed for a tool.
  * - Not for this call: a tool does not support an option of the call. The next one is used for this call only.
  * - Configured and failed (the first three): the chain ends with an `AuthenticationError`, so that the program never
- *   becomes another identity.
+ *   uses another identity.
  *
  * While the metadata service is probed, a signed-in Azure CLI is started in advance. Its token is used only if all
  * credentials before it are unavailable.

@@ -26,7 +26,7 @@ import { chooseManagedIdentity } from "./choose_managed_identity.ts";
 import { createEnvironmentIdentity } from "./environment_identity.ts";
 import type { WorkloadIdentityCredentialOptions } from "./workload_identity_credential.ts";
 
-/** The options of the chain, whichever way they name a managed identity. */
+/** The options of the chain, with each of the ways to specify a managed identity. */
 export type ChainOptions = DefaultAzureCredentialClientIdOptions & Partial<DefaultAzureCredentialResourceIdOptions>;
 
 /** A credential of the chain. */

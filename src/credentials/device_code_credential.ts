@@ -89,7 +89,7 @@ export class DeviceCodeCredential implements TokenCredential {
       ...client,
       signIn: (wanted) => signInByDeviceCode({ name, clientId, prompt }, wanted, settings),
     }, settings);
-    // Not the whole session: its snapshot has the refresh token.
+    // Only these functions, and not the whole session, whose snapshot contains the refresh token.
     setInternals(this, { getToken, authenticate });
   }
 

@@ -48,7 +48,7 @@ function explainAuthority({ fetch }: CredentialOptions, settings: Settings): Exp
 }
 
 /**
- * Explains that a file cannot be found without reading it; returns `undefined` if the file exists. Throws an
+ * Returns `undefined` if a file exists, or the explanation if only reading it can show whether it exists. Throws an
  * `AuthenticationError` if it does not exist or may not be read.
  */
 async function explainFile(file: NamedFile, runtime: RuntimeOverrides = {}): Promise<Explanation | undefined> {

@@ -55,7 +55,7 @@ export class InteractiveBrowserCredential implements TokenCredential {
    */
   constructor(options: InteractiveBrowserCredentialOptions = {}) {
     const { getToken, authenticate } = createBrowserSession(options, resolveSettings(options));
-    // Not the whole session: its snapshot has the refresh token.
+    // Only these functions, and not the whole session, whose snapshot contains the refresh token.
     setInternals(this, { getToken, authenticate });
   }
 

@@ -134,9 +134,8 @@ export class OnBehalfOfCredential implements TokenCredential {
    *
    * @param scopes Scopes of the token, such as `"https://graph.microsoft.com/User.Read"`.
    * @param options See {@linkcode GetTokenOptions}.
-   * @throws {CredentialUnavailableError} The file cannot be read.
-   * @throws {AuthenticationError} Microsoft Entra rejects the user's token or the app, requires the user to sign in
-   * again (see `claims`), or cannot be reached.
+   * @throws {AuthenticationError} The certificate file cannot be read; or Microsoft Entra rejects the user's token or
+   * the app, requires the user to sign in again (see `claims`), or cannot be reached.
    */
   getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken> {
     return internalsOf<GetToken>(this)(scopes, options);

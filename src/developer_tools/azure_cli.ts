@@ -102,7 +102,7 @@ function azureCli({ settings, platform }: ToolContext, subscription: string | un
       const lines = output.stderr.split("\n").filter((line) => !line.startsWith("WARNING: "));
       const detail = sanitizeOutput(lines.join("\n")) || sanitizeOutput(output.stderr);
       const nextStep = `Run ${loginWith(request)}`;
-      // This message means that no account is signed in. "az login" is also part of messages about an account that is.
+      // This message means that no account is signed in. Messages for a signed-in account may contain "az login" too.
       if (/please run ["']az login["']/i.test(detail) && !detail.includes("AADSTS")) {
         return { outcome: "absent", reason: `No account is signed in: ${detail}`, nextStep };
       }
@@ -131,8 +131,9 @@ function loginWith({ scopes, tenantId }: ToolRequest, claims?: string): string {
 }
 
 /**
- * Parses a local time without time zone, as the Azure CLI wrote it before version 2.54. When daylight saving time ends,
- * an hour is repeated: the time is then the one that is not over, because the Azure CLI returns no expired token.
+ * Parses a local time without time zone, as the Azure CLI wrote it before version 2.54. A time in the hour that occurs
+ * twice at the end of daylight saving time is the one that is not in the past, because the Azure CLI returns no expired
+ * token.
  */
 function parseLocalTime(value: unknown, now: number): number | undefined {
   const time = typeof value === "string" ? bound(value) : "";

@@ -19,11 +19,14 @@ const NAME = "Azure PowerShell";
 const NO_MODULE = "azweb: no Az.Accounts";
 
 /**
- * The script, for PowerShell 7 and Windows PowerShell 5.1. It gets the parameters of a request as environment
+ * Returns the script, for PowerShell 7 and Windows PowerShell 5.1. It gets the parameters of a request as environment
  * variables, so that nothing of a request is part of the script. `Get-AzAccessToken` can return a secure string from
  * version 2.17 on, and returns no other from 5.0 on.
+ *
+ * Not a constant: bundlers do not leave out an unused template literal.
  */
-const SCRIPT = `
+function script(): string {
+  return `
 $ErrorActionPreference = 'Stop'
 $ProgressPreference = 'SilentlyContinue'
 $WarningPreference = 'SilentlyContinue'
@@ -48,6 +51,7 @@ try {
   exit 1
 }
 `;
+}
 
 /** Returns the client of Azure PowerShell. */
 export function createAzurePowerShellClient(context: ToolContext): ToolClient {
@@ -78,7 +82,7 @@ function azurePowerShell(): DeveloperTool {
         throw claimsRefused({ name: NAME }, loginWith(request, claims));
       }
       return {
-        args: ["-NoProfile", "-NonInteractive", "-OutputFormat", "Text", "-EncodedCommand", encodeScript(SCRIPT)],
+        args: ["-NoProfile", "-NonInteractive", "-OutputFormat", "Text", "-EncodedCommand", encodeScript(script())],
         // The tenant is set in any case, because the process may have inherited the variable.
         env: { AZWEB_IDENTITY_RESOURCE: resource, AZWEB_IDENTITY_TENANT: tenantId, POWERSHELL_UPDATECHECK: "Off" },
       };
@@ -128,8 +132,8 @@ function loginWith({ tenantId }: ToolRequest, claims?: string): string {
 }
 
 /** Encodes a script as `-EncodedCommand` expects it, in base64 of UTF-16LE, so that no shell interprets it. */
-function encodeScript(script: string): string {
-  return btoa(Array.from(script, (character) => `${character}\0`).join(""));
+function encodeScript(text: string): string {
+  return btoa(Array.from(text, (character) => `${character}\0`).join(""));
 }
 
 /**

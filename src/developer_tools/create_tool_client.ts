@@ -12,7 +12,7 @@ const TENANT = /^[A-Za-z0-9]/;
 
 /** The variables of the process that may change the account or the cloud of a tool. */
 const DECIDING = /^(?:PATH|HOME|USERPROFILE|(?:AZURE|AZD|ARM)_.*)$/is;
-/** Those that tools are known to read and that hold no secret. */
+/** The variables that tools are known to read and that contain no secret. */
 const PUBLIC_VARIABLES = [
   ...["PATH", "HOME", "USERPROFILE", "AZURE_CONFIG_DIR", "AZURE_CLOUD_NAME", "AZURE_EXTENSION_DIR"],
   ...["AZURE_CLIENT_ID", "AZURE_SUBSCRIPTION_ID", "AZURE_TENANT_ID", "AZD_CONFIG_DIR", "AZD_AUTH_ENDPOINT"],
@@ -20,7 +20,7 @@ const PUBLIC_VARIABLES = [
 /** The variables that are read if the process may not list all. */
 const KNOWN_VARIABLES = [...PUBLIC_VARIABLES, "AZD_AUTH_KEY", "ARM_CLOUD_METADATA_URL"];
 
-/** The environment of a tool, which decides about its account and its cloud. */
+/** The environment of a tool, which determines its account and its cloud. */
 export interface ToolEnvironment {
   readonly cacheIdentity: readonly string[];
   /**

@@ -14,7 +14,7 @@ const GRACE_IN_MS = 1000;
  * shared cache.
  */
 const THIS_PROCESS = {};
-/** How long the account and the variables are assumed to be the same. */
+/** Time for which the account and the variables are assumed not to change, in milliseconds. */
 const CHECK_INTERVAL_IN_MS = 1000;
 
 /**
@@ -26,7 +26,7 @@ export function createToolGetToken(
   { options, settings: resolved }: { readonly options: DeveloperToolCredentialOptions; readonly settings: Settings },
   load: (context: ToolContext) => Promise<ToolClient>,
 ): GetToken {
-  // The tool decides about the cloud.
+  // The tool determines the cloud.
   const settings = { ...resolved, authorityHost: "" };
   const { tenantId } = options;
   if (tenantId) checkTenantId(tenantId);

@@ -17,7 +17,7 @@ export interface ToolContext {
   readonly runtime: RuntimeOverrides;
   /** The name of the operating system in Node. */
   readonly platform: string | undefined;
-  /** The current variables of `options.env`, if that is given: then the tool gets no others. */
+  /** The current variables of `options.env`, if it is set. The tool then gets no other variables. */
   readonly variables: Readonly<Record<string, string>> | undefined;
   /** The time limit, and the option that it comes from. */
   readonly limit: { readonly ms: number; readonly option: string };
@@ -97,7 +97,7 @@ export async function runTool(
   throw unavailable(tool, {
     outcome: "absent",
     reason: `${namesOf(tool)} may not be started, or no folder of PATH has it`,
-    // On Windows a shell may have to start it, which Deno permits with all programs only.
+    // On Windows a shell may have to start the tool, for which Deno needs the permission to run all programs.
     nextStep:
       `Run ${folders.isWindows ? missingFlag.replace(/--allow-run=.*/, "--allow-read --allow-run") : missingFlag}, ` +
       `or install it, see ${tool.installation}`,
@@ -105,8 +105,8 @@ export async function runTool(
 }
 
 /**
- * Returns the variables that the options give to the tool: all of `options.env`; or of `runtime.env`, which cannot be
- * listed, the tool's own.
+ * Returns the variables that the options give to the tool: all of `options.env`, or the known variables of the tool
+ * from `runtime.env`, which cannot be listed.
  */
 export function givenVariables(
   tool: DeveloperTool,

@@ -38,7 +38,7 @@ export function arc({ identity, runtime, settings }: MachineContext): Source {
       'Cannot use the variable IDENTITY_ENDPOINT: With "http:" it must name a loopback address, where the agent of Azure Arc listens',
     );
   }
-  // The hosts file decides what "localhost" is, and the agent listens at this address.
+  // Not "localhost", whose address depends on the hosts file: the agent listens at 127.0.0.1.
   if (url.hostname === "localhost") url.hostname = "127.0.0.1";
   const keys: string[] = [];
   return {
@@ -65,7 +65,8 @@ export function arc({ identity, runtime, settings }: MachineContext): Source {
 }
 
 /**
- * Whether the machine has the agent, which need not set variables; the missing flag if the runtime may not look for it.
+ * Whether the machine has the agent, which may not have set variables. Returns the missing flag if the runtime does not
+ * permit the check.
  */
 export async function hasAgent({ runtime, settings }: MachineContext): Promise<boolean | string> {
   const agent = agentOn(runtime.platform ?? operatingSystem(), settings);

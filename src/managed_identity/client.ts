@@ -25,7 +25,7 @@ interface ManagedIdentityClient {
   readonly acquire: Acquire;
 }
 
-/** The context, as a credential has it. */
+/** A {@linkcode MachineContext} before the `fetch` for local addresses is added to its settings. */
 type GivenContext = Omit<MachineContext, "settings"> & { readonly settings: Settings };
 
 /** Returns the `getToken` of a managed identity. */
@@ -76,7 +76,7 @@ function createClient(credential: string, given: GivenContext): ManagedIdentityC
     if (!body || body.access_token === undefined && body.error !== undefined) {
       throw failure(response, action, source, identity);
     }
-    // Read first: a malformed token does not say anything about the identity.
+    // Parsed first, because a malformed response says nothing about the identity.
     const token = readTokenResponse(body, action, sentOn);
     if (source.confirmsIdentity && identity && !isConfirmed(body, identity)) {
       const message = `${action}: The response does not confirm the user-assigned identity "${identity.id}"`;

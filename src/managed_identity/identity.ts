@@ -5,7 +5,7 @@ import type { Settings } from "../core/settings.ts";
 export interface UserAssignedIdentity {
   readonly kind: "clientId" | "objectId" | "resourceId";
   readonly id: string;
-  /** The environment variable that the id comes from, if it does: it may be the id of a service principal. */
+  /** The environment variable with the id, which may then be that of a service principal; absent for an option. */
   readonly variable?: "AZURE_CLIENT_ID";
 }
 

@@ -42,9 +42,9 @@ interface Probe {
   until: number;
 }
 
-const probes = createLruCache<Probe>();
+const probes = /* @__PURE__ */ createLruCache<Probe>();
 
-// The URLs that have responded as the service does, by the `fetch` that reached them, which is one for the process
+// The URLs that have responded like the service, by the `fetch` that reached them. The process has one such `fetch`,
 // unless an option replaces it.
 const found = new WeakMap<typeof fetch, Set<string>>();
 
@@ -68,7 +68,9 @@ export function imds({ identity, missingFlag, settings, probeTimeoutInMs }: Mach
   }
   const host = isNamed ? hostIn("AZURE_POD_IDENTITY_AUTHORITY_HOST", settings) : HOST;
   const url = trimEnd(host, "/") + PATH;
-  /** The URLs at which the service is not absent, whatever happens later. */
+  /**
+   * The URLs at which the service was found or is configured. It is never absent there, even if a later request fails.
+   */
   const foundUrls = found.get(localFetch) ?? new Set();
   found.set(localFetch, foundUrls);
   if (isNamed) foundUrls.add(url);
@@ -90,7 +92,7 @@ export function imds({ identity, missingFlag, settings, probeTimeoutInMs }: Mach
     const ms = probeTimeoutInMs ?? probeTimeout(settings.env("AZURE_IMDS_PROBE_TIMEOUT_IN_MS"));
     const key = await digestOf([url, String(ms), ...settings.injected]);
     const known = probes.get(key);
-    // A service that was found remains found, whatever the clock shows.
+    // A service that was found remains found, even after a change of the clock.
     const isValid = known && (known.finding === "found" || now() >= known.since && now() < known.until);
     const remainingTime = () => Math.min(INCONCLUSIVE_IN_MS, (known?.until ?? Infinity) - now());
     if (isValid && known.finding !== undefined) return { finding: known.finding, holdsInMs: remainingTime() };

@@ -18,7 +18,7 @@ export interface MachineContext {
   readonly identity: UserAssignedIdentity | undefined;
   /** The members that replace those of the runtime. */
   readonly runtime: RuntimeOverrides;
-  /** The runtime and the flag that is missing to look for the agent of Azure Arc, if one is. */
+  /** The runtime, and the flag that it needs to detect the agent of Azure Arc, if that flag is missing. */
   readonly missingFlag?: string | undefined;
   /** The time limit of the probe, in milliseconds. */
   readonly probeTimeoutInMs: number | undefined;
@@ -36,7 +36,7 @@ export interface ResourceRequest {
   readonly limitInMs: number | undefined;
 }
 
-/** A service near the program that returns tokens of managed identities. */
+/** A local service that returns tokens of managed identities. */
 export interface Source {
   /** The name in messages: "App Service". */
   readonly name: string;
@@ -55,7 +55,7 @@ export interface Source {
   isAbsent?(response: HttpResult): boolean;
   /**
    * Resolves if the source responds. Rejects with a `CredentialUnavailableError` if it is absent, or if that is
-   * inconclusive. Only the source that no variable names has to be probed.
+   * inconclusive. Only a source that no variable configures needs a probe.
    */
   probe?(chain: Chain): Promise<void>;
   send(request: ResourceRequest): Promise<HttpResult>;

@@ -1,4 +1,4 @@
-/** The servers that a TLS connection trusts, in place of those with a certificate of the system's authorities. */
+/** The servers that a TLS connection trusts, instead of those with a certificate of one of the system's authorities. */
 export interface TlsTrust {
   /** The certificates of the only authorities to trust, in PEM format. */
   readonly ca?: string | undefined;
@@ -28,8 +28,7 @@ export interface RunOptions {
    */
   readonly clearEnv?: boolean | undefined;
   /**
-   * Whether the arguments are passed on without quoting on Windows, as `cmd.exe` needs it, which has quoting rules of
-   * its own.
+   * Whether the arguments are passed on without quoting on Windows, for `cmd.exe`, which has its own quoting rules.
    *
    * @default {false}
    */

@@ -15,7 +15,8 @@ import type { RecordedRequest } from "./simulated_service.ts";
  * - `"slow"`: the normal body, one byte per second.
  * - `"unreachable"`: status 403 of a proxy that cannot reach the host, as Docker Desktop sends it for link-local
  *   addresses.
- * - `"redirect"`: status 307 to the same path of another host, which would receive the secret of a client that follows.
+ * - `"redirect"`: status 307 to the same path of another host, which would receive the secret of a client that follows
+ *   the redirect.
  */
 export type FaultName =
   | ("refused" | "silent" | "reset" | "stalled" | "truncated" | "html" | "huge" | "endless" | "slow")
@@ -44,7 +45,7 @@ const OTHER_HOST = "https://elsewhere.example";
 const TEN_MEGABYTES = 10_000_000;
 
 /**
- * Returns the response that a fault makes of the normal one.
+ * Returns the response of a fault, which can be derived from the normal response.
  *
  * @param options The request, the signal of the caller, a function that returns the normal response, and one that
  * waits, in real time by default.

@@ -1,5 +1,5 @@
 /**
- * Signs users in to a web app, on the edge or on a server. The process stores no state: that of a sign-in is in a
+ * Signs users in to a web app, on the edge or on a server. The process stores no state: the state of a sign-in is in a
  * sealed cookie.
  *
  * @example
@@ -146,7 +146,8 @@ export function createWebSignIn(options: WebSignInOptions): WebSignIn {
     work: (context: { readonly server: Authority; readonly signal: AbortSignal }) => Promise<T>,
   ): Promise<T> {
     const { authorityHost, sleep, timeoutInMs: ms } = settings;
-    // Also what the session requires: a code can be redeemed once.
+    // Includes the variable that the session needs, because a missing permission must be reported before the code,
+    // which can be redeemed only once, is used.
     requireVariables(
       [...authorityHost === undefined ? ["AZURE_AUTHORITY_HOST"] : [], MULTITENANT_VARIABLE],
       settings,

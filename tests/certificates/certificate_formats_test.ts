@@ -8,7 +8,7 @@ const PASSWORD = "correct horse";
 const AD_FS = { authorityHost: "https://adfs.example.com" };
 const skip = missingOpenssl();
 
-/** A folder with a key of an app and its certificate. */
+/** Creates a folder with an app's private key and certificate. */
 function createApp(): Workshop {
   const workshop = createWorkshop();
   workshop.openssl(
@@ -19,7 +19,7 @@ function createApp(): Workshop {
 
 const { openssl, read, readBytes, write, path } = skip ? {} as Workshop : createApp();
 
-/** Runs the words as arguments of openssl. */
+/** Runs openssl with the arguments, which are separated by spaces. */
 function run(command: string): string {
   return openssl(...command.split(" "));
 }
@@ -32,7 +32,7 @@ async function accepts(
   await verify(await assertionOf(configuration, AD_FS, "adfs"), certificate);
 }
 
-/** Finds that the text is refused; returns the command that the error advises, without the word `openssl`. */
+/** Asserts that the configuration is rejected. Returns the command that the error suggests, without `openssl`. */
 async function adviceFor(configuration: CertificateConfiguration, message: RegExp): Promise<string> {
   try {
     await assertionOf(configuration);
@@ -45,7 +45,7 @@ async function adviceFor(configuration: CertificateConfiguration, message: RegEx
   throw new Error("Accepted");
 }
 
-describe("keys made by openssl are read", { skip }, () => {
+describe("reads keys made by openssl", { skip }, () => {
   test("PKCS#8", () => accepts({ certificate: read("certificate.pem") + read("key.pem") }));
 
   test("PKCS#1", async () => {
@@ -79,7 +79,7 @@ describe("keys made by openssl are read", { skip }, () => {
     });
   }
 
-  test("encrypted with a password beyond ASCII", async () => {
+  test("an encrypted key whose password has characters beyond ASCII", async () => {
     const password = "pâté 🥖";
     openssl(..."pkcs8 -topk8 -in key.pem -v2 aes-256-cbc -out beyond.pem -passout".split(" "), `pass:${password}`);
     await accepts({ certificate: read("certificate.pem") + read("beyond.pem"), certificatePassword: password });
@@ -92,28 +92,28 @@ describe("keys made by openssl are read", { skip }, () => {
     }
   });
 
-  test("certificates with text before each", async () => {
+  test("certificates with text before each of them", async () => {
     run("x509 -in certificate.pem -text -out text.pem");
     assert.match(read("text.pem"), /^Certificate:\n/);
     await accepts({ certificate: read("text.pem") + read("key.pem") });
   });
 
-  test("what openssl makes of PKCS#12", async () => {
+  test("PEM that openssl converts from PKCS#12", async () => {
     run("pkcs12 -export -in certificate.pem -inkey key.pem -name app -out bag.pfx -passout pass:");
     run("pkcs12 -in bag.pfx -nodes -out bag.pem -passin pass:");
     assert.match(read("bag.pem"), /^Bag Attributes\n/);
     await accepts({ certificate: read("bag.pem") });
   });
 
-  test("a file with Windows line ends, by its path", async () => {
+  test("a file with Windows line endings, given by its path", async () => {
     write("windows.pem", (read("certificate.pem") + read("key.pem")).replaceAll("\n", "\r\n"));
     await accepts(path("windows.pem"));
     await accepts({ certificatePath: path("windows.pem") });
   });
 });
 
-describe("the assertion of a certificate made by openssl", { skip }, () => {
-  test("names the digests that openssl prints, and carries its bytes", async () => {
+describe("the client assertion for a certificate made by openssl", { skip }, () => {
+  test("contains the thumbprints that openssl prints and the bytes of the certificate", async () => {
     run("x509 -in certificate.pem -outform der -out certificate.der");
     const configuration = { certificate: read("certificate.pem") + read("key.pem") };
     const options = { sendCertificateChain: true };
@@ -127,7 +127,7 @@ describe("the assertion of a certificate made by openssl", { skip }, () => {
     assert.equal(hex(adfs.header.x5t as string), fingerprint("sha1"));
   });
 
-  test("is the same where openssl signs it elsewhere", async () => {
+  test("can be signed by openssl through the callback", async () => {
     const sign = (data: Uint8Array, algorithm: "PS256" | "RS256") => {
       write("data.txt", new TextDecoder().decode(data));
       const padding = algorithm === "PS256" ? "-sigopt rsa_padding_mode:pss -sigopt rsa_pss_saltlen:32 " : "";
@@ -139,8 +139,8 @@ describe("the assertion of a certificate made by openssl", { skip }, () => {
     await verify(await assertionOf({ thumbprint, sign }), read("certificate.pem"));
   });
 
-  test("is refused before and after the dates that openssl prints", async () => {
-    // Ends after 2049, where the encoding of dates changes.
+  test("is not created before or after the validity dates that openssl prints", async () => {
+    // Expires after 2049, when the encoding of dates changes.
     run("req -x509 -key key.pem -out long.pem -days 20000 -subj /CN=app");
     for (const file of ["certificate.pem", "long.pem"]) {
       const configuration = { certificate: read(file) + read("key.pem") };
@@ -165,13 +165,13 @@ describe("the assertion of a certificate made by openssl", { skip }, () => {
   }
 });
 
-describe("the command that an error advises makes a file that is read", { skip }, () => {
+describe("the command that an error suggests makes a readable file", { skip }, () => {
   const encryptions: Record<string, string> = {
     "PBES1": "pkcs8 -topk8 -in key.pem -v1 PBE-SHA1-3DES",
     "Triple DES": "pkcs8 -topk8 -in key.pem -v2 des3",
     "scrypt": "pkcs8 -topk8 -in key.pem -scrypt",
     "HMAC-SHA-224": "pkcs8 -topk8 -in key.pem -v2 aes-256-cbc -v2prf hmacWithSHA224",
-    "the old format": "rsa -in key.pem -traditional -aes256",
+    "the traditional format": "rsa -in key.pem -traditional -aes256",
   };
   for (const [kind, command] of Object.entries(encryptions)) {
     test(`for a key encrypted by ${kind}`, async () => {
@@ -220,7 +220,7 @@ describe("the command that an error advises makes a file that is read", { skip }
     });
   }
 
-  /** The advice's file names, so that the tests do not meet in one file. */
+  /** Replaces the file names of the suggested command, so that the tests do not write the same file. */
   function inFolder(advice: string): string[] {
     return advice.replaceAll("key.pem", "new.key").split(" ");
   }

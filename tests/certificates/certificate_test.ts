@@ -27,7 +27,7 @@ import {
   verify,
 } from "../support/certificates/client_assertion.ts";
 
-// The same inputs each time: a red run can be repeated, and what was green stays green.
+// A fixed seed: each run generates the same inputs, so that a failure can be reproduced.
 fc.configureGlobal({ seed: 20261122 });
 
 const PS256 = { name: "RSA-PSS", hash: "SHA-256", saltLength: 32 };
@@ -35,18 +35,18 @@ const RS256 = { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256" };
 const ENTRA = `https://login.microsoftonline.com/${TENANT_ID}/oauth2/v2.0/token`;
 const AD_FS = { authorityHost: "https://adfs.example.com" };
 
-/** The digest of the certificate, from what openssl printed, as a JWT has it. */
+/** Converts a thumbprint from the format that openssl prints to the base64url of a JWT header. */
 function base64Url(hex: string): string {
   const text = hex.split(":").map((digits) => String.fromCharCode(parseInt(digits, 16))).join("");
   return btoa(text).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 }
 
-/** The bytes of PEM text, as base64. */
+/** Returns the base64 content of a PEM block. */
 function bodyOf(pem: string): string {
   return pem.replace(/-----[^-]+-----|\s/g, "");
 }
 
-/** Changes the bytes of PEM text. */
+/** Changes the bytes of a PEM block. */
 function changeBytes(pem: string, change: (bytes: string) => string): string {
   return pem.replace(/(-----\n)[^-]+/, (_, head) => `${head}${btoa(change(atob(bodyOf(pem))))}\n`);
 }
@@ -60,14 +60,14 @@ function importKey(
   return crypto.subtle.importKey("pkcs8", der, algorithm, false, usages);
 }
 
-/** A signer that is somewhere else. */
+/** A `sign` callback, as a remote key store would implement it. */
 async function remoteSign(data: Uint8Array, algorithm: "PS256" | "RS256"): Promise<Uint8Array> {
   const parameters = algorithm === "PS256" ? PS256 : RS256;
   return new Uint8Array(await crypto.subtle.sign(parameters, await importKey(parameters), new Uint8Array(data)));
 }
 
-/** Finds that no token can be had, for a certificate that is there and wrong, and that no request was made. */
-async function refuses(configuration: CertificateConfiguration, message: RegExp, now = Date.now()): Promise<Error> {
+/** Asserts that `getToken` rejects because the configured certificate is invalid, and that no request is sent. */
+async function rejects(configuration: CertificateConfiguration, message: RegExp, now = Date.now()): Promise<Error> {
   const { forms, fetch } = createRecorder();
   const options = { fetch, env: {}, runtime: { now: () => now } };
   const credential = new ClientCertificateCredential(TENANT_ID, CLIENT_ID, configuration, options);
@@ -85,7 +85,7 @@ async function refuses(configuration: CertificateConfiguration, message: RegExp,
 }
 
 describe("the assertion", () => {
-  test("says who asks whom, for ten minutes, signed PS256", async () => {
+  test("has the issuer, the audience and a lifetime of ten minutes, and is signed with PS256", async () => {
     const now = Date.UTC(2030, 0, 2, 3, 4, 5, 678);
     const { forms, fetch } = createRecorder();
     const options = { fetch, env: {}, runtime: { now: () => now } };
@@ -109,14 +109,14 @@ describe("the assertion", () => {
     assert.match(jti!, /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
   });
 
-  test("is signed RS256 for AD FS", async () => {
+  test("is signed with RS256 for AD FS", async () => {
     const assertion = await assertionOf({ certificate: CERTIFICATE + KEY }, AD_FS, "adfs");
     const { header, payload } = await verify(assertion, CERTIFICATE);
     assert.deepEqual(header, { alg: "RS256", typ: "JWT", x5t: base64Url(SHA1) });
     assert.equal(payload.aud, "https://adfs.example.com/adfs/oauth2/token");
   });
 
-  test("is signed as each authority wants it", async () => {
+  test("is signed with the algorithm of each authority", async () => {
     const { forms, fetch } = createRecorder();
     const trust = { disableInstanceDiscovery: true, additionallyAllowedTenants: ["adfs"] };
     const options = { ...AD_FS, ...trust, fetch, env: {}, cache: false as const };
@@ -131,7 +131,7 @@ describe("the assertion", () => {
     assert.deepEqual(assertions.map(({ header }) => header.alg), ["PS256", "RS256", "PS256"]);
   });
 
-  test("is a new one for each request", async () => {
+  test("is created for each request", async () => {
     const { forms, fetch } = createRecorder();
     const options = { fetch, env: {}, cache: false as const };
     const credential = new ClientCertificateCredential(
@@ -146,7 +146,7 @@ describe("the assertion", () => {
     assert.notEqual(one!.payload.jti, other!.payload.jti);
   });
 
-  test("carries all certificates in their order with sendCertificateChain", async () => {
+  test("contains the certificate chain in its order with sendCertificateChain", async () => {
     const options = { sendCertificateChain: true };
     for (const certificate of [CERTIFICATE + AUTHORITY + KEY, KEY + CERTIFICATE + AUTHORITY]) {
       const { header } = await verify(await assertionOf({ certificate }, options), CERTIFICATE);
@@ -165,10 +165,10 @@ describe("PEM text", () => {
     "the key first": KEY + CERTIFICATE,
     "text around the blocks":
       `\uFEFFBag Attributes\n  friendlyName: -----\n${CERTIFICATE}Key: <No Attributes>\n${KEY}\nend`,
-    "Windows line ends": (CERTIFICATE + KEY_PKCS1).replaceAll("\n", "\r\n"),
-    "line ends as an environment variable has them": (CERTIFICATE + KEY).replaceAll("\n", "\\n"),
-    "Windows line ends as an environment variable has them": (CERTIFICATE + KEY).replaceAll("\n", "\\r\\n"),
-    "spaces for line ends": (CERTIFICATE + KEY).replaceAll("\n", " "),
+    "Windows line endings": (CERTIFICATE + KEY_PKCS1).replaceAll("\n", "\r\n"),
+    "line endings escaped for an environment variable": (CERTIFICATE + KEY).replaceAll("\n", "\\n"),
+    "Windows line endings escaped for an environment variable": (CERTIFICATE + KEY).replaceAll("\n", "\\r\\n"),
+    "spaces instead of line endings": (CERTIFICATE + KEY).replaceAll("\n", " "),
     "no line breaks": (CERTIFICATE + KEY).replaceAll("\n", ""),
     "other blocks": `-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n${CERTIFICATE}${KEY}`,
   };
@@ -185,7 +185,7 @@ describe("PEM text", () => {
     }
   });
 
-  test("needs no password for a key that is not encrypted, and takes one", async () => {
+  test("ignores a password for a key that is not encrypted", async () => {
     await verify(await assertionOf({ certificate: CERTIFICATE + KEY, certificatePassword: "unused" }), CERTIFICATE);
   });
 
@@ -217,11 +217,11 @@ describe("PEM text", () => {
       /an unsupported algorithm \("Proc-Type: 4,ENCRYPTED"\).*"openssl pkcs8 -topk8/,
     ],
     "a damaged certificate": [CERTIFICATE.replace("MII", "MIA") + KEY, /The certificate is damaged/],
-    "a certificate without its end": [
+    "a truncated certificate": [
       changeBytes(CERTIFICATE, (bytes) => bytes.slice(0, -10)) + KEY,
       /The certificate is damaged/,
     ],
-    "bytes behind a certificate": [
+    "bytes after a certificate": [
       changeBytes(CERTIFICATE, (bytes) => bytes + "\x05\x00") + KEY,
       /The certificate is damaged/,
     ],
@@ -235,8 +235,11 @@ describe("PEM text", () => {
       CERTIFICATE + "-----BEGIN PRIVATE KEY-----\n-----END PRIVATE KEY-----",
       /is not base64/,
     ],
-    "an end that is cut off": [CERTIFICATE + KEY.slice(0, 900), /truncated: "-----END PRIVATE KEY-----" is missing/],
-    "the end of another block": [
+    "a key without its END line": [
+      CERTIFICATE + KEY.slice(0, 900),
+      /truncated: "-----END PRIVATE KEY-----" is missing/,
+    ],
+    "the END line of another block": [
       CERTIFICATE.replace("END CERT", "END KEY") + KEY,
       /"-----END CERTIFICATE-----" is missing/,
     ],
@@ -244,11 +247,11 @@ describe("PEM text", () => {
       CERTIFICATE + "-----BEGIN PRIVATE KEY-----" + "A".repeat(1_000_000),
       /It is longer than a million/,
     ],
-    "nearly as many": [
+    "nearly a million characters without an END line": [
       (CERTIFICATE + "-----BEGIN PRIVATE KEY-----").padEnd(1_000_000, "A"),
       /"-----END PRIVATE KEY-----" is missing/,
     ],
-    "nearly as many bytes": [
+    "nearly a million characters of base64": [
       `${CERTIFICATE}-----BEGIN PRIVATE KEY-----${"A".repeat(900_000)}-----END PRIVATE KEY-----`,
       /The private key is damaged/,
     ],
@@ -256,38 +259,38 @@ describe("PEM text", () => {
     "PKCS#12 that was read as text": ["0\uFFFD\t\u0002\u0001\u00030\uFFFD", /It is not PEM text.*"openssl pkcs12/],
   };
   for (const [what, [certificate, message]] of Object.entries(unreadable)) {
-    test(`is refused: ${what}`, async () => {
-      await refuses({ certificate }, message);
+    test(`is rejected: ${what}`, async () => {
+      await rejects({ certificate }, message);
     });
   }
 
-  test("is refused: a wrong password", async () => {
-    // Several, since one of 256 gets past the padding.
+  test("is rejected: a wrong password", async () => {
+    // Several attempts, because one wrong password in 256 results in valid padding.
     for (let attempt = 0; attempt < 20; attempt++) {
       const configuration = { certificate: CERTIFICATE + KEY_ENCRYPTED, certificatePassword: `wrong horse ${attempt}` };
-      const error = await refuses(configuration, /Cannot decrypt the private key: "certificatePassword" is wrong/);
+      const error = await rejects(configuration, /Cannot decrypt the private key: "certificatePassword" is wrong/);
       assert.doesNotMatch(error.message, /horse/);
     }
   });
 
-  test("is refused: a count of iterations that would take minutes", async () => {
+  test("is rejected: an iteration count that would take minutes", async () => {
     const slow = changeBytes(KEY_ENCRYPTED, (bytes) => {
-      // Behind eight bytes of salt stands 10,000; two of them become two more of the count.
+      // The count 10,000 follows eight bytes of salt. Two bytes of the salt are moved to the count.
       const at = bytes.indexOf("\x02\x02\x27\x10");
       const salt = bytes.slice(at - 8, at - 2);
       return `${bytes.slice(0, at - 10)}\x04\x06${salt}\x02\x04\x7f\xff\xff\xff${bytes.slice(at + 4)}`;
     });
     const configuration = { certificate: CERTIFICATE + slow, certificatePassword: PASSWORD };
-    await refuses(configuration, /an unsupported algorithm \("2147483647 iterations"\).*"openssl pkcs8/);
+    await rejects(configuration, /an unsupported algorithm \("2147483647 iterations"\).*"openssl pkcs8/);
   });
 
-  test("is refused before and after its time", async () => {
+  test("is rejected before and after its validity period", async () => {
     const configuration = { certificate: CERTIFICATE + KEY };
     const begin = Date.UTC(2020, 0, 1);
     const end = Date.UTC(2090, 0, 1);
-    await refuses(configuration, /It is not valid before "2020-01-01T00:00:00\.000Z"/, begin - 1);
-    await refuses(configuration, /It expired on "2090-01-01T00:00:00\.000Z"/, end + 1);
-    await refuses({ certificate: CERTIFICATE, sign: remoteSign }, /It expired on "2090/, end + 1);
+    await rejects(configuration, /It is not valid before "2020-01-01T00:00:00\.000Z"/, begin - 1);
+    await rejects(configuration, /It expired on "2090-01-01T00:00:00\.000Z"/, end + 1);
+    await rejects({ certificate: CERTIFICATE, sign: remoteSign }, /It expired on "2090/, end + 1);
     for (const now of [begin, end]) await assertionOf(configuration, { runtime: { now: () => now } });
   });
 });
@@ -295,7 +298,7 @@ describe("PEM text", () => {
 describe("a file", () => {
   const certificatePath = "/secrets/app.pem";
 
-  test("is given by its path, as text or in an object", async () => {
+  test("is given by its path, as a string or in an object", async () => {
     const read: string[] = [];
     const readTextFile = (path: string) => {
       read.push(path);
@@ -308,7 +311,7 @@ describe("a file", () => {
     assert.deepEqual(new Set(read), new Set([certificatePath]));
   });
 
-  test("is read again for each request, so that a renewed certificate is noticed", async () => {
+  test("is read for each token request, so that a renewed certificate is used", async () => {
     const { forms, fetch } = createRecorder();
     let content = CERTIFICATE + KEY;
     const runtime = { readTextFile: () => Promise.resolve(content) };
@@ -325,7 +328,7 @@ describe("a file", () => {
     assert.equal(forms.length, 2);
   });
 
-  test("that cannot be read is an AuthenticationError", async () => {
+  test("that cannot be read causes an AuthenticationError", async () => {
     const readTextFile = () => Promise.reject(new Error("No such file or directory"));
     await assert.rejects(assertionOf(certificatePath, { runtime: { readTextFile } }), {
       name: "AuthenticationError",
@@ -335,7 +338,7 @@ describe("a file", () => {
     });
   });
 
-  test("that is empty is an error", async () => {
+  test("that is empty causes an AuthenticationError", async () => {
     for (const content of ["", " \n"]) {
       const readTextFile = () => Promise.resolve(content);
       await assert.rejects(assertionOf(certificatePath, { runtime: { readTextFile } }), {
@@ -347,7 +350,7 @@ describe("a file", () => {
 });
 
 describe("a CryptoKey", () => {
-  test("signs by its own algorithm", async () => {
+  test("signs with its own algorithm", async () => {
     const expected = { "x5t#S256": base64Url(SHA256), x5t: base64Url(SHA1) };
     for (const [algorithm, alg, digest] of [[PS256, "PS256", "x5t#S256"], [RS256, "RS256", "x5t"]] as const) {
       const privateKey = await importKey(algorithm);
@@ -356,7 +359,7 @@ describe("a CryptoKey", () => {
     }
   });
 
-  test("is enough with the thumbprint, with colons or without", async () => {
+  test("can be combined with a thumbprint, with or without colons", async () => {
     const privateKey = await importKey(PS256);
     for (const thumbprint of [SHA256, SHA256.replaceAll(":", "").toLowerCase()]) {
       const { header } = await verify(await assertionOf({ thumbprint, privateKey }), CERTIFICATE);
@@ -367,7 +370,7 @@ describe("a CryptoKey", () => {
     assert.deepEqual(header, { alg: "RS256", typ: "JWT", x5t: base64Url(SHA1) });
   });
 
-  test("for PS256 is refused where AD FS is asked", async () => {
+  test("for PS256 is rejected for AD FS", async () => {
     const privateKey = await importKey(PS256);
     const assertion = assertionOf({ certificate: CERTIFICATE, privateKey }, AD_FS, "adfs");
     await assert.rejects(assertion, {
@@ -376,17 +379,17 @@ describe("a CryptoKey", () => {
     });
   });
 
-  test("of another certificate is refused", async () => {
+  test("of another certificate is rejected", async () => {
     const privateKey = await importKey(PS256, ["sign"], OTHER_KEY);
-    await refuses({ certificate: CERTIFICATE, privateKey }, /The private key does not belong to the certificate/);
+    await rejects({ certificate: CERTIFICATE, privateKey }, /The private key does not belong to the certificate/);
   });
 });
 
 describe("a callback", () => {
-  test("signs what it is told to sign", async () => {
-    const asked: string[] = [];
+  test("signs the data with the requested algorithm", async () => {
+    const algorithms: string[] = [];
     const sign = (data: Uint8Array, algorithm: "PS256" | "RS256") => {
-      asked.push(algorithm);
+      algorithms.push(algorithm);
       return remoteSign(data, algorithm);
     };
     await verify(await assertionOf({ certificate: CERTIFICATE, sign }), CERTIFICATE);
@@ -394,15 +397,15 @@ describe("a callback", () => {
     await verify(await assertionOf({ thumbprint: SHA256, sign }), CERTIFICATE);
     await verify(await assertionOf({ thumbprint: SHA1, sign }), CERTIFICATE);
     await verify(await assertionOf({ thumbprint: SHA1, sign }, AD_FS, "adfs"), CERTIFICATE);
-    assert.deepEqual(asked, ["PS256", "RS256", "PS256", "RS256", "RS256"]);
+    assert.deepEqual(algorithms, ["PS256", "RS256", "PS256", "RS256", "RS256"]);
   });
 
-  test("with a SHA-256 thumbprint is refused where AD FS is asked", async () => {
+  test("with a SHA-256 thumbprint is rejected for AD FS", async () => {
     const assertion = assertionOf({ thumbprint: SHA256, sign: remoteSign }, AD_FS, "adfs");
     await assert.rejects(assertion, { name: "AuthenticationError", message: /AD FS does not support PS256.*SHA-1/ });
   });
 
-  test("that throws is the cause", async () => {
+  test("that throws causes an error with the thrown error as its cause", async () => {
     const cause = new Error("The vault is sealed");
     for (
       const sign of [() => Promise.reject(cause), () => {
@@ -410,7 +413,7 @@ describe("a callback", () => {
       }]
     ) {
       for (const part of [{ certificate: CERTIFICATE }, { thumbprint: SHA256 }]) {
-        const error = await refuses({ ...part, sign }, /"sign" failed/);
+        const error = await rejects({ ...part, sign }, /"sign" failed/);
         assert.equal(error.cause, cause);
       }
     }
@@ -424,26 +427,26 @@ describe("a callback", () => {
     ],
     text: ["c2lnbmF0dXJl", /returned another type/, /returned another type/],
     "no bytes": [new Uint8Array(0), /returned 0 bytes/, /returned 0 bytes/],
-    "a signature by an elliptic curve": [new Uint8Array(64), /returned 64 bytes/, /returned 64 bytes/],
+    "a signature of an elliptic curve key": [new Uint8Array(64), /returned 64 bytes/, /returned 64 bytes/],
     "too many bytes": [new Uint8Array(4000), /returned 4000 bytes/, /returned 4000 bytes/],
   };
   for (const [what, [result, exact, bounds]] of Object.entries(results)) {
-    test(`that returns ${what} is an error`, async () => {
+    test(`that returns ${what} causes an error`, async () => {
       const sign = () => Promise.resolve(result as Uint8Array);
-      await refuses({ certificate: CERTIFICATE, sign }, exact);
-      await refuses({ thumbprint: SHA256, sign }, bounds);
+      await rejects({ certificate: CERTIFICATE, sign }, exact);
+      await rejects({ thumbprint: SHA256, sign }, bounds);
     });
   }
 
-  test("that signs something else is an error", async () => {
+  test("that signs other data or with another algorithm causes an error", async () => {
     const otherData = () => remoteSign(new Uint8Array(1), "PS256");
-    await refuses({ certificate: CERTIFICATE, sign: otherData }, /does not belong.*or "sign" does not sign PS256/);
+    await rejects({ certificate: CERTIFICATE, sign: otherData }, /does not belong.*or "sign" does not sign PS256/);
     const otherAlgorithm = (data: Uint8Array) => remoteSign(data, "RS256");
-    await refuses({ certificate: CERTIFICATE, sign: otherAlgorithm }, /or "sign" does not sign PS256/);
+    await rejects({ certificate: CERTIFICATE, sign: otherAlgorithm }, /or "sign" does not sign PS256/);
   });
 });
 
-describe("a remembered token", () => {
+describe("a cached token", () => {
   async function requestsOf(...configurations: CertificateConfiguration[]): Promise<number> {
     const { forms, fetch } = createRecorder();
     const runtime = { readTextFile: () => Promise.resolve(CERTIFICATE + KEY) };
@@ -455,7 +458,7 @@ describe("a remembered token", () => {
     return forms.length;
   }
 
-  test("is for whoever has the same private key", async () => {
+  test("is shared by credentials with the same private key", async () => {
     const text = { certificate: CERTIFICATE + KEY };
     const key = { certificate: CERTIFICATE, privateKey: await importKey(PS256) };
     const callback = { thumbprint: SHA256, sign: remoteSign };
@@ -464,7 +467,7 @@ describe("a remembered token", () => {
     assert.equal(await requestsOf(callback, { ...callback }), 1);
   });
 
-  test("is not for who only knows the certificate", async () => {
+  test("is not shared with a credential that has the certificate but another key", async () => {
     const privateKey = await importKey(PS256);
     const sameAgain = await importKey(PS256);
     const sign = (data: Uint8Array, algorithm: "PS256" | "RS256") => remoteSign(data, algorithm);
@@ -480,7 +483,7 @@ describe("a remembered token", () => {
 });
 
 describe("the configuration", () => {
-  function misshapen(configuration: unknown, message: RegExp, options = {}): void {
+  function assertTypeError(configuration: unknown, message: RegExp, options = {}): void {
     const create = () => new ClientCertificateCredential(TENANT_ID, CLIENT_ID, configuration as string, options);
     assert.throws(create, (error: Error) => {
       assert.equal(error.name, "TypeError");
@@ -490,50 +493,55 @@ describe("the configuration", () => {
     });
   }
 
-  test("must be one of the forms", async () => {
+  test("must be one of the documented forms", async () => {
     const privateKey = await importKey(PS256);
     const sign = remoteSign;
-    for (const nothing of [undefined, null, 1, true]) misshapen(nothing, /must be the path of a PEM file or an object/);
-    for (const none of [{}, { certificatePassword: PASSWORD }, { privateKey }, { sign }, { certificate: undefined }]) {
-      misshapen(none, /exactly one of "certificatePath", "certificate" and "thumbprint"/);
+    for (const nothing of [undefined, null, 1, true]) {
+      assertTypeError(nothing, /must be the path of a PEM file or an object/);
     }
-    misshapen({ certificatePath: "a.pem", certificate: CERTIFICATE }, /exactly one of/);
-    misshapen({ certificate: CERTIFICATE, thumbprint: SHA256, sign }, /exactly one of/);
-    misshapen("", /non-empty string as "certificatePath"/);
-    misshapen({ certificatePath: " " }, /non-empty string as "certificatePath"/);
-    misshapen({ certificate: "" }, /non-empty string as "certificate"/);
+    for (const none of [{}, { certificatePassword: PASSWORD }, { privateKey }, { sign }, { certificate: undefined }]) {
+      assertTypeError(none, /exactly one of "certificatePath", "certificate" and "thumbprint"/);
+    }
+    assertTypeError({ certificatePath: "a.pem", certificate: CERTIFICATE }, /exactly one of/);
+    assertTypeError({ certificate: CERTIFICATE, thumbprint: SHA256, sign }, /exactly one of/);
+    assertTypeError("", /non-empty string as "certificatePath"/);
+    assertTypeError({ certificatePath: " " }, /non-empty string as "certificatePath"/);
+    assertTypeError({ certificate: "" }, /non-empty string as "certificate"/);
     for (const bytes of [new Uint8Array(1), new ArrayBuffer(1), new DataView(new ArrayBuffer(1))]) {
       for (const configuration of [bytes, { certificate: bytes }, { certificatePath: bytes }]) {
-        misshapen(
+        assertTypeError(
           configuration,
           /must be a string, not bytes: decode a PEM file with "new TextDecoder\(\)\.decode\(bytes\)", read a/,
         );
       }
     }
-    misshapen({ certificate: CERTIFICATE, certificatePassword: "" }, /non-empty string as "certificatePassword"/);
-    misshapen({ thumbprint: "", sign }, /non-empty string as "thumbprint"/);
-    misshapen(CERTIFICATE + KEY, /pass PEM text as "certificate"/);
-    misshapen({ certificatePath: bodyOf(KEY).replace("A", "A\n") }, /must have a path as "certificatePath"/);
-    misshapen({ thumbprint: SHA256 }, /"privateKey" or "sign" beside "thumbprint"/);
-    misshapen({ certificate: CERTIFICATE, privateKey, sign }, /only one of "privateKey" and "sign"/);
-    misshapen({ certificatePath: "a.pem", sign }, /without "certificatePath"/);
-    misshapen({ certificate: CERTIFICATE, privateKey, certificatePassword: PASSWORD }, /without "certificatePath"/);
-    misshapen({ certificate: CERTIFICATE + KEY, privateKey }, /must not have a private key in "certificate"/);
-    misshapen({ certificate: CERTIFICATE, sign: "sign" }, /must have a function as "sign"/);
+    assertTypeError({ certificate: CERTIFICATE, certificatePassword: "" }, /non-empty string as "certificatePassword"/);
+    assertTypeError({ thumbprint: "", sign }, /non-empty string as "thumbprint"/);
+    assertTypeError(CERTIFICATE + KEY, /pass PEM text as "certificate"/);
+    assertTypeError({ certificatePath: bodyOf(KEY).replace("A", "A\n") }, /must have a path as "certificatePath"/);
+    assertTypeError({ thumbprint: SHA256 }, /"privateKey" or "sign" beside "thumbprint"/);
+    assertTypeError({ certificate: CERTIFICATE, privateKey, sign }, /only one of "privateKey" and "sign"/);
+    assertTypeError({ certificatePath: "a.pem", sign }, /without "certificatePath"/);
+    assertTypeError(
+      { certificate: CERTIFICATE, privateKey, certificatePassword: PASSWORD },
+      /without "certificatePath"/,
+    );
+    assertTypeError({ certificate: CERTIFICATE + KEY, privateKey }, /must not have a private key in "certificate"/);
+    assertTypeError({ certificate: CERTIFICATE, sign: "sign" }, /must have a function as "sign"/);
     for (const thumbprint of ["12", SHA256 + "00", SHA256.replace("FF", "GG"), `sha256:${SHA256}`]) {
-      misshapen({ thumbprint, sign }, /must have 64 \(SHA-256\) or 40 \(SHA-1\) hexadecimal digits/);
+      assertTypeError({ thumbprint, sign }, /must have 64 \(SHA-256\) or 40 \(SHA-1\) hexadecimal digits/);
     }
-    misshapen({ thumbprint: SHA1, privateKey }, /a SHA-256 "thumbprint" beside a key for "RSA-PSS"/);
-    misshapen(
+    assertTypeError({ thumbprint: SHA1, privateKey }, /a SHA-256 "thumbprint" beside a key for "RSA-PSS"/);
+    assertTypeError(
       { thumbprint: SHA256, privateKey: await importKey(RS256) },
       /SHA-1 one beside a key for "RSASSA-PKCS1-v1_5"/,
     );
-    misshapen({ thumbprint: SHA256, sign }, /"sendCertificateChain" requires "certificate"/, {
+    assertTypeError({ thumbprint: SHA256, sign }, /"sendCertificateChain" requires "certificate"/, {
       sendCertificateChain: true,
     });
   });
 
-  test("must hold a key that can sign", async () => {
+  test("must contain a key that can sign", async () => {
     const message =
       /must have a private CryptoKey for "RSA-PSS" or "RSASSA-PKCS1-v1_5" with "SHA-256" and the usage "sign"/;
     const curve = { name: "ECDSA", namedCurve: "P-256" };
@@ -543,9 +551,12 @@ describe("the configuration", () => {
     const oaep = await importKey({ name: "RSA-OAEP", hash: "SHA-256" }, ["decrypt"]);
     const ec = await crypto.subtle.generateKey(curve, false, ["sign", "verify"]);
     const keys = [publicKey, sha512, oaep, ec.privateKey, KEY, {}, null, 1];
-    for (const privateKey of keys) misshapen({ certificate: CERTIFICATE, privateKey }, message);
-    // Told by its shape: it may come from another realm.
-    misshapen({ certificate: CERTIFICATE, privateKey: { ...shape(await importKey(PS256)), usages: [] } }, message);
+    for (const privateKey of keys) assertTypeError({ certificate: CERTIFICATE, privateKey }, message);
+    // Recognized by its shape, because it may come from another realm.
+    assertTypeError(
+      { certificate: CERTIFICATE, privateKey: { ...shape(await importKey(PS256)), usages: [] } },
+      message,
+    );
   });
 
   function shape({ type, algorithm, usages }: CryptoKey): object {
@@ -553,11 +564,11 @@ describe("the configuration", () => {
   }
 });
 
-describe("whatever the text is, the error is ours and repeats nothing of it", () => {
+describe("any text causes an AuthenticationError that does not repeat the text", () => {
   const whole = CERTIFICATE + AUTHORITY + KEY_ENCRYPTED_WEAKLY;
   const bodies = [KEY, KEY_ENCRYPTED_WEAKLY, KEY_PKCS1].map(bodyOf);
 
-  async function survives(certificate: string, runs: string): Promise<void> {
+  async function assertSafeError(certificate: string, runs: string): Promise<void> {
     if (certificate.trim() === "") return;
     let error: Error;
     try {
@@ -593,16 +604,16 @@ describe("whatever the text is, the error is ours and repeats nothing of it", ()
       fc.string({ unit: anyCharacter }),
       fc.array(fc.oneof(piece, fc.string()), { maxLength: 20 }).map((all) => all.join("")),
     );
-    await fc.assert(fc.asyncProperty(text, (text) => survives(text, "arbitrary")), { numRuns: 300 });
+    await fc.assert(fc.asyncProperty(text, (text) => assertSafeError(text, "arbitrary")), { numRuns: 300 });
   });
 
-  test("PEM that is cut off", async () => {
+  test("truncated PEM", async () => {
     const text = fc.tuple(fc.nat(whole.length), fc.constantFrom(whole, CERTIFICATE + KEY, KEY_PKCS1 + CERTIFICATE));
-    const property = fc.asyncProperty(text, ([length, pem]) => survives(pem.slice(0, length), "cut off"));
+    const property = fc.asyncProperty(text, ([length, pem]) => assertSafeError(pem.slice(0, length), "cut off"));
     await fc.assert(property, { numRuns: 100 });
   });
 
-  test("PEM with other characters in it", async () => {
+  test("PEM with characters replaced", async () => {
     const change = fc.tuple(
       fc.nat(whole.length),
       fc.oneof(fc.constantFrom(..."AMm/+=-\n "), fc.string({ maxLength: 3 })),
@@ -617,25 +628,25 @@ describe("whatever the text is, the error is ours and repeats nothing of it", ()
           pem,
         )
       );
-    await fc.assert(fc.asyncProperty(text, (text) => survives(text, "changed")), { numRuns: 200 });
+    await fc.assert(fc.asyncProperty(text, (text) => assertSafeError(text, "changed")), { numRuns: 200 });
   });
 
-  test("DER with other bytes in it", async () => {
+  test("DER with bytes replaced", async () => {
     const blocks = whole.match(/-----BEGIN[^]+?-----END.+\n/g)!;
     const text = fc.tuple(fc.nat(blocks.length - 1), fc.nat(1500), fc.nat(255)).map(([index, at, byte]) =>
       blocks.map((block, i) => {
         if (i !== index) return block;
         return changeBytes(block, (bytes) => {
-          const place = at % bytes.length;
-          return bytes.slice(0, place) + String.fromCharCode(byte) + bytes.slice(place + 1);
+          const index = at % bytes.length;
+          return bytes.slice(0, index) + String.fromCharCode(byte) + bytes.slice(index + 1);
         });
       }).join("")
     );
-    await fc.assert(fc.asyncProperty(text, (text) => survives(text, "changed DER")), { numRuns: 300 });
+    await fc.assert(fc.asyncProperty(text, (text) => assertSafeError(text, "changed DER")), { numRuns: 300 });
   });
 });
 
-test("a password's digest is in no key of a cache: it could be guessed without the work of decrypting", async () => {
+test("no cache key contains a digest of the password, which could be guessed faster than by decrypting", async () => {
   const { fetch } = createRecorder();
   const keys = await Promise.all([1, 2].map(async () => {
     const cache = new Map();
@@ -646,7 +657,7 @@ test("a password's digest is in no key of a cache: it could be guessed without t
   assert.notEqual(keys[0], keys[1]);
 });
 
-test("a runtime may be a class: its methods are called as such", async () => {
+test("calls the methods of a runtime that is a class instance with their this", async () => {
   class Files {
     readonly #text = CERTIFICATE + KEY;
     readTextFile(): Promise<string> {

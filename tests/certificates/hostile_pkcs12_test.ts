@@ -1,4 +1,4 @@
-// A PKCS#12 file that somebody else has made must not block the program: numbers of iterations are checked before any key is derived.
+// A hostile PKCS#12 file must not block the program: iteration counts are checked before any key is derived.
 import { fromPkcs12 } from "@azweb/identity/pkcs12";
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
@@ -16,24 +16,24 @@ const ENCRYPTED_KEY_BAG = "1.2.840.113549.1.12.10.1.2";
 const CERTIFICATE_BAG = "1.2.840.113549.1.12.10.1.3";
 const X509 = "1.2.840.113549.1.9.22.1";
 
-// Types of node-forge are those of other packages.
+// The types of node-forge are in another package.
 // deno-lint-ignore no-explicit-any
 type Asn1 = any;
 
-/** The ways to encrypt: today's, which Web Crypto derives keys for, and that of former times. */
+/** The encryption algorithms: the current one, whose keys Web Crypto derives, and the legacy one. */
 const ALGORITHMS = ["aes256", "3des"] as const;
 type Algorithm = typeof ALGORITHMS[number];
 
-/** What a file is made of. */
+/** The properties of a file. */
 interface Recipe {
   readonly algorithm?: Algorithm;
-  /** The real number of iterations. Default: 1. */
+  /** The actual iteration count. Default: 1. */
   readonly iterations?: number;
-  /** The iterations that the file states, where they are not the real ones. */
+  /** The iteration counts that the file states. Default: the actual one. */
   readonly keyIterations?: number;
   readonly certificateIterations?: number;
   readonly macIterations?: number;
-  /** Whether the encrypted key is within encrypted contents. */
+  /** Whether the encrypted key is inside encrypted contents. */
   readonly isKeyHidden?: boolean;
   readonly certificates?: readonly string[];
 }
@@ -54,7 +54,7 @@ function explicit(member: Asn1): Asn1 {
   return asn1.create(Class.CONTEXT_SPECIFIC, 0, true, [member]);
 }
 
-/** An INTEGER that needs no more than 53 bits. */
+/** An INTEGER of at most 53 bits. */
 function integer(value: number): Asn1 {
   const hex = value.toString(16);
   const even = hex.length % 2 === 0 ? hex : `0${hex}`;
@@ -70,7 +70,7 @@ function der(value: Asn1): string {
   return asn1.toDer(value).getBytes();
 }
 
-/** Encrypts, and states other iterations than the real ones. */
+/** Encrypts, and states an iteration count that may differ from the actual one. */
 function encrypt(value: Asn1, { algorithm = "aes256", iterations: count = 1 }: Recipe, iterations?: number): Asn1 {
   const encrypted = pki.encryptPrivateKeyInfo(value, PASSWORD, { algorithm, count });
   const parameters = encrypted.value[0].value[1];
@@ -109,12 +109,12 @@ function toBytes(value: Asn1): Uint8Array {
   return Uint8Array.from(der(value) as string, (character) => character.charCodeAt(0));
 }
 
-/** Reads a file, and returns how that fails and how many iterations were computed or asked for meanwhile. */
+/** Reads a file. Returns the error and the number of iterations that were computed or requested meanwhile. */
 async function read(bytes: Uint8Array): Promise<{ error: Error; iterations: number }> {
   let iterations = 0;
   function spend(count: number): void {
     iterations += count;
-    // So that a file that is not refused does not block the test.
+    // Prevents a file that is not rejected from blocking the test.
     if (count > 100_000) throw new Error("It would block");
   }
   const { generateKey } = forge.pkcs12;
@@ -139,7 +139,7 @@ async function read(bytes: Uint8Array): Promise<{ error: Error; iterations: numb
   }
 }
 
-async function refuses(bytes: Uint8Array, message: RegExp): Promise<void> {
+async function rejects(bytes: Uint8Array, message: RegExp): Promise<void> {
   const { error, iterations } = await read(bytes);
   assert.equal(error.name, "AuthenticationError");
   assert.match(error.message, /^Cannot read PKCS#12: [A-Z]/);
@@ -153,7 +153,7 @@ const TOO_MANY = new RegExp(`(take|with) \\d+ iterations.*${CONVERT}`);
 
 for (const algorithm of ALGORITHMS) {
   for (const isKeyHidden of [false, true]) {
-    test(`a file with a few iterations is read: ${algorithm}${isKeyHidden ? ", key within" : ""}`, async () => {
+    test(`reads a file with few iterations: ${algorithm}${isKeyHidden ? ", with the key inside encrypted contents" : ""}`, async () => {
       const { certificate } = await fromPkcs12(createFile({ algorithm, isKeyHidden }), PASSWORD);
       assert.match(
         certificate,
@@ -163,35 +163,35 @@ for (const algorithm of ALGORITHMS) {
   }
 }
 
-describe("too many iterations are refused before any key is derived with them", () => {
-  // As many as PEM may have go beyond what node-forge may compute, and not beyond what Web Crypto may.
+describe("rejects too many iterations before it derives a key with them", () => {
+  // The limit for PEM is above the limit for node-forge, but not above the limit for Web Crypto.
   const MANY = {
     aes256: [10_000_001, 2 ** 31, 2 ** 32 + 1, 2 ** 52],
     "3des": [100_001, 1_000_000, 2 ** 31, 2 ** 32 + 1],
   };
   for (const iterations of MANY["3des"]) {
-    test(`of the checksum: ${iterations}`, () => refuses(createFile({ macIterations: iterations }), TOO_MANY));
+    test(`of the checksum: ${iterations}`, () => rejects(createFile({ macIterations: iterations }), TOO_MANY));
   }
   for (const algorithm of ALGORITHMS) {
     for (const iterations of MANY[algorithm]) {
       test(`of the key: ${algorithm}, ${iterations}`, () =>
-        refuses(createFile({ algorithm, keyIterations: iterations }), TOO_MANY));
+        rejects(createFile({ algorithm, keyIterations: iterations }), TOO_MANY));
       test(`of the certificates: ${algorithm}, ${iterations}`, () =>
-        refuses(createFile({ algorithm, certificateIterations: iterations }), TOO_MANY));
+        rejects(createFile({ algorithm, certificateIterations: iterations }), TOO_MANY));
       test(`of a key within encrypted contents: ${algorithm}, ${iterations}`, () =>
-        refuses(createFile({ algorithm, isKeyHidden: true, keyIterations: iterations }), TOO_MANY));
+        rejects(createFile({ algorithm, isKeyHidden: true, keyIterations: iterations }), TOO_MANY));
     }
   }
 
-  test("of all together", async () => {
+  test("of all parts together", async () => {
     const { error, iterations } = await read(createFile({ algorithm: "3des", iterations: 60_000 }));
     assert.match(error.message, TOO_MANY);
-    // The first of the two, its key and its initialisation vector.
+    // The key and the initialization vector of the first of the two parts.
     assert.ok(iterations < 125_000, `${iterations} iterations were computed`);
   });
 });
 
-test("keys of today's files are derived by Web Crypto, which lets the program go on", async () => {
+test("derives the keys of current files by Web Crypto, which does not block the event loop", async () => {
   const { pbkdf2 } = forge.pkcs5;
   const file = createFile({ isKeyHidden: true });
   forge.pkcs5.pbkdf2 = () => assert.fail("It blocks");
@@ -202,34 +202,34 @@ test("keys of today's files are derived by Web Crypto, which lets the program go
   }
 });
 
-describe("a file is refused for its form", () => {
-  test("where it is larger than any, before it is parsed", async () => {
+describe("rejects a file", () => {
+  test("that is too large, before it is parsed", async () => {
     const { fromDer } = asn1;
     asn1.fromDer = () => assert.fail("It is parsed");
     try {
-      await refuses(new Uint8Array(262_145), /It is larger than 262144 bytes$/);
+      await rejects(new Uint8Array(262_145), /It is larger than 262144 bytes$/);
     } finally {
       asn1.fromDer = fromDer;
     }
   });
 
-  test("where it holds more certificates than any chain", () => {
+  test("that has more certificates than a chain can have", () => {
     const own = pki.pemToDer(CERTIFICATE).getBytes();
-    // Their last byte is of the signature.
+    // The last byte of a certificate is part of its signature.
     const certificates = Array.from({ length: 101 }, (_, index) => own.slice(0, -1) + String.fromCharCode(index));
-    return refuses(createFile({ certificates }), /It contains more than 100 certificates$/);
+    return rejects(createFile({ certificates }), /It contains more than 100 certificates$/);
   });
 
   for (const [kind, tag] of [["sequences", 0x30], ["pieces of a string", 0x24], ["tagged values", 0xa0]] as const) {
-    test(`where it is nested: ${kind}`, () => refuses(nest(tag, 60_000), /It is damaged/));
-    test(`where what it holds is nested: ${kind}`, async () => {
+    test(`that is deeply nested: ${kind}`, () => rejects(nest(tag, 60_000), /It is damaged/));
+    test(`whose contents are deeply nested: ${kind}`, async () => {
       const nested = String.fromCharCode(...nest(tag, 10_000));
       const file = sequence(integer(3), sequence(oid(DATA), explicit(octets(nested))));
-      await refuses(toBytes(file), /It is damaged|or the file is damaged/);
+      await rejects(toBytes(file), /It is damaged|or the file is damaged/);
     });
   }
 
-  test("where lengths, members and types are wrong, anywhere", async () => {
+  test("with wrong lengths, members or types at any position", async () => {
     const file = createFile({ isKeyHidden: true });
     for (let at = 0; at < file.length; at += 7) {
       for (const byte of [0x00, 0x7f, 0x80, 0x84, 0xff]) {
@@ -242,7 +242,7 @@ describe("a file is refused for its form", () => {
   });
 });
 
-/** Values within each other, without ends (BER). */
+/** Nested values of indefinite length (BER), without their end markers. */
 function nest(tag: number, depth: number): Uint8Array {
   return new Uint8Array(depth * 2).map((_, index) => index % 2 === 0 ? tag : 0x80);
 }

@@ -14,7 +14,7 @@ const PASSWORD = "correct horse";
 const skip = missingOpenssl();
 const { openssl, read, readBytes, write, path } = skip ? {} as Workshop : createAuthority();
 
-/** A folder with a root, an authority under it whose key is for an elliptic curve, an app's certificate from that, and its key. */
+/** Creates a folder with a root, an intermediate authority (elliptic curve), an app's certificate and its key. */
 function createAuthority(): Workshop {
   const workshop = createWorkshop();
   const run = (command: string) => workshop.openssl(...command.split(" "));
@@ -28,7 +28,7 @@ function createAuthority(): Workshop {
   );
   run("req -newkey rsa:2048 -nodes -keyout key.pem -out app.csr -subj /CN=app");
   run("x509 -req -in app.csr -CA authority.pem -CAkey authority.key -days 3 -set_serial 3 -out app.pem");
-  // In an order that no chain has, and with a stranger between.
+  // Not in the order of the chain, and with an unrelated certificate among them.
   run("req -x509 -newkey rsa:2048 -nodes -keyout other.key -out other.pem -days 3 -subj /CN=other");
   workshop.write("rest.pem", ["root.pem", "other.pem", "authority.pem"].map(workshop.read).join(""));
   return workshop;
@@ -40,7 +40,7 @@ function createPfx(options: string, password: string = PASSWORD): Uint8Array {
   return readBytes("app.pfx");
 }
 
-/** The bytes of a certificate, as base64. */
+/** Returns the base64 content of a certificate. */
 function bodyOf(name: string): string {
   return read(name).replace(/-----[^-]+-----|\s/g, "");
 }
@@ -50,7 +50,7 @@ async function accepts(bytes: Uint8Array, password: string = PASSWORD): Promise<
   await verify(await assertionOf({ certificate }), read("app.pem"));
 }
 
-async function refuses(bytes: Uint8Array, message: RegExp, password: string = PASSWORD): Promise<void> {
+async function rejects(bytes: Uint8Array, message: RegExp, password: string = PASSWORD): Promise<void> {
   await assert.rejects(fromPkcs12(bytes, password), (error: Error) => {
     assert.equal(error.name, "AuthenticationError");
     assert.match(error.message, /^Cannot read PKCS#12: [A-Z]/);
@@ -60,12 +60,12 @@ async function refuses(bytes: Uint8Array, message: RegExp, password: string = PA
   });
 }
 
-describe("PKCS#12 made by openssl is read", { skip }, () => {
+describe("reads PKCS#12 made by openssl", { skip }, () => {
   const forms: Record<string, string> = {
-    "as it is made today": "",
+    "with the default options": "",
     "with AES-128 and SHA-384": " -keypbe AES-128-CBC -certpbe AES-128-CBC -macalg SHA384",
     "with Triple DES and SHA-1": " -keypbe PBE-SHA1-3DES -certpbe PBE-SHA1-3DES -macalg SHA1",
-    "as it was made in former times, with RC2": " -legacy",
+    "in the legacy format, with RC2": " -legacy",
     "with nothing encrypted": " -keypbe NONE -certpbe NONE",
     "without a checksum": " -nomac",
     "with many iterations": " -iter 20000",
@@ -74,27 +74,27 @@ describe("PKCS#12 made by openssl is read", { skip }, () => {
     test(form, () => accepts(createPfx(`-in app.pem -inkey key.pem -name app${options}`)));
   }
 
-  test("with a password beyond ASCII", async () => {
+  test("with a password that has characters beyond ASCII", async () => {
     await accepts(createPfx("-in app.pem -inkey key.pem -keypbe PBE-SHA1-3DES -certpbe PBE-SHA1-3DES", "pâté"), "pâté");
     await accepts(createPfx("-in app.pem -inkey key.pem", "pâté"), "pâté");
   });
 
   test("with an empty password", () => accepts(createPfx("-in app.pem -inkey key.pem", ""), ""));
 
-  test("with the app's certificate first, then its chain, and nobody else's", async () => {
+  test("with the app's certificate first, then its chain, without unrelated certificates", async () => {
     const { certificate } = await fromPkcs12(createPfx("-in app.pem -inkey key.pem -certfile rest.pem"), PASSWORD);
     const assertion = await assertionOf({ certificate }, { sendCertificateChain: true });
     const { header } = await verify(assertion, read("app.pem"));
     assert.deepEqual(header.x5c, ["app.pem", "authority.pem", "root.pem"].map(bodyOf));
   });
 
-  test("with a certificate twice", async () => {
+  test("with a duplicate certificate", async () => {
     write("twice.pem", read("app.pem") + read("app.pem"));
     const { certificate } = await fromPkcs12(createPfx("-in app.pem -inkey key.pem -certfile twice.pem"), PASSWORD);
     assert.equal(certificate.match(/BEGIN CERTIFICATE/g)!.length, 1);
   });
 
-  test("from any view on bytes", async () => {
+  test("from any view of bytes", async () => {
     const bytes = createPfx("-in app.pem -inkey key.pem");
     const padded = new Uint8Array(bytes.length + 20);
     padded.set(bytes, 10);
@@ -102,54 +102,54 @@ describe("PKCS#12 made by openssl is read", { skip }, () => {
   });
 });
 
-describe("PKCS#12 is refused", { skip }, () => {
+describe("rejects PKCS#12", { skip }, () => {
   test("with a wrong password", async () => {
     for (const options of ["", " -legacy", " -nomac", " -keypbe PBE-SHA1-3DES -certpbe PBE-SHA1-3DES -nomac"]) {
-      await refuses(createPfx(`-in app.pem -inkey key.pem${options}`), /The password is wrong/, "wrong horse");
+      await rejects(createPfx(`-in app.pem -inkey key.pem${options}`), /The password is wrong/, "wrong horse");
     }
-    await refuses(createPfx("-in app.pem -inkey key.pem"), /The password is wrong/, "");
+    await rejects(createPfx("-in app.pem -inkey key.pem"), /The password is wrong/, "");
   });
 
-  test("without a private key", () => refuses(createPfx("-in app.pem -nokeys"), /It contains no private key/));
+  test("without a private key", () => rejects(createPfx("-in app.pem -nokeys"), /It contains no private key/));
 
-  test("without a certificate", () => refuses(createPfx("-inkey key.pem -nocerts"), /It contains no certificate/));
+  test("without a certificate", () => rejects(createPfx("-inkey key.pem -nocerts"), /It contains no certificate/));
 
   test("with a private key for an elliptic curve", () =>
-    refuses(createPfx("-in authority.pem -inkey authority.key"), /The private key is not an RSA key/));
+    rejects(createPfx("-in authority.pem -inkey authority.key"), /The private key is not an RSA key/));
 
-  test("with the certificates of others only", () => {
+  test("with unrelated certificates only", () => {
     const parts = [createPfx("-inkey key.pem -nocerts -nomac"), createPfx("-in root.pem -nokeys -nomac")];
-    return refuses(join(parts[0]!, parts[1]!), /None of its certificates belongs to the private key/);
+    return rejects(join(parts[0]!, parts[1]!), /None of its certificates belongs to the private key/);
   });
 
   test("with several private keys", () => {
     const other = createPfx("-in other.pem -inkey other.key -nomac");
-    return refuses(join(createPfx("-in app.pem -inkey key.pem -nomac"), other), /It contains several private keys/);
+    return rejects(join(createPfx("-in app.pem -inkey key.pem -nomac"), other), /It contains several private keys/);
   });
 
   test("with two certificates for the key", () => {
     openssl(..."req -x509 -key key.pem -out renewed.pem -days 3 -subj /CN=app".split(" "));
     const bytes = createPfx("-in app.pem -inkey key.pem -certfile renewed.pem");
-    return refuses(bytes, /It contains several certificates for one private key/);
+    return rejects(bytes, /It contains several certificates for one private key/);
   });
 
-  test("cut off anywhere, and of other things", async () => {
+  test("truncated at any position, and other content", async () => {
     const bytes = createPfx("-in app.pem -inkey key.pem");
     for (const length of [0, 1, 2, 10, 100, 1000, bytes.length - 1]) {
-      await refuses(bytes.subarray(0, length), /It is damaged, or not a PKCS#12 file/);
+      await rejects(bytes.subarray(0, length), /It is damaged, or not a PKCS#12 file/);
     }
-    await refuses(
+    await rejects(
       new TextEncoder().encode(read("app.pem")),
       /It is PEM text: Pass it to the credential as "certificate"/,
     );
     openssl(..."x509 -in app.pem -outform der -out app.der".split(" "));
-    await refuses(
+    await rejects(
       readBytes("app.der"),
       /The password is wrong, or the file is damaged or encrypted by.*"openssl pkcs12 -in old.pfx -out new.pem -nodes"/,
     );
   });
 
-  test("as something that is no bytes", async () => {
+  test("given as a value that is not bytes", async () => {
     const bytes = createPfx("-in app.pem -inkey key.pem");
     await assert.rejects(fromPkcs12("app.pfx" as unknown as Uint8Array, PASSWORD), {
       name: "TypeError",
@@ -162,10 +162,10 @@ describe("PKCS#12 is refused", { skip }, () => {
   });
 });
 
-test("where node-forge is missing, the error says how to install it", { skip }, () => {
+test("an error says how to install node-forge if it is missing", { skip }, () => {
   const library = fileURLToPath(import.meta.resolve("@azweb/identity/pkcs12"));
   const root = dirname(dirname(library));
-  // The npm package has the second, with what its modules share.
+  // The npm package has the second one, with the code that its modules share.
   for (const folder of ["src", "chunks"].filter((folder) => existsSync(`${root}/${folder}`))) {
     cpSync(`${root}/${folder}`, path(`alone/${folder}`), { recursive: true });
   }
@@ -191,7 +191,7 @@ test("where node-forge is missing, the error says how to install it", { skip }, 
   );
 });
 
-/** Puts the bags of two files, both without a checksum, into one. */
+/** Merges the bags of two files, neither of which has a checksum, into one file. */
 function join(one: Uint8Array, other: Uint8Array): Uint8Array {
   const { asn1 } = forge;
   const [first, second] = [one, other].map((bytes) => asn1.fromDer(String.fromCharCode(...bytes)));

@@ -31,7 +31,7 @@ function create(service: Pick<Service, "fetch">, options: CredentialOptions = {}
   return new ClientSecretCredential(TENANT, CLIENT, "a-secret", { ...isolatedOptions(service), ...options });
 }
 
-/** A service that answers when it is told to, and leaves with its signal. */
+/** Creates a service that responds when `open` is called, or rejects when the request is aborted. */
 function createGate(): Service & { open(): void } {
   const waiting: (() => void)[] = [];
   const service = createService((asked: Asked, index) =>
@@ -43,12 +43,12 @@ function createGate(): Service & { open(): void } {
   return {
     ...service,
     open() {
-      for (const answer of waiting.splice(0)) answer();
+      for (const respond of waiting.splice(0)) respond();
     },
   };
 }
 
-/** A signal as `@azure/abort-controller` 1 made it: it has no reason, and its listeners take no options. */
+/** Creates a signal like that of `@azure/abort-controller` 1: without a reason, and without options for listeners. */
 function createOldSignal(): { signal: AbortSignalLike; abort(): void; listeners: Set<unknown> } {
   const listeners = new Set<() => void>();
   const signal = {
@@ -66,7 +66,7 @@ function createOldSignal(): { signal: AbortSignalLike; abort(): void; listeners:
   };
 }
 
-test("a signal that has fired rejects at once with its reason, and nothing is sent", async () => {
+test("an aborted signal rejects the call at once with its reason, and no request is sent", async () => {
   const service = createService();
   const credential = create(service);
   for (const reason of [REASON, "a text", 7, { a: 1 }]) {
@@ -77,14 +77,14 @@ test("a signal that has fired rejects at once with its reason, and nothing is se
   assert.equal(service.requests.length, 0);
 });
 
-test("a signal that has fired rejects also where a token is in memory", async () => {
+test("an aborted signal rejects the call even if a token is cached", async () => {
   const credential = create(createService());
   await credential.getToken(SCOPE);
   assert.equal(await failureOf(credential.getToken(SCOPE, { abortSignal: AbortSignal.abort(REASON) })), REASON);
   assert.equal((await credential.getToken(SCOPE)).token, "a-token");
 });
 
-test("a caller who leaves is told at once, with the reason; the others get their token; one request", async () => {
+test("the call of a caller that aborts rejects at once with the reason, and the other callers get the token of the same request", async () => {
   const gate = createGate();
   const credential = create(gate);
   const controller = new AbortController();
@@ -104,7 +104,7 @@ test("a caller who leaves is told at once, with the reason; the others get their
   assert.equal(gate.requests.length, 1);
 });
 
-test("when the last has left, the request is given up; nothing is logged, nothing is remembered", async () => {
+test("the request is aborted when the last caller has aborted, and nothing is logged or cached", async () => {
   const gate = createGate();
   const events: LogEvent[] = [];
   const credential = create(gate, { log: (event) => events.push(event) });
@@ -119,14 +119,14 @@ test("when the last has left, the request is given up; nothing is logged, nothin
   await breathe();
   assert.equal(gate.requests[0]!.signal.aborted, true);
   assert.deepEqual(events, []);
-  // The next is not made to wait for what was given up.
+  // The next call does not wait for the aborted request.
   const next = credential.getToken(SCOPE);
   await gate.untilRequested(2);
   gate.open();
   assert.equal((await next).token, "token-1");
 });
 
-test("a caller who comes right after the last has left makes a request of their own", async () => {
+test("a call right after the last caller has aborted makes a new request", async () => {
   const gate = createGate();
   const credential = create(gate);
   const controller = new AbortController();
@@ -140,12 +140,12 @@ test("a caller who comes right after the last has left makes a request of their 
   assert.equal((await next).token, "token-1");
 });
 
-test("a caller who leaves before anything was sent sends nothing", async () => {
+test("a call that is aborted before its request is sent sends none", async () => {
   const service = createService();
   for (
     const options of [
       {},
-      // While the cache is asked.
+      // During the cache lookup.
       { cache: { get: () => breathe().then(() => undefined), set() {}, delete() {} } },
       { cache: false as const },
     ]
@@ -159,7 +159,7 @@ test("a caller who leaves before anything was sent sends nothing", async () => {
   }
 });
 
-test("a caller with cache: false who leaves takes the request along", async () => {
+test("aborting a call with cache: false aborts its request", async () => {
   const gate = createGate();
   const controller = new AbortController();
   const left = failureOf(create(gate, { cache: false }).getToken(SCOPE, { abortSignal: controller.signal }));
@@ -169,7 +169,7 @@ test("a caller with cache: false who leaves takes the request along", async () =
   assert.equal(gate.requests[0]!.signal.aborted, true);
 });
 
-test("a service that does not heed its signal keeps nobody waiting", async () => {
+test("an aborted call rejects even if fetch ignores its signal", async () => {
   const service = createService(() => new Promise(() => {}));
   const controller = new AbortController();
   const left = failureOf(create(service).getToken(SCOPE, { abortSignal: controller.signal }));
@@ -178,7 +178,7 @@ test("a service that does not heed its signal keeps nobody waiting", async () =>
   assert.equal(await left, REASON);
 });
 
-test("a caller may leave during a wait between two attempts: no attempt comes after it", async () => {
+test("a call that is aborted between two attempts rejects and makes no further attempt", async () => {
   const clock = createFakeClock();
   const service = createService(() => new Response("", { status: 503, headers: { "retry-after": "9" } }));
   const controller = new AbortController();
@@ -191,7 +191,7 @@ test("a caller may leave during a wait between two attempts: no attempt comes af
   assert.deepEqual(clock.sleeping, []);
 });
 
-test("a caller may leave during discovery", async () => {
+test("a call that is aborted during discovery rejects and aborts the discovery request", async () => {
   const service = createService(silence);
   const controller = new AbortController();
   const credential = create(service, { authorityHost: "https://login.private.example" });
@@ -203,7 +203,7 @@ test("a caller may leave during discovery", async () => {
   assert.equal(service.requests[0]!.signal.aborted, true);
 });
 
-test("a caller who leaves while the token is refreshed behind them does not disturb it", async () => {
+test("a caller that aborts does not abort the background refresh", async () => {
   const clock = createFakeClock();
   const service = createService((_, index) => tokenAnswer({ access_token: `token-${index}`, refresh_in: 1_800 }));
   const credential = create(service, { runtime: clock });
@@ -216,7 +216,7 @@ test("a caller who leaves while the token is refreshed behind them does not dist
   assert.equal((await credential.getToken(SCOPE)).token, "token-1");
 });
 
-test("a signal of an older kind, without a reason, gives an AbortError", async () => {
+test("a signal without a reason rejects the call with an AbortError", async () => {
   const gate = createGate();
   const credential = create(gate);
   const old = createOldSignal();
@@ -228,7 +228,7 @@ test("a signal of an older kind, without a reason, gives an AbortError", async (
   assert.equal(old.listeners.size, 0);
 });
 
-test("no listener stays behind on a signal that lives long", async () => {
+test("no listener remains on the signal after a call", async () => {
   const old = createOldSignal();
   const service = createService((_, index) => index === 1 ? new Response("", { status: 400 }) : tokenAnswer());
   const credential = create(service);
@@ -239,7 +239,7 @@ test("no listener stays behind on a signal that lives long", async () => {
   assert.equal(old.listeners.size, 0);
 });
 
-test("many calls with one signal put one listener on it: Node warns of the eleventh", async () => {
+test("many calls with one signal add one listener to it, because Node warns of the eleventh", async () => {
   const old = createOldSignal();
   const gate = createGate();
   const credential = create(gate);
@@ -252,7 +252,7 @@ test("many calls with one signal put one listener on it: Node warns of the eleve
   assert.equal(old.listeners.size, 0);
 });
 
-test("an answer that was read leaves no listener on the request's signal, however many attempts there are", async () => {
+test("a response that was read leaves no listener on the request's signal, even after many attempts", async () => {
   const counts: number[] = [];
   const listeners = new Set<unknown>();
   const fetch = (_: unknown, init?: RequestInit) => {
@@ -274,7 +274,7 @@ test("an answer that was read leaves no listener on the request's signal, howeve
   assert.deepEqual(counts, Array.from({ length: 13 }, () => 0));
 });
 
-test("requestOptions.timeout: the caller waits so long and no longer; the others get their token", async () => {
+test("requestOptions.timeout rejects the caller's call, and the other callers get the token", async () => {
   const clock = createFakeClock();
   const gate = createGate();
   const credential = create(gate, { runtime: clock });
@@ -290,7 +290,7 @@ test("requestOptions.timeout: the caller waits so long and no longer; the others
   assert.deepEqual(clock.sleeping, []);
 });
 
-test("requestOptions.timeout of the only caller gives the request up", async () => {
+test("requestOptions.timeout of the only caller aborts the request", async () => {
   const clock = createFakeClock();
   const gate = createGate();
   const impatient = failureOf(create(gate, { runtime: clock }).getToken(SCOPE, { requestOptions: { timeout: 5_000 } }));
@@ -301,7 +301,7 @@ test("requestOptions.timeout of the only caller gives the request up", async () 
   assert.deepEqual(clock.sleeping, []);
 });
 
-test("requestOptions.timeout beyond what a timer can wait is no timeout at all", async () => {
+test("requestOptions.timeout is ignored if it exceeds the limit of timers", async () => {
   for (const timeout of [2 ** 31, 1e15, Infinity]) {
     const gate = createGate();
     const token = create(gate).getToken(SCOPE, { requestOptions: { timeout } });
@@ -312,7 +312,7 @@ test("requestOptions.timeout beyond what a timer can wait is no timeout at all",
   }
 });
 
-test("signal and timeout together: whichever comes first", async () => {
+test("a call with a signal and a timeout rejects with the first of them", async () => {
   const clock = createFakeClock();
   const gate = createGate();
   const credential = create(gate, { runtime: clock });
@@ -326,7 +326,7 @@ test("signal and timeout together: whichever comes first", async () => {
   assert.deepEqual(clock.sleeping, []);
 });
 
-test("a deadline of the credential fails all who wait, and says so to each", async () => {
+test("timeoutInMs rejects the calls of all callers with the same error", async () => {
   const clock = createFakeClock();
   const service = createService(silence);
   const credential = create(service, { runtime: clock, timeoutInMs: 1_000 });
@@ -334,11 +334,11 @@ test("a deadline of the credential fails all who wait, and says so to each", asy
   await service.untilRequested(1);
   await clock.advance(1_000);
   assert.deepEqual([...new Set((await failures).map(({ name }) => name))], ["AuthenticationError"]);
-  // Two attempts of one request, not one request a caller.
+  // Two attempts of one request, and not one request per caller.
   assert.equal(service.requests.length, 2);
 });
 
-test("a certificate's file that is never read to its end ends with the deadline, and is read again by the next call", async () => {
+test("reading a certificate file ends with the deadline, and the next call reads the file again", async () => {
   const clock = createFakeClock();
   const service = createService();
   let reads = 0;
@@ -354,7 +354,7 @@ test("a certificate's file that is never read to its end ends with the deadline,
   assert.equal((await credential.getToken(SCOPE)).token, "a-token");
 });
 
-test("what fails before the first request is not remembered as failed", async () => {
+test("a failure before the first request is not cached", async () => {
   let broken = true;
   const service = createService();
   const { env: _env, ...options } = isolatedOptions(service);
@@ -369,13 +369,13 @@ test("what fails before the first request is not remembered as failed", async ()
   assert.equal((await credential.getToken(SCOPE)).token, "a-token");
 });
 
-test("a deadline of zero is over before it begins", async () => {
+test("timeoutInMs: 0 rejects the call at once", async () => {
   const service = createService(silence);
   const error = await failureOf(create(service, { timeoutInMs: 0 }).getToken(SCOPE));
   assert.equal(error.name, "AuthenticationError");
 });
 
-test("a chain stops where its caller leaves", async () => {
+test("a chain stops at the current credential when its caller aborts", async () => {
   const gate = createGate();
   let asked = false;
   const chain = new ChainedTokenCredential(create(gate), {
@@ -392,7 +392,7 @@ test("a chain stops where its caller leaves", async () => {
   assert.equal(asked, false);
 });
 
-test("a bearer token provider hands its signal on", async () => {
+test("a bearer token provider passes its signal to the credential", async () => {
   const controller = new AbortController();
   const provider = getBearerTokenProvider(create(createGate()), SCOPE, { abortSignal: controller.signal });
   const left = failureOf(provider());
@@ -400,7 +400,7 @@ test("a bearer token provider hands its signal on", async () => {
   assert.equal(await left, REASON);
 });
 
-test("the simulated Entra is left too", async () => {
+test("a request to the simulated Entra can be aborted", async () => {
   const entra = createEntra({ apps: [{ tenantId: TENANT, clientId: CLIENT, secrets: ["a-secret"] }] });
   const release = entra.hold();
   const controller = new AbortController();
@@ -414,7 +414,7 @@ test("the simulated Entra is left too", async () => {
   assert.equal((await entra.verify((await other).token)).appid, CLIENT);
 });
 
-test("two callers who leave together leave no request behind", async () => {
+test("the request is aborted if two callers abort at the same time", async () => {
   const gate = createGate();
   const credential = create(gate);
   const controller = new AbortController();

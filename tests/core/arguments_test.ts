@@ -19,7 +19,7 @@ type Create = (...args: unknown[]) => TokenCredential;
 interface Row {
   readonly name: string;
   readonly create: Create;
-  /** The arguments before the options, by name, each with a good value. */
+  /** The arguments before the options, by name, each with a valid value. */
   readonly good: Readonly<Record<string, unknown>>;
 }
 
@@ -89,7 +89,7 @@ const BAD: Readonly<Record<string, readonly unknown[]>> = {
   getAssertion: [undefined, null, "", "an.assertion.x", {}, Promise.resolve("an.assertion.x")],
 };
 
-/** Says a value in the name of a test, without running it. */
+/** Returns a value as text for the title of a test, without calling it. */
 function say(value: unknown): string {
   return typeof value === "object" && value !== null
     ? JSON.stringify(value)
@@ -103,14 +103,14 @@ function argumentsOf(row: Row, changed: Readonly<Record<string, unknown>>, ...op
 }
 
 for (const row of CREDENTIALS) {
-  test(`${row.name} takes good arguments, without options and with none set`, () => {
+  test(`${row.name} accepts valid arguments, without options and with empty options`, () => {
     row.create(...argumentsOf(row, {}));
     row.create(...argumentsOf(row, {}, undefined));
     row.create(...argumentsOf(row, {}, {}));
   });
 
   for (const argument of Object.keys(row.good)) {
-    test(`${row.name}: a bad "${argument}" is a TypeError of the constructor that names it`, () => {
+    test(`${row.name}: the constructor throws a TypeError that names an invalid "${argument}"`, () => {
       for (const value of BAD[argument] ?? NO_TEXT) {
         assert.throws(
           () => row.create(...argumentsOf(row, { [argument]: value })),
@@ -122,7 +122,7 @@ for (const row of CREDENTIALS) {
   }
 }
 
-test("a bad argument is never repeated: it may be a secret in the wrong place", () => {
+test("the error for an invalid argument does not contain it, because it may be a misplaced secret", () => {
   for (const row of CREDENTIALS) {
     for (const argument of Object.keys(row.good)) {
       for (const value of [["CANARY"], { CANARY: "CANARY" }, Symbol("CANARY"), "CANARY/../CANARY"]) {
@@ -169,7 +169,7 @@ const BAD_OPTIONS: Readonly<Record<string, readonly unknown[]>> = {
   cache: [null, true, "cache", {}, { get() {} }, { set() {} }, { get: 1, set: 2, delete: 3 }],
 };
 
-test("a bad option is a TypeError of the constructor that names it", () => {
+test("the constructor throws a TypeError that names an invalid option", () => {
   for (const row of ALL) {
     for (const [option, values] of Object.entries(BAD_OPTIONS)) {
       for (const value of values) {
@@ -195,7 +195,7 @@ for (
     ["brokerOptions", "it requires native code"],
   ] as const
 ) {
-  test(`"${option}" of @azure/identity is never passed over: a TypeError of the constructor says what to do`, () => {
+  test(`the constructor throws a TypeError with the next step for "${option}" of @azure/identity`, () => {
     for (const row of ALL) {
       for (const value of [{}, [], null, { enabled: true, host: "CANARY" }]) {
         assert.throws(() => row.create(...argumentsOf(row, {}, { [option]: value })), {
@@ -209,14 +209,14 @@ for (
   });
 }
 
-test("options of @azure/identity that change nothing about the token are taken", () => {
+test("options of @azure/identity that do not affect the token are accepted", () => {
   for (const row of ALL) {
     const unused = ["loggingOptions", "userAgentOptions", "telemetryOptions", "redirectOptions", "tracingOptions"];
     row.create(...argumentsOf(row, {}, Object.fromEntries(unused.map((name) => [name, {}]))));
   }
 });
 
-test("a bad member of retryOptions is a TypeError of the constructor that names it", () => {
+test("the constructor throws a TypeError that names an invalid member of retryOptions", () => {
   for (const member of ["maxRetries", "retryDelayInMs", "maxRetryDelayInMs"]) {
     for (const value of [null, -1, NaN, "3", {}, true]) {
       assert.throws(
@@ -227,7 +227,7 @@ test("a bad member of retryOptions is a TypeError of the constructor that names 
   }
 });
 
-test("options that are no object are a TypeError of the constructor", () => {
+test("the constructor throws a TypeError if the options are not an object", () => {
   for (const row of ALL) {
     for (const options of [null, 7, "options", true]) {
       assert.throws(
@@ -239,7 +239,7 @@ test("options that are no object are a TypeError of the constructor", () => {
   }
 });
 
-test("an option that is undefined counts as not given", async () => {
+test("an option that is undefined has its default", async () => {
   const names = [...Object.keys(BAD_OPTIONS), "allowInsecureLoopback", "disableInstanceDiscovery"];
   const absent = Object.fromEntries(names.map((name) => [name, undefined]));
   for (const row of ALL) row.create(...argumentsOf(row, {}, absent));
@@ -249,7 +249,7 @@ test("an option that is undefined counts as not given", async () => {
   assert.equal(service.requests.length, 1);
 });
 
-test("good options of every kind are taken", () => {
+test("valid options of every kind are accepted", () => {
   for (const row of ALL) {
     for (
       const options of [
@@ -273,7 +273,7 @@ test("good options of every kind are taken", () => {
   }
 });
 
-test("a chain takes credentials, and at least one", () => {
+test("a chain accepts one or more credentials, and nothing else", () => {
   const good = { getToken: () => Promise.resolve(null) };
   new ChainedTokenCredential(good);
   assert.throws(() => new ChainedTokenCredential(), { name: "TypeError", message: /at least one credential/ });
@@ -312,7 +312,7 @@ const BAD_SCOPES: readonly unknown[] = [
   10n,
 ];
 
-test('bad "scopes" reject with a TypeError that names them, and ask nobody', async () => {
+test('invalid "scopes" reject with a TypeError that names them, and no request is sent', async () => {
   for (const row of CREDENTIALS) {
     const service = createService();
     const credential = row.create(...argumentsOf(row, {}, isolatedOptions(service)));
@@ -325,7 +325,7 @@ test('bad "scopes" reject with a TypeError that names them, and ask nobody', asy
   }
 });
 
-test("scopes come as one, as several in a text, and as a list; order and repetition do not matter", async () => {
+test("scopes are a string, with one or several scopes, or an array; order and duplicates do not matter", async () => {
   const service = createService();
   const credential = new ClientSecretCredential(TENANT, CLIENT, "a-secret", isolatedOptions(service));
   for (const scopes of ["a b", ["a", "b"], ["b", "a"], "b a", " a  b ", ["a", "b", "a"]]) {
@@ -336,7 +336,7 @@ test("scopes come as one, as several in a text, and as a list; order and repetit
 
 const BAD_CLAIMS: readonly unknown[] = ["x", "{", "null", "[]", "1", '"a"', "{} {}", 7, true, {}, [], () => "{}"];
 
-test('bad "claims" reject with a TypeError that names them, ask nobody and spoil nothing', async () => {
+test('invalid "claims" reject with a TypeError that names them; no request is sent, and the cached token remains', async () => {
   for (const row of CREDENTIALS) {
     for (const enableCae of [false, true]) {
       const service = createService();
@@ -353,7 +353,7 @@ test('bad "claims" reject with a TypeError that names them, ask nobody and spoil
   }
 });
 
-test("a bad tenant for one call rejects with a TypeError that names it, with a token in memory or not", async () => {
+test("an invalid tenant of a call rejects with a TypeError that names it, whether a token is cached or not", async () => {
   for (const warm of [false, true]) {
     const service = createService();
     const options = { ...isolatedOptions(service), additionallyAllowedTenants: ["*"] };
@@ -370,7 +370,7 @@ test("a bad tenant for one call rejects with a TypeError that names it, with a t
   }
 });
 
-test("options of a call that are null or of another type reject or count as none; nothing is thrown in the face", async () => {
+test("invalid options of a call reject or are ignored; getToken never throws synchronously", async () => {
   const service = createService();
   const credential = new ClientSecretCredential(TENANT, CLIENT, "a-secret", isolatedOptions(service));
   for (
@@ -386,12 +386,12 @@ test("options of a call that are null or of another type reject or count as none
   }
 });
 
-test("a bearer token provider of a credential that gives nothing says so", async () => {
+test("a bearer token provider rejects if its credential returns no token", async () => {
   const provider = getBearerTokenProvider({ getToken: () => Promise.resolve(null) }, SCOPE);
   assert.equal((await failureOf(provider())).message, "The credential returned no token");
 });
 
-test("an app's secret is for one tenant: the words for people are refused before any request", () => {
+test('an app needs its own tenant: "common" and the like throw before any request', () => {
   for (const tenantId of ["common", "organizations", "Consumers"]) {
     for (const { name, create, good } of CREDENTIALS.filter(({ good }) => !("password" in good))) {
       if (!("tenantId" in good)) continue;

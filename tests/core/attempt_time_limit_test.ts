@@ -1,5 +1,5 @@
-// Each attempt has its own time limit: a lost request is sent again before the deadline, a slow service still has time to respond, and a request that
-// the service may refuse the second time is not cut short.
+// Each attempt has its own time limit: a lost request is sent again before the deadline, a slow service still has time
+// to respond, and a request that the service may reject the second time is not ended early.
 import {
   type AccessToken,
   AuthorizationCodeCredential,
@@ -41,14 +41,14 @@ import { userAnswer } from "../support/sign_in/sign_in.ts";
 
 const SECOND = 1000;
 
-/** A credential, and the one of its requests that is lost or slow. */
+/** A credential, and those of its requests that are lost or slow. */
 interface Subject {
-  /** Makes the credential. */
+  /** Creates the credential. */
   create(options: CredentialOptions): { getToken(scopes: string): Promise<AccessToken> };
   /** Returns the response to a request. Default: a token. */
   readonly answer?: (asked: Asked) => unknown;
-  /** Whether the request is the one that is lost or slow. Default: any is. */
-  readonly isMeant?: (asked: Asked) => boolean;
+  /** Whether a request may be lost or slow. Default: each request may. */
+  readonly isAffected?: (asked: Asked) => boolean;
   /** The default of `timeoutInMs`. */
   readonly timeoutInMs?: number;
 }
@@ -70,7 +70,7 @@ function machine(name: MachineName): Subject {
   };
 }
 
-/** Requests that change nothing at the service. */
+/** Requests that do not change the state of the service. */
 const REPEATABLE: Readonly<Record<string, Subject>> = {
   "client credentials": { create: client },
   "on behalf of": {
@@ -86,12 +86,12 @@ const REPEATABLE: Readonly<Record<string, Subject>> = {
   "instance discovery": {
     create: (options) => client({ ...options, authorityHost: "https://login.private.example" }),
     answer: discovery,
-    isMeant: ({ url }) => url.includes("discovery/instance"),
+    isAffected: ({ url }) => url.includes("discovery/instance"),
   },
   "the OpenID configuration": {
     create: (options) => client({ ...options, authorityHost: "https://login.private.example" }),
     answer: discovery,
-    isMeant: ({ url }) => url.includes("openid-configuration"),
+    isAffected: ({ url }) => url.includes("openid-configuration"),
   },
   "the OIDC token of a pipeline": {
     create: (options) =>
@@ -100,13 +100,13 @@ const REPEATABLE: Readonly<Record<string, Subject>> = {
         env: { SYSTEM_OIDCREQUESTURI: "https://dev.azure.com/contoso/_apis/oidctoken" },
       }),
     answer: ({ url }) => url.includes("oidctoken") ? jsonAnswer({ oidcToken: "a.b.c" }) : tokenAnswer(),
-    isMeant: ({ url }) => url.includes("oidctoken"),
+    isAffected: ({ url }) => url.includes("oidctoken"),
   },
   ...Object.fromEntries((Object.keys(MACHINES) as MachineName[]).map((name) => [name, machine(name)])),
-  "Azure Arc": { ...machine("Azure Arc"), isMeant: ({ headers }) => !headers.has("authorization") },
+  "Azure Arc": { ...machine("Azure Arc"), isAffected: ({ headers }) => !headers.has("authorization") },
   "the second request of Azure Arc": {
     ...machine("Azure Arc"),
-    isMeant: ({ headers }) => headers.has("authorization"),
+    isAffected: ({ headers }) => headers.has("authorization"),
   },
 };
 
@@ -116,7 +116,7 @@ function discovery({ url }: Asked): Response {
   return jsonAnswer({ token_endpoint: `https://login.private.example/${TENANT}/oauth2/v2.0/token` });
 }
 
-/** Requests that a service may refuse after it has acted on them once. */
+/** Requests that a service may reject after it has processed them once. */
 const UNREPEATABLE: Readonly<Record<string, Subject>> = {
   "an authorization code": {
     create: (options) => new AuthorizationCodeCredential(TENANT, CLIENT, "a-code", "https://app.example/", options),
@@ -126,7 +126,7 @@ const UNREPEATABLE: Readonly<Record<string, Subject>> = {
     create: (options) =>
       new DeviceCodeCredential({ ...options, tenantId: TENANT, clientId: CLIENT, userPromptCallback() {} }),
     answer: ({ url }) => url.endsWith("/devicecode") ? deviceCode() : userAnswer(),
-    isMeant: ({ url }) => url.endsWith("/token"),
+    isAffected: ({ url }) => url.endsWith("/token"),
     timeoutInMs: 900_000,
   },
   "a password": {
@@ -146,16 +146,19 @@ function deviceCode(members: Record<string, unknown> = {}): Response {
   });
 }
 
-/** Makes a credential whose requests `late` delays or loses: it gets each one that is meant, and how many there were before. */
-function rig(subject: Subject, late: (asked: Asked, index: number, clock: FakeClock) => unknown, options = {}) {
+/**
+ * Creates a credential whose requests `disturb` delays or loses. It gets each affected request and the number of those
+ * before it.
+ */
+function rig(subject: Subject, disturb: (asked: Asked, index: number, clock: FakeClock) => unknown, options = {}) {
   const clock = createFakeClock();
   const sent: number[] = [];
   const events: LogEvent[] = [];
-  const { answer = () => tokenAnswer(), isMeant = () => true } = subject;
+  const { answer = () => tokenAnswer(), isAffected = () => true } = subject;
   const service = createService(async (asked) => {
-    if (!isMeant(asked)) return answer(asked);
+    if (!isAffected(asked)) return answer(asked);
     sent.push(clock.now());
-    return await late(asked, sent.length - 1, clock) ?? answer(asked);
+    return await disturb(asked, sent.length - 1, clock) ?? answer(asked);
   });
   const credential = subject.create({
     ...isolatedOptions(service, clock),
@@ -167,7 +170,7 @@ function rig(subject: Subject, late: (asked: Asked, index: number, clock: FakeCl
   return { ask, clock, events, service, times: () => sent.map((time) => time - began) };
 }
 
-/** Does not answer the first request. */
+/** Does not respond to the first request. */
 function loseOne(asked: Asked, index: number): unknown {
   return index === 0 ? silence(asked) : undefined;
 }
@@ -183,7 +186,7 @@ for (const [name, subject] of Object.entries(REPEATABLE)) {
         [100, 34],
       ] as const
     ) {
-      test(`a request that is lost is sent again after ${limit} ms of ${timeoutInMs ?? "the default"}`, async () => {
+      test(`sends a lost request again after ${limit} ms with timeoutInMs ${timeoutInMs ?? "by default"}`, async () => {
         const { ask, events, times } = rig(subject, loseOne, timeoutInMs === undefined ? {} : { timeoutInMs });
         const { value, after } = await ask();
         assert.deepEqual([value?.token, after], ["a-token", limit]);
@@ -196,7 +199,7 @@ for (const [name, subject] of Object.entries(REPEATABLE)) {
       });
     }
 
-    test("a service that is slow has its time: twice as long each time, and in the end all that is left", async () => {
+    test("gives a slow service twice as much time at each attempt, and the rest of the time at the last", async () => {
       const { timeoutInMs = 60_000 } = subject;
       const slow = timeoutInMs === 60_000 ? 25_000 : 45_000;
       const { ask, times } = rig(subject, ({ signal }, _, clock) => clock.sleep(slow, signal));
@@ -206,7 +209,7 @@ for (const [name, subject] of Object.entries(REPEATABLE)) {
       assert.deepEqual([value?.token, after], ["a-token", begun.at(-1)! + slow]);
     });
 
-    test("a service that never answers: the deadline, and nothing afterwards", async () => {
+    test("ends at the deadline if the service never responds, and sends nothing afterwards", async () => {
       const { ask, clock, service } = rig(subject, silence);
       const { error, after } = await ask();
       assert.equal(after, subject.timeoutInMs ?? 60_000);
@@ -217,7 +220,7 @@ for (const [name, subject] of Object.entries(REPEATABLE)) {
       assert.deepEqual(clock.sleeping, []);
     });
 
-    test("a single attempt has all the time that there is", async () => {
+    test("gives a single attempt all of the time", async () => {
       const slow = (subject.timeoutInMs ?? 60_000) - 1000;
       const late = ({ signal }: Asked, _: number, clock: FakeClock) => clock.sleep(slow, signal);
       const { ask, times } = rig(subject, late, { retryOptions: { maxRetries: 0 } });
@@ -231,7 +234,7 @@ for (const [name, subject] of Object.entries(UNREPEATABLE)) {
   describe(name, () => {
     const waits = name === "a poll for a device code" ? 5000 : 0;
 
-    test("is not sent twice to a service that is slow", async () => {
+    test("is not sent twice to a slow service", async () => {
       for (const slow of [11_000, 29_000]) {
         const { ask, times } = rig(subject, ({ signal }, _, clock) => clock.sleep(slow, signal));
         const { value, after } = await ask();
@@ -239,14 +242,14 @@ for (const [name, subject] of Object.entries(UNREPEATABLE)) {
       }
     });
 
-    test("is sent again after 30 seconds, when a response that was lost is not to be expected", async () => {
+    test("is sent again after 30 seconds, because no response is expected then", async () => {
       const { ask, times, events } = rig(subject, loseOne);
       const { value, after } = await ask();
       assert.deepEqual([value?.token, after, times().length], ["a-token", waits + 30_000, 2]);
       assert.equal(events[0]!.message, "No response within 30000 ms: trying again in 0 ms");
     });
 
-    test("has a short deadline to itself", async () => {
+    test("uses all of a short deadline for one attempt", async () => {
       const timeoutInMs = waits + 6000;
       const { ask, times } = rig(subject, ({ signal }, _, clock) => clock.sleep(5000, signal), { timeoutInMs });
       const { value, after } = await ask();
@@ -255,7 +258,7 @@ for (const [name, subject] of Object.entries(UNREPEATABLE)) {
   });
 }
 
-test("a refresh token is not sent twice to a service that is slow, and again after 30 seconds", async () => {
+test("a refresh token is not sent twice to a slow service, but again after 30 seconds", async () => {
   for (const [slow, expected] of [[29_000, 1], [31_000, 2]] as const) {
     const clock = createFakeClock();
     let grants = 0;
@@ -271,7 +274,7 @@ test("a refresh token is not sent twice to a service that is slow, and again aft
   }
 });
 
-test("the code for a device is asked for again like any other, and lives from the request that it came for", async () => {
+test("a lost device authorization request is sent again, and the lifetime of the code begins with the successful request", async () => {
   let polls = 0;
   const subject: Subject = {
     ...UNREPEATABLE["a poll for a device code"]!,
@@ -281,7 +284,7 @@ test("the code for a device is asked for again like any other, and lives from th
         : ++polls < 3
         ? jsonAnswer({ error: "authorization_pending" }, { status: 400 })
         : userAnswer(),
-    isMeant: ({ url }) => url.endsWith("/devicecode"),
+    isAffected: ({ url }) => url.endsWith("/devicecode"),
   };
   const busy = { status: 503, headers: { "retry-after": "30" } };
   for (
@@ -293,12 +296,12 @@ test("the code for a device is asked for again like any other, and lives from th
     polls = 0;
     const { ask } = rig(subject, late);
     const { value, after } = await ask();
-    // The third poll would come after the end of a code that lives from the first request.
+    // The third poll would be after the expiry of the code if its lifetime began with the first request.
     assert.deepEqual([value?.token, after], ["a-token", before + 15_000]);
   }
 });
 
-test("a body that stops halfway is a request that is lost", async () => {
+test("an incomplete body is treated as a lost request", async () => {
   const half = () =>
     new Response(
       new ReadableStream({ start: (controller) => controller.enqueue(new TextEncoder().encode('{"access')) }),
@@ -308,12 +311,12 @@ test("a body that stops halfway is a request that is lost", async () => {
   assert.deepEqual([value?.token, after], ["a-token", 10_000]);
 });
 
-test("a fetch that does not heed its signal is given up all the same", async () => {
+test("an attempt ends even if fetch ignores its signal", async () => {
   const { ask } = rig({ create: client }, (_, index) => index === 0 ? new Promise(() => {}) : undefined);
   assert.equal((await ask()).after, 10_000);
 });
 
-test("the time that an assertion callback takes does not count", async () => {
+test("the time of an assertion callback does not count towards the time limit of an attempt", async () => {
   const clock = createFakeClock();
   const service = createService();
   let asked = 0;
@@ -327,13 +330,13 @@ test("the time that an assertion callback takes does not count", async () => {
   assert.deepEqual([value?.token, after, asked, service.requests.length], ["a-token", 20_000, 1, 1]);
 });
 
-test("the time that a request to the metadata service waits for its turn does not count", async () => {
+test("the time that a request to the metadata service is queued does not count towards the time limit of an attempt", async () => {
   const clock = createFakeClock();
   const service = createService(() => machineAnswer());
   const place = machineOptions({ service });
   const options = { ...place, cache: false as const, runtime: { ...place.runtime, ...clock } };
   const credential = new ManagedIdentityCredential(options);
-  // Five a second.
+  // Five requests per second.
   const all = Promise.all(Array.from({ length: 80 }, () => credential.getToken(SCOPE)));
   const { value, after } = await pass(all, clock);
   assert.equal(value?.length, 80);
@@ -341,9 +344,9 @@ test("the time that a request to the metadata service waits for its turn does no
   assert.equal(service.requests.length, 80);
 });
 
-// Edge isolates and pages stand on no machine that has a metadata service.
+// Edge isolates and pages do not run on machines with a metadata service.
 if (!["workerd", "web"].includes(detectPlatform())) {
-  test("the region is asked for in two seconds, or in a third of a shorter deadline", async () => {
+  test("the region request has a limit of two seconds, or of a third of a shorter deadline", async () => {
     for (const [timeoutInMs, limit] of [[60_000, 2000], [3000, 1000]] as const) {
       const clock = createFakeClock();
       const service = createService();
@@ -359,7 +362,7 @@ if (!["workerd", "web"].includes(detectPlatform())) {
   });
 }
 
-test("a clock that jumps during an attempt ends no retries", async () => {
+test("a jump of the clock during an attempt does not end the retries", async () => {
   for (const jump of [-3_600_000, 3_600_000]) {
     const { ask, clock, service } = rig({ create: client }, (_, index) => {
       if (index > 0) return undefined;

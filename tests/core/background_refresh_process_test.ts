@@ -1,5 +1,5 @@
 // Runs on: deno, node, bun
-// A program that has its token ends when it has nothing more to do, whatever becomes of the refresh behind it.
+// A background refresh does not keep the process of a program alive.
 import assert from "node:assert/strict";
 import { chmod, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -14,7 +14,7 @@ const IN_A_DAY = Math.floor(Date.now() / 1000) + 86_400;
 
 after(stopModules);
 
-/** Runs the program before a service that answers once and is silent afterwards. Returns what it printed. */
+/** Runs the program with a service that responds once and never again. Returns the lines that the program printed. */
 async function runBefore(answer: () => Response, args: readonly string[]): Promise<string[]> {
   let asked = 0;
   const server = await serveHttp(() => asked++ === 0 ? Promise.resolve(answer()) : new Promise(() => {}));
@@ -32,16 +32,16 @@ async function runBefore(answer: () => Response, args: readonly string[]): Promi
 for (const moment of ["due", "last minutes"]) {
   test(`App Service, ${moment}: the connection of the refresh does not keep the process alive`, async () => {
     const answer = () => jsonAnswer({ access_token: "a-token", token_type: "Bearer", expires_on: IN_A_DAY });
-    // It has ended while the request was in flight: neither an attempt nor the refresh was over.
+    // The process has ended while the request was in flight: neither the attempt nor the refresh had ended.
     assert.deepEqual(await runBefore(answer, ["App Service", moment, "20000"]), [
       "token a-token",
       "events token-acquired",
     ]);
   });
 
-  test(`client secret, ${moment}: no timer does, and a request for no longer than its time limit`, async () => {
+  test(`client secret, ${moment}: timers do not keep the process alive, and a request only until its time limit`, async () => {
     const answer = () => jsonAnswer({ access_token: "a-token", token_type: "Bearer", expires_in: 86_400 });
-    // The `fetch` of a runtime cannot be left alone before its attempt is over. The wait for the next attempt can.
+    // The `fetch` of a runtime keeps the process alive until the attempt ends. The wait for the next attempt does not.
     assert.deepEqual(await runBefore(answer, ["client secret", moment, "3000"]), [
       "token a-token",
       "events token-acquired,request-retried",
@@ -49,7 +49,7 @@ for (const moment of ["due", "last minutes"]) {
   });
 }
 
-test("a chain: its search in the background does not keep the process alive", async () => {
+test("a chain: the background probe does not keep the process alive", async () => {
   const answer = () => jsonAnswer({ access_token: "a-token", token_type: "Bearer", expires_on: IN_A_DAY });
   assert.deepEqual(await runBefore(answer, ["chain", "due", "60000"]), [
     "token a-token",

@@ -1,9 +1,9 @@
-// What stands behind the members of `runtime`, by the place the tests run in.
+// The members of `runtime` that each runtime has.
 import { createRuntime, detectPlatform, type Runtime } from "@azweb/identity/runtime";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-/** The members of which a system has each, and no other place has any. */
+/** The members that exist on Deno, Node and Bun, and on no other runtime. */
 const FUNCTIONS = [
   "fileExists",
   "fileSize",
@@ -17,13 +17,13 @@ const FUNCTIONS = [
 const hasSystem = ["deno", "node", "bun"].includes(detectPlatform());
 
 for (const member of [...FUNCTIONS, "platform"] as const) {
-  test(`"${member}" is there where a system is, and nowhere else`, () => {
+  test(`"${member}" exists only on runtimes with an operating system`, () => {
     assert.equal(createRuntime()[member] !== undefined, hasSystem);
   });
 }
 
 for (const member of [...FUNCTIONS, "env", "now", "sleep"] as const) {
-  test(`"${member}" of a runtime that is handed in comes first, and knows it as "this"`, () => {
+  test(`"${member}" of an injected runtime takes precedence, and is called with it as "this"`, () => {
     const runtime = {
       [member](this: unknown) {
         return this;
@@ -34,15 +34,15 @@ for (const member of [...FUNCTIONS, "env", "now", "sleep"] as const) {
   });
 }
 
-test("the operating system of a runtime that is handed in comes first", () => {
+test("the operating system of an injected runtime takes precedence", () => {
   assert.equal(createRuntime({ platform: "aix" }).platform, "aix");
 });
 
-test("the files of a runtime that is handed in are not those of the system", () => {
+test("an injected runtime does not read the files of the system", () => {
   assert.equal(createRuntime({ readTextFile: () => Promise.resolve("") }).fileSize, undefined);
 });
 
-test("the operating system goes by its name in Node, where there is one", () => {
+test("the operating system has its name in Node, or is undefined", () => {
   assert.match(
     createRuntime().platform ?? "none",
     hasSystem ? /^(linux|darwin|win32|freebsd|netbsd|openbsd|aix|sunos|android)$/ : /^none$/,

@@ -1,4 +1,4 @@
-// What a chain concludes from a failure: for whom the token is, for this call and for the next ones.
+// The effect of a failed credential on a chain: which credential returns the token of this call and of the next ones.
 import {
   type AccessToken,
   AggregateAuthenticationError,
@@ -52,15 +52,15 @@ function refuse(): Promise<never> {
   return Promise.reject(new TypeError("connect ECONNREFUSED"));
 }
 
-/** Lets work in the background end that waits for no timer. */
+/** Waits until background work without timers has ended. */
 async function settle(): Promise<void> {
   for (let turn = 0; turn < 50; turn++) await breathe();
 }
 
-// What is loaded on demand is there.
+// Loads the modules that are imported on demand.
 before(() => createLaptop({ has: ["AzureCliCredential"] }).credential.getToken(SCOPE));
 
-/** Lets time pass until the work has ended. */
+/** Advances the clock until the work has ended. */
 async function passTime<T>(clock: FakeClock, work: Promise<T>): Promise<T> {
   let hasEnded = false;
   const end = () => void (hasEnded = true);
@@ -72,7 +72,7 @@ async function passTime<T>(clock: FakeClock, work: Promise<T>): Promise<T> {
   return await work;
 }
 
-describe("a source that variables name and that fails ends the chain; afterwards the machine's identity is used", () => {
+describe("a source that variables configure and that fails ends the chain; afterwards the managed identity is used", () => {
   const faults: Record<string, () => unknown> = {
     "connection refused": refuse,
     "connection reset in the body": () =>
@@ -122,11 +122,11 @@ test("Service Fabric with another certificate than the pinned one ends the chain
   assert.equal(programs.started.length, 0);
 });
 
-describe("a metadata service that has answered the probe, and then fails, ends the chain", () => {
+describe("a metadata service that responds to the probe, and then fails, ends the chain", () => {
   const faults: [string, (asked: Asked) => unknown][] = [
     ["drops the connection", refuse],
-    ["refuses the resource", () => jsonAnswer({ error: "invalid_resource" }, { status: 400 })],
-    ["has no access", () => new Response("", { status: 403 })],
+    ["rejects the resource", () => jsonAnswer({ error: "invalid_resource" }, { status: 400 })],
+    ["denies access", () => new Response("", { status: 403 })],
     ["sends a web page", () => new Response("<!DOCTYPE html>")],
   ];
   for (const [fault, answer] of faults) {
@@ -146,9 +146,9 @@ describe("a metadata service that has answered the probe, and then fails, ends t
   }
 });
 
-describe("a probe that is answered with an error of a server, which may be the metadata service's", () => {
+describe("a probe whose response is a server error, which may be the metadata service's", () => {
   for (const status of [500, 502, 503, 504]) {
-    test(`${status}: az serves for 10 s at most, then the machine's identity is used`, async () => {
+    test(`${status}: az is used for at most 10 s, then the managed identity`, async () => {
       const clock = createFakeClock();
       let isUp = false;
       const near = (asked: Asked) => isUp ? metadata(asked) : new Response("upstream error", { status });
@@ -158,7 +158,7 @@ describe("a probe that is answered with an error of a server, which may be the m
       await clock.advance(9_000);
       assert.equal((await laptop.credential.getToken(SCOPE)).token, "of az");
       await clock.advance(2_000);
-      // A cached token does not wait for the probe, which goes on in the background.
+      // A call with a cached token does not wait for the probe, which continues in the background.
       assert.equal((await laptop.credential.getToken(SCOPE)).token, "of az");
       await settle();
       assert.equal((await laptop.credential.getToken(SCOPE)).token, "a-token");
@@ -167,7 +167,7 @@ describe("a probe that is answered with an error of a server, which may be the m
       assert.equal(laptop.ran().length, 1);
     });
 
-    test(`${status}: a call without a cached token waits for the probe after 10 s`, async () => {
+    test(`${status}: after 10 s, a call without a cached token waits for the probe`, async () => {
       const clock = createFakeClock();
       let isUp = false;
       const near = (asked: Asked) => isUp ? metadata(asked) : new Response("upstream error", { status });
@@ -180,7 +180,7 @@ describe("a probe that is answered with an error of a server, which may be the m
     });
   }
 
-  test("a call at every 100 ms, and a slow probe, make it no longer", async () => {
+  test("frequent calls and a slow probe do not prolong the 10 s", async () => {
     const clock = createFakeClock();
     const start = clock.now();
     let isUp = false;
@@ -198,7 +198,7 @@ describe("a probe that is answered with an error of a server, which may be the m
     assert.ok(clock.now() - start <= 11_000, `${clock.now() - start} ms`);
   });
 
-  test("a machine that takes long to give its first token is waited for by calls without a cached token", async () => {
+  test("calls without a cached token wait for a managed identity whose first token is slow", async () => {
     const clock = createFakeClock();
     let isUp = false;
     const near = (asked: Asked) =>
@@ -214,13 +214,13 @@ describe("a probe that is answered with an error of a server, which may be the m
     assert.equal((await laptop.credential.getToken(SCOPE)).token, "of az");
     const failure = await passTime(clock, failureOf(laptop.credential.getToken(VAULT)));
     assert.equal(failure.name, "AuthenticationError");
-    // What one call has learned holds for the others.
+    // The result of one call applies to the others.
     const next = await passTime(clock, failureOf(laptop.credential.getToken(SCOPE)));
     assert.equal(next.name, "AuthenticationError");
     assert.equal(laptop.ran().length, 1);
   });
 
-  test("as long as it lasts, az serves, and is not started again", async () => {
+  test("az is used as long as the error persists, and is not started again", async () => {
     const clock = createFakeClock();
     const near = () => new Response("", { status: 503 });
     const laptop = createLaptop({ has: ["AzureCliCredential"], near, clock });
@@ -234,7 +234,7 @@ describe("a probe that is answered with an error of a server, which may be the m
     assert.ok(probes > 30 && probes <= 61, `${probes} probes`);
   });
 
-  test("a machine that is found in the background, and then fails, is not replaced by az", async () => {
+  test("a managed identity that is found in the background, and then fails, is not replaced by az", async () => {
     const clock = createFakeClock();
     let isUp = false;
     const near = (asked: Asked) =>
@@ -253,7 +253,7 @@ describe("a probe that is answered with an error of a server, which may be the m
   });
 });
 
-test("a probe with a short time limit does not speak for one with a longer limit", async () => {
+test("the result of a probe with a short time limit does not apply to a probe with a longer limit", async () => {
   const clock = createFakeClock();
   const service = createService(async ({ headers, signal }) => {
     if (headers.has("metadata")) return machineAnswer();
@@ -275,7 +275,7 @@ test("a probe with a short time limit does not speak for one with a longer limit
   assert.equal((await long).token, "a-token");
 });
 
-describe("metadata services that are not a virtual machine's", () => {
+describe("metadata services other than that of a virtual machine", () => {
   const json = (body: object, status: number) => () => jsonAnswer(body, { status });
   const plain = (body: string, status: number) => () => new Response(body, { status });
   const found: Record<string, () => Response> = {
@@ -289,7 +289,7 @@ describe("metadata services that are not a virtual machine's", () => {
     "overloaded, 503 with JSON": json({ error: "unavailable" }, 503),
   };
   for (const [name, answer] of Object.entries(found)) {
-    test(`${name}: the machine's identity is used`, async () => {
+    test(`${name}: the managed identity is used`, async () => {
       const near = (asked: Asked) => isProbe(asked) ? answer() : machineAnswer();
       const laptop = createLaptop({ has: ["AzureCliCredential"], hasProfile: false, near });
       assert.equal((await laptop.credential.getToken(SCOPE)).token, "a-token");
@@ -309,7 +309,7 @@ describe("metadata services that are not a virtual machine's", () => {
     "no route": refuse,
   };
   for (const [name, answer] of Object.entries(absent)) {
-    test(`${name}: absent, and az is used for good`, async () => {
+    test(`${name}: the source is absent, and az is used permanently`, async () => {
       const clock = createFakeClock();
       let isUp = false;
       const near = (asked: Asked) => isUp ? metadata(asked) : answer();
@@ -321,7 +321,7 @@ describe("metadata services that are not a virtual machine's", () => {
     });
   }
 
-  test("the simulated container instance gives its identity's token to a chain", async () => {
+  test("a chain gets the managed identity's token on the simulated container instance", async () => {
     const machine = createContainerInstance({ clock: createFakeClock(), userAssigned: [{ clientId: CLIENT_ID }] });
     const credential = new DefaultAzureCredential({ ...machine.options, managedIdentityClientId: CLIENT_ID });
     const claims = await machine.verify((await credential.getToken(VAULT)).token);
@@ -330,7 +330,7 @@ describe("metadata services that are not a virtual machine's", () => {
   });
 });
 
-describe("a metadata service that knows no identity", () => {
+describe("a metadata service without an identity", () => {
   /** A machine without an identity, on which `az` is signed in. */
   function createRunner(machine: Machine, options: object, clock: FakeClock) {
     const programs = createPrograms(() => ANSWERS.az(clock.now() - clock.now() % 1000 + HOUR));
@@ -359,21 +359,21 @@ describe("a metadata service that knows no identity", () => {
       ["Azure Arc", createArcServer, MACHINES["Azure Arc"]],
     ] as const
   ) {
-    test(`${name}: az serves where AZURE_CLIENT_ID may be a service principal's`, async () => {
+    test(`${name}: az is used if AZURE_CLIENT_ID may belong to a service principal`, async () => {
       const clock = createFakeClock();
       const machine = create({ clock, systemAssigned: false });
       const options = { env: { ...env, ...variables, AZURE_CLIENT_ID: CLIENT_ID } };
       const { credential, programs, messages } = createRunner(machine, options, clock);
       assert.equal((await credential.getToken(SCOPE)).token, "of az");
       assert.ok(messages.some((message) => /inconclusive: .*The variable AZURE_CLIENT_ID was tried/.test(message)));
-      // As it is tried again from time to time, az is not started again.
+      // The managed identity is tried again from time to time, without another start of az.
       await clock.advance(61_000);
       assert.equal((await credential.getToken(SCOPE)).token, "of az");
       await settle();
       assert.equal(programs.started.length, 1);
     });
 
-    test(`${name}: an id that is given by option ends the chain`, async () => {
+    test(`${name}: an id in the options ends the chain`, async () => {
       const clock = createFakeClock();
       const machine = create({ clock, systemAssigned: false });
       const options = { env: { ...env, ...variables }, managedIdentityClientId: CLIENT_ID };
@@ -385,7 +385,7 @@ describe("a metadata service that knows no identity", () => {
     });
   }
 
-  test("an identity that is assigned later is found within a minute", async () => {
+  test("a managed identity that is assigned later is found within a minute", async () => {
     const clock = createFakeClock();
     let hasIdentity = false;
     const near = (asked: Asked) =>
@@ -406,7 +406,7 @@ describe("a metadata service that knows no identity", () => {
   });
 });
 
-describe("what is not possible for one call", () => {
+describe("a credential that cannot be used for one call", () => {
   test("a tenant that is not allowed ends the chain for that call, and the app is used for the next one", async () => {
     const service = createService(() => tokenAnswer({ access_token: "of the app" }));
     const app = new ClientSecretCredential(TENANT, CLIENT, "a-secret", isolatedOptions(service));
@@ -417,24 +417,24 @@ describe("what is not possible for one call", () => {
     assert.equal((await chain.getToken(SCOPE)).token, "of the app");
   });
 
-  test("claims that az cannot take are taken by azd, for that call only", async () => {
+  test("azd is used for claims, which az does not accept, for that call only", async () => {
     const laptop = createLaptop({ has: ["AzureCliCredential", "AzureDeveloperCliCredential"] });
     const claims = '{"access_token":{"nbf":{"essential":true,"value":"1"}}}';
     assert.equal((await laptop.credential.getToken(SCOPE, { claims })).token, "of azd");
     assert.deepEqual(laptop.selected(), []);
     assert.equal((await laptop.credential.getToken(SCOPE)).token, "of az");
     assert.deepEqual(laptop.selected(), ["AzureCliCredential"]);
-    // az is elected now, and another identity does not answer for it.
+    // az is selected now, and no other credential is used in its place.
     assert.equal((await failureOf(laptop.credential.getToken(SCOPE, { claims }))).name, "CredentialUnavailableError");
   });
 
-  test("several scopes: azd for that call only, then az", async () => {
+  test("azd is used for several scopes for that call only, then az", async () => {
     const laptop = createLaptop({ has: ["AzureCliCredential", "AzureDeveloperCliCredential"] });
     assert.equal((await laptop.credential.getToken(["https://a.example/x", "https://a.example/y"])).token, "of azd");
     assert.equal((await laptop.credential.getToken(SCOPE)).token, "of az");
   });
 
-  test("several scopes end the chain at a machine's identity", async () => {
+  test("several scopes end the chain at a managed identity", async () => {
     const laptop = createLaptop({ has: ["ManagedIdentityCredential", "AzureDeveloperCliCredential"] });
     const error = await failureOf(laptop.credential.getToken(["https://a.example/x", "https://a.example/y"]));
     assert.equal(error.name, "AuthenticationError");
@@ -442,7 +442,7 @@ describe("what is not possible for one call", () => {
     assert.equal((await laptop.credential.getToken(SCOPE)).token, "a-token");
   });
 
-  test("a tenant that a tool may not ask is asked by the next tool, for that call only", async () => {
+  test("a tenant that is not allowed for a tool makes it unavailable for that call only", async () => {
     const laptop = createLaptop({
       has: ["AzureCliCredential", "AzureDeveloperCliCredential"],
       tenantId: "a.example",
@@ -461,7 +461,7 @@ describe("a developer tool that is signed in and fails", () => {
     ["timed out", hang],
   ];
   for (const [name, behave] of failures) {
-    test(`${name}: the next tool serves until its token has to be renewed, then az again`, async () => {
+    test(`${name}: the next tool is used until its token must be refreshed, then az again`, async () => {
       const clock = createFakeClock();
       let isFailing = true;
       const laptop = createLaptop({
@@ -486,7 +486,7 @@ describe("a developer tool that is signed in and fails", () => {
     });
   }
 
-  test("one that is not signed in is absent: the next tool is used for good", async () => {
+  test("a tool that is not signed in is absent, and the next tool is used permanently", async () => {
     const clock = createFakeClock();
     let isSignedIn = false;
     const laptop = createLaptop({
@@ -515,17 +515,17 @@ describe("credentials of other packages", () => {
     ],
     ["a CredentialUnavailableError without an outcome", new CredentialUnavailableError("x")],
     ["an AuthenticationRequiredError", new AuthenticationRequiredError({ scopes: [SCOPE] })],
-    ["an aggregate with one that is inconclusive", aggregate("absent", "inconclusive")],
-    ["an aggregate that holds nothing", new AggregateAuthenticationError([], "x")],
+    ["an aggregate with an inconclusive error", aggregate("absent", "inconclusive")],
+    ["an empty aggregate", new AggregateAuthenticationError([], "x")],
     ["an aggregate whose array has holes", new AggregateAuthenticationError(new Array(3), "x")],
-    ["an aggregate that holds itself, and many others", aggregateOfItself()],
+    ["an aggregate that contains itself and many others", aggregateOfItself()],
     ...["configured", "unknown", null, 5].map((outcome): [string, Error] => {
       const members = { name: "CredentialUnavailableError", outcome, recheckAfterInMs: NaN };
-      return [`an outcome that is not known, ${outcome},`, Object.assign(new Error("x"), members)];
+      return [`an unknown outcome, ${outcome},`, Object.assign(new Error("x"), members)];
     }),
   ];
   for (const [name, error] of errors) {
-    test(`${name} elects no later credential for good`, () =>
+    test(`${name} does not select a later credential permanently`, () =>
       withChain(async ({ credential, clock, foreign }) => {
         foreign.error = error;
         assert.equal(await tokenOf(credential), "later");
@@ -539,7 +539,7 @@ describe("credentials of other packages", () => {
       }));
   }
 
-  test("a clock that goes back ends the time of a later credential", () =>
+  test("a clock that is set back ends the use of a later credential", () =>
     withChain(async ({ credential, clock, foreign }) => {
       foreign.error = new CredentialUnavailableError("x");
       assert.equal(await tokenOf(credential), "later");
@@ -548,7 +548,7 @@ describe("credentials of other packages", () => {
       assert.equal(await tokenOf(credential), "foreign");
     }));
 
-  test("a clock that goes back does not hide that a credential is configured and fails", () =>
+  test("a clock that is set back does not hide the failure of a configured credential", () =>
     withChain(async ({ credential, clock, foreign }) => {
       foreign.error = new CredentialUnavailableError("x");
       assert.equal(await tokenOf(credential), "later");
@@ -559,7 +559,7 @@ describe("credentials of other packages", () => {
     }));
 
   for (const times of [{}, { expiresOnTimestamp: 9e15, refreshAfterTimestamp: NaN }]) {
-    test(`a token with ${Object.keys(times).length} times, none of them a number, elects nothing for good`, () =>
+    test(`a token with ${Object.keys(times).length} times that are not valid numbers selects nothing permanently`, () =>
       withChain(async ({ clock, foreign }) => {
         const later = { getToken: () => Promise.resolve({ token: "later", ...times } as AccessToken) };
         const credential = new ChainedTokenCredential(foreign, later);
@@ -571,7 +571,7 @@ describe("credentials of other packages", () => {
       }));
   }
 
-  test("what a credential of another package returns is returned, whatever it is", async () => {
+  test("the value that a credential of another package returns is returned unchanged", async () => {
     const foreign = { getToken: () => Promise.resolve("a string" as never) };
     assert.equal(await new ChainedTokenCredential(foreign).getToken(SCOPE), "a string");
   });
@@ -594,22 +594,22 @@ describe("credentials of other packages", () => {
       assert.equal(await tokenOf(credential), "foreign");
     }));
 
-  test("a search that began before another one found a failure elects nothing", () =>
+  test("a call that began before another one failed selects nothing", () =>
     withChain(async ({ foreign }) => {
-      let answer!: (token: AccessToken) => void;
-      const slow = { getToken: () => new Promise<AccessToken>((resolve) => answer = resolve) };
+      let resolveSlow!: (token: AccessToken) => void;
+      const slow = { getToken: () => new Promise<AccessToken>((resolve) => resolveSlow = resolve) };
       const credential = new ChainedTokenCredential(foreign, slow);
       foreign.error = new CredentialUnavailableError("x", { outcome: "absent" });
       const first = credential.getToken(SCOPE);
       await settle();
       foreign.error = new AuthenticationError("refused");
       assert.equal((await failureOf(credential.getToken(SCOPE))).message, "refused");
-      answer({ token: "slow", expiresOnTimestamp: 9e15 });
+      resolveSlow({ token: "slow", expiresOnTimestamp: 9e15 });
       assert.equal((await first).token, "slow");
       assert.equal((await failureOf(credential.getToken(SCOPE))).message, "refused");
     }));
 
-  test("an aggregate is absent only if each of its causes is: then a later one is used for good", () =>
+  test("an aggregate is absent if each of its errors is, and a later credential is used permanently", () =>
     withChain(async ({ credential, clock, foreign }) => {
       foreign.error = aggregate("absent", "absent");
       assert.equal(await tokenOf(credential), "later");
@@ -618,7 +618,7 @@ describe("credentials of other packages", () => {
       assert.equal(await tokenOf(credential), "later");
     }));
 
-  test("an aggregate with a cause that is not for this call elects nothing", () =>
+  test("an aggregate with an error that applies to this call only selects nothing", () =>
     withChain(async ({ credential, foreign }) => {
       foreign.error = aggregate("absent", "not-for-this-call", "inconclusive");
       assert.equal(await tokenOf(credential), "later");
@@ -639,7 +639,7 @@ describe("credentials of other packages", () => {
     return errors[0] as AggregateAuthenticationError;
   }
 
-  /** Runs a test of a chain whose time is a clock's. */
+  /** Runs a test of a chain with a fake clock. */
   async function withChain(
     run: (chain: { credential: TokenCredential; clock: FakeClock; foreign: Foreign }) => Promise<void>,
   ): Promise<void> {
@@ -659,7 +659,7 @@ describe("credentials of other packages", () => {
   }
 });
 
-test("a certificate's path given in code that does not exist ends a chain", async () => {
+test("a certificate path in the constructor that does not exist ends a chain", async () => {
   const runtime = { readTextFile: () => Promise.reject(new Error("No such file")) };
   const app = new ClientCertificateCredential(TENANT, CLIENT, "/secrets/app.pem", { env: {}, runtime });
   const error = await failureOf(new ChainedTokenCredential(app, new StaticCredential("other")).getToken(SCOPE));
@@ -670,7 +670,7 @@ test("a certificate's path given in code that does not exist ends a chain", asyn
   );
 });
 
-test("a refused EnvironmentCredential is named, and that variables configure it", async () => {
+test("the error of a rejected EnvironmentCredential names it and the variables that configure it", async () => {
   const answer = () => jsonAnswer({ error: "invalid_client", error_codes: [7000215] }, { status: 401 });
   const { credential } = createLaptop({ has: ["EnvironmentCredential", "AzureCliCredential"], answer });
   const { name, message } = await failureOf(credential.getToken(SCOPE));
@@ -680,8 +680,8 @@ test("a refused EnvironmentCredential is named, and that variables configure it"
   assert.doesNotMatch(message, /ClientSecretCredential/);
 });
 
-describe("requestOptions.timeout bounds the call of a chain", () => {
-  test("not each of its credentials", async () => {
+describe("requestOptions.timeout limits the call of a chain", () => {
+  test("as a whole, and not each of its credentials", async () => {
     const clock = createFakeClock();
     const start = clock.now();
     const laptop = createLaptop({
@@ -698,7 +698,7 @@ describe("requestOptions.timeout bounds the call of a chain", () => {
     assert.equal(clock.now() - start, 1_500);
   });
 
-  test("also where the Azure CLI was started ahead", async () => {
+  test("even if the Azure CLI was started ahead", async () => {
     const clock = createFakeClock();
     const laptop = createLaptop({
       has: ["AzureCliCredential"],
@@ -712,7 +712,7 @@ describe("requestOptions.timeout bounds the call of a chain", () => {
   });
 });
 
-describe("a malformed variable is an AuthenticationError of getToken that names it and not its value", () => {
+describe("getToken rejects with an AuthenticationError that names a malformed variable but does not contain its value", () => {
   const app = { AZURE_TENANT_ID: TENANT, AZURE_CLIENT_ID: CLIENT, AZURE_CLIENT_SECRET: "a-secret" };
   const certificate = { AZURE_TENANT_ID: TENANT, AZURE_CLIENT_ID: CLIENT, AZURE_CLIENT_CERTIFICATE_PATH: "/app.pem" };
   const rows: [string, Record<string, string>][] = [

@@ -1,5 +1,6 @@
 // Runs on: deno
-// What a chain concludes from a missing permission: it never becomes the developer where variables, options or files configure something.
+// The effect of a missing permission on a chain: it never uses the developer's account if variables, options or files
+// configure a credential.
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
@@ -23,7 +24,7 @@ function flagIn(message: string): string {
   return /--allow-[a-z]+=\S*[^\s,]/.exec(message)?.[0] ?? "none";
 }
 
-describe("az is signed in, and may be started", () => {
+describe("with a signed-in az that may be run", () => {
   let folder = "";
   let flags: string[] = [];
   let env: Record<string, string> = {};
@@ -39,22 +40,22 @@ describe("az is signed in, and may be started", () => {
 
   after(() => Deno.remove(folder, { recursive: true }));
 
-  test("it is used where nothing else is configured", async () => {
+  test("az is used if nothing else is configured", async () => {
     assert.equal(await run([...flags, "--allow-env", "--allow-net=169.254.169.254"], CODE, env), "of az");
   });
 
-  test("it is used where only a probe is not permitted, which is absence", async () => {
+  test("az is used if only the probe is not permitted, so that the managed identity is absent", async () => {
     assert.equal(await run([...flags, "--allow-env"], CODE, env), "of az");
   });
 
-  test("without --allow-net, a service principal in the variables is an error that names the flag", async () => {
+  test("without --allow-net, the chain rejects with an error that names the flag for a service principal in the variables", async () => {
     assert.match(
       await run([...flags, "--allow-env"], CODE, { ...env, ...APP }),
       /^AuthenticationError \/ EnvironmentCredential: .*Run Deno with --allow-net=login\.microsoftonline\.com/,
     );
   });
 
-  test("without --allow-net, App Service is an error that names the flag", async () => {
+  test("without --allow-net, the chain rejects with an error that names the flag on App Service", async () => {
     const machine = { IDENTITY_ENDPOINT: "http://127.0.0.1:9/msi/token", IDENTITY_HEADER: "x" };
     assert.match(
       await run([...flags, "--allow-env"], CODE, { ...env, ...machine }),
@@ -62,7 +63,7 @@ describe("az is signed in, and may be started", () => {
     );
   });
 
-  test("without --allow-read, a configured certificate and a configured token file are errors that name the flag", async () => {
+  test("without --allow-read, the chain rejects with an error that names the flag for a configured certificate or token file", async () => {
     const some = [`--allow-run=${folder}/az`, "--allow-env", "--allow-net"];
     const { AZURE_CLIENT_SECRET: _, ...id } = APP;
     assert.match(
@@ -76,7 +77,7 @@ describe("az is signed in, and may be started", () => {
   });
 
   for (const missing of ["", ...Object.keys(APP), "AZURE_REGIONAL_AUTHORITY_NAME", "AZURE_AUTHORITY_HOST"]) {
-    test(`an incomplete --allow-env, without ${missing || "any variable"}, is an error with all that is missing`, async () => {
+    test(`with --allow-env without ${missing || "any variable"}, the chain rejects with an error that names everything that is missing`, async () => {
       const all = [...TOOL_VARIABLES, "AZURE_TOKEN_CREDENTIALS", ...Object.keys(APP), "AZURE_AUTHORITY_HOST"];
       const granted = missing === "" ? TOOL_VARIABLES : all.filter((name) => name !== missing);
       const output = await run([...flags, `--allow-env=${granted}`, "--allow-net"], CODE, { ...env, ...APP });
@@ -91,7 +92,7 @@ describe("az is signed in, and may be started", () => {
     });
   }
 
-  test("the flag of the first error is enough for the whole chain", async () => {
+  test("the flag in the first error suffices for the whole chain", async () => {
     const first = await run(flags, CODE, env);
     assert.match(first, /^AuthenticationError \/ DefaultAzureCredential: /);
     const names = flagIn(first).replace("--allow-env=", "");
@@ -110,7 +111,7 @@ describe("az is signed in, and may be started", () => {
     );
   });
 
-  test("explain() says that a configured machine may not be reached, and that one is not probed for", async () => {
+  test("explain() says that the configured endpoint may not be reached, and that the probe is not permitted", async () => {
     const code = `
       import { DefaultAzureCredential } from "@azweb/identity";
       const { state, detail } = (await new DefaultAzureCredential().explain())[2];

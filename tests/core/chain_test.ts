@@ -19,7 +19,7 @@ import { CERTIFICATE, KEY, KEY_ENCRYPTED, PASSWORD } from "../support/certificat
 import { NAMES } from "../support/developer_tools/laptop.ts";
 import { CLIENT, createService, failureOf, isolatedOptions, SCOPE, TENANT } from "../support/service.ts";
 
-/** A link that does what it is told, in order, and then the last again. */
+/** Creates a credential that returns or rejects with the results in order, and then repeats the last one. */
 function createLink(...results: unknown[]): TokenCredential & { calls: [unknown, unknown][] } {
   const calls: [unknown, unknown][] = [];
   return {
@@ -38,7 +38,7 @@ function tokenOf(token: string): AccessToken {
 
 const unavailable = new CredentialUnavailableError("Not here", { outcome: "absent" });
 
-test("the links are asked in order, with what was asked, until one gives a token", async () => {
+test("calls the credentials in order, with the arguments of the call, until one returns a token", async () => {
   const links = [createLink(unavailable), createLink(null), createLink(tokenOf("a")), createLink(tokenOf("b"))];
   const chain = new ChainedTokenCredential(...links);
   const options = { tenantId: "x", claims: "{}" };
@@ -47,7 +47,7 @@ test("the links are asked in order, with what was asked, until one gives a token
   assert.deepEqual(links[2]!.calls[0], [[SCOPE], options]);
 });
 
-test("after absent ones only, the one that returned a token is asked alone from then on, also where it fails", async () => {
+test("calls only the credential that returned a token after absent ones from then on, even if it fails", async () => {
   const later = new CredentialUnavailableError("Gone");
   const links = [createLink(unavailable), createLink(tokenOf("a"), later, tokenOf("a2")), createLink(tokenOf("b"))];
   const chain = new ChainedTokenCredential(...links);
@@ -57,15 +57,15 @@ test("after absent ones only, the one that returned a token is asked alone from 
   assert.deepEqual(links.map(({ calls }) => calls.length), [1, 3, 0]);
 });
 
-test("what is remembered is remembered by the chain, not by its class", async () => {
+test("each chain selects its own credential", async () => {
   const links = [createLink(tokenOf("a")), createLink(tokenOf("b"))];
   await new ChainedTokenCredential(links[0]!).getToken(SCOPE);
   assert.equal((await new ChainedTokenCredential(links[1]!).getToken(SCOPE)).token, "b");
 });
 
-test("many calls at once settle on one link: a program never changes its identity", async () => {
+test("concurrent calls select the same credential, so that a program never changes its identity", async () => {
   const quick = new CredentialUnavailableError("Not yet", { outcome: "absent" });
-  // The first link is absent for the first call, and present for the second.
+  // The first credential is absent for the first call, and available for the second.
   const links = [createLink(quick, tokenOf("a")), createLink(tokenOf("b"))];
   const chain = new ChainedTokenCredential(...links);
   const tokens = await Promise.all(Array.from({ length: 20 }, () => chain.getToken(SCOPE)));
@@ -73,7 +73,7 @@ test("many calls at once settle on one link: a program never changes its identit
   assert.equal((await chain.getToken(SCOPE)).token, tokens[0]!.token);
 });
 
-test("a refusal stops the chain, with the error as it is", async () => {
+test("stops at a credential that fails, and rejects with its error unchanged", async () => {
   for (
     const refusal of [
       new AuthenticationError("Refused", { statusCode: 401 }),
@@ -89,14 +89,14 @@ test("a refusal stops the chain, with the error as it is", async () => {
   }
 });
 
-test("after a refusal the chain begins anew", async () => {
+test("starts from the first credential after a failure", async () => {
   const links = [createLink(new AuthenticationError("Refused"), tokenOf("a")), createLink(tokenOf("b"))];
   const chain = new ChainedTokenCredential(...links);
   await failureOf(chain.getToken(SCOPE));
   assert.equal((await chain.getToken(SCOPE)).token, "a");
 });
 
-test("a link that throws at once is one that rejects", async () => {
+test("treats a credential that throws like one that rejects", async () => {
   const chain = new ChainedTokenCredential({
     getToken() {
       throw unavailable;
@@ -105,7 +105,7 @@ test("a link that throws at once is one that rejects", async () => {
   assert.equal((await chain.getToken(SCOPE)).token, "b");
 });
 
-test("what is unavailable is known by its name: errors of other copies, of @azure/identity, of other realms", async () => {
+test("recognises an unavailable credential by the name of its error, which may come from another copy, package or realm", async () => {
   for (const name of ["CredentialUnavailableError", "AuthenticationRequiredError", "AggregateAuthenticationError"]) {
     for (
       const reason of [
@@ -124,7 +124,7 @@ test("what is unavailable is known by its name: errors of other copies, of @azur
   }
 });
 
-test("a link that rejects with nothing, or with what is no error, stops the chain", async () => {
+test("stops at a credential that rejects with a value that is not an error", async () => {
   for (const reason of [undefined, null, "CredentialUnavailableError", 7, {}]) {
     const link = { getToken: () => Promise.reject(reason) };
     const chain = new ChainedTokenCredential(link, new StaticCredential("b"));
@@ -132,7 +132,7 @@ test("a link that rejects with nothing, or with what is no error, stops the chai
   }
 });
 
-test("a chain in which nobody is available says so for each, in order", async () => {
+test("rejects with the reason of each credential, in order, if none is available", async () => {
   const chain = new ChainedTokenCredential(
     createLink(new CredentialUnavailableError("One\nand more")),
     createLink(null),
@@ -159,7 +159,7 @@ test("a chain in which nobody is available says so for each, in order", async ()
   assert.equal((error.errors as unknown[]).length, 5);
 });
 
-test("a chain in which all give nothing says so too", async () => {
+test("rejects if no credential returns a token", async () => {
   for (const nothing of [null, undefined]) {
     const error = await failureOf(new ChainedTokenCredential(createLink(nothing), createLink(nothing)).getToken(SCOPE));
     assert.equal(error.name, "AggregateAuthenticationError");
@@ -171,7 +171,7 @@ test("a chain in which all give nothing says so too", async () => {
   }
 });
 
-test("chains may hold chains: the outer goes on where the inner has nobody, and stops where it was refused", async () => {
+test("continues after a nested chain without an available credential, and stops at a nested chain that fails", async () => {
   const inner = new ChainedTokenCredential(
     createLink(unavailable),
     createLink(new CredentialUnavailableError("Neither")),
@@ -188,7 +188,7 @@ test("chains may hold chains: the outer goes on where the inner has nobody, and 
   assert.equal(await failureOf(refused.getToken(SCOPE)) as unknown, refusal);
 });
 
-test("a subclass may answer getToken in its own way", async () => {
+test("a subclass can override getToken", async () => {
   class Mine extends ChainedTokenCredential {
     override getToken(): Promise<AccessToken> {
       return Promise.resolve(tokenOf("mine"));
@@ -226,7 +226,7 @@ function createMachine(env: Record<string, unknown>, options: CredentialOptions 
   return { entra, credential: new EnvironmentCredential(all), options: all };
 }
 
-/** What the form of a request says about who asked. */
+/** Returns which kind of credential sent a request. */
 function kindOf(form: Readonly<Record<string, string>>): string {
   if (form.grant_type === "password") return "user";
   return form.client_assertion ? "certificate" : "secret";
@@ -250,7 +250,7 @@ for (
     [{ ...ID, ...SECRET, AZURE_CLIENT_CERTIFICATE_PATH: 7, BINDING: {} }, "secret"],
   ] as [Record<string, unknown>, string][]
 ) {
-  test(`the environment names a ${kind} by ${Object.keys(variables).join(", ")}`, async () => {
+  test(`EnvironmentCredential uses a ${kind} with ${Object.keys(variables).join(", ")}`, async () => {
     const { entra, credential } = createMachine(variables);
     const { token } = await credential.getToken(SCOPE);
     assert.equal((await entra.verify(token)).appid, CLIENT);
@@ -279,7 +279,7 @@ for (
     { ...ID, AZURE_CLIENT_SECRET: 7 },
   ] as Record<string, unknown>[]
 ) {
-  test(`the environment names nobody by ${Object.keys(variables).join(", ") || "nothing"}: what is set is listed, and what to set`, async () => {
+  test(`EnvironmentCredential is unavailable with ${Object.keys(variables).join(", ") || "no variables"}, and lists the variables that are set and those to set`, async () => {
     const { entra, credential } = createMachine(variables);
     const error = await failureOf(credential.getToken(SCOPE));
     assert.equal(error.name, "CredentialUnavailableError");
@@ -332,8 +332,8 @@ for (
       { AZURE_TENANT_ID, AZURE_CLIENT_ID: " ", ...SECRET },
       "AZURE_CLIENT_ID: It must be a non-empty string",
     ],
-    ...[SECRET, PATH, USER].map((who) => [
-      { AZURE_TENANT_ID, AZURE_CLIENT_ID: "my client", ...who },
+    ...[SECRET, PATH, USER].map((variables) => [
+      { AZURE_TENANT_ID, AZURE_CLIENT_ID: "my client", ...variables },
       "AZURE_CLIENT_ID: It must be the client id of an app, without spaces",
     ]),
     [
@@ -374,7 +374,7 @@ for (
     ]),
   ] as [Record<string, string>, string][]
 ) {
-  test(`variables that are set and cannot be stop a chain: ${complaint}`, async () => {
+  test(`an invalid variable ends a chain: ${complaint}`, async () => {
     const { entra, credential } = createMachine(variables);
     const chain = new ChainedTokenCredential(credential, new StaticCredential("b"));
     const error = await failureOf(chain.getToken(SCOPE));
@@ -388,7 +388,7 @@ for (
   });
 }
 
-test("a variable that another one outdoes need not be right", async () => {
+test("a variable that is not used because another one takes precedence may be invalid", async () => {
   const { entra, credential } = createMachine({
     ...ID,
     ...SECRET,
@@ -400,7 +400,7 @@ test("a variable that another one outdoes need not be right", async () => {
   assert.equal(entra.requests.length, 1);
 });
 
-test("a certificate's file that is missing is said with its variable and path, and stops a chain", async () => {
+test("a missing certificate file ends a chain with an error that contains its variable and path", async () => {
   const { entra, credential } = createMachine({ ...ID, AZURE_CLIENT_CERTIFICATE_PATH: "/missing.pem" });
   const chain = new ChainedTokenCredential(credential, new StaticCredential("b"));
   const error = await failureOf(chain.getToken(SCOPE));
@@ -415,7 +415,7 @@ test("a certificate's file that is missing is said with its variable and path, a
   assert.equal(entra.requests.length, 0);
 });
 
-test("a certificate's file that is there later is read by the next call", async () => {
+test("a certificate file that is created later is read by the next call", async () => {
   let there = false;
   const readTextFile = () => there ? Promise.resolve(CERTIFICATE + KEY) : Promise.reject(new Error("No such file"));
   const { entra, credential } = createMachine({ ...ID, ...PATH }, { runtime: { readTextFile } });
@@ -425,11 +425,11 @@ test("a certificate's file that is there later is read by the next call", async 
   assert.equal(entra.requests.length, 1);
 });
 
-test("a certificate whose path is given in code, and that is missing, is an AuthenticationError that ends a chain", async () => {
+test("a missing certificate file of the constructor's path is an AuthenticationError that ends a chain", async () => {
   const { options } = createMachine({});
   const credential = new ClientCertificateCredential(TENANT, CLIENT, "/missing.pem", options);
-  for (const asked of [credential, new ChainedTokenCredential(credential, new StaticCredential("b"))]) {
-    const error = await failureOf(asked.getToken(SCOPE));
+  for (const subject of [credential, new ChainedTokenCredential(credential, new StaticCredential("b"))]) {
+    const error = await failureOf(subject.getToken(SCOPE));
     assert.equal(error.name, "AuthenticationError");
     assert.equal(
       error.message,
@@ -439,7 +439,7 @@ test("a certificate whose path is given in code, and that is missing, is an Auth
   }
 });
 
-test("AZURE_CLIENT_SEND_CERTIFICATE_CHAIN sends the chain where it is true or 1", async () => {
+test("AZURE_CLIENT_SEND_CERTIFICATE_CHAIN sends the certificate chain if it is true or 1", async () => {
   for (
     const [value, sent] of [
       ["true", true],
@@ -458,7 +458,7 @@ test("AZURE_CLIENT_SEND_CERTIFICATE_CHAIN sends the chain where it is true or 1"
   }
 });
 
-test("AZURE_CLIENT_SEND_CERTIFICATE_CHAIN with another value is an AuthenticationError that ends a chain and does not show it", async () => {
+test("AZURE_CLIENT_SEND_CERTIFICATE_CHAIN with another value is an AuthenticationError that ends a chain and does not contain the value", async () => {
   for (const value of ["yes", " ", "true;", "on"]) {
     const { entra, credential } = createMachine({ ...ID, ...PATH, AZURE_CLIENT_SEND_CERTIFICATE_CHAIN: value });
     const chain = new ChainedTokenCredential(credential, new StaticCredential("b"));
@@ -473,7 +473,7 @@ test("AZURE_CLIENT_SEND_CERTIFICATE_CHAIN with another value is an Authenticatio
   }
 });
 
-test("AZURE_ADDITIONALLY_ALLOWED_TENANTS is a list with semicolons, beside the option's", async () => {
+test("AZURE_ADDITIONALLY_ALLOWED_TENANTS adds tenants, separated by semicolons, to those of the option", async () => {
   const env = { ...ID, ...SECRET, AZURE_ADDITIONALLY_ALLOWED_TENANTS: " a.example ; b.example;;" };
   const service = createService();
   const credential = new EnvironmentCredential({
@@ -485,17 +485,17 @@ test("AZURE_ADDITIONALLY_ALLOWED_TENANTS is a list with semicolons, beside the o
     await credential.getToken(SCOPE, { tenantId });
     assert.ok(service.requests.at(-1)!.url.includes(`/${tenantId}/`));
   }
-  // Nobody else is to be asked instead: the variables say who the program is.
+  // No other credential is used instead, because the variables configure the identity.
   const other = createLink(tokenOf("another's"));
-  for (const asked of [credential, new ChainedTokenCredential(credential, other)]) {
-    const error = await failureOf(asked.getToken(SCOPE, { tenantId: "d.example" }));
+  for (const subject of [credential, new ChainedTokenCredential(credential, other)]) {
+    const error = await failureOf(subject.getToken(SCOPE, { tenantId: "d.example" }));
     assert.equal(error.name, "AuthenticationError");
     assert.match(error.message, /^EnvironmentCredential: Cannot get a token from tenant "d\.example"/);
   }
   assert.equal(other.calls.length, 0);
 });
 
-test("a tenant that a credential may not ask is an AuthenticationError of that call, and ends the chain", async () => {
+test("a tenant that is not allowed is an AuthenticationError of that call, and ends the chain", async () => {
   const service = createService();
   const options = isolatedOptions(service);
   const [first, second] = ["a.example", "b.example"].map((tenant) =>
@@ -519,7 +519,7 @@ test("variables that are set later are found by the next call", async () => {
   assert.equal(entra.requests.length, 1);
 });
 
-test("options.runtime.env reads the variables where options.env is absent; options.env wins", async () => {
+test("options.runtime.env reads the variables unless options.env is set", async () => {
   const variables: Record<string, string> = { ...ID, ...SECRET };
   const service = createService();
   const { env: _env, ...options } = isolatedOptions(service);
@@ -532,13 +532,13 @@ test("options.runtime.env reads the variables where options.env is absent; optio
 
 // DefaultAzureCredential
 
-test("DefaultAzureCredential finds the environment's", async () => {
+test("DefaultAzureCredential uses EnvironmentCredential if its variables are set", async () => {
   const { entra, options } = createMachine({ ...ID, ...SECRET });
   const { token } = await new DefaultAzureCredential(options).getToken(SCOPE);
   assert.equal((await entra.verify(token)).appid, CLIENT);
 });
 
-test("DefaultAzureCredential says which it uses, once", async () => {
+test("DefaultAzureCredential logs once which credential it uses", async () => {
   const events: LogEvent[] = [];
   const { options } = createMachine({ ...ID, ...SECRET }, { log: (event) => events.push(event) });
   const credential = new DefaultAzureCredential(options);
@@ -550,7 +550,7 @@ test("DefaultAzureCredential says which it uses, once", async () => {
   ]);
 });
 
-test("DefaultAzureCredential that finds nobody says why for each, and stands in a chain", async () => {
+test("DefaultAzureCredential rejects with the reason of each credential if none is available, and a chain continues after it", async () => {
   const events: LogEvent[] = [];
   const { options } = createMachine({}, { log: (event) => events.push(event) });
   const credential = new DefaultAzureCredential(options);
@@ -570,7 +570,7 @@ test("DefaultAzureCredential that finds nobody says why for each, and stands in 
   assert.equal((await new ChainedTokenCredential(credential, new StaticCredential("b")).getToken(SCOPE)).token, "b");
 });
 
-test("DefaultAzureCredential stops where the environment's secret is refused", async () => {
+test("DefaultAzureCredential stops if the secret of the environment is rejected", async () => {
   const { options } = createMachine({ ...ID, AZURE_CLIENT_SECRET: "another-secret" });
   const credential = new DefaultAzureCredential(options);
   const error = await failureOf(new ChainedTokenCredential(credential, new StaticCredential("b")).getToken(SCOPE));
@@ -585,14 +585,14 @@ test("DefaultAzureCredential stops where the environment's secret is refused", a
 for (
   const value of ["prod", "PROD", " prod ", "EnvironmentCredential", "environmentcredential", "ENVIRONMENTCREDENTIAL"]
 ) {
-  test(`AZURE_TOKEN_CREDENTIALS="${value}" includes the environment's`, async () => {
+  test(`AZURE_TOKEN_CREDENTIALS="${value}" includes EnvironmentCredential`, async () => {
     const { options } = createMachine({ ...ID, ...SECRET, AZURE_TOKEN_CREDENTIALS: value });
     assert.ok((await new DefaultAzureCredential(options).getToken(SCOPE)).token);
   });
 }
 
 for (const value of ["", " "]) {
-  test(`AZURE_TOKEN_CREDENTIALS="${value}" counts as not set`, async () => {
+  test(`AZURE_TOKEN_CREDENTIALS="${value}" has no effect`, async () => {
     const { options } = createMachine({ ...ID, ...SECRET, AZURE_TOKEN_CREDENTIALS: value });
     assert.ok((await new DefaultAzureCredential(options).getToken(SCOPE)).token);
   });
@@ -609,7 +609,7 @@ for (
     "0",
   ]
 ) {
-  test(`AZURE_TOKEN_CREDENTIALS="${value}" is a TypeError of the constructor that names the values`, () => {
+  test(`the constructor throws a TypeError that lists the valid values for AZURE_TOKEN_CREDENTIALS="${value}"`, () => {
     const env = { AZURE_TOKEN_CREDENTIALS: value };
     assert.throws(() => new DefaultAzureCredential({ env }), {
       name: "TypeError",
@@ -620,7 +620,7 @@ for (
   });
 }
 
-test('AZURE_TOKEN_CREDENTIALS="VisualStudioCodeCredential" is a TypeError of the constructor that says why it is not there', () => {
+test('the constructor throws a TypeError with the reason for AZURE_TOKEN_CREDENTIALS="VisualStudioCodeCredential"', () => {
   assert.throws(() => new DefaultAzureCredential({ env: { AZURE_TOKEN_CREDENTIALS: "VisualStudioCodeCredential" } }), {
     name: "TypeError",
     message: /"EnvironmentCredential".*, and is "VisualStudioCodeCredential", which needs native code$/,

@@ -20,7 +20,7 @@ const MINUTE = 60_000;
 const HOUR = 3_600_000;
 const START = Date.parse("2030-01-01T00:00:00Z");
 
-/** A credential, the time, and a service that answers each request with another token. */
+/** Creates a credential, a fake clock, and a service that returns a new token for each request. */
 function createWorld(
   members: Record<string, unknown> | ((asked: Asked, index: number) => unknown) = {},
   options: CredentialOptions = {},
@@ -38,7 +38,7 @@ function createWorld(
     clock,
     service,
     credential,
-    /** Returns the token, and waits for what goes on behind it. */
+    /** Returns the token, after background work has ended. */
     async get(): Promise<string> {
       const { token } = await credential.getToken(SCOPE);
       for (let i = 0; i < 3; i++) await clock.advance(0);
@@ -47,7 +47,7 @@ function createWorld(
   };
 }
 
-test("times count from the request, not from the answer", async () => {
+test("counts lifetimes from the time of the request, not of the response", async () => {
   const { clock, service, credential } = createWorld(async ({ signal }) => {
     await clock.sleep(5 * SECOND, signal);
     return tokenAnswer({ refresh_in: 1_800 });
@@ -59,7 +59,7 @@ test("times count from the request, not from the answer", async () => {
   assert.equal((await token).refreshAfterTimestamp, START + HOUR / 2);
 });
 
-test("the time of the last attempt counts, not of the first", async () => {
+test("counts lifetimes from the last attempt, not from the first", async () => {
   const { clock, credential } = createWorld((_, index) =>
     index === 0 ? new Response("", { status: 503, headers: { "retry-after": "9" } }) : tokenAnswer()
   );
@@ -69,7 +69,7 @@ test("the time of the last attempt counts, not of the first", async () => {
   assert.equal((await token).expiresOnTimestamp, START + 9 * SECOND + HOUR);
 });
 
-test("a token counts as expired five minutes early", async () => {
+test("treats a token as expired five minutes early", async () => {
   const { clock, get } = createWorld();
   assert.equal(await get(), "token-0");
   await clock.advance(55 * MINUTE - 1);
@@ -84,7 +84,7 @@ for (
     301_000,
   ]] as const
 ) {
-  test(`a token that lives ${lifetime} s is used for ${until} ms`, async () => {
+  test(`uses a token with a lifetime of ${lifetime} s for ${until} ms`, async () => {
     const { clock, get } = createWorld({ expires_in: lifetime });
     assert.equal(await get(), "token-0");
     await clock.advance(until - 1);
@@ -94,7 +94,7 @@ for (
   });
 }
 
-test("at refresh_in the token is given, and its successor fetched behind it, once", async () => {
+test("returns the cached token after refresh_in, and refreshes it once in the background", async () => {
   const { clock, service, credential, get } = createWorld({ refresh_in: 1_800 });
   assert.equal((await credential.getToken(SCOPE)).refreshAfterTimestamp, START + 30 * MINUTE);
   await clock.advance(30 * MINUTE - 1);
@@ -119,7 +119,7 @@ for (
     [{ expires_in: 3_600 }, undefined],
   ] as const
 ) {
-  test(`${JSON.stringify(members)} is refreshed ${due === undefined ? "when it ends" : `after ${due / MINUTE} minutes`}`, async () => {
+  test(`refreshes a token with ${JSON.stringify(members)} ${due === undefined ? "when it expires" : `after ${due / MINUTE} minutes`}`, async () => {
     const { clock, credential, get } = createWorld(members);
     const token = await credential.getToken(SCOPE);
     assert.equal(token.refreshAfterTimestamp, due === undefined ? undefined : START + due);
@@ -130,7 +130,7 @@ for (
   });
 }
 
-test("a refresh that fails keeps the valid token, and is tried again after 30 seconds, not before", async () => {
+test("returns the valid token after a failed refresh, and refreshes again after 30 seconds", async () => {
   for (
     const failure of [
       () => new Response("", { status: 500 }),
@@ -156,7 +156,7 @@ test("a refresh that fails keeps the valid token, and is tried again after 30 se
   }
 });
 
-test("a refresh that gets no answer keeps nobody who holds a valid token: two seconds where nothing goes on behind an answer", async () => {
+test("returns a valid token at once during a refresh without a response, or after two seconds on runtimes without background work", async () => {
   const { clock, service, credential } = createWorld(
     (_, index) => index === 0 ? tokenAnswer({ refresh_in: 600 }) : new Promise(() => {}),
     { waitUntil: undefined, retryOptions: { maxRetries: 0 } } as unknown as CredentialOptions,
@@ -175,7 +175,7 @@ test("a refresh that gets no answer keeps nobody who holds a valid token: two se
   assert.equal(service.requests.length, 2);
 });
 
-test("a refresh that fails with Retry-After is tried again then", async () => {
+test("refreshes again after the Retry-After of a failed refresh", async () => {
   const { clock, service, get } = createWorld((_, index) =>
     index === 1
       ? new Response("", { status: 429, headers: { "retry-after": "600" } })
@@ -192,7 +192,7 @@ test("a refresh that fails with Retry-After is tried again then", async () => {
   assert.equal(service.requests.length, 3);
 });
 
-test("in an outage a token is good to its very end; then the outage is told", async () => {
+test("returns the token until its expiry during an outage, and then rejects with the outage's error", async () => {
   const { clock, service, credential, get } = createWorld(
     (_, index) => index === 0 ? tokenAnswer() : Promise.reject(new Error("No network today")),
     { retryOptions: { maxRetries: 0 } },
@@ -201,7 +201,7 @@ test("in an outage a token is good to its very end; then the outage is told", as
   await clock.advance(55 * MINUTE);
   assert.equal(await get(), "a-token");
   assert.equal(service.requests.length, 2);
-  // With the same pause as a refresh.
+  // The next request is delayed as after a failed refresh.
   assert.equal(await get(), "a-token");
   assert.equal(service.requests.length, 2);
   await clock.advance(5 * MINUTE - 1);
@@ -211,7 +211,7 @@ test("in an outage a token is good to its very end; then the outage is told", as
   assert.match(error.message, /No network today/);
 });
 
-test("a refusal is told, five minutes before the token ends: nobody is to find out in the last second", async () => {
+test("rejects with a definitive error five minutes before the token expires", async () => {
   const { clock, credential, get } = createWorld((_, index) =>
     index === 0 ? tokenAnswer() : jsonAnswer({ error: "invalid_client" }, { status: 401 })
   );
@@ -220,7 +220,7 @@ test("a refusal is told, five minutes before the token ends: nobody is to find o
   assert.match((await failureOf(credential.getToken(SCOPE))).message, /invalid_client/);
 });
 
-test("claims that are malformed are the caller's fault: they delay no refresh", async () => {
+test("malformed claims do not delay the next refresh", async () => {
   const { clock, service, credential, get } = createWorld({ refresh_in: 1_800 });
   await get();
   await clock.advance(30 * MINUTE);
@@ -229,7 +229,7 @@ test("claims that are malformed are the caller's fault: they delay no refresh", 
   assert.equal(service.requests.length, 2);
 });
 
-test("a refresh that fails is logged, and a token that comes after it too", async () => {
+test("logs a failed refresh and a later successful one", async () => {
   const events: string[] = [];
   const { clock, get } = createWorld(
     (_, index) =>
@@ -246,10 +246,10 @@ test("a refresh that fails is logged, and a token that comes after it too", asyn
   assert.match(events[1]!, /failed$/);
 });
 
-// Jumps
+// Clock jumps
 
 for (const jump of [6 * MINUTE, HOUR, 5 * HOUR, 24 * 365 * HOUR]) {
-  test(`a clock that goes back by ${jump / MINUTE} minutes: what is remembered may have ended, so it is asked for again, once`, async () => {
+  test(`requests a new token, once, after the clock was set back by ${jump / MINUTE} minutes, because the cached one may have expired`, async () => {
     const { clock, service, get } = createWorld();
     assert.equal(await get(), "token-0");
     clock.set(clock.now() - jump);
@@ -259,7 +259,7 @@ for (const jump of [6 * MINUTE, HOUR, 5 * HOUR, 24 * 365 * HOUR]) {
   });
 }
 
-test("a clock that is corrected by a few minutes disturbs nobody", async () => {
+test("returns the cached token after the clock was corrected by a few minutes", async () => {
   const { clock, service, get } = createWorld();
   assert.equal(await get(), "token-0");
   for (const jump of [-4 * MINUTE, 2 * MINUTE, MINUTE, -SECOND]) {
@@ -270,7 +270,7 @@ test("a clock that is corrected by a few minutes disturbs nobody", async () => {
 });
 
 for (const jump of [56 * MINUTE, HOUR, 5 * HOUR, 24 * 365 * HOUR]) {
-  test(`a clock that goes forward by ${jump / MINUTE} minutes, as after a sleep: a new token`, async () => {
+  test(`requests a new token after the clock went forward by ${jump / MINUTE} minutes, as after a sleep`, async () => {
     const { clock, service, get } = createWorld();
     assert.equal(await get(), "token-0");
     clock.set(clock.now() + jump);
@@ -280,7 +280,7 @@ for (const jump of [56 * MINUTE, HOUR, 5 * HOUR, 24 * 365 * HOUR]) {
   });
 }
 
-test("a token of the future, as a cache may hold it, is not believed", async () => {
+test("does not use a cached token that was acquired in the future", async () => {
   const cache = new Map<string, TokenSet>();
   const { clock, service, get } = createWorld({}, { cache });
   await get();
@@ -291,7 +291,7 @@ test("a token of the future, as a cache may hold it, is not believed", async () 
 });
 
 for (const jump of [MINUTE, HOUR, 5 * HOUR]) {
-  test(`a failure is not remembered for longer because the clock went back by ${jump / MINUTE} minutes`, async () => {
+  test(`does not cache a failure for longer because the clock was set back by ${jump / MINUTE} minutes`, async () => {
     const { clock, service, credential, get } = createWorld(
       (_, index) => index === 0 ? Promise.reject(new Error("No network today")) : tokenAnswer(),
       { retryOptions: { maxRetries: 0 } },
@@ -302,7 +302,7 @@ for (const jump of [MINUTE, HOUR, 5 * HOUR]) {
     assert.equal(service.requests.length, 2);
   });
 
-  test(`two minutes of Retry-After take no more than twice that because the clock went back by ${jump / MINUTE} minutes`, async () => {
+  test(`waits at most four minutes for a Retry-After of two if the clock was set back by ${jump / MINUTE} minutes`, async () => {
     const { clock, credential, get } = createWorld((_, index) =>
       index === 0 ? new Response("", { status: 429, headers: { "retry-after": "120" } }) : tokenAnswer()
     );
@@ -312,7 +312,7 @@ for (const jump of [MINUTE, HOUR, 5 * HOUR]) {
     assert.equal(await get(), "a-token");
   });
 
-  test(`a refresh that failed is tried again though the clock went back by ${jump / MINUTE} minutes`, async () => {
+  test(`refreshes again after a failed refresh if the clock was set back by ${jump / MINUTE} minutes`, async () => {
     const { clock, service, get } = createWorld(
       (_, index) =>
         index === 1 ? new Response("", { status: 500 }) : tokenAnswer({ expires_in: 36_000, refresh_in: 18_000 }),
@@ -330,7 +330,7 @@ for (const jump of [MINUTE, HOUR, 5 * HOUR]) {
   });
 }
 
-test("waits and deadlines do not follow the wall clock", async () => {
+test("delays and deadlines do not depend on the wall clock", async () => {
   for (const jump of [-HOUR, HOUR]) {
     const { clock, service, credential } = createWorld((_, index) =>
       index === 0 ? new Response("", { status: 503, headers: { "retry-after": "10" } }) : tokenAnswer()
@@ -344,7 +344,7 @@ test("waits and deadlines do not follow the wall clock", async () => {
   }
 });
 
-test("a clock that shows no sensible time gives no token that outlasts it, and no hang", async () => {
+test("a clock without a valid time neither prolongs a token nor blocks a call", async () => {
   for (const wrong of [NaN, Infinity, -Infinity, -1, 0, 8.64e15]) {
     const service = createService((_, index) => tokenAnswer({ access_token: `token-${index}` }));
     let now = wrong;
@@ -352,7 +352,7 @@ test("a clock that shows no sensible time gives no token that outlasts it, and n
     const credential = new ClientSecretCredential(TENANT, CLIENT, "a-secret", options);
     await credential.getToken(SCOPE);
     await credential.getToken(SCOPE);
-    // No finite time, nothing to compare a token's end with.
+    // The expiry of a token cannot be compared with a time that is not finite.
     const requests = Number.isFinite(wrong) ? 1 : 2;
     assert.equal(service.requests.length, requests, String(wrong));
     now = START;

@@ -34,7 +34,7 @@ function times<T>(count: number, make: (index: number) => Promise<T>): Promise<T
   return Promise.all(Array.from({ length: count }, (_, index) => make(index)));
 }
 
-test("1,000 cold calls of one credential: one request", async () => {
+test("1,000 concurrent calls of one credential share one request", async () => {
   const service = createCounter();
   const credential = create(service);
   const tokens = await times(1_000, () => credential.getToken(SCOPE));
@@ -42,7 +42,7 @@ test("1,000 cold calls of one credential: one request", async () => {
   assert.equal(service.requests.length, 1);
 });
 
-test("1,000 equal credentials: one request", async () => {
+test("1,000 equal credentials share one request", async () => {
   for (const options of [{}, { cache: new Map() }]) {
     const service = createCounter();
     const tokens = await times(1_000, () => create(service, options).getToken(SCOPE));
@@ -51,7 +51,7 @@ test("1,000 equal credentials: one request", async () => {
   }
 });
 
-test("1,000 calls of DefaultAzureCredential, on the simulated Entra: one request", async () => {
+test("1,000 concurrent calls of DefaultAzureCredential share one request to the simulated Entra", async () => {
   const entra = createEntra({ apps: [{ tenantId: TENANT, clientId: CLIENT, secrets: ["a-secret"] }] });
   const env = { AZURE_TENANT_ID: TENANT, AZURE_CLIENT_ID: CLIENT, AZURE_CLIENT_SECRET: "a-secret" };
   const credential = new DefaultAzureCredential({ ...isolatedOptions(entra), env });
@@ -60,14 +60,14 @@ test("1,000 calls of DefaultAzureCredential, on the simulated Entra: one request
   assert.equal(entra.requests.length, 1);
 });
 
-test("the same scopes in another order are the same request", async () => {
+test("calls with the same scopes in another order share one request", async () => {
   const service = createCounter();
   const credential = create(service);
   await Promise.all([credential.getToken(["a", "b"]), credential.getToken(["b", "a"]), credential.getToken("a b")]);
   assert.equal(service.requests.length, 1);
 });
 
-test("different scopes, tenants and kinds do not wait for one another", async () => {
+test("calls with different scopes, tenants or kinds of credentials do not wait for one another", async () => {
   let release!: () => void;
   const held = new Promise<void>((resolve) => release = resolve);
   const service = createService(async ({ form }) => {
@@ -86,7 +86,7 @@ test("different scopes, tenants and kinds do not wait for one another", async ()
   assert.equal(service.requests.length, 4);
 });
 
-test("calls with the same claims join one another, not those without or with other claims, and replace the entry", async () => {
+test("calls with the same claims share one request, calls without or with other claims do not, and the token replaces the entry", async () => {
   const service = createService(({ form }, index) =>
     tokenAnswer({ access_token: `${form.claims ?? "plain"}-${index}` })
   );
@@ -106,7 +106,7 @@ test("calls with the same claims join one another, not those without or with oth
   assert.equal((await credential.getToken(SCOPE)).token, `${CLAIMS}-3`);
 });
 
-test("a plain call that was under way does not undo what a call with claims has replaced", async () => {
+test("a call without claims that was in flight does not overwrite the entry of a call with claims", async () => {
   let release!: () => void;
   const held = new Promise<void>((resolve) => release = resolve);
   const service = createService(async ({ form }) => {
@@ -122,7 +122,7 @@ test("a plain call that was under way does not undo what a call with claims has 
   assert.equal((await credential.getToken(SCOPE)).token, "new");
 });
 
-test("without waitUntil, where no request is shared, an older plain call does not undo what a call with claims has replaced", async () => {
+test("without waitUntil, an older call without claims does not overwrite the entry of a call with claims", async () => {
   let release!: () => void;
   const held = new Promise<void>((resolve) => release = resolve);
   const service = createService(async ({ form }) => {
@@ -138,7 +138,7 @@ test("without waitUntil, where no request is shared, an older plain call does no
   assert.equal((await credential.getToken(SCOPE)).token, "new");
 });
 
-test("a call with claims and without a cache keeps no other credential from caching its token", async () => {
+test("a call with claims and cache: false does not prevent another credential from caching its token", async () => {
   for (const [first, second] of [["claims", "plain"], ["plain", "claims"]]) {
     const releases: (() => void)[] = [];
     const service = createService(async ({ form }) => {
@@ -162,7 +162,7 @@ test("a call with claims and without a cache keeps no other credential from cach
   }
 });
 
-test("claims replace the entry though a plain call with another patience was under way", async () => {
+test("a call with claims replaces the entry even if a call with another timeoutInMs was in flight", async () => {
   let release!: () => void;
   const held = new Promise<void>((resolve) => release = resolve);
   const service = createService(async ({ form }) => {
@@ -178,7 +178,7 @@ test("claims replace the entry though a plain call with another patience was und
   assert.equal((await credential.getToken(SCOPE)).token, "new");
 });
 
-test("a plain call after the claims call may replace what that one came to", async () => {
+test("a later call without claims can replace the entry of a call with claims", async () => {
   const service = createService(({ form }, index) =>
     tokenAnswer({ access_token: `${form.claims ? "claims" : "plain"}-${index}`, expires_in: 2 })
   );
@@ -189,18 +189,18 @@ test("a plain call after the claims call may replace what that one came to", asy
   assert.equal((await credential.getToken(SCOPE)).token, "plain-1");
 });
 
-test("a callback that throws is asked once for all who wait", async () => {
-  let asked = 0;
+test("a callback that rejects is called once for concurrent calls", async () => {
+  let calls = 0;
   const credential = new ClientAssertionCredential(TENANT, CLIENT, () => {
-    asked++;
+    calls++;
     return Promise.reject(new Error("No assertion today"));
   }, isolatedOptions(createCounter()));
   const failures = await times(3, () => failureOf(credential.getToken(SCOPE)));
   assert.equal(new Set(failures.map(({ message }) => message)).size, 1);
-  assert.equal(asked, 1);
+  assert.equal(calls, 1);
 });
 
-test("who joins late waits no longer than for a request of their own", async () => {
+test("a call that joins a request late waits no longer than for a request of its own", async () => {
   const clock = createFakeClock();
   const credential = create(createService(() => new Promise(() => {})), { runtime: clock, timeoutInMs: 60_000 });
   const first = failureOf(credential.getToken(SCOPE));
@@ -219,7 +219,7 @@ test("who joins late waits no longer than for a request of their own", async () 
 });
 
 if (detectPlatform() === "web") {
-  test("on an edge isolate a request that dies takes nobody along for longer than its deadline", async () => {
+  test("on an edge isolate, callers of a request that never ends wait at most until its deadline", async () => {
     const clock = createFakeClock();
     let isDead = true;
     const runtime = {
@@ -228,7 +228,7 @@ if (detectPlatform() === "web") {
     };
     const service = createService((_, index) => index === 0 ? new Promise(() => {}) : tokenAnswer());
     const credential = create(service, { runtime, timeoutInMs: 60_000 });
-    // Neither its answer nor its deadline ever comes.
+    // The request neither gets a response nor reaches its deadline.
     credential.getToken(SCOPE);
     await service.untilRequested(1);
     isDead = false;
@@ -241,7 +241,7 @@ if (detectPlatform() === "web") {
   });
 }
 
-test("1,000 callers of a failure: one request, the same reason for each, and nothing is remembered", async () => {
+test("1,000 concurrent calls of a failing credential share one request and its error, which is not cached", async () => {
   const service = createService(() => jsonAnswer({ error: "invalid_client" }, { status: 401 }));
   const credential = create(service);
   const failures = await times(1_000, () => failureOf(credential.getToken(SCOPE)));
@@ -252,7 +252,7 @@ test("1,000 callers of a failure: one request, the same reason for each, and not
   assert.equal(service.requests.length, 2);
 });
 
-test("callers of many keys at once all get their own", async () => {
+test("concurrent calls with many cache keys each get their own token", async () => {
   const service = createService(({ form }) => tokenAnswer({ access_token: form.scope }));
   const credential = create(service);
   const tokens = await times(1_000, (index) => credential.getToken(`scope-${index % 50}`));
@@ -260,7 +260,7 @@ test("callers of many keys at once all get their own", async () => {
   assert.equal(service.requests.length, 50);
 });
 
-test("callers who come while a request is under way join it, however late", async () => {
+test("calls join a request as long as it is in flight", async () => {
   let release!: () => void;
   const held = new Promise<void>((resolve) => release = resolve);
   const service = createService(async () => {
@@ -276,7 +276,7 @@ test("callers who come while a request is under way join it, however late", asyn
   assert.equal(service.requests.length, 1);
 });
 
-test("an asynchronous cache is asked by each, and the service once", async () => {
+test("concurrent calls with an asynchronous cache make one request", async () => {
   const entries = new Map();
   const cache = {
     get: (key: string) => Promise.resolve(entries.get(key)),
@@ -288,14 +288,14 @@ test("an asynchronous cache is asked by each, and the service once", async () =>
   assert.equal(service.requests.length, 1);
 });
 
-test("each credential keeps to its own deadline, whoever began the request", async () => {
-  let asked = 0;
+test("each credential has its own deadline, even if another credential started the request", async () => {
+  let sleeps = 0;
   const sleeping: number[] = [];
   const service = createService(() => new Promise(() => {}));
   const runtime = {
     sleep(ms: number, signal?: AbortSignal) {
       sleeping.push(ms);
-      asked++;
+      sleeps++;
       return new Promise<void>((resolve, reject) => {
         signal?.addEventListener("abort", () => reject(signal.reason), { once: true });
         if (ms <= 1_000) resolve();
@@ -307,5 +307,5 @@ test("each credential keeps to its own deadline, whoever began the request", asy
   await service.untilRequested(1);
   const impatient = failureOf(create(service, { runtime, timeoutInMs: 1_000 }).getToken(SCOPE));
   assert.match((await impatient).message, /No response within the 1000 ms/);
-  assert.ok(asked >= 2);
+  assert.ok(sleeps >= 2);
 });

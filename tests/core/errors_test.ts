@@ -11,7 +11,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CLIENT, createService, failureOf, isolatedOptions, jsonAnswer, SCOPE, TENANT } from "../support/service.ts";
 
-test("the names are those of @azure/identity, as properties that no minifier changes", () => {
+test("errors have the names of @azure/identity, as properties that minifiers do not change", () => {
   for (
     const [error, name] of [
       [new CredentialUnavailableError("Cannot do it"), "CredentialUnavailableError"],
@@ -27,7 +27,7 @@ test("the names are those of @azure/identity, as properties that no minifier cha
   }
 });
 
-test("an AuthenticationError has what it was given and nothing else", () => {
+test("an AuthenticationError has the given members and no others", () => {
   const bare = new AuthenticationError("Cannot do it");
   assert.equal(bare.statusCode, 0);
   for (const member of ["errorResponse", "claims", "retryAfterInMs", "cause"]) {
@@ -56,7 +56,7 @@ test("an AuthenticationError as JSON is plain data", async () => {
   assert.deepEqual(Object.keys(json).sort(), ["errorResponse", "name", "statusCode"]);
   assert.equal(json.name, "AuthenticationError");
   assert.equal(json.statusCode, 401);
-  // The members that @azure/identity has, by the same names.
+  // The members with the same names as in @azure/identity.
   assert.deepEqual(
     Object.keys(json.errorResponse).sort(),
     ["correlationId", "error", "errorCodes", "errorDescription", "timestamp", "traceId"],
@@ -66,14 +66,14 @@ test("an AuthenticationError as JSON is plain data", async () => {
   assert.match(json.errorResponse.errorDescription, /^AADSTS7000215: /);
 });
 
-test("the correlation id is the one that was sent", async () => {
+test("the error contains the correlation id that was sent", async () => {
   const entra = createEntra({ apps: [{ tenantId: TENANT, clientId: CLIENT, secrets: ["a-secret"] }] });
   const credential = new ClientSecretCredential(TENANT, CLIENT, "another-secret", isolatedOptions(entra));
   const error = await failureOf(credential.getToken(SCOPE)) as unknown as AuthenticationError;
   assert.equal(error.errorResponse!.correlationId, entra.requests[0]!.form["client-request-id"]);
 });
 
-test("an AggregateAuthenticationError keeps the errors as they were, in order", async () => {
+test("an AggregateAuthenticationError contains the errors unchanged and in order", async () => {
   const reasons = [new CredentialUnavailableError("No tool"), new CredentialUnavailableError("No machine")];
   const chain = new ChainedTokenCredential(...reasons.map((reason) => ({ getToken: () => Promise.reject(reason) })));
   const error = await failureOf(chain.getToken(SCOPE)) as unknown as AggregateAuthenticationError;
@@ -85,19 +85,19 @@ test("an AggregateAuthenticationError keeps the errors as they were, in order", 
   );
 });
 
-test("stacks begin with name and message as they are", async () => {
+test("a stack begins with the name and the unchanged message", async () => {
   const service = createService(() =>
-    // What means something to String.replace.
+    // Patterns that String.replace would interpret.
     jsonAnswer({ error: "$&$`$'$1", error_description: "AADSTS4711: $& $` $' $$" }, { status: 400 })
   );
   const credential = new ClientSecretCredential(TENANT, CLIENT, "a-secret", isolatedOptions(service));
   const error = await failureOf(credential.getToken(SCOPE));
   assert.match(error.message, /\$&\$`\$'\$1 \(HTTP 400\)\. \$& \$` \$' \$\$$/);
-  // Not every engine puts the message there.
+  // Not every engine includes the message.
   if (error.stack!.includes("Cannot get a token")) assert.ok(error.stack!.includes(error.message));
 });
 
-test("messages: capital first, no final period, no contraction; who speaks comes first, once", async () => {
+test("messages begin with the credential's name, once, and a capital letter, without a final period or contractions", async () => {
   const failures: Error[] = [];
   const bodies = [
     new Response("<html>"),

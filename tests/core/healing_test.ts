@@ -1,4 +1,5 @@
-// Which identity a program has while its managed identity fails and after it has healed: each source, failure, moment and what follows.
+// The identity of a program while its managed identity fails and after it has recovered: for each source, failure and
+// moment.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { FILE_FAULTS, HTTP_FAULTS } from "../support/core/model_faults.ts";
@@ -13,7 +14,7 @@ const MINUTE = 60_000;
 const MOMENTS = ["before", "at", "in the last minutes", "after"] as const;
 type Moment = typeof MOMENTS[number];
 
-/** How many requests fail, and how many attempts may follow the first one of a call. */
+/** The number of requests that fail, and the maximum number of retries of a call. */
 const FOLLOWS: readonly [times: number, maxRetries: number][] = [[1, 0], [2, 2], [Infinity, 0]];
 
 type SetUp = "DefaultAzureCredential before a signed-in az" | "ManagedIdentityCredential alone";
@@ -29,10 +30,13 @@ interface Cell {
   readonly maxRetries: number;
 }
 
-/** What a call may come to. */
+/** The result of a call. */
 type Result = "machine" | "az" | "AuthenticationError" | "unavailable" | "another";
 
-/** What is right for a cell: the results while it fails, after the time that an inconclusive failure holds, and once it has healed. */
+/**
+ * The expected results of a cell: during the failure, after the duration of an inconclusive failure, and after the
+ * recovery.
+ */
 interface Rule {
   readonly failing: readonly Result[];
   readonly holdsInMs: number;
@@ -43,7 +47,10 @@ function isProbed(machine: Machine): boolean {
   return machine === "virtual machine" || machine === "container instance";
 }
 
-/** A machine that is configured, or has answered a probe, is the only identity. Only what a probe shows lets az serve. */
+/**
+ * A managed identity that is configured, or that responded to a probe, is the only identity. az is used only if the
+ * probe finds none.
+ */
 function ruleOf({ machine, setUp, fault, moment, times, maxRetries, target }: Cell): Rule {
   const isChain = setUp !== "ManagedIdentityCredential alone";
   const pause = HTTP_FAULTS[fault]?.retryAfterInMs ?? 0;
@@ -58,7 +65,7 @@ function ruleOf({ machine, setUp, fault, moment, times, maxRetries, target }: Ce
     return { ...configured, failing: [...failing, other], holdsInMs: MINUTE };
   }
   if (!isChain && isProbed(machine) && (moment === "before" || moment === "at")) {
-    // Without a chain there is no probe, so that nothing has answered yet.
+    // Without a chain there is no probe, so that no source has responded yet.
     return { ...configured, failing: [...failing, "unavailable"] };
   }
   if (moment !== "before" || target !== "probe") return configured;
@@ -88,7 +95,7 @@ function programOf({ setUp, maxRetries }: Cell): Program {
   };
 }
 
-/** Plays a cell, and returns what is wrong with it. */
+/** Runs a cell and returns its deviations from the rule. */
 async function play(cell: Cell): Promise<string[]> {
   const world = createWorld(boxOf(cell.machine));
   world.users.set("/home/jo", "jo");
@@ -119,21 +126,22 @@ async function play(cell: Cell): Promise<string[]> {
       await expect("it fails again", [...failing, ...healed]);
     }
     world.faults.clear();
-    // A call that has az's token starts the search in the background, and the next one has the machine's.
+    // A call that returns az's token starts the probe in the background, and the next one returns the managed
+    // identity's token.
     await world.clock.advance(holdsInMs + 1);
     if (isAz) await expect("it has healed a moment ago", [...failing, ...healed]);
     await world.clock.calm();
     await expect("it has healed", healed);
     await world.clock.advance(2 * HOUR);
     await expect("it has healed for hours", healed);
-    // While a chain waits for the metadata service, it starts az ahead.
+    // While a chain waits for the metadata service, it already starts az.
     if (!isAz && !isProbed(cell.machine) && started(world) > 0) wrong.push("az was started");
   });
   return wrong.map((line) => `${JSON.stringify(cell)}: ${line}`);
 }
 
 function fail({ fault, target, machine, moment, times }: Cell, { faults }: World): void {
-  // Azure Arc answers the first request with a challenge.
+  // The first response of Azure Arc is a challenge.
   const skip = target === "source" && moment === "at" && machine.startsWith("Azure Arc") ? 1 : 0;
   faults.set(target, { name: fault, left: times, skip });
   if (target === "probe") faults.set("imds", { name: fault, left: times });
@@ -151,7 +159,7 @@ async function resultOf(call: Promise<{ readonly token: string } | null>, world:
   return /^(CredentialUnavailable|AggregateAuthentication)Error$/.test(String(result)) ? "unavailable" : "another";
 }
 
-/** Returns the failures of a machine at a moment: each where it is met. */
+/** Returns the failures of a machine at a moment, each with the request that it affects. */
 function failuresOf(machine: Machine, moment: Moment): [target: Target, fault: string][] {
   const target: Target = !isProbed(machine) ? "source" : moment === "before" ? "probe" : "imds";
   return [
@@ -167,7 +175,7 @@ function failuresOf(machine: Machine, moment: Moment): [target: Target, fault: s
 for (const setUp of ["DefaultAzureCredential before a signed-in az", "ManagedIdentityCredential alone"] as const) {
   describe(setUp, () => {
     for (const machine of [...SOURCE_NAMES, "virtual machine", "container instance"] as const) {
-      test(`${machine}: each failure, moment and what follows`, async () => {
+      test(`${machine}: the identity is right for each failure and moment`, async () => {
         await loadModules();
         const wrong: string[] = [];
         for (const moment of MOMENTS) {

@@ -1,5 +1,5 @@
-// What services, machines, files and tools send must neither freeze nor crash the program: texts are cut before a regular expression reads
-// them, work does not grow with them, and nested JSON is refused.
+// External text from services, machines, files and tools must neither block nor crash the program: it is cut before a
+// regular expression processes it, the work is bounded, and deeply nested JSON is rejected.
 import {
   AzurePipelinesCredential,
   ClientCertificateCredential,
@@ -37,27 +37,27 @@ import { createDesk, NOW, type ToolName } from "../support/developer_tools/tool.
 import { watchRegExp } from "../support/project/watch_reg_exp.ts";
 
 const SECRET = "a-secret-that-no-message-shows";
-/** As much as is read of a text from outside. */
+/** The length to which external text is cut. */
 const MAX_LENGTH = 16_384;
-/** Where a longer text is refused instead of cut: as much as that is read. */
+/** The length limit where a longer text is rejected instead of cut. */
 const OTHER_LENGTHS: Readonly<Record<string, number>> = { "the token file of a workload": 65_536 };
-/** A call that fails applies some dozens. */
+/** The maximum number of regular expressions that process text in a failing call. */
 const MAX_USES = 500;
 const MAX_PARSES = 250;
 
-/** Texts that cost most: nothing but blanks, escapes of escapes, and what the beginnings of secrets look like. */
+/** The most expensive texts: only blanks, escapes of escapes, and text that looks like the beginnings of secrets. */
 const HUGE = {
   blanks: `${" ".repeat(70_000)}x`,
   "nested percent signs": `%${"25".repeat(35_000)}`,
-  "nested percent signs, as many as are read": `%${"25".repeat(8191)}`,
-  "nested entities, as many as are read": `&${"amp;".repeat(4095)}`,
+  "nested percent signs, up to the limit": `%${"25".repeat(8191)}`,
+  "nested entities, up to the limit": `&${"amp;".repeat(4095)}`,
   "zeros of an entity": `&#x${"0".repeat(20_000)}`,
   "broken percent signs": "%ff.".repeat(4096),
   "one word": "a".repeat(70_000),
   lines: "{\n".repeat(20_000),
 } as const;
 
-/** Asks for a token before something that sends the text, and returns how it fails. */
+/** Calls `getToken` with an external text in one of its inputs, and returns the failure. */
 type Hostile = (text: string) => Promise<Error & Record<string, unknown>>;
 
 const FIELDS = ["error", "error_description", "suberror", "correlation_id", "timestamp", "trace_id", "claims"];
@@ -87,7 +87,7 @@ function askMachine(
   );
 }
 
-/** Arc answers with a challenge first. */
+/** Returns a handler that responds like the machine. Azure Arc responds with a challenge first. */
 function answerOf(name: MachineName, answer: () => Response): (asked: Asked) => Response {
   return (asked) => name === "Azure Arc" && !asked.headers.has("authorization") ? arcAnswers(asked) : answer();
 }
@@ -96,14 +96,14 @@ function askTool(tool: ToolName, output: unknown, files: Record<string, string> 
   return failureOf(createDesk(tool, () => output, { files }).credential.getToken(SCOPE));
 }
 
-/** Asks twice, so that what is known of the user after the first time is read too. */
+/** Calls `getToken` twice, so that the account of the first sign-in is processed too. */
 async function askDevice(answer: (asked: Asked) => unknown, options: object = {}): ReturnType<Hostile> {
   const credential = new DeviceCodeCredential({
     ...isolatedOptions(createService(answer)),
     retryOptions: { maxRetries: 0 },
     clientId: CLIENT,
     userPromptCallback() {},
-    // Pauses are over at once, deadlines never.
+    // Delays end at once, deadlines never.
     runtime: { sleep: (ms) => ms > 30_000 ? new Promise(() => {}) : Promise.resolve() },
     ...options,
   });
@@ -152,14 +152,14 @@ function askWorkload(token: string, options: { env?: Record<string, string>; ena
 
 const REGIONAL = { AZURE_REGIONAL_AUTHORITY_NAME: "AutoDiscoverRegion" };
 
-/** Every place by which a text comes in; those of sign-ins are in `hostile_sign_in_test.ts`. */
+/** Every input of external text. Those of sign-ins are in `hostile_sign_in_test.ts`. */
 const PLACES: Readonly<Record<string, Hostile>> = {
   ...Object.fromEntries(FIELDS.map((field) => [
     `"${field}" of a token endpoint`,
     (text: string) => askSecret(() => jsonAnswer({ error: "invalid_client", [field]: text }, { status: 400 })),
   ])),
   "the body of a token endpoint": (text) => askSecret(() => new Response(text, { status: 400 })),
-  "the body of a token endpoint that is a page": (text) => askSecret(() => new Response(`${text}<html>`)),
+  "an HTML page from a token endpoint": (text) => askSecret(() => new Response(`${text}<html>`)),
   "the error of a request": (text) => askSecret(() => Promise.reject(new Error(text, { cause: new Error(text) }))),
   ...Object.fromEntries(["retry-after", "retry-after-ms", "x-ms-retry-after-ms"].map((header) => [
     `the header "${header}"`,
@@ -209,7 +209,7 @@ const PLACES: Readonly<Record<string, Hostile>> = {
     `the header "${header}" of Azure Pipelines`,
     (text: string) => askPipelines(() => new Response("", { status: 401, headers: { [header]: `a${text}z` } })),
   ])),
-  "the end of a device code": (text) =>
+  "the lifetime of a device code": (text) =>
     askDevice(() =>
       jsonAnswer({ device_code: "a", user_code: "b", verification_uri: "https://c", expires_in: text, interval: text })
     ),
@@ -253,7 +253,7 @@ const PLACES: Readonly<Record<string, Hostile>> = {
 };
 
 for (const [place, ask] of Object.entries(PLACES)) {
-  test(`cut before a regular expression reads it: ${place}`, async () => {
+  test(`text is cut before a regular expression processes it: ${place}`, async () => {
     for (const [kind, text] of Object.entries(HUGE)) {
       const { result: error, use } = await watchRegExp(() => ask(text));
       assert.ok(
@@ -269,7 +269,7 @@ for (const [place, ask] of Object.entries(PLACES)) {
   });
 }
 
-describe("a secret in another encoding is not shown", () => {
+describe("a secret in another encoding is redacted", () => {
   const bytes = [...new TextEncoder().encode(SECRET)];
   const hex = bytes.map((byte) => byte.toString(16).padStart(2, "0")).join("");
   const base64 = ["", "a", "an", `${CLIENT}:`].map((before) => btoa(before + SECRET + "?>?>?>"));
@@ -293,14 +293,14 @@ describe("a secret in another encoding is not shown", () => {
 });
 
 describe("escapes of escapes", () => {
-  /** The secret as a service may repeat it: escaped as often as that. */
+  /** Returns the secret as a service may return it, escaped several times. */
   function escaped(layers: number): string {
     const once = [...SECRET].map((character) => `%${character.charCodeAt(0).toString(16)}`).join("");
     return once.replaceAll("%", `%${"25".repeat(layers)}`);
   }
 
   for (const layers of [0, 1, 2, 5, 7, 20, 400]) {
-    test(`hide no secret: ${layers} layers`, async () => {
+    test(`do not hide a secret: ${layers} layers`, async () => {
       const error = await askSecret(() =>
         jsonAnswer({ error: "invalid_client", error_description: `It is not ${escaped(layers)}` }, { status: 400 })
       );
@@ -308,29 +308,29 @@ describe("escapes of escapes", () => {
     });
   }
 
-  test("cost a bounded number of passes", async () => {
-    const AS_MANY = "nested percent signs, as many as are read";
+  test("are decoded in a bounded number of passes", async () => {
+    const AS_MANY = "nested percent signs, up to the limit";
     const answer = () => jsonAnswer({ error: "no", error_description: HUGE[AS_MANY] }, { status: 400 });
     const { use } = await watchRegExp(() => askSecret(answer));
     for (const [source, count] of use.counts) assert.ok(count <= 40, `/${source}/ was applied ${count} times`);
   });
 
-  test("are not looked into where there is no secret: a metadata service that anybody may be", async () => {
+  test("are not decoded if there is no secret, as for a metadata service", async () => {
     const body = { error: "no", error_description: HUGE["nested percent signs"] };
     const { result, use } = await watchRegExp(() => askMachine("IMDS", () => jsonAnswer(body, { status: 400 })));
     assert.match(result.message, /: no \(HTTP 400\)\. %2525/);
     assert.deepEqual([...use.counts.keys()].filter((source) => source.includes("%")), []);
   });
 
-  test("a text that is too long to find secrets in is not shown", async () => {
+  test("a text that is too long to search for secrets is not shown", async () => {
     const error_description = `${"long ".repeat(4000)}${SECRET}`;
     const error = await askSecret(() => jsonAnswer({ error: "no", error_description }, { status: 400 }));
     assert.match(error.message, /: no \(HTTP 400\)\. \[redacted\]$/);
   });
 });
 
-describe("the beginning of a text is shown, and no half of a secret", () => {
-  test("of a service, where there is no secret", async () => {
+describe("the beginning of a text is shown, without a partial secret", () => {
+  test("of a service, for a credential without a secret", async () => {
     const error = await askMachine(
       "IMDS",
       () => jsonAnswer({ error: "no", error_description: `It is this${HUGE.blanks}` }, { status: 400 }),
@@ -339,7 +339,7 @@ describe("the beginning of a text is shown, and no half of a secret", () => {
   });
 
   for (const tool of ["az", "azd", "pwsh"] as const) {
-    test(`of ${tool}: the end of what is read may be half a token`, async () => {
+    test(`of ${tool}, whose output may be cut in the middle of a token`, async () => {
       const half = "eyJhbGciOiJub25l";
       const stderr = `ERROR: It is this${
         " ".repeat(MAX_LENGTH - 17 - half.length)
@@ -350,7 +350,7 @@ describe("the beginning of a text is shown, and no half of a secret", () => {
     });
   }
 
-  test("of az: warnings are no reason, however many there are", async () => {
+  test("of az, without any number of warnings", async () => {
     const stderr = `${"WARNING: This is going to change\n".repeat(2000)}ERROR: The reason`;
     assert.match((await askTool("az", { code: 1, stderr })).message, /ERROR: The reason/);
   });
@@ -364,9 +364,9 @@ describe("nested JSON", () => {
 
   for (const name of Object.keys(MACHINES) as MachineName[]) {
     for (const [status, member] of [[403, "error_description"], [403, "message"], [400, "other"]] as const) {
-      test(`of ${name} is an error of authentication: HTTP ${status}, "${member}"`, async () => {
+      test(`of ${name} is an AuthenticationError: HTTP ${status}, "${member}"`, async () => {
         const answer = answerOf(name, () => new Response(deep(member), { status }));
-        // The metadata service's 400 without an identity says that there is none.
+        // A 400 of the metadata service without a requested identity means that the machine has none.
         const error = await askMachine(name, answer, name === "IMDS" ? { clientId: CLIENT_ID } : {});
         assert.equal(error.name, "AuthenticationError");
         assert.match(error.message, new RegExp(`HTTP ${status}: The response is not the JSON of a token service`));
@@ -387,19 +387,19 @@ describe("nested JSON", () => {
         askWorkload(`e30.${base64Url(`{"iss":${"[".repeat(9000)}${"]".repeat(9000)}}`)}.x`),
     })
   ) {
-    test(`of ${place} is an error of authentication`, async () => {
+    test(`of ${place} is an AuthenticationError`, async () => {
       assert.equal((await ask()).name, "AuthenticationError");
     });
   }
 
   for (const tool of ["az", "azd", "pwsh"] as const) {
-    test(`of ${tool} is no token`, async () => {
+    test(`of ${tool} is not accepted as a token`, async () => {
       const error = await askTool(tool, { stdout: deep("tenant") });
       assert.equal(error.name, "CredentialUnavailableError");
     });
   }
 
-  test("of az, where the tenant is compared, is no token", async () => {
+  test("of az, whose tenant is checked, is not accepted as a token", async () => {
     const stdout = `{"accessToken":"a","expires_on":${NOW / 1000 + 3600},"tenant":${"[".repeat(DEPTH)}${
       "]".repeat(DEPTH)
     }}`;
@@ -408,7 +408,7 @@ describe("nested JSON", () => {
   });
 
   for (const options of [{}, { enableCae: true }] as GetTokenOptions[]) {
-    test(`in claims is a wrong argument: ${JSON.stringify(options)}`, async () => {
+    test(`in claims is an invalid argument: ${JSON.stringify(options)}`, async () => {
       for (const claims of [deep("access_token"), "[".repeat(DEPTH), `{"a":`.repeat(DEPTH)]) {
         const credential = secretBefore(() => tokenAnswer());
         const error = await failureOf(credential.getToken(SCOPE, { ...options, claims }));
@@ -418,7 +418,7 @@ describe("nested JSON", () => {
     });
   }
 
-  test("of a depth that services use is read, and brackets in strings are none", async () => {
+  test("of a usual depth is accepted, and brackets in strings do not count", async () => {
     const error = await askSecret(() => new Response(shallow, { status: 400 }));
     assert.match(error.message, /invalid_client \(HTTP 400\)\. It is this$/);
     const error_description = `It is this: ${"[".repeat(100)}\\"${"{".repeat(100)}`;
@@ -427,13 +427,13 @@ describe("nested JSON", () => {
   });
 });
 
-test("a message lists a few codes of an error, however many there are", async () => {
+test("a message lists only the first codes of an error", async () => {
   const body = { error: "no", error_codes: Array(96_000).fill(7000215) };
   const error = await askSecret(() => jsonAnswer(body, { status: 400 }));
   assert.match(error.message, /: no \(HTTP 400, (AADSTS7000215, ){9}AADSTS7000215\)/);
 });
 
-test("a message shows the beginning of a user's name, on one line", async () => {
+test("a message shows the beginning of a user name, on one line", async () => {
   const authenticationRecord = {
     authority: "login.microsoftonline.com",
     homeAccountId: `jo.${TENANT}`,
@@ -449,7 +449,7 @@ test("a message shows the beginning of a user's name, on one line", async () => 
   assert.ok(error.message.length < 2000);
 });
 
-test("a private key that would take minutes to sign is refused", async () => {
+test("a private key with which signing would take minutes is rejected", async () => {
   // 65,536 bits.
   const [whole, half] = [8192, 4096].map((length) => der(0x02, new Uint8Array(length).fill(0x7f)));
   const [zero, e] = [der(0x02, Uint8Array.of(0)), der(0x02, Uint8Array.of(1, 0, 1))];

@@ -1,5 +1,5 @@
-// What a caller receives that has a cached token, and after how long: for each kind of credential, behaviour of the service or tool, moment in the
-// token's life and kind of caller.
+// The result of a call with a cached token, and its duration: for each kind of credential, behaviour of the service or
+// tool, remaining lifetime of the token and kind of caller.
 import {
   type AccessToken,
   AuthorizationCodeCredential,
@@ -41,20 +41,26 @@ interface Credential {
 
 /** A kind of credential. */
 interface Kind {
-  /** How long its tokens live, in milliseconds. */
+  /** The lifetime of its tokens, in milliseconds. */
   readonly livesInMs: number;
-  /** When a token is refreshed that does not count as expired, in milliseconds after it was requested; absent if it never is. */
+  /** When a token is refreshed before it counts as expired, in milliseconds after its request; absent if it is not. */
   readonly refreshInMs?: number;
   /** Its `timeoutInMs`. */
   readonly timeoutInMs: number;
-  /** When the token of a service that takes three seconds is there, in milliseconds: an attempt in the background has two seconds, the next one four. */
+  /**
+   * When a service that takes three seconds has returned a token, in milliseconds: a background attempt has two
+   * seconds, the next one four.
+   */
   readonly slowInMs: number;
-  /** The error of a caller without a token after a refusal, and whether a caller with one receives it too, five minutes early. */
+  /**
+   * The error of a call without a token after a rejection, and whether a call with a token gets it too, five minutes
+   * early.
+   */
   readonly refusal: { readonly name: string; readonly isFinal: boolean };
   create(clock: FakeClock, behave: (index: number) => Behaviour | "well", cache?: Map<string, TokenSet>): Credential;
 }
 
-/** Returns the handler of a service that behaves in these ways. */
+/** Returns a handler of requests with the given behaviour. */
 function answerer(
   clock: FakeClock,
   behave: (index: number) => Behaviour | "well",
@@ -149,9 +155,9 @@ const KINDS: Readonly<Record<string, Kind>> = {
   },
 };
 
-/** Makes a credential that has a token, some time before that ends. */
+/** Creates a credential with a cached token that expires in `leftInMs`. */
 async function world(kind: Kind, behaviour: Behaviour, { leftInMs }: { leftInMs: number }) {
-  // Services tell times in whole seconds.
+  // Services return times in whole seconds.
   const clock = createFakeClock(Math.floor(Date.now() / 1000) * 1000);
   const requests: number[] = [];
   let isHealed = false;
@@ -159,11 +165,11 @@ async function world(kind: Kind, behaviour: Behaviour, { leftInMs }: { leftInMs:
     requests.push(clock.now());
     return index === 0 || isHealed ? "well" : behaviour;
   });
-  /** Calls `getToken` once, and checks that no token is returned after its end. */
+  /** Calls `getToken` once, and checks that the returned token has not expired. */
   async function ask(options: GetTokenOptions = {}): Promise<Ended<AccessToken>> {
     const ended = await pass(
       credential.getToken(SCOPE, options).then((token) => {
-        assert.ok(clock.now() < token.expiresOnTimestamp, "the token has ended");
+        assert.ok(clock.now() < token.expiresOnTimestamp, "the token has expired");
         return token;
       }),
       clock,
@@ -190,7 +196,7 @@ for (const [name, kind] of Object.entries(KINDS)) {
         // Before the last five minutes a token is returned at once.
         [6 * MINUTE, "silent", "token-0", 0],
         [6 * MINUTE, "503", "token-0", 0],
-        // In the last five minutes it counts as expired: its successor, if it comes within two seconds.
+        // In the last five minutes it counts as expired: a new token is returned if it arrives within two seconds.
         [4 * MINUTE, "silent", "token-0", 2000],
         [4 * MINUTE, "slow: 1.5 s", "token-1", 1500],
         [4 * MINUTE, "slow: 3 s", "token-0", 2000],
@@ -201,12 +207,12 @@ for (const [name, kind] of Object.entries(KINDS)) {
         [3 * SECOND, "slow: 1.5 s", "token-1", 1500],
         [3 * SECOND, "slow: 3 s", "token-0", 2000],
         [3 * SECOND, "503", "token-0", 0],
-        // A token that ends meanwhile is not returned: the caller waits as one without a token does.
+        // A token that expires meanwhile is not returned: the call continues like one without a token.
         [1 * SECOND, "silent", outage, 2000 + timeoutInMs],
         [1 * SECOND, "slow: 1.5 s", "token-1", 1500],
         [1 * SECOND, "503", "token-0", 0],
         [1, "503", "token-0", 0],
-        // At its end and after it.
+        // At its expiry and later.
         [0, "silent", outage, timeoutInMs],
         [0, "slow: 3 s", "token-1", 3000],
         [0, "refuses", refusal.name, 0],
@@ -214,21 +220,21 @@ for (const [name, kind] of Object.entries(KINDS)) {
         [-MINUTE, "silent", outage, timeoutInMs],
       ] as const
     ) {
-      test(`${leftInMs} ms before its end, ${behaviour}: ${expected} after ${after} ms`, async () => {
+      test(`${leftInMs} ms before the expiry, ${behaviour}: ${expected} after ${after} ms`, async () => {
         const { ask } = await world(kind, behaviour, { leftInMs });
         const ended = await ask();
         assert.deepEqual([said(ended), ended.after], [expected, after]);
       });
     }
 
-    test("a second before its end, slow by three seconds: its successor", async () => {
+    test("a second before the expiry, slow: 3 s: a new token", async () => {
       const { ask } = await world(kind, "slow: 3 s", { leftInMs: SECOND });
       const ended = await ask();
       assert.match(ended.value!.token, /^token-[12]$/);
       assert.ok(ended.after <= 5000, String(ended.after));
     });
 
-    test("slow by 3 s: the request goes on after its caller has the token, and the next call gets its result", async () => {
+    test("slow: 3 s: the request continues after the call has returned the cached token, and the next call gets the new one", async () => {
       const { clock, ask } = await world(kind, "slow: 3 s", { leftInMs: 4 * MINUTE });
       assert.equal(said(await ask()), "token-0");
       await passTime(slowInMs - 2000, clock);
@@ -237,7 +243,7 @@ for (const [name, kind] of Object.entries(KINDS)) {
       assert.equal(next.after, 0);
     });
 
-    test("silent: the next callers do not wait again for half a minute, however many there are", async () => {
+    test("silent: later calls do not wait again for half a minute", async () => {
       const { clock, ask, requests } = await world(kind, "silent", { leftInMs: 4 * MINUTE });
       await ask();
       const flight = requests.length;
@@ -246,11 +252,11 @@ for (const [name, kind] of Object.entries(KINDS)) {
         const { after } = await ask();
         assert.equal(after, 0);
       }
-      // Attempts of one request, and not one request a caller.
+      // Attempts of one request, and not one request per caller.
       assert.ok(requests.length - flight <= 2, String(requests.length));
     });
 
-    test("silent until the end: each call returns within two seconds, a token while there is one", async () => {
+    test("silent until the expiry: each call returns the cached token within two seconds", async () => {
       const { clock, ask, end } = await world(kind, "silent", { leftInMs: 5 * MINUTE });
       while (clock.now() < end - 3 * SECOND) {
         const { value, after } = await ask();
@@ -260,7 +266,7 @@ for (const [name, kind] of Object.entries(KINDS)) {
       }
     });
 
-    test("an outage that ends is over for the next call after half a minute", async () => {
+    test("503: a call half a minute later requests a token again", async () => {
       const { clock, ask, heal } = await world(kind, "503", { leftInMs: 4 * MINUTE });
       assert.equal(said(await ask()), "token-0");
       heal();
@@ -271,7 +277,7 @@ for (const [name, kind] of Object.entries(KINDS)) {
     for (
       const [caller, options, expected, after] of [
         ["with a timeout of ten seconds", { requestOptions: { timeout: 10_000 } }, "token-0", 2000],
-        ["with a timeout of 1.5 s, which is no error", { requestOptions: { timeout: 1500 } }, "token-0", 750],
+        ["with a timeout of 1.5 s", { requestOptions: { timeout: 1500 } }, "token-0", 750],
         ["with a timeout of a tenth of a second", { requestOptions: { timeout: 100 } }, "token-0", 50],
       ] as const
     ) {
@@ -282,7 +288,7 @@ for (const [name, kind] of Object.entries(KINDS)) {
       });
     }
 
-    test("silent, a caller that aborts after a second is rejected then, and the others get the token", async () => {
+    test("silent: the call of a caller that aborts after a second rejects then, and the other callers get the token", async () => {
       const { clock, ask } = await world(kind, "silent", { leftInMs: 4 * MINUTE });
       const controller = new AbortController();
       const leaving = ask({ abortSignal: controller.signal });
@@ -293,7 +299,7 @@ for (const [name, kind] of Object.entries(KINDS)) {
       assert.deepEqual([said(stayed), stayed.after], ["token-0", 2000]);
     });
 
-    test("silent, callers that join a second later wait two seconds themselves, and no longer", async () => {
+    test("silent: callers that join a second later wait two seconds themselves", async () => {
       const { clock, ask, requests } = await world(kind, "silent", { leftInMs: 4 * MINUTE });
       const before = requests.length;
       const first = ask();
@@ -304,7 +310,7 @@ for (const [name, kind] of Object.entries(KINDS)) {
       assert.ok(requests.length - before <= 2, String(requests.length - before));
     });
 
-    test("slow by 1.5 s, a hundred callers: one request, and its token for each", async () => {
+    test("slow: 1.5 s: a hundred callers share one request and its token", async () => {
       const { ask, requests } = await world(kind, "slow: 1.5 s", { leftInMs: 4 * MINUTE });
       const before = requests.length;
       const ends = await Promise.all(Array.from({ length: 100 }, () => ask()));
@@ -315,7 +321,7 @@ for (const [name, kind] of Object.entries(KINDS)) {
     const { refreshInMs, livesInMs } = kind;
     if (refreshInMs !== undefined) {
       for (const behaviour of ["silent", "slow: 3 s", "refuses", "resets", "503"] as const) {
-        test(`due for a refresh, ${behaviour}: the token at once`, async () => {
+        test(`due for a refresh, ${behaviour}: returns the token at once`, async () => {
           const { ask } = await world(kind, behaviour, { leftInMs: livesInMs - refreshInMs });
           const ended = await ask();
           assert.deepEqual([said(ended), ended.after], ["token-0", 0]);
@@ -325,7 +331,7 @@ for (const [name, kind] of Object.entries(KINDS)) {
   });
 }
 
-test("an asynchronous cache that hangs is part of the two seconds", async () => {
+test("the two seconds include the time of an asynchronous cache that hangs", async () => {
   const kind = KINDS["client secret"]!;
   const clock = createFakeClock();
   const entries = new Map<string, TokenSet>();
@@ -343,7 +349,7 @@ test("an asynchronous cache that hangs is part of the two seconds", async () => 
   assert.deepEqual([value?.token, after], ["token-0", 2000]);
 });
 
-test("a token that has ended before it was received is an error, and is not kept", async () => {
+test("a token that expired before it was received is an error, and is not cached", async () => {
   for (const lifetime of [5, 8]) {
     const clock = createFakeClock();
     const service = createService(async ({ signal }) => {
@@ -363,7 +369,7 @@ test("a token that has ended before it was received is an error, and is not kept
   }
 });
 
-test("the clock goes forward beyond the token's end while a caller waits: the token is not returned", async () => {
+test("a token is not returned if the clock goes beyond its expiry while the caller waits", async () => {
   const kind = KINDS["client secret"]!;
   const clock = createFakeClock();
   let isHealed = false;
@@ -379,7 +385,7 @@ test("the clock goes forward beyond the token's end while a caller waits: the to
   assert.ok(clock.now() < value!.expiresOnTimestamp);
 });
 
-test("a user is not prompted before the token has ended", async () => {
+test("the user is not prompted before the token has expired", async () => {
   const scene = createScene();
   const credential = byDeviceCode(scene);
   const first = await settle(credential.getToken(GRAPH), scene);

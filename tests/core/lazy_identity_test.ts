@@ -1,4 +1,4 @@
-// An identity that the environment configures is decided by the first call that finds it: a failure does not change it.
+// The first call that finds an identity in the environment selects it permanently, even if that call fails.
 import {
   DefaultAzureCredential,
   EnvironmentCredential,
@@ -28,7 +28,7 @@ const CREDENTIALS = {
 } as const;
 
 for (const [name, [Credential, variables]] of Object.entries(CREDENTIALS)) {
-  test(`${name}: variables that are removed or changed after a failed call change no identity`, async () => {
+  test(`${name}: removing or changing variables after a failed call does not change the identity`, async () => {
     let isUp = false;
     const service = createService(() => isUp ? tokenAnswer() : jsonAnswer({ error: "server_error" }, { status: 500 }));
     const env: Record<string, string> = { AZURE_TENANT_ID: TENANT, AZURE_CLIENT_ID: CLIENT, ...variables };
@@ -43,7 +43,7 @@ for (const [name, [Credential, variables]] of Object.entries(CREDENTIALS)) {
     assert.deepEqual(service.requests.map(({ form }) => form.client_id), [CLIENT, CLIENT]);
   });
 
-  test(`${name}: variables that are set after a call found none count, until it is configured`, async () => {
+  test(`${name}: variables that are set after a call found none are used, until the credential is configured`, async () => {
     const service = createService(() => tokenAnswer());
     const env: Record<string, string> = {};
     const runtime = { readTextFile: () => Promise.resolve(federatedToken()) };
@@ -58,7 +58,7 @@ for (const [name, [Credential, variables]] of Object.entries(CREDENTIALS)) {
   });
 }
 
-test("a cloud that the environment names after a call found nothing gets the request, not the public cloud", async () => {
+test("an authority that is set in the environment after a call found nothing is used, not the public cloud", async () => {
   const service = createService(({ url }) =>
     url.startsWith("https://login.microsoftonline.us/")
       ? tokenAnswer()
@@ -77,7 +77,7 @@ test("a cloud that the environment names after a call found nothing gets the req
   assert.deepEqual(origins, ["https://login.microsoftonline.us"]);
 });
 
-test("a program that removes its secret after a failed call does not become the user of the Azure CLI", async () => {
+test("removing the secret after a failed call does not make the program use the account of the Azure CLI", async () => {
   const service = createService(() => jsonAnswer({ error: "server_error" }, { status: 500 }));
   const env: Record<string, string> = {
     ...{ AZURE_TENANT_ID: TENANT, AZURE_CLIENT_ID: CLIENT, AZURE_CLIENT_SECRET: "a-secret", PATH: "/bin" },
@@ -99,7 +99,7 @@ test("a program that removes its secret after a failed call does not become the 
   }
 });
 
-test("concurrent first calls share one request, also by a password", async () => {
+test("concurrent first calls share one request, also with a password", async () => {
   const service = createService(() => tokenAnswer());
   const env = {
     AZURE_TENANT_ID: TENANT,

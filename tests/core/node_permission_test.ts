@@ -1,5 +1,6 @@
 // Runs on: node
-// Under Node's `--permission` a missing permission is an error that names the flag, on releases that throw it outside of the promise too.
+// With Node's `--permission`, a missing permission is an error that names the flag, also on releases that throw it
+// outside of the promise.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import process from "node:process";
@@ -11,11 +12,11 @@ const run = promisify(execFile);
 const PROGRAM = fileURLToPath(new URL("../support/core/permission_process.js", import.meta.url));
 const FOLDER = fileURLToPath(new URL("../../", import.meta.url));
 
-/** A release, by its version; that which runs the test by "". */
+/** The releases by their versions; "" is the one that runs the test. */
 interface Release {
   readonly version: string;
   readonly flag: string;
-  /** Whether the network is a permission. */
+  /** Whether the network needs a permission. */
   readonly hasNet: boolean;
 }
 
@@ -30,7 +31,7 @@ function permissionFlag(): string {
   return process.allowedNodeEnvironmentFlags.has("--permission") ? "--permission" : "--experimental-permission";
 }
 
-/** Returns the path of a release's program, which npm keeps for the next time; or why there is none. */
+/** Returns the path of a release's executable, which npm caches, or why it is not available. */
 async function locate(version: string): Promise<{ path: string; skip: false } | { path: ""; skip: string }> {
   if (version === "") return { path: process.execPath, skip: false };
   const name = `node-${process.platform}-${process.arch}@${version}`;
@@ -42,13 +43,13 @@ async function locate(version: string): Promise<{ path: string; skip: false } | 
   }
 }
 
-// Here, because the time for a test is not long enough to download a release.
+// Outside of the tests, because a download can exceed the time limit of a test.
 const located = await Promise.all(RELEASES.map(async (release) => ({ ...release, ...await locate(release.version) })));
 
 for (const { version, flag, hasNet, path, skip } of located) {
   const name = version === "" ? process.version : `v${version}`;
 
-  /** Runs scenarios with the flags, and returns their outcomes: none of those behind one by which the process dies. */
+  /** Runs scenarios with the flags, and returns their outcomes. A scenario that ends the process ends the outcomes. */
   const outcomesOf = async (scenarios: readonly string[], ...flags: string[]): Promise<Map<string, string>> => {
     const args = [flag, `--allow-fs-read=${FOLDER}*`, ...flags, PROGRAM, ...scenarios];
     const { stdout } = await run(path, args, { env: { PATH: "/usr/bin:/bin" } }).catch((error) => error);
@@ -63,7 +64,7 @@ for (const { version, flag, hasNet, path, skip } of located) {
       return (await outcomes).get(scenario) ?? "The process died";
     }
 
-    test("a token file names --allow-fs-read", async () => {
+    test("reading a token file names --allow-fs-read", async () => {
       assert.match(
         await outcomeOf("token file"),
         /Error: WorkloadIdentityCredential: .*Node with --allow-fs-read=\/etc\/passwd/,
@@ -72,35 +73,35 @@ for (const { version, flag, hasNet, path, skip } of located) {
       assert.match(permitted.get("token file")!, /^AuthenticationError: .*It must contain exactly one JWT/);
     });
 
-    test("a certificate names --allow-fs-read", async () => {
+    test("reading a certificate names --allow-fs-read", async () => {
       assert.match(await outcomeOf("certificate"), /Error: .*Node with --allow-fs-read=\/etc\/passwd/);
     });
 
-    test("a developer tool names --allow-child-process", async () => {
+    test("running a developer tool names --allow-child-process", async () => {
       assert.match(await outcomeOf("tool"), /^CredentialUnavailableError: .*Node with --allow-child-process/);
     });
 
-    test("a request names --allow-net where the network is a permission", async () => {
+    test("a request names --allow-net if the network needs a permission", async () => {
       const outcome = await outcomeOf("network");
       assert.match(outcome, /^\w+Error: ClientSecretCredential: Cannot /);
       assert.equal(/--allow-net/.test(outcome), hasNet, outcome);
     });
 
-    test("a sign-in with the browser names what is missing", async () => {
+    test("a browser sign-in names the missing permission", async () => {
       const missing = hasNet ? /Node with --allow-net/ : /Node with --allow-child-process/;
       assert.match(await outcomeOf("browser"), missing);
     });
 
-    test("a machine's agent that may not be looked for is none", async () => {
+    test("an agent of Azure Arc whose files may not be read counts as absent", async () => {
       assert.match(await outcomeOf("machine"), /^AggregateAuthenticationError: .*\n.*\n.*ManagedIdentityCredential: /);
     });
 
-    test("an explanation looks at no file that may not be read", async () => {
+    test("explain() reads no file without the permission", async () => {
       assert.match(await outcomeOf("explanation"), /\/etc\/passwd/);
     });
 
     if (!hasNet) return;
-    test("with the network permitted, the next permission is named", async () => {
+    test("the next missing permission is named after the network is permitted", async () => {
       const permitted = await outcomesOf(["network", "browser"], "--allow-net");
       assert.match(permitted.get("network")!, /ECONNREFUSED/);
       assert.match(permitted.get("browser")!, /Node with --allow-child-process/);

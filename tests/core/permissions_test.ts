@@ -1,5 +1,6 @@
 // Runs on: deno
-// What Deno's permissions do to us, each in a process of its own: nothing at import, a clear word later, and at most one question.
+// The effect of Deno's permissions: none at import, later an error that names the flag, and at most one prompt. Each
+// test runs its own process.
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
@@ -11,8 +12,8 @@ const SUBPATHS = Object.keys(JSON.parse(await Deno.readTextFile(`${ROOT}deno.jso
   .map((subpath) => subpath.replace(".", "@azweb/identity"));
 
 for (const specifier of SUBPATHS) {
-  test(`${specifier} is imported without any permission, and leaves nothing running`, async () => {
-    // The last line is reached, and the process ends by itself: no timer, no open handle.
+  test(`${specifier} can be imported without any permission, and does not keep the process alive`, async () => {
+    // The last line is reached, and the process ends by itself: there is no timer and no open handle.
     const code = `import * as all from "${specifier}"; console.log(Object.keys(all).length > 0);`;
     const output = await run(
       ["--deny-env", "--deny-read", "--deny-run", "--deny-sys", "--deny-net", "--deny-write"],
@@ -34,24 +35,27 @@ function ask(credential: string): string {
 `;
 }
 
-/** What Deno may not read, as the messages begin and end; in between the credential and the variables. */
+/**
+ * The beginnings and ends of messages about variables that Deno may not read. The credential and the variables are in
+ * between.
+ */
 const UNREADABLE = ': Cannot read the environment variables that determine the identity: Set the option "env", ' +
   "or run Deno with --allow-env=";
 
-test("variables that may not be read are an AuthenticationError that names the flag", async () => {
+test("getToken rejects with an AuthenticationError that names the flag if variables may not be read", async () => {
   const output = await run(["--deny-env"], ask("EnvironmentCredential()"));
   assert.ok(output.startsWith(`AuthenticationError / EnvironmentCredential${UNREADABLE}`), output);
   assert.match(output, /--allow-env=AZURE_TENANT_ID,AZURE_CLIENT_ID,AZURE_CLIENT_SECRET,/);
 });
 
-test("variables that may not be read are an error with the members of createRuntime too", async () => {
+test("getToken rejects with the same error if an injected runtime has the members of createRuntime", async () => {
   const credential =
     'DefaultAzureCredential({ runtime: { ...(await import("@azweb/identity/runtime")).createRuntime() } })';
   const output = await run(["--allow-env=AZURE_TOKEN_CREDENTIALS", "--allow-read"], ask(credential));
   assert.ok(output.startsWith(`AuthenticationError / EnvironmentCredential${UNREADABLE}AZURE_TENANT_ID,`), output);
 });
 
-test("a web sign-in begins at no authority where a variable may not be read that it or its session needs", async () => {
+test("a web sign-in does not begin if a variable that it or its session needs may not be read", async () => {
   const begin = (options = "") => `
     import { createWebSignIn } from "@azweb/identity/web-sign-in";
     const webSignIn = createWebSignIn({
@@ -74,7 +78,7 @@ test("a web sign-in begins at no authority where a variable may not be read that
   assert.equal(await run([`--allow-env=${multitenant}`], begin(authority)), "302");
 });
 
-test("variables that were not granted end a chain with an AuthenticationError: they may configure the credential", async () => {
+test("variables that may not be read end a chain with an AuthenticationError, because they may configure the credential", async () => {
   const output = await run(["--allow-env=AZURE_TOKEN_CREDENTIALS"], ask("DefaultAzureCredential()"));
   assert.ok(output.startsWith(`AuthenticationError / EnvironmentCredential${UNREADABLE}AZURE_TENANT_ID,`), output);
 });
@@ -87,12 +91,12 @@ for (
     "--allow-net",
   ]]
 ) {
-  test(`no credential is tried where AZURE_TOKEN_CREDENTIALS may not be read: ${flags.join(" ") || "no flags"}`, async () => {
+  test(`no credential is tried if AZURE_TOKEN_CREDENTIALS may not be read: ${flags.join(" ") || "no flags"}`, async () => {
     const env = { PATH: "/nothing" };
     const output = await run(flags, ask("DefaultAzureCredential()"), env);
     const start = `AuthenticationError / DefaultAzureCredential${UNREADABLE}`;
     assert.ok(output.startsWith(start), output);
-    // All that decide about the identity of one of the credentials, each once.
+    // The variables that affect the identity of one of the credentials, each once.
     const names = output.slice(start.length).split(",");
     assert.equal(new Set(names).size, names.length);
     for (
@@ -112,7 +116,7 @@ for (
   });
 }
 
-test("some variables granted, others not: an AuthenticationError that names all", async () => {
+test("getToken rejects with an AuthenticationError that names all variables if only some may be read", async () => {
   const output = await run(["--allow-env=AZURE_TENANT_ID"], ask("EnvironmentCredential()"));
   assert.ok(
     output.startsWith(`AuthenticationError / EnvironmentCredential${UNREADABLE}AZURE_TENANT_ID,AZURE_CLIENT_ID,`),
@@ -127,7 +131,7 @@ for (
   ]
 ) {
   const name = credential.split("(")[0]!;
-  test(`a token service that may not be reached is an AuthenticationError of ${name} that names the flag`, async () => {
+  test(`${name} rejects with an AuthenticationError that names the flag if the token service may not be reached`, async () => {
     assert.equal(
       await run(["--allow-env"], ask(credential)),
       `AuthenticationError / ${name}: Cannot reach "login.microsoftonline.com": ` +
@@ -137,7 +141,7 @@ for (
 }
 
 for (const path of ["app.pem", "/secrets/app.pem", "./certificates/app.pem"]) {
-  test(`a certificate that may not be read is an AuthenticationError that names the flag for ${path}`, async () => {
+  test(`getToken rejects with an AuthenticationError that names the flag if the certificate ${path} may not be read`, async () => {
     const output = await run(
       ["--allow-env", "--allow-net"],
       ask(`ClientCertificateCredential("tenant", "client", ${JSON.stringify(path)})`),
@@ -150,7 +154,7 @@ for (const path of ["app.pem", "/secrets/app.pem", "./certificates/app.pem"]) {
   });
 }
 
-test("a certificate of a variable that may not be read stops a chain, and the message names variable and flag", async () => {
+test("a certificate of a variable that may not be read ends a chain, and the message names the variable and the flag", async () => {
   const variables = { AZURE_TENANT_ID: "tenant", AZURE_CLIENT_ID: "client", AZURE_CLIENT_CERTIFICATE_PATH: "app.pem" };
   const output = await run(["--allow-env", "--allow-net"], ask("DefaultAzureCredential()"), variables);
   assert.match(
@@ -159,7 +163,7 @@ test("a certificate of a variable that may not be read stops a chain, and the me
   );
 });
 
-test("a workload's missing permissions are named one after the other, each by its flag", async () => {
+test("errors name the missing permissions of a workload one after the other, each by its flag", async () => {
   const variables = { AZURE_TENANT_ID: "tenant", AZURE_CLIENT_ID: "client", AZURE_FEDERATED_TOKEN_FILE: "token.jwt" };
   const folder = await Deno.makeTempDir();
   const path = `${folder}/token`;
@@ -186,18 +190,18 @@ test("a workload's missing permissions are named one after the other, each by it
   }
 });
 
-test("the variables of the token proxy are asked for where it is wanted, and its host", async () => {
+test("errors name the variables and the host of the token proxy if it is enabled", async () => {
   const code = ask(
     'WorkloadIdentityCredential({ tenantId: "t", clientId: "c", tokenFilePath: "/t", enableAzureProxy: true })',
   );
   assert.match(await run(["--deny-env"], code), /--allow-env=AZURE_KUBERNETES_TOKEN_PROXY,.*,AZURE_AUTHORITY_HOST,/);
 });
 
-describe("a machine's identity", () => {
+describe("a managed identity", () => {
   const APP_SERVICE = { IDENTITY_ENDPOINT: "http://127.0.0.1:9/msi/token", IDENTITY_HEADER: "a-header" };
   const code = ask("ManagedIdentityCredential({ retryOptions: { maxRetries: 0 } })");
 
-  /** Returns the flag that the message names where no variable may be read. */
+  /** Returns the flag that the message names if no variable may be read. */
   async function envFlag(): Promise<string> {
     const output = await run(["--deny-env"], code);
     assert.ok(
@@ -207,7 +211,7 @@ describe("a machine's identity", () => {
     return /--allow-env=\S+$/.exec(output)![0];
   }
 
-  test("whoever grants exactly the flags of the messages is asked nothing more", async () => {
+  test("the flags that the messages name suffice", async () => {
     const flag = await envFlag();
     const output = await run(
       [flag],
@@ -221,12 +225,12 @@ describe("a machine's identity", () => {
     );
   });
 
-  test("a part of the variables is not enough: the others may name another source", async () => {
+  test("all variables must be readable, because each may configure another source", async () => {
     const output = await run([`--allow-env=${Object.keys(APP_SERVICE)}`, "--allow-net"], code, APP_SERVICE);
     assert.match(output, /^AuthenticationError .*--allow-env=IDENTITY_ENDPOINT,.*DENO_DEPLOYMENT_ID$/);
   });
 
-  test("the variables and the host of the source are all it takes", async () => {
+  test("the permissions for the variables and the host of the source suffice", async () => {
     const server = Deno.serve(
       { port: 0, hostname: "127.0.0.1", onListen() {} },
       () => Response.json({ access_token: "the-token", expires_on: String(Math.floor(Date.now() / 1000) + 3600) }),
@@ -243,7 +247,7 @@ describe("a machine's identity", () => {
     }
   });
 
-  test("the key of Azure Arc is named by its flag", async () => {
+  test("the error names the flag for the key file of Azure Arc", async () => {
     const folder = "/var/opt/azcmagent/tokens/";
     const headers = { "www-authenticate": `Basic realm=${folder}a.key` };
     const server = Deno.serve(
@@ -272,7 +276,7 @@ describe("a machine's identity", () => {
   });
 });
 
-test("a host that may not be reached with a trust of one's own is named by its flag", async () => {
+test("the error names the flag for a host that is requested with custom TLS trust", async () => {
   const output = await run(
     [],
     `
@@ -286,7 +290,7 @@ test("a host that may not be reached with a trust of one's own is named by its f
   assert.equal(output, 'NotCapable Cannot reach "127.0.0.1:9"\nNotCapable Cannot reach "localhost:9"');
 });
 
-test("a trust of one's own takes no permission but that for the host", async () => {
+test("a request with custom TLS trust needs only the permission for the host", async () => {
   const authority = await createCertificateAuthority();
   const answer = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
   const server = await serveTls(await authority.issue(["127.0.0.1"]), (socket) => socket.write(answer));
@@ -306,7 +310,7 @@ test("a trust of one's own takes no permission but that for the host", async () 
   }
 });
 
-test("whether a file is there is found out without a question", async () => {
+test("checking whether a file exists does not prompt", async () => {
   const code = `
     import { createRuntime } from "@azweb/identity/runtime";
     ${COUNT_QUESTIONS}
@@ -321,7 +325,7 @@ test("whether a file is there is found out without a question", async () => {
   assert.equal(await run(["--allow-read=deno.json"], code), `true undefined 0 ${system}`);
 });
 
-test("with the variables and the network alone, as on Deno Deploy, a token is had", async () => {
+test("getToken returns a token with only the permissions for variables and network, as on Deno Deploy", async () => {
   const server = Deno.serve(
     { port: 0, hostname: "127.0.0.1", onListen() {} },
     () => Response.json({ access_token: "the-token", token_type: "Bearer", expires_in: 3600 }),
@@ -345,8 +349,8 @@ test("with the variables and the network alone, as on Deno Deploy, a token is ha
   }
 });
 
-test("whoever is asked is asked once", async () => {
-  // The answer of a prompt that nobody sees is "no"; the second look must come from memory.
+test("Deno prompts at most once", async () => {
+  // A prompt without a terminal is denied. Later calls must use the cached decision.
   const output = await run(
     [],
     `
@@ -359,7 +363,7 @@ test("whoever is asked is asked once", async () => {
   assert.equal(output, "1");
 });
 
-test("whoever grants exactly the flag of the message reaches the cloud that the variables name", async () => {
+test("the flag that the message names suffices to request a token from the authority of the variables", async () => {
   const message = await run(["--deny-env"], ask("EnvironmentCredential()"));
   const [flag] = /--allow-env=\S+/.exec(message)!;
   const variables = {
@@ -372,7 +376,7 @@ test("whoever grants exactly the flag of the message reaches the cloud that the 
   assert.match(output, /^AuthenticationError .*--allow-net=login\.microsoftonline\.us \(configured by the variables /);
 });
 
-test("a part of the variables is not enough: the others may name another cloud or another identity", async () => {
+test("all variables must be readable, because each may configure another authority or identity", async () => {
   const variables = { AZURE_TENANT_ID: "tenant", AZURE_CLIENT_ID: "client", AZURE_CLIENT_SECRET: "secret" };
   const output = await run(
     [`--allow-env=${Object.keys(variables)}`, "--allow-net"],
@@ -382,7 +386,7 @@ test("a part of the variables is not enough: the others may name another cloud o
   assert.match(output, /^AuthenticationError .*AZURE_AUTHORITY_HOST/);
 });
 
-test("no secret leaves before it is known for which cloud it is", async () => {
+test("no secret is sent before its authority is known", async () => {
   const output = await run(["--deny-env", "--allow-net"], ask('ClientSecretCredential("tenant", "client", "secret")'));
   assert.match(
     output,
@@ -390,7 +394,7 @@ test("no secret leaves before it is known for which cloud it is", async () => {
   );
 });
 
-test("on Deno Deploy there is no metadata service, whatever variables were handed in", async () => {
+test("the metadata service is absent on Deno Deploy, with any variables", async () => {
   const code = `
     import { ManagedIdentityCredential } from "@azweb/identity";
     const error = await new ManagedIdentityCredential({ env: {} }).getToken("https://vault.azure.net/.default").catch((error) => error);

@@ -1,4 +1,4 @@
-// Whatever comes in, one of these comes out: a token that is one, an error of ours, or a TypeError that names the argument. Nothing hangs.
+// For any input, a call ends with a valid token, an error of this library or a TypeError that names the argument.
 import {
   ClientAssertionCredential,
   ClientSecretCredential,
@@ -27,14 +27,16 @@ import {
   tokenAnswer,
 } from "../support/service.ts";
 
-// The same inputs each time: a red run can be repeated, and what was green stays green.
+// A fixed seed, so that each run has the same inputs and a failure can be reproduced.
 fc.configureGlobal({ seed: 20261122 });
 
 const OURS = ["AuthenticationError", "CredentialUnavailableError", "AggregateAuthenticationError"];
 const KEYS = "/var/opt/azcmagent/tokens/";
 const SECRET = "a-Secret~with.32-Characters_or+so";
 
-/** Asks once with an answer; returns the token or what `getToken` rejected with. Fails where that is not an error of ours. */
+/**
+ * Calls `getToken` once with a response. Returns the token or the error. Fails if that is not an error of this library.
+ */
 async function outcomeOf(answer: () => unknown, options: CredentialOptions = {}) {
   const service = createService(answer);
   const events: LogEvent[] = [];
@@ -95,7 +97,7 @@ const errorBody = fc.record({
   claims: fc.oneof(anyText, anyJson),
 }, { requiredKeys: [] });
 
-test("any JSON, with any status", async () => {
+test("any JSON with any status ends with a token or an error", async () => {
   await fc.assert(
     fc.asyncProperty(fc.oneof(tokenBody, errorBody, anyJson), status, async (body, status) => {
       await outcomeOf(() => jsonAnswer(body, { status }));
@@ -104,7 +106,7 @@ test("any JSON, with any status", async () => {
   );
 });
 
-test("any text and any bytes as a body, whole, cut and in pieces", async () => {
+test("any text or bytes as a body, complete, cut or in chunks, end with a token or an error", async () => {
   const bytes = fc.oneof(
     fc.uint8Array(),
     fc.tuple(
@@ -132,7 +134,7 @@ test("any text and any bytes as a body, whole, cut and in pieces", async () => {
   );
 });
 
-test("a token comes out only of an answer that has one", async () => {
+test("getToken returns a token only if the response contains one", async () => {
   await fc.assert(
     fc.asyncProperty(tokenBody, async (body) => {
       const outcome = await outcomeOf(() => jsonAnswer(body)) as { token?: string; name?: string };
@@ -145,7 +147,7 @@ test("a token comes out only of an answer that has one", async () => {
   );
 });
 
-test("anything that fetch can reject or resolve with", async () => {
+test("any result of fetch ends with a token or an error", async () => {
   await fc.assert(
     fc.asyncProperty(fc.anything(), fc.boolean(), async (value, rejects) => {
       const error = await outcomeOf(() => rejects ? Promise.reject(value) : value) as { name: string };
@@ -155,7 +157,7 @@ test("anything that fetch can reject or resolve with", async () => {
   );
 });
 
-test("any header: waits stay within the deadline", async () => {
+test("delays stay within the deadline for any header", async () => {
   const start = Date.parse("2030-01-01T00:00:00Z");
   const retryAfter = fc.oneof(
     headerValue,
@@ -210,7 +212,7 @@ const challenge = fc.oneof(
   fc.string({ unit: fc.constantFrom("a", ".", "/"), maxLength: 6 }).map((name) => `Basic realm=${KEYS}${name}.key`),
 );
 
-test("any challenge beside a refusal: the reason is read, and the challenge stays unsaid", async () => {
+test("the error of a 401 with any challenge contains the reason but not the challenge", async () => {
   await fc.assert(
     fc.asyncProperty(challenge, fc.constantFrom(400, 401, 403), async (challenge, status) => {
       const headers = { "www-authenticate": `${challenge}${SECRET}` };
@@ -223,7 +225,7 @@ test("any challenge beside a refusal: the reason is read, and the challenge stay
   );
 });
 
-test("any challenge of Azure Arc: a key in the agent's own folder is read, and nothing else", async () => {
+test("any challenge of Azure Arc makes the credential read only key files in the agent's folder", async () => {
   await fc.assert(
     fc.asyncProperty(challenge, async (challenge) => {
       const read: string[] = [];
@@ -248,7 +250,7 @@ test("any challenge of Azure Arc: a key in the agent's own folder is read, and n
   );
 });
 
-test("any text as scopes: refused, or sent as it is", async () => {
+test("any scopes are rejected or sent unchanged", async () => {
   const scopes = fc.oneof(
     anyText,
     fc.webUrl(),
@@ -282,7 +284,7 @@ const tenantLike = fc.oneof(
   fc.string({ unit: fc.constantFrom("a", ".", "/", "-", "%", "2", "e", "\\", "?", "#", "@", ":", " ") }),
 );
 
-test("any text as a tenant: refused, or the one part of the path that it is meant for", async () => {
+test("any tenant is rejected or becomes exactly one segment of the path", async () => {
   await fc.assert(
     fc.asyncProperty(tenantLike, fc.boolean(), async (tenant, perCall) => {
       const service = createService();
@@ -304,7 +306,7 @@ test("any text as a tenant: refused, or the one part of the path that it is mean
   );
 });
 
-test("any text as an authority: refused, or a host that is asked by TLS", async () => {
+test("any authority is rejected or becomes the host of an https request", async () => {
   const hostLike = fc.oneof(
     anyText,
     fc.webUrl({ withFragments: true, withQueryParameters: true, validSchemes: ["http", "https"] }),
@@ -351,7 +353,7 @@ test("any text as an authority: refused, or a host that is asked by TLS", async 
   );
 });
 
-test("any text as a region: refused, or one label in front of the host", async () => {
+test("any region is rejected or becomes one label before the host", async () => {
   await fc.assert(
     fc.asyncProperty(fc.oneof(tenantLike, fc.constantFrom("westeurope", "eastus2")), async (region) => {
       const service = createService();
@@ -370,7 +372,7 @@ test("any text as a region: refused, or one label in front of the host", async (
   );
 });
 
-test("any text as claims: refused, or sent with the same meaning", async () => {
+test("any claims are rejected or sent with the same meaning", async () => {
   const claims = fc.oneof(anyText, fc.json(), fc.object().map((object) => JSON.stringify(object) ?? ""));
   await fc.assert(
     fc.asyncProperty(claims, fc.boolean(), async (claims, enableCae) => {
@@ -397,7 +399,7 @@ test("any text as claims: refused, or sent with the same meaning", async () => {
   );
 });
 
-/** Ways to write a text that a service may send back. */
+/** The encodings in which a service may return a text. */
 const SPELLINGS: readonly ((text: string) => string)[] = [
   (text) => text,
   encodeURIComponent,
@@ -411,8 +413,8 @@ const SPELLINGS: readonly ((text: string) => string)[] = [
   (text) => text.replace(/[^\w.-]/gu, (character) => `&#x${character.codePointAt(0)!.toString(16)};`),
 ];
 
-test("any secret that a service sends back, however it writes it, is not shown", async () => {
-  // Well-formed, since a form changes half of a pair; long enough not to be a word of the message.
+test("any secret that a service returns, in any encoding, is redacted", async () => {
+  // Well-formed, because a form changes half of a surrogate pair; and long enough not to be a word of the message.
   const secrets = fc.string({ unit: "grapheme", minLength: 12, maxLength: 60 })
     .filter((text) =>
       text.isWellFormed() && text.trim() === text && text.replace(/\W/g, "").length >= 4 || /^\S{12,}$/.test(text)
@@ -454,7 +456,7 @@ test("any secret that a service sends back, however it writes it, is not shown",
   );
 });
 
-test("anything in a cache: a token that is one, and the service where there is none", async () => {
+test("any cached value is returned if it is a valid token, or else a token is requested", async () => {
   const garbage = fc.oneof(
     fc.anything(),
     fc.record({
@@ -484,7 +486,7 @@ test("anything in a cache: a token that is one, and the service where there is n
   );
 });
 
-test("anything in the environment", async () => {
+test("any environment ends with a token or an error", async () => {
   const names = [
     "AZURE_TENANT_ID",
     "AZURE_CLIENT_ID",
@@ -511,7 +513,7 @@ test("anything in the environment", async () => {
   );
 });
 
-test("anything as an argument or an option of the constructor is taken, or a TypeError", async () => {
+test("any argument or option of the constructor is accepted or throws a TypeError", async () => {
   const names = [
     "authorityHost",
     "additionallyAllowedTenants",

@@ -1,6 +1,6 @@
 // Runs on: deno, node, bun, workerd
 //
-// Credentials work behind a proxy and as the prototype of another object, as those of @azure/identity do.
+// Credentials work behind a proxy and as the prototype of another object, like those of @azure/identity.
 import { ClientSecretCredential, type GetTokenOptions, type TokenCredential } from "@azweb/identity";
 import { StaticCredential } from "@azweb/identity/testing";
 import assert from "node:assert/strict";
@@ -9,7 +9,9 @@ import { CLIENT, createService, isolatedOptions, SCOPE, TENANT, tokenAnswer } fr
 import { createWorld } from "../support/core/sharing.ts";
 import { createSubjects } from "../support/core/sharing_subjects.ts";
 
-/** Returns a proxy that also wraps the objects and functions that it returns, as the reactive objects of user interfaces do. */
+/**
+ * Returns a proxy that also wraps the objects and functions that it returns, like reactive objects in UI frameworks.
+ */
 function wrapDeeply<T extends object>(target: T): T {
   return new Proxy(target, {
     get(target, key, receiver) {
@@ -27,12 +29,12 @@ function wrapDeeply<T extends object>(target: T): T {
 const WRAPPERS: Readonly<Record<string, <T extends object>(credential: T) => T>> = {
   "a proxy": (credential) => new Proxy(credential, {}),
   "a proxy of a proxy": (credential) => new Proxy(new Proxy(credential, {}), {}),
-  "a proxy that wraps what it returns": wrapDeeply,
+  "a proxy that wraps returned objects": wrapDeeply,
   "an object that inherits from it": (credential) => Object.create(credential),
-  "a proxy of a frozen one": (credential) => new Proxy(Object.freeze(credential), {}),
+  "a proxy of a frozen credential": (credential) => new Proxy(Object.freeze(credential), {}),
 };
 
-/** The methods that a credential may have, and what they are called with. */
+/** The methods of credentials, with arguments for a call. */
 const METHODS: Readonly<Record<string, readonly unknown[]>> = {
   getToken: [SCOPE],
   authenticate: [SCOPE],
@@ -64,16 +66,16 @@ for (const [name, subject] of Object.entries(await createSubjects())) {
       });
     }
 
-    test("it shows no property", async () => {
+    test("the credential has no visible property", async () => {
       const credential = await createWorld(new Map()).create(subject);
       await credential.getToken(SCOPE);
-      // The credential of a session is an object with a method.
+      // The credential of a session is an object with a method of its own.
       if (credential.constructor === Object) return;
       assert.deepEqual({ ...credential }, {});
       assert.equal(JSON.stringify(credential), "{}");
     });
 
-    test("it stores no function but those behind its methods, such as one that returns the refresh token", async () => {
+    test("the credential stores only the functions of its methods, and none that returns the refresh token", async () => {
       const credential = await createWorld(new Map()).create(subject);
       const stored = Object.getOwnPropertySymbols(credential).map((key) => Reflect.get(credential, key) as object);
       const expected = methodsOf(credential).length === 1 ? [] : methodsOf(credential);
@@ -82,13 +84,13 @@ for (const [name, subject] of Object.entries(await createSubjects())) {
   });
 }
 
-test("the static credential works behind each of them", async () => {
+test("the static credential works behind each wrapper", async () => {
   for (const wrap of Object.values(WRAPPERS)) {
     assert.equal((await wrap(new StaticCredential("a-token")).getToken()).token, "a-token");
   }
 });
 
-test("every credential of the library was behind a proxy", async () => {
+test("every credential of the library is in these tests", async () => {
   const library = await import("@azweb/identity");
   for (const [name, value] of Object.entries(library)) {
     if (/Credential$/.test(name) && typeof value === "function" && "getToken" in (value.prototype ?? {})) {
@@ -97,7 +99,7 @@ test("every credential of the library was behind a proxy", async () => {
   }
 });
 
-test("a subclass overrides getToken, also behind a proxy", async () => {
+test("a subclass can override getToken, also behind a proxy", async () => {
   class Counting extends ClientSecretCredential {
     calls = 0;
     override getToken(scopes: string | string[], options?: GetTokenOptions) {

@@ -1,4 +1,4 @@
-// Calls whose order and moments decide what each of them gets.
+// Calls whose results depend on their order and times.
 import {
   ChainedTokenCredential,
   ClientSecretCredential,
@@ -43,17 +43,20 @@ function create(
 }
 
 describe("in the last minutes of a token", () => {
-  /** A credential whose token lives an hour, and a service that answers each request for its successor like this. */
-  async function createLastMinutes(answer: () => unknown) {
+  /**
+   * Creates a credential with a cached token that expires in three minutes, and a service with the given response to
+   * later requests.
+   */
+  async function createLastMinutes(respond: () => unknown) {
     const clock = createFakeClock(START);
-    const service = createService((_, index) => index === 0 ? tokenAnswer() : answer());
+    const service = createService((_, index) => index === 0 ? tokenAnswer() : respond());
     const credential = create(service, clock);
     await credential.getToken(SCOPE);
     await clock.advance(57 * MINUTE);
     return { clock, service, credential };
   }
 
-  test("a refusal ends the token for the first call and for the second", async () => {
+  test("a rejection by the service rejects the first call and the second", async () => {
     const { credential, service } = await createLastMinutes(() =>
       jsonAnswer({ error: "invalid_client" }, { status: 401 })
     );
@@ -66,11 +69,11 @@ describe("in the last minutes of a token", () => {
   for (
     const [what, answer] of [
       ["throttled", () => new Response("", { status: 429, headers: { "retry-after": "120" } })],
-      ["out of order", () => new Response("", { status: 503 })],
-      ["out of reach", () => Promise.reject(new TypeError("fetch failed"))],
+      ["failing", () => new Response("", { status: 503 })],
+      ["unreachable", () => Promise.reject(new TypeError("fetch failed"))],
     ] as const
   ) {
-    test(`a service that is ${what} leaves the token, and is asked once for two calls`, async () => {
+    test(`calls return the cached token if the service is ${what}, and make one request`, async () => {
       const { clock, credential, service } = await createLastMinutes(answer);
       for (let call = 0; call < 2; call++) {
         assert.equal((await credential.getToken(SCOPE)).token, "a-token");
@@ -80,7 +83,7 @@ describe("in the last minutes of a token", () => {
     });
   }
 
-  test("a service that is throttled is left alone beyond the token's end", async () => {
+  test("no request is sent to a throttling service before its Retry-After, even after the token has expired", async () => {
     const { clock, credential, service } = await createLastMinutes(() =>
       new Response("", { status: 429, headers: { "retry-after": "600" } })
     );
@@ -90,13 +93,13 @@ describe("in the last minutes of a token", () => {
     assert.equal(service.requests.length, 2);
   });
 
-  test("a clock that went back leaves no token to return in an outage", async () => {
+  test("no cached token is returned during an outage after the clock was set back", async () => {
     const { clock, credential } = await createLastMinutes(() => new Response("", { status: 503 }));
     clock.set(START - 60 * MINUTE);
     await assert.rejects(credential.getToken(SCOPE), { name: "AuthenticationError", statusCode: 503 });
   });
 
-  test("a service that is out of reach is asked again after half a minute", async () => {
+  test("an unreachable service is requested again after half a minute", async () => {
     const { clock, credential, service } = await createLastMinutes(() => Promise.reject(new TypeError("fetch failed")));
     await credential.getToken(SCOPE);
     await clock.advance(30 * SECOND);
@@ -105,7 +108,7 @@ describe("in the last minutes of a token", () => {
   });
 });
 
-test("a success ends the pause after a failure: the next refresh is not late", async () => {
+test("a successful request ends the backoff after a failure, so that the next refresh is not late", async () => {
   const clock = createFakeClock(START);
   const service = createService((_, index) =>
     index === 1 ? new Response("", { status: 503 }) : tokenAnswer({ access_token: `token-${index}`, refresh_in: 10 })
@@ -122,7 +125,7 @@ test("a success ends the pause after a failure: the next refresh is not late", a
   await service.untilRequested(4);
 });
 
-test("a service that asks to wait for a day is asked again after an hour", async () => {
+test("a service with a Retry-After of a day is requested again after an hour", async () => {
   const clock = createFakeClock(START);
   const service = createService((_, index) =>
     index === 0 ? new Response("", { status: 429, headers: { "retry-after": "86400" } }) : tokenAnswer()
@@ -139,7 +142,7 @@ test("a service that asks to wait for a day is asked again after an hour", async
 describe("a claims challenge while other requests are in flight", () => {
   const OTHER_CLAIMS = CLAIMS.replace("17", "18");
 
-  /** A credential, and a service that holds back each request until it is told to answer it. */
+  /** Creates a credential, and a service that responds to a request when its function in `answers` is called. */
   function createHeld() {
     const answers: (() => void)[] = [];
     const service = createService(async ({ form }, index) => {
@@ -162,7 +165,7 @@ describe("a claims challenge while other requests are in flight", () => {
     assert.equal((await credential.getToken("another-scope")).token, "plain 0");
   });
 
-  test("a request that began later is cached in its place", async () => {
+  test("the token of a later request replaces the entry", async () => {
     const { answers, credential, service } = createHeld();
     const replaced = credential.getToken(SCOPE, { claims: CLAIMS });
     await service.untilRequested(1);
@@ -175,7 +178,7 @@ describe("a claims challenge while other requests are in flight", () => {
     assert.equal((await credential.getToken(SCOPE)).token, "plain 1");
   });
 
-  test("a request that began earlier serves its callers, and no later ones", async () => {
+  test("an earlier request returns its token to its own callers only", async () => {
     const { answers, credential, service } = createHeld();
     const earlier = credential.getToken(SCOPE, { claims: OTHER_CLAIMS });
     await service.untilRequested(1);
@@ -188,7 +191,7 @@ describe("a claims challenge while other requests are in flight", () => {
     answers[0]!();
     assert.equal((await earlier).token, "claims 0");
     assert.equal((await credential.getToken(SCOPE)).token, "claims 1");
-    // The end of the earlier request leaves the later one in flight.
+    // The later request is still in flight after the earlier one has ended.
     const joined = credential.getToken(SCOPE, { claims: OTHER_CLAIMS });
     for (let turns = 0; turns < 3; turns++) await breathe();
     answers[2]!();
@@ -199,7 +202,7 @@ describe("a claims challenge while other requests are in flight", () => {
   });
 });
 
-test("a slow cache that answers after a claims challenge replaced the entry does not bring the old token back", async () => {
+test("a slow cache that resolves after a claims challenge replaced the entry does not restore the old token", async () => {
   const clock = createFakeClock(START);
   const service = createService((_, index) => tokenAnswer({ access_token: `token-${index}` }));
   const entries = new Map<string, TokenSet>();
@@ -224,7 +227,7 @@ test("a slow cache that answers after a claims challenge replaced the entry does
   assert.equal(service.requests.length, 2);
 });
 
-test("a cache that is paused is asked again when the clock went back", async () => {
+test("a cache that is not used after a failure is used again if the clock was set back", async () => {
   const clock = createFakeClock(START);
   const service = createService((_, index) => tokenAnswer({ access_token: `token-${index}` }));
   const entries = new Map<string, TokenSet>();
@@ -240,15 +243,15 @@ test("a cache that is paused is asked again when the clock went back", async () 
   assert.equal((await first).token, "token-0");
   await credential.getToken("another-scope");
   assert.equal(looked, 1, "the cache is paused");
-  // The pause of half a minute would last for a day otherwise.
+  // Otherwise the pause of half a minute would last for a day.
   clock.set(START - DAY);
   await credential.getToken("a-third-scope");
   assert.equal(looked, 2);
 });
 
-describe("a chain and a call of its own, at once, where no metadata service answers the probe", () => {
+describe("a chain and a direct call at the same time, without a response to the probe", () => {
   for (const first of ["the chain", "the call"]) {
-    test(`${first} first: the chain goes on, and the call waits for the machine`, async () => {
+    test(`${first} first: the chain continues, and the direct call waits for the managed identity`, async () => {
       const clock = createFakeClock();
       let answer!: () => void;
       const held = new Promise<void>((resolve) => answer = resolve);

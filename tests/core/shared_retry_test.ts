@@ -1,5 +1,6 @@
 // Runs on: deno
-// On workerd, callers whose shared request was lost share the next one. The code runs as on workerd, in a process of its own.
+// On workerd, callers whose shared request was lost share the next one. The code runs in a process of its own that
+// simulates workerd.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -27,7 +28,7 @@ test("a caller that aborts does not abort the request that another caller shares
     }
     const options = { env: {}, fetch, waitUntil() {}, retryOptions: { maxRetries: 0 } };
     const credential = new ClientSecretCredential("my-tenant-id", "my-client-id", "my-secret", options);
-    // Afterwards the calls reach the shared request in order.
+    // After this, the calls join the shared request in order.
     await credential.getToken("https://vault.azure.net/.default");
     const controllers = Array.from({ length: 3 }, () => new AbortController());
     const calls = controllers.map(({ signal: abortSignal }) =>

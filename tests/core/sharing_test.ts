@@ -1,6 +1,6 @@
 // Runs on: deno, workerd
 //
-// Two calls that are equal share one request; two that differ in one part share what that part allows.
+// Two equal calls share one request. Two calls that differ in one part share what the table allows for that part.
 import type { AccessToken, GetTokenOptions, TokenCache, TokenSet } from "@azweb/identity";
 import * as library from "@azweb/identity";
 import assert from "node:assert/strict";
@@ -22,14 +22,14 @@ import { CALLS, CLAIMS, createSubjects, RETRY_OPTIONS } from "../support/core/sh
 
 const OTHER_SCOPE = "https://vault.azure.net/.default";
 
-/** Caches over a map: itself, an asynchronous one, and the process's memory, which has no map. */
+/** The caches: a map, an asynchronous cache over a map, and the default memory cache. */
 const CACHES: readonly ((entries: Map<string, TokenSet>) => TokenCache | undefined)[] = [
   (entries) => entries,
   asynchronous,
   () => undefined,
 ];
 
-/** One way to ask for a token. */
+/** A way to call `getToken`. */
 type Ask = () => Promise<AccessToken | null>;
 
 /** Counts the cached tokens, without the assertions that the blueprint of an agent requested. */
@@ -37,10 +37,10 @@ function countTokens(entries: ReadonlyMap<string, TokenSet>): number {
   return [...entries.values()].filter(({ token }) => !isExchanged(token)).length;
 }
 
-/** Rows of a table: what two share that differ in a part. */
+/** The rows of a table: for each part, what two calls share that differ in it. */
 type Table = Readonly<Record<string, string>>;
 
-/** Asks in two ways at once, and then in one way after the other. Returns what they share. */
+/** Calls in two ways at the same time, and then in sequence. Returns what the calls share. */
 async function observe(
   world: World,
   expected: Sharing,
@@ -59,7 +59,7 @@ async function observe(
   return `${asked} tokens: at once ${cold}, later ${warm}`;
 }
 
-/** Asks in all ways at once, of which so many lead to a request before the first of them is answered. */
+/** Calls in all ways at the same time. The first response is sent after the given number of requests. */
 async function askAtOnce(world: World, asks: readonly Ask[], requests: number): Promise<string[]> {
   const asked: Promise<AccessToken | null>[] = [];
   await world.hold(requests, () => {
@@ -69,7 +69,7 @@ async function askAtOnce(world: World, asks: readonly Ask[], requests: number): 
   return (await Promise.all(asked)).map((token) => token!.token);
 }
 
-/** Returns what a credential shares, in each of the caches, with one that differs in a part. */
+/** Returns what two credentials that differ in a part share, for each of the caches. */
 async function observeInstances(
   subject: Subject,
   part: Part,
@@ -96,7 +96,7 @@ async function observeInstances(
   return [...found].join(" or ");
 }
 
-/** Checks each of the parts. */
+/** Checks each part. */
 async function checkParts(
   subject: Subject,
   parts: Readonly<Record<string, Part>>,
@@ -114,7 +114,7 @@ function tableOf(parts: Readonly<Record<string, Part>>): Table {
   return Object.fromEntries(Object.entries(parts).map(([name, { share }]) => [name, share]));
 }
 
-/** Returns what a credential requests a token with that finds nothing in a cache. */
+/** Returns the token request of a credential without a cached token. */
 async function requestAlone(subject: Subject, change?: Change): Promise<string> {
   const world = createWorld(new Map());
   const token = await (await world.create(subject, change)).getToken(OTHER_SCOPE);
@@ -126,32 +126,32 @@ const subjects = await createSubjects();
 for (const [name, subject] of Object.entries(subjects)) {
   const { perInstance = false, parts, variables, options } = subject;
   describe(name, () => {
-    test(`two that are equal share ${perInstance ? "nothing" : "everything"}`, async () => {
+    test(`two equal credentials share ${perInstance ? "nothing" : "everything"}`, async () => {
       const equal = (perInstance ? separate : irrelevant)(() => ({}));
       await checkParts(subject, { equal }, () => ({}), CACHES);
     });
 
-    // One user's instance shares nothing with any other.
+    // A credential of a user shares nothing with another instance.
     if (!perInstance) {
-      test("two that differ in an argument, or in an option of their own", async () => {
+      test("two credentials that differ in an argument or in their own option share what the table allows", async () => {
         await checkParts(subject, parts, (part, other) => ({ given: { [part.split(":")[0]!]: other } }), CACHES);
       });
     }
 
     if (options) {
-      test("two that differ in an option of all credentials", async () => {
+      test("two credentials that differ in a common option share what the table allows", async () => {
         await checkParts(subject, options, (option, other) => ({ options: { [option]: other } }));
       });
     }
 
     if (variables && !perInstance) {
-      test("two that differ in a variable", async () => {
+      test("two credentials that differ in a variable share what the table allows", async () => {
         await checkParts(subject, variables, (variable, other) => ({ env: { [variable]: other } }));
       });
     }
 
     if (variables && !perInstance) {
-      test("a variable that is set after the first token mixes no cache entries up", async () => {
+      test("setting a variable after the first token does not mix up cache entries", async () => {
         const mixedUp: string[] = [];
         const separating = Object.entries(variables).filter(([, { share }]) => share === "nothing");
         for (const [name, { other }] of separating) {
@@ -175,7 +175,7 @@ for (const [name, subject] of Object.entries(subjects)) {
     }
 
     if (variables) {
-      test("every variable that is read has a row", async () => {
+      test("every variable that is read has a row in the table", async () => {
         const world = createWorld(undefined);
         await (await world.create(subject)).getToken(SCOPE);
         assert.deepEqual([...world.looked].filter((name) => !(name in variables)), []);
@@ -183,7 +183,7 @@ for (const [name, subject] of Object.entries(subjects)) {
     }
 
     if ((subject.calls?.tenantId ?? CALLS.tenantId).share === "nothing") {
-      test("a call for one tenant, one for another, then for none: each has its own token, and finds it again", async () => {
+      test("calls for one tenant, for another and for none each have their own cached token", async () => {
         const world = createWorld(new Map());
         const credential = await world.create(subject);
         const tenants = ["contoso.onmicrosoft.com", "fabrikam.onmicrosoft.com", undefined];
@@ -198,7 +198,7 @@ for (const [name, subject] of Object.entries(subjects)) {
       });
     }
 
-    test("two calls of one credential", async () => {
+    test("two calls of one credential share what the table allows", async () => {
       const calls: Record<string, Part> = { ...CALLS, ...subject.calls };
       const found: Record<string, string> = {};
       const add = async (name: string, { share, other }: Part, options?: (other: unknown) => GetTokenOptions) => {
@@ -224,9 +224,9 @@ for (const [name, subject] of Object.entries(subjects)) {
       assert.deepEqual(found, tableOf({ ...scopes, ...calls }));
     });
 
-    // Other tools take claims at a sign-in alone.
+    // Other tools accept claims only at a sign-in.
     if (subject.takesClaims ?? true) {
-      test("a call with claims shares nothing with one without, and replaces its token", async () => {
+      test("a call with claims shares nothing with a call without, and replaces its token", async () => {
         const world = createWorld(new Map());
         const credential = await world.create(subject);
         const [one, other] = [CLAIMS, CLAIMS.replace("17", "18")];
@@ -238,7 +238,7 @@ for (const [name, subject] of Object.entries(subjects)) {
         assert.equal((await credential.getToken(SCOPE))!.token, again);
       });
 
-      test("two calls with equal claims at once share everything", async () => {
+      test("two concurrent calls with equal claims share everything", async () => {
         const world = createWorld(new Map());
         const credential = await world.create(subject);
         const ask = () => credential.getToken(SCOPE, { claims: CLAIMS });
@@ -248,13 +248,13 @@ for (const [name, subject] of Object.entries(subjects)) {
   });
 }
 
-test("two that differ in one of their retry options", async () => {
+test("two credentials that differ in a retry option share what the table allows", async () => {
   await checkParts(subjects["a client secret"]!, RETRY_OPTIONS, (option, other) => {
     return { options: { retryOptions: { retryDelayInMs: 0, [option]: other } } };
   });
 });
 
-test("credentials of different kinds share nothing in one cache, whatever they have in common", async () => {
+test("credentials of different kinds share nothing in one cache", async () => {
   const entries = new Map<string, TokenSet>();
   const world = createWorld(entries);
   const names = new Map<string, string[]>();
@@ -262,7 +262,8 @@ test("credentials of different kinds share nothing in one cache, whatever they h
     const { token } = (await (await world.create(subject)).getToken(SCOPE))!;
     names.set(token, [...names.get(token) ?? [], name]);
   }
-  // Compositions find what their links have cached, and the forms of one certificate are one proof.
+  // A chain finds the tokens that its credentials have cached, and all forms of one certificate are the same cache
+  // identity.
   assert.deepEqual([...names.values()].filter((names) => names.length > 1), [
     ["a client secret", "a chain"],
     ["a certificate", "a certificate in a file"],
@@ -273,7 +274,7 @@ test("credentials of different kinds share nothing in one cache, whatever they h
   ]);
 });
 
-test("every credential of the library has rows", async () => {
+test("every credential of the library has rows in the table", async () => {
   const world = createWorld(undefined);
   const made = await Promise.all(Object.values(subjects).map((subject) => world.create(subject)));
   const missing = Object.entries(library).filter(([, member]) =>

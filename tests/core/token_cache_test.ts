@@ -21,7 +21,7 @@ import {
   tokenAnswer,
 } from "../support/service.ts";
 
-/** Answers each request with another token. */
+/** Creates a service that returns a new token for each request. */
 function createCounter(members: Record<string, unknown> = {}): Service {
   return createService((_, index) => tokenAnswer({ access_token: `token-${index}`, ...members }));
 }
@@ -30,7 +30,10 @@ function create(service: Service, options: CredentialOptions = {}, secret = "a-s
   return new ClientSecretCredential(TENANT, CLIENT, secret, { ...isolatedOptions(service), ...options });
 }
 
-/** Gets a token three times, and once more from an equal credential; returns how often the service was asked. */
+/**
+ * Gets a token three times, and once more from an equal credential. Returns the number of requests and the logged cache
+ * failures.
+ */
 async function askedBy(cache: TokenCache, options: CredentialOptions = {}) {
   const service = createCounter();
   const events: LogEvent[] = [];
@@ -42,7 +45,7 @@ async function askedBy(cache: TokenCache, options: CredentialOptions = {}) {
   return { asked: service.requests.length, failures };
 }
 
-/** A cache whose methods return promises, as one behind a network does. */
+/** Creates a cache whose methods return promises, like a cache behind a network. */
 function createAsyncCache(): TokenCache & { entries: Map<string, TokenSet> } {
   const entries = new Map<string, TokenSet>();
   return {
@@ -53,7 +56,7 @@ function createAsyncCache(): TokenCache & { entries: Map<string, TokenSet> } {
   };
 }
 
-test("a Map is a cache", async () => {
+test("accepts a Map as cache", async () => {
   const cache = new Map<string, TokenSet>();
   assert.deepEqual(await askedBy(cache), { asked: 1, failures: [] });
   const [[key, value]] = [...cache] as [[string, TokenSet]];
@@ -62,18 +65,18 @@ test("a Map is a cache", async () => {
   assert.equal(value.token, "token-0");
 });
 
-test("an asynchronous cache is one", async () => {
+test("accepts an asynchronous cache", async () => {
   const cache = createAsyncCache();
   assert.deepEqual(await askedBy(cache), { asked: 1, failures: [] });
   assert.equal(cache.entries.size, 1);
 });
 
-test("a token that another process has left in the cache is found", async () => {
+test("returns a token that another process has cached", async () => {
   for (const cache of [new Map<string, TokenSet>(), createAsyncCache()]) {
     const service = createCounter();
     await create(service, { cache }).getToken(SCOPE);
     const entries = cache instanceof Map ? cache : cache.entries;
-    // Another cache object with the same content: as after a restart.
+    // Another cache object with the same content, as after a restart.
     const restarted: TokenCache = cache instanceof Map
       ? new Map(JSON.parse(JSON.stringify([...entries])))
       : { ...createAsyncCache(), get: (key) => Promise.resolve(JSON.parse(JSON.stringify(entries.get(key)))) };
@@ -82,7 +85,7 @@ test("a token that another process has left in the cache is found", async () => 
   }
 });
 
-test("an asynchronous cache is not asked again for what it has given or taken", async () => {
+test("does not call an asynchronous cache again for an entry that it has returned or stored", async () => {
   let gets = 0;
   const inner = createAsyncCache();
   const cache: TokenCache = { ...inner, get: (key) => (gets++, inner.get(key)) };
@@ -91,18 +94,18 @@ test("an asynchronous cache is not asked again for what it has given or taken", 
   assert.equal(gets, 1);
 });
 
-test("what the owner of a synchronous cache deletes is gone", async () => {
+test("requests a new token after the app deleted the entry of a synchronous cache", async () => {
   const cache = new Map<string, TokenSet>();
   const service = createCounter();
   const credential = create(service, { cache });
   for (let i = 0; i < 3; i++) assert.equal((await credential.getToken(SCOPE)).token, "token-0");
   cache.clear();
   for (let i = 0; i < 3; i++) assert.equal((await credential.getToken(SCOPE)).token, "token-1");
-  // What the owner puts in its place is there.
+  // An entry that the app sets instead is used.
   const [[key, value]] = [...cache] as [[string, TokenSet]];
   cache.set(key, { ...value, token: "another" });
   assert.equal((await credential.getToken(SCOPE)).token, "another");
-  // Also where the first call was one that does not look.
+  // Also if the first call did not look up the cache.
   const other = new Map<string, TokenSet>();
   const another = create(service, { cache: other });
   await another.getToken(SCOPE, { claims: "{}" });
@@ -110,7 +113,7 @@ test("what the owner of a synchronous cache deletes is gone", async () => {
   assert.equal((await another.getToken(SCOPE)).token, "token-3");
 });
 
-test("no request of a Worker is handed another's promise", async () => {
+test("does not share promises between the requests of a Worker", async () => {
   const credential = create(createCounter(), { cache: undefined });
   await credential.getToken(SCOPE);
   const [first, second] = [credential.getToken(SCOPE), credential.getToken(SCOPE)];
@@ -118,7 +121,7 @@ test("no request of a Worker is handed another's promise", async () => {
   if (globalThis.navigator?.userAgent === "Cloudflare-Workers") assert.notEqual(first, second);
 });
 
-test("one cache for two credentials: each finds its own", async () => {
+test("two credentials with one cache find their own tokens", async () => {
   const cache = new Map<string, TokenSet>();
   const service = createCounter();
   const [a, b] = [
@@ -132,7 +135,7 @@ test("one cache for two credentials: each finds its own", async () => {
   assert.equal(cache.size, 2);
 });
 
-test("cache: false remembers nothing, and shares nothing: each call makes its request", async () => {
+test("cache: false caches and shares nothing, so that each call makes a request", async () => {
   const service = createCounter();
   const credential = create(service, { cache: false });
   const tokens = await Promise.all(Array.from({ length: 5 }, () => credential.getToken(SCOPE)));
@@ -189,10 +192,10 @@ const FAILING: Readonly<Record<string, () => TokenCache>> = {
   "get rejects": () => ({ get: reject, set: none, delete: none }),
   "set throws": () => ({ get: none, set: boom, delete: none }),
   "set rejects": () => ({ get: none, set: reject, delete: none }),
-  "get is empty and set rejects, both later": () => ({ get: noneYet, set: reject, delete: none }),
+  "get resolves with undefined and set rejects": () => ({ get: noneYet, set: reject, delete: none }),
   "everything throws": () => ({ get: boom, set: boom, delete: boom }),
   "everything rejects": () => ({ get: reject, set: reject, delete: reject }),
-  "it is full": () => {
+  "the cache is full": () => {
     const cache = new Map<string, TokenSet>();
     cache.set = boom;
     return cache;
@@ -201,7 +204,7 @@ const FAILING: Readonly<Record<string, () => TokenCache>> = {
 };
 
 for (const [name, cacheOf] of Object.entries(FAILING)) {
-  test(`a cache of which ${name}: it works without it, and the log says so without what was thrown`, async () => {
+  test(`uses the memory if ${name}, and logs the failure without the thrown error`, async () => {
     const { asked, failures } = await askedBy(cacheOf());
     await breathe();
     assert.equal(asked, 1);
@@ -213,7 +216,7 @@ for (const [name, cacheOf] of Object.entries(FAILING)) {
 }
 
 for (const [index, garbage] of GARBAGE.entries()) {
-  test(`a cache that returns garbage (${index}), at once or later: it works without it`, async () => {
+  test(`uses the memory if the cache returns or resolves with an invalid value (${index})`, async () => {
     assert.equal((await askedBy({ get: () => garbage as TokenSet, set: none, delete: none })).asked, 1);
     assert.equal(
       (await askedBy({ get: () => Promise.resolve(garbage as TokenSet), set: noneYet, delete: none })).asked,
@@ -222,7 +225,7 @@ for (const [index, garbage] of GARBAGE.entries()) {
   });
 }
 
-test("a cache that forgets is asked, and so is the service", async () => {
+test("requests a new token if the cache does not store entries", async () => {
   const service = createCounter();
   const credential = create(service, { cache: { get: none, set: none, delete: none } });
   await credential.getToken(SCOPE);
@@ -236,7 +239,7 @@ for (
     "everything hangs": { get: () => new Promise<undefined>(() => {}), set: () => new Promise(() => {}), delete: none },
   })
 ) {
-  test(`a cache of which ${name} costs a second, once`, async () => {
+  test(`waits for the cache one second, once, if ${name}`, async () => {
     const clock = createFakeClock();
     const service = createCounter();
     const events: string[] = [];
@@ -259,15 +262,15 @@ for (
   });
 }
 
-test("a cache that hangs costs no second at each call while the token is due, and is asked again after half a minute", async () => {
+test("does not wait at each call for a cache that hangs while a refresh is due, and calls it again after half a minute", async () => {
   const clock = createFakeClock();
   const service = createService((_, index) => {
     if (index === 0) return tokenAnswer({ refresh_in: 60 });
     return new Response("", { status: 503, headers: { "retry-after": "600" } });
   });
-  let asked = 0;
+  let calls = 0;
   const get = () => {
-    asked++;
+    calls++;
     return new Promise<undefined>(() => {});
   };
   const credential = create(service, { cache: { get, set: none, delete: none }, runtime: clock });
@@ -280,21 +283,21 @@ test("a cache that hangs costs no second at each call while the token is due, an
   await clock.untilSleeping(1_000);
   await clock.advance(1_000);
   await due;
-  assert.equal(asked, 2);
+  assert.equal(calls, 2);
   for (let i = 0; i < 5; i++) {
     await credential.getToken(SCOPE);
     await clock.advance(1_000);
   }
-  assert.equal(asked, 2);
+  assert.equal(calls, 2);
   await clock.advance(30_000);
   const again = credential.getToken(SCOPE);
   await clock.untilSleeping(1_000);
   await clock.advance(1_000);
   await again;
-  assert.equal(asked, 3);
+  assert.equal(calls, 3);
 });
 
-test("a cache that did not respond is not written to for half a minute", async () => {
+test("does not write for half a minute to a cache that did not respond", async () => {
   const clock = createFakeClock();
   const written: string[] = [];
   let isHanging = true;
@@ -316,7 +319,7 @@ test("a cache that did not respond is not written to for half a minute", async (
   assert.deepEqual(written, ["token-2"]);
 });
 
-test("one key that did not arrive in the cache keeps no other from being asked for there", async () => {
+test("reads other keys from the cache after writing one key has failed", async () => {
   const entries = new Map<string, TokenSet>();
   let refusing = false;
   const cache = {
@@ -334,28 +337,28 @@ test("one key that did not arrive in the cache keeps no other from being asked f
   await credential.getToken("b");
   entries.clear();
   await credential.getToken("a");
-  assert.equal(service.requests.length, 3, "what its owner deletes is gone");
+  assert.equal(service.requests.length, 3, "a deleted entry is not used");
   await credential.getToken("b");
-  assert.equal(service.requests.length, 3, "what never arrived is in memory");
+  assert.equal(service.requests.length, 3, "an entry that was not written is in memory");
 });
 
-test("a cache whose promise settles twice, or late, changes nothing", async () => {
+test("ignores a cache that resolves late", async () => {
   const clock = createFakeClock();
   const service = createCounter();
-  let answer!: (token: TokenSet | undefined) => void;
-  const late = new Promise<TokenSet | undefined>((resolve) => answer = resolve);
+  let resolveLate!: (token: TokenSet | undefined) => void;
+  const late = new Promise<TokenSet | undefined>((resolve) => resolveLate = resolve);
   const credential = create(service, { cache: { get: () => late, set: none, delete: none }, runtime: clock });
   const first = credential.getToken(SCOPE);
   await clock.untilSleeping(1_000);
   await clock.advance(1_000);
   assert.equal((await first).token, "token-0");
-  answer({ token: "late", expiresOnTimestamp: clock.now() + 3_600_000, acquiredOnTimestamp: clock.now() });
+  resolveLate({ token: "late", expiresOnTimestamp: clock.now() + 3_600_000, acquiredOnTimestamp: clock.now() });
   assert.equal((await credential.getToken(SCOPE)).token, "token-0");
 });
 
-// Who shares with whom
+// Which credentials share tokens
 
-test("equal credentials share by default: one built anew for every request finds its token", async () => {
+test("equal credentials share the default cache, so that a credential can be created for each request", async () => {
   const service = createCounter();
   for (let i = 0; i < 10; i++) assert.equal((await create(service).getToken(SCOPE)).token, "token-0");
   assert.equal(
@@ -369,7 +372,7 @@ test("equal credentials share by default: one built anew for every request finds
 
 const authorityHost = "https://login.microsoftonline.us";
 
-test("who differs in anything that makes a token another shares nothing, by default or in one cache", async () => {
+test("credentials that differ in anything that affects the token share nothing, in the default cache or a given one", async () => {
   for (const cache of [undefined, new Map<string, TokenSet>()]) {
     const service = createCounter();
     const all: CredentialOptions = { ...isolatedOptions(service), ...cache && { cache } };
@@ -400,8 +403,9 @@ test("who differs in anything that makes a token another shares nothing, by defa
 
 const AUTHORITY_CHINA = "https://login.chinacloudapi.cn";
 
-test("a fetch handed in as one thing is not the same as handed in as another", async () => {
-  // Whoever hands in a simulated cloud as `localFetch` means the real one for the rest: its token must not come from the simulation.
+test("the same function as fetch and as localFetch does not share tokens", async () => {
+  // A program with a simulated cloud as `localFetch` uses the real cloud for other requests, and must not get a token
+  // of the simulation.
   const simulated = createCounter();
   const real = createService(() => tokenAnswer({ access_token: "real" }));
   await new ClientSecretCredential(TENANT, CLIENT, "a-secret", { fetch: simulated.fetch, env: {} }).getToken(SCOPE);
@@ -416,7 +420,7 @@ test("a fetch handed in as one thing is not the same as handed in as another", a
   }
 });
 
-test("the parts of a proof do not run together", async () => {
+test("different client ids and secrets with the same concatenation have different cache keys", async () => {
   const service = createCounter();
   const all = isolatedOptions(service);
   const pairs = [["ab", "c"], ["a", "bc"], ['a","b', "c"], ["a", 'b","c'], ["[]", "[]"], ["a\\", "b"], ["a", "\\b"]];
@@ -427,7 +431,7 @@ test("the parts of a proof do not run together", async () => {
   assert.equal(new Set(tokens).size, pairs.length);
 });
 
-test("scopes do not run together with one another or with the rest of the key", async () => {
+test("different scopes with the same concatenation have different cache keys", async () => {
   const service = createCounter();
   const credential = create(service);
   const lists = [["a", "b"], ["a"], ["b"], ["ab"], ["a,b"], ["true", "a"], ["false", "a"], ["a/b"]];
@@ -437,23 +441,25 @@ test("scopes do not run together with one another or with the rest of the key", 
   assert.equal(new Set(tokens).size, lists.length + 1);
 });
 
-test("two people never share, not even with the same name and password", async () => {
+test("credentials of users share nothing, even with the same user name and password", async () => {
   for (const cache of [undefined, new Map<string, TokenSet>()]) {
     const service = createCounter();
     const all: CredentialOptions = { ...isolatedOptions(service), ...cache && { cache } };
-    const people = Array.from(
+    const credentials = Array.from(
       { length: 3 },
       () => new UsernamePasswordCredential(TENANT, CLIENT, "jo@contoso.com", "a-password", all),
     );
-    const tokens = await Promise.all(people.map((person) => person.getToken(SCOPE)));
+    const tokens = await Promise.all(credentials.map((credential) => credential.getToken(SCOPE)));
     assert.equal(new Set(tokens.map(({ token }) => token)).size, 3);
-    // Each remembers their own.
-    for (const [i, person] of people.entries()) assert.equal((await person.getToken(SCOPE)).token, tokens[i]!.token);
+    // Each credential has its own cached token.
+    for (const [i, credential] of credentials.entries()) {
+      assert.equal((await credential.getToken(SCOPE)).token, tokens[i]!.token);
+    }
     assert.equal(service.requests.length, 3);
   }
 });
 
-test("keys hold nothing secret, and no password's digest", async () => {
+test("cache keys contain no secret, and no digest of a password", async () => {
   const cache = new Map<string, TokenSet>();
   const service = createCounter();
   const all = { ...isolatedOptions(service), cache };
@@ -461,14 +467,14 @@ test("keys hold nothing secret, and no password's digest", async () => {
   await new UsernamePasswordCredential(TENANT, CLIENT, "jo@contoso.com", "a-password", all).getToken(SCOPE);
   const keys = [...cache.keys()].join();
   assert.doesNotMatch(keys, /a-secret|a-password|token-/);
-  // Another person with the same password has another key: nothing in it is made of the password.
+  // Another credential with the same password has another key, which therefore does not depend on the password.
   const again = new Map<string, TokenSet>();
   const jo = new UsernamePasswordCredential(TENANT, CLIENT, "jo@contoso.com", "a-password", { ...all, cache: again });
   await jo.getToken(SCOPE);
   assert.equal(cache.has([...again.keys()][0]!), false);
 });
 
-test("a token that was handed out cannot be changed in memory", async () => {
+test("a returned token cannot be modified in the cache", async () => {
   const service = createCounter();
   const credential = create(service);
   const token = await credential.getToken(SCOPE) as { token: string };
@@ -476,7 +482,7 @@ test("a token that was handed out cannot be changed in memory", async () => {
   assert.equal((await credential.getToken(SCOPE)).token, "token-0");
 });
 
-test("memory is bounded: what was not used for longest goes first", async () => {
+test("the memory is bounded and evicts the least recently used entry", async () => {
   const service = createCounter();
   const credential = create(service);
   await credential.getToken("first");

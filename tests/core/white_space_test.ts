@@ -1,4 +1,5 @@
-// White space is what a protocol or a format says, not what JavaScript's `trim` strips: U+00A0, U+3000, U+FEFF and others are characters.
+// White space is defined by the protocol or format, not by JavaScript's `trim`: U+00A0, U+3000, U+FEFF and others are
+// ordinary characters.
 import { ClientSecretCredential, EnvironmentCredential } from "@azweb/identity";
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
@@ -19,9 +20,9 @@ function nameOf(blank: string): string {
   return `U+${blank.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0")}`;
 }
 
-describe("scopes are separated by SP and nothing else (RFC 6749, section 3.3)", () => {
+describe("scopes are separated only by SP (RFC 6749, section 3.3)", () => {
   for (const blank of [...BLANKS, "\t", "\n"]) {
-    test(`${nameOf(blank)} is no part of a scope, and none of what is around it`, async () => {
+    test(`${nameOf(blank)} neither separates scopes nor is allowed in one`, async () => {
       const service = createService();
       const credential = new ClientSecretCredential(TENANT, CLIENT, "a-secret", isolatedOptions(service));
       for (const scopes of [blank + SCOPE, SCOPE + blank, ` ${blank} ${SCOPE}`, `a${blank}${SCOPE}`]) {
@@ -33,7 +34,7 @@ describe("scopes are separated by SP and nothing else (RFC 6749, section 3.3)", 
     });
   }
 
-  test("SP around and between, as often as there is", async () => {
+  test("any number of SP around and between scopes is ignored", async () => {
     const service = createService();
     const credential = new ClientSecretCredential(TENANT, CLIENT, "a-secret", isolatedOptions(service));
     await credential.getToken("  b/.default   a/.default ");
@@ -58,7 +59,7 @@ describe("AZURE_ADDITIONALLY_ALLOWED_TENANTS", () => {
   const tenantId = "fabrikam.onmicrosoft.com";
 
   for (const blank of BLANKS) {
-    test(`${nameOf(blank)} is no part of a tenant, and none of what is around it`, async () => {
+    test(`${nameOf(blank)} is neither trimmed from a tenant nor allowed in one`, async () => {
       for (const tenant of [`${blank}${tenantId}`, `${tenantId}${blank}`, `${blank}*`]) {
         const { service, credential } = credentialFor(`x.example;${tenant}`);
         const error = await failureOf(credential.getToken(SCOPE, { tenantId }));
@@ -69,7 +70,7 @@ describe("AZURE_ADDITIONALLY_ALLOWED_TENANTS", () => {
     });
   }
 
-  test("blanks of ASCII and line ends around a tenant are no part of it", async () => {
+  test("ASCII blanks and line breaks around a tenant are trimmed", async () => {
     const { service, credential } = credentialFor(` x.example ;\t${tenantId} ; \r\n`);
     await credential.getToken(SCOPE, { tenantId });
     assert.equal(service.requests[0]!.url, TOKEN_ENDPOINT.replace(TENANT, tenantId));
@@ -78,7 +79,7 @@ describe("AZURE_ADDITIONALLY_ALLOWED_TENANTS", () => {
 
 describe("PATH on Windows", () => {
   for (const blank of ["\u00a0", "\u3000", "\ufeff"]) {
-    test(`a folder with ${nameOf(blank)} before it is not absolute, and behind it another one`, async () => {
+    test(`${nameOf(blank)} is not trimmed from a folder: before it, the path is not absolute; after it, the path is another one`, async () => {
       const { credential, programs } = createDesk("pwsh", () => ANSWERS.pwsh(), {
         platform: "win32",
         env: { PATH: `${blank}C:\\evil;C:\\one${blank}` },

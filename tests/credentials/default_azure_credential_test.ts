@@ -26,8 +26,8 @@ const TOKEN_FILE = "/var/run/secrets/token";
 const WORKLOAD = { AZURE_TENANT_ID: TENANT, AZURE_CLIENT_ID: CLIENT_ID, AZURE_FEDERATED_TOKEN_FILE: TOKEN_FILE };
 const APP_SERVICE = MACHINES["App Service"];
 
-/** A credential with these variables, and what it asked of Microsoft Entra and of the machine. */
-function place(env: Record<string, string>, options: object = {}, near: (asked: Asked) => unknown = metadata) {
+/** Creates a credential with the variables. Records its requests to Microsoft Entra and to the machine. */
+function setUp(env: Record<string, string>, options: object = {}, near: (request: Asked) => unknown = metadata) {
   const entra = createService(() => tokenAnswer({ access_token: "of Entra" }));
   const service = createService(near);
   const machine = machineOptions({ env, files: { [TOKEN_FILE]: federatedToken() }, service });
@@ -39,8 +39,8 @@ function place(env: Record<string, string>, options: object = {}, near: (asked: 
   return { credential, entra, service, selected };
 }
 
-function metadata(asked: Asked): Response {
-  if (!asked.url.startsWith(IMDS) || asked.headers.has("metadata")) return machineAnswer();
+function metadata(request: Asked): Response {
+  if (!request.url.startsWith(IMDS) || request.headers.has("metadata")) return machineAnswer();
   return jsonAnswer({ error: "invalid_request" }, { status: 400 });
 }
 
@@ -54,7 +54,7 @@ describe("the chain, in order", () => {
     ] as [Record<string, string>, string][]
   ) {
     test(`${Object.keys(env).join(", ") || "no variable"}: ${expected}`, async () => {
-      const { credential, entra, service, selected } = place(env);
+      const { credential, entra, service, selected } = setUp(env);
       const { token } = await credential.getToken(VAULT);
       assert.deepEqual(selected(), [expected]);
       const isManaged = expected === "ManagedIdentityCredential";
@@ -64,8 +64,8 @@ describe("the chain, in order", () => {
     });
   }
 
-  test("where nobody is, it says why for each", async () => {
-    const { credential } = place({}, {}, () => new Response("", { status: 404 }));
+  test("the error gives a reason for each credential if none is available", async () => {
+    const { credential } = setUp({}, {}, () => new Response("", { status: 404 }));
     const error = await failureOf(credential.getToken(VAULT));
     assert.equal(error.name, "AggregateAuthenticationError");
     const lines = error.message.split(/\n {2}(?! )/).slice(2).map((line) => line.split(" ")[0]);
@@ -75,16 +75,16 @@ describe("the chain, in order", () => {
 });
 
 describe("a credential that is configured and fails ends the chain", () => {
-  test("a secret", async () => {
+  test("with a wrong secret", async () => {
     const entra = createService(() => jsonAnswer({ error: "invalid_client" }, { status: 401 }));
-    const { credential, service } = place({ ...SECRET, ...APP_SERVICE }, { fetch: entra.fetch });
+    const { credential, service } = setUp({ ...SECRET, ...APP_SERVICE }, { fetch: entra.fetch });
     assert.equal((await failureOf(credential.getToken(VAULT))).name, "AuthenticationError");
     assert.equal(service.requests.length, 0);
   });
 
-  test("a federated token", async () => {
+  test("with a federated token that Entra rejects", async () => {
     const entra = createService(() => jsonAnswer({ error: "invalid_client" }, { status: 401 }));
-    const { credential, service } = place({ ...WORKLOAD, ...APP_SERVICE }, { fetch: entra.fetch });
+    const { credential, service } = setUp({ ...WORKLOAD, ...APP_SERVICE }, { fetch: entra.fetch });
     assert.match(
       (await failureOf(credential.getToken(VAULT))).message,
       /^WorkloadIdentityCredential: .*invalid_client/,
@@ -92,8 +92,8 @@ describe("a credential that is configured and fails ends the chain", () => {
     assert.equal(service.requests.length, 0);
   });
 
-  test("a token file that is not there: nobody else is asked, neither the machine nor the developer's tools", async () => {
-    const { credential, service } = place({ ...WORKLOAD, ...APP_SERVICE, AZURE_FEDERATED_TOKEN_FILE: "/nowhere" });
+  test("with a missing token file: neither the machine nor the developer tools are tried", async () => {
+    const { credential, service } = setUp({ ...WORKLOAD, ...APP_SERVICE, AZURE_FEDERATED_TOKEN_FILE: "/nowhere" });
     const error = await failureOf(credential.getToken(VAULT));
     assert.equal(error.name, "AuthenticationError");
     assert.match(error.message, /^WorkloadIdentityCredential: Cannot read the token file of AZURE.*, "\/nowhere": /);
@@ -106,8 +106,8 @@ describe("a credential that is configured and fails ends the chain", () => {
       ["a federated token", "WorkloadIdentityCredential", { ...WORKLOAD, ...APP_SERVICE }],
     ] as const
   ) {
-    test(`${what}, and a tenant that it may not ask`, async () => {
-      const { credential, entra, service } = place(env);
+    test(`with ${what}, for a tenant that is not allowed`, async () => {
+      const { credential, entra, service } = setUp(env);
       const error = await failureOf(credential.getToken(VAULT, { tenantId: "fabrikam.example" }));
       assert.equal(error.name, "AuthenticationError");
       assert.match(error.message, new RegExp(`^${name}: Cannot get a token from tenant "fabrikam.example"`));
@@ -115,9 +115,9 @@ describe("a credential that is configured and fails ends the chain", () => {
     });
   }
 
-  test("an identity of App Service", async () => {
-    const answer = () => jsonAnswer({ statusCode: 400, message: "No such identity" }, { status: 400 });
-    const error = await failureOf(place(APP_SERVICE, {}, answer).credential.getToken(VAULT));
+  test("with an identity of App Service", async () => {
+    const respond = () => jsonAnswer({ statusCode: 400, message: "No such identity" }, { status: 400 });
+    const error = await failureOf(setUp(APP_SERVICE, {}, respond).credential.getToken(VAULT));
     assert.equal(error.name, "AuthenticationError");
     assert.match(error.message, /^ManagedIdentityCredential: .*No such identity/);
   });
@@ -129,10 +129,10 @@ describe("a credential that is configured and fails ends the chain", () => {
       ["managedIdentityResourceId", {}, { managedIdentityResourceId: RESOURCE_ID }],
     ] as const
   ) {
-    test(`an identity by ${what} that the machine does not have`, async () => {
-      const answer = () =>
+    test(`with ${what} for an identity that the machine does not have`, async () => {
+      const respond = () =>
         jsonAnswer({ error: "invalid_request", error_description: "Identity not found" }, { status: 400 });
-      const error = await failureOf(place({ ...variables }, options, answer).credential.getToken(VAULT));
+      const error = await failureOf(setUp({ ...variables }, options, respond).credential.getToken(VAULT));
       assert.equal(error.name, "AuthenticationError");
       assert.match(
         error.message,
@@ -141,10 +141,10 @@ describe("a credential that is configured and fails ends the chain", () => {
     });
   }
 
-  test("an identity by AZURE_CLIENT_ID that the machine does not have is inconclusive: it may be a service principal's", async () => {
-    const answer = () =>
+  test("AZURE_CLIENT_ID without such an identity on the machine is inconclusive: it may be a service principal's", async () => {
+    const respond = () =>
       jsonAnswer({ error: "invalid_request", error_description: "Identity not found" }, { status: 400 });
-    const error = await failureOf(place({ AZURE_CLIENT_ID: "b" }, {}, answer).credential.getToken(VAULT));
+    const error = await failureOf(setUp({ AZURE_CLIENT_ID: "b" }, {}, respond).credential.getToken(VAULT));
     assert.equal(error.name, "AggregateAuthenticationError");
     assert.match(
       error.message,
@@ -152,10 +152,10 @@ describe("a credential that is configured and fails ends the chain", () => {
     );
   });
 
-  test("a machine that has no identity is inconclusive", async () => {
-    const answer = () =>
+  test("a machine without an identity is inconclusive", async () => {
+    const respond = () =>
       jsonAnswer({ error: "invalid_request", error_description: "Identity not found" }, { status: 400 });
-    const error = await failureOf(place({}, {}, answer).credential.getToken(VAULT));
+    const error = await failureOf(setUp({}, {}, respond).credential.getToken(VAULT));
     assert.equal(error.name, "AggregateAuthenticationError");
     assert.match(
       error.message,
@@ -164,13 +164,13 @@ describe("a credential that is configured and fails ends the chain", () => {
   });
 });
 
-describe("whose identity", () => {
+describe("the selected identity", () => {
   for (
     const [what, options, variables, expected] of [
-      ["the machine's own", {}, {}, {}],
+      ["the system-assigned identity", {}, {}, {}],
       ["managedIdentityClientId", { managedIdentityClientId: "a" }, {}, { client_id: "a" }],
       ["AZURE_CLIENT_ID", {}, { AZURE_CLIENT_ID: "b" }, { client_id: "b" }],
-      ["an empty AZURE_CLIENT_ID is none", {}, { AZURE_CLIENT_ID: "" }, {}],
+      ["an empty AZURE_CLIENT_ID is ignored", {}, { AZURE_CLIENT_ID: "" }, {}],
       ["managedIdentityClientId before AZURE_CLIENT_ID", { managedIdentityClientId: "a" }, { AZURE_CLIENT_ID: "b" }, {
         client_id: "a",
       }],
@@ -180,7 +180,7 @@ describe("whose identity", () => {
     ] as const
   ) {
     test(`managed identity: ${what}`, async () => {
-      const { credential, service } = place({ ...APP_SERVICE, ...variables }, options);
+      const { credential, service } = setUp({ ...APP_SERVICE, ...variables }, options);
       await credential.getToken(VAULT);
       const { resource: _, "api-version": __, ...ids } = Object.fromEntries(
         new URL(service.requests[0]!.url).searchParams,
@@ -189,10 +189,10 @@ describe("whose identity", () => {
     });
   }
 
-  test("a malformed AZURE_CLIENT_ID is an AuthenticationError that ends the chain and does not show it", async () => {
+  test("a malformed AZURE_CLIENT_ID causes an AuthenticationError that ends the chain and does not contain the value", async () => {
     for (const AZURE_CLIENT_ID of [" ", "an id", "id\n"]) {
       for (const env of [{}, APP_SERVICE]) {
-        const { credential, entra, service } = place({ ...env, AZURE_CLIENT_ID });
+        const { credential, entra, service } = setUp({ ...env, AZURE_CLIENT_ID });
         const error = await failureOf(credential.getToken(VAULT));
         assert.equal(error.name, "AuthenticationError");
         assert.match(error.message, /^ManagedIdentityCredential: Cannot use the variable AZURE_CLIENT_ID: It must be /);
@@ -202,7 +202,7 @@ describe("whose identity", () => {
     }
   });
 
-  test("two at once are a TypeError of the constructor", () => {
+  test("the constructor throws a TypeError for two ids", () => {
     const both = { managedIdentityClientId: "a", managedIdentityResourceId: RESOURCE_ID };
     assert.throws(() => new DefaultAzureCredential(both), {
       name: "TypeError",
@@ -221,7 +221,7 @@ describe("whose identity", () => {
       ["interactiveBrowserClientId", "an id"],
     ] as const
   ) {
-    test(`"${value}" as ${option} is a TypeError that says the option as it is named here`, () => {
+    test(`"${value}" as ${option} causes a TypeError that names the option of DefaultAzureCredential`, () => {
       const options = { [option]: value, includeInteractiveBrowser: true };
       assert.throws(() => new DefaultAzureCredential(options), (error: Error) => {
         assert.equal(error.name, "TypeError");
@@ -238,14 +238,14 @@ describe("whose identity", () => {
     ] as const
   ) {
     test(`workload identity: ${what}`, async () => {
-      const { credential, entra } = place(WORKLOAD, options);
+      const { credential, entra } = setUp(WORKLOAD, options);
       await credential.getToken(VAULT);
       assert.equal(entra.requests[0]!.form.client_id, expected);
     });
   }
 
-  test("workload identity: the tenant that is given comes before the variable", async () => {
-    const { credential, entra } = place(WORKLOAD, { tenantId: "another.example" });
+  test("workload identity: the option tenantId takes precedence over the variable", async () => {
+    const { credential, entra } = setUp(WORKLOAD, { tenantId: "another.example" });
     await credential.getToken(VAULT);
     assert.ok(entra.requests[0]!.url.includes("/another.example/"));
   });
@@ -270,7 +270,7 @@ describe("ManagedIdentityCredential in a pod with a federated token", () => {
       "a",
     ]] as const
   ) {
-    test(`exchanges it, as ${what}, and remembers what it gets`, async () => {
+    test(`exchanges the token, with ${what}, and caches the result`, async () => {
       const { credential, entra, service } = pod(identity);
       for (let i = 0; i < 3; i++) await credential.getToken(VAULT);
       assert.equal(entra.requests.length, 1);
@@ -280,7 +280,7 @@ describe("ManagedIdentityCredential in a pod with a federated token", () => {
     });
   }
 
-  test("says its own name, and ends a chain where the file of the variable is not there", async () => {
+  test("names itself in errors, and ends a chain if the file that the variable names is missing", async () => {
     const { credential } = pod({}, { ...WORKLOAD, AZURE_FEDERATED_TOKEN_FILE: "/nowhere" });
     const error = await failureOf(new ChainedTokenCredential(credential, new StaticCredential("b")).getToken(VAULT));
     assert.equal(error.name, "AuthenticationError");
@@ -292,11 +292,11 @@ describe("ManagedIdentityCredential in a pod with a federated token", () => {
       ["without a client id", {}, { ...WORKLOAD, AZURE_CLIENT_ID: "" }],
       ["without a tenant", {}, { ...WORKLOAD, AZURE_TENANT_ID: "" }],
       ["without a file", {}, { ...WORKLOAD, AZURE_FEDERATED_TOKEN_FILE: "" }],
-      ["for an object id, which Entra does not know it by", { objectId: "a" }, WORKLOAD],
+      ["for an object id, which the exchange does not support", { objectId: "a" }, WORKLOAD],
       ["for a resource id", { resourceId: RESOURCE_ID }, WORKLOAD],
     ] as const
   ) {
-    test(`asks the machine ${what}`, async () => {
+    test(`sends the request to the machine ${what}`, async () => {
       const { credential, entra, service } = pod(identity, env);
       await credential.getToken(VAULT);
       assert.deepEqual([entra.requests.length, service.requests.length], [0, 1]);
@@ -304,7 +304,7 @@ describe("ManagedIdentityCredential in a pod with a federated token", () => {
   }
 });
 
-test("a required variable that is not set is a TypeError of the constructor", () => {
+test("the constructor throws a TypeError if a required variable is not set", () => {
   const env = { AZURE_CLIENT_ID: CLIENT_ID, AZURE_TENANT_ID: "" };
   for (
     const [requiredEnvVars, missing] of [
@@ -322,10 +322,10 @@ test("a required variable that is not set is a TypeError of the constructor", ()
 
 describe("AZURE_TOKEN_CREDENTIALS", () => {
   for (const value of ["prod", "ManagedIdentityCredential", "managedidentitycredential"]) {
-    test(`"${value}": no probe, and all the time that the machine needs`, async () => {
+    test(`"${value}": sends no probe and does not limit the time for the response`, async () => {
       const clock = createFakeClock();
       const env = { AZURE_TOKEN_CREDENTIALS: value };
-      const { credential, service } = place(env, {
+      const { credential, service } = setUp(env, {
         runtime: { ...machineOptions({ service: createService() }).runtime, ...clock },
       }, silence);
       const failing = failureOf(credential.getToken(VAULT));
@@ -337,9 +337,9 @@ describe("AZURE_TOKEN_CREDENTIALS", () => {
     });
   }
 
-  test("not set: one second, and no more", async () => {
+  test("not set: the probe times out after one second", async () => {
     const clock = createFakeClock();
-    const { credential, service } = place({}, {
+    const { credential, service } = setUp({}, {
       runtime: { ...machineOptions({ service: createService() }).runtime, ...clock },
     }, silence);
     const failing = failureOf(credential.getToken(VAULT));
@@ -349,25 +349,25 @@ describe("AZURE_TOKEN_CREDENTIALS", () => {
     assert.equal(service.requests.length, 1);
   });
 
-  test('"WorkloadIdentityCredential" is that one alone', async () => {
+  test('"WorkloadIdentityCredential" selects only that credential', async () => {
     const env = { ...SECRET, ...WORKLOAD, AZURE_TOKEN_CREDENTIALS: "WorkloadIdentityCredential" };
-    const { credential, selected } = place(env);
+    const { credential, selected } = setUp(env);
     await credential.getToken(VAULT);
     assert.deepEqual(selected(), ["WorkloadIdentityCredential"]);
   });
 });
 
-test("probeTimeoutInMs goes to the managed identity", async () => {
+test("probeTimeoutInMs is passed to the managed identity", async () => {
   const clock = createFakeClock();
   const runtime = { ...machineOptions({ service: createService() }).runtime, ...clock };
-  const { credential } = place({}, { runtime, probeTimeoutInMs: 200 }, silence);
+  const { credential } = setUp({}, { runtime, probeTimeoutInMs: 200 }, silence);
   const failing = failureOf(credential.getToken(VAULT));
   assert.equal(await clock.untilSleeping(100_000), 200);
   await clock.advance(200);
   await failing;
 });
 
-test("on a simulated virtual machine, and beside a simulated Entra that has nothing to do with it", async () => {
+test("works on a simulated virtual machine, and beside an independent simulated Entra", async () => {
   const machine = createVirtualMachine();
   const options: CredentialOptions = { ...machine.options, fetch: createEntra({ apps: [] }).fetch };
   const { token } = await new DefaultAzureCredential(options).getToken(VAULT);

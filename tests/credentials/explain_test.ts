@@ -1,4 +1,4 @@
-// What DefaultAzureCredential says of each of its parts, without a request and without a process.
+// How DefaultAzureCredential explains each of its credentials, without a request and without a process.
 import {
   type CredentialExplanation,
   DefaultAzureCredential,
@@ -19,12 +19,12 @@ const HOME = { PATH: "/usr/local/bin:/usr/bin:bin", HOME: "/home/jo" };
 interface Machine extends Omit<DefaultAzureCredentialOptions, "env"> {
   readonly env?: Record<string, string>;
   readonly files?: readonly string[];
-  /** What stands in the files that may be read: those in which az keeps who is signed in. */
+  /** Content of az's profile, which names the signed-in account. No other file may be read. */
   readonly profile?: string;
   readonly platform?: string;
 }
 
-/** Explains on a machine on which everything that does something throws. */
+/** Calls `explain` on a machine on which every request, process and wait throws. */
 async function explain(
   { env = {}, files = [], profile = SIGNED_IN, platform = "linux", runtime, ...options }: Machine = {},
 ) {
@@ -94,7 +94,7 @@ const rows: readonly [Name, string, Machine, CredentialExplanation["state"], str
   ],
   [
     "EnvironmentCredential",
-    "a malformed tenant",
+    "a malformed tenant id",
     { env: { ...ID, AZURE_TENANT_ID: "a b", AZURE_CLIENT_SECRET: "a-secret" } },
     "fails",
     /^Cannot use the variable AZURE_TENANT_ID/,
@@ -124,7 +124,7 @@ const rows: readonly [Name, string, Machine, CredentialExplanation["state"], str
   ],
   [
     "WorkloadIdentityCredential",
-    "a malformed tenant",
+    "a malformed tenant id",
     { env: { ...ID, ...FILE, AZURE_TENANT_ID: "a b" } },
     "fails",
     /^Cannot use the variable AZURE_TENANT_ID/,
@@ -145,7 +145,7 @@ const rows: readonly [Name, string, Machine, CredentialExplanation["state"], str
   ]),
   [
     "ManagedIdentityCredential",
-    "a workload",
+    "a federated token",
     { env: { ...ID, ...FILE }, files: ["/token"] },
     "configured",
     'The token file "/token"',
@@ -166,7 +166,7 @@ const rows: readonly [Name, string, Machine, CredentialExplanation["state"], str
   ],
   [
     "ManagedIdentityCredential",
-    "AZURE_CLIENT_ID where the source has one identity only: it ends the chain",
+    "AZURE_CLIENT_ID for a source with a single identity: it ends the chain",
     { env: { ...MACHINES["Cloud Shell"], AZURE_CLIENT_ID: CLIENT_ID } },
     "fails",
     /of the variable AZURE_CLIENT_ID: Cloud Shell has one identity only: Give no id$/,
@@ -181,21 +181,21 @@ const rows: readonly [Name, string, Machine, CredentialExplanation["state"], str
   ],
   [
     "AzureCliCredential",
-    "the program, and nobody who has signed in",
+    "the program, without a signed-in account",
     { env: HOME, files: ["/usr/bin/az"] },
     "absent",
     `No account is signed in ("${PROFILE}"): Run "az login"`,
   ],
   [
     "AzureCliCredential",
-    "the program, and somebody who has signed in",
+    "the program and a signed-in account",
     { env: HOME, files: ["/usr/bin/az", PROFILE] },
     "configured",
     `An account is signed in: "${PROFILE}"`,
   ],
   [
     "AzureCliCredential",
-    "somebody in a file with a byte order mark",
+    "a signed-in account in a file with a byte order mark",
     { env: HOME, files: ["/usr/bin/az", PROFILE], profile: `\uFEFF${SIGNED_IN}` },
     "configured",
     `An account is signed in: "${PROFILE}"`,
@@ -211,35 +211,35 @@ const rows: readonly [Name, string, Machine, CredentialExplanation["state"], str
   ]),
   [
     "AzureCliCredential",
-    "the program, and a file that may not be looked at",
+    "the program, and a profile that may not be read",
     { env: HOME, runtime: { fileExists: hide((path) => path === "/usr/bin/az") } },
     "inconclusive",
     `The profile with the signed-in account, "${PROFILE}", may not be read`,
   ],
   [
     "AzureCliCredential",
-    "folders that may not be looked into, and somebody who has signed in",
+    "folders that may not be searched, and a signed-in account",
     { env: HOME, runtime: { fileExists: hide((path) => path === PROFILE) } },
     "configured",
     `An account is signed in: "${PROFILE}"`,
   ],
   [
     "AzureCliCredential",
-    "nothing that may be looked at",
+    "neither folders nor a profile that may be read",
     { env: HOME, runtime: { fileExists: hide(() => false) } },
     "inconclusive",
     `The profile with the signed-in account, "${PROFILE}", may not be read`,
   ],
   [
     "AzureCliCredential",
-    "somebody who has signed in elsewhere",
+    "an account in another configuration folder",
     { env: { ...HOME, AZURE_CONFIG_DIR: "/cfg" }, files: ["/usr/bin/az", "/cfg/azureProfile.json"] },
     "configured",
     'An account is signed in: "/cfg/azureProfile.json"',
   ],
   [
     "AzureCliCredential",
-    "no program, and somebody who has signed in",
+    "no program, and a signed-in account",
     { env: HOME, files: [PROFILE] },
     "absent",
     /^No folder of PATH/,
@@ -287,14 +287,14 @@ const rows: readonly [Name, string, Machine, CredentialExplanation["state"], str
     ],
     [
       name,
-      "folders that may not be looked into",
+      "folders that may not be searched",
       { env: HOME, runtime: { fileExists: hide(() => false) } },
       "inconclusive",
       `The folders of PATH may not be searched for ${names}`,
     ],
     [
       name,
-      "a folder that may not be looked into, and the program in another one",
+      "a folder that may not be searched, and the program in another one",
       { env: HOME, runtime: { fileExists: hide((path) => path === `/usr/bin/${program}`) } },
       "inconclusive",
       `"/usr/bin/${program}" is installed; only the tool itself can tell which account is signed in`,
@@ -309,7 +309,7 @@ const rows: readonly [Name, string, Machine, CredentialExplanation["state"], str
   ]),
 ];
 
-/** Files of which those that are not there may not be looked at. */
+/** A file system that denies access to files that do not exist. */
 function hide(exists: (path: string) => boolean): NonNullable<Runtime["fileExists"]> {
   return (path) => Promise.resolve(exists(path) || undefined);
 }
@@ -325,7 +325,7 @@ for (const [name, what, machine, state, detail] of rows) {
   });
 }
 
-describe("only what would be tried", () => {
+describe("explains only the credentials that would be tried", () => {
   for (
     const [what, options, names] of [
       ["prod", { env: { AZURE_TOKEN_CREDENTIALS: "prod" } }, NAMES.slice(0, 3)],
@@ -341,14 +341,14 @@ describe("only what would be tried", () => {
   }
 });
 
-test("what was explained is looked up anew", async () => {
+test("each call examines the environment again", async () => {
   const env: Record<string, string> = {};
   const { credential } = await explain({ env });
   Object.assign(env, ID, { AZURE_CLIENT_SECRET: "a-secret" });
   assert.equal((await credential.explain())[0]!.state, "configured");
 });
 
-test("explaining chooses nobody", async () => {
+test("explaining does not select a credential", async () => {
   const runtime = { fileExists: () => Promise.resolve(false), run: () => Promise.reject(new Error("No")) };
   const env = { ...ID, AZURE_CLIENT_SECRET: "a-secret" };
   let requests = 0;
@@ -360,7 +360,7 @@ test("explaining chooses nobody", async () => {
   assert.equal(requests, 1);
 });
 
-test("a runtime that throws no error is explained by what it throws", async () => {
+test("the explanation contains a thrown value that is not an Error", async () => {
   const runtime = { fileExists: () => Promise.reject("The disk is gone"), run: () => Promise.reject(new Error("No")) };
   const credential = new DefaultAzureCredential({ env: { ...ID, ...FILE }, runtime });
   const explanation = (await credential.explain()).find(({ credential }) =>

@@ -1,4 +1,4 @@
-// A middle tier that acts for the users who call it.
+// A middle-tier API that acts on behalf of the users who call it.
 import { type CredentialOptions, OnBehalfOfCredential, type OnBehalfOfCredentialOptions } from "@azweb/identity";
 import { createEntra, createFakeClock, type Entra, type FakeClock } from "@azweb/identity/testing";
 import assert from "node:assert/strict";
@@ -36,7 +36,7 @@ async function createScene(): Promise<Scene> {
   return { entra, clock };
 }
 
-/** Returns the token with which a user calls the middle tier. */
+/** Returns the access token with which a user calls the middle tier. */
 async function callOf({ entra }: Scene, username: string): Promise<string> {
   const form = { grant_type: "password", client_id: FRONT, username, password: "a-password" };
   const response = await entra.fetch(`https://login.microsoftonline.com/${TENANT}/oauth2/v2.0/token`, {
@@ -49,7 +49,7 @@ async function callOf({ entra }: Scene, username: string): Promise<string> {
 
 type Way = (options: CredentialOptions) => Record<string, unknown>;
 
-/** The ways in which the app proves itself. */
+/** The app's client authentication methods. */
 const WAYS: Readonly<Record<string, Way>> = {
   "a secret": () => ({ clientSecret: SECRET }),
   "a certificate": ({ runtime }) => ({
@@ -76,7 +76,7 @@ function create(
 }
 
 for (const [name, way] of Object.entries(WAYS)) {
-  test(`${name}: a token of the user who called, remembered for that call's token`, async () => {
+  test(`${name}: acquires a token of the calling user and caches it for that user's assertion`, async () => {
     const scene = await createScene();
     const call = await callOf(scene, ADA);
     const credential = create(scene, call, {}, way);
@@ -96,7 +96,7 @@ for (const [name, way] of Object.entries(WAYS)) {
     ]);
   });
 
-  test(`${name}: two users never share, whatever they share`, async () => {
+  test(`${name}: two users never share a token, even with the same options and cache`, async () => {
     const scene = await createScene();
     const cache = new Map();
     const calls = await Promise.all([ADA, BOB].map((username) => callOf(scene, username)));
@@ -108,7 +108,7 @@ for (const [name, way] of Object.entries(WAYS)) {
   });
 }
 
-test("a credential made anew for the same call finds the token; for a later call of the same user it asks", async () => {
+test("a new credential for the same assertion uses the cached token; one for a later assertion of the user sends a request", async () => {
   const scene = await createScene();
   const call = await callOf(scene, ADA);
   const tokens = await Promise.all(Array.from({ length: 50 }, () => create(scene, call).getToken(GRAPH)));
@@ -119,7 +119,7 @@ test("a credential made anew for the same call finds the token; for a later call
   assert.equal(scene.entra.requests.length, 1);
 });
 
-test("another secret, app or way finds nothing", async () => {
+test("a credential with another secret, app or authentication method does not find the token", async () => {
   const scene = await createScene();
   const call = await callOf(scene, ADA);
   await create(scene, call).getToken(GRAPH);
@@ -130,18 +130,18 @@ test("another secret, app or way finds nothing", async () => {
   assert.equal(scene.entra.requests.length, 4);
 });
 
-test("no key and no cached value holds the user's token", async () => {
+test("neither cache keys nor cached values contain the user's assertion", async () => {
   const scene = await createScene();
   const call = await callOf(scene, ADA);
   const cache = new Map();
   await create(scene, call, { cache }).getToken(GRAPH);
   assert.equal(cache.size, 1);
   const text = JSON.stringify([...cache]);
-  // The header is that of every token.
+  // The header is the same for every token.
   for (const part of [...call.split(".").slice(1), SECRET]) assert.ok(!text.includes(part));
 });
 
-test("a call with claims exchanges anew, and its token replaces the remembered one", async () => {
+test("a call with claims sends a token request, and its token replaces the cached one", async () => {
   const scene = await createScene();
   const credential = create(scene, await callOf(scene, ADA));
   const first = await credential.getToken(GRAPH);
@@ -151,7 +151,7 @@ test("a call with claims exchanges anew, and its token replaces the remembered o
   assert.equal(scene.entra.requests[1]!.form.claims, CLAIMS);
 });
 
-test("what the user has to do stands in the error, for the app to hand on", async () => {
+test("the error contains the claims challenge, which the app can forward to its client", async () => {
   const scene = await createScene();
   const credential = create(scene, await callOf(scene, ADA));
   scene.entra.failNext({ code: 50079, claims: CLAIMS });
@@ -166,7 +166,7 @@ for (
     ["none", () => "nothing", 50013],
   ] as const
 ) {
-  test(`a user's token that is ${name} is refused, and not repeated`, async () => {
+  test(`a user's token that is ${name} is rejected, and the error does not contain it`, async () => {
     const scene = await createScene();
     const call = spoil(await callOf(scene, ADA));
     const error = await failureOf(create(scene, call).getToken(GRAPH));
@@ -175,7 +175,7 @@ for (
   });
 }
 
-test("a user's token that has expired gives no more tokens, but what was exchanged is good to its end", async () => {
+test("an expired user's token cannot be exchanged, but tokens from an earlier exchange are used until they expire", async () => {
   const scene = await createScene();
   const credential = create(scene, await callOf(scene, ADA));
   await scene.clock.advance(1_800_000);
@@ -185,7 +185,7 @@ test("a user's token that has expired gives no more tokens, but what was exchang
   assert.match((await failureOf(credential.getToken(VAULT))).message, /AADSTS500133/);
 });
 
-test("a user's token for another API is refused: the error says which one to send", async () => {
+test("a user's token for another API is rejected: the error says which token to send", async () => {
   const scene = await createScene();
   const call = await callOf(scene, ADA);
   const { message } = await failureOf(create(scene, call, { clientId: "another-app" }).getToken(GRAPH));
@@ -195,7 +195,7 @@ test("a user's token for another API is refused: the error says which one to sen
   );
 });
 
-test("another tenant is asked where it is allowed, and an AuthenticationError before any request otherwise", async () => {
+test("a request for another tenant is sent if that tenant is allowed, and otherwise fails before any request", async () => {
   const scene = await createScene();
   const call = await callOf(scene, ADA);
   const error = await failureOf(create(scene, call).getToken(GRAPH, { tenantId: OTHER_TENANT }));
@@ -207,7 +207,7 @@ test("another tenant is asked where it is allowed, and an AuthenticationError be
   assert.equal(scene.entra.requests[0]!.path, `/${OTHER_TENANT}/oauth2/v2.0/token`);
 });
 
-test("wrong options are TypeErrors that do not repeat them", () => {
+test("the constructor throws a TypeError for invalid options and does not repeat their values", () => {
   const good = { tenantId: TENANT, clientId: CLIENT, userAssertionToken: "hush", clientSecret: "hush" };
   for (
     const [name, options] of [

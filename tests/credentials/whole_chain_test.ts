@@ -1,4 +1,4 @@
-// DefaultAzureCredential with all of its parts: which is used, in which order, and what is said where none is.
+// DefaultAzureCredential with all of its credentials: which one is used, and the error if none is available.
 import { type CredentialOptions, DefaultAzureCredential, type DefaultAzureCredentialName } from "@azweb/identity";
 import { createFakeClock } from "@azweb/identity/testing";
 import assert from "node:assert/strict";
@@ -18,7 +18,7 @@ import { ANSWERS, hang, HOUR } from "../support/developer_tools/tool.ts";
 const TOOL_NAMES = Object.keys(TOOL_OF) as Name[];
 const PROD = NAMES.filter((name) => !TOOL_OF[name]);
 
-/** Whose token each part gives. */
+/** The token of each credential. */
 const TOKENS: Readonly<Record<Name, string>> = {
   EnvironmentCredential: "of Entra",
   WorkloadIdentityCredential: "of Entra",
@@ -28,12 +28,12 @@ const TOKENS: Readonly<Record<Name, string>> = {
   AzureDeveloperCliCredential: "of azd",
 };
 
-/** All parts where this one is to be used: with a federated token a managed identity is a workload's. */
+/** The credentials to set up so that this one is used. ManagedIdentityCredential would exchange a federated token. */
 function allFor(name: Name): Name[] {
   return NAMES.filter((other) => other !== "WorkloadIdentityCredential" || name !== "ManagedIdentityCredential");
 }
 
-/** Asks, and sees that this part was used and that nothing behind it was touched. */
+/** Gets a token and asserts that this credential was used and that no later one was tried. */
 async function assertUses(laptop: Laptop, name: Name): Promise<void> {
   const { credential, selected, entra, near, ran } = laptop;
   assert.equal((await credential.getToken(SCOPE)).token, TOKENS[name]);
@@ -44,13 +44,13 @@ async function assertUses(laptop: Laptop, name: Name): Promise<void> {
   assert.deepEqual(ran().at(-1), TOOL_OF[name]);
 }
 
-describe("each part alone", () => {
+describe("each credential alone", () => {
   for (const name of NAMES) {
     test(name, () => assertUses(createLaptop({ has: [name] }), name));
   }
 });
 
-describe("each pair, in order of preference", () => {
+describe("each pair of credentials, in order of preference", () => {
   for (const [index, first] of NAMES.entries()) {
     for (const second of NAMES.slice(index + 1)) {
       test(`${first} before ${second}`, async () => {
@@ -61,10 +61,10 @@ describe("each pair, in order of preference", () => {
     }
   }
 
-  test("all of them", () => assertUses(createLaptop({ has: NAMES }), "EnvironmentCredential"));
+  test("all credentials", () => assertUses(createLaptop({ has: NAMES }), "EnvironmentCredential"));
 });
 
-describe("AZURE_TOKEN_CREDENTIALS, where all are there", () => {
+describe("AZURE_TOKEN_CREDENTIALS with all credentials available", () => {
   const values: [string, Name][] = [
     ["prod", "EnvironmentCredential"],
     ["dev", "AzureCliCredential"],
@@ -85,11 +85,11 @@ describe("AZURE_TOKEN_CREDENTIALS, where all are there", () => {
       ...NAMES.map((name): [string, Name[], Name[]] => [name, allFor(name).filter((other) => other !== name), [name]]),
     ] as [string, Name[], Name[]][]
   ) {
-    test(`"${value}": the others are not asked where it is not there`, async () => {
+    test(`"${value}": the others are not tried if it is not available`, async () => {
       const near = () => Promise.reject(new TypeError("connect ECONNREFUSED"));
       const variables = { AZURE_TOKEN_CREDENTIALS: value };
       const laptop = createLaptop({ has, variables, near, retryOptions: { maxRetries: 0 } });
-      // A managed identity that is wanted by its name and cannot be reached is refused, or is named by the variables.
+      // The metadata service refuses the connection, so that no managed identity is available.
       const error = await failureOf(laptop.credential.getToken(SCOPE));
       assert.deepEqual(laptop.ran(), []);
       assert.equal(laptop.entra.requests.length, 0);
@@ -111,7 +111,7 @@ describe("exclude", () => {
       await assertUses(laptop, next);
     });
     if (name === "WorkloadIdentityCredential") continue;
-    test(`without ${name} alone, where it is all there is`, async () => {
+    test(`without ${name}, if no other is available`, async () => {
       const { credential, ran } = createLaptop({ has: [name], exclude: [name] });
       const error = await failureOf(credential.getToken(SCOPE));
       assert.equal(error.name, "AggregateAuthenticationError");
@@ -120,14 +120,14 @@ describe("exclude", () => {
     });
   }
 
-  test("with AZURE_TOKEN_CREDENTIALS: both count", () =>
+  test("applies in addition to AZURE_TOKEN_CREDENTIALS", () =>
     assertUses(
       createLaptop({ has: NAMES, exclude: ["AzureCliCredential"], variables: { AZURE_TOKEN_CREDENTIALS: "dev" } }),
       "AzurePowerShellCredential",
     ));
 
   for (const name of ["azureclicredential", "AzureCli", "InteractiveBrowserCredential", ""]) {
-    test(`"${name}" is a TypeError of the constructor`, () => {
+    test(`the constructor throws a TypeError for "${name}"`, () => {
       assert.throws(() => new DefaultAzureCredential({ env: {}, exclude: [name as DefaultAzureCredentialName] }), {
         name: "TypeError",
         message: `Option "exclude" must name credentials of ${
@@ -142,10 +142,10 @@ describe("exclude", () => {
       ["all", NAMES, {}],
       ["all of prod", PROD, { AZURE_TOKEN_CREDENTIALS: "prod" }],
       ["all of dev", TOOL_NAMES, { AZURE_TOKEN_CREDENTIALS: "dev" }],
-      ["the one that is wanted", ["AzureCliCredential"], { AZURE_TOKEN_CREDENTIALS: "AzureCliCredential" }],
+      ["the selected credential", ["AzureCliCredential"], { AZURE_TOKEN_CREDENTIALS: "AzureCliCredential" }],
     ] as [string, Name[], Record<string, string>][]
   ) {
-    test(`${what} is a TypeError of the constructor`, () => {
+    test(`the constructor throws a TypeError for ${what}`, () => {
       assert.throws(() => new DefaultAzureCredential({ env, exclude }), {
         name: "TypeError",
         message: 'Option "exclude" leaves out every credential of the chain',
@@ -154,7 +154,7 @@ describe("exclude", () => {
   }
 });
 
-describe("the options go to each part", () => {
+describe("the options are passed to each credential", () => {
   for (const name of TOOL_NAMES) {
     const tool = TOOL_OF[name]!;
 
@@ -162,9 +162,9 @@ describe("the options go to each part", () => {
       const laptop = createLaptop({ has: [name], tenantId: "a.example", additionallyAllowedTenants: ["b.example"] });
       await laptop.credential.getToken(SCOPE);
       await laptop.credential.getToken(SCOPE, { tenantId: "b.example" });
-      const asked = laptop.programs.started.filter(({ command }) => command === `/usr/bin/${tool}`);
+      const started = laptop.programs.started.filter(({ command }) => command === `/usr/bin/${tool}`);
       assert.deepEqual(
-        asked.map(({ args, options }) => options.env?.AZWEB_IDENTITY_TENANT ?? args.at(-1)),
+        started.map(({ args, options }) => options.env?.AZWEB_IDENTITY_TENANT ?? args.at(-1)),
         ["a.example", "b.example"],
       );
       const error = await failureOf(laptop.credential.getToken(SCOPE, { tenantId: "c.example" }));
@@ -174,7 +174,7 @@ describe("the options go to each part", () => {
     test(`processTimeoutInMs: ${name}`, async () => {
       const laptop = createLaptop({ has: [name], tools: { [tool]: hang }, processTimeoutInMs: 250, hasProfile: false });
       const failing = failureOf(laptop.credential.getToken(SCOPE));
-      // Those before it are looked for in vain: az, pwsh, powershell.
+      // The programs before it are not found: az, pwsh, powershell.
       await laptop.programs.untilStarted({ az: 1, pwsh: 2, azd: 4 }[tool]);
       await laptop.clock.advance(250);
       assert.match((await failing).message, /did not end within the 250 ms of "processTimeoutInMs"/);
@@ -187,21 +187,21 @@ describe("the options go to each part", () => {
     assert.match(entra.requests[0]!.url, /\/a\.example\//);
   });
 
-  test("a tenantId or a processTimeoutInMs that cannot be is a TypeError of the constructor", () => {
+  test("the constructor throws a TypeError for an invalid tenantId or processTimeoutInMs", () => {
     assert.throws(() => new DefaultAzureCredential({ env: {}, tenantId: "a b" }), { name: "TypeError" });
     assert.throws(() => new DefaultAzureCredential({ env: {}, processTimeoutInMs: -1 }), { name: "TypeError" });
   });
 });
 
-describe("a developer's tool never ends the search", () => {
+describe("a failing developer tool never ends the chain", () => {
   const failures: Readonly<Record<string, (options: CredentialOptions) => unknown>> = {
-    "nobody has signed in": signedOut,
-    "an error of Entra": () => ({ code: 1, stderr: "ERROR: AADSTS50076: Another factor" }),
+    "no account is signed in": signedOut,
+    "an error from Entra": () => ({ code: 1, stderr: "ERROR: AADSTS50076: Another factor" }),
     "an unknown error": () => ({ code: 70, stderr: "Traceback" }),
     "garbage": () => ({ stdout: "<html>" }),
     "nothing": () => ({}),
     "it crashes": () => new Error("spawn EFAULT"),
-    "it says too much": () => new RangeError("It wrote more than a megabyte"),
+    "it writes too much": () => new RangeError("It wrote more than a megabyte"),
     "an expired token": () => ANSWERS.az(HOUR),
   };
   for (const [what, fail] of Object.entries(failures)) {
@@ -216,7 +216,7 @@ describe("a developer's tool never ends the search", () => {
   }
 
   for (const options of [{}, { timeoutInMs: 2000 }]) {
-    test(`it hangs ${JSON.stringify(options)}`, async () => {
+    test(`it hangs, with ${JSON.stringify(options)}`, async () => {
       const laptop = createLaptop({ has: TOOL_NAMES, tools: { az: hang, pwsh: hang }, hasProfile: false, ...options });
       const getting = laptop.credential.getToken(SCOPE);
       for (const count of [1, 2]) {
@@ -227,7 +227,7 @@ describe("a developer's tool never ends the search", () => {
     });
   }
 
-  test("claims and several scopes that az and PowerShell cannot take: azd, for that call only", async () => {
+  test("uses azd for a call with claims and several scopes, which az and PowerShell do not support, for that call only", async () => {
     const { credential, ran, selected } = createLaptop({ has: TOOL_NAMES });
     assert.equal((await credential.getToken(SCOPE, { claims: "{}" })).token, "of azd");
     assert.deepEqual([ran(), selected()], [["azd"], []]);
@@ -239,7 +239,7 @@ describe("a developer's tool never ends the search", () => {
   });
 });
 
-describe("a part of the first three that is configured and refused ends the chain, and no tool is started", () => {
+describe("if one of the first three credentials is configured and fails, the chain ends and starts no tool", () => {
   const refusal = () => jsonAnswer({ error: "invalid_client", message: "No" }, { status: 400 });
   for (const name of PROD) {
     test(name, async () => {
@@ -262,7 +262,7 @@ describe("a part of the first three that is configured and refused ends the chai
   }
 });
 
-test("the one that gave a token is asked alone from then on, also where it fails", async () => {
+test("later calls use only the selected credential, even if it fails", async () => {
   let isSignedIn = true;
   const laptop = createLaptop({
     has: TOOL_NAMES,
@@ -281,14 +281,14 @@ test("the one that gave a token is asked alone from then on, also where it fails
   assert.deepEqual(laptop.selected(), ["AzurePowerShellCredential"]);
 });
 
-test("a thousand calls at once start each tool once", async () => {
+test("a thousand concurrent calls start each tool once", async () => {
   const { credential, ran } = createLaptop({ has: TOOL_NAMES, tools: { az: signedOut } });
   const tokens = await Promise.all(Array.from({ length: 1000 }, () => credential.getToken(SCOPE)));
   assert.deepEqual([...new Set(tokens.map(({ token }) => token))], ["of pwsh"]);
   assert.deepEqual(ran().filter((tool) => tool === "pwsh"), ["pwsh"]);
 });
 
-test("where nobody is, a table says of each why, how long it took, and what to do", async () => {
+test("if no credential is available, the error is a table with the reason, the duration and the next step of each", async () => {
   const clock = createFakeClock();
   const slowly = (ms: number, then: () => unknown) => () => clock.sleep(ms).then(then);
   const laptop = createLaptop({
@@ -305,7 +305,7 @@ test("where nobody is, a table says of each why, how long it took, and what to d
   }
   const error = await failing;
   assert.equal(error.name, "AggregateAuthenticationError");
-  const said =
+  const reason =
     "No account is signed in: Please run 'az login' to setup account. Not logged in, run `azd auth login` to login. " +
     "Run Connect-AzAccount to login";
   const rows = [
@@ -323,7 +323,7 @@ test("where nobody is, a table says of each why, how long it took, and what to d
       "Cannot find a managed identity: No variable names a source, and there is no metadata service at 169.254.169.254",
       "",
     ],
-    ["AzureCliCredential", "420 ms", `Cannot get a token from Azure CLI: ${said}`, `Run "az login --scope ${SCOPE}"`],
+    ["AzureCliCredential", "420 ms", `Cannot get a token from Azure CLI: ${reason}`, `Run "az login --scope ${SCOPE}"`],
     [
       "AzurePowerShellCredential",
       "0 ms",
@@ -333,7 +333,7 @@ test("where nobody is, a table says of each why, how long it took, and what to d
     [
       "AzureDeveloperCliCredential",
       "7 ms",
-      `Cannot get a token from Azure Developer CLI: ${said}`,
+      `Cannot get a token from Azure Developer CLI: ${reason}`,
       `Run "azd auth login --scope ${SCOPE}"`,
     ],
   ] as const;
@@ -350,7 +350,7 @@ test("where nobody is, a table says of each why, how long it took, and what to d
     if (typeof reason === "string") {
       assert.equal(line.slice(start.length), nextStep ? `${reason}\n    → ${nextStep}` : reason);
     }
-    // The same in the log, as it happens.
+    // The log has the same events, as they happen.
     const { credential, elapsedInMs, message } = skipped[index]!;
     assert.deepEqual([credential, `${elapsedInMs} ms`], [name, time]);
     assert.ok(message.startsWith(`DefaultAzureCredential skips ${name}, which is absent: ${name}: Cannot `), message);
@@ -361,7 +361,7 @@ test("where nobody is, a table says of each why, how long it took, and what to d
   assert.ok(errors.every(({ message }, index) => message.startsWith(`${NAMES[index]}: `)));
 });
 
-test("the one that is used is told with its time", async () => {
+test("the log names the selected credential with its duration", async () => {
   const clock = createFakeClock();
   const az = () => clock.sleep(420).then(() => ANSWERS.az(clock.now() + HOUR));
   const laptop = createLaptop({ clock, has: ["AzureCliCredential"], hasProfile: false, tools: { az } });

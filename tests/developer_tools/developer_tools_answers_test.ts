@@ -1,4 +1,4 @@
-// What becomes of what the developer's tools answer: a token, or a reason and a next step.
+// How the output of the developer tools is read: as a token, or as a reason and a next step.
 import type { CommandOutput } from "@azweb/identity/runtime";
 import { createFakeClock } from "@azweb/identity/testing";
 import assert from "node:assert/strict";
@@ -51,53 +51,53 @@ const NO_MODULE = [
 ] as const;
 const AADSTS = "AADSTS50076: Due to a configuration change, you must use multi-factor authentication";
 
-/** Asks a tool that answers so, and returns what it comes to. */
+/** Gets a token from a tool with this output, and returns the outcome. */
 async function failureWith(
   tool: ToolName,
   output: Partial<CommandOutput> | Error,
   call: { tenantId?: string; claims?: string } = {},
 ): Promise<string> {
-  return (await errorWith(tool, output, call)).said;
+  return (await errorWith(tool, output, call)).reason;
 }
 
-/** Asks a tool that answers so, and returns the reason with the next step, and the outcome. */
+/** Gets a token from a tool with this output, and returns the reason with the next step, and the outcome. */
 async function errorWith(
   tool: ToolName,
   output: Partial<CommandOutput> | Error,
   call: { tenantId?: string; claims?: string } = {},
-): Promise<{ said: string; outcome: unknown }> {
+): Promise<{ reason: string; outcome: unknown }> {
   const error = await failureOf(createDesk(tool, () => output).credential.getToken(SCOPE, call));
   assert.equal(error.name, "CredentialUnavailableError");
   assert.ok(error.message.endsWith(`: ${error.nextStep}`), error.message);
   const start = `${CREDENTIALS[tool]}: Cannot get a token from ${SAYS[tool]}: `;
   assert.ok(error.message.startsWith(start), error.message);
-  return { said: error.message.slice(start.length), outcome: error.outcome };
+  return { reason: error.message.slice(start.length), outcome: error.outcome };
 }
 
-/** What a chain may conclude from a reason. */
+/** The outcome that a chain derives from a reason. */
 function outcomeOf(reason: string): string {
   if ([SIGNED_OUT, LACKS, NO_MODULE[0], "No folder of PATH"].some((start) => reason.startsWith(start))) return "absent";
   return reason.startsWith("This version has no option") ? "not-for-this-call" : "inconclusive";
 }
 
-/** What azd writes from version 1.23.7 on. */
+/** The error output of azd since version 1.23.7. */
 function line(value: unknown): string {
   return `${JSON.stringify(value)}\n`;
 }
 
-describe("what a tool says, and what to do", () => {
+describe("the reason and the next step of an error", () => {
   const rows: [string, ToolName, Partial<CommandOutput> | Error, readonly [string, string]][] = [
     ...(["az", "azd", "pwsh"] as const).flatMap((
       tool,
     ): [string, ToolName, Partial<CommandOutput> | Error, readonly [string, string]][] => [
-      ["there is none", tool, noProgram(), ABSENT[tool]],
-      ["there is none, by a wrapper", tool, { code: 127 }, ABSENT[tool]],
-      ["there is none, by a batch file", tool, { code: 9009 }, ABSENT[tool]],
-      ["that it lacks something", tool, { code: 127, stderr: "exec: python3: not found\n" }, [
+      ["it is not installed", tool, noProgram(), ABSENT[tool]],
+      ["it is not installed, according to a wrapper", tool, { code: 127 }, ABSENT[tool]],
+      ["it is not installed, according to a batch file", tool, { code: 9009 }, ABSENT[tool]],
+      ["a dependency is missing", tool, { code: 127, stderr: "exec: python3: not found\n" }, [
         `${LACKS}exec: python3: not found`,
         ABSENT[tool][1],
       ]],
-      ["that it lacks something, on Windows", tool, { code: 9009, stderr: "Python was not found.\r\n" }, [
+      ["a dependency is missing, on Windows", tool, { code: 9009, stderr: "Python was not found.\r\n" }, [
         `${LACKS}Python was not found`,
         ABSENT[tool][1],
       ]],
@@ -106,24 +106,27 @@ describe("what a tool says, and what to do", () => {
         ["bash", `bash: ${tool}: command not found`],
         ["zsh", `env: '${tool}': not found`],
         ["cmd.exe", `'${tool}' is not recognized as an internal or external command, operable program or batch file`],
-      ].map(([shell, said]): [string, ToolName, Partial<CommandOutput>, readonly [string, string]] => [
-        `there is none, by ${shell}`,
+      ].map(([shell, output]): [string, ToolName, Partial<CommandOutput>, readonly [string, string]] => [
+        `it is not installed, according to ${shell}`,
         tool,
-        { code: 1, stderr: `${said!.replace(", ", ",\r\n")}.\n` },
-        [LACKS + said, ABSENT[tool][1]],
+        { code: 1, stderr: `${output!.replace(", ", ",\r\n")}.\n` },
+        [LACKS + output, ABSENT[tool][1]],
       ]),
       ["nothing", tool, {}, ["It wrote no message", BY_HAND[tool]]],
-      ["nothing, and it failed", tool, { code: 3 }, ["It ended with exit code 3: It wrote no message", BY_HAND[tool]]],
+      ["it failed without output", tool, { code: 3 }, [
+        "It ended with exit code 3: It wrote no message",
+        BY_HAND[tool],
+      ]],
       ["garbage", tool, { stdout: "<html>" }, ["Its output is not the JSON of a token", BY_HAND[tool]]],
       ["another object", tool, { stdout: "{}" }, ["Its output is not the JSON of a token", BY_HAND[tool]]],
-      ["a list", tool, { stdout: "[]" }, ["Its output is not the JSON of a token", BY_HAND[tool]]],
+      ["an array", tool, { stdout: "[]" }, ["Its output is not the JSON of a token", BY_HAND[tool]]],
       [
-        "something that nobody knows",
+        "an unknown error",
         tool,
         { code: 1, stderr: "ERROR: Disk full\n  at line 3\n" },
         ["It ended with exit code 1: ERROR: Disk full at line 3", BY_HAND[tool]],
       ],
-      ["an error of Entra", tool, { code: 1, stderr: `ERROR: ${AADSTS}` }, [`ERROR: ${AADSTS}`, LOGIN[tool]]],
+      ["an error from Entra", tool, { code: 1, stderr: `ERROR: ${AADSTS}` }, [`ERROR: ${AADSTS}`, LOGIN[tool]]],
       [
         "a program that cannot be run",
         tool,
@@ -156,7 +159,7 @@ describe("what a tool says, and what to do", () => {
       [stderr, LOGIN.az],
     ]),
     [
-      "an error of Entra with advice of its own",
+      "an error from Entra with its own advice",
       "az",
       { code: 1, stderr: `ERROR: ${AADSTS}\nTo re-authenticate, please run: az login --scope ${SCOPE}` },
       [`ERROR: ${AADSTS} To re-authenticate, please run: az login --scope ${SCOPE}`, LOGIN.az],
@@ -196,35 +199,35 @@ describe("what a tool says, and what to do", () => {
       ["ERROR: reauthentication required, run `azd auth login`", LOGIN.azd],
     ],
     [
-      "in JSON, nothing that can be read",
+      "in JSON, nothing readable",
       "azd",
       { code: 1, stderr: `${line({ data: [] })}${line({ error: 7 })}` },
       ['It ended with exit code 1: {"data":[]} {"error":7}', BY_HAND.azd],
     ],
     [
-      "that another factor is needed",
+      "another factor is required",
       "azd",
       { code: 1, stderr: line({ error: "you must use multi-factor authentication to access" }) },
       ["you must use multi-factor authentication to access", LOGIN.azd],
     ],
     [
-      "that it is too old for claims",
+      "its version does not support claims",
       "azd",
       { code: 1, stderr: "ERROR: unknown flag: --claims\n" },
       ["This version has no option for claims", "Update it to 1.18.1 or newer"],
     ],
     ...([
       [
-        "that there is no module",
+        "the module is not installed",
         "azweb: no Az.Accounts: The specified module 'Az.Accounts' was not loaded",
         NO_MODULE,
       ],
       [
-        "that there is no module, to the script's surprise",
+        "the module is not installed, as an unexpected error of the script",
         "The specified module 'Az.Accounts' was not loaded because no valid module file was found",
         NO_MODULE,
       ],
-      ["that its policy forbids", "AuthorizationManager check failed.", [
+      ["its execution policy forbids the module", "AuthorizationManager check failed.", [
         "The execution policy of PowerShell does not let its module run",
         'Run "Set-ExecutionPolicy -Scope CurrentUser RemoteSigned" in PowerShell',
       ]],
@@ -232,19 +235,19 @@ describe("what a tool says, and what to do", () => {
         "Run Connect-AzAccount to login.",
         "No accounts were found in the cache.",
       ].map((words) => [words, words, [SIGNED_OUT + words.replace(/\.$/, ""), LOGIN.pwsh]]),
-      ["that its session has expired", "Your Azure credentials have expired, please run Connect-AzAccount", [
+      ["its session has expired", "Your Azure credentials have expired, please run Connect-AzAccount", [
         "Your Azure credentials have expired, please run Connect-AzAccount",
         LOGIN.pwsh,
       ]],
-      ["that its cache failed", "SharedTokenCacheCredential: cannot retrieve access token", [
+      ["its token cache failed", "SharedTokenCacheCredential: cannot retrieve access token", [
         "SharedTokenCacheCredential: cannot retrieve access token",
         LOGIN.pwsh,
       ]],
-      ["an error of Entra with advice of its own", `${AADSTS}. Please run Connect-AzAccount again`, [
+      ["an error from Entra with its own advice", `${AADSTS}. Please run Connect-AzAccount again`, [
         `${AADSTS}. Please run Connect-AzAccount again`,
         LOGIN.pwsh,
       ]],
-      ["an error of Entra with braces", `${AADSTS} {"claims":{"a":1}}`, [
+      ["an error from Entra with braces", `${AADSTS} {"claims":{"a":1}}`, [
         `${AADSTS} {"claims":{"a":1}}`,
         LOGIN.pwsh,
       ]],
@@ -255,19 +258,19 @@ describe("what a tool says, and what to do", () => {
       [`${what}, on stderr`, "pwsh", { code: 1, stderr: `${words}\r\n` }, expected],
     ]),
   ];
-  for (const [what, tool, output, [reason, nextStep]] of rows) {
-    test(`${tool} says ${what}`, async () => {
-      const said = `${reason}: ${nextStep}`;
-      assert.deepEqual(await errorWith(tool, output), { said, outcome: outcomeOf(reason) });
+  for (const [what, tool, output, [cause, nextStep]] of rows) {
+    test(`${tool}: ${what}`, async () => {
+      const reason = `${cause}: ${nextStep}`;
+      assert.deepEqual(await errorWith(tool, output), { reason, outcome: outcomeOf(cause) });
     });
   }
 
-  test("a word about what is not recognised is not about the program", async () => {
+  test("a message about an unrecognized argument does not mean that the program is missing", async () => {
     const stderr = "ERROR: 'account' is not recognized as a command";
     assert.equal(await failureWith("az", { code: 2, stderr }), `It ended with exit code 2: ${stderr}: ${BY_HAND.az}`);
   });
 
-  test("a warning beside a token is none of our business", async () => {
+  test("a warning beside a token is ignored", async () => {
     for (const tool of ["az", "azd", "pwsh"] as const) {
       const stderr = "WARNING: az login, AADSTS1, not found, Connect-AzAccount, azd auth login";
       const { credential } = createDesk(tool, () => ({ ...ANSWERS[tool](), stderr }));
@@ -280,16 +283,16 @@ describe("what a tool says, and what to do", () => {
   const short = "aB3~dE6.gH9";
   for (
     const [what, stderr, secret] of [
-      ["an opaque secret in lines of 48 characters", `ERROR: Refused: ${inLines}`, opaque],
-      ["such a secret in lines that end as on Windows", `ERROR: Refused: ${inLines.replaceAll("\n", "\r\n")}`, opaque],
-      ["a client secret by its name", `ERROR: POST client_id=an-app&client_secret=${short}&scope=x failed`, short],
+      ["an opaque secret, in lines of 48 characters", `ERROR: Refused: ${inLines}`, opaque],
+      ["an opaque secret, with Windows line endings", `ERROR: Refused: ${inLines.replaceAll("\n", "\r\n")}`, opaque],
+      ["a client secret with its name", `ERROR: POST client_id=an-app&client_secret=${short}&scope=x failed`, short],
       ["a client secret in JSON", `ERROR: {"client_secret": "${short}"} was refused`, short],
-      ["a password by its name", `ERROR: --password=${short} was refused`, short],
-      ["a refresh token by its name", `ERROR: refresh_token=${short} has expired`, short],
+      ["a password with its name", `ERROR: --password=${short} was refused`, short],
+      ["a refresh token with its name", `ERROR: refresh_token=${short} has expired`, short],
     ] as const
   ) {
     for (const tool of ["az", "azd", "pwsh"] as const) {
-      test(`${what} does not come through ${tool}`, async () => {
+      test(`${tool}: the error does not contain ${what}`, async () => {
         const message = await failureWith(tool, { code: 1, stderr });
         assert.match(message, /\[redacted\]/);
         const pieces = secret.match(/.{1,8}/g)!;
@@ -298,7 +301,7 @@ describe("what a tool says, and what to do", () => {
     }
   }
 
-  test("long words are cut, and one line", async () => {
+  test("a long message is truncated to a single line", async () => {
     for (const tool of ["az", "azd", "pwsh"] as const) {
       const message = await failureWith(tool, { code: 1, stderr: "a b\n\t\x07".repeat(10_000) });
       assert.ok(message.length < 600, String(message.length));
@@ -307,7 +310,7 @@ describe("what a tool says, and what to do", () => {
     }
   });
 
-  test("a tenant stands in the command that signs in", async () => {
+  test("the suggested sign-in command contains the tenant", async () => {
     const call = { tenantId: "other.example" };
     const stderr = "az login, azd auth login, Connect-AzAccount";
     for (
@@ -332,7 +335,7 @@ describe("claims", () => {
       ["pwsh", "a.example", `Connect-AzAccount -Tenant a.example -ClaimsChallenge ${btoa(claims)}`],
     ] as const
   ) {
-    test(`${tool}${tenantId ? " with a tenant" : ""}: the error has the command that signs in with them, and nothing is started`, async () => {
+    test(`${tool}${tenantId ? " with a tenant" : ""}: the error contains the command that signs in with them, and no process is started`, async () => {
       const { credential, programs } = createDesk(tool);
       const error = await failureOf(credential.getToken(SCOPE, { claims, ...tenantId && { tenantId } }));
       assert.equal(error.name, "CredentialUnavailableError");
@@ -347,7 +350,7 @@ describe("claims", () => {
     });
   }
 
-  test("azd takes them, and its answer replaces what is remembered", async () => {
+  test("azd supports them, and its token replaces the cached one", async () => {
     const { credential, programs } = createDesk("azd", (_, index) => ANSWERS.azd(NOW + HOUR, `token ${index}`));
     await credential.getToken(SCOPE);
     assert.equal((await credential.getToken(SCOPE, { claims })).token, "token 1");
@@ -356,9 +359,9 @@ describe("claims", () => {
   });
 });
 
-describe("when a token ends", () => {
+describe("the expiry time of a token", () => {
   const end = NOW + HOUR;
-  /** How a local time is written here, whatever the time zone. */
+  /** Formats a time in the local time zone, whichever that is. */
   const local = (time: number, separator = " ", rest = ".123456") => {
     const date = new Date(time);
     const [year, ...others] = [date.getFullYear(), date.getMonth() + 1, date.getDate()];
@@ -371,22 +374,24 @@ describe("when a token ends", () => {
   for (
     const [what, tool, output] of [
       ["expires_on", "az", az({ expires_on: end / 1000 })],
-      ["expires_on as text", "az", az({ expires_on: String(end / 1000) })],
+      ["expires_on as a string", "az", az({ expires_on: String(end / 1000) })],
       ["expires_on before expiresOn", "az", az({ expires_on: end / 1000, expiresOn: local(NOW + 2 * HOUR) })],
       ["expiresOn", "az", az({ expiresOn: local(end) })],
       ["expiresOn without a fraction", "az", az({ expiresOn: local(end, " ", "") })],
-      ["expiresOn by ISO 8601", "az", az({ expiresOn: local(end, "T", "") })],
-      ["expiresOn where expires_on is nothing", "az", az({ expires_on: null, expiresOn: local(end) })],
+      ["expiresOn in ISO 8601", "az", az({ expiresOn: local(end, "T", "") })],
+      ["expiresOn if expires_on is null", "az", az({ expires_on: null, expiresOn: local(end) })],
       ["UTC", "azd", ANSWERS.azd(end)],
       ["UTC with a fraction", "azd", {
         stdout: JSON.stringify({ token: "of azd", expiresOn: new Date(end).toISOString() }),
       }],
       ["unix seconds", "pwsh", ANSWERS.pwsh(end)],
-      ["unix seconds as text", "pwsh", { stdout: JSON.stringify({ token: "of pwsh", expiresOn: String(end / 1000) }) }],
-      ["unix seconds among noise", "pwsh", {
+      ["unix seconds as a string", "pwsh", {
+        stdout: JSON.stringify({ token: "of pwsh", expiresOn: String(end / 1000) }),
+      }],
+      ["unix seconds among other output", "pwsh", {
         stdout: `WARNING: {not} JSON\r\n{"a":{"b":1}}\r\n${ANSWERS.pwsh(end).stdout}done {\r\n`,
       }],
-      ["unix seconds, behind a byte order mark", "pwsh", { stdout: `\ufeff${ANSWERS.pwsh(end).stdout}` }],
+      ["unix seconds after a byte order mark", "pwsh", { stdout: `\ufeff${ANSWERS.pwsh(end).stdout}` }],
       ["unix seconds over several lines", "pwsh", {
         stdout: JSON.stringify({ token: "of pwsh", expiresOn: end / 1000 }, null, 2).replaceAll("\n", "\r\n"),
       }],
@@ -400,33 +405,41 @@ describe("when a token ends", () => {
 
   for (
     const [what, tool, output] of [
-      ["no end", "az", az({})],
-      ["an end that is no time", "az", az({ expiresOn: "soon" })],
-      ["an end that is no number", "az", az({ expires_on: "soon" })],
-      ["an end in text with a zone", "az", az({ expiresOn: "2026-11-23 11:00:00 +0100" })],
-      ["an end in milliseconds", "az", az({ expires_on: end })],
-      ["an end before all time", "az", az({ expires_on: -1 })],
+      ["no expiry time", "az", az({})],
+      ["an expiry time that is not a time", "az", az({ expiresOn: "soon" })],
+      ["an expiry time that is not a number", "az", az({ expires_on: "soon" })],
+      ["an expiry time with a time zone", "az", az({ expiresOn: "2026-11-23 11:00:00 +0100" })],
+      ["an expiry time in milliseconds", "az", az({ expires_on: end })],
+      ["a negative expiry time", "az", az({ expires_on: -1 })],
       ["no token", "az", { stdout: JSON.stringify({ expires_on: end / 1000 }) }],
       ["an empty token", "az", az({ accessToken: "", expires_on: end / 1000 })],
-      ["a token that is no text", "az", az({ accessToken: ["a"], expires_on: end / 1000 })],
-      ["a local end", "azd", { stdout: JSON.stringify({ token: "a", expiresOn: "2026-11-23T11:00:00" }) }],
-      ["an end that is a number", "azd", { stdout: JSON.stringify({ token: "a", expiresOn: end / 1000 }) }],
-      ["an end that cannot be", "azd", { stdout: JSON.stringify({ token: "a", expiresOn: "2026-13-23T11:00:00Z" }) }],
+      ["a token that is not a string", "az", az({ accessToken: ["a"], expires_on: end / 1000 })],
+      ["a local expiry time", "azd", { stdout: JSON.stringify({ token: "a", expiresOn: "2026-11-23T11:00:00" }) }],
+      ["an expiry time that is a number", "azd", { stdout: JSON.stringify({ token: "a", expiresOn: end / 1000 }) }],
+      ["an impossible expiry time", "azd", {
+        stdout: JSON.stringify({ token: "a", expiresOn: "2026-13-23T11:00:00Z" }),
+      }],
       ["an empty token", "azd", { stdout: JSON.stringify({ token: "", expiresOn: "2026-11-23T11:00:00Z" }) }],
-      // What ConvertTo-Json makes of a date: on 7, on 5.1, and on 5.1 where it has members.
-      ["an end by ISO 8601", "pwsh", { stdout: '{"token":"a","expiresOn":"2026-11-23T11:00:00+00:00"}' }],
-      ["an end of Windows PowerShell", "pwsh", { stdout: '{"token":"a","expiresOn":"\\/Date(1795431600000)\\/"}' }],
-      ["an end with members", "pwsh", { stdout: '{"token":"a","expiresOn":{"value":"\\/Date(1795431600000)\\/"}}' }],
-      ["a token that was not made text", "pwsh", { stdout: `{"token":{"Length":9},"expiresOn":${end / 1000}}` }],
+      // The output of ConvertTo-Json for a date: on 7, on 5.1, and on 5.1 for an object with members.
+      ["an expiry time in ISO 8601", "pwsh", { stdout: '{"token":"a","expiresOn":"2026-11-23T11:00:00+00:00"}' }],
+      ["an expiry time of Windows PowerShell", "pwsh", {
+        stdout: '{"token":"a","expiresOn":"\\/Date(1795431600000)\\/"}',
+      }],
+      ["an expiry time with members", "pwsh", {
+        stdout: '{"token":"a","expiresOn":{"value":"\\/Date(1795431600000)\\/"}}',
+      }],
+      ["a token that was not converted to a string", "pwsh", {
+        stdout: `{"token":{"Length":9},"expiresOn":${end / 1000}}`,
+      }],
     ] as [string, ToolName, Partial<CommandOutput>][]
   ) {
-    test(`${tool}: ${what} is no answer`, async () => {
+    test(`${tool}: ${what} is rejected`, async () => {
       assert.equal(await failureWith(tool, output), `Its output is not the JSON of a token: ${BY_HAND[tool]}`);
     });
   }
 
   for (const tool of ["az", "azd", "pwsh"] as const) {
-    test(`${tool}: a token that has expired is none`, async () => {
+    test(`${tool}: an expired token is rejected`, async () => {
       for (const expiresOn of [NOW - HOUR, NOW]) {
         assert.equal(
           await failureWith(tool, ANSWERS[tool](expiresOn)),
@@ -438,7 +451,7 @@ describe("when a token ends", () => {
 });
 
 describe("the tenant", () => {
-  test("any of the call, where the credential has none", async () => {
+  test("a call may name any tenant if the credential has none", async () => {
     const { credential, programs } = createDesk("az");
     for (const tenantId of ["a.example", "b.example"]) await credential.getToken(SCOPE, { tenantId });
     await credential.getToken(SCOPE, { tenantId: "A.example" });
@@ -446,7 +459,7 @@ describe("the tenant", () => {
   });
 
   for (const tool of ["az", "azd", "pwsh"] as const) {
-    test(`${tool}: that of the credential, and those in additionallyAllowedTenants`, async () => {
+    test(`${tool}: a call may name the credential's tenant and those in additionallyAllowedTenants`, async () => {
       const { credential, programs } = createDesk(tool, undefined, {
         tenantId: "a.example",
         additionallyAllowedTenants: ["b.example"],
@@ -466,7 +479,7 @@ describe("the tenant", () => {
     });
   }
 
-  test("a subscription of another one gives no token", async () => {
+  test("a subscription of another tenant gives no token", async () => {
     const options = { subscription: "my sub", tenantId: "another" };
     const error = await failureOf(createDesk("az", undefined, options).credential.getToken(SCOPE));
     assert.equal(
@@ -491,7 +504,7 @@ describe("the time limit", () => {
     ] as const
   ) {
     for (const tool of ["az", "azd", "pwsh"] as const) {
-      test(`${tool}: ${ms} ms of "${option}", and then it is stopped and told`, async () => {
+      test(`${tool}: is stopped after the ${ms} ms of "${option}", which the error names`, async () => {
         const clock = createFakeClock(NOW);
         let stopped: unknown;
         const { credential, programs } = createDesk(
@@ -522,7 +535,7 @@ describe("the time limit", () => {
     }
   }
 
-  test("a limit that is none is a TypeError of the constructor", () => {
+  test("the constructor throws a TypeError for an invalid limit", () => {
     for (const processTimeoutInMs of [-1, NaN, "1" as never]) {
       assert.throws(() => createDesk("az", undefined, { processTimeoutInMs }), {
         name: "TypeError",

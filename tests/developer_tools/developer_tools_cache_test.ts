@@ -1,4 +1,4 @@
-// When the developer's tools are started again, and when not.
+// When a developer tool is started again, and when its cached token is used.
 import { detectPlatform } from "@azweb/identity/runtime";
 import { createFakeClock } from "@azweb/identity/testing";
 import assert from "node:assert/strict";
@@ -20,10 +20,10 @@ import {
 
 const NAMES = ["az", "azd", "pwsh"] as const;
 const MINUTE = 60_000;
-// There no request may wait for what another has begun.
+// On these platforms a request must not await a promise of another request.
 const shares = detectPlatform() !== "workerd";
 
-/** A tool whose tokens have numbers, and live an hour from when they were asked for. */
+/** A tool whose tokens are numbered and expire one hour after the request. */
 function counting(tool: ToolName, options: Parameters<typeof createDesk>[2] = {}) {
   const clock = options.clock ?? createFakeClock(NOW);
   return createDesk(tool, (_, index) => ANSWERS[tool](clock.now() + HOUR, `token ${index}`), { ...options, clock });
@@ -40,14 +40,14 @@ for (const tool of NAMES) {
       assert.deepEqual(events.map(({ event }) => event), ["token-acquired"]);
     });
 
-    test("is started once for a thousand calls at once", async () => {
+    test("is started once for a thousand concurrent calls", async () => {
       const { credential, programs } = counting(tool);
       const tokens = await Promise.all(Array.from({ length: 1000 }, () => credential.getToken(SCOPE)));
       assert.equal(new Set(tokens.map(({ token }) => token)).size, 1);
       assert.equal(programs.started.length, 1);
     });
 
-    test("is started once for calls at once that fail, and again for the next", async () => {
+    test("is started once for concurrent calls that fail, and again for the next call", async () => {
       const { credential, programs } = createDesk(tool, () => ({ code: 1, stderr: "ERROR: No" }));
       const errors = await Promise.all(Array.from({ length: 100 }, () => failureOf(credential.getToken(SCOPE))));
       assert.equal(new Set(errors.map(({ message }) => message)).size, 1);
@@ -56,7 +56,7 @@ for (const tool of NAMES) {
       assert.equal(programs.started.length, 2);
     });
 
-    test("is started again five minutes before the token ends, and no sooner", async () => {
+    test("is started again five minutes before the token expires, and not earlier", async () => {
       const { credential, programs, clock } = counting(tool);
       await credential.getToken(SCOPE);
       await clock.advance(55 * MINUTE - 1);
@@ -66,7 +66,7 @@ for (const tool of NAMES) {
       assert.equal(programs.started.length, 2);
     });
 
-    test("is not there any more: what is remembered serves until it ends", async () => {
+    test("was uninstalled: the cached token is used until it expires", async () => {
       const { credential, clock } = createDesk(tool, (_, index) => index ? { code: 1 } : ANSWERS[tool]());
       await credential.getToken(SCOPE);
       await clock.advance(58 * MINUTE);
@@ -87,21 +87,21 @@ for (const tool of NAMES) {
       assert.equal(programs.started.length, 6);
     });
 
-    test("is started for each call where nothing is remembered", async () => {
+    test("is started for each call without a cache", async () => {
       const { credential, programs } = counting(tool, { cache: false });
       for (let i = 0; i < 3; i++) assert.equal((await credential.getToken(SCOPE)).token, `token ${i}`);
       await Promise.all([credential.getToken(SCOPE), credential.getToken(SCOPE)]);
       assert.equal(programs.started.length, 5);
     });
 
-    test("serves all credentials that are alike", async () => {
+    test("is started once for all credentials with equal options", async () => {
       const programs = createPrograms(() => ANSWERS[tool]());
       const options = deskOptions(programs);
       for (let i = 0; i < 3; i++) await new TOOLS[tool]({ ...options }).getToken(SCOPE);
       assert.equal(programs.started.length, 1);
     });
 
-    test("serves nobody else: who has another PATH, home or machine", async () => {
+    test("is started for each PATH, home directory or machine", async () => {
       const programs = createPrograms((_, index) => ANSWERS[tool](NOW + HOUR, `token ${index}`));
       const options = deskOptions(programs);
       const env = { PATH: "/usr/bin", HOME: "/home/jo" };
@@ -141,23 +141,23 @@ test("azd is started for each configuration folder", async () => {
   assert.equal(programs.started.length, 2);
 });
 
-describe("who is signed in with az", () => {
+describe("the account that is signed in to az", () => {
   const jo = '{"subscriptions":[{"user":{"name":"jo"}}]}';
   const ann = jo.replace("jo", "ann");
 
   for (
     const [where, path, options] of [
-      ["in the home", PROFILE, {}],
+      ["in the home directory", PROFILE, {}],
       ["in AZURE_CONFIG_DIR", "/config/azureProfile.json", {
         env: { PATH: "/usr/bin", HOME: "/home/jo", AZURE_CONFIG_DIR: "/config" },
       }],
-      ["in the home on Windows", "C:\\Users\\jo/.azure/azureProfile.json", {
+      ["in the home directory on Windows", "C:\\Users\\jo/.azure/azureProfile.json", {
         platform: "win32",
         env: { PATH: "C:\\bin", USERPROFILE: "C:\\Users\\jo", HOME: "/home/jo" },
       }],
     ] as const
   ) {
-    test(`somebody else is noticed within a second, and not before: ${where}`, async () => {
+    test(`another account is noticed after one second, and not before: ${where}`, async () => {
       const files: Record<string, string> = { [path]: jo };
       const { credential, programs, clock } = counting("az", { files, ...options });
       await credential.getToken(SCOPE);
@@ -167,7 +167,7 @@ describe("who is signed in with az", () => {
       await clock.advance(1);
       assert.equal((await credential.getToken(SCOPE)).token, "token 1");
       assert.equal(programs.started.length, 2);
-      // And back: what was remembered of the first is still good.
+      // Back to the first account: its cached token is still fresh.
       files[path] = jo;
       await clock.advance(1000);
       assert.equal((await credential.getToken(SCOPE)).token, "token 0");
@@ -175,7 +175,7 @@ describe("who is signed in with az", () => {
     });
   }
 
-  test("the same person is no reason to start it", async () => {
+  test("the same account does not start az again", async () => {
     const { credential, programs, clock } = counting("az", { files: { [PROFILE]: jo } });
     for (let i = 0; i < 100; i++) {
       await credential.getToken(SCOPE);
@@ -184,11 +184,11 @@ describe("who is signed in with az", () => {
     assert.equal(programs.started.length, 1);
   });
 
-  test("a token that az gave while somebody else signed in is handed out, and remembered for nobody", async () => {
+  test("a token that az returned while another account signed in is returned but not cached", async () => {
     const files: Record<string, string> = { [PROFILE]: jo };
     const clock = createFakeClock(NOW);
     const { credential, programs } = createDesk("az", (_, index) => {
-      // The second time it is asked, for another scope.
+      // During the second start, for another scope.
       if (index === 1) files[PROFILE] = ann;
       return ANSWERS.az(clock.now() + HOUR, `token ${index} of ${files[PROFILE] === ann ? "ann" : "jo"}`);
     }, { files, clock });
@@ -197,13 +197,13 @@ describe("who is signed in with az", () => {
     assert.equal((await credential.getToken(other)).token, "token 1 of ann");
     files[PROFILE] = jo;
     await clock.advance(1000);
-    // The first user's, who is back.
+    // The first account is signed in again, and its token is cached.
     assert.equal((await credential.getToken(SCOPE)).token, "token 0 of jo");
     assert.equal((await credential.getToken(other)).token, "token 2 of jo");
     assert.equal(programs.started.length, 3);
   });
 
-  test("who signs out is noticed", async () => {
+  test("a sign-out is noticed", async () => {
     const files: Record<string, string> = { [PROFILE]: jo };
     const { credential, clock } = createDesk(
       "az",
@@ -216,7 +216,7 @@ describe("who is signed in with az", () => {
     assert.match((await failureOf(credential.getToken(SCOPE))).message, /No account is signed in/);
   });
 
-  test("a clock that went back is a reason to look", async () => {
+  test("the file is read again after the clock went back", async () => {
     const files: Record<string, string> = { [PROFILE]: jo };
     const { credential, clock } = counting("az", { files });
     await credential.getToken(SCOPE);
@@ -225,7 +225,7 @@ describe("who is signed in with az", () => {
     assert.equal((await credential.getToken(SCOPE)).token, "token 1");
   });
 
-  test(`the file is read ${shares ? "once for calls at once, and " : ""}once a second, and after az has run`, async () => {
+  test(`the file is read ${shares ? "once for concurrent calls, " : ""}once a second, and after az has run`, async () => {
     let reads = 0;
     const { run } = createPrograms(() => ANSWERS.az());
     const clock = createFakeClock(NOW);
@@ -252,20 +252,20 @@ describe("who is signed in with az", () => {
         fileExists: () => Promise.resolve(true),
         readTextFile: () => Promise.reject(new Error("Permission denied")),
       }],
-      ["cannot be looked for", { fileExists: () => Promise.reject(new Error("Permission denied")) }],
-      ["is not there", { fileExists: () => Promise.resolve(false) }],
+      ["cannot be checked for existence", { fileExists: () => Promise.reject(new Error("Permission denied")) }],
+      ["does not exist", { fileExists: () => Promise.resolve(false) }],
     ] as const
   ) {
-    test(`where the file ${what}, nobody is, and that is no error`, async () => {
+    test(`if the file ${what}, the account is unknown, which is not an error`, async () => {
       const { run, started } = createPrograms(() => ANSWERS.az());
-      const { runtime: place, ...options } = deskOptions({ run });
-      const credential = new TOOLS.az({ ...options, runtime: { ...place, ...runtime } });
+      const { runtime: machine, ...options } = deskOptions({ run });
+      const credential = new TOOLS.az({ ...options, runtime: { ...machine, ...runtime } });
       for (let i = 0; i < 2; i++) await credential.getToken(SCOPE);
       assert.equal(started.length, 1);
     });
   }
 
-  test("a file that is not read in a second holds nobody up for longer, and whoever leaves not at all", async () => {
+  test("a slow read delays a call by at most one second, and an aborted call not at all", async () => {
     const clock = createFakeClock(NOW);
     const { run, started } = createPrograms(() => ANSWERS.az());
     const { runtime, ...options } = deskOptions({ run }, { clock });
@@ -282,9 +282,9 @@ describe("who is signed in with az", () => {
   });
 });
 
-describe("whoever leaves", () => {
+describe("an aborted call", () => {
   for (const tool of NAMES) {
-    test(`${tool} goes on for the others, and is stopped by the last`, async () => {
+    test(`${tool} continues for the other callers, and is stopped when the last one aborts`, async () => {
       const { credential, programs, events } = createDesk(tool, (started) => hang(started));
       const controllers = Array.from({ length: 3 }, () => new AbortController());
       const failing = controllers.map(({ signal }) => failureOf(credential.getToken(SCOPE, { abortSignal: signal })));
@@ -298,18 +298,18 @@ describe("whoever leaves", () => {
       assert.equal(signal!.aborted, true);
       assert.equal(programs.started.length, 1);
       await breathe();
-      // That nobody wants it any more is no failure.
+      // That no caller waits any more is not a failure.
       assert.deepEqual(events, []);
     });
 
-    test(`${tool} is not started for who has left already`, async () => {
+    test(`${tool} is not started for a signal that is already aborted`, async () => {
       const { credential, programs } = createDesk(tool);
       const error = await failureOf(credential.getToken(SCOPE, { abortSignal: AbortSignal.abort() }));
       assert.equal(error.name, "AbortError");
       assert.equal(programs.started.length, 0);
     });
 
-    test(`${tool} is started again after the last has left`, async () => {
+    test(`${tool} is started again after the last caller has aborted`, async () => {
       const { credential, programs } = createDesk(tool, (started, index) => index ? ANSWERS[tool]() : hang(started));
       const controller = new AbortController();
       const left = failureOf(credential.getToken(SCOPE, { abortSignal: controller.signal }));
@@ -319,7 +319,7 @@ describe("whoever leaves", () => {
       assert.equal((await credential.getToken(SCOPE)).token, `of ${tool}`);
     });
 
-    test(`${tool} is not looked for elsewhere after the last has left, whatever the reason`, async () => {
+    test(`${tool} is not searched for in other folders after the last caller has aborted, whatever the reason`, async () => {
       const { credential, programs } = createDesk(tool, hang, { env: { PATH: "/a:/b" } });
       const controller = new AbortController();
       const left = failureOf(credential.getToken(SCOPE, { abortSignal: controller.signal }));
@@ -342,7 +342,7 @@ describe("whoever leaves", () => {
 });
 
 if (["workerd", "web"].includes(detectPlatform())) {
-  test("where programs cannot be started, that is what the error says", async () => {
+  test("the error says that programs cannot be started on this platform", async () => {
     for (const tool of NAMES) {
       const error = await failureOf(new TOOLS[tool]({ env: {} }).getToken(SCOPE));
       assert.equal(error.name, "CredentialUnavailableError");
@@ -351,7 +351,7 @@ if (["workerd", "web"].includes(detectPlatform())) {
   });
 }
 
-test("an aborted call looks nothing up", async () => {
+test("an aborted call reads no file", async () => {
   let looks = 0;
   const env = () => {
     looks++;

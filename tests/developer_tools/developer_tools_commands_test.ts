@@ -1,4 +1,4 @@
-// How the developer's tools are started: which program, with which arguments, where, and with which variables.
+// How the developer tools are started: the program, its arguments, its working directory and its environment variables.
 import { AzureCliCredential } from "@azweb/identity";
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
@@ -21,20 +21,20 @@ const RESOURCE = "https://storage.azure.com";
 
 type Options = NonNullable<Parameters<typeof createDesk>[2]>;
 
-interface Asked extends Options {
+interface ToolRequest extends Options {
   readonly scopes?: string | string[];
   readonly call?: { tenantId?: string; claims?: string };
 }
 
-/** Asks once, and returns how the tool was started. */
-async function startOf(tool: ToolName, { scopes = SCOPE, call = {}, ...options }: Asked = {}): Promise<Started> {
+/** Gets a token once, and returns how the tool was started. */
+async function startOf(tool: ToolName, { scopes = SCOPE, call = {}, ...options }: ToolRequest = {}): Promise<Started> {
   const { credential, programs } = createDesk(tool, () => ANSWERS[tool](), options);
   await credential.getToken(scopes, call);
   assert.equal(programs.started.length, 1);
   return programs.started[0]!;
 }
 
-/** Returns the script that PowerShell is handed. */
+/** Returns the script that is passed to PowerShell. */
 function scriptIn({ args }: Started): string {
   const text = atob(args.at(-1)!);
   assert.ok(/^([^\0]\0)+$/.test(text), "UTF-16, the low byte first");
@@ -48,16 +48,21 @@ describe("the arguments", () => {
   ];
   const azd = (...more: string[]) => ["auth", "token", "--output", "json", "--no-prompt", "--scope", ...more];
   for (
-    const [what, tool, asked, args] of [
+    const [what, tool, given, args] of [
       ["a scope", "az", {}, az(RESOURCE)],
       ["a tenant of the options", "az", { tenantId: TENANT }, az(RESOURCE, "--tenant", TENANT)],
       ["a tenant of the call", "az", { call: { tenantId: OTHER } }, az(RESOURCE, "--tenant", OTHER)],
-      ["one slash of two", "az", { scopes: "https://vault.azure.net//.default" }, az("https://vault.azure.net/")],
+      [
+        "a scope with two slashes",
+        "az",
+        { scopes: "https://vault.azure.net//.default" },
+        az("https://vault.azure.net/"),
+      ],
       ["a scope without .default", "az", { scopes: "https://vault.azure.net" }, az("https://vault.azure.net")],
-      ["a scope that is no URL", "az", { scopes: "api://a_b.c-d:1/.default" }, az("api://a_b.c-d:1")],
+      ["a scope that is not a URL", "az", { scopes: "api://a_b.c-d:1/.default" }, az("api://a_b.c-d:1")],
       ["a subscription", "az", { subscription: "My sub_1.a-b" }, az(RESOURCE, "--subscription", "My sub_1.a-b")],
-      ["an empty subscription, which is none", "az", { subscription: "" }, az(RESOURCE)],
-      // It refuses both.
+      ["an empty subscription, which is ignored", "az", { subscription: "" }, az(RESOURCE)],
+      // az rejects both together.
       [
         "a subscription and its tenant",
         "az",
@@ -68,19 +73,19 @@ describe("the arguments", () => {
       ["several scopes", "azd", { scopes: ["b/.default", "a/.default"] }, azd("a/.default", "--scope", "b/.default")],
       ["a tenant of the options", "azd", { tenantId: TENANT }, azd(SCOPE, "--tenant-id", TENANT)],
       ["a tenant of the call", "azd", { call: { tenantId: OTHER } }, azd(SCOPE, "--tenant-id", OTHER)],
-      // Base64 of UTF-8.
+      // The claims as base64 of UTF-8.
       ["claims", "azd", { call: { claims: '{"a":"ü?>"}' } }, azd(SCOPE, "--claims", "eyJhIjoiw7w/PiJ9")],
-    ] as [string, ToolName, Asked, string[]][]
+    ] as [string, ToolName, ToolRequest, string[]][]
   ) {
     test(`${tool}: ${what}`, async () => {
-      const started = await startOf(tool, asked);
+      const started = await startOf(tool, given);
       assert.equal(started.command, `/usr/bin/${tool}`);
       assert.deepEqual(started.args, args);
       assert.ok(!started.options.windowsVerbatimArguments);
     });
   }
 
-  test("pwsh: a script in which nothing of the request stands", async () => {
+  test("pwsh: a script that contains no value of the request", async () => {
     const started = await startOf("pwsh", { tenantId: TENANT });
     assert.deepEqual(started.args.slice(0, -1), [
       "-NoProfile",
@@ -114,57 +119,57 @@ describe("the variables", () => {
   const handed = { PATH: "/usr/bin", HOME: "/home/jo", A: "1" };
   const powershell = { AZWEB_IDENTITY_RESOURCE: RESOURCE, AZWEB_IDENTITY_TENANT: "", POWERSHELL_UPDATECHECK: "Off" };
   for (
-    const [tool, asked, own, named] of [
+    const [tool, given, own, named] of [
       ["az", {}, {}, { PATH: "/bin", HOME: "/home/jo" }],
       ["azd", {}, { NO_COLOR: "true" }, { PATH: "/bin" }],
       ["pwsh", {}, powershell, { PATH: "/bin" }],
       ["pwsh", { tenantId: TENANT }, { ...powershell, AZWEB_IDENTITY_TENANT: TENANT }, { PATH: "/bin" }],
-    ] as [ToolName, Asked, Record<string, string>, Record<string, string>][]
+    ] as [ToolName, ToolRequest, Record<string, string>, Record<string, string>][]
   ) {
-    test(`${tool} gets those in the options, its own, and no others`, async () => {
-      const { options } = await startOf(tool, { env, ...asked });
+    test(`${tool} gets the variables of the options and those it needs, and no others`, async () => {
+      const { options } = await startOf(tool, { env, ...given });
       assert.deepEqual(options.env, { ...handed, ...own });
       assert.equal(options.clearEnv, true);
     });
 
-    test(`${tool} gets the process's, those that it names, and its own, where the options have none`, async () => {
+    test(`${tool} inherits the variables of the process and those it needs if the options have none`, async () => {
       const { run, started } = createPrograms(() => ANSWERS[tool]());
       const { env: _, runtime, ...options } = deskOptions({ run });
       const read = (name: string) => ({ PATH: "/bin", HOME: "/home/jo", A: "1" })[name];
-      await new TOOLS[tool]({ ...options, runtime: { ...runtime, env: read }, ...asked as object }).getToken(SCOPE);
+      await new TOOLS[tool]({ ...options, runtime: { ...runtime, env: read }, ...given as object }).getToken(SCOPE);
       assert.deepEqual(started[0]!.options.env, { ...named, ...own });
       assert.equal(started[0]!.options.clearEnv, false);
     });
   }
 });
 
-describe("the folder", () => {
+describe("the working directory", () => {
   for (
-    const [what, asked, cwd] of [
+    const [what, given, cwd] of [
       ["Linux", {}, "/"],
       ["macOS", { platform: "darwin" }, "/"],
       ["Windows", windows({ SystemRoot: "D:\\Win" }), "D:\\Win"],
       ["Windows, with a separator at the end", windows({ SystemRoot: "D:\\Win\\" }), "D:\\Win"],
-      ["Windows, by the older spelling", windows({ SYSTEMROOT: "D:\\Win" }), "D:\\Win"],
+      ["Windows, with SYSTEMROOT in capitals", windows({ SYSTEMROOT: "D:\\Win" }), "D:\\Win"],
       ["Windows without SystemRoot", windows({}), "C:\\Windows"],
       ["Windows with an empty SystemRoot", windows({ SystemRoot: "" }), "C:\\Windows"],
       ["Windows with a relative SystemRoot", windows({ SystemRoot: "Windows" }), "C:\\Windows"],
-      ["Windows with a share for SystemRoot", windows({ SystemRoot: "\\\\evil\\share" }), "C:\\Windows"],
+      ["Windows with a network share as SystemRoot", windows({ SystemRoot: "\\\\evil\\share" }), "C:\\Windows"],
       ["Windows with a variable in SystemRoot", windows({ SystemRoot: "C:\\%EVIL%" }), "C:\\Windows"],
       ["Windows with a quotation mark in SystemRoot", windows({ SystemRoot: 'C:\\a"b' }), "C:\\Windows"],
-    ] as [string, Asked, string][]
+    ] as [string, ToolRequest, string][]
   ) {
     test(what, async () => {
-      assert.equal((await startOf("azd", asked)).options.cwd, cwd);
+      assert.equal((await startOf("azd", given)).options.cwd, cwd);
     });
   }
 
-  function windows(variables: Record<string, string>): Asked {
+  function windows(variables: Record<string, string>): ToolRequest {
     return { platform: "win32", env: { Path: "C:\\bin", ...variables } };
   }
 });
 
-/** Returns which programs are tried where none is there. */
+/** Returns the programs that are tried when none exists. */
 async function triedOn(tool: ToolName, options: Options): Promise<string[]> {
   const { credential, programs } = createDesk(tool, () => noProgram(), options);
   const error = await failureOf(credential.getToken(SCOPE));
@@ -178,12 +183,12 @@ describe("PATH on Linux", () => {
       ["in order", "/b:/a", ["/b/", "/a/"]],
       ["each once", "/a:/b:/a", ["/a/", "/b/"]],
       ["with a separator at the end", "/a/:/b//", ["/a/", "/b/"]],
-      ["the root", "/", ["/"]],
+      ["the root folder", "/", ["/"]],
       ["never the current folder", ":.:./bin:bin:../bin:~/bin:/a:", ["/a/"]],
-      ["a quoted one, which is relative", '"/a b":"bin":".":/c', ["/c/"]],
-      ["with quotation marks in its name", '/a"b":/"c":/d', ['/a"b"/', '/"c"/', "/d/"]],
+      ["a quoted folder, which is relative", '"/a b":"bin":".":/c', ["/c/"]],
+      ["with quotation marks in the name", '/a"b":/"c":/d', ['/a"b"/', '/"c"/', "/d/"]],
       ["with spaces", "/with space:/a", ["/with space/", "/a/"]],
-      ["with a space at the end, which is another one", "/a :/a", ["/a /", "/a/"]],
+      ["with a space at the end, which is another folder", "/a :/a", ["/a /", "/a/"]],
       ["with a space at the start, which is relative", " /a:/b", ["/b/"]],
     ] as [string, string, string[]][]
   ) {
@@ -195,13 +200,13 @@ describe("PATH on Linux", () => {
     }
   }
 
-  test("pwsh everywhere, and then powershell", async () => {
+  test("pwsh in every folder, and then powershell", async () => {
     const tried = await triedOn("pwsh", { env: { PATH: "/a:/b" } });
     assert.deepEqual(tried, ["/a/pwsh", "/b/pwsh", "/a/powershell", "/b/powershell"]);
   });
 
   for (const code of ["ENOENT", "EACCES", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "ENOEXEC", "ETXTBSY"]) {
-    test(`the next folder where one ends with ${code}`, async () => {
+    test(`the next folder is tried if the program ends with code ${code}`, async () => {
       const { credential, programs } = createDesk("az", (_, index) => index ? ANSWERS.az() : noProgram(code), {
         env: { PATH: "/a:/b:/c" },
       });
@@ -210,7 +215,7 @@ describe("PATH on Linux", () => {
     });
   }
 
-  test("what keeps one from being started is told where no folder has another", async () => {
+  test("the error says why the program cannot be started if no folder has another one", async () => {
     const { credential, programs } = createDesk(
       "az",
       (_, index) => noProgram(["ENOENT", "ELOOP", "ETXTBSY", "EACCES"][index]),
@@ -224,7 +229,7 @@ describe("PATH on Linux", () => {
     assert.deepEqual(programs.started.map(({ command }) => command), ["/a/az", "/b/az", "/c/az", "/d/az"]);
   });
 
-  test("one that was started, and wrote too much, is not looked for elsewhere", async () => {
+  test("after a program was started and wrote too much, the other folders are not searched", async () => {
     const { credential, programs } = createDesk("az", () => new RangeError("It wrote more than a megabyte"), {
       env: { PATH: "/a:/b" },
     });
@@ -247,14 +252,14 @@ describe("PATH on Linux", () => {
       ],
     ] as const
   ) {
-    test(`nothing is started by "${PATH}", and it is told`, async () => {
+    test(`"${PATH}" starts no program, and the error says so`, async () => {
       const { credential, programs } = createDesk("az", undefined, { env: { PATH } });
       assert.equal((await failureOf(credential.getToken(SCOPE))).message, `AzureCliCredential: ${message}`);
       assert.equal(programs.started.length, 0);
     });
   }
 
-  test("no PATH of the process's: what to do is another thing than where the options have none", async () => {
+  test("a process without PATH has another next step than options without PATH", async () => {
     const { run, started } = createPrograms(() => ANSWERS.az());
     const { env: _, runtime, ...options } = deskOptions({ run });
     const credential = new TOOLS.az({ ...options, runtime: { ...runtime, env: () => undefined } });
@@ -270,12 +275,12 @@ describe("PATH on Windows", () => {
   const everything = new Proxy({} as Record<string, string>, { has: () => true, get: () => "" });
   const cmd = "C:\\Windows\\System32\\cmd.exe";
 
-  test(".exe and .com directly, .cmd and .bat by cmd.exe, folder after folder", async () => {
+  test("starts .exe and .com directly, and .cmd and .bat by cmd.exe, one folder after another", async () => {
     const tried = await triedOn("az", { platform: "win32", env: { Path: "C:\\a;D:/b\\" }, files: everything });
     assert.deepEqual(tried, ["C:\\a\\az.exe", "C:\\a\\az.com", cmd, cmd, "D:/b\\az.exe", "D:/b\\az.com", cmd, cmd]);
   });
 
-  test("PowerShell is no batch file", async () => {
+  test("PowerShell is never started as a batch file", async () => {
     const tried = await triedOn("pwsh", { platform: "win32", env: { Path: "C:\\a;C:\\b" }, files: everything });
     assert.deepEqual(tried, ["C:\\a\\pwsh.exe", "C:\\b\\pwsh.exe", "C:\\a\\powershell.exe", "C:\\b\\powershell.exe"]);
   });
@@ -283,10 +288,10 @@ describe("PATH on Windows", () => {
   for (
     const [what, Path, folders] of [
       ["never the current folder", ".;bin;\\bin;C:bin;;C:\\a", ["C:\\a\\"]],
-      ["never a share", "\\\\evil\\share;//evil/share;\\\\?\\C:\\x;C:\\a", ["C:\\a\\"]],
-      ["a quoted one", '"C:\\a b";C:\\c', ["C:\\a b\\", "C:\\c\\"]],
-      ["one with blanks around", ' C:\\a b ; "C:\\c" ', ["C:\\a b\\", "C:\\c\\"]],
-      ["a quoted one with a semicolon is none", '"C:\\a;b";C:\\c', ["C:\\c\\"]],
+      ["never a network share", "\\\\evil\\share;//evil/share;\\\\?\\C:\\x;C:\\a", ["C:\\a\\"]],
+      ["a quoted folder", '"C:\\a b";C:\\c', ["C:\\a b\\", "C:\\c\\"]],
+      ["a folder with spaces around it", ' C:\\a b ; "C:\\c" ', ["C:\\a b\\", "C:\\c\\"]],
+      ["a quoted folder with a semicolon is ignored", '"C:\\a;b";C:\\c', ["C:\\c\\"]],
       ["each once", "C:\\a;C:\\a", ["C:\\a\\"]],
     ] as [string, string, string[]][]
   ) {
@@ -300,7 +305,7 @@ describe("PATH on Windows", () => {
   const az = "C:\\Program Files\\Azure\\az.cmd";
   const Path = "C:\\Windows\\System32;C:\\Program Files\\Azure";
 
-  test("a batch file goes through cmd.exe, by its full path and quoted", async () => {
+  test("a batch file is started by cmd.exe, with its full path in quotes", async () => {
     const { credential, programs } = createDesk("az", ({ command }) => command === cmd ? ANSWERS.az() : noProgram(), {
       platform: "win32",
       env: { Path, SystemRoot: "C:\\Windows" },
@@ -319,12 +324,12 @@ describe("PATH on Windows", () => {
     ]);
     assert.equal(options.windowsVerbatimArguments, true);
     assert.equal(options.cwd, "C:\\Windows");
-    // A shell in vain for each folder before it would say that there is no az at all.
+    // cmd.exe is not started for folders without az: its exit code would mean that az is not installed.
     assert.equal(programs.started.filter(({ command }) => command === cmd).length, 1);
   });
 
   for (const SystemRoot of ["", "Windows", "\\\\evil\\share", "C:\\%EVIL%"]) {
-    test(`cmd.exe is never that of "${SystemRoot}"`, async () => {
+    test(`cmd.exe is never taken from "${SystemRoot}"`, async () => {
       const env = { Path: "C:\\a", SystemRoot, ComSpec: "C:\\evil\\cmd.exe" };
       const tried = await triedOn("az", { platform: "win32", env, files: everything });
       assert.deepEqual(tried.slice(2), [cmd, cmd]);
@@ -340,7 +345,7 @@ describe("PATH on Windows", () => {
       "C:\\Programme\\Größe, 'x'=y",
     ]
   ) {
-    test(`a batch file in ${folder} is quoted, which is enough`, async () => {
+    test(`the path of a batch file in ${folder} is quoted`, async () => {
       const path = `${folder}\\az.cmd`;
       const { credential, programs } = createDesk("az", ({ command }) => command === cmd ? ANSWERS.az() : noProgram(), {
         platform: "win32",
@@ -358,14 +363,14 @@ describe("PATH on Windows", () => {
   }
 
   for (const folder of ["C:\\100%", "C:\\%PATH%", "C:\\wow!", 'C:\\a"b', "C:\\a\tb", "C:\\a\nb", "C:\\a\x7fb"]) {
-    test(`a batch file in ${JSON.stringify(folder)} is none: the shell would read that`, async () => {
+    test(`a batch file in ${JSON.stringify(folder)} is ignored: the shell would interpret the path`, async () => {
       const tried = await triedOn("az", { platform: "win32", env: { Path: folder }, files: everything });
       assert.deepEqual(tried, [`${folder}\\az.exe`, `${folder}\\az.com`]);
     });
   }
 });
 
-describe("what could be read in another way never gets onto a command line", () => {
+describe("a value with special characters never becomes part of a command line", () => {
   const EVIL = [
     ..."$&|;<>(){}[]*?!%^~`'\"\\#@,=+".split("").map((character) => `a${character}b`),
     "--output",
@@ -435,14 +440,14 @@ describe("what could be read in another way never gets onto a command line", () 
     new AzureCliCredential({ subscription: "11111111-2222-3333-4444-555555555555" });
   });
 
-  test("claims may be anything: they are base64", async () => {
+  test("claims may contain any characters, because they are passed as base64", async () => {
     const claims = `{"a":"$(id) & | ' \\" % \n"}`;
     const { args } = await startOf("azd", { call: { claims } });
     assert.match(args.at(-1)!, /^[\w+/=]+$/);
     assert.equal(atob(args.at(-1)!), claims);
   });
 
-  test("az and PowerShell give tokens for one scope at a time", async () => {
+  test("az and PowerShell accept a single scope", async () => {
     for (const tool of ["az", "pwsh"] as const) {
       const { credential, programs } = createDesk(tool);
       const error = await failureOf(credential.getToken(["a/.default", "b/.default"]));

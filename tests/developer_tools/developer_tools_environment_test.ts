@@ -1,4 +1,4 @@
-// Whose token a developer's tool gives depends on the variables that it is started with: credentials that differ in one share no token.
+// The account of a developer tool depends on its variables: credentials with different variables share no token.
 import { createFakeClock } from "@azweb/identity/testing";
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
@@ -17,26 +17,26 @@ import {
 const NAMES = ["az", "azd", "pwsh"] as const;
 const ENV = { PATH: "/usr/bin", HOME: "/home/jo" };
 
-/** What two credentials differ in, besides `ENV`: the variables of both. */
+/** Differences between two credentials: the variables of both, in addition to `ENV`. */
 const DIFFERENCES: Readonly<Record<string, readonly [Record<string, unknown>, Record<string, unknown>]>> = {
   "the cloud": [{ AZURE_CLOUD_NAME: "AzureCloud" }, { AZURE_CLOUD_NAME: "AzureChinaCloud" }],
   "the cloud, set or not": [{}, { AZURE_CLOUD_NAME: "AzureChinaCloud" }],
   "the cloud, empty or not set": [{}, { AZURE_CLOUD_NAME: "" }],
   "the endpoint of azd": [{ AZD_AUTH_ENDPOINT: "http://127.0.0.1:1" }, { AZD_AUTH_ENDPOINT: "http://127.0.0.1:2" }],
   "the key of that endpoint": [{ AZD_AUTH_KEY: "a" }, { AZD_AUTH_KEY: "b" }],
-  "the clouds that there are": [{ ARM_CLOUD_METADATA_URL: "https://a" }, { ARM_CLOUD_METADATA_URL: "https://b" }],
-  "the folder of a configuration": [{ AZURE_CONFIG_DIR: "/a" }, { AZURE_CONFIG_DIR: "/b" }],
-  "the app of another sign-in": [{ AZURE_CLIENT_ID: "a" }, { AZURE_CLIENT_ID: "b" }],
-  "its secret": [{ AZURE_CLIENT_SECRET: "a" }, { AZURE_CLIENT_SECRET: "b" }],
-  "the home": [{ HOME: "/home/ann" }, { HOME: "/home/bob" }],
-  "the home on Windows": [{ USERPROFILE: "C:\\Users\\ann" }, { USERPROFILE: "C:\\Users\\bob" }],
-  "a variable that nothing is known of": [{ FOO: "a" }, { FOO: "b" }],
-  "which of two variables has a value": [{ FOO: "a", BAR: "b" }, { FOO: "b", BAR: "a" }],
-  "where a name ends and its value begins": [{ FOO: "a,b" }, { "FOO,a": "b" }],
-  "the case of a name": [{ Foo: "a" }, { FOO: "a" }],
+  "the metadata of the clouds": [{ ARM_CLOUD_METADATA_URL: "https://a" }, { ARM_CLOUD_METADATA_URL: "https://b" }],
+  "the configuration folder": [{ AZURE_CONFIG_DIR: "/a" }, { AZURE_CONFIG_DIR: "/b" }],
+  "the app of a service principal": [{ AZURE_CLIENT_ID: "a" }, { AZURE_CLIENT_ID: "b" }],
+  "the secret of a service principal": [{ AZURE_CLIENT_SECRET: "a" }, { AZURE_CLIENT_SECRET: "b" }],
+  "the home directory": [{ HOME: "/home/ann" }, { HOME: "/home/bob" }],
+  "the home directory on Windows": [{ USERPROFILE: "C:\\Users\\ann" }, { USERPROFILE: "C:\\Users\\bob" }],
+  "an unknown variable": [{ FOO: "a" }, { FOO: "b" }],
+  "the values of two variables, exchanged": [{ FOO: "a", BAR: "b" }, { FOO: "b", BAR: "a" }],
+  "the boundary between a name and its value": [{ FOO: "a,b" }, { "FOO,a": "b" }],
+  "the letter case of a name": [{ Foo: "a" }, { FOO: "a" }],
 };
 
-/** Credentials of a tool on one desk, with one clock and one cache, whose tokens have numbers. */
+/** Creates credentials of a tool that share a machine, a clock and a cache, and whose tokens are numbered. */
 function openDesk(tool: typeof NAMES[number]) {
   const clock = createFakeClock(NOW);
   const programs = createPrograms((_, index) => ANSWERS[tool](NOW + HOUR, `token ${index}`));
@@ -64,18 +64,18 @@ for (const tool of NAMES) {
       });
     }
 
-    test("two credentials whose variables are equal, in any order, share it", async () => {
+    test("two credentials with equal variables, in any order, share a token", async () => {
       const { create, programs } = openDesk(tool);
       const variables = { ...ENV, AZURE_CLOUD_NAME: "AzureCloud", FOO: "a" };
       const turned = Object.fromEntries(Object.entries(variables).reverse());
-      // A binding of a Worker is no variable.
+      // A Worker's binding that is not a string is not a variable.
       for (const env of [variables, turned, { ...variables, BINDING: {} }]) {
         assert.equal((await create(env).getToken(SCOPE)).token, "token 0");
       }
       assert.equal(programs.started.length, 1);
     });
 
-    test("a variable that changes after the first token is noticed within a second, and not before", async () => {
+    test("a changed variable is noticed after one second, and not before", async () => {
       const env: Record<string, string> = { ...ENV, AZURE_CLOUD_NAME: "AzureCloud" };
       const { create, programs, clock } = openDesk(tool);
       const credential = create(env);
@@ -86,14 +86,14 @@ for (const tool of NAMES) {
       await clock.advance(1);
       assert.equal((await credential.getToken(SCOPE)).token, "token 1");
       assert.equal(programs.started[1]!.options.env!.AZURE_CLOUD_NAME, "AzureChinaCloud");
-      // And back: the first token is still good.
+      // Back to the first value: its cached token is still fresh.
       env.AZURE_CLOUD_NAME = "AzureCloud";
       await clock.advance(1000);
       assert.equal((await credential.getToken(SCOPE)).token, "token 0");
       assert.equal(programs.started.length, 2);
     });
 
-    test("a token that the tool gave while a variable changed is handed out, and not remembered", async () => {
+    test("a token that the tool returned while a variable changed is returned but not cached", async () => {
       const env: Record<string, string> = { ...ENV };
       const programs = createPrograms((_, index) => {
         if (index === 0) env.AZURE_CLOUD_NAME = "AzureChinaCloud";
@@ -107,7 +107,7 @@ for (const tool of NAMES) {
       assert.equal((await credential.getToken(SCOPE)).token, "token 1");
     });
 
-    test("a runtime's variable that is handed on and changes is noticed within a second", async () => {
+    test("a changed variable that the runtime passes on to the tool is noticed after one second", async () => {
       const { clock, options: { env: _, runtime, ...options } } = openDesk(tool);
       const variables: Record<string, string> = { ...ENV };
       const credential = new TOOLS[tool]({ ...options, runtime: { ...runtime, env: (name) => variables[name] } });
@@ -117,7 +117,7 @@ for (const tool of NAMES) {
       assert.equal((await credential.getToken(SCOPE)).token, "token 1");
     });
 
-    test("the variables are read once a second, however many calls there are", async () => {
+    test("the variables are read at most once a second", async () => {
       let reads = 0;
       const env = new Proxy<Record<string, string>>(ENV, {
         ownKeys(target) {

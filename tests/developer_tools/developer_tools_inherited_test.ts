@@ -1,6 +1,6 @@
 // Runs on: deno, node, bun
-// A developer's tool inherits the variables of the process each time it is started: those that may change whose token it gives are part of
-// what a token is remembered by.
+// A developer tool inherits the variables of the process each time it is started: those that may change its account
+// are part of the cache key.
 import { createFakeClock } from "@azweb/identity/testing";
 import assert from "node:assert/strict";
 import process from "node:process";
@@ -19,7 +19,7 @@ import {
 
 const changed = new Map<string, string | undefined>();
 
-/** Sets a variable of the process until the test is over; `undefined` removes it. */
+/** Sets an environment variable until the test ends; `undefined` deletes it. */
 function setVariable(name: string, value: string | undefined): void {
   if (!changed.has(name)) changed.set(name, process.env[name]);
   if (value === undefined) delete process.env[name];
@@ -31,7 +31,7 @@ afterEach(() => {
   changed.clear();
 });
 
-/** A credential without variables of its own, and what is in the home's files. */
+/** Creates a credential without `env`, and the files of the home directory. */
 function openDesk(tool: ToolName, files: Record<string, string> = {}, started = (_index: number) => {}) {
   const clock = createFakeClock(NOW);
   const programs = createPrograms((_, index) => {
@@ -50,7 +50,7 @@ for (const tool of ["az", "azd", "pwsh"] as const) {
         ...["ARM_CLOUD_METADATA_URL", "ARM_CLIENT_ID", "HOME", "USERPROFILE", "PATH"],
       ]
     ) {
-      test(`${name}, set after the first token, is noticed within a second, and not before`, async () => {
+      test(`${name}, set after the first token, is noticed after one second, and not before`, async () => {
         setVariable(name, name === "PATH" ? "/usr/bin" : undefined);
         const { clock, credential, programs } = openDesk(tool);
         assert.equal((await credential.getToken(SCOPE)).token, "token 0");
@@ -66,7 +66,7 @@ for (const tool of ["az", "azd", "pwsh"] as const) {
       });
     }
 
-    test("a variable that tools do not know is no reason to start it again", async () => {
+    test("an unrelated variable does not start the tool again", async () => {
       const { clock, credential, programs } = openDesk(tool);
       for (const value of ["a", "b", undefined]) {
         for (const name of ["FOO", "MY_AZURE_CLOUD_NAME", "AZURECLOUD", "HOMEPAGE"]) setVariable(name, value);
@@ -76,7 +76,7 @@ for (const tool of ["az", "azd", "pwsh"] as const) {
       assert.equal(programs.started.length, 1);
     });
 
-    test("a token that the tool gave while a variable changed is handed out, and not remembered", async () => {
+    test("a token that the tool returned while a variable changed is returned but not cached", async () => {
       setVariable("AZURE_CLOUD_NAME", undefined);
       const { credential } = openDesk(tool, {}, (index) => {
         if (index === 0) setVariable("AZURE_CLOUD_NAME", "AzureChinaCloud");
@@ -86,7 +86,7 @@ for (const tool of ["az", "azd", "pwsh"] as const) {
       assert.equal((await credential.getToken(SCOPE)).token, "token 1");
     });
 
-    test("all variables that were handed in: those of the process are none", async () => {
+    test("variables of the process are ignored if the options have variables", async () => {
       const clock = createFakeClock(NOW);
       const programs = createPrograms(() => ANSWERS[tool]());
       const credential = new TOOLS[tool]({ ...deskOptions(programs, { clock }), cache: new Map() });
@@ -100,7 +100,7 @@ for (const tool of ["az", "azd", "pwsh"] as const) {
   });
 }
 
-test("az: who is signed in stands in the folder that a variable names now", async () => {
+test("az: the account is read from the folder that a variable currently names", async () => {
   const files: Record<string, string> = {
     "/a/azureProfile.json": SIGNED_IN,
     "/b/azureProfile.json": SIGNED_IN,

@@ -1,5 +1,5 @@
 // Runs on: deno
-// What the developer's tools need of Deno's permissions, each in a process of its own: no question, and the exact flag in the message.
+// The Deno permissions that the developer tools need, each in its own process: no prompt, and the exact flag.
 import assert from "node:assert/strict";
 import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -16,13 +16,13 @@ before(async () => {
   await mkdir(`${folder}/links`);
   await mkdir(`${folder}/home/.azure`, { recursive: true });
   const now = Math.floor(Date.now() / 1000);
-  const answers = {
+  const outputs = {
     az: { accessToken: "of az", expires_on: now + 3600 },
     azd: { token: "of azd", expiresOn: new Date((now + 3600) * 1000).toISOString() },
     pwsh: { token: "of pwsh", expiresOn: now + 3600 },
   };
-  for (const [name, answer] of Object.entries(answers)) {
-    await writeFile(`${folder}/bin/${name}`, `#!/bin/sh\necho '${JSON.stringify(answer)}'\n`);
+  for (const [name, output] of Object.entries(outputs)) {
+    await writeFile(`${folder}/bin/${name}`, `#!/bin/sh\necho '${JSON.stringify(output)}'\n`);
     await chmod(`${folder}/bin/${name}`, 0o755);
   }
   await symlink("../bin/az", `${folder}/links/az`);
@@ -31,7 +31,7 @@ before(async () => {
 });
 after(() => rm(folder, { recursive: true }));
 
-/** Returns what a credential comes to, and how many questions it asked. */
+/** Returns the outcome of a credential and the number of permission prompts. */
 async function ask(credential: string, flags: string[], more: Record<string, string> = {}): Promise<string> {
   return await runWithFlags(
     flags,
@@ -57,12 +57,12 @@ for (
     ["AzurePowerShellCredential", ["--allow-run=pwsh", "--allow-env=PATH"], "of pwsh"],
   ] as [string, string[], string][]
 ) {
-  test(`${credential} needs ${flags.join(" ")}, and asks nobody`, async () => {
+  test(`${credential} needs ${flags.join(" ")}, and shows no prompt`, async () => {
     assert.equal(await ask(credential, flags), `${token} / 0`);
   });
 }
 
-test("a program that is a link needs no more", async () => {
+test("a program that is a symbolic link needs no other permission", async () => {
   assert.equal(await ask("AzureCliCredential", [RUN, ENV], { PATH: `${folder}/nothing:${folder}/links` }), "of az / 0");
 });
 
@@ -85,7 +85,7 @@ for (
 ) {
   const start = `CredentialUnavailableError / ${credential}: Cannot get a token from `;
 
-  test(`${credential} names --allow-run=${program} where that is missing, and asks nobody`, async () => {
+  test(`${credential} names --allow-run=${program} if it is missing, and shows no prompt`, async () => {
     const message = await ask(credential, [env]);
     assert.ok(
       message.startsWith(`${start}${reason}: Run Deno with --allow-run=${program}, or install it, see `),
@@ -94,25 +94,25 @@ for (
     assert.match(message, / \/ 0$/);
   });
 
-  test(`${credential} names ${env} where that is missing`, async () => {
+  test(`${credential} names ${env} if it is missing`, async () => {
     const message = await ask(credential, ["--deny-env", `--allow-run=${program}`]);
     assert.match(message, /: The variable PATH is not set, or may not be read: Run Deno with --allow-env=/);
     assert.ok(message.endsWith(`: Run Deno with ${env} / 0`), message);
-    // One question for all variables, in the life of the process.
+    // One permission query for all variables in the lifetime of the process.
     assert.ok((await ask(credential, [`--allow-run=${program}`])).endsWith(`: Run Deno with ${env} / 1`));
   });
 }
 
-test("a program that is not there is not started by any flag", async () => {
+test("the error for a missing program names no flag", async () => {
   const message = await ask("AzureCliCredential", ["--allow-run", ENV], { PATH: `${folder}/nothing` });
   assert.match(message, /No folder of PATH has the program "az": Install it/);
 });
 
-test("the permission for another program is none for this one", async () => {
+test("the permission for another program is not sufficient", async () => {
   assert.match(await ask("AzureCliCredential", ["--allow-run=azd", ENV]), /Run Deno with --allow-run=az, /);
 });
 
-test("where Deno may start one program only, that one is ended when its time is up", async () => {
+test("a program is stopped at its time limit with the permission to run only that program", async () => {
   await writeFile(`${folder}/links/azd`, "#!/bin/sh\ntrap '' TERM\nexec /bin/sleep 600\n");
   await chmod(`${folder}/links/azd`, 0o755);
   const output = await runWithFlags(
@@ -124,11 +124,11 @@ test("where Deno may start one program only, that one is ended when its time is 
   `,
     { ...env, PATH: `${folder}/links` },
   );
-  // The process of the test ends too, because nothing of it runs any more.
+  // The test's process ends too, because nothing keeps it alive.
   assert.match(output, /did not end within the 300 ms of "processTimeoutInMs", and was stopped/);
 });
 
-test("in a terminal, too, nobody is asked when a tool is ended", async () => {
+test("stopping a tool shows no prompt, not even in a terminal", async () => {
   await writeFile(`${folder}/links/azd`, "#!/bin/sh\nexec /bin/sleep 600\n");
   await chmod(`${folder}/links/azd`, 0o755);
   await writeFile(
@@ -138,7 +138,7 @@ test("in a terminal, too, nobody is asked when a tool is ended", async () => {
     await credential.getToken("a/.default").catch((error) => console.log(error.message));`,
   );
   const flags = `--config='${ROOT}deno.json' --allow-run=azd --allow-env=PATH --allow-import --allow-read='${ROOT}'`;
-  // Whoever asks in a terminal waits for an answer, which never comes.
+  // A prompt in a terminal would wait for input, which never comes.
   const { stdout } = await new Deno.Command("script", {
     args: ["-qec", `'${Deno.execPath()}' run ${flags} '${folder}/ask.ts'`, "/dev/null"],
     env: { ...env, PATH: `${folder}/links:${Deno.env.get("PATH")}` },
@@ -150,7 +150,7 @@ test("in a terminal, too, nobody is asked when a tool is ended", async () => {
   assert.doesNotMatch(output, /Allow\?/);
 });
 
-test("variables that make any program another one are told", async () => {
+test("the error names variables that can make a program load other code", async () => {
   const message = await ask("AzureCliCredential", [RUN, ENV], { LD_LIBRARY_PATH: `${folder}/bin` });
   assert.match(message, /could not be run: Deno starts a program with these variables only if it may run all programs/);
 });
@@ -163,7 +163,7 @@ for (
     ["AzurePowerShellCredential", ["--allow-run=pwsh", "--allow-env=PATH"]],
   ] as const
 ) {
-  test(`${credential}: a token of nobody knows whom is for this process alone, whatever cache it is in`, async () => {
+  test(`${credential}: a token of an unknown account is used only in this process, even with a shared cache`, async () => {
     const keys = () =>
       runWithFlags(
         [...flags],
@@ -181,15 +181,15 @@ for (
   });
 }
 
-// What a cache that processes share holds a token by
+// Cache keys in a cache that processes share
 
-/** Returns the cache keys of a token in as many processes as there are sets of variables; each process asks for it twice, by two credentials. */
+/** Returns a token's cache key from one process per set of variables. Each gets the token with two credentials. */
 async function keysOf(flags: string[], ...processes: Record<string, string>[]): Promise<string[]> {
   const code = `
     ${COUNT_QUESTIONS}
     const { AzureCliCredential } = await import("@azweb/identity");
     const cache = new Map();
-    // Those that the tests themselves may have been started with.
+    // Variables that the test run itself may have.
     const isWhole = Deno.permissions.querySync({ name: "env" }).state === "granted";
     for (const name of isWhole ? Object.keys(Deno.env.toObject()) : []) {
       if (/^(AZURE|AZD|ARM)_/.test(name) && !GIVEN.includes(name)) Deno.env.delete(name);
@@ -208,7 +208,7 @@ async function keysOf(flags: string[], ...processes: Record<string, string>[]): 
   return keys;
 }
 
-test("processes with the same user and the same variables find one another's token, others do not", async () => {
+test("processes with the same account and equal variables share a token, others do not", async () => {
   const [first, second, other] = await keysOf(["--allow-env"], {}, {}, { AZURE_CLOUD_NAME: "AzureChinaCloud" });
   assert.equal(first, second);
   assert.notEqual(first, other);
@@ -217,20 +217,20 @@ test("processes with the same user and the same variables find one another's tok
 for (
   const name of ["AZURE_CLIENT_SECRET", "AZURE_PASSWORD", "AZD_AUTH_KEY", "ARM_ACCESS_KEY", "AZURE_NEVER_HEARD_OF"]
 ) {
-  test(`${name} may be a secret: no other process finds the token, or a digest to guess it from`, async () => {
+  test(`${name} may be a secret: no other process finds the token, and no cache key contains a digest of the value`, async () => {
     const [first, second] = await keysOf(["--allow-env"], { [name]: "hunter2" }, { [name]: "hunter2" });
     assert.notEqual(first, second);
   });
 }
 
-test("where not all variables may be read, no other process finds the token", async () => {
+test("no other process finds the token if not all variables may be read", async () => {
   for (const flags of [[ENV], [ENV, "--deny-env=AZURE_CLOUD_NAME"], ["--allow-env", "--deny-env=AZURE_CLOUD_NAME"]]) {
     const [first, second] = await keysOf(flags, {}, {});
     assert.notEqual(first, second);
   }
 });
 
-test("where some variables may be read, a change of one that decides is noticed, and nobody is asked", async () => {
+test("a changed variable is noticed without a prompt if only some variables may be read", async () => {
   const output = await runWithFlags(
     [RUN, "--allow-read", `${ENV},AZURE_CLOUD_NAME,AZD_AUTH_ENDPOINT`],
     `

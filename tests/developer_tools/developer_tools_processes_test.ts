@@ -1,4 +1,4 @@
-// The developer's tools as real programs, which behave as badly as programs do: scripts of the shell in a folder of their own.
+// The developer tools as real, partly misbehaving programs: shell scripts in a temporary folder.
 import { AzureCliCredential, type AzureCliCredentialOptions } from "@azweb/identity";
 import { createRuntime } from "@azweb/identity/runtime";
 import { createFakeClock } from "@azweb/identity/testing";
@@ -30,8 +30,8 @@ const TELLS = `echo '${ANSWER}'`;
 
 let made = 0;
 
-/** Makes a folder with a program in it, by default `az`, that leaves traces beside it. */
-async function place(script: string, name = "az"): Promise<string> {
+/** Creates a folder with a program, by default `az`, that writes its traces to the same folder. */
+async function createFolder(script: string, name = "az"): Promise<string> {
   const path = `${folder}/${made++}`;
   await mkdir(path);
   await writeFile(`${path}/${name}`, `#!/bin/sh\nPATH=/usr/bin:/bin\nhere=${path}\n${script}\n`);
@@ -43,7 +43,7 @@ function credentialFor(PATH: string, options: AzureCliCredentialOptions = {}): A
   return new AzureCliCredential({ env: { PATH, HOME: folder }, ...options });
 }
 
-/** Waits for a condition that another process brings about. Rejects after four minutes. */
+/** Waits for a condition that another process causes. Rejects after four minutes. */
 async function until<T>(condition: () => T | Promise<T>): Promise<NonNullable<T>> {
   const end = Date.now() + 240_000;
   for (;;) {
@@ -54,12 +54,12 @@ async function until<T>(condition: () => T | Promise<T>): Promise<NonNullable<T>
   }
 }
 
-/** Returns the number in a file, once it is there. */
+/** Returns the number in a file, as soon as the file exists. */
 function untilPid(path: string): Promise<number> {
   return until(async () => Number(await readFile(path, "utf8").catch(() => "")));
 }
 
-/** Waits until a process has ended, whether or not somebody has taken notice. */
+/** Waits until a process has ended or is a zombie. */
 async function untilGone(pid: number): Promise<void> {
   await until(async () => {
     try {
@@ -71,18 +71,18 @@ async function untilGone(pid: number): Promise<void> {
   });
 }
 
-describe("which program", { skip: SKIP }, () => {
-  test("the one in a folder of PATH", async () => {
-    const path = await place(TELLS);
+describe("the program that is started", { skip: SKIP }, () => {
+  test("is in a folder of PATH", async () => {
+    const path = await createFolder(TELLS);
     assert.equal((await credentialFor(path).getToken(SCOPE)).token, "of az");
   });
 
-  test("never one in the current folder, or in a relative one", async () => {
-    const evil = await place("touch $here/started");
+  test("is never in the current folder or a relative one", async () => {
+    const evil = await createFolder("touch $here/started");
     await mkdir(`${evil}/bin`);
     await writeFile(`${evil}/bin/az`, `#!/bin/sh\n/bin/touch ${evil}/started\n`);
     await chmod(`${evil}/bin/az`, 0o755);
-    const good = await place(TELLS);
+    const good = await createFolder(TELLS);
     const before = process.cwd();
     process.chdir(evil);
     try {
@@ -97,31 +97,31 @@ describe("which program", { skip: SKIP }, () => {
     assert.ok(!existsSync(`${evil}/started`));
   });
 
-  /** Places that have no program: where each is passed over, the next folder of PATH counts. */
-  const PLACES: Readonly<Record<string, () => Promise<string>>> = {
+  /** Folders without the program: each is skipped, and the next folder of PATH is used. */
+  const WITHOUT_PROGRAM: Readonly<Record<string, () => Promise<string>>> = {
     "no such folder": () => Promise.resolve(`${folder}/nowhere`),
-    "an empty folder": () => place("", "other"),
-    "a program that may not be run": async () => {
-      const path = await place("touch $here/started");
+    "an empty folder": () => createFolder("", "other"),
+    "a program without the permission to run": async () => {
+      const path = await createFolder("touch $here/started");
       await chmod(`${path}/az`, 0o644);
       return path;
     },
-    "a folder of that name": async () => {
-      const path = await place("", "other");
+    "a folder with the program's name": async () => {
+      const path = await createFolder("", "other");
       await mkdir(`${path}/az`);
       return path;
     },
-    "a file in the place of the folder": async () => `${await place("", "other")}/other`,
-    "a link to nowhere": async () => {
-      const path = await place("", "other");
+    "a file instead of a folder": async () => `${await createFolder("", "other")}/other`,
+    "a broken link": async () => {
+      const path = await createFolder("", "other");
       await symlink("nothing", `${path}/az`);
       return path;
     },
   };
-  for (const [what, make] of Object.entries(PLACES)) {
-    test(`${what}: the next folder, or none`, async () => {
+  for (const [what, make] of Object.entries(WITHOUT_PROGRAM)) {
+    test(`${what} is skipped, and the next folder of PATH is used`, async () => {
       const path = await make();
-      const good = await place(TELLS);
+      const good = await createFolder(TELLS);
       assert.equal((await credentialFor(`${path}:${good}`).getToken(SCOPE)).token, "of az");
       const error = await failureOf(credentialFor(path).getToken(SCOPE));
       assert.equal(error.name, "CredentialUnavailableError");
@@ -130,22 +130,22 @@ describe("which program", { skip: SKIP }, () => {
   }
 
   test("a program whose interpreter is missing", async () => {
-    const path = await place("");
+    const path = await createFolder("");
     await writeFile(`${path}/az`, "#!/no/such/interpreter\n");
     assert.equal((await failureOf(credentialFor(path).getToken(SCOPE))).name, "CredentialUnavailableError");
   });
 
-  test("a program that is none", async () => {
-    const path = await place("");
+  test("a file that is not a program", async () => {
+    const path = await createFolder("");
     await writeFile(`${path}/az`, "\x7fELF and nothing more");
     const error = await failureOf(credentialFor(path).getToken(SCOPE));
     assert.equal(error.name, "CredentialUnavailableError");
   });
 });
 
-describe("what it starts with", { skip: SKIP }, () => {
-  test("arguments as they are, and the root as its folder", async () => {
-    const path = await place(`printf '%s\\n' "$@" >$here/args; pwd >$here/cwd; ${TELLS}`);
+describe("a program is started with", { skip: SKIP }, () => {
+  test("unchanged arguments, and the root as its working directory", async () => {
+    const path = await createFolder(`printf '%s\\n' "$@" >$here/args; pwd >$here/cwd; ${TELLS}`);
     await credentialFor(path, { subscription: "My sub" }).getToken("api://a-b/.default");
     assert.equal(
       await readFile(`${path}/args`, "utf8"),
@@ -154,7 +154,7 @@ describe("what it starts with", { skip: SKIP }, () => {
     assert.equal(await readFile(`${path}/cwd`, "utf8"), "/\n");
   });
 
-  /** Returns the variables that a program found, without those that the shell makes. */
+  /** Returns the environment variables of a program, without those that the shell sets. */
   async function variablesIn(path: string): Promise<Record<string, string>> {
     const entries = (await readFile(`${path}/variables`, "utf8")).split("\0").filter(Boolean).map((entry) => {
       const at = entry.indexOf("=");
@@ -163,15 +163,15 @@ describe("what it starts with", { skip: SKIP }, () => {
     return Object.fromEntries(entries.filter(([name]) => !/^(PWD|OLDPWD|SHLVL|_|PATH|here)$/.test(name!)));
   }
 
-  test("the variables of the options, and no others", async () => {
-    const path = await place(`env -0 >$here/variables; ${TELLS}`);
+  test("the variables of the options and no others", async () => {
+    const path = await createFolder(`env -0 >$here/variables; ${TELLS}`);
     process.env.AZWEB_OF_THE_PROCESS = "1";
     await credentialFor(path, { env: { PATH: path, HOME: folder, LANG: "C", NUMBER: 7 } }).getToken(SCOPE);
     assert.deepEqual(await variablesIn(path), { HOME: folder, LANG: "C" });
   });
 
-  test("the variables of the process, where the options have none, and on top of them those that az names", async () => {
-    const path = await place(`env -0 >$here/variables; ${TELLS}`);
+  test("the variables of the process and those for az, if the options have none", async () => {
+    const path = await createFolder(`env -0 >$here/variables; ${TELLS}`);
     process.env.AZWEB_OF_THE_PROCESS = "2";
     const runtime = { env: (name: string) => ({ PATH: path, HOME: folder, AZWEB_OF_THE_PROCESS: "3" })[name] };
     await new AzureCliCredential({ runtime }).getToken(SCOPE);
@@ -180,19 +180,21 @@ describe("what it starts with", { skip: SKIP }, () => {
     assert.equal(variables.HOME, folder);
   });
 
-  test("nothing to read, also where whoever starts it has", async () => {
-    const path = await place(`cat >$here/read; ${TELLS}`);
+  test("an empty standard input, even if the parent process has input", async () => {
+    const path = await createFolder(`cat >$here/read; ${TELLS}`);
     const { stdout, stderr } = await startModule("developer_tools/reading_tool_process", { args: [path] }).ended;
     assert.equal(stdout, "of az\n", stderr);
     assert.equal(await readFile(`${path}/read`, "utf8"), "");
   });
 });
 
-describe("what it writes", { skip: SKIP }, () => {
+describe("the output of a program", { skip: SKIP }, () => {
   for (const where of ["stdout", "stderr"]) {
-    test(`100 MB on ${where} are not read: it is stopped`, async () => {
+    test(`100 MB on ${where} are not read: the program is stopped`, async () => {
       const to = where === "stderr" ? " >&2" : "";
-      const path = await place(`echo $$ >$here/pid; head -c 100000000 /dev/zero | tr '\\0' x${to}; touch $here/done`);
+      const path = await createFolder(
+        `echo $$ >$here/pid; head -c 100000000 /dev/zero | tr '\\0' x${to}; touch $here/done`,
+      );
       const error = await failureOf(credentialFor(path).getToken(SCOPE));
       assert.equal(error.name, "CredentialUnavailableError");
       assert.match(error.message, /"az account get-access-token" could not be run: It wrote more than a megabyte/);
@@ -200,22 +202,22 @@ describe("what it writes", { skip: SKIP }, () => {
       assert.ok(!existsSync(`${path}/done`));
     });
 
-    test(`what fits into a megabyte on ${where} is read to its end`, async () => {
+    test(`output of less than a megabyte on ${where} is read to its end`, async () => {
       const to = where === "stderr" ? " >&2" : "";
-      const path = await place(`head -c 1000000 /dev/zero | tr '\\0' ' '${to}; ${TELLS}`);
+      const path = await createFolder(`head -c 1000000 /dev/zero | tr '\\0' ' '${to}; ${TELLS}`);
       assert.equal((await credentialFor(path).getToken(SCOPE)).token, "of az");
     });
   }
 
-  test("letters of several bytes, in pieces", async () => {
-    const path = await place("printf 'ERROR: \\303' >&2; sleep 0.05; printf '\\274ber\\n' >&2; exit 1");
+  test("characters of several bytes may arrive in pieces", async () => {
+    const path = await createFolder("printf 'ERROR: \\303' >&2; sleep 0.05; printf '\\274ber\\n' >&2; exit 1");
     assert.match(
       (await failureOf(credentialFor(path).getToken(SCOPE))).message,
       /It ended with exit code 1: ERROR: über: /,
     );
   });
 
-  test("a token where it does not belong comes into no message", async () => {
+  test("a token on the standard error is not part of the message", async () => {
     const token = `eyJ${"abc_-".repeat(30)}.eyJ${"def".repeat(40)}.${"x".repeat(86)}`;
     for (
       const script of [
@@ -225,22 +227,22 @@ describe("what it writes", { skip: SKIP }, () => {
         `echo '${token}' | fold -w 80 >&2; exit 1`,
       ]
     ) {
-      const error = await failureOf(credentialFor(await place(script)).getToken(SCOPE));
+      const error = await failureOf(credentialFor(await createFolder(script)).getToken(SCOPE));
       assert.doesNotMatch(error.message, /eyJ|abc_-|defdef|xxxx/);
     }
   });
 
-  test("it is ended by a signal", async () => {
-    const path = await place("kill -SEGV $$");
+  test("a program that a signal ends is reported with its exit code", async () => {
+    const path = await createFolder("kill -SEGV $$");
     const error = await failureOf(credentialFor(path).getToken(SCOPE));
     assert.match(error.message, /It ended with exit code \d+: It wrote no message/);
   });
 });
 
-/** Programs that do not end, and whose first child writes down who it is. */
+/** Programs that do not end. Each writes a process id to a file. */
 const ENDLESS: Readonly<Record<string, string>> = {
   "a program that waits": "echo $$ >$here/pid.new; mv $here/pid.new $here/pid; exec sleep 600",
-  "a program that does not listen": "trap '' TERM INT HUP\necho $$ >$here/pid.new; mv $here/pid.new $here/pid\n" +
+  "a program that ignores signals": "trap '' TERM INT HUP\necho $$ >$here/pid.new; mv $here/pid.new $here/pid\n" +
     "while :; do sleep 600; done",
   "a script around the program that waits": "sleep 600 &\necho $! >$here/pid.new; mv $here/pid.new $here/pid; wait",
   "a script that ends while its child keeps the pipe open":
@@ -249,10 +251,10 @@ const ENDLESS: Readonly<Record<string, string>> = {
     "echo $$ >$here/pid.new; mv $here/pid.new $here/pid; while :; do sleep 0.1; echo; done",
 };
 
-describe("what does not end", { skip: SKIP }, () => {
+describe("a program that does not end", { skip: SKIP }, () => {
   for (const [what, script] of Object.entries(ENDLESS)) {
-    test(`${what} is gone when its time is up`, async () => {
-      const path = await place(script);
+    test(`${what} is stopped at the time limit`, async () => {
+      const path = await createFolder(script);
       const clock = createFakeClock();
       const failing = failureOf(credentialFor(path, { runtime: clock }).getToken(SCOPE));
       const pid = await untilPid(`${path}/pid`);
@@ -263,8 +265,8 @@ describe("what does not end", { skip: SKIP }, () => {
       await untilGone(pid);
     });
 
-    test(`${what} is gone when the last has left, who need not wait for that`, async () => {
-      const path = await place(script);
+    test(`${what} is stopped when the last caller aborts, without a delay for the caller`, async () => {
+      const path = await createFolder(script);
       const controller = new AbortController();
       const leaving = failureOf(credentialFor(path).getToken(SCOPE, { abortSignal: controller.signal }));
       const pid = await untilPid(`${path}/pid`);
@@ -274,8 +276,8 @@ describe("what does not end", { skip: SKIP }, () => {
     });
   }
 
-  test("what was aborted before is not started", async () => {
-    const path = await place("touch $here/started");
+  test("is not started for a signal that is already aborted", async () => {
+    const path = await createFolder("touch $here/started");
     const run = createRuntime().run!;
     const error = await failureOf(run(`${path}/az`, [], { cwd: "/", signal: AbortSignal.abort() }));
     assert.equal(error.name, "AbortError");
@@ -283,8 +285,8 @@ describe("what does not end", { skip: SKIP }, () => {
   });
 });
 
-test("a thousand calls at once are one process", { skip: SKIP }, async () => {
-  const path = await place(`echo started >>$here/log; sleep 0.1; ${TELLS}`);
+test("a thousand concurrent calls start one process", { skip: SKIP }, async () => {
+  const path = await createFolder(`echo started >>$here/log; sleep 0.1; ${TELLS}`);
   const credential = credentialFor(path);
   const tokens = await Promise.all(Array.from({ length: 1000 }, () => credential.getToken(SCOPE)));
   assert.equal(new Set(tokens).size, 1);
@@ -292,8 +294,8 @@ test("a thousand calls at once are one process", { skip: SKIP }, async () => {
   assert.equal(await readFile(`${path}/log`, "utf8"), "started\n");
 });
 
-test("somebody else who signs in is noticed by the file", { skip: SKIP }, async () => {
-  const path = await place(`echo started >>$here/log; ${TELLS}`);
+test("another account is noticed by the changed profile", { skip: SKIP }, async () => {
+  const path = await createFolder(`echo started >>$here/log; ${TELLS}`);
   await writeFile(`${path}/azureProfile.json`, "jo");
   let now = Date.now();
   const env = { PATH: path, HOME: folder, AZURE_CONFIG_DIR: path };

@@ -1,4 +1,4 @@
-// The Azure CLI begins while the metadata service is still looked for, and nothing else changes by that.
+// The Azure CLI is started while the metadata service is still being probed. Nothing else changes.
 import { createFakeClock } from "@azweb/identity/testing";
 import assert from "node:assert/strict";
 import { before, describe, test } from "node:test";
@@ -18,18 +18,18 @@ import { ANSWERS, HOUR, SIGNED_IN } from "../support/developer_tools/tool.ts";
 const AZ: readonly Name[] = ["AzureCliCredential"];
 const HEAD_START = 150;
 
-/** What answers after a time. */
-function after(ms: number, clock: Laptop["clock"], answer: (asked: Asked) => unknown): (asked: Asked) => unknown {
-  return (asked) =>
-    asked.headers.has("metadata") ? answer(asked) : clock.sleep(ms, asked.signal).then(() => answer(asked));
+/** A response that arrives after a delay. */
+function after(ms: number, clock: Laptop["clock"], respond: (request: Asked) => unknown): (request: Asked) => unknown {
+  return (request) =>
+    request.headers.has("metadata") ? respond(request) : clock.sleep(ms, request.signal).then(() => respond(request));
 }
 
-/** An Azure CLI that takes a time. */
-function slowAz(ms: number, clock: Laptop["clock"], answer?: () => unknown): () => unknown {
-  return () => clock.sleep(ms).then(() => answer ? answer() : ANSWERS.az(clock.now() + HOUR));
+/** An Azure CLI that takes some time. */
+function slowAz(ms: number, clock: Laptop["clock"], respond?: () => unknown): () => unknown {
+  return () => clock.sleep(ms).then(() => respond ? respond() : ANSWERS.az(clock.now() + HOUR));
 }
 
-/** Asks on a machine whose metadata service is silent, and waits until it is looked for. */
+/** Calls `getToken` on a machine whose metadata service does not respond, and waits until the probe is pending. */
 async function begin(options: LaptopOptions = {}) {
   const laptop = createLaptop({ has: AZ, near: silence, ...options });
   const getting = laptop.credential.getToken(SCOPE);
@@ -38,17 +38,17 @@ async function begin(options: LaptopOptions = {}) {
   return { ...laptop, getting };
 }
 
-/** Waits until the Azure CLI has begun, which is when the probe has been pending for 150 ms. */
+/** Waits until the Azure CLI is started, after the probe has been pending for 150 ms. */
 async function untilBegun({ clock, programs }: Pick<Laptop, "clock" | "programs">): Promise<void> {
   await clock.untilSleeping(HEAD_START);
   await clock.advance(HEAD_START);
   await programs.untilStarted(1);
 }
 
-// What is loaded by need is there.
+// The modules that are loaded on demand are loaded.
 before(() => createLaptop({ has: AZ }).credential.getToken(SCOPE));
 
-test("it begins when the probe has been pending for 150 ms, and not before", async () => {
+test("az is started after the probe has been pending for 150 ms, and not before", async () => {
   const { clock, ran, programs } = await begin();
   assert.equal(await clock.untilSleeping(HEAD_START), HEAD_START);
   await clock.advance(HEAD_START - 1);
@@ -58,13 +58,13 @@ test("it begins when the probe has been pending for 150 ms, and not before", asy
   assert.deepEqual(ran(), ["az"]);
 });
 
-test("it begins also where its file has a byte order mark, as it writes it", async () => {
+test("az is also started if its profile has a byte order mark, as az writes it", async () => {
   const laptop = await begin({ hasProfile: { text: `\uFEFF${SIGNED_IN}` } });
   await untilBegun(laptop);
   assert.deepEqual(laptop.ran(), ["az"]);
 });
 
-test("its answer is used only where the machine turns out to have no identity", async () => {
+test("the token of az is used only after the probe has found no managed identity", async () => {
   const laptop = await begin();
   const { clock, ran, getting, selected, near } = laptop;
   let settled = false;
@@ -94,9 +94,9 @@ for (const [az, total] of [[600, 1000], [3000, HEAD_START + 3000]] as const) {
   });
 }
 
-describe("where the machine has an identity, that is the one", () => {
+describe("if the machine has a managed identity, that one is used", () => {
   for (const az of [50, 5000]) {
-    test(`also where az takes ${az} ms, which is left to end by itself`, async () => {
+    test(`even if az takes ${az} ms, and az is not stopped`, async () => {
       const clock = createFakeClock();
       const laptop = await begin({ clock, near: after(500, clock, metadata), tools: { az: slowAz(az, clock) } });
       const { getting, programs, selected, events, credential, ran } = laptop;
@@ -114,13 +114,13 @@ describe("where the machine has an identity, that is the one", () => {
           "WorkloadIdentityCredential",
         ],
       );
-      // And for good.
+      // The managed identity stays selected.
       await credential.getToken("https://vault.azure.net/.default");
       assert.deepEqual(ran(), ["az"]);
     });
   }
 
-  test("and az that fails is nobody's business", async () => {
+  test("and a failure of az is ignored", async () => {
     const clock = createFakeClock();
     const laptop = await begin({ clock, near: after(500, clock, metadata), tools: { az: signedOut } });
     await untilBegun(laptop);
@@ -130,7 +130,7 @@ describe("where the machine has an identity, that is the one", () => {
   });
 });
 
-test("a probe that is answered in time starts nothing", async () => {
+test("az is not started if the probe gets a response in time", async () => {
   for (const [near, token] of [[metadata, "a-token"], [nobody, "of az"]] as const) {
     const clock = createFakeClock();
     const { getting, programs } = await begin({ clock, near: after(HEAD_START - 1, clock, near) });
@@ -142,7 +142,7 @@ test("a probe that is answered in time starts nothing", async () => {
   }
 });
 
-test("az that fails is asked once, and told with the time that was waited for it", async () => {
+test("if az fails, it was started once, and the error contains the time that the caller waited for it", async () => {
   const clock = createFakeClock();
   const laptop = await begin({ clock, tools: { az: slowAz(1500, clock, signedOut) } });
   const { getting, ran } = laptop;
@@ -155,7 +155,7 @@ test("az that fails is asked once, and told with the time that was waited for it
   assert.deepEqual(ran(), ["az"]);
 });
 
-test("az that hangs is stopped when its own time is up", async () => {
+test("az is stopped at its own time limit", async () => {
   const clock = createFakeClock();
   const laptop = await begin({ clock, tools: { az: () => new Promise(() => {}) }, processTimeoutInMs: 2000 });
   await untilBegun(laptop);
@@ -166,10 +166,10 @@ test("az that hangs is stopped when its own time is up", async () => {
   );
 });
 
-describe("it does not begin", () => {
+describe("az is not started early", () => {
   for (
     const [what, options] of [
-      ["where nobody has signed in", { hasProfile: false }],
+      ["if no account is signed in", { hasProfile: false }],
       ...[
         "",
         "{",
@@ -183,15 +183,15 @@ describe("it does not begin", () => {
           `where az has run and nobody has signed in: ${JSON.stringify(text)}`,
           { hasProfile: { text } },
         ]),
-      ["where nobody may look whether somebody has", { hasProfile: "forbidden" }],
-      ["where it is left out", { exclude: ["AzureCliCredential"] }],
-      ["where the variables restrict the search to what runs in Azure", {
+      ["if the profile may not be read", { hasProfile: "forbidden" }],
+      ["if it is excluded", { exclude: ["AzureCliCredential"] }],
+      ["if AZURE_TOKEN_CREDENTIALS restricts the chain to credentials for Azure", {
         variables: { AZURE_TOKEN_CREDENTIALS: "prod" },
       }],
-      ["where the variables want the managed identity", {
+      ["if AZURE_TOKEN_CREDENTIALS selects the managed identity", {
         variables: { AZURE_TOKEN_CREDENTIALS: "ManagedIdentityCredential" },
       }],
-      ["where the variables name the metadata service", {
+      ["if a variable names the metadata service", {
         variables: { AZURE_POD_IDENTITY_AUTHORITY_HOST: "http://127.0.0.1:2579" },
       }],
       ...Object.entries(MACHINES).filter(([name]) => !["IMDS", "Azure Arc"].includes(name)).map((
@@ -202,18 +202,18 @@ describe("it does not begin", () => {
     test(what, async () => {
       const { clock, programs } = await begin(options);
       await clock.untilSleeping();
-      // Longer than any head start, shorter than the probe.
+      // Longer than the 150 ms, shorter than the probe.
       await clock.advance(900);
       assert.equal(programs.started.length, 0);
     });
   }
 });
 
-describe("the caller who leaves", () => {
+describe("an aborting caller", () => {
   for (
     const [when, ms] of [["before it begins", 100], ["while it runs", 400], ["after the probe", 1200]] as const
   ) {
-    test(`${when}, leaves at once, and az is not stopped`, async () => {
+    test(`${when}, is rejected at once, and az is not stopped`, async () => {
       const clock = createFakeClock();
       let ended = 0;
       const laptop = createLaptop({
@@ -239,7 +239,7 @@ describe("the caller who leaves", () => {
     });
   }
 
-  test("leaves the others what was begun", async () => {
+  test("does not affect other callers", async () => {
     const clock = createFakeClock();
     const laptop = await begin({ clock, tools: { az: slowAz(3000, clock) } });
     const { credential, getting, near, ran } = laptop;
@@ -256,7 +256,7 @@ describe("the caller who leaves", () => {
   });
 });
 
-test("calls at once start it once", async () => {
+test("concurrent calls start az once", async () => {
   const laptop = await begin();
   const { credential, clock, getting, ran } = laptop;
   const others = Array.from({ length: 20 }, () => credential.getToken(SCOPE));
@@ -267,7 +267,7 @@ test("calls at once start it once", async () => {
   assert.deepEqual(ran(), ["az"]);
 });
 
-test("each call starts it once where nothing is remembered", async () => {
+test("each call starts az once without a cache", async () => {
   const laptop = await begin({ cache: false });
   const { clock, getting, ran, credential } = laptop;
   await untilBegun(laptop);
@@ -278,7 +278,7 @@ test("each call starts it once where nothing is remembered", async () => {
   assert.deepEqual(ran(), ["az", "az"]);
 });
 
-test("what it is asked for is what the caller asks for", async () => {
+test("az gets the scope and tenant of the caller's request", async () => {
   const laptop = createLaptop({ has: AZ, near: silence });
   const getting = laptop.credential.getToken(SCOPE, { tenantId: "a.example" });
   await laptop.near.untilRequested(1);

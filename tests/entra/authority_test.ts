@@ -23,7 +23,7 @@ import {
 const INSTANCE = "https://login.microsoftonline.com/common/discovery/instance";
 const UNKNOWN = "https://login.private.example";
 
-/** Returns the URLs that one token costs. */
+/** Returns the URLs of the requests for one token. */
 async function urlsOf(
   options: CredentialOptions,
   { tenantId = TENANT, requested = undefined as string | undefined } = {},
@@ -35,7 +35,7 @@ async function urlsOf(
   return service.requests.map(({ url }) => url);
 }
 
-test("without an authority it is the public cloud's, and one request", async () => {
+test("uses the public cloud by default, with a single request", async () => {
   assert.deepEqual(await urlsOf({}), [`https://login.microsoftonline.com/${TENANT}/oauth2/v2.0/token`]);
 });
 
@@ -55,9 +55,9 @@ const KNOWN: Readonly<Record<string, string>> = {
   "login.sovcloud-identity.sg": "login.sovcloud-identity.sg",
 };
 
-for (const [host, asked] of Object.entries(KNOWN)) {
-  test(`the known host ${host} is asked as ${asked}, with no discovery`, async () => {
-    const expected = [`https://${asked}/${TENANT}/oauth2/v2.0/token`];
+for (const [host, preferred] of Object.entries(KNOWN)) {
+  test(`sends the token request for the known host ${host} to ${preferred}, without discovery`, async () => {
+    const expected = [`https://${preferred}/${TENANT}/oauth2/v2.0/token`];
     assert.deepEqual(await urlsOf({ authorityHost: `https://${host}` }), expected);
     assert.deepEqual(await urlsOf({ authorityHost: `https://${host.toUpperCase()}/` }), expected);
     assert.deepEqual(await urlsOf({ env: { AZURE_AUTHORITY_HOST: `https://${host}` } }), expected);
@@ -70,7 +70,7 @@ test("each constant of AzureAuthorityHosts is a known host", async () => {
   }
 });
 
-test("the option wins over AZURE_AUTHORITY_HOST; an empty variable counts as not set", async () => {
+test("the option takes precedence over AZURE_AUTHORITY_HOST; an empty variable is ignored", async () => {
   const env = { AZURE_AUTHORITY_HOST: "https://login.chinacloudapi.cn" };
   const [url] = await urlsOf({ env, authorityHost: AzureAuthorityHosts.AzureGovernment });
   assert.equal(url, `https://login.microsoftonline.us/${TENANT}/oauth2/v2.0/token`);
@@ -91,7 +91,7 @@ for (
     "https://login.microsoftonline.us#CANARY",
   ] as const
 ) {
-  test(`AZURE_AUTHORITY_HOST that cannot be ("${value}") fails the call, not the constructor, and sends nothing`, async () => {
+  test(`an invalid AZURE_AUTHORITY_HOST ("${value}") fails the call, not the constructor, and no request is sent`, async () => {
     const service = createService();
     const options = { ...isolatedOptions(service), env: { AZURE_AUTHORITY_HOST: value } };
     const credential = new ClientSecretCredential(TENANT, CLIENT, "a-secret", options);
@@ -107,7 +107,7 @@ for (
   });
 }
 
-test("an authority of Microsoft's own may have a path, which is a tenant's: the one that is asked takes its place", async () => {
+test("replaces the path of a known authority by the requested tenant", async () => {
   for (
     const path of [
       "//",
@@ -131,7 +131,7 @@ test("an authority of Microsoft's own may have a path, which is a tenant's: the 
   }
 });
 
-test("another authority may have a path, and may end with the tenant, in any case", async () => {
+test("an unknown authority may have a path, which may end with the tenant in any letter case", async () => {
   for (
     const [path, expected] of [
       ["/base", "/base/contoso.example"],
@@ -156,7 +156,7 @@ test("the tenant of the call is the tenant in the URL", async () => {
   }
 });
 
-test("a tenant that is not allowed is an AuthenticationError before any request, which says why and what to do", async () => {
+test("a tenant that is not allowed causes an AuthenticationError with a next step before any request", async () => {
   const service = createService();
   const credential = new ClientSecretCredential(TENANT, CLIENT, "a-secret", isolatedOptions(service));
   const error = await failureOf(credential.getToken(SCOPE, { tenantId: "contoso.onmicrosoft.com" }));
@@ -169,13 +169,13 @@ test("a tenant that is not allowed is an AuthenticationError before any request,
   assert.equal(service.requests.length, 0);
 });
 
-test("AZURE_IDENTITY_DISABLE_MULTITENANTAUTH keeps to the credential's own tenant", async () => {
+test("AZURE_IDENTITY_DISABLE_MULTITENANTAUTH restricts requests to the credential's own tenant", async () => {
   const env = { AZURE_IDENTITY_DISABLE_MULTITENANTAUTH: "true" };
   const [url] = await urlsOf({ env }, { requested: "contoso.onmicrosoft.com" });
   assert.equal(url, `https://login.microsoftonline.com/${TENANT}/oauth2/v2.0/token`);
 });
 
-test("AD FS is asked in its older way, whatever its host, its spelling and the tenant of the call, with no discovery", async () => {
+test("uses the AD FS endpoint for any host, spelling and tenant of the call, without discovery", async () => {
   for (const tenantId of ["adfs", "ADFS", "AdFs"]) {
     for (const path of ["", "/", "/adfs", "/ADFS/"]) {
       for (const requested of [undefined, "contoso.onmicrosoft.com"]) {
@@ -186,7 +186,7 @@ test("AD FS is asked in its older way, whatever its host, its spelling and the t
   }
 });
 
-test("a host of ciamlogin.com is asked with no discovery", async () => {
+test("sends the token request to a host of ciamlogin.com without discovery", async () => {
   const urls = await urlsOf({ authorityHost: "https://contoso.ciamlogin.com" }, {
     tenantId: "contoso.onmicrosoft.com",
   });
@@ -195,7 +195,7 @@ test("a host of ciamlogin.com is asked with no discovery", async () => {
 
 // Unknown hosts
 
-/** Answers discovery as a private cloud does, and tokens. */
+/** Responds to discovery and token requests as a private cloud does. */
 function privateCloud({ url }: Asked): Response {
   if (url.startsWith(INSTANCE)) {
     return jsonAnswer({ tenant_discovery_endpoint: "https://login.private.example/x", metadata: [] });
@@ -207,7 +207,7 @@ function privateCloud({ url }: Asked): Response {
   return tokenAnswer();
 }
 
-test("an unknown host costs instance discovery, then its OpenID configuration, then the token", async () => {
+test("an unknown host needs three requests: instance discovery, its OpenID configuration and the token request", async () => {
   const service = createService(privateCloud);
   const options = { ...isolatedOptions(service), authorityHost: UNKNOWN };
   await new ClientSecretCredential(TENANT, CLIENT, "a-secret", options).getToken(SCOPE);
@@ -220,7 +220,7 @@ test("an unknown host costs instance discovery, then its OpenID configuration, t
   assert.ok(service.requests.slice(0, 2).every(({ method, body }) => method === "GET" && body === ""));
 });
 
-test("the simulated Entra vouches for a host that it was told, and for no other", async () => {
+test("instance discovery of the simulated Entra confirms its configured hosts and no other", async () => {
   const entra = createEntra({
     apps: [{ tenantId: TENANT, clientId: CLIENT, secrets: ["a-secret"] }],
     hosts: ["login.private.example"],
@@ -236,7 +236,7 @@ test("the simulated Entra vouches for a host that it was told, and for no other"
   );
 });
 
-test("what was discovered is remembered for a day", async () => {
+test("caches the result of discovery for a day", async () => {
   const clock = createFakeClock();
   const service = createService(privateCloud);
   const options = { ...isolatedOptions(service, clock), authorityHost: UNKNOWN, cache: false as const };
@@ -253,7 +253,7 @@ test("what was discovered is remembered for a day", async () => {
   assert.equal(service.requests.length, 9);
 });
 
-test("what one fetch has discovered another does not believe: a simulated cloud vouches for nobody in the real one", async () => {
+test("does not share the result of discovery between fetch functions, so that a simulated cloud does not affect the real one", async () => {
   const services = [createService(privateCloud), createService(privateCloud)];
   for (const service of services) {
     const options = { ...isolatedOptions(service), authorityHost: UNKNOWN };
@@ -267,7 +267,7 @@ test("disableInstanceDiscovery trusts the host: one request", async () => {
   assert.deepEqual(urls, [`${UNKNOWN}/${TENANT}/oauth2/v2.0/token`]);
 });
 
-test("hosts that only look known are unknown", async () => {
+test("hosts that resemble known hosts are unknown", async () => {
   for (
     const host of [
       "login.microsoftonline.com.evil.example",
@@ -298,9 +298,9 @@ test("hosts that only look known are unknown", async () => {
   }
 });
 
-test("another error of instance discovery says nothing about the host", async () => {
-  const service = createService((asked) =>
-    asked.url.startsWith(INSTANCE) ? jsonAnswer({ error: "invalid_tenant" }, { status: 400 }) : privateCloud(asked)
+test("another error of instance discovery does not mean that the host is unknown", async () => {
+  const service = createService((request) =>
+    request.url.startsWith(INSTANCE) ? jsonAnswer({ error: "invalid_tenant" }, { status: 400 }) : privateCloud(request)
   );
   const options = { ...isolatedOptions(service), authorityHost: UNKNOWN };
   await new ClientSecretCredential(TENANT, CLIENT, "a-secret", options).getToken(SCOPE);
@@ -313,19 +313,21 @@ function configurationOf(members: unknown): () => Response {
 
 const UNUSABLE: Readonly<Record<string, () => Response>> = {
   "no token endpoint": configurationOf({ issuer: UNKNOWN }),
-  "a token endpoint that is no URL": configurationOf({ token_endpoint: "/token" }),
+  "a token endpoint that is not a URL": configurationOf({ token_endpoint: "/token" }),
   "a token endpoint that is null": configurationOf({ token_endpoint: null }),
-  "a token endpoint that is a list": configurationOf({ token_endpoint: [] }),
-  "a token endpoint elsewhere": configurationOf({ token_endpoint: "https://evil.example/token" }),
-  "a token endpoint at another port": configurationOf({ token_endpoint: "https://login.private.example:444/token" }),
+  "a token endpoint that is an array": configurationOf({ token_endpoint: [] }),
+  "a token endpoint on another host": configurationOf({ token_endpoint: "https://evil.example/token" }),
+  "a token endpoint on another port": configurationOf({ token_endpoint: "https://login.private.example:444/token" }),
   "a token endpoint without TLS": configurationOf({ token_endpoint: "http://login.private.example/token" }),
-  "a token endpoint at an inherited name": configurationOf({ token_endpoint: "https://constructor/token" }),
+  "a token endpoint on a host with the name of an inherited property": configurationOf({
+    token_endpoint: "https://constructor/token",
+  }),
 };
 
-for (const [name, answer] of Object.entries(UNUSABLE)) {
-  test(`an OpenID configuration with ${name} is refused before a secret is sent`, async () => {
-    const service = createService((asked) =>
-      asked.url.includes("openid-configuration") ? answer() : privateCloud(asked)
+for (const [name, respond] of Object.entries(UNUSABLE)) {
+  test(`an OpenID configuration with ${name} is rejected before a secret is sent`, async () => {
+    const service = createService((request) =>
+      request.url.includes("openid-configuration") ? respond() : privateCloud(request)
     );
     const options = { ...isolatedOptions(service), authorityHost: UNKNOWN };
     const error = await failureOf(new ClientSecretCredential(TENANT, CLIENT, "a-secret", options).getToken(SCOPE));
@@ -338,22 +340,22 @@ for (const [name, answer] of Object.entries(UNUSABLE)) {
   });
 }
 
-test("a token endpoint of a known cloud is taken from any configuration", async () => {
+test("a token endpoint of a known cloud is accepted from any OpenID configuration", async () => {
   const token_endpoint = "https://login.microsoftonline.us/x/oauth2/v2.0/token";
-  const service = createService((asked) =>
-    asked.url.includes("openid-configuration") ? jsonAnswer({ token_endpoint }) : privateCloud(asked)
+  const service = createService((request) =>
+    request.url.includes("openid-configuration") ? jsonAnswer({ token_endpoint }) : privateCloud(request)
   );
   const options = { ...isolatedOptions(service), authorityHost: UNKNOWN };
   await new ClientSecretCredential(TENANT, CLIENT, "a-secret", options).getToken(SCOPE);
   assert.equal(service.requests.at(-1)!.url, token_endpoint);
 });
 
-/** Has people sign in at a private cloud whose configuration says this. */
+/** Starts a sign-in at a private cloud with this OpenID configuration. */
 function signInAtPrivateCloud(endpoints: Record<string, unknown>) {
-  const service = createService((asked) =>
-    asked.url.includes("openid-configuration")
+  const service = createService((request) =>
+    request.url.includes("openid-configuration")
       ? jsonAnswer({ token_endpoint: `${UNKNOWN}/token`, ...endpoints })
-      : privateCloud(asked)
+      : privateCloud(request)
   );
   const options = {
     ...isolatedOptions(service),
@@ -375,7 +377,7 @@ function signInAtPrivateCloud(endpoints: Record<string, unknown>) {
   };
 }
 
-test("people sign in where the configuration says", async () => {
+test("users sign in at the endpoints of the OpenID configuration", async () => {
   const { service, device, web } = signInAtPrivateCloud({
     authorization_endpoint: `${UNKNOWN}/sign-in?p=1`,
     device_authorization_endpoint: "https://login.microsoftonline.us/devices",
@@ -392,7 +394,7 @@ test("people sign in where the configuration says", async () => {
 for (
   const endpoint of [undefined, null, "", "/devices", "https://evil.example/devices", "http://login.private.example/x"]
 ) {
-  test(`nobody is sent to sign in at ${JSON.stringify(endpoint)}`, async () => {
+  test(`no user is sent to the endpoint ${JSON.stringify(endpoint)}`, async () => {
     const { service, device, web } = signInAtPrivateCloud({
       authorization_endpoint: endpoint,
       device_authorization_endpoint: endpoint,
@@ -413,15 +415,15 @@ for (
   });
 }
 
-const BROKEN: Readonly<Record<string, (asked: Asked, clock: FakeClock) => unknown>> = {
+const BROKEN: Readonly<Record<string, (request: Asked, clock: FakeClock) => unknown>> = {
   "refused": () => {
     throw new TypeError("Connection refused");
   },
   "a web page": () => new Response("<html>Sign in to the proxy</html>"),
   "truncated JSON": () => new Response('{"token_endpoint":"https://login.pri'),
-  "an empty answer": () => new Response(""),
+  "an empty response": () => new Response(""),
   "null": () => jsonAnswer(null),
-  "a list": () => jsonAnswer([]),
+  "an array": () => jsonAnswer([]),
   "a number": () => jsonAnswer(7),
   "404": () => new Response("Not found", { status: 404 }),
   "500": () => new Response("", { status: 500 }),
@@ -430,13 +432,13 @@ const BROKEN: Readonly<Record<string, (asked: Asked, clock: FakeClock) => unknow
   "a redirect": () => new Response(null, { status: 302, headers: { location: "https://evil.example/" } }),
 };
 
-for (const [name, answer] of Object.entries(BROKEN)) {
+for (const [name, respond] of Object.entries(BROKEN)) {
   for (const step of ["discovery/instance", "openid-configuration"]) {
-    test(`${name} at ${step} fails with the step, its host and what to do, and is asked again by the next call`, async () => {
+    test(`${name} at ${step} fails with the step, the host and a next step, and the next call sends the request again`, async () => {
       const clock = createFakeClock();
       let broken = true;
-      const service = createService((asked) =>
-        broken && asked.url.includes(step) ? answer(asked, clock) : privateCloud(asked)
+      const service = createService((request) =>
+        broken && request.url.includes(step) ? respond(request, clock) : privateCloud(request)
       );
       const options = { ...isolatedOptions(service, clock), authorityHost: UNKNOWN };
       const credential = new ClientSecretCredential(TENANT, CLIENT, "a-secret", options);
@@ -458,7 +460,7 @@ for (const [name, answer] of Object.entries(BROKEN)) {
   }
 }
 
-test("discovery that never answers ends with the deadline", async () => {
+test("discovery without a response ends at the deadline", async () => {
   const clock = createFakeClock();
   const service = createService(() => new Promise(() => {}));
   const options = { ...isolatedOptions(service, clock), authorityHost: UNKNOWN };
@@ -471,7 +473,7 @@ test("discovery that never answers ends with the deadline", async () => {
 
 // http
 
-test("http is for loopback addresses, and for an explicit option", async () => {
+test("http needs a loopback address and an explicit option", async () => {
   for (const host of ["127.0.0.1:8080", "127.1.2.3", "localhost:9", "[::1]:8080"]) {
     const authorityHost = `http://${host}`;
     assert.throws(() => new ClientSecretCredential(TENANT, CLIENT, "a-secret", { authorityHost }), {
@@ -485,7 +487,7 @@ test("http is for loopback addresses, and for an explicit option", async () => {
   }
 });
 
-test("allowInsecureLoopback allows nothing but loopback", () => {
+test("allowInsecureLoopback allows http for loopback addresses only", () => {
   for (
     const host of [
       "login.microsoftonline.com",

@@ -16,7 +16,7 @@ import {
 const CP1 = { access_token: { xms_cc: { values: ["cp1"] } } };
 const CHALLENGE = '{"access_token":{"nbf":{"essential":true,"value":"1700000000"}}}';
 
-/** Returns the field `claims` that a call sends. */
+/** Returns the parameter `claims` of a call's token request. */
 async function sentFor(options: GetTokenOptions): Promise<unknown> {
   const service = createService();
   await new ClientSecretCredential(TENANT, CLIENT, "a-secret", isolatedOptions(service)).getToken(SCOPE, options);
@@ -30,11 +30,11 @@ test("a call without claims and CAE sends no claims", async () => {
   assert.equal(await sentFor({ enableCae: false }), undefined);
 });
 
-test("claims go as they are", async () => {
+test("claims are sent unchanged", async () => {
   assert.deepEqual(await sentFor({ claims: CHALLENGE }), JSON.parse(CHALLENGE));
 });
 
-test("enableCae says that the caller handles challenges", async () => {
+test("enableCae sends the capability to handle claims challenges", async () => {
   assert.deepEqual(await sentFor({ enableCae: true }), CP1);
 });
 
@@ -58,7 +58,7 @@ for (
   });
 }
 
-test("a claim named __proto__ is a claim like others", async () => {
+test("a claim named __proto__ is sent as any other claim", async () => {
   const claims = '{"access_token":{"__proto__":{"essential":true}}}';
   const service = createService();
   const credential = new ClientSecretCredential(TENANT, CLIENT, "a-secret", isolatedOptions(service));
@@ -67,7 +67,7 @@ test("a claim named __proto__ is a claim like others", async () => {
   assert.equal(({} as { essential?: unknown }).essential, undefined);
 });
 
-test("tokens with CAE and without are different tokens", async () => {
+test("tokens with and without CAE are cached separately", async () => {
   const entra = createEntra({ apps: [{ tenantId: TENANT, clientId: CLIENT, secrets: ["a-secret"] }] });
   const credential = new ClientSecretCredential(TENANT, CLIENT, "a-secret", isolatedOptions(entra));
   const plain = await credential.getToken(SCOPE);
@@ -79,7 +79,7 @@ test("tokens with CAE and without are different tokens", async () => {
   assert.equal(entra.requests.length, 2);
 });
 
-test("a token that was replaced is replaced for equal credentials too, however often they were asked before", async () => {
+test("a replaced token is replaced for equal credentials too, even if they returned the previous one several times", async () => {
   const service = createService((_, index) => tokenAnswer({ access_token: `token-${index}` }));
   const options = isolatedOptions(service);
   const [one, other] = [1, 2].map(() => new ClientSecretCredential(TENANT, CLIENT, "a-secret", options)) as [
@@ -94,7 +94,7 @@ test("a token that was replaced is replaced for equal credentials too, however o
   assert.equal(service.requests.length, 2);
 });
 
-test("a call with claims never gets a remembered token; its own replaces the remembered one", async () => {
+test("a call with claims never returns a cached token; its token replaces the cached one", async () => {
   for (const enableCae of [false, true]) {
     const service = createService((_, index) => tokenAnswer({ access_token: `token-${index}` }));
     const credential = new ClientSecretCredential(TENANT, CLIENT, "a-secret", isolatedOptions(service));
@@ -113,7 +113,7 @@ test("a call with claims never gets a remembered token; its own replaces the rem
   }
 });
 
-test("claims for one kind of token leave the other kind alone", async () => {
+test("claims for a token with CAE do not replace the token without CAE", async () => {
   const service = createService((_, index) => tokenAnswer({ access_token: `token-${index}` }));
   const credential = new ClientSecretCredential(TENANT, CLIENT, "a-secret", isolatedOptions(service));
   await credential.getToken(SCOPE);
@@ -122,7 +122,7 @@ test("claims for one kind of token leave the other kind alone", async () => {
   assert.equal((await credential.getToken(SCOPE, { enableCae: true })).token, "token-1");
 });
 
-test("a call with claims that fails leaves the remembered token", async () => {
+test("a failed call with claims does not change the cached token", async () => {
   const service = createService((_, index) =>
     index === 1 ? jsonAnswer({ error: "interaction_required", claims: CHALLENGE }, { status: 400 }) : tokenAnswer()
   );
@@ -134,7 +134,7 @@ test("a call with claims that fails leaves the remembered token", async () => {
   assert.equal(service.requests.length, 2);
 });
 
-test("the claims that the service asks for stand in the error", async () => {
+test("the error contains the claims challenge of the service", async () => {
   const service = createService(() =>
     jsonAnswer({ error: "interaction_required", claims: CHALLENGE }, { status: 400 })
   );
@@ -142,7 +142,7 @@ test("the claims that the service asks for stand in the error", async () => {
   assert.equal((await failureOf(credential.getToken(SCOPE))).claims, CHALLENGE);
 });
 
-test("claims that the service sends as something else than text are left out", async () => {
+test("the error omits claims that are not a string", async () => {
   for (const claims of [7, null, {}, [], true]) {
     const service = createService(() => jsonAnswer({ error: "interaction_required", claims }, { status: 400 }));
     const credential = new ClientSecretCredential(TENANT, CLIENT, "a-secret", isolatedOptions(service));

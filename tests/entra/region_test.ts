@@ -19,14 +19,14 @@ import {
 
 const METADATA = "http://169.254.169.254/metadata/instance/compute?api-version=2021-02-01";
 const REGION = "AZURE_REGIONAL_AUTHORITY_NAME";
-// Edge isolates and pages stand on no machine that has a metadata service.
+// Edge isolates and pages have no access to a metadata service.
 const hasMachine = !["workerd", "web"].includes(detectPlatform());
 
-/** Returns the host that was asked for the token, and what the metadata service was asked. */
+/** Returns the host of the token request, and the requests to the metadata service. */
 async function ask(
   env: Record<string, string>,
   options: CredentialOptions = {},
-  metadata: (asked: Asked) => unknown = () => jsonAnswer({ location: "westeurope" }),
+  metadata: (request: Asked) => unknown = () => jsonAnswer({ location: "westeurope" }),
 ) {
   const tokens = createService();
   const machine = createService(metadata);
@@ -36,7 +36,7 @@ async function ask(
   return { host: new URL(tokens.requests[0]!.url).host, machine };
 }
 
-test("without the variable, or with an empty one, the global endpoint is asked", async () => {
+test("uses the global endpoint if the variable is not set or empty", async () => {
   for (const env of [{}, { [REGION]: "" }]) {
     const { host, machine } = await ask(env as Record<string, string>);
     assert.equal(host, "login.microsoftonline.com");
@@ -55,14 +55,14 @@ for (
     ["https://contoso.ciamlogin.com", "contoso.ciamlogin.com"],
   ] as const
 ) {
-  test(`a region in front of ${authorityHost} is ${expected}`, async () => {
+  test(`the regional endpoint of ${authorityHost} is ${expected}`, async () => {
     const { host, machine } = await ask({ [REGION]: "westeurope" }, { authorityHost });
     assert.equal(host, expected);
     assert.equal(machine.requests.length, 0);
   });
 }
 
-test("the path and the form are those of the global endpoint", async () => {
+test("the path and the form parameters are those of the global endpoint", async () => {
   const service = createService();
   const options = { ...isolatedOptions(service), env: { [REGION]: "westeurope" } };
   await new ClientSecretCredential(TENANT, CLIENT, "a-secret", options).getToken(SCOPE);
@@ -81,14 +81,14 @@ test("AD FS has no regions", async () => {
   assert.equal(service.requests[0]!.url, "https://adfs.contoso.com/adfs/oauth2/token");
 });
 
-test("people are signed in by the global endpoint", async () => {
+test("users sign in at the global endpoint", async () => {
   const service = createService();
   const options = { ...isolatedOptions(service), env: { [REGION]: "westeurope" } };
   await new UsernamePasswordCredential(TENANT, CLIENT, "jo@contoso.com", "a-password", options).getToken(SCOPE);
   assert.equal(new URL(service.requests[0]!.url).host, "login.microsoftonline.com");
 });
 
-test("a malformed region is an AuthenticationError that does not show it, and nothing is sent", async () => {
+test("a malformed region causes an AuthenticationError that does not contain it, and no request is sent", async () => {
   for (
     const region of [
       "evil.example/",
@@ -126,25 +126,25 @@ const NO_REGION: Readonly<Record<string, () => unknown>> = {
   "refuses": () => {
     throw new TypeError("Connection refused");
   },
-  "rejects with nothing": () => Promise.reject(),
-  "answers 400": () => jsonAnswer({ error: "Bad request", "newest-versions": ["2021-02-01"] }, { status: 400 }),
-  "answers 500": () => new Response("", { status: 500 }),
-  "answers a web page": () => new Response("<html>"),
-  "answers truncated JSON": () => new Response('{"location":"west'),
-  "answers null": () => jsonAnswer(null),
+  "rejects with undefined": () => Promise.reject(),
+  "responds with 400": () => jsonAnswer({ error: "Bad request", "newest-versions": ["2021-02-01"] }, { status: 400 }),
+  "responds with 500": () => new Response("", { status: 500 }),
+  "responds with a web page": () => new Response("<html>"),
+  "responds with truncated JSON": () => new Response('{"location":"west'),
+  "responds with null": () => jsonAnswer(null),
   "redirects": () => new Response(null, { status: 302, headers: { location: "https://evil.example/" } }),
   "names no region": () => jsonAnswer({}),
   "names a number": () => jsonAnswer({ location: 7 }),
   "names an empty region": () => jsonAnswer({ location: "" }),
-  "names what is no region": () => jsonAnswer({ location: "evil.example/" }),
+  "names a malformed region": () => jsonAnswer({ location: "evil.example/" }),
 };
 
 for (const word of ["AutoDiscoverRegion", "TryAutoDetect"]) {
   testDetection(word);
 
-  // Where there is one, see azure_in_a_box_test.ts: nothing is sent to the real address.
+  // For platforms with a metadata service see azure_in_a_box_test.ts: no request is sent to the real address.
   if (!hasMachine) {
-    test(`${word} without localFetch asks nobody where there is no machine`, async () => {
+    test(`${word} without localFetch sends no request to a metadata service on this platform`, async () => {
       const machine = createService(() => jsonAnswer({ location: "westeurope" }));
       const original = globalThis.fetch;
       globalThis.fetch = machine.fetch;
@@ -160,7 +160,7 @@ for (const word of ["AutoDiscoverRegion", "TryAutoDetect"]) {
 }
 
 function testDetection(word: string): void {
-  test(`${word} takes the region of the variable REGION_NAME first`, async () => {
+  test(`${word} uses the variable REGION_NAME first`, async () => {
     for (const [name, region] of [["westeurope", "westeurope"], ["West Europe", "westeurope"]] as const) {
       const { host, machine } = await ask({ [REGION]: word, REGION_NAME: name });
       assert.equal(host, `${region}.login.microsoft.com`);
@@ -168,17 +168,17 @@ function testDetection(word: string): void {
     }
   });
 
-  test(`${word} asks the metadata service, by localFetch and never by fetch`, async () => {
+  test(`${word} sends the request to the metadata service by localFetch, never by fetch`, async () => {
     const { host, machine } = await ask({ [REGION]: word });
     assert.equal(host, "westeurope.login.microsoft.com");
-    const [asked] = machine.requests;
-    assert.equal(asked!.url, METADATA);
-    assert.equal(asked!.headers.get("metadata"), "true");
-    assert.equal(asked!.redirect, "manual");
+    const [request] = machine.requests;
+    assert.equal(request!.url, METADATA);
+    assert.equal(request!.headers.get("metadata"), "true");
+    assert.equal(request!.redirect, "manual");
     assert.equal(machine.requests.length, 1);
   });
 
-  test(`${word}: the region is found out once a credential`, async () => {
+  test(`${word}: each credential determines the region once`, async () => {
     const machine = createService(() => jsonAnswer({ location: "westeurope" }));
     const service = createService();
     const options = { ...isolatedOptions(service), localFetch: machine.fetch, env: { [REGION]: word } };
@@ -189,20 +189,20 @@ function testDetection(word: string): void {
   });
 
   for (const [name, metadata] of Object.entries(NO_REGION)) {
-    test(`${word}: a metadata service that ${name} leaves the global endpoint`, async () => {
+    test(`${word}: uses the global endpoint if the metadata service ${name}`, async () => {
       const { host } = await ask({ [REGION]: word }, {}, metadata);
       assert.equal(host, "login.microsoftonline.com");
     });
   }
 
-  test(`${word}: that there is no region is believed for a minute, a region for good`, async () => {
+  test(`${word}: caches a missing region for a minute and a region for the credential's lifetime`, async () => {
     const clock = createFakeClock();
-    const answers = [
+    const responses = [
       () => new Response("", { status: 500 }),
       () => jsonAnswer({ location: "evil.example/" }),
       () => jsonAnswer({ location: "WestEurope" }),
     ];
-    const machine = createService((_asked, index) => answers[index]!());
+    const machine = createService((_request, index) => responses[index]!());
     const service = createService();
     const options = {
       ...isolatedOptions(service, clock),
@@ -229,15 +229,15 @@ function testDetection(word: string): void {
     ]);
   });
 
-  test(`${word}: REGION_NAME that is no region leaves the global endpoint`, async () => {
+  test(`${word}: uses the global endpoint if REGION_NAME is malformed`, async () => {
     const { host } = await ask({ [REGION]: word, REGION_NAME: "evil.example/" }, {}, () => new Response(""));
     assert.equal(host, "login.microsoftonline.com");
   });
 
-  test(`${word}: a metadata service that is silent costs two seconds, once`, async () => {
-    for (const answer of [silence, () => new Promise(() => {})]) {
+  test(`${word}: waits once for at most two seconds if the metadata service does not respond`, async () => {
+    for (const respond of [silence, () => new Promise(() => {})]) {
       const clock = createFakeClock();
-      const machine = createService(answer);
+      const machine = createService(respond);
       const service: Service = createService(() => tokenAnswer());
       const options = {
         ...isolatedOptions(service, clock),

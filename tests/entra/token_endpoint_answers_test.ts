@@ -18,7 +18,7 @@ import {
 
 const AT = Date.parse("2030-01-01T00:00:00Z");
 
-test("a refusal is final: no retry, and the next call asks", async () => {
+test("an error response is final: it is not retried, and the next call sends a request", async () => {
   for (const status of [400, 401, 403, 404, 405]) {
     const service = createService(() => jsonAnswer({ error: "invalid_client" }, { status }));
     const credential = create(service);
@@ -29,9 +29,9 @@ test("a refusal is final: no retry, and the next call asks", async () => {
   }
 });
 
-// Entra's refusals
+// Error responses of Entra
 
-/** What Entra says for the codes that people meet most, and what we tell them to do. */
+/** The descriptions of the most frequent error codes, and the next steps that the library adds. */
 const CODES: readonly [code: number, status: number, error: string, description: string, advice: RegExp][] = [
   [
     7000215,
@@ -146,7 +146,7 @@ const CODES: readonly [code: number, status: number, error: string, description:
 ];
 
 for (const [code, status, error, description, advice] of CODES) {
-  test(`AADSTS${code} says what is wrong, what to do, and whom to name to Microsoft's support`, async () => {
+  test(`AADSTS${code}: the message has the cause, the next step and the ids for Microsoft's support`, async () => {
     const body = {
       error,
       error_description:
@@ -158,7 +158,7 @@ for (const [code, status, error, description, advice] of CODES) {
       error_uri: `https://login.microsoftonline.com/error?code=${code}`,
       suberror: "client_mismatch",
     };
-    // With a challenge, which must not hide the code.
+    // With a claims challenge, which must not hide the code.
     const headers = { "www-authenticate": 'Bearer realm="x", error="invalid_client"' };
     const { error: failure, message, asked } = await failWith(() => jsonAnswer(body, { status, headers }));
     const [head, ...rest] = message.split(". ");
@@ -180,13 +180,13 @@ for (const [code, status, error, description, advice] of CODES) {
   });
 }
 
-test("a code that nobody knows is shown, without advice", async () => {
+test("an unknown code is part of the message, without a next step", async () => {
   const body = { error: "invalid_request", error_description: "AADSTS4711: Something. ", error_codes: [4711] };
   const { message } = await failWith(() => jsonAnswer(body, { status: 400 }));
   assert.equal(message, "invalid_request (HTTP 400, AADSTS4711). Something");
 });
 
-test("of several codes all are shown, and the first advice", async () => {
+test("several codes are all part of the message, with the first next step", async () => {
   const body = {
     error: "invalid_grant",
     error_description: "AADSTS50076: Several.",
@@ -199,13 +199,13 @@ test("of several codes all are shown, and the first advice", async () => {
   );
 });
 
-test("an error alone, as other services send it, is enough", async () => {
+test("an error without a description, as other services send it, is part of the message", async () => {
   const { error, message } = await failWith(() => jsonAnswer({ error: "invalid_client" }, { status: 401 }));
   assert.equal(message, "invalid_client (HTTP 401)");
   assert.deepEqual(error.errorResponse, { error: "invalid_client", errorDescription: "", errorCodes: [] });
 });
 
-test("the name of an error gives advice where no code does, and one that every object has gives none", async () => {
+test("the error's name determines the next step if no code does, and the name of an inherited property does not", async () => {
   for (
     const [error, advice] of [
       ["expired_token", ". Request the token again"],
@@ -222,7 +222,7 @@ test("the name of an error gives advice where no code does, and one that every o
   assert.match((await failWith(() => jsonAnswer(body, { status: 400 }))).message, /\. Check the client secret/);
 });
 
-test("members of an error that are of another kind are left out", async () => {
+test("members of an error response that have a wrong type are ignored", async () => {
   for (const odd of [null, 7, true, {}, [], [[7]]]) {
     const body = {
       error: "invalid_client",
@@ -240,13 +240,13 @@ test("members of an error that are of another kind are left out", async () => {
   }
 });
 
-test("a description over several lines has single spaces", async () => {
+test("line breaks in a description are replaced by single spaces", async () => {
   const error_description = "AADSTS4711: Wrong. \r\n  Try\t again.";
   const { message } = await failWith(() => jsonAnswer({ error: "invalid_client", error_description }, { status: 401 }));
   assert.equal(message, "invalid_client (HTTP 401). Wrong. Try again");
 });
 
-test("a description that goes on and on, over many lines, is one short line", async () => {
+test("a very long description of many lines is truncated to one line", async () => {
   const error_description = `AADSTS4711: ${"All work and no play.\r\n\u0000\u001b[31m".repeat(1_000)}`;
   const { error, message } = await failWith(() =>
     jsonAnswer({ error: "e".repeat(5_000), error_description }, { status: 400 })
@@ -256,7 +256,7 @@ test("a description that goes on and on, over many lines, is one short line", as
   assert.doesNotMatch(message + JSON.stringify(error.errorResponse).replaceAll("\\u", "\\\\u"), /[\x00-\x1f]/);
 });
 
-test("a description that is too long ends behind a whole word", async () => {
+test("a description that is too long is truncated after a whole word", async () => {
   const words = "no play and ".repeat(100);
   for (
     const [error_description, expected] of [
@@ -277,7 +277,7 @@ test("a description that is too long ends behind a whole word", async () => {
   assert.match((await failWith(() => jsonAnswer(body, { status: 401 }))).message, / no… Check the client secret/);
 });
 
-test("an error body with status 5xx is tried again, and then shown", async () => {
+test("an error response with status 5xx is retried, and is then part of the message", async () => {
   const body = {
     error: "temporarily_unavailable",
     error_description: "AADSTS90033: A transient error.",
@@ -288,7 +288,7 @@ test("an error body with status 5xx is tried again, and then shown", async () =>
   assert.equal(asked, 4);
 });
 
-// Tokens that are none
+// Malformed token responses
 
 for (
   const expires_in of [
@@ -317,7 +317,7 @@ for (
     "99999999999",
   ]
 ) {
-  test(`expires_in ${JSON.stringify(expires_in)} is no lifetime`, async () => {
+  test(`rejects expires_in ${JSON.stringify(expires_in)}`, async () => {
     const { error, message, asked } = await failWith(() => tokenAnswer({ expires_in }));
     assert.equal(message, 'The response has no usable "expires_in"');
     assert.equal(error.statusCode, 200);
@@ -325,7 +325,7 @@ for (
   });
 }
 
-test("expires_in NaN, as some services write it, is no JSON", async () => {
+test("rejects expires_in NaN, which some services write, because it is not JSON", async () => {
   const text = '{"token_type":"Bearer","access_token":"a-token","expires_in":NaN}';
   assert.equal(
     (await failWith(() => new Response(text))).message,
@@ -344,7 +344,7 @@ for (const expires_in of [3599, "3599", 3599.0, "0003599"]) {
 }
 
 for (const token_type of [undefined, null, "", "pop", "mac", "DPoP", "Bearer ", 7, {}, { toString: 0 }, ["Bearer"]]) {
-  test(`token_type ${JSON.stringify(token_type)} is no bearer token`, async () => {
+  test(`rejects token_type ${JSON.stringify(token_type)}`, async () => {
     const { error, message, asked } = await failWith(() => tokenAnswer({ token_type }));
     assert.equal(message, 'The response has no usable "token_type"');
     assert.equal(error.statusCode, 200);
@@ -353,13 +353,13 @@ for (const token_type of [undefined, null, "", "pop", "mac", "DPoP", "Bearer ", 
 }
 
 for (const token_type of ["Bearer", "bearer", "BEARER"]) {
-  test(`token_type ${token_type} is Bearer`, async () => {
+  test(`accepts token_type ${token_type} as Bearer`, async () => {
     assert.equal((await create(createService(() => tokenAnswer({ token_type }))).getToken(SCOPE)).tokenType, "Bearer");
   });
 }
 
 for (const access_token of [undefined, null, "", 7, true, {}, ["a-token"]]) {
-  test(`access_token ${JSON.stringify(access_token)} is none`, async () => {
+  test(`rejects access_token ${JSON.stringify(access_token)}`, async () => {
     const { error, message, asked } = await failWith(() => tokenAnswer({ access_token }));
     assert.match(message, /"access_token"/);
     assert.equal(error.statusCode, 200);
@@ -368,7 +368,7 @@ for (const access_token of [undefined, null, "", 7, true, {}, ["a-token"]]) {
   });
 }
 
-test("what else an answer holds does not matter", async () => {
+test("other members of a response are ignored", async () => {
   for (
     const members of [
       { id_token: "not.a.jwt" },
@@ -389,7 +389,7 @@ test("what else an answer holds does not matter", async () => {
   }
 });
 
-test("members that would change what an object is change nothing", async () => {
+test("members such as __proto__ have no effect", async () => {
   const text = '{"__proto__":{"access_token":"evil"},"token_type":"Bearer","expires_in":3600,"access_token":"a-token"}';
   assert.equal((await create(createService(() => new Response(text))).getToken(SCOPE)).token, "a-token");
   assert.match(
@@ -398,7 +398,7 @@ test("members that would change what an object is change nothing", async () => {
   );
 });
 
-test("what a request sends", async () => {
+test("the form parameters and headers of a token request", async () => {
   const service = createService();
   await create(service).getToken(SCOPE);
   const [{ method, headers, form, url }] = service.requests as [Asked];
@@ -417,7 +417,7 @@ test("what a request sends", async () => {
   ]);
 });
 
-test("what a service says stays readable beside a secret of few plain letters", async () => {
+test("redacting a short secret of plain letters keeps the message readable", async () => {
   for (const secret of ["пароль", "пароль1", "!1", "密码abc"]) {
     const service = createService(() =>
       new Response(

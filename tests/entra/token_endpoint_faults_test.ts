@@ -15,15 +15,15 @@ import {
   tokenAnswer,
 } from "../support/service.ts";
 
-// No whole answer: repeated, since it may heal
+// No complete response: retried, because the failure may be transient
 
 const UNREACHABLE: Readonly<Record<string, [fault: () => unknown, message: string]>> = {
-  "refused, as Deno says it": [
+  "refused, with Deno's message": [
     () =>
       Promise.reject(new TypeError("error sending request for url (https://…): tcp connect error: Connection refused")),
     "error sending request for url (https://…): tcp connect error: Connection refused",
   ],
-  "refused, as Node says it": [
+  "refused, with Node's message": [
     () => Promise.reject(new TypeError("fetch failed", { cause: new Error("connect ECONNREFUSED 127.0.0.1:9") })),
     "fetch failed: connect ECONNREFUSED 127.0.0.1:9",
   ],
@@ -44,11 +44,11 @@ const UNREACHABLE: Readonly<Record<string, [fault: () => unknown, message: strin
     },
     "No network today",
   ],
-  "a fetch that rejects with nothing": [() => Promise.reject(), "The request failed"],
+  "a fetch that rejects with undefined": [() => Promise.reject(), "The request failed"],
   "a fetch that rejects with null": [() => Promise.reject(null), "The request failed"],
-  "a fetch that rejects with a text": [() => Promise.reject("no network"), "The request failed"],
+  "a fetch that rejects with a string": [() => Promise.reject("no network"), "The request failed"],
   "a fetch that rejects with an empty error": [() => Promise.reject(new Error()), "The request failed"],
-  "a fetch whose error has itself as cause": [() => {
+  "a fetch whose error is its own cause": [() => {
     const error = new Error("round");
     error.cause = error;
     return Promise.reject(error);
@@ -56,9 +56,9 @@ const UNREACHABLE: Readonly<Record<string, [fault: () => unknown, message: strin
 };
 
 for (const [name, [fault, message]] of Object.entries(UNREACHABLE)) {
-  test(`${name}: three more attempts, then the reason and what to look at`, async () => {
-    const { error, message: said, asked } = await failWith(fault);
-    assert.equal(said, `${message}. Check the network, and that "fetch" uses the proxy, if there is one`);
+  test(`${name}: three retries, then an error with the reason and the next step`, async () => {
+    const { error, message: actual, asked } = await failWith(fault);
+    assert.equal(actual, `${message}. Check the network, and that "fetch" uses the proxy, if there is one`);
     assert.equal(asked, 4);
     assert.equal(error.statusCode, 0);
     assert.equal("errorResponse" in error, false);
@@ -67,20 +67,20 @@ for (const [name, [fault, message]] of Object.entries(UNREACHABLE)) {
 }
 
 for (
-  const [name, answer] of Object.entries({
+  const [name, result] of Object.entries({
     nothing: undefined,
     null: null,
     "a number": 7,
     "an object": {},
-    "a text": "x",
+    "a string": "x",
   })
 ) {
-  test(`a fetch that answers ${name} instead of a Response is a failure like others`, async () => {
-    assert.equal((await failWith(() => answer)).asked, 4);
+  test(`a fetch that resolves with ${name} instead of a Response is treated as a network failure`, async () => {
+    assert.equal((await failWith(() => result)).asked, 4);
   });
 }
 
-test("a success that is an error says which", async () => {
+test("an error response with status 200 is reported with its error codes", async () => {
   const { error, message } = await failWith(() =>
     jsonAnswer({ error: "invalid_grant", error_description: "AADSTS50126: Wrong", error_codes: [50126] })
   );
@@ -88,7 +88,7 @@ test("a success that is an error says which", async () => {
   assert.match(message, /invalid_grant \(HTTP 200, AADSTS50126\)/);
 });
 
-test("a body that was read already is a failure like others", async () => {
+test("a body that was already read is treated as a network failure", async () => {
   const { asked } = await failWith(async () => {
     const response = tokenAnswer();
     await response.text();
@@ -97,7 +97,7 @@ test("a body that was read already is a failure like others", async () => {
   assert.equal(asked, 4);
 });
 
-test("an outage that ends is an outage that nobody sees", async () => {
+test("a short outage is hidden by retries", async () => {
   for (const fault of Object.values(UNREACHABLE).map(([fault]) => fault)) {
     const events: LogEvent[] = [];
     const service = createService((_, index) => index < 3 ? fault() : tokenAnswer());
@@ -106,7 +106,7 @@ test("an outage that ends is an outage that nobody sees", async () => {
   }
 });
 
-test("maxRetries says how often", async () => {
+test("maxRetries limits the number of retries", async () => {
   for (const maxRetries of [0, 1, 5]) {
     assert.equal(
       (await failWith(() => Promise.reject(), { retryOptions: { maxRetries, retryDelayInMs: 0 } })).asked,
@@ -115,18 +115,18 @@ test("maxRetries says how often", async () => {
   }
 });
 
-// Silence
+// No response
 
 for (
-  const [name, answer] of Object.entries({
-    "heeds its signal": silence,
-    "heeds nothing": () => new Promise(() => {}),
+  const [name, respond] of Object.entries({
+    "respects its signal": silence,
+    "ignores its signal": () => new Promise(() => {}),
   })
 ) {
-  test(`silence of a fetch that ${name} ends with the deadline: 60 seconds by default, or by option`, async () => {
+  test(`a fetch that does not respond and ${name} ends at the deadline: 60 seconds by default, or the option`, async () => {
     for (const timeoutInMs of [undefined, 5_000]) {
       const clock = createFakeClock();
-      const service = createService(answer);
+      const service = createService(respond);
       const options = { runtime: clock, ...timeoutInMs !== undefined && { timeoutInMs } };
       let settled = false;
       const failed = failureOf(create(service, options).getToken(SCOPE)).finally(() => settled = true);
@@ -143,7 +143,7 @@ for (
         } ms of "timeoutInMs"`,
       );
       assert.equal(error.statusCode, 0);
-      // Each attempt has its own time limit, so that a request that is lost is sent again before the deadline.
+      // Each attempt has its own timeout, so that a lost request is retried before the deadline.
       assert.ok(service.requests.length > 1);
       assert.ok(service.requests.every(({ signal }) => signal.aborted));
       assert.deepEqual(clock.sleeping, []);
@@ -151,7 +151,7 @@ for (
   });
 }
 
-test("a body that stops halfway ends with the deadline, and the body is given up", async () => {
+test("an incomplete body ends at the deadline and is cancelled", async () => {
   const clock = createFakeClock();
   let cancelled = false;
   const service = createService(() =>
@@ -172,7 +172,7 @@ test("a body that stops halfway ends with the deadline, and the body is given up
   assert.equal(cancelled, true);
 });
 
-test("after silence the next call asks again", async () => {
+test("the next call after a timeout sends a request", async () => {
   const clock = createFakeClock();
   const service = createService((_, index) => index === 0 ? new Promise(() => {}) : tokenAnswer());
   const credential = create(service, { runtime: clock, retryOptions: { maxRetries: 0 } });
@@ -183,10 +183,10 @@ test("after silence the next call asks again", async () => {
   assert.equal((await credential.getToken(SCOPE)).token, "a-token");
 });
 
-test("waits between attempts end with the deadline too, and no attempt comes after it", async () => {
+test("the backoff ends at the deadline too, and no attempt follows it", async () => {
   const clock = createFakeClock();
   const service = createService(() => Promise.reject(new Error("No network today")));
-  // Full jitter: a wait somewhere below the bound. Waits that would end behind the deadline are not begun.
+  // Full jitter: a random wait below the bound. A wait that would exceed the deadline is not started.
   const retryOptions = { maxRetries: 1_000, retryDelayInMs: 20_000, maxRetryDelayInMs: 20_000 };
   let settled = false;
   const failed = failureOf(create(service, { runtime: clock, retryOptions }).getToken(SCOPE)).finally(() =>
@@ -195,19 +195,19 @@ test("waits between attempts end with the deadline too, and no attempt comes aft
   await service.untilRequested(1);
   for (let passed = 0; passed < 60_000 && !settled; passed += 1_000) await clock.advance(1_000);
   assert.equal((await failed).name, "AuthenticationError");
-  const asked = service.requests.length;
+  const sent = service.requests.length;
   await clock.advance(100_000);
-  assert.equal(service.requests.length, asked);
+  assert.equal(service.requests.length, sent);
   assert.deepEqual(clock.sleeping, []);
 });
 
-// An answer that is none
+// Invalid responses
 
 const PAGE = "<!DOCTYPE html><html><body>Sign in to the hotel's network</body></html>";
 const NO_JSON = "not the JSON of a token service";
 
 for (
-  const [name, answer, message] of [
+  const [name, respond, message] of [
     [
       "a web page",
       () => new Response(PAGE, { headers: { "content-type": "text/html" } }),
@@ -226,16 +226,16 @@ for (
       `HTTP 200: The response is ${NO_JSON}`,
     ],
     ["null", () => jsonAnswer(null), `HTTP 200: The response is ${NO_JSON}`],
-    ["a list", () => jsonAnswer([{ access_token: "a-token" }]), `HTTP 200: The response is ${NO_JSON}`],
-    ["a text", () => jsonAnswer("a-token"), `HTTP 200: The response is ${NO_JSON}`],
+    ["an array", () => jsonAnswer([{ access_token: "a-token" }]), `HTTP 200: The response is ${NO_JSON}`],
+    ["a string", () => jsonAnswer("a-token"), `HTTP 200: The response is ${NO_JSON}`],
     [
-      "no text at all",
+      "bytes that are not text",
       () => new Response(new Uint8Array([0xff, 0xfe, 0x00, 0x80])),
       `HTTP 200: The response is ${NO_JSON}`,
     ],
     ["status 400 without an error", () => jsonAnswer({}, { status: 400 }), `HTTP 400: The response is ${NO_JSON}`],
     [
-      "status 400 with an error that is no text",
+      "status 400 with an error that is not a string",
       () => jsonAnswer({ error: 7 }, { status: 400 }),
       `HTTP 400: The response is ${NO_JSON}`,
     ],
@@ -252,16 +252,16 @@ for (
     ],
   ] as [string, () => Response, string][]
 ) {
-  test(`${name} is refused at once, with the reason and without its text`, async () => {
-    const { error, message: said, asked } = await failWith(answer);
-    assert.equal(said, message);
+  test(`${name} is rejected without a retry; the error has the reason, but not the body`, async () => {
+    const { error, message: actual, asked } = await failWith(respond);
+    assert.equal(actual, message);
     assert.equal(asked, 1);
-    assert.equal(error.statusCode, answer().status);
+    assert.equal(error.statusCode, respond().status);
     assert.doesNotMatch(JSON.stringify(error), /half of a|hotel|a-token/);
   });
 }
 
-test("ten megabytes are not read: the body is cancelled soon after the first", async () => {
+test("a body of ten megabytes is cancelled soon after the first megabyte", async () => {
   let sent = 0;
   let cancelled = false;
   const chunk = new TextEncoder().encode("a".repeat(64 * 1024));
@@ -285,7 +285,7 @@ test("ten megabytes are not read: the body is cancelled soon after the first", a
   assert.ok(sent < 1_500_000, `${sent} bytes were read`);
 });
 
-test("a body that cannot be cancelled is left alone: the deadline is not needed", async () => {
+test("a body whose cancellation hangs does not delay the error", async () => {
   const { asked } = await failWith(() =>
     new Response(
       new ReadableStream({
@@ -297,7 +297,7 @@ test("a body that cannot be cancelled is left alone: the deadline is not needed"
   assert.equal(asked, 1);
 });
 
-test("an answer just below a megabyte is read", async () => {
+test("a response of just under a megabyte is read", async () => {
   const access_token = "a".repeat(1_000_000);
   assert.equal((await create(createService(() => tokenAnswer({ access_token }))).getToken(SCOPE)).token, access_token);
 });
@@ -305,7 +305,7 @@ test("an answer just below a megabyte is read", async () => {
 // Redirects
 
 for (const status of [301, 302, 303, 307, 308]) {
-  test(`a redirect (${status}) is refused, and the secret stays here`, async () => {
+  test(`a redirect (${status}) is rejected and not followed`, async () => {
     const headers = { location: "https://evil.example/token" };
     const urls: string[] = [];
     const { error, message, asked } = await failWith((request) => {
@@ -323,10 +323,10 @@ for (const status of [301, 302, 303, 307, 308]) {
   });
 }
 
-test("a redirect that a browser hides is refused the same way", async () => {
+test("an opaque redirect of a browser is rejected too", async () => {
   const { error, message, asked } = await failWith(() => {
     const response = new Response(null);
-    // What a page gets for a redirect that it asked not to follow.
+    // The response that a page gets with `redirect: "manual"`.
     return Object.defineProperties(response, { type: { value: "opaqueredirect" }, status: { value: 0 } });
   });
   assert.match(message, /^HTTP 302: The service sent a redirect, which is not followed/);
@@ -334,7 +334,7 @@ test("a redirect that a browser hides is refused the same way", async () => {
   assert.equal(asked, 1);
 });
 
-test("the simulated Entra's redirect leads nowhere", async () => {
+test("a redirect of the simulated Entra is rejected", async () => {
   const entra = createEntra({ apps: [{ tenantId: TENANT, clientId: CLIENT, secrets: ["a-secret"] }] });
   entra.failNext("redirect");
   const error = await failureOf(create(entra).getToken(SCOPE));
@@ -342,7 +342,7 @@ test("the simulated Entra's redirect leads nowhere", async () => {
   assert.equal(entra.requests.length, 1);
 });
 
-// Try again later
+// Retry-After
 
 const AT = Date.parse("2030-01-01T00:00:00Z");
 const IN_SECONDS: readonly [headers: Record<string, string>, ms: number][] = [
@@ -355,7 +355,7 @@ const IN_SECONDS: readonly [headers: Record<string, string>, ms: number][] = [
 
 for (const status of [408, 429, 500, 502, 503, 504]) {
   for (const [headers, ms] of IN_SECONDS) {
-    test(`${status} with ${JSON.stringify(headers)}: 100 callers wait together, and one asks again after ${ms} ms`, async () => {
+    test(`${status} with ${JSON.stringify(headers)}: 100 callers share one retry after ${ms} ms`, async () => {
       const clock = createFakeClock(AT);
       const service = createService((_, index) => index === 0 ? new Response("", { status, headers }) : tokenAnswer());
       const credential = create(service, { runtime: clock });
@@ -370,7 +370,7 @@ for (const status of [408, 429, 500, 502, 503, 504]) {
   }
 }
 
-test("callers that come while the others wait wait with them", async () => {
+test("later callers join the request that is in flight", async () => {
   const clock = createFakeClock(AT);
   const service = createService((_, index) =>
     index === 0 ? new Response("", { status: 429, headers: { "retry-after": "9" } }) : tokenAnswer()
@@ -387,7 +387,7 @@ test("callers that come while the others wait wait with them", async () => {
   assert.equal(service.requests.length, 2);
 });
 
-test("503 that does not heal: 100 callers, four requests, one reason", async () => {
+test("a persistent 503: 100 callers share four requests and one error", async () => {
   const clock = createFakeClock(AT);
   const service = createService(() => new Response("", { status: 503, headers: { "retry-after": "5" } }));
   const credential = create(service, { runtime: clock });
@@ -399,13 +399,13 @@ test("503 that does not heal: 100 callers, four requests, one reason", async () 
   const messages = new Set((await failures).map(({ message }) => message));
   assert.deepEqual([...messages], [`${ACTION}HTTP 503: The response is empty or longer than a megabyte`]);
   assert.equal(service.requests.length, 4);
-  // The last answer said to wait too.
+  // The last response had a Retry-After header too.
   const later = await failureOf(credential.getToken(SCOPE));
   assert.equal(later.retryAfterInMs, 5_000);
   assert.equal(service.requests.length, 4);
 });
 
-test("5xx without Retry-After: waits are random, below a bound that doubles", async () => {
+test("5xx without Retry-After: the backoff is random, below a bound that doubles", async () => {
   const bounds: number[] = [];
   for (let run = 0; run < 20; run++) {
     const clock = createFakeClock(AT);
@@ -421,7 +421,7 @@ test("5xx without Retry-After: waits are random, below a bound that doubles", as
     assert.equal(service.requests.length, 4);
   }
   assert.ok(bounds[0]! <= 800 && bounds[1]! <= 1_600 && bounds[2]! <= 3_200, String(bounds));
-  // By chance alone this fails once in a thousand million runs.
+  // With correct code this fails once in a thousand million runs.
   assert.ok(bounds[2]! > 800, String(bounds));
 });
 
@@ -434,7 +434,7 @@ for (
     ["retry-after-ms", "60000", 60_000],
   ] as const
 ) {
-  test(`${header}: ${value} is longer than there is time: an error at once, and no request until then`, async () => {
+  test(`${header}: ${value} exceeds the deadline: the call fails at once, and no request is sent until then`, async () => {
     const clock = createFakeClock(AT);
     let busy = true;
     const service = createService(() =>
@@ -458,7 +458,7 @@ for (
   });
 }
 
-test("a service that asks to wait for a year is asked again in an hour", async () => {
+test("Retry-After is limited to an hour", async () => {
   const clock = createFakeClock(AT);
   const service = createService((_, index) =>
     index === 0 ? new Response("", { status: 503, headers: { "retry-after": "31536000" } }) : tokenAnswer()
@@ -473,7 +473,7 @@ test("a service that asks to wait for a year is asked again in an hour", async (
   assert.equal(service.requests.length, 2);
 });
 
-test("a Retry-After that cannot be is no Retry-After: the usual waits", async () => {
+test("an invalid Retry-After is ignored, and the usual backoff applies", async () => {
   for (
     const value of [
       "",
@@ -509,7 +509,7 @@ test("a Retry-After that cannot be is no Retry-After: the usual waits", async ()
   }
 });
 
-test("a date that has passed, and no seconds, leave the usual back-off: nobody hammers a service that is down", async () => {
+test("a past date and zero seconds in Retry-After are ignored, and the usual backoff applies", async () => {
   for (const value of ["0", new Date(AT - 60_000).toUTCString()]) {
     const clock = createFakeClock(AT);
     const service = createService((_, index) =>

@@ -1,4 +1,4 @@
-// The faults of token_endpoint_faults_test.ts that depend on the runtime's own fetch, over real connections on this machine.
+// The faults of token_endpoint_faults_test.ts that depend on the runtime's fetch, over real connections.
 import { ClientSecretCredential, type CredentialOptions } from "@azweb/identity";
 import assert from "node:assert/strict";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
@@ -10,7 +10,7 @@ type Handle = (request: IncomingMessage, response: ServerResponse, index: number
 
 const GOOD = JSON.stringify({ token_type: "Bearer", expires_in: 3600, access_token: "a-token" });
 
-/** Serves on a port of its choice while the function runs. */
+/** Serves on a free port while the function runs. */
 async function withServer(handle: Handle, use: (host: string, count: () => number) => Promise<void>): Promise<void> {
   let count = 0;
   const server = createServer((request, response) => {
@@ -37,13 +37,13 @@ function create(authorityHost: string, options: CredentialOptions = {}): ClientS
   });
 }
 
-test("a good answer", async () => {
+test("a valid response", async () => {
   await withServer((_, response) => response.end(GOOD), async (host) => {
     assert.equal((await create(host).getToken(SCOPE)).token, "a-token");
   });
 });
 
-test("nobody listens: four attempts, and the reason", async () => {
+test("a refused connection: four attempts, then an error with the reason", async () => {
   const server = createTcpServer();
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
@@ -57,7 +57,7 @@ test("nobody listens: four attempts, and the reason", async () => {
 
 test("a host that does not exist", async () => {
   const error = await failureOf(
-    create("https://nobody.invalid", { retryOptions: { maxRetries: 0 } }).getToken(SCOPE),
+    create("https://unknown-host.invalid", { retryOptions: { maxRetries: 0 } }).getToken(SCOPE),
   );
   assert.equal(error.name, "AuthenticationError");
   assert.equal(error.statusCode, 0);
@@ -65,20 +65,20 @@ test("a host that does not exist", async () => {
 
 for (
   const [name, fault] of Object.entries<Handle>({
-    "a connection that is reset before the answer": (request) => request.socket.destroy(),
+    "a connection that is reset before the response": (request) => request.socket.destroy(),
     "a connection that is reset in the middle of the body": (request, response) => {
       response.writeHead(200, { "content-length": GOOD.length });
       response.write(GOOD.slice(0, 20), () => request.socket.destroy());
     },
-    "an answer that is no HTTP": (request) => void request.socket.end("220 mail.example ESMTP\r\n\r\n"),
+    "a response that is not HTTP": (request) => void request.socket.end("220 mail.example ESMTP\r\n\r\n"),
   })
 ) {
-  test(`${name} is tried again`, async () => {
+  test(`${name} is retried`, async () => {
     const handle: Handle = (request, response, index) =>
       index === 0 ? fault(request, response, index) : response.end(GOOD);
     await withServer(handle, async (host, count) => {
       assert.equal((await create(host).getToken(SCOPE)).token, "a-token");
-      // Some runtimes try again themselves.
+      // Some runtimes retry by themselves.
       assert.ok(count() >= 2);
     });
     await withServer(fault, async (host) => {
@@ -90,7 +90,7 @@ for (
 }
 
 for (const status of [301, 302, 303, 307, 308]) {
-  test(`a redirect (${status}) is not followed: the other host hears nothing`, async () => {
+  test(`a redirect (${status}) is not followed: the other host receives no request`, async () => {
     await withServer((_, response) => response.end(GOOD), async (evil, heard) => {
       const handle: Handle = (_, response) => response.writeHead(status, { location: `${evil}/token` }).end();
       await withServer(handle, async (host, count) => {
@@ -104,7 +104,7 @@ for (const status of [301, 302, 303, 307, 308]) {
   });
 }
 
-test("silence ends with the deadline, and so does the connection", async () => {
+test("a missing response ends at the deadline, and the connection is closed", async () => {
   for (const bytes of ["", GOOD.slice(0, 20)]) {
     let closed!: () => void;
     const gone = new Promise<void>((resolve) => closed = resolve);
@@ -123,14 +123,14 @@ test("silence ends with the deadline, and so does the connection", async () => {
   }
 });
 
-test("the last caller to leave ends the connection", async () => {
+test("the connection is closed when the last caller aborts", async () => {
   let closed!: () => void;
-  let asked!: () => void;
+  let onRequest!: () => void;
   const gone = new Promise<void>((resolve) => closed = resolve);
-  const came = new Promise<void>((resolve) => asked = resolve);
+  const came = new Promise<void>((resolve) => onRequest = resolve);
   const handle: Handle = (request) => {
     request.socket.on("close", closed);
-    asked();
+    onRequest();
   };
   await withServer(handle, async (host) => {
     const controller = new AbortController();
@@ -143,7 +143,7 @@ test("the last caller to leave ends the connection", async () => {
   });
 });
 
-test("ten megabytes are not read to the end: the connection is closed, or the server waits", async () => {
+test("a body of ten megabytes is not read to its end: the connection is closed, or the server waits", async () => {
   const chunk = "a".repeat(64 * 1024);
   let sent = 0;
   const handle: Handle = (_, response) => {
@@ -161,12 +161,12 @@ test("ten megabytes are not read to the end: the connection is closed, or the se
     const error = await failureOf(create(host).getToken(SCOPE));
     assert.match(error.message, /longer than a megabyte$/);
     assert.equal(count(), 1);
-    // What lies in buffers on the way was sent; not all of it.
+    // The buffers on the way are filled, but the rest is not sent.
     assert.ok(sent < 50_000_000, String(sent));
   });
 });
 
-test("503 that heals, over the wire, with Retry-After", async () => {
+test("a transient 503 with Retry-After is retried", async () => {
   const handle: Handle = (_, response, index) =>
     index === 0 ? void response.writeHead(503, { "retry-after": "0" }).end() : void response.end(GOOD);
   await withServer(handle, async (host, count) => {

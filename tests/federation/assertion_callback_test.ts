@@ -29,7 +29,7 @@ function create(
   return new ClientAssertionCredential(TENANT, CLIENT, getAssertion as () => Promise<string>, all);
 }
 
-test("an assertion goes as the form says it, without white space around it", async () => {
+test("sends the assertion as form parameters, without surrounding white space", async () => {
   for (const text of [ASSERTION, `${ASSERTION}\n`, ` ${ASSERTION}\r\n`]) {
     for (const returned of [text, Promise.resolve(text)]) {
       const service = createService();
@@ -43,7 +43,7 @@ test("an assertion goes as the form says it, without white space around it", asy
   }
 });
 
-test("a callback that throws or rejects: an AuthenticationError with its error as the cause, and no request", async () => {
+test("a callback that throws or rejects causes an AuthenticationError with that error as its cause, and no request", async () => {
   const cause = new Error("The identity provider is down");
   for (
     const callback of [() => Promise.reject(cause), () => {
@@ -63,7 +63,7 @@ test("a callback that throws or rejects: an AuthenticationError with its error a
   }
 });
 
-test("a callback that rejects with something else than an error", async () => {
+test("a callback that rejects with a value that is not an Error", async () => {
   for (const reason of [undefined, null, "a text", 7, {}]) {
     const service = createService();
     const error = await failureOf(create(() => Promise.reject(reason), service).getToken(SCOPE));
@@ -86,12 +86,12 @@ for (const nothing of [undefined, null, "", " ", "\n", 7, true, {}, [], [ASSERTI
   });
 }
 
-test("a callback that never returns ends with the deadline, and the next call asks it again", async () => {
+test("a callback that never settles ends at the deadline, and the next call calls it again", async () => {
   const clock = createFakeClock();
   const service = createService();
   let calls = 0;
   let called!: () => void;
-  const asked = new Promise<void>((resolve) => called = resolve);
+  const untilCalled = new Promise<void>((resolve) => called = resolve);
   const credential = create(
     () => {
       called();
@@ -101,7 +101,7 @@ test("a callback that never returns ends with the deadline, and the next call as
     { runtime: clock, timeoutInMs: 10_000 },
   );
   const failed = failureOf(credential.getToken(SCOPE));
-  await asked;
+  await untilCalled;
   await clock.advance(10_000);
   const error = await failed;
   assert.equal(error.name, "AuthenticationError");
@@ -114,7 +114,7 @@ test("a callback that never returns ends with the deadline, and the next call as
   assert.equal((await credential.getToken(SCOPE)).token, "a-token");
 });
 
-test("a caller who leaves does not wait for the callback", async () => {
+test("an aborted call does not wait for the callback", async () => {
   const service = createService();
   const controller = new AbortController();
   const credential = create(() => new Promise(() => {}), service);
@@ -124,11 +124,11 @@ test("a caller who leaves does not wait for the callback", async () => {
   assert.equal(await failed, reason);
 });
 
-test("a callback that says that it is not available lets a chain go on", async () => {
+test("a callback that throws CredentialUnavailableError lets a chain continue", async () => {
   for (
     const reason of [
       new CredentialUnavailableError("No platform token here"),
-      // Of another copy of the package, or of @azure/identity.
+      // An error of another copy of the package, or of @azure/identity.
       Object.assign(new Error("No platform token here"), { name: "CredentialUnavailableError" }),
     ]
   ) {
@@ -143,7 +143,7 @@ test("a callback that says that it is not available lets a chain go on", async (
   }
 });
 
-test("a reason that is thrown again and again is named once", async () => {
+test("an error repeats the message of its cause only once", async () => {
   const reason = new CredentialUnavailableError("No platform token here");
   const credential = create(() => Promise.reject(reason), createService());
   for (let i = 0; i < 3; i++) {
@@ -152,7 +152,7 @@ test("a reason that is thrown again and again is named once", async () => {
   }
 });
 
-test("the callback is called once for a request and never for a remembered token", async () => {
+test("the callback is called once for a token request and never for a cached token", async () => {
   const clock = createFakeClock();
   const service = createService();
   let calls = 0;
@@ -160,7 +160,7 @@ test("the callback is called once for a request and never for a remembered token
   const credential = create(getAssertion, service, { runtime: clock });
   await Promise.all(Array.from({ length: 100 }, () => credential.getToken(SCOPE)));
   await credential.getToken(SCOPE);
-  // Equal credentials with the same function share.
+  // Equal credentials with the same callback share cached tokens.
   await create(getAssertion, service, { runtime: clock }).getToken(SCOPE);
   assert.equal(calls, 1);
   await credential.getToken("https://vault.azure.net/.default");
@@ -171,14 +171,14 @@ test("the callback is called once for a request and never for a remembered token
   assert.deepEqual(service.requests.map(({ form }) => form.client_assertion), [0, 1, 2].map((i) => `${ASSERTION}${i}`));
 });
 
-test("each attempt has an assertion of its own", async () => {
+test("each attempt uses a new assertion", async () => {
   const service = createService((_, index) => index < 2 ? new Response("", { status: 503 }) : tokenAnswer());
   let calls = 0;
   await create(() => Promise.resolve(`${ASSERTION}${calls++}`), service).getToken(SCOPE);
   assert.deepEqual(service.requests.map(({ form }) => form.client_assertion), [0, 1, 2].map((i) => `${ASSERTION}${i}`));
 });
 
-test("a callback that fails while the remembered token is still good harms nobody", async () => {
+test("a failing callback has no effect while the cached token is valid", async () => {
   const clock = createFakeClock();
   const service = createService(() => tokenAnswer({ refresh_in: 1_800 }));
   let broken = false;

@@ -44,14 +44,14 @@ function create({ job }: Scene, options: CredentialOptions = {}, token = job.sys
   return new AzurePipelinesCredential(TENANT, CLIENT, CONNECTION, token, all);
 }
 
-/** A credential before a service that answers the request for the job's token, and how often that was asked. */
-function before(answer: () => unknown, uri = URI) {
-  const service = createService(({ url }) => url.includes("oidctoken") ? answer() : tokenAnswer());
+/** Creates a credential and a service that responds to its OIDC token requests. Counts those requests. */
+function createCredential(respond: () => unknown, uri = URI) {
+  const service = createService(({ url }) => url.includes("oidctoken") ? respond() : tokenAnswer());
   const options = { ...isolatedOptions(service), env: { SYSTEM_OIDCREQUESTURI: uri } };
   return { service, credential: new AzurePipelinesCredential(TENANT, CLIENT, CONNECTION, "hush-hush", options) };
 }
 
-test("a service connection gives a token of its app: one exchange a token", async () => {
+test("acquires a token of the service connection's app with one OIDC token request", async () => {
   const scene = await createScene();
   const credential = create(scene);
   const first = await credential.getToken(SCOPE);
@@ -65,8 +65,11 @@ test("a service connection gives a token of its app: one exchange a token", asyn
   assert.notEqual(a, b);
 });
 
-test("every part of the request is encoded, and what the variable holds is kept", async () => {
-  const { credential, service } = before(() => jsonAnswer({ oidcToken: "a.b.c" }), `${URI}?keep=me%26&api-version=1.0`);
+test("encodes each part of the request and keeps the URL of the variable", async () => {
+  const { credential, service } = createCredential(
+    () => jsonAnswer({ oidcToken: "a.b.c" }),
+    `${URI}?keep=me%26&api-version=1.0`,
+  );
   await credential.getToken(SCOPE);
   const [{ url, method, headers, body }] = service.requests as [typeof service.requests[0]];
   const { origin, pathname, searchParams, hash } = new URL(url!);
@@ -81,14 +84,14 @@ test("every part of the request is encoded, and what the variable holds is kept"
   assert.equal(service.requests[1]!.form.client_assertion, "a.b.c");
 });
 
-test("a token endpoint that has to be asked again gets an exchange of its own", async () => {
+test("each attempt at the token endpoint uses a new OIDC token", async () => {
   const scene = await createScene();
   scene.entra.failNext({ status: 503 });
   await create(scene).getToken(SCOPE);
   assert.deepEqual([scene.job.requests.length, scene.entra.requests.length], [2, 2]);
 });
 
-test("an outage of Azure Pipelines is retried", async () => {
+test("retries after an outage of Azure Pipelines", async () => {
   const scene = await createScene();
   scene.job.failNext({ status: 503 }, 2);
   await create(scene).getToken(SCOPE);
@@ -96,7 +99,7 @@ test("an outage of Azure Pipelines is retried", async () => {
 });
 
 for (
-  const [name, answer, status, says] of [
+  const [name, respond, status, says] of [
     [
       "401",
       () => new Response("", { status: 401, headers: { "x-vss-e2eid": "trace-1" } }),
@@ -104,7 +107,7 @@ for (
       /: HTTP 401: The job's token is invalid or has expired\. Check .* the step maps System\.AccessToken .*\. x-vss-e2eid: trace-1$/,
     ],
     [
-      "403 with words",
+      "403 with a message",
       () => jsonAnswer({ message: "hush-hush" }, { status: 403 }),
       403,
       /Check the service connection's id/,
@@ -125,16 +128,16 @@ for (
     ["nothing", () => new Response(""), 200, /empty/],
     ["no token", () => jsonAnswer({ token: "hush-hush" }), 200, /Check the service connection's id/],
     ["an empty token", () => jsonAnswer({ oidcToken: "" }), 200, /Cannot get the token of the service connection/],
-    ["a token that is none", () => jsonAnswer({ oidcToken: ["hush-hush"] }), 200, /Cannot get the token/],
+    ["a token that is not a string", () => jsonAnswer({ oidcToken: ["hush-hush"] }), 200, /Cannot get the token/],
     [
       "a token with status 400",
       () => jsonAnswer({ oidcToken: "hush-hush" }, { status: 400 }),
       400,
       /Cannot get the token/,
     ],
-    ["an error that repeats", () => jsonAnswer({ error: "hush-hush" }, { status: 400 }), 400, /\[redacted\]/],
+    ["an error that repeats the token", () => jsonAnswer({ error: "hush-hush" }, { status: 400 }), 400, /\[redacted\]/],
     [
-      "headers that repeat",
+      "headers that repeat the token",
       () => new Response("", { status: 401, headers: { "x-vss-e2eid": "a hush-hush" } }),
       401,
       /x-vss-e2eid: a \[redacted\]/,
@@ -142,8 +145,8 @@ for (
     ["no connection", () => Promise.reject(new TypeError("No way: hush-hush")), 0, /No way: \[redacted\]/],
   ] as const
 ) {
-  test(`Azure Pipelines answers with ${name}: the error says so, and never a token`, async () => {
-    const { credential, service } = before(answer);
+  test(`Azure Pipelines responds with ${name}: the error has the cause and no token`, async () => {
+    const { credential, service } = createCredential(respond);
     const error = await failureOf(credential.getToken(SCOPE));
     assert.deepEqual([error.name, error.statusCode], ["AuthenticationError", status]);
     assert.match(
@@ -152,19 +155,19 @@ for (
     );
     assert.match(error.message, says);
     assert.ok(!JSON.stringify([error.message, error, String(error.stack)]).includes("hush-hush"), error.message);
-    assert.ok(service.requests.every(({ url }) => url.includes("oidctoken")), "Entra is not asked");
+    assert.ok(service.requests.every(({ url }) => url.includes("oidctoken")), "Entra gets no request");
   });
 }
 
 for (const fault of ["html", "truncated", "huge", "redirect"] satisfies MachineFault[]) {
-  test(`the fault "${fault}" is an error`, async () => {
+  test(`the fault "${fault}" causes an error`, async () => {
     const scene = await createScene();
     scene.job.failNext(fault, 9);
     assert.equal((await failureOf(create(scene).getToken(SCOPE))).name, "AuthenticationError");
   });
 }
 
-test("a wrong job's token, and one of another connection, are refused", async () => {
+test("the service rejects a wrong System.AccessToken and another service connection", async () => {
   const scene = await createScene();
   const error = await failureOf(create(scene, {}, "another-token").getToken(SCOPE));
   assert.equal(error.statusCode, 401);
@@ -173,13 +176,13 @@ test("a wrong job's token, and one of another connection, are refused", async ()
   assert.equal((await failureOf(other.getToken(SCOPE))).statusCode, 404);
 });
 
-test("Entra refuses the connection: its words come through", async () => {
+test("the error contains Entra's description if Entra rejects the OIDC token", async () => {
   const scene = await createScene();
   scene.entra.failNext({ code: 700213 });
   assert.match((await failureOf(create(scene).getToken(SCOPE))).message, /AADSTS700213/);
 });
 
-test("outside of a job it is unavailable, so that a chain goes on", async () => {
+test("outside of a job the credential is unavailable, so that a chain continues", async () => {
   for (const env of [{}, { SYSTEM_OIDCREQUESTURI: "" }]) {
     const error = await failureOf(create(await createScene(), { env }).getToken(SCOPE));
     assert.equal(error.name, "CredentialUnavailableError");
@@ -187,11 +190,11 @@ test("outside of a job it is unavailable, so that a chain goes on", async () => 
   }
 });
 
-test("the job's token goes to nobody without TLS", async () => {
+test("System.AccessToken is never sent without TLS", async () => {
   for (
     const uri of ["http://dev.azure.com/oidctoken", "oidctoken", "ftp://x/oidctoken", "https://hush:hush@x/oidctoken"]
   ) {
-    const { credential, service } = before(() => jsonAnswer({ oidcToken: "a.b.c" }), uri);
+    const { credential, service } = createCredential(() => jsonAnswer({ oidcToken: "a.b.c" }), uri);
     const error = await failureOf(credential.getToken(SCOPE));
     assert.match(error.message, /Cannot use the variable SYSTEM_OIDCREQUESTURI: It must be a URL with "https:"/);
     assert.ok(!error.message.includes("hush"));
@@ -199,7 +202,7 @@ test("the job's token goes to nobody without TLS", async () => {
   }
 });
 
-test("connections and jobs do not share tokens", async () => {
+test("service connections and jobs do not share tokens", async () => {
   const scene = await createScene();
   const cache = new Map();
   await create(scene, { cache }).getToken(SCOPE);
@@ -210,7 +213,7 @@ test("connections and jobs do not share tokens", async () => {
   assert.ok(!JSON.stringify([...cache]).includes(scene.job.systemAccessToken));
 });
 
-test("wrong arguments are TypeErrors that do not repeat them", () => {
+test("the constructor throws a TypeError for invalid arguments and does not repeat their values", () => {
   const Credential = AzurePipelinesCredential as unknown as new (...rest: unknown[]) => unknown;
   for (
     const [name, args] of [

@@ -15,9 +15,9 @@ const PEM = `-----BEGIN CERTIFICATE-----\n${btoa(`0${SIMULATED}`)}\n-----END CER
 
 interface Pod extends Workload {
   readonly proxy: AksProxy;
-  /** Gets a token that nobody has remembered. */
+  /** Gets a token that is not cached. */
   ask(more?: object): Promise<string>;
-  /** Fails to, and returns why. */
+  /** Returns the error of `getToken`. */
   fail(more?: object): Promise<Error>;
 }
 
@@ -48,7 +48,7 @@ async function createPod(options: Partial<AksProxyOptions> = {}): Promise<Pod> {
   };
 }
 
-test("the request goes to the proxy, which is trusted by its own authority and name", async () => {
+test("sends the token request to the proxy, which is trusted by its own CA and server name", async () => {
   const { ask, entra, proxy } = await createPod();
   assert.equal((await entra.verify(await ask())).tid, TENANT);
   const [{ method, path, form }] = proxy.requests as [typeof proxy.requests[number]];
@@ -66,27 +66,27 @@ for (const path of ["/", "", "/a", "/a/", "/a/b%20c"]) {
   });
 }
 
-test("without enableAzureProxy the variables count for nothing", async () => {
+test("ignores the variables without enableAzureProxy", async () => {
   const { ask, entra, proxy } = await createPod();
   await ask({ enableAzureProxy: false, fetch: entra.fetch });
   assert.equal(proxy.requests.length, 0);
   assert.equal(entra.requests.length, 1);
 });
 
-test("where no variable speaks of a proxy, Entra itself is asked", async () => {
+test("sends the token request to Entra if no variable configures a proxy", async () => {
   const { ask, entra, proxy } = await createPod({ env: { [PROXY]: undefined, [CA_FILE]: "", [SNI_NAME]: undefined } });
   await ask({ fetch: entra.fetch });
   assert.equal(proxy.requests.length, 0);
   assert.equal(entra.requests.length, 1);
 });
 
-test("another cloud is behind the proxy: nobody is asked about it", async () => {
+test("does not run discovery for another cloud behind the proxy", async () => {
   const { ask, proxy } = await createPod();
   await ask({ authorityHost: "https://login.contoso.example" });
   assert.deepEqual(proxy.requests.map(({ path }) => path), [`/${TENANT}/oauth2/v2.0/token`]);
 });
 
-test("without authority and name it is an ordinary request", async () => {
+test("uses the ordinary fetch without a CA and a server name", async () => {
   const { ask, entra } = await createPod({
     env: { [PROXY]: "https://proxy.example/p", [CA_FILE]: "", [SNI_NAME]: "" },
   });
@@ -100,7 +100,7 @@ test("without authority and name it is an ordinary request", async () => {
   assert.deepEqual(urls, [`https://proxy.example/p/${TENANT}/oauth2/v2.0/token`]);
 });
 
-describe("whom the proxy is trusted by", () => {
+describe("the trust in the proxy", () => {
   const TRUSTS: Record<string, { env: Record<string, string | undefined>; trust: TlsTrust[] }> = {
     "a file and a name": { env: {}, trust: [{ ca: PEM.trim(), serverName: "00000000.ests.aks.example" }] },
     "a file alone": { env: { [SNI_NAME]: undefined }, trust: [{ ca: PEM.trim(), serverName: undefined }] },
@@ -127,7 +127,7 @@ describe("whom the proxy is trusted by", () => {
     });
   }
 
-  test("a variable that is right", async () => {
+  test("accepts a correct variable", async () => {
     const { ask, proxy } = await createPod();
     proxy.env[CA_DATA] = proxy.files.get(CA_PATH)!;
     delete proxy.env[CA_FILE];
@@ -135,14 +135,14 @@ describe("whom the proxy is trusted by", () => {
   });
 
   for (const [name, value] of [[SNI_NAME, "other.example"], [SNI_NAME, ""]] as const) {
-    test(`the wrong name "${value}" gets nothing through`, async () => {
+    test(`sends nothing with the wrong server name "${value}"`, async () => {
       const { fail, proxy } = await createPod({ env: { [name]: value } });
       assert.match((await fail()).message, /Unknown certification authority/);
       assert.equal(proxy.requests.length, 0);
     });
   }
 
-  test("the wrong authority gets nothing through", async () => {
+  test("sends nothing with the wrong CA", async () => {
     const { fail, proxy } = await createPod();
     proxy.rotate();
     assert.match((await fail()).message, /Unknown certification authority/);
@@ -150,7 +150,7 @@ describe("whom the proxy is trusted by", () => {
   });
 });
 
-describe("the authorities' file changes", () => {
+describe("the CA file changes", () => {
   async function setUp() {
     const pod = await createPod();
     const credential = new WorkloadIdentityCredential({
@@ -164,14 +164,14 @@ describe("the authorities' file changes", () => {
     return { ...pod, ask };
   }
 
-  test("the new ones are trusted, and only they", async () => {
+  test("the new CAs are trusted, and only they", async () => {
     const { ask, proxy } = await setUp();
     proxy.files.set(CA_PATH, proxy.rotate());
     await ask();
     assert.equal(proxy.requests.length, 2);
   });
 
-  test("while it is empty, the old ones are", async () => {
+  test("the old CAs are trusted while it is empty", async () => {
     const { ask, proxy } = await setUp();
     proxy.files.set(CA_PATH, " \n");
     await ask();
@@ -180,7 +180,7 @@ describe("the authorities' file changes", () => {
     assert.equal(proxy.requests.length, 3);
   });
 
-  test("a second attempt sees the new ones", async () => {
+  test("a retry uses the new CAs", async () => {
     const { ask, clock, proxy } = await setUp();
     const next = proxy.rotate();
     const asking = ask();
@@ -190,7 +190,7 @@ describe("the authorities' file changes", () => {
     await asking;
   });
 
-  test("they are made into a trust once, not for each request", async () => {
+  test("creates the TLS fetch once, not for each request", async () => {
     const { entra, proxy } = await createPod();
     let made = 0;
     const tlsFetch = (): typeof fetch => {
@@ -204,8 +204,8 @@ describe("the authorities' file changes", () => {
     assert.equal(made, 1);
   });
 
-  for (const [name, text] of [["is gone", undefined], ["is no PEM", "oops"]] as const) {
-    test(`a file that ${name} is an error, until it is back`, async () => {
+  for (const [name, text] of [["is gone", undefined], ["is not PEM", "oops"]] as const) {
+    test(`a file that ${name} causes an error until it is valid again`, async () => {
       const { ask, proxy } = await setUp();
       const good = proxy.files.get(CA_PATH)!;
       text === undefined ? proxy.files.delete(CA_PATH) : proxy.files.set(CA_PATH, text);
@@ -216,7 +216,7 @@ describe("the authorities' file changes", () => {
   }
 });
 
-describe("variables that cannot be end a chain, and nothing is sent", () => {
+describe("invalid variables end a chain, and no request is sent", () => {
   const broken = PEM.replace(/\n.*\n/, "\n!!!\n");
   const URLS: Record<string, string> = {
     "http": "http://proxy.example/",
@@ -237,19 +237,19 @@ describe("variables that cannot be end a chain, and nothing is sent", () => {
         { env: { [PROXY]: url }, says: /Cannot use AZURE_KUBERNETES_TOKEN_PROXY: It must be a URL with "https:"/ },
       ]),
     ),
-    "no proxy beside a file and a name": {
+    "no proxy, but a file and a server name": {
       env: { [PROXY]: undefined },
       says: /Set AZURE_KUBERNETES_TOKEN_PROXY in addition to AZURE_KUBERNETES_CA_FILE, AZURE_KUBERNETES_SNI_NAME$/,
     },
-    "no proxy beside a name": {
+    "no proxy, but a server name": {
       env: { [PROXY]: "", [CA_FILE]: "" },
       says: /Set AZURE_KUBERNETES_TOKEN_PROXY in addition to AZURE_KUBERNETES_SNI_NAME$/,
     },
-    "no proxy beside authorities": {
+    "no proxy, but CAs": {
       env: { [PROXY]: undefined, [CA_FILE]: undefined, [SNI_NAME]: undefined, [CA_DATA]: PEM },
       says: /Set AZURE_KUBERNETES_TOKEN_PROXY in addition to AZURE_KUBERNETES_CA_DATA$/,
     },
-    "authorities twice": {
+    "CAs in a file and in a variable": {
       env: { [CA_DATA]: PEM },
       says: /Set only one of AZURE_KUBERNETES_CA_FILE and AZURE_KUBERNETES_CA_DATA$/,
     },
@@ -270,19 +270,19 @@ describe("variables that cannot be end a chain, and nothing is sent", () => {
       file: "",
       says: /Cannot use the certificates of AZURE_KUBERNETES_CA_FILE, .*: It is empty$/,
     },
-    "a file that is no PEM": {
+    "a file that is not PEM": {
       file: "hush",
       says: /AZURE_KUBERNETES_CA_FILE, .*: It must contain certificates as PEM text$/,
     },
     "a file with a key": { file: PEM.replaceAll("CERTIFICATE", "PRIVATE KEY"), says: /must contain certificates/ },
-    "a file that is cut off": { file: PEM.slice(0, -10), says: /must contain certificates/ },
-    "a file whose text is no base64": { file: broken, says: /must contain certificates/ },
+    "a truncated file": { file: PEM.slice(0, -10), says: /must contain certificates/ },
+    "a file with invalid base64": { file: broken, says: /must contain certificates/ },
     "a good certificate and a broken one": { file: PEM + broken, says: /must contain certificates/ },
-    "a file whose bytes are no certificate": {
+    "a file whose content is not a certificate": {
       file: PEM.replace(/\n.*\n/, `\n${btoa("hush")}\n`),
       says: /must contain/,
     },
-    "a variable that is no PEM": {
+    "a variable that is not PEM": {
       env: { [CA_FILE]: undefined, [CA_DATA]: "hush" },
       says: /Cannot use the certificates of AZURE_KUBERNETES_CA_DATA: It must contain certificates as PEM text$/,
     },
@@ -303,7 +303,7 @@ describe("variables that cannot be end a chain, and nothing is sent", () => {
   }
 });
 
-test("what is wrong with the proxy comes out as an error of the credential", async () => {
+test("a failure of the proxy is reported as an error of the credential", async () => {
   const { fail, proxy } = await createPod();
   for (const fault of ["refused", "html", "truncated", "redirect", "endless"] as const) {
     proxy.failNext(fault);

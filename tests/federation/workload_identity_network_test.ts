@@ -1,5 +1,5 @@
 // Runs on: deno, node, bun
-// A pod as far as this machine can be one: files that are exchanged under a running program, and a token proxy behind real TLS.
+// A simulated pod: files that are replaced while the program runs, and a token proxy with real TLS.
 import { WorkloadIdentityCredential } from "@azweb/identity";
 import { createRuntime } from "@azweb/identity/runtime";
 import { type AksProxy, createAksProxy } from "@azweb/identity/testing";
@@ -22,7 +22,7 @@ let folder: string;
 before(async () => void (folder = await mkdtemp(join(tmpdir(), "azweb-workload-"))));
 after(() => rm(folder, { recursive: true }));
 
-/** Exchanges a file as the kubelet does: the volume's folder is a link, and the link is put in another's place. */
+/** Replaces a file as the kubelet does: the volume's folder is a symbolic link, which is replaced atomically. */
 async function project(volume: string, text: string): Promise<string> {
   const version = crypto.randomUUID();
   await mkdir(join(volume, version), { recursive: true });
@@ -30,11 +30,11 @@ async function project(volume: string, text: string): Promise<string> {
   await symlink(version, join(volume, "..data_tmp"));
   await rename(join(volume, "..data_tmp"), join(volume, "..data"));
   const path = join(volume, "token");
-  await symlink(join("..data", "token"), path).catch(() => {}); // It is there already.
+  await symlink(join("..data", "token"), path).catch(() => {}); // The link already exists.
   return path;
 }
 
-test("the token file of a volume changes under a running program", async () => {
+test("reads the new token after the volume's token file was replaced", async () => {
   const { clock, entra } = await createWorkload();
   const volume = join(folder, "volume");
   const { now, sleep } = clock;
@@ -59,12 +59,12 @@ test("the token file of a volume changes under a running program", async () => {
   });
 });
 
-test("a folder in the place of the file cannot be read", async () => {
+test("a folder instead of the file cannot be read", async () => {
   const env = { ...variables, AZURE_FEDERATED_TOKEN_FILE: folder };
   await assert.rejects(new WorkloadIdentityCredential({ env }).getToken(SCOPE), { name: "AuthenticationError" });
 });
 
-test("whether a file is there", async () => {
+test("finds out whether a file exists", async () => {
   const path = join(folder, "there");
   assert.equal(await createRuntime().fileExists!(path), false);
   await writeFile(path, "");
@@ -77,7 +77,7 @@ describe("the token proxy over TLS", () => {
     readonly credential: WorkloadIdentityCredential;
     readonly caFile: string;
     readonly authority: CertificateAuthority;
-    /** Shows a certificate of another authority, for this name. */
+    /** Presents a certificate of another CA for this name. */
     rotate(authority: CertificateAuthority, name?: string): Promise<void>;
   }
 
@@ -143,7 +143,7 @@ describe("the token proxy over TLS", () => {
     };
   }
 
-  test("gives tokens", async () => {
+  test("returns tokens", async () => {
     const { credential, proxy } = await setUp();
     await credential.getToken(SCOPE);
     const [{ method, path, form }] = proxy.requests as [typeof proxy.requests[number]];
@@ -151,7 +151,7 @@ describe("the token proxy over TLS", () => {
     assert.equal(form.client_id, CLIENT);
   });
 
-  test("has its authority changed under a running program", async () => {
+  test("changes its CA while the program runs", async () => {
     const { caFile, credential, proxy, rotate } = await setUp();
     await credential.getToken(SCOPE);
     const next = await createCertificateAuthority();
@@ -165,7 +165,7 @@ describe("the token proxy over TLS", () => {
     assert.equal(proxy.requests.length, 2);
   });
 
-  test("gets nothing under another name", async () => {
+  test("receives nothing under another name", async () => {
     const { authority, credential, proxy, rotate } = await setUp();
     await rotate(authority, "localhost");
     await assert.rejects(credential.getToken(SCOPE), /altnames|certificate/i);

@@ -18,8 +18,8 @@ async function errorOf(work: Promise<unknown>): Promise<Error> {
   return await work.then(() => assert.fail("It should have failed"), (error) => error);
 }
 
-describe("who it is", () => {
-  test("the variables say it", async () => {
+describe("the identity", () => {
+  test("is configured by the variables", async () => {
     const { entra, files, options } = await createWorkload();
     const { token } = await new WorkloadIdentityCredential(options).getToken(SCOPE);
     assert.equal((await entra.verify(token)).appid, CLIENT);
@@ -31,7 +31,7 @@ describe("who it is", () => {
     assert.equal(form.client_assertion_type, "urn:ietf:params:oauth:client-assertion-type:jwt-bearer");
   });
 
-  test("the options come first", async () => {
+  test("is configured by the options, which take precedence", async () => {
     const { entra, files, options } = await createWorkload();
     files.set("/other", files.get(PATH)!);
     files.set(PATH, "wrong");
@@ -41,12 +41,12 @@ describe("who it is", () => {
     assert.equal(entra.requests[0]!.path, "/fabrikam.onmicrosoft.com/oauth2/v2.0/token");
   });
 
-  test("an empty option counts as none", async () => {
+  test("ignores an empty option", async () => {
     const { options } = await createWorkload();
     await new WorkloadIdentityCredential({ ...options, tenantId: "", clientId: "", tokenFilePath: "" }).getToken(SCOPE);
   });
 
-  test("the variables are read when the first token is asked for", async () => {
+  test("reads the variables at the first token request", async () => {
     const { env, options } = await createWorkload();
     const later = { ...env };
     for (const name of Object.keys(env)) delete env[name];
@@ -56,7 +56,7 @@ describe("who it is", () => {
     await credential.getToken(SCOPE);
   });
 
-  test("another tenant has to be allowed", async () => {
+  test("rejects another tenant that is not allowed", async () => {
     const { options } = await createWorkload();
     const tenantId = "fabrikam.onmicrosoft.com";
     const strict = new WorkloadIdentityCredential(options);
@@ -72,12 +72,12 @@ describe("who it is", () => {
   });
 
   const MALFORMED: Record<string, WorkloadIdentityCredentialOptions> = {
-    "a tenant that is none": { tenantId: "a/b" },
-    "a tenant for people": { tenantId: "common" },
+    "a malformed tenant": { tenantId: "a/b" },
+    "a tenant for user sign-in": { tenantId: "common" },
     "a client id with a space": { clientId: "a b" },
-    "a path that is blank": { tokenFilePath: " " },
-    "a path that is none": { tokenFilePath: 5 as never },
-    "a list of tenants that is none": { additionallyAllowedTenants: "*" as never },
+    "a path of white space": { tokenFilePath: " " },
+    "a path that is not a string": { tokenFilePath: 5 as never },
+    "allowed tenants that are not an array": { additionallyAllowedTenants: "*" as never },
   };
   for (const [name, options] of Object.entries(MALFORMED)) {
     test(`${name} as an option throws a TypeError`, () => {
@@ -86,22 +86,22 @@ describe("who it is", () => {
   }
 
   const VARIABLES: Record<string, [name: string, value: string, expected: RegExp]> = {
-    "a tenant that is none": ["AZURE_TENANT_ID", "a/b", /variable AZURE_TENANT_ID: It must be/],
-    "a tenant for people": [
+    "a malformed tenant": ["AZURE_TENANT_ID", "a/b", /variable AZURE_TENANT_ID: It must be/],
+    "a tenant for user sign-in": [
       "AZURE_TENANT_ID",
       "common",
       /variable AZURE_TENANT_ID: It must be the app's own tenant/,
     ],
     "a client id with a space": ["AZURE_CLIENT_ID", "a b", /variable AZURE_CLIENT_ID: It must be/],
-    "a blank path": ["AZURE_FEDERATED_TOKEN_FILE", " ", /variable AZURE_FEDERATED_TOKEN_FILE: It must be/],
-    "a token in place of its path": [
+    "a path of white space": ["AZURE_FEDERATED_TOKEN_FILE", " ", /variable AZURE_FEDERATED_TOKEN_FILE: It must be/],
+    "a token instead of its path": [
       "AZURE_FEDERATED_TOKEN_FILE",
       "eyJ0.eyJ1.c2ln",
       /the path of a file, not the token/,
     ],
   };
   for (const [name, [variable, value, expected]] of Object.entries(VARIABLES)) {
-    test(`${name} in a variable fails, before anything is sent`, async () => {
+    test(`${name} in a variable fails before any request`, async () => {
       const { entra, env, options } = await createWorkload();
       env[variable] = value;
       const { name, message } = await errorOf(new WorkloadIdentityCredential(options).getToken(SCOPE));
@@ -114,7 +114,7 @@ describe("who it is", () => {
   }
 });
 
-describe("what is not set is named", () => {
+describe("the error names each variable that is not set", () => {
   const ALL = {
     AZURE_TENANT_ID: "tenantId",
     AZURE_CLIENT_ID: "clientId",
@@ -125,7 +125,7 @@ describe("what is not set is named", () => {
     const unset = names.filter((_, i) => bits & (1 << i));
     test(unset.join(", "), async () => {
       const { entra, env, options } = await createWorkload();
-      // Empty is as good as not there.
+      // An empty variable is treated as not set.
       for (const name of unset) bits % 2 ? delete env[name] : env[name] = "";
       const { name, message } = await errorOf(new WorkloadIdentityCredential(options).getToken(SCOPE));
       assert.equal(name, UNAVAILABLE);
@@ -136,7 +136,7 @@ describe("what is not set is named", () => {
   }
 });
 
-describe("the file", () => {
+describe("the token file", () => {
   const NONE = /must contain exactly one JWT on one line$/;
   const junk = "c2VjcmV0LXRoaW5n";
   const MISSING =
@@ -147,14 +147,14 @@ describe("the file", () => {
     "blank": { text: " \n\t\r\n", says: /: It is empty$/ },
     "too long": { text: "e".repeat(65_537), says: /longer than 65536 characters/ },
     "far too long": { text: "e".repeat(5_000_000), says: /longer than 65536 characters/ },
-    "no token": { text: junk, says: NONE },
+    "text that is not a JWT": { text: junk, says: NONE },
     "two parts": { text: `${junk}.${junk}`, says: NONE },
     "three parts without claims": { text: `${junk}.${junk}.${junk}`, says: NONE },
-    "claims that are a list": { text: `${junk}.${btoa("[1]").replaceAll("=", "")}.${junk}`, says: NONE },
+    "claims that are an array": { text: `${junk}.${btoa("[1]").replaceAll("=", "")}.${junk}`, says: NONE },
     "an encrypted token": { text: Array(5).fill(junk).join("."), says: NONE },
     "a web page": { text: `<html>${junk}</html>`, says: NONE },
     "binary": { text: `\0\ufffd${junk}`, says: NONE },
-    "JSON around it": { text: `{"token":"${junk}"}`, says: NONE },
+    "a token in JSON": { text: `{"token":"${junk}"}`, says: NONE },
   };
   for (
     const [namedBy, tokenFilePath] of [
@@ -163,7 +163,7 @@ describe("the file", () => {
     ] as const
   ) {
     for (const [what, { text, says }] of Object.entries(BAD)) {
-      test(`of ${namedBy}, ${what}, is not sent, and ends a chain with an AuthenticationError`, async () => {
+      test(`of ${namedBy} with content that is ${what} is not sent, and ends a chain with an AuthenticationError`, async () => {
         const { entra, env, files, options } = await createWorkload();
         if (tokenFilePath) env.AZURE_FEDERATED_TOKEN_FILE = "/another";
         text === undefined ? files.delete(PATH) : files.set(PATH, text);
@@ -173,7 +173,7 @@ describe("the file", () => {
         assert.match(message, /^WorkloadIdentityCredential: Cannot /);
         assert.match(message, says);
         assert.ok(message.includes(`the token file of ${namedBy}, "${PATH}"`), message);
-        assert.ok(!message.includes(junk), "The content is nobody's business");
+        assert.ok(!message.includes(junk), "The message must not contain the content");
         assert.ok(message.length < 450, message);
         const chain = new ChainedTokenCredential(credential, new StaticCredential("fallback"));
         assert.equal((await errorOf(chain.getToken(SCOPE))).message, message);
@@ -182,7 +182,7 @@ describe("the file", () => {
     }
   }
 
-  test("two tokens are not sent", async () => {
+  test("with two tokens is not sent", async () => {
     const { entra, files, options } = await createWorkload();
     files.set(PATH, `${files.get(PATH)}\n${files.get(PATH)}\n`);
     const { name, message } = await errorOf(new WorkloadIdentityCredential(options).getToken(SCOPE));
@@ -191,7 +191,7 @@ describe("the file", () => {
     assert.equal(entra.requests.length, 0);
   });
 
-  test("white space around the token is left out", async () => {
+  test("is sent without surrounding white space", async () => {
     const { entra, files, options } = await createWorkload();
     const token = files.get(PATH)!;
     files.set(PATH, `\ufeff\n ${token}\r\n`);
@@ -202,7 +202,7 @@ describe("the file", () => {
   for (const tokenFilePath of [undefined, PATH]) {
     const named = tokenFilePath ? "an option" : "a variable";
 
-    test(`Deno's missing permission for a file of ${named} is an AuthenticationError that names the flag`, async () => {
+    test(`of ${named} without Deno's permission causes an AuthenticationError that names the flag`, async () => {
       const { options } = await createWorkload();
       const refusal = Object.assign(new Error("Requires read access"), { name: "NotCapable" });
       const runtime = { ...options.runtime, readTextFile: () => Promise.reject(refusal) };
@@ -212,7 +212,7 @@ describe("the file", () => {
       assert.ok(message.endsWith(`: It is not permitted: Run Deno with --allow-read=${PATH}`), message);
     });
 
-    test(`what is no error may be thrown for a file of ${named}, too`, async () => {
+    test(`of ${named} may cause a thrown value that is not an Error`, async () => {
       const { options } = await createWorkload();
       const runtime = { ...options.runtime, readTextFile: () => Promise.reject(undefined) };
       const credential = new WorkloadIdentityCredential({ ...options, tokenFilePath, runtime });
@@ -223,8 +223,8 @@ describe("the file", () => {
   }
 });
 
-describe("the token's end", () => {
-  test("an expired token is not sent, and the error says which file and since when", async () => {
+describe("the token's expiry time", () => {
+  test("an expired token is not sent, and the error names the file and the expiry time", async () => {
     const { clock, entra, options } = await createWorkload();
     clock.set(START + 3_600_000 + 300_000);
     const { name, message } = await errorOf(new WorkloadIdentityCredential(options).getToken(SCOPE));
@@ -237,7 +237,7 @@ describe("the token's end", () => {
     assert.equal(entra.requests.length, 0);
   });
 
-  test("as long as Entra takes it, it is sent", async () => {
+  test("a token is sent as long as Entra accepts it", async () => {
     const { clock, entra, options } = await createWorkload();
     clock.set(START + 3_600_000 + 299_000);
     await new WorkloadIdentityCredential(options).getToken(SCOPE);
@@ -245,7 +245,7 @@ describe("the token's end", () => {
   });
 
   for (const exp of [undefined, "tomorrow", -1, 1e300, null]) {
-    test(`Entra judges an end that is ${exp}`, async () => {
+    test(`a token with exp ${exp} is sent, and Entra validates it`, async () => {
       const { entra, files, options } = await createWorkload();
       files.set(PATH, await serviceAccountToken({ exp }));
       const { name, message } = await errorOf(new WorkloadIdentityCredential(options).getToken(SCOPE));
@@ -255,7 +255,7 @@ describe("the token's end", () => {
     });
   }
 
-  test("a token that is still good outlives the file's", async () => {
+  test("a cached token is used after the file's token has expired", async () => {
     const { clock, entra, files, options } = await createWorkload();
     files.set(PATH, await serviceAccountToken({ exp: START / 1000 + 60 }));
     const credential = new WorkloadIdentityCredential(options);
@@ -267,7 +267,7 @@ describe("the token's end", () => {
 });
 
 describe("rotation", () => {
-  test("each exchange reads the file anew, a remembered token none", async () => {
+  test("each token request reads the file, a cached token does not", async () => {
     const { clock, entra, files, options, reads } = await createWorkload();
     const credential = new WorkloadIdentityCredential(options);
     const first = files.get(PATH)!;
@@ -286,7 +286,7 @@ describe("rotation", () => {
     assert.notEqual(files.get(PATH), first);
   });
 
-  test("a second attempt takes what is in the file by then", async () => {
+  test("a retry reads the file again", async () => {
     const { clock, entra, files, options } = await createWorkload();
     const rotated = await serviceAccountToken({ jti: "rotated" });
     entra.failNext({ status: 503 });
@@ -300,7 +300,7 @@ describe("rotation", () => {
     assert.equal(entra.requests[1]!.form.client_assertion, rotated);
   });
 
-  test("a file that was missing for a while is found", async () => {
+  test("a file that was missing is read once it exists", async () => {
     const { files, options } = await createWorkload();
     const credential = new WorkloadIdentityCredential(options);
     const token = files.get(PATH)!;
@@ -313,8 +313,8 @@ describe("rotation", () => {
   });
 });
 
-describe("whose tokens are whose", () => {
-  test("equal credentials share, also behind a rotated file", async () => {
+describe("cached tokens", () => {
+  test("are shared by equal credentials, even after a rotation of the file", async () => {
     const { entra, files, options } = await createWorkload();
     const { token } = await new WorkloadIdentityCredential(options).getToken(SCOPE);
     files.set(PATH, await serviceAccountToken({ jti: "rotated" }));
@@ -322,7 +322,7 @@ describe("whose tokens are whose", () => {
     assert.equal(entra.requests.length, 1);
   });
 
-  test("a thousand callers make one request", async () => {
+  test("are acquired by one request for a thousand callers", async () => {
     const { entra, options } = await createWorkload();
     const livesOn = { ...options, waitUntil: () => {} };
     const tokens = await Promise.all(
@@ -348,7 +348,7 @@ describe("whose tokens are whose", () => {
     "another client": async () => await Promise.resolve({ clientId: "another" }),
   };
   for (const [name, change] of Object.entries(APART)) {
-    test(`${name} gets none of them, though the cache is the same`, async () => {
+    test(`are not used for ${name}, even with the same cache`, async () => {
       const { files, options } = await createWorkload();
       const shared = { ...options, cache: new Map() };
       await new WorkloadIdentityCredential(shared).getToken(SCOPE);
@@ -361,15 +361,15 @@ describe("whose tokens are whose", () => {
 describe("in a chain", () => {
   const fallback = () => new StaticCredential("fallback");
 
-  test("what is not set up is passed over", async () => {
+  test("a credential that is not configured is skipped", async () => {
     const { options } = await createWorkload();
     const chain = new ChainedTokenCredential(new WorkloadIdentityCredential({ ...options, env: {} }), fallback());
     assert.equal((await chain.getToken(SCOPE)).token, "fallback");
   });
 
-  test("what is refused stops it", async () => {
+  test("a rejected token ends the chain", async () => {
     const { files, options } = await createWorkload();
-    files.set(PATH, await serviceAccountToken({ sub: "somebody else" }));
+    files.set(PATH, await serviceAccountToken({ sub: "another-subject" }));
     const chain = new ChainedTokenCredential(new WorkloadIdentityCredential(options), fallback());
     const { name, message } = await errorOf(chain.getToken(SCOPE));
     assert.equal(name, FAILED);
@@ -377,7 +377,7 @@ describe("in a chain", () => {
   });
 });
 
-test("an assertion that comes back in an error is taken out", async () => {
+test("an assertion that an error repeats is redacted", async () => {
   const { files, options } = await createWorkload();
   const assertion = files.get(PATH)!;
   const fetch = () => Promise.resolve(Response.json({ error: "bad", error_description: assertion }, { status: 400 }));
@@ -386,7 +386,7 @@ test("an assertion that comes back in an error is taken out", async () => {
   for (const part of assertion.split(".")) assert.ok(!message.includes(part));
 });
 
-test("a signal ends the wait for a file that never comes", async () => {
+test("an aborted signal ends the wait for a file that is never read", async () => {
   const { options } = await createWorkload();
   const runtime = { ...options.runtime, readTextFile: () => new Promise<string>(() => {}) };
   const controller = new AbortController();

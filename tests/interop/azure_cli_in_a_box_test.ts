@@ -1,7 +1,7 @@
 // Runs on: deno
 //
-// The real Azure CLI, signed in to a simulated Azure, and programs that use it with no option that a user would not set. All of it in a
-// network of its own: see support/interop/boxed_laptop.ts.
+// The real Azure CLI, signed in to a simulated Azure, and programs that use it with ordinary options, in an isolated
+// network: see support/interop/boxed_laptop.ts.
 import { stop } from "esbuild";
 import { decodeJwt } from "jose";
 import assert from "node:assert/strict";
@@ -27,7 +27,7 @@ const STORAGE = "https://storage.azure.com";
 const VAULT = "https://vault.azure.net";
 const LOGIN = `az login --scope ${STORAGE}/.default`;
 
-/** A call, as support/interop/ask_credentials.js takes it. */
+/** A call for support/interop/ask_credentials.js. */
 interface Call {
   readonly credential?: "DefaultAzureCredential" | "AzureCliCredential";
   readonly options?: object;
@@ -37,7 +37,7 @@ interface Call {
   readonly untilAnother?: boolean;
 }
 
-/** What came of it. */
+/** The result of a call. */
 interface Answer {
   readonly token?: string;
   readonly different?: number;
@@ -65,7 +65,7 @@ describe("The Azure CLI in a box", { skip: await whyNoLaptop() }, () => {
       },
       logins: [login(SOMEBODY, ANOTHER_TENANT), login(SOMEBODY, TENANT)],
     });
-    // No laptop has a metadata service.
+    // A laptop has no metadata service.
     await laptop.box.set({ machine: "refused" });
   });
 
@@ -126,7 +126,7 @@ describe("The Azure CLI in a box", { skip: await whyNoLaptop() }, () => {
     ]],
   ];
   for (const library of OURS) {
-    test(`${library}: somebody is signed in`, async () => {
+    test(`${library}: returns the tokens of a signed-in az`, async () => {
       const { answers, processes, requests } = await ask(library, cases.map(([, call]) => call), {
         tools: ["az"],
         isSignedIn: true,
@@ -149,13 +149,13 @@ describe("The Azure CLI in a box", { skip: await whyNoLaptop() }, () => {
       const [first, second] = answers;
       const thousand = answers[cases.findIndex(([, { times }]) => times === 1000)]!;
       console.log(
-        `${library}: a token of az in ${first!.ms} ms, from memory in ${
+        `${library}: a token of az in ${first!.ms} ms, from the cache in ${
           second!.ms
         } ms, a thousand at once in ${thousand.ms} ms`,
       );
     });
 
-    test(`${library}: nobody is signed in`, async () => {
+    test(`${library}: rejects if az is not signed in`, async () => {
       const { answers: [chain, alone], processes } = await ask(library, [
         { credential: "DefaultAzureCredential" },
         {},
@@ -170,7 +170,7 @@ describe("The Azure CLI in a box", { skip: await whyNoLaptop() }, () => {
       assert.equal(processes.length, 2);
     });
 
-    test(`${library}: az is not installed`, async () => {
+    test(`${library}: rejects if az is not installed`, async () => {
       const { answers: [chain, alone] } = await ask(library, [{ credential: "DefaultAzureCredential" }, {}], {});
       const expected = 'No folder of PATH has the program "az"';
       assert.ok(chain!.error!.includes(`${expected}\n    → Install it`), chain!.error!);
@@ -178,14 +178,14 @@ describe("The Azure CLI in a box", { skip: await whyNoLaptop() }, () => {
     });
   }
 
-  test("az hangs, because Entra keeps silent", async () => {
+  test("stops az if it hangs because Entra does not respond", async () => {
     await laptop.box.set({ machine: "refused", entra: "silent" });
     const configuration = await laptop.copyConfiguration();
     const calls: Call[] = [{ credential: "AzureCliCredential", options: { processTimeoutInMs: 3000 } }];
     const programs = OURS.map((library) =>
       laptop.start(library, "ask_credentials", { tools: ["az"], configuration, args: [JSON.stringify(calls)] })
     );
-    // A program lives for as long as what it has started and not stopped. The limit ends only a test that fails.
+    // A program ends only after the processes that it started. The limit ends only a failing test.
     const limit = setTimeout(() => programs.forEach((program) => void program.stop()), 120_000);
     const endings = await Promise.all(programs.map(({ ended }) => ended));
     clearTimeout(limit);
@@ -200,7 +200,7 @@ describe("The Azure CLI in a box", { skip: await whyNoLaptop() }, () => {
     await untilNoneHas(configuration);
   });
 
-  test("somebody else signs in meanwhile", async () => {
+  test("uses the new account after another sign-in to az", async () => {
     await laptop.box.set({ machine: "refused" });
     const configuration = await laptop.copyConfiguration();
     const calls: Call[] = [{ credential: "DefaultAzureCredential", untilAnother: true }];

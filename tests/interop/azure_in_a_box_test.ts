@@ -1,9 +1,11 @@
 // Runs on: deno
 //
-// `new DefaultAzureCredential()`, with nothing that a user would not set, finds a metadata service at 169.254.169.254 and Entra at
-// login.microsoftonline.com. So do Azure's own libraries for JavaScript and Python: what they send is compared with what we send.
+// `new DefaultAzureCredential()`, without special options, finds a metadata service at 169.254.169.254 and Entra at
+// login.microsoftonline.com. So do Azure's own libraries for JavaScript and Python, whose requests are compared with
+// those of this library.
 //
-// All of it is simulated, in a network of its own: outside of that, nothing is sent to these addresses and names. See support/interop/box.ts.
+// All services are simulated, in an isolated network. No request is sent to the real addresses. See
+// support/interop/box.ts.
 import { decodeJwt, decodeProtectedHeader } from "jose";
 import assert from "node:assert/strict";
 import { copyFile, mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -28,7 +30,7 @@ type Program = "ours on Deno" | "ours on Node" | "ours on Bun" | "npm" | "python
 const OURS: readonly Program[] = ["ours on Deno", "ours on Node", "ours on Bun"];
 const ALL: readonly Program[] = [...OURS, "npm", "python"];
 
-/** Where programs run, and who gives them tokens there. */
+/** The environments of programs, and the service that issues tokens there. */
 const PLACES = {
   "a virtual machine": "machine",
   "a virtual machine, as AZURE_CLIENT_ID": "machine",
@@ -37,13 +39,16 @@ const PLACES = {
 type Place = keyof typeof PLACES;
 const EVERYWHERE = Object.keys(PLACES) as Place[];
 
-/** What was seen, by the place where it was seen, such as `"entra token form scope"`. */
+/** The values in the requests, by their names such as `"entra token form scope"`. */
 type Observations = Readonly<Record<string, string>>;
 
-/** A difference between what we and Azure's libraries for JavaScript (npm) and Python send. `undefined` is nothing at all. */
+/**
+ * A difference between the requests of this library and of Azure's libraries for JavaScript (npm) and Python.
+ * `undefined` is an absent value.
+ */
 interface Difference {
   readonly at: string;
-  /** Default: wherever the same service is asked. */
+  /** Default: every environment with the same service. */
   readonly in?: Place;
   readonly ours?: string | RegExp;
   readonly npm?: string | RegExp;
@@ -53,27 +58,27 @@ interface Difference {
 
 const NPM_AGENT = /^azsdk-js-identity\/4\.14\.1 /;
 const PYTHON_AGENT = /^azsdk-python-identity\/1\.13\.\S+ Python\//;
-const ANONYMOUS = "It is no business of the machine's which library asks";
-const NOT_TRACED = "The metadata service knows no id of a request: not documented";
-const ONE_ID = "Entra takes the id as a field of the form, which browsers can send, too; once is enough";
-const TELEMETRY = "MSAL's telemetry: nobody needs it for a token";
+const ANONYMOUS = "The machine does not need to know the library";
+const NOT_TRACED = "The metadata service does not document a request id";
+const ONE_ID = "Entra accepts the id as a form field, which browsers can send too; once is enough";
+const TELEMETRY = "MSAL's telemetry, which a token does not need";
 
 const DIFFERENCES: readonly Difference[] = [
-  // The probe: is there a metadata service at all? It must lack the header "metadata", and more it need not have.
-  { at: "machine probe header accept", npm: "application/json", python: "*/*", because: "Any answer will do" },
+  // The probe for a metadata service. It must not have the header "metadata", and needs nothing else.
+  { at: "machine probe header accept", npm: "application/json", python: "*/*", because: "Any response suffices" },
   { at: "machine probe header user-agent", npm: NPM_AGENT, python: PYTHON_AGENT, because: ANONYMOUS },
   { at: "machine probe header x-ms-client-request-id", npm: "a GUID", because: NOT_TRACED },
-  { at: "machine probe query api-version", python: "2018-02-01", because: "It is refused all the same: no header" },
+  { at: "machine probe query api-version", python: "2018-02-01", because: "It is rejected anyway, without the header" },
   {
     at: "machine probe query resource",
     python: "https://storage.azure.com",
-    because: "It is refused all the same: no header",
+    because: "It is rejected anyway, without the header",
   },
   {
     at: "machine probe query client_id",
     in: "a virtual machine, as AZURE_CLIENT_ID",
     python: CLIENT,
-    because: "It is refused all the same: no header",
+    because: "It is rejected anyway, without the header",
   },
   // The token of the machine.
   { at: "machine token header accept", python: "*/*", because: "The service has one format" },
@@ -91,21 +96,21 @@ const DIFFERENCES: readonly Difference[] = [
     at: "entra token header accept",
     ours: "application/json",
     python: "*/*",
-    because: "What a token endpoint answers with (RFC 6749, section 5.1)",
+    because: "The type of a token response (RFC 6749, section 5.1)",
   },
   {
     at: "entra token header content-type",
     ours: "application/x-www-form-urlencoded;charset=UTF-8",
     npm: "application/x-www-form-urlencoded;charset=utf-8",
     python: "application/x-www-form-urlencoded",
-    because: "The type has no parameter, and one is ignored; Web APIs write it like this",
+    because: "The type has no parameter, so that one is ignored; Web APIs add it like this",
   },
   {
     at: "entra token header user-agent",
     ours: /^(Deno\/\S+|node|Bun\/\S+)$/,
     npm: NPM_AGENT,
     python: PYTHON_AGENT,
-    because: "The runtime's own: browsers let nobody change it",
+    because: "The runtime's own, which browsers do not allow to change",
   },
   { at: "entra token header x-ms-client-request-id", npm: "a GUID", because: ONE_ID },
   { at: "entra token query client-request-id", npm: "a GUID", because: ONE_ID },
@@ -134,7 +139,7 @@ const DIFFERENCES: readonly Difference[] = [
   { at: "entra token form x-client-last-telemetry", npm: /^5\|/, because: TELEMETRY },
 ];
 
-/** Headers about the connection and how things travel on it. A runtime's HTTP client sends them by itself. */
+/** Headers about the connection and the transfer, which the HTTP client of a runtime adds. */
 const OF_THE_CONNECTION = /^(accept-encoding|accept-language|connection|content-length|host|sec-fetch-mode)$/;
 
 describe("Azure in a box", { skip: await whyNot() }, () => {
@@ -174,7 +179,7 @@ describe("Azure in a box", { skip: await whyNot() }, () => {
 
   for (const program of ALL) {
     for (const place of EVERYWHERE) {
-      test(`${program}: a token in ${place}`, async () => {
+      test(`${program}: gets a token in ${place}`, async () => {
         const { code, stdout, stderr, requests } = await box.run(commands[program], variables(place));
         const [, token] = /^token (\S+)$/m.exec(stdout) ?? [];
         assert.ok(token, `It ended with ${code} and wrote:\n${stdout}${stderr}`);
@@ -188,8 +193,8 @@ describe("Azure in a box", { skip: await whyNot() }, () => {
 
   for (const program of OURS) {
     for (const place of EVERYWHERE) {
-      test(`${program}: sends what npm and python send in ${place}, but for what is listed`, () => {
-        const [ours, npm, python] = ([program, "npm", "python"] as const).map((who) => seen.get(who)![place]!);
+      test(`${program}: sends the same requests as npm and python in ${place}, except for listed differences`, () => {
+        const [ours, npm, python] = ([program, "npm", "python"] as const).map((name) => seen.get(name)![place]!);
         const actual = compare(ours!, npm!, python!);
         const expected = DIFFERENCES.filter((row) => row.in ? row.in === place : row.at.startsWith(PLACES[place]));
         assert.deepEqual(
@@ -204,14 +209,14 @@ describe("Azure in a box", { skip: await whyNot() }, () => {
   }
 
   for (const program of OURS) {
-    test(`${program}: a region is detected past the proxy that a variable names`, async () => {
+    test(`${program}: detects the region without the proxy of the variables`, async () => {
       const { stdout, stderr, requests } = await box.run(commands[program], {
         ...trust(box.authorityPath),
         AZURE_TENANT_ID: TENANT,
         AZURE_CLIENT_ID: CLIENT,
         AZURE_CLIENT_SECRET: "a-secret",
         AZURE_REGIONAL_AUTHORITY_NAME: "TryAutoDetect",
-        // Nobody listens there.
+        // There is no proxy at this address.
         HTTP_PROXY: "http://127.0.0.1:9",
       });
       assert.match(stdout, /^token /, stderr);
@@ -222,22 +227,22 @@ describe("Azure in a box", { skip: await whyNot() }, () => {
     });
   }
 
-  test("a metadata service that keeps silent", async () => {
+  test("rejects within the time limit if the metadata service does not respond", async () => {
     const figures = [];
     for (const program of ALL) {
       const { stdout, stderr } = await startProgram([...isolated(SILENT_NETWORK), ...commands[program]]).ended;
       assert.match(stdout, /^error (AggregateAuthenticationError|ClientAuthenticationError): /, stderr);
       figures.push(`${program}: ${/^took (.+)$/m.exec(stdout)![1]}`);
     }
-    console.log(`Figures of DefaultAzureCredential where nobody answers at 169.254.169.254: ${figures.join(", ")}`);
+    console.log(`Figures of DefaultAzureCredential without a response from 169.254.169.254: ${figures.join(", ")}`);
   });
 
-  /** What a program finds there. */
+  /** Returns the environment variables of a program there. */
   function variables(place: Place): Record<string, string> {
     const found = {
       ...trust(box.authorityPath),
       REQUESTS_CA_BUNDLE: box.authorityPath,
-      // A slow machine may answer late, and still answers.
+      // On a slow machine, the response to the probe may be late.
       AZURE_IMDS_PROBE_TIMEOUT_IN_MS: "600000",
     };
     if (place === "a virtual machine") return found;
@@ -278,7 +283,7 @@ describe("Azure in a box", { skip: await whyNot() }, () => {
   }
 });
 
-/** Why it cannot run here, or `false`. */
+/** Returns why the tests cannot run here, or `false`. */
 async function whyNot(): Promise<string | false> {
   const isolation = await whyNotIsolated(SILENT_NETWORK);
   if (isolation) return isolation;
@@ -305,7 +310,7 @@ function compare(ours: Observations, npm: Observations, python: Observations): F
 }
 
 function explains(row: Difference, found: Found): boolean {
-  return row.at === found.at && (["ours", "npm", "python"] as const).every((who) => fits(row[who], found[who]));
+  return row.at === found.at && (["ours", "npm", "python"] as const).every((name) => fits(row[name], found[name]));
 }
 
 function fits(expected: string | RegExp | undefined, value: Found["ours"]): boolean {

@@ -1,7 +1,8 @@
 // Runs on: deno
 //
-// `new DefaultAzureCredential()` wherever a program may find itself, beside Azure's own libraries for JavaScript (npm) and Python: who gets
-// which token, with which requests and processes, in what time. All of it is simulated but for the Azure CLI: see support/interop/boxed_laptop.ts.
+// Compares `new DefaultAzureCredential()` with Azure's own libraries for JavaScript (npm) and Python in each
+// environment: the identity of the token, the requests, the processes and the time. Everything but the Azure CLI is
+// simulated: see support/interop/boxed_laptop.ts.
 import { stop } from "esbuild";
 import { decodeJwt } from "jose";
 import assert from "node:assert/strict";
@@ -17,11 +18,11 @@ const DEVELOPER = "55555555-5555-5555-5555-555555555555";
 const STRANGER = "99999999-9999-9999-9999-999999999999";
 const SECRET = "a-secret";
 
-/** The links of the chain, in order. */
+/** The credentials of the chain, in order. */
 const LINKS = ["environment", "workload identity", "managed identity", "az", "pwsh", "azd"] as const;
 type LinkName = typeof LINKS[number];
 
-/** The credential that each link is, as `AZURE_TOKEN_CREDENTIALS` takes it. */
+/** The name of each credential in `AZURE_TOKEN_CREDENTIALS`. */
 const CREDENTIALS: Readonly<Record<LinkName, string>> = {
   environment: "EnvironmentCredential",
   "workload identity": "WorkloadIdentityCredential",
@@ -31,59 +32,65 @@ const CREDENTIALS: Readonly<Record<LinkName, string>> = {
   azd: "AzureDeveloperCliCredential",
 };
 
-/** What each link costs where it is the one, and what it takes to find it missing. */
+/**
+ * The requests of each credential if it is the only available one, including those for unavailable credentials before
+ * it.
+ */
 const REQUESTS: Readonly<Record<LinkName, string>> = {
   environment: "entra 200",
   "workload identity": "entra 200",
   "managed identity": "machine 400, machine 200",
-  // Its own: instance discovery and the token.
+  // Its own requests: instance discovery and the token.
   az: "entra 200, entra 200",
   pwsh: "",
   azd: "",
 };
 const TOOLS: readonly string[] = ["az", "pwsh", "azd"];
 
-/** Where a program finds itself, and what is to come of it. */
+/** The environment of a program, and the expected result. */
 interface Place {
   readonly name: string;
-  /** What is there, and works unless something else is said. */
+  /** The available credentials, which work unless `state` or `env` says otherwise. */
   readonly links: readonly LinkName[];
-  /** More variables, or others. Default: none. */
+  /** Additional or changed variables. Default: none. */
   readonly env?: Readonly<Record<string, string>>;
-  /** What goes wrong. Default: nothing; where there is no managed identity, nobody listens at the metadata service's address. */
+  /** Failures of the services. Default: none, and no metadata service if there is no managed identity. */
   readonly state?: BoxState;
-  /** The number of requests after which the others are stopped: some would take minutes. Default: they run to their end. */
+  /**
+   * The number of requests after which the other libraries are stopped, because some would take minutes. Default: no
+   * limit.
+   */
   readonly mostRequests?: number;
   readonly expected: Seen;
-  /** The error's name and what it says. Default: there is none. */
+  /** The expected name and message of the error. Default: no error. */
   readonly error?: RegExp;
 }
 
-/** What was seen of a program. */
+/** The observed behaviour of a program. */
 interface Seen {
-  /** Whose token it got; "nobody" for an error, "still trying" where it was stopped. */
-  readonly who: LinkName | "nobody" | "still trying";
-  /** Who was asked, and with what status it answered. */
+  /** The credential whose token it got; "none" for an error, "still trying" if it was stopped. */
+  readonly credential: LinkName | "none" | "still trying";
+  /** The services that received requests, and the status of each response. */
   readonly requests: string;
-  /** The tools that it started. */
+  /** The tools that it ran. */
   readonly processes: string;
 }
 
 function alone(link: LinkName): Seen {
-  return { who: link, requests: REQUESTS[link], processes: TOOLS.includes(link) ? link : "" };
+  return { credential: link, requests: REQUESTS[link], processes: TOOLS.includes(link) ? link : "" };
 }
 
 const NOTHING = /^error AggregateAuthenticationError: DefaultAzureCredential: Cannot get a token: No credential is av/m;
 const BY_AZ = alone("az");
-const NOBODY: Seen = { who: "nobody", requests: "", processes: "" };
+const NONE: Seen = { credential: "none", requests: "", processes: "" };
 
-/** As another cloud's metadata service answers, or a proxy. */
+/** A response of another cloud's metadata service or of a proxy. */
 function page(status: number): BoxState {
   return { machine: { status, body: "<!DOCTYPE html><title>Something else</title>" } };
 }
 
 const PLACES: readonly Place[] = [
-  { name: "nothing", links: [], expected: NOBODY, error: NOTHING },
+  { name: "nothing", links: [], expected: NONE, error: NOTHING },
   ...LINKS.map((link): Place => ({ name: `only ${link}`, links: [link], expected: alone(link) })),
   ...LINKS.flatMap((first, index) =>
     LINKS.slice(index + 1).map((second): Place => ({
@@ -99,20 +106,20 @@ const PLACES: readonly Place[] = [
     name: "AZURE_TOKEN_CREDENTIALS=prod with az alone",
     links: ["managed identity", "az"],
     env: { AZURE_CLIENT_ID: STRANGER },
-    expected: { ...NOBODY, requests: "machine 400" },
+    expected: { ...NONE, requests: "machine 400" },
     error: /^error AggregateAuthenticationError: .*\n[^]* {2}ManagedIdentityCredential +inconclusive .*HTTP 400/m,
   },
   ...LINKS.map((link): Place => ({
     name: `AZURE_TOKEN_CREDENTIALS=${CREDENTIALS[link]}`,
-    // The identity of a pod counts as a managed one, too, and first.
+    // Workload identity is also a source of managed identity, and comes first.
     links: LINKS.filter((name) => link !== "managed identity" || name !== "workload identity"),
-    // There is no doubt that there is a metadata service, so none is looked for.
+    // The metadata service is configured, so that no probe is sent.
     expected: link === "managed identity" ? { ...alone(link), requests: "machine 200" } : alone(link),
   })),
   {
     name: "AZURE_TOKEN_CREDENTIALS=laptop",
     links: LINKS,
-    expected: NOBODY,
+    expected: NONE,
     error: /^error TypeError: Variable AZURE_TOKEN_CREDENTIALS must be one of "prod", "dev", .*, and is "laptop"$/m,
   },
 
@@ -120,52 +127,52 @@ const PLACES: readonly Place[] = [
     name: "a wrong secret before az",
     links: ["environment", "az"],
     env: { AZURE_CLIENT_SECRET: "another-secret" },
-    expected: { ...NOBODY, requests: "entra 401" },
+    expected: { ...NONE, requests: "entra 401" },
     error: /^error AuthenticationError: .*AADSTS7000215/m,
   },
   {
-    name: "a pod that nobody trusts before az",
+    name: "a pod that no app trusts before az",
     links: ["workload identity", "az"],
     env: { AZURE_CLIENT_ID: DEVELOPER },
-    expected: { ...NOBODY, requests: "entra 401" },
+    expected: { ...NONE, requests: "entra 401" },
     error: /^error AuthenticationError: WorkloadIdentityCredential: .*AADSTS70021/m,
   },
   {
-    name: "an AZURE_CLIENT_ID that the machine does not have, and may be a service principal's, before az",
+    name: "an AZURE_CLIENT_ID that is not the machine's and may be a service principal's before az",
     links: ["managed identity", "az"],
     env: { AZURE_CLIENT_ID: STRANGER },
     expected: { ...BY_AZ, requests: `machine 400, machine 400, ${BY_AZ.requests}` },
   },
   {
-    name: "a machine that refuses before az",
+    name: "a machine that rejects the request before az",
     links: ["managed identity", "az"],
     state: { machine: { status: 403 } },
-    expected: { ...NOBODY, requests: "machine 403, machine 403" },
+    expected: { ...NONE, requests: "machine 403, machine 403" },
     error: /^error AuthenticationError: ManagedIdentityCredential: .*HTTP 403/m,
   },
 
   {
-    name: "a metadata service that keeps silent",
+    name: "a metadata service that does not respond",
     links: [],
     state: { machine: "silent" },
-    expected: NOBODY,
+    expected: NONE,
     error: NOTHING,
   },
   {
-    name: "a metadata service that keeps silent before az",
+    name: "a metadata service that does not respond before az",
     links: ["az"],
     state: { machine: "silent" },
     expected: BY_AZ,
   },
   {
-    name: "a metadata service of somebody else, status 404, before az",
+    name: "a metadata service of another cloud, status 404, before az",
     links: ["az"],
     state: page(404),
     mostRequests: 4,
     expected: { ...BY_AZ, requests: `machine 404, ${BY_AZ.requests}` },
   },
   {
-    name: "a metadata service of somebody else, status 500, before az",
+    name: "a metadata service of another cloud, status 500, before az",
     links: ["az"],
     state: page(500),
     mostRequests: 4,
@@ -179,23 +186,23 @@ const PLACES: readonly Place[] = [
   })),
 ];
 
-/** A difference between what comes of ours and of another's. */
+/** A difference between the behaviour of this library and of another one. */
 interface Difference {
   readonly of: "npm" | "python";
   readonly at: keyof Seen;
-  /** The names of the places. */
+  /** Matches the names of the environments. */
   readonly in: RegExp;
   readonly is: string | RegExp;
   readonly because: string;
 }
 
-const DISCOVERY = "MSAL asks twice where Entra is, before the first token: everybody knows";
-const TRIES_POWERSHELL = "It tries PowerShell out before it asks for a token";
-const STOPS = "Who is configured and refused is not to become somebody else";
+const DISCOVERY = "MSAL sends two discovery requests before the first token, although the endpoints are known";
+const TRIES_POWERSHELL = "It tests PowerShell before it requests a token";
+const STOPS = "A configured identity that is rejected must not be replaced by another";
 const NO_AZD = "Debian's version, 1.13, does not know the Azure Developer CLI";
 const NO_VARIABLE = "Debian's version, 1.13, does not read AZURE_TOKEN_CREDENTIALS";
-const NO_DOUBT = "In production there is a metadata service, and to look for it first may take too short a time";
-const MINUTES = "It takes any answer for the metadata service's, and asks again for a minute";
+const NO_DOUBT = "In production there is a metadata service, and the time limit of a probe may be too short for it";
+const MINUTES = "It treats any response as that of the metadata service, and retries for a minute";
 
 const WITH_SECRET = "entra 200, entra 200, entra 200";
 
@@ -204,14 +211,14 @@ const DIFFERENCES: readonly Difference[] = [
   { of: "python", at: "requests", in: /=(prod|EnvironmentCredential)$/, is: WITH_SECRET, because: DISCOVERY },
   { of: "python", at: "requests", in: /^a wrong/, is: "entra 200, entra 200, entra 401", because: DISCOVERY },
 
-  { of: "python", at: "who", in: /^only azd$/, is: "nobody", because: NO_AZD },
+  { of: "python", at: "credential", in: /^only azd$/, is: "none", because: NO_AZD },
   { of: "python", at: "processes", in: /^only azd$/, is: "", because: NO_AZD },
 
   { of: "npm", at: "requests", in: /=prod with/, is: "machine 400, machine 400", because: NO_DOUBT },
 
   {
     of: "python",
-    at: "who",
+    at: "credential",
     in: /=(dev|laptop|(?!Environment)\w+Credential)$/,
     is: "environment",
     because: NO_VARIABLE,
@@ -224,7 +231,7 @@ const DIFFERENCES: readonly Difference[] = [
     because: NO_VARIABLE,
   },
   { of: "python", at: "processes", in: /=(dev|Azure\w+)$/, is: "", because: NO_VARIABLE },
-  { of: "python", at: "who", in: /=prod with az alone$/, is: "az", because: NO_VARIABLE },
+  { of: "python", at: "credential", in: /=prod with az alone$/, is: "az", because: NO_VARIABLE },
   {
     of: "python",
     at: "requests",
@@ -237,7 +244,7 @@ const DIFFERENCES: readonly Difference[] = [
   { of: "npm", at: "processes", in: /^(only pwsh|pwsh before .+)$/, is: "pwsh, pwsh", because: TRIES_POWERSHELL },
   { of: "npm", at: "processes", in: /=AzurePowerShellCredential$/, is: "pwsh, pwsh", because: TRIES_POWERSHELL },
 
-  { of: "npm", at: "who", in: /^a (pod|machine) that/, is: "az", because: STOPS },
+  { of: "npm", at: "credential", in: /^a (pod|machine) that/, is: "az", because: STOPS },
   {
     of: "npm",
     at: "requests",
@@ -247,9 +254,9 @@ const DIFFERENCES: readonly Difference[] = [
   },
   { of: "npm", at: "processes", in: /^a (pod|machine) that/, is: "az", because: STOPS },
 
-  { of: "python", at: "who", in: /of somebody else/, is: "still trying", because: MINUTES },
-  { of: "python", at: "requests", in: /of somebody else/, is: /^(machine (404|500)(, |$)){2,}/, because: MINUTES },
-  { of: "python", at: "processes", in: /of somebody else/, is: "", because: MINUTES },
+  { of: "python", at: "credential", in: /of another cloud/, is: "still trying", because: MINUTES },
+  { of: "python", at: "requests", in: /of another cloud/, is: /^(machine (404|500)(, |$)){2,}/, because: MINUTES },
+  { of: "python", at: "processes", in: /of another cloud/, is: "", because: MINUTES },
 ];
 
 describe("The whole chain in a box", { skip: await whyNoLaptop() }, () => {
@@ -287,7 +294,7 @@ describe("The whole chain in a box", { skip: await whyNoLaptop() }, () => {
       for (const other of ["npm", "python"] as const) {
         const seen = await look(other, place);
         const expected = DIFFERENCES.filter((row) => row.of === other && row.in.test(place.name));
-        const found = (["who", "requests", "processes"] as const).filter((at) => seen[at] !== ours[at]);
+        const found = (["credential", "requests", "processes"] as const).filter((at) => seen[at] !== ours[at]);
         assert.deepEqual(
           {
             unexplained: found.filter((at) => !expected.some((row) => row.at === at && fits(row.is, seen[at])))
@@ -308,7 +315,7 @@ describe("The whole chain in a box", { skip: await whyNoLaptop() }, () => {
     }
   }
 
-  /** Runs a program there. */
+  /** Runs a program in an environment. */
   async function look(library: Library, { name, links, error, env, state = {}, mostRequests }: Place): Promise<Seen> {
     await laptop.box.set({ ...!links.includes("managed identity") && { machine: "refused" }, ...state });
     const [, variable] = /^AZURE_TOKEN_CREDENTIALS=(\w+)/.exec(name) ?? [];
@@ -319,7 +326,7 @@ describe("The whole chain in a box", { skip: await whyNoLaptop() }, () => {
       env: {
         ...variablesOf(links),
         ...variable && { AZURE_TOKEN_CREDENTIALS: variable },
-        // A slow machine may answer late, and still answers.
+        // On a slow machine, the response to the probe may be late.
         ...state.machine !== "silent" && { AZURE_IMDS_PROBE_TIMEOUT_IN_MS: "600000" },
         ...env,
       },
@@ -330,15 +337,17 @@ describe("The whole chain in a box", { skip: await whyNoLaptop() }, () => {
     times.set(name, [times.get(name), `${library} ${time}`].filter(Boolean).join(", "));
     assert.match(stdout, isStopped ? /^$/ : /^(token|error) /, stderr);
     if (isOurs && error) assert.match(stdout, error);
-    const who = isStopped ? "still trying" : whose(/^token (\S+)$/m.exec(stdout)?.[1]);
-    // Where the metadata service answers late, our chain starts az meanwhile, whose requests are those to Entra.
+    const credential = isStopped ? "still trying" : credentialOf(/^token (\S+)$/m.exec(stdout)?.[1]);
+    // If the metadata service responds late, our chain already starts az, whose requests go to Entra.
     const isLate = isOurs && links.includes("az") && requests.some(({ to }) => to === "machine");
     const early = requests.filter(({ to }) => !isLate || to === "machine");
-    const late = requests.filter((request) => who === "az" && !early.includes(request));
+    const late = requests.filter((request) => credential === "az" && !early.includes(request));
     return {
-      who,
+      credential,
       requests: [...early, ...late].map(({ to, status }) => `${to} ${status}`).join(", "),
-      processes: processes.map((line) => line.split(" ")[0]).filter((tool) => !isLate || tool !== "az" || who === "az")
+      processes: processes.map((line) => line.split(" ")[0]).filter((tool) =>
+        !isLate || tool !== "az" || credential === "az"
+      )
         .join(", "),
     };
   }
@@ -356,9 +365,9 @@ describe("The whole chain in a box", { skip: await whyNoLaptop() }, () => {
   }
 });
 
-/** Tells whose token it is. */
-function whose(token: string | undefined): Seen["who"] {
-  if (token === undefined) return "nobody";
+/** Returns the credential that a token belongs to. */
+function credentialOf(token: string | undefined): Seen["credential"] {
+  if (token === undefined) return "none";
   if (token === "of-pwsh") return "pwsh";
   if (token === "of-azd") return "azd";
   const { appid, appidacr, xms_mirid: machine } = decodeJwt(token);

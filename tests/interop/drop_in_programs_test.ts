@@ -1,7 +1,7 @@
 // Runs on: deno, node, bun
 //
-// Programs that were written for `@azure/identity`, as their users have them: each runs as it is, and with nothing but the name in its
-// import changed. Both print the same, and the services see the same.
+// Runs programs that were written for `@azure/identity`, unchanged and with only their import changed. Both must print
+// the same and send the same requests.
 import assert from "node:assert/strict";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -16,19 +16,19 @@ import type { KeyVaultOptions } from "../support/interop/key_vault.ts";
 const PROGRAMS = fileURLToPath(new URL("../programs/", import.meta.url));
 const CONFIG = fileURLToPath(new URL("../../deno.json", import.meta.url));
 
-/** The libraries by their names, and what they call themselves before the token service. */
+/** The libraries by their names, with the names that they send to the token service. */
 const LIBRARIES = { "@azure/identity": "msal.js.node", "@azweb/identity": "azweb.identity" };
 
 interface Case {
   /** A file of `programs/`. */
   readonly program: string;
   readonly env?: Readonly<Record<string, string>>;
-  /** What is special about the vault. */
+  /** The options of the vault. */
   readonly vault?: Partial<KeyVaultOptions>;
   readonly prints: string;
-  /** How it says that it failed, or how with each library. Default: it does not fail. */
+  /** The error that it prints, or that of each library. Default: none. */
   readonly error?: RegExp | Readonly<Record<keyof typeof LIBRARIES, RegExp>>;
-  /** What the services were asked, in order. */
+  /** The requests to the services, in order. */
   readonly asked: readonly string[];
 }
 
@@ -100,14 +100,14 @@ const CASES: Readonly<Record<string, Case>> = {
     program: "key_vault",
     vault: { tenantId: FABRIKAM },
     prints: "",
-    // Ours is an error that ends a chain.
+    // Our error ends a chain.
     error: {
       "@azure/identity": /^CredentialUnavailableError: .*99999999-8888-7777-6666-555555555555/m,
       "@azweb/identity": /^AuthenticationError: .*99999999-8888-7777-6666-555555555555/m,
     },
     asked: [ANONYMOUS],
   },
-  "a key vault that refuses the token's audience": {
+  "a key vault that rejects the audience of the token": {
     program: "key_vault",
     env: { AZURE_CLIENT_ID: "another-audience" },
     prints: "",
@@ -130,7 +130,7 @@ const CASES: Readonly<Record<string, Case>> = {
       "model: POST /openai/deployments/our-model/chat/completions with token 1: 200",
     ],
   },
-  "a model that refuses the token's audience": {
+  "a model that rejects the audience of the token": {
     program: "openai",
     env: { AZURE_CLIENT_ID: "another-audience" },
     prints: "",
@@ -139,16 +139,16 @@ const CASES: Readonly<Record<string, Case>> = {
   },
 };
 
-/** Runs a program of `programs/` as it is in this project. */
+/** The arguments with which the runtime runs a program of `programs/`. */
 const RUN = "Deno" in globalThis ? ["run", "--quiet", "--allow-all", "--config", CONFIG] : [];
 
-describe("a program for @azure/identity, as it is and with its import changed:", () => {
+describe("a program for @azure/identity does the same unchanged and with its import changed:", () => {
   const stops: (() => Promise<unknown>)[] = [];
   let folder: string;
   let cloud: Cloud;
 
   before(async () => {
-    // Where packages are found: on Node and Bun that is the project alone.
+    // In a folder from which packages resolve: on Node and Bun only in the project.
     folder = await mkdtemp(join("Deno" in globalThis ? tmpdir() : PROGRAMS, "changed-"));
     stops.push(() => rm(folder, { recursive: true }));
     cloud = await startCloud(folder);
@@ -178,9 +178,9 @@ describe("a program for @azure/identity, as it is and with its import changed:",
     });
   }
 
-  /** Returns where the program is that uses the library; writes it first if that is ours. */
+  /** Returns the path of the program for a library. Writes the changed program first if that is ours. */
   async function pathOf(program: string, library: string): Promise<string> {
-    // The same ending as this file's: `.ts`, or `.js` where the tests were transpiled.
+    // The same extension as this file: `.ts`, or `.js` if the tests were transpiled.
     const file = program + /\.\w+$/.exec(import.meta.url)![0];
     if (library === "@azure/identity") return join(PROGRAMS, file);
     const parts = (await readFile(join(PROGRAMS, file), "utf8")).split('"@azure/identity"');

@@ -1,4 +1,4 @@
-// A program that was written for `@azure/identity` does the same with this library: here it runs with both. types_test.ts looks at its types.
+// Runs a program that was written for `@azure/identity` with both libraries. types_test.ts checks its types.
 import * as theirs from "@azure/identity";
 import * as ours from "@azweb/identity";
 import assert from "node:assert/strict";
@@ -12,10 +12,10 @@ const TENANT = "contoso.onmicrosoft.com";
 const SCOPE = "https://storage.azure.com/.default";
 
 const NO_MSAL =
-  "MSAL's cache of accounts and its plug-ins: there is no MSAL; tokens are remembered by the option `cache`";
-const NO_BROKER = "It needs a broker of native code";
+  "MSAL's account cache and its plug-ins: this library has no MSAL, and caches tokens in the option `cache`";
+const NO_BROKER = "It needs an authentication broker in native code";
 
-/** What `@azure/identity` exports and we do not, types too, and why. */
+/** The exports of `@azure/identity` that this library lacks, including types, with the reasons. */
 const MISSING: Readonly<Record<string, string>> = {
   VisualStudioCodeCredential: NO_BROKER,
   VisualStudioCodeCredentialOptions: NO_BROKER,
@@ -27,26 +27,26 @@ const MISSING: Readonly<Record<string, string>> = {
   IdentityPlugin: NO_MSAL,
   CredentialPersistenceOptions: NO_MSAL,
   TokenCachePersistenceOptions: NO_MSAL,
-  logger: "The option `log` takes a function: nothing is written that nobody asked for",
+  logger: "The option `log` accepts a function; the library itself writes no log",
 };
 
-test("what @azure/identity exports is exported, or missing for a reason", () => {
+test("every export of @azure/identity is exported or listed as missing", () => {
   const missing = Object.keys(theirs).filter((name) => !(name in ours));
   assert.deepEqual(missing.filter((name) => !(name in MISSING)), []);
 });
 
-test("what the declarations of @azure/identity export, ours do, or it is missing for a reason", () => {
+test("every exported declaration of @azure/identity is exported or listed as missing", () => {
   const [named, offered] = ["@azure/identity", "@azweb/identity"].map(declaredNames) as [string[], string[]];
   assert.deepEqual(named.filter((name) => !offered.includes(name)).sort(), Object.keys(MISSING).sort());
 });
 
-test("what is missing stands in the README's differences", async () => {
+test("the README's differences list every missing export", async () => {
   const readme = await readFile(new URL("README.md", import.meta.resolve("@azweb/identity")), "utf8");
   const differences = readme.split("\n## Differences from `@azure/identity`\n")[1]?.split("\n## ")[0] ?? "";
   assert.deepEqual(Object.keys(MISSING).filter((name) => !differences.includes(`\`${name}\``)), []);
 });
 
-test("a program runs the same with its import changed", async () => {
+test("a program does the same with its import changed", async () => {
   const notes: Partial<Record<"ours" | "theirs", Record<string, unknown>>> = {};
   await observe({
     entra: {
@@ -69,12 +69,17 @@ test("a program runs the same with its import changed", async () => {
     "a subclass": { calls: 2, appid: "app" },
     "a bearer token provider": { aud: "https://cognitiveservices.azure.com" },
     "a user": { upn: "jo@contoso.com" },
-    "a list of scopes": { aud: "https://storage.azure.com" },
+    "an array of scopes": { aud: "https://storage.azure.com" },
     "another tenant": { tid: "fabrikam.onmicrosoft.com" },
     "another tenant, not allowed": "AuthenticationError",
-    "remembered": true,
-    "a chain of the unavailable": ["AggregateAuthenticationError", "Error", 2, "CredentialUnavailableError"],
-    "a chain that goes on": { appid: "app" },
+    "cached": true,
+    "a chain without an available credential": [
+      "AggregateAuthenticationError",
+      "Error",
+      2,
+      "CredentialUnavailableError",
+    ],
+    "a chain that continues": { appid: "app" },
     "an impossible tenant": "thrown",
     "no scope": "rejected",
     "authority hosts": {
@@ -86,13 +91,13 @@ test("a program runs the same with its import changed", async () => {
   });
 });
 
-/** What comes of the program with `@azure/identity` where it is another outcome than ours. */
+/** The outcomes with `@azure/identity` that differ from ours. */
 const DIFFERENT: Readonly<Record<string, unknown>> = {
-  // A chain must not become another identity because of a tenant.
+  // A tenant that is not allowed must not make a chain use another identity.
   "another tenant, not allowed": "CredentialUnavailableError",
 };
 
-/** Written for `@azure/identity`. */
+/** The program, written for `@azure/identity`. */
 async function program(library: Library, options: Options, note: Note): Promise<void> {
   const {
     AggregateAuthenticationError,
@@ -116,7 +121,7 @@ async function program(library: Library, options: Options, note: Note): Promise<
   const counting = new Counting(options);
   const first = await counting.getToken(SCOPE);
   const { appid } = claimsOf(first.token);
-  note("remembered", (await counting.getToken(SCOPE)).token === first.token);
+  note("cached", (await counting.getToken(SCOPE)).token === first.token);
   note("a subclass", { calls: counting.calls, appid });
 
   const getToken = getBearerTokenProvider(counting, "https://cognitiveservices.azure.com/.default");
@@ -129,7 +134,7 @@ async function program(library: Library, options: Options, note: Note): Promise<
     ...options,
     additionallyAllowedTenants: ["fabrikam.onmicrosoft.com"],
   });
-  note("a list of scopes", { aud: claimsOf((await app.getToken([SCOPE])).token).aud });
+  note("an array of scopes", { aud: claimsOf((await app.getToken([SCOPE])).token).aud });
   const elsewhere = await app.getToken(SCOPE, { tenantId: "fabrikam.onmicrosoft.com" });
   note("another tenant", { tid: claimsOf(elsewhere.token).tid });
   const refusal = await app.getToken(SCOPE, { tenantId: "another.onmicrosoft.com" }).catch((error) => error);
@@ -145,11 +150,11 @@ async function program(library: Library, options: Options, note: Note): Promise<
     await none.getToken(SCOPE);
   } catch (error) {
     if (error instanceof AggregateAuthenticationError && error instanceof Error) {
-      note("a chain of the unavailable", [error.name, "Error", error.errors.length, error.errors[0].name]);
+      note("a chain without an available credential", [error.name, "Error", error.errors.length, error.errors[0].name]);
     }
   }
   const some = new ChainedTokenCredential(new Unavailable(), new EnvironmentCredential(options));
-  note("a chain that goes on", { appid: claimsOf((await some.getToken(SCOPE)).token).appid });
+  note("a chain that continues", { appid: claimsOf((await some.getToken(SCOPE)).token).appid });
 
   try {
     new ClientSecretCredential("not a tenant!", "app", "secret", options);
@@ -160,7 +165,7 @@ async function program(library: Library, options: Options, note: Note): Promise<
   note("authority hosts", { ...AzureAuthorityHosts });
 }
 
-/** Returns the names of a module's exports, types too: on Deno ours are in the source. */
+/** Returns the names of a module's exports, including types. On Deno, ours are in the source. */
 function declaredNames(specifier: string): string[] {
   const path = fileURLToPath(import.meta.resolve(specifier)).replace(/\.js$/, ".d.ts");
   const program = ts.createProgram([path], { noLib: true, types: [], allowImportingTsExtensions: true, noEmit: true });

@@ -1,6 +1,6 @@
 // Runs on: deno, node
-// What a user is asked with, and how the code is redeemed, field by field beside `@azure/identity`, whose browser is caught where it starts
-// the program that opens it.
+// Compares the authorization request and the token request with those of `@azure/identity`, field by field. The test
+// replaces the program with which `@azure/identity` opens the browser.
 import * as theirs from "@azure/identity";
 import * as ours from "@azweb/identity";
 import childProcess from "node:child_process";
@@ -21,15 +21,15 @@ const USER = "jo@contoso.com";
 const CLIENT_INFO = btoa(JSON.stringify({ uid: "jo", utid: TENANT })).replaceAll("=", "");
 const CLAIMS = '{"access_token":{"nbf":{"essential":true,"value":"1"}}}';
 
-/** What was seen, by the place where it was seen. */
+/** The values in the requests, by their names. */
 type Seen = Record<string, string>;
 
 type Options = { loginHint?: string; tenantId?: string };
 
-/** What `@azure/identity` takes in place of a connection. */
+/** The HTTP client that `@azure/identity` accepts as an option. */
 type HttpClient = NonNullable<theirs.TokenCredentialOptions["httpClient"]>;
 
-/** Signs a user in, who is shown the URL that `opened` resolves with. Returns what was sent on the way. */
+/** Signs in the user at the URL with which `opened` resolves. Returns the values in the requests. */
 async function watch(
   credential: { getToken(scopes: string, options: object): Promise<{ token: string } | null> },
   getTokenOptions: object,
@@ -106,7 +106,7 @@ function endpoint(url: string, headers: HeadersInit | undefined): Seen {
   return { "(endpoint)": url.split("?")[0]!, "(anchor)": new Headers(headers).get("x-anchormailbox") ?? "none" };
 }
 
-/** Stands in the place of the program that opens a browser. */
+/** Replaces the program that opens the browser. */
 function catchOpener(): { promise: Promise<string>; done(): void } {
   let caught!: (url: string) => void;
   const promise = new Promise<string>((resolve) => caught = resolve);
@@ -129,10 +129,10 @@ function tidy(value: string): string {
 
 type Tag = "hint" | "claims" | "cae";
 
-const NOT_NEEDED = "Not needed, and nobody's business";
+const NOT_NEEDED = "Not needed for a token";
 const HINTS = "No use is made of what MSAL asks the ID token for";
 
-/** The claims, which stand in both requests. */
+/** The claims, which are in both requests. */
 const CLAIMS_DIFFERENCES: readonly Omit<Difference<Tag>, "at">[] = [
   { except: ["claims", "cae"], theirs: `{${ID_TOKEN_CLAIMS}}`, because: HINTS },
   { tags: ["claims"], ours: CLAIMS, theirs: `{"access_token":{${NBF}},${ID_TOKEN_CLAIMS}}`, because: HINTS },
@@ -145,35 +145,35 @@ const CLAIMS_DIFFERENCES: readonly Omit<Difference<Tag>, "at">[] = [
 ];
 
 const DIFFERENCES: readonly Difference<Tag>[] = [
-  // What the user is asked with.
+  // The authorization request.
   {
     at: "authorize state",
     ours: "43 characters",
     theirs: /^eyJpZCI6/,
     because: "256 random bits; theirs are 122, in JSON with room for a page's own state",
   },
-  { at: "authorize nonce", ours: "43 characters", because: "An ID token of another sign-in is refused by it" },
-  { at: "authorize client-request-id", theirs: "a GUID", because: "The id stands in the request for the token" },
+  { at: "authorize nonce", ours: "43 characters", because: "It detects an ID token of another sign-in" },
+  { at: "authorize client-request-id", theirs: "a GUID", because: "The id is in the token request" },
   { at: "authorize clidata", theirs: "1", because: "Optional: MSAL's statistics" },
-  { at: "authorize x-client-SKU", theirs: "msal.js.node", because: "Stands in the request for the token" },
-  { at: "authorize x-client-VER", theirs: /^\d+\.\d+\.\d+$/, because: "Stands in the request for the token" },
+  { at: "authorize x-client-SKU", theirs: "msal.js.node", because: "It is in the token request" },
+  { at: "authorize x-client-VER", theirs: /^\d+\.\d+\.\d+$/, because: "It is in the token request" },
   { at: "authorize x-client-OS", theirs: /./, because: NOT_NEEDED },
   { at: "authorize x-client-CPU", theirs: /./, because: NOT_NEEDED },
   {
     at: "authorize X-AnchorMailbox",
     tags: ["hint"],
     theirs: `UPN:${USER}`,
-    because: "Optional, a hint for routing; the user stands in login_hint",
+    because: "Optional routing hint; the user is in login_hint",
   },
   ...CLAIMS_DIFFERENCES.map((row) => ({ ...row, at: "authorize claims" })),
-  // What the user reads.
+  // The result page.
   {
     at: "page content-type",
     ours: "text/html; charset=utf-8",
     theirs: "null",
-    because: "A page that says what it is need not be guessed",
+    because: "With a content type, browsers do not guess the type of the page",
   },
-  // How the code is redeemed.
+  // The token request.
   {
     at: "form code_verifier",
     ours: "43 characters",
@@ -183,22 +183,32 @@ const DIFFERENCES: readonly Difference<Tag>[] = [
   {
     at: "form client-request-id",
     ours: "a GUID",
-    because: "Theirs stands in the query",
+    because: "Theirs is in the query",
   },
-  { at: "form (anchor)", ours: "none", theirs: `Oid:jo@${TENANT}`, because: "A header costs a page its preflight" },
-  { at: "form x-client-SKU", ours: "azweb.identity", theirs: "msal.js.node", because: "Each goes by its name" },
-  { at: "form x-client-VER", ours: /^\d+\.\d+\.\d+/, theirs: /^\d+\.\d+\.\d+$/, because: "Each goes by its version" },
+  {
+    at: "form (anchor)",
+    ours: "none",
+    theirs: `Oid:jo@${TENANT}`,
+    because: "A custom header makes browsers send a preflight request",
+  },
+  { at: "form x-client-SKU", ours: "azweb.identity", theirs: "msal.js.node", because: "The name of each library" },
+  {
+    at: "form x-client-VER",
+    ours: /^\d+\.\d+\.\d+/,
+    theirs: /^\d+\.\d+\.\d+$/,
+    because: "The version of each library",
+  },
   { at: "form x-client-OS", theirs: /./, because: NOT_NEEDED },
   { at: "form x-client-CPU", theirs: /./, because: NOT_NEEDED },
-  { at: "form x-ms-lib-capability", theirs: "retry-after, h429", because: "Optional: MSAL's words for its throttling" },
+  { at: "form x-ms-lib-capability", theirs: "retry-after, h429", because: "Optional: MSAL's throttling capabilities" },
   { at: "form x-client-current-telemetry", theirs: /^5\|/, because: "Optional: MSAL's statistics" },
   { at: "form x-client-last-telemetry", theirs: /^5\|/, because: "Optional: MSAL's statistics" },
   ...CLAIMS_DIFFERENCES.map((row) => ({ ...row, at: "form claims" })),
 ];
 
 const CASES: readonly { name: string; tags?: readonly Tag[]; options?: Options; getTokenOptions?: object }[] = [
-  { name: "as it comes" },
-  { name: "the user who is expected", tags: ["hint"], options: { loginHint: USER } },
+  { name: "defaults" },
+  { name: "a login hint", tags: ["hint"], options: { loginHint: USER } },
   { name: "any tenant", options: { tenantId: "organizations" } },
   { name: "claims", tags: ["claims"], getTokenOptions: { claims: CLAIMS } },
   { name: "continuous access evaluation", tags: ["cae"], getTokenOptions: { enableCae: true } },

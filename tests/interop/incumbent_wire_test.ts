@@ -1,5 +1,6 @@
-// What we send and what `@azure/identity` sends, field by field, for every credential. Both run the same code before a simulated Entra, which
-// stands in the place of the connection: so the hosts are the real ones, and what a runtime's own `fetch` adds is left out.
+// Compares the requests of this library and of `@azure/identity`, field by field, for every credential. Both run the
+// same code with a simulated Entra in place of the network: the hosts are the real ones, and headers that a runtime's
+// `fetch` adds are left out.
 import type { AccessToken, GetTokenOptions, TokenCredential } from "@azure/core-auth";
 import { createAzurePipelines, createEntra, type Entra } from "@azweb/identity/testing";
 import { exportJWK, generateKeyPair, SignJWT } from "jose";
@@ -71,7 +72,7 @@ const ENTRA = {
   allowReplay: true,
 };
 
-/** The token by which the user has called the app. */
+/** Returns the token with which the user called the app. */
 const CALL: string = await callOf(createEntra(ENTRA));
 
 async function callOf(entra: Entra): Promise<string> {
@@ -83,7 +84,7 @@ async function callOf(entra: Entra): Promise<string> {
   return (await response.json()).access_token;
 }
 
-/** Has the user sign in to the app, and returns the code. */
+/** Signs the user in to the app, and returns the authorization code. */
 async function codeOf(entra: Entra, clientId: string): Promise<string> {
   const query = new URLSearchParams({
     client_id: clientId,
@@ -97,7 +98,7 @@ async function codeOf(entra: Entra, clientId: string): Promise<string> {
   return new URL(location).searchParams.get("code")!;
 }
 
-/** What sets cases apart and says which differences they have. */
+/** The properties of cases, by which differences apply to them. */
 type Tag =
   | "adfs"
   | "cae"
@@ -106,7 +107,7 @@ type Tag =
   | "configuration known"
   | "device"
   | "discovery"
-  /** Entra is not asked: what is said of its requests says nothing here. */
+  /** No request is sent to Entra, so that differences in its requests do not apply. */
   | "elsewhere"
   | "getAssertion"
   | "on behalf"
@@ -123,7 +124,7 @@ interface Files {
   readonly plain: string;
   /** Certificate, its issuer's, and the encrypted key. */
   readonly encrypted: string;
-  /** A workload's token. */
+  /** The token of a workload. */
   readonly token: string;
 }
 
@@ -172,7 +173,7 @@ function byCode({ library, options }: Context, ...rest: string[]): TokenCredenti
 function byDeviceCode({ library, options, entra }: Context): TokenCredential {
   return new library.DeviceCodeCredential({
     ...options,
-    // Ours waits before it asks for the first time, as the service wants it.
+    // Ours waits before the first poll, as the service requires.
     ...{ runtime: HURRIED },
     tenantId: TENANT,
     clientId: PUBLIC_CLIENT,
@@ -180,7 +181,7 @@ function byDeviceCode({ library, options, entra }: Context): TokenCredential {
   });
 }
 
-/** With more options. */
+/** Adds options to a case. */
 function optionally(more: Options, create: (context: Context) => TokenCredential = withSecret): Case["create"] {
   return (context) => create({ ...context, options: { ...context.options, ...more } });
 }
@@ -189,7 +190,7 @@ function asking(options: GetTokenOptions): Use {
   return (credential) => credential.getToken(SCOPE, options);
 }
 
-/** For `SCOPE`, and for another one or the same again. */
+/** Gets a token for `SCOPE`, and then for another scope or the same one. */
 function twice(scope: string): Use {
   return async (credential) => {
     await credential.getToken(SCOPE);
@@ -490,18 +491,23 @@ const DIFFERENCES: readonly Difference<Tag>[] = [
     because: "`fetch` writes it; the name of a charset has no case",
   },
   { at: "header accept-encoding", theirs: "gzip,deflate", because: "`fetch` adds its own" },
-  // Who asks.
+  // The library and the machine.
   {
     at: "header user-agent",
     theirs: /^azsdk-js-identity\/4\.14\.1 /,
     because:
-      "Not every runtime lets it be set; name and version stand in the form, and the machine is nobody's business",
+      "Not every runtime allows it to be set; the name and the version are in the form, and the machine is not needed",
   },
-  { at: "form x-client-SKU", ours: "azweb.identity", theirs: "msal.js.node", because: "Each goes by its name" },
-  { at: "form x-client-VER", ours: /^\d+\.\d+\.\d+/, theirs: /^\d+\.\d+\.\d+$/, because: "Each goes by its version" },
-  { at: "form x-client-OS", theirs: /./, because: "Not needed for a token, and nobody's business" },
-  { at: "form x-client-CPU", theirs: /./, because: "Not needed for a token, and nobody's business" },
-  { at: "form x-ms-lib-capability", theirs: "retry-after, h429", because: "Optional: MSAL's words for its throttling" },
+  { at: "form x-client-SKU", ours: "azweb.identity", theirs: "msal.js.node", because: "The name of each library" },
+  {
+    at: "form x-client-VER",
+    ours: /^\d+\.\d+\.\d+/,
+    theirs: /^\d+\.\d+\.\d+$/,
+    because: "The version of each library",
+  },
+  { at: "form x-client-OS", theirs: /./, because: "Not needed for a token" },
+  { at: "form x-client-CPU", theirs: /./, because: "Not needed for a token" },
+  { at: "form x-ms-lib-capability", theirs: "retry-after, h429", because: "Optional: MSAL's throttling capabilities" },
   {
     at: "form x-client-current-telemetry",
     except: ["on behalf"],
@@ -514,61 +520,61 @@ const DIFFERENCES: readonly Difference<Tag>[] = [
     theirs: /^5\|/,
     because: "Optional: MSAL's statistics",
   },
-  { at: "query client-request-id", theirs: "a GUID", because: "Once is enough: it stands in the form" },
+  { at: "query client-request-id", theirs: "a GUID", because: "Once is enough: it is in the form" },
   {
     at: "header x-ms-client-request-id",
     theirs: "a GUID",
-    because: "A header of one's own costs a page its preflight; the id stands in the form",
+    because: "A custom header makes browsers send a preflight request; the id is in the form",
   },
-  // People.
+  // Users.
   {
     at: "header x-anchormailbox",
     tags: ["user"],
     theirs: `UPN: ${USER}`,
-    because: "Optional, a hint for routing; a header of one's own costs a page its preflight",
+    because: "Optional routing hint; a custom header makes browsers send a preflight request",
   },
   {
     at: "form scope",
     tags: ["user"],
     ours: SCOPE,
     theirs: `${SCOPE} openid profile offline_access`,
-    because: "What nobody uses is not asked for: an id token, and a refresh token beside a password",
+    because: "An ID token, or a refresh token beside a password, would not be used",
   },
   { at: "form response_type", tags: ["user"], theirs: "id_token token", because: "Not a parameter of this endpoint" },
-  { at: "form client_info", tags: ["user"], theirs: "1", because: "For MSAL's cache of accounts" },
+  { at: "form client_info", tags: ["user"], theirs: "1", because: "For MSAL's account cache" },
   {
     at: "form scope",
     tags: ["on behalf"],
     ours: SCOPE,
     theirs: `${SCOPE} openid profile offline_access`,
-    because: "What nobody uses is not asked for: an id token, and a refresh token beside the user's own",
+    because: "An ID token, or a second refresh token of the user, would not be used",
   },
-  { at: "form client_info", tags: ["on behalf"], theirs: "1", because: "For MSAL's cache of accounts" },
+  { at: "form client_info", tags: ["on behalf"], theirs: "1", because: "For MSAL's account cache" },
   {
     at: "form client-request-id",
     tags: ["signed in"],
     except: ["device"],
     ours: "a GUID",
-    because: "It stands in the form always, in the place of the query",
+    because: "It is always in the form instead of the query",
   },
   {
     at: "form claims",
     tags: ["signed in"],
     except: ["device"],
     theirs: `{${ID_TOKEN_CLAIMS}}`,
-    because: "Nobody asked for claims; the id token has what tells who it is",
+    because: "No claims were requested; the ID token identifies the user without them",
   },
   {
     at: "form claims",
     tags: ["device", "refresh"],
     theirs: `{${ID_TOKEN_CLAIMS}}`,
-    because: "Nobody asked for claims; the id token has what tells who it is",
+    because: "No claims were requested; the ID token identifies the user without them",
   },
   {
     at: "header x-anchormailbox",
     tags: ["refresh"],
     theirs: /^Oid:[0-9a-f-]{36}@contoso$/,
-    because: "Optional, a hint for routing; a header of one's own costs a page its preflight",
+    because: "Optional routing hint; a custom header makes browsers send a preflight request",
   },
   {
     at: "form grant_type",
@@ -576,7 +582,7 @@ const DIFFERENCES: readonly Difference<Tag>[] = [
     except: ["refresh"],
     ours: "urn:ietf:params:oauth:grant-type:device_code",
     theirs: "device_code",
-    because: "The name of RFC 8628, which Entra's documentation has, too",
+    because: "The name in RFC 8628 and in Entra's documentation",
   },
   // Azure Pipelines.
   {
@@ -584,27 +590,27 @@ const DIFFERENCES: readonly Difference<Tag>[] = [
     tags: ["pipelines"],
     ours: /^POST \S+\/oidctoken, POST \S+\/token$/,
     theirs: /^(POST \S+\/oidctoken, ){4}POST \S+\/token$/,
-    because: "One exchange a token: MSAL asks for the assertion again where it only looks into its memory",
+    because: "One exchange per token: MSAL requests the assertion again even for a cache lookup",
   },
   { at: "header accept-encoding", tags: ["elsewhere"], theirs: "gzip,deflate", because: "`fetch` adds its own" },
   {
     at: "header user-agent",
     tags: ["elsewhere"],
     theirs: /^azsdk-js-identity\/4\.14\.1 /,
-    because: "Not every runtime lets it be set",
+    because: "Not every runtime allows it to be set",
   },
   {
     at: "header x-ms-client-request-id",
     tags: ["elsewhere"],
     theirs: "a GUID",
-    because: "Azure Pipelines has ids of its own, which the error names",
+    because: "Azure Pipelines has its own ids, which the error contains",
   },
   {
     at: "error errorResponse",
     tags: ["elsewhere"],
     ours: "none",
     theirs: "AzurePipelinesCredential: Authentication Failed. Received null token from OIDC request. undefined",
-    because: "It is the answer of a token service, and there was none; theirs holds the text of what came instead",
+    because: "It is the response of a token service, and there was none; theirs contains the text of another response",
   },
   // Claims.
   {
@@ -613,7 +619,7 @@ const DIFFERENCES: readonly Difference<Tag>[] = [
     except: ["cae"],
     ours: CLAIMS,
     theirs: `{"access_token":{${NBF}},${ID_TOKEN_CLAIMS}}`,
-    because: "The caller's claims as they are; an application has no id token",
+    because: "The caller's claims unchanged; an application has no ID token",
   },
   {
     at: "form claims",
@@ -621,14 +627,14 @@ const DIFFERENCES: readonly Difference<Tag>[] = [
     except: ["claims"],
     ours: `{"access_token":{${CP1}}}`,
     theirs: `{${ID_TOKEN_CLAIMS},"access_token":{${CP1}}}`,
-    because: "An application has no id token",
+    because: "An application has no ID token",
   },
   {
     at: "form claims",
     tags: ["claims", "cae"],
     ours: `{"access_token":{${NBF},${CP1}}}`,
     theirs: `{"access_token":{${NBF},${CP1}},${ID_TOKEN_CLAIMS}}`,
-    because: "No id token is asked for",
+    because: "No ID token is requested",
   },
   // Assertions.
   {
@@ -636,63 +642,68 @@ const DIFFERENCES: readonly Difference<Tag>[] = [
     tags: ["getAssertion"],
     ours: "1",
     theirs: "4",
-    because: "It is called for a request, and only then: it may cost a request itself",
+    because: "It is called only for a token request, because it may send a request itself",
   },
   {
     at: "different assertions",
     tags: ["twice"],
     ours: "2 of 2",
     theirs: "1 of 2",
-    because:
-      "An assertion is good for one request (RFC 7523, section 3): a strict server refuses it when it comes again",
+    because: "An assertion is valid for one request (RFC 7523, section 3): a strict server rejects a repeated one",
   },
-  // Where to.
+  // Endpoints.
   {
     at: "requests",
     tags: ["configuration known"],
     ours: /^POST \S+$/,
     theirs: /^GET \S+\/\.well-known\/openid-configuration, POST \S+$/,
-    because: "The endpoint is known: what the configuration says is not worth a request",
+    because: "The endpoint is known, so that the configuration need not be requested",
   },
   {
     at: "requests",
     tags: ["discovery"],
     ours: /authorization_endpoint=https%3A%2F%2Flogin\.contoso\.example%2F/,
     theirs: /authorization_endpoint=https:\/\/login\.contoso\.example\//,
-    because: "A URL in a query is encoded",
+    because: "A URL in a query must be encoded",
   },
   {
     at: "requests",
     tags: ["region"],
     ours: `POST https://westeurope.login.microsoft.com/${TENANT}/oauth2/v2.0/token`,
     theirs: `POST https://westeurope.login.microsoft.com/${TENANT}/oauth2/v2.0/token/`,
-    because: "The endpoint has no slash at its end",
+    because: "The endpoint does not end with a slash",
   },
   // AD FS.
-  { at: "assertion header alg", tags: ["adfs"], ours: "RS256", theirs: "PS256", because: "AD FS knows no PS256" },
-  { at: "assertion header x5t", tags: ["adfs"], ours: /^[\w-]{27}$/, because: "RS256 goes with SHA-1" },
-  { at: "assertion header x5t#S256", tags: ["adfs"], theirs: /^[\w-]{43}$/, because: "RS256 goes with SHA-1" },
+  {
+    at: "assertion header alg",
+    tags: ["adfs"],
+    ours: "RS256",
+    theirs: "PS256",
+    because: "AD FS does not support PS256",
+  },
+  { at: "assertion header x5t", tags: ["adfs"], ours: /^[\w-]{27}$/, because: "RS256 is used with SHA-1" },
+  { at: "assertion header x5t#S256", tags: ["adfs"], theirs: /^[\w-]{43}$/, because: "RS256 is used with SHA-1" },
   {
     at: "outcome",
     tags: ["adfs"],
     ours: "a token",
     theirs: "AuthenticationRequiredError",
-    because: "AD FS knows no PS256",
+    because: "AD FS does not support PS256",
   },
-  // What comes of it.
+  // Results.
   {
     at: "result members",
     except: ["refused", "adfs"],
     ours: "acquiredOnTimestamp,expiresOnTimestamp,refreshAfterTimestamp,token,tokenType",
     theirs: "expiresOnTimestamp,refreshAfterTimestamp,token,tokenType",
-    because: "A token is remembered with the time it was asked for",
+    because: "A token is cached with the time of its request",
   },
   {
     at: "outcome",
     tags: ["refused"],
     ours: "AuthenticationError",
     theirs: "AuthenticationRequiredError",
-    because: "It is configured and refused: a chain must stop here, and not go on as somebody else",
+    because: "The credential is configured and rejected: a chain must stop here, and not use another identity",
   },
   {
     at: "error statusCode",

@@ -1,6 +1,6 @@
 // Runs on: deno, node, bun
-// People sign in at a certified authorization server, written by somebody else, which judges what we send: that PKCE fits, that nothing
-// comes too late, and that nothing comes twice that is good once.
+// Users sign in at an independent, certified authorization server, which validates our requests: PKCE, lifetimes, and
+// that nothing is used twice.
 import {
   type AccessToken,
   AuthorizationCodeCredential,
@@ -38,16 +38,16 @@ const SCOPES = [API_SCOPE, ...MANY_SCOPES];
 const VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
-/** The server, who signs in at it, and the clock that all go by. */
+/** The server, the user who signs in, and their clock. */
 interface Scene {
   readonly server: OidcProvider;
   readonly clock: FakeClock;
   readonly visitor: Visitor;
-  /** How often the visitor was shown the code of a device. */
+  /** Number of device codes that the user was shown. */
   prompts: number;
-  /** Has the answer to the next request for tokens get lost, after the server has given it. */
+  /** Whether the next token response is lost after the server has sent it. */
   isNextLost: boolean;
-  /** Changes the claims of the ID tokens that come. */
+  /** Changes to the claims of ID tokens. */
   changes: Record<string, unknown>;
   /** The options of a credential. */
   options: OidcProvider["options"];
@@ -79,7 +79,7 @@ async function withServer(use: (scene: Scene) => Promise<void>): Promise<void> {
       },
     },
   };
-  // The server has no other clock.
+  // The server uses the global clock.
   const { now } = Date;
   Date.now = clock.now;
   try {
@@ -90,17 +90,17 @@ async function withServer(use: (scene: Scene) => Promise<void>): Promise<void> {
   }
 }
 
-/** Changes claims of the ID token in an answer, and leaves its signature. */
-function changeIdToken(answer: string, changes: Record<string, unknown>): string {
-  const body = JSON.parse(answer);
-  if (body.id_token === undefined) return answer;
+/** Changes claims of the ID token in a response, and does not change its signature. */
+function changeIdToken(response: string, changes: Record<string, unknown>): string {
+  const body = JSON.parse(response);
+  if (body.id_token === undefined) return response;
   const [header, payload, signature] = body.id_token.split(".");
   const claims = { ...JSON.parse(Buffer.from(payload, "base64url").toString()), ...changes };
   const changed = Buffer.from(JSON.stringify(claims)).toString("base64url");
   return JSON.stringify({ ...body, id_token: [header, changed, signature].join(".") });
 }
 
-/** A credential whose codes the visitor enters as soon as they are shown. */
+/** Creates a credential whose device codes the user enters at once. */
 function byDeviceCode(scene: Scene, options: DeviceCodeCredentialOptions = {}): DeviceCodeCredential {
   async function enter({ verificationUri, userCode }: DeviceCodeInfo): Promise<void> {
     scene.prompts++;
@@ -112,7 +112,7 @@ function byDeviceCode(scene: Scene, options: DeviceCodeCredentialOptions = {}): 
     ...scene.options,
     ...options,
     async fetch(url, init) {
-      // The visitor needs real time, which the clock that the polls go by does not.
+      // The user's requests take real time, which the fake clock of the polls does not measure.
       if (String(url).endsWith("/token")) await visit;
       return await fetch(url, init);
     },
@@ -120,7 +120,7 @@ function byDeviceCode(scene: Scene, options: DeviceCodeCredentialOptions = {}): 
   });
 }
 
-/** Has the visitor sign in to an app, and returns the code. */
+/** Signs the user in to an app, and returns the authorization code. */
 async function codeFor({ server, visitor }: Scene, clientId: string, redirectUri: string): Promise<string> {
   const query = new URLSearchParams({
     client_id: clientId,
@@ -135,26 +135,26 @@ async function codeFor({ server, visitor }: Scene, clientId: string, redirectUri
   return new URL(url).searchParams.get("code")!;
 }
 
-/** What a test of an app changes of what is right. */
+/** Changes of a test to the valid parameters of an app. */
 interface Changes extends AuthorizationCodeCredentialOptions {
   readonly secret?: string;
   readonly redirectUri?: string;
 }
 
-/** A credential of the app with a secret, for a code. */
+/** Creates a credential of the app with a secret, for an authorization code. */
 function byCode(scene: Scene, code: string, changes: Changes = {}): AuthorizationCodeCredential {
   const { secret = WEB_APP_SECRET, redirectUri = WEB_APP_REDIRECT_URI, ...rest } = changes;
   const options = { ...scene.options, codeVerifier: VERIFIER, ...rest };
   return new AuthorizationCodeCredential(TENANT, WEB_APP, secret, code, redirectUri, options);
 }
 
-/** Whose an access token is, if anybody's: the server says. */
+/** Returns the user of an access token from the server, if the token is valid. */
 async function ownerOf({ server }: Scene, { token }: AccessToken): Promise<string | undefined> {
   const headers = { authorization: `Bearer ${token}` };
   return (await (await fetch(`${server.options.authorityHost}/me`, { headers })).json()).sub;
 }
 
-/** Sends what was sent before again, as whoever has got hold of it. Returns the error. */
+/** Sends a request again, as an attacker would. Returns the error. */
 async function replay({ server }: Scene, form: URLSearchParams): Promise<string> {
   const url = `${server.options.authorityHost}/${TENANT}/oauth2/v2.0/token`;
   return (await (await fetch(url, { method: "POST", body: form })).json()).error;
@@ -162,7 +162,7 @@ async function replay({ server }: Scene, form: URLSearchParams): Promise<string>
 
 // Device codes
 
-test("a device code: polls wait for the user, as far apart as they must be", async () => {
+test("a device code: polls at the required interval until the user has signed in", async () => {
   await withServer(async (scene) => {
     const { server, clock, visitor } = scene;
     const polls: number[] = [];
@@ -186,13 +186,13 @@ test("a device code: polls wait for the user, as far apart as they must be", asy
       "device_code: authorization_pending",
       "device_code: granted",
     ]);
-    // The server names no interval (RFC 8628, section 3.2).
+    // The server returns no interval (RFC 8628, section 3.2).
     assert.deepEqual(polls, [5_000, 10_000, 15_000]);
   });
 });
 
 for (const declines of ["the device", "the sign-in"] as const) {
-  test(`a device code: who declines ${declines} ends the sign-in, and may begin another`, async () => {
+  test(`a device code: declining ${declines} ends the sign-in, and the next call shows another code`, async () => {
     await withServer(async (scene) => {
       const { server, visitor } = scene;
       let willDecline = true;
@@ -219,7 +219,7 @@ for (const declines of ["the device", "the sign-in"] as const) {
   });
 }
 
-test("a device code that nobody enters in time: the server's word ends it, and the next call shows another", async () => {
+test("a device code: the server's expiry error ends the sign-in, and the next call shows another code", async () => {
   await withServer(async (scene) => {
     const { server, visitor } = scene;
     const codes: string[] = [];
@@ -244,7 +244,7 @@ test("a device code that nobody enters in time: the server's word ends it, and t
   });
 });
 
-test("a device code is good once: whoever has got hold of it gets nothing, and ends the session", async () => {
+test("a device code: using it a second time is rejected and ends the session", async () => {
   await withServer(async (scene) => {
     const { server } = scene;
     const credential = byDeviceCode(scene);
@@ -258,7 +258,7 @@ test("a device code is good once: whoever has got hold of it gets nothing, and e
   });
 });
 
-test("a device code whose tokens got lost on the way: an error, and the next call shows another", async () => {
+test("a device code: a lost token response is an error, and the next call shows another code", async () => {
   await withServer(async (scene) => {
     const { server } = scene;
     const credential = byDeviceCode(scene);
@@ -270,7 +270,7 @@ test("a device code whose tokens got lost on the way: an error, and the next cal
   });
 });
 
-test("a device code: a call that is aborted polls no more", async () => {
+test("a device code: aborting the call ends the polling", async () => {
   await withServer(async (scene) => {
     const { server, clock } = scene;
     const controller = new AbortController();
@@ -288,7 +288,7 @@ test("a device code: a call that is aborted polls no more", async () => {
   });
 });
 
-test("a device code for an app that the server does not know: an error, and nobody is shown anything", async () => {
+test("a device code: an unknown app is an error, and no code is shown", async () => {
   await withServer(async (scene) => {
     const { message } = await failureOf(byDeviceCode(scene, { clientId: "unknown" }).getToken(API_SCOPE));
     assert.match(
@@ -299,7 +299,7 @@ test("a device code for an app that the server does not know: an error, and nobo
   });
 });
 
-test("who has signed in is read from the ID token, and is expected from then on", async () => {
+test("a device code: the account is read from the ID token, and later sign-ins must be of the same account", async () => {
   await withServer(async (scene) => {
     const record = await settle(byDeviceCode(scene).authenticate(API_SCOPE), scene);
     assert.deepEqual(record, {
@@ -334,7 +334,7 @@ for (
     ["another secret", { secret: "wrong" }, "invalid_client (HTTP 401)", "invalid secret"],
   ] as const
 ) {
-  test(`an authorization code with ${name} is refused, and still good for what is right`, async () => {
+  test(`an authorization code with ${name} is rejected, and remains valid for the right request`, async () => {
     await withServer(async (scene) => {
       const { server } = scene;
       const code = await codeFor(scene, WEB_APP, WEB_APP_REDIRECT_URI);
@@ -349,7 +349,7 @@ for (
   });
 }
 
-test("an authorization code of another app is refused", async () => {
+test("an authorization code of another app is rejected", async () => {
   await withServer(async (scene) => {
     const code = await codeFor(scene, DESKTOP_APP, DESKTOP_REDIRECT_URI);
     const { message } = await failureOf(byCode(scene, code).getToken(API_SCOPE));
@@ -358,7 +358,7 @@ test("an authorization code of another app is refused", async () => {
   });
 });
 
-test("an authorization code that comes too late is refused", async () => {
+test("an expired authorization code is rejected", async () => {
   await withServer(async (scene) => {
     const code = await codeFor(scene, WEB_APP, WEB_APP_REDIRECT_URI);
     await scene.clock.advance(CODE_LIFETIME_IN_S * 1000);
@@ -368,7 +368,7 @@ test("an authorization code that comes too late is refused", async () => {
   });
 });
 
-test("an authorization code is good once: the second is refused, and ends the session of the first", async () => {
+test("using an authorization code a second time is rejected and ends the first session", async () => {
   await withServer(async (scene) => {
     const code = await codeFor(scene, WEB_APP, WEB_APP_REDIRECT_URI);
     const [first, second] = [byCode(scene, code), byCode(scene, code)];
@@ -385,7 +385,7 @@ test("an authorization code is good once: the second is refused, and ends the se
   });
 });
 
-test("an authorization code whose tokens got lost on the way: an error", async () => {
+test("a lost token response for an authorization code is an error", async () => {
   await withServer(async (scene) => {
     const credential = byCode(scene, await codeFor(scene, WEB_APP, WEB_APP_REDIRECT_URI));
     scene.isNextLost = true;
@@ -395,17 +395,17 @@ test("an authorization code whose tokens got lost on the way: an error", async (
   });
 });
 
-// Afterwards, without the user
+// After the sign-in, without the user
 
 interface User {
   getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken>;
 }
 
-/** Each way to sign in, the grant that ends it, and whether the user is asked again when it takes that. */
-const WAYS: Record<string, { grant: string; asksAgain?: boolean; signIn: (scene: Scene) => Promise<User> }> = {
+/** The ways to sign in, each with its grant and whether the user is prompted again if necessary. */
+const WAYS: Record<string, { grant: string; promptsAgain?: boolean; signIn: (scene: Scene) => Promise<User> }> = {
   "a device code": {
     grant: "device_code",
-    asksAgain: true,
+    promptsAgain: true,
     async signIn(scene) {
       const credential = byDeviceCode(scene);
       await settle(credential.getToken(SCOPES), scene);
@@ -451,18 +451,18 @@ function createWeb({ options }: Scene) {
 async function signInToWeb(scene: Scene) {
   const web = createWeb(scene);
   const browser = openBrowser((request) => web.signIn(request, { prompt: "consent" }));
-  const answer = await browser.get("https://app.example/");
-  const { url } = await scene.visitor.visit(answer.headers.get("location")!);
+  const response = await browser.get("https://app.example/");
+  const { url } = await scene.visitor.visit(response.headers.get("location")!);
   return await web.redeem(browser.request(url));
 }
 
-/** Has the credential get another token, whatever it remembers. */
+/** Gets a new token from the service, without the cached one. */
 function renew(scene: Scene, user: User): Promise<AccessToken> {
   return settle(user.getToken(SCOPES, { claims: "{}" }), scene);
 }
 
-for (const [way, { grant, asksAgain = false, signIn }] of Object.entries(WAYS)) {
-  test(`${way}: each refresh token is used once, and its successor next`, async () => {
+for (const [way, { grant, promptsAgain = false, signIn }] of Object.entries(WAYS)) {
+  test(`${way}: each refresh token is used once, and then its successor`, async () => {
     await withServer(async (scene) => {
       const { server, clock } = scene;
       const user = await signIn(scene);
@@ -478,7 +478,7 @@ for (const [way, { grant, asksAgain = false, signIn }] of Object.entries(WAYS)) 
     });
   });
 
-  test(`${way}: calls at once take turns with the refresh token`, async () => {
+  test(`${way}: concurrent calls use the refresh token in sequence`, async () => {
     await withServer(async (scene) => {
       const user = await signIn(scene);
       const tokens = await settle(Promise.all(MANY_SCOPES.map((scope) => user.getToken(scope))), scene);
@@ -491,40 +491,40 @@ for (const [way, { grant, asksAgain = false, signIn }] of Object.entries(WAYS)) 
 
   for (
     const [fate, bring, verdict] of [
-      ["somebody else has used", async (scene: Scene, user: User) => {
+      ["was used by another client", async (scene: Scene, user: User) => {
         await renew(scene, user);
         await renew(scene, user);
         assert.equal(await replay(scene, scene.server.forms[1]!), "invalid_grant");
         assert.equal(scene.server.grants.at(-1), "refresh_token: refresh token already used");
       }, "refresh token not found"],
       [
-        "is too old",
+        "has expired",
         ({ clock }: Scene) => clock.advance(REFRESH_TOKEN_LIFETIME_IN_S * 1000),
         "refresh token is expired",
       ],
-      ["is used up, and whose successor got lost", (scene: Scene) => {
+      ["was used, and whose successor was lost", (scene: Scene) => {
         scene.isNextLost = true;
         return Promise.resolve();
       }, "refresh token already used"],
     ] as const
   ) {
-    test(`${way}: a refresh token that ${fate} leads back to the user`, async () => {
+    test(`${way}: a refresh token that ${fate} requires another sign-in`, async () => {
       await withServer(async (scene) => {
         const { server } = scene;
         const user = await signIn(scene);
         await bring(scene, user);
-        const asked = renew(scene, user);
-        if (asksAgain) {
-          assert.equal(await ownerOf(scene, await asked), "jo");
+        const renewed = renew(scene, user);
+        if (promptsAgain) {
+          assert.equal(await ownerOf(scene, await renewed), "jo");
           assert.equal(scene.prompts, 2);
           assert.deepEqual(server.grants.slice(-2), [`refresh_token: ${verdict}`, `${grant}: granted`]);
           return;
         }
-        const { name, cause } = await failureOf(asked);
+        const { name, cause } = await failureOf(renewed);
         assert.equal(name, "AuthenticationRequiredError");
         assert.match((cause as Error).message, /: invalid_grant \(HTTP 400\)/);
         assert.equal(server.grants.at(-1), `refresh_token: ${verdict}`);
-        // Nobody is asked a second time.
+        // The next call sends no request.
         const sent = server.grants.length;
         assert.equal((await failureOf(renew(scene, user))).name, "AuthenticationRequiredError");
         assert.equal(server.grants.length, sent);
@@ -532,7 +532,7 @@ for (const [way, { grant, asksAgain = false, signIn }] of Object.entries(WAYS)) 
     });
   }
 
-  test(`${way}: a scope that nobody has consented to is an error, and ends no session`, async () => {
+  test(`${way}: a scope without consent is an error, and the session remains valid`, async () => {
     await withServer(async (scene) => {
       const user = await signIn(scene);
       const { name, message } = await failureOf(settle(user.getToken("api://notes/Notes.Write"), scene));
@@ -542,7 +542,7 @@ for (const [way, { grant, asksAgain = false, signIn }] of Object.entries(WAYS)) 
     });
   });
 
-  test(`${way}: a refresh that brings another user's ID token is refused`, async () => {
+  test(`${way}: a refresh with another user's ID token is rejected`, async () => {
     await withServer(async (scene) => {
       const user = await signIn(scene);
       scene.changes = { oid: "eve", sub: "eve" };
@@ -561,7 +561,7 @@ for (
     ["exp", 1, /It has expired/],
   ] as const
 ) {
-  test(`a web sign-in whose ID token has ${value === undefined ? "no" : "another"} ${claim} is none`, async () => {
+  test(`a web sign-in whose ID token has ${value === undefined ? "no" : "another"} ${claim} is rejected`, async () => {
     await withServer(async (scene) => {
       scene.changes = { [claim]: value };
       const error = await failureOf(signInToWeb(scene));
@@ -571,7 +571,7 @@ for (
   });
 }
 
-test("a session of a web sign-in goes on in another process, with the newest refresh token", async () => {
+test("a session of a web sign-in can be resumed in another process, with the newest refresh token", async () => {
   await withServer(async (scene) => {
     const signedIn = await signInToWeb(scene);
     let session = await signedIn.sealSession();

@@ -1,4 +1,4 @@
-// What a certified authorization server, written by somebody else, says to what we send.
+// An independent, certified authorization server validates our requests.
 import { ClientCertificateCredential, ClientSecretCredential, type CredentialOptions } from "@azweb/identity";
 import { createLocalJWKSet, exportJWK, generateKeyPair, importPKCS8, jwtVerify } from "jose";
 import assert from "node:assert/strict";
@@ -15,7 +15,7 @@ const RESOURCE = "https://storage.azure.com";
 const SCOPE = `${RESOURCE}/.default`;
 const SECRET = "a secret ~.!*'() +%&=\"";
 
-/** A form as it was posted, to post it again. */
+/** A posted form, to post it again. */
 interface Posted {
   readonly url: string;
   readonly form: URLSearchParams;
@@ -28,11 +28,11 @@ interface Refusal {
 
 interface Server {
   readonly options: CredentialOptions;
-  /** What was posted. */
+  /** The posted forms. */
   readonly posted: Posted[];
-  /** Why the server refused, in its own words, which it does not tell the client. */
+  /** The server's internal reasons for rejections, which its responses do not contain. */
   readonly refusals: string[];
-  /** The claims of a token that it signed. */
+  /** Returns the claims of a token that the server signed. */
   verify(token: string): Promise<Record<string, unknown>>;
 }
 
@@ -61,7 +61,7 @@ async function withServer(use: (server: Server) => Promise<void>): Promise<void>
     features: {
       clientCredentials: { enabled: true },
       devInteractions: { enabled: false },
-      // Entra takes the resource from the scope; here it has a parameter of its own (RFC 8707).
+      // Entra reads the resource from the scope. This server has a parameter for it (RFC 8707).
       resourceIndicators: {
         enabled: true,
         defaultResource: (context: { oidc: { params: { scope: unknown } } }) =>
@@ -111,7 +111,7 @@ async function post({ url, form }: Posted): Promise<{ status: number; error?: st
   return { status: response.status, error: (await response.json()).error };
 }
 
-/** Changes one claim of a JWT and leaves its signature. */
+/** Changes one claim of a JWT, and does not change its signature. */
 function tamper(assertion: string): string {
   const [header, payload, signature] = assertion.split(".");
   const claims = JSON.parse(Buffer.from(payload!, "base64url").toString());
@@ -119,7 +119,7 @@ function tamper(assertion: string): string {
   return [header, Buffer.from(JSON.stringify(changed)).toString("base64url"), signature].join(".");
 }
 
-test("a secret gives a token", async () => {
+test("a client secret gets a token", async () => {
   await withServer(async ({ options, verify, posted }) => {
     const credential = new ClientSecretCredential(TENANT, "with-secret", SECRET, options);
     const { token, expiresOnTimestamp } = await credential.getToken(SCOPE);
@@ -131,7 +131,7 @@ test("a secret gives a token", async () => {
   });
 });
 
-test("a wrong secret is refused, and the error says by what", async () => {
+test("a wrong client secret is rejected, and the error contains the server's reason", async () => {
   await withServer(async ({ options, refusals }) => {
     const credential = new ClientSecretCredential(TENANT, "with-secret", "wrong", options);
     await assert.rejects(credential.getToken(SCOPE), {
@@ -155,7 +155,7 @@ const configurations = {
 };
 
 for (const [name, configuration] of Object.entries(configurations)) {
-  test(`a certificate's assertion gives a token: ${name}`, async () => {
+  test(`a client assertion of a certificate gets a token: ${name}`, async () => {
     await withServer(async ({ options, verify, refusals }) => {
       const credential = new ClientCertificateCredential(TENANT, "with-certificate", configuration, options);
       const { token } = await credential.getToken(SCOPE);
@@ -164,7 +164,7 @@ for (const [name, configuration] of Object.entries(configurations)) {
   });
 }
 
-test("a certificate's assertion gives a token: a key that cannot be extracted", async () => {
+test("a client assertion of a certificate gets a token: a key that cannot be extracted", async () => {
   await withServer(async ({ options, verify, refusals }) => {
     const configuration = { certificate: CERTIFICATE, privateKey: await importPKCS8(KEY, "PS256") };
     const credential = new ClientCertificateCredential(TENANT, "with-certificate", configuration, options);
@@ -173,7 +173,7 @@ test("a certificate's assertion gives a token: a key that cannot be extracted", 
   });
 });
 
-test("each request has an assertion of its own; one that comes again is refused", async () => {
+test("each request has a new client assertion, and a repeated one is rejected", async () => {
   await withServer(async ({ options, posted, refusals }) => {
     const configuration = configurations["PEM text"];
     const credential = new ClientCertificateCredential(TENANT, "with-certificate", configuration, options);
@@ -186,7 +186,7 @@ test("each request has an assertion of its own; one that comes again is refused"
   });
 });
 
-test("a tampered assertion is refused", async () => {
+test("a modified client assertion is rejected", async () => {
   await withServer(async ({ options, posted, refusals }) => {
     const configuration = configurations["PEM text"];
     const credential = new ClientCertificateCredential(TENANT, "with-certificate", configuration, options);
@@ -198,9 +198,9 @@ test("a tampered assertion is refused", async () => {
   });
 });
 
-test("another key is refused, and the error says by what", async () => {
+test("a client assertion of another key is rejected, and the error contains the server's reason", async () => {
   await withServer(async ({ options, refusals }) => {
-    // With the certificate itself we would find out ourselves.
+    // With the certificate itself, the library would detect the wrong key.
     const configuration = { thumbprint: "0".repeat(64), privateKey: await importPKCS8(OTHER_KEY, "PS256") };
     const credential = new ClientCertificateCredential(TENANT, "with-certificate", configuration, options);
     await assert.rejects(credential.getToken(SCOPE), {

@@ -10,7 +10,7 @@ import { type EntraServer, startEntra } from "../support/entra_server.ts";
 
 const tenantId = "11111111-2222-3333-4444-555555555555";
 
-/** Applications by the tokens that they get. */
+/** Applications, with the claims of their tokens. */
 const apps = {
   good: {},
   "another-audience": { aud: "https://vault.azure.net" },
@@ -59,26 +59,26 @@ describe("@azure/storage-blob with DefaultAzureCredential, against Azurite", () 
     const { code, stdout, stderr } = await storeABlob("good");
     assert.equal(code, 0, stderr);
     assert.match(stdout, /^DefaultAzureCredential uses EnvironmentCredential$/m);
-    assert.match(stdout, /^It downloaded the blob: the same 28 bytes$/m);
+    assert.match(stdout, /^The program downloaded the blob: the same 28 bytes$/m);
     assert.deepEqual(entra.requests, [`POST /${tenantId}/oauth2/v2.0/token 200`]);
   });
 
   for (const clientId of ["another-audience", "another-issuer", "ended", "not-yet-good"] as const) {
-    test(`is refused where the token is: ${clientId}`, async () => {
+    test(`fails if the token is rejected: ${clientId}`, async () => {
       const { code, stderr } = await storeABlob(clientId);
       assert.equal(code, 1);
       assert.match(stderr, /^Cannot create a container: 403 AuthenticationFailed /m);
     });
   }
 
-  test("fails with the token service's reason when the secret is wrong", async () => {
+  test("fails with the token service's reason if the secret is wrong", async () => {
     const { code, stderr } = await storeABlob("good", { AZURE_CLIENT_SECRET: "wrong-secret" });
     assert.equal(code, 1);
     assert.match(stderr, /^Cannot get a token: .*AADSTS7000215/m);
     assert.doesNotMatch(stderr, /wrong-secret/);
   });
 
-  test("fails when it was not told to trust the certification authority", async () => {
+  test("fails if the certificate authority is not trusted", async () => {
     const { code, stderr } = await storeABlob("good", trust(""));
     assert.equal(code, 1);
     assert.match(stderr, /^Cannot get a token: /m);

@@ -1,5 +1,5 @@
 // Runs on: deno, node, bun
-// The key of Azure Arc in the file system of this machine: what is no small regular file is never opened.
+// The key file of Azure Arc in the file system of this machine: only small regular files are opened.
 import { ManagedIdentityCredential } from "@azweb/identity";
 import { createRuntime } from "@azweb/identity/runtime";
 import assert from "node:assert/strict";
@@ -13,27 +13,27 @@ import { createService, failureOf } from "../support/service.ts";
 
 const KEY = "CANARY-0123456789";
 
-/** Makes a file, or something else, under a path. */
+/** Creates a file, a pipe or a link at a path. */
 type Make = (path: string) => Promise<void>;
 
 const KINDS: Readonly<Record<string, readonly [make: Make, size: number]>> = {
   "a file": [(path) => writeFile(path, KEY), KEY.length],
   "a file of 4096 bytes": [(path) => writeFile(path, "k".repeat(4096)), 4096],
   "a file of 4097 bytes": [(path) => writeFile(path, "k".repeat(4097)), 4097],
-  "a file of letters of two bytes": [(path) => writeFile(path, "ü".repeat(3000)), 6000],
-  // Its reader waits for a writer.
+  "a file of two-byte characters": [(path) => writeFile(path, "ü".repeat(3000)), 6000],
+  // Opening it for reading would wait for a writer.
   "a pipe": [(path) => Promise.resolve(void execFileSync("mkfifo", [path])), Infinity],
-  "a link to a device that never ends": [(path) => symlink("/dev/zero", path), Infinity],
+  "a link to an endless device": [(path) => symlink("/dev/zero", path), Infinity],
   "a link to a file": [async (path) => {
     await writeFile(`${path}.target`, KEY);
     await symlink(`${path}.target`, path);
   }, Infinity],
 };
 
-/** Gives the path of one of them to `use`, and removes it afterwards. */
+/** Creates one of them, calls `use` with its path, and removes it. */
 async function withFile(make: Make, use: (folder: string, path: string) => Promise<void>): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), "azweb-arc-"));
-  // The agent's folder on Windows, which is a part of the file's name here.
+  // The agent's folder on Windows, which is part of the file name on this platform.
   const path = `${folder}/data\\AzureConnectedMachineAgent\\Tokens\\a.key`;
   try {
     await make(path);
@@ -50,7 +50,7 @@ describe("the size of", () => {
     });
   }
 
-  test("a folder is no size, and what is not there has none", async () => {
+  test("a folder and a missing file have no size", async () => {
     await withFile(() => Promise.resolve(), async (folder, path) => {
       assert.equal(await createRuntime().fileSize!(folder), Infinity);
       await assert.rejects(createRuntime().fileSize!(path), /ENOENT|No such file/);
@@ -60,14 +60,14 @@ describe("the size of", () => {
 
 describe("the challenge names", () => {
   for (const [what, [make, size]] of Object.entries(KINDS)) {
-    test(`${what}: ${size <= 4096 ? "it is sent" : "it is not opened"}`, async () => {
+    test(`${what}, which ${size <= 4096 ? "is sent" : "is not opened"}`, async () => {
       await withFile(make, async (folder, path) => {
         const service = createService(({ headers }) =>
           headers.has("authorization")
             ? machineAnswer()
             : new Response("", { status: 401, headers: { "www-authenticate": `Basic realm=${path}` } })
         );
-        const asked = new ManagedIdentityCredential({
+        const pending = new ManagedIdentityCredential({
           env: {
             ProgramData: `${folder}/data`,
             IDENTITY_ENDPOINT: "http://127.0.0.1:40342/metadata/identity/oauth2/token",
@@ -78,8 +78,8 @@ describe("the challenge names", () => {
           runtime: { platform: "win32" },
           timeoutInMs: 5_000,
         }).getToken(VAULT);
-        if (size <= 4096) return assert.equal((await asked).token, "a-token");
-        const { name, message } = await failureOf(asked);
+        if (size <= 4096) return assert.equal((await pending).token, "a-token");
+        const { name, message } = await failureOf(pending);
         assert.equal(name, "AuthenticationError");
         assert.match(message, /It must be a regular file of printable ASCII characters, at most 4096 bytes$/);
         assert.equal(service.requests.length, 1);

@@ -1,4 +1,4 @@
-// A server of Azure Arc: whose file is read and sent, and whose is not.
+// A server with Azure Arc: which key file is read and sent, and which is not.
 import { ChainedTokenCredential, type LogEvent, ManagedIdentityCredential } from "@azweb/identity";
 import { createArcServer, StaticCredential } from "@azweb/identity/testing";
 import assert from "node:assert/strict";
@@ -28,10 +28,10 @@ interface Setting {
   readonly identity?: object;
 }
 
-/** A server whose agent is one function, and what was read from its files. */
-function arcOn(answer: (asked: Asked, index: number) => unknown, setting: Setting = {}) {
+/** Creates a server whose agent is a function, and records which files are read. */
+function arcOn(respond: (request: Asked, index: number) => unknown, setting: Setting = {}) {
   const { platform = "linux", env = {}, files = {}, log, identity, readTextFile, fileSize } = setting;
-  const service = createService(answer);
+  const service = createService(respond);
   const reads: string[] = [];
   const options = machineOptions({
     env: { ...MACHINES["Azure Arc"], ...env },
@@ -48,7 +48,7 @@ function arcOn(answer: (asked: Asked, index: number) => unknown, setting: Settin
   return { service, reads, credential, options };
 }
 
-/** Challenges, and gives a token to whoever brings this key. */
+/** Sends the challenge, and returns a token to a request with this key. */
 function challenging(header: string | undefined, key: string = KEY) {
   return ({ headers }: Asked) =>
     headers.get("authorization") === `Basic ${key}`
@@ -56,13 +56,13 @@ function challenging(header: string | undefined, key: string = KEY) {
       : new Response("", { status: 401, headers: header === undefined ? {} : { "www-authenticate": header } });
 }
 
-describe("the file that the challenge names is read and sent", () => {
+describe("reads and sends the file that the challenge names", () => {
   for (
     const [what, header, path, setting] of [
       ["on Linux", `Basic realm=${LINUX}a.key`, `${LINUX}a.key`, {}],
-      ["a name as the agent makes it", `Basic realm=${LINUX}1f3e-9c_0.key`, `${LINUX}1f3e-9c_0.key`, {}],
+      ["with a name as the agent creates it", `Basic realm=${LINUX}1f3e-9c_0.key`, `${LINUX}1f3e-9c_0.key`, {}],
       ["in quotes", `Basic realm="${LINUX}a.key"`, `${LINUX}a.key`, {}],
-      ["in small letters", `basic REALM=${LINUX}a.key`, `${LINUX}a.key`, {}],
+      ["with a challenge in lower case", `basic REALM=${LINUX}a.key`, `${LINUX}a.key`, {}],
       ["on Windows", `Basic realm=${WINDOWS}a.key`, `${WINDOWS}a.key`, { platform: "win32" }],
       [
         "on another drive of Windows",
@@ -85,7 +85,7 @@ describe("the file that the challenge names is read and sent", () => {
     });
   }
 
-  test("and a line end behind the key is none of it", async () => {
+  test("without the line ending after the key", async () => {
     for (const end of ["\n", "\r\n"]) {
       const files = { [`${LINUX}a.key`]: KEY + end };
       const { credential, service } = arcOn(challenging(`Basic realm=${LINUX}a.key`), { files });
@@ -95,50 +95,50 @@ describe("the file that the challenge names is read and sent", () => {
   });
 });
 
-describe("a challenge that is none of the agent's: nothing is read, nothing is sent", () => {
+describe("rejects a challenge that is not the agent's, without reading or sending a file", () => {
   const onWindows = { platform: "win32" };
   const challenges: readonly [string, string | undefined, Setting?][] = [
     ["no header", undefined],
-    ["an empty one", ""],
+    ["an empty header", ""],
     ["no realm", "Basic"],
     ["an empty realm", "Basic realm="],
     ["quotes around nothing", 'Basic realm=""'],
     ["another scheme", `Bearer realm=${LINUX}a.key`],
     ["another scheme before it", `Negotiate, Basic realm=${LINUX}a.key`],
-    ["another scheme behind it", `Basic realm=${LINUX}a.key, Negotiate`],
+    ["another scheme after it", `Basic realm=${LINUX}a.key, Negotiate`],
     ["another parameter", `Basic realm=${LINUX}a.key, charset="UTF-8"`],
     ["another folder", "Basic realm=/etc/ssl/private/server.key"],
-    ["a folder above", `Basic realm=${LINUX}../a.key`],
-    ["a folder above, and down again", `Basic realm=${LINUX}../tokens/a.key`],
-    ["a folder below", `Basic realm=${LINUX}more/a.key`],
-    ["a folder that begins alike", "Basic realm=/var/opt/azcmagent/tokens-of-mine/a.key"],
-    ["the folder in a folder", `Basic realm=/home/me${LINUX}a.key`],
+    ["a parent folder", `Basic realm=${LINUX}../a.key`],
+    ["a parent folder, and down again", `Basic realm=${LINUX}../tokens/a.key`],
+    ["a subfolder", `Basic realm=${LINUX}more/a.key`],
+    ["a folder with the same prefix", "Basic realm=/var/opt/azcmagent/tokens-of-mine/a.key"],
+    ["the folder inside another folder", `Basic realm=/home/me${LINUX}a.key`],
     ["the folder itself", `Basic realm=${LINUX}`],
-    ["twice a slash", `Basic realm=${LINUX}/a.key`],
-    ["another case of letters", `Basic realm=${LINUX.toUpperCase()}a.key`],
+    ["a double slash", `Basic realm=${LINUX}/a.key`],
+    ["another letter case", `Basic realm=${LINUX.toUpperCase()}a.key`],
     ["a path that is not absolute", "Basic realm=a.key"],
-    ["one that begins with a dot", "Basic realm=./a.key"],
+    ["a path that begins with a dot", "Basic realm=./a.key"],
     ["a URL", `Basic realm=file://${LINUX}a.key`],
-    ["escapes of a URL", `Basic realm=${LINUX}..%2fa.key`],
-    ["another ending", `Basic realm=${LINUX}a.pem`],
-    ["no ending", `Basic realm=${LINUX}a`],
-    ["an ending behind the ending", `Basic realm=${LINUX}a.key.txt`],
-    ["an ending in capitals", `Basic realm=${LINUX}a.KEY`],
-    ["an ending and nothing else", `Basic realm=${LINUX}.key`],
+    ["percent encoding", `Basic realm=${LINUX}..%2fa.key`],
+    ["another extension", `Basic realm=${LINUX}a.pem`],
+    ["no extension", `Basic realm=${LINUX}a`],
+    ["a second extension", `Basic realm=${LINUX}a.key.txt`],
+    ["an extension in capitals", `Basic realm=${LINUX}a.KEY`],
+    ["an extension without a name", `Basic realm=${LINUX}.key`],
     ["a space in the name", `Basic realm=${LINUX}a b.key`],
     ["a quote in the name", `Basic realm="${LINUX}a".key"`],
-    ["half of the quotes, the other way", `Basic realm='${LINUX}a.key'`],
-    ["Linux's folder on Windows", `Basic realm=${LINUX}a.key`, onWindows],
-    ["Windows's folder on Linux", `Basic realm=${WINDOWS}a.key`],
-    ["a folder above, on Windows", `Basic realm=${WINDOWS}..\\a.key`, onWindows],
-    ["a folder above by a slash, on Windows", `Basic realm=${WINDOWS}../a.key`, onWindows],
-    ["a folder below, on Windows", `Basic realm=${WINDOWS}more\\a.key`, onWindows],
+    ["single quotes", `Basic realm='${LINUX}a.key'`],
+    ["the folder of Linux on Windows", `Basic realm=${LINUX}a.key`, onWindows],
+    ["the folder of Windows on Linux", `Basic realm=${WINDOWS}a.key`],
+    ["a parent folder, on Windows", `Basic realm=${WINDOWS}..\\a.key`, onWindows],
+    ["a parent folder with a slash, on Windows", `Basic realm=${WINDOWS}../a.key`, onWindows],
+    ["a subfolder, on Windows", `Basic realm=${WINDOWS}more\\a.key`, onWindows],
     ["slashes on Windows", `Basic realm=${WINDOWS.replaceAll("\\", "/")}a.key`, onWindows],
     ["another drive", `Basic realm=D${WINDOWS.slice(1)}a.key`, onWindows],
-    ["a stream of a file, on Windows", `Basic realm=${WINDOWS}a.txt:b.key`, onWindows],
-    ["a share of another machine", "Basic realm=\\\\evil\\AzureConnectedMachineAgent\\Tokens\\a.key", onWindows],
+    ["an alternate data stream, on Windows", `Basic realm=${WINDOWS}a.txt:b.key`, onWindows],
+    ["a network share", "Basic realm=\\\\evil\\AzureConnectedMachineAgent\\Tokens\\a.key", onWindows],
     [
-      "the usual folder, where the variable names another",
+      "the default folder, if the variable names another one",
       `Basic realm=${WINDOWS}a.key`,
       { platform: "win32", env: { ProgramData: "D:\\Data" } },
     ],
@@ -163,12 +163,12 @@ describe("a key", () => {
   const header = `Basic realm=${LINUX}a.key`;
   for (
     const [what, key] of [
-      ["of a character", "k"],
+      ["of one character", "k"],
       ["of 4096 bytes", "k".repeat(4096)],
-      ["with all that is printable", Array.from({ length: 94 }, (_, i) => String.fromCharCode(33 + i)).join("")],
+      ["with all printable characters", Array.from({ length: 94 }, (_, i) => String.fromCharCode(33 + i)).join("")],
     ] as const
   ) {
-    test(`${what} is sent as it is`, async () => {
+    test(`${what} is sent unchanged`, async () => {
       const { credential, service } = arcOn(challenging(header, key), { files: { [`${LINUX}a.key`]: key } });
       assert.equal((await credential.getToken(VAULT)).token, "a-token");
       assert.equal(service.requests[1]!.headers.get("authorization"), `Basic ${key}`);
@@ -180,17 +180,17 @@ describe("a key", () => {
       ["of 4097 bytes", KEY + "k".repeat(4097 - KEY.length)],
       ["of five kilobytes", KEY + "k".repeat(5000)],
       ["that is empty", ""],
-      ["of nothing but line ends", "\r\n\n"],
-      ["with a line end inside", `${KEY}\nMetadata: false`],
-      ["with a letter that is not ASCII", `${KEY}ü`],
-      ["with 2048 letters of two bytes", "ü".repeat(2048)],
-      ["with a zero", `${KEY}\0`],
+      ["of line endings only", "\r\n\n"],
+      ["with a line ending inside", `${KEY}\nMetadata: false`],
+      ["with a character that is not ASCII", `${KEY}ü`],
+      ["of 2048 two-byte characters", "ü".repeat(2048)],
+      ["with a NUL character", `${KEY}\0`],
       ["with a byte order mark inside", `${KEY}\ufeff${KEY}`],
       ["with a byte order mark before it", `\ufeff${KEY}`],
-      ["with a no-break space behind it", `${KEY}\u00a0`],
+      ["with a no-break space after it", `${KEY}\u00a0`],
       ["with an ideographic space before it", `\u3000${KEY}`],
-      ["with a form feed behind it", `${KEY}\f`],
-      ["of blanks without an end", " ".repeat(1_000_000) + KEY],
+      ["with a form feed after it", `${KEY}\f`],
+      ["after a million spaces", " ".repeat(1_000_000) + KEY],
     ] as const
   ) {
     test(`${what} is not sent`, async () => {
@@ -206,7 +206,7 @@ describe("a key", () => {
     });
   }
 
-  describe("is looked at before it is read, where the runtime can", () => {
+  describe("has its size checked before it is read, if the runtime can", () => {
     for (
       const [what, size, isRead] of [
         ["a file of 4096 bytes", 4096, true],
@@ -216,19 +216,19 @@ describe("a key", () => {
       ] as const
     ) {
       test(what, async () => {
-        const looked: string[] = [];
+        const checked: string[] = [];
         const { credential, reads, service } = arcOn(challenging(header), {
           files: { [`${LINUX}a.key`]: KEY },
           fileSize: (path) => {
-            looked.push(path);
+            checked.push(path);
             return Promise.resolve(size);
           },
         });
-        const asked = credential.getToken(VAULT);
+        const pending = credential.getToken(VAULT);
         if (isRead) {
-          assert.equal((await asked).token, "a-token");
+          assert.equal((await pending).token, "a-token");
         } else {
-          const error = await failureOf(asked);
+          const error = await failureOf(pending);
           assert.equal(error.name, "AuthenticationError");
           assert.match(
             error.message,
@@ -236,11 +236,11 @@ describe("a key", () => {
           );
           assert.equal(service.requests.length, 1);
         }
-        assert.deepEqual([looked, reads], [[`${LINUX}a.key`], isRead ? [`${LINUX}a.key`] : []]);
+        assert.deepEqual([checked, reads], [[`${LINUX}a.key`], isRead ? [`${LINUX}a.key`] : []]);
       });
     }
 
-    test("a file that cannot be looked at cannot be read", async () => {
+    test("a file whose size cannot be determined is not read", async () => {
       const fileSize = () => Promise.reject(Object.assign(new Error(`EACCES ${KEY}`), { code: "EACCES" }));
       const { credential, reads } = arcOn(challenging(header), { fileSize });
       const error = await failureOf(credential.getToken(VAULT));
@@ -250,12 +250,12 @@ describe("a key", () => {
     });
   });
 
-  test("that cannot be read: the message says who may", async () => {
+  test("that cannot be read: the error names the required group", async () => {
     for (
       const [message, name] of [
         ["ENOENT: no such file", "Error"],
         ["EACCES: permission denied", "Error"],
-        ["Permission denied (os error 13)", "PermissionDenied"], // Deno's, for the system's.
+        ["Permission denied (os error 13)", "PermissionDenied"], // Deno's error for EACCES.
         ["", "NotFound"],
       ] as const
     ) {
@@ -273,7 +273,7 @@ describe("a key", () => {
     }
   });
 
-  test("that Deno may not read is an AuthenticationError that ends a chain and names the flag", async () => {
+  test("that Deno may not read causes an AuthenticationError that ends a chain and names the flag", async () => {
     const readTextFile = () => Promise.reject(Object.assign(new Error("No"), { name: "NotCapable" }));
     const { credential } = arcOn(challenging(header), { readTextFile });
     const chain = new ChainedTokenCredential(credential, new StaticCredential("another's"));
@@ -283,7 +283,7 @@ describe("a key", () => {
   });
 });
 
-test("variables of the agent on an operating system without one are an AuthenticationError", async () => {
+test("the agent's variables on an unsupported operating system cause an AuthenticationError", async () => {
   for (const platform of ["darwin", "freebsd", "android"]) {
     const setting = { platform, readTextFile: () => Promise.resolve(KEY) };
     const { credential, reads, service } = arcOn(challenging(`Basic realm=${LINUX}a.key`), setting);
@@ -295,9 +295,9 @@ test("variables of the agent on an operating system without one are an Authentic
   }
 });
 
-describe("the key rotates under a running process", () => {
+describe("the key file changes while the program runs", () => {
   for (const platform of ["linux", "win32"] as const) {
-    test(`a new file each time, gone after its use: ${platform}`, async () => {
+    test(`each request uses a new file, which the agent then deletes: ${platform}`, async () => {
       const machine = createArcServer({ platform, sameTokenForMs: 0 });
       const credential = new ManagedIdentityCredential({ ...machine.options, cache: false });
       const tokens = new Set<string>();
@@ -312,7 +312,7 @@ describe("the key rotates under a running process", () => {
     });
   }
 
-  test("several resources at the same time", async () => {
+  test("concurrent requests for several resources", async () => {
     const machine = createArcServer();
     const credential = new ManagedIdentityCredential(machine.options);
     const resources = Array.from({ length: 20 }, (_, index) => `https://resource-${index}.example`);
@@ -323,7 +323,7 @@ describe("the key rotates under a running process", () => {
     assert.equal(machine.requests.length, 40);
   });
 
-  test("a key that was used meanwhile is no token, and the next call begins anew", async () => {
+  test("a key that was used meanwhile is rejected, and the next call requests a new challenge", async () => {
     const machine = createArcServer();
     let stolen = false;
     const { runtime } = machine.options;
@@ -347,7 +347,7 @@ describe("the key rotates under a running process", () => {
   });
 });
 
-describe("without variables the agent's own file gives it away", () => {
+describe("detects the agent by its program file if the variables are not set", () => {
   for (
     const [platform, env, program] of [
       ["linux", {}, "/opt/azcmagent/bin/himds"],
@@ -357,22 +357,22 @@ describe("without variables the agent's own file gives it away", () => {
   ) {
     test(program, async () => {
       for (const isThere of [true, false]) {
-        const looked: string[] = [];
+        const checked: string[] = [];
         const service = createService(() => machineAnswer());
         const fileExists = (path: string) => {
-          looked.push(path);
+          checked.push(path);
           return Promise.resolve(isThere);
         };
         const options = machineOptions({ env: { ...env }, service, platform, fileExists });
         await new ManagedIdentityCredential(options).getToken(VAULT);
-        assert.deepEqual(looked, [program]);
+        assert.deepEqual(checked, [program]);
         const { host } = new URL(service.requests[0]!.url);
         assert.equal(host, isThere ? "127.0.0.1:40342" : "169.254.169.254");
       }
     });
   }
 
-  test("a simulated server, by its file alone", async () => {
+  test("on a simulated server, by the file alone", async () => {
     for (const platform of ["linux", "win32"] as const) {
       const machine = createArcServer({ platform, env: { IDENTITY_ENDPOINT: undefined, IMDS_ENDPOINT: undefined } });
       const { token } = await new ManagedIdentityCredential(machine.options).getToken(VAULT);
@@ -380,16 +380,16 @@ describe("without variables the agent's own file gives it away", () => {
     }
   });
 
-  test("nobody looks for it on another operating system", async () => {
+  test("not on another operating system", async () => {
     const service = createService(() => machineAnswer());
-    const fileExists = () => Promise.reject(new Error("Nobody may ask"));
+    const fileExists = () => Promise.reject(new Error("Must not be called"));
     const options = machineOptions({ service, platform: "darwin", fileExists });
     await new ManagedIdentityCredential(options).getToken(VAULT);
     assert.equal(new URL(service.requests[0]!.url).host, "169.254.169.254");
   });
 });
 
-describe("over http: nothing but a loopback address is asked", () => {
+describe("sends requests over http to loopback addresses only", () => {
   for (
     const endpoint of [
       "http://localhost.example:40342/token",
@@ -419,7 +419,7 @@ describe("over http: nothing but a loopback address is asked", () => {
     });
   }
 
-  test("other loopback addresses are", async () => {
+  test("accepts other loopback addresses", async () => {
     for (const host of ["127.1", "127.255.255.254:1", "[::1]", "0x7f.0.0.1"]) {
       const env = { IDENTITY_ENDPOINT: `http://${host}/token` };
       const { credential, service } = arcOn(() => machineAnswer(), { env });
@@ -429,7 +429,7 @@ describe("over http: nothing but a loopback address is asked", () => {
   });
 });
 
-describe("what a hosts file says of localhost counts for nothing", () => {
+describe("replaces localhost by 127.0.0.1, so that a hosts file has no effect", () => {
   for (
     const [endpoint, host] of [
       ["http://localhost:40342/metadata/identity/oauth2/token", "127.0.0.1:40342"],
@@ -447,7 +447,7 @@ describe("what a hosts file says of localhost counts for nothing", () => {
   }
 });
 
-describe("the answer has to name the identity that was asked for", () => {
+describe("the response must name the requested identity", () => {
   const identities = { clientId: CLIENT_ID, objectId: OBJECT_ID, resourceId: RESOURCE_ID };
   const other = "00000000-0000-0000-0000-000000000000";
   for (
@@ -490,50 +490,52 @@ describe("the answer has to name the identity that was asked for", () => {
     });
   }
 
-  test("an old agent, which gives the machine's own token, is told apart", async () => {
+  test("rejects the system-assigned identity's token of an old agent", async () => {
     for (const ignoresUserAssigned of [false, true]) {
       const userAssigned = [{ clientId: CLIENT_ID, objectId: OBJECT_ID, resourceId: RESOURCE_ID }];
       const machine = createArcServer({ userAssigned, ignoresUserAssigned });
       for (const [kind, id] of Object.entries(identities)) {
-        const asking = new ManagedIdentityCredential({ ...machine.options, [kind]: id.toUpperCase() }).getToken(VAULT);
-        if (ignoresUserAssigned) assert.match((await failureOf(asking)).message, /does not confirm/);
-        else assert.equal((await machine.verify((await asking).token)).appid, CLIENT_ID);
+        const pending = new ManagedIdentityCredential({ ...machine.options, [kind]: id.toUpperCase() }).getToken(VAULT);
+        if (ignoresUserAssigned) assert.match((await failureOf(pending)).message, /does not confirm/);
+        else assert.equal((await machine.verify((await pending).token)).appid, CLIENT_ID);
       }
     }
   });
 
-  test("for the machine's own identity nothing has to be named", async () => {
+  test("accepts any response for the system-assigned identity", async () => {
     const { credential } = arcOn(() => machineAnswer({ client_id: other }));
     assert.equal((await credential.getToken(VAULT)).token, "a-token");
   });
 });
 
-describe("the key is nobody else's business", () => {
+describe("neither errors nor logs contain the key", () => {
   const description = `The header was Basic ${KEY}, or ${encodeURIComponent(KEY)}`;
   const echoes: Readonly<Record<string, () => unknown>> = {
-    "in an error": () => jsonAnswer({ error: "invalid", error_description: description }, { status: 400 }),
-    "as an error's code": () => jsonAnswer({ error: KEY, error_description: KEY }, { status: 403 }),
-    "in an error that can heal": () => jsonAnswer({ error: "busy", error_description: description }, { status: 500 }),
-    "in an error with status 200": () => jsonAnswer({ error: "odd", error_description: description }),
-    "in an error in another shape": () => jsonAnswer({ error: { code: "odd", message: description } }, { status: 400 }),
-    "in escapes": () =>
+    "sent back in an error": () => jsonAnswer({ error: "invalid", error_description: description }, { status: 400 }),
+    "sent back as an error code": () => jsonAnswer({ error: KEY, error_description: KEY }, { status: 403 }),
+    "sent back in a transient error": () =>
+      jsonAnswer({ error: "busy", error_description: description }, { status: 500 }),
+    "sent back in an error with status 200": () => jsonAnswer({ error: "odd", error_description: description }),
+    "sent back in an error of another shape": () =>
+      jsonAnswer({ error: { code: "odd", message: description } }, { status: 400 }),
+    "sent back with escape sequences": () =>
       new Response(
         `{"error":"odd","error_description":"${
           Array.from(KEY, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`).join("")
         }"}`,
         { status: 400 },
       ),
-    "in a text": () => new Response(description, { status: 400 }),
-    "in a text with status 200": () => new Response(description),
-    "in another challenge": () =>
+    "sent back in plain text": () => new Response(description, { status: 400 }),
+    "sent back in plain text with status 200": () => new Response(description),
+    "sent back in another challenge": () =>
       new Response(description, { status: 401, headers: { "www-authenticate": `Basic realm=${LINUX}${KEY}.key` } }),
-    "where nobody answers": () => Promise.reject(new TypeError(`Cannot send ${description}`, { cause: description })),
+    "in a network error": () => Promise.reject(new TypeError(`Cannot send ${description}`, { cause: description })),
   };
   for (const [where, echo] of Object.entries(echoes)) {
     test(where, async () => {
       const events: LogEvent[] = [];
       const { credential } = arcOn(
-        (asked) => asked.headers.has("authorization") ? echo() : challenging(`Basic realm=${LINUX}a.key`)(asked),
+        (request) => request.headers.has("authorization") ? echo() : challenging(`Basic realm=${LINUX}a.key`)(request),
         { files: { [`${LINUX}a.key`]: KEY }, log: (event) => events.push(event) },
       );
       const error = await failureOf(credential.getToken(VAULT));
@@ -543,12 +545,12 @@ describe("the key is nobody else's business", () => {
     });
   }
 
-  test("in what the agent says the next time, when it has used the key", async () => {
+  test("sent back in the response to a retry", async () => {
     const events: LogEvent[] = [];
     const { credential } = arcOn(
-      (asked, index) =>
+      (request, index) =>
         index === 0
-          ? challenging(`Basic realm=${LINUX}a.key`)(asked)
+          ? challenging(`Basic realm=${LINUX}a.key`)(request)
           : index === 1
           ? new Response("", { status: 500 })
           : jsonAnswer({ error: "odd", error_description: description }, { status: 400 }),

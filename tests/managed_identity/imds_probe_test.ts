@@ -7,30 +7,30 @@ import { IMDS, machineAnswer, machineOptions, MACHINES, VAULT } from "../support
 import { type Asked, createService, failureOf, jsonAnswer, silence } from "../support/service.ts";
 
 const NOW = Date.parse("2026-11-23T10:00:00Z");
-// On workerd no request may wait for what another has begun.
+// On workerd a request must not await a promise of another request.
 const shares = detectPlatform() !== "workerd";
 
 function isProbe({ headers }: Asked): boolean {
   return !headers.has("metadata");
 }
 
-function metadata(asked: Asked): Response {
-  if (!isProbe(asked)) return machineAnswer({ expires_on: undefined, expires_in: 86_400 });
+function metadata(request: Asked): Response {
+  if (!isProbe(request)) return machineAnswer({ expires_on: undefined, expires_in: 86_400 });
   const body = { error: "invalid_request", error_description: "Required metadata header not specified" };
   return jsonAnswer(body, { status: 400 });
 }
 
-interface Place extends Omit<CredentialOptions, "runtime"> {
+interface Machine extends Omit<CredentialOptions, "runtime"> {
   readonly clock?: FakeClock;
   readonly probeTimeoutInMs?: number;
 }
 
-/** A chain of a managed identity and what comes after it. */
+/** Creates a chain of a managed identity and a fallback. */
 function chainOn(
-  answer: (asked: Asked, index: number) => unknown,
-  { clock = createFakeClock(NOW), env = {}, ...options }: Place = {},
+  respond: (request: Asked, index: number) => unknown,
+  { clock = createFakeClock(NOW), env = {}, ...options }: Machine = {},
 ) {
-  const service = createService(answer);
+  const service = createService(respond);
   const machine = machineOptions({ env: env as Record<string, string>, service });
   const all = { ...machine, ...options, runtime: { ...machine.runtime, ...clock } };
   const managed = new ManagedIdentityCredential(all);
@@ -38,14 +38,14 @@ function chainOn(
   return { chain: new ChainedTokenCredential(managed, fallback), managed, service, clock, all };
 }
 
-/** Another chain in the same place: nothing but the probe's result is common to the two. */
-async function again({ all }: ReturnType<typeof chainOn>): Promise<string> {
+/** Gets a token from another chain on the same machine, which shares only the cached result of the probe. */
+async function getTokenAgain({ all }: ReturnType<typeof chainOn>): Promise<string> {
   const managed = new ManagedIdentityCredential({ ...all, clientId: crypto.randomUUID(), cache: false });
   const fallback = { getToken: () => Promise.resolve({ token: "of the next", expiresOnTimestamp: NOW * 2 }) };
   return (await new ChainedTokenCredential(managed, fallback).getToken(VAULT)).token;
 }
 
-test("in a chain it is a request that IMDS refuses, once, and then the real one", async () => {
+test("in a chain the credential sends one probe, which IMDS rejects, and then the token request", async () => {
   const { chain, service } = chainOn(metadata);
   assert.equal((await chain.getToken(VAULT)).token, "a-token");
   const [probe, real] = service.requests;
@@ -56,18 +56,18 @@ test("in a chain it is a request that IMDS refuses, once, and then the real one"
   assert.equal(real!.headers.get("metadata"), "true");
 });
 
-test("alone the credential does not probe", async () => {
+test("outside of a chain the credential sends no probe", async () => {
   const { managed, service } = chainOn(metadata);
   await managed.getToken(VAULT);
   assert.equal(service.requests.length, 1);
 });
 
-describe("what answers it", () => {
-  const answers: [string, () => unknown, "present" | "absent" | "inconclusive"][] = [
+describe("a response from", () => {
+  const responses: [string, () => unknown, "present" | "absent" | "inconclusive"][] = [
     ["IMDS", () => jsonAnswer({ error: "invalid_request" }, { status: 400 }), "present"],
-    ["IMDS, while it is upgraded", () => new Response("", { status: 410 }), "present"],
-    ["IMDS, while it throttles", () => new Response("", { status: 429 }), "present"],
-    ["IMDS, with an error of its own", () => jsonAnswer({ error: "unknown" }, { status: 500 }), "present"],
+    ["IMDS, during an upgrade", () => new Response("", { status: 410 }), "present"],
+    ["IMDS, while throttling", () => new Response("", { status: 429 }), "present"],
+    ["IMDS, with an error of the service", () => jsonAnswer({ error: "unknown" }, { status: 500 }), "present"],
     [
       "Azure Container Instances",
       () => new Response("Required metadata header not specified or not correct", { status: 400 }),
@@ -76,28 +76,30 @@ describe("what answers it", () => {
     ["Azure Container Instances, with an empty body", () => new Response("", { status: 400 }), "present"],
     ["IMDS, overloaded", () => new Response("Internal Server Error", { status: 500 }), "inconclusive"],
     ["IMDS, overloaded, with an empty body", () => new Response("", { status: 503 }), "inconclusive"],
-    ["a proxy that cannot reach the address", () => new Response("<html>Bad gateway", { status: 502 }), "inconclusive"],
+    ["a proxy that cannot reach IMDS", () => new Response("<html>Bad gateway", { status: 502 }), "inconclusive"],
     ["a proxy that times out", () => new Response("", { status: 504 }), "inconclusive"],
     ["Docker Desktop", () => new Response("connectex: unreachable network", { status: 403 }), "absent"],
     ["Docker Desktop, in JSON", () => jsonAnswer({ error: "unreachable network" }, { status: 403 }), "absent"],
     ["the metadata service of Firecracker", () => new Response("No MMDS token provided", { status: 401 }), "absent"],
     ["a proxy that denies", () => new Response("<html>denied", { status: 403 }), "absent"],
-    ["a portal", () => new Response("<html>Sign in"), "absent"],
+    ["a captive portal", () => new Response("<html>Sign in"), "absent"],
     [
-      "a portal elsewhere",
+      "a captive portal that redirects",
       () => new Response("", { status: 302, headers: { location: "http://portal.example" } }),
       "absent",
     ],
-    ["nobody", () => Promise.reject(new TypeError("connect ECONNREFUSED")), "absent"],
+    ["no service", () => Promise.reject(new TypeError("connect ECONNREFUSED")), "absent"],
     ["another service", () => jsonAnswer({ status: "up" }), "absent"],
-    ["a list", () => jsonAnswer([{ error: "x" }], { status: 400 }), "absent"],
-    ["an empty page", () => new Response("", { status: 404 }), "absent"],
+    ["an array", () => jsonAnswer([{ error: "x" }], { status: 400 }), "absent"],
+    ["a server without that page", () => new Response("", { status: 404 }), "absent"],
   ];
-  for (const [who, answer, finding] of answers) {
+  for (const [who, respond, finding] of responses) {
     test(`${who}: ${finding}`, async () => {
       let isHealed = false;
-      const place = chainOn((asked) => isHealed ? metadata(asked) : isProbe(asked) ? answer() : machineAnswer());
-      const { chain, service, clock } = place;
+      const machine = chainOn((request) =>
+        isHealed ? metadata(request) : isProbe(request) ? respond() : machineAnswer()
+      );
+      const { chain, service, clock } = machine;
       const { token } = await chain.getToken(VAULT);
       assert.equal(token, finding === "present" ? "a-token" : "of the next");
       assert.equal(service.requests.length, finding === "present" ? 2 : 1);
@@ -105,26 +107,26 @@ describe("what answers it", () => {
       // An inconclusive finding is cached for ten seconds, an absence for longer.
       isHealed = true;
       await clock.advance(9_999);
-      assert.equal(await again(place), "of the next");
+      assert.equal(await getTokenAgain(machine), "of the next");
       await clock.advance(1);
-      assert.equal(await again(place), finding === "inconclusive" ? "a-token" : "of the next");
+      assert.equal(await getTokenAgain(machine), finding === "inconclusive" ? "a-token" : "of the next");
     });
   }
 });
 
-describe("it waits", () => {
+describe("the probe times out after", () => {
   for (
     const [how, options, ms] of [
       ["one second", {}, 1000],
-      ["as long as the option says", { probeTimeoutInMs: 300 }, 300],
-      ["as long as the variable says", { env: { AZURE_IMDS_PROBE_TIMEOUT_IN_MS: "250" } }, 250],
-      ["as long as the option says, whatever the variable", {
+      ["the time of the option", { probeTimeoutInMs: 300 }, 300],
+      ["the time of the variable", { env: { AZURE_IMDS_PROBE_TIMEOUT_IN_MS: "250" } }, 250],
+      ["the time of the option, not of the variable", {
         probeTimeoutInMs: 300,
         env: { AZURE_IMDS_PROBE_TIMEOUT_IN_MS: "250" },
       }, 300],
     ] as const
   ) {
-    test(`${how}, and no more`, async () => {
+    test(how, async () => {
       const { chain, service, clock } = chainOn(silence, options);
       const getting = chain.getToken(VAULT);
       assert.equal(await clock.untilSleeping(60_000), ms);
@@ -135,7 +137,7 @@ describe("it waits", () => {
     });
   }
 
-  test("a variable that is no number is an error that names it", async () => {
+  test("a variable that is not a number causes an error that names it", async () => {
     const { chain, service } = chainOn(metadata, { env: { AZURE_IMDS_PROBE_TIMEOUT_IN_MS: "1s" } });
     const error = await failureOf(chain.getToken(VAULT));
     assert.equal(error.name, "AuthenticationError");
@@ -147,7 +149,7 @@ describe("it waits", () => {
     assert.equal(service.requests.length, 0);
   });
 
-  test("an answer that comes byte by byte is late too", async () => {
+  test("a response that arrives byte by byte times out too", async () => {
     const drip = () => new Response(new ReadableStream({ pull: () => new Promise(() => {}) }), { status: 400 });
     const { chain, clock } = chainOn(drip);
     const getting = chain.getToken(VAULT);
@@ -157,57 +159,57 @@ describe("it waits", () => {
   });
 });
 
-describe("what it came to is remembered", () => {
-  test("an absence for a minute", async () => {
+describe("the result of the probe is cached", () => {
+  test("for a minute if the service is absent", async () => {
     let isThere = false;
-    const place = chainOn((asked) => isThere ? metadata(asked) : new Response("", { status: 404 }));
-    assert.equal((await place.chain.getToken(VAULT)).token, "of the next");
+    const machine = chainOn((request) => isThere ? metadata(request) : new Response("", { status: 404 }));
+    assert.equal((await machine.chain.getToken(VAULT)).token, "of the next");
     isThere = true;
-    await place.clock.advance(59_999);
-    assert.equal(await again(place), "of the next");
-    assert.equal(place.service.requests.length, 1);
-    await place.clock.advance(1);
-    assert.equal(await again(place), "a-token");
-    assert.equal(place.service.requests.filter(isProbe).length, 2);
+    await machine.clock.advance(59_999);
+    assert.equal(await getTokenAgain(machine), "of the next");
+    assert.equal(machine.service.requests.length, 1);
+    await machine.clock.advance(1);
+    assert.equal(await getTokenAgain(machine), "a-token");
+    assert.equal(machine.service.requests.filter(isProbe).length, 2);
   });
 
-  test("a presence for good", async () => {
-    const place = chainOn(metadata);
-    await place.chain.getToken(VAULT);
-    await place.clock.advance(30 * 86_400_000);
-    assert.equal(await again(place), "a-token");
-    assert.equal(place.service.requests.filter(isProbe).length, 1);
+  test("for the lifetime of the process if the service is present", async () => {
+    const machine = chainOn(metadata);
+    await machine.chain.getToken(VAULT);
+    await machine.clock.advance(30 * 86_400_000);
+    assert.equal(await getTokenAgain(machine), "a-token");
+    assert.equal(machine.service.requests.filter(isProbe).length, 1);
   });
 
-  test("a clock that went back ends an absence", async () => {
+  test("not after the clock went back", async () => {
     let isThere = false;
-    const place = chainOn((asked) => isThere ? metadata(asked) : new Response("", { status: 404 }));
-    await place.chain.getToken(VAULT);
+    const machine = chainOn((request) => isThere ? metadata(request) : new Response("", { status: 404 }));
+    await machine.chain.getToken(VAULT);
     isThere = true;
-    place.clock.set(NOW - 3_600_000);
-    assert.equal(await again(place), "a-token");
+    machine.clock.set(NOW - 3_600_000);
+    assert.equal(await getTokenAgain(machine), "a-token");
   });
 
-  test("callers at the same time share one, where they can", async () => {
-    const place = chainOn(metadata);
-    await Promise.all(Array.from({ length: 5 }, () => again(place)));
-    assert.equal(place.service.requests.filter(isProbe).length, shares ? 1 : 5);
+  test("and concurrent callers share one probe if the platform allows", async () => {
+    const machine = chainOn(metadata);
+    await Promise.all(Array.from({ length: 5 }, () => getTokenAgain(machine)));
+    assert.equal(machine.service.requests.filter(isProbe).length, shares ? 1 : 5);
   });
 
-  test("a caller who leaves takes nothing from the others", async () => {
-    const place = chainOn((asked) =>
-      isProbe(asked) ? new Promise((resolve) => setTimeout(() => resolve(metadata(asked)), 1)) : machineAnswer()
+  test("and an aborted caller does not affect the others", async () => {
+    const machine = chainOn((request) =>
+      isProbe(request) ? new Promise((resolve) => setTimeout(() => resolve(metadata(request)), 1)) : machineAnswer()
     );
     const controller = new AbortController();
-    const left = failureOf(place.chain.getToken(VAULT, { abortSignal: controller.signal }));
-    const stayed = again(place);
+    const left = failureOf(machine.chain.getToken(VAULT, { abortSignal: controller.signal }));
+    const stayed = getTokenAgain(machine);
     controller.abort();
     assert.equal((await left).name, "AbortError");
     assert.equal(await stayed, "a-token");
   });
 });
 
-describe("there is none", () => {
+describe("no probe is sent", () => {
   for (const [name, env] of Object.entries(MACHINES)) {
     if (name === "IMDS") continue;
     test(`for ${name}`, async () => {
@@ -218,7 +220,7 @@ describe("there is none", () => {
     });
   }
 
-  test("where a variable names the metadata service", async () => {
+  test("if a variable names the metadata service", async () => {
     const env = { AZURE_POD_IDENTITY_AUTHORITY_HOST: "http://127.0.0.1:2579" };
     const { chain, service } = chainOn(() => machineAnswer(), { env });
     assert.equal((await chain.getToken(VAULT)).token, "a-token");

@@ -14,7 +14,7 @@ import { failureOf } from "../support/service.ts";
 
 const IDENTITY = { clientId: CLIENT_ID, objectId: OBJECT_ID, resourceId: RESOURCE_ID };
 const KINDS = ["clientId", "objectId", "resourceId"] as const;
-/** Each machine, and by which ids it knows its user-assigned identities. */
+/** Each machine with the kinds of ids by which it selects user-assigned identities. */
 const MACHINES = {
   "virtual machine": [createVirtualMachine, KINDS],
   "App Service": [createAppService, KINDS],
@@ -28,7 +28,7 @@ const MACHINES = {
 for (const [name, [create, kinds]] of Object.entries(MACHINES)) {
   describe(`on a simulated ${name}`, () => {
     for (const Credential of [ManagedIdentityCredential, DefaultAzureCredential]) {
-      test(`${Credential.name} gets a token of its own identity, and keeps it`, async () => {
+      test(`${Credential.name} gets a token of the system-assigned identity and caches it`, async () => {
         const machine = create({});
         const credential = new Credential(machine.options);
         const { token } = await credential.getToken(VAULT);
@@ -41,7 +41,7 @@ for (const [name, [create, kinds]] of Object.entries(MACHINES)) {
 
     for (const kind of KINDS) {
       const can = (kinds as readonly string[]).includes(kind);
-      test(`a user-assigned identity by ${kind} ${can ? "is had" : "is an AuthenticationError"}`, async () => {
+      test(`a user-assigned identity by ${kind} ${can ? "returns its token" : "causes an AuthenticationError"}`, async () => {
         const machine = create({ userAssigned: [IDENTITY] });
         const getting = new ManagedIdentityCredential({ ...machine.options, [kind]: IDENTITY[kind] }).getToken(VAULT);
         if (can) assert.equal((await machine.verify((await getting).token)).appid, CLIENT_ID);
@@ -51,7 +51,7 @@ for (const [name, [create, kinds]] of Object.entries(MACHINES)) {
   });
 }
 
-test("a thousand callers of a chain make one probe and one request", async () => {
+test("a thousand callers of a chain send one probe and one token request", async () => {
   const machine = createVirtualMachine();
   const credential = new DefaultAzureCredential({ ...machine.options, waitUntil() {} });
   const tokens = await Promise.all(Array.from({ length: 1000 }, () => credential.getToken(VAULT)));
@@ -59,7 +59,7 @@ test("a thousand callers of a chain make one probe and one request", async () =>
   assert.deepEqual(machine.requests.map(({ headers }) => headers.metadata), [undefined, "true"]);
 });
 
-test("a token that was revoked is replaced on Service Fabric, for this program and for the node", async () => {
+test("a revoked token is replaced on Service Fabric, for this program and for the node", async () => {
   const machine = createServiceFabricNode();
   const credential = new ManagedIdentityCredential(machine.options);
   const first = await credential.getToken(VAULT);
@@ -71,7 +71,7 @@ test("a token that was revoked is replaced on Service Fabric, for this program a
   assert.equal((await another.getToken(VAULT, { enableCae: true })).token, second.token);
 });
 
-test("an old agent of Arc that gives another identity's token is found out", async () => {
+test("a token of another identity from an old Arc agent is rejected", async () => {
   const machine = createArcServer({ userAssigned: [IDENTITY], ignoresUserAssigned: true });
   const error = await failureOf(new ManagedIdentityCredential(CLIENT_ID, machine.options).getToken(VAULT));
   assert.equal(error.name, "AuthenticationError");

@@ -18,42 +18,42 @@ const HOUR = 3_600_000;
 
 function credentialOn(
   name: MachineName,
-  answer: (asked: Asked, index: number) => unknown,
+  respond: (request: Asked, index: number) => unknown,
   { clock = createFakeClock(NOW), ...options }: { clock?: FakeClock; retryOptions?: object; timeoutInMs?: number } = {},
 ) {
-  const service = createService(answer);
+  const service = createService(respond);
   const machine = machineOptions({ env: { ...MACHINES[name] }, service });
   const runtime = { ...machine.runtime, ...clock };
   const all = { ...machine, retryOptions: {}, ...options, runtime };
   return { credential: new ManagedIdentityCredential(all), service, clock };
 }
 
-describe("when a token expires", () => {
+describe("the expiry time of a token", () => {
   const inSeconds = NOW / 1000;
   for (
     const [what, members, expiresInMs] of [
       ["seconds since the epoch", { expires_on: inSeconds + 3600 }, HOUR],
-      ["the same as text", { expires_on: String(inSeconds + 3600) }, HOUR],
-      ["a date of the old App Service, in the morning", { expires_on: "11/23/2026 11:00:00 AM +00:00" }, HOUR],
-      ["one in the afternoon", { expires_on: "11/23/2026 01:05:09 PM +00:00" }, 3 * HOUR + 309_000],
-      ["one at noon", { expires_on: "11/23/2026 12:00:00 PM +00:00" }, 2 * HOUR],
-      ["one at midnight", { expires_on: "11/24/2026 12:00:00 AM +00:00" }, 14 * HOUR],
-      ["one without leading zeros", { expires_on: "12/1/2026 1:00:00 AM +00:00" }, 7 * 24 * HOUR + 15 * HOUR],
-      ["one of another zone", { expires_on: "11/23/2026 01:00:00 PM +02:00" }, HOUR],
-      ["one of 24 hours, as on Linux", { expires_on: "11/23/2026 15:05:09 +00:00" }, 5 * HOUR + 309_000],
-      ["one of 24 hours, after midnight", { expires_on: "11/24/2026 00:05:09 +00:00" }, 14 * HOUR + 309_000],
-      ["a date of ISO 8601", { expires_on: "2026-11-23T11:00:00Z" }, HOUR],
-      ["one with fractions", { expires_on: "2026-11-23T11:00:00.000Z" }, HOUR],
-      ["one of another zone", { expires_on: "2026-11-23T13:00:00+02:00" }, HOUR],
+      ["seconds since the epoch as a string", { expires_on: String(inSeconds + 3600) }, HOUR],
+      ["a date of the previous App Service API, in the morning", { expires_on: "11/23/2026 11:00:00 AM +00:00" }, HOUR],
+      ["a date in the afternoon", { expires_on: "11/23/2026 01:05:09 PM +00:00" }, 3 * HOUR + 309_000],
+      ["a date at noon", { expires_on: "11/23/2026 12:00:00 PM +00:00" }, 2 * HOUR],
+      ["a date at midnight", { expires_on: "11/24/2026 12:00:00 AM +00:00" }, 14 * HOUR],
+      ["a date without leading zeros", { expires_on: "12/1/2026 1:00:00 AM +00:00" }, 7 * 24 * HOUR + 15 * HOUR],
+      ["a date with another time zone", { expires_on: "11/23/2026 01:00:00 PM +02:00" }, HOUR],
+      ["a date with 24 hours, as on Linux", { expires_on: "11/23/2026 15:05:09 +00:00" }, 5 * HOUR + 309_000],
+      ["a date with 24 hours, after midnight", { expires_on: "11/24/2026 00:05:09 +00:00" }, 14 * HOUR + 309_000],
+      ["an ISO 8601 date", { expires_on: "2026-11-23T11:00:00Z" }, HOUR],
+      ["an ISO 8601 date with fractions", { expires_on: "2026-11-23T11:00:00.000Z" }, HOUR],
+      ["an ISO 8601 date with another time zone", { expires_on: "2026-11-23T13:00:00+02:00" }, HOUR],
       ["seconds from now", { expires_in: 3600 }, HOUR],
-      ["the same as text", { expires_in: "3600" }, HOUR],
-      ["both: the point in time counts", { expires_on: inSeconds + 3600, expires_in: "86400" }, HOUR],
-      ["a point in time that nobody can read", { expires_on: "tomorrow", expires_in: "3600" }, HOUR],
-      ["an empty one", { expires_on: "", expires_in: 3600 }, HOUR],
-      ["one that is null", { expires_on: null, expires_in: 3600 }, HOUR],
-      ["a date without a zone", { expires_on: "2026-11-23T11:00:00", expires_in: 3600 }, HOUR],
-      ["an hour that does not exist", { expires_on: "11/23/2026 24:30:00 +00:00", expires_in: 3600 }, HOUR],
-      ["a date that does not exist", { expires_on: "13/41/2026 11:00:00 AM +00:00", expires_in: 3600 }, HOUR],
+      ["seconds from now as a string", { expires_in: "3600" }, HOUR],
+      ["both: expires_on takes precedence", { expires_on: inSeconds + 3600, expires_in: "86400" }, HOUR],
+      ["an unreadable expires_on, and expires_in", { expires_on: "tomorrow", expires_in: "3600" }, HOUR],
+      ["an empty expires_on, and expires_in", { expires_on: "", expires_in: 3600 }, HOUR],
+      ["an expires_on that is null, and expires_in", { expires_on: null, expires_in: 3600 }, HOUR],
+      ["a date without a time zone, and expires_in", { expires_on: "2026-11-23T11:00:00", expires_in: 3600 }, HOUR],
+      ["an impossible hour, and expires_in", { expires_on: "11/23/2026 24:30:00 +00:00", expires_in: 3600 }, HOUR],
+      ["an impossible date, and expires_in", { expires_on: "13/41/2026 11:00:00 AM +00:00", expires_in: 3600 }, HOUR],
     ] as const
   ) {
     test(`${what}: ${JSON.stringify(members)}`, async () => {
@@ -75,7 +75,7 @@ describe("when a token expires", () => {
       { expires_on: 1e13 },
     ]
   ) {
-    test(`nobody can tell: ${JSON.stringify(members)}`, async () => {
+    test(`rejects an unknown expiry time: ${JSON.stringify(members)}`, async () => {
       const { credential } = credentialOn("App Service", () => jsonAnswer({ access_token: "a-token", ...members }));
       const error = await failureOf(credential.getToken(VAULT));
       assert.equal(error.name, "AuthenticationError");
@@ -83,7 +83,7 @@ describe("when a token expires", () => {
     });
   }
 
-  test("a token that has expired names the clock", async () => {
+  test("the error for an expired token mentions the clock", async () => {
     const { credential } = credentialOn("IMDS", () => jsonAnswer({ access_token: "x", expires_on: inSeconds }));
     const error = await failureOf(credential.getToken(VAULT));
     assert.equal(error.name, "AuthenticationError");
@@ -91,15 +91,15 @@ describe("when a token expires", () => {
   });
 });
 
-describe("when it is refreshed", () => {
+describe("the token is refreshed", () => {
   const HALF = { expires_on: NOW / 1000 + 86_400 };
   for (
     const [what, members, afterMs] of [
-      ["at half of its life where that is two hours or more", HALF, 12 * HOUR],
-      ["at half of a life of two hours", { expires_in: 7200 }, HOUR],
-      ["when the source says so", { ...HALF, refresh_in: 3600 }, HOUR],
-      ["when the source says so in text", { ...HALF, refresh_in: "3600" }, HOUR],
-      ["not before it counts as expired where it lives shorter", { expires_in: 7199 }, undefined],
+      ["at half of its lifetime if that is two hours or more", HALF, 12 * HOUR],
+      ["at half of a lifetime of two hours", { expires_in: 7200 }, HOUR],
+      ["after the refresh_in of the source", { ...HALF, refresh_in: 3600 }, HOUR],
+      ["after the refresh_in of the source as a string", { ...HALF, refresh_in: "3600" }, HOUR],
+      ["not before it is treated as expired if its lifetime is shorter", { expires_in: 7199 }, undefined],
     ] as const
   ) {
     test(what, async () => {
@@ -116,11 +116,11 @@ function html(): Response {
 
 const CLEAN = { maxRetries: 0 };
 
-describe("an answer that is no token", () => {
+describe("a response without a token", () => {
   for (
-    const [what, machine, answer, otherwise, message, statusCode] of [
+    const [what, machine, respond, otherwise, message, statusCode] of [
       [
-        "400, of the machine itself",
+        "400, for the machine itself",
         "IMDS",
         () =>
           jsonAnswer(
@@ -130,7 +130,14 @@ describe("an answer that is no token", () => {
         "CredentialUnavailableError",
         /invalid_request \(HTTP 400\)\. Identity not found[.:] [^:]*$/,
       ],
-      ["400 without words", "IMDS", () => new Response("", { status: 400 }), "AuthenticationError", /HTTP 400/, 400],
+      [
+        "400 without a message",
+        "IMDS",
+        () => new Response("", { status: 400 }),
+        "AuthenticationError",
+        /HTTP 400/,
+        400,
+      ],
       [
         "400 for this resource",
         "IMDS",
@@ -149,10 +156,10 @@ describe("an answer that is no token", () => {
         "CredentialUnavailableError",
         /HTTP 403/,
       ],
-      ["200 that is no JSON", "IMDS", html, "CredentialUnavailableError", /web page: is a proxy in between\?$/],
+      ["200 that is not JSON", "IMDS", html, "CredentialUnavailableError", /web page: is a proxy in between\?$/],
       ["200 that is empty", "IMDS", () => new Response(""), "CredentialUnavailableError", /The response is empty/],
       [
-        "no answer",
+        "no response",
         "IMDS",
         () =>
           Promise.reject(
@@ -162,7 +169,7 @@ describe("an answer that is no token", () => {
         /fetch failed: connect ENETUNREACH/,
       ],
       ...["EHOSTUNREACH", "ECONNREFUSED", "ECONNRESET", "ETIMEDOUT", "ENOTFOUND"].map((code) => [
-        `no answer: ${code}`,
+        `no response: ${code}`,
         "IMDS",
         () => Promise.reject(new TypeError("fetch failed", { cause: new Error(`connect ${code} 169.254.169.254:80`) })),
         "CredentialUnavailableError",
@@ -177,7 +184,7 @@ describe("an answer that is no token", () => {
         status,
       ]),
       [
-        "no answer",
+        "no response",
         "App Service",
         () => Promise.reject(new TypeError("refused")),
         "AuthenticationError",
@@ -193,7 +200,7 @@ describe("an answer that is no token", () => {
         403,
       ],
       [
-        "429 in the end",
+        "429 after all retries",
         "IMDS",
         () => jsonAnswer({ error: "too_many_requests" }, { status: 429, headers: { "Retry-After": "7" } }),
         "AuthenticationError",
@@ -201,15 +208,29 @@ describe("an answer that is no token", () => {
         429,
       ],
       [
-        "500 in the end",
+        "500 after all retries",
         "IMDS",
         () => jsonAnswer({ error: "unknown", error_description: "Failed to retrieve token" }, { status: 500 }),
         "AuthenticationError",
         /unknown \(HTTP 500\)\. Failed to retrieve token$/,
         500,
       ],
-      ["404 in the end", "IMDS", () => new Response("", { status: 404 }), "AuthenticationError", /HTTP 404/, 404],
-      ["410 in the end", "IMDS", () => new Response("", { status: 410 }), "AuthenticationError", /HTTP 410/, 410],
+      [
+        "404 after all retries",
+        "IMDS",
+        () => new Response("", { status: 404 }),
+        "AuthenticationError",
+        /HTTP 404/,
+        404,
+      ],
+      [
+        "410 after all retries",
+        "IMDS",
+        () => new Response("", { status: 410 }),
+        "AuthenticationError",
+        /HTTP 410/,
+        410,
+      ],
       [
         "a redirect",
         "IMDS",
@@ -235,7 +256,7 @@ describe("an answer that is no token", () => {
         200,
       ],
       [
-        "200 with a token that is none",
+        "200 with a token that is not a string",
         "IMDS",
         () => machineAnswer({ access_token: 5 }),
         "AuthenticationError",
@@ -250,9 +271,9 @@ describe("an answer that is no token", () => {
         /no usable "token_type"/,
         200,
       ],
-      ["200 that is no JSON", "App Service", html, "AuthenticationError", /a web page/, 200],
+      ["200 that is not JSON", "App Service", html, "AuthenticationError", /a web page/, 200],
       [
-        "400 in the words of App Service",
+        "400 with the error format of App Service",
         "App Service",
         () =>
           jsonAnswer(
@@ -264,7 +285,7 @@ describe("an answer that is no token", () => {
         400,
       ],
       [
-        "401 in the words of App Service",
+        "401 with the error format of App Service",
         "App Service",
         () => jsonAnswer({ statusCode: 401, message: "Wrong a-header" }, { status: 401 }),
         "AuthenticationError",
@@ -272,7 +293,7 @@ describe("an answer that is no token", () => {
         401,
       ],
       [
-        "404 in the words of Service Fabric",
+        "404 with the error format of Service Fabric",
         "Service Fabric",
         () =>
           jsonAnswer({
@@ -304,11 +325,11 @@ describe("an answer that is no token", () => {
       const identity of machine === "Service Fabric" || machine === "Cloud Shell" ? [{}] : [{}, { clientId: CLIENT_ID }]
     ) {
       const who = "clientId" in identity ? "user-assigned" : "system-assigned";
-      // That an identity is not there that was asked for by its id is a refusal.
-      const isRefused = machine === "IMDS" && what.startsWith("400") && "clientId" in identity;
-      const name = isRefused ? "AuthenticationError" : otherwise;
+      // A missing identity that was requested by its id is a definitive failure.
+      const isDefinitive = machine === "IMDS" && what.startsWith("400") && "clientId" in identity;
+      const name = isDefinitive ? "AuthenticationError" : otherwise;
       test(`${machine}, ${who}: ${what}: ${name}`, async () => {
-        const service = createService(answer);
+        const service = createService(respond);
         const options = machineOptions({ env: { ...MACHINES[machine] }, service });
         const credential = new ManagedIdentityCredential({ ...options, ...identity, retryOptions: CLEAN });
         const error = await failureOf(credential.getToken(VAULT));
@@ -318,7 +339,7 @@ describe("an answer that is no token", () => {
         );
         assert.match(error.message, message);
         assert.doesNotMatch(error.message, /CANARY|a-header|a-secret/);
-        assert.equal(error.statusCode, isRefused ? 400 : statusCode);
+        assert.equal(error.statusCode, isDefinitive ? 400 : statusCode);
         const outcome = what.startsWith("400") ? "inconclusive" : "absent";
         assert.equal(error.outcome, name === "CredentialUnavailableError" ? outcome : undefined);
       });
@@ -344,7 +365,7 @@ describe("an answer that is no token", () => {
     });
   }
 
-  test("the service's ids go into the error, either spelling", async () => {
+  test("the error contains the service's ids, in either spelling", async () => {
     for (
       const body of [
         { error: "e", correlation_id: "an-id" },
@@ -352,56 +373,56 @@ describe("an answer that is no token", () => {
         { error: { code: "c", message: "m", correlationId: "an-id" } },
       ]
     ) {
-      const asking = askOn("App Service", { answer: () => jsonAnswer(body, { status: 400 }) });
-      const { errorResponse } = await failureOf(asking) as { errorResponse?: { correlationId?: string } };
+      const pending = askOn("App Service", { answer: () => jsonAnswer(body, { status: 400 }) });
+      const { errorResponse } = await failureOf(pending) as { errorResponse?: { correlationId?: string } };
       assert.equal(errorResponse?.correlationId, "an-id");
     }
   });
 });
 
-/** How often each status is sent, by which rules. */
+/** Which statuses are retried, and how often. */
 describe("retries", () => {
   const IMDS = [0, 404, 408, 429, 500, 502, 503, 504, 599];
   const OTHERS = [0, 404, 408, 429, 500, 503, 504];
   const ALL = [0, 301, 400, 401, 403, 404, 405, 408, 429, 500, 501, 502, 503, 504, 505, 599];
   for (const machine of ["IMDS", "App Service", "Azure Machine Learning", "Cloud Shell", "Service Fabric"] as const) {
     for (const status of ALL) {
-      const heals = (machine === "IMDS" ? IMDS : OTHERS).includes(status);
-      test(`${machine}: ${status || "no answer"} ${heals ? "is tried five times more" : "is final"}`, async () => {
+      const isTransient = (machine === "IMDS" ? IMDS : OTHERS).includes(status);
+      test(`${machine}: ${status || "no response"} ${isTransient ? "is retried five times" : "is final"}`, async () => {
         const { credential, service, clock } = credentialOn(
           machine,
           () => status ? new Response("", { status }) : Promise.reject(new TypeError("No")),
           { retryOptions: { retryDelayInMs: 0 } },
         );
         const failing = failureOf(credential.getToken(VAULT));
-        await service.untilRequested(heals ? 5 : 1);
-        // The sixth of a second would be refused by IMDS, so that it waits.
+        await service.untilRequested(isTransient ? 5 : 1);
+        // IMDS would reject a sixth request in the same second, so the credential waits.
         await clock.advance(1000);
         await failing;
-        assert.equal(service.requests.length, heals ? 6 : 1);
+        assert.equal(service.requests.length, isTransient ? 6 : 1);
       });
     }
   }
 
-  test("IMDS gets five requests a second and no more, whoever sends them; the others all", async () => {
+  test("sends at most five requests a second to IMDS, and any number to the other sources", async () => {
     for (const machine of ["IMDS", "App Service"] as const) {
       const times: number[] = [];
       const { credential, service, clock } = credentialOn(machine, () => {
         times.push(clock.now() - NOW);
         return machineAnswer();
       });
-      const asking = Promise.all(
+      const pending = Promise.all(
         Array.from({ length: 12 }, (_, index) => credential.getToken(`https://resource-${index}.example/.default`)),
       );
       await service.untilRequested(5);
       await clock.advance(2000);
-      await asking;
+      await pending;
       const seconds = times.map((time) => time / 1000);
       assert.deepEqual(seconds, machine === "IMDS" ? [0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 2, 2] : Array(12).fill(0));
     }
   });
 
-  test("a clock that goes back lets nobody wait for long", async () => {
+  test("a clock that goes back does not delay requests", async () => {
     const { credential, service, clock } = credentialOn("IMDS", () => machineAnswer());
     await Promise.all(
       [0, 1, 2, 3, 4].map((index) => credential.getToken(`https://resource-${index}.example/.default`)),
@@ -411,7 +432,7 @@ describe("retries", () => {
     assert.equal(service.requests.length, 6);
   });
 
-  test("410 is tried for seventy seconds, however often that is, and the last time at their end", async () => {
+  test("410 is retried for seventy seconds, regardless of maxRetries, with the last attempt at their end", async () => {
     for (const maxRetries of [1, 5]) {
       const times: number[] = [];
       const clock = createFakeClock(NOW);
@@ -429,7 +450,7 @@ describe("retries", () => {
     }
   });
 
-  test("410 that ends after seventy seconds ends in a token", async () => {
+  test("410 for less than seventy seconds is followed by a token", async () => {
     const clock = createFakeClock(NOW);
     const { credential } = credentialOn(
       "IMDS",
@@ -445,7 +466,7 @@ describe("retries", () => {
     assert.equal((await getting).token, "x");
   });
 
-  test("an upgrade after which IMDS is not ready at once ends in a token too", async () => {
+  test("errors right after an upgrade are retried too", async () => {
     const clock = createFakeClock(NOW);
     let errors = 0;
     const { credential } = credentialOn("IMDS", () => {
@@ -460,7 +481,7 @@ describe("retries", () => {
     assert.equal((await getting).token, "after all");
   });
 
-  test("410 is tried once where nothing is to be tried again", async () => {
+  test("410 is not retried if maxRetries is 0", async () => {
     const { credential, service } = credentialOn("IMDS", () => new Response("", { status: 410 }), {
       retryOptions: CLEAN,
     });
@@ -468,7 +489,7 @@ describe("retries", () => {
     assert.equal(service.requests.length, 1);
   });
 
-  test("429 waits as long as the service says", async () => {
+  test("429 waits for the time of Retry-After", async () => {
     const clock = createFakeClock(NOW);
     const { credential, service } = credentialOn(
       "IMDS",
@@ -486,9 +507,9 @@ describe("retries", () => {
     assert.equal((await getting).token, "x");
   });
 
-  test("the deadline is told at once to whoever would wait beyond it", async () => {
-    const answer = () => new Response("", { status: 429, headers: { "Retry-After": "17" } });
-    const { credential, service } = credentialOn("IMDS", answer, { timeoutInMs: 16_000 });
+  test("a Retry-After beyond the deadline fails the call at once", async () => {
+    const respond = () => new Response("", { status: 429, headers: { "Retry-After": "17" } });
+    const { credential, service } = credentialOn("IMDS", respond, { timeoutInMs: 16_000 });
     const error = await failureOf(credential.getToken(VAULT));
     assert.equal(error.retryAfterInMs, 17_000);
     assert.equal(service.requests.length, 1);
@@ -507,11 +528,11 @@ describe("retries", () => {
     assert.deepEqual(clock.sleeping, []);
   });
 
-  test("the waits are random below a bound that doubles", async () => {
+  test("the backoff is random, below a bound that doubles", async () => {
     const waits: number[][] = [];
     for (let i = 0; i < 20; i++) {
       const some: number[] = [];
-      // Neither the deadline nor the time limit of an attempt ends, which begins with a request.
+      // Neither the deadline nor the timeout of an attempt, which starts with a request, may end.
       const sleep = async (ms: number) => {
         const sent = service.requests.length;
         await Promise.resolve();
@@ -532,7 +553,7 @@ describe("retries", () => {
   });
 });
 
-test("a source that never answers ends at the deadline of two minutes", async () => {
+test("a source that never responds ends at the deadline of two minutes", async () => {
   const clock = createFakeClock(NOW);
   const { credential, service } = credentialOn(
     "IMDS",
@@ -548,7 +569,7 @@ test("a source that never answers ends at the deadline of two minutes", async ()
   assert.match(error.message, /No response within the 120000 ms/);
 });
 
-test("an answer beyond a megabyte is none, and is not read to its end", async () => {
+test("a response of more than a megabyte is rejected and not read to its end", async () => {
   let sent = 0;
   const endless = () =>
     new Response(
@@ -564,7 +585,7 @@ test("an answer beyond a megabyte is none, and is not read to its end", async ()
   assert.equal(sent, -1);
 });
 
-test("Arc's first answer may be the token", async () => {
+test("the first response of Arc may be the token", async () => {
   const { token, requests } = await askOn("Azure Arc", { answer: () => machineAnswer() });
   assert.equal(token.token, "a-token");
   assert.equal(requests.length, 1);

@@ -1,6 +1,6 @@
 // Runs on: deno
-// A month on a virtual machine whose metadata service is upgraded, throttled and restarted as soon as anybody wants something of it, and
-// whose clock jumps. All that is random comes from one seed, and time is a fake clock's: each run is the same.
+// A month on a virtual machine whose metadata service is often upgraded, throttled and restarted when it gets a
+// request, and whose clock jumps. All random values come from one seed, and the clock is a fake: each run is the same.
 import { ManagedIdentityCredential } from "@azweb/identity";
 import { createFakeClock, createVirtualMachine } from "@azweb/identity/testing";
 import assert from "node:assert/strict";
@@ -20,7 +20,7 @@ const CLIENT_ID = "66666666-7777-8888-9999-000000000000";
 const IDENTITIES = [{}, { clientId: CLIENT_ID }] as const;
 const RESOURCES = ["https://vault.azure.net", "https://storage.azure.com"] as const;
 
-/** What befalls the metadata service, and for how long at the least and at the most. */
+/** Outages of the metadata service, with their minimum and maximum duration. */
 const OUTAGES = [
   { kind: "upgrade", from: 70 * SECOND, to: 70 * SECOND },
   { kind: "throttling", from: 5 * SECOND, to: 40 * SECOND },
@@ -34,26 +34,26 @@ interface Outage {
   readonly until: number;
 }
 
-/** A program that runs until it is started anew, and remembers nothing of the one before. */
+/** A program that runs until it is restarted, with an empty cache. */
 interface Program {
   readonly credentials: readonly ManagedIdentityCredential[];
-  /** By identity and resource: what its last answer was, by its clock. */
+  /** By identity and resource: the last token, by the program's clock. */
   readonly tokens: Map<string, { readonly acquiredOn: number; readonly expiresOn: number }>;
-  /** By identity and resource: since when a request is tried, by its clock. */
+  /** By identity and resource: the time of the first attempt, by the program's clock. */
   readonly trying: Map<string, number>;
 }
 
-test("thirty days: no stampede, no token that has expired, one request a refresh", async () => {
+test("thirty days: no stampede, no expired token, one request per refresh", async () => {
   const figures = {
     calls: 0,
     "calls that got a token": 0,
     "calls that failed": 0,
     requests: 0,
-    "requests answered with a token": 0,
-    "requests answered with 410": 0,
-    "requests answered with 429": 0,
-    "requests answered with 500 or 503": 0,
-    "requests not answered": 0,
+    "responses with a token": 0,
+    "responses with 410": 0,
+    "responses with 429": 0,
+    "responses with 500 or 503": 0,
+    "requests without a response": 0,
     tokens: 0,
     "programs started": 0,
     "jumps of the clock": 0,
@@ -67,15 +67,15 @@ test("thirty days: no stampede, no token that has expired, one request a refresh
   const handedOut = new Set<string>();
   const lastSecond: number[] = [];
   const pending = new Set<Promise<void>>();
-  const failures: unknown[] = []; // Of this test, not of a token.
-  let jumped = 0; // How wrong the program's clock is.
+  const failures: unknown[] = []; // Failures of the test itself, not of a token request.
+  let jumped = 0; // The difference between the program's clock and the real one.
   let outage: Outage | undefined;
-  let busy = 0; // What runs in real time.
+  let busy = 0; // The number of operations that run in real time.
   let program!: Program;
   const inOrder = createQueue();
   const digestInOrder = createQueue();
 
-  /** Lets work in real time end in the order in which it began. */
+  /** Runs operations in real time one after another, in the order of the calls. */
   function createQueue(): <T>(work: () => Promise<T>) => Promise<T> {
     let last: Promise<unknown> = Promise.resolve();
     return async (work) => {
@@ -90,14 +90,14 @@ test("thirty days: no stampede, no token that has expired, one request a refresh
     };
   }
 
-  /** Waits in real time until nothing goes on any more but in fake time. */
+  /** Waits until only operations in fake time are pending. */
   async function settle(): Promise<void> {
     for (let quiet = 0; quiet < 2; quiet = busy > 0 ? 0 : quiet + 1) {
       await new Promise((resolve) => setImmediate(resolve));
     }
   }
 
-  /** Lets time pass, stopping wherever somebody wakes. */
+  /** Advances the clock from one wake-up to the next. */
   async function advanceTo(time: number): Promise<void> {
     for (await settle(); clock.now() < time; await settle()) {
       if (failures.length > 0) throw failures[0];
@@ -131,14 +131,14 @@ test("thirty days: no stampede, no token that has expired, one request a refresh
 
     if (outage && now >= outage.until) outage = undefined;
     else if (!outage && random() < 0.4) {
-      // The long one is seldom.
+      // The long outage is rare.
       const { kind, from, to } = OUTAGES[random() < 0.02 ? 4 : between(0, 3)]!;
       outage = { kind, until: now + between(from, to) };
     }
     const status = statusIn(outage, now);
     if (status === 200) await clock.sleep(between(5, 200), init?.signal ?? undefined);
     if (status === 0) {
-      figures["requests not answered"]++;
+      figures["requests without a response"]++;
       throw new TypeError("fetch failed: Connection refused");
     }
     const response = status === 200
@@ -147,15 +147,15 @@ test("thirty days: no stampede, no token that has expired, one request a refresh
         status,
         headers: status === 429 ? { "retry-after": String(between(1, 10)) } : {},
       });
-    if (response.status === 410) figures["requests answered with 410"]++;
-    else if (response.status === 429) figures["requests answered with 429"]++;
-    else if (response.status >= 500) figures["requests answered with 500 or 503"]++;
+    if (response.status === 410) figures["responses with 410"]++;
+    else if (response.status === 429) figures["responses with 429"]++;
+    else if (response.status >= 500) figures["responses with 500 or 503"]++;
     else {
       assert.equal(response.status, 200);
-      figures["requests answered with a token"]++;
+      figures["responses with a token"]++;
       const { expires_on } = await inOrder(() => response.clone().json());
       const before = tokens.get(key);
-      // Not thrown: it would be one more failure of the service.
+      // Not thrown: the library would treat it as one more failure of the service.
       if (before && !isDue(before, since)) failures.push(new Error(`${key} was requested twice`));
       tokens.set(key, { acquiredOn: sentOn, expiresOn: Number(expires_on) * 1000 });
       trying.delete(key);
@@ -178,7 +178,7 @@ test("thirty days: no stampede, no token that has expired, one request a refresh
       if (clientId) assert.equal(appid, clientId);
       else assert.notEqual(appid, CLIENT_ID);
       assert.equal(expiresOnTimestamp, exp * 1000);
-      // Nobody with a clock that is behind can tell better.
+      // With a clock that is behind, an expired token cannot be recognized.
       assert.ok(clock.now() + Math.min(0, jumped) < exp * 1000, "The token has expired");
       handedOut.add(token);
       figures["calls that got a token"]++;
@@ -201,7 +201,7 @@ test("thirty days: no stampede, no token that has expired, one request a refresh
     }
   }
 
-  // Loads what is loaded later, which takes real time and would not be the same each time.
+  // Loads the modules that are loaded on demand, because loading takes a variable amount of real time.
   await new ManagedIdentityCredential(createVirtualMachine().options).getToken(`${RESOURCES[0]}/.default`);
   const { random: realRandom } = Math;
   const realDigest = crypto.subtle.digest;
@@ -241,23 +241,23 @@ test("thirty days: no stampede, no token that has expired, one request a refresh
   assert.equal(pending.size, 0);
   assert.ok(figures["most requests in a second"] <= REQUESTS_PER_SECOND);
   assert.ok(figures["longest wait in seconds"] * SECOND <= TIMEOUT);
-  // It was a month: each of the tokens was replaced about twice a day, and everything went wrong in the meantime.
+  // Each token was replaced about twice a day during the month, and every kind of failure occurred.
   const keys = IDENTITIES.length * RESOURCES.length;
-  assert.ok(figures["requests answered with a token"] > 30 * keys);
+  assert.ok(figures["responses with a token"] > 30 * keys);
   assert.ok(figures.calls > 30_000);
-  for (const answer of ["with 410", "with 429", "with 500 or 503"] as const) {
-    assert.ok(figures[`requests answered ${answer}`] > 50, answer);
+  for (const response of ["with 410", "with 429", "with 500 or 503"] as const) {
+    assert.ok(figures[`responses ${response}`] > 50, response);
   }
-  assert.ok(figures["requests not answered"] > 50);
+  assert.ok(figures["requests without a response"] > 50);
   assert.ok(figures["jumps of the clock"] > 10);
 });
 
-/** Whether a token has to be replaced, by the clock of who has it. */
+/** Whether a token must be replaced, by the program's clock. */
 function isDue({ acquiredOn, expiresOn }: { acquiredOn: number; expiresOn: number }, now: number): boolean {
   return now >= (acquiredOn + expiresOn) / 2 || now <= acquiredOn - 5 * MINUTE;
 }
 
-/** How the metadata service answers; 0 is not at all. */
+/** The status of the metadata service's response; 0 for no response. */
 function statusIn(outage: Outage | undefined, now: number): number {
   switch (outage?.kind) {
     case "upgrade":
@@ -265,7 +265,7 @@ function statusIn(outage: Outage | undefined, now: number): number {
     case "throttling":
       return 429;
     case "restart":
-      // It comes back and is not ready.
+      // After the upgrade it is not ready at once.
       return outage.until - now > 10 * SECOND ? 0 : 500;
     case "failure":
       return 500;
@@ -276,7 +276,7 @@ function statusIn(outage: Outage | undefined, now: number): number {
   }
 }
 
-/** Numbers from 0 to 1 that look random and are always the same: mulberry32. */
+/** Returns a generator of reproducible pseudo-random numbers from 0 to 1 (mulberry32). */
 function createRandom(seed: number): () => number {
   return () => {
     seed = (seed + 0x6d2b79f5) | 0;

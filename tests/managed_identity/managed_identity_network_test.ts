@@ -1,5 +1,5 @@
 // Runs on: deno, node, bun
-// What managed_identity_test.ts has for all runtimes, over real connections on this machine; and what depends on the runtime's own.
+// The tests of managed_identity_test.ts over real connections, and tests that depend on the runtime's fetch.
 import { ManagedIdentityCredential, type ManagedIdentityCredentialOptions } from "@azweb/identity";
 import { createRuntime, detectPlatform } from "@azweb/identity/runtime";
 import {
@@ -32,16 +32,16 @@ const SYSTEM = "51577ef2-0000-4000-8000-000000000001";
 const leaf = await createSelfSigned();
 after(stopModules);
 
-/** A machine that listens, and how it is told. */
-interface Place {
+/** A machine that listens, and the variables that configure it. */
+interface ListeningMachine {
   readonly create: (options: MachineOptions) => Machine;
   readonly variables: (url: string) => Record<string, string>;
-  /** Whether it knows more than one identity. */
+  /** Whether it has more than one identity. */
   readonly userAssigned: boolean;
   readonly requests: number;
 }
 
-const PLACES: Readonly<Record<string, Place>> = {
+const LISTENING_MACHINES: Readonly<Record<string, ListeningMachine>> = {
   "App Service": {
     create: createAppService,
     variables: (url) => ({ IDENTITY_ENDPOINT: `${url}/msi/token` }),
@@ -77,17 +77,17 @@ const PLACES: Readonly<Record<string, Place>> = {
   },
 };
 
-/** What a test on a machine gets. */
-interface Stay {
+/** The parameters of a test on a machine. */
+interface MachineContext {
   readonly machine: Machine;
   readonly server: HttpServer;
   readonly url: string;
   create(options?: ManagedIdentityCredentialOptions & { clientId?: string }): ManagedIdentityCredential;
 }
 
-/** Serves the machine on a port of its choice while the function runs. The way there is the library's own. */
-async function withMachine(place: string, use: (stay: Stay) => Promise<void>): Promise<void> {
-  const { create, variables } = PLACES[place]!;
+/** Serves the machine on a free port while the function runs. The credential uses the library's own fetch. */
+async function withMachine(name: string, use: (context: MachineContext) => Promise<void>): Promise<void> {
+  const { create, variables } = LISTENING_MACHINES[name]!;
   const machine = create({ userAssigned: [{ clientId: CLIENT_ID }] });
   const server = await serveHttp(machine.handle);
   Object.assign(machine.env, variables(server.url));
@@ -105,22 +105,22 @@ async function withMachine(place: string, use: (stay: Stay) => Promise<void>): P
   }
 }
 
-for (const [place, { userAssigned, requests }] of Object.entries(PLACES)) {
-  describe(place, () => {
-    test("gives a token, and is let go", async () => {
-      await withMachine(place, async ({ machine, server, create }) => {
+for (const [name, { userAssigned, requests }] of Object.entries(LISTENING_MACHINES)) {
+  describe(name, () => {
+    test("returns a token, and the connection is closed", async () => {
+      await withMachine(name, async ({ machine, server, create }) => {
         const { token, expiresOnTimestamp } = await create().getToken(VAULT);
         const { aud, appid } = await machine.verify(token);
         assert.equal(aud, "https://vault.azure.net");
-        if (place !== "Cloud Shell") assert.equal(appid, SYSTEM);
+        if (name !== "Cloud Shell") assert.equal(appid, SYSTEM);
         assert.ok(expiresOnTimestamp > Date.now());
         assert.equal(machine.requests.length, requests);
         await server.untilLeft();
       });
     });
 
-    test("gives one to a thousand callers", async () => {
-      await withMachine(place, async ({ machine, server, create }) => {
+    test("returns a token to a thousand callers", async () => {
+      await withMachine(name, async ({ machine, server, create }) => {
         const credentials = [create(), create()];
         const tokens = await Promise.all(
           Array.from({ length: 1000 }, (_, index) => credentials[index % 2]!.getToken(VAULT)),
@@ -132,8 +132,8 @@ for (const [place, { userAssigned, requests }] of Object.entries(PLACES)) {
     });
 
     if (userAssigned) {
-      test("gives one of another identity", async () => {
-        await withMachine(place, async ({ machine, create }) => {
+      test("returns a token of another identity", async () => {
+        await withMachine(name, async ({ machine, create }) => {
           const { token } = await create({ clientId: CLIENT_ID }).getToken(VAULT);
           assert.equal((await machine.verify(token)).appid, CLIENT_ID);
         });
@@ -142,12 +142,12 @@ for (const [place, { userAssigned, requests }] of Object.entries(PLACES)) {
   });
 }
 
-describe("Azure Arc, with its keys on a disk", () => {
+describe("Azure Arc, with its key files on a disk", () => {
   const KEYS = "/var/opt/azcmagent/tokens/";
 
-  /** A server whose agent writes each key to a folder of this machine, and removes it after its use. */
+  /** Starts a server whose agent writes each key to a folder of this machine, and deletes it after its use. */
   async function withKeys(
-    use: (stay: Stay & { readonly folder: string }) => Promise<void>,
+    use: (context: MachineContext & { readonly folder: string }) => Promise<void>,
     change: (key: string) => string = String,
   ) {
     const folder = await mkdtemp(join(tmpdir(), "azweb-arc-"));
@@ -164,7 +164,7 @@ describe("Azure Arc, with its keys on a disk", () => {
       for (const path of written) if (!machine.files.has(path)) await rm(fileOf(path), { force: true });
       return response;
     });
-    Object.assign(machine.env, PLACES["Azure Arc"]!.variables(server.url));
+    Object.assign(machine.env, LISTENING_MACHINES["Azure Arc"]!.variables(server.url));
     const { env, fetch } = machine.options;
     const runtime = { platform: "linux", readTextFile: (path: string) => createRuntime().readTextFile!(fileOf(path)) };
     const options = { env, fetch, runtime, cache: false } as const;
@@ -177,7 +177,7 @@ describe("Azure Arc, with its keys on a disk", () => {
     }
   }
 
-  test("a running program takes the one that was just written, each time, and none is left", async () => {
+  test("each request uses the file that was just written, and no file is left", async () => {
     await withKeys(async ({ machine, folder, create }) => {
       const credential = create();
       const tokens = new Set<string>();
@@ -192,7 +192,7 @@ describe("Azure Arc, with its keys on a disk", () => {
     });
   });
 
-  test("one of five kilobytes is not sent", async () => {
+  test("a file of five kilobytes is not sent", async () => {
     const change = (key: string) => key.padEnd(5000, "k");
     await withKeys(async ({ machine, create }) => {
       const error = await failureOf(create().getToken(VAULT));
@@ -205,31 +205,31 @@ describe("Azure Arc, with its keys on a disk", () => {
   });
 });
 
-/** What a bad machine does, how that ends, and after how many requests at the least: some runtimes try again themselves. */
+/** Faults of a machine, the error, and the minimum number of requests: some runtimes retry by themselves. */
 const FAULTS: readonly [string, MachineFault, RegExp, number][] = [
   ["a web page", "html", /HTTP 200: The response is a web page: is a proxy in between\?$/, 1],
   ["an empty body", { status: 200, body: "" }, /HTTP 200: The response is empty/, 1],
-  ["half of a body, and all seems well", "truncated", /HTTP 200: The response is not the JSON/, 1],
+  ["a truncated body", "truncated", /HTTP 200: The response is not the JSON/, 1],
   ["a body that never ends", "endless", /HTTP 200: The response is empty or longer than a megabyte$/, 1],
-  ["a body that comes byte by byte", "slow", /No response within the 1500 ms of "timeoutInMs"$/, 1],
+  ["a body that arrives byte by byte", "slow", /No response within the 1500 ms of "timeoutInMs"$/, 1],
   ["a body that stops", "stalled", /No response within the 1500 ms of "timeoutInMs"$/, 1],
   ["silence", "silent", /No response within the 1500 ms of "timeoutInMs"$/, 1],
   ["a connection that breaks in the middle of the body", "reset", /Cannot get a token for .*: .+/, 6],
   ["a connection that ends at once", "refused", /Cannot get a token for .*: .+/, 6],
   ["a redirect", "redirect", /The service sent a redirect, which is not followed/, 1],
-  ["a proxy that gets nowhere", "unreachable", /HTTP 403: The response is not the JSON/, 1],
-  ["an error of its own", { status: 500 }, /HTTP 500/, 6],
+  ["a proxy that cannot reach the service", "unreachable", /HTTP 403: The response is not the JSON/, 1],
+  ["an error of the service", { status: 500 }, /HTTP 500/, 6],
 ];
 
-for (const place of ["Azure Machine Learning", "Cloud Shell", "Azure Arc"]) {
-  describe(`${place} answers with`, () => {
+for (const name of ["Azure Machine Learning", "Cloud Shell", "Azure Arc"]) {
+  describe(`${name} responds with`, () => {
     for (
       const [what, fault, message] of FAULTS.filter(([, , { source }, requests]) =>
         requests === 1 && !source.includes("1500")
       )
     ) {
       test(what, async () => {
-        await withMachine(place, async ({ machine, server, create }) => {
+        await withMachine(name, async ({ machine, server, create }) => {
           machine.failNext(fault, Infinity);
           const error = await failureOf(create().getToken(VAULT));
           assert.equal(error.name, "AuthenticationError");
@@ -242,12 +242,12 @@ for (const place of ["Azure Machine Learning", "Cloud Shell", "Azure Arc"]) {
   });
 }
 
-for (const place of ["App Service", "IMDS"]) {
-  describe(`${place} answers with`, () => {
+for (const name of ["App Service", "IMDS"]) {
+  describe(`${name} responds with`, () => {
     for (const [what, fault, message, requests] of FAULTS) {
       test(what, async () => {
-        await withMachine(place, async ({ machine, server, create }) => {
-          // More than the second after which IMDS is asked again, whoever asked before.
+        await withMachine(name, async ({ machine, server, create }) => {
+          // More than the second after which the rate limit of IMDS allows more requests.
           const timeoutInMs = message.source.includes("1500 ms") ? 1500 : 10_000;
           machine.failNext(fault, Infinity);
           const error = await failureOf(create({ timeoutInMs }).getToken(VAULT));
@@ -255,15 +255,15 @@ for (const place of ["App Service", "IMDS"]) {
           assert.match(error.message, message);
           assert.ok(!error.message.includes("a-simulated-secret"), error.message);
           assert.ok(machine.requests.length >= requests, String(machine.requests.length));
-          // Not an hour later: nothing is read on behind the error.
+          // The body is not read further after the error.
           await server.untilLeft();
         });
       });
     }
 
-    test("a connection that breaks, once", async () => {
+    test("a connection that breaks once", async () => {
       for (const fault of ["reset", "refused"] as const) {
-        await withMachine(place, async ({ machine, create }) => {
+        await withMachine(name, async ({ machine, create }) => {
           machine.failNext(fault);
           await machine.verify((await create().getToken(VAULT)).token);
           assert.ok(machine.requests.length >= 2);
@@ -271,8 +271,8 @@ for (const place of ["App Service", "IMDS"]) {
       }
     });
 
-    test("nothing, because nothing listens: an AuthenticationError", async () => {
-      await withMachine(place, async ({ server, create }) => {
+    test("a refused connection: an AuthenticationError", async () => {
+      await withMachine(name, async ({ server, create }) => {
         await server.close();
         const error = await failureOf(create().getToken(VAULT));
         assert.equal(error.name, "AuthenticationError");
@@ -280,19 +280,19 @@ for (const place of ["App Service", "IMDS"]) {
       });
     });
 
-    test("what is no HTTP: an AuthenticationError", async () => {
+    test("data that is not HTTP: an AuthenticationError", async () => {
       const { port, close } = await serveTcp((socket) => socket.end("220 mail.example ESMTP\r\n\r\n"));
-      await withMachine(place, async ({ machine, create }) => {
-        Object.assign(machine.env, PLACES[place]!.variables(`http://127.0.0.1:${port}`));
+      await withMachine(name, async ({ machine, create }) => {
+        Object.assign(machine.env, LISTENING_MACHINES[name]!.variables(`http://127.0.0.1:${port}`));
         const error = await failureOf(create().getToken(VAULT));
         assert.equal(error.name, "AuthenticationError");
       });
       await close();
     });
 
-    test("the last caller to leave ends the connection", async () => {
+    test("the connection is closed when the last caller aborts", async () => {
       for (const fault of ["silent", "stalled", "slow"] as const) {
-        await withMachine(place, async ({ machine, server, create }) => {
+        await withMachine(name, async ({ machine, server, create }) => {
           machine.failNext(fault);
           const controllers = [new AbortController(), new AbortController()];
           const credential = create();
@@ -313,7 +313,7 @@ describe("Service Fabric, over TLS", () => {
   const { thumbprint } = leaf;
   const tls = { cert: leaf.certificate, key: leaf.key };
 
-  test("gives a token to whoever knows its thumbprint, though nobody vouches for it", async () => {
+  test("returns a token to a client that pins its self-signed certificate's thumbprint", async () => {
     for (const known of [thumbprint, thumbprint.toUpperCase(), thumbprint.match(/../g)!.join(":")]) {
       const machine = createServiceFabricNode({ thumbprint: known });
       const server = await serveHttps(machine.handle, tls);
@@ -326,11 +326,11 @@ describe("Service Fabric, over TLS", () => {
     }
   });
 
-  test("another thumbprint than the pinned one is an AuthenticationError at once: not a byte of the request is sent", async () => {
+  test("another thumbprint causes an AuthenticationError without a retry, and no byte of the request is sent", async () => {
     const server = await serveTls(leaf, () => {});
     const env = createServiceFabricNode({ thumbprint: `00${thumbprint.slice(2)}` }).env;
     env.IDENTITY_ENDPOINT = `https://127.0.0.1:${server.port}/metadata/identity/oauth2/token`;
-    // It is not retried: the wait before another attempt would never end.
+    // If it were retried, the wait before the next attempt would never end.
     const options = { env, runtime: { sleep: () => new Promise<void>(() => {}) } };
     const error = await failureOf(new ManagedIdentityCredential(options).getToken(VAULT));
     assert.equal(error.name, "AuthenticationError");
@@ -340,7 +340,7 @@ describe("Service Fabric, over TLS", () => {
     await server.close();
   });
 
-  test("without TLS it is none, and hears nothing", async () => {
+  test("an endpoint without TLS is rejected and receives nothing", async () => {
     const { port, received, close } = await serveTcp(() => {});
     const env = createServiceFabricNode({ thumbprint }).env;
     env.IDENTITY_ENDPOINT = `http://127.0.0.1:${port}/metadata/identity/oauth2/token`;
@@ -350,7 +350,7 @@ describe("Service Fabric, over TLS", () => {
     await close();
   });
 
-  test("a server without TLS is an AuthenticationError", async () => {
+  test("a server without TLS causes an AuthenticationError", async () => {
     const { port, received, close } = await serveTcp((socket) => socket.end("HTTP/1.1 200 OK\r\n\r\n"));
     const env = createServiceFabricNode({ thumbprint }).env;
     env.IDENTITY_ENDPOINT = `https://127.0.0.1:${port}/metadata/identity/oauth2/token`;
@@ -380,14 +380,14 @@ describe("Service Fabric, over TLS", () => {
   }
 });
 
-for (const place of ["App Service", "IMDS"]) {
-  test(`${place}: the proxy that the variables name gets to see nothing of it`, async () => {
+for (const name of ["App Service", "IMDS"]) {
+  test(`${name}: the proxy that the variables name receives no request`, async () => {
     const seen: string[] = [];
     const proxy = await serveHttp((request) => {
       seen.push(`${request.method} ${request.url}`);
       return Promise.resolve(new Response("of the proxy"));
     });
-    await withMachine(place, async ({ machine, url }) => {
+    await withMachine(name, async ({ machine, url }) => {
       const ordinary = `${url}/ordinary`;
       const { ended } = startModule("token_process", {
         env: {
@@ -405,7 +405,7 @@ for (const place of ["App Service", "IMDS"]) {
       const token = /^token (.+)$/m.exec(stdout)![1]!;
       assert.equal((await machine.verify(token)).appid, SYSTEM);
       assert.deepEqual(Object.keys(machine.requests[0]!.headers).filter((name) => name.startsWith("proxy-")), []);
-      // The ordinary request shows that there was a proxy to be had. Node began to obey the variables later.
+      // The ordinary request shows that the proxy works. Older versions of Node ignore the variables.
       const obeys = detectPlatform() !== "node" || /^ordinary of the proxy$/m.test(stdout);
       assert.deepEqual(seen.map((line) => new URL(line.replace("GET ", "")).pathname), obeys ? ["/ordinary"] : []);
     });
@@ -413,7 +413,7 @@ for (const place of ["App Service", "IMDS"]) {
   });
 }
 
-async function serveTcp(answer: (socket: Socket) => void) {
+async function serveTcp(respond: (socket: Socket) => void) {
   let received: string | undefined;
   const open = new Set<Socket>();
   const server = createServer((socket) => {
@@ -421,7 +421,7 @@ async function serveTcp(answer: (socket: Socket) => void) {
     received ??= "";
     socket.on("error", () => {}).on("data", (data) => {
       received += String(data);
-      answer(socket);
+      respond(socket);
     });
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

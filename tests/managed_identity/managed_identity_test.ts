@@ -18,7 +18,7 @@ import { createService, failureOf } from "../support/service.ts";
 
 const RESOURCE = "https://vault.azure.net";
 
-/** What each source is sent. */
+/** The request to each source. */
 const WIRE: Record<MachineName, {
   url: string;
   method?: string;
@@ -69,36 +69,36 @@ const IDS = { clientId: CLIENT_ID, objectId: OBJECT_ID, resourceId: RESOURCE_ID 
 
 for (const [name, { url, method = "GET", headers, query = {}, body = "", identities }] of Object.entries(WIRE)) {
   describe(name, () => {
-    test("is sent what its documentation says, and no more", async () => {
+    test("receives the documented request and nothing else", async () => {
       const { token, requests } = await askOn(name as MachineName);
       assert.equal(token.token, "a-token");
       assert.equal(token.tokenType, "Bearer");
       assert.equal(requests.length, name === "Azure Arc" ? 2 : 1);
-      const asked = requests.at(-1)!;
-      const address = new URL(asked.url);
+      const request = requests.at(-1)!;
+      const address = new URL(request.url);
       assert.equal(address.origin + address.pathname, url);
       assert.deepEqual(Object.fromEntries(address.searchParams), query);
-      assert.equal(asked.method, method);
-      assert.deepEqual(Object.fromEntries(asked.headers), headers);
-      assert.equal(asked.body, body);
-      assert.equal(asked.redirect, "manual");
+      assert.equal(request.method, method);
+      assert.deepEqual(Object.fromEntries(request.headers), headers);
+      assert.equal(request.body, body);
+      assert.equal(request.redirect, "manual");
     });
 
     for (const [kind, id] of Object.entries(IDS)) {
       const parameter = identities[kind as keyof typeof IDS];
-      const how = parameter ? "is asked" : "ends a chain with an AuthenticationError, without a request,";
+      const how = parameter ? "receives a request" : "ends a chain with an AuthenticationError, without a request,";
       test(`${how} for a user-assigned identity by ${kind}`, async () => {
         const echo = { client_id: CLIENT_ID.toUpperCase(), object_id: OBJECT_ID, msi_res_id: RESOURCE_ID };
-        const answer = (asked: Parameters<typeof arcAnswers>[0]) =>
-          name === "Azure Arc" && !asked.headers.has("authorization") ? arcAnswers(asked) : machineAnswer(echo);
-        const asking = askOn(name as MachineName, { identity: { [kind]: id }, answer });
+        const answer = (request: Parameters<typeof arcAnswers>[0]) =>
+          name === "Azure Arc" && !request.headers.has("authorization") ? arcAnswers(request) : machineAnswer(echo);
+        const pending = askOn(name as MachineName, { identity: { [kind]: id }, answer });
         if (parameter) {
-          const { requests } = await asking;
+          const { requests } = await pending;
           for (const { url } of requests) {
             assert.deepEqual(Object.fromEntries(new URL(url).searchParams), { ...query, [parameter]: id });
           }
         } else {
-          const error = await failureOf(asking);
+          const error = await failureOf(pending);
           assert.equal(error.name, "AuthenticationError");
           assert.ok(error.message.includes(`user-assigned identity "${id}": ${name}`), error.message);
         }
@@ -107,7 +107,7 @@ for (const [name, { url, method = "GET", headers, query = {}, body = "", identit
   });
 }
 
-describe("the source is the first in the table whose variables are all set", () => {
+describe("selects the first source of the table whose variables are all set", () => {
   const every = Object.assign({}, ...Object.values(MACHINES).reverse()) as Record<string, string>;
   for (
     const [without, expected] of [
@@ -121,10 +121,10 @@ describe("the source is the first in the table whose variables are all set", () 
       [["IDENTITY_ENDPOINT", "MSI_ENDPOINT"], "IMDS"],
     ] as const
   ) {
-    test(`without ${without.join(" and ") || "nothing missing"}: ${expected}`, async () => {
+    test(`without ${without.join(" and ") || "a missing variable"}: ${expected}`, async () => {
       const env: Record<string, string> = { ...every, ...MACHINES[expected] };
       for (const name of without) delete env[name];
-      const service = createService((asked) => expected === "Azure Arc" ? arcAnswers(asked) : machineAnswer());
+      const service = createService((request) => expected === "Azure Arc" ? arcAnswers(request) : machineAnswer());
       const files = { "/var/opt/azcmagent/tokens/a.key": "a-key" };
       await new ManagedIdentityCredential(machineOptions({ env, files, service })).getToken(VAULT);
       const { origin, pathname } = new URL(service.requests[0]!.url);
@@ -132,14 +132,14 @@ describe("the source is the first in the table whose variables are all set", () 
     });
   }
 
-  test("variables that are empty are not set", async () => {
+  test("treats empty variables as not set", async () => {
     const service = createService(() => machineAnswer());
     const env = { IDENTITY_ENDPOINT: "", IDENTITY_HEADER: "", MSI_ENDPOINT: "", MSI_SECRET: "" };
     await new ManagedIdentityCredential(machineOptions({ env, service })).getToken(VAULT);
     assert.ok(service.requests[0]!.url.startsWith(IMDS));
   });
 
-  test("it is chosen at the first token, per credential and from the environment given", async () => {
+  test("selects it at the first token request, for each credential, from the environment in the options", async () => {
     const service = createService(() => machineAnswer());
     const env: Record<string, string> = {};
     const early = new ManagedIdentityCredential(machineOptions({ env, service }));
@@ -152,7 +152,7 @@ describe("the source is the first in the table whose variables are all set", () 
     assert.deepEqual(hosts, ["127.0.0.1:41741", "169.254.169.254", "127.0.0.1:41741"]);
   });
 
-  test("AZURE_POD_IDENTITY_AUTHORITY_HOST stands in for the metadata service's host", async () => {
+  test("AZURE_POD_IDENTITY_AUTHORITY_HOST replaces the metadata service's host", async () => {
     for (const host of ["http://127.0.0.1:2579", "http://127.0.0.1:2579/", "http://127.0.0.1:2579//"]) {
       const service = createService(() => machineAnswer());
       const env = { AZURE_POD_IDENTITY_AUTHORITY_HOST: host };
@@ -162,7 +162,7 @@ describe("the source is the first in the table whose variables are all set", () 
   });
 });
 
-test("Azure Machine Learning is asked for its own identity by DEFAULT_IDENTITY_CLIENT_ID", async () => {
+test("DEFAULT_IDENTITY_CLIENT_ID selects the default identity of Azure Machine Learning", async () => {
   const service = createService(() => machineAnswer());
   const env = { ...MACHINES["Azure Machine Learning"], DEFAULT_IDENTITY_CLIENT_ID: CLIENT_ID };
   await new ManagedIdentityCredential(machineOptions({ env, service })).getToken(VAULT);
@@ -171,7 +171,7 @@ test("Azure Machine Learning is asked for its own identity by DEFAULT_IDENTITY_C
   assert.deepEqual(ids, [CLIENT_ID, "another"]);
 });
 
-describe("a scope becomes a resource", () => {
+describe("converts a scope to a resource", () => {
   for (
     const [scope, resource] of [
       ["https://vault.azure.net/.default", "https://vault.azure.net"],
@@ -187,14 +187,14 @@ describe("a scope becomes a resource", () => {
     });
   }
 
-  test("two scopes are an AuthenticationError of that call", async () => {
+  test("rejects a call with two scopes with an AuthenticationError", async () => {
     const error = await failureOf(askOn("IMDS", { scope: ["https://a/.default", "https://b/.default"] }));
     assert.equal(error.name, "AuthenticationError");
     assert.match(error.message, /one scope at a time/);
   });
 });
 
-describe("arguments", () => {
+describe("the constructor", () => {
   for (
     const [what, first, second, message] of [
       ["two ids", { clientId: "a", objectId: "b" }, undefined, /"clientId" and "objectId" name two identities/],
@@ -208,16 +208,16 @@ describe("arguments", () => {
       ["two ids", "a", { resourceId: RESOURCE_ID }, /"clientId" and "resourceId" name two identities/],
       ["an empty client id", "", undefined, /"clientId"/],
       ["a client id with spaces", { clientId: "a b" }, undefined, /"clientId"/],
-      ["an object id that is none", { objectId: 5 }, undefined, /"objectId"/],
-      ["an object id with a line end", { objectId: "a\nb" }, undefined, /"objectId" must be an id/],
-      ["a resource id of something else", { resourceId: "/b" }, undefined, /"resourceId" must be a resource id/],
-      ["a resource id with a line end", { resourceId: `${RESOURCE_ID}\r\nX: y` }, undefined, /"resourceId" must be/],
-      ["a resource id that is none", { resourceId: "me" }, undefined, /"resourceId" must be a resource id/],
-      ["a probe that takes no time at all", { probeTimeoutInMs: -1 }, undefined, /"probeTimeoutInMs"/],
-      ["options that are none", 5, undefined, /"options"/],
+      ["an object id that is not a string", { objectId: 5 }, undefined, /"objectId"/],
+      ["an object id with a line ending", { objectId: "a\nb" }, undefined, /"objectId" must be an id/],
+      ["a resource id of another resource type", { resourceId: "/b" }, undefined, /"resourceId" must be a resource id/],
+      ["a resource id with a line ending", { resourceId: `${RESOURCE_ID}\r\nX: y` }, undefined, /"resourceId" must be/],
+      ["a malformed resource id", { resourceId: "me" }, undefined, /"resourceId" must be a resource id/],
+      ["a negative probe timeout", { probeTimeoutInMs: -1 }, undefined, /"probeTimeoutInMs"/],
+      ["options that are not an object", 5, undefined, /"options"/],
     ] as const
   ) {
-    test(`${what}: a TypeError`, () => {
+    test(`throws a TypeError for ${what}`, () => {
       assert.throws(() => new ManagedIdentityCredential(first as never, second as never), (error: Error) => {
         assert.equal(error.name, "TypeError");
         assert.match(error.message, message);
@@ -226,7 +226,7 @@ describe("arguments", () => {
     });
   }
 
-  test("the client id comes first, or among the options", async () => {
+  test("accepts the client id as the first argument or as an option", async () => {
     for (const first of [true, false]) {
       const service = createService(() => machineAnswer());
       const options = machineOptions({ service });
@@ -238,7 +238,7 @@ describe("arguments", () => {
     }
   });
 
-  test("neither an id nor options that are undefined count", async () => {
+  test("ignores an undefined id and undefined options", async () => {
     const service = createService(() => machineAnswer());
     const options = { ...machineOptions({ service }), clientId: undefined, timeoutInMs: undefined };
     await new ManagedIdentityCredential(options).getToken(VAULT);
@@ -247,7 +247,7 @@ describe("arguments", () => {
   });
 });
 
-describe("a variable that is malformed is an error that names it, and nothing is sent", () => {
+describe("a malformed variable causes an error that names it, and no request is sent", () => {
   for (
     const [machine, variable, value] of [
       ["Service Fabric", "IDENTITY_ENDPOINT", "http://node:2377/metadata/identity/oauth2/token"],
@@ -280,22 +280,22 @@ describe("a variable that is malformed is an error that names it, and nothing is
   }
 });
 
-describe("tokens are remembered by what was asked for", () => {
-  test("whatever the endpoint echoes", async () => {
+describe("tokens are cached by the request", () => {
+  test("regardless of the resource and identity in the response", async () => {
     const service = createService(() => machineAnswer({ resource: "https://another.example", client_id: "another" }));
     const credential = new ManagedIdentityCredential(machineOptions({ service }));
     for (let i = 0; i < 5; i++) await credential.getToken(VAULT);
     assert.equal(service.requests.length, 1);
   });
 
-  test("a thousand callers make one request", async () => {
+  test("and a thousand callers share one request", async () => {
     const service = createService(() => machineAnswer());
     const credential = new ManagedIdentityCredential(machineOptions({ service }));
     await Promise.all(Array.from({ length: 1000 }, () => credential.getToken(VAULT)));
     assert.equal(service.requests.length, 1);
   });
 
-  test("never one identity's for another", async () => {
+  test("and never shared between identities", async () => {
     const service = createService(({ url }) => machineAnswer({ access_token: `token of ${new URL(url).search}` }));
     const options = machineOptions({ service });
     const identities = [{}, { clientId: "a" }, { objectId: "a" }, { clientId: "b" }, { resourceId: RESOURCE_ID }];
@@ -307,7 +307,7 @@ describe("tokens are remembered by what was asked for", () => {
     assert.equal(service.requests.length, identities.length);
   });
 
-  test("never one header's for another", async () => {
+  test("and never shared between values of IDENTITY_HEADER", async () => {
     const service = createService(() => machineAnswer());
     const options = machineOptions({ service });
     for (const header of ["a", "b", "a"]) {
@@ -317,7 +317,7 @@ describe("tokens are remembered by what was asked for", () => {
     assert.equal(service.requests.length, 2);
   });
 
-  test("whatever tenant is asked for", async () => {
+  test("regardless of the tenant of the call", async () => {
     const service = createService(() => machineAnswer());
     const credential = new ManagedIdentityCredential(machineOptions({ service }));
     await credential.getToken(VAULT);
@@ -329,7 +329,7 @@ describe("tokens are remembered by what was asked for", () => {
 describe("claims", () => {
   const claims = '{"access_token":{"nbf":{"essential":true}}}';
 
-  test("pass the memory by, and replace what is there", async () => {
+  test("bypass the cache and replace the cached token", async () => {
     const service = createService((_, index) => machineAnswer({ access_token: `token ${index}` }));
     const credential = new ManagedIdentityCredential(machineOptions({ service }));
     assert.equal((await credential.getToken(VAULT)).token, "token 0");
@@ -339,7 +339,7 @@ describe("claims", () => {
     assert.ok(service.requests.every(({ url }) => !url.includes("claims") && !url.includes("sha256")));
   });
 
-  test("tell Service Fabric which token was revoked, and that the program knows what that is", async () => {
+  test("send Service Fabric the digest of the revoked token and the client capability", async () => {
     const service = createService((_, index) => machineAnswer({ access_token: `token ${index}` }));
     const env = { ...MACHINES["Service Fabric"] };
     const credential = new ManagedIdentityCredential(machineOptions({ env, service }));
@@ -354,7 +354,7 @@ describe("claims", () => {
   });
 });
 
-test("Service Fabric is spoken to by a fetch that trusts its thumbprint alone", async () => {
+test("Service Fabric gets its requests by a fetch that trusts only its thumbprint", async () => {
   const trusted: unknown[] = [];
   const service = createService(() => machineAnswer());
   const env = { ...MACHINES["Service Fabric"] };

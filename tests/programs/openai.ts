@@ -1,9 +1,9 @@
-// Asks a model that is deployed in Azure two questions.
+// Sends two prompts to a model that is deployed in Azure.
 import { DefaultAzureCredential, getBearerTokenProvider } from "@azure/identity";
 import process from "node:process";
 import { AzureOpenAI } from "openai";
 
-// The cloud is our own: the public one has never heard of its authority.
+// The cloud is simulated: instance discovery of the public cloud does not know its authority.
 const credential = new DefaultAzureCredential({ disableInstanceDiscovery: true });
 const azureADTokenProvider = getBearerTokenProvider(credential, "https://cognitiveservices.azure.com/.default");
 const client = new AzureOpenAI({ azureADTokenProvider, deployment: "our-model", apiVersion: "2024-10-21" });

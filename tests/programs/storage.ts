@@ -1,9 +1,9 @@
-// Keeps a report in a storage account, and shows what is there.
+// Uploads a report to a storage account, and lists the blobs.
 import { DefaultAzureCredential } from "@azure/identity";
 import { BlobServiceClient } from "@azure/storage-blob";
 import process from "node:process";
 
-// The cloud is our own: the public one has never heard of its authority.
+// The cloud is simulated: instance discovery of the public cloud does not know its authority.
 const credential = new DefaultAzureCredential({ disableInstanceDiscovery: true });
 const service = new BlobServiceClient(process.env.STORAGE_URL!, credential);
 

@@ -1,4 +1,4 @@
-// The same as canary_test.ts, for what runtimes print: util.inspect, console.log, Deno.inspect, Bun.inspect.
+// Does the same as canary_test.ts for the output of util.inspect, console.log, Deno.inspect and Bun.inspect.
 import assert from "node:assert/strict";
 import { Console } from "node:console";
 import { Writable } from "node:stream";
@@ -15,7 +15,7 @@ interface Inspector {
 
 const { Deno, Bun } = globalThis as { Deno?: Inspector; Bun?: Inspector };
 
-/** Returns what consoles and debuggers show of a value. */
+/** Returns the texts that consoles and debuggers show for a value. */
 function shownOf(value: unknown): string[] {
   return [
     inspect(value),
@@ -37,7 +37,7 @@ function shownOf(value: unknown): string[] {
   ];
 }
 
-/** Returns what `console.log` and its like write. */
+/** Returns the output of `console.log` and similar methods. */
 function logged(value: unknown): string {
   let text = "";
   const stream = new Writable({
@@ -55,7 +55,7 @@ function logged(value: unknown): string {
   return text;
 }
 
-test("the search finds what is shown of an error that leaks", () => {
+test("the search finds a secret in the output of an error that leaks it", () => {
   for (
     const leak of [
       new Error(SECRET),
@@ -76,7 +76,7 @@ for (
     ["a web app", webSignInOutcomes],
   ] as const
 ) {
-  test(`nothing that a console prints of ${whose}, at any depth, shows a secret, an assertion or a token`, async () => {
+  test(`console output of ${whose} contains no secret, assertion or token at any depth`, async () => {
     for await (const { name, visible, secrets } of outcomes()) {
       for (const value of visible) assert.equal(findSecret(shownOf(value), secrets), undefined, name);
     }

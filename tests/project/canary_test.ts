@@ -1,4 +1,4 @@
-// Marked secrets go into every credential, every credential fails in every way, and no mark may come out.
+// Every credential gets marked secrets and fails in every way. No mark may appear in the results.
 import {
   AuthorizationCodeCredential,
   AzurePipelinesCredential,
@@ -20,14 +20,14 @@ import { webSignInOutcomes } from "../support/project/canary_sign_in.ts";
 import { toolOutcomes } from "../support/project/canary_tools.ts";
 import { CLIENT, createService, failureOf, isolatedOptions, SCOPE, TENANT, tokenAnswer } from "../support/service.ts";
 
-/** Errors that leak, to see that the search finds it. */
+/** Values that leak a secret, to check the search itself. */
 const LEAKS: Readonly<Record<string, () => unknown>> = {
   "in the message": () => new Error(`Cannot send ${SECRET}`),
   "in the stack": () => Object.assign(new Error("No"), { stack: `Error: ${SECRET}` }),
   "in half": () => new Error(SECRET.slice(0, 8)),
-  "in the form's spelling": () => new Error(new URLSearchParams({ a: SECRET }).toString()),
+  "in form encoding": () => new Error(new URLSearchParams({ a: SECRET }).toString()),
   "in base64": () => new Error(btoa("x" + SECRET.slice(0, 10))),
-  "in base64 that begins elsewhere": () => new Error(btoa("xy" + SECRET.slice(0, 10))),
+  "in base64 with another offset": () => new Error(btoa("xy" + SECRET.slice(0, 10))),
   "in hexadecimal digits": () => new Error(Array.from(SECRET, (c) => c.charCodeAt(0).toString(16)).join("")),
   "in the cause of the cause": () => new Error("No", { cause: new Error("No", { cause: new Error(SECRET) }) }),
   "in errors": () => Object.assign(new Error("No"), { errors: [new Error("No"), new Error(SECRET)] }),
@@ -56,7 +56,7 @@ for (const [name, leak] of Object.entries(LEAKS)) {
   });
 }
 
-test("the search finds nothing where there is nothing", () => {
+test("the search finds nothing in values without a secret", () => {
   const plain = Object.assign(new Error("Cannot get a token", { cause: new TypeError("No") }), { statusCode: 401 });
   assert.equal(
     findSecret(textsOf([plain, new ClientSecretCredential(TENANT, CLIENT, "a-secret")]), ["another-secret"]),
@@ -71,7 +71,7 @@ for (
     ["a web app", webSignInOutcomes, "document" in globalThis ? 0 : 350],
   ] as const
 ) {
-  test(`no error, log event, cache key or page of ${whose} shows a secret, an assertion or a token`, async () => {
+  test(`errors, log events, cache keys and pages of ${whose} contain no secret, assertion or token`, async () => {
     let count = 0;
     for await (const { name, visible, secrets } of outcomes()) {
       count++;
@@ -81,7 +81,7 @@ for (
   });
 }
 
-/** Arguments of any kind, as a program that mistakes one for another gives them. */
+/** Constructor arguments, of which one is wrong: a secret that was passed by mistake. */
 // deno-lint-ignore no-explicit-any
 const WRONG: Readonly<Record<string, (wrong: any) => unknown>> = {
   "a tenant": (wrong) => new ClientSecretCredential(wrong, CLIENT, TENANT),
@@ -93,7 +93,7 @@ const WRONG: Readonly<Record<string, (wrong: any) => unknown>> = {
     new ClientSecretCredential(TENANT, CLIENT, "x", { authorityHost: "https://user:CANARY@login.microsoftonline.com" }),
   "an authority": (authorityHost) => new ClientSecretCredential(TENANT, CLIENT, "x", { authorityHost }),
   "another tenant": (wrong) => new ClientSecretCredential(TENANT, CLIENT, "x", { additionallyAllowedTenants: [wrong] }),
-  "a time": (timeoutInMs) => new ClientSecretCredential(TENANT, CLIENT, "x", { timeoutInMs }),
+  "a timeout": (timeoutInMs) => new ClientSecretCredential(TENANT, CLIENT, "x", { timeoutInMs }),
   "options": (wrong) => new ClientSecretCredential(TENANT, CLIENT, "x", wrong),
 
   "a tenant of a device code": (tenantId) => new DeviceCodeCredential({ tenantId }),
@@ -118,17 +118,18 @@ const WRONG: Readonly<Record<string, (wrong: any) => unknown>> = {
     new OnBehalfOfCredential({ ...CALL, clientSecret: undefined, certificatePath: [wrong] } as never),
   "an assertion of a middle tier": (getAssertion) =>
     new OnBehalfOfCredential({ ...CALL, clientSecret: undefined, getAssertion } as never),
-  "two proofs of a middle tier": (wrong) => new OnBehalfOfCredential({ ...CALL, certificatePath: wrong } as never),
+  "two client authentications of a middle tier": (wrong) =>
+    new OnBehalfOfCredential({ ...CALL, certificatePath: wrong } as never),
   "a connection of Azure Pipelines": (wrong) => new AzurePipelinesCredential(TENANT, CLIENT, [wrong] as never, SECRET),
   "a token of Azure Pipelines": (wrong) => new AzurePipelinesCredential(TENANT, CLIENT, "a", [wrong] as never),
-  "a text in the place of a record": (wrong) => deserializeAuthenticationRecord(wrong),
+  "a serialized record": (wrong) => deserializeAuthenticationRecord(wrong),
   "a version of a record": (version) => deserializeAuthenticationRecord(JSON.stringify({ ...RECORD, version })),
   "a member of a record": (wrong) => deserializeAuthenticationRecord(JSON.stringify({ ...RECORD, username: [wrong] })),
-  "an object in the place of a record": (wrong) =>
-    serializeAuthenticationRecord({ ...RECORD, tenantId: [wrong] } as never),
+  "a record to serialize": (wrong) => serializeAuthenticationRecord({ ...RECORD, tenantId: [wrong] } as never),
 
   "a secret of a web app": (wrong) => createWebSignIn({ ...WEB_APP, clientSecret: [wrong] as never }),
-  "two proofs of a web app": (wrong) => createWebSignIn({ ...WEB_APP, clientSecret: wrong, clientCertificate: wrong }),
+  "two client authentications of a web app": (wrong) =>
+    createWebSignIn({ ...WEB_APP, clientSecret: wrong, clientCertificate: wrong }),
   "a certificate of a web app": (wrong) =>
     createWebSignIn({ ...WEB_APP, clientSecret: undefined, clientCertificate: [wrong] as never }),
   "an assertion of a web app": (getAssertion) => createWebSignIn({ ...WEB_APP, clientSecret: undefined, getAssertion }),
@@ -137,7 +138,7 @@ const WRONG: Readonly<Record<string, (wrong: any) => unknown>> = {
   "a second sealing key": (wrong) => createWebSignIn({ ...WEB_APP, sealingKey: [WEB_APP.sealingKey, wrong] }),
   "a redirect URI of a web app": (redirectUri) => createWebSignIn({ ...WEB_APP, redirectUri }),
   "a redirect URI with a query": (wrong) => createWebSignIn({ ...WEB_APP, redirectUri: `https://my.app/?${wrong}` }),
-  "a page to come back to": (wrong) => createWebSignIn({ ...WEB_APP, returnPaths: [wrong] }),
+  "a return path": (wrong) => createWebSignIn({ ...WEB_APP, returnPaths: [wrong] }),
   "a lifetime": (sessionLifetimeInMs) => createWebSignIn({ ...WEB_APP, sessionLifetimeInMs }),
 };
 
@@ -149,9 +150,9 @@ const WEB_APP = {
 };
 
 for (const [name, make] of Object.entries(WRONG)) {
-  test(`${name} in the wrong place is not repeated`, () => {
+  test(`the error for a secret as ${name} does not contain it`, () => {
     assert.throws(() => make(SECRET), (error: Error) => {
-      // A stack may quote the line of this file: only its first line counts, which is the message.
+      // Without the stack, which may quote the line of this file.
       assert.equal(error.name, "TypeError");
       assert.equal(findSecret([error.message, ...textsOf({ ...error })], []), undefined);
       return true;
@@ -159,7 +160,7 @@ for (const [name, make] of Object.entries(WRONG)) {
   });
 }
 
-test("variables in the wrong place are not repeated", async () => {
+test("the error for a secret in the wrong variable does not contain it", async () => {
   const good = { AZURE_TENANT_ID: TENANT, AZURE_CLIENT_ID: CLIENT, AZURE_CLIENT_SECRET: "x" };
   for (
     const env of [
@@ -176,7 +177,7 @@ test("variables in the wrong place are not repeated", async () => {
   }
 });
 
-test("scopes and claims are no secrets, and still no whole text comes back", async () => {
+test("errors do not contain malformed claims or all of a long scope", async () => {
   const credential = new ClientSecretCredential(
     TENANT,
     CLIENT,

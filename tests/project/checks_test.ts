@@ -70,7 +70,7 @@ describe("Lint plugin", () => {
     ["scripts/a.ts", "await assert.rejects(call());", undefined],
   ];
   for (const [file, code, rule] of cases) {
-    test(`${rule ?? "nothing"} for ${file}: ${code.replaceAll("\n", " ")}`, () => {
+    test(`reports ${rule ?? "nothing"} for ${file}: ${code.replaceAll("\n", " ")}`, () => {
       const found = new Set(Deno.lint.runPlugin(plugin, ROOT + file, code).map(({ id }) => id));
       assert.deepEqual([...found], rule ? [`azweb/${rule}`] : []);
     });
@@ -119,7 +119,7 @@ describe("check_layers", () => {
     });
   }
 
-  test("Names a cycle, over types too", () => {
+  test("reports a cycle, including type imports", () => {
     const imports: Import[] = [
       { from: "src/core/a.ts", line: 1, to: "src/core/b.ts", kind: "value" },
       { from: "src/core/b.ts", line: 2, to: "src/core/c.ts", kind: "type" },
@@ -133,14 +133,14 @@ describe("check_layers", () => {
     ]);
   });
 
-  test("Names a file that no layer has, and one that no export leads to", () => {
+  test("reports a file without a layer and an unreachable file", () => {
     assert.deepEqual(checkLayers([], ["src/newer/a.ts", "src/a.ts", "src/b.ts"], ["src/newer/a.ts", "src/a.ts"]), [
       { where: "src/newer/a.ts", what: "The file belongs to no layer" },
       { where: "src/b.ts", what: "No export leads to the file" },
     ]);
   });
 
-  test("Reads the graph: types, values, dynamic imports and packages, with their lines", async () => {
+  test("reads the module graph: types, values, dynamic imports and packages, with their lines", async () => {
     await inFolder({
       "mod.ts": '/** import "./no.ts"; */\nexport type { A } from "./src/a.ts";\nexport { b } from "./src/b.ts";\n',
       "src/a.ts": 'export type A = import("./b.ts").B;\n',
@@ -201,7 +201,7 @@ describe("check_exports", () => {
     return found(checkExports(project));
   }
 
-  test("Takes a project that agrees", () => assert.deepEqual(check({}), []));
+  test("accepts a consistent project", () => assert.deepEqual(check({}), []));
 
   const readme = texts["README.md"];
   const cases: [title: string, change: Change, problems: string[]][] = [
@@ -220,27 +220,31 @@ describe("check_exports", () => {
     ["another version", { texts: { "src/version.ts": 'export const VERSION = "1.2.4";' } }, [
       'src/version.ts: The version is "1.2.4", and "1.2.3" in deno.json',
     ]],
-    ["a doc comment with a subpath that is none", { texts: { "mod.ts": "\n/** `@azweb/identity/no-such` */" } }, [
-      'mod.ts:2: @azweb/identity/no-such is not in "exports" of deno.json',
-    ]],
-    ["an import of what is not exported", { texts: { "README.md": readme.replace("B as C", "X as C") } }, [
+    [
+      "a doc comment with a subpath that does not exist",
+      { texts: { "mod.ts": "\n/** `@azweb/identity/no-such` */" } },
+      [
+        'mod.ts:2: @azweb/identity/no-such is not in "exports" of deno.json',
+      ],
+    ],
+    ["an import of a name that is not exported", { texts: { "README.md": readme.replace("B as C", "X as C") } }, [
       "README.md:4: @azweb/identity does not export X",
     ]],
-    ["a link to no heading", { texts: { "README.md": readme.replace("(#b)", "(#c)") } }, [
+    ["a link to a missing heading", { texts: { "README.md": readme.replace("(#b)", "(#c)") } }, [
       "README.md:2: The link #c leads to no heading",
     ]],
-    ["a link to no heading of another file", { texts: { "README.md": readme.replace("#123", "#124") } }, [
+    ["a link to a missing heading of another file", { texts: { "README.md": readme.replace("#123", "#124") } }, [
       "README.md:2: The link CHANGELOG.md#124 leads to no heading",
     ]],
     ["a row without a reason", { texts: { "README.md": readme.replace("first come", "") } }, [
       "README.md:11: The row has no reason: order",
     ]],
-    ["a link to no file", { texts: { "README.md": readme.replace("LICENSE", "LICENCE") } }, [
+    ["a link to a missing file", { texts: { "README.md": readme.replace("LICENSE", "LICENCE") } }, [
       "README.md:8: The link ./LICENCE leads to no published file",
     ]],
   ];
   for (const [title, change, problems] of cases) {
-    test(`Finds ${title}`, () => assert.deepEqual(check(change), problems));
+    test(`reports ${title}`, () => assert.deepEqual(check(change), problems));
   }
 });
 
@@ -259,7 +263,7 @@ describe("check_words", () => {
     ["README.md", `| ${wide} | ${wide} |`, []],
   ];
   for (const [path, text, problems] of cases) {
-    test(`${JSON.stringify(text.slice(0, 30))} in ${path}: ${problems.length} problems`, () => {
+    test(`reports ${problems.length} problems for ${JSON.stringify(text.slice(0, 30))} in ${path}`, () => {
       assert.deepEqual(found(checkWords(path, text)), problems);
     });
   }
@@ -282,11 +286,11 @@ describe("check_coverage", () => {
   ]);
   const source = "src/managed_identity/sources.ts";
 
-  test("Accepts what is covered", () => {
+  test("accepts credentials and sources that are covered", () => {
     assert.deepEqual([...checkCredentials(texts), ...checkSources(texts)], []);
   });
 
-  test("Finds a credential that no secrecy test creates", () => {
+  test("reports a credential that no secrecy test creates", () => {
     assert.deepEqual(found(checkCredentials(new Map([...texts, ["tests/support/canary_a.ts", ""]]))), [
       "mod.ts: No secrecy test creates ACredential: add it to a canary file of the tests",
     ]);
@@ -303,12 +307,12 @@ describe("check_coverage", () => {
       ["src/testing/a.ts", "env: { ONE }", "no simulated machine: add it to src/testing/"],
     ] as const
   ) {
-    test(`Finds a source with ${what.split(":")[0]}`, () => {
+    test(`reports a source with ${what.split(":")[0]}`, () => {
       assert.deepEqual(found(checkSources(new Map([...texts, [path, text]]))), [`${source}: ONE and TWO: ${what}`]);
     });
   }
 
-  test("Finds that the table of sources is not where it looks", () => {
+  test("reports that the table of sources is missing", () => {
     assert.deepEqual(found(checkSources(new Map())), [`${source}: There is no table of sources`]);
   });
 });
@@ -318,35 +322,37 @@ describe("check_size", () => {
   const part: Part = { minified: 150, gzip: 100, modules: ["src/errors.ts", "oauth4webapi", "src/a.ts"], text: "" };
   const where = '{ A } from "@azweb/identity"';
 
-  test("Accepts what an entry may bring along", () => assert.deepEqual(checkModules(part, entry, ["src/a.ts"]), []));
+  test("accepts the permitted modules of an entry", () =>
+    assert.deepEqual(checkModules(part, entry, ["src/a.ts"]), []));
 
   for (const module of ["src/certificates/certificate.ts", "src/new/a.ts", "jose"]) {
-    test(`Finds ${module}`, () => {
+    test(`reports ${module}`, () => {
       assert.deepEqual(checkModules({ ...part, modules: [module] }, entry, ["src/a.ts"]), [
         { where, what: `Brings along ${module}` },
       ]);
     });
   }
 
-  test("Finds a byte too many, at once and in one piece", () => {
-    const budget = { atOnce: 100, onePiece: 200 };
+  test("reports a bundle that exceeds its budget by a byte, at once, in one piece and on edge runtimes", () => {
+    const budget = { atOnce: 100, onePiece: 200, edge: 150 };
     assert.deepEqual(checkSizes(where, budget, budget), []);
-    assert.deepEqual(checkSizes(where, { atOnce: 101, onePiece: 201 }, budget), [
+    assert.deepEqual(checkSizes(where, { atOnce: 101, onePiece: 201, edge: 151 }, budget), [
       { where, what: "101 bytes at once, with a budget of 100" },
       { where, what: "201 bytes in one piece, with a budget of 200" },
+      { where, what: "151 bytes on edge runtimes, with a budget of 150" },
     ]);
     assert.deepEqual(checkSizes(where, budget, undefined), [
       { where, what: "There is no budget: run scripts/check_size.ts with --update" },
     ]);
   });
 
-  test("Expects an entry for each subpath", () => {
+  test("reports a subpath without an entry", () => {
     assert.deepEqual(found(checkEntries([".", "./b"], [{ ...entry, name: "*" }])), [
       'scripts/check_size.ts: No entry imports all of "./b"',
     ]);
   });
 
-  test("Bundles what is imported and no more, and what import() loads apart", async () => {
+  test("bundles only what is imported, and what import() loads separately", async () => {
     await inFolder({
       "mod.ts": 'export { a } from "./src/a.ts";\nexport { b } from "./src/b.ts";',
       "src/a.ts": 'import { c } from "./c.ts";\nexport const a = () => c + import("./d.ts");',
@@ -368,14 +374,14 @@ describe("check_size", () => {
 });
 
 describe("check_examples", () => {
-  test("Finds the examples that can run, in documents and in comments", () => {
+  test("finds the examples to run, in documents and in comments", () => {
     const readme = "# A\n```ts\na();\n```\n```ts no-eval\nb();\n```\n```sh\nc\n```\n";
     assert.deepEqual(findExamples("README.md", readme), [{ where: "README.md:2", code: "a();\n" }]);
     const source = "class A {\n  /**\n   * ```ts\n   * if (a) {\n   *\n   *   a();\n   * }\n   * ```\n   */\n}";
     assert.deepEqual(findExamples("a.ts", source), [{ where: "a.ts:3", code: "if (a) {\n\n  a();\n}\n" }]);
   });
 
-  test("Runs an example with the library's name", async () => {
+  test("runs an example that imports the library by its name", async () => {
     const code = 'import { AzureAuthorityHosts } from "@azweb/identity";\nif (!AzureAuthorityHosts) throw 1;';
     assert.deepEqual(await runExample({ where: "a.ts:1", code }), []);
   });
@@ -387,14 +393,14 @@ describe("check_examples", () => {
       'import { No } from "@azweb/identity"; No();',
     ]
   ) {
-    test(`Finds an example that fails: ${code}`, async () => {
+    test(`reports an example that fails: ${code}`, async () => {
       const problems = await runExample({ where: "a.ts:1", code });
       assert.deepEqual(problems.map(({ where }) => where), ["a.ts:1"]);
     });
   }
 });
 
-test("ok counts the tests of a step by its last line, a step without tests as one, and a failure always", () => {
+test("ok counts a step by the tests in its last line, or else as one, and always counts a failure", () => {
   assert.deepEqual(countsOf("Checked 3 files\n", true), { passed: 1, failed: 0, skipped: 0 });
   assert.deepEqual(countsOf("", false), { passed: 0, failed: 1, skipped: 0 });
   assert.deepEqual(countsOf("…\n40 passed, 0 failed, 2 skipped\n", true), { passed: 40, failed: 0, skipped: 2 });
@@ -406,7 +412,7 @@ function found(problems: readonly Problem[]): string[] {
   return problems.map(({ where, what }) => `${where}: ${what}`);
 }
 
-/** Runs a body with a folder that holds the files. */
+/** Runs a function with a temporary folder that contains the files. */
 async function inFolder(files: Record<string, string>, body: (folder: string) => Promise<void>): Promise<void> {
   const folder = await Deno.realPath(await Deno.makeTempDir());
   try {

@@ -10,13 +10,14 @@ import { processesWith } from "../support/environ.ts";
 import { whyNotIsolated } from "../support/isolated.ts";
 import { whyNoLaptop } from "../support/interop/boxed_laptop.ts";
 
-interface Circumstances {
+interface RunOptions {
   readonly env?: Record<string, string>;
+  /** Runs while the demo does. */
   readonly meanwhile?: (demo: Child) => Promise<unknown>;
 }
 
-/** Runs the demo in an empty folder, with an empty folder for its temporary files, and checks that both are empty when it has ended. */
-async function runDemo(args: string[] = [], { env, meanwhile }: Circumstances = {}): Promise<Ending> {
+/** Runs the demo with an empty working folder and an empty temporary folder. Checks that both are empty afterwards. */
+async function runDemo(args: string[] = [], { env, meanwhile }: RunOptions = {}): Promise<Ending> {
   const folder = await mkdtemp(join(tmpdir(), "azweb-test-"));
   try {
     const cwd = join(folder, "cwd");
@@ -36,22 +37,22 @@ async function runDemo(args: string[] = [], { env, meanwhile }: Circumstances = 
   }
 }
 
-/** Returns the variables that choose the folder for temporary files, on every system. */
+/** Returns the variables that set the temporary folder on every system. */
 function temporaryFolder(path: string): Record<string, string> {
   return { TMPDIR: path, TMP: path, TEMP: path };
 }
 
 describe("deno task demo", () => {
-  test("gets from environment variables to a stored blob", async () => {
+  test("gets a token with the environment variables and stores a blob", async () => {
     const { code, stdout, stderr } = await runDemo();
     assert.equal(code, 0, stderr);
     assert.match(stdout, /^\d+\. DefaultAzureCredential uses EnvironmentCredential$/m);
     assert.match(
       stdout,
-      /by https:\/\/sts\.windows\.net\/\S+ for https:\/\/storage\.azure\.com, good for 60 minutes$/m,
+      /from https:\/\/sts\.windows\.net\/\S+ for https:\/\/storage\.azure\.com, which expires in 60 minutes$/m,
     );
-    assert.match(stdout, /^\d+\. It downloaded the blob: the same 28 bytes$/m);
-    assert.match(stdout, /^\d+\. Entra was asked for a token once/m);
+    assert.match(stdout, /^\d+\. The program downloaded the blob: the same 28 bytes$/m);
+    assert.match(stdout, /^\d+\. Entra received one token request/m);
     assert.match(stdout, /^It works, in \d+\.\d seconds\.$/m);
     assert.equal(stderr, "");
   });
@@ -59,10 +60,10 @@ describe("deno task demo", () => {
   const breaks: [string, RegExp, RegExp][] = [
     ["secret", /Cannot get a token: .*AADSTS7000215/, /What to do: Compare the variables/],
     ["audience", /Cannot create a container: 403 AuthenticationFailed/, /What to do: Compare the token/],
-    ["azurite", /Cannot start Azurite:\n.*ENOENT/s, /What to do: Let programs listen/],
+    ["azurite", /Cannot start Azurite:\n.*ENOENT/s, /What to do: Allow programs to listen/],
   ];
   for (const [broken, why, advice] of breaks) {
-    test(`says what failed, why, and what to do: ${broken}`, async () => {
+    test(`names the failed step, the cause and the next step: ${broken}`, async () => {
       const { code, stdout, stderr } = await runDemo(["--break", broken]);
       assert.equal(code, 1);
       assert.match(stderr, why);
@@ -72,30 +73,30 @@ describe("deno task demo", () => {
     });
   }
 
-  test("says what failed, why, and what to do: no temporary folder", async () => {
+  test("names the failed step, the cause and the next step: no temporary folder", async () => {
     const { code, stderr } = await startModule("../../scripts/demo", { env: temporaryFolder("no/such/folder") }).ended;
     assert.equal(code, 1);
     assert.match(
       stderr,
-      /Cannot make certificates:\n.*no\/such\/folder.*\n\nWhat to do: Make "no\/such\/folder" writable/s,
+      /Cannot create certificates:\n.*no\/such\/folder.*\n\nWhat to do: Make "no\/such\/folder" writable/s,
     );
   });
 
   const usage = `Usage: deno task demo [--as <place>] [--break <step>]
 
-From environment variables, with a client secret in them, to a stored blob.
+Gets a token with a client secret from environment variables and stores a blob.
 
-  --as vm           The same from a virtual machine, with no secret
-  --as app-service  The same from App Service, with no secret
-  --as aks          The same from a pod on Azure Kubernetes Service, with no secret
-  --as arc          The same from a server with Azure Arc, with no secret
-  --as laptop       The same from a laptop, with no secret
+  --as vm           The same from a virtual machine, without a secret
+  --as app-service  The same from App Service, without a secret
+  --as aks          The same from a pod on Azure Kubernetes Service, without a secret
+  --as arc          The same from a server with Azure Arc, without a secret
+  --as laptop       The same from a laptop, without a secret
   --break secret    Fails on purpose: the client secret is wrong (not with --as)
   --break audience  Fails on purpose: the token is for another service (not with --as)
   --break azurite   Fails on purpose: the storage service has no key for TLS
 `;
 
-  test("explains its arguments where it is asked to", async () => {
+  test("prints its usage with --help", async () => {
     assert.deepEqual(await runDemo(["--as", "vm", "--help"]), { code: 0, stdout: usage, stderr: "" });
   });
 
@@ -109,13 +110,13 @@ From environment variables, with a client secret in them, to a stored blob.
     [["vm"], "Unexpected argument 'vm'. This command does not take positional arguments"],
   ];
   for (const [args, mistake] of mistakes) {
-    test(`says what is wrong with its arguments: ${args.join(" ")}`, async () => {
+    test(`names the wrong argument: ${args.join(" ")}`, async () => {
       assert.deepEqual(await runDemo(args), { code: 2, stdout: "", stderr: `${mistake}\n\n${usage}` });
     });
   }
 
   for (const line of [/^2\./m, /^4\./m]) {
-    test(`leaves nothing when it is interrupted after line ${line.source[1]}`, {
+    test(`removes everything when it is interrupted after line ${line.source[1]}`, {
       skip: process.platform === "win32" && "Windows has no signals",
     }, async () => {
       const { code, stderr } = await runDemo([], { meanwhile: (demo) => interrupt(demo, line) });
@@ -134,7 +135,7 @@ const isolation = { skip: await whyNotIsolated("") ?? false } as const;
 
 const withAzureCli = { skip: await whyNoLaptop() } as const;
 
-/** Where a command such as `unshare` is not to be found. */
+/** Variables with which commands such as `unshare` are not found. */
 const NOWHERE = { PATH: "" };
 
 describe("deno task demo --as", () => {
@@ -149,7 +150,7 @@ describe("deno task demo --as", () => {
       /variables:\n {5}STORAGE_URL=.*\n {5}DENO_CERT=.*\n {3}and/,
     ]],
     ["vm", "ManagedIdentityCredential", { env: NOWHERE }, [
-      /^2\. .*: (http:\/\/127\.0\.0\.1:\d+), which a variable names\. The real address, .*, cannot be had\. It takes root on Linux/m,
+      /^2\. .*: (http:\/\/127\.0\.0\.1:\d+), from a variable\. The real address, .*, cannot be used\. This requires root on Linux/m,
       /^ {5}AZURE_POD_IDENTITY_AUTHORITY_HOST=http:\/\/127\.0\.0\.1:\d+$/m,
     ]],
     ["app-service", "ManagedIdentityCredential", {}, [
@@ -157,7 +158,7 @@ describe("deno task demo --as", () => {
     ]],
     ["aks", "WorkloadIdentityCredential", {}, [
       /^ {5}AZURE_FEDERATED_TOKEN_FILE=.*azure-identity-token$/m,
-      /^\d+\. It got a token by https:\/\/sts\.windows\.net\/11111111-2222-3333-4444-555555555555\/ for/m,
+      /^\d+\. The program got a token from https:\/\/sts\.windows\.net\/11111111-2222-3333-4444-555555555555\/ for/m,
     ]],
     ["arc", "ManagedIdentityCredential", isolation, [
       /^ {5}IMDS_ENDPOINT=http:\/\/127\.0\.0\.1:40342$/m,
@@ -165,16 +166,16 @@ describe("deno task demo --as", () => {
     ["laptop", "AzureCliCredential", withAzureCli, [
       /^2\. Signed in with the real Azure CLI .*https:\/\/login\.microsoftonline\.com, in a network of its own$/m,
       /^ {5}AZURE_CONFIG_DIR=.*azure$/m,
-      /^\d+\. It got a token by https:\/\/sts\.windows\.net\/11111111-2222-3333-4444-555555555555\/ for/m,
+      /^\d+\. The program got a token from https:\/\/sts\.windows\.net\/11111111-2222-3333-4444-555555555555\/ for/m,
     ]],
     ["laptop", "AzureCliCredential", { env: NOWHERE }, [
-      /^2\. Wrote a stand-in for the Azure CLI.* It takes root on Linux/m,
+      /^2\. Wrote a stand-in for the Azure CLI.* This requires root on Linux/m,
       /^ {5}AZURE_TOKEN_CREDENTIALS=dev$/m,
-      /^\d+\. It got a token by https:\/\/sts\.windows\.net\/11111111-2222-3333-4444-555555555555\/ for/m,
+      /^\d+\. The program got a token from https:\/\/sts\.windows\.net\/11111111-2222-3333-4444-555555555555\/ for/m,
     ]],
   ];
   for (const [name, uses, { skip = false, env = {} }, patterns] of places) {
-    test(`${name}: gets to a stored blob with no secret${env === NOWHERE ? ", where nothing can be isolated" : ""}`, {
+    test(`${name}: stores a blob without a secret${env === NOWHERE ? ", where processes cannot be isolated" : ""}`, {
       skip,
     }, async () => {
       const { code, stdout, stderr } = await runDemo(["--as", name], { env });
@@ -182,32 +183,32 @@ describe("deno task demo --as", () => {
       assert.match(stdout, new RegExp(`^\\d+\\. DefaultAzureCredential uses ${uses}$`, "m"));
       for (const pattern of patterns) assert.match(stdout, pattern);
       assert.doesNotMatch(stdout, /AZURE_CLIENT_SECRET/);
-      assert.match(stdout, /^\d+\. It downloaded the blob: the same 28 bytes$/m);
-      assert.match(stdout, /^\d+\. .+ was asked for a token once; after that/m);
+      assert.match(stdout, /^\d+\. The program downloaded the blob: the same 28 bytes$/m);
+      assert.match(stdout, /^\d+\. .+ received one token request; the storage client then/m);
       assert.match(stdout, /^It works, in \d+\.\d seconds\.$/m);
       assert.equal(stderr, "");
     });
   }
 
-  test("arc: says what it takes, where nothing can be isolated", async () => {
+  test("arc: says what it needs where processes cannot be isolated", async () => {
     const { code, stdout, stderr } = await runDemo(["--as", "arc"], { env: NOWHERE });
     assert.equal(code, 1);
     assert.equal(stdout, "");
     assert.equal(
       stderr,
-      'Cannot run the demo as "arc" here. It takes root on Linux with "unshare" and "ip"\n',
+      'Cannot run the demo as "arc" here. This requires root on Linux with "unshare" and "ip"\n',
     );
   });
 
-  test("vm: leaves nothing when it is interrupted", isolation, async () => {
+  test("vm: removes everything when it is interrupted", isolation, async () => {
     const { code, stderr } = await runDemo(["--as", "vm"], { meanwhile: (demo) => interrupt(demo, /^2\./m) });
     assert.equal(code, 130);
     assert.match(stderr, /^Interrupted\. Everything is stopped and removed\.$/m);
   });
 
-  test("says what failed, why, and what to do", async () => {
+  test("names the failed step, the cause and the next step", async () => {
     const { code, stderr } = await runDemo(["--as", "app-service", "--break", "azurite"]);
     assert.equal(code, 1);
-    assert.match(stderr, /Cannot start Azurite:\n.*ENOENT.*What to do: Let programs listen/s);
+    assert.match(stderr, /Cannot start Azurite:\n.*ENOENT.*What to do: Allow programs to listen/s);
   });
 });

@@ -1,5 +1,5 @@
 // Runs on: deno
-// When the packed package is made, and when the one that was made before is taken.
+// When the packed package is built, and when the cached one is used.
 import assert from "node:assert/strict";
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -9,7 +9,7 @@ import { packedPackage } from "../../scripts/packed_package.ts";
 
 const SOURCES = [
   ...["mod.ts", "src/a.ts", "src/core/b.ts", "deno.json", "deno.lock", "README.md", "CHANGELOG.md", "LICENSE"],
-  ...["scripts/build_npm.ts", "scripts/check_layers.ts"],
+  ...["scripts/build_npm.ts", "scripts/check_layers.ts", "scripts/edge_modules.ts"],
 ];
 
 let root: string;
@@ -32,13 +32,13 @@ async function pack(): Promise<string> {
   return await readFile(join(path, "mod.js"), "utf8");
 }
 
-test("it is made once", async () => {
+test("the package is built once", async () => {
   assert.equal(await pack(), "build 1");
   assert.equal(await pack(), "build 1");
 });
 
 for (const source of SOURCES) {
-  test(`it is made again after a change of ${source}, and not after the change is taken back`, async () => {
+  test(`the package is rebuilt after a change of ${source}, and not after the change is reverted`, async () => {
     await pack();
     await writeFile(root + source, "2");
     assert.equal(await pack(), "build 2");
@@ -47,7 +47,7 @@ for (const source of SOURCES) {
   });
 }
 
-test("it is made again for a file more, a file less and another name", async () => {
+test("the package is rebuilt after a file was added, removed or renamed", async () => {
   await pack();
   await writeFile(`${root}src/c.ts`, "1");
   assert.equal(await pack(), "build 2");
@@ -58,20 +58,20 @@ test("it is made again for a file more, a file less and another name", async () 
   assert.equal(await pack(), "build 4");
 });
 
-test("it is made again after a failure, of which nothing is left", async () => {
+test("the package is rebuilt after a failed build, which leaves no files", async () => {
   const build = () => Promise.reject(new Error("no"));
   await assert.rejects(packedPackage({ root, build }), /no/);
   assert.deepEqual(await readdir(`${root}node_modules/.cache/azweb-identity-package`), []);
   assert.equal(await pack(), "build 1");
 });
 
-test("two at the same time make the same", async () => {
+test("concurrent builds return the same package", async () => {
   const [first, second] = await Promise.all([pack(), pack()]);
   assert.equal(first, second);
   assert.equal(await pack(), first);
 });
 
-test("the five that were used last are kept", async () => {
+test("the cache contains the five packages that were used last", async () => {
   for (const version of "abcdefg") {
     await writeFile(`${root}mod.ts`, version);
     await pack();

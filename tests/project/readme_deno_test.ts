@@ -1,5 +1,5 @@
 // Runs on: deno
-// The README's Deno script and Workers, word for word, against a simulated Entra and services that want its tokens.
+// Runs the README's Deno script and Workers unchanged, against a simulated Entra and services that accept its tokens.
 import { createEntra } from "@azweb/identity/testing";
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -13,7 +13,7 @@ const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const STORAGE = "https://account.blob.core.windows.net";
 const README = await Deno.readTextFile(`${ROOT}README.md`);
 
-test("the Deno script, by its command", async () => {
+test("the Deno script of the README runs by its command", async () => {
   const { ts, sh } = programsOf(README, "A Deno script", STORAGE);
   const [, flags] = /^deno run (.+) list\.ts$/m.exec(sh!)!;
   const process = new Deno.Command(Deno.execPath(), {
@@ -35,7 +35,7 @@ test("the Deno script, by its command", async () => {
   );
 });
 
-test("the Worker, by its wrangler.toml and the esbuild command", async () => {
+test("the Worker of the README runs with its wrangler.toml, bundled by esbuild", async () => {
   const { ts, toml } = programsOf(README, "A Cloudflare Worker", STORAGE);
   const [, date] = /^compatibility_date = "(.+)"$/m.exec(toml!)!;
   const vars = toml!.split("[vars]")[1]!.matchAll(/^(\w+) = "(.+)"$/gm);
@@ -63,22 +63,22 @@ test("the Worker, by its wrangler.toml and the esbuild command", async () => {
         const { aud } = await entra.verify(headers.authorization!.replace(/^Bearer /, ""));
         return new WorkerResponse(`${pathname} for ${aud}`);
       }
-      const answer = await entra.fetch(request.url, { method: "POST", headers, body: await request.text() });
-      return new WorkerResponse(await answer.text(), { status: answer.status });
+      const response = await entra.fetch(request.url, { method: "POST", headers, body: await request.text() });
+      return new WorkerResponse(await response.text(), { status: response.status });
     },
   });
   try {
-    const answers = await Promise.all(
+    const texts = await Promise.all(
       [1, 2, 3].map(async () => await (await miniflare.dispatchFetch("http://localhost/")).text()),
     );
-    assert.deepEqual(answers, Array(3).fill("/files/hello.txt for https://storage.azure.com"));
+    assert.deepEqual(texts, Array(3).fill("/files/hello.txt for https://storage.azure.com"));
     assert.equal(entra.requests.length, 1);
   } finally {
     await miniflare.dispose();
   }
 });
 
-test("the Worker that people sign in to", async () => {
+test("the Worker of the README signs users in", async () => {
   const { ts } = programsOf(README, "Sign people in on the edge", STORAGE);
   const { outputFiles } = await build({
     stdin: { contents: ts!, resolveDir: ROOT, loader: "ts" },
@@ -103,24 +103,24 @@ test("the Worker that people sign in to", async () => {
       if (new URL(request.url).host === "graph.microsoft.com") {
         return new WorkerResponse(String((await entra.verify(headers.authorization!.replace(/^Bearer /, ""))).upn));
       }
-      const answer = await entra.fetch(request.url, { method: "POST", headers, body: await request.text() });
-      return new WorkerResponse(await answer.text(), { status: answer.status });
+      const response = await entra.fetch(request.url, { method: "POST", headers, body: await request.text() });
+      return new WorkerResponse(await response.text(), { status: response.status });
     },
   };
   const miniflare = new Miniflare(options);
   const browser = openBrowser(async ({ url, method, headers }) => {
-    const answer = await miniflare.dispatchFetch(url, { method, headers: [...headers], redirect: "manual" });
-    return new Response(await answer.text(), { status: answer.status, headers: [...answer.headers] });
+    const response = await miniflare.dispatchFetch(url, { method, headers: [...headers], redirect: "manual" });
+    return new Response(await response.text(), { status: response.status, headers: [...response.headers] });
   });
-  /** Has Microsoft Entra answer; returns where the browser is sent. */
-  const visit = async (answer: Response) =>
-    (await entra.fetch(answer.headers.get("location")!, { redirect: "manual" })).headers.get("location")!;
+  /** Follows a redirect to Microsoft Entra. Returns the URL to which it redirects back. */
+  const visit = async (response: Response) =>
+    (await entra.fetch(response.headers.get("location")!, { redirect: "manual" })).headers.get("location")!;
   try {
     const home = await browser.get(await visit(await browser.get("https://my.app/mail/1?a=b")));
     assert.equal(home.headers.get("location"), "https://my.app/mail/1?a=b");
     assert.equal(await (await browser.get("https://my.app/mail/1?a=b")).text(), username);
 
-    // Another isolate, which has no token, and a user who has something to do first.
+    // A new isolate, which has no cached token, and a response of Entra with a claims challenge.
     await miniflare.setOptions(options);
     const claims = JSON.stringify({ access_token: { acrs: { essential: true, value: "c1" } } });
     entra.failNext({ code: 50076, claims });

@@ -1,5 +1,5 @@
 // Runs on: node
-// The README's Node service, word for word, with the packed package, against a simulated Entra and Azurite.
+// Runs the README's Node service with the packed package, against a simulated Entra and Azurite.
 import assert from "node:assert/strict";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
@@ -15,7 +15,7 @@ import { programsOf, VARIABLES } from "../support/project/readme.ts";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
 
-test("the Node service", async () => {
+test("the Node service of the README lists the containers", async () => {
   const folder = await mkdtemp(join(tmpdir(), "azweb-test-"));
   const program = join(here, "service.mjs");
   const paths = await writeCertificates(folder, ["localhost"]);
@@ -23,7 +23,7 @@ test("the Node service", async () => {
   try {
     const packed = dirname(createRequire(import.meta.url).resolve("@azweb/identity"));
     const { ts } = programsOf(await readFile(join(packed, "README.md"), "utf8"), "A Node service", azurite.url);
-    // A container to be found; the program has no types to strip.
+    // Adds a container for the program to list. The program has no types to strip.
     const create = 'await client.createContainer("pictures");\n';
     await writeFile(program, ts!.replace("for await", `${create}for await`));
     const preload = new URL("../support/project/cloud_preload.js", import.meta.url).href;

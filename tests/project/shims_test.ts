@@ -1,4 +1,4 @@
-// The stand-ins for node:test and node:assert/strict, which all tests trust on runtimes without them.
+// The replacements for node:test and node:assert/strict, which all tests use on runtimes without these modules.
 import { describe, test } from "node:test";
 import assert from "node:assert/strict";
 import shim from "../runtimes/node_assert_strict.ts";
@@ -22,7 +22,7 @@ function throwing(error: unknown): () => never {
   };
 }
 
-/** Assertions that hold, and those that do not: `node:assert/strict` is asked too. */
+/** Assertions that must pass. They are checked with `node:assert/strict` too. */
 const HOLD: Record<string, (assert: Assert) => unknown> = {
   "a call": (assert) => assert(1),
   "ok": (assert) => assert.ok("a"),
@@ -113,14 +113,14 @@ const DO_NOT_HOLD: Record<string, (assert: Assert) => unknown> = {
 };
 
 for (
-  const [name, judge] of Object.entries({ "node:assert/strict": assert, "its stand-in": shim as unknown as Assert })
+  const [name, judge] of Object.entries({ "node:assert/strict": assert, "its replacement": shim as unknown as Assert })
 ) {
   describe(`${name}`, () => {
     for (const [title, body] of Object.entries(HOLD)) {
-      test(`holds: ${title}`, async () => void await body(judge));
+      test(`passes: ${title}`, async () => void await body(judge));
     }
     for (const [title, body] of Object.entries(DO_NOT_HOLD)) {
-      test(`does not hold: ${title}`, async () => {
+      test(`fails: ${title}`, async () => {
         const failed = await (async () => await body(judge))().then(() => false, () => true);
         if (!failed) throw new Error("It held");
       });
@@ -128,8 +128,8 @@ for (
   });
 }
 
-describe("the stand-in for node:test", () => {
-  /** The outcomes of one file, as `name status`. */
+describe("the replacement for node:test", () => {
+  /** Runs one file of tests. Returns the outcomes as `name: status`. */
   async function run(file: (runner: ReturnType<typeof createRunner>) => unknown): Promise<string[]> {
     const runner = createRunner();
     const outcomes = await runner.run({ file: async () => void await file(runner) });
@@ -155,7 +155,7 @@ describe("the stand-in for node:test", () => {
     ]);
   });
 
-  test("runs one after another", async () => {
+  test("runs tests in sequence", async () => {
     const steps: string[] = [];
     await run(({ test }) => {
       for (const name of ["a", "b"]) {
@@ -169,7 +169,7 @@ describe("the stand-in for node:test", () => {
     assert.deepEqual(steps, ["a starts", "a ends", "b starts", "b ends"]);
   });
 
-  test("does not run what is skipped", async () => {
+  test("does not run skipped tests", async () => {
     const fail = throwing(new Error("It ran"));
     const outcomes = await run(({ test, describe }) => {
       test("one", { skip: "no reason" }, fail);
@@ -189,7 +189,7 @@ describe("the stand-in for node:test", () => {
     ]);
   });
 
-  test("reports a file that cannot be loaded, and the next", async () => {
+  test("reports a file that cannot be loaded, and runs the next one", async () => {
     const runner = createRunner();
     const outcomes = await runner.run({
       broken: () => Promise.reject(new Error("No module")),
@@ -217,7 +217,7 @@ describe("the stand-in for node:test", () => {
     assert.deepEqual(outcomes, ["file > one: failed"]);
   });
 
-  test("runs hooks, and reports one that throws", async () => {
+  test("runs hooks, and reports a hook that throws", async () => {
     const steps: string[] = [];
     const outcomes = await run(({ test, describe, before, after, beforeEach, afterEach }) => {
       before(() => void steps.push("before"));
@@ -232,7 +232,7 @@ describe("the stand-in for node:test", () => {
     assert.deepEqual(outcomes, ["file > group > one: passed", "file > group: failed"]);
   });
 
-  test("tells what a failure was and what caused it", async () => {
+  test("reports the error of a failed test and its cause", async () => {
     const runner = createRunner();
     const [outcome] = await runner.run({
       file: () => Promise.resolve(runner.test("one", throwing(new Error("outer", { cause: new Error("inner") })))),

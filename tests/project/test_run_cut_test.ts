@@ -1,5 +1,5 @@
 // Runs on: deno
-// What becomes of a run in which no test ends, and of one that is interrupted.
+// How a test run ends if no test ends in it, or if it is interrupted.
 import { stop } from "esbuild";
 import assert from "node:assert/strict";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -18,7 +18,7 @@ import type { Suite } from "../../scripts/suite.ts";
 import { makeTestProject } from "../../scripts/test_project.ts";
 import { untilNoneHas } from "../support/environ.ts";
 
-/** Longer than a runtime takes to start. */
+/** More time than a runtime needs to start. */
 const SILENCE_IN_MS = 15_000;
 
 const TESTS = `
@@ -37,7 +37,7 @@ describe("a group", () => {
 
 const MARK = `AZWEB_CUT_TEST=${crypto.randomUUID()}`;
 
-/** Starts a process in a group of its own, and one whose parent ends. */
+/** Starts two processes: one in a process group of its own, and one whose parent ends. */
 const WITH_CHILDREN = `
 import { spawn } from "node:child_process";
 async function started() {
@@ -86,7 +86,7 @@ describe("a run in which no test ends", () => {
   });
 
   for (const [index, [name]] of RUNS.entries()) {
-    test(`is cut on ${name}, and the test is named`, () => {
+    test(`is cut on ${name}, and the report names the unfinished test`, () => {
       const result = results[index]!;
       if (result.status === "rejected") throw result.reason;
       const { outcomes } = result.value;
@@ -104,11 +104,11 @@ describe("a run in which no test ends", () => {
     });
   }
 
-  test("is ended with all that it has started", () => untilNoneHas(MARK));
+  test("is ended together with the processes that it started", () => untilNoneHas(MARK));
 });
 
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  test(`${signal} ends the command and what it has started`, async () => {
+  test(`${signal} ends the command and the processes that it started`, async () => {
     const mark = crypto.randomUUID();
     const args = ["run", "--quiet", "--allow-all", "scripts/test.ts", "deno", "--filter", "permissions_test"];
     const command = new Deno.Command(Deno.execPath(), {

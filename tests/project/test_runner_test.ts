@@ -1,5 +1,5 @@
 // Runs on: deno
-// What `deno task test` makes of what the runners write, and where it runs which files.
+// How `deno task test` reads the reports of the runners, and on which runtimes it runs each file.
 import assert from "node:assert/strict";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -11,7 +11,8 @@ import { readFigures } from "../../scripts/run_deno.ts";
 import { run } from "../../scripts/run.ts";
 import { stripTests } from "../../scripts/test_files.ts";
 
-// In each report: one good, one bad and one skipped test, one in a group, and one with a good and a bad subtest.
+// Each report has a passed, a failed and a skipped test, a test in a group, and a test with a passed and a failed
+// subtest.
 const REPORTS: Readonly<Record<string, { xml: string; names: string[] }>> = {
   Deno: {
     xml: `<?xml version="1.0" encoding="UTF-8"?>
@@ -117,7 +118,7 @@ Error [ERR_TEST_FAILURE]: boom
 };
 
 for (const [runner, { xml, names }] of Object.entries(REPORTS)) {
-  test(`what ${runner} reports is read`, () => {
+  test(`the report of ${runner} is read`, () => {
     const outcomes = readJunit(xml);
     assert.deepEqual(outcomes.map(({ name }) => name), names);
     const statuses = ["passed", "failed", "skipped", "passed", "failed", "passed"];
@@ -127,16 +128,16 @@ for (const [runner, { xml, names }] of Object.entries(REPORTS)) {
   });
 }
 
-test("a test with subtests that fails by itself is told", () => {
+test("a test with subtests that fails by itself is reported", () => {
   const [first] = readJunit(REPORTS.Deno!.xml.replaceAll("1 test step failed", "TypeError: oops")).slice(3);
   assert.deepEqual([first!.name, first!.status], ["./tests/a_test.ts > subtests", "failed"]);
 });
 
-test("no report is no test", () => {
+test("an empty report has no tests", () => {
   assert.deepEqual(readJunit(""), []);
 });
 
-test("what a test file imports, and its first line, tell where it runs", async () => {
+test("the imports and the first line of a test file determine its runtimes", async () => {
   const folder = await mkdtemp(join(tmpdir(), "azweb-runner-"));
   try {
     const { files, packages } = await stripTests(folder);
@@ -162,7 +163,7 @@ test("what a test file imports, and its first line, tell where it runs", async (
   }
 });
 
-test("the figures that tests print are shown, and nothing else", () => {
+test("only figures are shown of the output of tests", () => {
   const start = "running 2 tests from ./tests/a_test.ts\n";
   const output = (text: string, kind = "") => `------- ${kind}output -------\n${text}\n----- ${kind}output end -----\n`;
   const first = `a month ...\n${output("Figures of a month:\n  12  requests\n   3  tokens")}a month ... ok (8s)\n`;
@@ -181,7 +182,7 @@ for (
     [["workerd", "edge", "--filter", "test_runner_test"], " for workerd, edge"],
   ] as [string[], string][]
 ) {
-  test(`"deno task test ${args.join(" ")}" runs nothing, and says so`, async () => {
+  test(`"deno task test ${args.join(" ")}" fails because it matches no test file`, async () => {
     const { code, stdout, stderr } = await run(Deno.execPath(), ["run", "--allow-all", "scripts/test.ts", ...args]);
     assert.equal(code, 1);
     assert.ok(stderr.includes(`Cannot run tests: no test file${where} has "${args.at(-1)}" in its path`), stderr);
@@ -197,7 +198,7 @@ for (
     [["--filter"], "Option '--filter <value>' argument missing"],
   ] as [string[], string | undefined][]
 ) {
-  test(`"deno task test ${args.join(" ")}" explains its arguments`, async () => {
+  test(`"deno task test ${args.join(" ")}" prints its usage`, async () => {
     const ended = await run(Deno.execPath(), ["run", "--quiet", "--allow-all", "scripts/test.ts", ...args]);
     const usage =
       "Usage: deno task test [deno|node|bun|workerd|edge|browser]... [--filter <part of a test file's path>] [--costs]\n";
@@ -208,7 +209,7 @@ for (
   });
 }
 
-test('"deno task build --help" says what it does, and does not', async () => {
+test('"deno task build --help" prints its usage and builds nothing', async () => {
   assert.deepEqual(await run(Deno.execPath(), ["run", "--quiet", "--allow-all", "scripts/build_npm.ts", "--help"]), {
     code: 0,
     stdout: 'Usage: deno task build. Makes the npm package in the folder "npm", and prints its path\n',
@@ -216,8 +217,8 @@ test('"deno task build --help" says what it does, and does not', async () => {
   });
 });
 
-test("only the runtimes that run are told, and what each file costs", async () => {
-  // In "assertion_callback_test.ts", which is for all, and in "npm_package_test.ts", which is for others.
+test("the selected runtimes and the cost of each file are printed", async () => {
+  // "ack" matches "assertion_callback_test.ts", which runs on Deno, and "npm_package_test.ts", which does not.
   const args = ["run", "--quiet", "--allow-all", "scripts/test.ts", "deno", "--costs", "--filter", "ack"];
   const { code, stdout, stderr } = await run(Deno.execPath(), args);
   assert.equal(code, 0, stderr);

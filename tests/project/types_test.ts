@@ -1,7 +1,7 @@
 // Runs on: deno, node
 //
-// Type-checks the programs in `types/`: on Deno against the source, on Node against the declarations in the package, as TypeScript does it
-// in a project of somebody's own.
+// Type-checks the programs in `types/`: on Deno against the source, on Node against the declarations in the package, as
+// in a project that uses the package.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
@@ -15,7 +15,7 @@ const FOLDER = fileURLToPath(new URL("../types/", import.meta.url));
 const CONFIG = fileURLToPath(new URL("../../deno.json", import.meta.url));
 const PROGRAMS = ["core_auth.mts", "drop_in.mts", "misuse.mts", "undefined.mts"];
 
-/** Projects that people have. */
+/** Typical configurations of projects. */
 const CONFIGURATIONS = {
   "a strict project": { strict: true, module: "nodenext" },
   "a strict project with exact optional properties": {
@@ -28,7 +28,7 @@ const CONFIGURATIONS = {
   "a project with a bundler": { strict: true, module: "esnext", moduleResolution: "bundler" },
 };
 
-/** Projects whose files are CommonJS, which `require()` what they import. */
+/** Configurations of projects with CommonJS files, whose imports become calls of `require()`. */
 const COMMON_JS = {
   "with nodenext": { module: "nodenext" },
   "with commonjs": { module: "commonjs", moduleResolution: "node10" },
@@ -37,7 +37,7 @@ const COMMON_JS = {
 const IN_DENO = "Deno" in globalThis;
 
 if (IN_DENO) {
-  test("the programs compile, and what must not compile does not", async () => {
+  test("the programs compile, except for the lines that must not", async () => {
     assert.equal(await denoCheck(PROGRAMS.map((name) => join(FOLDER, name))), "");
   });
 
@@ -51,7 +51,7 @@ if (IN_DENO) {
   }
 } else {
   for (const [name, configuration] of Object.entries(CONFIGURATIONS)) {
-    test(`the programs compile, and what must not compile does not, in ${name}`, async () => {
+    test(`the programs compile in ${name}, except for the lines that must not`, async () => {
       assert.equal(await compile(PROGRAMS.map((name) => join(FOLDER, name)), configuration), "");
     });
   }
@@ -73,18 +73,18 @@ if (IN_DENO) {
   }
 }
 
-test("the drop-in program is one for @azure/identity, except for its import", async () => {
+test("the drop-in program compiles with @azure/identity if its import is changed", async () => {
   const ours = await readFile(join(FOLDER, "drop_in.mts"), "utf8");
   await withProgram(ours.replace('from "@azweb/identity"', 'from "@azure/identity"'), async (path) => {
     assert.equal(await check(path), "");
   });
 });
 
-test("options with the types of @azure/identity are options of ours", async () => {
+test("options with the types of @azure/identity are accepted", async () => {
   assert.equal(await check(join(FOLDER, "their_options.mts")), "");
 });
 
-test("an error in a program is found", async () => {
+test("a type error in a program is found", async () => {
   await withProgram(
     'import { DefaultAzureCredential } from "@azweb/identity";\nnew DefaultAzureCredential(1);\n',
     async (path) => {
@@ -97,7 +97,7 @@ function check(path: string): Promise<string> {
   return IN_DENO ? denoCheck([path]) : compile([path], CONFIGURATIONS["a strict project"]);
 }
 
-/** Returns what the type checker has found. */
+/** Returns the errors of the type checker, or an empty string. */
 function denoCheck(paths: readonly string[]): Promise<string> {
   return new Promise((resolve) => {
     const options = { env: { ...process.env, NO_COLOR: "1" } };
@@ -107,7 +107,7 @@ function denoCheck(paths: readonly string[]): Promise<string> {
   });
 }
 
-/** Returns what the type checker has found. */
+/** Returns the errors of the type checker, or an empty string. */
 async function compile(
   paths: string[],
   { module, moduleResolution, ...more }: Record<string, unknown>,
@@ -120,7 +120,7 @@ async function compile(
     lib: ["es2022", "dom", "dom.iterable"],
     types: [],
     noEmit: true,
-    // The declarations themselves are checked once, and by check_package.ts.
+    // The declarations themselves are checked by one configuration above and by check_package.ts.
     skipLibCheck: true,
     ...more,
   }, FOLDER);
@@ -132,7 +132,9 @@ async function compile(
   });
 }
 
-/** Writes a program where the packages are found: in a temporary folder, which on Node and Bun is the whole project. */
+/**
+ * Writes a program to a folder from which its imports resolve: temporary on Deno, and in the project on Node and Bun.
+ */
 async function withProgram(
   text: string,
   use: (path: string) => Promise<void>,

@@ -1,10 +1,10 @@
 // Runs on: node
-// Which platform the library takes other globals for. `deno task floors` runs it on real releases.
+// Detects the platform from simulated globals. `deno task floors` runs it on real releases.
 import assert from "node:assert/strict";
 import { after, describe, test } from "node:test";
 import { startModule, stopModules } from "../support/child.ts";
 
-/** What a runtime says of itself. */
+/** The globals that identify a runtime. */
 interface Globals {
   readonly Deno?: unknown;
   readonly navigator?: unknown;
@@ -13,7 +13,7 @@ interface Globals {
 
 after(stopModules);
 
-/** Returns the platform, or the error, for each of the globals in turn, in a process of its own. */
+/** Returns the platform, or the error, for each of the globals in turn, in a separate process. */
 async function detect(...globals: readonly Globals[]): Promise<string[]> {
   const { code, stdout, stderr } = await startModule("runtime/platform_process", { args: [JSON.stringify(globals)] })
     .ended;
@@ -21,7 +21,7 @@ async function detect(...globals: readonly Globals[]): Promise<string[]> {
   return JSON.parse(stdout);
 }
 
-/** `true` stands for the function. */
+/** `true` is replaced by the function. */
 function node(version: string, getBuiltinModule = true): Globals {
   return { process: { versions: { node: version }, getBuiltinModule } };
 }
@@ -38,7 +38,7 @@ const DENO = "@azweb/identity needs Deno 2.5 or newer";
 const BUN = "@azweb/identity needs Bun 1.3 or newer";
 const NODE = "@azweb/identity needs Node 20.19, 22.3 or newer";
 
-const REFUSED: readonly (readonly [Globals, string])[] = [
+const REJECTED: readonly (readonly [Globals, string])[] = [
   [deno("1.46.3"), `Error: This is Deno 1.46.3: ${DENO}`],
   [deno("2.0.6"), `Error: This is Deno 2.0.6: ${DENO}`],
   [deno("2.4.5"), `Error: This is Deno 2.4.5: ${DENO}`],
@@ -51,17 +51,17 @@ const REFUSED: readonly (readonly [Globals, string])[] = [
   [node("22.2.0", false), `Error: This is Node 22.2.0: ${NODE}`],
 ];
 
-test("a release that is too old is refused each time, by its version and the oldest that is supported", async () => {
-  const globals = REFUSED.map(([globals]) => globals);
-  assert.deepEqual(await detect(...globals, ...globals), [...REFUSED, ...REFUSED].map(([, message]) => message));
+test("each call throws for an unsupported release, with its version and the oldest supported one", async () => {
+  const globals = REJECTED.map(([globals]) => globals);
+  assert.deepEqual(await detect(...globals, ...globals), [...REJECTED, ...REJECTED].map(([, message]) => message));
 });
 
 const ACCEPTED: Readonly<Record<string, readonly [Globals, string]>> = {
   "the oldest Deno": [deno("2.5.0"), "deno"],
   "the next Deno": [deno("3.0.0"), "deno"],
-  "a Deno that does not tell its version": [deno(), "deno"],
+  "a Deno without a version": [deno(), "deno"],
   "Deno Deploy, whose version is empty": [deno(""), "deno"],
-  "another make of Deno": [deno("supabase-edge-runtime-1.74.3 (compatible with Deno v2.1.4)"), "deno"],
+  "a runtime based on Deno": [deno("supabase-edge-runtime-1.74.3 (compatible with Deno v2.1.4)"), "deno"],
   "the oldest Bun": [bun("1.3.0"), "bun"],
   "the oldest Node 20": [node("20.19.0"), "node"],
   "the oldest Node 22": [node("22.3.0"), "node"],
@@ -78,7 +78,7 @@ const ACCEPTED: Readonly<Record<string, readonly [Globals, string]>> = {
   "nothing": [{}, "web"],
 };
 
-describe("a platform is found by its globals:", () => {
+describe("detects the platform by its globals:", () => {
   for (const [name, [globals, platform]] of Object.entries(ACCEPTED)) {
     test(name, async () => assert.deepEqual(await detect(globals, {}), [platform, platform]));
   }

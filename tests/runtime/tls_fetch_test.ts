@@ -17,13 +17,13 @@ const thumbprint = await sha1(leaf);
 const servers: TlsServer[] = [];
 after(() => Promise.all(servers.map((server) => server.close())));
 
-async function serve(answer: (socket: TLSSocket, text: string) => void = answerWith(OK)): Promise<TlsServer> {
-  const server = await serveTls(leaf, answer);
+async function serve(respond: (socket: TLSSocket, text: string) => void = respondWith(OK)): Promise<TlsServer> {
+  const server = await serveTls(leaf, respond);
   servers.push(server);
   return server;
 }
 
-function answerWith(text: string): (socket: TLSSocket, text: string) => void {
+function respondWith(text: string): (socket: TLSSocket, text: string) => void {
   return (socket, received) => void (received.includes("\r\n\r\n") && socket.write(text));
 }
 
@@ -40,30 +40,30 @@ async function sha1({ certificate }: Leaf): Promise<string> {
 const pairs = thumbprint.match(/../g)!;
 
 const TRUSTED: Record<string, { host: string; trust: TlsTrust; sni?: string }> = {
-  "by its authority, at an address": { host: "127.0.0.1", trust: { ca: authority.certificate } },
-  "by its authority, under a name of its own": {
+  "by its CA, at an IP address": { host: "127.0.0.1", trust: { ca: authority.certificate } },
+  "by its CA, under a different server name": {
     host: "127.0.0.1",
     trust: { ca: authority.certificate, serverName: "proxy.example" },
     sni: "proxy.example",
   },
-  "by one of two authorities": {
+  "by one of two CAs": {
     host: "127.0.0.1",
     trust: { ca: `${stranger.certificate}\n${authority.certificate}` },
   },
-  "by its thumbprint, whatever its name": { host: "localhost", trust: { thumbprint }, sni: "localhost" },
+  "by its thumbprint, under any name": { host: "localhost", trust: { thumbprint }, sni: "localhost" },
   "by its thumbprint with colons": { host: "127.0.0.1", trust: { thumbprint: pairs.join(":").toUpperCase() } },
   "by its thumbprint with spaces": { host: "127.0.0.1", trust: { thumbprint: ` ${pairs.join(" ")}\n` } },
 };
 
-const REFUSED: Record<string, { host?: string; trust: TlsTrust; code?: string; message?: RegExp }> = {
-  "an authority of the system is not meant": { trust: {} },
-  "another authority": { trust: { ca: stranger.certificate } },
-  "another authority, under the right name": { trust: { ca: stranger.certificate, serverName: "proxy.example" } },
+const REJECTED: Record<string, { host?: string; trust: TlsTrust; code?: string; message?: RegExp }> = {
+  "a CA that is not one of the system": { trust: {} },
+  "another CA": { trust: { ca: stranger.certificate } },
+  "another CA, under the right name": { trust: { ca: stranger.certificate, serverName: "proxy.example" } },
   "another name": {
     trust: { ca: authority.certificate, serverName: "other.example" },
     code: "ERR_TLS_CERT_ALTNAME_INVALID",
   },
-  "another name, of the URL": {
+  "another name in the URL": {
     host: "localhost",
     trust: { ca: authority.certificate },
     code: "ERR_TLS_CERT_ALTNAME_INVALID",
@@ -72,7 +72,7 @@ const REFUSED: Record<string, { host?: string; trust: TlsTrust; code?: string; m
     trust: { thumbprint: `00${thumbprint.slice(2)}` },
     message: new RegExp(`is "${thumbprint}", not "00`),
   },
-  "another thumbprint, but the right authority": {
+  "another thumbprint, but the right CA": {
     trust: { ca: authority.certificate, serverName: "proxy.example", thumbprint: "0".repeat(40) },
     message: /not "0{40}"/,
   },
@@ -103,8 +103,8 @@ describe("a server is trusted", () => {
   }
 });
 
-describe("a server that is not trusted gets nothing of the request", () => {
-  for (const [name, { host = "127.0.0.1", trust, code, message = /./ }] of Object.entries(REFUSED)) {
+describe("an untrusted server receives nothing of the request", () => {
+  for (const [name, { host = "127.0.0.1", trust, code, message = /./ }] of Object.entries(REJECTED)) {
     test(name, async () => {
       const server = await serve();
       const url = `https://${host}:${server.port}/`;
@@ -123,7 +123,7 @@ describe("a server that is not trusted gets nothing of the request", () => {
     });
   }
 
-  test("another authority, though a variable switches the check off", async () => {
+  test("another CA, even with NODE_TLS_REJECT_UNAUTHORIZED=0", async () => {
     const { NODE_TLS_REJECT_UNAUTHORIZED: before } = process.env;
     process.env.NODE_TLS_REJECT_UNAUTHORIZED = "0";
     try {
@@ -154,10 +154,10 @@ describe("a server that is not trusted gets nothing of the request", () => {
   });
 });
 
-describe("a trust that cannot be", () => {
+describe("rejects an invalid trust", () => {
   const MALFORMED: Record<string, TlsTrust> = {
-    "empty authorities, which Node takes for those of the system": { ca: "" },
-    "authorities that are none": { ca: "garbage" },
+    "an empty CA, which Node replaces by those of the system": { ca: "" },
+    "a malformed CA": { ca: "garbage" },
     "an empty thumbprint": { thumbprint: "" },
     "a SHA-256 digest": { thumbprint: "0".repeat(64) },
     "a thumbprint with other letters": { thumbprint: "g".repeat(40) },
@@ -169,18 +169,18 @@ describe("a trust that cannot be", () => {
   }
 });
 
-describe("answers", () => {
+describe("responses", () => {
   const trust = { thumbprint };
 
-  async function ask(answer: (socket: TLSSocket, text: string) => void, init?: RequestInit): Promise<Response> {
-    const { port } = await serve(answer);
+  async function ask(respond: (socket: TLSSocket, text: string) => void, init?: RequestInit): Promise<Response> {
+    const { port } = await serve(respond);
     return await tlsFetch(trust)(`https://127.0.0.1:${port}/`, init);
   }
 
   test("a redirect is not followed", async () => {
     const other = await serve();
     const response = await ask(
-      answerWith(`HTTP/1.1 307 Away\r\nlocation: https://127.0.0.1:${other.port}/\r\ncontent-length: 0\r\n\r\n`),
+      respondWith(`HTTP/1.1 307 Away\r\nlocation: https://127.0.0.1:${other.port}/\r\ncontent-length: 0\r\n\r\n`),
       { headers: { secret: "hush" } },
     );
     assert.equal(response.status, 307);
@@ -193,8 +193,8 @@ describe("answers", () => {
       "HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n2;a=b\r\nab\r\nA ;c\r\n0123456789\r\n0\r\nx: y\r\n\r\n",
       "ab0123456789",
     ],
-    "of a length": ["HTTP/1.1 200\r\ncontent-length: 2\r\n\r\nok and more", "ok"],
-    "of no length": ["HTTP/1.0 200 OK\r\n\r\nall of it", "all of it"],
+    "with a Content-Length": ["HTTP/1.1 200\r\ncontent-length: 2\r\n\r\nok and more", "ok"],
+    "without a Content-Length": ["HTTP/1.0 200 OK\r\n\r\nall of it", "all of it"],
     "after interim responses": [
       "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Hints\r\nlink: a\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\nx",
       "x",
@@ -202,11 +202,11 @@ describe("answers", () => {
     "with bare line feeds": ["HTTP/1.1 200 OK\ncontent-length:1 \n\nx", "x"],
   };
   for (const [name, [text, body]] of Object.entries(WHOLE)) {
-    test(`${name}: the whole body is read, wherever the bytes are divided`, async () => {
+    test(`${name}: the whole body is read, regardless of how the bytes are split`, async () => {
       for (const divide of [(text: string) => [text], (text: string) => [...text]]) {
         const server = await serve((socket) => {
           for (const part of divide(text)) socket.write(part);
-          if (name === "of no length") socket.end();
+          if (name === "without a Content-Length") socket.end();
         });
         const response = await tlsFetch(trust)(`https://127.0.0.1:${server.port}/`);
         assert.equal(response.status, 200);
@@ -217,18 +217,18 @@ describe("answers", () => {
   }
 
   test("without a body", async () => {
-    const response = await ask(answerWith("HTTP/1.1 204 Nothing\r\n\r\n"));
+    const response = await ask(respondWith("HTTP/1.1 204 Nothing\r\n\r\n"));
     assert.equal(response.status, 204);
     assert.equal(response.body, null);
   });
 
-  test("to HEAD, with the length of a body that does not come", async () => {
-    const response = await ask(answerWith("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n"), { method: "HEAD" });
+  test("to HEAD, with the Content-Length of a body that is not sent", async () => {
+    const response = await ask(respondWith("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n"), { method: "HEAD" });
     assert.equal(response.headers.get("content-length"), "5");
     assert.equal(response.body, null);
   });
 
-  test("a byte of a header outside of ASCII is read, and sent, as Latin-1", async () => {
+  test("header bytes outside of ASCII are read and sent as Latin-1", async () => {
     const server = await serve((socket) =>
       void socket.write(
         Uint8Array.from("HTTP/1.1 200 \xfc\r\nx: \xfc\r\ncontent-length: 0\r\n\r\n", (c) => c.charCodeAt(0)),
@@ -240,12 +240,12 @@ describe("answers", () => {
   });
 
   const BROKEN: Record<string, string[]> = {
-    "no HTTP": ["220 mail.example ESMTP\r\n\r\n"],
-    "a status that is none": ["HTTP/1.1 999 Odd\r\ncontent-length: 0\r\n\r\n"],
+    "data that is not HTTP": ["220 mail.example ESMTP\r\n\r\n"],
+    "an invalid status": ["HTTP/1.1 999 Odd\r\ncontent-length: 0\r\n\r\n"],
     "nothing": [],
     "half of a header": ["HTTP/1.1 200 OK\r\ncontent-le"],
     "a header without a colon": ["HTTP/1.1 200 OK\r\ncontent-length 2\r\n\r\nok"],
-    "a header that goes on in the next line": ["HTTP/1.1 200 OK\r\nx: y\r\n z\r\ncontent-length: 2\r\n\r\nok"],
+    "a header that is continued on the next line": ["HTTP/1.1 200 OK\r\nx: y\r\n z\r\ncontent-length: 2\r\n\r\nok"],
     "a line of 16 kB": [`HTTP/1.1 200 OK\r\nx: ${"y".repeat(16_384)}\r\ncontent-length: 2\r\n\r\nok`],
     "headers of 20 kB": [`HTTP/1.1 200 OK\r\n${"x: y\r\n".repeat(5000)}content-length: 2\r\n\r\nok`],
   };
@@ -258,7 +258,7 @@ describe("answers", () => {
     });
   }
 
-  test("a line that is too long rejects before its end", async () => {
+  test("a line that is too long rejects before the line ends", async () => {
     const asking = ask((socket) => void socket.write("HTTP/1.1 200 ".padEnd(100_000, "x")));
     await assert.rejects(asking, { name: "TypeError", message: /^Cannot reach "127/ });
   });
@@ -279,7 +279,7 @@ describe("answers", () => {
       "transfer-encoding: chunked\r\n\r\n1\r\nab\r\n0\r\n\r\n",
       /longer than its size/,
     ],
-    "is compressed for the way": ["transfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n", /transfer coding/],
+    "has a compressing transfer coding": ["transfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n", /transfer coding/],
   };
   for (const [name, [text, message]] of Object.entries(BROKEN_BODIES)) {
     test(`a body that ${name} rejects`, async () => {
@@ -288,7 +288,7 @@ describe("answers", () => {
     });
   }
 
-  test("a server that does not listen rejects with the code", async () => {
+  test("a refused connection rejects with the system's error code", async () => {
     const server = await serve();
     await server.close();
     await assert.rejects(tlsFetch(trust)(`https://127.0.0.1:${server.port}/`), (error: Error) => {
@@ -297,7 +297,7 @@ describe("answers", () => {
     });
   });
 
-  test("a body that never ends can be left", async () => {
+  test("an endless body can be cancelled", async () => {
     const server = await serve((socket) => {
       socket.write("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n");
       const more = () => {
@@ -313,7 +313,7 @@ describe("answers", () => {
     await server.untilLeft();
   });
 
-  test("many at once", async () => {
+  test("concurrent requests", async () => {
     const server = await serve((socket, text) => {
       const path = text.split(" ")[1]!;
       socket.write(`HTTP/1.1 200 OK\r\ncontent-length: ${path.length}\r\n\r\n${path}`);
@@ -328,10 +328,10 @@ describe("answers", () => {
   });
 });
 
-describe("the signal ends", () => {
+describe("an aborted signal ends", () => {
   const reason = new Error("Enough");
 
-  test("what has not begun", async () => {
+  test("a request before it is sent", async () => {
     const server = await serve();
     const url = `https://127.0.0.1:${server.port}/`;
     await assert.rejects(tlsFetch({ thumbprint })(url, { signal: AbortSignal.abort(reason) }), reason);
@@ -358,7 +358,7 @@ describe("the signal ends", () => {
     await closed;
   });
 
-  test("the wait for an answer", async () => {
+  test("the wait for a response", async () => {
     const controller = new AbortController();
     const server = await serve(() => controller.abort(reason));
     const url = `https://127.0.0.1:${server.port}/`;
@@ -366,9 +366,9 @@ describe("the signal ends", () => {
     await server.untilLeft();
   });
 
-  test("the reading of the body", async () => {
+  test("reading the body", async () => {
     const controller = new AbortController();
-    const server = await serve(answerWith("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nab"));
+    const server = await serve(respondWith("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nab"));
     const url = `https://127.0.0.1:${server.port}/`;
     const response = await tlsFetch({ thumbprint })(url, { signal: controller.signal });
     const reading = response.text();

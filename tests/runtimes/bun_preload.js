@@ -1,13 +1,13 @@
-// To be loaded by Bun before the tests: writes the name of each test that begins as a line of the standard error. Bun itself names
-// tests only when they have ended.
+// Bun loads this module before the tests: it writes the name of each test that starts as a line to the standard error.
+// Bun itself names tests only when they have ended.
 import { mock } from "bun:test";
 import { writeSync } from "node:fs";
 import * as original from "node:test";
 
-/** The names of the groups whose function runs. */
+/** The names of the enclosing groups. */
 const groups = [];
 
-/** Returns a function of the module that hands on to `wrap` the path of the test or group and its function. */
+/** Returns a function of the module that passes the path and the function of the test or group to `wrap`. */
 function wrapping(register, wrap) {
   return Object.assign((name, ...rest) => {
     const body = rest.at(-1);

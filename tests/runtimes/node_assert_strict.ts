@@ -4,7 +4,7 @@
  * @module
  */
 
-/** What a failed assertion throws. */
+/** The error of a failed assertion. */
 export class AssertionError extends Error {
   override name = "AssertionError";
   readonly code = "ERR_ASSERTION";
@@ -140,7 +140,7 @@ function isDeepEqual(a: unknown, b: unknown, seen: Map<object, object> = new Map
   return same;
 }
 
-/** The edge VM has built-in classes twice: what `response.json()` returns is made outside of it. */
+/** The edge VM has two copies of the built-in classes: `response.json()` returns objects of the other realm. */
 function hasEqualPrototype(a: object, b: object): boolean {
   const [left, right] = [Object.getPrototypeOf(a), Object.getPrototypeOf(b)];
   if (left === right) return true;
@@ -206,11 +206,11 @@ function show(value: unknown): string {
   try {
     return JSON.stringify(value, (_, member) => typeof member === "bigint" ? `${member}n` : member) ?? String(value);
   } catch {
-    return String(value); // It contains itself.
+    return String(value); // The value is circular.
   }
 }
 
-/** Can be called like `ok`, and has all the others; without their types, which the tests take from Node's. */
+/** Callable like `ok`, with all assertions as members. Untyped: the tests use Node's types. */
 const assert: typeof ok & object = Object.assign(ok.bind(null), {
   AssertionError,
   ok,

@@ -1,14 +1,14 @@
-// A reporter for Node's test runner: the events of scripts/outcome.ts, each as a line of JSON, as soon as they happen.
+// A reporter for Node's test runner: writes the events of scripts/outcome.ts as lines of JSON, as soon as they happen.
 import { relative } from "node:path";
 import process from "node:process";
 
 export default async function* report(source) {
-  /** Of each file, the names of the tests that have begun and not ended, each in the one before. */
+  /** For each file, the names of the nested tests that have started and not ended, outermost first. */
   const paths = new Map();
   for await (const { type, data } of source) {
     if (type !== "test:dequeue" && type !== "test:complete") continue;
     const { name, nesting, file, details = {}, skip } = data;
-    // Begins and ends before and after all tests of the file.
+    // This event encloses all tests of the file.
     const isFile = nesting === 0 && name === file;
     const path = paths.get(file) ?? [];
     paths.set(file, path);

@@ -1,23 +1,24 @@
 /**
- * The part of `node:test` that the tests use, for runtimes without it. Tests run one after another, in the order in which they stand.
+ * The part of `node:test` that the tests use, for runtimes without it. Tests run one after another, in the order of
+ * their registration.
  *
  * @module
  */
 
 import type { Outcome, TestEvent } from "../../scripts/outcome.ts";
 
-/** What a test or a group accepts. */
+/** Options of a test or a group. */
 export interface TestOptions {
-  /** Why it does not run here; `true` without a reason. */
+  /** The reason why the test is skipped; `true` without a reason. */
   readonly skip?: boolean | string | undefined;
-  /** How long it may take, in milliseconds. Default: four minutes. */
+  /** Time limit in milliseconds. Default: four minutes. */
   readonly timeout?: number;
 }
 
-/** What a test is handed. */
+/** The argument of a test function. */
 export interface TestContext {
   readonly name: string;
-  /** Runs a subtest; resolves when it has ended, however it ended. */
+  /** Runs a subtest. Resolves when it has passed, failed or been skipped. */
   test(name: string, ...rest: Rest): Promise<void>;
   /** Counts the test as skipped. */
   skip(reason?: string): void;
@@ -27,7 +28,7 @@ export interface TestContext {
 export type Body = (context: TestContext) => unknown;
 type Rest = [Body?] | [TestOptions, Body?];
 
-/** How long a test may take, in milliseconds. */
+/** Default time limit of a test, in milliseconds. */
 const TEST_LIMIT_IN_MS = 240_000;
 
 interface Case {
@@ -43,11 +44,11 @@ interface Group {
   readonly afters: (() => unknown)[];
   readonly beforeEaches: (() => unknown)[];
   readonly afterEaches: (() => unknown)[];
-  /** What a group's function returned: what it registers may come later. */
+  /** The return value of the group's function: a promise may register members later. */
   filled?: unknown;
 }
 
-/** The functions of the module, and one that runs what they registered. */
+/** The functions of the module, and one that runs the registered tests. */
 export interface Runner {
   readonly test: Register;
   readonly describe: Register;
@@ -55,7 +56,7 @@ export interface Runner {
   after(hook: () => unknown): void;
   beforeEach(hook: () => unknown): void;
   afterEach(hook: () => unknown): void;
-  /** Loads one file after another and runs what it registers. Tells what happens as soon as it does. */
+  /** Loads one file after another and runs its tests. Reports each event as soon as it happens. */
   run(files: Readonly<Record<string, () => Promise<unknown>>>, tell?: (event: TestEvent) => void): Promise<Outcome[]>;
 }
 
@@ -64,26 +65,26 @@ export interface Register {
   skip(name: string, ...rest: Rest): Promise<void>;
 }
 
-/** Makes functions that share nothing with those of another call. */
+/** Creates an independent set of functions. */
 export function createRunner(): Runner {
   const outcomes: Outcome[] = [];
   let tell: (event: TestEvent) => void = () => {};
-  /** Rejections that nobody has handled so far. */
+  /** Rejections that are not handled so far. */
   const strays = new Map<unknown, unknown>();
   let open: Group | undefined;
 
-  function place(): Group {
+  function currentGroup(): Group {
     if (!open) throw new Error("Cannot register a test while tests run: use the test function of the context");
     return open;
   }
 
   function addTest(name: string, options: TestOptions, body: Body): void {
-    place().members.push({ name, options, body });
+    currentGroup().members.push({ name, options, body });
   }
 
   function addGroup(name: string, options: TestOptions, fill: Body): void {
     if (options.skip) return addTest(name, options, fill);
-    const parent = place();
+    const parent = currentGroup();
     const group = createGroup(name);
     parent.members.push(group);
     open = group;
@@ -130,7 +131,7 @@ export function createRunner(): Runner {
       await withTimeout(async () => void await body(context), options.timeout ?? TEST_LIMIT_IN_MS);
       for (const hook of groups.toReversed().flatMap(({ afterEaches }) => afterEaches)) await hook();
       await Promise.all(subtests);
-      await new Promise((resolve) => setTimeout(resolve)); // A rejection that nobody handles is told after the promises' jobs.
+      await new Promise((resolve) => setTimeout(resolve)); // An unhandled rejection is reported after the microtasks.
       for (const [promise, reason] of strays) {
         strays.delete(promise);
         throw new Error("A rejection was not handled", { cause: reason });
@@ -151,14 +152,14 @@ export function createRunner(): Runner {
   return {
     test: register(addTest),
     describe: register(addGroup),
-    before: (hook) => void place().befores.push(hook),
-    after: (hook) => void place().afters.push(hook),
-    beforeEach: (hook) => void place().beforeEaches.push(hook),
-    afterEach: (hook) => void place().afterEaches.push(hook),
+    before: (hook) => void currentGroup().befores.push(hook),
+    after: (hook) => void currentGroup().afters.push(hook),
+    beforeEach: (hook) => void currentGroup().beforeEaches.push(hook),
+    afterEach: (hook) => void currentGroup().afterEaches.push(hook),
     async run(files, onEvent = () => {}) {
       tell = onEvent;
       function keep(event: PromiseRejectionEvent): void {
-        event.preventDefault?.(); // Not on the edge VM.
+        event.preventDefault?.(); // The edge VM has no such method.
         strays.set(event.promise, event.reason);
       }
       function drop({ promise }: PromiseRejectionEvent): void {

@@ -14,7 +14,7 @@ const RECORD: AuthenticationRecord = {
   username: "jö@contoso.com",
 };
 
-/** What the libraries write. */
+/** The records that other libraries write. */
 const TEXTS: Readonly<Record<string, string>> = {
   "@azure/identity": JSON.stringify({ ...RECORD, version: "1.0" }),
   "an old @azure/identity": JSON.stringify(RECORD),
@@ -27,10 +27,10 @@ const TEXTS: Readonly<Record<string, string>> = {
 };
 
 for (const [library, text] of Object.entries(TEXTS)) {
-  test(`a record of ${library} is read`, () => assert.deepEqual(deserializeAuthenticationRecord(text), RECORD));
+  test(`reads a record of ${library}`, () => assert.deepEqual(deserializeAuthenticationRecord(text), RECORD));
 }
 
-test("a record is written as others read it, and without what else hangs on it", () => {
+test("writes a record in the common format, without other properties", () => {
   const text = serializeAuthenticationRecord({ ...RECORD, secret: "x" } as AuthenticationRecord);
   assert.deepEqual(JSON.parse(text), { ...RECORD, version: "1.0" });
   assert.deepEqual(deserializeAuthenticationRecord(text), RECORD);
@@ -50,7 +50,7 @@ for (
     JSON.stringify({ ...RECORD, homeAccountId: undefined }),
   ]
 ) {
-  test(`no record: ${text}`, () => {
+  test(`rejects a malformed record: ${text}`, () => {
     assert.throws(() => deserializeAuthenticationRecord(text), {
       name: "TypeError",
       message: /^An authentication record must /,
@@ -58,6 +58,6 @@ for (
   });
 }
 
-test("what is no record is not written", () => {
+test("does not write a malformed record", () => {
   assert.throws(() => serializeAuthenticationRecord({} as AuthenticationRecord), { name: "TypeError" });
 });

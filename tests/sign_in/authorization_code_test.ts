@@ -23,7 +23,7 @@ import { CLIENT, failureOf, TENANT } from "../support/service.ts";
 const VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const CHALLENGE = { code_challenge: "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM", code_challenge_method: "S256" };
 
-test("an app with a secret redeems with it, and refreshes with it", async () => {
+test("an app with a secret sends it when it redeems the code and refreshes the token", async () => {
   const scene = createScene();
   const code = await codeFor(scene, { client_id: WEB_APP });
   const credential = new AuthorizationCodeCredential(TENANT, WEB_APP, SECRET, code, REDIRECT_URI, optionsOf(scene));
@@ -36,15 +36,15 @@ test("an app with a secret redeems with it, and refreshes with it", async () => 
   assert.deepEqual([forms[0]!.code, forms[0]!.redirect_uri], [code, REDIRECT_URI]);
 });
 
-test("a code that has a challenge is redeemed with the verifier, and not without or with another", async () => {
+test("a code with a code challenge is redeemed only with its code verifier", async () => {
   for (const [codeVerifier, outcome] of [[VERIFIER, "good"], [undefined, "bad"], [`${VERIFIER}x`, "bad"]] as const) {
     const scene = createScene();
     const code = await codeFor(scene, CHALLENGE);
     const options = { ...optionsOf(scene), codeVerifier };
-    const asked = new AuthorizationCodeCredential(TENANT, CLIENT, code, REDIRECT_URI, options).getToken(GRAPH);
-    if (outcome === "good") assert.equal(await ownerOf(scene, await asked), ADA);
+    const pending = new AuthorizationCodeCredential(TENANT, CLIENT, code, REDIRECT_URI, options).getToken(GRAPH);
+    if (outcome === "good") assert.equal(await ownerOf(scene, await pending), ADA);
     else {
-      const error = await failureOf(asked);
+      const error = await failureOf(pending);
       assert.equal(error.name, "AuthenticationError");
       assert.match(error.message, /AADSTS501481/);
       assert.ok(!error.message.includes(code) && !error.message.includes(VERIFIER));
@@ -52,7 +52,7 @@ test("a code that has a challenge is redeemed with the verifier, and not without
   }
 });
 
-test("a code that somebody has used is refused, by its name", async () => {
+test("a code that was already redeemed is rejected with an error that says so", async () => {
   const scene = createScene();
   const code = await codeFor(scene);
   const create = () => new AuthorizationCodeCredential(TENANT, CLIENT, code, REDIRECT_URI, optionsOf(scene));
@@ -63,7 +63,7 @@ test("a code that somebody has used is refused, by its name", async () => {
   assert.ok(!error.message.includes(code));
 });
 
-test("a code that an outage kept from being redeemed is redeemed later", async () => {
+test("a code is redeemed by a later call after an outage", async () => {
   const scene = createScene();
   const credential = await byCode(scene);
   scene.entra.failNext({ status: 503 }, 4);
@@ -71,7 +71,7 @@ test("a code that an outage kept from being redeemed is redeemed later", async (
   assert.equal(await ownerOf(scene, await credential.getToken(GRAPH)), ADA);
 });
 
-test("two codes are two users", async () => {
+test("two codes are for two accounts", async () => {
   const scene = createScene();
   const cache = new Map();
   const adas = await byCode(scene, { cache });
@@ -82,19 +82,19 @@ test("two codes are two users", async () => {
   assert.equal(await ownerOf(scene, await adas.getToken(GRAPH)), ADA);
 });
 
-test("a credential that is not asked sends nothing", async () => {
+test("a credential without a getToken call sends nothing", async () => {
   const scene = createScene();
   await byCode(scene);
   assert.deepEqual(grantsOf(scene), []);
 });
 
-test("a redirect URI may be of an app on a device", () => {
+test("the redirect URI may have the scheme of a native app", () => {
   for (const redirectUri of ["msal://auth", "urn:ietf:wg:oauth:2.0:oob", "http://localhost:3000/signed-in"]) {
     new AuthorizationCodeCredential(TENANT, CLIENT, "a-code", redirectUri);
   }
 });
 
-test("wrong arguments are TypeErrors that do not repeat them", () => {
+test("the constructor throws a TypeError for invalid arguments and does not repeat their values", () => {
   const Credential = AuthorizationCodeCredential as unknown as new (...rest: unknown[]) => unknown;
   for (
     const [name, args] of [
@@ -106,7 +106,7 @@ test("wrong arguments are TypeErrors that do not repeat them", () => {
       ["redirectUri", [TENANT, CLIENT, "hush", "/signed-in"]],
       ["redirectUri", [TENANT, CLIENT, "hush", "my.app/signed-in"]],
       ["redirectUri", [TENANT, CLIENT, "hush", "1.hush-the-code", "signed-in"]],
-      // Forgotten behind a secret and a code.
+      // The redirect URI is missing after the secret and the code.
       ["redirectUri", [TENANT, CLIENT, "hush", "1.hush-the-code"]],
       ["redirectUri", [TENANT, CLIENT, "hush", "1.hush-the-code", undefined, {}]],
       ["redirectUri", [TENANT, CLIENT, "hush", "1.hush-the-code", {}]],

@@ -29,12 +29,12 @@ import {
 const BASE = `https://login.microsoftonline.com/${TENANT}/oauth2/v2.0`;
 const CODE = { device_code: "a-device-code", user_code: "ABC", verification_uri: "https://v.example", expires_in: 900 };
 
-/** A credential before a service that answers the polls in turn, the last one for ever; waits between them are noted. */
+/** Creates a credential and a service with a response for each poll; the last one is repeated. Records the waits. */
 function pollWith(polls: readonly (() => Response | Promise<Response>)[], code: Record<string, unknown> = CODE) {
   const waits: number[] = [];
-  let asked = 0;
+  let polled = 0;
   const service = createService(({ url }) =>
-    url.endsWith("/devicecode") ? jsonAnswer(code) : polls[Math.min(asked++, polls.length - 1)]!()
+    url.endsWith("/devicecode") ? jsonAnswer(code) : polls[Math.min(polled++, polls.length - 1)]!()
   );
   let time = 0;
   const infos: DeviceCodeInfo[] = [];
@@ -48,7 +48,7 @@ function pollWith(polls: readonly (() => Response | Promise<Response>)[], code: 
       async sleep(ms) {
         const sent = service.requests.length;
         await Promise.resolve();
-        // Neither a deadline nor the time limit of an attempt, which begins with a request.
+        // Neither a deadline nor the timeout of an attempt, which starts with a request.
         if (ms >= 30_000 || service.requests.length > sent) await new Promise(() => {});
         time += ms;
         if (ms > 0) waits.push(ms);
@@ -58,11 +58,11 @@ function pollWith(polls: readonly (() => Response | Promise<Response>)[], code: 
   return { credential, service, waits, infos };
 }
 
-function refusal(error: string): () => Response {
+function errorResponse(error: string): () => Response {
   return () => jsonAnswer({ error, error_description: "No", error_codes: [70016] }, { status: 400 });
 }
 
-test("the user is shown the code, and nothing secret", async () => {
+test("the callback gets the user code and no secret", async () => {
   const scene = createScene();
   const infos: DeviceCodeInfo[] = [];
   const credential = byDeviceCode(scene, {
@@ -82,7 +82,7 @@ test("the user is shown the code, and nothing secret", async () => {
   assert.equal(infos.length, 1);
 });
 
-test("without a callback the message goes to the log", async () => {
+test("without a callback the message is written to the log", async () => {
   const scene = createScene();
   const events: LogEvent[] = [];
   const credential = byDeviceCode(scene, {
@@ -100,7 +100,7 @@ test("without a callback the message goes to the log", async () => {
   ]);
 });
 
-test("without a callback and a log the message goes to the console", async () => {
+test("without a callback and a log the message is written to the console", async () => {
   const scene = createScene();
   const { log } = console;
   const printed: unknown[][] = [];
@@ -118,13 +118,13 @@ test("without a callback and a log the message goes to the console", async () =>
   assert.equal(printed[0]!.length, 1);
 });
 
-test("a service without a message: one is made", async () => {
+test("creates a message if the service sends none", async () => {
   const { credential, infos } = pollWith([() => tokenAnswer()]);
   await credential.getToken(GRAPH);
   assert.equal(infos[0]!.message, "Open https://v.example and enter the code ABC");
 });
 
-test("a message is one line without control characters, however long and strange the service's is", async () => {
+test("the message is a single line without control characters, for any message of the service", async () => {
   const message = `\x1b]0;title\x07Enter\r\n\x1b[2Jit ${"on and ".repeat(9999)}`;
   const { credential, infos } = pollWith([() => tokenAnswer()], { ...CODE, message });
   await credential.getToken(GRAPH);
@@ -135,7 +135,7 @@ test("a message is one line without control characters, however long and strange
 });
 
 test("the requests are those of RFC 8628", async () => {
-  const { credential, service } = pollWith([refusal("authorization_pending"), () => tokenAnswer()]);
+  const { credential, service } = pollWith([errorResponse("authorization_pending"), () => tokenAnswer()]);
   await credential.getToken([GRAPH, VAULT]);
   const [first, second, third] = service.requests;
   assert.equal(first!.url, `${BASE}/devicecode`);
@@ -155,28 +155,28 @@ test("the requests are those of RFC 8628", async () => {
 for (
   const [name, code, polls, expected] of [
     ["the interval of the service", { interval: 7 }, ["authorization_pending"], [7_000, 7_000]],
-    ["an interval that is text", { interval: "7" }, ["authorization_pending"], [7_000, 7_000]],
-    ["five seconds where there is none", {}, ["authorization_pending"], [5_000, 5_000]],
-    ["five seconds where it is none", { interval: -1 }, ["authorization_pending"], [5_000, 5_000]],
-    ["a second at least", { interval: 0.001 }, ["authorization_pending"], [1_000, 1_000]],
+    ["an interval that is a string", { interval: "7" }, ["authorization_pending"], [7_000, 7_000]],
+    ["five seconds without an interval", {}, ["authorization_pending"], [5_000, 5_000]],
+    ["five seconds for an invalid interval", { interval: -1 }, ["authorization_pending"], [5_000, 5_000]],
+    ["at least one second", { interval: 0.001 }, ["authorization_pending"], [1_000, 1_000]],
     [
-      "five more each time that it is too fast",
+      "five seconds more after each slow_down",
       { interval: 3 },
       ["slow_down", "authorization_pending", "slow_down"],
       [3_000, 8_000, 8_000, 13_000],
     ],
   ] as const
 ) {
-  test(`between two polls it waits ${name}`, async () => {
-    const answers = [...polls.map(refusal), () => tokenAnswer()];
-    const { credential, waits } = pollWith(answers, { ...CODE, ...code });
+  test(`the time between two polls is ${name}`, async () => {
+    const responses = [...polls.map(errorResponse), () => tokenAnswer()];
+    const { credential, waits } = pollWith(responses, { ...CODE, ...code });
     assert.equal((await credential.getToken(GRAPH)).token, "a-token");
     assert.deepEqual(waits, expected);
   });
 }
 
-test("nobody enters the code: its end ends it", async () => {
-  const { credential, waits } = pollWith([refusal("authorization_pending")], { ...CODE, expires_in: 12 });
+test("the sign-in ends when the code expires", async () => {
+  const { credential, waits } = pollWith([errorResponse("authorization_pending")], { ...CODE, expires_in: 12 });
   const error = await failureOf(credential.getToken(GRAPH));
   assert.equal(error.name, "AuthenticationError");
   assert.match(
@@ -186,14 +186,14 @@ test("nobody enters the code: its end ends it", async () => {
   assert.deepEqual(waits, [5_000, 5_000, 5_000]);
 });
 
-test("nobody enters the code at Entra: it says so, before the patience of the credential is over", async () => {
+test("the sign-in ends when Entra reports that the code has expired, before the credential's own deadline", async () => {
   const scene = createScene();
   scene.visitor = undefined;
   const error = await failureOf(settle(byDeviceCode(scene).getToken(GRAPH), scene));
   assert.match(error.message, /expired_token \(HTTP 400, AADSTS70020\)/);
 });
 
-test("timeoutInMs is how long a sign-in may take", async () => {
+test("timeoutInMs limits the duration of a sign-in", async () => {
   const scene = createScene();
   scene.visitor = undefined;
   const error = await failureOf(settle(byDeviceCode(scene, { timeoutInMs: 31_000 }).getToken(GRAPH), scene));
@@ -204,7 +204,7 @@ test("timeoutInMs is how long a sign-in may take", async () => {
 });
 
 if (detectPlatform() === "web") {
-  test("who waits with somebody else, and has a deadline of their own, hears the same", async () => {
+  test("a second caller with its own deadline gets the same error", async () => {
     const scene = createScene();
     let time = 0;
     const never = new Promise<void>(() => {});
@@ -234,8 +234,8 @@ for (
     ["invalid_grant", /\. No$/],
   ] as const
 ) {
-  test(`a poll that ends in ${word} ends the sign-in`, async () => {
-    const { credential, service } = pollWith([refusal("authorization_pending"), refusal(word)]);
+  test(`the response ${word} to a poll ends the sign-in`, async () => {
+    const { credential, service } = pollWith([errorResponse("authorization_pending"), errorResponse(word)]);
     const error = await failureOf(credential.getToken(GRAPH));
     assert.equal(error.name, "AuthenticationError");
     assert.equal((error.errorResponse as { error: string }).error, word);
@@ -244,7 +244,7 @@ for (
   });
 }
 
-test("the user declines, and is asked again by the next call", async () => {
+test("the user declines, and the next call starts a new sign-in", async () => {
   const scene = createScene();
   scene.visitor = null;
   const credential = byDeviceCode(scene);
@@ -254,7 +254,7 @@ test("the user declines, and is asked again by the next call", async () => {
   assert.equal(scene.prompts, 2);
 });
 
-test("an outage between two polls is waited out", async () => {
+test("polling continues after an outage", async () => {
   const scene = createScene();
   const credential = byDeviceCode(scene, {
     userPromptCallback({ userCode }) {
@@ -265,14 +265,14 @@ test("an outage between two polls is waited out", async () => {
   assert.equal(await ownerOf(scene, await settle(credential.getToken(GRAPH), scene)), ADA);
 });
 
-test("a call that is aborted polls no more", async () => {
+test("an aborted call stops polling", async () => {
   const scene = createScene();
   scene.visitor = undefined;
   const controller = new AbortController();
-  const asked = failureOf(byDeviceCode(scene).getToken(GRAPH, { abortSignal: controller.signal }));
+  const failing = failureOf(byDeviceCode(scene).getToken(GRAPH, { abortSignal: controller.signal }));
   await scene.clock.untilSleeping(9_999);
   controller.abort();
-  assert.equal((await asked).name, "AbortError");
+  assert.equal((await failing).name, "AbortError");
   assert.deepEqual(scene.clock.sleeping, []);
   await scene.clock.advance(60_000);
   assert.deepEqual(grantsOf(scene), []);
@@ -286,7 +286,7 @@ for (
     ["rejects", () => Promise.reject(new Error("No screen"))],
   ] as const
 ) {
-  test(`a callback that ${name}: the error says so`, async () => {
+  test(`a callback that ${name} causes an error that says so`, async () => {
     const scene = createScene();
     const error = await failureOf(byDeviceCode(scene, { userPromptCallback: callback }).getToken(GRAPH));
     assert.equal(error.name, "AuthenticationError");
@@ -296,7 +296,7 @@ for (
   });
 }
 
-test("the callback may last as long as what it shows: the polls go on meanwhile", async () => {
+test("polling continues while the callback is pending", async () => {
   const scene = createScene();
   const credential = byDeviceCode(scene, {
     userPromptCallback({ userCode }) {
@@ -307,18 +307,18 @@ test("the callback may last as long as what it shows: the polls go on meanwhile"
   assert.equal(await ownerOf(scene, await settle(credential.getToken(GRAPH), scene)), ADA);
 });
 
-test("a callback that fails while the polls go on ends them", async () => {
+test("a callback that rejects during polling ends the sign-in", async () => {
   const scene = createScene();
   let fail!: (error: Error) => void;
   const credential = byDeviceCode(scene, {
     userPromptCallback: () => new Promise((_, reject) => fail = reject),
   });
-  const asked = failureOf(credential.getToken(GRAPH));
+  const failing = failureOf(credential.getToken(GRAPH));
   await scene.clock.untilSleeping(9_999);
   await scene.clock.advance(5_000);
   await scene.clock.untilSleeping(9_999);
   fail(new Error("The screen is gone"));
-  const error = await asked;
+  const error = await failing;
   assert.match(error.message, /Cannot show the code/);
   assert.equal((error.cause as Error).message, "The screen is gone");
   assert.deepEqual(scene.clock.sleeping, []);
@@ -331,21 +331,21 @@ for (
     ["an outage", () => new Response("", { status: 503 })],
   ] as const
 ) {
-  test(`${name} while the user signs in: it is asked again, less often`, async () => {
+  test(`${name} during polling: polling continues with a longer interval`, async () => {
     const { credential, waits } = pollWith([...Array(9).fill(silence), () => tokenAnswer()]);
     assert.equal((await credential.getToken(GRAPH)).token, "a-token");
-    // Those of the retries between are none.
+    // The waits of the retries in between are not counted.
     assert.deepEqual(waits, [5_000, 10_000, 15_000]);
   });
 
-  test(`${name} until the code has expired: the error says so`, async () => {
+  test(`${name} until the code has expired causes an error that says so`, async () => {
     const { credential } = pollWith([silence], { ...CODE, expires_in: 12 });
     const { message } = await failureOf(credential.getToken(GRAPH));
     assert.match(message, /^DeviceCodeCredential: Cannot get a token for .*(fetch failed|HTTP 503)/);
   });
 }
 
-test("a poll that is never answered is given up, and the next one asks again", async () => {
+test("a poll without a response times out, and the next poll is sent", async () => {
   const scene = createScene();
   let polls = 0;
   const credential = byDeviceCode(scene, {
@@ -354,34 +354,38 @@ test("a poll that is never answered is given up, and the next one asks again", a
       return await scene.entra.fetch(url, init);
     },
   });
-  const asked = credential.getToken(GRAPH);
+  const pending = credential.getToken(GRAPH);
   await scene.clock.untilSleeping(9_999);
   await scene.clock.advance(5_000);
   await scene.clock.advance(30_000);
-  assert.equal(await ownerOf(scene, await settle(asked, scene)), ADA);
+  assert.equal(await ownerOf(scene, await settle(pending, scene)), ADA);
   assert.equal(polls, 2);
 });
 
 for (
-  const [name, answer, message] of [
+  const [name, respond, message] of [
     ["an error", () => jsonAnswer({ error: "invalid_scope", error_codes: [70011] }, { status: 400 }), /invalid_scope/],
     ["no code", () => jsonAnswer({ ...CODE, device_code: undefined }), /Cannot get a code from/],
-    ["no code for the user", () => jsonAnswer({ ...CODE, user_code: "" }), /Cannot get a code from/],
-    ["no page", () => jsonAnswer({ ...CODE, verification_uri: 7 }), /Cannot get a code from/],
-    ["a script", () => jsonAnswer({ ...CODE, verification_uri: "javascript:alert(1)" }), /Cannot get a code from/],
+    ["no user code", () => jsonAnswer({ ...CODE, user_code: "" }), /Cannot get a code from/],
+    ["no verification URI", () => jsonAnswer({ ...CODE, verification_uri: 7 }), /Cannot get a code from/],
     [
-      "half of a page",
+      "a verification URI with a script",
+      () => jsonAnswer({ ...CODE, verification_uri: "javascript:alert(1)" }),
+      /Cannot get a code from/,
+    ],
+    [
+      "a malformed verification URI",
       () => jsonAnswer({ ...CODE, verification_uri: "x\nhttps://v.example" }),
       /Cannot get a code from/,
     ],
-    ["no end", () => jsonAnswer({ ...CODE, expires_in: undefined }), /Cannot get a code from/],
-    ["a page of a proxy", () => new Response("<html>"), /a web page: is a proxy in between/],
+    ["no expiry time", () => jsonAnswer({ ...CODE, expires_in: undefined }), /Cannot get a code from/],
+    ["a web page of a proxy", () => new Response("<html>"), /a web page: is a proxy in between/],
   ] as const
 ) {
-  test(`Entra answers with ${name} in the place of a code: an error, and nobody is shown anything`, async () => {
+  test(`a response with ${name} instead of a code causes an error, and the callback is not called`, async () => {
     let prompts = 0;
     const options = { tenantId: TENANT, clientId: CLIENT, userPromptCallback: () => prompts++ };
-    const service = createService((_: Asked) => answer());
+    const service = createService((_: Asked) => respond());
     const error = await failureOf(
       new DeviceCodeCredential({ ...isolatedOptions(service), ...options }).getToken(GRAPH),
     );
@@ -395,18 +399,18 @@ for (
 for (
   const [name, options, says] of [
     [
-      "an app that is not known",
+      "an unknown app",
       { clientId: "another-app" },
       /AADSTS700016\)\. .*\. Check the client id, and that the app/,
     ],
     [
-      "an app that must prove itself",
+      "an app that must authenticate",
       { clientId: WEB_APP },
       /AADSTS7000218\)\. .*allow public client flows in the app/,
     ],
   ] as const
 ) {
-  test(`the code is asked for by ${name}: the error says what to do`, async () => {
+  test(`the device authorization request of ${name} causes an error with a next step`, async () => {
     const error = await failureOf(byDeviceCode(createScene(), options).getToken(GRAPH));
     assert.equal(error.name, "AuthenticationError");
     assert.match(error.message, /^DeviceCodeCredential: Cannot get a code from "https:.*\/devicecode": /);
@@ -414,13 +418,13 @@ for (
   });
 }
 
-test("the code is asked for in a tenant that is not known: the error says what to do", async () => {
+test("the device authorization request for an unknown tenant causes an error with a next step", async () => {
   const scene = createScene();
   scene.entra.failNext({ code: 90002 });
   assert.match((await failureOf(byDeviceCode(scene).getToken(GRAPH))).message, /\. Check the tenant id, and the cloud/);
 });
 
-test("the code is asked for where nobody answers: the error says what to look at", async () => {
+test("a device authorization request without a response causes an error with a next step", async () => {
   const fetch = () => Promise.reject(new TypeError("No such host"));
   const options = { ...isolatedOptions({ fetch }), tenantId: TENANT, clientId: CLIENT, userPromptCallback() {} };
   const error = await failureOf(new DeviceCodeCredential(options).getToken(GRAPH));
@@ -428,13 +432,13 @@ test("the code is asked for where nobody answers: the error says what to look at
   assert.match(error.message, /devicecode": No such host\. Check the network, and that "fetch" uses the proxy/);
 });
 
-test("wrong options are TypeErrors", () => {
+test("the constructor throws a TypeError for invalid options", () => {
   for (const options of [{ tenantId: "a/b" }, { clientId: "" }, { userPromptCallback: "log" as never }]) {
     assert.throws(() => new DeviceCodeCredential(options), { name: "TypeError" });
   }
 });
 
-test("AD FS has the same, at its own paths", async () => {
+test("works with AD FS, at its own paths", async () => {
   const scene: Scene = createScene({
     apps: [{ tenantId: "adfs", clientId: CLIENT }],
     users: [{ tenantId: "adfs", username: ADA, password: "a-password" }],

@@ -1,5 +1,6 @@
 // Runs on: deno, node, bun, workerd, edge
-// What anyone can send to a web app's callback or to the server of a sign-in must not freeze it. A page can neither send nor set such cookies.
+// Hostile requests to a web app's callback or to the loopback server must not block the program. Not in a browser:
+// pages can neither send nor set these cookies.
 import { createWebSignIn } from "@azweb/identity/web-sign-in";
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
@@ -10,13 +11,13 @@ import { watchRegExp } from "../support/project/watch_reg_exp.ts";
 import { openBrowser } from "../support/sign_in/web_browser.ts";
 
 const APP = "https://my.app";
-/** As much as is read of a text from outside. */
+/** The maximum number of characters that are read of an external string. */
 const MAX_LENGTH = 16_384;
 const MAX_USES = 100;
 
 const HUGE = {
   blanks: `${" ".repeat(65_536)}x`,
-  "blanks between words": `AADSTS50105:${" ".repeat(65_536)}Trace ID: ${" ".repeat(65_536)}.`,
+  "spaces between words": `AADSTS50105:${" ".repeat(65_536)}Trace ID: ${" ".repeat(65_536)}.`,
   "nested percent signs": `%${"25".repeat(48_000)}`,
   "one word": "a".repeat(96_000),
 };
@@ -36,8 +37,8 @@ function createApp() {
   return { service, signIn, browser: openBrowser((request) => signIn.signIn(request)) };
 }
 
-/** Begins a sign-in and comes back with these parameters beside the state. */
-async function comeBack(parameters: Record<string, string>) {
+/** Starts a sign-in and sends its authorization response with these parameters and the state. */
+async function signInWithResponse(parameters: Record<string, string>) {
   const { service, signIn, browser } = createApp();
   const location = (await browser.get(`${APP}/mail`)).headers.get("location")!;
   const back = new URL(await service.signIn(location, "jo@contoso.com"));
@@ -46,11 +47,11 @@ async function comeBack(parameters: Record<string, string>) {
   return await watchRegExp(() => failureOf(signIn.redeem(browser.request(back.href))));
 }
 
-describe("a web app's callback reads no more than the beginning of a parameter", () => {
+describe("a web app's callback reads only the beginning of a parameter", () => {
   for (const name of ["error", "error_description", "code", "iss", "state"]) {
     for (const [kind, text] of Object.entries(HUGE)) {
       test(`"${name}": ${kind}`, async () => {
-        const { result: error, use } = await comeBack({
+        const { result: error, use } = await signInWithResponse({
           ...name !== "code" && { error: "access_denied" },
           [name]: text,
         });
@@ -64,9 +65,9 @@ describe("a web app's callback reads no more than the beginning of a parameter",
     }
   }
 
-  test("what the service says is shown, without the ids behind it", async () => {
+  test("the error contains the service's description without the ids that follow", async () => {
     const error_description = "AADSTS50105: No role.  \r\n Trace ID: 1 Correlation ID: 2 Timestamp: 3";
-    const { result } = await comeBack({ error: "access_denied", error_description });
+    const { result } = await signInWithResponse({ error: "access_denied", error_description });
     assert.equal(result.message, "WebSignIn: Cannot sign in: access_denied. AADSTS50105: No role.");
     assert.deepEqual(result.errorResponse, {
       error: "access_denied",
@@ -75,7 +76,7 @@ describe("a web app's callback reads no more than the beginning of a parameter",
   });
 });
 
-test("a sign-in begins whatever the cookies of other apps are", async () => {
+test("a sign-in starts with any cookies of other apps", async () => {
   for (const text of Object.values(HUGE)) {
     const { signIn } = createApp();
     const request = new Request(`${APP}/mail`, {
@@ -87,16 +88,22 @@ test("a sign-in begins whatever the cookies of other apps are", async () => {
   }
 });
 
-test("a sign-in with the browser of the machine reads no more than the beginning of a header", async () => {
-  let handle!: (request: Request) => Response | Promise<Response>;
+/** Creates a stage whose loopback server is the function `handle`. */
+function createStageWithServer() {
+  let serve!: (request: Request) => Response | Promise<Response>;
   const stage = createStage({
     runtime: {
       listen(handler) {
-        handle = handler;
+        serve = handler;
         return Promise.resolve({ port: 41_999, close() {} });
       },
     },
   });
+  return { stage, handle: (request: Request) => serve(request) };
+}
+
+test("the loopback server reads only the beginning of a header", async () => {
+  const { stage, handle } = createStageWithServer();
   const controller = new AbortController();
   const failure = failureOf(stage.credential.getToken(SCOPE, { abortSignal: controller.signal }));
   const { redirectUri } = await stage.untilShown();
@@ -108,18 +115,10 @@ test("a sign-in with the browser of the machine reads no more than the beginning
   await failure;
 });
 
-test("a sign-in with the browser of the machine reads no more than the beginning of a parameter", async () => {
+test("the loopback server reads only the beginning of a parameter", async () => {
   for (const name of ["error_description", "error", "iss", "state"]) {
     for (const [kind, text] of Object.entries(HUGE)) {
-      let handle!: (request: Request) => Response | Promise<Response>;
-      const stage = createStage({
-        runtime: {
-          listen(handler) {
-            handle = handler;
-            return Promise.resolve({ port: 41_999, close() {} });
-          },
-        },
-      });
+      const { stage, handle } = createStageWithServer();
       const failure = failureOf(stage.credential.getToken(SCOPE));
       const { redirectUri, state } = await stage.untilShown();
       const fields = { state, error: "access_denied", [name]: text };

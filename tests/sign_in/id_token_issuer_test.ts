@@ -1,5 +1,5 @@
 // Runs on: deno, node, bun, workerd, edge
-// Which ID tokens are those of the tenant that was asked: issuer, tenant and app, cloud by cloud (OpenID Connect Core, section 3.1.3.7).
+// Validation of ID tokens: issuer, tenant and audience, for each cloud (OpenID Connect Core, section 3.1.3.7).
 import { DeviceCodeCredential, type DeviceCodeCredentialOptions } from "@azweb/identity";
 import { createEntra } from "@azweb/identity/testing";
 import { createWebSignIn } from "@azweb/identity/web-sign-in";
@@ -30,7 +30,7 @@ const APP = "Cannot use the ID token: It is for another app";
 
 type Claims = Readonly<Record<string, unknown>>;
 
-/** A row: which authority is asked for which tenant, what its ID token says, and why that is refused. */
+/** A row: the authority, the tenant, the claims of the ID token and the reason why it is rejected. */
 interface Row {
   readonly tenantId?: string;
   readonly authorityHost?: string;
@@ -38,7 +38,7 @@ interface Row {
   /** The OpenID configuration of the authority, besides its endpoints. */
   readonly configuration?: Claims;
   readonly claims: Claims;
-  readonly refused?: string;
+  readonly rejected?: string;
 }
 
 function jwtOf(claims: Claims): string {
@@ -46,8 +46,8 @@ function jwtOf(claims: Claims): string {
     .map((part) => btoa(part).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "")).join(".");
 }
 
-/** A token service whose users enter device codes at once. */
-function answerWith({ configuration = {}, claims }: Pick<Row, "configuration" | "claims">) {
+/** A token service whose users complete device code sign-ins at once. */
+function respondWith({ configuration = {}, claims }: Pick<Row, "configuration" | "claims">) {
   return ({ url }: Asked) => {
     const base = url.split("/v2.0/")[0]!;
     if (url.includes("/discovery/instance?")) return jsonAnswer({ tenant_discovery_endpoint: "https://x.example" });
@@ -62,13 +62,13 @@ function answerWith({ configuration = {}, claims }: Pick<Row, "configuration" | 
     if (url.endsWith("/devicecode")) {
       return jsonAnswer({ device_code: "d", user_code: "u", verification_uri: "https://v.example", expires_in: 900 });
     }
-    const right = { aud: CLIENT, sub: "somebody", iat: 1, exp: 9e9, tid: TENANT, iss: `${PUBLIC}/${TENANT}/v2.0` };
+    const right = { aud: CLIENT, sub: "a-user", iat: 1, exp: 9e9, tid: TENANT, iss: `${PUBLIC}/${TENANT}/v2.0` };
     return tokenAnswer({ id_token: jwtOf({ ...right, ...claims }) });
   };
 }
 
-async function signIn({ tenantId = TENANT, configuration, claims, ...options }: Omit<Row, "refused">) {
-  const service = createService(answerWith({ claims, ...configuration && { configuration } }));
+async function signIn({ tenantId = TENANT, configuration, claims, ...options }: Omit<Row, "rejected">) {
+  const service = createService(respondWith({ claims, ...configuration && { configuration } }));
   const all: DeviceCodeCredentialOptions = {
     ...isolatedOptions(service),
     runtime: HURRIED,
@@ -82,11 +82,11 @@ async function signIn({ tenantId = TENANT, configuration, claims, ...options }: 
 }
 
 function check(rows: Readonly<Record<string, Row>>): void {
-  for (const [name, { refused, ...row }] of Object.entries(rows)) {
-    test(`${name}: ${refused === undefined ? "believed" : "refused"}`, async () => {
-      if (refused === undefined) return assert.equal((await signIn(row)).token, "a-token");
+  for (const [name, { rejected, ...row }] of Object.entries(rows)) {
+    test(`${name}: ${rejected === undefined ? "accepted" : "rejected"}`, async () => {
+      if (rejected === undefined) return assert.equal((await signIn(row)).token, "a-token");
       const error = await failureOf(signIn(row));
-      assert.deepEqual([error.name, error.message], ["AuthenticationError", `DeviceCodeCredential: ${refused}`]);
+      assert.deepEqual([error.name, error.message], ["AuthenticationError", `DeviceCodeCredential: ${rejected}`]);
     });
   }
 }
@@ -94,7 +94,7 @@ function check(rows: Readonly<Record<string, Row>>): void {
 describe("a tenant by its id", () => {
   check({
     "its own issuer": { claims: {} },
-    "its own issuer, asked for in capitals": {
+    "its own issuer, with the tenant id in capitals": {
       tenantId: "ABCDEF11-2222-3333-4444-555555555555",
       claims: {
         tid: "abcdef11-2222-3333-4444-555555555555",
@@ -102,58 +102,58 @@ describe("a tenant by its id", () => {
       },
     },
     "its own issuer, version 1.0": { claims: { iss: `https://sts.windows.net/${TENANT}/` } },
-    "another tenant's issuer with our tid": { claims: { iss: `${PUBLIC}/${OTHER}/v2.0` }, refused: ISSUER },
+    "another tenant's issuer with our tid": { claims: { iss: `${PUBLIC}/${OTHER}/v2.0` }, rejected: ISSUER },
     "another tenant's issuer with our tid, version 1.0": {
       claims: { iss: `https://sts.windows.net/${OTHER}/` },
-      refused: ISSUER,
+      rejected: ISSUER,
     },
-    "our issuer with another tenant's tid": { claims: { tid: OTHER }, refused: ANOTHER },
-    "another tenant's token": { claims: { tid: OTHER, iss: `${PUBLIC}/${OTHER}/v2.0` }, refused: ANOTHER },
-    "no tid": { claims: { tid: undefined }, refused: NONE },
-    "an empty tid": { claims: { tid: "" }, refused: NONE },
-    "a tid that is no string": { claims: { tid: [TENANT] }, refused: NONE },
-    "no issuer": { claims: { iss: undefined }, refused: ISSUER },
-    "an empty issuer": { claims: { iss: "" }, refused: ISSUER },
-    "an issuer in a list": { claims: { iss: [`${PUBLIC}/${TENANT}/v2.0`] }, refused: ISSUER },
-    "an issuer without a tenant": { claims: { iss: `${PUBLIC}/` }, refused: ISSUER },
-    "an issuer that is the template itself": { claims: { iss: `${PUBLIC}/{tenantid}/v2.0` }, refused: ISSUER },
-    "an issuer of common": { claims: { iss: `${PUBLIC}/common/v2.0` }, refused: ISSUER },
-    "an issuer with another path": { claims: { iss: `${PUBLIC}/${TENANT}/v2.0/x` }, refused: ISSUER },
-    "an issuer with a slash behind": { claims: { iss: `${PUBLIC}/${TENANT}/v2.0/` }, refused: ISSUER },
-    "an issuer with a query": { claims: { iss: `${PUBLIC}/${TENANT}/v2.0?x` }, refused: ISSUER },
-    "an issuer with white space": { claims: { iss: ` ${PUBLIC}/${TENANT}/v2.0` }, refused: ISSUER },
+    "our issuer with another tenant's tid": { claims: { tid: OTHER }, rejected: ANOTHER },
+    "another tenant's token": { claims: { tid: OTHER, iss: `${PUBLIC}/${OTHER}/v2.0` }, rejected: ANOTHER },
+    "no tid": { claims: { tid: undefined }, rejected: NONE },
+    "an empty tid": { claims: { tid: "" }, rejected: NONE },
+    "a tid that is not a string": { claims: { tid: [TENANT] }, rejected: NONE },
+    "no issuer": { claims: { iss: undefined }, rejected: ISSUER },
+    "an empty issuer": { claims: { iss: "" }, rejected: ISSUER },
+    "an issuer in an array": { claims: { iss: [`${PUBLIC}/${TENANT}/v2.0`] }, rejected: ISSUER },
+    "an issuer without a tenant": { claims: { iss: `${PUBLIC}/` }, rejected: ISSUER },
+    "an issuer that is the template itself": { claims: { iss: `${PUBLIC}/{tenantid}/v2.0` }, rejected: ISSUER },
+    "an issuer of common": { claims: { iss: `${PUBLIC}/common/v2.0` }, rejected: ISSUER },
+    "an issuer with another path": { claims: { iss: `${PUBLIC}/${TENANT}/v2.0/x` }, rejected: ISSUER },
+    "an issuer with a trailing slash": { claims: { iss: `${PUBLIC}/${TENANT}/v2.0/` }, rejected: ISSUER },
+    "an issuer with a query": { claims: { iss: `${PUBLIC}/${TENANT}/v2.0?x` }, rejected: ISSUER },
+    "an issuer with white space": { claims: { iss: ` ${PUBLIC}/${TENANT}/v2.0` }, rejected: ISSUER },
     "an issuer over http": {
       claims: { iss: `http://login.microsoftonline.com/${TENANT}/v2.0` },
-      refused: ISSUER,
+      rejected: ISSUER,
     },
     "an issuer of another cloud": {
       claims: { iss: `https://login.microsoftonline.us/${TENANT}/v2.0` },
-      refused: ISSUER,
+      rejected: ISSUER,
     },
     "an external tenant's issuer at the public cloud": {
       claims: { iss: `https://${TENANT}.ciamlogin.com/${TENANT}/v2.0` },
-      refused: ISSUER,
+      rejected: ISSUER,
     },
-    "an issuer of another host": { claims: { iss: `https://evil.example/${TENANT}/v2.0` }, refused: ISSUER },
+    "an issuer of another host": { claims: { iss: `https://evil.example/${TENANT}/v2.0` }, rejected: ISSUER },
   });
 });
 
-describe("an app", () => {
+describe("the audience", () => {
   check({
-    "named as the authorized party": { claims: { azp: CLIENT } },
-    "another app as the authorized party": { claims: { azp: "another" }, refused: APP },
-    "an authorized party that is no string": { claims: { azp: [CLIENT] }, refused: APP },
-    "the only one of a list": { claims: { aud: [CLIENT] } },
-    "one of several, and the authorized party": { claims: { aud: [CLIENT, "another"], azp: CLIENT } },
-    "one of several, and another is the authorized party": {
+    "the app, which is the authorized party": { claims: { azp: CLIENT } },
+    "the app, with another authorized party": { claims: { azp: "another" }, rejected: APP },
+    "the app, with an authorized party that is not a string": { claims: { azp: [CLIENT] }, rejected: APP },
+    "an array with the app only": { claims: { aud: [CLIENT] } },
+    "an array with the app, which is the authorized party": { claims: { aud: [CLIENT, "another"], azp: CLIENT } },
+    "an array with the app, and another authorized party": {
       claims: { aud: [CLIENT, "another"], azp: "another" },
-      refused: APP,
+      rejected: APP,
     },
-    "one of several without an authorized party": { claims: { aud: [CLIENT, "another"] }, refused: APP },
+    "an array with the app, without an authorized party": { claims: { aud: [CLIENT, "another"] }, rejected: APP },
   });
 });
 
-describe("many tenants", () => {
+describe("a tenant that stands for several", () => {
   const theirs = (tid: string) => ({ tid, iss: `${PUBLIC}/${tid}/v2.0` });
   check({
     "common: an organization's": { tenantId: "common", claims: theirs(OTHER) },
@@ -161,29 +161,29 @@ describe("many tenants", () => {
     "common: an issuer of another tenant than the tid": {
       tenantId: "common",
       claims: { tid: OTHER },
-      refused: ISSUER,
+      rejected: ISSUER,
     },
-    "common: no tid": { tenantId: "common", claims: { tid: undefined }, refused: NONE },
+    "common: no tid": { tenantId: "common", claims: { tid: undefined }, rejected: NONE },
     "organizations: an organization's": { tenantId: "organizations", claims: theirs(OTHER) },
     "organizations: a personal account's": {
       tenantId: "organizations",
       claims: theirs(CONSUMERS),
-      refused: ANOTHER,
+      rejected: ANOTHER,
     },
     "organizations, in capitals: a personal account's": {
       tenantId: "Organizations",
       claims: theirs(CONSUMERS.toUpperCase()),
-      refused: ANOTHER,
+      rejected: ANOTHER,
     },
     "consumers: a personal account's": { tenantId: "consumers", claims: theirs(CONSUMERS) },
-    "consumers: an organization's": { tenantId: "consumers", claims: theirs(OTHER), refused: ANOTHER },
+    "consumers: an organization's": { tenantId: "consumers", claims: theirs(OTHER), rejected: ANOTHER },
     "a domain name: the tenant behind it": { tenantId: "contoso.com", claims: theirs(OTHER) },
     "a domain name: an issuer of another tenant than the tid": {
       tenantId: "contoso.com",
       claims: { tid: OTHER },
-      refused: ISSUER,
+      rejected: ISSUER,
     },
-    "a domain name: no tid": { tenantId: "contoso.com", claims: { tid: undefined }, refused: NONE },
+    "a domain name: no tid": { tenantId: "contoso.com", claims: { tid: undefined }, rejected: NONE },
   });
 });
 
@@ -203,13 +203,13 @@ describe("other clouds", () => {
       [`${host} by ${v2} for another tenant`]: {
         authorityHost,
         claims: { iss: `https://${v2}/${OTHER}/v2.0` },
-        refused: ISSUER,
+        rejected: ISSUER,
       },
       ...v1 !== undefined && { [`${host} by ${v1}`]: { authorityHost, claims: { iss: `https://${v1}/${TENANT}/` } } },
       [`${host} by another cloud`]: {
         authorityHost,
         claims: { iss: `https://login.microsoftonline.de/${TENANT}/v2.0` },
-        refused: ISSUER,
+        rejected: ISSUER,
       },
     });
   }
@@ -217,7 +217,7 @@ describe("other clouds", () => {
     "China by the public cloud's issuer of version 1.0": {
       authorityHost: "https://login.chinacloudapi.cn",
       claims: { iss: `https://sts.windows.net/${TENANT}/` },
-      refused: ISSUER,
+      rejected: ISSUER,
     },
   });
 });
@@ -227,7 +227,7 @@ describe("an external tenant", () => {
   const issuer = `https://${TENANT}.ciamlogin.com/${TENANT}/v2.0`;
   check({
     "the issuer with its id": { authorityHost, claims: { iss: issuer } },
-    "the issuer with its id, asked for by its name": {
+    "the issuer with its id, requested by its name": {
       authorityHost,
       tenantId: "contoso.onmicrosoft.com",
       claims: { iss: issuer },
@@ -236,20 +236,20 @@ describe("an external tenant", () => {
     "its name's issuer for another tenant": {
       authorityHost,
       claims: { iss: `${authorityHost}/${OTHER}/v2.0` },
-      refused: ISSUER,
+      rejected: ISSUER,
     },
     "another tenant's issuer": {
       authorityHost,
       claims: { iss: `https://${OTHER}.ciamlogin.com/${OTHER}/v2.0` },
-      refused: ISSUER,
+      rejected: ISSUER,
     },
     "another tenant's token": {
       authorityHost,
       claims: { tid: OTHER, iss: `https://${OTHER}.ciamlogin.com/${OTHER}/v2.0` },
-      refused: ANOTHER,
+      rejected: ANOTHER,
     },
-    "no tid": { authorityHost, claims: { iss: issuer, tid: undefined }, refused: NONE },
-    "the public cloud's issuer": { authorityHost, claims: {}, refused: ISSUER },
+    "no tid": { authorityHost, claims: { iss: issuer, tid: undefined }, rejected: NONE },
+    "the public cloud's issuer": { authorityHost, claims: {}, rejected: ISSUER },
   });
 });
 
@@ -261,64 +261,71 @@ describe("AD FS, which has no tenants", () => {
     "its issuer of access tokens": {
       ...adfs,
       claims: { iss: "http://adfs.contoso.com/adfs/services/trust", tid: undefined },
-      refused: ISSUER,
+      rejected: ISSUER,
     },
-    "another path": { ...adfs, claims: { iss: `${authorityHost}/other`, tid: undefined }, refused: ISSUER },
-    "another server": { ...adfs, claims: { iss: "https://adfs.fabrikam.com/adfs", tid: undefined }, refused: ISSUER },
+    "another path": { ...adfs, claims: { iss: `${authorityHost}/other`, tid: undefined }, rejected: ISSUER },
+    "another server": { ...adfs, claims: { iss: "https://adfs.fabrikam.com/adfs", tid: undefined }, rejected: ISSUER },
   });
 });
 
-describe("an authority that is discovered: its OpenID configuration names the issuer", () => {
-  const row = (issuer: unknown, claims: Claims, refused?: string, tenantId = TENANT): Row => ({
+describe("an authority with discovery: its OpenID configuration names the issuer", () => {
+  const row = (issuer: unknown, claims: Claims, rejected?: string, tenantId = TENANT): Row => ({
     authorityHost: PRIVATE,
     tenantId,
     configuration: { issuer },
     claims,
-    ...refused !== undefined && { refused },
+    ...rejected !== undefined && { rejected },
   });
   const own = `${PRIVATE}/${TENANT}/v2.0`;
   check({
-    "that one": row(own, { iss: own }),
-    "that one, with a slash behind": row(`${own}/`, { iss: `${own}/` }),
-    "that one, without a tenant's id": row(`${PRIVATE}/people`, { iss: `${PRIVATE}/people`, tid: undefined }),
-    "that one, with the tenant in it, without a tid": row(own, { iss: own, tid: undefined }),
-    "that one with another tenant's tid": row(own, { iss: own, tid: OTHER }, ANOTHER),
-    "that one, for a domain name, with another tenant's tid": row(own, { iss: own, tid: OTHER }, ISSUER, "contoso.com"),
-    "for every tenant": row(`${PRIVATE}/{tenantid}/v2.0`, { iss: own }),
-    "for every tenant, without a tid": row(`${PRIVATE}/{tenantid}/v2.0`, { iss: own, tid: undefined }, NONE),
-    "for every tenant, with another's": row(`${PRIVATE}/{tenantid}/v2.0`, { iss: `${PRIVATE}/${OTHER}/v2.0` }, ISSUER),
-    "another of the same host": row(own, { iss: `${PRIVATE}/people` }, ISSUER),
+    "that issuer": row(own, { iss: own }),
+    "that issuer, with a trailing slash": row(`${own}/`, { iss: `${own}/` }),
+    "that issuer, without a tenant id": row(`${PRIVATE}/people`, { iss: `${PRIVATE}/people`, tid: undefined }),
+    "that issuer, which contains the tenant, without a tid": row(own, { iss: own, tid: undefined }),
+    "that issuer with another tenant's tid": row(own, { iss: own, tid: OTHER }, ANOTHER),
+    "that issuer, for a domain name, with another tenant's tid": row(
+      own,
+      { iss: own, tid: OTHER },
+      ISSUER,
+      "contoso.com",
+    ),
+    "an issuer template": row(`${PRIVATE}/{tenantid}/v2.0`, { iss: own }),
+    "an issuer template, without a tid": row(`${PRIVATE}/{tenantid}/v2.0`, { iss: own, tid: undefined }, NONE),
+    "an issuer template, with another tenant's issuer": row(`${PRIVATE}/{tenantid}/v2.0`, {
+      iss: `${PRIVATE}/${OTHER}/v2.0`,
+    }, ISSUER),
+    "another issuer of the same host": row(own, { iss: `${PRIVATE}/people` }, ISSUER),
     "none": row(undefined, { iss: own }, ISSUER),
-    "an empty one": row("", { iss: "" }, ISSUER),
-    "a stranger's": row("https://evil.example/v2.0", { iss: "https://evil.example/v2.0" }, ISSUER),
-    "a known cloud's": row(`${PUBLIC}/${TENANT}/v2.0`, {}),
+    "an empty issuer": row("", { iss: "" }, ISSUER),
+    "an issuer of another host": row("https://evil.example/v2.0", { iss: "https://evil.example/v2.0" }, ISSUER),
+    "a known cloud's issuer": row(`${PUBLIC}/${TENANT}/v2.0`, {}),
   });
 });
 
-describe("an authority that is trusted without discovery: any issuer of its host, with the tenant that was asked", () => {
+describe("an authority that is trusted without discovery: any issuer of its host, with the requested tenant", () => {
   const trusted = { authorityHost: PRIVATE, disableInstanceDiscovery: true };
   check({
     "the host": { ...trusted, claims: { iss: PRIVATE } },
-    "the host, with another tenant's tid": { ...trusted, claims: { iss: PRIVATE, tid: OTHER }, refused: ANOTHER },
-    "the host, without a tid": { ...trusted, claims: { iss: PRIVATE, tid: undefined }, refused: NONE },
+    "the host, with another tenant's tid": { ...trusted, claims: { iss: PRIVATE, tid: OTHER }, rejected: ANOTHER },
+    "the host, without a tid": { ...trusted, claims: { iss: PRIVATE, tid: undefined }, rejected: NONE },
     "the host, without a tid, for a domain name": {
       ...trusted,
       tenantId: "contoso.com",
       claims: { iss: PRIVATE, tid: undefined },
     },
     "the tenant": { ...trusted, claims: { iss: `${PRIVATE}/${TENANT}/v2.0` } },
-    "another tenant": { ...trusted, claims: { iss: `${PRIVATE}/${OTHER}/v2.0` }, refused: ISSUER },
+    "another tenant": { ...trusted, claims: { iss: `${PRIVATE}/${OTHER}/v2.0` }, rejected: ISSUER },
     "organizations, a personal account's": {
       ...trusted,
       tenantId: "organizations",
       claims: { iss: PRIVATE, tid: CONSUMERS },
-      refused: ANOTHER,
+      rejected: ANOTHER,
     },
-    "another host": { ...trusted, claims: { iss: `${PUBLIC}/${TENANT}/v2.0` }, refused: ISSUER },
-    "the host behind a blank": { ...trusted, claims: { iss: ` ${PRIVATE}/` }, refused: ISSUER },
-    "the host as a user": { ...trusted, claims: { iss: `${PRIVATE}@evil.example/` }, refused: ISSUER },
-    "a host that begins alike": { ...trusted, claims: { iss: `${PRIVATE}.evil.example/` }, refused: ISSUER },
-    "another port": { ...trusted, claims: { iss: `${PRIVATE}:8443/${TENANT}/v2.0` }, refused: ISSUER },
+    "another host": { ...trusted, claims: { iss: `${PUBLIC}/${TENANT}/v2.0` }, rejected: ISSUER },
+    "the host after a space": { ...trusted, claims: { iss: ` ${PRIVATE}/` }, rejected: ISSUER },
+    "the host as user information": { ...trusted, claims: { iss: `${PRIVATE}@evil.example/` }, rejected: ISSUER },
+    "a host with the same prefix": { ...trusted, claims: { iss: `${PRIVATE}.evil.example/` }, rejected: ISSUER },
+    "another port": { ...trusted, claims: { iss: `${PRIVATE}:8443/${TENANT}/v2.0` }, rejected: ISSUER },
   });
 });
 
@@ -330,10 +337,10 @@ describe("the issuer of an authorization response (RFC 9207)", () => {
     "any tenant's under common": ["common", `${PUBLIC}/${OTHER}/v2.0`, true],
     "an organization's under organizations": ["organizations", `${PUBLIC}/${OTHER}/v2.0`, true],
     "personal accounts' under organizations": ["organizations", `${PUBLIC}/${CONSUMERS}/v2.0`, false],
-    "no URL": [TENANT, "", false],
+    "an empty string": [TENANT, "", false],
   };
   for (const [name, [tenantId, iss, isOurs]] of Object.entries(rows)) {
-    test(`${name}: ${isOurs ? "the code is redeemed" : "nothing is sent"}`, async () => {
+    test(`${name}: ${isOurs ? "the code is redeemed" : "no request is sent"}`, async () => {
       const service = createService(() => jsonAnswer({ error: "invalid_grant" }, { status: 400 }));
       const app = createWebSignIn({
         ...isolatedOptions(service),
@@ -346,10 +353,10 @@ describe("the issuer of an authorization response (RFC 9207)", () => {
       });
       const { headers } = await app.signIn(new Request("https://my.app/"));
       const state = new URL(headers.get("location")!).searchParams.get("state")!;
-      const answer = new URLSearchParams({ code: "a-code", state, iss });
+      const parameters = new URLSearchParams({ code: "a-code", state, iss });
       const cookie = headers.get("set-cookie")!.split(";")[0]!;
       const error = await failureOf(
-        app.redeem(new Request(`https://my.app/signed-in?${answer}`, { headers: { cookie } })),
+        app.redeem(new Request(`https://my.app/signed-in?${parameters}`, { headers: { cookie } })),
       );
       assert.equal(error.name, "AuthenticationError");
       assert.match(
@@ -361,7 +368,7 @@ describe("the issuer of an authorization response (RFC 9207)", () => {
   }
 });
 
-describe("the simulated Entra names issuers as Entra does", () => {
+describe("the simulated Entra uses the issuers of Entra", () => {
   const hosts: Readonly<Record<string, string>> = {
     "login.microsoftonline.com": `${PUBLIC}/${TENANT}/v2.0`,
     "login.windows.net": `${PUBLIC}/${TENANT}/v2.0`,

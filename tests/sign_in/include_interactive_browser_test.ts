@@ -11,7 +11,7 @@ const NAME = "InteractiveBrowserCredential";
 const TOOLS = ["AzureCliCredential", "AzurePowerShellCredential", "AzureDeveloperCliCredential"] as const;
 const OTHERS = ["EnvironmentCredential", "WorkloadIdentityCredential", "ManagedIdentityCredential", ...TOOLS] as const;
 
-/** Makes the chain on a machine that has nothing but a browser. */
+/** Creates the chain on a machine that has only a browser. */
 function create(options: DefaultAzureCredentialClientIdOptions = {}): {
   credential: DefaultAzureCredential;
   shown: Shown[];
@@ -38,8 +38,8 @@ function create(options: DefaultAzureCredentialClientIdOptions = {}): {
       async openUrl(url) {
         const page = readShown(url);
         shown.push(page);
-        const answer = `?code=a-code&state=${page.state}`;
-        pages.push(await handler!(new Request(page.redirectUri + answer)));
+        const query = `?code=a-code&state=${page.state}`;
+        pages.push(await handler!(new Request(page.redirectUri + query)));
       },
     },
   });
@@ -48,7 +48,7 @@ function create(options: DefaultAzureCredentialClientIdOptions = {}): {
 
 const APP = "an-app";
 
-test("the user is asked once, as the option says", async () => {
+test("the user signs in once with the option", async () => {
   const { credential, shown, pages } = create({
     loginHint: "jo@contoso.com",
     browserCustomizationOptions: { successMessage: "Well done" },
@@ -63,13 +63,13 @@ test("the user is asked once, as the option says", async () => {
   assert.match(await pages[0]!.text(), /<p>Well done<\/p>/);
 });
 
-test("two calls at once for two resources ask the user once", async () => {
+test("two concurrent calls for two resources need one sign-in", async () => {
   const { credential, shown } = create();
   await Promise.all([SCOPE, "https://vault.azure.net/.default"].map((scope) => credential.getToken(scope)));
   assert.equal(shown.length, 1);
 });
 
-test("it is the last link where it is included, and none where it is not", async () => {
+test("it is the last credential of the chain if it is included", async () => {
   for (
     const [options, expected] of [
       [{}, [...OTHERS, NAME]],
@@ -87,14 +87,14 @@ test("it is the last link where it is included, and none where it is not", async
   }
 });
 
-test("what is known of it", async () => {
+test("explain describes it", async () => {
   const { credential } = create();
   assert.deepEqual(await credential.explain(), [
     { credential: NAME, state: "inconclusive", detail: "Opens a browser for the user to sign in" },
   ]);
 });
 
-test("it has to be included to be named", () => {
+test("it must be included to be selected by name", () => {
   const options = { includeInteractiveBrowser: false };
   assert.throws(() => create({ ...options, exclude: [NAME] }), { name: "TypeError", message: /"exclude" must name/ });
   assert.throws(
@@ -106,11 +106,11 @@ test("it has to be included to be named", () => {
   );
 });
 
-test("a malformed client id is told by the constructor", () => {
+test("the constructor throws for a malformed client id", () => {
   assert.throws(() => create({ interactiveBrowserClientId: "with a space" }), { name: "TypeError" });
 });
 
-test("where no loopback address can be served the chain says so", async () => {
+test("the chain's error says that no loopback server can be started", async () => {
   const { fetch } = createService();
   const credential = new DefaultAzureCredential({
     exclude: OTHERS,

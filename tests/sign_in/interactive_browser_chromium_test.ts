@@ -1,5 +1,5 @@
 // Runs on: deno, node, bun
-// A real browser signs in, at a certified authorization server written by somebody else, through its own forms.
+// A real browser signs in at an independent certified authorization server, through its own forms.
 import { InteractiveBrowserCredential } from "@azweb/identity";
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -8,7 +8,7 @@ import { fillIn, NO_BROWSER, openPage, startBrowser } from "../support/chromium.
 import { API_SCOPE, type OidcProvider, startOidcProvider } from "../support/interop/oidc_provider.ts";
 import { failureOf } from "../support/service.ts";
 
-/** Runs the server and the browser while `use` does. */
+/** Runs the server and the browser while `use` runs. */
 async function withBrowser(use: (server: OidcProvider, page: Page) => Promise<void>): Promise<void> {
   const server = await startOidcProvider();
   const browser = await startBrowser();
@@ -20,7 +20,7 @@ async function withBrowser(use: (server: OidcProvider, page: Page) => Promise<vo
   }
 }
 
-test("a user signs in, and tokens are renewed without the user", { skip: NO_BROWSER }, async () => {
+test("a user signs in, and tokens are refreshed silently", { skip: NO_BROWSER }, async () => {
   await withBrowser(async ({ options, grants, forms }, page) => {
     let opened = 0;
     const credential = new InteractiveBrowserCredential({
@@ -38,18 +38,18 @@ test("a user signs in, and tokens are renewed without the user", { skip: NO_BROW
     assert.equal(await page.textContent("h1"), "Signed in");
     assert.match(page.url(), /^http:\/\/localhost:\d+\/$/);
 
-    // The same token as long as it is fresh; claims ask for another one.
+    // The cached token is returned while it is fresh; claims request another one.
     assert.equal((await credential.getToken(API_SCOPE)).token, first.token);
     const second = await credential.getToken(API_SCOPE, { claims: "{}" });
     const third = await credential.getToken(API_SCOPE, { claims: "{}" });
     assert.equal(new Set([first, second, third].map(({ token }) => token)).size, 3);
     assert.equal(opened, 1);
     assert.deepEqual(grants, ["authorization_code: granted", "refresh_token: granted", "refresh_token: granted"]);
-    // A refresh token was used once, and its successor after it.
+    // Each refresh token was used once.
     const [, one, two] = forms.map((form) => form.get("refresh_token"));
     assert.ok(one && two && one !== two);
 
-    // What was redeemed or used is worth nothing to anybody else.
+    // Redeemed codes and used refresh tokens are rejected.
     const { authorityHost, tenantId } = options;
     for (const form of forms.slice(0, 2)) {
       const response = await fetch(`${authorityHost}/${tenantId}/oauth2/v2.0/token`, { method: "POST", body: form });
@@ -58,13 +58,13 @@ test("a user signs in, and tokens are renewed without the user", { skip: NO_BROW
   });
 });
 
-test("a code that is intercepted is worth nothing without the verifier", { skip: NO_BROWSER }, async () => {
+test("an intercepted code cannot be redeemed without the code verifier", { skip: NO_BROWSER }, async () => {
   await withBrowser(async ({ options, grants }, page) => {
     const tried: string[] = [];
     const credential = new InteractiveBrowserCredential({
       ...options,
       async fetch(url, init) {
-        // Somebody is faster, with the code and a verifier of their own.
+        // An attacker is faster, with the code and another verifier.
         const form = new URLSearchParams(String(init?.body));
         for (const verifier of [undefined, "a".repeat(43)]) {
           if (verifier) form.set("code_verifier", verifier);
@@ -87,7 +87,7 @@ test("a code that is intercepted is worth nothing without the verifier", { skip:
   });
 });
 
-test("a user who is expected by name, and one who cancels", { skip: NO_BROWSER }, async () => {
+test("a sign-in with a login hint, and a cancelled one", { skip: NO_BROWSER }, async () => {
   await withBrowser(async ({ options }, page) => {
     const credential = new InteractiveBrowserCredential({
       ...options,

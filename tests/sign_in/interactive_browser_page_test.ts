@@ -1,5 +1,5 @@
 // Runs on: node
-// A user signs in in a page that carries the library, as it was packed: in a window, and by leaving and coming back.
+// A user signs in to a page with the packed library: in a popup, and by a redirect of the page.
 import { build } from "esbuild";
 import assert from "node:assert/strict";
 import process from "node:process";
@@ -29,7 +29,7 @@ const APP = `
       output.textContent = name + ": " + message;
     }
   }
-  // The window that the answer comes to is a page of the app too.
+  // The popup that gets the authorization response is a page of the app too.
   const comesBack = location.hash.includes("state=") && loginStyle === "redirect";
   if (comesBack || options.asksOnLoad) signIn();
   document.querySelector("button").addEventListener("click", signIn);
@@ -54,7 +54,7 @@ interface Stage {
   readonly page: Page;
 }
 
-/** Runs the app, which may ask for a token when it is loaded, in a page of another site than the server's. */
+/** Runs the app, which may request a token on load, in a page of another site than the server's. */
 async function withPage(
   use: (stage: Stage) => Promise<void>,
   appOptions: { readonly asksOnLoad?: boolean; readonly timeoutInMs?: number } = {},
@@ -93,7 +93,7 @@ async function outcome(page: Page): Promise<string> {
   return (await page.textContent("output"))!;
 }
 
-test("in a window", { skip: NO_BROWSER }, async () => {
+test("in a popup", { skip: NO_BROWSER }, async () => {
   await withPage(async ({ app, server, page }) => {
     await page.goto(app);
     const [popup] = await Promise.all([page.waitForEvent("popup"), page.click("button")]);
@@ -107,7 +107,7 @@ test("in a window", { skip: NO_BROWSER }, async () => {
   });
 });
 
-test("in a window that the user closes, or cancels in", { skip: NO_BROWSER }, async () => {
+test("in a popup that the user closes or cancels", { skip: NO_BROWSER }, async () => {
   await withPage(async ({ app, server, page }) => {
     for (
       const [leave, expected] of [
@@ -125,7 +125,7 @@ test("in a window that the user closes, or cancels in", { skip: NO_BROWSER }, as
   });
 });
 
-/** Keeps a page from looking at the windows that it has opened, until what is returned is called. */
+/** Prevents a page from polling the popups that it has opened, until the returned function is called. */
 async function holdTimers(page: Page): Promise<() => Promise<void>> {
   await page.evaluate(`
     globalThis.held = [];
@@ -138,7 +138,7 @@ async function holdTimers(page: Page): Promise<() => Promise<void>> {
 }
 
 test(
-  "the window that the answer comes to opens no other, though the app asks there too",
+  "the popup with the authorization response opens no other popup, although the app requests a token there too",
   { skip: NO_BROWSER },
   async () => {
     await withPage(async ({ app, server, page }) => {
@@ -160,7 +160,7 @@ test(
   },
 );
 
-test("the window of a sign-in that nobody waits for any more says to close it", { skip: NO_BROWSER }, async () => {
+test("the popup of an aborted sign-in tells the user to close it", { skip: NO_BROWSER }, async () => {
   await withPage(async ({ app, page }) => {
     const opening = page.waitForEvent("popup");
     await page.goto(app);
@@ -176,7 +176,7 @@ test("the window of a sign-in that nobody waits for any more says to close it", 
   }, { asksOnLoad: true });
 });
 
-test("nobody signs in in time", { skip: NO_BROWSER }, async () => {
+test("the sign-in times out", { skip: NO_BROWSER }, async () => {
   await withPage(async ({ app, page }) => {
     await page.goto(app);
     await page.click("button");
@@ -189,7 +189,7 @@ test("nobody signs in in time", { skip: NO_BROWSER }, async () => {
   }, { timeoutInMs: 2000 });
 });
 
-test("where the browser lets no window open", { skip: NO_BROWSER }, async () => {
+test("the browser blocks the popup", { skip: NO_BROWSER }, async () => {
   await withPage(async ({ app, page }) => {
     await page.goto(app);
     await page.evaluate("window.open = () => null");
@@ -198,8 +198,8 @@ test("where the browser lets no window open", { skip: NO_BROWSER }, async () => 
   });
 });
 
-/** Leaves the page, signs in, and comes back with an answer that is good. */
-async function leaveAndComeBack({ app, server, page }: Stage): Promise<void> {
+/** Leaves the page, signs in, and returns with a valid authorization response. */
+async function signInByRedirect({ app, server, page }: Stage): Promise<void> {
   await page.click("button");
   await page.waitForSelector('input[name="login"]');
   await fillIn(page, "jo");
@@ -208,31 +208,31 @@ async function leaveAndComeBack({ app, server, page }: Stage): Promise<void> {
   assert.deepEqual(server.grants, GRANTS);
 }
 
-test("by leaving and coming back", { skip: NO_BROWSER }, async () => {
+test("by a redirect of the page", { skip: NO_BROWSER }, async () => {
   await withPage(async (stage) => {
     const { app, page } = stage;
     await page.goto(`${app}/?style=redirect`);
-    await leaveAndComeBack(stage);
-    // Neither the code nor what it was asked with is left.
+    await signInByRedirect(stage);
+    // Neither the code nor the parameters of the authorization request are left.
     assert.equal(page.url(), `${app}/`);
     assert.deepEqual(await page.evaluate("Object.keys(sessionStorage)"), ["style"]);
   });
 });
 
-test("whoever goes back instead may sign in all the same", { skip: NO_BROWSER }, async () => {
+test("a user who navigates back can start another sign-in", { skip: NO_BROWSER }, async () => {
   await withPage(async (stage) => {
     const { app, page } = stage;
     await page.goto(`${app}/?style=redirect`);
     await page.click("button");
     await page.waitForSelector('input[name="login"]');
     await page.goBack({ waitUntil: "commit" });
-    // The page was kept alive, and so was the call.
+    // The page was in the back/forward cache, and so was the call.
     assert.match(await outcome(page), /Cannot sign in: The user returned without signing in$/);
-    await leaveAndComeBack(stage);
+    await signInByRedirect(stage);
   });
 });
 
-test("an answer that was not asked for is none: the user is asked", { skip: NO_BROWSER }, async () => {
+test("an unsolicited authorization response is ignored, and a sign-in starts", { skip: NO_BROWSER }, async () => {
   await withPage(async ({ app, server, page }) => {
     await page.goto(`${app}/?style=redirect#code=of-an-attacker&state=guessed`);
     await page.waitForSelector('input[name="login"]');

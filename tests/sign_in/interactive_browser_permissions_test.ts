@@ -1,5 +1,5 @@
 // Runs on: deno
-// What a sign-in in the browser needs of Deno's permissions, each in a process of its own: no question, and the exact flag in the message.
+// The Deno permissions that a browser sign-in needs, each in its own process: no prompt, and the exact flag.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { COUNT_QUESTIONS, runWithFlags } from "../support/permissions.ts";
@@ -7,7 +7,7 @@ import { COUNT_QUESTIONS, runWithFlags } from "../support/permissions.ts";
 const TOKEN_HOST = "login.microsoftonline.com";
 const NET = `--allow-net=127.0.0.1,[::1],${TOKEN_HOST}`;
 
-/** Returns what a sign-in comes to, and how many questions it asked. */
+/** Returns the outcome of a sign-in and the number of permission prompts. */
 async function ask(flags: string[], options = ""): Promise<string> {
   return await runWithFlags(
     flags,
@@ -27,9 +27,9 @@ async function ask(flags: string[], options = ""): Promise<string> {
 const DECLINE = `
   runtime: {
     async openUrl(url) {
-      const { searchParams: asked } = new URL(url);
-      const body = new URLSearchParams({ error: "declined", state: asked.get("state") });
-      const { port } = new URL(asked.get("redirect_uri"));
+      const { searchParams: parameters } = new URL(url);
+      const body = new URLSearchParams({ error: "declined", state: parameters.get("state") });
+      const { port } = new URL(parameters.get("redirect_uri"));
       await fetch("http://127.0.0.1:" + port, { method: "POST", body });
     },
   },`;
@@ -44,7 +44,7 @@ const enough: [flag: string, options?: string][] = [
   ["--allow-net=127.0.0.1", "fetch() {},"],
 ];
 for (const [flag, options = ""] of enough) {
-  test(`${flag} is enough to sign in, and nobody is asked: ${options || "no options"}`, async () => {
+  test(`${flag} is sufficient to sign in without a prompt: ${options || "no options"}`, async () => {
     assert.equal(await ask([flag], options + DECLINE), DECLINED);
   });
 }
@@ -69,7 +69,7 @@ const missing: [flag: string, reason: string, hosts: string, options?: string][]
   ["--deny-net", NO_LOOPBACK, "127.0.0.1,[::1]", "fetch() {},"],
 ];
 for (const [flag, reason, hosts, options = ""] of missing) {
-  test(`with ${flag} an AuthenticationError names what is missing before a browser is opened, without a question: ${options || hosts}`, async () => {
+  test(`with ${flag} an AuthenticationError names the missing flag before a browser is opened, without a prompt: ${options || hosts}`, async () => {
     const next = reason === NO_LOOPBACK ? ", or use DeviceCodeCredential" : "";
     const start = "AuthenticationError / InteractiveBrowserCredential: ";
     const output = await ask([flag], options + DECLINE);
@@ -78,7 +78,7 @@ for (const [flag, reason, hosts, options = ""] of missing) {
   });
 }
 
-test("who serves the loopback address otherwise is told of the token service alone", async () => {
+test("with a custom loopback server the error names only the permission for the token service", async () => {
   assert.equal(
     await ask([], "runtime: { listen() {}, openUrl() {} }"),
     "AuthenticationError / InteractiveBrowserCredential: " +
@@ -86,7 +86,7 @@ test("who serves the loopback address otherwise is told of the token service alo
   );
 });
 
-test("a port of the app's choice needs no more than that port", async () => {
+test("a fixed port needs only the permission for that port", async () => {
   const probe = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = probe.addr;
   probe.close();
@@ -94,7 +94,7 @@ test("a port of the app's choice needs no more than that port", async () => {
   assert.equal(await ask([flag], `redirectUri: "http://localhost:${port}", ${DECLINE}`), DECLINED);
 });
 
-test("an AuthenticationError names the flag that is missing to open a browser, without a question", async () => {
+test("an AuthenticationError names the missing flag to open a browser, without a prompt", async () => {
   const opener = Deno.build.os === "darwin" ? "/usr/bin/open" : "/usr/bin/xdg-open";
   assert.equal(
     await ask([NET]),
@@ -103,7 +103,7 @@ test("an AuthenticationError names the flag that is missing to open a browser, w
   );
 });
 
-test("who uses the listener alone is told its flag, and asked nothing", async () => {
+test("using only the listener causes an error that names its flag, without a prompt", async () => {
   const code = `
     ${COUNT_QUESTIONS}
     const { createRuntime } = await import("@azweb/identity/runtime");

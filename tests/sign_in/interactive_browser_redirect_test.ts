@@ -1,5 +1,5 @@
 // Runs on: deno, node, bun
-// A user who signs in by leaving the page and coming back. The page is a few objects in the place of a browser's.
+// A user signs in by a redirect of the page. The page is simulated by a few objects.
 import {
   type GetTokenOptions,
   InteractiveBrowserCredential,
@@ -31,10 +31,10 @@ interface Tab {
   readonly service: ReturnType<typeof createService>;
   /** Loads the app. */
   load(options?: InteractiveBrowserCredentialOptions): InteractiveBrowserCredential;
-  /** Returns where the call leads that has just begun. */
-  untilLeft(call: Promise<unknown>): Promise<Shown>;
-  /** Brings the browser back, with an answer. */
-  comeBack(shown: Shown, answer?: string): void;
+  /** Returns the URL to which the call navigates. */
+  untilRedirected(call: Promise<unknown>): Promise<Shown>;
+  /** Navigates back to the app with an authorization response. */
+  returnWith(shown: Shown, response?: string): void;
 }
 
 let page: FakePage | undefined;
@@ -42,12 +42,12 @@ let page: FakePage | undefined;
 afterEach(() => page?.close());
 
 function openTab(
-  answer: (asked: Asked, right: (claims?: IdTokenClaims) => Response) => Response = (_, right) => right(),
+  respond: (request: Asked, right: (claims?: IdTokenClaims) => Response) => Response = (_, right) => right(),
 ): Tab {
   const opened = page = openPage(APP);
   let nonce: string | undefined;
-  const service = createService((asked, index) =>
-    answer(asked, (claims) => userAnswer({ nonce, ...claims }, `token-${index}`))
+  const service = createService((request, index) =>
+    respond(request, (claims) => userAnswer({ nonce, ...claims }, `token-${index}`))
   );
   return {
     page: opened,
@@ -61,42 +61,42 @@ function openTab(
         cache: new Map(),
         env: {},
         retryOptions: { maxRetries: 0 },
-        // No timer outlives a test that leaves the page.
+        // No timer may outlive a test that leaves the page.
         runtime: { sleep: () => new Promise(() => {}) },
         ...options,
       }),
-    untilLeft: async (call) => {
+    untilRedirected: async (call) => {
       const shown = readShown(
         await Promise.race([opened.untilShown(), call.then(() => assert.fail("It did not leave"))]),
       );
       ({ nonce } = shown);
       return shown;
     },
-    comeBack(shown, answer = "code=a-code") {
-      opened.href = `${APP}#${answer}&state=${shown.state}`;
+    returnWith(shown, response = "code=a-code") {
+      opened.href = `${APP}#${response}&state=${shown.state}`;
     },
   };
 }
 
-/** Returns what each request to the token endpoint was for. */
-function askedOf({ service }: Tab): (string | undefined)[][] {
+/** Returns the grant, the scope and the claims of each token request. */
+function tokenRequestsOf({ service }: Tab): (string | undefined)[][] {
   return service.requests.map(({ form }) => [form.grant_type, form.scope!.split(" ")[0], form.claims]);
 }
 
-/** Neither the answer nor what it was asked with is left. */
+/** Asserts that neither the authorization response nor the parameters of its request are left. */
 function assertClean({ page }: Tab): void {
   assert.deepEqual([page.href, page.storage.size], [APP, 0]);
 }
 
-test("the browser brings the page back as it was left: the call ends, and the next one leaves again", async () => {
+test("the page returns from the back/forward cache: the call fails, and the next one starts a new sign-in", async () => {
   const tab = openTab();
   const credential = tab.load();
   const call = credential.getToken(SCOPE);
   let isOver = false;
   call.catch(() => isOver = true);
-  await tab.untilLeft(call);
+  await tab.untilRedirected(call);
   const show = (persisted: boolean) => tab.page.listeners.forEach((listener) => listener({ persisted }));
-  // The page was left before it was there.
+  // The event of leaving the page.
   show(false);
   await breathe();
   assert.equal(isOver, false);
@@ -108,29 +108,29 @@ test("the browser brings the page back as it was left: the call ends, and the ne
   ]);
   assert.deepEqual([tab.page.storage.size, tab.page.listeners.size], [0, 0]);
 
-  tab.comeBack(await tab.untilLeft(credential.getToken(SCOPE)));
+  tab.returnWith(await tab.untilRedirected(credential.getToken(SCOPE)));
   assert.equal((await tab.load().getToken(SCOPE)).token, "token-0");
 });
 
-test("who must not be asked, but has signed in, gets a token", async () => {
+test("a user who has signed in gets a token with disableAutomaticAuthentication", async () => {
   const tab = openTab();
   const load = () => tab.load({ disableAutomaticAuthentication: true });
   assert.equal((await failureOf(load().getToken(SCOPE))).name, "AuthenticationRequiredError");
-  tab.comeBack(await tab.untilLeft(load().authenticate(SCOPE)));
+  tab.returnWith(await tab.untilRedirected(load().authenticate(SCOPE)));
   const credential = load();
   assert.equal((await credential.getToken(SCOPE)).token, "token-0");
   assertClean(tab);
-  assert.deepEqual(askedOf(tab), [["authorization_code", SCOPE, undefined]]);
+  assert.deepEqual(tokenRequestsOf(tab), [["authorization_code", SCOPE, undefined]]);
 
   const popup = tab.load({ disableAutomaticAuthentication: true, loginStyle: "popup" });
-  tab.comeBack(await tab.untilLeft(load().authenticate(SCOPE)));
+  tab.returnWith(await tab.untilRedirected(load().authenticate(SCOPE)));
   assert.equal((await failureOf(popup.getToken(SCOPE))).name, "AuthenticationRequiredError");
 });
 
 const REDEEM = "authorization_code";
 const REFRESH = "refresh_token";
-/** What the user was sent away for, what the first call afterwards asks for, and which requests that takes. */
-type FirstCall = [away: GetTokenOptions, scope: string, now: GetTokenOptions, requests: unknown[][]];
+/** The options of the sign-in, the first call afterwards, and the token requests that it needs. */
+type FirstCall = [signInOptions: GetTokenOptions, scope: string, callOptions: GetTokenOptions, requests: unknown[][]];
 const FIRST_CALLS: Readonly<Record<string, FirstCall>> = {
   "the same": [{}, SCOPE, {}, [[REDEEM, SCOPE, undefined]]],
   "the same claims": [{ claims: CLAIMS }, SCOPE, { claims: CLAIMS }, [[REDEEM, SCOPE, CLAIMS]]],
@@ -143,49 +143,49 @@ const FIRST_CALLS: Readonly<Record<string, FirstCall>> = {
   "a capability": [{}, SCOPE, { enableCae: true }, [[REDEEM, SCOPE, undefined], [REFRESH, SCOPE, CAE]]],
 };
 
-for (const [first, [away, scope, now, requests]] of Object.entries(FIRST_CALLS)) {
-  test(`the code is redeemed for what the user was sent away for; the first call asks for ${first}`, async () => {
+for (const [first, [signInOptions, scope, callOptions, requests]] of Object.entries(FIRST_CALLS)) {
+  test(`the code is redeemed for the scope of the sign-in; the first call requests ${first}`, async () => {
     const tab = openTab();
-    tab.comeBack(await tab.untilLeft(tab.load().getToken(SCOPE, away)));
-    assert.equal((await tab.load().getToken(scope, now)).token, `token-${requests.length - 1}`);
+    tab.returnWith(await tab.untilRedirected(tab.load().getToken(SCOPE, signInOptions)));
+    assert.equal((await tab.load().getToken(scope, callOptions)).token, `token-${requests.length - 1}`);
     assertClean(tab);
-    assert.deepEqual(askedOf(tab), requests);
+    assert.deepEqual(tokenRequestsOf(tab), requests);
   });
 
-  test(`who was to authenticate is known afterwards; the first call asks for ${first}`, async () => {
+  test(`authenticate returns the account after the redirect; the first call requests ${first}`, async () => {
     const tab = openTab();
-    tab.comeBack(await tab.untilLeft(tab.load().authenticate(SCOPE, away)));
+    tab.returnWith(await tab.untilRedirected(tab.load().authenticate(SCOPE, signInOptions)));
     const credential = tab.load();
-    assert.equal((await credential.authenticate(scope, now))?.username, USER);
-    // What is remembered is what was asked for.
-    const { token } = await credential.getToken(scope, { enableCae: now.enableCae ?? false });
+    assert.equal((await credential.authenticate(scope, callOptions))?.username, USER);
+    // The token is cached for the requested scope and claims.
+    const { token } = await credential.getToken(scope, { enableCae: callOptions.enableCae ?? false });
     assert.equal(token, `token-${requests.length - 1}`);
-    assert.deepEqual(askedOf(tab), requests);
+    assert.deepEqual(tokenRequestsOf(tab), requests);
   });
 }
 
-test("who has come back, and has to sign in again for what is asked for, leaves again, or is told", async () => {
+test("a user who has returned and must sign in again is redirected again, or the call fails", async () => {
   const tab = openTab(({ form }, right) =>
     form.grant_type === REFRESH ? jsonAnswer({ error: "interaction_required" }, { status: 400 }) : right()
   );
-  tab.comeBack(await tab.untilLeft(tab.load().getToken(SCOPE)));
-  const { url } = await tab.untilLeft(tab.load().getToken(VAULT));
+  tab.returnWith(await tab.untilRedirected(tab.load().getToken(SCOPE)));
+  const { url } = await tab.untilRedirected(tab.load().getToken(VAULT));
   assert.match(url.searchParams.get("scope")!, /^https:\/\/vault\.azure\.net\/\.default /);
 
-  tab.comeBack(await tab.untilLeft(tab.load().getToken(SCOPE)));
+  tab.returnWith(await tab.untilRedirected(tab.load().getToken(SCOPE)));
   const error = await failureOf(tab.load({ disableAutomaticAuthentication: true }).getToken(VAULT));
   assert.deepEqual([error.name, error.scopes], ["AuthenticationRequiredError", [VAULT]]);
   assertClean(tab);
 });
 
-test("an answer with another state is none: the user is asked anew", async () => {
+test("a response with another state is ignored, and a new sign-in starts", async () => {
   const tab = openTab();
-  tab.comeBack({ ...await tab.untilLeft(tab.load().getToken(SCOPE)), state: "guessed" });
-  await tab.untilLeft(tab.load().getToken(SCOPE));
+  tab.returnWith({ ...await tab.untilRedirected(tab.load().getToken(SCOPE)), state: "guessed" });
+  await tab.untilRedirected(tab.load().getToken(SCOPE));
   assert.equal(tab.service.requests.length, 0);
 });
 
-test("an authority may have a query in its endpoints", async () => {
+test("the endpoints of an authority may have a query", async () => {
   const host = "https://login.corp.example";
   const tab = openTab(({ url }, right) =>
     url.includes("/discovery/instance?")
@@ -199,31 +199,31 @@ test("an authority may have a query in its endpoints", async () => {
       : right({ iss: host })
   );
   const load = () => tab.load({ authorityHost: host });
-  const shown = await tab.untilLeft(load().getToken(SCOPE));
+  const shown = await tab.untilRedirected(load().getToken(SCOPE));
   assert.match(shown.url.href, /^https:\/\/login\.corp\.example\/authorize\?policy=1&client_id=/);
-  tab.comeBack(shown);
+  tab.returnWith(shown);
   await load().getToken(SCOPE);
   assertClean(tab);
 });
 
 for (
-  const [name, answer, code] of [
-    ["an answer that is an error", "error=access_denied", "access_denied"],
-    ["a code that is refused", "code=a-code", "invalid_grant"],
+  const [name, response, code] of [
+    ["an error response", "error=access_denied", "access_denied"],
+    ["a rejected code", "code=a-code", "invalid_grant"],
   ] as const
 ) {
-  test(`${name} leaves nothing behind, and the next call leaves again`, async () => {
+  test(`${name} leaves no state behind, and the next call starts a new sign-in`, async () => {
     const tab = openTab(() => jsonAnswer({ error: "invalid_grant" }, { status: 400 }));
-    tab.comeBack(await tab.untilLeft(tab.load().getToken(SCOPE)), answer);
+    tab.returnWith(await tab.untilRedirected(tab.load().getToken(SCOPE)), response);
     const credential = tab.load();
     const error = await failureOf(credential.getToken(SCOPE));
     assert.deepEqual([error.name, (error.errorResponse as { error: string }).error], ["AuthenticationError", code]);
     assertClean(tab);
-    await tab.untilLeft(credential.getToken(SCOPE));
+    await tab.untilRedirected(credential.getToken(SCOPE));
   });
 }
 
-test("without storage people sign in in a window, and are not sent away for nothing", async () => {
+test("without storage the user signs in in a popup, and the page is not redirected", async () => {
   const tab = openTab();
   Object.defineProperty(globalThis, "sessionStorage", {
     get() {
@@ -231,7 +231,7 @@ test("without storage people sign in in a window, and are not sent away for noth
     },
   });
   const token = tab.load({ loginStyle: "popup", runtime: HURRIED }).getToken(SCOPE);
-  const { state } = await tab.untilLeft(token);
+  const { state } = await tab.untilRedirected(token);
   tab.page.windows[0]!.href = `${APP}#code=a-code&state=${state}`;
   assert.equal((await token).token, "token-0");
   const error = await failureOf(tab.load().getToken(SCOPE));

@@ -1,5 +1,5 @@
 // Runs on: deno, node, bun
-// A user who signs in in the browser of the machine, whose answer comes over real connections. The browser is the test.
+// A user signs in in the system's browser. The responses come over real connections; the test acts as the browser.
 import type { InteractiveBrowserCredentialOptions, LogEvent } from "@azweb/identity";
 import { createRuntime } from "@azweb/identity/runtime";
 import assert from "node:assert/strict";
@@ -25,7 +25,7 @@ import {
 
 const OTHER_SCOPE = "https://vault.azure.net/.default";
 
-/** What is still to be put away after a test. */
+/** Cleanup functions that run after a test. */
 const remains: (() => void)[] = [];
 
 afterEach(async () => {
@@ -33,7 +33,7 @@ afterEach(async () => {
   await stopModules();
 });
 
-/** Answers as the user who signs in. */
+/** Sends the authorization response of a successful sign-in. */
 function accept(shown: Shown, mode: "form_post" | "query" = "form_post"): Promise<Response> {
   return sendBack(shown, [["code", "a-code"], ["state", shown.state]], mode);
 }
@@ -42,7 +42,7 @@ function portOf({ redirectUri }: Shown): number {
   return Number(new URL(redirectUri).port);
 }
 
-/** A sign-in that has begun. */
+/** A pending sign-in. */
 async function begin(
   options: StageOptions = {},
 ): Promise<Stage & { shown1: Shown; token: Promise<string> }> {
@@ -52,7 +52,7 @@ async function begin(
   return { ...stage, shown1: await stage.untilShown(), token };
 }
 
-/** Sends a text over a connection of its own, and leaves that open. Returns what comes until the other side ends it. */
+/** Sends a string over a new connection and keeps that open. Returns what is received until the server closes it. */
 function sendRaw(port: number, text: string, host = "127.0.0.1"): { received: Promise<string>; socket: Socket } {
   const socket = connect(port, host);
   let all = "";
@@ -63,7 +63,7 @@ function sendRaw(port: number, text: string, host = "127.0.0.1"): { received: Pr
   return { received, socket };
 }
 
-/** Resolves once the connection is there. */
+/** Resolves when the connection is established. */
 async function connected(socket: Socket): Promise<void> {
   if (socket.connecting) await new Promise((resolve) => socket.once("connect", resolve));
 }
@@ -92,7 +92,7 @@ async function listen(port = 0, host = "127.0.0.1"): Promise<{ port: number; clo
 }
 
 for (const mode of ["form_post", "query"] as const) {
-  test(`an answer by ${mode} gives a token, and only who asked can redeem its code`, async () => {
+  test(`a response by ${mode} results in a token, and its code needs the code verifier`, async () => {
     const { shown1, token, service } = await begin();
     const page = await accept(shown1, mode);
     assert.equal(page.status, 200);
@@ -118,7 +118,7 @@ for (const mode of ["form_post", "query"] as const) {
 }
 
 for (const host of ["127.0.0.1", "[::1]", "localhost"]) {
-  test(`the browser may take localhost for ${host}`, async () => {
+  test(`the browser may resolve localhost to ${host}`, async () => {
     const { shown1, token } = await begin();
     const redirectUri = `http://${host}:${portOf(shown1)}`;
     assert.equal((await accept({ ...shown1, redirectUri })).status, 200);
@@ -126,7 +126,7 @@ for (const host of ["127.0.0.1", "[::1]", "localhost"]) {
   });
 }
 
-test("what the user is asked with", async () => {
+test("the parameters of the authorization request", async () => {
   const { shown1, token, credential, untilShown } = await begin();
   const { state, nonce, code_challenge, redirect_uri, ...rest } = Object.fromEntries(shown1.url.searchParams);
   assert.equal(
@@ -156,22 +156,22 @@ test("what the user is asked with", async () => {
   assert.equal((await again)?.username, USER);
 });
 
-test("hints, claims and the capability of continuous access evaluation reach the user's sign-in", async () => {
+test("the login hint, claims and the client capability are part of the authorization request", async () => {
   const stage = createStage({ loginHint: USER, domainHint: "contoso.com" });
   const claims = '{"access_token":{"nbf":{"essential":true,"value":"1"}}}';
   const token = stage.credential.getToken(SCOPE, { claims, enableCae: true });
   const shown = await stage.untilShown();
-  const { prompt, login_hint, domain_hint, claims: asked } = Object.fromEntries(shown.url.searchParams);
+  const { prompt, login_hint, domain_hint, claims: sent } = Object.fromEntries(shown.url.searchParams);
   assert.deepEqual([prompt, login_hint, domain_hint], ["login", USER, "contoso.com"]);
-  assert.deepEqual(JSON.parse(asked!), {
+  assert.deepEqual(JSON.parse(sent!), {
     access_token: { nbf: { essential: true, value: "1" }, xms_cc: { values: ["cp1"] } },
   });
   await accept(shown);
   await token;
-  assert.equal(stage.service.requests[0]!.form.claims, asked);
+  assert.equal(stage.service.requests[0]!.form.claims, sent);
 });
 
-test("who has signed in before is expected again", async () => {
+test("a later sign-in has the account's user name as its login hint", async () => {
   const record = { authority: "login.microsoftonline.com", homeAccountId: `jo.${TENANT}`, tenantId: TENANT };
   const authenticationRecord = { ...record, clientId: CLIENT, username: USER };
   const { shown1, token } = await begin({ authenticationRecord });
@@ -191,7 +191,7 @@ for (const mode of ["form_post", "query"] as const) {
       longer: (state) => [`${state}a`],
     })
   ) {
-    test(`a state that is ${name} (${mode}) is no answer: it is waited on`, async () => {
+    test(`a state that is ${name} (${mode}) is ignored, and the sign-in stays pending`, async () => {
       const { shown1, token, service } = await begin();
       for (const field of [["code", "of an attacker"], ["error", "access_denied"]] as const) {
         const fields = states(shown1.state).map((state) => ["state", state] as const);
@@ -207,7 +207,7 @@ for (const mode of ["form_post", "query"] as const) {
   }
 }
 
-test("the first answer stands: a second one, without a state or with it, is refused", async () => {
+test("the first response is used: a second one, with or without a state, is rejected", async () => {
   let redeem = () => {};
   const waits = new Promise<void>((resolve) => redeem = resolve);
   const { shown1, token, service } = await begin({ answer: (right) => waits.then(right) });
@@ -243,7 +243,7 @@ test("the user declines", async () => {
   await assertFree(portOf(shown1));
 });
 
-test("an answer without a code", async () => {
+test("a response without a code", async () => {
   const { shown1, token } = await begin();
   assert.equal((await sendBack(shown1, [["state", shown1.state]])).status, 400);
   assert.match((await failureOf(token)).message, /: Cannot sign in: The response has no code$/);
@@ -251,7 +251,7 @@ test("an answer without a code", async () => {
 
 const EXTERNAL_ISSUER = `https://${TENANT}.ciamlogin.com/${TENANT}/v2.0`;
 
-test("an answer with an error and a code is an error, and its code is not redeemed", async () => {
+test("a response with an error and a code is an error, and its code is not redeemed", async () => {
   const { shown1, token, service } = await begin();
   const fields = [["error", "access_denied"], ["code", "a-code"], ["state", shown1.state]] as const;
   assert.equal((await sendBack(shown1, fields)).status, 400);
@@ -268,7 +268,7 @@ for (
     EXTERNAL_ISSUER,
   ]
 ) {
-  test(`an answer from another issuer is not redeemed (RFC 9207): "${iss}"`, async () => {
+  test(`the code of a response from another issuer is not redeemed (RFC 9207): "${iss}"`, async () => {
     const { shown1, token, service } = await begin();
     const page = await sendBack(shown1, [["code", "a-code"], ["state", shown1.state], ["iss", iss]]);
     assert.equal(page.status, 400);
@@ -282,7 +282,7 @@ for (
 for (
   const [name, value] of [["code", "another"], ["iss", `https://login.microsoftonline.com/${TENANT}/v2.0`]] as const
 ) {
-  test(`a response that has "${name}" twice is not redeemed`, async () => {
+  test(`the code of a response with two "${name}" parameters is not redeemed`, async () => {
     const { shown1, token, service } = await begin();
     const page = await sendBack(shown1, [["code", "a-code"], ["state", shown1.state], [name, value], [name, value]]);
     assert.equal(page.status, 400);
@@ -294,7 +294,7 @@ for (
   });
 }
 
-test("an answer may name its issuer, by any name of the cloud", async () => {
+test("a response may name its issuer by any host of the cloud", async () => {
   for (const host of ["login.microsoftonline.com", "login.windows.net"]) {
     const { shown1, token } = await begin();
     await sendBack(shown1, [["code", "a-code"], ["state", shown1.state], ["iss", `https://${host}/${TENANT}/v2.0`]]);
@@ -310,7 +310,7 @@ for (
     "It has expired": { exp: 1 },
   })
 ) {
-  test(`an ID token is refused: ${reason}`, async () => {
+  test(`an ID token is rejected: ${reason}`, async () => {
     const { shown1, token, credential, untilShown } = await begin({ idToken });
     const page = await accept(shown1);
     assert.equal(page.status, 400);
@@ -318,7 +318,7 @@ for (
     const error = await failureOf(token);
     assert.equal(error.name, "AuthenticationError");
     assert.match(error.message, new RegExp(`^InteractiveBrowserCredential: Cannot use the ID token: ${reason}`));
-    // Nothing of it is kept: the next call asks the user again.
+    // Nothing is cached: the next call starts a new sign-in.
     const controller = new AbortController();
     const next = credential.getToken(OTHER_SCOPE, { abortSignal: controller.signal });
     await untilShown();
@@ -327,7 +327,7 @@ for (
   });
 }
 
-test("an answer without an ID token is refused", async () => {
+test("a response without an ID token is rejected", async () => {
   const { shown1, token } = await begin({
     answer: () => jsonAnswer({ token_type: "Bearer", expires_in: 3600, access_token: "a-token" }),
   });
@@ -346,7 +346,7 @@ test("the page says whether the code was redeemed", async () => {
   await assertFree(portOf(shown1));
 });
 
-test("the code, the verifier and the tokens are in no message and no event", async () => {
+test("neither messages nor events contain the code, the verifier or the tokens", async () => {
   const events: LogEvent[] = [];
   const description = (form: Readonly<Record<string, string>>) => `AADSTS1: ${form.code} ${form.code_verifier}`;
   const { shown1, token, service } = await begin({
@@ -361,32 +361,36 @@ test("the code, the verifier and the tokens are in no message and no event", asy
   }
 });
 
-test("what is no answer at all is refused, and waited on", async () => {
+test("other requests are rejected, and the sign-in stays pending", async () => {
   const { shown1, token } = await begin();
   const port = portOf(shown1);
   const base = `http://127.0.0.1:${port}`;
-  const answer = `code=a-code&state=${shown1.state}`;
+  const parameters = `code=a-code&state=${shown1.state}`;
   const form = { "content-type": "application/x-www-form-urlencoded" };
-  const refused: [number, string, RequestInit][] = [
-    [404, `/favicon.ico?${answer}`, {}],
-    [404, "/other", { method: "POST", body: answer, headers: form }],
-    [405, `/?${answer}`, { method: "PUT", body: answer, headers: form }],
-    [405, `/?${answer}`, { method: "DELETE" }],
-    [405, `/?${answer}`, { method: "OPTIONS" }],
-    [405, `/?${answer}`, { method: "HEAD" }],
-    [415, "/", { method: "POST", body: answer, headers: { "content-type": "text/plain" } }],
+  const rejected: [number, string, RequestInit][] = [
+    [404, `/favicon.ico?${parameters}`, {}],
+    [404, "/other", { method: "POST", body: parameters, headers: form }],
+    [405, `/?${parameters}`, { method: "PUT", body: parameters, headers: form }],
+    [405, `/?${parameters}`, { method: "DELETE" }],
+    [405, `/?${parameters}`, { method: "OPTIONS" }],
+    [405, `/?${parameters}`, { method: "HEAD" }],
+    [415, "/", { method: "POST", body: parameters, headers: { "content-type": "text/plain" } }],
     [415, "/", {
       method: "POST",
       body: JSON.stringify({ code: "a", state: shown1.state }),
       headers: { "content-type": "application/json" },
     }],
-    [415, "/", { method: "POST", body: new Blob([answer]) }],
-    [415, "/", { method: "POST", body: answer, headers: { "content-type": "application/x-www-form-urlencodedish" } }],
-    // The form counts, not the query beside it.
-    [400, `/?${answer}`, { method: "POST", body: "", headers: form }],
+    [415, "/", { method: "POST", body: new Blob([parameters]) }],
+    [415, "/", {
+      method: "POST",
+      body: parameters,
+      headers: { "content-type": "application/x-www-form-urlencodedish" },
+    }],
+    // The form is used, not the query.
+    [400, `/?${parameters}`, { method: "POST", body: "", headers: form }],
     [400, "/", {}],
   ];
-  for (const [status, path, init] of refused) {
+  for (const [status, path, init] of rejected) {
     const response = await fetch(base + path, init);
     await response.text();
     assert.equal(response.status, status, `${init.method} ${path}`);
@@ -398,7 +402,7 @@ test("what is no answer at all is refused, and waited on", async () => {
 for (
   const host of ["evil.example", "localhost.evil.example", "0.0.0.0", "localhost@evil.example", "", undefined]
 ) {
-  test(`a name that leads here and is another's is refused: "${host}"`, async () => {
+  test(`another host name that resolves to this machine is rejected: "${host}"`, async () => {
     const { shown1, token, service } = await begin();
     const port = portOf(shown1);
     const line = host === undefined ? "" : `Host: ${host && `${host}:${port}`}\r\n`;
@@ -412,7 +416,7 @@ for (
   });
 }
 
-test("another port in the name, or a whole URL in place of a path, is refused", async () => {
+test("another port in the Host header, or a URL instead of a path, is rejected", async () => {
   const { shown1, token } = await begin();
   const port = portOf(shown1);
   const path = `/?code=of-an-attacker&state=${shown1.state}`;
@@ -431,7 +435,7 @@ test("another port in the name, or a whole URL in place of a path, is refused", 
   assert.equal(await token, "token-0");
 });
 
-test("a page of an attacker's that posts to the port gets nowhere, and reads nothing", async () => {
+test("an attacker's page that posts to the port is rejected and cannot read the response", async () => {
   const { shown1, token, service } = await begin();
   const headers = {
     origin: "https://evil.example",
@@ -452,12 +456,12 @@ test("a page of an attacker's that posts to the port gets nowhere, and reads not
   assert.deepEqual(service.requests.map(({ form }) => form.code), ["a-code"]);
 });
 
-test("nobody is served but who comes to a loopback address that was meant", async () => {
+test("the server listens on the loopback address only", async () => {
   const addresses = Object.values(networkInterfaces()).flatMap((all) => all ?? []);
   const others = addresses.filter(({ family, internal }) => family === "IPv4" && !internal).map(({ address }) =>
     address
   );
-  // macOS has no more than one loopback address, and lets whoever asks at another one wait.
+  // macOS has only one loopback address, and connections to another one hang.
   if (platform() !== "darwin") others.push("127.0.0.2");
   const areOpen = (port: number) => Promise.all(others.map((host) => isOpen(port, host)));
   const everywhere = await listen(0, "0.0.0.0");
@@ -469,7 +473,7 @@ test("nobody is served but who comes to a loopback address that was meant", asyn
   await token;
 });
 
-test("a body of 64 kB is read; a longer one is refused, whether it says so beforehand or not", async () => {
+test("a body of 64 kB is read; a longer one is rejected, with or without a Content-Length", async () => {
   const { shown1, token } = await begin();
   const port = portOf(shown1);
   const filler = (length: number) => sendBack(shown1, [["code", "a".repeat(length - 5)]]);
@@ -488,7 +492,7 @@ test("a body of 64 kB is read; a longer one is refused, whether it says so befor
   assert.equal(await token, "token-0");
 });
 
-test("of a body of 100 MB little is read", async () => {
+test("a body of 100 MB is not read to its end", async () => {
   const { shown1, token } = await begin();
   const port = portOf(shown1);
   const { socket, received } = sendRaw(
@@ -505,7 +509,7 @@ test("of a body of 100 MB little is read", async () => {
   }
   more();
   await received;
-  // What lies in buffers on the way was sent; not all of it.
+  // The buffers on the way are filled, but the rest is not sent.
   assert.ok(sent < 50_000_000, String(sent));
   await accept(shown1);
   assert.equal(await token, "token-0");
@@ -513,16 +517,19 @@ test("of a body of 100 MB little is read", async () => {
 
 const HEAD = "POST / HTTP/1.1\r\nContent-Type: application/x-www-form-urlencoded\r\nHost: localhost";
 
-const ASKED = "has asked, and stays";
+const KEEP_ALIVE = "keeps the connection open after a request";
 
-/** Clients that do not come to an end: what each sends at once, and what again and again. */
+/** Slow clients: what each sends at first, and what it sends repeatedly. */
 const SLOW: Readonly<Record<string, (shown: Shown) => { first: string; again?: string }>> = {
-  // Bun does not hear of a connection before something is sent.
-  ..."Bun" in globalThis ? {} : { "says nothing": () => ({ first: "" }) },
+  // Bun does not notice a connection before data is sent.
+  ..."Bun" in globalThis ? {} : { "sends nothing": () => ({ first: "" }) },
   "sends one byte": () => ({ first: "P" }),
   "sends half a line": () => ({ first: "POST / HT" }),
   "sends its header byte by byte": (shown) => ({ first: `${HEAD}:${portOf(shown)}\r\nX-Slow: `, again: "a" }),
-  "sends no end of lines": (shown) => ({ first: `${HEAD}:${portOf(shown)}\r\n`, again: "X-Slow: a\r\n" }),
+  "sends an endless number of header lines": (shown) => ({
+    first: `${HEAD}:${portOf(shown)}\r\n`,
+    again: "X-Slow: a\r\n",
+  }),
   "sends no body": (shown) => ({ first: `${HEAD}:${portOf(shown)}\r\nContent-Length: 100\r\n\r\n` }),
   "sends its body byte by byte": (shown) => ({
     first: `${HEAD}:${portOf(shown)}\r\nContent-Length: 60000\r\n\r\ncode=`,
@@ -537,12 +544,12 @@ const SLOW: Readonly<Record<string, (shown: Shown) => { first: string; again?: s
     first: `${HEAD}:${portOf(shown)}\r\nTransfer-Encoding: chunked\r\n\r\n`,
     again: "1\r\na\r\n",
   }),
-  [ASKED]: (shown) => ({
+  [KEEP_ALIVE]: (shown) => ({
     first: `GET /favicon.ico HTTP/1.1\r\nHost: localhost:${portOf(shown)}\r\nConnection: keep-alive\r\n\r\n`,
   }),
 };
 
-/** Opens such connections, and has the server hear of them. Returns the names of those that are still open. */
+/** Opens these connections and waits until the server has them. Returns the names of those that are still open. */
 async function openSlow(shown: Shown): Promise<{ stillOpen(): string[]; allClosed: Promise<unknown> }> {
   const open = new Set(Object.keys(SLOW));
   const closed = Object.entries(SLOW).map(async ([name, behave]) => {
@@ -554,14 +561,14 @@ async function openSlow(shown: Shown): Promise<{ stillOpen(): string[]; allClose
     if (drip) clearInterval(drip);
     open.delete(name);
   });
-  // Who comes later is answered: those before were heard of.
+  // A response to a later connection shows that the server has the earlier ones.
   const last = `GET /last HTTP/1.1\r\nHost: localhost:${portOf(shown)}\r\n\r\n`;
   assert.match(await sendRaw(portOf(shown), last).received, /^HTTP\/1\.1 404 /);
   return { stillOpen: () => [...open], allClosed: Promise.all(closed) };
 }
 
-/** Keeps the patience with who is slow from coming to its end by itself. Returns what ends it, and says with how many. */
-function holdPatience(): () => number {
+/** Stops the timeouts of slow connections. Returns a function that ends them and returns their number. */
+function holdTimeouts(): () => number {
   const { setTimeout } = globalThis;
   const ends: (() => void)[] = [];
   globalThis.setTimeout = ((work: () => void, ms?: number) => {
@@ -576,27 +583,30 @@ function holdPatience(): () => number {
   };
 }
 
-/** Ways in which a sign-in ends, whoever is slow. */
+/** Ways in which a sign-in ends while slow connections are open. */
 const ENDS: Readonly<Record<string, (shown: Shown, abort: () => void) => unknown>> = {
   "signs in": (shown) => accept(shown),
   "declines": (shown) => sendBack(shown, [["error", "access_denied"], ["state", shown.state]]),
-  "leaves": (_, abort) => abort(),
+  "aborts": (_, abort) => abort(),
 };
 
 for (const [name, end] of Object.entries(ENDS)) {
-  test(`the user ${name}: who is slow holds nobody up, and is cut off with the end of the sign-in`, async () => {
-    holdPatience();
+  test(`the user ${name}: slow connections do not delay the sign-in and are closed when it ends`, async () => {
+    holdTimeouts();
     const controller = new AbortController();
     const stage = createStage();
     const token = stage.credential.getToken(SCOPE, { abortSignal: controller.signal });
     const outcome = token.then(() => "token", () => "none");
     const shown = await stage.untilShown();
     const { stillOpen } = await openSlow(shown);
-    assert.deepEqual(stillOpen().filter((name) => name !== ASKED), Object.keys(SLOW).filter((name) => name !== ASKED));
+    assert.deepEqual(
+      stillOpen().filter((name) => name !== KEEP_ALIVE),
+      Object.keys(SLOW).filter((name) => name !== KEEP_ALIVE),
+    );
     await end(shown, () => controller.abort());
     assert.equal(await outcome, name === "signs in" ? "token" : "none");
     await assertFree(portOf(shown));
-    // Whatever was cut off with the first sign-in is gone before a second one, which goes over connections of its own, is at its end.
+    // The connections of the first sign-in are closed before a second sign-in, over other connections, has ended.
     const second = await begin();
     await accept(second.shown1);
     await second.token;
@@ -604,22 +614,22 @@ for (const [name, end] of Object.entries(ENDS)) {
   });
 }
 
-test("who has not asked after five seconds is cut off; who has is answered, however long that takes", async () => {
-  const endPatience = holdPatience();
+test("a connection without a request after five seconds is closed; one with a request stays open until the response", async () => {
+  const endTimeouts = holdTimeouts();
   let redeem = () => {};
   const waits = new Promise<void>((resolve) => redeem = resolve);
   const { shown1, token, service } = await begin({ answer: (right) => waits.then(right) });
   const { allClosed } = await openSlow(shown1);
   const page = accept(shown1);
   await service.untilRequested(1);
-  assert.ok(endPatience() >= Object.keys(SLOW).length);
+  assert.ok(endTimeouts() >= Object.keys(SLOW).length);
   await allClosed;
   redeem();
   assert.equal((await page).status, 200);
   assert.equal(await token, "token-0");
 });
 
-test("an abort frees the port, at any time", async () => {
+test("an abort closes the port at any time", async () => {
   const reason = new Error("enough");
   {
     const controller = new AbortController();
@@ -632,11 +642,11 @@ test("an abort frees the port, at any time", async () => {
   }
   {
     const controller = new AbortController();
-    let asked = () => {};
-    const came = new Promise<void>((resolve) => asked = resolve);
+    let onRequest = () => {};
+    const came = new Promise<void>((resolve) => onRequest = resolve);
     const stage = createStage({
       answer: () => {
-        asked();
+        onRequest();
         return new Promise(() => {});
       },
     });
@@ -652,7 +662,7 @@ test("an abort frees the port, at any time", async () => {
 });
 
 for (const [host, redirectUri] of [["localhost", undefined], ["127.0.0.1", "http://127.0.0.1"]] as const) {
-  test(`nobody signs in in time, perhaps because the browser wants http://${host} to be registered`, async () => {
+  test(`the sign-in times out, and the error mentions that http://${host} must be registered`, async () => {
     const { shown1, token } = await begin({ timeoutInMs: 300, redirectUri });
     const { name, message } = await failureOf(token);
     assert.equal(name, "AuthenticationError");
@@ -665,7 +675,7 @@ for (const [host, redirectUri] of [["localhost", undefined], ["127.0.0.1", "http
   });
 }
 
-test("nothing of a sign-in keeps the program alive", async () => {
+test("a pending sign-in does not keep the program alive", async () => {
   const child = startModule("sign_in/sign_in_process");
   const [, port] = await child.untilPrinted(/^port (\d+)$/m);
   const open = ["", "POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\n"].map((text) => sendRaw(Number(port), text));
@@ -684,10 +694,10 @@ const openers = {
   },
 };
 for (const [how, openUrl] of Object.entries(openers)) {
-  test(`where the opener ${how}, the reason and the URL go to the log`, async () => {
-    let told!: (event: LogEvent) => void;
-    const event = new Promise<LogEvent>((resolve) => told = resolve);
-    const log = (event: LogEvent) => void (event.event === "sign-in-wanted" && told(event));
+  test(`if the opener ${how}, the log has the reason and the URL`, async () => {
+    let onSignInWanted!: (event: LogEvent) => void;
+    const event = new Promise<LogEvent>((resolve) => onSignInWanted = resolve);
+    const log = (event: LogEvent) => void (event.event === "sign-in-wanted" && onSignInWanted(event));
     const failure = failureOf(createStage({ log, runtime: { openUrl } }).credential.getToken(SCOPE));
     const { credential, message } = await event;
     assert.equal(credential, "InteractiveBrowserCredential");
@@ -699,7 +709,7 @@ for (const [how, openUrl] of Object.entries(openers)) {
   });
 }
 
-test("without an opener and without a log nobody could sign in: it is unavailable at once", async () => {
+test("without an opener and a log the credential is unavailable at once", async () => {
   const stage = createStage({ runtime: { openUrl: () => Promise.reject(new Error("There is no screen")) } });
   const { name, message } = await failureOf(stage.credential.getToken(SCOPE));
   assert.equal(name, "CredentialUnavailableError");
@@ -710,8 +720,8 @@ test("without an opener and without a log nobody could sign in: it is unavailabl
   );
 });
 
-for (const name of ["declines", "leaves"]) {
-  test(`the user ${name}: an opener may last as long as the browser, and fail when it is over`, async () => {
+for (const name of ["declines", "aborts"]) {
+  test(`the user ${name}: an opener may stay pending as long as the browser runs, and fail afterwards`, async () => {
     const events: LogEvent[] = [];
     let fail = (_: Error) => {};
     let open = (_: string) => {};
@@ -731,11 +741,11 @@ for (const name of ["declines", "leaves"]) {
     await failure;
     fail(new Error("closed"));
     await breathe();
-    assert.deepEqual(events.map(({ event }) => event), name === "leaves" ? [] : ["token-failed"]);
+    assert.deepEqual(events.map(({ event }) => event), name === "aborts" ? [] : ["token-failed"]);
   });
 }
 
-test("where something else listens, which goes on: an answer that comes when it is over is none", async () => {
+test("with a custom loopback server, a response after the end of the sign-in is ignored", async () => {
   let handle!: (request: Request) => Response | Promise<Response>;
   const stage = createStage({
     runtime: {
@@ -755,12 +765,12 @@ test("where something else listens, which goes on: an answer that comes when it 
   assert.equal(stage.service.requests.length, 0);
 });
 
-test("the opener of the system is handed the URL, and what it fails with is heard", {
+test("the system's opener gets the URL, and its failure is reported", {
   skip: platform() !== "linux" && "There is no xdg-open",
 }, async () => {
   const folder = await mkdtemp(join(tmpdir(), "azweb-opener-"));
   const before = { ...process.env };
-  // The opener keeps nothing alive, and a test that waits for it alone would end.
+  // The opener does not keep the process alive, so the test needs something that does.
   const alive = setInterval(() => {}, 1000);
   try {
     await writeFile(`${folder}/browser`, `#!/bin/sh\nprintf %s "$1" > ${folder}/url\n`);
@@ -784,7 +794,7 @@ test("the opener of the system is handed the URL, and what it fails with is hear
 });
 
 for (const host of ["localhost", "127.0.0.1"]) {
-  test(`a redirect URI with a port of the app's choice: ${host}`, async () => {
+  test(`a redirect URI with a port uses that port: ${host}`, async () => {
     const { port, close } = await listen();
     await close();
     const redirectUri = `http://${host}:${port}`;
@@ -795,7 +805,7 @@ for (const host of ["localhost", "127.0.0.1"]) {
     assert.equal(service.requests[0]!.form.redirect_uri, redirectUri);
   });
 
-  test(`a redirect URI without a port gets a free one: ${host}`, async () => {
+  test(`a redirect URI without a port uses a free one: ${host}`, async () => {
     const { shown1, token } = await begin({ redirectUri: `http://${host}` });
     assert.match(shown1.redirectUri, new RegExp(`^http://${host}:\\d+$`));
     await accept(shown1);
@@ -804,7 +814,7 @@ for (const host of ["localhost", "127.0.0.1"]) {
 }
 
 for (const host of ["127.0.0.1", "::1"]) {
-  test(`a port that somebody has at ${host} is not shared`, async () => {
+  test(`a port that is in use at ${host} is not shared`, async () => {
     const { port, close } = await listen(0, host);
     try {
       const stage = createStage({ redirectUri: `http://localhost:${port}` });
@@ -815,7 +825,7 @@ for (const host of ["127.0.0.1", "::1"]) {
         /: Cannot prompt the user to sign in: No loopback address can be served \(.*\): Use DeviceCode/s,
       );
       assert.equal(stage.shown.length, 0);
-      // Nothing is left of the other half.
+      // The other listener of the pair is closed.
       assert.equal(await isOpen(port, host === "::1" ? "127.0.0.1" : "::1"), false);
     } finally {
       await close();
@@ -823,7 +833,7 @@ for (const host of ["127.0.0.1", "::1"]) {
   });
 }
 
-test("malformed options are told by the constructor", () => {
+test("the constructor throws for malformed options", () => {
   const malformed: InteractiveBrowserCredentialOptions[] = [
     { redirectUri: "https://localhost:8400" },
     { redirectUri: "http://example.com" },
@@ -842,7 +852,7 @@ test("malformed options are told by the constructor", () => {
   }
 });
 
-test("the pages load nothing, run nothing, and say what the app says, as text", async () => {
+test("the pages load no resource, run no script, and contain the app's message as text", async () => {
   const evil = `<script>alert('1')</script> & "quoted" <img src=x>`;
   const browserCustomizationOptions = { successMessage: `Yes ${evil}`, errorMessage: `No ${evil}` };
   for (const succeeds of [true, false]) {
@@ -873,7 +883,7 @@ test("the pages load nothing, run nothing, and say what the app says, as text", 
   }
 });
 
-test("two concurrent calls are one sign-in, and so are calls for two resources", async () => {
+test("two concurrent calls need one sign-in, even for two resources", async () => {
   const stage = createStage();
   const scopes = [SCOPE, SCOPE, OTHER_SCOPE];
   const tokens = Promise.all(scopes.map((scope) => stage.credential.getToken(scope)));
@@ -883,7 +893,7 @@ test("two concurrent calls are one sign-in, and so are calls for two resources",
   assert.deepEqual(stage.service.requests.map(({ form }) => form.grant_type), ["authorization_code", "refresh_token"]);
 });
 
-test("of two concurrent calls one may leave; the user is not asked again", async () => {
+test("one of two concurrent calls may be aborted without another sign-in", async () => {
   const stage = createStage();
   const controller = new AbortController();
   const first = stage.credential.getToken(SCOPE, { abortSignal: controller.signal });
@@ -896,7 +906,7 @@ test("of two concurrent calls one may leave; the user is not asked again", async
   assert.equal(stage.shown.length, 1);
 });
 
-test("without a cache, too, two sign-ins at a time are one after the other, and the second needs no user", async () => {
+test("without a cache, concurrent sign-ins run one after another, and the second needs no user", async () => {
   const stage = createStage({ cache: false });
   const tokens = Promise.all([1, 2].map(() => stage.credential.getToken(SCOPE)));
   await accept(await stage.untilShown());
@@ -904,15 +914,15 @@ test("without a cache, too, two sign-ins at a time are one after the other, and 
   assert.equal(stage.shown.length, 1);
 });
 
-test("an answer that comes when its caller has left does not say who is signed in", async () => {
+test("a response after an abort does not change the account", async () => {
   let letGo: (() => void) | undefined;
   const bob = { oid: "bob", sub: "bob", preferred_username: "bob@contoso.com" };
   const { credential, shown, untilShown } = createStage({
     async answer(right) {
       if (letGo) return userAnswer({ nonce: shown.at(-1)!.nonce, ...bob }, "bob's", "bob");
-      const answer = right();
+      const response = right();
       await new Promise<void>((resolve) => letGo = resolve);
-      return answer;
+      return response;
     },
   });
   const controller = new AbortController();
@@ -929,7 +939,7 @@ test("an answer that comes when its caller has left does not say who is signed i
   assert.equal((await second).token, "bob's");
 });
 
-test("who leaves before the port is open sees no browser", async () => {
+test("an abort before the port is open opens no browser", async () => {
   let open!: () => void;
   let closed = 0;
   const { credential, shown } = createStage({
@@ -950,18 +960,18 @@ test("who leaves before the port is open sees no browser", async () => {
   assert.deepEqual(shown, []);
 });
 
-test("two instances sign in each for itself", async () => {
+test("two instances have separate sign-ins", async () => {
   const cache = new Map();
   const [one, two] = [await begin({ cache }), await begin({ cache })];
   assert.notEqual(portOf(one.shown1), portOf(two.shown1));
-  // An answer for one is none for the other.
+  // A response for one instance is ignored by the other.
   assert.equal((await sendBack(one.shown1, [["code", "a-code"], ["state", two.shown1.state]])).status, 400);
   await accept(one.shown1);
   await accept(two.shown1);
   await Promise.all([one.token, two.token]);
 });
 
-test("the service does not answer: the deadline ends it, and the page says so", async () => {
+test("the token endpoint does not respond: the call ends at the deadline, and the page says so", async () => {
   const { shown1, token } = await begin({
     timeoutInMs: 500,
     answer: () => new Promise(() => {}),

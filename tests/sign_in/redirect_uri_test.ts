@@ -1,5 +1,5 @@
-// Runs on: deno, node, bun, edge
-// Where the answer of a sign-in may go: to this machine from a program, to the page's own origin from a page, to the app from a web app.
+// Runs on: deno, node, bun
+// Allowed redirect URIs: a loopback address for a program, the own origin for a page, the app for a web app.
 import { InteractiveBrowserCredential } from "@azweb/identity";
 import { createWebSignIn } from "@azweb/identity/web-sign-in";
 import assert from "node:assert/strict";
@@ -14,17 +14,17 @@ function createCredential(redirectUri: unknown): InteractiveBrowserCredential {
   return new InteractiveBrowserCredential({ ...options, redirectUri: redirectUri as string });
 }
 
-/** Checks a redirect URI where the code runs. */
+/** Checks a redirect URI. */
 type Check = (redirectUri: unknown) => unknown;
 
-interface Place {
+interface Environment {
   readonly message: RegExp;
   readonly check: Check;
   readonly good: readonly unknown[];
   readonly bad: readonly unknown[];
 }
 
-/** What leads nowhere that an answer may go, from any place. */
+/** Redirect URIs that are not allowed in any environment. */
 const NOWHERE = [
   ...[
     "",
@@ -44,7 +44,7 @@ const NOWHERE = [
   ...["http://evil.example/localhost", "http://evil.example#localhost", "http://evil.example\\@localhost"],
 ];
 
-const PLACES: Readonly<Record<string, Place>> = {
+const ENVIRONMENTS: Readonly<Record<string, Environment>> = {
   "a program": {
     message: /^Option "redirectUri" must be "http:\/\/localhost", with or without a port/,
     check: createCredential,
@@ -55,12 +55,12 @@ const PLACES: Readonly<Record<string, Place>> = {
     ],
     bad: [
       ...["https://localhost", "https://localhost:8400", "https://my.app", "https://my.app/signed-in"],
-      // The browser would leave the first of these out, and finds nobody at the others.
+      // The browser would drop the first of these ports, and nothing listens at the others.
       ...["http://localhost:80", "http://localhost:080", "http://127.0.0.1:80/", "http://localhost:0"],
       ...["http://localhost:65536", "http://localhost:-1", "http://localhost:a"],
       ...["http://localhost:8400/callback", "http://localhost/?a=b", "http://localhost:8400#a"],
       ...["http://jo@localhost", "http://jo:pw@localhost:8400", "http://:pw@localhost"],
-      // They lead here, and nobody listens there.
+      // They resolve to this machine, but nothing listens there.
       ...["http://127.0.0.2", "http://0.0.0.0:8400", "http://[::]", "http://my.localhost:8400"],
     ],
   },
@@ -70,7 +70,7 @@ const PLACES: Readonly<Record<string, Place>> = {
     good: ["https://my.app", "https://my.app/", "https://my.app:443/signed-in", "https://my.app/a?b=c", undefined],
     bad: [
       ...["http://my.app", "https://my.app:8443", "https://www.my.app", "https://app"],
-      // Whoever listens there would be sent the code.
+      // A program that listens there would receive the code.
       ...["http://localhost", "http://localhost:8400", "http://127.0.0.1", "http://[::1]:8400"],
     ],
   },
@@ -100,12 +100,14 @@ const PLACES: Readonly<Record<string, Place>> = {
   },
 };
 
-for (const [place, { message, check, good, bad }] of Object.entries(PLACES)) {
-  describe(`from ${place} an answer`, () => {
+for (const [environment, { message, check, good, bad }] of Object.entries(ENVIRONMENTS)) {
+  describe(`a response for ${environment}`, () => {
     for (const redirectUri of good) {
       test(`may go to ${redirectUri}`, async () => void await check(redirectUri));
     }
-    const elsewhere = place === "a web app" ? NOWHERE.filter((uri) => !/^https:\/\/.*evil/.test(String(uri))) : NOWHERE;
+    const elsewhere = environment === "a web app"
+      ? NOWHERE.filter((uri) => !/^https:\/\/.*evil/.test(String(uri)))
+      : NOWHERE;
     for (const redirectUri of [...elsewhere, ...bad]) {
       test(`may not go to ${JSON.stringify(redirectUri)}`, async () => {
         await assert.rejects(async () => await check(redirectUri), { name: "TypeError", message });
@@ -114,10 +116,10 @@ for (const [place, { message, check, good, bad }] of Object.entries(PLACES)) {
   });
 }
 
-for (const place of ["a program", "a page"] as const) {
-  const { check, good, bad, message } = PLACES[place]!;
+for (const environment of ["a program", "a page"] as const) {
+  const { check, good, bad, message } = ENVIRONMENTS[environment]!;
 
-  test(`from ${place}: what a function returns is checked as a text is`, async () => {
+  test(`for ${environment}: the return value of a function is checked as a string is`, async () => {
     for (const redirectUri of good.filter((uri) => uri !== undefined)) {
       let calls = 0;
       await check(() => {
@@ -131,7 +133,7 @@ for (const place of ["a program", "a page"] as const) {
     }
   });
 
-  test(`from ${place}: a function that returns nothing leaves it to the default, and one that throws is heard`, async () => {
+  test(`for ${environment}: a function that returns undefined results in the default, and its error is reported`, async () => {
     await check(() => undefined);
     const reason = new Error("There is no location");
     await assert.rejects(

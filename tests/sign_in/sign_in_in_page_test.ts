@@ -1,5 +1,5 @@
-// Runs on: deno, node, bun, edge
-// What a user's sign-in in a page takes for an answer, and what not. The page is a few globals: a browser's own is in
+// Runs on: deno, node, bun
+// Which authorization responses a sign-in in a page accepts. The page is simulated by a few globals; a real one is in
 // interactive_browser_page_test.ts.
 import { InteractiveBrowserCredential, type InteractiveBrowserCredentialOptions, type LogEvent } from "@azweb/identity";
 import assert from "node:assert/strict";
@@ -21,7 +21,7 @@ const STYLES = ["popup", "redirect"] as const;
 
 type Style = typeof STYLES[number];
 
-/** A service whose apps are pages, which have no secret. */
+/** A service whose apps are single-page apps without a secret. */
 function createService(options: Parameters<typeof createSignInService>[0] = {}): SignInService {
   return createSignInService({ checkApp: ({ client_secret }) => client_secret === undefined, ...options });
 }
@@ -39,19 +39,19 @@ function create(
 
 type Outcome = { token: string } | { error: Error };
 
-/** A sign-in that has come to where the user is to be asked. */
+/** A sign-in that waits for its authorization response. */
 interface Begun {
   readonly service: SignInService;
   readonly url: URL;
-  /** What becomes of it, unless the page is left. */
+  /** The outcome, unless the page is left. */
   readonly outcome: Promise<Outcome>;
-  /** Gives it up. */
+  /** Aborts it. */
   leave(): void;
-  /** Answers as the service does, with changes; resolves with what becomes of the sign-in. */
-  answer(change?: (parameters: URLSearchParams) => void): Promise<Outcome>;
+  /** Sends the service's authorization response with changes. Resolves with the outcome of the sign-in. */
+  respond(change?: (parameters: URLSearchParams) => void): Promise<Outcome>;
 }
 
-/** Begins a sign-in, in a window or by leaving the page. */
+/** Starts a sign-in, in a popup or by a redirect. */
 async function begin(
   page: FakePage,
   style: Style,
@@ -64,43 +64,43 @@ async function begin(
   const shown = page.untilShown();
   const outcome = outcomeOf(create(service, all).getToken(GRAPH_SCOPE, { abortSignal: controller.signal }));
   const url = new URL(await shown);
-  // A page that is left is gone, and so is what it did.
+  // A page that is left no longer runs, and its calls never settle.
   if (style === "redirect") leave();
   return {
     service,
     url,
     outcome,
     leave,
-    async answer(change = () => {}) {
+    async respond(change = () => {}) {
       const back = new URL(await service.signIn(url.href, USER));
       change(back.searchParams);
-      const answered = `${back.origin}${back.pathname}#${back.searchParams}`;
+      const returned = `${back.origin}${back.pathname}#${back.searchParams}`;
       if (style === "popup") {
-        page.windows.at(-1)!.href = answered;
+        page.windows.at(-1)!.href = returned;
         return await outcome;
       }
-      page.href = answered;
+      page.href = returned;
       return await outcomeOf(create(service, all).getToken(GRAPH_SCOPE));
     },
   };
 }
 
-function outcomeOf(asked: Promise<{ token: string }>): Promise<Outcome> {
-  return asked.then(({ token }) => ({ token }), (error) => ({ error }));
+function outcomeOf(pending: Promise<{ token: string }>): Promise<Outcome> {
+  return pending.then(({ token }) => ({ token }), (error) => ({ error }));
 }
 
-/** Asks for a token, to see whether the user is asked; returns where, or `token:` where there is one. */
-async function askedAt(
+/** Requests a token. Returns the URL at which the user must sign in, or `token:` if none is needed. */
+async function signInUrlOf(
   page: FakePage,
   service: SignInService,
   options: InteractiveBrowserCredentialOptions,
 ): Promise<URL> {
   const leave = new AbortController();
   const shown = page.untilShown();
-  const asked = create(service, options).getToken(GRAPH_SCOPE, { abortSignal: leave.signal });
-  const url = await Promise.race([shown, asked.then(({ token }) => `token:${token}`)]);
+  const pending = create(service, options).getToken(GRAPH_SCOPE, { abortSignal: leave.signal });
+  const url = await Promise.race([shown, pending.then(({ token }) => `token:${token}`)]);
   leave.abort();
-  await asked.catch(() => {});
+  await pending.catch(() => {});
   return new URL(url);
 }
 
@@ -110,16 +110,16 @@ function grantsOf({ requests }: SignInService): (string | undefined)[] {
 
 for (const style of STYLES) {
   describe(`a sign-in by ${style}`, () => {
-    test("gives a token, and leaves nothing of it behind", async () => {
+    test("results in a token and leaves no state behind", async () => {
       await inPage(`${APP}/`, async (page) => {
-        const { url, answer, service } = await begin(page, style);
+        const { url, respond, service } = await begin(page, style);
         const { searchParams } = url;
         assert.deepEqual(
           ["response_mode", "code_challenge_method", "redirect_uri"].map((name) => searchParams.get(name)),
           ["fragment", "S256", APP],
         );
-        // The service refuses a code without its verifier.
-        assert.ok("token" in await answer());
+        // The service rejects a code without its verifier.
+        assert.ok("token" in await respond());
         assert.deepEqual(grantsOf(service), ["authorization_code"]);
         assert.equal(service.requests[0]!.form.redirect_uri, APP);
         assert.equal(page.href, `${APP}/`);
@@ -128,12 +128,12 @@ for (const style of STYLES) {
       });
     });
 
-    test("comes to the page that the app says, by a text or a function", async () => {
+    test("returns to the page of the option, which is a string or a function", async () => {
       for (const redirectUri of [`${APP}/signed-in?a=b`, () => `${APP}/signed-in?a=b`]) {
         await inPage(`${APP}/mail`, async (page) => {
-          const { url, answer, service } = await begin(page, style, createService(), { redirectUri });
+          const { url, respond, service } = await begin(page, style, createService(), { redirectUri });
           assert.equal(url.searchParams.get("redirect_uri"), `${APP}/signed-in?a=b`);
-          assert.ok("token" in await answer());
+          assert.ok("token" in await respond());
           assert.equal(service.requests[0]!.form.redirect_uri, `${APP}/signed-in?a=b`);
         });
       }
@@ -152,16 +152,16 @@ for (const style of STYLES) {
         /The response is from another issuer$/,
         (parameters) => parameters.set("iss", `${ANOTHER_CLOUD}/${TENANT}/v2.0`),
       ],
-      "by an issuer that is none": [
+      "with a malformed issuer": [
         /The response is from another issuer$/,
         (parameters) => parameters.set("iss", "evil"),
       ],
     };
     for (const [name, [message, change]] of Object.entries(ANSWERS)) {
-      test(`an answer ${name} sends nothing, and its address goes`, async () => {
+      test(`a response ${name} causes no request, and its parameters are removed from the address`, async () => {
         await inPage(`${APP}/`, async (page) => {
-          const { answer, service, url } = await begin(page, style);
-          const { error } = await answer(change) as { error: Error };
+          const { respond, service, url } = await begin(page, style);
+          const { error } = await respond(change) as { error: Error };
           assert.equal(error.name, "AuthenticationError");
           assert.match(error.message, message);
           assert.deepEqual(grantsOf(service), []);
@@ -180,30 +180,30 @@ for (const style of STYLES) {
       "for another app": [/It is for another app$/, { aud: "another" }],
     };
     for (const [name, [message, claims]] of Object.entries(CLAIMS)) {
-      test(`an ID token ${name} is refused`, async () => {
+      test(`an ID token ${name} is rejected`, async () => {
         await inPage(`${APP}/`, async (page) => {
-          const { answer } = await begin(page, style, createService({ claims }));
-          const { error } = await answer() as { error: Error };
+          const { respond } = await begin(page, style, createService({ claims }));
+          const { error } = await respond() as { error: Error };
           assert.match(error.message, message);
         });
       });
     }
 
-    test("a code that somebody else has intercepted is refused: the verifier stays here", async () => {
+    test("an intercepted code is rejected, because the verifier does not leave the page", async () => {
       await inPage(`${APP}/`, async (page) => {
         const service = createService();
         const victims = await begin(page, style, service);
         const back = new URL(await service.signIn(victims.url.href, "sam@contoso.com"));
         await inPage(`${APP}/`, async (attackers) => {
-          const { answer } = await begin(attackers, style, service);
-          const outcome = await answer((parameters) => parameters.set("code", back.searchParams.get("code")!));
+          const { respond } = await begin(attackers, style, service);
+          const outcome = await respond((parameters) => parameters.set("code", back.searchParams.get("code")!));
           assert.match((outcome as { error: Error }).error.message, /invalid_grant/);
         });
         victims.leave();
       });
     });
 
-    test("neither error, log nor cache key shows code, verifier, state or nonce", async () => {
+    test("neither errors, logs nor cache keys contain the code, the verifier, the state or the nonce", async () => {
       for (const issuer of [undefined, "https://evil.example"]) {
         await inPage(`${APP}/`, async (page) => {
           const events: LogEvent[] = [];
@@ -211,8 +211,8 @@ for (const style of STYLES) {
           const cache = { get: (key: string) => void keys.push(key), set() {}, delete() {} };
           const service = createService({ checkApp: () => false });
           const options = { log: (event: LogEvent) => void events.push(event), cache };
-          const { answer, url } = await begin(page, style, service, options);
-          const outcome = await answer((parameters) => {
+          const { respond, url } = await begin(page, style, service, options);
+          const outcome = await respond((parameters) => {
             parameters.set("code", "CANARY-code");
             if (issuer) parameters.set("iss", `${issuer}/?CANARY`);
           });
@@ -228,7 +228,7 @@ for (const style of STYLES) {
   });
 }
 
-test("a window whose answer has another state, or none, is waited on", async () => {
+test("a popup whose response has another state, or none, stays pending", async () => {
   await inPage(`${APP}/`, async (page) => {
     let looks = 0;
     let look = () => {};
@@ -239,7 +239,7 @@ test("a window whose answer has another state, or none, is waited on", async () 
       return new Promise<void>((resolve) => setTimeout(resolve, 0));
     };
     const service = createService();
-    const { url, answer, outcome } = await begin(page, "popup", service, { runtime: { sleep } });
+    const { url, respond, outcome } = await begin(page, "popup", service, { runtime: { sleep } });
     const state = url.searchParams.get("state")!;
     for (const fragment of ["code=evil", "code=evil&state=", "code=evil&state=guessed", `code=evil&state=a${state}`]) {
       page.windows[0]!.href = `${APP}/#${fragment}`;
@@ -247,12 +247,12 @@ test("a window whose answer has another state, or none, is waited on", async () 
       await Promise.race([new Promise<void>((resolve) => look = () => looks >= seen && resolve()), outcome]);
       assert.deepEqual([page.windows[0]!.closed, grantsOf(service)], [false, []], fragment);
     }
-    assert.ok("token" in await answer());
+    assert.ok("token" in await respond());
     assert.notEqual(service.requests[0]!.form.code, "evil");
   });
 });
 
-// Who comes back
+// Returning to the page
 
 const REDIRECT = { loginStyle: "redirect" } as const;
 
@@ -263,25 +263,25 @@ for (
     "a longer one": (state) => `${state}a`,
   })
 ) {
-  test(`who comes back with a state that is ${name} is asked, and the code is left alone`, async () => {
+  test(`a response with a state that is ${name} starts a new sign-in, and its code is not redeemed`, async () => {
     await inPage(`${APP}/`, async (page) => {
       const { service, url } = await begin(page, "redirect");
       page.href = `${APP}/#code=of-an-attacker&state=${change(url.searchParams.get("state")!)}`;
-      assert.equal((await askedAt(page, service, REDIRECT)).pathname, `/${TENANT}/oauth2/v2.0/authorize`);
+      assert.equal((await signInUrlOf(page, service, REDIRECT)).pathname, `/${TENANT}/oauth2/v2.0/authorize`);
       assert.deepEqual(grantsOf(service), []);
     });
   });
 }
 
-test("an answer is good once: who comes back with it again is asked", async () => {
+test("a response is accepted once: a replay starts a new sign-in", async () => {
   await inPage(`${APP}/`, async (page) => {
-    const { answer, service } = await begin(page, "redirect");
+    const { respond, service } = await begin(page, "redirect");
     let fragment = "";
-    assert.ok("token" in await answer((parameters) => fragment = `#${parameters}`));
+    assert.ok("token" in await respond((parameters) => fragment = `#${parameters}`));
     page.href = `${APP}/${fragment}`;
-    assert.equal((await askedAt(page, service, REDIRECT)).pathname, `/${TENANT}/oauth2/v2.0/authorize`);
+    assert.equal((await signInUrlOf(page, service, REDIRECT)).pathname, `/${TENANT}/oauth2/v2.0/authorize`);
     assert.deepEqual(grantsOf(service), ["authorization_code"]);
   });
 });
 
-// One token service's code for another: what stands between is the name under which a sign-in is kept, and the URL that is kept there.
+// A mix-up of token services is prevented by the storage key of a pending sign-in and the URL that is stored with it.

@@ -1,5 +1,5 @@
-// A user is asked by one call at a time: a turn ends with its call, however that ends, and whatever it leaves behind. On workerd calls look
-// for their turn; elsewhere they wait for who came before.
+// Calls that need the user run one after another: a turn ends when its call ends, even if its work never settles. On
+// workerd calls poll for their turn; elsewhere they await the previous call.
 import type { DeviceCodeCredentialOptions, DeviceCodeInfo, TokenSet } from "@azweb/identity";
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -19,14 +19,14 @@ import { breathe, failureOf } from "../support/service.ts";
 
 const STORAGE = "https://storage.azure.com/.default";
 
-/** Something that happens once, and can be waited for. */
+/** Creates an event that happens once and can be awaited. */
 function createEvent(): { readonly happened: Promise<void>; happen(): void } {
   let happen!: () => void;
   const happened = new Promise<void>((resolve) => happen = resolve);
   return { happened, happen };
 }
 
-/** What the first call runs into; the others do not. It calls `reached` when it is there; `gone` is when the call has left. */
+/** Options with which the first call hangs or fails. `reached` is called at that point; `gone` resolves later. */
 type Obstacle = (scene: Scene, reached: () => void, gone: Promise<void>) => DeviceCodeCredentialOptions;
 
 function prompting(prompt: (gone: Promise<void>) => unknown): Obstacle {
@@ -42,8 +42,8 @@ function prompting(prompt: (gone: Promise<void>) => unknown): Obstacle {
   };
 }
 
-/** A `fetch` that neither answers the first request for this path nor heeds its signal. */
-function deaf(path: string): Obstacle {
+/** A `fetch` that never settles for the first request to this path and ignores its signal. */
+function hanging(path: string): Obstacle {
   return (scene, reached) => {
     let isFirst = true;
     return {
@@ -59,11 +59,11 @@ function deaf(path: string): Obstacle {
 
 const OBSTACLES: Readonly<Record<string, Obstacle>> = {
   "a callback that never settles": prompting(() => new Promise(() => {})),
-  "a callback that settles when the call has gone": prompting((gone) => gone),
-  "a callback that rejects when the call has gone": prompting((gone) => gone.then(() => Promise.reject("No"))),
-  "a service that gives no code, and a deaf fetch": deaf("/devicecode"),
-  "a service that gives no token, and a deaf fetch": deaf("/token"),
-  "a clock that does not wake whoever leaves": ({ clock }, reached) => {
+  "a callback that resolves after the abort": prompting((gone) => gone),
+  "a callback that rejects after the abort": prompting((gone) => gone.then(() => Promise.reject("No"))),
+  "a hanging device authorization request": hanging("/devicecode"),
+  "a hanging token request": hanging("/token"),
+  "a sleep that ignores its signal": ({ clock }, reached) => {
     let isFirst = true;
     return {
       runtime: {
@@ -80,7 +80,7 @@ const OBSTACLES: Readonly<Record<string, Obstacle>> = {
 };
 
 for (const [name, obstruct] of Object.entries(OBSTACLES)) {
-  test(`${name}: the call that leaves ends its turn, and the next one's comes at once`, async () => {
+  test(`${name}: an abort ends the turn of a call, and the next call starts at once`, async () => {
     const scene = createScene();
     scene.visitor = BOB;
     const [reached, gone] = [createEvent(), createEvent()];
@@ -93,11 +93,11 @@ for (const [name, obstruct] of Object.entries(OBSTACLES)) {
     assert.equal((await first).name, "AbortError");
     const left = scene.clock.now();
     assert.equal(await ownerOf(scene, await settle(second, scene)), BOB);
-    // On the clock of the test: long before the patience with the first one would be over.
+    // In fake time: long before the first call would time out.
     assert.ok(scene.clock.now() - left < 60_000);
     gone.happen();
     await breathe();
-    // And nothing more is asked for the one that has left.
+    // The aborted call sends no more requests.
     await scene.clock.advance(20_000);
     assert.deepEqual(grantsOf(scene), ["device_code"]);
   });
@@ -111,7 +111,7 @@ for (
     rejects: () => Promise.reject(new Error("No screen")),
   })
 ) {
-  test(`a callback that ${name}: the call fails, and the next one's turn comes at once`, async () => {
+  test(`a callback that ${name}: the call fails, and the next call starts at once`, async () => {
     const scene = createScene();
     const credential = byDeviceCode(scene, prompting(prompt)(scene, () => {}, Promise.resolve()));
     const [first, second] = [GRAPH, VAULT].map((scope) => credential.getToken(scope));
@@ -123,15 +123,15 @@ for (
 }
 
 for (const [name, visitor, prompts] of [["signs in", ADA, 1], ["declines", null, 2]] as const) {
-  test(`the user ${name}: whoever has left before its turn sends nothing, and has let nobody pass`, async () => {
+  test(`the user ${name}: a call that is aborted before its turn sends no request and does not let later calls start early`, async () => {
     const scene = createScene();
     const codes: string[] = [];
-    // Whoever has looked there waits for its turn.
-    let looked = () => {};
+    // A call that has read the cache waits for its turn.
+    let onRead = () => {};
     const tokens = new Map<string, TokenSet>();
     const cache = {
       get(key: string) {
-        looked();
+        onRead();
         return tokens.get(key);
       },
       set: (key: string, token: TokenSet) => tokens.set(key, token),
@@ -139,19 +139,19 @@ for (const [name, visitor, prompts] of [["signs in", ADA, 1], ["declines", null,
     };
     const credential = byDeviceCode(scene, {
       cache,
-      // Deaf: what is sent by somebody who has left is seen.
+      // Without the signal, so that requests of an aborted call are recorded.
       fetch: ((url, init) => scene.entra.fetch(url as string, { ...init, signal: null })) as typeof fetch,
       userPromptCallback({ userCode }) {
         if (codes.push(userCode) > 1) scene.entra.enterUserCode(userCode, ADA);
       },
     });
     async function ask(scope: string, abortSignal?: AbortSignal) {
-      const isThere = new Promise<void>((resolve) => looked = resolve);
-      const asked = credential.getToken(scope, { abortSignal });
-      asked.catch(() => {});
+      const isThere = new Promise<void>((resolve) => onRead = resolve);
+      const token = credential.getToken(scope, { abortSignal });
+      token.catch(() => {});
       await isThere;
       await breathe();
-      return { asked };
+      return { token };
     }
     const first = await ask(GRAPH);
     await scene.clock.untilSleeping(9_999);
@@ -159,46 +159,46 @@ for (const [name, visitor, prompts] of [["signs in", ADA, 1], ["declines", null,
     const [early, late] = [new AbortController(), new AbortController()];
     const gone = await ask(VAULT, early.signal);
     early.abort();
-    assert.equal((await failureOf(gone.asked)).name, "AbortError");
-    assert.equal(scene.clock.sleeping.length, length, "nothing of it waits");
+    assert.equal((await failureOf(gone.token)).name, "AbortError");
+    assert.equal(scene.clock.sleeping.length, length, "the aborted call has no timer");
     const leaving = await ask(VAULT, late.signal);
     const last = await ask(STORAGE);
     late.abort();
-    assert.equal((await failureOf(leaving.asked)).name, "AbortError");
-    // Time in which the last one could look for its turn, and nobody enters a code.
+    assert.equal((await failureOf(leaving.token)).name, "AbortError");
+    // Time in which the last call could poll for its turn, without a sign-in.
     for (let count = 0; count < 10; count++) await scene.clock.advance(400);
     assert.equal(codes.length, 1);
     scene.entra.enterUserCode(codes[0]!, visitor);
-    await settle(Promise.allSettled([first.asked, last.asked]), scene);
-    assert.equal(await ownerOf(scene, await last.asked), ADA);
+    await settle(Promise.allSettled([first.token, last.token]), scene);
+    assert.equal(await ownerOf(scene, await last.token), ADA);
     assert.equal(codes.length, prompts);
     assert.equal(scene.entra.requests.filter(({ form }) => form.scope?.includes("vault")).length, 0);
   });
 }
 
-test("no two calls ask the user at once, where each has to", async () => {
+test("calls that each need a sign-in never prompt the user concurrently", async () => {
   const scene = createScene();
   let prompts = 0;
-  let asking = 0;
+  let pendingPrompts = 0;
   const credential = byDeviceCode(scene, {
     async fetch(url, init) {
-      const answer = await scene.entra.fetch(url as string, init);
-      if (!String(url).endsWith("/token")) return answer;
-      asking--;
-      // Without a refresh token, so that the next one asks too.
-      return Response.json({ ...await answer.json(), refresh_token: undefined });
+      const response = await scene.entra.fetch(url as string, init);
+      if (!String(url).endsWith("/token")) return response;
+      pendingPrompts--;
+      // Without a refresh token, so that the next call prompts too.
+      return Response.json({ ...await response.json(), refresh_token: undefined });
     },
     userPromptCallback({ userCode }) {
       prompts++;
-      assert.equal(++asking, 1);
+      assert.equal(++pendingPrompts, 1);
       scene.entra.enterUserCode(userCode, ADA);
     },
   });
   await settle(Promise.all([GRAPH, VAULT, STORAGE].map((scope) => credential.getToken(scope))), scene);
-  assert.deepEqual([prompts, asking], [3, 0]);
+  assert.deepEqual([prompts, pendingPrompts], [3, 0]);
 });
 
-/** A credential whose next answer to this grant comes when it is let go, aborted or not. */
+/** Creates a credential whose next response to this grant is held until `letGo`, even after an abort. */
 function createLate(scene: Scene, grant: string) {
   const [reached, gone, arrived] = [createEvent(), createEvent(), createEvent()];
   let isHeld = false;
@@ -208,12 +208,12 @@ function createLate(scene: Scene, grant: string) {
       if (!isIt) return await scene.entra.fetch(url as string, init);
       isHeld = false;
       const { signal: _, ...rest } = init!;
-      const answer = await scene.entra.fetch(url as string, rest);
+      const response = await scene.entra.fetch(url as string, rest);
       reached.happen();
       await gone.happened;
       arrived.happen();
-      // Microsoft Entra need not say again who it is.
-      return Response.json({ ...await answer.json(), ...grant === "refresh_token" && { id_token: undefined } });
+      // A refresh response of Microsoft Entra may omit the ID token.
+      return Response.json({ ...await response.json(), ...grant === "refresh_token" && { id_token: undefined } });
     },
   });
   return {
@@ -228,7 +228,7 @@ function createLate(scene: Scene, grant: string) {
   };
 }
 
-test("a sign-in that was given up changes nothing, when its answer comes after all", async () => {
+test("the late response of an aborted sign-in changes nothing", async () => {
   const scene = createScene();
   const { credential, reached, hold, letGo } = createLate(scene, "device_code");
   const adas = await settle(credential.getToken(GRAPH), scene);
@@ -244,7 +244,7 @@ test("a sign-in that was given up changes nothing, when its answer comes after a
   assert.equal(await ownerOf(scene, await settle(credential.getToken(VAULT), scene)), ADA);
 });
 
-test("whose tokens they are is not changed by an answer to who had signed in before", async () => {
+test("the late response for the previous account does not change the account", async () => {
   const scene = createScene();
   const { credential, reached, hold, letGo } = createLate(scene, "refresh_token");
   await settle(credential.getToken(GRAPH), scene);
@@ -252,7 +252,7 @@ test("whose tokens they are is not changed by an answer to who had signed in bef
   const adas = credential.getToken(VAULT);
   adas.catch(() => {});
   await reached;
-  // The clock is corrected, and turns that are looked for seem to be over.
+  // The clock is corrected, and turns that are polled seem to have timed out.
   scene.clock.set(scene.clock.now() + 1_000_000);
   scene.visitor = BOB;
   const authenticating = credential.authenticate(GRAPH);

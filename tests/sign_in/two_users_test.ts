@@ -1,4 +1,4 @@
-// Two users in one process, through every credential of people, and one cache for all: never the other's token.
+// Two users in one process with a shared cache, for every credential of users: no user gets the other's token.
 import {
   type CredentialOptions,
   InteractiveBrowserCredential,
@@ -47,7 +47,7 @@ type Create = (
   options: CredentialOptions,
 ) => TokenCredential | Promise<TokenCredential>;
 
-/** Makes each user a credential that goes on without the user; the user is the visitor until it has its first token. */
+/** Creates a credential for a user. The user is the visitor until the credential has its first token. */
 const SESSIONS: Readonly<Record<string, Create>> = {
   "device codes": (scene, _, options) => byDeviceCode(scene, options),
   "authorization codes": (scene, _, options) => byCode(scene, options),
@@ -84,7 +84,7 @@ const CREDENTIALS: Readonly<Record<string, Create>> = {
   },
 };
 
-/** Has the visitor sign in to a web app, which is the same for all. */
+/** Signs the visitor in to a web app, which all visitors share. */
 async function signInToWebApp({ entra, visitor }: Scene, options: CredentialOptions) {
   const signIn = createWebSignIn({
     ...{ tenantId: TENANT, clientId: WEB_APP, clientSecret: SECRET, scopes: GRAPH },
@@ -100,7 +100,7 @@ async function signInToWebApp({ entra, visitor }: Scene, options: CredentialOpti
   return { user, signIn };
 }
 
-/** The browser before which the visitor sits. */
+/** The visitor's browser. */
 function browserOf(scene: Scene): Entra["browser"] {
   const { browser, signInAs } = scene.entra;
   return {
@@ -112,14 +112,14 @@ function browserOf(scene: Scene): Entra["browser"] {
   };
 }
 
-/** The same for both users, so that nothing but who they are sets their credentials apart. */
+/** The same for both users, so that their credentials differ only in the account. */
 function optionsForAll(scene: Scene, cache: Map<string, TokenSet>): CredentialOptions {
   const { now, sleep } = scene.clock;
   return { ...optionsOf(scene), cache, runtime: { now, sleep, ...browserOf(scene) } };
 }
 
 for (const [name, create] of Object.entries(CREDENTIALS)) {
-  test(`two users by ${name}: each gets their own tokens, for good`, async () => {
+  test(`two users of ${name}: each gets only their own tokens`, async () => {
     const scene = createStage();
     const cache = new Map<string, TokenSet>();
     const options = optionsForAll(scene, cache);
@@ -132,13 +132,13 @@ for (const [name, create] of Object.entries(CREDENTIALS)) {
     }
     for (let round = 0; round < 3; round++) {
       for (const scope of [GRAPH, VAULT]) {
-        const asked = Promise.all(credentials.map((credential) => credential.getToken(scope)));
-        const owners = (await settle(asked, scene)).map((token) => ownerOf(scene, token!));
+        const pending = Promise.all(credentials.map((credential) => credential.getToken(scope)));
+        const owners = (await settle(pending, scene)).map((token) => ownerOf(scene, token!));
         assert.deepEqual(await Promise.all(owners), USERS);
       }
       await scene.clock.advance(1_000_000);
     }
-    // And nobody else's credential finds what they have left.
+    // A new credential does not find their cached tokens.
     for (const [key, { token }] of cache) {
       for (const user of USERS) assert.ok(!key.includes(user) && !key.includes(token));
     }
@@ -146,7 +146,7 @@ for (const [name, create] of Object.entries(CREDENTIALS)) {
 }
 
 for (const [name, create] of Object.entries(SESSIONS)) {
-  test(`two users by ${name}: the end of one's session leaves the other's`, async () => {
+  test(`two users of ${name}: the end of one session does not affect the other`, async () => {
     const scene = createStage();
     const options = optionsForAll(scene, new Map());
     const credentials: TokenCredential[] = [];
@@ -158,7 +158,7 @@ for (const [name, create] of Object.entries(SESSIONS)) {
     }
     const [adas, bobs] = credentials as [TokenCredential, TokenCredential];
     scene.entra.revokeSessions(ADA);
-    // And nobody is there to sign in anew.
+    // No user signs in again.
     scene.visitor = null;
     await assert.rejects(settle(adas.getToken(VAULT), scene), /declined|access_denied|A user has to sign in/);
     for (const scope of [GRAPH, VAULT]) {
@@ -167,7 +167,7 @@ for (const [name, create] of Object.entries(SESSIONS)) {
   });
 }
 
-test("one credential for two users, one after the other: what was the first one's is not found", async () => {
+test("one credential for two users, one after another: the first user's tokens are not returned to the second", async () => {
   const scene = createStage();
   const cache = new Map();
   const credential = byDeviceCode(scene, { cache });

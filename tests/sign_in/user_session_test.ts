@@ -1,4 +1,4 @@
-// A user signs in once: what happens afterwards, whichever way it was.
+// What happens after a user has signed in, for each type of sign-in.
 import {
   type AuthenticationRecord,
   type AuthenticationRequiredError,
@@ -39,14 +39,14 @@ import {
 
 const HOUR = 3_600_000;
 const CLAIMS = '{"access_token":{"nbf":{"essential":true,"value":"1"}}}';
-/** Each way to sign in, and the grant that ends it. */
+/** Each type of sign-in with its grant. */
 const WAYS: Readonly<Record<string, { grant: string; create: (scene: Scene) => Promise<TokenCredential> }>> = {
   "a device code": { grant: "device_code", create: (scene) => Promise.resolve(byDeviceCode(scene)) },
   "an authorization code": { grant: "authorization_code", create: (scene) => byCode(scene) },
 };
 
 for (const [way, { grant, create }] of Object.entries(WAYS)) {
-  test(`${way}: the first token takes a sign-in, the same again no request, another one a refresh`, async () => {
+  test(`${way}: the first token needs a sign-in, the same token no request, another one a refresh`, async () => {
     const scene = createScene();
     const credential = await create(scene);
     const first = await settle(credential.getToken(GRAPH), scene);
@@ -58,7 +58,7 @@ for (const [way, { grant, create }] of Object.entries(WAYS)) {
     assert.equal(scene.prompts, 1);
   });
 
-  test(`${way}: a refresh token is used once, and its successor afterwards`, async () => {
+  test(`${way}: a refresh token is used once, and then its replacement`, async () => {
     const scene = createScene();
     const credential = await create(scene);
     await settle(credential.getToken(GRAPH), scene);
@@ -72,7 +72,7 @@ for (const [way, { grant, create }] of Object.entries(WAYS)) {
     assert.equal(scene.prompts, 1);
   });
 
-  test(`${way}: an outage during a refresh asks nobody to sign in`, async () => {
+  test(`${way}: an outage during a refresh does not start a sign-in`, async () => {
     const scene = createScene();
     const credential = await create(scene);
     await settle(credential.getToken(GRAPH), scene);
@@ -84,7 +84,7 @@ for (const [way, { grant, create }] of Object.entries(WAYS)) {
     assert.equal(scene.prompts, 1);
   });
 
-  test(`${way}: what asks for a user's token says so, and takes no secret along`, async () => {
+  test(`${way}: token requests have the scopes of a user sign-in and no client secret`, async () => {
     const scene = createScene();
     const credential = await create(scene);
     await settle(credential.getToken(GRAPH), scene);
@@ -98,7 +98,7 @@ for (const [way, { grant, create }] of Object.entries(WAYS)) {
   });
 }
 
-test("a sign-in is wanted again when the refresh token is good no more", async () => {
+test("a new sign-in starts when the refresh token is no longer valid", async () => {
   for (
     const [code, error] of [
       [50173, "invalid_grant"],
@@ -119,7 +119,7 @@ test("a sign-in is wanted again when the refresh token is good no more", async (
   }
 });
 
-test("a sign-in carries the claims that the refusal asks for", async () => {
+test("a sign-in contains the claims challenge of the error response", async () => {
   const scene = createScene();
   const credential = byDeviceCode(scene);
   await settle(credential.getToken(GRAPH), scene);
@@ -130,7 +130,7 @@ test("a sign-in carries the claims that the refusal asks for", async () => {
   assert.deepEqual([first!.form.claims, second!.form.claims], [undefined, CLAIMS]);
 });
 
-test("a refusal that no sign-in heals is an error", async () => {
+test("an error response that a sign-in cannot resolve causes an error", async () => {
   const scene = createScene();
   const credential = byDeviceCode(scene);
   await settle(credential.getToken(GRAPH), scene);
@@ -141,7 +141,7 @@ test("a refusal that no sign-in heals is an error", async () => {
   assert.equal(scene.prompts, 1);
 });
 
-test("a code has been redeemed: the error says so, and why a sign-in is needed", async () => {
+test("the error says that the code has been redeemed and why a sign-in is needed", async () => {
   const scene = createScene();
   const credential = await byCode(scene);
   await settle(credential.getToken(GRAPH), scene);
@@ -154,9 +154,9 @@ test("a code has been redeemed: the error says so, and why a sign-in is needed",
   assert.deepEqual(error.getTokenOptions, { claims: CLAIMS, enableCae: false, tenantId: TENANT });
 });
 
-// Without being asked to
+// Sign-ins that the app did not start
 
-test("disableAutomaticAuthentication leaves the sign-in to the program", async () => {
+test("disableAutomaticAuthentication leaves the sign-in to the app", async () => {
   const scene = createScene();
   const credential = byDeviceCode(scene, { disableAutomaticAuthentication: true });
   const error = await failureOf(credential.getToken(GRAPH, { claims: CLAIMS, enableCae: true }));
@@ -169,13 +169,13 @@ test("disableAutomaticAuthentication leaves the sign-in to the program", async (
   const { scopes, getTokenOptions } = error as unknown as { scopes: string[]; getTokenOptions: object };
   const record = await settle(credential.authenticate(scopes, getTokenOptions), scene);
   assert.equal(record?.username, ADA);
-  const [asked] = scene.entra.requests;
-  assert.match(asked!.form.claims!, /"nbf".*"xms_cc"/);
+  const [request] = scene.entra.requests;
+  assert.match(request!.form.claims!, /"nbf".*"xms_cc"/);
   await credential.getToken(GRAPH, { enableCae: true });
   assert.equal(scene.prompts, 1);
 });
 
-test("disableAutomaticAuthentication: a refresh token that is good no more leads to the program", async () => {
+test("disableAutomaticAuthentication: an invalid refresh token causes an AuthenticationRequiredError", async () => {
   const scene = createScene();
   const credential = byDeviceCode(scene, { disableAutomaticAuthentication: true });
   await settle(credential.authenticate(GRAPH), scene);
@@ -187,7 +187,7 @@ test("disableAutomaticAuthentication: a refresh token that is good no more leads
   assert.equal(scene.prompts, 1);
 });
 
-test("a refresh ahead of time asks nobody to sign in while the token is good", async () => {
+test("a background refresh does not start a sign-in while the token is valid", async () => {
   const scene = createScene({ tokenLifetimeInMs: 4 * HOUR });
   const events: string[] = [];
   let refreshed!: () => void;
@@ -211,9 +211,9 @@ test("a refresh ahead of time asks nobody to sign in while the token is good", a
   assert.equal(scene.prompts, 2);
 });
 
-// Who it is
+// The account
 
-test("authenticate says who has signed in, and its token is remembered", async () => {
+test("authenticate returns the account and caches its token", async () => {
   const scene = createScene();
   const credential = byDeviceCode(scene);
   const record = await settle(credential.authenticate(GRAPH), scene);
@@ -228,7 +228,7 @@ test("authenticate says who has signed in, and its token is remembered", async (
   assert.deepEqual(grantsOf(scene), ["device_code"]);
 });
 
-test("authenticate asks whoever has signed in before, and forgets what was remembered", async () => {
+test("authenticate prompts a user who has signed in before, and discards cached tokens of another account", async () => {
   const scene = createScene();
   const credential = byDeviceCode(scene);
   const adas = await settle(credential.getToken(GRAPH), scene);
@@ -242,7 +242,7 @@ test("authenticate asks whoever has signed in before, and forgets what was remem
   assert.deepEqual(grantsOf(scene), ["device_code", "device_code", "refresh_token"]);
 });
 
-test("a sign-in that fails leaves what was there", async () => {
+test("a failed sign-in keeps the previous account and its tokens", async () => {
   const scene = createScene();
   const credential = byDeviceCode(scene);
   const adas = await settle(credential.getToken(GRAPH), scene);
@@ -253,7 +253,7 @@ test("a sign-in that fails leaves what was there", async () => {
   assert.equal(await ownerOf(scene, await settle(credential.getToken(VAULT), scene)), ADA);
 });
 
-test("somebody else than expected is turned away, and the one who is expected is let in", async () => {
+test("a sign-in with another account is rejected, and one with the expected account is accepted", async () => {
   const scene = createScene();
   const authenticationRecord = await settle(byDeviceCode(scene).authenticate(GRAPH), scene);
   const credential = byDeviceCode(scene, { authenticationRecord });
@@ -262,12 +262,12 @@ test("somebody else than expected is turned away, and the one who is expected is
   assert.equal(error.name, "AuthenticationError");
   assert.match(error.message, new RegExp(`Another user has signed in: Expected "${ADA}", got "${BOB}"`));
   const again = await failureOf(settle(credential.getToken(VAULT), scene));
-  assert.match(again.message, /Another user/, "nothing of the other's is left");
+  assert.match(again.message, /Another user/, "nothing of the other account is cached");
   scene.visitor = ADA;
   assert.equal(await ownerOf(scene, await settle(credential.getToken(GRAPH), scene)), ADA);
 });
 
-test("somebody else of the same name, or of none, is told by the account's id", async () => {
+test("another account with the same user name, or without one, is named by its id", async () => {
   const scene = createScene();
   const record = (await settle(byDeviceCode(scene).authenticate(GRAPH), scene))!;
   for (
@@ -283,7 +283,7 @@ test("somebody else of the same name, or of none, is told by the account's id", 
   }
 });
 
-test("the same credential stays with the user who has signed in to it", async () => {
+test("a credential accepts only the account that has signed in to it", async () => {
   const scene = createScene();
   const credential = byDeviceCode(scene);
   await settle(credential.getToken(GRAPH), scene);
@@ -292,7 +292,7 @@ test("the same credential stays with the user who has signed in to it", async ()
   assert.match((await failureOf(settle(credential.getToken(VAULT), scene))).message, /Another user/);
 });
 
-test("two credentials of one user do not share, nor do those of two", async () => {
+test("two credentials do not share an account", async () => {
   const scene = createScene();
   const cache = new Map();
   const authenticationRecord = await settle(byDeviceCode(scene, { cache }).authenticate(GRAPH), scene);
@@ -300,7 +300,7 @@ test("two credentials of one user do not share, nor do those of two", async () =
   assert.equal((await failureOf(credential.getToken(GRAPH))).name, "AuthenticationRequiredError");
 });
 
-test("a record as text is a TypeError that says what reads it", async () => {
+test("a serialized record causes a TypeError that names deserializeAuthenticationRecord", async () => {
   const scene = createScene();
   const record = (await settle(byDeviceCode(scene).authenticate(GRAPH), scene))!;
   const text = serializeAuthenticationRecord(record);
@@ -311,7 +311,7 @@ test("a record as text is a TypeError that says what reads it", async () => {
   byDeviceCode(scene, { authenticationRecord: deserializeAuthenticationRecord(text) });
 });
 
-test("a record that is none is a TypeError", () => {
+test("a malformed record causes a TypeError", () => {
   const good = { authority: "", homeAccountId: "a.b", clientId: CLIENT, tenantId: TENANT, username: ADA };
   byDeviceCode(createScene(), { authenticationRecord: { ...good, tenantId: "" } });
   for (
@@ -333,9 +333,9 @@ test("a record that is none is a TypeError", () => {
   }
 });
 
-// One after the other
+// Concurrent calls
 
-test("two scopes at once, cold: one sign-in", async () => {
+test("two concurrent scopes without a session need one sign-in", async () => {
   const scene = createScene();
   const credential = byDeviceCode(scene);
   const both = Promise.all([credential.getToken(GRAPH), credential.getToken(VAULT), credential.getToken([GRAPH])]);
@@ -346,7 +346,7 @@ test("two scopes at once, cold: one sign-in", async () => {
   assert.equal(scene.prompts, 1);
 });
 
-test("a refusal that is about one scope ends no session", async () => {
+test("an error response for one scope does not end the session", async () => {
   const scene = createScene();
   const credential = byDeviceCode(scene, { disableAutomaticAuthentication: true });
   await settle(credential.authenticate(GRAPH), scene);
@@ -355,14 +355,14 @@ test("a refusal that is about one scope ends no session", async () => {
   assert.ok((await credential.getToken("https://storage.azure.com/.default")).token);
 });
 
-test("a code is redeemed once, whoever asks at once", async () => {
+test("concurrent calls redeem a code once", async () => {
   const scene = createScene();
   const credential = await byCode(scene);
   await settle(Promise.all([GRAPH, GRAPH, VAULT].map((scope) => credential.getToken(scope))), scene);
   assert.equal(grantsOf(scene).filter((grant) => grant === "authorization_code").length, 1);
 });
 
-test("one caller leaves, another still gets the token", async () => {
+test("one caller aborts, and the other still gets the token", async () => {
   const scene = createScene();
   scene.visitor = undefined;
   let userCode = "";
@@ -378,7 +378,7 @@ test("one caller leaves, another still gets the token", async () => {
   assert.equal(scene.entra.requests.filter(({ path }) => path.endsWith("/devicecode")).length, 1);
 });
 
-test("who waits for another's sign-in can leave, and who signs in hangs: the next one's turn comes", async () => {
+test("an abort ends a waiting call and a hanging sign-in, and the next call starts", async () => {
   const scene = createScene();
   let prompts = 0;
   let prompted!: () => void;
@@ -386,7 +386,7 @@ test("who waits for another's sign-in can leave, and who signs in hangs: the nex
   const credential = byDeviceCode(scene, {
     userPromptCallback({ userCode }) {
       prompted();
-      // The first one never returns.
+      // The first call never settles.
       if (++prompts === 1) return new Promise(() => {});
       scene.entra.enterUserCode(userCode, BOB);
     },
@@ -404,20 +404,20 @@ test("who waits for another's sign-in can leave, and who signs in hangs: the nex
   assert.equal(prompts, 2);
 });
 
-test("a refresh that hangs ends after a minute, long before people are given up", async () => {
+test("a hanging refresh ends after a minute, long before the timeout of a sign-in", async () => {
   const scene = createScene();
   const credential = byDeviceCode(scene);
   await settle(credential.getToken(GRAPH), scene);
   scene.entra.failNext("silent", 2);
   const error = failureOf(credential.getToken(VAULT));
-  // The time limit of the attempt, and that of all attempts.
+  // The timeout of the attempt, and that of all attempts.
   while (scene.clock.sleeping[1] !== 60_000) await scene.clock.untilSleeping(60_000).then(() => scene.clock.advance(0));
   await scene.clock.advance(60_000);
   assert.match((await error).message, /No response within 60000 ms/);
   assert.equal(await ownerOf(scene, await settle(credential.getToken(VAULT), scene)), ADA);
 });
 
-// Where it is asked
+// The tenant of the request
 
 for (
   const [name, options, tenant] of [
@@ -429,7 +429,7 @@ for (
     ["a tenant", { tenantId: TENANT }, TENANT],
   ] as const
 ) {
-  test(`people of ${name} sign in at "${tenant}"`, async () => {
+  test(`users with ${name} sign in at "${tenant}"`, async () => {
     // The tenant of personal accounts.
     const tenantId = tenant === "consumers" ? "9188040d-6c67-4c5b-b112-36a304b66dad" : TENANT;
     const scene = createScene({ users: [{ tenantId, username: ADA, password: "a-password" }] });
@@ -440,7 +440,7 @@ for (
   });
 }
 
-test("after a sign-in by somebody of any tenant, tokens come from that one's", async () => {
+test("after a sign-in with an account of any tenant, tokens are requested from the account's tenant", async () => {
   const scene = createScene();
   const credential = byDeviceCode(scene, { tenantId: undefined });
   await settle(credential.getToken(GRAPH), scene);
@@ -450,20 +450,24 @@ test("after a sign-in by somebody of any tenant, tokens come from that one's", a
 
 for (
   const [name, calls, tenants] of [
-    ["and the next one is the own again", [undefined, OTHER_TENANT, undefined], ["common", OTHER_TENANT, TENANT]],
-    ["also the first one", [OTHER_TENANT, undefined, OTHER_TENANT], [OTHER_TENANT, TENANT, OTHER_TENANT]],
+    ["and the next request is for the account's own tenant", [undefined, OTHER_TENANT, undefined], [
+      "common",
+      OTHER_TENANT,
+      TENANT,
+    ]],
+    ["even in the first call", [OTHER_TENANT, undefined, OTHER_TENANT], [OTHER_TENANT, TENANT, OTHER_TENANT]],
   ] as const
 ) {
-  test(`a call may ask another tenant, ${name}`, async () => {
-    // A token is of the tenant that was asked, and its user of their own.
-    const service = createService((asked) => {
-      const asks = asked.url.split("/")[3]!;
+  test(`a call may name another tenant, ${name}`, async () => {
+    // The token is for the requested tenant; the account's home tenant stays the same.
+    const service = createService((request) => {
+      const asks = request.url.split("/")[3]!;
       const tid = asks === "common" ? TENANT : asks;
       const client_info = btoa(JSON.stringify({ uid: "ada", utid: TENANT }));
-      return people({ tid, iss: `https://login.microsoftonline.com/${tid}/v2.0` }, {
+      return signedInUser({ tid, iss: `https://login.microsoftonline.com/${tid}/v2.0` }, {
         access_token: `of ${tid}`,
         client_info,
-      })(asked);
+      })(request);
     });
     const credential = signInTo(service, { tenantId: undefined });
     for (const [index, tenantId] of calls.entries()) {
@@ -475,9 +479,9 @@ for (
   });
 }
 
-test("a record that names no tenant, or no real one, leaves the tenant open", async () => {
+test("a record without a valid tenant results in the tenant common", async () => {
   for (const home of ["", ".", ".t", "./../x", `.${TENANT}x`]) {
-    const service = createService(people());
+    const service = createService(signedInUser());
     const credential = signInTo(service, {
       tenantId: undefined,
       authenticationRecord: {
@@ -493,8 +497,8 @@ test("a record that names no tenant, or no real one, leaves the tenant open", as
   }
 });
 
-test("what a program is told to ask for is what it gets remembered", async () => {
-  const service = createService(people());
+test("the token of authenticate with the error's options is cached for the failed call", async () => {
+  const service = createService(signedInUser());
   const credential = signInTo(service, { tenantId: undefined, disableAutomaticAuthentication: true });
   const error = await failureOf(credential.getToken(GRAPH)) as unknown as AuthenticationRequiredError;
   assert.deepEqual([error.name, error.scopes, error.getTokenOptions], [
@@ -503,18 +507,18 @@ test("what a program is told to ask for is what it gets remembered", async () =>
     { enableCae: false },
   ]);
   await credential.authenticate(error.scopes, error.getTokenOptions);
-  const asked = service.requests.length;
+  const sent = service.requests.length;
   await credential.getToken(GRAPH);
-  assert.equal(service.requests.length, asked);
+  assert.equal(service.requests.length, sent);
 });
 
-test("an answer that comes when its caller has left changes nothing, and another user may sign in meanwhile", async () => {
+test("a response after an abort changes nothing, and another user may sign in meanwhile", async () => {
   const scene = createScene();
-  let answer: (() => void) | undefined;
+  let release: (() => void) | undefined;
   const credential = byDeviceCode(scene, {
     async fetch(url, init) {
       const response = await scene.entra.fetch(url, { ...init, signal: null });
-      if (String(url).endsWith("/token") && !answer) await new Promise<void>((resolve) => answer = resolve);
+      if (String(url).endsWith("/token") && !release) await new Promise<void>((resolve) => release = resolve);
       return response;
     },
   });
@@ -522,17 +526,17 @@ test("an answer that comes when its caller has left changes nothing, and another
   const first = failureOf(credential.getToken(GRAPH, { abortSignal: controller.signal }));
   await scene.clock.untilSleeping(9_999);
   await scene.clock.advance(5_000);
-  while (!answer) await breathe();
+  while (!release) await breathe();
   controller.abort();
   assert.equal((await first).name, "AbortError");
   scene.visitor = BOB;
   const second = credential.getToken(VAULT);
   await breathe();
-  answer();
+  release();
   assert.equal(await ownerOf(scene, await settle(second, scene)), BOB);
 });
 
-test("who ends late does not end another's turn", async () => {
+test("a call that ends late does not end the turn of another call", async () => {
   const scene = createScene();
   const begun: (() => void)[] = [];
   const credential = byDeviceCode(scene, {
@@ -559,15 +563,15 @@ test("who ends late does not end another's turn", async () => {
   await Promise.all(others);
 });
 
-test("whoever has no token does not take the end of a refresh ahead of time for an answer", async () => {
+test("a call without a cached token does not use the failure of a background refresh", async () => {
   const scene = createScene({ tokenLifetimeInMs: 4 * HOUR });
   const cache = new Map();
-  let answer: (() => void) | undefined;
+  let release: (() => void) | undefined;
   let isHeld = false;
   const credential = byDeviceCode(scene, {
     cache,
     async fetch(url, init) {
-      if (isHeld && !answer && String(url).endsWith("/token")) await new Promise<void>((resolve) => answer = resolve);
+      if (isHeld && !release && String(url).endsWith("/token")) await new Promise<void>((resolve) => release = resolve);
       return await scene.entra.fetch(url, init);
     },
   });
@@ -576,23 +580,23 @@ test("whoever has no token does not take the end of a refresh ahead of time for 
   scene.entra.revokeSessions(ADA);
   isHeld = true;
   await credential.getToken(GRAPH);
-  while (!answer) await breathe();
+  while (!release) await breathe();
   cache.clear();
   const token = credential.getToken(GRAPH);
   await breathe();
-  answer();
+  release();
   assert.equal(await ownerOf(scene, await settle(token, scene)), ADA);
   assert.equal(scene.prompts, 2);
 });
 
-test("a call for a tenant that is not allowed is an AuthenticationError without a request", async () => {
+test("a call for a tenant that is not allowed causes an AuthenticationError without a request", async () => {
   const scene = createScene();
   const credential = byDeviceCode(scene);
-  const asked = [
+  const calls = [
     credential.getToken(GRAPH, { tenantId: OTHER_TENANT }),
     credential.authenticate(GRAPH, { tenantId: OTHER_TENANT }),
   ];
-  for (const call of asked) {
+  for (const call of calls) {
     const error = await failureOf(call);
     assert.deepEqual([error.name, scene.entra.requests.length], ["AuthenticationError", 0]);
   }
@@ -600,7 +604,7 @@ test("a call for a tenant that is not allowed is an AuthenticationError without 
   await failureOf(settle(allowed.getToken(GRAPH, { tenantId: OTHER_TENANT, abortSignal: AbortSignal.abort() }), scene));
 });
 
-test("claims go to the token endpoint by the refresh token, and their token replaces the remembered one", async () => {
+test("claims are sent with the refresh token, and the new token replaces the cached one", async () => {
   const scene = createScene();
   const credential = byDeviceCode(scene);
   const first = await settle(credential.getToken(GRAPH), scene);
@@ -613,7 +617,7 @@ test("claims go to the token endpoint by the refresh token, and their token repl
   assert.equal(scene.entra.requests.at(-1)!.form.claims, undefined, "claims are not sent again");
 });
 
-test("CAE is asked for at every step", async () => {
+test("the CAE capability is part of each request", async () => {
   const scene = createScene();
   const credential = byDeviceCode(scene);
   const { token } = await settle(credential.getToken(GRAPH, { enableCae: true }), scene);
@@ -630,7 +634,7 @@ interface IdToken {
 const ID_TOKEN: IdToken = {
   aud: CLIENT,
   iss: `https://login.microsoftonline.com/${TENANT}/v2.0`,
-  sub: "somebody",
+  sub: "a-user",
   oid: "an-object",
   tid: TENANT,
   iat: 1,
@@ -644,19 +648,19 @@ function jwtOf(claims: unknown): string {
   return `eyJhbGciOiJSUzI1NiJ9.${base64}.c2ln`;
 }
 
-/** A service where somebody enters every code at once; `changes` are made to its ID token, `members` to its answer. */
-function people(changes: IdToken = {}, members: Record<string, unknown> = {}): (asked: Asked) => Response {
+/** A service whose user codes are entered at once, with `changes` to its ID token and `members` of its response. */
+function signedInUser(changes: IdToken = {}, members: Record<string, unknown> = {}): (request: Asked) => Response {
   return ({ url }) =>
     url.endsWith("/devicecode")
       ? jsonAnswer({ device_code: "d", user_code: "u", verification_uri: "https://v.example", expires_in: 900 })
       : tokenAnswer({ refresh_token: "r", id_token: jwtOf({ ...ID_TOKEN, ...changes }), ...members });
 }
 
-function signInAt(answer: (asked: Asked) => unknown, options: Parameters<typeof byDeviceCode>[1] = {}) {
-  return signInTo(createService(answer), options);
+function signInAt(respond: (request: Asked) => unknown, options: Parameters<typeof byDeviceCode>[1] = {}) {
+  return signInTo(createService(respond), options);
 }
 
-/** A credential that waits for nothing, and shows its codes to nobody. */
+/** Creates a credential that does not wait, and whose callback ignores its codes. */
 function signInTo(service: ReturnType<typeof createService>, options: Parameters<typeof byDeviceCode>[1]) {
   return byDeviceCode(createScene(), {
     ...isolatedOptions(service),
@@ -669,19 +673,19 @@ function signInTo(service: ReturnType<typeof createService>, options: Parameters
 for (
   const [name, changes, message] of [
     ["for another app", { aud: "another" }, /for another app/],
-    ["for nobody", { aud: undefined }, /for another app/],
+    ["without an audience", { aud: undefined }, /for another app/],
     ["from another issuer", { iss: "https://login.evil.example/" }, /from another issuer/],
     ["by another cloud", { iss: "https://login.microsoftonline.us/" }, /from another issuer/],
     ["by an external tenant", { iss: `https://${TENANT}.ciamlogin.com/${TENANT}/v2.0` }, /from another issuer/],
-    ["by nobody", { iss: undefined }, /from another issuer/],
-    ["by something", { iss: 7 }, /from another issuer/],
+    ["without an issuer", { iss: undefined }, /from another issuer/],
+    ["with an issuer that is not a string", { iss: 7 }, /from another issuer/],
     ["that has expired", { exp: 1 }, /expired/],
-    ["without an end", { exp: undefined }, /expired/],
-    ["of nobody", { sub: undefined }, /names no user/],
+    ["without an expiry time", { exp: undefined }, /expired/],
+    ["without a subject", { sub: undefined }, /names no user/],
   ] as const
 ) {
-  test(`an ID token ${name} is not believed`, async () => {
-    const error = await failureOf(signInAt(people(changes)).getToken(GRAPH));
+  test(`an ID token ${name} is rejected`, async () => {
+    const error = await failureOf(signInAt(signedInUser(changes)).getToken(GRAPH));
     assert.equal(error.name, "AuthenticationError");
     assert.match(error.message, /^DeviceCodeCredential: Cannot use the ID token: /);
     assert.match(error.message, message);
@@ -696,13 +700,13 @@ for (
     ["that is not valid yet", { alg: "RS256" }, { nbf: 9e9 }, "It is not valid yet: Check the clock"],
   ] as const
 ) {
-  test(`an ID token ${name} is refused by an error without a cause`, async () => {
+  test(`an ID token ${name} causes an error without a cause`, async () => {
     const [head, ...rest] = [
       btoa(JSON.stringify(header)).replaceAll("=", ""),
       ...jwtOf({ ...ID_TOKEN, ...claims }).split(".").slice(1),
     ];
     const id_token = [head, ...rest].join(".");
-    const error = await failureOf(signInAt(people({}, { id_token })).getToken(GRAPH));
+    const error = await failureOf(signInAt(signedInUser({}, { id_token })).getToken(GRAPH));
     assert.deepEqual([error.name, error.statusCode, error.cause], ["AuthenticationError", 200, undefined]);
     assert.ok(error.message.toLowerCase().includes(reason.toLowerCase()), error.message);
     assert.ok(!`${error.message} ${error.stack}`.includes(id_token));
@@ -710,8 +714,8 @@ for (
 }
 
 for (const id_token of ["", "x", "a.b.c", "e30.W10.c2ln", 7, "a.%%%.c"]) {
-  test(`an ID token that is ${JSON.stringify(id_token)} names nobody`, async () => {
-    const credential = signInAt(people({}, { id_token }));
+  test(`an ID token that is ${JSON.stringify(id_token)} names no account`, async () => {
+    const credential = signInAt(signedInUser({}, { id_token }));
     if (typeof id_token === "string" && id_token) {
       return assert.match((await failureOf(credential.getToken(GRAPH))).message, /malformed/);
     }
@@ -722,19 +726,19 @@ for (const id_token of ["", "x", "a.b.c", "e30.W10.c2ln", 7, "a.%%%.c"]) {
 
 test("an ID token of a user with many groups is accepted, however long it is", async () => {
   const groups = Array.from({ length: 1000 }, () => crypto.randomUUID());
-  const record = await signInAt(people({ groups })).authenticate(GRAPH);
+  const record = await signInAt(signedInUser({ groups })).authenticate(GRAPH);
   assert.equal(record?.username, "jö@contoso.com");
 });
 
 test("an ID token with two or four parts is malformed", async () => {
   const [header, payload, signature] = jwtOf(ID_TOKEN).split(".");
   for (const parts of [[header, payload], [header, payload, signature, ""]]) {
-    const error = await failureOf(signInAt(people({}, { id_token: parts.join(".") })).getToken(GRAPH));
+    const error = await failureOf(signInAt(signedInUser({}, { id_token: parts.join(".") })).getToken(GRAPH));
     assert.match(error.message, /Cannot use the ID token: It is malformed$/);
   }
 });
 
-test("an ID token by another name of the same cloud is believed", async () => {
+test("an ID token from another host of the same cloud is accepted", async () => {
   for (
     const [authorityHost, iss] of [
       ["https://login.microsoftonline.com", `https://sts.windows.net/${TENANT}/`],
@@ -743,7 +747,7 @@ test("an ID token by another name of the same cloud is believed", async () => {
       ["https://contoso.ciamlogin.com", `https://${TENANT}.ciamlogin.com/${TENANT}/v2.0`],
     ] as const
   ) {
-    assert.equal((await signInAt(people({ iss }), { authorityHost }).getToken(GRAPH)).token, "a-token", iss);
+    assert.equal((await signInAt(signedInUser({ iss }), { authorityHost }).getToken(GRAPH)).token, "a-token", iss);
   }
 });
 
@@ -757,52 +761,52 @@ for (
     `https://login.microsoftonline.com/${TENANT}/v2.0`,
   ]
 ) {
-  test(`an external tenant's ID token is not believed by the issuer ${iss}`, async () => {
+  test(`an external tenant's ID token with the issuer ${iss} is rejected`, async () => {
     const error = await failureOf(
-      signInAt(people({ iss }), { authorityHost: "https://contoso.ciamlogin.com" }).getToken(GRAPH),
+      signInAt(signedInUser({ iss }), { authorityHost: "https://contoso.ciamlogin.com" }).getToken(GRAPH),
     );
     assert.match(error.message, /Cannot use the ID token: It is from another issuer/);
   });
 }
 
-test("who has signed in is read from what there is", async () => {
+test("the account is read from the available claims", async () => {
   const info = (value: unknown) => ({ client_info: btoa(JSON.stringify(value)) });
   for (
     const [changes, members, homeAccountId, username] of [
       [{}, info({ uid: "u", utid: "t" }), "u.t", "jö@contoso.com"],
       [{}, info({ uid: "u" }), `u.${TENANT}`, "jö@contoso.com"],
       [{}, {}, `an-object.${TENANT}`, "jö@contoso.com"],
-      [{ oid: undefined, preferred_username: undefined, upn: "jo" }, {}, `somebody.${TENANT}`, "jo"],
+      [{ oid: undefined, preferred_username: undefined, upn: "jo" }, {}, `a-user.${TENANT}`, "jo"],
       [{ preferred_username: "", email: "e" }, { client_info: "%%%" }, `an-object.${TENANT}`, "e"],
       [{ preferred_username: 7 }, {}, `an-object.${TENANT}`, ""],
     ] as const
   ) {
-    const record = await signInAt(people(changes, members)).authenticate(GRAPH);
+    const record = await signInAt(signedInUser(changes, members)).authenticate(GRAPH);
     assert.deepEqual([record?.homeAccountId, record?.username], [homeAccountId, username]);
   }
 });
 
-test("where one is expected, an answer must say who it was", async () => {
-  const authenticationRecord = await signInAt(people()).authenticate(GRAPH);
+test("a response must name the account if one is expected", async () => {
+  const authenticationRecord = await signInAt(signedInUser()).authenticate(GRAPH);
   const error = await failureOf(
-    signInAt(people({}, { id_token: undefined }), { authenticationRecord }).getToken(GRAPH),
+    signInAt(signedInUser({}, { id_token: undefined }), { authenticationRecord }).getToken(GRAPH),
   );
   assert.match(error.message, /Cannot determine which account signed in/);
 });
 
-test("a service that gives no refresh token has the user sign in for each", async () => {
+test("without refresh tokens each token needs a sign-in", async () => {
   let prompts = 0;
-  const credential = signInAt(people({}, { refresh_token: undefined }), { userPromptCallback: () => prompts++ });
+  const credential = signInAt(signedInUser({}, { refresh_token: undefined }), { userPromptCallback: () => prompts++ });
   for (const scope of [GRAPH, VAULT, GRAPH]) await credential.getToken(scope);
   assert.equal(prompts, 2);
 });
 
-test("a user who signs in without a refresh token gets no token by that of the user before", async () => {
+test("a user who signs in without a refresh token gets no token by the previous user's refresh token", async () => {
   const users = ["ada", "bob", "bob"];
-  const service = createService((asked) => {
+  const service = createService((request) => {
     const oid = users[service.requests.filter(({ url }) => url.endsWith("/devicecode")).length - 1]!;
     const members = { access_token: oid, client_info: undefined, refresh_token: oid === "ada" ? "adas" : undefined };
-    return people({ oid }, members)(asked);
+    return signedInUser({ oid }, members)(request);
   });
   const credential = signInTo(service, {});
   assert.match((await credential.authenticate(GRAPH))!.homeAccountId, /^ada/);
@@ -812,21 +816,21 @@ test("a user who signs in without a refresh token gets no token by that of the u
   assert.deepEqual(sent, [undefined, undefined, undefined]);
 });
 
-test("a call that was aborted before it begins sends nothing", async () => {
+test("a call with an aborted signal sends no request", async () => {
   const scene = createScene();
   const credential = byDeviceCode(scene, optionsOf(scene));
   const error = await failureOf(credential.authenticate(GRAPH, { abortSignal: AbortSignal.abort() }));
   assert.deepEqual([error.name, scene.entra.requests.length], ["AbortError", 0]);
 });
 
-test("a sign-in whose caller has left gives no token late: the user before stays, and so do the user's tokens", async () => {
+test("an aborted sign-in does not change the account or its tokens when its response arrives late", async () => {
   const scene = createScene();
-  let answer: (() => void) | undefined;
+  let release: (() => void) | undefined;
   let isHeld = false;
   const credential = byDeviceCode(scene, {
     async fetch(url, init) {
       const response = await scene.entra.fetch(url, { ...init, signal: null });
-      if (isHeld && String(url).endsWith("/token")) await new Promise<void>((resolve) => answer = resolve);
+      if (isHeld && String(url).endsWith("/token")) await new Promise<void>((resolve) => release = resolve);
       return response;
     },
   });
@@ -837,11 +841,11 @@ test("a sign-in whose caller has left gives no token late: the user before stays
   const late = failureOf(credential.authenticate(VAULT, { abortSignal: controller.signal }));
   await scene.clock.untilSleeping(9_999);
   await scene.clock.advance(5_000);
-  while (!answer) await breathe();
+  while (!release) await breathe();
   controller.abort();
   assert.equal((await late).name, "AbortError");
   isHeld = false;
-  answer();
+  release();
   await breathe();
   assert.equal(await credential.getToken(GRAPH), adas);
   assert.equal(await ownerOf(scene, await settle(credential.getToken(VAULT), scene)), ADA);

@@ -3,8 +3,8 @@ import fc from "fast-check";
 const [FIRST_SURROGATE, SURROGATES] = [0xd800, 0x800];
 
 /**
- * Any code point but those of surrogates, to be used as the `unit` of `fc.string`. `unit: "binary"` gives the same, but makes an index of a
- * million entries first.
+ * Any code point except surrogates, for use as the `unit` of `fc.string`. `unit: "binary"` generates the same, but
+ * builds an index of a million entries first.
  */
 export const anyCharacter: fc.Arbitrary<string> = fc.nat(0x10ffff - SURROGATES).map(
   (index) => String.fromCodePoint(index < FIRST_SURROGATE ? index : index + SURROGATES),

@@ -1,5 +1,5 @@
 /**
- * A module of the tests as a process of its own, under the runtime that runs the test: Deno, Node or Bun.
+ * Starts modules of the tests as child processes, on the runtime that runs the test: Deno, Node or Bun.
  *
  * @module
  */
@@ -7,9 +7,9 @@ import { spawn } from "node:child_process";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 
-/** How a process ended, and what it wrote. */
+/** The exit code and the output of a process. */
 export interface Ending {
-  /** Its exit code, or the name of the signal that ended it. */
+  /** The exit code, or the name of the signal that ended the process. */
   readonly code: number | string;
   readonly stdout: string;
   readonly stderr: string;
@@ -17,45 +17,47 @@ export interface Ending {
 
 /** A running process. */
 export interface Child {
-  /** Its id, if it could be started. */
+  /** The process id, if the process could be started. */
   readonly pid: number | undefined;
-  /** Resolves with the first match in its standard output. Rejects with what it wrote if it ends without one. */
+  /**
+   * Resolves with the first match in the standard output. Rejects with the output if the process ends without a match.
+   */
   untilPrinted(pattern: RegExp): Promise<RegExpExecArray>;
-  /** Writes to its standard input. */
+  /** Writes to the standard input. */
   write(text: string): void;
-  /** Resolves when it has ended and all that it wrote was read. */
+  /** Resolves when the process has ended and all of its output was read. */
   readonly ended: Promise<Ending>;
-  /** Ends it, whatever it is doing; resolves when it is gone. */
+  /** Kills the process. Resolves when it has ended. */
   stop(): Promise<void>;
 }
 
 /** What {@linkcode startModule} accepts. */
 export interface ChildOptions {
   readonly args?: readonly string[];
-  /** A command that runs it, such as `isolated()`. Default: none. */
+  /** A command that runs the process, such as `isolated()`. Default: none. */
   readonly within?: readonly string[];
-  /** Variables beside those of {@linkcode plainEnv}. */
+  /** Environment variables besides those of {@linkcode plainEnv}. */
   readonly env?: Readonly<Record<string, string>>;
-  /** Its working folder. Default: this process's. */
+  /** The working folder. Default: this process's. */
   readonly cwd?: string;
-  /** Receives each line of its standard output as it comes. */
+  /** Receives each line of the standard output as it arrives. */
   readonly onLine?: (line: string) => void;
 }
 
 const running = new Set<Child>();
 
 /**
- * Starts the module below this folder that has this path, such as `"interop/azurite_process"`. Its standard input ends when this process does; a
- * Ctrl-C is for this process alone.
+ * Starts a module by its path below this folder, such as `"interop/azurite_process"`. Its standard input ends when this
+ * process ends. Ctrl-C interrupts only this process.
  */
 export function startModule(name: string, { args = [], within = [], ...options }: ChildOptions = {}): Child {
-  // The same ending as this file's: `.ts`, or `.js` where the tests were transpiled.
+  // The same extension as this file: `.ts`, or `.js` if the tests were transpiled.
   const path = fileURLToPath(import.meta.url.replace(/[^/]+(\.\w+)$/, `${name}$1`));
   const run = "Deno" in globalThis ? ["run", "--quiet", "--allow-all"] : [];
   return startProgram([...within, process.execPath, ...run, path, ...args], options);
 }
 
-/** Starts any program as {@linkcode startModule} does. */
+/** Starts a program in the same way as {@linkcode startModule}. */
 export function startProgram(
   [command = "", ...args]: readonly string[],
   { env = {}, cwd, onLine }: Omit<ChildOptions, "args" | "within"> = {},
@@ -71,7 +73,7 @@ export function startProgram(
   let printed = 0;
   const watchers = new Set<() => void>();
 
-  child.stdin.on("error", () => {}); // It may end before us.
+  child.stdin.on("error", () => {}); // The child may end before this process writes.
   child.stderr.setEncoding("utf8").on("data", (text: string) => stderr += text);
   child.stdout.setEncoding("utf8").on("data", (text: string) => {
     stdout += text;
@@ -110,24 +112,27 @@ export function startProgram(
   return started;
 }
 
-/** Ends all that {@linkcode startModule} has started and that still runs; resolves when it is gone. */
+/** Kills the running processes that {@linkcode startModule} has started. Resolves when they have ended. */
 export async function stopModules(): Promise<void> {
   await Promise.all([...running].map((child) => child.stop()));
 }
 
-/** The variables of this process that a child may need to run at all: nothing about Azure, no proxy, no trust, no colours. */
+/**
+ * Returns the variables of this process that a child needs to run, without those for Azure, proxies, certificates and
+ * colours.
+ */
 export function plainEnv(): Record<string, string> {
   const dropped = /^(azure_.*|azurite_.*|openai_.*|.*_proxy|deno_cert|node_extra_ca_certs|force_color)$/i;
   const kept = Object.entries(process.env).filter(([name]) => !dropped.test(name));
   return { ...Object.fromEntries(kept) as Record<string, string>, NO_COLOR: "1" };
 }
 
-/** The variables that make a child trust a certification authority, whose certificate is in the file. */
+/** Returns the variables that make a child trust the certificate authority whose certificate is in the file. */
 export function trust(path: string): Record<string, string> {
   return { DENO_CERT: path, NODE_EXTRA_CA_CERTS: path };
 }
 
-/** To be called in a child: ends it when its parent is gone, however that ended. */
+/** Ends this process when its parent has ended. To be called in a child. */
 export function endWithParent(): void {
   process.stdin.on("end", () => process.exit()).on("error", () => process.exit()).resume();
 }

@@ -1,5 +1,5 @@
 /**
- * A real browser, and a person in front of it.
+ * A real browser, and the actions of its user.
  *
  * @module
  */
@@ -19,28 +19,28 @@ const FLAGS = [
   "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ];
 
-/** Why there is no browser, if there is none. */
+/** The reason to skip if no browser is installed. */
 export const NO_BROWSER: string | false = !PATHS.some((path) => existsSync(path)) &&
   `There is none of ${PATHS.join(", ")}`;
 
-/** Starts a browser without a window, with further flags of its command line. */
+/** Starts a headless browser, with additional flags. */
 export async function startBrowser(flags: readonly string[] = []): Promise<Browser> {
   return await chromium.launch({
     executablePath: PATHS.find((path) => existsSync(path))!,
     args: [...FLAGS, ...flags],
-    // Pages are kept alive for the way back, as people's browsers do.
+    // Enables the back/forward cache, as in an ordinary browser.
     ignoreDefaultArgs: ["--disable-back-forward-cache"],
   });
 }
 
-/** Opens a page that reaches this machine only. */
+/** Opens a page that can connect only to this machine. */
 export async function openPage(browser: Browser, options: { colorScheme?: "light" | "dark" } = {}): Promise<Page> {
   const context = await browser.newContext(options);
   await context.route((url) => !["localhost", "127.0.0.1"].includes(url.hostname), (route) => route.abort());
   return await context.newPage();
 }
 
-/** Signs in with the forms of oidc-provider, and consents where it is asked. */
+/** Signs in with the forms of oidc-provider, and consents if necessary. */
 export async function fillIn(page: Page, user: string): Promise<void> {
   await page.fill('input[name="login"]', user);
   await page.fill('input[name="password"]', "any");

@@ -3,13 +3,13 @@ import { createWatch } from "./developer_tools/watch.ts";
 
 /** The connections of a server. */
 export interface Connections {
-  /** How many have come. */
+  /** Number of connections so far. */
   readonly count: number;
-  /** Takes in one that the server does not tell of. */
+  /** Adds a connection that the server does not report. */
   add(socket: Socket): void;
-  /** Resolves as soon as one has come and none is left. */
+  /** Resolves as soon as there was a connection and none is open. */
   untilLeft(): Promise<void>;
-  /** Stops listening and ends them. */
+  /** Stops listening and ends the connections. */
   close(): Promise<void>;
 }
 

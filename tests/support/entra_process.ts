@@ -1,4 +1,4 @@
-// A simulated Entra behind HTTPS. Prints "listens on <url>", and a line for each request that it is asked.
+// A simulated Entra behind HTTPS. Prints "listens on <url>" and a line for each request.
 import { createEntra } from "@azweb/identity/testing";
 import { readFileSync } from "node:fs";
 import process from "node:process";
@@ -7,7 +7,7 @@ import { serveHttps } from "./https_server.ts";
 
 const [certificatePath = "", keyPath = ""] = process.argv.slice(2);
 endWithParent();
-// Not from the command line, which every user of the machine can read.
+// From the standard input, because every user of the machine can read the command line.
 const entra = createEntra(JSON.parse(process.env.ENTRA_OPTIONS ?? "{}"));
 const tls = { cert: readFileSync(certificatePath), key: readFileSync(keyPath) };
 

@@ -1,27 +1,27 @@
 import type { EntraOptions } from "@azweb/identity/testing";
 import { type Child, startModule } from "./child.ts";
 
-/** The simulated Entra of `@azweb/identity/testing`, behind HTTPS in a process of its own. */
+/** The simulated Entra of `@azweb/identity/testing`, behind HTTPS in a child process. */
 export interface EntraServer {
-  /** For `AZURE_AUTHORITY_HOST`. */
+  /** The value for `AZURE_AUTHORITY_HOST`. */
   readonly url: string;
-  /** What it was asked, such as `"POST /contoso/oauth2/v2.0/token 200"`, in order. */
+  /** The requests, such as `"POST /contoso/oauth2/v2.0/token 200"`, in order. */
   readonly requests: readonly string[];
-  /** Ends it. */
+  /** Ends the process. */
   stop(): Promise<void>;
 }
 
 /** What {@linkcode startEntra} accepts. */
 export interface EntraServerOptions {
-  /** The path of the certificate for `localhost`, PEM. */
+  /** The path of the certificate for `localhost`, in PEM. */
   readonly certificatePath: string;
-  /** The path of its key, PEM. */
+  /** The path of its key, in PEM. */
   readonly keyPath: string;
-  /** Who is registered: what `createEntra` takes, as far as JSON can say it. */
+  /** The options of `createEntra`, as JSON. */
   readonly entra: EntraOptions;
 }
 
-/** Starts a simulated Entra on a port of its choice. Rejects with what it wrote if it does not start. */
+/** Starts a simulated Entra on a free port. Rejects with its output if it does not start. */
 export async function startEntra({ certificatePath, keyPath, entra }: EntraServerOptions): Promise<EntraServer> {
   const requests: string[] = [];
   const child: Child = startModule("entra_process", {

@@ -5,19 +5,19 @@ import { followConnections } from "./connections.ts";
 
 /** A server that listens on 127.0.0.1. */
 export interface HttpServer {
-  /** Such as `"http://127.0.0.1:40123"`. */
+  /** The URL, such as `"http://127.0.0.1:40123"`. */
   readonly url: string;
-  /** How many connections have come. */
+  /** Number of connections so far. */
   readonly connections: number;
-  /** Resolves as soon as a connection has come and none is left. */
+  /** Resolves as soon as there was a connection and none is open. */
   untilLeft(): Promise<void>;
   /** Stops listening and ends its connections. */
   close(): Promise<void>;
 }
 
 /**
- * Serves a `Request => Response` function on a port of its choice. A body goes out as it comes; where it breaks, and where the function
- * rejects, so does the connection. Can stand for a proxy, which is told the whole URL.
+ * Serves a `Request => Response` function on a free port. Streams the body of the response. If the body fails or the
+ * function rejects, the connection is closed. Can also act as a proxy, which receives absolute URLs.
  */
 export async function serveHttp(handle: (request: Request) => Promise<Response>): Promise<HttpServer> {
   const server = createServer(async (incoming, outgoing) => {

@@ -1,15 +1,15 @@
 import { createServer, type ServerOptions } from "node:https";
 import type { AddressInfo } from "node:net";
 
-/** A server that listens. */
+/** A running server. */
 export interface HttpsServer {
-  /** Such as `"https://localhost:40123"`. */
+  /** The URL, such as `"https://localhost:40123"`. */
   readonly url: string;
   /** Stops listening and ends its connections. */
   close(): Promise<void>;
 }
 
-/** Serves a `Request => Response` function over TLS on this machine, on a port of its choice. */
+/** Serves a `Request => Response` function over TLS on a free port of this machine. */
 export async function serveHttps(
   handle: (request: Request) => Promise<Response>,
   tls: Required<Pick<ServerOptions, "cert" | "key">>,
@@ -28,7 +28,7 @@ export async function serveHttps(
       const body = new Uint8Array(await response.arrayBuffer());
       outgoing.writeHead(response.status, [...response.headers].flat()).end(body);
     } catch {
-      outgoing.destroy(); // The handler's way to say that nobody answers.
+      outgoing.destroy(); // A handler that rejects closes the connection without a response.
     }
   });
   await new Promise<void>((resolve, reject) => server.once("error", reject).listen(0, "127.0.0.1", resolve));

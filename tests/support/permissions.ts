@@ -1,5 +1,5 @@
 /**
- * Code that runs on Deno with some permissions and no more.
+ * Runs code on Deno with given permissions only.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 /** The root of the project. */
 export const ROOT: string = fileURLToPath(new URL("../../", import.meta.url));
 
-/** Code that counts, in `questions`, how often anybody is asked from there on. */
+/** Code that counts later permission prompts in `questions`. */
 export const COUNT_QUESTIONS = `
   let questions = 0;
   for (const name of ["request", "requestSync"]) {
@@ -18,7 +18,9 @@ export const COUNT_QUESTIONS = `
   }
 `;
 
-/** Runs code by the library's name, with the flags and no more. Returns what it writes; rejects where it fails. */
+/**
+ * Runs code that imports the library by its name, with only these flags. Returns its output, and rejects if it fails.
+ */
 export async function runWithFlags(flags: string[], code: string, env: Record<string, string> = {}): Promise<string> {
   const process = new Deno.Command(Deno.execPath(), {
     args: ["run", "--no-prompt", "--ext=ts", ...flags, "-"],

@@ -1,5 +1,6 @@
 /**
- * A token service that is one function, for tests that need an answer no honest service gives, and what they hand to a credential.
+ * A token service that is simulated by one function, for tests with unusual responses, and the options for its
+ * credentials.
  *
  * @module
  */
@@ -12,7 +13,7 @@ export const CLIENT = "99999999-8888-7777-6666-555555555555";
 export const SCOPE = "https://storage.azure.com/.default";
 export const TOKEN_ENDPOINT: string = `https://login.microsoftonline.com/${TENANT}/oauth2/v2.0/token`;
 
-/** A request as the service saw it. */
+/** A request that a service received. */
 export interface Asked {
   readonly url: string;
   readonly method: string;
@@ -23,15 +24,18 @@ export interface Asked {
   readonly signal: AbortSignal;
 }
 
-/** A service and what it was asked, in order. */
+/** A service and its requests, in order. */
 export interface Service {
   readonly fetch: typeof fetch;
   readonly requests: readonly Asked[];
-  /** Resolves as soon as so many requests have come. */
+  /** Resolves as soon as the service has received `count` requests. */
   untilRequested(count: number): Promise<void>;
 }
 
-/** Makes a service of the function that answers; it gets each request and how many there were before. */
+/**
+ * Creates a service from a function that returns its responses. The function gets each request and the number of
+ * previous ones.
+ */
 export function createService(answer: (asked: Asked, index: number) => unknown = () => tokenAnswer()): Service {
   const requests: Asked[] = [];
   const { changed, until } = createWatch();
@@ -58,12 +62,12 @@ export function createService(answer: (asked: Asked, index: number) => unknown =
   };
 }
 
-/** A good answer: a token that lives an hour. */
+/** Returns a valid token response with a lifetime of an hour. */
 export function tokenAnswer(members: Record<string, unknown> = {}): Response {
   return jsonAnswer({ token_type: "Bearer", expires_in: 3600, access_token: "a-token", ...members });
 }
 
-/** An answer whose body is JSON. */
+/** Returns a response with a JSON body. */
 export function jsonAnswer(body: unknown, init: ResponseInit = {}): Response {
   return new Response(JSON.stringify(body), {
     ...init,
@@ -71,14 +75,15 @@ export function jsonAnswer(body: unknown, init: ResponseInit = {}): Response {
   });
 }
 
-/** Never answers, and leaves with the signal as `fetch` does. */
+/** Never responds, and rejects like `fetch` when the signal aborts. */
 export function silence({ signal }: Asked): Promise<Response> {
   return new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason), { once: true }));
 }
 
 /**
- * The options of a credential that lives in the test alone: this service, this clock, no variables of the process, and no waits between
- * attempts. `waitUntil` makes edge isolates share requests and refresh behind the caller, as the others do.
+ * Returns the options of a credential that is isolated from the machine: with this service and clock, and without
+ * environment variables or delays between attempts. With `waitUntil`, edge isolates share requests and refresh in the
+ * background, like other runtimes.
  */
 export function isolatedOptions(service: Pick<Service, "fetch">, clock?: FakeClock): CredentialOptions {
   return {
@@ -91,7 +96,7 @@ export function isolatedOptions(service: Pick<Service, "fetch">, clock?: FakeClo
   };
 }
 
-/** What a rejected promise rejects with. */
+/** Returns the error with which a promise rejects. Fails if it resolves. */
 export async function failureOf(promise: Promise<unknown>): Promise<Error & Record<string, unknown>> {
   try {
     await promise;
@@ -101,7 +106,7 @@ export async function failureOf(promise: Promise<unknown>): Promise<Error & Reco
   throw new Error("It did not fail");
 }
 
-/** Lets what became possible happen: a turn of the event loop. */
+/** Waits for a turn of the event loop, so that other work can proceed. */
 export function breathe(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 0));
 }

@@ -1,5 +1,5 @@
 /**
- * A server over TLS that shows all that reached it, and that the connections are gone.
+ * A TLS server that records what it received and the state of its connections.
  *
  * @module
  */
@@ -11,17 +11,17 @@ import { followConnections } from "./connections.ts";
 /** A server that listens on 127.0.0.1. */
 export interface TlsServer {
   readonly port: number;
-  /** What was sent to it, without the encryption: nothing as long as no client trusts it. */
+  /** The decrypted data that it received; empty if no client trusts the server. */
   readonly received: string;
-  /** The names that clients asked for (SNI). */
+  /** The server names that clients sent (SNI). */
   readonly names: readonly (string | false | null)[];
-  /** Resolves as soon as a connection has come and none is left. */
+  /** Resolves as soon as there was a connection and none is open. */
   untilLeft(): Promise<void>;
   /** Stops listening and ends its connections. */
   close(): Promise<void>;
 }
 
-/** Serves over TLS; `answer` gets each piece of text that comes. */
+/** Serves over TLS. `answer` gets each chunk of text. */
 export async function serveTls(
   { certificate, key }: Leaf,
   answer: (socket: TLSSocket, text: string) => void,

@@ -1,4 +1,5 @@
-// Gets tokens of the machine's identity by what the variables say, as a program does that knows nothing of all this. Prints a line each.
+// Gets tokens of the managed identity that the environment variables configure, like an ordinary program. Prints a line
+// for each.
 import { ManagedIdentityCredential } from "@azweb/identity";
 import process from "node:process";
 import { endWithParent } from "./child.ts";
@@ -6,7 +7,7 @@ import { endWithParent } from "./child.ts";
 endWithParent();
 const { token } = await new ManagedIdentityCredential().getToken("https://vault.azure.net/.default");
 console.log(`token ${token}`);
-// What becomes of an ordinary request to the same place.
+// The result of an ordinary request to the same host.
 const response = await fetch(process.env.ORDINARY_URL!);
 console.log(`ordinary ${await response.text()}`);
 process.exit();

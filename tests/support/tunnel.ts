@@ -1,15 +1,15 @@
 import { createServer } from "node:http";
 import { type AddressInfo, connect, type Socket } from "node:net";
 
-/** A proxy that leads to one place. */
+/** A proxy for one host. */
 export interface Tunnel {
-  /** For `HTTPS_PROXY`. */
+  /** The value for `HTTPS_PROXY`. */
   readonly url: string;
   /** Stops listening and ends its connections. */
   close(): Promise<void>;
 }
 
-/** Starts a proxy that takes who asks for this host to this port of the machine, and nobody anywhere else. */
+/** Starts a proxy that connects requests for this host to a port of this machine, and rejects all others. */
 export async function startTunnel(host: string, port: number): Promise<Tunnel> {
   const open = new Set<Socket>();
   const server = createServer().on("connect", ({ url }, client: Socket, head) => {

@@ -1,5 +1,5 @@
 /**
- * A workload that was handed a token file, and the Entra that trusts it: portable.
+ * A workload with a token file, and an Entra that trusts it. Runs on every runtime.
  *
  * @module
  */
@@ -21,23 +21,23 @@ const ONE_HOUR_IN_S = 3600;
 export interface Workload {
   readonly entra: Entra;
   readonly clock: FakeClock;
-  /** The files of the pod; what is changed here is seen by credentials. */
+  /** The files of the pod. Credentials see changes to them. */
   readonly files: Map<string, string>;
   readonly env: Record<string, string>;
-  /** How often each file was read. */
+  /** Number of times that each file was read. */
   readonly reads: Map<string, number>;
-  /** Options of credentials that find themselves in the pod. */
+  /** The options of credentials in the pod. */
   readonly options: WorkloadIdentityCredentialOptions & { runtime: object };
 }
 
-/** Signs a token as the cluster does, for an hour. */
+/** Signs a token with a lifetime of an hour, as the cluster does. */
 export function serviceAccountToken(claims: Record<string, unknown> = {}, now: number = START): Promise<string> {
   const iat = Math.floor(now / 1000);
   const usual = { iss: ISSUER, sub: SUBJECT, aud: "api://AzureADTokenExchange", iat, exp: iat + ONE_HOUR_IN_S };
   return signAssertion({ ...usual, ...claims }, { alg: "RS256", kid: "a-key" });
 }
 
-/** Makes a pod with a good token in its file. */
+/** Creates a pod with a valid token file. */
 export async function createWorkload(): Promise<Workload> {
   const clock = createFakeClock(START);
   const jwks = await publicKeys("a-key") as { keys: object[] };

@@ -2,14 +2,14 @@ import { createFakeClock } from "@azweb/identity/testing";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-test("a fake clock starts where it is told, else now", () => {
+test("a fake clock starts at the given time, or now", () => {
   assert.equal(createFakeClock(5).now(), 5);
   const before = Date.now();
   const now = createFakeClock().now();
   assert.ok(before <= now && now <= Date.now());
 });
 
-test("a fake clock stands still until it is advanced", async () => {
+test("a fake clock does not run until it is advanced", async () => {
   const { now, advance } = createFakeClock(1_000);
   assert.equal(now(), 1_000);
   await advance(500);
@@ -18,7 +18,7 @@ test("a fake clock stands still until it is advanced", async () => {
   assert.equal(now(), 1_500);
 });
 
-test("advancing wakes in order, each at its time, those who fall asleep on the way too", async () => {
+test("advancing resolves sleeps in order, each at its time, including those that start meanwhile", async () => {
   const clock = createFakeClock(0);
   const seen: string[] = [];
   assert.deepEqual(clock.sleeping, []);
@@ -34,7 +34,7 @@ test("advancing wakes in order, each at its time, those who fall asleep on the w
   assert.deepEqual(clock.sleeping, [1]);
 });
 
-test("advancing lets long chains of promises run between two wake-ups", async () => {
+test("advancing lets long promise chains run between two wake-ups", async () => {
   const clock = createFakeClock(0);
   const seen: string[] = [];
   clock.sleep(1).then(async () => {
@@ -46,7 +46,7 @@ test("advancing lets long chains of promises run between two wake-ups", async ()
   assert.deepEqual(seen, ["first", "second"]);
 });
 
-test("sleeping for no time takes none", async () => {
+test("a sleep of zero milliseconds resolves at once", async () => {
   const clock = createFakeClock(0);
   await clock.sleep(0);
   await clock.sleep(-1);
@@ -54,7 +54,7 @@ test("sleeping for no time takes none", async () => {
   assert.deepEqual(clock.sleeping, []);
 });
 
-test("a signal wakes with its reason", async () => {
+test("an aborted signal rejects a sleep with its reason", async () => {
   const clock = createFakeClock(0);
   const controller = new AbortController();
   const asleep = clock.sleep(100, controller.signal);
@@ -67,7 +67,7 @@ test("a signal wakes with its reason", async () => {
   await assert.rejects(clock.sleep(0, controller.signal), reason);
 });
 
-test("a signal that fires after waking changes nothing", async () => {
+test("an abort after a sleep has no effect", async () => {
   const clock = createFakeClock(0);
   const controller = new AbortController();
   const asleep = clock.sleep(100, controller.signal);
@@ -76,7 +76,7 @@ test("a signal that fires after waking changes nothing", async () => {
   await asleep;
 });
 
-test("setting the clock jumps in both directions and wakes nobody", async () => {
+test("setting the clock jumps in both directions and resolves no sleep", async () => {
   const clock = createFakeClock(1_000);
   await clock.advance(500);
   let awake = false;
@@ -98,7 +98,7 @@ test("a clock cannot be advanced backwards", async () => {
   for (const ms of [-1, NaN]) await assert.rejects(clock.advance(ms), { name: "RangeError", message: /"set"/ });
 });
 
-test("untilSleeping waits for somebody to sleep", async () => {
+test("untilSleeping waits for a sleep", async () => {
   const clock = createFakeClock(0);
   const seen = clock.untilSleeping();
   clock.sleep(70);
@@ -106,7 +106,7 @@ test("untilSleeping waits for somebody to sleep", async () => {
   assert.equal(await clock.untilSleeping(), 70);
 });
 
-test("untilSleeping passes over those who sleep longer", async () => {
+test("untilSleeping ignores longer sleeps", async () => {
   const clock = createFakeClock(0);
   let seen: number | undefined;
   clock.sleep(60_000);

@@ -44,7 +44,7 @@ function setUp(options: EntraOptions = {}): Entra {
 
 type Form = Record<string, string | undefined>;
 
-/** A request for a token: members that are `undefined` are left out. */
+/** Creates a token request. Members that are `undefined` are omitted. */
 function post(form: Form, path = TOKEN_PATH, host = HOST): [string, RequestInit] {
   const body = new URLSearchParams();
   for (const [name, value] of Object.entries(form)) if (value !== undefined) body.set(name, value);
@@ -57,7 +57,7 @@ async function ask(entra: Entra, form: Form, path?: string, host?: string): Prom
   return { status: response.status, body: await response.json() };
 }
 
-test("a secret gives a token for its resource", async () => {
+test("a client secret results in a token for the resource", async () => {
   const entra = setUp();
   const { status, body } = await ask(entra, WITH_SECRET);
   assert.equal(status, 200);
@@ -82,7 +82,7 @@ test("a secret gives a token for its resource", async () => {
   assert.match(String(uti), UUID);
 });
 
-test("the audience is what stands before /.default, whose slash is the only one taken away", async () => {
+test("the audience is the scope without /.default; other slashes are kept", async () => {
   const entra = setUp();
   for (const audience of ["https://storage.azure.com", "https://vault.azure.net/", "api://my-api", CLIENT_ID]) {
     const { body } = await ask(entra, { ...WITH_SECRET, scope: `${audience}/.default` });
@@ -90,7 +90,7 @@ test("the audience is what stands before /.default, whose slash is the only one 
   }
 });
 
-test("the issuer follows the cloud", async () => {
+test("the issuer depends on the cloud", async () => {
   const entra = setUp();
   for (
     const [host, path, issuer] of [
@@ -106,14 +106,14 @@ test("the issuer follows the cloud", async () => {
   }
 });
 
-test("an app's token carries the app's own claims", async () => {
+test("an app's token contains the app's own claims", async () => {
   const apps = [{ tenantId: TENANT, clientId: CLIENT_ID, secrets: ["a-secret"], claims: { roles: ["Reader"] } }];
   const entra = setUp({ apps });
   const { body } = await ask(entra, WITH_SECRET);
   assert.deepEqual((await entra.verify(body.access_token)).roles, ["Reader"]);
 });
 
-test("a token says that its client handles claims challenges, if the client says so", async () => {
+test("a token contains the client capability that the client sends", async () => {
   const entra = setUp();
   for (
     const [claims, xms_cc] of [
@@ -129,7 +129,7 @@ test("a token says that its client handles claims challenges, if the client says
   }
 });
 
-test("lifetime and refresh time are as set, and as numbers or strings", async () => {
+test("lifetime and refresh time are configurable, as numbers or strings", async () => {
   for (
     const [options, expected] of [
       [{}, [3_600, undefined]],
@@ -147,7 +147,7 @@ test("lifetime and refresh time are as set, and as numbers or strings", async ()
   }
 });
 
-test("the same secret is good until it ends", async () => {
+test("a secret is accepted until it expires", async () => {
   const clock = createFakeClock(NOON);
   const secrets = [{ value: "a-secret", expiresOnTimestamp: NOON + 1_000 }];
   const entra = setUp({ apps: [{ tenantId: TENANT, clientId: CLIENT_ID, secrets }], now: clock.now });
@@ -170,7 +170,7 @@ test("each tenant has its own apps", async () => {
   assert.equal((await entra.verify(body.access_token)).tid, "contoso.com");
 });
 
-const refused: {
+const rejected: {
   name: string;
   form?: Form;
   path?: string;
@@ -191,7 +191,7 @@ const refused: {
     says: /'magic'/,
   },
   {
-    name: "no app",
+    name: "no client id",
     form: { ...WITH_SECRET, client_id: undefined },
     expected: [400, "invalid_request", 900144],
     says: /'client_id'/,
@@ -204,9 +204,9 @@ const refused: {
   },
   {
     name: "an unknown app",
-    form: { ...WITH_SECRET, client_id: "nobody" },
+    form: { ...WITH_SECRET, client_id: "unknown-app" },
     expected: [400, "unauthorized_client", 700016],
-    says: /'nobody'/,
+    says: /'unknown-app'/,
   },
   {
     name: "an app of another tenant",
@@ -221,7 +221,7 @@ const refused: {
     says: new RegExp(CLIENT_ID),
   },
   {
-    name: "a secret in another case",
+    name: "a secret in another letter case",
     form: { ...WITH_SECRET, client_secret: "A-secret" },
     expected: [401, "invalid_client", 7000215],
   },
@@ -255,7 +255,7 @@ const refused: {
     expected: [400, "invalid_scope", 1002012],
   },
   {
-    name: "a scope of nothing",
+    name: "an empty scope",
     form: { ...WITH_SECRET, scope: "/.default" },
     expected: [400, "invalid_resource", 500011],
   },
@@ -266,16 +266,20 @@ const refused: {
     says: /https:\/\/vault\.azure\.net/,
   },
   {
-    name: "claims that are no JSON",
+    name: "claims that are not JSON",
     form: { ...WITH_SECRET, claims: "{" },
     expected: [400, "invalid_request", 9002313],
   },
   {
-    name: "claims that are no object",
+    name: "claims that are not an object",
     form: { ...WITH_SECRET, claims: "null" },
     expected: [400, "invalid_request", 9002313],
   },
-  { name: "no certain tenant", path: "/organizations/oauth2/v2.0/token", expected: [400, "invalid_request", 50059] },
+  {
+    name: "a tenant that stands for several",
+    path: "/organizations/oauth2/v2.0/token",
+    expected: [400, "invalid_request", 50059],
+  },
   { name: "a wrong password", form: { ...WITH_PASSWORD, password: "guess" }, expected: [400, "invalid_grant", 50126] },
   {
     name: "an unknown user",
@@ -290,19 +294,19 @@ const refused: {
     says: /'password'/,
   },
   {
-    name: "a password that is not enough",
+    name: "a password that is not sufficient",
     form: { ...WITH_PASSWORD, username: "careful@contoso.com" },
     expected: [400, "interaction_required", 50076],
     says: /vault\.azure\.net/,
   },
   {
-    name: "a password to everybody's tenant",
+    name: "a password at the tenant common",
     form: WITH_PASSWORD,
     path: "/common/oauth2/v2.0/token",
     expected: [400, "invalid_request", 9001023],
   },
   {
-    name: "a password through an app that must prove itself",
+    name: "a password with an app that must authenticate",
     form: { ...WITH_PASSWORD, client_id: CLIENT_ID },
     expected: [401, "invalid_client", 7000218],
   },
@@ -323,8 +327,8 @@ const refused: {
   },
 ];
 
-for (const { name, form = WITH_SECRET, path, options, expected, says } of refused) {
-  test(`Entra refuses ${name}`, async () => {
+for (const { name, form = WITH_SECRET, path, options, expected, says } of rejected) {
+  test(`Entra rejects ${name}`, async () => {
     const { status, body } = await ask(setUp(options), form, path);
     assert.deepEqual([status, body.error, body.error_codes[0]], expected, JSON.stringify(body));
     assert.ok(body.error_description.startsWith(`AADSTS${expected[2]}: `));
@@ -333,7 +337,7 @@ for (const { name, form = WITH_SECRET, path, options, expected, says } of refuse
   });
 }
 
-test("a refusal has Entra's shape", async () => {
+test("an error response has Entra's shape", async () => {
   const id = "12345678-1234-1234-1234-123456789abc";
   const { body } = await ask(setUp(), { ...WITH_SECRET, client_secret: "guess", "client-request-id": id });
   assert.match(body.trace_id, UUID);
@@ -351,13 +355,13 @@ test("a refusal has Entra's shape", async () => {
   });
 });
 
-test("a refusal of conditional access says which claims to send", async () => {
+test("an error response of conditional access contains a claims challenge", async () => {
   const { body } = await ask(setUp(), { ...WITH_PASSWORD, username: "careful@contoso.com" });
   assert.equal(body.suberror, "basic_action");
   assert.equal(JSON.parse(body.claims).access_token.capolids.essential, true);
 });
 
-test("the correlation id comes from the form, the query or a header, or is made up", async () => {
+test("the correlation id comes from the form, the query or a header, or is generated", async () => {
   const entra = setUp();
   const bad = { ...WITH_SECRET, client_secret: "guess" };
   assert.equal((await ask(entra, bad, `${TOKEN_PATH}?client-request-id=in-query`)).body.correlation_id, "in-query");
@@ -367,7 +371,7 @@ test("the correlation id comes from the form, the query or a header, or is made 
   assert.match((await ask(entra, bad)).body.correlation_id, UUID);
 });
 
-test("known resources are known with a slash at the end and in any case", async () => {
+test("known resources are matched with a trailing slash and in any letter case", async () => {
   const entra = setUp({ resources: ["https://Storage.azure.com"] });
   const { body } = await ask(entra, { ...WITH_SECRET, scope: "https://storage.azure.com//.default" });
   assert.equal((await entra.verify(body.access_token)).aud, "https://storage.azure.com/");
@@ -393,7 +397,7 @@ function withAssertion(assertion: string): Form {
   };
 }
 
-test("an assertion signed with a registered certificate gives a token", async () => {
+test("an assertion signed with a registered certificate results in a token", async () => {
   const inStandardBase64 = X5T_S256.replaceAll("-", "+").replaceAll("_", "/") + "=";
   for (
     const header of [
@@ -437,10 +441,10 @@ const badAssertions: {
   expected: number;
   says?: RegExp;
 }[] = [
-  { name: "no JWT", tamper: () => "abc", expected: 50027 },
-  { name: "a JWT of broken parts", tamper: () => "a.b.c", expected: 50027 },
+  { name: "a string that is not a JWT", tamper: () => "abc", expected: 50027 },
+  { name: "a JWT with malformed parts", tamper: () => "a.b.c", expected: 50027 },
   { name: "an unknown thumbprint", header: { "x5t#S256": X5T }, expected: 700027, says: /The key was not found/ },
-  { name: "a thumbprint that is none", header: { x5t: "%%%" }, expected: 700027, says: /The key was not found/ },
+  { name: "a malformed thumbprint", header: { x5t: "%%%" }, expected: 700027, says: /The key was not found/ },
   {
     name: "a changed signature",
     tamper: (jwt) => jwt.slice(0, -8) + "AAAAAAAA",
@@ -454,28 +458,33 @@ const badAssertions: {
     expected: 700027,
   },
   { name: "no signature", tamper: (jwt) => jwt.slice(0, jwt.lastIndexOf(".") + 1), expected: 700027 },
-  { name: "an algorithm that lies", header: { "x5t#S256": X5T_S256, alg: "HS256" }, expected: 700027 },
+  { name: "a wrong algorithm", header: { "x5t#S256": X5T_S256, alg: "HS256" }, expected: 700027 },
   { name: "no algorithm", header: { "x5t#S256": X5T_S256, alg: "none" }, expected: 700027 },
-  { name: "another app's name", claims: { iss: "another", sub: "another" }, expected: 700021 },
-  { name: "two names", claims: { iss: "another" }, expected: 50048 },
-  { name: "another service's name", claims: { aud: "https://evil.example" + TOKEN_PATH }, expected: 700023 },
+  { name: "another app's issuer and subject", claims: { iss: "another", sub: "another" }, expected: 700021 },
+  { name: "different issuer and subject", claims: { iss: "another" }, expected: 50048 },
+  { name: "another service's audience", claims: { aud: "https://evil.example" + TOKEN_PATH }, expected: 700023 },
   {
-    name: "an endpoint without encryption",
+    name: "an http audience",
     claims: { aud: `http://login.microsoftonline.com${TOKEN_PATH}` },
     expected: 700023,
   },
   { name: "another tenant's endpoint", claims: { aud: `${HOST}/contoso.com/oauth2/v2.0/token` }, expected: 700023 },
   { name: "no audience", claims: { aud: undefined }, expected: 700023 },
-  { name: "an end in the past", claims: { exp: NOON / 1000 - 300 }, expected: 700024, says: /2030-01-31 11:55:00Z/ },
+  {
+    name: "an expiry time in the past",
+    claims: { exp: NOON / 1000 - 300 },
+    expected: 700024,
+    says: /2030-01-31 11:55:00Z/,
+  },
   { name: "a start in the future", claims: { nbf: NOON / 1000 + 300 }, expected: 700024 },
-  { name: "no end", claims: { exp: undefined }, expected: 700024 },
-  { name: "an end in words", claims: { exp: "tomorrow" }, expected: 50027 },
-  { name: "a start that no date can hold", claims: { nbf: 1e300 }, expected: 50027 },
-  { name: "no name of its own", claims: { jti: undefined }, expected: 50013, says: /no jti/ },
+  { name: "no expiry time", claims: { exp: undefined }, expected: 700024 },
+  { name: "an expiry time that is not a number", claims: { exp: "tomorrow" }, expected: 50027 },
+  { name: "a start that is out of range", claims: { nbf: 1e300 }, expected: 50027 },
+  { name: "no jti", claims: { jti: undefined }, expected: 50013, says: /no jti/ },
 ];
 
 for (const { name, claims, header, tamper, expected, says } of badAssertions) {
-  test(`Entra refuses an assertion with ${name}`, async () => {
+  test(`Entra rejects an assertion with ${name}`, async () => {
     const assertion = await signAssertion({ ...CLAIMS, ...claims }, header ?? { "x5t#S256": X5T_S256 });
     const { status, body } = await ask(setUp(), withAssertion(tamper ? tamper(assertion) : assertion));
     assert.deepEqual(
@@ -487,14 +496,14 @@ for (const { name, claims, header, tamper, expected, says } of badAssertions) {
   });
 }
 
-test("Entra forgives a clock that is wrong by less than five minutes", async () => {
+test("Entra tolerates a clock skew of less than five minutes", async () => {
   for (const times of [{ exp: NOON / 1000 - 299 }, { nbf: NOON / 1000 + 299 }]) {
     const assertion = await signAssertion({ ...CLAIMS, ...times }, { "x5t#S256": X5T_S256 });
     assert.equal((await ask(setUp(), withAssertion(assertion))).status, 200);
   }
 });
 
-test("Entra refuses an assertion that comes twice, unless it is told to allow it", async () => {
+test("Entra rejects a replayed assertion, unless the option allows it", async () => {
   const form = withAssertion(await signAssertion(CLAIMS, { "x5t#S256": X5T_S256 }));
   const strict = setUp();
   assert.equal((await ask(strict, form)).status, 200);
@@ -505,7 +514,7 @@ test("Entra refuses an assertion that comes twice, unless it is told to allow it
   for (const _ of [1, 2]) assert.equal((await ask(lenient, form)).status, 200);
 });
 
-test("an assertion that was refused is not used up", async () => {
+test("an assertion that was rejected may be sent again", async () => {
   const entra = setUp();
   const form = withAssertion(await signAssertion(CLAIMS, { "x5t#S256": X5T_S256 }));
   entra.failNext("silent");
@@ -516,29 +525,29 @@ test("an assertion that was refused is not used up", async () => {
   assert.equal((await ask(entra, form)).status, 200);
 });
 
-test("an assertion needs its type", async () => {
+test("an assertion needs client_assertion_type", async () => {
   const form = withAssertion(await signAssertion(CLAIMS, { "x5t#S256": X5T_S256 }));
   assert.equal((await ask(setUp(), { ...form, client_assertion_type: undefined })).body.error_codes[0], 900144);
   assert.equal((await ask(setUp(), { ...form, client_assertion_type: "saml" })).body.error_codes[0], 9002313);
 });
 
-test("Active Directory Federation Services takes RS256 alone", async () => {
+test("Active Directory Federation Services accepts only RS256", async () => {
   const claims = { ...CLAIMS, aud: "https://fs.contoso.com/adfs/oauth2/token" };
   for (const [alg, status] of [["RS256", 200], ["PS256", 401]] as const) {
     const assertion = await signAssertion(claims, { alg, x5t: X5T });
-    const answer = await ask(setUp(), withAssertion(assertion), "/adfs/oauth2/token", "https://fs.contoso.com");
-    assert.equal(answer.status, status, JSON.stringify(answer.body));
+    const response = await ask(setUp(), withAssertion(assertion), "/adfs/oauth2/token", "https://fs.contoso.com");
+    assert.equal(response.status, status, JSON.stringify(response.body));
   }
 });
 
-test("Active Directory Federation Services answers without codes", async () => {
+test("Active Directory Federation Services sends errors without codes", async () => {
   const { status, body } = await ask(setUp(), { ...WITH_SECRET, client_secret: "guess" }, "/adfs/oauth2/token");
   assert.equal(status, 401);
   assert.deepEqual(Object.keys(body), ["error", "error_description"]);
   assert.equal(body.error, "invalid_client");
 });
 
-test("a certificate that is none is the test's mistake", async () => {
+test("a malformed certificate throws, because the test is wrong", async () => {
   const entra = setUp({ apps: [{ tenantId: TENANT, clientId: CLIENT_ID, certificates: ["-----BEGIN NOTHING-----"] }] });
   const form = withAssertion(await signAssertion(CLAIMS, { x5t: X5T }));
   await assert.rejects(ask(entra, form), { name: "TypeError", message: /"CERTIFICATE"/ });
@@ -562,7 +571,7 @@ async function setUpFederation(): Promise<Entra> {
   return setUp({ apps: [{ tenantId: TENANT, clientId: CLIENT_ID, federatedCredentials }] });
 }
 
-test("a foreign identity gives a token, again and again", async () => {
+test("a federated token results in an access token and can be exchanged repeatedly", async () => {
   const entra = await setUpFederation();
   const form = withAssertion(await signAssertion(FOREIGN, { alg: "RS256", kid: "a-key" }));
   for (const _ of [1, 2]) assert.equal((await ask(entra, form)).status, 200);
@@ -579,22 +588,22 @@ for (
     ["algorithm", {}, { alg: "none" }, 50013],
   ] as const
 ) {
-  test(`Entra refuses a foreign identity with a wrong ${name}`, async () => {
+  test(`Entra rejects a federated token with a wrong ${name}`, async () => {
     const assertion = await signAssertion({ ...FOREIGN, ...claims }, { alg: "RS256", kid: "a-key", ...header });
     const { status, body } = await ask(await setUpFederation(), withAssertion(assertion));
     assert.deepEqual([status, body.error, body.error_codes[0]], [401, "invalid_client", code], JSON.stringify(body));
   });
 }
 
-test("Entra refuses a foreign identity with a changed signature", async () => {
+test("Entra rejects a federated token with a changed signature", async () => {
   const assertion = await signAssertion(FOREIGN, { alg: "RS256", kid: "a-key" });
   const { body } = await ask(await setUpFederation(), withAssertion(assertion.slice(0, -8) + "AAAAAAAA"));
   assert.equal(body.error_codes[0], 50013);
 });
 
-// People
+// Users
 
-test("a password gives a token, an id token and a refresh token", async () => {
+test("a password results in an access token, an ID token and a refresh token", async () => {
   const entra = setUp();
   const { status, body } = await ask(entra, { ...WITH_PASSWORD, client_info: "1" });
   assert.equal(status, 200);
@@ -627,7 +636,7 @@ test("a password gives a token, an id token and a refresh token", async () => {
   assert.equal(next.body.refresh_token, undefined);
 });
 
-test("a refresh token is good for its app and its tenant alone", async () => {
+test("a refresh token is accepted only for its app and its tenant", async () => {
   const apps = [
     { tenantId: TENANT, clientId: "a-public-app" },
     { tenantId: TENANT, clientId: "another-app" },
@@ -641,20 +650,20 @@ test("a refresh token is good for its app and its tenant alone", async () => {
   assert.equal((await ask(entra, form, "/common/oauth2/v2.0/token")).status, 200);
 });
 
-test("a user is found in the tenant of all organizations", async () => {
+test("a user can sign in at the tenant organizations", async () => {
   const entra = setUp();
   const { body } = await ask(entra, WITH_PASSWORD, "/organizations/oauth2/v2.0/token");
   assert.equal((await entra.verify(body.access_token)).tid, TENANT);
 });
 
-test("a scope without resource is Microsoft Graph's", async () => {
+test("a scope without a resource is for Microsoft Graph", async () => {
   const entra = setUp();
   const { body } = await ask(entra, { ...WITH_PASSWORD, scope: "User.Read Mail.Read" });
   const { aud, scp } = await entra.verify(body.access_token);
   assert.deepEqual([aud, scp], ["https://graph.microsoft.com", "User.Read Mail.Read"]);
 });
 
-test("an app that may be public need not prove itself for a user, but may", async () => {
+test("a public app need not authenticate for a user's token, but may", async () => {
   const apps = [{ tenantId: TENANT, clientId: CLIENT_ID, secrets: ["a-secret"], allowPublicClient: true }];
   const form = { ...WITH_PASSWORD, client_id: CLIENT_ID };
   assert.equal((await ask(setUp({ apps }), form)).status, 200);
@@ -662,9 +671,9 @@ test("an app that may be public need not prove itself for a user, but may", asyn
   assert.equal((await ask(setUp({ apps }), { ...form, client_secret: "guess" })).body.error_codes[0], 7000215);
 });
 
-// What else it serves
+// Other endpoints
 
-test("metadata name the host that was asked", async () => {
+test("the metadata contains the host of the request", async () => {
   const entra = setUp();
   for (
     const [base, token, keys, issuer] of [
@@ -713,7 +722,7 @@ test("the published key verifies the tokens", async () => {
   assert.ok(await crypto.subtle.verify(algorithm, key, bytes, new TextEncoder().encode(`${header}.${payload}`)));
 });
 
-test("verify refuses a token that was changed, has ended or is none", async () => {
+test("verify rejects a token that is changed, expired or malformed", async () => {
   const clock = createFakeClock(NOON);
   const entra = setUp({ now: clock.now });
   const token: string = (await ask(entra, WITH_SECRET)).body.access_token;
@@ -726,7 +735,7 @@ test("verify refuses a token that was changed, has ended or is none", async () =
   await assert.rejects(entra.verify(token), /exp/);
 });
 
-test("instance discovery vouches for the known clouds and for the hosts it was told", async () => {
+test("instance discovery confirms the known clouds and the configured hosts", async () => {
   const entra = setUp({ hosts: ["login.azurestack.example"] });
   const discover = async (authority: string) => {
     const endpoint = encodeURIComponent(`${authority}/${TENANT}/oauth2/v2.0/authorize`);
@@ -747,14 +756,14 @@ test("instance discovery vouches for the known clouds and for the hosts it was t
   assert.equal((await entra.fetch(`${HOST}/common/discovery/instance`)).status, 400);
 });
 
-test("what it does not serve is not found", async () => {
+test("an unknown path results in 404", async () => {
   const entra = setUp();
   for (const path of ["/", `/${TENANT}`, `/${TENANT}/oauth2/v2.0/logout`, `/adfs/oauth2/v2.0/token`]) {
     assert.equal((await entra.fetch(HOST + path)).status, 404, path);
   }
 });
 
-test("a token is posted, as a form", async () => {
+test("a token request must be a POST with a form", async () => {
   const entra = setUp();
   const got = await entra.fetch(HOST + TOKEN_PATH);
   assert.deepEqual([got.status, (await got.json()).error_codes[0]], [400, 900561]);
@@ -762,19 +771,19 @@ test("a token is posted, as a form", async () => {
   assert.deepEqual([posted.status, (await posted.json()).error_codes[0]], [400, 900144]);
 });
 
-test("pages may read the answers, and may send no header of their own", async () => {
+test("pages may read the responses, but may not send custom headers", async () => {
   const entra = setUp();
   const preflight = await entra.fetch(HOST + TOKEN_PATH, { method: "OPTIONS" });
   assert.equal(preflight.status, 200);
   assert.equal(preflight.headers.get("access-control-allow-origin"), "*");
   assert.equal(preflight.headers.get("access-control-allow-headers"), null);
   for (const client_secret of ["a-secret", "guess"]) {
-    const answer = await entra.fetch(...post({ ...WITH_SECRET, client_secret }));
-    assert.equal(answer.headers.get("access-control-allow-origin"), "*");
+    const response = await entra.fetch(...post({ ...WITH_SECRET, client_secret }));
+    assert.equal(response.headers.get("access-control-allow-origin"), "*");
   }
 });
 
-test("handle answers a server's requests and needs no this", async () => {
+test("handle responds to a server's requests and needs no this", async () => {
   const { handle } = setUp();
   const response = await handle(new Request(...post(WITH_SECRET, TOKEN_PATH, "http://127.0.0.1:8080")));
   assert.equal(response.status, 200);
@@ -782,13 +791,13 @@ test("handle answers a server's requests and needs no this", async () => {
   assert.match(response.headers.get("cache-control") ?? "", /no-store/);
 });
 
-test("a registration without tenant or name is the test's mistake", () => {
+test("a registration without a tenant or a name throws", () => {
   const empty = { tenantId: "", clientId: "", username: "", password: "" };
   assert.throws(() => createEntra({ apps: [empty] }), { name: "TypeError", message: /"clientId"/ });
   assert.throws(() => createEntra({ users: [empty] }), { name: "TypeError", message: /"username"/ });
 });
 
-// What it records, and how it waits
+// Recorded and held requests
 
 test("requests are recorded as plain data, in order", async () => {
   const entra = setUp();
@@ -799,31 +808,31 @@ test("requests are recorded as plain data, in order", async () => {
     ["GET", `/${TENANT}/discovery/v2.0/keys`],
     ["POST", TOKEN_PATH],
   ]);
-  const asked = JSON.parse(JSON.stringify(entra.requests[1]));
-  assert.equal(asked.url, `${HOST}${TOKEN_PATH}?a=b`);
-  assert.equal(asked.headers["x-custom"], "yes");
-  assert.deepEqual(asked.form, { ...WITH_SECRET, scope: "https://a.net/.default" });
+  const recorded = JSON.parse(JSON.stringify(entra.requests[1]));
+  assert.equal(recorded.url, `${HOST}${TOKEN_PATH}?a=b`);
+  assert.equal(recorded.headers["x-custom"], "yes");
+  assert.deepEqual(recorded.form, { ...WITH_SECRET, scope: "https://a.net/.default" });
   entra.requests.length = 0;
   await ask(entra, WITH_SECRET);
   assert.equal(entra.requests.length, 1);
 });
 
-test("held requests wait until they are let go, later ones too", async () => {
+test("held requests, including later ones, wait until they are released", async () => {
   const entra = setUp();
   const letGo = entra.hold();
-  let answers = 0;
-  const first = ask(entra, WITH_SECRET).then(() => answers++);
+  let responses = 0;
+  const first = ask(entra, WITH_SECRET).then(() => responses++);
   await entra.untilRequested();
-  const second = ask(entra, WITH_SECRET).then(() => answers++);
+  const second = ask(entra, WITH_SECRET).then(() => responses++);
   await entra.untilRequested(2);
-  assert.equal(answers, 0);
+  assert.equal(responses, 0);
   letGo();
   await Promise.all([first, second]);
   await ask(entra, WITH_SECRET);
   assert.equal(entra.requests.length, 3);
 });
 
-test("letting go of an old hold leaves the new one", async () => {
+test("releasing an earlier hold does not release a later one", async () => {
   const entra = setUp();
   const letGoFirst = entra.hold();
   const first = ask(entra, WITH_SECRET);
@@ -842,7 +851,7 @@ test("letting go of an old hold leaves the new one", async () => {
   await Promise.all([second, third]);
 });
 
-test("a signal ends a request, with its reason, before and while it is answered", async () => {
+test("an aborted signal rejects a request with its reason, before and during the response", async () => {
   const entra = setUp();
   const letGo = entra.hold();
   const controller = new AbortController();
@@ -857,7 +866,7 @@ test("a signal ends a request, with its reason, before and while it is answered"
   letGo();
 });
 
-test("the signal of a Request ends it too", async () => {
+test("the signal of a Request aborts it too", async () => {
   const entra = setUp();
   const letGo = entra.hold();
   const controller = new AbortController();
@@ -871,7 +880,7 @@ test("the signal of a Request ends it too", async () => {
 
 // Faults
 
-test("faults come in the order they were asked for, as often, and then no more", async () => {
+test("faults occur in the configured order and number", async () => {
   const entra = setUp();
   entra.failNext({ code: 7000222 }, 2);
   entra.failNext({ status: 500 });
@@ -882,7 +891,7 @@ test("faults come in the order they were asked for, as often, and then no more",
   assert.equal(entra.requests.length, 4);
 });
 
-test("recovering takes back faults without end", async () => {
+test("recovering removes endless faults", async () => {
   const entra = setUp();
   entra.failNext({ status: 500 }, Infinity);
   for (let i = 0; i < 3; i++) assert.equal((await entra.fetch(...post(WITH_SECRET))).status, 500);
@@ -890,7 +899,7 @@ test("recovering takes back faults without end", async () => {
   assert.equal((await entra.fetch(...post(WITH_SECRET))).status, 200);
 });
 
-test("faults fall to requests in the order these arrive, held or not", async () => {
+test("faults apply to requests in the order of their arrival, held or not", async () => {
   const entra = setUp();
   entra.failNext({ status: 500 });
   const letGo = entra.hold();
@@ -901,14 +910,14 @@ test("faults fall to requests in the order these arrive, held or not", async () 
   assert.deepEqual([(await first).status, (await second).status], [500, 200]);
 });
 
-test("a preflight is spared", async () => {
+test("faults do not apply to a preflight request", async () => {
   const entra = setUp();
   entra.failNext({ status: 500 });
   assert.equal((await entra.fetch(HOST + TOKEN_PATH, { method: "OPTIONS" })).status, 200);
   assert.equal((await entra.fetch(...post(WITH_SECRET))).status, 500);
 });
 
-const answers: {
+const responses: {
   fault: EntraFault;
   status: number;
   error?: string;
@@ -935,8 +944,8 @@ const answers: {
   },
 ];
 
-for (const { fault, status, error, code, headers = {} } of answers) {
-  test(`the fault ${JSON.stringify(fault)} answers as told`, async () => {
+for (const { fault, status, error, code, headers = {} } of responses) {
+  test(`the fault ${JSON.stringify(fault)} sends the configured response`, async () => {
     const entra = setUp();
     entra.failNext(fault);
     const response = await entra.fetch(...post({ ...WITH_SECRET, "client-request-id": "an-id" }));
@@ -949,7 +958,7 @@ for (const { fault, status, error, code, headers = {} } of answers) {
   });
 }
 
-test("a fault can carry claims, or any body", async () => {
+test("a fault can contain claims, or any body", async () => {
   const entra = setUp();
   entra.failNext({ code: 50076, claims: '{"access_token":{"acrs":{"essential":true}}}' });
   entra.failNext({ status: 502, body: "<h1>Bad gateway</h1>", headers: { "content-type": "text/html" } });
@@ -973,7 +982,7 @@ test("refused: fetch rejects as it does without a network", async () => {
   assert.equal(entra.requests.length, 1);
 });
 
-test("silent: nothing comes until the caller leaves", async () => {
+test("silent: no response until the caller aborts", async () => {
   const entra = setUp();
   entra.failNext("silent");
   const controller = new AbortController();
@@ -986,7 +995,7 @@ test("silent: nothing comes until the caller leaves", async () => {
   await assert.rejects(silent, reason);
 });
 
-test("reset: the body breaks in the middle", async () => {
+test("reset: the connection breaks in the middle of the body", async () => {
   const entra = setUp();
   entra.failNext("reset");
   const response = await entra.fetch(...post(WITH_SECRET));
@@ -996,7 +1005,7 @@ test("reset: the body breaks in the middle", async () => {
   await assert.rejects(reader.read(), { name: "TypeError", message: /^terminated/ });
 });
 
-test("stalled: half a body comes, and then nothing until the caller leaves", async () => {
+test("stalled: half of a body, and then nothing until the caller aborts", async () => {
   const entra = setUp();
   entra.failNext("stalled");
   const controller = new AbortController();
@@ -1010,7 +1019,7 @@ test("stalled: half a body comes, and then nothing until the caller leaves", asy
   await assert.rejects(rest, reason);
 });
 
-test("stalled: a reader that leaves needs no signal", async () => {
+test("stalled: a reader that cancels needs no signal", async () => {
   const entra = setUp();
   entra.failNext("stalled");
   const reader = (await entra.fetch(...post(WITH_SECRET))).body!.getReader();
@@ -1018,7 +1027,7 @@ test("stalled: a reader that leaves needs no signal", async () => {
   await reader.cancel();
 });
 
-test("truncated: half a body, and all seems well", async () => {
+test("truncated: half of a body, without an error", async () => {
   const entra = setUp();
   entra.failNext("truncated");
   const text = await (await entra.fetch(...post(WITH_SECRET))).text();
@@ -1026,7 +1035,7 @@ test("truncated: half a body, and all seems well", async () => {
   assert.throws(() => JSON.parse(text), SyntaxError);
 });
 
-test("html: a page where a token should be", async () => {
+test("html: a web page instead of a token response", async () => {
   const entra = setUp();
   entra.failNext("html");
   const response = await entra.fetch(...post(WITH_SECRET));
@@ -1035,7 +1044,7 @@ test("html: a page where a token should be", async () => {
   assert.match(await response.text(), /^<!DOCTYPE html>/);
 });
 
-test("huge: ten megabytes, made while they are read", async () => {
+test("huge: ten megabytes, generated while they are read", async () => {
   const entra = setUp();
   entra.failNext("huge", 2);
   const { access_token } = await (await entra.fetch(...post(WITH_SECRET))).json();
@@ -1043,7 +1052,7 @@ test("huge: ten megabytes, made while they are read", async () => {
   await (await entra.fetch(...post(WITH_SECRET))).body!.cancel();
 });
 
-test("redirect: who follows takes the secret elsewhere, who does not keeps it", async () => {
+test("redirect: a client that follows it sends the secret to another host, a client that does not keeps it", async () => {
   const entra = setUp();
   const [url, init] = post(WITH_SECRET);
   entra.failNext("redirect");

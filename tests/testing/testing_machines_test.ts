@@ -23,15 +23,15 @@ const IDENTITY = {
   resourceId: "/subscriptions/s/resourcegroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/i",
 };
 const OTHER = { clientId: "33333333-cccc-4ccc-8ccc-cccccccccccc" };
-const NOBODY = "99999999-9999-4999-8999-999999999999";
+const UNKNOWN_ID = "99999999-9999-4999-8999-999999999999";
 
 type Fields = Record<string, string | undefined>;
 
-/** A request, and what of a good one it changes: what is `undefined` is left out. */
+/** Changes to a valid request. Values that are `undefined` are omitted. */
 interface Changes {
   readonly method?: string;
   readonly headers?: Fields;
-  /** Of the query; of the form where there is one. */
+  /** Parameters of the query, or of the form for a POST request. */
   readonly parameters?: Fields;
   readonly path?: string;
 }
@@ -43,11 +43,11 @@ interface Kind {
   readonly headers: (machine: Machine) => Fields;
   readonly parameters: Fields;
   readonly posts?: boolean;
-  /** The names of the ids that an identity can be asked for by. */
+  /** The parameters that select an identity by its id. */
   readonly ids: Readonly<Record<string, keyof typeof IDENTITY>>;
-  /** The members of a good answer, besides the token. */
+  /** The members of a successful response, besides the token. */
   readonly members: readonly string[];
-  /** What an error looks like, but for ids that are new each time. */
+  /** The shape of an error, without ids that are generated. */
   readonly error: (status: number, code: string, message: string) => unknown;
 }
 
@@ -113,7 +113,7 @@ const KINDS = {
   "Arc server": {
     create: createArcServer,
     url: ({ env }) => env.IDENTITY_ENDPOINT!,
-    // Each request gets a key of its own: see `ask`.
+    // Each request needs a new key: see `ask`.
     headers: () => ({ metadata: "true" }),
     parameters: { "api-version": "2020-06-01", resource: VAULT },
     ids: { client_id: "clientId", object_id: "objectId", msi_res_id: "resourceId" },
@@ -137,7 +137,7 @@ function defined(fields: Fields): Record<string, string> {
   );
 }
 
-/** A good request, with the changes. */
+/** Creates a valid request with changes. */
 function request(kind: Kind, machine: Machine, changes: Changes = {}): [string, RequestInit] {
   const url = new URL(kind.url(machine));
   if (changes.path !== undefined) url.pathname = changes.path;
@@ -148,7 +148,7 @@ function request(kind: Kind, machine: Machine, changes: Changes = {}): [string, 
   return [`${url}?${parameters}`, { method, headers }];
 }
 
-/** Whatever reaches the machine. */
+/** Returns the fetch that reaches the machine. */
 function connect(machine: Machine): typeof fetch {
   const { options, env } = machine;
   return options.runtime.tlsFetch({ thumbprint: env.IDENTITY_SERVER_THUMBPRINT });
@@ -159,7 +159,7 @@ async function send(kind: Kind, machine: Machine, changes: Changes = {}, init: R
   return await connect(machine)(url, { ...good, ...init });
 }
 
-/** Sends a request; if it is challenged to show a key, once more with it. */
+/** Sends a request, and after a challenge sends it again with the key. */
 async function ask(kind: Kind, machine: Machine, changes: Changes = {}) {
   let response = await send(kind, machine, changes);
   const path = response.headers.get("www-authenticate")?.replace("Basic realm=", "");
@@ -174,7 +174,7 @@ async function ask(kind: Kind, machine: Machine, changes: Changes = {}) {
 
 for (const name of NAMES) {
   describe(name, () => {
-    test("gives a token of its own identity, and says of it what it says", async () => {
+    test("returns a token of the system-assigned identity, and the response matches its claims", async () => {
       const { kind, machine } = setUp(name);
       const { status, body } = await ask(kind, machine);
       assert.equal(status, 200);
@@ -202,7 +202,7 @@ for (const name of NAMES) {
       }
     });
 
-    test("answers by what its variables say, wherever it is told to listen", async () => {
+    test("listens at the address of its variables", async () => {
       const { kind, machine } = setUp(name);
       const url = new URL(kind.url(machine));
       const elsewhere = `${url.protocol}//10.1.2.3:4567`;
@@ -217,7 +217,7 @@ for (const name of NAMES) {
       await assert.rejects(send({ ...kind, url: () => url.href }, moved.machine), TypeError);
     });
 
-    test("a server of one's own may stand before it", async () => {
+    test("can be served by the test's own server", async () => {
       const { kind, machine } = setUp(name);
       const [url, init] = request(kind, machine);
       const { pathname, search } = new URL(url);
@@ -225,7 +225,7 @@ for (const name of NAMES) {
       assert.equal(response.status, name === "Arc server" ? 401 : 200);
     });
 
-    test("keeps its token for half of its life", async () => {
+    test("caches its token for half of its lifetime", async () => {
       const { kind, machine, clock } = setUp(name);
       const first = (await ask(kind, machine)).body;
       clock.set(NOON + DAY_IN_S / 2 * 1000 - 1000);
@@ -240,13 +240,13 @@ for (const name of NAMES) {
       assert.notEqual((await ask(kind, machine)).body.access_token, first.access_token);
     });
 
-    test("requests at the same time get the same token", async () => {
+    test("concurrent requests get the same token", async () => {
       const { kind, machine } = setUp(name);
-      const answers = await Promise.all(Array.from({ length: 5 }, () => ask(kind, machine)));
-      assert.equal(new Set(answers.map(({ body }) => body.access_token)).size, 1);
+      const responses = await Promise.all(Array.from({ length: 5 }, () => ask(kind, machine)));
+      assert.equal(new Set(responses.map(({ body }) => body.access_token)).size, 1);
     });
 
-    test("lifetime, time to refresh, the form of dates and any member are as set", async () => {
+    test("lifetime, refresh time, date format and any member are configurable", async () => {
       const date = NOON / 1000 + 7_200;
       for (
         const [options, expected] of [
@@ -271,7 +271,7 @@ for (const name of NAMES) {
       }
     });
 
-    test("the time to refresh comes nearer", async () => {
+    test("refresh_in decreases with time", async () => {
       const { kind, machine, clock } = setUp(name, { refreshInMs: 100_000 });
       await ask(kind, machine);
       clock.set(NOON + 40_000);
@@ -280,26 +280,26 @@ for (const name of NAMES) {
       assert.equal((await ask(kind, machine)).body.refresh_in, "0");
     });
 
-    test("makes a new token each time if it is told to keep none", async () => {
+    test("creates a new token for each request with sameTokenForMs 0", async () => {
       const { kind, machine } = setUp(name, { sameTokenForMs: 0 });
       const first = (await ask(kind, machine)).body.access_token;
       assert.notEqual((await ask(kind, machine)).body.access_token, first);
     });
 
-    test("refuses resources that it does not know", async () => {
+    test("rejects unknown resources", async () => {
       const { kind, machine } = setUp(name, { resources: [`${VAULT}/`] });
       assert.equal((await ask(kind, machine)).status, 200);
       assert.equal((await ask(kind, machine, { parameters: { resource: "https://other.example" } })).status, 400);
     });
 
-    test("the fetch of its options reaches nothing, and what reaches it reaches nothing else", async () => {
+    test("the fetch of its options reaches no host, and the fetch to the machine reaches no other host", async () => {
       const { kind, machine } = setUp(name);
       await assert.rejects(machine.options.fetch(kind.url(machine)), TypeError);
       await assert.rejects(connect(machine)("https://login.microsoftonline.com/"), TypeError);
       assert.equal(machine.requests.length, 0);
     });
 
-    test("records what it was asked", async () => {
+    test("records its requests", async () => {
       const { kind, machine } = setUp(name);
       await ask(kind, machine);
       const [first] = machine.requests;
@@ -308,19 +308,19 @@ for (const name of NAMES) {
       for (const [header, value] of Object.entries(kind.headers(machine))) assert.equal(first?.headers[header], value);
     });
 
-    test("holds requests until they are let go", async () => {
+    test("holds requests until they are released", async () => {
       const { kind, machine } = setUp(name);
       const open = machine.hold();
       let settled = false;
-      const answer = send(kind, machine).finally(() => settled = true);
+      const pending = send(kind, machine).finally(() => settled = true);
       await machine.untilRequested();
       await new Promise((resolve) => setTimeout(resolve, 0));
       assert.equal(settled, false);
       open();
-      await (await answer).text();
+      await (await pending).text();
     });
 
-    test("404 beside its endpoint, 405 for another method", async () => {
+    test("responds with 404 at other paths and with 405 to other methods", async () => {
       const { kind, machine } = setUp(name);
       assert.equal((await ask(kind, machine, { path: "/nothing/here" })).status, 404);
       assert.equal((await ask(kind, machine, { method: kind.posts ? "GET" : "POST" })).status, 405);
@@ -348,7 +348,7 @@ const REFUSALS: readonly [KindName, string, Changes, number, string, string][] =
   ],
   [
     "virtual machine",
-    "a header of a proxy",
+    "a proxy header",
     { headers: { "x-forwarded-for": "10.0.0.1" } },
     400,
     "invalid_request",
@@ -381,7 +381,7 @@ const REFUSALS: readonly [KindName, string, Changes, number, string, string][] =
   [
     "virtual machine",
     "an unknown client id",
-    { parameters: { client_id: NOBODY } },
+    { parameters: { client_id: UNKNOWN_ID } },
     400,
     "invalid_request",
     "Identity not found",
@@ -389,7 +389,7 @@ const REFUSALS: readonly [KindName, string, Changes, number, string, string][] =
   [
     "virtual machine",
     "an unknown object id",
-    { parameters: { object_id: NOBODY } },
+    { parameters: { object_id: UNKNOWN_ID } },
     400,
     "invalid_request",
     "Identity not found",
@@ -397,7 +397,7 @@ const REFUSALS: readonly [KindName, string, Changes, number, string, string][] =
   [
     "virtual machine",
     "an unknown resource id",
-    { parameters: { msi_res_id: NOBODY } },
+    { parameters: { msi_res_id: UNKNOWN_ID } },
     400,
     "invalid_request",
     "Identity not found",
@@ -440,7 +440,7 @@ const REFUSALS: readonly [KindName, string, Changes, number, string, string][] =
   [
     "App Service",
     "an unknown identity",
-    { parameters: { mi_res_id: NOBODY } },
+    { parameters: { mi_res_id: UNKNOWN_ID } },
     400,
     "",
     "Unable to load the proper Managed Identity.",
@@ -506,7 +506,7 @@ const REFUSALS: readonly [KindName, string, Changes, number, string, string][] =
   [
     "Azure ML compute",
     "an unknown identity",
-    { parameters: { clientid: NOBODY } },
+    { parameters: { clientid: UNKNOWN_ID } },
     400,
     "",
     "No managed identity found for the specified client id",
@@ -554,7 +554,7 @@ const REFUSALS: readonly [KindName, string, Changes, number, string, string][] =
   [
     "Arc server",
     "an unknown identity",
-    { parameters: { client_id: NOBODY } },
+    { parameters: { client_id: UNKNOWN_ID } },
     400,
     "invalid_request",
     "Identity not found",
@@ -578,11 +578,11 @@ const REFUSALS: readonly [KindName, string, Changes, number, string, string][] =
 ];
 
 for (const [name, what, changes, status, code, message] of REFUSALS) {
-  test(`${name}: ${what} is refused`, async () => {
+  test(`${name}: a request with ${what} is rejected`, async () => {
     const { kind, machine } = setUp(name);
-    const answer = await ask(kind, machine, changes);
-    assert.equal(answer.status, status);
-    const { correlationId, ...body } = answer.body;
+    const response = await ask(kind, machine, changes);
+    assert.equal(response.status, status);
+    const { correlationId, ...body } = response.body;
     if (body.error?.correlationId) delete body.error.correlationId;
     assert.deepEqual(body, kind.error(status, code, message));
     assert.equal(correlationId !== undefined, kind.error === statusError);
@@ -592,7 +592,7 @@ for (const [name, what, changes, status, code, message] of REFUSALS) {
 
 for (const name of NAMES) {
   for (const [parameter, id] of Object.entries((KINDS[name] as Kind).ids)) {
-    test(`${name}: "${parameter}" names an identity, in any case of letters`, async () => {
+    test(`${name}: "${parameter}" selects an identity, in any letter case`, async () => {
       const { kind, machine } = setUp(name);
       for (const value of [IDENTITY[id], IDENTITY[id].toUpperCase()]) {
         const { status, body } = await ask(kind, machine, { parameters: { [parameter]: value } });
@@ -605,7 +605,7 @@ for (const name of NAMES) {
   }
 }
 
-test("an identity of which only the client id is known cannot be asked for by the others", async () => {
+test("an identity with only a client id cannot be selected by other ids", async () => {
   const { kind, machine } = setUp("virtual machine");
   const { body } = await ask(kind, machine, { parameters: { client_id: OTHER.clientId } });
   const { oid, xms_mirid } = await machine.verify(body.access_token);
@@ -615,7 +615,7 @@ test("an identity of which only the client id is known cannot be asked for by th
   }
 });
 
-test("a machine without an identity of its own", async () => {
+test("a machine without a system-assigned identity", async () => {
   const one = { systemAssigned: false, userAssigned: [IDENTITY] };
   const many = { systemAssigned: false, userAssigned: [IDENTITY, OTHER] };
   const none = { systemAssigned: false, userAssigned: [] };
@@ -639,11 +639,11 @@ test("a machine without an identity of its own", async () => {
   }
 });
 
-test("an identity without a client id cannot be", () => {
+test("an identity needs a client id", () => {
   assert.throws(() => createVirtualMachine({ userAssigned: [{ clientId: "" }] }), TypeError);
 });
 
-test("Azure ML: the variable names the identity that is taken for its own", async () => {
+test("Azure ML: the variable names the default identity", async () => {
   const own = setUp("Azure ML compute").machine;
   assert.ok(own.env.DEFAULT_IDENTITY_CLIENT_ID);
   assert.notEqual(own.env.DEFAULT_IDENTITY_CLIENT_ID, IDENTITY.clientId);
@@ -654,7 +654,7 @@ test("Azure ML: the variable names the identity that is taken for its own", asyn
   assert.equal((await ask(kind, machine, { parameters })).body.client_id, IDENTITY.clientId);
 });
 
-test("virtual machine: five requests a second, and as many again a second later", async () => {
+test("virtual machine: accepts five requests a second", async () => {
   const clock = createFakeClock(NOON);
   const machine = createVirtualMachine({ clock });
   const kind: Kind = KINDS["virtual machine"];
@@ -668,7 +668,7 @@ test("virtual machine: five requests a second, and as many again a second later"
   assert.deepEqual(await statuses(), [200, 200, 200, 200, 200, 429, 429]);
 });
 
-test("virtual machine: says where it stands", async () => {
+test("virtual machine: returns its location", async () => {
   const machine = createVirtualMachine({ location: "northeurope" });
   const url = "http://169.254.169.254/metadata/instance/compute";
   const headers = { metadata: "true" };
@@ -679,7 +679,7 @@ test("virtual machine: says where it stands", async () => {
 });
 
 describe("Service Fabric node", () => {
-  test("is reached by who knows its thumbprint", async () => {
+  test("is reached only by a client that pins its thumbprint", async () => {
     const { kind, machine } = setUp("Service Fabric node");
     const { tlsFetch } = machine.options.runtime;
     const thumbprint = machine.env.IDENTITY_SERVER_THUMBPRINT!;
@@ -703,7 +703,7 @@ describe("Service Fabric node", () => {
     assert.equal(machine.requests.length, count);
   });
 
-  test("shows the certificate that it is given", async () => {
+  test("presents the configured certificate", async () => {
     const thumbprint = "0123456789abcdef0123456789abcdef01234567";
     const machine = createServiceFabricNode({ thumbprint });
     assert.equal(machine.env.IDENTITY_SERVER_THUMBPRINT, thumbprint);
@@ -712,7 +712,7 @@ describe("Service Fabric node", () => {
     await assert.rejects(ask(KINDS["Service Fabric node"], machine), /UntrustedServer/);
   });
 
-  test("replaces the token that was revoked, and no other", async () => {
+  test("replaces only the token that was revoked", async () => {
     const { kind, machine } = setUp("Service Fabric node");
     const token = async (parameters: Fields = {}) => (await ask(kind, machine, { parameters })).body.access_token;
     const first = await token();
@@ -723,7 +723,7 @@ describe("Service Fabric node", () => {
     assert.deepEqual([await token(), await token(revoked)], [second, second]);
   });
 
-  test("a token says what its client can handle, and is kept apart", async () => {
+  test("a token with the client capability is cached separately", async () => {
     const { kind, machine } = setUp("Service Fabric node");
     const token = async (parameters: Fields = {}) => (await ask(kind, machine, { parameters })).body.access_token;
     const plain = await token();
@@ -746,7 +746,7 @@ describe("Arc server", () => {
       ],
     ] as const
   ) {
-    test(`a file each time, gone after it was used: ${platform}`, async () => {
+    test(`each challenge names a new key file, which is deleted after its use: ${platform}`, async () => {
       const machine = createArcServer({ platform });
       const kind: Kind = KINDS["Arc server"];
       const { runtime } = machine.options;
@@ -772,7 +772,7 @@ describe("Arc server", () => {
     });
   }
 
-  test("only a file of its folder is a key", async () => {
+  test("only a file of its folder is accepted as a key", async () => {
     const { kind, machine } = setUp("Arc server");
     machine.files.set("/etc/passwd", "content");
     assert.equal((await ask(kind, machine, { headers: { authorization: "Basic content" } })).status, 401);
@@ -780,14 +780,14 @@ describe("Arc server", () => {
     assert.equal((await ask(kind, machine, { headers: { authorization: "Basic content" } })).status, 200);
   });
 
-  test("without its variables it listens at its usual place", async () => {
+  test("listens at its default address without its variables", async () => {
     const { machine } = setUp("Arc server", { env: { IDENTITY_ENDPOINT: undefined, IMDS_ENDPOINT: undefined } });
     assert.deepEqual(machine.env, {});
     const kind = { ...KINDS["Arc server"], url: () => "http://localhost:40342/metadata/identity/oauth2/token" };
     assert.equal((await ask(kind, machine)).status, 200);
   });
 
-  test("repeats the id that it was asked for, unless it is old", async () => {
+  test("returns the requested id, unless the agent is old", async () => {
     const kind: Kind = KINDS["Arc server"];
     for (const ignoresUserAssigned of [false, true]) {
       const machine = createArcServer({ userAssigned: [IDENTITY], ignoresUserAssigned });
@@ -801,7 +801,7 @@ describe("Arc server", () => {
   });
 });
 
-// Arc answers with a challenge, which is as good a body as any.
+// The response of Arc is a challenge, whose body serves as well.
 for (const name of NAMES) {
   describe(`${name}: faults`, () => {
     const faults: readonly [MachineFault, number, RegExp | undefined][] = [
@@ -816,7 +816,7 @@ for (const name of NAMES) {
       ["unreachable", 403, /unreachable network/],
     ];
     for (const [fault, status, body] of faults) {
-      test(`${JSON.stringify(fault)} once, and then no more`, async () => {
+      test(`${JSON.stringify(fault)} once, and then a normal response`, async () => {
         const { kind, machine } = setUp(name);
         machine.failNext(fault);
         const response = await send(kind, machine);
@@ -833,14 +833,14 @@ for (const name of NAMES) {
       });
     }
 
-    test("429 says when to come again, and other headers", async () => {
+    test("429 with Retry-After and other headers", async () => {
       const { kind, machine } = setUp(name);
       machine.failNext({ status: 429, retryAfter: 7, headers: { "x-more": "more" } });
       const response = await send(kind, machine);
       assert.deepEqual([response.headers.get("retry-after"), response.headers.get("x-more")], ["7", "more"]);
     });
 
-    test("as many requests fail as were told to, in order, until it recovers", async () => {
+    test("the configured number of requests fail, in order, until it recovers", async () => {
       const { kind, machine } = setUp(name);
       machine.failNext({ status: 500 }, 2);
       machine.failNext({ status: 410 }, 5);
@@ -852,21 +852,21 @@ for (const name of NAMES) {
       assert.equal((await ask(kind, machine)).status, 200);
     });
 
-    test("a connection that is refused", async () => {
+    test("a refused connection", async () => {
       const { kind, machine } = setUp(name);
       machine.failNext("refused");
       await assert.rejects(send(kind, machine), TypeError);
       assert.equal(machine.requests.length, 1);
     });
 
-    test("silence until the caller leaves", async () => {
+    test("no response until the caller aborts", async () => {
       const { kind, machine } = setUp(name);
       machine.failNext("silent");
       const { signal, abort } = stop();
-      const answer = send(kind, machine, {}, { signal });
+      const pending = send(kind, machine, {}, { signal });
       await machine.untilRequested();
       abort();
-      await assert.rejects(answer, /Enough/);
+      await assert.rejects(pending, /Enough/);
       await assert.rejects(send(kind, machine, {}, { signal }), /Enough/);
       assert.equal(machine.requests.length, 1);
     });
@@ -879,7 +879,7 @@ for (const name of NAMES) {
       await assert.rejects((await send(kind, machine)).json(), SyntaxError);
     });
 
-    test("a body that stops, and the caller leaves", async () => {
+    test("a body that stops until the caller aborts", async () => {
       const { kind, machine } = setUp(name);
       machine.failNext("stalled");
       const { signal, abort } = stop();
@@ -888,7 +888,7 @@ for (const name of NAMES) {
       await assert.rejects(body, orFailedFetch(/Enough/));
     });
 
-    test("a body that comes byte by byte, one a second", async () => {
+    test("a body that arrives byte by byte, one a second", async () => {
       const { kind, machine, clock } = setUp(name);
       machine.failNext("slow");
       const started = clock.now();
@@ -903,7 +903,7 @@ for (const name of NAMES) {
       await reader.cancel();
     });
 
-    test("a slow body ends when the caller leaves", async () => {
+    test("a slow body ends when the caller aborts", async () => {
       const { kind, machine, clock } = setUp(name);
       machine.failNext("slow");
       const { signal, abort } = stop();
@@ -914,7 +914,7 @@ for (const name of NAMES) {
       assert.deepEqual(clock.sleeping, []);
     });
 
-    test("a body without end", async () => {
+    test("an endless body", async () => {
       const { kind, machine } = setUp(name);
       machine.failNext("endless");
       const reader = (await send(kind, machine)).body!.getReader();
@@ -923,7 +923,7 @@ for (const name of NAMES) {
       await reader.cancel();
     });
 
-    test("a redirect takes along what follows it", async () => {
+    test("a redirect that the client follows", async () => {
       const { kind, machine } = setUp(name);
       machine.failNext("redirect");
       const response = await send(kind, machine, {}, { redirect: "manual" });
@@ -936,7 +936,7 @@ for (const name of NAMES) {
   });
 }
 
-test("a body that comes byte by byte in real time can be left too", async () => {
+test("a body that arrives byte by byte in real time can be cancelled too", async () => {
   const machine = createVirtualMachine();
   machine.failNext("slow" satisfies FaultName);
   const { signal, abort } = stop();
@@ -948,8 +948,7 @@ test("a body that comes byte by byte in real time can be left too", async () => 
   await assert.rejects(second, /Enough/);
 });
 
-/** A way to leave. */
-/** A page that reads a body says of whatever ended it no more than "Failed to fetch". */
+/** In a page the error of a body is always "Failed to fetch". */
 function orFailedFetch(error: RegExp): RegExp {
   return "document" in globalThis ? /^TypeError: Failed to fetch$/ : error;
 }

@@ -1,4 +1,4 @@
-// How people sign in to the simulated Entra, and what an app gets of it.
+// How users sign in to the simulated Entra, and the responses that an app gets.
 import { InteractiveBrowserCredential } from "@azweb/identity";
 import {
   createAzurePipelines,
@@ -65,13 +65,13 @@ function authorizeUrl(changes: Form = {}, tenant = TENANT): string {
   return `${HOST}/${tenant}/oauth2/v2.0/authorize?${paramsOf({ ...ASKED, ...changes })}`;
 }
 
-function visit(entra: Entra, changes: Form = {}, tenant = TENANT): Promise<Response> {
+function authorize(entra: Entra, changes: Form = {}, tenant = TENANT): Promise<Response> {
   return entra.fetch(authorizeUrl(changes, tenant), { redirect: "manual" });
 }
 
-/** Returns what the browser carries back to the app. */
-async function answerOf(entra: Entra, changes: Form = {}, tenant = TENANT): Promise<Record<string, string>> {
-  const response = await visit(entra, changes, tenant);
+/** Returns the parameters of the authorization response. */
+async function responseOf(entra: Entra, changes: Form = {}, tenant = TENANT): Promise<Record<string, string>> {
+  const response = await authorize(entra, changes, tenant);
   assert.equal(response.status, 302);
   return Object.fromEntries(new URL(response.headers.get("location")!).searchParams);
 }
@@ -93,9 +93,9 @@ function redemption(code: string | undefined, changes: Form = {}): Form {
   };
 }
 
-test("a code comes back with the state, and gives tokens of the user", async () => {
+test("the response has a code and the state, and the code results in tokens of the user", async () => {
   const entra = setUp();
-  const { code, ...rest } = await answerOf(entra);
+  const { code, ...rest } = await responseOf(entra);
   assert.deepEqual(rest, { from: "entra", state: "a state&" });
   const { status, body } = await post(entra, redemption(code, { client_info: "1" }));
   assert.equal(status, 200);
@@ -106,13 +106,13 @@ test("a code comes back with the state, and gives tokens of the user", async () 
   assert.deepEqual(JSON.parse(atob(body.client_info)), { uid: access.oid, utid: TENANT });
 });
 
-test("the answer comes in the query, in the fragment or as a form", async () => {
+test("the response is sent in the query, in the fragment or as a form", async () => {
   const entra = setUp();
-  const query = (await visit(entra, { response_mode: "query" })).headers.get("location")!;
+  const query = (await authorize(entra, { response_mode: "query" })).headers.get("location")!;
   assert.match(query, /^https:\/\/app\.example\/signed-in\?from=entra&code=code-[\w-]+&state=a\+state%26$/);
-  const fragment = (await visit(entra, { response_mode: "fragment" })).headers.get("location")!;
+  const fragment = (await authorize(entra, { response_mode: "fragment" })).headers.get("location")!;
   assert.match(fragment, /^https:\/\/app\.example\/signed-in\?from=entra#code=code-[\w-]+&state=a\+state%26$/);
-  const form = await visit(entra, { response_mode: "form_post", state: `"><b>` });
+  const form = await authorize(entra, { response_mode: "form_post", state: `"><b>` });
   assert.equal(form.status, 200);
   assert.match(form.headers.get("content-type")!, /^text\/html/);
   const html = await form.text();
@@ -121,10 +121,10 @@ test("the answer comes in the query, in the fragment or as a form", async () => 
   assert.match(html, /name="state" value="&#34;&#62;&#60;b&#62;"/);
 });
 
-test("who signs in is whom the app expects, unless somebody else is there", async () => {
+test("the user of login_hint signs in, unless another user is configured", async () => {
   const entra = setUp();
   const whoAfter = async (changes: Form, tenant?: string) => {
-    const { code } = await answerOf(entra, changes, tenant);
+    const { code } = await responseOf(entra, changes, tenant);
     const { body } = await post(entra, redemption(code));
     return (await entra.verify(body.access_token)).upn;
   };
@@ -137,7 +137,7 @@ test("who signs in is whom the app expects, unless somebody else is there", asyn
   assert.equal(await whoAfter({ login_hint: ADA }), ADA);
 });
 
-test("an app may post what it asks", async () => {
+test("an app may send an authorization request by POST", async () => {
   const entra = setUp();
   const response = await entra.fetch(`${HOST}/${TENANT}/oauth2/v2.0/authorize`, {
     method: "POST",
@@ -149,8 +149,8 @@ test("an app may post what it asks", async () => {
 
 for (
   const [name, changes, error, visitor] of [
-    ["somebody who declines", {}, "access_denied", null],
-    ["somebody unknown", { login_hint: "eve@contoso.com" }, "access_denied"],
+    ["a user who declines", {}, "access_denied", null],
+    ["an unknown user", { login_hint: "eve@contoso.com" }, "access_denied"],
     ["another response type", { response_type: "token" }, "unsupported_response_type"],
     ["no response type", { response_type: undefined }, "invalid_request"],
     ["no scope", { scope: undefined }, "invalid_request"],
@@ -159,43 +159,43 @@ for (
     ["a challenge of another length", { code_challenge: "short" }, "invalid_request"],
   ] as const
 ) {
-  test(`Entra sends an error back for ${name}`, async () => {
+  test(`Entra sends an error response for ${name}`, async () => {
     const entra = setUp();
     if (visitor === null) entra.signInAs(null);
-    const answer = await answerOf(entra, changes);
-    assert.deepEqual([answer.error, answer.code, answer.state], [error, undefined, "a state&"]);
-    assert.match(answer.error_description!, /^AADSTS\d+: /);
+    const response = await responseOf(entra, changes);
+    assert.deepEqual([response.error, response.code, response.state], [error, undefined, "a state&"]);
+    assert.match(response.error_description!, /^AADSTS\d+: /);
   });
 }
 
 for (
   const [name, changes, code, tenant] of [
-    ["an unknown app", { client_id: "nobody" }, 700016],
+    ["an unknown app", { client_id: "unknown-app" }, 700016],
     ["an unknown tenant", {}, 90002, "nowhere.example"],
     ["no redirect URI", { redirect_uri: undefined }, 900144],
-    ["a redirect URI that is none", { redirect_uri: "nothing" }, 50011],
+    ["a malformed redirect URI", { redirect_uri: "nothing" }, 50011],
     ["another redirect URI", { redirect_uri: "https://evil.example" }, 50011],
-    ["a redirect URI that goes on", { redirect_uri: `${REDIRECT_URI}&more` }, 50011],
-    ["another page of this machine", { redirect_uri: "http://localhost:1/there" }, 50011],
-    ["this machine with TLS", { redirect_uri: "https://localhost:1" }, 50011],
+    ["a redirect URI with more characters", { redirect_uri: `${REDIRECT_URI}&more` }, 50011],
+    ["another path on the loopback address", { redirect_uri: "http://localhost:1/there" }, 50011],
+    ["a loopback address with TLS", { redirect_uri: "https://localhost:1" }, 50011],
     ["another machine", { redirect_uri: "http://localhost.evil.example" }, 50011],
     ["an unknown response mode", { response_mode: "pigeon" }, 9002313],
   ] as const
 ) {
-  test(`Entra shows an error and sends nobody on for ${name}`, async () => {
-    const response = await visit(setUp(), changes, tenant);
+  test(`Entra shows an error and does not redirect for ${name}`, async () => {
+    const response = await authorize(setUp(), changes, tenant);
     assert.equal(response.status, 400);
     assert.equal(response.headers.get("location"), null);
     assert.match(await response.text(), new RegExp(`AADSTS${code}: `));
   });
 }
 
-test("on the own machine every port is good, and without a list every address", async () => {
+test("any port is accepted for a loopback address, and any redirect URI without a list", async () => {
   for (const redirect_uri of ["http://localhost:1", "http://localhost", "http://localhost:65535/here"]) {
-    assert.equal((await visit(setUp(), { redirect_uri })).status, 302, redirect_uri);
+    assert.equal((await authorize(setUp(), { redirect_uri })).status, 302, redirect_uri);
   }
   const changes = { client_id: "another-app", redirect_uri: "https://anywhere.example/" };
-  assert.equal((await visit(setUp(), changes)).status, 302);
+  assert.equal((await authorize(setUp(), changes)).status, 302);
 });
 
 for (
@@ -211,66 +211,66 @@ for (
     ["a secret of an app that has none", { client_secret: "guess" }, "invalid_client", 700025],
   ] as const
 ) {
-  test(`Entra redeems no code for ${name}`, async () => {
+  test(`Entra rejects the redemption of a code with ${name}`, async () => {
     const entra = setUp();
-    const { code: given } = await answerOf(entra);
+    const { code: given } = await responseOf(entra);
     const { body } = await post(entra, redemption(given, changes));
     assert.deepEqual([body.error, body.error_codes[0]], [error, code], JSON.stringify(body));
     assert.equal((await post(entra, redemption(given))).status, 200, "the code is not used up");
   });
 }
 
-test("a code is for its tenant", async () => {
+test("a code is accepted only at its tenant", async () => {
   const entra = setUp();
-  const { code } = await answerOf(entra);
+  const { code } = await responseOf(entra);
   assert.equal((await post(entra, redemption(code), "token", OTHER_TENANT)).body.error_codes[0], 700005);
   assert.equal((await post(entra, redemption(code), "token", "common")).status, 200);
 });
 
 test("a code without a challenge is not redeemed with a verifier", async () => {
   const entra = setUp();
-  const { code } = await answerOf(entra, { code_challenge: undefined, code_challenge_method: undefined });
+  const { code } = await responseOf(entra, { code_challenge: undefined, code_challenge_method: undefined });
   assert.equal((await post(entra, redemption(code))).body.error_codes[0], 501481);
   assert.equal((await post(entra, redemption(code, { code_verifier: undefined }))).status, 200);
 });
 
-test("a code is good once, and for ten minutes", async () => {
+test("a code is accepted once and expires after ten minutes", async () => {
   const clock = createFakeClock(NOON);
   const entra = setUp({ now: clock.now });
-  const { code } = await answerOf(entra);
+  const { code } = await responseOf(entra);
   assert.equal((await post(entra, redemption(code))).status, 200);
   const again = await post(entra, redemption(code));
   assert.deepEqual([again.body.error, again.body.error_codes[0]], ["invalid_grant", 54005]);
-  const { code: old } = await answerOf(entra);
+  const { code: old } = await responseOf(entra);
   await clock.advance(600_000);
   const late = await post(entra, redemption(old));
   assert.deepEqual([late.body.error, late.body.error_codes[0]], ["invalid_grant", 70008]);
 });
 
-test("a web app proves itself when it redeems", async () => {
+test("a web app must authenticate when it redeems a code", async () => {
   const entra = setUp();
   const redirect_uri = "https://web.example";
-  const { code } = await answerOf(entra, { client_id: "a-web-app", redirect_uri });
+  const { code } = await responseOf(entra, { client_id: "a-web-app", redirect_uri });
   const form = redemption(code, { client_id: "a-web-app", redirect_uri });
   assert.equal((await post(entra, form)).body.error_codes[0], 7000218);
   assert.equal((await post(entra, { ...form, client_secret: "guess" })).body.error_codes[0], 7000215);
   assert.equal((await post(entra, { ...form, client_secret: "a-secret" })).status, 200);
 });
 
-test("a sign-in asks for more than a password where that is not enough", async () => {
+test("a sign-in uses multi-factor authentication if a password is not sufficient", async () => {
   const users = [{ tenantId: TENANT, username: ADA, password: "a-password", requiresMfa: true }];
   const entra = setUp({ users });
-  const { code } = await answerOf(entra);
+  const { code } = await responseOf(entra);
   const { body } = await post(entra, redemption(code));
   assert.deepEqual((await entra.verify(body.access_token)).amr, ["pwd", "mfa"]);
   const refresh = { grant_type: "refresh_token", client_id: "an-app", scope: SCOPE, refresh_token: body.refresh_token };
   assert.equal((await post(entra, refresh)).status, 200);
 });
 
-test("a refresh token is replaced when it is used, and then good no more", async () => {
+test("a refresh token is replaced when it is used, and is then rejected", async () => {
   for (const allowReplay of [false, true]) {
     const entra = setUp({ allowReplay });
-    const { code } = await answerOf(entra);
+    const { code } = await responseOf(entra);
     const { body: first } = await post(entra, redemption(code));
     const refresh = (token: string) =>
       post(entra, { grant_type: "refresh_token", client_id: "an-app", scope: SCOPE, refresh_token: token });
@@ -283,11 +283,11 @@ test("a refresh token is replaced when it is used, and then good no more", async
   }
 });
 
-test("revoked sessions end for their user alone", async () => {
+test("revoking sessions affects only their user", async () => {
   const entra = setUp();
   const tokens: string[] = [];
   for (const login_hint of [ADA, BOB]) {
-    const { code } = await answerOf(entra, { login_hint });
+    const { code } = await responseOf(entra, { login_hint });
     tokens.push((await post(entra, redemption(code))).body.refresh_token);
   }
   entra.revokeSessions("Ada@contoso.com");
@@ -307,7 +307,7 @@ test("revoked sessions end for their user alone", async () => {
 // The browser
 
 for (const [mode, method] of [["form_post", "POST"], ["query", "GET"]] as const) {
-  test(`the browser carries the answer by ${mode} to who listens, and to nobody else`, async () => {
+  test(`the browser sends the response by ${mode} to the server that listens, and to no other`, async () => {
     const entra = setUp();
     const come: [where: string, request: Request][] = [];
     const [one, other] = await Promise.all(
@@ -324,15 +324,17 @@ for (const [mode, method] of [["form_post", "POST"], ["query", "GET"]] as const)
     );
     const [[where, request]] = come as [[string, Request]];
     assert.deepEqual([come.length, where, request.method], [1, "one", method]);
-    const answer = method === "POST" ? new URLSearchParams(await request.text()) : new URL(request.url).searchParams;
-    assert.equal(answer.get("state"), `a "state" & <more>`);
+    const parameters = method === "POST"
+      ? new URLSearchParams(await request.text())
+      : new URL(request.url).searchParams;
+    assert.equal(parameters.get("state"), `a "state" & <more>`);
     const redirect_uri = `http://localhost:${one!.port}`;
-    const { body } = await post(entra, redemption(answer.get("code")!, { redirect_uri }));
+    const { body } = await post(entra, redemption(parameters.get("code")!, { redirect_uri }));
     assert.equal((await entra.verify(body.access_token)).upn, ADA);
   });
 }
 
-test("the browser stays where Entra shows an error, and says which", async () => {
+test("the browser reports the error page of Entra", async () => {
   const { openUrl } = setUp().browser;
   const redirect_uri = "https://evil.example";
   await assert.rejects(openUrl(authorizeUrl({ redirect_uri })), {
@@ -340,7 +342,7 @@ test("the browser stays where Entra shows an error, and says which", async () =>
   });
 });
 
-test("the browser finds nobody where nobody listens, or no more", async () => {
+test("the browser reports a refused connection if no server listens", async () => {
   const { listen, openUrl } = setUp().browser;
   const url = authorizeUrl({ redirect_uri: "http://localhost:8400" });
   const message = 'Connection to "http://localhost:8400" refused (simulated)';
@@ -357,7 +359,7 @@ test("the browser finds nobody where nobody listens, or no more", async () => {
   assert.equal(come, 1);
 });
 
-test("a credential signs in whoever sits before the browser, or hears that nobody will", async () => {
+test("a credential signs in the browser's user, or gets an error if no user signs in", async () => {
   const entra = setUp();
   const credential = new InteractiveBrowserCredential({
     tenantId: TENANT,
@@ -386,7 +388,7 @@ async function askForCode(entra: Entra, changes: Form = {}) {
   return await post(entra, { client_id: "an-app", scope: SCOPE, ...changes }, "devicecode");
 }
 
-test("a device code waits until somebody enters it", async () => {
+test("a device code is pending until it is entered", async () => {
   const clock = createFakeClock(NOON);
   const entra = setUp({ now: clock.now });
   const { body } = await askForCode(entra);
@@ -411,7 +413,7 @@ test("a device code waits until somebody enters it", async () => {
   assert.equal((await poll()).body.error, "invalid_grant", "it is good once");
 });
 
-test("a device code ends, and can be declined", async () => {
+test("a device code expires and can be declined", async () => {
   const clock = createFakeClock(NOON);
   const entra = setUp({ now: clock.now });
   const [a, b] = [(await askForCode(entra)).body, (await askForCode(entra)).body];
@@ -422,7 +424,7 @@ test("a device code ends, and can be declined", async () => {
   assert.equal((await poll(b.device_code)).body.error, "expired_token");
 });
 
-test("what cannot be entered is the test's mistake", async () => {
+test("entering an invalid code throws, because the test is wrong", async () => {
   const entra = setUp();
   const { body } = await askForCode(entra);
   assert.throws(() => entra.enterUserCode("GUESS", ADA), { name: "TypeError", message: /"GUESS"/ });
@@ -431,17 +433,17 @@ test("what cannot be entered is the test's mistake", async () => {
 
 for (
   const [name, changes, code] of [
-    ["an unknown app", { client_id: "nobody" }, 700016],
-    ["an app that must prove itself", { client_id: "a-web-app" }, 7000218],
+    ["an unknown app", { client_id: "unknown-app" }, 700016],
+    ["an app that must authenticate", { client_id: "a-web-app" }, 7000218],
     ["no scope", { scope: undefined }, 900144],
   ] as const
 ) {
-  test(`Entra gives no device code for ${name}`, async () => {
+  test(`Entra returns no device code for ${name}`, async () => {
     assert.equal((await askForCode(setUp(), changes)).body.error_codes[0], code);
   });
 }
 
-test("a device code is for its app, and older clients have another name for the grant", async () => {
+test("a device code is accepted only for its app, and with the grant type of older clients", async () => {
   const entra = setUp();
   const { body } = await askForCode(entra);
   entra.enterUserCode(body.user_code, ADA);
@@ -484,7 +486,7 @@ function onBehalf(assertion: string, changes: Form = {}): Form {
   };
 }
 
-test("a user's token is exchanged, by an app that it is for", async () => {
+test("a user's token is exchanged by the app of its audience", async () => {
   const entra = setUp({ apps: [APP, MIDDLE] });
   for (const resource of ["api://middle", "https://middle.example", "a-middle-tier", "API://Middle"]) {
     const { status, body } = await post(entra, onBehalf(await tokenFor(entra, resource)));
@@ -494,7 +496,7 @@ test("a user's token is exchanged, by an app that it is for", async () => {
   }
 });
 
-test("an app without identifiers goes by its id", async () => {
+test("an app without identifier URIs is identified by its client id", async () => {
   const { identifierUris: _, ...plain } = MIDDLE;
   const entra = setUp({ apps: [APP, plain] });
   assert.equal((await post(entra, onBehalf(await tokenFor(entra, "api://a-middle-tier")))).status, 200);
@@ -503,22 +505,22 @@ test("an app without identifiers goes by its id", async () => {
 for (
   const [name, changes, error, code] of [
     ["no assertion", { assertion: undefined }, "invalid_request", 900144],
-    ["an assertion that is none", { assertion: "guess" }, "invalid_grant", 50013],
-    ["no word that it is on behalf of somebody", { requested_token_use: undefined }, "invalid_request", 900144],
-    ["another use", { requested_token_use: "other" }, "invalid_request", 9002313],
+    ["a malformed assertion", { assertion: "guess" }, "invalid_grant", 50013],
+    ["no requested_token_use", { requested_token_use: undefined }, "invalid_request", 900144],
+    ["another requested_token_use", { requested_token_use: "other" }, "invalid_request", 9002313],
     ["a wrong secret", { client_secret: "guess" }, "invalid_client", 7000215],
     ["no secret", { client_secret: undefined }, "invalid_client", 7000218],
     ["a public app", { client_id: "an-app", client_secret: undefined }, "invalid_client", 7000218],
   ] as const
 ) {
-  test(`Entra exchanges no token for ${name}`, async () => {
+  test(`Entra rejects an exchange with ${name}`, async () => {
     const entra = setUp({ apps: [APP, MIDDLE] });
     const { body } = await post(entra, onBehalf(await tokenFor(entra, "api://middle"), changes));
     assert.deepEqual([body.error, body.error_codes[0]], [error, code], JSON.stringify(body));
   });
 }
 
-test("Entra exchanges no token that is changed, old, for somebody else or nobody's", async () => {
+test("Entra rejects the exchange of a token that is changed, expired, for another app or of no user", async () => {
   const clock = createFakeClock(NOON);
   const entra = setUp({ apps: [APP, MIDDLE], now: clock.now });
   const good = await tokenFor(entra, "api://middle");
@@ -542,21 +544,21 @@ test("Entra exchanges no token that is changed, old, for somebody else or nobody
   assert.equal(await codeOf(good), 500133);
 });
 
-test("a token by a password does not do where that is not enough", async () => {
+test("a token acquired by a password cannot be exchanged if a password is not sufficient", async () => {
   const careful = { tenantId: TENANT, username: ADA, password: "a-password", requiresMfa: true };
   const lax = setUp({ apps: [APP, MIDDLE] });
   const entra = setUp({ apps: [APP, MIDDLE], users: [careful] });
   const { body } = await post(entra, onBehalf(await tokenFor(lax, "api://middle")));
   assert.deepEqual([body.error, body.error_codes[0]], ["interaction_required", 50076]);
   assert.equal(typeof body.claims, "string");
-  const { code } = await answerOf(entra, { scope: "api://middle/access" });
+  const { code } = await responseOf(entra, { scope: "api://middle/access" });
   const { body: { access_token } } = await post(entra, redemption(code));
   assert.equal((await post(entra, onBehalf(access_token))).status, 200);
 });
 
 // Azure Pipelines
 
-test("a job gets a token of its service connections", async () => {
+test("a job gets an OIDC token of its service connections", async () => {
   const job = createAzurePipelines({ serviceConnections: ["one & two"] });
   const ask = async (changes: { id?: string; token?: string; method?: string; version?: string } = {}) => {
     const url = new URL(job.env.SYSTEM_OIDCREQUESTURI!);
@@ -597,7 +599,7 @@ test("a job gets a token of its service connections", async () => {
   assert.equal(status, 200);
 });
 
-test("a job that does not ask for a refusal is sent to a page, and fails when it is to fail", async () => {
+test("a request without the header against redirects is redirected to a page, and faults apply", async () => {
   const job = createAzurePipelines({ serviceConnections: [] });
   const url = job.env.SYSTEM_OIDCREQUESTURI!;
   assert.equal((await job.fetch(url, { method: "POST", redirect: "manual" })).status, 302);

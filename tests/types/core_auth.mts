@@ -1,4 +1,5 @@
-// The types of `@azure/core-auth` and ours fit, both ways. Type-checked by types_test.ts, and never run.
+// The types of `@azure/core-auth` and of this package are assignable in both directions. Type-checked by types_test.ts,
+// never run.
 import type {
   AccessToken as CoreAccessToken,
   GetTokenOptions as CoreGetTokenOptions,
@@ -17,7 +18,7 @@ import {
 } from "@azweb/identity";
 import { StaticCredential } from "@azweb/identity/testing";
 
-// Each of ours is one of theirs.
+// Each type of this package is assignable to theirs.
 const credentials: CoreTokenCredential[] = [
   new ClientSecretCredential("tenant", "client", "secret"),
   new ClientCertificateCredential("tenant", "client", "/path.pem"),
@@ -29,7 +30,7 @@ const credentials: CoreTokenCredential[] = [
   new StaticCredential("token"),
 ];
 
-// Each of theirs is one of ours.
+// Each of their types is assignable to the type of this package.
 declare const theirs: CoreTokenCredential;
 const ours: TokenCredential = theirs;
 const chain = new ChainedTokenCredential(theirs, new EnvironmentCredential(), ...credentials);
@@ -37,13 +38,13 @@ const getToken: () => Promise<string> = getBearerTokenProvider(theirs, "https://
   abortSignal: AbortSignal.timeout(1000),
 });
 
-// What their clients hand in, ours take, and what ours hand out, their clients take.
+// The credentials accept the options of their clients, and their clients accept the tokens.
 declare const options: CoreGetTokenOptions;
 const { claims, enableCae, tenantId } = options;
 const token: CoreAccessToken = await chain.getToken(["https://storage.azure.com/.default"], options);
 const calls: Promise<CoreAccessToken | null>[] = [ours.getToken("scope", options), theirs.getToken("scope", options)];
 
-// A class of somebody's own is a credential by its shape.
+// An app's own class is a credential by its shape.
 class Own implements CoreTokenCredential, TokenCredential {
   readonly #inner: CoreTokenCredential = new DefaultAzureCredential();
   getToken(scopes: string | string[], options?: CoreGetTokenOptions): Promise<CoreAccessToken | null> {

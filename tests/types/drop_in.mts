@@ -1,5 +1,5 @@
-// A program that was written for `@azure/identity`: every way to construct the credentials, and what is done with them. types_test.ts checks
-// it a second time with the import changed back. Never run.
+// A program that was written for `@azure/identity`: every way to construct and use the credentials. types_test.ts
+// checks it a second time with the original import. Never run.
 import type { TokenCredential } from "@azure/core-auth";
 import {
   type AccessToken,
@@ -115,7 +115,7 @@ const credentials: TokenCredential[] = [
   new ChainedTokenCredential(new EnvironmentCredential(), new ClientSecretCredential("tenant", "client", "secret")),
 ];
 
-// Options by the names of their groups, and filled in one after the other.
+// Options by the names of their interfaces, assigned one after another.
 const forAny: TokenCredentialOptions = { retryOptions: {} };
 forAny.authorityHost = AzureAuthorityHosts.AzureChina;
 forAny.retryOptions = { maxRetries: 1 };
@@ -140,7 +140,7 @@ credentials.push(
   new ClientCertificateCredential("tenant", "client", path, own),
 );
 
-// People who sign in.
+// Users who sign in.
 const record: AuthenticationRecord = {
   authority: "login.microsoftonline.com",
   homeAccountId: "user.tenant",
@@ -176,7 +176,7 @@ interface PageOptions extends InteractiveBrowserCredentialInBrowserOptions {
   appName: string;
 }
 const ownPage: PageOptions = { appName: "app", clientId: forPage.clientId, loginStyle: "popup" };
-// What a program does without, and says so.
+// Features that the package does not have, explicitly disabled.
 const without = {
   ...forProgram,
   tokenCachePersistenceOptions: { enabled: false },
@@ -231,7 +231,7 @@ credentials.push(
   new OnBehalfOfCredential({ ...onBehalf, clientSecret: "secret", ...forTenants }),
 );
 
-// Machines, and the tools of developers.
+// Managed identities and developer tools.
 const byClientId: ManagedIdentityCredentialClientIdOptions = { clientId: "client", retryOptions: { maxRetries: 1 } };
 const byObjectId: ManagedIdentityCredentialObjectIdOptions = { objectId: "object" };
 const byResourceId: ManagedIdentityCredentialResourceIdOptions = { resourceId: "/subscriptions/a" };

@@ -1,5 +1,5 @@
-// Options with the types of `@azure/identity`, as another part of a program may hand them over, are options of ours, for every credential
-// that both have. Type-checked by types_test.ts, and never run.
+// Options with the types of `@azure/identity` are accepted by every credential that both packages have. Type-checked by
+// types_test.ts, never run.
 import type * as theirs from "@azure/identity";
 import * as ours from "@azweb/identity";
 
@@ -37,7 +37,7 @@ declare const credential: theirs.TokenCredential;
 
 type Name = Extract<keyof typeof theirs & keyof typeof ours, `${string}Credential`>;
 
-// TypeScript says which is missing.
+// TypeScript reports which one is missing.
 void ({
   AuthorizationCodeCredential: [
     new ours.AuthorizationCodeCredential("tenant", "client", "secret", "code", "http://localhost", forApp),

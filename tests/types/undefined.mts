@@ -1,5 +1,5 @@
-// An option that is `undefined` is one that is not given, in projects with exact optional properties too: `{ fetch: proxy?.fetch }`.
-// Type-checked by types_test.ts, and never run.
+// An option may be `undefined`, even in projects with exact optional property types: `{ fetch: proxy?.fetch }`.
+// Type-checked by types_test.ts, never run.
 import {
   type AuthorityValidationOptions,
   type ClientAssertionCredentialOptions,

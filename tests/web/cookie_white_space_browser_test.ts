@@ -1,6 +1,6 @@
 // Runs on: deno
-// A real browser, the example Worker, which sees header bytes as UTF-8, and a sibling subdomain that sets a cookie for both: the browser is
-// not signed in by that cookie.
+// A real browser, the example Worker, which decodes header bytes as UTF-8, and a sibling subdomain that sets a cookie
+// for both: that cookie does not sign the browser in.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Miniflare } from "miniflare";
@@ -13,10 +13,10 @@ import { openBrowser } from "../support/sign_in/web_browser.ts";
 
 const APP = "my.contoso.test";
 const SIBLING = "evil.contoso.test";
-/** Bytes before a cookie's name, as the sibling writes them: U+00A0 in Latin-1, and in UTF-8 U+00A0, U+2003 and U+3000. */
+/** Bytes that the sibling writes before a cookie's name: U+00A0 in Latin-1, and U+00A0, U+2003 and U+3000 in UTF-8. */
 const BYTES = ["\xa0", "\xc2\xa0", "\xe2\x80\x83", "\xe3\x80\x80"];
 
-test("a sibling subdomain cannot sign a browser in as somebody else", { skip: NO_BROWSER }, async () => {
+test("a sibling subdomain cannot sign a browser in as another user", { skip: NO_BROWSER }, async () => {
   const service = createSignInService();
   const { certificate, key } = await createSelfSigned();
   let forged = "";
@@ -34,15 +34,15 @@ test("a sibling subdomain cannot sign a browser in as somebody else", { skip: NO
 
   async function ask({ url, method, headers }: Request): Promise<Response> {
     const init = { method, headers: [...headers] as [string, string][], redirect: "manual" } as const;
-    const answer = await miniflare.dispatchFetch(url, init);
-    return new Response(await answer.text(), { status: answer.status, headers: [...answer.headers] });
+    const response = await miniflare.dispatchFetch(url, init);
+    return new Response(await response.text(), { status: response.status, headers: [...response.headers] });
   }
 
   const browser = await startBrowser(["--host-resolver-rules=MAP * 127.0.0.1"]);
   try {
     const pages: (string | null)[] = [];
     for (const bytes of ["", ...BYTES]) {
-      // The attacker begins to sign in, and keeps the cookie and the way back.
+      // The attacker starts a sign-in, and keeps the cookie and the callback URL.
       const attacker = openBrowser(ask);
       const { headers } = await attacker.get(`${app}/me`);
       const back = await service.signIn(headers.get("location")!, "eve@evil.test");
@@ -52,7 +52,7 @@ test("a sibling subdomain cannot sign a browser in as somebody else", { skip: NO
       await page.goto(`https://${SIBLING}:${port}/`);
       await page.goto(back);
       pages.push(await page.textContent("body"));
-      // Without a blank, the browser itself refuses the cookie.
+      // Without such a byte, the browser itself rejects the cookie.
       assert.equal(received.pop()?.endsWith(`${name}=${value}`), bytes === "" ? undefined : true);
     }
     assert.deepEqual([...new Set(pages)], ["You are not signed in. Try again"]);

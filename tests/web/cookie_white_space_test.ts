@@ -1,6 +1,7 @@
 // Runs on: deno, node, bun, workerd, edge
-// Only SP and HTAB are white space in a cookie header (RFC 6265bis, section 5.6). A browser keeps other blanks in a cookie's name, and lets a
-// sibling subdomain set that name, because it does not begin with "__Host-". A page can neither send nor set such cookies.
+// Only SP and HTAB are white space in a cookie header (RFC 6265bis, section 5.6). A browser keeps other white space in
+// a cookie's name, and lets a sibling subdomain set that name, because it does not begin with "__Host-". Not in a
+// browser: pages can neither send nor set such cookies.
 import { createWebSignIn } from "@azweb/identity/web-sign-in";
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
@@ -9,7 +10,7 @@ import { CLIENT, createSignInService, GRAPH_SCOPE, SECRET, TENANT } from "../sup
 import { openBrowser, setCookiesOf } from "../support/sign_in/web_browser.ts";
 
 const APP = "https://my.app";
-/** All that JavaScript's `trim` strips, without SP and HTAB, and without what no header can hold. */
+/** The characters that JavaScript's `trim` strips, except SP, HTAB and those that no header can contain. */
 const BLANKS = [0x0b, 0x0c, 0xa0, 0x1680, 0x2000, 0x200a, 0x2028, 0x2029, 0x202f, 0x205f, 0x3000, 0xfeff];
 
 function createApp() {
@@ -23,19 +24,19 @@ function createApp() {
     sealingKey: btoa("1".repeat(32)),
     ...service.options,
   });
-  /** Has a user sign in up to where the browser comes back, and returns that URL with the cookie that it needs. */
+  /** Starts a sign-in, and returns the callback URL of its response with the cookie that it needs. */
   async function begin(username: string): Promise<{ url: string; name: string; value: string }> {
     const browser = openBrowser((request) => signIn.signIn(request));
-    const answer = await browser.get(`${APP}/`);
+    const response = await browser.get(`${APP}/`);
     const [[name, value]] = [...browser.cookies] as [[string, string]];
-    return { url: await service.signIn(answer.headers.get("location")!, username), name, value };
+    return { url: await service.signIn(response.headers.get("location")!, username), name, value };
   }
   return { signIn, begin };
 }
 
 /**
- * A request with a cookie header. Deno, Node and Bun present its bytes as Latin-1 and workerd as UTF-8, so that a string may hold what this
- * runtime's own `Request` refuses.
+ * A request with a cookie header. Deno, Node and Bun decode its bytes as Latin-1 and workerd as UTF-8, so that a string
+ * may contain characters that this runtime's own `Request` rejects.
  */
 function requestWith(url: string, cookie: string): Request {
   try {
@@ -51,12 +52,12 @@ function nameOf(code: number): string {
   return `U+${code.toString(16).toUpperCase().padStart(4, "0")}`;
 }
 
-/** The bytes of a text in UTF-8, as a runtime presents them that takes them for Latin-1. */
+/** Encodes a string in UTF-8, and decodes the bytes as Latin-1, as some runtimes do. */
 function asLatin1(text: string): string {
   return String.fromCharCode(...new TextEncoder().encode(text));
 }
 
-describe("a cookie whose name has a blank before it or behind it is another one: nobody is signed in by it", () => {
+describe("a cookie whose name has other white space around it is ignored", () => {
   const blanks = BLANKS.flatMap((code): [string, string][] => {
     const blank = String.fromCharCode(code);
     return [[nameOf(code), blank], ...code > 0x7f ? [[`${nameOf(code)} in bytes`, asLatin1(blank)] as const] : []] as [
@@ -79,7 +80,7 @@ describe("a cookie whose name has a blank before it or behind it is another one:
     });
   }
 
-  test("U+FFFD, which workerd presents for bytes that are not UTF-8", async () => {
+  test("U+FFFD, by which workerd replaces bytes that are not UTF-8", async () => {
     const { signIn, begin } = createApp();
     const { url, name, value } = await begin("eve@evil.test");
     const error = await failureOf(signIn.redeem(requestWith(url, `\ufffd${name}=${value}`)));
@@ -87,7 +88,7 @@ describe("a cookie whose name has a blank before it or behind it is another one:
   });
 });
 
-test("such a cookie beside the real one changes nothing", async () => {
+test("such a cookie beside the real one has no effect", async () => {
   for (const turn of [(pairs: string[]) => pairs, (pairs: string[]) => pairs.reverse()]) {
     const { signIn, begin } = createApp();
     const { url, name, value } = await begin("jo@contoso.com");
@@ -98,7 +99,7 @@ test("such a cookie beside the real one changes nothing", async () => {
   }
 });
 
-test("SP and HTAB before a name, or nothing, are no part of it", async () => {
+test("SP and HTAB before a name are not part of it", async () => {
   for (const before of ["", "a=b;", "a=b; ", "a=b;\t", "a=b; \t ", "a; ", "=a; ", "; "]) {
     const { signIn, begin } = createApp();
     const { url, name, value } = await begin("jo@contoso.com");
@@ -107,7 +108,7 @@ test("SP and HTAB before a name, or nothing, are no part of it", async () => {
   }
 });
 
-test("a value with a blank around it is not what the app has sealed", async () => {
+test("a value with other white space around it is not accepted as sealed by the app", async () => {
   for (const code of BLANKS.filter((code) => code > 0x7f)) {
     const { signIn, begin } = createApp();
     const { url, name, value } = await begin("jo@contoso.com");
@@ -118,7 +119,7 @@ test("a value with a blank around it is not what the app has sealed", async () =
   }
 });
 
-test("of two cookies of one name neither is believed, equal or not", async () => {
+test("two cookies with the same name are both rejected, equal or not", async () => {
   for (const second of ["forged", ""]) {
     const { signIn, begin } = createApp();
     const { url, name, value } = await begin("jo@contoso.com");
@@ -129,14 +130,14 @@ test("of two cookies of one name neither is believed, equal or not", async () =>
   }
 });
 
-test("such cookies do not make room by pushing out those of sign-ins under way", async () => {
+test("such cookies do not displace the cookies of pending sign-ins", async () => {
   const { signIn } = createApp();
   const forged = Array.from({ length: 20 }, (_, n) => `\u00a0__Host-sign-in-${String(n).padStart(10, "0")}=x`);
-  const answer = await signIn.signIn(requestWith(`${APP}/`, forged.join("; ")));
-  assert.deepEqual(setCookiesOf(answer).filter((cookie) => cookie.includes("Max-Age=0")), []);
+  const response = await signIn.signIn(requestWith(`${APP}/`, forged.join("; ")));
+  assert.deepEqual(setCookiesOf(response).filter((cookie) => cookie.includes("Max-Age=0")), []);
 });
 
-test("a header of nothing but blanks takes no time to read", async () => {
+test("a header of white space only is read in linear time", async () => {
   const { signIn, begin } = createApp();
   const { url } = await begin("jo@contoso.com");
   const blanks = `a=b;${" \t".repeat(50_000)}x`;

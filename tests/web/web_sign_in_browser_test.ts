@@ -1,5 +1,5 @@
 // Runs on: deno
-// A real browser signs in through the example Worker, at a certified authorization server that somebody else has written.
+// A real browser signs in through the example Worker, at an independent certified authorization server.
 
 import assert from "node:assert/strict";
 import { createServer, type RequestListener, type Server } from "node:http";
@@ -40,7 +40,7 @@ async function createProvider(issuer: string, redirectUri: string): Promise<Prov
     },
     jwks: { keys: [{ ...await exportJWK(privateKey), kid: "1", alg: "RS256", use: "sig" }] },
     pkce: { required: () => true },
-    // As Microsoft Entra has it: who it is stands in the ID token, and a refresh token comes along.
+    // As Microsoft Entra does: the ID token contains the user's claims, and the response has a refresh token.
     conformIdTokenClaims: false,
     claims: { openid: ["sub"], profile: ["preferred_username", "userPrincipalName", "tid"] },
     issueRefreshToken: () => true,
@@ -55,14 +55,14 @@ async function createProvider(issuer: string, redirectUri: string): Promise<Prov
 interface Site {
   readonly app: string;
   readonly issuer: string;
-  /** Answers that do not come to the app, as long as it is wanted. */
+  /** Authorization responses that are kept from the app while `wanted` is set. */
   readonly intercepted: { wanted: boolean; readonly urls: string[] };
   readonly browser: Browser;
-  /** What was asked of the token endpoint, and what it refused. */
+  /** The grants of the token requests, with the rejected ones. */
   readonly grants: string[];
 }
 
-/** Runs server, Worker and browser while `use` does. */
+/** Runs the server, the Worker and the browser while `use` runs. */
 async function withSite(use: (site: Site) => Promise<void>): Promise<void> {
   const identity = await serve();
   const issuer = `http://127.0.0.1:${identity.port}`;
@@ -74,15 +74,15 @@ async function withSite(use: (site: Site) => Promise<void>): Promise<void> {
       intercepted.urls.push(url!);
       return response.end("Not here");
     }
-    const answer = await miniflare!.dispatchFetch(`http://localhost:${site.port}${url}`, {
+    const result = await miniflare!.dispatchFetch(`http://localhost:${site.port}${url}`, {
       method: method!,
       headers: Object.entries(headers).map(([name, value]) => [name, String(value)] as [string, string]),
       redirect: "manual",
     });
-    response.writeHead(answer.status, [...answer.headers].flat());
-    response.end(await answer.text());
+    response.writeHead(result.status, [...result.headers].flat());
+    response.end(await result.text());
   });
-  // Another site than that of the identity, so that what SameSite does is seen.
+  // Another site than the authorization server, so that SameSite has an effect.
   const app = `http://localhost:${site.port}`;
   const grants: string[] = [];
   const provider = await createProvider(issuer, `${app}/signed-in`);
@@ -92,11 +92,11 @@ async function withSite(use: (site: Site) => Promise<void>): Promise<void> {
   provider.on("grant.error", (_context: unknown, { error_detail }: { error_detail: string }) => {
     grants.push(`refused: ${error_detail}`);
   });
-  const answer = provider.callback();
+  const handle = provider.callback();
   identity.server.on("request", (request, response) => {
-    // Microsoft Entra knows the app by where it sends its users.
+    // Microsoft Entra identifies the app by the redirect URI.
     request.url = request.url!.replace("/logout?", `/logout?client_id=${CLIENT}&`);
-    return answer(request, response);
+    return handle(request, response);
   });
   let browser: Browser | undefined;
   try {
@@ -126,20 +126,20 @@ async function withSite(use: (site: Site) => Promise<void>): Promise<void> {
   }
 }
 
-/** Says who it is, as a user does. */
+/** Enters the user name in the form. */
 async function logIn(page: Page, username: string): Promise<void> {
   await page.fill("[name=login]", username);
   await page.fill("[name=password]", "any");
   await page.click("[type=submit]");
 }
 
-/** Signs in and consents, as a user does. */
+/** Signs in and consents in the forms. */
 async function signIn(page: Page, username: string): Promise<void> {
   await logIn(page, username);
   await page.click("text=Continue");
 }
 
-test("people sign in with a browser, stay signed in, and leave", async () => {
+test("users sign in with a browser, stay signed in, and sign out", async () => {
   await withSite(async ({ app, browser, grants }) => {
     const users = await Promise.all(["jo@contoso.com", "sam@contoso.com"].map(async (name) => {
       const context = await browser.newContext();
@@ -173,11 +173,11 @@ test("people sign in with a browser, stay signed in, and leave", async () => {
     await jo.page.waitForURL(`${app}/me`);
     await sam.page.reload();
     assert.equal(await sam.page.textContent("body"), "sam@contoso.com is sam@contoso.com to Microsoft Graph");
-    assert.equal(grants.length, 3, "who has left signs in anew, and nobody else does");
+    assert.equal(grants.length, 3, "only the user who signed out signs in again");
   });
 });
 
-test("two tabs of a browser sign in at once", async () => {
+test("two tabs of a browser sign in concurrently", async () => {
   await withSite(async ({ app, browser, grants }) => {
     const context = await browser.newContext();
     const [first, second] = [await context.newPage(), await context.newPage()];
@@ -192,7 +192,7 @@ test("two tabs of a browser sign in at once", async () => {
   });
 });
 
-test("a code that is intercepted is of no use without the verifier, nor in another browser", async () => {
+test("an intercepted code cannot be used without the code verifier or in another browser", async () => {
   await withSite(async ({ app, issuer, browser, grants, intercepted }) => {
     const victim = await (await browser.newContext()).newPage();
     await victim.goto(`${app}/me`);
@@ -210,8 +210,8 @@ test("a code that is intercepted is of no use without the verifier, nor in anoth
     };
     for (const verifier of [undefined, "a".repeat(43)]) {
       const body = new URLSearchParams({ ...form, ...verifier && { code_verifier: verifier } });
-      const answer = await fetch(`${issuer}/${TENANT}/oauth2/v2.0/token`, { method: "POST", body });
-      assert.deepEqual([answer.status, (await answer.json()).error], [400, "invalid_grant"]);
+      const response = await fetch(`${issuer}/${TENANT}/oauth2/v2.0/token`, { method: "POST", body });
+      assert.deepEqual([response.status, (await response.json()).error], [400, "invalid_grant"]);
     }
     assert.match(grants.join(), /refused: .*(verifier|PKCE).*refused: /i);
 

@@ -1,5 +1,5 @@
 // Runs on: deno, node, bun, workerd, edge
-// The round trip by which people sign in to a web app: what comes of it, and what does not. A page can neither send nor set such cookies.
+// The sign-in of users to a web app. Not in a browser: pages can neither send nor set these cookies.
 import type { LogEvent } from "@azweb/identity";
 import { createWebSignIn, type WebSignInOptions, type WebUser } from "@azweb/identity/web-sign-in";
 import { createFakeClock } from "@azweb/identity/testing";
@@ -28,7 +28,7 @@ interface App {
   readonly service: SignInService;
   readonly signIn: ReturnType<typeof createWebSignIn>;
   readonly browser: WebBrowser;
-  /** Has the user sign in up to where the browser comes back. */
+  /** Starts a sign-in, and returns the callback URL of its response. */
   begin(username?: string, browser?: WebBrowser): Promise<string>;
 }
 
@@ -69,7 +69,7 @@ async function me({ service }: App, credential: WebUser["credential"]): Promise<
   return (await (await service.fetch(ME, { headers: { authorization: `Bearer ${token}` } })).json()).userPrincipalName;
 }
 
-test("a user signs in and comes back to the page", async () => {
+test("a user signs in and returns to the page", async () => {
   const app = createApp();
   const back = await app.begin();
   const { lastAsked } = app.service;
@@ -97,16 +97,16 @@ test("a user signs in and comes back to the page", async () => {
   assert.deepEqual(forms, ["authorization_code"], "the token comes with the code");
 });
 
-test("the cookie is for this host, TLS and servers alone, and says nothing", async () => {
+test("the cookie is limited to this host, TLS and HTTP, and its value is encrypted", async () => {
   const app = createApp();
-  const answer = await app.browser.get(`${APP}/mail?secret`);
-  const [cookie, ...others] = setCookiesOf(answer);
+  const response = await app.browser.get(`${APP}/mail?secret`);
+  const [cookie, ...others] = setCookiesOf(response);
   assert.deepEqual(others, []);
   assert.match(
     cookie!,
     /^__Host-sign-in-[\w-]{10}=[\w-]{300,900}; Max-Age=600; Path=\/; Secure; HttpOnly; SameSite=Lax$/,
   );
-  const { searchParams } = new URL(answer.headers.get("location")!);
+  const { searchParams } = new URL(response.headers.get("location")!);
   for (const secret of [searchParams.get("state")!, searchParams.get("nonce")!, "/mail", "verifier"]) {
     assert.ok(!`${cookie} ${atob(valueOf(cookie!))}`.includes(secret));
   }
@@ -130,14 +130,14 @@ const WAYS: Record<string, [Partial<WebSignInOptions>, (form: Readonly<Record<st
   ],
 };
 for (const [name, [options, checkApp]] of Object.entries(WAYS)) {
-  test(`an app that proves itself by ${name}`, async () => {
+  test(`an app that authenticates with ${name}`, async () => {
     const app = createApp(options, { checkApp });
     const { account } = await app.signIn.redeem(app.browser.request(await app.begin()));
     assert.equal(account.username, "jo@contoso.com");
   });
 }
 
-test("an authority that cannot be discovered: the error says who could not", async () => {
+test("an authority whose discovery fails causes an error of WebSignIn", async () => {
   const app = createApp({
     authorityHost: "https://login.private.example",
     fetch: () => Promise.reject(new Error("No")),
@@ -147,7 +147,7 @@ test("an authority that cannot be discovered: the error says who could not", asy
   assert.match(message, /^WebSignIn: Cannot discover the authority "https:\/\/login\.private\.example/);
 });
 
-test("another process ends the sign-in, and resumes the session", async () => {
+test("another process completes the sign-in and resumes the session", async () => {
   const app = createApp();
   const back = await app.begin();
   const other = createWebSignIn(optionsFor(app.service));
@@ -156,7 +156,7 @@ test("another process ends the sign-in, and resumes the session", async () => {
   const { account, credential } = await app.signIn.resume(session);
   assert.equal(account.username, "jo@contoso.com");
   assert.equal(await me(app, credential), "jo@contoso.com");
-  assert.equal(app.service.refreshes, 0, "who shares the memory shares the token");
+  assert.equal(app.service.refreshes, 0, "the same process uses the cached token");
   const elsewhere = await createWebSignIn(optionsFor(app.service, { cache: new Map() })).resume(session);
   assert.equal(await me(app, elsewhere.credential), "jo@contoso.com");
   assert.equal(app.service.refreshes, 1);
@@ -165,22 +165,22 @@ test("another process ends the sign-in, and resumes the session", async () => {
   assert.equal(app.service.refreshes, 1, "another refresh token is no other session");
 });
 
-test("keys take each other's place", async () => {
+test("sealing keys can be rotated", async () => {
   const app = createApp();
   const back = await app.begin();
   const next = createWebSignIn(optionsFor(app.service, { sealingKey: [KEY_2, KEY_1] }));
   const session = await (await next.redeem(app.browser.request(back))).sealSession();
-  await assert.rejects(app.signIn.resume(session), { name: "AuthenticationRequiredError" }, "the first seals");
+  await assert.rejects(app.signIn.resume(session), { name: "AuthenticationRequiredError" }, "the first key seals");
   const last = createWebSignIn(optionsFor(app.service, { sealingKey: KEY_2 }));
   assert.equal((await last.resume(session)).account.username, "jo@contoso.com");
   const key = await crypto.subtle.importKey("raw", new TextEncoder().encode("2".repeat(32)), "AES-GCM", false, [
     ...["encrypt", "decrypt"] as const,
   ]);
-  const kept = createWebSignIn(optionsFor(app.service, { sealingKey: key }));
-  assert.equal((await kept.resume(session)).account.username, "jo@contoso.com");
+  const withCryptoKey = createWebSignIn(optionsFor(app.service, { sealingKey: key }));
+  assert.equal((await withCryptoKey.resume(session)).account.username, "jo@contoso.com");
 });
 
-test("two sign-ins in two tabs, ended in either order", async () => {
+test("two sign-ins in two tabs are completed in either order", async () => {
   const app = createApp();
   const [first, second] = [await app.begin("jo@contoso.com"), await app.begin("sam@contoso.com")];
   for (const [back, username] of [[second, "sam@contoso.com"], [first, "jo@contoso.com"]] as const) {
@@ -192,7 +192,7 @@ test("two sign-ins in two tabs, ended in either order", async () => {
   assert.equal(app.browser.cookies.size, 0);
 });
 
-test("sign-ins that are begun and not ended make room for others, and cookies of the app's own stay", async () => {
+test("cookies of abandoned sign-ins are removed, and the app's own cookies are kept", async () => {
   const app = createApp();
   const own = [["__Host-session", "a"], ["__Host-sign-in-a", "b"], ["sign-in-0123456789", "c"]] as const;
   for (const [name, value] of own) app.browser.cookies.set(name, value);
@@ -204,26 +204,26 @@ test("sign-ins that are begun and not ended make room for others, and cookies of
   for (const back of backs.slice(7)) await app.signIn.redeem(app.browser.request(back));
 });
 
-test("the app says what it wishes of a sign-in", async () => {
+test("the options of a sign-in are sent in the authorization request", async () => {
   const app = createApp();
   const claims = JSON.stringify({ access_token: { acrs: { essential: true, value: "c1" } } });
-  const wish = {
+  const options = {
     claims,
     loginHint: "jo@contoso.com",
     domainHint: "contoso.com",
     prompt: "login",
     returnPath: "/files/a?b#c",
   };
-  const answer = await app.signIn.signIn(new Request(`${APP}/`, { method: "POST" }), wish);
-  app.browser.take(answer);
-  const back = await app.service.signIn(answer.headers.get("location")!, "jo@contoso.com");
-  const { claims: asked, login_hint, domain_hint, prompt } = app.service.lastAsked;
-  assert.deepEqual([asked, login_hint, domain_hint, prompt], [claims, "jo@contoso.com", "contoso.com", "login"]);
+  const redirect = await app.signIn.signIn(new Request(`${APP}/`, { method: "POST" }), options);
+  app.browser.take(redirect);
+  const back = await app.service.signIn(redirect.headers.get("location")!, "jo@contoso.com");
+  const { claims: sent, login_hint, domain_hint, prompt } = app.service.lastAsked;
+  assert.deepEqual([sent, login_hint, domain_hint, prompt], [claims, "jo@contoso.com", "contoso.com", "login"]);
   const { response } = await app.signIn.redeem(app.browser.request(back));
   assert.equal(response.headers.get("location"), `${APP}/files/a?b#c`);
 });
 
-describe("who comes back to where it is not allowed", () => {
+describe("rejects a return path that is not allowed", () => {
   const TRICKS = [
     ...[
       "//evil.test",
@@ -285,30 +285,30 @@ describe("who comes back to where it is not allowed", () => {
       assert.equal(error.message, 'Option "returnPath" must be one of "returnPaths"');
     });
   }
-  test("a page of the app's that is on no list", async () => {
+  test("replaces an app's page that is not in returnPaths", async () => {
     const app = createApp();
     app.browser.take(await app.signIn.signIn(new Request(`${APP}//evil.test`)));
-    const answer = await app.browser.get(`${APP}//evil.test/..`);
-    const back = await app.service.signIn(answer.headers.get("location")!, "jo@contoso.com");
+    const redirect = await app.browser.get(`${APP}//evil.test/..`);
+    const back = await app.service.signIn(redirect.headers.get("location")!, "jo@contoso.com");
     const { response } = await app.signIn.redeem(app.browser.request(back));
     assert.equal(response.headers.get("location"), `${APP}/`);
   });
-  test("a page that was posted to", async () => {
+  test("replaces the page of a POST request", async () => {
     const app = createApp();
-    const answer = await app.browser.get(`${APP}/mail`, { method: "POST" });
-    const back = await app.service.signIn(answer.headers.get("location")!, "jo@contoso.com");
+    const redirect = await app.browser.get(`${APP}/mail`, { method: "POST" });
+    const back = await app.service.signIn(redirect.headers.get("location")!, "jo@contoso.com");
     const { response } = await app.signIn.redeem(app.browser.request(back));
     assert.equal(response.headers.get("location"), `${APP}/`);
   });
   for (const host of ["https://evil.test", "http://10.0.0.1:8080"]) {
-    test(`a page of the host that the request names: ${host}`, async () => {
+    test(`ignores the host of the request: ${host}`, async () => {
       const app = createApp();
       const back = (await app.begin()).replace(APP, host);
       const { response } = await app.signIn.redeem(app.browser.request(back));
       assert.equal(response.headers.get("location"), `${APP}/mail?folder=1`);
     });
   }
-  test("a page that is on the list no more", async () => {
+  test("rejects a page that has been removed from returnPaths", async () => {
     const app = createApp();
     const back = await app.begin();
     const signIn = createWebSignIn(optionsFor(app.service, { returnPaths: ["/"] }));
@@ -319,15 +319,15 @@ describe("who comes back to where it is not allowed", () => {
   });
 });
 
-describe("an answer that is refused", () => {
+describe("rejects an authorization response", () => {
   const cases: Record<string, [reason: RegExp, (app: App, back: string) => Request | Promise<Request>]> = {
     "without the cookie": [/no cookie of this sign-in/, (_app, back) => new Request(back)],
-    "with another's cookie": [/no cookie of this sign-in/, async (app, back) => {
+    "with the cookie of another browser": [/no cookie of this sign-in/, async (app, back) => {
       const other = openOther(app);
       await app.begin("sam@contoso.com", other);
       return other.request(back);
     }],
-    "with another's cookie, by the name of one's own": [
+    "with the cookie of another browser under the expected name": [
       /The response belongs to another sign-in/,
       async (app, back) => {
         const other = openOther(app);
@@ -350,7 +350,7 @@ describe("an answer that is refused", () => {
     "with a cookie for another page": [/not sealed by this app/, (app, back) => {
       return sealedBy(app, back, { redirectUri: `${APP}/another` });
     }],
-    "with a session for a cookie": [/not sealed by this app/, async (app) => {
+    "with a session instead of a cookie": [/not sealed by this app/, async (app) => {
       const user = await app.signIn.redeem(app.browser.request(await app.begin()));
       const session = await user.sealSession();
       const back = await app.begin();
@@ -360,23 +360,23 @@ describe("an answer that is refused", () => {
     "with a cookie that is changed": [/not sealed by this app/, (app, back) => {
       return changed(app, back, (value) => value.slice(0, 50) + (value[50] === "A" ? "B" : "A") + value.slice(51));
     }],
-    "with a cookie that is cut off": [
+    "with a truncated cookie": [
       /not sealed by this app/,
       (app, back) => changed(app, back, (value) => value.slice(0, -4)),
     ],
     "with a cookie that is empty": [/not sealed by this app/, (app, back) => changed(app, back, () => "")],
-    "with a cookie that is no base64": [/not sealed by this app/, (app, back) => changed(app, back, () => "%%%")],
+    "with a cookie that is not base64": [/not sealed by this app/, (app, back) => changed(app, back, () => "%%%")],
     "with a cookie that is too large": [/no cookie of this sign-in/, (app, back) => {
       return changed(app, back, (value) => value + "A".repeat(4096));
     }],
-    "with several cookies of that name": [/not sealed by this app/, (app, back) => {
+    "with several cookies of the same name": [/not sealed by this app/, (app, back) => {
       const cookie = app.browser.request(back).headers.get("cookie");
       return new Request(back, { headers: { cookie: `${cookie}; ${cookie}` } });
     }],
     "by POST": [/must be a GET request/, (app, back) => app.browser.request(back, { method: "POST" })],
     "by HEAD": [/must be a GET request/, (app, back) => app.browser.request(back, { method: "HEAD" })],
     "without a state": [/no valid "state"/, (app, back) => app.browser.request(back.replace(/state=[^&]+/, ""))],
-    "with a state that is none": [
+    "with a malformed state": [
       /no valid "state"/,
       (app, back) => app.browser.request(back.replace(/state=[^&]+/, "state=a%0d%0ab")),
     ],
@@ -393,7 +393,7 @@ describe("an answer that is refused", () => {
       /The response is from another issuer/,
       (app, back) => app.browser.request(`${back}&iss=https://evil.test/v2.0`),
     ],
-    "by an issuer that is none": [
+    "with a malformed issuer": [
       /The response is from another issuer/,
       (app, back) => app.browser.request(`${back}&iss=evil`),
     ],
@@ -409,7 +409,7 @@ describe("an answer that is refused", () => {
         return app.browser.request(`${back}&error=access_denied&error_description=${encodeURIComponent(description)}`);
       },
     ],
-    "by an external tenant": [
+    "from an external tenant": [
       /The response is from another issuer/,
       (app, back) => app.browser.request(`${back}&iss=https://${TENANT}.ciamlogin.com/${TENANT}/v2.0`),
     ],
@@ -447,8 +447,8 @@ describe("an answer that is refused", () => {
   async function sealedBy(app: App, _back: string, options: Partial<WebSignInOptions>): Promise<Request> {
     const other = createWebSignIn(optionsFor(app.service, options));
     const browser = openBrowser((request) => other.signIn(request));
-    const answer = await browser.get(`${APP}/mail`);
-    return browser.request(await app.service.signIn(answer.headers.get("location")!, "jo@contoso.com"));
+    const redirect = await browser.get(`${APP}/mail`);
+    return browser.request(await app.service.signIn(redirect.headers.get("location")!, "jo@contoso.com"));
   }
 
   function changed({ browser }: App, back: string, change: (value: string) => string): Request {
@@ -457,7 +457,7 @@ describe("an answer that is refused", () => {
   }
 });
 
-test("a sign-in that takes too long", async () => {
+test("a sign-in that takes longer than ten minutes is rejected", async () => {
   const clock = createFakeClock();
   const app = createApp({ runtime: clock }, { now: clock.now });
   const [early, late] = [await app.begin(), await app.begin()];
@@ -467,7 +467,7 @@ test("a sign-in that takes too long", async () => {
   assert.match((await failureOf(app.signIn.redeem(app.browser.request(late)))).message, /took longer than 10 minutes$/);
 });
 
-test("a code is exchanged once, whether or not tokens are cached, and a failure is logged once", async () => {
+test("a code is redeemed once, with and without a cache, and a failure is logged once", async () => {
   for (const cache of [undefined, false] as const) {
     const events: LogEvent[] = [];
     const app = createApp({ ...cache === false && { cache }, log: (event) => events.push(event) });
@@ -481,7 +481,7 @@ test("a code is exchanged once, whether or not tokens are cached, and a failure 
   }
 });
 
-test("an answer that comes again is refused, with the cookie or without", async () => {
+test("a replayed response is rejected, with and without the cookie", async () => {
   const app = createApp();
   const back = await app.begin();
   const request = () => app.browser.request(back);
@@ -491,18 +491,18 @@ test("an answer that comes again is refused, with the cookie or without", async 
   assert.match((await failureOf(app.signIn.redeem(again))).message, /invalid_grant/, "the code is used up");
 });
 
-test("a code of an attacker's, in a victim's browser", async () => {
+test("an attacker's code in a victim's browser is rejected", async () => {
   const app = createApp();
   const attacker = openOther(app);
   const [victims, attackers] = [await app.begin("jo@contoso.com"), await app.begin("eve@evil.test", attacker)];
   const code = new URL(attackers).searchParams.get("code")!;
   const mixed = victims.replace(/code=[^&]+/, `code=${code}`);
-  // The verifier is not that of the code.
+  // The code verifier does not match the code.
   assert.match((await failureOf(app.signIn.redeem(app.browser.request(mixed)))).message, /invalid_grant/);
   assert.match((await failureOf(app.signIn.redeem(app.browser.request(attackers)))).message, /no cookie/);
 });
 
-test("a code of a victim's, in an attacker's browser", async () => {
+test("a victim's code in an attacker's browser is rejected", async () => {
   const app = createApp();
   const attacker = openOther(app);
   const [victims, attackers] = [await app.begin("jo@contoso.com"), await app.begin("eve@evil.test", attacker)];
@@ -521,7 +521,7 @@ const ID_TOKENS: Record<string, [Readonly<Record<string, unknown>>, RegExp]> = {
   "that has expired": [{ exp: 1 }, /It has expired/],
 };
 for (const [name, [claims, reason]] of Object.entries(ID_TOKENS)) {
-  test(`an ID token ${name}`, async () => {
+  test(`an ID token ${name} is rejected`, async () => {
     const app = createApp({}, { claims });
     const error = await failureOf(app.signIn.redeem(app.browser.request(await app.begin())));
     assert.equal(error.name, "AuthenticationError");
@@ -529,24 +529,24 @@ for (const [name, [claims, reason]] of Object.entries(ID_TOKENS)) {
   });
 }
 
-test("the issuer may say that it is itself", async () => {
+test("a response may contain the expected issuer", async () => {
   const app = createApp({}, { issuer: `https://login.microsoftonline.com/${TENANT}/v2.0` });
   await app.signIn.redeem(app.browser.request(await app.begin()));
 });
 
-describe("a session that is no more", () => {
+describe("resuming a session", () => {
   async function sessionOf(app: App): Promise<string> {
     return await (await app.signIn.redeem(app.browser.request(await app.begin()))).sealSession();
   }
   for (
     const [name, change] of Object.entries({
       "changed": (text: string) => text.slice(0, 60) + (text[60] === "A" ? "B" : "A") + text.slice(61),
-      "cut off": (text: string) => text.slice(0, -8),
+      "truncated": (text: string) => text.slice(0, -8),
       "empty": () => "",
-      "no base64": () => "%",
+      "not base64": () => "%",
     })
   ) {
-    test(name, async () => {
+    test(`rejects a session that is ${name}`, async () => {
       const app = createApp();
       const error = await failureOf(app.signIn.resume(change(await sessionOf(app))));
       assert.equal(error.name, "AuthenticationRequiredError");
@@ -554,13 +554,13 @@ describe("a session that is no more", () => {
       assert.deepEqual(error.scopes, [GRAPH_SCOPE]);
     });
   }
-  test("a cookie for a session", async () => {
+  test("rejects a cookie instead of a session", async () => {
     const app = createApp();
     await app.begin();
     const [cookie] = app.browser.cookies.values();
     await assert.rejects(app.signIn.resume(cookie!), { name: "AuthenticationRequiredError" });
   });
-  test("over, however often it is sealed", async () => {
+  test("rejects an expired session, even if it was sealed again", async () => {
     const clock = createFakeClock();
     const app = createApp({ runtime: clock, sessionLifetimeInMs: 1000 }, { now: clock.now });
     const session = await sessionOf(app);
@@ -569,7 +569,7 @@ describe("a session that is no more", () => {
     await clock.advance(1);
     assert.match((await failureOf(app.signIn.resume(again))).message, /The session has expired/);
   });
-  test("however long its refresh token is", async () => {
+  test("accepts a session with a very long refresh token", async () => {
     const app = createApp();
     const fetch: typeof globalThis.fetch = async (input, init) => {
       const body = await (await app.service.fetch(input, init)).json();
@@ -579,14 +579,14 @@ describe("a session that is no more", () => {
     const user = await other.signIn.redeem(app.browser.request(await app.begin()));
     assert.equal((await other.signIn.resume(await user.sealSession())).account.username, "jo@contoso.com");
   });
-  test("never over, where the app says so", async () => {
+  test("accepts a session of any age if its lifetime is infinite", async () => {
     const clock = createFakeClock();
     const app = createApp({ runtime: clock, sessionLifetimeInMs: Infinity }, { now: clock.now });
     const session = await sessionOf(app);
     await clock.advance(1e12);
     assert.equal((await app.signIn.resume(session)).account.username, "jo@contoso.com");
   });
-  test("ended by Microsoft Entra", async () => {
+  test("results in an AuthenticationRequiredError after Microsoft Entra has revoked it", async () => {
     const app = createApp({ cache: false }, { refusesRefresh: true });
     const { credential } = await app.signIn.resume(await sessionOf(app));
     const claims = JSON.stringify({ access_token: { nbf: { essential: true, value: "1" } } });
@@ -599,7 +599,7 @@ describe("a session that is no more", () => {
   });
 });
 
-test("a code is redeemed once, whatever becomes of the refresh token", async () => {
+test("a code is redeemed once, even if the refresh token is rejected", async () => {
   const app = createApp({ cache: false }, { refusesRefresh: true });
   const { credential } = await app.signIn.redeem(app.browser.request(await app.begin()));
   await assert.rejects(credential.getToken(GRAPH_SCOPE), { name: "AuthenticationRequiredError" });
@@ -617,7 +617,7 @@ const ENV: Env = {
   SEALING_KEY: KEY_1,
 };
 
-test("two users of one memory never meet, and one's leaving leaves the other", async () => {
+test("two users of one process are separated, and one user's sign-out does not affect the other", async () => {
   const service = createSignInService();
   const handler = (request: Request) => handle(request, ENV, service.fetch);
   const users = ["jo@contoso.com", "sam@contoso.com"].map((name) => ({ name, browser: openBrowser(handler) }));
@@ -640,7 +640,7 @@ test("two users of one memory never meet, and one's leaving leaves the other", a
   assert.match(await (await sam.get(`${APP}/me`)).text(), /^sam@contoso.com is sam@contoso.com/);
 });
 
-test("a sign-in that fails is told to whoever runs the app; its user reads no more than how to try again", async () => {
+test("a failed sign-in is logged, and its user sees only how to try again", async () => {
   const logged: unknown[] = [];
   const { error } = console;
   console.error = (...messages) => {
@@ -658,9 +658,9 @@ test("a sign-in that fails is told to whoever runs the app; its user reads no mo
       const browser = openBrowser((request) => handle(request, env, service.fetch));
       const away = await browser.get(`${APP}/me`);
       const back = await service.signIn(away.headers.get("location")!, "jo@contoso.com");
-      const answer = await browser.get(query ? `${APP}/signed-in${query}` : back);
-      assert.equal(answer.status, status);
-      assert.equal(await answer.text(), 'You are not signed in. <a href="/me">Try again</a>');
+      const response = await browser.get(query ? `${APP}/signed-in${query}` : back);
+      assert.equal(response.status, status);
+      assert.equal(await response.text(), 'You are not signed in. <a href="/me">Try again</a>');
       assert.match(String(logged.pop()), message);
     }
   } finally {
@@ -668,36 +668,44 @@ test("a sign-in that fails is told to whoever runs the app; its user reads no mo
   }
 });
 
-describe("options that cannot be", () => {
+describe("throws a TypeError for", () => {
   const cases: [name: string, Partial<Record<keyof WebSignInOptions, unknown>>, RegExp][] = [
     ["no tenant", { tenantId: "" }, /^Option "tenantId" must be the id or the domain name/],
-    ["no client", { clientId: "" }, /^Option "clientId" must be /],
+    ["no client id", { clientId: "" }, /^Option "clientId" must be /],
     ["no scopes", { scopes: [] }, /^Option "scopes" must have at least one scope/],
-    ["a scope that is none", { scopes: ["a b"] }, /^Option "scopes" has a malformed scope/],
+    ["a malformed scope", { scopes: ["a b"] }, /^Option "scopes" has a malformed scope/],
     ["an empty secret", { clientSecret: "" }, /^Option "clientSecret" must be /],
     ["no certificate", { clientSecret: undefined, clientCertificate: {} }, /^Option "clientCertificate" must have /],
     ["no key", { sealingKey: undefined }, /"sealingKey"/],
     ["no keys", { sealingKey: [] }, /"sealingKey"/],
     ["a short key", { sealingKey: btoa("short") }, /"sealingKey"/],
-    ["a key that is none", { sealingKey: [KEY_1, {}] }, /"sealingKey"/],
+    ["a malformed key", { sealingKey: [KEY_1, {}] }, /"sealingKey"/],
     [
       "http",
       { redirectUri: "http://my.app/signed-in" },
       /^Option "redirectUri" .* "https:", or with "http:" on localhost/,
     ],
-    ["a redirect URI that is no text", { redirectUri: new URL(APP) }, /^Option "redirectUri"/],
-    ["a redirect URI that is none", { redirectUri: "/signed-in" }, /"redirectUri"/],
+    ["a redirect URI that is not a string", { redirectUri: new URL(APP) }, /^Option "redirectUri"/],
+    ["a redirect URI that is not absolute", { redirectUri: "/signed-in" }, /"redirectUri"/],
     ["a redirect URI with a query", { redirectUri: `${APP}/?a=b` }, /"redirectUri"/],
-    ["a return path elsewhere", { returnPaths: ["//evil.test"] }, /"returnPaths"/],
+    ["a return path on another host", { returnPaths: ["//evil.test"] }, /"returnPaths"/],
     ["a return path with a query", { returnPaths: ["/a?b"] }, /"returnPaths"/],
     ["no return path", { returnPaths: [] }, /"returnPaths"/],
-    ["no proof", { clientSecret: undefined }, /exactly one of "clientSecret", "clientCertificate", "getAssertion"/],
     [
-      "any return path first",
+      "no client authentication",
+      { clientSecret: undefined },
+      /exactly one of "clientSecret", "clientCertificate", "getAssertion"/,
+    ],
+    [
+      "a first return path with a wildcard",
       { returnPaths: ["/*"] },
       /^Option "returnPaths" .*: the first one without "\*", such as "\/", /,
     ],
-    ["two proofs", { getAssertion: () => Promise.resolve("") }, /"clientSecret", "clientCertificate", "getAssertion"/],
+    [
+      "two kinds of client authentication",
+      { getAssertion: () => Promise.resolve("") },
+      /"clientSecret", "clientCertificate", "getAssertion"/,
+    ],
     ["a negative lifetime", { sessionLifetimeInMs: -1 }, /"sessionLifetimeInMs"/],
   ];
   for (const [name, options, message] of cases) {

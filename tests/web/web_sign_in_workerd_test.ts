@@ -1,6 +1,6 @@
 // Runs on: deno
-// The example Worker as it is, on two versions of workerd, with and without nodejs_compat: people sign in, each request goes to an isolate
-// of its own that knows nothing of the others, and Microsoft Graph says who they are.
+// The unchanged example Worker on two versions of workerd, with and without nodejs_compat: users sign in, each request
+// runs in a separate isolate, and Microsoft Graph returns the user's name.
 
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
@@ -12,7 +12,7 @@ import { bundleSignInWorker, signInWorkerOptions } from "../support/web/bundle_s
 import { createSignInService, ME } from "../support/sign_in/sign_in_service.ts";
 import { openBrowser, type WebBrowser } from "../support/sign_in/web_browser.ts";
 
-// A CommonJS module: its exports come as one.
+// A CommonJS module: its exports are the default export.
 const { default: newestWorkerd, version: newestVersion } = workerdPackage as unknown as {
   default: string;
   version: string;
@@ -25,7 +25,7 @@ for (const workerd of [undefined, newestWorkerd]) {
   for (const nodejsCompat of [false, true]) {
     const version = `workerd ${workerd === undefined ? oldestVersion : newestVersion}`;
 
-    test(`a Worker signs people in: ${version}, ${nodejsCompat ? "with" : "without"} nodejs_compat`, async () => {
+    test(`a Worker signs users in: ${version}, ${nodejsCompat ? "with" : "without"} nodejs_compat`, async () => {
       const service = createSignInService();
       if (workerd !== undefined) process.env.MINIFLARE_WORKERD_PATH = workerd;
       const contents = await bundleSignInWorker();
@@ -42,7 +42,7 @@ for (const workerd of [undefined, newestWorkerd]) {
         const open = () => {
           let requests = 0;
           return openBrowser(async (request) => {
-            // No two requests of a browser in a row meet the same memory.
+            // Successive requests of a browser never share an isolate.
             const { name } = workers[requests++ % 2]!;
             const worker = await miniflare.getWorker(name) as unknown as { readonly fetch: typeof fetch };
             const { url, method, headers } = request;
@@ -60,14 +60,14 @@ for (const workerd of [undefined, newestWorkerd]) {
         }
         for (let round = 0; round < 4; round++) {
           for (const [name, browser] of users) {
-            const answer = await browser.get(`${APP}/me`);
-            assert.equal(await answer.text(), `${name} is ${name} to Microsoft Graph`);
+            const response = await browser.get(`${APP}/me`);
+            assert.equal(await response.text(), `${name} is ${name} to Microsoft Graph`);
           }
         }
         const [jo, sam] = [...users.values()] as [WebBrowser, WebBrowser];
         await jo.get(`${APP}/sign-out`, { method: "POST" });
         for (let round = 0; round < 2; round++) {
-          assert.equal((await jo.get(`${APP}/me`)).status, 302, "who has left has to sign in");
+          assert.equal((await jo.get(`${APP}/me`)).status, 302, "the user who signed out must sign in");
           assert.match(await (await sam.get(`${APP}/me`)).text(), /^sam@contoso.com is sam@contoso.com/);
         }
         const other = await open().get(`${APP}/signed-in?code=a&state=${"a".repeat(43)}`);

@@ -1,6 +1,6 @@
 // Runs on: deno
-// Whoever awaits another request's promise on workerd may wait for ever. These tests hold the token endpoint's answer while the request
-// that asked for it ends, and see the others get their token, on two versions of workerd.
+// On workerd a request that awaits another request's promise may wait for ever. These tests hold the token response
+// while the request that needs it ends, and assert that the other requests get their token, on two versions of workerd.
 
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
@@ -13,7 +13,7 @@ import { build } from "esbuild";
 import { Miniflare } from "miniflare";
 import workerdPackage from "workerd";
 
-// A CommonJS module: its exports come as one.
+// A CommonJS module: its exports are the default export.
 const { default: newestWorkerd, version: newestVersion } = workerdPackage as unknown as {
   default: string;
   version: string;
@@ -21,31 +21,31 @@ const { default: newestWorkerd, version: newestVersion } = workerdPackage as unk
 
 const oldestVersion = createRequire(import.meta.resolve("miniflare"))("workerd").version as string;
 
-test("there are two versions of workerd", () => assert.notEqual(oldestVersion, newestVersion));
+test("two different versions of workerd are installed", () => assert.notEqual(oldestVersion, newestVersion));
 
 interface TokenEndpoint {
   readonly origin: string;
-  /** The scopes it was asked for, in order. */
-  readonly asked: string[];
-  /** Answers the requests that wait, and all that come. */
+  /** The scopes of the token requests, in order. */
+  readonly scopes: string[];
+  /** Responds to the pending requests and to all later ones. */
   release(): void;
-  /** Holds the answers again. */
+  /** Holds the responses again. */
   hold(): void;
   close(): Promise<void>;
 }
 
 async function startTokenEndpoint(): Promise<TokenEndpoint> {
-  const asked: string[] = [];
+  const scopes: string[] = [];
   const watchers: (() => void)[] = [];
   let gate = Promise.withResolvers<void>();
   function note(what: string) {
-    asked.push(what);
+    scopes.push(what);
     for (const seen of watchers.splice(0)) seen();
   }
   const server = createServer(async (request, response) => {
     const url = new URL(request.url!, "http://localhost");
     if (url.pathname === "/asked") {
-      while (!asked.includes(url.searchParams.get("scope")!)) await new Promise<void>((seen) => watchers.push(seen));
+      while (!scopes.includes(url.searchParams.get("scope")!)) await new Promise<void>((seen) => watchers.push(seen));
       return response.end();
     }
     if (url.pathname === "/mark") {
@@ -56,17 +56,17 @@ async function startTokenEndpoint(): Promise<TokenEndpoint> {
     try {
       for await (const chunk of request) form += chunk;
     } catch {
-      return; // Its request has ended: that is what these tests do.
+      return; // The Worker's request has ended, as intended by these tests.
     }
     note(new URLSearchParams(form).get("scope")!);
     await gate.promise;
     response.setHeader("content-type", "application/json");
-    response.end(JSON.stringify({ access_token: `token-${asked.length}`, token_type: "Bearer", expires_in: 3600 }));
+    response.end(JSON.stringify({ access_token: `token-${scopes.length}`, token_type: "Bearer", expires_in: 3600 }));
   });
   await new Promise<void>((ready) => server.listen(0, "127.0.0.1", ready));
   return {
     origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    asked,
+    scopes,
     release: () => gate.resolve(),
     hold: () => void (gate = Promise.withResolvers<void>()),
     close() {
@@ -102,7 +102,7 @@ for (const workerd of [undefined, newestWorkerd]) {
       const version = `workerd ${workerd === undefined ? oldestVersion : newestVersion}`;
       const how = `${nodejsCompat ? "with" : "without"} nodejs_compat, ${waitUntil ? "with" : "without"} waitUntil`;
 
-      test(`a request that ends leaves no other without its token: ${version}, ${how}`, async () => {
+      test(`other requests get their token when a request ends: ${version}, ${how}`, async () => {
         const endpoint = await startTokenEndpoint();
         if (workerd !== undefined) process.env.MINIFLARE_WORKERD_PATH = workerd;
         const common = {
@@ -156,12 +156,12 @@ for (const workerd of [undefined, newestWorkerd]) {
             }
             endpoint.release();
             for (const token of await Promise.all(others)) assert.match(token, /^token-\d+$/);
-            const requests = endpoint.asked.filter((asked) => asked === scope).length;
+            const requests = endpoint.scopes.filter((requested) => requested === scope).length;
             if (waitUntil) assert.equal(requests, 1, "all share one token request");
             else assert.ok(requests >= 2, "each of the others sends its own");
           }
 
-          // 1,000 calls in twenty requests: with one credential, and with as many equal ones.
+          // 1,000 calls in twenty requests: with one credential, and with as many equal credentials.
           for (const scope of waitUntil ? ["one", "equal"] : []) {
             endpoint.hold();
             const before = await entered();
@@ -169,16 +169,16 @@ for (const workerd of [undefined, newestWorkerd]) {
             for (let looks = 0; await entered() < before + 20; looks++) assert.ok(looks < 1000, "not all came in");
             endpoint.release();
             assert.equal(new Set(await Promise.all(all)).size, 1, "all have the same token");
-            assert.equal(endpoint.asked.filter((asked) => asked === scope).length, 1, "of one token request");
+            assert.equal(endpoint.scopes.filter((requested) => requested === scope).length, 1, "of one token request");
           }
 
           endpoint.hold();
-          const leavers = ["first", "last"].map((me, index, all) =>
+          const aborted = ["first", "last"].map((me, index, all) =>
             get("app", `/leaves?scope=left&me=${me}&other=${all[1 - index]}`)
           );
-          assert.deepEqual(await Promise.all(leavers), ["AbortError", "AbortError"], "each is told at once");
+          assert.deepEqual(await Promise.all(aborted), ["AbortError", "AbortError"], "each call rejects at once");
           endpoint.release();
-          assert.match(await get("app", "/token?scope=left"), /^token-\d+$/, "who comes after them gets a token");
+          assert.match(await get("app", "/token?scope=left"), /^token-\d+$/, "a later call gets a token");
         } finally {
           delete process.env.MINIFLARE_WORKERD_PATH;
           await miniflare.dispose();

@@ -1,6 +1,6 @@
 import { KEY, SHA1, SHA256 } from "./certificates.ts";
 
-/** The thumbprints of `CERTIFICATE` as the header of an assertion names them. */
+/** The thumbprints of `CERTIFICATE`, as in the header of a client assertion. */
 export const X5T: string = base64Url(binaryOf(SHA1));
 export const X5T_S256: string = base64Url(binaryOf(SHA256));
 
@@ -9,7 +9,9 @@ const ALGORITHMS = {
   RS256: { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256" },
 };
 
-/** Signs a client assertion with `KEY`, by Web Crypto alone. An `alg` that it does not know is written down but not used. */
+/**
+ * Signs a client assertion with `KEY`, using only Web Crypto. An unknown `alg` is written to the header but not used.
+ */
 export async function signAssertion(
   claims: object,
   header: { alg?: string; [name: string]: unknown } = {},
@@ -23,7 +25,7 @@ export async function signAssertion(
   return `${data}.${base64Url(String.fromCharCode(...new Uint8Array(signature)))}`;
 }
 
-/** The public half of `KEY`, as a JWK Set. */
+/** Returns the public key of `KEY` as a JWK Set. */
 export async function publicKeys(kid: string): Promise<{ keys: object[] }> {
   const key = await crypto.subtle.importKey("pkcs8", keyBytes(), ALGORITHMS.RS256, true, ["sign"]);
   const { kty, n, e } = await crypto.subtle.exportKey("jwk", key);

@@ -1,30 +1,30 @@
 /**
- * A certification authority for one run, so that TLS between the processes of a test is real and verified.
+ * A certificate authority for one run, so that TLS between the processes of a test is real and verified.
  *
  * @module
  */
-import "reflect-metadata"; // @peculiar/x509 needs it, and needs it first.
+import "reflect-metadata"; // Must be imported before @peculiar/x509, which needs it.
 import * as x509 from "@peculiar/x509";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
-/** A certificate and its key, both PEM; the key is PKCS#8, not encrypted. */
+/** A certificate and its key, both in PEM. The key is unencrypted PKCS#8. */
 export interface Leaf {
   readonly certificate: string;
   readonly key: string;
 }
 
-/** An authority that the clients of a test are told to trust. Its key stays in memory. */
+/** A certificate authority that the clients of a test trust. Its key is only in memory. */
 export interface CertificateAuthority {
-  /** PEM. */
+  /** The authority's certificate, in PEM. */
   readonly certificate: string;
-  /** Signs a server's certificate for host names and IP addresses, good for a day. */
+  /** Issues a server certificate for host names and IP addresses, valid for a day. */
   issue(names: readonly string[]): Promise<Leaf>;
 }
 
-/** Where the files of {@linkcode writeCertificates} are. */
+/** The paths of the files of {@linkcode writeCertificates}. */
 export interface CertificatePaths {
-  /** What clients are told to trust. */
+  /** The authority's certificate, which clients must trust. */
   readonly authorityPath: string;
   readonly certificatePath: string;
   readonly keyPath: string;
@@ -33,7 +33,7 @@ export interface CertificatePaths {
 const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
 const ONE_DAY = 86_400_000;
 
-/** Makes an authority that is good for a day. */
+/** Creates an authority that is valid for a day. */
 export async function createCertificateAuthority(): Promise<CertificateAuthority> {
   const always = {
     signingAlgorithm: algorithm,
@@ -74,7 +74,7 @@ export async function createCertificateAuthority(): Promise<CertificateAuthority
   return { certificate: authority.toString("pem"), issue };
 }
 
-/** Makes an authority and a server's certificate for the names, and leaves them in the folder as PEM files. */
+/** Creates an authority and a server certificate for the names, and writes them to PEM files in the folder. */
 export async function writeCertificates(folder: string, names: readonly string[]): Promise<CertificatePaths> {
   const authority = await createCertificateAuthority();
   const { certificate, key } = await authority.issue(names);

@@ -1,5 +1,6 @@
 /**
- * Test keys. They are public, they protect nothing, and no app may trust them: made once by openssl, for tests on runtimes that have none.
+ * Test certificates and keys, created with openssl for tests on runtimes without it. The keys are public: no app may
+ * trust them.
  *
  * @module
  */
@@ -127,7 +128,7 @@ h+eVQTPrBQYgPE9B81cWrRz+WkYxcyQbRelWBTgSI1z99sMcMsajTjh92jTr/AcQ
 -----END ENCRYPTED PRIVATE KEY-----
 `;
 
-/** The same with one iteration of PBKDF2, in the place of 10,000: for tests that decrypt it hundreds of times. */
+/** The same key with one iteration of PBKDF2 instead of 10,000, for tests that decrypt it hundreds of times. */
 export const KEY_ENCRYPTED_WEAKLY = `-----BEGIN ENCRYPTED PRIVATE KEY-----
 MIIFLDBWBgkqhkiG9w0BBQ0wSTAoBgkqhkiG9w0BBQwwGwQIESWZcBr20hkCAQEw
 DAYIKoZIhvcNAgkFADAdBglghkgBZQMEASoEEPBmoseW/OVyVhkyS4jSx48EggTQ
@@ -160,7 +161,7 @@ vyGMv+pdRB7/HQ4yxT8p03TaduHXM7FnslwqlgIroCQ=
 -----END ENCRYPTED PRIVATE KEY-----
 `;
 
-/** Decrypts both. */
+/** The password of both encrypted keys. */
 export const PASSWORD = "correct horse";
 
 /** The test authority's certificate. */
@@ -216,7 +217,7 @@ TVeiCx3PqcBqFOisAl/sN3bmaQ==
 -----END PRIVATE KEY-----
 `;
 
-/** A certificate for an elliptic curve. */
+/** A certificate with an elliptic curve key. */
 export const EC_CERTIFICATE = `-----BEGIN CERTIFICATE-----
 MIIBmzCCAUGgAwIBAgIUTACvnBLRj45vrR2KYNuN6+mq6LUwCgYIKoZIzj0EAwIw
 IjEgMB4GA1UEAwwXQGF6d2ViIGlkZW50aXR5IHRlc3QgRUMwIBcNMjYxMTIyMjMz

@@ -9,7 +9,7 @@ export const CLIENT_ID = "11111111-1111-1111-1111-111111111111";
 export const TENANT_ID = "22222222-2222-2222-2222-222222222222";
 export const SCOPE = "https://storage.azure.com/.default";
 
-/** Returns the `fetch` of a token service that takes anything, and what it was sent. */
+/** Returns the `fetch` of a token service that accepts any request, and the forms that it received. */
 export function createRecorder(): { forms: URLSearchParams[]; fetch: typeof fetch } {
   const forms: URLSearchParams[] = [];
   return {
@@ -21,7 +21,7 @@ export function createRecorder(): { forms: URLSearchParams[]; fetch: typeof fetc
   };
 }
 
-/** Gets a token by a certificate, from a service that takes anything; returns the assertion that was sent. */
+/** Gets a token with a certificate, from a service that accepts any request. Returns the client assertion. */
 export async function assertionOf(
   configuration: CertificateConfiguration,
   options: ClientCertificateCredentialOptions = {},
@@ -33,7 +33,7 @@ export async function assertionOf(
   return forms[0]!.get("client_assertion")!;
 }
 
-/** Returns what an assertion says, once `jose` has found that the certificate's key signed it. */
+/** Returns the header and the claims of a client assertion, after `jose` has verified its signature. */
 export async function verify(
   assertion: string,
   certificate: string,

@@ -4,18 +4,18 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 
-/** A folder that openssl works in. */
+/** A folder for files of openssl. */
 export interface Workshop {
-  /** Runs openssl in the folder; returns what it prints. */
+  /** Runs openssl in the folder, and returns its output. */
   openssl(...args: string[]): string;
   read(name: string): string;
   readBytes(name: string): Uint8Array<ArrayBuffer>;
   write(name: string, text: string): void;
-  /** The path of a file in the folder. */
+  /** Returns the path of a file in the folder. */
   path(name: string): string;
 }
 
-/** Why tests with openssl cannot run here; `false` where they can. */
+/** Returns why tests with openssl cannot run here, or `false`. */
 export function missingOpenssl(): string | false {
   try {
     execFileSync("openssl", ["version"]);
@@ -25,7 +25,7 @@ export function missingOpenssl(): string | false {
   }
 }
 
-/** Makes the folder; it goes when the process ends. */
+/** Creates the folder. It is removed when the process ends. */
 export function createWorkshop(): Workshop {
   const folder = mkdtempSync(join(tmpdir(), "azweb-openssl-"));
   process.on("exit", () => rmSync(folder, { recursive: true, force: true }));

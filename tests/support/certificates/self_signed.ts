@@ -1,16 +1,16 @@
-import "reflect-metadata"; // @peculiar/x509 needs it, and needs it first.
+import "reflect-metadata"; // Must be imported before @peculiar/x509, which needs it.
 import * as x509 from "@peculiar/x509";
 import type { Leaf } from "./certificate_authority.ts";
 
 const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
 const ONE_DAY = 86_400_000;
 
-/** A certificate that nobody vouches for, and its SHA-1 digest, 40 hexadecimal digits. */
+/** A self-signed certificate, and its SHA-1 digest in 40 hexadecimal digits. */
 export interface SelfSigned extends Leaf {
   readonly thumbprint: string;
 }
 
-/** Makes a certificate that is signed with its own key, good for a day. */
+/** Creates a self-signed certificate that is valid for a day. */
 export async function createSelfSigned(): Promise<SelfSigned> {
   const keys = await crypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({

@@ -1,5 +1,5 @@
-// Gets a token, gets it again when it is due for a refresh or in its last minutes, prints it, and has nothing more to do. Prints what was logged
-// when it ends.
+// Gets a token, gets it again when it is due for a refresh or in its last minutes, prints it, and does nothing more.
+// Prints the log events when the process ends.
 import {
   AuthorizationCodeCredential,
   AzureCliCredential,
@@ -24,7 +24,7 @@ const options = {
   log: (event: LogEvent) => void events.push(event),
   ...timeout && { timeoutInMs: Number(timeout) },
 };
-// The longest wait between two attempts.
+// The maximum delay between two attempts.
 Math.random = () => 0.999;
 
 function appService(): ManagedIdentityCredential {
@@ -32,7 +32,10 @@ function appService(): ManagedIdentityCredential {
   return new ManagedIdentityCredential({ ...options, env });
 }
 
-/** Two credentials for one service; the first one is not available for the first call, and is searched for again in the background. */
+/**
+ * A chain of two credentials for one service. The first one is unavailable for the first call, and is tried again in
+ * the background.
+ */
 function chain(): ChainedTokenCredential {
   const [first, second] = [appService(), appService()];
   let calls = 0;
@@ -57,6 +60,6 @@ const credential = {
 process.on("exit", () => console.log(`events ${events.map(({ event }) => event)}`));
 const first = await credential.getToken(SCOPE);
 offset = (moment === "due" ? first.refreshAfterTimestamp! : first.expiresOnTimestamp - 60_000) - Date.now();
-// Half of a timeout is how long it waits in the last minutes.
+// In the last minutes, a call waits for half of its timeout.
 const { token } = await credential.getToken(SCOPE, { requestOptions: { timeout: 1000 } });
 console.log(`token ${token}`);

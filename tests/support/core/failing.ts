@@ -17,15 +17,15 @@ import {
   TOKEN_ENDPOINT,
 } from "../service.ts";
 
-/** What its messages begin with. */
+/** The beginning of its messages. */
 export const ACTION: string = `ClientSecretCredential: Cannot get a token for "${SCOPE}" from "${TOKEN_ENDPOINT}": `;
 
-/** Makes the credential. */
+/** Creates the credential. */
 export function create(service: Pick<Service, "fetch">, options: CredentialOptions = {}): ClientSecretCredential {
   return new ClientSecretCredential(TENANT, CLIENT, "a-secret", { ...isolatedOptions(service), ...options });
 }
 
-/** Gets one token of a service that fails; returns how it failed and how often it was asked. */
+/** Requests one token from a service that fails. Returns the error and the number of requests. */
 export async function failWith(
   answer: (asked: Asked, index: number) => unknown,
   options: CredentialOptions = {},

@@ -1,39 +1,46 @@
 /**
- * A chain as an automaton: which link may serve, and until when. Where the rules leave a choice, each choice is a transition of its own.
+ * A chain as an automaton: which credential may be used, and until when. Where the rules allow several results, each is
+ * a transition of its own.
  *
  * @module
  */
 import { DEFAULT_CHAIN, type Program, type Shape } from "./model_programs.ts";
 import { type Context, type Outcome, outcomesOf, UNTIL_RENEWAL } from "./model_outcomes.ts";
 
-/** The link that serves a chain. */
+/** The credential that a chain has selected. */
 interface Serving {
   readonly link: number;
-  /** When it was elected, in milliseconds since the epoch. */
+  /** When it was selected, in milliseconds since the epoch. */
   readonly since: number;
-  /** It serves alone before this time; `Infinity` where it was elected for good. */
+  /** The time until which only it is used; `Infinity` if it was selected permanently. */
   readonly sureUntil: number;
-  /** It has to share again from this time on; `Infinity` where it was elected for good or until its token is renewed. */
+  /**
+   * The time from which earlier credentials must be tried again; `Infinity` if it was selected permanently or until its
+   * token is refreshed.
+   */
   readonly over: number;
   readonly untilRenewal: boolean;
   readonly why: string;
 }
 
-/** The state of a credential: a leaf has none, a chain has its serving link and the states of its links. */
+/**
+ * The state of a credential: a leaf has none, and a chain has its selected credential and the states of its
+ * credentials.
+ */
 export interface State {
   readonly serving?: Serving;
   readonly links: readonly State[];
 }
 
-/** What a call may come to, and the state afterwards. */
+/** A possible result of a call, and the state after it. */
 export interface Transition {
   readonly outcome: Outcome;
   readonly state: State;
-  /** Whether it holds only as long as work in the background has not ended. */
+  /** Whether it is possible only until background work has ended. */
   readonly isBusy?: boolean;
 }
 
-/** A chain, or a leaf, which has no links. */
+/** A chain, or a leaf, which contains no other credentials. */
 export interface Model {
   readonly name: string;
   readonly links: readonly Model[];
@@ -69,7 +76,7 @@ export function modelOf(program: Program, shape: Shape = program.shape, isNested
   }
 }
 
-/** Returns the state of a credential that was not asked yet. */
+/** Returns the state of a credential before its first call. */
 export function initialState({ links }: Model): State {
   return { links: links.map(initialState) };
 }
@@ -94,7 +101,7 @@ function chainOf(name: string, links: readonly Model[], where: Pick<Context, "se
       case "either":
         return [...direct, ...keeping(walks(), serving)];
       case "over": {
-        // A token that is not due does not wait: the earlier links are asked in the background.
+        // A token that is not due is returned at once, and the earlier credentials are tried in the background.
         const { clock, issued } = outer.world;
         const known = new Set(issued.filter(({ expiresOn }) => expiresOn > clock.now()).map(({ key }) => key));
         const cached = direct.filter(({ outcome: { token } }) => token !== undefined && known.has(token));
@@ -108,7 +115,7 @@ function chainOf(name: string, links: readonly Model[], where: Pick<Context, "se
     }
   }
 
-  /** Asks the serving link alone. */
+  /** Uses only the selected credential. */
   function askLink(state: State, link: number, context: Context): Transition[] {
     return links[link]!.ask(state.links[link]!, context).map((next) => ({
       ...next,
@@ -116,7 +123,7 @@ function chainOf(name: string, links: readonly Model[], where: Pick<Context, "se
     }));
   }
 
-  /** Asks the links in order, and elects by what the earlier ones said. */
+  /** Tries the credentials in order, and selects one according to the failures of the earlier ones. */
   function walk(state: State, context: Context): Transition[] {
     const found: Transition[] = [];
     visit(0, state.links, [], false);
@@ -154,14 +161,14 @@ function withServing(next: Transition, serving: Serving): Transition {
   return { ...next, state: { ...next.state, serving } };
 }
 
-/** Adds that a walk which elected no link leaves the serving one, unless it ended in an error. */
+/** Keeps the selected credential for results that selected none, unless they are errors. */
 function keeping(walks: readonly Transition[], serving: Serving): Transition[] {
   return walks.flatMap((next) =>
     next.state.serving || next.outcome.kind === "fails" ? [next] : [next, withServing(next, serving)]
   );
 }
 
-/** Returns what kind of failure it is that no link gave a token. */
+/** Returns the failure of a chain in which no credential returned a token. */
 function aggregate(failures: readonly Outcome[]): Outcome {
   const why = describe(failures);
   if (failures.every(({ kind }) => kind === "absent")) return { kind: "absent", why };
@@ -179,7 +186,7 @@ function describe(failures: readonly Outcome[]): string {
   return told.length > 0 ? told.join(", ") : "absence";
 }
 
-/** Returns what the serving link may do for a call. */
+/** Returns how the selected credential may be used for a call. */
 function phaseOf(
   { since, sureUntil, over, untilRenewal }: Serving,
   direct: readonly Transition[],
@@ -195,7 +202,10 @@ function phaseOf(
   return last && last.expiresOn <= now ? "over" : "either";
 }
 
-/** Adds the duration of a call to the end of what was elected in it: the election may have been at any time of the call. */
+/**
+ * Extends the end of a selection by the duration of the call in which it was made, because its time within the call is
+ * unknown.
+ */
 export function stretch(state: State, start: number, end: number): State {
   const { serving, links } = state;
   return {

@@ -1,11 +1,11 @@
 /**
- * A fake clock that moves by itself: while a call is pending and nothing else can go on, it wakes the next sleeper. Hours pass in
- * microseconds, and the order of events depends on the simulated world alone.
+ * A fake clock that advances by itself: while a call is pending and nothing else can proceed, it wakes the next
+ * sleeper. Hours pass in microseconds, and the order of events depends only on the simulated world.
  *
  * @module
  */
 
-/** Number of turns of the event loop without activity after which only the clock can move a pending call on. */
+/** Number of turns of the event loop without activity after which a pending call can proceed only by the clock. */
 const CALM_TURNS = 1;
 
 /** Number of timers that may fire while calls are pending. */
@@ -15,15 +15,15 @@ const MOST_WAKES = 10_000;
 export interface ModelClock {
   now(): number;
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
-  /** Puts the clock to another time, forward or back, without waking a sleeper. */
+  /** Sets the clock to another time, forward or back, without waking a sleeper. */
   jump(ms: number): void;
-  /** Records that the world did something, so that the event loop is not calm yet. */
+  /** Records activity of the world, so that the event loop does not count as idle. */
   touch(): void;
-  /** Lets time pass, waking the sleepers in order. */
+  /** Advances the time, and wakes the sleepers in order. */
   advance(ms: number): Promise<void>;
   /** Waits for calls; `everyTurn` is called after each turn of the event loop. */
   settle<T>(calls: Promise<T>, everyTurn?: () => void): Promise<T>;
-  /** Lets the work in the background go on as far as it can without time passing. */
+  /** Lets background work proceed as far as it can without advancing the time. */
   calm(): Promise<void>;
 }
 
@@ -108,7 +108,10 @@ export function createModelClock(start: number): ModelClock {
 
 const { setImmediate } = globalThis as { setImmediate?: (callback: () => void) => void };
 
-/** A turn of the event loop. Where there is no `setImmediate`, a message takes next to no time, and a timer up to four milliseconds. */
+/**
+ * Waits for a turn of the event loop. Without `setImmediate` it uses a message, which takes almost no time; a timer
+ * takes up to four milliseconds.
+ */
 function turn(): Promise<void> {
   return new Promise((resolve) => {
     if (setImmediate) return setImmediate(resolve);
@@ -122,12 +125,12 @@ function turn(): Promise<void> {
   });
 }
 
-/** Number of worlds so far: a process caches tokens by digests, which no two worlds may share. */
+/** Number of worlds so far, because the process caches tokens by digests that no two worlds may share. */
 let worlds = 0;
 
 /**
- * Runs work with a global time that is the clock's, a random jitter that is the seed's, and digests that take no time: computed outside of the
- * event loop, they would end in an order that differs from run to run.
+ * Runs work with the clock's time as global time, a seeded random jitter, and digests that take no time. Digests that
+ * are computed outside of the event loop would end in a different order in each run.
  */
 export async function withGlobals<T>(now: () => number, random: () => number, work: () => Promise<T>): Promise<T> {
   const { subtle } = crypto;
@@ -137,7 +140,7 @@ export async function withGlobals<T>(now: () => number, random: () => number, wo
   const world = ++worlds;
   Date.now = now;
   Math.random = random;
-  // Most of the time would go into the stacks of errors that are expected.
+  // The stacks of expected errors would take most of the time.
   errors.stackTraceLimit = 0;
   Object.defineProperty(subtle, "digest", {
     configurable: true,

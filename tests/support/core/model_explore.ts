@@ -8,7 +8,7 @@ import { Counterexample, type Counts, runScenario } from "./model_run.ts";
 import { loadModules } from "./model_programs.ts";
 import { type Family, type Scenario, scenarioOf } from "./model_scenario.ts";
 
-/** A kind of counterexample, with the smallest scenario that shows it. */
+/** A kind of counterexample, with the smallest scenario that reproduces it. */
 export interface Finding {
   readonly kind: string;
   readonly seed: number;
@@ -16,10 +16,10 @@ export interface Finding {
   readonly message: string;
 }
 
-/** Number of scenarios that are drawn from one seed. */
+/** Number of scenarios per seed. */
 const BATCH = 250;
 
-/** Runs scenarios; stops at the first counterexample, or with `all` lists each kind of them once. */
+/** Runs scenarios. Stops at the first counterexample, or lists each kind of counterexample once with `all`. */
 export async function explore(
   family: Family,
   { sequences, seed, counts, all = false }: {

@@ -1,5 +1,5 @@
 /**
- * The ways in which a service, a tool and a file fail, and which outcome each of them is: the tables of the outcomes as data.
+ * The failures of services, tools and files, and their outcomes, as data.
  *
  * @module
  */
@@ -7,15 +7,17 @@ import type { CommandOutput } from "@azweb/identity/runtime";
 import { type Asked, jsonAnswer, silence } from "../service.ts";
 import { hang, noProgram, type Started } from "../developer_tools/tool.ts";
 
-/** What an answer says about a metadata service that is probed for. */
+/** The meaning of a response to the probe for a metadata service. */
 export type ProbeOutcome = "recognised" | "absent" | "inconclusive" | "absent or inconclusive";
 
 /** A failure of a request. */
 export interface HttpFault {
   answer(asked: Asked): unknown;
-  /** Its outcome where it answers the probe. Where it answers a request for a token, the credential is configured and fails. */
+  /**
+   * Its outcome as a response to the probe. As a response to a token request, the credential is configured and fails.
+   */
   readonly probe: ProbeOutcome;
-  /** How long the service asks to wait, in milliseconds. */
+  /** The `Retry-After` of the response, in milliseconds. */
   readonly retryAfterInMs?: number;
 }
 
@@ -93,12 +95,12 @@ export const HTTP_FAULTS: Readonly<Record<string, HttpFault>> = {
   "redirect": { answer: text(302, "", { location: "https://portal.example/" }), probe: "absent" },
 };
 
-/** What the runtime rejects with where Deno lacks a permission. */
+/** Returns the error of the runtime if Deno lacks a permission. */
 export function notCapable(): Error {
   return Object.assign(new Error("Requires access, run again with the flag"), { name: "NotCapable" });
 }
 
-/** A failure of a developer tool: it is signed in and fails, or it is not there. */
+/** A failure of a developer tool: it is signed in and fails, or it is absent. */
 export interface ToolFault {
   behave(started: Started): unknown;
   readonly outcome: "absent" | "inconclusive";
@@ -121,7 +123,7 @@ export const TOOL_FAULTS: Readonly<Record<string, ToolFault>> = {
   "hangs": { behave: hang, outcome: "inconclusive" },
 };
 
-/** The failures of a file that configures a credential, by what reading it rejects with or returns. */
+/** The failures of a file that configures a credential: the error of reading it, or its content. */
 export const FILE_FAULTS: Readonly<Record<string, () => Error | string>> = {
   "missing": () => Object.assign(new Error("No such file"), { code: "ENOENT" }),
   "no permission to read": notCapable,

@@ -1,5 +1,5 @@
 /**
- * The token sources of a simulated machine: each by the variables that name it, and how it answers.
+ * The token sources of a simulated machine: the variables that configure each, and its responses.
  *
  * @module
  */
@@ -7,12 +7,12 @@ import type { Target, World } from "./model_world.ts";
 import { HTTP_FAULTS } from "./model_faults.ts";
 import { type Asked, jsonAnswer } from "../service.ts";
 
-/** The name of a source that variables or files name. */
+/** The name of a source that variables or files configure. */
 export type SourceName =
   | ("Service Fabric" | "App Service" | "Azure Machine Learning" | "Cloud Shell")
   | ("Azure Arc" | "Azure Arc by file" | "a named metadata service");
 
-/** The variables by which each source is found; the metadata service without one is found by a probe. */
+/** The variables that configure each source. Without any, the metadata service is found by a probe. */
 export const SOURCES: Readonly<Record<SourceName, Readonly<Record<string, string>>>> = {
   "Service Fabric": {
     IDENTITY_ENDPOINT: "https://node:2377/metadata/identity/oauth2/token",
@@ -40,7 +40,7 @@ const PROBE_TIMEOUT_IN_MS = 1000;
 
 type AnswerAt = (target: Target, asked: Asked, good: () => unknown) => Promise<Response>;
 
-/** Answers a request to an address near the program. */
+/** Responds to a request to a local address. */
 export async function answerMachine(
   asked: Asked,
   world: World,
@@ -116,7 +116,7 @@ function answerToken(
   return jsonAnswer({ ...members, ...id !== null && { client_id: id } });
 }
 
-/** Returns whose token a source gives. */
+/** Returns the identity of a source's tokens. */
 export function machineIdentity(name: string, id: string | undefined): string {
   return `machine ${name} ${id ?? "system"}`;
 }

@@ -1,6 +1,6 @@
 /**
- * The outcomes that a credential may have for a call, derived from the state of the world: whose token it gives, or which kind of failure it
- * is. Follows the tables of outcomes, not the code.
+ * The possible outcomes of a credential for a call, derived from the state of the world: the identity of its token, or
+ * the kind of its failure. Follows the rules of the outcomes, not the code.
  *
  * @module
  */
@@ -25,7 +25,7 @@ export interface Call {
   readonly claims: boolean;
 }
 
-/** What the outcomes of a credential depend on. */
+/** The conditions of a credential's outcomes. */
 export interface Context {
   readonly program: Program;
   readonly call: Call;
@@ -39,22 +39,24 @@ export interface Context {
 /** A possible outcome of a credential. */
 export interface Outcome {
   readonly kind: "token" | "absent" | "inconclusive" | "not for this call" | "fails";
-  /** Whose token, in which tenant and for what. */
+  /** The identity, the tenant and the resource of the token. */
   readonly token?: string;
-  /** The bounds of how long a later credential serves after an inconclusive failure, in milliseconds. */
+  /**
+   * The minimum and maximum time for which a later credential is used after an inconclusive failure, in milliseconds.
+   */
   readonly lasts?: readonly [atLeast: number, atMost: number];
   /** The reason, for the report of a counterexample. */
   readonly why: string;
 }
 
-/** A later credential serves until its own token has to be renewed. */
+/** A later credential is used until its own token must be refreshed. */
 export const UNTIL_RENEWAL: readonly [number, number] = [0, Infinity];
 const TEN_SECONDS = [10_000, 10_000] as const;
 const A_MINUTE = [60_000, 60_000] as const;
 const SOME_TIME = [0, 60_000] as const;
 const A_SECOND = 1000;
 
-/** Returns the outcomes that a credential may have. */
+/** Returns the possible outcomes of a credential. */
 export function outcomesOf(leaf: Leaf, context: Context): Outcome[] {
   const { program, isInDefault } = context;
   const option = isInDefault ? clientIdOption(program) : undefined;
@@ -102,21 +104,21 @@ function inconclusive(lasts: readonly [number, number], why: string): Outcome {
   return { kind: "inconclusive", lasts, why };
 }
 
-/** Returns the failures that the next request to a target may meet; `undefined` where it may meet none. */
+/** Returns the possible failures of the next request to a target; `undefined` stands for success. */
 function dueAt(target: Target, { world: { clock, faults, lingering } }: Context): (string | undefined)[] {
   const fault = faults.get(target);
   const due = !fault ? [undefined] : fault.left === Infinity ? [fault.name] : [fault.name, undefined];
   return clock.now() < (lingering.get(target) ?? 0) ? [...due, "throttled"] : due;
 }
 
-/** Returns the token outcome where a token that was issued before may still be in a cache. */
+/** Returns the outcome of a cached token, if a token that was issued before may still be in a cache. */
 function fromCache(token: string, { call, program, world: { clock, issued } }: Context): Outcome[] {
   const isCached = !call.claims && program.cache !== "none" &&
     issued.some(({ key, expiresOn }) => key === token && expiresOn > clock.now());
   return isCached ? [{ kind: "token", token, why: "its token is in a cache" }] : [];
 }
 
-/** Returns the outcomes of requests in turn, each of which ends the call where it fails. */
+/** Returns the outcomes of requests in sequence. A request that fails ends the call. */
 function afterRequests(targets: readonly Target[], token: string, context: Context): Outcome[] {
   const failures = targets.flatMap((target) =>
     dueAt(target, context).flatMap((name) => name === undefined ? [] : fails(`${target}: ${name}`))
@@ -146,7 +148,7 @@ function ofMachine(id: string | undefined, isOption: boolean, context: Context):
   const target = isNamed ? "source" : "imds";
   const token = `${machineIdentity(name, id)}||${resourceOf(call.scopes[0]!)}`;
   const isLate = (label: string) => clock.now() < (lingering.get(label) ?? 0);
-  // "Identity not found" of an id that a variable names, or of none, says nothing about the machine.
+  // "Identity not found" for the id of a variable, or without an id, does not mean that the machine has no identity.
   const withoutIdentity = (why: string): Outcome[] =>
     isOption
       ? [fails(why)]
@@ -227,7 +229,7 @@ function ofTool(tool: ToolName, context: Context): Outcome[] {
     : call.claims
     ? "claims"
     : undefined;
-  const whyAbsent = isThere ? "nobody is signed in" : "not installed";
+  const whyAbsent = isThere ? "no account is signed in" : "not installed";
   if (obstacle) {
     const refusal: Outcome = { kind: "not for this call", why: `${tool}: ${obstacle}` };
     return isThere && user ? [refusal] : [refusal, absent(whyAbsent)];
@@ -241,7 +243,7 @@ function ofTool(tool: ToolName, context: Context): Outcome[] {
     const why = `${tool}: ${name}`;
     return TOOL_FAULTS[name]!.outcome === "absent" ? absent(why) : inconclusive(UNTIL_RENEWAL, why);
   });
-  // The Azure CLI tells who is signed in, and is asked once a second; the other tools do not tell.
+  // The account of the Azure CLI is known, and is read once per second. That of the other tools is unknown.
   const changedOn = changes.get(home) ?? -Infinity;
   const isNoticed = tool === "az" && box.areProfilesReadable && clock.now() > changedOn + A_SECOND;
   const possible = isNoticed ? [user].flatMap((user) => user ?? []) : USERS[home];

@@ -23,7 +23,7 @@ import { createWorld, HOUR, TOKEN_FILE, type World } from "./model_world.ts";
 export const TENANTS = ["11111111-2222-3333-4444-555555555555", "22222222-2222-3333-4444-555555555555"] as const;
 export const UNKNOWN_ID = "77777777-7777-8888-9999-000000000000";
 
-/** The credentials that a chain can be made of, besides chains. */
+/** The credentials that a chain can contain, besides chains. */
 // deno-fmt-ignore
 export const LEAVES = [
   "environment", "workload", "managed identity", "az", "pwsh", "azd", "assigned identity", "unknown identity",
@@ -47,13 +47,13 @@ export const USERS = { "/home/jo": ["jo", "jo-admin"], "/home/kim": ["kim", "kim
 /** A credential: a leaf, `DefaultAzureCredential`, or a `ChainedTokenCredential` of credentials. */
 export type Shape = Leaf | "default" | { readonly chain: readonly Shape[] };
 
-/** A program: what its variables and options say. */
+/** A program, with its variables and options. */
 export interface Program {
   readonly shape: Shape;
-  /** The variables of EnvironmentCredential: `"id only"` names an app without its secret, as the job of a pipeline does. */
+  /** The variables of EnvironmentCredential. `"id only"` is an app without its secret, as in the job of a pipeline. */
   readonly principal: "none" | "secret" | "id only";
   readonly hasFederatedToken: boolean;
-  /** The user-assigned identity of the machine that it names, and where. */
+  /** The user-assigned identity of the machine, and where the program configures it. */
   readonly identity:
     | "own"
     | "assigned by variable"
@@ -161,7 +161,7 @@ export function createProgram(program: Program, world: World): TokenCredential {
   }
 }
 
-/** Creates a credential of another package, which does what its mood says. */
+/** Creates a credential of another package, which behaves according to its mood. */
 function createForeign(name: string, world: World): TokenCredential {
   return {
     // deno-lint-ignore require-await
@@ -193,7 +193,9 @@ function createForeign(name: string, world: World): TokenCredential {
   } as TokenCredential;
 }
 
-/** Lets the credentials import what they import at their first call: later, imports take no more than a turn of the event loop. */
+/**
+ * Loads the modules that credentials import at their first call. Later, the imports take only a turn of the event loop.
+ */
 export async function loadModules(): Promise<void> {
   const world = createWorld({
     source: "Service Fabric",

@@ -12,7 +12,7 @@ import { createWorld, START, type World } from "./model_world.ts";
 
 /** A result that the model does not allow. */
 export class Counterexample extends Error {
-  /** What was allowed and what came, without the particulars of the scenario. */
+  /** The allowed and the actual result, without the details of the scenario. */
   readonly kind: string;
 
   constructor(kind: string, details: string) {
@@ -21,7 +21,7 @@ export class Counterexample extends Error {
   }
 }
 
-/** What happened in many scenarios. */
+/** Statistics of many scenarios. */
 export interface Counts {
   sequences: number;
   calls: number;
@@ -52,23 +52,23 @@ interface Running {
   readonly program: Program;
   readonly model: Model;
   credential: TokenCredential;
-  /** The states that the chain may be in. */
+  /** The possible states of the chain. */
   states: readonly State[];
-  /** The token of the last plain call for the same, and when the serving link got it. */
+  /** The token of the last call with the same arguments, without claims, and when the selected credential got it. */
   readonly held: Map<string, Held>;
 }
 
 interface Held {
   readonly token: string;
   readonly link: number;
-  /** When a call may return it without waiting: from, and until, in milliseconds since the epoch. */
+  /** The time from which, and until which, a call may return it without waiting, in milliseconds since the epoch. */
   readonly from: number;
   readonly until: number;
 }
 
 const FIVE_MINUTES = 300_000;
 
-/** Runs a scenario. Rejects with a `Counterexample` where a result is not allowed. */
+/** Runs a scenario. Rejects with a `Counterexample` if a result is not allowed. */
 export async function runScenario(scenario: Scenario, counts: Counts): Promise<void> {
   const world = createWorld(scenario.box);
   world.users.set("/home/jo", USERS["/home/jo"][0]).set("/home/kim", USERS["/home/kim"][0]);
@@ -133,13 +133,13 @@ export async function runScenario(scenario: Scenario, counts: Counts): Promise<v
     }
   }
 
-  /** Makes calls at the same time, of the first one's program. */
+  /** Makes concurrent calls, all of the first one's program. */
   async function makeCalls(calls: readonly CallStep[]): Promise<void> {
     const one = programOf(calls[0]!);
     const start = world.clock.now();
     const serial = world.issued.length;
     const transitions = calls.map((call) => (states: readonly State[]) => transitionsOf(one, states, call, world));
-    // Calls at the same time may meet the states that the others leave, in any order.
+    // A concurrent call may begin in the state after any of the others.
     let reachable = one.states;
     const rounds = calls.map(() =>
       reachable = unique([...reachable, ...transitions.flatMap((next) => next(reachable).map(({ state }) => state))])
@@ -162,7 +162,7 @@ export async function runScenario(scenario: Scenario, counts: Counts): Promise<v
   }
 }
 
-/** Checks that a call for which the serving link holds a token returns it at once, and keeps what the call returned. */
+/** Checks that a call returns the cached token of the selected credential at once, and records the call's token. */
 function checkHeld(
   { model, program, states, held }: Running,
   earlier: readonly State[],
@@ -170,12 +170,12 @@ function checkHeld(
   { settled, start, end }: Made & { readonly start: number },
   { changes }: World,
 ): void {
-  // For a second, the user before is still believed to be signed in.
+  // For a second, the previous user still counts as signed in.
   if (start <= (changes.get(program.home) ?? -Infinity) + 1000) return;
   const link = states[0]?.serving?.link;
   const isSure = [...states, ...earlier].every(({ serving }) => (serving?.link ?? link) === link);
   if (program.cache !== "process" || !isSure || link === undefined) return held.clear();
-  // A chain may change its serving link, and a foreign credential has no cache.
+  // A chain may select another credential, and a foreign credential has no cache.
   const { name, links: inner } = model.links[link]!;
   if (call.claims || inner.length > 0 || name.startsWith("foreign")) return;
   const key = JSON.stringify([call.scopes, call.tenantId, call.enableCae]);
@@ -204,13 +204,13 @@ function transitionsOf(
 
 type Settled = { readonly value: unknown } | { readonly error: unknown };
 
-/** A call that has ended, and when. */
+/** A call that has ended, with its times. */
 interface Made {
   readonly settled: Settled;
   readonly end: number;
 }
 
-/** Makes calls at the same time. */
+/** Makes concurrent calls. */
 async function makeAll({ credential }: Running, calls: readonly CallStep[], { clock }: World): Promise<Made[]> {
   const aborts: [turn: number, abort: () => void][] = [];
   const promises = calls.map(({ abortAfter, claims, enableCae, scopes, tenantId, timeoutInMs }): Promise<Made> => {
@@ -250,7 +250,7 @@ interface Judged {
   readonly start: number;
 }
 
-/** Returns the states after a call. Throws a `Counterexample` where its result is not allowed. */
+/** Returns the states after a call. Throws a `Counterexample` if its result is not allowed. */
 function judge(judged: Judged, counts: Counts): readonly State[] {
   const { one: { program }, call, made: { settled, end }, possible, before, serial, start } = judged;
   const isAborted = "error" in settled && call.abortAfter !== undefined && nameOf(settled.error) === "AbortError";
@@ -290,7 +290,7 @@ function judge(judged: Judged, counts: Counts): readonly State[] {
   return fitting.map(({ state }) => state);
 }
 
-/** Returns what a token and an allowed one differ in, if that is one part. */
+/** Returns the part in which a token differs from an allowed one, if it is exactly one. */
 function mixUp(got: string, possible: readonly Transition[]): string | undefined {
   const parts: [name: string, part: RegExp][] = [
     ["cloud", / at [^|]*/],
@@ -307,12 +307,12 @@ function mixUp(got: string, possible: readonly Transition[]): string | undefined
   return mixedUp && `${/^token \S+/.exec(got)![0]} of another ${mixedUp}`;
 }
 
-/** Returns the first result that was allowed, without particulars: a failure comes before a token. */
+/** Returns the first allowed result without details. Failures come before tokens. */
 function summary([first]: readonly Transition[]): string {
   return first ? `${labelOf(expected(first.outcome))} (${first.outcome.why || "it is asked"})` : "nothing";
 }
 
-/** Returns a result without particulars. */
+/** Returns a result without details. */
 function labelOf(result: string): string {
   if (!result.startsWith("token ")) return result;
   const [who = ""] = result.slice("token ".length).split("|");
@@ -346,7 +346,7 @@ function describe(step: Step): string {
   return JSON.stringify(step, (_, value) => value === Infinity ? "always" : value);
 }
 
-/** Returns a sequence that is the same in each scenario, in place of random numbers. */
+/** Returns a replacement for `Math.random` with the same sequence in each scenario. */
 function jitter(): () => number {
   let state = START % 2147483647;
   return () => (state = state * 48271 % 2147483647) / 2147483647;

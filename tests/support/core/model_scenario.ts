@@ -11,7 +11,7 @@ import { type Box, type CacheMood, type ForeignMood, HOUR, type Target, TARGETS 
 
 import type { ToolName } from "../developer_tools/tool.ts";
 
-/** A call as a step makes it. */
+/** The call of a step. */
 export interface CallStep {
   readonly program: number;
   readonly scopes: readonly string[];
@@ -23,7 +23,7 @@ export interface CallStep {
   readonly timeoutInMs: number | undefined;
 }
 
-/** What happens next. */
+/** A step of a scenario. */
 export type Step =
   | { readonly kind: "call"; readonly call: CallStep }
   | { readonly kind: "calls at once"; readonly calls: readonly CallStep[] }
@@ -191,7 +191,7 @@ const step: Arbitrary<Step> = oneof(
   { weight: 1, arbitrary: newInstance },
 );
 
-/** A failure after which a later credential may serve for a while only. */
+/** A failure after which a later credential may be used only temporarily. */
 const doubt: Arbitrary<Step> = oneof(
   ...(["probe: 500", "probe: 503", "imds: 400 Identity not found", "az: refused", "az: hangs", "pwsh: crash"] as const)
     .map(
@@ -207,7 +207,7 @@ const doubt: Arbitrary<Step> = oneof(
   }),
 );
 
-/** A new program, something that fails, calls, healing or not, time that passes, and calls. */
+/** A new program, a failure, calls, an optional recovery, time, and calls again. */
 const episode: Arbitrary<Step[]> = fc.tuple(
   newInstance,
   fc.array(oneof(fault, doubt, doubt), { minLength: 1, maxLength: 2 }),

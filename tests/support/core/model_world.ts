@@ -1,6 +1,6 @@
 /**
- * A simulated world of Microsoft Entra, a machine, developer tools, files, a token cache and foreign credentials. Every token says whose it
- * is, in which tenant and for what.
+ * A simulated world of Microsoft Entra, a machine, developer tools, files, a token cache and foreign credentials. Every
+ * token contains its identity, tenant and resource.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import { answerMachine, type SourceName } from "./model_machine.ts";
 import { type Asked, createService, jsonAnswer, tokenAnswer } from "../service.ts";
 import { ANSWERS, noProgram, type ToolName } from "../developer_tools/tool.ts";
 
-/** What can fail. `imds` is the metadata service after the probe, `source` what variables name. */
+/** What can fail. `imds` is the metadata service after the probe, `source` a configured source. */
 export const TARGETS = [
   "probe",
   "imds",
@@ -27,15 +27,15 @@ export const TARGETS = [
 ] as const;
 export type Target = typeof TARGETS[number];
 
-/** A failure that is in effect for a number of requests, or for good (`Infinity`). */
+/** A failure of a number of requests, or of all (`Infinity`). */
 export interface Fault {
   readonly name: string;
   left: number;
-  /** Number of requests that succeed before. Default: none. */
+  /** Number of requests that succeed before it. Default: none. */
   skip?: number;
 }
 
-/** What a foreign credential does. */
+/** The behaviour of a foreign credential. */
 export type ForeignMood =
   | "token"
   | "unavailable"
@@ -46,13 +46,13 @@ export type ForeignMood =
   | "aggregate"
   | "refused";
 
-/** What answers at the link-local address. */
+/** The service at the link-local address. */
 export type LinkLocal = "nothing" | "virtual machine" | "container instance" | "runner";
 
-/** How the token cache that the programs share behaves. */
+/** The behaviour of the token cache that the programs share. */
 export type CacheMood = "good" | "asynchronous" | "slow" | "throws" | "hangs" | "forgets" | "garbage";
 
-/** What the simulated box is. */
+/** The properties of the simulated box. */
 export interface Box {
   readonly source: SourceName | "none";
   readonly linkLocal: LinkLocal;
@@ -62,13 +62,13 @@ export interface Box {
 
 /** A token that was issued. */
 export interface Issued {
-  /** Whose it is, in which tenant, and for what. */
+  /** Its identity, tenant and resource. */
   readonly key: string;
   readonly serial: number;
   readonly expiresOn: number;
 }
 
-/** The world, with what happened in it. */
+/** The world and its history. */
 export interface World {
   readonly box: Box;
   readonly clock: ModelClock;
@@ -78,21 +78,21 @@ export interface World {
   readonly cache: TokenCache;
   readonly faults: Map<Target, Fault>;
   readonly foreign: Map<string, ForeignMood>;
-  /** The user who is signed in to the tools, by home folder; absent where none is. */
+  /** The user who is signed in to the tools, by home folder; absent if none is. */
   readonly users: Map<string, string>;
   /** When the user of a home folder changed. */
   readonly changes: Map<string, number>;
   readonly issued: readonly Issued[];
-  /** Until when an earlier failure may be repeated from memory, in milliseconds since the epoch. */
+  /** The time until which a cached failure may be repeated, in milliseconds since the epoch. */
   readonly lingering: Map<string, number>;
-  /** How often each failure was met. */
+  /** Number of occurrences of each failure. */
   readonly met: Map<string, number>;
   cacheMood: CacheMood;
-  /** Whether a metadata service has answered a probe. */
+  /** Whether a metadata service has responded to a probe. */
   hasAnswered: boolean;
-  /** Number of requests and processes that wait for an answer. */
+  /** Number of requests and processes in flight. */
   pending(): number;
-  /** Issues a token, and returns its text. */
+  /** Issues a token and returns it. */
   issue(who: string, tenant: string, resource: string, lifetimeInMs: number): string;
   /** Returns the failure that is due at a target, and counts it. */
   take(target: Target): string | undefined;
@@ -131,7 +131,7 @@ export function createWorld(box: Box): World {
     lingering.set(label, Math.max(lingering.get(label) ?? 0, clock.now() + ms));
   }
 
-  /** Answers with the failure that is due, or as the service does. */
+  /** Responds with the failure that is due, or with the response of the service. */
   async function answerAt(target: Target, asked: Asked, good: () => unknown): Promise<Response> {
     clock.touch();
     const name = take(target);
@@ -286,7 +286,7 @@ export function createWorld(box: Box): World {
   }
 }
 
-/** Returns what a token is for, in one spelling. */
+/** Returns the resource of scopes, in a canonical form. */
 export function resourceOf(scopes: string): string {
   return scopes.split(" ").map((scope) => scope.replace(/\/\.default$/, "")).sort().join(" ");
 }

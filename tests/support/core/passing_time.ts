@@ -6,26 +6,29 @@
 import type { FakeClock } from "@azweb/identity/testing";
 import { breathe } from "../service.ts";
 
-/** Turns of the event loop in which work that waits for no time goes on, such as reading a body. */
+/** Number of turns of the event loop in which work without timers proceeds, such as reading a body. */
 const TURNS = 6;
 
-/** Lets work go on, also work that computes a digest outside of the event loop: that began before this one does. */
+/**
+ * Lets work proceed, including digests that are computed outside of the event loop, because they began before the
+ * digest of this function.
+ */
 export async function turn(): Promise<void> {
   await breathe();
   await crypto.subtle.digest("SHA-256", new Uint8Array(1));
 }
 
-/** How work ended. */
+/** The result of work. */
 export interface Ended<T> {
   /** The result, absent if the work failed. */
   readonly value?: T;
   /** The error, absent if the work succeeded. */
   readonly error?: Error & Record<string, unknown>;
-  /** How long it took on the clock, in milliseconds. */
+  /** The duration on the clock, in milliseconds. */
   readonly after: number;
 }
 
-/** Lets time pass from one sleeper to the next until the work is done. */
+/** Advances the clock from one sleeper to the next until the work has ended. */
 export async function pass<T>(work: Promise<T>, clock: FakeClock): Promise<Ended<T>> {
   const began = clock.now();
   let ended: Ended<T> | undefined;
@@ -41,7 +44,7 @@ export async function pass<T>(work: Promise<T>, clock: FakeClock): Promise<Ended
   }
 }
 
-/** Lets a time in milliseconds pass, from one sleeper to the next, with all that becomes possible meanwhile. */
+/** Advances the clock by a number of milliseconds, from one sleeper to the next, and lets work proceed meanwhile. */
 export async function passTime(ms: number, clock: FakeClock): Promise<void> {
   const end = clock.now() + ms;
   for (;;) {

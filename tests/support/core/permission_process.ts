@@ -1,5 +1,6 @@
 /**
- * A program that runs under Node's `--permission` and says what it lacks: scenarios are its arguments, their outcomes the lines of its output.
+ * A program that runs with Node's `--permission`. Its arguments are scenarios, and it prints the outcome of each as a
+ * line.
  *
  * @module
  */
@@ -18,7 +19,7 @@ import process from "node:process";
 const TENANT = "11111111-2222-3333-4444-555555555555";
 const CLIENT = "99999999-8888-7777-6666-555555555555";
 const SCOPE = "https://storage.azure.com/.default";
-/** A file that is there on every Unix, and that the program may not read. */
+/** A file that exists on every Unix, and that the program may not read. */
 const PATH = "/etc/passwd";
 
 const SCENARIOS: Readonly<Record<string, () => Promise<unknown>>> = {
@@ -56,7 +57,7 @@ async function outcomeOf(scenario: string): Promise<string> {
 
 for (const scenario of process.argv.slice(2)) {
   const outcome = await outcomeOf(scenario);
-  // What Node throws outside of a promise ends the process before.
+  // An error that Node throws outside of a promise ends the process earlier.
   await new Promise((resolve) => setTimeout(resolve, 20));
   console.log(JSON.stringify([scenario, outcome]));
 }

@@ -1,6 +1,6 @@
 /**
- * A world in which every credential gets a token, each token is another one, and requests can be held back: for tests of what two calls
- * share.
+ * A world for tests of what two calls share. Every credential gets a token, each token is different, and responses can
+ * be held back.
  *
  * @module
  */
@@ -10,41 +10,41 @@ import { CERTIFICATE, KEY } from "../certificates/certificates.ts";
 import { arcAnswers, federatedToken, machineAnswer } from "../managed_identity/machine.ts";
 import { type Asked, breathe, createService, isolatedOptions, jsonAnswer, TENANT, tokenAnswer } from "../service.ts";
 
-/** What two calls share that differ in one part. */
+/** What two calls share if they differ in one part. */
 export type Sharing =
   /** Each call has its own request, token and cache entry. */
   | "nothing"
-  /** Each call has its own request, but finds a token that is cached. */
+  /** Each call has its own request, but a cached token of the other call is used. */
   | "the cache"
   /** One request serves both calls. */
   | "everything";
 
-/** A part of a call, and what two calls share that differ in it alone. */
+/** A part of a call, and what two calls share if they differ only in it. */
 export interface Part {
   readonly share: Sharing;
   /** Returns the other value of the part. */
   readonly other: (world: World) => unknown;
-  /** Whether an instance with the other value shares nothing with any other. Default: it does. */
+  /** Whether an instance with the other value shares nothing with any other instance. Default: `false`. */
   readonly perInstance?: boolean;
 }
 
-/** Parts by name: a name without a part does not compile. */
+/** Parts by name. A name without a part is a type error. */
 export type Parts<Name extends PropertyKey> = { readonly [Key in Name]-?: Part };
 
-/** The names of the options that a credential has besides those that every credential has. */
+/** The names of a credential's own options, besides the common ones. */
 export type OwnOption<Options> = Options extends unknown ? Exclude<keyof Options, keyof CredentialOptions> : never;
 
-/** A part that separates two calls entirely. */
+/** Creates a part in which two calls must not differ to share anything. */
 export function separate(other: (world: World) => unknown): Part {
   return { share: "nothing", other };
 }
 
-/** A part that decides how a request is made, and not for whom. */
+/** Creates a part that affects how a request is sent, and not the identity of the token. */
 export function requestOnly(other: (world: World) => unknown): Part {
   return { share: "the cache", other };
 }
 
-/** A part that decides nothing about a token. */
+/** Creates a part that does not affect the token. */
 export function irrelevant(other: (world: World) => unknown): Part {
   return { share: "everything", other };
 }
@@ -52,31 +52,34 @@ export function irrelevant(other: (world: World) => unknown): Part {
 /** Values of options, arguments and variables, by name. */
 export type Values = Readonly<Record<string, unknown>>;
 
-/** A credential, what it is made of, and what each part of that separates. */
+/** A credential, its arguments, options and variables, and what each of these parts separates. */
 export interface Subject {
-  /** Makes the credential of its arguments and its own options, and the options that every credential has. */
+  /** Creates the credential from its arguments and own options, and the common options. */
   readonly create: (given: never, options: CredentialOptions) => TokenCredential | Promise<TokenCredential>;
-  /** Its arguments and its own options. Default: none. */
+  /** The arguments and own options. Default: none. */
   readonly given?: (world: World) => Values;
-  /** Its variables. Default: none. */
+  /** The environment variables. Default: none. */
   readonly env?: Readonly<Record<string, string>>;
-  /** The parts of what is given. */
+  /** The parts of {@linkcode Subject.given}. */
   readonly parts: Readonly<Record<string, Part>>;
-  /** All variables that it reads. Default: those of its links, or of another form of the same credential. */
+  /** All variables that it reads. Default: not checked, because another subject covers them. */
   readonly variables?: Readonly<Record<string, Part>>;
-  /** The options that every credential has. Default: those of another form of the same credential are enough. */
+  /** The common options. Default: not checked, because another subject covers them. */
   readonly options?: Readonly<Record<string, Part>>;
-  /** The options of a call, where they separate something else than usual, or cannot be. */
+  /** The options of a call that differ from the usual rules; `undefined` for options that cannot be used. */
   readonly calls?: Readonly<Record<string, Part | undefined>>;
-  /** Whether a call may have claims. Default: it may. */
+  /** Whether a call may have claims. Default: `true`. */
   readonly takesClaims?: boolean;
-  /** Whether an equal credential is another one: each instance is another user, or another proof. Default: it is not. */
+  /**
+   * Whether equal credentials share nothing, because each instance is another user or has another secret. Default:
+   * `false`.
+   */
   readonly perInstance?: boolean;
-  /** Whether calls of one instance wait for one another's end. Default: they do not. */
+  /** Whether calls of one instance run in sequence. Default: `false`. */
   readonly inTurn?: boolean;
 }
 
-/** What a change replaces. */
+/** The values that a change replaces. */
 export interface Change {
   readonly given?: Values;
   readonly options?: Values;
@@ -85,27 +88,27 @@ export interface Change {
 
 /** Services, programs, files and a browser, shared by the credentials of one test. */
 export interface World {
-  /** What every credential of the world is given. */
+  /** The options of every credential of the world. */
   readonly options: CredentialOptions & { readonly runtime: Partial<Runtime> };
-  /** How many tokens were asked for. */
+  /** Number of token requests. */
   readonly asked: number;
-  /** The variables that were looked up. */
+  /** The variables that were read. */
   readonly looked: ReadonlySet<string>;
-  /** Returns what a token was requested with, without what is random. */
+  /** Returns the request of a token, without random values. */
   requestOf(token: string): string;
-  /** Makes the credential of a subject, with a change. The variables may change afterwards. */
+  /** Creates the credential of a subject, with a change. The variables may change afterwards. */
   create(subject: Subject, change?: Change, variables?: Values): Promise<TokenCredential>;
-  /** Holds back the tokens that are asked for until so many are, or no more come. */
+  /** Makes calls, and holds back the responses until `count` tokens were requested or no more requests arrive. */
   hold(count: number, calls: () => Promise<unknown>[]): Promise<void>;
 }
 
 const DAY = 86_400_000;
-/** More turns of the event loop than a call takes to send its request. */
+/** Maximum number of turns of the event loop in which a call sends its request. */
 const MOST_TURNS = 200;
-/** As many as a second call takes that does not join the first one's request. */
+/** Number of turns in which a second call sends its own request, if it does not share the first one. */
 const FEW_TURNS = 3;
 
-/** A certificate, a renewed one and one of the same content elsewhere; two tokens of an identity provider. */
+/** A certificate, its copy, and one with another content; and two tokens of an identity provider. */
 const FILES: Readonly<Record<string, string>> = {
   "/app.pem": CERTIFICATE + KEY,
   "/copy.pem": CERTIFICATE + KEY,
@@ -117,12 +120,12 @@ const FILES: Readonly<Record<string, string>> = {
 
 const EXCHANGED = "exchanged ";
 
-/** Whether the token is an assertion for another request, which tells whose it is. */
+/** Whether the token is the assertion of an agent, which describes the request that returned it. */
 export function isExchanged(token: string): boolean {
   return token.startsWith(EXCHANGED);
 }
 
-/** Makes a world with a cache for all of its credentials. */
+/** Creates a world with a cache for all of its credentials. */
 export function createWorld(cache: TokenCache | undefined): World {
   let asked = 0;
   let gate: Promise<void> | undefined;
@@ -130,7 +133,7 @@ export function createWorld(cache: TokenCache | undefined): World {
 
   const requests = new Map<string, string>();
 
-  /** Returns the next token, when it may be given. */
+  /** Returns the next token, when it is not held back. */
   async function nextToken(request: unknown): Promise<string> {
     const token = `token-${asked++}`;
     requests.set(token, JSON.stringify(request));
@@ -138,10 +141,10 @@ export function createWorld(cache: TokenCache | undefined): World {
     return token;
   }
 
-  const service = createService((asked) => answer(asked, () => nextToken(describe(asked))));
+  const service = createService((asked) => respond(asked, () => nextToken(describe(asked))));
   const servers = new Map<string, (request: Request) => Response | Promise<Response>>();
   const runtime: Partial<Runtime> = {
-    // Waits for a turn and for a device code take no time, and deadlines never come.
+    // Delays of less than a second and between polls take no time, and deadlines are never reached.
     sleep: (ms) => ms < 1_000 || ms === 5_000 ? breathe() : new Promise(() => {}),
     platform: "linux",
     fileExists: (path) => Promise.resolve(path in FILES),
@@ -156,7 +159,7 @@ export function createWorld(cache: TokenCache | undefined): World {
     },
     openUrl(text) {
       const { searchParams } = new URL(text);
-      // The code tells the token endpoint which nonce the ID token has.
+      // The code contains the nonce for the ID token.
       const [state, code, home] = ["state", "nonce", "redirect_uri"].map((name) => searchParams.get(name)!);
       const back = new URLSearchParams({ state: state!, code: code! });
       setTimeout(() => void servers.get(home!)!(new Request(`${home}/?${back}`)));
@@ -203,7 +206,7 @@ export function createWorld(cache: TokenCache | undefined): World {
   return world;
 }
 
-/** An asynchronous cache over a map. */
+/** Creates an asynchronous cache over a map. */
 export function asynchronous(entries: Map<string, TokenSet>): TokenCache {
   return {
     get: (key) => Promise.resolve(entries.get(key)),
@@ -212,8 +215,8 @@ export function asynchronous(entries: Map<string, TokenSet>): TokenCache {
   };
 }
 
-/** Answers as the services of Microsoft do, and those near the program. */
-async function answer(asked: Asked, nextToken: () => Promise<string>): Promise<Response> {
+/** Responds like the services of Microsoft and the local services. */
+async function respond(asked: Asked, nextToken: () => Promise<string>): Promise<Response> {
   const { form, headers, method, url } = asked;
   const { hostname, pathname } = new URL(url);
   if (pathname.endsWith("/devicecode")) {
@@ -238,7 +241,7 @@ async function answer(asked: Asked, nextToken: () => Promise<string>): Promise<R
   return machineAnswer({ access_token: await nextToken(), client_id, object_id, msi_res_id });
 }
 
-/** Describes a request without what is random: ids, keys, and assertions but for whom they are of. */
+/** Describes a request without random values: ids, keys, and assertions except for their claims about the identity. */
 function describe({ url, method, headers, form }: Asked): unknown {
   const { client_assertion: assertion = "", ...rest }: Record<string, string> = form;
   for (const name of ["client-request-id", "code", "code_verifier"]) delete rest[name];
@@ -251,7 +254,7 @@ function describe({ url, method, headers, form }: Asked): unknown {
   return { url, method, rest, proof, secrets };
 }
 
-/** The answer of the token endpoint, in which a user has signed in, and stays so. */
+/** Returns a token response with a signed-in user and a refresh token. */
 function signedInAnswer(form: Readonly<Record<string, string>>, host: string, token: string): Response {
   const claims = {
     iss: `https://${host}/${TENANT}/v2.0`,
@@ -273,13 +276,13 @@ function signedInAnswer(form: Readonly<Record<string, string>>, host: string, to
   });
 }
 
-/** A JWT without a signature that counts. */
+/** Returns a JWT without a valid signature. */
 function unsigned(claims: object): string {
   const [header, payload] = [{ alg: "RS256" }, claims].map((part) => btoa(JSON.stringify(part)).replace(/=+$/, ""));
   return `${header}.${payload}.c2lnbmF0dXJl`;
 }
 
-/** What a developer tool prints. */
+/** Returns the output of a developer tool. */
 function toolOutput(command: string, token: string): CommandOutput {
   const end = Math.floor((Date.now() + DAY) / 1000);
   const json = {

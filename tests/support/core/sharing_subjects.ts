@@ -67,7 +67,7 @@ const OTHER_TENANT = "contoso.onmicrosoft.com";
 const OTHER_HOST = "https://login.microsoftonline.us";
 export const CLAIMS = '{"access_token":{"nbf":{"essential":true,"value":"1700000000"}}}';
 
-/** The options that every credential has. */
+/** The common options of all credentials. */
 export const OPTIONS: Parts<keyof CredentialOptions> = {
   authorityHost: separate(() => OTHER_HOST),
   allowInsecureLoopback: requestOnly(() => true),
@@ -87,14 +87,17 @@ export const OPTIONS: Parts<keyof CredentialOptions> = {
   runtime: separate(({ options }) => ({ ...options.runtime })),
 };
 
-/** Each of the options of `retryOptions`. */
+/** The members of `retryOptions`. */
 export const RETRY_OPTIONS: Parts<keyof NonNullable<CredentialOptions["retryOptions"]>> = {
   maxRetries: requestOnly(() => 1),
   retryDelayInMs: requestOnly(() => 1),
   maxRetryDelayInMs: requestOnly(() => 1),
 };
 
-/** The options of a call. `claims` are a case of their own: their call finds no cached token, and replaces the entry. */
+/**
+ * The options of a call. `claims` have their own tests, because such a call uses no cached token and replaces the
+ * entry.
+ */
 export const CALLS: Parts<Exclude<keyof GetTokenOptions, "claims">> = {
   abortSignal: irrelevant(() => new AbortController().signal),
   requestOptions: irrelevant(() => ({ timeout: 50_000 })),
@@ -106,7 +109,7 @@ export const CALLS: Parts<Exclude<keyof GetTokenOptions, "claims">> = {
 /** The variables that every credential of Microsoft Entra reads. */
 const VARIABLES: Readonly<Record<string, Part>> = {
   AZURE_AUTHORITY_HOST: separate(() => OTHER_HOST),
-  // Where a token comes from, and not whose it is.
+  // They affect where a token is requested, and not its identity.
   AZURE_REGIONAL_AUTHORITY_NAME: irrelevant(() => "westeurope"),
   AZURE_IDENTITY_DISABLE_MULTITENANTAUTH: irrelevant(() => "true"),
 };
@@ -114,7 +117,7 @@ const VARIABLES: Readonly<Record<string, Part>> = {
 const APP = { tenantId: TENANT, clientId: CLIENT };
 const APP_PARTS = { tenantId: separate(() => OTHER_TENANT), clientId: separate(() => "another-app") };
 
-/** An app by a certificate of this configuration, beside which there are others. */
+/** An app with a certificate. `others` are the parts besides the certificate. */
 function certificate(configuration: CertificateConfiguration, others: Readonly<Record<string, Part>>): Subject {
   return {
     create: (
@@ -266,7 +269,7 @@ type MachineOptions =
   & ManagedIdentityCredentialObjectIdOptions
   & ManagedIdentityCredentialResourceIdOptions;
 
-/** The identities of a machine that knows them by all of their ids. */
+/** The parts of a machine's identity, for sources that support each kind of id. */
 const IDENTITIES: Parts<OwnOption<MachineOptions>> = {
   clientId: separate(() => CLIENT_ID),
   objectId: separate(() => OBJECT_ID),
@@ -276,7 +279,7 @@ const IDENTITIES: Parts<OwnOption<MachineOptions>> = {
 
 const { probeTimeoutInMs } = IDENTITIES;
 
-/** The variables that name a source, where they do not name this one. */
+/** The variables that configure other sources. */
 const SOURCES: Readonly<Record<string, Part>> = {
   AZURE_AUTHORITY_HOST: separate(() => OTHER_HOST),
   AZURE_TENANT_ID: irrelevant(() => TENANT),
@@ -284,7 +287,7 @@ const SOURCES: Readonly<Record<string, Part>> = {
   AZURE_FEDERATED_TOKEN_FILE: irrelevant(() => "/token"),
 };
 
-/** An identity of a machine, which has these variables beside its own. */
+/** A managed identity of a machine with these variables. */
 function machine(env: Values, parts: Partial<Parts<OwnOption<MachineOptions>>>, variables: Subject["parts"]): Subject {
   return {
     create: (given: MachineOptions, options) => new ManagedIdentityCredential({ ...options, ...given }),
@@ -297,7 +300,7 @@ function machine(env: Values, parts: Partial<Parts<OwnOption<MachineOptions>>>, 
 
 const DESK = { PATH: "/usr/bin", HOME: "/home/jo" };
 
-/** The variables that are handed to a tool: each may say who is signed in, and where. */
+/** The variables that are passed to a tool. Each can affect its account or cloud. */
 const TOOL_VARIABLES: Readonly<Record<string, Part>> = {
   PATH: separate(() => "/opt/bin"),
   HOME: separate(() => "/home/ann"),
@@ -307,11 +310,11 @@ const TOOL_VARIABLES: Readonly<Record<string, Part>> = {
   LANG: separate(() => "de_DE"),
 };
 
-/** The options that every credential has, for a tool, which sends its own requests to a cloud of its own. */
+/** The common options for a tool, which sends its own requests and has its own cloud. */
 const TOOL_OPTIONS = {
   ...OPTIONS,
   authorityHost: irrelevant(() => OTHER_HOST),
-  // The shorter of the two time limits counts.
+  // The shorter of the two time limits applies.
   timeoutInMs: requestOnly(() => 10_000),
 };
 
@@ -319,7 +322,7 @@ const TOOL_PARTS = { tenantId: separate(() => OTHER_TENANT), processTimeoutInMs:
 
 type DefaultOptions = DefaultAzureCredentialClientIdOptions & Partial<DefaultAzureCredentialResourceIdOptions>;
 
-/** The options that say nothing about the credential that a chain selects. */
+/** The options that do not affect the credential that a chain selects. */
 const DEFAULT_PARTS = {
   browserCustomizationOptions: irrelevant(() => ({})),
   exclude: irrelevant(() => ["AzurePowerShellCredential"]),
@@ -330,7 +333,7 @@ const DEFAULT_PARTS = {
   probeTimeoutInMs,
 };
 
-/** `DefaultAzureCredential` with these variables, which decide what it selects. */
+/** `DefaultAzureCredential` with variables that determine its selected credential. */
 function byDefault(
   env: Subject["env"] & object,
   parts: Subject["parts"] & Omit<Parts<OwnOption<DefaultOptions>>, "managedIdentityResourceId">,
@@ -344,10 +347,10 @@ function byDefault(
   };
 }
 
-/** A user who signs in, in this instance alone. */
+/** The properties of credentials of a user, who signs in to one instance only. */
 const PERSON = { perInstance: true, inTurn: true, parts: {}, variables: VARIABLES };
 
-/** Has the user sign in to a web app, and returns the credential of the session. */
+/** Signs the user in to a web app, and returns the credential of the session. */
 async function signInToWebApp(given: typeof APP, options: CredentialOptions) {
   const signIn = createWebSignIn({
     ...options,
@@ -447,7 +450,7 @@ export async function createSubjects(): Promise<Readonly<Record<string, Subject>
         tenantId: separate(() => OTHER_TENANT),
         clientId: separate(() => "another-app"),
         tokenFilePath: separate(() => "/other-token"),
-        // Even where no variable names a proxy.
+        // Even without a proxy in the variables.
         enableAzureProxy: separate(() => true),
       } satisfies Parts<OwnOption<WorkloadIdentityCredentialOptions>>,
       variables: WORKLOAD_VARIABLES,
@@ -508,7 +511,7 @@ export async function createSubjects(): Promise<Readonly<Record<string, Subject>
     "the environment's certificate": environment({ AZURE_CLIENT_CERTIFICATE_PATH: "/app.pem" }, {
       AZURE_CLIENT_SECRET: separate(() => "a-secret"),
       AZURE_CLIENT_CERTIFICATE_PATH: separate(() => "/other.pem"),
-      // A password is compared with no other.
+      // Passwords are never compared, so that equal credentials share nothing.
       AZURE_CLIENT_CERTIFICATE_PASSWORD: { ...separate(() => PASSWORD), perInstance: true },
       AZURE_CLIENT_SEND_CERTIFICATE_CHAIN: separate(() => "true"),
     }),
@@ -550,7 +553,7 @@ export async function createSubjects(): Promise<Readonly<Record<string, Subject>
     "Azure Arc": machine(MACHINES["Azure Arc"], IDENTITIES, {
       IDENTITY_ENDPOINT: separate(() => "http://127.0.0.1:40342/other"),
       IMDS_ENDPOINT: irrelevant(() => "http://127.0.0.1:40343"),
-      // Without it, this is App Service.
+      // Without it, the source is App Service.
       IDENTITY_HEADER: irrelevant(() => ""),
       MSI_ENDPOINT: separate(() => "http://localhost:50342/oauth2/token"),
     }),

@@ -1,5 +1,6 @@
 /**
- * A machine on which every part of `DefaultAzureCredential` can be there or not: portable.
+ * A simulated machine on which each credential of `DefaultAzureCredential` can be available or not. Runs on every
+ * runtime.
  *
  * @module
  */
@@ -29,7 +30,7 @@ import {
 
 const TOKEN_FILE = "/var/run/secrets/token";
 
-/** The parts of the chain, in order. */
+/** The credentials of the chain, in order. */
 export const NAMES = [
   "EnvironmentCredential",
   "WorkloadIdentityCredential",
@@ -39,7 +40,7 @@ export const NAMES = [
   "AzureDeveloperCliCredential",
 ] as const;
 
-/** The name of a part. */
+/** The name of a credential. */
 export type Name = typeof NAMES[number];
 
 export const TOOL_OF: Readonly<Partial<Record<Name, ToolName>>> = {
@@ -48,7 +49,7 @@ export const TOOL_OF: Readonly<Partial<Record<Name, ToolName>>> = {
   AzureDeveloperCliCredential: "azd",
 };
 
-/** The variables that each part needs. */
+/** The variables that each credential needs. */
 export const VARIABLES: Readonly<Partial<Record<Name, Readonly<Record<string, string>>>>> = {
   EnvironmentCredential: { AZURE_TENANT_ID: TENANT, AZURE_CLIENT_ID: CLIENT_ID, AZURE_CLIENT_SECRET: "a-secret" },
   WorkloadIdentityCredential: {
@@ -59,29 +60,35 @@ export const VARIABLES: Readonly<Partial<Record<Name, Readonly<Record<string, st
   ManagedIdentityCredential: MACHINES["App Service"],
 };
 
-/** What a tool does: a part of its output, an error, or a promise of one of them. */
+/** The behaviour of a tool: it returns a part of its output, an error, or a promise of one of them. */
 export type ToolBehaviour = (started: Started, index: number) => unknown;
 
-/** What is there, and how it behaves. */
+/** What is available on the machine, and how it behaves. */
 export interface LaptopOptions extends DefaultAzureCredentialClientIdOptions {
-  /** The parts that are there. Default: none. */
+  /** The available credentials. Default: none. */
   readonly has?: readonly Name[];
-  /** What the tools do, of those that are there. Default: they answer. */
+  /** The behaviour of available tools. Default: they print a token. */
   readonly tools?: Readonly<Partial<Record<ToolName, ToolBehaviour>>>;
-  /** What stands at the link-local address and on the loopback. Default: a managed identity that is named, else nobody. */
+  /**
+   * Responds to requests to the link-local and loopback addresses. Default: a metadata service if `has` contains it,
+   * else no response.
+   */
   readonly near?: (asked: Asked) => unknown;
-  /** What Microsoft Entra answers. Default: a token. */
+  /** Responds to requests to Microsoft Entra. Default: with a token. */
   readonly answer?: (asked: Asked) => unknown;
-  /** Whether somebody has signed in with az, and may be looked up; or what its file holds. Default: where it is there. */
+  /**
+   * Whether the profile of az exists, or is not permitted to be read; or its content. Default: it exists if az is
+   * available.
+   */
   readonly hasProfile?: boolean | "forbidden" | { readonly text: string };
   readonly clock?: FakeClock;
-  /** Variables besides those of the parts. */
+  /** Variables besides those of the credentials. */
   readonly variables?: Readonly<Record<string, string>>;
-  /** Files besides those of the parts. */
+  /** Files besides those of the credentials. */
   readonly files?: Readonly<Record<string, string>>;
 }
 
-/** A machine, and what happened on it. */
+/** A machine and its history. */
 export interface Laptop {
   readonly credential: DefaultAzureCredential;
   readonly clock: FakeClock;
@@ -89,13 +96,13 @@ export interface Laptop {
   readonly entra: Service;
   readonly near: Service;
   readonly events: readonly LogEvent[];
-  /** The names of the tools that were started and were there, in order. */
+  /** Returns the names of the available tools that were started, in order. */
   ran(): ToolName[];
-  /** Which part was selected. */
+  /** Returns the names of the selected credentials, in order. */
   selected(): string[];
 }
 
-/** Makes a machine. */
+/** Creates a machine. */
 export function createLaptop(
   {
     has = [],
@@ -148,18 +155,18 @@ export function createLaptop(
   };
 }
 
-/** Nobody at the link-local address. */
+/** Fails as if there were no service at the link-local address. */
 export function nobody(): Response {
   return new Response("", { status: 404 });
 }
 
-/** The metadata service, whose identity is the machine's. */
+/** Responds like the metadata service. */
 export function metadata({ url, headers }: Asked): Response {
   if (!url.startsWith(IMDS) || headers.has("metadata")) return machineAnswer();
   return jsonAnswer({ error: "invalid_request" }, { status: 400 });
 }
 
-/** A tool at which somebody has to sign in. */
+/** Returns the output of a tool that is not signed in. */
 export function signedOut(): Partial<CommandOutput> {
   return {
     code: 1,

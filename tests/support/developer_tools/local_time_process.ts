@@ -1,4 +1,5 @@
-// Reads local times as the Azure CLI wrote them before version 2.54, in the time zone of this process. Prints a line of JSON.
+// Parses local times, as the Azure CLI before version 2.54 prints them, in the time zone of this process. Prints a line
+// of JSON.
 import { AzureCliCredential } from "@azweb/identity";
 import { createFakeClock } from "@azweb/identity/testing";
 import process from "node:process";

@@ -1,4 +1,5 @@
-// Asks an Azure CLI that is on the given PATH, from a process whose standard input stays open. Prints a token, or why there is none.
+// Gets a token from an Azure CLI on the given PATH, in a process whose standard input remains open. Prints the token or
+// the error.
 import { AzureCliCredential } from "@azweb/identity";
 import process from "node:process";
 import { endWithParent } from "../child.ts";

@@ -1,5 +1,6 @@
 /**
- * A developer's machine whose tools are one function, which sees how they are started and says what they answer: portable.
+ * A developer's machine whose tools are simulated by one function, which gets their command lines and returns their
+ * output. Runs on every runtime.
  *
  * @module
  */
@@ -21,28 +22,28 @@ import { createWatch } from "./watch.ts";
 export const NOW: number = Date.parse("2026-11-23T10:00:00Z");
 export const HOUR = 3_600_000;
 export const PROFILE = "/home/jo/.azure/azureProfile.json";
-/** What stands in it where somebody is signed in. */
+/** The profile of a signed-in user. */
 export const SIGNED_IN = '{"subscriptions":[{"id":"s"}]}';
 
-/** A program as it was started. */
+/** The start of a program. */
 export interface Started {
   readonly command: string;
   readonly args: readonly string[];
   readonly options: RunOptions;
 }
 
-/** What a program does: a part of its output, an error, or a promise of one of them. */
+/** The behaviour of a program: it returns a part of its output, an error, or a promise of one of them. */
 export type Behaviour = (started: Started, index: number) => unknown;
 
-/** Programs, and how they were started, in order. */
+/** Simulated programs and their starts, in order. */
 export interface Programs {
   readonly run: NonNullable<Runtime["run"]>;
   readonly started: readonly Started[];
-  /** Resolves as soon as so many were started. */
+  /** Resolves as soon as `count` programs were started. */
   untilStarted(count: number): Promise<void>;
 }
 
-/** Makes programs of the function that behaves like them; it gets each start and how many there were before. */
+/** Creates programs from a function that returns their output. It gets each start and the number of previous ones. */
 export function createPrograms(behave: Behaviour): Programs {
   const started: Started[] = [];
   const { changed, until } = createWatch();
@@ -66,17 +67,17 @@ function asOutput(output: unknown): CommandOutput {
   return { code: 0, stdout: "", stderr: "", ...output as Partial<CommandOutput> };
 }
 
-/** What a runtime rejects with where there is no such program. */
+/** Returns the error of a runtime if a program does not exist. */
 export function noProgram(code = "ENOENT"): Error {
   return Object.assign(new Error(`spawn ${code}`), { code });
 }
 
-/** Never ends by itself, and goes when it is told to. */
+/** Does not end until its signal aborts. */
 export function hang({ options: { signal } }: Started): Promise<never> {
   return new Promise((_, reject) => signal!.addEventListener("abort", () => reject(signal!.reason), { once: true }));
 }
 
-/** What each tool answers whose token ends at a time. */
+/** Functions that return the output of each tool with a token that expires at a given time. */
 export const ANSWERS: Readonly<Record<ToolName, (expiresOn?: number, token?: string) => Partial<CommandOutput>>> = {
   az: (expiresOn = NOW + HOUR, token = "of az") =>
     json({
@@ -96,38 +97,38 @@ function json(value: unknown): Partial<CommandOutput> {
   return { stdout: `${JSON.stringify(value)}\n` };
 }
 
-/** The tools by the name of their program. */
+/** The names of the tools' programs. */
 export type ToolName = "az" | "azd" | "pwsh";
 
-/** A credential that gives a token or fails. */
+/** A credential of a tool. */
 export interface ToolCredential {
   getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken>;
 }
 
-/** The credentials of the tools. */
+/** Functions that create the credential of each tool. */
 export const TOOLS: Readonly<Record<ToolName, new (options?: AzureCliCredentialOptions) => ToolCredential>> = {
   az: AzureCliCredential,
   azd: AzureDeveloperCliCredential,
   pwsh: AzurePowerShellCredential,
 };
 
-/** The names of the credentials' classes: what errors begin with. */
+/** The names of the credentials, with which errors begin. */
 export const CREDENTIALS: Readonly<Record<ToolName, string>> = {
   az: "AzureCliCredential",
   azd: "AzureDeveloperCliCredential",
   pwsh: "AzurePowerShellCredential",
 };
 
-/** What somebody's machine has. */
+/** The properties of a developer's machine. */
 export interface Desk {
   readonly env?: Readonly<Record<string, unknown>>;
   readonly platform?: string;
-  /** Its files, by path: may change. */
+  /** The files by path, which may change. */
   readonly files?: Record<string, string>;
   readonly clock?: FakeClock;
 }
 
-/** The options of a credential on somebody's machine, which lives in the test alone. */
+/** Returns the options of a credential on a developer's machine, isolated from the real machine. */
 export function deskOptions(
   programs: Pick<Programs, "run">,
   {
@@ -150,7 +151,7 @@ export function deskOptions(
   };
 }
 
-/** The credential of a tool on somebody's machine, and how the tool was started. */
+/** Creates the credential of a tool on a developer's machine, and records the starts of the tool. */
 export function createDesk(
   tool: ToolName,
   behave: Behaviour = () => ANSWERS[tool](),

@@ -1,12 +1,12 @@
-/** Waits for what others bring about. */
+/** Lets a test wait for a condition. */
 export interface Watch {
-  /** Tells that something has changed. */
+  /** Checks the conditions again, after a change. */
   changed(): void;
-  /** Resolves as soon as it is so. */
+  /** Resolves as soon as the condition is true. */
   until(isSo: () => boolean): Promise<void>;
 }
 
-/** Makes a watch. */
+/** Creates a watch. */
 export function createWatch(): Watch {
   const looks = new Set<() => void>();
   return {

@@ -1,5 +1,5 @@
-// Asks credentials of the library that the command line names for tokens, one call after the other, as the JSON behind it says, and prints
-// what came of each as a line of JSON. A tool may take more than its default on a slow machine.
+// Makes calls of credentials in sequence and prints the result of each as a line of JSON. The arguments are the library
+// and the calls, as JSON. The time limit of tools is longer than the default, for slow machines.
 import process from "node:process";
 
 const [library, calls] = process.argv.slice(2);

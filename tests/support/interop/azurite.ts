@@ -1,26 +1,26 @@
 import { type Child, startModule } from "../child.ts";
 
-/** A storage service: Azurite, in a process of its own, that takes only bearer tokens and only over TLS. */
+/** Azurite, the storage emulator, in a child process. Accepts only bearer tokens, and only over TLS. */
 export interface Azurite {
-  /** The URL of its account, for `BlobServiceClient`. */
+  /** The URL of the account, for `BlobServiceClient`. */
   readonly url: string;
-  /** Ends it; its blobs were in its memory. */
+  /** Ends the process. Its blobs are only in memory. */
   stop(): Promise<void>;
 }
 
 /** What {@linkcode startAzurite} accepts. */
 export interface AzuriteOptions {
-  /** The path of the certificate for `localhost`, PEM. */
+  /** The path of the certificate for `localhost`, in PEM. */
   readonly certificatePath: string;
-  /** The path of its key, PEM. */
+  /** The path of its key, in PEM. */
   readonly keyPath: string;
-  /** Its working folder. */
+  /** The working folder. */
   readonly folder: string;
   /** Its service. @default {"blob"} */
   readonly service?: "blob" | "queue";
 }
 
-/** Starts Azurite on a port of its choice. Rejects with what it wrote if it does not start. */
+/** Starts Azurite on a free port. Rejects with its output if it does not start. */
 export async function startAzurite(
   { certificatePath, keyPath, folder, service = "blob" }: AzuriteOptions,
 ): Promise<Azurite> {

@@ -1,4 +1,4 @@
-// Azurite's own command line for one of its services, run by whatever runs this.
+// The command line of one of Azurite's services, on the runtime of the test.
 import process from "node:process";
 import { endWithParent } from "../child.ts";
 

@@ -1,6 +1,6 @@
 /**
- * Azure in a box: real clients, with no option that a user would not set, find a simulated machine and a simulated Entra under the real
- * addresses and names, in a network of their own.
+ * Azure in a box: an isolated network in which real clients, with ordinary options, find a simulated machine and a
+ * simulated Entra at the real addresses and host names.
  *
  * @module
  */
@@ -15,59 +15,63 @@ import type { Subscriptions } from "./resource_manager.ts";
 /** A request to a simulated service. */
 export interface BoxRequest extends RecordedRequest {
   readonly to: "machine" | "entra" | "resource manager";
-  /** The status of the answer; 0 for none. */
+  /** The status of the response, or 0 for no response. */
   readonly status: number;
 }
 
-/** What goes wrong. Default: nothing. */
+/** The failures of the services. Default: none. */
 export interface BoxState {
-  /** `"refused"` is where nobody listens, `"silent"` where nothing comes back at all. */
+  /** `"refused"` for a refused connection, `"silent"` for no response. */
   readonly machine?: MachineFault;
   readonly entra?: EntraFault;
-  /** With how many requests. Default: with each. */
+  /** Number of requests that fail. Default: all. */
   readonly times?: number;
 }
 
-/** What runs in it sees nothing else. */
+/** The isolated network. Programs in it can connect only to the simulated services. */
 export interface Box {
-  /** The certificate that clients must be told to trust, PEM. */
+  /** The path of the authority's certificate, in PEM, which clients must trust. */
   readonly authorityPath: string;
   /**
-   * Runs a program to its end, or until it has made a number of requests; its working folder is the root. Returns its requests, too.
+   * Runs a program to its end, or until it has sent a number of requests. Its working folder is the root. Also returns
+   * its requests.
    */
   run(
     command: readonly string[],
     env: Record<string, string>,
     mostRequests?: number,
   ): Promise<Ending & { requests: BoxRequest[] }>;
-  /** Starts a program beside others; its working folder is the root. */
+  /** Starts a program, concurrently with others. Its working folder is the root. */
   start(command: readonly string[], env: Record<string, string>): Child;
-  /** Says what goes wrong from now on. */
+  /** Sets the failures of the services. */
   set(state: BoxState): Promise<void>;
   close(): Promise<void>;
 }
 
 const ADDRESS = "169.254.169.254/32";
 
-/** Sets up a network where the address is this machine's. */
+/** Sets up a network in which the address of the metadata service belongs to this machine. */
 const ANSWERING_NETWORK = `ip addr add ${ADDRESS} dev lo`;
 
-/** Sets up a network where the address of the metadata service swallows what is sent to it: a packet for another machine, on the loopback. */
+/**
+ * Sets up a network in which packets to the metadata service get no response, because they are for another machine on
+ * the loopback interface.
+ */
 export const SILENT_NETWORK: string = `ip route add ${ADDRESS} dev lo`;
 
 /** What {@linkcode startBox} accepts. */
 export interface BoxOptions {
-  /** For its files. */
+  /** The folder for its files. */
   readonly folder: string;
-  /** What `createEntra` takes, as far as JSON can say it. */
+  /** The options of `createEntra`, as JSON. */
   readonly entra: EntraOptions;
-  /** What `createVirtualMachine` takes, as far as JSON can say it. */
+  /** The options of `createVirtualMachine`, as JSON. */
   readonly machine: MachineOptions;
-  /** What there is to see for whoever signs in with the Azure CLI. Default: nothing. */
+  /** The subscriptions that the Azure CLI finds after a sign-in. Default: none. */
   readonly subscriptions?: Subscriptions;
 }
 
-/** Entra, worldwide and in the region of the machine, and the Resource Manager. */
+/** The hosts of Entra, globally and in the region of the machine, and of the Resource Manager. */
 const NAMES = ["login.microsoftonline.com", "westeurope.login.microsoft.com", "management.azure.com"];
 
 /** Starts a box. */
@@ -96,7 +100,7 @@ export async function startBox({ folder, entra, machine, subscriptions = {} }: B
   let settings = 0;
   let isSilent = false;
 
-  /** Swallows what is sent to the metadata service, or does so no longer. */
+  /** Drops the packets to the metadata service, or stops dropping them. */
   async function silence(machine: boolean): Promise<void> {
     if (machine === isSilent) return;
     const [from, to] = machine ? [ANSWERING_NETWORK, SILENT_NETWORK] : [SILENT_NETWORK, ANSWERING_NETWORK];

@@ -1,7 +1,7 @@
-// The simulated machine, and the simulated Entra with a Resource Manager, where real ones are: at 169.254.169.254, and at port 443 of this
-// machine, which the hosts file says is theirs. To be run isolated. Writes down each request, as a line of JSON, before it is answered, and
-// prints "request" then. Prints "ready" first. What a line of its standard input says goes wrong from then on; it prints "set 1",
-// "set 2", and so on.
+// The simulated machine, and the simulated Entra with a Resource Manager, at the real addresses: 169.254.169.254, and
+// port 443 of this machine, to which the hosts file maps their names. Must run isolated. Prints "ready" first. Before
+// each response, writes the request as a line of JSON to a file and prints "request". Each line of the standard input
+// sets the failures of the services; it then prints "set 1", "set 2", and so on.
 import { createEntra, createVirtualMachine, type SimulatedService } from "@azweb/identity/testing";
 import { appendFileSync, readFileSync } from "node:fs";
 import process from "node:process";
@@ -13,12 +13,12 @@ import { answerSubscriptions } from "./resource_manager.ts";
 const [certificatePath = "", keyPath = "", requestsPath = ""] = process.argv.slice(2);
 endWithParent();
 
-function tell(to: string, status: number, request: object): void {
+function record(to: string, status: number, request: object): void {
   appendFileSync(requestsPath, JSON.stringify({ to, status, ...request }) + "\n");
   console.log("request");
 }
 
-/** Returns what answers as the service does, and what makes it fail. */
+/** Returns a handler for the requests to a service, and a function that makes the service fail. */
 function serve<Fault>(to: string, service: SimulatedService<Fault>) {
   let silence: PromiseWithResolvers<Response> | undefined;
   return {
@@ -26,15 +26,15 @@ function serve<Fault>(to: string, service: SimulatedService<Fault>) {
       const response = service.handle(request);
       if (silence) {
         await service.untilRequested();
-        for (const asked of service.requests.splice(0)) tell(to, 0, asked);
+        for (const asked of service.requests.splice(0)) record(to, 0, asked);
         return await silence.promise;
       }
       const { status } = await response;
-      for (const asked of service.requests.splice(0)) tell(to, status, asked);
+      for (const asked of service.requests.splice(0)) record(to, status, asked);
       return await response;
     },
     set(fault: Fault | undefined, times: number): void {
-      // Who still waits has left by now.
+      // Clients that still wait have already ended.
       silence?.resolve(new Response(null, { status: 503 }));
       silence = fault === "silent" ? Promise.withResolvers() : undefined;
       service.recover();
@@ -43,14 +43,14 @@ function serve<Fault>(to: string, service: SimulatedService<Fault>) {
   };
 }
 
-// Some clients come one after the other, and each asks twice.
+// Several clients run in sequence, and each sends two requests.
 const machine = serve(
   "machine",
   createVirtualMachine({ ...JSON.parse(process.env.MACHINE_OPTIONS!), maxRequestsPerSecond: 100 }),
 );
 let listener: Deno.HttpServer | undefined;
 
-/** Listens where the machine's metadata service does, or does so no longer. */
+/** Starts or stops the metadata service at its real address. */
 async function listen(isThere: boolean): Promise<void> {
   if (!isThere) await listener?.shutdown();
   if (isThere === Boolean(listener)) return;
@@ -64,7 +64,7 @@ Deno.serve({ hostname: "127.0.0.1", port: 443, onListen() {}, ...tls }, (request
   const { hostname, pathname: path } = new URL(request.url);
   if (hostname !== "management.azure.com") return entra.answer(request);
   const response = answerSubscriptions(request, subscriptions);
-  tell("resource manager", response.status, { method: request.method, url: request.url, path });
+  record("resource manager", response.status, { method: request.method, url: request.url, path });
   return response;
 });
 

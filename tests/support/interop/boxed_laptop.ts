@@ -1,6 +1,6 @@
 /**
- * A developer's machine in a box: the real Azure CLI, signed in to the simulated Azure; programs that stand for PowerShell and the Azure
- * Developer CLI; programs that use the library, or one of Azure's.
+ * A developer's machine in a box: the real Azure CLI, signed in to the simulated Azure; replacements for PowerShell and
+ * the Azure Developer CLI; and programs that use this library or one of Azure's.
  *
  * @module
  */
@@ -18,34 +18,34 @@ import { untilNoneHas } from "../environ.ts";
 import { whyNotIsolated } from "../isolated.ts";
 
 export const PYTHON = "/usr/bin/python3";
-/** The Azure CLI of Debian's package. */
+/** The Azure CLI from Debian's package. */
 const AZ = "/usr/bin/az";
 
 /** A program that uses a library. */
 export type Library = "ours on Deno" | "ours on Node" | "ours on Bun" | "npm" | "python";
 export const OURS: readonly Library[] = ["ours on Deno", "ours on Node", "ours on Bun"];
 
-/** A program that a developer signs in with. */
+/** A developer tool. */
 export type Tool = "az" | "pwsh" | "azd";
 
-/** What a program finds on the machine. */
+/** The environment of a program on the machine. */
 export interface Circumstances {
-  /** What is in the folders of `PATH`. Default: nothing. */
+  /** The tools on `PATH`. Default: none. */
   readonly tools?: readonly Tool[];
-  /** Whether somebody has signed in with the Azure CLI. Default: nobody. */
+  /** Whether the Azure CLI is signed in. Default: `false`. */
   readonly isSignedIn?: boolean;
-  /** More variables. Default: none. */
+  /** Additional variables. Default: none. */
   readonly env?: Readonly<Record<string, string>>;
-  /** What the program is told. Default: nothing. */
+  /** The arguments of the program. Default: none. */
   readonly args?: readonly string[];
-  /** The number of requests after which it is stopped. Default: it runs to its end. */
+  /** The number of requests after which the program is stopped. Default: no limit. */
   readonly mostRequests?: number | undefined;
 }
 
-/** How a program ended, and what it has asked and started meanwhile. */
+/** The exit code and the output of a program, its requests and the processes that it started. */
 export interface Observation extends Ending {
   readonly requests: readonly BoxRequest[];
-  /** The command line of each process that it has started, in order. */
+  /** The command lines of the processes that the program started, in order. */
   readonly processes: readonly string[];
 }
 
@@ -53,25 +53,25 @@ export interface Observation extends Ending {
 export interface Laptop {
   readonly folder: string;
   readonly box: Box;
-  /** Runs the program of this folder with this name, such as `"default_credential"`, with a library. */
+  /** Runs a program of this folder, such as `"default_credential"`, with a library. */
   run(library: Library, program: string, circumstances: Circumstances): Promise<Observation>;
-  /** Starts one beside others; `configuration` is the folder of the Azure CLI. */
+  /** Starts a program, concurrently with others. `configuration` is the folder of the Azure CLI. */
   start(library: Library, program: string, circumstances: Circumstances & { configuration: string }): Child;
-  /** Runs the Azure CLI itself. Rejects with what it wrote if it fails. */
+  /** Runs the Azure CLI. Rejects with its output if it fails. */
   az(configuration: string, args: readonly string[]): Promise<void>;
-  /** Makes a folder as the Azure CLI has it after signing in. */
+  /** Creates a configuration folder of a signed-in Azure CLI. */
   copyConfiguration(): Promise<string>;
-  /** Ends all that, but for esbuild, which has made the package. */
+  /** Ends the machine, but not esbuild, which built the package. */
   close(): Promise<void>;
 }
 
 /** What {@linkcode startLaptop} accepts. */
 export interface LaptopOptions extends Omit<BoxOptions, "folder"> {
-  /** Who signs in with the Azure CLI, one after the other: the words behind `az login`. */
+  /** The arguments of each `az login`, in order. */
   readonly logins: readonly (readonly string[])[];
 }
 
-/** Returns why there can be none here, or `false`. */
+/** Returns why the machine cannot be started here, or `false`. */
 export async function whyNoLaptop(): Promise<string | false> {
   const isolation = await whyNotIsolated("");
   if (isolation) return isolation;
@@ -87,7 +87,7 @@ export async function whyNoLaptop(): Promise<string | false> {
   return false;
 }
 
-/** Starts a box with all that, and signs in. */
+/** Starts the machine in a box, and signs in. */
 export async function startLaptop({ logins, ...options }: LaptopOptions): Promise<Laptop> {
   const folder = await mkdtemp(join(tmpdir(), "azweb-laptop-"));
   const [bun, node] = await Promise.all([
@@ -132,7 +132,7 @@ export async function startLaptop({ logins, ...options }: LaptopOptions): Promis
     };
   }
 
-  /** Who starts the program needs another `PATH` than the program. */
+  /** Sets the `PATH` for the program only, because the command that starts it needs another one. */
   function withTools(tools: readonly Tool[], command: readonly string[]): string[] {
     const path = tools.length > 0 ? tools.map((tool) => join(folder, "tools", tool)).join(":") : never;
     return ["/usr/bin/env", `PATH=${path}`, ...command];
@@ -156,11 +156,11 @@ export async function startLaptop({ logins, ...options }: LaptopOptions): Promis
     copyConfiguration,
     async run(library, program, { tools = [], isSignedIn = false, env = {}, args = [], mostRequests }) {
       await writeFile(started, "");
-      // Its own, because the Azure CLI remembers tokens.
+      // A copy for each run, because the Azure CLI caches tokens.
       const configuration = isSignedIn ? await copyConfiguration() : never;
       const command = withTools(tools, [...commandOf(library, program), ...args]);
       const ending = await box.run(command, { ...variables(configuration), ...env }, mostRequests);
-      // A tool may outlive the program, and its requests would be taken for the next one's.
+      // A tool may run longer than the program, and its requests would count for the next one.
       if (isSignedIn) await untilNoneHas(configuration);
       return { ...ending, processes: (await readFile(started, "utf8")).split("\n").filter(Boolean) };
     },
@@ -176,8 +176,9 @@ export async function startLaptop({ logins, ...options }: LaptopOptions): Promis
 }
 
 /**
- * Writes the tools, each in a folder of its own. Each writes down how it was started. PowerShell and the Azure Developer CLI cannot be had
- * here: what stands for them gives "of-pwsh" and "of-azd" for a token, in the form that the one who asks has asked for.
+ * Writes the tools, each in a folder of its own. Each tool records its command line. PowerShell and the Azure Developer
+ * CLI are not installed: their replacements print the tokens "of-pwsh" and "of-azd", in the format that the library
+ * requests.
  */
 async function writeTools(folder: string, started: string): Promise<void> {
   const tools: Record<Tool, string> = {
@@ -197,7 +198,7 @@ echo '{"token":"of-azd","expiresOn":"'$(date -u -d '+1 hour' +%Y-%m-%dT%H:%M:%SZ
   for (const [name, lines] of Object.entries(tools)) {
     const path = join(folder, name, name);
     await mkdir(join(folder, name), { recursive: true });
-    // In one piece: several may be started at once.
+    // One write per line, because several tools may run concurrently.
     const log = `line=$(echo "${name} $*" | /usr/bin/tr '\\n' ' ')\necho "$line" >>'${started}'`;
     await writeFile(path, `#!/bin/sh\n${log}\n${lines}\n`);
     await chmod(path, 0o755);

@@ -1,13 +1,13 @@
 /** What {@linkcode createChatCompletions} accepts. */
 export interface ChatCompletionsOptions {
-  /** The name under which the model is deployed. */
+  /** The name of the model's deployment. */
   readonly deployment: string;
   /** Checks a token and returns its claims. */
   verify(token: string): Promise<Record<string, unknown>>;
 }
 
 /**
- * Answers as a model does that is deployed in Azure, and has nothing to say.
+ * Responds like a model that is deployed in Azure.
  *
  * https://learn.microsoft.com/azure/ai-foundry/openai/reference#chat-completions
  */

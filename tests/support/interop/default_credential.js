@@ -1,10 +1,10 @@
-// What every program that uses Azure holds, with the library that the command line names. Prints "token ..." or "error ...", and how long
-// that took. The limits of time are such that a slow machine is within them.
+// A minimal program that uses Azure, with the library that the argument names. Prints "token ..." or "error ...", and
+// the duration. The time limits are long enough for slow machines.
 import process from "node:process";
 
 const [, , library] = process.argv;
 const { DefaultAzureCredential } = await import(library);
-// @azure/identity takes it for its probe as well.
+// @azure/identity uses it for its probe as well.
 const timeout = Number(process.env.AZURE_IMDS_PROBE_TIMEOUT_IN_MS ?? 0);
 const start = performance.now();
 try {
@@ -18,5 +18,5 @@ try {
   console.log(`error ${name}: ${message}`);
 }
 console.log(`took ${Math.round(performance.now() - start)} ms`);
-// It keeps the timer of a probe that has ended, and with it the process.
+// The timer of an ended probe would keep the process alive.
 if (library === "@azure/identity") process.exit();

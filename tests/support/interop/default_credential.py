@@ -1,10 +1,10 @@
-# The same as default_credential.js, with Azure's library for Python.
+# Does the same as default_credential.js, with Azure's library for Python.
 import subprocess
 import time
 
 from azure.identity import DefaultAzureCredential
 
-# The library gives the Azure CLI ten seconds, which no option changes.
+# The library limits the Azure CLI to ten seconds, which no option changes.
 check_output = subprocess.check_output
 subprocess.check_output = lambda *args, **options: check_output(*args, **{**options, "timeout": 600})
 

@@ -1,20 +1,20 @@
-// What two libraries do differently, row by row, each with its reason.
+// The expected differences between two libraries, each with its reason.
 
 import assert from "node:assert/strict";
 
-/** A difference. A value that is absent here is absent there. */
+/** A difference. An absent value here means that the library sends none. */
 export interface Difference<Tag extends string> {
   readonly at: string;
-  /** The cases that have it are those with all of these tags. Default: all cases. */
+  /** It applies to cases with all of these tags. Default: all cases. */
   readonly tags?: readonly Tag[];
-  /** And with none of these. */
+  /** It does not apply to cases with any of these tags. Default: none. */
   readonly except?: readonly Tag[];
   readonly ours?: string | RegExp;
   readonly theirs?: string | RegExp;
   readonly because: string;
 }
 
-/** What was seen to differ. */
+/** A difference that was found. */
 export interface Found {
   readonly at: string;
   readonly ours: string | undefined;
@@ -27,7 +27,7 @@ export const ID_TOKEN_CLAIMS =
 export const CP1 = '"xms_cc":{"values":["cp1"]}';
 export const NBF = '"nbf":{"essential":true,"value":"1"}';
 
-/** Returns what differs. */
+/** Returns the differences between two sets of values. */
 export function differ(
   ours: Readonly<Record<string, string | undefined>>,
   theirs: Readonly<Record<string, string | undefined>>,
@@ -37,7 +37,7 @@ export function differ(
     .filter((found) => found.ours !== found.theirs);
 }
 
-/** Throws unless each difference that was found is expected, and each expected one was found. */
+/** Throws unless the found differences are exactly the expected ones. */
 export function checkDifferences<Tag extends string>(
   actual: readonly Found[],
   expected: readonly Difference<Tag>[],

@@ -1,17 +1,20 @@
 /** What {@linkcode createKeyVault} accepts. */
 export interface KeyVaultOptions {
-  /** The tenant that it belongs to. */
+  /** The tenant of the vault. */
   readonly tenantId: string;
   /** Checks a token and returns its claims. */
   verify(token: string): Promise<Record<string, unknown>>;
-  /** What its challenge says that a token must be for. Default: what a real one says. */
+  /** The resource in the challenge. Default: the resource of a real vault. */
   readonly resource?: string;
-  /** What the token service must be told before the vault can be read: a token that was good until then no longer is. Default: nothing. */
+  /**
+   * The claims that a token needs to read the vault; tokens without them are rejected with a claims challenge. Default:
+   * none.
+   */
   readonly claims?: string;
 }
 
 /**
- * Answers as a key vault does: who comes without a token is told where to get one, and every token is looked at.
+ * Responds like a key vault: a request without a token gets a challenge, and every token is checked.
  *
  * https://learn.microsoft.com/azure/key-vault/general/authentication-requests-and-responses
  */
@@ -43,14 +46,14 @@ export function createKeyVault(
       const { value } = await request.json();
       secrets.set(name, { value, id: `${origin}/secrets/${name}/1`, attributes: { enabled: true } });
     }
-    return secrets.has(name) ? answer(200, secrets.get(name)) : answer(404, { error: { code: "SecretNotFound" } });
+    return secrets.has(name) ? respond(200, secrets.get(name)) : respond(404, { error: { code: "SecretNotFound" } });
   };
 }
 
 function refuse(message: string, challenge: string): Response {
-  return answer(401, { error: { code: "Unauthorized", message } }, { "WWW-Authenticate": challenge });
+  return respond(401, { error: { code: "Unauthorized", message } }, { "WWW-Authenticate": challenge });
 }
 
-function answer(status: number, body: unknown, headers: Record<string, string> = {}): Response {
+function respond(status: number, body: unknown, headers: Record<string, string> = {}): Response {
   return new Response(JSON.stringify(body), { status, headers: { "content-type": "application/json", ...headers } });
 }

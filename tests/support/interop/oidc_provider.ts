@@ -1,5 +1,5 @@
 /**
- * A certified authorization server with the paths of Microsoft Entra, at which people sign in with its own forms.
+ * A certified authorization server with the paths of Microsoft Entra, at which users sign in with its own forms.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import type { AddressInfo } from "node:net";
 import Provider from "oidc-provider";
 import { TENANT } from "../service.ts";
 
-/** The apps that people can sign in to. */
+/** The registered apps. */
 export const DESKTOP_APP = "desktop-app";
 export const DESKTOP_REDIRECT_URI = "http://localhost";
 export const PAGE_APP = "page-app";
@@ -18,28 +18,28 @@ export const WEB_APP = "web-app";
 export const WEB_APP_SECRET = "a secret ~.!*'() +%&=\"";
 export const WEB_APP_REDIRECT_URI = "https://app.example/signed-in";
 
-/** What the apps may ask for. */
+/** The scopes that the apps may request. */
 export const API_SCOPE = "api://notes/Notes.Read";
 export const MANY_SCOPES: readonly string[] = Array.from({ length: 20 }, (_, n) => `api://notes/Notes.Read.${n}`);
 
-/** How long a device code and an authorization code are good for, in seconds, and a refresh token. */
+/** The lifetimes of device codes and authorization codes, and of refresh tokens, in seconds. */
 export const CODE_LIFETIME_IN_S = 60;
 export const REFRESH_TOKEN_LIFETIME_IN_S = 86_400;
 
 const signingKey = generateKeyPair("RS256", { extractable: true }).then(({ privateKey }) => exportJWK(privateKey));
 
-/** An authorization server that runs. */
+/** A running authorization server. */
 export interface OidcProvider {
-  /** What makes a credential use it. */
+  /** The options with which a credential uses the server. */
   readonly options: InteractiveBrowserCredentialOptions;
-  /** What was asked of its token endpoint: each grant, and how that ended. */
+  /** The token requests: each grant and its result. */
   readonly grants: string[];
-  /** What the token endpoint was sent, in order. */
+  /** The forms of the token requests, in order. */
   readonly forms: URLSearchParams[];
   close(): Promise<void>;
 }
 
-/** Starts the server: PKCE is required, and a refresh token is good for one use. */
+/** Starts the server. It requires PKCE, and a refresh token can be used once. */
 export async function startOidcProvider(pages: readonly string[] = []): Promise<OidcProvider> {
   const http = createServer();
   await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", resolve));
@@ -112,7 +112,7 @@ export async function startOidcProvider(pages: readonly string[] = []): Promise<
   );
   const answer = provider.callback();
   http.on("request", (request, response) => {
-    // Who may choose an account at Entra signs in and consents here.
+    // Entra's prompt for selecting an account is a sign-in with consent here.
     request.url = request.url!.replace("prompt=select_account", "prompt=login%20consent");
     return answer(request, response);
   });

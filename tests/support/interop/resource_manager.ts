@@ -1,4 +1,4 @@
-/** A subscription, as far as the Azure CLI wants to know it. */
+/** The properties of a subscription that the Azure CLI needs. */
 export interface Subscription {
   readonly id: string;
   readonly name: string;
@@ -8,16 +8,16 @@ export interface Subscription {
 export type Subscriptions = Readonly<Record<string, readonly Subscription[]>>;
 
 /**
- * Answers as the Azure Resource Manager does where the Azure CLI signs in: which subscriptions are there for the tenant of the token?
+ * Responds like the Azure Resource Manager when the Azure CLI signs in: with the subscriptions of the token's tenant.
  *
  * https://learn.microsoft.com/rest/api/resources/subscriptions/list
  */
 export function answerSubscriptions(request: Request, subscriptions: Subscriptions): Response {
   const { pathname, searchParams } = new URL(request.url);
   const [, payload] = /^Bearer [\w-]+\.([\w-]+)\./.exec(request.headers.get("authorization") ?? "") ?? [];
-  if (!payload) return answer(401, { error: { code: "AuthenticationFailed", message: "A token is missing" } });
+  if (!payload) return respond(401, { error: { code: "AuthenticationFailed", message: "A token is missing" } });
   if (pathname !== "/subscriptions" || !searchParams.has("api-version")) {
-    return answer(404, { error: { code: "NotFound", message: `There is no ${pathname}` } });
+    return respond(404, { error: { code: "NotFound", message: `There is no ${pathname}` } });
   }
   const { tid: tenantId } = JSON.parse(atob(payload.replaceAll("-", "+").replaceAll("_", "/")));
   const value = (subscriptions[tenantId] ?? []).map(({ id, name }) => ({
@@ -28,9 +28,9 @@ export function answerSubscriptions(request: Request, subscriptions: Subscriptio
     state: "Enabled",
     managedByTenants: [],
   }));
-  return answer(200, { value });
+  return respond(200, { value });
 }
 
-function answer(status: number, body: object): Response {
+function respond(status: number, body: object): Response {
   return new Response(JSON.stringify(body), { status, headers: { "content-type": "application/json; charset=utf-8" } });
 }

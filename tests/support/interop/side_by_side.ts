@@ -11,32 +11,32 @@ import {
 } from "@azweb/identity/testing";
 import process from "node:process";
 
-/** `@azweb/identity` or `@azure/identity`: what is written for one runs with the other. */
+/** `@azweb/identity` or `@azure/identity`. Code for one runs with the other. */
 export type Library = typeof ours | typeof theirs;
 
-/** What every credential of either accepts: theirs take no `undefined` where optional properties are exact. */
+/** The common options of both. With exact optional properties, theirs do not accept `undefined`. */
 export type Options =
   & { [Name in keyof ours.CredentialOptions]: Exclude<ours.CredentialOptions[Name], undefined> }
   & TokenCredentialOptions;
 
-/** Takes down what else there is to compare. */
+/** Records a value to compare. */
 export type Note = (name: string, value: unknown) => void;
 
-/** What is done with both libraries. */
+/** A scenario for both libraries. */
 export interface Scenario {
   readonly entra: EntraOptions;
-  /** The job of Azure Pipelines that the code runs in. Default: one without service connections. */
+  /** The job of Azure Pipelines in which the code runs. Default: a job without service connections. */
   readonly job?: AzurePipelinesOptions;
-  /** The environment variables; there are no others that begin with `AZURE_`. */
+  /** The environment variables. No others begin with `AZURE_`. */
   readonly env: Readonly<Record<string, string>>;
-  /** Does something, and returns the last token. */
+  /** Runs the scenario and returns the last token. */
   run(library: Library, options: Options, note: Note, entra: Entra): Promise<AccessToken>;
 }
 
-/** What was seen, by the place where it was seen, such as `"form grant_type"`. */
+/** The values to compare, by their names such as `"form grant_type"`. */
 export type Observations = Readonly<Record<string, string>>;
 
-/** Does the same with both libraries, each before a simulated Entra of its own. Returns what they sent and what came of it. */
+/** Runs a scenario with both libraries, each with its own simulated Entra. Returns the requests and the results. */
 export async function observe(
   { entra, job, env, run }: Scenario,
 ): Promise<{ ours: Observations; theirs: Observations }> {
@@ -126,7 +126,7 @@ function named(place: string, values: Record<string, unknown>): Observations {
 
 function textOf(value: unknown): string {
   const text = typeof value === "string" ? value : JSON.stringify(value);
-  // With what the simulated Entra puts before those of its own.
+  // With the prefix of the ids that the simulated Entra creates.
   return text.replace(/^(code-|device-|1\.)?[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i, "$1a GUID");
 }
 
@@ -134,7 +134,7 @@ function decodePart(part = ""): Record<string, unknown> {
   return JSON.parse(atob(part.replaceAll("-", "+").replaceAll("_", "/")));
 }
 
-/** What `@azure/identity` takes in place of a connection. */
+/** Returns the HTTP client that `@azure/identity` accepts as an option. */
 function httpClientOf(fetch: typeof globalThis.fetch): NonNullable<TokenCredentialOptions["httpClient"]> {
   return {
     async sendRequest(request) {

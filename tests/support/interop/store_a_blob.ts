@@ -1,42 +1,42 @@
-// What a program that uses Azure looks like: it knows its environment variables, and says what it does.
+// An example of a program that uses Azure: it reads its environment variables, and prints each step.
 import { BlobServiceClient } from "@azure/storage-blob";
 import { DefaultAzureCredential, type LogEvent } from "@azweb/identity";
 import process from "node:process";
 
-let doing = "make a credential";
+let step = "create a credential";
 try {
-  // Alone on its cloud, as in a private one: so it is told not to ask the public cloud whether that exists.
+  // The simulated cloud is a private one, which instance discovery in the public cloud does not know.
   const credential = new DefaultAzureCredential({ disableInstanceDiscovery: true, log });
   const service = new BlobServiceClient(process.env.STORAGE_URL!, credential);
 
-  doing = "get a token";
-  // With the options of the storage client, so that it finds this token in memory.
+  step = "get a token";
+  // With the options of the storage client, so that its calls find this token in the cache.
   const { token } = await credential.getToken("https://storage.azure.com/.default", { enableCae: true });
-  console.log(`It got a token ${describe(token)}`);
+  console.log(`The program got a token ${describe(token)}`);
 
-  doing = "create a container";
+  step = "create a container";
   const container = service.getContainerClient("demo");
   await container.create();
-  console.log('It created the container "demo"');
+  console.log('The program created the container "demo"');
 
-  doing = "upload a blob";
+  step = "upload a blob";
   const text = "Hello from a storage service";
   const blob = container.getBlockBlobClient("hello.txt");
   await blob.upload(text, text.length);
-  console.log(`It uploaded the blob "hello.txt", ${text.length} bytes`);
+  console.log(`The program uploaded the blob "hello.txt", ${text.length} bytes`);
 
-  doing = "list the container";
+  step = "list the container";
   const names: string[] = [];
   for await (const { name } of container.listBlobsFlat()) names.push(name);
-  console.log(`It listed the container: ${names.join(", ")}`);
+  console.log(`The program listed the container: ${names.join(", ")}`);
 
-  doing = "download the blob";
+  step = "download the blob";
   const downloaded = await blob.downloadToBuffer();
-  if (downloaded.toString() !== text) throw new Error("It holds something else than was uploaded");
-  console.log(`It downloaded the blob: the same ${downloaded.length} bytes`);
+  if (downloaded.toString() !== text) throw new Error("The downloaded bytes differ from the uploaded ones");
+  console.log(`The program downloaded the blob: the same ${downloaded.length} bytes`);
 } catch (error) {
   const { message, statusCode, code } = error as Error & { statusCode?: number; code?: string };
-  console.error(`Cannot ${doing}: ${[code && statusCode, code, message.split("\n")[0]].filter(Boolean).join(" ")}`);
+  console.error(`Cannot ${step}: ${[code && statusCode, code, message.split("\n")[0]].filter(Boolean).join(" ")}`);
   process.exitCode = 1;
 }
 
@@ -44,8 +44,8 @@ function log({ event, message }: LogEvent): void {
   if (event === "credential-selected") console.log(message);
 }
 
-/** Says whose token it is, what it is for and how long it lives; never the token. */
+/** Returns the issuer, the audience and the lifetime of a token, but never the token itself. */
 function describe(token: string): string {
   const { iss, aud, exp } = JSON.parse(Buffer.from(token.split(".")[1]!, "base64url").toString());
-  return `by ${iss} for ${aud}, good for ${Math.round((exp - Date.now() / 1000) / 60)} minutes`;
+  return `from ${iss} for ${aud}, which expires in ${Math.round((exp - Date.now() / 1000) / 60)} minutes`;
 }

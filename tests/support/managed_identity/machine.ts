@@ -1,5 +1,6 @@
 /**
- * A machine that is one function, for answers that no honest one gives: see `service.ts`, and `@azweb/identity/testing` for whole machines.
+ * A machine that is simulated by one function, for unusual responses: see `service.ts`. Complete machines are in
+ * `@azweb/identity/testing`.
  *
  * @module
  */
@@ -34,26 +35,31 @@ export const MACHINES = {
 /** The name of a kind of machine. */
 export type MachineName = keyof typeof MACHINES;
 
-/** A good answer: a token that lives a day, as the sources write it. */
+/** Returns a valid response: a token with a lifetime of a day, in the format of the sources. */
 export function machineAnswer(members: Record<string, unknown> = {}): Response {
   const expiresOn = Math.floor(Date.now() / 1000) + 86_400;
   return jsonAnswer({ access_token: "a-token", expires_on: String(expiresOn), token_type: "Bearer", ...members });
 }
 
-/** Arc's two answers: a challenge that names a file, and a token for whoever has read it. */
+/**
+ * Returns the two responses of Azure Arc: a challenge with the path of a key file, and a token for a request with the
+ * key.
+ */
 export function arcAnswers(asked: Asked, path: string = "/var/opt/azcmagent/tokens/a.key"): Response {
   if (asked.headers.get("authorization") === "Basic a-key") return machineAnswer();
   return new Response("", { status: 401, headers: { "WWW-Authenticate": `Basic realm=${path}` } });
 }
 
-/** A token of an identity provider, as the file of a workload has it: signed by nobody. */
+/** Returns an unsigned token of an identity provider, as in the token file of a workload. */
 export function federatedToken(): string {
   const part = (value: object) => btoa(JSON.stringify(value)).replace(/=+$/, "");
   const exp = Math.floor(Date.now() / 1000) + 3600;
   return `${part({ alg: "RS256" })}.${part({ iss: "https://issuer.example", sub: "pod", exp })}.c2lnbmF0dXJl`;
 }
 
-/** Where a credential finds itself: these variables, these files, and this service for everything that is near. */
+/**
+ * Returns the options of a credential on a machine with these variables and files, and this service for local requests.
+ */
 export function machineOptions(
   { env = {}, files = {}, service, ...runtime }: {
     env?: Record<string, string>;
@@ -76,7 +82,7 @@ export function machineOptions(
   };
 }
 
-/** Asks once for a token on a machine, and returns what was asked of it. */
+/** Gets a token on a machine once, and returns the request. */
 export async function askOn(
   name: MachineName,
   {

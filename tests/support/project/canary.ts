@@ -1,5 +1,5 @@
 /**
- * Marked secrets, and a search that finds them again in whatever they were written into.
+ * Marked secrets, and a search for them in any value.
  *
  * @module
  */
@@ -13,33 +13,33 @@ import type {
 } from "@azweb/identity";
 import { SCOPE } from "../service.ts";
 
-/** Returns a secret that stands out: a mark at both ends, between them its name and characters that are written in many ways. */
+/** Returns a secret with a mark at both ends. Between them are its name and characters with several encodings. */
 export function secretOf(name: string): string {
   return `CANARY-${name} +/%~.'"\\ü&<>=;%2B€ CANARY`;
 }
 
-/** The one that stands alone. */
+/** The secret of tests with a single one. */
 export const SECRET: string = secretOf("7f3a");
 /** An assertion, whose three parts are marked. */
 export const ASSERTION: string = ["CANARY-header", "CANARY-claims", "CANARY-signature"].map((part) => btoa(part)).join(
   ".",
 );
-/** The same, with claims that can be read. */
+/** An assertion with valid claims. */
 export const FEDERATED_TOKEN: string = ['{"kid":"CANARY"}', '{"sub":"CANARY-claims"}', "CANARY-signature"]
   .map((part) => btoa(part).replaceAll("=", "")).join(".");
-/** A secret that a header can hold. */
+/** A secret that is valid in a header. */
 export const HEADER_SECRET: string = SECRET.replace(/[^\x20-\x7e]/g, "");
-/** What a managed identity's endpoint wants to see in a header. */
+/** The secret header of a managed identity's endpoint. */
 export const HEADER = "CANARY-header-7f3a";
-/** A token that nobody may see in an error. */
+/** A token, which must not be in an error. */
 export const TOKEN = "CANARY-token-7f3a";
 
-/** What becomes of one failure, or of one success: everything that somebody could print. */
+/** The outcome of a failing or successful call: every value that a program could print. */
 export interface Outcome {
   readonly name: string;
   /** Errors, credentials, log events, cache keys. */
   readonly visible: readonly unknown[];
-  /** Besides the mark, what must not be found: keys, and the assertions that were made. */
+  /** Values without a mark that must not be found: keys, and signed assertions. */
   readonly secrets: readonly string[];
 }
 
@@ -47,7 +47,7 @@ export interface Outcome {
 
 /** The mark, in hexadecimal digits, and in base64 at each of the three offsets. */
 const MARKS: readonly string[] = [
-  // In capitals: stacks name the files of these tests.
+  // In capitals, because stacks contain the names of these files.
   "CANARY",
   "43414e415259",
   "43414E415259",
@@ -57,10 +57,10 @@ const MARKS: readonly string[] = [
   }),
 ];
 
-/** The length of the pieces that long secrets are searched by. */
+/** The length of the parts by which long secrets are searched for. */
 const PIECE = 16;
 
-/** Returns where in the texts a secret stands, or part of one; `undefined` where there is none. */
+/** Returns the context of a secret, or of a part of one, in the texts; `undefined` if there is none. */
 export function findSecret(texts: Iterable<string>, secrets: readonly string[]): string | undefined {
   const runs = secrets.map((secret) => secret.match(/[\w+/-]{16,}/g));
   const pieces = new Set(runs.flatMap((found) => found?.map((line) => line.slice(0, PIECE)) ?? []));
@@ -70,7 +70,7 @@ export function findSecret(texts: Iterable<string>, secrets: readonly string[]):
       const at = text.indexOf(word);
       if (at >= 0) return around(text, at);
     }
-    // Few texts have such a run, so this is faster than a search for each piece.
+    // Few texts contain such a run, so that this is faster than a search for each part.
     for (const { 0: run, index } of text.matchAll(/(?<![\w+/-])[\w+/-]{16,}/g)) {
       for (let at = 0; at + PIECE <= run.length; at++) {
         if (pieces.has(run.slice(at, at + PIECE))) return around(text, index + at);
@@ -85,7 +85,7 @@ function around(text: string, at: number): string {
 
 const PLAIN: readonly object[] = [Object.prototype, Array.prototype, Function.prototype];
 
-/** Returns every text that can be got out of a value: as a string, as JSON, and of all that hangs on it, enumerable or not. */
+/** Returns every text in a value: as a string, as JSON, and of its properties at any depth, enumerable or not. */
 export function textsOf(value: unknown): Set<string> {
   const texts = new Set<string>();
   addTexts(value, texts, new Set());
@@ -113,21 +113,21 @@ function addTexts(value: unknown, texts: Set<string>, seen: Set<unknown>): void 
       try {
         addTexts(Reflect.get(at, key, value), texts, seen);
       } catch {
-        // A getter that is not for everybody.
+        // A getter that throws for this object.
       }
     }
   }
   if (Symbol.iterator in value && !Array.isArray(value)) addTexts([...value as Iterable<unknown>], texts, seen);
 }
 
-// Who watches
+// Observation
 
-/** Returns what somebody could print of a call. */
+/** Returns the printable result of a call: the token or the error. */
 export function resultOf(credential: TokenCredential, options?: GetTokenOptions): Promise<unknown> {
   return credential.getToken(SCOPE, options).then((token) => token?.expiresOnTimestamp, (error) => error);
 }
 
-/** Options that hear of everything, and what they have heard. */
+/** Returns options that record log events and cache keys, and the recorded values. */
 export function observe(given?: TokenCache): { visible: unknown[]; options: CredentialOptions } {
   const events: LogEvent[] = [];
   const keys: string[] = [];

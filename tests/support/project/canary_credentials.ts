@@ -1,5 +1,5 @@
 /**
- * Every credential that asks a service, with its secret, and everything that can go wrong with it.
+ * Every credential that sends requests, with its secret and all of its failures.
  *
  * @module
  */
@@ -45,11 +45,11 @@ import { breathe, CLIENT, createService, isolatedOptions, jsonAnswer, TENANT, to
 
 type Create = (options: CredentialOptions, seen: Seen) => TokenCredential;
 
-/** What else is seen of a credential than what it returns. */
+/** The values of a credential that are visible besides its results. */
 interface Seen {
   readonly visible: unknown[];
   readonly secrets: string[];
-  /** Pages that a browser gets, as soon as they are read. */
+  /** The pages that a browser receives. */
   readonly pages: Promise<unknown>[];
 }
 
@@ -164,7 +164,7 @@ const JOB = { SYSTEM_OIDCREQUESTURI: "https://dev.azure.com/contoso/oidctoken" }
 
 const CODE = { device_code: SECRET, user_code: "ABC", verification_uri: "https://v.example", expires_in: 300 };
 
-/** Answers in the place of a device code, which hold one nevertheless. */
+/** Malformed device authorization responses that contain a device code. */
 const NO_CODES: Readonly<Record<string, () => Response>> = {
   "without an end": () => jsonAnswer({ ...CODE, expires_in: SECRET }),
   "without a code for the user": () => jsonAnswer({ ...CODE, user_code: [SECRET] }),
@@ -175,7 +175,7 @@ const NO_CODES: Readonly<Record<string, () => Response>> = {
   "in a page": () => new Response(`<html>${SECRET}`),
 };
 
-/** Answers the requests whose URL ends so, and leaves the others. */
+/** Replaces the responses to requests whose URL ends with `end`. */
 function answering(options: CredentialOptions, end: string, answer: (form: URLSearchParams) => Response | undefined) {
   return ((url, init) => {
     const own = new URL(String(url)).pathname.endsWith(end) && answer(new URLSearchParams(String(init?.body ?? "")));
@@ -183,7 +183,7 @@ function answering(options: CredentialOptions, end: string, answer: (form: URLSe
   }) as typeof fetch;
 }
 
-/** The options of a credential that gets a device code, and whose waits between two polls take no time. */
+/** Returns the options of a credential that gets a device code, and whose delays between polls take no time. */
 function whileSigningIn<Options extends CredentialOptions>(
   options: Options,
   answer = () => jsonAnswer(CODE),
@@ -206,7 +206,7 @@ function whileSigningIn<Options extends CredentialOptions>(
   };
 }
 
-/** The options of a credential whose sign-in is a success. */
+/** Returns the options of a credential whose sign-in succeeds. */
 function afterSigningIn<Options extends CredentialOptions>(options: Options): Options {
   const claims = {
     aud: CLIENT,
@@ -228,7 +228,7 @@ function afterSigningIn<Options extends CredentialOptions>(options: Options): Op
   };
 }
 
-/** Has signed in before its first token, so that that takes the refresh token. */
+/** Creates a credential that is signed in, so that the next token needs the refresh token. */
 function afterFirstToken(options: DeviceCodeCredentialOptions, { visible }: Seen): TokenCredential {
   const credential = new DeviceCodeCredential({ ...afterSigningIn(options), tenantId: TENANT, clientId: CLIENT });
   let signingIn: Promise<unknown> | undefined;
@@ -241,7 +241,7 @@ function afterFirstToken(options: DeviceCodeCredentialOptions, { visible }: Seen
   };
 }
 
-/** A loopback address, and a browser that brings a code there, also in ways in which it is not taken. */
+/** Returns a runtime with a loopback server, and a browser that sends a code there, also in ways that are rejected. */
 function browser({ visible, secrets, pages }: Seen): NonNullable<CredentialOptions["runtime"]> {
   let handle: (request: Request) => Response | Promise<Response>;
   async function show(path: string, init?: RequestInit): Promise<void> {
@@ -265,7 +265,7 @@ function browser({ visible, secrets, pages }: Seen): NonNullable<CredentialOptio
         show("/", { method: "PUT", body: answer }),
         show("/", { method: "POST", body: String(answer) }),
         show(`/?${answer}`),
-        // Again, when it is used up.
+        // Again, after the code was used.
         show(`/?${answer}`),
       );
       return Promise.resolve();
@@ -273,7 +273,7 @@ function browser({ visible, secrets, pages }: Seen): NonNullable<CredentialOptio
   };
 }
 
-/** A managed identity, by the variables of its machine. */
+/** Returns a function that creates a managed identity with the variables of its machine. */
 function machine(env: Record<string, string>): Create {
   return (options) => {
     const runtime = { ...options.runtime, tlsFetch: () => options.localFetch! };
@@ -281,7 +281,7 @@ function machine(env: Record<string, string>): Create {
   };
 }
 
-/** Certificates that cannot be used, each with something secret in or beside it. */
+/** Invalid certificates, each with a secret in or beside it. */
 const UNUSABLE: Readonly<Record<string, Create>> = {
   "a wrong password": (options) =>
     withCertificate({ certificate: CERTIFICATE + KEY_ENCRYPTED, certificatePassword: SECRET }, options),
@@ -315,7 +315,10 @@ const UNUSABLE: Readonly<Record<string, Create>> = {
     withCertificate({ certificate: CERTIFICATE, sign: () => Promise.resolve(SECRET as never) }, options),
 };
 
-/** The options of a credential whose requests are repeated by their headers, and challenged on Azure Arc. */
+/**
+ * Returns the options of a credential on a machine: failures contain the request's headers, and Azure Arc responds with
+ * a challenge.
+ */
 function onMachine(options: CredentialOptions): CredentialOptions {
   const { localFetch } = options;
   return {
@@ -332,7 +335,7 @@ function onMachine(options: CredentialOptions): CredentialOptions {
   };
 }
 
-/** With what its token file holds. */
+/** Returns a function that creates a credential with the content of its token file. */
 function workload(text: string, tokenFilePath = "/token"): Create {
   return (options) => {
     const runtime = { ...options.runtime, readTextFile: () => Promise.resolve(text) };
@@ -347,17 +350,19 @@ function withCertificate(
   return new ClientCertificateCredential(TENANT, CLIENT, configuration, options);
 }
 
-/** Stands where nothing secret is near: Bun shows the lines before the one that an error comes from. */
+/**
+ * Rejects. It is a function of its own because Bun shows the lines before an error's, which must not contain a secret.
+ */
 function fail(): Promise<never> {
   return Promise.reject(new Error("No"));
 }
 
-/** Fails every credential in every way, and lets some succeed. */
+/** Runs every credential with every failure, and some without. */
 export async function* credentialOutcomes(): AsyncGenerator<Outcome> {
   for (const [whose, create] of Object.entries(await credentials())) {
     for (const [how, answer] of Object.entries(FAULTS)) yield await run(`${whose}: ${how}`, create, answer);
     yield await run(`${whose}: a token`, create, () => tokenAnswer({ access_token: TOKEN }));
-    yield await run(`${whose}: tokens of somebody`, create, () => {
+    yield await run(`${whose}: tokens of a user`, create, () => {
       const tokens = { refresh_token: SECRET, id_token: FEDERATED_TOKEN, client_info: btoa("CANARY") };
       return tokenAnswer({ access_token: TOKEN, ...tokens });
     });
@@ -377,7 +382,7 @@ export async function* credentialOutcomes(): AsyncGenerator<Outcome> {
   for (const [whose, create] of Object.entries(UNUSABLE)) yield await run(whose, create, () => tokenAnswer());
 }
 
-/** What can be broken besides: the cache, the clock, and what the caller asks for. */
+/** Other failures: of the cache, the clock and the options of the call. */
 const BROKEN: Readonly<Record<string, Breakage>> = {
   "a cache that hangs": { cache: { get: () => new Promise(() => {}), set: () => new Promise(() => {}), delete() {} } },
   "a cache that returns garbage": {
@@ -414,7 +419,7 @@ async function run(name: string, create: Create, answer: Answer, broken: Breakag
   }
   await ask();
   if (broken.jump) clock.set(clock.now() + broken.jump);
-  // What is remembered of a failure must not tell either.
+  // A second call, because a cached failure must not contain a secret either.
   if (answer !== FAULTS.silence) await ask();
   await Promise.all(seen.pages);
   const sent = service.requests.flatMap(({ form }) => [form.client_assertion ?? [], form.code_verifier ?? []].flat());

@@ -1,12 +1,12 @@
 /**
- * Every way in which a token endpoint fails, each with as much of what it was sent as it can hold.
+ * Every failure of a token endpoint, each with as much of the request in the response as possible.
  *
  * @module
  */
 import { TOKEN } from "./canary.ts";
 import { type Asked, jsonAnswer, tokenAnswer } from "../service.ts";
 
-/** What a service answers. */
+/** Returns the response of a service. */
 export type Answer = (asked: Asked) => unknown;
 
 function escapeHtml(text: string): string {
@@ -18,7 +18,7 @@ function escapeAll(text: string): string {
   return text.replace(/[^]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
-/** The form of a request in the ways that servers, proxies and logs write it. */
+/** The encodings in which servers, proxies and logs write the form of a request. */
 const SPELLINGS: Readonly<Record<string, (asked: Asked) => string>> = {
   "as it came": ({ body }) => body,
   "as it came, in small letters": ({ body }) => body.replace(/%[0-9A-F]{2}/g, (code) => code.toLowerCase()),
@@ -46,7 +46,7 @@ function describedAs(spelling: (asked: Asked) => string): Answer {
     );
 }
 
-/** What an HTTP client's error looks like that holds all it knows. */
+/** Returns an error of an HTTP client that contains the whole request. */
 function talkativeError(asked: Asked, words = ""): Error {
   const text = `${words}${asked.body} ${JSON.stringify(asked.form)}`;
   const error = new Error(text, { cause: Object.assign(new Error(text), { config: { data: asked.body } }) });
@@ -73,7 +73,7 @@ function everywhere({ body, form }: Asked): Record<string, unknown> {
   };
 }
 
-/** Every way in which a token endpoint fails, each with as much of the secret as it can hold. */
+/** Every failure of a token endpoint, each with as much of the secret as possible. */
 export const FAULTS: Readonly<Record<string, Answer>> = {
   ...Object.fromEntries(
     Object.entries(SPELLINGS).map((
@@ -136,18 +136,18 @@ export const FAULTS: Readonly<Record<string, Answer>> = {
   "silence": () => new Promise(() => {}),
 };
 
-/** The faults that take time, which has to be let pass. */
+/** The faults that take time, so that the clock must be advanced. */
 export const SLOW: readonly Answer[] = ["throttling, with seconds", "throttling, with a date", "silence"].map((name) =>
   FAULTS[name]!
 );
 
-/** Fails at first, and then has a token. */
+/** Returns a service that fails first and then returns a token. */
 export function healing(): Answer {
   let answers = 0;
   return ({ body }) => answers++ === 0 ? new Response(body, { status: 500 }) : tokenAnswer({ access_token: TOKEN });
 }
 
-/** A request whose secret stands in a header looks like one with a form. */
+/** Returns a request with the secret of its header in a form. */
 export function withForm(asked: Asked): Asked {
   if (asked.body) return asked;
   const form = Object.fromEntries(asked.headers);

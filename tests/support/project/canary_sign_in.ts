@@ -1,6 +1,6 @@
 /**
- * Sign-ins to a web app, each with all of its secrets, and everything that can go wrong with them. A page can neither send nor read the
- * cookies of such an app: none there.
+ * Sign-ins to a web app, with all of their secrets and failures. There are none on pages, which can neither send nor
+ * read the cookies of such an app.
  *
  * @module
  */
@@ -16,14 +16,14 @@ const APP = "https://my.app";
 const SEALING_KEY: string = btoa("CANARY-sealing-key-of-32-bytes-!");
 const CODE = secretOf("code");
 
-/** How the app proves itself. */
+/** The client authentications of the app. */
 const APPS: Readonly<Record<string, Partial<WebSignInOptions>>> = {
   "with a secret": { clientSecret: secretOf("secret") },
   "with a certificate": { clientCertificate: { certificate: CERTIFICATE + KEY } },
   "with an assertion": { getAssertion: () => Promise.resolve(FEDERATED_TOKEN) },
 };
 
-/** Apps whose proof comes to nothing. */
+/** Apps whose client authentication fails. */
 const UNPROVEN: Readonly<Record<string, Partial<WebSignInOptions>>> = {
   "with an assertion that fails": { getAssertion: () => Promise.reject(new Error("No")) },
   "with an assertion that is none": { getAssertion: () => Promise.resolve([SECRET] as never) },
@@ -31,15 +31,15 @@ const UNPROVEN: Readonly<Record<string, Partial<WebSignInOptions>>> = {
   "with a secret for a certificate": { clientCertificate: { certificate: SECRET } },
 };
 
-/** What the browser comes back with: an address, and cookies. */
+/** The request of the browser to the redirect URI: a URL and a cookie. */
 interface Back {
   readonly url: URL;
-  /** Name and value. */
+  /** The name and the value of the cookie. */
   readonly cookie: readonly [string, string];
   readonly method?: string;
 }
 
-/** Answers that the app refuses, made of the right one. */
+/** Requests that the app rejects, derived from a valid one. */
 const REFUSED: Readonly<Record<string, (back: Back) => Back>> = {
   "a cookie that is changed": changeCookie((value) =>
     value.slice(0, 50) + (value[50] === "A" ? "B" : "A") + value.slice(51)
@@ -79,17 +79,17 @@ function changeCookie(change: (value: string) => string): (back: Back) => Back {
   return ({ cookie: [name, value], ...back }) => ({ ...back, cookie: [name, change(value)] });
 }
 
-/** ID tokens that are not believed. */
+/** Claims of invalid ID tokens. */
 const DISBELIEVED: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   "an ID token of another sign-in": { nonce: SECRET },
   "an ID token for another app": { aud: SECRET },
   "an ID token from another issuer": { iss: `https://evil.example/${SECRET}` },
   "an ID token of another tenant": { tid: "11111111-0000-0000-0000-000000000000" },
   "an ID token that has expired": { exp: 1 },
-  "an ID token of nobody": { sub: undefined },
+  "an ID token without a user": { sub: undefined },
 };
 
-/** Signs people in to a web app, and fails in every way. */
+/** Runs sign-ins to a web app with every failure. */
 export async function* webSignInOutcomes(): AsyncGenerator<Outcome> {
   if ("document" in globalThis) return;
   for (const [app, options] of Object.entries(APPS)) {
@@ -109,9 +109,9 @@ export async function* webSignInOutcomes(): AsyncGenerator<Outcome> {
 
 interface Case {
   readonly options: Partial<WebSignInOptions>;
-  /** Answers in the place of the one with the user's tokens, which would be right. */
+  /** Replaces the valid response with the user's tokens. */
   readonly answer?: (asked: Asked, right: () => Response) => unknown;
-  /** Answers when a refresh token is sent. */
+  /** Responds to a request with a refresh token. */
   readonly refresh?: Answer;
   readonly claims?: Readonly<Record<string, unknown>>;
   readonly change?: (back: Back) => Back;
@@ -148,7 +148,7 @@ async function* run(
   const cookie = splitCookie(away.headers.get("set-cookie")!);
   const state = location.searchParams.get("state")!;
   nonce = location.searchParams.get("nonce")!;
-  // The browser is told state and nonce by the address, and by nothing else.
+  // The state and the nonce may be only in the authorization URL.
   for (const parameter of ["state", "nonce"]) location.searchParams.delete(parameter);
   const told: unknown[] = [location.href, away.headers.get("set-cookie")];
   const kept: string[] = [cookie[1]];
@@ -171,7 +171,7 @@ async function* run(
     kept.push(session);
     visible.push(await resultOf((await signIn.resume(session)).credential));
     const { credential, sealSession } = await signIn.resume(session);
-    // Claims take a refresh token; what is remembered of a failure must not tell either.
+    // A call with claims uses the refresh token. A second one checks the cached failure.
     for (const claims of ["{}", "{}", `{"CANARY": "${TOKEN}`]) {
       visible.push(await settle(resultOf(credential, { claims })));
     }
@@ -183,7 +183,7 @@ async function* run(
     visible.push(await settle(signIn.resume(session)));
   }
 
-  /** Returns what a call comes to, an error too. */
+  /** Returns the result of a call, or its error. */
   async function settle<T>(work: Promise<T>): Promise<T | Error> {
     let isSettled = false;
     const requests = service.requests.length;
@@ -198,7 +198,7 @@ async function* run(
   }
 }
 
-/** What a browser sends. Where the code runs, `Request` may keep cookies for itself. */
+/** Returns the request of a browser, also on runtimes where `Request` does not accept cookies. */
 function requestOf({ url, cookie, method = "GET" }: Back): Request {
   return { url: url.href, method, headers: new Headers({ cookie: cookie.join("=") }) } as Request;
 }

@@ -1,5 +1,5 @@
 /**
- * The credentials of the developer's tools, and every way in which a tool fails.
+ * The credentials of developer tools, and every failure of a tool.
  *
  * @module
  */
@@ -17,7 +17,7 @@ import { ANSWERS, type Behaviour, createPrograms, deskOptions, hang, HOUR, PROFI
 
 type Create = (options: CredentialOptions) => TokenCredential;
 
-/** The credentials of the developer's tools. */
+/** The credentials of developer tools. */
 const TOOLS: Readonly<Record<string, Create>> = {
   "the Azure CLI": (options) => new AzureCliCredential(options),
   "the Azure CLI, of a subscription": (options) =>
@@ -32,11 +32,11 @@ function wrapped(text: string, width: number): string {
   return text.replace(new RegExp(`.{${width}}`, "g"), "$&\r\n");
 }
 
-/** A token as Entra makes them, and another one as it makes them for personal accounts. */
+/** A token in the format of Entra, and one in the format for personal accounts. */
 const TOOL_TOKEN = `${FEDERATED_TOKEN}${btoa("CANARY".repeat(40))}`;
 const OPAQUE_TOKEN = `EwB${btoa("CANARY".repeat(60))}`;
 
-/** Every way in which a tool fails, each with as much of a token as it can show. */
+/** Every failure of a tool, each with as much of a token in the output as possible. */
 export const TOOL_FAULTS: Readonly<Record<string, Behaviour>> = {
   "a token without an end": () => ({ stdout: JSON.stringify({ accessToken: TOKEN, token: TOKEN, Token: TOKEN }) }),
   "a token whose end is a token": () => ({
@@ -76,7 +76,7 @@ export const TOOL_FAULTS: Readonly<Record<string, Behaviour>> = {
   "it hangs": hang,
 };
 
-/** Fails every credential of a tool in every way, and lets some succeed. */
+/** Runs every credential of a tool with every failure, and some without. */
 export async function* toolOutcomes(): AsyncGenerator<Outcome> {
   for (const [whose, create] of Object.entries(TOOLS)) {
     for (const [how, behave] of Object.entries(TOOL_FAULTS)) yield await runTool(`${whose}: ${how}`, create, behave);
@@ -92,7 +92,7 @@ async function runTool(name: string, create: Create, behave: Behaviour): Promise
   const clock = createFakeClock();
   const programs = createPrograms(behave);
   const { visible, options } = observe();
-  // Nor who has signed in.
+  // The signed-in account must not be visible either.
   const credential = create({ ...deskOptions(programs, { clock, files: { [PROFILE]: SECRET } }), ...options });
   visible.push(credential);
   let done = false;

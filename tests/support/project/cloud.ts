@@ -1,6 +1,6 @@
 /**
- * A cloud of stand-ins for programs that use Azure: an Entra, a storage account, a key vault and a model, each behind HTTPS, and a record of
- * what they were asked.
+ * A simulated cloud for programs that use Azure: an Entra, a storage account, a key vault and a model, each behind
+ * HTTPS, and a record of their requests.
  *
  * @module
  */
@@ -17,13 +17,15 @@ import { startTunnel } from "../tunnel.ts";
 
 /** A running cloud. */
 export interface Cloud {
-  /** What a program finds in its environment: where the services are, and who it is. */
+  /** The environment variables of a program: the URLs of the services and the app. */
   readonly env: Readonly<Record<string, string>>;
-  /** What the services were asked, a line each, in order; tokens are numbered as they come. Not what only discovers the token service. */
+  /**
+   * The requests to the services, in order, one line each, without discovery requests. Tokens are numbered in order.
+   */
   readonly asked: readonly string[];
-  /** What the libraries call themselves that asked for tokens. */
+  /** The names of the libraries in token requests. */
   readonly libraries: ReadonlySet<string>;
-  /** Forgets what it was asked; the vault is another one from now on. */
+  /** Clears the record of requests, and replaces the vault. */
   reset(vault: Partial<KeyVaultOptions>): void;
   stop(): Promise<void>;
 }
@@ -34,7 +36,10 @@ const VAULT = "contoso.vault.azure.net";
 
 type Handle = (request: Request) => Promise<Response>;
 
-/** Starts a cloud, with its files in the folder. It knows `app` in both tenants, and `another-audience`, whose tokens are for something else. */
+/**
+ * Starts a cloud, with its files in the folder. Its apps are `app`, in both tenants, and `another-audience`, whose
+ * tokens have another audience.
+ */
 export async function startCloud(folder: string): Promise<Cloud> {
   const stops: (() => Promise<void>)[] = [];
   const asked: string[] = [];
@@ -62,7 +67,7 @@ export async function startCloud(folder: string): Promise<Cloud> {
     return await fetchFromAzurite(new URL(pathname + search, azurite.url), { method, headers, body });
   }
 
-  /** Serves, and writes down what is asked. Returns the URL. */
+  /** Serves a service and records its requests. Returns the URL. */
   async function serve(name: string, handle: Handle, describe: (request: Request) => unknown): Promise<string> {
     const { url, close } = await serveHttps(async (request) => {
       const line = await describe(request.clone());
@@ -102,11 +107,12 @@ export async function startCloud(folder: string): Promise<Cloud> {
       AZURE_TENANT_ID: CONTOSO,
       AZURE_CLIENT_ID: "app",
       AZURE_CLIENT_SECRET: secrets[0]!,
-      // Nobody else is asked where this one has no token.
+      // No other credential is tried if this one fails.
       AZURE_TOKEN_CREDENTIALS: "EnvironmentCredential",
       AZURE_OPENAI_ENDPOINT: await serve("model", model, describeUse),
       STORAGE_URL: `${await serve("storage", storage, describeUse)}/devstoreaccount1`,
-      // Its client takes a challenge for vault.azure.net from a host below it alone: so the vault has a real name, which the proxy knows.
+      // The client accepts a challenge for vault.azure.net only from a subdomain. So the vault has a real host name,
+      // which the proxy resolves.
       KEY_VAULT_URL: `https://${VAULT}`,
       HTTPS_PROXY: tunnel.url,
       NO_PROXY: "localhost",

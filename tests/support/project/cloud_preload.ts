@@ -1,4 +1,5 @@
-// Loaded before a program of the README: Microsoft Entra, and for Deno a storage service, stand in the program's own process, behind `fetch`.
+// Preloaded into a program of the README: replaces `fetch` by a simulated Microsoft Entra, and on Deno also a simulated
+// storage service.
 import { createEntra } from "@azweb/identity/testing";
 import { SERVICE_PRINCIPAL } from "./readme.ts";
 

@@ -1,10 +1,10 @@
 /**
- * The programs of the README, as a newcomer copies them.
+ * The programs of the README, as a user copies them.
  *
  * @module
  */
 
-/** What `az ad sp create-for-rbac` prints, and the storage account. */
+/** The output of `az ad sp create-for-rbac`, and the storage account. */
 export const SERVICE_PRINCIPAL: { tenantId: string; clientId: string; secrets: string[] } = {
   tenantId: "11111111-2222-3333-4444-555555555555",
   clientId: "22222222-3333-4444-5555-666666666666",

@@ -1,18 +1,19 @@
 /**
- * Counts what regular expressions do, so that a test can tell bounded work from unbounded without a clock: portable.
+ * Measures the use of regular expressions, so that a test can check that work is bounded without measuring time. Runs
+ * on every runtime.
  *
  * @module
  */
 
-/** What the regular expressions did meanwhile. */
+/** The use of regular expressions and JSON. */
 export interface RegExpUse {
-  /** The length of the longest text that one was applied to. */
+  /** The length of the longest text that a regular expression processed. */
   readonly longest: number;
-  /** Which regular expression that was. */
+  /** The regular expression that processed the longest text. */
   readonly longestSource: string;
-  /** How often one was applied to a text, by its source. */
+  /** Number of texts that each regular expression processed, by its source. */
   readonly counts: ReadonlyMap<string, number>;
-  /** How often JSON was parsed: an attempt that fails costs much. */
+  /** Number of times that JSON was parsed, because a failed attempt is expensive. */
   readonly parses: number;
 }
 
@@ -20,7 +21,7 @@ const METHODS = ["exec", "test", Symbol.match, Symbol.matchAll, Symbol.replace, 
 
 type Method = (this: RegExp, text: string, ...rest: unknown[]) => unknown;
 
-/** Runs the work, to which no other may run beside, and returns what it returns and what regular expressions did meanwhile. */
+/** Runs work, which must not be concurrent with other work. Returns its result and its use of regular expressions. */
 export async function watchRegExp<T>(work: () => Promise<T>): Promise<{ result: T; use: RegExpUse }> {
   const prototype = RegExp.prototype as unknown as Record<string | symbol, Method>;
   const originals = METHODS.map((method) => Object.getOwnPropertyDescriptor(prototype, method)!);

@@ -1,5 +1,5 @@
 /**
- * Finds out the platform again and again with other globals, and prints what came of it, as a JSON array.
+ * Detects the platform repeatedly with different globals, and prints the results as a JSON array.
  *
  * @module
  */

@@ -1,22 +1,22 @@
 /**
- * A page that is no more than a few globals: what a sign-in does to its address, its storage and its windows can be seen.
+ * A simulated page of a few globals, which records the changes of a sign-in to its URL, storage and windows.
  *
  * @module
  */
 
-/** What became of a page. */
+/** The state of a page. */
 export interface FakePage {
-  /** Where it is; to set it is to load another page of the same tab. */
+  /** The URL. Setting it loads another page in the same tab. */
   href: string;
-  /** What outlives leaving it. */
+  /** The session storage, which remains after a navigation. */
   readonly storage: Map<string, string>;
-  /** Who listens to `pageshow`. */
+  /** The listeners of `pageshow`. */
   readonly listeners: ReadonlySet<PageShowListener>;
-  /** The windows that it has opened, in order. */
+  /** The windows that the page has opened, in order. */
   readonly windows: readonly FakeWindow[];
-  /** Resolves with where it is left for, or what the next window is opened at. */
+  /** Resolves with the URL of the next navigation or window. */
   untilShown(): Promise<string>;
-  /** Takes its globals away. */
+  /** Removes the globals. */
   close(): void;
 }
 
@@ -24,12 +24,12 @@ type PageShowListener = (shown: { readonly persisted: boolean }) => void;
 
 /** A window that the page has opened. */
 export interface FakeWindow {
-  /** Where it is; empty while it is at another origin, which nobody may know. */
+  /** The URL; empty while the window is at another origin, which the page cannot read. */
   href: string;
   closed: boolean;
 }
 
-/** Has the code run in a page while `use` does. */
+/** Simulates a page while `use` runs. */
 export async function inPage(href: string, use: (page: FakePage) => Promise<void>): Promise<void> {
   const page = openPage(href);
   try {
@@ -39,7 +39,7 @@ export async function inPage(href: string, use: (page: FakePage) => Promise<void
   }
 }
 
-/** Has the code run in a page until that is closed. */
+/** Simulates a page until it is closed. */
 export function openPage(href: string): FakePage {
   const storage = new Map<string, string>();
   const listeners: Set<PageShowListener> = new Set();

@@ -1,5 +1,5 @@
 /**
- * People who sign in at the simulated Entra, and credentials that wait for them.
+ * Users who sign in at the simulated Entra, and the credentials for them.
  *
  * @module
  */
@@ -18,22 +18,22 @@ export const BOB = "bob@contoso.com";
 export const WEB_APP = "a-web-app";
 export const SECRET = "a-secret";
 export const REDIRECT_URI = "https://app.example/signed-in";
-/** The Azure CLI's client id, by which people sign in where no app is named. */
+/** The client id of the Azure CLI, which is the default for users. */
 export const DEVELOPERS = "04b07795-8ddb-461a-bbee-02f9e1bf7b46";
 export const GRAPH = "https://graph.microsoft.com/User.Read";
 export const VAULT = "https://vault.azure.net/.default";
 
-/** An Entra, the clock that it and the credentials go by, and who is there to sign in. */
+/** A simulated Entra, its clock, and the user who signs in. */
 export interface Scene {
   readonly entra: Entra;
   readonly clock: FakeClock;
-  /** Who enters device codes and sits before the browser; `null` for somebody who declines, `undefined` for nobody. */
+  /** The user who enters device codes and uses the browser; `null` for a user who declines, `undefined` for no user. */
   visitor: string | null | undefined;
-  /** How often somebody was asked for. */
+  /** Number of times that the user was prompted. */
   prompts: number;
 }
 
-/** Makes an Entra with two users and their apps. */
+/** Creates an Entra with two users and their apps. */
 export function createScene(options: EntraOptions = {}): Scene {
   const clock = createFakeClock();
   const entra = createEntra({
@@ -50,12 +50,12 @@ export function createScene(options: EntraOptions = {}): Scene {
   return { entra, clock, visitor: ADA, prompts: 0 };
 }
 
-/** Returns what a credential of the scene is given. */
+/** Returns the options of a credential of the scene. */
 export function optionsOf({ entra, clock }: Scene): ReturnType<typeof isolatedOptions> {
   return isolatedOptions(entra, clock);
 }
 
-/** A credential whose codes the visitor enters. */
+/** Creates a credential whose device codes the user enters. */
 export function byDeviceCode(scene: Scene, options: DeviceCodeCredentialOptions = {}): DeviceCodeCredential {
   return new DeviceCodeCredential({
     tenantId: TENANT,
@@ -69,7 +69,7 @@ export function byDeviceCode(scene: Scene, options: DeviceCodeCredentialOptions 
   });
 }
 
-/** Has the visitor sign in, and returns the code. */
+/** Signs the user in, and returns the authorization code. */
 export async function codeFor(scene: Scene, parameters: Record<string, string> = {}): Promise<string> {
   const { entra, visitor } = scene;
   scene.prompts++;
@@ -86,7 +86,7 @@ export async function codeFor(scene: Scene, parameters: Record<string, string> =
   return new URL(response.headers.get("location")!).searchParams.get("code")!;
 }
 
-/** A credential of a public app with a code of the visitor's. */
+/** Creates a credential of a public app with an authorization code of the user. */
 export async function byCode(
   scene: Scene,
   options: AuthorizationCodeCredentialOptions = {},
@@ -95,31 +95,32 @@ export async function byCode(
   return new AuthorizationCodeCredential(TENANT, CLIENT, await codeFor(scene), REDIRECT_URI, all);
 }
 
-/** A runtime that waits for nothing, except for deadlines and time limits of attempts, which never come. */
+/** A runtime whose delays take no time, and whose deadlines and time limits of attempts are never reached. */
 export const HURRIED = {
   sleep: (ms: number): Promise<void> => ms < 10_000 ? Promise.resolve() : new Promise(() => {}),
 };
 
-/** Lets time pass until the work is done. */
+/** Advances the clock until the work has ended. */
 export async function settle<T>(work: Promise<T>, { clock }: Pick<Scene, "clock">): Promise<T> {
   let isDone = false;
   const done = work.then(() => {}, () => {}).then(() => void (isDone = true));
   while (!isDone) {
-    // Shorter than a deadline and the time limit of an attempt: neither may come early because something else takes time.
+    // Less than a deadline and the time limit of an attempt, so that neither is reached while other work takes real
+    // time.
     const ms = await Promise.race([done, clock.untilSleeping(9_999)]);
     if (ms !== undefined && !isDone) await clock.advance(ms);
   }
   return await work;
 }
 
-/** The grants of what was asked, in order. */
+/** Returns the grants of the requests, in order. */
 export function grantsOf({ entra }: Pick<Scene, "entra">): (string | undefined)[] {
   return entra.requests.filter(({ path }) => path.endsWith("/token")).map(({ form }) =>
     form.grant_type?.split(":").at(-1)
   );
 }
 
-/** Whose a token is. */
+/** Returns the user of a token. */
 export async function ownerOf(
   { entra }: Pick<Scene, "entra">,
   { token }: { readonly token: string },

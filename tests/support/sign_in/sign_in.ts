@@ -1,5 +1,5 @@
 /**
- * A sign-in as it looks from the browser's side, and the token endpoint behind it.
+ * A sign-in from the browser's point of view, and the token endpoint for it.
  *
  * @module
  */
@@ -8,37 +8,37 @@ import { CLIENT, createService, type Service, TENANT } from "../service.ts";
 
 export const USER = "jo@contoso.com";
 
-/** What a browser was shown: where the user signs in. */
+/** The authorization URL that a browser opened. */
 export interface Shown {
   readonly url: URL;
   readonly state: string;
   readonly nonce: string;
-  /** Where the answer goes. */
+  /** The redirect URI. */
   readonly redirectUri: string;
 }
 
-/** A credential whose browser is the test. */
+/** A credential whose browser is simulated by the test. */
 export interface Stage {
   readonly credential: InteractiveBrowserCredential;
   readonly service: Service;
-  /** All that a browser was shown, in order. */
+  /** The authorization URLs that the browser opened, in order. */
   readonly shown: readonly Shown[];
-  /** Resolves with the next thing that a browser is shown, or was and nobody has asked for. */
+  /** Resolves with the next authorization URL that no earlier call has returned. */
   untilShown(): Promise<Shown>;
 }
 
-/** What the token endpoint's answer says of the user. */
+/** The claims of the user's ID token. */
 export type IdTokenClaims = Readonly<Record<string, unknown>>;
 
 /** What {@linkcode createStage} accepts. */
 export interface StageOptions extends InteractiveBrowserCredentialOptions {
-  /** Claims of the ID token that are not what they should be. */
+  /** Wrong claims of the ID token. */
   readonly idToken?: IdTokenClaims;
-  /** Answers a request for tokens, with the answer that would be right. Default: that one. */
+  /** Responds to a token request; it gets a function that returns the valid response. Default: the valid response. */
   readonly answer?: (right: () => Response, form: Readonly<Record<string, string>>) => Response | Promise<Response>;
 }
 
-/** Makes a credential, the token endpoint that it asks, and the browser that it opens. */
+/** Creates a credential, its token endpoint and its browser. */
 export function createStage({ idToken = {}, answer = (right) => right(), ...options }: StageOptions = {}): Stage {
   const shown: Shown[] = [];
   let taken = 0;
@@ -81,14 +81,14 @@ export function createStage({ idToken = {}, answer = (right) => right(), ...opti
   };
 }
 
-/** Returns what a browser is shown by a URL. */
+/** Parses an authorization URL. */
 export function readShown(text: string): Shown {
   const url = new URL(text);
   const [state, nonce, redirectUri] = ["state", "nonce", "redirect_uri"].map((name) => url.searchParams.get(name)!);
   return { url, state: state!, nonce: nonce!, redirectUri: redirectUri! };
 }
 
-/** The answer of a token endpoint that a user has signed in by. */
+/** Returns the token response after a user's sign-in. */
 export function userAnswer(claims: IdTokenClaims = {}, token = "a-token", uid = "jo"): Response {
   const now = Math.floor(Date.now() / 1000);
   const idToken = {
@@ -112,7 +112,7 @@ export function userAnswer(claims: IdTokenClaims = {}, token = "a-token", uid = 
   });
 }
 
-/** Answers as Microsoft Entra has the browser do: with a form, or in the query. */
+/** Sends the authorization response as a browser does for Microsoft Entra: as a form or in the query. */
 export async function sendBack(
   { redirectUri }: Pick<Shown, "redirectUri">,
   fields: readonly (readonly [string, string])[],

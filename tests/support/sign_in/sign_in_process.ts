@@ -1,5 +1,5 @@
 /**
- * A program in which one user signs in and another does not; it ends when nothing keeps it alive.
+ * A program in which one user signs in and another does not. It ends when nothing keeps it alive.
  *
  * @module
  */

@@ -1,6 +1,7 @@
 /**
- * Microsoft Entra and Microsoft Graph as a web app meets them: people sign in, codes are redeemed once and by whom they are for, and `/me` says
- * whose token it is. One function, so that it stands in for the network on every runtime.
+ * Microsoft Entra and Microsoft Graph from a web app's point of view: users sign in, an authorization code can be
+ * redeemed once by its app, and `/me` returns the user of a token. It is one function, so that it can replace the
+ * network on every runtime.
  *
  * @module
  */
@@ -13,38 +14,38 @@ export const SECRET = "a-secret-of-the-app";
 export const GRAPH_SCOPE = "https://graph.microsoft.com/User.Read";
 export const ME = "https://graph.microsoft.com/v1.0/me";
 
-/** What was asked of the authorization endpoint, to be redeemed. */
+/** The parameters of an authorization request, for the redemption of its code. */
 interface Granted {
   readonly asked: Readonly<Record<string, string>>;
   readonly username: string;
 }
 
-/** The service, and how a user of it signs in. */
+/** The service and its sign-in. */
 export interface SignInService extends Service {
-  /** What a credential needs to meet it. */
+  /** The options with which a credential uses the service. */
   readonly options: CredentialOptions;
-  /** Has somebody sign in at the authorization endpoint; returns where the browser is sent. */
+  /** Signs a user in at the authorization endpoint. Returns the URL to which the browser is redirected. */
   signIn(location: string, username: string): Promise<string>;
-  /** What the user was asked, last. */
+  /** The parameters of the last authorization request. */
   readonly lastAsked: Readonly<Record<string, string>>;
-  /** How many refresh tokens were taken. */
+  /** Number of accepted refresh tokens. */
   readonly refreshes: number;
 }
 
-/** How the service differs from an honest one. */
+/** The deviations of the service from a regular one. */
 export interface SignInServiceOptions {
   /** Changes the claims of ID tokens. */
   readonly claims?: Readonly<Record<string, unknown>>;
-  /** Says who answers (RFC 9207). */
+  /** The `iss` parameter of the authorization response (RFC 9207). */
   readonly issuer?: string;
-  /** Checks how the app proves itself; answers nothing if all is well. */
+  /** Returns whether the client authentication of the app is valid. */
   readonly checkApp?: (form: Readonly<Record<string, string>>) => boolean;
-  /** Refuses refresh tokens, with these claims. */
+  /** Whether the service rejects refresh tokens. */
   readonly refusesRefresh?: boolean;
   readonly now?: () => number;
 }
 
-/** Makes the service. */
+/** Creates the service. */
 export function createSignInService(options: SignInServiceOptions = {}): SignInService {
   const { claims = {}, checkApp = ({ client_secret }) => client_secret === SECRET, now = Date.now } = options;
   const codes = new Map<string, Granted>();

@@ -1,32 +1,34 @@
 /**
- * Somebody at the forms of oidc-provider, whose browser is `fetch` and a jar of cookies.
+ * A user of the forms of oidc-provider, whose browser is `fetch` with cookies.
  *
  * @module
  */
 
-/** A page as the visitor sees it; empty where it is none of the server's, which is not asked for it. */
+/** A page in the user's browser. The content is empty for pages of other hosts, which are not requested. */
 export interface Page {
   readonly url: string;
   readonly html: string;
 }
 
-/** What a visitor does besides signing in and consenting. */
+/** The user's actions besides signing in and consenting. */
 export interface Conduct {
-  /** The code of a device, to enter. */
+  /** The device code to enter. */
   readonly userCode?: string;
-  /** What the visitor declines: the device, when it is shown, or to sign in. */
+  /** What the user declines: the confirmation of the device, or the sign-in. */
   readonly declines?: "the device" | "the sign-in" | undefined;
 }
 
-/** One user, in one browser. */
+/** A user with a browser. */
 export interface Visitor {
-  /** Opens a page of the server and fills in each form that comes, until there is none or one is wrong. Returns the last page. */
+  /**
+   * Opens a page of the server and fills in each form, until there is none or it is rejected. Returns the last page.
+   */
   visit(url: string, conduct?: Conduct): Promise<Page>;
 }
 
 /** Opens the browser of a user. */
 export function createVisitor(login: string): Visitor {
-  // Whatever their paths: a visitor does one thing at a time.
+  // Ignores the paths of cookies, because a user does one thing at a time.
   const cookies = new Map<string, string>();
 
   async function open(url: string, form?: URLSearchParams): Promise<Page> {

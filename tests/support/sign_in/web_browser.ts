@@ -1,21 +1,21 @@
 /**
- * A browser as a web app meets it, as far as cookies go: it keeps those that it may keep, and sends them to their host.
+ * A simulated browser for web apps, with cookies: it stores valid cookies and sends them to their host.
  *
  * @module
  */
 
-/** Answers requests, as a web app does. */
+/** Responds to requests like a web app. */
 export type Handler = (request: Request) => Promise<Response>;
 
-/** One browser, of one user. */
+/** The browser of a user. */
 export interface WebBrowser {
-  /** Names and values, oldest first. */
+  /** The names and values of the cookies, oldest first. */
   readonly cookies: Map<string, string>;
-  /** Asks for a page; follows no redirect. */
+  /** Requests a page. Does not follow redirects. */
   get(url: string, init?: RequestInit): Promise<Response>;
-  /** Returns the request that it would send. */
+  /** Returns the request that the browser would send. */
   request(url: string, init?: RequestInit): Request;
-  /** Keeps and removes cookies, as the answer says. */
+  /** Stores and removes cookies according to a response. */
   take(response: Response): void;
 }
 
@@ -51,7 +51,7 @@ export function openBrowser(handler: Handler): WebBrowser {
   };
 }
 
-/** The cookies that an answer sets, one by one. */
+/** Returns the `Set-Cookie` headers of a response. */
 export function setCookiesOf({ headers }: Response): string[] {
   return headers.get("set-cookie")?.split(/, ?(?=__Host-)/) ?? [];
 }

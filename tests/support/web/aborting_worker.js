@@ -1,4 +1,5 @@
-// Calls the Worker of workerd_single_flight_test.ts through a service binding, and aborts the call once its token request is under way.
+// Calls the Worker of workerd_single_flight_test.ts through a service binding, and aborts the call while its token
+// request is in flight.
 export default {
   async fetch(request, { APP, AUTHORITY }) {
     const scope = new URL(request.url).searchParams.get("scope");

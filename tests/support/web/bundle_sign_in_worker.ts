@@ -2,7 +2,7 @@ import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { CLIENT, type createSignInService, SECRET, TENANT } from "../sign_in/sign_in_service.ts";
 
-/** Returns the example Worker as one module. */
+/** Bundles the example Worker into one module. */
 export async function bundleSignInWorker(): Promise<string> {
   const { outputFiles } = await build({
     entryPoints: [fileURLToPath(new URL("./sign_in_worker.ts", import.meta.url))],
@@ -16,7 +16,7 @@ export async function bundleSignInWorker(): Promise<string> {
   return outputFiles[0]!.text;
 }
 
-/** Options of Miniflare, as far as the example Worker needs them. */
+/** The options of Miniflare that the example Worker needs. */
 interface WorkerOptions {
   readonly modules: { type: "ESModule"; path: string; contents: string }[];
   readonly compatibilityDate: string;
@@ -25,7 +25,7 @@ interface WorkerOptions {
   readonly outboundService: any;
 }
 
-/** Returns the options of Miniflare for the example Worker with its code, whose requests reach a simulated service. */
+/** Returns the options of Miniflare for the bundled example Worker, whose requests are sent to a simulated service. */
 export function signInWorkerOptions(
   contents: string,
   { redirectUri, service }: {

@@ -1,4 +1,4 @@
-// The Worker of workerd_single_flight_test.ts: one credential for all requests, as a Worker's module has it.
+// The Worker of workerd_single_flight_test.ts, with one credential for all requests.
 import { ClientSecretCredential } from "@azweb/identity/client-secret-credential";
 import { waitUntil } from "cloudflare:workers";
 
@@ -17,8 +17,8 @@ export default {
         ...WAIT_UNTIL && { waitUntil },
       });
     credential ??= create();
-    if (pathname === "/many") return Response.json(await askOften(searchParams, create));
-    if (pathname === "/leaves") return new Response(await leave(searchParams, AUTHORITY));
+    if (pathname === "/many") return Response.json(await callOften(searchParams, create));
+    if (pathname === "/leaves") return new Response(await abortCall(searchParams, AUTHORITY));
     const asking = credential.getToken(searchParams.get("scope"));
     entered++;
     if (pathname === "/early") {
@@ -33,8 +33,8 @@ export default {
   },
 };
 
-/** Asks fifty times at once, with the one credential or with as many equal ones; returns the different tokens. */
-async function askOften(searchParams, create) {
+/** Makes fifty concurrent calls, of one credential or of fifty equal ones. Returns the distinct tokens. */
+async function callOften(searchParams, create) {
   const [scope, whose] = ["scope", "whose"].map((name) => searchParams.get(name));
   const asking = Array.from({ length: 50 }, () => (whose === "equal" ? create() : credential).getToken(scope));
   entered++;
@@ -42,8 +42,11 @@ async function askOften(searchParams, create) {
   return [...new Set(tokens.map(({ token }) => token))];
 }
 
-/** Asks with another request, leaves after or before it, and says how that ended. `me` and `other` are the names of the two. */
-async function leave(searchParams, authority) {
+/**
+ * Makes a call together with another request, aborts before or after that one, and returns the result. `me` and `other`
+ * name the two requests.
+ */
+async function abortCall(searchParams, authority) {
   const [scope, me, other] = ["scope", "me", "other"].map((name) => searchParams.get(name));
   const until = (what) => fetch(`${authority}/asked?scope=${what}`);
   const mark = (what) => fetch(`${authority}/mark?scope=${what}`);

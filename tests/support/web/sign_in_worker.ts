@@ -1,6 +1,7 @@
 /**
- * A Worker that signs people in and shows them who they are to Microsoft Graph: the complete example of `@azweb/identity/web-sign-in`. It keeps
- * nothing in its memory that another isolate would miss: the session is in a cookie of its own, sealed.
+ * A Worker that signs users in and shows their account from Microsoft Graph: the complete example of
+ * `@azweb/identity/web-sign-in`. Each isolate can handle each request, because the session is in a sealed cookie and
+ * not in memory.
  *
  * @module
  */
@@ -12,11 +13,11 @@ export interface Env {
   readonly AZURE_TENANT_ID: string;
   readonly AZURE_CLIENT_ID: string;
   readonly AZURE_CLIENT_SECRET: string;
-  /** The URL of the page `/signed-in`, as it is registered. */
+  /** The registered redirect URI, with the path `/signed-in`. */
   readonly REDIRECT_URI: string;
   /** 32 bytes in base64: `openssl rand -base64 32`. */
   readonly SEALING_KEY: string;
-  /** For tests: another token service than Microsoft Entra, and another API than Microsoft Graph. */
+  /** For tests: replacements for Microsoft Entra and Microsoft Graph. */
   readonly AUTHORITY_HOST?: string;
   readonly API?: string;
   readonly SCOPE?: string;
@@ -26,7 +27,7 @@ const SESSION = "__Host-session";
 const ATTRIBUTES = "Path=/; Secure; HttpOnly; SameSite=Lax";
 const GRAPH = "https://graph.microsoft.com";
 
-/** Answers a request. */
+/** Handles a request. */
 export async function handle(request: Request, env: Env, fetch: typeof globalThis.fetch): Promise<Response> {
   const signIn = createWebSignIn({
     tenantId: env.AZURE_TENANT_ID,
@@ -51,7 +52,7 @@ export async function handle(request: Request, env: Env, fetch: typeof globalThi
   return page("Welcome. Go to /me");
 }
 
-/** The user comes back from Microsoft Entra. */
+/** Handles the authorization response. */
 async function finish(request: Request, signIn: WebSignIn): Promise<Response> {
   try {
     const { response, sealSession } = await signIn.redeem(request);
@@ -60,7 +61,7 @@ async function finish(request: Request, signIn: WebSignIn): Promise<Response> {
   } catch (error) {
     const { name, message, statusCode } = error as AuthenticationError;
     if (name !== "AuthenticationError") throw error;
-    // For whoever runs the app. What the token service refuses it for, such as an old secret, is no fault of the user's.
+    // For the operator of the app, because the user cannot correct an error such as an expired client secret.
     console.error(message);
     return page('You are not signed in. <a href="/me">Try again</a>', statusCode === 0 ? 400 : 500, "text/html");
   }
@@ -77,20 +78,23 @@ async function showMe(
     user = await signIn.resume(sessionOf(request));
     ({ token } = await user.credential.getToken(env.SCOPE ?? `${GRAPH}/User.Read`));
   } catch (error) {
-    // Nobody has signed in, or not lately, or Microsoft Entra wants to see the user.
+    // The user has not signed in, the session has expired, or Microsoft Entra requires another sign-in.
     const { name, getTokenOptions } = error as AuthenticationRequiredError;
     if (name !== "AuthenticationRequiredError") throw error;
     return await signIn.signIn(request, { claims: getTokenOptions?.claims });
   }
-  const answer = await fetch(env.API ?? `${GRAPH}/v1.0/me`, { headers: { authorization: `Bearer ${token}` } });
-  const { userPrincipalName } = await answer.json();
-  const response = page(`${user.account.username} is ${userPrincipalName} to Microsoft Graph`, answer.status);
-  // The refresh token may be another one by now.
+  const profile = await fetch(env.API ?? `${GRAPH}/v1.0/me`, { headers: { authorization: `Bearer ${token}` } });
+  const { userPrincipalName } = await profile.json();
+  const response = page(`${user.account.username} is ${userPrincipalName} to Microsoft Graph`, profile.status);
+  // The refresh token may have changed.
   response.headers.append("set-cookie", `${SESSION}=${await user.sealSession()}; ${ATTRIBUTES}`);
   return response;
 }
 
-/** Forgets the session, and has Microsoft Entra do so, which sends the browser back if that page is registered too. */
+/**
+ * Deletes the session, and signs out at Microsoft Entra, which redirects back if `/` is registered as a redirect URI
+ * too.
+ */
 function signOut(env: Env): Response {
   const { AUTHORITY_HOST = "https://login.microsoftonline.com", AZURE_TENANT_ID, REDIRECT_URI } = env;
   const query = new URLSearchParams({ post_logout_redirect_uri: new URL("/", REDIRECT_URI).href });

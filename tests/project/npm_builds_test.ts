@@ -1,0 +1,106 @@
+// Runs on: deno
+// The two builds of the npm package: how many files the general one loads, which bundles get the edge build, and what is not in that.
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { build, stop } from "esbuild";
+import { withoutDynamicImports } from "../../scripts/edge_modules.ts";
+import { packedPackage } from "../../scripts/packed_package.ts";
+
+/** What only a runtime with files, programs and servers has. */
+const OF_A_SYSTEM = /getBuiltinModule|Deno\.(Command|readTextFile|permissions)|sessionStorage/;
+
+/** More take Node longer to find than to run. */
+const MAX_FILES = 10;
+
+describe("the package", () => {
+  let subpaths: string[];
+  let folder: string;
+
+  before(async () => {
+    folder = await packedPackage();
+    const manifest = JSON.parse(await Deno.readTextFile(`${folder}/package.json`));
+    subpaths = Object.keys(manifest.exports);
+  });
+
+  after(() => stop());
+
+  async function bundle(condition: string): Promise<string> {
+    const imports = subpaths.map((subpath, index) =>
+      `export * as a${index} from "@azweb/identity${subpath.slice(1)}";`
+    );
+    const { outputFiles } = await build({
+      stdin: { contents: imports.join("\n"), resolveDir: folder },
+      bundle: true,
+      conditions: [condition],
+      external: ["jose", "node-forge", "oauth4webapi"],
+      format: "esm",
+      logLevel: "silent",
+      platform: "neutral",
+      write: false,
+    });
+    return outputFiles[0]!.text;
+  }
+
+  test("is loaded from few files", async () => {
+    const { metafile: { inputs } } = await build({
+      absWorkingDir: folder,
+      bundle: true,
+      entryPoints: ["mod.js"],
+      format: "esm",
+      metafile: true,
+      packages: "external",
+      write: false,
+    });
+    const loaded = new Set(["mod.js"]);
+    for (const path of loaded) {
+      for (const { external, kind, path: next } of inputs[path]!.imports) {
+        if (kind === "import-statement" && !external) loaded.add(next);
+      }
+    }
+    assert.ok(loaded.size > 1 && loaded.size <= MAX_FILES, [...loaded].join(", "));
+  });
+
+  for (const condition of ["workerd", "edge-light"]) {
+    test(`has no code for a system and no import() in a bundle on the condition "${condition}"`, async () => {
+      const code = await bundle(condition);
+      assert.doesNotMatch(code, OF_A_SYSTEM);
+      assert.deepEqual(code.match(/import\([^)]*\)/g), ['import("node-forge")']);
+    });
+  }
+
+  for (const condition of ["browser", "node", "import"]) {
+    test(`has the code for a system in a bundle on the condition "${condition}"`, async () => {
+      assert.match(await bundle(condition), OF_A_SYSTEM);
+    });
+  }
+});
+
+describe("without import()", () => {
+  test("a name is imported at the top, once", () => {
+    const code = [
+      "async function a() {",
+      '  const { b } = await import("./b.js");',
+      '  return b() + (await import("./b.js")).b() + (await import("../c.js")).c;',
+      "}",
+    ];
+    const expected = [
+      'import { b } from "./b.js";',
+      'import { c } from "../c.js";',
+      "async function a() {",
+      "",
+      "  return b() + b() + c;",
+      "}",
+    ];
+    assert.equal(withoutDynamicImports(code.join("\n")), expected.join("\n"));
+  });
+
+  test("a package is imported as before", () => {
+    const code = 'const forge = (await import("node-forge")).default;';
+    assert.equal(withoutDynamicImports(code), code);
+  });
+
+  test("an import() in another form is an error", () => {
+    assert.throws(() => withoutDynamicImports('return await import("./a.js");'), /Cannot make the edge build/);
+    assert.throws(() => withoutDynamicImports('void import("./a.js");'), /Cannot make the edge build/);
+  });
+});
