@@ -16,6 +16,7 @@
 export type { AbortSignalLike, AccessToken, GetTokenOptions, TokenCredential } from "./src/token_credential.ts";
 export type { TokenCache, TokenSet } from "./src/token_cache.ts";
 export type {
+  AppCredentialOptions,
   AuthorityValidationOptions,
   CredentialOptions,
   DefaultAzureCredentialName,
@@ -57,6 +58,10 @@ export {
   deserializeAuthenticationRecord,
   serializeAuthenticationRecord,
 } from "./src/authentication_record.ts";
+export {
+  AgentIdentityCredential,
+  type AgentIdentityCredentialOptions,
+} from "./src/credentials/agent_identity_credential.ts";
 export {
   AuthorizationCodeCredential,
   type AuthorizationCodeCredentialOptions,

@@ -86,6 +86,7 @@ export const LAYERS: readonly Layer[] = [
     files: /^src\/web\//,
     may: ["contracts", "core", "encoding", "runtime", "entra", "certificates", "sign_in", "web", "oauth4webapi"],
   },
+  { name: "http", files: /^src\/http\//, may: ["contracts", "core", "encoding", "http"] },
   { name: "testing", files: /^src\/testing\//, may: ["contracts", "encoding", "testing", "jose"] },
 ];
 

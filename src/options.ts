@@ -96,6 +96,16 @@ export interface CredentialOptions {
   runtime?: RuntimeOverrides | undefined;
 }
 
+/** Options of the credentials of an app. */
+export interface AppCredentialOptions extends CredentialOptions {
+  /**
+   * Claims that each token request contains, a JSON string: claims that the app itself requires, such as those of a
+   * network security perimeter. Unlike the claims of a challenge, they are part of the cache key, so that the tokens
+   * are cached. They take precedence over the claims of a call.
+   */
+  claimsFromClient?: string | undefined;
+}
+
 /** An alias for {@linkcode CredentialOptions}, for compatibility with `@azure/identity`. */
 export type TokenCredentialOptions = CredentialOptions;
 

@@ -2,12 +2,12 @@ import { AuthenticationError } from "../errors.ts";
 import { missingPermission } from "../runtime/permission.ts";
 import { readText } from "../runtime/read_text.ts";
 import { bound } from "./bound.ts";
+import { retryAfter } from "./retry_after.ts";
 import { withTimeout } from "./timeout.ts";
 import type { Settings } from "./settings.ts";
 import { messageOf } from "./unknown_errors.ts";
 
 const MAX_BYTES = 1_048_576;
-const NUMBER = /^\d{1,10}$/;
 
 /** The response to a request, or why there is none. */
 export interface HttpResult {
@@ -76,21 +76,6 @@ async function readBody(response: Response, signal: AbortSignal): Promise<string
   } finally {
     signal.removeEventListener("abort", cancel);
   }
-}
-
-/**
- * Returns how long to wait, in milliseconds, by the headers of Azure or by `Retry-After` (RFC 9110, section 10.2.3).
- */
-function retryAfter(headers: Headers, now: number): number | undefined {
-  for (const name of ["retry-after-ms", "x-ms-retry-after-ms"]) {
-    const value = bound(headers.get(name) ?? "");
-    if (NUMBER.test(value)) return Number(value);
-  }
-  const value = bound(headers.get("retry-after") ?? "");
-  if (NUMBER.test(value)) return Number(value) * 1000;
-  // `Date.parse` would accept "-1" and "5, 5" as dates.
-  const date = /^[A-Z][a-z]+, /.test(value) ? Date.parse(value) : NaN;
-  return Number.isNaN(date) ? undefined : Math.max(0, date - now);
 }
 
 /**

@@ -20,12 +20,13 @@ import { APP_VARIABLES } from "../core/require_variables.ts";
 import { resolveSettings } from "../core/settings.ts";
 import { checkAppTenantId } from "../core/tenants.ts";
 import { assertionAuth } from "../entra/client_auth.ts";
+import { claimsOf } from "../entra/claims.ts";
 import { createTokenClient } from "../entra/token_client.ts";
-import type { CredentialOptions } from "../options.ts";
+import type { AppCredentialOptions } from "../options.ts";
 import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";
 
 /** Options of {@linkcode ClientAssertionCredential}. */
-export type ClientAssertionCredentialOptions = CredentialOptions;
+export type ClientAssertionCredentialOptions = AppCredentialOptions;
 
 /**
  * Authenticates an application with a client assertion (RFC 7523) that a callback returns: the token of an identity
@@ -50,7 +51,7 @@ export class ClientAssertionCredential implements TokenCredential {
    * @param tenantId The tenant's id or domain name.
    * @param clientId The app's client id.
    * @param getAssertion Returns the assertion, a JWT. Called once for each token request.
-   * @param options See {@linkcode CredentialOptions}. Credentials share tokens only if they have the same function.
+   * @param options See {@linkcode AppCredentialOptions}. Credentials share tokens only if they have the same function.
    * @throws {TypeError} An argument is missing or malformed.
    */
   constructor(
@@ -65,12 +66,13 @@ export class ClientAssertionCredential implements TokenCredential {
     const name = "ClientAssertionCredential";
     const settings = resolveSettings(options);
     const clientAuth = assertionAuth(getAssertion);
-    const acquire = createTokenClient({ name, clientId, clientAuth, type: "client_credentials" }, settings);
+    const claims = claimsOf(options);
+    const acquire = createTokenClient({ name, clientId, clientAuth, type: "client_credentials", claims }, settings);
     const getToken = createGetToken({
       name,
       tenantId,
       variables: APP_VARIABLES,
-      cacheIdentity: () => [clientId, getAssertion],
+      cacheIdentity: () => [clientId, getAssertion, ...claims ? [claims] : []],
       acquire,
     }, settings);
     setInternals(this, getToken);

@@ -24,8 +24,9 @@ import {
   type CertificateConfiguration,
   checkCertificateConfiguration,
 } from "../certificates/certificate_configuration.ts";
+import { claimsOf } from "../entra/claims.ts";
 import { createTokenClient } from "../entra/token_client.ts";
-import type { CredentialOptions } from "../options.ts";
+import type { AppCredentialOptions } from "../options.ts";
 import { textFileReader } from "../runtime/files.ts";
 import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";
 
@@ -40,7 +41,7 @@ export type {
 } from "../certificates/certificate_configuration.ts";
 
 /** Options of {@linkcode ClientCertificateCredential}. */
-export interface ClientCertificateCredentialOptions extends CredentialOptions {
+export interface ClientCertificateCredentialOptions extends AppCredentialOptions {
   /**
    * Whether the client assertion contains the certificate chain (`x5c`), for apps that trust a subject name and its
    * issuer.
@@ -91,9 +92,14 @@ export class ClientCertificateCredential implements TokenCredential {
     const readTextFile = textFileReader(options.runtime);
     const sendCertificateChain = options.sendCertificateChain ?? false;
     const context = { sendCertificateChain, readTextFile, now: settings.now };
+    const claims = claimsOf(options);
     const clientAuth = createCertificateAuth(configuration, context);
-    const acquire = createTokenClient({ name, clientId, clientAuth, type: "client_credentials" }, settings);
-    const cacheIdentity = async () => [clientId, ...await certificateCacheIdentity(configuration, context)];
+    const acquire = createTokenClient({ name, clientId, clientAuth, type: "client_credentials", claims }, settings);
+    const cacheIdentity = async () => [
+      clientId,
+      ...await certificateCacheIdentity(configuration, context),
+      ...claims ? [claims] : [],
+    ];
     setInternals(this, createGetToken({ name, tenantId, variables: APP_VARIABLES, cacheIdentity, acquire }, settings));
   }
 

@@ -19,12 +19,13 @@ import { APP_VARIABLES } from "../core/require_variables.ts";
 import { resolveSettings } from "../core/settings.ts";
 import { checkAppTenantId } from "../core/tenants.ts";
 import { secretAuth } from "../entra/client_auth.ts";
+import { claimsOf } from "../entra/claims.ts";
 import { createTokenClient } from "../entra/token_client.ts";
-import type { CredentialOptions } from "../options.ts";
+import type { AppCredentialOptions } from "../options.ts";
 import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";
 
 /** Options of {@linkcode ClientSecretCredential}. */
-export type ClientSecretCredentialOptions = CredentialOptions;
+export type ClientSecretCredentialOptions = AppCredentialOptions;
 
 /**
  * Authenticates an application with a client secret.
@@ -47,7 +48,7 @@ export class ClientSecretCredential implements TokenCredential {
    * @param tenantId The tenant's id or domain name.
    * @param clientId The app's client id.
    * @param clientSecret The value of a client secret of the app.
-   * @param options See {@linkcode CredentialOptions}.
+   * @param options See {@linkcode AppCredentialOptions}.
    * @throws {TypeError} An argument is missing or malformed.
    */
   constructor(tenantId: string, clientId: string, clientSecret: string, options: ClientSecretCredentialOptions = {}) {
@@ -57,12 +58,13 @@ export class ClientSecretCredential implements TokenCredential {
     const name = "ClientSecretCredential";
     const settings = resolveSettings(options);
     const clientAuth = secretAuth(clientSecret);
-    const acquire = createTokenClient({ name, clientId, clientAuth, type: "client_credentials" }, settings);
+    const claims = claimsOf(options);
+    const acquire = createTokenClient({ name, clientId, clientAuth, type: "client_credentials", claims }, settings);
     const getToken = createGetToken({
       name,
       tenantId,
       variables: APP_VARIABLES,
-      cacheIdentity: () => [clientId, clientSecret],
+      cacheIdentity: () => [clientId, clientSecret, ...claims ? [claims] : []],
       acquire,
     }, settings);
     setInternals(this, getToken);

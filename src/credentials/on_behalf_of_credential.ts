@@ -20,16 +20,14 @@ import { createGetToken, type GetToken } from "../core/get_token.ts";
 import { internalsOf, setInternals } from "../core/internals.ts";
 import { resolveSettings } from "../core/settings.ts";
 import { checkAppTenantId } from "../core/tenants.ts";
-import { createCertificateAuth } from "../certificates/certificate_auth.ts";
-import { certificateCacheIdentity, checkCertificateConfiguration } from "../certificates/certificate_configuration.ts";
-import { assertionAuth, secretAuth } from "../entra/client_auth.ts";
+import { createAppAuth } from "../certificates/app_auth.ts";
+import { claimsOf } from "../entra/claims.ts";
 import { createTokenClient } from "../entra/token_client.ts";
-import type { CredentialOptions } from "../options.ts";
-import { textFileReader } from "../runtime/files.ts";
+import type { AppCredentialOptions } from "../options.ts";
 import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";
 
 /** Options of every {@linkcode OnBehalfOfCredential}. */
-export interface OnBehalfOfCredentialUserOptions extends CredentialOptions {
+export interface OnBehalfOfCredentialUserOptions extends AppCredentialOptions {
   /** The tenant's id or domain name. */
   tenantId: string;
   /** The app's client id. */
@@ -109,7 +107,7 @@ export class OnBehalfOfCredential implements TokenCredential {
   constructor(options: OnBehalfOfCredentialOptions);
   constructor(options: AnyOptions) {
     const settings = resolveSettings(options);
-    const { tenantId, clientId, userAssertionToken, clientSecret, certificatePath, getAssertion, runtime } = options;
+    const { tenantId, clientId, userAssertionToken } = options;
     checkAppTenantId(tenantId);
     checkClientId(clientId);
     checkText(userAssertionToken, "userAssertionToken");
@@ -117,41 +115,18 @@ export class OnBehalfOfCredential implements TokenCredential {
       throw new TypeError('Option "userAssertionToken" must be the token alone, without "Bearer "');
     }
     const name = "OnBehalfOfCredential";
-    const ways = { clientSecret, certificatePath, getAssertion };
-    if (Object.values(ways).filter((way) => way !== undefined).length !== 1) {
-      throw new TypeError(`Options of ${name} must have exactly one of "${Object.keys(ways).join('", "')}"`);
-    }
-    const [clientAuth, proof] = findAuth();
+    const { clientAuth, cacheIdentity } = createAppAuth(name, options, settings);
     const parameters = { assertion: userAssertionToken, requested_token_use: "on_behalf_of" };
     const type = "urn:ietf:params:oauth:grant-type:jwt-bearer";
-    const acquire = createTokenClient({ name, clientId, clientAuth, type, parameters }, settings);
+    const claims = claimsOf(options);
+    const acquire = createTokenClient({ name, clientId, clientAuth, type, parameters, claims }, settings);
     const getToken = createGetToken({
       name,
       tenantId,
-      cacheIdentity: async () => [clientId, userAssertionToken, ...await proof()],
+      cacheIdentity: async () => [clientId, userAssertionToken, ...await cacheIdentity(), ...claims ? [claims] : []],
       acquire,
     }, settings);
     setInternals(this, getToken);
-
-    function findAuth() {
-      if (clientSecret !== undefined) {
-        checkText(clientSecret, "clientSecret");
-        return [secretAuth(clientSecret), () => [clientSecret]] as const;
-      }
-      if (getAssertion !== undefined) {
-        if (typeof getAssertion !== "function") throw new TypeError('Option "getAssertion" must be a function');
-        return [assertionAuth(getAssertion), () => [getAssertion]] as const;
-      }
-      checkText(certificatePath, "certificatePath");
-      checkCertificateConfiguration(certificatePath);
-      const readTextFile = textFileReader(runtime);
-      const { sendCertificateChain = false } = options;
-      const context = { sendCertificateChain, readTextFile, now: settings.now };
-      return [
-        createCertificateAuth(certificatePath, context),
-        () => certificateCacheIdentity(certificatePath, context),
-      ] as const;
-    }
   }
 
   /**

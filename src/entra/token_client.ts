@@ -24,10 +24,15 @@ const SECRET_FIELDS = [
   "code_verifier",
   "device_code",
   "refresh_token",
+  "user_federated_identity_credential",
 ];
 
 /** Grants whose request has no side effect at the service. */
-const REPEATABLE: readonly string[] = ["client_credentials", "urn:ietf:params:oauth:grant-type:jwt-bearer"];
+const REPEATABLE: readonly string[] = [
+  "client_credentials",
+  "urn:ietf:params:oauth:grant-type:jwt-bearer",
+  "user_fic",
+];
 
 /** Parameters of every token request. */
 export type TokenParameters = Pick<TokenRequest, "scopes" | "claims" | "enableCae" | "signal">;
@@ -40,10 +45,12 @@ export interface Grant {
   readonly clientAuth: ClientAuth;
   /** `grant_type` (RFC 6749, section 4). */
   readonly type:
-    | ("client_credentials" | "password" | "authorization_code" | "refresh_token")
+    | ("client_credentials" | "password" | "authorization_code" | "refresh_token" | "user_fic")
     | `urn:ietf:params:oauth:grant-type:${"jwt-bearer" | "device_code"}`;
   /** Parameters of the grant besides `grant_type`. */
   readonly parameters?: Readonly<Record<string, string>>;
+  /** Claims that each token request contains, a JSON string. They take precedence over those of the call. */
+  readonly claims?: string | undefined;
 }
 
 /** A successful token response, with its members normalised. The ID token is not validated. */
@@ -59,7 +66,7 @@ export interface TokenResponse {
 export function createTokenClient(grant: Grant, settings: Settings): Acquire {
   return async (request) => {
     // Validates the claims before the first request.
-    mergeClaims(request.claims, request.enableCae);
+    mergeClaims(request.claims, request.enableCae, grant.claims);
     const authority = await resolveAuthority(grant.name, request, settings);
     const region = grant.type === "client_credentials" && settings.env("AZURE_REGIONAL_AUTHORITY_NAME");
     // Loaded on demand, because few programs set a region.
@@ -77,7 +84,7 @@ export async function requestTokens(
   settings: Settings,
 ): Promise<TokenResponse> {
   const { server } = request;
-  const claims = mergeClaims(request.claims, request.enableCae);
+  const claims = mergeClaims(request.claims, request.enableCae, grant.claims);
   const parameters = {
     ...grant.parameters,
     scope: request.scopes.join(" "),

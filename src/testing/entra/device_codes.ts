@@ -1,6 +1,6 @@
 import { type Directory, findApp, findUser, isPublicClient, required, same } from "./directory.ts";
 import { ServiceError } from "./service_error.ts";
-import type { TokenRequest } from "./user_grants.ts";
+import type { TokenRequest } from "./token_request.ts";
 
 const LIFETIME_IN_S = 900;
 const INTERVAL_IN_S = 5;

@@ -188,8 +188,10 @@ export function findApp({ apps, users }: Directory, clientId: string, tenant: st
 }
 
 /** Whether an app has no credentials, or may sign users in without them. */
-export function isPublicClient({ allowPublicClient, secrets, certificates, federatedCredentials }: EntraApp): boolean {
-  return allowPublicClient ?? !(secrets?.length || certificates?.length || federatedCredentials?.length);
+export function isPublicClient(
+  { allowPublicClient, blueprintId, secrets, certificates, federatedCredentials }: EntraApp,
+): boolean {
+  return allowPublicClient ?? !(blueprintId || secrets?.length || certificates?.length || federatedCredentials?.length);
 }
 
 /** Whether the name is an alias for several tenants. */

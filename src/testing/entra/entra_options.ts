@@ -24,6 +24,11 @@ export interface EntraApp {
    * `api://<clientId>`.
    */
   readonly identifierUris?: readonly string[];
+  /**
+   * The client id of its blueprint, if the application is an agent identity, which authenticates with an assertion that
+   * the blueprint requests for it (`fmi_path`). None by default.
+   */
+  readonly blueprintId?: string;
   /** Additional claims of its access tokens, such as `{ roles: ["Reader"] }`. None by default. */
   readonly claims?: Readonly<Record<string, unknown>>;
 }
@@ -61,8 +66,10 @@ export interface EntraUser {
   readonly tenantId: string;
   /** The user principal name, such as `"jo@contoso.com"`. */
   readonly username: string;
-  /** The password. */
-  readonly password: string;
+  /** The password. The user account of an agent has none. */
+  readonly password?: string;
+  /** The client id of the agent identity whose user account this is. None by default. */
+  readonly agentId?: string;
   /**
    * Whether the user must complete multi-factor authentication: the password grant fails with AADSTS50076, an
    * interactive sign-in succeeds.

@@ -1,15 +1,17 @@
 import { encodeBase64Url } from "../../core/encoding.ts";
+import { agentSubject, checkAgentAssertion } from "./agents.ts";
 import { checkAssertion } from "./assertions.ts";
 import { type Directory, findApp, isPublicClient, isTenantAlias, required, same } from "./directory.ts";
 import type { EntraApp, EntraUser } from "./entra_options.ts";
 import { ServiceError } from "./service_error.ts";
 import { objectIdOf, signAccessToken, signIdToken, type TokenContent } from "./tokens.ts";
-import { findSession, type TokenRequest } from "./user_grants.ts";
+import type { TokenRequest } from "./token_request.ts";
+import { findSession } from "./user_grants.ts";
 
 const OPENID_SCOPES = ["openid", "profile", "email", "offline_access"];
 const JWT_BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 /** The grant types for which every client must authenticate. */
-const CONFIDENTIAL_GRANTS = ["client_credentials", "urn:ietf:params:oauth:grant-type:jwt-bearer"];
+const CONFIDENTIAL_GRANTS = ["client_credentials", "urn:ietf:params:oauth:grant-type:jwt-bearer", "user_fic"];
 
 /**
  * Returns the body of a token response.
@@ -30,7 +32,8 @@ export async function handleTokenRequest(
   if (!session) {
     if (isTenantAlias(request.tenant)) throw new ServiceError(50059);
     const resource = appResource(required(request.form, "scope"), request, directory);
-    return await tokenResponse({ ...base, tenantId: app.tenantId, resource, scopes: [] }, directory);
+    const subject = agentSubject(request, app, directory);
+    return await tokenResponse({ ...base, tenantId: app.tenantId, resource, scopes: [], subject }, directory);
   }
   const { user, hasMfa, nonce, scope = required(request.form, "scope"), redeem } = await session(
     request,
@@ -56,12 +59,16 @@ async function authenticateClient(
   app: EntraApp,
   directory: Directory,
 ): Promise<0 | 1 | 2> {
-  const isConfidential = Boolean(app.secrets?.length || app.certificates?.length || app.federatedCredentials?.length);
+  const { blueprintId, certificates, federatedCredentials, secrets } = app;
+  const isConfidential = Boolean(
+    blueprintId || secrets?.length || certificates?.length || federatedCredentials?.length,
+  );
   const { client_secret: secret, client_assertion: assertion } = form;
   if ((secret || assertion) && !isConfidential) throw new ServiceError(700025);
   if (assertion) {
     if (required(form, "client_assertion_type") !== JWT_BEARER) throw new ServiceError(9002313);
-    await checkAssertion(assertion, app, url, directory);
+    if (blueprintId) await checkAgentAssertion(assertion, app, directory);
+    else await checkAssertion(assertion, app, url, directory);
     return 2;
   }
   if (secret) {

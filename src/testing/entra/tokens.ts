@@ -20,6 +20,8 @@ export interface TokenContent {
   readonly hasMfa?: boolean;
   /** The nonce of the authorization request (OpenID Connect Core, section 3.1.2.1). */
   readonly nonce?: string | undefined;
+  /** The subject, if it is not the object id. */
+  readonly subject?: string | undefined;
   readonly resource: string;
   readonly scopes: readonly string[];
   /** Whether the client declared the capability to handle claims challenges. */
@@ -51,7 +53,7 @@ export async function signAccessToken(
     idtyp: user ? "user" : "app",
     oid,
     ...(user ? { scp: content.scopes.join(" "), unique_name: user.username, upn: user.username } : {}),
-    sub: oid,
+    sub: content.subject ?? oid,
     tid: tenantId,
     uti: crypto.randomUUID(),
     ver: "1.0",

@@ -1,27 +1,10 @@
 import { digest, encodeBase64Url } from "../../core/encoding.ts";
-import { type Directory, findUser, isUserOf, required, same } from "./directory.ts";
-import type { EntraApp, EntraUser } from "./entra_options.ts";
+import { byUserCredential } from "./agents.ts";
+import { type Directory, findApp, findUser, isUserOf, required, same } from "./directory.ts";
+import type { EntraApp } from "./entra_options.ts";
 import { formatTime, ServiceError } from "./service_error.ts";
 import { verify } from "./signing_key.ts";
-
-/** A request to the token endpoint, or to the device authorization endpoint. */
-export interface TokenRequest {
-  readonly url: URL;
-  /** The tenant in the path: an id, a domain, or an alias for several tenants. */
-  readonly tenant: string;
-  readonly form: Readonly<Record<string, string>>;
-}
-
-/** The session that a grant authorizes. */
-interface GrantedSession {
-  readonly user: EntraUser;
-  readonly hasMfa: boolean;
-  readonly nonce?: string | undefined;
-  /** The scope of the authorization request, if the token request has none. */
-  readonly scope?: string;
-  /** Marks the grant as used. Called before the tokens are issued, with whether a new refresh token is among them. */
-  readonly redeem?: (isReplaced: boolean) => void;
-}
+import type { GrantedSession, TokenRequest } from "./token_request.ts";
 
 type FindSession = (
   request: TokenRequest,
@@ -36,6 +19,7 @@ const GRANTS: Readonly<Record<string, FindSession>> = {
   device_code: byDeviceCode,
   "urn:ietf:params:oauth:grant-type:device_code": byDeviceCode,
   "urn:ietf:params:oauth:grant-type:jwt-bearer": byAssertion,
+  user_fic: byUserCredential,
 };
 
 /**
@@ -119,7 +103,9 @@ async function byAssertion(
   const assertion = required(form, "assertion");
   if (required(form, "requested_token_use") !== "on_behalf_of") throw new ServiceError(9002313);
   const claims = await claimsOf(assertion, directory);
-  const { clientId, identifierUris = [`api://${clientId}`] } = app;
+  // Users get tokens for the blueprint, of which the agent identity is an instance.
+  const clientId = app.blueprintId ?? app.clientId;
+  const { identifierUris = [`api://${clientId}`] } = app.blueprintId ? findApp(directory, clientId, app.tenantId) : app;
   const audience = String(claims.aud);
   if (![clientId, ...identifierUris].some((own) => same(own, audience))) {
     throw new ServiceError(500131, { audience, app: clientId });

@@ -118,6 +118,13 @@ const FILES: Readonly<Record<string, string>> = {
   "/var/opt/azcmagent/tokens/a.key": "a-key",
 };
 
+const EXCHANGED = "exchanged ";
+
+/** Whether the token is the assertion of an agent, which describes the request that returned it. */
+export function isExchanged(token: string): boolean {
+  return token.startsWith(EXCHANGED);
+}
+
 /** Creates a world with a cache for all of its credentials. */
 export function createWorld(cache: TokenCache | undefined): World {
   let asked = 0;
@@ -221,6 +228,9 @@ async function respond(asked: Asked, nextToken: () => Promise<string>): Promise<
     });
   }
   if (pathname.endsWith("/oidctoken")) return jsonAnswer({ oidcToken: "an-oidc-token" });
+  if (form.scope?.startsWith("api://AzureADTokenExchange")) {
+    return tokenAnswer({ access_token: EXCHANGED + JSON.stringify(describe(asked)) });
+  }
   if (form.grant_type !== undefined) return signedInAnswer(form, hostname, await nextToken());
   if (url.includes(":4034") && !headers.has("authorization")) return arcAnswers(asked);
   // The probe of a chain.
@@ -235,7 +245,9 @@ async function respond(asked: Asked, nextToken: () => Promise<string>): Promise<
 function describe({ url, method, headers, form }: Asked): unknown {
   const { client_assertion: assertion = "", ...rest }: Record<string, string> = form;
   for (const name of ["client-request-id", "code", "code_verifier"]) delete rest[name];
-  const [header, payload] = assertion.split(".").map((part) => part.replaceAll("-", "+").replaceAll("_", "/"));
+  const [header, payload] = isExchanged(assertion)
+    ? []
+    : assertion.split(".").map((part) => part.replaceAll("-", "+").replaceAll("_", "/"));
   const { aud, iss, sub } = payload ? JSON.parse(atob(payload)) : {};
   const proof = payload ? { chain: atob(header!).includes("x5c"), aud, iss, sub } : assertion;
   const secrets = ["authorization", "secret", "x-identity-header"].map((name) => headers.get(name));

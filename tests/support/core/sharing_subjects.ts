@@ -4,6 +4,8 @@
  * @module
  */
 import {
+  AgentIdentityCredential,
+  type AgentIdentityCredentialOptions,
   AuthorizationCodeCredential,
   type AuthorizationCodeCredentialOptions,
   AzureCliCredential,
@@ -119,21 +121,21 @@ const APP_PARTS = { tenantId: separate(() => OTHER_TENANT), clientId: separate((
 function certificate(configuration: CertificateConfiguration, others: Readonly<Record<string, Part>>): Subject {
   return {
     create: (
-      { tenantId, clientId, configuration, sendCertificateChain }: typeof APP & {
+      { tenantId, clientId, configuration, ...given }: typeof APP & ClientCertificateCredentialOptions & {
         configuration: CertificateConfiguration;
-        sendCertificateChain?: boolean;
       },
       options,
-    ) => new ClientCertificateCredential(tenantId, clientId, configuration, { ...options, sendCertificateChain }),
+    ) => new ClientCertificateCredential(tenantId, clientId, configuration, { ...options, ...given }),
     given: () => ({ ...APP, configuration }),
     parts: {
       ...APP_PARTS,
       ...Object.fromEntries(
         Object.entries(others).map(([name, part]) => [`configuration: ${name}`, part]),
       ),
+      claimsFromClient,
       ...typeof configuration === "object" && "thumbprint" in configuration ? {} : {
         sendCertificateChain: separate(() => true),
-      } satisfies Parts<OwnOption<ClientCertificateCredentialOptions>>,
+      } satisfies Parts<Exclude<OwnOption<ClientCertificateCredentialOptions>, "claimsFromClient">>,
     },
   };
 }
@@ -185,7 +187,8 @@ async function certificates(): Promise<Record<string, Subject>> {
 }
 
 const USER = { userAssertionToken: "a-users-token" };
-const USER_PARTS = { ...APP_PARTS, userAssertionToken: separate(() => "another-users-token") };
+const claimsFromClient = separate(() => '{"id_token":{}}');
+const USER_PARTS = { ...APP_PARTS, claimsFromClient, userAssertionToken: separate(() => "another-users-token") };
 function getAssertion(): Promise<string> {
   return Promise.resolve("an-assertion");
 }
@@ -196,6 +199,37 @@ function onBehalfOf(given: Values, parts: Subject["parts"]): Subject {
     given: () => ({ ...APP, ...USER, ...given }),
     variables: VARIABLES,
     parts,
+  };
+}
+
+/** The options of an agent that every kind of it has. */
+type AgentPart = Exclude<
+  OwnOption<AgentIdentityCredentialOptions>,
+  | ("certificatePath" | "clientSecret" | "getAssertion" | "sendCertificateChain")
+  | ("userAssertionToken" | "userId" | "username")
+>;
+
+function agent(given: Values, parts: Subject["parts"], hasOtherProof = false): Subject {
+  return {
+    create: (given: AgentIdentityCredentialOptions, options) => new AgentIdentityCredential({ ...options, ...given }),
+    given: () => ({
+      tenantId: TENANT,
+      blueprintId: "a-blueprint",
+      agentId: "an-agent",
+      clientSecret: "a-secret",
+      ...given,
+    }),
+    variables: VARIABLES,
+    parts: {
+      ...{
+        tenantId: APP_PARTS.tenantId,
+        blueprintId: separate(() => "another-blueprint"),
+        agentId: separate(() => "another-agent"),
+        claimsFromClient,
+      } satisfies Parts<AgentPart>,
+      ...hasOtherProof ? {} : { clientSecret: separate(() => "another-secret") },
+      ...parts,
+    },
   };
 }
 
@@ -339,26 +373,28 @@ export async function createSubjects(): Promise<Readonly<Record<string, Subject>
   return {
     "a client secret": {
       create: (
-        { tenantId, clientId, clientSecret }: typeof APP & { clientSecret: string },
+        { tenantId, clientId, clientSecret, ...given }: typeof APP & { clientSecret: string },
         options: ClientSecretCredentialOptions,
-      ) => new ClientSecretCredential(tenantId, clientId, clientSecret, options),
+      ) => new ClientSecretCredential(tenantId, clientId, clientSecret, { ...options, ...given }),
       given: () => ({ ...APP, clientSecret: "a-secret" }),
       variables: VARIABLES,
       parts: {
         ...APP_PARTS,
+        claimsFromClient,
         clientSecret: separate(() => "another-secret"),
       } satisfies Parts<OwnOption<ClientSecretCredentialOptions> | keyof typeof APP | "clientSecret">,
       options: OPTIONS,
     },
     "an assertion": {
       create: (
-        { tenantId, clientId, getAssertion }: typeof APP & { getAssertion: () => Promise<string> },
+        { tenantId, clientId, getAssertion, ...given }: typeof APP & { getAssertion: () => Promise<string> },
         options: ClientAssertionCredentialOptions,
-      ) => new ClientAssertionCredential(tenantId, clientId, getAssertion, options),
+      ) => new ClientAssertionCredential(tenantId, clientId, getAssertion, { ...options, ...given }),
       given: () => ({ ...APP, getAssertion }),
       variables: VARIABLES,
       parts: {
         ...APP_PARTS,
+        claimsFromClient,
         getAssertion: separate(() => () => getAssertion()),
       } satisfies Parts<OwnOption<ClientAssertionCredentialOptions> | keyof typeof APP | "getAssertion">,
       options: OPTIONS,
@@ -385,6 +421,26 @@ export async function createSubjects(): Promise<Readonly<Record<string, Subject>
         ...USER_PARTS,
         getAssertion: separate(() => () => getAssertion()),
       } satisfies Parts<OwnOption<OnBehalfOfCredentialAssertionOptions>>,
+    ),
+    "an agent": agent({}, {}),
+    "the user of an agent, by name": agent(
+      { username: "agent@contoso.com" },
+      { username: separate(() => "another@contoso.com") },
+    ),
+    "the user of an agent, by id": agent({ userId: "an-id" }, { userId: separate(() => "another-id") }),
+    "an agent on behalf of a user": agent(
+      USER,
+      { userAssertionToken: separate(() => "another-users-token") },
+    ),
+    "an agent, with a certificate": agent(
+      { clientSecret: undefined, certificatePath: "/app.pem" },
+      { certificatePath: separate(() => "/other.pem"), sendCertificateChain: separate(() => true) },
+      true,
+    ),
+    "an agent, with an assertion": agent(
+      { clientSecret: undefined, getAssertion },
+      { getAssertion: separate(() => () => getAssertion()) },
+      true,
     ),
     "a workload": {
       create: (given: WorkloadIdentityCredentialOptions, options) =>

@@ -16,15 +16,19 @@ export interface AzuriteOptions {
   readonly keyPath: string;
   /** The working folder. */
   readonly folder: string;
+  /** Its service. @default {"blob"} */
+  readonly service?: "blob" | "queue";
 }
 
 /** Starts Azurite on a free port. Rejects with its output if it does not start. */
-export async function startAzurite({ certificatePath, keyPath, folder }: AzuriteOptions): Promise<Azurite> {
+export async function startAzurite(
+  { certificatePath, keyPath, folder, service = "blob" }: AzuriteOptions,
+): Promise<Azurite> {
   const child: Child = startModule("interop/azurite_process", {
     cwd: folder,
     // deno-fmt-ignore
     args: [
-      "--oauth", "basic", "--cert", certificatePath, "--key", keyPath, "--blobPort", "0",
+      service, "--oauth", "basic", "--cert", certificatePath, "--key", keyPath, `--${service}Port`, "0",
       "--inMemoryPersistence", "--disableTelemetry", "--skipApiVersionCheck",
     ],
   });

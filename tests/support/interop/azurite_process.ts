@@ -1,5 +1,8 @@
-// Azurite's command line, on the runtime of the test.
+// The command line of one of Azurite's services, on the runtime of the test.
+import process from "node:process";
 import { endWithParent } from "../child.ts";
 
 endWithParent();
-await import("azurite/dist/src/blob/main.js");
+const [service] = process.argv.splice(2, 1);
+if (service === "queue") await import("azurite/dist/src/queue/main.js");
+else await import("azurite/dist/src/blob/main.js");

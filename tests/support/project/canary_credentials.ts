@@ -5,6 +5,7 @@
  */
 import {
   type AccessToken,
+  AgentIdentityCredential,
   AuthorizationCodeCredential,
   AzurePipelinesCredential,
   ChainedTokenCredential,
@@ -132,6 +133,18 @@ export async function credentials(): Promise<Record<string, Create>> {
       }),
     "a user's call, with an assertion": (options) =>
       new OnBehalfOfCredential({ ...options, ...CALL, getAssertion: () => Promise.resolve(FEDERATED_TOKEN) }),
+    "an agent": (options) => new AgentIdentityCredential({ ...options, ...AGENT, clientSecret: SECRET }),
+    "an agent, with a certificate": (options) =>
+      new AgentIdentityCredential({
+        ...{ ...options, ...AGENT, certificatePath: "/app.pem" },
+        runtime: { ...options.runtime, ...files },
+      }),
+    "the user of an agent": (options) =>
+      new AgentIdentityCredential({ ...options, ...AGENT, clientSecret: SECRET, username: "agent@contoso.com" }),
+    "an agent for a user's call": (options) =>
+      new AgentIdentityCredential({ ...options, ...AGENT, clientSecret: SECRET, userAssertionToken: ASSERTION }),
+    "an agent, with an assertion": (options) =>
+      new AgentIdentityCredential({ ...options, ...AGENT, getAssertion: () => Promise.resolve(FEDERATED_TOKEN) }),
     "a job of Azure Pipelines": (options) =>
       new AzurePipelinesCredential(TENANT, CLIENT, "a-connection", HEADER_SECRET, { ...options, env: JOB }),
     "a job of Azure Pipelines, at Entra": (options) => {
@@ -146,6 +159,7 @@ export async function credentials(): Promise<Record<string, Create>> {
 }
 
 const CALL = { tenantId: TENANT, clientId: CLIENT, userAssertionToken: ASSERTION };
+const AGENT = { tenantId: TENANT, blueprintId: "a-blueprint", agentId: CLIENT };
 const JOB = { SYSTEM_OIDCREQUESTURI: "https://dev.azure.com/contoso/oidctoken" };
 
 const CODE = { device_code: SECRET, user_code: "ABC", verification_uri: "https://v.example", expires_in: 300 };

@@ -1,0 +1,39 @@
+/** A request that can be sent, and repeated if its body can. */
+export interface Outgoing {
+  /** What `fetch` gets: the caller's argument, or the target of a redirect. */
+  readonly input: string | URL | Request;
+  readonly url: URL;
+  readonly method: string;
+  readonly headers: Headers;
+  readonly init: RequestInit;
+  readonly redirect: RequestRedirect;
+  readonly signal: AbortSignal | undefined;
+  /** Whether it has no body, or one that can be sent again. */
+  readonly isRepeatable: boolean;
+}
+
+/** Reads the arguments of `fetch`. */
+export function readArguments(input: string | URL | Request, init: RequestInit, url: URL): Outgoing {
+  const request = isRequest(input) ? input : undefined;
+  const body = init.body ?? request?.body;
+  return {
+    input,
+    url,
+    method: (init.method ?? request?.method ?? "GET").toUpperCase(),
+    headers: new Headers(init.headers ?? request?.headers),
+    init,
+    redirect: init.redirect ?? request?.redirect ?? "follow",
+    signal: init.signal ?? request?.signal,
+    isRepeatable: body === undefined || body === null || isReusable(body),
+  };
+}
+
+/** Whether the argument of `fetch` is a `Request`, also one of another realm. */
+export function isRequest(input: string | URL | Request): input is Request {
+  return typeof input === "object" && "url" in input;
+}
+
+function isReusable(body: unknown): boolean {
+  return typeof body === "string" || ArrayBuffer.isView(body) ||
+    [ArrayBuffer, Blob, FormData, URLSearchParams].some((type) => body instanceof type);
+}

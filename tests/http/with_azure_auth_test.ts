@@ -1,0 +1,443 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import type { GetTokenOptions, TokenCredential } from "@azweb/identity";
+import { type AzureFetchOptions, withAzureAuth } from "@azweb/identity/fetch";
+
+const BLOB = "https://account.blob.core.windows.net/container/blob";
+const VAULT = "https://my-vault.vault.azure.net/secrets/one";
+const GRAPH = "https://graph.microsoft.com/v1.0/me";
+const CLAIMS = '{"access_token":{"nbf":{"essential":true,"value":"1700000000"}}}';
+const CAE = `Bearer realm="", authorization_uri="https://login.microsoftonline.com/common/oauth2/authorize", ` +
+  `error="insufficient_claims", claims="${btoa(CLAIMS)}"`;
+
+/** A request as the service received it. */
+interface Received {
+  readonly method: string;
+  readonly url: string;
+  readonly authorization: string | null;
+  readonly headers: Headers;
+  readonly body: string;
+}
+
+/** A call of `getToken`. */
+interface Call extends Pick<GetTokenOptions, "claims" | "tenantId" | "enableCae"> {
+  readonly scope: string | string[];
+}
+
+/** A service that returns the responses in turn, the last one for ever, and a credential that numbers its tokens. */
+function connect(responses: (Response | ((request: Received) => Response))[], options: AzureFetchOptions = {}) {
+  const received: Received[] = [];
+  const calls: Call[] = [];
+  const credential: TokenCredential = {
+    getToken(scope, { abortSignal: _, ...rest } = {}) {
+      calls.push({ scope, ...rest });
+      const kind = [rest.tenantId, rest.claims && "claims"].filter(Boolean).join("+");
+      return Promise.resolve({ token: `token${kind && `-${kind}`}`, expiresOnTimestamp: Infinity });
+    },
+  };
+  const azureFetch = withAzureAuth(credential, {
+    fetch: async (input, init) => {
+      const request = new Request(input, init);
+      assert.equal(init?.redirect, "manual");
+      const { method, url, headers } = request;
+      received.push({ method, url, headers, authorization: headers.get("authorization"), body: await request.text() });
+      const response = responses[Math.min(received.length, responses.length) - 1]!;
+      return typeof response === "function" ? response(received.at(-1)!) : response.clone();
+    },
+    ...options,
+  });
+  return { azureFetch, received, calls };
+}
+
+function unauthorized(challenge: string): Response {
+  return new Response("no", { status: 401, headers: { "www-authenticate": challenge } });
+}
+
+function redirectTo(location: string, status = 302): Response {
+  return new Response(null, { status, headers: { location } });
+}
+
+describe("withAzureAuth", () => {
+  test("sends a token for the scope of the host, and passes on all else", async () => {
+    const { azureFetch, received, calls } = connect([new Response("content", { status: 201 })]);
+    const response = await azureFetch(BLOB, {
+      method: "PUT",
+      headers: { "x-ms-blob-type": "BlockBlob" },
+      body: "hello",
+    });
+    assert.equal(response.status, 201);
+    assert.equal(await response.text(), "content");
+    assert.deepEqual(calls, [{ scope: "https://storage.azure.com/.default", enableCae: true }]);
+    const [{ method, url, authorization, headers, body }] = received as [Received];
+    assert.deepEqual([method, url, authorization, body], ["PUT", BLOB, "Bearer token", "hello"]);
+    assert.equal(headers.get("x-ms-blob-type"), "BlockBlob");
+    assert.equal(headers.get("x-ms-version"), "2024-11-04");
+    assert.equal(headers.get("x-ms-client-request-id"), null);
+  });
+
+  test("accepts a URL object and a Request, with its method, headers and body", async () => {
+    const { azureFetch, received } = connect([new Response("content")]);
+    await azureFetch(new URL(GRAPH));
+    await azureFetch(new Request(GRAPH, { method: "POST", headers: { "x-one": "1" }, body: "hello" }));
+    assert.deepEqual(received.map(({ method, body }) => [method, body]), [["GET", ""], ["POST", "hello"]]);
+    assert.equal(received[1]?.headers.get("x-one"), "1");
+    assert.equal(received[1]?.authorization, "Bearer token");
+    assert.equal(received[1]?.headers.get("x-ms-version"), null);
+  });
+
+  test("keeps the version of the request, and replaces its authorization", async () => {
+    const { azureFetch, received } = connect([new Response()]);
+    await azureFetch(BLOB, { headers: { "x-ms-version": "2021-12-02", authorization: "Bearer unused" } });
+    assert.equal(received[0]?.headers.get("x-ms-version"), "2021-12-02");
+    assert.equal(received[0]?.authorization, "Bearer token");
+  });
+
+  test("authenticates to Azure Cosmos DB as it requires", async () => {
+    const { azureFetch, received, calls } = connect([new Response()]);
+    await azureFetch("https://my-account.documents.azure.com/dbs");
+    assert.equal(calls[0]?.scope, "https://my-account.documents.azure.com/.default");
+    assert.equal(received[0]?.authorization, "type%3Daad%26ver%3D1.0%26sig%3Dtoken");
+    assert.equal(received[0]?.headers.get("x-ms-version"), "2018-12-31");
+    assert.match(received[0]?.headers.get("x-ms-date") ?? "", /^[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} [\d:]{8} GMT$/);
+  });
+
+  test("adds a client request id if the option says so, unless the request has one", async () => {
+    const { azureFetch, received } = connect([new Response()], { clientRequestId: true });
+    await azureFetch(GRAPH);
+    await azureFetch(GRAPH, { headers: { "x-ms-client-request-id": "mine" } });
+    assert.match(received[0]?.headers.get("x-ms-client-request-id") ?? "", /^[0-9a-f-]{36}$/);
+    assert.equal(received[1]?.headers.get("x-ms-client-request-id"), "mine");
+  });
+
+  test("uses the scope of the options in place of the table's", async () => {
+    const { azureFetch, calls } = connect([new Response()], { scope: "https://eventhubs.azure.net/.default" });
+    await azureFetch("https://my-namespace.servicebus.windows.net/hub/messages");
+    assert.equal(calls[0]?.scope, "https://eventhubs.azure.net/.default");
+  });
+
+  test("sends tokens to the hosts of the options, and the table's scope to the others", async () => {
+    const options = { scope: "api://my-api/.default", hosts: ["API.contoso.com", "localhost:8443"] };
+    const { azureFetch, calls } = connect([new Response()], options);
+    for (const url of ["https://api.contoso.com/a", "https://localhost:8443/b", GRAPH]) await azureFetch(url);
+    assert.deepEqual(calls.map(({ scope }) => scope), [
+      "api://my-api/.default",
+      "api://my-api/.default",
+      "https://graph.microsoft.com/.default",
+    ]);
+    for (const url of ["https://api.contoso.com:8443/", "http://api.contoso.com/", "https://u:p@api.contoso.com/"]) {
+      await assert.rejects(azureFetch(url), TypeError);
+    }
+  });
+
+  for (const url of ["https://example.com/?sig=secret", "http://account.blob.core.windows.net/", "/relative"]) {
+    test(`rejects ${url} before it requests a token`, async () => {
+      const { azureFetch, received, calls } = connect([new Response()]);
+      await assert.rejects(azureFetch(url), (error: Error) => {
+        assert.equal(error.name, "TypeError");
+        assert.match(
+          error.message,
+          /^withAzureAuth: Cannot send a token to (".+"|a relative URL): It must be a host of Azure/,
+        );
+        assert.doesNotMatch(error.message, /secret/);
+        return true;
+      });
+      assert.deepEqual([received, calls], [[], []]);
+    });
+  }
+
+  const wrong: Readonly<Record<string, [object, RegExp]>> = {
+    "hosts without scope": [{ hosts: ["api.contoso.com"] }, /"hosts" requires "scope"/],
+    "a URL as host": [{ hosts: ["https://api.contoso.com"], scope: "s" }, /without protocol and path/],
+    "a host with a path": [{ hosts: ["api.contoso.com/a"], scope: "s" }, /without protocol and path/],
+    "an empty host": [{ hosts: [""], scope: "s" }, /without protocol and path/],
+    "a string of hosts": [{ hosts: "api.contoso.com", scope: "s" }, /"hosts" must be an array/],
+    "an empty scope": [{ scope: "" }, /"scope" must be a non-empty string/],
+  };
+  for (const [what, [options, message]] of Object.entries(wrong)) {
+    test(`throws for ${what}`, () => {
+      const credential = { getToken: () => Promise.resolve(null) };
+      assert.throws(() => withAzureAuth(credential, options), { name: "TypeError", message });
+    });
+  }
+
+  test("rejects with the error of the credential, and if it returns no token", async () => {
+    const error = new Error("no identity");
+    await assert.rejects(withAzureAuth({ getToken: () => Promise.reject(error) })(GRAPH), error);
+    await assert.rejects(
+      withAzureAuth({ getToken: () => Promise.resolve(null) })(GRAPH),
+      /The credential returned none/,
+    );
+  });
+
+  test("passes the signal on to the credential and to fetch", async () => {
+    const signals: unknown[] = [];
+    const azureFetch = withAzureAuth({
+      getToken(_scope, options) {
+        signals.push(options?.abortSignal);
+        return Promise.resolve({ token: "token", expiresOnTimestamp: Infinity });
+      },
+    }, {
+      fetch: (_input, init) => {
+        signals.push(init?.signal);
+        return Promise.resolve(new Response());
+      },
+    });
+    const { signal } = new AbortController();
+    await azureFetch(GRAPH, { signal });
+    assert.deepEqual(signals.map((each) => each === signal), [true, true]);
+  });
+});
+
+describe("withAzureAuth, after a 401", () => {
+  test("repeats the request once with the claims of a claims challenge", async () => {
+    const { azureFetch, received, calls } = connect([unauthorized(CAE), new Response("content")]);
+    const response = await azureFetch(GRAPH, { method: "POST", body: "hello" });
+    assert.equal(await response.text(), "content");
+    assert.deepEqual(calls.map(({ claims }) => claims), [undefined, CLAIMS]);
+    assert.deepEqual(received.map(({ authorization, body }) => [authorization, body]), [
+      ["Bearer token", "hello"],
+      ["Bearer token-claims", "hello"],
+    ]);
+  });
+
+  test("requests a token of the tenant that the challenge names, and keeps the tenant for the host", async () => {
+    const challenge = 'Bearer authorization="https://login.windows.net/the-tenant", resource="https://vault.azure.net"';
+    const { azureFetch, received, calls } = connect([unauthorized(challenge), new Response()]);
+    assert.equal((await azureFetch(VAULT)).status, 200);
+    assert.equal((await azureFetch(VAULT)).status, 200);
+    await azureFetch(GRAPH);
+    assert.deepEqual(calls.map(({ tenantId }) => tenantId), [undefined, "the-tenant", "the-tenant", undefined]);
+    assert.deepEqual(received.map(({ authorization }) => authorization), [
+      "Bearer token",
+      "Bearer token-the-tenant",
+      "Bearer token-the-tenant",
+      "Bearer token",
+    ]);
+  });
+
+  test("reads the challenge of Azure Storage, whose values have no quotation marks", async () => {
+    const challenge =
+      "Bearer authorization_uri=https://login.microsoftonline.com/the-tenant/oauth2/authorize resource_id=https://storage.azure.com";
+    const { azureFetch, calls } = connect([unauthorized(challenge), new Response()]);
+    assert.equal((await azureFetch(BLOB)).status, 200);
+    assert.equal(calls[1]?.tenantId, "the-tenant");
+  });
+
+  test("reacts to a challenge for a tenant and then to one for claims", async () => {
+    const tenant = 'Bearer authorization="https://login.windows.net/the-tenant", resource="https://vault.azure.net"';
+    const { azureFetch, calls } = connect([unauthorized(tenant), unauthorized(CAE), new Response()]);
+    assert.equal((await azureFetch(VAULT)).status, 200);
+    assert.deepEqual(calls.map(({ tenantId, claims }) => [tenantId, claims]), [
+      [undefined, undefined],
+      ["the-tenant", undefined],
+      ["the-tenant", CLAIMS],
+    ]);
+  });
+
+  test("returns the response of a service that returns 401 for ever", async () => {
+    const { azureFetch, received, calls } = connect([unauthorized(CAE)]);
+    const response = await azureFetch(GRAPH);
+    assert.deepEqual([response.status, await response.text()], [401, "no"]);
+    assert.ok(received.length <= 3, `${received.length} requests`);
+    assert.ok(calls.length <= 3, `${calls.length} calls`);
+  });
+
+  const ignored: Readonly<Record<string, string>> = {
+    "no challenge": "",
+    "another scheme": `PoP claims="${btoa(CLAIMS)}"`,
+    "a scheme after Bearer": `Bearer realm="", Negotiate claims="${btoa(CLAIMS)}"`,
+    "claims that are not base64": 'Bearer error="insufficient_claims", claims="{}"',
+    "claims that are not JSON": `Bearer error="insufficient_claims", claims="${btoa("nonsense")}"`,
+    "another resource": 'Bearer authorization="https://login.windows.net/t", resource="https://management.azure.com"',
+    "claims for another resource": `Bearer resource="https://vault.azure.net", claims="${btoa(CLAIMS)}"`,
+    "a tenant with a path of its own": 'Bearer authorization="https://login.windows.net/%2e%2e%2fevil"',
+    "no tenant": 'Bearer authorization="https://login.windows.net/common"',
+    "a megabyte": `Bearer ${"a=b, ".repeat(200_000)}claims="${btoa(CLAIMS)}"`,
+    "unclosed quotation marks": `Bearer claims="${btoa(CLAIMS)}`,
+  };
+  for (const [what, challenge] of Object.entries(ignored)) {
+    test(`returns the response with ${what}`, async () => {
+      const { azureFetch, received, calls } = connect([() => unauthorized(challenge)]);
+      assert.equal((await azureFetch(GRAPH)).status, 401);
+      assert.deepEqual([received.length, calls.length], [1, 1]);
+    });
+  }
+
+  test("does not repeat the request with the same token", async () => {
+    const challenge = 'Bearer authorization_uri="https://login.windows.net/own-tenant"';
+    let requests = 0;
+    const azureFetch = withAzureAuth(
+      { getToken: () => Promise.resolve({ token: "the-only-one", expiresOnTimestamp: Infinity }) },
+      { fetch: () => Promise.resolve(unauthorized(`${++requests && challenge}`)) },
+    );
+    assert.equal((await azureFetch(GRAPH)).status, 401);
+    assert.equal(requests, 1);
+  });
+
+  test("rejects with the error of a credential that does not allow the tenant", async () => {
+    const challenge = 'Bearer authorization_uri="https://login.windows.net/other"';
+    const azureFetch = withAzureAuth({
+      getToken(_scope, options) {
+        if (options?.tenantId) return Promise.reject(new Error(`not allowed: ${options.tenantId}`));
+        return Promise.resolve({ token: "token", expiresOnTimestamp: Infinity });
+      },
+    }, { fetch: () => Promise.resolve(unauthorized(challenge)) });
+    await assert.rejects(azureFetch(GRAPH), /not allowed: other/);
+    await assert.rejects(azureFetch(GRAPH), /not allowed: other/);
+  });
+
+  test("returns the response if the body is a stream, which can be sent once", async () => {
+    for (const challenge of [CAE, 'Bearer authorization_uri="https://login.windows.net/other"']) {
+      const { azureFetch, received } = connect([unauthorized(challenge)]);
+      const body = new Blob(["hello"]).stream();
+      const response = await azureFetch(GRAPH, { method: "POST", body, duplex: "half" } as RequestInit);
+      assert.equal(response.status, 401);
+      assert.deepEqual(received.map(({ body }) => body), ["hello"]);
+    }
+    const { azureFetch, received } = connect([unauthorized(CAE)]);
+    assert.equal((await azureFetch(new Request(GRAPH, { method: "POST", body: "hello" }))).status, 401);
+    assert.equal(received.length, 1);
+  });
+
+  const bodies: Readonly<Record<string, () => BodyInit>> = {
+    "a string": () => "hello",
+    "bytes": () => new TextEncoder().encode("hello"),
+    "an ArrayBuffer": () => new TextEncoder().encode("hello").buffer,
+    "a Blob": () => new Blob(["hello"]),
+    "a URLSearchParams": () => new URLSearchParams({ hello: "" }),
+  };
+  for (const [what, body] of Object.entries(bodies)) {
+    test(`repeats the request with ${what} as body`, async () => {
+      const { azureFetch, received } = connect([unauthorized(CAE), new Response()]);
+      assert.equal((await azureFetch(GRAPH, { method: "POST", body: body() })).status, 200);
+      assert.deepEqual(received.map(({ body }) => body.replace("=", "")), ["hello", "hello"]);
+    });
+  }
+});
+
+describe("withAzureAuth, after a 429 or 503", () => {
+  const busy = (status: number, value: string, name = "retry-after") =>
+    new Response("busy", { status, headers: { [name]: value } });
+
+  for (const status of [429, 503]) {
+    test(`repeats the request after the delay of a ${status}`, async () => {
+      const { azureFetch, received } = connect([
+        busy(status, "0"),
+        busy(status, "1", "x-ms-retry-after-ms"),
+        new Response("ok"),
+      ]);
+      assert.equal(await (await azureFetch(BLOB, { method: "PUT", body: "hello" })).text(), "ok");
+      assert.deepEqual(received.map(({ body }) => body), ["hello", "hello", "hello"]);
+    });
+  }
+
+  test("returns the response after three retries", async () => {
+    const { azureFetch, received } = connect([busy(503, "0")]);
+    assert.equal((await azureFetch(GRAPH)).status, 503);
+    assert.equal(received.length, 4);
+  });
+
+  const returned: Readonly<Record<string, Response>> = {
+    "a delay of a day": busy(503, "86400"),
+    "a delay that ends in a year": busy(429, "Fri, 01 Jan 2100 00:00:00 GMT"),
+    "no delay": new Response("busy", { status: 503 }),
+    "a malformed delay": busy(503, "soon"),
+    "another status": busy(500, "0"),
+  };
+  for (const [what, response] of Object.entries(returned)) {
+    test(`returns a response with ${what}`, async () => {
+      const { azureFetch, received } = connect([response]);
+      assert.equal(await (await azureFetch(GRAPH)).text(), "busy");
+      assert.equal(received.length, 1);
+    });
+  }
+
+  test("stops waiting when the signal fires", async () => {
+    const controller = new AbortController();
+    const { azureFetch, received } = connect([() => {
+      queueMicrotask(() => setTimeout(() => controller.abort(new Error("enough")), 1));
+      return busy(503, "50");
+    }]);
+    await assert.rejects(azureFetch(GRAPH, { signal: controller.signal }), /enough/);
+    assert.equal(received.length, 1);
+  });
+
+  test("returns the response if the body is a stream", async () => {
+    const { azureFetch, received } = connect([busy(503, "0")]);
+    const body = new Blob(["hello"]).stream();
+    const response = await azureFetch(GRAPH, { method: "POST", body, duplex: "half" } as RequestInit);
+    assert.deepEqual([response.status, received.length], [503, 1]);
+  });
+});
+
+describe("withAzureAuth, after a redirect", () => {
+  test("sends the token again to the same origin", async () => {
+    const { azureFetch, received } = connect([redirectTo("/v1.0/users/1"), new Response("content")]);
+    assert.equal(await (await azureFetch(GRAPH)).text(), "content");
+    assert.deepEqual(received.map(({ url, authorization }) => [url, authorization]), [
+      [GRAPH, "Bearer token"],
+      ["https://graph.microsoft.com/v1.0/users/1", "Bearer token"],
+    ]);
+  });
+
+  for (
+    const target of [
+      "https://evil.example/",
+      "https://other.blob.core.windows.net/",
+      "https://graph.microsoft.com:8443/",
+    ]
+  ) {
+    test(`sends no token to ${target}, nor to a later target`, async () => {
+      const { azureFetch, received, calls } = connect([redirectTo(target), redirectTo(GRAPH), new Response("content")]);
+      assert.equal(await (await azureFetch(GRAPH, { headers: { "x-one": "1" } })).text(), "content");
+      assert.deepEqual(received.map(({ authorization }) => authorization), ["Bearer token", null, null]);
+      assert.deepEqual(received.map(({ headers }) => headers.get("x-one")), ["1", "1", "1"]);
+      assert.equal(calls.length, 1);
+    });
+  }
+
+  const methods: readonly [number, string, string, string][] = [
+    [301, "POST", "GET", ""],
+    [302, "POST", "GET", ""],
+    [303, "POST", "GET", ""],
+    [303, "PUT", "GET", ""],
+    [301, "PUT", "PUT", "hello"],
+    [307, "POST", "POST", "hello"],
+    [308, "PATCH", "PATCH", "hello"],
+  ];
+  for (const [status, method, next, body] of methods) {
+    test(`follows ${status} of ${method} with ${next}, as fetch does`, async () => {
+      const { azureFetch, received } = connect([redirectTo("/next", status), new Response()]);
+      await azureFetch(GRAPH, { method, body: "hello", headers: { "content-type": "text/x" } });
+      assert.deepEqual([received[1]?.method, received[1]?.body], [next, body]);
+      assert.equal(received[1]?.headers.get("content-type"), body ? "text/x" : null);
+    });
+  }
+
+  const refused: Readonly<Record<string, [Response, RequestInit?]>> = {
+    "to http:": [redirectTo("http://graph.microsoft.com/v1.0/me")],
+    "to a URL with a user name": [redirectTo("https://user@graph.microsoft.com/")],
+    "to no URL": [redirectTo("https://[")],
+    "of a stream": [
+      redirectTo("/next", 307),
+      { method: "POST", body: new Blob(["hello"]).stream(), duplex: "half" } as RequestInit,
+    ],
+    'with the mode "error"': [redirectTo("/next"), { redirect: "error" }],
+    "without end": [redirectTo("/next")],
+  };
+  for (const [what, [response, init]] of Object.entries(refused)) {
+    test(`rejects a redirect ${what}`, async () => {
+      const { azureFetch, received } = connect([response]);
+      await assert.rejects(azureFetch(GRAPH, init), { name: "TypeError", message: /^withAzureAuth: Cannot follow / });
+      assert.ok(received.every(({ url }) => url.startsWith("https://graph.microsoft.com/")));
+      assert.equal(received.length, what === "without end" ? 21 : 1);
+    });
+  }
+
+  test('returns the redirect with the mode "manual", and a status without a location', async () => {
+    const { azureFetch } = connect([redirectTo("https://evil.example/")]);
+    assert.equal((await azureFetch(GRAPH, { redirect: "manual" })).headers.get("location"), "https://evil.example/");
+    assert.equal((await connect([new Response(null, { status: 304 })]).azureFetch(GRAPH)).status, 304);
+    assert.equal((await connect([new Response(null, { status: 302 })]).azureFetch(GRAPH)).status, 302);
+  });
+});
