@@ -89,6 +89,7 @@ const APP_MEMBERS: Readonly<Record<keyof EntraApp, true>> = {
   allowPublicClient: true,
   redirectUris: true,
   identifierUris: true,
+  blueprintId: true,
   claims: true,
 };
 const SECRET_MEMBERS: Readonly<Record<keyof EntraSecret, true>> = { value: true, expiresOnTimestamp: true };
@@ -101,6 +102,7 @@ const FEDERATED_CREDENTIAL_MEMBERS: Readonly<Record<keyof EntraFederatedCredenti
 const USER_MEMBERS: Readonly<Record<keyof EntraUser, true>> = {
   tenantId: true,
   username: true,
+  agentId: true,
   password: true,
   requiresMfa: true,
 };
