@@ -17,15 +17,50 @@ import {
 
 // No whole answer: repeated, since it may heal
 
-const UNREACHABLE: Readonly<Record<string, [fault: () => unknown, message: string]>> = {
+const PAGE = "<!DOCTYPE html><html><body>Sign in to the hotel's network</body></html>";
+const NO_JSON = "not the JSON of a token service";
+const LOOK_AT_NETWORK = 'Check the network, and that "fetch" uses the proxy, if there is one';
+const LOOK_AT_HOST = "Check the host and the port, also those in HTTPS_PROXY, and that no firewall blocks them";
+const LOOK_AT_PORTAL = "Sign in to the network if it has a sign-in page, and check the proxy if there is one";
+
+const UNREACHABLE: Readonly<Record<string, [fault: () => unknown, message: string, nextStep?: string]>> = {
   "refused, as Deno says it": [
     () =>
       Promise.reject(new TypeError("error sending request for url (https://…): tcp connect error: Connection refused")),
     "error sending request for url (https://…): tcp connect error: Connection refused",
+    LOOK_AT_HOST,
   ],
   "refused, as Node says it": [
     () => Promise.reject(new TypeError("fetch failed", { cause: new Error("connect ECONNREFUSED 127.0.0.1:9") })),
     "fetch failed: connect ECONNREFUSED 127.0.0.1:9",
+    LOOK_AT_HOST,
+  ],
+  "refused at each address, as Node says it": [
+    () => {
+      const cause = Object.assign(new AggregateError([new Error("connect ECONNREFUSED ::1:9")]), {
+        code: "ECONNREFUSED",
+      });
+      return Promise.reject(new TypeError("fetch failed", { cause }));
+    },
+    "fetch failed: (ECONNREFUSED)",
+    LOOK_AT_HOST,
+  ],
+  "a web page": [
+    () => new Response(PAGE, { headers: { "content-type": "text/html" } }),
+    "HTTP 200: The response is a web page: is a proxy in between?",
+    LOOK_AT_PORTAL,
+  ],
+  "an empty body": [() => new Response(""), "HTTP 200: The response is empty"],
+  "truncated JSON": [
+    () => new Response('{"token_type":"Bearer","expires_in":3600,"access_token":"half of a'),
+    "HTTP 200: The response ends early",
+  ],
+  "null": [() => jsonAnswer(null), `HTTP 200: The response is ${NO_JSON}`],
+  "a list": [() => jsonAnswer([{ access_token: "a-token" }]), `HTTP 200: The response is ${NO_JSON}`],
+  "a text": [() => jsonAnswer("a-token"), `HTTP 200: The response is ${NO_JSON}`],
+  "no text at all": [
+    () => new Response(new Uint8Array([0xff, 0xfe, 0x00, 0x80])),
+    `HTTP 200: The response is ${NO_JSON}`,
   ],
   "reset in the middle of the body": [
     () =>
@@ -55,10 +90,11 @@ const UNREACHABLE: Readonly<Record<string, [fault: () => unknown, message: strin
   }, "round: round: round"],
 };
 
-for (const [name, [fault, message]] of Object.entries(UNREACHABLE)) {
+for (const [name, [fault, message, nextStep = LOOK_AT_NETWORK]] of Object.entries(UNREACHABLE)) {
   test(`${name}: three more attempts, then the reason and what to look at`, async () => {
     const { error, message: said, asked } = await failWith(fault);
-    assert.equal(said, `${message}. Check the network, and that "fetch" uses the proxy, if there is one`);
+    assert.equal(said, `${message}. ${nextStep}`);
+    assert.doesNotMatch(JSON.stringify(error), /half of a"|hotel|a-token/);
     assert.equal(asked, 4);
     assert.equal(error.statusCode, 0);
     assert.equal("errorResponse" in error, false);
@@ -203,36 +239,14 @@ test("waits between attempts end with the deadline too, and no attempt comes aft
 
 // An answer that is none
 
-const PAGE = "<!DOCTYPE html><html><body>Sign in to the hotel's network</body></html>";
-const NO_JSON = "not the JSON of a token service";
-
 for (
   const [name, answer, message] of [
-    [
-      "a web page",
-      () => new Response(PAGE, { headers: { "content-type": "text/html" } }),
-      "HTTP 200: The response is a web page: is a proxy in between?",
-    ],
     [
       "a web page with status 403",
       () => new Response(`\n ${PAGE}`, { status: 403 }),
       "HTTP 403: The response is a web page: is a proxy in between?",
     ],
-    ["an empty body", () => new Response(""), "HTTP 200: The response is empty or longer than a megabyte"],
     ["no body", () => new Response(null, { status: 204 }), "HTTP 204: The response is empty or longer than a megabyte"],
-    [
-      "truncated JSON",
-      () => new Response('{"token_type":"Bearer","expires_in":3600,"access_token":"half of a'),
-      `HTTP 200: The response is ${NO_JSON}`,
-    ],
-    ["null", () => jsonAnswer(null), `HTTP 200: The response is ${NO_JSON}`],
-    ["a list", () => jsonAnswer([{ access_token: "a-token" }]), `HTTP 200: The response is ${NO_JSON}`],
-    ["a text", () => jsonAnswer("a-token"), `HTTP 200: The response is ${NO_JSON}`],
-    [
-      "no text at all",
-      () => new Response(new Uint8Array([0xff, 0xfe, 0x00, 0x80])),
-      `HTTP 200: The response is ${NO_JSON}`,
-    ],
     ["status 400 without an error", () => jsonAnswer({}, { status: 400 }), `HTTP 400: The response is ${NO_JSON}`],
     [
       "status 400 with an error that is no text",
@@ -315,7 +329,8 @@ for (const status of [301, 302, 303, 307, 308]) {
     });
     assert.equal(
       message,
-      `HTTP ${status}: The service sent a redirect, which is not followed: another server could receive the secret`,
+      `HTTP ${status}: The service sent a redirect, which is not followed: another server could receive the secret. ` +
+        LOOK_AT_PORTAL,
     );
     assert.equal(error.statusCode, status);
     assert.equal(asked, 1);
