@@ -13,8 +13,11 @@ import { ROOT, runOrThrow } from "./run.ts";
 /** The only packages that are installed with this one. */
 const DEPENDENCIES = ["oauth4webapi"];
 
-/** Optional peer dependencies: for `./testing` and for PKCS#12. */
-const OPTIONAL = ["jose", "node-forge"];
+/** Optional peer dependencies: for `./testing`, for PKCS#12, and for proxies on older releases of Node. */
+const OPTIONAL = ["jose", "node-forge", "undici"];
+
+/** Versions of optional peer dependencies that differ from those of `deno.json`: those whose used part is the same. */
+const RANGES: Readonly<Record<string, string>> = { undici: ">=6" };
 
 /**
  * Modules that become one file each; of two lines that a module fits, the first is valid. What some programs do without, or load later
@@ -25,7 +28,7 @@ const CHUNKS: readonly { readonly name: string; readonly modules: RegExp }[] = [
   {
     name: "start",
     modules:
-      /^src\/(errors|core\/(in_chain|internals|lazy_get_token|require_variables|settings|sleep|tenants|timeout|url|validate)|runtime\/(background|env|operating_system|platform))\.js$/,
+      /^src\/(errors|core\/(in_chain|internals|lazy_get_token|require_variables|settings|sleep|tenants|timeout|url|validate)|runtime\/(background|env|operating_system|platform|remote_fetch))\.js$/,
   },
   { name: "start", modules: /^src\/(developer_tools\/create_tool_get_token|managed_identity\/identity)/ },
   // Also for PKCS#12, which needs no token service.
@@ -149,7 +152,9 @@ function completeManifest(packed: Manifest, { imports }: Configuration): Manifes
     engines: enginesFrom(OLDEST_RELEASES),
     files: ["mod.js", "mod.d.ts", "chunks/*.js", "src/**/*.js", "src/**/*.d.ts", "CHANGELOG.md"],
     dependencies: Object.fromEntries(own),
-    peerDependencies: Object.fromEntries(OPTIONAL.map((name) => [name, imports[name]!.replace(/^npm:.+@/, "")])),
+    peerDependencies: Object.fromEntries(
+      OPTIONAL.map((name) => [name, RANGES[name] ?? imports[name]!.replace(/^npm:.+@/, "")]),
+    ),
     peerDependenciesMeta: Object.fromEntries(OPTIONAL.map((name) => [name, { optional: true }])),
   };
 }
