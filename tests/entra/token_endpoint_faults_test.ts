@@ -45,6 +45,17 @@ const UNREACHABLE: Readonly<Record<string, [fault: () => unknown, message: strin
     "fetch failed: (ECONNREFUSED)",
     LOOK_AT_HOST,
   ],
+  "an issuer that is not among the authorities, as Node says it": [
+    () => Promise.reject(withCode("UNABLE_TO_GET_ISSUER_CERT_LOCALLY", "unable to get local issuer certificate")),
+    "fetch failed: unable to get local issuer certificate (UNABLE_TO_GET_ISSUER_CERT_LOCALLY)",
+    "If a proxy inspects TLS, trust the certification authority of your company: by NODE_EXTRA_CA_CERTS=<PEM file> or " +
+    "--use-system-ca on Node and Bun, by DENO_CERT=<PEM file> or DENO_TLS_CA_STORE=system on Deno",
+  ],
+  "a DNS server that does not respond, as Node says it": [
+    () => Promise.reject(withCode("EAI_AGAIN", "getaddrinfo EAI_AGAIN login.example")),
+    "fetch failed: getaddrinfo EAI_AGAIN login.example",
+    "Check the name of the host and the DNS settings; if there is a proxy, set HTTPS_PROXY",
+  ],
   "a web page": [
     () => new Response(PAGE, { headers: { "content-type": "text/html" } }),
     "HTTP 200: The response is a web page: is a proxy in between?",
@@ -89,6 +100,11 @@ const UNREACHABLE: Readonly<Record<string, [fault: () => unknown, message: strin
     return Promise.reject(error);
   }, "round: round: round"],
 };
+
+/** Returns an error of Node's `fetch`. */
+function withCode(code: string, message: string): Error {
+  return new TypeError("fetch failed", { cause: Object.assign(new Error(message), { code }) });
+}
 
 for (const [name, [fault, message, nextStep = LOOK_AT_NETWORK]] of Object.entries(UNREACHABLE)) {
   test(`${name}: three more attempts, then the reason and what to look at`, async () => {
