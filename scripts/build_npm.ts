@@ -15,8 +15,11 @@ import { ROOT, runOrThrow } from "./run.ts";
 /** The only dependencies, which npm installs with the package. */
 const DEPENDENCIES = ["oauth4webapi"];
 
-/** Optional peer dependencies: for `./testing` and for PKCS#12. */
-const OPTIONAL = ["jose", "node-forge"];
+/** Optional peer dependencies: for `./testing`, for PKCS#12, and for proxies on older releases of Node. */
+const OPTIONAL = ["jose", "node-forge", "undici"];
+
+/** Versions of optional peer dependencies that differ from those of `deno.json`: those whose used part is the same. */
+const RANGES: Readonly<Record<string, string>> = { undici: ">=6" };
 
 /**
  * The files that modules are joined into, as few as possible. A module belongs to the first pattern that matches its
@@ -27,7 +30,7 @@ const CHUNKS: readonly { readonly name: string; readonly modules: RegExp }[] = [
   {
     name: "start",
     modules:
-      /^src\/(errors|core\/(decoding|in_chain|internals|lazy_get_token|require_variables|settings|sleep|tenants|timeout|url|validate)|runtime\/(background|env|operating_system|platform))\.js$/,
+      /^src\/(errors|core\/(decoding|in_chain|internals|lazy_get_token|require_variables|settings|sleep|tenants|timeout|url|validate)|runtime\/(background|env|operating_system|platform|remote_fetch))\.js$/,
   },
   { name: "start", modules: /^src\/(developer_tools\/create_tool_get_token|managed_identity\/identity)/ },
   {
@@ -177,7 +180,9 @@ function completeManifest(packed: Manifest, { imports }: Configuration): Manifes
     ),
     files: ["mod.js", "mod.d.ts", "chunks/*.js", "edge/**/*.js", "src/**/*.js", "src/**/*.d.ts", "CHANGELOG.md"],
     dependencies: Object.fromEntries(own),
-    peerDependencies: Object.fromEntries(OPTIONAL.map((name) => [name, imports[name]!.replace(/^npm:.+@/, "")])),
+    peerDependencies: Object.fromEntries(
+      OPTIONAL.map((name) => [name, RANGES[name] ?? imports[name]!.replace(/^npm:.+@/, "")]),
+    ),
     peerDependenciesMeta: Object.fromEntries(OPTIONAL.map((name) => [name, { optional: true }])),
   };
 }

@@ -22,7 +22,13 @@ const FAMILIES: Readonly<Record<string, readonly string[]>> = {
     ...["src/authority_hosts", "src/bearer_token_provider", "src/errors", "src/version"],
     ...["src/core/encoding", "src/core/in_chain"],
   ],
-  platform: ["src/runtime/platform", "src/runtime/env", "src/runtime/permission", "src/runtime/read_text"],
+  platform: [
+    "src/runtime/platform",
+    "src/runtime/env",
+    "src/runtime/permission",
+    "src/runtime/read_text",
+    "src/runtime/remote_fetch",
+  ],
   files: ["src/runtime/"],
   core: ["src/core/", "src/federation/lazy_workload_identity"],
   waiting: [

@@ -5,7 +5,7 @@ import { packedPackage } from "./packed_package.ts";
 import { ROOT, run } from "./run.ts";
 
 /** Packages that the runtimes' drivers need, and the optional peer dependencies. */
-const ALWAYS = ["@edge-runtime/vm", "jose", "node-forge"];
+const ALWAYS = ["@edge-runtime/vm", "jose", "node-forge", "undici"];
 
 /** The folder for caches, which Git and Deno ignore. */
 const CACHE = `${ROOT}node_modules/.cache/azweb-identity-dependencies`;

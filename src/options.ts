@@ -4,7 +4,8 @@ import type { RuntimeOverrides } from "./runtime/runtime.ts";
 import type { TokenCache } from "./token_cache.ts";
 
 /**
- * Configures retries. Only transient failures are retried: no response, status 408, 429, and 5xx except 501 and 505.
+ * Configures retries. Only transient failures are retried: no complete response, status 408, 429, and 5xx except 501
+ * and 505. A response of the token service with status 200 that is not JSON counts as none.
  */
 export interface RetryOptions {
   /**
@@ -63,9 +64,10 @@ export interface CredentialOptions {
    */
   env?: Readonly<Record<string, unknown>> | undefined;
   /**
-   * Sends requests to remote hosts, for example through a proxy or with a private certification authority.
-   *
-   * @default {globalThis.fetch}
+   * Sends requests to remote hosts, for example through a proxy or with a private certification authority. By default
+   * the global `fetch`. On Node, a request goes through the proxy that the variable `https_proxy` or `HTTPS_PROXY` of
+   * the process names (not one in `env`), except to the hosts in `no_proxy` or `NO_PROXY`, unless the global `fetch` is
+   * replaced or has a global dispatcher. Node below 22.21 and 24.5 needs the package `undici` for that.
    */
   fetch?: typeof fetch | undefined;
   /**

@@ -58,6 +58,22 @@ export function errorFromResponse(
   );
 }
 
+/**
+ * Returns a response with status 200 that is not a JSON object as one that was not received: it has ended early, or the
+ * network sent it instead of the service. A response that is too long is returned as it is.
+ */
+export function requireJson(response: HttpResult): HttpResult {
+  const { isTooLong, status } = response;
+  if (status !== 200 || isTooLong || parseObject(response.text)) return response;
+  const text = response.text.trim();
+  const isCut = text.startsWith("{") && !text.endsWith("}");
+  return {
+    ...response,
+    status: 0,
+    text: `HTTP 200: ${text === "" ? "The response is empty" : isCut ? "The response ends early" : describe(response)}`,
+  };
+}
+
 /** Describes a response that is not a JSON error. The body is omitted: it may contain secrets. */
 function describe({ status, text }: HttpResult): string {
   if (status >= 300 && status < 400) {

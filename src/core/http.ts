@@ -15,6 +15,8 @@ export interface HttpResult {
   readonly status: number;
   /** The body, `""` if it is longer than a megabyte. Without a response, the reason. */
   readonly text: string;
+  /** Whether the body is longer than a megabyte. */
+  readonly isTooLong?: boolean;
   /** The delay that the service requests before a retry, in milliseconds. */
   readonly retryAfterInMs: number | undefined;
   /** The headers; absent without a response. */
@@ -44,7 +46,8 @@ export async function send(
     const status = response.type === "opaqueredirect" ? 302 : response.status;
     const text = await readBody(response, signal);
     const { headers } = response;
-    return { status, text, retryAfterInMs: retryAfter(headers, now()), headers };
+    const retryAfterInMs = retryAfter(headers, now());
+    return { status, text: text ?? "", isTooLong: text === undefined, retryAfterInMs, headers };
   }
 
   try {
@@ -55,15 +58,17 @@ export async function send(
     if (init.signal.aborted) throw init.signal.reason;
     const { host } = new URL(url);
     const { name, cause = error } = Object(error) as { name?: unknown; cause?: unknown };
-    // Not retried: another attempt reaches the same server.
+    // Not retried: another attempt reaches the same server, or the same variables.
     if (name === "UntrustedServer") throw new AuthenticationError(`Cannot trust "${host}": ${bound(messageOf(cause))}`);
+    if (name === "UnusableProxy") throw new AuthenticationError(`Cannot reach "${host}": ${messageOf(error)}`);
     const flag = missingPermission(error, { net: host });
     if (flag) throw new AuthenticationError(`Cannot reach "${host}": Run ${flag}`);
     return { status: 0, text: reasonOf(error), retryAfterInMs: undefined };
   }
 }
 
-async function readBody(response: Response, signal: AbortSignal): Promise<string> {
+/** Returns the text of the body; `undefined` if it is longer than a megabyte. */
+async function readBody(response: Response, signal: AbortSignal): Promise<string | undefined> {
   if (!response.body) return "";
   const reader = response.body.getReader();
   // Not awaited, because the connection or an injected `fetch` may not react to the signal.
@@ -72,20 +77,23 @@ async function readBody(response: Response, signal: AbortSignal): Promise<string
   try {
     const text = await readText(() => reader.read(), MAX_BYTES);
     if (text === undefined) cancel();
-    return text ?? "";
+    return text;
   } finally {
     signal.removeEventListener("abort", cancel);
   }
 }
 
 /**
- * Returns the messages of the error and its causes. The error itself may contain the request, and is dropped; the
- * caller redacts the messages.
+ * Returns the messages and codes of the error and its causes. The error itself may contain the request, and is dropped;
+ * the caller redacts the messages.
  */
 function reasonOf(error: unknown): string {
   const messages: string[] = [];
   for (let at: unknown = error; at instanceof Error && messages.length < 3; at = at.cause) {
-    if (at.message) messages.push(at.message);
+    const { code, message } = at as { code?: unknown; message: string };
+    // Node has the code alone where several addresses of a host were tried.
+    const reason = typeof code === "string" && !message.includes(code) ? `${message} (${code})`.trimStart() : message;
+    if (reason) messages.push(reason);
   }
   return messages.join(": ") || "The request failed";
 }

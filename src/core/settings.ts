@@ -2,6 +2,7 @@ import type { Log, LogEvent } from "../log.ts";
 import type { CredentialOptions } from "../options.ts";
 import { env, isDenoDeploy, missingEnvPermission } from "../runtime/env.ts";
 import { detectPlatform } from "../runtime/platform.ts";
+import { fetchRemotely } from "../runtime/remote_fetch.ts";
 import type { TokenCache } from "../token_cache.ts";
 import { sleep } from "./sleep.ts";
 import { checkTenantId } from "./tenants.ts";
@@ -102,8 +103,7 @@ export function resolveSettings(options: CredentialOptions): Settings {
       backgroundWork === "free" && !isDenoDeploy() && !variable("DENO_DEPLOYMENT_ID"),
     waitUntil: options.waitUntil,
     injected: [options.fetch, options.localFetch, options.runtime].map((object) => object ?? ""),
-    // Looked up at each call: a page or a test may replace the global one.
-    fetch: options.fetch ?? ((input, init) => fetch(input, init)),
+    fetch: options.fetch ?? fetchRemotely,
     localFetch: options.localFetch,
     log: log ? (event) => guard(log, event) : () => {},
     variable,

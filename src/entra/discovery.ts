@@ -1,5 +1,5 @@
 import type { AuthorizationServer } from "oauth4webapi";
-import { errorFromResponse } from "../core/error_response.ts";
+import { errorFromResponse, requireJson } from "../core/error_response.ts";
 import { send } from "../core/http.ts";
 import { parseObject } from "../core/json.ts";
 import { createLruCache } from "../core/lru_cache.ts";
@@ -8,6 +8,7 @@ import { retry } from "../core/retry.ts";
 import type { Settings } from "../core/settings.ts";
 import { parseUrl } from "../core/url.ts";
 import { AuthenticationError } from "../errors.ts";
+import { networkAdvice } from "./error_advice.ts";
 import { preferredHost, PUBLIC } from "./known_hosts.ts";
 import { ENTRA_RETRIES } from "./send_request.ts";
 
@@ -76,7 +77,7 @@ async function discover(
   async function getJson(url: string): Promise<Record<string, unknown>> {
     const init = { headers: { accept: "application/json" }, signal };
     const response = await retry(
-      (limitInMs) => send(settings.fetch, url, init, { ...settings, limitInMs }),
+      async (limitInMs) => requireJson(await send(settings.fetch, url, init, { ...settings, limitInMs })),
       { credential, rules: ENTRA_RETRIES, signal },
       settings,
     );
@@ -86,7 +87,7 @@ async function discover(
       return body;
     }
     throw errorFromResponse(response, `Cannot discover the authority "${issuer}" at "${new URL(url).host}"`, {
-      advice: () => advice,
+      advice: () => [networkAdvice(response), advice].filter(Boolean).join(", or "),
     });
   }
 }

@@ -1,3 +1,4 @@
+import { bound } from "../core/bound.ts";
 import { errorFromResponse } from "../core/error_response.ts";
 import type { HttpResult } from "../core/http.ts";
 import type { AuthenticationError } from "../errors.ts";
@@ -42,6 +43,43 @@ const ADVICE: Readonly<Record<number | string, string>> = {
   expired_token: RETRY,
 };
 
+const PORTAL = "Sign in to the network if it has a sign-in page, and check the proxy if there is one";
+
+/** Next steps for a request without a complete response, by what the runtimes and proxies call the cause. */
+const NETWORK_ADVICE: readonly (readonly [cause: RegExp, nextStep: string])[] = [
+  [
+    /\(407\)|HTTP\/1\.[01] 407|tunnel: 407|proxy authentication required/i,
+    "Put the user name and the password, percent-encoded, into the URL of the proxy: http://user:password@host:port",
+  ],
+  [/tunnel/i, "The proxy refuses the connection: have it allow the host, or add the host to NO_PROXY"],
+  [/not yet valid|not valid yet|CERT_NOT_YET_VALID/, "Set the clock of this machine, which seems to be slow"],
+  [
+    /certificate (has )?expired|CERT_HAS_EXPIRED/,
+    "Check the clock of this machine: if it is right, the certificate of the server or of a proxy must be renewed",
+  ],
+  [
+    /UnknownIssuer|CaUsedAsEndEntity|self[- ]signed|SELF_SIGNED|unable to (verify|get).{0,20} certificate|UNABLE_TO_/,
+    "If a proxy inspects TLS, trust the certification authority of your company: by " +
+    "NODE_EXTRA_CA_CERTS=<PEM file> or --use-system-ca on Node and Bun, by DENO_CERT=<PEM file> or " +
+    "DENO_TLS_CA_STORE=system on Deno",
+  ],
+  [/ALTNAME|altnames|not valid for name/, `Another server has responded: check the host. ${PORTAL}`],
+  [
+    /ENOTFOUND|EAI_AGAIN|dns error|failed to lookup address/,
+    "Check the name of the host and the DNS settings; if there is a proxy, set HTTPS_PROXY",
+  ],
+  [/refused/i, "Check the host and the port, also those in HTTPS_PROXY, and that no firewall blocks them"],
+  [/a web page/, PORTAL],
+];
+
+/** Returns the next step for a request without a complete response; `undefined` for other responses. */
+export function networkAdvice({ status, text }: HttpResult): string | undefined {
+  if (status !== 0) return undefined;
+  const reason = bound(text);
+  const [, nextStep] = NETWORK_ADVICE.find(([cause]) => cause.test(reason)) ?? [];
+  return nextStep ?? 'Check the network, and that "fetch" uses the proxy, if there is one';
+}
+
 /** Returns the error for a failed request to Microsoft Entra, with the next step. */
 export function entraError(
   response: HttpResult,
@@ -50,7 +88,8 @@ export function entraError(
 ): AuthenticationError {
   return errorFromResponse(response, action, {
     advice(codes) {
-      if (response.status === 0) return 'Check the network, and that "fetch" uses the proxy, if there is one';
+      if (response.status === 0) return networkAdvice(response);
+      if (response.status >= 300 && response.status < 400) return PORTAL;
       return ADVICE[codes.find((code) => Object.hasOwn(ADVICE, code)) ?? ""];
     },
     redact,

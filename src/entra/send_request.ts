@@ -1,11 +1,12 @@
 import { allowInsecureRequests, customFetch, type TokenEndpointRequestOptions } from "oauth4webapi";
+import { requireJson } from "../core/error_response.ts";
 import { type HttpResult, send } from "../core/http.ts";
 import type { RetryRule } from "../core/retry.ts";
 import type { Settings } from "../core/settings.ts";
 
 /**
- * Failures of Microsoft Entra that a retry can resolve: no response, a timeout, throttling and server errors, except
- * 501 and 505.
+ * Failures of Microsoft Entra that a retry can resolve: no complete response, a timeout, throttling and server errors,
+ * except 501 and 505.
  */
 export const ENTRA_RETRIES: readonly RetryRule[] = [{ statuses: /^(0|408|429|5(?!01|05)\d\d)$/ }];
 
@@ -39,7 +40,7 @@ export async function sendRequest(
       delete headers["user-agent"];
       const form = body as URLSearchParams;
       const init = { method, headers, body: form, signal };
-      const response = await send(settings.fetch, url, init, { ...settings, limitInMs });
+      const response = requireJson(await send(settings.fetch, url, init, { ...settings, limitInMs }));
       exchange = { response, form, sentOn };
       return new Response();
     },

@@ -7,6 +7,7 @@ import { retry } from "../core/retry.ts";
 import type { Settings } from "../core/settings.ts";
 import { isLoopback, parseUrl } from "../core/url.ts";
 import { AuthenticationError, CredentialUnavailableError } from "../errors.ts";
+import { networkAdvice } from "../entra/error_advice.ts";
 import { ENTRA_RETRIES } from "../entra/send_request.ts";
 
 /** Variable with the URL of the token endpoint of a job. Part of the cache identity. */
@@ -63,7 +64,8 @@ export async function requestOidcToken(job: Job, signal: AbortSignal, settings: 
   throw errorFromResponse(response, `Cannot get the token of the service connection from "${url.host}"`, {
     advice: () =>
       [
-        `Check the service connection's id and permissions, and that the step maps System.AccessToken in its "env:"`,
+        networkAdvice(response) ??
+          `Check the service connection's id and permissions, and that the step maps System.AccessToken in its "env:"`,
         ...traces,
       ].join(". "),
     meanings: MEANINGS,

@@ -88,6 +88,8 @@ function headOf({ method, headers: given }: Request, url: URL, length: number): 
   const headers = new Headers(given);
   headers.set("host", url.host);
   headers.set("connection", "close");
+  // The body is not decoded.
+  headers.set("accept-encoding", "identity");
   headers.delete("transfer-encoding");
   if (length > 0 || method !== "GET" && method !== "HEAD") headers.set("content-length", String(length));
   const fields = [...headers].map(([name, value]) => `${name}: ${value}`);

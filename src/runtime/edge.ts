@@ -10,6 +10,7 @@ import type { detectPlatform as DetectPlatform } from "./platform.ts";
 import type { programRunner as ProgramRunner } from "./process.ts";
 import type { processVariables as ProcessVariables } from "./process_variables.ts";
 import type { hasNetPermission as HasNetPermission } from "./query_permission.ts";
+import type { fetchRemotely as FetchRemotely } from "./remote_fetch.ts";
 import type { tlsFetcher as TlsFetcher } from "./tls_fetch.ts";
 
 // The edge builds of the npm package have this module in place of those above: an edge runtime has no files, programs,
@@ -47,3 +48,4 @@ export const tlsFetcher: typeof TlsFetcher = (runtime = {}) => runtime.tlsFetch?
 export const operatingSystem: typeof OperatingSystem = () => undefined;
 export const currentPage: typeof CurrentPage = () => undefined;
 export const fetchDirectly: typeof FetchDirectly = (input, init) => fetch(input, init);
+export const fetchRemotely: typeof FetchRemotely = (input, init) => fetch(input, init);

@@ -432,6 +432,16 @@ const BROKEN: Readonly<Record<string, (request: Asked, clock: FakeClock) => unkn
   "a redirect": () => new Response(null, { status: 302, headers: { location: "https://evil.example/" } }),
 };
 
+test("a public cloud that cannot be reached: the error has both next steps", async () => {
+  const service = createService(() => Promise.reject(new TypeError("getaddrinfo ENOTFOUND login.microsoftonline.com")));
+  const options = { ...isolatedOptions(service), authorityHost: UNKNOWN };
+  const error = await failureOf(new ClientSecretCredential(TENANT, CLIENT, "a-secret", options).getToken(SCOPE));
+  assert.match(
+    error.message,
+    /\. Check the name of the host .*, or set "disableInstanceDiscovery" if you trust "login\.private\.example"$/,
+  );
+});
+
 for (const [name, respond] of Object.entries(BROKEN)) {
   for (const step of ["discovery/instance", "openid-configuration"]) {
     test(`${name} at ${step} fails with the step, the host and a next step, and the next call sends the request again`, async () => {

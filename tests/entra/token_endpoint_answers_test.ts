@@ -329,7 +329,8 @@ test("rejects expires_in NaN, which some services write, because it is not JSON"
   const text = '{"token_type":"Bearer","access_token":"a-token","expires_in":NaN}';
   assert.equal(
     (await failWith(() => new Response(text))).message,
-    `HTTP 200: The response is not the JSON of a token service`,
+    'HTTP 200: The response is not the JSON of a token service. Check the network, and that "fetch" uses the proxy, ' +
+      "if there is one",
   );
 });
 

@@ -17,15 +17,61 @@ import {
 
 // No complete response: retried, because the failure may be transient
 
-const UNREACHABLE: Readonly<Record<string, [fault: () => unknown, message: string]>> = {
+const PAGE = "<!DOCTYPE html><html><body>Sign in to the hotel's network</body></html>";
+const NO_JSON = "not the JSON of a token service";
+const CHECK_NETWORK = 'Check the network, and that "fetch" uses the proxy, if there is one';
+const CHECK_HOST = "Check the host and the port, also those in HTTPS_PROXY, and that no firewall blocks them";
+const CHECK_PORTAL = "Sign in to the network if it has a sign-in page, and check the proxy if there is one";
+
+const UNREACHABLE: Readonly<Record<string, [fault: () => unknown, message: string, nextStep?: string]>> = {
   "refused, with Deno's message": [
     () =>
       Promise.reject(new TypeError("error sending request for url (https://…): tcp connect error: Connection refused")),
     "error sending request for url (https://…): tcp connect error: Connection refused",
+    CHECK_HOST,
   ],
   "refused, with Node's message": [
     () => Promise.reject(new TypeError("fetch failed", { cause: new Error("connect ECONNREFUSED 127.0.0.1:9") })),
     "fetch failed: connect ECONNREFUSED 127.0.0.1:9",
+    CHECK_HOST,
+  ],
+  "refused at each address, with Node's message": [
+    () => {
+      const cause = Object.assign(new AggregateError([new Error("connect ECONNREFUSED ::1:9")]), {
+        code: "ECONNREFUSED",
+      });
+      return Promise.reject(new TypeError("fetch failed", { cause }));
+    },
+    "fetch failed: (ECONNREFUSED)",
+    CHECK_HOST,
+  ],
+  "an issuer that is not among the authorities, with Node's message": [
+    () => Promise.reject(withCode("UNABLE_TO_GET_ISSUER_CERT_LOCALLY", "unable to get local issuer certificate")),
+    "fetch failed: unable to get local issuer certificate (UNABLE_TO_GET_ISSUER_CERT_LOCALLY)",
+    "If a proxy inspects TLS, trust the certification authority of your company: by NODE_EXTRA_CA_CERTS=<PEM file> or " +
+    "--use-system-ca on Node and Bun, by DENO_CERT=<PEM file> or DENO_TLS_CA_STORE=system on Deno",
+  ],
+  "a DNS server that does not respond, with Node's message": [
+    () => Promise.reject(withCode("EAI_AGAIN", "getaddrinfo EAI_AGAIN login.example")),
+    "fetch failed: getaddrinfo EAI_AGAIN login.example",
+    "Check the name of the host and the DNS settings; if there is a proxy, set HTTPS_PROXY",
+  ],
+  "a web page": [
+    () => new Response(PAGE, { headers: { "content-type": "text/html" } }),
+    "HTTP 200: The response is a web page: is a proxy in between?",
+    CHECK_PORTAL,
+  ],
+  "an empty body": [() => new Response(""), "HTTP 200: The response is empty"],
+  "truncated JSON": [
+    () => new Response('{"token_type":"Bearer","expires_in":3600,"access_token":"half of a'),
+    "HTTP 200: The response ends early",
+  ],
+  "null": [() => jsonAnswer(null), `HTTP 200: The response is ${NO_JSON}`],
+  "an array": [() => jsonAnswer([{ access_token: "a-token" }]), `HTTP 200: The response is ${NO_JSON}`],
+  "a string": [() => jsonAnswer("a-token"), `HTTP 200: The response is ${NO_JSON}`],
+  "bytes that are not text": [
+    () => new Response(new Uint8Array([0xff, 0xfe, 0x00, 0x80])),
+    `HTTP 200: The response is ${NO_JSON}`,
   ],
   "reset in the middle of the body": [
     () =>
@@ -55,10 +101,16 @@ const UNREACHABLE: Readonly<Record<string, [fault: () => unknown, message: strin
   }, "round: round: round"],
 };
 
-for (const [name, [fault, message]] of Object.entries(UNREACHABLE)) {
+/** Returns an error of Node's `fetch`. */
+function withCode(code: string, message: string): Error {
+  return new TypeError("fetch failed", { cause: Object.assign(new Error(message), { code }) });
+}
+
+for (const [name, [fault, message, nextStep = CHECK_NETWORK]] of Object.entries(UNREACHABLE)) {
   test(`${name}: three retries, then an error with the reason and the next step`, async () => {
     const { error, message: actual, asked } = await failWith(fault);
-    assert.equal(actual, `${message}. Check the network, and that "fetch" uses the proxy, if there is one`);
+    assert.equal(actual, `${message}. ${nextStep}`);
+    assert.doesNotMatch(JSON.stringify(error), /half of a"|hotel|a-token/);
     assert.equal(asked, 4);
     assert.equal(error.statusCode, 0);
     assert.equal("errorResponse" in error, false);
@@ -203,36 +255,14 @@ test("the backoff ends at the deadline too, and no attempt follows it", async ()
 
 // Invalid responses
 
-const PAGE = "<!DOCTYPE html><html><body>Sign in to the hotel's network</body></html>";
-const NO_JSON = "not the JSON of a token service";
-
 for (
   const [name, respond, message] of [
-    [
-      "a web page",
-      () => new Response(PAGE, { headers: { "content-type": "text/html" } }),
-      "HTTP 200: The response is a web page: is a proxy in between?",
-    ],
     [
       "a web page with status 403",
       () => new Response(`\n ${PAGE}`, { status: 403 }),
       "HTTP 403: The response is a web page: is a proxy in between?",
     ],
-    ["an empty body", () => new Response(""), "HTTP 200: The response is empty or longer than a megabyte"],
     ["no body", () => new Response(null, { status: 204 }), "HTTP 204: The response is empty or longer than a megabyte"],
-    [
-      "truncated JSON",
-      () => new Response('{"token_type":"Bearer","expires_in":3600,"access_token":"half of a'),
-      `HTTP 200: The response is ${NO_JSON}`,
-    ],
-    ["null", () => jsonAnswer(null), `HTTP 200: The response is ${NO_JSON}`],
-    ["an array", () => jsonAnswer([{ access_token: "a-token" }]), `HTTP 200: The response is ${NO_JSON}`],
-    ["a string", () => jsonAnswer("a-token"), `HTTP 200: The response is ${NO_JSON}`],
-    [
-      "bytes that are not text",
-      () => new Response(new Uint8Array([0xff, 0xfe, 0x00, 0x80])),
-      `HTTP 200: The response is ${NO_JSON}`,
-    ],
     ["status 400 without an error", () => jsonAnswer({}, { status: 400 }), `HTTP 400: The response is ${NO_JSON}`],
     [
       "status 400 with an error that is not a string",
@@ -315,7 +345,8 @@ for (const status of [301, 302, 303, 307, 308]) {
     });
     assert.equal(
       message,
-      `HTTP ${status}: The service sent a redirect, which is not followed: another server could receive the secret`,
+      `HTTP ${status}: The service sent a redirect, which is not followed: another server could receive the secret. ` +
+        CHECK_PORTAL,
     );
     assert.equal(error.statusCode, status);
     assert.equal(asked, 1);

@@ -70,6 +70,11 @@ for (
       response.writeHead(200, { "content-length": GOOD.length });
       response.write(GOOD.slice(0, 20), () => request.socket.destroy());
     },
+    "JSON that ends early, with its own length": (_, response) => {
+      response.writeHead(200, { "content-length": 20 }).end(GOOD.slice(0, 20));
+    },
+    "an empty body": (_, response) => response.end(),
+    "a web page": (_, response) => response.end("<html>Accept the terms</html>"),
     "a response that is not HTTP": (request) => void request.socket.end("220 mail.example ESMTP\r\n\r\n"),
   })
 ) {

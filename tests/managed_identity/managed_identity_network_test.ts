@@ -19,6 +19,7 @@ import { type AddressInfo, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
+import { gzipSync } from "node:zlib";
 import { startModule, stopModules } from "../support/child.ts";
 import { type HttpServer, serveHttp } from "../support/http_server.ts";
 import { serveHttps } from "../support/https_server.ts";
@@ -378,6 +379,21 @@ describe("Service Fabric, over TLS", () => {
       await Promise.all([server.close(), other.close()]);
     });
   }
+});
+
+test("a source that compresses each response unless the client refuses it", async () => {
+  const machine = createAppService();
+  const server = await serveHttp(async (request) => {
+    const response = await machine.handle(request);
+    if (request.headers.get("accept-encoding") === "identity") return response;
+    const body = gzipSync(await response.text());
+    return new Response(Uint8Array.from(body), { headers: { "content-encoding": "gzip" } });
+  });
+  const { runtime } = machine.options;
+  const env = { ...machine.env, IDENTITY_ENDPOINT: `${server.url}/msi/token` };
+  const { token } = await new ManagedIdentityCredential({ env, runtime }).getToken(VAULT);
+  assert.equal((await machine.verify(token)).appid, SYSTEM);
+  await server.close();
 });
 
 for (const name of ["App Service", "IMDS"]) {

@@ -18,8 +18,11 @@ export interface Leaf {
 export interface CertificateAuthority {
   /** The authority's certificate, in PEM. */
   readonly certificate: string;
-  /** Issues a server certificate for host names and IP addresses, valid for a day. */
-  issue(names: readonly string[]): Promise<Leaf>;
+  /**
+   * Issues a server certificate for host names and IP addresses. It is valid for a day from the given time, in
+   * milliseconds since the epoch; by default from yesterday until tomorrow.
+   */
+  issue(names: readonly string[], validFrom?: number): Promise<Leaf>;
 }
 
 /** The paths of the files of {@linkcode writeCertificates}. */
@@ -52,10 +55,11 @@ export async function createCertificateAuthority(): Promise<CertificateAuthority
     ],
   });
 
-  async function issue(names: readonly string[]): Promise<Leaf> {
+  async function issue(names: readonly string[], validFrom?: number): Promise<Leaf> {
     const leafKeys = await generateKeys();
     const leaf = await x509.X509CertificateGenerator.create({
       ...always,
+      ...validFrom !== undefined && { notBefore: new Date(validFrom), notAfter: new Date(validFrom + ONE_DAY) },
       subject: `CN=${names[0]}`,
       issuer: authority.subject,
       publicKey: leafKeys.publicKey,

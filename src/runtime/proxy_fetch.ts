@@ -1,0 +1,153 @@
+import { builtinModule } from "./builtin_module.ts";
+import { env } from "./env.ts";
+
+type Fetch = typeof globalThis.fetch;
+
+/** The used part of Node's `node:https`. */
+interface Https {
+  readonly Agent: new (options: { proxyEnv: Readonly<Record<string, string>> }) => object;
+  request(url: URL, options: object): {
+    on(event: "response" | "error", listener: (value: never) => void): ReturnType<Https["request"]>;
+    end(body: Uint8Array): void;
+  };
+}
+
+/** The used part of Node's `IncomingMessage`. */
+interface Incoming {
+  readonly statusCode: number;
+  readonly headersDistinct: Readonly<Record<string, readonly string[]>>;
+}
+
+/** The used part of Node's `node:stream`. */
+interface Stream {
+  readonly Readable: { toWeb(stream: Incoming): ReadableStream<Uint8Array<ArrayBuffer>> };
+}
+
+/** A dispatcher of undici. */
+interface Dispatcher {
+  readonly constructor: { readonly name: string; readonly prototype: Dispatcher };
+  readonly dispatch: unknown;
+}
+
+/** The used part of Node's `node:process`. */
+interface NodeProcess {
+  readonly allowedNodeEnvironmentFlags: ReadonlySet<string>;
+  readonly version: string;
+}
+
+/** The used part of the package `undici`. */
+interface Undici {
+  readonly ProxyAgent: new (url: string) => object;
+  readonly fetch: (input: Parameters<Fetch>[0], init: RequestInit & { dispatcher: object }) => Promise<Response>;
+}
+
+/** Loopback and link-local addresses: for the proxy they are its own. */
+const OWN_ADDRESS = /^(localhost|.*\.localhost|127\.[\d.]+|169\.254\.[\d.]+|\[::1\]|\[fe[89ab][\da-f]:.*)$/;
+/** Statuses whose responses have no body. */
+const WITHOUT_BODY = [204, 205, 304];
+
+/** The agent of the last proxy, whose connections `undici` reuses. */
+let agent: { readonly proxy: string; readonly dispatcher: object } | undefined;
+
+/**
+ * Sends a request through the proxy that the variable names. Uses the global `fetch` if `NO_PROXY` has the host, or if
+ * the program has configured or replaced that `fetch`.
+ *
+ * @throws {Error} Its `name` is `"UnusableProxy"`: the proxy cannot be used. The request is not sent without it.
+ */
+export async function fetchThroughProxy(
+  input: Parameters<Fetch>[0],
+  init: RequestInit | undefined,
+  variable: string,
+): Promise<Response> {
+  const request = new Request(input, init);
+  const url = new URL(request.url);
+  if (OWN_ADDRESS.test(url.hostname) || isExempt(url) || isConfigured()) return await fetch(input, init);
+  const proxy = readProxy(variable);
+  // Whether this release of Node has the option `proxyEnv`; others ignore it.
+  const { allowedNodeEnvironmentFlags: flags } = builtinModule<NodeProcess>("node:process");
+  if (flags.has("--use-env-proxy")) {
+    return await requestByNode(request, url, proxy, init?.signal ?? request.signal);
+  }
+  const { ProxyAgent, fetch: fetchByUndici } = await loadUndici(variable);
+  if (agent?.proxy !== proxy) agent = { proxy, dispatcher: new ProxyAgent(proxy) };
+  return await fetchByUndici(input, { ...init, dispatcher: agent.dispatcher });
+}
+
+/** Sends a request by `node:https`, over a connection of its own. */
+async function requestByNode(request: Request, url: URL, proxy: string, signal: AbortSignal): Promise<Response> {
+  const { Agent, request: send } = builtinModule<Https>("node:https");
+  const { Readable } = builtinModule<Stream>("node:stream");
+  const body = new Uint8Array(await request.arrayBuffer());
+  const response = await new Promise<Incoming>((resolve, reject) =>
+    send(url, {
+      agent: new Agent({ proxyEnv: { https_proxy: proxy } }),
+      method: request.method,
+      // `node:https` does not decode a compressed body.
+      headers: { ...Object.fromEntries(request.headers), "accept-encoding": "identity" },
+      signal,
+    }).on("response", resolve).on("error", reject).end(body)
+  );
+  const { statusCode: status, headersDistinct } = response;
+  const headers = Object.entries(headersDistinct).flatMap(([name, values]) =>
+    values.map((value): [string, string] => [name, value])
+  );
+  return new Response(WITHOUT_BODY.includes(status) ? null : Readable.toWeb(response), { status, headers });
+}
+
+async function loadUndici(variable: string): Promise<Undici> {
+  // Not a literal: a bundler would look for a package that the program need not have.
+  const name = "undici";
+  try {
+    return await import(/* webpackIgnore: true */ /* @vite-ignore */ name);
+  } catch {
+    const { version } = builtinModule<NodeProcess>("node:process");
+    throw unusable(
+      `The variable ${variable} names a proxy, which Node ${version.slice(1)} uses only with the package ` +
+        '"undici". Run `npm install undici@7`, update Node to 22.21, 24.5 or newer, or pass the option "fetch"',
+    );
+  }
+}
+
+/** Returns the URL of the proxy. As in curl, `http:` is its default scheme. */
+function readProxy(variable: string): string {
+  const value = env(variable)!.trim();
+  const text = value.includes("://") ? value : `http://${value}`;
+  if (/^https?:/i.test(text) && URL.canParse(text)) return text;
+  // The value may contain a password.
+  throw unusable(`The variable ${variable} must be the URL of a proxy with "http:" or "https:"`);
+}
+
+/**
+ * Whether `NO_PROXY` has the host, as in curl: a comma or white space separates the entries; an entry is a host with
+ * all hosts below it, with a port if only that port is meant, or `*` for all hosts.
+ */
+function isExempt({ hostname, port }: URL): boolean {
+  const entries = (env("no_proxy") || env("NO_PROXY") || "").toLowerCase().split(/[\s,]+/);
+  return entries.some((entry) => {
+    if (entry === "*") return true;
+    const [, host = "", wanted] = /^\*?\.?(\[[^\]]*\]|[^:]*)(?::(\d+))?$/.exec(entry) ?? [];
+    const isHost = host !== "" && (hostname === host || hostname.endsWith(`.${host}`));
+    return isHost && (wanted === undefined || wanted === (port || "443"));
+  });
+}
+
+/**
+ * Whether the program has replaced the global `fetch`, as mocks and tracing do, or configured it: by a global
+ * dispatcher of undici, or by NODE_USE_ENV_PROXY, for which Node sets such a dispatcher.
+ */
+function isConfigured(): boolean {
+  // Node offers no other way to tell its own function; all releases since 20 begin with this line.
+  if (!String(fetch).startsWith("function fetch(input, init = undefined) {")) return true;
+  return ["undici.globalDispatcher.1", "undici.globalDispatcher.2"].some((key) => {
+    const dispatcher = (globalThis as { [key: symbol]: Dispatcher | undefined })[Symbol.for(key)];
+    if (!dispatcher) return false;
+    const { name, prototype } = dispatcher.constructor;
+    // `compose` replaces the method of an agent. Node 26 wraps its default agent for older releases of undici.
+    return !["Agent", "Dispatcher1Wrapper"].includes(name) || dispatcher.dispatch !== prototype.dispatch;
+  });
+}
+
+function unusable(message: string): Error {
+  return Object.assign(new Error(message), { name: "UnusableProxy" });
+}

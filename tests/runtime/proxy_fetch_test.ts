@@ -1,0 +1,266 @@
+// Runs on: deno, node, bun
+// The proxy that the variables name, for requests to the token service, with a real proxy and real TLS. The host of the
+// token service does not exist: a token has come through the proxy, and a failed lookup is a direct connection.
+import { detectPlatform } from "@azweb/identity/runtime";
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { cp, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { after, before, describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { writeCertificates } from "../support/certificates/certificate_authority.ts";
+import { startModule, startProgram, stopModules, trust } from "../support/child.ts";
+import { type EntraServer, startEntra } from "../support/entra_server.ts";
+import { startTunnel, type Tunnel } from "../support/tunnel.ts";
+
+const HOST = "entra.invalid";
+const TENANT = "11111111-2222-3333-4444-555555555555";
+const DIRECT = /^error .*(ENOTFOUND|EAI_AGAIN|dns error)/;
+const TOKEN = /^token ey/;
+const USER = "jo:a p@ssword";
+const PROGRAM = "runtime/proxied_process";
+
+let folder: string;
+let entra: EntraServer;
+let open: Tunnel;
+let guarded: Tunnel;
+let env: Record<string, string>;
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), "azweb-proxy-"));
+  const paths = await writeCertificates(folder, [HOST, "localhost"]);
+  const apps = [{ tenantId: TENANT, clientId: "app", secrets: ["a-secret"] }];
+  entra = await startEntra({ ...paths, entra: { apps } });
+  const { port } = new URL(entra.url);
+  open = await startTunnel(HOST, Number(port));
+  guarded = await startTunnel(HOST, Number(port), { user: USER });
+  env = {
+    ...trust(paths.authorityPath),
+    // Deno would request it through the proxy.
+    DENO_NO_UPDATE_CHECK: "1",
+    AZURE_AUTHORITY_HOST: `https://${HOST}`,
+    AZURE_TENANT_ID: TENANT,
+    AZURE_CLIENT_ID: "app",
+    AZURE_CLIENT_SECRET: "a-secret",
+  };
+});
+after(async () => {
+  await stopModules();
+  await open.close();
+  await guarded.close();
+  await rm(folder, { recursive: true });
+});
+
+/** Runs a program. Returns what it printed, and what the two proxies were asked for. */
+type Run = (variables: Record<string, string>, preparation?: string) => Promise<{ line: string; requests: string[] }>;
+
+async function follow(start: (args: string[]) => ReturnType<typeof startProgram>, preparation = "") {
+  const before = [open, guarded].map(({ requests }) => requests.length);
+  const { stdout, stderr } = await start([preparation, open.url]).ended;
+  assert.doesNotMatch(stdout, /a p@ssword|a%20p|a-secret/);
+  const requests = [open, guarded].flatMap(({ requests }, index) => requests.slice(before[index]));
+  return { line: stdout.trim() || stderr, requests };
+}
+
+const runHere: Run = (variables, preparation) =>
+  follow((args) => startModule(PROGRAM, { args, env: { ...env, ...variables } }), preparation);
+
+/** Copies the library and the program to a folder without other packages, and returns what runs it there. */
+async function isolate(node: string): Promise<Run> {
+  const project = fileURLToPath(new URL("../../", import.meta.url));
+  const path = join(folder, crypto.randomUUID());
+  for (const name of ["@azweb/identity", "oauth4webapi"]) {
+    await cp(`${project}node_modules/${name}`, `${path}/node_modules/${name}`, { recursive: true });
+  }
+  await cp(`${project}tests/support/${PROGRAM}.js`, `${path}/program.mjs`);
+  return (variables, preparation) =>
+    follow(
+      (args) => startProgram([node, `${path}/program.mjs`, ...args], { env: { ...env, ...variables } }),
+      preparation,
+    );
+}
+
+/** Returns the path of a release of Node, which comes from npm. */
+function findNode(version: string): string {
+  return execFileSync("npx", ["-y", `node@${version}`, "-p", "process.execPath"], { encoding: "utf8" }).trim();
+}
+
+/** The URL of the proxy that requires a user. */
+function withUser(user: string): string {
+  const [name, password] = user.split(":").map(encodeURIComponent);
+  return guarded.url.replace("//", `//${name}:${password}@`);
+}
+
+function describeProxy(title: string, run: Run): void {
+  describe(title, () => {
+    test("HTTPS_PROXY", async () => {
+      const { line, requests } = await run({ HTTPS_PROXY: open.url });
+      assert.match(line, TOKEN);
+      assert.deepEqual(requests, [`${HOST}:443`]);
+    });
+
+    test("Basic authentication", async () => {
+      const { line, requests } = await run({ HTTPS_PROXY: withUser(USER) });
+      assert.match(line, TOKEN);
+      assert.equal(requests.at(-1), `${HOST}:443 ${USER}`);
+    });
+
+    test("HTTP_PROXY is not for https", async () => {
+      const { line, requests } = await run({ HTTP_PROXY: open.url, http_proxy: open.url });
+      assert.match(line, DIRECT);
+      assert.deepEqual(requests, []);
+    });
+
+    for (const name of ["NO_PROXY", "no_proxy"]) {
+      test(`a host in ${name} is requested directly`, async () => {
+        const { line, requests } = await run({ HTTPS_PROXY: open.url, [name]: `elsewhere.test,${HOST}` });
+        assert.match(line, DIRECT);
+        assert.deepEqual(requests, []);
+      });
+    }
+
+    for (const user of ["", "jo:a-wrong-p@ssword"]) {
+      test(`the proxy requires ${user ? "another" : "a"} user`, async () => {
+        const { line, requests } = await run({ HTTPS_PROXY: user ? withUser(user) : guarded.url });
+        assert.match(line, /^error EnvironmentCredential: Cannot get a token for .*407|proxy authentication required/i);
+        assert.match(line, /\. Put the user name and the password, percent-encoded, into the URL of the proxy: /);
+        assert.doesNotMatch(line, /wrong/);
+        assert.equal(requests[0], [`${HOST}:443`, user].filter(Boolean).join(" "));
+      });
+    }
+  });
+}
+
+/** The rules for the variables on Node: the other runtimes have their own. */
+function describeRules(run: Run): void {
+  describe("the rules for the variables", () => {
+    for (
+      const [noProxy, isDirect] of [
+        ["*", true],
+        [`.${HOST}`, true],
+        ["invalid", true],
+        [".invalid", true],
+        ["*.invalid", true],
+        [`ENTRA.Invalid:443`, true],
+        ["other.test  invalid", true],
+        [`${HOST}:8443`, false],
+        ["tra.invalid", false],
+        [`login.${HOST}`, false],
+        ["", false],
+      ] as const
+    ) {
+      test(`NO_PROXY=${noProxy}`, async () => {
+        const { line, requests } = await run({ HTTPS_PROXY: open.url, NO_PROXY: noProxy });
+        assert.match(line, isDirect ? DIRECT : TOKEN);
+        assert.deepEqual(requests, isDirect ? [] : [`${HOST}:443`]);
+      });
+    }
+
+    test("the variable in lower case wins", async () => {
+      const { line, requests } = await run({ https_proxy: open.url, HTTPS_PROXY: "http://127.0.0.1:9" });
+      assert.match(line, TOKEN);
+      assert.deepEqual(requests, [`${HOST}:443`]);
+    });
+
+    test("no_proxy wins over NO_PROXY", async () => {
+      const { line } = await run({ HTTPS_PROXY: open.url, no_proxy: "other.test", NO_PROXY: "*" });
+      assert.match(line, TOKEN);
+    });
+
+    test("an empty variable is not set", async () => {
+      assert.match((await run({ https_proxy: "", HTTPS_PROXY: open.url })).line, TOKEN);
+      assert.match((await run({ HTTPS_PROXY: "" })).line, DIRECT);
+    });
+
+    test("the scheme may be left out", async () => {
+      assert.match((await run({ HTTPS_PROXY: open.url.replace("http://", "") })).line, TOKEN);
+    });
+
+    for (const url of ["socks5://jo:a-password@127.0.0.1:1080", "http://jo:a-password@:port"]) {
+      test(`a variable with ${url} is an error that does not show it`, async () => {
+        const { line } = await run({ HTTPS_PROXY: url });
+        assert.match(line, /: Cannot reach "entra\.invalid": .*HTTPS_PROXY must be the URL of a proxy with "http:"/);
+        assert.doesNotMatch(line, /a-password/);
+      });
+    }
+
+    test("a loopback address is requested directly", async () => {
+      const { line, requests } = await run({ HTTPS_PROXY: open.url, AZURE_AUTHORITY_HOST: entra.url });
+      assert.match(line, TOKEN);
+      assert.deepEqual(requests, []);
+    });
+
+    test("the option env does not matter", async () => {
+      assert.match((await run({ HTTPS_PROXY: open.url }, "the option env")).line, TOKEN);
+    });
+  });
+}
+
+/** When the program's own `fetch` is used on Node. */
+function describeFetch(title: string, run: Run): void {
+  describe(title, () => {
+    for (const preparation of ["the option fetch", "a replaced fetch"]) {
+      test(`${preparation} is used`, async () => {
+        const { line, requests } = await run({ HTTPS_PROXY: open.url }, preparation);
+        assert.equal(line, "token of-the-fake");
+        assert.deepEqual(requests, []);
+      });
+    }
+
+    test("a wrapped fetch is used", async () => {
+      assert.match((await run({ HTTPS_PROXY: open.url }, "a wrapped fetch")).line, DIRECT);
+    });
+
+    test("an earlier request does not matter", async () => {
+      assert.match((await run({ HTTPS_PROXY: open.url }, "a request before")).line, TOKEN);
+    });
+  });
+}
+
+const platform = detectPlatform();
+describeProxy(`on this ${platform}`, runHere);
+
+if (platform === "node") {
+  describeRules(runHere);
+  describeFetch("on this node", runHere);
+
+  test("a global dispatcher is used", async () => {
+    const { line } = await runHere({ HTTPS_PROXY: "http://127.0.0.1:9" }, "a global dispatcher");
+    assert.match(line, TOKEN);
+  });
+
+  test("a composed dispatcher is used", async () => {
+    const { line } = await runHere({ HTTPS_PROXY: open.url }, "a composed dispatcher");
+    assert.match(line, /^error .*The composed dispatcher refuses/);
+  });
+
+  test("without undici, a release of Node without support is an error, and no connection", async () => {
+    const run = await isolate(process.execPath);
+    const { line, requests } = await run({ HTTPS_PROXY: open.url });
+    const version = process.version.slice(1);
+    const [major = 0, minor = 0] = version.split(".").map(Number);
+    if (major > 24 || major === 24 && minor >= 5 || major === 22 && minor >= 21) return assert.match(line, TOKEN);
+    assert.equal(
+      line,
+      `error EnvironmentCredential: Cannot reach "${HOST}": The variable HTTPS_PROXY names a proxy, which Node ${version} ` +
+        'uses only with the package "undici". Run `npm install undici@7`, update Node to 22.21, 24.5 or newer, or pass ' +
+        'the option "fetch" (configured by the variables AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET)',
+    );
+    assert.deepEqual(requests, []);
+    assert.match((await run({ HTTPS_PROXY: open.url, NO_PROXY: HOST })).line, DIRECT);
+  });
+
+  for (const version of ["22.23.3", "24.21.0", "26.10.0"]) {
+    let isolated: Promise<Run> | undefined;
+    const run: Run = async (...given) => await (await (isolated ??= isolate(findNode(version))))(...given);
+    describeProxy(`on Node ${version}, without undici`, run);
+    describeFetch(`on Node ${version}, without undici`, run);
+
+    test(`on Node ${version}, NODE_USE_ENV_PROXY is used, for which HTTP_PROXY is for https too`, async () => {
+      const variables = { https_proxy: "", HTTPS_PROXY: "http://127.0.0.1:9", HTTP_PROXY: open.url };
+      assert.match((await run(variables)).line, /ECONNREFUSED/);
+      assert.match((await run({ ...variables, NODE_USE_ENV_PROXY: "1" })).line, TOKEN);
+    });
+  }
+}
