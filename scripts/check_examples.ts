@@ -7,7 +7,6 @@
 
 import { listDocuments } from "./check_docs.ts";
 import { listFiles } from "./check_layers.ts";
-import { pathToFileURL } from "node:url";
 import { type Problem, report } from "./problem.ts";
 import { ROOT } from "./run.ts";
 
@@ -40,36 +39,42 @@ export async function runExample({ where, code }: Example): Promise<Problem[]> {
 /** Declarations of the packages that only the documents import, such as "hono": `hono.d.ts`, `@sveltejs+kit.d.ts`. */
 const DECLARATIONS = "tests/support/project/packages";
 
-/** Writes an import map with these packages besides those of deno.json; returns its path. */
-async function writeImportMap(): Promise<string> {
-  const { name, exports, imports } = JSON.parse(await Deno.readTextFile(`${ROOT}deno.json`)) as {
-    readonly name: string;
-    readonly exports: Readonly<Record<string, string>>;
-    readonly imports: Readonly<Record<string, string>>;
-  };
-  const own = Object.entries(exports).map(([subpath, file]) => [subpath.replace(".", name), file]);
-  const declared = (await Array.fromAsync(Deno.readDir(ROOT + DECLARATIONS))).map(({ name: file }) => {
-    const specifier = file.replace(/\.d\.ts$/, "").replaceAll("+", "/");
-    return [specifier, `./${DECLARATIONS}/${file}`];
-  });
-  const entries = [...Object.entries(imports), ...own, ...declared].map(([specifier, target]) => [
-    specifier,
-    target!.startsWith("./") ? new URL(target!, pathToFileURL(ROOT)).href : target,
+/**
+ * Returns the configuration of the examples: that of deno.json with these packages. The examples of an app need no types on what they
+ * export.
+ */
+async function configurationOfExamples(): Promise<object> {
+  const configuration = JSON.parse(await Deno.readTextFile(`${ROOT}deno.json`));
+  const declared = (await Array.fromAsync(Deno.readDir(ROOT + DECLARATIONS))).map(({ name: file }) => [
+    file.replace(/\.d\.ts$/, "").replaceAll("+", "/"),
+    `./${DECLARATIONS}/${file}`,
   ]);
-  const path = await Deno.makeTempFile({ suffix: ".json" });
-  await Deno.writeTextFile(path, JSON.stringify({ imports: Object.fromEntries(entries) }));
-  return path;
+  return {
+    ...configuration,
+    imports: { ...configuration.imports, ...Object.fromEntries(declared) },
+    compilerOptions: { ...configuration.compilerOptions, isolatedDeclarations: false },
+  };
+}
+
+/** Returns whether the examples of the files type-check. */
+async function checkTypes(files: readonly string[]): Promise<boolean> {
+  // Beside deno.json, because paths and node_modules are relative to it.
+  const config = `${ROOT}deno.examples.json`;
+  await Deno.writeTextFile(config, JSON.stringify(await configurationOfExamples()));
+  try {
+    const args = ["check", "--doc-only", `--config=${config}`, "--frozen", ...files];
+    return (await new Deno.Command(Deno.execPath(), { args, cwd: ROOT }).spawn().status).success;
+  } finally {
+    await Deno.remove(config);
+  }
 }
 
 if (import.meta.main) {
   const documents = (await listDocuments()).filter((file) => file.endsWith(".md"));
   const files = [...documents, "mod.ts", ...await listFiles(ROOT, "src")];
-  const importMap = await writeImportMap();
-  const args = ["check", "--doc-only", `--import-map=${importMap}`, ...files];
-  const check = new Deno.Command(Deno.execPath(), { args, cwd: ROOT }).spawn();
-  const { success } = await check.status;
-  await Deno.remove(importMap);
-  const problems = success ? [] : [{ where: "deno check --doc-only", what: "The examples do not type-check" }];
+  const problems = await checkTypes(files)
+    ? []
+    : [{ where: "deno check --doc-only", what: "The examples do not type-check" }];
   for (const file of files) {
     for (const example of findExamples(file, await Deno.readTextFile(ROOT + file))) {
       console.log(`Run ${example.where}`);
