@@ -10,6 +10,9 @@ import { OLDEST_RELEASES } from "../src/runtime/platform.ts";
 import { listFiles } from "./check_layers.ts";
 import { ROOT, runOrThrow } from "./run.ts";
 
+/** The address of the repository. npm resolves the relative links of the README by it. */
+const REPOSITORY = "https://github.com/azweb/identity";
+
 /** The only packages that are installed with this one. */
 const DEPENDENCIES = ["oauth4webapi"];
 
@@ -144,7 +147,14 @@ function completeManifest(packed: Manifest, { imports }: Configuration): Manifes
     typesVersions: { "*": Object.fromEntries(subpaths.map(([subpath, { types }]) => [subpath.slice(2), [types]])) },
     description:
       "Microsoft Entra ID tokens on every JavaScript runtime: a drop-in for @azure/identity, from Web APIs only",
-    keywords: ["azure", "entra", "identity", "credential", "token", "oauth", "deno", "node", "bun", "workers", "edge"],
+    keywords: [
+      ...["azure", "entra", "microsoft-entra-id", "identity", "azure-identity", "credential", "managed-identity"],
+      ...["token", "access-token", "oauth", "oauth2", "openid-connect"],
+      ...["deno", "node", "bun", "cloudflare-workers", "edge", "browser"],
+    ],
+    repository: { type: "git", url: `git+${REPOSITORY}.git` },
+    homepage: `${REPOSITORY}#readme`,
+    bugs: `${REPOSITORY}/issues`,
     sideEffects: false,
     engines: enginesFrom(OLDEST_RELEASES),
     files: ["mod.js", "mod.d.ts", "chunks/*.js", "src/**/*.js", "src/**/*.d.ts", "CHANGELOG.md"],
