@@ -1,20 +1,19 @@
 /**
- * Downloads what the tests and the demo need, once: a line at its beginning and one at its end, in place of one for each package. It imports
- * nothing, so that it can run before the download.
+ * Installs the npm packages that the tests and the scripts import, if deno.lock has changed since. It prints two lines in place of two for
+ * each package, and imports nothing, so that it runs before they are installed.
  *
  * @module
  */
 
 const root = new URL("../", import.meta.url);
+const stamp = new URL("node_modules/.azweb-identity-set-up", root);
 
-async function isInstalled(): Promise<boolean> {
-  return await Deno.stat(new URL("node_modules/.deno/.setup-cache.bin", root)).then(() => true, () => false);
-}
-
-if (!await isInstalled()) {
-  console.error("Download the npm packages that the tests and the demo need: once, for about a minute ...");
+const lock = await Deno.readTextFile(new URL("deno.lock", root));
+if (await Deno.readTextFile(stamp).catch(() => "") !== lock) {
+  console.error("Install the npm packages of the tests: about a minute if they have to be downloaded ...");
   const start = performance.now();
   const { code } = await new Deno.Command(Deno.execPath(), { args: ["install", "--quiet"], cwd: root }).spawn().status;
   if (code !== 0) Deno.exit(code);
-  console.error(`Downloaded in ${Math.round((performance.now() - start) / 1000)} s`);
+  await Deno.writeTextFile(stamp, lock);
+  console.error(`Installed in ${Math.round((performance.now() - start) / 1000)} s`);
 }
