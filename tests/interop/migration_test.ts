@@ -15,9 +15,9 @@ import { chmod, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { test } from "node:test";
+import { mock, test } from "node:test";
 import { inspect } from "node:util";
-import { CERTIFICATE, KEY } from "../support/certificates/certificates.ts";
+import { CERTIFICATE, KEY, OTHER_KEY } from "../support/certificates/certificates.ts";
 import { httpClientOf, withEnv } from "../support/interop/side_by_side.ts";
 import { HURRIED } from "../support/sign_in/people.ts";
 
@@ -122,6 +122,11 @@ function atAddresses(fetch: typeof globalThis.fetch): object {
 /** Returns what a promise comes to, or "pending" if it does not settle within 400 ms. */
 async function within400Ms<T>(work: Promise<T>): Promise<T | "pending"> {
   return await Promise.race([work, new Promise<"pending">((resolve) => setTimeout(() => resolve("pending"), 400))]);
+}
+
+/** Resolves as soon as a condition is met. */
+async function untilTrue(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 1));
 }
 
 /** Installs an `az` that writes down its arguments; returns them, one line for each time it was started. */
@@ -300,6 +305,19 @@ const ROWS: Readonly<Record<string, () => Promise<void>>> = {
     assert.notEqual(seen.theirs, "a token");
   },
 
+  async "refresh of a token that is still valid"() {
+    const seen = await both(async (side) => {
+      const credential = withSecret(side);
+      const first = await credential.getToken(SCOPE);
+      return await later(13 * HOUR, async () => {
+        side.entra.failNext("silent");
+        const second = await within400Ms(credential.getToken(SCOPE));
+        return second === "pending" ? "waits" : second!.token === first!.token ? "the cached token" : "another token";
+      });
+    }, { entra: { tokenLifetimeInMs: 24 * HOUR } });
+    assert.deepEqual(seen, { theirs: "waits", ours: "the cached token" });
+  },
+
   async "`abortSignal`"() {
     const seen = await both((side) =>
       outcomeOf(withSecret(side).getToken(SCOPE, { abortSignal: AbortSignal.abort() }))
@@ -404,6 +422,25 @@ const ROWS: Readonly<Record<string, () => Promise<void>>> = {
     assert.deepEqual(seen.ours, ["a token", "AuthenticationError", 1]);
     if (IN_DENO) assert.notEqual(seen.theirs[0], "a token");
     else assert.deepEqual(seen.theirs, ["a token", "Error", 1]);
+  },
+
+  async "key of another certificate"() {
+    const seen = await both(async ({ library, options, entra }) => {
+      const folder = await mkdtemp(join(tmpdir(), "azweb-migration-"));
+      try {
+        const path = join(folder, "app.pem");
+        await writeFile(path, CERTIFICATE + OTHER_KEY);
+        const outcome = await outcomeOf(
+          new library.ClientCertificateCredential(TENANT, "app", path, options).getToken(SCOPE),
+        );
+        return [outcome, entra.requests.length];
+      } finally {
+        await rm(folder, { recursive: true });
+      }
+    });
+    assert.deepEqual(seen.ours, ["AuthenticationError", 0]);
+    if (IN_DENO) assert.notEqual(seen.theirs[0], "a token");
+    else assert.deepEqual(seen.theirs, ["AuthenticationRequiredError", 1]);
   },
 
   async "path of a Microsoft authority"() {
@@ -570,6 +607,24 @@ const ROWS: Readonly<Record<string, () => Promise<void>>> = {
     assert.deepEqual(seen, { theirs: "AuthenticationRequiredError", ours: "a token" });
   },
 
+  async "device code without `userPromptCallback`"() {
+    const seen = await both(async ({ library, options }) => {
+      const events: string[] = [];
+      const written = mock.method(console, "log", () => {});
+      const log = ({ event }: ours.LogEvent) => void events.push(event);
+      const own = { ...options, tenantId: TENANT, clientId: "app", log };
+      const controller = new AbortController();
+      const { signal: abortSignal } = controller;
+      const ended = outcomeOf(new library.DeviceCodeCredential(own).getToken(SCOPE, { abortSignal }));
+      await untilTrue(() => written.mock.callCount() + events.length > 0);
+      controller.abort();
+      await ended;
+      written.mock.restore();
+      return [written.mock.callCount(), events[0]];
+    });
+    assert.deepEqual(seen, { theirs: [1, undefined], ours: [0, "sign-in-wanted"] });
+  },
+
   async "concurrent calls before the first sign-in"() {
     const seen = await both(async ({ library, options, entra }) => {
       let prompts = 0;
@@ -702,6 +757,7 @@ const ELSEWHERE: Readonly<Record<string, readonly [file: string, text: string]>>
     "migration_cloud_shell_test.ts",
     '"an identity that the source does not support"',
   ],
+  "certificate of Service Fabric": ["migration_service_fabric_test.ts", '"certificate of Service Fabric"'],
   "types and exports that are absent": ["drop_in_test.ts", '"what is missing stands in docs/migration.md"'],
 };
 
