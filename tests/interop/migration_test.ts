@@ -758,6 +758,14 @@ const ELSEWHERE: Readonly<Record<string, readonly [file: string, text: string]>>
     '"an identity that the source does not support"',
   ],
   "certificate of Service Fabric": ["migration_service_fabric_test.ts", '"certificate of Service Fabric"'],
+  "result pages of `InteractiveBrowserCredential`": [
+    "migration_browser_test.ts",
+    '"result pages of `InteractiveBrowserCredential`"',
+  ],
+  "`redirectUri` with a port, outside of a web page": [
+    "migration_browser_test.ts",
+    '"`redirectUri` with a port, outside of a web page"',
+  ],
   "types and exports that are absent": ["drop_in_test.ts", '"what is missing stands in docs/migration.md"'],
 };
 
