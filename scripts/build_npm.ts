@@ -12,6 +12,9 @@ import { listFiles } from "./check_layers.ts";
 import { EDGE_CONDITIONS, EDGE_MODULE, edgeModules } from "./edge_modules.ts";
 import { ROOT, runOrThrow } from "./run.ts";
 
+/** The address of the repository. npm resolves the relative links of the README with it. */
+const REPOSITORY = "https://github.com/azweb/identity";
+
 /** The only dependencies, which npm installs with the package. */
 const DEPENDENCIES = ["oauth4webapi"];
 
@@ -172,7 +175,14 @@ function completeManifest(packed: Manifest, { imports }: Configuration): Manifes
     typesVersions: { "*": Object.fromEntries(subpaths.map(([subpath, { types }]) => [subpath.slice(2), [types]])) },
     description:
       "Microsoft Entra ID tokens on every JavaScript runtime: a drop-in for @azure/identity, from Web APIs only",
-    keywords: ["azure", "entra", "identity", "credential", "token", "oauth", "deno", "node", "bun", "workers", "edge"],
+    keywords: [
+      ...["azure", "entra", "microsoft-entra-id", "identity", "azure-identity", "credential", "managed-identity"],
+      ...["token", "access-token", "oauth", "oauth2", "openid-connect"],
+      ...["deno", "node", "bun", "cloudflare-workers", "edge", "browser"],
+    ],
+    repository: { type: "git", url: `git+${REPOSITORY}.git` },
+    homepage: `${REPOSITORY}#readme`,
+    bugs: `${REPOSITORY}/issues`,
     sideEffects: false,
     engines: enginesFrom(OLDEST_RELEASES),
     exports: Object.fromEntries(

@@ -1,11 +1,12 @@
 /**
- * Checks the types of the examples in the README and in doc comments, and runs them without any permission. Examples
+ * Checks the types of the examples in the documents and in doc comments, and runs them without any permission. Examples
  * that need a cloud or a server are marked `no-eval` and are not run. (`deno test --doc` would run those too, and
  * cannot run a module with a default export.)
  *
  * @module
  */
 
+import { listDocuments } from "./check_docs.ts";
 import { listFiles } from "./check_layers.ts";
 import { type Problem, report } from "./problem.ts";
 import { ROOT } from "./run.ts";
@@ -36,10 +37,43 @@ export async function runExample({ where, code }: Example): Promise<Problem[]> {
   return success ? [] : [{ where, what: `The example fails: ${new TextDecoder().decode(stderr).trim()}` }];
 }
 
+/** Declarations of the packages that only the documents import, such as "hono": `hono.d.ts`, `@sveltejs+kit.d.ts`. */
+const DECLARATIONS = "tests/support/project/packages";
+
+/**
+ * Returns the configuration of the examples: that of deno.json with these packages. The examples of an app need no types on what they
+ * export.
+ */
+async function configurationOfExamples(): Promise<object> {
+  const configuration = JSON.parse(await Deno.readTextFile(`${ROOT}deno.json`));
+  const declared = (await Array.fromAsync(Deno.readDir(ROOT + DECLARATIONS))).map(({ name: file }) => [
+    file.replace(/\.d\.ts$/, "").replaceAll("+", "/"),
+    `./${DECLARATIONS}/${file}`,
+  ]);
+  return {
+    ...configuration,
+    imports: { ...configuration.imports, ...Object.fromEntries(declared) },
+    compilerOptions: { ...configuration.compilerOptions, isolatedDeclarations: false },
+  };
+}
+
+/** Returns whether the examples of the files type-check. */
+async function checkTypes(files: readonly string[]): Promise<boolean> {
+  // Beside deno.json, because paths and node_modules are relative to it.
+  const config = `${ROOT}deno.examples.json`;
+  await Deno.writeTextFile(config, JSON.stringify(await configurationOfExamples()));
+  try {
+    const args = ["check", "--doc-only", `--config=${config}`, "--frozen", ...files];
+    return (await new Deno.Command(Deno.execPath(), { args, cwd: ROOT }).spawn().status).success;
+  } finally {
+    await Deno.remove(config);
+  }
+}
+
 if (import.meta.main) {
-  const files = ["README.md", "mod.ts", ...await listFiles(ROOT, "src")];
-  const check = new Deno.Command(Deno.execPath(), { args: ["check", "--doc-only", ...files], cwd: ROOT }).spawn();
-  const problems = (await check.status).success
+  const documents = (await listDocuments()).filter((file) => file.endsWith(".md"));
+  const files = [...documents, "mod.ts", ...await listFiles(ROOT, "src")];
+  const problems = await checkTypes(files)
     ? []
     : [{ where: "deno check --doc-only", what: "The examples do not type-check" }];
   for (const file of files) {

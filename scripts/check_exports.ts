@@ -1,11 +1,11 @@
 /**
- * Checks that deno.json, the files, mod.ts, the README and the doc comments agree on the exports of the package.
+ * Checks that deno.json, the files, mod.ts, the documents and the doc comments agree on the exports of the package.
  *
  * @module
  */
 
-import { existsSync } from "node:fs";
 import { pathToFileURL } from "node:url";
+import { listDocuments } from "./check_docs.ts";
 import { listFiles } from "./check_layers.ts";
 import { type Problem, report } from "./problem.ts";
 import { ROOT, runOrThrow } from "./run.ts";
@@ -20,8 +20,6 @@ export interface Project {
   readonly texts: ReadonlyMap<string, string>;
   /** The names that each subpath exports. */
   readonly symbols: ReadonlyMap<string, ReadonlySet<string>>;
-  /** Whether a file exists and is published, so that links to it work in the published package too. */
-  exists(path: string): boolean;
 }
 
 /** Returns the disagreements. */
@@ -30,11 +28,10 @@ export function checkExports(project: Project): Problem[] {
     ...checkCredentials(project),
     ...checkMod(project),
     ...checkSubpathsInReadme(project),
-    ...checkReasons(project),
     ...checkVersion(project),
     ...[...project.texts].flatMap(([file, text]) => [
       ...checkSpecifiers(project, file, text),
-      ...file.endsWith(".md") ? [...checkImports(project, file, text), ...checkLinks(project, file, text)] : [],
+      ...file.endsWith(".md") ? checkImports(project, file, text) : [],
     ]),
   ];
 }
@@ -76,20 +73,6 @@ function checkSubpathsInReadme({ name, exports, texts }: Project): Problem[] {
     .map((specifier) => ({ where: "README.md", what: `Does not mention ${specifier}` }));
 }
 
-/** Checks that each row has a reason, in tables of the README with a "reason" column. */
-function checkReasons({ texts }: Project): Problem[] {
-  const problems: Problem[] = [];
-  let hasReasons = false;
-  for (const [index, line] of (texts.get("README.md") ?? "").split("\n").entries()) {
-    if (!line.startsWith("|")) hasReasons = false;
-    else if (line.endsWith("| reason |")) hasReasons = true;
-    else if (hasReasons && /\|\s*\|$/.test(line)) {
-      problems.push({ where: `README.md:${index + 1}`, what: `The row has no reason: ${line.split("|")[1]!.trim()}` });
-    }
-  }
-  return problems;
-}
-
 function checkVersion({ texts, version }: Project): Problem[] {
   const constant = /^export const \w+(?:: [^=]+)? = "(.+)";$/m.exec(texts.get("src/version.ts") ?? "")?.[1];
   if (constant === version) return [];
@@ -120,52 +103,18 @@ function checkImports({ name, symbols }: Project, file: string, text: string): P
   });
 }
 
-/** Checks that the relative links of a document lead to a file, and their anchors to a heading. */
-function checkLinks({ exists, texts }: Project, file: string, text: string): Problem[] {
-  const prose = withoutCode(text);
-  return [...prose.matchAll(/\]\(([^)\s]+)\)/g)].flatMap(({ 1: link, index }) => {
-    if (/^[a-z]+:/.test(link!)) return [];
-    const [path, anchor] = link!.split("#") as [string, string?];
-    const target = path === "" ? file : path.replace(/^\.\//, "");
-    const where = `${file}:${lineAt(text, index)}`;
-    if (!texts.has(target) && !exists(target)) return [{ where, what: `The link ${link} leads to no published file` }];
-    if (anchor === undefined || !target.endsWith(".md") || anchorsOf(texts.get(target) ?? "").has(anchor)) return [];
-    return [{ where, what: `The link ${link} leads to no heading` }];
-  });
-}
-
-/** Returns the anchors of a document's headings, as GitHub creates them. */
-function anchorsOf(text: string): Set<string> {
-  const anchors = new Set<string>();
-  for (const [, heading] of withoutCode(text, /^(```|~~~)[\s\S]*?^\1/gm).matchAll(/^#+ +(.+?)\s*$/gm)) {
-    const slug = heading!.toLowerCase().replace(/[^\p{L}\p{N}\s_-]/gu, "").replaceAll(" ", "-");
-    let anchor = slug;
-    for (let count = 1; anchors.has(anchor); count++) anchor = `${slug}-${count}`;
-    anchors.add(anchor);
-  }
-  return anchors;
-}
-
-/** Replaces code by empty lines, so that line numbers do not change. */
-function withoutCode(text: string, code: RegExp = /^(```|~~~)[\s\S]*?^\1|`[^`\n]+`/gm): string {
-  return text.replaceAll(code, (block) => block.replaceAll(/[^\n]/g, " "));
-}
-
 function lineAt(text: string, index: number): number {
   return text.slice(0, index).split("\n").length;
 }
 
 async function readProject(): Promise<Project> {
-  const { name, version, exports, publish } = JSON.parse(await Deno.readTextFile(`${ROOT}deno.json`)) as Project & {
-    readonly publish: { readonly include: readonly string[] };
-  };
+  const { name, version, exports } = JSON.parse(await Deno.readTextFile(`${ROOT}deno.json`)) as Project;
   const texts = new Map<string, string>();
-  for (const file of ["mod.ts", "README.md", "CHANGELOG.md", ...await listFiles(ROOT, "src")]) {
+  for (const file of ["mod.ts", ...await listDocuments(), ...await listFiles(ROOT, "src")]) {
     texts.set(file, await Deno.readTextFile(ROOT + file));
   }
   const symbols = await readSymbols(exports);
-  const isPublished = (path: string) => publish.include.some((part) => path === part || path.startsWith(`${part}/`));
-  return { name, version, exports, texts, symbols, exists: (path) => isPublished(path) && existsSync(ROOT + path) };
+  return { name, version, exports, texts, symbols };
 }
 
 /** Returns the names that each subpath exports, as `deno doc` reports them. */

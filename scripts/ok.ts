@@ -39,6 +39,7 @@ function stepsFor(
     ["Types of tests and scripts", ["check", "tests", "scripts"]],
     ["Layers", ["run", "-A", "scripts/check_layers.ts"]],
     ["Exports", ["run", "-A", "scripts/check_exports.ts"]],
+    ["Documents", ["run", "-A", "scripts/check_docs.ts"]],
     ["Coverage", ["run", "-A", "scripts/check_coverage.ts"]],
     ["Words", ["run", "-A", "scripts/check_words.ts"]],
   ];

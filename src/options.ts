@@ -5,13 +5,13 @@ import type { TokenCache } from "./token_cache.ts";
 
 /**
  * Configures retries. Only transient failures are retried: no complete response, status 408, 429, and 5xx except 501
- * and 505. A response of the token service with status 200 that is not JSON counts as none.
+ * and 505. A response of the token service with status 200 that is not JSON counts as none. For a managed identity also
+ * 404; from its sources other than the metadata service, only 500, 503 and 504 of the 5xx.
  */
 export interface RetryOptions {
   /**
-   * Maximum number of retries after the first attempt.
-   *
-   * @default {3}
+   * Maximum number of retries after the first attempt. By default 3, and 5 for a managed identity of a machine. 0 also
+   * disables the retries while its metadata service is upgraded (410), which otherwise last for 70 seconds.
    */
   maxRetries?: number | undefined;
   /**
@@ -21,7 +21,8 @@ export interface RetryOptions {
    */
   retryDelayInMs?: number | undefined;
   /**
-   * Upper bound of every random delay, in milliseconds.
+   * Upper bound of every random delay, in milliseconds. It does not apply to a delay that the service requests
+   * (`Retry-After`), nor to those after a 410 of the metadata service.
    *
    * @default {64_000}
    */
@@ -32,7 +33,8 @@ export interface RetryOptions {
 export interface CredentialOptions {
   /**
    * The URL of the authority host, with `https:`. By default the environment variable `AZURE_AUTHORITY_HOST`, else that
-   * of the public cloud. See {@linkcode AzureAuthorityHosts}.
+   * of the public cloud. See {@linkcode AzureAuthorityHosts}. Developer tools and managed identities of a machine do
+   * not use it.
    */
   authorityHost?: string | undefined;
   /**
@@ -87,9 +89,9 @@ export interface CredentialOptions {
    */
   waitUntil?: ((work: Promise<unknown>) => void) | undefined;
   /**
-   * Maximum duration of the acquisition of a token, including delays and retries, in milliseconds.
-   *
-   * @default {60_000}
+   * Maximum duration of the acquisition of a token, including delays and retries, in milliseconds. By default 60,000;
+   * 120,000 for a managed identity of a machine, 300,000 for a sign-in with the browser, 960,000 with a device code.
+   * For a developer tool see `processTimeoutInMs`.
    */
   timeoutInMs?: number | undefined;
   /** Receives log events, for diagnosis. By default nothing is logged. */

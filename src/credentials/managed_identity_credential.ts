@@ -24,7 +24,8 @@ import { chooseManagedIdentity } from "./choose_managed_identity.ts";
 /** Options of {@linkcode ManagedIdentityCredential}. */
 export interface ManagedIdentityCredentialOptions extends CredentialOptions {
   /**
-   * Maximum duration of the acquisition of a token, including delays and retries, in milliseconds.
+   * Maximum duration of the acquisition of a token, including delays and retries, in milliseconds. With a federated
+   * token, the default is 60,000.
    *
    * @default {120_000}
    */

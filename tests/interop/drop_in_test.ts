@@ -40,11 +40,15 @@ test("every exported declaration of @azure/identity is exported or listed as mis
   assert.deepEqual(named.filter((name) => !offered.includes(name)).sort(), Object.keys(MISSING).sort());
 });
 
-test("the README's differences list every missing export", async () => {
-  const readme = await readFile(new URL("README.md", import.meta.resolve("@azweb/identity")), "utf8");
-  const differences = readme.split("\n## Differences from `@azure/identity`\n")[1]?.split("\n## ")[0] ?? "";
-  assert.deepEqual(Object.keys(MISSING).filter((name) => !differences.includes(`\`${name}\``)), []);
-});
+const IN_DENO = "Deno" in globalThis;
+
+// The page is not in the npm package.
+if (IN_DENO) {
+  test("docs/migration.md lists every missing export", async () => {
+    const page = await readFile(new URL("../../docs/migration.md", import.meta.url), "utf8");
+    assert.deepEqual(Object.keys(MISSING).filter((name) => !page.includes(`\`${name}\``)), []);
+  });
+}
 
 test("a program does the same with its import changed", async () => {
   const notes: Partial<Record<"ours" | "theirs", Record<string, unknown>>> = {};

@@ -3,9 +3,8 @@
 // replaces the program with which `@azure/identity` opens the browser.
 import * as theirs from "@azure/identity";
 import * as ours from "@azweb/identity";
-import childProcess from "node:child_process";
-import { EventEmitter } from "node:events";
-import { mock, test } from "node:test";
+import { test } from "node:test";
+import { catchOpener } from "../support/interop/catch_opener.ts";
 import {
   checkDifferences,
   CP1,
@@ -104,21 +103,6 @@ async function watchTheirs(options: Options, getTokenOptions: object): Promise<S
 
 function endpoint(url: string, headers: HeadersInit | undefined): Seen {
   return { "(endpoint)": url.split("?")[0]!, "(anchor)": new Headers(headers).get("x-anchormailbox") ?? "none" };
-}
-
-/** Replaces the program that opens the browser. */
-function catchOpener(): { promise: Promise<string>; done(): void } {
-  let caught!: (url: string) => void;
-  const promise = new Promise<string>((resolve) => caught = resolve);
-  const stand = mock.method(childProcess, "spawn", (_: string, args: readonly string[] = []) => {
-    const url = args.find((arg) => arg.startsWith("https://"));
-    if (url) caught(url);
-    const child = Object.assign(new EventEmitter(), { unref() {}, stdout: null, stderr: null });
-    setImmediate(() => child.emit("spawn")).unref();
-    setImmediate(() => child.emit("close", 0)).unref();
-    return child as never;
-  });
-  return { promise, done: () => stand.mock.restore() };
 }
 
 function tidy(value: string): string {

@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { checkCredentials, checkSources } from "../../scripts/check_coverage.ts";
+import { checkDocs, PAGES } from "../../scripts/check_docs.ts";
 import { findExamples, runExample } from "../../scripts/check_examples.ts";
 import { checkExports, type Project } from "../../scripts/check_exports.ts";
 import { checkLayers, type Import, listFiles, readImports } from "../../scripts/check_layers.ts";
@@ -171,13 +172,9 @@ describe("check_exports", () => {
     "src/version.ts": 'export const VERSION = "1.2.3";',
     "src/credentials/a_credential.ts": '/** As `import "@azweb/identity/a-credential"` does. */',
     "README.md": [
-      "# A `title`, twice",
-      "See [below](#b), [the log](CHANGELOG.md#123) and [elsewhere](https://example.com/#x).",
+      "# A title",
       '```ts\nimport { A, type B as C } from "@azweb/identity";\nimport { A } from "@azweb/identity/a-credential";\n```',
-      "## B\n[Up](#a-title-twice), [licence](./LICENSE)",
-      "| what | reason |\n| --- | --- |\n| order | first come |\n\n| what | |\n| --- | --- |\n| order | |",
     ].join("\n"),
-    "CHANGELOG.md": "## 1.2.3\n",
   };
   const exports = { ".": "./mod.ts", "./a-credential": "./src/credentials/a_credential.ts" };
   const symbols = { ".": ["A", "B"], "./a-credential": ["A"] };
@@ -196,7 +193,6 @@ describe("check_exports", () => {
       symbols: new Map(
         Object.entries({ ...symbols, ...change.symbols }).map(([path, names]) => [path, new Set(names)]),
       ),
-      exists: (path) => path === "LICENSE",
     };
     return found(checkExports(project));
   }
@@ -228,23 +224,87 @@ describe("check_exports", () => {
       ],
     ],
     ["an import of a name that is not exported", { texts: { "README.md": readme.replace("B as C", "X as C") } }, [
-      "README.md:4: @azweb/identity does not export X",
-    ]],
-    ["a link to a missing heading", { texts: { "README.md": readme.replace("(#b)", "(#c)") } }, [
-      "README.md:2: The link #c leads to no heading",
-    ]],
-    ["a link to a missing heading of another file", { texts: { "README.md": readme.replace("#123", "#124") } }, [
-      "README.md:2: The link CHANGELOG.md#124 leads to no heading",
-    ]],
-    ["a row without a reason", { texts: { "README.md": readme.replace("first come", "") } }, [
-      "README.md:11: The row has no reason: order",
-    ]],
-    ["a link to a missing file", { texts: { "README.md": readme.replace("LICENSE", "LICENCE") } }, [
-      "README.md:8: The link ./LICENCE leads to no published file",
+      "README.md:3: @azweb/identity does not export X",
     ]],
   ];
   for (const [title, change, problems] of cases) {
     test(`reports ${title}`, () => assert.deepEqual(check(change), problems));
+  }
+});
+
+describe("check_docs", () => {
+  const readme = [
+    "# A `title`, twice",
+    "See [below](#b), [the log](CHANGELOG.md#123), [elsewhere](https://example.com/#x) and [a page](docs/a.md).",
+    '```json\n{ "a": 1 }\n```',
+    "## B\n[Up](#a-title-twice), [licence](./LICENSE)",
+    "| what | reason |\n| --- | --- |\n| order | first come |\n\n| what | |\n| --- | --- |\n| order | |",
+  ].join("\n");
+  const page = "# A\n[Home](../README.md#b), [licence](../LICENSE)";
+  const texts = {
+    "README.md": readme,
+    "CHANGELOG.md": "## 1.2.3\n",
+    "docs/a.md": page,
+    "llms.txt": `[Home](${PAGES}README.md), [A](${PAGES}docs/a.md)`,
+  };
+  function check(change: Readonly<Record<string, string>>): string[] {
+    const all = new Map(Object.entries({ ...texts, ...change }));
+    return found(checkDocs({ texts: all, exists: (path) => path === "LICENSE" }));
+  }
+
+  test("Accepts documents without a problem", () => assert.deepEqual(check({}), []));
+
+  const cases: [title: string, change: Record<string, string>, problem: string][] = [
+    [
+      "a link to no heading",
+      { "README.md": readme.replace("(#b)", "(#c)") },
+      "README.md:2: The link #c leads to no heading",
+    ],
+    [
+      "a link to no heading of another file",
+      { "README.md": readme.replace("#123", "#124") },
+      "README.md:2: The link CHANGELOG.md#124 leads to no heading",
+    ],
+    [
+      "a link of a page to no heading",
+      { "docs/a.md": page.replace("#b", "#c") },
+      "docs/a.md:2: The link ../README.md#c leads to no heading",
+    ],
+    [
+      "a link to no file",
+      { "README.md": readme.replace("LICENSE", "LICENCE") },
+      "README.md:7: The link ./LICENCE leads to no published file",
+    ],
+    [
+      "a link of a page to no file",
+      { "docs/a.md": page.replace("../LICENSE", "LICENSE") },
+      "docs/a.md:2: The link LICENSE leads to no published file",
+    ],
+    [
+      "a row without a reason",
+      { "README.md": readme.replace("first come", "") },
+      "README.md:10: The row has no reason: order",
+    ],
+    ["JSON that is malformed", { "README.md": readme.replace("1 }", "1") }, "README.md:3: The code block is not JSON"],
+    [
+      "a language that is not checked",
+      { "README.md": readme.replace("```json", "```js") },
+      'README.md:3: A code block in "js": use one of ts, json, sh, text, toml, html, dockerfile, yaml, mermaid',
+    ],
+    [
+      "a README that is too long",
+      { "README.md": readme + "\n".repeat(12_288) },
+      "README.md: 12577 bytes: at most 12288",
+    ],
+    ["a page without a link", { "README.md": readme.replace("docs/a.md", "#b") }, "README.md: No link to docs/a.md"],
+    [
+      "a page that the index lacks",
+      { "llms.txt": `[Home](${PAGES}README.md)` },
+      `llms.txt: No link to ${PAGES}docs/a.md`,
+    ],
+  ];
+  for (const [title, change, problem] of cases) {
+    test(`Finds ${title}`, () => assert.deepEqual(check(change), [problem]));
   }
 });
 

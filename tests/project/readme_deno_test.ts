@@ -12,6 +12,7 @@ import { openBrowser } from "../support/sign_in/web_browser.ts";
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const STORAGE = "https://account.blob.core.windows.net";
 const README = await Deno.readTextFile(`${ROOT}README.md`);
+const WEB_SIGN_IN = await Deno.readTextFile(`${ROOT}docs/web-sign-in.md`);
 
 test("the Deno script of the README runs by its command", async () => {
   const { ts, sh } = programsOf(README, "A Deno script", STORAGE);
@@ -78,8 +79,8 @@ test("the Worker of the README runs with its wrangler.toml, bundled by esbuild",
   }
 });
 
-test("the Worker of the README signs users in", async () => {
-  const { ts } = programsOf(README, "Sign people in on the edge", STORAGE);
+test("the Worker of the documentation signs users in", async () => {
+  const { ts } = programsOf(WEB_SIGN_IN, "A Worker", STORAGE);
   const { outputFiles } = await build({
     stdin: { contents: ts!, resolveDir: ROOT, loader: "ts" },
     alias: { "@azweb/identity/web-sign-in": `${ROOT}src/web/web_sign_in.ts` },
@@ -143,6 +144,13 @@ test("the Worker of the README signs users in", async () => {
     const back = await visit(await browser.get("https://my.app/"));
     entra.failNext({ code: 7000222 });
     assert.equal((await browser.get(back)).status, 500);
+
+    // Without a retry.
+    for (const [fault, status] of [[{ status: 501 }, 503], [{ code: 54005 }, 400]] as const) {
+      const back = await visit(await browser.get("https://my.app/"));
+      entra.failNext(fault);
+      assert.equal((await browser.get(back)).status, status);
+    }
   } finally {
     await miniflare.dispose();
   }

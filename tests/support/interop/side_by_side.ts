@@ -135,7 +135,7 @@ function decodePart(part = ""): Record<string, unknown> {
 }
 
 /** Returns the HTTP client that `@azure/identity` accepts as an option. */
-function httpClientOf(fetch: typeof globalThis.fetch): NonNullable<TokenCredentialOptions["httpClient"]> {
+export function httpClientOf(fetch: typeof globalThis.fetch): NonNullable<TokenCredentialOptions["httpClient"]> {
   return {
     async sendRequest(request) {
       const { url, method, body } = request;
@@ -146,7 +146,8 @@ function httpClientOf(fetch: typeof globalThis.fetch): NonNullable<TokenCredenti
   };
 }
 
-async function withEnv<T>(env: Readonly<Record<string, string>>, run: () => Promise<T>): Promise<T> {
+/** Runs a body with these environment variables, and no others that begin with `AZURE_`. */
+export async function withEnv<T>(env: Readonly<Record<string, string>>, run: () => Promise<T>): Promise<T> {
   const before = Object.entries(process.env).filter(([name]) => name.startsWith("AZURE_"));
   for (const [name] of before) delete process.env[name];
   Object.assign(process.env, env);

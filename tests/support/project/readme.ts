@@ -20,7 +20,7 @@ export const VARIABLES: Readonly<Record<string, string>> = {
 
 /** Returns the code blocks under a heading, by their languages, with the placeholders filled in. */
 export function programsOf(readme: string, heading: string, storage: string): Record<string, string> {
-  const section = readme.split(`\n### ${heading}\n`)[1]?.split(/\n#+ /)[0] ?? "";
+  const section = readme.split(new RegExp(`\\n##+ ${heading}\\n`))[1]?.split(/\n#+ /)[0] ?? "";
   return Object.fromEntries(
     [...section.matchAll(/^```(\w+)[^\n]*\n([\s\S]*?)^```$/gm)].map(([, language, code]) => [
       language!,

@@ -1,0 +1,9 @@
+/** What the documents use of Hono. */
+export interface Context<Bindings> {
+  readonly env: Bindings;
+  json(value: unknown): Response;
+}
+export declare class Hono<Env extends { Bindings: object } = { Bindings: object }> {
+  get(path: string, handler: (context: Context<Env["Bindings"]>) => Response | Promise<Response>): void;
+  fetch(request: Request): Response | Promise<Response>;
+}

@@ -1,0 +1,6 @@
+/** What the documents use of pino. */
+interface Logger {
+  warn(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+}
+export default function pino(): Logger;
