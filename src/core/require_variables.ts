@@ -27,3 +27,15 @@ export function requireVariables(
       `Set the option "env", or run ${flag}`,
   );
 }
+
+/** Returns which variables are missing, and which of all variables are set. */
+export function unsetReason(
+  missing: readonly string[],
+  all: readonly string[],
+  { env }: { env(name: string): string | undefined },
+): string {
+  const set = all.filter((name) => env(name));
+  if (set.length === 0) return "None of its variables is set";
+  const reasons = missing.map((name) => `${name} is ${env(name) === "" ? "empty" : "not set"}`);
+  return `${reasons.join(", ")} (set: ${set.join(", ")})`;
+}

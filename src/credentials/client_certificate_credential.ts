@@ -12,7 +12,7 @@
  * @module
  */
 
-import { checkClientId } from "../core/validate.ts";
+import { checkClientId, checkPositional } from "../core/validate.ts";
 import { createGetToken, type GetToken } from "../core/get_token.ts";
 import { internalsOf, setInternals } from "../core/internals.ts";
 import { APP_VARIABLES } from "../core/require_variables.ts";
@@ -83,11 +83,12 @@ export class ClientCertificateCredential implements TokenCredential {
     configuration: CertificateConfiguration,
     options: ClientCertificateCredentialOptions = {},
   ) {
+    checkPositional(tenantId, "ClientCertificateCredential(tenantId, clientId, configuration, options)");
     checkAppTenantId(tenantId);
     checkClientId(clientId);
     checkCertificateConfiguration(configuration);
     const name = "ClientCertificateCredential";
-    const settings = resolveSettings(options);
+    const settings = resolveSettings(options, name, "sendCertificateChain");
     const readTextFile = textFileReader(options.runtime);
     const sendCertificateChain = options.sendCertificateChain ?? false;
     const context = { sendCertificateChain, readTextFile, now: settings.now };

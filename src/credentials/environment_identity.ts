@@ -1,4 +1,4 @@
-import { checkClientId, checkText, checkVariable } from "../core/validate.ts";
+import { checkCharacters, checkClientId, checkText, checkVariable } from "../core/validate.ts";
 import { createGetToken, type GetToken } from "../core/get_token.ts";
 import { nameCredential } from "../core/failures.ts";
 import { type EnvironmentIdentity, readIdentityVariables, variablesOf } from "./identity_variables.ts";
@@ -96,7 +96,8 @@ function createIdentity(name: string, options: CredentialOptions, resolved: Sett
 
 function checkPath(path: string): void {
   checkText(path);
-  if (/-----BEGIN|[\r\n]/.test(path)) throw new TypeError("It must be the path of a PEM file, not its content");
+  if (path.includes("-----BEGIN")) throw new TypeError("It must be the path of a PEM file, not its content");
+  checkCharacters(path, /[\r\n\uFEFF]|^["']|["']$/, "It must be the path of a PEM file");
 }
 
 function checkBoolean(value: string): void {

@@ -1,6 +1,6 @@
-import { checkClientId, checkText, checkVariable } from "../core/validate.ts";
+import { checkCharacters, checkClientId, checkText, checkVariable } from "../core/validate.ts";
 import { type Acquire, createGetToken, type GetToken } from "../core/get_token.ts";
-import { APP_VARIABLES, requireVariables } from "../core/require_variables.ts";
+import { APP_VARIABLES, requireVariables, unsetReason } from "../core/require_variables.ts";
 import type { Settings } from "../core/settings.ts";
 import { checkAppTenantId, MULTITENANT_VARIABLE } from "../core/tenants.ts";
 import { AuthenticationError, CredentialUnavailableError } from "../errors.ts";
@@ -63,16 +63,18 @@ export function createWorkloadIdentity(credential: string, options: Workload, se
   const unset = missing.filter((name) => !settings.env(name));
   if (unset.length > 0) {
     const options = unset.map((name) => `"${VARIABLES[name]}"`).join(", ");
-    throw new CredentialUnavailableError(`${credential}: Cannot determine the workload's identity`, {
+    const reason = unsetReason(unset, variables, settings);
+    throw new CredentialUnavailableError(`${credential}: Cannot determine the workload's identity: ${reason}`, {
       outcome: "absent",
-      nextStep: `Set ${
-        unset.join(", ")
-      } or pass ${options}; AKS sets all variables in pods with the label azure.workload.identity/use`,
+      nextStep: settings.envAdvice ??
+        `Set ${
+          unset.join(", ")
+        } or pass ${options}; AKS sets all variables in pods with the label azure.workload.identity/use`,
     });
   }
   const tenantId = resolve("AZURE_TENANT_ID", checkAppTenantId);
   const clientId = resolve("AZURE_CLIENT_ID", checkClientId);
-  const path = resolve("AZURE_FEDERATED_TOKEN_FILE", checkText);
+  const path = resolve("AZURE_FEDERATED_TOKEN_FILE", checkPath);
   if (path.startsWith("eyJ")) {
     throw new AuthenticationError(
       `${credential}: Cannot use ${pathSource(options)}: It must be the path of a file, not the token itself`,
@@ -120,6 +122,11 @@ export function createWorkloadIdentity(credential: string, options: Workload, se
     checkVariable(credential, name, value, check);
     return value;
   }
+}
+
+function checkPath(path: string): void {
+  checkText(path);
+  checkCharacters(path, /[\r\n\uFEFF]|^["']|["']$/, "It must be the path of a file");
 }
 
 /** Returns the file that holds the workload's token. */

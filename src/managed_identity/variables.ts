@@ -1,3 +1,4 @@
+import { checkCharacters, checkClientId, checkVariable } from "../core/validate.ts";
 import type { Settings } from "../core/settings.ts";
 import { parseUrl } from "../core/url.ts";
 import { AuthenticationError } from "../errors.ts";
@@ -29,8 +30,8 @@ export function hostIn(variable: string, settings: Settings): string {
 /** Returns the client id in a variable, if that is set. Throws an `AuthenticationError` if it is malformed. */
 export function clientIdIn(variable: string, settings: Settings): string | undefined {
   const value = settings.env(variable) || undefined;
-  if (!value || !/[^!-~]/.test(value)) return value;
-  throw new AuthenticationError(`Cannot use the variable ${variable}: It must be a client id, without spaces`);
+  if (value) checkVariable("", variable, value, checkClientId);
+  return value;
 }
 
 /**
@@ -38,8 +39,10 @@ export function clientIdIn(variable: string, settings: Settings): string | undef
  */
 export function headerIn(variable: string, settings: Settings): string {
   const value = settings.env(variable)!;
-  if (HEADER_VALUE.test(value)) return value;
-  throw new AuthenticationError(`Cannot use the variable ${variable}: It must be printable ASCII characters`);
+  checkVariable("", variable, value, (text) => {
+    checkCharacters(text, /[^\x20-\x7e]/, "It must be printable ASCII characters");
+  });
+  return value;
 }
 
 /** Throws an `AuthenticationError` for an identity that the source cannot have. */
