@@ -1,5 +1,6 @@
 import { type ClientAuth, modifyAssertion, PrivateKeyJwt } from "oauth4webapi";
 import { encodeBase64Url } from "../core/encoding.ts";
+import { reasonOf } from "../core/reason.ts";
 import { AuthenticationError } from "../errors.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { isAdfs } from "../entra/authority.ts";
@@ -168,7 +169,7 @@ async function signByCallback(
   try {
     signature = await callback(data, algorithm);
   } catch (cause) {
-    throw new AuthenticationError('The callback "sign" failed', { cause });
+    throw new AuthenticationError(`The callback "sign" failed: ${reasonOf(cause)}`, { cause });
   }
   // `instanceof` fails for a typed array of another realm.
   const bytes = ArrayBuffer.isView(signature)

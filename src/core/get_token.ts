@@ -10,6 +10,7 @@ import { type Chain, chainOf } from "./in_chain.ts";
 import { keepAlive } from "./keep_alive.ts";
 import { createLruCache } from "./lru_cache.ts";
 import { digestOf } from "./cache_key.ts";
+import { claimsIn } from "./claims.ts";
 import { requireVariables } from "./require_variables.ts";
 import { normaliseScopes } from "./scopes.ts";
 import type { Settings } from "./settings.ts";
@@ -95,7 +96,7 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
   }
 
   function lookUp(scopes: string | string[], options: GetTokenOptions | undefined, now: number): Cached {
-    if (options?.claims || options?.tenantId !== undefined) return undefined;
+    if (claimsIn(options) || options?.tenantId !== undefined) return undefined;
     const scope = typeof scopes === "string" ? scopes : scopes?.length === 1 ? scopes[0] : undefined;
     const key = scope && (options?.enableCae ? keysCae : keys).get(scope);
     return key ? store.find(key, now) : undefined;
@@ -109,7 +110,7 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
   ): Promise<AccessToken> {
     const normalised = normaliseScopes(scopes);
     const enableCae = options.enableCae ?? false;
-    const claims = options.claims || undefined;
+    const claims = claimsIn(options);
     const tenantId = resolveTenant(options.tenantId, spec, settings);
     const key = JSON.stringify([spec.name, tenantId.toLowerCase(), await findPartition(), enableCae, ...normalised]);
     if (normalised.length === 1 && tenantId === (spec.tenantId ?? "")) {

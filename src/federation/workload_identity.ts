@@ -95,7 +95,8 @@ export function createWorkloadIdentity(credential: string, options: Workload, se
       checkExpiry(token, file, settings.now());
       return token;
     });
-    const grant = { name: credential, clientId, clientAuth, type: "client_credentials" } as const;
+    const renewal = `Check why ${file.label}, "${file.path}", is not renewed any more; in AKS, the kubelet renews it`;
+    const grant = { name: credential, clientId, clientAuth, renewal, type: "client_credentials" } as const;
     // The token is for the proxy, whichever cloud the proxy uses.
     return createTokenClient(
       grant,

@@ -410,7 +410,7 @@ describe("a callback", () => {
       }]
     ) {
       for (const part of [{ certificate: CERTIFICATE }, { thumbprint: SHA256 }]) {
-        const error = await refuses({ ...part, sign }, /"sign" failed/);
+        const error = await refuses({ ...part, sign }, /"sign" failed: The vault is sealed$/);
         assert.equal(error.cause, cause);
       }
     }
