@@ -1,5 +1,6 @@
 import { AuthenticationError } from "../errors.ts";
 import { isBackground } from "../runtime/background.ts";
+import type { LogEvent } from "../log.ts";
 import type { AccessToken, GetTokenOptions } from "../token_credential.ts";
 import type { TokenSet } from "../token_cache.ts";
 import { checkPause, endPause, pauseAfter, refreshPause } from "./backoff.ts";
@@ -36,9 +37,14 @@ export interface TokenRequest {
   readonly skipCache: () => void;
   /** Sets the current step, for the timeout error. */
   readonly setPendingStep: (step: PendingStep) => void;
+  /** Sets the members of the log events of this request that only the credential knows. */
+  readonly setLogDetails: (details: Pick<LogEvent, "source" | "identity">) => void;
   /** Fires when the last caller is detached, or the time is up. */
   readonly signal: AbortSignal;
 }
+
+/** The part of a request that the call determines. */
+type CallRequest = Omit<TokenRequest, "skipCache" | "setPendingStep" | "setLogDetails" | "signal">;
 
 /** Acquires a token: the part of `getToken` that each credential implements. */
 export type Acquire = (request: TokenRequest) => Promise<TokenSet>;
@@ -154,7 +160,7 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
   /** Joins the request in flight for the cache key, or starts one. */
   async function acquire(
     key: string,
-    request: Omit<TokenRequest, "skipCache" | "setPendingStep" | "signal">,
+    request: CallRequest,
     caller: AbortSignal | undefined,
   ): Promise<TokenSet> {
     checkPause(key, settings.now());
@@ -168,12 +174,13 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
 
   async function fetchToken(
     flight: Flight<TokenSet>,
-    request: Omit<TokenRequest, "skipCache" | "setPendingStep" | "signal">,
+    request: CallRequest,
     ms: number,
   ): Promise<TokenSet> {
     const { key, signal: outer } = flight;
     const started = settings.now();
     const about = { credential: spec.name, scopes: request.scopes, tenantId: request.tenantId };
+    let details: Pick<LogEvent, "source" | "identity"> = {};
     try {
       const token = Object.freeze(
         await withTimeout(
@@ -182,6 +189,7 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
               ...request,
               skipCache: () => void (flight.skipCache = true),
               setPendingStep: (step) => void (flight.pendingStep = step),
+              setLogDetails: (given) => void (details = given),
               signal,
             }),
           {
@@ -203,8 +211,10 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
       }
       settings.log({
         ...about,
+        ...details,
         event: "token-acquired",
-        message: `${spec.name} got a token for ${request.scopes.join(" ")}`,
+        message: `${spec.name} got a token for ${request.scopes.join(" ")}` +
+          (details.source ? ` from ${details.source} as the ${details.identity}` : ""),
         elapsedInMs: settings.now() - started,
         expiresOnTimestamp: token.expiresOnTimestamp,
       });
@@ -216,6 +226,7 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
       if (!(error instanceof TypeError)) pauseAfter(key, error, settings.now());
       settings.log({
         ...about,
+        ...details,
         event: "token-failed",
         message: messageOf(error),
         elapsedInMs: settings.now() - started,

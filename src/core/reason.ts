@@ -19,7 +19,11 @@ const SECRET_LIKE = [
  * like a secret; `see "cause"` if it has none.
  */
 export function reasonOf(error: unknown): string {
-  const message = bound(messageOf(error));
-  return toSingleLine(SECRET_LIKE.reduce((text, secret) => text.replace(secret, "$1[redacted]"), message)).trim()
-    .replace(/\.$/, "") || 'see "cause"';
+  return sanitize(messageOf(error)) || 'see "cause"';
+}
+
+/** Returns a text of unknown origin as one short line, without a period at its end and text that looks like a secret. */
+export function sanitize(text: string): string {
+  const redacted = SECRET_LIKE.reduce((text, secret) => text.replace(secret, "$1[redacted]"), bound(text));
+  return toSingleLine(redacted).trim().replace(/\.$/, "");
 }

@@ -45,17 +45,18 @@ export function headerIn(variable: string, settings: Settings): string {
   return value;
 }
 
-/** Throws an `AuthenticationError` for an identity that the source cannot have. */
+/** Throws an `AuthenticationError` for an identity that the source cannot have, by one of the accepted kind or by any. */
 export function rejectIdentity(
   source: string,
   { identity }: MachineContext,
-  kinds: readonly string[] = ["clientId", "objectId", "resourceId"],
+  accepted?: "clientId" | "objectId",
 ): void {
-  if (!identity || !kinds.includes(identity.kind)) return;
+  if (!identity || identity.kind === accepted) return;
   const where = identity.variable ? ` of the variable ${identity.variable}` : "";
+  const ids = accepted && { clientId: "client ids", objectId: "object ids" }[accepted];
   throw new AuthenticationError(
     `Cannot get a token for the user-assigned identity "${identity.id}"${where}: ${source} ${
-      kinds.length > 2 ? "has one identity only: Give no id" : "accepts client ids only"
+      ids ? `accepts ${ids} only` : "has one identity only: Give no id"
     }`,
   );
 }
