@@ -56,7 +56,7 @@ export interface Entra extends SimulatedService<EntraFault> {
  * Directory Federation Services.
  *
  * @param options See {@linkcode EntraOptions}.
- * @throws {TypeError} An app or a user lacks a required member.
+ * @throws {TypeError} An app or a user lacks a required member, or the origin is not a URL.
  *
  * @example Acquire a token with a client secret
  * ```ts
