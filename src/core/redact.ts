@@ -25,14 +25,15 @@ export function redact(text: string, secrets: readonly string[]): string {
     (cleaned, secret) => isShort(secret) ? redactWord(cleaned, secret) : cleaned.replaceAll(secret, REDACTED),
     text,
   );
-  const plain = decode(cleaned);
-  const mayHold = (secret: string | undefined) => secret === undefined || secret !== "" && plain?.includes(secret);
+  const words = decode(cleaned);
+  if (words === undefined) return REDACTED;
+  const plain = words.replaceAll(" ", "");
+  const mayHold = (secret: string | undefined) => secret === undefined || secret !== "" && plain.includes(secret);
   // A longer one does not fit into the text.
   const fitting = known.filter((secret) => !isShort(secret) && secret.length <= MAX_LENGTH);
-  const words = decode(cleaned, " ") ?? "";
-  return plain === undefined || fitting.map((secret) => decode(secret)).some(mayHold) ||
+  return fitting.map((secret) => decode(secret)?.replaceAll(" ", "")).some(mayHold) ||
       fitting.flatMap(encodingsOf).some(mayHold) ||
-      known.filter(isShort).some((secret) => redactWord(words, decode(secret, " ") ?? secret) !== words)
+      known.filter(isShort).some((secret) => redactWord(words, decode(secret) ?? secret) !== words)
     ? REDACTED
     : cleaned;
 }
@@ -71,9 +72,9 @@ function encodingsOf(secret: string): string[] {
 
 /**
  * Decodes the escapes of URLs, HTML and JSON, also if they are nested; `undefined` if there are too many layers. White
- * space becomes the given one.
+ * space becomes single blanks.
  */
-function decode(text: string, space = ""): string | undefined {
+function decode(text: string): string | undefined {
   for (let passes = 0, before = ""; before !== text; passes++) {
     if (passes > MAX_PASSES) return undefined;
     before = text;
@@ -86,7 +87,7 @@ function decode(text: string, space = ""): string | undefined {
       // deno-lint-ignore no-control-regex
       .replace(/\\+[nrtbf]?|[+\s\x00-\x1f\x7f-\x9f]+/g, " ");
   }
-  return text.replace(/ +/g, space);
+  return text.replace(/ +/g, " ");
 }
 
 function decodePercent(bytes: string): string {

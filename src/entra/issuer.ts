@@ -1,4 +1,5 @@
 import { bound } from "../core/bound.ts";
+import { toSingleLine } from "../core/error_response.ts";
 import { parseUrl } from "../core/url.ts";
 import { type Authority, isAdfs } from "./authority.ts";
 import { hostsOfCloud } from "./known_hosts.ts";
@@ -37,11 +38,12 @@ export function issuerFor(authority: Authority, issuer: unknown, tenantId: strin
  */
 export function compareIssuers(authority: Authority, issuer: unknown, tenantId: string | undefined): string {
   const template = issuersOf(authority)?.[0] ?? `${new URL(authority.token_endpoint!).origin}/…`;
-  const expected = template.replaceAll("{tenantid}", () => tenantId ?? authority.tenantId) ||
+  const expected = toSingleLine(template.replaceAll("{tenantid}", () => tenantId ?? authority.tenantId)) ||
     "the issuer in the OpenID configuration, which has none of its own";
   const actual = typeof issuer === "string" ? parseUrl(bound(issuer)) : undefined;
   if (!actual) return `expected ${expected}`;
-  const { origin, pathname } = actual;
+  const { pathname } = actual;
+  const origin = toSingleLine(actual.origin);
   const isTenant = pathname === parseUrl(expected)?.pathname || /^\/[\da-f-]{36}\/(?:v2\.0)?$/i.test(pathname);
   return `expected ${expected}, got ${origin}${isTenant ? pathname : "/…"}`;
 }
