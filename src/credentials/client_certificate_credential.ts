@@ -26,7 +26,7 @@ import {
 } from "../certificates/certificate_configuration.ts";
 import { createTokenClient } from "../entra/token_client.ts";
 import type { CredentialOptions } from "../options.ts";
-import { textFileReader } from "../runtime/files.ts";
+import { fileReaders } from "../runtime/files.ts";
 import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";
 
 export type {
@@ -89,9 +89,8 @@ export class ClientCertificateCredential implements TokenCredential {
     checkCertificateConfiguration(configuration);
     const name = "ClientCertificateCredential";
     const settings = resolveSettings(options, name, "sendCertificateChain");
-    const readTextFile = textFileReader(options.runtime);
     const sendCertificateChain = options.sendCertificateChain ?? false;
-    const context = { sendCertificateChain, readTextFile, now: settings.now };
+    const context = { sendCertificateChain, ...fileReaders(options.runtime), now: settings.now };
     const clientAuth = createCertificateAuth(configuration, context);
     const acquire = createTokenClient({ name, clientId, clientAuth, type: "client_credentials" }, settings);
     const cacheIdentity = async () => [clientId, ...await certificateCacheIdentity(configuration, context)];

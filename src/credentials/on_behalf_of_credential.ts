@@ -25,7 +25,7 @@ import { certificateCacheIdentity, checkCertificateConfiguration } from "../cert
 import { assertionAuth, secretAuth } from "../entra/client_auth.ts";
 import { createTokenClient } from "../entra/token_client.ts";
 import type { CredentialOptions } from "../options.ts";
-import { textFileReader } from "../runtime/files.ts";
+import { fileReaders } from "../runtime/files.ts";
 import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";
 
 /** Options of every {@linkcode OnBehalfOfCredential}. */
@@ -147,9 +147,8 @@ export class OnBehalfOfCredential implements TokenCredential {
       }
       checkText(certificatePath, "certificatePath");
       checkCertificateConfiguration(certificatePath);
-      const readTextFile = textFileReader(runtime);
       const { sendCertificateChain = false } = options;
-      const context = { sendCertificateChain, readTextFile, now: settings.now };
+      const context = { sendCertificateChain, ...fileReaders(runtime), now: settings.now };
       return [
         createCertificateAuth(certificatePath, context),
         () => certificateCacheIdentity(certificatePath, context),
