@@ -260,11 +260,15 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
     try {
       // A developer tool reads its own variables.
       if (!spec.isDeveloperTool) {
-        requireVariables([
-          ...spec.variables ?? [],
-          ...settings.authorityHost === undefined ? ["AZURE_AUTHORITY_HOST"] : [],
-          ...spec.tenantId === undefined ? [] : [MULTITENANT_VARIABLE],
-        ], settings);
+        requireVariables(
+          [
+            ...spec.variables ?? [],
+            ...settings.authorityHost === undefined ? ["AZURE_AUTHORITY_HOST"] : [],
+            ...spec.tenantId === undefined ? [] : [MULTITENANT_VARIABLE],
+          ],
+          settings,
+          { services: [spec.tenantId === undefined ? "metadata" : "entra"] },
+        );
       }
       const identity = spec.cacheIdentity();
       const parts = identity instanceof Promise

@@ -2,8 +2,10 @@ import type { Log, LogEvent } from "../log.ts";
 import type { CredentialOptions } from "../options.ts";
 import { env, isDenoDeploy, missingEnvPermission } from "../runtime/env.ts";
 import { detectPlatform, type Platform } from "../runtime/platform.ts";
+import { hasNetPermission, hasReadPermission } from "../runtime/query_permission.ts";
 import type { TokenCache } from "../token_cache.ts";
 import { checkOptionNames } from "./option_names.ts";
+import type { Access } from "./require_variables.ts";
 import { sleep } from "./sleep.ts";
 import { checkTenantId } from "./tenants.ts";
 import { isLoopback, parseUrl } from "./url.ts";
@@ -42,8 +44,8 @@ export interface Settings {
   variable(name: string): string | undefined;
   /** Returns the value of an environment variable; of some, the value at the first call. */
   env(name: string): string | undefined;
-  /** Returns the flag that Deno needs to read these variables, if one of them cannot be read. */
-  missingEnvPermission(names: readonly string[]): string | undefined;
+  /** See {@linkcode EnvPermissions.missingEnvPermission}. */
+  missingEnvPermission(names: readonly string[], access?: Access): string | undefined;
   /** How to pass the environment variables, on a runtime that may have none of its own. */
   readonly envAdvice: string | undefined;
   now(): number;
@@ -72,6 +74,8 @@ const INSTANCES: readonly string[] = ["httpClient", "agent"];
  * requests would contradict its cache key.
  */
 const READ_ONCE = ["AZURE_AUTHORITY_HOST", "SYSTEM_OIDCREQUESTURI"];
+
+const PUBLIC = "https://login.microsoftonline.com";
 
 /** The options of every credential. */
 const COMMON = "authorityHost allowInsecureLoopback additionallyAllowedTenants disableInstanceDiscovery retryOptions " +
@@ -124,11 +128,30 @@ export function resolveSettings(options: CredentialOptions, name: string, own = 
     log: log ? (event) => guard(log, event) : () => {},
     variable,
     env: variable,
-    missingEnvPermission: ambient ? missingEnvPermission : () => undefined,
+    missingEnvPermission: ambient ? (names, access) => missingFlags(names, access ?? {}, options) : () => undefined,
     envAdvice: ambient ? adviseOnEnv(platform, name) : undefined,
     now: runtime.now ? () => runtime.now!() : () => Date.now(),
     sleep: runtime.sleep ? (ms, signal) => runtime.sleep!(ms, signal) : sleep,
   });
+}
+
+function missingFlags(
+  names: readonly string[],
+  { services = [], files = [] }: Access,
+  { authorityHost = PUBLIC, fetch, localFetch, runtime }: CredentialOptions,
+): string | undefined {
+  const flag = missingEnvPermission(names);
+  if (!flag) return undefined;
+  const urls = services.flatMap((service) =>
+    service === "entra" ? fetch ? [] : authorityHost : localFetch ? [] : "http://169.254.169.254"
+  );
+  const hosts = urls.filter((url) => !hasNetPermission(url)).map((url) => new URL(url).host);
+  const unread = runtime?.readTextFile ? [] : files.filter((path) => !hasReadPermission(path));
+  return [
+    flag,
+    ...hosts.length > 0 ? [`--allow-net=${hosts.join(",")}`] : [],
+    ...unread.length > 0 ? [`--allow-read=${unread.join(",")}`] : [],
+  ].join(" ");
 }
 
 function adviseOnEnv(platform: Platform, name: string): string | undefined {

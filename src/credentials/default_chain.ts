@@ -202,7 +202,7 @@ function list(words: readonly string[]): string {
  */
 export async function requireSelection(name: string, rows: readonly Row[], settings: Settings): Promise<never> {
   const variables = await Promise.all(rows.map((row) => row.variables?.() ?? []));
-  requireVariables([SELECTION, ...variables.flat()], settings, name);
+  requireVariables([SELECTION, ...variables.flat()], settings, { credential: name, services: ["entra", "metadata"] });
   throw new Error("Unreachable");
 }
 

@@ -37,7 +37,7 @@ export type EnvironmentIdentity =
  * configure none, an `AuthenticationError` if they may not be read.
  */
 export function readIdentityVariables(settings: Settings): EnvironmentIdentity {
-  requireVariables(IDENTITY_VARIABLES, settings);
+  requireVariables(IDENTITY_VARIABLES, settings, { services: ["entra"] });
   const { env } = settings;
   const [tenantId, clientId, secret, certificatePath, username, password] = VARIABLES.map(env);
   if (tenantId && clientId) {

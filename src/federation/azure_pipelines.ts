@@ -75,7 +75,7 @@ export async function requestOidcToken(job: Job, signal: AbortSignal, settings: 
 }
 
 function oidcRequestUrl(settings: Settings): URL {
-  requireVariables([OIDC_REQUEST_URI], settings);
+  requireVariables([OIDC_REQUEST_URI], settings, { services: ["entra"] });
   const { allowInsecureLoopback, env } = settings;
   const value = env(OIDC_REQUEST_URI);
   if (!value) {

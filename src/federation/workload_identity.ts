@@ -33,6 +33,8 @@ export const WORKLOAD_VARIABLES: readonly string[] = [
   MULTITENANT_VARIABLE,
 ];
 
+const AKS_TOKEN_FILE = "/var/run/secrets/azure/tokens/azure-identity-token";
+
 const PROXY_VARIABLES = [
   "AZURE_KUBERNETES_TOKEN_PROXY",
   "AZURE_KUBERNETES_SNI_NAME",
@@ -58,7 +60,8 @@ export function createWorkloadIdentity(credential: string, options: Workload, se
       MULTITENANT_VARIABLE,
     ],
     settings,
-    credential,
+    // Without the option, the file is usually where AKS mounts it.
+    { credential, services: ["entra"], files: [options.tokenFilePath || AKS_TOKEN_FILE] },
   );
   const unset = missing.filter((name) => !settings.env(name));
   if (unset.length > 0) {

@@ -29,6 +29,11 @@ export function hasNetPermission(url: string): boolean {
   }
 }
 
+/** Whether Deno may read the file. Never prompts. */
+export function hasReadPermission(path: string): boolean {
+  return Deno.permissions.querySync({ name: "read", path }).state === "granted";
+}
+
 /**
  * Throws on Deno if the program may not be started. Never prompts: a prompt does not say which of several paths is
  * meant.

@@ -154,6 +154,7 @@ export function createWebSignIn(options: WebSignInOptions): WebSignIn {
     requireVariables(
       [...authorityHost === undefined ? ["AZURE_AUTHORITY_HOST"] : [], MULTITENANT_VARIABLE],
       settings,
+      { services: ["entra"] },
     );
     return await withTimeout(
       async (signal) => await work({ server: await resolveAuthority(NAME, { tenantId, signal }, settings), signal }),
