@@ -238,12 +238,9 @@ function fromErrorBody(statusCode: number, body: unknown, cause: unknown): [stri
   }
   const { error = "unknown_error", error_description: errorDescription = "", ...others } = Object(parsed);
   const { error_codes: errorCodes, correlation_id: correlationId, trace_id: traceId, timestamp } = others;
-  const optional = Object.entries({ errorCodes, correlationId, timestamp, traceId });
-  const errorResponse = {
-    error,
-    errorDescription,
-    ...Object.fromEntries(optional.filter(([, value]) => value !== undefined)),
-  };
+  const members = { error, errorDescription, errorCodes, correlationId, timestamp, traceId };
+  // Without the members that are undefined.
+  const errorResponse = JSON.parse(JSON.stringify(members)) as ErrorResponse;
   const message = `${error} (HTTP ${statusCode})`;
   return [errorDescription ? `${message}: ${errorDescription}` : message, { statusCode, errorResponse, cause }];
 }

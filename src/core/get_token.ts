@@ -12,6 +12,7 @@ import { keepAlive } from "./keep_alive.ts";
 import { createLruCache } from "./lru_cache.ts";
 import { digestOf } from "./cache_key.ts";
 import { claimsIn } from "./claims.ts";
+import { checkOptionNames } from "./option_names.ts";
 import { requireVariables } from "./require_variables.ts";
 import { normaliseScopes } from "./scopes.ts";
 import type { Settings } from "./settings.ts";
@@ -78,6 +79,8 @@ export type GetToken = (scopes: string | string[], options?: GetTokenOptions) =>
 type Cached = ReturnType<TokenStore["find"]>;
 
 const MAX_REFRESH_WAIT_IN_MS = 2000;
+/** The options of a call. */
+const CALL_OPTIONS = "abortSignal requestOptions claims enableCae tenantId tracingOptions";
 
 /**
  * Returns the `getToken` of a credential. Validates the arguments, caches tokens and refreshes them in the background,
@@ -115,6 +118,7 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
     cached: Cached,
   ): Promise<AccessToken> {
     const normalised = normaliseScopes(scopes);
+    checkOptionNames(options, CALL_OPTIONS);
     const enableCae = options.enableCae ?? false;
     const claims = claimsIn(options);
     const tenantId = resolveTenant(options.tenantId, spec, settings);

@@ -1,6 +1,6 @@
 import type { Log, LogEvent } from "../log.ts";
 import type { CredentialOptions } from "../options.ts";
-import { env, isDenoDeploy, missingEnvPermission } from "../runtime/env.ts";
+import { env, hasEnv, isDenoDeploy, missingEnvPermission } from "../runtime/env.ts";
 import { detectPlatform, type Platform } from "../runtime/platform.ts";
 import { hasNetPermission, hasReadPermission } from "../runtime/query_permission.ts";
 import type { TokenCache } from "../token_cache.ts";
@@ -157,8 +157,7 @@ function missingFlags(
 function adviseOnEnv(platform: Platform, name: string): string | undefined {
   const call = `new ${name}({ env })`;
   if (platform === "workerd") return `Pass the Worker's bindings: \`${call}\``;
-  const { process } = globalThis as { process?: { env?: unknown } };
-  return platform === "web" && !process?.env ? `Pass the variables: \`${call}\`` : undefined;
+  return platform === "web" && !hasEnv() ? `Pass the variables: \`${call}\`` : undefined;
 }
 
 /**

@@ -1,70 +1,24 @@
 import { errorFromResponse } from "../core/error_response.ts";
 import type { HttpResult } from "../core/http.ts";
 import type { AuthenticationError } from "../errors.ts";
-
-const RETRY = "Request the token again";
-const ONE_RESOURCE = "Request the scopes of one resource per call";
-const OWN_TOKEN = "Send the unmodified token that was issued for this app";
-
-/**
- * Next steps for the most common errors, by AADSTS code, or by error code (RFC 8628, section 3.5) for servers without
- * AADSTS codes.
- *
- * @see https://learn.microsoft.com/entra/identity-platform/reference-error-codes
- */
-const ADVICE: Readonly<Record<number | string, string>> = {
-  7000215: "Check the client secret: it must be the secret's value, not its id",
-  7000222: "The client secret has expired: create a new one in the app registration",
-  7000218:
-    "Give a secret, certificate or assertion; or allow public client flows in the app registration, for user sign-in",
-  700016: "Check the client id, and that the app is registered in this tenant",
-  700027: "Upload this certificate to the app registration",
-  700024: "Check the clock of this machine, and that the assertion has not expired",
-  70021: "Add a federated credential with the assertion's issuer, subject and audience to the app registration",
-  700211: "Add a federated credential with the assertion's issuer to the app registration",
-  700212: "Add a federated credential with the assertion's audience to the app registration",
-  700213: "Add a federated credential with the assertion's subject to the app registration",
-  7002138: "Write the subject of the federated credential in the letter case of the assertion's subject",
-  70025: "Add a federated credential to the app registration: it has none",
-  5002738: "Sign the assertion by RS256, which its issuer must support",
-  501661: "Check that the keys of the assertion's issuer can be fetched from the Internet (its OpenID configuration)",
-  90002: "Check the tenant id, and the cloud (authorityHost)",
-  28000: ONE_RESOURCE,
-  9010010: ONE_RESOURCE,
-  500011: "Check the scope: its resource does not exist in this tenant",
-  650053: "Check the name of the scope: the resource does not have it",
-  1002012: 'Use a scope that ends in "/.default"',
-  65001: "Grant the app its permissions, as an administrator",
-  50013: OWN_TOKEN,
-  500131: OWN_TOKEN,
-  7000114: "Send a user's token: an app's own token cannot be exchanged; for the app itself, use another credential",
-  50034: "Check the user name and the tenant",
-  50126: "Check the user name and the password",
-  50076: "Sign in interactively: the user must use multi-factor authentication",
-  53003: "Ask an administrator: a Conditional Access policy blocks the sign-in",
-  50196: "Reuse one credential and its token cache: the app repeats the same request in a loop",
-  65004: RETRY,
-  access_denied: RETRY,
-  authorization_declined: RETRY,
-  70020: RETRY,
-  expired_token: RETRY,
-};
+import type { RejectedRequest } from "./advice.ts";
 
 /** Returns the error for a failed request to Microsoft Entra, with the next step. */
-export function entraError(
+export async function entraError(
   response: HttpResult,
   action: string,
-  { redact = String, adviseOnRequest }: {
+  { redact = String, request }: {
     readonly redact?: (text: string) => string;
-    /** Returns the next step that follows from the request, which takes precedence. */
-    readonly adviseOnRequest?: ((codes: readonly (number | string)[]) => string | undefined) | undefined;
+    /** The token request that was rejected. */
+    readonly request?: RejectedRequest;
   } = {},
-): AuthenticationError {
+): Promise<AuthenticationError> {
+  const { status } = response;
+  // Loaded on demand, because few requests are rejected. Without a connection, it might not be loaded.
+  const { adviseOn } = status === 0 ? {} as Partial<typeof import("./advice.ts")> : await import("./advice.ts");
   return errorFromResponse(response, action, {
-    advice(codes) {
-      if (response.status === 0) return 'Check the network, and that "fetch" uses the proxy, if there is one';
-      return adviseOnRequest?.(codes) || ADVICE[codes.find((code) => Object.hasOwn(ADVICE, code)) ?? ""];
-    },
+    advice: (codes) =>
+      adviseOn ? adviseOn(codes, request) : 'Check the network, and that "fetch" uses the proxy, if there is one',
     redact,
   });
 }

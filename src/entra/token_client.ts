@@ -120,13 +120,9 @@ export async function requestTokens(
   const action = `Cannot get a token for "${request.scopes.join(" ")}" from "${server.token_endpoint}"`;
   const body = response.status === 200 ? parseObject(response.text) : undefined;
   if (!body || body.access_token === undefined && body.error !== undefined) {
-    const { scopes } = request;
-    // Loaded on demand, because few requests are rejected. Only if there is a connection.
-    const advice = response.status === 0 ? undefined : await import("./request_advice.ts");
-    throw entraError(response, action, {
+    throw await entraError(response, action, {
       redact: (text) => redact(text, secretsOf(sent)),
-      adviseOnRequest: (codes) =>
-        advice?.adviseOnRequest(codes, { form: sent, scopes, sentOn, renewal: grant.renewal }),
+      request: { form: sent, scopes: request.scopes, sentOn, renewal: grant.renewal },
     });
   }
   const text = (value: unknown) => typeof value === "string" && value !== "" ? value : undefined;

@@ -132,7 +132,7 @@ export async function signInByDeviceCode(
       settings,
     );
     const body = response.status === 200 ? parseObject(response.text) : undefined;
-    if (!body || body.error !== undefined) throw entraError(response, action);
+    if (!body || body.error !== undefined) throw await entraError(response, action);
     const { device_code, user_code, verification_uri, message, expires_in, interval } = body;
     // Numbers are normalised, because oauth4webapi parses "900abc" as 900, and rejects an interval that is a string.
     const isWebPage = ["https:", "http:"].includes(parseUrl(verification_uri)?.protocol ?? "");

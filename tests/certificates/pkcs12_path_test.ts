@@ -10,7 +10,7 @@ import { CLIENT, failureOf, isolatedOptions, SCOPE, TENANT } from "../support/se
 
 const PASSWORD = "correct horse";
 const skip = missingOpenssl();
-const { openssl, read, write, path } = skip ? {} as Workshop : createFiles();
+const { read, write, path } = skip ? {} as Workshop : createFiles();
 
 function createFiles(): Workshop {
   const workshop = createWorkshop();

@@ -536,6 +536,21 @@ test("a misspelt member of retryOptions is a TypeError that says what is meant",
   });
 });
 
+test("a misspelt option of a call rejects with a TypeError that says what is meant; others are ignored", async () => {
+  const service = createService();
+  const credential = new ClientSecretCredential(TENANT, CLIENT, "a-secret", isolatedOptions(service));
+  for (const [wrong, meant] of [["enableCAE", "enableCae"], ["tenantID", "tenantId"], ["abortsignal", "abortSignal"]]) {
+    const error = await failureOf(credential.getToken(SCOPE, { [wrong!]: "CANARY" } as object));
+    assert.deepEqual([error.name, error.message], [
+      "TypeError",
+      `Option "${wrong}" is unknown: Did you mean "${meant}"?`,
+    ]);
+  }
+  assert.equal(service.requests.length, 0);
+  const others = { proofOfPossessionOptions: {}, serializerOptions: {}, onResponse() {}, tracingContext: {} };
+  await credential.getToken(SCOPE, others as object);
+});
+
 test("unknown options that resemble none are ignored, and so are those beside the one that is meant", () => {
   const unknown = [
     "appId",
