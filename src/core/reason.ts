@@ -22,7 +22,7 @@ export function reasonOf(error: unknown): string {
   return sanitize(messageOf(error)) || 'see "cause"';
 }
 
-/** Returns a text of unknown origin as one short line, without a period at its end and text that looks like a secret. */
+/** Returns a text of unknown origin as one short line without text that looks like a secret. */
 export function sanitize(text: string): string {
   const redacted = SECRET_LIKE.reduce((text, secret) => text.replace(secret, "$1[redacted]"), bound(text));
   return toSingleLine(redacted).trim().replace(/\.$/, "");

@@ -30,7 +30,7 @@ export function checkPositional(first: unknown, usage: string): void {
 /** Throws a `TypeError` unless the argument can be the client id of an app. */
 export function checkClientId(value: unknown): asserts value is string {
   checkText(value, "clientId");
-  checkCharacters(value, /[^!-~]|["'`]/, 'Argument "clientId" must be the client id of an app');
+  checkCharacters(value, /[^!-~]|^["'`]|["'`]$/, 'Argument "clientId" must be the client id of an app');
 }
 
 /** Throws a `TypeError` that names the first invalid character, which is easily overlooked, if there is one. */

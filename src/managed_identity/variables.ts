@@ -45,7 +45,7 @@ export function headerIn(variable: string, settings: Settings): string {
   return value;
 }
 
-/** Throws an `AuthenticationError` for an identity that the source cannot have, by one of the accepted kind or by any. */
+/** Throws an `AuthenticationError` for an identity that is not of the accepted kind, or for any if there is none. */
 export function rejectIdentity(
   source: string,
   { identity }: MachineContext,
