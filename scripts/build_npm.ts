@@ -25,7 +25,7 @@ const CHUNKS: readonly { readonly name: string; readonly modules: RegExp }[] = [
   {
     name: "start",
     modules:
-      /^src\/(errors|core\/(in_chain|internals|lazy_get_token|require_variables|settings|sleep|tenants|timeout|url|validate)|runtime\/(background|env|operating_system|platform))\.js$/,
+      /^src\/(errors|core\/(in_chain|internals|lazy_get_token|option_names|require_variables|settings|sleep|tenants|timeout|url|validate)|runtime\/(background|env|operating_system|platform|query_permission))\.js$/,
   },
   { name: "start", modules: /^src\/(developer_tools\/create_tool_get_token|managed_identity\/identity)/ },
   // Also for PKCS#12, which needs no token service.
@@ -43,7 +43,7 @@ const CHUNKS: readonly { readonly name: string; readonly modules: RegExp }[] = [
   {
     name: "entra",
     modules:
-      /^src\/(version\.js|entra\/(?!discovery|region)|certificates\/certificate_(auth|configuration)|credentials\/(client|username|environment_identity|identity_variables))/,
+      /^src\/(version\.js|entra\/(?!advice|discovery|region)|certificates\/certificate_(auth|configuration)|credentials\/(client|username|environment_identity|identity_variables))/,
   },
 ];
 
