@@ -51,6 +51,7 @@ export {
   type ErrorResponse,
   type UnavailableOutcome,
 } from "./src/errors.ts";
+export { type IdentityLogger, logger, useIdentityPlugin, VisualStudioCodeCredential } from "./src/incumbent_exports.ts";
 export { AzureAuthorityHosts } from "./src/authority_hosts.ts";
 export { getBearerTokenProvider, type GetBearerTokenProviderOptions } from "./src/bearer_token_provider.ts";
 export {

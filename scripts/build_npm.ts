@@ -33,7 +33,7 @@ const CHUNKS: readonly { readonly name: string; readonly modules: RegExp }[] = [
   {
     name: "start",
     modules:
-      /^src\/(errors|core\/(decoding|in_chain|internals|lazy_get_token|require_variables|settings|sleep|tenants|timeout|url|validate)|runtime\/(background|env|operating_system|platform|remote_fetch))\.js$/,
+      /^src\/(errors|core\/(decoding|in_chain|internals|lazy_get_token|option_names|require_variables|settings|sleep|tenants|timeout|url|validate)|runtime\/(background|env|operating_system|platform|query_permission|remote_fetch))\.js$/,
   },
   { name: "start", modules: /^src\/(developer_tools\/create_tool_get_token|managed_identity\/identity)/ },
   {
@@ -65,7 +65,7 @@ const CHUNKS: readonly { readonly name: string; readonly modules: RegExp }[] = [
   {
     name: "entra",
     modules:
-      /^src\/(version\.js|entra\/(?!discovery|region)|certificates\/certificate_(auth|configuration)|federation\/azure_pipelines|credentials\/(azure_pipelines|environment|on_behalf|client|username|environment_identity|identity_variables))/,
+      /^src\/(version\.js|entra\/(?!advice|discovery|region)|certificates\/certificate_(auth|configuration)|federation\/azure_pipelines|credentials\/(azure_pipelines|environment|on_behalf|client|username|environment_identity|identity_variables))/,
   },
 ];
 

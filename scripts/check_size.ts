@@ -19,21 +19,17 @@ import { ROOT } from "./run.ts";
  */
 const FAMILIES: Readonly<Record<string, readonly string[]>> = {
   contracts: [
-    ...["src/authority_hosts", "src/bearer_token_provider", "src/errors", "src/version"],
+    ...["src/authority_hosts", "src/bearer_token_provider", "src/errors", "src/incumbent_exports", "src/version"],
     ...["src/core/encoding", "src/core/in_chain"],
   ],
-  platform: [
-    "src/runtime/platform",
-    "src/runtime/env",
-    "src/runtime/permission",
-    "src/runtime/read_text",
-    "src/runtime/remote_fetch",
-  ],
+  platform: ["platform", "env", "permission", "query_permission", "read_text", "remote_fetch"]
+    .map((name) => `src/runtime/${name}`),
   files: ["src/runtime/"],
   core: ["src/core/", "src/federation/lazy_workload_identity"],
   waiting: [
     ...[
       "bound",
+      "claims",
       "freshness",
       "internals",
       "keep_alive",

@@ -128,7 +128,23 @@ export class AuthenticationError extends Error {
    * @param message The action that failed, and the cause.
    * @param details See {@linkcode AuthenticationErrorDetails}.
    */
-  constructor(message: string, details: AuthenticationErrorDetails = {}) {
+  constructor(message: string, details?: AuthenticationErrorDetails);
+  /**
+   * Creates the error of an HTTP response, as in `@azure/identity`.
+   *
+   * @param statusCode The HTTP status.
+   * @param errorBody The body of the error response (RFC 6749, section 5.2), parsed or as a string.
+   * @param options The error that caused this one.
+   */
+  constructor(statusCode: number, errorBody: object | string | null | undefined, options?: { cause?: unknown });
+  constructor(
+    first: string | number,
+    second?: AuthenticationErrorDetails | object | string | null,
+    options?: { cause?: unknown },
+  ) {
+    const [message, details] = typeof first === "number"
+      ? fromErrorBody(first, second, options?.cause)
+      : [first, (second ?? {}) as AuthenticationErrorDetails];
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
     this.statusCode = details.statusCode ?? 0;
     if (details.errorResponse) this.errorResponse = details.errorResponse;
@@ -192,10 +208,39 @@ export class AggregateAuthenticationError extends Error {
    * Creates the error.
    *
    * @param errors The error of each credential, in order.
-   * @param message The message.
+   * @param message The message. By default a line for each error.
    */
-  constructor(errors: readonly unknown[], message: string) {
-    super(message);
+  constructor(errors: readonly unknown[], message?: string) {
+    super(message ?? ["Cannot get a token: No credential is available", ...errors.map(describe)].join("\n  "));
     this.errors = errors;
+    // `console.log` of Node, Deno and Bun would append each error with its stack, although the message has their table.
+    Object.defineProperty(this, Symbol.for("nodejs.util.inspect.custom"), {
+      value: () => this.stack?.replace(/^Error/, this.name) ?? String(this),
+    });
   }
+}
+
+function describe(error: unknown): string {
+  if (typeof error === "string") return error;
+  const { name, message } = Object(error) as { name?: unknown; message?: unknown };
+  return typeof message === "string" && message !== "" ? `${name}: ${message}` : "An error without a message";
+}
+
+/** Returns the message and the members of the error for a status and the body of an error response. */
+function fromErrorBody(statusCode: number, body: unknown, cause: unknown): [string, AuthenticationErrorDetails] {
+  let parsed = body;
+  if (typeof body === "string") {
+    try {
+      parsed = JSON.parse(body);
+    } catch {
+      parsed = { error_description: body };
+    }
+  }
+  const { error = "unknown_error", error_description: errorDescription = "", ...others } = Object(parsed);
+  const { error_codes: errorCodes, correlation_id: correlationId, trace_id: traceId, timestamp } = others;
+  const members = { error, errorDescription, errorCodes, correlationId, timestamp, traceId };
+  // Without the members that are undefined.
+  const errorResponse = JSON.parse(JSON.stringify(members)) as ErrorResponse;
+  const message = `${error} (HTTP ${statusCode})`;
+  return [errorDescription ? `${message}: ${errorDescription}` : message, { statusCode, errorResponse, cause }];
 }

@@ -29,6 +29,10 @@ export interface LogEvent {
   readonly scopes?: readonly string[];
   /** The tenant of the request. */
   readonly tenantId?: string;
+  /** The source of a managed identity's token, such as `"App Service"`. */
+  readonly source?: string;
+  /** The managed identity, such as `"system-assigned identity"` or `'identity with the client id "…"'`. */
+  readonly identity?: string;
   /** Duration of the operation, in milliseconds. */
   readonly elapsedInMs?: number;
   /** When the token expires, in milliseconds since the epoch. */

@@ -2,7 +2,7 @@ import type { ClientAuth } from "oauth4webapi";
 import type { Settings } from "../core/settings.ts";
 import { checkText } from "../core/validate.ts";
 import { assertionAuth, secretAuth } from "../entra/client_auth.ts";
-import { textFileReader } from "../runtime/files.ts";
+import { fileReaders } from "../runtime/files.ts";
 import type { RuntimeOverrides } from "../runtime/runtime.ts";
 import { createCertificateAuth } from "./certificate_auth.ts";
 import { certificateCacheIdentity, checkCertificateConfiguration } from "./certificate_configuration.ts";
@@ -39,7 +39,7 @@ export function createAppAuth(name: string, options: AppAuthOptions, settings: S
   }
   checkText(certificatePath, "certificatePath");
   checkCertificateConfiguration(certificatePath);
-  const context = { sendCertificateChain, readTextFile: textFileReader(options.runtime), now: settings.now };
+  const context = { sendCertificateChain, ...fileReaders(options.runtime), now: settings.now };
   return {
     clientAuth: createCertificateAuth(certificatePath, context),
     cacheIdentity: () => certificateCacheIdentity(certificatePath, context),

@@ -1,7 +1,8 @@
 import { type ClientAuth, modifyAssertion, PrivateKeyJwt } from "oauth4webapi";
 import { encodeBase64Url } from "../core/encoding.ts";
+import { reasonOf } from "../core/reason.ts";
 import { AuthenticationError } from "../errors.ts";
-import type { Runtime } from "../runtime/runtime.ts";
+import type { FileReaders } from "../runtime/files.ts";
 import { isAdfs } from "../entra/authority.ts";
 import type { Certificate } from "./certificate.ts";
 import { setAssertion } from "../entra/client_auth.ts";
@@ -37,9 +38,8 @@ type Algorithm = keyof typeof ALGORITHMS;
  */
 export function createCertificateAuth(
   configuration: CertificateConfiguration,
-  context: {
+  context: FileReaders & {
     readonly sendCertificateChain: boolean;
-    readonly readTextFile: Runtime["readTextFile"] | undefined;
     readonly now: () => number;
   },
 ): ClientAuth {
@@ -51,7 +51,7 @@ export function createCertificateAuth(
 
   async function load(algorithm: Algorithm): Promise<Material> {
     if (parts.thumbprint !== undefined) return { privateKey: parts.privateKey };
-    const text = await readCertificateText(parts, context.readTextFile);
+    const text = await readCertificateText(parts, context);
     if (cached?.text !== text || cached.algorithm !== algorithm) {
       // Loaded on demand, because few programs use a certificate, and the PEM parser is large.
       const { readMaterial } = await import("./certificate_material.ts");
@@ -168,7 +168,7 @@ async function signByCallback(
   try {
     signature = await callback(data, algorithm);
   } catch (cause) {
-    throw new AuthenticationError('The callback "sign" failed', { cause });
+    throw new AuthenticationError(`The callback "sign" failed: ${reasonOf(cause)}`, { cause });
   }
   // `instanceof` fails for a typed array of another realm.
   const bytes = ArrayBuffer.isView(signature)

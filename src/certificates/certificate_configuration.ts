@@ -1,4 +1,4 @@
-import type { Runtime } from "../runtime/runtime.ts";
+import type { FileReaders } from "../runtime/files.ts";
 import type { NamedFile } from "../entra/named_file.ts";
 
 /** A certificate and its private key in a file. The file is read for each token request, so that it can be replaced. */
@@ -153,14 +153,11 @@ export function algorithmOfThumbprint(thumbprint: string): "PS256" | "RS256" | u
  */
 export async function certificateCacheIdentity(
   configuration: CertificateConfiguration,
-  { readTextFile, sendCertificateChain }: {
-    readonly readTextFile: Runtime["readTextFile"];
-    readonly sendCertificateChain: boolean;
-  },
+  { sendCertificateChain, ...files }: FileReaders & { readonly sendCertificateChain: boolean },
 ): Promise<(string | object)[]> {
   const parts = partsOf(configuration);
   const signer = parts.privateKey ?? parts.sign;
-  const text = parts.thumbprint ?? await readCertificateText(parts, readTextFile);
+  const text = parts.thumbprint ?? await readCertificateText(parts, files);
   // Neither the password nor its digest: a shared cache would allow an offline guessing attack.
   const secret = signer ?? (parts.certificatePassword === undefined ? "" : parts);
   return [secret, text, String(sendCertificateChain)];
@@ -169,11 +166,16 @@ export async function certificateCacheIdentity(
 /** Returns the PEM text. Throws an `AuthenticationError` if the file cannot be read. */
 export async function readCertificateText(
   parts: CertificateParts,
-  readTextFile: Runtime["readTextFile"],
+  { readTextFile, readFile }: FileReaders,
 ): Promise<string> {
   if (parts.certificate !== undefined) return parts.certificate;
   const { readNamedFile } = await import("../entra/named_file.ts");
-  return await readNamedFile(certificateFile(parts), readTextFile);
+  const file = certificateFile(parts);
+  const text = await readNamedFile(file, readTextFile);
+  // "0" is the first byte of a sequence in DER.
+  if (!readFile || !text.startsWith("0") || text.includes("-----BEGIN")) return text;
+  const { readPkcs12File } = await import("./pkcs12_file.ts");
+  return await readPkcs12File(file, parts.certificatePassword, readFile);
 }
 
 /** Returns the file that holds the certificate. */

@@ -1,5 +1,6 @@
 import { AuthenticationError } from "../errors.ts";
 import { isBackground } from "../runtime/background.ts";
+import type { LogEvent } from "../log.ts";
 import type { AccessToken, GetTokenOptions } from "../token_credential.ts";
 import type { TokenSet } from "../token_cache.ts";
 import { checkPause, endPause, pauseAfter, refreshPause } from "./backoff.ts";
@@ -10,6 +11,8 @@ import { type Chain, chainOf } from "./in_chain.ts";
 import { keepAlive } from "./keep_alive.ts";
 import { createLruCache } from "./lru_cache.ts";
 import { digestOf } from "./cache_key.ts";
+import { claimsIn } from "./claims.ts";
+import { checkOptionNames } from "./option_names.ts";
 import { requireVariables } from "./require_variables.ts";
 import { normaliseScopes } from "./scopes.ts";
 import type { Settings } from "./settings.ts";
@@ -35,9 +38,14 @@ export interface TokenRequest {
   readonly skipCache: () => void;
   /** Sets the current step, for the timeout error. */
   readonly setPendingStep: (step: PendingStep) => void;
+  /** Sets the members of the log events of this request that only the credential knows. */
+  readonly setLogDetails: (details: Pick<LogEvent, "source" | "identity">) => void;
   /** Fires when the last caller is detached, or the time is up. */
   readonly signal: AbortSignal;
 }
+
+/** The part of a request that the call determines. */
+type CallRequest = Omit<TokenRequest, "skipCache" | "setPendingStep" | "setLogDetails" | "signal">;
 
 /** Acquires a token: the part of `getToken` that each credential implements. */
 export type Acquire = (request: TokenRequest) => Promise<TokenSet>;
@@ -71,6 +79,8 @@ export type GetToken = (scopes: string | string[], options?: GetTokenOptions) =>
 type Cached = ReturnType<TokenStore["find"]>;
 
 const MAX_REFRESH_WAIT_IN_MS = 2000;
+/** The options of a call. */
+const CALL_OPTIONS = "abortSignal requestOptions claims enableCae tenantId tracingOptions";
 
 /**
  * Returns the `getToken` of a credential. Validates the arguments, caches tokens and refreshes them in the background,
@@ -95,7 +105,7 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
   }
 
   function lookUp(scopes: string | string[], options: GetTokenOptions | undefined, now: number): Cached {
-    if (options?.claims || options?.tenantId !== undefined) return undefined;
+    if (claimsIn(options) || options?.tenantId !== undefined) return undefined;
     const scope = typeof scopes === "string" ? scopes : scopes?.length === 1 ? scopes[0] : undefined;
     const key = scope && (options?.enableCae ? keysCae : keys).get(scope);
     return key ? store.find(key, now) : undefined;
@@ -108,8 +118,9 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
     cached: Cached,
   ): Promise<AccessToken> {
     const normalised = normaliseScopes(scopes);
+    checkOptionNames(options, CALL_OPTIONS);
     const enableCae = options.enableCae ?? false;
-    const claims = options.claims || undefined;
+    const claims = claimsIn(options);
     const tenantId = resolveTenant(options.tenantId, spec, settings);
     const key = JSON.stringify([spec.name, tenantId.toLowerCase(), await findPartition(), enableCae, ...normalised]);
     if (normalised.length === 1 && tenantId === (spec.tenantId ?? "")) {
@@ -153,7 +164,7 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
   /** Joins the request in flight for the cache key, or starts one. */
   async function acquire(
     key: string,
-    request: Omit<TokenRequest, "skipCache" | "setPendingStep" | "signal">,
+    request: CallRequest,
     caller: AbortSignal | undefined,
   ): Promise<TokenSet> {
     checkPause(key, settings.now());
@@ -167,12 +178,13 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
 
   async function fetchToken(
     flight: Flight<TokenSet>,
-    request: Omit<TokenRequest, "skipCache" | "setPendingStep" | "signal">,
+    request: CallRequest,
     ms: number,
   ): Promise<TokenSet> {
     const { key, signal: outer } = flight;
     const started = settings.now();
     const about = { credential: spec.name, scopes: request.scopes, tenantId: request.tenantId };
+    let details: Pick<LogEvent, "source" | "identity"> = {};
     try {
       const token = Object.freeze(
         await withTimeout(
@@ -181,6 +193,7 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
               ...request,
               skipCache: () => void (flight.skipCache = true),
               setPendingStep: (step) => void (flight.pendingStep = step),
+              setLogDetails: (given) => void (details = given),
               signal,
             }),
           {
@@ -202,8 +215,10 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
       }
       settings.log({
         ...about,
+        ...details,
         event: "token-acquired",
-        message: `${spec.name} got a token for ${request.scopes.join(" ")}`,
+        message: `${spec.name} got a token for ${request.scopes.join(" ")}` +
+          (details.source ? ` from ${details.source} as the ${details.identity}` : ""),
         elapsedInMs: settings.now() - started,
         expiresOnTimestamp: token.expiresOnTimestamp,
       });
@@ -215,6 +230,7 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
       if (!(error instanceof TypeError)) pauseAfter(key, error, settings.now());
       settings.log({
         ...about,
+        ...details,
         event: "token-failed",
         message: messageOf(error),
         elapsedInMs: settings.now() - started,
@@ -248,11 +264,15 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
     try {
       // A developer tool reads its own variables.
       if (!spec.isDeveloperTool) {
-        requireVariables([
-          ...spec.variables ?? [],
-          ...settings.authorityHost === undefined ? ["AZURE_AUTHORITY_HOST"] : [],
-          ...spec.tenantId === undefined ? [] : [MULTITENANT_VARIABLE],
-        ], settings);
+        requireVariables(
+          [
+            ...spec.variables ?? [],
+            ...settings.authorityHost === undefined ? ["AZURE_AUTHORITY_HOST"] : [],
+            ...spec.tenantId === undefined ? [] : [MULTITENANT_VARIABLE],
+          ],
+          settings,
+          { services: [spec.tenantId === undefined ? "metadata" : "entra"] },
+        );
       }
       const identity = spec.cacheIdentity();
       const parts = identity instanceof Promise

@@ -1,4 +1,5 @@
 import type { AccessToken, GetTokenOptions } from "../token_credential.ts";
+import { claimsIn } from "./claims.ts";
 import { expiresEarlyOn } from "./freshness.ts";
 import type { Link } from "./in_chain.ts";
 import { createLruCache, type LruCache } from "./lru_cache.ts";
@@ -65,10 +66,11 @@ export function nextInterim(
 }
 
 /** Returns the call that has these scopes and options. */
-export function callOf(scopes: string | string[], { claims, tenantId, enableCae = false }: GetTokenOptions): Call {
+export function callOf(scopes: string | string[], options: GetTokenOptions): Call {
+  const { tenantId, enableCae = false } = options;
   return {
     key: JSON.stringify([[scopes].flat().sort(), tenantId?.toLowerCase(), enableCae]),
-    hasClaims: Boolean(claims),
+    hasClaims: claimsIn(options) !== undefined,
   };
 }
 

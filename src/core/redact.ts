@@ -4,8 +4,12 @@ import { encodeBase64, encodeHex } from "./encoding.ts";
 const REDACTED = "[redacted]";
 /** Maximum number of passes that decode escapes, above the number of layers that any server adds. */
 const MAX_PASSES = 8;
-/** Shorter secrets are not searched in base64 and hexadecimal digits, where they could occur by chance. */
+/**
+ * Shorter secrets are searched as whole words only, and not in base64 and hexadecimal digits: within other words they
+ * could occur by chance.
+ */
 const MIN_ENCODED_BYTES = 8;
+const LETTER = /[\p{L}\p{N}_]/u;
 const ENTITIES: Readonly<Record<string, string>> = { quot: '"', amp: "&", apos: "'", lt: "<", gt: ">" };
 
 /**
@@ -17,14 +21,38 @@ export function redact(text: string, secrets: readonly string[]): string {
   if (known.length === 0) return text;
   // Not truncated: a secret that is cut off at the end would not be recognised.
   if (text.length > MAX_LENGTH) return REDACTED;
-  const cleaned = known.reduce((cleaned, secret) => cleaned.replaceAll(secret, REDACTED), text);
-  const plain = decode(cleaned);
-  const mayHold = (secret: string | undefined) => secret === undefined || secret !== "" && plain?.includes(secret);
-  // A secret that is longer than the text limit cannot be in the text.
-  const fitting = known.filter(({ length }) => length <= MAX_LENGTH);
-  return plain === undefined || fitting.map(decode).some(mayHold) || fitting.flatMap(encodingsOf).some(mayHold)
+  const cleaned = known.reduce(
+    (cleaned, secret) => isShort(secret) ? redactWord(cleaned, secret) : cleaned.replaceAll(secret, REDACTED),
+    text,
+  );
+  const words = decode(cleaned);
+  if (words === undefined) return REDACTED;
+  const plain = words.replaceAll(" ", "");
+  const mayHold = (secret: string | undefined) => secret === undefined || secret !== "" && plain.includes(secret);
+  // A longer one does not fit into the text.
+  const fitting = known.filter((secret) => !isShort(secret) && secret.length <= MAX_LENGTH);
+  return fitting.map((secret) => decode(secret)?.replaceAll(" ", "")).some(mayHold) ||
+      fitting.flatMap(encodingsOf).some(mayHold) ||
+      known.filter(isShort).some((secret) => redactWord(words, decode(secret) ?? secret) !== words)
     ? REDACTED
     : cleaned;
+}
+
+function isShort(secret: string): boolean {
+  return secret.length < MIN_ENCODED_BYTES;
+}
+
+/** Redacts a secret where it is not a part of another word. */
+function redactWord(text: string, secret: string): string {
+  let redacted = "";
+  let rest = 0;
+  for (let at = text.indexOf(secret); secret !== "" && at >= 0; at = text.indexOf(secret, Math.max(at + 1, rest))) {
+    const end = at + secret.length;
+    if (LETTER.test(text[at - 1] ?? "") || LETTER.test(text[end] ?? "")) continue;
+    redacted += text.slice(rest, at) + REDACTED;
+    rest = end;
+  }
+  return redacted + text.slice(rest);
 }
 
 /** Returns the secret in base64, base64url and hexadecimal digits, as they occur in decoded text. */
@@ -42,7 +70,10 @@ function encodingsOf(secret: string): string[] {
   return [...base64.map((text) => text.replaceAll("+", "")), ...base64Url, hex, hex.toUpperCase()];
 }
 
-/** Decodes the escapes of URLs, HTML and JSON, also if they are nested; `undefined` if there are too many layers. */
+/**
+ * Decodes the escapes of URLs, HTML and JSON, also if they are nested; `undefined` if there are too many layers. White
+ * space becomes single blanks.
+ */
 function decode(text: string): string | undefined {
   for (let passes = 0, before = ""; before !== text; passes++) {
     if (passes > MAX_PASSES) return undefined;
@@ -56,7 +87,7 @@ function decode(text: string): string | undefined {
       // deno-lint-ignore no-control-regex
       .replace(/\\+[nrtbf]?|[+\s\x00-\x1f\x7f-\x9f]+/g, " ");
   }
-  return text.replace(/ +/g, "");
+  return text.replace(/ +/g, " ");
 }
 
 function decodePercent(bytes: string): string {

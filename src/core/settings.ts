@@ -1,9 +1,12 @@
 import type { Log, LogEvent } from "../log.ts";
 import type { CredentialOptions } from "../options.ts";
-import { env, isDenoDeploy, missingEnvPermission } from "../runtime/env.ts";
-import { detectPlatform } from "../runtime/platform.ts";
+import { env, hasEnv, isDenoDeploy, missingEnvPermission } from "../runtime/env.ts";
+import { detectPlatform, type Platform } from "../runtime/platform.ts";
+import { hasNetPermission, hasReadPermission } from "../runtime/query_permission.ts";
 import { fetchRemotely } from "../runtime/remote_fetch.ts";
 import type { TokenCache } from "../token_cache.ts";
+import { checkOptionNames } from "./option_names.ts";
+import type { Access } from "./require_variables.ts";
 import { sleep } from "./sleep.ts";
 import { checkTenantId } from "./tenants.ts";
 import { isLoopback, parseUrl } from "./url.ts";
@@ -42,8 +45,10 @@ export interface Settings {
   variable(name: string): string | undefined;
   /** Returns the value of an environment variable. For those in `READ_ONCE`, returns the value at the first call. */
   env(name: string): string | undefined;
-  /** Returns the flag that Deno needs to read these variables, if one of them cannot be read. */
-  missingEnvPermission(names: readonly string[]): string | undefined;
+  /** See {@linkcode EnvPermissions.missingEnvPermission}. */
+  missingEnvPermission(names: readonly string[], access?: Access): string | undefined;
+  /** How to pass the environment variables, on a runtime that may have none of its own. */
+  readonly envAdvice: string | undefined;
   now(): number;
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
@@ -62,15 +67,31 @@ const REPLACED = {
   brokerOptions: "it requires native code",
 };
 
+/** Options whose value is an instance of a class, which may have no members of its own and works nevertheless. */
+const INSTANCES: readonly string[] = ["httpClient", "agent"];
+
 /**
  * Variables that are part of the cache key and of each request. A credential reads each of them once, because its
  * requests must match its cache key.
  */
 const READ_ONCE = ["AZURE_AUTHORITY_HOST", "SYSTEM_OIDCREQUESTURI"];
 
-/** Fills in the defaults. Throws a `TypeError` for a malformed option. */
-export function resolveSettings(options: CredentialOptions): Settings {
+const PUBLIC = "https://login.microsoftonline.com";
+
+/** The options of every credential. */
+const COMMON = "authorityHost allowInsecureLoopback additionallyAllowedTenants disableInstanceDiscovery retryOptions " +
+  "env fetch localFetch cache waitUntil timeoutInMs log runtime";
+
+/**
+ * Fills in the defaults. Throws a `TypeError` for a malformed option, or one whose name is misspelt.
+ *
+ * @param name The name of the credential.
+ * @param own The names of its options besides those of every credential, separated by spaces.
+ */
+export function resolveSettings(options: CredentialOptions, name: string, own = ""): Settings {
   checkKinds(options);
+  checkOptionNames(options, `${COMMON} ${own}`);
+  checkOptionNames(options.retryOptions ?? {}, "maxRetries retryDelayInMs maxRetryDelayInMs");
   const { additionallyAllowedTenants = [], cache, log, retryOptions = {}, runtime = {} } = options;
   for (const tenant of additionallyAllowedTenants) {
     if (tenant !== "*") checkTenantId(tenant, "options.additionallyAllowedTenants");
@@ -108,10 +129,36 @@ export function resolveSettings(options: CredentialOptions): Settings {
     log: log ? (event) => guard(log, event) : () => {},
     variable,
     env: variable,
-    missingEnvPermission: ambient ? missingEnvPermission : () => undefined,
+    missingEnvPermission: ambient ? (names, access) => missingFlags(names, access ?? {}, options) : () => undefined,
+    envAdvice: ambient ? adviseOnEnv(platform, name) : undefined,
     now: runtime.now ? () => runtime.now!() : () => Date.now(),
     sleep: runtime.sleep ? (ms, signal) => runtime.sleep!(ms, signal) : sleep,
   });
+}
+
+function missingFlags(
+  names: readonly string[],
+  { services = [], files = [] }: Access,
+  { authorityHost = PUBLIC, fetch, localFetch, runtime }: CredentialOptions,
+): string | undefined {
+  const flag = missingEnvPermission(names);
+  if (!flag) return undefined;
+  const urls = services.flatMap((service) =>
+    service === "entra" ? fetch ? [] : authorityHost : localFetch ? [] : "http://169.254.169.254"
+  );
+  const hosts = urls.filter((url) => !hasNetPermission(url)).map((url) => new URL(url).host);
+  const unread = runtime?.readTextFile ? [] : files.filter((path) => !hasReadPermission(path));
+  return [
+    flag,
+    ...hosts.length > 0 ? [`--allow-net=${hosts.join(",")}`] : [],
+    ...unread.length > 0 ? [`--allow-read=${unread.join(",")}`] : [],
+  ].join(" ");
+}
+
+function adviseOnEnv(platform: Platform, name: string): string | undefined {
+  const call = `new ${name}({ env })`;
+  if (platform === "workerd") return `Pass the Worker's bindings: \`${call}\``;
+  return platform === "web" && !hasEnv() ? `Pass the variables: \`${call}\`` : undefined;
 }
 
 /**
@@ -145,11 +192,12 @@ export function parseAuthorityHost(text: unknown, allowInsecureLoopback = false,
 }
 
 function checkKinds(options: CredentialOptions): void {
-  if (!isObject(options)) throw new TypeError('Argument "options" must be an object');
+  if (!isObject(options)) throw new TypeError('Argument "options" must be an object with the options by name');
   for (const [name, why] of Object.entries(REPLACED)) {
     const value = (options as Record<string, unknown>)[name];
-    // Some programs disable the feature explicitly.
-    if (value !== undefined && (value as { enabled?: unknown } | null)?.enabled !== false) {
+    // Some programs disable the feature explicitly, or pass an object that changes nothing.
+    const isEmpty = !INSTANCES.includes(name) && isObject(value) && Object.keys(value as object).length === 0;
+    if (value !== undefined && !isEmpty && (value as { enabled?: unknown } | null)?.enabled !== false) {
       throw new TypeError(`Option "${name}" of @azure/identity is not supported: ${why}`);
     }
   }

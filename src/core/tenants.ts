@@ -1,4 +1,5 @@
 import { AuthenticationError, CredentialUnavailableError } from "../errors.ts";
+import { checkCharacters } from "./validate.ts";
 import { type EnvPermissions, requireVariables } from "./require_variables.ts";
 
 /** The environment variable that makes a credential ignore the tenant of a call. */
@@ -10,10 +11,10 @@ const TENANT = /^[0-9a-zA-Z-]+(\.[0-9a-zA-Z-]+)*$/;
 /** Throws a `TypeError` unless the value can be a tenant: an id, a domain name, or a word such as `organizations`. */
 export function checkTenantId(tenantId: unknown, argument = "tenantId"): asserts tenantId is string {
   if (typeof tenantId === "string" && TENANT.test(tenantId)) return;
-  throw new TypeError(
-    `Argument "${argument}" must be the id or the domain name of a tenant (letters, digits, dots, hyphens); ` +
-      "the Entra admin center shows it under Overview",
-  );
+  const requirement = `Argument "${argument}" must be the id or the domain name of a tenant ` +
+    "(letters, digits, dots, hyphens; the Entra admin center shows it under Overview)";
+  if (typeof tenantId === "string") checkCharacters(tenantId, /[^\w.-]|_/, requirement);
+  throw new TypeError(requirement);
 }
 
 /**

@@ -73,6 +73,9 @@ interface AgentGrant {
 }
 
 const NAME = "AgentIdentityCredential";
+const OPTIONS =
+  "tenantId blueprintId agentId clientSecret certificatePath sendCertificateChain getAssertion username " +
+  "userId userAssertionToken claimsFromClient";
 
 /**
  * Authenticates an agent identity of Microsoft Entra Agent ID. The blueprint of the agent authenticates with a secret,
@@ -104,7 +107,7 @@ export class AgentIdentityCredential implements TokenCredential {
    * @throws {TypeError} An option is missing or malformed, or two options exclude each other.
    */
   constructor(options: AgentIdentityCredentialOptions) {
-    const settings = resolveSettings(options);
+    const settings = resolveSettings(options, NAME, OPTIONS);
     const { tenantId, blueprintId, agentId } = options;
     checkAppTenantId(tenantId);
     checkOption("blueprintId", blueprintId, checkClientId);

@@ -14,7 +14,7 @@
  * @module
  */
 
-import { checkClientId, checkText } from "../core/validate.ts";
+import { checkClientId, checkPositional, checkText } from "../core/validate.ts";
 import type { GetToken } from "../core/get_token.ts";
 import { internalsOf, setInternals } from "../core/internals.ts";
 import { resolveSettings } from "../core/settings.ts";
@@ -91,6 +91,10 @@ export class AuthorizationCodeCredential implements TokenCredential {
     clientId: string,
     ...rest: (string | AuthorizationCodeCredentialOptions | undefined)[]
   ) {
+    checkPositional(
+      tenantId,
+      "AuthorizationCodeCredential(tenantId, clientId, clientSecret, authorizationCode, redirectUri, options)",
+    );
     checkTenantId(tenantId);
     checkClientId(clientId);
     const hasSecret = typeof rest[2] === "string";
@@ -110,7 +114,7 @@ export class AuthorizationCodeCredential implements TokenCredential {
       );
     }
     const name = "AuthorizationCodeCredential";
-    const settings = resolveSettings(options);
+    const settings = resolveSettings(options, name, "codeVerifier");
     const { codeVerifier } = options;
     if (codeVerifier !== undefined) checkText(codeVerifier, "options.codeVerifier");
     const clientAuth = clientSecret === undefined ? noAuth() : secretAuth(clientSecret);

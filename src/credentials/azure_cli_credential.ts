@@ -59,7 +59,7 @@ export class AzureCliCredential implements TokenCredential {
         'Option "subscription" must be the id of a subscription, or a name of letters, digits, spaces and "-_."',
       );
     }
-    const settings = resolveSettings(options);
+    const settings = resolveSettings(options, "AzureCliCredential", "tenantId processTimeoutInMs subscription");
     setInternals(
       this,
       createToolGetToken(

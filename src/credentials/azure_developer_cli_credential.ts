@@ -46,7 +46,7 @@ export class AzureDeveloperCliCredential implements TokenCredential {
    * @throws {TypeError} An option is malformed.
    */
   constructor(options: AzureDeveloperCliCredentialOptions = {}) {
-    const settings = resolveSettings(options);
+    const settings = resolveSettings(options, "AzureDeveloperCliCredential", "tenantId processTimeoutInMs");
     setInternals(this, createToolGetToken("AzureDeveloperCliCredential", { options, settings }, loadAzureDeveloperCli));
   }
 

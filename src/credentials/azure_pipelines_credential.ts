@@ -14,7 +14,7 @@
  * @module
  */
 
-import { checkClientId, checkText } from "../core/validate.ts";
+import { checkClientId, checkPositional, checkText } from "../core/validate.ts";
 import { type Acquire, createGetToken, type GetToken } from "../core/get_token.ts";
 import { internalsOf, setInternals } from "../core/internals.ts";
 import { APP_VARIABLES } from "../core/require_variables.ts";
@@ -67,6 +67,10 @@ export class AzurePipelinesCredential implements TokenCredential {
     systemAccessToken: string,
     options: AzurePipelinesCredentialOptions = {},
   ) {
+    checkPositional(
+      tenantId,
+      "AzurePipelinesCredential(tenantId, clientId, serviceConnectionId, systemAccessToken, options)",
+    );
     checkAppTenantId(tenantId);
     checkClientId(clientId);
     checkText(serviceConnectionId, "serviceConnectionId");
@@ -82,7 +86,7 @@ export class AzurePipelinesCredential implements TokenCredential {
       throw new TypeError('Argument "systemAccessToken" must be a token, of printable ASCII characters');
     }
     const name = "AzurePipelinesCredential";
-    const settings = resolveSettings(options);
+    const settings = resolveSettings(options, name);
     const job = { credential: name, serviceConnectionId, systemAccessToken };
     const acquire: Acquire = (request) => {
       const clientAuth = federatedTokenAuth(() => requestOidcToken(job, request.signal, settings));

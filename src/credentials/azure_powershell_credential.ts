@@ -47,7 +47,7 @@ export class AzurePowerShellCredential implements TokenCredential {
    * @throws {TypeError} An option is malformed.
    */
   constructor(options: AzurePowerShellCredentialOptions = {}) {
-    const settings = resolveSettings(options);
+    const settings = resolveSettings(options, "AzurePowerShellCredential", "tenantId processTimeoutInMs");
     setInternals(this, createToolGetToken("AzurePowerShellCredential", { options, settings }, loadAzurePowerShell));
   }
 

@@ -48,8 +48,9 @@ export class ChainedTokenCredential implements TokenCredential {
     if (sources.length === 0) throw new TypeError("ChainedTokenCredential needs at least one credential");
     const links = sources.map((credential, index) => {
       if (typeof credential?.getToken === "function") return { name: `credential ${index + 1}`, credential };
+      const hint = Array.isArray(credential) ? ", not an array: Pass the credentials as separate arguments" : "";
       throw new TypeError(
-        `Argument ${index + 1} of ChainedTokenCredential must be a credential, with a method "getToken"`,
+        `Argument ${index + 1} of ChainedTokenCredential must be a credential, with a method "getToken"${hint}`,
       );
     });
     const getToken = createChain("ChainedTokenCredential", links, {

@@ -13,7 +13,7 @@
  * @module
  */
 
-import { checkClientId } from "../core/validate.ts";
+import { checkClientId, checkPositional } from "../core/validate.ts";
 import { createGetToken, type GetToken } from "../core/get_token.ts";
 import { internalsOf, setInternals } from "../core/internals.ts";
 import { APP_VARIABLES } from "../core/require_variables.ts";
@@ -60,11 +60,12 @@ export class ClientAssertionCredential implements TokenCredential {
     getAssertion: () => Promise<string>,
     options: ClientAssertionCredentialOptions = {},
   ) {
+    checkPositional(tenantId, "ClientAssertionCredential(tenantId, clientId, getAssertion, options)");
     checkAppTenantId(tenantId);
     checkClientId(clientId);
     if (typeof getAssertion !== "function") throw new TypeError('Argument "getAssertion" must be a function');
     const name = "ClientAssertionCredential";
-    const settings = resolveSettings(options);
+    const settings = resolveSettings(options, name, "claimsFromClient");
     const clientAuth = assertionAuth(getAssertion);
     const claims = claimsOf(options);
     const acquire = createTokenClient({ name, clientId, clientAuth, type: "client_credentials", claims }, settings);

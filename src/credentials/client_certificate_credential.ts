@@ -12,7 +12,7 @@
  * @module
  */
 
-import { checkClientId } from "../core/validate.ts";
+import { checkClientId, checkPositional } from "../core/validate.ts";
 import { createGetToken, type GetToken } from "../core/get_token.ts";
 import { internalsOf, setInternals } from "../core/internals.ts";
 import { APP_VARIABLES } from "../core/require_variables.ts";
@@ -27,7 +27,7 @@ import {
 import { claimsOf } from "../entra/claims.ts";
 import { createTokenClient } from "../entra/token_client.ts";
 import type { AppCredentialOptions } from "../options.ts";
-import { textFileReader } from "../runtime/files.ts";
+import { fileReaders } from "../runtime/files.ts";
 import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";
 
 export type {
@@ -84,14 +84,14 @@ export class ClientCertificateCredential implements TokenCredential {
     configuration: CertificateConfiguration,
     options: ClientCertificateCredentialOptions = {},
   ) {
+    checkPositional(tenantId, "ClientCertificateCredential(tenantId, clientId, configuration, options)");
     checkAppTenantId(tenantId);
     checkClientId(clientId);
     checkCertificateConfiguration(configuration);
     const name = "ClientCertificateCredential";
-    const settings = resolveSettings(options);
-    const readTextFile = textFileReader(options.runtime);
+    const settings = resolveSettings(options, name, "sendCertificateChain claimsFromClient");
     const sendCertificateChain = options.sendCertificateChain ?? false;
-    const context = { sendCertificateChain, readTextFile, now: settings.now };
+    const context = { sendCertificateChain, ...fileReaders(options.runtime), now: settings.now };
     const claims = claimsOf(options);
     const clientAuth = createCertificateAuth(configuration, context);
     const acquire = createTokenClient({ name, clientId, clientAuth, type: "client_credentials", claims }, settings);

@@ -12,7 +12,7 @@
  * @module
  */
 
-import { checkClientId, checkText } from "../core/validate.ts";
+import { checkClientId, checkPositional, checkText } from "../core/validate.ts";
 import { createGetToken, type GetToken } from "../core/get_token.ts";
 import { internalsOf, setInternals } from "../core/internals.ts";
 import { APP_VARIABLES } from "../core/require_variables.ts";
@@ -52,11 +52,12 @@ export class ClientSecretCredential implements TokenCredential {
    * @throws {TypeError} An argument is missing or malformed.
    */
   constructor(tenantId: string, clientId: string, clientSecret: string, options: ClientSecretCredentialOptions = {}) {
+    checkPositional(tenantId, "ClientSecretCredential(tenantId, clientId, clientSecret, options)");
     checkAppTenantId(tenantId);
     checkClientId(clientId);
     checkText(clientSecret, "clientSecret");
     const name = "ClientSecretCredential";
-    const settings = resolveSettings(options);
+    const settings = resolveSettings(options, name, "claimsFromClient");
     const clientAuth = secretAuth(clientSecret);
     const claims = claimsOf(options);
     const acquire = createTokenClient({ name, clientId, clientAuth, type: "client_credentials", claims }, settings);

@@ -49,6 +49,10 @@ interface Internals {
 }
 
 const NAME = "DefaultAzureCredential";
+/** The names of its options, besides those of every credential. */
+const OPTIONS = "tenantId exclude includeInteractiveBrowser interactiveBrowserClientId loginHint requiredEnvVars " +
+  "probeTimeoutInMs processTimeoutInMs managedIdentityClientId managedIdentityResourceId workloadIdentityClientId " +
+  "browserCustomizationOptions";
 
 /**
  * Tries a fixed list of credentials in order and uses the first that returns a token, so that the same code runs in
@@ -99,7 +103,7 @@ export class DefaultAzureCredential implements TokenCredential {
    */
   constructor(options?: DefaultAzureCredentialClientIdOptions | DefaultAzureCredentialResourceIdOptions);
   constructor(options: ChainOptions = {}) {
-    const settings = resolveSettings(options);
+    const settings = resolveSettings(options, NAME, OPTIONS);
     const missing = [options.requiredEnvVars ?? []].flat().filter((name) => !settings.env(name));
     if (missing.length > 0) {
       throw new TypeError(`Option "requiredEnvVars" names variables that are not set: ${missing.join(", ")}`);

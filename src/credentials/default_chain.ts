@@ -168,11 +168,14 @@ function identityOf(
  */
 export function selectRows(options: ChainOptions, settings: Settings): readonly Row[] {
   const { exclude = [], includeInteractiveBrowser = false } = options;
+  if (!Array.isArray(exclude)) {
+    throw new TypeError('Option "exclude" must be an array of names, such as ["AzureCliCredential"]');
+  }
   const table = TABLE.filter(({ name }) => includeInteractiveBrowser || name !== "InteractiveBrowserCredential");
   const names = table.map(({ name }) => name);
-  const unknown = exclude.find((name) => !names.includes(name));
-  if (unknown !== undefined) {
-    throw new TypeError(`Option "exclude" must name credentials of ${list(names)}, and names "${unknown}"`);
+  const unknown = exclude.filter((name) => !names.includes(name)).map(String);
+  if (unknown.length > 0) {
+    throw new TypeError(`Option "exclude" must name credentials of ${list(names)}, and names "${unknown[0]}"`);
   }
   const value = settings.env(SELECTION);
   const selection = value?.trim().toLowerCase();
@@ -199,7 +202,7 @@ function list(words: readonly string[]): string {
  */
 export async function requireSelection(name: string, rows: readonly Row[], settings: Settings): Promise<never> {
   const variables = await Promise.all(rows.map((row) => row.variables?.() ?? []));
-  requireVariables([SELECTION, ...variables.flat()], settings, name);
+  requireVariables([SELECTION, ...variables.flat()], settings, { credential: name, services: ["entra", "metadata"] });
   throw new Error("Unreachable");
 }
 

@@ -44,6 +44,9 @@ export interface DeviceCodeCredentialOptions extends InteractiveCredentialOption
 /** The functions behind the methods. */
 type Internals = Pick<UserSession, "getToken" | "authenticate">;
 
+/** The names of its options, besides those of every credential. */
+const OPTIONS = "tenantId clientId authenticationRecord disableAutomaticAuthentication userPromptCallback";
+
 /**
  * Authenticates a user with a code that is entered on another device (RFC 8628), for command lines and machines without
  * a browser. Later tokens are acquired silently for the lifetime of the instance.
@@ -77,7 +80,7 @@ export class DeviceCodeCredential implements TokenCredential {
       throw new TypeError('Option "userPromptCallback" must be a function');
     }
     const name = "DeviceCodeCredential";
-    const settings = { ...resolveSettings(options), timeoutInMs: options.timeoutInMs ?? 960_000 };
+    const settings = { ...resolveSettings(options, name, OPTIONS), timeoutInMs: options.timeoutInMs ?? 960_000 };
     const prompt = userPromptCallback ?? (({ message }: DeviceCodeInfo) => {
       if (options.log) return settings.log({ event: "sign-in-wanted", credential: name, message });
       // The user has to see this message, and the program has set neither "userPromptCallback" nor "log".

@@ -60,7 +60,7 @@ export class EnvironmentCredential implements TokenCredential {
    * @throws {TypeError} An option is malformed.
    */
   constructor(options: EnvironmentCredentialOptions = {}) {
-    const settings = resolveSettings(options);
+    const settings = resolveSettings(options, NAME);
     setInternals(this, lazyGetToken(() => createEnvironmentIdentity(NAME, options, settings)));
   }
 

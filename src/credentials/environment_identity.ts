@@ -1,4 +1,4 @@
-import { checkClientId, checkText, checkVariable } from "../core/validate.ts";
+import { checkCharacters, checkClientId, checkText, checkVariable } from "../core/validate.ts";
 import { createGetToken, type GetToken } from "../core/get_token.ts";
 import { nameCredential } from "../core/failures.ts";
 import { type EnvironmentIdentity, readIdentityVariables, variablesOf } from "./identity_variables.ts";
@@ -6,7 +6,7 @@ import { rereadVariables, type Settings } from "../core/settings.ts";
 import { checkAppTenantId, checkTenantId } from "../core/tenants.ts";
 import { trim, WHITE_SPACE } from "../core/trim.ts";
 import type { CredentialOptions } from "../options.ts";
-import { textFileReader } from "../runtime/files.ts";
+import { fileReaders } from "../runtime/files.ts";
 import { createCertificateAuth } from "../certificates/certificate_auth.ts";
 import { certificateCacheIdentity } from "../certificates/certificate_configuration.ts";
 import { noAuth, secretAuth } from "../entra/client_auth.ts";
@@ -66,8 +66,7 @@ function createIdentity(name: string, options: CredentialOptions, resolved: Sett
         const sendCertificateChain = /^(true|1)$/i.test(settings.env("AZURE_CLIENT_SEND_CERTIFICATE_CHAIN") ?? "");
         const variable = "AZURE_CLIENT_CERTIFICATE_PATH";
         const certificate = { certificatePath: identity.certificatePath, certificatePassword, variable };
-        const readTextFile = textFileReader(options.runtime);
-        const context = { sendCertificateChain, readTextFile, now: settings.now };
+        const context = { sendCertificateChain, ...fileReaders(options.runtime), now: settings.now };
         return {
           type: "client_credentials",
           clientAuth: createCertificateAuth(certificate, context),
@@ -96,7 +95,8 @@ function createIdentity(name: string, options: CredentialOptions, resolved: Sett
 
 function checkPath(path: string): void {
   checkText(path);
-  if (/-----BEGIN|[\r\n]/.test(path)) throw new TypeError("It must be the path of a PEM file, not its content");
+  if (path.includes("-----BEGIN")) throw new TypeError("It must be the path of a PEM file, not its content");
+  checkCharacters(path, /[\r\n\uFEFF]|^["']|["']$/, "It must be the path of a PEM file");
 }
 
 function checkBoolean(value: string): void {

@@ -1,5 +1,5 @@
 import { CredentialUnavailableError } from "../errors.ts";
-import { APP_VARIABLES, requireVariables } from "../core/require_variables.ts";
+import { APP_VARIABLES, requireVariables, unsetReason } from "../core/require_variables.ts";
 import type { Settings } from "../core/settings.ts";
 import { MULTITENANT_VARIABLE } from "../core/tenants.ts";
 
@@ -37,7 +37,7 @@ export type EnvironmentIdentity =
  * configure none, an `AuthenticationError` if they may not be read.
  */
 export function readIdentityVariables(settings: Settings): EnvironmentIdentity {
-  requireVariables(IDENTITY_VARIABLES, settings);
+  requireVariables(IDENTITY_VARIABLES, settings, { services: ["entra"] });
   const { env } = settings;
   const [tenantId, clientId, secret, certificatePath, username, password] = VARIABLES.map(env);
   if (tenantId && clientId) {
@@ -45,15 +45,28 @@ export function readIdentityVariables(settings: Settings): EnvironmentIdentity {
     if (certificatePath) return { kind: "certificate", tenantId, clientId, certificatePath };
     if (username && password) return { kind: "user", tenantId, clientId, username, password };
   }
-  const names = VARIABLES.filter(env);
   throw new CredentialUnavailableError(
-    `Cannot find a service principal or a user (${names.length ? `set: ${names.join(", ")}` : "none is set"})`,
+    `Cannot find a service principal or a user: ${unsetReason(missingOf(settings), VARIABLES, settings)}`,
     {
       outcome: "absent",
-      nextStep: "Set AZURE_TENANT_ID, AZURE_CLIENT_ID and one of AZURE_CLIENT_SECRET, AZURE_CLIENT_CERTIFICATE_PATH, " +
-        "AZURE_USERNAME with AZURE_PASSWORD",
+      nextStep: settings.envAdvice ??
+        "Set AZURE_TENANT_ID, AZURE_CLIENT_ID and one of AZURE_CLIENT_SECRET, AZURE_CLIENT_CERTIFICATE_PATH, " +
+          "AZURE_USERNAME with AZURE_PASSWORD",
     },
   );
+}
+
+/** Returns the variables that are missing for the identity of which others are set. */
+function missingOf({ env }: Settings): string[] {
+  const [tenantId, clientId, secret, certificatePath, username, password] = VARIABLES;
+  const proof = env(secret)
+    ? [secret]
+    : env(certificatePath)
+    ? [certificatePath]
+    : env(username) || env(password)
+    ? [username, password]
+    : [env(secret) === "" ? secret : `${secret} or ${certificatePath}`];
+  return [tenantId, clientId, ...proof].filter((name) => !env(name));
 }
 
 /** Returns the names of the variables that configure the identity. */

@@ -32,6 +32,10 @@ export type {
 /** The functions behind the methods. */
 type Internals = Pick<UserSession, "getToken" | "authenticate">;
 
+/** The names of its options, besides those of every credential. */
+const OPTIONS = "tenantId clientId authenticationRecord disableAutomaticAuthentication redirectUri " +
+  "loginHint domainHint loginStyle browserCustomizationOptions";
+
 /**
  * Authenticates a user with the browser: a program opens the default browser of the machine; a web page opens a popup
  * window or redirects. Later tokens are acquired silently for the lifetime of the instance.
@@ -54,7 +58,10 @@ export class InteractiveBrowserCredential implements TokenCredential {
    * @throws {TypeError} An option is malformed.
    */
   constructor(options: InteractiveBrowserCredentialOptions = {}) {
-    const { getToken, authenticate } = createBrowserSession(options, resolveSettings(options));
+    const { getToken, authenticate } = createBrowserSession(
+      options,
+      resolveSettings(options, "InteractiveBrowserCredential", OPTIONS),
+    );
     // Only these functions, and not the whole session, whose snapshot contains the refresh token.
     setInternals(this, { getToken, authenticate });
   }

@@ -57,6 +57,9 @@ export interface ManagedIdentityCredentialResourceIdOptions extends ManagedIdent
 
 type AnyOptions = ManagedIdentityCredentialOptions & IdentityOptions;
 
+/** The names of its options, besides those of every credential. */
+const OPTIONS = "clientId objectId resourceId probeTimeoutInMs";
+
 /**
  * Authenticates as the managed identity of the machine that the program runs on: a virtual machine, App Service,
  * Functions, Container Apps, AKS, a server of Azure Arc, Service Fabric, Azure Machine Learning or Cloud Shell.
@@ -107,7 +110,10 @@ export class ManagedIdentityCredential implements TokenCredential {
       throw new TypeError('Argument "clientId" and option "clientId" name two identities: Give one of them');
     }
     const identity = identityIn(options);
-    setInternals(this, chooseManagedIdentity(options, resolveSettings(options), () => identity));
+    setInternals(
+      this,
+      chooseManagedIdentity(options, resolveSettings(options, "ManagedIdentityCredential", OPTIONS), () => identity),
+    );
   }
 
   /**

@@ -71,6 +71,10 @@ type AnyOptions =
   & Partial<OnBehalfOfCredentialSecretOptions & OnBehalfOfCredentialCertificateOptions>
   & Partial<OnBehalfOfCredentialAssertionOptions>;
 
+/** The names of its options, besides those of every credential. */
+const OPTIONS = "tenantId clientId userAssertionToken clientSecret certificatePath sendCertificateChain getAssertion " +
+  "claimsFromClient";
+
 /**
  * Authenticates an app that calls another API on behalf of its user: exchanges the user's token for a token of that
  * API. Create an instance for each token of a user. Tokens are cached by the user's token.
@@ -106,7 +110,7 @@ export class OnBehalfOfCredential implements TokenCredential {
    */
   constructor(options: OnBehalfOfCredentialOptions);
   constructor(options: AnyOptions) {
-    const settings = resolveSettings(options);
+    const settings = resolveSettings(options, "OnBehalfOfCredential", OPTIONS);
     const { tenantId, clientId, userAssertionToken } = options;
     checkAppTenantId(tenantId);
     checkClientId(clientId);

@@ -13,7 +13,7 @@
  * @module
  */
 
-import { checkClientId, checkText } from "../core/validate.ts";
+import { checkClientId, checkPositional, checkText } from "../core/validate.ts";
 import { createGetToken, type GetToken } from "../core/get_token.ts";
 import { internalsOf, setInternals } from "../core/internals.ts";
 import { resolveSettings } from "../core/settings.ts";
@@ -55,12 +55,13 @@ export class UsernamePasswordCredential implements TokenCredential {
     password: string,
     options: UsernamePasswordCredentialOptions = {},
   ) {
+    checkPositional(tenantId, "UsernamePasswordCredential(tenantId, clientId, username, password, options)");
     checkTenantId(tenantId);
     checkClientId(clientId);
     checkText(username, "username");
     checkText(password, "password");
     const name = "UsernamePasswordCredential";
-    const settings = resolveSettings(options);
+    const settings = resolveSettings(options, name);
     const parameters = { username, password };
     const acquire = createTokenClient({ name, clientId, clientAuth: noAuth(), type: "password", parameters }, settings);
     // Neither the password nor its digest: a password can be guessed, and a shared cache would confirm the guess.

@@ -42,6 +42,9 @@ export interface WorkloadIdentityCredentialOptions extends CredentialOptions {
   enableAzureProxy?: boolean | undefined;
 }
 
+/** The names of its options, besides those of every credential. */
+const OPTIONS = "tenantId clientId tokenFilePath enableAzureProxy";
+
 /**
  * Authenticates a workload, such as a pod of Azure Kubernetes Service, with a token file of an identity provider that
  * the app trusts (workload identity federation). The file is read for each token request, because it changes while the
@@ -68,7 +71,7 @@ export class WorkloadIdentityCredential implements TokenCredential {
    * @throws {TypeError} An option is malformed.
    */
   constructor(options: WorkloadIdentityCredentialOptions = {}) {
-    setInternals(this, createLazyWorkload(options, resolveSettings(options)));
+    setInternals(this, createLazyWorkload(options, resolveSettings(options, "WorkloadIdentityCredential", OPTIONS)));
   }
 
   /**

@@ -32,7 +32,9 @@ export async function resolveAuthority(
   const isMicrosoft = preferredHost(base.host) || base.host.endsWith(".ciamlogin.com");
   // On a host of Microsoft, the path can only be a tenant, and the request has the tenant.
   let path = isMicrosoft ? "" : trimEnd(base.pathname, "/");
-  if (path.toLowerCase().endsWith(`/${tenantId.toLowerCase()}`)) path = path.slice(0, -tenantId.length - 1);
+  // Programs pass an issuer, or a part of the token endpoint's URL, too.
+  const [issuerPath] = path.split(/(?:\/oauth2)?\/v2\.0$/i) as [string];
+  if (issuerPath.toLowerCase().endsWith(`/${tenantId.toLowerCase()}`)) path = issuerPath.slice(0, -tenantId.length - 1);
   const issuer = `${base.origin}${path}/${tenantId}`;
   if (adfs) return { ...endpoints(issuer, "/oauth2"), tenantId };
   if (isMicrosoft || settings.disableInstanceDiscovery) return { ...endpoints(issuer, "/oauth2/v2.0"), tenantId };

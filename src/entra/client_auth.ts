@@ -1,4 +1,5 @@
 import type { ClientAuth } from "oauth4webapi";
+import { reasonOf } from "../core/reason.ts";
 import { unavailableOf } from "../core/unavailable.ts";
 import { AuthenticationError } from "../errors.ts";
 
@@ -24,9 +25,10 @@ async function callForAssertion(getAssertion: () => Promise<string>): Promise<st
     assertion = await getAssertion();
   } catch (error) {
     if (unavailableOf(error)) throw error;
-    throw new AuthenticationError('Cannot get a client assertion: The callback "getAssertion" failed, see "cause"', {
-      cause: error,
-    });
+    throw new AuthenticationError(
+      `Cannot get a client assertion: The callback "getAssertion" failed: ${reasonOf(error)}`,
+      { cause: error },
+    );
   }
   if (typeof assertion === "string" && assertion.trim() !== "") return assertion.trim();
   throw new AuthenticationError(

@@ -1,4 +1,6 @@
 import { bound } from "../core/bound.ts";
+import { toSingleLine } from "../core/error_response.ts";
+import { parseUrl } from "../core/url.ts";
 import { type Authority, isAdfs } from "./authority.ts";
 import { hostsOfCloud } from "./known_hosts.ts";
 
@@ -28,6 +30,22 @@ export function issuerFor(authority: Authority, issuer: unknown, tenantId: strin
   if (!issuers) return `${issuer}/`.startsWith(`${new URL(authority.token_endpoint!).origin}/`) ? issuer : undefined;
   return issuers.map((template) => template.replaceAll("{tenantid}", (placeholder) => tenantId ?? placeholder))
     .find((expected) => expected === issuer);
+}
+
+/**
+ * Describes an issuer that is not one of the authority, beside the expected one. Of its path, which may be anything,
+ * only a tenant is shown.
+ */
+export function compareIssuers(authority: Authority, issuer: unknown, tenantId: string | undefined): string {
+  const template = issuersOf(authority)?.[0] ?? `${new URL(authority.token_endpoint!).origin}/…`;
+  const expected = toSingleLine(template.replaceAll("{tenantid}", () => tenantId ?? authority.tenantId)) ||
+    "the issuer in the OpenID configuration, which has none of its own";
+  const actual = typeof issuer === "string" ? parseUrl(bound(issuer)) : undefined;
+  if (!actual) return `expected ${expected}`;
+  const { pathname } = actual;
+  const origin = toSingleLine(actual.origin);
+  const isTenant = pathname === parseUrl(expected)?.pathname || /^\/[\da-f-]{36}\/(?:v2\.0)?$/i.test(pathname);
+  return `expected ${expected}, got ${origin}${isTenant ? pathname : "/…"}`;
 }
 
 /** Whether the authority may issue tokens of the tenant; `undefined` is the tenant of a token without `tid`. */

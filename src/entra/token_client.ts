@@ -43,6 +43,8 @@ export interface Grant {
   readonly name: string;
   readonly clientId: string;
   readonly clientAuth: ClientAuth;
+  /** How to renew the client assertion, as a sentence. By default a callback returns it. */
+  readonly renewal?: string | undefined;
   /** `grant_type` (RFC 6749, section 4). */
   readonly type:
     | ("client_credentials" | "password" | "authorization_code" | "refresh_token" | "user_fic")
@@ -125,7 +127,10 @@ export async function requestTokens(
   const action = `Cannot get a token for "${request.scopes.join(" ")}" from "${server.token_endpoint}"`;
   const body = response.status === 200 ? parseObject(response.text) : undefined;
   if (!body || body.access_token === undefined && body.error !== undefined) {
-    throw entraError(response, action, (text) => redact(text, secretsOf(sent)));
+    throw await entraError(response, action, {
+      redact: (text) => redact(text, secretsOf(sent)),
+      request: { form: sent, scopes: request.scopes, sentOn, renewal: grant.renewal },
+    });
   }
   const text = (value: unknown) => typeof value === "string" && value !== "" ? value : undefined;
   return {

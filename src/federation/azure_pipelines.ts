@@ -1,4 +1,5 @@
 import { errorFromResponse, toSingleLine } from "../core/error_response.ts";
+import { errorTextOf } from "../core/error_text.ts";
 import { send } from "../core/http.ts";
 import { parseObject } from "../core/json.ts";
 import { redact } from "../core/redact.ts";
@@ -61,6 +62,8 @@ export async function requestOidcToken(job: Job, signal: AbortSignal, settings: 
     const value = response.headers?.get(name);
     return value ? `${name}: ${toSingleLine(redact(value, secrets))}` : [];
   });
+  const said = errorTextOf(response, (text) => redact(text, secrets));
+  const meaning = [MEANINGS[response.status], said].filter(Boolean).join(": ");
   throw errorFromResponse(response, `Cannot get the token of the service connection from "${url.host}"`, {
     advice: () =>
       [
@@ -68,13 +71,13 @@ export async function requestOidcToken(job: Job, signal: AbortSignal, settings: 
           `Check the service connection's id and permissions, and that the step maps System.AccessToken in its "env:"`,
         ...traces,
       ].join(". "),
-    meanings: MEANINGS,
+    meanings: meaning ? { [response.status]: meaning } : {},
     redact: (text) => redact(text, secrets),
   });
 }
 
 function oidcRequestUrl(settings: Settings): URL {
-  requireVariables([OIDC_REQUEST_URI], settings);
+  requireVariables([OIDC_REQUEST_URI], settings, { services: ["entra"] });
   const { allowInsecureLoopback, env } = settings;
   const value = env(OIDC_REQUEST_URI);
   if (!value) {

@@ -36,8 +36,9 @@ export function checkExpiry(token: string, file: NamedFile, now: number): void {
   const expiresOn = seconds(claimsOf(token, file).exp);
   if (expiresOn === undefined || expiresOn * 1000 > now - CLOCK_SKEW_IN_MS) return;
   throw new AuthenticationError(
-    `Cannot use ${file.label}, "${file.path}": Its token expired at ${new Date(expiresOn * 1000).toISOString()}. ` +
-      "Check why the file is not renewed any more, and check the clock of this machine",
+    `Cannot use ${file.label}, "${file.path}": Its token expired ${Math.floor((now - expiresOn * 1000) / 60_000)} ` +
+      `minutes ago, at ${new Date(expiresOn * 1000).toISOString()}. Check why the file is not renewed any more (in ` +
+      "AKS, the kubelet renews it), and check the clock of this machine",
   );
 }
 

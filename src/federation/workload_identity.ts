@@ -1,6 +1,6 @@
-import { checkClientId, checkText, checkVariable } from "../core/validate.ts";
+import { checkCharacters, checkClientId, checkText, checkVariable } from "../core/validate.ts";
 import { type Acquire, createGetToken, type GetToken } from "../core/get_token.ts";
-import { APP_VARIABLES, requireVariables } from "../core/require_variables.ts";
+import { APP_VARIABLES, requireVariables, unsetReason } from "../core/require_variables.ts";
 import type { Settings } from "../core/settings.ts";
 import { checkAppTenantId, MULTITENANT_VARIABLE } from "../core/tenants.ts";
 import { AuthenticationError, CredentialUnavailableError } from "../errors.ts";
@@ -33,6 +33,8 @@ export const WORKLOAD_VARIABLES: readonly string[] = [
   MULTITENANT_VARIABLE,
 ];
 
+const AKS_TOKEN_FILE = "/var/run/secrets/azure/tokens/azure-identity-token";
+
 const PROXY_VARIABLES = [
   "AZURE_KUBERNETES_TOKEN_PROXY",
   "AZURE_KUBERNETES_SNI_NAME",
@@ -58,21 +60,24 @@ export function createWorkloadIdentity(credential: string, options: Workload, se
       MULTITENANT_VARIABLE,
     ],
     settings,
-    credential,
+    // Without the option, the file is usually where AKS mounts it.
+    { credential, services: ["entra"], files: [options.tokenFilePath || AKS_TOKEN_FILE] },
   );
   const unset = missing.filter((name) => !settings.env(name));
   if (unset.length > 0) {
     const options = unset.map((name) => `"${VARIABLES[name]}"`).join(", ");
-    throw new CredentialUnavailableError(`${credential}: Cannot determine the workload's identity`, {
+    const reason = unsetReason(unset, variables, settings);
+    throw new CredentialUnavailableError(`${credential}: Cannot determine the workload's identity: ${reason}`, {
       outcome: "absent",
-      nextStep: `Set ${
-        unset.join(", ")
-      } or pass ${options}; AKS sets all variables in pods with the label azure.workload.identity/use`,
+      nextStep: settings.envAdvice ??
+        `Set ${
+          unset.join(", ")
+        } or pass ${options}; AKS sets all variables in pods with the label azure.workload.identity/use`,
     });
   }
   const tenantId = resolve("AZURE_TENANT_ID", checkAppTenantId);
   const clientId = resolve("AZURE_CLIENT_ID", checkClientId);
-  const path = resolve("AZURE_FEDERATED_TOKEN_FILE", checkText);
+  const path = resolve("AZURE_FEDERATED_TOKEN_FILE", checkPath);
   if (path.startsWith("eyJ")) {
     throw new AuthenticationError(
       `${credential}: Cannot use ${pathSource(options)}: It must be the path of a file, not the token itself`,
@@ -93,7 +98,8 @@ export function createWorkloadIdentity(credential: string, options: Workload, se
       checkExpiry(token, file, settings.now());
       return token;
     });
-    const grant = { name: credential, clientId, clientAuth, type: "client_credentials" } as const;
+    const renewal = `Check why ${file.label}, "${file.path}", is not renewed any more; in AKS, the kubelet renews it`;
+    const grant = { name: credential, clientId, clientAuth, renewal, type: "client_credentials" } as const;
     // The token is for the proxy, whichever cloud the proxy uses.
     return createTokenClient(
       grant,
@@ -120,6 +126,11 @@ export function createWorkloadIdentity(credential: string, options: Workload, se
     checkVariable(credential, name, value, check);
     return value;
   }
+}
+
+function checkPath(path: string): void {
+  checkText(path);
+  checkCharacters(path, /[\r\n\uFEFF]|^["']|["']$/, "It must be the path of a file");
 }
 
 /** Returns the file that holds the workload's token. */

@@ -9,12 +9,13 @@ import { clientIdIn, endpointIn, headerIn, rejectIdentity } from "./variables.ts
  */
 export function azureMl(context: MachineContext): Source {
   const { identity, settings } = context;
-  rejectIdentity("Azure Machine Learning", context, ["objectId", "resourceId"]);
+  rejectIdentity("Azure Machine Learning", context, "clientId");
   const endpoint = endpointIn("MSI_ENDPOINT", settings);
   const secret = headerIn("MSI_SECRET", settings);
   const clientId = identity?.id ?? clientIdIn("DEFAULT_IDENTITY_CLIENT_ID", settings);
   return {
     name: "Azure Machine Learning",
+    ...clientId && { identity: `identity with the client id "${clientId}"` },
     endpoint,
     cacheIdentity: [secret, clientId ?? ""],
     secrets: [secret],

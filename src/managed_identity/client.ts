@@ -1,4 +1,5 @@
 import { errorFromResponse, toSingleLine } from "../core/error_response.ts";
+import { errorTextOf } from "../core/error_text.ts";
 import { type Acquire, createGetToken, type GetToken, type TokenRequest } from "../core/get_token.ts";
 import { bound } from "../core/bound.ts";
 import type { HttpResult } from "../core/http.ts";
@@ -53,6 +54,7 @@ function createClient(credential: string, given: GivenContext): ManagedIdentityC
   async function acquire(request: TokenRequest): Promise<TokenSet> {
     const { chain, enableCae, rejected, scopes, signal } = request;
     const source = await find();
+    request.setLogDetails({ source: source.name, identity: source.identity ?? nameOf(identity) });
     if (chain) await source.probe?.(chain);
     // Checked after the source has been found: without a source, a chain continues.
     if (scopes.length > 1) {
@@ -141,9 +143,12 @@ function failure(
   // Only with these statuses: the body of another error may contain the message as well.
   const hasNone = [400, 404].includes(response.status) && /identity (was )?not found/i.test(bound(text));
   const mayBeOther = hasNone && source.mayLackIdentity && (!identity || identity.variable !== undefined);
+  const redactSecrets = (text: string) => redact(text, source.secrets);
+  const said = errorTextOf(response, redactSecrets);
   const error = errorFromResponse({ ...response, text: toOAuthError(text) }, action, {
     advice: () => isUnassigned && !mayBeOther ? nextStep : "",
-    redact: (text) => redact(text, source.secrets),
+    meanings: said === undefined ? {} : { [response.status]: said },
+    redact: redactSecrets,
   });
   if (mayBeOther) {
     return identity
@@ -165,11 +170,24 @@ function unassigned(message: string, variable: string): CredentialUnavailableErr
   });
 }
 
+/** Returns the words for an identity, for the log. */
+function nameOf(identity: UserAssignedIdentity | undefined): string {
+  if (!identity) return "system-assigned identity";
+  const kind = { clientId: "client id", objectId: "object id", resourceId: "resource id" }[identity.kind];
+  return `identity with the ${kind} "${identity.id}"`;
+}
+
 /** Converts an error response of a source, which may have another format, to that of RFC 6749. */
 function toOAuthError(text: string): string {
   const body = parseObject(text);
   if (!body) return text;
-  const { error = body.message } = body;
-  const { code, message = body.error_description, correlationId = body.correlationId } = isObject(error) ? error : {};
-  return JSON.stringify({ correlation_id: correlationId, ...body, error: code ?? error, error_description: message });
+  const inner = isObject(body.error) ? body.error : body;
+  const { code = inner.error, message = inner.error_description, correlationId = body.correlationId } = inner;
+  const isCode = typeof code === "string" && code !== "";
+  return JSON.stringify({
+    correlation_id: correlationId,
+    ...body,
+    error: isCode ? code : message,
+    error_description: isCode ? message : undefined,
+  });
 }

@@ -13,6 +13,7 @@ export function cloudShell(context: MachineContext): Source {
   const endpoint = endpointIn("MSI_ENDPOINT", context.settings);
   return {
     name: "Cloud Shell",
+    identity: "signed-in user",
     endpoint,
     cacheIdentity: [],
     secrets: [],

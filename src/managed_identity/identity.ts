@@ -1,4 +1,4 @@
-import { checkClientId, checkText, checkVariable } from "../core/validate.ts";
+import { checkCharacters, checkClientId, checkText, checkVariable } from "../core/validate.ts";
 import type { Settings } from "../core/settings.ts";
 
 /** A user-assigned identity, by one of its ids. */
@@ -25,7 +25,7 @@ export function identityIn(options: IdentityOptions): UserAssignedIdentity | und
   const id = options[kind];
   if (kind === "clientId") checkClientId(id);
   else checkText(id, kind);
-  if (kind === "objectId" && /[^!-~]/.test(id)) throw new TypeError('Option "objectId" must be an id, without spaces');
+  if (kind === "objectId") checkCharacters(id, /[^!-~]|^["'`]|["'`]$/, 'Option "objectId" must be an id');
   // deno-lint-ignore no-control-regex
   if (kind !== "resourceId" || /^\/subscriptions\/[^\x00-\x1f\x7f-\x9f]+$/i.test(id)) return { kind, id };
   throw new TypeError('Option "resourceId" must be a resource id of Azure, which begins with "/subscriptions/"');

@@ -9,8 +9,8 @@ import { endpointIn, headerIn, rejectIdentity } from "./variables.ts";
  * https://learn.microsoft.com/azure/service-fabric/how-to-managed-identity-service-fabric-app-code
  */
 export async function serviceFabric(context: MachineContext): Promise<Source> {
-  const { runtime, settings } = context;
-  rejectIdentity("Service Fabric", context);
+  const { identity, runtime, settings } = context;
+  rejectIdentity("Service Fabric", context, "objectId");
   const endpoint = endpointIn("IDENTITY_ENDPOINT", settings, /^https:$/);
   const secret = headerIn("IDENTITY_HEADER", settings);
   const thumbprint = settings.env("IDENTITY_SERVER_THUMBPRINT")!.replace(/[:\s]/g, "").toLowerCase();
@@ -35,8 +35,9 @@ export async function serviceFabric(context: MachineContext): Promise<Source> {
     retryRules: OTHER_RETRIES,
     async send({ enableCae, rejected, resource, signal, limitInMs }) {
       const parameters = {
-        "api-version": "2019-07-01-preview",
+        "api-version": "2020-05-01",
         resource,
+        ...identity && { principalId: identity.id },
         ...rejected !== undefined && { token_sha256_to_refresh: encodeHex(await digest(rejected)) },
         ...(enableCae || rejected !== undefined) && { xms_cc: "cp1" },
       };

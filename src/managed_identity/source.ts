@@ -40,6 +40,8 @@ export interface ResourceRequest {
 export interface Source {
   /** The name in messages: "App Service". */
   readonly name: string;
+  /** The identity in words, if it is not the one that the options name, for the log. */
+  readonly identity?: string;
   /** The URL that tokens are requested from. */
   readonly endpoint: string;
   /** Values that partition the cache, in addition to the endpoint. */

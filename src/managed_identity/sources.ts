@@ -45,7 +45,7 @@ export const SOURCE_VARIABLES: readonly string[] = [
  */
 export async function findSource(context: MachineContext): Promise<Source> {
   const { settings } = context;
-  requireVariables(SOURCE_VARIABLES, settings);
+  requireVariables(SOURCE_VARIABLES, settings, { services: ["metadata"] });
   let missingFlag: string | undefined;
   for (const { variables, if: condition, create } of SOURCES) {
     if (!variables.every((name) => settings.env(name))) continue;

@@ -3,8 +3,9 @@ import { refreshTime, seconds } from "../core/freshness.ts";
 import { AuthenticationError } from "../errors.ts";
 import type { TokenSet } from "../token_cache.ts";
 
-// "09/14/2017 01:05:05 PM +00:00": the App Service of 2017 on Windows; "09/14/2017 13:05:05 +00:00": on Linux.
-const OLD_DATE = /^(\d\d?)\/(\d\d?)\/(\d{4}) (\d\d?):(\d\d):(\d\d)(?: ([AP])M)? ([+-]\d\d:\d\d)$/;
+// "09/14/2017 01:05:05 PM +00:00": the App Service of 2017 on Windows; "09/14/2017 13:05:05 +00:00": on Linux. Others
+// omit leading zeros.
+const OLD_DATE = /^(\d\d?)\/(\d\d?)\/(\d{4}) (\d\d?):(\d\d?):(\d\d?)(?: ([AP])M)? ([+-]\d\d:\d\d)$/;
 const ISO_DATE = /^\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:\d\d)$/;
 
 /** Parses a token response. Throws an `AuthenticationError` if it is malformed or the token has expired. */
@@ -53,7 +54,7 @@ function parseTime(value: unknown): number | undefined {
   const [, month, day, year, hour, minute, second, half, zone] = OLD_DATE.exec(string) ?? [];
   const hours = half ? Number(hour) % 12 + (half === "P" ? 12 : 0) : hour;
   const date = year
-    ? `${year}-${two(month)}-${two(day)}T${two(hours)}:${minute}:${second}${zone}`
+    ? `${year}-${two(month)}-${two(day)}T${two(hours)}:${two(minute)}:${two(second)}${zone}`
     : ISO_DATE.test(string)
     ? string
     : "";

@@ -1,3 +1,4 @@
+import { checkCharacters, checkClientId, checkVariable } from "../core/validate.ts";
 import type { Settings } from "../core/settings.ts";
 import { parseUrl } from "../core/url.ts";
 import { AuthenticationError } from "../errors.ts";
@@ -29,8 +30,8 @@ export function hostIn(variable: string, settings: Settings): string {
 /** Returns the client id in a variable, if that is set. Throws an `AuthenticationError` if it is malformed. */
 export function clientIdIn(variable: string, settings: Settings): string | undefined {
   const value = settings.env(variable) || undefined;
-  if (!value || !/[^!-~]/.test(value)) return value;
-  throw new AuthenticationError(`Cannot use the variable ${variable}: It must be a client id, without spaces`);
+  if (value) checkVariable("", variable, value, checkClientId);
+  return value;
 }
 
 /**
@@ -38,21 +39,24 @@ export function clientIdIn(variable: string, settings: Settings): string | undef
  */
 export function headerIn(variable: string, settings: Settings): string {
   const value = settings.env(variable)!;
-  if (HEADER_VALUE.test(value)) return value;
-  throw new AuthenticationError(`Cannot use the variable ${variable}: It must be printable ASCII characters`);
+  checkVariable("", variable, value, (text) => {
+    checkCharacters(text, /[^\x20-\x7e]/, "It must be printable ASCII characters");
+  });
+  return value;
 }
 
-/** Throws an `AuthenticationError` for an identity that the source cannot have. */
+/** Throws an `AuthenticationError` for an identity that is not of the accepted kind, or for any if there is none. */
 export function rejectIdentity(
   source: string,
   { identity }: MachineContext,
-  kinds: readonly string[] = ["clientId", "objectId", "resourceId"],
+  accepted?: "clientId" | "objectId",
 ): void {
-  if (!identity || !kinds.includes(identity.kind)) return;
+  if (!identity || identity.kind === accepted) return;
   const where = identity.variable ? ` of the variable ${identity.variable}` : "";
+  const ids = accepted && { clientId: "client ids", objectId: "object ids" }[accepted];
   throw new AuthenticationError(
     `Cannot get a token for the user-assigned identity "${identity.id}"${where}: ${source} ${
-      kinds.length > 2 ? "has one identity only: Give no id" : "accepts client ids only"
+      ids ? `accepts ${ids} only` : "has one identity only: Give no id"
     }`,
   );
 }

@@ -1,6 +1,6 @@
 import { env } from "./env.ts";
 import { fileFinder } from "./file_exists.ts";
-import { fileSizer, textFileReader } from "./files.ts";
+import { fileReaders, fileSizer } from "./files.ts";
 import { loopbackListener } from "./loopback.ts";
 import { urlOpener } from "./open_url.ts";
 import { operatingSystem } from "./operating_system.ts";
@@ -30,7 +30,7 @@ import { tlsFetcher } from "./tls_fetch.ts";
 export function createRuntime(overrides: RuntimeOverrides = {}): RuntimeOverrides & Pick<Runtime, "env"> {
   return {
     env: overrides.env?.bind(overrides) ?? env,
-    readTextFile: textFileReader(overrides),
+    ...fileReaders(overrides),
     fileExists: fileFinder(overrides),
     fileSize: fileSizer(overrides),
     platform: overrides.platform ?? operatingSystem(),

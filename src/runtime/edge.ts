@@ -9,7 +9,7 @@ import type { currentPage as CurrentPage } from "./page.ts";
 import type { detectPlatform as DetectPlatform } from "./platform.ts";
 import type { programRunner as ProgramRunner } from "./process.ts";
 import type { processVariables as ProcessVariables } from "./process_variables.ts";
-import type { hasNetPermission as HasNetPermission } from "./query_permission.ts";
+import type * as permissions from "./query_permission.ts";
 import type { fetchRemotely as FetchRemotely } from "./remote_fetch.ts";
 import type { tlsFetcher as TlsFetcher } from "./tls_fetch.ts";
 
@@ -30,8 +30,11 @@ export const env: typeof variables.env = (name) => {
 };
 
 export const isDenoDeploy: typeof variables.isDenoDeploy = () => false;
+export const hasEnv: typeof variables.hasEnv = () => (globalThis as Global).process?.env !== undefined;
+export const isReadable: typeof variables.isReadable = () => true;
 export const missingEnvPermission: typeof variables.missingEnvPermission = () => undefined;
-export const hasNetPermission: typeof HasNetPermission = () => true;
+export const hasNetPermission: typeof permissions.hasNetPermission = () => true;
+export const hasReadPermission: typeof permissions.hasReadPermission = () => true;
 
 export const processVariables: typeof ProcessVariables = (matches) => {
   const names = Object.keys((globalThis as Global).process?.env ?? {}).filter(matches);
@@ -39,6 +42,10 @@ export const processVariables: typeof ProcessVariables = (matches) => {
 };
 
 export const textFileReader: typeof files.textFileReader = (runtime = {}) => runtime.readTextFile?.bind(runtime);
+export const fileReaders: typeof files.fileReaders = (runtime = {}) => ({
+  readTextFile: textFileReader(runtime),
+  readFile: runtime.readFile?.bind(runtime),
+});
 export const fileSizer: typeof files.fileSizer = (runtime = {}) => runtime.fileSize?.bind(runtime);
 export const fileFinder: typeof FileFinder = (runtime = {}) => runtime.fileExists?.bind(runtime);
 export const programRunner: typeof ProgramRunner = (runtime = {}) => runtime.run?.bind(runtime);

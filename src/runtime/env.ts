@@ -7,6 +7,11 @@ export function env(name: string): string | undefined {
   return typeof value === "string" ? value : undefined;
 }
 
+/** Whether a runtime without a name has environment variables. */
+export function hasEnv(): boolean {
+  return (globalThis as { process?: { env?: unknown } }).process?.env !== undefined;
+}
+
 /** Whether the runtime is Deno Deploy. Never prompts for a permission: returns `false` if that may not be known. */
 export function isDenoDeploy(): boolean {
   const variable = "DENO_DEPLOYMENT_ID";

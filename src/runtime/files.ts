@@ -5,8 +5,12 @@ import type { Runtime, RuntimeOverrides } from "./runtime.ts";
 
 interface FileSystem {
   readFile(path: string, encoding: "utf8"): Promise<string>;
+  readFile(path: string): Promise<Uint8Array>;
   lstat(path: string): Promise<{ isFile(): boolean; readonly size: number }>;
 }
+
+/** The functions that read files. */
+export type FileReaders = Pick<RuntimeOverrides, "readTextFile" | "readFile">;
 
 /** Returns the `readTextFile` of the overrides, or of this runtime; `undefined` if it has no files. */
 export function textFileReader(runtime: RuntimeOverrides = {}): Runtime["readTextFile"] {
@@ -17,6 +21,28 @@ export function textFileReader(runtime: RuntimeOverrides = {}): Runtime["readTex
     case "node":
     case "bun":
       return (path) => read(() => builtinModule<FileSystem>("node:fs/promises").readFile(path, "utf8"), path);
+    default:
+      return undefined;
+  }
+}
+
+/**
+ * Returns the functions that read files, of the overrides or of this runtime. `readFile` is `undefined` if only
+ * `readTextFile` is overridden.
+ */
+export function fileReaders(runtime: RuntimeOverrides = {}): FileReaders {
+  return { readTextFile: textFileReader(runtime), readFile: fileReader(runtime) };
+}
+
+function fileReader(runtime: RuntimeOverrides): Runtime["readFile"] {
+  if (runtime.readFile) return runtime.readFile.bind(runtime);
+  if (runtime.readTextFile) return undefined;
+  switch (detectPlatform()) {
+    case "deno":
+      return (path) => read(() => Deno.readFile(path), path);
+    case "node":
+    case "bun":
+      return (path) => read(() => builtinModule<FileSystem>("node:fs/promises").readFile(path), path);
     default:
       return undefined;
   }
@@ -50,7 +76,7 @@ export function fileSizer(runtime: RuntimeOverrides = {}): Runtime["fileSize"] {
  * Reads a file. The error for a denied permission names the flag as it has to be typed, which the messages of the
  * runtimes do not.
  */
-async function read(readFile: () => Promise<string>, path: string): Promise<string> {
+async function read<Content>(readFile: () => Promise<Content>, path: string): Promise<Content> {
   try {
     return await readFile();
   } catch (error) {

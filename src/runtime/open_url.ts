@@ -1,8 +1,7 @@
 import { builtinModule } from "./builtin_module.ts";
 import { operatingSystem } from "./operating_system.ts";
-import { withFlag } from "./permission.ts";
+import { checkRunPermission, withFlag } from "./permission.ts";
 import { detectPlatform } from "./platform.ts";
-import { checkRunPermission } from "./query_permission.ts";
 import type { Runtime, RuntimeOverrides } from "./runtime.ts";
 
 /** Returns the `openUrl` of the overrides, or of this runtime; `undefined` if it starts no programs. */

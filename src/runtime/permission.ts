@@ -9,6 +9,14 @@ export type Access = { readonly read: string } | { readonly net: string } | { re
 const MAX_CAUSES = 3;
 
 /**
+ * Throws on Deno if the program may not be started. Never prompts: a prompt does not say which of several paths is
+ * meant.
+ */
+export function checkRunPermission(command: string): void {
+  if (Deno.permissions.querySync({ name: "run", command }).state !== "granted") throw notCapable({ run: command });
+}
+
+/**
  * Returns the runtime and the flag that grants the access, such as "Deno with --allow-read=/run/token", if the error or
  * one of its causes is a denied permission of Deno or of Node's `--permission`. Returns `undefined` for every other
  * error.

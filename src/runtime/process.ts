@@ -1,8 +1,7 @@
 import { isBackground } from "./background.ts";
 import { builtinModule } from "./builtin_module.ts";
-import { missingPermission, withFlag } from "./permission.ts";
+import { checkRunPermission, missingPermission, withFlag } from "./permission.ts";
 import { detectPlatform } from "./platform.ts";
-import { checkRunPermission } from "./query_permission.ts";
 import { readText } from "./read_text.ts";
 import type { CommandOutput, RunOptions, Runtime, RuntimeOverrides } from "./runtime.ts";
 

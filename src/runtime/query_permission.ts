@@ -1,4 +1,3 @@
-import { notCapable } from "./permission.ts";
 import { detectPlatform } from "./platform.ts";
 
 interface NodeProcess {
@@ -29,10 +28,7 @@ export function hasNetPermission(url: string): boolean {
   }
 }
 
-/**
- * Throws on Deno if the program may not be started. Never prompts: a prompt does not say which of several paths is
- * meant.
- */
-export function checkRunPermission(command: string): void {
-  if (Deno.permissions.querySync({ name: "run", command }).state !== "granted") throw notCapable({ run: command });
+/** Whether Deno may read the file. Never prompts. */
+export function hasReadPermission(path: string): boolean {
+  return Deno.permissions.querySync({ name: "read", path }).state === "granted";
 }

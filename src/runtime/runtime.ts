@@ -67,6 +67,8 @@ export interface Runtime {
   env(name: string): string | undefined;
   /** Reads a text file. */
   readTextFile?(path: string): Promise<string>;
+  /** Reads the bytes of a file. If only `readTextFile` is overridden, PKCS#12 files cannot be read. */
+  readFile?(path: string): Promise<Uint8Array>;
   /** Whether there is a file that may be read; `undefined` if that may not be known. Never prompts for a permission. */
   fileExists?(path: string): Promise<boolean | undefined>;
   /**

@@ -14,7 +14,7 @@ import { checkTenantId } from "../core/tenants.ts";
 import { AuthenticationError } from "../errors.ts";
 import type { Authority } from "../entra/authority.ts";
 import { decodeBase64Url } from "../core/decoding.ts";
-import { issuerFor, isTenantOf } from "../entra/issuer.ts";
+import { compareIssuers, issuerFor, isTenantOf } from "../entra/issuer.ts";
 import { protocolError } from "../entra/protocol_error.ts";
 import type { Grant, TokenResponse } from "../entra/token_client.ts";
 
@@ -67,7 +67,7 @@ export async function readAccount(
   if (!isTenantOf(server, tid)) {
     throw idTokenError(tid === undefined ? "It names no tenant" : "It is of another tenant");
   }
-  if (issuer === undefined) throw idTokenError("It is from another issuer");
+  if (issuer === undefined) throw idTokenError(`It is from another issuer: ${compareIssuers(server, claims.iss, tid)}`);
   // oauth4webapi validates "azp" only if there are several audiences.
   if ((claims.azp ?? clientId) !== clientId) throw idTokenError(ANOTHER_APP);
   if (claims.sub === "") throw idTokenError(REASONS.sub!);

@@ -14,7 +14,7 @@ import { redact } from "../core/redact.ts";
 import { AuthenticationError } from "../errors.ts";
 import { type Authority, endpointOf } from "../entra/authority.ts";
 import { mergeClaims } from "../entra/claims.ts";
-import { issuerFor, isTenantOf, tenantIn } from "../entra/issuer.ts";
+import { compareIssuers, issuerFor, isTenantOf, tenantIn } from "../entra/issuer.ts";
 import { protocolError } from "../entra/protocol_error.ts";
 
 /** Parameters of an authorization request, kept to validate its response. */
@@ -106,8 +106,10 @@ export function readAuthorizationCode(
   }
   // Validated here and not by oauth4webapi, because "iss" (RFC 9207) has the user's tenant, but the issuer of the
   // server may have "common" or a domain name.
-  if (!parameters.getAll("iss").every((issuer) => isResponseIssuer(server, issuer))) {
-    throw new AuthenticationError(`${action}: The response is from another issuer`);
+  const iss = parameters.get("iss");
+  if (iss !== null && !isResponseIssuer(server, iss)) {
+    const issuers = compareIssuers(server, iss, tenantIn(iss));
+    throw new AuthenticationError(`${action}: The response is from another issuer: ${issuers}`);
   }
   const withoutIssuer = new URLSearchParams(parameters);
   withoutIssuer.delete("iss");

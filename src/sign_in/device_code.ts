@@ -1,5 +1,6 @@
 import { deviceAuthorizationRequest, processDeviceAuthorizationResponse } from "oauth4webapi";
 import { toSingleLine } from "../core/error_response.ts";
+import { reasonOf } from "../core/reason.ts";
 import { withTimeout } from "../core/timeout.ts";
 import { seconds } from "../core/freshness.ts";
 import { parseObject } from "../core/json.ts";
@@ -59,7 +60,10 @@ export async function signInByDeviceCode(
   const promptFailure = new Promise((resolve) => resolve(prompt(info))).then(
     () => new Promise<never>(() => {}),
     (cause) => {
-      throw new AuthenticationError('Cannot show the code: The callback "userPromptCallback" failed', { cause });
+      const reason = reasonOf(cause);
+      throw new AuthenticationError(`Cannot show the code: The callback "userPromptCallback" failed: ${reason}`, {
+        cause,
+      });
     },
   );
   promptFailure.catch(() => {});
@@ -128,7 +132,7 @@ export async function signInByDeviceCode(
       settings,
     );
     const body = response.status === 200 ? parseObject(response.text) : undefined;
-    if (!body || body.error !== undefined) throw entraError(response, action);
+    if (!body || body.error !== undefined) throw await entraError(response, action);
     const { device_code, user_code, verification_uri, message, expires_in, interval } = body;
     // Numbers are normalised, because oauth4webapi parses "900abc" as 900, and rejects an interval that is a string.
     const isWebPage = ["https:", "http:"].includes(parseUrl(verification_uri)?.protocol ?? "");

@@ -4,7 +4,7 @@ import type { Settings } from "../core/settings.ts";
 import { createCertificateAuth } from "../certificates/certificate_auth.ts";
 import { checkCertificateConfiguration } from "../certificates/certificate_configuration.ts";
 import { assertionAuth, secretAuth } from "../entra/client_auth.ts";
-import { textFileReader } from "../runtime/files.ts";
+import { fileReaders } from "../runtime/files.ts";
 import type { WebSignInOptions } from "./web_sign_in_options.ts";
 
 /** Returns the app's client authentication. Throws a `TypeError` unless exactly one is configured. */
@@ -23,6 +23,9 @@ export function createWebClientAuth(options: WebSignInOptions, settings: Setting
     return assertionAuth(getAssertion);
   }
   checkOption("clientCertificate", clientCertificate!, checkCertificateConfiguration);
-  const readTextFile = textFileReader(runtime);
-  return createCertificateAuth(clientCertificate!, { sendCertificateChain, readTextFile, now: settings.now });
+  return createCertificateAuth(clientCertificate!, {
+    sendCertificateChain,
+    ...fileReaders(runtime),
+    now: settings.now,
+  });
 }

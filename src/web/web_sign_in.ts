@@ -81,6 +81,10 @@ export type {
 } from "./web_sign_in_options.ts";
 
 const NAME = "WebSignIn";
+/** The names of its options, besides those of every credential. */
+const OPTIONS =
+  "tenantId clientId clientSecret clientCertificate getAssertion sendCertificateChain redirectUri scopes " +
+  "returnPaths sealingKey sessionLifetimeInMs";
 const HOUR_IN_MS = 3_600_000;
 
 /** State of a sign-in that has begun, sealed in a cookie. */
@@ -103,7 +107,7 @@ interface Session extends SessionState {
  * @see https://learn.microsoft.com/entra/identity-platform/v2-oauth2-auth-code-flow
  */
 export function createWebSignIn(options: WebSignInOptions): WebSignIn {
-  const settings = resolveSettings(options);
+  const settings = resolveSettings(options, NAME, OPTIONS);
   const { tenantId, clientId, redirectUri, returnPaths = ["/"] } = options;
   checkOption("tenantId", tenantId, checkTenantId);
   checkOption("clientId", clientId, checkClientId);
@@ -151,6 +155,7 @@ export function createWebSignIn(options: WebSignInOptions): WebSignIn {
     requireVariables(
       [...authorityHost === undefined ? ["AZURE_AUTHORITY_HOST"] : [], MULTITENANT_VARIABLE],
       settings,
+      { services: ["entra"] },
     );
     return await withTimeout(
       async (signal) => await work({ server: await resolveAuthority(NAME, { tenantId, signal }, settings), signal }),

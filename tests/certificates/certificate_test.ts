@@ -413,7 +413,7 @@ describe("a callback", () => {
       }]
     ) {
       for (const part of [{ certificate: CERTIFICATE }, { thumbprint: SHA256 }]) {
-        const error = await rejects({ ...part, sign }, /"sign" failed/);
+        const error = await rejects({ ...part, sign }, /"sign" failed: The vault is sealed$/);
         assert.equal(error.cause, cause);
       }
     }

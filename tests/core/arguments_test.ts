@@ -1,13 +1,23 @@
 import {
+  AuthorizationCodeCredential,
+  AzureCliCredential,
+  AzureDeveloperCliCredential,
+  AzurePipelinesCredential,
+  AzurePowerShellCredential,
   ChainedTokenCredential,
   ClientAssertionCredential,
   ClientCertificateCredential,
   ClientSecretCredential,
   DefaultAzureCredential,
+  DeviceCodeCredential,
   EnvironmentCredential,
   getBearerTokenProvider,
+  InteractiveBrowserCredential,
+  ManagedIdentityCredential,
+  OnBehalfOfCredential,
   type TokenCredential,
   UsernamePasswordCredential,
+  WorkloadIdentityCredential,
 } from "@azweb/identity";
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -196,15 +206,18 @@ for (
   ] as const
 ) {
   test(`the constructor throws a TypeError with the next step for "${option}" of @azure/identity`, () => {
+    // An instance of a class may have no members of its own, and an empty object or array changes nothing.
+    const empty = ["httpClient", "agent"].includes(option) ? [] : [{}, []];
     for (const row of ALL) {
-      for (const value of [{}, [], null, { enabled: true, host: "CANARY" }]) {
+      for (const value of [null, { enabled: true, host: "CANARY" }, [{}], ...empty.length === 0 ? [{}, []] : []]) {
         assert.throws(() => row.create(...argumentsOf(row, {}, { [option]: value })), {
           name: "TypeError",
           message: `Option "${option}" of @azure/identity is not supported: ${why}`,
         }, row.name);
       }
-      row.create(...argumentsOf(row, {}, { [option]: undefined }));
-      row.create(...argumentsOf(row, {}, { [option]: { enabled: false } }));
+      for (const value of [undefined, { enabled: false }, ...empty]) {
+        row.create(...argumentsOf(row, {}, { [option]: value }));
+      }
     }
   });
 }
@@ -397,6 +410,172 @@ test('an app needs its own tenant: "common" and the like throw before any reques
       if (!("tenantId" in good)) continue;
       const args = Object.values({ ...good, tenantId });
       assert.throws(() => create(...args), { name: "TypeError", message: /the app's own tenant/ }, name);
+    }
+  }
+});
+
+test("one object in place of the arguments is a TypeError that names them", () => {
+  const all = { tenantId: TENANT, clientId: CLIENT, clientSecret: "CANARY" };
+  const usages: Readonly<Record<string, Create>> = {
+    "ClientSecretCredential(tenantId, clientId, clientSecret, options)": CREDENTIALS[0]!.create,
+    "ClientCertificateCredential(tenantId, clientId, configuration, options)": CREDENTIALS[1]!.create,
+    "ClientAssertionCredential(tenantId, clientId, getAssertion, options)": CREDENTIALS[2]!.create,
+    "UsernamePasswordCredential(tenantId, clientId, username, password, options)": CREDENTIALS[3]!.create,
+    "AuthorizationCodeCredential(tenantId, clientId, clientSecret, authorizationCode, redirectUri, options)": (
+      ...args
+    ) => new AuthorizationCodeCredential(...args as [string, string, string, string]),
+    "AzurePipelinesCredential(tenantId, clientId, serviceConnectionId, systemAccessToken, options)": (...args) =>
+      new AzurePipelinesCredential(...args as [string, string, string, string]),
+  };
+  for (const [usage, create] of Object.entries(usages)) {
+    const message = `Argument "tenantId" must be a string, not an object: Call new ${usage}`;
+    assert.throws(() => create(all), { name: "TypeError", message }, usage);
+  }
+});
+
+test("an array of credentials in place of arguments is a TypeError that says so", () => {
+  const credential = { getToken: () => Promise.resolve(null) };
+  assert.throws(() => new ChainedTokenCredential([credential] as never), {
+    name: "TypeError",
+    message: 'Argument 1 of ChainedTokenCredential must be a credential, with a method "getToken", not an array: ' +
+      "Pass the credentials as separate arguments",
+  });
+});
+
+test('"exclude" must be an array', () => {
+  for (const exclude of ["AzureCliCredential", "", null, {}, 7, new Set(["AzureCliCredential"])]) {
+    assert.throws(() => new DefaultAzureCredential({ env: {}, exclude: exclude as never }), {
+      name: "TypeError",
+      message: 'Option "exclude" must be an array of names, such as ["AzureCliCredential"]',
+    });
+  }
+  for (const name of [undefined, 7, Symbol("name"), "AzureCli"]) {
+    assert.throws(() => new DefaultAzureCredential({ env: {}, exclude: [name] as never }), {
+      name: "TypeError",
+      message: /^Option "exclude" must name credentials of "EnvironmentCredential", /,
+    });
+  }
+});
+
+const BASE = { tenantId: TENANT, clientId: CLIENT };
+/** Each credential with options, by the options that it has besides those of every credential. */
+const BY_OPTIONS: readonly (readonly [string, (options: object) => unknown, string])[] = [
+  ...CREDENTIALS.map((row) =>
+    [
+      row.name,
+      (options: object) => row.create(...argumentsOf(row, {}, options)),
+      row.name === "ClientCertificateCredential" ? "sendCertificateChain" : "",
+    ] as const
+  ),
+  ["EnvironmentCredential", (options) => new EnvironmentCredential(options), ""],
+  [
+    "DefaultAzureCredential",
+    (options) => new DefaultAzureCredential(options),
+    "tenantId exclude includeInteractiveBrowser interactiveBrowserClientId loginHint requiredEnvVars probeTimeoutInMs " +
+    "processTimeoutInMs managedIdentityClientId managedIdentityResourceId workloadIdentityClientId " +
+    "browserCustomizationOptions",
+  ],
+  [
+    "ManagedIdentityCredential",
+    (options) => new ManagedIdentityCredential(options),
+    "clientId objectId resourceId probeTimeoutInMs",
+  ],
+  [
+    "WorkloadIdentityCredential",
+    (options) => new WorkloadIdentityCredential(options),
+    "tenantId clientId tokenFilePath enableAzureProxy",
+  ],
+  [
+    "OnBehalfOfCredential",
+    (options) => new OnBehalfOfCredential({ ...BASE, userAssertionToken: "a-token", clientSecret: "a", ...options }),
+    "certificatePath sendCertificateChain getAssertion",
+  ],
+  [
+    "DeviceCodeCredential",
+    (options) => new DeviceCodeCredential(options),
+    "tenantId clientId userPromptCallback authenticationRecord disableAutomaticAuthentication",
+  ],
+  [
+    "InteractiveBrowserCredential",
+    (options) => new InteractiveBrowserCredential({ ...BASE, ...options, ...{ clientId: CLIENT } }),
+    "redirectUri loginHint domainHint loginStyle browserCustomizationOptions authenticationRecord",
+  ],
+  ["AzureCliCredential", (options) => new AzureCliCredential(options), "tenantId processTimeoutInMs subscription"],
+  ["AzurePowerShellCredential", (options) => new AzurePowerShellCredential(options), "tenantId processTimeoutInMs"],
+  ["AzureDeveloperCliCredential", (options) => new AzureDeveloperCliCredential(options), "tenantId processTimeoutInMs"],
+];
+const COMMON = "authorityHost allowInsecureLoopback additionallyAllowedTenants disableInstanceDiscovery retryOptions " +
+  "env fetch localFetch cache waitUntil timeoutInMs log runtime";
+
+/** Misspells a name, as JavaScript lets pass. */
+function misspell(name: string): string[] {
+  const capitals = name.replace(/Id$/, "ID").replace(/Ms$/, "MS").replace(/Uri$/, "URI");
+  const cases = [name.toUpperCase(), name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`), capitals];
+  const one = name.length >= 6 ? [`${name}s`, name.slice(0, -1), `${name.slice(0, 2)}x${name.slice(3)}`] : [];
+  const two = name.length >= 10 ? [`${name}es`, name.slice(0, 1) + name[2] + name[1] + name.slice(3)] : [];
+  return [...cases, ...one, ...two].filter((other) => other !== name);
+}
+
+for (const [credential, create, own] of BY_OPTIONS) {
+  test(`${credential}: a misspelt option is a TypeError that says what is meant`, () => {
+    for (const name of [...COMMON.split(" "), ...own.split(" ").filter(Boolean)]) {
+      for (const wrong of misspell(name)) {
+        assert.throws(() => create({ [wrong]: "CANARY" }), {
+          name: "TypeError",
+          message: `Option "${wrong}" is unknown: Did you mean "${name}"?`,
+        }, wrong);
+      }
+    }
+  });
+}
+
+test("a misspelt member of retryOptions is a TypeError that says what is meant", () => {
+  assert.throws(() => new EnvironmentCredential({ retryOptions: { maxretries: 1 } as object }), {
+    name: "TypeError",
+    message: 'Option "maxretries" is unknown: Did you mean "maxRetries"?',
+  });
+});
+
+test("a misspelt option of a call rejects with a TypeError that says what is meant; others are ignored", async () => {
+  const service = createService();
+  const credential = new ClientSecretCredential(TENANT, CLIENT, "a-secret", isolatedOptions(service));
+  for (const [wrong, meant] of [["enableCAE", "enableCae"], ["tenantID", "tenantId"], ["abortsignal", "abortSignal"]]) {
+    const error = await failureOf(credential.getToken(SCOPE, { [wrong!]: "CANARY" } as object));
+    assert.deepEqual([error.name, error.message], [
+      "TypeError",
+      `Option "${wrong}" is unknown: Did you mean "${meant}"?`,
+    ]);
+  }
+  assert.equal(service.requests.length, 0);
+  const others = { proofOfPossessionOptions: {}, serializerOptions: {}, onResponse() {}, tracingContext: {} };
+  await credential.getToken(SCOPE, others as object);
+});
+
+test("unknown options that resemble none are ignored, and so are those beside the one that is meant", () => {
+  const unknown = [
+    "appId",
+    "name",
+    "key",
+    "scope",
+    "logger",
+    "apiVersion",
+    "project",
+    "subjectId",
+    "timeout",
+    "id",
+    "",
+  ];
+  const others = ["allowInsecureConnection", "tracingOptions", "redirectOptions", "requestPolicies", "serviceVersion"];
+  for (const [credential, create, own] of BY_OPTIONS) {
+    for (const name of [...unknown, ...others]) {
+      assert.doesNotThrow(() => create({ [name]: 1 }), `${credential}, ${name}`);
+    }
+    assert.doesNotThrow(() => create({ Log: 1, log() {}, authorityhost: undefined }), credential);
+    // Options of one credential in the options of another: programs share them.
+    for (const name of BY_OPTIONS.flatMap(([, , names]) => names.split(" "))) {
+      if (own.split(" ").includes(name) || credential === "InteractiveBrowserCredential") continue;
+      if (credential === "OnBehalfOfCredential" || name === "") continue;
+      assert.doesNotThrow(() => create({ [name]: undefined, [`${name}Other`]: 1 }), `${credential}, ${name}`);
     }
   }
 });

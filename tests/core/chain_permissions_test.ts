@@ -99,6 +99,16 @@ describe("with a signed-in az that may be run", () => {
     assert.equal(await run([...flags, `--allow-env=${names},${TOOL_VARIABLES}`], CODE, env), "of az");
   });
 
+  test("the first error names the hosts too, and no host that is permitted", async () => {
+    const hosts = ["login.microsoftonline.com", "169.254.169.254"];
+    for (const granted of [[], [hosts[0]!], [hosts[1]!], hosts]) {
+      const net = granted.length > 0 ? [`--allow-net=${granted}`] : [];
+      const missing = hosts.filter((host) => !granted.includes(host)).join();
+      const output = await run([...flags, ...net], CODE, env);
+      assert.equal(/ (--allow-net=.*)$/.exec(output)?.[1], missing ? `--allow-net=${missing}` : undefined, output);
+    }
+  });
+
   test("explain() says that the selection cannot be read", async () => {
     const code = `
       import { DefaultAzureCredential } from "@azweb/identity";

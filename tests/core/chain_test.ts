@@ -260,46 +260,42 @@ for (
 
 const { AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_USERNAME, AZURE_PASSWORD } = { ...ID, ...USER };
 
+const NO_PROOF = "AZURE_CLIENT_SECRET or AZURE_CLIENT_CERTIFICATE_PATH is not set";
+
 for (
-  const variables of [
-    {},
-    { AZURE_TENANT_ID },
-    { AZURE_CLIENT_ID },
-    SECRET,
-    ID,
-    { ...ID, AZURE_CLIENT_SECRET: "" },
-    { AZURE_TENANT_ID, ...SECRET },
-    { AZURE_CLIENT_ID, ...SECRET },
-    { AZURE_TENANT_ID: "", AZURE_CLIENT_ID, ...SECRET },
-    { AZURE_TENANT_ID, ...PATH },
-    { ...ID, AZURE_USERNAME },
-    { ...ID, AZURE_PASSWORD },
-    { ...ID, AZURE_CLIENT_CERTIFICATE_PASSWORD: "x" },
-    USER,
-    { ...ID, AZURE_CLIENT_SECRET: 7 },
-  ] as Record<string, unknown>[]
+  const [variables, reason] of [
+    [{}, "None of its variables is set"],
+    [{ AZURE_TENANT_ID }, `AZURE_CLIENT_ID is not set, ${NO_PROOF} (set: AZURE_TENANT_ID)`],
+    [{ AZURE_CLIENT_ID }, `AZURE_TENANT_ID is not set, ${NO_PROOF} (set: AZURE_CLIENT_ID)`],
+    [SECRET, "AZURE_TENANT_ID is not set, AZURE_CLIENT_ID is not set (set: AZURE_CLIENT_SECRET)"],
+    [ID, `${NO_PROOF} (set: AZURE_TENANT_ID, AZURE_CLIENT_ID)`],
+    [{ ...ID, AZURE_CLIENT_SECRET: "" }, "AZURE_CLIENT_SECRET is empty (set: AZURE_TENANT_ID, AZURE_CLIENT_ID)"],
+    [{ AZURE_TENANT_ID, ...SECRET }, "AZURE_CLIENT_ID is not set (set: AZURE_TENANT_ID, AZURE_CLIENT_SECRET)"],
+    [{ AZURE_CLIENT_ID, ...SECRET }, "AZURE_TENANT_ID is not set (set: AZURE_CLIENT_ID, AZURE_CLIENT_SECRET)"],
+    [
+      { AZURE_TENANT_ID: "", AZURE_CLIENT_ID, ...SECRET },
+      "AZURE_TENANT_ID is empty (set: AZURE_CLIENT_ID, AZURE_CLIENT_SECRET)",
+    ],
+    [{ AZURE_TENANT_ID, ...PATH }, "AZURE_CLIENT_ID is not set (set: AZURE_TENANT_ID, AZURE_CLIENT_CERTIFICATE_PATH)"],
+    [{ ...ID, AZURE_USERNAME }, "AZURE_PASSWORD is not set (set: AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_USERNAME)"],
+    [{ ...ID, AZURE_PASSWORD }, "AZURE_USERNAME is not set (set: AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_PASSWORD)"],
+    [{ ...ID, AZURE_CLIENT_CERTIFICATE_PASSWORD: "x" }, `${NO_PROOF} (set: AZURE_TENANT_ID, AZURE_CLIENT_ID)`],
+    [USER, "AZURE_TENANT_ID is not set, AZURE_CLIENT_ID is not set (set: AZURE_USERNAME, AZURE_PASSWORD)"],
+    [{ ...ID, AZURE_CLIENT_SECRET: 7 }, `${NO_PROOF} (set: AZURE_TENANT_ID, AZURE_CLIENT_ID)`],
+  ] as [Record<string, unknown>, string][]
 ) {
-  test(`EnvironmentCredential is unavailable with ${Object.keys(variables).join(", ") || "no variables"}, and lists the variables that are set and those to set`, async () => {
+  test(`EnvironmentCredential is unavailable with ${Object.keys(variables).join(", ") || "no variables"}: the missing variables come first, then those that are set`, async () => {
     const { entra, credential } = createMachine(variables);
     const error = await failureOf(credential.getToken(SCOPE));
     assert.equal(error.name, "CredentialUnavailableError");
-    const names = Object.keys(variables).filter((name) =>
-      typeof variables[name] === "string" && variables[name] !== "" && name !== "AZURE_CLIENT_CERTIFICATE_PASSWORD"
-    );
-    const set = names.length ? `set: ${order(names).join(", ")}` : "none is set";
     assert.equal(
       error.message,
-      `EnvironmentCredential: Cannot find a service principal or a user (${set}): Set AZURE_TENANT_ID, AZURE_CLIENT_ID ` +
+      `EnvironmentCredential: Cannot find a service principal or a user: ${reason}: Set AZURE_TENANT_ID, AZURE_CLIENT_ID ` +
         "and one of AZURE_CLIENT_SECRET, AZURE_CLIENT_CERTIFICATE_PATH, AZURE_USERNAME with AZURE_PASSWORD",
     );
     assert.doesNotMatch(error.message, /a-secret|a-password|jo@/);
     assert.equal(entra.requests.length, 0);
   });
-}
-
-function order(names: string[]): string[] {
-  const all = [...Object.keys(ID), ...Object.keys(SECRET), ...Object.keys(PATH), ...Object.keys(USER)];
-  return names.sort((a, b) => all.indexOf(a) - all.indexOf(b));
 }
 
 for (
@@ -334,12 +330,35 @@ for (
     ],
     ...[SECRET, PATH, USER].map((variables) => [
       { AZURE_TENANT_ID, AZURE_CLIENT_ID: "my client", ...variables },
-      "AZURE_CLIENT_ID: It must be the client id of an app, without spaces",
+      "AZURE_CLIENT_ID: It must be the client id of an app, and contains a blank",
     ]),
-    [
-      { AZURE_TENANT_ID, AZURE_CLIENT_ID: `${CLIENT}\r\n`, ...SECRET },
-      `AZURE_CLIENT_ID: It must be the client id of an app, without spaces`,
-    ],
+    ...[
+      [`${CLIENT}\r\n`, "a carriage return"],
+      [`${CLIENT}\n`, "a line feed"],
+      [`\uFEFF${CLIENT}`, "a byte order mark"],
+      [`"${CLIENT}"`, "a quotation mark"],
+      [`'${CLIENT}'`, "a quotation mark"],
+      [`${CLIENT}ä`, "an invalid character"],
+    ].map(([id, character]) => [
+      { AZURE_TENANT_ID, AZURE_CLIENT_ID: id, ...SECRET },
+      `AZURE_CLIENT_ID: It must be the client id of an app, and contains ${character}`,
+    ]),
+    ...[
+      [`${TENANT}\r`, "a carriage return"],
+      [`\uFEFF${TENANT}`, "a byte order mark"],
+      [`"${TENANT}"`, "a quotation mark"],
+    ].map(([id, character]) => [
+      { AZURE_TENANT_ID: id, AZURE_CLIENT_ID, ...SECRET },
+      "AZURE_TENANT_ID: It must be the id or the domain name of a tenant (letters, digits, dots, hyphens; the Entra " +
+      `admin center shows it under Overview), and contains ${character}`,
+    ]),
+    ...[
+      ["/app.pem\r", "a carriage return"],
+      ['"/app.pem"', "a quotation mark"],
+    ].map(([path, character]) => [
+      { ...ID, AZURE_CLIENT_CERTIFICATE_PATH: path },
+      `AZURE_CLIENT_CERTIFICATE_PATH: It must be the path of a PEM file, and contains ${character}`,
+    ]),
     [
       { ...ID, AZURE_CLIENT_SECRET: "\n" },
       "AZURE_CLIENT_SECRET: It must be a non-empty string",
@@ -527,7 +546,7 @@ test("options.runtime.env reads the variables unless options.env is set", async 
   await new EnvironmentCredential({ ...options, runtime }).getToken(SCOPE);
   assert.equal(service.requests.length, 1);
   const error = await failureOf(new EnvironmentCredential({ ...options, runtime, env: {} }).getToken(SCOPE));
-  assert.match(error.message, /none is set/);
+  assert.match(error.message, /None of its variables is set/);
 });
 
 // DefaultAzureCredential

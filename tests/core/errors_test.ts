@@ -124,3 +124,56 @@ test("messages begin with the credential's name, once, and a capital letter, wit
     assert.equal(message.split(/ClientSecretCredential|EnvironmentCredential/).length, 2, message);
   }
 });
+
+test("an AuthenticationError of a status and a body, as in @azure/identity", () => {
+  const body = {
+    error: "invalid_client",
+    error_description: "AADSTS7000215: Invalid client secret",
+    error_codes: [7000215],
+    timestamp: "2026-11-29 10:00:00Z",
+    trace_id: "a-trace",
+    correlation_id: "a-correlation",
+  };
+  const errorResponse = {
+    error: "invalid_client",
+    errorDescription: "AADSTS7000215: Invalid client secret",
+    errorCodes: [7000215],
+    timestamp: "2026-11-29 10:00:00Z",
+    traceId: "a-trace",
+    correlationId: "a-correlation",
+  };
+  const cause = new Error("why");
+  for (const given of [body, JSON.stringify(body)]) {
+    const error = new AuthenticationError(400, given, { cause });
+    assert.equal(error.name, "AuthenticationError");
+    assert.equal(error.message, "invalid_client (HTTP 400): AADSTS7000215: Invalid client secret");
+    assert.deepEqual([error.statusCode, error.errorResponse, error.cause], [400, errorResponse, cause]);
+  }
+  for (
+    const [given, description] of [["Bad gateway", "Bad gateway"], ["", ""], [undefined, ""], [null, ""], [{}, ""]]
+  ) {
+    const error = new AuthenticationError(502, given);
+    assert.equal(error.message, `unknown_error (HTTP 502)${description && `: ${description}`}`);
+    assert.deepEqual(error.errorResponse, { error: "unknown_error", errorDescription: description });
+    assert.equal("cause" in error, false);
+  }
+});
+
+test("an AggregateAuthenticationError without a message has a line for each error", () => {
+  const errors = [
+    new CredentialUnavailableError("No tool"),
+    "a thrown string",
+    null,
+    Object.create(null),
+    Symbol("a symbol"),
+  ];
+  assert.equal(
+    new AggregateAuthenticationError(errors).message,
+    [
+      "Cannot get a token: No credential is available",
+      "CredentialUnavailableError: No tool",
+      "a thrown string",
+      ...["An error without a message", "An error without a message", "An error without a message"],
+    ].join("\n  "),
+  );
+});

@@ -72,9 +72,16 @@ test("a web sign-in does not begin if a variable that it or its session needs ma
   `;
   const multitenant = "AZURE_IDENTITY_DISABLE_MULTITENANTAUTH";
   const error = `AuthenticationError / WebSignIn${UNREADABLE}`;
-  assert.equal(await run(["--deny-env"], begin()), `${error}AZURE_AUTHORITY_HOST,${multitenant}`);
+  assert.equal(
+    await run(["--deny-env"], begin()),
+    `${error}AZURE_AUTHORITY_HOST,${multitenant} --allow-net=login.microsoftonline.com`,
+  );
   const authority = 'authorityHost: "https://login.microsoftonline.us"';
-  assert.equal(await run(["--deny-env"], begin(authority)), `${error}${multitenant}`);
+  assert.equal(
+    await run(["--deny-env"], begin(authority)),
+    `${error}${multitenant} --allow-net=login.microsoftonline.us`,
+  );
+  assert.equal(await run(["--deny-env", "--allow-net"], begin(authority)), `${error}${multitenant}`);
   assert.equal(await run([`--allow-env=${multitenant}`], begin(authority)), "302");
 });
 
@@ -163,7 +170,7 @@ test("a certificate of a variable that may not be read ends a chain, and the mes
   );
 });
 
-test("errors name the missing permissions of a workload one after the other, each by its flag", async () => {
+test("an error names all missing permissions of a workload: variables, token service, and the file of AKS or of the option", async () => {
   const variables = { AZURE_TENANT_ID: "tenant", AZURE_CLIENT_ID: "client", AZURE_FEDERATED_TOKEN_FILE: "token.jwt" };
   const folder = await Deno.makeTempDir();
   const path = `${folder}/token`;
@@ -176,8 +183,18 @@ test("errors name the missing permissions of a workload one after the other, eac
     const names = [...Object.keys(variables), "AZURE_AUTHORITY_HOST", ...later].join();
     assert.equal(
       await run(["--deny-env"], code, file),
-      `AuthenticationError / WorkloadIdentityCredential${UNREADABLE}${names}`,
+      `AuthenticationError / WorkloadIdentityCredential${UNREADABLE}${names} --allow-net=login.microsoftonline.com ` +
+        "--allow-read=/var/run/secrets/azure/tokens/azure-identity-token",
     );
+    const ofOption = ask(`WorkloadIdentityCredential({ tokenFilePath: ${JSON.stringify(path)} })`);
+    const [flags] = /--allow-env=.*$/.exec(await run(["--deny-env"], ofOption)) ?? [""];
+    assert.ok(flags.endsWith(` --allow-net=login.microsoftonline.com --allow-read=${path}`), flags);
+    // With these flags, nothing more is missing.
+    const refused = `globalThis.fetch = () => Promise.reject(new TypeError("refused"));\n${
+      ofOption.replace("tokenFilePath", "retryOptions: { maxRetries: 0 }, tokenFilePath")
+    }`;
+    assert.match(await run(flags.split(" "), refused, variables), /^AuthenticationError .*: refused\./);
+    // A file that only the variable names is not known before.
     const env = `--allow-env=${names}`;
     assert.equal(
       await run([env], code, variables),
@@ -208,7 +225,9 @@ describe("a managed identity", () => {
       output.startsWith(`AuthenticationError / ManagedIdentityCredential${UNREADABLE}IDENTITY_ENDPOINT,`),
       output,
     );
-    return /--allow-env=\S+$/.exec(output)![0];
+    const [, env, net] = /(--allow-env=\S+) (--allow-net=\S+)$/.exec(output)!;
+    assert.equal(net, "--allow-net=169.254.169.254");
+    return env!;
   }
 
   test("the flags that the messages name suffice", async () => {

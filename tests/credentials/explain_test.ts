@@ -66,7 +66,7 @@ const rows: readonly [Name, string, Machine, CredentialExplanation["state"], str
     "nothing",
     {},
     "absent",
-    "Cannot find a service principal or a user (none is set): Set AZURE_TENANT_ID, AZURE_CLIENT_ID and one of " +
+    "Cannot find a service principal or a user: None of its variables is set: Set AZURE_TENANT_ID, AZURE_CLIENT_ID and one of " +
     "AZURE_CLIENT_SECRET, AZURE_CLIENT_CERTIFICATE_PATH, AZURE_USERNAME with AZURE_PASSWORD",
   ],
   ["EnvironmentCredential", "a part", { env: ID }, "absent", /\(set: AZURE_TENANT_ID, AZURE_CLIENT_ID\)/],

@@ -312,7 +312,7 @@ test("if no credential is available, the error is a table with the reason, the d
     [
       "EnvironmentCredential",
       "0 ms",
-      "Cannot find a service principal or a user (none is set)",
+      "Cannot find a service principal or a user: None of its variables is set",
       "Set AZURE_TENANT_ID, AZURE_CLIENT_ID and one of AZURE_CLIENT_SECRET, AZURE_CLIENT_CERTIFICATE_PATH, " +
       "AZURE_USERNAME with AZURE_PASSWORD",
     ],

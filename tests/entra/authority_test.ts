@@ -138,6 +138,10 @@ test("an unknown authority may have a path, which may end with the tenant in any
       ["/base/", "/base/contoso.example"],
       ["/contoso.example", "/contoso.example"],
       ["/Contoso.Example/", "/contoso.example"],
+      ["/contoso.example/v2.0", "/contoso.example"],
+      ["/Contoso.Example/V2.0/", "/contoso.example"],
+      ["/base/contoso.example/oauth2/v2.0", "/base/contoso.example"],
+      ["/base/v2.0", "/base/v2.0/contoso.example"],
       ["/base/CONTOSO.example", "/base/contoso.example"],
       ["/notcontoso.example", "/notcontoso.example/contoso.example"],
     ] as const

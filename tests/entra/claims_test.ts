@@ -1,4 +1,4 @@
-import { ClientSecretCredential, type GetTokenOptions } from "@azweb/identity";
+import { ChainedTokenCredential, ClientSecretCredential, type GetTokenOptions } from "@azweb/identity";
 import { createEntra } from "@azweb/identity/testing";
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -26,7 +26,7 @@ async function sentFor(options: GetTokenOptions): Promise<unknown> {
 
 test("a call without claims and CAE sends no claims", async () => {
   assert.equal(await sentFor({}), undefined);
-  assert.equal(await sentFor({ claims: "" }), undefined);
+  for (const claims of ["", " ", "\n\t "]) assert.equal(await sentFor({ claims }), undefined);
   assert.equal(await sentFor({ enableCae: false }), undefined);
 });
 
@@ -111,6 +111,14 @@ test("a call with claims never returns a cached token; its token replaces the ca
       true,
     ]);
   }
+});
+
+test("claims of white space count as none: the cached token is returned", async () => {
+  const service = createService();
+  const credential = new ClientSecretCredential(TENANT, CLIENT, "a-secret", isolatedOptions(service));
+  for (const claims of [undefined, " ", "\n"]) await credential.getToken(SCOPE, { claims });
+  await new ChainedTokenCredential(credential).getToken(SCOPE, { claims: " " });
+  assert.equal(service.requests.length, 1);
 });
 
 test("claims for a token with CAE do not replace the token without CAE", async () => {

@@ -55,13 +55,35 @@ test("a callback that throws or rejects causes an AuthenticationError with that 
     assert.equal(error.name, "AuthenticationError");
     assert.equal(
       error.message,
-      'ClientAssertionCredential: Cannot get a client assertion: The callback "getAssertion" failed, see "cause"',
+      'ClientAssertionCredential: Cannot get a client assertion: The callback "getAssertion" failed: ' +
+        "The identity provider is down",
     );
     assert.equal(error.cause, cause);
     assert.equal(error.statusCode, 0);
     assert.equal(service.requests.length, 0);
   }
 });
+
+for (
+  const [message, shown] of [
+    [`Rejected ${ASSERTION} of the build`, "Rejected [redacted] of the build"],
+    [
+      "GET https://id.example/token?code=abc123&audience=b failed",
+      "GET https://id.example/token?code=[redacted]&audience=[redacted] failed",
+    ],
+    ["Authorization: Bearer abc.def was refused", "Authorization: [redacted] [redacted] was refused"],
+    ["Exit code: 7, see https://id.example/help", "Exit code: 7, see https://id.example/help"],
+    ['{"client_secret":"s3cr3t","error":"no"}', '{"client_secret":"[redacted]","error":"no"}'],
+    [`Unknown key ${"4f".repeat(20)}`, "Unknown key [redacted]"],
+    ["Two\n lines\tof text.", "Two lines of text"],
+    ["", 'see "cause"'],
+  ] as const
+) {
+  test(`the message of a callback's error is shown without secrets: ${shown}`, async () => {
+    const error = await failureOf(create(() => Promise.reject(new Error(message)), createService()).getToken(SCOPE));
+    assert.ok(error.message.endsWith(`The callback "getAssertion" failed: ${shown}`), error.message);
+  });
+}
 
 test("a callback that rejects with a value that is not an Error", async () => {
   for (const reason of [undefined, null, "a text", 7, {}]) {

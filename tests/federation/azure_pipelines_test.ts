@@ -135,6 +135,18 @@ for (
       400,
       /Cannot get the token/,
     ],
+    [
+      "a message",
+      () => jsonAnswer({ $id: "1", message: "The connection hush-hush is unknown." }, { status: 404 }),
+      404,
+      /HTTP 404: The service connection does not exist, or the pipeline may not use it: The connection \[redacted\] is unknown\. /,
+    ],
+    [
+      "plain text",
+      () => new Response("Not for hush-hush", { status: 403 }),
+      403,
+      /HTTP 403: Not for \[redacted\]\. Check the service connection's id/,
+    ],
     ["an error that repeats the token", () => jsonAnswer({ error: "hush-hush" }, { status: 400 }), 400, /\[redacted\]/],
     [
       "headers that repeat the token",

@@ -232,7 +232,8 @@ describe("the token's expiry time", () => {
     assert.equal(
       message,
       `WorkloadIdentityCredential: Cannot use the token file of AZURE_FEDERATED_TOKEN_FILE, "${PATH}": ` +
-        "Its token expired at 2030-01-01T13:00:00.000Z. Check why the file is not renewed any more, and check the clock of this machine",
+        "Its token expired 5 minutes ago, at 2030-01-01T13:00:00.000Z. Check why the file is not renewed any more " +
+        "(in AKS, the kubelet renews it), and check the clock of this machine",
     );
     assert.equal(entra.requests.length, 0);
   });

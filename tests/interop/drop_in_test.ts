@@ -17,17 +17,14 @@ const NO_BROKER = "It needs an authentication broker in native code";
 
 /** The exports of `@azure/identity` that this library lacks, including types, with the reasons. */
 const MISSING: Readonly<Record<string, string>> = {
-  VisualStudioCodeCredential: NO_BROKER,
   VisualStudioCodeCredentialOptions: NO_BROKER,
   BrokerAuthOptions: NO_BROKER,
   BrokerOptions: NO_BROKER,
   BrokerEnabledOptions: NO_BROKER,
   BrokerDisabledOptions: NO_BROKER,
-  useIdentityPlugin: NO_MSAL,
   IdentityPlugin: NO_MSAL,
   CredentialPersistenceOptions: NO_MSAL,
   TokenCachePersistenceOptions: NO_MSAL,
-  logger: "The option `log` accepts a function; the library itself writes no log",
 };
 
 test("every export of @azure/identity is exported or listed as missing", () => {
@@ -38,6 +35,33 @@ test("every export of @azure/identity is exported or listed as missing", () => {
 test("every exported declaration of @azure/identity is exported or listed as missing", () => {
   const [named, offered] = ["@azure/identity", "@azweb/identity"].map(declaredNames) as [string[], string[]];
   assert.deepEqual(named.filter((name) => !offered.includes(name)).sort(), Object.keys(MISSING).sort());
+});
+
+test("an export that exists only for the import explains itself when it is called", async () => {
+  const { logger, useIdentityPlugin, VisualStudioCodeCredential } = ours;
+  assert.throws(() => useIdentityPlugin(() => {}), {
+    name: "TypeError",
+    message: 'The plug-ins of @azure/identity are not supported: to persist tokens, use the option "cache"; brokers ' +
+      "require native code",
+  });
+  for (const level of ["error", "warning", "info", "verbose"] as const) {
+    assert.equal(typeof theirs.logger[level], "function");
+    assert.throws(() => logger[level]("a message"), {
+      name: "TypeError",
+      message: 'The logger of @azure/identity is not supported: pass the option "log", a function, to each credential',
+    });
+  }
+  const chain = new ours.ChainedTokenCredential(
+    new VisualStudioCodeCredential({ tenantId: TENANT }),
+    { getToken: () => Promise.resolve({ token: "a-token", expiresOnTimestamp: Date.now() + 3_600_000 }) },
+  );
+  assert.equal((await chain.getToken(SCOPE)).token, "a-token");
+  const error = await new VisualStudioCodeCredential().getToken().catch((error) => error);
+  assert.deepEqual([error.name, error.outcome], ["CredentialUnavailableError", "absent"]);
+  assert.equal(
+    error.message,
+    "VisualStudioCodeCredential: Cannot get a token: It requires native code: Use AzureCliCredential, and run az login",
+  );
 });
 
 const IN_DENO = "Deno" in globalThis;

@@ -20,7 +20,7 @@ const MACHINES = {
   "App Service": [createAppService, KINDS],
   "Arc server": [createArcServer, KINDS],
   "Arc server with Windows": [(options: object) => createArcServer({ ...options, platform: "win32" }), KINDS],
-  "Service Fabric node": [createServiceFabricNode, []],
+  "Service Fabric node": [createServiceFabricNode, ["objectId"]],
   "Azure ML compute": [createAzureMlCompute, ["clientId"]],
   "Cloud Shell": [createCloudShell, []],
 } as const;

@@ -30,8 +30,8 @@ const WIRE: Record<MachineName, {
   "Service Fabric": {
     url: "https://node:2377/metadata/identity/oauth2/token",
     headers: { secret: "a-header" },
-    query: { "api-version": "2019-07-01-preview", resource: RESOURCE },
-    identities: {},
+    query: { "api-version": "2020-05-01", resource: RESOURCE },
+    identities: { objectId: "principalId" },
   },
   "App Service": {
     url: "http://127.0.0.1:41741/msi/token/",

@@ -22,6 +22,7 @@ import {
   failureOf,
   isolatedOptions,
   jsonAnswer,
+  silence,
   TENANT,
   tokenAnswer,
 } from "../support/service.ts";
@@ -56,6 +57,26 @@ function pollWith(polls: readonly (() => Response | Promise<Response>)[], code: 
     },
   });
   return { credential, service, waits, infos };
+}
+
+/** Does not wait between polls, and never resolves for a limit of half a minute or more. */
+function eager(ms: number): Promise<void> {
+  return ms >= 30_000 ? new Promise(() => {}) : Promise.resolve();
+}
+
+/** A signal without a reason, as the polyfill of `@azure/abort-controller` has it. */
+function createOldSignal() {
+  const listeners = new Set<(event: unknown) => unknown>();
+  const signal = {
+    aborted: false,
+    addEventListener: (_: "abort", listener: (event: unknown) => unknown) => void listeners.add(listener),
+    removeEventListener: (_: "abort", listener: (event: unknown) => unknown) => void listeners.delete(listener),
+  };
+  const abort = () => {
+    signal.aborted = true;
+    for (const listener of listeners) listener({ type: "abort" });
+  };
+  return { signal, abort };
 }
 
 function errorResponse(error: string): () => Response {
@@ -265,6 +286,19 @@ test("polling continues after an outage", async () => {
   assert.equal(await ownerOf(scene, await settle(credential.getToken(GRAPH), scene)), ADA);
 });
 
+for (const path of ["/devicecode", "/token"]) {
+  test(`a call that is aborted during a request for ${path} rejects with an AbortError`, async () => {
+    const service = createService((asked) => asked.url.endsWith(path) ? silence(asked) : jsonAnswer(CODE));
+    const options = { ...isolatedOptions(service), tenantId: TENANT, clientId: CLIENT, userPromptCallback() {} };
+    const credential = new DeviceCodeCredential({ ...options, runtime: { sleep: eager } });
+    const { signal, abort } = createOldSignal();
+    const asked = failureOf(credential.getToken(GRAPH, { abortSignal: signal }));
+    await service.untilRequested(path === "/token" ? 2 : 1);
+    abort();
+    assert.equal((await asked).name, "AbortError");
+  });
+}
+
 test("an aborted call stops polling", async () => {
   const scene = createScene();
   scene.visitor = undefined;
@@ -290,7 +324,7 @@ for (
     const scene = createScene();
     const error = await failureOf(byDeviceCode(scene, { userPromptCallback: callback }).getToken(GRAPH));
     assert.equal(error.name, "AuthenticationError");
-    assert.match(error.message, /Cannot show the code: The callback "userPromptCallback" failed/);
+    assert.match(error.message, /Cannot show the code: The callback "userPromptCallback" failed: No screen$/);
     assert.equal((error.cause as Error).message, "No screen");
     assert.deepEqual(grantsOf(scene), []);
   });

@@ -35,6 +35,7 @@ interface Row {
   readonly tenantId?: string;
   readonly authorityHost?: string;
   readonly disableInstanceDiscovery?: boolean;
+  readonly allowInsecureLoopback?: boolean;
   /** The OpenID configuration of the authority, besides its endpoints. */
   readonly configuration?: Claims;
   readonly claims: Claims;
@@ -86,7 +87,11 @@ function check(rows: Readonly<Record<string, Row>>): void {
     test(`${name}: ${rejected === undefined ? "accepted" : "rejected"}`, async () => {
       if (rejected === undefined) return assert.equal((await signIn(row)).token, "a-token");
       const error = await failureOf(signIn(row));
-      assert.deepEqual([error.name, error.message], ["AuthenticationError", `DeviceCodeCredential: ${rejected}`]);
+      assert.equal(error.name, "AuthenticationError");
+      // The message for another issuer ends with both issuers.
+      const [why, issuers] = error.message.split(/(?<=issuer): /);
+      assert.equal(why, `DeviceCodeCredential: ${rejected}`);
+      assert.equal(/^expected \S.*$/.test(issuers ?? ""), rejected === ISSUER, error.message);
     });
   }
 }
@@ -361,7 +366,7 @@ describe("the issuer of an authorization response (RFC 9207)", () => {
       assert.equal(error.name, "AuthenticationError");
       assert.match(
         error.message,
-        isOurs ? /invalid_grant/ : /^WebSignIn: Cannot sign in: The response is from another issuer$/,
+        isOurs ? /invalid_grant/ : /^WebSignIn: Cannot sign in: The response is from another issuer: expected /,
       );
       assert.equal(service.requests.length, isOurs ? 1 : 0);
     });
@@ -405,4 +410,47 @@ describe("the simulated Entra uses the issuers of Entra", () => {
     const { iss, tid } = await entra.verify(id_token);
     assert.deepEqual([iss, tid], [base, undefined]);
   });
+});
+
+describe("both issuers are named", () => {
+  for (
+    const [name, row, issuers] of [
+      [
+        "another host",
+        { claims: { iss: `http://127.0.0.1:8080/${TENANT}/v2.0` } },
+        `expected ${PUBLIC}/${TENANT}/v2.0, got http://127.0.0.1:8080/${TENANT}/v2.0`,
+      ],
+      [
+        "a server for tests, whose ID tokens are of the public cloud",
+        {
+          authorityHost: "http://127.0.0.1:8080",
+          allowInsecureLoopback: true,
+          disableInstanceDiscovery: true,
+          claims: {},
+        },
+        `expected http://127.0.0.1:8080/…, got ${PUBLIC}/${TENANT}/v2.0`,
+      ],
+      [
+        "another tenant's",
+        { claims: { iss: `${PUBLIC}/${OTHER}/v2.0` } },
+        `expected ${PUBLIC}/${TENANT}/v2.0, got ${PUBLIC}/${OTHER}/v2.0`,
+      ],
+      [
+        "a path that may be anything",
+        { claims: { iss: "https://evil.example/CANARY?CANARY#CANARY" } },
+        `expected ${PUBLIC}/${TENANT}/v2.0, got https://evil.example/…`,
+      ],
+      ["no URL", { claims: { iss: "CANARY" } }, `expected ${PUBLIC}/${TENANT}/v2.0`],
+      [
+        "an authority that declares none",
+        { authorityHost: PRIVATE, claims: { iss: `${PRIVATE}/${TENANT}/v2.0` } },
+        "expected the issuer in the OpenID configuration, which has none of its own, " +
+        `got ${PRIVATE}/${TENANT}/v2.0`,
+      ],
+    ] as [string, Omit<Row, "refused">, string][]
+  ) {
+    test(name, async () => {
+      assert.equal((await failureOf(signIn(row))).message, `DeviceCodeCredential: ${ISSUER}: ${issuers}`);
+    });
+  }
 });

@@ -274,7 +274,12 @@ for (
     assert.equal(page.status, 400);
     const error = await failureOf(token);
     assert.equal(error.name, "AuthenticationError");
-    assert.match(error.message, /The response is from another issuer$/);
+    const got = URL.canParse(iss)
+      ? `, got ${new URL(iss).origin}/${iss === EXTERNAL_ISSUER ? `${TENANT}/v2.0` : "…"}`
+      : "";
+    const message =
+      `The response is from another issuer: expected https://login.microsoftonline.com/${TENANT}/v2.0${got}`;
+    assert.ok(error.message.endsWith(message), error.message);
     assert.equal(service.requests.length, 0);
   });
 }

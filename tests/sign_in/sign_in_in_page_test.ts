@@ -149,11 +149,11 @@ for (const style of STYLES) {
       "without a code": [/The response has no code$/, (parameters) => parameters.delete("code")],
       "with two codes": [/several "code" parameters$/, (parameters) => parameters.append("code", "another")],
       "from another issuer": [
-        /The response is from another issuer$/,
+        /The response is from another issuer: expected /,
         (parameters) => parameters.set("iss", `${ANOTHER_CLOUD}/${TENANT}/v2.0`),
       ],
       "with a malformed issuer": [
-        /The response is from another issuer$/,
+        /The response is from another issuer: expected /,
         (parameters) => parameters.set("iss", "evil"),
       ],
     };
@@ -176,7 +176,9 @@ for (const style of STYLES) {
     const CLAIMS: Record<string, [message: RegExp, claims: Readonly<Record<string, unknown>>]> = {
       "of another sign-in": [/It belongs to another sign-in$/, { nonce: "another" }],
       "without a nonce": [/It belongs to another sign-in$/, { nonce: undefined }],
-      "from another issuer": [/It is from another issuer$/, { iss: `${ANOTHER_CLOUD}/${TENANT}/v2.0` }],
+      "from another issuer": [/It is from another issuer: expected .*, got /, {
+        iss: `${ANOTHER_CLOUD}/${TENANT}/v2.0`,
+      }],
       "for another app": [/It is for another app$/, { aud: "another" }],
     };
     for (const [name, [message, claims]] of Object.entries(CLAIMS)) {

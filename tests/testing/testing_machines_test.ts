@@ -86,8 +86,8 @@ const KINDS = {
     create: createServiceFabricNode,
     url: ({ env }) => env.IDENTITY_ENDPOINT!,
     headers: ({ env }) => ({ secret: env.IDENTITY_HEADER }),
-    parameters: { "api-version": "2019-07-01-preview", resource: VAULT },
-    ids: {},
+    parameters: { "api-version": "2020-05-01", resource: VAULT },
+    ids: { principalId: "objectId" },
     members: ["expires_on", "resource", "token_type"],
     error: nestedError,
   },
@@ -475,7 +475,7 @@ const REFUSALS: readonly [KindName, string, Changes, number, string, string][] =
     { parameters: { "api-version": "2019-08-01" } },
     400,
     "InvalidApiVersion",
-    "The api-version '2019-08-01' is not supported. Supported version is '2019-07-01-preview'",
+    "The api-version '2019-08-01' is not supported. Supported versions are '2020-05-01', '2019-07-01-preview'",
   ],
   [
     "Service Fabric node",
@@ -599,7 +599,7 @@ for (const name of NAMES) {
         assert.equal(status, 200);
         const { appid, oid, xms_mirid } = await machine.verify(body.access_token);
         assert.deepEqual({ clientId: appid, objectId: oid, resourceId: xms_mirid }, IDENTITY);
-        assert.equal(body.client_id, IDENTITY.clientId);
+        if (kind.members.includes("client_id")) assert.equal(body.client_id, IDENTITY.clientId);
       }
     });
   }
@@ -679,6 +679,12 @@ test("virtual machine: returns its location", async () => {
 });
 
 describe("Service Fabric node", () => {
+  test("accepts the previous API version too", async () => {
+    const { kind, machine } = setUp("Service Fabric node");
+    const { status } = await ask(kind, machine, { parameters: { "api-version": "2019-07-01-preview" } });
+    assert.equal(status, 200);
+  });
+
   test("is reached only by a client that pins its thumbprint", async () => {
     const { kind, machine } = setUp("Service Fabric node");
     const { tlsFetch } = machine.options.runtime;

@@ -1,5 +1,5 @@
 // How users sign in to the simulated Entra, and the responses that an app gets.
-import { InteractiveBrowserCredential } from "@azweb/identity";
+import { DeviceCodeCredential, InteractiveBrowserCredential } from "@azweb/identity";
 import {
   createAzurePipelines,
   createEntra,
@@ -606,4 +606,37 @@ test("a request without the header against redirects is redirected to a page, an
   job.failNext({ status: 503 });
   assert.equal((await job.fetch(url, { method: "POST" })).status, 503);
   await assert.rejects(job.fetch("https://elsewhere.example"), { name: "TypeError" });
+});
+
+test("behind a server that is reached at another origin, the option says which; without it, both issuers are named", async () => {
+  const reached = "https://entra.test";
+  for (const origin of [undefined, reached, `${reached}/`]) {
+    const clock = createFakeClock(NOON);
+    const entra = setUp({ now: clock.now, ...origin !== undefined && { origin } });
+    const credential = new DeviceCodeCredential({
+      ...{ tenantId: TENANT, clientId: "another-app", authorityHost: reached, disableInstanceDiscovery: true },
+      userPromptCallback: ({ userCode }) => entra.enterUserCode(userCode, ADA),
+      env: {},
+      fetch: (url, init) => entra.handle(new Request(String(url).replace(reached, "http://127.0.0.1:8080"), init)),
+      runtime: clock,
+      waitUntil() {},
+    });
+    const getting = credential.getToken("https://graph.microsoft.com/User.Read").then(
+      () => "a token",
+      ({ message }) => message,
+    );
+    await clock.untilSleeping(5000);
+    await clock.advance(5000);
+    assert.equal(
+      await getting,
+      origin ? "a token" : "DeviceCodeCredential: Cannot use the ID token: It is from another issuer: expected " +
+        `https://entra.test/…, got http://127.0.0.1:8080/${TENANT}/v2.0`,
+    );
+  }
+  for (const origin of ["", "entra.test", "data:,"]) {
+    assert.throws(() => createEntra({ origin }), {
+      name: "TypeError",
+      message: 'Option "origin" must be a URL, such as "http://127.0.0.1:8080"',
+    });
+  }
 });

@@ -61,7 +61,7 @@ describe("an option that is unknown", () => {
   test("all that are known, which the message lists", () => {
     assert.throws(() => createEntra({ aps: [] } as object), {
       message: 'Unknown option of createEntra "aps": Use one of "apps", "users", "resources", "hosts", ' +
-        '"tokenLifetimeInMs", "refreshInMs", "numbersAsStrings", "allowReplay", "now"',
+        '"tokenLifetimeInMs", "refreshInMs", "numbersAsStrings", "allowReplay", "now", "origin"',
     });
     createVirtualMachine({ maxRequestsPerSecond: 1, location: "a", systemAssigned: false, response: {}, env: {} });
     createArcServer({ platform: "win32", ignoresUserAssigned: true, expiresOn: "iso" });

@@ -23,6 +23,7 @@ declare const forPowerShell: theirs.AzurePowerShellCredentialOptions;
 declare const forProgram: theirs.InteractiveBrowserCredentialNodeOptions;
 declare const forSecret: theirs.ClientSecretCredentialOptions;
 declare const forUser: theirs.UsernamePasswordCredentialOptions;
+declare const forVisualStudio: theirs.VisualStudioCodeCredentialOptions;
 declare const forWorkload: theirs.WorkloadIdentityCredentialOptions;
 declare const pem: theirs.ClientCertificateCredentialPEMConfiguration;
 declare const onBehalf: theirs.OnBehalfOfCredentialOptions;
@@ -79,6 +80,7 @@ void ({
     new ours.OnBehalfOfCredential(onBehalfByCertificate),
     new ours.OnBehalfOfCredential(onBehalfByAssertion),
   ],
+  VisualStudioCodeCredential: new ours.VisualStudioCodeCredential(forVisualStudio),
   UsernamePasswordCredential: new ours.UsernamePasswordCredential("tenant", "client", "user", "password", forUser),
   WorkloadIdentityCredential: new ours.WorkloadIdentityCredential(forWorkload),
 } satisfies Record<Exclude<Name, "getDefaultAzureCredential">, ours.TokenCredential | ours.TokenCredential[]>);

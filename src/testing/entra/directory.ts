@@ -8,6 +8,8 @@ export interface Directory {
   readonly users: readonly EntraUser[];
   readonly resources: readonly string[] | undefined;
   readonly hosts: readonly string[];
+  /** The origin of the issuer and the endpoints; `undefined` for that of each request. */
+  readonly origin: string | undefined;
   readonly lifetimeInS: number;
   readonly refreshInS: number | undefined;
   readonly numbersAsStrings: boolean;
@@ -79,6 +81,7 @@ const OPTIONS: Readonly<Record<keyof EntraOptions, true>> = {
   numbersAsStrings: true,
   allowReplay: true,
   now: true,
+  origin: true,
 };
 const APP_MEMBERS: Readonly<Record<keyof EntraApp, true>> = {
   tenantId: true,
@@ -111,10 +114,15 @@ const TWO_HOURS_IN_S = 7_200;
 /** The tenant of personal Microsoft accounts. */
 const CONSUMERS = "9188040d-6c67-4c5b-b112-36a304b66dad";
 
+function originOf(text: string): string {
+  if (URL.canParse(text) && new URL(text).origin !== "null") return new URL(text).origin;
+  throw new TypeError('Option "origin" must be a URL, such as "http://127.0.0.1:8080"');
+}
+
 /**
  * Creates the state for the options.
  *
- * @throws {TypeError} An app or a user lacks a required member, or a member is unknown.
+ * @throws {TypeError} An app or a user lacks a required member, a member is unknown, or the origin is not a URL.
  */
 export function createDirectory(options: EntraOptions): Directory {
   checkMembers(options, "option of createEntra", OPTIONS);
@@ -142,6 +150,7 @@ export function createDirectory(options: EntraOptions): Directory {
     users,
     resources,
     hosts,
+    origin: options.origin === undefined ? undefined : originOf(options.origin),
     lifetimeInS,
     refreshInS,
     numbersAsStrings: options.numbersAsStrings ?? false,

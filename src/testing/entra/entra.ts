@@ -56,8 +56,8 @@ export interface Entra extends SimulatedService<EntraFault> {
  * Directory Federation Services.
  *
  * @param options See {@linkcode EntraOptions}.
- * @throws {TypeError} An app or a user lacks a required member, or an option, or a member of an app, a secret, a
- * federated credential or a user, is unknown.
+ * @throws {TypeError} An app or a user lacks a required member; an option, or a member of an app, a secret, a federated
+ * credential or a user, is unknown; or the origin is not a URL.
  *
  * @example Acquire a token with a client secret
  * ```ts

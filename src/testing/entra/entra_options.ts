@@ -90,6 +90,11 @@ export interface EntraOptions {
   /** Further hosts that instance discovery confirms, besides those of the known clouds. None by default. */
   readonly hosts?: readonly string[];
   /**
+   * The origin of the issuer and the endpoints, such as `"http://127.0.0.1:8080"`, for a server behind a proxy. By
+   * default that of each request.
+   */
+  readonly origin?: string;
+  /**
    * Lifetime of access tokens, in milliseconds.
    *
    * @default {3_600_000}

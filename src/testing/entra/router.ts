@@ -62,7 +62,8 @@ async function route(
   directory: Directory,
 ): Promise<Record<string, unknown> | undefined> {
   const { method, form } = request;
-  const url = new URL(request.url);
+  const received = new URL(request.url);
+  const url = new URL(received.pathname + received.search, directory.origin ?? received.origin);
   const paths = pathsOf(tenant);
   if (path === paths.token || path === paths.device) {
     if (method !== "POST") throw new ServiceError(900561, { method });

@@ -8,7 +8,7 @@ export interface ServiceFabricNodeOptions extends MachineOptions {
   readonly thumbprint?: string;
 }
 
-const API_VERSION = "2019-07-01-preview";
+const API_VERSIONS = ["2020-05-01", "2019-07-01-preview"];
 
 /**
  * Creates a simulated node of Service Fabric. Its token endpoint has a self-signed certificate. Only
@@ -29,7 +29,7 @@ const API_VERSION = "2019-07-01-preview";
  * const { IDENTITY_ENDPOINT, IDENTITY_HEADER, IDENTITY_SERVER_THUMBPRINT } = machine.env;
  * const fetch = machine.options.runtime.tlsFetch({ thumbprint: IDENTITY_SERVER_THUMBPRINT });
  * const request = async (more = "") => {
- *   const url = `${IDENTITY_ENDPOINT}?api-version=2019-07-01-preview&resource=https://vault.azure.net${more}`;
+ *   const url = `${IDENTITY_ENDPOINT}?api-version=2020-05-01&resource=https://vault.azure.net${more}`;
  *   return (await (await fetch(url, { headers: { secret: IDENTITY_HEADER! } })).json()).access_token;
  * };
  *
@@ -62,12 +62,12 @@ export function createServiceFabricNode(options: ServiceFabricNodeOptions = {}):
       if (!headers.secret) {
         throw new MachineError(400, "SecretHeaderNotFound", "Secret is not found in the request headers.");
       }
-      if (query["api-version"] !== API_VERSION) {
+      if (!API_VERSIONS.includes(query["api-version"] ?? "")) {
         const given = query["api-version"] ?? "";
         throw new MachineError(
           400,
           "InvalidApiVersion",
-          `The api-version '${given}' is not supported. Supported version is '${API_VERSION}'`,
+          `The api-version '${given}' is not supported. Supported versions are '${API_VERSIONS.join("', '")}'`,
         );
       }
       const resource = required(
@@ -80,8 +80,11 @@ export function createServiceFabricNode(options: ServiceFabricNodeOptions = {}):
             "The parameter 'resource' should not be null or empty string.",
           ),
       );
-      // The application's manifest selects the identity, not the request.
-      const identity = tokens.system ?? tokens.userAssigned[0];
+      // Without an object id, the application's manifest selects the identity.
+      const { principalId } = query;
+      const identity = principalId === undefined
+        ? tokens.system ?? tokens.userAssigned[0]
+        : tokens.find({ objectId: principalId });
       if (headers.secret !== env.IDENTITY_HEADER || !identity) {
         throw new MachineError(
           404,

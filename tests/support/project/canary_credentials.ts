@@ -24,6 +24,7 @@ import {
   type TokenCache,
   type TokenCredential,
   UsernamePasswordCredential,
+  VisualStudioCodeCredential,
   WorkloadIdentityCredential,
 } from "@azweb/identity";
 import { createFakeClock } from "@azweb/identity/testing";
@@ -105,6 +106,7 @@ export async function credentials(): Promise<Record<string, Create>> {
       new DefaultAzureCredential({ ...options, env: { ...ENV, AZURE_CLIENT_SECRET: SECRET } }),
     "a chain": (options) =>
       new ChainedTokenCredential(
+        new VisualStudioCodeCredential(options),
         new EnvironmentCredential({ ...options, env: {} }),
         new ClientSecretCredential(TENANT, CLIENT, SECRET, options),
       ),

@@ -1,0 +1,29 @@
+import { bound } from "./bound.ts";
+import { toSingleLine } from "./error_response.ts";
+import { messageOf } from "./unknown_errors.ts";
+
+/**
+ * Text that looks like a secret: a token after its scheme, a value after its name or in a query, a JWT, or a long word
+ * of base64 or hexadecimal digits.
+ */
+const SECRET_LIKE = [
+  /(\b(?:bearer|basic) )[\w+/=~.-]+/gi,
+  /((?:secret|token|password|assertion|signature|key|authorization)["']?[:=] ?["']?)[^\s"',&}]+/gi,
+  /([?&][\w.-]+=)[^\s&"']+/g,
+  /()\beyJ[\w-]+(?:\.[\w-]*)*/g,
+  /()[\w+/=~-]{40,}/g,
+];
+
+/**
+ * Returns the message of a value that a callback of the program has thrown, as one short line without text that looks
+ * like a secret; `see "cause"` if it has none.
+ */
+export function reasonOf(error: unknown): string {
+  return sanitize(messageOf(error)) || 'see "cause"';
+}
+
+/** Returns a text of unknown origin as one short line without text that looks like a secret. */
+export function sanitize(text: string): string {
+  const redacted = SECRET_LIKE.reduce((text, secret) => text.replace(secret, "$1[redacted]"), bound(text));
+  return toSingleLine(redacted).trim().replace(/\.$/, "");
+}
