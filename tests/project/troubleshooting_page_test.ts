@@ -15,7 +15,7 @@ test("each error of the library is found by its text", async () => {
 });
 
 test("each code with advice has a row", async () => {
-  const source = await Deno.readTextFile(`${ROOT}src/entra/error_advice.ts`);
+  const source = await Deno.readTextFile(`${ROOT}src/entra/advice.ts`);
   const advice = source.split("const ADVICE")[1]!.split("\n};")[0]!;
   const codes = [...advice.matchAll(/^ {2}(\w+):(?= )/gm)].map(([, code]) => code!);
   assert.ok(codes.includes("7000215") && codes.includes("access_denied"));
