@@ -41,7 +41,8 @@ const FAMILIES: Readonly<Record<string, readonly string[]>> = {
   machine: ["src/managed_identity/identity", "src/credentials/choose_managed_identity"],
   managedIdentity: ["src/managed_identity/"],
   chain: ["src/core/chain", "src/core/chain_report", "src/core/interim"],
-  entra: ["src/entra/", "src/federation/", "src/sign_in/", "oauth4webapi"],
+  entra: ["src/entra/", "src/federation/token_", "src/federation/workload_identity", "src/sign_in/", "oauth4webapi"],
+  federation: ["src/federation/", "src/entra/named_file"],
   certificates: ["src/certificates/"],
   people: ["src/authentication_record", "src/options", "src/runtime/page"],
   web: ["src/web/"],
@@ -77,6 +78,7 @@ const CERTIFICATES: readonly string[] = [...TOKENS, "certificates", "files"];
 const COMPOSITION: readonly string[] = [...CERTIFICATES, "credentials"];
 const PEOPLE: readonly string[] = [...TOKENS, "people"];
 const COMPLETE: readonly string[] = [...COMPOSITION, "chain", "machine", "tool"];
+const FEDERATION: readonly string[] = [...CORE, "federation", "files"];
 const TOOL: readonly string[] = [...CORE, "tool"];
 
 const ENTRIES: readonly Entry[] = [
@@ -85,12 +87,12 @@ const ENTRIES: readonly Entry[] = [
   { name: "DefaultAzureCredential", from: ".", families: COMPLETE },
   { name: "AzureAuthorityHosts", from: ".", families: ["contracts"] },
   { name: "getBearerTokenProvider", from: ".", families: ["contracts"] },
-  { name: "*", from: ".", families: [...COMPLETE, "people"] },
+  { name: "*", from: ".", families: [...COMPLETE, "people", "federation"] },
   { name: "*", from: "./azure-cli-credential", families: TOOL },
   { name: "*", from: "./azure-developer-cli-credential", families: TOOL },
   { name: "*", from: "./azure-powershell-credential", families: TOOL },
   { name: "*", from: "./authorization-code-credential", families: PEOPLE },
-  { name: "*", from: "./azure-pipelines-credential", families: TOKENS },
+  { name: "*", from: "./azure-pipelines-credential", families: [...TOKENS, "federation"] },
   { name: "*", from: "./device-code-credential", families: PEOPLE },
   { name: "*", from: "./interactive-browser-credential", families: PEOPLE },
   { name: "*", from: "./on-behalf-of-credential", families: [...CERTIFICATES] },
@@ -104,6 +106,8 @@ const ENTRIES: readonly Entry[] = [
   { name: "*", from: "./username-password-credential", families: TOKENS },
   { name: "*", from: "./workload-identity-credential", families: CORE },
   { name: "*", from: "./web-sign-in", families: [...CERTIFICATES, "web"] },
+  { name: "*", from: "./federation", families: FEDERATION },
+  { name: "fromGitHubActions", from: "./federation", families: FEDERATION },
   { name: "*", from: "./pkcs12", families: ["contracts", "certificates", "pkcs12"] },
   { name: "*", from: "./runtime", families: ["platform", "files", "tool", "waiting"] },
   { name: "*", from: "./testing", families: ["contracts", "certificates", "testing", "jose"] },

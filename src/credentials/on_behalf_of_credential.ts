@@ -24,6 +24,7 @@ import { createCertificateAuth } from "../certificates/certificate_auth.ts";
 import { certificateCacheIdentity, checkCertificateConfiguration } from "../certificates/certificate_configuration.ts";
 import { assertionAuth, secretAuth } from "../entra/client_auth.ts";
 import { createTokenClient } from "../entra/token_client.ts";
+import type { AssertionRequest } from "../assertion_source.ts";
 import type { CredentialOptions } from "../options.ts";
 import { textFileReader } from "../runtime/files.ts";
 import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";
@@ -59,7 +60,7 @@ export interface OnBehalfOfCredentialCertificateOptions extends OnBehalfOfCreden
 /** Options of {@linkcode OnBehalfOfCredential} for an app with a client assertion. */
 export interface OnBehalfOfCredentialAssertionOptions extends OnBehalfOfCredentialUserOptions {
   /** Returns the assertion, a JWT. Called once for each token request. */
-  getAssertion: () => Promise<string>;
+  getAssertion: (request: AssertionRequest) => Promise<string>;
 }
 
 /** Options of {@linkcode OnBehalfOfCredential}, with one of three kinds of client authentication. */
