@@ -217,7 +217,7 @@ async function answer(asked: Asked, nextToken: () => Promise<string>): Promise<R
       expires_in: 900,
     });
   }
-  if (pathname.endsWith("/oidctoken")) return jsonAnswer({ oidcToken: "an-oidc-token" });
+  if (pathname.endsWith("/oidctoken")) return jsonAnswer({ oidcToken: unsigned({ sub: "sc://contoso/a-connection" }) });
   if (form.grant_type !== undefined) return signedInAnswer(form, hostname, await nextToken());
   if (url.includes(":4034") && !headers.has("authorization")) return arcAnswers(asked);
   // The probe of a chain.
