@@ -43,7 +43,7 @@ const CHUNKS: readonly { readonly name: string; readonly modules: RegExp }[] = [
   {
     name: "entra",
     modules:
-      /^src\/(version\.js|entra\/(?!discovery|region)|certificates\/certificate_(auth|configuration)|credentials\/(client|username|environment_identity|identity_variables))/,
+      /^src\/(version\.js|entra\/(?!assertion_advice|discovery|region)|certificates\/certificate_(auth|configuration)|credentials\/(client|username|environment_identity|identity_variables))/,
   },
 ];
 

@@ -19,14 +19,13 @@ const ADVICE: Readonly<Record<number | string, string>> = {
   700016: "Check the client id, and that the app is registered in this tenant",
   700027: "Upload this certificate to the app registration",
   700024: "Check the clock of this machine",
-  70021: "Add a federated credential with the assertion's issuer, subject and audience to the app registration",
-  700211: "Add a federated credential with the assertion's issuer to the app registration",
-  700212: "Add a federated credential with the assertion's audience to the app registration",
-  700213: "Add a federated credential with the assertion's subject to the app registration",
   90002: "Check the tenant id, and the cloud (authorityHost)",
   28000: "Request the scopes of one resource at a time",
   500011: "Check the scope: its resource does not exist in this tenant",
   1002012: 'Use a scope that ends in "/.default"',
+  9010010: "Request only scopes of the resource that the request names",
+  650053: "Check the scope: the resource has no such permission",
+  7000114: "Send a token of a user: a token of an app cannot be exchanged on behalf of a user",
   65001: "Grant the app its permissions, as an administrator",
   50013: OWN_TOKEN,
   500131: OWN_TOKEN,
@@ -42,16 +41,25 @@ const ADVICE: Readonly<Record<number | string, string>> = {
   expired_token: RETRY,
 };
 
-/** Returns the error for a failed request to Microsoft Entra, with the next step. */
+/**
+ * Returns the error for a failed request to Microsoft Entra, with the next step.
+ *
+ * @param adviseFirst Returns the next step for a code, if the request determines it.
+ */
 export function entraError(
   response: HttpResult,
   action: string,
   redact: (text: string) => string = String,
+  adviseFirst: (code: number | string) => string | undefined = () => undefined,
 ): AuthenticationError {
   return errorFromResponse(response, action, {
     advice(codes) {
       if (response.status === 0) return 'Check the network, and that "fetch" uses the proxy, if there is one';
-      return ADVICE[codes.find((code) => Object.hasOwn(ADVICE, code)) ?? ""];
+      for (const code of codes) {
+        const advice = adviseFirst(code) ?? (Object.hasOwn(ADVICE, code) ? ADVICE[code] : undefined);
+        if (advice) return advice;
+      }
+      return undefined;
     },
     redact,
   });

@@ -127,7 +127,16 @@ export async function requestTokens(
   const action = `Cannot get a token for "${request.scopes.join(" ")}" from "${server.token_endpoint}"`;
   const body = response.status === 200 ? parseObject(response.text) : undefined;
   if (!body || body.access_token === undefined && body.error !== undefined) {
-    throw entraError(response, action, (text) => redact(text, secretsOf(sent)));
+    const assertion = sent.get("client_assertion");
+    // Loaded on demand, because few programs are refused.
+    const { adviseOnAssertion } = assertion ? await import("./assertion_advice.ts") : {};
+    const refused = { assertion: assertion ?? "", clientId: grant.clientId, now: settings.now() };
+    throw entraError(
+      response,
+      action,
+      (text) => redact(text, secretsOf(sent)),
+      (code) => adviseOnAssertion?.(code, refused),
+    );
   }
   const text = (value: unknown) => typeof value === "string" && value !== "" ? value : undefined;
   return {

@@ -15,7 +15,10 @@ export function jwtOf(claims: Record<string, unknown> = {}, header: Record<strin
   const iat = NOW / 1000;
   const all = { iss: "https://issuer.example", sub: "a-subject", aud: AUDIENCE, iat, exp: iat + 300, ...claims };
   return [{ typ: "JWT", alg: "RS256", kid: "a-key", ...header }, all].map((part) =>
-    btoa(JSON.stringify(part)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "")
+    btoa(String.fromCharCode(...new TextEncoder().encode(JSON.stringify(part)))).replaceAll("+", "-").replaceAll(
+      "/",
+      "_",
+    ).replaceAll("=", "")
   ).join(".") + ".c2lnbmF0dXJl";
 }
 
