@@ -50,7 +50,6 @@ export const LAYERS: readonly Layer[] = [
       ...["contracts", "core", "encoding", "runtime", "entra", "certificates", "federation", "developer_tools"],
       "oauth4webapi",
     ],
-    mayLater: ["aws4fetch"],
   },
   {
     name: "sign_in",

@@ -13,8 +13,6 @@ const CONNECTIONS = [
   "ARM_ADO_PIPELINE_SERVICE_CONNECTION_ID",
   "ARM_OIDC_AZURE_SERVICE_CONNECTION_ID",
 ];
-/** The environment variables of a job with a service connection. */
-export const PIPELINES_VARIABLES: readonly string[] = [OIDC_REQUEST_URI, ACCESS_TOKEN, ...CONNECTIONS];
 
 /** Response headers that identify the request for Microsoft's support. */
 const TRACE_HEADERS = ["x-msedge-ref", "x-vss-e2eid"];

@@ -7,7 +7,7 @@ const REQUEST_URL = "ACTIONS_ID_TOKEN_REQUEST_URL";
 const REQUEST_TOKEN = "ACTIONS_ID_TOKEN_REQUEST_TOKEN";
 
 /** The environment variables of a job that may request tokens. */
-export const GITHUB_VARIABLES: readonly string[] = [REQUEST_URL, REQUEST_TOKEN];
+const GITHUB_VARIABLES: readonly string[] = [REQUEST_URL, REQUEST_TOKEN];
 
 /**
  * Returns a source of the OIDC tokens of a job in GitHub Actions, and in Forgejo Actions. The job needs the permission

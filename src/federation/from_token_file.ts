@@ -8,7 +8,7 @@ import { createSource } from "./create_source.ts";
 import { notOffered, variable } from "./variables.ts";
 
 /** The environment variables with the path of a token file; the first that is set is used. */
-export const FILE_VARIABLES: readonly string[] = ["AZURE_FEDERATED_TOKEN_FILE", "ARM_OIDC_TOKEN_FILE_PATH"];
+const FILE_VARIABLES: readonly string[] = ["AZURE_FEDERATED_TOKEN_FILE", "ARM_OIDC_TOKEN_FILE_PATH"];
 
 /**
  * Returns a source of the tokens in a file that another program renews: a projected service account token of any

@@ -21,6 +21,8 @@ export interface PlatformRequest extends Pick<RequestInit, "method" | "headers" 
   readonly advice?: (response: HttpResult, redact: (text: string) => string) => string | undefined;
   /** Descriptions of HTTP statuses. */
   readonly meanings?: Readonly<Record<number, string>>;
+  /** Returns the error code of a response whose body is not JSON. */
+  readonly errorCode?: (text: string) => string | undefined;
 }
 
 /** Text that looks like a JWT. */
@@ -47,11 +49,16 @@ export async function requestAssertion(
   const isSuccess = response.status >= 200 && response.status < 300;
   const assertion = isSuccess ? read(response) : undefined;
   if (typeof assertion === "string" && assertion !== "") return assertion;
+  const code = isSuccess ? undefined : request.errorCode?.(response.text);
   throw errorFromResponse(
     // The body of a success may be a token in an unexpected format: only its kind is described.
     isSuccess ? { ...response, text: response.text.trimStart().slice(0, 1) } : response,
     `Cannot get ${label} from "${url.host}"`,
-    { advice: () => advice?.(response, clean), ...meanings && { meanings }, redact: clean },
+    {
+      advice: () => advice?.(response, clean),
+      meanings: code ? { [response.status]: toSingleLine(clean(code)) } : meanings ?? {},
+      redact: clean,
+    },
   );
 
   function clean(text: string): string {

@@ -43,6 +43,8 @@ export interface RequestingSource {
   readonly respond: (jwt: string) => Response;
   /** Secrets of the environment, which no message may hold. */
   readonly secrets: readonly string[];
+  /** Whether it needs no variables. */
+  readonly isAmbient?: boolean;
 }
 
 /** A source whose platform responds so, and the requests that it received. */
