@@ -43,6 +43,11 @@ const FAMILIES: Readonly<Record<string, readonly string[]>> = {
   chain: ["src/core/chain", "src/core/chain_report", "src/core/interim"],
   entra: ["src/entra/", "src/federation/token_", "src/federation/workload_identity", "src/sign_in/", "oauth4webapi"],
   federation: ["src/federation/", "src/entra/named_file"],
+  sources: ["create_source", "exchange_audience", "request_assertion", "variables"].map((name) =>
+    `src/federation/${name}`
+  ),
+  gitHub: ["src/federation/from_github_actions"],
+  azurePipelines: ["src/federation/from_azure_pipelines"],
   certificates: ["src/certificates/"],
   people: ["src/authentication_record", "src/options", "src/runtime/page"],
   web: ["src/web/"],
@@ -78,7 +83,7 @@ const CERTIFICATES: readonly string[] = [...TOKENS, "certificates", "files"];
 const COMPOSITION: readonly string[] = [...CERTIFICATES, "credentials"];
 const PEOPLE: readonly string[] = [...TOKENS, "people"];
 const COMPLETE: readonly string[] = [...COMPOSITION, "chain", "machine", "tool"];
-const FEDERATION: readonly string[] = [...CORE, "federation", "files"];
+const FEDERATION: readonly string[] = [...CORE, "federation", "sources", "gitHub", "azurePipelines", "files", "tool"];
 const TOOL: readonly string[] = [...CORE, "tool"];
 
 const ENTRIES: readonly Entry[] = [
@@ -87,12 +92,12 @@ const ENTRIES: readonly Entry[] = [
   { name: "DefaultAzureCredential", from: ".", families: COMPLETE },
   { name: "AzureAuthorityHosts", from: ".", families: ["contracts"] },
   { name: "getBearerTokenProvider", from: ".", families: ["contracts"] },
-  { name: "*", from: ".", families: [...COMPLETE, "people", "federation"] },
+  { name: "*", from: ".", families: [...COMPLETE, "people", "sources", "azurePipelines"] },
   { name: "*", from: "./azure-cli-credential", families: TOOL },
   { name: "*", from: "./azure-developer-cli-credential", families: TOOL },
   { name: "*", from: "./azure-powershell-credential", families: TOOL },
   { name: "*", from: "./authorization-code-credential", families: PEOPLE },
-  { name: "*", from: "./azure-pipelines-credential", families: [...TOKENS, "federation"] },
+  { name: "*", from: "./azure-pipelines-credential", families: [...TOKENS, "sources", "azurePipelines"] },
   { name: "*", from: "./device-code-credential", families: PEOPLE },
   { name: "*", from: "./interactive-browser-credential", families: PEOPLE },
   { name: "*", from: "./on-behalf-of-credential", families: [...CERTIFICATES] },
@@ -107,7 +112,7 @@ const ENTRIES: readonly Entry[] = [
   { name: "*", from: "./workload-identity-credential", families: CORE },
   { name: "*", from: "./web-sign-in", families: [...CERTIFICATES, "web"] },
   { name: "*", from: "./federation", families: FEDERATION },
-  { name: "fromGitHubActions", from: "./federation", families: FEDERATION },
+  { name: "fromGitHubActions", from: "./federation", families: [...CORE, "sources", "gitHub"] },
   { name: "*", from: "./pkcs12", families: ["contracts", "certificates", "pkcs12"] },
   { name: "*", from: "./runtime", families: ["platform", "files", "tool", "waiting"] },
   { name: "*", from: "./testing", families: ["contracts", "certificates", "testing", "jose"] },

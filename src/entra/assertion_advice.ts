@@ -1,14 +1,7 @@
 import { toSingleLine } from "../core/error_response.ts";
 import { seconds } from "../core/freshness.ts";
-import { decodeJwt } from "../core/jwt.ts";
-
-/** A client assertion that Microsoft Entra has refused. */
-export interface RefusedAssertion {
-  readonly assertion: string;
-  readonly clientId: string;
-  /** The current time, in milliseconds since the epoch. */
-  readonly now: number;
-}
+import { type DecodedJwt, decodeJwt } from "../core/jwt.ts";
+import type { Settings } from "../core/settings.ts";
 
 /** Maximum length of issuer, subject and audience of a federated credential, in characters. */
 const MAX_CHARACTERS = 600;
@@ -38,21 +31,32 @@ const MISMATCHES: Readonly<Record<number, string>> = {
 };
 
 /**
- * Returns the next step for a federated assertion that Microsoft Entra has refused; `undefined` for another code, and
- * for an assertion that is signed by a certificate of the app.
+ * Returns a function that returns the next step for an error code, after Microsoft Entra has refused a federated
+ * assertion; `undefined` for another code, and for an assertion that is signed by a certificate of the app.
  *
  * @see https://learn.microsoft.com/entra/workload-id/workload-identity-federation-considerations
  */
-export function adviseOnAssertion(code: number | string, refused: RefusedAssertion): string | undefined {
-  const { header = {}, claims = {} } = decodeJwt(refused.assertion) ?? {};
-  const { iss, sub } = claims;
+export function createAdvice(
+  assertion: string,
+  { clientId }: { readonly clientId: string },
+  { now }: Pick<Settings, "now">,
+): (code: number | string) => string | undefined {
+  const jwt = decodeJwt(assertion);
   // The app itself is the issuer.
-  if (iss === refused.clientId) return undefined;
-  const mismatch = MISMATCHES[Number(code)];
-  if (mismatch) return `${mismatch}. ${describeCredential([iss, sub, claims.aud], refused)}`;
-  switch (Number(code)) {
+  if (jwt?.claims?.iss === clientId) return () => undefined;
+  return (code) => adviseOn(Number(code), jwt, { clientId, now: now() });
+}
+
+function adviseOn(
+  code: number,
+  { header = {}, claims = {} }: Partial<DecodedJwt> = {},
+  { clientId, now }: { readonly clientId: string; readonly now: number },
+): string | undefined {
+  const mismatch = MISMATCHES[code];
+  if (mismatch) return `${mismatch}. ${describeCredential([claims.iss, claims.sub, claims.aud], clientId)}`;
+  switch (code) {
     case 700024:
-      return adviseOnLifetime(seconds(claims.exp), refused.now);
+      return adviseOnLifetime(seconds(claims.exp), now);
     case 700027:
       return "Microsoft Entra takes the assertion for one that a certificate of the app signs: " +
         "check that the app has a federated credential";
@@ -86,7 +90,7 @@ function adviseOnLifetime(expiresOn: number | undefined, now: number): string {
 }
 
 /** Describes the federated credential that the app lacks, and the commands that create it. */
-function describeCredential(values: readonly unknown[], { clientId }: RefusedAssertion): string {
+function describeCredential(values: readonly unknown[], clientId: string): string {
   const [issuer, subject, audience] = values.map((value) => [value].flat()[0]);
   const wait = "A change takes a few minutes";
   if (!isPlain(issuer) || !isPlain(subject) || !isPlain(audience)) {

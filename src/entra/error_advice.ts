@@ -2,6 +2,7 @@ import { errorFromResponse } from "../core/error_response.ts";
 import type { HttpResult } from "../core/http.ts";
 import type { AuthenticationError } from "../errors.ts";
 
+const ONE_RESOURCE = "Request the scopes of one resource at a time";
 const RETRY = "Request the token again";
 const OWN_TOKEN = "Send the unmodified token that was issued for this app";
 
@@ -20,12 +21,12 @@ const ADVICE: Readonly<Record<number | string, string>> = {
   700027: "Upload this certificate to the app registration",
   700024: "Check the clock of this machine",
   90002: "Check the tenant id, and the cloud (authorityHost)",
-  28000: "Request the scopes of one resource at a time",
+  28000: ONE_RESOURCE,
   500011: "Check the scope: its resource does not exist in this tenant",
   1002012: 'Use a scope that ends in "/.default"',
-  9010010: "Request only scopes of the resource that the request names",
-  650053: "Check the scope: the resource has no such permission",
-  7000114: "Send a token of a user: a token of an app cannot be exchanged on behalf of a user",
+  9010010: ONE_RESOURCE,
+  650053: "Check the scope: its resource has no such permission",
+  7000114: "Send the token of a user, not of an app",
   65001: "Grant the app its permissions, as an administrator",
   50013: OWN_TOKEN,
   500131: OWN_TOKEN,
@@ -55,11 +56,7 @@ export function entraError(
   return errorFromResponse(response, action, {
     advice(codes) {
       if (response.status === 0) return 'Check the network, and that "fetch" uses the proxy, if there is one';
-      for (const code of codes) {
-        const advice = adviseFirst(code) ?? (Object.hasOwn(ADVICE, code) ? ADVICE[code] : undefined);
-        if (advice) return advice;
-      }
-      return undefined;
+      return codes.map((code) => adviseFirst(code) ?? (Object.hasOwn(ADVICE, code) ? ADVICE[code] : "")).find(Boolean);
     },
     redact,
   });

@@ -129,14 +129,8 @@ export async function requestTokens(
   if (!body || body.access_token === undefined && body.error !== undefined) {
     const assertion = sent.get("client_assertion");
     // Loaded on demand, because few programs are refused.
-    const { adviseOnAssertion } = assertion ? await import("./assertion_advice.ts") : {};
-    const refused = { assertion: assertion ?? "", clientId: grant.clientId, now: settings.now() };
-    throw entraError(
-      response,
-      action,
-      (text) => redact(text, secretsOf(sent)),
-      (code) => adviseOnAssertion?.(code, refused),
-    );
+    const advise = assertion && (await import("./assertion_advice.ts")).createAdvice(assertion, grant, settings);
+    throw entraError(response, action, (text) => redact(text, secretsOf(sent)), advise || undefined);
   }
   const text = (value: unknown) => typeof value === "string" && value !== "" ? value : undefined;
   return {

@@ -1,5 +1,6 @@
 import type { AssertionSource, AssertionSourceOptions } from "../assertion_source.ts";
 import { toSingleLine } from "../core/error_response.ts";
+import type { Settings } from "../core/settings.ts";
 import { checkOption, checkText } from "../core/validate.ts";
 import { createSource, type SourceSpec } from "./create_source.ts";
 import { member, requestAssertion } from "./request_assertion.ts";
@@ -51,13 +52,11 @@ export function fromAzurePipelines(options: AzurePipelinesSourceOptions = {}): A
   return createSource(pipelinesSpec(options), options);
 }
 
+/** The values that may come from variables instead. */
+type Job = Pick<AzurePipelinesSourceOptions, "serviceConnectionId" | "systemAccessToken">;
+
 /** Returns the source of the tokens of a service connection. */
-export function pipelinesSpec(
-  { serviceConnectionId, systemAccessToken }: Pick<
-    AzurePipelinesSourceOptions,
-    "serviceConnectionId" | "systemAccessToken"
-  >,
-): SourceSpec {
+export function pipelinesSpec({ serviceConnectionId, systemAccessToken }: Job): SourceSpec {
   const variables = [
     OIDC_REQUEST_URI,
     ...systemAccessToken === undefined ? [ACCESS_TOKEN] : [],
@@ -67,25 +66,7 @@ export function pipelinesSpec(
     label: LABEL,
     variables,
     async get(context) {
-      const { settings } = context;
-      if (!variable(OIDC_REQUEST_URI, settings)) {
-        throw notOffered(
-          LABEL,
-          `The variable ${OIDC_REQUEST_URI} is not set`,
-          "Run the program in a job of Azure Pipelines, in a task with a service connection",
-        );
-      }
-      const connection = serviceConnectionId ??
-        CONNECTIONS.map((name) => variable(name, settings)).find((id) => id !== undefined);
-      const accessToken = systemAccessToken ?? tokenInVariable(ACCESS_TOKEN, settings);
-      if (!connection || !accessToken) {
-        const missing = accessToken ? CONNECTIONS[0] : ACCESS_TOKEN;
-        const nextStep = accessToken
-          ? "Run the program in a task with a service connection, such as AzureCLI@2, or pass its id"
-          : 'Map it in the "env:" of the step: SYSTEM_ACCESSTOKEN: $(System.AccessToken)';
-        throw notOffered(LABEL, `The variable ${missing} is not set`, nextStep);
-      }
-      const url = urlInVariable(OIDC_REQUEST_URI, settings);
+      const { url, connection, accessToken } = readJob({ serviceConnectionId, systemAccessToken }, context.settings);
       url.searchParams.set("api-version", "7.1");
       url.searchParams.set("serviceConnectionId", connection);
       return await requestAssertion({
@@ -115,4 +96,33 @@ export function pipelinesSpec(
       }, context);
     },
   };
+}
+
+/**
+ * Returns what a request needs of the job. Throws a `CredentialUnavailableError` if a variable is not set, an
+ * `AuthenticationError` if it is malformed.
+ */
+export function readJob(
+  { serviceConnectionId, systemAccessToken }: Job,
+  settings: Settings,
+): { readonly url: URL; readonly connection: string; readonly accessToken: string } {
+  if (!variable(OIDC_REQUEST_URI, settings)) {
+    throw notOffered(
+      LABEL,
+      `The variable ${OIDC_REQUEST_URI} is not set`,
+      "Run the program in a job of Azure Pipelines, in a task with a service connection",
+    );
+  }
+  const accessToken = systemAccessToken ?? tokenInVariable(ACCESS_TOKEN, settings);
+  if (!accessToken) {
+    const nextStep = 'Map it in the "env:" of the step: SYSTEM_ACCESSTOKEN: $(System.AccessToken)';
+    throw notOffered(LABEL, `The variable ${ACCESS_TOKEN} is not set`, nextStep);
+  }
+  const connection = serviceConnectionId ??
+    CONNECTIONS.map((name) => variable(name, settings)).find((id) => id !== undefined);
+  if (connection === undefined) {
+    const nextStep = "Run the program in a task with a service connection, such as AzureCLI@2, or pass its id";
+    throw notOffered(LABEL, `The variable ${CONNECTIONS[0]} is not set`, nextStep);
+  }
+  return { url: urlInVariable(OIDC_REQUEST_URI, settings), connection, accessToken };
 }

@@ -1,4 +1,5 @@
 import type { AssertionSource, AssertionSourceOptions } from "../assertion_source.ts";
+import type { Settings } from "../core/settings.ts";
 import { createSource } from "./create_source.ts";
 import { member, requestAssertion } from "./request_assertion.ts";
 import { notOffered, tokenInVariable, urlInVariable, variable } from "./variables.ts";
@@ -6,6 +7,7 @@ import { notOffered, tokenInVariable, urlInVariable, variable } from "./variable
 const REQUEST_URL = "ACTIONS_ID_TOKEN_REQUEST_URL";
 const REQUEST_TOKEN = "ACTIONS_ID_TOKEN_REQUEST_TOKEN";
 
+const LABEL = "the assertion of GitHub Actions";
 /** The environment variables of a job that may request tokens. */
 const GITHUB_VARIABLES: readonly string[] = [REQUEST_URL, REQUEST_TOKEN];
 
@@ -28,33 +30,19 @@ const GITHUB_VARIABLES: readonly string[] = [REQUEST_URL, REQUEST_TOKEN];
  * @see https://docs.github.com/actions/reference/security/oidc
  */
 export function fromGitHubActions(options: AssertionSourceOptions = {}): AssertionSource {
-  const label = "the assertion of GitHub Actions";
   return createSource({
-    label,
+    label: LABEL,
     variables: ["GITHUB_ACTIONS", ...GITHUB_VARIABLES],
     hasRequestedAudience: true,
     async get(context) {
       const { audience, settings } = context;
-      if (!GITHUB_VARIABLES.every((name) => variable(name, settings))) {
-        throw variable("GITHUB_ACTIONS", settings)
-          ? notOffered(
-            label,
-            "The job may not request an identity token",
-            "Add to the job or the workflow:\n  permissions:\n    contents: read\n    id-token: write\n" +
-              'A pull request from a fork cannot have it. On Forgejo, add "enable-openid-connect: true" instead',
-          )
-          : notOffered(
-            label,
-            `The variables ${GITHUB_VARIABLES.join(" and ")} are not set`,
-            'Run the program in a job of GitHub Actions with the permission "id-token: write"',
-          );
-      }
+      requirePermission(settings);
       // The URL has a query already.
       const url = urlInVariable(REQUEST_URL, settings);
       url.searchParams.set("audience", audience);
       const token = tokenInVariable(REQUEST_TOKEN, settings);
       return await requestAssertion({
-        label,
+        label: LABEL,
         url,
         headers: { accept: "application/json", authorization: `Bearer ${token}` },
         secrets: [token],
@@ -66,4 +54,21 @@ export function fromGitHubActions(options: AssertionSourceOptions = {}): Asserti
       }, context);
     },
   }, options);
+}
+
+/** Throws a `CredentialUnavailableError` if the job may not request tokens. */
+export function requirePermission(settings: Settings): void {
+  if (GITHUB_VARIABLES.every((name) => variable(name, settings))) return;
+  throw variable("GITHUB_ACTIONS", settings)
+    ? notOffered(
+      LABEL,
+      "The job may not request an identity token",
+      "Add to the job or the workflow:\n  permissions:\n    contents: read\n    id-token: write\n" +
+        'A pull request from a fork cannot have it. On Forgejo, add "enable-openid-connect: true" instead',
+    )
+    : notOffered(
+      LABEL,
+      `The variables ${GITHUB_VARIABLES.join(" and ")} are not set`,
+      'Run the program in a job of GitHub Actions with the permission "id-token: write"',
+    );
 }

@@ -1,4 +1,5 @@
 import type { AssertionSource, AssertionSourceOptions } from "../assertion_source.ts";
+import type { Settings } from "../core/settings.ts";
 import { checkOption, checkText } from "../core/validate.ts";
 import { createSource } from "./create_source.ts";
 import { notOffered, variable } from "./variables.ts";
@@ -12,6 +13,7 @@ export interface GitLabSourceOptions extends AssertionSourceOptions {
   variable?: string | undefined;
 }
 
+const LABEL = "the assertion of GitLab";
 /** The variables that a job may name by convention. */
 const GITLAB_VARIABLES: readonly string[] = [
   "AZURE_ID_TOKEN",
@@ -39,20 +41,24 @@ const GITLAB_VARIABLES: readonly string[] = [
 export function fromGitLab(options: GitLabSourceOptions = {}): AssertionSource {
   if (options.variable !== undefined) checkOption("variable", options.variable, checkText);
   const names = options.variable === undefined ? GITLAB_VARIABLES : [options.variable];
-  const label = "the assertion of GitLab";
   return createSource({
-    label,
+    label: LABEL,
     variables: ["GITLAB_CI", ...names],
     ifExpired: "GitLab does not renew it: request the token early in the job, or raise the timeout of the job",
-    get({ settings }) {
-      const token = names.map((name) => variable(name, settings)).find((token) => token !== undefined);
-      if (token !== undefined) return Promise.resolve(token);
-      const isJob = variable("GITLAB_CI", settings) !== undefined;
-      const reason = isJob ? `The job has no ${names.join(" or ")}` : `${names.join(", ")} and GITLAB_CI are not set`;
-      const name = options.variable ?? names[0];
-      const nextStep = "Add to the job in .gitlab-ci.yml:\n  id_tokens:\n" +
-        `    ${name}:\n      aud: api://AzureADTokenExchange`;
-      return Promise.reject(notOffered(label, reason, nextStep));
-    },
+    // deno-lint-ignore require-await -- A rejection, not an exception.
+    get: async ({ settings }) => findToken(options, settings),
   }, options);
+}
+
+/** Returns the token of the job. Throws a `CredentialUnavailableError` if there is none. */
+export function findToken(options: Pick<GitLabSourceOptions, "variable">, settings: Settings): string {
+  const names = options.variable === undefined ? GITLAB_VARIABLES : [options.variable];
+  const token = names.map((name) => variable(name, settings)).find((token) => token !== undefined);
+  if (token !== undefined) return token;
+  const isJob = variable("GITLAB_CI", settings) !== undefined;
+  throw notOffered(
+    LABEL,
+    isJob ? `The job has no ${names.join(" or ")}` : `${names.join(", ")} and GITLAB_CI are not set`,
+    `Add to the job in .gitlab-ci.yml:\n  id_tokens:\n    ${names[0]}:\n      aud: api://AzureADTokenExchange`,
+  );
 }

@@ -1,4 +1,5 @@
 import type { AssertionSource, AssertionSourceOptions } from "../assertion_source.ts";
+import type { Settings } from "../core/settings.ts";
 
 /** A platform that can be detected by its environment variables. */
 export interface Platform {
@@ -8,6 +9,10 @@ export interface Platform {
   readonly variables: readonly (readonly string[])[];
   /** The variables that determine the identity. */
   readonly identity: readonly string[];
+  /** Whether its assertions are on the machine, so that no request is needed for one. */
+  readonly isLocal?: boolean;
+  /** Rejects if the job lacks what its assertions need, such as a permission. */
+  readonly check?: (settings: Settings) => Promise<void>;
   /** Returns the source of its assertions. Loaded on demand, because a program runs on one platform. */
   readonly load: (options: AssertionSourceOptions) => Promise<AssertionSource>;
 }
@@ -40,30 +45,36 @@ export const PLATFORMS: readonly Platform[] = [
     name: "a token file",
     variables: [[AZURE_FILE, ARM_FILE]],
     identity: [AZURE_FILE, ARM_FILE],
+    isLocal: true,
     load: async (options) => (await import("./from_token_file.ts")).fromTokenFile(undefined, options),
   },
   {
     name: "Azure Pipelines",
     variables: [["SYSTEM_OIDCREQUESTURI"]],
     identity: [...PIPELINES, ...CONNECTIONS],
+    check: async (settings) => void (await import("./from_azure_pipelines.ts")).readJob({}, settings),
     load: async (options) => (await import("./from_azure_pipelines.ts")).fromAzurePipelines(options),
   },
   {
     name: "GitHub Actions",
     variables: [["GITHUB_ACTIONS", "ACTIONS_ID_TOKEN_REQUEST_URL"]],
     identity: GITHUB,
+    check: async (settings) => (await import("./from_github_actions.ts")).requirePermission(settings),
     load: async (options) => (await import("./from_github_actions.ts")).fromGitHubActions(options),
   },
   {
     name: "GitLab",
     variables: [["GITLAB_CI"]],
     identity: GITLAB,
+    isLocal: true,
+    check: async (settings) => void (await import("./from_gitlab.ts")).findToken({}, settings),
     load: async (options) => (await import("./from_gitlab.ts")).fromGitLab(options),
   },
   {
     name: "HCP Terraform",
     variables: [[TERRAFORM]],
     identity: [TERRAFORM],
+    isLocal: true,
     load: async (options) =>
       (await import("./from_environment_variable.ts")).fromEnvironmentVariable(TERRAFORM, options),
   },
@@ -107,6 +118,7 @@ export const PLATFORMS: readonly Platform[] = [
     name: `the variable ${ARM_TOKEN}`,
     variables: [[ARM_TOKEN]],
     identity: [ARM_TOKEN],
+    isLocal: true,
     load: async (options) =>
       (await import("./from_environment_variable.ts")).fromEnvironmentVariable(ARM_TOKEN, options),
   },
@@ -120,4 +132,13 @@ export const PLATFORM_VARIABLES: readonly string[] = [
 /** Returns the first platform whose variables are set; `undefined` if there is none. */
 export function findPlatform(env: (name: string) => string | undefined): Platform | undefined {
   return PLATFORMS.find(({ variables }) => variables.every((group) => group.some((name) => env(name)?.trim())));
+}
+
+/** Describes the platform that offers assertions, if there is one, and how `DefaultAzureCredential` uses it. */
+export function describePlatform(env: (name: string) => string | undefined): string | undefined {
+  const platform = findPlatform(env);
+  // `WorkloadIdentityCredential` uses this file.
+  if (!platform || env(AZURE_FILE)) return undefined;
+  return `${platform.name} offers an identity to this program: set AZURE_TOKEN_CREDENTIALS=FederatedCredential, ` +
+    "AZURE_TENANT_ID and AZURE_CLIENT_ID to use it";
 }
