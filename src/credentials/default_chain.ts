@@ -48,7 +48,9 @@ export const SELECTION = "AZURE_TOKEN_CREDENTIALS";
 /** The credential that only the selection adds to the chain. */
 export const FEDERATED = "FederatedCredential";
 
-const loadPlatform = () => import("../federation/platform_identity.ts");
+function loadPlatform() {
+  return import("../federation/platform_identity.ts");
+}
 
 /** The app for which the platform issues assertions. */
 const FEDERATED_ROW: Row = {

@@ -1,3 +1,4 @@
+import { checkFederatedCredential } from "./federated_credentials.ts";
 import type { EntraApp, EntraOptions, EntraUser } from "./entra_options.ts";
 import { ServiceError } from "./service_error.ts";
 
@@ -7,6 +8,8 @@ export interface Directory {
   readonly users: readonly EntraUser[];
   readonly resources: readonly string[] | undefined;
   readonly hosts: readonly string[];
+  /** Fetches the documents of issuers. */
+  readonly fetch: typeof fetch | undefined;
   readonly lifetimeInS: number;
   readonly refreshInS: number | undefined;
   readonly numbersAsStrings: boolean;
@@ -75,12 +78,13 @@ const CONSUMERS = "9188040d-6c67-4c5b-b112-36a304b66dad";
 /**
  * Creates the state for the options.
  *
- * @throws {TypeError} An app or a user lacks a required member.
+ * @throws {TypeError} An app, a federated credential or a user lacks a required member.
  */
 export function createDirectory(options: EntraOptions): Directory {
   const { apps = [], users = [], resources, hosts = [], now = Date.now, tokenLifetimeInMs = 3_600_000 } = options;
   for (const app of apps) {
     if (!app.tenantId || !app.clientId) throw new TypeError('An app must have a "tenantId" and a "clientId"');
+    app.federatedCredentials?.forEach(checkFederatedCredential);
   }
   for (const user of users) {
     if (!user.tenantId || !user.username) throw new TypeError('A user must have a "tenantId" and a "username"');
@@ -96,6 +100,7 @@ export function createDirectory(options: EntraOptions): Directory {
     users,
     resources,
     hosts,
+    fetch: options.fetch,
     lifetimeInS,
     refreshInS,
     numbersAsStrings: options.numbersAsStrings ?? false,
