@@ -12,15 +12,18 @@ const BEFORE_IN_S = 30;
 
 /** Options of {@linkcode fromPrivateKey}. */
 export interface PrivateKeySourceOptions extends AssertionSourceOptions {
-  /** The issuer, as in the federated credential: the `https:` URL that has the documents of {@linkcode issuerDocuments}. */
+  /**
+   * The issuer, as in the federated credential: the `https:` URL that has the documents of
+   * {@linkcode issuerDocuments}.
+   */
   issuer: string;
   /** The subject, as in the federated credential: any name for the workload. */
   subject: string;
   /** The id of the key in the documents of the issuer (`kid`). */
   keyId: string;
   /**
-   * The private key: a `CryptoKey` for RSASSA-PKCS1-v1_5 or RSA-PSS with SHA-256, or a function that signs by RS256, such
-   * as a key vault.
+   * The private key: a `CryptoKey` for RSASSA-PKCS1-v1_5 or RSA-PSS with SHA-256, or a function that signs by RS256,
+   * such as a key vault.
    */
   key: CryptoKey | ((data: Uint8Array<ArrayBuffer>) => Uint8Array | Promise<Uint8Array>);
 }

@@ -3,8 +3,8 @@ import { missingPermission } from "./permission.ts";
 import { detectPlatform } from "./platform.ts";
 
 /**
- * Returns a `fetch` that sends every request to a Unix socket; `undefined` if the runtime has no Unix sockets. Redirects
- * are not followed.
+ * Returns a `fetch` that sends every request to a Unix socket; `undefined` if the runtime has no Unix sockets.
+ * Redirects are not followed.
  */
 export function unixFetcher(socketPath: string): typeof fetch | undefined {
   if (!["deno", "node", "bun"].includes(detectPlatform())) return undefined;
@@ -18,7 +18,7 @@ export function unixFetcher(socketPath: string): typeof fetch | undefined {
       throw new TypeError(
         flag.startsWith("Deno")
           ? `Run ${flag} --allow-write=${socketPath} --allow-net=unix:${socketPath}`
-          : `Run Node with --allow-net`,
+          : "Run Node with --allow-net",
       );
     }
   };

@@ -25,7 +25,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { FEDERATED_TOKEN, findSecret, HEADER, textsOf } from "../support/project/canary.ts";
 import { type Answer, FAULTS, SLOW, withForm } from "../support/project/canary_faults.ts";
-import { CLIENT, createService, isolatedOptions, SCOPE, TENANT } from "../support/service.ts";
+import { CLIENT, createService, isolatedOptions, jsonAnswer, SCOPE, TENANT } from "../support/service.ts";
 
 type Create = (options: AssertionSourceOptions) => AssertionSource;
 
@@ -153,7 +153,7 @@ test("nor does the error of Entra, or of a credential with the source", async ()
     ]
       .map((part) => btoa(part).replaceAll("=", "")).join(".");
     const service = createService(({ body }) =>
-      Response.json({ error: "invalid_client", error_description: `AADSTS${code}: ${body}`, error_codes: [code] }, {
+      jsonAnswer({ error: "invalid_client", error_description: `AADSTS${code}: ${body}`, error_codes: [code] }, {
         status: 401,
       })
     );

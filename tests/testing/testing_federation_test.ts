@@ -23,7 +23,7 @@ import {
 } from "@azweb/identity/testing";
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { CLIENT, failureOf, isolatedOptions, SCOPE, TENANT } from "../support/service.ts";
+import { CLIENT, failureOf, isolatedOptions, jsonAnswer, SCOPE, TENANT } from "../support/service.ts";
 
 type Create = (options?: PlatformOptions) => SimulatedPlatform | Promise<SimulatedPlatform>;
 type From = (options: AssertionSourceOptions) => AssertionSource;
@@ -170,7 +170,7 @@ test("an issuer whose documents cannot be fetched, or declare another issuer, is
     fetch:
       ((input, init) =>
         String(input).includes("openid-configuration")
-          ? Promise.resolve(Response.json({ issuer: "https://evil.example", jwks_uri: `${ISSUER}/.well-known/jwks` }))
+          ? Promise.resolve(jsonAnswer({ issuer: "https://evil.example", jwks_uri: `${ISSUER}/.well-known/jwks` }))
           : fetch(input, init)) as typeof fetch,
   };
   assert.equal(await codeFor(job.federatedCredential, lying), 501661);

@@ -33,7 +33,7 @@ export async function checkAssertion(jwt: string, app: EntraApp, url: URL, direc
     checkLifetime(assertion, directory);
     checkReplay(assertion, app, directory);
   } else {
-    await checkFederation(assertion, app, directory);
+    await checkFederation(assertion, app, directory.fetch);
     checkLifetime(assertion, directory);
   }
 }

@@ -1,5 +1,4 @@
 import { compactVerify, createLocalJWKSet, type JSONWebKeySet, type JWTHeaderParameters, type JWTPayload } from "jose";
-import type { Directory } from "./directory.ts";
 import type { EntraApp, EntraFederatedCredential } from "./entra_options.ts";
 import { ServiceError } from "./service_error.ts";
 
@@ -21,7 +20,7 @@ interface FederatedAssertion {
 export async function checkFederation(
   { jwt, header, claims }: FederatedAssertion,
   app: EntraApp,
-  directory: Directory,
+  fetch: typeof globalThis.fetch | undefined,
 ): Promise<void> {
   const all = app.federatedCredentials ?? [];
   if (all.length === 0) throw new ServiceError(70025, { app: app.clientId });
@@ -37,7 +36,7 @@ export async function checkFederation(
   const audiences = [claims.aud].flat();
   const credential = bySubject.find(({ audience = DEFAULT_AUDIENCE }) => audiences.includes(audience));
   if (!credential) throw new ServiceError(700212, { audience: audiences.join(" ") });
-  const keys = credential.jwks ?? await fetchKeys(credential.issuer, directory);
+  const keys = credential.jwks ?? await fetchKeys(credential.issuer, fetch);
   try {
     await compactVerify(jwt, createLocalJWKSet(keys as JSONWebKeySet));
   } catch (error) {
@@ -87,7 +86,7 @@ function matchesPattern(text: string, pattern: string): boolean {
   return lengths.has(text.length);
 }
 
-async function fetchKeys(issuer: string, { fetch }: Directory): Promise<object> {
+async function fetchKeys(issuer: string, fetch: typeof globalThis.fetch | undefined): Promise<object> {
   try {
     const read = async (url: string) => await (await fetch!(url)).json();
     const { issuer: declared, jwks_uri } = await read(`${issuer.replace(/\/$/, "")}/.well-known/openid-configuration`);

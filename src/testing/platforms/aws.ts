@@ -4,8 +4,8 @@ const REGION = "eu-central-1";
 const ACCESS_KEY_ID = "ASIAEXAMPLE";
 
 /**
- * Creates a simulated function of AWS Lambda whose role may call `sts:GetWebIdentityToken`. The signature of a request is
- * not verified.
+ * Creates a simulated function of AWS Lambda whose role may call `sts:GetWebIdentityToken`. The signature of a request
+ * is not verified.
  *
  * @param options See {@linkcode PlatformOptions}. The default subject is the ARN of a role.
  *

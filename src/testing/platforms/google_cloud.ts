@@ -4,8 +4,8 @@ const HOST = "metadata.google.internal";
 const FLAVOR = { "metadata-flavor": "Google" };
 
 /**
- * Creates a simulated service of Google Cloud Run, with its metadata server. Pass its `fetch` as the option `localFetch`
- * of a source.
+ * Creates a simulated service of Google Cloud Run, with its metadata server. Pass its `fetch` as the option
+ * `localFetch` of a source.
  *
  * @param options See {@linkcode PlatformOptions}. The default subject is the id of a service account.
  *
