@@ -35,6 +35,11 @@ const CHUNKS: readonly { readonly name: string; readonly modules: RegExp }[] = [
     modules: /^src\/(core\/|runtime\/(builtin_module|files)\.js$|credentials\/chained)/,
   },
   { name: "material", modules: /^src\/certificates\/(certificate(_material)?|pem|private_key)\.js$/ },
+  {
+    name: "sources",
+    modules:
+      /^src\/federation\/(create_source|exchange_audience|from_azure_pipelines|request_assertion|variables)\.js$/,
+  },
   { name: "workload", modules: /^src\/(federation\/(token_file|workload_identity)|entra\/named_file)\.js$/ },
   {
     name: "people",
