@@ -25,7 +25,8 @@ export interface PrivateKeySourceOptions extends AssertionSourceOptions {
    * The private key: a `CryptoKey` for RSASSA-PKCS1-v1_5 or RSA-PSS with SHA-256, or a function that signs by RS256,
    * such as a key vault.
    */
-  key: CryptoKey | ((data: Uint8Array<ArrayBuffer>) => Uint8Array | Promise<Uint8Array>);
+  // A `CryptoKey`, which Node's types declare only in a module, not as a global.
+  key: Awaited<ReturnType<typeof crypto.subtle.importKey>> | ((data: Uint8Array) => Uint8Array | Promise<Uint8Array>);
 }
 
 /**
@@ -80,8 +81,8 @@ export function fromPrivateKey(options: PrivateKeySourceOptions): AssertionSourc
 export interface IssuerKey {
   /** The id of the key (`kid`). */
   readonly keyId: string;
-  /** The public key, which must be extractable. */
-  readonly publicKey: CryptoKey;
+  /** The public key, a `CryptoKey` which must be extractable. */
+  readonly publicKey: Awaited<ReturnType<typeof crypto.subtle.importKey>>;
 }
 
 /** The documents that Microsoft Entra fetches from an issuer. */
@@ -89,7 +90,7 @@ export interface IssuerDocuments {
   /** The document at `/.well-known/openid-configuration` below the issuer. */
   readonly openidConfiguration: Readonly<Record<string, unknown>>;
   /** The document at `/.well-known/jwks.json` below the issuer. */
-  readonly jwks: { readonly keys: readonly JsonWebKey[] };
+  readonly jwks: { readonly keys: readonly Readonly<Record<string, string>>[] };
 }
 
 /**
@@ -124,7 +125,7 @@ export async function issuerDocuments(issuer: string, keys: readonly IssuerKey[]
       keys: await Promise.all(keys.map(async ({ keyId, publicKey }) => {
         // Only the public members, also of a key that is private by mistake.
         const { kty, n, e } = await crypto.subtle.exportKey("jwk", publicKey);
-        return { kty, n, e, use: "sig", alg: algorithmOf(publicKey), kid: keyId } as JsonWebKey;
+        return { kty: kty!, n: n!, e: e!, use: "sig", alg: algorithmOf(publicKey), kid: keyId };
       })),
     },
   };

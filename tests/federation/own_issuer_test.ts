@@ -33,7 +33,7 @@ for (const [name, alg] of [["RSASSA-PKCS1-v1_5", "RS256"], ["RSA-PSS", "PS256"]]
     const [first, second] = [await source(), await source()];
     const currentDate = new Date(NOW);
     const verification = { issuer: ISSUER, audience: AUDIENCE, subject: "my-worker", algorithms: [alg], currentDate };
-    const keys = createLocalJWKSet(jwks as Parameters<typeof createLocalJWKSet>[0]);
+    const keys = createLocalJWKSet(jwks as unknown as Parameters<typeof createLocalJWKSet>[0]);
     const { payload, protectedHeader } = await jwtVerify(first, keys, verification);
     assert.deepEqual(protectedHeader, { alg, typ: "JWT", kid: "2030-01" });
     assert.deepEqual(
@@ -46,8 +46,10 @@ for (const [name, alg] of [["RSASSA-PKCS1-v1_5", "RS256"], ["RSA-PSS", "PS256"]]
 
 test("a function may sign", async () => {
   const { privateKey, publicKey } = await generate();
-  const key = async (data: Uint8Array<ArrayBuffer>) =>
-    new Uint8Array(await crypto.subtle.sign("RSASSA-PKCS1-v1_5", privateKey, data));
+  const key = async (data: Uint8Array) =>
+    new Uint8Array(
+      await crypto.subtle.sign("RSASSA-PKCS1-v1_5", privateKey, data as Uint8Array<ArrayBuffer>),
+    );
   const jwt = await fromPrivateKey({ ...options(), key })();
   await jwtVerify(jwt, publicKey, { currentDate: new Date(NOW), algorithms: ["RS256"] });
   const cause = new Error("The vault is down");
