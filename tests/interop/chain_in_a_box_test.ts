@@ -128,7 +128,7 @@ const PLACES: readonly Place[] = [
     links: ["workload identity", "az"],
     env: { AZURE_CLIENT_ID: DEVELOPER },
     expected: { ...NOBODY, requests: "entra 401" },
-    error: /^error AuthenticationError: WorkloadIdentityCredential: .*AADSTS70021/m,
+    error: /^error AuthenticationError: WorkloadIdentityCredential: .*AADSTS70025/m,
   },
   {
     name: "an AZURE_CLIENT_ID that the machine does not have, and may be a service principal's, before az",
