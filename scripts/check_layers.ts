@@ -47,7 +47,10 @@ export const LAYERS: readonly Layer[] = [
   {
     name: "federation",
     files: /^src\/federation\//,
-    may: ["contracts", "core", "encoding", "runtime", "entra", "certificates", "federation", "oauth4webapi"],
+    may: [
+      ...["contracts", "core", "encoding", "runtime", "entra", "certificates", "federation", "developer_tools"],
+      "oauth4webapi",
+    ],
   },
   {
     name: "sign_in",

@@ -156,7 +156,8 @@ function missingFlags(
 }
 
 function adviseOnEnv(platform: Platform, name: string): string | undefined {
-  const call = `new ${name}({ env })`;
+  // A class, or a function.
+  const call = `${/^[A-Z]/.test(name) ? "new " : ""}${name}({ env })`;
   if (platform === "workerd") return `Pass the Worker's bindings: \`${call}\``;
   return platform === "web" && !hasEnv() ? `Pass the variables: \`${call}\`` : undefined;
 }

@@ -26,8 +26,15 @@ export async function entraError(
   if (status === 0) return errorFromResponse(response, action, { advice: () => networkAdvice(response), redact });
   // Loaded on demand, because few requests are rejected.
   const { adviseOn } = await import("./advice.ts");
+  const assertion = request?.form.get("client_assertion");
+  const adviseOnAssertion = assertion
+    ? (await import("./assertion_advice.ts")).createAdvice(assertion, request?.form.get("client_id") ?? "")
+    : () => undefined;
   return errorFromResponse(response, action, {
-    advice: (codes) => status >= 300 && status < 400 ? PORTAL : adviseOn(codes, request),
+    advice(codes) {
+      if (status >= 300 && status < 400) return PORTAL;
+      return codes.map(adviseOnAssertion).find(Boolean) ?? adviseOn(codes, request);
+    },
     redact,
   });
 }

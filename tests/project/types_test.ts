@@ -41,6 +41,10 @@ if (IN_DENO) {
     assert.equal(await denoCheck(PROGRAMS.map((name) => join(FOLDER, name))), "");
   });
 
+  test("a source of assertions fits @azure/identity, msal-node and better-auth", async () => {
+    assert.equal(await denoCheck([join(FOLDER, "assertion_sources.mts")]), "");
+  });
+
   for (const name of ["storage", "key_vault", "openai"]) {
     test(`the program programs/${name}.ts compiles with its import changed`, async () => {
       const theirs = await readFile(join(FOLDER, `../programs/${name}.ts`), "utf8");
