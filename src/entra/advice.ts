@@ -40,6 +40,9 @@ const ADVICE: Readonly<Record<number | string, string>> = {
   expired_token: RETRY,
 };
 
+/** Returns the next step for the codes of an error, after a request with an assertion. */
+export type AdviseOnAssertion = (codes: readonly (number | string)[], form: URLSearchParams) => string | undefined;
+
 /** A rejected token request. */
 export interface RejectedRequest {
   readonly form: URLSearchParams;
@@ -48,6 +51,8 @@ export interface RejectedRequest {
   readonly sentOn: number;
   /** How to renew the client assertion. By default a callback returns it. */
   readonly renewal: string | undefined;
+  /** Loads the advice on the assertion of another identity provider. */
+  readonly loadAdvice?: (() => Promise<AdviseOnAssertion>) | undefined;
 }
 
 /** Errors for scopes of several resources. */

@@ -29,19 +29,17 @@ const MISMATCHES: Readonly<Record<number, string>> = {
 };
 
 /**
- * Returns a function that returns the next step for an error code, after Microsoft Entra has refused a federated
- * assertion; `undefined` for another code, and for an assertion that is signed by a certificate of the app.
+ * Returns the next step for the codes of an error, after Microsoft Entra has rejected the client assertion in the form;
+ * `undefined` for other codes, and for an assertion that is signed by a certificate of the app.
  *
  * @see https://learn.microsoft.com/entra/workload-id/workload-identity-federation-considerations
  */
-export function createAdvice(
-  assertion: string,
-  clientId: string,
-): (code: number | string) => string | undefined {
-  const jwt = decodeJwt(assertion);
+export function adviseOnAssertion(codes: readonly (number | string)[], form: URLSearchParams): string | undefined {
+  const clientId = form.get("client_id") ?? "";
+  const jwt = decodeJwt(form.get("client_assertion") ?? "");
   // The app itself is the issuer.
-  if (jwt?.claims?.iss === clientId) return () => undefined;
-  return (code) => adviseOn(Number(code), jwt, clientId);
+  if (jwt?.claims?.iss === clientId) return undefined;
+  return codes.map((code) => adviseOn(Number(code), jwt, clientId)).find(Boolean);
 }
 
 function adviseOn(

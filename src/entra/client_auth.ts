@@ -1,5 +1,6 @@
 import type { ClientAuth } from "oauth4webapi";
 import type { AssertionRequest } from "../assertion_source.ts";
+import type { AdviseOnAssertion } from "./advice.ts";
 import { reasonOf } from "../core/reason.ts";
 import { unavailableOf } from "../core/unavailable.ts";
 import { AuthenticationError } from "../errors.ts";
@@ -7,20 +8,30 @@ import { AuthenticationError } from "../errors.ts";
 export { ClientSecretPost as secretAuth, None as noAuth } from "oauth4webapi";
 
 /** Client authentication that may take time, and stops when the signal of the token request fires. */
-export type AbortableClientAuth = (
-  ...parameters: [...Parameters<ClientAuth>, signal?: AbortSignal]
-) => ReturnType<ClientAuth>;
+export interface AbortableClientAuth {
+  (...parameters: [...Parameters<ClientAuth>, signal?: AbortSignal]): ReturnType<ClientAuth>;
+  /** Loads the advice on rejected assertions. It is a member so that only bundles with assertions contain it. */
+  readonly loadAdvice?: () => Promise<AdviseOnAssertion>;
+}
 
 /** Returns an assertion for a token request. */
 export type AssertionCallback = (request: AssertionRequest) => Promise<string>;
 
 /** Returns the client authentication by a client assertion that a callback returns (RFC 7523, section 2.2). */
 export function assertionAuth(getAssertion: AssertionCallback): AbortableClientAuth {
-  return async (server, client, body, _headers, abortSignal) => {
+  return withAdvice(async (server, client, body, _headers, abortSignal) => {
     const { client_id: clientId } = client;
     const request = { abortSignal, clientId, tokenEndpoint: server.token_endpoint };
     setAssertion(body, clientId, await callForAssertion(getAssertion, request));
-  };
+  });
+}
+
+/** Adds the advice on assertions of other identity providers to a client authentication. */
+export function withAdvice(clientAuth: AbortableClientAuth): AbortableClientAuth {
+  return Object.assign(clientAuth, {
+    // Loaded on demand, because few assertions are rejected.
+    loadAdvice: async () => (await import("./assertion_advice.ts")).adviseOnAssertion,
+  });
 }
 
 /** Sets the client assertion in the form. */

@@ -26,14 +26,11 @@ export async function entraError(
   if (status === 0) return errorFromResponse(response, action, { advice: () => networkAdvice(response), redact });
   // Loaded on demand, because few requests are rejected.
   const { adviseOn } = await import("./advice.ts");
-  const assertion = request?.form.get("client_assertion");
-  const adviseOnAssertion = assertion
-    ? (await import("./assertion_advice.ts")).createAdvice(assertion, request?.form.get("client_id") ?? "")
-    : () => undefined;
+  const adviseOnAssertion = await request?.loadAdvice?.();
   return errorFromResponse(response, action, {
     advice(codes) {
       if (status >= 300 && status < 400) return PORTAL;
-      return codes.map(adviseOnAssertion).find(Boolean) ?? adviseOn(codes, request);
+      return adviseOnAssertion?.(codes, request!.form) ?? adviseOn(codes, request);
     },
     redact,
   });

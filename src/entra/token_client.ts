@@ -138,7 +138,13 @@ export async function requestTokens(
   if (!body || body.access_token === undefined && body.error !== undefined) {
     throw await entraError(response, action, {
       redact: (text) => redact(text, secretsOf(sent)),
-      request: { form: sent, scopes: request.scopes, sentOn, renewal: grant.renewal },
+      request: {
+        form: sent,
+        scopes: request.scopes,
+        sentOn,
+        renewal: grant.renewal,
+        loadAdvice: grant.clientAuth.loadAdvice,
+      },
     });
   }
   const text = (value: unknown) => typeof value === "string" && value !== "" ? value : undefined;

@@ -18,7 +18,7 @@ export interface PlatformRequest extends Pick<RequestInit, "method" | "headers" 
   readonly fetch?: typeof fetch;
   /** Returns the assertion of a successful response; `undefined` if it has none. */
   readonly read: (response: HttpResult) => unknown;
-  /** Returns what to do about a response without an assertion; by default advice on the network, if there is none. */
+  /** Returns what to do about a response without an assertion. By default, advice on the network. */
   readonly advice?: (response: HttpResult, redact: (text: string) => string) => string | undefined;
   /** Descriptions of HTTP statuses. */
   readonly meanings?: Readonly<Record<number, string>>;
