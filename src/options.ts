@@ -61,7 +61,8 @@ export interface CredentialOptions {
    * The environment variables, such as the bindings of a Worker; values other than strings are ignored. By default
    * those of the process.
    */
-  env?: Readonly<Record<string, unknown>> | undefined;
+  // Not a `Record`, which an interface without an index signature is not assignable to.
+  env?: object | undefined;
   /**
    * Sends requests to remote hosts, for example through a proxy or with a private certification authority.
    *

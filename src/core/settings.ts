@@ -80,7 +80,7 @@ export function resolveSettings(options: CredentialOptions): Settings {
   // `createRuntime` passes on the `env` of this runtime, whose missing permissions are errors.
   const ambient = !options.env && (!runtime.env || runtime.env === env);
   const variable = options.env
-    ? (name: string) => stringOf(options.env?.[name])
+    ? (name: string) => stringOf((options.env as Readonly<Record<string, unknown>>)[name])
     : runtime.env
     ? (name: string) => stringOf(runtime.env?.(name))
     : env;
