@@ -66,9 +66,14 @@ export function currentPage(): Page | undefined {
     url: new URL(page.location.href),
     isPopup: page.name.startsWith(WINDOW_NAME) && page.opener !== null,
     openWindow() {
-      // A second window of the same name would replace the first.
-      const opened = page.open("about:blank", WINDOW_NAME + crypto.randomUUID(), "popup,width=480,height=640");
-      return opened ? windowOf(opened) : undefined;
+      try {
+        // A second window of the same name would replace the first.
+        const opened = page.open("about:blank", WINDOW_NAME + crypto.randomUUID(), "popup,width=480,height=640");
+        return opened ? windowOf(opened) : undefined;
+      } catch {
+        // Firefox throws in a sandboxed frame without "allow-popups".
+        return undefined;
+      }
     },
     navigate: (url) => page.location.assign(url),
     clearFragment() {

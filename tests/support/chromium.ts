@@ -23,13 +23,13 @@ const FLAGS = [
 export const NO_BROWSER: string | false = !PATHS.some((path) => existsSync(path)) &&
   `There is none of ${PATHS.join(", ")}`;
 
-/** Starts a browser without a window, with further flags of its command line. */
-export async function startBrowser(flags: readonly string[] = []): Promise<Browser> {
+/** Starts a browser without a window, with further flags of its command line. Its popup blocker is off by default. */
+export async function startBrowser(flags: readonly string[] = [], { blocksPopups = false }: { blocksPopups?: boolean } = {}): Promise<Browser> {
   return await chromium.launch({
     executablePath: PATHS.find((path) => existsSync(path))!,
     args: [...FLAGS, ...flags],
     // Pages are kept alive for the way back, as people's browsers do.
-    ignoreDefaultArgs: ["--disable-back-forward-cache"],
+    ignoreDefaultArgs: ["--disable-back-forward-cache", ...blocksPopups ? ["--disable-popup-blocking"] : []],
   });
 }
 
