@@ -24,7 +24,10 @@ export const NO_BROWSER: string | false = !PATHS.some((path) => existsSync(path)
   `There is none of ${PATHS.join(", ")}`;
 
 /** Starts a browser without a window, with further flags of its command line. Its popup blocker is off by default. */
-export async function startBrowser(flags: readonly string[] = [], { blocksPopups = false }: { blocksPopups?: boolean } = {}): Promise<Browser> {
+export async function startBrowser(
+  flags: readonly string[] = [],
+  { blocksPopups = false }: { blocksPopups?: boolean } = {},
+): Promise<Browser> {
   return await chromium.launch({
     executablePath: PATHS.find((path) => existsSync(path))!,
     args: [...FLAGS, ...flags],
