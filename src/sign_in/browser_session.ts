@@ -100,8 +100,8 @@ export function createBrowserSession(options: InteractiveBrowserCredentialOption
   }
 
   /**
-   * Opens the window before the first `await`, because WebKit blocks windows after it even in a click handler. Closes it
-   * if no sign-in needs it.
+   * Opens the window before the first `await`, because WebKit blocks windows after it even in a click handler. Closes
+   * the window if no sign-in needs it.
    */
   async function withEarlyWindow<T>(page: Page, method: () => Promise<T>): Promise<T> {
     // One prompt serves concurrent calls.
