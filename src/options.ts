@@ -146,6 +146,9 @@ export interface InteractiveBrowserCredentialOptions extends InteractiveCredenti
    *   `loginStyle: "popup"` a blank page is enough; with `"redirect"`, this page must call `getToken` again.
    * - Elsewhere: `http://localhost`, with or without a port, registered for desktop applications. By default with a
    *   free port.
+   *
+   * A function is called at the first `getToken` or `authenticate`: `() => location.origin` for a page that is rendered
+   * on a server too.
    */
   redirectUri?: string | (() => string) | undefined;
   /** The username to fill in on the sign-in page, such as `"jo@contoso.com"`. */
