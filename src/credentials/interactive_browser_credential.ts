@@ -62,7 +62,8 @@ export class InteractiveBrowserCredential implements TokenCredential {
 
   /**
    * Returns a token, from the cache if it has one. Otherwise acquires it silently if possible, else prompts the user to
-   * sign in. In a page with `loginStyle: "popup"`, request the first token in a click handler, before its first `await`.
+   * sign in. In a page with `loginStyle: "popup"`, request the first token in a click handler, before its first
+   * `await`.
    *
    * @param scopes Scopes of the token, such as `"https://graph.microsoft.com/User.Read"`.
    * @param options See {@linkcode GetTokenOptions}.
