@@ -55,7 +55,7 @@ export const LAYERS: readonly Layer[] = [
   {
     name: "sign_in",
     files: /^src\/sign_in\//,
-    may: ["contracts", "core", "encoding", "runtime", "entra", "sign_in", "oauth4webapi"],
+    may: ["contracts", "core", "encoding", "runtime", "background", "entra", "sign_in", "oauth4webapi"],
   },
   {
     name: "managed_identity",

@@ -103,7 +103,7 @@ export function resolveSettings(options: CredentialOptions, name: string, own = 
   // same `env`.
   const ambient = !options.env && (!runtime.env || runtime.env === env);
   const variable = options.env
-    ? (name: string) => stringOf(options.env?.[name])
+    ? (name: string) => stringOf((options.env as Readonly<Record<string, unknown>>)[name])
     : runtime.env
     ? (name: string) => stringOf(runtime.env?.(name))
     : env;

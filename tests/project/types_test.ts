@@ -13,7 +13,7 @@ import { fileURLToPath } from "node:url";
 
 const FOLDER = fileURLToPath(new URL("../types/", import.meta.url));
 const CONFIG = fileURLToPath(new URL("../../deno.json", import.meta.url));
-const PROGRAMS = ["core_auth.mts", "drop_in.mts", "misuse.mts", "undefined.mts"];
+const PROGRAMS = ["core_auth.mts", "drop_in.mts", "interfaces.mts", "misuse.mts", "undefined.mts"];
 
 /** Typical configurations of projects. */
 const CONFIGURATIONS = {
