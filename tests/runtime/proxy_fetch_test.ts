@@ -251,6 +251,13 @@ if (platform === "node") {
     assert.match((await run({ HTTPS_PROXY: open.url, NO_PROXY: HOST })).line, DIRECT);
   });
 
+  test("a release of Node whose error has the URL of the proxy does not show its password", async () => {
+    const run = await isolate(findNode("22.21.0"));
+    const { line } = await run({ HTTPS_PROXY: withUser("jo:a-wrong-p@ssword") });
+    assert.match(line, /^error .* via http:\/\/127\.0\.0\.1:\d+: HTTP\/1\.1 407 /);
+    assert.doesNotMatch(line, /wrong|jo:/);
+  });
+
   for (const version of ["22.23.3", "24.21.0", "26.10.0"]) {
     let isolated: Promise<Run> | undefined;
     const run: Run = async (...given) => await (await (isolated ??= isolate(findNode(version))))(...given);
