@@ -1,5 +1,5 @@
 import { bound } from "../core/bound.ts";
-import type { Outgoing } from "./outgoing.ts";
+import { discard, type Outgoing } from "./outgoing.ts";
 import { isSafe } from "./scope_for.ts";
 
 const REDIRECTS: readonly number[] = [301, 302, 303, 307, 308];
@@ -7,6 +7,7 @@ const REDIRECTS: readonly number[] = [301, 302, 303, 307, 308];
 /**
  * Returns the request that a redirect asks for, as the Fetch standard builds it (section "HTTP-redirect fetch"), or
  * `undefined` if the response is none, or the caller follows redirects. Throws a `TypeError` if it cannot be followed.
+ * Discards a response that is a redirect.
  */
 export function redirected(response: Response, outgoing: Outgoing): Outgoing | undefined {
   const { url, redirect } = outgoing;
@@ -14,6 +15,7 @@ export function redirected(response: Response, outgoing: Outgoing): Outgoing | u
   const isHidden = response.type === "opaqueredirect";
   const location = REDIRECTS.includes(response.status) ? response.headers.get("location") : null;
   if (redirect === "manual" || !isHidden && location === null) return undefined;
+  discard(response);
   const target = isHidden ? undefined : targetOf(location!, url);
   const toGet = response.status === 303 && outgoing.method !== "HEAD" ||
     response.status < 303 && outgoing.method === "POST";
