@@ -187,7 +187,13 @@ describe("AgentIdentityCredential", () => {
     assert.ok(scene.entra.requests.every(({ url }) => url.includes(OTHER_TENANT)));
   });
 
-  for (const [host, audience] of [["login.microsoftonline.us", "USGov"], ["login.chinacloudapi.cn", "China"]]) {
+  for (
+    const [host, audience] of [
+      ["login.microsoftonline.us", "USGov"],
+      ["Login.microsoftonline.us:443/", "USGov"],
+      ["login.chinacloudapi.cn", "China"],
+    ]
+  ) {
     test(`requests the assertion for the cloud of ${host}`, async () => {
       const scene = await createScene();
       await create(scene, { clientSecret: SECRET, authorityHost: `https://${host}` }).getToken(GRAPH);
@@ -282,6 +288,10 @@ describe("AgentIdentityCredential, with bad input", () => {
     "two kinds of client authentication": [{ getAssertion: () => Promise.resolve("") }, /exactly one of/],
     "two users": [{ username: "a@contoso.com", userId: "an-id" }, /at most one of "username", "userId"/],
     "an empty user": [{ username: "" }, /Option "username" must be a non-empty string/],
+    "a user's token with its scheme": [
+      { userAssertionToken: "Bearer ey" },
+      /Option "userAssertionToken" must be the token alone, without "Bearer "/,
+    ],
     "claims that are not JSON": [{ claimsFromClient: "nonsense" }, /Option "claimsFromClient" must be a JSON object/],
     "claims that are an array": [{ claimsFromClient: "[]" }, /Option "claimsFromClient" must be a JSON object/],
   };
