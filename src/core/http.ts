@@ -63,7 +63,7 @@ export async function send(
     if (name === "UnusableProxy") throw new AuthenticationError(`Cannot reach "${host}": ${messageOf(error)}`);
     const flag = missingPermission(error, { net: host });
     if (flag) throw new AuthenticationError(`Cannot reach "${host}": Run ${flag}`);
-    return { status: 0, text: reasonOf(error), retryAfterInMs: undefined };
+    return { status: 0, text: messagesOf(error), retryAfterInMs: undefined };
   }
 }
 
@@ -87,7 +87,7 @@ async function readBody(response: Response, signal: AbortSignal): Promise<string
  * Returns the messages and codes of the error and its causes. The error itself may contain the request, and is dropped;
  * the caller redacts the messages.
  */
-function reasonOf(error: unknown): string {
+function messagesOf(error: unknown): string {
   const messages: string[] = [];
   for (let at: unknown = error; at instanceof Error && messages.length < 3; at = at.cause) {
     const { code, message } = at as { code?: unknown; message: string };

@@ -113,7 +113,7 @@ function adviseOnTimes(
   renewal: string,
   sentOn: number,
 ): string | undefined {
-  const { exp, nbf } = claimsOf(assertion);
+  const { exp, nbf } = payloadOf(assertion);
   const [end, start] = [Number(exp || NaN) * 1000, Number(nbf || NaN) * 1000] as const;
   if (end <= sentOn) {
     return `The ${what} expired ${minutes(sentOn - end)} ago, at ${say(end)}: ${renewal}`;
@@ -123,8 +123,8 @@ function adviseOnTimes(
     `By the clock of this machine it is ${say(sentOn)}, and the ${what} is ${validity}: Check the clock`;
 }
 
-/** Returns the claims of a JWT, without verification; none if it is malformed. */
-function claimsOf(assertion: string | null): { readonly exp?: unknown; readonly nbf?: unknown } {
+/** Returns the payload of a JWT, without verification; none if it is malformed. */
+function payloadOf(assertion: string | null): { readonly exp?: unknown; readonly nbf?: unknown } {
   try {
     const [, payload = ""] = assertion!.split(".");
     return Object(JSON.parse(atob(payload.replaceAll("-", "+").replaceAll("_", "/"))));
