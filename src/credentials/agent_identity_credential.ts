@@ -138,9 +138,11 @@ export class AgentIdentityCredential implements TokenCredential {
     const acquireBy = (grant: AgentGrant["grant"], claims?: string): Acquire => async (request) => {
       const assertion = await exchange(getAssertion, request);
       const clientAuth = assertionAuth(() => Promise.resolve(assertion));
-      return await createTokenClient({ name: NAME, clientId: agentId, clientAuth, ...grant, claims }, settings)(
-        request,
-      );
+      const renewal = "Request the token again";
+      return await createTokenClient(
+        { name: NAME, clientId: agentId, clientAuth, renewal, ...grant, claims },
+        settings,
+      )(request);
     };
 
     const ownToken = createFor("agent", acquireBy({ type: "client_credentials" }));

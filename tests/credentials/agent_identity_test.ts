@@ -275,6 +275,26 @@ describe("AgentIdentityCredential, with bad input", () => {
     assert.equal((await claimsOf(scene, credential)).appid, AGENT);
   });
 
+  test("the next step for an assertion that has expired is to try again", async () => {
+    const scene = await createScene();
+    // The response says how long the assertion is valid, so that the credential does not notice the other clock.
+    const early = createEntra({
+      apps: [
+        { tenantId: TENANT, clientId: BLUEPRINT, secrets: [SECRET] },
+        { tenantId: TENANT, clientId: AGENT, blueprintId: BLUEPRINT },
+      ],
+      now: () => scene.clock.now() - 2 * 3_600_000,
+    });
+    const credential = create(scene, {
+      clientSecret: SECRET,
+      fetch: (input, init) => (String(init?.body).includes("fmi_path") ? early.fetch : scene.entra.fetch)(input, init),
+    });
+    await assert.rejects(
+      credential.getToken(GRAPH),
+      /AADSTS700024.* The assertion expired .*: Request the token again$/,
+    );
+  });
+
   const malformed: Readonly<Record<string, [object, RegExp]>> = {
     "no blueprint": [{ blueprintId: undefined }, /Option "blueprintId" must be a non-empty string/],
     "no agent": [{ agentId: "" }, /Option "agentId" must be a non-empty string/],
