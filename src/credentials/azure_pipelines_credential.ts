@@ -90,7 +90,10 @@ export class AzurePipelinesCredential implements TokenCredential {
     const job = { credential: name, serviceConnectionId, systemAccessToken };
     const acquire: Acquire = (request) => {
       const clientAuth = federatedTokenAuth(() => requestOidcToken(job, request.signal, settings));
-      return createTokenClient({ name, clientId, clientAuth, type: "client_credentials" }, settings)(request);
+      // Azure Pipelines issues one for each token request.
+      const renewal = "Check the clock of this machine";
+      const grant = { name, clientId, clientAuth, renewal, type: "client_credentials" } as const;
+      return createTokenClient(grant, settings)(request);
     };
     const cacheIdentity =
       () => [clientId, serviceConnectionId, systemAccessToken, settings.env(OIDC_REQUEST_URI) ?? ""];
