@@ -116,11 +116,15 @@ function adviseOnTimes(
   const { exp, nbf } = payloadOf(assertion);
   const [end, start] = [Number(exp || NaN) * 1000, Number(nbf || NaN) * 1000] as const;
   if (end <= sentOn) {
-    return `The ${what} expired ${minutes(sentOn - end)} ago, at ${say(end)}: ${renewal}`;
+    return `The ${what} expired ${minutes(sentOn - end)} ago, at ${formatTime(end)}: ${renewal}`;
   }
-  const validity = start > sentOn ? `not valid before ${say(start)}` : end > sentOn ? `valid until ${say(end)}` : "";
+  const validity = start > sentOn
+    ? `not valid before ${formatTime(start)}`
+    : end > sentOn
+    ? `valid until ${formatTime(end)}`
+    : "";
   return validity &&
-    `By the clock of this machine it is ${say(sentOn)}, and the ${what} is ${validity}: Check the clock`;
+    `By the clock of this machine it is ${formatTime(sentOn)}, and the ${what} is ${validity}: Check the clock`;
 }
 
 /** Returns the payload of a JWT, without verification; none if it is malformed. */
@@ -138,7 +142,7 @@ function minutes(ms: number): string {
   return count === 0 ? "less than a minute" : count === 1 ? "a minute" : `${count} minutes`;
 }
 
-function say(time: number): string {
+function formatTime(time: number): string {
   // Beyond the range of dates, `toISOString` throws.
   return Math.abs(time) <= 8.64e15 ? new Date(time).toISOString() : "an unknown time";
 }

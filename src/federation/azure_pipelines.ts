@@ -62,8 +62,8 @@ export async function requestOidcToken(job: Job, signal: AbortSignal, settings: 
     const value = response.headers?.get(name);
     return value ? `${name}: ${toSingleLine(redact(value, secrets))}` : [];
   });
-  const said = errorTextOf(response, (text) => redact(text, secrets));
-  const meaning = [MEANINGS[response.status], said].filter(Boolean).join(": ");
+  const detail = errorTextOf(response, (text) => redact(text, secrets));
+  const meaning = [MEANINGS[response.status], detail].filter(Boolean).join(": ");
   throw errorFromResponse(response, `Cannot get the token of the service connection from "${url.host}"`, {
     advice: () =>
       [

@@ -6,8 +6,8 @@ const REDIRECTS: readonly number[] = [301, 302, 303, 307, 308];
 
 /**
  * Returns the request that a redirect asks for, as the Fetch standard builds it (section "HTTP-redirect fetch"), or
- * `undefined` if the response is none, or the caller follows redirects. Throws a `TypeError` if it cannot be followed.
- * Discards a response that is a redirect.
+ * `undefined` if the response is not a redirect, or the mode is `"manual"`. Throws a `TypeError` if the redirect cannot
+ * be followed. Discards the response of a redirect.
  */
 export function redirected(response: Response, outgoing: Outgoing): Outgoing | undefined {
   const { url, redirect } = outgoing;
