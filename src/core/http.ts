@@ -31,10 +31,10 @@ export interface SendOptions extends Pick<Settings, "now" | "sleep"> {
 }
 
 /**
- * Sends a request and reads at most one megabyte of the response. Without a `fetch`, the request may go through the proxy
- * that the variables of the process name. Redirects are not followed, because another server
- * must not receive the request. Rejects only with the signal's reason, or with an `AuthenticationError` if the runtime
- * does not permit the request or the server's certificate is not the pinned one.
+ * Sends a request and reads at most one megabyte of the response. Without a `fetch`, the request may go through the
+ * proxy that the variables of the process name. Redirects are not followed, because another server must not receive the
+ * request. Rejects only with the signal's reason, or with an `AuthenticationError` if the runtime does not permit the
+ * request, the proxy cannot be used, or the server's certificate is not the pinned one.
  */
 export async function send(
   fetch: typeof globalThis.fetch | undefined = fetchRemotely,

@@ -163,8 +163,8 @@ export class AgentIdentityCredential implements TokenCredential {
    * `"https://graph.microsoft.com/.default"`.
    * @param options See {@linkcode GetTokenOptions}.
    * @throws {CredentialUnavailableError} The credential that `getAssertion` uses is unavailable.
-   * @throws {AuthenticationError} The certificate cannot be read; or Microsoft Entra rejects the blueprint, the agent or
-   * the user, or cannot be reached.
+   * @throws {AuthenticationError} The certificate cannot be read; or Microsoft Entra rejects the blueprint, the agent
+   * or the user, or cannot be reached.
    */
   getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken> {
     return internalsOf<GetToken>(this)(scopes, options);

@@ -449,14 +449,14 @@ describe("withAzureAuth releases the connection of", () => {
       return Promise.resolve({ token: "token", expiresOnTimestamp: Infinity });
     },
   };
-  const unused: Readonly<Record<string, [status: number, headers: Record<string, string>]>> = {
-    "a response that asks for a delay, before the delay": [503, { "retry-after": "50" }],
+  const unused: Readonly<Record<string, [status: number, headers: Record<string, string>, error: RegExp]>> = {
+    "a response that asks for a delay, before the delay": [503, { "retry-after": "50" }, /enough/],
     "a challenge for a tenant that the credential does not allow": [401, {
       "www-authenticate": 'Bearer authorization_uri="https://login.windows.net/other"',
-    }],
-    "a redirect that cannot be followed": [302, { location: "http://graph.microsoft.com/" }],
+    }, /not allowed/],
+    "a redirect that cannot be followed": [302, { location: "http://graph.microsoft.com/" }, /Cannot follow/],
   };
-  for (const [what, [status, headers]] of Object.entries(unused)) {
+  for (const [what, [status, headers, error]] of Object.entries(unused)) {
     test(what, async () => {
       const controller = new AbortController();
       let cancelled = 0;
@@ -471,7 +471,7 @@ describe("withAzureAuth releases the connection of", () => {
       const azureFetch = withAzureAuth(allowsNoTenant, {
         fetch: () => Promise.resolve(new Response(body(), { status, headers })),
       });
-      await assert.rejects(azureFetch(GRAPH, { signal: controller.signal }));
+      await assert.rejects(azureFetch(GRAPH, { signal: controller.signal }), error);
       assert.equal(cancelled, 1);
     });
   }

@@ -123,7 +123,10 @@ function describeProxy(title: string, run: Run): void {
     for (const user of ["", "jo:a-wrong-p@ssword"]) {
       test(`the proxy requires ${user ? "another" : "a"} user`, async () => {
         const { line, requests } = await run({ HTTPS_PROXY: user ? withUser(user) : guarded.url });
-        assert.match(line, /^error EnvironmentCredential: Cannot get a token for .*(407|proxy authentication required)/i);
+        assert.match(
+          line,
+          /^error EnvironmentCredential: Cannot get a token for .*(407|proxy authentication required)/i,
+        );
         assert.match(line, /\. Put the user name and the password, percent-encoded, into the URL of the proxy: /);
         assert.doesNotMatch(line, /wrong/);
         assert.equal(requests[0], [`${HOST}:443`, user].filter(Boolean).join(" "));
