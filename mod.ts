@@ -14,6 +14,7 @@
  */
 
 export type { AbortSignalLike, AccessToken, GetTokenOptions, TokenCredential } from "./src/token_credential.ts";
+export type { AssertionRequest } from "./src/assertion_source.ts";
 export type { TokenCache, TokenSet } from "./src/token_cache.ts";
 export type {
   AppCredentialOptions,

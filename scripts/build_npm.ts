@@ -57,6 +57,11 @@ const CHUNKS: readonly { readonly name: string; readonly modules: RegExp }[] = [
     modules: /^src\/(runtime\/page|sign_in\/browser_session|credentials\/interactive_browser_credential)\.js$/,
   },
   { name: "material", modules: /^src\/certificates\/(certificate(_material)?|pem|private_key)\.js$/ },
+  {
+    name: "sources",
+    modules:
+      /^src\/federation\/(create_source|exchange_audience|from_azure_pipelines|request_assertion|variables)\.js$/,
+  },
   { name: "workload", modules: /^src\/(federation\/(token_file|workload_identity)|entra\/named_file)\.js$/ },
   {
     name: "people",
@@ -66,7 +71,7 @@ const CHUNKS: readonly { readonly name: string; readonly modules: RegExp }[] = [
   {
     name: "entra",
     modules:
-      /^src\/(version\.js|entra\/(?!advice|discovery|region)|certificates\/certificate_(auth|configuration)|federation\/azure_pipelines|credentials\/(azure_pipelines|environment|on_behalf|client|username|environment_identity|identity_variables))/,
+      /^src\/(version\.js|entra\/(?!advice|assertion_advice|discovery|region)|certificates\/certificate_(auth|configuration)|credentials\/(environment|on_behalf|client|username|environment_identity|identity_variables))/,
   },
 ];
 

@@ -47,12 +47,15 @@ export const LAYERS: readonly Layer[] = [
   {
     name: "federation",
     files: /^src\/federation\//,
-    may: ["contracts", "core", "encoding", "runtime", "entra", "certificates", "federation", "oauth4webapi"],
+    may: [
+      ...["contracts", "core", "encoding", "runtime", "entra", "certificates", "federation", "developer_tools"],
+      "oauth4webapi",
+    ],
   },
   {
     name: "sign_in",
     files: /^src\/sign_in\//,
-    may: ["contracts", "core", "encoding", "runtime", "entra", "sign_in", "oauth4webapi"],
+    may: ["contracts", "core", "encoding", "runtime", "background", "entra", "sign_in", "oauth4webapi"],
   },
   {
     name: "managed_identity",

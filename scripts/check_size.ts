@@ -22,7 +22,7 @@ const FAMILIES: Readonly<Record<string, readonly string[]>> = {
     ...["src/authority_hosts", "src/bearer_token_provider", "src/errors", "src/incumbent_exports", "src/version"],
     ...["src/core/encoding", "src/core/in_chain"],
   ],
-  platform: ["platform", "env", "permission", "query_permission", "read_text", "remote_fetch"]
+  platform: ["platform", "builtin_module", "env", "permission", "query_permission", "read_text", "remote_fetch"]
     .map((name) => `src/runtime/${name}`),
   files: ["src/runtime/"],
   core: ["src/core/", "src/federation/lazy_workload_identity"],
@@ -44,7 +44,13 @@ const FAMILIES: Readonly<Record<string, readonly string[]>> = {
   machine: ["src/managed_identity/identity", "src/credentials/choose_managed_identity"],
   managedIdentity: ["src/managed_identity/"],
   chain: ["src/core/chain", "src/core/chain_report", "src/core/interim"],
-  entra: ["src/entra/", "src/federation/", "src/sign_in/", "oauth4webapi"],
+  entra: ["src/entra/", "src/federation/token_", "src/federation/workload_identity", "src/sign_in/", "oauth4webapi"],
+  federation: ["src/federation/", "src/entra/named_file"],
+  sources: ["create_source", "exchange_audience", "request_assertion", "variables"].map((name) =>
+    `src/federation/${name}`
+  ),
+  gitHub: ["src/federation/from_github_actions"],
+  azurePipelines: ["src/federation/from_azure_pipelines"],
   certificates: ["src/certificates/"],
   people: ["src/authentication_record", "src/options", "src/runtime/page"],
   web: ["src/web/"],
@@ -89,6 +95,7 @@ const CERTIFICATES: readonly string[] = [...TOKENS, "certificates", "files"];
 const COMPOSITION: readonly string[] = [...CERTIFICATES, "credentials"];
 const PEOPLE: readonly string[] = [...TOKENS, "people"];
 const COMPLETE: readonly string[] = [...COMPOSITION, "chain", "machine", "tool"];
+const FEDERATION: readonly string[] = [...CORE, "federation", "sources", "gitHub", "azurePipelines", "files", "tool"];
 const TOOL: readonly string[] = [...CORE, "tool"];
 
 const ENTRIES: readonly Entry[] = [
@@ -97,13 +104,13 @@ const ENTRIES: readonly Entry[] = [
   { name: "DefaultAzureCredential", from: ".", families: COMPLETE },
   { name: "AzureAuthorityHosts", from: ".", families: ["contracts"] },
   { name: "getBearerTokenProvider", from: ".", families: ["contracts"] },
-  { name: "*", from: ".", families: [...COMPLETE, "people"] },
-  { name: "*", from: "./agent-identity-credential", families: [...CERTIFICATES] },
+  { name: "*", from: ".", families: [...COMPLETE, "people", "sources", "azurePipelines"] },
+  { name: "*", from: "./agent-identity-credential", families: [...CERTIFICATES, "sources"] },
   { name: "*", from: "./azure-cli-credential", families: TOOL },
   { name: "*", from: "./azure-developer-cli-credential", families: TOOL },
   { name: "*", from: "./azure-powershell-credential", families: TOOL },
   { name: "*", from: "./authorization-code-credential", families: PEOPLE },
-  { name: "*", from: "./azure-pipelines-credential", families: TOKENS },
+  { name: "*", from: "./azure-pipelines-credential", families: [...TOKENS, "sources", "azurePipelines"] },
   { name: "*", from: "./device-code-credential", families: PEOPLE },
   { name: "*", from: "./interactive-browser-credential", families: PEOPLE },
   { name: "*", from: "./on-behalf-of-credential", families: [...CERTIFICATES] },
@@ -118,6 +125,8 @@ const ENTRIES: readonly Entry[] = [
   { name: "*", from: "./workload-identity-credential", families: CORE },
   { name: "*", from: "./web-sign-in", families: [...CERTIFICATES, "web"] },
   { name: "*", from: "./fetch", families: ["contracts", "waiting", "core", "http"] },
+  { name: "*", from: "./federation", families: FEDERATION },
+  { name: "fromGitHubActions", from: "./federation", families: [...CORE, "sources", "gitHub"] },
   { name: "*", from: "./pkcs12", families: ["contracts", "certificates", "pkcs12"] },
   { name: "*", from: "./runtime", families: ["platform", "files", "tool", "waiting"] },
   { name: "*", from: "./testing", families: ["contracts", "certificates", "testing", "jose"] },

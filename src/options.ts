@@ -64,7 +64,8 @@ export interface CredentialOptions {
    * The environment variables, such as the bindings of a Worker; values other than strings are ignored. By default
    * those of the process.
    */
-  env?: Readonly<Record<string, unknown>> | undefined;
+  // Not a `Record`, which an interface without an index signature is not assignable to.
+  env?: object | undefined;
   /**
    * Sends requests to remote hosts, for example through a proxy or with a private certification authority. By default
    * the global `fetch`. On Node, a request goes through the proxy that the variable `https_proxy` or `HTTPS_PROXY` of
@@ -159,6 +160,9 @@ export interface InteractiveBrowserCredentialOptions extends InteractiveCredenti
    *   `loginStyle: "popup"` a blank page is enough; with `"redirect"`, this page must call `getToken` again.
    * - Elsewhere: `http://localhost`, with or without a port, registered for desktop applications. By default with a
    *   free port.
+   *
+   * A function is called at the first `getToken` or `authenticate`: `() => location.origin` for a page that is rendered
+   * on a server too.
    */
   redirectUri?: string | (() => string) | undefined;
   /** The username to fill in on the sign-in page, such as `"jo@contoso.com"`. */

@@ -1,7 +1,6 @@
-import type { ClientAuth } from "oauth4webapi";
 import type { Settings } from "../core/settings.ts";
 import { checkText } from "../core/validate.ts";
-import { assertionAuth, secretAuth } from "../entra/client_auth.ts";
+import { type AbortableClientAuth, assertionAuth, type AssertionCallback, secretAuth } from "../entra/client_auth.ts";
 import { fileReaders } from "../runtime/files.ts";
 import type { RuntimeOverrides } from "../runtime/runtime.ts";
 import { createCertificateAuth } from "./certificate_auth.ts";
@@ -12,13 +11,13 @@ export interface AppAuthOptions {
   readonly clientSecret?: string | undefined;
   readonly certificatePath?: string | undefined;
   readonly sendCertificateChain?: boolean | undefined;
-  readonly getAssertion?: (() => Promise<string>) | undefined;
+  readonly getAssertion?: AssertionCallback | undefined;
   readonly runtime?: RuntimeOverrides | undefined;
 }
 
 /** The client authentication of an app, and the values that partition the cache by it. */
 export interface AppAuth {
-  readonly clientAuth: ClientAuth;
+  readonly clientAuth: AbortableClientAuth;
   readonly cacheIdentity: () => readonly (string | object)[] | Promise<readonly (string | object)[]>;
 }
 

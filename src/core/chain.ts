@@ -23,6 +23,8 @@ const LOST_SEARCH_IN_MS = 180_000;
 export interface ChainSettings extends Pick<Settings, "log" | "now" | "sleep" | "waitUntil"> {
   /** Whether it is unknown which credentials are available: then each probes before it commits to a request. */
   readonly isDiscovery: boolean;
+  /** Returns a line for the error of a search without a token, if the environment suggests one. */
+  readonly hint?: () => Promise<string | undefined>;
 }
 
 /** A failed attempt of a search, with its error. */
@@ -115,7 +117,11 @@ export function createChain(name: string, links: readonly Link[], settings: Chai
     if (elected) return await getTokenFrom(elected, scopes, options);
     throw new AggregateAuthenticationError(
       skipped.map(({ error }) => error),
-      [`${name}: Cannot get a token: No credential is available`, ...chainReport(skipped)].join("\n  "),
+      [
+        `${name}: Cannot get a token: No credential is available`,
+        ...chainReport(skipped),
+        await settings.hint?.(),
+      ].filter((line) => line !== undefined).join("\n  "),
     );
   }
 

@@ -24,6 +24,12 @@ export interface RetryRule {
   readonly outage?: { readonly lastsInMs: number; readonly delayInMs: number };
 }
 
+/**
+ * Failures of a token service that a retry can resolve: no response, a timeout, throttling and server errors, except
+ * 501 and 505.
+ */
+export const TRANSIENT_FAILURES: readonly RetryRule[] = [{ statuses: /^(0|408|429|5(?!01|05)\d\d)$/ }];
+
 /** Options of {@linkcode retry}. */
 export interface Attempts {
   readonly credential: string;

@@ -103,7 +103,7 @@ export function resolveSettings(options: CredentialOptions, name: string, own = 
   // same `env`.
   const ambient = !options.env && (!runtime.env || runtime.env === env);
   const variable = options.env
-    ? (name: string) => stringOf(options.env?.[name])
+    ? (name: string) => stringOf((options.env as Readonly<Record<string, unknown>>)[name])
     : runtime.env
     ? (name: string) => stringOf(runtime.env?.(name))
     : env;
@@ -156,7 +156,8 @@ function missingFlags(
 }
 
 function adviseOnEnv(platform: Platform, name: string): string | undefined {
-  const call = `new ${name}({ env })`;
+  // A class, or a function.
+  const call = `${/^[A-Z]/.test(name) ? "new " : ""}${name}({ env })`;
   if (platform === "workerd") return `Pass the Worker's bindings: \`${call}\``;
   return platform === "web" && !hasEnv() ? `Pass the variables: \`${call}\`` : undefined;
 }

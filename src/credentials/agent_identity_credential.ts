@@ -18,6 +18,7 @@
  * @module
  */
 
+import type { AssertionRequest } from "../assertion_source.ts";
 import { createAppAuth } from "../certificates/app_auth.ts";
 import { type Acquire, createGetToken, type GetToken, type TokenRequest } from "../core/get_token.ts";
 import { internalsOf, setInternals } from "../core/internals.ts";
@@ -58,7 +59,7 @@ export interface AgentIdentityCredentialOptions extends AppCredentialOptions {
    * Returns a client assertion for the blueprint, a JWT: the token of a managed identity or of another identity
    * provider that the blueprint trusts. Called once for each request of the blueprint.
    */
-  getAssertion?: (() => Promise<string>) | undefined;
+  getAssertion?: ((request: AssertionRequest) => Promise<string>) | undefined;
   /** The user principal name of the agent's user account, to act as that user. */
   username?: string | undefined;
   /** The object id of the agent's user account, to act as that user. */

@@ -15,13 +15,14 @@
  */
 
 import { checkClientId, checkPositional, checkText } from "../core/validate.ts";
-import { type Acquire, createGetToken, type GetToken } from "../core/get_token.ts";
+import { createGetToken, type GetToken } from "../core/get_token.ts";
 import { internalsOf, setInternals } from "../core/internals.ts";
 import { APP_VARIABLES } from "../core/require_variables.ts";
 import { resolveSettings } from "../core/settings.ts";
 import { checkAppTenantId } from "../core/tenants.ts";
-import { OIDC_REQUEST_URI, requestOidcToken } from "../federation/azure_pipelines.ts";
-import { federatedTokenAuth } from "../federation/token_file.ts";
+import { createSource } from "../federation/create_source.ts";
+import { OIDC_REQUEST_URI, pipelinesSpec } from "../federation/from_azure_pipelines.ts";
+import { assertionAuth } from "../entra/client_auth.ts";
 import { createTokenClient } from "../entra/token_client.ts";
 import type { CredentialOptions } from "../options.ts";
 import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";
@@ -87,14 +88,10 @@ export class AzurePipelinesCredential implements TokenCredential {
     }
     const name = "AzurePipelinesCredential";
     const settings = resolveSettings(options, name);
-    const job = { credential: name, serviceConnectionId, systemAccessToken };
-    const acquire: Acquire = (request) => {
-      const clientAuth = federatedTokenAuth(() => requestOidcToken(job, request.signal, settings));
-      // Azure Pipelines issues one for each token request.
-      const renewal = "Check the clock of this machine";
-      const grant = { name, clientId, clientAuth, renewal, type: "client_credentials" } as const;
-      return createTokenClient(grant, settings)(request);
-    };
+    // The settings are shared, so that cache identity and request agree on the variables.
+    const getAssertion = createSource(pipelinesSpec({ serviceConnectionId, systemAccessToken }), options, settings);
+    const clientAuth = assertionAuth(getAssertion);
+    const acquire = createTokenClient({ name, clientId, clientAuth, type: "client_credentials" }, settings);
     const cacheIdentity =
       () => [clientId, serviceConnectionId, systemAccessToken, settings.env(OIDC_REQUEST_URI) ?? ""];
     setInternals(this, createGetToken({ name, tenantId, variables: APP_VARIABLES, cacheIdentity, acquire }, settings));

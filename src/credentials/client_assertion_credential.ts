@@ -22,8 +22,11 @@ import { checkAppTenantId } from "../core/tenants.ts";
 import { assertionAuth } from "../entra/client_auth.ts";
 import { claimsOf } from "../entra/claims.ts";
 import { createTokenClient } from "../entra/token_client.ts";
+import type { AssertionRequest } from "../assertion_source.ts";
 import type { AppCredentialOptions } from "../options.ts";
 import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";
+
+export type { AssertionRequest } from "../assertion_source.ts";
 
 /** Options of {@linkcode ClientAssertionCredential}. */
 export type ClientAssertionCredentialOptions = AppCredentialOptions;
@@ -32,14 +35,12 @@ export type ClientAssertionCredentialOptions = AppCredentialOptions;
  * Authenticates an application with a client assertion (RFC 7523) that a callback returns: the token of an identity
  * provider that the app trusts (workload identity federation), or the result of a signing service.
  *
- * @example With the OIDC token of a platform
+ * @example In GitHub Actions
  * ```ts no-eval
  * import { ClientAssertionCredential } from "@azweb/identity";
+ * import { fromGitHubActions } from "@azweb/identity/federation";
  *
- * const credential = new ClientAssertionCredential("my-tenant-id", "my-client-id", async () => {
- *   const response = await fetch("https://issuer.example/token?audience=api://AzureADTokenExchange");
- *   return await response.text();
- * });
+ * const credential = new ClientAssertionCredential("my-tenant-id", "my-client-id", fromGitHubActions());
  * ```
  *
  * @see https://learn.microsoft.com/entra/workload-id/workload-identity-federation
@@ -50,14 +51,15 @@ export class ClientAssertionCredential implements TokenCredential {
    *
    * @param tenantId The tenant's id or domain name.
    * @param clientId The app's client id.
-   * @param getAssertion Returns the assertion, a JWT. Called once for each token request.
+   * @param getAssertion Returns the assertion, a JWT. Called once for each token request. The functions of
+   * `@azweb/identity/federation` return one for each platform.
    * @param options See {@linkcode AppCredentialOptions}. Credentials share tokens only if they have the same function.
    * @throws {TypeError} An argument is missing or malformed.
    */
   constructor(
     tenantId: string,
     clientId: string,
-    getAssertion: () => Promise<string>,
+    getAssertion: (request: AssertionRequest) => Promise<string>,
     options: ClientAssertionCredentialOptions = {},
   ) {
     checkPositional(tenantId, "ClientAssertionCredential(tenantId, clientId, getAssertion, options)");

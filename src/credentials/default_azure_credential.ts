@@ -22,7 +22,7 @@ import type { CredentialExplanation } from "../credential_explanation.ts";
 import type { AuthenticationError } from "../errors.ts";
 import type { DefaultAzureCredentialClientIdOptions, DefaultAzureCredentialResourceIdOptions } from "../options.ts";
 import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";
-import { type ChainOptions, explainRow, requireSelection, SELECTION, selectRows } from "./default_chain.ts";
+import { type ChainOptions, explainRow, FEDERATED, requireSelection, SELECTION, selectRows } from "./default_chain.ts";
 
 export type {
   DefaultAzureCredentialClientIdOptions,
@@ -81,7 +81,9 @@ const OPTIONS = "tenantId exclude includeInteractiveBrowser interactiveBrowserCl
  * credentials before it are unavailable.
  *
  * The environment variable `AZURE_TOKEN_CREDENTIALS` restricts the list to `prod` (the first three), `dev` (the
- * others), or one credential by its name, ignoring case. The chain then does not probe for the metadata service.
+ * others), or one credential by its name, ignoring case. The chain then does not probe for the metadata service. With
+ * `FederatedCredential`, and only then, the token is that of the app of `AZURE_TENANT_ID` and `AZURE_CLIENT_ID`, for
+ * which the platform issues assertions: see `fromPlatform` of `@azweb/identity/federation`.
  *
  * @example
  * ```ts no-eval
@@ -114,12 +116,17 @@ export class DefaultAzureCredential implements TokenCredential {
       credential: { getToken: create(options, settings) },
       ...canPrefetch && { canPrefetch: () => canPrefetch(options, settings) },
     }));
-    const getToken = createChain(NAME, links, { ...settings, isDiscovery: !settings.env(SELECTION)?.trim() });
+    const isDiscovery = !settings.env(SELECTION)?.trim();
+    const hint = async () =>
+      isDiscovery ? (await import("../federation/platforms.ts")).describePlatform(settings.env) : undefined;
+    const getToken = createChain(NAME, links, { ...settings, isDiscovery, hint });
     const isReadable = !settings.missingEnvPermission([SELECTION]);
     const internals: Internals = {
       getToken: isReadable ? getToken : () => requireSelection(NAME, rows, settings),
       async explain() {
         const explanations = await Promise.all(rows.map((row) => explainRow(row, options, settings)));
+        const detail = await hint();
+        if (detail) explanations.push({ credential: FEDERATED, state: "absent", detail });
         if (isReadable) return explanations;
         const { message } = await requireSelection(NAME, rows, settings).catch((error: AuthenticationError) => error);
         return [{ credential: NAME, state: "fails", detail: message }, ...explanations];

@@ -31,8 +31,8 @@ export type ChainOptions = DefaultAzureCredentialClientIdOptions & Partial<Defau
 
 /** A credential of the chain. */
 export interface Row {
-  readonly name: DefaultAzureCredentialName;
-  readonly group: "prod" | "dev";
+  readonly name: DefaultAzureCredentialName | typeof FEDERATED;
+  readonly group: "prod" | "dev" | undefined;
   readonly create: (options: ChainOptions, settings: Settings) => GetToken;
   /** Returns the environment variables that can change its identity. */
   readonly variables?: () => readonly string[] | Promise<readonly string[]>;
@@ -44,6 +44,25 @@ export interface Row {
 
 /** The environment variable that selects credentials of the chain. */
 export const SELECTION = "AZURE_TOKEN_CREDENTIALS";
+
+/** The credential that only the selection adds to the chain. */
+export const FEDERATED = "FederatedCredential";
+
+/** The app for which the platform issues assertions. */
+const FEDERATED_ROW: Row = {
+  name: FEDERATED,
+  group: undefined,
+  create: (options, settings) =>
+    lazyGetToken(async () => {
+      const { createPlatformIdentity } = await import("../federation/platform_identity.ts");
+      return createPlatformIdentity(FEDERATED, options, settings);
+    }),
+  variables: async () => (await import("../federation/platform_identity.ts")).FEDERATED_VARIABLES,
+  async explain(_options, settings) {
+    const { explainPlatformIdentity } = await import("../federation/platform_identity.ts");
+    return explainPlatformIdentity(FEDERATED, settings);
+  },
+};
 
 /** The chain, in order. */
 const TABLE: readonly Row[] = [
@@ -179,15 +198,16 @@ export function selectRows(options: ChainOptions, settings: Settings): readonly 
   }
   const value = settings.env(SELECTION);
   const selection = value?.trim().toLowerCase();
+  if (selection === FEDERATED.toLowerCase()) return [FEDERATED_ROW];
   const rows = selection ? table.filter(({ name, group }) => [group, name.toLowerCase()].includes(selection)) : table;
   if (rows.length === 0) {
     throw new TypeError(
-      `Variable ${SELECTION} must be one of ${list(["prod", "dev", ...names])}, and is "${value}"` +
+      `Variable ${SELECTION} must be one of ${list(["prod", "dev", ...names, FEDERATED])}, and is "${value}"` +
         (selection === "visualstudiocodecredential" ? ", which needs native code" : "") +
         (selection === "interactivebrowsercredential" ? ', which needs "includeInteractiveBrowser"' : ""),
     );
   }
-  const remaining = rows.filter(({ name }) => !exclude.includes(name));
+  const remaining = rows.filter(({ name }) => !(exclude as readonly string[]).includes(name));
   if (remaining.length > 0) return remaining;
   throw new TypeError('Option "exclude" leaves out every credential of the chain');
 }

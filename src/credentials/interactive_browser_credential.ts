@@ -52,7 +52,8 @@ const OPTIONS = "tenantId clientId authenticationRecord disableAutomaticAuthenti
  */
 export class InteractiveBrowserCredential implements TokenCredential {
   /**
-   * Validates the options. Opens and sends nothing.
+   * Validates the options. Opens and sends nothing. What a page or a program needs is checked by the methods, so that a
+   * page that is rendered on a server constructs its credential there too.
    *
    * @param options See {@linkcode InteractiveBrowserCredentialOptions}.
    * @throws {TypeError} An option is malformed.
@@ -68,10 +69,12 @@ export class InteractiveBrowserCredential implements TokenCredential {
 
   /**
    * Returns a token, from the cache if it has one. Otherwise acquires it silently if possible, else prompts the user to
-   * sign in.
+   * sign in. In a page with `loginStyle: "popup"`, request the first token in a click handler, before its first
+   * `await`.
    *
    * @param scopes Scopes of the token, such as `"https://graph.microsoft.com/User.Read"`.
    * @param options See {@linkcode GetTokenOptions}.
+   * @throws {TypeError} `redirectUri` is not that of the page or the program, or `clientId` is not set in a page.
    * @throws {CredentialUnavailableError} The runtime cannot listen on a loopback address, or cannot open a browser and
    * `log` is not set.
    * @throws {AuthenticationRequiredError} The user must sign in, and `disableAutomaticAuthentication` is set.
@@ -88,6 +91,7 @@ export class InteractiveBrowserCredential implements TokenCredential {
    *
    * @param scopes Scopes that the user consents to.
    * @param options See {@linkcode GetTokenOptions}.
+   * @throws {TypeError} As `getToken`.
    * @throws {AuthenticationError} As `getToken`.
    */
   authenticate(scopes: string | string[], options?: GetTokenOptions): Promise<AuthenticationRecord | undefined> {

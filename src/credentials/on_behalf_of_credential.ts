@@ -23,6 +23,7 @@ import { checkAppTenantId } from "../core/tenants.ts";
 import { createAppAuth } from "../certificates/app_auth.ts";
 import { claimsOf } from "../entra/claims.ts";
 import { createTokenClient } from "../entra/token_client.ts";
+import type { AssertionRequest } from "../assertion_source.ts";
 import type { AppCredentialOptions } from "../options.ts";
 import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";
 
@@ -57,7 +58,7 @@ export interface OnBehalfOfCredentialCertificateOptions extends OnBehalfOfCreden
 /** Options of {@linkcode OnBehalfOfCredential} for an app with a client assertion. */
 export interface OnBehalfOfCredentialAssertionOptions extends OnBehalfOfCredentialUserOptions {
   /** Returns the assertion, a JWT. Called once for each token request. */
-  getAssertion: () => Promise<string>;
+  getAssertion: (request: AssertionRequest) => Promise<string>;
 }
 
 /** Options of {@linkcode OnBehalfOfCredential}, with one of three kinds of client authentication. */

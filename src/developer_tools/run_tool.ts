@@ -8,7 +8,7 @@ import { missingPermission } from "../runtime/permission.ts";
 import { programRunner } from "../runtime/process.ts";
 import type { CommandOutput, RuntimeOverrides } from "../runtime/runtime.ts";
 import { commandLines, type Folders, safeFolder } from "./command_lines.ts";
-import { type DeveloperTool, sanitizeOutput, type ToolCommand, type ToolFailure, unavailable } from "./tool.ts";
+import { sanitizeOutput, type ToolCommand, type ToolFailure, type ToolProgram, unavailable } from "./tool.ts";
 
 /** The context that a tool runs in. */
 export interface ToolContext {
@@ -28,7 +28,7 @@ export interface ToolContext {
  * exceeds the rest of its time limit.
  */
 export async function runTool(
-  tool: DeveloperTool,
+  tool: ToolProgram,
   { args, env }: ToolCommand,
   context: ToolContext,
   { signal, elapsedInMs }: { readonly signal: AbortSignal; readonly elapsedInMs: number },
@@ -109,7 +109,7 @@ export async function runTool(
  * from `runtime.env`, which cannot be listed.
  */
 export function givenVariables(
-  tool: DeveloperTool,
+  tool: ToolProgram,
   { settings, runtime, variables }: ToolContext,
 ): Record<string, string> {
   if (variables || !runtime.env) return { ...variables };
@@ -133,7 +133,7 @@ export function foldersOf({ platform, settings: { env } }: ToolContext): Folders
 }
 
 /** Returns the failure of a tool that cannot be looked for without the variable `PATH`. */
-export function pathMissing({ variables: names }: DeveloperTool, { settings, variables }: ToolContext): ToolFailure {
+export function pathMissing({ variables: names }: ToolProgram, { settings, variables }: ToolContext): ToolFailure {
   if (variables) {
     const nextStep = "Add it: the variables of the process are ignored beside that option";
     return { outcome: "absent", reason: 'The option "env" has no PATH', nextStep };
@@ -149,7 +149,7 @@ export function pathMissing({ variables: names }: DeveloperTool, { settings, var
 /**
  * Returns the error of a tool that is not installed, or not completely, which a shell or the tool itself has reported.
  */
-export function notInstalled(tool: DeveloperTool, detail = ""): Error {
+export function notInstalled(tool: ToolProgram, detail = ""): Error {
   const failure = notFound(tool);
   return unavailable(
     tool,
@@ -158,7 +158,7 @@ export function notInstalled(tool: DeveloperTool, detail = ""): Error {
 }
 
 /** Returns the failure of a tool that no folder has. */
-export function notFound(tool: DeveloperTool): ToolFailure {
+export function notFound(tool: ToolProgram): ToolFailure {
   return {
     outcome: "absent",
     reason: `No folder of PATH has the program ${namesOf(tool)}`,
@@ -167,6 +167,6 @@ export function notFound(tool: DeveloperTool): ToolFailure {
 }
 
 /** Returns the names of the programs of a tool, for a message. */
-export function namesOf({ programs }: DeveloperTool): string {
+export function namesOf({ programs }: ToolProgram): string {
   return programs.map(({ name }) => `"${name}"`).join(" or ");
 }

@@ -57,6 +57,9 @@ export interface DeveloperTool {
   explain(output: CommandOutput, request: ToolRequest, missing: string): ToolFailure;
 }
 
+/** The part of a tool that is needed to run it. */
+export type ToolProgram = Pick<DeveloperTool, "name" | "programs" | "variables" | "installation">;
+
 /** The reason why there is no token, what a chain may conclude, and the next step. */
 export interface ToolFailure {
   readonly outcome: UnavailableOutcome;

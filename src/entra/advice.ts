@@ -18,14 +18,6 @@ const ADVICE: Readonly<Record<number | string, string>> = {
   700016: "Check the client id, and that the app is registered in this tenant",
   700027: "Upload this certificate to the app registration",
   700024: "Check the clock of this machine, and that the assertion has not expired",
-  70021: "Add a federated credential with the assertion's issuer, subject and audience to the app registration",
-  700211: "Add a federated credential with the assertion's issuer to the app registration",
-  700212: "Add a federated credential with the assertion's audience to the app registration",
-  700213: "Add a federated credential with the assertion's subject to the app registration",
-  7002138: "Write the subject of the federated credential in the letter case of the assertion's subject",
-  70025: "Add a federated credential to the app registration: it has none",
-  5002738: "Sign the assertion by RS256, which its issuer must support",
-  501661: "Check that the keys of the assertion's issuer can be fetched from the Internet (its OpenID configuration)",
   90002: "Check the tenant id, and the cloud (authorityHost)",
   28000: ONE_RESOURCE,
   9010010: ONE_RESOURCE,
@@ -48,6 +40,9 @@ const ADVICE: Readonly<Record<number | string, string>> = {
   expired_token: RETRY,
 };
 
+/** Returns the next step for the codes of an error, after a request with an assertion. */
+export type AdviseOnAssertion = (codes: readonly (number | string)[], form: URLSearchParams) => string | undefined;
+
 /** A rejected token request. */
 export interface RejectedRequest {
   readonly form: URLSearchParams;
@@ -56,6 +51,8 @@ export interface RejectedRequest {
   readonly sentOn: number;
   /** How to renew the client assertion. By default a callback returns it. */
   readonly renewal: string | undefined;
+  /** Loads the advice on the assertion of another identity provider. */
+  readonly loadAdvice?: (() => Promise<AdviseOnAssertion>) | undefined;
 }
 
 /** Errors for scopes of several resources. */

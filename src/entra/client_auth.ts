@@ -1,15 +1,37 @@
 import type { ClientAuth } from "oauth4webapi";
+import type { AssertionRequest } from "../assertion_source.ts";
+import type { AdviseOnAssertion } from "./advice.ts";
 import { reasonOf } from "../core/reason.ts";
 import { unavailableOf } from "../core/unavailable.ts";
 import { AuthenticationError } from "../errors.ts";
 
 export { ClientSecretPost as secretAuth, None as noAuth } from "oauth4webapi";
 
+/** Client authentication that may take time, and stops when the signal of the token request fires. */
+export interface AbortableClientAuth {
+  (...parameters: [...Parameters<ClientAuth>, signal?: AbortSignal]): ReturnType<ClientAuth>;
+  /** Loads the advice on rejected assertions. It is a member so that only bundles with assertions contain it. */
+  readonly loadAdvice?: () => Promise<AdviseOnAssertion>;
+}
+
+/** Returns an assertion for a token request. */
+export type AssertionCallback = (request: AssertionRequest) => Promise<string>;
+
 /** Returns the client authentication by a client assertion that a callback returns (RFC 7523, section 2.2). */
-export function assertionAuth(getAssertion: () => Promise<string>): ClientAuth {
-  return async (_server, client, body) => {
-    setAssertion(body, client.client_id, await callForAssertion(getAssertion));
-  };
+export function assertionAuth(getAssertion: AssertionCallback): AbortableClientAuth {
+  return withAdvice(async (server, client, body, _headers, abortSignal) => {
+    const { client_id: clientId } = client;
+    const request = { abortSignal, clientId, tokenEndpoint: server.token_endpoint };
+    setAssertion(body, clientId, await callForAssertion(getAssertion, request));
+  });
+}
+
+/** Adds the advice on assertions of other identity providers to a client authentication. */
+export function withAdvice(clientAuth: AbortableClientAuth): AbortableClientAuth {
+  return Object.assign(clientAuth, {
+    // Loaded on demand, because few assertions are rejected.
+    loadAdvice: async () => (await import("./assertion_advice.ts")).adviseOnAssertion,
+  });
 }
 
 /** Sets the client assertion in the form. */
@@ -19,12 +41,13 @@ export function setAssertion(body: URLSearchParams, clientId: string, assertion:
   body.set("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer");
 }
 
-async function callForAssertion(getAssertion: () => Promise<string>): Promise<string> {
+async function callForAssertion(getAssertion: AssertionCallback, request: AssertionRequest): Promise<string> {
   let assertion: unknown;
   try {
-    assertion = await getAssertion();
+    assertion = await getAssertion(request);
   } catch (error) {
-    if (unavailableOf(error)) throw error;
+    // The errors of a source of assertions explain themselves.
+    if (error instanceof AuthenticationError || unavailableOf(error)) throw error;
     throw new AuthenticationError(
       `Cannot get a client assertion: The callback "getAssertion" failed: ${reasonOf(error)}`,
       { cause: error },

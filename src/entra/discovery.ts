@@ -4,13 +4,12 @@ import { send } from "../core/http.ts";
 import { parseObject } from "../core/json.ts";
 import { createLruCache } from "../core/lru_cache.ts";
 import { digestOf } from "../core/cache_key.ts";
-import { retry } from "../core/retry.ts";
+import { retry, TRANSIENT_FAILURES } from "../core/retry.ts";
 import type { Settings } from "../core/settings.ts";
 import { parseUrl } from "../core/url.ts";
 import { AuthenticationError } from "../errors.ts";
 import { networkAdvice } from "./error_advice.ts";
 import { preferredHost, PUBLIC } from "./known_hosts.ts";
-import { ENTRA_RETRIES } from "./send_request.ts";
 
 const ENDPOINTS = ["token_endpoint", "authorization_endpoint", "device_authorization_endpoint"];
 const ONE_DAY = 86_400_000;
@@ -78,7 +77,7 @@ async function discover(
     const init = { headers: { accept: "application/json" }, signal };
     const response = await retry(
       async (limitInMs) => requireJson(await send(settings.fetch, url, init, { ...settings, limitInMs })),
-      { credential, rules: ENTRA_RETRIES, signal },
+      { credential, rules: TRANSIENT_FAILURES, signal },
       settings,
     );
     const body = parseObject(response.text);

@@ -26,8 +26,12 @@ export async function entraError(
   if (status === 0) return errorFromResponse(response, action, { advice: () => networkAdvice(response), redact });
   // Loaded on demand, because few requests are rejected.
   const { adviseOn } = await import("./advice.ts");
+  const adviseOnAssertion = await request?.loadAdvice?.();
   return errorFromResponse(response, action, {
-    advice: (codes) => status >= 300 && status < 400 ? PORTAL : adviseOn(codes, request),
+    advice(codes) {
+      if (status >= 300 && status < 400) return PORTAL;
+      return adviseOnAssertion?.(codes, request!.form) ?? adviseOn(codes, request);
+    },
     redact,
   });
 }

@@ -1,14 +1,7 @@
 import { allowInsecureRequests, customFetch, type TokenEndpointRequestOptions } from "oauth4webapi";
 import { requireJson } from "../core/error_response.ts";
 import { type HttpResult, send } from "../core/http.ts";
-import type { RetryRule } from "../core/retry.ts";
 import type { Settings } from "../core/settings.ts";
-
-/**
- * Failures of Microsoft Entra that a retry can resolve: no complete response, a timeout, throttling and server errors,
- * except 501 and 505.
- */
-export const ENTRA_RETRIES: readonly RetryRule[] = [{ statuses: /^(0|408|429|5(?!01|05)\d\d)$/ }];
 
 /** A form that was sent, and its response. */
 export interface Exchange {

@@ -1,11 +1,11 @@
-import { type AuthorizationServer, type ClientAuth, genericTokenEndpointRequest } from "oauth4webapi";
+import { type AuthorizationServer, genericTokenEndpointRequest } from "oauth4webapi";
 import { toSingleLine } from "../core/error_response.ts";
 import type { Acquire, TokenRequest } from "../core/get_token.ts";
 import { refreshTime, seconds } from "../core/freshness.ts";
 import type { HttpResult } from "../core/http.ts";
 import { parseObject } from "../core/json.ts";
 import { redact } from "../core/redact.ts";
-import { retry } from "../core/retry.ts";
+import { retry, TRANSIENT_FAILURES } from "../core/retry.ts";
 import type { Settings } from "../core/settings.ts";
 import { AuthenticationError } from "../errors.ts";
 import type { TokenSet } from "../token_cache.ts";
@@ -13,7 +13,8 @@ import { VERSION } from "../version.ts";
 import { entraError } from "./error_advice.ts";
 import { resolveAuthority } from "./authority.ts";
 import { mergeClaims } from "./claims.ts";
-import { ENTRA_RETRIES, sendRequest } from "./send_request.ts";
+import type { AbortableClientAuth } from "./client_auth.ts";
+import { sendRequest } from "./send_request.ts";
 
 const SECRET_FIELDS = [
   "client_secret",
@@ -42,7 +43,7 @@ export interface Grant {
   /** Name of the credential. */
   readonly name: string;
   readonly clientId: string;
-  readonly clientAuth: ClientAuth;
+  readonly clientAuth: AbortableClientAuth;
   /** How to renew the client assertion, as a sentence. By default a callback returns it. */
   readonly renewal?: string | undefined;
   /** `grant_type` (RFC 6749, section 4). */
@@ -103,7 +104,15 @@ export async function requestTokens(
   async function attempt(limitInMs: number | undefined): Promise<HttpResult> {
     // Each attempt authenticates the client again, because Microsoft Entra accepts an assertion only once.
     const exchange = await sendRequest(
-      (options) => genericTokenEndpointRequest(server, client, grant.clientAuth, grant.type, parameters, options),
+      (options) =>
+        genericTokenEndpointRequest(
+          server,
+          client,
+          (...call) => grant.clientAuth(...call, request.signal),
+          grant.type,
+          parameters,
+          options,
+        ),
       { signal: request.signal, limitInMs },
       settings,
     );
@@ -118,7 +127,7 @@ export async function requestTokens(
     attempt,
     {
       credential: grant.name,
-      rules: ENTRA_RETRIES,
+      rules: TRANSIENT_FAILURES,
       signal: request.signal,
       unrepeatable: !REPEATABLE.includes(grant.type),
     },
@@ -129,7 +138,13 @@ export async function requestTokens(
   if (!body || body.access_token === undefined && body.error !== undefined) {
     throw await entraError(response, action, {
       redact: (text) => redact(text, secretsOf(sent)),
-      request: { form: sent, scopes: request.scopes, sentOn, renewal: grant.renewal },
+      request: {
+        form: sent,
+        scopes: request.scopes,
+        sentOn,
+        renewal: grant.renewal,
+        loadAdvice: grant.clientAuth.loadAdvice,
+      },
     });
   }
   const text = (value: unknown) => typeof value === "string" && value !== "" ? value : undefined;

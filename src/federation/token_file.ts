@@ -1,18 +1,15 @@
-import type { ClientAuth } from "oauth4webapi";
 import { seconds } from "../core/freshness.ts";
-import { parseObject } from "../core/json.ts";
+import { decodeJwt, MAX_JWT_LENGTH } from "../core/jwt.ts";
 import { AuthenticationError } from "../errors.ts";
-import { setAssertion } from "../entra/client_auth.ts";
+import { type AbortableClientAuth, setAssertion, withAdvice } from "../entra/client_auth.ts";
 import { type NamedFile, unusable } from "../entra/named_file.ts";
 
-const JWT = /^[\w-]+\.([\w-]+)\.[\w-]+$/;
-const MAX_CHARACTERS = 65_536;
 // The clock skew that Microsoft Entra tolerates.
 const CLOCK_SKEW_IN_MS = 300_000;
 
 /** Returns the client authentication by a federated token (RFC 7523, section 2.2). */
-export function federatedTokenAuth(getAssertion: () => Promise<string>): ClientAuth {
-  return async (_server, client, body) => setAssertion(body, client.client_id, await getAssertion());
+export function federatedTokenAuth(getAssertion: () => Promise<string>): AbortableClientAuth {
+  return withAdvice(async (_server, client, body) => setAssertion(body, client.client_id, await getAssertion()));
 }
 
 /**
@@ -21,10 +18,10 @@ export function federatedTokenAuth(getAssertion: () => Promise<string>): ClientA
  */
 export function claimsOf(token: string, file: NamedFile): Record<string, unknown> {
   if (token === "") throw unusable("Cannot use", file, "It is empty");
-  if (token.length > MAX_CHARACTERS) {
-    throw unusable("Cannot use", file, `It is longer than ${MAX_CHARACTERS} characters, the maximum of a token`);
+  if (token.length > MAX_JWT_LENGTH) {
+    throw unusable("Cannot use", file, `It is longer than ${MAX_JWT_LENGTH} characters, the maximum of a token`);
   }
-  const claims = parseObject(decode(JWT.exec(token)?.[1] ?? ""));
+  const claims = decodeJwt(token)?.claims;
   if (claims) return claims;
   throw new AuthenticationError(
     `Cannot use ${file.label}, "${file.path}": It must contain exactly one JWT on one line`,
@@ -40,12 +37,4 @@ export function checkExpiry(token: string, file: NamedFile, now: number): void {
       `minutes ago, at ${new Date(expiresOn * 1000).toISOString()}. Check why the file is not renewed any more (in ` +
       "AKS, the kubelet renews it), and check the clock of this machine",
   );
-}
-
-function decode(base64Url: string): string {
-  try {
-    return atob(base64Url.replaceAll("-", "+").replaceAll("_", "/"));
-  } catch {
-    return "";
-  }
 }

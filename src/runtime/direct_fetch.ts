@@ -13,6 +13,11 @@ interface Socket extends AsyncIterable<Uint8Array<ArrayBuffer>> {
   getPeerCertificate(): { fingerprint?: string } | null;
 }
 
+/** The server of a connection: the host of the URL, or a Unix socket. */
+interface Peer extends TlsTrust {
+  readonly socketPath?: string;
+}
+
 /**
  * Sends a request over a connection of its own and never through a proxy. `fetch` sends every request to the proxy that
  * an environment variable names, for which a loopback or link-local address is the machine of the proxy. Redirects are
@@ -24,7 +29,7 @@ interface Socket extends AsyncIterable<Uint8Array<ArrayBuffer>> {
 export async function fetchDirectly(
   input: Parameters<typeof fetch>[0],
   init?: RequestInit,
-  trust: TlsTrust = {},
+  trust: Peer = {},
 ): Promise<Response> {
   const request = new Request(input, init);
   // Not the signal of the request: it stops following the given signal when the request is garbage-collected.
@@ -44,11 +49,14 @@ export async function fetchDirectly(
     return await readResponse(socket, request.method);
   } catch (cause) {
     socket.destroy();
-    throw signal.aborted ? signal.reason : unreachable(url, cause as Error);
+    throw signal.aborted ? signal.reason : unreachable(url, cause as Error, trust.socketPath);
   }
 }
 
-function createSocket(url: URL, { ca, serverName, thumbprint }: TlsTrust): Socket {
+function createSocket(url: URL, { ca, serverName, thumbprint, socketPath }: Peer): Socket {
+  if (socketPath !== undefined) {
+    return builtinModule<{ connect(options: object): Socket }>("node:net").connect({ path: socketPath });
+  }
   const host = url.hostname.replace(/^\[|\]$/g, "");
   const isAddress = /:|^[\d.]+$/.test(host);
   const [network, port] = isSecure(url) ? ["node:tls", 443] as const : ["node:net", 80] as const;
@@ -96,11 +104,12 @@ function headOf({ method, headers: given }: Request, url: URL, length: number): 
   return [`${method} ${url.pathname}${url.search} HTTP/1.1`, ...fields, "", ""].join("\r\n");
 }
 
-function unreachable(url: URL, cause: Error): TypeError {
-  const error = new TypeError(`Cannot reach "${url.host}"`, { cause });
+function unreachable(url: URL, cause: Error, socketPath: string | undefined): TypeError {
+  const error = new TypeError(`Cannot reach "${socketPath ?? url.host}"`, { cause });
   // Deno reports a missing permission for a host as a failed lookup, and before 2.8 for an address as a refused
   // connection.
-  const isDenied = cause.name === "NotCapable" || detectPlatform() === "deno" && !hasNetPermission(url.href);
+  const isDenied = cause.name === "NotCapable" ||
+    socketPath === undefined && detectPlatform() === "deno" && !hasNetPermission(url.href);
   if (isDenied) error.name = "NotCapable";
   else if (cause.name === "UntrustedServer") error.name = cause.name;
   return error;

@@ -1,11 +1,13 @@
+import { detect } from "./platform.ts";
+
 /** The parts of a page that a sign-in needs. */
 export interface Page {
   /** URL of the page. */
   readonly url: URL;
   /** Whether the page is in a window that `openWindow` opened, and its opener still exists. */
   readonly isPopup: boolean;
-  /** Opens a popup window. Returns `undefined` if the browser blocks it. */
-  openWindow(url: string): PageWindow | undefined;
+  /** Opens an empty popup window. Returns `undefined` if the browser blocks it. */
+  openWindow(): PageWindow | undefined;
   /** Navigates the page to a URL. */
   navigate(url: string): void;
   /** Removes the authorization response from the URL of the page. */
@@ -22,6 +24,8 @@ export interface PageWindow {
   readonly closed: boolean;
   /** Returns its URL; `undefined` while it shows another origin. */
   url(): URL | undefined;
+  /** Navigates the window, which is still empty. */
+  navigate(url: string): void;
   close(): void;
 }
 
@@ -47,21 +51,29 @@ interface PageShown {
 
 interface OpenWindow {
   readonly closed: boolean;
-  readonly location: { readonly href: string };
+  readonly location: { readonly href: string; replace(url: string): void };
   close(): void;
 }
 
-/** Returns the page that the code runs in; `undefined` outside of pages. */
+/**
+ * Returns the page that the code runs in; `undefined` outside of pages. The globals of jsdom and happy-dom are no page,
+ * because a program that has them cannot navigate.
+ */
 export function currentPage(): Page | undefined {
   const page = globalThis as unknown as Global;
-  if (page.document === undefined || page.location === undefined) return undefined;
+  if (page.document === undefined || page.location === undefined || detect() !== "web") return undefined;
   return {
     url: new URL(page.location.href),
     isPopup: page.name.startsWith(WINDOW_NAME) && page.opener !== null,
-    openWindow(url) {
-      // A second window of the same name would replace the first.
-      const opened = page.open(url, WINDOW_NAME + crypto.randomUUID(), "popup,width=480,height=640");
-      return opened ? windowOf(opened) : undefined;
+    openWindow() {
+      try {
+        // A second window of the same name would replace the first.
+        const opened = page.open("about:blank", WINDOW_NAME + crypto.randomUUID(), "popup,width=480,height=640");
+        return opened ? windowOf(opened) : undefined;
+      } catch {
+        // Firefox throws in a sandboxed frame without "allow-popups".
+        return undefined;
+      }
     },
     navigate: (url) => page.location.assign(url),
     clearFragment() {
@@ -100,6 +112,7 @@ function windowOf(opened: OpenWindow): PageWindow {
         return undefined;
       }
     },
+    navigate: (url) => opened.location.replace(url),
     close: () => opened.close(),
   };
 }

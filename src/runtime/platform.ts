@@ -24,7 +24,8 @@ export function detectPlatform(): Platform {
   return platform ??= detect();
 }
 
-function detect(): Platform {
+/** Returns the runtime by the present globals, which tests of pages replace. */
+export function detect(): Platform {
   const { Deno, navigator, process } = globalThis as {
     Deno?: { version?: { deno?: string } };
     navigator?: { userAgent?: string };

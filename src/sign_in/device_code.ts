@@ -4,7 +4,7 @@ import { reasonOf } from "../core/reason.ts";
 import { withTimeout } from "../core/timeout.ts";
 import { seconds } from "../core/freshness.ts";
 import { parseObject } from "../core/json.ts";
-import { retry } from "../core/retry.ts";
+import { retry, TRANSIENT_FAILURES } from "../core/retry.ts";
 import { parseUrl } from "../core/url.ts";
 import type { Settings } from "../core/settings.ts";
 import { AuthenticationError } from "../errors.ts";
@@ -14,7 +14,7 @@ import { entraError } from "../entra/error_advice.ts";
 import { mergeClaims } from "../entra/claims.ts";
 import { noAuth } from "../entra/client_auth.ts";
 import { protocolError } from "../entra/protocol_error.ts";
-import { ENTRA_RETRIES, sendRequest } from "../entra/send_request.ts";
+import { sendRequest } from "../entra/send_request.ts";
 import type { SignIn } from "./session.ts";
 import { requestUserTokens, type UserTokens } from "./tokens.ts";
 
@@ -128,7 +128,7 @@ export async function signInByDeviceCode(
         ({ sentOn } = exchange);
         return exchange.response;
       },
-      { credential: name, rules: ENTRA_RETRIES, signal },
+      { credential: name, rules: TRANSIENT_FAILURES, signal },
       settings,
     );
     const body = response.status === 200 ? parseObject(response.text) : undefined;

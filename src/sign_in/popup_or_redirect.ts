@@ -1,7 +1,7 @@
 import type { AuthorizationServer } from "oauth4webapi";
 import type { Settings } from "../core/settings.ts";
 import { AuthenticationError } from "../errors.ts";
-import type { Page } from "../runtime/page.ts";
+import type { Page, PageWindow } from "../runtime/page.ts";
 import type { TokenSet } from "../token_cache.ts";
 import {
   type BrowserSignIn,
@@ -24,7 +24,12 @@ const POLL_INTERVAL_IN_MS = 50;
 export async function signInByPopupOrRedirect(
   spec: BrowserSignIn,
   request: SignIn,
-  { page, settings }: { readonly page: Page; readonly settings: Settings },
+  { page, openWindow, settings }: {
+    readonly page: Page;
+    /** Returns the popup window; `undefined` if the browser has blocked it. */
+    readonly openWindow: () => PageWindow | undefined;
+    readonly settings: Settings;
+  },
 ): Promise<TokenSet | undefined> {
   const { name, clientId, redirectUri = page.url.origin, style } = spec;
   const { server } = request;
@@ -76,12 +81,14 @@ export async function signInByPopupOrRedirect(
   }
 
   async function signInByPopup(): Promise<URLSearchParams> {
-    const popup = page.openWindow(authorization.url);
+    const popup = openWindow();
     if (!popup) {
       throw new AuthenticationError(
-        'Cannot sign in: The browser blocked the popup window. Request the token in a click handler, or set "loginStyle" to "redirect"',
+        "Cannot sign in: The browser blocked the popup window. In a click handler, before the first await, request " +
+          'the first token or call "authenticate"; or set "loginStyle" to "redirect"',
       );
     }
+    popup.navigate(authorization.url);
     request.setPendingStep({
       missing: "The user has not signed in",
       nextStep: `If the window shows AADSTS50011, register "${redirectUri}" under "Single-page application"`,

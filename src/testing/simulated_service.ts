@@ -12,6 +12,8 @@ export interface RecordedRequest {
   readonly headers: Readonly<Record<string, string>>;
   /** The fields of a form that was posted; empty for other bodies. */
   readonly form: Readonly<Record<string, string>>;
+  /** The body, as text. */
+  readonly body: string;
 }
 
 /** A simulated service: sends requests to it, records them, and makes them fail. Its functions do not use `this`. */
@@ -154,6 +156,7 @@ async function recordRequest(request: Request): Promise<RecordedRequest> {
     path: pathname,
     query: Object.fromEntries(searchParams),
     headers: Object.fromEntries(headers),
+    body,
     form: isForm ? Object.fromEntries(new URLSearchParams(body)) : {},
   };
 }

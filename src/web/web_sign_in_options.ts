@@ -1,3 +1,4 @@
+import type { AssertionRequest } from "../assertion_source.ts";
 import type { AuthenticationRecord } from "../authentication_record.ts";
 import type { CertificateConfiguration } from "../certificates/certificate_configuration.ts";
 import type { CredentialOptions } from "../options.ts";
@@ -15,7 +16,7 @@ export interface WebSignInOptions extends CredentialOptions {
   /** The app's certificate with its private key, or with a callback that signs. */
   clientCertificate?: CertificateConfiguration | undefined;
   /** Returns a client assertion, a JWT. Called once for each token request. */
-  getAssertion?: (() => Promise<string>) | undefined;
+  getAssertion?: ((request: AssertionRequest) => Promise<string>) | undefined;
   /** Whether client assertions contain the certificate chain (`x5c`). @default {false} */
   sendCertificateChain?: boolean | undefined;
   /** The registered redirect URI, whose requests the app passes to `redeem`: `https:`, or `http:` on localhost. */

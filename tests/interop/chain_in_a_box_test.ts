@@ -135,7 +135,7 @@ const PLACES: readonly Place[] = [
     links: ["workload identity", "az"],
     env: { AZURE_CLIENT_ID: DEVELOPER },
     expected: { ...NONE, requests: "entra 401" },
-    error: /^error AuthenticationError: WorkloadIdentityCredential: .*AADSTS70021/m,
+    error: /^error AuthenticationError: WorkloadIdentityCredential: .*AADSTS70025/m,
   },
   {
     name: "an AZURE_CLIENT_ID that is not the machine's and may be a service principal's before az",

@@ -13,7 +13,7 @@ import { fileURLToPath } from "node:url";
 
 const FOLDER = fileURLToPath(new URL("../types/", import.meta.url));
 const CONFIG = fileURLToPath(new URL("../../deno.json", import.meta.url));
-const PROGRAMS = ["core_auth.mts", "drop_in.mts", "misuse.mts", "undefined.mts"];
+const PROGRAMS = ["core_auth.mts", "drop_in.mts", "interfaces.mts", "misuse.mts", "undefined.mts"];
 
 /** Typical configurations of projects. */
 const CONFIGURATIONS = {
@@ -39,6 +39,10 @@ const IN_DENO = "Deno" in globalThis;
 if (IN_DENO) {
   test("the programs compile, except for the lines that must not", async () => {
     assert.equal(await denoCheck(PROGRAMS.map((name) => join(FOLDER, name))), "");
+  });
+
+  test("a source of assertions fits @azure/identity, msal-node and better-auth", async () => {
+    assert.equal(await denoCheck([join(FOLDER, "assertion_sources.mts")]), "");
   });
 
   for (const name of ["storage", "key_vault", "openai"]) {

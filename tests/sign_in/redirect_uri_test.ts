@@ -5,13 +5,22 @@ import { createWebSignIn } from "@azweb/identity/web-sign-in";
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { inPage } from "../support/sign_in/page.ts";
-import { CLIENT, TENANT } from "../support/service.ts";
+import { CLIENT, failureOf, SCOPE, TENANT } from "../support/service.ts";
 
 const PAGE = "https://my.app/mail?folder=1#top";
 
 function createCredential(redirectUri: unknown): InteractiveBrowserCredential {
   const options = { tenantId: TENANT, clientId: CLIENT, env: {} };
   return new InteractiveBrowserCredential({ ...options, redirectUri: redirectUri as string });
+}
+
+/** Constructs a credential and calls its methods, which are aborted where they accept the redirect URI. */
+async function checkCredential(redirectUri: unknown): Promise<void> {
+  const credential = createCredential(redirectUri);
+  for (const method of ["getToken", "authenticate", "getToken"] as const) {
+    const error = await failureOf(credential[method](SCOPE, { abortSignal: AbortSignal.abort() }));
+    if (error.name !== "AbortError") throw error;
+  }
 }
 
 /** Checks a redirect URI. */
@@ -47,7 +56,7 @@ const NOWHERE = [
 const ENVIRONMENTS: Readonly<Record<string, Environment>> = {
   "a program": {
     message: /^Option "redirectUri" must be "http:\/\/localhost", with or without a port/,
-    check: createCredential,
+    check: checkCredential,
     good: [
       ...["http://localhost", "http://localhost/", "http://localhost:8400", "http://localhost:8400/"],
       ...["http://127.0.0.1", "http://127.0.0.1:8400", "http://[::1]", "http://[::1]:8400"],
@@ -66,7 +75,7 @@ const ENVIRONMENTS: Readonly<Record<string, Environment>> = {
   },
   "a page": {
     message: /^Option "redirectUri" must be the URL of a page of the same origin$/,
-    check: (redirectUri) => inPage(PAGE, () => Promise.resolve(void createCredential(redirectUri))),
+    check: (redirectUri) => inPage(PAGE, () => checkCredential(redirectUri)),
     good: ["https://my.app", "https://my.app/", "https://my.app:443/signed-in", "https://my.app/a?b=c", undefined],
     bad: [
       ...["http://my.app", "https://my.app:8443", "https://www.my.app", "https://app"],
@@ -110,11 +119,43 @@ for (const [environment, { message, check, good, bad }] of Object.entries(ENVIRO
       : NOWHERE;
     for (const redirectUri of [...elsewhere, ...bad]) {
       test(`may not go to ${JSON.stringify(redirectUri)}`, async () => {
-        await assert.rejects(async () => await check(redirectUri), { name: "TypeError", message });
+        const isMalformed = environment !== "a web app" && !URL.canParse(String(redirectUri));
+        await assert.rejects(async () => await check(redirectUri), {
+          name: "TypeError",
+          message: isMalformed ? /^Option "redirectUri" must be an absolute URL, such as / : message,
+        });
       });
     }
   });
 }
+
+test("a page that is rendered on a server constructs its credential there; methods check what the page needs", async () => {
+  const reason = new Error("There is no location");
+  const onServer: readonly [options: Record<string, unknown>, expected: RegExp | Error][] = [
+    [{ redirectUri: "https://my.app/blank.html" }, ENVIRONMENTS["a program"]!.message],
+    [{ redirectUri: "http://localhost:8400", clientId: undefined }, /^Option "clientId" .* is required in a page/],
+    [{ redirectUri: "http://localhost:8400" }, ENVIRONMENTS["a page"]!.message],
+    [{ redirectUri: () => "ftp://my.app" }, ENVIRONMENTS["a page"]!.message],
+    [{ redirectUri: () => fail() }, reason],
+  ];
+  function fail(): never {
+    throw reason;
+  }
+  for (const [index, [options, expected]] of onServer.entries()) {
+    const create = () => new InteractiveBrowserCredential({ tenantId: TENANT, clientId: CLIENT, env: {}, ...options });
+    const callBoth = async () => {
+      const credential = create();
+      // Again at each call, until the options are accepted.
+      for (const method of ["getToken", "authenticate", "getToken"] as const) {
+        const error = await failureOf(credential[method](SCOPE));
+        if (expected instanceof Error) assert.equal(error, expected);
+        else assert.deepEqual([error.name, expected.test(error.message)], ["TypeError", true], error.message);
+      }
+    };
+    if (index === 0) await callBoth();
+    else await inPage(PAGE, callBoth);
+  }
+});
 
 for (const environment of ["a program", "a page"] as const) {
   const { check, good, bad, message } = ENVIRONMENTS[environment]!;

@@ -2,10 +2,11 @@
 // Which authorization responses a sign-in in a page accepts. The page is simulated by a few globals; a real one is in
 // interactive_browser_page_test.ts.
 import { InteractiveBrowserCredential, type InteractiveBrowserCredentialOptions, type LogEvent } from "@azweb/identity";
+import { detectPlatform } from "@azweb/identity/runtime";
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { findSecret, textsOf } from "../support/project/canary.ts";
-import { type FakePage, inPage } from "../support/sign_in/page.ts";
+import { type FakePage, inPage, inSimulatedPage } from "../support/sign_in/page.ts";
 import {
   CLIENT,
   createSignInService,
@@ -253,6 +254,107 @@ test("a popup whose response has another state, or none, stays pending", async (
     assert.notEqual(service.requests[0]!.form.code, "evil");
   });
 });
+
+// The window, which WebKit blocks after the first await of a click handler
+
+for (const method of ["getToken", "authenticate"] as const) {
+  test(`${method} opens the window before its first await, and calls at the same time share it`, async () => {
+    await inPage(`${APP}/`, async (page) => {
+      const service = createService();
+      const credential = create(service);
+      const shown = page.untilShown();
+      const first = credential[method](GRAPH_SCOPE);
+      assert.deepEqual(page.windows.map(({ href }) => href), ["about:blank"]);
+      const second = credential.getToken("https://graph.microsoft.com/Mail.Read");
+      const back = new URL(await service.signIn(await shown, USER));
+      page.windows[0]!.href = `${APP}/#${back.searchParams}`;
+      await Promise.all([first, second]);
+      assert.deepEqual(page.windows.map(({ closed }) => closed), [true]);
+      assert.deepEqual(grantsOf(service), ["authorization_code", "refresh_token"]);
+      // A user who has signed in is not prompted again, except by "authenticate".
+      await credential.getToken("https://graph.microsoft.com/Calendars.Read");
+      assert.equal(page.windows.length, 1);
+      const controller = new AbortController();
+      const again = credential.authenticate(GRAPH_SCOPE, { abortSignal: controller.signal });
+      assert.deepEqual(page.windows.map(({ closed }) => closed), [true, false]);
+      controller.abort();
+      await assert.rejects(again, { name: "AbortError" });
+      assert.deepEqual(page.windows.map(({ closed }) => closed), [true, true]);
+    });
+  });
+}
+
+test("a window that no sign-in needs is closed", async () => {
+  const failures: Record<string, (service: SignInService) => Promise<unknown>> = {
+    TypeError: (service) => create(service).getToken(""),
+    AuthenticationError: (service) =>
+      create(service, {
+        ...{ authorityHost: "https://login.my.cloud" },
+        fetch: () => Promise.reject(new TypeError("fetch failed")),
+      }).getToken(GRAPH_SCOPE),
+  };
+  for (const [name, call] of Object.entries(failures)) {
+    await inPage(`${APP}/`, async (page) => {
+      await assert.rejects(call(createService()), { name });
+      assert.deepEqual(page.windows.map(({ closed }) => closed), [true]);
+    });
+  }
+});
+
+test("no window is opened where it is not certain that a user has to sign in", async () => {
+  const calls: Record<string, (service: SignInService) => Promise<unknown>> = {
+    AuthenticationRequiredError: (service) =>
+      create(service, { disableAutomaticAuthentication: true }).getToken(GRAPH_SCOPE),
+    AbortError: (service) => create(service).getToken(GRAPH_SCOPE, { abortSignal: AbortSignal.abort() }),
+  };
+  for (const [name, call] of Object.entries(calls)) {
+    await inPage(`${APP}/`, async (page) => {
+      await assert.rejects(call(createService()), { name });
+      assert.deepEqual(page.windows, []);
+    });
+  }
+});
+
+test("the popup blocker results in an error that says what to do, and is asked once", async () => {
+  await inPage(`${APP}/`, async (page) => {
+    page.blocksWindows = true;
+    const service = createService();
+    const credential = create(service);
+    await assert.rejects(credential.getToken(GRAPH_SCOPE), {
+      name: "AuthenticationError",
+      message: "InteractiveBrowserCredential: Cannot sign in: The browser blocked the popup window. In a click " +
+        'handler, before the first await, request the first token or call "authenticate"; or set "loginStyle" to "redirect"',
+    });
+    assert.equal(page.blockedWindows, 1);
+    page.blocksWindows = false;
+    const shown = page.untilShown();
+    const token = credential.getToken(GRAPH_SCOPE);
+    const back = new URL(await service.signIn(await shown, USER));
+    page.windows[0]!.href = `${APP}/#${back.searchParams}`;
+    assert.ok((await token).token);
+  });
+});
+
+if (detectPlatform() !== "web") {
+  test("the globals of jsdom or happy-dom are no page: the credential is that of a program", async () => {
+    await inSimulatedPage("http://localhost:3000/", async (page) => {
+      const controller = new AbortController();
+      let open = (_url: string) => {};
+      const opened = new Promise<string>((resolve) => open = resolve);
+      const credential = create(createService(), {
+        ...{ clientId: undefined, redirectUri: "http://localhost" },
+        runtime: { openUrl: (url) => Promise.resolve(open(url)) },
+      });
+      const token = credential.getToken(GRAPH_SCOPE, { abortSignal: controller.signal });
+      const redirectUri = new URL(await Promise.race([opened, token.then(({ token }) => token)]))
+        .searchParams.get("redirect_uri")!;
+      assert.match(redirectUri, /^http:\/\/localhost:\d+$/);
+      controller.abort();
+      await assert.rejects(token, { name: "AbortError" });
+      assert.deepEqual(page.windows, []);
+    });
+  });
+}
 
 // Returning to the page
 

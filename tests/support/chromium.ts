@@ -23,13 +23,16 @@ const FLAGS = [
 export const NO_BROWSER: string | false = !PATHS.some((path) => existsSync(path)) &&
   `There is none of ${PATHS.join(", ")}`;
 
-/** Starts a headless browser, with additional flags. */
-export async function startBrowser(flags: readonly string[] = []): Promise<Browser> {
+/** Starts a headless browser, with additional flags. Its popup blocker is off by default. */
+export async function startBrowser(
+  flags: readonly string[] = [],
+  { blocksPopups = false }: { blocksPopups?: boolean } = {},
+): Promise<Browser> {
   return await chromium.launch({
     executablePath: PATHS.find((path) => existsSync(path))!,
     args: [...FLAGS, ...flags],
     // Enables the back/forward cache, as in an ordinary browser.
-    ignoreDefaultArgs: ["--disable-back-forward-cache"],
+    ignoreDefaultArgs: ["--disable-back-forward-cache", ...blocksPopups ? ["--disable-popup-blocking"] : []],
   });
 }
 

@@ -23,10 +23,11 @@ export async function serveHttp(handle: (request: Request) => Promise<Response>)
   const server = createServer(async (incoming, outgoing) => {
     const controller = new AbortController();
     outgoing.on("error", () => {}).on("close", () => controller.abort());
-    const chunks: Uint8Array<ArrayBuffer>[] = [];
-    for await (const chunk of incoming) chunks.push(chunk);
     const { method = "GET", headers } = incoming;
     try {
+      // Fails where the client goes before its request has ended, as a browser does when a window is closed.
+      const chunks: Uint8Array<ArrayBuffer>[] = [];
+      for await (const chunk of incoming) chunks.push(chunk);
       const response = await handle(
         new Request(new URL(incoming.url!, `http://${headers.host}`), {
           method,

@@ -15,15 +15,16 @@ export async function serveHttps(
   tls: Required<Pick<ServerOptions, "cert" | "key">>,
 ): Promise<HttpsServer> {
   const server = createServer(tls, async (incoming, outgoing) => {
-    const chunks: Uint8Array<ArrayBuffer>[] = [];
-    for await (const chunk of incoming) chunks.push(chunk);
     const { method = "GET", headers } = incoming;
-    const request = new Request(`https://${headers.host}${incoming.url}`, {
-      method,
-      headers: Object.entries(headers).map(([name, value]): [string, string] => [name, String(value)]),
-      body: method === "GET" || method === "HEAD" ? null : new Blob(chunks),
-    });
     try {
+      // Fails where the client goes before its request has ended.
+      const chunks: Uint8Array<ArrayBuffer>[] = [];
+      for await (const chunk of incoming) chunks.push(chunk);
+      const request = new Request(`https://${headers.host}${incoming.url}`, {
+        method,
+        headers: Object.entries(headers).map(([name, value]): [string, string] => [name, String(value)]),
+        body: method === "GET" || method === "HEAD" ? null : new Blob(chunks),
+      });
       const response = await handle(request);
       const body = new Uint8Array(await response.arrayBuffer());
       outgoing.writeHead(response.status, [...response.headers].flat()).end(body);

@@ -581,11 +581,11 @@ for (
   const [name, claims, header, code] of [
     ["issuer", { iss: "https://evil.example" }, {}, 700211],
     ["subject", { sub: "repo:evil/app:ref:refs/heads/main" }, {}, 700213],
-    ["case", { sub: SUBJECT.toUpperCase() }, {}, 700213],
+    ["case", { sub: SUBJECT.toUpperCase() }, {}, 7002138],
     ["audience", { aud: "https://vault.azure.net" }, {}, 700212],
     ["end", { exp: NOON / 1000 - 301 }, {}, 700024],
     ["key", {}, { kid: "another-key" }, 7000272],
-    ["algorithm", {}, { alg: "none" }, 50013],
+    ["algorithm", {}, { alg: "none" }, 5002738],
   ] as const
 ) {
   test(`Entra rejects a federated token with a wrong ${name}`, async () => {

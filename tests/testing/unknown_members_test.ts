@@ -61,7 +61,7 @@ describe("an option that is unknown", () => {
   test("all that are known, which the message lists", () => {
     assert.throws(() => createEntra({ aps: [] } as object), {
       message: 'Unknown option of createEntra "aps": Use one of "apps", "users", "resources", "hosts", ' +
-        '"tokenLifetimeInMs", "refreshInMs", "numbersAsStrings", "allowReplay", "now", "origin"',
+        '"tokenLifetimeInMs", "refreshInMs", "numbersAsStrings", "allowReplay", "now", "origin", "fetch"',
     });
     createVirtualMachine({ maxRequestsPerSecond: 1, location: "a", systemAssigned: false, response: {}, env: {} });
     createArcServer({ platform: "win32", ignoresUserAssigned: true, expiresOn: "iso" });
@@ -102,7 +102,7 @@ describe("a member that is unknown", () => {
       [
         "a federated credential",
         () => app({ federatedCredentials: [{ issuer: "a", subject: "b", jwks: { keys: [] }, aud: "c" }] }),
-        /^Unknown member of a federated credential "aud": Use one of "issuer", "subject", "audience", "jwks"$/,
+        /^Unknown member of a federated credential "aud": Use one of "issuer", "subject", "audience", "jwks", "expression"$/,
       ],
       [
         "an identity",

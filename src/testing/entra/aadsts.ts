@@ -82,6 +82,7 @@ export const SERVICE_ERRORS: Readonly<Record<number, ServiceErrorEntry>> = {
   65004: ["access_denied", "User declined to consent to access the app."],
   70000: ["invalid_grant", "The provided value for the input parameter '{parameter}' is not valid."],
   70003: ["unsupported_grant_type", "The app requested an unsupported grant type '{grant}'."],
+  70025: ["invalid_client", "The client '{app}' has no configured federated identity credentials."],
   70008: [
     "invalid_grant",
     "The provided authorization code or refresh token has expired due to inactivity. Send a new interactive authorization request for this user and resource.",
@@ -174,6 +175,18 @@ export const SERVICE_ERRORS: Readonly<Record<number, ServiceErrorEntry>> = {
   1002012: [
     "invalid_scope",
     "The provided value for scope {scope} is not valid. Client credential flows must have a scope value with /.default suffixed to the resource identifier (application ID URI).",
+  ],
+  501661: [
+    "invalid_client",
+    "The OpenID configuration or the keys of the issuer '{issuer}' cannot be fetched.",
+  ],
+  5002738: [
+    "invalid_client",
+    "The algorithm '{algorithm}' that signs the assertion is not supported. Supported algorithms are RS256, RS384 and RS512.",
+  ],
+  7002138: [
+    "invalid_client",
+    `No matching federated identity record found for presented assertion subject '{subject}': the comparison is case-sensitive. ${FEDERATION}`,
   ],
   7000112: ["unauthorized_client", "Application '{app}' is disabled."],
   7000114: ["invalid_grant", "Application '{app}' is not allowed to make application on-behalf-of calls."],

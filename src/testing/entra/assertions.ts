@@ -1,13 +1,7 @@
-import {
-  compactVerify,
-  createLocalJWKSet,
-  decodeJwt,
-  decodeProtectedHeader,
-  importX509,
-  type JSONWebKeySet,
-} from "jose";
+import { compactVerify, decodeJwt, decodeProtectedHeader, importX509 } from "jose";
 import { digest, encodeHex } from "../../core/encoding.ts";
 import { type Directory, same } from "./directory.ts";
+import { checkFederation } from "./federated_credentials.ts";
 import type { EntraApp } from "./entra_options.ts";
 import { formatTime, ServiceError } from "./service_error.ts";
 
@@ -39,7 +33,7 @@ export async function checkAssertion(jwt: string, app: EntraApp, url: URL, direc
     checkLifetime(assertion, directory);
     checkReplay(assertion, app, directory);
   } else {
-    await checkFederation(assertion, app);
+    await checkFederation(assertion, app, directory.fetch);
     checkLifetime(assertion, directory);
   }
 }
@@ -90,24 +84,6 @@ async function findCertificate(
     if (toHex(await digest(der, hash)) === thumbprint) return body[0];
   }
   return undefined;
-}
-
-async function checkFederation({ jwt, header, claims }: Assertion, app: EntraApp): Promise<void> {
-  const audiences = [claims.aud].flat();
-  const byIssuer = (app.federatedCredentials ?? []).filter(({ issuer }) => issuer === claims.iss);
-  if (byIssuer.length === 0) throw new ServiceError(700211, { issuer: claims.iss });
-  const bySubject = byIssuer.filter(({ subject }) => subject === claims.sub);
-  if (bySubject.length === 0) throw new ServiceError(700213, { subject: claims.sub });
-  const credential = bySubject.find(({ audience }) => audiences.includes(audience ?? "api://AzureADTokenExchange"));
-  if (!credential) throw new ServiceError(700212, { audience: audiences.join(" ") });
-  try {
-    await compactVerify(jwt, createLocalJWKSet(credential.jwks as JSONWebKeySet));
-  } catch (error) {
-    if ((error as { code?: string }).code === "ERR_JWKS_NO_MATCHING_KEY") {
-      throw new ServiceError(7000272, { key: header.kid });
-    }
-    throw new ServiceError(50013, { reason: "The signature could not be verified." });
-  }
 }
 
 function checkLifetime({ claims }: Assertion, directory: Directory): void {

@@ -1,4 +1,5 @@
 import { checkMembers } from "../check_members.ts";
+import { checkFederatedCredential } from "./federated_credentials.ts";
 import type { EntraApp, EntraFederatedCredential, EntraOptions, EntraSecret, EntraUser } from "./entra_options.ts";
 import { ServiceError } from "./service_error.ts";
 
@@ -10,6 +11,8 @@ export interface Directory {
   readonly hosts: readonly string[];
   /** The origin of the issuer and the endpoints; `undefined` for that of each request. */
   readonly origin: string | undefined;
+  /** Fetches the documents of issuers. */
+  readonly fetch: typeof fetch | undefined;
   readonly lifetimeInS: number;
   readonly refreshInS: number | undefined;
   readonly numbersAsStrings: boolean;
@@ -82,6 +85,7 @@ const OPTIONS: Readonly<Record<keyof EntraOptions, true>> = {
   allowReplay: true,
   now: true,
   origin: true,
+  fetch: true,
 };
 const APP_MEMBERS: Readonly<Record<keyof EntraApp, true>> = {
   tenantId: true,
@@ -101,6 +105,7 @@ const FEDERATED_CREDENTIAL_MEMBERS: Readonly<Record<keyof EntraFederatedCredenti
   subject: true,
   audience: true,
   jwks: true,
+  expression: true,
 };
 const USER_MEMBERS: Readonly<Record<keyof EntraUser, true>> = {
   tenantId: true,
@@ -122,7 +127,8 @@ function originOf(text: string): string {
 /**
  * Creates the state for the options.
  *
- * @throws {TypeError} An app or a user lacks a required member, a member is unknown, or the origin is not a URL.
+ * @throws {TypeError} An app, a federated credential or a user lacks a required member, a member is unknown, or the
+ * origin is not a URL.
  */
 export function createDirectory(options: EntraOptions): Directory {
   checkMembers(options, "option of createEntra", OPTIONS);
@@ -134,6 +140,7 @@ export function createDirectory(options: EntraOptions): Directory {
       checkMembers(credential, "member of a federated credential", FEDERATED_CREDENTIAL_MEMBERS);
     }
     if (!app.tenantId || !app.clientId) throw new TypeError('An app must have a "tenantId" and a "clientId"');
+    app.federatedCredentials?.forEach(checkFederatedCredential);
   }
   for (const user of users) {
     checkMembers(user, "member of a user", USER_MEMBERS);
@@ -151,6 +158,7 @@ export function createDirectory(options: EntraOptions): Directory {
     resources,
     hosts,
     origin: options.origin === undefined ? undefined : originOf(options.origin),
+    fetch: options.fetch,
     lifetimeInS,
     refreshInS,
     numbersAsStrings: options.numbersAsStrings ?? false,

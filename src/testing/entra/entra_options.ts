@@ -48,16 +48,26 @@ export interface EntraSecret {
 export interface EntraFederatedCredential {
   /** The `iss` of its tokens. */
   readonly issuer: string;
-  /** The `sub` of its tokens. */
-  readonly subject: string;
+  /** The `sub` of its tokens. Exactly one of `subject` and `expression` is required. */
+  readonly subject?: string;
+  /**
+   * An expression that its tokens match, in place of `subject` (flexible federated identity credential):
+   * `claims['sub'] matches 'repo:contoso/app:ref:refs/heads/*'`, with `eq` and `matches`, joined by `and`.
+   *
+   * @see https://learn.microsoft.com/entra/workload-id/workload-identities-flexible-federated-identity-credentials
+   */
+  readonly expression?: string;
   /**
    * The `aud` of its tokens.
    *
    * @default {"api://AzureADTokenExchange"}
    */
   readonly audience?: string;
-  /** The public keys of the issuer, as a JWK Set (RFC 7517). The real Entra fetches them from the issuer. */
-  readonly jwks: { readonly keys: readonly object[] };
+  /**
+   * The public keys of the issuer, as a JWK Set (RFC 7517). By default they are fetched from the issuer, as the real
+   * Entra does, by the option `fetch` of the simulated Entra.
+   */
+  readonly jwks?: { readonly keys: readonly object[] };
 }
 
 /** The account of a user. */
@@ -94,6 +104,11 @@ export interface EntraOptions {
    * default that of each request.
    */
   readonly origin?: string;
+  /**
+   * Fetches the OpenID configuration and the keys of the issuers of federated credentials without `jwks`: `fetch` of a
+   * simulated platform. By default that fails with AADSTS501661.
+   */
+  readonly fetch?: typeof fetch;
   /**
    * Lifetime of access tokens, in milliseconds.
    *

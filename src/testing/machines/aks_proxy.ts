@@ -18,7 +18,7 @@ export interface AksProxyOptions {
    * Environment variables of the pod that replace those of the proxy or are added to them; `undefined` removes one.
    * None by default.
    */
-  readonly env?: Readonly<Record<string, string | undefined>>;
+  readonly env?: object;
   /** Further files of the pod, such as its token file. None by default. */
   readonly files?: Readonly<Record<string, string>>;
   /** The clock of the pod, such as `createFakeClock()`. The real time by default. */

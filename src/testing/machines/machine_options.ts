@@ -53,7 +53,7 @@ export interface MachineOptions {
    * Environment variables that replace those of the machine or are added to them; `undefined` removes one. The endpoint
    * is where the variables say. None by default.
    */
-  readonly env?: Readonly<Record<string, string | undefined>>;
+  readonly env?: object;
   /** The clock of the machine, such as `createFakeClock()`. The real time by default. */
   readonly clock?: MachineClock;
 }

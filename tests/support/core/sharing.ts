@@ -227,7 +227,7 @@ async function respond(asked: Asked, nextToken: () => Promise<string>): Promise<
       expires_in: 900,
     });
   }
-  if (pathname.endsWith("/oidctoken")) return jsonAnswer({ oidcToken: "an-oidc-token" });
+  if (pathname.endsWith("/oidctoken")) return jsonAnswer({ oidcToken: unsigned({ sub: "sc://contoso/a-connection" }) });
   if (form.scope?.startsWith("api://AzureADTokenExchange")) {
     return tokenAnswer({ access_token: EXCHANGED + JSON.stringify(describe(asked)) });
   }

@@ -14,6 +14,10 @@ export interface FakePage {
   readonly listeners: ReadonlySet<PageShowListener>;
   /** The windows that the page has opened, in order. */
   readonly windows: readonly FakeWindow[];
+  /** Whether its popup blocker blocks all windows. */
+  blocksWindows: boolean;
+  /** The number of windows that it has blocked. */
+  blockedWindows: number;
   /** Resolves with the URL of the next navigation or window. */
   untilShown(): Promise<string>;
   /** Removes the globals. */
@@ -31,7 +35,15 @@ export interface FakeWindow {
 
 /** Simulates a page while `use` runs. */
 export async function inPage(href: string, use: (page: FakePage) => Promise<void>): Promise<void> {
-  const page = openPage(href);
+  return await withPage(openPage(href), use);
+}
+
+/** Gives a program the globals of a page while `use` runs, as jsdom and happy-dom do. */
+export async function inSimulatedPage(href: string, use: (page: FakePage) => Promise<void>): Promise<void> {
+  return await withPage(openPage(href, {}), use);
+}
+
+async function withPage(page: FakePage, use: (page: FakePage) => Promise<void>): Promise<void> {
   try {
     await use(page);
   } finally {
@@ -39,8 +51,11 @@ export async function inPage(href: string, use: (page: FakePage) => Promise<void
   }
 }
 
+/** A page has no runtime of programs. */
+const NO_PROGRAM = { Deno: undefined, process: undefined };
+
 /** Simulates a page until it is closed. */
-export function openPage(href: string): FakePage {
+export function openPage(href: string, others: Readonly<Record<string, unknown>> = NO_PROGRAM): FakePage {
   const storage = new Map<string, string>();
   const listeners: Set<PageShowListener> = new Set();
   const windows: FakeWindow[] = [];
@@ -50,6 +65,8 @@ export function openPage(href: string): FakePage {
     storage,
     listeners,
     windows,
+    blocksWindows: false,
+    blockedWindows: 0,
     untilShown: () => new Promise((resolve) => show = resolve),
     close() {
       for (const [name, descriptor] of before) {
@@ -59,6 +76,7 @@ export function openPage(href: string): FakePage {
     },
   };
   const globals = {
+    ...others,
     document: {},
     name: "",
     opener: null,
@@ -77,14 +95,25 @@ export function openPage(href: string): FakePage {
       removeItem: (name: string) => void storage.delete(name),
     },
     open(url: string) {
-      const opened = { href: "", closed: false };
+      if (page.blocksWindows) {
+        page.blockedWindows++;
+        return null;
+      }
+      const opened = { href: url, closed: false };
       windows.push(opened);
-      show(url);
       return {
         get closed() {
           return opened.closed;
         },
-        location: opened,
+        location: {
+          get href() {
+            return opened.href;
+          },
+          replace(url: string) {
+            opened.href = "";
+            show(url);
+          },
+        },
         close: () => void (opened.closed = true),
       };
     },

@@ -1,0 +1,48 @@
+import type { AssertionSource, AssertionSourceOptions } from "../assertion_source.ts";
+import { requireVariables } from "../core/require_variables.ts";
+import { resolveSettings } from "../core/settings.ts";
+import { CredentialUnavailableError } from "../errors.ts";
+import { findPlatform, PLATFORM_VARIABLES, PLATFORMS } from "./platforms.ts";
+
+/**
+ * Returns the source of the platform that the program runs on, which environment variables show: the first of a token
+ * file, Azure Pipelines, GitHub Actions, GitLab, HCP Terraform, CircleCI, Buildkite, Vercel, Fly.io, Google Cloud, AWS
+ * and `ARM_OIDC_TOKEN`. Sends no request to find it. The platform is determined once.
+ *
+ * @param options See {@linkcode AssertionSourceOptions}.
+ * @throws {TypeError} An option is malformed.
+ *
+ * @example
+ * ```ts no-eval
+ * import { ClientAssertionCredential } from "@azweb/identity";
+ * import { fromPlatform } from "@azweb/identity/federation";
+ *
+ * const credential = new ClientAssertionCredential("my-tenant-id", "my-client-id", fromPlatform());
+ * ```
+ */
+export function fromPlatform(options: AssertionSourceOptions = {}): AssertionSource {
+  const settings = resolveSettings(options, "fromPlatform", "audience");
+  let source: AssertionSource | undefined;
+  return async (request) => {
+    if (!source) {
+      requireVariables(PLATFORM_VARIABLES, settings);
+      const platform = findPlatform(settings.env);
+      if (!platform) throw noPlatform();
+      // Another call may have determined it meanwhile.
+      const loaded = await platform.load(options);
+      source ??= loaded;
+    }
+    return await source(request);
+  };
+}
+
+/** Returns the error of a machine that is none of the platforms, with the variables that each of them misses. */
+export function noPlatform(): CredentialUnavailableError {
+  const rows = PLATFORMS.map(({ name, variables }) =>
+    `  ${name}: ${variables.map((group) => group.join(" or ")).join(", and ")}`
+  );
+  return new CredentialUnavailableError(
+    `Cannot find a platform that issues assertions: None of its variables is set\n${rows.join("\n")}`,
+    { outcome: "absent", nextStep: "Run the program on one of the platforms, or set the variable of a token file" },
+  );
+}

@@ -1,0 +1,369 @@
+import {
+  type AssertionSource,
+  type AssertionSourceOptions,
+  fromAws,
+  fromBuildkite,
+  fromCircleCI,
+  fromDenoDeploy,
+  fromFly,
+  fromGitHubActions,
+  fromGitLab,
+  fromGoogleCloud,
+  fromPlatform,
+  fromVercel,
+} from "@azweb/identity/federation";
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { AUDIENCE, jwtOf, NOW, sourceOptions } from "../support/federation/assertions.ts";
+import { REQUESTING_SOURCES } from "../support/federation/requesting_sources.ts";
+import { type Asked, createService, failureOf, jsonAnswer } from "../support/service.ts";
+
+/** Returns the request that a source sends, its headers as an object. */
+async function requestOf(name: string, create?: (options: AssertionSourceOptions) => AssertionSource) {
+  const row = REQUESTING_SOURCES.find((row) => row.name === name)!;
+  const service = createService(() => row.respond(jwtOf()));
+  await (create ?? row.create)(sourceOptions(service, row.env))();
+  const { url, method, headers, body } = service.requests[0] as Asked;
+  return { url, method, headers: Object.fromEntries(headers), body };
+}
+
+test("GitHub Actions: the audience is added to the URL's query", async () => {
+  assert.deepEqual(await requestOf("GitHub Actions"), {
+    url: "https://run.actions.example/token?api-version=2.0&audience=api%3A%2F%2FAzureADTokenExchange",
+    method: "GET",
+    headers: { accept: "application/json", authorization: "Bearer hush-hush" },
+    body: "",
+  });
+});
+
+test("GitHub Actions: a missing permission is named with the lines of YAML", async () => {
+  const error = await failureOf(fromGitHubActions(sourceOptions(createService(), { GITHUB_ACTIONS: "true" }))());
+  assert.deepEqual([error.name, error.outcome], ["CredentialUnavailableError", "absent"]);
+  assert.match(
+    error.message,
+    /The job may not request an identity token: Add .+:\n {2}permissions:\n.+\n {4}id-token: write/,
+  );
+});
+
+for (const token of ["hush\r\nx: y", "hush hush", "hüsh", "hush\0"]) {
+  test(`a request token ${JSON.stringify(token)} is refused, and not shown`, async () => {
+    const { env } = REQUESTING_SOURCES[0]!;
+    const service = createService();
+    const options = sourceOptions(service, { ...env, ACTIONS_ID_TOKEN_REQUEST_TOKEN: token });
+    const { name, message } = await failureOf(fromGitHubActions(options)());
+    assert.equal(name, "AuthenticationError");
+    assert.match(message, /^Cannot use the variable ACTIONS_ID_TOKEN_REQUEST_TOKEN: It must be a token/);
+    assert.ok(!/h[uü]sh/.test(message));
+    assert.equal(service.requests.length, 0);
+  });
+}
+
+test("a variable with a line break at its end is used without it", async () => {
+  const { env } = REQUESTING_SOURCES[0]!;
+  const service = createService(() => jsonAnswer({ value: jwtOf() }));
+  const broken = Object.fromEntries(Object.entries(env).map(([name, value]) => [name, `${value}\r\n`]));
+  assert.equal(await fromGitHubActions(sourceOptions(service, broken))(), jwtOf());
+  assert.equal(service.requests[0]!.headers.get("authorization"), "Bearer hush-hush");
+});
+
+test("an audience that was not requested is an error; one of several is enough", async () => {
+  const { env, respond } = REQUESTING_SOURCES[0]!;
+  const answer = (aud: unknown, audience?: string) => {
+    const service = createService(() => respond(jwtOf({ aud })));
+    return fromGitHubActions({ ...sourceOptions(service, env), ...audience && { audience } })();
+  };
+  assert.match(
+    (await failureOf(answer("api://other"))).message,
+    /Its audience is "api:\/\/other", and "api:\/\/AzureADTokenExchange" was requested/,
+  );
+  assert.match((await failureOf(answer(["a", "b"]))).message, /Its audience is "a", "b", and/);
+  await answer([AUDIENCE]);
+  await answer("api://other", "api://other");
+});
+
+test("GitLab: the variable of the option, else the first by convention", async () => {
+  const service = createService();
+  const env = { GITLAB_CI: "true", ID_TOKEN: jwtOf({ jti: "1" }), AZURE_ID_TOKEN: jwtOf({ jti: "2" }), MINE: jwtOf() };
+  assert.equal(await fromGitLab(sourceOptions(service, env))(), env.AZURE_ID_TOKEN);
+  assert.equal(await fromGitLab({ ...sourceOptions(service, env), variable: "MINE" })(), env.MINE);
+  const error = await failureOf(fromGitLab(sourceOptions(service, { GITLAB_CI: "true" }))());
+  assert.deepEqual([error.name, error.outcome], ["CredentialUnavailableError", "absent"]);
+  assert.match(error.message, /\n {2}id_tokens:\n {4}AZURE_ID_TOKEN:\n {6}aud: api:\/\/AzureADTokenExchange$/);
+  const expired = sourceOptions(service, { ID_TOKEN: jwtOf({ exp: NOW / 1000 - 3600 }) });
+  assert.match(
+    (await failureOf(fromGitLab(expired)())).message,
+    /expired 60 minutes ago.+raise the timeout of the job/,
+  );
+});
+
+test("Vercel: the request's header, else the file, else the variable; each is exchanged for the audience", async () => {
+  const [own, file, header] = ["variable", "file", "header"].map((jti) => jwtOf({ jti, aud: "https://vercel.com/x" }));
+  const service = createService(() => jsonAnswer({ token: jwtOf() }));
+  const options = sourceOptions(service, { VERCEL_OIDC_TOKEN: own!, VERCEL_OIDC_TOKEN_FILE: "/token" });
+  const readTextFile = () => Promise.resolve(`${file}\n`);
+  const withFile = { ...options, runtime: { ...options.runtime, readTextFile } };
+  const request = new Request("https://app.example", { headers: { "x-vercel-oidc-token": header! } });
+  assert.equal(await fromVercel(sourceOptions(service, { VERCEL_OIDC_TOKEN: own! }))(), jwtOf());
+  await fromVercel(withFile)();
+  await fromVercel({ ...withFile, request })();
+  const symbol = Symbol.for("@vercel/request-context");
+  const context = globalThis as { [symbol]?: unknown };
+  context[symbol] = { get: () => ({ headers: { "x-vercel-oidc-token": header } }) };
+  try {
+    await fromVercel(withFile)();
+  } finally {
+    delete context[symbol];
+  }
+  assert.deepEqual(
+    service.requests.map(({ body }) => JSON.parse(body)),
+    [own, file, header, header].map((token) => ({
+      token,
+      aud: AUDIENCE,
+    })),
+  );
+  const { url, method, headers } = service.requests[0]!;
+  assert.deepEqual([url, method, headers.get("content-type")], [
+    "https://oidc.vercel.com/~token",
+    "POST",
+    "application/json",
+  ]);
+});
+
+test('Vercel: a token with the right audience, and with "team" every token, is used as it is', async () => {
+  const service = createService();
+  assert.equal(await fromVercel(sourceOptions(service, { VERCEL_OIDC_TOKEN: jwtOf() }))(), jwtOf());
+  const team = jwtOf({ aud: "https://vercel.com/contoso" });
+  const options = sourceOptions(service, { VERCEL_OIDC_TOKEN: team });
+  assert.equal(await fromVercel({ ...options, audience: "team" })(), team);
+  assert.equal(service.requests.length, 0);
+  const { message } = await failureOf(fromVercel(sourceOptions(service))());
+  assert.match(message, /no request with the header x-vercel-oidc-token.+Call it within a request/);
+});
+
+test("Google Cloud: the metadata server of the variable, with its header", async () => {
+  assert.deepEqual(await requestOf("Google Cloud"), {
+    url: "http://169.254.169.254/computeMetadata/v1/instance/service-accounts/default/identity" +
+      "?audience=api%3A%2F%2FAzureADTokenExchange&format=full",
+    method: "GET",
+    headers: { "metadata-flavor": "Google" },
+    body: "",
+  });
+  const { url } = await requestOf(
+    "Google Cloud",
+    (options) => fromGoogleCloud({ ...options, env: {}, serviceAccount: "a@b/../c" }),
+  );
+  assert.equal(
+    new URL(url).pathname,
+    "/computeMetadata/v1/instance/service-accounts/a%40b%2F..%2Fc/identity",
+  );
+  assert.equal(new URL(url).host, "metadata.google.internal");
+});
+
+test("Google Cloud: a server that is not the metadata server is refused, and a hostile host too", async () => {
+  const options = sourceOptions(createService(() => new Response(jwtOf())));
+  assert.match((await failureOf(fromGoogleCloud(options)())).message, /Another server has the address of Google's/);
+  const missing = sourceOptions(createService(() => new Response("", { status: 404 })));
+  assert.match((await failureOf(fromGoogleCloud(missing)())).message, /HTTP 404.+Attach a service account/);
+  for (const host of ["evil.example/x?", "user:hush@host", "a b", "#"]) {
+    const service = createService();
+    const { message } = await failureOf(fromGoogleCloud(sourceOptions(service, { GCE_METADATA_HOST: host }))());
+    assert.equal(message, "Cannot use the variable GCE_METADATA_HOST: It must be the name or address of a host");
+    assert.equal(service.requests.length, 0);
+  }
+});
+
+test("Google Cloud: elsewhere the IAM Credentials API issues the assertion", async () => {
+  assert.deepEqual(await requestOf("Google Cloud, from elsewhere"), {
+    url: "https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/" +
+      "app%40project.iam.gserviceaccount.com:generateIdToken",
+    method: "POST",
+    headers: {
+      accept: "application/json",
+      authorization: "Bearer hush-hush",
+      "content-type": "application/json",
+    },
+    body: `{"audience":"${AUDIENCE}","includeEmail":true}`,
+  });
+});
+
+test("Buildkite: the subject is the pipeline's id unless the option says otherwise", async () => {
+  const { url, headers, body } = await requestOf("Buildkite");
+  assert.equal(url, "https://agent.buildkite.example/v3/jobs/a%2Fjob/oidc/tokens");
+  assert.equal(headers.authorization, "Token hush-hush");
+  assert.equal(body, `{"audience":"${AUDIENCE}","subject_claim":"pipeline_id"}`);
+  const other = await requestOf(
+    "Buildkite",
+    (options) => fromBuildkite({ ...options, subjectClaim: "cluster_id", lifetimeInSeconds: 60 }),
+  );
+  assert.equal(other.body, `{"audience":"${AUDIENCE}","lifetime":60,"subject_claim":"cluster_id"}`);
+});
+
+test("AWS: the regional endpoint, RS256 and the audience", async () => {
+  const { url, method, headers, body } = await requestOf("AWS");
+  assert.deepEqual([url, method], ["https://sts.eu-central-1.amazonaws.com/", "POST"]);
+  assert.equal(
+    body,
+    "Action=GetWebIdentityToken&Version=2011-06-15&Audience.member.1=api%3A%2F%2FAzureADTokenExchange" +
+      "&SigningAlgorithm=RS256&DurationSeconds=300",
+  );
+  assert.match(
+    headers.authorization!,
+    /^AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE\/20300101\/eu-central-1\/sts\/aws4_request, /,
+  );
+  assert.equal(headers["x-amz-security-token"], "hush-hush-session");
+  const china = await requestOf("AWS", (options) => fromAws({ ...options, region: "cn-north-1" }));
+  assert.equal(china.url, "https://sts.cn-north-1.amazonaws.com.cn/");
+});
+
+test("AWS: credentials and signature may be those of the app's SDK", async () => {
+  const credentials = () => Promise.resolve({ accessKeyId: "AKIDOTHER", secretAccessKey: "secret" });
+  const own = await requestOf("AWS", (options) => fromAws({ ...options, credentials }));
+  assert.match(own.headers.authorization!, /Credential=AKIDOTHER\//);
+  assert.equal(own.headers["x-amz-security-token"], undefined);
+  const signed = await requestOf("AWS", (options) =>
+    fromAws({
+      ...options,
+      async sign(request) {
+        assert.match(await request.clone().text(), /^Action=GetWebIdentityToken/);
+        return new Request(request, { headers: { authorization: "mine" } });
+      },
+    }));
+  assert.equal(signed.headers.authorization, "mine");
+});
+
+for (
+  const [code, says] of [
+    ["OutboundWebIdentityFederationDisabledException", /aws iam enable-outbound-web-identity-federation/],
+    ["AccessDenied", /Allow the role the action sts:GetWebIdentityToken/],
+    ["SessionDurationEscalationException", /Lower "durationInSeconds"/],
+    ["Other", /HTTP 403: Other$/],
+  ] as const
+) {
+  test(`AWS: ${code} is explained`, async () => {
+    const { env } = REQUESTING_SOURCES.find(({ name }) => name === "AWS")!;
+    const xml = `<ErrorResponse><Error><Code>${code}</Code><Message>No</Message></Error></ErrorResponse>`;
+    const service = createService(() => new Response(xml, { status: 403 }));
+    const { message } = await failureOf(fromAws(sourceOptions(service, env))());
+    assert.match(message, says);
+    assert.ok(message.includes(`HTTP 403: ${code}`), message);
+  });
+}
+
+test("AWS: a hostile region and a failing callback are errors without a request", async () => {
+  const { env } = REQUESTING_SOURCES.find(({ name }) => name === "AWS")!;
+  const service = createService();
+  for (const region of ["evil.example/", "x", "eu-central-1.evil.example", "a".repeat(90_000)]) {
+    const { message } = await failureOf(fromAws(sourceOptions(service, { ...env, AWS_REGION: region }))());
+    assert.equal(message, "Cannot use the variable AWS_REGION: It must be the name of a region");
+  }
+  const cause = new Error("hush-hush");
+  for (const name of ["credentials", "sign"]) {
+    const error = await failureOf(fromAws({ ...sourceOptions(service, env), [name]: () => Promise.reject(cause) })());
+    assert.equal(error.message, `Cannot get the assertion of AWS: The callback "${name}" failed, see "cause"`);
+    assert.equal(error.cause, cause);
+  }
+  assert.equal(service.requests.length, 0);
+});
+
+test("CircleCI: its program issues a token for the audience", async () => {
+  const seen: unknown[] = [];
+  const env = { CIRCLECI: "true", CIRCLE_OIDC_TOKEN_V2: jwtOf({ aud: "an-organization" }), PATH: "/bin" };
+  const options = sourceOptions(createService(), env);
+  const run = (command: string, args: readonly string[]) => {
+    seen.push([command, ...args]);
+    return Promise.resolve({ code: 0, stdout: `${jwtOf()}\n`, stderr: "" });
+  };
+  const source = fromCircleCI({ ...options, runtime: { ...options.runtime, platform: "linux", run } });
+  assert.equal(await source(), jwtOf());
+  assert.deepEqual(seen, [["/bin/circleci", "run", "oidc", "get", "--claims", `{"aud":"${AUDIENCE}"}`]]);
+  const elsewhere = fromCircleCI({ ...sourceOptions(createService()), runtime: { run } });
+  assert.equal((await failureOf(elsewhere())).name, "CredentialUnavailableError");
+});
+
+test("Fly.io: the audience goes to the API of the machine", async () => {
+  assert.deepEqual(await requestOf("Fly.io"), {
+    url: "http://localhost/v1/tokens/oidc",
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: `{"aud":"${AUDIENCE}"}`,
+  });
+  const service = createService(() => new Response(jwtOf()));
+  await fromFly({ ...sourceOptions(service), socketPath: "/other" })();
+});
+
+test("Deno Deploy: the function of its module gets the audience, and ES256 is refused with a remedy", async () => {
+  const audiences: string[] = [];
+  const getIdToken = (audience: string) => {
+    audiences.push(audience);
+    return Promise.resolve(jwtOf({}, { alg: audiences.length === 1 ? "RS256" : "ES256" }));
+  };
+  const source = fromDenoDeploy({ ...sourceOptions(createService()), getIdToken });
+  await source();
+  assert.match(
+    (await failureOf(source())).message,
+    /^Cannot use the assertion of Deno Deploy: It is signed by ES256, .+use a certificate, or fromPrivateKey/,
+  );
+  assert.deepEqual(audiences, [AUDIENCE, AUDIENCE]);
+  const cause = new Error("down");
+  const failing = fromDenoDeploy({ ...sourceOptions(createService()), getIdToken: () => Promise.reject(cause) });
+  assert.equal((await failureOf(failing())).cause, cause);
+});
+
+for (const { name, env, respond } of REQUESTING_SOURCES.filter(({ name }) => !name.includes("elsewhere"))) {
+  test(`the platform is detected: ${name}`, async () => {
+    const service = createService(() => respond(jwtOf()));
+    const lambda = name === "AWS" ? { AWS_LAMBDA_FUNCTION_NAME: "a-function" } : {};
+    const source = fromPlatform(sourceOptions(service, { ...lambda, ...env }));
+    assert.equal(await source(), jwtOf());
+    assert.equal(await source(), jwtOf());
+    assert.equal(service.requests.length, 2);
+  });
+}
+
+for (
+  const [name, env] of [
+    ["GitLab", { GITLAB_CI: "true", ID_TOKEN: jwtOf() }],
+    ["HCP Terraform", { TFC_WORKLOAD_IDENTITY_TOKEN: jwtOf() }],
+    ["ARM_OIDC_TOKEN", { ARM_OIDC_TOKEN: jwtOf() }],
+  ] as const
+) {
+  test(`the platform is detected: ${name}`, async () => {
+    assert.equal(await fromPlatform(sourceOptions(createService(), env))(), jwtOf());
+  });
+}
+
+test("a token file comes first, and a platform that is detected stays, also when it fails", async () => {
+  const env: Record<string, string> = { GITLAB_CI: "true", AZURE_FEDERATED_TOKEN_FILE: "/token", ID_TOKEN: jwtOf() };
+  const options = sourceOptions(createService(), env);
+  const readTextFile = () => Promise.reject(new Error("No such file"));
+  const source = fromPlatform({ ...options, runtime: { ...options.runtime, readTextFile } });
+  assert.match((await failureOf(source())).message, /^Cannot read the token file of AZURE_FEDERATED_TOKEN_FILE/);
+  delete env.AZURE_FEDERATED_TOKEN_FILE;
+  assert.match((await failureOf(source())).message, /None of AZURE_FEDERATED_TOKEN_FILE, .+ is set/);
+});
+
+test("without a platform, the error names the variables of each", async () => {
+  const error = await failureOf(fromPlatform(sourceOptions(createService()))());
+  assert.deepEqual([error.name, error.outcome], ["CredentialUnavailableError", "absent"]);
+  for (const name of ["GITHUB_ACTIONS", "GITLAB_CI", "VERCEL", "FLY_MACHINE_ID, and FLY_APP_NAME", "K_SERVICE"]) {
+    assert.ok(error.message.includes(name), error.message);
+  }
+});
+
+test("wrong options are TypeErrors that name them", () => {
+  const any = (value: unknown) => value as never;
+  for (
+    const [create, says] of [
+      [() => fromAws({ region: "evil/" }), /Option "region" must be the name of a region/],
+      [() => fromAws({ sign: any(1) }), /Option "sign" must be a function/],
+      [() => fromAws({ durationInSeconds: -1 }), /Option "durationInSeconds" must be a non-negative number/],
+      [() => fromBuildkite({ subjectClaim: "" }), /Option "subjectClaim" must be a non-empty string/],
+      [() => fromDenoDeploy(any({})), /Option "getIdToken" must be a function/],
+      [() => fromFly({ socketPath: "" }), /Option "socketPath" must be a non-empty string/],
+      [() => fromGitLab({ variable: "" }), /Option "variable" must be a non-empty string/],
+      [() => fromGoogleCloud({ getAccessToken: any(() => {}) }), /"getAccessToken" needs the option "serviceAccount"/],
+    ] as const
+  ) {
+    assert.throws(create, (error: Error) => error.name === "TypeError" && says.test(error.message));
+  }
+});

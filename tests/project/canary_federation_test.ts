@@ -1,0 +1,166 @@
+// Marked secrets go into every source of assertions, every source fails in every way, and no mark may come out.
+import { ClientAssertionCredential, CredentialUnavailableError, type LogEvent } from "@azweb/identity";
+import {
+  type AssertionSource,
+  type AssertionSourceOptions,
+  fromAws,
+  fromAzurePipelines,
+  fromBuildkite,
+  fromCircleCI,
+  fromCommand,
+  fromCredential,
+  fromDenoDeploy,
+  fromEnvironmentVariable,
+  fromFly,
+  fromGitHubActions,
+  fromGitLab,
+  fromGoogleCloud,
+  fromPlatform,
+  fromPrivateKey,
+  fromTokenFile,
+  fromVercel,
+} from "@azweb/identity/federation";
+import { createFakeClock, StaticCredential } from "@azweb/identity/testing";
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { FEDERATED_TOKEN, findSecret, HEADER, textsOf } from "../support/project/canary.ts";
+import { type Answer, FAULTS, SLOW, withForm } from "../support/project/canary_faults.ts";
+import { CLIENT, createService, isolatedOptions, jsonAnswer, SCOPE, TENANT } from "../support/service.ts";
+
+type Create = (options: AssertionSourceOptions) => AssertionSource;
+
+const AWS = { accessKeyId: "CANARYID", secretAccessKey: "CANARY-key-7f3a", sessionToken: "CANARY-session-7f3a" };
+function withEnv(from: Create, env: Record<string, string>): Create {
+  return (options) => from({ ...options, env });
+}
+
+const GITHUB = {
+  ACTIONS_ID_TOKEN_REQUEST_URL: "https://actions.example/token?x=1",
+  ACTIONS_ID_TOKEN_REQUEST_TOKEN: HEADER,
+};
+
+/** The sources that send a request, each with its secret. */
+const REQUESTING: Readonly<Record<string, Create>> = {
+  "GitHub Actions": withEnv(fromGitHubActions, GITHUB),
+  "the platform": withEnv(fromPlatform, GITHUB),
+  "Azure Pipelines": withEnv(fromAzurePipelines, {
+    SYSTEM_OIDCREQUESTURI: "https://dev.azure.example/oidctoken",
+    SYSTEM_ACCESSTOKEN: HEADER,
+    AZURESUBSCRIPTION_SERVICE_CONNECTION_ID: "a-connection",
+  }),
+  "Vercel": withEnv(fromVercel, { VERCEL_OIDC_TOKEN: FEDERATED_TOKEN }),
+  "Buildkite": withEnv(fromBuildkite, { BUILDKITE_JOB_ID: "a-job", BUILDKITE_AGENT_ACCESS_TOKEN: HEADER }),
+  "Google Cloud": withEnv(fromGoogleCloud, {}),
+  "Google Cloud, from elsewhere": (options) =>
+    fromGoogleCloud({ ...options, serviceAccount: "a@b", getAccessToken: () => Promise.resolve(HEADER) }),
+  "AWS": (options) => fromAws({ ...options, region: "eu-central-1", credentials: () => AWS }),
+  "AWS, by a signer": (options) =>
+    fromAws({
+      ...options,
+      region: "eu-central-1",
+      sign: (request) => new Request(request, { headers: { authorization: `AWS4 ${HEADER}` } }),
+    }),
+  "Fly.io": withEnv(fromFly, { FLY_APP_NAME: "an-app", FLY_MACHINE_ID: "a-machine" }),
+};
+
+/** What was seen of a source: its error, its log events and itself. */
+async function fail(create: Create, answer: Answer): Promise<readonly unknown[]> {
+  const clock = createFakeClock(Date.now());
+  const events: LogEvent[] = [];
+  const service = createService((asked) => answer(withForm(asked)));
+  const source = create({
+    env: {},
+    fetch: service.fetch,
+    localFetch: service.fetch,
+    log: (event) => events.push(event),
+    retryOptions: { maxRetries: 1, retryDelayInMs: 0 },
+    runtime: clock,
+    timeoutInMs: 30_000,
+  });
+  const result = source().then(() => undefined, (error) => error);
+  let isSettled = false;
+  result.then(() => isSettled = true);
+  if (SLOW.includes(answer)) {
+    for (let i = 0; i < 20 && !isSettled; i++) {
+      await clock.untilSleeping();
+      await clock.advance(30_000);
+    }
+  }
+  return [await result, events, source];
+}
+
+for (const [name, create] of Object.entries(REQUESTING)) {
+  test(`no error and no log event of ${name} shows a secret or an assertion`, async () => {
+    for (const [fault, answer] of Object.entries(FAULTS)) {
+      const seen = await fail(create, answer);
+      assert.notEqual(seen[0], undefined, fault);
+      assert.equal(findSecret(textsOf(seen), [HEADER, FEDERATED_TOKEN, ...Object.values(AWS)]), undefined, fault);
+    }
+  });
+}
+
+/** An assertion that no source accepts. */
+const EXPIRED = ['{"alg":"RS256","kid":"CANARY"}', '{"exp":1,"sub":"CANARY-claims"}', "CANARY-signature"]
+  .map((part) => btoa(part).replaceAll("=", "")).join(".");
+
+/** A machine whose files and programs have this text. */
+function machine(text: string): AssertionSourceOptions {
+  return {
+    env: { PATH: "/bin", CIRCLECI: "true", CIRCLE_OIDC_TOKEN: EXPIRED, AZURE_ID_TOKEN: EXPIRED },
+    runtime: {
+      platform: "linux",
+      readTextFile: () => Promise.resolve(text),
+      run: () => Promise.resolve({ code: text === EXPIRED ? 0 : 1, stdout: text, stderr: `Refused ${EXPIRED}` }),
+    },
+  };
+}
+
+test("no error of a source without a request shows an assertion", async () => {
+  for (const text of [EXPIRED, `${EXPIRED} ${EXPIRED}`, `${EXPIRED}.${EXPIRED}`]) {
+    const options = machine(text);
+    for (
+      const source of [
+        fromTokenFile("/token", options),
+        fromEnvironmentVariable("AZURE_ID_TOKEN", { ...options, env: { AZURE_ID_TOKEN: text } }),
+        fromGitLab({ ...options, env: { AZURE_ID_TOKEN: text } }),
+        fromCircleCI(options),
+        fromCommand("program", [], options),
+        fromCredential(new StaticCredential(text), options),
+        fromDenoDeploy({ ...options, getIdToken: () => Promise.resolve(text) }),
+        fromVercel({ ...options, env: { VERCEL_OIDC_TOKEN: text }, audience: "team" }),
+        fromPrivateKey({
+          ...options,
+          issuer: "https://x",
+          subject: "s",
+          keyId: "k",
+          key: () => Promise.reject(new Error("No")),
+        }),
+      ]
+    ) {
+      const error = await source().then(() => undefined, (error) => error);
+      assert.notEqual(error, undefined);
+      assert.equal(findSecret(textsOf([error, source]), [EXPIRED]), undefined);
+    }
+  }
+});
+
+test("nor does the error of Entra, or of a credential with the source", async () => {
+  for (const code of [700211, 700212, 700213, 70021, 70025, 7002138, 5002738, 700024, 501661]) {
+    const jwt = [
+      '{"alg":"RS256","kid":"a-key"}',
+      '{"iss":"https://x","sub":"s","aud":"a","jti":"CANARY"}',
+      "CANARY-signature",
+    ]
+      .map((part) => btoa(part).replaceAll("=", "")).join(".");
+    const service = createService(({ body }) =>
+      jsonAnswer({ error: "invalid_client", error_description: `AADSTS${code}: ${body}`, error_codes: [code] }, {
+        status: 401,
+      })
+    );
+    const source = fromEnvironmentVariable("ID_TOKEN", { env: { ID_TOKEN: jwt } });
+    const credential = new ClientAssertionCredential(TENANT, CLIENT, source, isolatedOptions(service));
+    const error = await credential.getToken(SCOPE).then(() => undefined, (error) => error);
+    assert.ok(error && !(error instanceof CredentialUnavailableError));
+    assert.equal(findSecret(textsOf([error, credential]), [jwt]), undefined, String(code));
+  }
+});

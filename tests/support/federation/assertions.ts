@@ -1,0 +1,57 @@
+/**
+ * Assertions of a platform, and the invariants of every source that requests them: portable.
+ *
+ * @module
+ */
+import type { AssertionSource, AssertionSourceOptions } from "@azweb/identity/federation";
+import { createService, isolatedOptions, type Service } from "../service.ts";
+
+export const AUDIENCE = "api://AzureADTokenExchange";
+/** The time of the tests, in milliseconds since the epoch. */
+export const NOW: number = Date.UTC(2030, 0, 1, 12);
+
+/** Encodes a JWT without a valid signature, which expires in five minutes. */
+export function jwtOf(claims: Record<string, unknown> = {}, header: Record<string, unknown> = {}): string {
+  const iat = NOW / 1000;
+  const all = { iss: "https://issuer.example", sub: "a-subject", aud: AUDIENCE, iat, exp: iat + 300, ...claims };
+  return [{ typ: "JWT", alg: "RS256", kid: "a-key", ...header }, all].map((part) =>
+    btoa(String.fromCharCode(...new TextEncoder().encode(JSON.stringify(part)))).replaceAll("+", "-").replaceAll(
+      "/",
+      "_",
+    ).replaceAll("=", "")
+  ).join(".") + ".c2lnbmF0dXJl";
+}
+
+/** The options of a source that exists in the test alone. */
+export function sourceOptions(
+  service: Pick<Service, "fetch">,
+  env: Record<string, string> = {},
+): AssertionSourceOptions {
+  const { fetch, localFetch, retryOptions } = isolatedOptions(service);
+  return { fetch, localFetch, retryOptions, env, runtime: { now: () => NOW } };
+}
+
+/** A source that sends a request to its platform. */
+export interface RequestingSource {
+  readonly name: string;
+  /** What its messages say that cannot be had. */
+  readonly label: string;
+  /** The environment of a job. */
+  readonly env: Record<string, string>;
+  readonly create: (options: AssertionSourceOptions) => AssertionSource;
+  /** Returns the response of the platform with an assertion. */
+  readonly respond: (jwt: string) => Response;
+  /** Secrets of the environment, which no message may hold. */
+  readonly secrets: readonly string[];
+  /** Whether it needs no variables. */
+  readonly isAmbient?: boolean;
+}
+
+/** A source whose platform responds so, and the requests that it received. */
+export function before(
+  { create, env }: RequestingSource,
+  respond: () => unknown,
+): { readonly source: AssertionSource; readonly service: Service } {
+  const service = createService(respond);
+  return { source: create(sourceOptions(service, env)), service };
+}

@@ -1,0 +1,36 @@
+// The bindings of a Worker as `wrangler types` writes them: an interface, which has no index signature.
+// Type-checked by types_test.ts, and never run.
+import { DefaultAzureCredential, EnvironmentCredential } from "@azweb/identity";
+import { createAksProxy, createVirtualMachine } from "@azweb/identity/testing";
+import { createWebSignIn } from "@azweb/identity/web-sign-in";
+
+interface Env {
+  readonly AZURE_TENANT_ID: string;
+  readonly AZURE_CLIENT_ID: "a-client-id";
+  readonly KEY_VALUE: { get(key: string): Promise<string | null> };
+  readonly COUNT?: number;
+}
+
+declare const env: Env;
+
+const credentials = [new DefaultAzureCredential({ env }), new EnvironmentCredential({ env })];
+
+const signIn = createWebSignIn({
+  env,
+  tenantId: env.AZURE_TENANT_ID,
+  clientId: env.AZURE_CLIENT_ID,
+  clientSecret: "a-secret",
+  redirectUri: "https://my.app/signed-in",
+  scopes: "https://graph.microsoft.com/User.Read",
+  sealingKey: "32 bytes in base64",
+});
+
+interface Variables {
+  readonly IDENTITY_HEADER: string;
+}
+
+declare const variables: Variables;
+
+const machines = [createVirtualMachine({ env: variables }), createAksProxy({ env: variables, fetch })];
+
+console.log(credentials, signIn, machines);
