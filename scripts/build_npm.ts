@@ -50,7 +50,7 @@ const CHUNKS: readonly { readonly name: string; readonly modules: RegExp }[] = [
   {
     name: "core",
     modules:
-      /^src\/(core\/|runtime\/(builtin_module|files|permission|read_text|remote_fetch)\.js$|credentials\/chained)/,
+      /^src\/(core\/|runtime\/(builtin_module|files|permission|read_text|remote_fetch)\.js$|federation\/exchange_audience|credentials\/chained)/,
   },
   {
     name: "browser",
@@ -60,7 +60,7 @@ const CHUNKS: readonly { readonly name: string; readonly modules: RegExp }[] = [
   {
     name: "sources",
     modules:
-      /^src\/federation\/(create_source|exchange_audience|from_azure_pipelines|request_assertion|variables)\.js$/,
+      /^src\/(federation\/(create_source|from_azure_pipelines|request_assertion|variables)|credentials\/azure_pipelines_credential)\.js$/,
   },
   { name: "workload", modules: /^src\/(federation\/(token_file|workload_identity)|entra\/named_file)\.js$/ },
   {
@@ -71,7 +71,7 @@ const CHUNKS: readonly { readonly name: string; readonly modules: RegExp }[] = [
   {
     name: "entra",
     modules:
-      /^src\/(version\.js|entra\/(?!advice|assertion_advice|discovery|region)|certificates\/certificate_(auth|configuration)|credentials\/(environment|on_behalf|client|username|environment_identity|identity_variables))/,
+      /^src\/(version\.js|entra\/(?!advice|assertion_advice|discovery|region)|certificates\/certificate_(auth|configuration)|credentials\/(agent_identity|environment|on_behalf|client|username|environment_identity|identity_variables))/,
   },
 ];
 
