@@ -33,7 +33,7 @@ const CHUNKS: readonly { readonly name: string; readonly modules: RegExp }[] = [
   {
     name: "start",
     modules:
-      /^src\/(errors|core\/(decoding|in_chain|internals|lazy_get_token|option_names|require_variables|settings|sleep|tenants|timeout|url|validate)|runtime\/(background|env|operating_system|platform|query_permission|remote_fetch))\.js$/,
+      /^src\/(errors|core\/(decoding|in_chain|internals|lazy_get_token|option_names|require_variables|settings|sleep|tenants|timeout|url|validate)|runtime\/(background|env|operating_system|platform|query_permission))\.js$/,
   },
   { name: "start", modules: /^src\/(developer_tools\/create_tool_get_token|managed_identity\/identity)/ },
   {
@@ -49,7 +49,8 @@ const CHUNKS: readonly { readonly name: string; readonly modules: RegExp }[] = [
   { name: "asn1", modules: /^src\/certificates\/(der|pbes2)\.js$/ },
   {
     name: "core",
-    modules: /^src\/(core\/|runtime\/(builtin_module|files|permission|read_text)\.js$|credentials\/chained)/,
+    modules:
+      /^src\/(core\/|runtime\/(builtin_module|files|permission|read_text|remote_fetch)\.js$|federation\/exchange_audience|credentials\/chained)/,
   },
   {
     name: "browser",
@@ -59,7 +60,7 @@ const CHUNKS: readonly { readonly name: string; readonly modules: RegExp }[] = [
   {
     name: "sources",
     modules:
-      /^src\/federation\/(create_source|exchange_audience|from_azure_pipelines|request_assertion|variables)\.js$/,
+      /^src\/(federation\/(create_source|from_azure_pipelines|request_assertion|variables)|credentials\/azure_pipelines_credential)\.js$/,
   },
   { name: "workload", modules: /^src\/(federation\/(token_file|workload_identity)|entra\/named_file)\.js$/ },
   {
@@ -70,7 +71,7 @@ const CHUNKS: readonly { readonly name: string; readonly modules: RegExp }[] = [
   {
     name: "entra",
     modules:
-      /^src\/(version\.js|entra\/(?!advice|assertion_advice|discovery|region)|certificates\/certificate_(auth|configuration)|credentials\/(environment|on_behalf|client|username|environment_identity|identity_variables))/,
+      /^src\/(version\.js|entra\/(?!advice|assertion_advice|discovery|region)|certificates\/certificate_(auth|configuration)|credentials\/(agent_identity|environment|on_behalf|client|username|environment_identity|identity_variables))/,
   },
 ];
 

@@ -1,6 +1,7 @@
 import { AuthenticationError } from "../errors.ts";
 import { missingPermission } from "../runtime/permission.ts";
 import { readText } from "../runtime/read_text.ts";
+import { fetchRemotely } from "../runtime/remote_fetch.ts";
 import { bound } from "./bound.ts";
 import { retryAfter } from "./retry_after.ts";
 import { withTimeout } from "./timeout.ts";
@@ -30,12 +31,13 @@ export interface SendOptions extends Pick<Settings, "now" | "sleep"> {
 }
 
 /**
- * Sends a request and reads at most one megabyte of the response. Redirects are not followed, because another server
- * must not receive the request. Rejects only with the signal's reason, or with an `AuthenticationError` if the runtime
- * does not permit the request or the server's certificate is not the pinned one.
+ * Sends a request and reads at most one megabyte of the response. Without a `fetch`, the request may go through the
+ * proxy that the variables of the process name. Redirects are not followed, because another server must not receive the
+ * request. Rejects only with the signal's reason, or with an `AuthenticationError` if the runtime does not permit the
+ * request, the proxy cannot be used, or the server's certificate is not the pinned one.
  */
 export async function send(
-  fetch: typeof globalThis.fetch,
+  fetch: typeof globalThis.fetch | undefined = fetchRemotely,
   url: string,
   init: RequestInit & { signal: AbortSignal },
   { now, sleep, limitInMs: ms }: SendOptions,
@@ -63,7 +65,7 @@ export async function send(
     if (name === "UnusableProxy") throw new AuthenticationError(`Cannot reach "${host}": ${messageOf(error)}`);
     const flag = missingPermission(error, { net: host });
     if (flag) throw new AuthenticationError(`Cannot reach "${host}": Run ${flag}`);
-    return { status: 0, text: reasonOf(error), retryAfterInMs: undefined };
+    return { status: 0, text: messagesOf(error), retryAfterInMs: undefined };
   }
 }
 
@@ -87,7 +89,7 @@ async function readBody(response: Response, signal: AbortSignal): Promise<string
  * Returns the messages and codes of the error and its causes. The error itself may contain the request, and is dropped;
  * the caller redacts the messages.
  */
-function reasonOf(error: unknown): string {
+function messagesOf(error: unknown): string {
   const messages: string[] = [];
   for (let at: unknown = error; at instanceof Error && messages.length < 3; at = at.cause) {
     const { code, message } = at as { code?: unknown; message: string };

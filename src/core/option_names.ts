@@ -1,4 +1,4 @@
-/** Names of at least this length resemble each other with one edit, and with two from the second one on. */
+/** Minimum length of a name that one edit can misspell, and of a name that two edits can. */
 const MIN_LENGTHS = [6, 10] as const;
 const MAX_LENGTH = 50;
 
@@ -27,7 +27,7 @@ function plain(name: string): string {
   return name.slice(0, MAX_LENGTH).replace(/[-_]/g, "").toLowerCase();
 }
 
-/** Whether so many replaced, missing or additional characters make one text of the other. */
+/** Whether at most `edits` replaced, missing or additional characters turn one text into the other. */
 function isWithin(edits: number, a: string, b: string): boolean {
   let same = 0;
   while (same < a.length && a[same] === b[same]) same++;

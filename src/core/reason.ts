@@ -2,13 +2,17 @@ import { bound } from "./bound.ts";
 import { toSingleLine } from "./error_response.ts";
 import { messageOf } from "./unknown_errors.ts";
 
+/** A value after its name, which has quotation marks in JSON, and backslashes before them in JSON within a string. */
+const NAMED =
+  /((?:secret|token|password|assertion|signature|key|authorization)\\?["']?\s*[:=]\s*\\?["']?)(?:(?<=")(?:[^"\\]|\\.)*|(?<=')(?:[^'\\]|\\.)*|[^\s"',&}]+)/gis;
+
 /**
  * Text that looks like a secret: a token after its scheme, a value after its name or in a query, a JWT, or a long word
  * of base64 or hexadecimal digits.
  */
 const SECRET_LIKE = [
   /(\b(?:bearer|basic) )[\w+/=~.-]+/gi,
-  /((?:secret|token|password|assertion|signature|key|authorization)["']?[:=] ?["']?)[^\s"',&}]+/gi,
+  NAMED,
   /([?&][\w.-]+=)[^\s&"']+/g,
   /()\beyJ[\w-]+(?:\.[\w-]*)*/g,
   /()[\w+/=~-]{40,}/g,

@@ -3,7 +3,6 @@ import type { CredentialOptions } from "../options.ts";
 import { env, hasEnv, isDenoDeploy, missingEnvPermission } from "../runtime/env.ts";
 import { detectPlatform, type Platform } from "../runtime/platform.ts";
 import { hasNetPermission, hasReadPermission } from "../runtime/query_permission.ts";
-import { fetchRemotely } from "../runtime/remote_fetch.ts";
 import type { TokenCache } from "../token_cache.ts";
 import { checkOptionNames } from "./option_names.ts";
 import type { Access } from "./require_variables.ts";
@@ -37,7 +36,8 @@ export interface Settings {
    * reaches production code.
    */
   readonly injected: readonly (string | object)[];
-  readonly fetch: typeof fetch;
+  /** The option `fetch`. Without it, `send` sends the requests. */
+  readonly fetch: typeof fetch | undefined;
   /** The option `localFetch`. Its default depends on the caller and bypasses proxies. */
   readonly localFetch: typeof fetch | undefined;
   readonly log: Log;
@@ -124,7 +124,7 @@ export function resolveSettings(options: CredentialOptions, name: string, own = 
       backgroundWork === "free" && !isDenoDeploy() && !variable("DENO_DEPLOYMENT_ID"),
     waitUntil: options.waitUntil,
     injected: [options.fetch, options.localFetch, options.runtime].map((object) => object ?? ""),
-    fetch: options.fetch ?? fetchRemotely,
+    fetch: options.fetch,
     localFetch: options.localFetch,
     log: log ? (event) => guard(log, event) : () => {},
     variable,

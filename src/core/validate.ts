@@ -33,6 +33,14 @@ export function checkClientId(value: unknown): asserts value is string {
   checkCharacters(value, /[^!-~]|^["'`]|["'`]$/, 'Argument "clientId" must be the client id of an app');
 }
 
+/** Throws a `TypeError` unless the option `userAssertionToken` can be the access token of a user. */
+export function checkUserAssertion(value: unknown): asserts value is string {
+  checkText(value, "userAssertionToken");
+  if (/^bearer\s/i.test(value)) {
+    throw new TypeError('Option "userAssertionToken" must be the token alone, without "Bearer "');
+  }
+}
+
 /** Throws a `TypeError` that names the first invalid character, which is easily overlooked, if there is one. */
 export function checkCharacters(value: string, invalid: RegExp, requirement: string): void {
   const character = invalid.exec(value)?.[0];

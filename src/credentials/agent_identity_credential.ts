@@ -25,7 +25,8 @@ import { internalsOf, setInternals } from "../core/internals.ts";
 import { APP_VARIABLES } from "../core/require_variables.ts";
 import { resolveSettings, type Settings } from "../core/settings.ts";
 import { checkAppTenantId } from "../core/tenants.ts";
-import { checkClientId, checkOption, checkText } from "../core/validate.ts";
+import { parseUrl } from "../core/url.ts";
+import { checkClientId, checkOption, checkText, checkUserAssertion } from "../core/validate.ts";
 import { claimsOf } from "../entra/claims.ts";
 import { assertionAuth } from "../entra/client_auth.ts";
 import { createTokenClient, type Grant } from "../entra/token_client.ts";
@@ -138,9 +139,11 @@ export class AgentIdentityCredential implements TokenCredential {
     const acquireBy = (grant: AgentGrant["grant"], claims?: string): Acquire => async (request) => {
       const assertion = await exchange(getAssertion, request);
       const clientAuth = assertionAuth(() => Promise.resolve(assertion));
-      return await createTokenClient({ name: NAME, clientId: agentId, clientAuth, ...grant, claims }, settings)(
-        request,
-      );
+      const renewal = "Request the token again";
+      return await createTokenClient(
+        { name: NAME, clientId: agentId, clientAuth, renewal, ...grant, claims },
+        settings,
+      )(request);
     };
 
     const ownToken = createFor("agent", acquireBy({ type: "client_credentials" }));
@@ -160,9 +163,9 @@ export class AgentIdentityCredential implements TokenCredential {
    * @param scopes Scopes of one resource: for the agent itself one that ends in `/.default`, such as
    * `"https://graph.microsoft.com/.default"`.
    * @param options See {@linkcode GetTokenOptions}.
-   * @throws {CredentialUnavailableError} The certificate cannot be read, or the credential that `getAssertion` uses is
-   * unavailable.
-   * @throws {AuthenticationError} Microsoft Entra rejects the blueprint, the agent or the user, or cannot be reached.
+   * @throws {CredentialUnavailableError} The credential that `getAssertion` uses is unavailable.
+   * @throws {AuthenticationError} The certificate cannot be read; or Microsoft Entra rejects the blueprint, the agent
+   * or the user, or cannot be reached.
    */
   getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken> {
     return internalsOf<GetToken>(this)(scopes, options);
@@ -176,7 +179,7 @@ function readGrant({ username, userId, userAssertionToken }: AgentIdentityCreden
   }
   const [kind, value] = given[0] ?? [];
   if (kind === undefined) return { grant: { type: "client_credentials" }, cacheIdentity: [] };
-  checkOption(kind, value, checkText);
+  checkOption(kind, value, kind === "userAssertionToken" ? checkUserAssertion : checkText);
   const requested_token_use = "on_behalf_of";
   if (kind === "userAssertionToken") {
     const parameters = { assertion: value!, requested_token_use };
@@ -191,6 +194,6 @@ function readGrant({ username, userId, userAssertionToken }: AgentIdentityCreden
 
 /** Returns the scope of assertions for the cloud of the authority host. */
 function exchangeScope({ authorityHost, env }: Settings): string {
-  const host = authorityHost ?? env("AZURE_AUTHORITY_HOST") ?? "";
-  return `${exchangeAudience(host.replace(/^https?:\/\//, "").replace(/\/.*/, ""))}/.default`;
+  const url = parseUrl(authorityHost ?? env("AZURE_AUTHORITY_HOST"));
+  return `${exchangeAudience(url?.hostname ?? "")}/.default`;
 }

@@ -15,7 +15,7 @@
  * @module
  */
 
-import { checkClientId, checkText } from "../core/validate.ts";
+import { checkClientId, checkUserAssertion } from "../core/validate.ts";
 import { createGetToken, type GetToken } from "../core/get_token.ts";
 import { internalsOf, setInternals } from "../core/internals.ts";
 import { resolveSettings } from "../core/settings.ts";
@@ -115,10 +115,7 @@ export class OnBehalfOfCredential implements TokenCredential {
     const { tenantId, clientId, userAssertionToken } = options;
     checkAppTenantId(tenantId);
     checkClientId(clientId);
-    checkText(userAssertionToken, "userAssertionToken");
-    if (/^bearer\s/i.test(userAssertionToken)) {
-      throw new TypeError('Option "userAssertionToken" must be the token alone, without "Bearer "');
-    }
+    checkUserAssertion(userAssertionToken);
     const name = "OnBehalfOfCredential";
     const { clientAuth, cacheIdentity } = createAppAuth(name, options, settings);
     const parameters = { assertion: userAssertionToken, requested_token_use: "on_behalf_of" };

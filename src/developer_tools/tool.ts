@@ -98,8 +98,10 @@ export function resourceOf({ scopes }: ToolRequest, tool: Pick<DeveloperTool, "n
 }
 
 const MAX_OUTPUT = 1_048_576;
-/** Maximum depth of an object, above that of any output: it bounds the number of attempts. */
+/** Maximum depth of an object, above that of any output. */
 const MAX_DEPTH = 8;
+/** Maximum number of characters that are read while an object is searched, each at most once for each level. */
+const MAX_READ = MAX_OUTPUT * MAX_DEPTH;
 
 /**
  * The rest of an escape sequence of a terminal (ECMA-48) behind its first character: of a control sequence, such as a
@@ -174,8 +176,9 @@ function isSecretLike(segment: string): boolean {
 
 /** Returns the first JSON object with the member in an output, which may have other text. */
 export function objectIn(output: string, member: string): Record<string, unknown> | undefined {
-  for (let start = output.indexOf("{"); start >= 0;) {
+  for (let start = output.indexOf("{"), read = 0; start >= 0 && read <= MAX_READ;) {
     const end = endOfObject(output, start);
+    read += (end ?? output.length) - start;
     const isCandidate = output.slice(start, end ?? start).includes(`"${member}"`);
     const object = isCandidate ? parseObject(output.slice(start, end)) : undefined;
     if (object?.[member] !== undefined) return object;

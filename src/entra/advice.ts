@@ -110,18 +110,22 @@ function adviseOnTimes(
   renewal: string,
   sentOn: number,
 ): string | undefined {
-  const { exp, nbf } = claimsOf(assertion);
+  const { exp, nbf } = payloadOf(assertion);
   const [end, start] = [Number(exp || NaN) * 1000, Number(nbf || NaN) * 1000] as const;
   if (end <= sentOn) {
-    return `The ${what} expired ${minutes(sentOn - end)} ago, at ${say(end)}: ${renewal}`;
+    return `The ${what} expired ${minutes(sentOn - end)} ago, at ${formatTime(end)}: ${renewal}`;
   }
-  const validity = start > sentOn ? `not valid before ${say(start)}` : end > sentOn ? `valid until ${say(end)}` : "";
+  const validity = start > sentOn
+    ? `not valid before ${formatTime(start)}`
+    : end > sentOn
+    ? `valid until ${formatTime(end)}`
+    : "";
   return validity &&
-    `By the clock of this machine it is ${say(sentOn)}, and the ${what} is ${validity}: Check the clock`;
+    `By the clock of this machine it is ${formatTime(sentOn)}, and the ${what} is ${validity}: Check the clock`;
 }
 
-/** Returns the claims of a JWT, without verification; none if it is malformed. */
-function claimsOf(assertion: string | null): { readonly exp?: unknown; readonly nbf?: unknown } {
+/** Returns the payload of a JWT, without verification; none if it is malformed. */
+function payloadOf(assertion: string | null): { readonly exp?: unknown; readonly nbf?: unknown } {
   try {
     const [, payload = ""] = assertion!.split(".");
     return Object(JSON.parse(atob(payload.replaceAll("-", "+").replaceAll("_", "/"))));
@@ -135,7 +139,7 @@ function minutes(ms: number): string {
   return count === 0 ? "less than a minute" : count === 1 ? "a minute" : `${count} minutes`;
 }
 
-function say(time: number): string {
+function formatTime(time: number): string {
   // Beyond the range of dates, `toISOString` throws.
   return Math.abs(time) <= 8.64e15 ? new Date(time).toISOString() : "an unknown time";
 }

@@ -2,6 +2,7 @@ import type { Settings } from "../core/settings.ts";
 import { parseUrl } from "../core/url.ts";
 import { AuthenticationError } from "../errors.ts";
 import type { Runtime, RuntimeOverrides, TlsTrust } from "../runtime/runtime.ts";
+import { fetchRemotely } from "../runtime/remote_fetch.ts";
 import { tlsFetcher } from "../runtime/tls_fetch.ts";
 import { decodeBase64 } from "../core/decoding.ts";
 import { readNamedFile } from "../entra/named_file.ts";
@@ -64,7 +65,7 @@ export function createTokenProxy(
   let lastPem: string | undefined;
   let current = caData || serverName && !file
     ? fetchTrusting({ ca: caData && checkPem(caData, `the certificates of ${CA_DATA}`), serverName })
-    : settings.fetch;
+    : settings.fetch ?? fetchRemotely;
 
   return {
     fetch(input, init) {

@@ -32,7 +32,7 @@ export function readChallenge(headers: Headers, scope: string): Challenge | unde
   const tenant = authority?.pathname.split("/")[1] ?? "";
   // The host of the authority is not used: the credential has its own, and must not send its secret to another.
   const tenantId = TENANT.test(tenant) && tenant !== "common" ? tenant : undefined;
-  const claims = claimsOf(parameters);
+  const claims = readClaims(parameters);
   return tenantId || claims ? { tenantId, claims } : undefined;
 }
 
@@ -47,7 +47,7 @@ function bearerParameters(header: string): Map<string, string> {
   return parameters;
 }
 
-function claimsOf(parameters: Map<string, string>): string | undefined {
+function readClaims(parameters: Map<string, string>): string | undefined {
   const bytes = decodeBase64Url(parameters.get("claims") ?? "");
   const claims = bytes && new TextDecoder().decode(bytes);
   return claims && parseObject(claims) ? claims : undefined;

@@ -37,3 +37,8 @@ function isReusable(body: unknown): boolean {
   return typeof body === "string" || ArrayBuffer.isView(body) ||
     [ArrayBuffer, Blob, FormData, URLSearchParams].some((type) => body instanceof type);
 }
+
+/** Releases the connection of a response that is not used. */
+export function discard(response: Response): void {
+  response.body?.cancel().catch(() => {});
+}

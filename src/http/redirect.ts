@@ -1,12 +1,13 @@
 import { bound } from "../core/bound.ts";
-import type { Outgoing } from "./outgoing.ts";
+import { discard, type Outgoing } from "./outgoing.ts";
 import { isSafe } from "./scope_for.ts";
 
 const REDIRECTS: readonly number[] = [301, 302, 303, 307, 308];
 
 /**
  * Returns the request that a redirect asks for, as the Fetch standard builds it (section "HTTP-redirect fetch"), or
- * `undefined` if the response is none, or the caller follows redirects. Throws a `TypeError` if it cannot be followed.
+ * `undefined` if the response is not a redirect, or the mode is `"manual"`. Throws a `TypeError` if the redirect cannot
+ * be followed. Discards the response of a redirect.
  */
 export function redirected(response: Response, outgoing: Outgoing): Outgoing | undefined {
   const { url, redirect } = outgoing;
@@ -14,6 +15,7 @@ export function redirected(response: Response, outgoing: Outgoing): Outgoing | u
   const isHidden = response.type === "opaqueredirect";
   const location = REDIRECTS.includes(response.status) ? response.headers.get("location") : null;
   if (redirect === "manual" || !isHidden && location === null) return undefined;
+  discard(response);
   const target = isHidden ? undefined : targetOf(location!, url);
   const toGet = response.status === 303 && outgoing.method !== "HEAD" ||
     response.status < 303 && outgoing.method === "POST";

@@ -20,7 +20,7 @@ import { sleep } from "../core/sleep.ts";
 import { parseUrl } from "../core/url.ts";
 import type { TokenCredential } from "../token_credential.ts";
 import { readChallenge } from "./challenge.ts";
-import { isRequest, type Outgoing, readArguments } from "./outgoing.ts";
+import { discard, isRequest, type Outgoing, readArguments } from "./outgoing.ts";
 import { redirected } from "./redirect.ts";
 import { isCosmos, isSafe, scopeFor } from "./scope_for.ts";
 
@@ -124,14 +124,15 @@ export function withAzureAuth(credential: TokenCredential, options: AzureFetchOp
         const next = await tokenAfter(response, outgoing, scope);
         // The same token would get the same response.
         if (next === undefined || next === token) return response;
+        discard(response);
         token = next;
       } else {
         const delay = [429, 503].includes(response.status) ? retryAfter(response.headers, Date.now()) : undefined;
         if (delay === undefined || delay > MAX_DELAY_IN_MS || retries++ >= MAX_RETRIES) return response;
+        discard(response);
         await sleep(delay, signal);
         token = await tokenFor(scope, { signal, tenantId: tenants.get(url.host) });
       }
-      discard(response);
     }
   }
 
@@ -140,7 +141,10 @@ export function withAzureAuth(credential: TokenCredential, options: AzureFetchOp
     const challenge = readChallenge(response.headers, scope);
     if (!challenge) return undefined;
     const tenantId = challenge.tenantId ?? tenants.get(url.host);
-    const token = await tokenFor(scope, { signal, tenantId, claims: challenge.claims });
+    const token = await tokenFor(scope, { signal, tenantId, claims: challenge.claims }).catch((error) => {
+      discard(response);
+      throw error;
+    });
     if (tenantId) tenants.set(url.host, tenantId);
     return token;
   }
@@ -190,7 +194,6 @@ export function withAzureAuth(credential: TokenCredential, options: AzureFetchOp
       const response = isOrigin ? await exchange(outgoing, scope) : await send(outgoing);
       const next = redirected(response, outgoing);
       if (!next) return response;
-      discard(response);
       if (redirects === MAX_REDIRECTS) {
         throw new TypeError(`withAzureAuth: Cannot follow more than ${MAX_REDIRECTS} redirects`);
       }
@@ -208,11 +211,6 @@ function setHeaders({ headers, url }: Outgoing, scope: string, token: string): v
   // https://learn.microsoft.com/rest/api/cosmos-db/access-control-on-cosmosdb-resources
   headers.set("authorization", encodeURIComponent(`type=aad&ver=1.0&sig=${token}`));
   headers.set("x-ms-date", new Date().toUTCString());
-}
-
-/** Releases the connection of a response that is not used. */
-function discard(response: Response): void {
-  response.body?.cancel().catch(() => {});
 }
 
 function checkOptions({ scope, hosts }: AzureFetchOptions): void {

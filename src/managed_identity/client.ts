@@ -144,10 +144,10 @@ function failure(
   const hasNone = [400, 404].includes(response.status) && /identity (was )?not found/i.test(bound(text));
   const mayBeOther = hasNone && source.mayLackIdentity && (!identity || identity.variable !== undefined);
   const redactSecrets = (text: string) => redact(text, source.secrets);
-  const said = errorTextOf(response, redactSecrets);
+  const detail = errorTextOf(response, redactSecrets);
   const error = errorFromResponse({ ...response, text: toOAuthError(text) }, action, {
     advice: () => isUnassigned && !mayBeOther ? nextStep : "",
-    meanings: said === undefined ? {} : { [response.status]: said },
+    meanings: detail === undefined ? {} : { [response.status]: detail },
     redact: redactSecrets,
   });
   if (mayBeOther) {

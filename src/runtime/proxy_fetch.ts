@@ -86,7 +86,11 @@ async function requestByNode(request: Request, url: URL, proxy: string, signal: 
       // `node:https` does not decode a compressed body.
       headers: { ...Object.fromEntries(request.headers), "accept-encoding": "identity" },
       signal,
-    }).on("response", resolve).on("error", reject).end(body)
+    }).on("response", resolve).on("error", (error: Error) => {
+      // Older releases show the URL of the proxy, which may contain a password.
+      error.message = error.message.replaceAll(proxy, new URL(proxy).origin);
+      reject(error);
+    }).end(body)
   );
   const { statusCode: status, headersDistinct } = response;
   const headers = Object.entries(headersDistinct).flatMap(([name, values]) =>
@@ -113,7 +117,7 @@ async function loadUndici(variable: string): Promise<Undici> {
 function readProxy(variable: string): string {
   const value = env(variable)!.trim();
   const text = value.includes("://") ? value : `http://${value}`;
-  if (/^https?:/i.test(text) && URL.canParse(text)) return text;
+  if (/^https?:/i.test(text) && URL.canParse(text)) return new URL(text).href;
   // The value may contain a password.
   throw unusable(`The variable ${variable} must be the URL of a proxy with "http:" or "https:"`);
 }

@@ -187,7 +187,13 @@ describe("AgentIdentityCredential", () => {
     assert.ok(scene.entra.requests.every(({ url }) => url.includes(OTHER_TENANT)));
   });
 
-  for (const [host, audience] of [["login.microsoftonline.us", "USGov"], ["login.chinacloudapi.cn", "China"]]) {
+  for (
+    const [host, audience] of [
+      ["login.microsoftonline.us", "USGov"],
+      ["Login.microsoftonline.us:443/", "USGov"],
+      ["login.chinacloudapi.cn", "China"],
+    ]
+  ) {
     test(`requests the assertion for the cloud of ${host}`, async () => {
       const scene = await createScene();
       await create(scene, { clientSecret: SECRET, authorityHost: `https://${host}` }).getToken(GRAPH);
@@ -269,6 +275,26 @@ describe("AgentIdentityCredential, with bad input", () => {
     assert.equal((await claimsOf(scene, credential)).appid, AGENT);
   });
 
+  test("the next step for an assertion that has expired is to try again", async () => {
+    const scene = await createScene();
+    // The response says how long the assertion is valid, so that the credential does not notice the other clock.
+    const early = createEntra({
+      apps: [
+        { tenantId: TENANT, clientId: BLUEPRINT, secrets: [SECRET] },
+        { tenantId: TENANT, clientId: AGENT, blueprintId: BLUEPRINT },
+      ],
+      now: () => scene.clock.now() - 2 * 3_600_000,
+    });
+    const credential = create(scene, {
+      clientSecret: SECRET,
+      fetch: (input, init) => (String(init?.body).includes("fmi_path") ? early.fetch : scene.entra.fetch)(input, init),
+    });
+    await assert.rejects(
+      credential.getToken(GRAPH),
+      /AADSTS700024.* The assertion expired .*: Request the token again$/,
+    );
+  });
+
   const malformed: Readonly<Record<string, [object, RegExp]>> = {
     "no blueprint": [{ blueprintId: undefined }, /Option "blueprintId" must be a non-empty string/],
     "no agent": [{ agentId: "" }, /Option "agentId" must be a non-empty string/],
@@ -282,6 +308,10 @@ describe("AgentIdentityCredential, with bad input", () => {
     "two kinds of client authentication": [{ getAssertion: () => Promise.resolve("") }, /exactly one of/],
     "two users": [{ username: "a@contoso.com", userId: "an-id" }, /at most one of "username", "userId"/],
     "an empty user": [{ username: "" }, /Option "username" must be a non-empty string/],
+    "a user's token with its scheme": [
+      { userAssertionToken: "Bearer ey" },
+      /Option "userAssertionToken" must be the token alone, without "Bearer "/,
+    ],
     "claims that are not JSON": [{ claimsFromClient: "nonsense" }, /Option "claimsFromClient" must be a JSON object/],
     "claims that are an array": [{ claimsFromClient: "[]" }, /Option "claimsFromClient" must be a JSON object/],
   };

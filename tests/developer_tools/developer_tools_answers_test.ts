@@ -468,6 +468,15 @@ describe("the reason and the next step of an error", () => {
     });
   }
 
+  for (const part of ['{\\"', '{"\\"', "{", '{"accessToken":', '{"token":{}']) {
+    test(`a long output with ${part} again and again is read`, async () => {
+      for (const tool of ["az", "azd", "pwsh"] as const) {
+        const stdout = part.repeat(1_000_000 / part.length);
+        assert.match(await failureWith(tool, { code: 0, stdout }), /is not the JSON of a token/);
+      }
+    });
+  }
+
   test("a long message is truncated to a single line", async () => {
     for (const tool of ["az", "azd", "pwsh"] as const) {
       const message = await failureWith(tool, { code: 1, stderr: "a b\n\t\x07".repeat(10_000) });

@@ -441,3 +441,38 @@ describe("withAzureAuth, after a redirect", () => {
     assert.equal((await connect([new Response(null, { status: 302 })]).azureFetch(GRAPH)).status, 302);
   });
 });
+
+describe("withAzureAuth releases the connection of", () => {
+  const allowsNoTenant: TokenCredential = {
+    getToken(_scope, options) {
+      if (options?.tenantId) return Promise.reject(new Error("not allowed"));
+      return Promise.resolve({ token: "token", expiresOnTimestamp: Infinity });
+    },
+  };
+  const unused: Readonly<Record<string, [status: number, headers: Record<string, string>, error: RegExp]>> = {
+    "a response that asks for a delay, before the delay": [503, { "retry-after": "50" }, /enough/],
+    "a challenge for a tenant that the credential does not allow": [401, {
+      "www-authenticate": 'Bearer authorization_uri="https://login.windows.net/other"',
+    }, /not allowed/],
+    "a redirect that cannot be followed": [302, { location: "http://graph.microsoft.com/" }, /Cannot follow/],
+  };
+  for (const [what, [status, headers, error]] of Object.entries(unused)) {
+    test(what, async () => {
+      const controller = new AbortController();
+      let cancelled = 0;
+      const body = () =>
+        new ReadableStream({
+          cancel() {
+            cancelled++;
+            // Ends the delay, if there is one.
+            controller.abort(new Error("enough"));
+          },
+        });
+      const azureFetch = withAzureAuth(allowsNoTenant, {
+        fetch: () => Promise.resolve(new Response(body(), { status, headers })),
+      });
+      await assert.rejects(azureFetch(GRAPH, { signal: controller.signal }), error);
+      assert.equal(cancelled, 1);
+    });
+  }
+});

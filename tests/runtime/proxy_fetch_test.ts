@@ -123,7 +123,10 @@ function describeProxy(title: string, run: Run): void {
     for (const user of ["", "jo:a-wrong-p@ssword"]) {
       test(`the proxy requires ${user ? "another" : "a"} user`, async () => {
         const { line, requests } = await run({ HTTPS_PROXY: user ? withUser(user) : guarded.url });
-        assert.match(line, /^error EnvironmentCredential: Cannot get a token for .*407|proxy authentication required/i);
+        assert.match(
+          line,
+          /^error EnvironmentCredential: Cannot get a token for .*(407|proxy authentication required)/i,
+        );
         assert.match(line, /\. Put the user name and the password, percent-encoded, into the URL of the proxy: /);
         assert.doesNotMatch(line, /wrong/);
         assert.equal(requests[0], [`${HOST}:443`, user].filter(Boolean).join(" "));
@@ -249,6 +252,13 @@ if (platform === "node") {
     );
     assert.deepEqual(requests, []);
     assert.match((await run({ HTTPS_PROXY: open.url, NO_PROXY: HOST })).line, DIRECT);
+  });
+
+  test("a release of Node whose error has the URL of the proxy does not show its password", async () => {
+    const run = await isolate(findNode("22.21.0"));
+    const { line } = await run({ HTTPS_PROXY: withUser("jo:a-wrong-p@ssword") });
+    assert.match(line, /^error .* via http:\/\/127\.0\.0\.1:\d+: HTTP\/1\.1 407 /);
+    assert.doesNotMatch(line, /wrong|jo:/);
   });
 
   for (const version of ["22.23.3", "24.21.0", "26.10.0"]) {
