@@ -103,8 +103,6 @@ const WRONG: Readonly<Record<string, (wrong: any) => unknown>> = {
   "a record of another tenant": (tenantId) =>
     new DeviceCodeCredential({ authenticationRecord: { ...RECORD, tenantId } }),
   "a redirect URI of a browser": (redirectUri) => new InteractiveBrowserCredential({ clientId: CLIENT, redirectUri }),
-  "a redirect URI of a browser, by a function": (wrong) =>
-    new InteractiveBrowserCredential({ clientId: CLIENT, redirectUri: () => wrong }),
   "a user's name": (wrong) => new InteractiveBrowserCredential({ clientId: CLIENT, loginHint: [wrong] as never }),
   "a tenant of a code": (wrong) => new AuthorizationCodeCredential(wrong, CLIENT, SECRET, "https://my.app"),
   "a code": (wrong) => new AuthorizationCodeCredential(TENANT, CLIENT, [wrong] as never, "https://my.app"),
@@ -159,6 +157,15 @@ for (const [name, make] of Object.entries(WRONG)) {
     });
   });
 }
+
+test("the error for a secret as a redirect URI, which is checked at the first token, does not contain it", async () => {
+  for (const redirectUri of [`https://my.app/?${encodeURIComponent(SECRET)}`, () => SECRET]) {
+    const options = { ...isolatedOptions(createService()), clientId: CLIENT, redirectUri };
+    const error = await failureOf(new InteractiveBrowserCredential(options).getToken(SCOPE));
+    assert.equal(error.name, "TypeError");
+    assert.equal(findSecret([error.message, ...textsOf({ ...error })], []), undefined);
+  }
+});
 
 test("the error for a secret in the wrong variable does not contain it", async () => {
   const good = { AZURE_TENANT_ID: TENANT, AZURE_CLIENT_ID: CLIENT, AZURE_CLIENT_SECRET: "x" };
