@@ -107,8 +107,10 @@ export interface AzureFetchOptions {
  * ```
  */
 export function withAzureAuth(credential: TokenCredential, options: AzureFetchOptions = {}): AzureFetch {
-  const { hosts, clientRequestId } = options;
   checkOptions(options);
+  const { clientRequestId } = options;
+  // A copy, because the program may change its array, and only these have been checked.
+  const hosts = options.hosts?.slice();
   /** The tenants that services required, by host. */
   const tenants = createLruCache<string>();
 
@@ -160,6 +162,10 @@ export function withAzureAuth(credential: TokenCredential, options: AzureFetchOp
       ...claims && { claims },
     });
     if (!token) throw new TypeError("withAzureAuth: Cannot get a token: The credential returned none");
+    // The error of `Headers` would show the token.
+    if (!/^[!-~]+$/.test(token.token)) {
+      throw new TypeError("withAzureAuth: Cannot send the token: It is empty, or has an invalid character");
+    }
     return token.token;
   }
 

@@ -145,6 +145,50 @@ describe("withAzureAuth", () => {
     });
   }
 
+  let reads = 0;
+  const changing: Readonly<Record<string, string | URL>> = {
+    "a URL object that changes": new URL(VAULT),
+    "an object that becomes another string": {
+      toString: () => reads++ === 0 ? VAULT : "https://evil.example/",
+    } as unknown as string,
+  };
+  for (const [what, input] of Object.entries(changing)) {
+    test(`sends the token to the URL that it has checked, not to that of ${what}`, async () => {
+      const { azureFetch, received } = connect([new Response()]);
+      const response = azureFetch(input);
+      if (input instanceof URL) input.host = "evil.example";
+      await response;
+      assert.deepEqual(received.map(({ url }) => url), [VAULT]);
+    });
+  }
+
+  test("sends the options of each call, though the program reuses their object", async () => {
+    const { azureFetch, received } = connect([new Response()]);
+    const init: RequestInit = { method: "POST" };
+    await Promise.all(["one", "two"].map((body) => azureFetch(GRAPH, Object.assign(init, { body }))));
+    assert.deepEqual(received.map(({ body }) => body), ["one", "two"]);
+  });
+
+  test("sends no token to a host that is added to the array of hosts later", async () => {
+    const hosts = ["api.contoso.com"];
+    const { azureFetch, calls } = connect([new Response()], { scope: "api://my-api/.default", hosts });
+    hosts.push("evil.example");
+    await assert.rejects(azureFetch("https://evil.example/"), { name: "TypeError", message: /^withAzureAuth: / });
+    assert.deepEqual(calls, []);
+  });
+
+  for (const token of ["a-secret\nof two lines", "a-secret\0", "a-secrét", ""]) {
+    test(`rejects the token ${JSON.stringify(token)} without showing it`, async () => {
+      const { azureFetch, received } = connect([new Response()]);
+      const credential = { getToken: () => Promise.resolve({ token, expiresOnTimestamp: Infinity }) };
+      await assert.rejects(withAzureAuth(credential, { fetch: azureFetch })(GRAPH), {
+        name: "TypeError",
+        message: "withAzureAuth: Cannot send the token: It is empty, or has an invalid character",
+      });
+      assert.deepEqual(received, []);
+    });
+  }
+
   const wrong: Readonly<Record<string, [object, RegExp]>> = {
     "hosts without scope": [{ hosts: ["api.contoso.com"] }, /"hosts" requires "scope"/],
     "a URL as host": [{ hosts: ["https://api.contoso.com"], scope: "s" }, /without protocol and path/],
@@ -252,6 +296,9 @@ describe("withAzureAuth, after a 401", () => {
     "claims for another resource": `Bearer resource="https://vault.azure.net", claims="${btoa(CLAIMS)}"`,
     "a tenant with a path of its own": 'Bearer authorization="https://login.windows.net/%2e%2e%2fevil"',
     "no tenant": 'Bearer authorization="https://login.windows.net/common"',
+    "all tenants of organizations": 'Bearer authorization="https://login.windows.net/Organizations"',
+    "a tenant that no credential accepts": 'Bearer authorization="https://login.windows.net/my_tenant"',
+    "a tenant of dots": 'Bearer authorization="https://login.windows.net/..."',
     "a megabyte": `Bearer ${"a=b, ".repeat(200_000)}claims="${btoa(CLAIMS)}"`,
     "unclosed quotation marks": `Bearer claims="${btoa(CLAIMS)}`,
   };
@@ -395,6 +442,19 @@ describe("withAzureAuth, after a redirect", () => {
       assert.equal(calls.length, 1);
     });
   }
+
+  test("sends headers that are for the origin to no other, as fetch does", async () => {
+    const headers = { cookie: "a=b", "proxy-authorization": "Basic YTpi", host: "graph.microsoft.com" };
+    const { azureFetch, received } = connect([
+      redirectTo("/next"),
+      redirectTo("https://evil.example/"),
+      new Response(),
+    ]);
+    await azureFetch(GRAPH, { headers });
+    const [, same, other] = received.map(({ headers: sent }) => Object.keys(headers).map((name) => sent.get(name)));
+    assert.deepEqual(same, Object.values(headers));
+    assert.deepEqual(other, [null, null, null]);
+  });
 
   const methods: readonly [number, string, string, string][] = [
     [301, "POST", "GET", ""],
