@@ -109,13 +109,27 @@ async function loadUndici(variable: string): Promise<Undici> {
   }
 }
 
-/** Returns the URL of the proxy. As in curl, `http:` is its default scheme. */
+/**
+ * Returns the URL of the proxy. As in curl, `http:` is its default scheme, and its path is ignored.
+ *
+ * Normalised, because Node ignores a proxy with `HTTP:`, and shows one with a line break in an error.
+ */
 function readProxy(variable: string): string {
   const value = env(variable)!.trim();
-  const text = value.includes("://") ? value : `http://${value}`;
-  if (/^https?:/i.test(text) && URL.canParse(text)) return text;
+  const text = /^[a-z][a-z\d+.-]*:[/\\]/i.test(value) ? value : `http://${value}`;
+  try {
+    const { protocol, username, password, host } = new URL(text);
+    // Throws for a user that is not percent-encoded, as all agents do.
+    const user = decodeURIComponent(username + password) && `${username}:${password}@`;
+    if (/^https?:$/.test(protocol)) return `${protocol}//${user}${host}`;
+  } catch {
+    // Reported below.
+  }
   // The value may contain a password.
-  throw unusable(`The variable ${variable} must be the URL of a proxy with "http:" or "https:"`);
+  throw unusable(
+    `The variable ${variable} must be the URL of a proxy with "http:" or "https:", its user name and password ` +
+      "percent-encoded",
+  );
 }
 
 /**

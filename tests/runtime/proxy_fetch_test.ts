@@ -197,6 +197,33 @@ function describeRules(run: Run): void {
   });
 }
 
+/** Values that the agents of Node do not accept, or interpret in another way. */
+function describeValues(title: string, run: Run): void {
+  describe(title, () => {
+    for (
+      const [what, change] of [
+        ["an upper-case scheme", (url: string) => url.replace("http:", "HTTP:")],
+        ["one slash", (url: string) => url.replace("http://", "http:/")],
+        ["a path", (url: string) => `${url}/a/path?with=query#fragment`],
+        ["a line break", (url: string) => url.replace("@", "\r\n@")],
+      ] as const
+    ) {
+      test(`a proxy with ${what} is used`, async () => {
+        const { line, requests } = await run({ HTTPS_PROXY: change(withUser(USER)) });
+        assert.match(line, TOKEN);
+        assert.equal(requests.at(-1), `${HOST}:443 ${USER}`);
+      });
+    }
+
+    test("a user that is not percent-encoded is an error that does not show it", async () => {
+      const { line, requests } = await run({ HTTPS_PROXY: guarded.url.replace("//", "//jo:a-100%-secret@") });
+      assert.match(line, /: Cannot reach "entra\.invalid": .*HTTPS_PROXY must be .*, its user name .*percent-encoded/);
+      assert.doesNotMatch(line, /100%/);
+      assert.deepEqual(requests, []);
+    });
+  });
+}
+
 /** When the program's own `fetch` is used on Node. */
 function describeFetch(title: string, run: Run): void {
   describe(title, () => {
@@ -223,6 +250,7 @@ describeProxy(`on this ${platform}`, runHere);
 
 if (platform === "node") {
   describeRules(runHere);
+  describeValues("values on this node", runHere);
   describeFetch("on this node", runHere);
 
   test("a global dispatcher is used", async () => {
@@ -255,6 +283,7 @@ if (platform === "node") {
     let isolated: Promise<Run> | undefined;
     const run: Run = async (...given) => await (await (isolated ??= isolate(findNode(version))))(...given);
     describeProxy(`on Node ${version}, without undici`, run);
+    describeValues(`values on Node ${version}, without undici`, run);
     describeFetch(`on Node ${version}, without undici`, run);
 
     test(`on Node ${version}, NODE_USE_ENV_PROXY is used, for which HTTP_PROXY is for https too`, async () => {
