@@ -95,8 +95,10 @@ export function resourceOf({ scopes }: ToolRequest, tool: Pick<DeveloperTool, "n
 }
 
 const MAX_OUTPUT = 1_048_576;
-/** Maximum depth of an object, above that of any output: it bounds the number of attempts. */
+/** Maximum depth of an object, above that of any output. */
 const MAX_DEPTH = 8;
+/** Maximum number of braces that begin no object with the token: each can require to read the rest of the output. */
+const MAX_ATTEMPTS = 100;
 
 /**
  * The rest of an escape sequence of a terminal (ECMA-48) behind its first character: of a control sequence, such as a
@@ -108,8 +110,12 @@ const ESCAPE_SEQUENCE = /^(?:\[[ -?]*[@-~]?|\][^\x07]*\x07?|\\)/;
 /** A secret with its name, which is also part of the name of a cmdlet. */
 const NAMED_SECRET =
   /(?<!Get-Az)((?:client_?secret|(?:access|refresh|id)_?token|password|authorization_?code)["']?\s*[:=]\s*["']?)[^\s"',}]+/gi;
-/** Text that looks like a token or a key: a JWT or a long word, which a narrow terminal may have wrapped. */
+/**
+ * Text that looks like a token or a key: a word after its authentication scheme; a JWT or a long word, which a narrow
+ * terminal may have wrapped.
+ */
 const SECRET_LIKE = [
+  /(?<=\b(?:bearer|basic) )[\w+/=~.-]{20,}/gi,
   /\beyJ[\w-]+(\.[\w-]*)*( [\w.-]{16,})*/g,
   /[\w+/=~-]{64,}/g,
   /(?<![\w+/=~-])[\w+/=~-]{40,}( [\w+/=~.-]{16,})+/g,
@@ -171,12 +177,14 @@ function isSecretLike(segment: string): boolean {
 
 /** Returns the first JSON object with the member in an output, which may have other text. */
 export function objectIn(output: string, member: string): Record<string, unknown> | undefined {
-  for (let start = output.indexOf("{"); start >= 0;) {
+  for (let start = output.indexOf("{"), attempts = 0; start >= 0 && attempts < MAX_ATTEMPTS;) {
     const end = endOfObject(output, start);
     const isCandidate = output.slice(start, end ?? start).includes(`"${member}"`);
     const object = isCandidate ? parseObject(output.slice(start, end)) : undefined;
     if (object?.[member] !== undefined) return object;
-    start = output.indexOf("{", end === undefined || isCandidate ? start + 1 : end);
+    const isAttempt = end === undefined || isCandidate;
+    if (isAttempt) attempts++;
+    start = output.indexOf("{", isAttempt ? start + 1 : end);
   }
   return undefined;
 }

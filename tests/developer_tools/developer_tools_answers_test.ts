@@ -405,6 +405,7 @@ describe("the reason and the next step of an error", () => {
   const opaque = "aB3dE6gH9jK2mN5pQ8sT1vW4yZ7bC0eF3hI6kL9nO2qR5tU8".repeat(3);
   const inLines = opaque.replace(/.{48}/g, "$&\n");
   const short = "aB3~dE6.gH9";
+  const medium = "aB3~dE6.gH9jK2mN5pQ8s";
   for (
     const [what, stderr, secret] of [
       ["an opaque secret, in lines of 48 characters", `ERROR: Refused: ${inLines}`, opaque],
@@ -414,6 +415,7 @@ describe("the reason and the next step of an error", () => {
       ["a client secret in JSON", `ERROR: {"client_secret": "${short}"} was refused`, short],
       ["a password with its name", `ERROR: --password=${short} was refused`, short],
       ["a refresh token with its name", `ERROR: refresh_token=${short} has expired`, short],
+      ["an Authorization header", `ERROR: Authorization: Bearer ${medium} was refused`, medium],
     ] as const
   ) {
     for (const tool of ["az", "azd", "pwsh"] as const) {
@@ -464,6 +466,17 @@ describe("the reason and the next step of an error", () => {
       for (const tool of ["az", "azd", "pwsh"] as const) {
         const message = await failureWith(tool, { code: 1, stderr: `ERROR: See ${link} and try` });
         assert.equal(message, `It ended with exit code 1: ERROR: See ${shown} and try: ${BY_HAND[tool]}`);
+      }
+    });
+  }
+
+  // To read each of them to the end of the output would block the program for minutes.
+  for (const [what, beginning, end] of [["that never end", '{\\"', ""], ["of a token", '{\\"{TOKEN}', '"}']] as const) {
+    test(`an output of a megabyte with the beginnings of objects ${what} has no token`, async () => {
+      for (const [tool, member] of [["az", "accessToken"], ["azd", "token"], ["pwsh", "token"]] as const) {
+        const unit = beginning.replace("{TOKEN}", `"${member}`);
+        const stdout = unit.repeat(1_000_000 / unit.length) + end;
+        assert.match(await failureWith(tool, { stdout }), /^Its output is not the JSON of a token/);
       }
     });
   }
