@@ -168,6 +168,24 @@ describe("the reason and the next step of an error", () => {
         ["It ended with exit code 1: ERROR: Disk full at line 3", BY_HAND[tool]],
       ],
       ["an error from Entra", tool, { code: 1, stderr: `ERROR: ${AADSTS}` }, [`ERROR: ${AADSTS}`, LOGIN[tool]]],
+      // Names that look like that of the program or of its module.
+      ...["firma.az", "az", "Az.Accounts.example"].map((
+        tenant,
+      ): [string, ToolName, Partial<CommandOutput>, readonly [string, string]] => [
+        `an error from Entra about the tenant "${tenant}"`,
+        tool,
+        { code: 1, stderr: `ERROR: AADSTS90002: Tenant '${tenant}' not found. Check the tenant` },
+        [`ERROR: AADSTS90002: Tenant '${tenant}' not found. Check the tenant`, LOGIN[tool]],
+      ]),
+      [
+        "a name that ends as the program's does",
+        tool,
+        { code: 1, stderr: "ERROR: Subscription 'team-az' not found in 'firma.az: not found'" },
+        [
+          "It ended with exit code 1: ERROR: Subscription 'team-az' not found in 'firma.az: not found'",
+          BY_HAND[tool],
+        ],
+      ],
       [
         "a program that cannot be run",
         tool,
