@@ -115,21 +115,25 @@ export function withAzureAuth(credential: TokenCredential, options: AzureFetchOp
   const tenants = createLruCache<string>();
 
   /** Sends the request with a token, and again if a challenge or a delay requires it. */
-  async function exchange(outgoing: Outgoing, scope: string): Promise<Response> {
+  async function exchange(
+    outgoing: Outgoing,
+    scope: string,
+    spent: { challenges: number; retries: number },
+  ): Promise<Response> {
     const { signal, url } = outgoing;
     let token = await tokenFor(scope, { signal, tenantId: tenants.get(url.host) });
-    for (let challenges = 0, retries = 0;;) {
+    for (;;) {
       setHeaders(outgoing, scope, token);
       const response = await send(outgoing);
       if (!outgoing.isRepeatable) return response;
-      if (response.status === 401 && challenges++ < MAX_CHALLENGES) {
+      if (response.status === 401 && spent.challenges++ < MAX_CHALLENGES) {
         const next = await tokenAfter(response, outgoing, scope);
         // The same token would get the same response.
         if (next === undefined || next === token) return response;
         token = next;
       } else {
         const delay = [429, 503].includes(response.status) ? retryAfter(response.headers, Date.now()) : undefined;
-        if (delay === undefined || delay > MAX_DELAY_IN_MS || retries++ >= MAX_RETRIES) return response;
+        if (delay === undefined || delay > MAX_DELAY_IN_MS || spent.retries++ >= MAX_RETRIES) return response;
         await sleep(delay, signal);
         token = await tokenFor(scope, { signal, tenantId: tenants.get(url.host) });
       }
@@ -192,8 +196,10 @@ export function withAzureAuth(credential: TokenCredential, options: AzureFetchOp
       outgoing.headers.set("x-ms-client-request-id", crypto.randomUUID());
     }
     let isOrigin = true;
+    // For all redirects together, so that a service cannot delay the response by an hour.
+    const spent = { challenges: 0, retries: 0 };
     for (let redirects = 0;; redirects++) {
-      const response = isOrigin ? await exchange(outgoing, scope) : await send(outgoing);
+      const response = isOrigin ? await exchange(outgoing, scope, spent) : await send(outgoing);
       const next = redirected(response, outgoing);
       if (!next) return response;
       discard(response);

@@ -399,6 +399,14 @@ describe("withAzureAuth, after a 429 or 503", () => {
     });
   }
 
+  test("retries three times in all, also between redirects", async () => {
+    const retry = () => new Response("no", { status: 429, headers: { "retry-after-ms": "1" } });
+    const redirect = () => redirectTo("/next");
+    const { azureFetch, received } = connect([retry, redirect, retry, retry, redirect, retry, redirect]);
+    assert.equal((await azureFetch(GRAPH)).status, 429);
+    assert.equal(received.length, 6);
+  });
+
   test("stops waiting when the signal fires", async () => {
     const controller = new AbortController();
     const { azureFetch, received } = connect([() => {
