@@ -259,6 +259,23 @@ describe("withAzureAuth, after a 401", () => {
     ]);
   });
 
+  test("does not keep the tenant for a host of all tenants: the next request may be for another", async () => {
+    const challenge = 'Bearer authorization_uri="https://login.windows.net/the-tenant"';
+    for (const url of [GRAPH, "https://management.azure.com/subscriptions/one"]) {
+      const busy = new Response("no", { status: 429, headers: { "retry-after-ms": "1" } });
+      const { azureFetch, calls } = connect([unauthorized(challenge), busy, unauthorized(CAE), new Response()]);
+      assert.equal((await azureFetch(url)).status, 200);
+      assert.equal((await azureFetch(url)).status, 200);
+      assert.deepEqual(calls.map(({ tenantId, claims }) => [tenantId, claims]), [
+        [undefined, undefined],
+        ["the-tenant", undefined],
+        ["the-tenant", undefined],
+        ["the-tenant", CLAIMS],
+        [undefined, undefined],
+      ]);
+    }
+  });
+
   test("reads the challenge of Azure Storage, whose values have no quotation marks", async () => {
     const challenge =
       "Bearer authorization_uri=https://login.microsoftonline.com/the-tenant/oauth2/authorize resource_id=https://storage.azure.com";
