@@ -5,6 +5,7 @@ import { detectPlatform } from "@azweb/identity/runtime";
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { cp, mkdtemp, rm } from "node:fs/promises";
+import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -214,6 +215,19 @@ function describeValues(title: string, run: Run): void {
         assert.equal(requests.at(-1), `${HOST}:443 ${USER}`);
       });
     }
+
+    test("a proxy that closes each connection is asked once", async () => {
+      let connections = 0;
+      const server = createServer((socket) => {
+        connections++;
+        socket.on("error", () => {}).once("data", () => socket.end());
+      });
+      await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+      const { line } = await run({ HTTPS_PROXY: `http://127.0.0.1:${(server.address() as AddressInfo).port}` });
+      server.close();
+      assert.match(line, /^error .*(other side closed|ended unexpectedly)/);
+      assert.equal(connections, 1);
+    });
 
     test("a user that is not percent-encoded is an error that does not show it", async () => {
       const { line, requests } = await run({ HTTPS_PROXY: guarded.url.replace("//", "//jo:a-100%-secret@") });
