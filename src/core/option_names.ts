@@ -14,7 +14,7 @@ export function checkOptionNames(options: object, known: string): void {
   for (const name of given.keys()) {
     if (known.split(" ").includes(name)) continue;
     const meant = names.find((other) => resembles(name, other));
-    if (meant) throw new TypeError(`Option "${name}" is unknown: Did you mean "${meant}"?`);
+    if (meant) throw new TypeError(`Option "${name.slice(0, MAX_LENGTH)}" is unknown: Did you mean "${meant}"?`);
   }
 }
 

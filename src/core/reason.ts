@@ -7,13 +7,14 @@ const NAMED =
   /((?:secret|token|password|assertion|signature|key|authorization)\\?["']?\s*[:=]\s*\\?["']?)(?:(?<=")(?:[^"\\]|\\.)*|(?<=')(?:[^'\\]|\\.)*|[^\s"',&}]+)/gis;
 
 /**
- * Text that looks like a secret: a token after its scheme, a value after its name or in a query, a JWT, or a long word
- * of base64 or hexadecimal digits.
+ * Text that looks like a secret, in a line with single blanks: a token after its scheme, a value after its name or in a
+ * query, the user of a URL, a JWT, or a long word of base64 or hexadecimal digits.
  */
 const SECRET_LIKE = [
   /(\b(?:bearer|basic) )[\w+/=~.-]+/gi,
   NAMED,
   /([?&][\w.-]+=)[^\s&"']+/g,
+  /(:\/\/)[^\s/?#]+(?=@)/g,
   /()\beyJ[\w-]+(?:\.[\w-]*)*/g,
   /()[\w+/=~-]{40,}/g,
 ];
@@ -28,6 +29,7 @@ export function reasonOf(error: unknown): string {
 
 /** Returns a text of unknown origin as one short line without text that looks like a secret. */
 export function sanitize(text: string): string {
-  const redacted = SECRET_LIKE.reduce((text, secret) => text.replace(secret, "$1[redacted]"), bound(text));
+  const line = bound(text).replace(/\s+/g, " ");
+  const redacted = SECRET_LIKE.reduce((text, secret) => text.replace(secret, "$1[redacted]"), line);
   return toSingleLine(redacted).trim().replace(/\.$/, "");
 }

@@ -100,7 +100,8 @@ function azurePowerShell(): DeveloperTool {
     explain(output, request, missing) {
       const detail = sanitizeOutput(messageIn(output));
       if (
-        detail.includes(NO_MODULE) || /Az\.Accounts/i.test(detail) && /not (found|loaded)/i.test(detail)
+        detail.includes(NO_MODULE) ||
+        /Az\.Accounts/i.test(detail) && /not (found|loaded)/i.test(detail) && !detail.includes("AADSTS")
       ) {
         return {
           outcome: "absent",

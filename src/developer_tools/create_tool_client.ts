@@ -143,7 +143,9 @@ function errorsIn(stderr: string): string {
   return stderr.split("\n").filter((line) => /\bERROR\b|AADSTS/.test(bound(line))).join("\n");
 }
 
-/** Whether a shell reports that it has not found the program. */
+/** Whether a shell reports that it has not found the program, and not Microsoft Entra the tenant "contoso.az". */
 function isNoProgram(stderr: string): boolean {
-  return /\b(az|azd|pwsh|powershell)(\.\w+)?['"]*(:? (command )?not found| is not recognized)/i.test(bound(stderr));
+  const text = bound(stderr);
+  return !text.includes("AADSTS") &&
+    /(?<![\w.-])(az|azd|pwsh|powershell)(\.\w+)?['"]*(:? (command )?not found| is not recognized)/i.test(text);
 }

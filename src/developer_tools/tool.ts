@@ -113,8 +113,12 @@ const ESCAPE_SEQUENCE = /^(?:\[[ -?]*[@-~]?|\][^\x07]*\x07?|\\)/;
 /** A secret with its name, which is also part of the name of a cmdlet. */
 const NAMED_SECRET =
   /(?<!Get-Az)((?:client_?secret|(?:access|refresh|id)_?token|password|authorization_?code)["']?\s*[:=]\s*["']?)[^\s"',}]+/gi;
-/** Text that looks like a token or a key: a JWT or a long word, which a narrow terminal may have wrapped. */
+/**
+ * Text that looks like a token or a key: a word after its authentication scheme; a JWT or a long word, which a narrow
+ * terminal may have wrapped.
+ */
 const SECRET_LIKE = [
+  /(?<=\b(?:bearer|basic) )[\w+/=~.-]{20,}/gi,
   /\beyJ[\w-]+(\.[\w-]*)*( [\w.-]{16,})*/g,
   /[\w+/=~-]{64,}/g,
   /(?<![\w+/=~-])[\w+/=~-]{40,}( [\w+/=~.-]{16,})+/g,

@@ -13,7 +13,8 @@ export interface Challenge {
 
 /** A scheme, or a parameter with its value (RFC 9110, section 11.6.1). */
 const PART = /([a-z_-]{1,40})(?:=(?:"([^"]{0,16384})"|([^\s,"]{0,4096})))?/gi;
-const TENANT = /^[\w.-]{1,253}$/;
+/** The id or the domain name of a tenant. Credentials reject all else. */
+const TENANT = /^(?!(?:common|organizations|consumers)$)[\da-z-]+(?:\.[\da-z-]+)*$/i;
 
 /**
  * Reads the `Bearer` challenge of a 401 response: the tenant of `authorization` or `authorization_uri`, and the claims
@@ -31,7 +32,7 @@ export function readChallenge(headers: Headers, scope: string): Challenge | unde
   const authority = parseUrl(parameters.get("authorization_uri") ?? parameters.get("authorization"));
   const tenant = authority?.pathname.split("/")[1] ?? "";
   // The host of the authority is not used: the credential has its own, and must not send its secret to another.
-  const tenantId = TENANT.test(tenant) && tenant !== "common" ? tenant : undefined;
+  const tenantId = TENANT.test(tenant) ? tenant : undefined;
   const claims = readClaims(parameters);
   return tenantId || claims ? { tenantId, claims } : undefined;
 }

@@ -17,11 +17,12 @@ export function readArguments(input: string | URL | Request, init: RequestInit, 
   const request = isRequest(input) ? input : undefined;
   const body = init.body ?? request?.body;
   return {
-    input,
+    // Not the object of the caller, which may change, or become another string, before the token is there.
+    input: request ?? url.href,
     url,
     method: (init.method ?? request?.method ?? "GET").toUpperCase(),
     headers: new Headers(init.headers ?? request?.headers),
-    init,
+    init: { ...init },
     redirect: init.redirect ?? request?.redirect ?? "follow",
     signal: init.signal ?? request?.signal,
     isRepeatable: body === undefined || body === null || isReusable(body),

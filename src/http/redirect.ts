@@ -26,8 +26,10 @@ export function redirected(response: Response, outgoing: Outgoing): Outgoing | u
     );
   }
   const headers = new Headers(outgoing.headers);
-  // The Fetch standard requires it since 2022, and not every runtime does it.
-  if (target.origin !== url.origin) headers.delete("authorization");
+  // The Fetch standard requires it for `Authorization`, and the runtimes do it for all that are for the origin.
+  if (target.origin !== url.origin) {
+    for (const name of ["authorization", "cookie", "host", "proxy-authorization"]) headers.delete(name);
+  }
   if (toGet) {
     for (const name of ["encoding", "language", "length", "location", "type"]) headers.delete(`content-${name}`);
   }

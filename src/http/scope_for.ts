@@ -107,6 +107,11 @@ export function isCosmos(host: string): boolean {
   return COSMOS.test(host);
 }
 
+/** Whether the host of Azure has the resources of all tenants, and not those of one customer. */
+export function isShared(host: string): boolean {
+  return RESOURCES.has(host);
+}
+
 function resourceOf(host: string, path: string): string | undefined {
   if (isCosmos(host)) return host;
   if (host.endsWith(".services.ai.azure.com") && path.toLowerCase().startsWith(PROJECTS)) return "ai.azure.com";

@@ -22,7 +22,7 @@ import type { TokenCredential } from "../token_credential.ts";
 import { readChallenge } from "./challenge.ts";
 import { discard, isRequest, type Outgoing, readArguments } from "./outgoing.ts";
 import { redirected } from "./redirect.ts";
-import { isCosmos, isSafe, scopeFor } from "./scope_for.ts";
+import { isCosmos, isSafe, isShared, scopeFor } from "./scope_for.ts";
 
 export type { AbortSignalLike, AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";
 export { scopeFor };
@@ -74,6 +74,14 @@ export interface AzureFetchOptions {
   clientRequestId?: boolean | undefined;
 }
 
+/** State of one call, for all its redirects together, so that a service cannot delay the response by an hour. */
+interface Call {
+  challenges: number;
+  retries: number;
+  /** The tenant that the service required. */
+  tenantId: string | undefined;
+}
+
 /**
  * Returns a `fetch` that sends an access token of the credential with each request, for the scope that the host and
  * the path of the URL require.
@@ -82,7 +90,8 @@ export interface AzureFetchOptions {
  *   same origin.
  * - Sets `x-ms-version` for Azure Storage and Azure Cosmos DB, unless the request has it, and replaces `Authorization`.
  * - After a 401 whose challenge names claims or another tenant, repeats the request with a token that has them. The
- *   credential must allow the tenant (`additionallyAllowedTenants`). Later requests to the host use the tenant at once.
+ *   credential must allow the tenant (`additionallyAllowedTenants`). Later requests to the host use the tenant at
+ *   once, unless the host is one of all tenants, such as `management.azure.com`.
  * - After a 429 or 503 with `Retry-After`, repeats the request after that delay: at most three times, each after at
  *   most 60 s.
  * - Sends a request with a stream as body once, so that the caller gets each of these responses.
@@ -107,45 +116,54 @@ export interface AzureFetchOptions {
  * ```
  */
 export function withAzureAuth(credential: TokenCredential, options: AzureFetchOptions = {}): AzureFetch {
-  const { hosts, clientRequestId } = options;
   checkOptions(options);
+  const { clientRequestId } = options;
+  // A copy, because the program may change its array, and only these have been checked.
+  const hosts = options.hosts?.slice();
   /** The tenants that services required, by host. */
   const tenants = createLruCache<string>();
 
   /** Sends the request with a token, and again if a challenge or a delay requires it. */
-  async function exchange(outgoing: Outgoing, scope: string): Promise<Response> {
-    const { signal, url } = outgoing;
-    let token = await tokenFor(scope, { signal, tenantId: tenants.get(url.host) });
-    for (let challenges = 0, retries = 0;;) {
+  async function exchange(outgoing: Outgoing, scope: string, call: Call): Promise<Response> {
+    const { signal } = outgoing;
+    let token = await tokenFor(scope, { signal, tenantId: call.tenantId });
+    for (;;) {
       setHeaders(outgoing, scope, token);
       const response = await send(outgoing);
       if (!outgoing.isRepeatable) return response;
-      if (response.status === 401 && challenges++ < MAX_CHALLENGES) {
-        const next = await tokenAfter(response, outgoing, scope);
+      if (response.status === 401 && call.challenges++ < MAX_CHALLENGES) {
+        const next = await tokenAfter(response, outgoing, scope, call);
         // The same token would get the same response.
         if (next === undefined || next === token) return response;
         discard(response);
         token = next;
       } else {
         const delay = [429, 503].includes(response.status) ? retryAfter(response.headers, Date.now()) : undefined;
-        if (delay === undefined || delay > MAX_DELAY_IN_MS || retries++ >= MAX_RETRIES) return response;
+        if (delay === undefined || delay > MAX_DELAY_IN_MS || call.retries++ >= MAX_RETRIES) return response;
         discard(response);
         await sleep(delay, signal);
-        token = await tokenFor(scope, { signal, tenantId: tenants.get(url.host) });
+        token = await tokenFor(scope, { signal, tenantId: call.tenantId });
       }
     }
   }
 
   /** Requests the token that a challenge asks for; `undefined` if it asks for none. */
-  async function tokenAfter(response: Response, { signal, url }: Outgoing, scope: string): Promise<string | undefined> {
+  async function tokenAfter(
+    response: Response,
+    { signal, url }: Outgoing,
+    scope: string,
+    call: Call,
+  ): Promise<string | undefined> {
     const challenge = readChallenge(response.headers, scope);
     if (!challenge) return undefined;
-    const tenantId = challenge.tenantId ?? tenants.get(url.host);
+    const tenantId = challenge.tenantId ?? call.tenantId;
     const token = await tokenFor(scope, { signal, tenantId, claims: challenge.claims }).catch((error) => {
       discard(response);
       throw error;
     });
-    if (tenantId) tenants.set(url.host, tenantId);
+    call.tenantId = tenantId;
+    // A later request to a host of all tenants may be for another one, and would not fail with this one.
+    if (tenantId && !isShared(url.host)) tenants.set(url.host, tenantId);
     return token;
   }
 
@@ -164,6 +182,10 @@ export function withAzureAuth(credential: TokenCredential, options: AzureFetchOp
       ...claims && { claims },
     });
     if (!token) throw new TypeError("withAzureAuth: Cannot get a token: The credential returned none");
+    // The error of `Headers` would show the token.
+    if (!/^[!-~]+$/.test(token.token)) {
+      throw new TypeError("withAzureAuth: Cannot send the token: It is empty, or has an invalid character");
+    }
     return token.token;
   }
 
@@ -190,8 +212,9 @@ export function withAzureAuth(credential: TokenCredential, options: AzureFetchOp
       outgoing.headers.set("x-ms-client-request-id", crypto.randomUUID());
     }
     let isOrigin = true;
+    const call: Call = { challenges: 0, retries: 0, tenantId: tenants.get(outgoing.url.host) };
     for (let redirects = 0;; redirects++) {
-      const response = isOrigin ? await exchange(outgoing, scope) : await send(outgoing);
+      const response = isOrigin ? await exchange(outgoing, scope, call) : await send(outgoing);
       const next = redirected(response, outgoing);
       if (!next) return response;
       if (redirects === MAX_REDIRECTS) {

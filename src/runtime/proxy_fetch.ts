@@ -37,7 +37,13 @@ interface NodeProcess {
 
 /** The used part of the package `undici`. */
 interface Undici {
-  readonly ProxyAgent: new (url: string) => object;
+  readonly ProxyAgent: new (options: { uri: string; factory(origin: string, options: object): object }) => {
+    close(): Promise<void>;
+    destroy(error: Error): Promise<void>;
+  };
+  readonly Pool: new (origin: string, options: object) => {
+    on(event: "connectionError", listener: (origin: URL, targets: unknown, error: Error) => void): object;
+  };
   readonly fetch: (input: Parameters<Fetch>[0], init: RequestInit & { dispatcher: object }) => Promise<Response>;
 }
 
@@ -45,9 +51,6 @@ interface Undici {
 const OWN_ADDRESS = /^(localhost|.*\.localhost|127\.[\d.]+|169\.254\.[\d.]+|\[::1\]|\[fe[89ab][\da-f]:.*)$/;
 /** Statuses whose responses have no body. */
 const WITHOUT_BODY = [204, 205, 304];
-
-/** The agent of the last proxy, whose connections `undici` reuses. */
-let agent: { readonly proxy: string; readonly dispatcher: object } | undefined;
 
 /**
  * Sends a request through the proxy that the variable names. Uses the global `fetch` if `NO_PROXY` has the host, or if
@@ -69,9 +72,26 @@ export async function fetchThroughProxy(
   if (flags.has("--use-env-proxy")) {
     return await requestByNode(request, url, proxy, init?.signal ?? request.signal);
   }
-  const { ProxyAgent, fetch: fetchByUndici } = await loadUndici(variable);
-  if (agent?.proxy !== proxy) agent = { proxy, dispatcher: new ProxyAgent(proxy) };
-  return await fetchByUndici(input, { ...init, dispatcher: agent.dispatcher });
+  const { Pool, ProxyAgent, fetch: fetchByUndici } = await loadUndici(variable);
+  // Of one request only, and destroyed when it fails: otherwise `undici` connects for ever, and without a pause, to a
+  // proxy that closes each connection.
+  let reason: Error | undefined;
+  const destroy = (error: Error) => void dispatcher.destroy(reason ??= error).catch(() => {});
+  const dispatcher = new ProxyAgent({
+    uri: proxy,
+    factory: (origin, options) =>
+      new Pool(origin, options).on("connectionError", (_, _targets, error) => destroy(error)),
+  });
+  try {
+    const response = await fetchByUndici(input, { ...init, dispatcher });
+    // Ends when the body has been read.
+    dispatcher.close().catch(() => {});
+    return response;
+  } catch (error) {
+    // After the first failure `undici` says only that it was destroyed.
+    if (!reason) destroy(error as Error);
+    throw reason;
+  }
 }
 
 /** Sends a request by `node:https`, over a connection of its own. */
@@ -113,13 +133,27 @@ async function loadUndici(variable: string): Promise<Undici> {
   }
 }
 
-/** Returns the URL of the proxy. As in curl, `http:` is its default scheme. */
+/**
+ * Returns the URL of the proxy. As in curl, `http:` is its default scheme, and its path is ignored.
+ *
+ * Normalised, because Node ignores a proxy with `HTTP:`, and shows one with a line break in an error.
+ */
 function readProxy(variable: string): string {
   const value = env(variable)!.trim();
-  const text = value.includes("://") ? value : `http://${value}`;
-  if (/^https?:/i.test(text) && URL.canParse(text)) return new URL(text).href;
+  const text = /^[a-z][a-z\d+.-]*:[/\\]/i.test(value) ? value : `http://${value}`;
+  try {
+    const { protocol, username, password, host } = new URL(text);
+    // Throws for a user that is not percent-encoded, as all agents do.
+    const user = decodeURIComponent(username + password) && `${username}:${password}@`;
+    if (/^https?:$/.test(protocol)) return `${protocol}//${user}${host}`;
+  } catch {
+    // Reported below.
+  }
   // The value may contain a password.
-  throw unusable(`The variable ${variable} must be the URL of a proxy with "http:" or "https:"`);
+  throw unusable(
+    `The variable ${variable} must be the URL of a proxy with "http:" or "https:", its user name and password ` +
+      "percent-encoded",
+  );
 }
 
 /**

@@ -536,6 +536,13 @@ test("a misspelt member of retryOptions is a TypeError that says what is meant",
   });
 });
 
+test("the name of a misspelt option is truncated", () => {
+  assert.throws(() => new EnvironmentCredential({ [`timeoutInM${"_".repeat(1_000_000)}`]: 1 }), {
+    name: "TypeError",
+    message: `Option "timeoutInM${"_".repeat(40)}" is unknown: Did you mean "timeoutInMs"?`,
+  });
+});
+
 test("a misspelt option of a call rejects with a TypeError that says what is meant; others are ignored", async () => {
   const service = createService();
   const credential = new ClientSecretCredential(TENANT, CLIENT, "a-secret", isolatedOptions(service));

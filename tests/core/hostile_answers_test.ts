@@ -308,6 +308,14 @@ describe("escapes of escapes", () => {
     });
   }
 
+  for (const [before, after] of [["%ff", ""], ["", "%e2%82"], ["%c3%28", "%"]] as const) {
+    test(`do not hide a secret between malformed ones: ${before}…${after}`, async () => {
+      const body = { error: "invalid_client", error_description: `It is not ${before}${escaped(0)}${after}` };
+      const error = await askSecret(() => jsonAnswer(body, { status: 400 }));
+      assert.match(error.message, /invalid_client \(HTTP 400\)\. \[redacted\]/);
+    });
+  }
+
   test("are decoded in a bounded number of passes", async () => {
     const AS_MANY = "nested percent signs, up to the limit";
     const answer = () => jsonAnswer({ error: "no", error_description: HUGE[AS_MANY] }, { status: 400 });

@@ -168,6 +168,24 @@ describe("the reason and the next step of an error", () => {
         ["It ended with exit code 1: ERROR: Disk full at line 3", BY_HAND[tool]],
       ],
       ["an error from Entra", tool, { code: 1, stderr: `ERROR: ${AADSTS}` }, [`ERROR: ${AADSTS}`, LOGIN[tool]]],
+      // Names that look like that of the program or of its module.
+      ...["firma.az", "az", "Az.Accounts.example"].map((
+        tenant,
+      ): [string, ToolName, Partial<CommandOutput>, readonly [string, string]] => [
+        `an error from Entra about the tenant "${tenant}"`,
+        tool,
+        { code: 1, stderr: `ERROR: AADSTS90002: Tenant '${tenant}' not found. Check the tenant` },
+        [`ERROR: AADSTS90002: Tenant '${tenant}' not found. Check the tenant`, LOGIN[tool]],
+      ]),
+      [
+        "a name that ends as the program's does",
+        tool,
+        { code: 1, stderr: "ERROR: Subscription 'team-az' not found in 'firma.az: not found'" },
+        [
+          "It ended with exit code 1: ERROR: Subscription 'team-az' not found in 'firma.az: not found'",
+          BY_HAND[tool],
+        ],
+      ],
       [
         "a program that cannot be run",
         tool,
@@ -405,6 +423,7 @@ describe("the reason and the next step of an error", () => {
   const opaque = "aB3dE6gH9jK2mN5pQ8sT1vW4yZ7bC0eF3hI6kL9nO2qR5tU8".repeat(3);
   const inLines = opaque.replace(/.{48}/g, "$&\n");
   const short = "aB3~dE6.gH9";
+  const medium = "aB3~dE6.gH9jK2mN5pQ8s";
   for (
     const [what, stderr, secret] of [
       ["an opaque secret, in lines of 48 characters", `ERROR: Refused: ${inLines}`, opaque],
@@ -414,6 +433,7 @@ describe("the reason and the next step of an error", () => {
       ["a client secret in JSON", `ERROR: {"client_secret": "${short}"} was refused`, short],
       ["a password with its name", `ERROR: --password=${short} was refused`, short],
       ["a refresh token with its name", `ERROR: refresh_token=${short} has expired`, short],
+      ["an Authorization header", `ERROR: Authorization: Bearer ${medium} was refused`, medium],
     ] as const
   ) {
     for (const tool of ["az", "azd", "pwsh"] as const) {
@@ -473,6 +493,17 @@ describe("the reason and the next step of an error", () => {
       for (const tool of ["az", "azd", "pwsh"] as const) {
         const stdout = part.repeat(1_000_000 / part.length);
         assert.match(await failureWith(tool, { code: 0, stdout }), /is not the JSON of a token/);
+      }
+    });
+  }
+
+  // To read each of them to the end of the output would block the program for minutes.
+  for (const [what, beginning, end] of [["that never end", '{\\"', ""], ["of a token", '{\\"{TOKEN}', '"}']] as const) {
+    test(`an output of a megabyte with the beginnings of objects ${what} has no token`, async () => {
+      for (const [tool, member] of [["az", "accessToken"], ["azd", "token"], ["pwsh", "token"]] as const) {
+        const unit = beginning.replace("{TOKEN}", `"${member}`);
+        const stdout = unit.repeat(1_000_000 / unit.length) + end;
+        assert.match(await failureWith(tool, { stdout }), /^Its output is not the JSON of a token/);
       }
     });
   }

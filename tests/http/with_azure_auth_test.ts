@@ -145,6 +145,50 @@ describe("withAzureAuth", () => {
     });
   }
 
+  let reads = 0;
+  const changing: Readonly<Record<string, string | URL>> = {
+    "a URL object that changes": new URL(VAULT),
+    "an object that becomes another string": {
+      toString: () => reads++ === 0 ? VAULT : "https://evil.example/",
+    } as unknown as string,
+  };
+  for (const [what, input] of Object.entries(changing)) {
+    test(`sends the token to the URL that it has checked, not to that of ${what}`, async () => {
+      const { azureFetch, received } = connect([new Response()]);
+      const response = azureFetch(input);
+      if (input instanceof URL) input.host = "evil.example";
+      await response;
+      assert.deepEqual(received.map(({ url }) => url), [VAULT]);
+    });
+  }
+
+  test("sends the options of each call, though the program reuses their object", async () => {
+    const { azureFetch, received } = connect([new Response()]);
+    const init: RequestInit = { method: "POST" };
+    await Promise.all(["one", "two"].map((body) => azureFetch(GRAPH, Object.assign(init, { body }))));
+    assert.deepEqual(received.map(({ body }) => body), ["one", "two"]);
+  });
+
+  test("sends no token to a host that is added to the array of hosts later", async () => {
+    const hosts = ["api.contoso.com"];
+    const { azureFetch, calls } = connect([new Response()], { scope: "api://my-api/.default", hosts });
+    hosts.push("evil.example");
+    await assert.rejects(azureFetch("https://evil.example/"), { name: "TypeError", message: /^withAzureAuth: / });
+    assert.deepEqual(calls, []);
+  });
+
+  for (const token of ["a-secret\nof two lines", "a-secret\0", "a-secrét", ""]) {
+    test(`rejects the token ${JSON.stringify(token)} without showing it`, async () => {
+      const { azureFetch, received } = connect([new Response()]);
+      const credential = { getToken: () => Promise.resolve({ token, expiresOnTimestamp: Infinity }) };
+      await assert.rejects(withAzureAuth(credential, { fetch: azureFetch })(GRAPH), {
+        name: "TypeError",
+        message: "withAzureAuth: Cannot send the token: It is empty, or has an invalid character",
+      });
+      assert.deepEqual(received, []);
+    });
+  }
+
   const wrong: Readonly<Record<string, [object, RegExp]>> = {
     "hosts without scope": [{ hosts: ["api.contoso.com"] }, /"hosts" requires "scope"/],
     "a URL as host": [{ hosts: ["https://api.contoso.com"], scope: "s" }, /without protocol and path/],
@@ -215,6 +259,23 @@ describe("withAzureAuth, after a 401", () => {
     ]);
   });
 
+  test("does not keep the tenant for a host of all tenants: the next request may be for another", async () => {
+    const challenge = 'Bearer authorization_uri="https://login.windows.net/the-tenant"';
+    for (const url of [GRAPH, "https://management.azure.com/subscriptions/one"]) {
+      const busy = new Response("no", { status: 429, headers: { "retry-after-ms": "1" } });
+      const { azureFetch, calls } = connect([unauthorized(challenge), busy, unauthorized(CAE), new Response()]);
+      assert.equal((await azureFetch(url)).status, 200);
+      assert.equal((await azureFetch(url)).status, 200);
+      assert.deepEqual(calls.map(({ tenantId, claims }) => [tenantId, claims]), [
+        [undefined, undefined],
+        ["the-tenant", undefined],
+        ["the-tenant", undefined],
+        ["the-tenant", CLAIMS],
+        [undefined, undefined],
+      ]);
+    }
+  });
+
   test("reads the challenge of Azure Storage, whose values have no quotation marks", async () => {
     const challenge =
       "Bearer authorization_uri=https://login.microsoftonline.com/the-tenant/oauth2/authorize resource_id=https://storage.azure.com";
@@ -252,6 +313,9 @@ describe("withAzureAuth, after a 401", () => {
     "claims for another resource": `Bearer resource="https://vault.azure.net", claims="${btoa(CLAIMS)}"`,
     "a tenant with a path of its own": 'Bearer authorization="https://login.windows.net/%2e%2e%2fevil"',
     "no tenant": 'Bearer authorization="https://login.windows.net/common"',
+    "all tenants of organizations": 'Bearer authorization="https://login.windows.net/Organizations"',
+    "a tenant that no credential accepts": 'Bearer authorization="https://login.windows.net/my_tenant"',
+    "a tenant of dots": 'Bearer authorization="https://login.windows.net/..."',
     "a megabyte": `Bearer ${"a=b, ".repeat(200_000)}claims="${btoa(CLAIMS)}"`,
     "unclosed quotation marks": `Bearer claims="${btoa(CLAIMS)}`,
   };
@@ -352,6 +416,14 @@ describe("withAzureAuth, after a 429 or 503", () => {
     });
   }
 
+  test("retries three times in all, also between redirects", async () => {
+    const retry = () => new Response("no", { status: 429, headers: { "retry-after-ms": "1" } });
+    const redirect = () => redirectTo("/next");
+    const { azureFetch, received } = connect([retry, redirect, retry, retry, redirect, retry, redirect]);
+    assert.equal((await azureFetch(GRAPH)).status, 429);
+    assert.equal(received.length, 6);
+  });
+
   test("stops waiting when the signal fires", async () => {
     const controller = new AbortController();
     const { azureFetch, received } = connect([() => {
@@ -395,6 +467,19 @@ describe("withAzureAuth, after a redirect", () => {
       assert.equal(calls.length, 1);
     });
   }
+
+  test("sends headers that are for the origin to no other, as fetch does", async () => {
+    const headers = { cookie: "a=b", "proxy-authorization": "Basic YTpi", host: "graph.microsoft.com" };
+    const { azureFetch, received } = connect([
+      redirectTo("/next"),
+      redirectTo("https://evil.example/"),
+      new Response(),
+    ]);
+    await azureFetch(GRAPH, { headers });
+    const [, same, other] = received.map(({ headers: sent }) => Object.keys(headers).map((name) => sent.get(name)));
+    assert.deepEqual(same, Object.values(headers));
+    assert.deepEqual(other, [null, null, null]);
+  });
 
   const methods: readonly [number, string, string, string][] = [
     [301, "POST", "GET", ""],

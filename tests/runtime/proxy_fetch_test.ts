@@ -5,6 +5,7 @@ import { detectPlatform } from "@azweb/identity/runtime";
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { cp, mkdtemp, rm } from "node:fs/promises";
+import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -200,6 +201,46 @@ function describeRules(run: Run): void {
   });
 }
 
+/** Values that the agents of Node do not accept, or interpret in another way. */
+function describeValues(title: string, run: Run): void {
+  describe(title, () => {
+    for (
+      const [what, change] of [
+        ["an upper-case scheme", (url: string) => url.replace("http:", "HTTP:")],
+        ["one slash", (url: string) => url.replace("http://", "http:/")],
+        ["a path", (url: string) => `${url}/a/path?with=query#fragment`],
+        ["a line break", (url: string) => url.replace("@", "\r\n@")],
+      ] as const
+    ) {
+      test(`a proxy with ${what} is used`, async () => {
+        const { line, requests } = await run({ HTTPS_PROXY: change(withUser(USER)) });
+        assert.match(line, TOKEN);
+        assert.equal(requests.at(-1), `${HOST}:443 ${USER}`);
+      });
+    }
+
+    test("a proxy that closes each connection is asked once", async () => {
+      let connections = 0;
+      const server = createServer((socket) => {
+        connections++;
+        socket.on("error", () => {}).once("data", () => socket.end());
+      });
+      await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+      const { line } = await run({ HTTPS_PROXY: `http://127.0.0.1:${(server.address() as AddressInfo).port}` });
+      server.close();
+      assert.match(line, /^error .*(other side closed|ended unexpectedly)/);
+      assert.equal(connections, 1);
+    });
+
+    test("a user that is not percent-encoded is an error that does not show it", async () => {
+      const { line, requests } = await run({ HTTPS_PROXY: guarded.url.replace("//", "//jo:a-100%-secret@") });
+      assert.match(line, /: Cannot reach "entra\.invalid": .*HTTPS_PROXY must be .*, its user name .*percent-encoded/);
+      assert.doesNotMatch(line, /100%/);
+      assert.deepEqual(requests, []);
+    });
+  });
+}
+
 /** When the program's own `fetch` is used on Node. */
 function describeFetch(title: string, run: Run): void {
   describe(title, () => {
@@ -226,6 +267,7 @@ describeProxy(`on this ${platform}`, runHere);
 
 if (platform === "node") {
   describeRules(runHere);
+  describeValues("values on this node", runHere);
   describeFetch("on this node", runHere);
 
   test("a global dispatcher is used", async () => {
@@ -265,6 +307,7 @@ if (platform === "node") {
     let isolated: Promise<Run> | undefined;
     const run: Run = async (...given) => await (await (isolated ??= isolate(findNode(version))))(...given);
     describeProxy(`on Node ${version}, without undici`, run);
+    describeValues(`values on Node ${version}, without undici`, run);
     describeFetch(`on Node ${version}, without undici`, run);
 
     test(`on Node ${version}, NODE_USE_ENV_PROXY is used, for which HTTP_PROXY is for https too`, async () => {
