@@ -9,26 +9,34 @@ export interface HttpsServer {
   close(): Promise<void>;
 }
 
-/** Serves a `Request => Response` function over TLS on a free port of this machine. */
+/**
+ * Serves a `Request => Response` function over TLS on a free port of this machine. The signal of a request fires when
+ * the response was sent or the client has gone.
+ */
 export async function serveHttps(
   handle: (request: Request) => Promise<Response>,
   tls: Required<Pick<ServerOptions, "cert" | "key">>,
 ): Promise<HttpsServer> {
   const server = createServer(tls, async (incoming, outgoing) => {
-    const chunks: Uint8Array<ArrayBuffer>[] = [];
-    for await (const chunk of incoming) chunks.push(chunk);
     const { method = "GET", headers } = incoming;
-    const request = new Request(`https://${headers.host}${incoming.url}`, {
-      method,
-      headers: Object.entries(headers).map(([name, value]): [string, string] => [name, String(value)]),
-      body: method === "GET" || method === "HEAD" ? null : new Blob(chunks),
-    });
+    const end = new AbortController();
+    outgoing.on("close", () => end.abort());
     try {
-      const response = await handle(request);
+      const chunks: Uint8Array<ArrayBuffer>[] = [];
+      for await (const chunk of incoming) chunks.push(chunk);
+      const response = await handle(
+        new Request(`https://${headers.host}${incoming.url}`, {
+          method,
+          headers: Object.entries(headers).map(([name, value]): [string, string] => [name, String(value)]),
+          body: method === "GET" || method === "HEAD" ? null : new Blob(chunks),
+          signal: end.signal,
+        }),
+      );
       const body = new Uint8Array(await response.arrayBuffer());
       outgoing.writeHead(response.status, [...response.headers].flat()).end(body);
     } catch {
-      outgoing.destroy(); // A handler that rejects closes the connection without a response.
+      // The client has gone, or the handler rejects to close the connection without a response.
+      outgoing.destroy();
     }
   });
   await new Promise<void>((resolve, reject) => server.once("error", reject).listen(0, "127.0.0.1", resolve));
