@@ -10,6 +10,7 @@
 import { stop } from "esbuild";
 import { parseArgs } from "node:util";
 import { whyNoLaptop } from "../tests/support/interop/boxed_laptop.ts";
+import { checkTypes } from "./judges/check_types.ts";
 import { compareChains, describeRows } from "./judges/compare_chains.ts";
 import { installJudges } from "./judges/install.ts";
 import { readArguments } from "./usage.ts";
@@ -32,18 +33,18 @@ function readOptions(args: readonly string[]) {
 async function main(args: readonly string[]): Promise<number> {
   const { parts, filter } = readArguments(args, USAGE, () => readOptions(args));
   const problems: string[] = [];
-  const why = await whyNoLaptop();
-  if (why) {
-    console.error(why);
-    return 1;
-  }
-  const { programs, versions } = await installJudges();
-  console.log(Object.entries(versions).map(([name, version]) => `${name}: ${version}`).join("\n"));
   console.log(`Load average: ${Deno.loadavg().map((load) => load.toFixed(1)).join(", ")}\n`);
-  if (parts.includes("chains")) {
-    const { rows, problems: found } = await compareChains(programs, filter);
-    console.log(`\nCredential of the token, number of requests, time\n\n${describeRows(rows)}`);
-    problems.push(...found);
+  if (parts.includes("types")) problems.push(...await checkTypes());
+  if (parts.includes("chains") || parts.includes("tools")) {
+    const why = await whyNoLaptop();
+    if (why) throw new Error(why);
+    const { programs, versions } = await installJudges();
+    console.log(Object.entries(versions).map(([name, version]) => `${name}: ${version}`).join("\n"));
+    if (parts.includes("chains")) {
+      const { rows, problems: found } = await compareChains(programs, filter);
+      console.log(`\nCredential of the token, number of requests, time\n\n${describeRows(rows)}`);
+      problems.push(...found);
+    }
   }
   console.log(problems.length === 0 ? "\nNo difference without a reason" : `\n${problems.join("\n")}`);
   return problems.length === 0 ? 0 : 1;
