@@ -12,6 +12,7 @@ import { parseArgs } from "node:util";
 import { whyNoLaptop } from "../tests/support/interop/boxed_laptop.ts";
 import { checkTypes } from "./judges/check_types.ts";
 import { compareChains, describeRows } from "./judges/compare_chains.ts";
+import { compareTools } from "./judges/compare_tools.ts";
 import { installJudges } from "./judges/install.ts";
 import { readArguments } from "./usage.ts";
 
@@ -45,6 +46,7 @@ async function main(args: readonly string[]): Promise<number> {
       console.log(`\nCredential of the token, number of requests, time\n\n${describeRows(rows)}`);
       problems.push(...found);
     }
+    if (parts.includes("tools")) problems.push(...await compareTools(programs, versions));
   }
   console.log(problems.length === 0 ? "\nNo difference without a reason" : `\n${problems.join("\n")}`);
   return problems.length === 0 ? 0 : 1;
