@@ -24,6 +24,7 @@ interface Situation {
   readonly options?: object;
   readonly scope?: string | readonly string[];
   readonly getTokenOptions?: object;
+  /** The failure of Entra's token requests. */
   readonly entra?: BoxState["entra"];
   /** The expected outcome, or "token". */
   readonly outcome: "token" | "absent" | "inconclusive" | "not-for-this-call";
@@ -98,7 +99,7 @@ async function runTool(tool: "az" | "azd", programs: Programs): Promise<Map<stri
     }
     for (const situation of SITUATIONS[tool]) {
       const { name, isSignedIn = true, tools = [tool], options, scope = STORAGE, getTokenOptions, entra } = situation;
-      await laptop.box.set({ machine: "refused", ...entra && { entra } });
+      await laptop.box.set({ machine: "refused", isDiscoveryUp: true, ...entra && { entra } });
       const call = { credential: CREDENTIALS[tool], options, scope, getTokenOptions };
       const { stdout, stderr } = await laptop.run("ours on Deno", "ask_credentials", {
         tools,

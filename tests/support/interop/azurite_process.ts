@@ -1,5 +1,8 @@
-// Azurite's command line, on the runtime of the test.
+// Azurite's command line for the service that the first argument names, on the runtime of the test.
+import process from "node:process";
 import { endWithParent } from "../child.ts";
 
 endWithParent();
-await import("azurite/dist/src/blob/main.js");
+const [service] = process.argv.splice(2, 1);
+if (service === "table") await import("azurite/dist/src/table/main.js");
+else await import("azurite/dist/src/blob/main.js");
