@@ -2,8 +2,8 @@
  * Compares this library with the official ones on one simulated cloud, runs the official tools, and checks the types of
  * programs with the clients of the Azure SDK: `deno task judges`. Installs what it needs in a cache of the project.
  *
- * `--only chains`, `--only tools` or `--only types` runs one part, and `--filter` the environments whose name contains a
- * text. Needs root on Linux, Python, Go and npm.
+ * `--only chains`, `--only tools` or `--only types` runs one part, and `--filter` the environments whose name matches a
+ * regular expression. Needs root on Linux, Python, Go and npm.
  *
  * @module
  */
@@ -17,7 +17,9 @@ import { installJudges } from "./judges/install.ts";
 import { readArguments } from "./usage.ts";
 
 const PARTS = ["chains", "tools", "types"] as const;
-const USAGE = `Usage: deno task judges [--only <${PARTS.join("|")}>] [--filter <part of an environment's name>]`;
+const USAGE = `Usage: deno task judges [--only <${
+  PARTS.join("|")
+}>] [--filter <regular expression for the environments>]`;
 
 /** Parses the arguments. Throws an error if one is not valid. */
 function readOptions(args: readonly string[]) {
@@ -27,7 +29,7 @@ function readOptions(args: readonly string[]) {
   });
   const parts = PARTS.filter((part) => part === (values.only ?? part));
   if (parts.length === 0) throw new Error(`--only must be one of: ${PARTS.join(", ")}`);
-  return { parts, filter: values.filter };
+  return { parts, filter: new RegExp(values.filter) };
 }
 
 /** Returns the exit code. */
@@ -42,7 +44,7 @@ async function main(args: readonly string[]): Promise<number> {
     const { programs, versions } = await installJudges();
     console.log(Object.entries(versions).map(([name, version]) => `${name}: ${version}`).join("\n"));
     if (parts.includes("chains")) {
-      const { rows, problems: found } = await compareChains(programs, filter);
+      const { rows, problems: found } = await compareChains({ ...programs, azd: undefined }, filter);
       console.log(`\nCredential of the token, number of requests, time\n\n${describeRows(rows)}`);
       problems.push(...found);
     }

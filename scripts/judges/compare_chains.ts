@@ -27,7 +27,7 @@ export interface Row {
 /** Runs the programs. Returns the rows, and what is wrong with them. */
 export async function compareChains(
   programs: Programs,
-  filter: string,
+  filter: RegExp,
 ): Promise<{ readonly rows: readonly Row[]; readonly problems: readonly string[] }> {
   const places = await startPlaces(programs);
   const rows: Row[] = [];
@@ -37,7 +37,7 @@ export async function compareChains(
     ...FAILING_PLACES,
   ];
   try {
-    for (const place of all.filter(({ name }) => name.includes(filter))) {
+    for (const place of all.filter(({ name }) => filter.test(name))) {
       const cells: Cell[] = [];
       for (const library of LIBRARIES) {
         const { seen, took } = await places.look(library, place);

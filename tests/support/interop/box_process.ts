@@ -79,7 +79,8 @@ let settings = 0;
 for await (const line of createInterface(process.stdin)) {
   const { times = Infinity, ...state }: BoxState = JSON.parse(line);
   isDiscoveryUp = state.isDiscoveryUp ?? false;
-  const isThere = state.machine !== "refused";
+  // If it is silent, its address belongs to another machine.
+  const isThere = state.machine !== "refused" && state.machine !== "silent";
   machine.set(isThere ? state.machine : undefined, times);
   await listen(isThere);
   entra.set(state.entra, times);

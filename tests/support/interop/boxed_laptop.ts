@@ -35,7 +35,7 @@ export interface Programs {
   /** The Azure CLI. Default: Debian's. */
   readonly az?: string;
   /** The Azure Developer CLI. Default: a replacement that prints the token "of-azd". */
-  readonly azd?: string;
+  readonly azd?: string | undefined;
   /** Python with the newest azure-identity, for "newest python". */
   readonly python?: string;
   /** The program `default_credential.go`, for "go". */
