@@ -5,7 +5,7 @@
  */
 import type { Library, Programs } from "../../tests/support/interop/boxed_laptop.ts";
 import { type Place, PLACES, startPlaces } from "../../tests/support/interop/places.ts";
-import { explain } from "./differences.ts";
+import { explain, unusedReasons } from "./differences.ts";
 import { FAILING_PLACES } from "./outcomes.ts";
 
 const LIBRARIES: readonly Library[] = ["ours on Deno", "npm", "newest python", "go"];
@@ -53,7 +53,10 @@ export async function compareChains(
   } finally {
     await places.close();
   }
-  return { rows, problems: [...problems, ...rows.flatMap(unexplained)] };
+  problems.push(...rows.flatMap(unexplained));
+  // A difference that is no longer there must leave the list.
+  if (rows.length === all.length) problems.push(...unusedReasons().map((reason) => `No longer true: ${reason}`));
+  return { rows, problems };
 }
 
 /** Returns the identities that differ from ours without a listed reason. */

@@ -65,13 +65,6 @@ const DIFFERENCES: readonly Difference[] = [
       "@azure/identity was stopped while it retried: its pipeline retries the probe, or the token request after it",
   },
   {
-    of: NPM,
-    in: /responds once with/,
-    because:
-      "@azure/identity parses the response to its probe by the content type, and takes a body that cannot be parsed " +
-      "for no response",
-  },
-  {
     of: GO,
     in: /^a call with claims, az before azd/,
     because: "azidentity for Go ends its chain at az, which accepts claims only at sign-in. azd accepts them",
@@ -90,7 +83,16 @@ const DIFFERENCES: readonly Difference[] = [
   },
 ];
 
+const used = new Set<Difference>();
+
 /** Returns the reason for which a library has another identity in an environment, or `undefined`. */
 export function explain(library: Library, name: string): string | undefined {
-  return DIFFERENCES.find((row) => row.of.includes(library) && row.in.test(name))?.because;
+  const found = DIFFERENCES.find((row) => row.of.includes(library) && row.in.test(name));
+  if (found) used.add(found);
+  return found?.because;
+}
+
+/** Returns the reasons that {@linkcode explain} has not returned. */
+export function unusedReasons(): string[] {
+  return DIFFERENCES.filter((row) => !used.has(row)).map(({ because }) => because);
 }
