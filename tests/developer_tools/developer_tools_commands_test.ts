@@ -448,7 +448,7 @@ describe("a value with special characters never becomes part of a command line",
     const claims = `{"a":"$(id) & | ' \\" % \n"}`;
     const { args } = await startOf("azd", { call: { claims } });
     assert.match(args.at(-1)!, /^--claims=[\w+/=]+$/);
-    assert.equal(atob(args.at(-1)!), claims);
+    assert.equal(atob(args.at(-1)!.replace("--claims=", "")), claims);
   });
 
   test("az and PowerShell accept a single scope", async () => {
