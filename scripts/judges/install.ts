@@ -34,7 +34,9 @@ export async function installJudges(): Promise<Judges> {
       "azidentity for Go": AZIDENTITY.split("@v")[1]!,
       "Azure CLI": versionOf("azure-cli"),
       "Debian's Azure CLI": await versionOfDebiansCli(),
-      "Azure Developer CLI": azd ? (await run(azd, ["version"])).stdout.trim() : "not on PATH: replaced by a script",
+      "Azure Developer CLI": azd
+        ? (await run(azd, ["version"])).stdout.replace(/ \(commit.*/s, "").trim()
+        : "not on PATH: replaced by a script",
     },
   };
 }
