@@ -22,15 +22,10 @@ const DIFFERENCES: readonly Difference[] = [
   },
   {
     of: NPM,
-    in: /^a (pod|machine) that|^App Service, (connection refused|a web page|403)/,
+    in: /^a (pod|machine) that|^App Service/,
     because:
       "@azure/identity uses the next credential if a configured one is rejected. A rejection must not change the " +
       "identity of the program",
-  },
-  {
-    of: NPM,
-    in: /^App Service, 500/,
-    because: "@azure/identity was stopped while it retried: it retries a server error for longer",
   },
   {
     of: PYTHON,

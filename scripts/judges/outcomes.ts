@@ -13,8 +13,10 @@ export interface FailingPlace extends Omit<Place, "expected"> {
 
 const HTML = "<!DOCTYPE html><title>Something else</title>";
 const IDENTITY_NOT_FOUND = '{"error":"invalid_request","error_description":"Identity not found"}';
-/** Enough for each library to decide. More requests are the retries of minutes. */
+/** Enough to see that a library retries the metadata service, which it does for minutes. */
 const MOST_REQUESTS = 4;
+/** Enough for the retries of other services. */
+const MOST_RETRIES = 12;
 
 /** Returns a response whose type is that of its body: the pipelines of other libraries parse it by its type. */
 function typed(status: number, body: string) {
@@ -70,7 +72,7 @@ export const FAILING_PLACES: readonly FailingPlace[] = [
     links: ["az"],
     env: APP_SERVICE,
     state: { machine: typed(status, body) },
-    mostRequests: MOST_REQUESTS,
+    mostRequests: MOST_RETRIES,
     credential: "none",
   })),
   ...FOUND.map(([name, status, body]): FailingPlace => ({
@@ -142,7 +144,7 @@ export const FAILING_PLACES: readonly FailingPlace[] = [
     name: "Entra is unavailable (503) for the service principal of the variables, before az",
     links: ["environment", "az"],
     state: { machine: "refused", entra: { status: 503 } },
-    mostRequests: 2 * MOST_REQUESTS,
+    mostRequests: MOST_RETRIES,
     credential: "none",
   },
 ];
