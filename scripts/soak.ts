@@ -105,6 +105,7 @@ async function soak(
     abortedResource: ABORTED_RESOURCE,
     seconds,
     rate,
+    findings: `${folder}/${runtime}.json`,
   };
   const command: Readonly<Record<RuntimeName, readonly [string, ...string[]]>> = {
     deno: [Deno.execPath(), "run", "--quiet", "--allow-all", "--no-lock", "--v8-flags=--expose-gc"],
@@ -112,12 +113,12 @@ async function soak(
   };
   const [program, ...args] = command[runtime];
   const outages = scheduleOutages(cloud, seconds);
-  const stdout = await runOrThrow(program, [...args, "callers.js", JSON.stringify(plan)], {
+  await runOrThrow(program, [...args, "callers.js", JSON.stringify(plan)], {
     cwd: folder,
     env: trust(authorityPath),
     timeoutInMs: seconds * 1000 + 300_000,
   });
-  const findings: Findings = JSON.parse(stdout.trim().split("\n").at(-1)!);
+  const findings: Findings = JSON.parse(await Deno.readTextFile(plan.findings));
   await cloud.close();
   return judge(runtime, findings, cloud, outages);
 }
@@ -130,6 +131,7 @@ function judge(runtime: RuntimeName, findings: Findings, cloud: Cloud, outages: 
   const isDown = ({ from, to }: { from: number; to: number }) =>
     outages.some((outage) => from <= outage.to + slackInMs && to >= outage.from);
   const unjustified = errors.filter((error) => !isDown(error));
+  const countOf = (groups: Findings["errors"]) => groups.reduce((sum, { count }) => sum + count, 0);
   const third = Math.ceil(heap.length / 3);
   // The first measurements are taken while code is compiled and the cache is filled.
   const growth = medianOf(heap.slice(-third)) - medianOf(heap.slice(third, 2 * third));
@@ -137,22 +139,24 @@ function judge(runtime: RuntimeName, findings: Findings, cloud: Cloud, outages: 
     [handled, connected].map((most) =>
       Math.max(0, ...[...most].filter(([name]) => (name === ABORTED_RESOURCE) === isAborted).map(([, count]) => count))
     ).join(" at the service, ");
-  console.log(`${runtime}: ${calls} calls, ${tokens} tokens, ${errors.length} errors, ${aborted} aborted by their caller
+  console.log(
+    `${runtime}: ${calls} calls, ${tokens} tokens, ${countOf(errors)} errors, ${aborted} aborted by their caller
   requests: ${findings.requests} sent, ${cloud.requests} received, ${cloud.faults} with a random fault
-  errors while the service was not down: ${unjustified.length}
+  errors while the service was not down: ${countOf(unjustified)}
   expired tokens: ${expired}; tokens of another identity: ${wrong}; calls that did not settle: ${stuck}
   longest call: ${longestInMs} ms; longest pause of the event loop: ${findings.longestPauseInMs} ms
   heap in use: ${megabytes(heap[0])} at first, ${megabytes(medianOf(heap.slice(third, 2 * third)))} in the middle, ${
-    megabytes(medianOf(heap.slice(-third)))
-  } at the end
+      megabytes(medianOf(heap.slice(-third)))
+    } at the end
   requests for a token at a time: ${overlap.common} sent, ${atService(cloud, false)} of a connected client
   with a signal that is aborted: ${overlap.aborted} sent, ${atService(cloud, true)} of a connected client
-  listeners on the shared signal: ${findings.listeners} at most, ${findings.lastListeners} at the end`);
+  listeners on the shared signal: ${findings.listeners} at most, ${findings.lastListeners} at the end`,
+  );
   const problems: [isWrong: boolean, what: string][] = [
     [expired > 0, `${expired} expired tokens`],
     [wrong > 0, `${wrong} tokens of another identity`],
     [stuck > 0, `${stuck} calls did not settle`],
-    [unjustified.length > 0, `${unjustified.length} errors while the service was up: ${unjustified[0]?.message}`],
+    [unjustified.length > 0, `${countOf(unjustified)} errors while the service was up: ${unjustified[0]?.message}`],
     [growth > HEAP_GROWTH, `the heap grew by ${megabytes(growth)}`],
     [overlap.common > 1, `${overlap.common} requests for a token at a time`],
     [overlap.aborted > 1, `${overlap.aborted} requests for a token at a time, of callers with a signal`],

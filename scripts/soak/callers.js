@@ -1,4 +1,6 @@
-// Calls credentials at a constant rate, on Deno or Node. The argument is the plan as JSON. Prints the findings as JSON.
+// Calls credentials at a constant rate, on Deno or Node. The argument is the plan as JSON. Writes the findings to a file,
+// as JSON.
+import { writeFileSync } from "node:fs";
 import process from "node:process";
 import { ClientSecretCredential } from "@azweb/identity";
 
@@ -22,7 +24,7 @@ const findings = {
   wrong: 0,
   /** Calls that did not settle. */
   stuck: 0,
-  /** @type {{ from: number, to: number, message: string }[]} */
+  /** @type {{ from: number, to: number, count: number, message: string }[]} Errors, grouped by second. */
   errors: [],
   /** @type {number[]} Bytes of the heap in use, after a garbage collection. */
   heap: [],
@@ -97,6 +99,22 @@ function isRight(token, app, resource) {
   return claims.appid === app && claims.aud === resource;
 }
 
+/** The groups of errors by the seconds in which the calls began and ended: single errors would fill the heap. */
+const groups = new Map();
+
+function addError(from, to, message) {
+  const key = `${Math.floor(from / 1000)} ${Math.floor(to / 1000)}`;
+  const group = groups.get(key);
+  if (!group) {
+    groups.set(key, { from, to, count: 1, message });
+    return;
+  }
+  group.count++;
+  // The strictest times, for the comparison with an outage.
+  group.from = Math.max(group.from, from);
+  group.to = Math.min(group.to, to);
+}
+
 let open = 0;
 
 async function call(index) {
@@ -117,7 +135,7 @@ async function call(index) {
     if (!isRight(token, apps[app], resource)) findings.wrong++;
   } catch ({ name, message }) {
     if (name === "AbortError" && abortSignal?.aborted) findings.aborted++;
-    else findings.errors.push({ from, to: Date.now(), message: `${name}: ${message}` });
+    else addError(from, Date.now(), `${name}: ${message}`);
   } finally {
     open--;
     findings.longestInMs = Math.max(findings.longestInMs, Date.now() - from);
@@ -151,5 +169,6 @@ const end = performance.now() + STUCK_IN_MS;
 while (open > 0 && performance.now() < end) await new Promise((resolve) => setTimeout(resolve, 50));
 findings.stuck = open;
 findings.lastListeners = listeners;
-console.log(JSON.stringify(findings));
+findings.errors = [...groups.values()];
+writeFileSync(plan.findings, JSON.stringify(findings));
 process.exit();

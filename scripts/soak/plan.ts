@@ -11,6 +11,8 @@ export interface Plan {
   readonly seconds: number;
   /** Calls per second. */
   readonly rate: number;
+  /** The path of the file for the findings. */
+  readonly findings: string;
 }
 
 /** What the callers found: see `callers.js`. */
@@ -21,7 +23,13 @@ export interface Findings {
   readonly expired: number;
   readonly wrong: number;
   readonly stuck: number;
-  readonly errors: readonly { readonly from: number; readonly to: number; readonly message: string }[];
+  /** Groups of errors: the latest beginning, the earliest end, and one of the messages. */
+  readonly errors: readonly {
+    readonly from: number;
+    readonly to: number;
+    readonly count: number;
+    readonly message: string;
+  }[];
   readonly heap: readonly number[];
   readonly overlap: { readonly common: number; readonly aborted: number };
   readonly requests: number;
