@@ -20,6 +20,8 @@ const findings = {
   tokens: 0,
   aborted: 0,
   expired: 0,
+  /** The longest time for which a returned token had expired. */
+  expiredForMs: 0,
   /** Tokens of another app or for another resource. */
   wrong: 0,
   /** Calls that did not settle. */
@@ -92,7 +94,7 @@ const known = new Map();
 function isRight(token, app, resource) {
   let claims = known.get(token);
   if (!claims) {
-    if (known.size > 2000) known.clear();
+    if (known.size > 200) known.clear();
     claims = JSON.parse(atob(token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/")));
     known.set(token, claims);
   }
@@ -131,7 +133,9 @@ async function call(index) {
   try {
     const { token, expiresOnTimestamp } = await credentials[app].getToken(`${resource}/.default`, { abortSignal });
     findings.tokens++;
-    if (expiresOnTimestamp <= Date.now()) findings.expired++;
+    const expiredForMs = Date.now() - expiresOnTimestamp;
+    if (expiredForMs >= 0) findings.expired++;
+    findings.expiredForMs = Math.max(findings.expiredForMs, expiredForMs);
     if (!isRight(token, apps[app], resource)) findings.wrong++;
   } catch ({ name, message }) {
     if (name === "AbortError" && abortSignal?.aborted) findings.aborted++;

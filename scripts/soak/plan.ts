@@ -21,6 +21,7 @@ export interface Findings {
   readonly tokens: number;
   readonly aborted: number;
   readonly expired: number;
+  readonly expiredForMs: number;
   readonly wrong: number;
   readonly stuck: number;
   /** Groups of errors: the latest beginning, the earliest end, and one of the messages. */
