@@ -47,6 +47,8 @@ export interface Report {
 
 /** What {@linkcode followTests} accepts. */
 export interface ProgressOptions {
+  /** The program that runs the tests, for {@linkcode listUnfinished}. */
+  readonly runner: string;
   /** Returns the processor time of the run so far, in seconds; `undefined` if it is unknown. */
   readonly cpuSeconds: () => number | undefined;
   /** Default: {@linkcode SILENCE_IN_MS}. */
@@ -56,8 +58,19 @@ export interface ProgressOptions {
 /** The minimum time between two measurements at the end of a test, in milliseconds. */
 const MEASURE_INTERVAL_IN_MS = 500;
 
+/** Functions that list the unfinished tests of a run, one for each run in progress. */
+const runs = new Set<() => readonly string[]>();
+
+/**
+ * Returns the tests of every run in progress that have begun and not ended, each after its runner; of a run without any,
+ * the current file.
+ */
+export function listUnfinished(): string[] {
+  return [...runs].flatMap((list) => list());
+}
+
 /** Follows the tests of a run. */
-export function followTests({ cpuSeconds, silenceInMs = SILENCE_IN_MS }: ProgressOptions): Progress {
+export function followTests({ runner, cpuSeconds, silenceInMs = SILENCE_IN_MS }: ProgressOptions): Progress {
   const silence = new AbortController();
   const begun = new Set<string>();
   const ended: Outcome[] = [];
@@ -75,6 +88,14 @@ export function followTests({ cpuSeconds, silenceInMs = SILENCE_IN_MS }: Progres
     if (lastMeasurement - lastEnd > silenceInMs) silence.abort();
   }
   const timer = setInterval(measure, Math.min(1000, silenceInMs));
+
+  function unfinished(): string[] {
+    const names = [...begun];
+    const tests = names.filter((name) => !names.some((other) => other.startsWith(`${name} > `)));
+    return tests.length > 0 ? tests : [file];
+  }
+  const list = () => unfinished().map((name) => `${runner}: ${name}`);
+  runs.add(list);
 
   function leaveFile(): void {
     measure();
@@ -98,11 +119,11 @@ export function followTests({ cpuSeconds, silenceInMs = SILENCE_IN_MS }: Progres
     signal: silence.signal,
     stop() {
       clearInterval(timer);
+      runs.delete(list);
       leaveFile();
       const isCut = silence.signal.aborted;
-      const unfinished = !isCut ? [] : begun.size > 0 ? [...begun] : [file];
       const message = `The run was cut: no test has ended for ${silenceInMs / 1000} s, and this one has not ended`;
-      const outcomes = [...ended, ...unfinished.map((name) => failure(name, message))];
+      const outcomes = [...ended, ...isCut ? unfinished().map((name) => failure(name, message)) : []];
       const isGroup = (name: string) => outcomes.some((other) => other.name.startsWith(`${name} > `));
       return { costs, outcomes: outcomes.filter(({ name }) => !isGroup(name)), isCut };
     },

@@ -35,8 +35,12 @@ const OWN_MARK = `${Deno.env.get(MARK) ?? ""}/${crypto.randomUUID()}`;
 /** Ids of the running commands, each the leader of a process group. */
 const running = new Set<number>();
 /** The signals that a terminal sends to this process's group, to which the commands do not belong. */
-export const SIGNALS: readonly Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
+export const SIGNALS: readonly Deno.Signal[] = Deno.build.os === "windows"
+  ? ["SIGINT"]
+  : ["SIGINT", "SIGTERM", "SIGHUP"];
 let started = 0;
+/** Keeps the standard input of the process open. */
+let watcher: Deno.ChildProcess;
 
 /**
  * Runs a command to its end, without colours. A command that exceeds its time limit is ended together with the
@@ -104,6 +108,23 @@ function stopHard(): never {
 export function endAllRuns(): void {
   for (const id of running) endProcesses(id, OWN_MARK);
   endProcesses(undefined, OWN_MARK);
+}
+
+/**
+ * Starts a process that waits for the end of this one, by whatever signal, and then ends every command that
+ * {@linkcode run} has started, together with their processes, and removes a folder.
+ */
+export function cleanUpAfterThisProcess(folder: string): void {
+  const script = fileURLToPath(new URL("clean_up.ts", import.meta.url));
+  watcher = new Deno.Command(Deno.execPath(), {
+    args: ["run", "--quiet", "--allow-all", script, OWN_MARK, folder],
+    // The system closes it when this process has ended.
+    stdin: "piped",
+    stdout: "null",
+    stderr: "null",
+    detached: true,
+  }).spawn();
+  watcher.unref();
 }
 
 /** Runs a command and returns its standard output. Rejects with the command's output if it does not exit with 0. */

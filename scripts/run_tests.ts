@@ -1,3 +1,4 @@
+import { basename } from "node:path";
 import { cpuSecondsOf } from "./processes.ts";
 import { followTests, type Progress, type Report } from "./progress.ts";
 import { type Ending, run, type RunOptions } from "./run.ts";
@@ -22,7 +23,11 @@ export async function runTests(
   { silenceInMs, follow, signal, ...options }: TestRunOptions,
 ): Promise<Ending & Report> {
   let id: number | undefined;
-  const progress = followTests({ cpuSeconds: () => id === undefined ? undefined : cpuSecondsOf(id), silenceInMs });
+  const progress = followTests({
+    runner: basename(command),
+    cpuSeconds: () => id === undefined ? undefined : cpuSecondsOf(id),
+    silenceInMs,
+  });
   let report: Report;
   let ending: Ending;
   try {

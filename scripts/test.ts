@@ -4,7 +4,8 @@
  *
  * `deno task test` runs all. `deno task test deno node --filter cache` runs the test files with "cache" in their path
  * on those two. With `--costs` it prints the processor time of each file. A run is cut if no test ends for five
- * minutes. A runtime that the machine cannot run is reported as skipped. If the variable `CI` is `true`, a skipped test
+ * minutes, and the report names the tests that had not ended; so does a run that a signal ends. Its processes are ended
+ * even if it is killed. A runtime that the machine cannot run is reported as skipped. If the variable `CI` is `true`, a skipped test
  * or runtime is an error.
  *
  * @module
@@ -15,8 +16,8 @@ import { stop } from "esbuild";
 import { printCosts } from "./costs.ts";
 import { failure, type Outcome, type Result, Unavailable } from "./outcome.ts";
 import { cpuSecondsOf } from "./processes.ts";
-import type { FileCost } from "./progress.ts";
-import { endAllRuns, SIGNALS } from "./run.ts";
+import { type FileCost, listUnfinished } from "./progress.ts";
+import { cleanUpAfterThisProcess, endAllRuns, SIGNALS } from "./run.ts";
 import { runBrowser } from "./run_browser.ts";
 import { runBun } from "./run_bun.ts";
 import { runDeno } from "./run_deno.ts";
@@ -154,7 +155,14 @@ async function main(args: string[]): Promise<number> {
       console.error(`Cannot remove ${scratch}: ${error}`);
     }
   });
-  for (const signal of SIGNALS) Deno.addSignalListener(signal, () => Deno.exit(130));
+  cleanUpAfterThisProcess(scratch);
+  for (const signal of SIGNALS) {
+    Deno.addSignalListener(signal, () => {
+      const unfinished = listUnfinished().map((name) => `\n  ${name}`).join("");
+      console.error(`${signal}: the run was ended${unfinished && `, and these had not ended:${unfinished}`}`);
+      Deno.exit(130);
+    });
+  }
   // An error that is thrown in a callback must not keep the process from cleaning up.
   addEventListener("error", ({ error }) => exit(error));
   addEventListener("unhandledrejection", ({ reason }) => exit(reason));

@@ -34,16 +34,11 @@ function azureDeveloperCli(): DeveloperTool {
     installation: "https://learn.microsoft.com/azure/developer/azure-developer-cli/install-azd",
     cacheIdentity: [],
     command({ scopes, tenantId, claims }) {
-      const args = [
-        "auth",
-        "token",
-        "--output",
-        "json",
-        "--no-prompt",
-        ...scopes.flatMap((scope) => ["--scope", scope]),
-      ];
-      if (tenantId !== "") args.push("--tenant-id", tenantId);
-      if (claims !== undefined) args.push("--claims", encodeBase64(claims));
+      // Each value is joined to its flag by "=": azd takes a separate value for the name of a command of an extension,
+      // and requests the list of extensions each time, for up to 10 s if it cannot be reached.
+      const args = ["auth", "token", "--output=json", "--no-prompt", ...scopes.map((scope) => `--scope=${scope}`)];
+      if (tenantId !== "") args.push(`--tenant-id=${tenantId}`);
+      if (claims !== undefined) args.push(`--claims=${encodeBase64(claims)}`);
       return { args, env: { NO_COLOR: "true" } };
     },
     read({ stdout }) {

@@ -37,6 +37,7 @@ const CP1 = '{"xms_cc":{"values":["cp1"]}}';
 const FOR_STORAGE = `entra: a token of ${CONTOSO} for https://storage.azure.com/.default, claims ${CP1}: 200`;
 const FOR_VAULT = `entra: a token of ${CONTOSO} for https://vault.azure.net/.default, claims ${CP1}: 200`;
 const FOR_MODEL = `entra: a token of ${CONTOSO} for https://cognitiveservices.azure.com/.default, claims ${CP1}: 200`;
+const FOR_CONFIGURATION = `entra: a token of ${CONTOSO} for https://appconfig.azure.com/.default, claims ${CP1}: 200`;
 const ANONYMOUS = "vault: PUT /secrets/database-password without a token: 401";
 const CHANGED = "database-password is now version 1\n";
 
@@ -120,6 +121,41 @@ const CASES: Readonly<Record<string, Case>> = {
     prints: "",
     error: /^Error: The challenge resource 'vault\.azure\.cn' does not match the requested domain/m,
     asked: [ANONYMOUS],
+  },
+  "a table": {
+    program: "tables",
+    prints: "2026-01: 12\n2026-02: 15\n",
+    asked: [
+      FOR_STORAGE,
+      "tables: POST /devstoreaccount1/Tables with token 1: 201",
+      "tables: POST /devstoreaccount1/orders with token 1: 204",
+      "tables: POST /devstoreaccount1/orders with token 1: 204",
+      "tables: GET /devstoreaccount1/orders() with token 1: 200",
+      "tables: DELETE /devstoreaccount1/Tables('orders') with token 1: 204",
+    ],
+  },
+  "a table that refuses the token's audience": {
+    program: "tables",
+    env: { AZURE_CLIENT_ID: "another-audience" },
+    prints: "",
+    error: /^RestError: [^]*Invalid token audience/m,
+    asked: [FOR_STORAGE, "tables: POST /devstoreaccount1/Tables with token 1: 403"],
+  },
+  "an App Configuration store": {
+    program: "app_configuration",
+    prints: "colour is green\n",
+    asked: [
+      FOR_CONFIGURATION,
+      "configuration: PUT /kv/colour with token 1: 200",
+      "configuration: GET /kv/colour with token 1: 200",
+    ],
+  },
+  "an App Configuration store that rejects the audience of the token": {
+    program: "app_configuration",
+    env: { AZURE_CLIENT_ID: "another-audience" },
+    prints: "",
+    error: /^RestError: /m,
+    asked: [FOR_CONFIGURATION, "configuration: PUT /kv/colour with token 1: 401"],
   },
   "a model": {
     program: "openai",

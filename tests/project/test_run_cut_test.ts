@@ -16,7 +16,7 @@ import { runNode } from "../../scripts/run_node.ts";
 import { workerd } from "../../scripts/run_workerd.ts";
 import type { Suite } from "../../scripts/suite.ts";
 import { makeTestProject } from "../../scripts/test_project.ts";
-import { untilNoneHas } from "../support/environ.ts";
+import { untilNoneHas, untilOneHas } from "../support/environ.ts";
 
 /** More time than a runtime needs to start. */
 const SILENCE_IN_MS = 15_000;
@@ -107,23 +107,35 @@ describe("a run in which no test ends", () => {
   test("is ended together with the processes that it started", () => untilNoneHas(MARK));
 });
 
-for (const signal of ["SIGINT", "SIGTERM"] as const) {
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP", "SIGKILL"] as const) {
   test(`${signal} ends the command and the processes that it started`, async () => {
     const mark = crypto.randomUUID();
     const args = ["run", "--quiet", "--allow-all", "scripts/test.ts", "deno", "--filter", "permissions_test"];
     const command = new Deno.Command(Deno.execPath(), {
       args,
       cwd: ROOT,
-      env: { AZWEB_CUT_TEST: mark },
+      env: { AZWEB_CUT_TEST: mark, NO_COLOR: "1" },
       stdin: "null",
       stdout: "piped",
-      stderr: "null",
+      stderr: "piped",
     }).spawn();
+    const stderr = new Response(command.stderr).text();
     const reader = command.stdout.getReader();
     await reader.read();
+    // Until the tests run.
+    await untilOneHas(mark, "--junit-path");
     command.kill(signal);
     while (!(await reader.read()).done);
-    assert.equal((await command.status).code, 130);
+    const { code } = await command.status;
+    // A killed command can say nothing.
+    if (signal === "SIGKILL") assert.equal(code, 137);
+    else {
+      assert.equal(code, 130);
+      assert.match(
+        await stderr,
+        new RegExp(`^${signal}: the run was ended, and these had not ended:\n  deno: \\S`, "m"),
+      );
+    }
     await untilNoneHas(mark);
   });
 }

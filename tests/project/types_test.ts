@@ -45,7 +45,7 @@ if (IN_DENO) {
     assert.equal(await denoCheck([join(FOLDER, "assertion_sources.mts")]), "");
   });
 
-  for (const name of ["storage", "key_vault", "openai"]) {
+  for (const name of ["storage", "tables", "key_vault", "app_configuration", "openai"]) {
     test(`the program programs/${name}.ts compiles with its import changed`, async () => {
       const theirs = await readFile(join(FOLDER, `../programs/${name}.ts`), "utf8");
       await withProgram(theirs.replace('from "@azure/identity"', 'from "@azweb/identity"'), async (path) => {

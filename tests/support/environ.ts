@@ -33,3 +33,10 @@ export async function untilNoneHas(text: string): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
+
+/** Resolves when a process has the text in its environment and another one in its command line. */
+export async function untilOneHas(text: string, command: string): Promise<void> {
+  while (!(await processesWith(text)).some((line) => line.includes(command))) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}

@@ -9,13 +9,18 @@ export interface HttpsServer {
   close(): Promise<void>;
 }
 
-/** Serves a `Request => Response` function over TLS on a free port of this machine. */
+/**
+ * Serves a `Request => Response` function over TLS on a free port of this machine. The signal of a request fires when
+ * the response was sent or the client has gone.
+ */
 export async function serveHttps(
   handle: (request: Request) => Promise<Response>,
   tls: Required<Pick<ServerOptions, "cert" | "key">>,
 ): Promise<HttpsServer> {
   const server = createServer(tls, async (incoming, outgoing) => {
     const { method = "GET", headers } = incoming;
+    const end = new AbortController();
+    outgoing.on("close", () => end.abort());
     try {
       // Fails where the client goes before its request has ended.
       const chunks: Uint8Array<ArrayBuffer>[] = [];
@@ -24,12 +29,14 @@ export async function serveHttps(
         method,
         headers: Object.entries(headers).map(([name, value]): [string, string] => [name, String(value)]),
         body: method === "GET" || method === "HEAD" ? null : new Blob(chunks),
+        signal: end.signal,
       });
       const response = await handle(request);
       const body = new Uint8Array(await response.arrayBuffer());
       outgoing.writeHead(response.status, [...response.headers].flat()).end(body);
     } catch {
-      outgoing.destroy(); // A handler that rejects closes the connection without a response.
+      // The client has gone, or the handler rejects to close the connection without a response.
+      outgoing.destroy();
     }
   });
   await new Promise<void>((resolve, reject) => server.once("error", reject).listen(0, "127.0.0.1", resolve));

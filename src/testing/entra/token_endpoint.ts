@@ -85,9 +85,12 @@ async function authenticateClient(
   return 0;
 }
 
-/** Returns the resource of the only scope of a client credentials request. */
+/**
+ * Returns the resource of the only scope of a client credentials request. Microsoft Entra ignores the scopes of OpenID
+ * Connect there: MSAL for Go sends them with each request.
+ */
 function appResource(scope: string, { tenant }: TokenRequest, directory: Directory): string {
-  const scopes = scope.split(" ").filter(Boolean);
+  const scopes = scope.split(" ").filter((name) => name !== "" && !OPENID_SCOPES.includes(name));
   if (scopes.length !== 1 || !scopes[0]!.endsWith("/.default")) throw new ServiceError(1002012, { scope });
   return knownResource(scopes[0]!.slice(0, -"/.default".length), tenant, directory);
 }

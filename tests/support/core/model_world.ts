@@ -276,7 +276,10 @@ export function createWorld(box: Box): World {
   }
 
   function answerTool(tool: ToolName, user: string, args: readonly string[], env: Readonly<Record<string, string>>) {
-    const after = (flag: string) => args.flatMap((arg, index) => args[index - 1] === flag ? [arg] : []);
+    const after = (flag: string) =>
+      args.flatMap((arg, index) =>
+        args[index - 1] === flag ? [arg] : arg.startsWith(`${flag}=`) ? [arg.slice(flag.length + 1)] : []
+      );
     const tenant = [...after("--tenant"), ...after("--tenant-id"), env.AZWEB_IDENTITY_TENANT || "home"][0]!;
     const wanted = [...after("--resource"), ...after("--scope")];
     const resource = resourceOf(wanted.length > 0 ? wanted.join(" ") : env.AZWEB_IDENTITY_RESOURCE ?? "");

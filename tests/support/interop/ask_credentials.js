@@ -22,7 +22,7 @@ for (const call of JSON.parse(calls)) {
       if (performance.now() - start > 600_000) throw new Error("No other token comes");
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
-  } catch ({ name, message }) {
-    console.log(JSON.stringify({ error: `${name}: ${message}`, ms: Math.round(performance.now() - start) }));
+  } catch ({ name, message, outcome }) {
+    console.log(JSON.stringify({ error: `${name}: ${message}`, outcome, ms: Math.round(performance.now() - start) }));
   }
 }

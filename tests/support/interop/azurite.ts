@@ -1,10 +1,11 @@
+import { type AddressInfo, createServer } from "node:net";
 import { type Child, startModule } from "../child.ts";
 
 /** Azurite, the storage emulator, in a child process. Accepts only bearer tokens, and only over TLS. */
 export interface Azurite {
-  /** The URL of the account, for `BlobServiceClient`. */
+  /** The URL of the account, for `BlobServiceClient` or `TableClient`. */
   readonly url: string;
-  /** Ends the process. Its blobs are only in memory. */
+  /** Ends the process. Its data is only in memory. */
   stop(): Promise<void>;
 }
 
@@ -16,22 +17,32 @@ export interface AzuriteOptions {
   readonly keyPath: string;
   /** The working folder. */
   readonly folder: string;
-  /** Its service. @default {"blob"} */
-  readonly service?: "blob" | "queue";
+  /** The service. @default {"blob"} */
+  readonly service?: "blob" | "queue" | "table";
 }
 
 /** Starts Azurite on a free port. Rejects with its output if it does not start. */
 export async function startAzurite(
   { certificatePath, keyPath, folder, service = "blob" }: AzuriteOptions,
 ): Promise<Azurite> {
+  const chosen = service === "table" ? await findFreePort() : 0;
   const child: Child = startModule("interop/azurite_process", {
     cwd: folder,
     // deno-fmt-ignore
     args: [
-      service, "--oauth", "basic", "--cert", certificatePath, "--key", keyPath, `--${service}Port`, "0",
+      service, "--oauth", "basic", "--cert", certificatePath, "--key", keyPath, `--${service}Port`, String(chosen),
       "--inMemoryPersistence", "--disableTelemetry", "--skipApiVersionCheck",
     ],
   });
-  const [, port] = await child.untilPrinted(/successfully listens on https:\/\/[^:]+:(\d+)/);
+  const [, port] = await child.untilPrinted(/successfully (?:listens|started) on \S+:(\d+)/);
   return { url: `https://localhost:${port}/devstoreaccount1`, stop: child.stop };
+}
+
+/** Returns a port that was free just now: the table service does not print the one that the system chooses. */
+async function findFreePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
 }

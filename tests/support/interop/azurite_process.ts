@@ -1,8 +1,9 @@
-// The command line of one of Azurite's services, on the runtime of the test.
+// Azurite's command line for the service that the first argument names, on the runtime of the test.
 import process from "node:process";
 import { endWithParent } from "../child.ts";
 
 endWithParent();
 const [service] = process.argv.splice(2, 1);
 if (service === "queue") await import("azurite/dist/src/queue/main.js");
+else if (service === "table") await import("azurite/dist/src/table/main.js");
 else await import("azurite/dist/src/blob/main.js");

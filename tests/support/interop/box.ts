@@ -24,6 +24,8 @@ export interface BoxState {
   /** `"refused"` for a refused connection, `"silent"` for no response. */
   readonly machine?: MachineFault;
   readonly entra?: EntraFault;
+  /** Whether only token requests to Entra fail. Default: all requests to it. */
+  readonly isDiscoveryUp?: boolean;
   /** Number of requests that fail. Default: all. */
   readonly times?: number;
 }

@@ -58,11 +58,15 @@ async function listen(isThere: boolean): Promise<void> {
 }
 
 const entra = serve("entra", createEntra(JSON.parse(process.env.ENTRA_OPTIONS!)));
+const discovery = serve("entra", createEntra(JSON.parse(process.env.ENTRA_OPTIONS!)));
+let isDiscoveryUp = false;
 const subscriptions = JSON.parse(process.env.SUBSCRIPTIONS!);
 const tls = { cert: readFileSync(certificatePath, "utf8"), key: readFileSync(keyPath, "utf8") };
 Deno.serve({ hostname: "127.0.0.1", port: 443, onListen() {}, ...tls }, (request) => {
   const { hostname, pathname: path } = new URL(request.url);
-  if (hostname !== "management.azure.com") return entra.answer(request);
+  if (hostname !== "management.azure.com") {
+    return (isDiscoveryUp && request.method === "GET" ? discovery : entra).answer(request);
+  }
   const response = answerSubscriptions(request, subscriptions);
   record("resource manager", response.status, { method: request.method, url: request.url, path });
   return response;
@@ -74,7 +78,9 @@ let settings = 0;
 
 for await (const line of createInterface(process.stdin)) {
   const { times = Infinity, ...state }: BoxState = JSON.parse(line);
-  const isThere = state.machine !== "refused";
+  isDiscoveryUp = state.isDiscoveryUp ?? false;
+  // If it is silent, its address belongs to another machine.
+  const isThere = state.machine !== "refused" && state.machine !== "silent";
   machine.set(isThere ? state.machine : undefined, times);
   await listen(isThere);
   entra.set(state.entra, times);

@@ -18,15 +18,29 @@ import { untilNoneHas } from "../environ.ts";
 import { whyNotIsolated } from "../isolated.ts";
 
 export const PYTHON = "/usr/bin/python3";
-/** The Azure CLI from Debian's package. */
-const AZ = "/usr/bin/az";
+/** The Azure CLI from Debian's package; `deno task judges` sets a newer one. */
+const AZ = process.env.AZWEB_TEST_AZ ?? "/usr/bin/az";
 
-/** A program that uses a library. */
-export type Library = "ours on Deno" | "ours on Node" | "ours on Bun" | "npm" | "python";
+/** A program that uses a library. "newest python" and "go" need {@linkcode Programs}. */
+export type Library = "ours on Deno" | "ours on Node" | "ours on Bun" | "npm" | "python" | "newest python" | "go";
 export const OURS: readonly Library[] = ["ours on Deno", "ours on Node", "ours on Bun"];
 
-/** A developer tool. */
-export type Tool = "az" | "pwsh" | "azd";
+/**
+ * A developer tool; also an Azure CLI that Entra refuses, one that prints no JSON, and one that does not end.
+ */
+export type Tool = "az" | "pwsh" | "azd" | "refused az" | "unreadable az" | "hanging az";
+
+/** Programs that Debian's packages do not contain. */
+export interface Programs {
+  /** The Azure CLI. Default: Debian's. */
+  readonly az?: string;
+  /** The Azure Developer CLI. Default: a replacement that prints the token "of-azd". */
+  readonly azd?: string | undefined;
+  /** Python with the newest azure-identity, for "newest python". */
+  readonly python?: string;
+  /** The program `default_credential.go`, for "go". */
+  readonly go?: string;
+}
 
 /** The environment of a program on the machine. */
 export interface Circumstances {
@@ -69,6 +83,7 @@ export interface Laptop {
 export interface LaptopOptions extends Omit<BoxOptions, "folder"> {
   /** The arguments of each `az login`, in order. */
   readonly logins: readonly (readonly string[])[];
+  readonly programs?: Programs | undefined;
 }
 
 /** Returns why the machine cannot be started here, or `false`. */
@@ -88,7 +103,7 @@ export async function whyNoLaptop(): Promise<string | false> {
 }
 
 /** Starts the machine in a box, and signs in. */
-export async function startLaptop({ logins, ...options }: LaptopOptions): Promise<Laptop> {
+export async function startLaptop({ logins, programs = {}, ...options }: LaptopOptions): Promise<Laptop> {
   const folder = await mkdtemp(join(tmpdir(), "azweb-laptop-"));
   const [bun, node] = await Promise.all([
     findBun(),
@@ -100,7 +115,7 @@ export async function startLaptop({ logins, ...options }: LaptopOptions): Promis
     await copyFile(sources + name, join(folder, name));
   }
   const started = join(folder, "processes");
-  await writeTools(join(folder, "tools"), started);
+  await writeTools(join(folder, "tools"), started, programs);
   const box = await startBox({ folder, ...options });
   const signedIn = join(folder, "azure");
   const never = join(folder, "azure-never");
@@ -120,6 +135,10 @@ export async function startLaptop({ logins, ...options }: LaptopOptions): Promis
         return [node.trim(), installed, "@azure/identity"];
       case "python":
         return [PYTHON, `${sources}${program}.py`];
+      case "newest python":
+        return [programs.python!, `${sources}${program}.py`];
+      case "go":
+        return [programs.go!];
     }
   }
 
@@ -127,6 +146,7 @@ export async function startLaptop({ logins, ...options }: LaptopOptions): Promis
     return {
       ...trust(box.authorityPath),
       REQUESTS_CA_BUNDLE: box.authorityPath,
+      SSL_CERT_FILE: box.authorityPath,
       AZURE_CONFIG_DIR: configuration,
       AZURE_CORE_COLLECT_TELEMETRY: "0",
     };
@@ -139,7 +159,7 @@ export async function startLaptop({ logins, ...options }: LaptopOptions): Promis
   }
 
   async function az(configuration: string, args: readonly string[]): Promise<void> {
-    const { code, stdout, stderr } = await box.start([AZ, ...args], variables(configuration)).ended;
+    const { code, stdout, stderr } = await box.start([programs.az ?? AZ, ...args], variables(configuration)).ended;
     if (code !== 0) throw new Error(`az ended with ${code} and wrote:\n${stdout}${stderr}`);
   }
 
@@ -180,9 +200,14 @@ export async function startLaptop({ logins, ...options }: LaptopOptions): Promis
  * CLI are not installed: their replacements print the tokens "of-pwsh" and "of-azd", in the format that the library
  * requests.
  */
-async function writeTools(folder: string, started: string): Promise<void> {
+async function writeTools(folder: string, started: string, { az = AZ, azd }: Programs): Promise<void> {
   const tools: Record<Tool, string> = {
-    az: `exec ${AZ} "$@"`,
+    az: `exec ${az} "$@"`,
+    "refused az":
+      `echo "ERROR: AADSTS50076: Due to a configuration change, you must use multi-factor authentication." >&2
+exit 1`,
+    "unreadable az": "echo Welcome",
+    "hanging az": "exec /bin/sleep 600",
     pwsh: `PATH=/usr/bin:/bin
 case "$*" in */[?]*) exit 0;; esac
 script="$* $(for word; do last=$word; done; printf %s "$last" | base64 -d 2>/dev/null | tr -d '\\0')"
@@ -190,16 +215,18 @@ end=$(($(date +%s) + 3600))
 case "$script" in
   *AZWEB_IDENTITY_RESOURCE*) echo '{"token":"of-pwsh","expiresOn":'$end'}';;
   *azsdk%*) echo "azsdk%of-pwsh%$end";;
+  *minimumVersion*) echo '{"Token":"of-pwsh","ExpiresOn":'$end'}';;
   *) echo '{"Token":"of-pwsh","ExpiresOn":"'$(date -u -d @$end +%Y-%m-%dT%H:%M:%SZ)'"}';;
 esac`,
-    azd: `PATH=/usr/bin:/bin
+    azd: azd ? `exec ${azd} "$@"` : `PATH=/usr/bin:/bin
 echo '{"token":"of-azd","expiresOn":"'$(date -u -d '+1 hour' +%Y-%m-%dT%H:%M:%SZ)'"}'`,
   };
   for (const [name, lines] of Object.entries(tools)) {
-    const path = join(folder, name, name);
+    const program = name.split(" ").at(-1)!;
+    const path = join(folder, name, program);
     await mkdir(join(folder, name), { recursive: true });
     // One write per line, because several tools may run concurrently.
-    const log = `line=$(echo "${name} $*" | /usr/bin/tr '\\n' ' ')\necho "$line" >>'${started}'`;
+    const log = `line=$(echo "${program} $*" | /usr/bin/tr '\\n' ' ')\necho "$line" >>'${started}'`;
     await writeFile(path, `#!/bin/sh\n${log}\n${lines}\n`);
     await chmod(path, 0o755);
   }

@@ -1,5 +1,6 @@
 /**
- * A simulated cloud for programs that use Azure: an Entra, a storage account, a key vault and a model, each behind
+ * A simulated cloud for programs that use Azure: an Entra, a storage account, a key vault, an App Configuration
+ * store and a model, each behind
  * HTTPS, and a record of their requests.
  *
  * @module
@@ -7,8 +8,9 @@
 import { createRuntime } from "@azweb/identity/runtime";
 import { createEntra } from "@azweb/identity/testing";
 import { readFile } from "node:fs/promises";
-import { startAzurite } from "../interop/azurite.ts";
+import { type Azurite, startAzurite } from "../interop/azurite.ts";
 import { writeCertificates } from "../certificates/certificate_authority.ts";
+import { createAppConfiguration } from "../interop/app_configuration.ts";
 import { createChatCompletions } from "../interop/chat_completions.ts";
 import { trust } from "../child.ts";
 import { serveHttps } from "../https_server.ts";
@@ -55,17 +57,20 @@ export async function startCloud(folder: string): Promise<Cloud> {
       { tenantId: CONTOSO, clientId: "another-audience", secrets, claims: { aud: "https://graph.microsoft.com" } },
     ],
   });
-  const azurite = await startAzurite({ ...paths, folder });
-  stops.push(azurite.stop);
+  const [blobs, tables] = await Promise.all([
+    startAzurite({ ...paths, folder }),
+    startAzurite({ ...paths, folder, service: "table" }),
+  ]);
+  stops.push(blobs.stop, tables.stop);
   const fetchFromAzurite = createRuntime().tlsFetch!({ ca: await readFile(authorityPath, "utf8") });
   let vault: Handle;
 
-  async function storage(request: Request): Promise<Response> {
+  const forwardTo = (azurite: Azurite): Handle => async (request) => {
     const { method, headers, url } = request;
     const { pathname, search } = new URL(url);
     const body = request.body && await request.arrayBuffer();
     return await fetchFromAzurite(new URL(pathname + search, azurite.url), { method, headers, body });
-  }
+  };
 
   /** Serves a service and records its requests. Returns the URL. */
   async function serve(name: string, handle: Handle, describe: (request: Request) => unknown): Promise<string> {
@@ -99,6 +104,7 @@ export async function startCloud(folder: string): Promise<Cloud> {
   const vaultUrl = await serve("vault", (request) => vault(request), describeUse);
   const tunnel = await startTunnel(VAULT, Number(new URL(vaultUrl).port));
   stops.push(tunnel.close);
+  const configuration = createAppConfiguration({ audience: "https://appconfig.azure.com", verify });
   const model = createChatCompletions({ deployment: "our-model", verify });
   return {
     env: {
@@ -110,7 +116,9 @@ export async function startCloud(folder: string): Promise<Cloud> {
       // No other credential is tried if this one fails.
       AZURE_TOKEN_CREDENTIALS: "EnvironmentCredential",
       AZURE_OPENAI_ENDPOINT: await serve("model", model, describeUse),
-      STORAGE_URL: `${await serve("storage", storage, describeUse)}/devstoreaccount1`,
+      STORAGE_URL: `${await serve("storage", forwardTo(blobs), describeUse)}/devstoreaccount1`,
+      TABLES_URL: `${await serve("tables", forwardTo(tables), describeUse)}/devstoreaccount1`,
+      APP_CONFIGURATION_URL: await serve("configuration", configuration, describeUse),
       // The client accepts a challenge for vault.azure.net only from a subdomain. So the vault has a real host name,
       // which the proxy resolves.
       KEY_VAULT_URL: `https://${VAULT}`,
