@@ -209,7 +209,7 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
       endPause(key);
       if (request.claims !== undefined && settings.cache !== false) supersedeOlder(flight);
       const saved = flight.skipCache || isSuperseded(flight) ? Promise.resolve() : store.save(key, token);
-      if (settings.backgroundWork !== "free" && !keepAlive(saved, settings)) {
+      if (!keepAlive(saved, settings) && settings.backgroundWork !== "free") {
         await saved;
         checkExpiry(token);
       }

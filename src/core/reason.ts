@@ -3,13 +3,14 @@ import { toSingleLine } from "./error_response.ts";
 import { messageOf } from "./unknown_errors.ts";
 
 /**
- * Text that looks like a secret: a token after its scheme, a value after its name or in a query, a JWT, or a long word
- * of base64 or hexadecimal digits.
+ * Text that looks like a secret: a token after its scheme, a value after its name or in a query, the user and the
+ * password in a URL, a JWT, or a long word of base64 or hexadecimal digits.
  */
 const SECRET_LIKE = [
   /(\b(?:bearer|basic) )[\w+/=~.-]+/gi,
   /((?:secret|token|password|assertion|signature|key|authorization)["']?[:=] ?["']?)[^\s"',&}]+/gi,
   /([?&][\w.-]+=)[^\s&"']+/g,
+  /(:\/\/)[^\s/@]+(?=@)/g,
   /()\beyJ[\w-]+(?:\.[\w-]*)*/g,
   /()[\w+/=~-]{40,}/g,
 ];
