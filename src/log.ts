@@ -4,7 +4,8 @@ export interface LogEvent {
    * The kind of event:
    *
    * - `"token-acquired"`: A token was acquired.
-   * - `"token-failed"`: The acquisition of a token failed.
+   * - `"token-failed"`: The acquisition of a token failed. Not logged if `DefaultAzureCredential` skips the credential
+   *   as absent.
    * - `"request-retried"`: A request failed and is sent again.
    * - `"sign-in-wanted"`: The user must sign in.
    * - `"cache-failed"`: The token cache failed.

@@ -5,7 +5,7 @@ import { bound } from "./bound.ts";
 import { type Attempt, chainReport, inWords } from "./chain_report.ts";
 import type { GetToken } from "./get_token.ts";
 import { abortable, withinCall } from "./timeout.ts";
-import { type Link, withChain } from "./in_chain.ts";
+import { chainOf, type Link, withChain } from "./in_chain.ts";
 import { type Call, callOf, type Interim, judgeInterim, nextInterim, renewalOf } from "./interim.ts";
 import { keepAlive } from "./keep_alive.ts";
 import type { Settings } from "./settings.ts";
@@ -20,7 +20,7 @@ const NEXT_SEARCH_IN_MS = 10_000;
 const LOST_SEARCH_IN_MS = 180_000;
 
 /** Settings of a chain. */
-export interface ChainSettings extends Pick<Settings, "log" | "now" | "sleep" | "waitUntil"> {
+export interface ChainSettings extends Pick<Settings, "now" | "sleep" | "waitUntil">, Partial<Pick<Settings, "log">> {
   /** Whether it is unknown which credentials are available: then each probes before it commits to a request. */
   readonly isDiscovery: boolean;
   /** Returns a line for the error of a search without a token, if the environment suggests one. */
@@ -44,6 +44,7 @@ interface Skipped extends Attempt {
  */
 export function createChain(name: string, links: readonly Link[], settings: ChainSettings): GetToken {
   const { isDiscovery, log, now, sleep } = settings;
+  const logsAbsent = log !== undefined;
   let elected: Link | undefined;
   let interim: Interim | undefined;
   let searches = 0;
@@ -139,7 +140,7 @@ export function createChain(name: string, links: readonly Link[], settings: Chai
     const elapsedInMs = now() - started;
     const reason = bound(messageOf(error)) || "The error has no message";
     if (unavailable) {
-      log({
+      log?.({
         event: "credential-skipped",
         credential: link.name,
         message: `${name} skips ${link.name}, which is ${inWords(unavailable.outcome)}: ${reason}`,
@@ -152,7 +153,7 @@ export function createChain(name: string, links: readonly Link[], settings: Chai
       // The program's own identity is configured, so that no later credential may be used.
       failedSearch = Math.max(failedSearch, number);
       if (interim && interim.search <= number) interim = undefined;
-      log({
+      log?.({
         event: "credential-failed",
         credential: link.name,
         message: `${name} ends at ${link.name}, which is configured and fails: ${reason}`,
@@ -184,7 +185,7 @@ export function createChain(name: string, links: readonly Link[], settings: Chai
     }
     const seconds = interim && Math.ceil((interim.until - now()) / 1000);
     const how = interim ? ` for ${seconds} s, until an inconclusive one before it is tried again` : "";
-    log({
+    log?.({
       event: "credential-selected",
       credential: link.name,
       message: `${name} uses ${link.name}${how}`,
@@ -218,7 +219,8 @@ export function createChain(name: string, links: readonly Link[], settings: Chai
     const isForeground = !isBackground(options.abortSignal);
     const onProbeStarted = () => isForeground ? void prefetch().catch(() => {}) : undefined;
     try {
-      return await link.credential.getToken(scopes, isDiscovery ? withChain(options, { onProbeStarted }) : options);
+      const chain = { ...isDiscovery ? { onProbeStarted } : chainOf(options), logsAbsent };
+      return await link.credential.getToken(scopes, withChain(options, chain));
     } finally {
       done.abort();
     }
@@ -229,7 +231,7 @@ export function createChain(name: string, links: readonly Link[], settings: Chai
         await sleep(PREFETCH_DELAY_IN_MS, done.signal);
         // Not aborted with the call, because the tool may be writing to its token cache.
         const alone = { ...options, abortSignal: undefined };
-        const request = other.credential.getToken(scopes, withChain(alone, { onProbeStarted() {} }));
+        const request = other.credential.getToken(scopes, withChain(alone, { onProbeStarted() {}, logsAbsent }));
         request.catch(() => {});
         prefetched.set(other, request);
         return;

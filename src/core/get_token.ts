@@ -1,4 +1,4 @@
-import { AuthenticationError } from "../errors.ts";
+import { AuthenticationError, CredentialUnavailableError } from "../errors.ts";
 import { isBackground } from "../runtime/background.ts";
 import type { LogEvent } from "../log.ts";
 import type { AccessToken, GetTokenOptions } from "../token_credential.ts";
@@ -183,7 +183,8 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
   ): Promise<TokenSet> {
     const { key, signal: outer } = flight;
     const started = settings.now();
-    const about = { credential: spec.name, scopes: request.scopes, tenantId: request.tenantId };
+    const { scopes, tenantId, chain } = request;
+    const about = { credential: spec.name, scopes, ...tenantId && { tenantId } };
     let details: Pick<LogEvent, "source" | "identity"> = {};
     try {
       const token = Object.freeze(
@@ -209,7 +210,7 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
       endPause(key);
       if (request.claims !== undefined && settings.cache !== false) supersedeOlder(flight);
       const saved = flight.skipCache || isSuperseded(flight) ? Promise.resolve() : store.save(key, token);
-      if (settings.backgroundWork !== "free" && !keepAlive(saved, settings)) {
+      if (!keepAlive(saved, settings) && settings.backgroundWork !== "free") {
         await saved;
         checkExpiry(token);
       }
@@ -217,7 +218,7 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
         ...about,
         ...details,
         event: "token-acquired",
-        message: `${spec.name} got a token for ${request.scopes.join(" ")}` +
+        message: `${spec.name} got a token for ${scopes.join(" ")}` +
           (details.source ? ` from ${details.source} as the ${details.identity}` : ""),
         elapsedInMs: settings.now() - started,
         expiresOnTimestamp: token.expiresOnTimestamp,
@@ -228,6 +229,7 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
       nameCredential(error, spec.name, spec.source);
       // A malformed argument is not a failure of the service.
       if (!(error instanceof TypeError)) pauseAfter(key, error, settings.now());
+      if (chain?.logsAbsent && error instanceof CredentialUnavailableError && error.outcome === "absent") throw error;
       settings.log({
         ...about,
         ...details,

@@ -13,8 +13,12 @@ export interface Link {
 
 /** The chain that calls a credential, as the credential sees it. */
 export interface Chain {
-  /** Called when the credential starts to probe whether it is available here. */
-  onProbeStarted(): void;
+  /**
+   * Called when the credential starts to probe whether it is available here. Absent: the credential must not probe.
+   */
+  readonly onProbeStarted?: () => void;
+  /** Whether the chain logs that the credential is absent, so that the credential does not. @default {false} */
+  readonly logsAbsent?: boolean;
 }
 
 /** Returns the options of a call, marked with the chain that makes it. */

@@ -2,7 +2,9 @@ import type { TokenCache, TokenSet } from "../token_cache.ts";
 import { withTimeout } from "./timeout.ts";
 import { isFresh, shouldRefresh } from "./freshness.ts";
 import { createLruCache, type LruCache } from "./lru_cache.ts";
+import { sanitize } from "./reason.ts";
 import type { Settings } from "./settings.ts";
+import { messageOf } from "./unknown_errors.ts";
 
 const TIMEOUT_IN_MS = 1000;
 const PAUSE_IN_MS = 30_000;
@@ -53,11 +55,12 @@ function createCacheStore(cache: TokenCache, credential: string, settings: Setti
   const { memory, pendingWrites } = state;
   states.set(cache, state);
 
-  function failed(operation: string): void {
+  function failed(operation: string, error?: unknown): void {
+    const reason = sanitize(messageOf(error));
     settings.log({
       event: "cache-failed",
       credential,
-      message: `The cache failed to ${operation}. The memory is used instead`,
+      message: `The cache failed to ${operation}${reason && `: ${reason}`}. The memory is used instead`,
     });
   }
 
@@ -87,8 +90,8 @@ function createCacheStore(cache: TokenCache, credential: string, settings: Setti
       const newer = memory.get(key);
       // A slow look-up must not restore a token that was replaced meanwhile.
       if (loaded && !(newer && newer.acquiredOnTimestamp > loaded.acquiredOnTimestamp)) memory.set(key, loaded);
-    } catch {
-      failed("get");
+    } catch (error) {
+      failed("get", error);
     }
     return memory.get(key);
   }
@@ -105,8 +108,8 @@ function createCacheStore(cache: TokenCache, credential: string, settings: Setti
         if (!isThenable(result)) return validTokenOf(key, result);
         state.asynchronous = true;
         return load(key, result);
-      } catch {
-        failed("get");
+      } catch (error) {
+        failed("get", error);
         return memory.get(key);
       }
     },
@@ -118,8 +121,8 @@ function createCacheStore(cache: TokenCache, credential: string, settings: Setti
         const saving: unknown = cache.set(key, token);
         if (isThenable(saving)) await bounded(saving);
         pendingWrites.delete(key);
-      } catch {
-        failed("set");
+      } catch (error) {
+        failed("set", error);
       }
     },
   };

@@ -54,7 +54,7 @@ export class ChainedTokenCredential implements TokenCredential {
       );
     });
     const getToken = createChain("ChainedTokenCredential", links, {
-      ...{ log() {}, now: Date.now, sleep, waitUntil: undefined },
+      ...{ now: Date.now, sleep, waitUntil: undefined },
       isDiscovery: true,
     });
     setInternals(this, getToken);

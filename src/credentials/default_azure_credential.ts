@@ -129,7 +129,7 @@ export class DefaultAzureCredential implements TokenCredential {
         if (detail) explanations.push({ credential: FEDERATED, state: "absent", detail });
         if (isReadable) return explanations;
         const { message } = await requireSelection(NAME, rows, settings).catch((error: AuthenticationError) => error);
-        return [{ credential: NAME, state: "fails", detail: message }, ...explanations];
+        return [{ credential: NAME, state: "fails", detail: message.replace(`${NAME}: `, "") }, ...explanations];
       },
     };
     setInternals(this, internals);

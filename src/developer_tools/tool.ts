@@ -76,7 +76,7 @@ export function unavailable({ name }: Pick<DeveloperTool, "name">, failure: Tool
   return new CredentialUnavailableError(`Cannot get a token from ${name}: ${reason}`, {
     outcome,
     nextStep,
-    recheckAfterInMs: Infinity,
+    ...outcome === "inconclusive" && { recheckAfterInMs: Infinity },
   });
 }
 

@@ -54,8 +54,8 @@ function createClient(credential: string, given: GivenContext): ManagedIdentityC
   async function acquire(request: TokenRequest): Promise<TokenSet> {
     const { chain, enableCae, rejected, scopes, signal } = request;
     const source = await find();
-    request.setLogDetails({ source: source.name, identity: source.identity ?? nameOf(identity) });
-    if (chain) await source.probe?.(chain);
+    request.setLogDetails({ source: source.name, identity: nameOf(source.identity ?? identity) });
+    if (chain?.onProbeStarted) await source.probe?.(chain);
     // Checked after the source has been found: without a source, a chain continues.
     if (scopes.length > 1) {
       throw new AuthenticationError(
@@ -104,16 +104,17 @@ export async function explainSource(
 ): Promise<Explanation> {
   const { probeTimeoutInMs, runtime = {} } = options;
   const context = { identity, probeTimeoutInMs, runtime, settings: withLocalFetch(settings) };
-  const { name, endpoint, probe } = await findSource(context);
+  const { name, endpoint, probe, identity: requested = identity } = await findSource(context);
   const isOwnFetch = !options.localFetch && !runtime.tlsFetch;
   if (isOwnFetch && !hasNetPermission(endpoint)) {
     const { host } = new URL(endpoint);
     // Without variables, only a probe finds the instance metadata service.
     return { state: probe ? "absent" : "fails", detail: `"${host}" may not be reached: Run ${flagFor({ net: host })}` };
   }
+  const what = `for the ${nameWithOrigin(requested)}`;
   return probe
-    ? { state: "inconclusive", detail: `No variable names a source: ${name} is probed for at 169.254.169.254` }
-    : { state: "configured", detail: `The source is ${name}` };
+    ? { state: "inconclusive", detail: `No variable names a source: ${name} is probed for at 169.254.169.254, ${what}` }
+    : { state: "configured", detail: `The source is ${name}, ${what}` };
 }
 
 function withLocalFetch(settings: Settings): MachineContext["settings"] {
@@ -138,8 +139,11 @@ function failure(
   identity: UserAssignedIdentity | undefined,
 ): Error {
   const { text } = response;
-  const isUnassigned = /identity (was |not )*found/i.test(bound(text));
-  const nextStep = identity ? "Assign the identity to the machine" : "Give the machine an identity";
+  const isUnassigned = /identity ?(was |not ?)*found|unable to load the proper managed identity/i.test(bound(text));
+  const requested = source.identity ?? identity;
+  const nextStep = typeof requested === "object"
+    ? `The request is for the ${nameWithOrigin(requested)}: Assign the identity to the machine, or correct the id`
+    : "Give the machine an identity";
   // Only with these statuses: the body of another error may contain the message as well.
   const hasNone = [400, 404].includes(response.status) && /identity (was )?not found/i.test(bound(text));
   const mayBeOther = hasNone && source.mayLackIdentity && (!identity || identity.variable !== undefined);
@@ -170,9 +174,16 @@ function unassigned(message: string, variable: string): CredentialUnavailableErr
   });
 }
 
+/** Returns the words for an identity, and where its id comes from. */
+function nameWithOrigin(identity: Source["identity"]): string {
+  const name = nameOf(identity);
+  if (typeof identity !== "object") return name;
+  return `${name} of ${identity.variable ? `the variable ${identity.variable}` : "the options"}`;
+}
+
 /** Returns the words for an identity, for the log. */
-function nameOf(identity: UserAssignedIdentity | undefined): string {
-  if (!identity) return "system-assigned identity";
+function nameOf(identity: Source["identity"]): string {
+  if (typeof identity !== "object") return identity ?? "system-assigned identity";
   const kind = { clientId: "client id", objectId: "object id", resourceId: "resource id" }[identity.kind];
   return `identity with the ${kind} "${identity.id}"`;
 }

@@ -5,8 +5,8 @@ import type { Settings } from "../core/settings.ts";
 export interface UserAssignedIdentity {
   readonly kind: "clientId" | "objectId" | "resourceId";
   readonly id: string;
-  /** The environment variable with the id, which may then be that of a service principal; absent for an option. */
-  readonly variable?: "AZURE_CLIENT_ID";
+  /** The variable with the id; absent for an option. The id in `AZURE_CLIENT_ID` may be that of a service principal. */
+  readonly variable?: "AZURE_CLIENT_ID" | "DEFAULT_IDENTITY_CLIENT_ID";
 }
 
 /** The options that name a user-assigned identity. */

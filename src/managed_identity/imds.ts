@@ -96,7 +96,7 @@ export function imds({ identity, missingFlag, settings, probeTimeoutInMs }: Mach
     const isValid = known && (known.finding === "found" || now() >= known.since && now() < known.until);
     const remainingTime = () => Math.min(INCONCLUSIVE_IN_MS, (known?.until ?? Infinity) - now());
     if (isValid && known.finding !== undefined) return { finding: known.finding, holdsInMs: remainingTime() };
-    chain.onProbeStarted();
+    chain.onProbeStarted?.();
     if (isValid) return { finding: await known.result, holdsInMs: remainingTime() };
     const probe: Probe = { result: sendProbe(ms), since: now(), until: Infinity };
     // On workerd a request must not await a promise of another request, but may use its result.

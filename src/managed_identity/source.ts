@@ -40,8 +40,8 @@ export interface ResourceRequest {
 export interface Source {
   /** The name in messages: "App Service". */
   readonly name: string;
-  /** The identity in words, if it is not the one that the options name, for the log. */
-  readonly identity?: string;
+  /** The identity, or its name in words, if the source determines it. */
+  readonly identity?: UserAssignedIdentity | string;
   /** The URL that tokens are requested from. */
   readonly endpoint: string;
   /** Values that partition the cache, in addition to the endpoint. */

@@ -117,7 +117,7 @@ describe("with a signed-in az that may be run", () => {
     `;
     assert.match(
       await run(flags, code, env),
-      /^DefaultAzureCredential fails .*--allow-env=AZURE_TOKEN_CREDENTIALS,/,
+      /^DefaultAzureCredential fails Cannot read .*--allow-env=AZURE_TOKEN_CREDENTIALS,/,
     );
   });
 

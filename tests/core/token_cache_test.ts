@@ -204,14 +204,51 @@ const FAILING: Readonly<Record<string, () => TokenCache>> = {
 };
 
 for (const [name, cacheOf] of Object.entries(FAILING)) {
-  test(`uses the memory if ${name}, and logs the failure without the thrown error`, async () => {
+  test(`uses the memory if ${name}, and logs the failure with its reason`, async () => {
     const { asked, failures } = await askedBy(cacheOf());
     await breathe();
     assert.equal(asked, 1);
     assert.ok(failures.length > 0);
     for (const message of failures) {
-      assert.match(message, /^The cache failed to (get|set|return a valid token)\. The memory is used instead$/);
+      assert.match(message, /^The cache failed to (get|set): boom\. The memory is used instead$/);
     }
+  });
+}
+
+test("the logged reason of a cache is one short line without text that looks like a secret", async () => {
+  const thrown: [unknown, RegExp][] = [
+    [new Error("redis down."), /get: redis down\. The/],
+    ["redis down", /get: redis down\. The/],
+    [new Error(`two\nlines ${"and more ".repeat(9999)}`), /get: two lines [and more]{380,395}…\. The/],
+    [new Error("connect to rediss://me:CANARY@cache:6380/0"), /rediss:\/\/\[redacted\]@cache:6380\/0\. The/],
+    [new Error('rejected {"token":"CANARY"} password=CANARY eyJCANARY.e30.x'), /rejected .*\[redacted\]\. The/],
+    [undefined, /failed to get\. The/],
+    [{ message: 7 }, /failed to get\. The/],
+  ];
+  for (const [error, expected] of thrown) {
+    const { failures } = await askedBy({ get: () => Promise.reject(error), set: none, delete: none });
+    assert.match(failures[0]!, expected);
+    assert.doesNotMatch(failures[0]!, /CANARY/);
+  }
+});
+
+for (const type of ["synchronous", "asynchronous"]) {
+  test(`waitUntil receives work that ends after the token is in an ${type} cache`, async () => {
+    const cache = new Map<string, TokenSet>();
+    let isSaved = false;
+    const save = async (key: string, token: TokenSet) => {
+      for (let i = 0; i < 5; i++) await breathe();
+      cache.set(key, token);
+      isSaved = true;
+    };
+    const set = type === "synchronous"
+      ? (key: string, token: TokenSet) => void (isSaved = cache.set(key, token).size > 0)
+      : save;
+    const works: Promise<unknown>[] = [];
+    const waitUntil = (work: Promise<unknown>) => void works.push(work);
+    await create(createCounter(), { cache: { get: none, set, delete: none }, waitUntil }).getToken(SCOPE);
+    await Promise.all(works);
+    assert.ok(isSaved);
   });
 }
 

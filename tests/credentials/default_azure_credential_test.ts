@@ -5,7 +5,13 @@ import {
   type LogEvent,
   ManagedIdentityCredential,
 } from "@azweb/identity";
-import { createEntra, createFakeClock, createVirtualMachine, StaticCredential } from "@azweb/identity/testing";
+import {
+  createAppService,
+  createEntra,
+  createFakeClock,
+  createVirtualMachine,
+  StaticCredential,
+} from "@azweb/identity/testing";
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { NAMES } from "../support/developer_tools/laptop.ts";
@@ -115,6 +121,20 @@ describe("a credential that is configured and fails ends the chain", () => {
     });
   }
 
+  test("with an identity in AZURE_CLIENT_ID that App Service does not have: the error names the id and the variable", async () => {
+    const machine = createAppService();
+    const env = { ...machine.options.env, AZURE_CLIENT_ID: "nope" };
+    const error = await failureOf(new DefaultAzureCredential({ ...machine.options, env }).getToken(VAULT));
+    assert.equal(error.name, "AuthenticationError");
+    assert.equal(
+      error.message,
+      'ManagedIdentityCredential: Cannot get a token for "https://vault.azure.net" from App Service: ' +
+        "Unable to load the proper Managed Identity. (HTTP 400). " +
+        'The request is for the identity with the client id "nope" of the variable AZURE_CLIENT_ID: ' +
+        "Assign the identity to the machine, or correct the id",
+    );
+  });
+
   test("with an identity of App Service", async () => {
     const respond = () => jsonAnswer({ statusCode: 400, message: "No such identity" }, { status: 400 });
     const error = await failureOf(setUp(APP_SERVICE, {}, respond).credential.getToken(VAULT));
@@ -136,7 +156,7 @@ describe("a credential that is configured and fails ends the chain", () => {
       assert.equal(error.name, "AuthenticationError");
       assert.match(
         error.message,
-        /^ManagedIdentityCredential: .*Identity not found\. Assign the identity to the machine$/,
+        /^ManagedIdentityCredential: .*Identity not found\. The request is for the identity with the (client id "a"|resource id ".*\/me") of the options: Assign the identity to the machine, or correct the id$/,
       );
     });
   }

@@ -2,7 +2,7 @@
 import {
   type CredentialExplanation,
   DefaultAzureCredential,
-  type DefaultAzureCredentialOptions,
+  type DefaultAzureCredentialClientIdOptions,
 } from "@azweb/identity";
 import { detectPlatform, type Runtime } from "@azweb/identity/runtime";
 import assert from "node:assert/strict";
@@ -16,7 +16,7 @@ const ID = { AZURE_TENANT_ID: TENANT, AZURE_CLIENT_ID: CLIENT_ID };
 const FILE = { AZURE_FEDERATED_TOKEN_FILE: "/token" };
 const HOME = { PATH: "/usr/local/bin:/usr/bin:bin", HOME: "/home/jo" };
 
-interface Machine extends Omit<DefaultAzureCredentialOptions, "env"> {
+interface Machine extends Omit<DefaultAzureCredentialClientIdOptions, "env"> {
   readonly env?: Record<string, string>;
   readonly files?: readonly string[];
   /** Content of az's profile, which names the signed-in account. No other file may be read. */
@@ -134,15 +134,41 @@ const rows: readonly [Name, string, Machine, CredentialExplanation["state"], str
     "nothing",
     {},
     "inconclusive",
-    "No variable names a source: the instance metadata service is probed for at 169.254.169.254",
+    "No variable names a source: the instance metadata service is probed for at 169.254.169.254, for the system-assigned identity",
   ],
   ...Object.entries(MACHINES).filter(([name]) => name !== "IMDS").map(([name, env]): typeof rows[number] => [
     "ManagedIdentityCredential",
     name,
     { env },
     "configured",
-    new RegExp(`^The source is (an? |the )?.*${name.split(" ").at(-1)}`),
+    new RegExp(
+      `^The source is (an? |the )?.*${name.split(" ").at(-1)}, for the (${
+        name === "Cloud Shell" ? "signed-in user" : "system-assigned identity"
+      })$`,
+    ),
   ]),
+  [
+    "ManagedIdentityCredential",
+    "an id in AZURE_CLIENT_ID",
+    { env: { ...MACHINES["App Service"], AZURE_CLIENT_ID: "an-id" } },
+    "configured",
+    'The source is App Service, for the identity with the client id "an-id" of the variable AZURE_CLIENT_ID',
+  ],
+  [
+    "ManagedIdentityCredential",
+    "an id in the options",
+    { env: { ...MACHINES["App Service"], AZURE_CLIENT_ID: "other" }, managedIdentityClientId: "an-id" },
+    "configured",
+    'The source is App Service, for the identity with the client id "an-id" of the options',
+  ],
+  [
+    "ManagedIdentityCredential",
+    "the default identity of Azure Machine Learning",
+    { env: { ...MACHINES["Azure Machine Learning"], DEFAULT_IDENTITY_CLIENT_ID: "an-id" } },
+    "configured",
+    "The source is Azure Machine Learning, for the identity with the client id " +
+    '"an-id" of the variable DEFAULT_IDENTITY_CLIENT_ID',
+  ],
   [
     "ManagedIdentityCredential",
     "a federated token",

@@ -1,5 +1,10 @@
 // DefaultAzureCredential with all of its credentials: which one is used, and the error if none is available.
-import { type CredentialOptions, DefaultAzureCredential, type DefaultAzureCredentialName } from "@azweb/identity";
+import {
+  ChainedTokenCredential,
+  type CredentialOptions,
+  DefaultAzureCredential,
+  type DefaultAzureCredentialName,
+} from "@azweb/identity";
 import { createFakeClock } from "@azweb/identity/testing";
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
@@ -13,7 +18,7 @@ import {
   TOOL_OF,
 } from "../support/developer_tools/laptop.ts";
 import { failureOf, jsonAnswer, SCOPE } from "../support/service.ts";
-import { ANSWERS, hang, HOUR } from "../support/developer_tools/tool.ts";
+import { ANSWERS, createDesk, hang, HOUR, noProgram } from "../support/developer_tools/tool.ts";
 
 const TOOL_NAMES = Object.keys(TOOL_OF) as Name[];
 const PROD = NAMES.filter((name) => !TOOL_OF[name]);
@@ -376,4 +381,42 @@ test("the log names the selected credential with its duration", async () => {
     message: "DefaultAzureCredential uses AzureCliCredential",
     elapsedInMs: 420,
   }]);
+});
+
+describe("a credential that is absent is logged once, as skipped", () => {
+  for (
+    const [what, variables, names] of [
+      ["all credentials", {}, NAMES],
+      ["those of AZURE_TOKEN_CREDENTIALS", { AZURE_TOKEN_CREDENTIALS: "dev" }, NAMES.slice(3)],
+      ["the managed identity of AZURE_TOKEN_CREDENTIALS", { AZURE_TOKEN_CREDENTIALS: "prod" }, NAMES.slice(0, 3)],
+    ] as const
+  ) {
+    test(what, async () => {
+      const near = () => {
+        throw new TypeError("Connection refused");
+      };
+      const { credential, events } = createLaptop({ variables, near, retryOptions: { maxRetries: 0 } });
+      await failureOf(credential.getToken(SCOPE));
+      assert.deepEqual(
+        events.map(({ event, credential }) => [event, credential]),
+        names.map((name) => ["credential-skipped", name]),
+      );
+    });
+  }
+
+  test("one that is inconclusive is logged as failed, too", async () => {
+    const laptop = createLaptop({
+      has: ["AzureCliCredential"],
+      tools: { az: () => ({ code: 70, stderr: "Traceback" }) },
+    });
+    await failureOf(laptop.credential.getToken(SCOPE));
+    const failed = laptop.events.filter(({ event }) => event === "token-failed");
+    assert.deepEqual(failed.map(({ credential }) => credential), ["AzureCliCredential"]);
+  });
+
+  test("a ChainedTokenCredential logs nothing, so that its credential does", async () => {
+    const { credential, events } = createDesk("az", () => noProgram());
+    await failureOf(new ChainedTokenCredential(credential).getToken(SCOPE));
+    assert.deepEqual(events.map(({ event }) => event), ["token-failed"]);
+  });
 });

@@ -90,6 +90,8 @@ async function errorWith(
   const error = await failureOf(createDesk(tool, () => output).credential.getToken(SCOPE, call));
   assert.equal(error.name, "CredentialUnavailableError");
   assert.ok(error.message.endsWith(`: ${error.nextStep}`), error.message);
+  // Only an inconclusive outcome has a time until the next attempt.
+  assert.equal("recheckAfterInMs" in error, error.outcome === "inconclusive");
   const start = `${CREDENTIALS[tool]}: Cannot get a token from ${SAYS[tool]}: `;
   assert.ok(error.message.startsWith(start), error.message);
   return { reason: error.message.slice(start.length), outcome: error.outcome };

@@ -9,6 +9,7 @@ import {
   type MachineName,
   machineOptions,
   MACHINES,
+  RESOURCE_ID,
   VAULT,
 } from "../support/managed_identity/machine.ts";
 import { type Asked, createService, failureOf, jsonAnswer } from "../support/service.ts";
@@ -135,7 +136,7 @@ describe("a response without a token", () => {
             { status: 400 },
           ),
         "CredentialUnavailableError",
-        /invalid_request \(HTTP 400\)\. Identity not found[.:] [^:]*$/,
+        /invalid_request \(HTTP 400\)\. Identity not found(: |\. The request is for the [^:]*: )[^:]*$/,
       ],
       [
         "400 without a message",
@@ -288,7 +289,7 @@ describe("a response without a token", () => {
             { status: 400 },
           ),
         "AuthenticationError",
-        /from App Service: No managed identity was found \(HTTP 400\)\. [^:.]*$/,
+        /from App Service: No managed identity was found \(HTTP 400\)\. (The request is for the [^:.]*: )?[^:.]*$/,
         400,
       ],
       [
@@ -435,12 +436,22 @@ describe("a response without a token", () => {
 
   const NOT_FOUND = { error: "invalid_request", error_description: "Identity not found" };
   const NONE_FOUND = { statusCode: 400, message: "No User Assigned or Delegated Managed Identity found for this id" };
+  const NOT_LOADED = { statusCode: 400, message: "Unable to load the proper Managed Identity." };
+  const NO_FABRIC = { error: { code: "ManagedIdentityNotFound", message: "There is none" } };
+  const assign = (id: string) =>
+    `The request is for the identity with the ${id}: Assign the identity to the machine, or correct the id`;
   for (
     const [machine, identity, body, nextStep] of [
       ["IMDS", {}, NOT_FOUND, ": Give the machine an identity"],
-      ["IMDS", { clientId: CLIENT_ID }, NOT_FOUND, ". Assign the identity to the machine"],
+      ["IMDS", { clientId: CLIENT_ID }, NOT_FOUND, `. ${assign(`client id "${CLIENT_ID}" of the options`)}`],
+      ["IMDS", { resourceId: RESOURCE_ID }, NOT_FOUND, `. ${assign(`resource id "${RESOURCE_ID}" of the options`)}`],
       ["App Service", {}, NONE_FOUND, ". Give the machine an identity"],
-      ["App Service", { clientId: CLIENT_ID }, NONE_FOUND, ". Assign the identity to the machine"],
+      ["App Service", {}, NOT_LOADED, ". Give the machine an identity"],
+      ["App Service", { clientId: "nope" }, NONE_FOUND, `. ${assign('client id "nope" of the options')}`],
+      ["App Service", { clientId: "nope" }, NOT_LOADED, `. ${assign('client id "nope" of the options')}`],
+      ["App Service", { objectId: "nope" }, NOT_LOADED, `. ${assign('object id "nope" of the options')}`],
+      ["Service Fabric", { objectId: "nope" }, NO_FABRIC, `. ${assign('object id "nope" of the options')}`],
+      ["Azure Machine Learning", { clientId: "nope" }, NONE_FOUND, `. ${assign('client id "nope" of the options')}`],
       ["IMDS", { clientId: CLIENT_ID }, { error: "invalid_resource" }, "invalid_resource (HTTP 400)"],
     ] as const
   ) {
@@ -451,6 +462,16 @@ describe("a response without a token", () => {
       assert.equal(error.nextStep, nextStep.startsWith(": ") ? nextStep.slice(2) : undefined);
     });
   }
+
+  test("the default identity of Azure Machine Learning: the error names its variable", async () => {
+    const service = createService(() => jsonAnswer(NONE_FOUND, { status: 400 }));
+    const env = { ...MACHINES["Azure Machine Learning"], DEFAULT_IDENTITY_CLIENT_ID: "nope" };
+    const { message } = await failureOf(
+      new ManagedIdentityCredential(machineOptions({ env, service })).getToken(VAULT),
+    );
+    const id = assign('client id "nope" of the variable DEFAULT_IDENTITY_CLIENT_ID');
+    assert.ok(message.endsWith(id), message);
+  });
 
   test("the error contains the service's ids, in either spelling", async () => {
     for (

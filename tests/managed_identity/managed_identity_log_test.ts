@@ -47,6 +47,7 @@ for (
     const source = NAMES[machine] ?? machine;
     const { event, source: named, identity: used, message } = events.at(-1)!;
     assert.deepEqual([event, named, used], ["token-acquired", source, expected]);
+    assert.ok(!("tenantId" in events.at(-1)!));
     assert.equal(message, `ManagedIdentityCredential got a token for ${VAULT} from ${source} as the ${expected}`);
     answer = () => jsonAnswer({ error: "no" }, { status: 400 });
     await failureOf(credential.getToken("https://graph.microsoft.com/.default"));
