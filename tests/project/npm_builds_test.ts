@@ -64,7 +64,7 @@ describe("the package", () => {
     test(`has no code for a system and no import() in a bundle on the condition "${condition}"`, async () => {
       const code = await bundle(condition);
       assert.doesNotMatch(code, OF_A_SYSTEM);
-      assert.deepEqual(code.match(/import\([^)]*\)/g), ['import("node-forge")']);
+      assert.deepEqual(code.match(/import\([^)]*\)/g)!.sort(), ['import("jose")', 'import("node-forge")']);
     });
   }
 
