@@ -60,7 +60,6 @@ const FAMILIES: Readonly<Record<string, readonly string[]>> = {
   developerTools: ["src/developer_tools/"],
   pkcs12: ["src/pkcs12", "src/certificates/pkcs12_content", "src/certificates/node_forge", "node-forge"],
   testing: ["src/testing/"],
-  jose: ["jose"],
 };
 
 /** An import of an application, and the modules that it may load. */
@@ -129,7 +128,7 @@ const ENTRIES: readonly Entry[] = [
   { name: "fromGitHubActions", from: "./federation", families: [...CORE, "sources", "gitHub"] },
   { name: "*", from: "./pkcs12", families: ["contracts", "certificates", "pkcs12"] },
   { name: "*", from: "./runtime", families: ["platform", "files", "tool", "waiting"] },
-  { name: "*", from: "./testing", families: ["contracts", "certificates", "testing", "jose"] },
+  { name: "*", from: "./testing", families: ["contracts", "certificates", "testing"] },
   { name: "StaticCredential", from: "./testing", families: ["testing"] },
 ];
 

@@ -17,3 +17,15 @@ export async function digestOf(values: readonly (string | object)[]): Promise<st
   const parts = values.map((value) => typeof value === "string" ? value : { object: identityOf(value) });
   return encodeHex(await digest(JSON.stringify(parts)));
 }
+
+/** Returns the key of a token in the cache: the credential, the tenant, the identity, and what the token is for. */
+export function cacheKey({ credential, tenantId, partition, enableCae, scopes }: {
+  readonly credential: string;
+  readonly tenantId: string;
+  /** The digest of the identity and the cloud, see {@linkcode digestOf}. */
+  readonly partition: string;
+  readonly enableCae: boolean;
+  readonly scopes: readonly string[];
+}): string {
+  return JSON.stringify([credential, tenantId.toLowerCase(), partition, enableCae, ...scopes]);
+}

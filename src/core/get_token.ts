@@ -10,7 +10,7 @@ import { isAlive, isFresh, shouldRefresh } from "./freshness.ts";
 import { type Chain, chainOf } from "./in_chain.ts";
 import { keepAlive } from "./keep_alive.ts";
 import { createLruCache } from "./lru_cache.ts";
-import { digestOf } from "./cache_key.ts";
+import { cacheKey, digestOf } from "./cache_key.ts";
 import { claimsIn } from "./claims.ts";
 import { checkOptionNames } from "./option_names.ts";
 import { requireVariables } from "./require_variables.ts";
@@ -122,7 +122,13 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
     const enableCae = options.enableCae ?? false;
     const claims = claimsIn(options);
     const tenantId = resolveTenant(options.tenantId, spec, settings);
-    const key = JSON.stringify([spec.name, tenantId.toLowerCase(), await findPartition(), enableCae, ...normalised]);
+    const key = cacheKey({
+      credential: spec.name,
+      tenantId,
+      partition: await findPartition(),
+      enableCae,
+      scopes: normalised,
+    });
     if (normalised.length === 1 && tenantId === (spec.tenantId ?? "")) {
       (enableCae ? keysCae : keys).set(normalised[0]!, key);
     }

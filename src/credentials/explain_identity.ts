@@ -44,7 +44,7 @@ export async function explainWorkload(credential: string, options: Workload, set
 function explainAuthority({ fetch }: CredentialOptions, settings: Settings): Explanation | undefined {
   const { href, host } = authorityBase(settings);
   if (fetch || hasNetPermission(href)) return undefined;
-  return { state: "fails", detail: `"${host}" may not be reached: Run ${flagFor({ net: host })}` };
+  return { state: "fails", detail: `"${host}" cannot be reached: Run ${flagFor({ net: host })}` };
 }
 
 /**
@@ -62,5 +62,5 @@ async function explainFile(file: NamedFile, runtime: RuntimeOverrides = {}): Pro
   if (exists) return undefined;
   throw exists === undefined
     ? notPermitted(file, flagFor({ read: path }))
-    : unusable("Cannot read", file, "It does not exist, or may not be read", nextStep);
+    : unusable("Cannot read", file, "It does not exist, or cannot be read", nextStep);
 }

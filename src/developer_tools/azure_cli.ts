@@ -40,7 +40,7 @@ export async function explainAzureCli(context: ToolContext): Promise<Explanation
   const exists = await fileFinder(context.runtime)?.(path);
   const profile = exists ? await readText(context.runtime, path).catch(() => undefined) : "";
   if (exists === undefined || profile === undefined) {
-    return { state: "inconclusive", detail: `The profile with the signed-in account, "${path}", may not be read` };
+    return { state: "inconclusive", detail: `The profile with the signed-in account, "${path}", cannot be read` };
   }
   // The Azure CLI writes its profile again if it is missing or empty.
   switch (profile === "" ? false : hasAccount(profile)) {

@@ -8,7 +8,7 @@ import type { DeveloperTool } from "./tool.ts";
 /** Explains whether a tool is installed, without running it. */
 export async function explainTool(tool: DeveloperTool, context: ToolContext): Promise<Explanation> {
   if (!programRunner(context.runtime)) {
-    return { state: "absent", detail: 'This runtime cannot start programs: Give "runtime.run"' };
+    return { state: "absent", detail: 'This runtime cannot start programs: Pass the option "runtime.run"' };
   }
   if (foldersOf(context).path === "") {
     const { reason, nextStep } = pathMissing(tool, context);
@@ -16,7 +16,7 @@ export async function explainTool(tool: DeveloperTool, context: ToolContext): Pr
   }
   const path = await findProgram(tool, context);
   if (path === undefined) {
-    return { state: "inconclusive", detail: `The folders of PATH may not be searched for ${namesOf(tool)}` };
+    return { state: "inconclusive", detail: `The folders of PATH cannot be searched for ${namesOf(tool)}` };
   }
   if (path === "") {
     const { reason, nextStep } = notFound(tool);

@@ -24,7 +24,7 @@ export interface ToolContext {
 }
 
 /**
- * Runs a tool to its end. Rejects with a `CredentialUnavailableError` if it is not installed, may not be started, or
+ * Runs a tool to its end. Rejects with a `CredentialUnavailableError` if it is not installed, cannot be started, or
  * exceeds the rest of its time limit.
  */
 export async function runTool(
@@ -39,7 +39,7 @@ export async function runTool(
     throw unavailable(tool, {
       outcome: "absent",
       reason: "This runtime cannot start programs",
-      nextStep: 'Give "runtime.run"',
+      nextStep: 'Pass the option "runtime.run"',
     });
   }
   const folders = foldersOf(context);
@@ -96,7 +96,7 @@ export async function runTool(
   if (!missingFlag) throw notInstalled(tool);
   throw unavailable(tool, {
     outcome: "absent",
-    reason: `${namesOf(tool)} may not be started, or no folder of PATH has it`,
+    reason: `${namesOf(tool)} cannot be started, or no folder of PATH has it`,
     // On Windows a shell may have to start the tool, for which Deno needs the permission to run all programs.
     nextStep:
       `Run ${folders.isWindows ? missingFlag.replace(/--allow-run=.*/, "--allow-read --allow-run") : missingFlag}, ` +
@@ -141,7 +141,7 @@ export function pathMissing({ variables: names }: ToolProgram, { settings, varia
   const flag = settings.missingEnvPermission(names);
   return {
     outcome: "absent",
-    reason: "The variable PATH is not set, or may not be read",
+    reason: "The variable PATH is not set, or cannot be read",
     nextStep: flag ? `Run ${flag}` : "Set it to the folders that programs are in",
   };
 }

@@ -106,7 +106,9 @@ async function readKey(
   const readTextFile = textFileReader(runtime);
   if (!agent) throw new AuthenticationError("Cannot use Azure Arc: Its agent runs on Linux and Windows only");
   if (!readTextFile) {
-    throw new AuthenticationError('Cannot use Azure Arc: This runtime has no files: Give "runtime.readTextFile"');
+    throw new AuthenticationError(
+      'Cannot use Azure Arc: This runtime has no files: Pass the option "runtime.readTextFile"',
+    );
   }
   const name = keyNameIn(/^Basic realm="?([^"]*)"?$/i.exec(bound(challenge ?? ""))?.[1] ?? "", agent);
   if (name === undefined) {

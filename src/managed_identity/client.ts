@@ -109,7 +109,7 @@ export async function explainSource(
   if (isOwnFetch && !hasNetPermission(endpoint)) {
     const { host } = new URL(endpoint);
     // Without variables, only a probe finds the instance metadata service.
-    return { state: probe ? "absent" : "fails", detail: `"${host}" may not be reached: Run ${flagFor({ net: host })}` };
+    return { state: probe ? "absent" : "fails", detail: `"${host}" cannot be reached: Run ${flagFor({ net: host })}` };
   }
   const what = `for the ${nameWithOrigin(requested)}`;
   return probe

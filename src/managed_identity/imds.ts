@@ -125,7 +125,7 @@ export function imds({ identity, missingFlag, settings, probeTimeoutInMs }: Mach
       : "the service at 169.254.169.254 responds, but not as the metadata service does";
     throw new CredentialUnavailableError(`Cannot find a managed identity: No variable names a source, and ${reason}`, {
       outcome: finding,
-      nextStep: missingFlag && `To look for the agent of Azure Arc, run ${missingFlag}`,
+      nextStep: missingFlag && `To detect the agent of Azure Arc, run ${missingFlag}`,
       ...finding === "inconclusive" && { recheckAfterInMs: holdsInMs },
     });
   }

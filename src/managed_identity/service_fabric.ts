@@ -23,7 +23,7 @@ export async function serviceFabric(context: MachineContext): Promise<Source> {
   const tlsFetch = tlsFetcher(runtime);
   if (!tlsFetch) {
     throw new AuthenticationError(
-      'Cannot reach Service Fabric: This runtime cannot check the thumbprint of its certificate: Give "runtime.tlsFetch"',
+      'Cannot reach Service Fabric: This runtime cannot check the thumbprint of its certificate: Pass the option "runtime.tlsFetch"',
     );
   }
   const localFetch = tlsFetch({ thumbprint });

@@ -1,4 +1,4 @@
-import type { AccessToken, TokenCredential } from "../token_credential.ts";
+import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";
 
 /** Options of {@linkcode StaticCredential}. */
 export interface StaticCredentialOptions {
@@ -44,8 +44,13 @@ export class StaticCredential implements TokenCredential {
     Object.defineProperty(this, GET_TOKEN, { value: () => Promise.resolve({ ...result }), configurable: true });
   }
 
-  /** Returns the token, for any scopes. */
-  getToken(): Promise<AccessToken> {
+  /**
+   * Returns the token, for any scopes and options.
+   *
+   * @param _scopes Ignored.
+   * @param _options Ignored.
+   */
+  getToken(_scopes?: string | string[], _options?: GetTokenOptions): Promise<AccessToken> {
     return (this as unknown as Record<symbol, () => Promise<AccessToken>>)[GET_TOKEN]!();
   }
 }

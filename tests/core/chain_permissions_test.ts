@@ -130,11 +130,11 @@ describe("with a signed-in az that may be run", () => {
     const machine = { IDENTITY_ENDPOINT: "http://127.0.0.1:9/msi/token", IDENTITY_HEADER: "x" };
     assert.equal(
       await run([...flags, "--allow-env"], code, { ...env, ...machine }),
-      'fails "127.0.0.1:9" may not be reached: Run Deno with --allow-net=127.0.0.1:9',
+      'fails "127.0.0.1:9" cannot be reached: Run Deno with --allow-net=127.0.0.1:9',
     );
     assert.equal(
       await run([...flags, "--allow-env"], code, env),
-      'absent "169.254.169.254" may not be reached: Run Deno with --allow-net=169.254.169.254',
+      'absent "169.254.169.254" cannot be reached: Run Deno with --allow-net=169.254.169.254',
     );
   });
 
@@ -146,7 +146,7 @@ describe("with a signed-in az that may be run", () => {
     `;
     assert.match(
       await run([...flags, "--allow-env"], code, { ...env, ...APP }),
-      /^EnvironmentCredential fails "login\.microsoftonline\.com" may not be reached: Run Deno with --allow-net=login/,
+      /^EnvironmentCredential fails "login\.microsoftonline\.com" cannot be reached: Run Deno with --allow-net=login/,
     );
   });
 });

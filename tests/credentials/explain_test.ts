@@ -89,7 +89,7 @@ const rows: readonly [Name, string, Machine, CredentialExplanation["state"], str
     "a certificate file that does not exist",
     { env: { ...ID, AZURE_CLIENT_CERTIFICATE_PATH: "/app.pem" } },
     "fails",
-    'Cannot read the certificate of AZURE_CLIENT_CERTIFICATE_PATH, "/app.pem": It does not exist, or may not be read: ' +
+    'Cannot read the certificate of AZURE_CLIENT_CERTIFICATE_PATH, "/app.pem": It does not exist, or cannot be read: ' +
     "Check the path, and that this program may read the file",
   ],
   [
@@ -119,7 +119,7 @@ const rows: readonly [Name, string, Machine, CredentialExplanation["state"], str
     "a token file that does not exist",
     { env: { ...ID, ...FILE } },
     "fails",
-    'Cannot read the token file of AZURE_FEDERATED_TOKEN_FILE, "/token": It does not exist, or may not be read: ' +
+    'Cannot read the token file of AZURE_FEDERATED_TOKEN_FILE, "/token": It does not exist, or cannot be read: ' +
     "Check the path, and in AKS that the pod has the label azure.workload.identity/use, which mounts a token of its service account",
   ],
   [
@@ -247,7 +247,7 @@ const rows: readonly [Name, string, Machine, CredentialExplanation["state"], str
     "the program, and a file that cannot be read",
     { env: HOME, files: ["/usr/bin/az", PROFILE], runtime: { readTextFile: () => Promise.reject(new Error("No")) } },
     "inconclusive",
-    `The profile with the signed-in account, "${PROFILE}", may not be read`,
+    `The profile with the signed-in account, "${PROFILE}", cannot be read`,
   ],
   [
     "AzureCliCredential",
@@ -261,7 +261,7 @@ const rows: readonly [Name, string, Machine, CredentialExplanation["state"], str
     "the program, and a profile that may not be read",
     { env: HOME, runtime: { fileExists: hide((path) => path === "/usr/bin/az") } },
     "inconclusive",
-    `The profile with the signed-in account, "${PROFILE}", may not be read`,
+    `The profile with the signed-in account, "${PROFILE}", cannot be read`,
   ],
   [
     "AzureCliCredential",
@@ -275,7 +275,7 @@ const rows: readonly [Name, string, Machine, CredentialExplanation["state"], str
     "neither folders nor a profile that may be read",
     { env: HOME, runtime: { fileExists: hide(() => false) } },
     "inconclusive",
-    `The profile with the signed-in account, "${PROFILE}", may not be read`,
+    `The profile with the signed-in account, "${PROFILE}", cannot be read`,
   ],
   [
     "AzureCliCredential",
@@ -337,7 +337,7 @@ const rows: readonly [Name, string, Machine, CredentialExplanation["state"], str
       "folders that may not be searched",
       { env: HOME, runtime: { fileExists: hide(() => false) } },
       "inconclusive",
-      `The folders of PATH may not be searched for ${names}`,
+      `The folders of PATH cannot be searched for ${names}`,
     ],
     [
       name,
@@ -425,7 +425,7 @@ if (["workerd", "web"].includes(detectPlatform())) {
       assert.deepEqual(explanation, {
         credential: name,
         state: "absent",
-        detail: 'This runtime cannot start programs: Give "runtime.run"',
+        detail: 'This runtime cannot start programs: Pass the option "runtime.run"',
       });
     });
   }

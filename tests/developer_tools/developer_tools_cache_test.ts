@@ -445,7 +445,7 @@ if (["workerd", "web"].includes(detectPlatform())) {
     for (const tool of NAMES) {
       const error = await failureOf(new TOOLS[tool]({ env: {} }).getToken(SCOPE));
       assert.equal(error.name, "CredentialUnavailableError");
-      assert.match(error.message, /: This runtime cannot start programs: Give "runtime\.run"$/);
+      assert.match(error.message, /: This runtime cannot start programs: Pass the option "runtime\.run"$/);
     }
   });
 }

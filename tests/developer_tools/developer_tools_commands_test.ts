@@ -269,7 +269,7 @@ describe("PATH on Linux", () => {
     const credential = new TOOLS.az({ ...options, runtime: { ...runtime, env: () => undefined } });
     assert.match(
       (await failureOf(credential.getToken(SCOPE))).message,
-      /: The variable PATH is not set, or may not be read: Set it to the folders that programs are in$/,
+      /: The variable PATH is not set, or cannot be read: Set it to the folders that programs are in$/,
     );
     assert.equal(started.length, 0);
   });

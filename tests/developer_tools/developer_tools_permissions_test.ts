@@ -68,18 +68,18 @@ test("a program that is a symbolic link needs no other permission", async () => 
 
 for (
   const [credential, program, env, reason] of [
-    ["AzureCliCredential", "az", ENV, 'Azure CLI: "az" may not be started, or no folder of PATH has it'],
+    ["AzureCliCredential", "az", ENV, 'Azure CLI: "az" cannot be started, or no folder of PATH has it'],
     [
       "AzureDeveloperCliCredential",
       "azd",
       "--allow-env=PATH",
-      'Azure Developer CLI: "azd" may not be started, or no folder of PATH has it',
+      'Azure Developer CLI: "azd" cannot be started, or no folder of PATH has it',
     ],
     [
       "AzurePowerShellCredential",
       "pwsh",
       "--allow-env=PATH",
-      'Azure PowerShell: "pwsh" or "powershell" may not be started, or no folder of PATH has it',
+      'Azure PowerShell: "pwsh" or "powershell" cannot be started, or no folder of PATH has it',
     ],
   ] as const
 ) {
@@ -96,7 +96,7 @@ for (
 
   test(`${credential} names ${env} if it is missing`, async () => {
     const message = await ask(credential, ["--deny-env", `--allow-run=${program}`]);
-    assert.match(message, /: The variable PATH is not set, or may not be read: Run Deno with --allow-env=/);
+    assert.match(message, /: The variable PATH is not set, or cannot be read: Run Deno with --allow-env=/);
     assert.ok(message.endsWith(`: Run Deno with ${env} / 0`), message);
     // One permission query for all variables in the lifetime of the process.
     assert.ok((await ask(credential, [`--allow-run=${program}`])).endsWith(`: Run Deno with ${env} / 1`));

@@ -1,4 +1,5 @@
-import { createFakeClock } from "@azweb/identity/testing";
+import { DefaultAzureCredential } from "@azweb/identity";
+import { createEntra, createFakeClock } from "@azweb/identity/testing";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
@@ -44,6 +45,33 @@ test("advancing lets long promise chains run between two wake-ups", async () => 
   clock.sleep(2).then(() => seen.push("second"));
   await clock.advance(2);
   assert.deepEqual(seen, ["first", "second"]);
+});
+
+test("advancing lets started work reach its first delay", async () => {
+  const clock = createFakeClock(0);
+  async function work(): Promise<number> {
+    for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setTimeout(resolve, 0));
+    await clock.sleep(100);
+    return clock.now();
+  }
+  const works = [work()];
+  await clock.advance(1_000);
+  works.push(work());
+  await clock.advance(1_000);
+  assert.deepEqual(await Promise.all(works), [100, 1_100]);
+});
+
+test("the retries of a token request end if the clock is advanced at once", async () => {
+  const tenantId = "11111111-2222-3333-4444-555555555555";
+  const entra = createEntra({ apps: [{ tenantId, clientId: "my-app", secrets: ["my-secret"] }] });
+  entra.failNext({ status: 503 }, 10);
+  const clock = createFakeClock();
+  const env = { AZURE_TENANT_ID: tenantId, AZURE_CLIENT_ID: "my-app", AZURE_CLIENT_SECRET: "my-secret" };
+  const credential = new DefaultAzureCredential({ env, fetch: entra.fetch, runtime: clock });
+  const failure = assert.rejects(credential.getToken("https://vault.azure.net/.default"), /HTTP 503/);
+  await clock.advance(70_000);
+  await failure;
+  assert.equal(entra.requests.length, 4);
 });
 
 test("a sleep of zero milliseconds resolves at once", async () => {

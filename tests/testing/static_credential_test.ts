@@ -14,6 +14,13 @@ test("StaticCredential returns the expiry time if it is given", async () => {
   assert.equal(expiresOnTimestamp, 5);
 });
 
+test("StaticCredential returns its token for any scopes and options", async () => {
+  const credential = new StaticCredential("a-token");
+  const { signal } = new AbortController();
+  assert.equal((await credential.getToken("https://vault.azure.net/.default")).token, "a-token");
+  assert.equal((await credential.getToken(["a", "b"], { tenantId: "any", abortSignal: signal })).token, "a-token");
+});
+
 test("StaticCredential returns a copy to each caller", async () => {
   const credential = new StaticCredential("a-token");
   (await credential.getToken() as { token: string }).token = "another";

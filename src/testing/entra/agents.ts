@@ -1,6 +1,6 @@
-import { decodeJwt } from "jose";
 import { type Directory, findUser, required, same } from "./directory.ts";
 import type { EntraApp } from "./entra_options.ts";
+import { loadJose } from "./load_jose.ts";
 import { formatTime, ServiceError } from "./service_error.ts";
 import { verify } from "./signing_key.ts";
 import { objectIdOf } from "./tokens.ts";
@@ -69,6 +69,7 @@ async function claimsOf(
   { now }: Directory,
   expired: number,
 ): Promise<Readonly<Record<string, unknown>>> {
+  const { decodeJwt } = await loadJose();
   try {
     return await verify(token, now());
   } catch (error) {

@@ -1,14 +1,15 @@
-import { compactVerify, decodeJwt, decodeProtectedHeader, importX509 } from "jose";
+import type { JWTPayload, ProtectedHeaderParameters } from "jose";
 import { digest, encodeHex } from "../../core/encoding.ts";
 import { type Directory, same } from "./directory.ts";
 import { checkFederation } from "./federated_credentials.ts";
 import type { EntraApp } from "./entra_options.ts";
+import { loadJose } from "./load_jose.ts";
 import { formatTime, ServiceError } from "./service_error.ts";
 
 interface Assertion {
   readonly jwt: string;
-  readonly header: ReturnType<typeof decodeProtectedHeader>;
-  readonly claims: ReturnType<typeof decodeJwt>;
+  readonly header: ProtectedHeaderParameters;
+  readonly claims: JWTPayload;
 }
 
 const CLOCK_SKEW_IN_S = 300;
@@ -20,6 +21,7 @@ const CLOCK_SKEW_IN_S = 300;
  * @throws {ServiceError} The assertion is not valid.
  */
 export async function checkAssertion(jwt: string, app: EntraApp, url: URL, directory: Directory): Promise<void> {
+  const { decodeJwt, decodeProtectedHeader } = await loadJose();
   let assertion: Assertion;
   try {
     assertion = { jwt, header: decodeProtectedHeader(jwt), claims: decodeJwt(jwt) };
@@ -46,6 +48,7 @@ async function checkCertificate({ jwt, header, claims }: Assertion, app: EntraAp
   const thumbprint = base64ToHex(String(isSha256 ? header["x5t#S256"] : header.x5t));
   const certificate = await findCertificate(app, isSha256 ? "SHA-256" : "SHA-1", thumbprint);
   if (!certificate) throw new ServiceError(700027, { reason: "The key was not found.", thumbprint });
+  const { compactVerify, importX509 } = await loadJose();
   try {
     await compactVerify(jwt, await importX509(certificate, algorithm), { algorithms });
   } catch {

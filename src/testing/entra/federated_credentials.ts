@@ -1,5 +1,6 @@
-import { compactVerify, createLocalJWKSet, type JSONWebKeySet, type JWTHeaderParameters, type JWTPayload } from "jose";
+import type { JSONWebKeySet, JWTHeaderParameters, JWTPayload } from "jose";
 import type { EntraApp, EntraFederatedCredential } from "./entra_options.ts";
+import { loadJose } from "./load_jose.ts";
 import { ServiceError } from "./service_error.ts";
 
 const DEFAULT_AUDIENCE = "api://AzureADTokenExchange";
@@ -37,6 +38,7 @@ export async function checkFederation(
   const credential = bySubject.find(({ audience = DEFAULT_AUDIENCE }) => audiences.includes(audience));
   if (!credential) throw new ServiceError(700212, { audience: audiences.join(" ") });
   const keys = credential.jwks ?? await fetchKeys(credential.issuer, fetch);
+  const { compactVerify, createLocalJWKSet } = await loadJose();
   try {
     await compactVerify(jwt, createLocalJWKSet(keys as JSONWebKeySet));
   } catch (error) {

@@ -1,12 +1,5 @@
-import {
-  calculateJwkThumbprint,
-  exportJWK,
-  generateKeyPair,
-  type JWK,
-  type JWTPayload,
-  jwtVerify,
-  SignJWT,
-} from "jose";
+import type { JWK, JWTPayload } from "jose";
+import { loadJose } from "./load_jose.ts";
 
 interface SigningKey {
   readonly id: string;
@@ -33,6 +26,7 @@ async function signingKey(): Promise<SigningKey> {
 }
 
 async function generateKey(): Promise<void> {
+  const { calculateJwkThumbprint, exportJWK, generateKeyPair } = await loadJose();
   const { privateKey, publicKey } = await generateKeyPair("RS256");
   const { kty, n, e } = await exportJWK(publicKey);
   const id = await calculateJwkThumbprint({ kty, n, e } as JWK);
@@ -51,6 +45,7 @@ function settledOrTimedOut(promise: Promise<void>): Promise<void> {
 
 /** Signs the claims as a JWT (RFC 7519) with RS256. */
 export async function sign(claims: JWTPayload): Promise<string> {
+  const { SignJWT } = await loadJose();
   const { id, privateKey } = await signingKey();
   return await new SignJWT(claims).setProtectedHeader({ typ: "JWT", alg: "RS256", kid: id }).sign(privateKey);
 }
@@ -61,6 +56,7 @@ export async function sign(claims: JWTPayload): Promise<string> {
  * @param now The time, in milliseconds since the epoch.
  */
 export async function verify(token: string, now: number): Promise<JWTPayload> {
+  const { jwtVerify } = await loadJose();
   const { publicKey } = await signingKey();
   const { payload } = await jwtVerify(token, publicKey, { algorithms: ["RS256"], currentDate: new Date(now) });
   return payload;
