@@ -124,11 +124,13 @@ async function loadUndici(variable: string): Promise<Undici> {
   const name = "undici";
   try {
     return await import(/* webpackIgnore: true */ /* @vite-ignore */ name);
-  } catch {
+  } catch (error) {
     const { version } = builtinModule<NodeProcess>("node:process");
+    const isMissing = (Object(error) as { code?: unknown }).code === "ERR_MODULE_NOT_FOUND";
     throw unusable(
       `The variable ${variable} names a proxy, which Node ${version.slice(1)} uses only with the package ` +
-        '"undici". Run `npm install undici@7`, update Node to 22.21, 24.5 or newer, or pass the option "fetch"',
+        (isMissing ? '"undici"' : '"undici", whose installed version does not run on it') +
+        '. Run `npm install undici@7`, update Node to 22.21, 24.5 or newer, or pass the option "fetch"',
     );
   }
 }

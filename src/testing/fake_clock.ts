@@ -16,9 +16,9 @@ export interface FakeClock {
    */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
   /**
-   * Advances the clock. Wakes the sleepers in order, each at its time. Before and after each of them, runs a few turns of
-   * the event loop, so that started work continues to its next delay. Work that takes longer, such as signing, may still
-   * be running at the end: await its result, or `untilSleeping`.
+   * Advances the clock. Wakes the sleepers in order, each at its time. Before and after each of them, runs a few turns
+   * of the event loop, so that started work continues to its next delay. Work that takes longer, such as signing, may
+   * still be running at the end: await its result, or `untilSleeping`.
    *
    * @param ms Time in milliseconds.
    * @throws {RangeError} The time is negative or not a number.

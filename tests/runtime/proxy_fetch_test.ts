@@ -4,7 +4,7 @@
 import { detectPlatform } from "@azweb/identity/runtime";
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { cp, mkdtemp, rm } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -67,12 +67,20 @@ async function follow(start: (args: string[]) => ReturnType<typeof startProgram>
 const runHere: Run = (variables, preparation) =>
   follow((args) => startModule(PROGRAM, { args, env: { ...env, ...variables } }), preparation);
 
-/** Copies the library and the program to a folder without other packages, and returns what runs it there. */
-async function isolate(node: string): Promise<Run> {
+/**
+ * Copies the library and the program to a folder without other packages, and returns what runs it there.
+ *
+ * @param undici The code of the installed package; not installed by default.
+ */
+async function isolate(node: string, undici?: string): Promise<Run> {
   const project = fileURLToPath(new URL("../../", import.meta.url));
   const path = join(folder, crypto.randomUUID());
   for (const name of ["@azweb/identity", "oauth4webapi"]) {
     await cp(`${project}node_modules/${name}`, `${path}/node_modules/${name}`, { recursive: true });
+  }
+  if (undici !== undefined) {
+    await mkdir(`${path}/node_modules/undici`);
+    await writeFile(`${path}/node_modules/undici/index.js`, undici);
   }
   await cp(`${project}tests/support/${PROGRAM}.js`, `${path}/program.mjs`);
   return (variables, preparation) =>
@@ -280,21 +288,33 @@ if (platform === "node") {
     assert.match(line, /^error .*The composed dispatcher refuses/);
   });
 
-  test("without undici, a release of Node without support is an error, and no connection", async () => {
-    const run = await isolate(process.execPath);
-    const { line, requests } = await run({ HTTPS_PROXY: open.url });
-    const version = process.version.slice(1);
-    const [major = 0, minor = 0] = version.split(".").map(Number);
-    if (major > 24 || major === 24 && minor >= 5 || major === 22 && minor >= 21) return assert.match(line, TOKEN);
-    assert.equal(
-      line,
-      `error EnvironmentCredential: Cannot reach "${HOST}": The variable HTTPS_PROXY names a proxy, which Node ${version} ` +
-        'uses only with the package "undici". Run `npm install undici@7`, update Node to 22.21, 24.5 or newer, or pass ' +
-        'the option "fetch" (configured by the variables AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET)',
-    );
-    assert.deepEqual(requests, []);
-    assert.match((await run({ HTTPS_PROXY: open.url, NO_PROXY: HOST })).line, DIRECT);
-  });
+  for (
+    const [title, undici, problem] of [
+      ["without undici", undefined, ""],
+      // As release 8 does on Node 20.
+      [
+        "with an undici that Node does not run",
+        'throw new TypeError("It is not a function")',
+        ", whose installed version does not run on it",
+      ],
+    ] as const
+  ) {
+    test(`${title}, a release of Node without support is an error, and no connection`, async () => {
+      const run = await isolate(process.execPath, undici);
+      const { line, requests } = await run({ HTTPS_PROXY: open.url });
+      const version = process.version.slice(1);
+      const [major = 0, minor = 0] = version.split(".").map(Number);
+      if (major > 24 || major === 24 && minor >= 5 || major === 22 && minor >= 21) return assert.match(line, TOKEN);
+      assert.equal(
+        line,
+        `error EnvironmentCredential: Cannot reach "${HOST}": The variable HTTPS_PROXY names a proxy, which Node ${version} ` +
+          `uses only with the package "undici"${problem}. Run \`npm install undici@7\`, update Node to 22.21, 24.5 or newer, or pass ` +
+          'the option "fetch" (configured by the variables AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET)',
+      );
+      assert.deepEqual(requests, []);
+      assert.match((await run({ HTTPS_PROXY: open.url, NO_PROXY: HOST })).line, DIRECT);
+    });
+  }
 
   test("a release of Node whose error has the URL of the proxy does not show its password", async () => {
     const run = await isolate(findNode("22.21.0"));
