@@ -356,6 +356,43 @@ describe("Agents that share a cache", () => {
     }
   });
 
+  test("never get the token of another agent after failures, aborts, claims and expiry", async () => {
+    let tokens = 0;
+    for (let sequence = 0; sequence < 12; sequence++) {
+      const scene = await createScene();
+      const caches = [new Map(), undefined] as const;
+      let seed = sequence + 1;
+      const random = (below: number) => (seed = seed * 48_271 % 2_147_483_647) % below;
+      for (let step = 0; step < 15; step++) {
+        if (random(4) === 0) await scene.clock.advance([61_000, 1_800_000, 3_700_000][random(3)]!);
+        if (random(4) === 0) scene.entra.failNext((["silent", { status: 400 }, { status: 503 }] as const)[random(3)]!);
+        const { options, expected } = identities[random(identities.length)]!;
+        const cache = caches[random(2)];
+        const credential = create(scene, {
+          clientSecret: SECRET,
+          timeoutInMs: 5000,
+          ...cache && { cache },
+          ...options,
+        });
+        const scope = [GRAPH, STORAGE, EXCHANGE][random(3)]!;
+        const controller = new AbortController();
+        const claims = random(5) === 0 ? '{"access_token":{"nbf":{"value":"1"}}}' : undefined;
+        const call = credential.getToken(scope, { abortSignal: controller.signal, ...claims && { claims } });
+        if (random(6) === 0) controller.abort();
+        const outcome = call.then(({ token }) => token, () => undefined);
+        const settled = outcome.then(() => true);
+        while (!await Promise.race([settled, scene.clock.advance(1000).then(() => false)]));
+        const token = await outcome;
+        if (token === undefined) continue;
+        tokens++;
+        const { appid, upn, aud, sub } = await scene.entra.verify(token);
+        assert.deepEqual([appid, upn, `${aud}/.default`], [...expected, scope], `sequence ${sequence}, step ${step}`);
+        assert.doesNotMatch(String(sub), /^\/eid1/);
+      }
+    }
+    assert.ok(tokens > 60, `${tokens} tokens`);
+  });
+
   test("do not share tokens with the app of the same id", async () => {
     const scene = await createScene();
     const cache = new Map();
