@@ -48,6 +48,15 @@ describe("with a signed-in az that may be run", () => {
     assert.equal(await run([...flags, "--allow-env"], CODE, env), "of az");
   });
 
+  test("the error table names the flag that detects the agent of Azure Arc", async () => {
+    const localFetch = "{ localFetch: () => Promise.reject(new TypeError()) }";
+    const code = CODE.replace("new DefaultAzureCredential()", `new DefaultAzureCredential(${localFetch})`);
+    assert.match(
+      await run(["--allow-env"], code, { PATH: folder }),
+      /→ To detect the agent of Azure Arc, run Deno with --allow-read=/,
+    );
+  });
+
   test("without --allow-net, the chain rejects with an error that names the flag for a service principal in the variables", async () => {
     assert.match(
       await run([...flags, "--allow-env"], CODE, { ...env, ...APP }),
