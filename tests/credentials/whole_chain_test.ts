@@ -169,7 +169,9 @@ describe("the options are passed to each credential", () => {
       await laptop.credential.getToken(SCOPE, { tenantId: "b.example" });
       const started = laptop.programs.started.filter(({ command }) => command === `/usr/bin/${tool}`);
       assert.deepEqual(
-        started.map(({ args, options }) => options.env?.AZWEB_IDENTITY_TENANT ?? args.at(-1)),
+        started.map(({ args, options }) =>
+          options.env?.AZWEB_IDENTITY_TENANT ?? args.at(-1)?.replace("--tenant-id=", "")
+        ),
         ["a.example", "b.example"],
       );
       const error = await failureOf(laptop.credential.getToken(SCOPE, { tenantId: "c.example" }));

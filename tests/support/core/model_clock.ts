@@ -8,6 +8,9 @@
 /** Number of turns of the event loop without activity after which a pending call can proceed only by the clock. */
 const CALM_TURNS = 1;
 
+/** Number of milliseconds of real time without activity after which pending calls hang. */
+const MOST_PAUSES = 1000;
+
 /** Number of timers that may fire while calls are pending. */
 const MOST_WAKES = 10_000;
 
@@ -92,12 +95,18 @@ export function createModelClock(start: number): ModelClock {
     },
     async settle(calls, everyTurn) {
       let isSettled = false;
+      let pauses = 0;
       calls.then(() => isSettled = true, () => isSettled = true);
       for (let wakes = 0; wakes < MOST_WAKES; wakes++) {
         await calm(everyTurn, () => isSettled);
         if (isSettled) return await calls;
         const next = nextSleeper();
-        if (!next) throw new Error("The calls hang: no work goes on, and no timer runs");
+        if (!next) {
+          // Work outside of the world may go on: a module that is loaded for the first time.
+          if (pauses++ === MOST_PAUSES) throw new Error("The calls hang: no work goes on, and no timer runs");
+          await new Promise((resolve) => setTimeout(resolve, 1));
+          continue;
+        }
         passed = Math.max(passed, next.at);
         next.wake();
       }
