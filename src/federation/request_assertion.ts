@@ -52,7 +52,7 @@ export async function requestAssertion(
   if (typeof assertion === "string" && assertion !== "") return assertion;
   const code = isSuccess ? undefined : request.errorCode?.(response.text);
   // Loaded on demand, because few requests fail.
-  const networkAdvice = response.status === 0 ? (await import("../entra/error_advice.ts")).networkAdvice : undefined;
+  const adviseOnNetwork = response.status === 0 ? (await import("../entra/error_advice.ts")).networkAdvice : undefined;
   const meaning = code
     ? toSingleLine(clean(code))
     : [meanings?.[response.status], errorTextOf(response, clean)].filter(Boolean).join(": ");
@@ -61,7 +61,7 @@ export async function requestAssertion(
     isSuccess ? { ...response, text: response.text.trimStart().slice(0, 1) } : response,
     `Cannot get ${label} from "${url.host}"`,
     {
-      advice: () => advice?.(response, clean) ?? networkAdvice?.(response),
+      advice: () => advice?.(response, clean) ?? adviseOnNetwork?.(response),
       meanings: meaning ? { [response.status]: meaning } : {},
       redact: clean,
     },

@@ -148,7 +148,7 @@ export function httpClientOf(fetch: typeof globalThis.fetch): NonNullable<TokenC
 
 /** Runs a body with these environment variables, and no others that begin with `AZURE_`. */
 export async function withEnv<T>(env: Readonly<Record<string, string>>, run: () => Promise<T>): Promise<T> {
-  const before = Object.entries(process.env).filter(([name]) => name.startsWith("AZURE_"));
+  const before = Object.entries(process.env).filter(([name]) => name.startsWith("AZURE_") || name in env);
   for (const [name] of before) delete process.env[name];
   Object.assign(process.env, env);
   try {
