@@ -93,6 +93,8 @@ async function standIn({ folder }: Site, secret: string, why: string): Promise<S
     line: `Wrote a stand-in for the Azure CLI, with a token of a simulated Microsoft Entra ID. ${why}`,
     env: {
       PATH: [tools, process.env.PATH].filter(Boolean).join(delimiter),
+      // The real profile of this machine may have no account.
+      AZURE_CONFIG_DIR: tools,
       // Without it, the probe would be sent to the real metadata service of this machine.
       AZURE_TOKEN_CREDENTIALS: "dev",
     },
