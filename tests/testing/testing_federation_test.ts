@@ -12,7 +12,6 @@ import {
 import {
   createAws,
   createEntra,
-  createFakeClock,
   createGitHubActions,
   createGitLab,
   createGoogleCloud,
@@ -191,23 +190,4 @@ test("a malformed federated credential is a TypeError", () => {
       (error: Error) => error.name === "TypeError" && says.test(error.message),
     );
   }
-});
-
-test("thirty days: 24 assertions a day, and never an expired one", async () => {
-  const clock = createFakeClock(Date.UTC(2030, 0, 1));
-  const job = createGitHubActions({ now: clock.now });
-  const app = { tenantId: TENANT, clientId: CLIENT, federatedCredentials: [job.federatedCredential] };
-  const entra = createEntra({ apps: [app], fetch: job.fetch, now: clock.now });
-  const source = fromGitHubActions({ ...optionsOf(job), runtime: clock });
-  const options = { ...isolatedOptions(entra, clock), retryOptions: { maxRetries: 0 } };
-  const credential = new ClientAssertionCredential(TENANT, CLIENT, source, options);
-  const minutes = 30 * 24 * 60;
-  for (let minute = 0; minute < minutes; minute += 20) {
-    const { token, expiresOnTimestamp } = await credential.getToken(SCOPE);
-    assert.ok(expiresOnTimestamp > clock.now());
-    if (minute % 1440 === 0) await entra.verify(token);
-    await clock.advance(20 * 60_000);
-  }
-  // One for each token, which lives an hour.
-  assert.deepEqual([job.requests.length, entra.requests.length], [30 * 24, 30 * 24]);
 });
