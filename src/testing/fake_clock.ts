@@ -16,9 +16,9 @@ export interface FakeClock {
    */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
   /**
-   * Advances the clock. Wakes the sleepers in order, each at its time. Before the first one, runs a few turns of the
-   * event loop, so that started work reaches its first delay; after each, one turn. Work that takes longer, such
-   * as signing, may still be running at the end: await its result, or `untilSleeping`.
+   * Advances the clock. Wakes the sleepers in order, each at its time. Before and after each of them, runs a few turns
+   * of the event loop, so that started work continues to its next delay. Work that takes longer, such as signing, may
+   * still be running at the end: await its result, or `untilSleeping`.
    *
    * @param ms Time in milliseconds.
    * @throws {RangeError} The time is negative or not a number.
@@ -46,8 +46,8 @@ export interface FakeClock {
 
 /** The timer of the runtime: a test may replace the global one by a fake, which only the test advances. */
 const setRealTimeout = setTimeout;
-/** Turns of the event loop before the first step. The first request of a chain loads modules and needs two on Node. */
-const FIRST_TURNS = 5;
+/** Turns of the event loop per step. The first request of a chain, which loads modules, needs two on Node. */
+const TURNS = 5;
 
 interface Sleeper {
   /** When it wakes: elapsed time of this clock, in milliseconds. */
@@ -106,11 +106,11 @@ export function createFakeClock(start: number = Date.now()): FakeClock {
         );
       }
       const end = elapsed + ms;
-      await settle(FIRST_TURNS);
+      await settle();
       for (let next = sorted()[0]; next && next.at <= end; next = sorted()[0]) {
         elapsed = Math.max(elapsed, next.at);
         next.wake();
-        await settle(1);
+        await settle();
       }
       elapsed = Math.max(elapsed, end);
     },
@@ -138,8 +138,8 @@ export function createFakeClock(start: number = Date.now()): FakeClock {
  * Lets started work continue to its next delay: callbacks of promises, and the digests and `import()`s of a credential,
  * which other threads run in the meantime and which take more than one turn of the event loop.
  */
-async function settle(turns: number): Promise<void> {
-  for (let turn = 0; turn < turns; turn++) {
+async function settle(): Promise<void> {
+  for (let turn = 0; turn < TURNS; turn++) {
     // Waits in the same queue as the digests that have been started.
     await digest("");
     await new Promise((resolve) => setRealTimeout.call(globalThis, resolve, 0));
