@@ -4,6 +4,9 @@ import { parseObject } from "./json.ts";
 /** Maximum length of a JWT, in characters. */
 export const MAX_JWT_LENGTH = 65_536;
 
+/** The clock skew that Microsoft Entra tolerates when it validates a JWT, in milliseconds. */
+export const CLOCK_SKEW_IN_MS = 300_000;
+
 const JWT = /^([\w-]+)\.([\w-]+)\.[\w-]+$/;
 
 /** The content of a JWT (RFC 7519). A part is `undefined` if it is not a JSON object. Nothing is verified. */

@@ -1,7 +1,7 @@
 import type { AssertionRequest, AssertionSource, AssertionSourceOptions } from "../assertion_source.ts";
 import { toSingleLine } from "../core/error_response.ts";
 import { seconds } from "../core/freshness.ts";
-import { decodeJwt, MAX_JWT_LENGTH } from "../core/jwt.ts";
+import { CLOCK_SKEW_IN_MS, decodeJwt, MAX_JWT_LENGTH } from "../core/jwt.ts";
 import { requireVariables } from "../core/require_variables.ts";
 import { resolveSettings, type Settings } from "../core/settings.ts";
 import { withTimeout } from "../core/timeout.ts";
@@ -10,9 +10,6 @@ import { parseUrl } from "../core/url.ts";
 import { checkOption, checkText } from "../core/validate.ts";
 import { AuthenticationError } from "../errors.ts";
 import { exchangeAudience } from "./exchange_audience.ts";
-
-/** The clock skew that Microsoft Entra tolerates. */
-const CLOCK_SKEW_IN_MS = 300_000;
 
 /** What a source needs for one assertion. */
 export interface SourceContext {

@@ -1,11 +1,8 @@
 import { seconds } from "../core/freshness.ts";
-import { decodeJwt, MAX_JWT_LENGTH } from "../core/jwt.ts";
+import { CLOCK_SKEW_IN_MS, decodeJwt, MAX_JWT_LENGTH } from "../core/jwt.ts";
 import { AuthenticationError } from "../errors.ts";
 import { type AbortableClientAuth, setAssertion, withAdvice } from "../entra/client_auth.ts";
 import { type NamedFile, unusable } from "../entra/named_file.ts";
-
-// The clock skew that Microsoft Entra tolerates.
-const CLOCK_SKEW_IN_MS = 300_000;
 
 /** Returns the client authentication by a federated token (RFC 7523, section 2.2). */
 export function federatedTokenAuth(getAssertion: () => Promise<string>): AbortableClientAuth {
