@@ -1,6 +1,7 @@
 import type { TokenSet } from "../token_cache.ts";
 import { bound } from "./bound.ts";
 
+const HALF_A_SECOND = 500;
 const FIVE_MINUTES = 300_000;
 const TWO_HOURS = 7_200_000;
 
@@ -13,9 +14,12 @@ export function isFresh(token: TokenSet, now: number): boolean {
   return now > validFrom(token) && now < expiresEarlyAt(token);
 }
 
-/** Whether the token has not expired, although it may already count as expired. */
+/**
+ * Whether the token can be returned if there is no newer one, although it may already count as expired. In its last
+ * half second it cannot, because it could expire before the caller receives it.
+ */
 export function isAlive(token: TokenSet, now: number): boolean {
-  return now > validFrom(token) && now < token.expiresOnTimestamp;
+  return isFresh(token, now) || now > validFrom(token) && now < token.expiresOnTimestamp - HALF_A_SECOND;
 }
 
 /** Whether the token should be refreshed. */

@@ -192,7 +192,7 @@ test("refreshes again after the Retry-After of a failed refresh", async () => {
   assert.equal(service.requests.length, 3);
 });
 
-test("returns the token until its expiry during an outage, and then rejects with the outage's error", async () => {
+test("returns the token until half a second before its expiry during an outage, and then rejects with the outage's error", async () => {
   const { clock, service, credential, get } = createWorld(
     (_, index) => index === 0 ? tokenAnswer() : Promise.reject(new Error("No network today")),
     { retryOptions: { maxRetries: 0 } },
@@ -204,7 +204,7 @@ test("returns the token until its expiry during an outage, and then rejects with
   // The next request is delayed as after a failed refresh.
   assert.equal(await get(), "a-token");
   assert.equal(service.requests.length, 2);
-  await clock.advance(5 * MINUTE - 1);
+  await clock.advance(5 * MINUTE - 501);
   assert.equal(await get(), "a-token");
   await clock.advance(1);
   const error = await failureOf(credential.getToken(SCOPE));

@@ -211,7 +211,11 @@ for (const [name, kind] of Object.entries(KINDS)) {
         [1 * SECOND, "silent", outage, 2000 + timeoutInMs],
         [1 * SECOND, "slow: 1.5 s", "token-1", 1500],
         [1 * SECOND, "503", "token-0", 0],
-        [1, "503", "token-0", 0],
+        [501, "503", "token-0", 0],
+        // In its last half second it could expire before the caller receives it.
+        [500, "503", outage, 0],
+        [500, "slow: 1.5 s", "token-1", 1500],
+        [1, "refuses", refusal.name, 0],
         // At its expiry and later.
         [0, "silent", outage, timeoutInMs],
         [0, "slow: 3 s", "token-1", 3000],
