@@ -16,7 +16,7 @@ export const EDGE_MODULE = "src/runtime/edge.ts";
 
 /** A module of `src/runtime/` that {@linkcode EDGE_MODULE} replaces. */
 const REPLACED =
-  /\/runtime\/(direct_fetch|env|file_exists|files|loopback|open_url|operating_system|page|platform|process|process_variables|query_permission|remote_fetch|tls_fetch)\.[jt]s$/;
+  /\/runtime\/(direct_fetch|env|file_exists|files|loopback_server|open_url|operating_system|page|platform|process|process_variables|query_permission|remote_fetch|tls_fetch)\.[jt]s$/;
 
 /** The module of sign-ins in a web page, and functions in its place, which are called in pages only. */
 const IN_PAGES = /\/sign_in\/popup_or_redirect\.[jt]s$/;

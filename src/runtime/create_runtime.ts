@@ -1,7 +1,7 @@
 import { env } from "./env.ts";
 import { fileFinder } from "./file_exists.ts";
 import { fileReaders, fileSizer } from "./files.ts";
-import { loopbackListener } from "./loopback.ts";
+import { loopbackListener } from "./loopback_server.ts";
 import { urlOpener } from "./open_url.ts";
 import { operatingSystem } from "./operating_system.ts";
 import { programRunner } from "./process.ts";

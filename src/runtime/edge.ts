@@ -2,7 +2,7 @@ import type { fetchDirectly as FetchDirectly } from "./direct_fetch.ts";
 import type * as variables from "./env.ts";
 import type { fileFinder as FileFinder } from "./file_exists.ts";
 import type * as files from "./files.ts";
-import type { loopbackListener as LoopbackListener } from "./loopback.ts";
+import type { loopbackListener as LoopbackListener } from "./loopback_server.ts";
 import type { urlOpener as UrlOpener } from "./open_url.ts";
 import type { operatingSystem as OperatingSystem } from "./operating_system.ts";
 import type { currentPage as CurrentPage } from "./page.ts";

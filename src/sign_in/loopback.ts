@@ -3,7 +3,7 @@ import { abortable } from "../core/timeout.ts";
 import type { Settings } from "../core/settings.ts";
 import { messageOf } from "../core/unknown_errors.ts";
 import { AuthenticationError, CredentialUnavailableError } from "../errors.ts";
-import { loopbackListener } from "../runtime/loopback.ts";
+import { loopbackListener } from "../runtime/loopback_server.ts";
 import { urlOpener } from "../runtime/open_url.ts";
 import { flagFor, missingPermission } from "../runtime/permission.ts";
 import { hasNetPermission } from "../runtime/query_permission.ts";
