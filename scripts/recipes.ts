@@ -69,7 +69,6 @@ async function environmentOf(folder: string, url: string): Promise<Record<string
   return {
     PATH: `${dirname(node)}:${Deno.env.get("PATH")}`,
     NODE_OPTIONS: `--import=${preload}`,
-    NODE_ENV: "",
     CI: "true",
     AZURE_TENANT_ID: SERVICE_PRINCIPAL.tenantId,
     AZURE_CLIENT_ID: SERVICE_PRINCIPAL.clientId,

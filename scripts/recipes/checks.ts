@@ -4,7 +4,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { openPage, startBrowser } from "../../tests/support/chromium.ts";
+import { NO_BROWSER, openPage, startBrowser } from "../../tests/support/chromium.ts";
 import type { Project } from "./recipe.ts";
 
 /** Checks that a response is the expiry of a token, as JSON or in a paragraph of a page. */
@@ -15,6 +15,7 @@ export async function checkToken(url: string): Promise<void> {
 
 /** Signs a user in by the button of a page, which then shows the expiry of the token in a paragraph. */
 export async function checkSignIn({ entra }: Project, url: string): Promise<void> {
+  if (NO_BROWSER) throw new Error(NO_BROWSER);
   const browser = await startBrowser();
   try {
     const page = await openPage(browser);

@@ -31,8 +31,8 @@ export default function App() {
   async run({ folder, node, serve }) {
     await node(["node_modules/.bin/react-router", "build"]);
     const code = await textOf(`${folder}/build/client`);
-    assert.match(code, /hydrateRoot/);
-    assert.doesNotMatch(code, /login\.microsoftonline\.com|DefaultAzureCredential/);
+    assert.ok(code.includes("hydrateRoot"));
+    assert.equal(/login\.microsoftonline\.com|DefaultAzureCredential/.exec(code)?.[0], undefined);
     await serve(["node_modules/.bin/react-router-serve", "build/server/index.js"], checkToken);
   },
 };
