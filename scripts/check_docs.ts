@@ -21,7 +21,7 @@ export interface Documents {
 /** Maximum size of README.md, in bytes. */
 const README_BYTES = 12_288;
 /** TypeScript is type-checked, JSON is parsed; the others have no types. */
-const LANGUAGES = ["ts", "json", "sh", "text", "toml", "html", "dockerfile", "yaml", "mermaid"];
+const LANGUAGES = ["ts", "tsx", "json", "sh", "text", "toml", "html", "dockerfile", "yaml", "mermaid"];
 /** Where `llms.txt` says that the pages are. */
 export const PAGES = "https://github.com/azweb/identity/blob/main/";
 

@@ -53,7 +53,14 @@ async function configurationOfExamples(): Promise<object> {
   return {
     ...configuration,
     imports: { ...configuration.imports, ...Object.fromEntries(declared) },
-    compilerOptions: { ...configuration.compilerOptions, isolatedDeclarations: false },
+    compilerOptions: {
+      ...configuration.compilerOptions,
+      isolatedDeclarations: false,
+      // For NestJS and React.
+      experimentalDecorators: true,
+      jsx: "react-jsx",
+      jsxImportSource: "react",
+    },
   };
 }
 

@@ -1,180 +1,101 @@
 /**
- * Runs the recipes for frameworks: each is a project in a temporary folder with the npm package and pinned releases of
- * a framework, on Node 24 from npm, at a simulated Microsoft Entra.
+ * Runs the recipes for frameworks: each is a project in a temporary folder with the code of `docs/recipes.md`, the npm
+ * package and pinned releases of a framework, on Node 24 from npm, at a simulated Microsoft Entra.
  *
- * `deno task recipes` runs all; `deno task recipes hono vitest` those. Needs npm and its registry, and minutes.
+ * `deno task recipes` runs all; `deno task recipes hono vitest` those. Needs npm, its registry and Chromium, and minutes.
  *
  * @module
  */
 import { createEntra } from "@azweb/identity/testing";
 import { stop } from "esbuild";
+import { dirname } from "node:path";
 import { buildNpm } from "./build_npm.ts";
-import { run, runOrThrow } from "./run.ts";
+import { astro } from "./recipes/astro.ts";
+import { express } from "./recipes/express.ts";
+import { hono } from "./recipes/hono.ts";
+import { jest, jestCommonJs } from "./recipes/jest.ts";
+import { nest } from "./recipes/nest.ts";
+import { next } from "./recipes/next.ts";
+import { nuxt } from "./recipes/nuxt.ts";
+import { USER_APP } from "./recipes/page.ts";
+import { installProject, type ProjectOptions } from "./recipes/project.ts";
+import { reactRouter } from "./recipes/react_router.ts";
+import type { Recipe } from "./recipes/recipe.ts";
+import { svelteKit } from "./recipes/svelte_kit.ts";
+import { vite } from "./recipes/vite.ts";
+import { vitest } from "./recipes/vitest.ts";
+import { wrangler } from "./recipes/wrangler.ts";
+import { cleanUpAfterThisProcess, endAllRuns, runOrThrow } from "./run.ts";
 import { readArguments } from "./usage.ts";
 
-interface Recipe {
-  /** The packages, in the releases that were tried. */
-  readonly packages: Readonly<Record<string, string>>;
-  readonly files: Readonly<Record<string, string>>;
-  /** What Node runs, with its arguments. */
-  readonly command: readonly string[];
-  /** What that prints. */
-  readonly prints: RegExp;
-}
-
-const NODE = "node@24.21.0";
-const TENANT = "11111111-2222-3333-4444-555555555555";
-
-const CREDENTIAL = `
-import { DefaultAzureCredential } from "@azweb/identity";
-const credential = new DefaultAzureCredential({ allowInsecureLoopback: true, disableInstanceDiscovery: true });
-const getExpiry = async () => (await credential.getToken("https://vault.azure.net/.default")).expiresOnTimestamp;
-`;
-
-/** Returns a test of an app, in an environment of vitest. */
-function appTest(environment: string): string {
-  return `// @vitest-environment ${environment}
-${CREDENTIAL}
-import { expect, test } from "vitest";
-test("a token", async () => expect(await getExpiry()).toBeGreaterThan(Date.now()));`;
-}
-
-/** Returns a test of a user who signs in, in an environment of vitest. */
-function userTest(environment: string): string {
-  return `// @vitest-environment ${environment}
-import { InteractiveBrowserCredential } from "@azweb/identity";
-import { createEntra } from "@azweb/identity/testing";
-import { expect, test } from "vitest";
-test("${environment} is no page: the user signs in as in a program", async () => {
-  const tenantId = "${TENANT}";
-  const entra = createEntra({
-    apps: [{ tenantId, clientId: "my-app" }],
-    users: [{ tenantId, username: "jo@contoso.com", password: "a-password" }],
-  });
-  const { fetch, browser: runtime } = entra;
-  const credential = new InteractiveBrowserCredential({ tenantId, clientId: "my-app", fetch, runtime, env: {} });
-  expect(document.body).toBeDefined();
-  expect((await credential.authenticate("https://graph.microsoft.com/.default")).username).toBe("jo@contoso.com");
-});`;
-}
-
-const RECIPES: Readonly<Record<string, Recipe>> = {
-  express: {
-    packages: { express: "5.3.0" },
-    files: {
-      "app.mjs": `${CREDENTIAL}
-import express from "express";
-const app = express();
-app.get("/token", async (_request, response) => response.json({ expiry: await getExpiry() }));
-const server = app.listen(0, async () => {
-  const response = await fetch("http://localhost:" + server.address().port + "/token");
-  console.log(await response.text());
-  server.close();
-});`,
-    },
-    command: ["app.mjs"],
-    prints: /^\{"expiry":\d+\}$/m,
-  },
-  hono: {
-    packages: { hono: "4.13.19", "@hono/node-server": "2.1.9" },
-    files: {
-      "app.mjs": `${CREDENTIAL}
-import { serve } from "@hono/node-server";
-import { Hono } from "hono";
-const app = new Hono();
-app.get("/token", async (context) => context.json({ expiry: await getExpiry() }));
-const server = serve({ fetch: app.fetch, port: 0 }, async ({ port }) => {
-  const response = await fetch("http://localhost:" + port + "/token");
-  console.log(await response.text());
-  server.close();
-});`,
-    },
-    command: ["app.mjs"],
-    prints: /^\{"expiry":\d+\}$/m,
-  },
-  wrangler: {
-    packages: { wrangler: "4.164.0" },
-    files: {
-      "wrangler.json": `{ "name": "app", "main": "worker.js", "compatibility_date": "2026-06-01" }`,
-      "worker.js": `
-import { DefaultAzureCredential } from "@azweb/identity";
-import { waitUntil } from "cloudflare:workers";
-export default {
-  async fetch(_request, env) {
-    const options = { allowInsecureLoopback: true, disableInstanceDiscovery: true };
-    const credential = new DefaultAzureCredential({ env, waitUntil, ...options });
-    const { expiresOnTimestamp } = await credential.getToken("https://vault.azure.net/.default");
-    return Response.json({ expiry: expiresOnTimestamp });
-  },
-};`,
-      "run.mjs": `
-import { unstable_startWorker } from "wrangler";
-const names = ["AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET", "AZURE_AUTHORITY_HOST"];
-const bindings = Object.fromEntries(names.map((name) => [name, { type: "plain_text", value: process.env[name] }]));
-const worker = await unstable_startWorker({ config: "wrangler.json", bindings });
-const response = await worker.fetch("http://localhost/");
-console.log(await response.text());
-await worker.dispose();`,
-    },
-    command: ["run.mjs"],
-    prints: /^\{"expiry":\d+\}$/m,
-  },
-  // A page, and the same page rendered on a server.
-  vite: {
-    packages: { vite: "8.4.0" },
-    files: {
-      "index.html": `<!doctype html><script type="module" src="/page.js"></script>`,
-      "page.js": `
-import { InteractiveBrowserCredential } from "@azweb/identity/interactive-browser-credential";
-export const credential = new InteractiveBrowserCredential({
-  tenantId: "my-tenant-id", clientId: "my-client-id", redirectUri: "https://my.app/blank.html",
-});
-globalThis.document?.addEventListener("click", () => credential.getToken("https://graph.microsoft.com/User.Read"));`,
-      "build.mjs": `
-import { build, createServer } from "vite";
-await build({ logLevel: "error" });
-const server = await createServer({ server: { middlewareMode: true }, appType: "custom", logLevel: "error" });
-const { credential } = await server.ssrLoadModule("/page.js");
-console.log("rendered", credential.constructor.name);
-await server.close();`,
-    },
-    command: ["build.mjs"],
-    prints: /^rendered InteractiveBrowserCredential$/m,
-  },
-  vitest: {
-    packages: { vitest: "5.1.2", "happy-dom": "21.0.4", jsdom: "31.0.1" },
-    files: {
-      "node.test.js": appTest("node"),
-      // oauth4webapi does not recognise an ArrayBuffer of another realm: users cannot sign in there.
-      "jsdom.test.js": appTest("jsdom"),
-      "happy_dom.test.js": userTest("happy-dom"),
-    },
-    command: ["node_modules/vitest/vitest.mjs", "run"],
-    prints: /Tests +3 passed/,
-  },
+/** The recipes, by the names that the task accepts. */
+export const RECIPES: Readonly<Record<string, Recipe>> = {
+  astro,
+  express,
+  hono,
+  jest,
+  "jest-commonjs": jestCommonJs,
+  nest,
+  next,
+  nuxt,
+  "react-router": reactRouter,
+  sveltekit: svelteKit,
+  vite,
+  vitest,
+  wrangler,
 };
 
-/** Runs a recipe. Returns why it fails, if it does. */
+const NODE = "node@24.21.0";
+const SERVICE_PRINCIPAL = { tenantId: USER_APP.tenantId, clientId: "an-app", secrets: ["a-secret"] };
+const FOUR_MINUTES = 240_000;
+
+/** A module for Node that sends the requests for Microsoft Entra to a URL. */
+function redirectEntra(url: string): string {
+  return `
+const { fetch } = globalThis;
+globalThis.fetch = (input, init) => {
+  const { href } = new URL(input.url ?? input, "http://localhost");
+  if (!href.startsWith("https://login.microsoftonline.com/")) return fetch(input, init);
+  const address = href.replace("https://login.microsoftonline.com", "${url}");
+  return fetch(input instanceof Request ? new Request(address, input) : address, init);
+};`;
+}
+
+/** Returns the environment of npm and of the projects' programs. */
+async function environmentOf(folder: string, url: string): Promise<Record<string, string>> {
+  const node = (await runOrThrow("npx", ["-y", NODE, "-p", "process.execPath"], { cwd: folder })).trim();
+  const preload = `${folder}/redirect_entra.mjs`;
+  await Deno.writeTextFile(preload, redirectEntra(url));
+  return {
+    PATH: `${dirname(node)}:${Deno.env.get("PATH")}`,
+    NODE_OPTIONS: `--import=${preload}`,
+    CI: "true",
+    AZURE_TENANT_ID: SERVICE_PRINCIPAL.tenantId,
+    AZURE_CLIENT_ID: SERVICE_PRINCIPAL.clientId,
+    AZURE_CLIENT_SECRET: SERVICE_PRINCIPAL.secrets[0]!,
+    ASTRO_TELEMETRY_DISABLED: "1",
+    NEXT_TELEMETRY_DISABLED: "1",
+    NUXT_TELEMETRY_DISABLED: "1",
+    WRANGLER_SEND_METRICS: "false",
+  };
+}
+
+/** Runs a recipe in a new folder, with a time limit. Returns why it fails, if it does. */
 async function runRecipe(
-  { packages, files, command, prints }: Recipe,
-  { tarball, folder, authorityHost }: { tarball: string; folder: string; authorityHost: string },
+  recipe: Recipe,
+  folder: string,
+  options: Omit<ProjectOptions, "signal">,
 ): Promise<string | undefined> {
-  await Deno.mkdir(folder);
-  const dependencies = { ...packages, "@azweb/identity": `file:${tarball}`, jose: "^6.2.17" };
-  await Deno.writeTextFile(`${folder}/package.json`, JSON.stringify({ private: true, type: "module", dependencies }));
-  for (const [name, content] of Object.entries(files)) await Deno.writeTextFile(`${folder}/${name}`, content);
-  const quiet = ["--loglevel=error", "--no-audit", "--no-fund", "--no-package-lock"];
-  await runOrThrow("npm", ["install", "--prefer-offline", ...quiet], { cwd: folder });
-  const { code, stdout, stderr } = await run("npx", ["-y", "-p", NODE, "--", "node", ...command], {
-    cwd: folder,
-    env: {
-      AZURE_TENANT_ID: TENANT,
-      AZURE_CLIENT_ID: "an-app",
-      AZURE_CLIENT_SECRET: "a-secret",
-      AZURE_AUTHORITY_HOST: authorityHost,
-    },
-  });
-  return code === 0 && prints.test(stdout) ? undefined : `It ended with ${code}:\n${stdout}${stderr}`;
+  const limit = new AbortController();
+  const timer = setTimeout(() => limit.abort(), FOUR_MINUTES);
+  try {
+    await recipe.run(await installProject(recipe, folder, { ...options, signal: limit.signal }));
+    return undefined;
+  } catch (error) {
+    return `${limit.signal.aborted ? "It has run for four minutes.\n" : ""}${error}`;
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** Returns the exit code. */
@@ -186,23 +107,27 @@ async function main(args: string[]): Promise<number> {
     return args.length > 0 ? args : Object.keys(RECIPES);
   });
   const scratch = await Deno.makeTempDir({ prefix: "azweb-identity-recipes-" });
-  const entra = createEntra({ apps: [{ tenantId: TENANT, clientId: "an-app", secrets: ["a-secret"] }] });
+  cleanUpAfterThisProcess(scratch);
+  const entra = createEntra({
+    apps: [SERVICE_PRINCIPAL, { ...USER_APP, redirectUris: ["http://localhost/blank.html"] }],
+    users: [{ tenantId: USER_APP.tenantId, username: "jo@contoso.com", password: "a-password" }],
+  });
   const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, entra.handle);
-  const authorityHost = `http://127.0.0.1:${server.addr.port}`;
   let failed = 0;
   try {
-    const tarball = await buildNpm(scratch);
+    const env = await environmentOf(scratch, `http://127.0.0.1:${server.addr.port}`);
+    const tarball = await buildNpm(`${scratch}/package`);
     for (const name of names) {
       const start = performance.now();
-      const reason = await runRecipe(RECIPES[name]!, { tarball, folder: `${scratch}/${name}`, authorityHost })
-        .catch(String);
+      const reason = await runRecipe(RECIPES[name]!, `${scratch}/${name}`, { tarball, entra, env });
       if (reason !== undefined) failed++;
-      console.log(
-        `${reason === undefined ? "ok" : "FAILED"} ${name} (${((performance.now() - start) / 1000).toFixed(1)} s)`,
-      );
+      const seconds = ((performance.now() - start) / 1000).toFixed(1);
+      console.log(`${reason === undefined ? "ok" : "FAILED"} ${name} (${seconds} s)`);
       if (reason !== undefined) console.log(reason.replace(/^/gm, "  "));
+      await Deno.remove(`${scratch}/${name}`, { recursive: true });
     }
   } finally {
+    endAllRuns();
     await server.shutdown();
     await stop();
     await Deno.remove(scratch, { recursive: true });

@@ -290,7 +290,7 @@ describe("check_docs", () => {
     [
       "a language that is not checked",
       { "README.md": readme.replace("```json", "```js") },
-      'README.md:3: A code block in "js": use one of ts, json, sh, text, toml, html, dockerfile, yaml, mermaid',
+      'README.md:3: A code block in "js": use one of ts, tsx, json, sh, text, toml, html, dockerfile, yaml, mermaid',
     ],
     [
       "a README that is too long",

@@ -4,6 +4,6 @@ interface ServerResponse {
 }
 interface Application {
   get(path: string, handler: (request: unknown, response: ServerResponse) => unknown): void;
-  listen(port: number): void;
+  listen(port: number | string): void;
 }
 export default function express(): Application;

@@ -1,0 +1,2 @@
+/** What the documents use of Nitro's HTTP framework. */
+export declare function defineEventHandler<T>(handler: () => T): () => T;
