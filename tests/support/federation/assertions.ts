@@ -1,5 +1,5 @@
 /**
- * Assertions of a platform, and the invariants of every source that requests them: portable.
+ * Assertions of a platform, and the invariants of every source that requests them. The module runs on all runtimes.
  *
  * @module
  */
