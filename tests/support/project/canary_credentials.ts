@@ -302,16 +302,16 @@ const UNUSABLE: Readonly<Record<string, Create>> = {
       ...options,
       runtime: { ...options.runtime, readTextFile: () => Promise.resolve(SECRET) },
     }),
-  "a token file that holds something else": workload(SECRET),
-  "a token file that holds another thing": workload(`{"token":"${FEDERATED_TOKEN}"}`),
-  "a token file that holds two": workload(`${FEDERATED_TOKEN}\n${FEDERATED_TOKEN}`),
+  "a token file that holds a secret": workload(SECRET),
+  "a token file that holds JSON": workload(`{"token":"${FEDERATED_TOKEN}"}`),
+  "a token file that holds two tokens": workload(`${FEDERATED_TOKEN}\n${FEDERATED_TOKEN}`),
   "a token file whose token has expired": workload(
     FEDERATED_TOKEN.replace(/\..*\./, `.${btoa('{"sub":"CANARY","exp":1}').replaceAll("=", "")}.`),
   ),
   "a token in the place of its path": workload("", FEDERATED_TOKEN),
   "a signer that throws": (options) => withCertificate({ certificate: CERTIFICATE, sign: fail }, options),
   "an assertion that fails": (options) => new ClientAssertionCredential(TENANT, CLIENT, fail, options),
-  "an assertion that is none": (options) =>
+  "an assertion that is not a string": (options) =>
     new ClientAssertionCredential(TENANT, CLIENT, () => Promise.resolve([ASSERTION] as never), options),
   "a signer that returns text": (options) =>
     withCertificate({ certificate: CERTIFICATE, sign: () => Promise.resolve(SECRET as never) }, options),

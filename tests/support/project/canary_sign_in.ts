@@ -26,7 +26,7 @@ const APPS: Readonly<Record<string, Partial<WebSignInOptions>>> = {
 /** Apps whose client authentication fails. */
 const UNPROVEN: Readonly<Record<string, Partial<WebSignInOptions>>> = {
   "with an assertion that fails": { getAssertion: () => Promise.reject(new Error("No")) },
-  "with an assertion that is none": { getAssertion: () => Promise.resolve([SECRET] as never) },
+  "with an assertion that is not a string": { getAssertion: () => Promise.resolve([SECRET] as never) },
   "with half a key": { clientCertificate: { certificate: CERTIFICATE + KEY.slice(0, 400) } },
   "with a secret for a certificate": { clientCertificate: { certificate: SECRET } },
 };
