@@ -21,7 +21,7 @@ const DEPENDENCIES = ["oauth4webapi"];
 /** Optional peer dependencies: for `./testing`, for PKCS#12, and for proxies on older releases of Node. */
 const OPTIONAL = ["jose", "node-forge", "undici"];
 
-/** Versions of optional peer dependencies that also work besides that of `deno.json`: the part that is used is equal. */
+/** Optional peer dependencies of which other versions than that of `deno.json` work too: the used part is the same. */
 const RANGES: Readonly<Record<string, string>> = { undici: ">=6" };
 
 /**

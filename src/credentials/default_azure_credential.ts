@@ -74,8 +74,8 @@ const OPTIONS = "tenantId exclude includeInteractiveBrowser interactiveBrowserCl
  *   next one is used until this one is tried again: after 10 s for a probe, after 60 s for a missing identity, when the
  *   token must be refreshed for a tool.
  * - Not for this call: a tool does not support an option of the call. The next one is used for this call only.
- * - Configured and failed, which is an outcome of the first three only: the chain ends with an `AuthenticationError`, so
- *   that the program never uses another identity.
+ * - Configured and failed, an outcome of the first three only: the chain ends with an `AuthenticationError`, so that
+ *   the program never uses another identity.
  *
  * While the metadata service is probed, a signed-in Azure CLI is started in advance. Its token is used only if all
  * credentials before it are unavailable.

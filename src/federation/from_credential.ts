@@ -6,7 +6,7 @@ import { createSource } from "./create_source.ts";
 
 /**
  * Returns a source whose assertions are the tokens of another credential: of a user-assigned managed identity that an
- * app trusts by a federated credential. The app may be in several tenants; its registration must be in the tenant of the
+ * app trusts by a federated credential. The app may be in several tenants; its registration must be in that of the
  * managed identity.
  *
  * @param credential The credential, such as a `ManagedIdentityCredential` with a client id.

@@ -6,8 +6,8 @@ import { findPlatform, PLATFORM_VARIABLES, PLATFORMS } from "./platforms.ts";
 
 /**
  * Returns the source of the platform that the program runs on. Its environment variables determine the platform, in
- * this order: a token file, Azure Pipelines, GitHub Actions, GitLab, HCP Terraform, CircleCI, Buildkite, Vercel, Fly.io,
- * Google Cloud, AWS, `ARM_OIDC_TOKEN`. The platform is determined at the first call, without a request.
+ * this order: a token file, Azure Pipelines, GitHub Actions, GitLab, HCP Terraform, CircleCI, Buildkite, Vercel,
+ * Fly.io, Google Cloud, AWS, `ARM_OIDC_TOKEN`. The platform is determined at the first call, without a request.
  *
  * @param options See {@linkcode AssertionSourceOptions}.
  * @throws {TypeError} An option is malformed.

@@ -43,7 +43,7 @@ interface Credential {
 interface Kind {
   /** The lifetime of its tokens, in milliseconds. */
   readonly livesInMs: number;
-  /** Time from the request of a token to its background refresh, in milliseconds; absent if there is no such refresh. */
+  /** Time from the request of a token to its background refresh, in milliseconds; absent if there is none. */
   readonly refreshInMs?: number;
   /** Its `timeoutInMs`. */
   readonly timeoutInMs: number;
@@ -53,8 +53,8 @@ interface Kind {
    */
   readonly slowInMs: number;
   /**
-   * The error of a call without a cached token, if the service or tool refuses. Whether it is final: a call whose cached
-   * token is in its last five minutes throws the error too, instead of returning the token.
+   * The error of a call without a cached token, if the service or tool refuses. Whether it is final: a call whose
+   * cached token is in its last five minutes throws the error too, instead of returning the token.
    */
   readonly refusal: { readonly name: string; readonly isFinal: boolean };
   create(clock: FakeClock, behave: (index: number) => Behaviour | "well", cache?: Map<string, TokenSet>): Credential;

@@ -105,8 +105,8 @@ async function later<T>(ms: number, body: () => Promise<T>): Promise<T> {
 }
 
 /**
- * Receives the requests of MSAL for a managed identity. It is a variable, because MSAL uses its first HTTP client for the
- * life of the process.
+ * Receives the requests of MSAL for a managed identity. It is a variable, because MSAL uses its first HTTP client for
+ * the life of the process.
  */
 let machineFetch: typeof fetch;
 
@@ -368,7 +368,8 @@ const ROWS: Readonly<Record<string, () => Promise<void>>> = {
       const second = side.isOurs ? await outcomeOf(credential.getToken(SCOPE)) : "";
       return [first, sent, second, side.entra.requests.length];
     });
-    // `@azure/identity` retries. This library, told not to retry, sends no request of a later call before the time either.
+    // `@azure/identity` retries. This library is configured not to, and sends no request of a later call either before
+    // the time is over.
     assert.deepEqual(seen.theirs.slice(0, 2), ["a token", 4]);
     assert.deepEqual(seen.ours, ["AuthenticationError", 1, "AuthenticationError", 1]);
   },

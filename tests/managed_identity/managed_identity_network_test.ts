@@ -1,5 +1,5 @@
 // Runs on: deno, node, bun
-// Managed identities over real connections: on simulated machines that listen on a port, and with faults of the network.
+// Managed identities over real connections: on simulated machines that listen on a port, with faults of the network.
 import { ManagedIdentityCredential, type ManagedIdentityCredentialOptions } from "@azweb/identity";
 import { createRuntime, detectPlatform } from "@azweb/identity/runtime";
 import {

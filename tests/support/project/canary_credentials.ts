@@ -168,12 +168,12 @@ const CODE = { device_code: SECRET, user_code: "ABC", verification_uri: "https:/
 
 /** Malformed device authorization responses that contain a device code. */
 const NO_CODES: Readonly<Record<string, () => Response>> = {
-  "without an end": () => jsonAnswer({ ...CODE, expires_in: SECRET }),
+  "without an expiry": () => jsonAnswer({ ...CODE, expires_in: SECRET }),
   "without a code for the user": () => jsonAnswer({ ...CODE, user_code: [SECRET] }),
   "in an error": () => jsonAnswer({ ...CODE, error: "invalid_scope", error_description: "No" }, { status: 400 }),
   "in an outage": () => jsonAnswer(CODE, { status: 500 }),
   "in half": () => new Response(JSON.stringify(CODE).slice(0, 60)),
-  "in a list": () => jsonAnswer([CODE]),
+  "in an array": () => jsonAnswer([CODE]),
   "in a page": () => new Response(`<html>${SECRET}`),
 };
 

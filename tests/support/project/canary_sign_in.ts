@@ -62,7 +62,7 @@ const REFUSED: Readonly<Record<string, (back: Back) => Back>> = {
   "two codes": changeUrl(({ searchParams }) => searchParams.append("code", SECRET)),
   "no code": changeUrl(({ searchParams }) => searchParams.delete("code")),
   "another issuer": changeUrl(({ searchParams }) => searchParams.set("iss", `https://evil.example/${SECRET}`)),
-  "an issuer that is none": changeUrl(({ searchParams }) => searchParams.set("iss", SECRET)),
+  "an issuer that is not a URL": changeUrl(({ searchParams }) => searchParams.set("iss", SECRET)),
   "an error beside the code": changeUrl(({ searchParams }) => searchParams.set("error", "access_denied")),
   "another method": (back) => ({ ...back, method: "POST" }),
 };
