@@ -21,7 +21,7 @@ const DEPENDENCIES = ["oauth4webapi"];
 /** Optional peer dependencies: for `./testing`, for PKCS#12, and for proxies on older releases of Node. */
 const OPTIONAL = ["jose", "node-forge", "undici"];
 
-/** Versions of optional peer dependencies that differ from those of `deno.json`: those whose used part is the same. */
+/** Optional peer dependencies of which other versions than that of `deno.json` work too: the used part is the same. */
 const RANGES: Readonly<Record<string, string>> = { undici: ">=6" };
 
 /**
@@ -92,7 +92,10 @@ export async function buildNpm(folder: string = `${ROOT}npm`): Promise<string> {
   return `${folder}/${name.trim()}`;
 }
 
-/** Where the edge builds are in the package. Bundlers take one build for all imports, so that the state of the modules stays one. */
+/**
+ * The folder of the edge build in the package. A bundler uses one build for all imports, so that no module, with its
+ * state, is in a bundle twice.
+ */
 const EDGE_FOLDER = "edge";
 
 interface Manifest {
@@ -171,7 +174,7 @@ function completeManifest(packed: Manifest, { imports }: Configuration): Manifes
   const names = own.map(([name]) => name).sort();
   if (names.join() !== DEPENDENCIES.join()) {
     throw new Error(
-      `Cannot build the package: it would depend on "${names.join(", ")}"; may be: "${DEPENDENCIES.join(", ")}"`,
+      `Cannot build the package: It would depend on "${names.join(", ")}" instead of "${DEPENDENCIES.join(", ")}"`,
     );
   }
   const subpaths = Object.entries(packed.exports).filter(([subpath]) => subpath !== ".");
@@ -203,7 +206,10 @@ function completeManifest(packed: Manifest, { imports }: Configuration): Manifes
   };
 }
 
-/** Adds the conditions of the edge builds to an export. The first condition that a bundler knows is valid, and TypeScript wants `types` first. */
+/**
+ * Adds the conditions of the edge build to an export. Their order matters: a bundler uses the first condition that it
+ * knows, and TypeScript requires `types` to be the first.
+ */
 function withEdgeBuild({ types, ...others }: Manifest["exports"][string]): Manifest["exports"][string] {
   const edge = others.default.replace(/^\./, `./${EDGE_FOLDER}`);
   return { types, ...Object.fromEntries(EDGE_CONDITIONS.map((condition) => [condition, edge])), ...others };

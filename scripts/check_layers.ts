@@ -1,6 +1,6 @@
 /**
  * Checks the imports of Deno's module graph against the table below. The rules that can be checked in a single file
- * (platform names, `console`, default exports, inheritance) are in `lint_plugin.ts`.
+ * (globals of one runtime, `console`, default exports, inheritance) are in `lint_plugin.ts`.
  *
  * @module
  */

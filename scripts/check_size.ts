@@ -1,6 +1,7 @@
 /**
- * Checks the bundle of an application: its size against the budgets in `size_budgets.json`, and its modules against
- * those that each import may load. With `--update` it replaces the budgets with the measured sizes plus 3%.
+ * Bundles an application for each import in `ENTRIES`. Checks the sizes of the bundle against the budgets in
+ * `size_budgets.json`, and the modules that are loaded at once against those that the import may load. With `--update`
+ * it replaces the budgets with the measured sizes plus 3%.
  *
  * @module
  */
@@ -78,7 +79,7 @@ export interface Sizes {
   readonly atOnce: number;
   /** With what `import()` loads, as for bundlers without code splitting, such as that of wrangler. */
   readonly onePiece: number;
-  /** In one piece, on the conditions of edge runtimes in the npm package. */
+  /** In one piece, in the build for edge runtimes. */
   readonly edge: number;
 }
 
@@ -145,7 +146,7 @@ export interface Part {
 export function checkModules(part: Part, entry: Entry, own: readonly string[]): Problem[] {
   const carried: readonly string[] = entry.families;
   return part.modules.filter((module) => !own.includes(module) && !carried.includes(familyOf(module) ?? ""))
-    .map((module) => ({ where: importOf(entry), what: `Brings along ${module}` }));
+    .map((module) => ({ where: importOf(entry), what: `Loads ${module} at once` }));
 }
 
 /** Returns the sizes that exceed their budgets. */
@@ -194,7 +195,7 @@ export async function bundle(
   root: string,
   files: Readonly<Record<string, string>>,
   { splitting = true, plugins = [] }: {
-    /** Whether what `import()` loads is apart. */
+    /** Whether the modules that `import()` loads are parts of their own. */
     readonly splitting?: boolean;
     readonly plugins?: readonly Plugin[];
   } = {},
@@ -212,7 +213,6 @@ export async function bundle(
     outdir: "out",
     platform: "neutral",
     plugins: [...plugins, withoutSideEffects(files)],
-    // With code splitting, esbuild includes what only an unused module would load later.
     splitting,
     write: false,
   });
@@ -266,8 +266,8 @@ if (import.meta.main) {
     const [first, ...later] = await bundle(program, ROOT, files);
     const [whole] = await bundle(program, ROOT, files, { splitting: false });
     const [edge] = await bundle(program, ROOT, files, { splitting: false, plugins });
-    // With code splitting, esbuild adds what only an unused module would load; in one piece, it adds what is loaded
-    // later.
+    // Each bundle may contain more than what is loaded at once: with code splitting, also what only an unused module
+    // loads by `import()`; in one piece, what is loaded later. Both contain what is loaded at once.
     const gzip = Math.min(first!.gzip, whole!.gzip);
     const modules = first!.modules.filter((module) => whole!.modules.includes(module));
     const kebab = entry.name.replace(/(?<=.)([A-Z])/g, "-$1").toLowerCase();

@@ -1,7 +1,6 @@
 /**
- * From environment variables to a stored blob, on this machine alone: `deno task demo`.
- *
- * `--help` lists the options.
+ * Gets a token with environment variables and stores a blob with it, in services that all run on this machine:
+ * `deno task demo`. `--help` lists the options.
  *
  * @module
  */

@@ -29,33 +29,33 @@ export default plugin;
 /** Only `src/runtime/` uses `Deno`, `process` and `getBuiltinModule`. */
 function platformInRuntime(context: Deno.lint.RuleContext): Deno.lint.LintVisitor {
   if (!isSource(context) || pathOf(context).startsWith("src/runtime/")) return {};
-  return forbidNames(context, ["Deno", "process", "getBuiltinModule"], "stands in src/runtime/ only");
+  return forbidNames(context, ["Deno", "process", "getBuiltinModule"], "may be used only in src/runtime/");
 }
 
 /** The library does not use `console`: it has `options.log`. */
 function noConsole(context: Deno.lint.RuleContext): Deno.lint.LintVisitor {
-  return isSource(context) ? forbidNames(context, ["console"], "is not written to: there is options.log") : {};
+  return isSource(context) ? forbidNames(context, ["console"], "must not be used: log with options.log") : {};
 }
 
 function noDefaultExport(context: Deno.lint.RuleContext): Deno.lint.LintVisitor {
   if (!isSource(context)) return {};
   return {
     ExportDefaultDeclaration(node) {
-      context.report({ node, message: "A default export: what is exported has a name" });
+      context.report({ node, message: "A default export: export a name instead" });
     },
     "ExportSpecifier[exported.name='default']"(node: Deno.lint.ExportSpecifier) {
-      context.report({ node, message: "A default export: what is exported has a name" });
+      context.report({ node, message: "A default export: export a name instead" });
     },
   };
 }
 
-/** A class may extend only built-in classes such as `Error`, and no class of this library or a dependency. */
+/** A class may extend only `Error` and the other built-in errors, and no class of this library or a dependency. */
 function noInheritance(context: Deno.lint.RuleContext): Deno.lint.LintVisitor {
   if (!isSource(context)) return {};
   function check(node: Deno.lint.ClassDeclaration | Deno.lint.ClassExpression) {
     const base = node.superClass;
     if (!base || base.type === "Identifier" && /^[A-Z]?[a-z]*Error$/.test(base.name) && base.name in globalThis) return;
-    context.report({ node: base, message: "A class extends a class that is no built-in error" });
+    context.report({ node: base, message: "A class may extend only built-in errors" });
   }
   return { ClassDeclaration: check, ClassExpression: check };
 }

@@ -68,7 +68,7 @@ export function endProcesses(leader: number | undefined, mark: string): void {
   }
 }
 
-/** A run within a run has a mark that begins with the outer one's. */
+/** Whether a process belongs to the run with the mark, or to a run within it, whose mark begins with the outer one. */
 function hasMark(id: number, mark: string): boolean {
   return readOrEmpty(`/proc/${id}/environ`).split("\0").some((entry) => entry.startsWith(`${MARK}=${mark}`));
 }

@@ -39,7 +39,7 @@ export const SIGNALS: readonly Deno.Signal[] = Deno.build.os === "windows"
   ? ["SIGINT"]
   : ["SIGINT", "SIGTERM", "SIGHUP"];
 let started = 0;
-/** Keeps the standard input of the process open. */
+/** A reference to the process of {@linkcode cleanUpAfterThisProcess}, so that its standard input stays open. */
 let watcher: Deno.ChildProcess;
 
 /**

@@ -33,11 +33,11 @@ export async function runBun({ folder, filesFor, install, silenceInMs }: Suite):
   });
   const outcomes = seen.isCut ? seen.outcomes : readJunit(await Deno.readTextFile(report).catch(() => ""));
   // A file that cannot be loaded is not in the report.
-  const untold = stderr.split(/^(?=# Unhandled error)/m).slice(1)
+  const unreported = stderr.split(/^(?=# Unhandled error)/m).slice(1)
     .map((text) => failure("outside of a test", text.split("\n").slice(0, 20).join("\n")));
-  const told = untold.length > 0 || outcomes.some(({ status }) => status === "failed");
-  if (code !== 0 && !told) untold.push(failure("bun test", stdout + stderr));
-  return { runtime: `Bun ${version}`, outcomes: [...outcomes, ...untold], costs };
+  const isReported = unreported.length > 0 || outcomes.some(({ status }) => status === "failed");
+  if (code !== 0 && !isReported) unreported.push(failure("bun test", stdout + stderr));
+  return { runtime: `Bun ${version}`, outcomes: [...outcomes, ...unreported], costs };
 }
 
 const STATUSES: Readonly<Record<string, Outcome["status"]>> = { pass: "passed", fail: "failed", skip: "skipped" };

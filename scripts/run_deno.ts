@@ -20,11 +20,11 @@ export async function runDeno({ folder, filesFor, silenceInMs }: Suite): Promise
     ...seen.isCut ? seen.outcomes : readJunit(await Deno.readTextFile(report).catch(() => "")),
     ...broken,
   ];
-  const told = outcomes.some(({ status }) => status === "failed");
+  const isReported = outcomes.some(({ status }) => status === "failed");
   return {
     runtime: `Deno ${Deno.version.deno}`,
     figures: readFigures(stdout),
-    outcomes: code === 0 || told ? outcomes : [...outcomes, failure("deno test", stdout + stderr)],
+    outcomes: code === 0 || isReported ? outcomes : [...outcomes, failure("deno test", stdout + stderr)],
     costs,
   };
 }

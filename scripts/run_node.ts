@@ -30,10 +30,10 @@ export async function runNode({ folder, filesFor, install, silenceInMs }: Suite)
   const output = await Deno.readTextFile(text).catch(() => stdout);
   const reported = readJunit(await Deno.readTextFile(report).catch(() => ""));
   const outcomes = seen.isCut ? seen.outcomes : reported.map((outcome) => explain(outcome, output));
-  const told = outcomes.some(({ status }) => status === "failed");
+  const isReported = outcomes.some(({ status }) => status === "failed");
   return {
     runtime: `Node ${version}`,
-    outcomes: code === 0 || told ? outcomes : [...outcomes, failure("node --test", output + stderr)],
+    outcomes: code === 0 || isReported ? outcomes : [...outcomes, failure("node --test", output + stderr)],
     costs,
   };
 }

@@ -138,7 +138,7 @@ function judge(runtime: RuntimeName, findings: Findings, cloud: Cloud, outages: 
   const atService = ({ handled, connected }: Cloud, isAborted: boolean) =>
     [handled, connected].map((most) =>
       Math.max(0, ...[...most].filter(([name]) => (name === ABORTED_RESOURCE) === isAborted).map(([, count]) => count))
-    ).join(" at the service, ");
+    ).join(" at the service, of which ");
   console.log(
     `${runtime}: ${calls} calls, ${tokens} tokens, ${countOf(errors)} errors, ${aborted} aborted by their caller
   requests: ${findings.requests} sent, ${cloud.requests} received, ${cloud.faults} with a random fault
@@ -148,8 +148,10 @@ function judge(runtime: RuntimeName, findings: Findings, cloud: Cloud, outages: 
   heap in use: ${megabytes(heap[0])} at first, ${megabytes(medianOf(heap.slice(third, 2 * third)))} in the middle, ${
       megabytes(medianOf(heap.slice(-third)))
     } at the end
-  requests for a token at a time: ${overlap.common} sent, ${atService(cloud, false)} of a connected client
-  with a signal that is aborted: ${overlap.aborted} sent, ${atService(cloud, true)} of a connected client
+  most concurrent requests for the same token: ${overlap.common} sent, ${
+      atService(cloud, false)
+    } from a connected client
+  the same, for callers with a signal: ${overlap.aborted} sent, ${atService(cloud, true)} from a connected client
   listeners on the shared signal: ${findings.listeners} at most, ${findings.lastListeners} at the end`,
   );
   const problems: [isWrong: boolean, what: string][] = [
@@ -158,8 +160,8 @@ function judge(runtime: RuntimeName, findings: Findings, cloud: Cloud, outages: 
     [stuck > 0, `${stuck} calls did not settle`],
     [unjustified.length > 0, `${countOf(unjustified)} errors while the service was up: ${unjustified[0]?.message}`],
     [growth > HEAP_GROWTH, `the heap grew by ${megabytes(growth)}`],
-    [overlap.common > 1, `${overlap.common} requests for a token at a time`],
-    [overlap.aborted > 1, `${overlap.aborted} requests for a token at a time, of callers with a signal`],
+    [overlap.common > 1, `${overlap.common} concurrent requests for the same token`],
+    [overlap.aborted > 1, `${overlap.aborted} concurrent requests for the same token, of callers with a signal`],
     [longestInMs > LONGEST_CALL_IN_MS + findings.longestPauseInMs, `a call took ${longestInMs} ms`],
     [findings.lastListeners > 0, `${findings.lastListeners} listeners are left on the shared signal`],
   ];

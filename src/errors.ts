@@ -195,8 +195,8 @@ export class AuthenticationRequiredError extends Error {
 }
 
 /**
- * No credential of a chain returned a token. An outer chain continues with its next credential; this chain is
- * `"absent"` to it only if each of its credentials is.
+ * No credential of a chain returned a token. An outer chain continues with its next credential, and treats this chain
+ * as `"absent"` only if all credentials of this chain are absent.
  */
 export class AggregateAuthenticationError extends Error {
   /** Always `"AggregateAuthenticationError"`. */

@@ -1,5 +1,5 @@
 /**
- * Runs the official tools with this library's credentials, in each situation that ends in another outcome.
+ * Runs the official tools with this library's credentials, in situations for which the outcome is known.
  *
  * @module
  */
@@ -69,7 +69,7 @@ const SITUATIONS: Readonly<Record<"az" | "azd", readonly Situation[]>> = {
 };
 const CREDENTIALS = { az: "AzureCliCredential", azd: "AzureDeveloperCliCredential" } as const;
 
-/** What a call ended with. */
+/** The result of a call. */
 interface Cell {
   readonly outcome: string;
   /** The reason and the next step of an error. */

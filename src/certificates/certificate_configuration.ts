@@ -147,9 +147,9 @@ export function algorithmOfThumbprint(thumbprint: string): "PS256" | "RS256" | u
 }
 
 /**
- * Returns the values that partition the cache by certificate: the PEM text with the private key, or the object that
- * signs and the certificate; and whether the chain is sent, because a request can fail without it. Throws an
- * `AuthenticationError` if a file cannot be read.
+ * Returns the values that partition the cache by certificate: the PEM text with the private key, or the certificate and
+ * the key or callback that signs. In both cases also whether the chain is sent, because a request can fail without it.
+ * Throws an `AuthenticationError` if a file cannot be read.
  */
 export async function certificateCacheIdentity(
   configuration: CertificateConfiguration,

@@ -59,8 +59,8 @@ export function errorFromResponse(
 }
 
 /**
- * Returns a response with status 200 that is not a JSON object as one that was not received: it has ended early, or the
- * network sent it instead of the service. A response that is too long is returned as it is.
+ * Replaces the status 200 of a response that is not a JSON object by 0 (no response): it has ended early, or the
+ * network sent it instead of the service. Returns other responses unchanged, also one that is too long.
  */
 export function requireJson(response: HttpResult): HttpResult {
   const { isTooLong, status } = response;

@@ -14,8 +14,8 @@ export interface Access {
 /** Access to the permissions of environment variables. */
 export interface EnvPermissions {
   /**
-   * Returns the flags that Deno needs to read these variables, and for the other access, if one of the variables cannot
-   * be read.
+   * Returns the flags with which Deno may read these variables and has the other access; `undefined` if all of the
+   * variables can be read.
    */
   missingEnvPermission(names: readonly string[], access?: Access): string | undefined;
 }

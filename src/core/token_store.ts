@@ -27,7 +27,7 @@ interface CacheState {
 
 /** Token cache as a credential sees it. Never throws: if the cache of the user fails, the memory is used. */
 export interface TokenStore {
-  /** Returns the token; not as a promise if the cache is synchronous. */
+  /** Returns the cached token, if there is one; a promise only if an asynchronous cache has to be read. */
   find(key: string, now: number): TokenSet | undefined | Promise<TokenSet | undefined>;
   /** Stores a token. Resolves when an asynchronous cache has stored it, or has timed out. */
   save(key: string, token: TokenSet): Promise<void>;

@@ -74,16 +74,16 @@ const OPTIONS = "tenantId exclude includeInteractiveBrowser interactiveBrowserCl
  *   next one is used until this one is tried again: after 10 s for a probe, after 60 s for a missing identity, when the
  *   token must be refreshed for a tool.
  * - Not for this call: a tool does not support an option of the call. The next one is used for this call only.
- * - Configured and failed (the first three): the chain ends with an `AuthenticationError`, so that the program never
- *   uses another identity.
+ * - Configured and failed, an outcome of the first three only: the chain ends with an `AuthenticationError`, so that
+ *   the program never uses another identity.
  *
  * While the metadata service is probed, a signed-in Azure CLI is started in advance. Its token is used only if all
  * credentials before it are unavailable.
  *
  * The environment variable `AZURE_TOKEN_CREDENTIALS` restricts the list to `prod` (the first three), `dev` (the
- * others), or one credential by its name, ignoring case. The chain then does not probe for the metadata service. With
- * `FederatedCredential`, and only then, the token is that of the app of `AZURE_TENANT_ID` and `AZURE_CLIENT_ID`, for
- * which the platform issues assertions: see `fromPlatform` of `@azweb/identity/federation`.
+ * others), or one credential by its name, ignoring case. The chain then does not probe for the metadata service.
+ * `FederatedCredential`, a name that only this variable selects, authenticates the app of `AZURE_TENANT_ID` and
+ * `AZURE_CLIENT_ID` with assertions of the platform: see `fromPlatform` of `@azweb/identity/federation`.
  *
  * @example
  * ```ts no-eval

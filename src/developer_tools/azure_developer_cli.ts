@@ -34,8 +34,8 @@ function azureDeveloperCli(): DeveloperTool {
     installation: "https://learn.microsoft.com/azure/developer/azure-developer-cli/install-azd",
     cacheIdentity: [],
     command({ scopes, tenantId, claims }) {
-      // Each value is joined to its flag by "=": azd takes a separate value for the name of a command of an extension,
-      // and requests the list of extensions each time, for up to 10 s if it cannot be reached.
+      // Each value is joined to its flag by "=": azd could interpret a separate value as a command of an extension, for
+      // which it requests the list of extensions each time, for up to 10 s if the list cannot be reached.
       const args = ["auth", "token", "--output=json", "--no-prompt", ...scopes.map((scope) => `--scope=${scope}`)];
       if (tenantId !== "") args.push(`--tenant-id=${tenantId}`);
       if (claims !== undefined) args.push(`--claims=${encodeBase64(claims)}`);

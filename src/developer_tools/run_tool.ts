@@ -82,7 +82,7 @@ export async function runTool(
       if (flag) missingFlag = flag;
       // Another folder may have a program that can be started.
       else if (!/^(ENOENT|EACCES|ENOTDIR)$/.test(String(code))) failure ??= sanitizeOutput(messageOf(error));
-      // The program was started, and is not started twice.
+      // The output was too long: the program was started, so that no other one is.
       if (error instanceof RangeError) break;
     }
   }

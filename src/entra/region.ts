@@ -19,8 +19,8 @@ const detected = new WeakMap<
 >();
 
 /**
- * Returns the authority with the token endpoint of the region in `AZURE_REGIONAL_AUTHORITY_NAME`. Returns it unchanged
- * if the region has to be detected and there is none.
+ * Returns the authority with the token endpoint of the region in `AZURE_REGIONAL_AUTHORITY_NAME`. Returns the authority
+ * unchanged if no region is detected, and for AD FS and external tenants, which have no regional endpoints.
  */
 export async function regionalEndpoint(
   server: AuthorizationServer,

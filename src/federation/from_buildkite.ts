@@ -16,8 +16,8 @@ const LABEL = "the assertion of Buildkite";
 /** Options of {@linkcode fromBuildkite}. */
 export interface BuildkiteSourceOptions extends AssertionSourceOptions {
   /**
-   * The claim that becomes the subject. The subject of Buildkite's default has the commit, which no federated
-   * credential can match.
+   * The claim that becomes the subject. Buildkite's own default is a subject that contains the commit, so that a
+   * federated credential would match a single commit.
    *
    * @default {"pipeline_id"}
    */

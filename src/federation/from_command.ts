@@ -7,7 +7,7 @@ import { createSource, type SourceContext } from "./create_source.ts";
 /** Options of {@linkcode fromCommand}. */
 export interface CommandSourceOptions extends AssertionSourceOptions {
   /**
-   * Returns the assertion of the program's standard output. By default the whole output.
+   * Extracts the assertion from the program's standard output. By default, the assertion is the whole output.
    *
    * @param stdout The standard output, one megabyte at most.
    */
@@ -18,7 +18,7 @@ export interface CommandSourceOptions extends AssertionSourceOptions {
  * Returns a source of the tokens that a program writes to its standard output, such as `spire-agent` or
  * `buildkite-agent`. The program is started at each call, without a shell.
  *
- * @param command The name of the program, which the folders of `PATH` have, or its absolute path.
+ * @param command The name of a program in a folder of `PATH`, or its absolute path.
  * @param args The arguments. The audience is one of them: `options.audience` is ignored.
  * @param options See {@linkcode CommandSourceOptions}.
  * @throws {TypeError} An argument or an option is malformed.
@@ -68,7 +68,7 @@ interface Command extends Pick<SourceContext, "settings" | "signal"> {
   readonly options: CommandSourceOptions;
 }
 
-/** Runs a program to its end, and returns the assertion of its output. */
+/** Runs a program to its end, and returns the assertion in its output. */
 export async function runCommand(
   label: string,
   { command, args, options, settings, signal }: Command,

@@ -5,8 +5,9 @@ import type { TokenCredential } from "../token_credential.ts";
 import { createSource } from "./create_source.ts";
 
 /**
- * Returns a source of the tokens of another credential: a user-assigned managed identity as the federated credential of
- * an app, also for an app of several tenants. The managed identity and the app registration must be in one tenant.
+ * Returns a source whose assertions are the tokens of another credential: of a user-assigned managed identity that an
+ * app trusts by a federated credential. The app may be in several tenants; its registration must be in that of the
+ * managed identity.
  *
  * @param credential The credential, such as a `ManagedIdentityCredential` with a client id.
  * @param options See {@linkcode AssertionSourceOptions}; `audience` is the resource for which the token is requested.

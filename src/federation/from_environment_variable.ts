@@ -5,8 +5,8 @@ import { notOffered, variable } from "./variables.ts";
 
 /**
  * Returns a source of the token in an environment variable, which the platform sets for a job: HCP Terraform
- * (`TFC_WORKLOAD_IDENTITY_TOKEN`), Pulumi (`ARM_OIDC_TOKEN`), Bitbucket (`BITBUCKET_STEP_OIDC_TOKEN`) and others. The
- * variable is read at each call; most platforms do not renew it.
+ * (`TFC_WORKLOAD_IDENTITY_TOKEN`), Pulumi (`ARM_OIDC_TOKEN`) and others. The variable is read at each call; most
+ * platforms do not renew it.
  *
  * @param name The name of the variable.
  * @param options See {@linkcode AssertionSourceOptions}. The platform determines the audience: `audience` is ignored.

@@ -5,9 +5,9 @@ import { CredentialUnavailableError } from "../errors.ts";
 import { findPlatform, PLATFORM_VARIABLES, PLATFORMS } from "./platforms.ts";
 
 /**
- * Returns the source of the platform that the program runs on, which environment variables show: the first of a token
- * file, Azure Pipelines, GitHub Actions, GitLab, HCP Terraform, CircleCI, Buildkite, Vercel, Fly.io, Google Cloud, AWS
- * and `ARM_OIDC_TOKEN`. Sends no request to find it. The platform is determined once.
+ * Returns the source of the platform that the program runs on. Its environment variables determine the platform, in
+ * this order: a token file, Azure Pipelines, GitHub Actions, GitLab, HCP Terraform, CircleCI, Buildkite, Vercel,
+ * Fly.io, Google Cloud, AWS, `ARM_OIDC_TOKEN`. The platform is determined at the first call, without a request.
  *
  * @param options See {@linkcode AssertionSourceOptions}.
  * @throws {TypeError} An option is malformed.
@@ -36,7 +36,7 @@ export function fromPlatform(options: AssertionSourceOptions = {}): AssertionSou
   };
 }
 
-/** Returns the error of a machine that is none of the platforms, with the variables that each of them misses. */
+/** Returns the error for a program that runs on none of the platforms, with the variables of each platform. */
 export function noPlatform(): CredentialUnavailableError {
   const rows = PLATFORMS.map(({ name, variables }) =>
     `  ${name}: ${variables.map((group) => group.join(" or ")).join(", and ")}`

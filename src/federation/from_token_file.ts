@@ -45,7 +45,7 @@ export function fromTokenFile(path?: string, options: AssertionSourceOptions = {
         const name = FILE_VARIABLES.find((name) => variable(name, settings));
         const file = path ?? (name && variable(name, settings));
         if (file === undefined) {
-          const nextStep = "Set it to the path of a token file, or pass the path";
+          const nextStep = "Set one of them to the path of a token file, or pass the path";
           throw notOffered("the assertion of a file", `None of ${FILE_VARIABLES.join(", ")} is set`, nextStep);
         }
         if (file.startsWith("/var/run/secrets/kubernetes.io/") && file.endsWith("/token")) {

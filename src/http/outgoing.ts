@@ -17,7 +17,7 @@ export function readArguments(input: string | URL | Request, init: RequestInit, 
   const request = isRequest(input) ? input : undefined;
   const body = init.body ?? request?.body;
   return {
-    // Not the object of the caller, which may change, or become another string, before the token is there.
+    // Not a `URL` of the caller, which may change before the token is acquired.
     input: request ?? url.href,
     url,
     method: (init.method ?? request?.method ?? "GET").toUpperCase(),

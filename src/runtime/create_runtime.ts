@@ -9,8 +9,8 @@ import type { Runtime, RuntimeOverrides } from "./runtime.ts";
 import { tlsFetcher } from "./tls_fetch.ts";
 
 /**
- * Returns the members that a credential uses here: the overrides, and for the others what Deno, Node or Bun has. A
- * member that is `undefined` is a capability that is absent.
+ * Returns the capabilities that a credential uses on this runtime: the overrides, and for the other members those of
+ * Deno, Node or Bun. A member is `undefined` if the runtime lacks the capability.
  *
  * @param overrides The members that replace those of the runtime.
  *

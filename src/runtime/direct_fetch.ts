@@ -19,8 +19,8 @@ interface Peer extends TlsTrust {
 }
 
 /**
- * Sends a request over a connection of its own and never through a proxy. `fetch` sends every request to the proxy that
- * an environment variable names, for which a loopback or link-local address is the machine of the proxy. Redirects are
+ * Sends a request over a connection of its own and never through a proxy. `fetch` would send it to the proxy that an
+ * environment variable names, and a loopback or link-local address is then that of the proxy's machine. Redirects are
  * not followed.
  *
  * `node:http` is no alternative: it uses that proxy on Bun before 1.4, and accepts no open connection on Deno before
@@ -63,7 +63,7 @@ function createSocket(url: URL, { ca, serverName, thumbprint, socketPath }: Peer
   return builtinModule<{ connect(options: object): Socket }>(network).connect({
     host,
     port: Number(url.port || port),
-    // For names only: the certificate is checked for an address without it.
+    // For a name only. For an address, the certificate is checked without it.
     servername: serverName ?? (isAddress ? undefined : host),
     ca,
     // Set in any case, because the variable NODE_TLS_REJECT_UNAUTHORIZED can change the default.

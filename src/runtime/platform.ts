@@ -24,7 +24,7 @@ export function detectPlatform(): Platform {
   return platform ??= detect();
 }
 
-/** Returns the runtime by the present globals, which tests of pages replace. */
+/** Detects the runtime at each call, because tests of web pages replace the globals. */
 export function detect(): Platform {
   const { Deno, navigator, process } = globalThis as {
     Deno?: { version?: { deno?: string } };

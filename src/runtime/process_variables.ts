@@ -4,7 +4,7 @@ import { detectPlatform } from "./platform.ts";
 /** Environment variables of the process. */
 export interface ProcessVariables {
   readonly variables: Readonly<Record<string, string>>;
-  /** Whether these are all variables that match: Deno may deny to list them. */
+  /** Whether these are all variables that match. They are not if Deno does not permit to list the variables. */
   readonly isComplete: boolean;
 }
 

@@ -41,8 +41,9 @@ const SECRET = "a-secret-that-no-message-shows";
 const MAX_LENGTH = 16_384;
 /** The length limit where a longer text is rejected instead of cut. */
 const OTHER_LENGTHS: Readonly<Record<string, number>> = { "the token file of a workload": 65_536 };
-/** The maximum number of regular expressions that process text in a failing call. */
+/** Maximum number of times that a failing call applies regular expressions. */
 const MAX_USES = 500;
+/** Maximum number of times that a failing call parses JSON. */
 const MAX_PARSES = 250;
 
 /** The most expensive texts: only blanks, escapes of escapes, and text that looks like the beginnings of secrets. */
@@ -62,7 +63,10 @@ type Hostile = (text: string) => Promise<Error & Record<string, unknown>>;
 
 const FIELDS = ["error", "error_description", "suberror", "correlation_id", "timestamp", "trace_id", "claims"];
 
-function secretBefore(answer: (asked: Asked) => unknown, options: CredentialOptions = {}): ClientSecretCredential {
+function createSecretCredential(
+  answer: (asked: Asked) => unknown,
+  options: CredentialOptions = {},
+): ClientSecretCredential {
   const isolated = isolatedOptions(createService(answer));
   return new ClientSecretCredential(TENANT, CLIENT, SECRET, {
     ...isolated,
@@ -72,7 +76,7 @@ function secretBefore(answer: (asked: Asked) => unknown, options: CredentialOpti
 }
 
 function askSecret(answer: (asked: Asked) => unknown, options: CredentialOptions = {}): ReturnType<Hostile> {
-  return failureOf(secretBefore(answer, options).getToken(SCOPE));
+  return failureOf(createSecretCredential(answer, options).getToken(SCOPE));
 }
 
 function askMachine(
@@ -192,7 +196,7 @@ const PLACES: Readonly<Record<string, Hostile>> = {
     ],
     [`a body of ${name}`, (text: string) => askMachine(name, answerOf(name, () => new Response(text)))],
     [
-      `a token's end of ${name}`,
+      `the expiry of a token from ${name}`,
       (text: string) =>
         askMachine(name, answerOf(name, () => jsonAnswer({ access_token: "a-token", expires_on: text }))),
     ],
@@ -244,7 +248,7 @@ const PLACES: Readonly<Record<string, Hostile>> = {
       (text: string) => askTool(tool, { code: 1, stderr: `WARNING: ${text}\nERROR: ${text}` }),
     ],
     [
-      `a token's end of ${tool}`,
+      `the expiry of a token from ${tool}`,
       (text: string) =>
         askTool(tool, { stdout: JSON.stringify({ token: "a", accessToken: "a", expiresOn: text, expires_on: text }) }),
     ],
@@ -358,7 +362,7 @@ describe("the beginning of a text is shown, without a partial secret", () => {
     });
   }
 
-  test("of az, without any number of warnings", async () => {
+  test("of az, without its warnings, however many there are", async () => {
     const stderr = `${"WARNING: This is going to change\n".repeat(2000)}ERROR: The reason`;
     assert.match((await askTool("az", { code: 1, stderr })).message, /ERROR: The reason/);
   });
@@ -418,7 +422,7 @@ describe("nested JSON", () => {
   for (const options of [{}, { enableCae: true }] as GetTokenOptions[]) {
     test(`in claims is an invalid argument: ${JSON.stringify(options)}`, async () => {
       for (const claims of [deep("access_token"), "[".repeat(DEPTH), `{"a":`.repeat(DEPTH)]) {
-        const credential = secretBefore(() => tokenAnswer());
+        const credential = createSecretCredential(() => tokenAnswer());
         const error = await failureOf(credential.getToken(SCOPE, { ...options, claims }));
         assert.equal(error.name, "TypeError");
         assert.match(error.message, /"claims" must be a JSON object/);

@@ -43,18 +43,18 @@ interface Credential {
 interface Kind {
   /** The lifetime of its tokens, in milliseconds. */
   readonly livesInMs: number;
-  /** When a token is refreshed before it counts as expired, in milliseconds after its request; absent if it is not. */
+  /** Time from the request of a token to its background refresh, in milliseconds; absent if there is none. */
   readonly refreshInMs?: number;
   /** Its `timeoutInMs`. */
   readonly timeoutInMs: number;
   /**
-   * When a service that takes three seconds has returned a token, in milliseconds: a background attempt has two
-   * seconds, the next one four.
+   * Time until a token is received from a service that takes three seconds, in milliseconds. Where attempts have time
+   * limits, the first one fails after two seconds, and the second one takes three.
    */
   readonly slowInMs: number;
   /**
-   * The error of a call without a token after a rejection, and whether a call with a token gets it too, five minutes
-   * early.
+   * The error of a call without a cached token, if the service or tool refuses. Whether it is final: a call whose
+   * cached token is in its last five minutes throws the error too, instead of returning the token.
    */
   readonly refusal: { readonly name: string; readonly isFinal: boolean };
   create(clock: FakeClock, behave: (index: number) => Behaviour | "well", cache?: Map<string, TokenSet>): Credential;
@@ -182,7 +182,7 @@ async function world(kind: Kind, behaviour: Behaviour, { leftInMs }: { leftInMs:
   return { clock, ask, requests, heal: () => isHealed = true, end: first.value!.expiresOnTimestamp };
 }
 
-function said({ value, error }: Ended<AccessToken>): string {
+function resultOf({ value, error }: Ended<AccessToken>): string {
   return value?.token ?? error!.name;
 }
 
@@ -227,7 +227,7 @@ for (const [name, kind] of Object.entries(KINDS)) {
       test(`${leftInMs} ms before the expiry, ${behaviour}: ${expected} after ${after} ms`, async () => {
         const { ask } = await world(kind, behaviour, { leftInMs });
         const ended = await ask();
-        assert.deepEqual([said(ended), ended.after], [expected, after]);
+        assert.deepEqual([resultOf(ended), ended.after], [expected, after]);
       });
     }
 
@@ -240,14 +240,14 @@ for (const [name, kind] of Object.entries(KINDS)) {
 
     test("slow: 3 s: the request continues after the call has returned the cached token, and the next call gets the new one", async () => {
       const { clock, ask } = await world(kind, "slow: 3 s", { leftInMs: 4 * MINUTE });
-      assert.equal(said(await ask()), "token-0");
+      assert.equal(resultOf(await ask()), "token-0");
       await passTime(slowInMs - 2000, clock);
       const next = await ask();
       assert.match(next.value!.token, /^token-[12]$/);
       assert.equal(next.after, 0);
     });
 
-    test("silent: later calls do not wait again for half a minute", async () => {
+    test("silent: the calls of the next two seconds return the cached token at once", async () => {
       const { clock, ask, requests } = await world(kind, "silent", { leftInMs: 4 * MINUTE });
       await ask();
       const flight = requests.length;
@@ -272,10 +272,10 @@ for (const [name, kind] of Object.entries(KINDS)) {
 
     test("503: a call half a minute later requests a token again", async () => {
       const { clock, ask, heal } = await world(kind, "503", { leftInMs: 4 * MINUTE });
-      assert.equal(said(await ask()), "token-0");
+      assert.equal(resultOf(await ask()), "token-0");
       heal();
       await passTime(30 * SECOND, clock);
-      assert.match(said(await ask()), /^token-[1-9]/);
+      assert.match(resultOf(await ask()), /^token-[1-9]/);
     });
 
     for (
@@ -288,7 +288,7 @@ for (const [name, kind] of Object.entries(KINDS)) {
       test(`silent, a caller ${caller}: ${expected} after ${after} ms`, async () => {
         const { ask } = await world(kind, "silent", { leftInMs: 4 * MINUTE });
         const ended = await ask(options);
-        assert.deepEqual([said(ended), ended.after], [expected, after]);
+        assert.deepEqual([resultOf(ended), ended.after], [expected, after]);
       });
     }
 
@@ -299,8 +299,8 @@ for (const [name, kind] of Object.entries(KINDS)) {
       const staying = ask();
       clock.sleep(SECOND).then(() => controller.abort());
       const [left, stayed] = [await leaving, await staying];
-      assert.deepEqual([said(left), left.after], ["AbortError", 1000]);
-      assert.deepEqual([said(stayed), stayed.after], ["token-0", 2000]);
+      assert.deepEqual([resultOf(left), left.after], ["AbortError", 1000]);
+      assert.deepEqual([resultOf(stayed), stayed.after], ["token-0", 2000]);
     });
 
     test("silent: callers that join a second later wait two seconds themselves", async () => {
@@ -309,7 +309,7 @@ for (const [name, kind] of Object.entries(KINDS)) {
       const first = ask();
       const joined = clock.sleep(SECOND).then(() => Promise.all([ask(), ask(), ask()]));
       const ends = [await first, ...await joined];
-      assert.deepEqual(ends.map(said), Array(4).fill("token-0"));
+      assert.deepEqual(ends.map(resultOf), Array(4).fill("token-0"));
       assert.ok(ends.every(({ after }) => after <= 2000), ends.map(({ after }) => after).join());
       assert.ok(requests.length - before <= 2, String(requests.length - before));
     });
@@ -318,7 +318,7 @@ for (const [name, kind] of Object.entries(KINDS)) {
       const { ask, requests } = await world(kind, "slow: 1.5 s", { leftInMs: 4 * MINUTE });
       const before = requests.length;
       const ends = await Promise.all(Array.from({ length: 100 }, () => ask()));
-      assert.deepEqual([...new Set(ends.map(said))], ["token-1"]);
+      assert.deepEqual([...new Set(ends.map(resultOf))], ["token-1"]);
       assert.equal(requests.length - before, 1);
     });
 
@@ -328,7 +328,7 @@ for (const [name, kind] of Object.entries(KINDS)) {
         test(`due for a refresh, ${behaviour}: returns the token at once`, async () => {
           const { ask } = await world(kind, behaviour, { leftInMs: livesInMs - refreshInMs });
           const ended = await ask();
-          assert.deepEqual([said(ended), ended.after], ["token-0", 0]);
+          assert.deepEqual([resultOf(ended), ended.after], ["token-0", 0]);
         });
       }
     }

@@ -101,7 +101,7 @@ for (const { version, flag, hasNet, path, skip } of located) {
     });
 
     if (!hasNet) return;
-    test("the next missing permission is named after the network is permitted", async () => {
+    test("if the network is permitted, the error names the next missing permission", async () => {
       const permitted = await outcomesOf(["network", "browser"], "--allow-net");
       assert.match(permitted.get("network")!, /ECONNREFUSED/);
       assert.match(permitted.get("browser")!, /Node with --allow-child-process/);

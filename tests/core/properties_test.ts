@@ -34,9 +34,7 @@ const OURS = ["AuthenticationError", "CredentialUnavailableError", "AggregateAut
 const KEYS = "/var/opt/azcmagent/tokens/";
 const SECRET = "a-Secret~with.32-Characters_or+so";
 
-/**
- * Calls `getToken` once with a response. Returns the token or the error. Fails if that is not an error of this library.
- */
+/** Calls `getToken` once with a response. Returns the token or the error. Fails if another library threw the error. */
 async function outcomeOf(answer: () => unknown, options: CredentialOptions = {}) {
   const service = createService(answer);
   const events: LogEvent[] = [];
@@ -212,7 +210,7 @@ const challenge = fc.oneof(
   fc.string({ unit: fc.constantFrom("a", ".", "/"), maxLength: 6 }).map((name) => `Basic realm=${KEYS}${name}.key`),
 );
 
-test("the error of a 401 with any challenge contains the reason but not the challenge", async () => {
+test("the error for a rejected request contains the AADSTS code, but no challenge of the response", async () => {
   await fc.assert(
     fc.asyncProperty(challenge, fc.constantFrom(400, 401, 403), async (challenge, status) => {
       const headers = { "www-authenticate": `${challenge}${SECRET}` };
@@ -385,7 +383,7 @@ test("any claims are rejected or sent with the same meaning", async () => {
         return;
       }
       const sent = service.requests[0]!.form.claims;
-      // White space counts as none.
+      // White space alone counts as no claims.
       const given = claims.trim() && claims;
       if (!enableCae) return assert.equal(sent, given || undefined);
       const { access_token: { xms_cc, ...theirs }, ...rest } = JSON.parse(sent!);
@@ -416,7 +414,7 @@ const SPELLINGS: readonly ((text: string) => string)[] = [
 ];
 
 test("any secret that a service returns, in any encoding, is redacted", async () => {
-  // Well-formed, because a form changes half of a surrogate pair; and long enough not to be a word of the message.
+  // Well-formed, because a form replaces a lone surrogate; and long enough not to occur in the message by chance.
   const secrets = fc.string({ unit: "grapheme", minLength: 12, maxLength: 60 })
     .filter((text) =>
       text.isWellFormed() && text.trim() === text && text.replace(/\W/g, "").length >= 4 || /^\S{12,}$/.test(text)

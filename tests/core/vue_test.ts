@@ -1,5 +1,5 @@
 // Runs on: deno, node, bun
-// Credentials in the reactive state of Vue, whose proxies wrap what they return and whose types are mapped.
+// Credentials in the reactive state of Vue: its proxies also wrap the members of an object, and its types map theirs.
 import type { TokenCredential } from "@azweb/identity";
 import { reactive, readonly, ref, shallowReactive, shallowRef } from "@vue/reactivity";
 import assert from "node:assert/strict";
@@ -31,7 +31,7 @@ for (const [name, subject] of Object.entries(await createSubjects())) {
   });
 }
 
-test("Vue's types of a credential are those of a credential", () => {
+test("the type of a credential in Vue's reactive state is that of the credential", () => {
   const create = {
     default: () => new DefaultAzureCredential({ env: {} }),
     secret: () => new ClientSecretCredential("my-tenant-id", "my-client-id", "a-secret"),

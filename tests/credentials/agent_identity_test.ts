@@ -229,7 +229,7 @@ describe("AgentIdentityCredential, with bad input", () => {
     "a user who is not an agent's": [{ username: "ada@contoso.com" }, /AADSTS50034/],
     "the user of another agent": [{ username: "second@contoso.com" }, /AADSTS50034/],
     "an unknown user id": [{ userId: "11111111-0000-0000-0000-000000000000" }, /AADSTS50034/],
-    "a user's token that is none": [{ userAssertionToken: "not-a-token" }, /AADSTS50013/],
+    "a user's token that is not a JWT": [{ userAssertionToken: "not-a-token" }, /AADSTS50013/],
   };
   for (const [what, [options, code]] of Object.entries(rejected)) {
     test(`rejects for ${what}, again and again, without the secrets`, async () => {

@@ -33,9 +33,9 @@ const WORKLOAD = { AZURE_TENANT_ID: TENANT, AZURE_CLIENT_ID: CLIENT_ID, AZURE_FE
 const APP_SERVICE = MACHINES["App Service"];
 
 /** Creates a credential with the variables. Records its requests to Microsoft Entra and to the machine. */
-function setUp(env: Record<string, string>, options: object = {}, near: (request: Asked) => unknown = metadata) {
+function setUp(env: Record<string, string>, options: object = {}, respond: (request: Asked) => unknown = metadata) {
   const entra = createService(() => tokenAnswer({ access_token: "of Entra" }));
-  const service = createService(near);
+  const service = createService(respond);
   const machine = machineOptions({ env, files: { [TOKEN_FILE]: federatedToken() }, service });
   const events: LogEvent[] = [];
   const log = (event: LogEvent) => void events.push(event);
@@ -135,7 +135,7 @@ describe("a credential that is configured and fails ends the chain", () => {
     );
   });
 
-  test("with an identity of App Service", async () => {
+  test("with an identity that App Service rejects", async () => {
     const respond = () => jsonAnswer({ statusCode: 400, message: "No such identity" }, { status: 400 });
     const error = await failureOf(setUp(APP_SERVICE, {}, respond).credential.getToken(VAULT));
     assert.equal(error.name, "AuthenticationError");

@@ -230,7 +230,7 @@ const rows: readonly [Name, string, Machine, CredentialExplanation["state"], str
     profile,
   ): typeof rows[number] => [
     "AzureCliCredential",
-    `the program, which has run, and nobody who has signed in: ${JSON.stringify(profile)}`,
+    `the program, which has run, and no user who has signed in: ${JSON.stringify(profile)}`,
     { env: HOME, files: ["/usr/bin/az", PROFILE], profile },
     "absent",
     `No account is signed in ("${PROFILE}"): Run "az login"`,

@@ -163,7 +163,7 @@ test("the error contains the claims challenge, which the app can forward to its 
 for (
   const [name, spoil, code] of [
     ["changed", (call: string) => `${call.slice(0, -8)}AAAAAAAA`, 50013],
-    ["none", () => "nothing", 50013],
+    ["not a JWT", () => "nothing", 50013],
   ] as const
 ) {
   test(`a user's token that is ${name} is rejected, and the error does not contain it`, async () => {

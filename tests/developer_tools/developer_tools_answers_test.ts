@@ -355,7 +355,7 @@ describe("the reason and the next step of an error", () => {
       [`${what}, on stderr`, "pwsh", { code: 1, stderr: `${words}\r\n` }, expected],
     ]),
     [
-      "in CLIXML with colours, that nobody is signed in",
+      "in CLIXML with colours, that no account is signed in",
       "pwsh",
       {
         code: 1,

@@ -26,11 +26,11 @@ const ANSWER = JSON.stringify({
   expires_on: Math.floor(Date.now() / 1000) + 3600,
   tenant: "a-tenant",
 });
-const TELLS = `echo '${ANSWER}'`;
+const PRINTS_TOKEN = `echo '${ANSWER}'`;
 
 let made = 0;
 
-/** Creates a folder with a program, by default `az`, that writes its traces to the same folder. */
+/** Creates a folder with a program, by default `az`. Its script finds the folder in the variable `here`. */
 async function createFolder(script: string, name = "az"): Promise<string> {
   const path = `${folder}/${made++}`;
   await mkdir(path);
@@ -73,7 +73,7 @@ async function untilGone(pid: number): Promise<void> {
 
 describe("the program that is started", { skip: SKIP }, () => {
   test("is in a folder of PATH", async () => {
-    const path = await createFolder(TELLS);
+    const path = await createFolder(PRINTS_TOKEN);
     assert.equal((await credentialFor(path).getToken(SCOPE)).token, "of az");
   });
 
@@ -82,7 +82,7 @@ describe("the program that is started", { skip: SKIP }, () => {
     await mkdir(`${evil}/bin`);
     await writeFile(`${evil}/bin/az`, `#!/bin/sh\n/bin/touch ${evil}/started\n`);
     await chmod(`${evil}/bin/az`, 0o755);
-    const good = await createFolder(TELLS);
+    const good = await createFolder(PRINTS_TOKEN);
     const before = process.cwd();
     process.chdir(evil);
     try {
@@ -121,7 +121,7 @@ describe("the program that is started", { skip: SKIP }, () => {
   for (const [what, make] of Object.entries(WITHOUT_PROGRAM)) {
     test(`${what} is skipped, and the next folder of PATH is used`, async () => {
       const path = await make();
-      const good = await createFolder(TELLS);
+      const good = await createFolder(PRINTS_TOKEN);
       assert.equal((await credentialFor(`${path}:${good}`).getToken(SCOPE)).token, "of az");
       const error = await failureOf(credentialFor(path).getToken(SCOPE));
       assert.equal(error.name, "CredentialUnavailableError");
@@ -129,13 +129,13 @@ describe("the program that is started", { skip: SKIP }, () => {
     });
   }
 
-  test("a program whose interpreter is missing", async () => {
+  test("must have an interpreter: the credential is unavailable if it is missing", async () => {
     const path = await createFolder("");
     await writeFile(`${path}/az`, "#!/no/such/interpreter\n");
     assert.equal((await failureOf(credentialFor(path).getToken(SCOPE))).name, "CredentialUnavailableError");
   });
 
-  test("a file that is not a program", async () => {
+  test("must be executable: the credential is unavailable if the file is not a program", async () => {
     const path = await createFolder("");
     await writeFile(`${path}/az`, "\x7fELF and nothing more");
     const error = await failureOf(credentialFor(path).getToken(SCOPE));
@@ -145,7 +145,7 @@ describe("the program that is started", { skip: SKIP }, () => {
 
 describe("a program is started with", { skip: SKIP }, () => {
   test("unchanged arguments, and the root as its working directory", async () => {
-    const path = await createFolder(`printf '%s\\n' "$@" >$here/args; pwd >$here/cwd; ${TELLS}`);
+    const path = await createFolder(`printf '%s\\n' "$@" >$here/args; pwd >$here/cwd; ${PRINTS_TOKEN}`);
     await credentialFor(path, { subscription: "My sub" }).getToken("api://a-b/.default");
     assert.equal(
       await readFile(`${path}/args`, "utf8"),
@@ -164,14 +164,14 @@ describe("a program is started with", { skip: SKIP }, () => {
   }
 
   test("the variables of the options and no others", async () => {
-    const path = await createFolder(`env -0 >$here/variables; ${TELLS}`);
+    const path = await createFolder(`env -0 >$here/variables; ${PRINTS_TOKEN}`);
     process.env.AZWEB_OF_THE_PROCESS = "1";
     await credentialFor(path, { env: { PATH: path, HOME: folder, LANG: "C", NUMBER: 7 } }).getToken(SCOPE);
     assert.deepEqual(await variablesIn(path), { HOME: folder, LANG: "C", AZURE_CORE_NO_COLOR: "true" });
   });
 
   test("the variables of the process and those for az, if the options have none", async () => {
-    const path = await createFolder(`env -0 >$here/variables; ${TELLS}`);
+    const path = await createFolder(`env -0 >$here/variables; ${PRINTS_TOKEN}`);
     process.env.AZWEB_OF_THE_PROCESS = "2";
     const runtime = { env: (name: string) => ({ PATH: path, HOME: folder, AZWEB_OF_THE_PROCESS: "3" })[name] };
     await new AzureCliCredential({ runtime }).getToken(SCOPE);
@@ -181,7 +181,7 @@ describe("a program is started with", { skip: SKIP }, () => {
   });
 
   test("an empty standard input, even if the parent process has input", async () => {
-    const path = await createFolder(`cat >$here/read; ${TELLS}`);
+    const path = await createFolder(`cat >$here/read; ${PRINTS_TOKEN}`);
     const { stdout, stderr } = await startModule("developer_tools/reading_tool_process", { args: [path] }).ended;
     assert.equal(stdout, "of az\n", stderr);
     assert.equal(await readFile(`${path}/read`, "utf8"), "");
@@ -204,7 +204,7 @@ describe("the output of a program", { skip: SKIP }, () => {
 
     test(`output of less than a megabyte on ${where} is read to its end`, async () => {
       const to = where === "stderr" ? " >&2" : "";
-      const path = await createFolder(`head -c 1000000 /dev/zero | tr '\\0' ' '${to}; ${TELLS}`);
+      const path = await createFolder(`head -c 1000000 /dev/zero | tr '\\0' ' '${to}; ${PRINTS_TOKEN}`);
       assert.equal((await credentialFor(path).getToken(SCOPE)).token, "of az");
     });
   }
@@ -246,7 +246,7 @@ const ENDLESS: Readonly<Record<string, string>> = {
     "while :; do sleep 600; done",
   "a script around the program that waits": "sleep 600 &\necho $! >$here/pid.new; mv $here/pid.new $here/pid; wait",
   "a script that ends while its child keeps the pipe open":
-    `(trap '' TERM; exec sleep 600) &\necho $! >$here/pid.new; mv $here/pid.new $here/pid; ${TELLS}; exit 0`,
+    `(trap '' TERM; exec sleep 600) &\necho $! >$here/pid.new; mv $here/pid.new $here/pid; ${PRINTS_TOKEN}; exit 0`,
   "a program that writes without end":
     "echo $$ >$here/pid.new; mv $here/pid.new $here/pid; while :; do sleep 0.1; echo; done",
 };
@@ -286,7 +286,7 @@ describe("a program that does not end", { skip: SKIP }, () => {
 });
 
 test("a thousand concurrent calls start one process", { skip: SKIP }, async () => {
-  const path = await createFolder(`echo started >>$here/log; sleep 0.1; ${TELLS}`);
+  const path = await createFolder(`echo started >>$here/log; sleep 0.1; ${PRINTS_TOKEN}`);
   const credential = credentialFor(path);
   const tokens = await Promise.all(Array.from({ length: 1000 }, () => credential.getToken(SCOPE)));
   assert.equal(new Set(tokens).size, 1);
@@ -295,7 +295,7 @@ test("a thousand concurrent calls start one process", { skip: SKIP }, async () =
 });
 
 test("another account is noticed by the changed profile", { skip: SKIP }, async () => {
-  const path = await createFolder(`echo started >>$here/log; ${TELLS}`);
+  const path = await createFolder(`echo started >>$here/log; ${PRINTS_TOKEN}`);
   await writeFile(`${path}/azureProfile.json`, "jo");
   let now = Date.now();
   const env = { PATH: path, HOME: folder, AZURE_CONFIG_DIR: path };

@@ -8,7 +8,7 @@ import {
   type LaptopOptions,
   metadata,
   type Name,
-  nobody,
+  noService,
   signedOut,
 } from "../support/developer_tools/laptop.ts";
 import { MACHINES } from "../support/managed_identity/machine.ts";
@@ -131,7 +131,7 @@ describe("if the machine has a managed identity, that one is used", () => {
 });
 
 test("az is not started if the probe gets a response in time", async () => {
-  for (const [near, token] of [[metadata, "a-token"], [nobody, "of az"]] as const) {
+  for (const [near, token] of [[metadata, "a-token"], [noService, "of az"]] as const) {
     const clock = createFakeClock();
     const { getting, programs } = await begin({ clock, near: after(HEAD_START - 1, clock, near) });
     await clock.untilSleeping(HEAD_START - 1);
@@ -180,7 +180,7 @@ describe("az is not started early", () => {
         '\uFEFF{"installationId":"i","subscriptions":[]}',
       ]
         .map((text): [string, LaptopOptions] => [
-          `where az has run and nobody has signed in: ${JSON.stringify(text)}`,
+          `where az has run and no user has signed in: ${JSON.stringify(text)}`,
           { hasProfile: { text } },
         ]),
       ["if the profile may not be read", { hasProfile: "forbidden" }],

@@ -94,7 +94,7 @@ for (
   });
 }
 
-test("a callback that rejects with a value that is not an Error", async () => {
+test("a callback that rejects with a value that is not an Error causes an AuthenticationError", async () => {
   for (const reason of [undefined, null, "a text", 7, {}]) {
     const service = createService();
     const error = await failureOf(create(() => Promise.reject(reason), service).getToken(SCOPE));

@@ -57,7 +57,7 @@ test("a function may sign", async () => {
   assert.deepEqual([error.name, error.cause], ["AuthenticationError", cause]);
 });
 
-test("the documents hold no private member, also of a private key", async () => {
+test("the documents contain only the public members of a key, even if it is a private key", async () => {
   const { privateKey } = await generate();
   const { jwks } = await issuerDocuments(ISSUER, [{ keyId: "1", publicKey: privateKey }]);
   assert.deepEqual(Object.keys(jwks.keys[0]!), ["kty", "n", "e", "use", "alg", "kid"]);

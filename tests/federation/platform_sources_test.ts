@@ -36,7 +36,7 @@ test("GitHub Actions: the audience is added to the URL's query", async () => {
   });
 });
 
-test("GitHub Actions: a missing permission is named with the lines of YAML", async () => {
+test("GitHub Actions: the error for a missing permission contains the lines of YAML to add", async () => {
   const error = await failureOf(fromGitHubActions(sourceOptions(createService(), { GITHUB_ACTIONS: "true" }))());
   assert.deepEqual([error.name, error.outcome], ["CredentialUnavailableError", "absent"]);
   assert.match(

@@ -120,7 +120,7 @@ for (
     ["https://agent.buildkite.com", /pipeline_id/],
   ] as const
 ) {
-  test(`a subject of ${iss} that changes is named as the cause`, async () => {
+  test(`the error names the changing subject of ${iss} as the cause`, async () => {
     assert.match((await refusal(700213, jwtOf({ iss }))).split("\n").at(-1)!, says);
   });
 }

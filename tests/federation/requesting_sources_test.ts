@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ClientAssertionCredential } from "@azweb/identity";
 import { createFakeClock } from "@azweb/identity/testing";
-import { before, jwtOf, NOW, sourceOptions } from "../support/federation/assertions.ts";
+import { createPlatform, jwtOf, NOW, sourceOptions } from "../support/federation/assertions.ts";
 import { REQUESTING_SOURCES } from "../support/federation/requesting_sources.ts";
 import {
   CLIENT,
@@ -23,7 +23,7 @@ for (const row of REQUESTING_SOURCES) {
 
   test(`${name}: each call sends one request and returns its assertion`, async () => {
     const jwt = jwtOf();
-    const { source, service } = before(row, () => respond(jwt));
+    const { source, service } = createPlatform(row, () => respond(jwt));
     assert.equal(await source(), jwt);
     assert.equal(await source({}), jwt);
     assert.equal(service.requests.length, 2);
@@ -32,7 +32,7 @@ for (const row of REQUESTING_SOURCES) {
 
   test(`${name}: white space around the assertion is removed`, async () => {
     const jwt = jwtOf();
-    assert.equal(await before(row, () => respond(`${jwt}\r\n`)).source(), jwt);
+    assert.equal(await createPlatform(row, () => respond(`${jwt}\r\n`)).source(), jwt);
   });
 
   test(`${name}: one request for a token, and none for a cached one`, async () => {
@@ -53,7 +53,7 @@ for (const row of REQUESTING_SOURCES) {
     test(`${name}: status ${status} is retried`, async () => {
       const jwt = jwtOf();
       let count = 0;
-      const { source } = before(row, () => count++ < 2 ? new Response("", { status }) : respond(jwt));
+      const { source } = createPlatform(row, () => count++ < 2 ? new Response("", { status }) : respond(jwt));
       assert.equal(await source(), jwt);
       assert.equal(count, 3);
     });
@@ -71,7 +71,7 @@ for (const row of REQUESTING_SOURCES) {
     ] as const
   ) {
     test(`${name}: ${what} is an error that holds no secret, after one request`, async () => {
-      const { source, service } = before(row, response);
+      const { source, service } = createPlatform(row, response);
       const error = await failureOf(source());
       assert.equal(error.name, "AuthenticationError");
       assert.ok(error.message.startsWith(`Cannot get ${label} from "`), error.message);
@@ -85,12 +85,12 @@ for (const row of REQUESTING_SOURCES) {
 
   test(`${name}: a response that is cut off is an error`, async () => {
     const text = await respond(jwtOf()).text();
-    const { source } = before(row, () => new Response(text.slice(0, text.indexOf(".") - 1)));
+    const { source } = createPlatform(row, () => new Response(text.slice(0, text.indexOf(".") - 1)));
     assert.equal((await failureOf(source())).name, "AuthenticationError");
   });
 
   test(`${name}: a host that cannot be reached is an error that holds no secret`, async () => {
-    const { source, service } = before(row, () => Promise.reject(new TypeError(`No route, ${secrets.join()}`)));
+    const { source, service } = createPlatform(row, () => Promise.reject(new TypeError(`No route, ${secrets.join()}`)));
     const error = await failureOf(source());
     assert.match(error.message, /^Cannot get .+: No route, /);
     for (const secret of secrets) assert.ok(!error.message.includes(secret));
@@ -108,14 +108,14 @@ for (const row of REQUESTING_SOURCES) {
         /It is signed by ES256, and Microsoft Entra accepts/,
       ],
       [
-        "an end ten minutes ago",
+        "an expiry ten minutes ago",
         jwtOf({ exp: NOW / 1000 - 600 }),
         /It expired 10 minutes ago, at 2030-01-01T11:50:00\.000Z\. .+ check the clock of this machine$/,
       ],
     ] as const
   ) {
     test(`${name}: an assertion with ${what} is refused before Entra receives it`, async () => {
-      const error = await failureOf(before(row, () => respond(jwt)).source());
+      const error = await failureOf(createPlatform(row, () => respond(jwt)).source());
       assert.equal(error.name, "AuthenticationError");
       assert.ok(error.message.startsWith(`Cannot use ${label}: `), error.message);
       assert.match(error.message, says);
@@ -123,7 +123,7 @@ for (const row of REQUESTING_SOURCES) {
     });
   }
 
-  test(`${name}: a clock that is ten minutes fast is named; one that is slow does no harm`, async () => {
+  test(`${name}: the error for a clock that is ten minutes fast names the clock; a slow clock does no harm`, async () => {
     const service = createService(() => respond(jwtOf()));
     const at = (now: number) => create({ ...sourceOptions(service, env), runtime: { now: () => now } })();
     assert.match((await failureOf(at(NOW + 600_000))).message, /check the clock of this machine/);

@@ -32,7 +32,7 @@ test("a variable that may not be read is an error with the flag for all of them"
   );
 });
 
-test("the socket of Fly.io names its three flags", async () => {
+test("the error for the socket of Fly.io names its three flags", async () => {
   const program = `
     const source = sources.fromFly({ socketPath: "/.fly/api", authorityHost: "https://x", retryOptions: { maxRetries: 0 } });
     await source().catch((error) => console.log(error.message));`;

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { scopeFor } from "@azweb/identity/fetch";
 
-/** Scopes, and URLs that require them: the services' documentation, service by service. */
+/** URLs by the scope that they require, according to the documentation of the services. */
 const SCOPES: Readonly<Record<string, readonly string[]>> = {
   "https://storage.azure.com/.default": [
     "https://account.blob.core.windows.net/container/blob?comp=list",

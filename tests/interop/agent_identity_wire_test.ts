@@ -1,4 +1,5 @@
-// The requests of agent identities, field by field with those of msal-node, which has no credential for them: the app calls it for each.
+// Compares the requests of agent identities with those of msal-node, field by field. msal-node has no credential for
+// agents: the app calls it once for each step.
 // Runs on: deno, node
 import { ConfidentialClientApplication } from "@azure/msal-node";
 import { AgentIdentityCredential, type AgentIdentityCredentialOptions } from "@azweb/identity";

@@ -1,6 +1,7 @@
 // Runs on: deno
 //
-// The requests of the sources beside those of the platforms' own libraries, and their assertions before verifiers of others.
+// Compares the requests of the sources with those of the platforms' own libraries, and lets independent verifiers check
+// the assertions.
 import { getIDToken } from "@actions/core";
 import { GetWebIdentityTokenCommand, STSClient } from "@aws-sdk/client-sts";
 import { ClientAssertionCredential } from "@azweb/identity";
@@ -142,7 +143,7 @@ test("AWS: the body is that of the SDK, and the signature that of aws4fetch", as
   assert.equal(ours!.headers.get("authorization"), signed.headers.get("authorization"));
 });
 
-test("Vercel: the exchange is that of @vercel/oidc, and so is the order of the tokens", async () => {
+test("Vercel: the exchange is that of @vercel/oidc, and a header takes precedence over the variable in both", async () => {
   const [header, variable] = ["header", "variable"].map((jti) =>
     jwtOf({ exp: IN_AN_HOUR, jti, aud: "https://vercel.com/x" })
   );
@@ -173,7 +174,7 @@ test("Vercel: the exchange is that of @vercel/oidc, and so is the order of the t
   assert.notEqual(parts[0], parts[2]);
 });
 
-test("an independent issuer, oidc-provider: its documents are fetched, and its token makes the program the app", async () => {
+test("an independent issuer, oidc-provider: a token that it signs is exchanged for a token of the app", async () => {
   const issuer = await startIssuer(AUDIENCE);
   try {
     const federatedCredentials = [{ issuer: issuer.url, subject: issuer.clientId }];

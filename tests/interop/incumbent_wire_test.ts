@@ -357,7 +357,7 @@ const CASES: readonly Case[] = [
     create: (context) => onBehalf(context, { getAssertion: () => Promise.resolve(ASSERTION) }),
   },
   {
-    name: "OnBehalfOfCredential, a token that is none",
+    name: "OnBehalfOfCredential, a malformed token",
     tags: ["on behalf", "refused"],
     create: (context) => onBehalf(context, { clientSecret: SECRET, userAssertionToken: "none" }),
   },
@@ -379,7 +379,7 @@ const CASES: readonly Case[] = [
     use: twice(OTHER_SCOPE),
   },
   {
-    name: "AuthorizationCodeCredential, a code that is none",
+    name: "AuthorizationCodeCredential, a malformed code",
     tags: ["signed in", "refused"],
     create: (context) => byCode(context, PUBLIC_CLIENT, "none"),
   },
@@ -407,7 +407,7 @@ const CASES: readonly Case[] = [
     use: twice(SCOPE),
   },
   {
-    name: "AzurePipelinesCredential, a token that is none",
+    name: "AzurePipelinesCredential, a malformed token",
     tags: ["elsewhere"],
     env: () => ({ SYSTEM_OIDCREQUESTURI: job.env.SYSTEM_OIDCREQUESTURI! }),
     create: ({ library, options }) => new library.AzurePipelinesCredential(TENANT, CLIENT, CONNECTION, "none", options),

@@ -43,9 +43,9 @@ const ENTRA: EntraOptions = {
   users: ["jo", "al"].map((name) => ({ tenantId: TENANT, username: `${name}@contoso.com`, password: "password" })),
 };
 
-/** One of the two libraries, in a world of its own. */
+/** One of the two libraries, with its own simulated Microsoft Entra. */
 interface Side {
-  // What both have is called as the incumbent's declares it.
+  // For both, the types are those of `@azure/identity`, because the tests call what both libraries have.
   readonly library: typeof theirs;
   readonly isOurs: boolean;
   /** Makes a credential use the simulated Microsoft Entra. */
@@ -53,7 +53,7 @@ interface Side {
   readonly entra: Entra;
 }
 
-/** Runs the same with both libraries. Returns what came of it with `@azure/identity`, and with this library. */
+/** Runs a function with both libraries. Returns its results. */
 async function both<T>(
   run: (side: Side) => T | Promise<T>,
   { entra: more = {}, env = {} }: { entra?: Partial<EntraOptions>; env?: Record<string, string> } = {},
@@ -85,7 +85,7 @@ function withSecret({ library, options }: Side, more: object = {}, secret = "sec
   return new library.ClientSecretCredential(TENANT, "app", secret, { ...options, ...more } as never);
 }
 
-/** Runs a body after a time, as `Date` shows it. */
+/** Runs a function while `Date` is ahead by a time, in milliseconds. */
 async function later<T>(ms: number, body: () => Promise<T>): Promise<T> {
   const RealDate = globalThis.Date;
   class LaterDate extends RealDate {
@@ -104,7 +104,10 @@ async function later<T>(ms: number, body: () => Promise<T>): Promise<T> {
   }
 }
 
-/** What MSAL reaches: it keeps the first connection and the first kind of machine for the life of the process. */
+/**
+ * Receives the requests of MSAL for a managed identity. It is a variable, because MSAL uses its first HTTP client for
+ * the life of the process.
+ */
 let machineFetch: typeof fetch;
 
 /** Returns the options that put a credential on a virtual machine. */
@@ -119,7 +122,7 @@ function atAddresses(fetch: typeof globalThis.fetch): object {
   return { httpClient: httpClientOf((...given) => machineFetch(...given)), retryOptions: { maxRetries: 0 } };
 }
 
-/** Returns what a promise comes to, or "pending" if it does not settle within 400 ms. */
+/** Returns the result of a promise, or "pending" if it does not settle within 400 ms. */
 async function within400Ms<T>(work: Promise<T>): Promise<T | "pending"> {
   return await Promise.race([work, new Promise<"pending">((resolve) => setTimeout(() => resolve("pending"), 400))]);
 }
@@ -129,7 +132,7 @@ async function untilTrue(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => setTimeout(resolve, 1));
 }
 
-/** Installs an `az` that writes down its arguments; returns them, one line for each time it was started. */
+/** Installs an `az` that records its arguments. Returns them, one line for each time that it was started. */
 async function withAz(run: () => Promise<unknown>): Promise<string[]> {
   const folder = await mkdtemp(join(tmpdir(), "azweb-migration-"));
   const { AZURE_CONFIG_DIR, PATH } = process.env;
@@ -177,7 +180,7 @@ const ROWS: Readonly<Record<string, () => Promise<void>>> = {
         env: { ...env, AZURE_TOKEN_CREDENTIALS: "EnvironmentCredential" },
       },
     );
-    // A chain continues after the first.
+    // A chain continues after the error of `@azure/identity`, and ends with that of this library.
     assert.deepEqual(chain, { theirs: "CredentialUnavailableError", ours: "AuthenticationError" });
   },
 
@@ -365,7 +368,8 @@ const ROWS: Readonly<Record<string, () => Promise<void>>> = {
       const second = side.isOurs ? await outcomeOf(credential.getToken(SCOPE)) : "";
       return [first, sent, second, side.entra.requests.length];
     });
-    // Theirs repeats it; after the last attempt here, later calls send nothing until the time is over.
+    // `@azure/identity` retries. This library is configured not to, and sends no request of a later call either before
+    // the time is over.
     assert.deepEqual(seen.theirs.slice(0, 2), ["a token", 4]);
     assert.deepEqual(seen.ours, ["AuthenticationError", 1, "AuthenticationError", 1]);
   },

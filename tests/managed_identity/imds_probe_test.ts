@@ -149,9 +149,9 @@ describe("the probe times out after", () => {
     assert.equal(service.requests.length, 0);
   });
 
-  test("a response that arrives byte by byte times out too", async () => {
-    const drip = () => new Response(new ReadableStream({ pull: () => new Promise(() => {}) }), { status: 400 });
-    const { chain, clock } = chainOn(drip);
+  test("a response whose body never arrives times out too", async () => {
+    const withoutBody = () => new Response(new ReadableStream({ pull: () => new Promise(() => {}) }), { status: 400 });
+    const { chain, clock } = chainOn(withoutBody);
     const getting = chain.getToken(VAULT);
     await clock.untilSleeping(60_000);
     await clock.advance(1000);

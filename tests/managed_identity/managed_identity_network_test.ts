@@ -1,5 +1,5 @@
 // Runs on: deno, node, bun
-// The tests of managed_identity_test.ts over real connections, and tests that depend on the runtime's fetch.
+// Managed identities over real connections: on simulated machines that listen on a port, with faults of the network.
 import { ManagedIdentityCredential, type ManagedIdentityCredentialOptions } from "@azweb/identity";
 import { createRuntime, detectPlatform } from "@azweb/identity/runtime";
 import {
@@ -381,7 +381,7 @@ describe("Service Fabric, over TLS", () => {
   }
 });
 
-test("a source that compresses each response unless the client refuses it", async () => {
+test("a source that compresses responses, unless the client refuses that, returns a token", async () => {
   const machine = createAppService();
   const server = await serveHttp(async (request) => {
     const response = await machine.handle(request);

@@ -46,7 +46,7 @@ const LEAKS: Readonly<Record<string, () => unknown>> = {
   "in toJSON": () => ({ toJSON: () => SECRET }),
   "in toString": () => ({ toString: () => SECRET }),
   "in the source of a function": () => ({ log: () => "CANARY" }),
-  "a key": () => new Error("MIIEvQIBADANBgkqhkiG9w0BAQEFAASC"),
+  "in the form of a line of a key": () => new Error("MIIEvQIBADANBgkqhkiG9w0BAQEFAASC"),
 };
 
 for (const [name, leak] of Object.entries(LEAKS)) {

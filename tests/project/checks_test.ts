@@ -389,7 +389,7 @@ describe("check_size", () => {
   for (const module of ["src/certificates/certificate.ts", "src/new/a.ts", "jose"]) {
     test(`reports ${module}`, () => {
       assert.deepEqual(checkModules({ ...part, modules: [module] }, entry, ["src/a.ts"]), [
-        { where, what: `Brings along ${module}` },
+        { where, what: `Loads ${module} at once` },
       ]);
     });
   }

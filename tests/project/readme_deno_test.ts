@@ -145,7 +145,7 @@ test("the Worker of the documentation signs users in", async () => {
     entra.failNext({ code: 7000222 });
     assert.equal((await browser.get(back)).status, 500);
 
-    // Without a retry.
+    // Neither is retried, so that the first response decides.
     for (const [fault, status] of [[{ status: 501 }, 503], [{ code: 54005 }, 400]] as const) {
       const back = await visit(await browser.get("https://my.app/"));
       entra.failNext(fault);

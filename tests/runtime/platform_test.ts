@@ -21,7 +21,7 @@ async function detect(...globals: readonly Globals[]): Promise<string[]> {
   return JSON.parse(stdout);
 }
 
-/** `true` is replaced by the function. */
+/** Returns the globals of Node. `true` stands for the function `getBuiltinModule`, which JSON cannot represent. */
 function node(version: string, getBuiltinModule = true): Globals {
   return { process: { versions: { node: version }, getBuiltinModule } };
 }
@@ -75,7 +75,7 @@ const ACCEPTED: Readonly<Record<string, readonly [Globals, string]>> = {
   "a page with a stand-in for process": [{ process: { env: {}, versions: {}, version: "" } }, "web"],
   "an edge runtime that imitates Node without its modules": [node("22.14.0", false), "web"],
   "an edge runtime whose process has functions that throw": [{ process: { getBuiltinModule: true } }, "web"],
-  "nothing": [{}, "web"],
+  "none of these globals": [{}, "web"],
 };
 
 describe("detects the platform by its globals:", () => {

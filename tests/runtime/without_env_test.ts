@@ -1,5 +1,6 @@
 // Runs on: deno
-// What a runtime that may have no environment variables of its own says where one is missing, each in a process of its own.
+// The error for a missing variable on runtimes without environment variables, where the program must pass `env`. Each
+// test runs in its own process, because it replaces globals.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -9,7 +10,7 @@ const WORKER =
   `globalThis.process = { env: {} }; Object.defineProperty(globalThis, "navigator", { value: { userAgent: "Cloudflare-Workers" } });`;
 const EDGE = "delete globalThis.process;";
 
-/** Runs what fails where the globals are those of another runtime, and returns the message. */
+/** Returns the message of the error that `getToken` throws if the globals are those of another runtime. */
 async function messageOn(runtime: string, credential: string): Promise<string> {
   return await runWithFlags(
     ["-A"],

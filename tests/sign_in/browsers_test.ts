@@ -53,7 +53,7 @@ function createStageEntra(): Entra {
   });
 }
 
-/** Runs a page of another origin than the token service's. */
+/** Serves a page whose origin is not that of the token service, and opens a tab for it. */
 async function withPage(open: () => Promise<Tab>, use: (stage: Stage) => Promise<void>): Promise<void> {
   const name = "@azweb/identity/interactive-browser-credential";
   const { outputFiles } = await build({
@@ -74,7 +74,7 @@ async function withPage(open: () => Promise<Tab>, use: (stage: Stage) => Promise
       <script type="application/json" id="options">${JSON.stringify(options)}</script>
       <script type="module" src="/app.js"></script>`;
     const headers = new Headers({ "content-type": isCode ? "text/javascript" : "text/html" });
-    // Without "allow-popups": the browser blocks every window.
+    // A sandbox without "allow-popups", in which the browser blocks every popup window.
     if (searchParams.has("blocked")) headers.set("content-security-policy", "sandbox allow-scripts allow-same-origin");
     return Promise.resolve(new Response(isCode ? outputFiles[0]!.text : html, { headers }));
   });

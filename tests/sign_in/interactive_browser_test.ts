@@ -42,7 +42,7 @@ function portOf({ redirectUri }: Shown): number {
   return Number(new URL(redirectUri).port);
 }
 
-/** A pending sign-in. */
+/** Starts a sign-in, and waits until the browser is opened. */
 async function begin(
   options: StageOptions = {},
 ): Promise<Stage & { shown1: Shown; token: Promise<string> }> {
@@ -187,7 +187,7 @@ for (const mode of ["form_post", "query"] as const) {
       missing: () => [],
       empty: () => [""],
       doubled: (state) => [state, state],
-      "with another": (state) => ["another", state],
+      "preceded by another": (state) => ["another", state],
       longer: (state) => [`${state}a`],
     })
   ) {
@@ -554,7 +554,7 @@ const SLOW: Readonly<Record<string, (shown: Shown) => { first: string; again?: s
   }),
 };
 
-/** Opens these connections and waits until the server has them. Returns the names of those that are still open. */
+/** Opens a connection for each slow client, and waits until the server has accepted them all. */
 async function openSlow(shown: Shown): Promise<{ stillOpen(): string[]; allClosed: Promise<unknown> }> {
   const open = new Set(Object.keys(SLOW));
   const closed = Object.entries(SLOW).map(async ([name, behave]) => {
@@ -572,7 +572,7 @@ async function openSlow(shown: Shown): Promise<{ stillOpen(): string[]; allClose
   return { stillOpen: () => [...open], allClosed: Promise.all(closed) };
 }
 
-/** Stops the timeouts of slow connections. Returns a function that ends them and returns their number. */
+/** Holds the timeouts of slow connections. Returns a function that lets them all fire, and returns their number. */
 function holdTimeouts(): () => number {
   const { setTimeout } = globalThis;
   const ends: (() => void)[] = [];

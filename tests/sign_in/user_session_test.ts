@@ -267,7 +267,7 @@ test("a sign-in with another account is rejected, and one with the expected acco
   assert.equal(await ownerOf(scene, await settle(credential.getToken(GRAPH), scene)), ADA);
 });
 
-test("another account with the same user name, or without one, is named by its id", async () => {
+test("the error names another account by its id, if its user name is the same or missing", async () => {
   const scene = createScene();
   const record = (await settle(byDeviceCode(scene).authenticate(GRAPH), scene))!;
   for (

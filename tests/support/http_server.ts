@@ -25,7 +25,7 @@ export async function serveHttp(handle: (request: Request) => Promise<Response>)
     outgoing.on("error", () => {}).on("close", () => controller.abort());
     const { method = "GET", headers } = incoming;
     try {
-      // Fails where the client goes before its request has ended, as a browser does when a window is closed.
+      // Rejects if the client disconnects before the end of its request, as a browser does when its window is closed.
       const chunks: Uint8Array<ArrayBuffer>[] = [];
       for await (const chunk of incoming) chunks.push(chunk);
       const response = await handle(

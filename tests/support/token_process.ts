@@ -1,5 +1,5 @@
-// Gets tokens of the managed identity that the environment variables configure, like an ordinary program. Prints a line
-// for each.
+// Gets a token of the managed identity that the environment variables configure, and sends an ordinary request. Prints
+// a line for each.
 import { ManagedIdentityCredential } from "@azweb/identity";
 import process from "node:process";
 import { endWithParent } from "./child.ts";

@@ -10,7 +10,7 @@ const TENANT = "11111111-2222-3333-4444-555555555555";
 const VAULT = "https://vault.azure.net/.default";
 const HOUR = 3_600_000;
 const START = Date.UTC(2030, 0, 1);
-/** Counts the timers that the library sets, so that a test need not guess when it sleeps. */
+/** Returns the duration of the last timer that the library has set, in milliseconds, so that a test can wait for it. */
 let sleeping: () => number;
 const setRealTimeout = setTimeout;
 
@@ -32,12 +32,12 @@ function setUp() {
   return { entra, credential: new ClientSecretCredential(TENANT, "my-app", "my-secret", options) };
 }
 
-/** Waits until the library has set a timer of this time. */
+/** Waits until the library has set a timer of this duration. */
 async function untilSleeping(ms: number): Promise<void> {
   while (sleeping() !== ms) await new Promise((resolve) => setRealTimeout(resolve, 1));
 }
 
-test("a token ends when the fake time says so, and no timer is needed to get one", async () => {
+test("a token expires by the fake time, and acquiring one needs no timer", async () => {
   const { entra, credential } = setUp();
   const { token, expiresOnTimestamp } = await credential.getToken(VAULT);
   assert.equal(expiresOnTimestamp, START + HOUR);
@@ -59,7 +59,7 @@ test("a retry waits for the fake time", async () => {
   assert.equal(entra.requests.length, 2);
 });
 
-test("the time limit of a call is that of the fake time", async () => {
+test("the time limit of a call is measured by the fake time", async () => {
   const { entra, credential } = setUp();
   entra.failNext("silent", Infinity);
   const failing = failureOf(credential.getToken(VAULT));
@@ -76,7 +76,7 @@ test("machines need no timers", async () => {
   }
 });
 
-test("a fake clock goes on by itself", async () => {
+test("createFakeClock is independent of the fake timers", async () => {
   const clock = createFakeClock(0);
   const woken = clock.sleep(2000).then(clock.now);
   await clock.advance(60_000);

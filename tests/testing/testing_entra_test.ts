@@ -525,7 +525,7 @@ test("Entra rejects a replayed assertion, unless the option allows it", async ()
   for (const _ of [1, 2]) assert.equal((await ask(lenient, form)).status, 200);
 });
 
-test("an assertion that was rejected may be sent again", async () => {
+test("an assertion may be sent again if its first request was aborted without a response", async () => {
   const entra = setUp();
   const form = withAssertion(await signAssertion(CLAIMS, { "x5t#S256": X5T_S256 }));
   entra.failNext("silent");
@@ -592,9 +592,9 @@ for (
   const [name, claims, header, code] of [
     ["issuer", { iss: "https://evil.example" }, {}, 700211],
     ["subject", { sub: "repo:evil/app:ref:refs/heads/main" }, {}, 700213],
-    ["case", { sub: SUBJECT.toUpperCase() }, {}, 7002138],
+    ["letter case of the subject", { sub: SUBJECT.toUpperCase() }, {}, 7002138],
     ["audience", { aud: "https://vault.azure.net" }, {}, 700212],
-    ["end", { exp: NOON / 1000 - 301 }, {}, 700024],
+    ["expiry time", { exp: NOON / 1000 - 301 }, {}, 700024],
     ["key", {}, { kid: "another-key" }, 7000272],
     ["algorithm", {}, { alg: "none" }, 5002738],
   ] as const
@@ -1063,7 +1063,7 @@ test("huge: ten megabytes, generated while they are read", async () => {
   await (await entra.fetch(...post(WITH_SECRET))).body!.cancel();
 });
 
-test("redirect: a client that follows it sends the secret to another host, a client that does not keeps it", async () => {
+test("redirect: only a client that follows the redirect sends the secret to another host", async () => {
   const entra = setUp();
   const [url, init] = post(WITH_SECRET);
   entra.failNext("redirect");

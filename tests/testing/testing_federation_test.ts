@@ -39,7 +39,7 @@ function optionsOf({ env, fetch }: SimulatedPlatform): AssertionSourceOptions {
   return { env, fetch, localFetch: fetch, retryOptions: { maxRetries: 0 } };
 }
 
-/** A credential of the app on the platform, before an Entra that trusts it. */
+/** Creates an app, a simulated Entra in which the app trusts the platform, and the app's credential on the platform. */
 function createApp(
   platform: SimulatedPlatform,
   from: From,
@@ -52,7 +52,7 @@ function createApp(
 }
 
 for (const [name, create, from, requests] of PLATFORMS) {
-  test(`${name}: its program is the app, by its own source and by that of the platform`, async () => {
+  test(`${name}: a program on it gets tokens of the app, with the platform's own source and with fromPlatform`, async () => {
     for (const source of [from, fromPlatform]) {
       const platform = await create();
       const { entra, credential } = createApp(platform, source);

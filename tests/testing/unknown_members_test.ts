@@ -22,7 +22,7 @@ function fetch(): Promise<Response> {
   return Promise.reject(new Error("Never called"));
 }
 
-/** The functions that make something, with the options that they need. */
+/** The functions of `./testing` that create something, with the options that they require. */
 const MAKERS: Readonly<Record<string, readonly [make: (options: never) => object, options?: object]>> = {
   createEntra: [createEntra],
   createVirtualMachine: [createVirtualMachine],
@@ -36,7 +36,7 @@ const MAKERS: Readonly<Record<string, readonly [make: (options: never) => object
   createAzurePipelines: [createAzurePipelines, { serviceConnections: [] }],
 };
 
-describe("an option that is unknown", () => {
+describe("an unknown option is a TypeError:", () => {
   for (const [name, [make, options]] of Object.entries(MAKERS)) {
     test(name, () => {
       assert.ok(make({ ...options } as never));
@@ -58,7 +58,7 @@ describe("an option that is unknown", () => {
     });
   }
 
-  test("all that are known, which the message lists", () => {
+  test("the message lists the known options, which are accepted", () => {
     assert.throws(() => createEntra({ aps: [] } as object), {
       message: 'Unknown option of createEntra "aps": Use one of "apps", "users", "resources", "hosts", ' +
         '"tokenLifetimeInMs", "refreshInMs", "numbersAsStrings", "allowReplay", "now", "origin", "fetch"',
@@ -70,7 +70,7 @@ describe("an option that is unknown", () => {
   });
 });
 
-describe("a member that is unknown", () => {
+describe("an unknown or malformed member is a TypeError:", () => {
   const app = (more: object) => createEntra({ apps: [{ ...APP, ...more }] });
   const secret = (secret: unknown) => app({ secrets: [secret] });
   for (
@@ -98,7 +98,7 @@ describe("a member that is unknown", () => {
         /^A secret must be a non-empty string, or have a "value" and an "ex/,
       ],
       ["a secret without a value", () => secret({ expiresOnTimestamp: 1 }), /^A secret must be a non-empty string/],
-      ["a secret without an end", () => secret({ value: "s3cret" }), /^A secret must be a non-empty string/],
+      ["a secret without an expiry", () => secret({ value: "s3cret" }), /^A secret must be a non-empty string/],
       [
         "a federated credential",
         () => app({ federatedCredentials: [{ issuer: "a", subject: "b", jwks: { keys: [] }, aud: "c" }] }),
@@ -131,7 +131,7 @@ describe("a member that is unknown", () => {
     });
   }
 
-  test("those that are known", () => {
+  test("known members are accepted", () => {
     const jwks = { keys: [] };
     assert.ok(app({
       secrets: ["a", { value: "b", expiresOnTimestamp: 1 }],
@@ -144,7 +144,7 @@ describe("a member that is unknown", () => {
   });
 });
 
-describe("a failure that is unknown", () => {
+describe("an unknown failure is a TypeError:", () => {
   const services = {
     entra: createEntra(),
     machine: createVirtualMachine(),

@@ -111,7 +111,7 @@ test("the cookie is limited to this host, TLS and HTTP, and its value is encrypt
     assert.ok(!`${cookie} ${atob(valueOf(cookie!))}`.includes(secret));
   }
   const again = setCookiesOf(await app.browser.get(`${APP}/mail?secret`))[0]!;
-  assert.notEqual(valueOf(again).slice(0, 16), valueOf(cookie!).slice(0, 16), "each is sealed anew");
+  assert.notEqual(valueOf(again).slice(0, 16), valueOf(cookie!).slice(0, 16), "each is sealed with a new nonce");
 });
 
 function valueOf(cookie: string): string {

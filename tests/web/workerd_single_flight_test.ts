@@ -149,7 +149,7 @@ for (const workerd of [undefined, newestWorkerd]) {
           ) {
             endpoint.hold();
             const before = await entered();
-            assert.equal(await end(), scope, "the first request ends while its token request is up");
+            assert.equal(await end(), scope, "the first request ends while its token request is in flight");
             const others = [get("app", `/token?scope=${scope}`), get("app", `/token?scope=${scope}`)];
             for (let looks = 0; await entered() < before + 3; looks++) {
               assert.ok(looks < 1000, "the others never came in");

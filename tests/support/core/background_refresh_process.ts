@@ -12,12 +12,13 @@ import {
 } from "@azweb/identity";
 import process from "node:process";
 
-const [kind, moment, place, timeout] = process.argv.slice(2) as [string, "due" | "last minutes", string, string];
+/** `location` is the URL of the service, or the folder of `az`. */
+const [kind, moment, location, timeout] = process.argv.slice(2) as [string, "due" | "last minutes", string, string];
 const SCOPE = "https://storage.azure.com/.default";
 let offset = 0;
 const events: LogEvent[] = [];
 const options = {
-  authorityHost: place,
+  authorityHost: location,
   allowInsecureLoopback: true,
   disableInstanceDiscovery: true,
   runtime: { now: () => Date.now() + offset },
@@ -28,7 +29,7 @@ const options = {
 Math.random = () => 0.999;
 
 function appService(): ManagedIdentityCredential {
-  const env = { IDENTITY_ENDPOINT: `${place}/msi/token`, IDENTITY_HEADER: "a-header" };
+  const env = { IDENTITY_ENDPOINT: `${location}/msi/token`, IDENTITY_HEADER: "a-header" };
   return new ManagedIdentityCredential({ ...options, env });
 }
 
@@ -54,7 +55,7 @@ const credential = {
   chain,
   user: () =>
     new AuthorizationCodeCredential("a-tenant", "an-app", "a-code", "https://app.example", { ...options, env: {} }),
-  az: () => new AzureCliCredential({ ...options, authorityHost: undefined, env: { PATH: place, HOME: place } }),
+  az: () => new AzureCliCredential({ ...options, authorityHost: undefined, env: { PATH: location, HOME: location } }),
 }[kind]!();
 
 process.on("exit", () => console.log(`events ${events.map(({ event }) => event)}`));

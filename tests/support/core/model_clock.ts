@@ -8,7 +8,7 @@
 /** Number of turns of the event loop without activity after which a pending call can proceed only by the clock. */
 const CALM_TURNS = 1;
 
-/** Number of milliseconds of real time without activity after which pending calls hang. */
+/** Number of milliseconds of real time without activity after which pending calls are considered hung. */
 const MOST_PAUSES = 1000;
 
 /** Number of timers that may fire while calls are pending. */

@@ -107,7 +107,7 @@ export function createLaptop(
   {
     has = [],
     tools = {},
-    near = has.includes("ManagedIdentityCredential") ? () => machineAnswer() : nobody,
+    near = has.includes("ManagedIdentityCredential") ? () => machineAnswer() : noService,
     answer = () => tokenAnswer({ access_token: "of Entra" }),
     hasProfile = has.includes("AzureCliCredential"),
     clock = createFakeClock(),
@@ -156,7 +156,7 @@ export function createLaptop(
 }
 
 /** Fails as if there were no service at the link-local address. */
-export function nobody(): Response {
+export function noService(): Response {
   return new Response("", { status: 404 });
 }
 

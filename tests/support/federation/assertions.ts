@@ -1,5 +1,5 @@
 /**
- * Assertions of a platform, and the invariants of every source that requests them: portable.
+ * Assertions of a platform, and the invariants of every source that requests them. The module runs on all runtimes.
  *
  * @module
  */
@@ -22,7 +22,7 @@ export function jwtOf(claims: Record<string, unknown> = {}, header: Record<strin
   ).join(".") + ".c2lnbmF0dXJl";
 }
 
-/** The options of a source that exists in the test alone. */
+/** Returns the options of a source that sends its requests to the service, and reads no variable of the process. */
 export function sourceOptions(
   service: Pick<Service, "fetch">,
   env: Record<string, string> = {},
@@ -34,7 +34,7 @@ export function sourceOptions(
 /** A source that sends a request to its platform. */
 export interface RequestingSource {
   readonly name: string;
-  /** What its messages say that cannot be had. */
+  /** What it returns, as its messages call it. */
   readonly label: string;
   /** The environment of a job. */
   readonly env: Record<string, string>;
@@ -47,8 +47,8 @@ export interface RequestingSource {
   readonly isAmbient?: boolean;
 }
 
-/** A source whose platform responds so, and the requests that it received. */
-export function before(
+/** Creates a platform with the given response, and a source that requests assertions from it. */
+export function createPlatform(
   { create, env }: RequestingSource,
   respond: () => unknown,
 ): { readonly source: AssertionSource; readonly service: Service } {

@@ -1,5 +1,5 @@
 /**
- * Every source that sends a request to its platform: portable.
+ * Every source that sends a request to its platform. The module runs on all runtimes.
  *
  * @module
  */

@@ -168,12 +168,12 @@ const CODE = { device_code: SECRET, user_code: "ABC", verification_uri: "https:/
 
 /** Malformed device authorization responses that contain a device code. */
 const NO_CODES: Readonly<Record<string, () => Response>> = {
-  "without an end": () => jsonAnswer({ ...CODE, expires_in: SECRET }),
+  "without an expiry": () => jsonAnswer({ ...CODE, expires_in: SECRET }),
   "without a code for the user": () => jsonAnswer({ ...CODE, user_code: [SECRET] }),
   "in an error": () => jsonAnswer({ ...CODE, error: "invalid_scope", error_description: "No" }, { status: 400 }),
   "in an outage": () => jsonAnswer(CODE, { status: 500 }),
   "in half": () => new Response(JSON.stringify(CODE).slice(0, 60)),
-  "in a list": () => jsonAnswer([CODE]),
+  "in an array": () => jsonAnswer([CODE]),
   "in a page": () => new Response(`<html>${SECRET}`),
 };
 
@@ -302,16 +302,16 @@ const UNUSABLE: Readonly<Record<string, Create>> = {
       ...options,
       runtime: { ...options.runtime, readTextFile: () => Promise.resolve(SECRET) },
     }),
-  "a token file that holds something else": workload(SECRET),
-  "a token file that holds another thing": workload(`{"token":"${FEDERATED_TOKEN}"}`),
-  "a token file that holds two": workload(`${FEDERATED_TOKEN}\n${FEDERATED_TOKEN}`),
+  "a token file that holds a secret": workload(SECRET),
+  "a token file that holds JSON": workload(`{"token":"${FEDERATED_TOKEN}"}`),
+  "a token file that holds two tokens": workload(`${FEDERATED_TOKEN}\n${FEDERATED_TOKEN}`),
   "a token file whose token has expired": workload(
     FEDERATED_TOKEN.replace(/\..*\./, `.${btoa('{"sub":"CANARY","exp":1}').replaceAll("=", "")}.`),
   ),
   "a token in the place of its path": workload("", FEDERATED_TOKEN),
   "a signer that throws": (options) => withCertificate({ certificate: CERTIFICATE, sign: fail }, options),
   "an assertion that fails": (options) => new ClientAssertionCredential(TENANT, CLIENT, fail, options),
-  "an assertion that is none": (options) =>
+  "an assertion that is not a string": (options) =>
     new ClientAssertionCredential(TENANT, CLIENT, () => Promise.resolve([ASSERTION] as never), options),
   "a signer that returns text": (options) =>
     withCertificate({ certificate: CERTIFICATE, sign: () => Promise.resolve(SECRET as never) }, options),

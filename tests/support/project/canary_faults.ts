@@ -96,12 +96,12 @@ export const FAULTS: Readonly<Record<string, Answer>> = {
     }),
   "a redirect that repeats the form": ({ body }) =>
     new Response(body, { status: 302, headers: { location: `https://evil.example/?${body}` } }),
-  "a token that lives for no time": ({ form }) => tokenAnswer({ ...form, access_token: TOKEN, expires_in: TOKEN }),
+  "a token without a valid lifetime": ({ form }) => tokenAnswer({ ...form, access_token: TOKEN, expires_in: TOKEN }),
   "a token of another type": () => tokenAnswer({ access_token: TOKEN, token_type: TOKEN }),
-  "a token that is none": ({ body }) =>
+  "a token that is not a string": ({ body }) =>
     tokenAnswer({ access_token: [TOKEN], id_token: TOKEN, refresh_token: TOKEN, scope: body }),
   "half a token": () => new Response(`{"token_type":"Bearer","expires_in":3600,"access_token":"${TOKEN}`),
-  "a token in a list": () => jsonAnswer([{ access_token: TOKEN }]),
+  "a token in an array": () => jsonAnswer([{ access_token: TOKEN }]),
   "a body that breaks": ({ body }) =>
     new Response(
       new ReadableStream({

@@ -26,7 +26,7 @@ const APPS: Readonly<Record<string, Partial<WebSignInOptions>>> = {
 /** Apps whose client authentication fails. */
 const UNPROVEN: Readonly<Record<string, Partial<WebSignInOptions>>> = {
   "with an assertion that fails": { getAssertion: () => Promise.reject(new Error("No")) },
-  "with an assertion that is none": { getAssertion: () => Promise.resolve([SECRET] as never) },
+  "with an assertion that is not a string": { getAssertion: () => Promise.resolve([SECRET] as never) },
   "with half a key": { clientCertificate: { certificate: CERTIFICATE + KEY.slice(0, 400) } },
   "with a secret for a certificate": { clientCertificate: { certificate: SECRET } },
 };
@@ -62,7 +62,7 @@ const REFUSED: Readonly<Record<string, (back: Back) => Back>> = {
   "two codes": changeUrl(({ searchParams }) => searchParams.append("code", SECRET)),
   "no code": changeUrl(({ searchParams }) => searchParams.delete("code")),
   "another issuer": changeUrl(({ searchParams }) => searchParams.set("iss", `https://evil.example/${SECRET}`)),
-  "an issuer that is none": changeUrl(({ searchParams }) => searchParams.set("iss", SECRET)),
+  "an issuer that is not a URL": changeUrl(({ searchParams }) => searchParams.set("iss", SECRET)),
   "an error beside the code": changeUrl(({ searchParams }) => searchParams.set("error", "access_denied")),
   "another method": (back) => ({ ...back, method: "POST" }),
 };

@@ -38,8 +38,8 @@ const OPAQUE_TOKEN = `EwB${btoa("CANARY".repeat(60))}`;
 
 /** Every failure of a tool, each with as much of a token in the output as possible. */
 export const TOOL_FAULTS: Readonly<Record<string, Behaviour>> = {
-  "a token without an end": () => ({ stdout: JSON.stringify({ accessToken: TOKEN, token: TOKEN, Token: TOKEN }) }),
-  "a token whose end is a token": () => ({
+  "a token without an expiry": () => ({ stdout: JSON.stringify({ accessToken: TOKEN, token: TOKEN, Token: TOKEN }) }),
+  "a token whose expiry is a token": () => ({
     stdout: JSON.stringify({ accessToken: TOKEN, token: TOKEN, expires_on: TOKEN, expiresOn: TOKEN, tenant: TOKEN }),
   }),
   "a token of another tenant": () => ({
@@ -53,7 +53,7 @@ export const TOOL_FAULTS: Readonly<Record<string, Behaviour>> = {
   }),
   "half a token": () => ({ stdout: `{"accessToken":"${TOKEN}`, code: 1 }),
   "a token as text": () => ({ stdout: TOKEN, code: 1 }),
-  "a token in a list": () => ({ stdout: JSON.stringify([{ accessToken: TOKEN, token: TOKEN }]) }),
+  "a token in an array": () => ({ stdout: JSON.stringify([{ accessToken: TOKEN, token: TOKEN }]) }),
   "a token in its complaint": () => ({ stderr: `ERROR: Bad: ${TOOL_TOKEN}`, code: 1 }),
   "an opaque token in its complaint": () => ({ stderr: `ERROR: Bad: ${OPAQUE_TOKEN}`, code: 1 }),
   "a token beside what it complains of": () => ({

@@ -1,5 +1,5 @@
-// Preloaded into a program of the README: replaces `fetch` by a simulated Microsoft Entra, and on Deno also a simulated
-// storage service.
+// Preloaded into programs of the README and of docs/recipes.md: replaces `fetch`, so that requests go to a simulated
+// Microsoft Entra and a simulated storage service. On Deno, `fetch` needs the same permissions as the real one.
 import { createEntra } from "@azweb/identity/testing";
 import { SERVICE_PRINCIPAL } from "./readme.ts";
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-/** The output of `az ad sp create-for-rbac`, and the storage account. */
+/** The service principal that `az ad sp create-for-rbac` has created. */
 export const SERVICE_PRINCIPAL: { tenantId: string; clientId: string; secrets: string[] } = {
   tenantId: "11111111-2222-3333-4444-555555555555",
   clientId: "22222222-3333-4444-5555-666666666666",

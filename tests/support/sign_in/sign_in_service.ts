@@ -73,9 +73,9 @@ export function createSignInService(options: SignInServiceOptions = {}): SignInS
     if (!granted) return refusal("invalid_grant");
     const { asked } = granted;
     const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(form.code_verifier));
-    const isItself = base64Url(String.fromCharCode(...new Uint8Array(digest))) === asked.code_challenge;
+    const hasVerifier = base64Url(String.fromCharCode(...new Uint8Array(digest))) === asked.code_challenge;
     const isSame = form.redirect_uri === asked.redirect_uri && form.client_id === asked.client_id;
-    return isItself && isSame ? answer(granted) : refusal("invalid_grant");
+    return hasVerifier && isSame ? answer(granted) : refusal("invalid_grant");
   }
 
   function answer(granted: Granted): Response {
