@@ -82,25 +82,29 @@ function describeCredential(values: readonly unknown[], clientId: string): strin
   if (!isPlain(issuer) || !isPlain(subject) || !isPlain(audience)) {
     return `Compare its issuer, subject and audience with those of the assertion. ${wait}`;
   }
-  const parameters = JSON.stringify({ name: "federated", issuer, subject, audiences: [audience] });
+  // The name of another one: an app refuses it, and a managed identity replaces the credential with that name.
+  const name = `federated-${subject.replace(/[^a-z\d]+/gi, "-").slice(-80)}`;
+  const parameters = JSON.stringify({ name, issuer, subject, audiences: [audience] });
   const volatile = VOLATILE_SUBJECTS.find(([start]) => issuer.startsWith(start))?.[1];
   return [
-    `It needs the issuer "${issuer}", the subject "${subject}" and the audience "${audience}". For an app run`,
+    `It needs the issuer "${issuer}", the subject "${subject}" and the audience "${audience}". In bash, run for an app`,
     `  az ad app federated-credential create --id ${quote(clientId)} --parameters ${quote(parameters)}`,
     "and for a managed identity",
-    "  az identity federated-credential create --name federated --identity-name NAME --resource-group GROUP " +
+    `  az identity federated-credential create --name ${name} --identity-name NAME --resource-group GROUP ` +
     `--issuer ${quote(issuer)} --subject ${quote(subject)} --audiences ${quote(audience)}`,
     `${wait}${volatile ? `. ${volatile}` : ""}`,
   ].join("\n");
 }
 
-/** Whether a claim can be the value of a federated credential. */
+/**
+ * Whether a claim can be the value of a federated credential, and an argument of `az` as it is displayed: without control
+ * and format characters and line breaks. `az` takes "-" for an option, and reads the file after "@".
+ */
 function isPlain(value: unknown): value is string {
-  // deno-lint-ignore no-control-regex
-  return typeof value === "string" && value.length <= MAX_CHARACTERS && /^[^\x00-\x1f\x7f-\x9f]+$/.test(value);
+  return typeof value === "string" && value.length <= MAX_CHARACTERS && /^(?![-@])[^\p{C}\p{Zl}\p{Zp}]+$/u.test(value);
 }
 
-/** Quotes an argument for a POSIX shell. */
+/** Quotes an argument for a POSIX shell. Others, such as PowerShell and cmd, have other rules. */
 function quote(argument: string): string {
   return `'${argument.replaceAll("'", "'\\''")}'`;
 }

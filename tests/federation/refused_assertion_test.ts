@@ -23,11 +23,11 @@ async function refusal(code: number, jwt: string, clientId: string = CLIENT): Pr
 
 const COMMANDS = [
   'It needs the issuer "https://issuer.example", the subject "a-subject" and the audience "api://AzureADTokenExchange". ' +
-  "For an app run",
+  "In bash, run for an app",
   `  az ad app federated-credential create --id '${CLIENT}' --parameters ` +
-  `'{"name":"federated","issuer":"https://issuer.example","subject":"a-subject","audiences":["api://AzureADTokenExchange"]}'`,
+  `'{"name":"federated-a-subject","issuer":"https://issuer.example","subject":"a-subject","audiences":["api://AzureADTokenExchange"]}'`,
   "and for a managed identity",
-  "  az identity federated-credential create --name federated --identity-name NAME --resource-group GROUP " +
+  "  az identity federated-credential create --name federated-a-subject --identity-name NAME --resource-group GROUP " +
   "--issuer 'https://issuer.example' --subject 'a-subject' --audiences 'api://AzureADTokenExchange'",
   "A change takes a few minutes",
 ].join("\n");
@@ -98,7 +98,13 @@ test("a value with a quotation mark does not end its argument", async () => {
   assert.ok(advice.includes(`"subject":"it'\\''s; rm -rf /"`), advice);
 });
 
-for (const sub of [undefined, 7, "", "two\nlines", "\u009b31m", "a".repeat(601)]) {
+for (
+  const sub of [
+    ...[undefined, null, 7, "", [], {}, "two\nlines", "two\r\nlines", "two\u2028lines", "\u009b31m", "a".repeat(601)],
+    // Another order than the displayed one, half of a character, an option, and a file.
+    ...["\u202emain", "zero\u200bwidth", "\ud800", "--audiences", "@/etc/passwd"],
+  ]
+) {
   test(`a subject that is ${JSON.stringify(sub)?.slice(0, 20)} is in no command`, async () => {
     assert.equal(
       await refusal(700213, jwtOf({ sub })),

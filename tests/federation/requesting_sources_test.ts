@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ClientAssertionCredential } from "@azweb/identity";
+import { ClientAssertionCredential, type LogEvent } from "@azweb/identity";
 import { createFakeClock } from "@azweb/identity/testing";
-import { before, jwtOf, NOW, sourceOptions } from "../support/federation/assertions.ts";
+import { AUDIENCE, before, jwtOf, NOW, sourceOptions } from "../support/federation/assertions.ts";
 import { REQUESTING_SOURCES } from "../support/federation/requesting_sources.ts";
 import {
   CLIENT,
@@ -89,6 +89,31 @@ for (const row of REQUESTING_SOURCES) {
     assert.equal((await failureOf(source())).name, "AuthenticationError");
   });
 
+  test(`${name}: an assertion of another audience is refused before Entra receives it, where it was requested`, async () => {
+    const jwt = jwtOf({ aud: ["api://other", 7] });
+    const { source } = before(row, () => respond(jwt));
+    if (row.hasOwnAudience) return assert.equal(await source(), jwt);
+    const { message } = await failureOf(source());
+    assert.ok(
+      message.startsWith(`Cannot use ${label}: Its audience is "api://other", and "${AUDIENCE}" was requested`),
+      message,
+    );
+  });
+
+  test(`${name}: an error without a response does not show the path and the query of the request`, async () => {
+    const events: LogEvent[] = [];
+    const service = createService(({ url }) => Promise.reject(new TypeError(`error sending request for url (${url})`)));
+    const error = await failureOf(create({ ...sourceOptions(service, env), log: (event) => events.push(event) })());
+    const { url } = service.requests[0]!;
+    const { host, pathname, search } = new URL(url);
+    assert.match(error.message, /error sending request for url/);
+    assert.equal(events.length, 3);
+    for (const text of [error.message, ...events.map(({ message }) => message)]) {
+      assert.ok(text.includes(host) && !text.includes(`${host}${pathname}`), text);
+      assert.ok(search === "" || !text.includes(search), text);
+    }
+  });
+
   test(`${name}: a host that cannot be reached is an error that holds no secret`, async () => {
     const { source, service } = before(row, () => Promise.reject(new TypeError(`No route, ${secrets.join()}`)));
     const error = await failureOf(source());
@@ -172,6 +197,19 @@ for (const row of REQUESTING_SOURCES) {
       assert.deepEqual([error.name, error.outcome], ["CredentialUnavailableError", "absent"]);
       assert.equal(service.requests.length, 0);
     });
+  }
+
+  for (const [variable, value] of Object.entries(env).filter(([, value]) => secrets.includes(value))) {
+    for (const hostile of ["hush\r\nx: y", "hush hush", "h\u00fcsh", "hush\0"]) {
+      test(`${name}: ${variable} = ${JSON.stringify(hostile)} is an error that does not show it, without a request`, async () => {
+        const service = createService(() => respond(jwtOf()));
+        const error = await failureOf(create(sourceOptions(service, { ...env, [variable]: hostile }))());
+        assert.equal(error.name, "AuthenticationError");
+        assert.match(error.message, /It must be a token|It is not a JWT/);
+        assert.ok(!/h[u\u00fc]sh/.test(error.message), error.message);
+        assert.equal(service.requests.length, 0);
+      });
+    }
   }
 
   for (const [variable, value] of Object.entries(env).filter(([, value]) => value.startsWith("https://"))) {
