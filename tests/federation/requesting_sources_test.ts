@@ -62,7 +62,12 @@ for (const row of REQUESTING_SOURCES) {
   for (
     const [what, response, says] of [
       ["status 401", () => new Response("", { status: 401 }), /: HTTP 401: /],
-      ["status 403", () => jsonAnswer({ message: "hush-hush" }, { status: 403 }), /: HTTP 403: /],
+      ["status 403", () => jsonAnswer({ message: `hush-hush ${jwtOf()}` }, { status: 403 }), /: HTTP 403: /],
+      [
+        "an error of OAuth",
+        () => jsonAnswer({ error: "denied", error_description: `hush-hush ${jwtOf()}` }, { status: 400 }),
+        /denied \(HTTP 400\)/,
+      ],
       ["a web page", () => new Response(HTML), /a web page: is a proxy in between\?/],
       ["a web page with status 403", () => new Response(HTML, { status: 403 }), /HTTP 403: /],
       ["a redirect", () => new Response(null, { status: 302, headers: { location: "https://x" } }), /a redirect/],
