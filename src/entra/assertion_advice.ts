@@ -97,8 +97,8 @@ function describeCredential(values: readonly unknown[], clientId: string): strin
 }
 
 /**
- * Whether a claim can be the value of a federated credential, and an argument of `az` as it is displayed: without control
- * and format characters and line breaks. `az` takes "-" for an option, and reads the file after "@".
+ * Whether a claim can be the value of a federated credential, and an argument of `az` as it is displayed: without
+ * control and format characters. `az` takes "-" for an option, and reads the file after "@".
  */
 function isPlain(value: unknown): value is string {
   return typeof value === "string" && value.length <= MAX_CHARACTERS && /^(?![-@])[^\p{C}\p{Zl}\p{Zp}]+$/u.test(value);
