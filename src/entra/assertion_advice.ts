@@ -54,16 +54,12 @@ function adviseOn(
       return "Microsoft Entra takes the assertion for one that a certificate of the app signs: " +
         "check that the app has a federated credential";
     case 7000272:
-      return `The keys of the issuer have no key "${
-        toSingleLine(String(header.kid))
-      }": check whether they have changed`;
+      return `The keys of the issuer have no key "${describe(header.kid)}": check whether they have changed`;
     case 5002723:
     case 5002727:
     case 5002730:
     case 5002738:
-      return `The assertion is signed by ${
-        toSingleLine(String(header.alg))
-      }: let the issuer sign by RS256 with a "kid"`;
+      return `The assertion is signed by ${describe(header.alg)}: let the issuer sign by RS256 with a "kid"`;
     case 50166:
     case 501661:
     case 90061:
@@ -73,6 +69,11 @@ function adviseOn(
       return "Of its own tokens, Microsoft Entra accepts only those of a user-assigned managed identity as an assertion";
   }
   return undefined;
+}
+
+/** Returns a member of the header as one line: it may be of any type, also an object that is no string. */
+function describe(value: unknown): string {
+  return typeof value === "string" ? toSingleLine(value) : `(${typeof value})`;
 }
 
 /** Describes the federated credential that the app lacks, and the commands that create it. */

@@ -114,6 +114,16 @@ for (
   });
 }
 
+test("a header with members of another type is explained nevertheless", async () => {
+  const odd = { toString: 7, valueOf: null };
+  assert.match(await refusal(7000272, jwtOf({}, { kid: odd })), /have no key "\(object\)": check/);
+  assert.match(
+    await refusal(5002738, jwtOf({}, { alg: odd })),
+    /is signed by \(object\): let the issuer sign by RS256/,
+  );
+  assert.match(await refusal(5002738, jwtOf({}, { alg: "x\n\u001b[31m".repeat(500) })), /is signed by x \[31mx/);
+});
+
 test("an assertion that cannot be read is explained nevertheless", async () => {
   assert.match(await refusal(70021, "a.b.c"), /Compare its issuer, subject and audience/);
 });
