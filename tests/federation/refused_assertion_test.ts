@@ -114,8 +114,9 @@ for (
   });
 }
 
-test("a header with members of another type is explained nevertheless", async () => {
+test("an assertion with members of another type is explained nevertheless", async () => {
   const odd = { toString: 7, valueOf: null };
+  assert.match(await refusal(700024, jwtOf({ exp: odd, nbf: odd })), /^Check the clock of this machine/);
   assert.match(await refusal(7000272, jwtOf({}, { kid: odd })), /have no key "\(object\)": check/);
   assert.match(
     await refusal(5002738, jwtOf({}, { alg: odd })),
