@@ -24,11 +24,11 @@ async function adviceFor(code: number, jwt: string, clientId: string = CLIENT): 
 
 const COMMANDS = [
   'It needs the issuer "https://issuer.example", the subject "a-subject" and the audience "api://AzureADTokenExchange". ' +
-  "For an app run",
+  "In bash, run for an app",
   `  az ad app federated-credential create --id '${CLIENT}' --parameters ` +
-  `'{"name":"federated","issuer":"https://issuer.example","subject":"a-subject","audiences":["api://AzureADTokenExchange"]}'`,
+  `'{"name":"federated-a-subject","issuer":"https://issuer.example","subject":"a-subject","audiences":["api://AzureADTokenExchange"]}'`,
   "and for a managed identity",
-  "  az identity federated-credential create --name federated --identity-name NAME --resource-group GROUP " +
+  "  az identity federated-credential create --name federated-a-subject --identity-name NAME --resource-group GROUP " +
   "--issuer 'https://issuer.example' --subject 'a-subject' --audiences 'api://AzureADTokenExchange'",
   "A change takes a few minutes",
 ].join("\n");
@@ -99,7 +99,13 @@ test("a quotation mark in a value is escaped in the commands", async () => {
   assert.ok(advice.includes(`"subject":"it'\\''s; rm -rf /"`), advice);
 });
 
-for (const sub of [undefined, 7, "", "two\nlines", "\u009b31m", "a".repeat(601)]) {
+for (
+  const sub of [
+    ...[undefined, null, 7, "", [], {}, "two\nlines", "two\r\nlines", "two\u2028lines", "\u009b31m", "a".repeat(601)],
+    // Characters that change the displayed order or are invisible, half of a surrogate pair, an option, and a file.
+    ...["\u202emain", "zero\u200bwidth", "\ud800", "--audiences", "@/etc/passwd"],
+  ]
+) {
   test(`the error for the subject ${JSON.stringify(sub)?.slice(0, 20)} contains no command`, async () => {
     assert.equal(
       await adviceFor(700213, jwtOf({ sub })),
@@ -108,6 +114,17 @@ for (const sub of [undefined, 7, "", "two\nlines", "\u009b31m", "a".repeat(601)]
     );
   });
 }
+
+test("the error for an assertion with members of unexpected types still has advice", async () => {
+  const odd = { toString: 7, valueOf: null };
+  assert.match(await adviceFor(700024, jwtOf({ exp: odd, nbf: odd })), /^Check the clock of this machine/);
+  assert.match(await adviceFor(7000272, jwtOf({}, { kid: odd })), /have no key "\(object\)": check/);
+  assert.match(
+    await adviceFor(5002738, jwtOf({}, { alg: odd })),
+    /is signed by \(object\): let the issuer sign by RS256/,
+  );
+  assert.match(await adviceFor(5002738, jwtOf({}, { alg: "x\n\u001b[31m".repeat(500) })), /is signed by x \[31mx/);
+});
 
 test("the error for an assertion that cannot be decoded has the general advice", async () => {
   assert.match(await adviceFor(70021, "a.b.c"), /Compare its issuer, subject and audience/);
