@@ -47,8 +47,8 @@ export function staleCookies(request: Request): string[] {
 
 function cookiesOf(request: Request): [name: string, value: string][] {
   // Only SP and HTAB are white space (RFC 6265bis, section 5.6). `String.prototype.trim` would also remove characters
-  // such as U+00A0, and make "__Host-sign-in-…" of a name that does not begin with "__Host-", which a sibling subdomain
-  // may set.
+  // such as U+00A0. A sibling subdomain may set a cookie whose name begins with such a character and "__Host-", because
+  // that is not the prefix "__Host-".
   return (request.headers.get("cookie") ?? "").split(";").map((pair) => {
     const [name, ...value] = trim(pair, " \t").split("=");
     return [name!, value.join("=")];

@@ -221,8 +221,8 @@ for (
   ] as const
 ) {
   test(`the constructor throws a TypeError with the next step for "${option}" of @azure/identity`, () => {
-    // An empty object or array has no effect and is accepted. But an `httpClient` or `agent` without own members may be an
-    // instance of a class, and is rejected.
+    // An empty object or array has no effect and is accepted. But an `httpClient` or `agent` without own members is
+    // rejected, because it may be an instance of a class.
     const empty = ["httpClient", "agent"].includes(option) ? [] : [{}, []];
     for (const row of ALL) {
       for (const value of [null, { enabled: true, host: "CANARY" }, [{}], ...empty.length === 0 ? [{}, []] : []]) {

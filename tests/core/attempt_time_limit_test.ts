@@ -147,8 +147,8 @@ function deviceCode(members: Record<string, unknown> = {}): Response {
 }
 
 /**
- * Creates a credential. `disturb` delays or loses requests, or returns their response; `index` is the number of affected
- * requests before this one.
+ * Creates a credential. `disturb` delays or loses requests, or returns their response; `index` is the number of
+ * affected requests before this one.
  */
 function rig(subject: Subject, disturb: (asked: Asked, index: number, clock: FakeClock) => unknown, options = {}) {
   const clock = createFakeClock();

@@ -11,8 +11,8 @@ import { withGlobals } from "../support/core/model_clock.ts";
 const MINUTE = 60_000;
 
 /**
- * When the failure begins: before the first request, at the request that returns the first token, in the last minutes of
- * a token, or after a token has expired.
+ * When the failure begins: before the first request, at the request that returns the first token, in the last minutes
+ * of a token, or after a token has expired.
  */
 const MOMENTS = ["before", "at", "in the last minutes", "after"] as const;
 type Moment = typeof MOMENTS[number];

@@ -1,6 +1,6 @@
 // Runs on: node
-// With Node's `--permission`, a missing permission causes an error that names the flag, also on releases that throw their
-// own error outside of the promise.
+// With Node's `--permission`, a missing permission causes an error that names the flag, also on releases that throw
+// their own error outside of the promise.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import process from "node:process";

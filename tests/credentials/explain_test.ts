@@ -1,4 +1,4 @@
-// `explain` describes the state of each credential of DefaultAzureCredential. It sends no request and starts no process.
+// `explain` describes the state of each credential of DefaultAzureCredential, without a request or a process.
 import {
   type CredentialExplanation,
   DefaultAzureCredential,

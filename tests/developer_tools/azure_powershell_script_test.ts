@@ -1,7 +1,7 @@
 // Runs on: deno, node, bun
 //
-// The machines that run the tests lack PowerShell. `tests/programs/` therefore has the script that the library passes to
-// PowerShell, and its expected outputs: azure_powershell.md describes how a person compares them with the actual ones.
+// The machines that run the tests lack PowerShell. `tests/programs/` therefore has the script that the library passes
+// to PowerShell, and its expected outputs: azure_powershell.md describes how a person compares them with actual ones.
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { describe, test } from "node:test";

@@ -60,7 +60,7 @@ const TIME_MISSING: Readonly<Record<ToolName, string>> = {
   azd: 'The expiry time is missing: Its output has no valid "expiresOn"',
   pwsh: 'The expiry time is missing: Its output has no valid "expiresOn"',
 };
-/** Returns strings as CLIXML, the format that PowerShell writes for another PowerShell; `stream` is the output stream. */
+/** Returns strings as CLIXML, the format that PowerShell writes for another PowerShell, each with its output stream. */
 function cliXml(...strings: readonly (readonly [stream: string, text: string])[]): string {
   const elements = strings.map(([stream, text]) => `<S S="${stream}">${text}</S>`);
   return `#< CLIXML\r\n<Objs Version="1.1.0.1" xmlns="http://schemas.microsoft.com/powershell/2004/04">` +

@@ -38,7 +38,7 @@ const DIFFERENCES: Readonly<Record<string, readonly [Record<string, unknown>, Re
   "the letter case of a name": [{ Foo: "a" }, { FOO: "a" }],
 };
 
-/** Returns a function that creates credentials which share a machine, a clock and a cache. Their tokens are numbered. */
+/** Returns a function that creates credentials. They share a machine, a clock and a cache; their tokens are numbered. */
 function openDesk(tool: typeof NAMES[number]) {
   const clock = createFakeClock(NOW);
   const programs = createPrograms((_, index) => ANSWERS[tool](NOW + HOUR, `token ${index}`));

@@ -1,6 +1,6 @@
 // Runs on: deno
-// The Deno permissions that the developer tools need: errors name the exact flags, and there is no prompt. Each test runs
-// its own process.
+// The Deno permissions that the developer tools need: errors name the exact flags, and there is no prompt. Each test
+// runs its own process.
 import assert from "node:assert/strict";
 import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";

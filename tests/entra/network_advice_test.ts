@@ -1,5 +1,5 @@
 // Runs on: deno, node, bun
-// The next step for each cause of a network failure. The connections are real, so that the errors are the runtime's own.
+// The next step for each cause of a network failure. The connections are real, and so are the errors of the runtime.
 import assert from "node:assert/strict";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:https";

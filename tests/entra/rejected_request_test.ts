@@ -1,5 +1,5 @@
-// The next step after a rejected request, if the request itself shows the reason: characters around a secret, the times of
-// an assertion, or several resources.
+// The next step after a rejected request, if the request itself shows the reason: characters around a secret, the times
+// of an assertion, or several resources.
 import {
   AuthorizationCodeCredential,
   ClientAssertionCredential,

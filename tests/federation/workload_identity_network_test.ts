@@ -23,8 +23,8 @@ before(async () => void (folder = await mkdtemp(join(tmpdir(), "azweb-workload-"
 after(() => rm(folder, { recursive: true }));
 
 /**
- * Replaces the token file of a volume like the kubelet: the file is in a folder behind a symbolic link, which is replaced
- * atomically. Returns the path of the file.
+ * Replaces the token file of a volume like the kubelet: the file is in a folder behind a symbolic link, which is
+ * replaced atomically. Returns the path of the file.
  */
 async function replaceTokenFile(volume: string, text: string): Promise<string> {
   const version = crypto.randomUUID();

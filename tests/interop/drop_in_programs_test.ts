@@ -1,7 +1,7 @@
 // Runs on: deno, node, bun
 //
-// Runs each program that was written for `@azure/identity` twice: unchanged, and with only its import changed. Both must
-// print the same and send the same requests.
+// Runs each program that was written for `@azure/identity` twice: unchanged, and with only its import changed. Both
+// must print the same and send the same requests.
 import assert from "node:assert/strict";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
