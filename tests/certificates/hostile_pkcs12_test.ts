@@ -79,6 +79,7 @@ function encrypt(value: Asn1, { algorithm = "aes256", iterations: count = 1 }: R
   return encrypted;
 }
 
+/** Creates a PKCS#12 file. */
 function createFile(recipe: Recipe = {}): Uint8Array {
   const { keyIterations, certificateIterations, macIterations, isKeyHidden = false } = recipe;
   const { certificates = [pki.pemToDer(CERTIFICATE).getBytes()] } = recipe;
@@ -139,6 +140,7 @@ async function read(bytes: Uint8Array): Promise<{ error: Error; iterations: numb
   }
 }
 
+/** Asserts that a PKCS#12 file is rejected before keys are derived with many iterations. */
 async function rejects(bytes: Uint8Array, message: RegExp): Promise<void> {
   const { error, iterations } = await read(bytes);
   assert.equal(error.name, "AuthenticationError");

@@ -45,11 +45,13 @@ function bodyOf(name: string): string {
   return read(name).replace(/-----[^-]+-----|\s/g, "");
 }
 
+/** Asserts that a credential can use the certificate and the key of a PKCS#12 file. */
 async function accepts(bytes: Uint8Array, password: string = PASSWORD): Promise<void> {
   const { certificate } = await fromPkcs12(bytes, password);
   await verify(await assertionOf({ certificate }), read("app.pem"));
 }
 
+/** Asserts that a PKCS#12 file is rejected, with an error that does not contain the password. */
 async function rejects(bytes: Uint8Array, message: RegExp, password: string = PASSWORD): Promise<void> {
   await assert.rejects(fromPkcs12(bytes, password), (error: Error) => {
     assert.equal(error.name, "AuthenticationError");

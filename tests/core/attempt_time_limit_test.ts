@@ -57,6 +57,7 @@ function client(options: CredentialOptions): ClientSecretCredential {
   return new ClientSecretCredential(TENANT, CLIENT, "a-secret", options);
 }
 
+/** Returns a managed identity on this kind of machine. */
 function machine(name: MachineName): Subject {
   const files = { "/var/opt/azcmagent/tokens/a.key": "a-key" };
   return {
@@ -110,6 +111,7 @@ const REPEATABLE: Readonly<Record<string, Subject>> = {
   },
 };
 
+/** Responds to the requests for discovery and tokens of a private cloud. */
 function discovery({ url }: Asked): Response {
   if (url.includes("discovery/instance")) return jsonAnswer({ metadata: [] });
   if (!url.includes("openid-configuration")) return tokenAnswer();
@@ -166,8 +168,8 @@ function rig(subject: Subject, disturb: (asked: Asked, index: number, clock: Fak
     ...options,
   });
   const began = clock.now();
-  const ask = () => pass(credential.getToken(SCOPE), clock);
-  return { ask, clock, events, service, times: () => sent.map((time) => time - began) };
+  const getToken = () => pass(credential.getToken(SCOPE), clock);
+  return { getToken, clock, events, service, times: () => sent.map((time) => time - began) };
 }
 
 /** Does not respond to the first request. */
@@ -187,8 +189,8 @@ for (const [name, subject] of Object.entries(REPEATABLE)) {
       ] as const
     ) {
       test(`sends a lost request again after ${limit} ms if timeoutInMs is ${timeoutInMs ?? "not set"}`, async () => {
-        const { ask, events, times } = rig(subject, loseOne, timeoutInMs === undefined ? {} : { timeoutInMs });
-        const { value, after } = await ask();
+        const { getToken, events, times } = rig(subject, loseOne, timeoutInMs === undefined ? {} : { timeoutInMs });
+        const { value, after } = await getToken();
         assert.deepEqual([value?.token, after], ["a-token", limit]);
         assert.equal(times()[1], limit);
         const [event] = events;
@@ -202,16 +204,16 @@ for (const [name, subject] of Object.entries(REPEATABLE)) {
     test("gives a slow service twice as much time at each attempt, and the remaining time at the last", async () => {
       const { timeoutInMs = 60_000 } = subject;
       const slow = timeoutInMs === 60_000 ? 25_000 : 45_000;
-      const { ask, times } = rig(subject, ({ signal }, _, clock) => clock.sleep(slow, signal));
-      const { value, after } = await ask();
+      const { getToken, times } = rig(subject, ({ signal }, _, clock) => clock.sleep(slow, signal));
+      const { value, after } = await getToken();
       const attempts = timeoutInMs === 60_000 ? [0, 10_000, 30_000] : [0, 10_000, 30_000, 70_000];
       assert.deepEqual(times().slice(0, attempts.length), attempts);
       assert.deepEqual([value?.token, after], ["a-token", attempts.at(-1)! + slow]);
     });
 
     test("ends at the deadline if the service never responds, and sends nothing afterwards", async () => {
-      const { ask, clock, service } = rig(subject, silence);
-      const { error, after } = await ask();
+      const { getToken, clock, service } = rig(subject, silence);
+      const { error, after } = await getToken();
       assert.equal(after, subject.timeoutInMs ?? 60_000);
       assert.match(error!.message, /No response within the \d+ ms of "timeoutInMs"/);
       const { length } = service.requests;
@@ -223,8 +225,8 @@ for (const [name, subject] of Object.entries(REPEATABLE)) {
     test("gives all of the time to the attempt if there are no retries", async () => {
       const slow = (subject.timeoutInMs ?? 60_000) - 1000;
       const late = ({ signal }: Asked, _: number, clock: FakeClock) => clock.sleep(slow, signal);
-      const { ask, times } = rig(subject, late, { retryOptions: { maxRetries: 0 } });
-      const { value, after } = await ask();
+      const { getToken, times } = rig(subject, late, { retryOptions: { maxRetries: 0 } });
+      const { value, after } = await getToken();
       assert.deepEqual([value?.token, after, times().length], ["a-token", slow, 1]);
     });
   });
@@ -236,23 +238,23 @@ for (const [name, subject] of Object.entries(UNREPEATABLE)) {
 
     test("is not sent twice to a slow service", async () => {
       for (const slow of [11_000, 29_000]) {
-        const { ask, times } = rig(subject, ({ signal }, _, clock) => clock.sleep(slow, signal));
-        const { value, after } = await ask();
+        const { getToken, times } = rig(subject, ({ signal }, _, clock) => clock.sleep(slow, signal));
+        const { value, after } = await getToken();
         assert.deepEqual([value?.token, after, times().length], ["a-token", pollDelay + slow, 1]);
       }
     });
 
     test("is sent again after 30 seconds without a response", async () => {
-      const { ask, times, events } = rig(subject, loseOne);
-      const { value, after } = await ask();
+      const { getToken, times, events } = rig(subject, loseOne);
+      const { value, after } = await getToken();
       assert.deepEqual([value?.token, after, times().length], ["a-token", pollDelay + 30_000, 2]);
       assert.equal(events[0]!.message, "No response within 30000 ms: trying again in 0 ms");
     });
 
     test("uses all of a short deadline for one attempt", async () => {
       const timeoutInMs = pollDelay + 6000;
-      const { ask, times } = rig(subject, ({ signal }, _, clock) => clock.sleep(5000, signal), { timeoutInMs });
-      const { value, after } = await ask();
+      const { getToken, times } = rig(subject, ({ signal }, _, clock) => clock.sleep(5000, signal), { timeoutInMs });
+      const { value, after } = await getToken();
       assert.deepEqual([value?.token, after, times().length], ["a-token", pollDelay + 5000, 1]);
     });
   });
@@ -294,8 +296,8 @@ test("a lost device authorization request is sent again, and the lifetime of the
     ] as const
   ) {
     polls = 0;
-    const { ask } = rig(subject, disturb);
-    const { value, after } = await ask();
+    const { getToken } = rig(subject, disturb);
+    const { value, after } = await getToken();
     // The third poll would be after the expiry of the code if its lifetime began with the first request.
     assert.deepEqual([value?.token, after], ["a-token", delay + 15_000]);
   }
@@ -306,14 +308,14 @@ test("an incomplete body is treated as a lost request", async () => {
     new Response(
       new ReadableStream({ start: (controller) => controller.enqueue(new TextEncoder().encode('{"access')) }),
     );
-  const { ask } = rig({ create: client }, (_, index) => index === 0 ? half() : undefined);
-  const { value, after } = await ask();
+  const { getToken } = rig({ create: client }, (_, index) => index === 0 ? half() : undefined);
+  const { value, after } = await getToken();
   assert.deepEqual([value?.token, after], ["a-token", 10_000]);
 });
 
 test("an attempt ends even if fetch ignores its signal", async () => {
-  const { ask } = rig({ create: client }, (_, index) => index === 0 ? new Promise(() => {}) : undefined);
-  assert.equal((await ask()).after, 10_000);
+  const { getToken } = rig({ create: client }, (_, index) => index === 0 ? new Promise(() => {}) : undefined);
+  assert.equal((await getToken()).after, 10_000);
 });
 
 test("the time of an assertion callback does not count towards the time limit of an attempt", async () => {
@@ -367,12 +369,12 @@ if (!["workerd", "web"].includes(detectPlatform())) {
 
 test("a jump of the clock during an attempt does not end the retries", async () => {
   for (const jump of [-3_600_000, 3_600_000]) {
-    const { ask, clock, service } = rig({ create: client }, (_, index) => {
+    const { getToken, clock, service } = rig({ create: client }, (_, index) => {
       if (index > 0) return undefined;
       clock.set(clock.now() + jump);
       return new Response("", { status: 503, headers: { "retry-after": "1" } });
     });
-    assert.equal((await ask()).value?.token, "a-token");
+    assert.equal((await getToken()).value?.token, "a-token");
     assert.equal(service.requests.length, 2);
   }
 });

@@ -43,6 +43,7 @@ import { ANSWERS, createPrograms, hang, HOUR } from "../support/developer_tools/
 
 const ONCE = { retryOptions: { maxRetries: 0 } };
 
+/** Whether a request is the probe for a metadata service, which lacks a header that token requests have. */
 function isProbe({ headers }: Asked): boolean {
   return !headers.has("metadata");
 }

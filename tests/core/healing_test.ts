@@ -144,6 +144,7 @@ async function play(cell: Cell): Promise<string[]> {
   return wrong.map((line) => `${JSON.stringify(cell)}: ${line}`);
 }
 
+/** Lets the failure of a cell begin. */
 function fail({ fault, target, machine, moment, times }: Cell, { faults }: World): void {
   // The first response of Azure Arc is a challenge, the second one has the token.
   const skip = target === "source" && moment === "at" && machine.startsWith("Azure Arc") ? 1 : 0;
@@ -151,6 +152,7 @@ function fail({ fault, target, machine, moment, times }: Cell, { faults }: World
   if (target === "probe") faults.set("imds", { name: fault, left: times });
 }
 
+/** Returns the number of tokens that az has issued. */
 function started({ issued }: World): number {
   return issued.filter(({ key }) => key.startsWith("az ")).length;
 }
@@ -163,7 +165,7 @@ async function resultOf(call: Promise<{ readonly token: string } | null>, world:
   return /^(CredentialUnavailable|AggregateAuthentication)Error$/.test(String(result)) ? "unavailable" : "another";
 }
 
-/** Returns the failures that a machine can have at a moment, each with what it affects. */
+/** Returns the failures that a machine can have at a moment, each with the request or file that it affects. */
 function failuresOf(machine: Machine, moment: Moment): [target: Target, fault: string][] {
   const target: Target = !isProbed(machine) ? "source" : moment === "before" ? "probe" : "imds";
   return [

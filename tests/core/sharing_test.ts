@@ -184,7 +184,7 @@ for (const [name, subject] of Object.entries(subjects)) {
     }
 
     if ((subject.calls?.tenantId ?? CALLS.tenantId).share === "nothing") {
-      test("calls for one tenant, for another and for none each have their own cached token", async () => {
+      test("calls for one tenant, for another one and without a tenant each have their own cached token", async () => {
         const world = createWorld(new Map());
         const credential = await world.create(subject);
         const tenants = ["contoso.onmicrosoft.com", "fabrikam.onmicrosoft.com", undefined];

@@ -26,6 +26,7 @@ interface Scene {
   readonly clock: FakeClock;
 }
 
+/** Creates a simulated Entra with two blueprints, three agents and users, and its clock. */
 async function createScene(): Promise<Scene> {
   const clock = createFakeClock();
   const federated = { issuer: MACHINE_CLAIMS.iss, subject: MACHINE_CLAIMS.sub, jwks: await publicKeys("a-key") };
@@ -51,6 +52,7 @@ async function createScene(): Promise<Scene> {
   return { entra, clock };
 }
 
+/** Creates a credential of the first agent, or with the given options. */
 function create(
   { entra, clock }: Scene,
   more: Partial<AgentIdentityCredentialOptions> = { clientSecret: SECRET },
@@ -74,6 +76,7 @@ function formsOf({ entra }: Scene): Record<string, string>[] {
   });
 }
 
+/** Gets a token and returns its claims. */
 async function claimsOf({ entra }: Scene, credential: AgentIdentityCredential, scope = GRAPH) {
   return await entra.verify((await credential.getToken(scope)).token);
 }

@@ -29,6 +29,7 @@ function rejecting(error: string, code?: number, status = 401) {
   return isolatedOptions(service, createFakeClock(NOW));
 }
 
+/** Returns a JWT with an invalid signature. */
 function unsigned(claims: object): string {
   const encode = (part: object) => btoa(JSON.stringify(part)).replaceAll("=", "");
   return `${encode({ alg: "RS256" })}.${encode(claims)}.c2lnbmF0dXJl`;
@@ -70,7 +71,7 @@ test("the next step is the same for AD FS, which sends no AADSTS code, and for a
   assert.ok(message.endsWith(`. The password ${ENDS}`), message);
 });
 
-test("for a secret without such characters, or another AADSTS code, the next step is that of the code", async () => {
+test("for a secret without such characters, or another AADSTS code, the next step depends on the code alone", async () => {
   for (
     const [secret, code, advice] of [
       ["a-secret", 7000215, "it must be the secret's value, not its id"],

@@ -28,6 +28,7 @@ interface Scene {
   readonly entra: Entra;
 }
 
+/** Creates a job with a service connection, and an Entra whose app trusts it. */
 async function createScene(): Promise<Scene> {
   const job: AzurePipelines = createAzurePipelines({
     serviceConnections: [CONNECTION],

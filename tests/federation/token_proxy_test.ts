@@ -16,11 +16,12 @@ const PEM = `-----BEGIN CERTIFICATE-----\n${btoa("00000000")}\n-----END CERTIFIC
 interface Pod extends Workload {
   readonly proxy: AksProxy;
   /** Gets a token that is not cached. */
-  ask(more?: object): Promise<string>;
+  getToken(more?: object): Promise<string>;
   /** Returns the error of `getToken`. */
   fail(more?: object): Promise<Error>;
 }
 
+/** Creates a pod whose token proxy is simulated. */
 async function createPod(options: Partial<AksProxyOptions> = {}): Promise<Pod> {
   const workload = await createWorkload();
   const { clock, entra, env, files } = workload;
@@ -42,15 +43,15 @@ async function createPod(options: Partial<AksProxyOptions> = {}): Promise<Pod> {
   return {
     ...workload,
     proxy,
-    ask: async (more = {}) => (await create(more).getToken(SCOPE)).token,
+    getToken: async (more = {}) => (await create(more).getToken(SCOPE)).token,
     fail: async (more = {}) =>
       await create(more).getToken(SCOPE).then(() => assert.fail("It should have failed"), (error) => error),
   };
 }
 
 test("sends the token request to the proxy, and trusts it by the configured CA and server name", async () => {
-  const { ask, entra, proxy } = await createPod();
-  assert.equal((await entra.verify(await ask())).tid, TENANT);
+  const { getToken, entra, proxy } = await createPod();
+  assert.equal((await entra.verify(await getToken())).tid, TENANT);
   const [{ method, path, form }] = proxy.requests as [typeof proxy.requests[number]];
   assert.deepEqual([method, path], ["POST", `/${TENANT}/oauth2/v2.0/token`]);
   assert.equal(form.client_assertion, proxy.files.get(PATH));
@@ -60,34 +61,36 @@ test("sends the token request to the proxy, and trusts it by the configured CA a
 
 for (const path of ["/", "", "/a", "/a/", "/a/b%20c"]) {
   test(`sends the token request to a proxy at the path "${path}"`, async () => {
-    const { ask, proxy } = await createPod({ path });
-    await ask();
+    const { getToken, proxy } = await createPod({ path });
+    await getToken();
     assert.equal(proxy.requests[0]!.path, `${path.replace(/\/$/, "")}/${TENANT}/oauth2/v2.0/token`);
   });
 }
 
 test("ignores the variables without enableAzureProxy", async () => {
-  const { ask, entra, proxy } = await createPod();
-  await ask({ enableAzureProxy: false, fetch: entra.fetch });
+  const { getToken, entra, proxy } = await createPod();
+  await getToken({ enableAzureProxy: false, fetch: entra.fetch });
   assert.equal(proxy.requests.length, 0);
   assert.equal(entra.requests.length, 1);
 });
 
 test("sends the token request to Entra if no variable configures a proxy", async () => {
-  const { ask, entra, proxy } = await createPod({ env: { [PROXY]: undefined, [CA_FILE]: "", [SNI_NAME]: undefined } });
-  await ask({ fetch: entra.fetch });
+  const { getToken, entra, proxy } = await createPod({
+    env: { [PROXY]: undefined, [CA_FILE]: "", [SNI_NAME]: undefined },
+  });
+  await getToken({ fetch: entra.fetch });
   assert.equal(proxy.requests.length, 0);
   assert.equal(entra.requests.length, 1);
 });
 
 test("does not run discovery for another cloud behind the proxy", async () => {
-  const { ask, proxy } = await createPod();
-  await ask({ authorityHost: "https://login.contoso.example" });
+  const { getToken, proxy } = await createPod();
+  await getToken({ authorityHost: "https://login.contoso.example" });
   assert.deepEqual(proxy.requests.map(({ path }) => path), [`/${TENANT}/oauth2/v2.0/token`]);
 });
 
 test("uses the ordinary fetch without a CA and a server name", async () => {
-  const { ask, entra } = await createPod({
+  const { getToken, entra } = await createPod({
     env: { [PROXY]: "https://proxy.example/p", [CA_FILE]: "", [SNI_NAME]: "" },
   });
   const urls: string[] = [];
@@ -96,7 +99,7 @@ test("uses the ordinary fetch without a CA and a server name", async () => {
     assert.equal(init?.redirect, "manual");
     return entra.fetch(`https://login.microsoftonline.com/${TENANT}/oauth2/v2.0/token`, init);
   };
-  await ask({ fetch });
+  await getToken({ fetch });
   assert.deepEqual(urls, [`https://proxy.example/p/${TENANT}/oauth2/v2.0/token`]);
 });
 
@@ -115,23 +118,23 @@ describe("the trust in the proxy", () => {
   };
   for (const [name, { env, trust }] of Object.entries(TRUSTS)) {
     test(name, async () => {
-      const { ask, entra, proxy } = await createPod({ env });
+      const { getToken, entra, proxy } = await createPod({ env });
       proxy.files.set(CA_PATH, PEM);
       const seen: TlsTrust[] = [];
       const tlsFetch = (trust: TlsTrust): typeof fetch => {
         seen.push(trust);
         return (_, init) => entra.fetch(`https://login.microsoftonline.com/${TENANT}/oauth2/v2.0/token`, init);
       };
-      await ask({ runtime: { ...proxy.options.runtime, tlsFetch } });
+      await getToken({ runtime: { ...proxy.options.runtime, tlsFetch } });
       assert.deepEqual(seen, trust);
     });
   }
 
   test("accepts the CAs in AZURE_KUBERNETES_CA_DATA", async () => {
-    const { ask, proxy } = await createPod();
+    const { getToken, proxy } = await createPod();
     proxy.env[CA_DATA] = proxy.files.get(CA_PATH)!;
     delete proxy.env[CA_FILE];
-    await ask();
+    await getToken();
   });
 
   for (const [name, value] of [[SNI_NAME, "other.example"], [SNI_NAME, ""]] as const) {
@@ -159,35 +162,35 @@ describe("when the CA file changes,", () => {
       cache: false,
       enableAzureProxy: true,
     });
-    const ask = async () => (await credential.getToken(SCOPE)).token;
-    await ask();
-    return { ...pod, ask };
+    const getToken = async () => (await credential.getToken(SCOPE)).token;
+    await getToken();
+    return { ...pod, getToken };
   }
 
   test("the new CAs are trusted", async () => {
-    const { ask, proxy } = await setUp();
+    const { getToken, proxy } = await setUp();
     proxy.files.set(CA_PATH, proxy.rotate());
-    await ask();
+    await getToken();
     assert.equal(proxy.requests.length, 2);
   });
 
   test("the old CAs are trusted while the file is empty", async () => {
-    const { ask, proxy } = await setUp();
+    const { getToken, proxy } = await setUp();
     proxy.files.set(CA_PATH, " \n");
-    await ask();
+    await getToken();
     proxy.files.set(CA_PATH, proxy.rotate());
-    await ask();
+    await getToken();
     assert.equal(proxy.requests.length, 3);
   });
 
   test("a retry uses the new CAs", async () => {
-    const { ask, clock, proxy } = await setUp();
+    const { getToken, clock, proxy } = await setUp();
     const next = proxy.rotate();
-    const asking = ask();
+    const getting = getToken();
     await clock.untilSleeping(9_999);
     proxy.files.set(CA_PATH, next);
     await clock.advance(30_000);
-    await asking;
+    await getting;
   });
 
   test("and as long as it does not, one TLS fetch is used for all requests", async () => {
@@ -206,12 +209,12 @@ describe("when the CA file changes,", () => {
 
   for (const [name, text] of [["is missing", undefined], ["is not PEM", "oops"]] as const) {
     test(`a file that ${name} causes an error until it is valid again`, async () => {
-      const { ask, proxy } = await setUp();
+      const { getToken, proxy } = await setUp();
       const good = proxy.files.get(CA_PATH)!;
       text === undefined ? proxy.files.delete(CA_PATH) : proxy.files.set(CA_PATH, text);
-      await assert.rejects(ask(), { name: AuthenticationErrorName });
+      await assert.rejects(getToken(), { name: AuthenticationErrorName });
       proxy.files.set(CA_PATH, good);
-      await ask();
+      await getToken();
     });
   }
 });

@@ -130,7 +130,7 @@ describe("the real Azure CLI, in an isolated network", { skip: await whyNoLaptop
   ];
   for (const library of OURS) {
     test(`${library}: returns the tokens of an az that is signed in`, async () => {
-      const { answers, processes, requests } = await ask(library, cases.map(([, call]) => call), {
+      const { answers, processes, requests } = await callEach(library, cases.map(([, call]) => call), {
         tools: ["az"],
         isSignedIn: true,
       });
@@ -159,7 +159,7 @@ describe("the real Azure CLI, in an isolated network", { skip: await whyNoLaptop
     });
 
     test(`${library}: rejects if az is not signed in`, async () => {
-      const { answers: [chain, alone], processes } = await ask(library, [
+      const { answers: [chain, alone], processes } = await callEach(library, [
         { credential: "DefaultAzureCredential" },
         {},
       ], { tools: ["az"] });
@@ -178,7 +178,7 @@ describe("the real Azure CLI, in an isolated network", { skip: await whyNoLaptop
     });
 
     test(`${library}: rejects if az is not installed`, async () => {
-      const { answers: [chain, alone] } = await ask(library, [{ credential: "DefaultAzureCredential" }, {}], {});
+      const { answers: [chain, alone] } = await callEach(library, [{ credential: "DefaultAzureCredential" }, {}], {});
       const expected = 'No folder of PATH has the program "az"';
       assert.ok(chain!.error!.includes(`${expected}\n    → Install it`), chain!.error!);
       assert.ok(alone!.error!.includes(`${expected}: Install it, see https://learn.microsoft.com/`), alone!.error!);
@@ -222,7 +222,7 @@ describe("the real Azure CLI, in an isolated network", { skip: await whyNoLaptop
     }
   });
 
-  async function ask(library: Library, calls: readonly Call[], circumstances: Circumstances) {
+  async function callEach(library: Library, calls: readonly Call[], circumstances: Circumstances) {
     const all = calls.map((call) => ({ credential: "AzureCliCredential", ...call }));
     const args = [JSON.stringify(all)];
     const observation = await laptop.run(library, "ask_credentials", { ...circumstances, args });

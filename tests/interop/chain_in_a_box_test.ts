@@ -20,13 +20,13 @@ interface Difference {
 }
 
 const DISCOVERY = "MSAL sends two discovery requests before the first token, although the endpoints are known";
-const TRIES_POWERSHELL = "It tests PowerShell before it requests a token";
+const TRIES_POWERSHELL = "The npm library starts PowerShell once more, to find out whether it works";
 const ENDS = "A configured identity that is rejected must not be replaced by another";
 const NO_AZD = "Debian's version, 1.13, has no credential for the Azure Developer CLI";
 const NO_VARIABLE = "Debian's version, 1.13, does not read AZURE_TOKEN_CREDENTIALS";
 const NO_PROBE =
   "This library sends no probe, because in production there is a metadata service, which may be too slow for it";
-const MINUTES = "It treats any response as that of the metadata service, and retries for a minute";
+const MINUTES = "Python's library takes any response for the metadata service's, and retries for a minute";
 
 const WITH_SECRET = "entra 200, entra 200, entra 200";
 

@@ -360,7 +360,7 @@ const CASES: readonly Case[] = [
   {
     name: "OnBehalfOfCredential, a malformed token",
     tags: ["on behalf", "refused"],
-    create: (context) => onBehalf(context, { clientSecret: SECRET, userAssertionToken: "none" }),
+    create: (context) => onBehalf(context, { clientSecret: SECRET, userAssertionToken: "malformed" }),
   },
   {
     name: "AuthorizationCodeCredential, a secret",
@@ -382,7 +382,7 @@ const CASES: readonly Case[] = [
   {
     name: "AuthorizationCodeCredential, a malformed code",
     tags: ["signed in", "refused"],
-    create: (context) => byCode(context, PUBLIC_CLIENT, "none"),
+    create: (context) => byCode(context, PUBLIC_CLIENT, "malformed"),
   },
   { name: "DeviceCodeCredential, twice", tags: ["signed in", "device"], create: byDeviceCode, use: twice(SCOPE) },
   {
@@ -411,7 +411,8 @@ const CASES: readonly Case[] = [
     name: "AzurePipelinesCredential, a malformed token",
     tags: ["elsewhere"],
     env: () => ({ SYSTEM_OIDCREQUESTURI: job.env.SYSTEM_OIDCREQUESTURI! }),
-    create: ({ library, options }) => new library.AzurePipelinesCredential(TENANT, CLIENT, CONNECTION, "none", options),
+    create: ({ library, options }) =>
+      new library.AzurePipelinesCredential(TENANT, CLIENT, CONNECTION, "malformed", options),
   },
   { name: "enableCae", tags: ["cae"], create: withSecret, use: getTokenWith({ enableCae: true }) },
   { name: "claims", tags: ["claims"], create: withSecret, use: getTokenWith({ claims: CLAIMS }) },
