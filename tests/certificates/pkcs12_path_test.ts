@@ -30,9 +30,9 @@ function setUp() {
   return { entra, env, options: isolatedOptions(entra) };
 }
 
-describe("the path of a PKCS#12 file", { skip }, () => {
+describe("a PKCS#12 file that is configured by its path", { skip }, () => {
   for (const [file, password] of [["app.pfx", PASSWORD], ["open.p12", undefined], ["open.p12", ""]] as const) {
-    test(`${file} in AZURE_CLIENT_CERTIFICATE_PATH, ${password ? "with" : "without"} a password`, async () => {
+    test(`is used: ${file} in AZURE_CLIENT_CERTIFICATE_PATH, ${password ? "with" : "without"} a password`, async () => {
       const { entra, env, options } = setUp();
       const credential = new EnvironmentCredential({ ...options, env: env(file, password) });
       const { token } = await credential.getToken(SCOPE);
@@ -40,7 +40,7 @@ describe("the path of a PKCS#12 file", { skip }, () => {
     });
   }
 
-  test("as an argument or option of a credential", async () => {
+  test("is used: in an argument or option of a credential", async () => {
     const { entra, options } = setUp();
     const configuration = { certificatePath: path("app.pfx"), certificatePassword: PASSWORD };
     for (const given of [configuration, path("open.p12")]) {
@@ -74,7 +74,7 @@ describe("the path of a PKCS#12 file", { skip }, () => {
     });
   }
 
-  test("causes an error if the file is neither PEM nor PKCS#12", async () => {
+  test("causes an error if it is neither PEM nor PKCS#12", async () => {
     const { env, options } = setUp();
     // "0" is the first byte of every PKCS#12 file.
     write("none.pfx", "0, and other text");

@@ -151,7 +151,7 @@ describe("rejects PKCS#12", { skip }, () => {
     );
   });
 
-  test("or its password with a TypeError if the argument has the wrong type", async () => {
+  test("or a password with a TypeError, if the argument has the wrong type", async () => {
     const bytes = createPfx("-in app.pem -inkey key.pem");
     await assert.rejects(fromPkcs12("app.pfx" as unknown as Uint8Array, PASSWORD), {
       name: "TypeError",

@@ -332,7 +332,7 @@ test("the time of an assertion callback does not count towards the time limit of
   assert.deepEqual([value?.token, after, asked, service.requests.length], ["a-token", 20_000, 1, 1]);
 });
 
-test("the time that a request to the metadata service is queued does not count towards the time limit of an attempt", async () => {
+test("the time that a request to the metadata service waits in the queue does not count towards the time limit of an attempt", async () => {
   const clock = createFakeClock();
   const service = createService(() => machineAnswer());
   const simulated = machineOptions({ service });

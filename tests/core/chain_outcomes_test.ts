@@ -435,7 +435,7 @@ describe("a credential that cannot be used for one call", () => {
     assert.equal((await laptop.credential.getToken(SCOPE)).token, "of az");
   });
 
-  test("several scopes end the chain at a managed identity", async () => {
+  test("a call with several scopes ends the chain at a managed identity", async () => {
     const laptop = createLaptop({ has: ["ManagedIdentityCredential", "AzureDeveloperCliCredential"] });
     const error = await failureOf(laptop.credential.getToken(["https://a.example/x", "https://a.example/y"]));
     assert.equal(error.name, "AuthenticationError");
@@ -600,7 +600,7 @@ describe("credentials of other packages", () => {
       assert.equal(await tokenOf(credential), "foreign");
     }));
 
-  test("a call that began before another one failed selects nothing", () =>
+  test("a call that began before another call failed does not select a credential", () =>
     withChain(async ({ foreign }) => {
       let resolveSlow!: (token: AccessToken) => void;
       const slow = { getToken: () => new Promise<AccessToken>((resolve) => resolveSlow = resolve) };
@@ -624,7 +624,7 @@ describe("credentials of other packages", () => {
       assert.equal(await tokenOf(credential), "later");
     }));
 
-  test("an aggregate with an error that applies to this call only selects nothing", () =>
+  test("an aggregate with an error that applies to this call only does not select a later credential", () =>
     withChain(async ({ credential, foreign }) => {
       foreign.error = aggregate("absent", "not-for-this-call", "inconclusive");
       assert.equal(await tokenOf(credential), "later");

@@ -43,7 +43,7 @@ for (const [name, [Credential, variables]] of Object.entries(CREDENTIALS)) {
     assert.deepEqual(service.requests.map(({ form }) => form.client_id), [CLIENT, CLIENT]);
   });
 
-  test(`${name}: variables that are set after an unavailable first call are used, and later changes are ignored`, async () => {
+  test(`${name}: variables that are set after a first call without variables are used, and later changes are ignored`, async () => {
     const service = createService(() => tokenAnswer());
     const env: Record<string, string> = {};
     const runtime = { readTextFile: () => Promise.resolve(federatedToken()) };
@@ -58,7 +58,7 @@ for (const [name, [Credential, variables]] of Object.entries(CREDENTIALS)) {
   });
 }
 
-test("the authority in a variable that is set after an unavailable first call is used, not the public cloud", async () => {
+test("the authority in a variable that is set after a first call without variables is used, not the public cloud", async () => {
   const service = createService(({ url }) =>
     url.startsWith("https://login.microsoftonline.us/")
       ? tokenAnswer()

@@ -228,7 +228,7 @@ describe("a managed identity", () => {
     return env!;
   }
 
-  test("with the flag in the message about variables, they can be read without a prompt", async () => {
+  test("with the flag in the error about variables, they are read without a prompt", async () => {
     const flag = await envFlag();
     const output = await run(
       [flag],
@@ -380,7 +380,7 @@ test("Deno prompts at most once", async () => {
   assert.equal(output, "1");
 });
 
-test("with the flag in the message, a token is requested from the authority in the variables", async () => {
+test("with the flag in the error, a token is requested from the authority in the variables", async () => {
   const message = await run(["--deny-env"], callGetToken("EnvironmentCredential()"));
   const [flag] = /--allow-env=\S+/.exec(message)!;
   const variables = {
@@ -414,7 +414,7 @@ test("no secret is sent if the variables that may configure its authority cannot
   );
 });
 
-test("on Deno Deploy there is no metadata service, with or without options.env", async () => {
+test("on Deno Deploy there is no metadata service, whatever options.env contains", async () => {
   const code = `
     import { ManagedIdentityCredential } from "@azweb/identity";
     const error = await new ManagedIdentityCredential({ env: {} }).getToken("https://vault.azure.net/.default").catch((error) => error);

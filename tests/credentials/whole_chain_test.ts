@@ -52,7 +52,7 @@ async function assertUses(laptop: Laptop, name: Name): Promise<void> {
   assert.deepEqual(ran().at(-1), TOOL_OF[name]);
 }
 
-describe("each credential alone", () => {
+describe("a credential is used if no other one is available:", () => {
   for (const name of NAMES) {
     test(name, () => assertUses(createLaptop({ has: [name] }), name));
   }
@@ -72,7 +72,7 @@ describe("of each pair of available credentials, the first one is used", () => {
   test("all credentials", () => assertUses(createLaptop({ has: NAMES }), "EnvironmentCredential"));
 });
 
-describe("AZURE_TOKEN_CREDENTIALS with all credentials available", () => {
+describe("AZURE_TOKEN_CREDENTIALS", () => {
   const values: [string, Name][] = [
     ["prod", "EnvironmentCredential"],
     ["dev", "AzureCliCredential"],
@@ -81,7 +81,7 @@ describe("AZURE_TOKEN_CREDENTIALS with all credentials available", () => {
     ...NAMES.map((name): [string, Name] => [` ${name.toLowerCase()} `, name]),
   ];
   for (const [value, name] of values) {
-    test(`"${value}": ${name}`, async () => {
+    test(`"${value}": ${name} is used, although all credentials are available`, async () => {
       await assertUses(createLaptop({ has: allFor(name), variables: { AZURE_TOKEN_CREDENTIALS: value } }), name);
     });
   }
@@ -239,7 +239,7 @@ describe("a failing developer tool never ends the chain", () => {
     });
   }
 
-  test("only for calls with claims or several scopes, which az and PowerShell do not support, azd is used", async () => {
+  test("azd is used only for calls with claims or several scopes, which az and PowerShell do not support", async () => {
     const { credential, ran, selected } = createLaptop({ has: TOOL_NAMES });
     assert.equal((await credential.getToken(SCOPE, { claims: "{}" })).token, "of azd");
     assert.deepEqual([ran(), selected()], [["azd"], []]);

@@ -840,7 +840,7 @@ describe("the time limit", () => {
     ] as const
   ) {
     for (const tool of ["az", "azd", "pwsh"] as const) {
-      test(`${tool}: is stopped after the ${ms} ms of "${option}", which the error names`, async () => {
+      test(`${tool} is stopped after the ${ms} ms of "${option}", which the error names`, async () => {
         const clock = createFakeClock(NOW);
         let stopped: unknown;
         const { credential, programs } = createDesk(

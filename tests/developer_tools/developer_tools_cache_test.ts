@@ -381,9 +381,9 @@ describe("the account that is signed in to az", () => {
   });
 });
 
-describe("an aborted call", () => {
+describe("aborted calls:", () => {
   for (const tool of NAMES) {
-    test(`does not stop ${tool} for the other callers; the abort of the last one does`, async () => {
+    test(`${tool} keeps running for the other callers, and is stopped when the last one aborts`, async () => {
       const { credential, programs, events } = createDesk(tool, (started) => hang(started));
       const controllers = Array.from({ length: 3 }, () => new AbortController());
       const failing = controllers.map(({ signal }) => failureOf(credential.getToken(SCOPE, { abortSignal: signal })));

@@ -89,7 +89,7 @@ describe("the arguments", () => {
     });
   }
 
-  test("pwsh: a script that contains no value of the request", async () => {
+  test("pwsh: the script contains no value of the request", async () => {
     const started = await startOf("pwsh", { tenantId: TENANT });
     assert.deepEqual(started.args.slice(0, -1), [
       "-NoProfile",

@@ -58,7 +58,7 @@ for (
     ["AzurePowerShellCredential", ["--allow-run=pwsh", "--allow-env=PATH"], "of pwsh"],
   ] as [string, string[], string][]
 ) {
-  test(`${credential} needs ${flags.join(" ")}, and shows no prompt`, async () => {
+  test(`${credential} works with ${flags.join(" ")}, without a prompt`, async () => {
     assert.equal(await outcomeOf(credential, flags), `${token} / 0`);
   });
 }
@@ -89,7 +89,7 @@ for (
 ) {
   const start = `CredentialUnavailableError / ${credential}: Cannot get a token from `;
 
-  test(`${credential} names --allow-run=${program} if it is missing, and shows no prompt`, async () => {
+  test(`the error of ${credential} names --allow-run=${program} if it is missing, and there is no prompt`, async () => {
     const message = await outcomeOf(credential, [env]);
     assert.ok(
       message.startsWith(`${start}${reason}: Run Deno with --allow-run=${program}, or install it, see `),
@@ -98,7 +98,7 @@ for (
     assert.match(message, / \/ 0$/);
   });
 
-  test(`${credential} names ${env} if it is missing`, async () => {
+  test(`the error of ${credential} names ${env} if it is missing`, async () => {
     const message = await outcomeOf(credential, ["--deny-env", `--allow-run=${program}`]);
     assert.match(message, /: The variable PATH is not set, or cannot be read: Run Deno with --allow-env=/);
     assert.ok(message.endsWith(`: Run Deno with ${env} / 0`), message);

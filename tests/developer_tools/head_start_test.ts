@@ -100,7 +100,7 @@ for (const [az, total] of [[600, 1000], [3000, HEAD_START + 3000]] as const) {
 
 describe("if the machine has a managed identity, it is used", () => {
   for (const az of [50, 5000]) {
-    test(`although az was started and needs ${az} ms; az is not stopped`, async () => {
+    test(`even if az was started and needs ${az} ms; az is not stopped`, async () => {
       const clock = createFakeClock();
       const laptop = await begin({
         clock,

@@ -91,7 +91,7 @@ for (
     "https://login.microsoftonline.us#CANARY",
   ] as const
 ) {
-  test(`an invalid AZURE_AUTHORITY_HOST ("${value}") makes the call reject, not the constructor throw, and no request is sent`, async () => {
+  test(`with the invalid AZURE_AUTHORITY_HOST "${value}" the constructor does not throw, and getToken rejects without a request`, async () => {
     const service = createService();
     const options = { ...isolatedOptions(service), env: { AZURE_AUTHORITY_HOST: value } };
     const credential = new ClientSecretCredential(TENANT, CLIENT, "a-secret", options);

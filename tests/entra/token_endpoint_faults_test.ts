@@ -149,7 +149,7 @@ test("a body that was already read is treated as a network failure", async () =>
   assert.equal(asked, 4);
 });
 
-test("a short outage is hidden by retries", async () => {
+test("a short outage causes retries, and no error", async () => {
   for (const fault of Object.values(UNREACHABLE).map(([fault]) => fault)) {
     const events: LogEvent[] = [];
     const service = createService((_, index) => index < 3 ? fault() : tokenAnswer());
@@ -235,7 +235,7 @@ test("the next call after a timeout sends a request", async () => {
   assert.equal((await credential.getToken(SCOPE)).token, "a-token");
 });
 
-test("the call ends at the deadline during a backoff too, and no attempt follows", async () => {
+test("the call ends at the deadline even during a backoff, and no attempt follows", async () => {
   const clock = createFakeClock();
   const service = createService(() => Promise.reject(new Error("No network today")));
   // Full jitter: a random wait below the bound. A wait that would exceed the deadline is not started.

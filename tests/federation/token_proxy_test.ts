@@ -153,7 +153,7 @@ describe("the trust in the proxy", () => {
   });
 });
 
-describe("when the CA file changes,", () => {
+describe("a change of the CA file:", () => {
   async function setUp() {
     const pod = await createPod();
     const credential = new WorkloadIdentityCredential({
@@ -193,7 +193,7 @@ describe("when the CA file changes,", () => {
     await getting;
   });
 
-  test("and as long as it does not, one TLS fetch is used for all requests", async () => {
+  test("without a change, one TLS fetch is used for all requests", async () => {
     const { entra, proxy } = await createPod();
     let created = 0;
     const tlsFetch = (): typeof fetch => {

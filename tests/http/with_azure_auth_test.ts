@@ -207,7 +207,7 @@ describe("withAzureAuth", () => {
     });
   }
 
-  test("rejects if the credential does, with the same error, and if it returns no token", async () => {
+  test("rejects with the error of the credential, or if the credential returns no token", async () => {
     const error = new Error("no identity");
     await assert.rejects(withAzureAuth({ getToken: () => Promise.reject(error) })(GRAPH), error);
     await assert.rejects(
