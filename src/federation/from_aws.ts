@@ -1,4 +1,5 @@
 import type { AssertionSource, AssertionSourceOptions } from "../assertion_source.ts";
+import { reasonOf } from "../core/reason.ts";
 import { notNegative, type Settings } from "../core/settings.ts";
 import { checkOption, checkText } from "../core/validate.ts";
 import { AuthenticationError } from "../errors.ts";
@@ -162,14 +163,16 @@ function credentialsIn(settings: Settings): AwsCredentials {
   );
 }
 
-/** Calls a callback of the options. Its error is a cause, because it may hold a secret. */
+/** Calls a callback of the options. */
 async function call<Result>(name: string, callback: () => Result | Promise<Result>): Promise<Result> {
   try {
     return await callback();
   } catch (error) {
     const { name: kind } = Object(error) as { name?: unknown };
     if (kind === "CredentialUnavailableError" || error instanceof AuthenticationError) throw error;
-    throw new AuthenticationError(`Cannot get ${LABEL}: The callback "${name}" failed, see "cause"`, { cause: error });
+    throw new AuthenticationError(`Cannot get ${LABEL}: The callback "${name}" failed: ${reasonOf(error)}`, {
+      cause: error,
+    });
   }
 }
 

@@ -1,5 +1,6 @@
 import type { AssertionSource, AssertionSourceOptions } from "../assertion_source.ts";
 import { encodeBase64Url } from "../core/encoding.ts";
+import { reasonOf } from "../core/reason.ts";
 import { trimEnd } from "../core/trim.ts";
 import { parseUrl } from "../core/url.ts";
 import { checkOption, checkText } from "../core/validate.ts";
@@ -73,7 +74,7 @@ export function fromPrivateKey(options: PrivateKeySourceOptions): AssertionSourc
           : new Uint8Array(await crypto.subtle.sign({ name: key.algorithm.name, saltLength: 32 }, key, data));
         return `${input}.${encodeBase64Url(signature)}`;
       } catch (cause) {
-        throw new AuthenticationError(`Cannot get ${label}: The key cannot sign, see "cause"`, { cause });
+        throw new AuthenticationError(`Cannot get ${label}: The key cannot sign: ${reasonOf(cause)}`, { cause });
       }
     },
   }, options);

@@ -55,6 +55,7 @@ test("a function may sign", async () => {
   const cause = new Error("The vault is down");
   const error = await failureOf(fromPrivateKey({ ...options(), key: () => Promise.reject(cause) })());
   assert.deepEqual([error.name, error.cause], ["AuthenticationError", cause]);
+  assert.ok(error.message.endsWith(": The key cannot sign: The vault is down"), error.message);
 });
 
 test("the documents hold no private member, also of a private key", async () => {
