@@ -1,6 +1,7 @@
 // The bindings of a Worker as `wrangler types` writes them: an interface, which has no index signature.
 // Type-checked by types_test.ts, and never run.
 import { DefaultAzureCredential, EnvironmentCredential } from "@azweb/identity";
+import { fromGitHubActions, fromPlatform } from "@azweb/identity/federation";
 import { createAksProxy, createEntra, createVirtualMachine } from "@azweb/identity/testing";
 import { createWebSignIn } from "@azweb/identity/web-sign-in";
 
@@ -14,6 +15,7 @@ interface Env {
 declare const env: Env;
 
 const credentials = [new DefaultAzureCredential({ env }), new EnvironmentCredential({ env })];
+const sources = [fromGitHubActions({ env }), fromPlatform({ env })];
 
 const signIn = createWebSignIn({
   env,
@@ -45,4 +47,4 @@ declare const response: Members;
 const machines = [createVirtualMachine({ env: variables, response }), createAksProxy({ env: variables, fetch })];
 const entra = createEntra({ apps: [{ tenantId: "contoso.com", clientId: "my-app", claims }] });
 
-console.log(credentials, signIn, machines, entra);
+console.log(credentials, sources, signIn, machines, entra);
