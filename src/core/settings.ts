@@ -147,7 +147,7 @@ function missingFlags(
     service === "entra" ? fetch ? [] : authorityHost : localFetch ? [] : "http://169.254.169.254"
   );
   const hosts = urls.filter((url) => !hasNetPermission(url)).map((url) => new URL(url).host);
-  const unread = runtime?.readTextFile ? [] : files.filter((path) => !hasReadPermission(path));
+  const unread = runtime?.readTextFile ? [] : files.filter((path) => path && !hasReadPermission(path));
   return [
     flag,
     ...hosts.length > 0 ? [`--allow-net=${hosts.join(",")}`] : [],

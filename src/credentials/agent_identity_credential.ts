@@ -124,6 +124,7 @@ export class AgentIdentityCredential implements TokenCredential {
         name: NAME,
         tenantId,
         variables: APP_VARIABLES,
+        files: [options.certificatePath],
         cacheIdentity: async () => [identity, blueprintId, agentId, ...await proof()],
         acquire,
       }, settings);

@@ -125,6 +125,7 @@ export class OnBehalfOfCredential implements TokenCredential {
     const getToken = createGetToken({
       name,
       tenantId,
+      files: [options.certificatePath],
       cacheIdentity: async () => [clientId, userAssertionToken, ...await cacheIdentity(), ...claims ? [claims] : []],
       acquire,
     }, settings);

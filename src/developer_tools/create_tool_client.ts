@@ -92,12 +92,15 @@ export function createToolClient(tool: DeveloperTool, context: ToolContext): Too
   /** Returns the error for an output in which something is missing. */
   function failureOf(output: CommandOutput, request: ToolRequest, missing: string): Error {
     const { code, stdout } = output;
-    const hasOutput = stdout.trim() !== "";
-    // What a tool writes beside its output is no reason, unless it is an error.
-    const stderr = code === 0 && hasOutput ? errorsIn(output.stderr) : output.stderr;
-    return code === 127 || code === 9009 || isNoProgram(stderr)
-      ? notInstalled(tool, sanitizeOutput(stderr))
-      : unavailable(tool, tool.explain({ code, stdout, stderr }, request, hasOutput ? missing : "It wrote no message"));
+    const isEmpty = stdout.trim() === "";
+    const nothing = code === 0 ? "Its output is empty" : "It wrote no message";
+    // What a tool that has not failed writes besides its output is no reason, unless it is an error.
+    const stderr = code === 0 ? errorsIn(output.stderr) : output.stderr;
+    // A wrapper may hide the exit code of its shell.
+    const ofShell = isEmpty ? output.stderr : stderr;
+    return code === 127 || code === 9009 || isNoProgram(ofShell)
+      ? notInstalled(tool, sanitizeOutput(ofShell))
+      : unavailable(tool, tool.explain({ code, stdout, stderr }, request, isEmpty ? nothing : missing));
   }
 
   async function acquire(

@@ -104,11 +104,11 @@ const MAX_DEPTH = 8;
 const MAX_READ = MAX_OUTPUT * MAX_DEPTH;
 
 /**
- * The rest of an escape sequence of a terminal (ECMA-48) behind its first character: of a control sequence, such as a
- * colour, or an operating system command.
+ * The rest of an escape sequence of a terminal (ECMA-48, ECMA-35) behind its first character: of a control sequence,
+ * such as a colour, an operating system command, or the choice of a character set.
  */
 // deno-lint-ignore no-control-regex
-const ESCAPE_SEQUENCE = /^(?:\[[ -?]*[@-~]?|\][^\x07]*\x07?|\\)/;
+const ESCAPE_SEQUENCE = /^(?:\[[ -?]*[@-~]?|\][^\x07]*\x07?|\\|[ -/]+[0-~]?)/;
 
 /** A secret with its name, which is also part of the name of a cmdlet. */
 const NAMED_SECRET =

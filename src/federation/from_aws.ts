@@ -1,4 +1,5 @@
 import type { AssertionSource, AssertionSourceOptions } from "../assertion_source.ts";
+import { reasonOf } from "../core/reason.ts";
 import { notNegative, type Settings } from "../core/settings.ts";
 import { checkOption, checkText } from "../core/validate.ts";
 import { AuthenticationError } from "../errors.ts";
@@ -141,8 +142,8 @@ async function signRequest(
   if (sign) {
     const request = new Request(url, { method: "POST", headers: { "content-type": contentType }, body });
     const headers = await call("sign", async () => {
-      const { headers } = await sign(request);
-      if (!headers.has("authorization")) {
+      const { headers } = Object(await sign(request)) as Partial<Request>;
+      if (typeof headers?.has !== "function" || !headers.has("authorization")) {
         throw new TypeError('It must return a request with the header "Authorization"');
       }
       return headers;
@@ -173,7 +174,7 @@ function credentialsIn(settings: Settings): AwsCredentials {
 
 /** Throws a `TypeError` unless the credentials can be those of a request. */
 function checkCredentials(credentials: AwsCredentials): AwsCredentials {
-  const { accessKeyId, secretAccessKey, sessionToken = "" } = credentials;
+  const { accessKeyId, secretAccessKey, sessionToken = "" } = Object(credentials) as Partial<AwsCredentials>;
   if ([accessKeyId, secretAccessKey].every(isToken) && (sessionToken === "" || isToken(sessionToken))) {
     return credentials;
   }
@@ -184,14 +185,16 @@ function isToken(value: unknown): boolean {
   return typeof value === "string" && /^[\x21-\x7e]+$/.test(value);
 }
 
-/** Calls a callback of the options. Its error is a cause, because it may hold a secret. */
+/** Calls a callback of the options. */
 async function call<Result>(name: string, callback: () => Result | Promise<Result>): Promise<Result> {
   try {
     return await callback();
   } catch (error) {
     const { name: kind } = Object(error) as { name?: unknown };
     if (kind === "CredentialUnavailableError" || error instanceof AuthenticationError) throw error;
-    throw new AuthenticationError(`Cannot get ${LABEL}: The callback "${name}" failed, see "cause"`, { cause: error });
+    throw new AuthenticationError(`Cannot get ${LABEL}: The callback "${name}" failed: ${reasonOf(error)}`, {
+      cause: error,
+    });
   }
 }
 

@@ -1,4 +1,5 @@
 import type { AssertionSource, AssertionSourceOptions } from "../assertion_source.ts";
+import { reasonOf } from "../core/reason.ts";
 import { AuthenticationError } from "../errors.ts";
 import { createSource } from "./create_source.ts";
 
@@ -46,7 +47,9 @@ export function fromDenoDeploy(options: DenoDeploySourceOptions): AssertionSourc
       try {
         return await getIdToken(audience);
       } catch (cause) {
-        throw new AuthenticationError(`Cannot get ${label}: The callback "getIdToken" failed, see "cause"`, { cause });
+        throw new AuthenticationError(`Cannot get ${label}: The callback "getIdToken" failed: ${reasonOf(cause)}`, {
+          cause,
+        });
       }
     },
   }, options);

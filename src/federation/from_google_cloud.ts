@@ -1,4 +1,5 @@
 import type { AssertionSource, AssertionSourceOptions } from "../assertion_source.ts";
+import { reasonOf } from "../core/reason.ts";
 import { parseUrl } from "../core/url.ts";
 import { checkOption, checkText } from "../core/validate.ts";
 import { AuthenticationError } from "../errors.ts";
@@ -106,7 +107,8 @@ async function generate(
     token = await getAccessToken();
     checkHeaderText(token);
   } catch (cause) {
-    throw new AuthenticationError(`Cannot get ${LABEL}: The callback "getAccessToken" failed, see "cause"`, { cause });
+    const reason = reasonOf(cause).replace(/^Argument "value"/, "The token");
+    throw new AuthenticationError(`Cannot get ${LABEL}: The callback "getAccessToken" failed: ${reason}`, { cause });
   }
   const account = encodeURIComponent(serviceAccount);
   return await requestAssertion({

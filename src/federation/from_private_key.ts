@@ -1,5 +1,6 @@
 import type { AssertionSource, AssertionSourceOptions } from "../assertion_source.ts";
 import { encodeBase64Url } from "../core/encoding.ts";
+import { reasonOf } from "../core/reason.ts";
 import { trimEnd } from "../core/trim.ts";
 import { parseUrl } from "../core/url.ts";
 import { checkOption, checkText } from "../core/validate.ts";
@@ -74,7 +75,7 @@ export function fromPrivateKey(options: PrivateKeySourceOptions): AssertionSourc
         if (!ArrayBuffer.isView(signature)) throw new TypeError('The function "key" must return a Uint8Array');
         return `${input}.${encodeBase64Url(signature)}`;
       } catch (cause) {
-        throw new AuthenticationError(`Cannot get ${label}: The key cannot sign, see "cause"`, { cause });
+        throw new AuthenticationError(`Cannot get ${label}: The key cannot sign: ${reasonOf(cause)}`, { cause });
       }
     },
   }, options);

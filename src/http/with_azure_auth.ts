@@ -15,6 +15,7 @@
  */
 
 import { createLruCache } from "../core/lru_cache.ts";
+import { checkOptionNames } from "../core/option_names.ts";
 import { retryAfter } from "../core/retry_after.ts";
 import { sleep } from "../core/sleep.ts";
 import { parseUrl } from "../core/url.ts";
@@ -100,7 +101,7 @@ interface Call {
  * @param options See {@linkcode AzureFetchOptions}.
  * @returns A function like `fetch`, which rejects with a `TypeError` if no token may be sent to the URL, and with the
  * error of the credential if it returns no token.
- * @throws {TypeError} An option is malformed, or `hosts` lacks `scope`.
+ * @throws {TypeError} The credential or an option is malformed, an option's name is misspelt, or `hosts` lacks `scope`.
  *
  * @example
  * ```ts no-eval
@@ -116,6 +117,9 @@ interface Call {
  * ```
  */
 export function withAzureAuth(credential: TokenCredential, options: AzureFetchOptions = {}): AzureFetch {
+  if (typeof Object(credential).getToken !== "function") {
+    throw new TypeError('Argument "credential" must be a credential, with the method "getToken"');
+  }
   checkOptions(options);
   const { clientRequestId } = options;
   // A copy, because the program may change its array, and only these have been checked.
@@ -236,7 +240,11 @@ function setHeaders({ headers, url }: Outgoing, scope: string, token: string): v
   headers.set("x-ms-date", new Date().toUTCString());
 }
 
-function checkOptions({ scope, hosts }: AzureFetchOptions): void {
+function checkOptions(options: AzureFetchOptions): void {
+  const { scope, hosts } = options;
+  checkOptionNames(options, "scope hosts fetch clientRequestId");
+  // The name of this argument in other functions, and too short for the check above.
+  if ("scopes" in options) throw new TypeError('Option "scopes" is unknown: Did you mean "scope"?');
   if (scope !== undefined && (typeof scope !== "string" || !scope)) {
     throw new TypeError('Option "scope" must be a non-empty string');
   }

@@ -1,4 +1,4 @@
-// Runs on: deno, node
+// Runs on: deno, node, bun
 // A PKCS#12 file by its path, in a variable or in code, where `node-forge` is installed.
 import { ClientCertificateCredential, EnvironmentCredential, OnBehalfOfCredential } from "@azweb/identity";
 import { createRuntime } from "@azweb/identity/runtime";

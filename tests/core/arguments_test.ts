@@ -404,6 +404,15 @@ test("a bearer token provider rejects if its credential returns no token", async
   assert.equal((await failureOf(provider())).message, "The credential returned no token");
 });
 
+test("a bearer token provider needs a credential", () => {
+  for (const credential of [undefined, null, "a-token", {}, { credential: { getToken() {} }, scopes: SCOPE }]) {
+    assert.throws(() => getBearerTokenProvider(credential as never, SCOPE), {
+      name: "TypeError",
+      message: 'Argument "credential" must be a credential, with the method "getToken"',
+    });
+  }
+});
+
 test('an app needs its own tenant: "common" and the like throw before any request', () => {
   for (const tenantId of ["common", "organizations", "Consumers"]) {
     for (const { name, create, good } of CREDENTIALS.filter(({ good }) => !("password" in good))) {

@@ -135,7 +135,19 @@ describe("the reason and the next step of an error", () => {
         { code: 1, stderr: `${output!.replace(", ", ",\r\n")}.\n` },
         [LACKS + output, ABSENT[tool][1]],
       ]),
-      ["nothing", tool, {}, ["It wrote no message", BY_HAND[tool]]],
+      ["nothing", tool, {}, ["Its output is empty", BY_HAND[tool]]],
+      ["nothing, and a warning", tool, { stderr: "WARNING: You have 2 updates available\n" }, [
+        "Its output is empty",
+        BY_HAND[tool],
+      ]],
+      ["nothing, and an error", tool, { stderr: `WARNING: old\nERROR: ${AADSTS}\n` }, [
+        `ERROR: ${AADSTS}`,
+        LOGIN[tool],
+      ]],
+      ["nothing, because a wrapper does not find it", tool, { stderr: `bash: ${tool}: command not found\n` }, [
+        `${LACKS}bash: ${tool}: command not found`,
+        ABSENT[tool][1],
+      ]],
       ["it failed without output", tool, { code: 3 }, [
         "It ended with exit code 3: It wrote no message",
         BY_HAND[tool],
@@ -160,7 +172,7 @@ describe("the reason and the next step of an error", () => {
       ]],
       ["an error that a terminal shows in red", tool, {
         code: 1,
-        stderr: `\x1b[91mERROR: \x1b]8;;https://aka.ms\x1b\\${AADSTS}\x1b]8;;\x07\x1b[0m`,
+        stderr: `\x1b(B\x1b[91mERROR: \x1b]8;;https://aka.ms\x1b\\${AADSTS}\x1b]8;;\x07\x1b[0m\x1b(B`,
       }, [`ERROR: ${AADSTS}`, LOGIN[tool]]],
       ["an array", tool, { stdout: "[]" }, ["Its output is not the JSON of a token", BY_HAND[tool]]],
       [

@@ -48,7 +48,7 @@ export interface MachineOptions {
    * Members that replace those of the token response, such as `{ resource: "other", expires_in: undefined }`. None by
    * default.
    */
-  readonly response?: Readonly<Record<string, unknown>>;
+  readonly response?: object;
   /**
    * Environment variables that replace those of the machine or are added to them; `undefined` removes one. The endpoint
    * is where the variables say. None by default.
