@@ -237,7 +237,8 @@ function laptop({ ours, theirs }: Record<"ours" | "theirs", Laptop>): Row[] {
   const targetMs = Math.max(PROBE_IN_MS, AZ_IN_MS) * 1.1;
   return [
     {
-      what: `default chain on a laptop, no response from the metadata service, \`az\` takes ${AZ_IN_MS} ms: first token`,
+      what:
+        `default chain on a laptop, no response from the metadata service, \`az\` takes ${AZ_IN_MS} ms: first token`,
       ours: milliseconds(ours.firstMs),
       theirs: milliseconds(theirs.firstMs),
       ratio: theirs.firstMs / ours.firstMs,

@@ -1,6 +1,6 @@
 import type { CredentialOptions } from "./options.ts";
 
-/** What the caller of an {@linkcode AssertionSource} knows about the token request. */
+/** The token request for which an {@linkcode AssertionSource} is called, as far as the caller knows it. */
 export interface AssertionRequest {
   /** Stops the call, which then rejects with the signal's reason. */
   readonly abortSignal?: AbortSignal | undefined;

@@ -5,8 +5,8 @@ import type { TokenCache } from "./token_cache.ts";
 
 /**
  * Configures retries. Only transient failures are retried: no complete response, status 408, 429, and 5xx except 501
- * and 505. A response of the token service with status 200 that is not JSON counts as none. For a managed identity also
- * 404; from its sources other than the metadata service, only 500, 503 and 504 of the 5xx.
+ * and 505. A response of the token service with status 200 that is not JSON counts as no response. For a managed
+ * identity, 404 is retried too, and sources other than the metadata service retry only 500, 503 and 504 of the 5xx.
  */
 export interface RetryOptions {
   /**

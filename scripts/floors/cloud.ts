@@ -75,7 +75,8 @@ async function expect(found: string, wanted: string): Promise<void> {
 }
 
 /**
- * Writes a program that prints what `az` would print, and the profile of a signed-in user. Returns the program's folder.
+ * Writes a program that prints what `az` would print, and the profile of a signed-in user. Returns the folder of the
+ * program.
  */
 async function writeAzureCli(folder: string): Promise<string> {
   const tools = `${folder}/tools`;

@@ -147,7 +147,7 @@ async function installPackages(): Promise<string> {
   return folder;
 }
 
-/** Returns the errors in the programs and in the types of this library, without those in the types of other packages. */
+/** Returns the errors in the programs and in the types of this library. Those in other packages are ignored. */
 async function compile(
   folder: string,
   name: string,

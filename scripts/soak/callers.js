@@ -34,7 +34,7 @@ const findings = {
   overlap: { common: 0, aborted: 0 },
   requests: 0,
   longestInMs: 0,
-  /** The longest time in which the event loop did not run a timer. The library does not cause a delay of this length. */
+  /** The longest time in which the event loop did not run a timer. The library does not cause delays up to this time. */
   longestPauseInMs: 0,
   /** Listeners on the signal that half of the calls share. */
   listeners: 0,

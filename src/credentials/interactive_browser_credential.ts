@@ -52,8 +52,8 @@ const OPTIONS = "tenantId clientId authenticationRecord disableAutomaticAuthenti
  */
 export class InteractiveBrowserCredential implements TokenCredential {
   /**
-   * Validates the options. Opens and sends nothing. What a page or a program needs is checked by the methods, so that a
-   * page that is rendered on a server constructs its credential there too.
+   * Validates the options. Opens and sends nothing. Requirements of web pages and of programs are checked by the
+   * methods, so that the code of a page also runs where a server renders the page.
    *
    * @param options See {@linkcode InteractiveBrowserCredentialOptions}.
    * @throws {TypeError} An option is malformed.
