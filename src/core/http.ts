@@ -93,7 +93,7 @@ function messagesOf(error: unknown): string {
   const messages: string[] = [];
   for (let at: unknown = error; at instanceof Error && messages.length < 3; at = at.cause) {
     const { code, message } = at as { code?: unknown; message: string };
-    // Node has the code alone where several addresses of a host were tried.
+    // If Node has tried several addresses of a host, the error has a code but no message.
     const reason = typeof code === "string" && !message.includes(code) ? `${message} (${code})`.trimStart() : message;
     if (reason) messages.push(reason);
   }

@@ -156,7 +156,7 @@ function missingFlags(
 }
 
 function adviseOnEnv(platform: Platform, name: string): string | undefined {
-  // A class, or a function.
+  // The name is that of a class or of a function.
   const call = `${/^[A-Z]/.test(name) ? "new " : ""}${name}({ env })`;
   if (platform === "workerd") return `Pass the Worker's bindings: \`${call}\``;
   return platform === "web" && !hasEnv() ? `Pass the variables: \`${call}\`` : undefined;

@@ -61,7 +61,7 @@ const SCOPE_ERRORS: readonly (number | string)[] = [28000, 1002012, 70011, 90100
 const CLIENT_ASSERTION = 700024;
 const USER_ASSERTION = 500133;
 
-/** Returns the next step for the codes of an error, which the request may determine; `undefined` if there is none. */
+/** Returns the next step for the codes of an error, which may depend on the request; `undefined` if there is none. */
 export function adviseOn(
   codes: readonly (number | string)[],
   request: RejectedRequest | undefined,

@@ -8,7 +8,7 @@ const UNREACHABLE_ISSUER =
   "Microsoft Entra cannot fetch the keys of the issuer: its OpenID configuration and keys must be on the public " +
   "internet, with a certificate of a public authority";
 
-/** Issuers whose subjects change, and a federated credential with them. */
+/** Issuers whose subjects change, so that a federated credential matches no longer. */
 const VOLATILE_SUBJECTS: readonly (readonly [issuer: string, why: string])[] = [
   ["https://oidc.fly.io/", "The subject ends with the name of the machine, and changes with the machine"],
   ["https://oidc.circleci.com/", "The subject has the id of the user who triggered the pipeline"],
@@ -16,7 +16,7 @@ const VOLATILE_SUBJECTS: readonly (readonly [issuer: string, why: string])[] = [
   ["https://agent.buildkite.com", "A subject with a commit changes: request one with the claim pipeline_id"],
 ];
 
-/** What does not match, by AADSTS code. */
+/** Mismatches between the assertion and the federated credentials of the app, by AADSTS code. */
 const MISMATCHES: Readonly<Record<number, string>> = {
   70021: "No federated credential of the app matches the assertion",
   70025: "The app has no federated credential, or the client id is that of another app",

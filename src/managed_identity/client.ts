@@ -68,7 +68,7 @@ function createClient(credential: string, given: GivenContext): ManagedIdentityC
     async function attempt(limitInMs: number | undefined): Promise<HttpResult> {
       sentOn = settings.now();
       const response = await source.send({ resource, enableCae, rejected, signal, limitInMs });
-      // The reason why a request failed is logged.
+      // Redacted, because `retry` logs the reason why a request failed.
       return response.status === 0
         ? { ...response, text: toSingleLine(redact(response.text, source.secrets)) }
         : response;

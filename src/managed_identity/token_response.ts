@@ -3,8 +3,8 @@ import { refreshTime, seconds } from "../core/freshness.ts";
 import { AuthenticationError } from "../errors.ts";
 import type { TokenSet } from "../token_cache.ts";
 
-// "09/14/2017 01:05:05 PM +00:00": the App Service of 2017 on Windows; "09/14/2017 13:05:05 +00:00": on Linux. Others
-// omit leading zeros.
+// The App Service of 2017 sends "09/14/2017 01:05:05 PM +00:00" on Windows and "09/14/2017 13:05:05 +00:00" on Linux.
+// Other sources omit leading zeros.
 const OLD_DATE = /^(\d\d?)\/(\d\d?)\/(\d{4}) (\d\d?):(\d\d?):(\d\d?)(?: ([AP])M)? ([+-]\d\d:\d\d)$/;
 const ISO_DATE = /^\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:\d\d)$/;
 
