@@ -1,7 +1,7 @@
 import { CharSet, type Concatenation, type Element, JS } from "refa";
 import { analyse } from "scslre";
 
-/** A step from one state of an automaton to another. */
+/** A transition from one state of an automaton to another. */
 interface Edge {
   readonly to: number;
   /** The characters that it consumes; absent where it consumes none. */
@@ -109,7 +109,10 @@ function canFail({ edges, end }: Automaton, state: number): boolean {
   return !closure(edges, state, ({ isConditional }) => !isConditional).has(end);
 }
 
-/** Whether a text that leads from the start to a loop also leads through the loop, and can be repeated. */
+/**
+ * Whether some text leads both from the start to the loop and from the loop back to it. An attempt can then begin
+ * within the text that an earlier attempt has read.
+ */
 function canRestart({ edges }: Automaton, loop: number, notAfter: CharSet): boolean {
   const seen = new Set<string>();
   const queue: [number, number][] = [[0, loop]];
