@@ -36,7 +36,7 @@ interface ColdCalls extends Record<string, number> {
   readonly one: number;
   /** Token requests of 1,000 calls of 1,000 equal credentials. */
   readonly many: number;
-  /** Requests for the first token from a cloud that the library knows. */
+  /** Requests for the first token from a known cloud. */
   readonly knownCloud: number;
   /** Requests for the first token from another authority host. */
   readonly otherHost: number;

@@ -4,7 +4,7 @@ import { analyse } from "scslre";
 /** A transition from one state of an automaton to another. */
 interface Edge {
   readonly to: number;
-  /** The characters that it consumes; absent where it consumes none. */
+  /** The characters that it consumes; absent if it consumes none. */
   readonly characters?: CharSet;
   /** Whether it depends on a condition, such as an assertion. */
   readonly isConditional?: true;

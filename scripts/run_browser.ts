@@ -7,7 +7,7 @@ import { bundleTests } from "./test_bundle.ts";
 
 const COMMANDS = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 
-/** Flags for a browser without a window and without connections of its own. */
+/** Flags for a browser that has no window and opens no connections by itself. */
 // deno-fmt-ignore
 const FLAGS = [
   "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-dev-shm-usage", "--no-first-run",

@@ -151,7 +151,7 @@ export type BrowserLoginStyle = "popup" | "redirect";
 export interface InteractiveBrowserCredentialOptions extends InteractiveCredentialOptions, BrowserCustomizationOptions {
   /** The tenant's id or domain name, or `"common"`, `"organizations"` or `"consumers"`. Any tenant by default. */
   tenantId?: string | undefined;
-  /** The client id of the app. Required in a web page. By default that of the Azure CLI, for development. */
+  /** The client id of the app. Required in a web page. By default the client id of the Azure CLI, for development. */
   clientId?: string | undefined;
   /**
    * The redirect URI.
@@ -239,7 +239,7 @@ export interface DefaultAzureCredentialOptions extends CredentialOptions, Browse
    * @default {false}
    */
   includeInteractiveBrowser?: boolean | undefined;
-  /** The client id for `InteractiveBrowserCredential`. By default that of the Azure CLI, for development. */
+  /** The client id for `InteractiveBrowserCredential`. By default the client id of the Azure CLI, for development. */
   interactiveBrowserClientId?: string | undefined;
   /** See {@linkcode InteractiveBrowserCredentialOptions.loginHint}. */
   loginHint?: string | undefined;

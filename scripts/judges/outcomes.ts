@@ -29,7 +29,7 @@ function json(error: string): string {
   return JSON.stringify({ error, error_description: "A description." });
 }
 
-/** Responses to the probe that are those of Azure's metadata service, or may be. */
+/** Responses to the probe that Azure's metadata service sends, or may send. */
 const FOUND: readonly (readonly [name: string, status: number, body: string])[] = [
   ["Azure Container Instances", 400, "Required metadata header not specified or not correct"],
   ["an empty 400", 400, ""],
@@ -39,7 +39,7 @@ const FOUND: readonly (readonly [name: string, status: number, body: string])[] 
   ["503 with JSON", 503, json("unavailable")],
 ];
 
-/** Responses to the probe that are those of other services. */
+/** Responses to the probe that other services send. */
 const OTHER: readonly (readonly [name: string, status: number, body: string])[] = [
   ["EC2, 401", 401, "<?xml version='1.0'?><html></html>"],
   ["Firecracker, 401", 401, "No MMDS token provided. Use `X-metadata-token` header."],

@@ -6,9 +6,9 @@ export interface Cloud {
   readonly url: string;
   readonly requests: number;
   readonly faults: number;
-  /** The largest number of requests for the same token that it handled at once, by resource. */
+  /** The largest number of concurrent requests for the same token, by resource. */
   readonly handled: ReadonlyMap<string, number>;
-  /** The same number, without requests whose client has gone. */
+  /** The same number, without requests whose client has closed the connection. */
   readonly connected: ReadonlyMap<string, number>;
   /** Begins or ends an outage, in which every request fails. */
   setDown(isDown: boolean): void;

@@ -32,7 +32,7 @@ export type {
 /** The functions behind the methods. */
 type Internals = Pick<UserSession, "getToken" | "authenticate">;
 
-/** The names of its options, besides those of every credential. */
+/** The names of its options, without those that every credential has. */
 const OPTIONS = "tenantId clientId authenticationRecord disableAutomaticAuthentication redirectUri " +
   "loginHint domainHint loginStyle browserCustomizationOptions";
 
@@ -74,7 +74,7 @@ export class InteractiveBrowserCredential implements TokenCredential {
    *
    * @param scopes Scopes of the token, such as `"https://graph.microsoft.com/User.Read"`.
    * @param options See {@linkcode GetTokenOptions}.
-   * @throws {TypeError} `redirectUri` is not that of the page or the program, or `clientId` is not set in a page.
+   * @throws {TypeError} `redirectUri` is not valid for the page or the program, or `clientId` is not set in a page.
    * @throws {CredentialUnavailableError} The runtime cannot listen on a loopback address, or cannot open a browser and
    * `log` is not set.
    * @throws {AuthenticationRequiredError} The user must sign in, and `disableAutomaticAuthentication` is set.

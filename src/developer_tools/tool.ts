@@ -98,7 +98,7 @@ export function resourceOf({ scopes }: ToolRequest, tool: Pick<DeveloperTool, "n
 }
 
 const MAX_OUTPUT = 1_048_576;
-/** Maximum depth of an object, above that of any output. */
+/** Maximum depth of an object, more than any output has. */
 const MAX_DEPTH = 8;
 /** Maximum number of characters that are read while an object is searched, each at most once for each level. */
 const MAX_READ = MAX_OUTPUT * MAX_DEPTH;

@@ -140,7 +140,7 @@ async function readKey(
   );
 }
 
-/** Returns the name of the key file, if the path is that of a file in the agent's folder. */
+/** Returns the name of the key file; `undefined` if the path does not lead to a key file in the agent's folder. */
 function keyNameIn(path: string, { keys, isWindows }: Agent): string | undefined {
   // Windows accepts both separators, and does not distinguish between upper and lower case.
   const normalize = (path: string) => isWindows ? path.replace(/[\\/]+/g, "\\").toLowerCase() : path;

@@ -12,7 +12,7 @@ const ISO_DATE = /^\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:\d\d)$/;
 export function readTokenResponse(body: Record<string, unknown>, action: string, sentOn: number): TokenSet {
   const { access_token: token, token_type: type = "Bearer" } = body;
   const isBearer = typeof type === "string" && type.toLowerCase() === "bearer";
-  // Not `expires_in` first, because for a token from the cache of the source it counts from the time of issue.
+  // `expires_in` is only the fallback: for a token from the cache of the source, it counts from the time of issue.
   const expiresOn = parseTime(body.expires_on) ?? (seconds(body.expires_in) ?? NaN) * 1000 + sentOn;
   const malformed = typeof token !== "string" || token === ""
     ? "access_token"

@@ -88,7 +88,7 @@ export async function fetchThroughProxy(
     dispatcher.close().catch(() => {});
     return response;
   } catch (error) {
-    // After the first failure `undici` says only that it was destroyed.
+    // After the first failure, the error of `undici` is only that it was destroyed.
     if (!reason) destroy(error as Error);
     throw reason;
   }

@@ -121,7 +121,7 @@ export function createUserSession(spec: UserSessionSpec, settings: Settings): Us
   /** Incremented when `authenticate` replaces the account and the refresh token. */
   let generation = 0;
 
-  /** Creates a `getToken` with its own cache partition, or that of the owner. */
+  /** Creates a `getToken` with the cache partition of `owner`, by default with a new one. */
   function createPartition(acquire: Acquire, owner: string | object = {}): GetToken {
     return createGetToken({
       name,
