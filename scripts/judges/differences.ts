@@ -1,7 +1,7 @@
 import type { Library } from "../../tests/support/interop/boxed_laptop.ts";
 
 /** A reason for which libraries use another identity than this one, in some environments. */
-interface Difference {
+export interface Difference {
   readonly of: readonly Library[];
   /** Matches the names of the environments. */
   readonly in: RegExp;
@@ -14,7 +14,8 @@ const GO: readonly Library[] = ["go"];
 const PYTHON_AND_GO: readonly Library[] = ["newest python", "go"];
 const ALL: readonly Library[] = ["npm", "newest python", "go"];
 
-const DIFFERENCES: readonly Difference[] = [
+/** The known differences. Those of libraries for other languages are in `docs/migration.md`, by their text. */
+export const DIFFERENCES: readonly Difference[] = [
   {
     of: GO,
     in: /^pwsh before azd$/,

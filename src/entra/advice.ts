@@ -111,7 +111,7 @@ function adviseOnTimes(
   sentOn: number,
 ): string | undefined {
   const { exp, nbf } = payloadOf(assertion);
-  const [end, start] = [Number(exp || NaN) * 1000, Number(nbf || NaN) * 1000] as const;
+  const [end, start] = [timeOf(exp), timeOf(nbf)];
   if (end <= sentOn) {
     return `The ${what} expired ${minutes(sentOn - end)} ago, at ${formatTime(end)}: ${renewal}`;
   }
@@ -132,6 +132,11 @@ function payloadOf(assertion: string | null): { readonly exp?: unknown; readonly
   } catch {
     return {};
   }
+}
+
+/** Parses seconds since the epoch as milliseconds; `NaN` for a value of another type, which may have no number. */
+function timeOf(seconds: unknown): number {
+  return typeof seconds === "object" ? NaN : Number(seconds || NaN) * 1000;
 }
 
 function minutes(ms: number): string {

@@ -54,16 +54,12 @@ function adviseOn(
       return "Microsoft Entra takes the assertion for one that a certificate of the app signs: " +
         "check that the app has a federated credential";
     case 7000272:
-      return `The keys of the issuer have no key "${
-        toSingleLine(String(header.kid))
-      }": check whether they have changed`;
+      return `The keys of the issuer have no key "${describe(header.kid)}": check whether they have changed`;
     case 5002723:
     case 5002727:
     case 5002730:
     case 5002738:
-      return `The assertion is signed by ${
-        toSingleLine(String(header.alg))
-      }: let the issuer sign by RS256 with a "kid"`;
+      return `The assertion is signed by ${describe(header.alg)}: let the issuer sign by RS256 with a "kid"`;
     case 50166:
     case 501661:
     case 90061:
@@ -75,6 +71,11 @@ function adviseOn(
   return undefined;
 }
 
+/** Returns a member of the header as one line: it may be of any type, also an object that is no string. */
+function describe(value: unknown): string {
+  return typeof value === "string" ? toSingleLine(value) : `(${typeof value})`;
+}
+
 /** Describes the federated credential that the app lacks, and the commands that create it. */
 function describeCredential(values: readonly unknown[], clientId: string): string {
   const [issuer, subject, audience] = values.map((value) => [value].flat()[0]);
@@ -82,25 +83,29 @@ function describeCredential(values: readonly unknown[], clientId: string): strin
   if (!isPlain(issuer) || !isPlain(subject) || !isPlain(audience)) {
     return `Compare its issuer, subject and audience with those of the assertion. ${wait}`;
   }
-  const parameters = JSON.stringify({ name: "federated", issuer, subject, audiences: [audience] });
+  // The name of another one: an app refuses it, and a managed identity replaces the credential with that name.
+  const name = `federated-${subject.replace(/[^a-z\d]+/gi, "-").slice(-80)}`;
+  const parameters = JSON.stringify({ name, issuer, subject, audiences: [audience] });
   const volatile = VOLATILE_SUBJECTS.find(([start]) => issuer.startsWith(start))?.[1];
   return [
-    `It needs the issuer "${issuer}", the subject "${subject}" and the audience "${audience}". For an app run`,
+    `It needs the issuer "${issuer}", the subject "${subject}" and the audience "${audience}". In bash, run for an app`,
     `  az ad app federated-credential create --id ${quote(clientId)} --parameters ${quote(parameters)}`,
     "and for a managed identity",
-    "  az identity federated-credential create --name federated --identity-name NAME --resource-group GROUP " +
+    `  az identity federated-credential create --name ${name} --identity-name NAME --resource-group GROUP ` +
     `--issuer ${quote(issuer)} --subject ${quote(subject)} --audiences ${quote(audience)}`,
     `${wait}${volatile ? `. ${volatile}` : ""}`,
   ].join("\n");
 }
 
-/** Whether a claim can be the value of a federated credential. */
+/**
+ * Whether a claim can be the value of a federated credential, and an argument of `az` as it is displayed: without
+ * control and format characters. `az` takes "-" for an option, and reads the file after "@".
+ */
 function isPlain(value: unknown): value is string {
-  // deno-lint-ignore no-control-regex
-  return typeof value === "string" && value.length <= MAX_CHARACTERS && /^[^\x00-\x1f\x7f-\x9f]+$/.test(value);
+  return typeof value === "string" && value.length <= MAX_CHARACTERS && /^(?![-@])[^\p{C}\p{Zl}\p{Zp}]+$/u.test(value);
 }
 
-/** Quotes an argument for a POSIX shell. */
+/** Quotes an argument for a POSIX shell. Others, such as PowerShell and cmd, have other rules. */
 function quote(argument: string): string {
   return `'${argument.replaceAll("'", "'\\''")}'`;
 }

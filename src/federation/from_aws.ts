@@ -5,7 +5,7 @@ import { AuthenticationError } from "../errors.ts";
 import { createSource } from "./create_source.ts";
 import { requestAssertion } from "./request_assertion.ts";
 import { type AwsCredentials, signAwsRequest } from "./sign_aws_request.ts";
-import { notOffered, variable } from "./variables.ts";
+import { checkCallbacks, notOffered, tokenInVariable, variable } from "./variables.ts";
 
 const ACCESS_KEY_ID = "AWS_ACCESS_KEY_ID";
 const SECRET_ACCESS_KEY = "AWS_SECRET_ACCESS_KEY";
@@ -73,9 +73,7 @@ export interface AwsSourceOptions extends AssertionSourceOptions {
 export function fromAws(options: AwsSourceOptions = {}): AssertionSource {
   const { region, credentials, sign, durationInSeconds } = options;
   if (region !== undefined) checkOption("region", region, checkRegion);
-  for (const [name, value] of Object.entries({ credentials, sign })) {
-    if (value !== undefined && typeof value !== "function") throw new TypeError(`Option "${name}" must be a function`);
-  }
+  checkCallbacks({ credentials, sign });
   const duration = notNegative("durationInSeconds", durationInSeconds, 300);
   return createSource({
     name: "fromAws",
@@ -106,7 +104,10 @@ export function fromAws(options: AwsSourceOptions = {}): AssertionSource {
         secrets,
         read: ({ text }) => elementOf(text, "WebIdentityToken"),
         errorCode: (text) => elementOf(text, "Code"),
-        advice: ({ text }) => ADVICE[elementOf(text, "Code") ?? ""],
+        advice({ text }) {
+          const code = elementOf(text, "Code") ?? "";
+          return Object.hasOwn(ADVICE, code) ? ADVICE[code] : undefined;
+        },
       }, context);
     },
   }, options);
@@ -139,11 +140,19 @@ async function signRequest(
   const contentType = "application/x-www-form-urlencoded";
   if (sign) {
     const request = new Request(url, { method: "POST", headers: { "content-type": contentType }, body });
-    const { headers } = await call("sign", () => sign(request));
+    const headers = await call("sign", async () => {
+      const { headers } = await sign(request);
+      if (!headers.has("authorization")) {
+        throw new TypeError('It must return a request with the header "Authorization"');
+      }
+      return headers;
+    });
     const names = ["authorization", "x-amz-security-token"];
     return { headers, secrets: names.map((name) => headers.get(name) ?? "") };
   }
-  const own = await call("credentials", credentials ?? (() => credentialsIn(settings)));
+  const own = credentials
+    ? await call("credentials", async () => checkCredentials(await credentials()))
+    : credentialsIn(settings);
   const region = url.host.split(".")[1]!;
   const headers = await signAwsRequest({ url, contentType, body, region, service: "sts", now: settings.now() }, own);
   const { accessKeyId, secretAccessKey, sessionToken = "" } = own;
@@ -152,7 +161,7 @@ async function signRequest(
 
 function credentialsIn(settings: Settings): AwsCredentials {
   const [accessKeyId, secretAccessKey, sessionToken] = [...AWS_VARIABLES, SESSION_TOKEN].map((name) =>
-    variable(name, settings)
+    tokenInVariable(name, settings)
   );
   if (accessKeyId && secretAccessKey) return { accessKeyId, secretAccessKey, sessionToken };
   throw notOffered(
@@ -160,6 +169,19 @@ function credentialsIn(settings: Settings): AwsCredentials {
     `The variables ${AWS_VARIABLES.join(" and ")} are not set`,
     'Run the program with a role, as in AWS Lambda, or pass "credentials"',
   );
+}
+
+/** Throws a `TypeError` unless the credentials can be those of a request. */
+function checkCredentials(credentials: AwsCredentials): AwsCredentials {
+  const { accessKeyId, secretAccessKey, sessionToken = "" } = credentials;
+  if ([accessKeyId, secretAccessKey].every(isToken) && (sessionToken === "" || isToken(sessionToken))) {
+    return credentials;
+  }
+  throw new TypeError('It must return "accessKeyId" and "secretAccessKey", of printable ASCII characters');
+}
+
+function isToken(value: unknown): boolean {
+  return typeof value === "string" && /^[\x21-\x7e]+$/.test(value);
 }
 
 /** Calls a callback of the options. The message does not repeat its error, which may contain a secret. */

@@ -3,6 +3,7 @@ import { resolveSettings } from "../core/settings.ts";
 import { checkText } from "../core/validate.ts";
 import { AuthenticationError } from "../errors.ts";
 import { createSource, type SourceContext } from "./create_source.ts";
+import { checkCallbacks } from "./variables.ts";
 
 /** Options of {@linkcode fromCommand}. */
 export interface CommandSourceOptions extends AssertionSourceOptions {
@@ -43,6 +44,7 @@ export function fromCommand(
   if (!Array.isArray(args) || !args.every((arg) => typeof arg === "string")) {
     throw new TypeError('Argument "args" must be an array of strings');
   }
+  checkCallbacks({ read: options.read });
   const isPath = /[\\/]/.test(command);
   if (isPath && !/^(\/|[a-z]:[\\/])/i.test(command)) {
     throw new TypeError('Argument "command" must be the name of a program, or an absolute path');

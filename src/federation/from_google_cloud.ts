@@ -1,10 +1,11 @@
 import type { AssertionSource, AssertionSourceOptions } from "../assertion_source.ts";
+import { parseUrl } from "../core/url.ts";
 import { checkOption, checkText } from "../core/validate.ts";
 import { AuthenticationError } from "../errors.ts";
 import { fetchDirectly } from "../runtime/direct_fetch.ts";
 import { createSource, type SourceContext } from "./create_source.ts";
 import { member, requestAssertion } from "./request_assertion.ts";
-import { checkHeaderText, notOffered, variable } from "./variables.ts";
+import { checkCallbacks, checkHeaderText, notOffered, variable } from "./variables.ts";
 
 /** The environment variables with the host of the metadata server. */
 const HOST_VARIABLES = ["GCE_METADATA_HOST", "GCE_METADATA_IP"];
@@ -46,6 +47,7 @@ export interface GoogleCloudSourceOptions extends AssertionSourceOptions {
 export function fromGoogleCloud(options: GoogleCloudSourceOptions = {}): AssertionSource {
   const { serviceAccount, getAccessToken } = options;
   if (serviceAccount !== undefined) checkOption("serviceAccount", serviceAccount, checkText);
+  checkCallbacks({ getAccessToken });
   if (getAccessToken !== undefined && serviceAccount === undefined) {
     throw new TypeError('Option "getAccessToken" needs the option "serviceAccount"');
   }
@@ -66,14 +68,15 @@ async function requestFromMetadata(context: SourceContext, serviceAccount: strin
   const { audience, settings } = context;
   const name = HOST_VARIABLES.find((name) => variable(name, settings));
   const host = name === undefined ? "metadata.google.internal" : variable(name, settings)!;
-  if (!HOST.test(host.slice(0, 300))) {
+  const account = encodeURIComponent(serviceAccount);
+  const url = parseUrl(`http://${host}/computeMetadata/v1/instance/service-accounts/${account}/identity`);
+  // A host of these characters can still be malformed, such as one whose port is too large.
+  if (!HOST.test(host.slice(0, 300)) || !url) {
     throw new AuthenticationError(`Cannot use the variable ${name}: It must be the name or address of a host`);
   }
   if (!settings.hasMetadataService()) {
     throw notOffered(LABEL, "This runtime has no metadata server", 'Pass "getAccessToken"');
   }
-  const account = encodeURIComponent(serviceAccount);
-  const url = new URL(`http://${host}/computeMetadata/v1/instance/service-accounts/${account}/identity`);
   url.searchParams.set("audience", audience);
   url.searchParams.set("format", "full");
   return await requestAssertion({

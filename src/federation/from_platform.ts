@@ -1,6 +1,7 @@
 import type { AssertionSource, AssertionSourceOptions } from "../assertion_source.ts";
 import { requireVariables } from "../core/require_variables.ts";
 import { resolveSettings } from "../core/settings.ts";
+import { checkOption, checkText } from "../core/validate.ts";
 import { CredentialUnavailableError } from "../errors.ts";
 import { findPlatform, PLATFORM_VARIABLES, PLATFORMS } from "./platforms.ts";
 
@@ -22,6 +23,7 @@ import { findPlatform, PLATFORM_VARIABLES, PLATFORMS } from "./platforms.ts";
  */
 export function fromPlatform(options: AssertionSourceOptions = {}): AssertionSource {
   const settings = resolveSettings(options, "fromPlatform", "audience");
+  if (options.audience !== undefined) checkOption("audience", options.audience, checkText);
   let source: AssertionSource | undefined;
   return async (request) => {
     if (!source) {

@@ -71,6 +71,7 @@ export function fromPrivateKey(options: PrivateKeySourceOptions): AssertionSourc
         const signature = typeof key === "function"
           ? await key(data)
           : new Uint8Array(await crypto.subtle.sign({ name: key.algorithm.name, saltLength: 32 }, key, data));
+        if (!ArrayBuffer.isView(signature)) throw new TypeError('The function "key" must return a Uint8Array');
         return `${input}.${encodeBase64Url(signature)}`;
       } catch (cause) {
         throw new AuthenticationError(`Cannot get ${label}: The key cannot sign, see "cause"`, { cause });

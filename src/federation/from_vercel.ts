@@ -50,6 +50,9 @@ export interface VercelSourceOptions extends AssertionSourceOptions {
  */
 export function fromVercel(options: VercelSourceOptions = {}): AssertionSource {
   const settings = resolveSettings(options, "fromVercel", "audience request");
+  if (options.request !== undefined && typeof Object(Object(options.request).headers).get !== "function") {
+    throw new TypeError('Option "request" must be a request, with its headers');
+  }
   const isTeam = options.audience === "team";
   return createSource(
     {
@@ -60,8 +63,9 @@ export function fromVercel(options: VercelSourceOptions = {}): AssertionSource {
       async get(context) {
         const { audience } = context;
         const token = await findToken(options, settings);
-        const { aud } = decodeJwt(token)?.claims ?? {};
-        if (isTeam || [aud].flat().includes(audience)) return token;
+        const jwt = decodeJwt(token);
+        // Vercel does not receive a text that is no token.
+        if (isTeam || !jwt || [jwt.claims?.aud].flat().includes(audience)) return token;
         return await requestAssertion({
           label: LABEL,
           url: new URL("https://oidc.vercel.com/~token"),

@@ -69,7 +69,8 @@ export async function requestAssertion(
 
   function clean(text: string): string {
     if (text.length > MAX_LENGTH) return "[redacted]";
-    return redact(text, secrets).replace(JWT_LIKE, "[redacted]");
+    // The error of some runtimes has the URL, whose query no message shows.
+    return redact(text.replaceAll(url.href, url.host), secrets).replace(JWT_LIKE, "[redacted]");
   }
 }
 

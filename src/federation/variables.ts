@@ -33,6 +33,13 @@ export function tokenInVariable(name: string, settings: Settings): string {
   );
 }
 
+/** Throws a `TypeError` that names the first option that is set and not a function. */
+export function checkCallbacks(options: Readonly<Record<string, unknown>>): void {
+  for (const [name, value] of Object.entries(options)) {
+    if (value !== undefined && typeof value !== "function") throw new TypeError(`Option "${name}" must be a function`);
+  }
+}
+
 /** Returns the error of a platform that the program does not run on, or that offers no token to it. */
 export function notOffered(label: string, reason: string, nextStep: string): CredentialUnavailableError {
   return new CredentialUnavailableError(`Cannot get ${label}: ${reason}`, { outcome: "absent", nextStep });

@@ -117,6 +117,59 @@ describe("AZURE_TOKEN_CREDENTIALS=FederatedCredential", () => {
     assert.match(message, /Cannot use the variable AZURE_CLIENT_ID/);
   });
 
+  const GITLAB = { GITLAB_CI: "true" };
+  const failures: readonly (readonly [what: string, env: Record<string, string>, RegExp, respond?: () => Response])[] =
+    [
+      ["a platform that refuses", GITHUB, /GitHub Actions from .+HTTP 401/, () => new Response("", { status: 401 })],
+      [
+        "an Entra that refuses",
+        { ...GITLAB, ID_TOKEN: jwtOf() },
+        /AADSTS700213.+az ad app federated-credential create/s,
+        () => jsonAnswer({ error: "invalid_client", error_codes: [700213] }, { status: 401 }),
+      ],
+      ["a variable over http", { ...GITHUB, ACTIONS_ID_TOKEN_REQUEST_URL: "http://evil.example" }, /with "https:"/],
+      ["a host that is none", { K_SERVICE: "x", GCE_METADATA_HOST: "x:99999" }, /variable GCE_METADATA_HOST/],
+      ["a job of GitLab without a token", GITLAB, /Add to the job in .gitlab-ci.yml:\n.+AZURE_ID_TOKEN/s],
+      [
+        "a token that has expired",
+        { ...GITLAB, ID_TOKEN: jwtOf({ exp: NOW / 1000 - 600 }) },
+        /It expired 10 minutes ago/,
+      ],
+      ["a step without SYSTEM_ACCESSTOKEN", { SYSTEM_OIDCREQUESTURI: "https://x" }, /Map it in the "env:" of the step/],
+      ["a file that is missing", { AZURE_FEDERATED_TOKEN_FILE: "/none" }, /Cannot read the token file/],
+      ["no request on Vercel", { VERCEL: "1" }, /Call it within a request/],
+      ["a job of Buildkite without its token", { BUILDKITE: "true" }, /BUILDKITE_AGENT_ACCESS_TOKEN are not set/],
+      ["AWS without a region", { AWS_EXECUTION_ENV: "x", AWS_ACCESS_KEY_ID: "x" }, /AWS_REGION is not set/],
+    ];
+  for (const [what, env, says, respond] of failures) {
+    test(`${what} is an AuthenticationError, which names the credential`, async () => {
+      const cloud = createService(respond);
+      const options = optionsOf(cloud, { ...APP, ...SELECTED, ...env });
+      const readTextFile = () => Promise.reject(new Error("No such file"));
+      const credential = new DefaultAzureCredential({ ...options, runtime: { ...options.runtime, readTextFile } });
+      const { name, message } = await failureOf(credential.getToken(SCOPE));
+      assert.equal(name, "AuthenticationError");
+      assert.match(message, /^(DefaultAzureCredential: )?FederatedCredential: Cannot /);
+      assert.match(message, says);
+      assert.ok(!/eyJ|a-request-token/.test(message), message);
+      assert.equal(cloud.requests.length, respond ? 1 : 0);
+    });
+  }
+
+  test("a token in the cache is returned after the assertion of the job has expired", async () => {
+    const clock = createFakeClock(NOW);
+    const cloud = createCloud();
+    const env = { ...APP, ...SELECTED, ...GITLAB, ID_TOKEN: jwtOf() };
+    const options = optionsOf(cloud, env);
+    const credential = new DefaultAzureCredential({ ...options, runtime: { ...options.runtime, ...clock } });
+    const first = await credential.getToken(SCOPE);
+    await clock.advance(1_800_000);
+    assert.equal(await credential.getToken(SCOPE), first);
+    assert.equal(cloud.requests.length, 1);
+    await clock.advance(1_800_000);
+    assert.match((await failureOf(credential.getToken(SCOPE))).message, /It expired 55 minutes ago/);
+  });
+
   test("equal credentials share tokens; another job, file or app has its own", async () => {
     const cloud = createCloud();
     const cache = new Map();

@@ -55,6 +55,10 @@ test("a function may sign", async () => {
   const cause = new Error("The vault is down");
   const error = await failureOf(fromPrivateKey({ ...options(), key: () => Promise.reject(cause) })());
   assert.deepEqual([error.name, error.cause], ["AuthenticationError", cause]);
+  for (const signature of [undefined, "c2lnbmF0dXJl", 7, {}]) {
+    const other = await failureOf(fromPrivateKey({ ...options(), key: () => signature as never })());
+    assert.match(String(other.cause), /^TypeError: The function "key" must return a Uint8Array/);
+  }
 });
 
 test("the documents contain only the public members of a key, even if it is a private key", async () => {

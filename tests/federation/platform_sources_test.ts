@@ -4,6 +4,7 @@ import {
   fromAws,
   fromBuildkite,
   fromCircleCI,
+  fromCommand,
   fromDenoDeploy,
   fromFly,
   fromGitHubActions,
@@ -164,7 +165,17 @@ test("Google Cloud: a server that is not the metadata server is refused, and a h
   assert.match((await failureOf(fromGoogleCloud(options)())).message, /Another server has the address of Google's/);
   const missing = sourceOptions(createService(() => new Response("", { status: 404 })));
   assert.match((await failureOf(fromGoogleCloud(missing)())).message, /HTTP 404.+Attach a service account/);
-  for (const host of ["evil.example/x?", "user:hush@host", "a b", "#"]) {
+  for (
+    const host of [
+      "evil.example/x?",
+      "user:hush@host",
+      "a b",
+      "#",
+      "host:99999",
+      "999.999.999.999",
+      "1.2.3.4.5",
+    ]
+  ) {
     const service = createService();
     const { message } = await failureOf(fromGoogleCloud(sourceOptions(service, { GCE_METADATA_HOST: host }))());
     assert.equal(message, "Cannot use the variable GCE_METADATA_HOST: It must be the name or address of a host");
@@ -237,6 +248,7 @@ for (
     ["AccessDenied", /Allow the role the action sts:GetWebIdentityToken/],
     ["SessionDurationEscalationException", /Lower "durationInSeconds"/],
     ["Other", /HTTP 403: Other$/],
+    ["constructor", /HTTP 403: constructor$/],
   ] as const
 ) {
   test(`AWS: ${code} is explained`, async () => {
@@ -255,6 +267,18 @@ test("AWS: a hostile region and a failing callback are errors without a request"
   for (const region of ["evil.example/", "x", "eu-central-1.evil.example", "a".repeat(90_000)]) {
     const { message } = await failureOf(fromAws(sourceOptions(service, { ...env, AWS_REGION: region }))());
     assert.equal(message, "Cannot use the variable AWS_REGION: It must be the name of a region");
+  }
+  for (const value of [undefined, null, 7, {}, { accessKeyId: 1, secretAccessKey: 2 }, new Headers()]) {
+    for (const name of ["credentials", "sign"]) {
+      const error = await failureOf(fromAws({ ...sourceOptions(service, env), [name]: () => value })());
+      assert.equal(error.message, `Cannot get the assertion of AWS: The callback "${name}" failed, see "cause"`);
+    }
+  }
+  for (const keys of [{ accessKeyId: "hush\r\nx: y" }, { secretAccessKey: "" }, { sessionToken: "h\u00fcsh" }]) {
+    const credentials = () => ({ accessKeyId: "AKIDOTHER", secretAccessKey: "hush", ...keys });
+    const { message, cause } = await failureOf(fromAws({ ...sourceOptions(service, env), credentials })());
+    assert.match(message, /The callback "credentials" failed/);
+    assert.match(String(cause), /^TypeError: It must return "accessKeyId" and "secretAccessKey"/);
   }
   const cause = new Error("hush-hush");
   for (const name of ["credentials", "sign"]) {
@@ -356,6 +380,14 @@ test("wrong options are TypeErrors that name them", () => {
     const [create, says] of [
       [() => fromAws({ region: "evil/" }), /Option "region" must be the name of a region/],
       [() => fromAws({ sign: any(1) }), /Option "sign" must be a function/],
+      [() => fromCommand("agent", [], { read: any("x") }), /Option "read" must be a function/],
+      [
+        () => fromGoogleCloud({ serviceAccount: "a@b", getAccessToken: any("x") }),
+        /Option "getAccessToken" must be a function/,
+      ],
+      [() => fromPlatform({ audience: any(7) }), /Option "audience" must be a non-empty string/],
+      [() => fromVercel({ request: any({}) }), /Option "request" must be a request/],
+      [() => fromVercel({ request: any(null) }), /Option "request" must be a request/],
       [() => fromAws({ durationInSeconds: -1 }), /Option "durationInSeconds" must be a non-negative number/],
       [() => fromBuildkite({ subjectClaim: "" }), /Option "subjectClaim" must be a non-empty string/],
       [() => fromDenoDeploy(any({})), /Option "getIdToken" must be a function/],

@@ -23,11 +23,11 @@ async function refusal(code: number, jwt: string, clientId: string = CLIENT): Pr
 
 const COMMANDS = [
   'It needs the issuer "https://issuer.example", the subject "a-subject" and the audience "api://AzureADTokenExchange". ' +
-  "For an app run",
+  "In bash, run for an app",
   `  az ad app federated-credential create --id '${CLIENT}' --parameters ` +
-  `'{"name":"federated","issuer":"https://issuer.example","subject":"a-subject","audiences":["api://AzureADTokenExchange"]}'`,
+  `'{"name":"federated-a-subject","issuer":"https://issuer.example","subject":"a-subject","audiences":["api://AzureADTokenExchange"]}'`,
   "and for a managed identity",
-  "  az identity federated-credential create --name federated --identity-name NAME --resource-group GROUP " +
+  "  az identity federated-credential create --name federated-a-subject --identity-name NAME --resource-group GROUP " +
   "--issuer 'https://issuer.example' --subject 'a-subject' --audiences 'api://AzureADTokenExchange'",
   "A change takes a few minutes",
 ].join("\n");
@@ -98,7 +98,13 @@ test("a value with a quotation mark does not end its argument", async () => {
   assert.ok(advice.includes(`"subject":"it'\\''s; rm -rf /"`), advice);
 });
 
-for (const sub of [undefined, 7, "", "two\nlines", "\u009b31m", "a".repeat(601)]) {
+for (
+  const sub of [
+    ...[undefined, null, 7, "", [], {}, "two\nlines", "two\r\nlines", "two\u2028lines", "\u009b31m", "a".repeat(601)],
+    // Another order than the displayed one, half of a character, an option, and a file.
+    ...["\u202emain", "zero\u200bwidth", "\ud800", "--audiences", "@/etc/passwd"],
+  ]
+) {
   test(`a subject that is ${JSON.stringify(sub)?.slice(0, 20)} is in no command`, async () => {
     assert.equal(
       await refusal(700213, jwtOf({ sub })),
@@ -107,6 +113,17 @@ for (const sub of [undefined, 7, "", "two\nlines", "\u009b31m", "a".repeat(601)]
     );
   });
 }
+
+test("an assertion with members of another type is explained nevertheless", async () => {
+  const odd = { toString: 7, valueOf: null };
+  assert.match(await refusal(700024, jwtOf({ exp: odd, nbf: odd })), /^Check the clock of this machine/);
+  assert.match(await refusal(7000272, jwtOf({}, { kid: odd })), /have no key "\(object\)": check/);
+  assert.match(
+    await refusal(5002738, jwtOf({}, { alg: odd })),
+    /is signed by \(object\): let the issuer sign by RS256/,
+  );
+  assert.match(await refusal(5002738, jwtOf({}, { alg: "x\n\u001b[31m".repeat(500) })), /is signed by x \[31mx/);
+});
 
 test("an assertion that cannot be read is explained nevertheless", async () => {
   assert.match(await refusal(70021, "a.b.c"), /Compare its issuer, subject and audience/);

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ClientAssertionCredential } from "@azweb/identity";
+import { ClientAssertionCredential, type LogEvent } from "@azweb/identity";
 import { createFakeClock } from "@azweb/identity/testing";
-import { createPlatform, jwtOf, NOW, sourceOptions } from "../support/federation/assertions.ts";
+import { AUDIENCE, createPlatform, jwtOf, NOW, sourceOptions } from "../support/federation/assertions.ts";
 import { REQUESTING_SOURCES } from "../support/federation/requesting_sources.ts";
 import {
   CLIENT,
@@ -62,7 +62,12 @@ for (const row of REQUESTING_SOURCES) {
   for (
     const [what, response, says] of [
       ["status 401", () => new Response("", { status: 401 }), /: HTTP 401: /],
-      ["status 403", () => jsonAnswer({ message: "hush-hush" }, { status: 403 }), /: HTTP 403: /],
+      ["status 403", () => jsonAnswer({ message: `hush-hush ${jwtOf()}` }, { status: 403 }), /: HTTP 403: /],
+      [
+        "an error of OAuth",
+        () => jsonAnswer({ error: "denied", error_description: `hush-hush ${jwtOf()}` }, { status: 400 }),
+        /denied \(HTTP 400\)/,
+      ],
       ["a web page", () => new Response(HTML), /a web page: is a proxy in between\?/],
       ["a web page with status 403", () => new Response(HTML, { status: 403 }), /HTTP 403: /],
       ["a redirect", () => new Response(null, { status: 302, headers: { location: "https://x" } }), /a redirect/],
@@ -87,6 +92,31 @@ for (const row of REQUESTING_SOURCES) {
     const text = await respond(jwtOf()).text();
     const { source } = createPlatform(row, () => new Response(text.slice(0, text.indexOf(".") - 1)));
     assert.equal((await failureOf(source())).name, "AuthenticationError");
+  });
+
+  test(`${name}: an assertion of another audience is refused before Entra receives it, where it was requested`, async () => {
+    const jwt = jwtOf({ aud: ["api://other", 7] });
+    const { source } = createPlatform(row, () => respond(jwt));
+    if (row.hasOwnAudience) return assert.equal(await source(), jwt);
+    const { message } = await failureOf(source());
+    assert.ok(
+      message.startsWith(`Cannot use ${label}: Its audience is "api://other", and "${AUDIENCE}" was requested`),
+      message,
+    );
+  });
+
+  test(`${name}: an error without a response does not show the path and the query of the request`, async () => {
+    const events: LogEvent[] = [];
+    const service = createService(({ url }) => Promise.reject(new TypeError(`error sending request for url (${url})`)));
+    const error = await failureOf(create({ ...sourceOptions(service, env), log: (event) => events.push(event) })());
+    const { url } = service.requests[0]!;
+    const { host, pathname, search } = new URL(url);
+    assert.match(error.message, /error sending request for url/);
+    assert.equal(events.length, 3);
+    for (const text of [error.message, ...events.map(({ message }) => message)]) {
+      assert.ok(text.includes(host) && !text.includes(`${host}${pathname}`), text);
+      assert.ok(search === "" || !text.includes(search), text);
+    }
   });
 
   test(`${name}: a host that cannot be reached is an error that holds no secret`, async () => {
@@ -172,6 +202,19 @@ for (const row of REQUESTING_SOURCES) {
       assert.deepEqual([error.name, error.outcome], ["CredentialUnavailableError", "absent"]);
       assert.equal(service.requests.length, 0);
     });
+  }
+
+  for (const variable of Object.keys(env).filter((name) => secrets.includes(env[name]!))) {
+    for (const hostile of ["hush\r\nx: y", "hush hush", "h\u00fcsh", "hush\0"]) {
+      test(`${name}: ${variable} = ${JSON.stringify(hostile)} is an error that does not show it, without a request`, async () => {
+        const service = createService(() => respond(jwtOf()));
+        const error = await failureOf(create(sourceOptions(service, { ...env, [variable]: hostile }))());
+        assert.equal(error.name, "AuthenticationError");
+        assert.match(error.message, /It must be a token|It is not a JWT/);
+        assert.ok(!/h[u\u00fc]sh/.test(error.message), error.message);
+        assert.equal(service.requests.length, 0);
+      });
+    }
   }
 
   for (const [variable, value] of Object.entries(env).filter(([, value]) => value.startsWith("https://"))) {

@@ -5,6 +5,7 @@ import { version } from "@azure/msal-node";
 import * as ours from "@azweb/identity";
 import {
   createEntra,
+  createGitHubActions,
   createVirtualMachine,
   type Entra,
   type EntraOptions,
@@ -182,6 +183,19 @@ const ROWS: Readonly<Record<string, () => Promise<void>>> = {
     );
     // A chain continues after the error of `@azure/identity`, and ends with that of this library.
     assert.deepEqual(chain, { theirs: "CredentialUnavailableError", ours: "AuthenticationError" });
+  },
+
+  async "`AZURE_TOKEN_CREDENTIALS=FederatedCredential`"() {
+    const env = { AZURE_TOKEN_CREDENTIALS: "FederatedCredential", AZURE_TENANT_ID: TENANT, AZURE_CLIENT_ID: "app" };
+    const seen = await both(({ library, options }) => constructed(() => new library.DefaultAzureCredential(options)), {
+      env,
+    });
+    assert.deepEqual(seen, { theirs: "Error", ours: "an object" });
+    const job = createGitHubActions({ fetch: (input, init) => entra.fetch(input, init) });
+    const apps = [{ tenantId: TENANT, clientId: "app", federatedCredentials: [job.federatedCredential] }];
+    const entra = createEntra({ apps, fetch: job.fetch });
+    const credential = new ours.DefaultAzureCredential({ env: { ...env, ...job.env }, fetch: job.fetch });
+    assert.equal((await entra.verify((await credential.getToken(SCOPE)).token)).appid, "app");
   },
 
   async "wrong secret in a chain"() {

@@ -1,5 +1,6 @@
 // Marked secrets go into every source of assertions, every source fails in every way, and no mark may come out.
 import { ClientAssertionCredential, CredentialUnavailableError, type LogEvent } from "@azweb/identity";
+import * as federation from "@azweb/identity/federation";
 import {
   type AssertionSource,
   type AssertionSourceOptions,
@@ -39,28 +40,28 @@ const GITHUB = {
   ACTIONS_ID_TOKEN_REQUEST_TOKEN: HEADER,
 };
 
-/** The sources that send a request, each with its secret. */
+/** The sources that send a request, each with its secret, by the name of their function. */
 const REQUESTING: Readonly<Record<string, Create>> = {
-  "GitHub Actions": withEnv(fromGitHubActions, GITHUB),
-  "the platform": withEnv(fromPlatform, GITHUB),
-  "Azure Pipelines": withEnv(fromAzurePipelines, {
+  "fromGitHubActions": withEnv(fromGitHubActions, GITHUB),
+  "fromPlatform": withEnv(fromPlatform, GITHUB),
+  "fromAzurePipelines": withEnv(fromAzurePipelines, {
     SYSTEM_OIDCREQUESTURI: "https://dev.azure.example/oidctoken",
     SYSTEM_ACCESSTOKEN: HEADER,
     AZURESUBSCRIPTION_SERVICE_CONNECTION_ID: "a-connection",
   }),
-  "Vercel": withEnv(fromVercel, { VERCEL_OIDC_TOKEN: FEDERATED_TOKEN }),
-  "Buildkite": withEnv(fromBuildkite, { BUILDKITE_JOB_ID: "a-job", BUILDKITE_AGENT_ACCESS_TOKEN: HEADER }),
-  "Google Cloud": withEnv(fromGoogleCloud, {}),
-  "Google Cloud, from elsewhere": (options) =>
+  "fromVercel": withEnv(fromVercel, { VERCEL_OIDC_TOKEN: FEDERATED_TOKEN }),
+  "fromBuildkite": withEnv(fromBuildkite, { BUILDKITE_JOB_ID: "a-job", BUILDKITE_AGENT_ACCESS_TOKEN: HEADER }),
+  "fromGoogleCloud": withEnv(fromGoogleCloud, {}),
+  "fromGoogleCloud, elsewhere": (options) =>
     fromGoogleCloud({ ...options, serviceAccount: "a@b", getAccessToken: () => Promise.resolve(HEADER) }),
-  "AWS": (options) => fromAws({ ...options, region: "eu-central-1", credentials: () => AWS }),
-  "AWS, by a signer": (options) =>
+  "fromAws": (options) => fromAws({ ...options, region: "eu-central-1", credentials: () => AWS }),
+  "fromAws, by a signer": (options) =>
     fromAws({
       ...options,
       region: "eu-central-1",
       sign: (request) => new Request(request, { headers: { authorization: `AWS4 ${HEADER}` } }),
     }),
-  "Fly.io": withEnv(fromFly, { FLY_APP_NAME: "an-app", FLY_MACHINE_ID: "a-machine" }),
+  "fromFly": withEnv(fromFly, { FLY_APP_NAME: "an-app", FLY_MACHINE_ID: "a-machine" }),
 };
 
 /** What was seen of a source: its error, its log events and itself. */
@@ -115,33 +116,43 @@ function machine(text: string): AssertionSourceOptions {
   };
 }
 
-test("no error of a source without a request shows an assertion", async () => {
-  for (const text of [EXPIRED, `${EXPIRED} ${EXPIRED}`, `${EXPIRED}.${EXPIRED}`]) {
-    const options = machine(text);
-    for (
-      const source of [
-        fromTokenFile("/token", options),
-        fromEnvironmentVariable("AZURE_ID_TOKEN", { ...options, env: { AZURE_ID_TOKEN: text } }),
-        fromGitLab({ ...options, env: { AZURE_ID_TOKEN: text } }),
-        fromCircleCI(options),
-        fromCommand("program", [], options),
-        fromCredential(new StaticCredential(text), options),
-        fromDenoDeploy({ ...options, getIdToken: () => Promise.resolve(text) }),
-        fromVercel({ ...options, env: { VERCEL_OIDC_TOKEN: text }, audience: "team" }),
-        fromPrivateKey({
-          ...options,
-          issuer: "https://x",
-          subject: "s",
-          keyId: "k",
-          key: () => Promise.reject(new Error("No")),
-        }),
-      ]
-    ) {
+/** The sources without a request, each with this text as its assertion, by the name of their function. */
+const LOCAL: Readonly<Record<string, (text: string, options: AssertionSourceOptions) => AssertionSource>> = {
+  fromTokenFile: (_text, options) => fromTokenFile("/token", options),
+  fromEnvironmentVariable: (text, options) =>
+    fromEnvironmentVariable("AZURE_ID_TOKEN", { ...options, env: { AZURE_ID_TOKEN: text } }),
+  fromGitLab: (text, options) => fromGitLab({ ...options, env: { AZURE_ID_TOKEN: text } }),
+  fromCircleCI: (_text, options) => fromCircleCI(options),
+  fromCommand: (_text, options) => fromCommand("program", [], options),
+  fromCredential: (text, options) => fromCredential(new StaticCredential(text), options),
+  fromDenoDeploy: (text, options) => fromDenoDeploy({ ...options, getIdToken: () => Promise.resolve(text) }),
+  "fromVercel, without an exchange": (text, options) =>
+    fromVercel({ ...options, env: { VERCEL_OIDC_TOKEN: text }, audience: "team" }),
+  fromPrivateKey: (_text, options) =>
+    fromPrivateKey({
+      ...options,
+      issuer: "https://x",
+      subject: "s",
+      keyId: "k",
+      key: () => Promise.reject(new Error("No")),
+    }),
+};
+
+for (const [name, create] of Object.entries(LOCAL)) {
+  test(`no error of ${name} shows an assertion`, async () => {
+    for (const text of [EXPIRED, `${EXPIRED} ${EXPIRED}`, `${EXPIRED}.${EXPIRED}`]) {
+      const source = create(text, machine(text));
       const error = await source().then(() => undefined, (error) => error);
       assert.notEqual(error, undefined);
       assert.equal(findSecret(textsOf([error, source]), [EXPIRED]), undefined);
     }
-  }
+  });
+}
+
+test("each exported source is one of these", () => {
+  const listed = [...Object.keys(REQUESTING), ...Object.keys(LOCAL)].map((name) => name.split(",", 1)[0]);
+  const exported = Object.keys(federation).filter((name) => name.startsWith("from"));
+  assert.deepEqual(exported.filter((name) => !listed.includes(name)), []);
 });
 
 test("nor does the error of Entra, or of a credential with the source", async () => {

@@ -432,6 +432,21 @@ describe("check_size", () => {
     });
     await stop();
   });
+
+  test("a program of GitHub Actions has nothing of the other platforms, in one piece", async () => {
+    const program = `export { ClientAssertionCredential } from "@azweb/identity";
+      export { fromGitHubActions } from "@azweb/identity/federation";`;
+    const files = {
+      "@azweb/identity": `${ROOT}mod.ts`,
+      "@azweb/identity/federation": `${ROOT}src/federation/mod.ts`,
+    };
+    const [whole, ...later] = await bundle(program, ROOT, files, { splitting: false });
+    await stop();
+    assert.deepEqual(later, []);
+    const sources = whole!.modules.filter((module) => module.includes("/from_"));
+    assert.deepEqual(sources, ["src/federation/from_github_actions.ts"]);
+    assert.doesNotMatch(whole!.text, /amazonaws|aws4|metadata\.google|iamcredentials|\/\.fly|vercel-oidc|GITLAB_CI/i);
+  });
 });
 
 describe("check_examples", () => {

@@ -19,6 +19,9 @@ test("each code with advice has a row", async () => {
   const advice = source.split("const ADVICE")[1]!.split("\n};")[0]!;
   const codes = [...advice.matchAll(/^ {2}(\w+):(?= )/gm)].map(([, code]) => code!);
   assert.ok(codes.includes("7000215") && codes.includes("access_denied"));
+  const assertions = await Deno.readTextFile(`${ROOT}src/entra/assertion_advice.ts`);
+  codes.push(...[...assertions.matchAll(/^ {2}(?: {2}case )?(\d+):/gm)].map(([, code]) => code!));
+  assert.ok(codes.includes("700213") && codes.includes("700229"));
   const missing = codes.filter((code) => !page.includes(/^\d/.test(code) ? `| AADSTS${code} |` : `\`${code}\``));
   assert.deepEqual(missing, []);
 });

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type * as federation from "@azweb/identity/federation";
 import type { AssertionSource, AssertionSourceOptions } from "@azweb/identity/federation";
 import { createService, isolatedOptions, type Service } from "../service.ts";
 
@@ -31,9 +32,14 @@ export function sourceOptions(
   return { fetch, localFetch, retryOptions, env, runtime: { now: () => NOW } };
 }
 
+/** The name of a function that returns a source. */
+export type SourceName = Extract<keyof typeof federation, `from${string}`>;
+
 /** A source that sends a request to its platform. */
 export interface RequestingSource {
   readonly name: string;
+  /** The name of its function. */
+  readonly from: SourceName;
   /** What it returns, as its messages call it. */
   readonly label: string;
   /** The environment of a job. */
@@ -45,6 +51,8 @@ export interface RequestingSource {
   readonly secrets: readonly string[];
   /** Whether it needs no variables. */
   readonly isAmbient?: boolean;
+  /** Whether the platform determines the audience. */
+  readonly hasOwnAudience?: boolean;
 }
 
 /** Creates a platform with the given response, and a source that requests assertions from it. */

@@ -20,6 +20,7 @@ const VERCEL_TOKEN = jwtOf({ aud: "https://vercel.com/contoso", hush: "hush-hush
 export const REQUESTING_SOURCES: readonly RequestingSource[] = [
   {
     name: "GitHub Actions",
+    from: "fromGitHubActions",
     label: "the assertion of GitHub Actions",
     env: {
       GITHUB_ACTIONS: "true",
@@ -32,6 +33,7 @@ export const REQUESTING_SOURCES: readonly RequestingSource[] = [
   },
   {
     name: "Azure Pipelines",
+    from: "fromAzurePipelines",
     label: "the token of the service connection",
     env: {
       SYSTEM_OIDCREQUESTURI: "https://dev.azure.example/contoso/oidctoken",
@@ -40,10 +42,12 @@ export const REQUESTING_SOURCES: readonly RequestingSource[] = [
     },
     create: fromAzurePipelines,
     respond: (oidcToken) => jsonAnswer({ oidcToken }),
+    hasOwnAudience: true,
     secrets: ["hush-hush"],
   },
   {
     name: "Vercel",
+    from: "fromVercel",
     label: "the assertion of Vercel",
     env: { VERCEL: "1", VERCEL_OIDC_TOKEN: VERCEL_TOKEN },
     create: fromVercel,
@@ -52,6 +56,7 @@ export const REQUESTING_SOURCES: readonly RequestingSource[] = [
   },
   {
     name: "Buildkite",
+    from: "fromBuildkite",
     label: "the assertion of Buildkite",
     env: {
       BUILDKITE: "true",
@@ -65,6 +70,7 @@ export const REQUESTING_SOURCES: readonly RequestingSource[] = [
   },
   {
     name: "AWS",
+    from: "fromAws",
     label: "the assertion of AWS",
     env: {
       AWS_REGION: "eu-central-1",
@@ -80,10 +86,11 @@ export const REQUESTING_SOURCES: readonly RequestingSource[] = [
           "</GetWebIdentityTokenResult></GetWebIdentityTokenResponse>",
         { headers: { "content-type": "text/xml" } },
       ),
-    secrets: ["hush-hush", "AKIDEXAMPLE"],
+    secrets: ["hush-hush", "hush-hush-session", "AKIDEXAMPLE"],
   },
   {
     name: "Google Cloud",
+    from: "fromGoogleCloud",
     label: "the assertion of Google Cloud",
     env: { K_SERVICE: "a-service", GCE_METADATA_HOST: "169.254.169.254" },
     create: fromGoogleCloud,
@@ -93,6 +100,7 @@ export const REQUESTING_SOURCES: readonly RequestingSource[] = [
   },
   {
     name: "Google Cloud, from elsewhere",
+    from: "fromGoogleCloud",
     label: "the assertion of Google Cloud",
     env: {},
     create: (options) =>
@@ -107,6 +115,7 @@ export const REQUESTING_SOURCES: readonly RequestingSource[] = [
   },
   {
     name: "Fly.io",
+    from: "fromFly",
     label: "the assertion of Fly.io",
     env: { FLY_APP_NAME: "an-app", FLY_MACHINE_ID: "a-machine" },
     create: fromFly,

@@ -147,9 +147,9 @@ export function healing(): Answer {
   return ({ body }) => answers++ === 0 ? new Response(body, { status: 500 }) : tokenAnswer({ access_token: TOKEN });
 }
 
-/** Returns a request with the secret of its header in a form. */
+/** Returns a request with its headers, which may be secret, in its form. */
 export function withForm(asked: Asked): Asked {
-  if (asked.body) return asked;
-  const form = Object.fromEntries(asked.headers);
-  return { ...asked, form, body: String(new URLSearchParams(form)) };
+  const headers = Object.fromEntries(asked.headers);
+  const body = [asked.body, String(new URLSearchParams(headers))].filter(Boolean).join("&");
+  return { ...asked, form: { ...asked.form, ...headers }, body };
 }
