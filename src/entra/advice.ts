@@ -134,7 +134,7 @@ function payloadOf(assertion: string | null): { readonly exp?: unknown; readonly
   }
 }
 
-/** Parses seconds since the epoch as milliseconds; `NaN` for a value of another type, which may have no number. */
+/** Converts seconds since the epoch to milliseconds; `NaN` for an object, whose conversion to a number could throw. */
 function timeOf(seconds: unknown): number {
   return typeof seconds === "object" ? NaN : Number(seconds || NaN) * 1000;
 }

@@ -171,7 +171,7 @@ function credentialsIn(settings: Settings): AwsCredentials {
   );
 }
 
-/** Throws a `TypeError` unless the credentials can be those of a request. */
+/** Returns the credentials. Throws a `TypeError` unless a request can be signed with them. */
 function checkCredentials(credentials: AwsCredentials): AwsCredentials {
   const { accessKeyId, secretAccessKey, sessionToken = "" } = credentials;
   if ([accessKeyId, secretAccessKey].every(isToken) && (sessionToken === "" || isToken(sessionToken))) {

@@ -64,7 +64,7 @@ export function fromVercel(options: VercelSourceOptions = {}): AssertionSource {
         const { audience } = context;
         const token = await findToken(options, settings);
         const jwt = decodeJwt(token);
-        // Vercel does not receive a text that is no token.
+        // A text that is not a token is not sent to Vercel: the check of the assertion rejects it.
         if (isTeam || !jwt || [jwt.claims?.aud].flat().includes(audience)) return token;
         return await requestAssertion({
           label: LABEL,

@@ -33,7 +33,7 @@ export function tokenInVariable(name: string, settings: Settings): string {
   );
 }
 
-/** Throws a `TypeError` that names the first option that is set and not a function. */
+/** Throws a `TypeError` that names the first option that is set but is not a function. */
 export function checkCallbacks(options: Readonly<Record<string, unknown>>): void {
   for (const [name, value] of Object.entries(options)) {
     if (value !== undefined && typeof value !== "function") throw new TypeError(`Option "${name}" must be a function`);
