@@ -251,7 +251,7 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
 
   /** Throws an `AuthenticationError` if the token expired while it was requested. */
   function checkExpiry({ expiresOnTimestamp }: TokenSet): void {
-    // By the difference, because `now >= expiresOnTimestamp` is true if both are infinite.
+    // Compares the difference, because `now >= expiresOnTimestamp` is true if both are infinite.
     if (!(settings.now() - expiresOnTimestamp >= 0)) return;
     throw new AuthenticationError(
       `Cannot get a token: The token expired at ${

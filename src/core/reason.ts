@@ -2,7 +2,9 @@ import { bound } from "./bound.ts";
 import { toSingleLine } from "./error_response.ts";
 import { messageOf, messagesOf } from "./unknown_errors.ts";
 
-/** A value after its name, which has quotation marks in JSON, and backslashes before them in JSON within a string. */
+/**
+ * A secret after its name. In JSON the name is in quotation marks, and in JSON within a string these have backslashes.
+ */
 const NAMED =
   /((?:secret|token|password|assertion|signature|key|authorization)\\?["']?\s*[:=]\s*\\?["']?)(?:(?<=")(?:[^"\\]|\\.)*|(?<=')(?:[^'\\]|\\.)*|[^\s"',&}]+)/gis;
 

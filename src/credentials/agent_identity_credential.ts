@@ -118,7 +118,7 @@ export class AgentIdentityCredential implements TokenCredential {
     const claims = claimsOf(options);
     const { grant, cacheIdentity } = readGrant(options);
 
-    /** Returns the `getToken` of the blueprint or of the agent, with the cache partition of the identity. */
+    /** Returns the `getToken` of the blueprint or of the agent. Each `identity` has its own cache partition. */
     const createFor = (identity: string, acquire: Acquire) =>
       createGetToken({
         name: NAME,

@@ -94,7 +94,7 @@ export function createToolClient(tool: DeveloperTool, context: ToolContext): Too
     const { code, stdout } = output;
     const isEmpty = stdout.trim() === "";
     const nothing = code === 0 ? "Its output is empty" : "It wrote no message";
-    // What a tool that has not failed writes besides its output is no reason, unless it is an error.
+    // After a success, the warnings of a tool do not explain why its output has no token.
     const stderr = code === 0 ? errorsIn(output.stderr) : output.stderr;
     // A wrapper may hide the exit code of its shell.
     const ofShell = isEmpty ? output.stderr : stderr;
@@ -146,7 +146,10 @@ function errorsIn(stderr: string): string {
   return stderr.split("\n").filter((line) => /\bERROR\b|AADSTS/.test(bound(line))).join("\n");
 }
 
-/** Whether a shell reports that it has not found the program, and not Microsoft Entra the tenant "contoso.az". */
+/**
+ * Whether a shell reports that it has not found the program. Microsoft Entra reports a tenant such as "contoso.az" in
+ * the same words.
+ */
 function isNoProgram(stderr: string): boolean {
   const text = bound(stderr);
   return !text.includes("AADSTS") &&

@@ -18,7 +18,7 @@ const AWS_VARIABLES: readonly string[] = [ACCESS_KEY_ID, SECRET_ACCESS_KEY];
 const LABEL = "the assertion of AWS";
 const REGION = /^[a-z]{2,4}(-[a-z]{2,12}){1,4}-\d{1,2}$/;
 
-/** What to do, by the error code of the service. */
+/** Next steps, by the error code of the service. */
 const ADVICE: Readonly<Record<string, string>> = {
   AccessDenied: "Allow the role the action sts:GetWebIdentityToken",
   OutboundWebIdentityFederationDisabledException:
@@ -36,7 +36,7 @@ export interface AwsSourceOptions extends AssertionSourceOptions {
   /**
    * Returns the credentials of the role, such as `fromNodeProviderChain()` of `@aws-sdk/credential-providers`. Called
    * once for each assertion. By default the variables `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and
-   * `AWS_SESSION_TOKEN`, as AWS Lambda has them.
+   * `AWS_SESSION_TOKEN`, which AWS Lambda sets.
    */
   credentials?: (() => AwsCredentials | Promise<AwsCredentials>) | undefined;
   /**
@@ -114,7 +114,7 @@ export function fromAws(options: AwsSourceOptions = {}): AssertionSource {
   }, options);
 }
 
-/** Returns the endpoint of the region: the global endpoint does not issue tokens. */
+/** Returns the endpoint of the region. The global endpoint does not issue tokens. */
 function endpointOf(option: string | undefined, settings: Settings): URL {
   const name = REGIONS.find((name) => variable(name, settings));
   const region = option ?? (name && variable(name, settings));
@@ -132,7 +132,7 @@ function checkRegion(region: string): void {
   if (region.length > 40 || !REGION.test(region)) throw new TypeError('Argument "region" must be the name of a region');
 }
 
-/** Returns the headers of the signed request, and the secrets among them and of the credentials. */
+/** Returns the headers of the signed request, and the secrets that they and the credentials contain. */
 async function signRequest(
   { url, body }: { readonly url: URL; readonly body: string },
   { credentials, sign }: AwsSourceOptions,
@@ -172,7 +172,7 @@ function credentialsIn(settings: Settings): AwsCredentials {
   );
 }
 
-/** Throws a `TypeError` unless the credentials can be those of a request. */
+/** Returns the credentials. Throws a `TypeError` unless a request can be signed with them. */
 function checkCredentials(credentials: AwsCredentials): AwsCredentials {
   const { accessKeyId, secretAccessKey, sessionToken = "" } = Object(credentials) as Partial<AwsCredentials>;
   if ([accessKeyId, secretAccessKey].every(isToken) && (sessionToken === "" || isToken(sessionToken))) {

@@ -15,8 +15,7 @@ export interface DenoDeploySourceOptions extends AssertionSourceOptions {
 
 /**
  * Returns a source of the OIDC tokens of an app on Deno Deploy, or of any function that returns a token for an
- * audience. Microsoft Entra accepts RSA signatures only: a token that is signed by ES256 is refused here, before it is
- * sent.
+ * audience. Microsoft Entra accepts RSA signatures only: the source rejects a token that is signed by ES256.
  *
  * @param options See {@linkcode DenoDeploySourceOptions}.
  * @throws {TypeError} An option is malformed.

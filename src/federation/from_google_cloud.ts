@@ -18,7 +18,7 @@ const HOST = /^[a-z\d][a-z\d.-]{0,251}(:\d{1,5})?$/i;
 
 /** Options of {@linkcode fromGoogleCloud}. */
 export interface GoogleCloudSourceOptions extends AssertionSourceOptions {
-  /** The e-mail address of the service account. By default that of the machine. Required with `getAccessToken`. */
+  /** The e-mail address of the service account. By default the machine's. Required with `getAccessToken`. */
   serviceAccount?: string | undefined;
   /**
    * Returns an access token of Google, for a program outside of Google Cloud: the IAM Credentials API then issues the

@@ -10,7 +10,7 @@ import { checkExpiry, claimsOf, federatedTokenAuth } from "./token_file.ts";
 import { type NamedFile, readNamedFile } from "../entra/named_file.ts";
 import { createTokenClient } from "../entra/token_client.ts";
 
-/** Identity of the workload. The default of an option is its environment variable. */
+/** The options that identify the workload. Each has an environment variable as its default. */
 export interface Workload extends CredentialOptions {
   readonly tenantId?: string | undefined;
   readonly clientId?: string | undefined;
@@ -107,7 +107,7 @@ export function createWorkloadIdentity(
     });
     const renewal = `Check why ${file.label}, "${file.path}", is not renewed any more; in AKS, the kubelet renews it`;
     const grant = { name: credential, clientId, clientAuth, renewal, type: "client_credentials" } as const;
-    // The token is for the proxy, whichever cloud the proxy uses.
+    // The proxy receives the token, so that no authority must be confirmed by discovery.
     return createTokenClient(
       grant,
       proxy ? { ...settings, fetch: proxy.fetch, disableInstanceDiscovery: true } : settings,

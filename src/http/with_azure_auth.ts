@@ -75,7 +75,7 @@ export interface AzureFetchOptions {
   clientRequestId?: boolean | undefined;
 }
 
-/** State of one call, for all its redirects together, so that a service cannot delay the response by an hour. */
+/** State of one call. Its redirects share it, so that they do not multiply the number of retries. */
 interface Call {
   challenges: number;
   retries: number;
@@ -91,11 +91,11 @@ interface Call {
  *   same origin.
  * - Sets `x-ms-version` for Azure Storage and Azure Cosmos DB, unless the request has it, and replaces `Authorization`.
  * - After a 401 whose challenge names claims or another tenant, repeats the request with a token that has them. The
- *   credential must allow the tenant (`additionallyAllowedTenants`). Later requests to the host use the tenant at
- *   once, unless the host is one of all tenants, such as `management.azure.com`.
+ *   credential must allow the tenant (`additionallyAllowedTenants`). Later requests to the host begin with this tenant,
+ *   unless the host serves all tenants, as `management.azure.com` does.
  * - After a 429 or 503 with `Retry-After`, repeats the request after that delay: at most three times, each after at
  *   most 60 s.
- * - Sends a request with a stream as body once, so that the caller gets each of these responses.
+ * - Sends a request whose body is a stream only once. The caller then gets the response with 401, 429 or 503.
  *
  * @param credential The credential.
  * @param options See {@linkcode AzureFetchOptions}.
@@ -166,7 +166,7 @@ export function withAzureAuth(credential: TokenCredential, options: AzureFetchOp
       throw error;
     });
     call.tenantId = tenantId;
-    // A later request to a host of all tenants may be for another one, and would not fail with this one.
+    // A host that serves all tenants would accept a token of this one, although a later request is meant for another.
     if (tenantId && !isShared(url.host)) tenants.set(url.host, tenantId);
     return token;
   }
