@@ -30,20 +30,31 @@ const EDGE: readonly (readonly [name: string, subpath: string, target: number])[
   ["DefaultAzureCredential", "/default-azure-credential", 22_000],
 ];
 
+/** The output of `cold_calls.ts`. */
 interface ColdCalls extends Record<string, number> {
+  /** Token requests of 1,000 calls of one credential. */
   readonly one: number;
+  /** Token requests of 1,000 calls of 1,000 equal credentials. */
   readonly many: number;
+  /** Requests for the first token from a known cloud. */
   readonly knownCloud: number;
+  /** Requests for the first token from another authority host. */
   readonly otherHost: number;
+  /** Token requests of 1,000 calls of the managed identity of a virtual machine. */
   readonly machine: number;
+  /** Time of the first call of a chain that finds no credential, because the metadata service does not respond. */
   readonly silentMs: number;
+  /** Time of the second call. */
   readonly silentAgainMs: number;
-  /** 1 if the call was rejected, else 0. */
+  /** 1 if an aborted call was rejected, else 0. */
   readonly rejected: number;
+  /** Time after which the aborted call settled. */
   readonly afterMs: number;
+  /** Concurrent calls that were not aborted and returned a token. */
   readonly othersWithToken: number;
 }
 
+/** The output of `laptop.ts`. */
 type Laptop = Record<"firstMs" | "secondMs" | "processes", number>;
 
 const folder = await Deno.makeTempDir({ prefix: "azweb-identity-bench-" });
@@ -195,20 +206,20 @@ function coldCalls({ ours, theirs }: Record<"ours" | "theirs", ColdCalls>): Row[
     what,
     ours: milliseconds(ours[name]),
     theirs: milliseconds(theirs[name]),
-    // The time limit of the probe decides the time, so that a ratio says nothing.
+    // No ratio where the time limit of the probe determines the time of both libraries.
     ...!targetMs && { ratio: theirs[name] / ours[name] },
     ...targetMs && { target: milliseconds(targetMs), ofTarget: ours[name] / targetMs, isTime: true },
   });
   const ending = ({ rejected, afterMs, othersWithToken }: ColdCalls) =>
     `${rejected ? "rejects" : "resolves"} after ${milliseconds(afterMs)}, ${othersWithToken} of 2 others have a token`;
-  // Ten milliseconds to the abort, and a few for timers and the other work of the process.
+  // Ten milliseconds until the abort, and some for timers and the other work of the process.
   const aborted = ours.rejected && ours.othersWithToken === 2 && ours.afterMs < 50;
   return [
     requests("1,000 calls at once, one credential", "one", 1),
     requests("1,000 calls at once, 1,000 equal credentials", "many", 1),
     requests("1,000 calls at once, the identity of a virtual machine", "machine", 1),
     requests("first token, known cloud", "knownCloud", 1),
-    requests("first token, a host of one's own that is trusted", "otherHost"),
+    requests("first token, another authority host, with `disableInstanceDiscovery`", "otherHost"),
     {
       what: "a caller aborts after 10 ms, the service takes 100 ms",
       ours: ending(ours),
@@ -217,7 +228,7 @@ function coldCalls({ ours, theirs }: Record<"ours" | "theirs", ColdCalls>): Row[
       ofTarget: aborted ? 1 : Infinity,
     },
     // One second for the probe and a tenth of a second for everything else.
-    time("chain of what is used in production, no variables, the metadata service is silent", "silentMs", 1100),
+    time("chain of the production credentials, no variables, the metadata service does not respond", "silentMs", 1100),
     time("the same chain, second call", "silentAgainMs"),
   ];
 }
@@ -226,7 +237,8 @@ function laptop({ ours, theirs }: Record<"ours" | "theirs", Laptop>): Row[] {
   const targetMs = Math.max(PROBE_IN_MS, AZ_IN_MS) * 1.1;
   return [
     {
-      what: `default chain on a laptop, the metadata service is silent, \`az\` takes ${AZ_IN_MS} ms: first token`,
+      what:
+        `default chain on a laptop, no response from the metadata service, \`az\` takes ${AZ_IN_MS} ms: first token`,
       ours: milliseconds(ours.firstMs),
       theirs: milliseconds(theirs.firstMs),
       ratio: theirs.firstMs / ours.firstMs,
@@ -386,7 +398,7 @@ Written by \`deno task bench\` on ${
 ${Deno.build.os} (${Deno.build.arch}), ${count(navigator.hardwareConcurrency, "core")}.
 
 Times are medians of rounds that measure both libraries in alternating order. Another machine gives other times and similar ratios. A function
-replaces the token service: it returns the same bytes to both libraries, at once unless the row says otherwise. A kilobyte has 1,000 bytes. The
+replaces the token service: it returns the same bytes to both libraries, without delay unless the row names one. A kilobyte has 1,000 bytes. The
 size of a bundle does not include what \`import()\` loads later. Clients of the Azure SDK call \`getToken\` with an array of scopes,
 \`enableCae\` and an abort signal.`;
 }

@@ -5,7 +5,7 @@
  */
 
 /** Maximum number of states in a cache. More than one, so that switching between branches does not rebuild. */
-const KEPT = 5;
+const MAX_STATES = 5;
 
 /** What {@linkcode cachedFolder} accepts. */
 export interface CachedFolderOptions {
@@ -21,7 +21,7 @@ export interface CachedFolderOptions {
 export async function cachedFolder({ cache, digest, build }: CachedFolderOptions): Promise<string> {
   const path = `${cache}/${digest}`;
   const now = new Date();
-  // The time of the last use.
+  // Sets the time of the last use, by which `removeOldest` sorts.
   if (await Deno.utime(path, now, now).then(() => true, () => false)) return path;
   await Deno.mkdir(cache, { recursive: true });
   const unfinished = await Deno.makeTempDir({ dir: cache });
@@ -52,7 +52,7 @@ async function removeOldest(cache: string): Promise<void> {
     const path = `${cache}/${name}`;
     return { path, time: Number((await Deno.stat(path).catch(() => undefined))?.mtime ?? 0) };
   }));
-  for (const { path } of entries.sort((a, b) => b.time - a.time).slice(KEPT)) {
+  for (const { path } of entries.sort((a, b) => b.time - a.time).slice(MAX_STATES)) {
     await Deno.remove(path, { recursive: true }).catch(() => {});
   }
 }

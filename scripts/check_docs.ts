@@ -1,6 +1,6 @@
 /**
- * Checks the documents: that links lead somewhere, that README.md is short and leads to each page, and that each code block is in a language
- * that `check_examples.ts` checks, or in one without types.
+ * Checks the documents: that links lead to published files and to headings, that README.md is short and has a link to
+ * each page, and that each code block is in a language that `check_examples.ts` checks, or in one without types.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import { ROOT } from "./run.ts";
 export interface Documents {
   /** The text of each document. */
   readonly texts: ReadonlyMap<string, string>;
-  /** Whether there is such a file, and it is published: the documents are read where there is no other. */
+  /** Whether the path is that of a published file. Readers of the published documents have no other files. */
   exists(path: string): boolean;
 }
 
@@ -22,10 +22,10 @@ export interface Documents {
 const README_BYTES = 12_288;
 /** TypeScript is type-checked, JSON is parsed; the others have no types. */
 const LANGUAGES = ["ts", "tsx", "json", "sh", "text", "toml", "html", "dockerfile", "yaml", "mermaid"];
-/** Where `llms.txt` says that the pages are. */
+/** The URL before the path of a page, in the links of `llms.txt`. */
 export const PAGES = "https://github.com/azweb/identity/blob/main/";
 
-/** Returns what is wrong with the documents. */
+/** Returns the problems of the documents. */
 export function checkDocs(documents: Documents): Problem[] {
   const { texts } = documents;
   const pages = [...texts.keys()].filter((path) => path.startsWith("docs/"));
@@ -40,7 +40,7 @@ export function checkDocs(documents: Documents): Problem[] {
   ];
 }
 
-/** README.md is short, and leads to each page. */
+/** Checks that README.md is short, and has a link to each page. */
 function checkReadme(text: string, pages: readonly string[]): Problem[] {
   const where = "README.md";
   const { length } = new TextEncoder().encode(text);
@@ -50,13 +50,13 @@ function checkReadme(text: string, pages: readonly string[]): Problem[] {
   ];
 }
 
-/** llms.txt has the address of each page. */
+/** Checks that llms.txt has a link to each page. */
 function checkIndex(text: string, pages: readonly string[]): Problem[] {
   return ["README.md", ...pages].filter((page) => !text.includes(`](${PAGES}${page})`))
     .map((page) => ({ where: "llms.txt", what: `No link to ${PAGES}${page}` }));
 }
 
-/** In a table with a column "reason" each row has one. */
+/** Checks that each row of a table with a column "reason" has a reason. */
 function checkReasons(file: string, text: string): Problem[] {
   const problems: Problem[] = [];
   let hasReasons = false;
@@ -70,7 +70,7 @@ function checkReasons(file: string, text: string): Problem[] {
   return problems;
 }
 
-/** Each code block has a language that is checked, and JSON can be parsed. */
+/** Checks that each code block names one of the languages, and that JSON can be parsed. */
 function checkBlocks(file: string, text: string): Problem[] {
   return [...text.matchAll(/^```(\w*)[^\n]*\n([\s\S]*?)^```$/gm)].flatMap(({ 1: language, 2: code, index }) => {
     const where = `${file}:${lineAt(text, index)}`;
@@ -90,7 +90,7 @@ function isJson(text: string): boolean {
   }
 }
 
-/** The relative links of a document lead somewhere, and its anchors to a heading. */
+/** Checks that the relative links of a document lead to published files, and their anchors to headings. */
 function checkLinks({ exists, texts }: Documents, file: string, text: string): Problem[] {
   const prose = withoutCode(text);
   return [...prose.matchAll(/\]\(([^)\s]+)\)/g)].flatMap(({ 1: link, index }) => {
@@ -104,7 +104,7 @@ function checkLinks({ exists, texts }: Documents, file: string, text: string): P
   });
 }
 
-/** The anchors of a document's headings, as GitHub makes them. */
+/** Returns the anchors of a document's headings, as GitHub derives them. */
 function anchorsOf(text: string): Set<string> {
   const anchors = new Set<string>();
   for (const [, heading] of withoutCode(text, /^(```|~~~)[\s\S]*?^\1/gm).matchAll(/^#+ +(.+?)\s*$/gm)) {
@@ -116,7 +116,7 @@ function anchorsOf(text: string): Set<string> {
   return anchors;
 }
 
-/** Replaces code by spaces, so that the rest keeps its positions. */
+/** Replaces code by spaces, so that the positions of the other text do not change. */
 function withoutCode(text: string, code: RegExp = /^(```|~~~)[\s\S]*?^\1|`[^`\n]+`/gm): string {
   return text.replaceAll(code, (block) => block.replaceAll(/[^\n]/g, " "));
 }

@@ -1,7 +1,7 @@
 /**
  * Checks the types of the examples in the documents and in doc comments, and runs them without any permission. Examples
- * that need a cloud or a server are marked `no-eval` and are not run. (`deno test --doc` would run those too, and
- * cannot run a module with a default export.)
+ * that need a cloud or a server are marked `no-eval` and are not run. (`deno test --doc` is not used: it also runs
+ * these, and it cannot run a module with a default export.)
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { listFiles } from "./check_layers.ts";
 import { type Problem, report } from "./problem.ts";
 import { ROOT } from "./run.ts";
 
-/** An example that is to be run. */
+/** An example to run. */
 export interface Example {
   readonly where: string;
   readonly code: string;
@@ -41,8 +41,8 @@ export async function runExample({ where, code }: Example): Promise<Problem[]> {
 const DECLARATIONS = "tests/support/project/packages";
 
 /**
- * Returns the configuration of the examples: that of deno.json with these packages. The examples of an app need no types on what they
- * export.
+ * Returns the configuration for checking the examples: that of deno.json with the declared packages, and without
+ * `isolatedDeclarations`, because the exports of an app need no explicit types.
  */
 async function configurationOfExamples(): Promise<object> {
   const configuration = JSON.parse(await Deno.readTextFile(`${ROOT}deno.json`));
@@ -66,7 +66,7 @@ async function configurationOfExamples(): Promise<object> {
 
 /** Returns whether the examples of the files type-check. */
 async function checkTypes(files: readonly string[]): Promise<boolean> {
-  // Beside deno.json, because paths and node_modules are relative to it.
+  // In the folder of deno.json, because its paths and node_modules are relative to the configuration.
   const config = `${ROOT}deno.examples.json`;
   await Deno.writeTextFile(config, JSON.stringify(await configurationOfExamples()));
   try {

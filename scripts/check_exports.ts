@@ -57,9 +57,9 @@ function checkCredentials({ exports, texts }: Project): Problem[] {
 
 /** Checks that mod.ts exports everything that the subpaths of the credentials export. */
 function checkMod({ exports, symbols }: Project): Problem[] {
-  const offered = symbols.get(".") ?? new Set();
+  const exported = symbols.get(".") ?? new Set();
   return Object.entries(exports).filter(([, file]) => file.startsWith("./src/credentials/")).flatMap(([subpath]) =>
-    [...symbols.get(subpath) ?? []].filter((symbol) => !offered.has(symbol)).map((symbol) => ({
+    [...symbols.get(subpath) ?? []].filter((symbol) => !exported.has(symbol)).map((symbol) => ({
       where: "mod.ts",
       what: `Does not export ${symbol}, which ${subpath} does`,
     }))
@@ -93,9 +93,9 @@ function checkSpecifiers({ name, exports }: Project, file: string, text: string)
 function checkImports({ name, symbols }: Project, file: string, text: string): Problem[] {
   const pattern = new RegExp(`import\\s+(?:type\\s+)?\\{([^}]*)\\}\\s+from\\s+["']${name}(/[\\w/-]+)?["']`, "g");
   return [...text.matchAll(pattern)].flatMap(({ 1: names, 2: subpath = "", index }) => {
-    const offered = symbols.get(`.${subpath}`) ?? new Set();
+    const exported = symbols.get(`.${subpath}`) ?? new Set();
     return names!.split(",").map((part) => part.trim().replace(/^type\s+/, "").split(/\s+as\s+/)[0]!)
-      .filter((symbol) => symbol !== "" && !offered.has(symbol))
+      .filter((symbol) => symbol !== "" && !exported.has(symbol))
       .map((symbol) => ({
         where: `${file}:${lineAt(text, index)}`,
         what: `${name}${subpath} does not export ${symbol}`,

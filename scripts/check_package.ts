@@ -1,6 +1,6 @@
 /**
- * Checks the npm package as it is published: `publint` and `attw` accept it; its declarations need no types but those
- * of the browser or of Node; JSR accepts the source; and a Deno project can link it.
+ * Checks the npm package as it is published: `publint` and `attw` accept it; its declarations compile with only the
+ * types of the browser, and with only those of Node; JSR accepts the source; and a Deno project can link the source.
  *
  * @module
  */
@@ -11,20 +11,20 @@ import { ROOT, run } from "./run.ts";
 
 const NODE_TYPES = "@types/node@22.19.1";
 
-/** An old and the newest TypeScript. */
+/** An old release of TypeScript, and the newest. */
 const COMPILERS = ["typescript@5.4.5", "typescript@7.0.2"];
 
-/** The projects in which TypeScript checks the declarations. */
-const HOMES: Readonly<Record<string, object>> = {
+/** The compiler options of the projects in which TypeScript checks the declarations, by the types that they have. */
+const NPM_PROJECTS: Readonly<Record<string, object>> = {
   "a browser": { lib: ["es2022", "dom"], types: [] },
   "Node alone": { lib: ["es2022"], types: ["node"] },
 };
 
 /**
- * The `compilerOptions` of Deno projects that link the source. Deno checks a linked source with the options of the
+ * The `compilerOptions` of Deno projects that link the source. Deno checks linked source with the options of the
  * project.
  */
-const LINKING: Readonly<Record<string, object>> = {
+const DENO_PROJECTS: Readonly<Record<string, object>> = {
   "no options": {},
   "strict options": {
     exactOptionalPropertyTypes: true,
@@ -49,7 +49,7 @@ async function checkTypes(tarball: string): Promise<Problem[]> {
     );
     await Deno.writeTextFile(`${folder}/all.ts`, lines.join("\n"));
     const problems: Problem[] = [];
-    for (const [options, compilerOptions] of Object.entries(LINKING)) {
+    for (const [options, compilerOptions] of Object.entries(DENO_PROJECTS)) {
       const link = { imports: { [name]: `jsr:${name}@${version}` }, links: [ROOT], compilerOptions };
       await Deno.writeTextFile(`${folder}/deno.json`, JSON.stringify(link));
       problems.push(...await check(`deno check, linked with ${options}`, Deno.execPath(), ["check", "all.ts"], folder));
@@ -57,7 +57,7 @@ async function checkTypes(tarball: string): Promise<Problem[]> {
     await Deno.writeTextFile(`${folder}/package.json`, JSON.stringify({ private: true, type: "module" }));
     const install = ["install", "--no-audit", "--no-fund", "--ignore-scripts", tarball, NODE_TYPES];
     problems.push(...await check("npm install", "npm", install, folder));
-    for (const [home, options] of Object.entries(HOMES)) {
+    for (const [types, options] of Object.entries(NPM_PROJECTS)) {
       const compilerOptions = {
         strict: true,
         target: "es2022",
@@ -69,7 +69,7 @@ async function checkTypes(tarball: string): Promise<Problem[]> {
       await Deno.writeTextFile(`${folder}/tsconfig.json`, JSON.stringify({ compilerOptions, files: ["all.ts"] }));
       for (const compiler of COMPILERS) {
         problems.push(
-          ...await check(`${compiler} for ${home}`, "npx", ["-y", "-p", compiler, "tsc", "--pretty", "false"], folder),
+          ...await check(`${compiler} for ${types}`, "npx", ["-y", "-p", compiler, "tsc", "--pretty", "false"], folder),
         );
       }
     }

@@ -2,8 +2,8 @@
  * Compares this library with the official ones on one simulated cloud, runs the official tools, and checks the types of
  * programs with the clients of the Azure SDK: `deno task judges`. Installs what it needs in a cache of the project.
  *
- * `--only chains`, `--only tools` or `--only types` runs one part, and `--filter` the environments whose name matches a
- * regular expression. Needs root on Linux, Python, Go and npm.
+ * `--only chains`, `--only tools` or `--only types` runs one of the three parts. `--filter` limits the comparison to
+ * the environments whose name matches a regular expression. Needs root on Linux, Python, Go and npm.
  *
  * @module
  */
@@ -50,7 +50,7 @@ async function main(args: readonly string[]): Promise<number> {
     }
     if (parts.includes("tools")) problems.push(...await compareTools(programs, versions));
   }
-  console.log(problems.length === 0 ? "\nNo difference without a reason" : `\n${problems.join("\n")}`);
+  console.log(problems.length === 0 ? "\nEach difference has a listed reason" : `\n${problems.join("\n")}`);
   return problems.length === 0 ? 0 : 1;
 }
 

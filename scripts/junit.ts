@@ -1,6 +1,6 @@
 import type { Outcome } from "./outcome.ts";
 
-/** Reads the outcomes from a JUnit report in XML, as Deno, Node and Bun write it. A group does not count as a test. */
+/** Reads the outcomes of the tests, without those of groups, from a JUnit report (XML) of Deno, Node or Bun. */
 export function readJunit(xml: string): Outcome[] {
   const outcomes: Outcome[] = [];
   const groups: string[] = [];
@@ -18,7 +18,7 @@ export function readJunit(xml: string): Outcome[] {
   }
   return outcomes.filter(({ name, message }) => !isGroup(name, message));
 
-  // Deno also lists a test that has subtests.
+  // Deno reports a group as a test that has subtests.
   function isGroup(name: string, message: string | undefined): boolean {
     const [, ...path] = name.split(" > ");
     const start = `${path.join(" > ")} > `;

@@ -1,6 +1,6 @@
 /**
- * Checks the identities in random sequences of calls, failures and time against the rules, in larger numbers than the
- * tests do: `deno task model --sequences 100000 --seed 1`.
+ * Generates random sequences of calls, failures and passing time, and checks the identity of each returned token
+ * against the rules; many more sequences than the tests do: `deno task model --sequences 100000 --seed 1`.
  *
  * Stops at the first counterexample of each family of chains, and prints the smallest sequence that reproduces it. With
  * `--all`, continues and lists each kind of counterexample once.

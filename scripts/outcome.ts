@@ -25,7 +25,7 @@ export interface Result {
   readonly costs?: readonly FileCost[];
 }
 
-/** The machine cannot run a runtime. The message says what is missing. */
+/** The error of a runtime that cannot be run on this machine. The message names what is missing. */
 export class Unavailable extends Error {}
 
 /** Returns a failure with the last lines of a runner's output, for an error that it does not report as a test. */

@@ -1,5 +1,6 @@
 /**
- * Follows a test run on a runtime: which tests have not ended, the cost of each file, and when to cut the run.
+ * Follows a test run on a runtime: records the outcomes, the tests that have not ended and the cost of each file, and
+ * decides when to cut the run, that is, to end it early.
  *
  * @module
  */
@@ -13,9 +14,9 @@ export const TEST_LIMIT_IN_MS = 240_000;
 
 /** The cost of a test file. */
 export interface FileCost {
-  /** From the root of the project; {@linkcode START} for all that comes before the first test. */
+  /** Path relative to the root of the project; {@linkcode START} for the time before the first file. */
   readonly file: string;
-  /** Processor time of the runtime and of all that it has started, in seconds; 0 where the system does not tell. */
+  /** Processor time of the runtime and of the processes that it has started, in seconds; 0 if it is unknown. */
   readonly cpuSeconds: number;
   readonly seconds: number;
 }
@@ -25,7 +26,7 @@ export const START = "(start)";
 
 /** Receives the events of a test run. */
 export interface Progress {
-  /** The tests that follow are those of this file. */
+  /** Assigns the cost of what follows to this file. */
   enterFile(path: string): void;
   /** The name begins with the file and the groups around the test: `"tests/cache_test.ts > cache > hit"`. */
   beginTest(name: string): void;
@@ -42,6 +43,7 @@ export interface Report {
   readonly costs: readonly FileCost[];
   /** The outcomes of the tests that have ended. If the run was cut, also a failure for each test that has not ended. */
   readonly outcomes: readonly Outcome[];
+  /** Whether the run was cut, because no test ended within the time limit. */
   readonly isCut: boolean;
 }
 
@@ -62,8 +64,8 @@ const MEASURE_INTERVAL_IN_MS = 500;
 const runs = new Set<() => readonly string[]>();
 
 /**
- * Returns the tests of every run in progress that have begun and not ended, each after its runner; of a run without any,
- * the current file.
+ * Returns the tests that have begun and not ended, of all runs in progress, each with the name of its runner. For a run
+ * without such a test, returns its current file.
  */
 export function listUnfinished(): string[] {
   return [...runs].flatMap((list) => list());

@@ -1,8 +1,10 @@
 /**
  * Runs the recipes for frameworks: each is a project in a temporary folder with the code of `docs/recipes.md`, the npm
- * package and pinned releases of a framework, on Node 24 from npm, at a simulated Microsoft Entra.
+ * package and pinned releases of a framework. They run on Node 24, which npm installs, and with a simulated Microsoft
+ * Entra.
  *
- * `deno task recipes` runs all; `deno task recipes hono vitest` those. Needs npm, its registry and Chromium, and minutes.
+ * `deno task recipes` runs all recipes, and `deno task recipes hono vitest` only these two. Needs npm, its registry and
+ * Chromium, and takes minutes.
  *
  * @module
  */
@@ -49,7 +51,7 @@ const NODE = "node@24.21.0";
 const SERVICE_PRINCIPAL = { tenantId: USER_APP.tenantId, clientId: "an-app", secrets: ["a-secret"] };
 const FOUR_MINUTES = 240_000;
 
-/** A module for Node that sends the requests for Microsoft Entra to a URL. */
+/** Returns a module for Node that sends the requests for Microsoft Entra to a URL. */
 function redirectEntra(url: string): string {
   return `
 const { fetch } = globalThis;
@@ -92,7 +94,7 @@ async function runRecipe(
     await recipe.run(await installProject(recipe, folder, { ...options, signal: limit.signal }));
     return undefined;
   } catch (error) {
-    return `${limit.signal.aborted ? "It has run for four minutes.\n" : ""}${error}`;
+    return `${limit.signal.aborted ? "The recipe was aborted after four minutes.\n" : ""}${error}`;
   } finally {
     clearTimeout(timer);
   }

@@ -1,10 +1,10 @@
 import { CharSet, type Concatenation, type Element, JS } from "refa";
 import { analyse } from "scslre";
 
-/** A step from one state of an automaton to another. */
+/** A transition from one state of an automaton to another. */
 interface Edge {
   readonly to: number;
-  /** The characters that it consumes; absent where it consumes none. */
+  /** The characters that it consumes; absent if it consumes none. */
   readonly characters?: CharSet;
   /** Whether it depends on a condition, such as an assertion. */
   readonly isConditional?: true;
@@ -109,7 +109,10 @@ function canFail({ edges, end }: Automaton, state: number): boolean {
   return !closure(edges, state, ({ isConditional }) => !isConditional).has(end);
 }
 
-/** Whether a text that leads from the start to a loop also leads through the loop, and can be repeated. */
+/**
+ * Whether some text leads both from the start to the loop and from the loop back to it. An attempt can then begin
+ * within the text that an earlier attempt has read.
+ */
 function canRestart({ edges }: Automaton, loop: number, notAfter: CharSet): boolean {
   const seen = new Set<string>();
   const queue: [number, number][] = [[0, loop]];

@@ -7,7 +7,7 @@ import { bundleTests } from "./test_bundle.ts";
 
 const COMMANDS = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 
-/** Flags for a browser without a window and without connections of its own. */
+/** Flags for a browser that has no window and opens no connections by itself. */
 // deno-fmt-ignore
 const FLAGS = [
   "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-dev-shm-usage", "--no-first-run",
@@ -18,7 +18,7 @@ const PAGE = `<!doctype html><meta charset="utf-8"><title>Tests</title>
 <script>onerror = (message) => fetch("/error", { method: "POST", body: message });</script>
 <script type="module" src="/tests.js"></script>`;
 
-/** Sends the events over a socket, and "ended" at the end. */
+/** Code that runs the tests and sends their events over a socket, and "ended" after the last. */
 const ENDING = `
   const socket = new WebSocket("/events");
   await new Promise((resolve) => socket.onopen = resolve);
@@ -74,5 +74,5 @@ async function findBrowser(): Promise<{ command: string; version: string }> {
     const probe = await run(command, ["--version"]).catch(() => undefined);
     if (probe?.code === 0) return { command, version: probe.stdout.trim().replace(/ built on .*/, "") };
   }
-  throw new Unavailable(`there is none of the commands ${COMMANDS.join(", ")}`);
+  throw new Unavailable(`none of these commands can be run: ${COMMANDS.join(", ")}`);
 }

@@ -39,8 +39,8 @@ export async function runNode({ folder, filesFor, install, silenceInMs }: Suite)
 }
 
 /**
- * Adds the output of a file that cannot be loaded. Its report has no reason; the output precedes its line in the other
- * report.
+ * Adds the reason to the outcome of a file that cannot be loaded. The JUnit report does not have it; in the spec
+ * report, the output of the file precedes the line with its name.
  */
 function explain(outcome: Outcome, output: string): Outcome {
   if (outcome.status !== "failed" || !outcome.name.endsWith("_test.js")) return outcome;

@@ -14,8 +14,8 @@ export interface TestRunOptions {
 }
 
 /**
- * Runs a command that runs tests. Ends it, together with the processes that it has started, if no test ends for too
- * long.
+ * Runs a command that runs tests. Ends it, together with the processes that it has started, if no test ends within
+ * `silenceInMs`.
  */
 export async function runTests(
   command: string,

@@ -1,8 +1,8 @@
 import type { TestFile } from "./test_files.ts";
 
-/** What the driver of a runtime gets. */
+/** The argument of the function that runs the tests on a runtime. */
 export interface Suite {
-  /** A folder with the tests without types. Drivers may write files to it. */
+  /** A folder with the test files, whose types are removed. The function may write files to it. */
   readonly folder: string;
   /** Returns the selected test files for the runtime with this name. */
   filesFor(runtime: string): readonly TestFile[];

@@ -3,10 +3,12 @@
  * npm package.
  *
  * `deno task test` runs all. `deno task test deno node --filter cache` runs the test files with "cache" in their path
- * on those two. With `--costs` it prints the processor time of each file. A run is cut if no test ends for five
- * minutes, and the report names the tests that had not ended; so does a run that a signal ends. Its processes are ended
- * even if it is killed. A runtime that the machine cannot run is reported as skipped. If the variable `CI` is `true`, a skipped test
- * or runtime is an error.
+ * on those two. With `--costs` it prints the processor time of each file.
+ *
+ * A run on a runtime is cut if no test ends for five minutes, and the report names the tests that had not ended. If a
+ * signal ends this script, it names them too. The processes that it has started are ended even if it is killed. A
+ * runtime that the machine cannot run is reported as skipped. If the variable `CI` is `true`, a skipped test or runtime
+ * is an error.
  *
  * @module
  */
@@ -29,7 +31,7 @@ import { stripTests, type TestFile } from "./test_files.ts";
 import { makeTestProject } from "./test_project.ts";
 import { readArguments } from "./usage.ts";
 
-/** Each runtime by the name that chooses it; some are run in several versions. */
+/** The runtimes, with the names that the arguments use. Some names stand for several versions. */
 const RUNTIMES: readonly (readonly [name: string, run: (suite: Suite) => Promise<Result>])[] = [
   ["deno", runDeno],
   ["node", runNode],

@@ -9,7 +9,7 @@ import type { Suite } from "./suite.ts";
 export async function bundleTests(
   { folder, filesFor, install }: Suite,
   { runtime, ending, conditions }: {
-    /** The name of the runtime, by which the test files are chosen. */
+    /** The name of the runtime, which selects the test files. */
     readonly runtime: string;
     /** The code that calls `run(files)`. */
     readonly ending: string;

@@ -14,7 +14,7 @@ export interface TestFile {
 /** The tests and the packages that they need. */
 export interface TestFiles {
   readonly files: readonly TestFile[];
-  /** The imported packages, without those of tests that run on Deno alone, which resolves packages itself. */
+  /** The imported packages, except those of tests that run only on Deno, because Deno resolves packages itself. */
   readonly packages: readonly string[];
 }
 

@@ -4,7 +4,7 @@ import { Unavailable } from "./outcome.ts";
 import { packedPackage } from "./packed_package.ts";
 import { ROOT, run } from "./run.ts";
 
-/** Packages that the runtimes' drivers need, and the optional peer dependencies. */
+/** Packages that the test runs themselves need, and the optional peer dependencies. */
 const ALWAYS = ["@edge-runtime/vm", "jose", "node-forge", "undici"];
 
 /** The folder for caches, which Git and Deno ignore. */

@@ -12,7 +12,7 @@ export function readArguments<T>(args: readonly string[], usage: string, read: (
   try {
     return read();
   } catch (error) {
-    // The rest of the message is advice for scripts that accept any string.
+    // Without the advice of `parseArgs` for positional arguments that begin with "-".
     console.error(`${(error as Error).message.split(". To specify")[0]}\n\n${usage}`);
     process.exit(2);
   }

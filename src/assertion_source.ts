@@ -1,6 +1,6 @@
 import type { CredentialOptions } from "./options.ts";
 
-/** What the caller of an {@linkcode AssertionSource} knows about the token request. */
+/** The token request for which an {@linkcode AssertionSource} is called, as far as the caller knows it. */
 export interface AssertionRequest {
   /** Stops the call, which then rejects with the signal's reason. */
   readonly abortSignal?: AbortSignal | undefined;
@@ -33,8 +33,8 @@ export interface AssertionSourceOptions extends
     | ("retryOptions" | "runtime" | "timeoutInMs")
   > {
   /**
-   * The audience (`aud`) of the assertion, as in the federated credential of the app. By default that of the cloud,
-   * `"api://AzureADTokenExchange"` for the public cloud.
+   * The audience (`aud`) of the assertion, as in the federated credential of the app. By default the audience of the
+   * cloud, which is `"api://AzureADTokenExchange"` for the public cloud.
    *
    * @see https://learn.microsoft.com/entra/workload-id/workload-identity-federation-config-app-trust-managed-identity
    */

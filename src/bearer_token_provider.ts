@@ -16,6 +16,7 @@ export interface GetBearerTokenProviderOptions {
  * @param credential The credential.
  * @param scopes The scopes of the token, such as `"https://cognitiveservices.azure.com/.default"`.
  * @param options See {@linkcode GetBearerTokenProviderOptions}.
+ * @throws {TypeError} The credential is none.
  *
  * @example
  * ```ts no-eval
@@ -32,6 +33,9 @@ export function getBearerTokenProvider(
   scopes: string | string[],
   options: GetBearerTokenProviderOptions = {},
 ): () => Promise<string> {
+  if (typeof Object(credential).getToken !== "function") {
+    throw new TypeError('Argument "credential" must be a credential, with the method "getToken"');
+  }
   return async () => {
     const token = await credential.getToken(scopes, {
       enableCae: true,

@@ -6,7 +6,7 @@ import type { AccessToken, TokenCredential } from "./token_credential.ts";
  * loaded.
  *
  * @param _plugin Ignored.
- * @throws {TypeError} Says what replaces the plug-ins.
+ * @throws {TypeError} Always. The message names what replaces the plug-ins.
  */
 export function useIdentityPlugin(_plugin?: unknown): never {
   throw new TypeError(
@@ -59,7 +59,7 @@ export class VisualStudioCodeCredential implements TokenCredential {
   /**
    * Always rejects.
    *
-   * @throws {CredentialUnavailableError} Says what replaces the credential.
+   * @throws {CredentialUnavailableError} Always. The message names the credential to use instead.
    */
   getToken(): Promise<AccessToken> {
     return Promise.reject(

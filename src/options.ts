@@ -5,8 +5,8 @@ import type { TokenCache } from "./token_cache.ts";
 
 /**
  * Configures retries. Only transient failures are retried: no complete response, status 408, 429, and 5xx except 501
- * and 505. A response of the token service with status 200 that is not JSON counts as none. For a managed identity also
- * 404; from its sources other than the metadata service, only 500, 503 and 504 of the 5xx.
+ * and 505. A response of the token service with status 200 that is not JSON counts as no response. For a managed
+ * identity, 404 is retried too, and sources other than the metadata service retry only 500, 503 and 504 of the 5xx.
  */
 export interface RetryOptions {
   /**
@@ -151,7 +151,7 @@ export type BrowserLoginStyle = "popup" | "redirect";
 export interface InteractiveBrowserCredentialOptions extends InteractiveCredentialOptions, BrowserCustomizationOptions {
   /** The tenant's id or domain name, or `"common"`, `"organizations"` or `"consumers"`. Any tenant by default. */
   tenantId?: string | undefined;
-  /** The client id of the app. Required in a web page. By default that of the Azure CLI, for development. */
+  /** The client id of the app. Required in a web page. By default the client id of the Azure CLI, for development. */
   clientId?: string | undefined;
   /**
    * The redirect URI.
@@ -239,7 +239,7 @@ export interface DefaultAzureCredentialOptions extends CredentialOptions, Browse
    * @default {false}
    */
   includeInteractiveBrowser?: boolean | undefined;
-  /** The client id for `InteractiveBrowserCredential`. By default that of the Azure CLI, for development. */
+  /** The client id for `InteractiveBrowserCredential`. By default the client id of the Azure CLI, for development. */
   interactiveBrowserClientId?: string | undefined;
   /** See {@linkcode InteractiveBrowserCredentialOptions.loginHint}. */
   loginHint?: string | undefined;

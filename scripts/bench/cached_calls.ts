@@ -7,7 +7,7 @@ import { type Contender, CONTENDERS, type Credential, SCOPE } from "./libraries.
 const ROUNDS = 7;
 const ROUND_IN_MS = 40;
 
-/** The ways of calling: which credential, and with which arguments. */
+/** The ways of calling: the credential, and the arguments of `getToken`. */
 const CALLS: Readonly<Record<string, { create: Create; call(credential: Credential): Promise<unknown> }>> = {
   plain: { create: (contender) => contender.start().create(), call: (credential) => credential.getToken(SCOPE) },
   client: {

@@ -33,7 +33,7 @@ async function firstToken(contender: Contender, authorityHost: string): Promise<
   return service.requests;
 }
 
-/** One caller aborts after 10 ms and two others wait, while the service takes 100 ms. */
+/** Aborts one of three concurrent calls after 10 ms, while the service takes 100 ms to respond. */
 async function abort(contender: Contender): Promise<Record<string, number>> {
   const { create } = contender.start({ delayInMs: 100 });
   const credential = create();

@@ -15,11 +15,11 @@ export interface Contender {
   readonly name: "ours" | "theirs";
   /** Returns a function that creates equal credentials without a cached token, and the service that they use. */
   start(options?: StartOptions): Started;
-  /** Does the same for the identity of a virtual machine. */
+  /** As {@linkcode start}, for the managed identity of a virtual machine. */
   startOnMachine(options?: Pick<StartOptions, "delayInMs">): Started;
   /**
    * Returns a chain of environment, workload identity and managed identity. No variables are set, and the metadata
-   * service does not respond. Theirs is `DefaultAzureCredential`, because only that probes.
+   * service does not respond. Of `@azure/identity` it is `DefaultAzureCredential`, the only class there that probes.
    */
   startInSilence(): Credential;
   /** Returns a `DefaultAzureCredential` on a developer's machine, where the metadata service does not respond. */

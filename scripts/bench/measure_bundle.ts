@@ -6,7 +6,7 @@ import { gzipSync } from "node:zlib";
 export interface Bundle {
   /** In bytes, minified. */
   readonly minified: number;
-  /** In bytes, minified and compressed. Without what `import()` loads, unless the bundle is one piece. */
+  /** In bytes, minified and compressed. Excludes the modules that `import()` loads, unless the bundle is one piece. */
   readonly gzip: number;
   /** The built-in modules of Node that it needs, without `node:`. */
   readonly builtins: readonly string[];
@@ -19,7 +19,7 @@ export async function measureBundle(
   { from, platform, whole = false }: {
     from: string;
     platform: "node" | "edge";
-    /** Whether the bundle is one piece that includes what `import()` would load later. Default: `false`. */
+    /** Whether the bundle is one piece that includes the modules that `import()` loads. Default: `false`. */
     whole?: boolean;
   },
 ): Promise<Bundle> {
@@ -39,15 +39,15 @@ export async function measureBundle(
     ...platform === "node" ? { platform } : { platform: "browser", conditions: ["workerd", "worker"] },
     plugins: [{ name: "built-in modules", setup: (build) => noteBuiltins(build, builtins) }],
   });
-  // A module that `import()` loads is an entry point too.
+  // esbuild also marks the modules that `import()` loads as entry points.
   const [entry] = Object.entries(metafile.outputs).find(([, { entryPoint }]) => entryPoint === "<stdin>")!;
-  const atOnce = new Set([entry]);
-  for (const path of atOnce) {
+  const loadedWithEntry = new Set([entry]);
+  for (const path of loadedWithEntry) {
     for (const { kind, path: next } of metafile.outputs[path]!.imports) {
-      if (kind !== "dynamic-import" && next in metafile.outputs) atOnce.add(next);
+      if (kind !== "dynamic-import" && next in metafile.outputs) loadedWithEntry.add(next);
     }
   }
-  const parts = outputFiles.filter(({ path }) => [...atOnce].some((name) => path.endsWith(name)));
+  const parts = outputFiles.filter(({ path }) => [...loadedWithEntry].some((name) => path.endsWith(name)));
   return {
     minified: sum(parts.map(({ contents }) => contents.length)),
     // Compressed together, because the number of files depends on the bundler.

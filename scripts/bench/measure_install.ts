@@ -1,6 +1,6 @@
 import { runOrThrow } from "../run.ts";
 
-/** What the installation of a package writes to the disk. */
+/** The measurement of an installed package. */
 export interface Install {
   readonly version: string;
   /** Number of packages besides the package itself. */
@@ -11,7 +11,7 @@ export interface Install {
 
 const QUIET = ["--loglevel=error", "--no-audit", "--no-fund", "--ignore-scripts", "--prefer-offline"];
 
-/** Installs packages into a folder, which may contain others. */
+/** Installs packages into a folder, which may already contain others. */
 export async function install(folder: string, packages: readonly string[]): Promise<void> {
   await Deno.mkdir(folder, { recursive: true });
   await Deno.writeTextFile(`${folder}/package.json`, '{ "private": true, "type": "module" }', { createNew: true })

@@ -6,7 +6,7 @@ export interface Row {
   /** The factor by which our figure is better. */
   readonly ratio?: number;
   readonly target?: string;
-  /** Our figure divided by the target. Less is better: the target is reached up to 1. */
+  /** Our figure divided by the target, which is reached if this is at most 1. */
   readonly ofTarget?: number;
   /** Whether the figures are times, which differ from run to run. */
   readonly isTime?: true;

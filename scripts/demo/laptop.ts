@@ -20,7 +20,7 @@ const HOSTS = [ENTRA, "management.azure.com"];
  */
 export const laptop: Place = {
   from: "a laptop",
-  // The file exists as long as it is mounted.
+  // After `rm`, the content exists as long as it is mounted.
   setup: `hosts=$(mktemp)
 echo '127.0.0.1 localhost ${HOSTS.join(" ")}' >"$hosts"
 mount --bind "$hosts" /etc/hosts
@@ -66,7 +66,7 @@ async function real({ folder, paths }: Site, secret: string): Promise<Started | 
   };
 }
 
-/** Writes a program with the output of the Azure CLI. */
+/** Writes a program that prints what the Azure CLI would print. */
 async function standIn({ folder }: Site, secret: string, why: string): Promise<Started> {
   const { fetch } = createTenant(secret);
   const response = await fetch(`https://${ENTRA}/${TENANT_ID}/oauth2/v2.0/token`, {

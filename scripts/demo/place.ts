@@ -4,7 +4,7 @@ import type { CertificatePaths } from "../../tests/support/certificates/certific
 export interface Place {
   /** Its name, as in "From … to a stored blob". */
   readonly from: string;
-  /** Shell commands for `isolated()` that set up a network and folders of its own. Default: none. */
+  /** Shell commands that `isolated()` runs in new network and mount namespaces. Default: none. */
   readonly setup?: string;
   /** The host names of its services, besides `localhost`. Default: none. */
   readonly hosts?: readonly string[];
@@ -14,7 +14,7 @@ export interface Place {
   start(site: Site): Promise<Started>;
 }
 
-/** What {@linkcode Place.start} gets. */
+/** The argument of {@linkcode Place.start}. */
 export interface Site {
   /** A folder for files, which is removed at the end. */
   readonly folder: string;
@@ -26,11 +26,11 @@ export interface Site {
   readonly whyNot: string | undefined;
 }
 
-/** The services that {@linkcode Place.start} has started. */
+/** The simulated services that {@linkcode Place.start} has started. */
 export interface Started {
-  /** A line that describes them. */
+  /** A line of output that describes the services. */
   readonly line: string;
-  /** The environment variables of the program. */
+  /** The environment variables for the program of the demo. */
   readonly env: Readonly<Record<string, string>>;
   /** The names of the variables whose values are not printed. */
   readonly secret?: readonly string[];

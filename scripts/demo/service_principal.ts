@@ -4,7 +4,7 @@ import { describeRequests, type Place } from "./place.ts";
 const TENANT_ID = "11111111-2222-3333-4444-555555555555";
 const CLIENT_ID = "66666666-7777-8888-9999-000000000000";
 
-/** Any machine: a client secret in an environment variable, and Entra. */
+/** A machine of any kind, with a client secret in an environment variable. */
 export const servicePrincipal: Place = {
   from: "environment variables",
   async start({ paths, broken }) {

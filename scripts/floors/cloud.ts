@@ -39,7 +39,7 @@ export async function startCloud(folder: string): Promise<Cloud> {
   });
   const appServiceServer = await serveHttp(appService.handle);
   const nodeServer = await serveHttps(node.handle, { cert, key });
-  const brokenServer = await serveHttp(() => Promise.reject(new Error("It closes each connection")));
+  const brokenServer = await serveHttp(() => Promise.reject(new Error("The server closes each connection")));
   appService.env.IDENTITY_ENDPOINT = `${appServiceServer.url}/msi/token`;
   node.env.IDENTITY_ENDPOINT = `${nodeServer.url}/metadata/identity/oauth2/token`;
   return {
@@ -74,7 +74,10 @@ async function expect(found: string, wanted: string): Promise<void> {
   if (found !== wanted) throw new Error(`Expected "${wanted}", found "${found}"`);
 }
 
-/** Writes a program with the output of `az`, and the profile of a signed-in user. Returns the program's folder. */
+/**
+ * Writes a program that prints what `az` would print, and the profile of a signed-in user. Returns the folder of the
+ * program.
+ */
 async function writeAzureCli(folder: string): Promise<string> {
   const tools = `${folder}/tools`;
   const response = { accessToken: AZ_TOKEN, expires_on: 4_102_444_800, tenant: TENANT_ID, tokenType: "Bearer" };

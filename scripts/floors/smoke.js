@@ -1,6 +1,6 @@
 /**
- * The smoke test for every supported release. Prints a line of JSON for each check: its name, and its result or the
- * reason of its failure.
+ * The smoke test on a release of Node, Deno or Bun. Prints a line of JSON for each check: its name, and the token or
+ * error name that it found, or the reason of its failure.
  *
  * @module
  */

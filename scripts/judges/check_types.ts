@@ -8,7 +8,7 @@ import { digestOf } from "../cached_folder.ts";
 import { packedPackage } from "../packed_package.ts";
 import { ROOT, run, runOrThrow } from "../run.ts";
 
-/** The packages, with the versions that were compiled. */
+/** The packages whose clients get a credential, with their versions. */
 const PACKAGES: Readonly<Record<string, string>> = {
   "@azure-rest/ai-inference": "1.0.0-beta.6",
   "@azure/ai-projects": "2.2.0",
@@ -31,6 +31,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   "openai": "6.49.0",
   "pg": "8.23.1",
 };
+/** The other packages that the programs need. */
 const OTHERS = {
   "@microsoft/microsoft-graph-types": "2.43.1",
   "@types/node": "20.19.43",
@@ -40,7 +41,7 @@ const OTHERS = {
   "typescript": "5.9.3",
 };
 
-/** The programs by package. Each one has the variable `credential`. */
+/** The programs by package. Each follows the declaration of `credential`. */
 const PROGRAMS: Readonly<Record<keyof typeof PACKAGES, string>> = {
   "@azure-rest/ai-inference": `import createClient from "@azure-rest/ai-inference";
     // In CommonJS, the default export is a member.
@@ -95,7 +96,7 @@ const PROGRAMS: Readonly<Record<keyof typeof PACKAGES, string>> = {
     void new pg.Pool({ host: "a.example", password: async () => (await credential.getToken(scope)).token });`,
 };
 
-/** The settings of compilers, each with the extension of the programs. */
+/** The compiler options of each setting, with the file extension of the programs. */
 const SETTINGS: Readonly<Record<string, readonly [extension: string, options: object]>> = {
   "strict, nodenext": ["mts", { module: "nodenext" }],
   "exact optional properties": ["mts", {
@@ -113,7 +114,7 @@ const SETTINGS: Readonly<Record<string, readonly [extension: string, options: ob
 const CACHE = `${ROOT}node_modules/.cache/azweb-identity-judges`;
 const TEN_MINUTES = 600_000;
 
-/** Compiles the programs. Prints a table, and returns what is wrong. */
+/** Compiles the programs. Prints a table, and returns the errors. */
 export async function checkTypes(): Promise<string[]> {
   const folder = await installPackages();
   await Deno.remove(`${folder}/node_modules/@azweb`, { recursive: true }).catch(() => {});
@@ -146,7 +147,7 @@ async function installPackages(): Promise<string> {
   return folder;
 }
 
-/** Returns the errors in the programs and in the types of this library. Those of other packages are not ours. */
+/** Returns the errors in the programs and in the types of this library. Those in other packages are ignored. */
 async function compile(
   folder: string,
   name: string,

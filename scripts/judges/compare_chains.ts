@@ -24,7 +24,7 @@ export interface Row {
   readonly cells: readonly Cell[];
 }
 
-/** Runs the programs. Returns the rows, and what is wrong with them. */
+/** Runs the programs. Returns the rows, and the problems: unexpected identities, and differences without a reason. */
 export async function compareChains(
   programs: Programs,
   filter: RegExp,
@@ -45,7 +45,7 @@ export async function compareChains(
       }
       const [ours] = cells;
       if (ours!.credential !== place.credential) {
-        problems.push(`${place.name}: the token must be of ${place.credential}, and is of ${ours!.credential}`);
+        problems.push(`${place.name}: expected the token of ${place.credential}, got that of ${ours!.credential}`);
       }
       rows.push({ name: place.name, cells });
       console.log(describeRow({ name: place.name, cells }));
@@ -54,8 +54,8 @@ export async function compareChains(
     await places.close();
   }
   problems.push(...rows.flatMap(unexplained));
-  // A difference that is no longer there must leave the list.
-  if (rows.length === all.length) problems.push(...unusedReasons().map((reason) => `No longer true: ${reason}`));
+  // The list must not contain differences that no longer exist.
+  if (rows.length === all.length) problems.push(...unusedReasons().map((reason) => `Unused reason: ${reason}`));
   return { rows, problems };
 }
 

@@ -21,7 +21,7 @@ func valueOf(name, standard string) string {
 }
 
 func main() {
-	// The library limits tools to ten seconds, unless the call has a deadline.
+	// The library limits tools to ten seconds by itself, unless the call has a deadline.
 	limit, _ := strconv.Atoi(valueOf("CALL_TOOL_TIMEOUT_IN_MS", "600000"))
 	ctx := context.Background()
 	if limit != 10000 {

@@ -1,6 +1,6 @@
 import type { Library } from "../../tests/support/interop/boxed_laptop.ts";
 
-/** An identity that another library returns in place of this library's. */
+/** A reason for which libraries use another identity than this one, in some environments. */
 export interface Difference {
   readonly of: readonly Library[];
   /** Matches the names of the environments. */

@@ -41,7 +41,9 @@ export async function installJudges(): Promise<Judges> {
   };
 }
 
-/** Creates a virtual environment. It cannot be moved, so that a file marks the complete one. */
+/**
+ * Creates a virtual environment. It cannot be built elsewhere and then moved, so a file in it marks it as complete.
+ */
 async function installPython(): Promise<string> {
   const venv = `${CACHE}/python-${await digestOf(PYTHON_PACKAGES)}`;
   if (await exists(`${venv}/complete`)) return venv;

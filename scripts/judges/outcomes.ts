@@ -1,6 +1,6 @@
 /**
  * Environments in which a credential of the chain fails, for the comparison with other libraries: the rows of
- * `tests/core/chain_outcomes_test.ts` that a whole program can show.
+ * `tests/core/chain_outcomes_test.ts` that can be reproduced with a whole program.
  *
  * @module
  */
@@ -13,12 +13,12 @@ export interface FailingPlace extends Omit<Place, "expected"> {
 
 const HTML = "<!DOCTYPE html><title>Something else</title>";
 const IDENTITY_NOT_FOUND = '{"error":"invalid_request","error_description":"Identity not found"}';
-/** Enough to see that a library retries the metadata service, which it does for minutes. */
+/** The requests after which a library is stopped that retries the metadata service, which would take minutes. */
 const MOST_REQUESTS = 4;
-/** Enough for the retries of other services. */
+/** The same for other services, whose retries end earlier. */
 const MOST_RETRIES = 12;
 
-/** Returns a response whose type is that of its body: the pipelines of other libraries parse it by its type. */
+/** Returns a response with the content type of its body, by which the pipelines of other libraries parse it. */
 function typed(status: number, body: string) {
   const types = { "{": "application/json", "<!": "text/html", "<?": "application/xml" };
   const [, type = "text/plain"] = Object.entries(types).find(([start]) => body.startsWith(start)) ?? [];
@@ -29,7 +29,7 @@ function json(error: string): string {
   return JSON.stringify({ error, error_description: "A description." });
 }
 
-/** Responses to the probe of the services that are, or may be, the metadata service of Azure. */
+/** Responses to the probe that Azure's metadata service sends, or may send. */
 const FOUND: readonly (readonly [name: string, status: number, body: string])[] = [
   ["Azure Container Instances", 400, "Required metadata header not specified or not correct"],
   ["an empty 400", 400, ""],
@@ -39,7 +39,7 @@ const FOUND: readonly (readonly [name: string, status: number, body: string])[] 
   ["503 with JSON", 503, json("unavailable")],
 ];
 
-/** Responses of other services. */
+/** Responses to the probe that other services send. */
 const OTHER: readonly (readonly [name: string, status: number, body: string])[] = [
   ["EC2, 401", 401, "<?xml version='1.0'?><html></html>"],
   ["Firecracker, 401", 401, "No MMDS token provided. Use `X-metadata-token` header."],
@@ -53,7 +53,7 @@ const OTHER: readonly (readonly [name: string, status: number, body: string])[] 
   ["504", 504, ""],
 ];
 
-/** The variables of App Service, whose endpoint is that of the simulated machine. */
+/** The variables of App Service, with the address of the simulated machine as its endpoint. */
 const APP_SERVICE = { IDENTITY_ENDPOINT: "http://169.254.169.254/msi/token", IDENTITY_HEADER: "a-header" };
 
 /** The environments. */
@@ -129,7 +129,7 @@ export const FAILING_PLACES: readonly FailingPlace[] = [
     name: `${tool} before azd`,
     links: ["azd"],
     tools: [tool, "azd"],
-    // The default of the other libraries.
+    // The time limit that is the default of the other libraries.
     env: { CALL_TOOL_TIMEOUT_IN_MS: "10000" },
     credential: "azd",
   })),

@@ -8,9 +8,9 @@ import { ClientSecretCredential } from "@azweb/identity";
 const plan = JSON.parse(process.argv[2]);
 const { authorityHost, tenantId, secret, apps, resources, seconds, rate } = plan;
 const TICK_IN_MS = 10;
-/** How often the heap is measured. */
+/** The time between two measurements of the heap. */
 const MEASURE_IN_MS = Math.max(1000, seconds * 1000 / 60);
-/** How often the second signal is aborted. */
+/** The time after which the signal of `abortedResource` is aborted and replaced. */
 const ABORT_IN_MS = 1000;
 /** Longer than the credential's own time limit. */
 const STUCK_IN_MS = 150_000;
@@ -20,7 +20,7 @@ const findings = {
   tokens: 0,
   aborted: 0,
   expired: 0,
-  /** The longest time for which a returned token had expired. */
+  /** The longest time by which a returned token had already expired. */
   expiredForMs: 0,
   /** Tokens of another app or for another resource. */
   wrong: 0,
@@ -30,11 +30,11 @@ const findings = {
   errors: [],
   /** @type {number[]} Bytes of the heap in use, after a garbage collection. */
   heap: [],
-  /** The largest number of requests in flight for the same token, for keys that all callers and that one signal uses. */
+  /** The largest number of requests in flight for the same token: of `abortedResource`, and of the other resources. */
   overlap: { common: 0, aborted: 0 },
   requests: 0,
   longestInMs: 0,
-  /** The longest time in which the event loop did not run a timer: what a caller cannot blame on the library. */
+  /** The longest time in which the event loop did not run a timer. The library does not cause delays up to this time. */
   longestPauseInMs: 0,
   /** Listeners on the signal that half of the calls share. */
   listeners: 0,
@@ -88,7 +88,7 @@ for (const [name, change] of [["addEventListener", 1], ["removeEventListener", -
 }
 let aborting = new AbortController();
 
-/** Tokens whose app and resource were compared. */
+/** Claims by token, so that a cached token is decoded only once. */
 const known = new Map();
 
 function isRight(token, app, resource) {
@@ -101,7 +101,7 @@ function isRight(token, app, resource) {
   return claims.appid === app && claims.aud === resource;
 }
 
-/** The groups of errors by the seconds in which the calls began and ended: single errors would fill the heap. */
+/** Errors, grouped by the seconds in which the calls began and ended, because single errors would fill the heap. */
 const groups = new Map();
 
 function addError(from, to, message) {
@@ -112,7 +112,7 @@ function addError(from, to, message) {
     return;
   }
   group.count++;
-  // The strictest times, for the comparison with an outage.
+  // The latest beginning and the earliest end, to be compared with the times of an outage.
   group.from = Math.max(group.from, from);
   group.to = Math.min(group.to, to);
 }
@@ -122,7 +122,7 @@ let open = 0;
 async function call(index) {
   const app = index % apps.length;
   const resource = resources[Math.floor(index / apps.length) % resources.length];
-  // Half of the calls share a signal; the calls for one resource share another one, which is aborted from time to time.
+  // The calls for one resource share a signal that is aborted from time to time. Half of the others share another one.
   const abortSignal = resource === plan.abortedResource
     ? aborting.signal
     : Math.floor(index / (apps.length * resources.length)) % 2 === 0

@@ -6,11 +6,11 @@ export interface Cloud {
   readonly url: string;
   readonly requests: number;
   readonly faults: number;
-  /** The largest number of requests for the same token that it handled at once, by resource. */
+  /** The largest number of concurrent requests for the same token, by resource. */
   readonly handled: ReadonlyMap<string, number>;
-  /** The same number, without requests whose client has gone. */
+  /** The same number, without requests whose client has closed the connection. */
   readonly connected: ReadonlyMap<string, number>;
-  /** Sets whether every request fails. */
+  /** Begins or ends an outage, in which every request fails. */
   setDown(isDown: boolean): void;
   close(): Promise<void>;
 }
@@ -21,16 +21,16 @@ export interface CloudOptions {
   readonly secret: string;
   readonly apps: readonly string[];
   readonly lifetimeInMs: number;
-  /** The part of the requests that fail, from 0 to 1. */
+  /** The share of the requests that fail, from 0 to 1. */
   readonly faultRate: number;
   readonly tls: { readonly cert: string; readonly key: string };
 }
 
-/** A service that is up lets a client succeed by its third request, so that a caller's error is the client's mistake. */
+/** Unless the service is down, the third request for a token succeeds, so that the library must not return an error. */
 const MOST_FAULTS_IN_SEQUENCE = 2;
 /** Longer than the first time limit of a request. */
 const SILENCE_IN_MS = 12_000;
-/** The time after an outage without random faults, in which the requests that were retried since then end. */
+/** The time without random faults after an outage, so that calls that have already used retries succeed. */
 const RECOVERY_IN_MS = 10_000;
 const FAULTS = ["500", "503", "429", "reset", "slow", "silent"] as const;
 

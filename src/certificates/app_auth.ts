@@ -21,7 +21,7 @@ export interface AppAuth {
   readonly cacheIdentity: () => readonly (string | object)[] | Promise<readonly (string | object)[]>;
 }
 
-/** Returns the client authentication that the options of a credential choose. Throws a `TypeError` if it is not one. */
+/** Returns the client authentication of the options. Throws a `TypeError` unless they contain exactly one. */
 export function createAppAuth(name: string, options: AppAuthOptions, settings: Settings): AppAuth {
   const { clientSecret, certificatePath, getAssertion, sendCertificateChain = false } = options;
   const ways = { clientSecret, certificatePath, getAssertion };

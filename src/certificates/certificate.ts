@@ -28,7 +28,7 @@ export const CREATE_RSA_KEY: string =
   'Microsoft Entra supports RSA keys only; create a new key and certificate with "openssl req -x509 -newkey rsa:2048 ' +
   '-nodes -days 365 -subj /CN=app -keyout key.pem -out certificate.pem"';
 
-/** Reads the first certificate, which is that of the private key; the other certificates are its chain. */
+/** Reads the first certificate, which belongs to the private key; the other certificates are its chain. */
 export async function readCertificate(blocks: readonly PemBlock[]): Promise<Certificate> {
   const certificates = blocks.filter(({ label }) => label === "CERTIFICATE").map(decodePem);
   const [first] = certificates;

@@ -11,7 +11,7 @@ export interface PemBlock {
 
 const BEGIN = /-----BEGIN ([A-Z0-9 ]{1,40})-----/g;
 
-/** Maximum length, about a hundred times that of a long chain. */
+/** Maximum length, about a hundred times the length of a long chain. */
 const MAX_CHARACTERS = 1_000_000;
 
 const CONVERT_PKCS12 = 'convert a PKCS#12 file with "openssl pkcs12 -in old.pfx -out new.pem -nodes", ' +

@@ -12,7 +12,7 @@ import type { Settings } from "./settings.ts";
 import { mergeUnavailable, unavailableOf } from "./unavailable.ts";
 import { messageOf } from "./unknown_errors.ts";
 
-/** How long a credential may probe before a later one is started ahead, in milliseconds. */
+/** How long a credential may probe before the token of a later one is requested in advance, in milliseconds. */
 const PREFETCH_DELAY_IN_MS = 150;
 /** Delay before the next background search after one that has settled, in milliseconds. */
 const NEXT_SEARCH_IN_MS = 10_000;
@@ -193,7 +193,7 @@ export function createChain(name: string, links: readonly Link[], settings: Chai
     });
   }
 
-  /** Requests a token from a link that may be unavailable, or waits for its request that was started ahead. */
+  /** Requests a token from a link that may be unavailable, or waits for its request that was started in advance. */
   async function tryLink(
     link: Link,
     prefetched: Map<Link, Promise<AccessToken | null>>,
@@ -207,7 +207,7 @@ export function createChain(name: string, links: readonly Link[], settings: Chai
     throw new CredentialUnavailableError(`${link.name} returned no token`, { outcome: "inconclusive" });
   }
 
-  /** Requests a token from a link, and starts a later link ahead while this one probes. */
+  /** Requests a token from a link. While it probes, requests the token of a later link in advance. */
   async function probe(
     link: Link,
     prefetched: Map<Link, Promise<AccessToken | null>>,

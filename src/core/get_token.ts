@@ -67,6 +67,8 @@ export interface CredentialSpec {
   readonly source?: string;
   /** The environment variables that determine the token service and the identity. */
   readonly variables?: readonly string[];
+  /** The paths of the files that authenticate it, for the list of missing permissions. */
+  readonly files?: readonly (string | undefined)[];
   /** Returns the values that partition the cache by identity: strings by content, objects by reference. */
   readonly cacheIdentity: () => readonly (string | object)[] | Promise<readonly (string | object)[]>;
   readonly acquire: Acquire;
@@ -249,7 +251,7 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
 
   /** Throws an `AuthenticationError` if the token expired while it was requested. */
   function checkExpiry({ expiresOnTimestamp }: TokenSet): void {
-    // By the difference, because `now >= expiresOnTimestamp` is true if both are infinite.
+    // Compares the difference, because `now >= expiresOnTimestamp` is true if both are infinite.
     if (!(settings.now() - expiresOnTimestamp >= 0)) return;
     throw new AuthenticationError(
       `Cannot get a token: The token expired at ${
@@ -279,7 +281,7 @@ export function createGetToken(spec: CredentialSpec, settings: Settings): GetTok
             ...spec.tenantId === undefined ? [] : [MULTITENANT_VARIABLE],
           ],
           settings,
-          { services: [spec.tenantId === undefined ? "metadata" : "entra"] },
+          { services: [spec.tenantId === undefined ? "metadata" : "entra"], files: spec.files ?? [] },
         );
       }
       const identity = spec.cacheIdentity();

@@ -6,7 +6,7 @@ import { bound } from "./bound.ts";
 import { retryAfter } from "./retry_after.ts";
 import { withTimeout } from "./timeout.ts";
 import type { Settings } from "./settings.ts";
-import { messageOf } from "./unknown_errors.ts";
+import { messageOf, messagesOf } from "./unknown_errors.ts";
 
 const MAX_BYTES = 1_048_576;
 
@@ -65,7 +65,8 @@ export async function send(
     if (name === "UnusableProxy") throw new AuthenticationError(`Cannot reach "${host}": ${messageOf(error)}`);
     const flag = missingPermission(error, { net: host });
     if (flag) throw new AuthenticationError(`Cannot reach "${host}": Run ${flag}`);
-    return { status: 0, text: messagesOf(error), retryAfterInMs: undefined };
+    // The error itself may contain the request, and is dropped; the caller redacts the messages.
+    return { status: 0, text: messagesOf(error) || "The request failed", retryAfterInMs: undefined };
   }
 }
 
@@ -83,19 +84,4 @@ async function readBody(response: Response, signal: AbortSignal): Promise<string
   } finally {
     signal.removeEventListener("abort", cancel);
   }
-}
-
-/**
- * Returns the messages and codes of the error and its causes. The error itself may contain the request, and is dropped;
- * the caller redacts the messages.
- */
-function messagesOf(error: unknown): string {
-  const messages: string[] = [];
-  for (let at: unknown = error; at instanceof Error && messages.length < 3; at = at.cause) {
-    const { code, message } = at as { code?: unknown; message: string };
-    // Node has the code alone where several addresses of a host were tried.
-    const reason = typeof code === "string" && !message.includes(code) ? `${message} (${code})`.trimStart() : message;
-    if (reason) messages.push(reason);
-  }
-  return messages.join(": ") || "The request failed";
 }

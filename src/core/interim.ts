@@ -65,7 +65,7 @@ export function nextInterim(
   return { link, search, since: now, until, nextSearchOn: until, renewals };
 }
 
-/** Returns the call that has these scopes and options. */
+/** Returns the properties of a call with these scopes and options. */
 export function callOf(scopes: string | string[], options: GetTokenOptions): Call {
   const { tenantId, enableCae = false } = options;
   return {

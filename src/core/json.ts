@@ -1,4 +1,4 @@
-/** Maximum depth, above that of any token response, configuration or claims request. */
+/** Maximum depth, more than any token response, configuration or claims request has. */
 const MAX_DEPTH = 64;
 
 /**

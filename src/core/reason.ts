@@ -1,8 +1,10 @@
 import { bound } from "./bound.ts";
 import { toSingleLine } from "./error_response.ts";
-import { messageOf } from "./unknown_errors.ts";
+import { messageOf, messagesOf } from "./unknown_errors.ts";
 
-/** A value after its name, which has quotation marks in JSON, and backslashes before them in JSON within a string. */
+/**
+ * A secret after its name. In JSON the name is in quotation marks, and in JSON within a string these have backslashes.
+ */
 const NAMED =
   /((?:secret|token|password|assertion|signature|key|authorization)\\?["']?\s*[:=]\s*\\?["']?)(?:(?<=")(?:[^"\\]|\\.)*|(?<=')(?:[^'\\]|\\.)*|[^\s"',&}]+)/gis;
 
@@ -20,11 +22,11 @@ const SECRET_LIKE = [
 ];
 
 /**
- * Returns the message of a value that a callback of the program has thrown, as one short line without text that looks
- * like a secret; `see "cause"` if it has none.
+ * Returns the message of a value that a callback of the program has thrown, and those of its causes, as one short line
+ * without text that looks like a secret; `see "cause"` if it has none.
  */
 export function reasonOf(error: unknown): string {
-  return sanitize(messageOf(error)) || 'see "cause"';
+  return sanitize(messagesOf(error) || messageOf(error)) || 'see "cause"';
 }
 
 /** Returns a text of unknown origin as one short line without text that looks like a secret. */

@@ -90,7 +90,7 @@ function decode(text: string): string | undefined {
   return text.replace(/ +/g, " ");
 }
 
-/** Malformed bytes become U+FFFD, so that they do not hide what is beside them. */
+/** Decodes escaped bytes. Malformed ones become U+FFFD, so that they do not hide the text around them. */
 function decodePercent(bytes: string): string {
   return new TextDecoder().decode(Uint8Array.from(bytes.slice(1).split("%"), (digits) => parseInt(digits, 16)));
 }

@@ -8,7 +8,7 @@ export interface Access {
   /** The services that get its requests: Microsoft Entra, the instance metadata service. */
   readonly services?: readonly ("entra" | "metadata")[];
   /** The paths of files. */
-  readonly files?: readonly string[];
+  readonly files?: readonly (string | undefined)[];
 }
 
 /** Access to the permissions of environment variables. */

@@ -18,7 +18,7 @@ export interface RetryRule {
   /** The HTTP statuses; 0 is no response. */
   readonly statuses: RegExp;
   /**
-   * For statuses of an outage: how long it can last, which is the limit in place of `maxRetries`, and the maximum of
+   * For statuses of an outage: how long the outage can last, which replaces the limit `maxRetries`, and the maximum of
    * the first delay.
    */
   readonly outage?: { readonly lastsInMs: number; readonly delayInMs: number };
@@ -73,7 +73,7 @@ export async function retry(
     const bound = outage ? outage.delayInMs * 2 ** retries : Math.min(maxRetryDelayInMs, retryDelayInMs * 2 ** retries);
     // Full jitter: a random wait below a bound that doubles.
     const wait = response.retryAfterInMs || Math.min(left, Math.ceil(Math.random() * bound));
-    // The caller gets the response at once if the deadline is before the retry.
+    // Does not wait for a retry that could only begin after the deadline.
     if (spent + wait >= settings.timeoutInMs) return response;
     settings.log({
       event: "request-retried",

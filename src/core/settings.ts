@@ -47,7 +47,7 @@ export interface Settings {
   env(name: string): string | undefined;
   /** See {@linkcode EnvPermissions.missingEnvPermission}. */
   missingEnvPermission(names: readonly string[], access?: Access): string | undefined;
-  /** How to pass the environment variables, on a runtime that may have none of its own. */
+  /** Advice on how to pass the environment variables, on a runtime that may have none. */
   readonly envAdvice: string | undefined;
   now(): number;
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
@@ -67,7 +67,7 @@ const REPLACED = {
   brokerOptions: "it requires native code",
 };
 
-/** Options whose value is an instance of a class, which may have no members of its own and works nevertheless. */
+/** Options whose value is an instance of a class. Such an instance is not empty, even if it has no own members. */
 const INSTANCES: readonly string[] = ["httpClient", "agent"];
 
 /**
@@ -86,7 +86,7 @@ const COMMON = "authorityHost allowInsecureLoopback additionallyAllowedTenants d
  * Fills in the defaults. Throws a `TypeError` for a malformed option, or one whose name is misspelt.
  *
  * @param name The name of the credential.
- * @param own The names of its options besides those of every credential, separated by spaces.
+ * @param own The names of its options, without those that every credential has, separated by spaces.
  */
 export function resolveSettings(options: CredentialOptions, name: string, own = ""): Settings {
   checkKinds(options);
@@ -99,8 +99,8 @@ export function resolveSettings(options: CredentialOptions, name: string, own = 
   if (options.authorityHost !== undefined) parseAuthorityHost(options.authorityHost, options.allowInsecureLoopback);
   const platform = detectPlatform();
   const backgroundWork = platform === "workerd" ? "perRequest" : platform === "web" ? "needsWaitUntil" : "free";
-  // Whether the variables are those of this runtime, whose missing permissions are errors. `createRuntime` returns the
-  // same `env`.
+  // Whether the variables are read from this runtime, so that a missing permission is an error. The `env` of
+  // `createRuntime` is the same function.
   const ambient = !options.env && (!runtime.env || runtime.env === env);
   const variable = options.env
     ? (name: string) => stringOf((options.env as Readonly<Record<string, unknown>>)[name])
@@ -147,7 +147,7 @@ function missingFlags(
     service === "entra" ? fetch ? [] : authorityHost : localFetch ? [] : "http://169.254.169.254"
   );
   const hosts = urls.filter((url) => !hasNetPermission(url)).map((url) => new URL(url).host);
-  const unread = runtime?.readTextFile ? [] : files.filter((path) => !hasReadPermission(path));
+  const unread = runtime?.readTextFile ? [] : files.filter((path) => path && !hasReadPermission(path));
   return [
     flag,
     ...hosts.length > 0 ? [`--allow-net=${hosts.join(",")}`] : [],
@@ -156,7 +156,7 @@ function missingFlags(
 }
 
 function adviseOnEnv(platform: Platform, name: string): string | undefined {
-  // A class, or a function.
+  // The name is that of a class or of a function.
   const call = `${/^[A-Z]/.test(name) ? "new " : ""}${name}({ env })`;
   if (platform === "workerd") return `Pass the Worker's bindings: \`${call}\``;
   return platform === "web" && !hasEnv() ? `Pass the variables: \`${call}\`` : undefined;

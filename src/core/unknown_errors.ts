@@ -6,3 +6,23 @@ export function messageOf(error: unknown): string {
   if (typeof message === "string") return message;
   return typeof error === "string" ? error : "";
 }
+
+/** Maximum number of errors that are read, because causes may be circular. */
+const MAX_ERRORS = 3;
+
+/**
+ * Returns the messages and codes of a thrown object and its causes; `""` if there are none. Does not use `instanceof`,
+ * because test runners have several realms. Its length is not bounded.
+ */
+export function messagesOf(error: unknown): string {
+  const messages: string[] = [];
+  let at = error;
+  for (let count = 0; typeof at === "object" && at !== null && count < MAX_ERRORS; count++) {
+    const { cause, code } = at as { cause?: unknown; code?: unknown };
+    const message = messageOf(at);
+    // Node has the code alone where several addresses of a host were tried.
+    messages.push(typeof code === "string" && !message.includes(code) ? `${message} (${code})`.trimStart() : message);
+    at = cause;
+  }
+  return messages.filter(Boolean).join(": ");
+}

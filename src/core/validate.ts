@@ -10,6 +10,12 @@ const CHARACTERS: Readonly<Record<string, string>> = {
   '"': "a quotation mark",
   "'": "a quotation mark",
   "`": "a quotation mark",
+  "“": "a quotation mark",
+  "”": "a quotation mark",
+  "‘": "a quotation mark",
+  "’": "a quotation mark",
+  "\u00A0": "a blank",
+  "\u200B": "a zero-width space",
 };
 
 /** Throws a `TypeError` unless the argument is a non-empty string. */

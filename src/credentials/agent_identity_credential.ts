@@ -118,12 +118,13 @@ export class AgentIdentityCredential implements TokenCredential {
     const claims = claimsOf(options);
     const { grant, cacheIdentity } = readGrant(options);
 
-    /** Returns the `getToken` of the blueprint or of the agent, with the cache partition of the identity. */
+    /** Returns the `getToken` of the blueprint or of the agent. Each `identity` has its own cache partition. */
     const createFor = (identity: string, acquire: Acquire) =>
       createGetToken({
         name: NAME,
         tenantId,
         variables: APP_VARIABLES,
+        files: [options.certificatePath],
         cacheIdentity: async () => [identity, blueprintId, agentId, ...await proof()],
         acquire,
       }, settings);

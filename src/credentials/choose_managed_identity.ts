@@ -29,10 +29,8 @@ export function chooseManagedIdentity(
     if (hasFederatedToken(settings, identity)) {
       const { createWorkloadIdentity } = await import("../federation/workload_identity.ts");
       const workload = { ...options, clientId: identity?.id };
-      return createWorkloadIdentity(NAME, workload, {
-        ...rereadVariables(resolved),
-        disableInstanceDiscovery: true,
-      });
+      const own = { ...rereadVariables(resolved), disableInstanceDiscovery: true };
+      return createWorkloadIdentity(NAME, workload, own, "workload identity");
     }
     const { createManagedIdentity } = await import("../managed_identity/client.ts");
     return createManagedIdentity(NAME, { identity, probeTimeoutInMs, runtime, settings: rereadVariables(settings) });

@@ -23,6 +23,7 @@ import {
   certificateCacheIdentity,
   type CertificateConfiguration,
   checkCertificateConfiguration,
+  partsOf,
 } from "../certificates/certificate_configuration.ts";
 import { claimsOf } from "../entra/claims.ts";
 import { createTokenClient } from "../entra/token_client.ts";
@@ -100,7 +101,9 @@ export class ClientCertificateCredential implements TokenCredential {
       ...await certificateCacheIdentity(configuration, context),
       ...claims ? [claims] : [],
     ];
-    setInternals(this, createGetToken({ name, tenantId, variables: APP_VARIABLES, cacheIdentity, acquire }, settings));
+    const files = [partsOf(configuration).certificatePath];
+    const spec = { name, tenantId, variables: APP_VARIABLES, files, cacheIdentity, acquire };
+    setInternals(this, createGetToken(spec, settings));
   }
 
   /**

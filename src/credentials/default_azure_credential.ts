@@ -49,7 +49,7 @@ interface Internals {
 }
 
 const NAME = "DefaultAzureCredential";
-/** The names of its options, besides those of every credential. */
+/** The names of its options, without those that every credential has. */
 const OPTIONS = "tenantId exclude includeInteractiveBrowser interactiveBrowserClientId loginHint requiredEnvVars " +
   "probeTimeoutInMs processTimeoutInMs managedIdentityClientId managedIdentityResourceId workloadIdentityClientId " +
   "browserCustomizationOptions";

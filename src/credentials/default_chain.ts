@@ -34,7 +34,7 @@ export interface Row {
   readonly name: DefaultAzureCredentialName | typeof FEDERATED;
   readonly group: "prod" | "dev" | undefined;
   readonly create: (options: ChainOptions, settings: Settings) => GetToken;
-  /** Returns the environment variables that can change its identity. */
+  /** Returns the environment variables that determine its identity. */
   readonly variables?: () => readonly string[] | Promise<readonly string[]>;
   /** See {@linkcode Link.canPrefetch}. */
   readonly canPrefetch?: (options: ChainOptions, settings: Settings) => Promise<boolean>;
@@ -45,10 +45,10 @@ export interface Row {
 /** The environment variable that selects credentials of the chain. */
 export const SELECTION = "AZURE_TOKEN_CREDENTIALS";
 
-/** The credential that only the selection adds to the chain. */
+/** The only credential of the chain if {@linkcode SELECTION} names it; otherwise not part of the chain. */
 export const FEDERATED = "FederatedCredential";
 
-/** The app for which the platform issues assertions. */
+/** Authenticates an app with the assertions of the platform. */
 const FEDERATED_ROW: Row = {
   name: FEDERATED,
   group: undefined,
@@ -217,8 +217,8 @@ function list(words: readonly string[]): string {
 }
 
 /**
- * Throws the error for a selection that Deno may not read. It names the variables of all credentials, so that one
- * change of the flags is enough.
+ * Throws the error of a {@linkcode SELECTION} that Deno may not read. It names the variables of all credentials, so
+ * that one change of the flags is enough.
  */
 export async function requireSelection(name: string, rows: readonly Row[], settings: Settings): Promise<never> {
   const variables = await Promise.all(rows.map((row) => row.variables?.() ?? []));

@@ -29,7 +29,7 @@ export type DeviceCodePromptCallback = (deviceCodeInfo: DeviceCodeInfo) => unkno
 export interface DeviceCodeCredentialOptions extends InteractiveCredentialOptions {
   /** The tenant's id or domain name, or `"common"`, `"organizations"` or `"consumers"`. Any tenant by default. */
   tenantId?: string | undefined;
-  /** The client id of an app that is a public client. By default that of the Azure CLI, for development. */
+  /** The client id of an app that is a public client. By default the client id of the Azure CLI, for development. */
   clientId?: string | undefined;
   /** Shows the code to the user. By default the message goes to `log`, or to the console if `log` is not set. */
   userPromptCallback?: DeviceCodePromptCallback | undefined;
@@ -44,7 +44,7 @@ export interface DeviceCodeCredentialOptions extends InteractiveCredentialOption
 /** The functions behind the methods. */
 type Internals = Pick<UserSession, "getToken" | "authenticate">;
 
-/** The names of its options, besides those of every credential. */
+/** The names of its options, without those that every credential has. */
 const OPTIONS = "tenantId clientId authenticationRecord disableAutomaticAuthentication userPromptCallback";
 
 /**

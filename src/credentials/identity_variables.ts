@@ -56,7 +56,7 @@ export function readIdentityVariables(settings: Settings): EnvironmentIdentity {
   );
 }
 
-/** Returns the variables that are missing for the identity of which others are set. */
+/** Returns the unset variables of the identity that the set variables suggest. */
 function missingOf({ env }: Settings): string[] {
   const [tenantId, clientId, secret, certificatePath, username, password] = VARIABLES;
   const proof = env(secret)

@@ -32,7 +32,7 @@ export type {
 /** The functions behind the methods. */
 type Internals = Pick<UserSession, "getToken" | "authenticate">;
 
-/** The names of its options, besides those of every credential. */
+/** The names of its options, without those that every credential has. */
 const OPTIONS = "tenantId clientId authenticationRecord disableAutomaticAuthentication redirectUri " +
   "loginHint domainHint loginStyle browserCustomizationOptions";
 
@@ -52,8 +52,8 @@ const OPTIONS = "tenantId clientId authenticationRecord disableAutomaticAuthenti
  */
 export class InteractiveBrowserCredential implements TokenCredential {
   /**
-   * Validates the options. Opens and sends nothing. What a page or a program needs is checked by the methods, so that a
-   * page that is rendered on a server constructs its credential there too.
+   * Validates the options. Opens and sends nothing. Requirements of web pages and of programs are checked by the
+   * methods, so that the code of a page also runs where a server renders the page.
    *
    * @param options See {@linkcode InteractiveBrowserCredentialOptions}.
    * @throws {TypeError} An option is malformed.
@@ -74,7 +74,7 @@ export class InteractiveBrowserCredential implements TokenCredential {
    *
    * @param scopes Scopes of the token, such as `"https://graph.microsoft.com/User.Read"`.
    * @param options See {@linkcode GetTokenOptions}.
-   * @throws {TypeError} `redirectUri` is not that of the page or the program, or `clientId` is not set in a page.
+   * @throws {TypeError} `redirectUri` is not valid for the page or the program, or `clientId` is not set in a page.
    * @throws {CredentialUnavailableError} The runtime cannot listen on a loopback address, or cannot open a browser and
    * `log` is not set.
    * @throws {AuthenticationRequiredError} The user must sign in, and `disableAutomaticAuthentication` is set.

@@ -57,7 +57,7 @@ export interface ManagedIdentityCredentialResourceIdOptions extends ManagedIdent
 
 type AnyOptions = ManagedIdentityCredentialOptions & IdentityOptions;
 
-/** The names of its options, besides those of every credential. */
+/** The names of its options, without those that every credential has. */
 const OPTIONS = "clientId objectId resourceId probeTimeoutInMs";
 
 /**

@@ -72,7 +72,7 @@ type AnyOptions =
   & Partial<OnBehalfOfCredentialSecretOptions & OnBehalfOfCredentialCertificateOptions>
   & Partial<OnBehalfOfCredentialAssertionOptions>;
 
-/** The names of its options, besides those of every credential. */
+/** The names of its options, without those that every credential has. */
 const OPTIONS = "tenantId clientId userAssertionToken clientSecret certificatePath sendCertificateChain getAssertion " +
   "claimsFromClient";
 
@@ -125,6 +125,7 @@ export class OnBehalfOfCredential implements TokenCredential {
     const getToken = createGetToken({
       name,
       tenantId,
+      files: [options.certificatePath],
       cacheIdentity: async () => [clientId, userAssertionToken, ...await cacheIdentity(), ...claims ? [claims] : []],
       acquire,
     }, settings);

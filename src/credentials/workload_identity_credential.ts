@@ -42,7 +42,7 @@ export interface WorkloadIdentityCredentialOptions extends CredentialOptions {
   enableAzureProxy?: boolean | undefined;
 }
 
-/** The names of its options, besides those of every credential. */
+/** The names of its options, without those that every credential has. */
 const OPTIONS = "tenantId clientId tokenFilePath enableAzureProxy";
 
 /**

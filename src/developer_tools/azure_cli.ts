@@ -103,12 +103,12 @@ function azureCli(context: ToolContext, subscription: string | undefined): Devel
       if (claims !== undefined) {
         throw claimsRefused({ name: NAME }, loginWith(request, claims));
       }
-      // The command accepts one of the two. Its output has the tenant of the subscription.
+      // The command accepts either a subscription or a tenant. Its output has the tenant of the subscription.
       if (subscription !== undefined) return getAccessToken(resource, ["--subscription", subscription], true);
       return getAccessToken(resource, tenantId === "" ? [] : ["--tenant", tenantId]);
     },
     commandAfter({ code, stderr }, request) {
-      // Versions before 2.76, for a managed identity and in Azure Cloud Shell.
+      // Versions before 2.76 reject a tenant for a managed identity and in Azure Cloud Shell.
       if (code === 0 || !/Tenant shouldn['’]t be specified for/i.test(bound(stderr))) return undefined;
       return getAccessToken(resourceOf(request, { name: NAME }), [], true);
     },
@@ -187,9 +187,9 @@ function loginWith({ scopes, tenantId }: ToolRequest, claims?: string): string {
 }
 
 /**
- * Parses a local time without time zone, as the Azure CLI wrote it before version 2.54. A time in the hour that occurs
- * twice at the end of daylight saving time is the one that is not in the past, because the Azure CLI returns no expired
- * token.
+ * Parses a local time without time zone, as the Azure CLI wrote it before version 2.54. At the end of daylight saving
+ * time, an hour occurs twice: of the two possible times, returns the one that is not in the past, because the Azure CLI
+ * returns no expired token.
  */
 function parseLocalTime(value: unknown, now: number): number | undefined {
   const time = typeof value === "string" ? bound(value) : "";

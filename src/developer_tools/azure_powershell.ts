@@ -26,7 +26,7 @@ const ENTITIES: Readonly<Record<string, string>> = { lt: "<", gt: ">", quot: '"'
 /**
  * Returns the script, for PowerShell 7 and Windows PowerShell 5.1. It gets the parameters of a request as environment
  * variables, so that nothing of a request is part of the script. `Get-AzAccessToken` can return a secure string from
- * version 2.17 on, and returns no other from 5.0 on.
+ * version 2.17 on, and always returns one from 5.0 on.
  *
  * Not a constant: bundlers do not leave out an unused template literal.
  */

@@ -92,12 +92,15 @@ export function createToolClient(tool: DeveloperTool, context: ToolContext): Too
   /** Returns the error for an output in which something is missing. */
   function failureOf(output: CommandOutput, request: ToolRequest, missing: string): Error {
     const { code, stdout } = output;
-    const hasOutput = stdout.trim() !== "";
-    // What a tool writes beside its output is no reason, unless it is an error.
-    const stderr = code === 0 && hasOutput ? errorsIn(output.stderr) : output.stderr;
-    return code === 127 || code === 9009 || isNoProgram(stderr)
-      ? notInstalled(tool, sanitizeOutput(stderr))
-      : unavailable(tool, tool.explain({ code, stdout, stderr }, request, hasOutput ? missing : "It wrote no message"));
+    const isEmpty = stdout.trim() === "";
+    const nothing = code === 0 ? "Its output is empty" : "It wrote no message";
+    // After a success, the warnings of a tool do not explain why its output has no token.
+    const stderr = code === 0 ? errorsIn(output.stderr) : output.stderr;
+    // A wrapper may hide the exit code of its shell.
+    const ofShell = isEmpty ? output.stderr : stderr;
+    return code === 127 || code === 9009 || isNoProgram(ofShell)
+      ? notInstalled(tool, sanitizeOutput(ofShell))
+      : unavailable(tool, tool.explain({ code, stdout, stderr }, request, isEmpty ? nothing : missing));
   }
 
   async function acquire(
@@ -143,7 +146,10 @@ function errorsIn(stderr: string): string {
   return stderr.split("\n").filter((line) => /\bERROR\b|AADSTS/.test(bound(line))).join("\n");
 }
 
-/** Whether a shell reports that it has not found the program, and not Microsoft Entra the tenant "contoso.az". */
+/**
+ * Whether a shell reports that it has not found the program. Microsoft Entra reports a tenant such as "contoso.az" in
+ * the same words.
+ */
 function isNoProgram(stderr: string): boolean {
   const text = bound(stderr);
   return !text.includes("AADSTS") &&

@@ -28,7 +28,7 @@ export async function explainTool(tool: DeveloperTool, context: ToolContext): Pr
   };
 }
 
-/** Returns the path of the program of a tool; `""` if no folder has it, `undefined` if this may not be known. */
+/** Returns the path of a tool's program; `""` if no folder has it, `undefined` if a folder may not be searched. */
 export async function findProgram(tool: DeveloperTool, context: ToolContext): Promise<string | undefined> {
   const fileExists = fileFinder(context.runtime);
   let missing: "" | undefined = "";

@@ -98,10 +98,15 @@ export async function runTool(
     outcome: "absent",
     reason: `${namesOf(tool)} cannot be started, or no folder of PATH has it`,
     // On Windows a shell may have to start the tool, for which Deno needs the permission to run all programs.
-    nextStep:
-      `Run ${folders.isWindows ? missingFlag.replace(/--allow-run=.*/, "--allow-read --allow-run") : missingFlag}, ` +
-      `or install it, see ${tool.installation}`,
+    nextStep: `Run ${
+      missingFlag.replace(/--allow-run=.*/, runFlags(tool, context))
+    }, or install it, see ${tool.installation}`,
   });
+}
+
+/** Returns the flags with which Deno lets a tool be started. */
+function runFlags({ programs }: ToolProgram, { platform }: ToolContext): string {
+  return platform === "win32" ? "--allow-read --allow-run" : `--allow-run=${programs[0]!.name}`;
 }
 
 /**
@@ -133,16 +138,19 @@ export function foldersOf({ platform, settings: { env } }: ToolContext): Folders
 }
 
 /** Returns the failure of a tool that cannot be looked for without the variable `PATH`. */
-export function pathMissing({ variables: names }: ToolProgram, { settings, variables }: ToolContext): ToolFailure {
+export function pathMissing(tool: ToolProgram, context: ToolContext): ToolFailure {
+  const { settings, runtime, variables } = context;
   if (variables) {
     const nextStep = "Add it: the variables of the process are ignored beside that option";
     return { outcome: "absent", reason: 'The option "env" has no PATH', nextStep };
   }
-  const flag = settings.missingEnvPermission(names);
+  const flag = settings.missingEnvPermission(tool.variables);
   return {
     outcome: "absent",
     reason: "The variable PATH is not set, or cannot be read",
-    nextStep: flag ? `Run ${flag}` : "Set it to the folders that programs are in",
+    nextStep: flag
+      ? `Run ${flag}${runtime.run ? "" : ` ${runFlags(tool, context)}`}`
+      : "Set it to the folders that programs are in",
   };
 }
 

@@ -18,7 +18,7 @@ export interface ToolCommand {
   readonly args: readonly string[];
   /** Environment variables, in addition to those of the process. */
   readonly env?: Readonly<Record<string, string>>;
-  /** Whether it does not name the tenant of the request, which the output then must. */
+  /** Whether the command omits the requested tenant, so that the output must contain it. */
   readonly omitsTenant?: boolean;
 }
 
@@ -29,13 +29,13 @@ export interface ToolToken {
   readonly expiresOnTimestamp: number;
 }
 
-/** A developer tool that an account is signed in to. */
+/** A developer tool in which an account can be signed in. */
 export interface DeveloperTool {
   /** The name in messages: "Azure CLI". */
   readonly name: string;
   /** The names of its program. The first that can be started is used. */
   readonly programs: readonly Program[];
-  /** The variables that decide where it is, and where it keeps its accounts. */
+  /** The variables that determine the folders of the program and of its accounts. */
   readonly variables: readonly string[];
   /** The URL of the installation instructions. */
   readonly installation: string;
@@ -98,17 +98,17 @@ export function resourceOf({ scopes }: ToolRequest, tool: Pick<DeveloperTool, "n
 }
 
 const MAX_OUTPUT = 1_048_576;
-/** Maximum depth of an object, above that of any output. */
+/** Maximum depth of an object, more than any output has. */
 const MAX_DEPTH = 8;
 /** Maximum number of characters that are read while an object is searched, each at most once for each level. */
 const MAX_READ = MAX_OUTPUT * MAX_DEPTH;
 
 /**
- * The rest of an escape sequence of a terminal (ECMA-48) behind its first character: of a control sequence, such as a
- * colour, or an operating system command.
+ * The rest of an escape sequence of a terminal (ECMA-48, ECMA-35) behind its first character: of a control sequence,
+ * such as a colour, an operating system command, or the choice of a character set.
  */
 // deno-lint-ignore no-control-regex
-const ESCAPE_SEQUENCE = /^(?:\[[ -?]*[@-~]?|\][^\x07]*\x07?|\\)/;
+const ESCAPE_SEQUENCE = /^(?:\[[ -?]*[@-~]?|\][^\x07]*\x07?|\\|[ -/]+[0-~]?)/;
 
 /** A secret with its name, which is also part of the name of a cmdlet. */
 const NAMED_SECRET =
@@ -140,7 +140,7 @@ export function sanitizeOutput(output: string): string {
   // The last word may be the beginning of a secret, too short to look like one.
   const whole = beginning === output ? words : words.slice(0, words.lastIndexOf(" "));
   const parts = whole.replace(NAMED_SECRET, "$1[redacted]").split(LINK);
-  // The separators, the links, have odd indexes.
+  // `split` puts the links at the odd indexes.
   const line = parts.map((part, index) => index % 2 ? redactLink(part) : redactSecrets(part)).join("");
   return toSingleLine(line).replace(/\.$/, "");
 }

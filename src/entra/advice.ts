@@ -57,11 +57,11 @@ export interface RejectedRequest {
 
 /** Errors for scopes of several resources. */
 const SCOPE_ERRORS: readonly (number | string)[] = [28000, 1002012, 70011, 9010010, "invalid_scope"];
-/** Errors for an assertion that has expired or is not valid yet: that of the client, and that of a user. */
+/** Errors for a client assertion, and for a user's token, that has expired or is not valid yet. */
 const CLIENT_ASSERTION = 700024;
 const USER_ASSERTION = 500133;
 
-/** Returns the next step for the codes of an error, which the request may determine; `undefined` if there is none. */
+/** Returns the next step for the codes of an error, which may depend on the request; `undefined` if there is none. */
 export function adviseOn(
   codes: readonly (number | string)[],
   request: RejectedRequest | undefined,
@@ -124,7 +124,7 @@ function adviseOnTimes(
     `By the clock of this machine it is ${formatTime(sentOn)}, and the ${what} is ${validity}: Check the clock`;
 }
 
-/** Returns the payload of a JWT, without verification; none if it is malformed. */
+/** Returns the payload of a JWT, without verification; an empty object if it is malformed. */
 function payloadOf(assertion: string | null): { readonly exp?: unknown; readonly nbf?: unknown } {
   try {
     const [, payload = ""] = assertion!.split(".");
@@ -134,7 +134,7 @@ function payloadOf(assertion: string | null): { readonly exp?: unknown; readonly
   }
 }
 
-/** Parses seconds since the epoch as milliseconds; `NaN` for a value of another type, which may have no number. */
+/** Converts seconds since the epoch to milliseconds; `NaN` for an object, whose conversion to a number could throw. */
 function timeOf(seconds: unknown): number {
   return typeof seconds === "object" ? NaN : Number(seconds || NaN) * 1000;
 }

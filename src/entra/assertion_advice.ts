@@ -8,7 +8,7 @@ const UNREACHABLE_ISSUER =
   "Microsoft Entra cannot fetch the keys of the issuer: its OpenID configuration and keys must be on the public " +
   "internet, with a certificate of a public authority";
 
-/** Issuers whose subjects change, and a federated credential with them. */
+/** Issuers whose subjects change, so that a federated credential matches no longer. */
 const VOLATILE_SUBJECTS: readonly (readonly [issuer: string, why: string])[] = [
   ["https://oidc.fly.io/", "The subject ends with the name of the machine, and changes with the machine"],
   ["https://oidc.circleci.com/", "The subject has the id of the user who triggered the pipeline"],
@@ -16,7 +16,7 @@ const VOLATILE_SUBJECTS: readonly (readonly [issuer: string, why: string])[] = [
   ["https://agent.buildkite.com", "A subject with a commit changes: request one with the claim pipeline_id"],
 ];
 
-/** What does not match, by AADSTS code. */
+/** Mismatches between the assertion and the federated credentials of the app, by AADSTS code. */
 const MISMATCHES: Readonly<Record<number, string>> = {
   70021: "No federated credential of the app matches the assertion",
   70025: "The app has no federated credential, or the client id is that of another app",
@@ -71,7 +71,7 @@ function adviseOn(
   return undefined;
 }
 
-/** Returns a member of the header as one line: it may be of any type, also an object that is no string. */
+/** Returns a member of the header, which may have any type, as one line. */
 function describe(value: unknown): string {
   return typeof value === "string" ? toSingleLine(value) : `(${typeof value})`;
 }
@@ -83,7 +83,8 @@ function describeCredential(values: readonly unknown[], clientId: string): strin
   if (!isPlain(issuer) || !isPlain(subject) || !isPlain(audience)) {
     return `Compare its issuer, subject and audience with those of the assertion. ${wait}`;
   }
-  // The name of another one: an app refuses it, and a managed identity replaces the credential with that name.
+  // Each subject has its own name: with the name of an existing federated credential, the command for an app fails, and
+  // the one for a managed identity replaces that credential.
   const name = `federated-${subject.replace(/[^a-z\d]+/gi, "-").slice(-80)}`;
   const parameters = JSON.stringify({ name, issuer, subject, audiences: [audience] });
   const volatile = VOLATILE_SUBJECTS.find(([start]) => issuer.startsWith(start))?.[1];
@@ -98,14 +99,14 @@ function describeCredential(values: readonly unknown[], clientId: string): strin
 }
 
 /**
- * Whether a claim can be the value of a federated credential, and an argument of `az` as it is displayed: without
- * control and format characters. `az` takes "-" for an option, and reads the file after "@".
+ * Whether a claim can be the value of a federated credential and an argument of `az`. It must not have control and
+ * format characters, which are not displayed. `az` would take "-" at the start for an option, and "@" for a file.
  */
 function isPlain(value: unknown): value is string {
   return typeof value === "string" && value.length <= MAX_CHARACTERS && /^(?![-@])[^\p{C}\p{Zl}\p{Zp}]+$/u.test(value);
 }
 
-/** Quotes an argument for a POSIX shell. Others, such as PowerShell and cmd, have other rules. */
+/** Quotes an argument for a POSIX shell. PowerShell and cmd have other rules. */
 function quote(argument: string): string {
   return `'${argument.replaceAll("'", "'\\''")}'`;
 }

@@ -32,7 +32,7 @@ export async function resolveAuthority(
   const isMicrosoft = preferredHost(base.host) || base.host.endsWith(".ciamlogin.com");
   // On a host of Microsoft, the path can only be a tenant, and the request has the tenant.
   let path = isMicrosoft ? "" : trimEnd(base.pathname, "/");
-  // Programs pass an issuer, or a part of the token endpoint's URL, too.
+  // Some programs pass the URL of an issuer, or the beginning of the token endpoint's URL.
   const [issuerPath] = path.split(/(?:\/oauth2)?\/v2\.0$/i) as [string];
   if (issuerPath.toLowerCase().endsWith(`/${tenantId.toLowerCase()}`)) path = issuerPath.slice(0, -tenantId.length - 1);
   const issuer = `${base.origin}${path}/${tenantId}`;

@@ -3,7 +3,7 @@ import { isObject, parseObject } from "../core/json.ts";
 type Json = Record<string, unknown>;
 
 /**
- * Returns the `claims` parameter: the claims of the caller, those of the app, which take precedence, and with
+ * Returns the `claims` parameter. Merges the claims of the caller and of the app, which take precedence, and with
  * `enableCae` the client capability to handle claims challenges. Throws a `TypeError` unless the claims are JSON
  * objects of at most 64 levels.
  *

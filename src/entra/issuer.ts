@@ -33,8 +33,8 @@ export function issuerFor(authority: Authority, issuer: unknown, tenantId: strin
 }
 
 /**
- * Describes an issuer that is not one of the authority, beside the expected one. Of its path, which may be anything,
- * only a tenant is shown.
+ * Describes the expected issuer, and the actual one, which the authority does not have. The path of the actual issuer,
+ * which may be anything, is shown only if it is a tenant.
  */
 export function compareIssuers(authority: Authority, issuer: unknown, tenantId: string | undefined): string {
   const template = issuersOf(authority)?.[0] ?? `${new URL(authority.token_endpoint!).origin}/…`;

@@ -1,7 +1,7 @@
-/** The next step for a web page in place of a response. */
+/** The next step if a web page was received instead of a response. */
 export const PORTAL: string = "Sign in to the network if it has a sign-in page, and check the proxy if there is one";
 
-/** Next steps for a request without a complete response, by what the runtimes and proxies call the cause. */
+/** Next steps for a request without a complete response, by the words of runtimes and proxies for the cause. */
 const NETWORK_ADVICE: readonly (readonly [cause: RegExp, nextStep: string])[] = [
   [
     /\(407\)|HTTP\/1\.[01] 407|tunnel: 407|proxy authentication required/i,

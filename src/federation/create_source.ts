@@ -18,13 +18,13 @@ export interface SourceContext {
   /** The request of the caller. */
   readonly request: AssertionRequest;
   readonly settings: Settings;
-  /** Fires when the caller has aborted the call, or the time is up. */
+  /** Fires when the caller aborts the call, or the time limit is exceeded. */
   readonly signal: AbortSignal;
 }
 
 /** One source of assertions. */
 export interface SourceSpec {
-  /** The name of the function that returns the source. By default the caller gives the settings. */
+  /** The name of the function that returns the source. Omitted if {@linkcode createSource} receives the settings. */
   readonly name?: string;
   /** The names of its own options, separated by spaces. */
   readonly options?: string;
@@ -67,7 +67,7 @@ export function createSource(
   };
 }
 
-/** Throws an `AuthenticationError` for an assertion that Microsoft Entra is certain to refuse. */
+/** Returns the trimmed assertion. Throws an `AuthenticationError` if Microsoft Entra would certainly reject it. */
 function checkAssertion(text: unknown, spec: SourceSpec, audience: string, now: number): string {
   const { label, hasRequestedAudience = false, ifExpired, ifEllipticCurve } = spec;
   const assertion = typeof text === "string" && text.length <= MAX_JWT_LENGTH ? trim(text, WHITE_SPACE) : "";

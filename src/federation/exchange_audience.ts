@@ -4,7 +4,7 @@ const CLOUDS: readonly (readonly [host: RegExp, suffix: string])[] = [
 ];
 
 /**
- * Returns the audience of assertions for the cloud of the host, that of the public cloud for an unknown host.
+ * Returns the audience of assertions for the cloud of the host. An unknown host counts as one of the public cloud.
  *
  * @see https://learn.microsoft.com/entra/workload-id/workload-identity-federation-config-app-trust-managed-identity
  */

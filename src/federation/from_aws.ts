@@ -1,4 +1,5 @@
 import type { AssertionSource, AssertionSourceOptions } from "../assertion_source.ts";
+import { reasonOf } from "../core/reason.ts";
 import { notNegative, type Settings } from "../core/settings.ts";
 import { checkOption, checkText } from "../core/validate.ts";
 import { AuthenticationError } from "../errors.ts";
@@ -17,7 +18,7 @@ const AWS_VARIABLES: readonly string[] = [ACCESS_KEY_ID, SECRET_ACCESS_KEY];
 const LABEL = "the assertion of AWS";
 const REGION = /^[a-z]{2,4}(-[a-z]{2,12}){1,4}-\d{1,2}$/;
 
-/** What to do, by the error code of the service. */
+/** Next steps, by the error code of the service. */
 const ADVICE: Readonly<Record<string, string>> = {
   AccessDenied: "Allow the role the action sts:GetWebIdentityToken",
   OutboundWebIdentityFederationDisabledException:
@@ -35,7 +36,7 @@ export interface AwsSourceOptions extends AssertionSourceOptions {
   /**
    * Returns the credentials of the role, such as `fromNodeProviderChain()` of `@aws-sdk/credential-providers`. Called
    * once for each assertion. By default the variables `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and
-   * `AWS_SESSION_TOKEN`, as AWS Lambda has them.
+   * `AWS_SESSION_TOKEN`, which AWS Lambda sets.
    */
   credentials?: (() => AwsCredentials | Promise<AwsCredentials>) | undefined;
   /**
@@ -113,7 +114,7 @@ export function fromAws(options: AwsSourceOptions = {}): AssertionSource {
   }, options);
 }
 
-/** Returns the endpoint of the region: the global endpoint does not issue tokens. */
+/** Returns the endpoint of the region. The global endpoint does not issue tokens. */
 function endpointOf(option: string | undefined, settings: Settings): URL {
   const name = REGIONS.find((name) => variable(name, settings));
   const region = option ?? (name && variable(name, settings));
@@ -131,7 +132,7 @@ function checkRegion(region: string): void {
   if (region.length > 40 || !REGION.test(region)) throw new TypeError('Argument "region" must be the name of a region');
 }
 
-/** Returns the headers of the signed request, and the secrets among them and of the credentials. */
+/** Returns the headers of the signed request, and the secrets that they and the credentials contain. */
 async function signRequest(
   { url, body }: { readonly url: URL; readonly body: string },
   { credentials, sign }: AwsSourceOptions,
@@ -141,8 +142,8 @@ async function signRequest(
   if (sign) {
     const request = new Request(url, { method: "POST", headers: { "content-type": contentType }, body });
     const headers = await call("sign", async () => {
-      const { headers } = await sign(request);
-      if (!headers.has("authorization")) {
+      const { headers } = Object(await sign(request)) as Partial<Request>;
+      if (typeof headers?.has !== "function" || !headers.has("authorization")) {
         throw new TypeError('It must return a request with the header "Authorization"');
       }
       return headers;
@@ -171,9 +172,9 @@ function credentialsIn(settings: Settings): AwsCredentials {
   );
 }
 
-/** Throws a `TypeError` unless the credentials can be those of a request. */
+/** Returns the credentials. Throws a `TypeError` unless a request can be signed with them. */
 function checkCredentials(credentials: AwsCredentials): AwsCredentials {
-  const { accessKeyId, secretAccessKey, sessionToken = "" } = credentials;
+  const { accessKeyId, secretAccessKey, sessionToken = "" } = Object(credentials) as Partial<AwsCredentials>;
   if ([accessKeyId, secretAccessKey].every(isToken) && (sessionToken === "" || isToken(sessionToken))) {
     return credentials;
   }
@@ -184,14 +185,16 @@ function isToken(value: unknown): boolean {
   return typeof value === "string" && /^[\x21-\x7e]+$/.test(value);
 }
 
-/** Calls a callback of the options. Its error is a cause, because it may hold a secret. */
+/** Calls a callback of the options. */
 async function call<Result>(name: string, callback: () => Result | Promise<Result>): Promise<Result> {
   try {
     return await callback();
   } catch (error) {
     const { name: kind } = Object(error) as { name?: unknown };
     if (kind === "CredentialUnavailableError" || error instanceof AuthenticationError) throw error;
-    throw new AuthenticationError(`Cannot get ${LABEL}: The callback "${name}" failed, see "cause"`, { cause: error });
+    throw new AuthenticationError(`Cannot get ${LABEL}: The callback "${name}" failed: ${reasonOf(error)}`, {
+      cause: error,
+    });
   }
 }
 

@@ -12,10 +12,10 @@ const LABEL = "the assertion of CircleCI";
 
 /**
  * Returns a source of the OIDC tokens of a job in CircleCI. The program `circleci` of the job issues them for the
- * audience. On a runtime that starts no programs it is the token in `CIRCLE_OIDC_TOKEN_V2` or `CIRCLE_OIDC_TOKEN`, with
- * the id of the organization as its audience.
+ * audience. A runtime that cannot start programs uses the token in `CIRCLE_OIDC_TOKEN_V2` or `CIRCLE_OIDC_TOKEN`, whose
+ * audience is the id of the organization.
  *
- * The subject has the id of the user who triggered the pipeline: each user needs a federated credential.
+ * The subject contains the id of the user who triggered the pipeline, so that each user needs a federated credential.
  *
  * @param options See {@linkcode AssertionSourceOptions}.
  * @throws {TypeError} An option is malformed.

@@ -1,4 +1,5 @@
 import type { AssertionSource, AssertionSourceOptions } from "../assertion_source.ts";
+import { reasonOf } from "../core/reason.ts";
 import { unavailableOf } from "../core/unavailable.ts";
 import { AuthenticationError } from "../errors.ts";
 import type { TokenCredential } from "../token_credential.ts";
@@ -38,7 +39,7 @@ export function fromCredential(credential: TokenCredential, options: AssertionSo
         return token?.token ?? "";
       } catch (error) {
         if (signal.aborted || unavailableOf(error)) throw error;
-        throw new AuthenticationError(`Cannot get ${label}: It failed, see "cause"`, { cause: error });
+        throw new AuthenticationError(`Cannot get ${label}: It failed: ${reasonOf(error)}`, { cause: error });
       }
     },
   }, options);

@@ -1,4 +1,5 @@
 import type { AssertionSource, AssertionSourceOptions } from "../assertion_source.ts";
+import { reasonOf } from "../core/reason.ts";
 import { AuthenticationError } from "../errors.ts";
 import { createSource } from "./create_source.ts";
 
@@ -14,8 +15,7 @@ export interface DenoDeploySourceOptions extends AssertionSourceOptions {
 
 /**
  * Returns a source of the OIDC tokens of an app on Deno Deploy, or of any function that returns a token for an
- * audience. Microsoft Entra accepts RSA signatures only: a token that is signed by ES256 is refused here, before it is
- * sent.
+ * audience. Microsoft Entra accepts RSA signatures only: the source rejects a token that is signed by ES256.
  *
  * @param options See {@linkcode DenoDeploySourceOptions}.
  * @throws {TypeError} An option is malformed.
@@ -46,7 +46,9 @@ export function fromDenoDeploy(options: DenoDeploySourceOptions): AssertionSourc
       try {
         return await getIdToken(audience);
       } catch (cause) {
-        throw new AuthenticationError(`Cannot get ${label}: The callback "getIdToken" failed, see "cause"`, { cause });
+        throw new AuthenticationError(`Cannot get ${label}: The callback "getIdToken" failed: ${reasonOf(cause)}`, {
+          cause,
+        });
       }
     },
   }, options);

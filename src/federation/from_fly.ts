@@ -13,7 +13,7 @@ const LABEL = "the assertion of Fly.io";
 /** Options of {@linkcode fromFly}. */
 export interface FlySourceOptions extends AssertionSourceOptions {
   /**
-   * The path of the socket of the machine's API. A `localFetch` receives its requests, if it is given.
+   * The path of the Unix socket of the machine's API. Ignored if `localFetch` is set, which then sends the requests.
    *
    * @default {"/.fly/api"}
    */
@@ -62,7 +62,7 @@ export function fromFly(options: FlySourceOptions = {}): AssertionSource {
         body: JSON.stringify({ aud: audience }),
         secrets: [],
         fetch,
-        // The reason ends with the flags.
+        // The message of a missing permission already ends with the flags for Deno.
         advice: ({ text }) => text.includes("Run Deno with ") ? "" : undefined,
         read: ({ text }) => text.trimStart().startsWith("<") ? undefined : text,
       }, context);

@@ -7,14 +7,14 @@ import { notOffered, variable } from "./variables.ts";
 /** Options of {@linkcode fromGitLab}. */
 export interface GitLabSourceOptions extends AssertionSourceOptions {
   /**
-   * The variable with the token, as `id_tokens` of the job names it. By default the first that is set of
+   * The variable with the token, which `id_tokens` of the job defines. By default the first that is set of
    * `AZURE_ID_TOKEN`, `ID_TOKEN`, `API___AZUREADTOKENEXCHANGE_ID_TOKEN` and `ARM_OIDC_TOKEN`.
    */
   variable?: string | undefined;
 }
 
 const LABEL = "the assertion of GitLab";
-/** The variables that a job may name by convention. */
+/** The names that jobs use for the variable by convention. */
 const GITLAB_VARIABLES: readonly string[] = [
   "AZURE_ID_TOKEN",
   "ID_TOKEN",
@@ -47,7 +47,7 @@ export function fromGitLab(options: GitLabSourceOptions = {}): AssertionSource {
     label: LABEL,
     variables: ["GITLAB_CI", ...names],
     ifExpired: "GitLab does not renew it: request the token early in the job, or raise the timeout of the job",
-    // deno-lint-ignore require-await -- A rejection, not an exception.
+    // deno-lint-ignore require-await -- `get` must reject, not throw.
     get: async ({ settings }) => findToken(options, settings),
   }, options);
 }

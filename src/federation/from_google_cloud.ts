@@ -1,4 +1,5 @@
 import type { AssertionSource, AssertionSourceOptions } from "../assertion_source.ts";
+import { reasonOf } from "../core/reason.ts";
 import { parseUrl } from "../core/url.ts";
 import { checkOption, checkText } from "../core/validate.ts";
 import { AuthenticationError } from "../errors.ts";
@@ -17,7 +18,7 @@ const HOST = /^[a-z\d][a-z\d.-]{0,251}(:\d{1,5})?$/i;
 
 /** Options of {@linkcode fromGoogleCloud}. */
 export interface GoogleCloudSourceOptions extends AssertionSourceOptions {
-  /** The e-mail address of the service account. By default that of the machine. Required with `getAccessToken`. */
+  /** The e-mail address of the service account. By default the machine's. Required with `getAccessToken`. */
   serviceAccount?: string | undefined;
   /**
    * Returns an access token of Google, for a program outside of Google Cloud: the IAM Credentials API then issues the
@@ -106,7 +107,8 @@ async function generate(
     token = await getAccessToken();
     checkHeaderText(token);
   } catch (cause) {
-    throw new AuthenticationError(`Cannot get ${LABEL}: The callback "getAccessToken" failed, see "cause"`, { cause });
+    const reason = reasonOf(cause).replace(/^Argument "value"/, "The token");
+    throw new AuthenticationError(`Cannot get ${LABEL}: The callback "getAccessToken" failed: ${reason}`, { cause });
   }
   const account = encodeURIComponent(serviceAccount);
   return await requestAssertion({

@@ -1,5 +1,6 @@
 import type { AssertionSource, AssertionSourceOptions } from "../assertion_source.ts";
 import { encodeBase64Url } from "../core/encoding.ts";
+import { reasonOf } from "../core/reason.ts";
 import { trimEnd } from "../core/trim.ts";
 import { parseUrl } from "../core/url.ts";
 import { checkOption, checkText } from "../core/validate.ts";
@@ -7,14 +8,14 @@ import { AuthenticationError } from "../errors.ts";
 import { createSource } from "./create_source.ts";
 
 const LIFETIME_IN_S = 300;
-/** Tolerates a clock that is fast. */
+/** Backdates the assertion, because the clock of this machine may be fast. */
 const BEFORE_IN_S = 30;
 
 /** Options of {@linkcode fromPrivateKey}. */
 export interface PrivateKeySourceOptions extends AssertionSourceOptions {
   /**
-   * The issuer, as in the federated credential: the `https:` URL that has the documents of
-   * {@linkcode issuerDocuments}.
+   * The issuer, as in the federated credential: the `https:` URL where the documents of {@linkcode issuerDocuments} are
+   * published.
    */
   issuer: string;
   /** The subject, as in the federated credential: any name for the workload. */
@@ -31,8 +32,8 @@ export interface PrivateKeySourceOptions extends AssertionSourceOptions {
 
 /**
  * Returns a source of assertions that the program signs itself, as an issuer of its own: for platforms that issue no
- * tokens, such as Cloudflare Workers and Netlify. The private key is a secret; to replace it, publish the new public
- * key, and nothing changes in Microsoft Entra.
+ * tokens, such as Cloudflare Workers and Netlify. The private key is a secret. It can be replaced without a change in
+ * Microsoft Entra, by publishing the new public key.
  *
  * @param options See {@linkcode PrivateKeySourceOptions}.
  * @throws {TypeError} An option is malformed.
@@ -74,7 +75,7 @@ export function fromPrivateKey(options: PrivateKeySourceOptions): AssertionSourc
         if (!ArrayBuffer.isView(signature)) throw new TypeError('The function "key" must return a Uint8Array');
         return `${input}.${encodeBase64Url(signature)}`;
       } catch (cause) {
-        throw new AuthenticationError(`Cannot get ${label}: The key cannot sign, see "cause"`, { cause });
+        throw new AuthenticationError(`Cannot get ${label}: The key cannot sign: ${reasonOf(cause)}`, { cause });
       }
     },
   }, options);
@@ -126,7 +127,7 @@ export async function issuerDocuments(issuer: string, keys: readonly IssuerKey[]
     },
     jwks: {
       keys: await Promise.all(keys.map(async ({ keyId, publicKey }) => {
-        // Only the public members, also of a key that is private by mistake.
+        // Only the public members, in case the key is a private one by mistake.
         const { kty, n, e } = await crypto.subtle.exportKey("jwk", publicKey);
         return { kty: kty!, n: n!, e: e!, use: "sig", alg: algorithmOf(publicKey), kid: keyId };
       })),

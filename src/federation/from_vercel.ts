@@ -19,8 +19,8 @@ const LABEL = "the assertion of Vercel";
 /** Options of {@linkcode fromVercel}. */
 export interface VercelSourceOptions extends AssertionSourceOptions {
   /**
-   * The audience of the assertion. Vercel exchanges its token for one with this audience; with `"team"` its token is
-   * used as it is, with the audience `https://vercel.com/<team>`. By default that of the cloud.
+   * The audience of the assertion. Vercel exchanges its token for one with this audience; with `"team"`, its token is
+   * used unchanged, with the audience `https://vercel.com/<team>`. By default the audience of the cloud.
    */
   audience?: "team" | (string & Record<never, never>) | undefined;
   /**
@@ -31,8 +31,9 @@ export interface VercelSourceOptions extends AssertionSourceOptions {
 }
 
 /**
- * Returns a source of the OIDC tokens of a deployment on Vercel: of the current request, else of the file in
- * `VERCEL_OIDC_TOKEN_FILE`, else of `VERCEL_OIDC_TOKEN`, as `@vercel/oidc` takes them. Call it within a request.
+ * Returns a source of the OIDC tokens of a deployment on Vercel: from the current request, else from the file that
+ * `VERCEL_OIDC_TOKEN_FILE` names, else from `VERCEL_OIDC_TOKEN`, in the order of `@vercel/oidc`. Call the source while
+ * a request is handled.
  *
  * @param options See {@linkcode VercelSourceOptions}.
  * @throws {TypeError} An option is malformed.
@@ -63,7 +64,7 @@ export function fromVercel(options: VercelSourceOptions = {}): AssertionSource {
         const { audience } = context;
         const token = await findToken(options, settings);
         const jwt = decodeJwt(token);
-        // Vercel does not receive a text that is no token.
+        // A text that is not a token is not sent to Vercel: the check of the assertion rejects it.
         if (isTeam || !jwt || [jwt.claims?.aud].flat().includes(audience)) return token;
         return await requestAssertion({
           label: LABEL,
@@ -101,7 +102,7 @@ async function findToken({ request, runtime }: VercelSourceOptions, settings: Se
   );
 }
 
-/** Returns the token of the current request, by the context that the functions of Vercel set. */
+/** Returns the token of the current request, from the context that Vercel's runtime sets. */
 function currentHeader(): unknown {
   const context = (globalThis as { [key: symbol]: { get?: () => { headers?: Record<string, unknown> } } | undefined })[
     Symbol.for("@vercel/request-context")

@@ -1,7 +1,7 @@
 /**
- * Sources of assertions: a platform that issues a signed identity to its workloads stands for an app in Microsoft
- * Entra, without a secret (workload identity federation). Each source is a function for `ClientAssertionCredential`,
- * here and in `@azure/identity`, for msal-node and for better-auth.
+ * Sources of assertions: on a platform that issues signed tokens to its workloads, a program authenticates with them as
+ * an app of Microsoft Entra, without a secret (workload identity federation). Each source is a function for
+ * `ClientAssertionCredential`, here and in `@azure/identity`, for msal-node and for better-auth.
  *
  * @example In GitHub Actions, with the permission `id-token: write`
  * ```ts no-eval

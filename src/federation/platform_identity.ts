@@ -36,7 +36,7 @@ export function createPlatformIdentity(name: string, options: CredentialOptions,
   const { platform, tenantId, clientId } = readIdentity(name, settings);
   let source: AssertionSource | undefined;
 
-  /** The program is to be this app on this platform: a platform that offers no assertion is an error. */
+  /** Returns an assertion. It is an error if the platform offers none, because the program must have this identity. */
   async function getAssertion(request: AssertionRequest): Promise<string> {
     try {
       source ??= await platform.load(options);
@@ -52,7 +52,7 @@ export function createPlatformIdentity(name: string, options: CredentialOptions,
     name,
     tenantId,
     async cacheIdentity() {
-      // Without a request, the token itself says whose it is, also when it is renewed.
+      // A local token is read without a request. Unlike the variables, its issuer and subject always name its owner.
       const { iss, sub } = platform.isLocal ? decodeJwt(await getAssertion({}))?.claims ?? {} : {};
       const values = platform.isLocal ? [iss, sub] : platform.identity.map(settings.env);
       return [clientId, platform.name, JSON.stringify(values)];

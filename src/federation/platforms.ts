@@ -5,11 +5,11 @@ import type { Settings } from "../core/settings.ts";
 export interface Platform {
   /** The name in messages. */
   readonly name: string;
-  /** The variables that show the platform: one of each group must be set. */
+  /** The variables by which the platform is detected: at least one of each group must be set. */
   readonly variables: readonly (readonly string[])[];
   /** The variables that determine the identity. */
   readonly identity: readonly string[];
-  /** Whether its assertions are on the machine, so that no request is needed for one. */
+  /** Whether its assertions are in a file or a variable, so that no request is needed for one. */
   readonly isLocal?: boolean;
   /** Rejects if the job lacks what its assertions need, such as a permission. */
   readonly check?: (settings: Settings) => Promise<void>;
@@ -37,7 +37,7 @@ const GOOGLE = ["K_SERVICE", "FUNCTION_TARGET", "GCE_METADATA_HOST", "GCE_METADA
 const ARM_TOKEN = "ARM_OIDC_TOKEN";
 
 /**
- * The platforms, in order: what is configured explicitly comes before what the platform sets, and no row needs a
+ * The platforms, in the order of their detection: a token file first, a variable with a token last. Detection sends no
  * request.
  */
 export const PLATFORMS: readonly Platform[] = [
@@ -124,7 +124,7 @@ export const PLATFORMS: readonly Platform[] = [
   },
 ];
 
-/** All variables that show a platform. */
+/** All variables by which a platform is detected. */
 export const PLATFORM_VARIABLES: readonly string[] = [
   ...new Set(PLATFORMS.flatMap(({ variables }) => variables.flat())),
 ];

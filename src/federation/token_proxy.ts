@@ -12,7 +12,7 @@ const CA_FILE = "AZURE_KUBERNETES_CA_FILE";
 const CA_DATA = "AZURE_KUBERNETES_CA_DATA";
 const SNI_NAME = "AZURE_KUBERNETES_SNI_NAME";
 
-/** Maximum length of PEM text: three times that of a bundle of all public authorities. */
+/** Maximum length of PEM text, three times the length of a bundle of all public authorities. */
 const MAX_CHARACTERS = 1_000_000;
 
 /** A DNS name. Another value, such as an IP address, would be omitted from the TLS handshake (RFC 6066, section 3). */

@@ -8,7 +8,7 @@ export function variable(name: string, { env }: Settings): string | undefined {
   return trim(env(name) ?? "", WHITE_SPACE) || undefined;
 }
 
-/** Returns the URL in a variable. Throws an `AuthenticationError`, without the value, unless a secret may go there. */
+/** Returns the URL in a variable. Throws an `AuthenticationError`, without the URL, unless it may receive a secret. */
 export function urlInVariable(name: string, settings: Settings): URL {
   const url = parseUrl(variable(name, settings));
   const isSecure = url?.protocol === "https:" || settings.allowInsecureLoopback && url && isLoopback(url.hostname);
@@ -33,7 +33,7 @@ export function tokenInVariable(name: string, settings: Settings): string {
   );
 }
 
-/** Throws a `TypeError` that names the first option that is set and not a function. */
+/** Throws a `TypeError` that names the first option that is set but is not a function. */
 export function checkCallbacks(options: Readonly<Record<string, unknown>>): void {
   for (const [name, value] of Object.entries(options)) {
     if (value !== undefined && typeof value !== "function") throw new TypeError(`Option "${name}" must be a function`);

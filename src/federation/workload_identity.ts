@@ -10,7 +10,7 @@ import { checkExpiry, claimsOf, federatedTokenAuth } from "./token_file.ts";
 import { type NamedFile, readNamedFile } from "../entra/named_file.ts";
 import { createTokenClient } from "../entra/token_client.ts";
 
-/** Identity of the workload. The default of an option is its environment variable. */
+/** The options that identify the workload. Each has an environment variable as its default. */
 export interface Workload extends CredentialOptions {
   readonly tenantId?: string | undefined;
   readonly clientId?: string | undefined;
@@ -45,8 +45,15 @@ const PROXY_VARIABLES = [
 /**
  * Returns the `getToken` of a workload with a federated token in a file. Throws a `CredentialUnavailableError` if a
  * variable is not set, or an `AuthenticationError` if it is malformed or may not be read.
+ *
+ * @param source The source of the token of a managed identity, for log events.
  */
-export function createWorkloadIdentity(credential: string, options: Workload, settings: Settings): GetToken {
+export function createWorkloadIdentity(
+  credential: string,
+  options: Workload,
+  settings: Settings,
+  source?: string,
+): GetToken {
   const { enableAzureProxy = false, runtime = {} } = options;
   const variables = Object.keys(VARIABLES) as (keyof typeof VARIABLES)[];
   const missing = variables.filter((name) => !options[VARIABLES[name]]);
@@ -100,7 +107,7 @@ export function createWorkloadIdentity(credential: string, options: Workload, se
     });
     const renewal = `Check why ${file.label}, "${file.path}", is not renewed any more; in AKS, the kubelet renews it`;
     const grant = { name: credential, clientId, clientAuth, renewal, type: "client_credentials" } as const;
-    // The token is for the proxy, whichever cloud the proxy uses.
+    // The proxy receives the token, so that no authority must be confirmed by discovery.
     return createTokenClient(
       grant,
       proxy ? { ...settings, fetch: proxy.fetch, disableInstanceDiscovery: true } : settings,
@@ -116,7 +123,10 @@ export function createWorkloadIdentity(credential: string, options: Workload, se
       const proxy = enableAzureProxy ? PROXY_VARIABLES.map(settings.env) : undefined;
       return [clientId, path, JSON.stringify([iss, sub, proxy])];
     },
-    acquire: async (request) => await (acquire ??= await connect())(request),
+    async acquire(request) {
+      if (source) request.setLogDetails({ source, identity: `identity with the client id "${clientId}"` });
+      return await (acquire ??= await connect())(request);
+    },
   }, settings);
 
   function resolve(name: keyof typeof VARIABLES, check: (value: string) => void): string {

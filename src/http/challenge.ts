@@ -13,13 +13,13 @@ export interface Challenge {
 
 /** A scheme, or a parameter with its value (RFC 9110, section 11.6.1). */
 const PART = /([a-z_-]{1,40})(?:=(?:"([^"]{0,16384})"|([^\s,"]{0,4096})))?/gi;
-/** The id or the domain name of a tenant. Credentials reject all else. */
+/** The id or the domain name of a tenant. Credentials reject other values. */
 const TENANT = /^(?!(?:common|organizations|consumers)$)[\da-z-]+(?:\.[\da-z-]+)*$/i;
 
 /**
  * Reads the `Bearer` challenge of a 401 response: the tenant of `authorization` or `authorization_uri`, and the claims
- * of a claims challenge. Returns `undefined` if there is nothing to react to, or if it names another resource than that
- * of the scope.
+ * of a claims challenge. Returns `undefined` if the challenge has neither, or if it names another resource than the
+ * scope.
  *
  * - https://learn.microsoft.com/entra/identity-platform/claims-challenge
  * - https://learn.microsoft.com/azure/key-vault/general/authentication-requests-and-responses

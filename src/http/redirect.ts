@@ -5,13 +5,13 @@ import { isSafe } from "./scope_for.ts";
 const REDIRECTS: readonly number[] = [301, 302, 303, 307, 308];
 
 /**
- * Returns the request that a redirect asks for, as the Fetch standard builds it (section "HTTP-redirect fetch"), or
- * `undefined` if the response is not a redirect, or the mode is `"manual"`. Throws a `TypeError` if the redirect cannot
- * be followed. Discards the response of a redirect.
+ * Returns the request that follows a redirect, as the Fetch standard defines it (section "HTTP-redirect fetch");
+ * `undefined` if the response is not a redirect, or the caller's mode is `"manual"`. Throws a `TypeError` if the
+ * redirect cannot be followed. Discards the response of a redirect.
  */
 export function redirected(response: Response, outgoing: Outgoing): Outgoing | undefined {
   const { url, redirect } = outgoing;
-  // A page cannot see the target of a redirect that it does not follow at once.
+  // In a web page, `redirect: "manual"` hides the target of the redirect.
   const isHidden = response.type === "opaqueredirect";
   const location = REDIRECTS.includes(response.status) ? response.headers.get("location") : null;
   if (redirect === "manual" || !isHidden && location === null) return undefined;
@@ -26,7 +26,7 @@ export function redirected(response: Response, outgoing: Outgoing): Outgoing | u
     );
   }
   const headers = new Headers(outgoing.headers);
-  // The Fetch standard requires it for `Authorization`, and the runtimes do it for all that are for the origin.
+  // The Fetch standard removes `Authorization`, and the runtimes also remove the other headers for one origin.
   if (target.origin !== url.origin) {
     for (const name of ["authorization", "cookie", "host", "proxy-authorization"]) headers.delete(name);
   }

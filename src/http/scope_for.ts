@@ -71,11 +71,11 @@ const COSMOS = /^[a-z0-9-]{3,60}\.documents\.azure\.(com|us|cn)$/;
 const PROJECTS = "/api/projects/";
 
 /**
- * Returns the scope of the access tokens for a URL of Azure, by its host and path, or `undefined` if the host is in
- * none of the clouds' tables, or if no token may be sent to the URL: with another protocol than `https:`, a port other
+ * Returns the scope of the access tokens for a URL of Azure, by its host and path. Returns `undefined` if the host is
+ * not a known one, or if no token may be sent to the URL, because it has another protocol than `https:`, a port other
  * than 443, or user information.
  *
- * The table is in the documentation, with its sources.
+ * The documentation has a table of the hosts, with its sources.
  *
  * @param url An absolute URL.
  * @returns The scope, such as `"https://storage.azure.com/.default"`, or `undefined`.
@@ -97,7 +97,7 @@ export function scopeFor(url: string | URL): string | undefined {
   return resource && `https://${resource}/.default`;
 }
 
-/** Whether a token may be sent to the URL, if its host is a known one. */
+/** Whether a token may be sent to the URL, provided that its host is a known one. */
 export function isSafe({ protocol, username, password }: URL): boolean {
   return protocol === "https:" && !username && !password;
 }
@@ -107,7 +107,7 @@ export function isCosmos(host: string): boolean {
   return COSMOS.test(host);
 }
 
-/** Whether the host of Azure has the resources of all tenants, and not those of one customer. */
+/** Whether the host serves the resources of all tenants, as `management.azure.com` does, not those of one customer. */
 export function isShared(host: string): boolean {
   return RESOURCES.has(host);
 }

@@ -15,6 +15,7 @@
  */
 
 import { createLruCache } from "../core/lru_cache.ts";
+import { checkOptionNames } from "../core/option_names.ts";
 import { retryAfter } from "../core/retry_after.ts";
 import { sleep } from "../core/sleep.ts";
 import { parseUrl } from "../core/url.ts";
@@ -74,7 +75,7 @@ export interface AzureFetchOptions {
   clientRequestId?: boolean | undefined;
 }
 
-/** State of one call, for all its redirects together, so that a service cannot delay the response by an hour. */
+/** State of one call. Its redirects share it, so that they do not multiply the number of retries. */
 interface Call {
   challenges: number;
   retries: number;
@@ -90,17 +91,17 @@ interface Call {
  *   same origin.
  * - Sets `x-ms-version` for Azure Storage and Azure Cosmos DB, unless the request has it, and replaces `Authorization`.
  * - After a 401 whose challenge names claims or another tenant, repeats the request with a token that has them. The
- *   credential must allow the tenant (`additionallyAllowedTenants`). Later requests to the host use the tenant at
- *   once, unless the host is one of all tenants, such as `management.azure.com`.
+ *   credential must allow the tenant (`additionallyAllowedTenants`). Later requests to the host begin with this tenant,
+ *   unless the host serves all tenants, as `management.azure.com` does.
  * - After a 429 or 503 with `Retry-After`, repeats the request after that delay: at most three times, each after at
  *   most 60 s.
- * - Sends a request with a stream as body once, so that the caller gets each of these responses.
+ * - Sends a request whose body is a stream only once. The caller then gets the response with 401, 429 or 503.
  *
  * @param credential The credential.
  * @param options See {@linkcode AzureFetchOptions}.
  * @returns A function like `fetch`, which rejects with a `TypeError` if no token may be sent to the URL, and with the
  * error of the credential if it returns no token.
- * @throws {TypeError} An option is malformed, or `hosts` lacks `scope`.
+ * @throws {TypeError} The credential or an option is malformed, an option's name is misspelt, or `hosts` lacks `scope`.
  *
  * @example
  * ```ts no-eval
@@ -116,6 +117,9 @@ interface Call {
  * ```
  */
 export function withAzureAuth(credential: TokenCredential, options: AzureFetchOptions = {}): AzureFetch {
+  if (typeof Object(credential).getToken !== "function") {
+    throw new TypeError('Argument "credential" must be a credential, with the method "getToken"');
+  }
   checkOptions(options);
   const { clientRequestId } = options;
   // A copy, because the program may change its array, and only these have been checked.
@@ -162,7 +166,7 @@ export function withAzureAuth(credential: TokenCredential, options: AzureFetchOp
       throw error;
     });
     call.tenantId = tenantId;
-    // A later request to a host of all tenants may be for another one, and would not fail with this one.
+    // A host that serves all tenants would accept a token of this one, although a later request is meant for another.
     if (tenantId && !isShared(url.host)) tenants.set(url.host, tenantId);
     return token;
   }
@@ -236,7 +240,11 @@ function setHeaders({ headers, url }: Outgoing, scope: string, token: string): v
   headers.set("x-ms-date", new Date().toUTCString());
 }
 
-function checkOptions({ scope, hosts }: AzureFetchOptions): void {
+function checkOptions(options: AzureFetchOptions): void {
+  const { scope, hosts } = options;
+  checkOptionNames(options, "scope hosts fetch clientRequestId");
+  // The name of this argument in other functions, and too short for the check above.
+  if ("scopes" in options) throw new TypeError('Option "scopes" is unknown: Did you mean "scope"?');
   if (scope !== undefined && (typeof scope !== "string" || !scope)) {
     throw new TypeError('Option "scope" must be a non-empty string');
   }

@@ -26,8 +26,8 @@ interface Agent {
 }
 
 /**
- * Azure Arc: a server outside of Azure, which an agent connects. The agent writes a key to a file, and the program
- * proves with the key that it may read the file.
+ * Azure Arc: a server outside of Azure, which is connected to Azure by an agent. The agent writes a key to a file, and
+ * the program proves with the key that it may read the file.
  *
  * https://learn.microsoft.com/azure/azure-arc/servers/managed-identity-authentication
  */
@@ -67,7 +67,7 @@ export function arc({ identity, runtime, settings }: MachineContext): Source {
 }
 
 /**
- * Whether the machine has the agent, which may not have set variables. Returns the missing flag if the runtime does not
+ * Whether the agent is installed, also if its variables are not set. Returns the missing flag if the runtime does not
  * permit the check.
  */
 export async function hasAgent({ runtime, settings }: MachineContext): Promise<boolean | string> {
@@ -117,7 +117,7 @@ async function readKey(
       { statusCode: 401 },
     );
   }
-  // The path of the challenge may be another spelling of it.
+  // Not the path in the challenge, which may be spelt differently.
   const path = agent.keys + name;
   let content = "";
   try {
@@ -125,7 +125,7 @@ async function readKey(
     const size = await fileSizer(runtime)?.(path) ?? 0;
     if (size <= MAX_BYTES) content = await readTextFile(path);
   } catch (error) {
-    // The system denies access with another error, "PermissionDenied".
+    // If the operating system denies the access, the error is another one, "PermissionDenied".
     const flag = missingPermission(error, { read: agent.keys });
     throw flag ? new AuthenticationError(`Cannot read the key of Azure Arc: Run ${flag}`) : new AuthenticationError(
       `Cannot read the key of Azure Arc in "${agent.keys}": Run as a user who may, of the group "himds" on Linux`,
@@ -140,7 +140,7 @@ async function readKey(
   );
 }
 
-/** Returns the name of the key file, if the path is that of a file in the agent's folder. */
+/** Returns the name of the key file; `undefined` if the path does not lead to a key file in the agent's folder. */
 function keyNameIn(path: string, { keys, isWindows }: Agent): string | undefined {
   // Windows accepts both separators, and does not distinguish between upper and lower case.
   const normalize = (path: string) => isWindows ? path.replace(/[\\/]+/g, "\\").toLowerCase() : path;

@@ -68,7 +68,7 @@ function createClient(credential: string, given: GivenContext): ManagedIdentityC
     async function attempt(limitInMs: number | undefined): Promise<HttpResult> {
       sentOn = settings.now();
       const response = await source.send({ resource, enableCae, rejected, signal, limitInMs });
-      // The reason why a request failed is logged.
+      // Redacted, because `retry` logs the reason why a request failed.
       return response.status === 0
         ? { ...response, text: toSingleLine(redact(response.text, source.secrets)) }
         : response;
@@ -78,7 +78,7 @@ function createClient(credential: string, given: GivenContext): ManagedIdentityC
     if (!body || body.access_token === undefined && body.error !== undefined) {
       throw failure(response, action, source, identity);
     }
-    // Parsed first, because a malformed response says nothing about the identity.
+    // Parsed first, because the identity in a malformed response is not meaningful.
     const token = readTokenResponse(body, action, sentOn);
     if (source.confirmsIdentity && identity && !isConfirmed(body, identity)) {
       const message = `${action}: The response does not confirm the user-assigned identity "${identity.id}"`;
@@ -163,8 +163,8 @@ function failure(
 }
 
 /**
- * Returns the error for an identity that is not assigned to the machine. Its id, in a variable, may be that of a
- * service principal.
+ * Returns the error for an identity that is not assigned to the machine. It is inconclusive, because the id in the
+ * variable may be meant for a service principal.
  */
 function unassigned(message: string, variable: string): CredentialUnavailableError {
   return new CredentialUnavailableError(`${message}. The variable ${variable} was tried as a client id`, {

@@ -173,9 +173,9 @@ function notPermitted(error: unknown): unknown {
 }
 
 /**
- * Returns the result for the response to a probe: the service of a virtual machine returns a JSON error, that of Azure
- * Container Instances a text. Proxies, Docker Desktop and the metadata services of other clouds respond at the address
- * as well.
+ * Returns the result for the response to a probe. The service of a virtual machine returns a JSON error, and the one of
+ * Azure Container Instances returns text. Proxies, Docker Desktop and the metadata services of other clouds also
+ * respond at the address.
  */
 function findingOf({ status, text }: HttpResult): Finding {
   if (status === 403 && text.includes("unreachable")) return "absent";

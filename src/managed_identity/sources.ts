@@ -8,7 +8,7 @@ import { serviceFabric } from "./service_fabric.ts";
 import type { MachineContext, Source } from "./source.ts";
 
 interface Row {
-  /** Variables that are all set. */
+  /** Variables that must all be set. */
   readonly variables: readonly string[];
   /** A further condition. A string is the flag of the runtime that is missing to check it. */
   readonly if?: (context: MachineContext) => Promise<boolean | string>;

@@ -3,8 +3,8 @@ import { refreshTime, seconds } from "../core/freshness.ts";
 import { AuthenticationError } from "../errors.ts";
 import type { TokenSet } from "../token_cache.ts";
 
-// "09/14/2017 01:05:05 PM +00:00": the App Service of 2017 on Windows; "09/14/2017 13:05:05 +00:00": on Linux. Others
-// omit leading zeros.
+// The App Service of 2017 sends "09/14/2017 01:05:05 PM +00:00" on Windows and "09/14/2017 13:05:05 +00:00" on Linux.
+// Other sources omit leading zeros.
 const OLD_DATE = /^(\d\d?)\/(\d\d?)\/(\d{4}) (\d\d?):(\d\d?):(\d\d?)(?: ([AP])M)? ([+-]\d\d:\d\d)$/;
 const ISO_DATE = /^\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:\d\d)$/;
 
@@ -12,7 +12,7 @@ const ISO_DATE = /^\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:\d\d)$/;
 export function readTokenResponse(body: Record<string, unknown>, action: string, sentOn: number): TokenSet {
   const { access_token: token, token_type: type = "Bearer" } = body;
   const isBearer = typeof type === "string" && type.toLowerCase() === "bearer";
-  // Not `expires_in` first, because for a token from the cache of the source it counts from the time of issue.
+  // `expires_in` is only the fallback: for a token from the cache of the source, it counts from the time of issue.
   const expiresOn = parseTime(body.expires_on) ?? (seconds(body.expires_in) ?? NaN) * 1000 + sentOn;
   const malformed = typeof token !== "string" || token === ""
     ? "access_token"

@@ -45,7 +45,7 @@ export function headerIn(variable: string, settings: Settings): string {
   return value;
 }
 
-/** Throws an `AuthenticationError` for an identity that is not of the accepted kind, or for any if there is none. */
+/** Throws an `AuthenticationError` for an identity of another kind than the accepted one. By default accepts none. */
 export function rejectIdentity(
   source: string,
   { identity }: MachineContext,

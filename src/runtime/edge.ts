@@ -13,8 +13,8 @@ import type * as permissions from "./query_permission.ts";
 import type { fetchRemotely as FetchRemotely } from "./remote_fetch.ts";
 import type { tlsFetcher as TlsFetcher } from "./tls_fetch.ts";
 
-// The edge builds of the npm package have this module in place of those above: an edge runtime has no files, programs,
-// servers, permissions or pages, so that each capability is the member of `options.runtime` or absent.
+// In the edge build of the npm package, this module replaces those that are imported above. An edge runtime has no
+// files, programs, servers, permissions or pages, so that each capability is the member of `options.runtime` or absent.
 
 interface Global {
   readonly navigator?: { readonly userAgent?: string };

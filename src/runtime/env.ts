@@ -7,7 +7,7 @@ export function env(name: string): string | undefined {
   return typeof value === "string" ? value : undefined;
 }
 
-/** Whether a runtime without a name has environment variables. */
+/** Whether a runtime of the platform `"web"` has environment variables. */
 export function hasEnv(): boolean {
   return (globalThis as { process?: { env?: unknown } }).process?.env !== undefined;
 }

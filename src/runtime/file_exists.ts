@@ -24,14 +24,14 @@ export function fileFinder(runtime: RuntimeOverrides = {}): Runtime["fileExists"
   }
 }
 
-/** Not by `node:fs`, which on Deno needs the permission to read the user id as well. */
+/** Opens a file on Deno. Does not use `node:fs`, which also needs the permission to read the user id there. */
 async function openWithDeno(path: string): Promise<void> {
   (await Deno.open(path)).close();
 }
 
 /**
- * Not by `access`: with `--permission`, Node 22 and 24.0 throw its error outside of the promise, which ends the
- * process.
+ * Opens a file on Node and Bun. Does not use `access`: with `--permission`, Node 22 and 24.0 throw its error outside of
+ * the promise, which ends the process.
  */
 async function openWithNode(path: string): Promise<void> {
   await (await builtinModule<FileSystem>("node:fs/promises").open(path)).close();

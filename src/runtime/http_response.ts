@@ -113,7 +113,7 @@ function createInput(connection: Connection): Input {
   };
 }
 
-/** Not by spreading, which takes seconds for a long line that arrives byte by byte. */
+/** Concatenates bytes. Spreading them would take seconds for a long line that arrives byte by byte. */
 function concatenate(first: Bytes, second: Bytes): Bytes {
   const bytes = new Uint8Array(first.length + second.length);
   bytes.set(first);

@@ -47,7 +47,7 @@ interface Undici {
   readonly fetch: (input: Parameters<Fetch>[0], init: RequestInit & { dispatcher: object }) => Promise<Response>;
 }
 
-/** Loopback and link-local addresses: for the proxy they are its own. */
+/** Loopback and link-local addresses, which a proxy would take for its own. */
 const OWN_ADDRESS = /^(localhost|.*\.localhost|127\.[\d.]+|169\.254\.[\d.]+|\[::1\]|\[fe[89ab][\da-f]:.*)$/;
 /** Statuses whose responses have no body. */
 const WITHOUT_BODY = [204, 205, 304];
@@ -73,8 +73,8 @@ export async function fetchThroughProxy(
     return await requestByNode(request, url, proxy, init?.signal ?? request.signal);
   }
   const { Pool, ProxyAgent, fetch: fetchByUndici } = await loadUndici(variable);
-  // Of one request only, and destroyed when it fails: otherwise `undici` connects for ever, and without a pause, to a
-  // proxy that closes each connection.
+  // Used for one request only, and destroyed when that fails: otherwise `undici` connects for ever, and without a
+  // pause, to a proxy that closes each connection.
   let reason: Error | undefined;
   const destroy = (error: Error) => void dispatcher.destroy(reason ??= error).catch(() => {});
   const dispatcher = new ProxyAgent({
@@ -84,11 +84,11 @@ export async function fetchThroughProxy(
   });
   try {
     const response = await fetchByUndici(input, { ...init, dispatcher });
-    // Ends when the body has been read.
+    // Closes the dispatcher after the body has been read.
     dispatcher.close().catch(() => {});
     return response;
   } catch (error) {
-    // After the first failure `undici` says only that it was destroyed.
+    // After the first failure, the error of `undici` is only that it was destroyed.
     if (!reason) destroy(error as Error);
     throw reason;
   }

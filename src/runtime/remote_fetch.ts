@@ -6,10 +6,10 @@ import { detectPlatform } from "./platform.ts";
  * name. The `fetch` of Deno and of Bun uses that proxy itself.
  */
 export async function fetchRemotely(input: Parameters<typeof fetch>[0], init?: RequestInit): Promise<Response> {
-  // As in curl: the one in lower case first, and not one that is empty. HTTP_PROXY is for `http:`, the scheme of
-  // loopback addresses only.
+  // As in curl, the variable in lower case takes precedence, and an empty one is ignored. HTTP_PROXY is not used,
+  // because it is for `http:`, which only requests to loopback addresses use.
   const variable = detectPlatform() === "node" ? ["https_proxy", "HTTPS_PROXY"].find(env) : undefined;
-  // Looked up at each call: a page or a test may replace the global one.
+  // The global `fetch` is looked up at each call, because a page or a test may replace it.
   if (!variable) return await fetch(input, init);
   const { fetchThroughProxy } = await import("./proxy_fetch.ts");
   return await fetchThroughProxy(input, init, variable);

@@ -59,8 +59,8 @@ export interface LoopbackServer {
 }
 
 /**
- * The capabilities of a runtime beyond the Web APIs. A member that is absent is a capability that is absent. Give
- * members as `options.runtime` to replace what the runtime has, or to add what it lacks.
+ * The capabilities of a runtime beyond the Web APIs. If the runtime lacks a capability, the member is absent. Pass
+ * members as `options.runtime` to replace capabilities of the runtime, or to add missing ones.
  */
 export interface Runtime {
   /** Returns the value of an environment variable. */

@@ -18,8 +18,7 @@ p { margin: 0; color: var(--soft); }
 const STYLE_DIGEST = "0cs8Qc59bIxFgudcTNjcstvYIJTLflPrtLEaR/UvwaY=";
 
 /**
- * Returns a page with a title and a message. It has no script and loads nothing, and its color scheme is that of the
- * user.
+ * Returns a page with a title and a message. It has no script and loads nothing, and it has the user's color scheme.
  */
 export function createPage(status: number, title: string, text: string): Response {
   const [safeTitle, safeText] = [title, text].map(escape);

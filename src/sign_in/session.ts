@@ -118,10 +118,10 @@ export function createUserSession(spec: UserSessionSpec, settings: Settings): Us
   let getToken = createPartition(acquire, spec.secret);
   let lastRun: Promise<unknown> = Promise.resolve();
   let busyUntil = 0;
-  /** Number of the sign-in that the account and the refresh token are from. */
+  /** Incremented when `authenticate` replaces the account and the refresh token. */
   let generation = 0;
 
-  /** Creates a `getToken` with its own cache partition, or that of the owner. */
+  /** Creates a `getToken` with the cache partition of `owner`, by default with a new one. */
   function createPartition(acquire: Acquire, owner: string | object = {}): GetToken {
     return createGetToken({
       name,

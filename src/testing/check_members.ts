@@ -1,6 +1,6 @@
 /**
- * Throws a `TypeError` unless the value is an object whose members are all known. A misspelt member would otherwise
- * have no effect, and a test would pass that proves nothing.
+ * Throws a `TypeError` unless the value is an object whose members are all known. Otherwise a misspelt member would
+ * have no effect, and a test that proves nothing would pass.
  *
  * @param what What a member is, for the message: `"option of createEntra"`.
  * @param known The names of the members.

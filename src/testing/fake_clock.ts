@@ -2,8 +2,8 @@ import { digest } from "../core/encoding.ts";
 
 /**
  * A clock that stands still until it is advanced. Pass it as the option `runtime` of a credential: it has the two
- * members with which credentials read the time and wait. Its functions do not use `this`. It also advances while the
- * timers of the test runner are fake, if this module was imported before they were.
+ * members with which credentials read the time and wait. Its functions do not use `this`. `advance` also works while a
+ * test runner has replaced the timers by fake ones, if this module was imported before that.
  */
 export interface FakeClock {
   /** Returns the time, in milliseconds since the epoch. */

@@ -1,3 +1,4 @@
+import { checkMembers } from "./check_members.ts";
 import type { AccessToken, GetTokenOptions, TokenCredential } from "../token_credential.ts";
 
 /** Options of {@linkcode StaticCredential}. */
@@ -31,10 +32,11 @@ export class StaticCredential implements TokenCredential {
    *
    * @param token The access token.
    * @param options See {@linkcode StaticCredentialOptions}.
-   * @throws {TypeError} The token is not a non-empty string.
+   * @throws {TypeError} The token is not a non-empty string, or an option is unknown.
    */
   constructor(token: string, options: StaticCredentialOptions = {}) {
     if (typeof token !== "string" || !token) throw new TypeError('"token" must be a non-empty string');
+    checkMembers(options, "option of StaticCredential", { expiresOnTimestamp: true });
     const result: AccessToken = {
       token,
       expiresOnTimestamp: options.expiresOnTimestamp ?? LATEST_TIMESTAMP,

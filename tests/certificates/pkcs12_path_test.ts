@@ -1,4 +1,4 @@
-// Runs on: deno, node
+// Runs on: deno, node, bun
 // A PKCS#12 file whose path is in a variable or in code is read with `node-forge`, which is installed here.
 import { ClientCertificateCredential, EnvironmentCredential, OnBehalfOfCredential } from "@azweb/identity";
 import { createRuntime } from "@azweb/identity/runtime";

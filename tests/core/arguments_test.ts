@@ -420,6 +420,15 @@ test("a bearer token provider rejects if its credential returns no token", async
   assert.equal((await failureOf(provider())).message, "The credential returned no token");
 });
 
+test("the first argument of getBearerTokenProvider must be a credential", () => {
+  for (const credential of [undefined, null, "a-token", {}, { credential: { getToken() {} }, scopes: SCOPE }]) {
+    assert.throws(() => getBearerTokenProvider(credential as never, SCOPE), {
+      name: "TypeError",
+      message: 'Argument "credential" must be a credential, with the method "getToken"',
+    });
+  }
+});
+
 test("the constructor of an app's credential throws for a tenant such as \"common\", which is not the app's own", () => {
   for (const tenantId of ["common", "organizations", "Consumers"]) {
     for (const { name, create, good } of CREDENTIALS.filter(({ good }) => !("password" in good))) {

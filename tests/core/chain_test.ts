@@ -338,6 +338,9 @@ for (
       [`\uFEFF${CLIENT}`, "a byte order mark"],
       [`"${CLIENT}"`, "a quotation mark"],
       [`'${CLIENT}'`, "a quotation mark"],
+      [`“${CLIENT}”`, "a quotation mark"],
+      [`${CLIENT}\u00A0`, "a blank"],
+      [`${CLIENT}\u200B`, "a zero-width space"],
       [`${CLIENT}ä`, "an invalid character"],
     ].map(([id, character]) => [
       { AZURE_TENANT_ID, AZURE_CLIENT_ID: id, ...SECRET },

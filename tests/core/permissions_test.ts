@@ -159,6 +159,21 @@ for (const path of ["app.pem", "/secrets/app.pem", "./certificates/app.pem"]) {
   });
 }
 
+for (
+  const credential of [
+    'ClientCertificateCredential("tenant", "client", "/app.pem")',
+    'ClientCertificateCredential("tenant", "client", { certificatePath: "/app.pem" })',
+    'OnBehalfOfCredential({ tenantId: "t", clientId: "c", certificatePath: "/app.pem", userAssertionToken: "a.b.c" })',
+    'AgentIdentityCredential({ tenantId: "t", blueprintId: "b", agentId: "a", certificatePath: "/app.pem" })',
+  ]
+) {
+  test(`an error about unreadable variables also names the certificate file: ${credential}`, async () => {
+    const output = await run(["--deny-env"], callGetToken(credential));
+    assert.ok(output.startsWith(`AuthenticationError / ${credential.split("(")[0]}${UNREADABLE}`), output);
+    assert.ok(output.endsWith(" --allow-net=login.microsoftonline.com --allow-read=/app.pem"), output);
+  });
+}
+
 test("a certificate file that a variable names and that may not be read ends a chain, with an error that names variable and flag", async () => {
   const variables = { AZURE_TENANT_ID: "tenant", AZURE_CLIENT_ID: "client", AZURE_CLIENT_CERTIFICATE_PATH: "app.pem" };
   const output = await run(["--allow-env", "--allow-net"], callGetToken("DefaultAzureCredential()"), variables);

@@ -137,7 +137,24 @@ describe("the reason and the next step of an error", () => {
         { code: 1, stderr: `${output!.replace(", ", ",\r\n")}.\n` },
         [INCOMPLETE + output, ABSENT[tool][1]],
       ]),
-      ["no output", tool, {}, ["It wrote no message", BY_HAND[tool]]],
+      ["no output", tool, {}, ["Its output is empty", BY_HAND[tool]]],
+      ["no output, and a warning", tool, { stderr: "WARNING: You have 2 updates available\n" }, [
+        "Its output is empty",
+        BY_HAND[tool],
+      ]],
+      ["no output, and an error", tool, { stderr: `WARNING: old\nERROR: ${AADSTS}\n` }, [
+        `ERROR: ${AADSTS}`,
+        LOGIN[tool],
+      ]],
+      [
+        "no output, because a wrapper does not find the program",
+        tool,
+        { stderr: `bash: ${tool}: command not found\n` },
+        [
+          `${INCOMPLETE}bash: ${tool}: command not found`,
+          ABSENT[tool][1],
+        ],
+      ],
       ["it failed without output", tool, { code: 3 }, [
         "It ended with exit code 3: It wrote no message",
         BY_HAND[tool],
@@ -167,7 +184,7 @@ describe("the reason and the next step of an error", () => {
       ],
       ["an error with the escape sequences for a red text and a link", tool, {
         code: 1,
-        stderr: `\x1b[91mERROR: \x1b]8;;https://aka.ms\x1b\\${AADSTS}\x1b]8;;\x07\x1b[0m`,
+        stderr: `\x1b(B\x1b[91mERROR: \x1b]8;;https://aka.ms\x1b\\${AADSTS}\x1b]8;;\x07\x1b[0m\x1b(B`,
       }, [`ERROR: ${AADSTS}`, LOGIN[tool]]],
       ["an array", tool, { stdout: "[]" }, ["Its output is not the JSON of a token", BY_HAND[tool]]],
       [

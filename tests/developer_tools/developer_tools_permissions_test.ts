@@ -98,12 +98,12 @@ for (
     assert.match(message, / \/ 0$/);
   });
 
-  test(`the error of ${credential} names ${env} if it is missing`, async () => {
+  test(`the error of ${credential} names ${env} and --allow-run=${program} if variables may not be read`, async () => {
     const message = await outcomeOf(credential, ["--deny-env", `--allow-run=${program}`]);
     assert.match(message, /: The variable PATH is not set, or cannot be read: Run Deno with --allow-env=/);
-    assert.ok(message.endsWith(`: Run Deno with ${env} / 0`), message);
+    assert.ok(message.endsWith(`: Run Deno with ${env} --allow-run=${program} / 0`), message);
     // One prompt for all variables in the lifetime of the process.
-    assert.ok((await outcomeOf(credential, [`--allow-run=${program}`])).endsWith(`: Run Deno with ${env} / 1`));
+    assert.ok((await outcomeOf(credential, [`--allow-run=${program}`])).endsWith(` --allow-run=${program} / 1`));
   });
 }
 

@@ -94,6 +94,17 @@ const UNREACHABLE: Readonly<Record<string, [fault: () => unknown, message: strin
   "a fetch that rejects with null": [() => Promise.reject(null), "The request failed"],
   "a fetch that rejects with a string": [() => Promise.reject("no network"), "The request failed"],
   "a fetch that rejects with an empty error": [() => Promise.reject(new Error()), "The request failed"],
+  // The error is not an instance of this realm's `Error`, as in the sandbox of Jest.
+  "a fetch whose error is of another realm": [
+    () => Promise.reject({ message: "fetch failed", cause: { message: "connect ECONNREFUSED", code: "ECONNREFUSED" } }),
+    "fetch failed: connect ECONNREFUSED",
+    "Check the host and the port, also those in HTTPS_PROXY, and that no firewall blocks them",
+  ],
+  "a fetch whose error is empty and its own cause": [() => {
+    const error = new Error();
+    error.cause = error;
+    return Promise.reject(error);
+  }, "The request failed"],
   "a fetch whose error is its own cause": [() => {
     const error = new Error("round");
     error.cause = error;

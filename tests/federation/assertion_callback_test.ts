@@ -94,6 +94,25 @@ for (
   });
 }
 
+test("the messages and codes of the causes are shown, because fetch of Node says only that it failed", async () => {
+  const lookup = Object.assign(new Error("getaddrinfo ENOTFOUND vault.example"), { code: "ENOTFOUND" });
+  const refused = Object.assign(new Error(""), { code: "ECONNREFUSED" });
+  const circular = new Error("again");
+  circular.cause = circular;
+  for (
+    const [error, shown] of [
+      [new TypeError("fetch failed", { cause: lookup }), "fetch failed: getaddrinfo ENOTFOUND vault.example"],
+      [new TypeError("fetch failed", { cause: refused }), "fetch failed: (ECONNREFUSED)"],
+      [new Error("", { cause: new Error(`Rejected ${ASSERTION}`) }), "Rejected [redacted]"],
+      [circular, "again: again: again"],
+      ["a text", "a text"],
+    ] as const
+  ) {
+    const { message } = await failureOf(create(() => Promise.reject(error), createService()).getToken(SCOPE));
+    assert.ok(message.endsWith(`The callback "getAssertion" failed: ${shown}`), message);
+  }
+});
+
 test("a callback that rejects with a value that is not an Error causes an AuthenticationError", async () => {
   for (const reason of [undefined, null, "a text", 7, {}]) {
     const service = createService();

@@ -170,6 +170,7 @@ test("a source from a credential is unavailable if the credential is, and fails 
   const cause = new Error("down");
   const error = await failureOf(fromCredential({ getToken: () => Promise.reject(cause) }, machine())());
   assert.deepEqual([error.name, error.cause], ["AuthenticationError", cause]);
+  assert.equal(error.message, "Cannot get the assertion of the credential: It failed: down");
   assert.equal(
     (await failureOf(fromCredential({ getToken: () => Promise.resolve(null) }, machine())())).message,
     "Cannot use the assertion of the credential: It is empty",

@@ -55,6 +55,7 @@ test("a function may sign", async () => {
   const cause = new Error("The vault is down");
   const error = await failureOf(fromPrivateKey({ ...options(), key: () => Promise.reject(cause) })());
   assert.deepEqual([error.name, error.cause], ["AuthenticationError", cause]);
+  assert.ok(error.message.endsWith(": The key cannot sign: The vault is down"), error.message);
   for (const signature of [undefined, "c2lnbmF0dXJl", 7, {}]) {
     const other = await failureOf(fromPrivateKey({ ...options(), key: () => signature as never })());
     assert.match(String(other.cause), /^TypeError: The function "key" must return a Uint8Array/);

@@ -271,7 +271,8 @@ test("AWS: an invalid region or a failing callback causes an error before any re
   for (const value of [undefined, null, 7, {}, { accessKeyId: 1, secretAccessKey: 2 }, new Headers()]) {
     for (const name of ["credentials", "sign"]) {
       const error = await failureOf(fromAws({ ...sourceOptions(service, env), [name]: () => value })());
-      assert.equal(error.message, `Cannot get the assertion of AWS: The callback "${name}" failed, see "cause"`);
+      const beginning = `Cannot get the assertion of AWS: The callback "${name}" failed: It must return `;
+      assert.ok(error.message.startsWith(beginning), error.message);
     }
   }
   for (const keys of [{ accessKeyId: "hush\r\nx: y" }, { secretAccessKey: "" }, { sessionToken: "h\u00fcsh" }]) {
@@ -280,11 +281,33 @@ test("AWS: an invalid region or a failing callback causes an error before any re
     assert.match(message, /The callback "credentials" failed/);
     assert.match(String(cause), /^TypeError: It must return "accessKeyId" and "secretAccessKey"/);
   }
-  const cause = new Error("hush-hush");
+  const cause = new Error("No role for eyJhbGciOi.eyJhdWQi.x");
   for (const name of ["credentials", "sign"]) {
     const error = await failureOf(fromAws({ ...sourceOptions(service, env), [name]: () => Promise.reject(cause) })());
-    assert.equal(error.message, `Cannot get the assertion of AWS: The callback "${name}" failed, see "cause"`);
+    assert.equal(
+      error.message,
+      `Cannot get the assertion of AWS: The callback "${name}" failed: No role for [redacted]`,
+    );
     assert.equal(error.cause, cause);
+  }
+  assert.equal(service.requests.length, 0);
+});
+
+test("Google Cloud: a failing callback, or a token with invalid characters, causes an error before any request", async () => {
+  const service = createService();
+  for (
+    const [getAccessToken, shown] of [
+      [() => Promise.reject(new Error("No network")), "No network"],
+      [() => Promise.resolve("CANARY\n"), "The token must be "],
+    ] as const
+  ) {
+    const options = { ...sourceOptions(service), serviceAccount: "app@contoso.example", getAccessToken };
+    const { message } = await failureOf(fromGoogleCloud(options)());
+    assert.ok(
+      message.startsWith(`Cannot get the assertion of Google Cloud: The callback "getAccessToken" failed: ${shown}`),
+      message,
+    );
+    assert.doesNotMatch(message, /CANARY/);
   }
   assert.equal(service.requests.length, 0);
 });
@@ -330,7 +353,9 @@ test("Deno Deploy: getIdToken gets the audience, and the error for a token that 
   assert.deepEqual(audiences, [AUDIENCE, AUDIENCE]);
   const cause = new Error("down");
   const failing = fromDenoDeploy({ ...sourceOptions(createService()), getIdToken: () => Promise.reject(cause) });
-  assert.equal((await failureOf(failing())).cause, cause);
+  const error = await failureOf(failing());
+  assert.equal(error.message, 'Cannot get the assertion of Deno Deploy: The callback "getIdToken" failed: down');
+  assert.equal(error.cause, cause);
 });
 
 for (const { name, env, respond } of REQUESTING_SOURCES.filter(({ name }) => !name.includes("elsewhere"))) {

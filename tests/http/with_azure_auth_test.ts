@@ -199,6 +199,11 @@ describe("withAzureAuth", () => {
     "an empty host": [{ hosts: [""], scope: "s" }, /without protocol and path/],
     "a string of hosts": [{ hosts: "api.contoso.com", scope: "s" }, /"hosts" must be an array/],
     "an empty scope": [{ scope: "" }, /"scope" must be a non-empty string/],
+    "scopes": [{ scopes: "s" }, /^Option "scopes" is unknown: Did you mean "scope"\?$/],
+    "a misspelt option": [
+      { clientRequestID: true },
+      /^Option "clientRequestID" is unknown: Did you mean "clientRequestId"\?$/,
+    ],
   };
   for (const [defect, [options, message]] of Object.entries(invalid)) {
     test(`throws for ${defect}`, () => {
@@ -206,6 +211,15 @@ describe("withAzureAuth", () => {
       assert.throws(() => withAzureAuth(credential, options), { name: "TypeError", message });
     });
   }
+
+  test("throws if the first argument is not a credential", () => {
+    for (const credential of [undefined, null, "a-token", {}, { credential: { getToken() {} } }]) {
+      assert.throws(() => withAzureAuth(credential as never), {
+        name: "TypeError",
+        message: 'Argument "credential" must be a credential, with the method "getToken"',
+      });
+    }
+  });
 
   test("rejects with the error of the credential, or if the credential returns no token", async () => {
     const error = new Error("no identity");

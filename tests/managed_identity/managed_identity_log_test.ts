@@ -1,5 +1,10 @@
 // Log events name the source and the identity, so that a log shows which of several was used.
-import { DefaultAzureCredential, type LogEvent, ManagedIdentityCredential } from "@azweb/identity";
+import {
+  DefaultAzureCredential,
+  type LogEvent,
+  ManagedIdentityCredential,
+  WorkloadIdentityCredential,
+} from "@azweb/identity";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
@@ -14,6 +19,7 @@ import {
   VAULT,
 } from "../support/managed_identity/machine.ts";
 import { type Asked, createService, failureOf, jsonAnswer } from "../support/service.ts";
+import { createWorkload } from "../support/workload.ts";
 
 const SYSTEM = "system-assigned identity";
 const NAMES = { IMDS: "the instance metadata service" } as Readonly<Record<string, string>>;
@@ -55,6 +61,19 @@ for (
     assert.deepEqual([failed.event, failed.source, failed.identity], ["token-failed", source, expected]);
   });
 }
+
+test("a federated token", async () => {
+  const events: LogEvent[] = [];
+  const { env, options } = await createWorkload();
+  const log = (event: LogEvent) => void events.push(event);
+  await new ManagedIdentityCredential({ ...options, env, log }).getToken(VAULT);
+  const { event, source, identity, message } = events.at(-1)!;
+  const expected = `identity with the client id "${env.AZURE_CLIENT_ID}"`;
+  assert.deepEqual([event, source, identity], ["token-acquired", "workload identity", expected]);
+  assert.equal(message, `ManagedIdentityCredential got a token for ${VAULT} from workload identity as the ${expected}`);
+  await new WorkloadIdentityCredential({ ...options, cache: false, log }).getToken(VAULT);
+  assert.deepEqual([events.at(-1)!.credential, events.at(-1)!.source], ["WorkloadIdentityCredential", undefined]);
+});
 
 test("a chain logs the same, for the id in the variable too", async () => {
   const events: LogEvent[] = [];

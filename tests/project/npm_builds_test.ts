@@ -77,6 +77,38 @@ describe("the package", () => {
   }
 });
 
+describe("a bundle is as large with an import from the root as with one from a subpath", () => {
+  /** Bytes by which the names that a bundler chooses may differ. */
+  const NAMES = 100;
+  let folder: string;
+
+  before(async () => {
+    folder = await packedPackage();
+  });
+
+  after(() => stop());
+
+  async function sizeOf(name: string, from: string, conditions: string[]): Promise<number> {
+    const { outputFiles } = await build({
+      stdin: { contents: `import { ${name} } from "${from}"; console.log(${name});`, resolveDir: folder },
+      ...{ bundle: true, conditions, external: ["node-forge"], format: "esm" as const, minify: true },
+      ...{ platform: "neutral" as const, mainFields: ["module", "main"], write: false as const },
+    });
+    return outputFiles[0]!.contents.length;
+  }
+
+  for (const condition of ["import", "workerd"]) {
+    for (const name of ["ClientSecretCredential", "ManagedIdentityCredential", "InteractiveBrowserCredential"]) {
+      test(`${name} on the condition "${condition}"`, async () => {
+        const subpath = name.replace(/(?<=.)([A-Z])/g, "-$1").toLowerCase();
+        const root = await sizeOf(name, "@azweb/identity", [condition]);
+        const own = await sizeOf(name, `@azweb/identity/${subpath}`, [condition]);
+        assert.ok(own > 10_000 && Math.abs(root - own) <= NAMES, `${root}, ${own}`);
+      });
+    }
+  }
+});
+
 describe("without import()", () => {
   test("a name is imported at the top, once", () => {
     const code = [

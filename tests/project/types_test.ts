@@ -13,6 +13,7 @@ import { fileURLToPath } from "node:url";
 
 const FOLDER = fileURLToPath(new URL("../types/", import.meta.url));
 const CONFIG = fileURLToPath(new URL("../../deno.json", import.meta.url));
+const PROXY = join(FOLDER, "proxy.mts");
 const PROGRAMS = ["core_auth.mts", "drop_in.mts", "interfaces.mts", "misuse.mts", "undefined.mts"];
 
 /** Typical configurations of projects. */
@@ -41,6 +42,13 @@ if (IN_DENO) {
     assert.equal(await denoCheck(PROGRAMS.map((name) => join(FOLDER, name))), "");
   });
 
+  test("the documentation has the code for a proxy that is type-checked", async () => {
+    const page = await readFile(join(FOLDER, "../../docs/proxies-and-certificates.md"), "utf8");
+    const [, ...lines] = (await readFile(PROXY, "utf8")).split("\n").slice(0, -3);
+    const withoutBreaks = (text: string) => text.replace(/\s+/g, " ");
+    assert.ok(withoutBreaks(page).includes(withoutBreaks(`${lines.join("\n")}\n\`\`\``)), lines.join("\n"));
+  });
+
   test("a source of assertions fits @azure/identity, msal-node and better-auth", async () => {
     assert.equal(await denoCheck([join(FOLDER, "assertion_sources.mts")]), "");
   });
@@ -57,6 +65,13 @@ if (IN_DENO) {
   for (const [name, configuration] of Object.entries(CONFIGURATIONS)) {
     test(`the programs compile in ${name}, except for the lines that must not`, async () => {
       assert.equal(await compile(PROGRAMS.map((name) => join(FOLDER, name)), configuration), "");
+    });
+  }
+
+  for (const [name, configuration] of Object.entries(CONFIGURATIONS)) {
+    test(`the code for a proxy compiles in ${name}`, async () => {
+      // The declarations of undici, which are not ours, are not checked.
+      assert.equal(await compile([PROXY], { ...configuration, types: ["node"], skipLibCheck: true }), "");
     });
   }
 

@@ -203,6 +203,16 @@ function describeRules(run: Run): void {
       assert.deepEqual(requests, []);
     });
 
+    for (const host of ["169.254.10.10", "[fe80::1]", "127.0.0.2", "[::1]", "a.localhost"]) {
+      test(`the address ${host} is requested directly`, async () => {
+        const variables = { HTTPS_PROXY: open.url, AZURE_AUTHORITY_HOST: `https://${host}:8443` };
+        // Nothing listens there, and the connection may wait.
+        const { line, requests } = await run(variables, "a short time limit");
+        assert.match(line, /^error /);
+        assert.deepEqual(requests, []);
+      });
+    }
+
     test("the option env does not matter", async () => {
       assert.match((await run({ HTTPS_PROXY: open.url }, "the option env")).line, TOKEN);
     });

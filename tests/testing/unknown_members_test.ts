@@ -3,13 +3,19 @@ import {
   createAksProxy,
   createAppService,
   createArcServer,
+  createAws,
   createAzureMlCompute,
   createAzurePipelines,
   createCloudShell,
   createContainerInstance,
   createEntra,
+  createGitHubActions,
+  createGitLab,
+  createGoogleCloud,
   createServiceFabricNode,
+  createVercel,
   createVirtualMachine,
+  StaticCredential,
 } from "@azweb/identity/testing";
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
@@ -34,15 +40,21 @@ const MAKERS: Readonly<Record<string, readonly [make: (options: never) => object
   createCloudShell: [createCloudShell],
   createAksProxy: [createAksProxy, { fetch }],
   createAzurePipelines: [createAzurePipelines, { serviceConnections: [] }],
+  createGitHubActions: [createGitHubActions],
+  createGitLab: [createGitLab, { audience: "an-audience" }],
+  createVercel: [createVercel],
+  createGoogleCloud: [createGoogleCloud],
+  createAws: [createAws],
+  StaticCredential: [(options) => new StaticCredential("a-token", options)],
 };
 
 describe("an unknown option is a TypeError:", () => {
   for (const [name, [make, options]] of Object.entries(MAKERS)) {
-    test(name, () => {
-      assert.ok(make({ ...options } as never));
+    test(name, async () => {
+      assert.ok(await make({ ...options } as never));
       for (const unknown of ["tokenLifeTimeInMs", "TenantId", "constructor", "toString", ""]) {
         for (const value of [1, undefined]) {
-          assert.throws(() => make({ ...options, [unknown]: value } as never), (error: Error) => {
+          await assert.rejects(async () => await make({ ...options, [unknown]: value } as never), (error: Error) => {
             assert.equal(error.name, "TypeError");
             assert.ok(error.message.startsWith(`Unknown option of ${name} "${unknown}": Use one of "`), error.message);
             return true;
@@ -50,7 +62,7 @@ describe("an unknown option is a TypeError:", () => {
         }
       }
       for (const none of ["text", []]) {
-        assert.throws(() => make(none as never), {
+        await assert.rejects(async () => await make(none as never), {
           name: "TypeError",
           message: `Every option of ${name} must be in an object`,
         });

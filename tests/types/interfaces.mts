@@ -1,7 +1,8 @@
 // The bindings of a Worker as `wrangler types` writes them: an interface, which has no index signature.
 // Type-checked by types_test.ts, and never run.
 import { DefaultAzureCredential, EnvironmentCredential } from "@azweb/identity";
-import { createAksProxy, createVirtualMachine } from "@azweb/identity/testing";
+import { fromGitHubActions, fromPlatform } from "@azweb/identity/federation";
+import { createAksProxy, createEntra, createVirtualMachine } from "@azweb/identity/testing";
 import { createWebSignIn } from "@azweb/identity/web-sign-in";
 
 interface Env {
@@ -14,6 +15,7 @@ interface Env {
 declare const env: Env;
 
 const credentials = [new DefaultAzureCredential({ env }), new EnvironmentCredential({ env })];
+const sources = [fromGitHubActions({ env }), fromPlatform({ env })];
 
 const signIn = createWebSignIn({
   env,
@@ -31,6 +33,18 @@ interface Variables {
 
 declare const variables: Variables;
 
-const machines = [createVirtualMachine({ env: variables }), createAksProxy({ env: variables, fetch })];
+interface Claims {
+  readonly roles: readonly string[];
+}
 
-console.log(credentials, signIn, machines);
+interface Members {
+  readonly expires_in: number;
+}
+
+declare const claims: Claims;
+declare const response: Members;
+
+const machines = [createVirtualMachine({ env: variables, response }), createAksProxy({ env: variables, fetch })];
+const entra = createEntra({ apps: [{ tenantId: "contoso.com", clientId: "my-app", claims }] });
+
+console.log(credentials, sources, signIn, machines, entra);

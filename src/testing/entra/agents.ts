@@ -35,7 +35,7 @@ export async function checkAgentAssertion(assertion: string, agent: EntraApp, di
   if (sub !== subjectOf(agent)) throw new ServiceError(700213, { subject: String(sub), issuer: String(iss) });
 }
 
-/** The session of the grant `user_fic`, by a token of the agent identity and the name or id of its user account. */
+/** Returns the session of a grant `user_fic`: a token of the agent identity, and the name or id of its user account. */
 export async function byUserCredential(
   { form, tenant }: TokenRequest,
   app: EntraApp,

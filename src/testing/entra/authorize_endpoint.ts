@@ -13,7 +13,7 @@ export interface AuthorizationRequest {
 /**
  * Signs in the user of the browser and returns the authorization response (RFC 6749, section 4.1.2).
  *
- * @throws {ServiceError} The browser must not be redirected, so that the user sees the error.
+ * @throws {ServiceError} An error that the browser must show to the user instead of following the redirect URI.
  */
 export function handleAuthorizationRequest(
   request: AuthorizationRequest,
@@ -108,7 +108,7 @@ function redirect(parameters: Record<string, string>, redirectUri: URL, mode: st
   return new Response(null, { status: 302, headers: { location: redirectUri.href } });
 }
 
-/** Returns the page that shows an error to the user where the browser must not be redirected. */
+/** Returns the page that shows an error to the user, for an error that must not be sent to the redirect URI. */
 export function errorPage(error: ServiceError): Response {
   return page(error.status, `<h1>Sign in</h1><p>AADSTS${error.code}: ${escape(error.message)}`);
 }

@@ -9,7 +9,7 @@ export interface Directory {
   readonly users: readonly EntraUser[];
   readonly resources: readonly string[] | undefined;
   readonly hosts: readonly string[];
-  /** The origin of the issuer and the endpoints; `undefined` for that of each request. */
+  /** The origin of the issuer and the endpoints; `undefined` if it is the origin of each request. */
   readonly origin: string | undefined;
   /** Fetches the documents of issuers. */
   readonly fetch: typeof fetch | undefined;

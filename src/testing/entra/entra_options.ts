@@ -30,7 +30,7 @@ export interface EntraApp {
    */
   readonly blueprintId?: string;
   /** Additional claims of its access tokens, such as `{ roles: ["Reader"] }`. None by default. */
-  readonly claims?: Readonly<Record<string, unknown>>;
+  readonly claims?: object;
 }
 
 /** A client secret that expires. */

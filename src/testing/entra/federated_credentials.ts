@@ -73,7 +73,7 @@ function matches({ subject, expression }: EntraFederatedCredential, claims: JWTP
 
 /** Whether the text matches a pattern with `*` for any characters and `?` for one. */
 function matchesPattern(text: string, pattern: string): boolean {
-  // The lengths of the beginnings of the text that the beginning of the pattern matches.
+  // The lengths of the prefixes of the text that match the characters of the pattern so far.
   let lengths = new Set([0]);
   for (const character of pattern) {
     if (character === "*") {

@@ -3,7 +3,7 @@ import { SERVICE_ERRORS } from "./aadsts.ts";
 
 /** An error response of Entra. Each member has a default that fits the others. */
 export interface EntraFaultResponse extends FaultResponse {
-  /** The error code: the number in `AADSTS…`. By default the one that belongs to status 429 or 503, else none. */
+  /** The error code: the number in `AADSTS…`. By default the code for status 429 or 503; none for another status. */
   readonly code?: number;
   /** The claims challenge, a JSON string. By default the one that Entra sends with the error code. */
   readonly claims?: string;

@@ -87,7 +87,7 @@ async function authenticateClient(
 
 /**
  * Returns the resource of the only scope of a client credentials request. Microsoft Entra ignores the scopes of OpenID
- * Connect there: MSAL for Go sends them with each request.
+ * Connect there, which MSAL for Go sends with each request.
  */
 function appResource(scope: string, { tenant }: TokenRequest, directory: Directory): string {
   const scopes = scope.split(" ").filter((name) => name !== "" && !OPENID_SCOPES.includes(name));

@@ -15,6 +15,10 @@ export interface GrantedSession {
   readonly nonce?: string | undefined;
   /** The scope of the authorization request, if the token request has none. */
   readonly scope?: string;
-  /** Marks the grant as used. Called before the tokens are issued, with whether a new refresh token is among them. */
+  /**
+   * Marks the grant as used. Called before the tokens are issued.
+   *
+   * @param isReplaced Whether the response contains a refresh token, which replaces that of the grant.
+   */
   readonly redeem?: (isReplaced: boolean) => void;
 }

@@ -37,7 +37,7 @@ const SYSTEMS = {
  * the first request is a challenge with the path of a new file, and the second request sends its content. The agent
  * then deletes the file.
  *
- * The token endpoint is the URL in the variable `IDENTITY_ENDPOINT`, and the default one without the variable; then
+ * The token endpoint is the URL in the variable `IDENTITY_ENDPOINT`. Without the variable it is the default one, and
  * only the agent's executable shows that the machine is a server of Azure Arc.
  *
  * @param options See {@linkcode ArcServerOptions}.

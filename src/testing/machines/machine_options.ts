@@ -50,7 +50,7 @@ export interface MachineOptions {
    * Members that replace those of the token response, such as `{ resource: "other", expires_in: undefined }`. None by
    * default.
    */
-  readonly response?: Readonly<Record<string, unknown>>;
+  readonly response?: object;
   /**
    * Environment variables that replace those of the machine or are added to them; `undefined` removes one. The endpoint
    * of the machine is at the URL in the resulting variables. None by default.

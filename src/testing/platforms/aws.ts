@@ -1,4 +1,4 @@
-import { createPlatform, type PlatformOptions, type SimulatedPlatform } from "./platform.ts";
+import { checkOptions, createPlatform, type PlatformOptions, type SimulatedPlatform } from "./platform.ts";
 
 const REGION = "eu-central-1";
 const ACCESS_KEY_ID = "ASIAEXAMPLE";
@@ -8,10 +8,12 @@ const ACCESS_KEY_ID = "ASIAEXAMPLE";
  * is not verified.
  *
  * @param options See {@linkcode PlatformOptions}. The default subject is the ARN of a role.
+ * @throws {TypeError} An option is unknown.
  *
  * @see https://docs.aws.amazon.com/STS/latest/APIReference/API_GetWebIdentityToken.html
  */
 export function createAws(options: PlatformOptions = {}): SimulatedPlatform {
+  checkOptions(options, "createAws");
   const { subject = "arn:aws:iam::123456789012:role/app" } = options;
   return createPlatform({
     ...options,

@@ -1,4 +1,4 @@
-import { createPlatform, json, type PlatformOptions, type SimulatedPlatform } from "./platform.ts";
+import { checkOptions, createPlatform, json, type PlatformOptions, type SimulatedPlatform } from "./platform.ts";
 
 const HOST = "run-actions.example";
 
@@ -6,6 +6,7 @@ const HOST = "run-actions.example";
  * Creates a simulated job of GitHub Actions with the permission `id-token: write`.
  *
  * @param options See {@linkcode PlatformOptions}. The default subject is that of the branch `main` of a repository.
+ * @throws {TypeError} An option is unknown.
  *
  * @example
  * ```ts
@@ -27,6 +28,7 @@ const HOST = "run-actions.example";
  * @see https://docs.github.com/actions/reference/security/oidc
  */
 export function createGitHubActions(options: PlatformOptions = {}): SimulatedPlatform {
+  checkOptions(options, "createGitHubActions");
   const { subject = "repo:contoso@1/app@2:ref:refs/heads/main" } = options;
   const token = `request-${crypto.randomUUID()}`;
   return createPlatform({

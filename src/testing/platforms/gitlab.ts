@@ -1,4 +1,4 @@
-import { createPlatform, issueToken, type PlatformOptions, type SimulatedPlatform } from "./platform.ts";
+import { checkOptions, createPlatform, issueToken, type PlatformOptions, type SimulatedPlatform } from "./platform.ts";
 
 /** Options of {@linkcode createGitLab}. */
 export interface GitLabOptions extends PlatformOptions {
@@ -14,10 +14,12 @@ export interface GitLabOptions extends PlatformOptions {
  * Creates a simulated job of GitLab CI/CD, with an ID token in the variable `AZURE_ID_TOKEN`.
  *
  * @param options See {@linkcode GitLabOptions}. The default subject is that of the branch `main` of a project.
+ * @throws {TypeError} An option is unknown.
  *
  * @see https://docs.gitlab.com/ci/secrets/id_token_authentication/
  */
 export async function createGitLab(options: GitLabOptions = {}): Promise<SimulatedPlatform> {
+  checkOptions(options, "createGitLab", { audience: true });
   const { audience = "api://AzureADTokenExchange", subject = "project_path:contoso/app:ref_type:branch:ref:main" } =
     options;
   const spec = { ...options, issuer: "https://gitlab.com", subject, audience, lifetimeInS: 3600, env: {} };

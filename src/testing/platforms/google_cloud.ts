@@ -1,4 +1,4 @@
-import { createPlatform, type PlatformOptions, type SimulatedPlatform } from "./platform.ts";
+import { checkOptions, createPlatform, type PlatformOptions, type SimulatedPlatform } from "./platform.ts";
 
 const HOST = "metadata.google.internal";
 const FLAVOR = { "metadata-flavor": "Google" };
@@ -8,10 +8,12 @@ const FLAVOR = { "metadata-flavor": "Google" };
  * `localFetch` of a source.
  *
  * @param options See {@linkcode PlatformOptions}. The default subject is the id of a service account.
+ * @throws {TypeError} An option is unknown.
  *
  * @see https://cloud.google.com/run/docs/container-contract#metadata-server
  */
 export function createGoogleCloud(options: PlatformOptions = {}): SimulatedPlatform {
+  checkOptions(options, "createGoogleCloud");
   const { subject = "112233445566778899000" } = options;
   return createPlatform({
     ...options,

@@ -1,3 +1,4 @@
+import { checkMembers } from "../check_members.ts";
 import type { EntraFederatedCredential } from "../entra/entra_options.ts";
 import { publicKeys, sign } from "../entra/signing_key.ts";
 import { checkMachineFault, faultResponse, type MachineFault, respondWithFault } from "../faults.ts";
@@ -18,6 +19,13 @@ export interface PlatformOptions {
    */
   readonly now?: () => number;
 }
+
+const OPTIONS: Readonly<Record<keyof PlatformOptions, true>> = {
+  subject: true,
+  tokenLifetimeInMs: true,
+  fetch: true,
+  now: true,
+};
 
 /** A simulated platform that issues tokens to a program. Its `fetch` also returns the issuer's metadata and keys. */
 export interface SimulatedPlatform extends SimulatedService<MachineFault> {
@@ -50,6 +58,16 @@ interface PlatformSpec extends PlatformOptions {
 export interface PlatformRequest extends RecordedRequest {
   /** Signs a token for an audience. */
   issue(audience: string): Promise<string>;
+}
+
+/**
+ * Throws a `TypeError` for an unknown option.
+ *
+ * @param name The name of the function that creates the platform.
+ * @param own The options that other platforms do not have.
+ */
+export function checkOptions(options: PlatformOptions, name: string, own: Readonly<Record<string, true>> = {}): void {
+  checkMembers(options, `option of ${name}`, { ...OPTIONS, ...own });
 }
 
 /** Signs a token of a platform. */

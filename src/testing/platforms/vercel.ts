@@ -1,4 +1,11 @@
-import { createPlatform, issueToken, json, type PlatformOptions, type SimulatedPlatform } from "./platform.ts";
+import {
+  checkOptions,
+  createPlatform,
+  issueToken,
+  json,
+  type PlatformOptions,
+  type SimulatedPlatform,
+} from "./platform.ts";
 
 const ISSUER = "https://oidc.vercel.com/contoso";
 const AUDIENCE = "https://vercel.com/contoso";
@@ -9,10 +16,12 @@ const AUDIENCE = "https://vercel.com/contoso";
  *
  * @param options See {@linkcode PlatformOptions}. The default subject is that of the production environment of a
  * project.
+ * @throws {TypeError} An option is unknown.
  *
  * @see https://vercel.com/docs/oidc
  */
 export async function createVercel(options: PlatformOptions = {}): Promise<SimulatedPlatform> {
+  checkOptions(options, "createVercel");
   const { subject = "owner:contoso:project:app:environment:production" } = options;
   const spec = { ...options, issuer: ISSUER, subject, lifetimeInS: 3600, host: "oidc.vercel.com", env: {} };
   const token = await issueToken(spec, AUDIENCE);

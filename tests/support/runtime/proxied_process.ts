@@ -18,6 +18,7 @@ function fake(): Promise<Response> {
 const preparations: Readonly<Record<string, () => unknown>> = {
   "": () => {},
   "the option fetch": () => options.fetch = fake,
+  "a short time limit": () => options.timeoutInMs = 1000,
   "the option env": () => options.env = { ...process.env, HTTPS_PROXY: "" },
   "a replaced fetch": () => globalThis.fetch = fake,
   "a wrapped fetch": () => globalThis.fetch = (input, init) => native(input, init),
