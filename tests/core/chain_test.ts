@@ -226,7 +226,7 @@ function createEnvironmentCredential(env: Record<string, unknown>, options: Cred
   return { entra, credential: new EnvironmentCredential(all), options: all };
 }
 
-/** Returns which kind of credential sent a request. */
+/** Returns the kind of the credential that sent a token request. */
 function kindOf(form: Readonly<Record<string, string>>): string {
   if (form.grant_type === "password") return "user";
   return form.client_assertion ? "certificate" : "secret";

@@ -38,7 +38,7 @@ function countTokens(entries: ReadonlyMap<string, TokenSet>): number {
   return [...entries.values()].filter(({ token }) => !isExchanged(token)).length;
 }
 
-/** What two calls share that differ in one part, by the name of the part. */
+/** What two calls share if they differ in one part only, by the name of that part. */
 type Table = Readonly<Record<string, string>>;
 
 /** Makes two calls at the same time, and then the same two in sequence. Returns what they share. */
@@ -70,7 +70,7 @@ async function askAtOnce(world: World, asks: readonly Ask[], requests: number): 
   return (await Promise.all(asked)).map((token) => token!.token);
 }
 
-/** Returns what two credentials that differ in a part share, for each of the caches. */
+/** Returns what two credentials share if they differ in one part only, with each of the caches. */
 async function observeInstances(
   subject: Subject,
   part: Part,
@@ -97,7 +97,7 @@ async function observeInstances(
   return [...found].join(" or ");
 }
 
-/** Asserts, for each part, what two credentials that differ in it share. */
+/** Asserts, for each part, what two credentials share if they differ in that part only. */
 async function checkParts(
   subject: Subject,
   parts: Readonly<Record<string, Part>>,
@@ -263,7 +263,7 @@ test("credentials of different kinds share nothing in one cache", async () => {
     const { token } = (await (await world.create(subject)).getToken(SCOPE))!;
     names.set(token, [...names.get(token) ?? [], name]);
   }
-  // A chain shares the cached tokens of its credentials, and a certificate those of the same certificate in a file.
+  // A chain uses the cached tokens of its credentials, and it does not matter whether a certificate comes from a file.
   assert.deepEqual([...names.values()].filter((names) => names.length > 1), [
     ["a client secret", "a chain"],
     ["a certificate", "a certificate in a file"],

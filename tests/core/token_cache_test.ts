@@ -105,7 +105,7 @@ test("requests a new token after the app deleted the entry of a synchronous cach
   const [[key, value]] = [...cache] as [[string, TokenSet]];
   cache.set(key, { ...value, token: "another" });
   assert.equal((await credential.getToken(SCOPE)).token, "another");
-  // The same applies if the first call did not look up the cache, because it had claims.
+  // A deleted entry is not used either if the first call did not look up the cache, because it had claims.
   const other = new Map<string, TokenSet>();
   const another = create(service, { cache: other });
   await another.getToken(SCOPE, { claims: "{}" });
@@ -513,7 +513,7 @@ test("cache keys contain no secret, and no digest of a password", async () => {
   await new UsernamePasswordCredential(TENANT, CLIENT, "jo@contoso.com", "a-password", all).getToken(SCOPE);
   const keys = [...cache.keys()].join();
   assert.doesNotMatch(keys, /a-secret|a-password|token-/);
-  // Another credential with the same password has another key, which therefore does not depend on the password.
+  // Another credential with the same password has another key, so that no key is a digest of the password.
   const again = new Map<string, TokenSet>();
   const jo = new UsernamePasswordCredential(TENANT, CLIENT, "jo@contoso.com", "a-password", { ...all, cache: again });
   await jo.getToken(SCOPE);

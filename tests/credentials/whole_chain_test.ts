@@ -34,8 +34,8 @@ const TOKENS: Readonly<Record<Name, string>> = {
 };
 
 /**
- * Returns the credentials that may be available besides this one in a test of this one. With the variables of
- * WorkloadIdentityCredential, ManagedIdentityCredential would exchange the federated token.
+ * Returns all credentials that may be available while this one is tested: not WorkloadIdentityCredential in a test of
+ * ManagedIdentityCredential, which would exchange its federated token.
  */
 function allFor(name: Name): Name[] {
   return NAMES.filter((other) => other !== "WorkloadIdentityCredential" || name !== "ManagedIdentityCredential");

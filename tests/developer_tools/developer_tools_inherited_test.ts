@@ -111,7 +111,7 @@ test("az: the profile is read from the folder that AZURE_CONFIG_DIR names at the
   setVariable("AZURE_CONFIG_DIR", "/b");
   await clock.advance(1000);
   assert.equal((await credential.getToken(SCOPE)).token, "token 1");
-  // Another user signs in, with that folder.
+  // Another user signs in, and az writes the profile in that folder.
   files["/b/azureProfile.json"] = SIGNED_IN.replace("s", "t");
   await clock.advance(1000);
   assert.equal((await credential.getToken(SCOPE)).token, "token 2");

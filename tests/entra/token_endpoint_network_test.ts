@@ -10,7 +10,7 @@ type Handle = (request: IncomingMessage, response: ServerResponse, index: number
 
 const GOOD = JSON.stringify({ token_type: "Bearer", expires_in: 3600, access_token: "a-token" });
 
-/** Serves on a free port while the function runs. */
+/** Runs a server on a free port until `use` has ended. */
 async function withServer(handle: Handle, use: (host: string, count: () => number) => Promise<void>): Promise<void> {
   let count = 0;
   const server = createServer((request, response) => {
@@ -83,7 +83,7 @@ for (
       index === 0 ? fault(request, response, index) : response.end(GOOD);
     await withServer(handle, async (host, count) => {
       assert.equal((await create(host).getToken(SCOPE)).token, "a-token");
-      // Some runtimes retry by themselves.
+      // The `fetch` of some runtimes retries too, so that there may be more requests.
       assert.ok(count() >= 2);
     });
     await withServer(fault, async (host) => {

@@ -119,7 +119,7 @@ test("a program behaves the same with its import changed", async () => {
   });
 });
 
-/** The outcomes with `@azure/identity` that differ from ours. */
+/** The outcomes with `@azure/identity` that differ from those with this library. */
 const DIFFERENT: Readonly<Record<string, unknown>> = {
   // A tenant that is not allowed must not make a chain use another identity.
   "another tenant, not allowed": "CredentialUnavailableError",
@@ -193,7 +193,7 @@ async function program(library: Library, options: Options, note: Note): Promise<
   note("authority hosts", { ...AzureAuthorityHosts });
 }
 
-/** Returns the names of a module's exports, including types. On Deno, ours are in the source. */
+/** Returns the names of a module's exports, including types. On Deno, those of this library are read in its source. */
 function declaredNames(specifier: string): string[] {
   const path = fileURLToPath(import.meta.resolve(specifier)).replace(/\.js$/, ".d.ts");
   const program = ts.createProgram([path], { noLib: true, types: [], allowImportingTsExtensions: true, noEmit: true });

@@ -135,7 +135,7 @@ async function codeFor({ server, visitor }: Scene, clientId: string, redirectUri
   return new URL(url).searchParams.get("code")!;
 }
 
-/** Changes of a test to the valid parameters of an app. */
+/** Parameters that a test uses instead of the valid ones. */
 interface Changes extends AuthorizationCodeCredentialOptions {
   readonly secret?: string;
   readonly redirectUri?: string;
