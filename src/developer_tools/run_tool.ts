@@ -104,6 +104,18 @@ export async function runTool(
   });
 }
 
+/** Returns the path of the program of a tool; `""` if no folder has it, `undefined` if this may not be known. */
+export async function findProgram(tool: ToolProgram, context: ToolContext): Promise<string | undefined> {
+  const fileExists = fileFinder(context.runtime);
+  let missing: "" | undefined = "";
+  for (const { path } of tool.programs.flatMap((program) => commandLines(program, [], foldersOf(context)))) {
+    const exists = await fileExists?.(path);
+    if (exists) return path;
+    if (exists === undefined) missing = undefined;
+  }
+  return missing;
+}
+
 /**
  * Returns the variables that the options give to the tool: all of `options.env`, or the known variables of the tool
  * from `runtime.env`, which cannot be listed.

@@ -9,10 +9,6 @@ import { retry } from "../core/retry.ts";
 import { AuthenticationError, CredentialUnavailableError } from "../errors.ts";
 import type { Settings } from "../core/settings.ts";
 import { fetchDirectly } from "../runtime/direct_fetch.ts";
-import { flagFor } from "../runtime/permission.ts";
-import { hasNetPermission } from "../runtime/query_permission.ts";
-import type { CredentialOptions } from "../options.ts";
-import type { Explanation } from "../credential_explanation.ts";
 import type { TokenSet } from "../token_cache.ts";
 import type { UserAssignedIdentity } from "./identity.ts";
 import type { MachineContext, Source } from "./source.ts";
@@ -93,31 +89,8 @@ function createClient(credential: string, given: GivenContext): ManagedIdentityC
   return { cacheIdentity, acquire };
 }
 
-/**
- * Explains whether the machine has the identity, without a request. Throws the error of `getToken` if the machine
- * cannot have it.
- */
-export async function explainSource(
-  options: CredentialOptions & { readonly probeTimeoutInMs?: number | undefined },
-  identity: UserAssignedIdentity | undefined,
-  settings: Settings,
-): Promise<Explanation> {
-  const { probeTimeoutInMs, runtime = {} } = options;
-  const context = { identity, probeTimeoutInMs, runtime, settings: withLocalFetch(settings) };
-  const { name, endpoint, probe, identity: requested = identity } = await findSource(context);
-  const isOwnFetch = !options.localFetch && !runtime.tlsFetch;
-  if (isOwnFetch && !hasNetPermission(endpoint)) {
-    const { host } = new URL(endpoint);
-    // Without variables, only a probe finds the instance metadata service.
-    return { state: probe ? "absent" : "fails", detail: `"${host}" cannot be reached: Run ${flagFor({ net: host })}` };
-  }
-  const what = `for the ${nameWithOrigin(requested)}`;
-  return probe
-    ? { state: "inconclusive", detail: `No variable names a source: ${name} is probed for at 169.254.169.254, ${what}` }
-    : { state: "configured", detail: `The source is ${name}, ${what}` };
-}
-
-function withLocalFetch(settings: Settings): MachineContext["settings"] {
+/** Adds the `fetch` for loopback and link-local addresses to the settings. */
+export function withLocalFetch(settings: Settings): MachineContext["settings"] {
   const { backgroundWork, localFetch = backgroundWork === "free" ? fetchDirectly : fetch } = settings;
   return { ...settings, localFetch };
 }
@@ -175,7 +148,7 @@ function unassigned(message: string, variable: string): CredentialUnavailableErr
 }
 
 /** Returns the words for an identity, and where its id comes from. */
-function nameWithOrigin(identity: Source["identity"]): string {
+export function nameWithOrigin(identity: Source["identity"]): string {
   const name = nameOf(identity);
   if (typeof identity !== "object") return name;
   return `${name} of ${identity.variable ? `the variable ${identity.variable}` : "the options"}`;
