@@ -4,7 +4,7 @@ import type { HttpResult } from "../core/http.ts";
 import { redact } from "../core/redact.ts";
 import { retry, TRANSIENT_FAILURES } from "../core/retry.ts";
 import type { Settings } from "../core/settings.ts";
-import { readTokenSet, tokenBodyOf } from "../core/token_set.ts";
+import { readTokenSet, type TokenBody, tokenBodyOf } from "../core/token_set.ts";
 import type { TokenSet } from "../token_cache.ts";
 import { VERSION } from "../version.ts";
 import { entraError } from "./error_advice.ts";
@@ -53,13 +53,10 @@ export interface Grant {
   readonly claims?: string | undefined;
 }
 
-/** A successful token response, with its members normalised. The ID token is not validated. */
+/** A successful token response. Only the access token is validated. */
 export interface TokenResponse {
   readonly token: TokenSet;
-  readonly refreshToken: string | undefined;
-  readonly idToken: string | undefined;
-  /** The account in Microsoft Entra's own format, base64url of JSON. */
-  readonly clientInfo: string | undefined;
+  readonly body: TokenBody;
 }
 
 /** Returns a function that requests access tokens by a grant at the token endpoint of Microsoft Entra. */
@@ -143,11 +140,5 @@ export async function requestTokens(
       },
     });
   }
-  const text = (value: unknown) => typeof value === "string" && value !== "" ? value : undefined;
-  return {
-    token: readTokenSet(body, action, sentOn),
-    refreshToken: text(body.refresh_token),
-    idToken: text(body.id_token),
-    clientInfo: text(body.client_info),
-  };
+  return { token: readTokenSet(body, action, sentOn), body };
 }
