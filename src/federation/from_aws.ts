@@ -2,6 +2,7 @@ import type { AssertionSource, AssertionSourceOptions } from "../assertion_sourc
 import { notNegative, type Settings } from "../core/settings.ts";
 import { checkOption, checkText } from "../core/validate.ts";
 import { AuthenticationError } from "../errors.ts";
+import { call } from "./call.ts";
 import { createSource } from "./create_source.ts";
 import { requestAssertion } from "./request_assertion.ts";
 import { type AwsCredentials, signAwsRequest } from "./sign_aws_request.ts";
@@ -139,11 +140,11 @@ async function signRequest(
   const contentType = "application/x-www-form-urlencoded";
   if (sign) {
     const request = new Request(url, { method: "POST", headers: { "content-type": contentType }, body });
-    const { headers } = await call("sign", () => sign(request));
+    const { headers } = await call(LABEL, "sign", () => sign(request));
     const names = ["authorization", "x-amz-security-token"];
     return { headers, secrets: names.map((name) => headers.get(name) ?? "") };
   }
-  const own = await call("credentials", credentials ?? (() => credentialsIn(settings)));
+  const own = await call(LABEL, "credentials", credentials ?? (() => credentialsIn(settings)));
   const region = url.host.split(".")[1]!;
   const headers = await signAwsRequest({ url, contentType, body, region, service: "sts", now: settings.now() }, own);
   const { accessKeyId, secretAccessKey, sessionToken = "" } = own;
@@ -160,17 +161,6 @@ function credentialsIn(settings: Settings): AwsCredentials {
     `The variables ${AWS_VARIABLES.join(" and ")} are not set`,
     'Run the program with a role, as in AWS Lambda, or pass "credentials"',
   );
-}
-
-/** Calls a callback of the options. Its error is a cause, because it may hold a secret. */
-async function call<Result>(name: string, callback: () => Result | Promise<Result>): Promise<Result> {
-  try {
-    return await callback();
-  } catch (error) {
-    const { name: kind } = Object(error) as { name?: unknown };
-    if (kind === "CredentialUnavailableError" || error instanceof AuthenticationError) throw error;
-    throw new AuthenticationError(`Cannot get ${LABEL}: The callback "${name}" failed, see "cause"`, { cause: error });
-  }
 }
 
 /** Returns the text of the first element with this name in an XML document. */

@@ -2,6 +2,7 @@ import type { AssertionSource, AssertionSourceOptions } from "../assertion_sourc
 import { checkOption, checkText } from "../core/validate.ts";
 import { AuthenticationError } from "../errors.ts";
 import { fetchDirectly } from "../runtime/direct_fetch.ts";
+import { call } from "./call.ts";
 import { createSource, type SourceContext } from "./create_source.ts";
 import { member, requestAssertion } from "./request_assertion.ts";
 import { checkHeaderText, notOffered, variable } from "./variables.ts";
@@ -98,13 +99,11 @@ async function generate(
   serviceAccount: string,
   getAccessToken: () => Promise<string>,
 ): Promise<string> {
-  let token: string;
-  try {
-    token = await getAccessToken();
+  const token = await call(LABEL, "getAccessToken", async () => {
+    const token = await getAccessToken();
     checkHeaderText(token);
-  } catch (cause) {
-    throw new AuthenticationError(`Cannot get ${LABEL}: The callback "getAccessToken" failed, see "cause"`, { cause });
-  }
+    return token;
+  });
   const account = encodeURIComponent(serviceAccount);
   return await requestAssertion({
     label: LABEL,

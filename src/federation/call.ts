@@ -1,0 +1,19 @@
+import { isUnavailable } from "../core/unavailable.ts";
+import { AuthenticationError } from "../errors.ts";
+
+/**
+ * Calls a callback of the options. The error of a credential explains itself; another one becomes a cause, because its
+ * message may have a secret.
+ */
+export async function call<Result>(
+  label: string,
+  name: string,
+  callback: () => Result | Promise<Result>,
+): Promise<Result> {
+  try {
+    return await callback();
+  } catch (cause) {
+    if (cause instanceof AuthenticationError || isUnavailable(cause)) throw cause;
+    throw new AuthenticationError(`Cannot get ${label}: The callback "${name}" failed, see "cause"`, { cause });
+  }
+}
