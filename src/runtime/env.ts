@@ -25,7 +25,7 @@ export function isReadable(variable: string): boolean {
 }
 
 /**
- * Returns the runtime and the flags that let it read the variables, and reach the URLs and read the files, if one of the
+ * Returns the runtime and the flags that let it read the variables, reach the URLs and read the files, if one of the
  * variables may not be read: "Deno with --allow-env=HOME,PATH".
  */
 export function missingEnvPermission(
