@@ -24,25 +24,28 @@ export function readTokenSet(
   body: TokenBody,
   action: string,
   sentOn: number,
-  expiresOn: number = sentOn + (seconds(body.expires_in) ?? NaN) * 1000,
+  expiresOn?: number,
   expiry = "expires_in",
 ): TokenSet {
   const { access_token: token, token_type: type } = body;
+  const expiresIn = seconds(body.expires_in);
+  // Not compared with NaN, which an injected clock may return.
+  const expiresOnTimestamp = expiresOn ?? (expiresIn && sentOn + expiresIn * 1000);
   const malformed = typeof token !== "string" || token === ""
     ? "access_token"
     : typeof type !== "string" || type.toLowerCase() !== "bearer"
     ? "token_type"
-    : Number.isNaN(expiresOn)
+    : expiresOnTimestamp === undefined
     ? expiry
     : undefined;
   if (malformed) {
     throw new AuthenticationError(`${action}: The response has no usable "${malformed}"`, { statusCode: 200 });
   }
   const refreshIn = seconds(body.refresh_in);
-  const refreshAfterTimestamp = refreshTime(sentOn, expiresOn, refreshIn && refreshIn * 1000);
+  const refreshAfterTimestamp = refreshTime(sentOn, expiresOnTimestamp!, refreshIn && refreshIn * 1000);
   return {
     token: token as string,
-    expiresOnTimestamp: expiresOn,
+    expiresOnTimestamp: expiresOnTimestamp!,
     ...refreshAfterTimestamp !== undefined && { refreshAfterTimestamp },
     tokenType: "Bearer",
     acquiredOnTimestamp: sentOn,

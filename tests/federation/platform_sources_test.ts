@@ -1,3 +1,4 @@
+import { AuthenticationError, CredentialUnavailableError } from "@azweb/identity";
 import {
   type AssertionSource,
   type AssertionSourceOptions,
@@ -263,6 +264,22 @@ test("AWS: a hostile region and a failing callback are errors without a request"
     assert.equal(error.cause, cause);
   }
   assert.equal(service.requests.length, 0);
+});
+
+test("the error of a credential in a callback is not changed", async () => {
+  for (const error of [new AuthenticationError("Rejected"), new CredentialUnavailableError("Absent")]) {
+    const callback = () => Promise.reject(error);
+    const options = sourceOptions(createService(), { AWS_REGION: "eu-central-1" });
+    for (
+      const source of [
+        fromAws({ ...options, credentials: callback }),
+        fromDenoDeploy({ ...options, getIdToken: callback }),
+        fromGoogleCloud({ ...options, getAccessToken: callback, serviceAccount: "a@b.example" }),
+      ]
+    ) {
+      assert.equal(await failureOf(source()), error);
+    }
+  }
 });
 
 test("CircleCI: its program issues a token for the audience", async () => {
