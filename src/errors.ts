@@ -236,11 +236,28 @@ function fromErrorBody(statusCode: number, body: unknown, cause: unknown): [stri
       parsed = { error_description: body };
     }
   }
-  const { error = "unknown_error", error_description: errorDescription = "", ...others } = Object(parsed);
-  const { error_codes: errorCodes, correlation_id: correlationId, trace_id: traceId, timestamp } = others;
-  const members = { error, errorDescription, errorCodes, correlationId, timestamp, traceId };
-  // Without the members that are undefined.
-  const errorResponse = JSON.parse(JSON.stringify(members)) as ErrorResponse;
+  const errorResponse = errorResponseOf({ error: "unknown_error", ...Object(parsed) });
+  const { error, errorDescription } = errorResponse;
   const message = `${error} (HTTP ${statusCode})`;
   return [errorDescription ? `${message}: ${errorDescription}` : message, { statusCode, errorResponse, cause }];
+}
+
+/**
+ * Returns the error response in a body, without the members that are absent.
+ *
+ * @param text Reads a member.
+ */
+export function errorResponseOf(
+  body: Readonly<Record<string, unknown>>,
+  text: (value: unknown) => unknown = (value) => value,
+): ErrorResponse {
+  return JSON.parse(JSON.stringify({
+    error: text(body.error),
+    errorDescription: text(body.error_description) ?? "",
+    errorCodes: body.error_codes,
+    suberror: text(body.suberror),
+    correlationId: text(body.correlation_id),
+    timestamp: text(body.timestamp),
+    traceId: text(body.trace_id),
+  }));
 }

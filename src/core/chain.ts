@@ -9,7 +9,7 @@ import { chainOf, type Link, withChain } from "./in_chain.ts";
 import { type Call, callOf, type Interim, judgeInterim, nextInterim, renewalOf } from "./interim.ts";
 import { keepAlive } from "./keep_alive.ts";
 import type { Settings } from "./settings.ts";
-import { mergeUnavailable, unavailableOf } from "./unavailable.ts";
+import { isUnavailable, mergeUnavailable, unavailableOf } from "./unavailable.ts";
 import { messageOf } from "./unknown_errors.ts";
 
 /** How long a credential may probe before the token of a later one is requested in advance, in milliseconds. */
@@ -76,7 +76,7 @@ export function createChain(name: string, links: readonly Link[], settings: Chai
       if (!call.hasClaims) current.renewals.set(call.key, renewalOf(token, now()));
       return token;
     } catch (error) {
-      if (!unavailableOf(error)) throw error;
+      if (!isUnavailable(error)) throw error;
       return undefined;
     }
   }

@@ -1,4 +1,4 @@
-import { AuthenticationError, type ErrorResponse } from "../errors.ts";
+import { AuthenticationError, errorResponseOf } from "../errors.ts";
 import { bound, MAX_LENGTH } from "./bound.ts";
 import type { HttpResult } from "./http.ts";
 import { parseObject } from "./json.ts";
@@ -27,23 +27,14 @@ export function errorFromResponse(
   }
   const body = parseObject(response.text);
   const text = (value: unknown) => typeof value === "string" ? toSingleLine(redact(value)) : undefined;
-  const error = body && text(body.error);
-  if (!error) {
+  if (!body || !text(body.error)) {
     const meaning = meanings?.[status] ?? describe(response);
     return new AuthenticationError(join([`${action}: HTTP ${status}: ${meaning}`, advice?.([])]), details);
   }
   const listed: unknown[] = Array.isArray(body.error_codes) ? body.error_codes.slice(0, MAX_CODES) : [];
   const errorCodes = listed.filter((code) => typeof code === "number");
-  const description = text(body.error_description) ?? "";
-  const errorResponse: ErrorResponse = {
-    error,
-    errorDescription: description,
-    errorCodes,
-    ...given("suberror", text(body.suberror)),
-    ...given("correlationId", text(body.correlation_id)),
-    ...given("timestamp", text(body.timestamp)),
-    ...given("traceId", text(body.trace_id)),
-  };
+  const errorResponse = errorResponseOf({ ...body, error_codes: errorCodes }, text);
+  const { error, errorDescription } = errorResponse;
   const codes = errorCodes.map((code) => `AADSTS${code}`).join(", ");
   // Truncated claims would be malformed.
   const isClaims = typeof body.claims === "string" && body.claims.length <= MAX_LENGTH;
@@ -51,7 +42,7 @@ export function errorFromResponse(
   return new AuthenticationError(
     join([
       `${action}: ${error} (${[`HTTP ${status}`, codes].filter(Boolean).join(", ")})`,
-      sentence(description),
+      sentence(errorDescription),
       advice?.([...errorCodes, error]),
     ]),
     { ...details, ...claims, errorResponse },
@@ -100,10 +91,6 @@ export function toSingleLine(text: string): string {
   // deno-lint-ignore no-control-regex
   const line = bound(text).replace(/[\s\x00-\x1f\x7f-\x9f]+/g, " ");
   return line.length > MAX_CHARACTERS ? `${line.slice(0, MAX_CHARACTERS).replace(/ \S*$/, "")}…` : line;
-}
-
-function given<Key extends string>(key: Key, value: string | undefined): { [K in Key]?: string } {
-  return value === undefined ? {} : { [key]: value } as { [K in Key]?: string };
 }
 
 function join(parts: (string | undefined)[]): string {

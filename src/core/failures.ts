@@ -1,4 +1,4 @@
-import { AuthenticationError, AuthenticationRequiredError, CredentialUnavailableError } from "../errors.ts";
+import { AuthenticationError, AuthenticationRequiredErrorName, CredentialUnavailableError } from "../errors.ts";
 
 /** Whether the error is definitive: a status of 400 to 499 other than 408 and 429, which a retry does not change. */
 export function isDefinitive(error: unknown): boolean {
@@ -38,7 +38,8 @@ export function timeoutError(
  */
 export function nameCredential(error: unknown, name: string, source?: string): void {
   const isOurs = error instanceof AuthenticationError || error instanceof CredentialUnavailableError ||
-    error instanceof AuthenticationRequiredError;
+    // By its name, so that only bundles with user sign-in contain the class.
+    error instanceof Error && error.name === AuthenticationRequiredErrorName;
   if (!isOurs) return;
   const { message, stack } = error;
   if (message.startsWith(`${name}: `)) return;

@@ -1,4 +1,5 @@
 import { isBackground } from "../runtime/background.ts";
+import { toSingleLine } from "./error_response.ts";
 import type { HttpResult } from "./http.ts";
 import type { Settings } from "./settings.ts";
 
@@ -35,6 +36,8 @@ export interface Attempts {
   readonly credential: string;
   readonly rules: readonly RetryRule[];
   readonly signal: AbortSignal;
+  /** Removes secrets from the reason why there is no response, for the log. @default {String} */
+  readonly redact?: (text: string) => string;
   /**
    * Whether the service may reject a second request after it acted on the first.
    *
@@ -49,7 +52,7 @@ export interface Attempts {
  */
 export async function retry(
   attempt: (limitInMs: number | undefined) => Promise<HttpResult>,
-  { credential, rules, signal, unrepeatable = false }: Attempts,
+  { credential, rules, signal, redact = String, unrepeatable = false }: Attempts,
   settings: Settings,
 ): Promise<HttpResult> {
   const { maxRetries, maxRetryDelayInMs, retryDelayInMs, now } = settings;
@@ -75,11 +78,8 @@ export async function retry(
     const wait = response.retryAfterInMs || Math.min(left, Math.ceil(Math.random() * bound));
     // Does not wait for a retry that could only begin after the deadline.
     if (spent + wait >= settings.timeoutInMs) return response;
-    settings.log({
-      event: "request-retried",
-      credential,
-      message: `${response.status === 0 ? response.text : `HTTP ${response.status}`}: trying again in ${wait} ms`,
-    });
+    const reason = response.status === 0 ? toSingleLine(redact(response.text)) : `HTTP ${response.status}`;
+    settings.log({ event: "request-retried", credential, message: `${reason}: trying again in ${wait} ms` });
     await settings.sleep(wait, signal);
   }
 

@@ -2,7 +2,6 @@ import type { Log, LogEvent } from "../log.ts";
 import type { CredentialOptions } from "../options.ts";
 import { env, hasEnv, isDenoDeploy, missingEnvPermission } from "../runtime/env.ts";
 import { detectPlatform, type Platform } from "../runtime/platform.ts";
-import { hasNetPermission, hasReadPermission } from "../runtime/query_permission.ts";
 import type { TokenCache } from "../token_cache.ts";
 import { checkOptionNames } from "./option_names.ts";
 import type { Access } from "./require_variables.ts";
@@ -129,30 +128,24 @@ export function resolveSettings(options: CredentialOptions, name: string, own = 
     log: log ? (event) => guard(log, event) : () => {},
     variable,
     env: variable,
-    missingEnvPermission: ambient ? (names, access) => missingFlags(names, access ?? {}, options) : () => undefined,
+    missingEnvPermission: ambient
+      ? (names, { services, files = [] } = {}) =>
+        missingEnvPermission(names, urlsOf(services, options), runtime.readTextFile ? [] : files)
+      : () => undefined,
     envAdvice: ambient ? adviseOnEnv(platform, name) : undefined,
     now: runtime.now ? () => runtime.now!() : () => Date.now(),
     sleep: runtime.sleep ? (ms, signal) => runtime.sleep!(ms, signal) : sleep,
   });
 }
 
-function missingFlags(
-  names: readonly string[],
-  { services = [], files = [] }: Access,
-  { authorityHost = PUBLIC, fetch, localFetch, runtime }: CredentialOptions,
-): string | undefined {
-  const flag = missingEnvPermission(names);
-  if (!flag) return undefined;
-  const urls = services.flatMap((service) =>
+/** Returns the URLs of services that the program reaches by the `fetch` of the runtime. */
+function urlsOf(
+  services: Access["services"] = [],
+  { authorityHost = PUBLIC, fetch, localFetch }: CredentialOptions,
+): string[] {
+  return services.flatMap((service) =>
     service === "entra" ? fetch ? [] : authorityHost : localFetch ? [] : "http://169.254.169.254"
   );
-  const hosts = urls.filter((url) => !hasNetPermission(url)).map((url) => new URL(url).host);
-  const unread = runtime?.readTextFile ? [] : files.filter((path) => path && !hasReadPermission(path));
-  return [
-    flag,
-    ...hosts.length > 0 ? [`--allow-net=${hosts.join(",")}`] : [],
-    ...unread.length > 0 ? [`--allow-read=${unread.join(",")}`] : [],
-  ].join(" ");
 }
 
 function adviseOnEnv(platform: Platform, name: string): string | undefined {

@@ -1,9 +1,21 @@
-import type { AggregateAuthenticationError, CredentialUnavailableError, UnavailableOutcome } from "../errors.ts";
+import {
+  type AggregateAuthenticationError,
+  AggregateAuthenticationErrorName,
+  AuthenticationRequiredErrorName,
+  type CredentialUnavailableError,
+  CredentialUnavailableErrorName,
+  type UnavailableOutcome,
+} from "../errors.ts";
 
 const DEFAULT_RECHECK_IN_MS = 60_000;
 /** Maximum number of errors that are judged: an aggregate may hold aggregates, or itself. */
 const MAX_ERRORS = 100;
 const OUTCOMES: readonly unknown[] = ["absent", "inconclusive", "not-for-this-call"] satisfies UnavailableOutcome[];
+const NAMES: readonly unknown[] = [
+  CredentialUnavailableErrorName,
+  AuthenticationRequiredErrorName,
+  AggregateAuthenticationErrorName,
+];
 
 /** Conclusion of a chain from a credential that returned no token. */
 export interface Unavailable {
@@ -16,19 +28,22 @@ export interface Unavailable {
 const INCONCLUSIVE: Unavailable = { outcome: "inconclusive", recheckAfterInMs: DEFAULT_RECHECK_IN_MS };
 
 /**
- * Returns the conclusion of a chain from an error; `undefined` for an error that ends the chain. Decides by `name`,
- * because the error may be of another package, or of another copy of this one. An unknown outcome is inconclusive.
+ * Whether a chain continues after the error. Decides by `name`, because the error may be of another package, or of
+ * another copy of this one.
+ */
+export function isUnavailable(error: unknown): boolean {
+  return NAMES.includes(nameOf(error));
+}
+
+/**
+ * Returns the conclusion of a chain from an error; `undefined` for an error that ends the chain. An unknown outcome is
+ * inconclusive.
  */
 export function unavailableOf(error: unknown): Unavailable | undefined {
-  switch (nameOf(error)) {
-    case "CredentialUnavailableError":
-      return judge(error as CredentialUnavailableError);
-    case "AuthenticationRequiredError":
-      return INCONCLUSIVE;
-    case "AggregateAuthenticationError":
-      return mergeUnavailable(causesOf(error as AggregateAuthenticationError));
-  }
-  return undefined;
+  if (!isUnavailable(error)) return undefined;
+  return nameOf(error) === AggregateAuthenticationErrorName
+    ? mergeUnavailable(causesOf(error as AggregateAuthenticationError))
+    : judge(error as CredentialUnavailableError);
 }
 
 /**
@@ -64,7 +79,7 @@ function causesOf(aggregate: AggregateAuthenticationError): Unavailable[] {
   while (open.length > 0) {
     const error = open.pop();
     const { errors } = error as AggregateAuthenticationError;
-    const isAggregate = nameOf(error) === "AggregateAuthenticationError";
+    const isAggregate = nameOf(error) === AggregateAuthenticationErrorName;
     if (isAggregate && Array.isArray(errors) && errors.length > 0 && causes.length + open.length < MAX_ERRORS) {
       // `Array.from` also visits the holes of an array.
       open.push(...Array.from(errors.slice(0, MAX_ERRORS), (cause: unknown) => cause ?? {}));

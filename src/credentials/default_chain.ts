@@ -101,7 +101,7 @@ const TABLE: readonly Row[] = [
         const { explainWorkload } = await import("./explain_identity.ts");
         return await explainWorkload("ManagedIdentityCredential", { ...options, clientId: identity?.id }, settings);
       }
-      const { explainSource } = await import("../managed_identity/client.ts");
+      const { explainSource } = await import("../managed_identity/explain_source.ts");
       return await explainSource(options, identity, settings);
     },
   },
@@ -114,7 +114,7 @@ const TABLE: readonly Row[] = [
       return await isSignedIn(toolContext(options, settings));
     },
     explain: async (options, settings) => {
-      const { explainAzureCli } = await import("../developer_tools/azure_cli.ts");
+      const { explainAzureCli } = await import("../developer_tools/explain_tool.ts");
       return await explainAzureCli(toolContext(options, settings));
     },
   },
@@ -124,7 +124,7 @@ const TABLE: readonly Row[] = [
     create: (options, settings) =>
       createToolGetToken("AzurePowerShellCredential", { options, settings }, loadAzurePowerShell),
     explain: async (options, settings) => {
-      const { explainAzurePowerShell } = await import("../developer_tools/azure_powershell.ts");
+      const { explainAzurePowerShell } = await import("../developer_tools/explain_tool.ts");
       return await explainAzurePowerShell(toolContext(options, settings));
     },
   },
@@ -134,7 +134,7 @@ const TABLE: readonly Row[] = [
     create: (options, settings) =>
       createToolGetToken("AzureDeveloperCliCredential", { options, settings }, loadAzureDeveloperCli),
     explain: async (options, settings) => {
-      const { explainAzureDeveloperCli } = await import("../developer_tools/azure_developer_cli.ts");
+      const { explainAzureDeveloperCli } = await import("../developer_tools/explain_tool.ts");
       return await explainAzureDeveloperCli(toolContext(options, settings));
     },
   },

@@ -2,10 +2,7 @@ import { bound } from "../core/bound.ts";
 import { encodeBase64 } from "../core/encoding.ts";
 import { seconds } from "../core/freshness.ts";
 import { parseObject } from "../core/json.ts";
-import type { Explanation } from "../credential_explanation.ts";
-import { fileFinder } from "../runtime/file_exists.ts";
 import { createToolClient, type ToolClient } from "./create_tool_client.ts";
-import { explainTool } from "./explain_tool.ts";
 import { readText, type ToolContext } from "./run_tool.ts";
 import {
   claimsRefused,
@@ -28,31 +25,6 @@ export function createAzureCliClient(context: ToolContext, subscription: string 
   return createToolClient(azureCli(context, subscription), context);
 }
 
-/** Explains whether the Azure CLI can return a token, without running it. */
-export async function explainAzureCli(context: ToolContext): Promise<Explanation> {
-  const tool = azureCli(context, undefined);
-  const found = await explainTool(tool, context);
-  if (found.state === "absent") return found;
-  const path = profilePath(context);
-  if (path === undefined) {
-    return { state: "inconclusive", detail: "The folder of the profile with the signed-in account is not known" };
-  }
-  const exists = await fileFinder(context.runtime)?.(path);
-  const profile = exists ? await readText(context.runtime, path).catch(() => undefined) : "";
-  if (exists === undefined || profile === undefined) {
-    return { state: "inconclusive", detail: `The profile with the signed-in account, "${path}", cannot be read` };
-  }
-  // The Azure CLI writes its profile again if it is missing or empty.
-  switch (profile === "" ? false : hasAccount(profile)) {
-    case true:
-      return { state: "configured", detail: `An account is signed in: "${path}"` };
-    case false:
-      return { state: "absent", detail: `${noAccount(path)}: Run "az login"` };
-    default:
-      return { state: "inconclusive", detail: `The profile with the signed-in account, "${path}", is malformed` };
-  }
-}
-
 /** Whether an account is signed in to the Azure CLI; `false` if its profile may not be read. */
 export async function isSignedIn(context: ToolContext): Promise<boolean> {
   const path = profilePath(context);
@@ -63,7 +35,7 @@ export async function isSignedIn(context: ToolContext): Promise<boolean> {
  * Whether a profile has an account: a user, a service principal or a managed identity. Returns `undefined` if it is
  * malformed, which proves nothing.
  */
-function hasAccount(profile: string): boolean | undefined {
+export function hasAccount(profile: string): boolean | undefined {
   // The Azure CLI writes a byte order mark.
   const object = parseObject(profile.replace(/^\uFEFF/, ""));
   if (!object) return undefined;
@@ -74,7 +46,8 @@ function hasAccount(profile: string): boolean | undefined {
   return isEmpty ? false : undefined;
 }
 
-function noAccount(path: string): string {
+/** Returns the reason for a profile without an account. */
+export function noAccount(path: string): string {
   return `No account is signed in ("${path}")`;
 }
 
@@ -83,7 +56,7 @@ function noAccount(path: string): string {
  *
  * https://learn.microsoft.com/cli/azure/account#az-account-get-access-token
  */
-function azureCli(context: ToolContext, subscription: string | undefined): DeveloperTool {
+export function azureCli(context: ToolContext, subscription: string | undefined): DeveloperTool {
   const { now } = context.settings;
   return {
     name: NAME,
@@ -163,7 +136,7 @@ function azureCli(context: ToolContext, subscription: string | undefined): Devel
 /**
  * Returns the path of the profile of the Azure CLI, which has the signed-in account; `undefined` if it is not known.
  */
-function profilePath({ settings: { env }, platform }: ToolContext): string | undefined {
+export function profilePath({ settings: { env }, platform }: ToolContext): string | undefined {
   const home = env(platform === "win32" ? "USERPROFILE" : "HOME");
   const folder = env("AZURE_CONFIG_DIR") || (home ? `${home}/.azure` : undefined);
   // The Azure CLI runs in another folder, where a relative path leads elsewhere.

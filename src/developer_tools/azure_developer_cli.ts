@@ -1,9 +1,7 @@
 import { bound } from "../core/bound.ts";
 import { encodeBase64 } from "../core/encoding.ts";
 import { isObject, parseObject } from "../core/json.ts";
-import type { Explanation } from "../credential_explanation.ts";
 import { createToolClient, type ToolClient } from "./create_tool_client.ts";
-import { explainTool } from "./explain_tool.ts";
 import type { ToolContext } from "./run_tool.ts";
 import { type DeveloperTool, otherFailure, sanitizeOutput, tokenObjectIn, tokenOf, type ToolRequest } from "./tool.ts";
 
@@ -16,17 +14,12 @@ export function createAzureDeveloperCliClient(context: ToolContext): ToolClient 
   return createToolClient(azureDeveloperCli(), context);
 }
 
-/** Explains whether the Azure Developer CLI can return a token, without running it. */
-export async function explainAzureDeveloperCli(context: ToolContext): Promise<Explanation> {
-  return await explainTool(azureDeveloperCli(), context);
-}
-
 /**
  * The Azure Developer CLI, by its command `azd auth token`.
  *
  * https://learn.microsoft.com/azure/developer/azure-developer-cli/reference#azd-auth-token
  */
-function azureDeveloperCli(): DeveloperTool {
+export function azureDeveloperCli(): DeveloperTool {
   return {
     name: "Azure Developer CLI",
     programs: [{ name: "azd", mayBeBatch: true }],

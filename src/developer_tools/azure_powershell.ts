@@ -1,10 +1,8 @@
 import { bound } from "../core/bound.ts";
 import { encodeBase64 } from "../core/encoding.ts";
 import { seconds } from "../core/freshness.ts";
-import type { Explanation } from "../credential_explanation.ts";
 import type { CommandOutput } from "../runtime/runtime.ts";
 import { createToolClient, type ToolClient } from "./create_tool_client.ts";
-import { explainTool } from "./explain_tool.ts";
 import type { ToolContext } from "./run_tool.ts";
 import {
   claimsRefused,
@@ -63,17 +61,12 @@ export function createAzurePowerShellClient(context: ToolContext): ToolClient {
   return createToolClient(azurePowerShell(), context);
 }
 
-/** Explains whether Azure PowerShell can return a token, without running it. */
-export async function explainAzurePowerShell(context: ToolContext): Promise<Explanation> {
-  return await explainTool(azurePowerShell(), context);
-}
-
 /**
  * Azure PowerShell, by its cmdlet `Get-AzAccessToken`.
  *
  * https://learn.microsoft.com/powershell/module/az.accounts/get-azaccesstoken
  */
-function azurePowerShell(): DeveloperTool {
+export function azurePowerShell(): DeveloperTool {
   return {
     name: NAME,
     programs: [{ name: "pwsh" }, { name: "powershell" }],

@@ -3,8 +3,16 @@ import { type Acquire, createGetToken } from "../core/get_token.ts";
 import { withTimeout } from "../core/timeout.ts";
 import { processVariables } from "../runtime/process_variables.ts";
 import type { CommandOutput } from "../runtime/runtime.ts";
-import { findProgram } from "./explain_tool.ts";
-import { foldersOf, givenVariables, notFound, notInstalled, readText, runTool, type ToolContext } from "./run_tool.ts";
+import {
+  findProgram,
+  foldersOf,
+  givenVariables,
+  notFound,
+  notInstalled,
+  readText,
+  runTool,
+  type ToolContext,
+} from "./run_tool.ts";
 import {
   type DeveloperTool,
   sanitizeOutput,

@@ -1,12 +1,49 @@
 import type { Explanation } from "../credential_explanation.ts";
 import { fileFinder } from "../runtime/file_exists.ts";
 import { programRunner } from "../runtime/process.ts";
-import { commandLines } from "./command_lines.ts";
-import { foldersOf, namesOf, notFound, pathMissing, type ToolContext } from "./run_tool.ts";
+import { azureCli, hasAccount, noAccount, profilePath } from "./azure_cli.ts";
+import { azureDeveloperCli } from "./azure_developer_cli.ts";
+import { azurePowerShell } from "./azure_powershell.ts";
+import { findProgram, foldersOf, namesOf, notFound, pathMissing, readText, type ToolContext } from "./run_tool.ts";
 import type { DeveloperTool } from "./tool.ts";
 
+/** Explains whether the Azure CLI can return a token, without running it. */
+export async function explainAzureCli(context: ToolContext): Promise<Explanation> {
+  const tool = azureCli(context, undefined);
+  const found = await explainTool(tool, context);
+  if (found.state === "absent") return found;
+  const path = profilePath(context);
+  if (path === undefined) {
+    return { state: "inconclusive", detail: "The folder of the profile with the signed-in account is not known" };
+  }
+  const exists = await fileFinder(context.runtime)?.(path);
+  const profile = exists ? await readText(context.runtime, path).catch(() => undefined) : "";
+  if (exists === undefined || profile === undefined) {
+    return { state: "inconclusive", detail: `The profile with the signed-in account, "${path}", cannot be read` };
+  }
+  // The Azure CLI writes its profile again if it is missing or empty.
+  switch (profile === "" ? false : hasAccount(profile)) {
+    case true:
+      return { state: "configured", detail: `An account is signed in: "${path}"` };
+    case false:
+      return { state: "absent", detail: `${noAccount(path)}: Run "az login"` };
+    default:
+      return { state: "inconclusive", detail: `The profile with the signed-in account, "${path}", is malformed` };
+  }
+}
+
+/** Explains whether Azure PowerShell can return a token, without running it. */
+export async function explainAzurePowerShell(context: ToolContext): Promise<Explanation> {
+  return await explainTool(azurePowerShell(), context);
+}
+
+/** Explains whether the Azure Developer CLI can return a token, without running it. */
+export async function explainAzureDeveloperCli(context: ToolContext): Promise<Explanation> {
+  return await explainTool(azureDeveloperCli(), context);
+}
+
 /** Explains whether a tool is installed, without running it. */
-export async function explainTool(tool: DeveloperTool, context: ToolContext): Promise<Explanation> {
+async function explainTool(tool: DeveloperTool, context: ToolContext): Promise<Explanation> {
   if (!programRunner(context.runtime)) {
     return { state: "absent", detail: 'This runtime cannot start programs: Pass the option "runtime.run"' };
   }
@@ -26,16 +63,4 @@ export async function explainTool(tool: DeveloperTool, context: ToolContext): Pr
     state: "inconclusive",
     detail: `"${path}" is installed; only the tool itself can tell which account is signed in`,
   };
-}
-
-/** Returns the path of a tool's program; `""` if no folder has it, `undefined` if a folder may not be searched. */
-export async function findProgram(tool: DeveloperTool, context: ToolContext): Promise<string | undefined> {
-  const fileExists = fileFinder(context.runtime);
-  let missing: "" | undefined = "";
-  for (const { path } of tool.programs.flatMap((program) => commandLines(program, [], foldersOf(context)))) {
-    const exists = await fileExists?.(path);
-    if (exists) return path;
-    if (exists === undefined) missing = undefined;
-  }
-  return missing;
 }

@@ -109,6 +109,18 @@ function runFlags({ programs }: ToolProgram, { platform }: ToolContext): string 
   return platform === "win32" ? "--allow-read --allow-run" : `--allow-run=${programs[0]!.name}`;
 }
 
+/** Returns the path of a tool's program; `""` if no folder has it, `undefined` if a folder may not be searched. */
+export async function findProgram(tool: ToolProgram, context: ToolContext): Promise<string | undefined> {
+  const fileExists = fileFinder(context.runtime);
+  let missing: "" | undefined = "";
+  for (const { path } of tool.programs.flatMap((program) => commandLines(program, [], foldersOf(context)))) {
+    const exists = await fileExists?.(path);
+    if (exists) return path;
+    if (exists === undefined) missing = undefined;
+  }
+  return missing;
+}
+
 /**
  * Returns the variables that the options give to the tool: all of `options.env`, or the known variables of the tool
  * from `runtime.env`, which cannot be listed.

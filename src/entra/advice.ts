@@ -75,7 +75,7 @@ function adviseOnRequest(
   { form, scopes, sentOn, renewal }: RejectedRequest,
 ): string | undefined {
   if (codes.some((code) => SCOPE_ERRORS.includes(code)) && countResources(scopes) > 1) {
-    return "Request the scopes of one resource per call: these are of several";
+    return `${ONE_RESOURCE}: these are of several`;
   }
   if (codes.includes(USER_ASSERTION)) {
     return adviseOnTimes("user's token", form.get("assertion"), "The client of this API has to send a new one", sentOn);

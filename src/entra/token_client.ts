@@ -1,13 +1,10 @@
 import { type AuthorizationServer, genericTokenEndpointRequest } from "oauth4webapi";
-import { toSingleLine } from "../core/error_response.ts";
 import type { Acquire, TokenRequest } from "../core/get_token.ts";
-import { refreshTime, seconds } from "../core/freshness.ts";
 import type { HttpResult } from "../core/http.ts";
-import { parseObject } from "../core/json.ts";
 import { redact } from "../core/redact.ts";
 import { retry, TRANSIENT_FAILURES } from "../core/retry.ts";
 import type { Settings } from "../core/settings.ts";
-import { AuthenticationError } from "../errors.ts";
+import { readTokenSet, type TokenBody, tokenBodyOf } from "../core/token_set.ts";
 import type { TokenSet } from "../token_cache.ts";
 import { VERSION } from "../version.ts";
 import { entraError } from "./error_advice.ts";
@@ -56,13 +53,10 @@ export interface Grant {
   readonly claims?: string | undefined;
 }
 
-/** A successful token response, with its members normalised. The ID token is not validated. */
+/** A successful token response. Only the access token is validated. */
 export interface TokenResponse {
   readonly token: TokenSet;
-  readonly refreshToken: string | undefined;
-  readonly idToken: string | undefined;
-  /** The account in Microsoft Entra's own format, base64url of JSON. */
-  readonly clientInfo: string | undefined;
+  readonly body: TokenBody;
 }
 
 /** Returns a function that requests access tokens by a grant at the token endpoint of Microsoft Entra. */
@@ -117,27 +111,26 @@ export async function requestTokens(
       settings,
     );
     ({ form: sent, sentOn } = exchange);
-    const { response } = exchange;
-    return response.status === 0
-      ? { ...response, text: toSingleLine(redact(response.text, secretsOf(sent))) }
-      : response;
+    return exchange.response;
   }
 
+  const clean = (text: string) => redact(text, SECRET_FIELDS.flatMap((field) => sent.get(field) || []));
   const response = await retry(
     attempt,
     {
       credential: grant.name,
       rules: TRANSIENT_FAILURES,
       signal: request.signal,
+      redact: clean,
       unrepeatable: !REPEATABLE.includes(grant.type),
     },
     settings,
   );
   const action = `Cannot get a token for "${request.scopes.join(" ")}" from "${server.token_endpoint}"`;
-  const body = response.status === 200 ? parseObject(response.text) : undefined;
-  if (!body || body.access_token === undefined && body.error !== undefined) {
+  const body = tokenBodyOf(response);
+  if (!body) {
     throw await entraError(response, action, {
-      redact: (text) => redact(text, secretsOf(sent)),
+      redact: clean,
       request: {
         form: sent,
         scopes: request.scopes,
@@ -147,39 +140,5 @@ export async function requestTokens(
       },
     });
   }
-  const text = (value: unknown) => typeof value === "string" && value !== "" ? value : undefined;
-  return {
-    token: readTokenSet(body, action, sentOn),
-    refreshToken: text(body.refresh_token),
-    idToken: text(body.id_token),
-    clientInfo: text(body.client_info),
-  };
-}
-
-function secretsOf(form: URLSearchParams): string[] {
-  return SECRET_FIELDS.flatMap((field) => form.get(field) || []);
-}
-
-/** Reads the access token of a successful response (RFC 6749, section 5.1). */
-function readTokenSet(body: Record<string, unknown>, action: string, sentOn: number): TokenSet {
-  const { access_token: token, token_type: type } = body;
-  const expiresIn = seconds(body.expires_in);
-  const refreshIn = seconds(body.refresh_in);
-  const invalid = typeof token !== "string" || token === ""
-    ? "access_token"
-    : typeof type !== "string" || type.toLowerCase() !== "bearer"
-    ? "token_type"
-    : expiresIn === undefined
-    ? "expires_in"
-    : undefined;
-  if (invalid) throw new AuthenticationError(`${action}: The response has no usable "${invalid}"`, { statusCode: 200 });
-  const expiresOnTimestamp = sentOn + expiresIn! * 1000;
-  const refreshAfterTimestamp = refreshTime(sentOn, expiresOnTimestamp, refreshIn && refreshIn * 1000);
-  return {
-    token: token as string,
-    expiresOnTimestamp,
-    ...refreshAfterTimestamp !== undefined && { refreshAfterTimestamp },
-    tokenType: "Bearer",
-    acquiredOnTimestamp: sentOn,
-  };
+  return { token: readTokenSet(body, action, sentOn), body };
 }

@@ -1,8 +1,8 @@
 import type { AssertionSource, AssertionSourceOptions } from "../assertion_source.ts";
-import { reasonOf } from "../core/reason.ts";
 import { notNegative, type Settings } from "../core/settings.ts";
 import { checkOption, checkText } from "../core/validate.ts";
 import { AuthenticationError } from "../errors.ts";
+import { call } from "./call.ts";
 import { createSource } from "./create_source.ts";
 import { requestAssertion } from "./request_assertion.ts";
 import { type AwsCredentials, signAwsRequest } from "./sign_aws_request.ts";
@@ -141,7 +141,7 @@ async function signRequest(
   const contentType = "application/x-www-form-urlencoded";
   if (sign) {
     const request = new Request(url, { method: "POST", headers: { "content-type": contentType }, body });
-    const headers = await call("sign", async () => {
+    const headers = await call(LABEL, "sign", async () => {
       const { headers } = Object(await sign(request)) as Partial<Request>;
       if (typeof headers?.has !== "function" || !headers.has("authorization")) {
         throw new TypeError('It must return a request with the header "Authorization"');
@@ -152,7 +152,7 @@ async function signRequest(
     return { headers, secrets: names.map((name) => headers.get(name) ?? "") };
   }
   const own = credentials
-    ? await call("credentials", async () => checkCredentials(await credentials()))
+    ? await call(LABEL, "credentials", async () => checkCredentials(await credentials()))
     : credentialsIn(settings);
   const region = url.host.split(".")[1]!;
   const headers = await signAwsRequest({ url, contentType, body, region, service: "sts", now: settings.now() }, own);
@@ -183,19 +183,6 @@ function checkCredentials(credentials: AwsCredentials): AwsCredentials {
 
 function isToken(value: unknown): boolean {
   return typeof value === "string" && /^[\x21-\x7e]+$/.test(value);
-}
-
-/** Calls a callback of the options. */
-async function call<Result>(name: string, callback: () => Result | Promise<Result>): Promise<Result> {
-  try {
-    return await callback();
-  } catch (error) {
-    const { name: kind } = Object(error) as { name?: unknown };
-    if (kind === "CredentialUnavailableError" || error instanceof AuthenticationError) throw error;
-    throw new AuthenticationError(`Cannot get ${LABEL}: The callback "${name}" failed: ${reasonOf(error)}`, {
-      cause: error,
-    });
-  }
 }
 
 /** Returns the text of the first element with this name in an XML document. */

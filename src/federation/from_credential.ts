@@ -1,6 +1,6 @@
 import type { AssertionSource, AssertionSourceOptions } from "../assertion_source.ts";
 import { reasonOf } from "../core/reason.ts";
-import { unavailableOf } from "../core/unavailable.ts";
+import { isUnavailable } from "../core/unavailable.ts";
 import { AuthenticationError } from "../errors.ts";
 import type { TokenCredential } from "../token_credential.ts";
 import { createSource } from "./create_source.ts";
@@ -38,7 +38,7 @@ export function fromCredential(credential: TokenCredential, options: AssertionSo
         const token = await credential.getToken(`${audience}/.default`, { abortSignal: signal });
         return token?.token ?? "";
       } catch (error) {
-        if (signal.aborted || unavailableOf(error)) throw error;
+        if (signal.aborted || isUnavailable(error)) throw error;
         throw new AuthenticationError(`Cannot get ${label}: It failed: ${reasonOf(error)}`, { cause: error });
       }
     },

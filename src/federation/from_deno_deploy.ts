@@ -1,6 +1,5 @@
 import type { AssertionSource, AssertionSourceOptions } from "../assertion_source.ts";
-import { reasonOf } from "../core/reason.ts";
-import { AuthenticationError } from "../errors.ts";
+import { call } from "./call.ts";
 import { createSource } from "./create_source.ts";
 
 /** Options of {@linkcode fromDenoDeploy}. */
@@ -42,14 +41,6 @@ export function fromDenoDeploy(options: DenoDeploySourceOptions): AssertionSourc
     label,
     hasRequestedAudience: true,
     ifEllipticCurve: "Deno Deploy chooses the algorithm: use a certificate, or fromPrivateKey, until it signs by RS256",
-    async get({ audience }) {
-      try {
-        return await getIdToken(audience);
-      } catch (cause) {
-        throw new AuthenticationError(`Cannot get ${label}: The callback "getIdToken" failed: ${reasonOf(cause)}`, {
-          cause,
-        });
-      }
-    },
+    get: ({ audience }) => call(label, "getIdToken", () => getIdToken(audience)),
   }, options);
 }

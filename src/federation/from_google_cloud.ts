@@ -1,12 +1,12 @@
 import type { AssertionSource, AssertionSourceOptions } from "../assertion_source.ts";
-import { reasonOf } from "../core/reason.ts";
 import { parseUrl } from "../core/url.ts";
 import { checkOption, checkText } from "../core/validate.ts";
 import { AuthenticationError } from "../errors.ts";
 import { fetchDirectly } from "../runtime/direct_fetch.ts";
+import { call } from "./call.ts";
 import { createSource, type SourceContext } from "./create_source.ts";
 import { member, requestAssertion } from "./request_assertion.ts";
-import { checkCallbacks, checkHeaderText, notOffered, variable } from "./variables.ts";
+import { checkCallbacks, HEADER_TEXT, isHeaderText, notOffered, variable } from "./variables.ts";
 
 /** The environment variables with the host of the metadata server. */
 const HOST_VARIABLES = ["GCE_METADATA_HOST", "GCE_METADATA_IP"];
@@ -102,14 +102,11 @@ async function generate(
   serviceAccount: string,
   getAccessToken: () => Promise<string>,
 ): Promise<string> {
-  let token: string;
-  try {
-    token = await getAccessToken();
-    checkHeaderText(token);
-  } catch (cause) {
-    const reason = reasonOf(cause).replace(/^Argument "value"/, "The token");
-    throw new AuthenticationError(`Cannot get ${LABEL}: The callback "getAccessToken" failed: ${reason}`, { cause });
-  }
+  const token = await call(LABEL, "getAccessToken", async () => {
+    const token = await getAccessToken();
+    if (!isHeaderText(token)) throw new TypeError(`It must return ${HEADER_TEXT}`);
+    return token;
+  });
   const account = encodeURIComponent(serviceAccount);
   return await requestAssertion({
     label: LABEL,

@@ -40,11 +40,8 @@ export async function requestAssertion(
   const { label, url, secrets, read, advice, meanings, fetch = settings.fetch, method = "GET" } = request;
   const init = { method, headers: request.headers ?? {}, body: request.body ?? null, signal };
   const response = await retry(
-    async (limitInMs) => {
-      const response = await send(fetch, url.href, init, { ...settings, limitInMs });
-      return response.status === 0 ? { ...response, text: toSingleLine(clean(response.text)) } : response;
-    },
-    { credential: label, rules: TRANSIENT_FAILURES, signal },
+    (limitInMs) => send(fetch, url.href, init, { ...settings, limitInMs }),
+    { credential: label, rules: TRANSIENT_FAILURES, signal, redact: clean },
     settings,
   );
   const isSuccess = response.status >= 200 && response.status < 300;

@@ -18,10 +18,17 @@ export function urlInVariable(name: string, settings: Settings): URL {
   );
 }
 
+/** What {@linkcode isHeaderText} requires. */
+export const HEADER_TEXT = "a non-empty string of printable ASCII characters";
+
 /** Throws a `TypeError` unless the value is a non-empty string of printable ASCII characters. */
 export function checkHeaderText(value: unknown): void {
-  if (typeof value === "string" && value.trim() !== "" && !/[^\x20-\x7e]/.test(value)) return;
-  throw new TypeError('Argument "value" must be a non-empty string of printable ASCII characters');
+  if (!isHeaderText(value)) throw new TypeError(`Argument "value" must be ${HEADER_TEXT}`);
+}
+
+/** Whether the value is a non-empty string of printable ASCII characters. */
+export function isHeaderText(value: unknown): boolean {
+  return typeof value === "string" && value.trim() !== "" && !/[^\x20-\x7e]/.test(value);
 }
 
 /** Returns the token in a variable. Throws an `AuthenticationError`, without the value, if a header cannot hold it. */

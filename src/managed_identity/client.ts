@@ -1,4 +1,4 @@
-import { errorFromResponse, toSingleLine } from "../core/error_response.ts";
+import { errorFromResponse } from "../core/error_response.ts";
 import { errorTextOf } from "../core/error_text.ts";
 import { type Acquire, createGetToken, type GetToken, type TokenRequest } from "../core/get_token.ts";
 import { bound } from "../core/bound.ts";
@@ -8,11 +8,8 @@ import { redact } from "../core/redact.ts";
 import { retry } from "../core/retry.ts";
 import { AuthenticationError, CredentialUnavailableError } from "../errors.ts";
 import type { Settings } from "../core/settings.ts";
+import { type TokenBody, tokenBodyOf } from "../core/token_set.ts";
 import { fetchDirectly } from "../runtime/direct_fetch.ts";
-import { flagFor } from "../runtime/permission.ts";
-import { hasNetPermission } from "../runtime/query_permission.ts";
-import type { CredentialOptions } from "../options.ts";
-import type { Explanation } from "../credential_explanation.ts";
 import type { TokenSet } from "../token_cache.ts";
 import type { UserAssignedIdentity } from "./identity.ts";
 import type { MachineContext, Source } from "./source.ts";
@@ -65,19 +62,15 @@ function createClient(credential: string, given: GivenContext): ManagedIdentityC
     const resource = scopes[0]!.replace(/\/\.default$/, "");
     const action = `Cannot get a token for "${resource}" from ${source.name}`;
     let sentOn = 0;
-    async function attempt(limitInMs: number | undefined): Promise<HttpResult> {
+    function attempt(limitInMs: number | undefined): Promise<HttpResult> {
       sentOn = settings.now();
-      const response = await source.send({ resource, enableCae, rejected, signal, limitInMs });
-      // Redacted, because `retry` logs the reason why a request failed.
-      return response.status === 0
-        ? { ...response, text: toSingleLine(redact(response.text, source.secrets)) }
-        : response;
+      return source.send({ resource, enableCae, rejected, signal, limitInMs });
     }
-    const response = await retry(attempt, { credential, rules: source.retryRules, signal }, settings);
-    const body = response.status === 200 ? parseObject(response.text) : undefined;
-    if (!body || body.access_token === undefined && body.error !== undefined) {
-      throw failure(response, action, source, identity);
-    }
+    const redactSecrets = (text: string) => redact(text, source.secrets);
+    const options = { credential, rules: source.retryRules, signal, redact: redactSecrets };
+    const response = await retry(attempt, options, settings);
+    const body = tokenBodyOf(response);
+    if (!body) throw failure(response, action, source, identity, redactSecrets);
     // Parsed first, because the identity in a malformed response is not meaningful.
     const token = readTokenResponse(body, action, sentOn);
     if (source.confirmsIdentity && identity && !isConfirmed(body, identity)) {
@@ -93,31 +86,8 @@ function createClient(credential: string, given: GivenContext): ManagedIdentityC
   return { cacheIdentity, acquire };
 }
 
-/**
- * Explains whether the machine has the identity, without a request. Throws the error of `getToken` if the machine
- * cannot have it.
- */
-export async function explainSource(
-  options: CredentialOptions & { readonly probeTimeoutInMs?: number | undefined },
-  identity: UserAssignedIdentity | undefined,
-  settings: Settings,
-): Promise<Explanation> {
-  const { probeTimeoutInMs, runtime = {} } = options;
-  const context = { identity, probeTimeoutInMs, runtime, settings: withLocalFetch(settings) };
-  const { name, endpoint, probe, identity: requested = identity } = await findSource(context);
-  const isOwnFetch = !options.localFetch && !runtime.tlsFetch;
-  if (isOwnFetch && !hasNetPermission(endpoint)) {
-    const { host } = new URL(endpoint);
-    // Without variables, only a probe finds the instance metadata service.
-    return { state: probe ? "absent" : "fails", detail: `"${host}" cannot be reached: Run ${flagFor({ net: host })}` };
-  }
-  const what = `for the ${nameWithOrigin(requested)}`;
-  return probe
-    ? { state: "inconclusive", detail: `No variable names a source: ${name} is probed for at 169.254.169.254, ${what}` }
-    : { state: "configured", detail: `The source is ${name}, ${what}` };
-}
-
-function withLocalFetch(settings: Settings): MachineContext["settings"] {
+/** Adds the `fetch` for loopback and link-local addresses to the settings. */
+export function withLocalFetch(settings: Settings): MachineContext["settings"] {
   const { backgroundWork, localFetch = backgroundWork === "free" ? fetchDirectly : fetch } = settings;
   return { ...settings, localFetch };
 }
@@ -126,7 +96,7 @@ function withLocalFetch(settings: Settings): MachineContext["settings"] {
  * Whether the response is for the requested identity. An old agent returns tokens of the system-assigned identity
  * instead.
  */
-function isConfirmed(body: Record<string, unknown>, { kind, id }: UserAssignedIdentity): boolean {
+function isConfirmed(body: TokenBody, { kind, id }: UserAssignedIdentity): boolean {
   const { client_id: clientId, object_id: objectId, msi_res_id, mi_res_id } = body;
   const confirmed = { clientId, objectId, resourceId: msi_res_id ?? mi_res_id }[kind];
   return typeof confirmed === "string" && confirmed.toLowerCase() === id.toLowerCase();
@@ -137,6 +107,7 @@ function failure(
   action: string,
   source: Source,
   identity: UserAssignedIdentity | undefined,
+  redact: (text: string) => string,
 ): Error {
   const { text } = response;
   const isUnassigned = /identity ?(was |not ?)*found|unable to load the proper managed identity/i.test(bound(text));
@@ -147,12 +118,11 @@ function failure(
   // Only with these statuses: the body of another error may contain the message as well.
   const hasNone = [400, 404].includes(response.status) && /identity (was )?not found/i.test(bound(text));
   const mayBeOther = hasNone && source.mayLackIdentity && (!identity || identity.variable !== undefined);
-  const redactSecrets = (text: string) => redact(text, source.secrets);
-  const detail = errorTextOf(response, redactSecrets);
+  const detail = errorTextOf(response, redact);
   const error = errorFromResponse({ ...response, text: toOAuthError(text) }, action, {
     advice: () => isUnassigned && !mayBeOther ? nextStep : "",
     meanings: detail === undefined ? {} : { [response.status]: detail },
-    redact: redactSecrets,
+    redact,
   });
   if (mayBeOther) {
     return identity
@@ -175,7 +145,7 @@ function unassigned(message: string, variable: string): CredentialUnavailableErr
 }
 
 /** Returns the words for an identity, and where its id comes from. */
-function nameWithOrigin(identity: Source["identity"]): string {
+export function nameWithOrigin(identity: Source["identity"]): string {
   const name = nameOf(identity);
   if (typeof identity !== "object") return name;
   return `${name} of ${identity.variable ? `the variable ${identity.variable}` : "the options"}`;

@@ -1,5 +1,6 @@
 import { bound } from "../core/bound.ts";
-import { refreshTime, seconds } from "../core/freshness.ts";
+import { seconds } from "../core/freshness.ts";
+import { readTokenSet, type TokenBody } from "../core/token_set.ts";
 import { AuthenticationError } from "../errors.ts";
 import type { TokenSet } from "../token_cache.ts";
 
@@ -9,38 +10,19 @@ const OLD_DATE = /^(\d\d?)\/(\d\d?)\/(\d{4}) (\d\d?):(\d\d?):(\d\d?)(?: ([AP])M)
 const ISO_DATE = /^\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:\d\d)$/;
 
 /** Parses a token response. Throws an `AuthenticationError` if it is malformed or the token has expired. */
-export function readTokenResponse(body: Record<string, unknown>, action: string, sentOn: number): TokenSet {
-  const { access_token: token, token_type: type = "Bearer" } = body;
-  const isBearer = typeof type === "string" && type.toLowerCase() === "bearer";
+export function readTokenResponse(body: TokenBody, action: string, sentOn: number): TokenSet {
   // `expires_in` is only the fallback: for a token from the cache of the source, it counts from the time of issue.
-  const expiresOn = parseTime(body.expires_on) ?? (seconds(body.expires_in) ?? NaN) * 1000 + sentOn;
-  const malformed = typeof token !== "string" || token === ""
-    ? "access_token"
-    : !isBearer
-    ? "token_type"
-    : Number.isNaN(expiresOn)
-    ? "expires_on"
-    : undefined;
-  if (malformed) {
-    throw new AuthenticationError(`${action}: The response has no usable "${malformed}"`, { statusCode: 200 });
-  }
-  if (expiresOn <= sentOn) {
+  const expiresOn = parseTime(body.expires_on);
+  const token = readTokenSet({ token_type: "Bearer", ...body }, action, sentOn, expiresOn, "expires_on");
+  if (token.expiresOnTimestamp <= sentOn) {
     throw new AuthenticationError(
-      `${action}: The token expired on ${new Date(expiresOn).toISOString()}, and the clock here shows ${
+      `${action}: The token expired on ${new Date(token.expiresOnTimestamp).toISOString()}, and the clock here shows ${
         new Date(sentOn).toISOString()
       }: Check the clock of this machine`,
       { statusCode: 200 },
     );
   }
-  const refreshIn = seconds(body.refresh_in);
-  const refreshAfterTimestamp = refreshTime(sentOn, expiresOn, refreshIn && refreshIn * 1000);
-  return {
-    token: token as string,
-    expiresOnTimestamp: expiresOn,
-    ...refreshAfterTimestamp !== undefined && { refreshAfterTimestamp },
-    tokenType: "Bearer",
-    acquiredOnTimestamp: sentOn,
-  };
+  return token;
 }
 
 /**

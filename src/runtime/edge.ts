@@ -34,7 +34,6 @@ export const hasEnv: typeof variables.hasEnv = () => (globalThis as Global).proc
 export const isReadable: typeof variables.isReadable = () => true;
 export const missingEnvPermission: typeof variables.missingEnvPermission = () => undefined;
 export const hasNetPermission: typeof permissions.hasNetPermission = () => true;
-export const hasReadPermission: typeof permissions.hasReadPermission = () => true;
 
 export const processVariables: typeof ProcessVariables = (matches) => {
   const names = Object.keys((globalThis as Global).process?.env ?? {}).filter(matches);

@@ -1,4 +1,5 @@
 import { detectPlatform } from "./platform.ts";
+import { hasNetPermission, hasReadPermission } from "./query_permission.ts";
 
 /** Returns the value of an environment variable; `undefined` if it is not set or may not be read. */
 export function env(name: string): string | undefined {
@@ -24,12 +25,19 @@ export function isReadable(variable: string): boolean {
 }
 
 /**
- * Returns the runtime and the flag that lets it read the variables if one of them may not be read: "Deno with
- * --allow-env=HOME,PATH".
+ * Returns the runtime and the flags that let it read the variables, reach the URLs and read the files, if one of the
+ * variables may not be read: "Deno with --allow-env=HOME,PATH".
  */
-export function missingEnvPermission(names: readonly string[]): string | undefined {
+export function missingEnvPermission(
+  names: readonly string[],
+  urls: readonly string[],
+  files: readonly (string | undefined)[],
+): string | undefined {
   if (detectPlatform() !== "deno" || names.every(isPermitted)) return undefined;
-  return `Deno with --allow-env=${names.join(",")}`;
+  const hosts = urls.filter((url) => !hasNetPermission(url)).map((url) => new URL(url).host);
+  const flags = { env: names, net: hosts, read: files.filter((path) => path && !hasReadPermission(path)) };
+  const missing = Object.entries(flags).filter(([, values]) => values.length > 0);
+  return `Deno with ${missing.map(([access, values]) => `--allow-${access}=${values.join(",")}`).join(" ")}`;
 }
 
 let isGranted: boolean | undefined;

@@ -53,7 +53,7 @@ export async function readAccount(
   response: TokenResponse,
   { clientId, grantType, server, nonce, now }: ExpectedIdToken,
 ): Promise<AuthenticationRecord | undefined> {
-  const { idToken, clientInfo } = response;
+  const [idToken, clientInfo] = [response.body.id_token, response.body.client_info].map(text);
   if (idToken === undefined) {
     if (nonce === undefined) return undefined;
     throw idTokenError("The response has no ID token");
@@ -131,7 +131,8 @@ function idTokenError(reason: string): AuthenticationError {
   return new AuthenticationError(`${ACTION}: ${reason}`, { statusCode: 200 });
 }
 
-function text(value: unknown): string | undefined {
+/** Returns a value that is a non-empty string; `undefined` for another one. */
+export function text(value: unknown): string | undefined {
   return typeof value === "string" && value !== "" ? value : undefined;
 }
 

@@ -3,7 +3,7 @@ import { withTimeout } from "../core/timeout.ts";
 import type { Settings } from "../core/settings.ts";
 import { AuthenticationError } from "../errors.ts";
 import type { TokenSet } from "../token_cache.ts";
-import { readAccount } from "./account.ts";
+import { readAccount, text } from "./account.ts";
 import type { Authority } from "../entra/authority.ts";
 import { type Grant, requestTokens, type TokenParameters } from "../entra/token_client.ts";
 
@@ -42,7 +42,7 @@ export function requestUserTokens(
   return withTimeout(async (signal) => {
     const response = await requestTokens(grant, { ...request, signal }, settings);
     const account = await readAccount(response, { clientId, grantType, server, nonce, now: settings.now() });
-    return { token: response.token, refreshToken: response.refreshToken, account };
+    return { token: response.token, refreshToken: text(response.body.refresh_token), account };
   }, {
     sleep: settings.sleep,
     ms: TIMEOUT_IN_MS,

@@ -1,3 +1,4 @@
+import { AuthenticationError, CredentialUnavailableError } from "@azweb/identity";
 import {
   type AssertionSource,
   type AssertionSourceOptions,
@@ -298,7 +299,7 @@ test("Google Cloud: a failing callback, or a token with invalid characters, caus
   for (
     const [getAccessToken, shown] of [
       [() => Promise.reject(new Error("No network")), "No network"],
-      [() => Promise.resolve("CANARY\n"), "The token must be "],
+      [() => Promise.resolve("CANARY\n"), "It must return a non-empty string of "],
     ] as const
   ) {
     const options = { ...sourceOptions(service), serviceAccount: "app@contoso.example", getAccessToken };
@@ -310,6 +311,22 @@ test("Google Cloud: a failing callback, or a token with invalid characters, caus
     assert.doesNotMatch(message, /CANARY/);
   }
   assert.equal(service.requests.length, 0);
+});
+
+test("if a callback rejects with the error of a credential, the source does so too", async () => {
+  for (const error of [new AuthenticationError("Rejected"), new CredentialUnavailableError("Absent")]) {
+    const callback = () => Promise.reject(error);
+    const options = sourceOptions(createService(), { AWS_REGION: "eu-central-1" });
+    for (
+      const source of [
+        fromAws({ ...options, credentials: callback }),
+        fromDenoDeploy({ ...options, getIdToken: callback }),
+        fromGoogleCloud({ ...options, getAccessToken: callback, serviceAccount: "a@b.example" }),
+      ]
+    ) {
+      assert.equal(await failureOf(source()), error);
+    }
+  }
 });
 
 test("CircleCI: the program circleci issues a token for the audience", async () => {
