@@ -7,8 +7,8 @@ export interface TokenSet extends AccessToken {
 }
 
 /**
- * A cache for tokens. A `Map` is one. Every method may return a promise, so that an adapter for a key-value store is
- * one too.
+ * A cache for tokens, such as a `Map`. Every method may return a promise, so that it can be an adapter for a key-value
+ * store.
  *
  * A synchronous cache is read by each call of `getToken`. The tokens of an asynchronous cache are also cached in
  * memory. If a cache throws, does not respond, or returns a malformed entry, a new token is requested and cached in

@@ -16,7 +16,7 @@ export interface RecordedRequest {
   readonly body: string;
 }
 
-/** A simulated service: sends requests to it, records them, and makes them fail. Its functions do not use `this`. */
+/** A simulated service, which records its requests and can make them fail. The functions do not use `this`. */
 export interface SimulatedService<Fault> {
   /** Sends a request to the service without a connection. Pass it as the option `fetch` of a credential. */
   readonly fetch: typeof fetch;
@@ -57,7 +57,7 @@ export interface SimulatedService<Fault> {
 /** A request that the service is processing. */
 export interface Exchange<Fault> {
   readonly request: RecordedRequest;
-  /** Returns the fault for this request, if there is one, once requests are no longer held. */
+  /** Returns the fault for this request, or `undefined`, once `hold` no longer delays the response. */
   nextFault(): Promise<Fault | undefined>;
   /**
    * Returns the signal of the caller. A function, because some servers log a warning when the signal of a request is

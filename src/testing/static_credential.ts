@@ -42,7 +42,7 @@ export class StaticCredential implements TokenCredential {
       expiresOnTimestamp: options.expiresOnTimestamp ?? LATEST_TIMESTAMP,
       tokenType: "Bearer",
     };
-    // Not a private member, so that it is found behind a `Proxy`; in a closure, so that no inspection shows it.
+    // A private member would be inaccessible through a `Proxy`. The closure hides the token from `console.log`.
     Object.defineProperty(this, GET_TOKEN, { value: () => Promise.resolve({ ...result }), configurable: true });
   }
 

@@ -1,7 +1,7 @@
 import { encodeBase64Url } from "../core/encoding.ts";
 import { decodeBase64Url } from "../core/decoding.ts";
 
-// A `CryptoKey`, which Node's types declare only in a module, not as a global.
+// `CryptoKey` by another name, because Node's types declare that one only in a module, not as a global.
 /** A key for AES-GCM: a `CryptoKey` with 256 bits, extractable or not, or 32 bytes in base64. */
 export type SealingKey = Awaited<ReturnType<typeof crypto.subtle.importKey>> | string;
 
@@ -9,7 +9,7 @@ export type SealingKey = Awaited<ReturnType<typeof crypto.subtle.importKey>> | s
 export interface Seal {
   /** Returns the sealed text, in base64url. */
   seal(text: string): Promise<string>;
-  /** Returns the text; `undefined` if it was sealed with another key or for another purpose, or was modified. */
+  /** Returns the text, or `undefined` if it was sealed with another key or for another purpose, or was modified. */
   open(sealed: string): Promise<string | undefined>;
 }
 

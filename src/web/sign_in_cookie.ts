@@ -4,7 +4,7 @@ import { bound } from "../core/bound.ts";
 /** Maximum duration of a sign-in, in seconds. */
 export const SIGN_IN_TIME_IN_S = 600;
 
-/** Browsers accept a cookie with this prefix from this host over TLS only (RFC 6265bis, section 4.1.3.2). */
+/** Prefix of the cookie names. Browsers accept it only over TLS and from this host (RFC 6265bis, section 4.1.3.2). */
 const PREFIX = "__Host-sign-in-";
 const ATTRIBUTES = "Path=/; Secure; HttpOnly; SameSite=Lax";
 
@@ -29,7 +29,7 @@ export function deleteCookie(name: string): string {
   return `${name}=; Max-Age=0; ${ATTRIBUTES}`;
 }
 
-/** Returns the values of the cookies of that name, without those that are larger than browsers accept. */
+/** Returns the values of the cookies with that name. Ignores cookies that are larger than browsers accept. */
 export function readCookies(request: Request, name: string): string[] {
   return cookiesOf(request).filter(([cookieName, value]) =>
     cookieName === name && value.length <= MAX_BYTES - name.length
@@ -47,8 +47,8 @@ export function staleCookies(request: Request): string[] {
 
 function cookiesOf(request: Request): [name: string, value: string][] {
   // Only SP and HTAB are white space (RFC 6265bis, section 5.6). `String.prototype.trim` would also remove characters
-  // such as U+00A0, which can be part of a name. A sibling subdomain can set a cookie of such a name, because the name
-  // does not begin with "__Host-".
+  // such as U+00A0. A sibling subdomain may set a cookie whose name begins with such a character and "__Host-", because
+  // that is not the prefix "__Host-".
   return (request.headers.get("cookie") ?? "").split(";").map((pair) => {
     const [name, ...value] = trim(pair, " \t").split("=");
     return [name!, value.join("=")];

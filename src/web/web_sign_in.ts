@@ -81,7 +81,7 @@ export type {
 } from "./web_sign_in_options.ts";
 
 const NAME = "WebSignIn";
-/** The names of its options, besides those of every credential. */
+/** The names of the options that credentials do not have. */
 const OPTIONS =
   "tenantId clientId clientSecret clientCertificate getAssertion sendCertificateChain redirectUri scopes " +
   "returnPaths sealingKey sessionLifetimeInMs";
@@ -150,8 +150,8 @@ export function createWebSignIn(options: WebSignInOptions): WebSignIn {
     work: (context: { readonly server: Authority; readonly signal: AbortSignal }) => Promise<T>,
   ): Promise<T> {
     const { authorityHost, sleep, timeoutInMs: ms } = settings;
-    // Includes the variable that the session needs, because a missing permission must be reported before the code,
-    // which can be redeemed only once, is used.
+    // The second variable is for the session. A missing permission must be reported before the code is used, which can
+    // be redeemed only once.
     requireVariables(
       [...authorityHost === undefined ? ["AZURE_AUTHORITY_HOST"] : [], MULTITENANT_VARIABLE],
       settings,
@@ -205,7 +205,7 @@ export function createWebSignIn(options: WebSignInOptions): WebSignIn {
     }
   }
 
-  /** Opens the cookie of the sign-in with that state. */
+  /** Returns the content of the cookie of the sign-in with that `state`. */
   async function readPendingSignIn(request: Request, state: string): Promise<PendingSignIn> {
     const cookies = readCookies(request, cookieNameOf(state));
     if (cookies.length === 0) {
@@ -275,7 +275,7 @@ export function createWebSignIn(options: WebSignInOptions): WebSignIn {
   };
 }
 
-/** Prepends the name to the message of an error of this library. */
+/** Adds the name to the message of an error of this library. */
 async function withName<T>(work: Promise<T>): Promise<T> {
   try {
     return await work;

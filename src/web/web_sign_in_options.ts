@@ -19,7 +19,7 @@ export interface WebSignInOptions extends CredentialOptions {
   getAssertion?: ((request: AssertionRequest) => Promise<string>) | undefined;
   /** Whether client assertions contain the certificate chain (`x5c`). @default {false} */
   sendCertificateChain?: boolean | undefined;
-  /** The registered redirect URI, whose requests the app passes to `redeem`: `https:`, or `http:` on localhost. */
+  /** The registered redirect URI: `https:`, or `http:` on localhost. The app passes requests to it to `redeem`. */
   redirectUri: string;
   /** Scopes of one resource that the user consents to, such as `"https://graph.microsoft.com/User.Read"`. */
   scopes: string | string[];
@@ -77,8 +77,8 @@ export interface WebUser {
   readonly credential: WebUserCredential;
   /**
    * Returns the encrypted session for `resume`, to store in a cookie or a session store. It changes when the refresh
-   * token is replaced. Of concurrent requests, either session may be stored, because Microsoft Entra also accepts the
-   * previous refresh token.
+   * token is replaced. If concurrent requests return different sessions, any of them may be stored, because Microsoft
+   * Entra also accepts the previous refresh token.
    */
   sealSession(): Promise<string>;
 }

@@ -24,6 +24,7 @@ function run(command: string): string {
   return openssl(...command.split(" "));
 }
 
+/** Asserts that client assertions of the configuration, for Microsoft Entra and AD FS, verify with the certificate. */
 async function accepts(
   configuration: CertificateConfiguration,
   certificate: string = read("certificate.pem"),
@@ -165,7 +166,7 @@ describe("the client assertion for a certificate made by openssl", { skip }, () 
   }
 });
 
-describe("the command that an error suggests makes a readable file", { skip }, () => {
+describe("the command that an error suggests creates a file that can be used", { skip }, () => {
   const encryptions: Record<string, string> = {
     "PBES1": "pkcs8 -topk8 -in key.pem -v1 PBE-SHA1-3DES",
     "Triple DES": "pkcs8 -topk8 -in key.pem -v2 des3",
@@ -179,7 +180,7 @@ describe("the command that an error suggests makes a readable file", { skip }, (
       write("old.pem", read("certificate.pem") + read("encrypted.pem"));
       const configuration = { certificate: read("old.pem"), certificatePassword: PASSWORD };
       const advice = await adviceFor(configuration, /The private key is encrypted by an unsupported algorithm/);
-      openssl(...inFolder(advice), "-passin", `pass:${PASSWORD}`, "-passout", `pass:${PASSWORD}`);
+      openssl(...withNewFile(advice), "-passin", `pass:${PASSWORD}`, "-passout", `pass:${PASSWORD}`);
       await accepts({ certificate: read("new.key") + read("certificate.pem"), certificatePassword: PASSWORD });
     });
   }
@@ -188,13 +189,12 @@ describe("the command that an error suggests makes a readable file", { skip }, (
     openssl(..."pkcs8 -topk8 -in key.pem -out encrypted.pem -passout".split(" "), `pass:${PASSWORD}`);
     write("old.pem", read("certificate.pem") + read("encrypted.pem"));
     const advice = await adviceFor(path("old.pem"), /The private key is encrypted: set "certificatePassword"/);
-    openssl(...inFolder(advice), "-passin", `pass:${PASSWORD}`);
+    openssl(...withNewFile(advice), "-passin", `pass:${PASSWORD}`);
     await accepts({ certificate: read("new.key") + read("certificate.pem") });
   });
 
   test("for a PKCS#12 file that was read as text", async () => {
     run("pkcs12 -export -in certificate.pem -inkey key.pem -out old.pfx -passout pass:");
-    // Where its bytes cannot be read, or no package reads them.
     const advice = await adviceFor({ certificate: read("old.pfx") }, /It is not PEM text/);
     openssl(...advice.split(" "), "-passin", "pass:");
     await accepts(path("new.pem"));
@@ -203,10 +203,10 @@ describe("the command that an error suggests makes a readable file", { skip }, (
   const otherKeys: Record<string, string> = {
     "an elliptic curve": "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256",
     "Ed25519": "req -x509 -newkey ed25519",
-    "RSA-PSS only": "req -x509 -newkey rsa-pss -pkeyopt rsa_keygen_bits:2048",
+    "RSA that is limited to PSS": "req -x509 -newkey rsa-pss -pkeyopt rsa_keygen_bits:2048",
   };
   for (const [kind, command] of Object.entries(otherKeys)) {
-    test(`for a key for ${kind}`, async () => {
+    test(`for a key of another type: ${kind}`, async () => {
       run(`${command} -nodes -keyout other.key -out other.pem -days 3 -subj /CN=app`);
       const advice = await adviceFor(
         { certificate: read("other.pem") + read("other.key") },
@@ -216,13 +216,13 @@ describe("the command that an error suggests makes a readable file", { skip }, (
         { certificate: read("certificate.pem") + read("other.key") },
         /The private key is not an RSA key/,
       );
-      openssl(...inFolder(advice.replaceAll("certificate.pem", "new.pem")));
+      openssl(...withNewFile(advice.replaceAll("certificate.pem", "new.pem")));
       await accepts({ certificate: read("new.pem") + read("new.key") }, read("new.pem"));
     });
   }
 
-  /** Replaces the file names of the suggested command, so that the tests do not write the same file. */
-  function inFolder(advice: string): string[] {
+  /** Splits the suggested command, and lets it write `new.key` instead of `key.pem`, which other tests read. */
+  function withNewFile(advice: string): string[] {
     return advice.replaceAll("key.pem", "new.key").split(" ");
   }
 });

@@ -212,7 +212,7 @@ describe("PEM text", () => {
       CERTIFICATE + KEY.replaceAll("PRIVATE", "OPENSSH PRIVATE"),
       /not an RSA key \("OPENSSH PRIVATE KEY"\)/,
     ],
-    "an old encrypted key": [
+    "a key in the traditional encrypted format of OpenSSL": [
       CERTIFICATE + KEY_PKCS1.replace("KEY-----\n", "$&Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n\n"),
       /an unsupported algorithm \("Proc-Type: 4,ENCRYPTED"\).*"openssl pkcs8 -topk8/,
     ],
@@ -243,7 +243,7 @@ describe("PEM text", () => {
       CERTIFICATE.replace("END CERT", "END KEY") + KEY,
       /"-----END CERTIFICATE-----" is missing/,
     ],
-    "a million characters": [
+    "more than a million characters": [
       CERTIFICATE + "-----BEGIN PRIVATE KEY-----" + "A".repeat(1_000_000),
       /It is longer than a million/,
     ],
@@ -255,11 +255,14 @@ describe("PEM text", () => {
       `${CERTIFICATE}-----BEGIN PRIVATE KEY-----${"A".repeat(900_000)}-----END PRIVATE KEY-----`,
       /The private key is damaged/,
     ],
-    "something else": ["a certificate", /It is not PEM text.*"openssl pkcs12 -in old.pfx -out new.pem -nodes"/],
+    "text without a PEM block": [
+      "a certificate",
+      /It is not PEM text.*"openssl pkcs12 -in old.pfx -out new.pem -nodes"/,
+    ],
     "PKCS#12 that was read as text": ["0\uFFFD\t\u0002\u0001\u00030\uFFFD", /It is not PEM text.*"openssl pkcs12/],
   };
-  for (const [what, [certificate, message]] of Object.entries(unreadable)) {
-    test(`is rejected: ${what}`, async () => {
+  for (const [form, [certificate, message]] of Object.entries(unreadable)) {
+    test(`is rejected: ${form}`, async () => {
       await rejects({ certificate }, message);
     });
   }
@@ -419,19 +422,20 @@ describe("a callback", () => {
     }
   });
 
+  /** What the callback returns, and the errors with a certificate and with a thumbprint, which has no key length. */
   const results: Record<string, [unknown, RegExp, RegExp]> = {
-    nothing: [
+    undefined: [
       undefined,
       /the 256 bytes of the signature, and returned another type/,
       /the 256 to 2048 bytes of the signature, and returned another type/,
     ],
-    text: ["c2lnbmF0dXJl", /returned another type/, /returned another type/],
+    "a string": ["c2lnbmF0dXJl", /returned another type/, /returned another type/],
     "no bytes": [new Uint8Array(0), /returned 0 bytes/, /returned 0 bytes/],
     "a signature of an elliptic curve key": [new Uint8Array(64), /returned 64 bytes/, /returned 64 bytes/],
-    "too many bytes": [new Uint8Array(4000), /returned 4000 bytes/, /returned 4000 bytes/],
+    "more bytes than any RSA signature": [new Uint8Array(4000), /returned 4000 bytes/, /returned 4000 bytes/],
   };
-  for (const [what, [result, exact, bounds]] of Object.entries(results)) {
-    test(`that returns ${what} causes an error`, async () => {
+  for (const [kind, [result, exact, bounds]] of Object.entries(results)) {
+    test(`that returns ${kind} causes an error`, async () => {
       const sign = () => Promise.resolve(result as Uint8Array);
       await rejects({ certificate: CERTIFICATE, sign }, exact);
       await rejects({ thumbprint: SHA256, sign }, bounds);
@@ -467,18 +471,18 @@ describe("a cached token", () => {
     assert.equal(await requestsOf(callback, { ...callback }), 1);
   });
 
-  test("is not shared with a credential that has the certificate but another key", async () => {
+  test("is not shared by credentials with one certificate but different CryptoKeys, callbacks or passwords", async () => {
     const privateKey = await importKey(PS256);
-    const sameAgain = await importKey(PS256);
+    const otherObject = await importKey(PS256);
     const sign = (data: Uint8Array, algorithm: "PS256" | "RS256") => remoteSign(data, algorithm);
     assert.equal(
-      await requestsOf({ certificate: CERTIFICATE, privateKey }, { certificate: CERTIFICATE, privateKey: sameAgain }),
+      await requestsOf({ certificate: CERTIFICATE, privateKey }, { certificate: CERTIFICATE, privateKey: otherObject }),
       2,
     );
     assert.equal(await requestsOf({ thumbprint: SHA256, sign: remoteSign }, { thumbprint: SHA256, sign }), 2);
     const encrypted = { certificate: CERTIFICATE + KEY_ENCRYPTED, certificatePassword: PASSWORD };
-    const stolen = requestsOf(encrypted, { ...encrypted, certificatePassword: "wrong" });
-    await assert.rejects(stolen, /"certificatePassword" is wrong/);
+    const withWrongPassword = requestsOf(encrypted, { ...encrypted, certificatePassword: "wrong" });
+    await assert.rejects(withWrongPassword, /"certificatePassword" is wrong/);
   });
 });
 
@@ -496,11 +500,12 @@ describe("the configuration", () => {
   test("must be one of the documented forms", async () => {
     const privateKey = await importKey(PS256);
     const sign = remoteSign;
-    for (const nothing of [undefined, null, 1, true]) {
-      assertTypeError(nothing, /must be the path of a PEM file or an object/);
+    for (const value of [undefined, null, 1, true]) {
+      assertTypeError(value, /must be the path of a PEM file or an object/);
     }
-    for (const none of [{}, { certificatePassword: PASSWORD }, { privateKey }, { sign }, { certificate: undefined }]) {
-      assertTypeError(none, /exactly one of "certificatePath", "certificate" and "thumbprint"/);
+    const withoutSource = [{}, { certificatePassword: PASSWORD }, { privateKey }, { sign }, { certificate: undefined }];
+    for (const configuration of withoutSource) {
+      assertTypeError(configuration, /exactly one of "certificatePath", "certificate" and "thumbprint"/);
     }
     assertTypeError({ certificatePath: "a.pem", certificate: CERTIFICATE }, /exactly one of/);
     assertTypeError({ certificate: CERTIFICATE, thumbprint: SHA256, sign }, /exactly one of/);
@@ -552,7 +557,7 @@ describe("the configuration", () => {
     const ec = await crypto.subtle.generateKey(curve, false, ["sign", "verify"]);
     const keys = [publicKey, sha512, oaep, ec.privateKey, KEY, {}, null, 1];
     for (const privateKey of keys) assertTypeError({ certificate: CERTIFICATE, privateKey }, message);
-    // Recognized by its shape, because it may come from another realm.
+    // A CryptoKey is recognized by its members, because it may come from another realm.
     assertTypeError(
       { certificate: CERTIFICATE, privateKey: { ...shape(await importKey(PS256)), usages: [] } },
       message,
@@ -564,11 +569,11 @@ describe("the configuration", () => {
   }
 });
 
-describe("any text causes an AuthenticationError that does not repeat the text", () => {
+describe("arbitrary PEM text is accepted, or causes an AuthenticationError that does not repeat it", () => {
   const whole = CERTIFICATE + AUTHORITY + KEY_ENCRYPTED_WEAKLY;
   const bodies = [KEY, KEY_ENCRYPTED_WEAKLY, KEY_PKCS1].map(bodyOf);
 
-  async function assertSafeError(certificate: string, runs: string): Promise<void> {
+  async function assertSafeError(certificate: string, label: string): Promise<void> {
     if (certificate.trim() === "") return;
     let error: Error;
     try {
@@ -577,7 +582,7 @@ describe("any text causes an AuthenticationError that does not repeat the text",
     } catch (caught) {
       error = caught as Error;
     }
-    assert.equal(error.name, "AuthenticationError", `${runs}: ${error.stack}`);
+    assert.equal(error.name, "AuthenticationError", `${label}: ${error.stack}`);
     assert.equal(error.cause, undefined);
     assert.ok(error.message.length < 400, error.message);
     assert.ok(!error.message.includes(PASSWORD), error.message);
@@ -646,7 +651,7 @@ describe("any text causes an AuthenticationError that does not repeat the text",
   });
 });
 
-test("no cache key contains a digest of the password, which could be guessed faster than by decrypting", async () => {
+test("no cache key depends on the password alone, because a digest could be guessed faster than the key decrypted", async () => {
   const { fetch } = createRecorder();
   const keys = await Promise.all([1, 2].map(async () => {
     const cache = new Map();
@@ -657,7 +662,7 @@ test("no cache key contains a digest of the password, which could be guessed fas
   assert.notEqual(keys[0], keys[1]);
 });
 
-test("calls the methods of a runtime that is a class instance with their this", async () => {
+test("the methods of options.runtime are called with options.runtime as this", async () => {
   class Files {
     readonly #text = CERTIFICATE + KEY;
     readTextFile(): Promise<string> {

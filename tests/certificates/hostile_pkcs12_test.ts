@@ -20,16 +20,16 @@ const X509 = "1.2.840.113549.1.9.22.1";
 // deno-lint-ignore no-explicit-any
 type Asn1 = any;
 
-/** The encryption algorithms: the current one, whose keys Web Crypto derives, and the legacy one. */
+/** The encryption algorithms: the current one, whose keys Web Crypto derives, and the legacy one for node-forge. */
 const ALGORITHMS = ["aes256", "3des"] as const;
 type Algorithm = typeof ALGORITHMS[number];
 
-/** The properties of a file. */
+/** The properties of a PKCS#12 file. */
 interface Recipe {
   readonly algorithm?: Algorithm;
   /** The actual iteration count. Default: 1. */
   readonly iterations?: number;
-  /** The iteration counts that the file states. Default: the actual one. */
+  /** The iteration counts that are written into the file. Default: the actual one. */
   readonly keyIterations?: number;
   readonly certificateIterations?: number;
   readonly macIterations?: number;
@@ -70,15 +70,16 @@ function der(value: Asn1): string {
   return asn1.toDer(value).getBytes();
 }
 
-/** Encrypts, and states an iteration count that may differ from the actual one. */
+/** Encrypts a value. The result has `iterations` as its iteration count, which may differ from the actual one. */
 function encrypt(value: Asn1, { algorithm = "aes256", iterations: count = 1 }: Recipe, iterations?: number): Asn1 {
   const encrypted = pki.encryptPrivateKeyInfo(value, PASSWORD, { algorithm, count });
   const parameters = encrypted.value[0].value[1];
-  const place = algorithm === "aes256" ? parameters.value[0].value[1] : parameters;
-  if (iterations !== undefined) place.value[1] = integer(iterations);
+  const derivation = algorithm === "aes256" ? parameters.value[0].value[1] : parameters;
+  if (iterations !== undefined) derivation.value[1] = integer(iterations);
   return encrypted;
 }
 
+/** Creates a PKCS#12 file. */
 function createFile(recipe: Recipe = {}): Uint8Array {
   const { keyIterations, certificateIterations, macIterations, isKeyHidden = false } = recipe;
   const { certificates = [pki.pemToDer(CERTIFICATE).getBytes()] } = recipe;
@@ -109,7 +110,7 @@ function toBytes(value: Asn1): Uint8Array {
   return Uint8Array.from(der(value) as string, (character) => character.charCodeAt(0));
 }
 
-/** Reads a file. Returns the error and the number of iterations that were computed or requested meanwhile. */
+/** Reads a file that is rejected. Returns the error and the number of iterations that were computed or requested. */
 async function read(bytes: Uint8Array): Promise<{ error: Error; iterations: number }> {
   let iterations = 0;
   function spend(count: number): void {
@@ -139,6 +140,7 @@ async function read(bytes: Uint8Array): Promise<{ error: Error; iterations: numb
   }
 }
 
+/** Asserts that a PKCS#12 file is rejected before keys are derived with many iterations. */
 async function rejects(bytes: Uint8Array, message: RegExp): Promise<void> {
   const { error, iterations } = await read(bytes);
   assert.equal(error.name, "AuthenticationError");
@@ -164,7 +166,7 @@ for (const algorithm of ALGORITHMS) {
 }
 
 describe("rejects too many iterations before it derives a key with them", () => {
-  // The limit for PEM is above the limit for node-forge, but not above the limit for Web Crypto.
+  // The limit is 10,000,000 where Web Crypto derives the key, and 100,000 where node-forge does.
   const MANY = {
     aes256: [10_000_001, 2 ** 31, 2 ** 32 + 1, 2 ** 52],
     "3des": [100_001, 1_000_000, 2 ** 31, 2 ** 32 + 1],
@@ -186,7 +188,7 @@ describe("rejects too many iterations before it derives a key with them", () => 
   test("of all parts together", async () => {
     const { error, iterations } = await read(createFile({ algorithm: "3des", iterations: 60_000 }));
     assert.match(error.message, TOO_MANY);
-    // The key and the initialization vector of the first of the two parts.
+    // 60,000 each for the key and the initialization vector of the first part. The second part exceeds the limit.
     assert.ok(iterations < 125_000, `${iterations} iterations were computed`);
   });
 });
@@ -220,7 +222,7 @@ describe("rejects a file", () => {
     return rejects(createFile({ certificates }), /It contains more than 100 certificates$/);
   });
 
-  for (const [kind, tag] of [["sequences", 0x30], ["pieces of a string", 0x24], ["tagged values", 0xa0]] as const) {
+  for (const [kind, tag] of [["sequences", 0x30], ["constructed strings", 0x24], ["tagged values", 0xa0]] as const) {
     test(`that is deeply nested: ${kind}`, () => rejects(nest(tag, 60_000), /It is damaged/));
     test(`whose contents are deeply nested: ${kind}`, async () => {
       const nested = String.fromCharCode(...nest(tag, 10_000));
@@ -229,7 +231,7 @@ describe("rejects a file", () => {
     });
   }
 
-  test("with wrong lengths, members or types at any position", async () => {
+  test("with a wrong byte at any position, unless it is still valid", async () => {
     const file = createFile({ isKeyHidden: true });
     for (let at = 0; at < file.length; at += 7) {
       for (const byte of [0x00, 0x7f, 0x80, 0x84, 0xff]) {
@@ -242,7 +244,7 @@ describe("rejects a file", () => {
   });
 });
 
-/** Nested values of indefinite length (BER), without their end markers. */
+/** Returns nested values of indefinite length (BER), without their end markers. */
 function nest(tag: number, depth: number): Uint8Array {
   return new Uint8Array(depth * 2).map((_, index) => index % 2 === 0 ? tag : 0x80);
 }

@@ -1,5 +1,5 @@
 // Runs on: deno, node, bun
-// A PKCS#12 file by its path, in a variable or in code, where `node-forge` is installed.
+// A PKCS#12 file whose path is in a variable or in code is read with `node-forge`, which is installed here.
 import { ClientCertificateCredential, EnvironmentCredential, OnBehalfOfCredential } from "@azweb/identity";
 import { createRuntime } from "@azweb/identity/runtime";
 import { createEntra } from "@azweb/identity/testing";
@@ -30,9 +30,9 @@ function setUp() {
   return { entra, env, options: isolatedOptions(entra) };
 }
 
-describe("a PKCS#12 file by its path", { skip }, () => {
+describe("a PKCS#12 file that is configured by its path", { skip }, () => {
   for (const [file, password] of [["app.pfx", PASSWORD], ["open.p12", undefined], ["open.p12", ""]] as const) {
-    test(`${file} in AZURE_CLIENT_CERTIFICATE_PATH, ${password ? "with" : "without"} a password`, async () => {
+    test(`is used: ${file} in AZURE_CLIENT_CERTIFICATE_PATH, ${password ? "with" : "without"} a password`, async () => {
       const { entra, env, options } = setUp();
       const credential = new EnvironmentCredential({ ...options, env: env(file, password) });
       const { token } = await credential.getToken(SCOPE);
@@ -40,7 +40,7 @@ describe("a PKCS#12 file by its path", { skip }, () => {
     });
   }
 
-  test("in code", async () => {
+  test("is used: in an argument or option of a credential", async () => {
     const { entra, options } = setUp();
     const configuration = { certificatePath: path("app.pfx"), certificatePassword: PASSWORD };
     for (const given of [configuration, path("open.p12")]) {
@@ -51,12 +51,12 @@ describe("a PKCS#12 file by its path", { skip }, () => {
       ...options,
       ...{ tenantId: TENANT, clientId: CLIENT, certificatePath: path("open.p12"), userAssertionToken: "a.b.c" },
     });
-    // The app is authenticated, and its user's token is none.
+    // The app is authenticated, but "a.b.c" is not a valid token of a user.
     assert.match((await failureOf(user.getToken(SCOPE))).message, /invalid_grant|AADSTS50(013|0131|027)/);
   });
 
   for (const password of [undefined, "wrong horse"]) {
-    test(`${password === undefined ? "no" : "a wrong"} password is an AuthenticationError that names the variable`, async () => {
+    test(`with ${password === undefined ? "no" : "a wrong"} password causes an AuthenticationError that names its variable`, async () => {
       const { entra, env, options } = setUp();
       const error = await failureOf(
         new EnvironmentCredential({ ...options, env: env("app.pfx", password) }).getToken(SCOPE),
@@ -74,21 +74,22 @@ describe("a PKCS#12 file by its path", { skip }, () => {
     });
   }
 
-  test("a file that is neither PEM nor PKCS#12", async () => {
+  test("causes an error if it is neither PEM nor PKCS#12", async () => {
     const { env, options } = setUp();
-    write("none.pfx", "0 is no file");
+    // "0" is the first byte of every PKCS#12 file.
+    write("none.pfx", "0, and other text");
     const { message } = await failureOf(
       new EnvironmentCredential({ ...options, env: env("none.pfx") }).getToken(SCOPE),
     );
     assert.match(message, /Cannot read PKCS#12: It is damaged, or not a PKCS#12 file/);
   });
 
-  test("a runtime that reads texts alone says how to convert it; one that reads bytes too is used", async () => {
+  test("is read with options.runtime.readFile; without that function, the error says how to convert the file", async () => {
     const { env, options } = setUp();
     const { readTextFile, readFile } = createRuntime();
     const all = { ...options, env: env("app.pfx", PASSWORD) };
-    const textsOnly = new EnvironmentCredential({ ...all, runtime: { readTextFile } });
-    assert.match((await failureOf(textsOnly.getToken(SCOPE))).message, /It is not PEM text.*openssl pkcs12/);
+    const withoutReadFile = new EnvironmentCredential({ ...all, runtime: { readTextFile } });
+    assert.match((await failureOf(withoutReadFile.getToken(SCOPE))).message, /It is not PEM text.*openssl pkcs12/);
     const paths: string[] = [];
     const runtime = {
       readTextFile,

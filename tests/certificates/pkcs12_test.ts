@@ -28,8 +28,8 @@ function createAuthority(): Workshop {
   );
   run("req -newkey rsa:2048 -nodes -keyout key.pem -out app.csr -subj /CN=app");
   run("x509 -req -in app.csr -CA authority.pem -CAkey authority.key -days 3 -set_serial 3 -out app.pem");
-  // Not in the order of the chain, and with an unrelated certificate among them.
   run("req -x509 -newkey rsa:2048 -nodes -keyout other.key -out other.pem -days 3 -subj /CN=other");
+  // The certificates are not in the order of the chain, and one of them does not belong to it.
   workshop.write("rest.pem", ["root.pem", "other.pem", "authority.pem"].map(workshop.read).join(""));
   return workshop;
 }
@@ -40,16 +40,18 @@ function createPfx(options: string, password: string = PASSWORD): Uint8Array {
   return readBytes("app.pfx");
 }
 
-/** Returns the base64 content of a certificate. */
+/** Returns the base64 content of a certificate file. */
 function bodyOf(name: string): string {
   return read(name).replace(/-----[^-]+-----|\s/g, "");
 }
 
+/** Asserts that a credential can use the certificate and the key of a PKCS#12 file. */
 async function accepts(bytes: Uint8Array, password: string = PASSWORD): Promise<void> {
   const { certificate } = await fromPkcs12(bytes, password);
   await verify(await assertionOf({ certificate }), read("app.pem"));
 }
 
+/** Asserts that a PKCS#12 file is rejected, with an error that does not contain the password. */
 async function rejects(bytes: Uint8Array, message: RegExp, password: string = PASSWORD): Promise<void> {
   await assert.rejects(fromPkcs12(bytes, password), (error: Error) => {
     assert.equal(error.name, "AuthenticationError");
@@ -94,7 +96,7 @@ describe("reads PKCS#12 made by openssl", { skip }, () => {
     assert.equal(certificate.match(/BEGIN CERTIFICATE/g)!.length, 1);
   });
 
-  test("from any view of bytes", async () => {
+  test("from a Uint8Array that is a part of a longer buffer", async () => {
     const bytes = createPfx("-in app.pem -inkey key.pem");
     const padded = new Uint8Array(bytes.length + 20);
     padded.set(bytes, 10);
@@ -133,7 +135,7 @@ describe("rejects PKCS#12", { skip }, () => {
     return rejects(bytes, /It contains several certificates for one private key/);
   });
 
-  test("truncated at any position, and other content", async () => {
+  test("that is truncated at any position, and files of other formats", async () => {
     const bytes = createPfx("-in app.pem -inkey key.pem");
     for (const length of [0, 1, 2, 10, 100, 1000, bytes.length - 1]) {
       await rejects(bytes.subarray(0, length), /It is damaged, or not a PKCS#12 file/);
@@ -149,7 +151,7 @@ describe("rejects PKCS#12", { skip }, () => {
     );
   });
 
-  test("given as a value that is not bytes", async () => {
+  test("or a password with a TypeError, if the argument has the wrong type", async () => {
     const bytes = createPfx("-in app.pem -inkey key.pem");
     await assert.rejects(fromPkcs12("app.pfx" as unknown as Uint8Array, PASSWORD), {
       name: "TypeError",
@@ -165,7 +167,7 @@ describe("rejects PKCS#12", { skip }, () => {
 test("an error says how to install node-forge if it is missing", { skip }, () => {
   const library = fileURLToPath(import.meta.resolve("@azweb/identity/pkcs12"));
   const root = dirname(dirname(library));
-  // The npm package has the second one, with the code that its modules share.
+  // Only the npm package has `chunks`, with the code that its modules share.
   for (const folder of ["src", "chunks"].filter((folder) => existsSync(`${root}/${folder}`))) {
     cpSync(`${root}/${folder}`, path(`alone/${folder}`), { recursive: true });
   }
@@ -191,7 +193,7 @@ test("an error says how to install node-forge if it is missing", { skip }, () =>
   );
 });
 
-/** Merges the bags of two files, neither of which has a checksum, into one file. */
+/** Merges the bags of two PKCS#12 files without checksums into one file. */
 function join(one: Uint8Array, other: Uint8Array): Uint8Array {
   const { asn1 } = forge;
   const [first, second] = [one, other].map((bytes) => asn1.fromDer(String.fromCharCode(...bytes)));

@@ -29,7 +29,7 @@ type Create = (...args: unknown[]) => TokenCredential;
 interface Row {
   readonly name: string;
   readonly create: Create;
-  /** The arguments before the options, by name, each with a valid value. */
+  /** A valid value of each argument before the options, by its name. */
   readonly good: Readonly<Record<string, unknown>>;
 }
 
@@ -69,9 +69,23 @@ const WITHOUT_ARGUMENTS: readonly Row[] = [
 ];
 const ALL = [...CREDENTIALS, ...WITHOUT_ARGUMENTS];
 
-const NO_TEXT: readonly unknown[] = [undefined, null, "", " ", "\n", 0, 7, NaN, true, {}, [], ["text"], Symbol("text")];
-const NO_TENANT = [
-  ...NO_TEXT,
+const INVALID_STRINGS: readonly unknown[] = [
+  undefined,
+  null,
+  "",
+  " ",
+  "\n",
+  0,
+  7,
+  NaN,
+  true,
+  {},
+  [],
+  ["text"],
+  Symbol("text"),
+];
+const INVALID_TENANTS = [
+  ...INVALID_STRINGS,
   ".",
   "..",
   "...",
@@ -92,15 +106,15 @@ const NO_TENANT = [
   "a\0b",
   "https://login.microsoftonline.com",
 ];
-const BAD: Readonly<Record<string, readonly unknown[]>> = {
-  tenantId: NO_TENANT,
-  clientId: [...NO_TEXT, "a b", " a", "a\n", "a\tb", "a\0b", "klient-ä"],
+const INVALID_ARGUMENTS: Readonly<Record<string, readonly unknown[]>> = {
+  tenantId: INVALID_TENANTS,
+  clientId: [...INVALID_STRINGS, "a b", " a", "a\n", "a\tb", "a\0b", "klient-ä"],
   configuration: [undefined, null, 0, true, {}, [], () => {}, { certificate: "" }, { certificatePath: 1 }, ""],
   getAssertion: [undefined, null, "", "an.assertion.x", {}, Promise.resolve("an.assertion.x")],
 };
 
-/** Returns a value as text for the title of a test, without calling it. */
-function say(value: unknown): string {
+/** Formats a value for the message of an assertion. */
+function format(value: unknown): string {
   return typeof value === "object" && value !== null
     ? JSON.stringify(value)
     : typeof value === "string"
@@ -108,6 +122,7 @@ function say(value: unknown): string {
     : String(value);
 }
 
+/** Returns the arguments for `create`: the valid ones, with those in `changed` replaced, and then the options. */
 function argumentsOf(row: Row, changed: Readonly<Record<string, unknown>>, ...options: unknown[]): unknown[] {
   return [...Object.values({ ...row.good, ...changed }), ...options];
 }
@@ -121,11 +136,11 @@ for (const row of CREDENTIALS) {
 
   for (const argument of Object.keys(row.good)) {
     test(`${row.name}: the constructor throws a TypeError that names an invalid "${argument}"`, () => {
-      for (const value of BAD[argument] ?? NO_TEXT) {
+      for (const value of INVALID_ARGUMENTS[argument] ?? INVALID_STRINGS) {
         assert.throws(
           () => row.create(...argumentsOf(row, { [argument]: value })),
           (error: Error) => error.name === "TypeError" && error.message.startsWith(`Argument "${argument}" must `),
-          say(value),
+          format(value),
         );
       }
     });
@@ -146,7 +161,7 @@ test("the error for an invalid argument does not contain it, because it may be a
   }
 });
 
-const BAD_OPTIONS: Readonly<Record<string, readonly unknown[]>> = {
+const INVALID_OPTIONS: Readonly<Record<string, readonly unknown[]>> = {
   authorityHost: [
     null,
     "",
@@ -181,13 +196,13 @@ const BAD_OPTIONS: Readonly<Record<string, readonly unknown[]>> = {
 
 test("the constructor throws a TypeError that names an invalid option", () => {
   for (const row of ALL) {
-    for (const [option, values] of Object.entries(BAD_OPTIONS)) {
+    for (const [option, values] of Object.entries(INVALID_OPTIONS)) {
       for (const value of values) {
         assert.throws(
           () => row.create(...argumentsOf(row, {}, { [option]: value })),
           (error: Error) =>
             error.name === "TypeError" && error.message.includes(`${option}"`) && !error.message.includes("CANARY"),
-          `${row.name}, ${option}, ${say(value)}`,
+          `${row.name}, ${option}, ${format(value)}`,
         );
       }
     }
@@ -195,7 +210,7 @@ test("the constructor throws a TypeError that names an invalid option", () => {
 });
 
 for (
-  const [option, why] of [
+  const [option, advice] of [
     ["httpClient", 'use "fetch"'],
     ["agent", 'use "fetch"'],
     ["proxyOptions", 'use "fetch"'],
@@ -206,13 +221,14 @@ for (
   ] as const
 ) {
   test(`the constructor throws a TypeError with the next step for "${option}" of @azure/identity`, () => {
-    // An instance of a class may have no members of its own, and an empty object or array changes nothing.
+    // An empty object or array has no effect and is accepted. But an `httpClient` or `agent` without own members is
+    // rejected, because it may be an instance of a class.
     const empty = ["httpClient", "agent"].includes(option) ? [] : [{}, []];
     for (const row of ALL) {
       for (const value of [null, { enabled: true, host: "CANARY" }, [{}], ...empty.length === 0 ? [{}, []] : []]) {
         assert.throws(() => row.create(...argumentsOf(row, {}, { [option]: value })), {
           name: "TypeError",
-          message: `Option "${option}" of @azure/identity is not supported: ${why}`,
+          message: `Option "${option}" of @azure/identity is not supported: ${advice}`,
         }, row.name);
       }
       for (const value of [undefined, { enabled: false }, ...empty]) {
@@ -246,14 +262,14 @@ test("the constructor throws a TypeError if the options are not an object", () =
       assert.throws(
         () => row.create(...argumentsOf(row, {}, options)),
         (error: Error) => error.name === "TypeError" && error.message.startsWith('Argument "options" must '),
-        `${row.name}, ${say(options)}`,
+        `${row.name}, ${format(options)}`,
       );
     }
   }
 });
 
 test("an option that is undefined has its default", async () => {
-  const names = [...Object.keys(BAD_OPTIONS), "allowInsecureLoopback", "disableInstanceDiscovery"];
+  const names = [...Object.keys(INVALID_OPTIONS), "allowInsecureLoopback", "disableInstanceDiscovery"];
   const absent = Object.fromEntries(names.map((name) => [name, undefined]));
   for (const row of ALL) row.create(...argumentsOf(row, {}, absent));
   const service = createService();
@@ -295,7 +311,7 @@ test("a chain accepts one or more credentials, and nothing else", () => {
   }
 });
 
-const BAD_SCOPES: readonly unknown[] = [
+const INVALID_SCOPES: readonly unknown[] = [
   undefined,
   null,
   "",
@@ -329,16 +345,16 @@ test('invalid "scopes" reject with a TypeError that names them, and no request i
   for (const row of CREDENTIALS) {
     const service = createService();
     const credential = row.create(...argumentsOf(row, {}, isolatedOptions(service)));
-    for (const scopes of BAD_SCOPES) {
+    for (const scopes of INVALID_SCOPES) {
       const error = await failureOf(credential.getToken(scopes as string));
-      assert.equal(error.name, "TypeError", say(scopes));
+      assert.equal(error.name, "TypeError", format(scopes));
       assert.match(error.message, /"scopes"/);
     }
     assert.equal(service.requests.length, 0);
   }
 });
 
-test("scopes are a string, with one or several scopes, or an array; order and duplicates do not matter", async () => {
+test("scopes are a string of one or several scopes, or an array; their order and duplicates do not matter", async () => {
   const service = createService();
   const credential = new ClientSecretCredential(TENANT, CLIENT, "a-secret", isolatedOptions(service));
   for (const scopes of ["a b", ["a", "b"], ["b", "a"], "b a", " a  b ", ["a", "b", "a"]]) {
@@ -347,16 +363,16 @@ test("scopes are a string, with one or several scopes, or an array; order and du
   assert.deepEqual(service.requests.map(({ form }) => form.scope), ["a b"]);
 });
 
-const BAD_CLAIMS: readonly unknown[] = ["x", "{", "null", "[]", "1", '"a"', "{} {}", 7, true, {}, [], () => "{}"];
+const INVALID_CLAIMS: readonly unknown[] = ["x", "{", "null", "[]", "1", '"a"', "{} {}", 7, true, {}, [], () => "{}"];
 
 test('invalid "claims" reject with a TypeError that names them; no request is sent, and the cached token remains', async () => {
   for (const row of CREDENTIALS) {
     for (const enableCae of [false, true]) {
       const service = createService();
       const credential = row.create(...argumentsOf(row, {}, isolatedOptions(service)));
-      for (const claims of BAD_CLAIMS) {
+      for (const claims of INVALID_CLAIMS) {
         const error = await failureOf(credential.getToken(SCOPE, { claims: claims as string, enableCae }));
-        assert.equal(error.name, "TypeError", say(claims));
+        assert.equal(error.name, "TypeError", format(claims));
         assert.match(error.message, /"claims"/);
       }
       assert.equal(service.requests.length, 0);
@@ -366,24 +382,24 @@ test('invalid "claims" reject with a TypeError that names them; no request is se
   }
 });
 
-test("an invalid tenant of a call rejects with a TypeError that names it, whether a token is cached or not", async () => {
-  for (const warm of [false, true]) {
+test("an invalid tenantId of getToken causes a TypeError that names the option, whether a token is cached or not", async () => {
+  for (const isCached of [false, true]) {
     const service = createService();
     const options = { ...isolatedOptions(service), additionallyAllowedTenants: ["*"] };
     const credential = new ClientSecretCredential(TENANT, CLIENT, "a-secret", options);
-    if (warm) await credential.getToken(SCOPE);
-    const asked = service.requests.length;
-    for (const tenantId of NO_TENANT) {
+    if (isCached) await credential.getToken(SCOPE);
+    const before = service.requests.length;
+    for (const tenantId of INVALID_TENANTS) {
       if (tenantId === undefined) continue;
       const error = await failureOf(credential.getToken(SCOPE, { tenantId: tenantId as string }));
-      assert.equal(error.name, "TypeError", say(tenantId));
+      assert.equal(error.name, "TypeError", format(tenantId));
       assert.match(error.message, /"options\.tenantId"/);
     }
-    assert.equal(service.requests.length, asked);
+    assert.equal(service.requests.length, before);
   }
 });
 
-test("invalid options of a call reject or are ignored; getToken never throws synchronously", async () => {
+test("invalid options of getToken are ignored or make its promise reject; getToken never throws synchronously", async () => {
   const service = createService();
   const credential = new ClientSecretCredential(TENANT, CLIENT, "a-secret", isolatedOptions(service));
   for (
@@ -404,7 +420,7 @@ test("a bearer token provider rejects if its credential returns no token", async
   assert.equal((await failureOf(provider())).message, "The credential returned no token");
 });
 
-test("a bearer token provider needs a credential", () => {
+test("the first argument of getBearerTokenProvider must be a credential", () => {
   for (const credential of [undefined, null, "a-token", {}, { credential: { getToken() {} }, scopes: SCOPE }]) {
     assert.throws(() => getBearerTokenProvider(credential as never, SCOPE), {
       name: "TypeError",
@@ -413,7 +429,7 @@ test("a bearer token provider needs a credential", () => {
   }
 });
 
-test('an app needs its own tenant: "common" and the like throw before any request', () => {
+test("the constructor of an app's credential throws for a tenant such as \"common\", which is not the app's own", () => {
   for (const tenantId of ["common", "organizations", "Consumers"]) {
     for (const { name, create, good } of CREDENTIALS.filter(({ good }) => !("password" in good))) {
       if (!("tenantId" in good)) continue;
@@ -423,7 +439,7 @@ test('an app needs its own tenant: "common" and the like throw before any reques
   }
 });
 
-test("one object in place of the arguments is a TypeError that names them", () => {
+test("one object in place of the arguments causes a TypeError that lists the arguments", () => {
   const all = { tenantId: TENANT, clientId: CLIENT, clientSecret: "CANARY" };
   const usages: Readonly<Record<string, Create>> = {
     "ClientSecretCredential(tenantId, clientId, clientSecret, options)": CREDENTIALS[0]!.create,
@@ -442,7 +458,7 @@ test("one object in place of the arguments is a TypeError that names them", () =
   }
 });
 
-test("an array of credentials in place of arguments is a TypeError that says so", () => {
+test("an array of credentials causes a TypeError that suggests separate arguments", () => {
   const credential = { getToken: () => Promise.resolve(null) };
   assert.throws(() => new ChainedTokenCredential([credential] as never), {
     name: "TypeError",
@@ -467,8 +483,8 @@ test('"exclude" must be an array', () => {
 });
 
 const BASE = { tenantId: TENANT, clientId: CLIENT };
-/** Each credential with options, by the options that it has besides those of every credential. */
-const BY_OPTIONS: readonly (readonly [string, (options: object) => unknown, string])[] = [
+/** Credentials with the names of their options, without those of every credential (`COMMON`). */
+const BY_OPTIONS: readonly (readonly [name: string, create: (options: object) => unknown, own: string])[] = [
   ...CREDENTIALS.map((row) =>
     [
       row.name,
@@ -516,7 +532,7 @@ const BY_OPTIONS: readonly (readonly [string, (options: object) => unknown, stri
 const COMMON = "authorityHost allowInsecureLoopback additionallyAllowedTenants disableInstanceDiscovery retryOptions " +
   "env fetch localFetch cache waitUntil timeoutInMs log runtime";
 
-/** Misspells a name, as JavaScript lets pass. */
+/** Returns misspellings of the name of an option. */
 function misspell(name: string): string[] {
   const capitals = name.replace(/Id$/, "ID").replace(/Ms$/, "MS").replace(/Uri$/, "URI");
   const cases = [name.toUpperCase(), name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`), capitals];
@@ -526,7 +542,7 @@ function misspell(name: string): string[] {
 }
 
 for (const [credential, create, own] of BY_OPTIONS) {
-  test(`${credential}: a misspelt option is a TypeError that says what is meant`, () => {
+  test(`${credential}: a misspelt option causes a TypeError that suggests the right name`, () => {
     for (const name of [...COMMON.split(" "), ...own.split(" ").filter(Boolean)]) {
       for (const wrong of misspell(name)) {
         assert.throws(() => create({ [wrong]: "CANARY" }), {
@@ -538,21 +554,21 @@ for (const [credential, create, own] of BY_OPTIONS) {
   });
 }
 
-test("a misspelt member of retryOptions is a TypeError that says what is meant", () => {
+test("a misspelt member of retryOptions causes a TypeError that suggests the right name", () => {
   assert.throws(() => new EnvironmentCredential({ retryOptions: { maxretries: 1 } as object }), {
     name: "TypeError",
     message: 'Option "maxretries" is unknown: Did you mean "maxRetries"?',
   });
 });
 
-test("the name of a misspelt option is truncated", () => {
+test("the error truncates the name of a misspelt option", () => {
   assert.throws(() => new EnvironmentCredential({ [`timeoutInM${"_".repeat(1_000_000)}`]: 1 }), {
     name: "TypeError",
     message: `Option "timeoutInM${"_".repeat(40)}" is unknown: Did you mean "timeoutInMs"?`,
   });
 });
 
-test("a misspelt option of a call rejects with a TypeError that says what is meant; others are ignored", async () => {
+test("a misspelt option of getToken causes a TypeError that suggests the right name; other unknown ones are ignored", async () => {
   const service = createService();
   const credential = new ClientSecretCredential(TENANT, CLIENT, "a-secret", isolatedOptions(service));
   for (const [wrong, meant] of [["enableCAE", "enableCae"], ["tenantID", "tenantId"], ["abortsignal", "abortSignal"]]) {
@@ -567,7 +583,7 @@ test("a misspelt option of a call rejects with a TypeError that says what is mea
   await credential.getToken(SCOPE, others as object);
 });
 
-test("unknown options that resemble none are ignored, and so are those beside the one that is meant", () => {
+test("an unknown option is ignored if it resembles no option, is undefined, or the option that it resembles is set", () => {
   const unknown = [
     "appId",
     "name",
@@ -587,7 +603,7 @@ test("unknown options that resemble none are ignored, and so are those beside th
       assert.doesNotThrow(() => create({ [name]: 1 }), `${credential}, ${name}`);
     }
     assert.doesNotThrow(() => create({ Log: 1, log() {}, authorityhost: undefined }), credential);
-    // Options of one credential in the options of another: programs share them.
+    // Programs pass the same options to several credentials.
     for (const name of BY_OPTIONS.flatMap(([, , names]) => names.split(" "))) {
       if (own.split(" ").includes(name) || credential === "InteractiveBrowserCredential") continue;
       if (credential === "OnBehalfOfCredential" || name === "") continue;

@@ -1,5 +1,5 @@
-// Each attempt has its own time limit: a lost request is sent again before the deadline, a slow service still has time
-// to respond, and a request that the service may reject the second time is not ended early.
+// Each attempt has its own time limit: a lost request is sent again before the deadline, and a slow service still has
+// time to respond. A request that the service may reject when it is repeated has a longer limit.
 import {
   type AccessToken,
   AuthorizationCodeCredential,
@@ -41,7 +41,7 @@ import { userAnswer } from "../support/sign_in/sign_in.ts";
 
 const SECOND = 1000;
 
-/** A credential, and those of its requests that are lost or slow. */
+/** A credential, and which of its requests a test may lose or delay. */
 interface Subject {
   /** Creates the credential. */
   create(options: CredentialOptions): { getToken(scopes: string): Promise<AccessToken> };
@@ -57,14 +57,15 @@ function client(options: CredentialOptions): ClientSecretCredential {
   return new ClientSecretCredential(TENANT, CLIENT, "a-secret", options);
 }
 
+/** Returns a managed identity on this kind of machine. */
 function machine(name: MachineName): Subject {
   const files = { "/var/opt/azcmagent/tokens/a.key": "a-key" };
   return {
     timeoutInMs: 120_000,
     answer: (asked) => name === "Azure Arc" ? arcAnswers(asked) : machineAnswer(),
     create({ fetch, runtime, ...options }) {
-      const place = machineOptions({ env: { ...MACHINES[name] }, files, service: { fetch } as Service });
-      const all = { ...options, env: place.env, runtime: { ...place.runtime, ...runtime } };
+      const simulated = machineOptions({ env: { ...MACHINES[name] }, files, service: { fetch } as Service });
+      const all = { ...options, env: simulated.env, runtime: { ...simulated.runtime, ...runtime } };
       return new ManagedIdentityCredential(all);
     },
   };
@@ -110,6 +111,7 @@ const REPEATABLE: Readonly<Record<string, Subject>> = {
   },
 };
 
+/** Responds to the requests for discovery and tokens of a private cloud. */
 function discovery({ url }: Asked): Response {
   if (url.includes("discovery/instance")) return jsonAnswer({ metadata: [] });
   if (!url.includes("openid-configuration")) return tokenAnswer();
@@ -147,8 +149,8 @@ function deviceCode(members: Record<string, unknown> = {}): Response {
 }
 
 /**
- * Creates a credential whose requests `disturb` delays or loses. It gets each affected request and the number of those
- * before it.
+ * Creates a credential. `disturb` delays or loses requests, or returns their response; `index` is the number of
+ * affected requests before this one.
  */
 function rig(subject: Subject, disturb: (asked: Asked, index: number, clock: FakeClock) => unknown, options = {}) {
   const clock = createFakeClock();
@@ -166,8 +168,8 @@ function rig(subject: Subject, disturb: (asked: Asked, index: number, clock: Fak
     ...options,
   });
   const began = clock.now();
-  const ask = () => pass(credential.getToken(SCOPE), clock);
-  return { ask, clock, events, service, times: () => sent.map((time) => time - began) };
+  const getToken = () => pass(credential.getToken(SCOPE), clock);
+  return { getToken, clock, events, service, times: () => sent.map((time) => time - began) };
 }
 
 /** Does not respond to the first request. */
@@ -186,9 +188,9 @@ for (const [name, subject] of Object.entries(REPEATABLE)) {
         [100, 34],
       ] as const
     ) {
-      test(`sends a lost request again after ${limit} ms with timeoutInMs ${timeoutInMs ?? "by default"}`, async () => {
-        const { ask, events, times } = rig(subject, loseOne, timeoutInMs === undefined ? {} : { timeoutInMs });
-        const { value, after } = await ask();
+      test(`sends a lost request again after ${limit} ms if timeoutInMs is ${timeoutInMs ?? "not set"}`, async () => {
+        const { getToken, events, times } = rig(subject, loseOne, timeoutInMs === undefined ? {} : { timeoutInMs });
+        const { value, after } = await getToken();
         assert.deepEqual([value?.token, after], ["a-token", limit]);
         assert.equal(times()[1], limit);
         const [event] = events;
@@ -199,19 +201,19 @@ for (const [name, subject] of Object.entries(REPEATABLE)) {
       });
     }
 
-    test("gives a slow service twice as much time at each attempt, and the rest of the time at the last", async () => {
+    test("gives a slow service twice as much time at each attempt, and the remaining time at the last", async () => {
       const { timeoutInMs = 60_000 } = subject;
       const slow = timeoutInMs === 60_000 ? 25_000 : 45_000;
-      const { ask, times } = rig(subject, ({ signal }, _, clock) => clock.sleep(slow, signal));
-      const { value, after } = await ask();
-      const begun = timeoutInMs === 60_000 ? [0, 10_000, 30_000] : [0, 10_000, 30_000, 70_000];
-      assert.deepEqual(times().slice(0, begun.length), begun);
-      assert.deepEqual([value?.token, after], ["a-token", begun.at(-1)! + slow]);
+      const { getToken, times } = rig(subject, ({ signal }, _, clock) => clock.sleep(slow, signal));
+      const { value, after } = await getToken();
+      const attempts = timeoutInMs === 60_000 ? [0, 10_000, 30_000] : [0, 10_000, 30_000, 70_000];
+      assert.deepEqual(times().slice(0, attempts.length), attempts);
+      assert.deepEqual([value?.token, after], ["a-token", attempts.at(-1)! + slow]);
     });
 
     test("ends at the deadline if the service never responds, and sends nothing afterwards", async () => {
-      const { ask, clock, service } = rig(subject, silence);
-      const { error, after } = await ask();
+      const { getToken, clock, service } = rig(subject, silence);
+      const { error, after } = await getToken();
       assert.equal(after, subject.timeoutInMs ?? 60_000);
       assert.match(error!.message, /No response within the \d+ ms of "timeoutInMs"/);
       const { length } = service.requests;
@@ -220,11 +222,11 @@ for (const [name, subject] of Object.entries(REPEATABLE)) {
       assert.deepEqual(clock.sleeping, []);
     });
 
-    test("gives a single attempt all of the time", async () => {
+    test("gives all of the time to the attempt if there are no retries", async () => {
       const slow = (subject.timeoutInMs ?? 60_000) - 1000;
       const late = ({ signal }: Asked, _: number, clock: FakeClock) => clock.sleep(slow, signal);
-      const { ask, times } = rig(subject, late, { retryOptions: { maxRetries: 0 } });
-      const { value, after } = await ask();
+      const { getToken, times } = rig(subject, late, { retryOptions: { maxRetries: 0 } });
+      const { value, after } = await getToken();
       assert.deepEqual([value?.token, after, times().length], ["a-token", slow, 1]);
     });
   });
@@ -232,28 +234,28 @@ for (const [name, subject] of Object.entries(REPEATABLE)) {
 
 for (const [name, subject] of Object.entries(UNREPEATABLE)) {
   describe(name, () => {
-    const waits = name === "a poll for a device code" ? 5000 : 0;
+    const pollDelay = name === "a poll for a device code" ? 5000 : 0;
 
     test("is not sent twice to a slow service", async () => {
       for (const slow of [11_000, 29_000]) {
-        const { ask, times } = rig(subject, ({ signal }, _, clock) => clock.sleep(slow, signal));
-        const { value, after } = await ask();
-        assert.deepEqual([value?.token, after, times().length], ["a-token", waits + slow, 1]);
+        const { getToken, times } = rig(subject, ({ signal }, _, clock) => clock.sleep(slow, signal));
+        const { value, after } = await getToken();
+        assert.deepEqual([value?.token, after, times().length], ["a-token", pollDelay + slow, 1]);
       }
     });
 
-    test("is sent again after 30 seconds, because no response is expected then", async () => {
-      const { ask, times, events } = rig(subject, loseOne);
-      const { value, after } = await ask();
-      assert.deepEqual([value?.token, after, times().length], ["a-token", waits + 30_000, 2]);
+    test("is sent again after 30 seconds without a response", async () => {
+      const { getToken, times, events } = rig(subject, loseOne);
+      const { value, after } = await getToken();
+      assert.deepEqual([value?.token, after, times().length], ["a-token", pollDelay + 30_000, 2]);
       assert.equal(events[0]!.message, "No response within 30000 ms: trying again in 0 ms");
     });
 
     test("uses all of a short deadline for one attempt", async () => {
-      const timeoutInMs = waits + 6000;
-      const { ask, times } = rig(subject, ({ signal }, _, clock) => clock.sleep(5000, signal), { timeoutInMs });
-      const { value, after } = await ask();
-      assert.deepEqual([value?.token, after, times().length], ["a-token", waits + 5000, 1]);
+      const timeoutInMs = pollDelay + 6000;
+      const { getToken, times } = rig(subject, ({ signal }, _, clock) => clock.sleep(5000, signal), { timeoutInMs });
+      const { value, after } = await getToken();
+      assert.deepEqual([value?.token, after, times().length], ["a-token", pollDelay + 5000, 1]);
     });
   });
 }
@@ -288,16 +290,16 @@ test("a lost device authorization request is sent again, and the lifetime of the
   };
   const busy = { status: 503, headers: { "retry-after": "30" } };
   for (
-    const [late, before] of [
+    const [disturb, delay] of [
       [loseOne, 10_000],
       [(_: Asked, index: number) => index === 0 ? new Response("", busy) : undefined, 30_000],
     ] as const
   ) {
     polls = 0;
-    const { ask } = rig(subject, late);
-    const { value, after } = await ask();
+    const { getToken } = rig(subject, disturb);
+    const { value, after } = await getToken();
     // The third poll would be after the expiry of the code if its lifetime began with the first request.
-    assert.deepEqual([value?.token, after], ["a-token", before + 15_000]);
+    assert.deepEqual([value?.token, after], ["a-token", delay + 15_000]);
   }
 });
 
@@ -306,14 +308,14 @@ test("an incomplete body is treated as a lost request", async () => {
     new Response(
       new ReadableStream({ start: (controller) => controller.enqueue(new TextEncoder().encode('{"access')) }),
     );
-  const { ask } = rig({ create: client }, (_, index) => index === 0 ? half() : undefined);
-  const { value, after } = await ask();
+  const { getToken } = rig({ create: client }, (_, index) => index === 0 ? half() : undefined);
+  const { value, after } = await getToken();
   assert.deepEqual([value?.token, after], ["a-token", 10_000]);
 });
 
 test("an attempt ends even if fetch ignores its signal", async () => {
-  const { ask } = rig({ create: client }, (_, index) => index === 0 ? new Promise(() => {}) : undefined);
-  assert.equal((await ask()).after, 10_000);
+  const { getToken } = rig({ create: client }, (_, index) => index === 0 ? new Promise(() => {}) : undefined);
+  assert.equal((await getToken()).after, 10_000);
 });
 
 test("the time of an assertion callback does not count towards the time limit of an attempt", async () => {
@@ -330,13 +332,13 @@ test("the time of an assertion callback does not count towards the time limit of
   assert.deepEqual([value?.token, after, asked, service.requests.length], ["a-token", 20_000, 1, 1]);
 });
 
-test("the time that a request to the metadata service is queued does not count towards the time limit of an attempt", async () => {
+test("the time that a request to the metadata service waits in the queue does not count towards the time limit of an attempt", async () => {
   const clock = createFakeClock();
   const service = createService(() => machineAnswer());
-  const place = machineOptions({ service });
-  const options = { ...place, cache: false as const, runtime: { ...place.runtime, ...clock } };
+  const simulated = machineOptions({ service });
+  const options = { ...simulated, cache: false as const, runtime: { ...simulated.runtime, ...clock } };
   const credential = new ManagedIdentityCredential(options);
-  // Five requests per second.
+  // Five requests per second are sent.
   const all = Promise.all(Array.from({ length: 80 }, () => credential.getToken(SCOPE)));
   const { value, after } = await pass(all, clock);
   assert.equal(value?.length, 80);
@@ -347,7 +349,7 @@ test("the time that a request to the metadata service is queued does not count t
 // Edge isolates and pages do not run on machines with a metadata service.
 if (!["workerd", "web"].includes(detectPlatform())) {
   test("the region request has a limit of two seconds, or of a third of a shorter deadline", async () => {
-    // Loads the module for regions, which takes real time.
+    // Loads the module for regions, because the fake clock does not count the time for that.
     const region = { AZURE_REGIONAL_AUTHORITY_NAME: "westeurope" };
     await client({ ...isolatedOptions(createService()), env: region }).getToken(SCOPE);
     for (const [timeoutInMs, limit] of [[60_000, 2000], [3000, 1000]] as const) {
@@ -367,12 +369,12 @@ if (!["workerd", "web"].includes(detectPlatform())) {
 
 test("a jump of the clock during an attempt does not end the retries", async () => {
   for (const jump of [-3_600_000, 3_600_000]) {
-    const { ask, clock, service } = rig({ create: client }, (_, index) => {
+    const { getToken, clock, service } = rig({ create: client }, (_, index) => {
       if (index > 0) return undefined;
       clock.set(clock.now() + jump);
       return new Response("", { status: 503, headers: { "retry-after": "1" } });
     });
-    assert.equal((await ask()).value?.token, "a-token");
+    assert.equal((await getToken()).value?.token, "a-token");
     assert.equal(service.requests.length, 2);
   }
 });

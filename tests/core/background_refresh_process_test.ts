@@ -14,8 +14,14 @@ const IN_A_DAY = Math.floor(Date.now() / 1000) + 86_400;
 
 after(stopModules);
 
-/** Runs the program with a service that responds once and never again. Returns the lines that the program printed. */
-async function runBefore(answer: () => Response, args: readonly string[]): Promise<string[]> {
+/** What the arguments of the program mean for its token at the second call. */
+const MOMENTS: Readonly<Record<string, string>> = {
+  due: "past its refresh time",
+  "last minutes": "in its last minutes",
+};
+
+/** Runs the program with a service that responds to the first request only. Returns the lines that it prints. */
+async function runProgram(answer: () => Response, args: readonly string[]): Promise<string[]> {
   let asked = 0;
   const server = await serveHttp(() => asked++ === 0 ? Promise.resolve(answer()) : new Promise(() => {}));
   try {
@@ -29,20 +35,20 @@ async function runBefore(answer: () => Response, args: readonly string[]): Promi
   }
 }
 
-for (const moment of ["due", "last minutes"]) {
-  test(`App Service, ${moment}: the connection of the refresh does not keep the process alive`, async () => {
+for (const [moment, description] of Object.entries(MOMENTS)) {
+  test(`App Service, token ${description}: the connection of the refresh does not keep the process alive`, async () => {
     const answer = () => jsonAnswer({ access_token: "a-token", token_type: "Bearer", expires_on: IN_A_DAY });
-    // The process has ended while the request was in flight: neither the attempt nor the refresh had ended.
-    assert.deepEqual(await runBefore(answer, ["App Service", moment, "20000"]), [
+    // No event of the refresh, because the process ends while its request is in flight.
+    assert.deepEqual(await runProgram(answer, ["App Service", moment, "20000"]), [
       "token a-token",
       "events token-acquired",
     ]);
   });
 
-  test(`client secret, ${moment}: timers do not keep the process alive, and a request only until its time limit`, async () => {
+  test(`client secret, token ${description}: timers do not keep the process alive, and a request only until its time limit`, async () => {
     const answer = () => jsonAnswer({ access_token: "a-token", token_type: "Bearer", expires_in: 86_400 });
-    // The `fetch` of a runtime keeps the process alive until the attempt ends. The wait for the next attempt does not.
-    assert.deepEqual(await runBefore(answer, ["client secret", moment, "3000"]), [
+    // The runtime's `fetch` keeps the process alive until the attempt ends. The wait for the next attempt does not.
+    assert.deepEqual(await runProgram(answer, ["client secret", moment, "3000"]), [
       "token a-token",
       "events token-acquired,request-retried",
     ]);
@@ -51,14 +57,14 @@ for (const moment of ["due", "last minutes"]) {
 
 test("a chain: the background probe does not keep the process alive", async () => {
   const answer = () => jsonAnswer({ access_token: "a-token", token_type: "Bearer", expires_on: IN_A_DAY });
-  assert.deepEqual(await runBefore(answer, ["chain", "due", "60000"]), [
+  assert.deepEqual(await runProgram(answer, ["chain", "due", "60000"]), [
     "token a-token",
     "events token-acquired",
     "aborted false",
   ]);
 });
 
-test("the Azure CLI, last minutes: the program does not keep the process alive", {
+test("the Azure CLI, token in its last minutes: the refresh by az does not keep the process alive", {
   skip: process.platform === "win32" ? "Shell scripts are not for Windows" : false,
 }, async () => {
   const folder = await mkdtemp(join(tmpdir(), "azweb-background-"));

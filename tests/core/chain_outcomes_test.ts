@@ -1,4 +1,4 @@
-// The effect of a failed credential on a chain: which credential returns the token of this call and of the next ones.
+// Which credential of a chain returns the token after another one fails: for the same call, and for later calls.
 import {
   type AccessToken,
   AggregateAuthenticationError,
@@ -43,6 +43,7 @@ import { ANSWERS, createPrograms, hang, HOUR } from "../support/developer_tools/
 
 const ONCE = { retryOptions: { maxRetries: 0 } };
 
+/** Whether a request is the probe for a metadata service, which lacks a header that token requests have. */
 function isProbe({ headers }: Asked): boolean {
   return !headers.has("metadata");
 }
@@ -72,7 +73,7 @@ async function passTime<T>(clock: FakeClock, work: Promise<T>): Promise<T> {
   return await work;
 }
 
-describe("a source that variables configure and that fails ends the chain; afterwards the managed identity is used", () => {
+describe("a managed identity that is configured by variables and fails ends the chain, and is used when it has recovered", () => {
   const faults: Record<string, () => unknown> = {
     "connection refused": refuse,
     "connection reset in the body": () =>
@@ -89,7 +90,7 @@ describe("a source that variables configure and that fails ends the chain; after
         const laptop = createLaptop({
           has: ["AzureCliCredential"],
           variables,
-          near: (asked) => isFailing ? answer() : name === "Azure Arc" ? arcAnswers(asked) : machineAnswer(),
+          localAnswer: (asked) => isFailing ? answer() : name === "Azure Arc" ? arcAnswers(asked) : machineAnswer(),
           files: { "/var/opt/azcmagent/tokens/a.key": "a-key" },
           ...ONCE,
         });
@@ -135,7 +136,7 @@ describe("a metadata service that responds to the probe, and then fails, ends th
       const laptop = createLaptop({
         has: ["AzureCliCredential"],
         hasProfile: false,
-        near: (asked) => isProbe(asked) || !isFailing ? metadata(asked) : answer(asked),
+        localAnswer: (asked) => isProbe(asked) || !isFailing ? metadata(asked) : answer(asked),
         ...ONCE,
       });
       assert.equal((await failureOf(laptop.credential.getToken(SCOPE))).name, "AuthenticationError");
@@ -146,13 +147,13 @@ describe("a metadata service that responds to the probe, and then fails, ends th
   }
 });
 
-describe("a probe whose response is a server error, which may be the metadata service's", () => {
+describe("a server error in response to the probe, which may come from the metadata service", () => {
   for (const status of [500, 502, 503, 504]) {
     test(`${status}: az is used for at most 10 s, then the managed identity`, async () => {
       const clock = createFakeClock();
       let isUp = false;
-      const near = (asked: Asked) => isUp ? metadata(asked) : new Response("upstream error", { status });
-      const laptop = createLaptop({ has: ["AzureCliCredential"], near, clock });
+      const localAnswer = (asked: Asked) => isUp ? metadata(asked) : new Response("upstream error", { status });
+      const laptop = createLaptop({ has: ["AzureCliCredential"], localAnswer, clock });
       assert.equal((await laptop.credential.getToken(SCOPE)).token, "of az");
       isUp = true;
       await clock.advance(9_000);
@@ -170,8 +171,8 @@ describe("a probe whose response is a server error, which may be the metadata se
     test(`${status}: after 10 s, a call without a cached token waits for the probe`, async () => {
       const clock = createFakeClock();
       let isUp = false;
-      const near = (asked: Asked) => isUp ? metadata(asked) : new Response("upstream error", { status });
-      const laptop = createLaptop({ has: ["AzureCliCredential"], near, clock });
+      const localAnswer = (asked: Asked) => isUp ? metadata(asked) : new Response("upstream error", { status });
+      const laptop = createLaptop({ has: ["AzureCliCredential"], localAnswer, clock });
       assert.equal((await laptop.credential.getToken(SCOPE)).token, "of az");
       isUp = true;
       await clock.advance(11_000);
@@ -184,9 +185,9 @@ describe("a probe whose response is a server error, which may be the metadata se
     const clock = createFakeClock();
     const start = clock.now();
     let isUp = false;
-    const near = (asked: Asked) =>
+    const localAnswer = (asked: Asked) =>
       isUp ? metadata(asked) : clock.sleep(400, asked.signal).then(() => new Response("", { status: 503 }));
-    const laptop = createLaptop({ has: ["AzureCliCredential"], hasProfile: false, near, clock });
+    const laptop = createLaptop({ has: ["AzureCliCredential"], hasProfile: false, localAnswer, clock });
     assert.equal((await passTime(clock, laptop.credential.getToken(SCOPE))).token, "of az");
     isUp = true;
     let token = "of az";
@@ -201,20 +202,20 @@ describe("a probe whose response is a server error, which may be the metadata se
   test("calls without a cached token wait for a managed identity whose first token is slow", async () => {
     const clock = createFakeClock();
     let isUp = false;
-    const near = (asked: Asked) =>
+    const localAnswer = (asked: Asked) =>
       !isUp
         ? new Response("", { status: 503 })
         : isProbe(asked)
         ? metadata(asked)
         : clock.sleep(12_000, asked.signal).then(() => jsonAnswer({ error: "forbidden" }, { status: 403 }));
-    const laptop = createLaptop({ has: ["AzureCliCredential"], hasProfile: false, near, clock });
+    const laptop = createLaptop({ has: ["AzureCliCredential"], hasProfile: false, localAnswer, clock });
     assert.equal((await laptop.credential.getToken(SCOPE)).token, "of az");
     isUp = true;
     await clock.advance(11_000);
     assert.equal((await laptop.credential.getToken(SCOPE)).token, "of az");
     const failure = await passTime(clock, failureOf(laptop.credential.getToken(VAULT)));
     assert.equal(failure.name, "AuthenticationError");
-    // The result of one call applies to the others.
+    // After that failure, az is no longer used, although the token of az has not expired.
     const next = await passTime(clock, failureOf(laptop.credential.getToken(SCOPE)));
     assert.equal(next.name, "AuthenticationError");
     assert.equal(laptop.ran().length, 1);
@@ -222,28 +223,28 @@ describe("a probe whose response is a server error, which may be the metadata se
 
   test("az is used as long as the error persists, and is not started again", async () => {
     const clock = createFakeClock();
-    const near = () => new Response("", { status: 503 });
-    const laptop = createLaptop({ has: ["AzureCliCredential"], near, clock });
+    const localAnswer = () => new Response("", { status: 503 });
+    const laptop = createLaptop({ has: ["AzureCliCredential"], localAnswer, clock });
     for (let second = 0; second < 600; second += 7) {
       assert.equal((await laptop.credential.getToken(SCOPE)).token, "of az");
       await settle();
       await clock.advance(7_000);
     }
     assert.equal(laptop.ran().length, 1);
-    const probes = laptop.near.requests.length;
+    const probes = laptop.localService.requests.length;
     assert.ok(probes > 30 && probes <= 61, `${probes} probes`);
   });
 
   test("a managed identity that is found in the background, and then fails, is not replaced by az", async () => {
     const clock = createFakeClock();
     let isUp = false;
-    const near = (asked: Asked) =>
+    const localAnswer = (asked: Asked) =>
       !isUp
         ? new Response("", { status: 503 })
         : isProbe(asked)
         ? metadata(asked)
         : jsonAnswer({ error: "x" }, { status: 403 });
-    const laptop = createLaptop({ has: ["AzureCliCredential"], near, clock });
+    const laptop = createLaptop({ has: ["AzureCliCredential"], localAnswer, clock });
     assert.equal((await laptop.credential.getToken(SCOPE)).token, "of az");
     isUp = true;
     await clock.advance(11_000);
@@ -275,45 +276,45 @@ test("the result of a probe with a short time limit does not apply to a probe wi
   assert.equal((await long).token, "a-token");
 });
 
-describe("metadata services other than that of a virtual machine", () => {
+describe("the response to the probe of the metadata service", () => {
   const json = (body: object, status: number) => () => jsonAnswer(body, { status });
   const plain = (body: string, status: number) => () => new Response(body, { status });
-  const found: Record<string, () => Response> = {
-    "Azure virtual machine": json({ error: "invalid_request", error_description: "Required metadata header" }, 400),
+  const azure: Record<string, () => Response> = {
+    "a virtual machine": json({ error: "invalid_request", error_description: "Required metadata header" }, 400),
     "Azure Container Instances": plain("Required metadata header not specified or not correct", 400),
     "Azure Container Instances, an empty body": plain("", 400),
-    "overloaded, 429": plain("Too many requests", 429),
-    "overloaded, 429 with JSON": json({ error: "too_many_requests" }, 429),
-    "upgrade, 410": plain("", 410),
-    "overloaded, 500 with JSON": json({ error: "internal" }, 500),
-    "overloaded, 503 with JSON": json({ error: "unavailable" }, 503),
+    "an overloaded service, 429": plain("Too many requests", 429),
+    "an overloaded service, 429 with JSON": json({ error: "too_many_requests" }, 429),
+    "a service during an upgrade, 410": plain("", 410),
+    "a failing service, 500 with JSON": json({ error: "internal" }, 500),
+    "an overloaded service, 503 with JSON": json({ error: "unavailable" }, 503),
   };
-  for (const [name, answer] of Object.entries(found)) {
-    test(`${name}: the managed identity is used`, async () => {
-      const near = (asked: Asked) => isProbe(asked) ? answer() : machineAnswer();
-      const laptop = createLaptop({ has: ["AzureCliCredential"], hasProfile: false, near });
+  for (const [name, answer] of Object.entries(azure)) {
+    test(`of ${name}: the managed identity is used`, async () => {
+      const localAnswer = (asked: Asked) => isProbe(asked) ? answer() : machineAnswer();
+      const laptop = createLaptop({ has: ["AzureCliCredential"], hasProfile: false, localAnswer });
       assert.equal((await laptop.credential.getToken(SCOPE)).token, "a-token");
       assert.deepEqual(laptop.ran(), []);
     });
   }
 
-  const absent: Record<string, () => unknown> = {
+  const others: Record<string, () => unknown> = {
     "EC2, 401": plain("<?xml version='1.0'?><html></html>", 401),
     "Firecracker, 401 in plain text": plain("No MMDS token provided. Use `X-metadata-token` header.", 401),
     "a portal, 200": plain("<!DOCTYPE html><p>Accept the terms", 200),
     "a proxy, 403": plain("<html>Forbidden</html>", 403),
     "Docker Desktop, 403": plain("dial tcp: connectex: a socket operation to an unreachable network", 403),
-    "404": plain("", 404),
+    "another service, 404": plain("", 404),
     "a proxy, 400": plain("<html>Bad request</html>", 400),
     "a connection that is reset": () => Promise.reject(new TypeError("read ECONNRESET")),
-    "no route": refuse,
+    "an address without a route": refuse,
   };
-  for (const [name, answer] of Object.entries(absent)) {
-    test(`${name}: the source is absent, and az is used permanently`, async () => {
+  for (const [name, answer] of Object.entries(others)) {
+    test(`of ${name}: there is no managed identity, and az is used permanently`, async () => {
       const clock = createFakeClock();
       let isUp = false;
-      const near = (asked: Asked) => isUp ? metadata(asked) : answer();
-      const laptop = createLaptop({ has: ["AzureCliCredential"], near, clock });
+      const localAnswer = (asked: Asked) => isUp ? metadata(asked) : answer();
+      const laptop = createLaptop({ has: ["AzureCliCredential"], localAnswer, clock });
       assert.equal((await laptop.credential.getToken(SCOPE)).token, "of az");
       isUp = true;
       await clock.advance(2 * HOUR);
@@ -331,7 +332,7 @@ describe("metadata services other than that of a virtual machine", () => {
 });
 
 describe("a metadata service without an identity", () => {
-  /** A machine without an identity, on which `az` is signed in. */
+  /** Creates a credential on a machine without an identity, on which `az` is signed in. */
   function createRunner(machine: Machine, options: object, clock: FakeClock) {
     const programs = createPrograms(() => ANSWERS.az(clock.now() - clock.now() % 1000 + HOUR));
     const messages: string[] = [];
@@ -366,14 +367,14 @@ describe("a metadata service without an identity", () => {
       const { credential, programs, messages } = createRunner(machine, options, clock);
       assert.equal((await credential.getToken(SCOPE)).token, "of az");
       assert.ok(messages.some((message) => /inconclusive: .*The variable AZURE_CLIENT_ID was tried/.test(message)));
-      // The managed identity is tried again from time to time, without another start of az.
+      // The managed identity is tried again in the background, and az is not started again.
       await clock.advance(61_000);
       assert.equal((await credential.getToken(SCOPE)).token, "of az");
       await settle();
       assert.equal(programs.started.length, 1);
     });
 
-    test(`${name}: an id in the options ends the chain`, async () => {
+    test(`${name}: the chain ends if the options select an identity`, async () => {
       const clock = createFakeClock();
       const machine = create({ clock, systemAssigned: false });
       const options = { env: { ...env, ...variables }, managedIdentityClientId: CLIENT_ID };
@@ -388,11 +389,11 @@ describe("a metadata service without an identity", () => {
   test("a managed identity that is assigned later is found within a minute", async () => {
     const clock = createFakeClock();
     let hasIdentity = false;
-    const near = (asked: Asked) =>
+    const localAnswer = (asked: Asked) =>
       isProbe(asked) || hasIdentity
         ? metadata(asked)
         : jsonAnswer({ error: "invalid_request", error_description: "Identity not found" }, { status: 400 });
-    const laptop = createLaptop({ has: ["AzureCliCredential"], near, clock });
+    const laptop = createLaptop({ has: ["AzureCliCredential"], localAnswer, clock });
     assert.equal((await laptop.credential.getToken(SCOPE)).token, "of az");
     hasIdentity = true;
     await clock.advance(59_000);
@@ -417,7 +418,7 @@ describe("a credential that cannot be used for one call", () => {
     assert.equal((await chain.getToken(SCOPE)).token, "of the app");
   });
 
-  test("azd is used for claims, which az does not accept, for that call only", async () => {
+  test("azd is used for a call with claims, which az does not accept, and az for the next call", async () => {
     const laptop = createLaptop({ has: ["AzureCliCredential", "AzureDeveloperCliCredential"] });
     const claims = '{"access_token":{"nbf":{"essential":true,"value":"1"}}}';
     assert.equal((await laptop.credential.getToken(SCOPE, { claims })).token, "of azd");
@@ -428,13 +429,13 @@ describe("a credential that cannot be used for one call", () => {
     assert.equal((await failureOf(laptop.credential.getToken(SCOPE, { claims }))).name, "CredentialUnavailableError");
   });
 
-  test("azd is used for several scopes for that call only, then az", async () => {
+  test("azd is used for a call with several scopes, and az for the next call", async () => {
     const laptop = createLaptop({ has: ["AzureCliCredential", "AzureDeveloperCliCredential"] });
     assert.equal((await laptop.credential.getToken(["https://a.example/x", "https://a.example/y"])).token, "of azd");
     assert.equal((await laptop.credential.getToken(SCOPE)).token, "of az");
   });
 
-  test("several scopes end the chain at a managed identity", async () => {
+  test("a call with several scopes ends the chain at a managed identity", async () => {
     const laptop = createLaptop({ has: ["ManagedIdentityCredential", "AzureDeveloperCliCredential"] });
     const error = await failureOf(laptop.credential.getToken(["https://a.example/x", "https://a.example/y"]));
     assert.equal(error.name, "AuthenticationError");
@@ -456,8 +457,8 @@ describe("a credential that cannot be used for one call", () => {
 
 describe("a developer tool that is signed in and fails", () => {
   const failures: [string, (started: Parameters<typeof hang>[0]) => unknown][] = [
-    ["refused", () => ({ code: 1, stderr: "ERROR: AADSTS50076: multi-factor authentication" })],
-    ["unreadable", () => ({ stdout: "not JSON" })],
+    ["rejected by Microsoft Entra", () => ({ code: 1, stderr: "ERROR: AADSTS50076: multi-factor authentication" })],
+    ["unreadable output", () => ({ stdout: "not JSON" })],
     ["timed out", hang],
   ];
   for (const [name, behave] of failures) {
@@ -521,7 +522,7 @@ describe("credentials of other packages", () => {
     ["an aggregate that contains itself and many others", aggregateOfItself()],
     ...["configured", "unknown", null, 5].map((outcome): [string, Error] => {
       const members = { name: "CredentialUnavailableError", outcome, recheckAfterInMs: NaN };
-      return [`an unknown outcome, ${outcome},`, Object.assign(new Error("x"), members)];
+      return [`an error with the unknown outcome ${outcome}`, Object.assign(new Error("x"), members)];
     }),
   ];
   for (const [name, error] of errors) {
@@ -539,7 +540,7 @@ describe("credentials of other packages", () => {
       }));
   }
 
-  test("a clock that is set back ends the use of a later credential", () =>
+  test("after the clock is set back, an earlier credential that recovered is used again", () =>
     withChain(async ({ credential, clock, foreign }) => {
       foreign.error = new CredentialUnavailableError("x");
       assert.equal(await tokenOf(credential), "later");
@@ -548,7 +549,7 @@ describe("credentials of other packages", () => {
       assert.equal(await tokenOf(credential), "foreign");
     }));
 
-  test("a clock that is set back does not hide the failure of a configured credential", () =>
+  test("after the clock is set back, the failure of a configured credential still ends the chain", () =>
     withChain(async ({ credential, clock, foreign }) => {
       foreign.error = new CredentialUnavailableError("x");
       assert.equal(await tokenOf(credential), "later");
@@ -558,8 +559,13 @@ describe("credentials of other packages", () => {
       assert.equal((await failureOf(credential.getToken(SCOPE))).message, "refused");
     }));
 
-  for (const times of [{}, { expiresOnTimestamp: 9e15, refreshAfterTimestamp: NaN }]) {
-    test(`a token with ${Object.keys(times).length} times that are not valid numbers selects nothing permanently`, () =>
+  for (
+    const [defect, times] of [
+      ["without an expiry", {}],
+      ["whose refresh time is NaN", { expiresOnTimestamp: 9e15, refreshAfterTimestamp: NaN }],
+    ] as const
+  ) {
+    test(`a token ${defect} does not select its credential permanently`, () =>
       withChain(async ({ clock, foreign }) => {
         const later = { getToken: () => Promise.resolve({ token: "later", ...times } as AccessToken) };
         const credential = new ChainedTokenCredential(foreign, later);
@@ -576,14 +582,14 @@ describe("credentials of other packages", () => {
     assert.equal(await new ChainedTokenCredential(foreign).getToken(SCOPE), "a string");
   });
 
-  test("a chain with a credential that returns no token is inconclusive in another chain", () =>
+  test("an inner chain is inconclusive if one of its credentials returns no token", () =>
     withChain(async ({ clock, foreign }) => {
       let isHealed = false;
-      const none = { getToken: () => isHealed ? foreign.getToken() : Promise.resolve(null) };
+      const withoutToken = { getToken: () => isHealed ? foreign.getToken() : Promise.resolve(null) };
       const absent = new Foreign();
       absent.error = new CredentialUnavailableError("x", { outcome: "absent" });
       const credential = new ChainedTokenCredential(
-        new ChainedTokenCredential(absent, none),
+        new ChainedTokenCredential(absent, withoutToken),
         new StaticCredential("later"),
       );
       assert.equal(await tokenOf(credential), "later");
@@ -594,7 +600,7 @@ describe("credentials of other packages", () => {
       assert.equal(await tokenOf(credential), "foreign");
     }));
 
-  test("a call that began before another one failed selects nothing", () =>
+  test("a call that began before another call failed does not select a credential", () =>
     withChain(async ({ foreign }) => {
       let resolveSlow!: (token: AccessToken) => void;
       const slow = { getToken: () => new Promise<AccessToken>((resolve) => resolveSlow = resolve) };
@@ -618,7 +624,7 @@ describe("credentials of other packages", () => {
       assert.equal(await tokenOf(credential), "later");
     }));
 
-  test("an aggregate with an error that applies to this call only selects nothing", () =>
+  test("an aggregate with an error that applies to this call only does not select a later credential", () =>
     withChain(async ({ credential, foreign }) => {
       foreign.error = aggregate("absent", "not-for-this-call", "inconclusive");
       assert.equal(await tokenOf(credential), "later");
@@ -639,7 +645,7 @@ describe("credentials of other packages", () => {
     return errors[0] as AggregateAuthenticationError;
   }
 
-  /** Runs a test of a chain with a fake clock. */
+  /** Runs a test of the chain of `foreign` and a later credential, with a fake clock in place of `Date.now`. */
   async function withChain(
     run: (chain: { credential: TokenCredential; clock: FakeClock; foreign: Foreign }) => Promise<void>,
   ): Promise<void> {
@@ -659,7 +665,7 @@ describe("credentials of other packages", () => {
   }
 });
 
-test("a certificate path in the constructor that does not exist ends a chain", async () => {
+test("a missing file at the certificate path of the constructor ends a chain", async () => {
   const runtime = { readTextFile: () => Promise.reject(new Error("No such file")) };
   const app = new ClientCertificateCredential(TENANT, CLIENT, "/secrets/app.pem", { env: {}, runtime });
   const error = await failureOf(new ChainedTokenCredential(app, new StaticCredential("other")).getToken(SCOPE));
@@ -689,7 +695,7 @@ describe("requestOptions.timeout limits the call of a chain", () => {
       hasProfile: false,
       tools: { az: hang, pwsh: hang, azd: hang },
       processTimeoutInMs: 1_000,
-      near: () => new Promise(() => {}),
+      localAnswer: () => new Promise(() => {}),
       clock,
     });
     const getting = failureOf(laptop.credential.getToken(SCOPE, { requestOptions: { timeout: 1_500 } }));
@@ -698,12 +704,12 @@ describe("requestOptions.timeout limits the call of a chain", () => {
     assert.equal(clock.now() - start, 1_500);
   });
 
-  test("even if the Azure CLI was started ahead", async () => {
+  test("even if the Azure CLI was started during the probe of the metadata service", async () => {
     const clock = createFakeClock();
     const laptop = createLaptop({
       has: ["AzureCliCredential"],
       tools: { az: hang },
-      near: () => new Promise(() => {}),
+      localAnswer: () => new Promise(() => {}),
       clock,
     });
     const getting = failureOf(laptop.credential.getToken(SCOPE, { requestOptions: { timeout: 1_500 } }));
@@ -712,7 +718,7 @@ describe("requestOptions.timeout limits the call of a chain", () => {
   });
 });
 
-describe("getToken rejects with an AuthenticationError that names a malformed variable but does not contain its value", () => {
+describe("a malformed variable causes an AuthenticationError that names it but does not contain its value", () => {
   const app = { AZURE_TENANT_ID: TENANT, AZURE_CLIENT_ID: CLIENT, AZURE_CLIENT_SECRET: "a-secret" };
   const certificate = { AZURE_TENANT_ID: TENANT, AZURE_CLIENT_ID: CLIENT, AZURE_CLIENT_CERTIFICATE_PATH: "/app.pem" };
   const rows: [string, Record<string, string>][] = [
@@ -728,7 +734,7 @@ describe("getToken rejects with an AuthenticationError that names a malformed va
     ["AZURE_IMDS_PROBE_TIMEOUT_IN_MS", { AZURE_IMDS_PROBE_TIMEOUT_IN_MS: "not a number" }],
   ];
   for (const [variable, variables] of rows) {
-    test(`${variable}, of ${Object.keys(variables).length}`, async () => {
+    test(`${variable}, one of ${Object.keys(variables).length} variables`, async () => {
       const { credential, ran } = createLaptop({ has: ["AzureCliCredential"], hasProfile: false, variables });
       const { name, message } = await failureOf(credential.getToken(SCOPE));
       assert.equal(name, "AuthenticationError", message);

@@ -47,7 +47,7 @@ test("calls the credentials in order, with the arguments of the call, until one 
   assert.deepEqual(links[2]!.calls[0], [[SCOPE], options]);
 });
 
-test("calls only the credential that returned a token after absent ones from then on, even if it fails", async () => {
+test("selects the first credential with a token if all earlier ones are absent: later calls use only it, even if it fails", async () => {
   const later = new CredentialUnavailableError("Gone");
   const links = [createLink(unavailable), createLink(tokenOf("a"), later, tokenOf("a2")), createLink(tokenOf("b"))];
   const chain = new ChainedTokenCredential(...links);
@@ -64,9 +64,9 @@ test("each chain selects its own credential", async () => {
 });
 
 test("concurrent calls select the same credential, so that a program never changes its identity", async () => {
-  const quick = new CredentialUnavailableError("Not yet", { outcome: "absent" });
+  const notYet = new CredentialUnavailableError("Not yet", { outcome: "absent" });
   // The first credential is absent for the first call, and available for the second.
-  const links = [createLink(quick, tokenOf("a")), createLink(tokenOf("b"))];
+  const links = [createLink(notYet, tokenOf("a")), createLink(tokenOf("b"))];
   const chain = new ChainedTokenCredential(...links);
   const tokens = await Promise.all(Array.from({ length: 20 }, () => chain.getToken(SCOPE)));
   assert.equal(new Set(tokens.map(({ token }) => token)).size, 1);
@@ -159,7 +159,7 @@ test("rejects with the reason of each credential, in order, if none is available
   assert.equal((error.errors as unknown[]).length, 5);
 });
 
-test("rejects if no credential returns a token", async () => {
+test("rejects if every credential returns null or undefined", async () => {
   for (const nothing of [null, undefined]) {
     const error = await failureOf(new ChainedTokenCredential(createLink(nothing), createLink(nothing)).getToken(SCOPE));
     assert.equal(error.name, "AggregateAuthenticationError");
@@ -171,7 +171,7 @@ test("rejects if no credential returns a token", async () => {
   }
 });
 
-test("continues after a nested chain without an available credential, and stops at a nested chain that fails", async () => {
+test("tries the next credential if none of a nested chain is available, and stops if a nested chain fails", async () => {
   const inner = new ChainedTokenCredential(
     createLink(unavailable),
     createLink(new CredentialUnavailableError("Neither")),
@@ -218,7 +218,7 @@ const FILES: Readonly<Record<string, string>> = {
   "/encrypted.pem": CERTIFICATE + KEY_ENCRYPTED,
 };
 
-function createMachine(env: Record<string, unknown>, options: CredentialOptions = {}) {
+function createEnvironmentCredential(env: Record<string, unknown>, options: CredentialOptions = {}) {
   const entra = createEntra(APP);
   const readTextFile = (path: string) =>
     path in FILES ? Promise.resolve(FILES[path]!) : Promise.reject(new Error("No such file"));
@@ -226,7 +226,7 @@ function createMachine(env: Record<string, unknown>, options: CredentialOptions 
   return { entra, credential: new EnvironmentCredential(all), options: all };
 }
 
-/** Returns which kind of credential sent a request. */
+/** Returns the kind of the credential that sent a token request. */
 function kindOf(form: Readonly<Record<string, string>>): string {
   if (form.grant_type === "password") return "user";
   return form.client_assertion ? "certificate" : "secret";
@@ -251,7 +251,7 @@ for (
   ] as [Record<string, unknown>, string][]
 ) {
   test(`EnvironmentCredential uses a ${kind} with ${Object.keys(variables).join(", ")}`, async () => {
-    const { entra, credential } = createMachine(variables);
+    const { entra, credential } = createEnvironmentCredential(variables);
     const { token } = await credential.getToken(SCOPE);
     assert.equal((await entra.verify(token)).appid, CLIENT);
     assert.equal(kindOf(entra.requests[0]!.form), kind);
@@ -260,15 +260,15 @@ for (
 
 const { AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_USERNAME, AZURE_PASSWORD } = { ...ID, ...USER };
 
-const NO_PROOF = "AZURE_CLIENT_SECRET or AZURE_CLIENT_CERTIFICATE_PATH is not set";
+const NO_CLIENT_AUTH = "AZURE_CLIENT_SECRET or AZURE_CLIENT_CERTIFICATE_PATH is not set";
 
 for (
   const [variables, reason] of [
     [{}, "None of its variables is set"],
-    [{ AZURE_TENANT_ID }, `AZURE_CLIENT_ID is not set, ${NO_PROOF} (set: AZURE_TENANT_ID)`],
-    [{ AZURE_CLIENT_ID }, `AZURE_TENANT_ID is not set, ${NO_PROOF} (set: AZURE_CLIENT_ID)`],
+    [{ AZURE_TENANT_ID }, `AZURE_CLIENT_ID is not set, ${NO_CLIENT_AUTH} (set: AZURE_TENANT_ID)`],
+    [{ AZURE_CLIENT_ID }, `AZURE_TENANT_ID is not set, ${NO_CLIENT_AUTH} (set: AZURE_CLIENT_ID)`],
     [SECRET, "AZURE_TENANT_ID is not set, AZURE_CLIENT_ID is not set (set: AZURE_CLIENT_SECRET)"],
-    [ID, `${NO_PROOF} (set: AZURE_TENANT_ID, AZURE_CLIENT_ID)`],
+    [ID, `${NO_CLIENT_AUTH} (set: AZURE_TENANT_ID, AZURE_CLIENT_ID)`],
     [{ ...ID, AZURE_CLIENT_SECRET: "" }, "AZURE_CLIENT_SECRET is empty (set: AZURE_TENANT_ID, AZURE_CLIENT_ID)"],
     [{ AZURE_TENANT_ID, ...SECRET }, "AZURE_CLIENT_ID is not set (set: AZURE_TENANT_ID, AZURE_CLIENT_SECRET)"],
     [{ AZURE_CLIENT_ID, ...SECRET }, "AZURE_TENANT_ID is not set (set: AZURE_CLIENT_ID, AZURE_CLIENT_SECRET)"],
@@ -279,13 +279,13 @@ for (
     [{ AZURE_TENANT_ID, ...PATH }, "AZURE_CLIENT_ID is not set (set: AZURE_TENANT_ID, AZURE_CLIENT_CERTIFICATE_PATH)"],
     [{ ...ID, AZURE_USERNAME }, "AZURE_PASSWORD is not set (set: AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_USERNAME)"],
     [{ ...ID, AZURE_PASSWORD }, "AZURE_USERNAME is not set (set: AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_PASSWORD)"],
-    [{ ...ID, AZURE_CLIENT_CERTIFICATE_PASSWORD: "x" }, `${NO_PROOF} (set: AZURE_TENANT_ID, AZURE_CLIENT_ID)`],
+    [{ ...ID, AZURE_CLIENT_CERTIFICATE_PASSWORD: "x" }, `${NO_CLIENT_AUTH} (set: AZURE_TENANT_ID, AZURE_CLIENT_ID)`],
     [USER, "AZURE_TENANT_ID is not set, AZURE_CLIENT_ID is not set (set: AZURE_USERNAME, AZURE_PASSWORD)"],
-    [{ ...ID, AZURE_CLIENT_SECRET: 7 }, `${NO_PROOF} (set: AZURE_TENANT_ID, AZURE_CLIENT_ID)`],
+    [{ ...ID, AZURE_CLIENT_SECRET: 7 }, `${NO_CLIENT_AUTH} (set: AZURE_TENANT_ID, AZURE_CLIENT_ID)`],
   ] as [Record<string, unknown>, string][]
 ) {
-  test(`EnvironmentCredential is unavailable with ${Object.keys(variables).join(", ") || "no variables"}: the missing variables come first, then those that are set`, async () => {
-    const { entra, credential } = createMachine(variables);
+  test(`EnvironmentCredential is unavailable with ${Object.keys(variables).join(", ") || "no variables"}: the error lists missing variables, then those that are set`, async () => {
+    const { entra, credential } = createEnvironmentCredential(variables);
     const error = await failureOf(credential.getToken(SCOPE));
     assert.equal(error.name, "CredentialUnavailableError");
     assert.equal(
@@ -397,7 +397,7 @@ for (
   ] as [Record<string, string>, string][]
 ) {
   test(`an invalid variable ends a chain: ${complaint}`, async () => {
-    const { entra, credential } = createMachine(variables);
+    const { entra, credential } = createEnvironmentCredential(variables);
     const chain = new ChainedTokenCredential(credential, new StaticCredential("b"));
     const error = await failureOf(chain.getToken(SCOPE));
     assert.equal(error.name, "AuthenticationError");
@@ -411,7 +411,7 @@ for (
 }
 
 test("a variable that is not used because another one takes precedence may be invalid", async () => {
-  const { entra, credential } = createMachine({
+  const { entra, credential } = createEnvironmentCredential({
     ...ID,
     ...SECRET,
     AZURE_CLIENT_CERTIFICATE_PATH: CERTIFICATE,
@@ -423,7 +423,7 @@ test("a variable that is not used because another one takes precedence may be in
 });
 
 test("a missing certificate file ends a chain with an error that contains its variable and path", async () => {
-  const { entra, credential } = createMachine({ ...ID, AZURE_CLIENT_CERTIFICATE_PATH: "/missing.pem" });
+  const { entra, credential } = createEnvironmentCredential({ ...ID, AZURE_CLIENT_CERTIFICATE_PATH: "/missing.pem" });
   const chain = new ChainedTokenCredential(credential, new StaticCredential("b"));
   const error = await failureOf(chain.getToken(SCOPE));
   assert.equal(error.name, "AuthenticationError");
@@ -438,17 +438,17 @@ test("a missing certificate file ends a chain with an error that contains its va
 });
 
 test("a certificate file that is created later is read by the next call", async () => {
-  let there = false;
-  const readTextFile = () => there ? Promise.resolve(CERTIFICATE + KEY) : Promise.reject(new Error("No such file"));
-  const { entra, credential } = createMachine({ ...ID, ...PATH }, { runtime: { readTextFile } });
+  let exists = false;
+  const readTextFile = () => exists ? Promise.resolve(CERTIFICATE + KEY) : Promise.reject(new Error("No such file"));
+  const { entra, credential } = createEnvironmentCredential({ ...ID, ...PATH }, { runtime: { readTextFile } });
   await failureOf(credential.getToken(SCOPE));
-  there = true;
+  exists = true;
   await credential.getToken(SCOPE);
   assert.equal(entra.requests.length, 1);
 });
 
-test("a missing certificate file of the constructor's path is an AuthenticationError that ends a chain", async () => {
-  const { options } = createMachine({});
+test("a missing file at the certificate path of the constructor causes an AuthenticationError, which ends a chain", async () => {
+  const { options } = createEnvironmentCredential({});
   const credential = new ClientCertificateCredential(TENANT, CLIENT, "/missing.pem", options);
   for (const subject of [credential, new ChainedTokenCredential(credential, new StaticCredential("b"))]) {
     const error = await failureOf(subject.getToken(SCOPE));
@@ -473,16 +473,24 @@ test("AZURE_CLIENT_SEND_CERTIFICATE_CHAIN sends the certificate chain if it is t
       ["", false],
     ] as const
   ) {
-    const { entra, credential } = createMachine({ ...ID, ...PATH, AZURE_CLIENT_SEND_CERTIFICATE_CHAIN: value });
+    const { entra, credential } = createEnvironmentCredential({
+      ...ID,
+      ...PATH,
+      AZURE_CLIENT_SEND_CERTIFICATE_CHAIN: value,
+    });
     await credential.getToken(SCOPE);
     const [header] = entra.requests[0]!.form.client_assertion!.split(".");
     assert.equal("x5c" in JSON.parse(atob(header!.replaceAll("-", "+").replaceAll("_", "/"))), sent, value);
   }
 });
 
-test("AZURE_CLIENT_SEND_CERTIFICATE_CHAIN with another value is an AuthenticationError that ends a chain and does not contain the value", async () => {
+test("another value of AZURE_CLIENT_SEND_CERTIFICATE_CHAIN causes an AuthenticationError without the value, which ends a chain", async () => {
   for (const value of ["yes", " ", "true;", "on"]) {
-    const { entra, credential } = createMachine({ ...ID, ...PATH, AZURE_CLIENT_SEND_CERTIFICATE_CHAIN: value });
+    const { entra, credential } = createEnvironmentCredential({
+      ...ID,
+      ...PATH,
+      AZURE_CLIENT_SEND_CERTIFICATE_CHAIN: value,
+    });
     const chain = new ChainedTokenCredential(credential, new StaticCredential("b"));
     const error = await failureOf(chain.getToken(SCOPE));
     assert.equal(error.name, "AuthenticationError");
@@ -517,7 +525,7 @@ test("AZURE_ADDITIONALLY_ALLOWED_TENANTS adds tenants, separated by semicolons, 
   assert.equal(other.calls.length, 0);
 });
 
-test("a tenant that is not allowed is an AuthenticationError of that call, and ends the chain", async () => {
+test("a call for a tenant that is not allowed rejects with an AuthenticationError, and tries no later credential", async () => {
   const service = createService();
   const options = isolatedOptions(service);
   const [first, second] = ["a.example", "b.example"].map((tenant) =>
@@ -534,7 +542,7 @@ test("a tenant that is not allowed is an AuthenticationError of that call, and e
 
 test("variables that are set later are found by the next call", async () => {
   const env: Record<string, string> = {};
-  const { entra, credential } = createMachine(env);
+  const { entra, credential } = createEnvironmentCredential(env);
   await failureOf(credential.getToken(SCOPE));
   Object.assign(env, ID, SECRET);
   await credential.getToken(SCOPE);
@@ -555,14 +563,14 @@ test("options.runtime.env reads the variables unless options.env is set", async 
 // DefaultAzureCredential
 
 test("DefaultAzureCredential uses EnvironmentCredential if its variables are set", async () => {
-  const { entra, options } = createMachine({ ...ID, ...SECRET });
+  const { entra, options } = createEnvironmentCredential({ ...ID, ...SECRET });
   const { token } = await new DefaultAzureCredential(options).getToken(SCOPE);
   assert.equal((await entra.verify(token)).appid, CLIENT);
 });
 
 test("DefaultAzureCredential logs once which credential it uses", async () => {
   const events: LogEvent[] = [];
-  const { options } = createMachine({ ...ID, ...SECRET }, { log: (event) => events.push(event) });
+  const { options } = createEnvironmentCredential({ ...ID, ...SECRET }, { log: (event) => events.push(event) });
   const credential = new DefaultAzureCredential(options);
   await Promise.all([credential.getToken(SCOPE), credential.getToken(SCOPE)]);
   await credential.getToken(SCOPE);
@@ -572,9 +580,9 @@ test("DefaultAzureCredential logs once which credential it uses", async () => {
   ]);
 });
 
-test("DefaultAzureCredential rejects with the reason of each credential if none is available, and a chain continues after it", async () => {
+test("DefaultAzureCredential rejects with the reason of each credential if none is available; a chain then tries the next one", async () => {
   const events: LogEvent[] = [];
-  const { options } = createMachine({}, { log: (event) => events.push(event) });
+  const { options } = createEnvironmentCredential({}, { log: (event) => events.push(event) });
   const credential = new DefaultAzureCredential(options);
   const error = await failureOf(credential.getToken(SCOPE));
   assert.equal(error.name, "AggregateAuthenticationError");
@@ -592,8 +600,8 @@ test("DefaultAzureCredential rejects with the reason of each credential if none 
   assert.equal((await new ChainedTokenCredential(credential, new StaticCredential("b")).getToken(SCOPE)).token, "b");
 });
 
-test("DefaultAzureCredential stops if the secret of the environment is rejected", async () => {
-  const { options } = createMachine({ ...ID, AZURE_CLIENT_SECRET: "another-secret" });
+test("DefaultAzureCredential tries no other credential if the secret in the variables is rejected", async () => {
+  const { options } = createEnvironmentCredential({ ...ID, AZURE_CLIENT_SECRET: "another-secret" });
   const credential = new DefaultAzureCredential(options);
   const error = await failureOf(new ChainedTokenCredential(credential, new StaticCredential("b")).getToken(SCOPE));
   assert.equal(error.name, "AuthenticationError");
@@ -608,14 +616,14 @@ for (
   const value of ["prod", "PROD", " prod ", "EnvironmentCredential", "environmentcredential", "ENVIRONMENTCREDENTIAL"]
 ) {
   test(`AZURE_TOKEN_CREDENTIALS="${value}" includes EnvironmentCredential`, async () => {
-    const { options } = createMachine({ ...ID, ...SECRET, AZURE_TOKEN_CREDENTIALS: value });
+    const { options } = createEnvironmentCredential({ ...ID, ...SECRET, AZURE_TOKEN_CREDENTIALS: value });
     assert.ok((await new DefaultAzureCredential(options).getToken(SCOPE)).token);
   });
 }
 
 for (const value of ["", " "]) {
   test(`AZURE_TOKEN_CREDENTIALS="${value}" has no effect`, async () => {
-    const { options } = createMachine({ ...ID, ...SECRET, AZURE_TOKEN_CREDENTIALS: value });
+    const { options } = createEnvironmentCredential({ ...ID, ...SECRET, AZURE_TOKEN_CREDENTIALS: value });
     assert.ok((await new DefaultAzureCredential(options).getToken(SCOPE)).token);
   });
 }

@@ -22,6 +22,7 @@ import {
 
 const CLAIMS = '{"access_token":{"nbf":{"essential":true,"value":"1700000000"}}}';
 
+/** Creates a service that returns a new token for each request. */
 function createCounter(): Service {
   return createService((_, index) => tokenAnswer({ access_token: `token-${index}` }));
 }
@@ -67,7 +68,7 @@ test("calls with the same scopes in another order share one request", async () =
   assert.equal(service.requests.length, 1);
 });
 
-test("calls with different scopes, tenants or kinds of credentials do not wait for one another", async () => {
+test("calls that differ in scopes, tenantId or enableCae do not wait for one another", async () => {
   let release!: () => void;
   const held = new Promise<void>((resolve) => release = resolve);
   const service = createService(async ({ form }) => {
@@ -86,7 +87,7 @@ test("calls with different scopes, tenants or kinds of credentials do not wait f
   assert.equal(service.requests.length, 4);
 });
 
-test("calls with the same claims share one request, calls without or with other claims do not, and the token replaces the entry", async () => {
+test("only calls with the same claims share a request, and a token with claims replaces the cached one", async () => {
   const service = createService(({ form }, index) =>
     tokenAnswer({ access_token: `${form.claims ?? "plain"}-${index}` })
   );
@@ -106,7 +107,7 @@ test("calls with the same claims share one request, calls without or with other 
   assert.equal((await credential.getToken(SCOPE)).token, `${CLAIMS}-3`);
 });
 
-test("a call without claims that was in flight does not overwrite the entry of a call with claims", async () => {
+test("a call without claims that was in flight does not overwrite the cached token of a call with claims", async () => {
   let release!: () => void;
   const held = new Promise<void>((resolve) => release = resolve);
   const service = createService(async ({ form }) => {
@@ -122,7 +123,7 @@ test("a call without claims that was in flight does not overwrite the entry of a
   assert.equal((await credential.getToken(SCOPE)).token, "new");
 });
 
-test("without waitUntil, an older call without claims does not overwrite the entry of a call with claims", async () => {
+test("without waitUntil, an older call without claims does not overwrite the cached token of a call with claims", async () => {
   let release!: () => void;
   const held = new Promise<void>((resolve) => release = resolve);
   const service = createService(async ({ form }) => {
@@ -162,7 +163,7 @@ test("a call with claims and cache: false does not prevent another credential fr
   }
 });
 
-test("a call with claims replaces the entry even if a call with another timeoutInMs was in flight", async () => {
+test("a call with claims replaces the cached token even if a call with another timeoutInMs was in flight", async () => {
   let release!: () => void;
   const held = new Promise<void>((resolve) => release = resolve);
   const service = createService(async ({ form }) => {
@@ -178,7 +179,7 @@ test("a call with claims replaces the entry even if a call with another timeoutI
   assert.equal((await credential.getToken(SCOPE)).token, "new");
 });
 
-test("a later call without claims can replace the entry of a call with claims", async () => {
+test("a later call without claims can replace the cached token of a call with claims", async () => {
   const service = createService(({ form }, index) =>
     tokenAnswer({ access_token: `${form.claims ? "claims" : "plain"}-${index}`, expires_in: 2 })
   );
@@ -200,7 +201,7 @@ test("a callback that rejects is called once for concurrent calls", async () => 
   assert.equal(calls, 1);
 });
 
-test("a call that joins a request late waits no longer than for a request of its own", async () => {
+test("a call that joins an earlier request waits no longer than its own timeoutInMs", async () => {
   const clock = createFakeClock();
   const credential = create(createService(() => new Promise(() => {})), { runtime: clock, timeoutInMs: 60_000 });
   const first = failureOf(credential.getToken(SCOPE));
@@ -221,17 +222,17 @@ test("a call that joins a request late waits no longer than for a request of its
 if (detectPlatform() === "web") {
   test("on an edge isolate, callers of a request that never ends wait at most until its deadline", async () => {
     const clock = createFakeClock();
-    let isDead = true;
+    let isFrozen = true;
     const runtime = {
       now: () => clock.now(),
-      sleep: (ms: number, signal?: AbortSignal) => isDead ? new Promise<void>(() => {}) : clock.sleep(ms, signal),
+      sleep: (ms: number, signal?: AbortSignal) => isFrozen ? new Promise<void>(() => {}) : clock.sleep(ms, signal),
     };
     const service = createService((_, index) => index === 0 ? new Promise(() => {}) : tokenAnswer());
     const credential = create(service, { runtime, timeoutInMs: 60_000 });
-    // The request neither gets a response nor reaches its deadline.
+    // The request gets no response, and its timer never fires, as in a frozen isolate.
     credential.getToken(SCOPE);
     await service.untilRequested(1);
-    isDead = false;
+    isFrozen = false;
     await clock.advance(10_000);
     const joiner = failureOf(credential.getToken(SCOPE));
     await clock.untilSleeping(50_000);
@@ -252,7 +253,7 @@ test("1,000 concurrent calls of a failing credential share one request and its e
   assert.equal(service.requests.length, 2);
 });
 
-test("concurrent calls with many cache keys each get their own token", async () => {
+test("concurrent calls for many scopes each get the token for their scope", async () => {
   const service = createService(({ form }) => tokenAnswer({ access_token: form.scope }));
   const credential = create(service);
   const tokens = await times(1_000, (index) => credential.getToken(`scope-${index % 50}`));

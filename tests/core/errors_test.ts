@@ -27,7 +27,7 @@ test("errors have the names of @azure/identity, as properties that minifiers do 
   }
 });
 
-test("an AuthenticationError has the given members and no others", () => {
+test("an AuthenticationError has only the members that are passed to its constructor", () => {
   const bare = new AuthenticationError("Cannot do it");
   assert.equal(bare.statusCode, 0);
   for (const member of ["errorResponse", "claims", "retryAfterInMs", "cause"]) {
@@ -56,7 +56,7 @@ test("an AuthenticationError as JSON is plain data", async () => {
   assert.deepEqual(Object.keys(json).sort(), ["errorResponse", "name", "statusCode"]);
   assert.equal(json.name, "AuthenticationError");
   assert.equal(json.statusCode, 401);
-  // The members with the same names as in @azure/identity.
+  // @azure/identity has the same names.
   assert.deepEqual(
     Object.keys(json.errorResponse).sort(),
     ["correlationId", "error", "errorCodes", "errorDescription", "timestamp", "traceId"],
@@ -85,9 +85,9 @@ test("an AggregateAuthenticationError contains the errors unchanged and in order
   );
 });
 
-test("a stack begins with the name and the unchanged message", async () => {
+test("the stack of an error contains the unchanged message", async () => {
   const service = createService(() =>
-    // Patterns that String.replace would interpret.
+    // `String.replace` would interpret these patterns.
     jsonAnswer({ error: "$&$`$'$1", error_description: "AADSTS4711: $& $` $' $$" }, { status: 400 })
   );
   const credential = new ClientSecretCredential(TENANT, CLIENT, "a-secret", isolatedOptions(service));
@@ -125,7 +125,7 @@ test("messages begin with the credential's name, once, and a capital letter, wit
   }
 });
 
-test("an AuthenticationError of a status and a body, as in @azure/identity", () => {
+test("an AuthenticationError can be created from a status and a body, as in @azure/identity", () => {
   const body = {
     error: "invalid_client",
     error_description: "AADSTS7000215: Invalid client secret",

@@ -1,5 +1,5 @@
-// The identity of a program while its managed identity fails and after it has recovered: for each source, failure and
-// moment.
+// Which identity a program has while its managed identity fails and after it has recovered: for each source, for each
+// failure, and for each moment at which the failure begins.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { FILE_FAULTS, HTTP_FAULTS } from "../support/core/model_faults.ts";
@@ -10,16 +10,20 @@ import { withGlobals } from "../support/core/model_clock.ts";
 
 const MINUTE = 60_000;
 
-/** When the failure begins: before or at the first token, in the last minutes of one, or after it has expired. */
+/**
+ * When the failure begins: before the first request, at the request that returns the first token, in the last minutes
+ * of a token, or after a token has expired.
+ */
 const MOMENTS = ["before", "at", "in the last minutes", "after"] as const;
 type Moment = typeof MOMENTS[number];
 
-/** The number of requests that fail, and the maximum number of retries of a call. */
-const FOLLOWS: readonly [times: number, maxRetries: number][] = [[1, 0], [2, 2], [Infinity, 0]];
+/** How many requests fail, with the maximum number of retries of a call. */
+const FAILURE_COUNTS: readonly [times: number, maxRetries: number][] = [[1, 0], [2, 2], [Infinity, 0]];
 
-type SetUp = "DefaultAzureCredential before a signed-in az" | "ManagedIdentityCredential alone";
+type SetUp = "DefaultAzureCredential with a signed-in az" | "ManagedIdentityCredential alone";
 type Machine = SourceName | "virtual machine" | "container instance";
 
+/** A combination that is tested. */
 interface Cell {
   readonly machine: Machine;
   readonly setUp: SetUp;
@@ -48,8 +52,8 @@ function isProbed(machine: Machine): boolean {
 }
 
 /**
- * A managed identity that is configured, or that responded to a probe, is the only identity. az is used only if the
- * probe finds none.
+ * Returns the expected results. A managed identity that is configured, or whose source responded to the probe, is the
+ * only identity. az is used only if the probe finds no source.
  */
 function ruleOf({ machine, setUp, fault, moment, times, maxRetries, target }: Cell): Rule {
   const isChain = setUp !== "ManagedIdentityCredential alone";
@@ -134,19 +138,21 @@ async function play(cell: Cell): Promise<string[]> {
     await expect("it has healed", healed);
     await world.clock.advance(2 * HOUR);
     await expect("it has healed for hours", healed);
-    // While a chain waits for the metadata service, it already starts az.
+    // A chain starts az already while it probes the metadata service.
     if (!isAz && !isProbed(cell.machine) && started(world) > 0) wrong.push("az was started");
   });
   return wrong.map((line) => `${JSON.stringify(cell)}: ${line}`);
 }
 
+/** Lets the failure of a cell begin. */
 function fail({ fault, target, machine, moment, times }: Cell, { faults }: World): void {
-  // The first response of Azure Arc is a challenge.
+  // The first response of Azure Arc is a challenge, the second one has the token.
   const skip = target === "source" && moment === "at" && machine.startsWith("Azure Arc") ? 1 : 0;
   faults.set(target, { name: fault, left: times, skip });
   if (target === "probe") faults.set("imds", { name: fault, left: times });
 }
 
+/** Returns the number of tokens that az has issued. */
 function started({ issued }: World): number {
   return issued.filter(({ key }) => key.startsWith("az ")).length;
 }
@@ -159,7 +165,7 @@ async function resultOf(call: Promise<{ readonly token: string } | null>, world:
   return /^(CredentialUnavailable|AggregateAuthentication)Error$/.test(String(result)) ? "unavailable" : "another";
 }
 
-/** Returns the failures of a machine at a moment, each with the request that it affects. */
+/** Returns the failures that a machine can have at a moment, each with the request or file that it affects. */
 function failuresOf(machine: Machine, moment: Moment): [target: Target, fault: string][] {
   const target: Target = !isProbed(machine) ? "source" : moment === "before" ? "probe" : "imds";
   return [
@@ -172,15 +178,15 @@ function failuresOf(machine: Machine, moment: Moment): [target: Target, fault: s
   ];
 }
 
-for (const setUp of ["DefaultAzureCredential before a signed-in az", "ManagedIdentityCredential alone"] as const) {
+for (const setUp of ["DefaultAzureCredential with a signed-in az", "ManagedIdentityCredential alone"] as const) {
   describe(setUp, () => {
     for (const machine of [...SOURCE_NAMES, "virtual machine", "container instance"] as const) {
-      test(`${machine}: the identity is right for each failure and moment`, async () => {
+      test(`${machine}: the identity is the expected one, whenever and however the source fails`, async () => {
         await loadModules();
         const wrong: string[] = [];
         for (const moment of MOMENTS) {
           for (const [target, fault] of failuresOf(machine, moment)) {
-            for (const [times, maxRetries] of FOLLOWS) {
+            for (const [times, maxRetries] of FAILURE_COUNTS) {
               wrong.push(...await play({ machine, setUp, fault, target, moment, times, maxRetries }));
             }
           }

@@ -43,7 +43,7 @@ for (const [name, [Credential, variables]] of Object.entries(CREDENTIALS)) {
     assert.deepEqual(service.requests.map(({ form }) => form.client_id), [CLIENT, CLIENT]);
   });
 
-  test(`${name}: variables that are set after a call found none are used, until the credential is configured`, async () => {
+  test(`${name}: variables that are set after a first call without variables are used, and later changes are ignored`, async () => {
     const service = createService(() => tokenAnswer());
     const env: Record<string, string> = {};
     const runtime = { readTextFile: () => Promise.resolve(federatedToken()) };
@@ -58,7 +58,7 @@ for (const [name, [Credential, variables]] of Object.entries(CREDENTIALS)) {
   });
 }
 
-test("an authority that is set in the environment after a call found nothing is used, not the public cloud", async () => {
+test("the authority in a variable that is set after a first call without variables is used, not the public cloud", async () => {
   const service = createService(({ url }) =>
     url.startsWith("https://login.microsoftonline.us/")
       ? tokenAnswer()
@@ -77,7 +77,7 @@ test("an authority that is set in the environment after a call found nothing is 
   assert.deepEqual(origins, ["https://login.microsoftonline.us"]);
 });
 
-test("removing the secret after a failed call does not make the program use the account of the Azure CLI", async () => {
+test("after a failed call with a secret, removing the secret does not make the chain use the account of the Azure CLI", async () => {
   const service = createService(() => jsonAnswer({ error: "server_error" }, { status: 500 }));
   const env: Record<string, string> = {
     ...{ AZURE_TENANT_ID: TENANT, AZURE_CLIENT_ID: CLIENT, AZURE_CLIENT_SECRET: "a-secret", PATH: "/bin" },

@@ -1,6 +1,6 @@
 // Runs on: node
-// With Node's `--permission`, a missing permission is an error that names the flag, also on releases that throw it
-// outside of the promise.
+// With Node's `--permission`, a missing permission causes an error that names the flag, also on releases that throw
+// their own error outside of the promise.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import process from "node:process";
@@ -12,7 +12,7 @@ const run = promisify(execFile);
 const PROGRAM = fileURLToPath(new URL("../support/core/permission_process.js", import.meta.url));
 const FOLDER = fileURLToPath(new URL("../../", import.meta.url));
 
-/** The releases by their versions; "" is the one that runs the test. */
+/** A release of Node. `version` is "" for the one that runs the test. */
 interface Release {
   readonly version: string;
   readonly flag: string;
@@ -49,7 +49,7 @@ const located = await Promise.all(RELEASES.map(async (release) => ({ ...release,
 for (const { version, flag, hasNet, path, skip } of located) {
   const name = version === "" ? process.version : `v${version}`;
 
-  /** Runs scenarios with the flags, and returns their outcomes. A scenario that ends the process ends the outcomes. */
+  /** Runs scenarios with the flags, and returns their outcomes: none after a scenario that ends the process. */
   const outcomesOf = async (scenarios: readonly string[], ...flags: string[]): Promise<Map<string, string>> => {
     const args = [flag, `--allow-fs-read=${FOLDER}*`, ...flags, PROGRAM, ...scenarios];
     const { stdout } = await run(path, args, { env: { PATH: "/usr/bin:/bin" } }).catch((error) => error);
@@ -64,7 +64,7 @@ for (const { version, flag, hasNet, path, skip } of located) {
       return (await outcomes).get(scenario) ?? "The process died";
     }
 
-    test("reading a token file names --allow-fs-read", async () => {
+    test("the error for a token file names --allow-fs-read", async () => {
       assert.match(
         await outcomeOf("token file"),
         /Error: WorkloadIdentityCredential: .*Node with --allow-fs-read=\/etc\/passwd/,
@@ -73,26 +73,26 @@ for (const { version, flag, hasNet, path, skip } of located) {
       assert.match(permitted.get("token file")!, /^AuthenticationError: .*It must contain exactly one JWT/);
     });
 
-    test("reading a certificate names --allow-fs-read", async () => {
+    test("the error for a certificate file names --allow-fs-read", async () => {
       assert.match(await outcomeOf("certificate"), /Error: .*Node with --allow-fs-read=\/etc\/passwd/);
     });
 
-    test("running a developer tool names --allow-child-process", async () => {
+    test("the error for a developer tool names --allow-child-process", async () => {
       assert.match(await outcomeOf("tool"), /^CredentialUnavailableError: .*Node with --allow-child-process/);
     });
 
-    test("a request names --allow-net if the network needs a permission", async () => {
+    test("the error for a request names --allow-net if the network needs a permission", async () => {
       const outcome = await outcomeOf("network");
       assert.match(outcome, /^\w+Error: ClientSecretCredential: Cannot /);
       assert.equal(/--allow-net/.test(outcome), hasNet, outcome);
     });
 
-    test("a browser sign-in names the missing permission", async () => {
+    test("the error for a browser sign-in names the missing permission", async () => {
       const missing = hasNet ? /Node with --allow-net/ : /Node with --allow-child-process/;
       assert.match(await outcomeOf("browser"), missing);
     });
 
-    test("an agent of Azure Arc whose files may not be read counts as absent", async () => {
+    test("a managed identity is absent if the files of Azure Arc may not be read", async () => {
       assert.match(await outcomeOf("machine"), /^AggregateAuthenticationError: .*\n.*\n.*ManagedIdentityCredential: /);
     });
 

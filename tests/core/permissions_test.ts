@@ -1,6 +1,6 @@
 // Runs on: deno
-// The effect of Deno's permissions: none at import, later an error that names the flag, and at most one prompt. Each
-// test runs its own process.
+// The effect of Deno's permissions: importing needs none, a missing one causes an error that names the flag, and Deno
+// prompts at most once. Each test runs its own process.
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
@@ -13,7 +13,7 @@ const SUBPATHS = Object.keys(JSON.parse(await Deno.readTextFile(`${ROOT}deno.jso
 
 for (const specifier of SUBPATHS) {
   test(`${specifier} can be imported without any permission, and does not keep the process alive`, async () => {
-    // The last line is reached, and the process ends by itself: there is no timer and no open handle.
+    // The process ends by itself only if there is no timer and no open handle.
     const code = `import * as all from "${specifier}"; console.log(Object.keys(all).length > 0);`;
     const output = await run(
       ["--deny-env", "--deny-read", "--deny-run", "--deny-sys", "--deny-net", "--deny-write"],
@@ -23,7 +23,8 @@ for (const specifier of SUBPATHS) {
   });
 }
 
-function ask(credential: string): string {
+/** Returns a program that calls `getToken` of the credential, and prints the error. */
+function callGetToken(credential: string): string {
   return `
   import * as identity from "@azweb/identity";
   const { ${credential.split("(")[0]} } = identity;
@@ -35,23 +36,20 @@ function ask(credential: string): string {
 `;
 }
 
-/**
- * The beginnings and ends of messages about variables that Deno may not read. The credential and the variables are in
- * between.
- */
+/** The part of a message about unreadable variables between the name of the credential and those of the variables. */
 const UNREADABLE = ': Cannot read the environment variables that determine the identity: Set the option "env", ' +
   "or run Deno with --allow-env=";
 
 test("getToken rejects with an AuthenticationError that names the flag if variables may not be read", async () => {
-  const output = await run(["--deny-env"], ask("EnvironmentCredential()"));
+  const output = await run(["--deny-env"], callGetToken("EnvironmentCredential()"));
   assert.ok(output.startsWith(`AuthenticationError / EnvironmentCredential${UNREADABLE}`), output);
   assert.match(output, /--allow-env=AZURE_TENANT_ID,AZURE_CLIENT_ID,AZURE_CLIENT_SECRET,/);
 });
 
-test("getToken rejects with the same error if an injected runtime has the members of createRuntime", async () => {
+test("getToken rejects with the same error if options.runtime has the members of createRuntime()", async () => {
   const credential =
     'DefaultAzureCredential({ runtime: { ...(await import("@azweb/identity/runtime")).createRuntime() } })';
-  const output = await run(["--allow-env=AZURE_TOKEN_CREDENTIALS", "--allow-read"], ask(credential));
+  const output = await run(["--allow-env=AZURE_TOKEN_CREDENTIALS", "--allow-read"], callGetToken(credential));
   assert.ok(output.startsWith(`AuthenticationError / EnvironmentCredential${UNREADABLE}AZURE_TENANT_ID,`), output);
 });
 
@@ -67,8 +65,8 @@ test("a web sign-in does not begin if a variable that it or its session needs ma
       sealingKey: btoa("1".repeat(32)),
       ${options}
     });
-    const begun = webSignIn.signIn(new Request("https://my.app/"));
-    console.log(await begun.then(({ status }) => status, ({ name, message }) => name + " / " + message));
+    const response = webSignIn.signIn(new Request("https://my.app/"));
+    console.log(await response.then(({ status }) => status, ({ name, message }) => name + " / " + message));
   `;
   const multitenant = "AZURE_IDENTITY_DISABLE_MULTITENANTAUTH";
   const error = `AuthenticationError / WebSignIn${UNREADABLE}`;
@@ -86,7 +84,7 @@ test("a web sign-in does not begin if a variable that it or its session needs ma
 });
 
 test("variables that may not be read end a chain with an AuthenticationError, because they may configure the credential", async () => {
-  const output = await run(["--allow-env=AZURE_TOKEN_CREDENTIALS"], ask("DefaultAzureCredential()"));
+  const output = await run(["--allow-env=AZURE_TOKEN_CREDENTIALS"], callGetToken("DefaultAzureCredential()"));
   assert.ok(output.startsWith(`AuthenticationError / EnvironmentCredential${UNREADABLE}AZURE_TENANT_ID,`), output);
 });
 
@@ -100,10 +98,10 @@ for (
 ) {
   test(`no credential is tried if AZURE_TOKEN_CREDENTIALS may not be read: ${flags.join(" ") || "no flags"}`, async () => {
     const env = { PATH: "/nothing" };
-    const output = await run(flags, ask("DefaultAzureCredential()"), env);
+    const output = await run(flags, callGetToken("DefaultAzureCredential()"), env);
     const start = `AuthenticationError / DefaultAzureCredential${UNREADABLE}`;
     assert.ok(output.startsWith(start), output);
-    // The variables that affect the identity of one of the credentials, each once.
+    // The message lists each variable that affects the identity of a credential, once.
     const names = output.slice(start.length).split(",");
     assert.equal(new Set(names).size, names.length);
     for (
@@ -124,7 +122,7 @@ for (
 }
 
 test("getToken rejects with an AuthenticationError that names all variables if only some may be read", async () => {
-  const output = await run(["--allow-env=AZURE_TENANT_ID"], ask("EnvironmentCredential()"));
+  const output = await run(["--allow-env=AZURE_TENANT_ID"], callGetToken("EnvironmentCredential()"));
   assert.ok(
     output.startsWith(`AuthenticationError / EnvironmentCredential${UNREADABLE}AZURE_TENANT_ID,AZURE_CLIENT_ID,`),
     output,
@@ -140,7 +138,7 @@ for (
   const name = credential.split("(")[0]!;
   test(`${name} rejects with an AuthenticationError that names the flag if the token service may not be reached`, async () => {
     assert.equal(
-      await run(["--allow-env"], ask(credential)),
+      await run(["--allow-env"], callGetToken(credential)),
       `AuthenticationError / ${name}: Cannot reach "login.microsoftonline.com": ` +
         "Run Deno with --allow-net=login.microsoftonline.com",
     );
@@ -151,7 +149,7 @@ for (const path of ["app.pem", "/secrets/app.pem", "./certificates/app.pem"]) {
   test(`getToken rejects with an AuthenticationError that names the flag if the certificate ${path} may not be read`, async () => {
     const output = await run(
       ["--allow-env", "--allow-net"],
-      ask(`ClientCertificateCredential("tenant", "client", ${JSON.stringify(path)})`),
+      callGetToken(`ClientCertificateCredential("tenant", "client", ${JSON.stringify(path)})`),
     );
     assert.equal(
       output,
@@ -169,30 +167,30 @@ for (
     'AgentIdentityCredential({ tenantId: "t", blueprintId: "b", agentId: "a", certificatePath: "/app.pem" })',
   ]
 ) {
-  test(`an error names the certificate beside variables that may not be read: ${credential}`, async () => {
-    const output = await run(["--deny-env"], ask(credential));
+  test(`an error about unreadable variables also names the certificate file: ${credential}`, async () => {
+    const output = await run(["--deny-env"], callGetToken(credential));
     assert.ok(output.startsWith(`AuthenticationError / ${credential.split("(")[0]}${UNREADABLE}`), output);
     assert.ok(output.endsWith(" --allow-net=login.microsoftonline.com --allow-read=/app.pem"), output);
   });
 }
 
-test("a certificate of a variable that may not be read ends a chain, and the message names the variable and the flag", async () => {
+test("a certificate file that a variable names and that may not be read ends a chain, with an error that names variable and flag", async () => {
   const variables = { AZURE_TENANT_ID: "tenant", AZURE_CLIENT_ID: "client", AZURE_CLIENT_CERTIFICATE_PATH: "app.pem" };
-  const output = await run(["--allow-env", "--allow-net"], ask("DefaultAzureCredential()"), variables);
+  const output = await run(["--allow-env", "--allow-net"], callGetToken("DefaultAzureCredential()"), variables);
   assert.match(
     output,
     /^AuthenticationError .* of AZURE_CLIENT_CERTIFICATE_PATH, "app\.pem": It is not permitted: Run Deno with --allow-read=app\.pem \(configured by the variables AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_CERTIFICATE_PATH\)$/,
   );
 });
 
-test("an error names all missing permissions of a workload: variables, token service, and the file of AKS or of the option", async () => {
+test("an error names all missing permissions of a workload: for variables, the token service, and the token file", async () => {
   const variables = { AZURE_TENANT_ID: "tenant", AZURE_CLIENT_ID: "client", AZURE_FEDERATED_TOKEN_FILE: "token.jwt" };
   const folder = await Deno.makeTempDir();
   const path = `${folder}/token`;
   const part = btoa("{}").replaceAll("=", "");
   await Deno.writeTextFile(path, `${part}.${part}.${part}`);
   const file = { ...variables, AZURE_FEDERATED_TOKEN_FILE: path };
-  const code = ask("WorkloadIdentityCredential()");
+  const code = callGetToken("WorkloadIdentityCredential()");
   try {
     const later = ["AZURE_REGIONAL_AUTHORITY_NAME", "AZURE_IDENTITY_DISABLE_MULTITENANTAUTH"];
     const names = [...Object.keys(variables), "AZURE_AUTHORITY_HOST", ...later].join();
@@ -201,15 +199,15 @@ test("an error names all missing permissions of a workload: variables, token ser
       `AuthenticationError / WorkloadIdentityCredential${UNREADABLE}${names} --allow-net=login.microsoftonline.com ` +
         "--allow-read=/var/run/secrets/azure/tokens/azure-identity-token",
     );
-    const ofOption = ask(`WorkloadIdentityCredential({ tokenFilePath: ${JSON.stringify(path)} })`);
+    const ofOption = callGetToken(`WorkloadIdentityCredential({ tokenFilePath: ${JSON.stringify(path)} })`);
     const [flags] = /--allow-env=.*$/.exec(await run(["--deny-env"], ofOption)) ?? [""];
     assert.ok(flags.endsWith(` --allow-net=login.microsoftonline.com --allow-read=${path}`), flags);
-    // With these flags, nothing more is missing.
+    // With these flags, no permission is missing.
     const refused = `globalThis.fetch = () => Promise.reject(new TypeError("refused"));\n${
       ofOption.replace("tokenFilePath", "retryOptions: { maxRetries: 0 }, tokenFilePath")
     }`;
     assert.match(await run(flags.split(" "), refused, variables), /^AuthenticationError .*: refused\./);
-    // A file that only the variable names is not known before.
+    // The path of a token file in a variable is unknown until that variable can be read.
     const env = `--allow-env=${names}`;
     assert.equal(
       await run([env], code, variables),
@@ -223,7 +221,7 @@ test("an error names all missing permissions of a workload: variables, token ser
 });
 
 test("errors name the variables and the host of the token proxy if it is enabled", async () => {
-  const code = ask(
+  const code = callGetToken(
     'WorkloadIdentityCredential({ tenantId: "t", clientId: "c", tokenFilePath: "/t", enableAzureProxy: true })',
   );
   assert.match(await run(["--deny-env"], code), /--allow-env=AZURE_KUBERNETES_TOKEN_PROXY,.*,AZURE_AUTHORITY_HOST,/);
@@ -231,7 +229,7 @@ test("errors name the variables and the host of the token proxy if it is enabled
 
 describe("a managed identity", () => {
   const APP_SERVICE = { IDENTITY_ENDPOINT: "http://127.0.0.1:9/msi/token", IDENTITY_HEADER: "a-header" };
-  const code = ask("ManagedIdentityCredential({ retryOptions: { maxRetries: 0 } })");
+  const code = callGetToken("ManagedIdentityCredential({ retryOptions: { maxRetries: 0 } })");
 
   /** Returns the flag that the message names if no variable may be read. */
   async function envFlag(): Promise<string> {
@@ -245,7 +243,7 @@ describe("a managed identity", () => {
     return env!;
   }
 
-  test("the flags that the messages name suffice", async () => {
+  test("with the flag in the error about variables, they are read without a prompt", async () => {
     const flag = await envFlag();
     const output = await run(
       [flag],
@@ -310,7 +308,7 @@ describe("a managed identity", () => {
   });
 });
 
-test("the error names the flag for a host that is requested with custom TLS trust", async () => {
+test("the error of a request with a pinned certificate names the host if its permission is missing", async () => {
   const output = await run(
     [],
     `
@@ -324,7 +322,7 @@ test("the error names the flag for a host that is requested with custom TLS trus
   assert.equal(output, 'NotCapable Cannot reach "127.0.0.1:9"\nNotCapable Cannot reach "localhost:9"');
 });
 
-test("a request with custom TLS trust needs only the permission for the host", async () => {
+test("a request with a custom certificate authority needs only the permission for the host", async () => {
   const authority = await createCertificateAuthority();
   const answer = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
   const server = await serveTls(await authority.issue(["127.0.0.1"]), (socket) => socket.write(answer));
@@ -397,8 +395,8 @@ test("Deno prompts at most once", async () => {
   assert.equal(output, "1");
 });
 
-test("the flag that the message names suffices to request a token from the authority of the variables", async () => {
-  const message = await run(["--deny-env"], ask("EnvironmentCredential()"));
+test("with the flag in the error, a token is requested from the authority in the variables", async () => {
+  const message = await run(["--deny-env"], callGetToken("EnvironmentCredential()"));
   const [flag] = /--allow-env=\S+/.exec(message)!;
   const variables = {
     AZURE_TENANT_ID: "tenant",
@@ -406,7 +404,7 @@ test("the flag that the message names suffices to request a token from the autho
     AZURE_CLIENT_SECRET: "secret",
     AZURE_AUTHORITY_HOST: "https://login.microsoftonline.us",
   };
-  const output = await run([flag], ask("EnvironmentCredential()"), variables);
+  const output = await run([flag], callGetToken("EnvironmentCredential()"), variables);
   assert.match(output, /^AuthenticationError .*--allow-net=login\.microsoftonline\.us \(configured by the variables /);
 });
 
@@ -414,27 +412,30 @@ test("all variables must be readable, because each may configure another authori
   const variables = { AZURE_TENANT_ID: "tenant", AZURE_CLIENT_ID: "client", AZURE_CLIENT_SECRET: "secret" };
   const output = await run(
     [`--allow-env=${Object.keys(variables)}`, "--allow-net"],
-    ask("EnvironmentCredential()"),
+    callGetToken("EnvironmentCredential()"),
     variables,
   );
   assert.match(output, /^AuthenticationError .*AZURE_AUTHORITY_HOST/);
 });
 
-test("no secret is sent before its authority is known", async () => {
-  const output = await run(["--deny-env", "--allow-net"], ask('ClientSecretCredential("tenant", "client", "secret")'));
+test("no secret is sent if the variables that may configure its authority cannot be read", async () => {
+  const output = await run(
+    ["--deny-env", "--allow-net"],
+    callGetToken('ClientSecretCredential("tenant", "client", "secret")'),
+  );
   assert.match(
     output,
     /^AuthenticationError \/ ClientSecretCredential: .*--allow-env=AZURE_REGIONAL_AUTHORITY_NAME,AZURE_AUTHORITY_HOST,AZURE_IDENTITY_DISABLE_MULTITENANTAUTH$/,
   );
 });
 
-test("the metadata service is absent on Deno Deploy, with any variables", async () => {
+test("on Deno Deploy there is no metadata service, whatever options.env contains", async () => {
   const code = `
     import { ManagedIdentityCredential } from "@azweb/identity";
     const error = await new ManagedIdentityCredential({ env: {} }).getToken("https://vault.azure.net/.default").catch((error) => error);
     console.log(error.name, error.message);
   `;
-  // Nothing can be sent to the real address.
+  // `--deny-net` prevents a request to the real address.
   const flags = ["--allow-env", "--deny-net"];
   assert.match(
     await run(flags, code, { DENO_DEPLOYMENT_ID: "a-deployment" }),

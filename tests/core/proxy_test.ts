@@ -1,6 +1,6 @@
 // Runs on: deno, node, bun, workerd
 //
-// Credentials work behind a proxy and as the prototype of another object, like those of @azure/identity.
+// Credentials work behind a JavaScript `Proxy` and as the prototype of another object, like those of @azure/identity.
 import { ClientSecretCredential, type GetTokenOptions, type TokenCredential } from "@azweb/identity";
 import { StaticCredential } from "@azweb/identity/testing";
 import assert from "node:assert/strict";
@@ -69,7 +69,7 @@ for (const [name, subject] of Object.entries(await createSubjects())) {
     test("the credential has no visible property", async () => {
       const credential = await createWorld(new Map()).create(subject);
       await credential.getToken(SCOPE);
-      // The credential of a session is an object with a method of its own.
+      // The credential of a web session is a plain object, whose method is its own property.
       if (credential.constructor === Object) return;
       assert.deepEqual({ ...credential }, {});
       assert.equal(JSON.stringify(credential), "{}");
@@ -93,7 +93,7 @@ test("the static credential works behind each wrapper", async () => {
 test("every credential of the library is in these tests", async () => {
   const library = await import("@azweb/identity");
   for (const [name, value] of Object.entries(library)) {
-    // It has no state and returns no token.
+    // VisualStudioCodeCredential has no state and returns no token.
     if (name === "VisualStudioCodeCredential") continue;
     if (/Credential$/.test(name) && typeof value === "function" && "getToken" in (value.prototype ?? {})) {
       assert.ok(classes.has(value), name);

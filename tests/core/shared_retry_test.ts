@@ -1,12 +1,12 @@
 // Runs on: deno
-// On workerd, callers whose shared request was lost share the next one. The code runs in a process of its own that
+// On workerd, callers whose shared request was lost share the next one. The test code runs in a separate process, which
 // simulates workerd.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { runWithFlags } from "../support/permissions.ts";
 
-test("a caller that aborts does not abort the request that another caller shares after the first one was lost", async () => {
+test("after a lost request, a caller that aborts does not abort the next request, which another caller shares", async () => {
   const output = await runWithFlags(
     ["--allow-read"],
     `
@@ -28,17 +28,17 @@ test("a caller that aborts does not abort the request that another caller shares
     }
     const options = { env: {}, fetch, waitUntil() {}, retryOptions: { maxRetries: 0 } };
     const credential = new ClientSecretCredential("my-tenant-id", "my-client-id", "my-secret", options);
-    // After this, the calls join the shared request in order.
+    // After a first call, further calls join the shared request in order.
     await credential.getToken("https://vault.azure.net/.default");
     const controllers = Array.from({ length: 3 }, () => new AbortController());
     const calls = controllers.map(({ signal: abortSignal }) =>
       credential.getToken("https://storage.azure.com/.default", { abortSignal }).then(({ token }) => token, ({ name }) => name)
     );
-    // All have joined the first request.
+    // Wait until all calls have joined the first request.
     while (requests === 0) await new Promise((resolve) => setTimeout(resolve));
     lost.reject(new TypeError("The network changed"));
     await resent.promise;
-    // The third caller has joined the second one's request.
+    // Wait until the third call has joined the request of the second one.
     await new Promise((resolve) => setTimeout(resolve));
     controllers[1].abort();
     await new Promise((resolve) => setTimeout(resolve));

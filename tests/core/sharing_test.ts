@@ -1,6 +1,7 @@
 // Runs on: deno, workerd
 //
-// Two equal calls share one request. Two calls that differ in one part share what the table allows for that part.
+// Two equal calls share one request. For two calls that differ in one part, such as an option, a table says what they
+// share: everything, the cache or nothing.
 import type { AccessToken, GetTokenOptions, TokenCache, TokenSet } from "@azweb/identity";
 import * as library from "@azweb/identity";
 import assert from "node:assert/strict";
@@ -29,18 +30,18 @@ const CACHES: readonly ((entries: Map<string, TokenSet>) => TokenCache | undefin
   () => undefined,
 ];
 
-/** A way to call `getToken`. */
+/** Calls `getToken` of a credential with certain arguments. */
 type Ask = () => Promise<AccessToken | null>;
 
-/** Counts the cached tokens, without the assertions that the blueprint of an agent requested. */
+/** Counts the cached tokens, except the assertions that an agent's blueprint requested. */
 function countTokens(entries: ReadonlyMap<string, TokenSet>): number {
   return [...entries.values()].filter(({ token }) => !isExchanged(token)).length;
 }
 
-/** The rows of a table: for each part, what two calls share that differ in it. */
+/** What two calls share if they differ in one part only, by the name of that part. */
 type Table = Readonly<Record<string, string>>;
 
-/** Calls in two ways at the same time, and then in sequence. Returns what the calls share. */
+/** Makes two calls at the same time, and then the same two in sequence. Returns what they share. */
 async function observe(
   world: World,
   expected: Sharing,
@@ -59,7 +60,7 @@ async function observe(
   return `${asked} tokens: at once ${cold}, later ${warm}`;
 }
 
-/** Calls in all ways at the same time. The first response is sent after the given number of requests. */
+/** Makes all calls at the same time. The first response is sent after the given number of requests. */
 async function askAtOnce(world: World, asks: readonly Ask[], requests: number): Promise<string[]> {
   const asked: Promise<AccessToken | null>[] = [];
   await world.hold(requests, () => {
@@ -69,7 +70,7 @@ async function askAtOnce(world: World, asks: readonly Ask[], requests: number): 
   return (await Promise.all(asked)).map((token) => token!.token);
 }
 
-/** Returns what two credentials that differ in a part share, for each of the caches. */
+/** Returns what two credentials share if they differ in one part only, with each of the caches. */
 async function observeInstances(
   subject: Subject,
   part: Part,
@@ -96,7 +97,7 @@ async function observeInstances(
   return [...found].join(" or ");
 }
 
-/** Checks each part. */
+/** Asserts, for each part, what two credentials share if they differ in that part only. */
 async function checkParts(
   subject: Subject,
   parts: Readonly<Record<string, Part>>,
@@ -131,7 +132,7 @@ for (const [name, subject] of Object.entries(subjects)) {
       await checkParts(subject, { equal }, () => ({}), CACHES);
     });
 
-    // A credential of a user shares nothing with another instance.
+    // Credentials of users share nothing with other instances.
     if (!perInstance) {
       test("two credentials that differ in an argument or in their own option share what the table allows", async () => {
         await checkParts(subject, parts, (part, other) => ({ given: { [part.split(":")[0]!]: other } }), CACHES);
@@ -175,7 +176,7 @@ for (const [name, subject] of Object.entries(subjects)) {
     }
 
     if (variables) {
-      test("every variable that is read has a row in the table", async () => {
+      test("every variable that the credential reads has a row in the table", async () => {
         const world = createWorld(undefined);
         await (await world.create(subject)).getToken(SCOPE);
         assert.deepEqual([...world.looked].filter((name) => !(name in variables)), []);
@@ -183,7 +184,7 @@ for (const [name, subject] of Object.entries(subjects)) {
     }
 
     if ((subject.calls?.tenantId ?? CALLS.tenantId).share === "nothing") {
-      test("calls for one tenant, for another and for none each have their own cached token", async () => {
+      test("calls for one tenant, for another one and without a tenant each have their own cached token", async () => {
         const world = createWorld(new Map());
         const credential = await world.create(subject);
         const tenants = ["contoso.onmicrosoft.com", "fabrikam.onmicrosoft.com", undefined];
@@ -215,7 +216,7 @@ for (const [name, subject] of Object.entries(subjects)) {
         found[name] = await observe(world, share, open, subject.inTurn);
       };
       const scopes: Record<string, Part> = {
-        "the form of the scope": irrelevant(() => [SCOPE, SCOPE]),
+        "the scope twice, in an array": irrelevant(() => [SCOPE, SCOPE]),
         "blanks around the scope": irrelevant(() => ` ${SCOPE}  `),
         "the scope": separate(() => OTHER_SCOPE),
       };
@@ -224,7 +225,7 @@ for (const [name, subject] of Object.entries(subjects)) {
       assert.deepEqual(found, tableOf({ ...scopes, ...calls }));
     });
 
-    // Other tools accept claims only at a sign-in.
+    // Some developer tools accept claims only at a sign-in.
     if (subject.takesClaims ?? true) {
       test("a call with claims shares nothing with a call without, and replaces its token", async () => {
         const world = createWorld(new Map());
@@ -262,8 +263,7 @@ test("credentials of different kinds share nothing in one cache", async () => {
     const { token } = (await (await world.create(subject)).getToken(SCOPE))!;
     names.set(token, [...names.get(token) ?? [], name]);
   }
-  // A chain finds the tokens that its credentials have cached, and all forms of one certificate are the same cache
-  // identity.
+  // A chain uses the cached tokens of its credentials, and it does not matter whether a certificate comes from a file.
   assert.deepEqual([...names.values()].filter((names) => names.length > 1), [
     ["a client secret", "a chain"],
     ["a certificate", "a certificate in a file"],
@@ -281,6 +281,6 @@ test("every credential of the library has rows in the table", async () => {
     typeof member === "function" && "getToken" in (member.prototype ?? {}) &&
     !made.some((credential) => credential instanceof member)
   );
-  // It returns no token.
+  // VisualStudioCodeCredential returns no token.
   assert.deepEqual(missing.map(([name]) => name), ["VisualStudioCodeCredential"]);
 });

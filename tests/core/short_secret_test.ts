@@ -1,4 +1,4 @@
-// A short secret is redacted as a whole word: within other words it occurs by chance, and would make a message unreadable.
+// A short secret is redacted only where it is a whole word, because within other words it occurs by chance.
 import { ClientSecretCredential } from "@azweb/identity";
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -20,7 +20,7 @@ for (
     ["eight-ch", "Not xeight-chx", "Not x[redacted]x"],
   ] as const
 ) {
-  test(`"${secret}" in ${JSON.stringify(text)}`, async () => {
+  test(`the secret "${secret}" in the message ${JSON.stringify(text)}`, async () => {
     const body = { error: "invalid_request", error_description: text };
     const options = isolatedOptions(createService(() => jsonAnswer(body, { status: 400 })));
     const { message } = await failureOf(new ClientSecretCredential(TENANT, CLIENT, secret, options).getToken(SCOPE));

@@ -34,7 +34,7 @@ function create(service: Service, options: CredentialOptions = {}, secret = "a-s
  * Gets a token three times, and once more from an equal credential. Returns the number of requests and the logged cache
  * failures.
  */
-async function askedBy(cache: TokenCache, options: CredentialOptions = {}) {
+async function useCache(cache: TokenCache, options: CredentialOptions = {}) {
   const service = createCounter();
   const events: LogEvent[] = [];
   const all = { cache, log: (event: LogEvent) => void events.push(event), ...options };
@@ -58,7 +58,7 @@ function createAsyncCache(): TokenCache & { entries: Map<string, TokenSet> } {
 
 test("accepts a Map as cache", async () => {
   const cache = new Map<string, TokenSet>();
-  assert.deepEqual(await askedBy(cache), { asked: 1, failures: [] });
+  assert.deepEqual(await useCache(cache), { asked: 1, failures: [] });
   const [[key, value]] = [...cache] as [[string, TokenSet]];
   assert.equal(typeof key, "string");
   assert.deepEqual(JSON.parse(JSON.stringify(value)), value);
@@ -67,7 +67,7 @@ test("accepts a Map as cache", async () => {
 
 test("accepts an asynchronous cache", async () => {
   const cache = createAsyncCache();
-  assert.deepEqual(await askedBy(cache), { asked: 1, failures: [] });
+  assert.deepEqual(await useCache(cache), { asked: 1, failures: [] });
   assert.equal(cache.entries.size, 1);
 });
 
@@ -105,7 +105,7 @@ test("requests a new token after the app deleted the entry of a synchronous cach
   const [[key, value]] = [...cache] as [[string, TokenSet]];
   cache.set(key, { ...value, token: "another" });
   assert.equal((await credential.getToken(SCOPE)).token, "another");
-  // Also if the first call did not look up the cache.
+  // A deleted entry is not used either if the first call did not look up the cache, because it had claims.
   const other = new Map<string, TokenSet>();
   const another = create(service, { cache: other });
   await another.getToken(SCOPE, { claims: "{}" });
@@ -121,7 +121,7 @@ test("does not share promises between the requests of a Worker", async () => {
   if (globalThis.navigator?.userAgent === "Cloudflare-Workers") assert.notEqual(first, second);
 });
 
-test("two credentials with one cache find their own tokens", async () => {
+test("two different credentials with one cache each get their own token", async () => {
   const cache = new Map<string, TokenSet>();
   const service = createCounter();
   const [a, b] = [
@@ -146,7 +146,7 @@ test("cache: false caches and shares nothing, so that each call makes a request"
 
 // Caches that fail
 
-function boom(): never {
+function throwError(): never {
   throw new Error("boom");
 }
 
@@ -154,9 +154,9 @@ function reject(): Promise<never> {
   return Promise.reject(new Error("boom"));
 }
 
-function none(): undefined {}
+function doNothing(): undefined {}
 
-function noneYet(): Promise<undefined> {
+function doNothingAsync(): Promise<undefined> {
   return Promise.resolve(undefined);
 }
 
@@ -188,24 +188,28 @@ const GARBAGE: readonly unknown[] = [
 ];
 
 const FAILING: Readonly<Record<string, () => TokenCache>> = {
-  "get throws": () => ({ get: boom, set: none, delete: none }),
-  "get rejects": () => ({ get: reject, set: none, delete: none }),
-  "set throws": () => ({ get: none, set: boom, delete: none }),
-  "set rejects": () => ({ get: none, set: reject, delete: none }),
-  "get resolves with undefined and set rejects": () => ({ get: noneYet, set: reject, delete: none }),
-  "everything throws": () => ({ get: boom, set: boom, delete: boom }),
+  "get throws": () => ({ get: throwError, set: doNothing, delete: doNothing }),
+  "get rejects": () => ({ get: reject, set: doNothing, delete: doNothing }),
+  "set throws": () => ({ get: doNothing, set: throwError, delete: doNothing }),
+  "set rejects": () => ({ get: doNothing, set: reject, delete: doNothing }),
+  "get resolves with undefined and set rejects": () => ({ get: doNothingAsync, set: reject, delete: doNothing }),
+  "everything throws": () => ({ get: throwError, set: throwError, delete: throwError }),
   "everything rejects": () => ({ get: reject, set: reject, delete: reject }),
   "the cache is full": () => {
     const cache = new Map<string, TokenSet>();
-    cache.set = boom;
+    cache.set = throwError;
     return cache;
   },
-  "its thenables throw": () => ({ get: () => ({ then: boom }) as never, set: () => ({ then: boom }), delete: none }),
+  "its promises throw": () => ({
+    get: () => ({ then: throwError }) as never,
+    set: () => ({ then: throwError }),
+    delete: doNothing,
+  }),
 };
 
 for (const [name, cacheOf] of Object.entries(FAILING)) {
-  test(`uses the memory if ${name}, and logs the failure with its reason`, async () => {
-    const { asked, failures } = await askedBy(cacheOf());
+  test(`caches in memory if ${name}, and logs the failure with its reason`, async () => {
+    const { asked, failures } = await useCache(cacheOf());
     await breathe();
     assert.equal(asked, 1);
     assert.ok(failures.length > 0);
@@ -215,7 +219,7 @@ for (const [name, cacheOf] of Object.entries(FAILING)) {
   });
 }
 
-test("the logged reason of a cache is one short line without text that looks like a secret", async () => {
+test("the logged reason of a cache failure is one short line, in which whatever looks like a secret is redacted", async () => {
   const thrown: [unknown, RegExp][] = [
     [new Error("redis down."), /get: redis down\. The/],
     ["redis down", /get: redis down\. The/],
@@ -226,7 +230,7 @@ test("the logged reason of a cache is one short line without text that looks lik
     [{ message: 7 }, /failed to get\. The/],
   ];
   for (const [error, expected] of thrown) {
-    const { failures } = await askedBy({ get: () => Promise.reject(error), set: none, delete: none });
+    const { failures } = await useCache({ get: () => Promise.reject(error), set: doNothing, delete: doNothing });
     assert.match(failures[0]!, expected);
     assert.doesNotMatch(failures[0]!, /CANARY/);
   }
@@ -246,17 +250,18 @@ for (const type of ["synchronous", "asynchronous"]) {
       : save;
     const works: Promise<unknown>[] = [];
     const waitUntil = (work: Promise<unknown>) => void works.push(work);
-    await create(createCounter(), { cache: { get: none, set, delete: none }, waitUntil }).getToken(SCOPE);
+    await create(createCounter(), { cache: { get: doNothing, set, delete: doNothing }, waitUntil }).getToken(SCOPE);
     await Promise.all(works);
     assert.ok(isSaved);
   });
 }
 
 for (const [index, garbage] of GARBAGE.entries()) {
-  test(`uses the memory if the cache returns or resolves with an invalid value (${index})`, async () => {
-    assert.equal((await askedBy({ get: () => garbage as TokenSet, set: none, delete: none })).asked, 1);
+  test(`caches in memory if the cache returns or resolves with the invalid value number ${index}`, async () => {
+    assert.equal((await useCache({ get: () => garbage as TokenSet, set: doNothing, delete: doNothing })).asked, 1);
     assert.equal(
-      (await askedBy({ get: () => Promise.resolve(garbage as TokenSet), set: noneYet, delete: none })).asked,
+      (await useCache({ get: () => Promise.resolve(garbage as TokenSet), set: doNothingAsync, delete: doNothing }))
+        .asked,
       1,
     );
   });
@@ -264,16 +269,20 @@ for (const [index, garbage] of GARBAGE.entries()) {
 
 test("requests a new token if the cache does not store entries", async () => {
   const service = createCounter();
-  const credential = create(service, { cache: { get: none, set: none, delete: none } });
+  const credential = create(service, { cache: { get: doNothing, set: doNothing, delete: doNothing } });
   await credential.getToken(SCOPE);
   assert.equal((await credential.getToken(SCOPE)).token, "token-1");
 });
 
 for (
   const [name, cache] of Object.entries({
-    "get hangs": { get: () => new Promise<undefined>(() => {}), set: none, delete: none },
-    "set hangs": { get: noneYet, set: () => new Promise(() => {}), delete: none },
-    "everything hangs": { get: () => new Promise<undefined>(() => {}), set: () => new Promise(() => {}), delete: none },
+    "get hangs": { get: () => new Promise<undefined>(() => {}), set: doNothing, delete: doNothing },
+    "set hangs": { get: doNothingAsync, set: () => new Promise(() => {}), delete: doNothing },
+    "everything hangs": {
+      get: () => new Promise<undefined>(() => {}),
+      set: () => new Promise(() => {}),
+      delete: doNothing,
+    },
   })
 ) {
   test(`waits for the cache one second, once, if ${name}`, async () => {
@@ -291,7 +300,7 @@ for (
     assert.equal((await first).token, "token-0");
     await clock.advance(1_000);
     assert.ok(events.includes("cache-failed"));
-    // Without waiting.
+    // Later calls do not wait.
     assert.equal((await credential.getToken(SCOPE)).token, "token-0");
     assert.equal((await create(service, options).getToken(SCOPE)).token, "token-0");
     assert.equal(service.requests.length, 1);
@@ -299,7 +308,7 @@ for (
   });
 }
 
-test("does not wait at each call for a cache that hangs while a refresh is due, and calls it again after half a minute", async () => {
+test("while a refresh is due, a cache that hangs is called at most once in half a minute", async () => {
   const clock = createFakeClock();
   const service = createService((_, index) => {
     if (index === 0) return tokenAnswer({ refresh_in: 60 });
@@ -310,7 +319,7 @@ test("does not wait at each call for a cache that hangs while a refresh is due, 
     calls++;
     return new Promise<undefined>(() => {});
   };
-  const credential = create(service, { cache: { get, set: none, delete: none }, runtime: clock });
+  const credential = create(service, { cache: { get, set: doNothing, delete: doNothing }, runtime: clock });
   const first = credential.getToken(SCOPE);
   await clock.untilSleeping(1_000);
   await clock.advance(1_000);
@@ -341,7 +350,7 @@ test("does not write for half a minute to a cache that did not respond", async (
   const cache = {
     get: () => isHanging ? new Promise<undefined>(() => {}) : Promise.resolve(undefined),
     set: (_key: string, { token }: TokenSet) => Promise.resolve(void written.push(token)),
-    delete: none,
+    delete: doNothing,
   };
   const credential = create(createCounter(), { cache, runtime: clock });
   const first = credential.getToken("a");
@@ -358,11 +367,11 @@ test("does not write for half a minute to a cache that did not respond", async (
 
 test("reads other keys from the cache after writing one key has failed", async () => {
   const entries = new Map<string, TokenSet>();
-  let refusing = false;
+  let isFull = false;
   const cache = {
     get: (key: string) => entries.get(key),
     set(key: string, token: TokenSet) {
-      if (refusing) throw new Error("Full");
+      if (isFull) throw new Error("Full");
       entries.set(key, token);
     },
     delete: (key: string) => entries.delete(key),
@@ -370,7 +379,7 @@ test("reads other keys from the cache after writing one key has failed", async (
   const service = createCounter();
   const credential = create(service, { cache });
   await credential.getToken("a");
-  refusing = true;
+  isFull = true;
   await credential.getToken("b");
   entries.clear();
   await credential.getToken("a");
@@ -379,12 +388,12 @@ test("reads other keys from the cache after writing one key has failed", async (
   assert.equal(service.requests.length, 3, "an entry that was not written is in memory");
 });
 
-test("ignores a cache that resolves late", async () => {
+test("ignores the token of a cache that responds after more than a second", async () => {
   const clock = createFakeClock();
   const service = createCounter();
   let resolveLate!: (token: TokenSet | undefined) => void;
   const late = new Promise<TokenSet | undefined>((resolve) => resolveLate = resolve);
-  const credential = create(service, { cache: { get: () => late, set: none, delete: none }, runtime: clock });
+  const credential = create(service, { cache: { get: () => late, set: doNothing, delete: doNothing }, runtime: clock });
   const first = credential.getToken(SCOPE);
   await clock.untilSleeping(1_000);
   await clock.advance(1_000);
@@ -440,7 +449,7 @@ test("credentials that differ in anything that affects the token share nothing, 
 
 const AUTHORITY_CHINA = "https://login.chinacloudapi.cn";
 
-test("the same function as fetch and as localFetch does not share tokens", async () => {
+test("credentials with the same function as fetch and as localFetch do not share tokens", async () => {
   // A program with a simulated cloud as `localFetch` uses the real cloud for other requests, and must not get a token
   // of the simulation.
   const simulated = createCounter();
@@ -504,7 +513,7 @@ test("cache keys contain no secret, and no digest of a password", async () => {
   await new UsernamePasswordCredential(TENANT, CLIENT, "jo@contoso.com", "a-password", all).getToken(SCOPE);
   const keys = [...cache.keys()].join();
   assert.doesNotMatch(keys, /a-secret|a-password|token-/);
-  // Another credential with the same password has another key, which therefore does not depend on the password.
+  // Another credential with the same password has another key, so that no key is a digest of the password.
   const again = new Map<string, TokenSet>();
   const jo = new UsernamePasswordCredential(TENANT, CLIENT, "jo@contoso.com", "a-password", { ...all, cache: again });
   await jo.getToken(SCOPE);
@@ -519,7 +528,7 @@ test("a returned token cannot be modified in the cache", async () => {
   assert.equal((await credential.getToken(SCOPE)).token, "token-0");
 });
 
-test("the memory is bounded and evicts the least recently used entry", async () => {
+test("the cache in memory has a maximum size and evicts the least recently used entry", async () => {
   const service = createCounter();
   const credential = create(service);
   await credential.getToken("first");

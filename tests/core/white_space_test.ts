@@ -45,7 +45,7 @@ describe("scopes are separated only by SP (RFC 6749, section 3.3)", () => {
   });
 });
 
-describe("AZURE_ADDITIONALLY_ALLOWED_TENANTS", () => {
+describe("in AZURE_ADDITIONALLY_ALLOWED_TENANTS,", () => {
   function credentialFor(tenants: string) {
     const service = createService();
     const env = {
@@ -77,9 +77,9 @@ describe("AZURE_ADDITIONALLY_ALLOWED_TENANTS", () => {
   });
 });
 
-describe("PATH on Windows", () => {
+describe("in PATH on Windows,", () => {
   for (const blank of ["\u00a0", "\u3000", "\ufeff"]) {
-    test(`${nameOf(blank)} is not trimmed from a folder: before it, the path is not absolute; after it, the path is another one`, async () => {
+    test(`${nameOf(blank)} is not trimmed from a folder: before it, it makes the path relative; after it, it is part of the name`, async () => {
       const { credential, programs } = createDesk("pwsh", () => ANSWERS.pwsh(), {
         platform: "win32",
         env: { PATH: `${blank}C:\\evil;C:\\one${blank}` },

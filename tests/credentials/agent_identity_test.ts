@@ -17,7 +17,8 @@ const SECRET = "a-secret-of-the-blueprint";
 const GRAPH = "https://graph.microsoft.com/.default";
 const STORAGE = "https://storage.azure.com/.default";
 const EXCHANGE = "api://AzureADTokenExchange/.default";
-const MACHINE = { iss: "https://issuer.example", sub: "a-machine", aud: "api://AzureADTokenExchange" };
+/** Claims of the assertion of a machine that the blueprint trusts. */
+const MACHINE_CLAIMS = { iss: "https://issuer.example", sub: "a-machine", aud: "api://AzureADTokenExchange" };
 const OTHER_TENANT = "99999999-2222-3333-4444-555555555555";
 
 interface Scene {
@@ -25,15 +26,16 @@ interface Scene {
   readonly clock: FakeClock;
 }
 
+/** Creates a simulated Entra with two blueprints, three agents and users, and its clock. */
 async function createScene(): Promise<Scene> {
   const clock = createFakeClock();
-  const federated = { issuer: MACHINE.iss, subject: MACHINE.sub, jwks: await publicKeys("a-key") };
-  const proofs = { secrets: [SECRET], certificates: [CERTIFICATE], federatedCredentials: [federated] };
+  const federated = { issuer: MACHINE_CLAIMS.iss, subject: MACHINE_CLAIMS.sub, jwks: await publicKeys("a-key") };
+  const authentication = { secrets: [SECRET], certificates: [CERTIFICATE], federatedCredentials: [federated] };
   const entra = createEntra({
     apps: [
       { tenantId: TENANT, clientId: "a-front-end" },
-      { tenantId: TENANT, clientId: BLUEPRINT, ...proofs },
-      { tenantId: OTHER_TENANT, clientId: BLUEPRINT, ...proofs },
+      { tenantId: TENANT, clientId: BLUEPRINT, ...authentication },
+      { tenantId: OTHER_TENANT, clientId: BLUEPRINT, ...authentication },
       { tenantId: OTHER_TENANT, clientId: AGENT, blueprintId: BLUEPRINT },
       { tenantId: TENANT, clientId: AGENT, blueprintId: BLUEPRINT },
       { tenantId: TENANT, clientId: "second-agent", blueprintId: BLUEPRINT },
@@ -50,6 +52,7 @@ async function createScene(): Promise<Scene> {
   return { entra, clock };
 }
 
+/** Creates a credential of the first agent, or with the given options. */
 function create(
   { entra, clock }: Scene,
   more: Partial<AgentIdentityCredentialOptions> = { clientSecret: SECRET },
@@ -65,7 +68,7 @@ function create(
   });
 }
 
-/** Returns the bodies of the token requests, without what differs in each. */
+/** Returns the forms of the token requests, without the fields that differ in each request. */
 function formsOf({ entra }: Scene): Record<string, string>[] {
   return entra.requests.filter(({ method }) => method === "POST").map(({ form: sent }) => {
     const { "client-request-id": _id, "x-client-SKU": _sku, "x-client-VER": _ver, ...form } = sent;
@@ -73,6 +76,7 @@ function formsOf({ entra }: Scene): Record<string, string>[] {
   });
 }
 
+/** Gets a token and returns its claims. */
 async function claimsOf({ entra }: Scene, credential: AgentIdentityCredential, scope = GRAPH) {
   return await entra.verify((await credential.getToken(scope)).token);
 }
@@ -94,7 +98,7 @@ async function userToken({ entra }: Scene, clientId = BLUEPRINT): Promise<string
 }
 
 describe("AgentIdentityCredential", () => {
-  const proofs: Readonly<Record<string, (scene: Scene) => Partial<AgentIdentityCredentialOptions>>> = {
+  const clientAuth: Readonly<Record<string, (scene: Scene) => Partial<AgentIdentityCredentialOptions>>> = {
     "a secret": () => ({ clientSecret: SECRET }),
     "a certificate": () => ({
       certificatePath: "/app.pem",
@@ -103,19 +107,19 @@ describe("AgentIdentityCredential", () => {
     "an assertion": ({ clock }) => ({
       getAssertion() {
         const seconds = Math.floor(clock.now() / 1000);
-        return signAssertion({ ...MACHINE, iat: seconds, exp: seconds + 300 }, { alg: "RS256", kid: "a-key" });
+        return signAssertion({ ...MACHINE_CLAIMS, iat: seconds, exp: seconds + 300 }, { alg: "RS256", kid: "a-key" });
       },
     }),
   };
-  for (const [proof, options] of Object.entries(proofs)) {
-    test(`returns a token of the agent, with ${proof} of the blueprint`, async () => {
+  for (const [kind, options] of Object.entries(clientAuth)) {
+    test(`returns a token of the agent, with ${kind} of the blueprint`, async () => {
       const scene = await createScene();
       const { aud, appid, idtyp } = await claimsOf(scene, create(scene, options(scene)));
       assert.deepEqual([aud, appid, idtyp], ["https://graph.microsoft.com", AGENT, "app"]);
     });
   }
 
-  test("requests the assertion once for the agent, and each token with it", async () => {
+  test("requests an assertion for the agent once, and each token with that assertion", async () => {
     const scene = await createScene();
     const credential = create(scene);
     for (const scope of [GRAPH, STORAGE, GRAPH]) await credential.getToken(scope);
@@ -162,7 +166,7 @@ describe("AgentIdentityCredential", () => {
 
     const byId = await claimsOf(scene, create(scene, { clientSecret: SECRET, userId: String(byName.oid) }), STORAGE);
     assert.equal(byId.upn, "agent@contoso.com");
-    // The assertion and the agent's own token are cached.
+    // Only one more request, because the assertion and the agent's own token are cached.
     assert.equal(formsOf(scene).length, 4);
   });
 
@@ -201,7 +205,7 @@ describe("AgentIdentityCredential", () => {
     });
   }
 
-  test("sends the claims of a challenge with the token request, not with that of the assertion", async () => {
+  test("sends the claims of a challenge with the token request, not with the request for the assertion", async () => {
     const scene = await createScene();
     const claims = '{"access_token":{"nbf":{"essential":true,"value":"1"}}}';
     const credential = create(scene);
@@ -220,19 +224,19 @@ describe("AgentIdentityCredential", () => {
   });
 });
 
-describe("AgentIdentityCredential, with bad input", () => {
+describe("AgentIdentityCredential, with invalid input", () => {
   const rejected: Readonly<Record<string, [Partial<AgentIdentityCredentialOptions>, RegExp]>> = {
     "an unknown agent": [{ agentId: "no-agent" }, /AADSTS700016/],
     "an agent of another blueprint": [{ agentId: "agent-of-other" }, /AADSTS700016/],
-    "a secret that is refused": [{ clientSecret: "wrong-secret" }, /AADSTS7000215/],
+    "a wrong secret": [{ clientSecret: "wrong-secret" }, /AADSTS7000215/],
     "a user who does not exist": [{ username: "no@contoso.com" }, /AADSTS50034/],
-    "a user who is not an agent's": [{ username: "ada@contoso.com" }, /AADSTS50034/],
+    "a user who belongs to no agent": [{ username: "ada@contoso.com" }, /AADSTS50034/],
     "the user of another agent": [{ username: "second@contoso.com" }, /AADSTS50034/],
     "an unknown user id": [{ userId: "11111111-0000-0000-0000-000000000000" }, /AADSTS50034/],
     "a user's token that is not a JWT": [{ userAssertionToken: "not-a-token" }, /AADSTS50013/],
   };
-  for (const [what, [options, code]] of Object.entries(rejected)) {
-    test(`rejects for ${what}, again and again, without the secrets`, async () => {
+  for (const [cause, [options, code]] of Object.entries(rejected)) {
+    test(`rejects each call for ${cause}, with an error that contains no secret`, async () => {
       const scene = await createScene();
       const credential = create(scene, { clientSecret: SECRET, ...options });
       for (let i = 0; i < 2; i++) {
@@ -253,10 +257,10 @@ describe("AgentIdentityCredential, with bad input", () => {
     await assert.rejects(create(scene, { clientSecret: SECRET, userAssertionToken }).getToken(GRAPH), /AADSTS500131/);
   });
 
-  test("rejects an assertion that expires between the two requests, and recovers", async () => {
+  test("rejects if the assertion expires between the two requests, and recovers", async () => {
     const scene = await createScene();
     const { fetch } = scene.entra;
-    // The simulated service has another clock, so that the credential does not notice.
+    // The clock of this second service is ahead, so that the assertion has expired there, but not for the credential.
     let lateInMs = 2 * 3_600_000;
     const late = createEntra({
       apps: [
@@ -275,9 +279,10 @@ describe("AgentIdentityCredential, with bad input", () => {
     assert.equal((await claimsOf(scene, credential)).appid, AGENT);
   });
 
-  test("the next step for an assertion that has expired is to try again", async () => {
+  test("the error for an expired assertion advises to request the token again", async () => {
     const scene = await createScene();
-    // The response says how long the assertion is valid, so that the credential does not notice the other clock.
+    // The assertion comes from a service whose clock is behind. The credential does not notice, because the response
+    // contains a duration instead of a time.
     const early = createEntra({
       apps: [
         { tenantId: TENANT, clientId: BLUEPRINT, secrets: [SECRET] },
@@ -300,7 +305,7 @@ describe("AgentIdentityCredential, with bad input", () => {
     "no agent": [{ agentId: "" }, /Option "agentId" must be a non-empty string/],
     "an agent with a space": [{ agentId: "an agent" }, /Option "agentId" must be the client id/],
     "no tenant": [{ tenantId: undefined }, /"tenantId"/],
-    "a tenant of users": [{ tenantId: "common" }, /"tenantId" must be the app's own tenant/],
+    'the tenant "common"': [{ tenantId: "common" }, /"tenantId" must be the app's own tenant/],
     "no client authentication": [
       { clientSecret: undefined },
       /exactly one of "clientSecret", "certificatePath", "getAss/,
@@ -315,16 +320,16 @@ describe("AgentIdentityCredential, with bad input", () => {
     "claims that are not JSON": [{ claimsFromClient: "nonsense" }, /Option "claimsFromClient" must be a JSON object/],
     "claims that are an array": [{ claimsFromClient: "[]" }, /Option "claimsFromClient" must be a JSON object/],
   };
-  for (const [what, [options, message]] of Object.entries(malformed)) {
-    test(`throws for ${what}`, async () => {
+  for (const [cause, [options, message]] of Object.entries(malformed)) {
+    test(`the constructor throws for ${cause}`, async () => {
       const scene = await createScene();
       assert.throws(() => create(scene, { clientSecret: SECRET, ...options }), { name: "TypeError", message });
     });
   }
 });
 
-describe("Agents that share a cache", () => {
-  /** Every identity of the blueprint, and the token that it must get. */
+describe("agents that share a cache", () => {
+  /** The options of each identity, and the expected `appid` and `upn` of its tokens. */
   const identities = [
     { options: { agentId: AGENT }, expected: [AGENT, undefined] },
     { options: { agentId: "second-agent" }, expected: ["second-agent", undefined] },
@@ -349,7 +354,7 @@ describe("Agents that share a cache", () => {
         const scope = [GRAPH, STORAGE, EXCHANGE][random(3)]!;
         const { appid, upn, aud, sub } = await claimsOf(scene, credential, scope);
         assert.deepEqual([appid, upn, `${aud}/.default`], [...expected, scope]);
-        // Not the assertion that the blueprint requests, which has the same audience.
+        // It is not the assertion that the blueprint requests, which has the same audience.
         assert.doesNotMatch(String(sub), /^\/eid1/);
       });
       await Promise.all(calls);
@@ -393,7 +398,7 @@ describe("Agents that share a cache", () => {
     assert.ok(tokens > 60, `${tokens} tokens`);
   });
 
-  test("do not share tokens with the app of the same id", async () => {
+  test("do not share the assertion with a ClientSecretCredential of the blueprint", async () => {
     const scene = await createScene();
     const cache = new Map();
     await create(scene, { clientSecret: SECRET, cache }).getToken(EXCHANGE);
@@ -408,7 +413,7 @@ describe("Agents that share a cache", () => {
 describe("claimsFromClient", () => {
   const claimsFromClient = '{"access_token":{"xms_nsp":{"value":"a-perimeter"}}}';
 
-  test("is sent, cached and part of the cache key", async () => {
+  test("is sent, and is part of the cache key", async () => {
     const scene = await createScene();
     const options = isolatedOptions(scene.entra, scene.clock);
     const secret = (claims?: string) =>
@@ -435,7 +440,7 @@ describe("claimsFromClient", () => {
     });
   });
 
-  test("is sent on behalf of a user, and for the user of an agent", async () => {
+  test("is sent with an on-behalf-of request, and with the request for the user account of an agent", async () => {
     const scene = await createScene();
     const userAssertionToken = await userToken(scene);
     const options = { ...isolatedOptions(scene.entra, scene.clock), claimsFromClient, tenantId: TENANT };

@@ -1,4 +1,4 @@
-// How DefaultAzureCredential explains each of its credentials, without a request and without a process.
+// `explain` describes the state of each credential of DefaultAzureCredential, without a request or a process.
 import {
   type CredentialExplanation,
   DefaultAzureCredential,
@@ -16,6 +16,7 @@ const ID = { AZURE_TENANT_ID: TENANT, AZURE_CLIENT_ID: CLIENT_ID };
 const FILE = { AZURE_FEDERATED_TOKEN_FILE: "/token" };
 const HOME = { PATH: "/usr/local/bin:/usr/bin:bin", HOME: "/home/jo" };
 
+/** What is on the machine, and options of the credential. */
 interface Machine extends Omit<DefaultAzureCredentialClientIdOptions, "env"> {
   readonly env?: Record<string, string>;
   readonly files?: readonly string[];
@@ -29,21 +30,21 @@ async function explain(
   { env = {}, files = [], profile = SIGNED_IN, platform = "linux", runtime, ...options }: Machine = {},
 ) {
   const calls: string[] = [];
-  const never = (what: string) => (): never => {
-    calls.push(what);
-    throw new Error(`There is no ${what}`);
+  const forbid = (call: string) => (): never => {
+    calls.push(call);
+    throw new Error(`Forbidden: ${call}`);
   };
   const credential = new DefaultAzureCredential({
     env,
-    fetch: never("request"),
-    localFetch: never("request"),
+    fetch: forbid("request"),
+    localFetch: forbid("request"),
     waitUntil() {},
     runtime: {
       platform,
-      run: never("process"),
-      readTextFile: (path) => /[\\/]azureProfile\.json$/.test(path) ? Promise.resolve(profile) : never("reading")(),
-      tlsFetch: () => never("connection"),
-      sleep: never("waiting"),
+      run: forbid("process"),
+      readTextFile: (path) => /[\\/]azureProfile\.json$/.test(path) ? Promise.resolve(profile) : forbid("reading")(),
+      tlsFetch: () => forbid("connection"),
+      sleep: forbid("waiting"),
       fileExists: (path) => Promise.resolve(files.includes(path)),
       ...runtime,
     },
@@ -60,16 +61,28 @@ async function explanationOf(name: Name, machine?: Machine): Promise<CredentialE
   return explanations.find(({ credential }) => credential === name)!;
 }
 
-const rows: readonly [Name, string, Machine, CredentialExplanation["state"], string | RegExp][] = [
+const rows: readonly [
+  name: Name,
+  situation: string,
+  machine: Machine,
+  state: CredentialExplanation["state"],
+  detail: string | RegExp,
+][] = [
   [
     "EnvironmentCredential",
-    "nothing",
+    "no variables",
     {},
     "absent",
     "Cannot find a service principal or a user: None of its variables is set: Set AZURE_TENANT_ID, AZURE_CLIENT_ID and one of " +
     "AZURE_CLIENT_SECRET, AZURE_CLIENT_CERTIFICATE_PATH, AZURE_USERNAME with AZURE_PASSWORD",
   ],
-  ["EnvironmentCredential", "a part", { env: ID }, "absent", /\(set: AZURE_TENANT_ID, AZURE_CLIENT_ID\)/],
+  [
+    "EnvironmentCredential",
+    "some of the variables",
+    { env: ID },
+    "absent",
+    /\(set: AZURE_TENANT_ID, AZURE_CLIENT_ID\)/,
+  ],
   [
     "EnvironmentCredential",
     "a secret",
@@ -106,7 +119,7 @@ const rows: readonly [Name, string, Machine, CredentialExplanation["state"], str
     "configured",
     "A user in the variables AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_USERNAME, AZURE_PASSWORD",
   ],
-  ["WorkloadIdentityCredential", "nothing", {}, "absent", /^Cannot .*AZURE_FEDERATED_TOKEN_FILE/],
+  ["WorkloadIdentityCredential", "no variables", {}, "absent", /^Cannot .*AZURE_FEDERATED_TOKEN_FILE/],
   [
     "WorkloadIdentityCredential",
     "a token file",
@@ -131,7 +144,7 @@ const rows: readonly [Name, string, Machine, CredentialExplanation["state"], str
   ],
   [
     "ManagedIdentityCredential",
-    "nothing",
+    "no variables",
     {},
     "inconclusive",
     "No variable names a source: the instance metadata service is probed for at 169.254.169.254, for the system-assigned identity",
@@ -192,14 +205,14 @@ const rows: readonly [Name, string, Machine, CredentialExplanation["state"], str
   ],
   [
     "ManagedIdentityCredential",
-    "AZURE_CLIENT_ID for a source with a single identity: it ends the chain",
+    "AZURE_CLIENT_ID for a source with a single identity, which ends the chain",
     { env: { ...MACHINES["Cloud Shell"], AZURE_CLIENT_ID: CLIENT_ID } },
     "fails",
     /of the variable AZURE_CLIENT_ID: Cloud Shell has one identity only: Give no id$/,
   ],
   [
     "AzureCliCredential",
-    "nothing",
+    "no program",
     { env: HOME },
     "absent",
     'No folder of PATH has the program "az": Install it, see ' +
@@ -230,49 +243,49 @@ const rows: readonly [Name, string, Machine, CredentialExplanation["state"], str
     profile,
   ): typeof rows[number] => [
     "AzureCliCredential",
-    `the program, which has run, and no user who has signed in: ${JSON.stringify(profile)}`,
+    `the program and a profile without an account, ${JSON.stringify(profile)}`,
     { env: HOME, files: ["/usr/bin/az", PROFILE], profile },
     "absent",
     `No account is signed in ("${PROFILE}"): Run "az login"`,
   ]),
   ...["{", "[]", '{"accounts":[]}', '{"subscriptions":{}}'].map((profile): typeof rows[number] => [
     "AzureCliCredential",
-    `the program, and a file that proves nothing: ${profile}`,
+    `the program and a malformed profile, ${profile}`,
     { env: HOME, files: ["/usr/bin/az", PROFILE], profile },
     "inconclusive",
     `The profile with the signed-in account, "${PROFILE}", is malformed`,
   ]),
   [
     "AzureCliCredential",
-    "the program, and a file that cannot be read",
+    "the program and a profile that cannot be read",
     { env: HOME, files: ["/usr/bin/az", PROFILE], runtime: { readTextFile: () => Promise.reject(new Error("No")) } },
     "inconclusive",
     `The profile with the signed-in account, "${PROFILE}", cannot be read`,
   ],
   [
     "AzureCliCredential",
-    "the program, and a folder that az would look for elsewhere",
+    "the program and a relative AZURE_CONFIG_DIR",
     { env: { ...HOME, AZURE_CONFIG_DIR: "cfg" }, files: ["/usr/bin/az", "cfg/azureProfile.json"] },
     "inconclusive",
     "The folder of the profile with the signed-in account is not known",
   ],
   [
     "AzureCliCredential",
-    "the program, and a profile that may not be read",
+    "the program and a profile that may not be accessed",
     { env: HOME, runtime: { fileExists: hide((path) => path === "/usr/bin/az") } },
     "inconclusive",
     `The profile with the signed-in account, "${PROFILE}", cannot be read`,
   ],
   [
     "AzureCliCredential",
-    "folders that may not be searched, and a signed-in account",
+    "folders that may not be searched and a signed-in account",
     { env: HOME, runtime: { fileExists: hide((path) => path === PROFILE) } },
     "configured",
     `An account is signed in: "${PROFILE}"`,
   ],
   [
     "AzureCliCredential",
-    "neither folders nor a profile that may be read",
+    "folders and a profile that may not be accessed",
     { env: HOME, runtime: { fileExists: hide(() => false) } },
     "inconclusive",
     `The profile with the signed-in account, "${PROFILE}", cannot be read`,
@@ -286,7 +299,7 @@ const rows: readonly [Name, string, Machine, CredentialExplanation["state"], str
   ],
   [
     "AzureCliCredential",
-    "no program, and a signed-in account",
+    "a signed-in account without the program",
     { env: HOME, files: [PROFILE] },
     "absent",
     /^No folder of PATH/,
@@ -320,7 +333,7 @@ const rows: readonly [Name, string, Machine, CredentialExplanation["state"], str
   ] as const).flatMap(([name, program, names, page]): typeof rows[number][] => [
     [
       name,
-      "nothing",
+      "no program",
       { env: HOME },
       "absent",
       `No folder of PATH has the program ${names}: Install it, see https://learn.microsoft.com/${page}`,
@@ -356,13 +369,13 @@ const rows: readonly [Name, string, Machine, CredentialExplanation["state"], str
   ]),
 ];
 
-/** A file system that denies access to files that do not exist. */
+/** Returns a `fileExists` that returns `undefined`, for a missing permission, unless the file exists. */
 function hide(exists: (path: string) => boolean): NonNullable<Runtime["fileExists"]> {
   return (path) => Promise.resolve(exists(path) || undefined);
 }
 
-for (const [name, what, machine, state, detail] of rows) {
-  test(`${name}, ${what}: ${state}`, async () => {
+for (const [name, situation, machine, state, detail] of rows) {
+  test(`${name}, with ${situation}: ${state}`, async () => {
     const explanation = await explanationOf(name, machine);
     assert.deepEqual(Object.keys(explanation), ["credential", "state", "detail"]);
     assert.equal(explanation.state, state, explanation.detail);
@@ -374,14 +387,20 @@ for (const [name, what, machine, state, detail] of rows) {
 
 describe("explains only the credentials that would be tried", () => {
   for (
-    const [what, options, names] of [
-      ["prod", { env: { AZURE_TOKEN_CREDENTIALS: "prod" } }, NAMES.slice(0, 3)],
-      ["dev", { env: { AZURE_TOKEN_CREDENTIALS: "dev" } }, NAMES.slice(3)],
-      ["one", { env: { AZURE_TOKEN_CREDENTIALS: "azureclicredential" } }, ["AzureCliCredential"]],
-      ["exclude", { exclude: ["AzureCliCredential"] }, NAMES.filter((name) => name !== "AzureCliCredential")],
+    const [restriction, options, names] of [
+      ["AZURE_TOKEN_CREDENTIALS=prod", { env: { AZURE_TOKEN_CREDENTIALS: "prod" } }, NAMES.slice(0, 3)],
+      ["AZURE_TOKEN_CREDENTIALS=dev", { env: { AZURE_TOKEN_CREDENTIALS: "dev" } }, NAMES.slice(3)],
+      ["AZURE_TOKEN_CREDENTIALS with one name", { env: { AZURE_TOKEN_CREDENTIALS: "azureclicredential" } }, [
+        "AzureCliCredential",
+      ]],
+      [
+        "the option exclude",
+        { exclude: ["AzureCliCredential"] },
+        NAMES.filter((name) => name !== "AzureCliCredential"),
+      ],
     ] as [string, Machine, Name[]][]
   ) {
-    test(what, async () => {
+    test(restriction, async () => {
       const { explanations } = await explain(options);
       assert.deepEqual(explanations.map(({ credential }) => credential), names);
     });
@@ -407,7 +426,7 @@ test("explaining does not select a credential", async () => {
   assert.equal(requests, 1);
 });
 
-test("the explanation contains a thrown value that is not an Error", async () => {
+test("the detail is the thrown value if it is not an Error", async () => {
   const runtime = { fileExists: () => Promise.reject("The disk is gone"), run: () => Promise.reject(new Error("No")) };
   const credential = new DefaultAzureCredential({ env: { ...ID, ...FILE }, runtime });
   const explanation = (await credential.explain()).find(({ credential }) =>
@@ -418,7 +437,7 @@ test("the explanation contains a thrown value that is not an Error", async () =>
 
 if (["workerd", "web"].includes(detectPlatform())) {
   for (const name of ["AzureCliCredential", "AzurePowerShellCredential", "AzureDeveloperCliCredential"]) {
-    test(`${name}, where programs cannot be started: absent`, async () => {
+    test(`${name}, on a runtime that cannot start programs: absent`, async () => {
       const fileExists = () => Promise.resolve(true);
       const credential = new DefaultAzureCredential({ env: HOME, runtime: { platform: "linux", fileExists } });
       const explanation = (await credential.explain()).find(({ credential }) => credential === name)!;

@@ -33,29 +33,32 @@ const TOKENS: Readonly<Record<Name, string>> = {
   AzureDeveloperCliCredential: "of azd",
 };
 
-/** The credentials to set up so that this one is used. ManagedIdentityCredential would exchange a federated token. */
+/**
+ * Returns all credentials that may be available while this one is tested: not WorkloadIdentityCredential in a test of
+ * ManagedIdentityCredential, which would exchange its federated token.
+ */
 function allFor(name: Name): Name[] {
   return NAMES.filter((other) => other !== "WorkloadIdentityCredential" || name !== "ManagedIdentityCredential");
 }
 
-/** Gets a token and asserts that this credential was used and that no later one was tried. */
+/** Gets a token, and asserts that this credential was selected and that no later one was tried. */
 async function assertUses(laptop: Laptop, name: Name): Promise<void> {
-  const { credential, selected, entra, near, ran } = laptop;
+  const { credential, selected, entra, localService, ran } = laptop;
   assert.equal((await credential.getToken(SCOPE)).token, TOKENS[name]);
   assert.deepEqual(selected(), [name]);
   const index = NAMES.indexOf(name);
   if (index > 1) assert.equal(entra.requests.length, 0);
-  if (index < 2) assert.equal(near.requests.length, 0);
+  if (index < 2) assert.equal(localService.requests.length, 0);
   assert.deepEqual(ran().at(-1), TOOL_OF[name]);
 }
 
-describe("each credential alone", () => {
+describe("a credential is used if no other one is available:", () => {
   for (const name of NAMES) {
     test(name, () => assertUses(createLaptop({ has: [name] }), name));
   }
 });
 
-describe("each pair of credentials, in order of preference", () => {
+describe("of each pair of available credentials, the first one is used", () => {
   for (const [index, first] of NAMES.entries()) {
     for (const second of NAMES.slice(index + 1)) {
       test(`${first} before ${second}`, async () => {
@@ -69,7 +72,7 @@ describe("each pair of credentials, in order of preference", () => {
   test("all credentials", () => assertUses(createLaptop({ has: NAMES }), "EnvironmentCredential"));
 });
 
-describe("AZURE_TOKEN_CREDENTIALS with all credentials available", () => {
+describe("AZURE_TOKEN_CREDENTIALS", () => {
   const values: [string, Name][] = [
     ["prod", "EnvironmentCredential"],
     ["dev", "AzureCliCredential"],
@@ -78,7 +81,7 @@ describe("AZURE_TOKEN_CREDENTIALS with all credentials available", () => {
     ...NAMES.map((name): [string, Name] => [` ${name.toLowerCase()} `, name]),
   ];
   for (const [value, name] of values) {
-    test(`"${value}": ${name}`, async () => {
+    test(`"${value}": ${name} is used, although all credentials are available`, async () => {
       await assertUses(createLaptop({ has: allFor(name), variables: { AZURE_TOKEN_CREDENTIALS: value } }), name);
     });
   }
@@ -90,10 +93,10 @@ describe("AZURE_TOKEN_CREDENTIALS with all credentials available", () => {
       ...NAMES.map((name): [string, Name[], Name[]] => [name, allFor(name).filter((other) => other !== name), [name]]),
     ] as [string, Name[], Name[]][]
   ) {
-    test(`"${value}": the others are not tried if it is not available`, async () => {
-      const near = () => Promise.reject(new TypeError("connect ECONNREFUSED"));
+    test(`"${value}": the other credentials are not tried if the selected ones are unavailable`, async () => {
+      const localAnswer = () => Promise.reject(new TypeError("connect ECONNREFUSED"));
       const variables = { AZURE_TOKEN_CREDENTIALS: value };
-      const laptop = createLaptop({ has, variables, near, retryOptions: { maxRetries: 0 } });
+      const laptop = createLaptop({ has, variables, localAnswer, retryOptions: { maxRetries: 0 } });
       // The metadata service refuses the connection, so that no managed identity is available.
       const error = await failureOf(laptop.credential.getToken(SCOPE));
       assert.deepEqual(laptop.ran(), []);
@@ -111,12 +114,12 @@ describe("exclude", () => {
   for (const [index, name] of NAMES.entries()) {
     const next = NAMES[index + 1];
     if (!next) continue;
-    test(`without ${NAMES.slice(0, index + 1).join(", ")}: ${next}`, async () => {
+    test(`${NAMES.slice(0, index + 1).join(", ")}: ${next} is used`, async () => {
       const laptop = createLaptop({ has: allFor(next), exclude: NAMES.slice(0, index + 1) });
       await assertUses(laptop, next);
     });
     if (name === "WorkloadIdentityCredential") continue;
-    test(`without ${name}, if no other is available`, async () => {
+    test(`${name}: getToken rejects if no other credential is available`, async () => {
       const { credential, ran } = createLaptop({ has: [name], exclude: [name] });
       const error = await failureOf(credential.getToken(SCOPE));
       assert.equal(error.name, "AggregateAuthenticationError");
@@ -143,14 +146,16 @@ describe("exclude", () => {
   }
 
   for (
-    const [what, exclude, env] of [
-      ["all", NAMES, {}],
-      ["all of prod", PROD, { AZURE_TOKEN_CREDENTIALS: "prod" }],
-      ["all of dev", TOOL_NAMES, { AZURE_TOKEN_CREDENTIALS: "dev" }],
-      ["the selected credential", ["AzureCliCredential"], { AZURE_TOKEN_CREDENTIALS: "AzureCliCredential" }],
+    const [names, exclude, env] of [
+      ["all credentials", NAMES, {}],
+      ["all credentials of prod", PROD, { AZURE_TOKEN_CREDENTIALS: "prod" }],
+      ["all credentials of dev", TOOL_NAMES, { AZURE_TOKEN_CREDENTIALS: "dev" }],
+      ["the only credential in AZURE_TOKEN_CREDENTIALS", ["AzureCliCredential"], {
+        AZURE_TOKEN_CREDENTIALS: "AzureCliCredential",
+      }],
     ] as [string, Name[], Record<string, string>][]
   ) {
-    test(`the constructor throws a TypeError for ${what}`, () => {
+    test(`the constructor throws a TypeError for ${names}`, () => {
       assert.throws(() => new DefaultAzureCredential({ env, exclude }), {
         name: "TypeError",
         message: 'Option "exclude" leaves out every credential of the chain',
@@ -205,14 +210,14 @@ describe("a failing developer tool never ends the chain", () => {
     "no account is signed in": signedOut,
     "an error from Entra": () => ({ code: 1, stderr: "ERROR: AADSTS50076: Another factor" }),
     "an unknown error": () => ({ code: 70, stderr: "Traceback" }),
-    "garbage": () => ({ stdout: "<html>" }),
-    "nothing": () => ({}),
-    "it crashes": () => new Error("spawn EFAULT"),
-    "it writes too much": () => new RangeError("It wrote more than a megabyte"),
+    "output that is not JSON": () => ({ stdout: "<html>" }),
+    "no output": () => ({}),
+    "the process cannot be started": () => new Error("spawn EFAULT"),
+    "too much output": () => new RangeError("It wrote more than a megabyte"),
     "an expired token": () => ANSWERS.az(HOUR),
   };
-  for (const [what, fail] of Object.entries(failures)) {
-    test(what, async () => {
+  for (const [failure, fail] of Object.entries(failures)) {
+    test(failure, async () => {
       const tools = { az: fail, pwsh: fail } as LaptopOptions["tools"] & object;
       const laptop = createLaptop({ has: TOOL_NAMES, tools });
       await assertUses(laptop, "AzureDeveloperCliCredential");
@@ -223,7 +228,7 @@ describe("a failing developer tool never ends the chain", () => {
   }
 
   for (const options of [{}, { timeoutInMs: 2000 }]) {
-    test(`it hangs, with ${JSON.stringify(options)}`, async () => {
+    test(`the process hangs, with the options ${JSON.stringify(options)}`, async () => {
       const laptop = createLaptop({ has: TOOL_NAMES, tools: { az: hang, pwsh: hang }, hasProfile: false, ...options });
       const getting = laptop.credential.getToken(SCOPE);
       for (const count of [1, 2]) {
@@ -234,7 +239,7 @@ describe("a failing developer tool never ends the chain", () => {
     });
   }
 
-  test("uses azd for a call with claims and several scopes, which az and PowerShell do not support, for that call only", async () => {
+  test("azd is used only for calls with claims or several scopes, which az and PowerShell do not support", async () => {
     const { credential, ran, selected } = createLaptop({ has: TOOL_NAMES });
     assert.equal((await credential.getToken(SCOPE, { claims: "{}" })).token, "of azd");
     assert.deepEqual([ran(), selected()], [["azd"], []]);
@@ -246,14 +251,14 @@ describe("a failing developer tool never ends the chain", () => {
   });
 });
 
-describe("if one of the first three credentials is configured and fails, the chain ends and starts no tool", () => {
+describe("if one of the first three credentials is configured and fails, the chain ends without starting a tool", () => {
   const refusal = () => jsonAnswer({ error: "invalid_client", message: "No" }, { status: 400 });
   for (const name of PROD) {
     test(name, async () => {
       const { credential, ran, events } = createLaptop({
         has: [name, ...TOOL_NAMES],
         answer: refusal,
-        ...name === "ManagedIdentityCredential" && { near: refusal },
+        ...name === "ManagedIdentityCredential" && { localAnswer: refusal },
       });
       const error = await failureOf(credential.getToken(SCOPE));
       assert.equal(error.name, "AuthenticationError");
@@ -277,14 +282,14 @@ test("later calls use only the selected credential, even if it fails", async () 
     tools: { pwsh: () => isSignedIn ? ANSWERS.pwsh(9e12) : signedOut(), az: signedOut },
   });
   await laptop.credential.getToken(SCOPE);
-  const { length } = laptop.near.requests;
+  const { length } = laptop.localService.requests;
   isSignedIn = false;
   const error = await failureOf(laptop.credential.getToken(SCOPE));
   assert.match(error.message, /^AzurePowerShellCredential: .*No account is signed in/);
   isSignedIn = true;
   assert.equal((await laptop.credential.getToken(SCOPE)).token, "of pwsh");
   assert.deepEqual(laptop.ran(), ["az", "pwsh", "pwsh", "pwsh"]);
-  assert.equal(laptop.near.requests.length, length);
+  assert.equal(laptop.localService.requests.length, length);
   assert.deepEqual(laptop.selected(), ["AzurePowerShellCredential"]);
 });
 
@@ -302,7 +307,7 @@ test("if no credential is available, the error is a table with the reason, the d
     clock,
     has: ["AzureCliCredential", "AzureDeveloperCliCredential"],
     hasProfile: false,
-    near: () => new Promise(() => {}),
+    localAnswer: () => new Promise(() => {}),
     tools: { az: slowly(420, signedOut), azd: slowly(7, signedOut) },
   });
   const failing = failureOf(laptop.credential.getToken(SCOPE));
@@ -357,7 +362,7 @@ test("if no credential is available, the error is a table with the reason, the d
     if (typeof reason === "string") {
       assert.equal(line.slice(start.length), nextStep ? `${reason}\n    → ${nextStep}` : reason);
     }
-    // The log has the same events, as they happen.
+    // The log has an event with the same reason and duration for each credential.
     const { credential, elapsedInMs, message } = skipped[index]!;
     assert.deepEqual([credential, `${elapsedInMs} ms`], [name, time]);
     assert.ok(message.startsWith(`DefaultAzureCredential skips ${name}, which is absent: ${name}: Cannot `), message);
@@ -385,19 +390,19 @@ test("the log names the selected credential with its duration", async () => {
   }]);
 });
 
-describe("a credential that is absent is logged once, as skipped", () => {
+describe("each absent credential is logged once, as skipped:", () => {
   for (
-    const [what, variables, names] of [
+    const [set, variables, names] of [
       ["all credentials", {}, NAMES],
-      ["those of AZURE_TOKEN_CREDENTIALS", { AZURE_TOKEN_CREDENTIALS: "dev" }, NAMES.slice(3)],
-      ["the managed identity of AZURE_TOKEN_CREDENTIALS", { AZURE_TOKEN_CREDENTIALS: "prod" }, NAMES.slice(0, 3)],
+      ["AZURE_TOKEN_CREDENTIALS=dev", { AZURE_TOKEN_CREDENTIALS: "dev" }, NAMES.slice(3)],
+      ["AZURE_TOKEN_CREDENTIALS=prod", { AZURE_TOKEN_CREDENTIALS: "prod" }, NAMES.slice(0, 3)],
     ] as const
   ) {
-    test(what, async () => {
-      const near = () => {
+    test(set, async () => {
+      const localAnswer = () => {
         throw new TypeError("Connection refused");
       };
-      const { credential, events } = createLaptop({ variables, near, retryOptions: { maxRetries: 0 } });
+      const { credential, events } = createLaptop({ variables, localAnswer, retryOptions: { maxRetries: 0 } });
       await failureOf(credential.getToken(SCOPE));
       assert.deepEqual(
         events.map(({ event, credential }) => [event, credential]),
@@ -406,7 +411,7 @@ describe("a credential that is absent is logged once, as skipped", () => {
     });
   }
 
-  test("one that is inconclusive is logged as failed, too", async () => {
+  test("an inconclusive credential is also logged as failed", async () => {
     const laptop = createLaptop({
       has: ["AzureCliCredential"],
       tools: { az: () => ({ code: 70, stderr: "Traceback" }) },
@@ -416,7 +421,7 @@ describe("a credential that is absent is logged once, as skipped", () => {
     assert.deepEqual(failed.map(({ credential }) => credential), ["AzureCliCredential"]);
   });
 
-  test("a ChainedTokenCredential logs nothing, so that its credential does", async () => {
+  test("in a ChainedTokenCredential, which does not log skipped credentials, the credential logs its failure", async () => {
     const { credential, events } = createDesk("az", () => noProgram());
     await failureOf(new ChainedTokenCredential(credential).getToken(SCOPE));
     assert.deepEqual(events.map(({ event }) => event), ["token-failed"]);

@@ -1,7 +1,7 @@
 // Runs on: deno, node, bun
 //
-// PowerShell is not on the machines of the tests. The script that the library passes to it, and its outputs, are files
-// with which a person can try it: see programs/azure_powershell.md.
+// The machines that run the tests lack PowerShell. `tests/programs/` therefore has the script that the library passes
+// to PowerShell, and its expected outputs: azure_powershell.md describes how a person compares them with actual ones.
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { describe, test } from "node:test";
@@ -20,9 +20,9 @@ test("the file has the script that the library passes to PowerShell", async () =
 
 const page = await readFile(OUTPUTS, "utf8");
 
-describe("the outcome of the expected output is the stated one:", () => {
+describe("the library reads each expected output as the file states:", () => {
   const situations = [...page.matchAll(/^### (.+): ([\w-]+)\n[^#]*?```json\n(.+)\n```/gm)];
-  test("there are outputs", () => assert.equal(situations.length, 5));
+  test("the file has five outputs", () => assert.equal(situations.length, 5));
   for (const [, situation, outcome, stdout] of situations) {
     test(situation!, async () => {
       const { credential } = createDesk("pwsh", () => ({ stdout: `${stdout}\n`, code: outcome === "token" ? 0 : 1 }));

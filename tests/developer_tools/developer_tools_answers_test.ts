@@ -15,7 +15,7 @@ import {
   type ToolName,
 } from "../support/developer_tools/tool.ts";
 
-const SAYS: Readonly<Record<ToolName, string>> = {
+const PRODUCTS: Readonly<Record<ToolName, string>> = {
   az: "Azure CLI",
   azd: "Azure Developer CLI",
   pwsh: "Azure PowerShell",
@@ -44,7 +44,7 @@ const ABSENT: Readonly<Record<ToolName, readonly [string, string]>> = {
     "Install it, see https://learn.microsoft.com/powershell/azure/install-azure-powershell",
   ],
 };
-const LACKS = "It is not installed, or lacks something: ";
+const INCOMPLETE = "It is not installed, or lacks something: ";
 const SIGNED_OUT = "No account is signed in: ";
 const NO_MODULE = [
   "Its module Az.Accounts, version 2.2.0 or newer, is not installed",
@@ -60,7 +60,7 @@ const TIME_MISSING: Readonly<Record<ToolName, string>> = {
   azd: 'The expiry time is missing: Its output has no valid "expiresOn"',
   pwsh: 'The expiry time is missing: Its output has no valid "expiresOn"',
 };
-/** How PowerShell writes strings for another PowerShell, each with the name of its stream. */
+/** Returns strings as CLIXML, the format that PowerShell writes for another PowerShell, each with its output stream. */
 function cliXml(...strings: readonly (readonly [stream: string, text: string])[]): string {
   const elements = strings.map(([stream, text]) => `<S S="${stream}">${text}</S>`);
   return `#< CLIXML\r\n<Objs Version="1.1.0.1" xmlns="http://schemas.microsoft.com/powershell/2004/04">` +
@@ -68,11 +68,11 @@ function cliXml(...strings: readonly (readonly [stream: string, text: string])[]
     `<AV>Preparing modules for first use.</AV><AI>0</AI><Nil /></PR></MS></Obj>${elements.join("")}</Objs>`;
 }
 const AADSTS = "AADSTS50076: Due to a configuration change, you must use multi-factor authentication";
-/** What tools write beside their output, and what says nothing of it. */
+/** Warnings beside the output, with words that are also in errors. They must not affect how the output is read. */
 const WARNINGS = "WARNING: You have 2 updates available. Run 'az upgrade', then 'az login' or Connect-AzAccount\n" +
   "/opt/az/lib/cryptography/x509.py:8: UserWarning: azd is not recognized, not logged in, az: not found\n";
 
-/** Gets a token from a tool with this output, and returns the outcome. */
+/** Gets a token from a tool with this output. Returns the reason and the next step of the error. */
 async function failureWith(
   tool: ToolName,
   output: Partial<CommandOutput> | Error,
@@ -81,7 +81,7 @@ async function failureWith(
   return (await errorWith(tool, output, call)).reason;
 }
 
-/** Gets a token from a tool with this output, and returns the reason with the next step, and the outcome. */
+/** Gets a token from a tool with this output. Returns the reason with the next step, and the outcome of the error. */
 async function errorWith(
   tool: ToolName,
   output: Partial<CommandOutput> | Error,
@@ -92,18 +92,20 @@ async function errorWith(
   assert.ok(error.message.endsWith(`: ${error.nextStep}`), error.message);
   // Only an inconclusive outcome has a time until the next attempt.
   assert.equal("recheckAfterInMs" in error, error.outcome === "inconclusive");
-  const start = `${CREDENTIALS[tool]}: Cannot get a token from ${SAYS[tool]}: `;
+  const start = `${CREDENTIALS[tool]}: Cannot get a token from ${PRODUCTS[tool]}: `;
   assert.ok(error.message.startsWith(start), error.message);
   return { reason: error.message.slice(start.length), outcome: error.outcome };
 }
 
 /** The outcome that a chain derives from a reason. */
 function outcomeOf(reason: string): string {
-  if ([SIGNED_OUT, LACKS, NO_MODULE[0], "No folder of PATH"].some((start) => reason.startsWith(start))) return "absent";
+  if ([SIGNED_OUT, INCOMPLETE, NO_MODULE[0], "No folder of PATH"].some((start) => reason.startsWith(start))) {
+    return "absent";
+  }
   return /^This version has no option|non-current tenants/.test(reason) ? "not-for-this-call" : "inconclusive";
 }
 
-/** The error output of azd since version 1.23.7. */
+/** Returns a line of the error output that azd writes since version 1.23.7. */
 function line(value: unknown): string {
   return `${JSON.stringify(value)}\n`;
 }
@@ -117,11 +119,11 @@ describe("the reason and the next step of an error", () => {
       ["it is not installed, according to a wrapper", tool, { code: 127 }, ABSENT[tool]],
       ["it is not installed, according to a batch file", tool, { code: 9009 }, ABSENT[tool]],
       ["a dependency is missing", tool, { code: 127, stderr: "exec: python3: not found\n" }, [
-        `${LACKS}exec: python3: not found`,
+        `${INCOMPLETE}exec: python3: not found`,
         ABSENT[tool][1],
       ]],
       ["a dependency is missing, on Windows", tool, { code: 9009, stderr: "Python was not found.\r\n" }, [
-        `${LACKS}Python was not found`,
+        `${INCOMPLETE}Python was not found`,
         ABSENT[tool][1],
       ]],
       ...[
@@ -133,44 +135,54 @@ describe("the reason and the next step of an error", () => {
         `it is not installed, according to ${shell}`,
         tool,
         { code: 1, stderr: `${output!.replace(", ", ",\r\n")}.\n` },
-        [LACKS + output, ABSENT[tool][1]],
+        [INCOMPLETE + output, ABSENT[tool][1]],
       ]),
-      ["nothing", tool, {}, ["Its output is empty", BY_HAND[tool]]],
-      ["nothing, and a warning", tool, { stderr: "WARNING: You have 2 updates available\n" }, [
+      ["no output", tool, {}, ["Its output is empty", BY_HAND[tool]]],
+      ["no output, and a warning", tool, { stderr: "WARNING: You have 2 updates available\n" }, [
         "Its output is empty",
         BY_HAND[tool],
       ]],
-      ["nothing, and an error", tool, { stderr: `WARNING: old\nERROR: ${AADSTS}\n` }, [
+      ["no output, and an error", tool, { stderr: `WARNING: old\nERROR: ${AADSTS}\n` }, [
         `ERROR: ${AADSTS}`,
         LOGIN[tool],
       ]],
-      ["nothing, because a wrapper does not find it", tool, { stderr: `bash: ${tool}: command not found\n` }, [
-        `${LACKS}bash: ${tool}: command not found`,
-        ABSENT[tool][1],
-      ]],
+      [
+        "no output, because a wrapper does not find the program",
+        tool,
+        { stderr: `bash: ${tool}: command not found\n` },
+        [
+          `${INCOMPLETE}bash: ${tool}: command not found`,
+          ABSENT[tool][1],
+        ],
+      ],
       ["it failed without output", tool, { code: 3 }, [
         "It ended with exit code 3: It wrote no message",
         BY_HAND[tool],
       ]],
-      ["garbage", tool, { stdout: "<html>" }, ["Its output is not the JSON of a token", BY_HAND[tool]]],
-      ["another object", tool, { stdout: "{}" }, [TOKEN_MISSING[tool], BY_HAND[tool]]],
-      ["garbage, and it failed", tool, { code: 1, stdout: "<html>" }, [
+      ["output that is not JSON", tool, { stdout: "<html>" }, ["Its output is not the JSON of a token", BY_HAND[tool]]],
+      ["an object without a token", tool, { stdout: "{}" }, [TOKEN_MISSING[tool], BY_HAND[tool]]],
+      ["output that is not JSON, and an exit code", tool, { code: 1, stdout: "<html>" }, [
         "It ended with exit code 1: Its output is not the JSON of a token",
         BY_HAND[tool],
       ]],
-      ["garbage beside warnings", tool, { stdout: "<html>", stderr: WARNINGS }, [
+      ["output that is not JSON, beside warnings", tool, { stdout: "<html>", stderr: WARNINGS }, [
         "Its output is not the JSON of a token",
         BY_HAND[tool],
       ]],
-      ["another object beside warnings", tool, { stdout: "{}", stderr: WARNINGS }, [
+      ["an object without a token, beside warnings", tool, { stdout: "{}", stderr: WARNINGS }, [
         TOKEN_MISSING[tool],
         BY_HAND[tool],
       ]],
-      ["garbage beside an error", tool, { stdout: "<html>", stderr: `${WARNINGS}ERROR: ${AADSTS}\n` }, [
-        `ERROR: ${AADSTS}`,
-        LOGIN[tool],
-      ]],
-      ["an error that a terminal shows in red", tool, {
+      [
+        "output that is not JSON, beside an error",
+        tool,
+        { stdout: "<html>", stderr: `${WARNINGS}ERROR: ${AADSTS}\n` },
+        [
+          `ERROR: ${AADSTS}`,
+          LOGIN[tool],
+        ],
+      ],
+      ["an error with the escape sequences for a red text and a link", tool, {
         code: 1,
         stderr: `\x1b(B\x1b[91mERROR: \x1b]8;;https://aka.ms\x1b\\${AADSTS}\x1b]8;;\x07\x1b[0m\x1b(B`,
       }, [`ERROR: ${AADSTS}`, LOGIN[tool]]],
@@ -182,7 +194,7 @@ describe("the reason and the next step of an error", () => {
         ["It ended with exit code 1: ERROR: Disk full at line 3", BY_HAND[tool]],
       ],
       ["an error from Entra", tool, { code: 1, stderr: `ERROR: ${AADSTS}` }, [`ERROR: ${AADSTS}`, LOGIN[tool]]],
-      // Names that look like that of the program or of its module.
+      // Names that look like those of the program or its module.
       ...["firma.az", "az", "Az.Accounts.example"].map((
         tenant,
       ): [string, ToolName, Partial<CommandOutput>, readonly [string, string]] => [
@@ -192,7 +204,7 @@ describe("the reason and the next step of an error", () => {
         [`ERROR: AADSTS90002: Tenant '${tenant}' not found. Check the tenant`, LOGIN[tool]],
       ]),
       [
-        "a name that ends as the program's does",
+        "an error about names that end like the program's name",
         tool,
         { code: 1, stderr: "ERROR: Subscription 'team-az' not found in 'firma.az: not found'" },
         [
@@ -242,13 +254,13 @@ describe("the reason and the next step of an error", () => {
       "ERROR: not logged in, run `azd login` to login",
       "ERROR: fetching token: not logged in",
     ].map((stderr): [string, ToolName, Partial<CommandOutput>, [string, string]] => [
-      `in older versions: ${stderr}`,
+      `the error of an older version, ${stderr}`,
       "azd",
       { code: 1, stderr: `${stderr}\n` },
       [SIGNED_OUT + stderr, LOGIN.azd],
     ]),
     [
-      "in JSON, the first error before any message",
+      "JSON lines with messages and errors, of which the first error is used",
       "azd",
       {
         code: 1,
@@ -258,7 +270,7 @@ describe("the reason and the next step of an error", () => {
       [`${SIGNED_OUT}not logged in, run \`azd auth login\` to login`, LOGIN.azd],
     ],
     [
-      "in JSON, all messages",
+      "JSON lines with messages only, which are all used",
       "azd",
       {
         code: 1,
@@ -288,7 +300,7 @@ describe("the reason and the next step of an error", () => {
       ],
     ],
     [
-      "a notice before an error that is no JSON",
+      "a notice in JSON before an error in plain text",
       "azd",
       {
         code: 1,
@@ -308,7 +320,7 @@ describe("the reason and the next step of an error", () => {
       [`fetching token: ${AADSTS}`, LOGIN.azd],
     ],
     [
-      "in JSON, nothing readable",
+      "JSON lines without a known member",
       "azd",
       { code: 1, stderr: `${line({ data: [] })}${line({ error: 7 })}` },
       ['It ended with exit code 1: {"data":[]} {"error":7}', BY_HAND.azd],
@@ -343,7 +355,7 @@ describe("the reason and the next step of an error", () => {
       ...[
         "Run Connect-AzAccount to login.",
         "No accounts were found in the cache.",
-      ].map((words) => [words, words, [SIGNED_OUT + words.replace(/\.$/, ""), LOGIN.pwsh]]),
+      ].map((message) => [message, message, [SIGNED_OUT + message.replace(/\.$/, ""), LOGIN.pwsh]]),
       ["its session has expired", "Your Azure credentials have expired, please run Connect-AzAccount", [
         "Your Azure credentials have expired, please run Connect-AzAccount",
         LOGIN.pwsh,
@@ -361,13 +373,13 @@ describe("the reason and the next step of an error", () => {
         LOGIN.pwsh,
       ]],
     ] as [string, string, readonly [string, string]][]).flatMap((
-      [what, words, expected],
+      [situation, message, expected],
     ): [string, ToolName, Partial<CommandOutput>, readonly [string, string]][] => [
-      [what, "pwsh", { code: 1, stdout: `noise {x}\r\n${JSON.stringify({ error: words })}\r\n` }, expected],
-      [`${what}, on stderr`, "pwsh", { code: 1, stderr: `${words}\r\n` }, expected],
+      [situation, "pwsh", { code: 1, stdout: `noise {x}\r\n${JSON.stringify({ error: message })}\r\n` }, expected],
+      [`${situation}, on stderr`, "pwsh", { code: 1, stderr: `${message}\r\n` }, expected],
     ]),
     [
-      "in CLIXML with colours, that no account is signed in",
+      "no account is signed in, as CLIXML with colours",
       "pwsh",
       {
         code: 1,
@@ -382,7 +394,7 @@ describe("the reason and the next step of an error", () => {
       [`${SIGNED_OUT}Get-AzAccessToken: Run Connect-AzAccount to login`, LOGIN.pwsh],
     ],
     [
-      "in CLIXML, in lines and with escapes",
+      "an error as CLIXML, with several lines and escapes",
       "pwsh",
       {
         code: 1,
@@ -394,13 +406,13 @@ describe("the reason and the next step of an error", () => {
       [`It ended with exit code 1: A <b> &quot; _x0041_ 'c' at line 3`, BY_HAND.pwsh],
     ],
     [
-      "in CLIXML, a warning and nothing else",
+      "a warning as CLIXML, and no error",
       "pwsh",
       { code: 1, stderr: cliXml(["warning", "_x001B_[33;1mDisk full_x001B_[0m"]) },
       ["It ended with exit code 1: Disk full", BY_HAND.pwsh],
     ],
     [
-      "that it gives a managed identity no token of another tenant",
+      "a managed identity is signed in, and the call is for another tenant",
       "az",
       {
         code: 1,
@@ -414,8 +426,8 @@ describe("the reason and the next step of an error", () => {
       ],
     ],
   ];
-  for (const [what, tool, output, [cause, nextStep]] of rows) {
-    test(`${tool}: ${what}`, async () => {
+  for (const [situation, tool, output, [cause, nextStep]] of rows) {
+    test(`${tool}: ${situation}`, async () => {
       const reason = `${cause}: ${nextStep}`;
       assert.deepEqual(await errorWith(tool, output), { reason, outcome: outcomeOf(cause) });
     });
@@ -439,7 +451,7 @@ describe("the reason and the next step of an error", () => {
   const short = "aB3~dE6.gH9";
   const medium = "aB3~dE6.gH9jK2mN5pQ8s";
   for (
-    const [what, stderr, secret] of [
+    const [content, stderr, secret] of [
       ["an opaque secret, in lines of 48 characters", `ERROR: Refused: ${inLines}`, opaque],
       ["an opaque secret, with Windows line endings", `ERROR: Refused: ${inLines.replaceAll("\n", "\r\n")}`, opaque],
       ["a client secret with its name", `ERROR: POST client_id=an-app&client_secret=${short}&scope=x failed`, short],
@@ -451,7 +463,7 @@ describe("the reason and the next step of an error", () => {
     ] as const
   ) {
     for (const tool of ["az", "azd", "pwsh"] as const) {
-      test(`${tool}: the error does not contain ${what}`, async () => {
+      test(`${tool}: the error does not contain ${content}`, async () => {
         const message = await failureWith(tool, { code: 1, stderr });
         assert.match(message, /\[redacted\]/);
         const pieces = secret.match(/.{1,8}/g)!;
@@ -503,7 +515,7 @@ describe("the reason and the next step of an error", () => {
   }
 
   for (const part of ['{\\"', '{"\\"', "{", '{"accessToken":', '{"token":{}']) {
-    test(`a long output with ${part} again and again is read`, async () => {
+    test(`a megabyte of the repeated text ${part} is rejected`, async () => {
       for (const tool of ["az", "azd", "pwsh"] as const) {
         const stdout = part.repeat(1_000_000 / part.length);
         assert.match(await failureWith(tool, { code: 0, stdout }), /is not the JSON of a token/);
@@ -511,9 +523,9 @@ describe("the reason and the next step of an error", () => {
     });
   }
 
-  // To read each of them to the end of the output would block the program for minutes.
-  for (const [what, beginning, end] of [["that never end", '{\\"', ""], ["of a token", '{\\"{TOKEN}', '"}']] as const) {
-    test(`an output of a megabyte with the beginnings of objects ${what} has no token`, async () => {
+  // Parsing from each beginning to the end of the output would block the program for minutes.
+  for (const [kind, beginning, end] of [["that never end", '{\\"', ""], ["of a token", '{\\"{TOKEN}', '"}']] as const) {
+    test(`a megabyte of the beginnings of objects ${kind} is rejected`, async () => {
       for (const [tool, member] of [["az", "accessToken"], ["azd", "token"], ["pwsh", "token"]] as const) {
         const unit = beginning.replace("{TOKEN}", `"${member}`);
         const stdout = unit.repeat(1_000_000 / unit.length) + end;
@@ -522,7 +534,7 @@ describe("the reason and the next step of an error", () => {
     });
   }
 
-  test("a long message is truncated to a single line", async () => {
+  test("a long message is truncated, and becomes a single line", async () => {
     for (const tool of ["az", "azd", "pwsh"] as const) {
       const message = await failureWith(tool, { code: 1, stderr: "a b\n\t\x07".repeat(10_000) });
       assert.ok(message.length < 600, String(message.length));
@@ -563,7 +575,7 @@ describe("claims", () => {
       assert.equal(
         error.message,
         `${CREDENTIALS[tool]}: Cannot get a token from ${
-          SAYS[tool]
+          PRODUCTS[tool]
         }: It accepts claims at sign-in only: Run "${command}"`,
       );
       assert.equal(error.outcome, "not-for-this-call");
@@ -571,7 +583,7 @@ describe("claims", () => {
     });
   }
 
-  test("azd supports them, and its token replaces the cached one", async () => {
+  test("azd supports claims, and its token replaces the cached one", async () => {
     const { credential, programs } = createDesk("azd", (_, index) => ANSWERS.azd(NOW + HOUR, `token ${index}`));
     await credential.getToken(SCOPE);
     assert.equal((await credential.getToken(SCOPE, { claims })).token, "token 1");
@@ -585,7 +597,7 @@ describe("claims", () => {
 
 describe("the expiry time of a token", () => {
   const end = NOW + HOUR;
-  /** Formats a time in the local time zone, whichever that is. */
+  /** Formats a time in the local time zone. */
   const local = (time: number, separator = " ", rest = ".123456") => {
     const date = new Date(time);
     const [year, ...others] = [date.getFullYear(), date.getMonth() + 1, date.getDate()];
@@ -596,7 +608,7 @@ describe("the expiry time of a token", () => {
   };
   const az = (members: object) => ({ stdout: JSON.stringify({ accessToken: "of az", ...members }) });
   for (
-    const [what, tool, output] of [
+    const [format, tool, output] of [
       ["expires_on", "az", az({ expires_on: end / 1000 })],
       ["expires_on as a string", "az", az({ expires_on: String(end / 1000) })],
       ["expires_on before expiresOn", "az", az({ expires_on: end / 1000, expiresOn: local(NOW + 2 * HOUR) })],
@@ -627,14 +639,14 @@ describe("the expiry time of a token", () => {
       }],
     ] as [string, ToolName, Partial<CommandOutput>][]
   ) {
-    test(`${tool}: ${what}`, async () => {
+    test(`${tool}: ${format}`, async () => {
       const { token, expiresOnTimestamp } = await createDesk(tool, () => output).credential.getToken(SCOPE);
       assert.deepEqual([token, expiresOnTimestamp], [`of ${tool}`, end]);
     });
   }
 
   for (
-    const [what, tool, output] of [
+    const [defect, tool, output] of [
       ["no expiry time", "az", az({})],
       ["an expiry time that is null", "az", az({ expires_on: null, expiresOn: null })],
       ["an expiry time that is not available", "az", az({ expiresOn: "N/A" })],
@@ -652,7 +664,7 @@ describe("the expiry time of a token", () => {
         stdout: JSON.stringify({ token: "a", expiresOn: "2026-13-23T11:00:00Z" }),
       }],
       ["an empty token", "azd", { stdout: JSON.stringify({ token: "", expiresOn: "2026-11-23T11:00:00Z" }) }],
-      // The output of ConvertTo-Json for a date: on 7, on 5.1, and on 5.1 for an object with members.
+      // ConvertTo-Json writes a date in these ways: in PowerShell 7, in 5.1, and in 5.1 if the date has added members.
       ["an expiry time in ISO 8601", "pwsh", { stdout: '{"token":"a","expiresOn":"2026-11-23T11:00:00+00:00"}' }],
       ["an expiry time of Windows PowerShell", "pwsh", {
         stdout: '{"token":"a","expiresOn":"\\/Date(1795431600000)\\/"}',
@@ -665,8 +677,8 @@ describe("the expiry time of a token", () => {
       }],
     ] as [string, ToolName, Partial<CommandOutput>][]
   ) {
-    test(`${tool}: ${what} is rejected, with and without warnings`, async () => {
-      const missing = / token/.test(what) ? TOKEN_MISSING : TIME_MISSING;
+    test(`${tool}: ${defect} is rejected, with and without warnings`, async () => {
+      const missing = / token/.test(defect) ? TOKEN_MISSING : TIME_MISSING;
       for (const stderr of ["", WARNINGS]) {
         assert.equal(await failureWith(tool, { ...output, stderr }), `${missing[tool]}: ${BY_HAND[tool]}`);
       }
@@ -686,7 +698,7 @@ describe("the expiry time of a token", () => {
 });
 
 describe("the tenant", () => {
-  test("a call may name any tenant if the credential has none", async () => {
+  test("a call can be for any tenant if the credential has no tenantId", async () => {
     const { credential, programs } = createDesk("az");
     for (const tenantId of ["a.example", "b.example"]) await credential.getToken(SCOPE, { tenantId });
     await credential.getToken(SCOPE, { tenantId: "A.example" });
@@ -694,7 +706,7 @@ describe("the tenant", () => {
   });
 
   for (const tool of ["az", "azd", "pwsh"] as const) {
-    test(`${tool}: a call may name the credential's tenant and those in additionallyAllowedTenants`, async () => {
+    test(`${tool}: a call can be for the credential's tenant and those in additionallyAllowedTenants only`, async () => {
       const { credential, programs } = createDesk(tool, undefined, {
         tenantId: "a.example",
         additionallyAllowedTenants: ["b.example"],
@@ -714,7 +726,7 @@ describe("the tenant", () => {
     });
   }
 
-  test("a subscription of another tenant gives no token", async () => {
+  test("getToken rejects if the subscription is in another tenant", async () => {
     const options = { subscription: "my sub", tenantId: "another" };
     const error = await failureOf(createDesk("az", undefined, options).credential.getToken(SCOPE));
     assert.equal(
@@ -722,24 +734,24 @@ describe("the tenant", () => {
       'AzureCliCredential: Cannot get a token from Azure CLI: The subscription "my sub" is in another tenant than "another": ' +
         'Give the id of its tenant as "tenantId", or leave out one of the two',
     );
-    const nameless = () => ({ stdout: JSON.stringify({ accessToken: "a", expires_on: (NOW + HOUR) / 1000 }) });
-    const other = await failureOf(createDesk("az", nameless, options).credential.getToken(SCOPE));
+    const withoutTenant = () => ({ stdout: JSON.stringify({ accessToken: "a", expires_on: (NOW + HOUR) / 1000 }) });
+    const other = await failureOf(createDesk("az", withoutTenant, options).credential.getToken(SCOPE));
     assert.match(other.message, /is in another tenant/);
     const same = createDesk("az", undefined, { ...options, tenantId: "A-Tenant" });
     assert.equal((await same.credential.getToken(SCOPE)).token, "of az");
   });
 });
 
-describe("az before version 2.76, which refuses a tenant for some accounts", () => {
+describe("az before version 2.76, which rejects the argument --tenant for some accounts", () => {
   const REFUSALS = [
     "ERROR: Tenant shouldn't be specified for managed identity account",
     "ERROR: Tenant shouldn't be specified for Cloud Shell account",
   ];
-  const answer = (tenant?: unknown, more = {}) => ({
+  const tokenOutput = (tenant?: unknown, more = {}) => ({
     stdout: JSON.stringify({ accessToken: "of az", expires_on: (NOW + HOUR) / 1000, tenant, ...more }),
   });
-  /** Refuses the argument, and answers without it. */
-  function refusing(stderr: string, output: Partial<CommandOutput>, options: Parameters<typeof createDesk>[2] = {}) {
+  /** Creates a credential whose az rejects `--tenant` with the message, and has the output without that argument. */
+  function createOldAz(stderr: string, output: Partial<CommandOutput>, options: Parameters<typeof createDesk>[2] = {}) {
     return createDesk(
       "az",
       ({ args }) => args.includes("--tenant") ? { code: 1, stderr: `\x1b[91m${stderr}\x1b[0m\n` } : output,
@@ -748,9 +760,9 @@ describe("az before version 2.76, which refuses a tenant for some accounts", () 
   }
 
   for (const refusal of REFUSALS) {
-    test(`is asked again without it, and its token counts if it is of that tenant: ${refusal}`, async () => {
+    test(`is started again without it, and the token is used if it is of that tenant: ${refusal}`, async () => {
       for (const tenant of [TENANT, TENANT.toUpperCase()]) {
-        const { credential, programs } = refusing(refusal, answer(tenant));
+        const { credential, programs } = createOldAz(refusal, tokenOutput(tenant));
         const { token, expiresOnTimestamp } = await credential.getToken(SCOPE, { tenantId: TENANT });
         assert.deepEqual([token, expiresOnTimestamp], ["of az", NOW + HOUR]);
         const [first, second] = programs.started.map(({ args }) => args);
@@ -761,17 +773,17 @@ describe("az before version 2.76, which refuses a tenant for some accounts", () 
     });
 
     for (
-      const [what, output] of [
-        ["another tenant", answer("22222222-2222-2222-2222-222222222222")],
-        ["a tenant that begins alike", answer(`${TENANT}0`)],
-        ["no tenant", answer()],
-        ["a tenant that is null", answer(null)],
-        ["a tenant that is no string", answer([TENANT])],
-        ["the tenant in another member", answer(undefined, { tenantId: TENANT, nested: { tenant: TENANT } })],
+      const [content, output] of [
+        ["another tenant", tokenOutput("22222222-2222-2222-2222-222222222222")],
+        ["a tenant that begins with the requested one", tokenOutput(`${TENANT}0`)],
+        ["no tenant", tokenOutput()],
+        ["a tenant that is null", tokenOutput(null)],
+        ["a tenant that is not a string", tokenOutput([TENANT])],
+        ["the tenant in another member", tokenOutput(undefined, { tenantId: TENANT, nested: { tenant: TENANT } })],
       ] as const
     ) {
-      test(`${what} in its answer gives no token: ${refusal}`, async () => {
-        const { credential, programs } = refusing(refusal, output);
+      test(`a token with ${content} in the second output is not used: ${refusal}`, async () => {
+        const { credential, programs } = createOldAz(refusal, output);
         for (let calls = 1; calls <= 2; calls++) {
           const error = await failureOf(credential.getToken(SCOPE, { tenantId: TENANT }));
           assert.equal(error.name, "CredentialUnavailableError");
@@ -787,20 +799,20 @@ describe("az before version 2.76, which refuses a tenant for some accounts", () 
     }
   }
 
-  test("a token for the account's own tenant is not the one for another", async () => {
-    const { credential } = refusing(REFUSALS[0]!, answer("a-tenant"));
+  test("the cached token of the account's own tenant is not used for another tenant", async () => {
+    const { credential } = createOldAz(REFUSALS[0]!, tokenOutput("a-tenant"));
     assert.equal((await credential.getToken(SCOPE)).token, "of az");
     assert.equal((await failureOf(credential.getToken(SCOPE, { tenantId: TENANT }))).outcome, "not-for-this-call");
   });
 
-  test("a failure without the tenant is its failure", async () => {
-    const { credential } = refusing(REFUSALS[0]!, { code: 1, stderr: `ERROR: ${AADSTS}` });
+  test("the error is that of the second process, if that fails", async () => {
+    const { credential } = createOldAz(REFUSALS[0]!, { code: 1, stderr: `ERROR: ${AADSTS}` });
     const error = await failureOf(credential.getToken(SCOPE, { tenantId: TENANT }));
     assert.match(error.message, /AADSTS50076/);
     assert.equal(error.outcome, "inconclusive");
   });
 
-  test("another failure, or the words in a warning, is no reason to ask again", async () => {
+  test("is not started again after another failure, or if the message is only a warning", async () => {
     for (
       const output of [
         { code: 1, stderr: "ERROR: The specified tenant must be the current tenant" },
@@ -813,7 +825,7 @@ describe("az before version 2.76, which refuses a tenant for some accounts", () 
     }
   });
 
-  test("both processes have one time limit", async () => {
+  test("both processes share one time limit", async () => {
     const clock = createFakeClock(NOW);
     const { credential, programs } = createDesk(
       "az",
@@ -845,7 +857,7 @@ describe("the time limit", () => {
     ] as const
   ) {
     for (const tool of ["az", "azd", "pwsh"] as const) {
-      test(`${tool}: is stopped after the ${ms} ms of "${option}", which the error names`, async () => {
+      test(`${tool} is stopped after the ${ms} ms of "${option}", which the error names`, async () => {
         const clock = createFakeClock(NOW);
         let stopped: unknown;
         const { credential, programs } = createDesk(

@@ -20,10 +20,10 @@ import {
 
 const NAMES = ["az", "azd", "pwsh"] as const;
 const MINUTE = 60_000;
-// On these platforms a request must not await a promise of another request.
+// On workerd, a request must not await a promise of another request.
 const shares = detectPlatform() !== "workerd";
 
-/** A tool whose tokens are numbered and expire one hour after the request. */
+/** Creates a credential whose tool returns numbered tokens, each with a lifetime of an hour. */
 function counting(tool: ToolName, options: Parameters<typeof createDesk>[2] = {}) {
   const clock = options.clock ?? createFakeClock(NOW);
   return createDesk(tool, (_, index) => ANSWERS[tool](clock.now() + HOUR, `token ${index}`), { ...options, clock });
@@ -66,7 +66,7 @@ for (const tool of NAMES) {
       assert.equal(programs.started.length, 2);
     });
 
-    test("was uninstalled: the cached token is used until it expires", async () => {
+    test("fails after the first token, which is used until it expires", async () => {
       const { credential, clock } = createDesk(tool, (_, index) => index ? { code: 1 } : ANSWERS[tool]());
       await credential.getToken(SCOPE);
       await clock.advance(58 * MINUTE);
@@ -188,7 +188,7 @@ describe("the account that is signed in to az", () => {
     const files: Record<string, string> = { [PROFILE]: jo };
     const clock = createFakeClock(NOW);
     const { credential, programs } = createDesk("az", (_, index) => {
-      // During the second start, for another scope.
+      // Ann signs in while az runs for the second time, for another scope.
       if (index === 1) files[PROFILE] = ann;
       return ANSWERS.az(clock.now() + HOUR, `token ${index} of ${files[PROFILE] === ann ? "ann" : "jo"}`);
     }, { files, clock });
@@ -197,7 +197,7 @@ describe("the account that is signed in to az", () => {
     assert.equal((await credential.getToken(other)).token, "token 1 of ann");
     files[PROFILE] = jo;
     await clock.advance(1000);
-    // The first account is signed in again, and its token is cached.
+    // Jo is signed in again, and only the token of the first scope is cached for that account.
     assert.equal((await credential.getToken(SCOPE)).token, "token 0 of jo");
     assert.equal((await credential.getToken(other)).token, "token 2 of jo");
     assert.equal(programs.started.length, 3);
@@ -250,7 +250,7 @@ describe("the account that is signed in to az", () => {
     });
   }
 
-  test("a profile without an account, and no az, advise both", async () => {
+  test("if there is neither an account nor az, the error contains both reasons", async () => {
     const { credential, programs } = counting("az", { files: { [PROFILE]: '{"subscriptions":[]}' } });
     const error = await failureOf(credential.getToken(SCOPE));
     assert.equal(
@@ -263,7 +263,7 @@ describe("the account that is signed in to az", () => {
   });
 
   for (
-    const [what, options] of [
+    const [profile, options] of [
       ["an empty file", { files: { [PROFILE]: "" } }],
       ["a truncated file", { files: { [PROFILE]: '{"subscriptions":[' } }],
       ["a file that is not an object", { files: { [PROFILE]: "[]" } }],
@@ -285,7 +285,7 @@ describe("the account that is signed in to az", () => {
         files: { [PROFILE]: '{"subscriptions":[]}' },
         env: { PATH: "/usr/bin", HOME: "/home/jo", AZURE_CONFIG_DIR: "/cfg" },
       }],
-      // az runs in another folder.
+      // az has another working directory, in which a relative path means another folder.
       ["no account in a relative AZURE_CONFIG_DIR", {
         files: { "cfg/azureProfile.json": '{"subscriptions":[]}' },
         env: { PATH: "/usr/bin", HOME: "/home/jo", AZURE_CONFIG_DIR: "cfg" },
@@ -301,21 +301,21 @@ describe("the account that is signed in to az", () => {
       }],
     ] as const
   ) {
-    test(`${what} does not prove that no account is signed in: az is started`, async () => {
+    test(`${profile} does not prove that no account is signed in, so az is started`, async () => {
       const { credential, programs } = counting("az", options as Parameters<typeof createDesk>[2]);
       assert.equal((await credential.getToken(SCOPE)).token, "token 0");
       assert.equal(programs.started.length, 1);
     });
   }
 
-  test("azd and PowerShell have accounts of their own", async () => {
+  test("azd and PowerShell do not use the profile of az", async () => {
     for (const tool of ["azd", "pwsh"] as const) {
       const { credential } = createDesk(tool, undefined, { files: { [PROFILE]: '{"subscriptions":[]}' } });
       assert.equal((await credential.getToken(SCOPE)).token, `of ${tool}`);
     }
   });
 
-  test("the file is read again after the clock went back", async () => {
+  test("the profile is read again after the clock is set back", async () => {
     const files: Record<string, string> = { [PROFILE]: jo };
     const { credential, clock } = counting("az", { files });
     await credential.getToken(SCOPE);
@@ -324,7 +324,7 @@ describe("the account that is signed in to az", () => {
     assert.equal((await credential.getToken(SCOPE)).token, "token 1");
   });
 
-  test(`the file is read ${shares ? "once for concurrent calls, " : ""}once a second, and after az has run`, async () => {
+  test(`the profile is read ${shares ? "once for concurrent calls, " : ""}once a second, and after az has run`, async () => {
     let reads = 0;
     const { run } = createPrograms(() => ANSWERS.az());
     const clock = createFakeClock(NOW);
@@ -346,7 +346,7 @@ describe("the account that is signed in to az", () => {
   });
 
   for (
-    const [what, runtime] of [
+    const [obstacle, runtime] of [
       ["cannot be read", {
         fileExists: () => Promise.resolve(true),
         readTextFile: () => Promise.reject(new Error("Permission denied")),
@@ -355,7 +355,7 @@ describe("the account that is signed in to az", () => {
       ["does not exist", { fileExists: () => Promise.resolve(false) }],
     ] as const
   ) {
-    test(`if the file ${what}, the account is unknown, which is not an error`, async () => {
+    test(`if the profile ${obstacle}, az is started without an error`, async () => {
       const { run, started } = createPrograms(() => ANSWERS.az());
       const { runtime: machine, ...options } = deskOptions({ run });
       const credential = new TOOLS.az({ ...options, runtime: { ...machine, ...runtime } });
@@ -370,20 +370,20 @@ describe("the account that is signed in to az", () => {
     const { runtime, ...options } = deskOptions({ run }, { clock });
     const credential = new TOOLS.az({ ...options, runtime: { ...runtime, fileExists: () => new Promise(() => {}) } });
     const controller = new AbortController();
-    const left = failureOf(credential.getToken(SCOPE, { abortSignal: controller.signal }));
+    const aborted = failureOf(credential.getToken(SCOPE, { abortSignal: controller.signal }));
     const getting = credential.getToken(SCOPE);
     assert.equal(await clock.untilSleeping(1000), 1000);
     controller.abort();
-    assert.equal((await left).name, "AbortError");
+    assert.equal((await aborted).name, "AbortError");
     assert.equal(started.length, 0);
     await clock.advance(1000);
     assert.equal((await getting).token, "of az");
   });
 });
 
-describe("an aborted call", () => {
+describe("aborted calls:", () => {
   for (const tool of NAMES) {
-    test(`${tool} continues for the other callers, and is stopped when the last one aborts`, async () => {
+    test(`${tool} keeps running for the other callers, and is stopped when the last one aborts`, async () => {
       const { credential, programs, events } = createDesk(tool, (started) => hang(started));
       const controllers = Array.from({ length: 3 }, () => new AbortController());
       const failing = controllers.map(({ signal }) => failureOf(credential.getToken(SCOPE, { abortSignal: signal })));
@@ -397,7 +397,7 @@ describe("an aborted call", () => {
       assert.equal(signal!.aborted, true);
       assert.equal(programs.started.length, 1);
       await breathe();
-      // That no caller waits any more is not a failure.
+      // The abort by the last caller is not logged as a failure.
       assert.deepEqual(events, []);
     });
 
@@ -411,20 +411,20 @@ describe("an aborted call", () => {
     test(`${tool} is started again after the last caller has aborted`, async () => {
       const { credential, programs } = createDesk(tool, (started, index) => index ? ANSWERS[tool]() : hang(started));
       const controller = new AbortController();
-      const left = failureOf(credential.getToken(SCOPE, { abortSignal: controller.signal }));
+      const aborted = failureOf(credential.getToken(SCOPE, { abortSignal: controller.signal }));
       await programs.untilStarted(1);
       controller.abort(new Error("Enough"));
-      assert.equal((await left).message, "Enough");
+      assert.equal((await aborted).message, "Enough");
       assert.equal((await credential.getToken(SCOPE)).token, `of ${tool}`);
     });
 
-    test(`${tool} is not searched for in other folders after the last caller has aborted, whatever the reason`, async () => {
+    test(`${tool} is not searched for in further folders after an abort, even if its reason is a "file not found" error`, async () => {
       const { credential, programs } = createDesk(tool, hang, { env: { PATH: "/a:/b" } });
       const controller = new AbortController();
-      const left = failureOf(credential.getToken(SCOPE, { abortSignal: controller.signal }));
+      const aborted = failureOf(credential.getToken(SCOPE, { abortSignal: controller.signal }));
       await programs.untilStarted(1);
       controller.abort(noProgram());
-      assert.equal((await left).code, "ENOENT");
+      assert.equal((await aborted).code, "ENOENT");
       await breathe();
       assert.equal(programs.started.length, 1);
     });
@@ -441,7 +441,7 @@ describe("an aborted call", () => {
 });
 
 if (["workerd", "web"].includes(detectPlatform())) {
-  test("the error says that programs cannot be started on this platform", async () => {
+  test("the error says that this runtime cannot start programs", async () => {
     for (const tool of NAMES) {
       const error = await failureOf(new TOOLS[tool]({ env: {} }).getToken(SCOPE));
       assert.equal(error.name, "CredentialUnavailableError");
@@ -450,15 +450,15 @@ if (["workerd", "web"].includes(detectPlatform())) {
   });
 }
 
-test("an aborted call reads no file", async () => {
-  let looks = 0;
+test("a call with an aborted signal reads no variable", async () => {
+  let reads = 0;
   const env = () => {
-    looks++;
+    reads++;
     throw new Error("Not now");
   };
   const credential = new TOOLS.az({ runtime: { env } });
-  const before = looks;
+  const before = reads;
   const error = await failureOf(credential.getToken(SCOPE, { abortSignal: AbortSignal.abort(new Error("Left")) }));
   await breathe();
-  assert.deepEqual([error.message, looks - before], ["Left", 0]);
+  assert.deepEqual([error.message, reads - before], ["Left", 0]);
 });

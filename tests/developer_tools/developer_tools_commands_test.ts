@@ -46,13 +46,13 @@ describe("the arguments", () => {
     ...["account", "get-access-token", "--output", "json", "--only-show-errors", "--resource", resource],
     ...more,
   ];
-  // A separate value would make azd request the list of its extensions.
+  // With the values as separate arguments, azd would request the list of its extensions.
   const azd = (scope: string, ...more: string[]) => [
     ...["auth", "token", "--output=json", "--no-prompt", `--scope=${scope}`],
     ...more,
   ];
   for (
-    const [what, tool, given, args] of [
+    const [input, tool, given, args] of [
       ["a scope", "az", {}, az(RESOURCE)],
       ["a tenant of the options", "az", { tenantId: TENANT }, az(RESOURCE, "--tenant", TENANT)],
       ["a tenant of the call", "az", { call: { tenantId: OTHER } }, az(RESOURCE, "--tenant", OTHER)],
@@ -66,7 +66,7 @@ describe("the arguments", () => {
       ["a scope that is not a URL", "az", { scopes: "api://a_b.c-d:1/.default" }, az("api://a_b.c-d:1")],
       ["a subscription", "az", { subscription: "My sub_1.a-b" }, az(RESOURCE, "--subscription", "My sub_1.a-b")],
       ["an empty subscription, which is ignored", "az", { subscription: "" }, az(RESOURCE)],
-      // az rejects both together.
+      // az rejects a subscription beside a tenant.
       [
         "a subscription and its tenant",
         "az",
@@ -81,7 +81,7 @@ describe("the arguments", () => {
       ["claims", "azd", { call: { claims: '{"a":"ü?>"}' } }, azd(SCOPE, "--claims=eyJhIjoiw7w/PiJ9")],
     ] as [string, ToolName, ToolRequest, string[]][]
   ) {
-    test(`${tool}: ${what}`, async () => {
+    test(`${tool}: ${input}`, async () => {
       const started = await startOf(tool, given);
       assert.equal(started.command, `/usr/bin/${tool}`);
       assert.deepEqual(started.args, args);
@@ -89,7 +89,7 @@ describe("the arguments", () => {
     });
   }
 
-  test("pwsh: a script that contains no value of the request", async () => {
+  test("pwsh: the script contains no value of the request", async () => {
     const started = await startOf("pwsh", { tenantId: TENANT });
     assert.deepEqual(started.args.slice(0, -1), [
       "-NoProfile",
@@ -120,28 +120,28 @@ describe("the arguments", () => {
 
 describe("the variables", () => {
   const env = { PATH: "/usr/bin", HOME: "/home/jo", A: "1", BINDING: {} };
-  const handed = { PATH: "/usr/bin", HOME: "/home/jo", A: "1" };
+  const strings = { PATH: "/usr/bin", HOME: "/home/jo", A: "1" };
   const powershell = { AZWEB_IDENTITY_RESOURCE: RESOURCE, AZWEB_IDENTITY_TENANT: "", POWERSHELL_UPDATECHECK: "Off" };
   for (
-    const [tool, given, own, named] of [
+    const [tool, given, own, passed] of [
       ["az", {}, { AZURE_CORE_NO_COLOR: "true" }, { PATH: "/bin", HOME: "/home/jo" }],
       ["azd", {}, { NO_COLOR: "true" }, { PATH: "/bin" }],
       ["pwsh", {}, powershell, { PATH: "/bin" }],
       ["pwsh", { tenantId: TENANT }, { ...powershell, AZWEB_IDENTITY_TENANT: TENANT }, { PATH: "/bin" }],
     ] as [ToolName, ToolRequest, Record<string, string>, Record<string, string>][]
   ) {
-    test(`${tool} gets the variables of the options and those it needs, and no others`, async () => {
+    test(`${tool} gets only the variables of options.env and those that the library adds`, async () => {
       const { options } = await startOf(tool, { env, ...given });
-      assert.deepEqual(options.env, { ...handed, ...own });
+      assert.deepEqual(options.env, { ...strings, ...own });
       assert.equal(options.clearEnv, true);
     });
 
-    test(`${tool} inherits the variables of the process and those it needs if the options have none`, async () => {
+    test(`${tool} inherits the variables of the process if options.env is not set, besides those that the library adds`, async () => {
       const { run, started } = createPrograms(() => ANSWERS[tool]());
       const { env: _, runtime, ...options } = deskOptions({ run });
       const read = (name: string) => ({ PATH: "/bin", HOME: "/home/jo", A: "1" })[name];
       await new TOOLS[tool]({ ...options, runtime: { ...runtime, env: read }, ...given as object }).getToken(SCOPE);
-      assert.deepEqual(started[0]!.options.env, { ...named, ...own });
+      assert.deepEqual(started[0]!.options.env, { ...passed, ...own });
       assert.equal(started[0]!.options.clearEnv, false);
     });
   }
@@ -149,7 +149,7 @@ describe("the variables", () => {
 
 describe("the working directory", () => {
   for (
-    const [what, given, cwd] of [
+    const [system, given, cwd] of [
       ["Linux", {}, "/"],
       ["macOS", { platform: "darwin" }, "/"],
       ["Windows", windows({ SystemRoot: "D:\\Win" }), "D:\\Win"],
@@ -163,7 +163,7 @@ describe("the working directory", () => {
       ["Windows with a quotation mark in SystemRoot", windows({ SystemRoot: 'C:\\a"b' }), "C:\\Windows"],
     ] as [string, ToolRequest, string][]
   ) {
-    test(what, async () => {
+    test(system, async () => {
       assert.equal((await startOf("azd", given)).options.cwd, cwd);
     });
   }
@@ -173,7 +173,7 @@ describe("the working directory", () => {
   }
 });
 
-/** Returns the programs that are tried when none exists. */
+/** Returns the paths of the programs that are tried on a machine that has none of them. */
 async function triedOn(tool: ToolName, options: Options): Promise<string[]> {
   const { credential, programs } = createDesk(tool, () => noProgram(), options);
   const error = await failureOf(credential.getToken(SCOPE));
@@ -183,21 +183,21 @@ async function triedOn(tool: ToolName, options: Options): Promise<string[]> {
 
 describe("PATH on Linux", () => {
   for (
-    const [what, PATH, folders] of [
-      ["in order", "/b:/a", ["/b/", "/a/"]],
-      ["each once", "/a:/b:/a", ["/a/", "/b/"]],
-      ["with a separator at the end", "/a/:/b//", ["/a/", "/b/"]],
-      ["the root folder", "/", ["/"]],
-      ["never the current folder", ":.:./bin:bin:../bin:~/bin:/a:", ["/a/"]],
-      ["a quoted folder, which is relative", '"/a b":"bin":".":/c', ["/c/"]],
-      ["with quotation marks in the name", '/a"b":/"c":/d', ['/a"b"/', '/"c"/', "/d/"]],
-      ["with spaces", "/with space:/a", ["/with space/", "/a/"]],
-      ["with a space at the end, which is another folder", "/a :/a", ["/a /", "/a/"]],
-      ["with a space at the start, which is relative", " /a:/b", ["/b/"]],
+    const [content, PATH, folders] of [
+      ["folders, in their order", "/b:/a", ["/b/", "/a/"]],
+      ["a folder twice, which is searched once", "/a:/b:/a", ["/a/", "/b/"]],
+      ["folders with a separator at the end", "/a/:/b//", ["/a/", "/b/"]],
+      ["only the root folder", "/", ["/"]],
+      ["relative folders, which are ignored", ":.:./bin:bin:../bin:~/bin:/a:", ["/a/"]],
+      ["quoted folders, which are relative", '"/a b":"bin":".":/c', ["/c/"]],
+      ["folders with quotation marks in their names", '/a"b":/"c":/d', ['/a"b"/', '/"c"/', "/d/"]],
+      ["a folder with a space in its name", "/with space:/a", ["/with space/", "/a/"]],
+      ["a folder with a space at the end, which is part of its name", "/a :/a", ["/a /", "/a/"]],
+      ["a folder with a space at the start, which makes it relative", " /a:/b", ["/b/"]],
     ] as [string, string, string[]][]
   ) {
     for (const tool of ["az", "azd"] as const) {
-      test(`${tool}, ${what}`, async () => {
+      test(`${tool}: PATH has ${content}`, async () => {
         const tried = await triedOn(tool, { env: { PATH, HOME: "/home/jo" } });
         assert.deepEqual(tried, folders.map((folder) => folder + tool));
       });
@@ -210,7 +210,7 @@ describe("PATH on Linux", () => {
   });
 
   for (const code of ["ENOENT", "EACCES", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "ENOEXEC", "ETXTBSY"]) {
-    test(`the next folder is tried if the program ends with code ${code}`, async () => {
+    test(`the next folder is tried if the program cannot be started because of ${code}`, async () => {
       const { credential, programs } = createDesk("az", (_, index) => index ? ANSWERS.az() : noProgram(code), {
         env: { PATH: "/a:/b:/c" },
       });
@@ -256,14 +256,14 @@ describe("PATH on Linux", () => {
       ],
     ] as const
   ) {
-    test(`"${PATH}" starts no program, and the error says so`, async () => {
+    test(`with the PATH "${PATH}" no program is started, and the error says why`, async () => {
       const { credential, programs } = createDesk("az", undefined, { env: { PATH } });
       assert.equal((await failureOf(credential.getToken(SCOPE))).message, `AzureCliCredential: ${message}`);
       assert.equal(programs.started.length, 0);
     });
   }
 
-  test("a process without PATH has another next step than options without PATH", async () => {
+  test("the next step for a process without PATH differs from that for options without PATH", async () => {
     const { run, started } = createPrograms(() => ANSWERS.az());
     const { env: _, runtime, ...options } = deskOptions({ run });
     const credential = new TOOLS.az({ ...options, runtime: { ...runtime, env: () => undefined } });
@@ -276,6 +276,7 @@ describe("PATH on Linux", () => {
 });
 
 describe("PATH on Windows", () => {
+  /** Files of a machine on which every path exists. */
   const everything = new Proxy({} as Record<string, string>, { has: () => true, get: () => "" });
   const cmd = "C:\\Windows\\System32\\cmd.exe";
 
@@ -290,16 +291,16 @@ describe("PATH on Windows", () => {
   });
 
   for (
-    const [what, Path, folders] of [
-      ["never the current folder", ".;bin;\\bin;C:bin;;C:\\a", ["C:\\a\\"]],
-      ["never a network share", "\\\\evil\\share;//evil/share;\\\\?\\C:\\x;C:\\a", ["C:\\a\\"]],
+    const [content, Path, folders] of [
+      ["relative folders, which are ignored", ".;bin;\\bin;C:bin;;C:\\a", ["C:\\a\\"]],
+      ["network shares, which are ignored", "\\\\evil\\share;//evil/share;\\\\?\\C:\\x;C:\\a", ["C:\\a\\"]],
       ["a quoted folder", '"C:\\a b";C:\\c', ["C:\\a b\\", "C:\\c\\"]],
-      ["a folder with spaces around it", ' C:\\a b ; "C:\\c" ', ["C:\\a b\\", "C:\\c\\"]],
-      ["a quoted folder with a semicolon is ignored", '"C:\\a;b";C:\\c', ["C:\\c\\"]],
-      ["each once", "C:\\a;C:\\a", ["C:\\a\\"]],
+      ["folders with spaces around them", ' C:\\a b ; "C:\\c" ', ["C:\\a b\\", "C:\\c\\"]],
+      ["a quoted folder with a semicolon, which is ignored", '"C:\\a;b";C:\\c', ["C:\\c\\"]],
+      ["a folder twice, which is searched once", "C:\\a;C:\\a", ["C:\\a\\"]],
     ] as [string, string, string[]][]
   ) {
-    test(what, async () => {
+    test(`pwsh: Path has ${content}`, async () => {
       const tried = await triedOn("pwsh", { platform: "win32", env: { Path } });
       const expected = ["pwsh", "powershell"].flatMap((name) => folders.map((folder) => `${folder}${name}.exe`));
       assert.deepEqual(tried, expected);
@@ -328,12 +329,12 @@ describe("PATH on Windows", () => {
     ]);
     assert.equal(options.windowsVerbatimArguments, true);
     assert.equal(options.cwd, "C:\\Windows");
-    // cmd.exe is not started for folders without az: its exit code would mean that az is not installed.
+    // For folders without az, cmd.exe is not started, because its exit code would mean that az is not installed.
     assert.equal(programs.started.filter(({ command }) => command === cmd).length, 1);
   });
 
   for (const SystemRoot of ["", "Windows", "\\\\evil\\share", "C:\\%EVIL%"]) {
-    test(`cmd.exe is never taken from "${SystemRoot}"`, async () => {
+    test(`cmd.exe is taken from C:\\Windows if SystemRoot is "${SystemRoot}"`, async () => {
       const env = { Path: "C:\\a", SystemRoot, ComSpec: "C:\\evil\\cmd.exe" };
       const tried = await triedOn("az", { platform: "win32", env, files: everything });
       assert.deepEqual(tried.slice(2), [cmd, cmd]);
@@ -367,7 +368,7 @@ describe("PATH on Windows", () => {
   }
 
   for (const folder of ["C:\\100%", "C:\\%PATH%", "C:\\wow!", 'C:\\a"b', "C:\\a\tb", "C:\\a\nb", "C:\\a\x7fb"]) {
-    test(`a batch file in ${JSON.stringify(folder)} is ignored: the shell would interpret the path`, async () => {
+    test(`a batch file in ${JSON.stringify(folder)} is ignored, because cmd.exe would interpret the path`, async () => {
       const tried = await triedOn("az", { platform: "win32", env: { Path: folder }, files: everything });
       assert.deepEqual(tried, [`${folder}\\az.exe`, `${folder}\\az.com`]);
     });
@@ -451,7 +452,7 @@ describe("a value with special characters never becomes part of a command line",
     assert.equal(atob(args.at(-1)!.replace("--claims=", "")), claims);
   });
 
-  test("az and PowerShell accept a single scope", async () => {
+  test("az and PowerShell accept one scope only", async () => {
     for (const tool of ["az", "pwsh"] as const) {
       const { credential, programs } = createDesk(tool);
       const error = await failureOf(credential.getToken(["a/.default", "b/.default"]));

@@ -17,14 +17,16 @@ import {
 const NAMES = ["az", "azd", "pwsh"] as const;
 const ENV = { PATH: "/usr/bin", HOME: "/home/jo" };
 
-/** Differences between two credentials: the variables of both, in addition to `ENV`. */
+/** The variables of two credentials in addition to `ENV`, by the difference between them. */
 const DIFFERENCES: Readonly<Record<string, readonly [Record<string, unknown>, Record<string, unknown>]>> = {
   "the cloud": [{ AZURE_CLOUD_NAME: "AzureCloud" }, { AZURE_CLOUD_NAME: "AzureChinaCloud" }],
   "the cloud, set or not": [{}, { AZURE_CLOUD_NAME: "AzureChinaCloud" }],
   "the cloud, empty or not set": [{}, { AZURE_CLOUD_NAME: "" }],
   "the endpoint of azd": [{ AZD_AUTH_ENDPOINT: "http://127.0.0.1:1" }, { AZD_AUTH_ENDPOINT: "http://127.0.0.1:2" }],
-  "the key of that endpoint": [{ AZD_AUTH_KEY: "a" }, { AZD_AUTH_KEY: "b" }],
-  "the metadata of the clouds": [{ ARM_CLOUD_METADATA_URL: "https://a" }, { ARM_CLOUD_METADATA_URL: "https://b" }],
+  "the key of the endpoint of azd": [{ AZD_AUTH_KEY: "a" }, { AZD_AUTH_KEY: "b" }],
+  "the URL of the metadata of clouds": [{ ARM_CLOUD_METADATA_URL: "https://a" }, {
+    ARM_CLOUD_METADATA_URL: "https://b",
+  }],
   "the configuration folder": [{ AZURE_CONFIG_DIR: "/a" }, { AZURE_CONFIG_DIR: "/b" }],
   "the app of a service principal": [{ AZURE_CLIENT_ID: "a" }, { AZURE_CLIENT_ID: "b" }],
   "the secret of a service principal": [{ AZURE_CLIENT_SECRET: "a" }, { AZURE_CLIENT_SECRET: "b" }],
@@ -36,7 +38,7 @@ const DIFFERENCES: Readonly<Record<string, readonly [Record<string, unknown>, Re
   "the letter case of a name": [{ Foo: "a" }, { FOO: "a" }],
 };
 
-/** Creates credentials of a tool that share a machine, a clock and a cache, and whose tokens are numbered. */
+/** Returns a function that creates credentials. They share a machine, a clock and a cache; their tokens are numbered. */
 function openDesk(tool: typeof NAMES[number]) {
   const clock = createFakeClock(NOW);
   const programs = createPrograms((_, index) => ANSWERS[tool](NOW + HOUR, `token ${index}`));
@@ -48,8 +50,8 @@ function openDesk(tool: typeof NAMES[number]) {
 
 for (const tool of NAMES) {
   describe(tool, () => {
-    for (const [what, both] of Object.entries(DIFFERENCES)) {
-      test(`two credentials that differ in ${what} share no token`, async () => {
+    for (const [difference, both] of Object.entries(DIFFERENCES)) {
+      test(`two credentials that differ in ${difference} share no token`, async () => {
         const { create, programs } = openDesk(tool);
         for (let round = 0; round < 2; round++) {
           for (const [index, variables] of both.entries()) {
@@ -67,9 +69,9 @@ for (const tool of NAMES) {
     test("two credentials with equal variables, in any order, share a token", async () => {
       const { create, programs } = openDesk(tool);
       const variables = { ...ENV, AZURE_CLOUD_NAME: "AzureCloud", FOO: "a" };
-      const turned = Object.fromEntries(Object.entries(variables).reverse());
-      // A Worker's binding that is not a string is not a variable.
-      for (const env of [variables, turned, { ...variables, BINDING: {} }]) {
+      const reversed = Object.fromEntries(Object.entries(variables).reverse());
+      // A binding of a Worker is a variable only if it is a string.
+      for (const env of [variables, reversed, { ...variables, BINDING: {} }]) {
         assert.equal((await create(env).getToken(SCOPE)).token, "token 0");
       }
       assert.equal(programs.started.length, 1);
@@ -107,7 +109,7 @@ for (const tool of NAMES) {
       assert.equal((await credential.getToken(SCOPE)).token, "token 1");
     });
 
-    test("a changed variable that the runtime passes on to the tool is noticed after one second", async () => {
+    test("a changed variable of options.runtime.env is noticed after one second", async () => {
       const { clock, options: { env: _, runtime, ...options } } = openDesk(tool);
       const variables: Record<string, string> = { ...ENV };
       const credential = new TOOLS[tool]({ ...options, runtime: { ...runtime, env: (name) => variables[name] } });

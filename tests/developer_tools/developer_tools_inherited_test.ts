@@ -1,6 +1,6 @@
 // Runs on: deno, node, bun
-// A developer tool inherits the variables of the process each time it is started: those that may change its account
-// are part of the cache key.
+// A developer tool inherits the variables of the process each time it is started. The variables that may change its
+// account are therefore part of the cache key.
 import { createFakeClock } from "@azweb/identity/testing";
 import assert from "node:assert/strict";
 import process from "node:process";
@@ -31,7 +31,7 @@ afterEach(() => {
   changed.clear();
 });
 
-/** Creates a credential without `env`, and the files of the home directory. */
+/** Creates a credential without the option `env`. `started` is called at each start of the tool. */
 function openDesk(tool: ToolName, files: Record<string, string> = {}, started = (_index: number) => {}) {
   const clock = createFakeClock(NOW);
   const programs = createPrograms((_, index) => {
@@ -86,7 +86,7 @@ for (const tool of ["az", "azd", "pwsh"] as const) {
       assert.equal((await credential.getToken(SCOPE)).token, "token 1");
     });
 
-    test("variables of the process are ignored if the options have variables", async () => {
+    test("variables of the process are ignored if the option env is set", async () => {
       const clock = createFakeClock(NOW);
       const programs = createPrograms(() => ANSWERS[tool]());
       const credential = new TOOLS[tool]({ ...deskOptions(programs, { clock }), cache: new Map() });
@@ -100,7 +100,7 @@ for (const tool of ["az", "azd", "pwsh"] as const) {
   });
 }
 
-test("az: the account is read from the folder that a variable currently names", async () => {
+test("az: the profile is read from the folder that AZURE_CONFIG_DIR names at the time of the call", async () => {
   const files: Record<string, string> = {
     "/a/azureProfile.json": SIGNED_IN,
     "/b/azureProfile.json": SIGNED_IN,
@@ -111,7 +111,7 @@ test("az: the account is read from the folder that a variable currently names", 
   setVariable("AZURE_CONFIG_DIR", "/b");
   await clock.advance(1000);
   assert.equal((await credential.getToken(SCOPE)).token, "token 1");
-  // Another user signs in there.
+  // Another user signs in, and az writes the profile in that folder.
   files["/b/azureProfile.json"] = SIGNED_IN.replace("s", "t");
   await clock.advance(1000);
   assert.equal((await credential.getToken(SCOPE)).token, "token 2");

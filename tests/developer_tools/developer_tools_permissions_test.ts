@@ -1,5 +1,6 @@
 // Runs on: deno
-// The Deno permissions that the developer tools need, each in its own process: no prompt, and the exact flag.
+// The Deno permissions that the developer tools need: errors name the exact flags, and there is no prompt. Each test
+// runs its own process.
 import assert from "node:assert/strict";
 import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -32,7 +33,7 @@ before(async () => {
 after(() => rm(folder, { recursive: true }));
 
 /** Returns the outcome of a credential and the number of permission prompts. */
-async function ask(credential: string, flags: string[], more: Record<string, string> = {}): Promise<string> {
+async function outcomeOf(credential: string, flags: string[], more: Record<string, string> = {}): Promise<string> {
   return await runWithFlags(
     flags,
     `
@@ -57,13 +58,16 @@ for (
     ["AzurePowerShellCredential", ["--allow-run=pwsh", "--allow-env=PATH"], "of pwsh"],
   ] as [string, string[], string][]
 ) {
-  test(`${credential} needs ${flags.join(" ")}, and shows no prompt`, async () => {
-    assert.equal(await ask(credential, flags), `${token} / 0`);
+  test(`${credential} works with ${flags.join(" ")}, without a prompt`, async () => {
+    assert.equal(await outcomeOf(credential, flags), `${token} / 0`);
   });
 }
 
 test("a program that is a symbolic link needs no other permission", async () => {
-  assert.equal(await ask("AzureCliCredential", [RUN, ENV], { PATH: `${folder}/nothing:${folder}/links` }), "of az / 0");
+  assert.equal(
+    await outcomeOf("AzureCliCredential", [RUN, ENV], { PATH: `${folder}/nothing:${folder}/links` }),
+    "of az / 0",
+  );
 });
 
 for (
@@ -85,8 +89,8 @@ for (
 ) {
   const start = `CredentialUnavailableError / ${credential}: Cannot get a token from `;
 
-  test(`${credential} names --allow-run=${program} if it is missing, and shows no prompt`, async () => {
-    const message = await ask(credential, [env]);
+  test(`the error of ${credential} names --allow-run=${program} if it is missing, and there is no prompt`, async () => {
+    const message = await outcomeOf(credential, [env]);
     assert.ok(
       message.startsWith(`${start}${reason}: Run Deno with --allow-run=${program}, or install it, see `),
       message,
@@ -94,22 +98,22 @@ for (
     assert.match(message, / \/ 0$/);
   });
 
-  test(`${credential} names ${env} and --allow-run=${program} if variables may not be read`, async () => {
-    const message = await ask(credential, ["--deny-env", `--allow-run=${program}`]);
+  test(`the error of ${credential} names ${env} and --allow-run=${program} if variables may not be read`, async () => {
+    const message = await outcomeOf(credential, ["--deny-env", `--allow-run=${program}`]);
     assert.match(message, /: The variable PATH is not set, or cannot be read: Run Deno with --allow-env=/);
     assert.ok(message.endsWith(`: Run Deno with ${env} --allow-run=${program} / 0`), message);
-    // One permission query for all variables in the lifetime of the process.
-    assert.ok((await ask(credential, [`--allow-run=${program}`])).endsWith(` --allow-run=${program} / 1`));
+    // One prompt for all variables in the lifetime of the process.
+    assert.ok((await outcomeOf(credential, [`--allow-run=${program}`])).endsWith(` --allow-run=${program} / 1`));
   });
 }
 
 test("the error for a missing program names no flag", async () => {
-  const message = await ask("AzureCliCredential", ["--allow-run", ENV], { PATH: `${folder}/nothing` });
+  const message = await outcomeOf("AzureCliCredential", ["--allow-run", ENV], { PATH: `${folder}/nothing` });
   assert.match(message, /No folder of PATH has the program "az": Install it/);
 });
 
 test("the permission for another program is not sufficient", async () => {
-  assert.match(await ask("AzureCliCredential", ["--allow-run=azd", ENV]), /Run Deno with --allow-run=az, /);
+  assert.match(await outcomeOf("AzureCliCredential", ["--allow-run=azd", ENV]), /Run Deno with --allow-run=az, /);
 });
 
 test("a program is stopped at its time limit with the permission to run only that program", async () => {
@@ -124,7 +128,7 @@ test("a program is stopped at its time limit with the permission to run only tha
   `,
     { ...env, PATH: `${folder}/links` },
   );
-  // The test's process ends too, because nothing keeps it alive.
+  // There is an output only because the program ends: nothing keeps its process alive.
   assert.match(output, /did not end within the 300 ms of "processTimeoutInMs", and was stopped/);
 });
 
@@ -151,13 +155,13 @@ test("stopping a tool shows no prompt, not even in a terminal", async () => {
 });
 
 test("the error names variables that can make a program load other code", async () => {
-  const message = await ask("AzureCliCredential", [RUN, ENV], { LD_LIBRARY_PATH: `${folder}/bin` });
+  const message = await outcomeOf("AzureCliCredential", [RUN, ENV], { LD_LIBRARY_PATH: `${folder}/bin` });
   assert.match(message, /could not be run: Deno starts a program with these variables only if it may run all programs/);
 });
 
 for (
   const [credential, flags] of [
-    // Without the permission to read its profile.
+    // The account is unknown, because the permission to read the profile of az is missing.
     ["AzureCliCredential", [RUN, ENV]],
     ["AzureDeveloperCliCredential", ["--allow-run=azd", "--allow-env=PATH"]],
     ["AzurePowerShellCredential", ["--allow-run=pwsh", "--allow-env=PATH"]],
@@ -181,17 +185,17 @@ for (
   });
 }
 
-// Cache keys in a cache that processes share
+// Cache keys, for a cache that several processes share
 
-/** Returns a token's cache key from one process per set of variables. Each gets the token with two credentials. */
+/** Starts a process for each set of variables, which gets a token with two credentials. Returns their cache keys. */
 async function keysOf(flags: string[], ...processes: Record<string, string>[]): Promise<string[]> {
   const code = `
     ${COUNT_QUESTIONS}
     const { AzureCliCredential } = await import("@azweb/identity");
     const cache = new Map();
-    // Variables that the test run itself may have.
-    const isWhole = Deno.permissions.querySync({ name: "env" }).state === "granted";
-    for (const name of isWhole ? Object.keys(Deno.env.toObject()) : []) {
+    // Delete the variables that come from the test run itself.
+    const canReadAll = Deno.permissions.querySync({ name: "env" }).state === "granted";
+    for (const name of canReadAll ? Object.keys(Deno.env.toObject()) : []) {
       if (/^(AZURE|AZD|ARM)_/.test(name) && !GIVEN.includes(name)) Deno.env.delete(name);
     }
     for (let n = 0; n < 2; n++) await new AzureCliCredential({ cache }).getToken("https://vault.azure.net/.default");

@@ -1,11 +1,11 @@
-// The expiry time as the Azure CLI wrote it before version 2.54: a local time, read in different time zones.
+// Before version 2.54, the Azure CLI wrote the expiry as a local time. It is read here in several time zones.
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { startModule, stopModules } from "../support/child.ts";
 
 after(stopModules);
 
-type Row = readonly [what: string, now: string, local: string, end: string];
+type Row = readonly [situation: string, now: string, local: string, end: string];
 
 const ZONES: Readonly<Record<string, readonly Row[]>> = {
   UTC: [["any day", "2026-03-29T00:30Z", "2026-03-29 01:30:00.123456", "2026-03-29T01:30:00.000Z"]],
@@ -54,7 +54,7 @@ const ZONES: Readonly<Record<string, readonly Row[]>> = {
 };
 
 for (const [TZ, rows] of Object.entries(ZONES)) {
-  test(`${TZ}: ${rows.map(([what]) => what).join(", ")}`, async () => {
+  test(`${TZ}: ${rows.map(([situation]) => situation).join(", ")}`, async () => {
     const inputs = JSON.stringify(rows.map(([, now, local]) => [now, local]));
     const { stdout, stderr } = await startModule("developer_tools/local_time_process", { args: [inputs], env: { TZ } })
       .ended;
@@ -63,7 +63,7 @@ for (const [TZ, rows] of Object.entries(ZONES)) {
   });
 }
 
-test("an ambiguous time whose later reading has passed is expired", async () => {
+test("an ambiguous time is expired if both of the times that it may mean have passed", async () => {
   const inputs = JSON.stringify([["2026-10-25T03:00Z", "2026-10-25 02:20:00"]]);
   const { stdout } = await startModule("developer_tools/local_time_process", {
     args: [inputs],

@@ -1,4 +1,4 @@
-// The Azure CLI is started while the metadata service is still being probed. Nothing else changes.
+// The Azure CLI is started while the metadata service is still being probed. Which credential is used remains the same.
 import { createFakeClock } from "@azweb/identity/testing";
 import assert from "node:assert/strict";
 import { before, describe, test } from "node:test";
@@ -18,34 +18,38 @@ import { ANSWERS, HOUR, SIGNED_IN } from "../support/developer_tools/tool.ts";
 const AZ: readonly Name[] = ["AzureCliCredential"];
 const HEAD_START = 150;
 
-/** A response that arrives after a delay. */
-function after(ms: number, clock: Laptop["clock"], respond: (request: Asked) => unknown): (request: Asked) => unknown {
+/** Returns a function that responds to a probe after a delay, and to other requests at once. */
+function delayProbe(
+  ms: number,
+  clock: Laptop["clock"],
+  respond: (request: Asked) => unknown,
+): (request: Asked) => unknown {
   return (request) =>
     request.headers.has("metadata") ? respond(request) : clock.sleep(ms, request.signal).then(() => respond(request));
 }
 
-/** An Azure CLI that takes some time. */
+/** Returns the behaviour of an Azure CLI that needs some time. */
 function slowAz(ms: number, clock: Laptop["clock"], respond?: () => unknown): () => unknown {
   return () => clock.sleep(ms).then(() => respond ? respond() : ANSWERS.az(clock.now() + HOUR));
 }
 
 /** Calls `getToken` on a machine whose metadata service does not respond, and waits until the probe is pending. */
 async function begin(options: LaptopOptions = {}) {
-  const laptop = createLaptop({ has: AZ, near: silence, ...options });
+  const laptop = createLaptop({ has: AZ, localAnswer: silence, ...options });
   const getting = laptop.credential.getToken(SCOPE);
   getting.catch(() => {});
-  await laptop.near.untilRequested(1);
+  await laptop.localService.untilRequested(1);
   return { ...laptop, getting };
 }
 
 /** Waits until the Azure CLI is started, after the probe has been pending for 150 ms. */
-async function untilBegun({ clock, programs }: Pick<Laptop, "clock" | "programs">): Promise<void> {
+async function untilAzStarted({ clock, programs }: Pick<Laptop, "clock" | "programs">): Promise<void> {
   await clock.untilSleeping(HEAD_START);
   await clock.advance(HEAD_START);
   await programs.untilStarted(1);
 }
 
-// The modules that are loaded on demand are loaded.
+// Loads the modules that are imported on demand.
 before(() => createLaptop({ has: AZ }).credential.getToken(SCOPE));
 
 test("az is started after the probe has been pending for 150 ms, and not before", async () => {
@@ -60,47 +64,51 @@ test("az is started after the probe has been pending for 150 ms, and not before"
 
 test("az is also started if its profile has a byte order mark, as az writes it", async () => {
   const laptop = await begin({ hasProfile: { text: `\uFEFF${SIGNED_IN}` } });
-  await untilBegun(laptop);
+  await untilAzStarted(laptop);
   assert.deepEqual(laptop.ran(), ["az"]);
 });
 
 test("the token of az is used only after the probe has found no managed identity", async () => {
   const laptop = await begin();
-  const { clock, ran, getting, selected, near } = laptop;
+  const { clock, ran, getting, selected, localService } = laptop;
   let settled = false;
   getting.then(() => settled = true);
-  await untilBegun(laptop);
+  await untilAzStarted(laptop);
   await clock.advance(999 - HEAD_START);
   assert.deepEqual([settled, selected()], [false, []]);
   await clock.advance(1);
   assert.equal((await getting).token, "of az");
   assert.deepEqual(selected(), ["AzureCliCredential"]);
   assert.deepEqual(ran(), ["az"]);
-  assert.equal(near.requests.length, 1);
+  assert.equal(localService.requests.length, 1);
 });
 
 for (const [az, total] of [[600, 1000], [3000, HEAD_START + 3000]] as const) {
-  test(`probe 1000 ms, az ${az} ms: ${total} ms together`, async () => {
+  test(`a probe of 1000 ms and an az that needs ${az} ms take ${total} ms together`, async () => {
     const clock = createFakeClock();
     const start = clock.now();
     const laptop = await begin({ clock, tools: { az: slowAz(az, clock) } });
     const { getting } = laptop;
     let done = 0;
     getting.then(() => done = clock.now() - start);
-    await untilBegun(laptop);
+    await untilAzStarted(laptop);
     await clock.advance(10_000);
     assert.equal((await getting).token, "of az");
     assert.equal(done, total);
   });
 }
 
-describe("if the machine has a managed identity, that one is used", () => {
+describe("if the machine has a managed identity, it is used", () => {
   for (const az of [50, 5000]) {
-    test(`even if az takes ${az} ms, and az is not stopped`, async () => {
+    test(`even if az was started and needs ${az} ms; az is not stopped`, async () => {
       const clock = createFakeClock();
-      const laptop = await begin({ clock, near: after(500, clock, metadata), tools: { az: slowAz(az, clock) } });
+      const laptop = await begin({
+        clock,
+        localAnswer: delayProbe(500, clock, metadata),
+        tools: { az: slowAz(az, clock) },
+      });
       const { getting, programs, selected, events, credential, ran } = laptop;
-      await untilBegun(laptop);
+      await untilAzStarted(laptop);
       await clock.advance(350);
       assert.equal((await getting).token, "a-token");
       assert.deepEqual(selected(), ["ManagedIdentityCredential"]);
@@ -120,10 +128,10 @@ describe("if the machine has a managed identity, that one is used", () => {
     });
   }
 
-  test("and a failure of az is ignored", async () => {
+  test("and an error of az is ignored", async () => {
     const clock = createFakeClock();
-    const laptop = await begin({ clock, near: after(500, clock, metadata), tools: { az: signedOut } });
-    await untilBegun(laptop);
+    const laptop = await begin({ clock, localAnswer: delayProbe(500, clock, metadata), tools: { az: signedOut } });
+    await untilAzStarted(laptop);
     await clock.advance(350);
     assert.equal((await laptop.getting).token, "a-token");
     await breathe();
@@ -131,9 +139,9 @@ describe("if the machine has a managed identity, that one is used", () => {
 });
 
 test("az is not started if the probe gets a response in time", async () => {
-  for (const [near, token] of [[metadata, "a-token"], [noService, "of az"]] as const) {
+  for (const [localAnswer, token] of [[metadata, "a-token"], [noService, "of az"]] as const) {
     const clock = createFakeClock();
-    const { getting, programs } = await begin({ clock, near: after(HEAD_START - 1, clock, near) });
+    const { getting, programs } = await begin({ clock, localAnswer: delayProbe(HEAD_START - 1, clock, localAnswer) });
     await clock.untilSleeping(HEAD_START - 1);
     await clock.advance(HEAD_START - 1);
     assert.equal((await getting).token, token);
@@ -142,11 +150,11 @@ test("az is not started if the probe gets a response in time", async () => {
   }
 });
 
-test("if az fails, it was started once, and the error contains the time that the caller waited for it", async () => {
+test("an az that fails is not started again, and the error contains the time that the caller waited for it", async () => {
   const clock = createFakeClock();
   const laptop = await begin({ clock, tools: { az: slowAz(1500, clock, signedOut) } });
   const { getting, ran } = laptop;
-  await untilBegun(laptop);
+  await untilAzStarted(laptop);
   await clock.advance(10_000);
   const error = await failureOf(getting);
   assert.equal(error.name, "AggregateAuthenticationError");
@@ -158,7 +166,7 @@ test("if az fails, it was started once, and the error contains the time that the
 test("az is stopped at its own time limit", async () => {
   const clock = createFakeClock();
   const laptop = await begin({ clock, tools: { az: () => new Promise(() => {}) }, processTimeoutInMs: 2000 });
-  await untilBegun(laptop);
+  await untilAzStarted(laptop);
   await clock.advance(2000);
   assert.match(
     (await failureOf(laptop.getting)).message,
@@ -168,7 +176,7 @@ test("az is stopped at its own time limit", async () => {
 
 describe("az is not started early", () => {
   for (
-    const [what, options] of [
+    const [condition, options] of [
       ["if no account is signed in", { hasProfile: false }],
       ...[
         "",
@@ -180,79 +188,79 @@ describe("az is not started early", () => {
         '\uFEFF{"installationId":"i","subscriptions":[]}',
       ]
         .map((text): [string, LaptopOptions] => [
-          `where az has run and no user has signed in: ${JSON.stringify(text)}`,
+          `if the profile of az is ${JSON.stringify(text)}, which has no account`,
           { hasProfile: { text } },
         ]),
       ["if the profile may not be read", { hasProfile: "forbidden" }],
-      ["if it is excluded", { exclude: ["AzureCliCredential"] }],
+      ["if AzureCliCredential is excluded", { exclude: ["AzureCliCredential"] }],
       ["if AZURE_TOKEN_CREDENTIALS restricts the chain to credentials for Azure", {
         variables: { AZURE_TOKEN_CREDENTIALS: "prod" },
       }],
       ["if AZURE_TOKEN_CREDENTIALS selects the managed identity", {
         variables: { AZURE_TOKEN_CREDENTIALS: "ManagedIdentityCredential" },
       }],
-      ["if a variable names the metadata service", {
+      ["if a variable has the URL of the metadata service", {
         variables: { AZURE_POD_IDENTITY_AUTHORITY_HOST: "http://127.0.0.1:2579" },
       }],
       ...Object.entries(MACHINES).filter(([name]) => !["IMDS", "Azure Arc"].includes(name)).map((
         [name, variables],
-      ): [string, LaptopOptions] => [`where the variables name ${name}`, { variables }]),
+      ): [string, LaptopOptions] => [`if variables configure ${name}`, { variables }]),
     ] as [string, LaptopOptions][]
   ) {
-    test(what, async () => {
+    test(condition, async () => {
       const { clock, programs } = await begin(options);
       await clock.untilSleeping();
-      // Longer than the 150 ms, shorter than the probe.
+      // Longer than the 150 ms, and shorter than the time limit of the probe.
       await clock.advance(900);
       assert.equal(programs.started.length, 0);
     });
   }
 });
 
-describe("an aborting caller", () => {
+describe("a call that is aborted", () => {
   for (
-    const [when, ms] of [["before it begins", 100], ["while it runs", 400], ["after the probe", 1200]] as const
+    const [when, ms] of [["before az is started", 100], ["while az runs", 400], ["after the probe", 1200]] as const
   ) {
-    test(`${when}, is rejected at once, and az is not stopped`, async () => {
+    test(`${when} rejects at once, and az is not stopped`, async () => {
       const clock = createFakeClock();
       let ended = 0;
       const laptop = createLaptop({
         clock,
         has: AZ,
-        near: silence,
+        localAnswer: silence,
         tools: { az: slowAz(3000, clock, () => (ended++, ANSWERS.az(clock.now() + HOUR))) },
       });
       const controller = new AbortController();
-      const leaving = failureOf(laptop.credential.getToken(SCOPE, { abortSignal: controller.signal }));
-      await laptop.near.untilRequested(1);
+      const aborted = failureOf(laptop.credential.getToken(SCOPE, { abortSignal: controller.signal }));
+      await laptop.localService.untilRequested(1);
       await clock.untilSleeping(HEAD_START);
-      if (ms >= HEAD_START) await untilBegun(laptop);
+      if (ms >= HEAD_START) await untilAzStarted(laptop);
       await clock.advance(ms >= HEAD_START ? ms - HEAD_START : ms);
       controller.abort();
-      assert.equal((await leaving).name, "AbortError");
+      assert.equal((await aborted).name, "AbortError");
       await clock.advance(10_000);
-      const began = ms >= HEAD_START ? 1 : 0;
-      assert.equal(laptop.programs.started.length, began);
+      const starts = ms >= HEAD_START ? 1 : 0;
+      assert.equal(laptop.programs.started.length, starts);
       assert.equal(laptop.programs.started.filter(({ options }) => options.signal!.aborted).length, 0);
-      assert.equal(ended, began);
+      assert.equal(ended, starts);
       assert.deepEqual(laptop.selected(), []);
     });
   }
 
-  test("does not affect other callers", async () => {
+  test("does not affect other calls", async () => {
     const clock = createFakeClock();
     const laptop = await begin({ clock, tools: { az: slowAz(3000, clock) } });
-    const { credential, getting, near, ran } = laptop;
+    const { credential, getting, localService, ran } = laptop;
     const controller = new AbortController();
-    const leaving = failureOf(credential.getToken(SCOPE, { abortSignal: controller.signal }));
-    await untilBegun(laptop);
+    const aborted = failureOf(credential.getToken(SCOPE, { abortSignal: controller.signal }));
+    await untilAzStarted(laptop);
     await clock.advance(250);
     controller.abort();
-    assert.equal((await leaving).name, "AbortError");
+    assert.equal((await aborted).name, "AbortError");
     await clock.advance(10_000);
     assert.equal((await getting).token, "of az");
     assert.deepEqual(ran(), ["az"]);
-    assert.ok(near.requests.length > 0);
+    assert.ok(localService.requests.length > 0);
   });
 });
 
@@ -260,17 +268,17 @@ test("concurrent calls start az once", async () => {
   const laptop = await begin();
   const { credential, clock, getting, ran } = laptop;
   const others = Array.from({ length: 20 }, () => credential.getToken(SCOPE));
-  await untilBegun(laptop);
+  await untilAzStarted(laptop);
   await clock.advance(2000);
   const tokens = await Promise.all([getting, ...others]);
   assert.deepEqual([...new Set(tokens.map(({ token }) => token))], ["of az"]);
   assert.deepEqual(ran(), ["az"]);
 });
 
-test("each call starts az once without a cache", async () => {
+test("without a cache, each call starts az once", async () => {
   const laptop = await begin({ cache: false });
   const { clock, getting, ran, credential } = laptop;
-  await untilBegun(laptop);
+  await untilAzStarted(laptop);
   await clock.advance(2000);
   await getting;
   assert.deepEqual(ran(), ["az"]);
@@ -279,10 +287,10 @@ test("each call starts az once without a cache", async () => {
 });
 
 test("az gets the scope and tenant of the caller's request", async () => {
-  const laptop = createLaptop({ has: AZ, near: silence });
+  const laptop = createLaptop({ has: AZ, localAnswer: silence });
   const getting = laptop.credential.getToken(SCOPE, { tenantId: "a.example" });
-  await laptop.near.untilRequested(1);
-  await untilBegun(laptop);
+  await laptop.localService.untilRequested(1);
+  await untilAzStarted(laptop);
   await laptop.clock.advance(1000);
   await getting;
   assert.deepEqual(laptop.programs.started[0]!.args.slice(-2), ["--tenant", "a.example"]);

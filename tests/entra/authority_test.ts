@@ -91,7 +91,7 @@ for (
     "https://login.microsoftonline.us#CANARY",
   ] as const
 ) {
-  test(`an invalid AZURE_AUTHORITY_HOST ("${value}") fails the call, not the constructor, and no request is sent`, async () => {
+  test(`with the invalid AZURE_AUTHORITY_HOST "${value}" the constructor does not throw, and getToken rejects without a request`, async () => {
     const service = createService();
     const options = { ...isolatedOptions(service), env: { AZURE_AUTHORITY_HOST: value } };
     const credential = new ClientSecretCredential(TENANT, CLIENT, "a-secret", options);
@@ -179,7 +179,7 @@ test("AZURE_IDENTITY_DISABLE_MULTITENANTAUTH restricts requests to the credentia
   assert.equal(url, `https://login.microsoftonline.com/${TENANT}/oauth2/v2.0/token`);
 });
 
-test("uses the AD FS endpoint for any host, spelling and tenant of the call, without discovery", async () => {
+test('for the tenant "adfs" in any letter case, uses the AD FS endpoint of any host, without discovery', async () => {
   for (const tenantId of ["adfs", "ADFS", "AdFs"]) {
     for (const path of ["", "/", "/adfs", "/ADFS/"]) {
       for (const requested of [undefined, "contoso.onmicrosoft.com"]) {
@@ -232,8 +232,8 @@ test("instance discovery of the simulated Entra confirms its configured hosts an
   const options = isolatedOptions(entra);
   await new ClientSecretCredential(TENANT, CLIENT, "a-secret", { ...options, authorityHost: UNKNOWN }).getToken(SCOPE);
   assert.equal(entra.requests.length, 3);
-  const stranger = { ...options, authorityHost: "https://login.stranger.example" };
-  const error = await failureOf(new ClientSecretCredential(TENANT, CLIENT, "a-secret", stranger).getToken(SCOPE));
+  const unknown = { ...options, authorityHost: "https://login.stranger.example" };
+  const error = await failureOf(new ClientSecretCredential(TENANT, CLIENT, "a-secret", unknown).getToken(SCOPE));
   assert.match(
     error.message,
     /The public cloud does not know its host; set "disableInstanceDiscovery" if you trust "login\.stranger\.example"/,
@@ -266,7 +266,7 @@ test("does not share the result of discovery between fetch functions, so that a 
   assert.deepEqual(services.map(({ requests }) => requests.length), [3, 3]);
 });
 
-test("disableInstanceDiscovery trusts the host: one request", async () => {
+test("with disableInstanceDiscovery, an unknown host needs one request", async () => {
   const urls = await urlsOf({ authorityHost: UNKNOWN, disableInstanceDiscovery: true });
   assert.deepEqual(urls, [`${UNKNOWN}/${TENANT}/oauth2/v2.0/token`]);
 });
@@ -354,8 +354,8 @@ test("a token endpoint of a known cloud is accepted from any OpenID configuratio
   assert.equal(service.requests.at(-1)!.url, token_endpoint);
 });
 
-/** Starts a sign-in at a private cloud with this OpenID configuration. */
-function signInAtPrivateCloud(endpoints: Record<string, unknown>) {
+/** Creates two kinds of sign-in at a private cloud that has these endpoints in its OpenID configuration. */
+function createSignIns(endpoints: Record<string, unknown>) {
   const service = createService((request) =>
     request.url.includes("openid-configuration")
       ? jsonAnswer({ token_endpoint: `${UNKNOWN}/token`, ...endpoints })
@@ -382,7 +382,7 @@ function signInAtPrivateCloud(endpoints: Record<string, unknown>) {
 }
 
 test("users sign in at the endpoints of the OpenID configuration", async () => {
-  const { service, device, web } = signInAtPrivateCloud({
+  const { service, device, web } = createSignIns({
     authorization_endpoint: `${UNKNOWN}/sign-in?p=1`,
     device_authorization_endpoint: "https://login.microsoftonline.us/devices",
   });
@@ -398,8 +398,8 @@ test("users sign in at the endpoints of the OpenID configuration", async () => {
 for (
   const endpoint of [undefined, null, "", "/devices", "https://evil.example/devices", "http://login.private.example/x"]
 ) {
-  test(`no user is sent to the endpoint ${JSON.stringify(endpoint)}`, async () => {
-    const { service, device, web } = signInAtPrivateCloud({
+  test(`an OpenID configuration with the endpoint ${JSON.stringify(endpoint)} starts no sign-in`, async () => {
+    const { service, device, web } = createSignIns({
       authorization_endpoint: endpoint,
       device_authorization_endpoint: endpoint,
     });
@@ -420,23 +420,23 @@ for (
 }
 
 const BROKEN: Readonly<Record<string, (request: Asked, clock: FakeClock) => unknown>> = {
-  "refused": () => {
+  "a refused connection": () => {
     throw new TypeError("Connection refused");
   },
   "a web page": () => new Response("<html>Sign in to the proxy</html>"),
   "truncated JSON": () => new Response('{"token_endpoint":"https://login.pri'),
   "an empty response": () => new Response(""),
-  "null": () => jsonAnswer(null),
+  "the JSON null": () => jsonAnswer(null),
   "an array": () => jsonAnswer([]),
   "a number": () => jsonAnswer(7),
-  "404": () => new Response("Not found", { status: 404 }),
-  "500": () => new Response("", { status: 500 }),
-  "503 with an error in JSON": () => jsonAnswer({ error: "temporarily_unavailable" }, { status: 503 }),
-  "429 with an error in JSON": () => jsonAnswer({ error: "temporarily_unavailable" }, { status: 429 }),
+  "status 404": () => new Response("Not found", { status: 404 }),
+  "status 500": () => new Response("", { status: 500 }),
+  "status 503 with an error in JSON": () => jsonAnswer({ error: "temporarily_unavailable" }, { status: 503 }),
+  "status 429 with an error in JSON": () => jsonAnswer({ error: "temporarily_unavailable" }, { status: 429 }),
   "a redirect": () => new Response(null, { status: 302, headers: { location: "https://evil.example/" } }),
 };
 
-test("a public cloud that cannot be reached: the error has both next steps", async () => {
+test("if instance discovery cannot be reached, the error suggests to check the host or to disable instance discovery", async () => {
   const service = createService(() => Promise.reject(new TypeError("getaddrinfo ENOTFOUND login.microsoftonline.com")));
   const options = { ...isolatedOptions(service), authorityHost: UNKNOWN };
   const error = await failureOf(new ClientSecretCredential(TENANT, CLIENT, "a-secret", options).getToken(SCOPE));
@@ -448,11 +448,11 @@ test("a public cloud that cannot be reached: the error has both next steps", asy
 
 for (const [name, respond] of Object.entries(BROKEN)) {
   for (const step of ["discovery/instance", "openid-configuration"]) {
-    test(`${name} at ${step} fails with the step, the host and a next step, and the next call sends the request again`, async () => {
+    test(`${step}, ${name}: the error has the host and a next step, and the next call sends the request again`, async () => {
       const clock = createFakeClock();
-      let broken = true;
+      let isBroken = true;
       const service = createService((request) =>
-        broken && request.url.includes(step) ? respond(request, clock) : privateCloud(request)
+        isBroken && request.url.includes(step) ? respond(request, clock) : privateCloud(request)
       );
       const options = { ...isolatedOptions(service, clock), authorityHost: UNKNOWN };
       const credential = new ClientSecretCredential(TENANT, CLIENT, "a-secret", options);
@@ -467,7 +467,7 @@ for (const [name, respond] of Object.entries(BROKEN)) {
       );
       assert.match(error.message, /set "disableInstanceDiscovery" if you trust "login\.private\.example"$/);
       assert.ok(service.requests.every(({ body, redirect }) => body === "" && redirect === "manual"));
-      broken = false;
+      isBroken = false;
       await clock.advance(1);
       assert.equal((await credential.getToken(SCOPE)).token, "a-token");
     });

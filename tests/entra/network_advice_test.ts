@@ -1,5 +1,5 @@
 // Runs on: deno, node, bun
-// The next step for each cause of a network failure, by the errors that the runtime itself has for real connections.
+// The next step for each cause of a network failure. The connections are real, and so are the errors of the runtime.
 import assert from "node:assert/strict";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:https";
@@ -29,7 +29,7 @@ after(async () => {
   await rm(folder, { recursive: true });
 });
 
-/** Where the token service is, and how to get there. */
+/** A network: the URL of the token service, and the variables with which a program can reach it. */
 interface Network {
   readonly url: string;
   readonly env?: Readonly<Record<string, string>>;
@@ -53,22 +53,25 @@ async function serve(options: { names?: string[]; validFrom?: number; chain?: bo
   return await listen(createServer({ cert, key }, (_, response) => response.end("<html>Accept the terms</html>")));
 }
 
+/** Returns a URL at which connections are refused. */
 async function refuse(): Promise<Network> {
   const { close, ...network } = await listen(createTcpServer());
   await close();
   return { ...network, close: () => Promise.resolve() };
 }
 
+/** Starts a proxy that refuses connections to the token service. */
 async function byProxy(user?: string): Promise<Network> {
   const { url, close } = await startTunnel("other.invalid", 9, user === undefined ? {} : { user });
   return { url: "https://entra.invalid", env: { HTTPS_PROXY: url }, close };
 }
 
+/** Returns the variables with which a program trusts the certificate authority. */
 function trusted(): Record<string, string> {
   return trust(join(folder, "ca.pem"));
 }
 
-/** The network, the variables of the program, and the next step. */
+/** For each cause: the network, further variables of the program, and the expected next step. */
 const CAUSES: Readonly<Record<string, [() => Promise<Network>, () => Record<string, string>, RegExp]>> = {
   "a certificate that is not yet valid": [
     () => serve({ validFrom: Date.now() + TWO_DAYS }),
@@ -126,7 +129,7 @@ for (const [cause, [start, variables, nextStep]] of Object.entries(CAUSES)) {
     await close();
     assert.match(stdout, /^error EnvironmentCredential: Cannot get a token for /, stderr);
     assert.match(stdout, nextStep);
-    // One sentence for each cause, and not the general one.
+    // The general next step is not added.
     assert.doesNotMatch(stdout, /Check the network/);
   });
 }

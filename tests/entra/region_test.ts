@@ -20,10 +20,10 @@ import {
 const METADATA = "http://169.254.169.254/metadata/instance/compute?api-version=2021-02-01";
 const REGION = "AZURE_REGIONAL_AUTHORITY_NAME";
 // Edge isolates and pages have no access to a metadata service.
-const hasMachine = !["workerd", "web"].includes(detectPlatform());
+const hasMetadataService = !["workerd", "web"].includes(detectPlatform());
 
-/** Returns the host of the token request, and the requests to the metadata service. */
-async function ask(
+/** Gets a token. Returns the host of the token request, and the metadata service with its requests. */
+async function getToken(
   env: Record<string, string>,
   options: CredentialOptions = {},
   metadata: (request: Asked) => unknown = () => jsonAnswer({ location: "westeurope" }),
@@ -38,7 +38,7 @@ async function ask(
 
 test("uses the global endpoint if the variable is not set or empty", async () => {
   for (const env of [{}, { [REGION]: "" }]) {
-    const { host, machine } = await ask(env as Record<string, string>);
+    const { host, machine } = await getToken(env as Record<string, string>);
     assert.equal(host, "login.microsoftonline.com");
     assert.equal(machine.requests.length, 0);
   }
@@ -56,13 +56,13 @@ for (
   ] as const
 ) {
   test(`the regional endpoint of ${authorityHost} is ${expected}`, async () => {
-    const { host, machine } = await ask({ [REGION]: "westeurope" }, { authorityHost });
+    const { host, machine } = await getToken({ [REGION]: "westeurope" }, { authorityHost });
     assert.equal(host, expected);
     assert.equal(machine.requests.length, 0);
   });
 }
 
-test("the path and the form parameters are those of the global endpoint", async () => {
+test("the request to a regional endpoint has the path and the form parameters of the global one", async () => {
   const service = createService();
   const options = { ...isolatedOptions(service), env: { [REGION]: "westeurope" } };
   await new ClientSecretCredential(TENANT, CLIENT, "a-secret", options).getToken(SCOPE);
@@ -123,7 +123,7 @@ test("a malformed region causes an AuthenticationError that does not contain it,
 });
 
 const NO_REGION: Readonly<Record<string, () => unknown>> = {
-  "refuses": () => {
+  "refuses the connection": () => {
     throw new TypeError("Connection refused");
   },
   "rejects with undefined": () => Promise.reject(),
@@ -133,23 +133,23 @@ const NO_REGION: Readonly<Record<string, () => unknown>> = {
   "responds with truncated JSON": () => new Response('{"location":"west'),
   "responds with null": () => jsonAnswer(null),
   "redirects": () => new Response(null, { status: 302, headers: { location: "https://evil.example/" } }),
-  "names no region": () => jsonAnswer({}),
-  "names a number": () => jsonAnswer({ location: 7 }),
-  "names an empty region": () => jsonAnswer({ location: "" }),
-  "names a malformed region": () => jsonAnswer({ location: "evil.example/" }),
+  "responds without a region": () => jsonAnswer({}),
+  "responds with a number as the region": () => jsonAnswer({ location: 7 }),
+  "responds with an empty region": () => jsonAnswer({ location: "" }),
+  "responds with a malformed region": () => jsonAnswer({ location: "evil.example/" }),
 };
 
 for (const word of ["AutoDiscoverRegion", "TryAutoDetect"]) {
   testDetection(word);
 
-  // For platforms with a metadata service see azure_in_a_box_test.ts: no request is sent to the real address.
-  if (!hasMachine) {
+  // On other platforms this would send a request to the real address; azure_in_a_box_test.ts tests them.
+  if (!hasMetadataService) {
     test(`${word} without localFetch sends no request to a metadata service on this platform`, async () => {
       const machine = createService(() => jsonAnswer({ location: "westeurope" }));
       const original = globalThis.fetch;
       globalThis.fetch = machine.fetch;
       try {
-        const { host } = await ask({ [REGION]: word }, { localFetch: undefined });
+        const { host } = await getToken({ [REGION]: word }, { localFetch: undefined });
         assert.equal(host, "login.microsoftonline.com");
         assert.equal(machine.requests.length, 0);
       } finally {
@@ -162,14 +162,14 @@ for (const word of ["AutoDiscoverRegion", "TryAutoDetect"]) {
 function testDetection(word: string): void {
   test(`${word} uses the variable REGION_NAME first`, async () => {
     for (const [name, region] of [["westeurope", "westeurope"], ["West Europe", "westeurope"]] as const) {
-      const { host, machine } = await ask({ [REGION]: word, REGION_NAME: name });
+      const { host, machine } = await getToken({ [REGION]: word, REGION_NAME: name });
       assert.equal(host, `${region}.login.microsoft.com`);
       assert.equal(machine.requests.length, 0);
     }
   });
 
   test(`${word} sends the request to the metadata service by localFetch, never by fetch`, async () => {
-    const { host, machine } = await ask({ [REGION]: word });
+    const { host, machine } = await getToken({ [REGION]: word });
     assert.equal(host, "westeurope.login.microsoft.com");
     const [request] = machine.requests;
     assert.equal(request!.url, METADATA);
@@ -190,12 +190,12 @@ function testDetection(word: string): void {
 
   for (const [name, metadata] of Object.entries(NO_REGION)) {
     test(`${word}: uses the global endpoint if the metadata service ${name}`, async () => {
-      const { host } = await ask({ [REGION]: word }, {}, metadata);
+      const { host } = await getToken({ [REGION]: word }, {}, metadata);
       assert.equal(host, "login.microsoftonline.com");
     });
   }
 
-  test(`${word}: caches a missing region for a minute and a region for the credential's lifetime`, async () => {
+  test(`${word}: tries again a minute after a failed detection, and keeps a region for the credential's lifetime`, async () => {
     const clock = createFakeClock();
     const responses = [
       () => new Response("", { status: 500 }),
@@ -230,7 +230,7 @@ function testDetection(word: string): void {
   });
 
   test(`${word}: uses the global endpoint if REGION_NAME is malformed`, async () => {
-    const { host } = await ask({ [REGION]: word, REGION_NAME: "evil.example/" }, {}, () => new Response(""));
+    const { host } = await getToken({ [REGION]: word, REGION_NAME: "evil.example/" }, {}, () => new Response(""));
     assert.equal(host, "login.microsoftonline.com");
   });
 

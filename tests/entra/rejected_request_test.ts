@@ -1,4 +1,5 @@
-// What a rejected request itself shows about the reason: characters around a secret, times of an assertion, several resources.
+// The next step after a rejected request, if the request itself shows the reason: characters around a secret, the times
+// of an assertion, or several resources.
 import {
   AuthorizationCodeCredential,
   ClientAssertionCredential,
@@ -21,13 +22,14 @@ const ENDS = "begins or ends with a blank, a line break or a quotation mark: Rem
   'value ("echo" adds a line break, "echo -n" does not)';
 const VAULT = "https://vault.azure.net/.default";
 
-/** Rejects each request with an error of Entra. */
+/** Returns the options of a credential whose requests are rejected with an error of Entra. */
 function rejecting(error: string, code?: number, status = 401) {
   const body = { error, error_description: "No", ...code !== undefined && { error_codes: [code] } };
   const service = createService(() => jsonAnswer(body, { status }));
   return isolatedOptions(service, createFakeClock(NOW));
 }
 
+/** Returns a JWT with an invalid signature. */
 function unsigned(claims: object): string {
   const encode = (part: object) => btoa(JSON.stringify(part)).replaceAll("=", "");
   return `${encode({ alg: "RS256" })}.${encode(claims)}.c2lnbmF0dXJl`;
@@ -36,7 +38,7 @@ function unsigned(claims: object): string {
 for (
   const secret of ['"a-secret"', "'a-secret'", "a-secret ", " a-secret", "a-secret\n", "a-secret\r\n", "\uFEFFa-secret"]
 ) {
-  test(`a secret ${JSON.stringify(secret)} is refused: the message names the kind of character, and no secret`, async () => {
+  test(`the error for the secret ${JSON.stringify(secret)} mentions the characters around it, and does not contain it`, async () => {
     const entra = createEntra({ apps: [{ tenantId: TENANT, clientId: CLIENT, secrets: ["a-secret"] }] });
     const options = isolatedOptions(entra);
     const env = { AZURE_TENANT_ID: TENANT, AZURE_CLIENT_ID: CLIENT, AZURE_CLIENT_SECRET: secret };
@@ -60,7 +62,7 @@ for (
   });
 }
 
-test("AD FS, which sends no code, is no exception; nor is a password", async () => {
+test("the next step is the same for AD FS, which sends no AADSTS code, and for a password", async () => {
   const options = rejecting("invalid_client");
   const secret = await failureOf(new ClientSecretCredential("adfs", CLIENT, "a-secret\n", options).getToken(SCOPE));
   assert.ok(secret.message.endsWith(`. The client secret ${ENDS}`), secret.message);
@@ -69,7 +71,7 @@ test("AD FS, which sends no code, is no exception; nor is a password", async () 
   assert.ok(message.endsWith(`. The password ${ENDS}`), message);
 });
 
-test("a secret without such characters, and another error, get the usual advice", async () => {
+test("for a secret without such characters, or another AADSTS code, the next step depends on the code alone", async () => {
   for (
     const [secret, code, advice] of [
       ["a-secret", 7000215, "it must be the secret's value, not its id"],
@@ -126,7 +128,7 @@ for (
   });
 }
 
-test("AADSTS700024 for a text that is no JWT", async () => {
+test("AADSTS700024 for an assertion that is not a JWT has the general next step", async () => {
   for (const text of ["no-jwt", "a.b.c", `a.${btoa("[]")}.c`, `a.${btoa("{")}.c`]) {
     const credential = new ClientAssertionCredential(
       TENANT,
@@ -139,7 +141,7 @@ test("AADSTS700024 for a text that is no JWT", async () => {
   }
 });
 
-test("AADSTS700024 for a token file names the file, and who renews it", async () => {
+test("for AADSTS700024, the next step names the token file and what renews it", async () => {
   const env = { AZURE_TENANT_ID: TENANT, AZURE_CLIENT_ID: CLIENT, AZURE_FEDERATED_TOKEN_FILE: "/token" };
   const options = rejecting("invalid_client", 700024);
   const readTextFile = () => Promise.resolve(unsigned({ exp: NOW / 1000 - 180 }));
@@ -154,7 +156,7 @@ test("AADSTS700024 for a token file names the file, and who renews it", async ()
   );
 });
 
-test("AADSTS700024 for an assertion that the library made is a matter of the clock", async () => {
+test("for AADSTS700024 and an assertion that the library made, the next step is to check the clock", async () => {
   const certificate = { certificate: CERTIFICATE + KEY };
   const options = rejecting("invalid_client", 700024);
   const { message } = await failureOf(
@@ -163,7 +165,7 @@ test("AADSTS700024 for an assertion that the library made is a matter of the clo
   assert.ok(message.endsWith(`${CLOCK} valid until 2030-01-01T12:10:00.000Z: Check the clock`), message);
 });
 
-test("AADSTS500133 for a user's token says when it expired, and who renews it", async () => {
+test("for AADSTS500133, the error says when the user's token expired, and that the client has to send a new one", async () => {
   const credential = new OnBehalfOfCredential({
     ...rejecting("invalid_grant", 500133, 400),
     tenantId: TENANT,
@@ -180,7 +182,7 @@ test("AADSTS500133 for a user's token says when it expired, and who renews it", 
   );
 });
 
-test("two resources in one call: one resource per call, whatever the error", async () => {
+test("for two resources in one call, the next step is to request one per call, whatever the AADSTS code", async () => {
   const scopes = [SCOPE, VAULT];
   const expected = "Request the scopes of one resource per call: these are of several";
   const app = { tenantId: TENANT, clientId: CLIENT, secrets: ["a-secret"] };
@@ -207,7 +209,7 @@ test("two resources in one call: one resource per call, whatever the error", asy
   assert.match(one.message, /Use a scope that ends in "\/\.default"$/);
 });
 
-test("the scopes of OpenID Connect, which the library adds for a user, are of no resource", async () => {
+test("the scopes of OpenID Connect, which the library adds for a user, do not count as those of another resource", async () => {
   const service = createService(({ url }) =>
     url.endsWith("/devicecode")
       ? jsonAnswer({

@@ -18,7 +18,7 @@ import {
 
 const AT = Date.parse("2030-01-01T00:00:00Z");
 
-test("an error response is final: it is not retried, and the next call sends a request", async () => {
+test("an error response is not retried, and the next call sends a request", async () => {
   for (const status of [400, 401, 403, 404, 405]) {
     const service = createService(() => jsonAnswer({ error: "invalid_client" }, { status }));
     const credential = create(service);
@@ -165,7 +165,7 @@ for (const [code, status, error, description, advice] of CODES) {
       error_uri: `https://login.microsoftonline.com/error?code=${code}`,
       suberror: "client_mismatch",
     };
-    // With a claims challenge, which must not hide the code.
+    // This header must not hide the AADSTS code.
     const headers = { "www-authenticate": 'Bearer realm="x", error="invalid_client"' };
     const { error: failure, message, asked } = await failWith(() => jsonAnswer(body, { status, headers }));
     const [head, ...rest] = message.split(". ");
@@ -193,7 +193,7 @@ test("an unknown code is part of the message, without a next step", async () => 
   assert.equal(message, "invalid_request (HTTP 400, AADSTS4711). Something");
 });
 
-test("several codes are all part of the message, with the first next step", async () => {
+test("several codes are all part of the message, with the next step of the first known one", async () => {
   const body = {
     error: "invalid_grant",
     error_description: "AADSTS50076: Several.",
@@ -212,7 +212,7 @@ test("an error without a description, as other services send it, is part of the 
   assert.deepEqual(error.errorResponse, { error: "invalid_client", errorDescription: "", errorCodes: [] });
 });
 
-test("the error's name determines the next step if no code does, and the name of an inherited property does not", async () => {
+test("the name of the error determines the next step if no code does; a name such as constructor has none", async () => {
   for (
     const [error, advice] of [
       ["expired_token", ". Request the token again"],
@@ -332,7 +332,7 @@ for (
   });
 }
 
-test("rejects expires_in NaN, which some services write, because it is not JSON", async () => {
+test("rejects the expires_in NaN, which some services send, because NaN is not JSON", async () => {
   const text = '{"token_type":"Bearer","access_token":"a-token","expires_in":NaN}';
   assert.equal(
     (await failWith(() => new Response(text))).message,
@@ -425,7 +425,7 @@ test("the form parameters and headers of a token request", async () => {
   ]);
 });
 
-test("redacting a short secret of plain letters keeps the message readable", async () => {
+test("a short secret is redacted only where it occurs, so that the message remains readable", async () => {
   for (const secret of ["пароль", "пароль1", "!1", "密码abc"]) {
     const service = createService(() =>
       new Response(

@@ -24,18 +24,18 @@ const CHECK_HOST = "Check the host and the port, also those in HTTPS_PROXY, and 
 const CHECK_PORTAL = "Sign in to the network if it has a sign-in page, and check the proxy if there is one";
 
 const UNREACHABLE: Readonly<Record<string, [fault: () => unknown, message: string, nextStep?: string]>> = {
-  "refused, with Deno's message": [
+  "a refused connection, with Deno's message": [
     () =>
       Promise.reject(new TypeError("error sending request for url (https://…): tcp connect error: Connection refused")),
     "error sending request for url (https://…): tcp connect error: Connection refused",
     CHECK_HOST,
   ],
-  "refused, with Node's message": [
+  "a refused connection, with Node's message": [
     () => Promise.reject(new TypeError("fetch failed", { cause: new Error("connect ECONNREFUSED 127.0.0.1:9") })),
     "fetch failed: connect ECONNREFUSED 127.0.0.1:9",
     CHECK_HOST,
   ],
-  "refused at each address, with Node's message": [
+  "a connection that each address refuses, with Node's message": [
     () => {
       const cause = Object.assign(new AggregateError([new Error("connect ECONNREFUSED ::1:9")]), {
         code: "ECONNREFUSED",
@@ -66,14 +66,14 @@ const UNREACHABLE: Readonly<Record<string, [fault: () => unknown, message: strin
     () => new Response('{"token_type":"Bearer","expires_in":3600,"access_token":"half of a'),
     "HTTP 200: The response ends early",
   ],
-  "null": [() => jsonAnswer(null), `HTTP 200: The response is ${NO_JSON}`],
+  "the JSON null": [() => jsonAnswer(null), `HTTP 200: The response is ${NO_JSON}`],
   "an array": [() => jsonAnswer([{ access_token: "a-token" }]), `HTTP 200: The response is ${NO_JSON}`],
   "a string": [() => jsonAnswer("a-token"), `HTTP 200: The response is ${NO_JSON}`],
   "bytes that are not text": [
     () => new Response(new Uint8Array([0xff, 0xfe, 0x00, 0x80])),
     `HTTP 200: The response is ${NO_JSON}`,
   ],
-  "reset in the middle of the body": [
+  "a connection that is reset in the middle of the body": [
     () =>
       new Response(
         new ReadableStream({
@@ -94,7 +94,7 @@ const UNREACHABLE: Readonly<Record<string, [fault: () => unknown, message: strin
   "a fetch that rejects with null": [() => Promise.reject(null), "The request failed"],
   "a fetch that rejects with a string": [() => Promise.reject("no network"), "The request failed"],
   "a fetch that rejects with an empty error": [() => Promise.reject(new Error()), "The request failed"],
-  // No instance of this realm's `Error`, as in the sandbox of Jest.
+  // The error is not an instance of this realm's `Error`, as in the sandbox of Jest.
   "a fetch whose error is of another realm": [
     () => Promise.reject({ message: "fetch failed", cause: { message: "connect ECONNREFUSED", code: "ECONNREFUSED" } }),
     "fetch failed: connect ECONNREFUSED",
@@ -131,7 +131,7 @@ for (const [name, [fault, message, nextStep = CHECK_NETWORK]] of Object.entries(
 
 for (
   const [name, result] of Object.entries({
-    nothing: undefined,
+    undefined: undefined,
     null: null,
     "a number": 7,
     "an object": {},
@@ -160,7 +160,7 @@ test("a body that was already read is treated as a network failure", async () =>
   assert.equal(asked, 4);
 });
 
-test("a short outage is hidden by retries", async () => {
+test("a short outage causes retries, and no error", async () => {
   for (const fault of Object.values(UNREACHABLE).map(([fault]) => fault)) {
     const events: LogEvent[] = [];
     const service = createService((_, index) => index < 3 ? fault() : tokenAnswer());
@@ -186,7 +186,7 @@ for (
     "ignores its signal": () => new Promise(() => {}),
   })
 ) {
-  test(`a fetch that does not respond and ${name} ends at the deadline: 60 seconds by default, or the option`, async () => {
+  test(`if fetch does not respond and ${name}, the call ends after 60 seconds, or after timeoutInMs`, async () => {
     for (const timeoutInMs of [undefined, 5_000]) {
       const clock = createFakeClock();
       const service = createService(respond);
@@ -214,7 +214,7 @@ for (
   });
 }
 
-test("an incomplete body ends at the deadline and is cancelled", async () => {
+test("an incomplete body is cancelled at the deadline", async () => {
   const clock = createFakeClock();
   let cancelled = false;
   const service = createService(() =>
@@ -246,7 +246,7 @@ test("the next call after a timeout sends a request", async () => {
   assert.equal((await credential.getToken(SCOPE)).token, "a-token");
 });
 
-test("the backoff ends at the deadline too, and no attempt follows it", async () => {
+test("the call ends at the deadline even during a backoff, and no attempt follows", async () => {
   const clock = createFakeClock();
   const service = createService(() => Promise.reject(new Error("No network today")));
   // Full jitter: a random wait below the bound. A wait that would exceed the deadline is not started.
@@ -273,7 +273,11 @@ for (
       () => new Response(`\n ${PAGE}`, { status: 403 }),
       "HTTP 403: The response is a web page: is a proxy in between?",
     ],
-    ["no body", () => new Response(null, { status: 204 }), "HTTP 204: The response is empty or longer than a megabyte"],
+    [
+      "a response without a body",
+      () => new Response(null, { status: 204 }),
+      "HTTP 204: The response is empty or longer than a megabyte",
+    ],
     ["status 400 without an error", () => jsonAnswer({}, { status: 400 }), `HTTP 400: The response is ${NO_JSON}`],
     [
       "status 400 with an error that is not a string",
@@ -387,7 +391,7 @@ test("a redirect of the simulated Entra is rejected", async () => {
 // Retry-After
 
 const AT = Date.parse("2030-01-01T00:00:00Z");
-const IN_SECONDS: readonly [headers: Record<string, string>, ms: number][] = [
+const DELAYS: readonly [headers: Record<string, string>, ms: number][] = [
   [{ "retry-after": "7" }, 7_000],
   [{ "retry-after": new Date(AT + 7_000).toUTCString() }, 7_000],
   [{ "retry-after-ms": "7001" }, 7_001],
@@ -396,7 +400,7 @@ const IN_SECONDS: readonly [headers: Record<string, string>, ms: number][] = [
 ];
 
 for (const status of [408, 429, 500, 502, 503, 504]) {
-  for (const [headers, ms] of IN_SECONDS) {
+  for (const [headers, ms] of DELAYS) {
     test(`${status} with ${JSON.stringify(headers)}: 100 callers share one retry after ${ms} ms`, async () => {
       const clock = createFakeClock(AT);
       const service = createService((_, index) => index === 0 ? new Response("", { status, headers }) : tokenAnswer());
@@ -412,7 +416,7 @@ for (const status of [408, 429, 500, 502, 503, 504]) {
   }
 }
 
-test("later callers join the request that is in flight", async () => {
+test("calls during the delay before a retry join the request", async () => {
   const clock = createFakeClock(AT);
   const service = createService((_, index) =>
     index === 0 ? new Response("", { status: 429, headers: { "retry-after": "9" } }) : tokenAnswer()
@@ -463,7 +467,7 @@ test("5xx without Retry-After: the backoff is random, below a bound that doubles
     assert.equal(service.requests.length, 4);
   }
   assert.ok(bounds[0]! <= 800 && bounds[1]! <= 1_600 && bounds[2]! <= 3_200, String(bounds));
-  // With correct code this fails once in a thousand million runs.
+  // With correct code, this fails in one of a billion runs.
   assert.ok(bounds[2]! > 800, String(bounds));
 });
 
@@ -476,7 +480,7 @@ for (
     ["retry-after-ms", "60000", 60_000],
   ] as const
 ) {
-  test(`${header}: ${value} exceeds the deadline: the call fails at once, and no request is sent until then`, async () => {
+  test(`${header}: ${value} exceeds the deadline: the call fails at once, and no request is sent during that time`, async () => {
     const clock = createFakeClock(AT);
     let busy = true;
     const service = createService(() =>

@@ -1,4 +1,4 @@
-// The faults of token_endpoint_faults_test.ts that depend on the runtime's fetch, over real connections.
+// Faults of the token endpoint that depend on the runtime's fetch, and are therefore tested with real connections.
 import { ClientSecretCredential, type CredentialOptions } from "@azweb/identity";
 import assert from "node:assert/strict";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
@@ -10,7 +10,7 @@ type Handle = (request: IncomingMessage, response: ServerResponse, index: number
 
 const GOOD = JSON.stringify({ token_type: "Bearer", expires_in: 3600, access_token: "a-token" });
 
-/** Serves on a free port while the function runs. */
+/** Runs a server on a free port until `use` has ended. */
 async function withServer(handle: Handle, use: (host: string, count: () => number) => Promise<void>): Promise<void> {
   let count = 0;
   const server = createServer((request, response) => {
@@ -37,13 +37,13 @@ function create(authorityHost: string, options: CredentialOptions = {}): ClientS
   });
 }
 
-test("a valid response", async () => {
+test("a valid response has the token", async () => {
   await withServer((_, response) => response.end(GOOD), async (host) => {
     assert.equal((await create(host).getToken(SCOPE)).token, "a-token");
   });
 });
 
-test("a refused connection: four attempts, then an error with the reason", async () => {
+test("a refused connection causes an error with the reason", async () => {
   const server = createTcpServer();
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
@@ -55,7 +55,7 @@ test("a refused connection: four attempts, then an error with the reason", async
   assert.doesNotMatch(error.message, /a-secret/);
 });
 
-test("a host that does not exist", async () => {
+test("a host that does not exist causes an AuthenticationError", async () => {
   const error = await failureOf(
     create("https://unknown-host.invalid", { retryOptions: { maxRetries: 0 } }).getToken(SCOPE),
   );
@@ -70,7 +70,7 @@ for (
       response.writeHead(200, { "content-length": GOOD.length });
       response.write(GOOD.slice(0, 20), () => request.socket.destroy());
     },
-    "JSON that ends early, with its own length": (_, response) => {
+    "truncated JSON, with the content-length of the truncated text": (_, response) => {
       response.writeHead(200, { "content-length": 20 }).end(GOOD.slice(0, 20));
     },
     "an empty body": (_, response) => response.end(),
@@ -83,7 +83,7 @@ for (
       index === 0 ? fault(request, response, index) : response.end(GOOD);
     await withServer(handle, async (host, count) => {
       assert.equal((await create(host).getToken(SCOPE)).token, "a-token");
-      // Some runtimes retry by themselves.
+      // The `fetch` of some runtimes retries too, so that there may be more requests.
       assert.ok(count() >= 2);
     });
     await withServer(fault, async (host) => {
@@ -96,20 +96,20 @@ for (
 
 for (const status of [301, 302, 303, 307, 308]) {
   test(`a redirect (${status}) is not followed: the other host receives no request`, async () => {
-    await withServer((_, response) => response.end(GOOD), async (evil, heard) => {
-      const handle: Handle = (_, response) => response.writeHead(status, { location: `${evil}/token` }).end();
+    await withServer((_, response) => response.end(GOOD), async (otherHost, otherCount) => {
+      const handle: Handle = (_, response) => response.writeHead(status, { location: `${otherHost}/token` }).end();
       await withServer(handle, async (host, count) => {
         const error = await failureOf(create(host).getToken(SCOPE));
         assert.equal(error.statusCode, status);
         assert.match(error.message, /The service sent a redirect, which is not followed/);
         assert.equal(count(), 1);
       });
-      assert.equal(heard(), 0);
+      assert.equal(otherCount(), 0);
     });
   });
 }
 
-test("a missing response ends at the deadline, and the connection is closed", async () => {
+test("without a complete response, the call ends at the deadline and the connection is closed", async () => {
   for (const bytes of ["", GOOD.slice(0, 20)]) {
     let closed!: () => void;
     const gone = new Promise<void>((resolve) => closed = resolve);
@@ -132,7 +132,7 @@ test("the connection is closed when the last caller aborts", async () => {
   let closed!: () => void;
   let onRequest!: () => void;
   const gone = new Promise<void>((resolve) => closed = resolve);
-  const came = new Promise<void>((resolve) => onRequest = resolve);
+  const requested = new Promise<void>((resolve) => onRequest = resolve);
   const handle: Handle = (request) => {
     request.socket.on("close", closed);
     onRequest();
@@ -140,10 +140,10 @@ test("the connection is closed when the last caller aborts", async () => {
   await withServer(handle, async (host) => {
     const controller = new AbortController();
     const reason = new Error("enough");
-    const left = failureOf(create(host).getToken(SCOPE, { abortSignal: controller.signal }));
-    await came;
+    const aborted = failureOf(create(host).getToken(SCOPE, { abortSignal: controller.signal }));
+    await requested;
     controller.abort(reason);
-    assert.equal(await left, reason);
+    assert.equal(await aborted, reason);
     await gone;
   });
 });

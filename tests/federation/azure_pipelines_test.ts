@@ -28,6 +28,7 @@ interface Scene {
   readonly entra: Entra;
 }
 
+/** Creates a job with a service connection, and an Entra whose app trusts it. */
 async function createScene(): Promise<Scene> {
   const job: AzurePipelines = createAzurePipelines({
     serviceConnections: [CONNECTION],
@@ -44,7 +45,7 @@ function create({ job }: Scene, options: CredentialOptions = {}, token = job.sys
   return new AzurePipelinesCredential(TENANT, CLIENT, CONNECTION, token, all);
 }
 
-/** Creates a credential and a service that responds to its OIDC token requests. Counts those requests. */
+/** Creates a credential, and a service whose responses to requests for an OIDC token are those of `respond`. */
 function createCredential(respond: () => unknown, uri = URI) {
   const service = createService(({ url }) => url.includes("oidctoken") ? respond() : tokenAnswer());
   const options = { ...isolatedOptions(service), env: { SYSTEM_OIDCREQUESTURI: uri } };
@@ -65,7 +66,7 @@ test("acquires a token of the service connection's app with one OIDC token reque
   assert.notEqual(a, b);
 });
 
-test("encodes each part of the request and keeps the URL of the variable", async () => {
+test("encodes each part of the request, and keeps the query of the URL in the variable", async () => {
   const { credential, service } = createCredential(
     () => jsonAnswer({ oidcToken: "a.b.c" }),
     `${URI}?keep=me%26&api-version=1.0`,
@@ -99,21 +100,21 @@ test("retries after an outage of Azure Pipelines", async () => {
 });
 
 for (
-  const [name, respond, status, says] of [
+  const [name, respond, status, expected] of [
     [
-      "401",
+      "status 401",
       () => new Response("", { status: 401, headers: { "x-vss-e2eid": "trace-1" } }),
       401,
       /: HTTP 401: The job's token is invalid or has expired\. Check .* the step maps System\.AccessToken .*\. x-vss-e2eid: trace-1$/,
     ],
     [
-      "403 with a message",
+      "status 403 with a message",
       () => jsonAnswer({ message: "hush-hush" }, { status: 403 }),
       403,
       /Check the service connection's id/,
     ],
     [
-      "404",
+      "status 404",
       () => jsonAnswer({}, { status: 404, headers: { "x-msedge-ref": "Ref A" } }),
       404,
       /: HTTP 404: The service connection does not exist, or the pipeline may not use it\. Check .*\. x-msedge-ref: Ref A$/,
@@ -124,9 +125,9 @@ for (
       302,
       /sent a redirect/,
     ],
-    ["a page", () => new Response("<html>hush-hush"), 200, /a web page/],
-    ["nothing", () => new Response(""), 200, /empty/],
-    ["no token", () => jsonAnswer({ token: "hush-hush" }), 200, /Check the service connection's id/],
+    ["a web page", () => new Response("<html>hush-hush"), 200, /a web page/],
+    ["an empty body", () => new Response(""), 200, /empty/],
+    ["JSON without a token", () => jsonAnswer({ token: "hush-hush" }), 200, /Check the service connection's id/],
     ["an empty token", () => jsonAnswer({ oidcToken: "" }), 200, /Cannot get the token of the service connection/],
     ["a token that is not a string", () => jsonAnswer({ oidcToken: ["hush-hush"] }), 200, /Cannot get the token/],
     [
@@ -136,13 +137,13 @@ for (
       /Cannot get the token/,
     ],
     [
-      "a message",
+      "status 404 with a message",
       () => jsonAnswer({ $id: "1", message: "The connection hush-hush is unknown." }, { status: 404 }),
       404,
       /HTTP 404: The service connection does not exist, or the pipeline may not use it: The connection \[redacted\] is unknown\. /,
     ],
     [
-      "plain text",
+      "status 403 with plain text",
       () => new Response("Not for hush-hush", { status: 403 }),
       403,
       /HTTP 403: Not for \[redacted\]\. Check the service connection's id/,
@@ -155,14 +156,14 @@ for (
       /x-vss-e2eid: a \[redacted\]/,
     ],
     [
-      "no connection",
+      "a failed connection",
       () => Promise.reject(new TypeError("No way: hush-hush")),
       0,
       /No way: \[redacted\]\. Check the network/,
     ],
   ] as const
 ) {
-  test(`Azure Pipelines responds with ${name}: the error has the cause and no token`, async () => {
+  test(`the request to Azure Pipelines results in ${name}: the error has the cause and no token`, async () => {
     const { credential, service } = createCredential(respond);
     const error = await failureOf(credential.getToken(SCOPE));
     assert.deepEqual([error.name, error.statusCode], ["AuthenticationError", status]);
@@ -170,7 +171,7 @@ for (
       error.message,
       /^AzurePipelinesCredential: Cannot get the token of the service connection from "dev\.azure\.com": /,
     );
-    assert.match(error.message, says);
+    assert.match(error.message, expected);
     assert.ok(!JSON.stringify([error.message, error, String(error.stack)]).includes("hush-hush"), error.message);
     assert.ok(service.requests.every(({ url }) => url.includes("oidctoken")), "Entra gets no request");
   });
@@ -184,7 +185,7 @@ for (const fault of ["html", "truncated", "huge", "redirect"] satisfies MachineF
   });
 }
 
-test("the service rejects a wrong System.AccessToken and another service connection", async () => {
+test("a wrong System.AccessToken, or another service connection, causes an error", async () => {
   const scene = await createScene();
   const error = await failureOf(create(scene, {}, "another-token").getToken(SCOPE));
   assert.equal(error.statusCode, 401);
@@ -219,7 +220,7 @@ test("System.AccessToken is never sent without TLS", async () => {
   }
 });
 
-test("service connections and jobs do not share tokens", async () => {
+test("credentials with different values of System.AccessToken do not share tokens", async () => {
   const scene = await createScene();
   const cache = new Map();
   await create(scene, { cache }).getToken(SCOPE);

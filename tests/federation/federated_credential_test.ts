@@ -23,14 +23,14 @@ const GITHUB = {
   ACTIONS_ID_TOKEN_REQUEST_TOKEN: "a-request-token",
 };
 
-/** A platform that issues assertions, and an Entra that accepts them. */
+/** Creates a service that is both a platform, which issues assertions, and Entra, which accepts them. */
 function createCloud(): Service {
   return createService(({ url }) =>
     url.startsWith("https://run.actions.example/") ? jsonAnswer({ value: jwtOf() }) : tokenAnswer()
   );
 }
 
-/** A machine without developer tools. */
+/** The runtime of a machine without developer tools. */
 const MACHINE = { now: () => NOW, run: notFound, platform: "linux" };
 
 function optionsOf(service: Pick<Service, "fetch">, env: Record<string, string>): CredentialOptions {
@@ -43,7 +43,7 @@ function notFound(): Promise<never> {
 
 describe("AZURE_TOKEN_CREDENTIALS=FederatedCredential", () => {
   for (const value of ["FederatedCredential", " federatedcredential "]) {
-    test(`"${value}" takes the assertion of the platform to the app of the variables`, async () => {
+    test(`"${value}" gets a token of the app in the variables, with an assertion of the platform`, async () => {
       const cloud = createCloud();
       const env = { ...APP, ...GITHUB, AZURE_TOKEN_CREDENTIALS: value, AZURE_CLIENT_SECRET: "not-used" };
       const credential = new DefaultAzureCredential(optionsOf(cloud, env));
@@ -70,7 +70,7 @@ describe("AZURE_TOKEN_CREDENTIALS=FederatedCredential", () => {
     assert.equal(new URL(cloud.requests[0]!.url).searchParams.get("audience"), "api://AzureADTokenExchangeUSGov");
   });
 
-  test("a missing permission is an AuthenticationError with the lines of YAML", async () => {
+  test("a missing permission of the job causes an AuthenticationError with the YAML to add", async () => {
     const cloud = createCloud();
     const env = { ...APP, ...SELECTED, GITHUB_ACTIONS: "true" };
     const credential = new DefaultAzureCredential(optionsOf(cloud, env));
@@ -89,7 +89,7 @@ describe("AZURE_TOKEN_CREDENTIALS=FederatedCredential", () => {
   });
 
   for (
-    const [what, env, says] of [
+    const [situation, env, expected] of [
       ["no platform", APP, /None of its variables is set\n.+GITHUB_ACTIONS/s],
       [
         "no tenant",
@@ -99,16 +99,16 @@ describe("AZURE_TOKEN_CREDENTIALS=FederatedCredential", () => {
       ["no app", { ...GITHUB, AZURE_TENANT_ID: TENANT }, /Set AZURE_CLIENT_ID/],
     ] as const
   ) {
-    test(`${what}: no credential is available`, async () => {
+    test(`${situation}: no credential is available`, async () => {
       const credential = new DefaultAzureCredential(optionsOf(createCloud(), { ...SELECTED, ...env }));
       const { name, message } = await failureOf(credential.getToken(SCOPE));
       assert.equal(name, "AggregateAuthenticationError");
-      assert.match(message, says);
+      assert.match(message, expected);
       assert.deepEqual((await credential.explain()).map(({ state }) => state), ["absent"]);
     });
   }
 
-  test("a malformed variable is an AuthenticationError", async () => {
+  test("a malformed variable causes an AuthenticationError", async () => {
     const env = { ...SELECTED, ...GITHUB, ...APP, AZURE_CLIENT_ID: "an app" };
     const { name, message } = await failureOf(
       new DefaultAzureCredential(optionsOf(createCloud(), env)).getToken(SCOPE),
@@ -118,31 +118,44 @@ describe("AZURE_TOKEN_CREDENTIALS=FederatedCredential", () => {
   });
 
   const GITLAB = { GITLAB_CI: "true" };
-  const failures: readonly (readonly [what: string, env: Record<string, string>, RegExp, respond?: () => Response])[] =
+  const failures: readonly (readonly [
+    situation: string,
+    env: Record<string, string>,
+    expected: RegExp,
+    respond?: () => Response,
+  ])[] = [
     [
-      ["a platform that refuses", GITHUB, /GitHub Actions from .+HTTP 401/, () => new Response("", { status: 401 })],
-      [
-        "an Entra that refuses",
-        { ...GITLAB, ID_TOKEN: jwtOf() },
-        /AADSTS700213.+az ad app federated-credential create/s,
-        () => jsonAnswer({ error: "invalid_client", error_codes: [700213] }, { status: 401 }),
-      ],
-      ["a variable over http", { ...GITHUB, ACTIONS_ID_TOKEN_REQUEST_URL: "http://evil.example" }, /with "https:"/],
-      ["a host that is none", { K_SERVICE: "x", GCE_METADATA_HOST: "x:99999" }, /variable GCE_METADATA_HOST/],
-      ["a job of GitLab without a token", GITLAB, /Add to the job in .gitlab-ci.yml:\n.+AZURE_ID_TOKEN/s],
-      [
-        "a token that has expired",
-        { ...GITLAB, ID_TOKEN: jwtOf({ exp: NOW / 1000 - 600 }) },
-        /It expired 10 minutes ago/,
-      ],
-      ["a step without SYSTEM_ACCESSTOKEN", { SYSTEM_OIDCREQUESTURI: "https://x" }, /Map it in the "env:" of the step/],
-      ["a file that is missing", { AZURE_FEDERATED_TOKEN_FILE: "/none" }, /Cannot read the token file/],
-      ["no request on Vercel", { VERCEL: "1" }, /Call it within a request/],
-      ["a job of Buildkite without its token", { BUILDKITE: "true" }, /BUILDKITE_AGENT_ACCESS_TOKEN are not set/],
-      ["AWS without a region", { AWS_EXECUTION_ENV: "x", AWS_ACCESS_KEY_ID: "x" }, /AWS_REGION is not set/],
-    ];
-  for (const [what, env, says, respond] of failures) {
-    test(`${what} is an AuthenticationError, which names the credential`, async () => {
+      "a platform that rejects the request",
+      GITHUB,
+      /GitHub Actions from .+HTTP 401/,
+      () => new Response("", { status: 401 }),
+    ],
+    [
+      "an assertion that Entra rejects",
+      { ...GITLAB, ID_TOKEN: jwtOf() },
+      /AADSTS700213.+az ad app federated-credential create/s,
+      () => jsonAnswer({ error: "invalid_client", error_codes: [700213] }, { status: 401 }),
+    ],
+    [
+      "a variable with an http URL",
+      { ...GITHUB, ACTIONS_ID_TOKEN_REQUEST_URL: "http://evil.example" },
+      /with "https:"/,
+    ],
+    ["a malformed host", { K_SERVICE: "x", GCE_METADATA_HOST: "x:99999" }, /variable GCE_METADATA_HOST/],
+    ["a job of GitLab without a token", GITLAB, /Add to the job in .gitlab-ci.yml:\n.+AZURE_ID_TOKEN/s],
+    [
+      "an expired ID token",
+      { ...GITLAB, ID_TOKEN: jwtOf({ exp: NOW / 1000 - 600 }) },
+      /It expired 10 minutes ago/,
+    ],
+    ["a step without SYSTEM_ACCESSTOKEN", { SYSTEM_OIDCREQUESTURI: "https://x" }, /Map it in the "env:" of the step/],
+    ["a missing token file", { AZURE_FEDERATED_TOKEN_FILE: "/none" }, /Cannot read the token file/],
+    ["a call outside of a request on Vercel", { VERCEL: "1" }, /Call it within a request/],
+    ["a job of Buildkite without its token", { BUILDKITE: "true" }, /BUILDKITE_AGENT_ACCESS_TOKEN are not set/],
+    ["AWS without a region", { AWS_EXECUTION_ENV: "x", AWS_ACCESS_KEY_ID: "x" }, /AWS_REGION is not set/],
+  ];
+  for (const [situation, env, expected, respond] of failures) {
+    test(`${situation} causes an AuthenticationError that names the credential`, async () => {
       const cloud = createService(respond);
       const options = optionsOf(cloud, { ...APP, ...SELECTED, ...env });
       const readTextFile = () => Promise.reject(new Error("No such file"));
@@ -150,13 +163,13 @@ describe("AZURE_TOKEN_CREDENTIALS=FederatedCredential", () => {
       const { name, message } = await failureOf(credential.getToken(SCOPE));
       assert.equal(name, "AuthenticationError");
       assert.match(message, /^(DefaultAzureCredential: )?FederatedCredential: Cannot /);
-      assert.match(message, says);
+      assert.match(message, expected);
       assert.ok(!/eyJ|a-request-token/.test(message), message);
       assert.equal(cloud.requests.length, respond ? 1 : 0);
     });
   }
 
-  test("a token in the cache is returned after the assertion of the job has expired", async () => {
+  test("a cached token is returned after the assertion of the job has expired", async () => {
     const clock = createFakeClock(NOW);
     const cloud = createCloud();
     const env = { ...APP, ...SELECTED, ...GITLAB, ID_TOKEN: jwtOf() };
@@ -170,7 +183,7 @@ describe("AZURE_TOKEN_CREDENTIALS=FederatedCredential", () => {
     assert.match((await failureOf(credential.getToken(SCOPE))).message, /It expired 55 minutes ago/);
   });
 
-  test("equal credentials share tokens; another job, file or app has its own", async () => {
+  test("equal credentials share tokens; credentials of another job, app or subject do not", async () => {
     const cloud = createCloud();
     const cache = new Map();
     const get = (env: Record<string, string>) =>
@@ -185,7 +198,7 @@ describe("AZURE_TOKEN_CREDENTIALS=FederatedCredential", () => {
     assert.equal(tokenRequests(), 3);
     const gitlab = { GITLAB_CI: "true", ID_TOKEN: jwtOf() };
     await get(gitlab);
-    // Another token of the same subject is the same identity; one of another subject is another.
+    // Two ID tokens with the same subject are of one identity.
     await get({ ...gitlab, ID_TOKEN: jwtOf({ jti: "2" }) });
     assert.equal(tokenRequests(), 4);
     await get({ ...gitlab, ID_TOKEN: jwtOf({ sub: "another" }) });
@@ -204,7 +217,7 @@ describe("AZURE_TOKEN_CREDENTIALS=FederatedCredential", () => {
   });
 });
 
-describe("without the selection", () => {
+describe("without AZURE_TOKEN_CREDENTIALS=FederatedCredential,", () => {
   const HINT = "GitHub Actions offers an identity to this program: set AZURE_TOKEN_CREDENTIALS=FederatedCredential, " +
     "AZURE_TENANT_ID and AZURE_CLIENT_ID to use it";
 
@@ -224,7 +237,7 @@ describe("without the selection", () => {
     });
   });
 
-  test("nothing is mentioned where there is no platform, or one credential is selected", async () => {
+  test("explain() does not mention it if there is no platform, or if one credential is selected", async () => {
     for (const env of [{}, { ...GITHUB, AZURE_TOKEN_CREDENTIALS: "EnvironmentCredential" }]) {
       const credential = new DefaultAzureCredential(optionsOf(createService(), env));
       const names = (await credential.explain()).map(({ credential }) => credential);

@@ -11,7 +11,7 @@ import { failureOf } from "../support/service.ts";
 
 const OPTIONS = { env: {}, runtime: { now: () => NOW }, retryOptions: { maxRetries: 0 } };
 
-test("the API of a machine is a Unix socket", async () => {
+test("fromFly requests the assertion over a Unix socket, and its error names a missing socket", async () => {
   const folder = await mkdtemp(join(tmpdir(), "fly-"));
   const socketPath = join(folder, "api");
   const requests: unknown[] = [];

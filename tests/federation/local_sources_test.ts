@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { AUDIENCE, jwtOf, NOW, sourceOptions } from "../support/federation/assertions.ts";
 import { CLIENT, createService, failureOf, isolatedOptions, SCOPE, TENANT } from "../support/service.ts";
 
-/** Options of a source on a machine with these variables and files, and no network. */
+/** Returns the options of a source on a machine with these variables and files. */
 function machine(env: Record<string, string> = {}, files: Record<string, string> = {}) {
   const options = sourceOptions(createService(), env);
   const readTextFile = (path: string) =>
@@ -14,7 +14,7 @@ function machine(env: Record<string, string> = {}, files: Record<string, string>
   return { ...options, runtime: { ...options.runtime, readTextFile } };
 }
 
-/** Options of a source on a Linux machine whose folder `/bin` has the program. */
+/** Returns the options of a source on a Linux machine whose folder `/bin` has the program. */
 function withProgram(
   name: string,
   run: (args: readonly string[], env: unknown) => { code?: number; stdout?: string; stderr?: string },
@@ -41,7 +41,7 @@ test("a token file is read at each call, and white space at its ends is removed"
   assert.equal(await source(), jwtOf({ jti: "2" }));
 });
 
-test("the path is that of the first variable that is set", async () => {
+test("without an argument, the path of the token file is in the first variable that is set", async () => {
   const files = { "/azure": jwtOf({ jti: "azure" }), "/arm": jwtOf({ jti: "arm" }) };
   const [azure, arm] = [{ AZURE_FEDERATED_TOKEN_FILE: "/azure" }, { ARM_OIDC_TOKEN_FILE_PATH: "/arm" }];
   assert.equal(await fromTokenFile(undefined, machine({ ...azure, ...arm }, files))(), files["/azure"]);
@@ -52,25 +52,35 @@ test("the path is that of the first variable that is set", async () => {
 });
 
 for (
-  const [what, path, content, says] of [
+  const [defect, path, content, expected] of [
     ["missing", "/none", "", /^Cannot read the token file of the argument, "\/none": No such file: Check the path/],
     ["empty", "/token", "", /^Cannot use the assertion in "\/token": It is empty$/],
-    ["no JWT", "/token", "hush-hush", /three parts/],
+    ["not a JWT", "/token", "hush-hush", /three parts/],
     ["two JWTs", "/token", `${jwtOf()}\n${jwtOf()}`, /three parts/],
-    ["expired", "/token", jwtOf({ exp: NOW / 1000 - 7200 }), /expired 120 minutes ago.+file is not renewed any more/],
-    ["of an elliptic curve", "/token", jwtOf({}, { alg: "ES384" }), /ES384.+SPIRE has jwt_key_type/],
     [
-      "for the API server",
+      "an expired token",
+      "/token",
+      jwtOf({ exp: NOW / 1000 - 7200 }),
+      /expired 120 minutes ago.+file is not renewed any more/,
+    ],
+    [
+      "a token that is signed with an elliptic curve",
+      "/token",
+      jwtOf({}, { alg: "ES384" }),
+      /ES384.+SPIRE has jwt_key_type/,
+    ],
+    [
+      "the token for the API server",
       "/var/run/secrets/kubernetes.io/serviceaccount/token",
       jwtOf(),
       /Its token is for the API server of the cluster\. Mount a projected volume/,
     ],
   ] as const
 ) {
-  test(`a token file that is ${what} is an error`, async () => {
+  test(`a token file causes an error that does not contain its token: ${defect}`, async () => {
     const error = await failureOf(fromTokenFile(path, machine({}, path === "/none" ? {} : { [path]: content }))());
     assert.equal(error.name, "AuthenticationError");
-    assert.match(error.message, says);
+    assert.match(error.message, expected);
     assert.ok(!/hush|eyJ/.test(error.message));
   });
 }
@@ -85,14 +95,14 @@ test("a variable is read at each call", async () => {
   assert.match(error.message, /the variable TFC_WORKLOAD_IDENTITY_TOKEN: The variable is not set/);
 });
 
-test("a variable whose token has expired says since when, and its value is not shown", async () => {
+test("the error for an expired token in a variable says when it expired, and does not contain it", async () => {
   const jwt = jwtOf({ exp: NOW / 1000 - 3000 });
   const { message } = await failureOf(fromEnvironmentVariable("ID_TOKEN", machine({ ID_TOKEN: jwt }))());
   assert.match(message, /^Cannot use the assertion in the variable ID_TOKEN: It expired 50 minutes ago/);
   assert.ok(!message.includes(jwt));
 });
 
-test("an audience of the platform's own is not an error: the app may have it", async () => {
+test("a token with the platform's own audience is accepted, because the app may have that audience", async () => {
   const jwt = jwtOf({ aud: ["https://vercel.com/contoso"] });
   assert.equal(await fromEnvironmentVariable("ID_TOKEN", machine({ ID_TOKEN: jwt }))(), jwt);
 });
@@ -109,7 +119,7 @@ test("a program is started with its arguments, and its output is the assertion",
   assert.equal(await fromCommand("/bin/buildkite-agent", args, options)(), jwtOf());
 });
 
-test("the output of a program may be read by a function", async () => {
+test("the option read converts the output of a program to the assertion", async () => {
   const options = withProgram("spire-agent", () => ({ stdout: JSON.stringify([{ svids: [{ svid: jwtOf() }] }]) }));
   const read = (stdout: string) => JSON.parse(stdout)[0].svids[0].svid;
   assert.equal(await fromCommand("spire-agent", [], { ...options, read })(), jwtOf());
@@ -121,7 +131,7 @@ test("the output of a program may be read by a function", async () => {
   );
 });
 
-test("a program that fails, is not installed or writes no JWT is an error that shows no token", async () => {
+test("a program that fails, is not installed or writes no JWT causes an error without a token", async () => {
   const failing = withProgram("circleci", () => ({ code: 3, stderr: `No job ${jwtOf()}`, stdout: jwtOf() }));
   const error = await failureOf(fromCommand("circleci", [], failing)());
   assert.equal(
@@ -154,7 +164,7 @@ test("the token of another credential is the assertion, for the audience of the 
   ]);
 });
 
-test("a credential that is unavailable or fails is so as a source", async () => {
+test("a source from a credential is unavailable if the credential is, and fails if it fails", async () => {
   const unavailable = { getToken: () => Promise.reject(new CredentialUnavailableError("No identity")) };
   assert.equal((await failureOf(fromCredential(unavailable, machine())())).name, "CredentialUnavailableError");
   const cause = new Error("down");
@@ -191,10 +201,10 @@ test("the default audience is that of the token endpoint's cloud, or of AZURE_AU
   assert.deepEqual(audiences, ["China", "", "USGov", "China", "USGov"]);
 });
 
-test("wrong arguments are TypeErrors that name them", () => {
+test("invalid arguments cause TypeErrors that name them", () => {
   const any = (value: unknown) => value as string & string[] & StaticCredential;
   for (
-    const [create, says] of [
+    const [create, expected] of [
       [() => fromTokenFile(""), /Argument "path" must be a non-empty string/],
       [() => fromEnvironmentVariable(any(undefined)), /Argument "name" must be a non-empty string/],
       [() => fromCommand("", []), /Argument "command" must be a non-empty string/],
@@ -206,6 +216,6 @@ test("wrong arguments are TypeErrors that name them", () => {
       [() => fromEnvironmentVariable("X", { authorityHost: "http://x" }), /"authorityHost" must be a URL/],
     ] as const
   ) {
-    assert.throws(create, (error: Error) => error.name === "TypeError" && says.test(error.message));
+    assert.throws(create, (error: Error) => error.name === "TypeError" && expected.test(error.message));
   }
 });

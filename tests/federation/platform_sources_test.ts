@@ -20,7 +20,7 @@ import { AUDIENCE, jwtOf, NOW, sourceOptions } from "../support/federation/asser
 import { REQUESTING_SOURCES } from "../support/federation/requesting_sources.ts";
 import { type Asked, createService, failureOf, jsonAnswer } from "../support/service.ts";
 
-/** Returns the request that a source sends, its headers as an object. */
+/** Returns the request that a source sends, with its headers as an object. */
 async function requestOf(name: string, create?: (options: AssertionSourceOptions) => AssertionSource) {
   const row = REQUESTING_SOURCES.find((row) => row.name === name)!;
   const service = createService(() => row.respond(jwtOf()));
@@ -48,7 +48,7 @@ test("GitHub Actions: the error for a missing permission contains the lines of Y
 });
 
 for (const token of ["hush\r\nx: y", "hush hush", "hüsh", "hush\0"]) {
-  test(`a request token ${JSON.stringify(token)} is refused, and not shown`, async () => {
+  test(`the invalid request token ${JSON.stringify(token)} is not sent, and the error does not contain it`, async () => {
     const { env } = REQUESTING_SOURCES[0]!;
     const service = createService();
     const options = sourceOptions(service, { ...env, ACTIONS_ID_TOKEN_REQUEST_TOKEN: token });
@@ -60,7 +60,7 @@ for (const token of ["hush\r\nx: y", "hush hush", "hüsh", "hush\0"]) {
   });
 }
 
-test("a variable with a line break at its end is used without it", async () => {
+test("a line break at the end of a variable is removed", async () => {
   const { env } = REQUESTING_SOURCES[0]!;
   const service = createService(() => jsonAnswer({ value: jwtOf() }));
   const broken = Object.fromEntries(Object.entries(env).map(([name, value]) => [name, `${value}\r\n`]));
@@ -68,7 +68,7 @@ test("a variable with a line break at its end is used without it", async () => {
   assert.equal(service.requests[0]!.headers.get("authorization"), "Bearer hush-hush");
 });
 
-test("an audience that was not requested is an error; one of several is enough", async () => {
+test("an assertion without the requested audience causes an error", async () => {
   const { env, respond } = REQUESTING_SOURCES[0]!;
   const answer = (aud: unknown, audience?: string) => {
     const service = createService(() => respond(jwtOf({ aud })));
@@ -83,7 +83,7 @@ test("an audience that was not requested is an error; one of several is enough",
   await answer("api://other", "api://other");
 });
 
-test("GitLab: the variable of the option, else the first by convention", async () => {
+test("GitLab: the ID token is in the variable that the option names, or else in the first of AZURE_ID_TOKEN and ID_TOKEN", async () => {
   const service = createService();
   const env = { GITLAB_CI: "true", ID_TOKEN: jwtOf({ jti: "1" }), AZURE_ID_TOKEN: jwtOf({ jti: "2" }), MINE: jwtOf() };
   assert.equal(await fromGitLab(sourceOptions(service, env))(), env.AZURE_ID_TOKEN);
@@ -98,7 +98,7 @@ test("GitLab: the variable of the option, else the first by convention", async (
   );
 });
 
-test("Vercel: the request's header, else the file, else the variable; each is exchanged for the audience", async () => {
+test("Vercel: the token of the request's header, else of the file, else of the variable is exchanged for an assertion", async () => {
   const [own, file, header] = ["variable", "file", "header"].map((jti) => jwtOf({ jti, aud: "https://vercel.com/x" }));
   const service = createService(() => jsonAnswer({ token: jwtOf() }));
   const options = sourceOptions(service, { VERCEL_OIDC_TOKEN: own!, VERCEL_OIDC_TOKEN_FILE: "/token" });
@@ -131,7 +131,7 @@ test("Vercel: the request's header, else the file, else the variable; each is ex
   ]);
 });
 
-test('Vercel: a token with the right audience, and with "team" every token, is used as it is', async () => {
+test('Vercel: a token with the requested audience is not exchanged, nor is any token for the audience "team"', async () => {
   const service = createService();
   assert.equal(await fromVercel(sourceOptions(service, { VERCEL_OIDC_TOKEN: jwtOf() }))(), jwtOf());
   const team = jwtOf({ aud: "https://vercel.com/contoso" });
@@ -142,7 +142,7 @@ test('Vercel: a token with the right audience, and with "team" every token, is u
   assert.match(message, /no request with the header x-vercel-oidc-token.+Call it within a request/);
 });
 
-test("Google Cloud: the metadata server of the variable, with its header", async () => {
+test("Google Cloud: the request goes to the metadata server in the variable, or to the default one", async () => {
   assert.deepEqual(await requestOf("Google Cloud"), {
     url: "http://169.254.169.254/computeMetadata/v1/instance/service-accounts/default/identity" +
       "?audience=api%3A%2F%2FAzureADTokenExchange&format=full",
@@ -161,7 +161,7 @@ test("Google Cloud: the metadata server of the variable, with its header", async
   assert.equal(new URL(url).host, "metadata.google.internal");
 });
 
-test("Google Cloud: a server that is not the metadata server is refused, and a hostile host too", async () => {
+test("Google Cloud: another server at the address causes an error, and so does an invalid host in the variable", async () => {
   const options = sourceOptions(createService(() => new Response(jwtOf())));
   assert.match((await failureOf(fromGoogleCloud(options)())).message, /Another server has the address of Google's/);
   const missing = sourceOptions(createService(() => new Response("", { status: 404 })));
@@ -184,7 +184,7 @@ test("Google Cloud: a server that is not the metadata server is refused, and a h
   }
 });
 
-test("Google Cloud: elsewhere the IAM Credentials API issues the assertion", async () => {
+test("outside of Google Cloud, its IAM Credentials API issues the assertion", async () => {
   assert.deepEqual(await requestOf("Google Cloud, from elsewhere"), {
     url: "https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/" +
       "app%40project.iam.gserviceaccount.com:generateIdToken",
@@ -198,7 +198,7 @@ test("Google Cloud: elsewhere the IAM Credentials API issues the assertion", asy
   });
 });
 
-test("Buildkite: the subject is the pipeline's id unless the option says otherwise", async () => {
+test("Buildkite: the subject is the pipeline's id by default, and the options can change it", async () => {
   const { url, headers, body } = await requestOf("Buildkite");
   assert.equal(url, "https://agent.buildkite.example/v3/jobs/a%2Fjob/oidc/tokens");
   assert.equal(headers.authorization, "Token hush-hush");
@@ -210,7 +210,7 @@ test("Buildkite: the subject is the pipeline's id unless the option says otherwi
   assert.equal(other.body, `{"audience":"${AUDIENCE}","lifetime":60,"subject_claim":"cluster_id"}`);
 });
 
-test("AWS: the regional endpoint, RS256 and the audience", async () => {
+test("AWS: the request goes to the regional endpoint, with RS256 and the audience", async () => {
   const { url, method, headers, body } = await requestOf("AWS");
   assert.deepEqual([url, method], ["https://sts.eu-central-1.amazonaws.com/", "POST"]);
   assert.equal(
@@ -227,7 +227,7 @@ test("AWS: the regional endpoint, RS256 and the audience", async () => {
   assert.equal(china.url, "https://sts.cn-north-1.amazonaws.com.cn/");
 });
 
-test("AWS: credentials and signature may be those of the app's SDK", async () => {
+test("AWS: callbacks of the app can supply the credentials or sign the request", async () => {
   const credentials = () => Promise.resolve({ accessKeyId: "AKIDOTHER", secretAccessKey: "secret" });
   const own = await requestOf("AWS", (options) => fromAws({ ...options, credentials }));
   assert.match(own.headers.authorization!, /Credential=AKIDOTHER\//);
@@ -244,7 +244,7 @@ test("AWS: credentials and signature may be those of the app's SDK", async () =>
 });
 
 for (
-  const [code, says] of [
+  const [code, expected] of [
     ["OutboundWebIdentityFederationDisabledException", /aws iam enable-outbound-web-identity-federation/],
     ["AccessDenied", /Allow the role the action sts:GetWebIdentityToken/],
     ["SessionDurationEscalationException", /Lower "durationInSeconds"/],
@@ -252,17 +252,17 @@ for (
     ["constructor", /HTTP 403: constructor$/],
   ] as const
 ) {
-  test(`AWS: ${code} is explained`, async () => {
+  test(`AWS: the error for the code ${code} contains it and the next step, if there is one`, async () => {
     const { env } = REQUESTING_SOURCES.find(({ name }) => name === "AWS")!;
     const xml = `<ErrorResponse><Error><Code>${code}</Code><Message>No</Message></Error></ErrorResponse>`;
     const service = createService(() => new Response(xml, { status: 403 }));
     const { message } = await failureOf(fromAws(sourceOptions(service, env))());
-    assert.match(message, says);
+    assert.match(message, expected);
     assert.ok(message.includes(`HTTP 403: ${code}`), message);
   });
 }
 
-test("AWS: a hostile region and a failing callback are errors without a request", async () => {
+test("AWS: an invalid region or a failing callback causes an error before any request", async () => {
   const { env } = REQUESTING_SOURCES.find(({ name }) => name === "AWS")!;
   const service = createService();
   for (const region of ["evil.example/", "x", "eu-central-1.evil.example", "a".repeat(90_000)]) {
@@ -294,7 +294,7 @@ test("AWS: a hostile region and a failing callback are errors without a request"
   assert.equal(service.requests.length, 0);
 });
 
-test("Google Cloud: a failing callback, or a token that no header can have, is an error without a request", async () => {
+test("Google Cloud: a failing callback, or a token with invalid characters, causes an error before any request", async () => {
   const service = createService();
   for (
     const [getAccessToken, shown] of [
@@ -313,7 +313,7 @@ test("Google Cloud: a failing callback, or a token that no header can have, is a
   assert.equal(service.requests.length, 0);
 });
 
-test("the error of a credential in a callback is not changed", async () => {
+test("if a callback rejects with the error of a credential, the source does so too", async () => {
   for (const error of [new AuthenticationError("Rejected"), new CredentialUnavailableError("Absent")]) {
     const callback = () => Promise.reject(error);
     const options = sourceOptions(createService(), { AWS_REGION: "eu-central-1" });
@@ -329,7 +329,7 @@ test("the error of a credential in a callback is not changed", async () => {
   }
 });
 
-test("CircleCI: its program issues a token for the audience", async () => {
+test("CircleCI: the program circleci issues a token for the audience", async () => {
   const seen: unknown[] = [];
   const env = { CIRCLECI: "true", CIRCLE_OIDC_TOKEN_V2: jwtOf({ aud: "an-organization" }), PATH: "/bin" };
   const options = sourceOptions(createService(), env);
@@ -344,7 +344,7 @@ test("CircleCI: its program issues a token for the audience", async () => {
   assert.equal((await failureOf(elsewhere())).name, "CredentialUnavailableError");
 });
 
-test("Fly.io: the audience goes to the API of the machine", async () => {
+test("Fly.io: the audience is sent to the API of the machine", async () => {
   assert.deepEqual(await requestOf("Fly.io"), {
     url: "http://localhost/v1/tokens/oidc",
     method: "POST",
@@ -355,7 +355,7 @@ test("Fly.io: the audience goes to the API of the machine", async () => {
   await fromFly({ ...sourceOptions(service), socketPath: "/other" })();
 });
 
-test("Deno Deploy: the function of its module gets the audience, and ES256 is refused with a remedy", async () => {
+test("Deno Deploy: getIdToken gets the audience, and the error for a token that is signed by ES256 has a next step", async () => {
   const audiences: string[] = [];
   const getIdToken = (audience: string) => {
     audiences.push(audience);
@@ -376,7 +376,7 @@ test("Deno Deploy: the function of its module gets the audience, and ES256 is re
 });
 
 for (const { name, env, respond } of REQUESTING_SOURCES.filter(({ name }) => !name.includes("elsewhere"))) {
-  test(`the platform is detected: ${name}`, async () => {
+  test(`fromPlatform detects ${name}`, async () => {
     const service = createService(() => respond(jwtOf()));
     const lambda = name === "AWS" ? { AWS_LAMBDA_FUNCTION_NAME: "a-function" } : {};
     const source = fromPlatform(sourceOptions(service, { ...lambda, ...env }));
@@ -393,12 +393,12 @@ for (
     ["ARM_OIDC_TOKEN", { ARM_OIDC_TOKEN: jwtOf() }],
   ] as const
 ) {
-  test(`the platform is detected: ${name}`, async () => {
+  test(`fromPlatform detects ${name}`, async () => {
     assert.equal(await fromPlatform(sourceOptions(createService(), env))(), jwtOf());
   });
 }
 
-test("a token file comes first, and a platform that is detected stays, also when it fails", async () => {
+test("fromPlatform prefers a token file, and keeps the detected source, even if it fails", async () => {
   const env: Record<string, string> = { GITLAB_CI: "true", AZURE_FEDERATED_TOKEN_FILE: "/token", ID_TOKEN: jwtOf() };
   const options = sourceOptions(createService(), env);
   const readTextFile = () => Promise.reject(new Error("No such file"));
@@ -408,7 +408,7 @@ test("a token file comes first, and a platform that is detected stays, also when
   assert.match((await failureOf(source())).message, /None of AZURE_FEDERATED_TOKEN_FILE, .+ is set/);
 });
 
-test("without a platform, the error names the variables of each", async () => {
+test("without a platform, the error of fromPlatform names the variables of every platform", async () => {
   const error = await failureOf(fromPlatform(sourceOptions(createService()))());
   assert.deepEqual([error.name, error.outcome], ["CredentialUnavailableError", "absent"]);
   for (const name of ["GITHUB_ACTIONS", "GITLAB_CI", "VERCEL", "FLY_MACHINE_ID, and FLY_APP_NAME", "K_SERVICE"]) {
@@ -416,10 +416,10 @@ test("without a platform, the error names the variables of each", async () => {
   }
 });
 
-test("wrong options are TypeErrors that name them", () => {
+test("invalid options cause TypeErrors that name them", () => {
   const any = (value: unknown) => value as never;
   for (
-    const [create, says] of [
+    const [create, expected] of [
       [() => fromAws({ region: "evil/" }), /Option "region" must be the name of a region/],
       [() => fromAws({ sign: any(1) }), /Option "sign" must be a function/],
       [() => fromCommand("agent", [], { read: any("x") }), /Option "read" must be a function/],
@@ -438,6 +438,6 @@ test("wrong options are TypeErrors that name them", () => {
       [() => fromGoogleCloud({ getAccessToken: any(() => {}) }), /"getAccessToken" needs the option "serviceAccount"/],
     ] as const
   ) {
-    assert.throws(create, (error: Error) => error.name === "TypeError" && says.test(error.message));
+    assert.throws(create, (error: Error) => error.name === "TypeError" && expected.test(error.message));
   }
 });

@@ -5,14 +5,15 @@ import { CERTIFICATE, KEY } from "../support/certificates/certificates.ts";
 import { jwtOf, NOW } from "../support/federation/assertions.ts";
 import { CLIENT, createService, failureOf, isolatedOptions, jsonAnswer, SCOPE, TENANT } from "../support/service.ts";
 
-/** An Entra that refuses every request with the code. */
-function refusing(code: number) {
+/** Creates a service that rejects every request with the AADSTS code. */
+function createRejecting(code: number) {
   const body = { error: "invalid_client", error_description: `AADSTS${code}: Refused.`, error_codes: [code] };
   return createService(() => jsonAnswer(body, { status: 401 }));
 }
 
-async function refusal(code: number, jwt: string, clientId: string = CLIENT): Promise<string> {
-  const options = { ...isolatedOptions(refusing(code)), runtime: { now: () => NOW } };
+/** Returns the advice in the error for an assertion that is rejected with the AADSTS code. */
+async function adviceFor(code: number, jwt: string, clientId: string = CLIENT): Promise<string> {
+  const options = { ...isolatedOptions(createRejecting(code)), runtime: { now: () => NOW } };
   const credential = new ClientAssertionCredential(TENANT, clientId, () => Promise.resolve(jwt), options);
   const { name, message } = await failureOf(credential.getToken(SCOPE));
   assert.equal(name, "AuthenticationError");
@@ -33,7 +34,7 @@ const COMMANDS = [
 ].join("\n");
 
 for (
-  const [code, says] of [
+  const [code, expected] of [
     [70021, "No federated credential of the app matches the assertion"],
     [70025, "The app has no federated credential, or the client id is that of another app"],
     [700211, "No federated credential of the app has the assertion's issuer; a slash at its end counts"],
@@ -43,7 +44,7 @@ for (
   ] as const
 ) {
   test(`AADSTS${code}: the error has the values to configure and the commands that do it`, async () => {
-    assert.equal(await refusal(code, jwtOf()), `${says}. ${COMMANDS}`);
+    assert.equal(await adviceFor(code, jwtOf()), `${expected}. ${COMMANDS}`);
   });
 }
 
@@ -89,11 +90,11 @@ for (
     [700016, jwtOf(), "Check the client id, and that the app is registered in this tenant"],
   ] as const
 ) {
-  test(`AADSTS${code}: ${advice.slice(0, 50)}…`, async () => assert.equal(await refusal(code, jwt), advice));
+  test(`AADSTS${code}: ${advice.slice(0, 50)}…`, async () => assert.equal(await adviceFor(code, jwt), advice));
 }
 
-test("a value with a quotation mark does not end its argument", async () => {
-  const advice = await refusal(700213, jwtOf({ sub: "it's; rm -rf /" }));
+test("a quotation mark in a value is escaped in the commands", async () => {
+  const advice = await adviceFor(700213, jwtOf({ sub: "it's; rm -rf /" }));
   assert.ok(advice.includes(`--subject 'it'\\''s; rm -rf /'`), advice);
   assert.ok(advice.includes(`"subject":"it'\\''s; rm -rf /"`), advice);
 });
@@ -101,55 +102,55 @@ test("a value with a quotation mark does not end its argument", async () => {
 for (
   const sub of [
     ...[undefined, null, 7, "", [], {}, "two\nlines", "two\r\nlines", "two\u2028lines", "\u009b31m", "a".repeat(601)],
-    // Another order than the displayed one, half of a character, an option, and a file.
+    // Characters that change the displayed order or are invisible, half of a surrogate pair, an option, and a file.
     ...["\u202emain", "zero\u200bwidth", "\ud800", "--audiences", "@/etc/passwd"],
   ]
 ) {
-  test(`a subject that is ${JSON.stringify(sub)?.slice(0, 20)} is in no command`, async () => {
+  test(`the error for the subject ${JSON.stringify(sub)?.slice(0, 20)} contains no command`, async () => {
     assert.equal(
-      await refusal(700213, jwtOf({ sub })),
+      await adviceFor(700213, jwtOf({ sub })),
       "No federated credential of the app has the assertion's subject. Compare its issuer, subject and audience with " +
         "those of the assertion. A change takes a few minutes",
     );
   });
 }
 
-test("an assertion with members of another type is explained nevertheless", async () => {
+test("the error for an assertion with members of unexpected types still has advice", async () => {
   const odd = { toString: 7, valueOf: null };
-  assert.match(await refusal(700024, jwtOf({ exp: odd, nbf: odd })), /^Check the clock of this machine/);
-  assert.match(await refusal(7000272, jwtOf({}, { kid: odd })), /have no key "\(object\)": check/);
+  assert.match(await adviceFor(700024, jwtOf({ exp: odd, nbf: odd })), /^Check the clock of this machine/);
+  assert.match(await adviceFor(7000272, jwtOf({}, { kid: odd })), /have no key "\(object\)": check/);
   assert.match(
-    await refusal(5002738, jwtOf({}, { alg: odd })),
+    await adviceFor(5002738, jwtOf({}, { alg: odd })),
     /is signed by \(object\): let the issuer sign by RS256/,
   );
-  assert.match(await refusal(5002738, jwtOf({}, { alg: "x\n\u001b[31m".repeat(500) })), /is signed by x \[31mx/);
+  assert.match(await adviceFor(5002738, jwtOf({}, { alg: "x\n\u001b[31m".repeat(500) })), /is signed by x \[31mx/);
 });
 
-test("an assertion that cannot be read is explained nevertheless", async () => {
-  assert.match(await refusal(70021, "a.b.c"), /Compare its issuer, subject and audience/);
+test("the error for an assertion that cannot be decoded has the general advice", async () => {
+  assert.match(await adviceFor(70021, "a.b.c"), /Compare its issuer, subject and audience/);
 });
 
 for (
-  const [iss, says] of [
+  const [iss, expected] of [
     ["https://oidc.fly.io/contoso", /name of the machine/],
     ["https://oidc.circleci.com/org/1", /id of the user/],
     ["https://api.bitbucket.org/2.0/workspaces/x", /id of the step/],
     ["https://agent.buildkite.com", /pipeline_id/],
   ] as const
 ) {
-  test(`the error names the changing subject of ${iss} as the cause`, async () => {
-    assert.match((await refusal(700213, jwtOf({ iss }))).split("\n").at(-1)!, says);
+  test(`the error for ${iss} names the part of the subject that changes`, async () => {
+    assert.match((await adviceFor(700213, jwtOf({ iss }))).split("\n").at(-1)!, expected);
   });
 }
 
-test("an assertion that a certificate of the app signs keeps its own advice", async () => {
+test("for an assertion that is signed with a certificate, the error has the advice for certificates", async () => {
   for (
     const [code, advice] of [[700024, /By the clock of this machine it is .*: Check the clock$/], [
       700027,
       /Upload this certificate/,
     ]] as const
   ) {
-    const options = isolatedOptions(refusing(code));
+    const options = isolatedOptions(createRejecting(code));
     const credential = new ClientCertificateCredential(TENANT, CLIENT, { certificate: CERTIFICATE + KEY }, options);
     assert.match((await failureOf(credential.getToken(SCOPE))).message, advice);
   }

@@ -10,17 +10,18 @@ const CA_FILE = "AZURE_KUBERNETES_CA_FILE";
 const CA_DATA = "AZURE_KUBERNETES_CA_DATA";
 const SNI_NAME = "AZURE_KUBERNETES_SNI_NAME";
 const CA_PATH = "/etc/kubernetes/proxy/ca.crt";
-const SIMULATED = "0000000";
-const PEM = `-----BEGIN CERTIFICATE-----\n${btoa(`0${SIMULATED}`)}\n-----END CERTIFICATE-----\n`;
+/** PEM text that is accepted as a certificate, because its first byte is that of a DER sequence. */
+const PEM = `-----BEGIN CERTIFICATE-----\n${btoa("00000000")}\n-----END CERTIFICATE-----\n`;
 
 interface Pod extends Workload {
   readonly proxy: AksProxy;
   /** Gets a token that is not cached. */
-  ask(more?: object): Promise<string>;
+  getToken(more?: object): Promise<string>;
   /** Returns the error of `getToken`. */
   fail(more?: object): Promise<Error>;
 }
 
+/** Creates a pod whose token proxy is simulated. */
 async function createPod(options: Partial<AksProxyOptions> = {}): Promise<Pod> {
   const workload = await createWorkload();
   const { clock, entra, env, files } = workload;
@@ -42,15 +43,15 @@ async function createPod(options: Partial<AksProxyOptions> = {}): Promise<Pod> {
   return {
     ...workload,
     proxy,
-    ask: async (more = {}) => (await create(more).getToken(SCOPE)).token,
+    getToken: async (more = {}) => (await create(more).getToken(SCOPE)).token,
     fail: async (more = {}) =>
       await create(more).getToken(SCOPE).then(() => assert.fail("It should have failed"), (error) => error),
   };
 }
 
-test("sends the token request to the proxy, which is trusted by its own CA and server name", async () => {
-  const { ask, entra, proxy } = await createPod();
-  assert.equal((await entra.verify(await ask())).tid, TENANT);
+test("sends the token request to the proxy, and trusts it by the configured CA and server name", async () => {
+  const { getToken, entra, proxy } = await createPod();
+  assert.equal((await entra.verify(await getToken())).tid, TENANT);
   const [{ method, path, form }] = proxy.requests as [typeof proxy.requests[number]];
   assert.deepEqual([method, path], ["POST", `/${TENANT}/oauth2/v2.0/token`]);
   assert.equal(form.client_assertion, proxy.files.get(PATH));
@@ -59,35 +60,37 @@ test("sends the token request to the proxy, which is trusted by its own CA and s
 });
 
 for (const path of ["/", "", "/a", "/a/", "/a/b%20c"]) {
-  test(`a proxy at the path "${path}"`, async () => {
-    const { ask, proxy } = await createPod({ path });
-    await ask();
+  test(`sends the token request to a proxy at the path "${path}"`, async () => {
+    const { getToken, proxy } = await createPod({ path });
+    await getToken();
     assert.equal(proxy.requests[0]!.path, `${path.replace(/\/$/, "")}/${TENANT}/oauth2/v2.0/token`);
   });
 }
 
 test("ignores the variables without enableAzureProxy", async () => {
-  const { ask, entra, proxy } = await createPod();
-  await ask({ enableAzureProxy: false, fetch: entra.fetch });
+  const { getToken, entra, proxy } = await createPod();
+  await getToken({ enableAzureProxy: false, fetch: entra.fetch });
   assert.equal(proxy.requests.length, 0);
   assert.equal(entra.requests.length, 1);
 });
 
 test("sends the token request to Entra if no variable configures a proxy", async () => {
-  const { ask, entra, proxy } = await createPod({ env: { [PROXY]: undefined, [CA_FILE]: "", [SNI_NAME]: undefined } });
-  await ask({ fetch: entra.fetch });
+  const { getToken, entra, proxy } = await createPod({
+    env: { [PROXY]: undefined, [CA_FILE]: "", [SNI_NAME]: undefined },
+  });
+  await getToken({ fetch: entra.fetch });
   assert.equal(proxy.requests.length, 0);
   assert.equal(entra.requests.length, 1);
 });
 
 test("does not run discovery for another cloud behind the proxy", async () => {
-  const { ask, proxy } = await createPod();
-  await ask({ authorityHost: "https://login.contoso.example" });
+  const { getToken, proxy } = await createPod();
+  await getToken({ authorityHost: "https://login.contoso.example" });
   assert.deepEqual(proxy.requests.map(({ path }) => path), [`/${TENANT}/oauth2/v2.0/token`]);
 });
 
 test("uses the ordinary fetch without a CA and a server name", async () => {
-  const { ask, entra } = await createPod({
+  const { getToken, entra } = await createPod({
     env: { [PROXY]: "https://proxy.example/p", [CA_FILE]: "", [SNI_NAME]: "" },
   });
   const urls: string[] = [];
@@ -96,42 +99,42 @@ test("uses the ordinary fetch without a CA and a server name", async () => {
     assert.equal(init?.redirect, "manual");
     return entra.fetch(`https://login.microsoftonline.com/${TENANT}/oauth2/v2.0/token`, init);
   };
-  await ask({ fetch });
+  await getToken({ fetch });
   assert.deepEqual(urls, [`https://proxy.example/p/${TENANT}/oauth2/v2.0/token`]);
 });
 
 describe("the trust in the proxy", () => {
   const TRUSTS: Record<string, { env: Record<string, string | undefined>; trust: TlsTrust[] }> = {
-    "a file and a name": { env: {}, trust: [{ ca: PEM.trim(), serverName: "00000000.ests.aks.example" }] },
-    "a file alone": { env: { [SNI_NAME]: undefined }, trust: [{ ca: PEM.trim(), serverName: undefined }] },
-    "a variable and a name": {
+    "by a CA file and a server name": { env: {}, trust: [{ ca: PEM.trim(), serverName: "00000000.ests.aks.example" }] },
+    "by a CA file alone": { env: { [SNI_NAME]: undefined }, trust: [{ ca: PEM.trim(), serverName: undefined }] },
+    "by CAs in a variable and a server name": {
       env: { [CA_FILE]: undefined, [CA_DATA]: PEM },
       trust: [{ ca: PEM, serverName: "00000000.ests.aks.example" }],
     },
-    "a name alone": {
+    "by a server name alone": {
       env: { [CA_FILE]: undefined },
       trust: [{ ca: undefined, serverName: "00000000.ests.aks.example" }],
     },
   };
   for (const [name, { env, trust }] of Object.entries(TRUSTS)) {
     test(name, async () => {
-      const { ask, entra, proxy } = await createPod({ env });
+      const { getToken, entra, proxy } = await createPod({ env });
       proxy.files.set(CA_PATH, PEM);
       const seen: TlsTrust[] = [];
       const tlsFetch = (trust: TlsTrust): typeof fetch => {
         seen.push(trust);
         return (_, init) => entra.fetch(`https://login.microsoftonline.com/${TENANT}/oauth2/v2.0/token`, init);
       };
-      await ask({ runtime: { ...proxy.options.runtime, tlsFetch } });
+      await getToken({ runtime: { ...proxy.options.runtime, tlsFetch } });
       assert.deepEqual(seen, trust);
     });
   }
 
-  test("accepts a correct variable", async () => {
-    const { ask, proxy } = await createPod();
+  test("accepts the CAs in AZURE_KUBERNETES_CA_DATA", async () => {
+    const { getToken, proxy } = await createPod();
     proxy.env[CA_DATA] = proxy.files.get(CA_PATH)!;
     delete proxy.env[CA_FILE];
-    await ask();
+    await getToken();
   });
 
   for (const [name, value] of [[SNI_NAME, "other.example"], [SNI_NAME, ""]] as const) {
@@ -150,7 +153,7 @@ describe("the trust in the proxy", () => {
   });
 });
 
-describe("the CA file changes", () => {
+describe("a change of the CA file:", () => {
   async function setUp() {
     const pod = await createPod();
     const credential = new WorkloadIdentityCredential({
@@ -159,135 +162,138 @@ describe("the CA file changes", () => {
       cache: false,
       enableAzureProxy: true,
     });
-    const ask = async () => (await credential.getToken(SCOPE)).token;
-    await ask();
-    return { ...pod, ask };
+    const getToken = async () => (await credential.getToken(SCOPE)).token;
+    await getToken();
+    return { ...pod, getToken };
   }
 
-  test("the new CAs are trusted, and only they", async () => {
-    const { ask, proxy } = await setUp();
+  test("the new CAs are trusted", async () => {
+    const { getToken, proxy } = await setUp();
     proxy.files.set(CA_PATH, proxy.rotate());
-    await ask();
+    await getToken();
     assert.equal(proxy.requests.length, 2);
   });
 
-  test("the old CAs are trusted while it is empty", async () => {
-    const { ask, proxy } = await setUp();
+  test("the old CAs are trusted while the file is empty", async () => {
+    const { getToken, proxy } = await setUp();
     proxy.files.set(CA_PATH, " \n");
-    await ask();
+    await getToken();
     proxy.files.set(CA_PATH, proxy.rotate());
-    await ask();
+    await getToken();
     assert.equal(proxy.requests.length, 3);
   });
 
   test("a retry uses the new CAs", async () => {
-    const { ask, clock, proxy } = await setUp();
+    const { getToken, clock, proxy } = await setUp();
     const next = proxy.rotate();
-    const asking = ask();
+    const getting = getToken();
     await clock.untilSleeping(9_999);
     proxy.files.set(CA_PATH, next);
     await clock.advance(30_000);
-    await asking;
+    await getting;
   });
 
-  test("creates the TLS fetch once, not for each request", async () => {
+  test("without a change, one TLS fetch is used for all requests", async () => {
     const { entra, proxy } = await createPod();
-    let made = 0;
+    let created = 0;
     const tlsFetch = (): typeof fetch => {
-      made++;
+      created++;
       return (_, init) => entra.fetch(`https://login.microsoftonline.com/${TENANT}/oauth2/v2.0/token`, init);
     };
     const runtime = { ...proxy.options.runtime, tlsFetch };
     const options = { ...proxy.options, cache: false as const, enableAzureProxy: true, runtime };
     const credential = new WorkloadIdentityCredential(options);
     for (const _ of [1, 2, 3]) await credential.getToken(SCOPE);
-    assert.equal(made, 1);
+    assert.equal(created, 1);
   });
 
-  for (const [name, text] of [["is gone", undefined], ["is not PEM", "oops"]] as const) {
+  for (const [name, text] of [["is missing", undefined], ["is not PEM", "oops"]] as const) {
     test(`a file that ${name} causes an error until it is valid again`, async () => {
-      const { ask, proxy } = await setUp();
+      const { getToken, proxy } = await setUp();
       const good = proxy.files.get(CA_PATH)!;
       text === undefined ? proxy.files.delete(CA_PATH) : proxy.files.set(CA_PATH, text);
-      await assert.rejects(ask(), { name: AuthenticationErrorName });
+      await assert.rejects(getToken(), { name: AuthenticationErrorName });
       proxy.files.set(CA_PATH, good);
-      await ask();
+      await getToken();
     });
   }
 });
 
-describe("invalid variables end a chain, and no request is sent", () => {
+describe("invalid variables cause an AuthenticationError before any request:", () => {
   const broken = PEM.replace(/\n.*\n/, "\n!!!\n");
   const URLS: Record<string, string> = {
     "http": "http://proxy.example/",
-    "http on this machine": "http://127.0.0.1/",
-    "no scheme": "proxy.example",
-    "a path": "/proxy",
-    "a user": "https://hush@proxy.example/",
-    "a password": "https://me:hush@proxy.example/",
-    "a query": "https://proxy.example/?hush",
-    "a fragment": "https://proxy.example/#hush",
+    "http on a loopback address": "http://127.0.0.1/",
+    "a host without a scheme": "proxy.example",
+    "only a path": "/proxy",
+    "https with a user name": "https://hush@proxy.example/",
+    "https with a password": "https://me:hush@proxy.example/",
+    "https with a query": "https://proxy.example/?hush",
+    "https with a fragment": "https://proxy.example/#hush",
     "another scheme": "ftp://proxy.example/",
-    "no URL": "https://",
+    "only a scheme": "https://",
   };
-  const CASES: Record<string, { env?: Record<string, string | undefined>; file?: string | null; says: RegExp }> = {
+  const CASES: Record<string, { env?: Record<string, string | undefined>; file?: string | null; expected: RegExp }> = {
     ...Object.fromEntries(
       Object.entries(URLS).map(([name, url]) => [
-        `a URL with ${name}`,
-        { env: { [PROXY]: url }, says: /Cannot use AZURE_KUBERNETES_TOKEN_PROXY: It must be a URL with "https:"/ },
+        `the URL of the proxy is ${name}`,
+        { env: { [PROXY]: url }, expected: /Cannot use AZURE_KUBERNETES_TOKEN_PROXY: It must be a URL with "https:"/ },
       ]),
     ),
-    "no proxy, but a file and a server name": {
+    "no proxy, but a CA file and a server name": {
       env: { [PROXY]: undefined },
-      says: /Set AZURE_KUBERNETES_TOKEN_PROXY in addition to AZURE_KUBERNETES_CA_FILE, AZURE_KUBERNETES_SNI_NAME$/,
+      expected: /Set AZURE_KUBERNETES_TOKEN_PROXY in addition to AZURE_KUBERNETES_CA_FILE, AZURE_KUBERNETES_SNI_NAME$/,
     },
     "no proxy, but a server name": {
       env: { [PROXY]: "", [CA_FILE]: "" },
-      says: /Set AZURE_KUBERNETES_TOKEN_PROXY in addition to AZURE_KUBERNETES_SNI_NAME$/,
+      expected: /Set AZURE_KUBERNETES_TOKEN_PROXY in addition to AZURE_KUBERNETES_SNI_NAME$/,
     },
     "no proxy, but CAs": {
       env: { [PROXY]: undefined, [CA_FILE]: undefined, [SNI_NAME]: undefined, [CA_DATA]: PEM },
-      says: /Set AZURE_KUBERNETES_TOKEN_PROXY in addition to AZURE_KUBERNETES_CA_DATA$/,
+      expected: /Set AZURE_KUBERNETES_TOKEN_PROXY in addition to AZURE_KUBERNETES_CA_DATA$/,
     },
     "CAs in a file and in a variable": {
       env: { [CA_DATA]: PEM },
-      says: /Set only one of AZURE_KUBERNETES_CA_FILE and AZURE_KUBERNETES_CA_DATA$/,
+      expected: /Set only one of AZURE_KUBERNETES_CA_FILE and AZURE_KUBERNETES_CA_DATA$/,
     },
     ...Object.fromEntries(
       ["hush name", "hush\r\n", "-hush", "hush.", "10.0.0.1", "https://hush", `${"hush.".repeat(60)}example`].map((
         name,
       ) => [
-        `the name ${JSON.stringify(name)}`,
-        { env: { [SNI_NAME]: name }, says: /Cannot use AZURE_KUBERNETES_SNI_NAME: It must be a DNS name$/ },
+        `the server name ${JSON.stringify(name)}`,
+        { env: { [SNI_NAME]: name }, expected: /Cannot use AZURE_KUBERNETES_SNI_NAME: It must be a DNS name$/ },
       ]),
     ),
-    "a missing file": {
+    "a missing CA file": {
       file: null,
-      says:
+      expected:
         /Cannot read the certificates of AZURE_KUBERNETES_CA_FILE, "\/etc\/kubernetes\/proxy\/ca.crt": ENOENT.*: Check the path, and that the file is mounted there$/,
     },
-    "an empty file at first": {
+    "a CA file that is empty at the first request": {
       file: "",
-      says: /Cannot use the certificates of AZURE_KUBERNETES_CA_FILE, .*: It is empty$/,
+      expected: /Cannot use the certificates of AZURE_KUBERNETES_CA_FILE, .*: It is empty$/,
     },
-    "a file that is not PEM": {
+    "a CA file that is not PEM": {
       file: "hush",
-      says: /AZURE_KUBERNETES_CA_FILE, .*: It must contain certificates as PEM text$/,
+      expected: /AZURE_KUBERNETES_CA_FILE, .*: It must contain certificates as PEM text$/,
     },
-    "a file with a key": { file: PEM.replaceAll("CERTIFICATE", "PRIVATE KEY"), says: /must contain certificates/ },
-    "a truncated file": { file: PEM.slice(0, -10), says: /must contain certificates/ },
-    "a file with invalid base64": { file: broken, says: /must contain certificates/ },
-    "a good certificate and a broken one": { file: PEM + broken, says: /must contain certificates/ },
-    "a file whose content is not a certificate": {
+    "a CA file with a key": {
+      file: PEM.replaceAll("CERTIFICATE", "PRIVATE KEY"),
+      expected: /must contain certificates/,
+    },
+    "a truncated CA file": { file: PEM.slice(0, -10), expected: /must contain certificates/ },
+    "a CA file with invalid base64": { file: broken, expected: /must contain certificates/ },
+    "a CA file with a valid and an invalid certificate": { file: PEM + broken, expected: /must contain certificates/ },
+    "a CA file whose content is not a certificate": {
       file: PEM.replace(/\n.*\n/, `\n${btoa("hush")}\n`),
-      says: /must contain/,
+      expected: /must contain/,
     },
-    "a variable that is not PEM": {
+    "AZURE_KUBERNETES_CA_DATA without PEM": {
       env: { [CA_FILE]: undefined, [CA_DATA]: "hush" },
-      says: /Cannot use the certificates of AZURE_KUBERNETES_CA_DATA: It must contain certificates as PEM text$/,
+      expected: /Cannot use the certificates of AZURE_KUBERNETES_CA_DATA: It must contain certificates as PEM text$/,
     },
   };
-  for (const [name, { env = {}, file, says }] of Object.entries(CASES)) {
+  for (const [name, { env = {}, file, expected }] of Object.entries(CASES)) {
     test(name, async () => {
       const { entra, fail, proxy } = await createPod({ env });
       if (file === null) proxy.files.delete(CA_PATH);
@@ -295,7 +301,7 @@ describe("invalid variables end a chain, and no request is sent", () => {
       const error = await fail({ fetch: entra.fetch });
       assert.equal(error.name, AuthenticationErrorName, error.message);
       assert.match(error.message, /^WorkloadIdentityCredential: /);
-      assert.match(error.message, says);
+      assert.match(error.message, expected);
       assert.ok(!error.message.includes("hush"), error.message);
       assert.equal(entra.requests.length, 0);
       assert.equal(proxy.requests.length, 0);

@@ -22,8 +22,11 @@ let folder: string;
 before(async () => void (folder = await mkdtemp(join(tmpdir(), "azweb-workload-"))));
 after(() => rm(folder, { recursive: true }));
 
-/** Replaces a file as the kubelet does: the volume's folder is a symbolic link, which is replaced atomically. */
-async function project(volume: string, text: string): Promise<string> {
+/**
+ * Replaces the token file of a volume like the kubelet: the file is in a folder behind a symbolic link, which is
+ * replaced atomically. Returns the path of the file.
+ */
+async function replaceTokenFile(volume: string, text: string): Promise<string> {
   const version = crypto.randomUUID();
   await mkdir(join(volume, version), { recursive: true });
   await writeFile(join(volume, version, "token"), text);
@@ -42,7 +45,7 @@ test("reads the new token after the volume's token file was replaced", async () 
   let credential: WorkloadIdentityCredential | undefined;
   for (let hour = 0; hour < 5; hour++) {
     tokens.push(await serviceAccountToken({ jti: String(hour) }, now()));
-    const path = await project(volume, tokens[hour]!);
+    const path = await replaceTokenFile(volume, tokens[hour]!);
     credential ??= new WorkloadIdentityCredential({
       env: { ...variables, AZURE_FEDERATED_TOKEN_FILE: path },
       fetch: entra.fetch,
@@ -59,12 +62,12 @@ test("reads the new token after the volume's token file was replaced", async () 
   });
 });
 
-test("a folder instead of the file cannot be read", async () => {
+test("a folder instead of the token file causes an AuthenticationError", async () => {
   const env = { ...variables, AZURE_FEDERATED_TOKEN_FILE: folder };
   await assert.rejects(new WorkloadIdentityCredential({ env }).getToken(SCOPE), { name: "AuthenticationError" });
 });
 
-test("finds out whether a file exists", async () => {
+test("fileExists of createRuntime() returns whether a file exists", async () => {
   const path = join(folder, "there");
   assert.equal(await createRuntime().fileExists!(path), false);
   await writeFile(path, "");
@@ -77,7 +80,7 @@ describe("the token proxy over TLS", () => {
     readonly credential: WorkloadIdentityCredential;
     readonly caFile: string;
     readonly authority: CertificateAuthority;
-    /** Presents a certificate of another CA for this name. */
+    /** Restarts the proxy with a certificate of the CA for the name. */
     rotate(authority: CertificateAuthority, name?: string): Promise<void>;
   }
 
@@ -143,7 +146,7 @@ describe("the token proxy over TLS", () => {
     };
   }
 
-  test("returns tokens", async () => {
+  test("receives the token request", async () => {
     const { credential, proxy } = await setUp();
     await credential.getToken(SCOPE);
     const [{ method, path, form }] = proxy.requests as [typeof proxy.requests[number]];
@@ -151,7 +154,7 @@ describe("the token proxy over TLS", () => {
     assert.equal(form.client_id, CLIENT);
   });
 
-  test("changes its CA while the program runs", async () => {
+  test("is trusted again after it has changed its CA, once the CA file has the new one", async () => {
     const { caFile, credential, proxy, rotate } = await setUp();
     await credential.getToken(SCOPE);
     const next = await createCertificateAuthority();
@@ -165,7 +168,7 @@ describe("the token proxy over TLS", () => {
     assert.equal(proxy.requests.length, 2);
   });
 
-  test("receives nothing under another name", async () => {
+  test("receives no request if its certificate is for another name", async () => {
     const { authority, credential, proxy, rotate } = await setUp();
     await rotate(authority, "localhost");
     await assert.rejects(credential.getToken(SCOPE), /altnames|certificate/i);

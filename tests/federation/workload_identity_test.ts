@@ -48,11 +48,11 @@ describe("the identity", () => {
 
   test("reads the variables at the first token request", async () => {
     const { env, options } = await createWorkload();
-    const later = { ...env };
+    const variables = { ...env };
     for (const name of Object.keys(env)) delete env[name];
     const credential = new WorkloadIdentityCredential(options);
     assert.equal((await errorOf(credential.getToken(SCOPE))).name, UNAVAILABLE);
-    Object.assign(env, later);
+    Object.assign(env, variables);
     await credential.getToken(SCOPE);
   });
 
@@ -137,24 +137,24 @@ describe("the error names each variable that is not set", () => {
 });
 
 describe("the token file", () => {
-  const NONE = /must contain exactly one JWT on one line$/;
+  const NOT_ONE_JWT = /must contain exactly one JWT on one line$/;
   const junk = "c2VjcmV0LXRoaW5n";
   const MISSING =
     /Cannot read .*: ENOENT: .*: Check the path, .* that the pod has the label azure\.workload\.identity\/use, which mounts /;
-  const BAD: Record<string, { text?: string; says: RegExp }> = {
-    "missing": { says: MISSING },
-    "empty": { text: "", says: /: It is empty$/ },
-    "blank": { text: " \n\t\r\n", says: /: It is empty$/ },
-    "too long": { text: "e".repeat(65_537), says: /longer than 65536 characters/ },
-    "far too long": { text: "e".repeat(5_000_000), says: /longer than 65536 characters/ },
-    "text that is not a JWT": { text: junk, says: NONE },
-    "two parts": { text: `${junk}.${junk}`, says: NONE },
-    "three parts without claims": { text: `${junk}.${junk}.${junk}`, says: NONE },
-    "claims that are an array": { text: `${junk}.${btoa("[1]").replaceAll("=", "")}.${junk}`, says: NONE },
-    "an encrypted token": { text: Array(5).fill(junk).join("."), says: NONE },
-    "a web page": { text: `<html>${junk}</html>`, says: NONE },
-    "binary": { text: `\0\ufffd${junk}`, says: NONE },
-    "a token in JSON": { text: `{"token":"${junk}"}`, says: NONE },
+  const DEFECTS: Record<string, { text?: string; expected: RegExp }> = {
+    "missing": { expected: MISSING },
+    "empty": { text: "", expected: /: It is empty$/ },
+    "only white space": { text: " \n\t\r\n", expected: /: It is empty$/ },
+    "too long": { text: "e".repeat(65_537), expected: /longer than 65536 characters/ },
+    "far too long": { text: "e".repeat(5_000_000), expected: /longer than 65536 characters/ },
+    "text that is not a JWT": { text: junk, expected: NOT_ONE_JWT },
+    "text of two parts": { text: `${junk}.${junk}`, expected: NOT_ONE_JWT },
+    "text of three parts, without claims": { text: `${junk}.${junk}.${junk}`, expected: NOT_ONE_JWT },
+    "claims that are an array": { text: `${junk}.${btoa("[1]").replaceAll("=", "")}.${junk}`, expected: NOT_ONE_JWT },
+    "an encrypted token": { text: Array(5).fill(junk).join("."), expected: NOT_ONE_JWT },
+    "a web page": { text: `<html>${junk}</html>`, expected: NOT_ONE_JWT },
+    "binary data": { text: `\0\ufffd${junk}`, expected: NOT_ONE_JWT },
+    "a token in JSON": { text: `{"token":"${junk}"}`, expected: NOT_ONE_JWT },
   };
   for (
     const [namedBy, tokenFilePath] of [
@@ -162,8 +162,8 @@ describe("the token file", () => {
       ['the option "tokenFilePath"', PATH],
     ] as const
   ) {
-    for (const [what, { text, says }] of Object.entries(BAD)) {
-      test(`of ${namedBy} with content that is ${what} is not sent, and ends a chain with an AuthenticationError`, async () => {
+    for (const [defect, { text, expected }] of Object.entries(DEFECTS)) {
+      test(`of ${namedBy} is not sent, and ends a chain with an AuthenticationError: ${defect}`, async () => {
         const { entra, env, files, options } = await createWorkload();
         if (tokenFilePath) env.AZURE_FEDERATED_TOKEN_FILE = "/another";
         text === undefined ? files.delete(PATH) : files.set(PATH, text);
@@ -171,7 +171,7 @@ describe("the token file", () => {
         const { name, message } = await errorOf(credential.getToken(SCOPE));
         assert.equal(name, FAILED, message);
         assert.match(message, /^WorkloadIdentityCredential: Cannot /);
-        assert.match(message, says);
+        assert.match(message, expected);
         assert.ok(message.includes(`the token file of ${namedBy}, "${PATH}"`), message);
         assert.ok(!message.includes(junk), "The message must not contain the content");
         assert.ok(message.length < 450, message);
@@ -187,7 +187,7 @@ describe("the token file", () => {
     files.set(PATH, `${files.get(PATH)}\n${files.get(PATH)}\n`);
     const { name, message } = await errorOf(new WorkloadIdentityCredential(options).getToken(SCOPE));
     assert.equal(name, FAILED);
-    assert.match(message, NONE);
+    assert.match(message, NOT_ONE_JWT);
     assert.equal(entra.requests.length, 0);
   });
 
@@ -202,7 +202,7 @@ describe("the token file", () => {
   for (const tokenFilePath of [undefined, PATH]) {
     const named = tokenFilePath ? "an option" : "a variable";
 
-    test(`of ${named} without Deno's permission causes an AuthenticationError that names the flag`, async () => {
+    test(`of ${named} causes an AuthenticationError that names the flag if Deno's permission is missing`, async () => {
       const { options } = await createWorkload();
       const refusal = Object.assign(new Error("Requires read access"), { name: "NotCapable" });
       const runtime = { ...options.runtime, readTextFile: () => Promise.reject(refusal) };
@@ -212,7 +212,7 @@ describe("the token file", () => {
       assert.ok(message.endsWith(`: It is not permitted: Run Deno with --allow-read=${PATH}`), message);
     });
 
-    test(`of ${named} may cause a thrown value that is not an Error`, async () => {
+    test(`of ${named} causes an AuthenticationError even if readTextFile rejects with undefined`, async () => {
       const { options } = await createWorkload();
       const runtime = { ...options.runtime, readTextFile: () => Promise.reject(undefined) };
       const credential = new WorkloadIdentityCredential({ ...options, tokenFilePath, runtime });
@@ -238,7 +238,7 @@ describe("the token's expiry time", () => {
     assert.equal(entra.requests.length, 0);
   });
 
-  test("a token is sent as long as Entra accepts it", async () => {
+  test("a token is sent until five minutes after its expiry, because Entra accepts it until then", async () => {
     const { clock, entra, options } = await createWorkload();
     clock.set(START + 3_600_000 + 299_000);
     await new WorkloadIdentityCredential(options).getToken(SCOPE);
@@ -268,7 +268,7 @@ describe("the token's expiry time", () => {
 });
 
 describe("rotation", () => {
-  test("each token request reads the file, a cached token does not", async () => {
+  test("the file is read for each token request, and not for a cached token", async () => {
     const { clock, entra, files, options, reads } = await createWorkload();
     const credential = new WorkloadIdentityCredential(options);
     const first = files.get(PATH)!;
@@ -325,15 +325,15 @@ describe("cached tokens", () => {
 
   test("are acquired by one request for a thousand callers", async () => {
     const { entra, options } = await createWorkload();
-    const livesOn = { ...options, waitUntil: () => {} };
+    const withWaitUntil = { ...options, waitUntil: () => {} };
     const tokens = await Promise.all(
-      Array.from({ length: 1000 }, () => new WorkloadIdentityCredential(livesOn).getToken(SCOPE)),
+      Array.from({ length: 1000 }, () => new WorkloadIdentityCredential(withWaitUntil).getToken(SCOPE)),
     );
     assert.equal(new Set(tokens.map(({ token }) => token)).size, 1);
     assert.equal(entra.requests.length, 1);
   });
 
-  const APART: Record<string, (files: Map<string, string>) => Promise<WorkloadIdentityCredentialOptions>> = {
+  const DIFFERENCES: Record<string, (files: Map<string, string>) => Promise<WorkloadIdentityCredentialOptions>> = {
     "another file": async (files) => {
       files.set("/other", await Promise.resolve("not-a-token"));
       return { tokenFilePath: "/other" };
@@ -346,10 +346,10 @@ describe("cached tokens", () => {
       files.set(PATH, await serviceAccountToken({ iss: "https://oidc.example/evil/" }));
       return {};
     },
-    "another client": async () => await Promise.resolve({ clientId: "another" }),
+    "another client id": async () => await Promise.resolve({ clientId: "another" }),
   };
-  for (const [name, change] of Object.entries(APART)) {
-    test(`are not used for ${name}, even with the same cache`, async () => {
+  for (const [name, change] of Object.entries(DIFFERENCES)) {
+    test(`are not used with ${name}, even if the cache is the same`, async () => {
       const { files, options } = await createWorkload();
       const shared = { ...options, cache: new Map() };
       await new WorkloadIdentityCredential(shared).getToken(SCOPE);
@@ -368,7 +368,7 @@ describe("in a chain", () => {
     assert.equal((await chain.getToken(SCOPE)).token, "fallback");
   });
 
-  test("a rejected token ends the chain", async () => {
+  test("a token that Entra rejects ends the chain", async () => {
     const { files, options } = await createWorkload();
     files.set(PATH, await serviceAccountToken({ sub: "another-subject" }));
     const chain = new ChainedTokenCredential(new WorkloadIdentityCredential(options), fallback());
@@ -378,7 +378,7 @@ describe("in a chain", () => {
   });
 });
 
-test("an assertion that an error repeats is redacted", async () => {
+test("an assertion in an error response is redacted in the message", async () => {
   const { files, options } = await createWorkload();
   const assertion = files.get(PATH)!;
   const fetch = () => Promise.resolve(Response.json({ error: "bad", error_description: assertion }, { status: 400 }));

@@ -53,8 +53,8 @@ test("a Worker writes and reads a blob, with one token request", async () => {
     assert.equal(put.status, 201, await put.text());
     const get = await miniflare.dispatchFetch("http://worker.test/hello.txt");
     assert.deepEqual([get.status, await get.text()], [200, "Hello"]);
-    const forToken = requests.filter((each) => each.startsWith("POST "));
-    assert.deepEqual(forToken, [`POST https://login.microsoftonline.com/${tenantId}/oauth2/v2.0/token`]);
+    const tokenRequests = requests.filter((each) => each.startsWith("POST "));
+    assert.deepEqual(tokenRequests, [`POST https://login.microsoftonline.com/${tenantId}/oauth2/v2.0/token`]);
   } finally {
     await miniflare.dispose();
   }

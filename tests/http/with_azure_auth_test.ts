@@ -24,7 +24,10 @@ interface Call extends Pick<GetTokenOptions, "claims" | "tenantId" | "enableCae"
   readonly scope: string | string[];
 }
 
-/** A service that returns the responses in turn, the last one for ever, and a credential that numbers its tokens. */
+/**
+ * Creates an authenticated `fetch` to a service that returns the responses in order, and then repeats the last one. A
+ * token of the credential names the tenant and the claims that it was requested with.
+ */
 function connect(responses: (Response | ((request: Received) => Response))[], options: AzureFetchOptions = {}) {
   const received: Received[] = [];
   const calls: Call[] = [];
@@ -58,7 +61,7 @@ function redirectTo(location: string, status = 302): Response {
 }
 
 describe("withAzureAuth", () => {
-  test("sends a token for the scope of the host, and passes on all else", async () => {
+  test("sends a token for the scope of the host, and passes on everything else", async () => {
     const { azureFetch, received, calls } = connect([new Response("content", { status: 201 })]);
     const response = await azureFetch(BLOB, {
       method: "PUT",
@@ -85,14 +88,14 @@ describe("withAzureAuth", () => {
     assert.equal(received[1]?.headers.get("x-ms-version"), null);
   });
 
-  test("keeps the version of the request, and replaces its authorization", async () => {
+  test("keeps the header x-ms-version of the request, and replaces its header Authorization", async () => {
     const { azureFetch, received } = connect([new Response()]);
     await azureFetch(BLOB, { headers: { "x-ms-version": "2021-12-02", authorization: "Bearer unused" } });
     assert.equal(received[0]?.headers.get("x-ms-version"), "2021-12-02");
     assert.equal(received[0]?.authorization, "Bearer token");
   });
 
-  test("authenticates to Azure Cosmos DB as it requires", async () => {
+  test("sends a token to Azure Cosmos DB in the format of that service", async () => {
     const { azureFetch, received, calls } = connect([new Response()]);
     await azureFetch("https://my-account.documents.azure.com/dbs");
     assert.equal(calls[0]?.scope, "https://my-account.documents.azure.com/.default");
@@ -101,7 +104,7 @@ describe("withAzureAuth", () => {
     assert.match(received[0]?.headers.get("x-ms-date") ?? "", /^[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} [\d:]{8} GMT$/);
   });
 
-  test("adds a client request id if the option says so, unless the request has one", async () => {
+  test("adds a client request id with the option clientRequestId, unless the request has one", async () => {
     const { azureFetch, received } = connect([new Response()], { clientRequestId: true });
     await azureFetch(GRAPH);
     await azureFetch(GRAPH, { headers: { "x-ms-client-request-id": "mine" } });
@@ -109,13 +112,13 @@ describe("withAzureAuth", () => {
     assert.equal(received[1]?.headers.get("x-ms-client-request-id"), "mine");
   });
 
-  test("uses the scope of the options in place of the table's", async () => {
+  test("uses the option scope instead of the built-in scope of the host", async () => {
     const { azureFetch, calls } = connect([new Response()], { scope: "https://eventhubs.azure.net/.default" });
     await azureFetch("https://my-namespace.servicebus.windows.net/hub/messages");
     assert.equal(calls[0]?.scope, "https://eventhubs.azure.net/.default");
   });
 
-  test("sends tokens to the hosts of the options, and the table's scope to the others", async () => {
+  test("uses the option scope for the hosts of the option, and the built-in scopes for others", async () => {
     const options = { scope: "api://my-api/.default", hosts: ["API.contoso.com", "localhost:8443"] };
     const { azureFetch, calls } = connect([new Response()], options);
     for (const url of ["https://api.contoso.com/a", "https://localhost:8443/b", GRAPH]) await azureFetch(url);
@@ -152,8 +155,8 @@ describe("withAzureAuth", () => {
       toString: () => reads++ === 0 ? VAULT : "https://evil.example/",
     } as unknown as string,
   };
-  for (const [what, input] of Object.entries(changing)) {
-    test(`sends the token to the URL that it has checked, not to that of ${what}`, async () => {
+  for (const [kind, input] of Object.entries(changing)) {
+    test(`sends the token to the URL that it has checked, even for ${kind}`, async () => {
       const { azureFetch, received } = connect([new Response()]);
       const response = azureFetch(input);
       if (input instanceof URL) input.host = "evil.example";
@@ -162,7 +165,7 @@ describe("withAzureAuth", () => {
     });
   }
 
-  test("sends the options of each call, though the program reuses their object", async () => {
+  test("sends the options of each call, even if the program reuses one object for them", async () => {
     const { azureFetch, received } = connect([new Response()]);
     const init: RequestInit = { method: "POST" };
     await Promise.all(["one", "two"].map((body) => azureFetch(GRAPH, Object.assign(init, { body }))));
@@ -189,7 +192,7 @@ describe("withAzureAuth", () => {
     });
   }
 
-  const wrong: Readonly<Record<string, [object, RegExp]>> = {
+  const invalid: Readonly<Record<string, [object, RegExp]>> = {
     "hosts without scope": [{ hosts: ["api.contoso.com"] }, /"hosts" requires "scope"/],
     "a URL as host": [{ hosts: ["https://api.contoso.com"], scope: "s" }, /without protocol and path/],
     "a host with a path": [{ hosts: ["api.contoso.com/a"], scope: "s" }, /without protocol and path/],
@@ -202,14 +205,14 @@ describe("withAzureAuth", () => {
       /^Option "clientRequestID" is unknown: Did you mean "clientRequestId"\?$/,
     ],
   };
-  for (const [what, [options, message]] of Object.entries(wrong)) {
-    test(`throws for ${what}`, () => {
+  for (const [defect, [options, message]] of Object.entries(invalid)) {
+    test(`throws for ${defect}`, () => {
       const credential = { getToken: () => Promise.resolve(null) };
       assert.throws(() => withAzureAuth(credential, options), { name: "TypeError", message });
     });
   }
 
-  test("throws for what is no credential", () => {
+  test("throws if the first argument is not a credential", () => {
     for (const credential of [undefined, null, "a-token", {}, { credential: { getToken() {} } }]) {
       assert.throws(() => withAzureAuth(credential as never), {
         name: "TypeError",
@@ -218,7 +221,7 @@ describe("withAzureAuth", () => {
     }
   });
 
-  test("rejects with the error of the credential, and if it returns no token", async () => {
+  test("rejects with the error of the credential, or if the credential returns no token", async () => {
     const error = new Error("no identity");
     await assert.rejects(withAzureAuth({ getToken: () => Promise.reject(error) })(GRAPH), error);
     await assert.rejects(
@@ -273,7 +276,7 @@ describe("withAzureAuth, after a 401", () => {
     ]);
   });
 
-  test("does not keep the tenant for a host of all tenants: the next request may be for another", async () => {
+  test("does not keep the tenant for a host that serves all tenants, because the next request may be for another one", async () => {
     const challenge = 'Bearer authorization_uri="https://login.windows.net/the-tenant"';
     for (const url of [GRAPH, "https://management.azure.com/subscriptions/one"]) {
       const busy = new Response("no", { status: 429, headers: { "retry-after-ms": "1" } });
@@ -309,7 +312,7 @@ describe("withAzureAuth, after a 401", () => {
     ]);
   });
 
-  test("returns the response of a service that returns 401 for ever", async () => {
+  test("returns the last response if a service always responds with 401", async () => {
     const { azureFetch, received, calls } = connect([unauthorized(CAE)]);
     const response = await azureFetch(GRAPH);
     assert.deepEqual([response.status, await response.text()], [401, "no"]);
@@ -325,16 +328,16 @@ describe("withAzureAuth, after a 401", () => {
     "claims that are not JSON": `Bearer error="insufficient_claims", claims="${btoa("nonsense")}"`,
     "another resource": 'Bearer authorization="https://login.windows.net/t", resource="https://management.azure.com"',
     "claims for another resource": `Bearer resource="https://vault.azure.net", claims="${btoa(CLAIMS)}"`,
-    "a tenant with a path of its own": 'Bearer authorization="https://login.windows.net/%2e%2e%2fevil"',
-    "no tenant": 'Bearer authorization="https://login.windows.net/common"',
-    "all tenants of organizations": 'Bearer authorization="https://login.windows.net/Organizations"',
+    "a tenant with an encoded path": 'Bearer authorization="https://login.windows.net/%2e%2e%2fevil"',
+    'the tenant "common"': 'Bearer authorization="https://login.windows.net/common"',
+    'the tenant "Organizations"': 'Bearer authorization="https://login.windows.net/Organizations"',
     "a tenant that no credential accepts": 'Bearer authorization="https://login.windows.net/my_tenant"',
     "a tenant of dots": 'Bearer authorization="https://login.windows.net/..."',
-    "a megabyte": `Bearer ${"a=b, ".repeat(200_000)}claims="${btoa(CLAIMS)}"`,
+    "a length of a megabyte": `Bearer ${"a=b, ".repeat(200_000)}claims="${btoa(CLAIMS)}"`,
     "unclosed quotation marks": `Bearer claims="${btoa(CLAIMS)}`,
   };
-  for (const [what, challenge] of Object.entries(ignored)) {
-    test(`returns the response with ${what}`, async () => {
+  for (const [defect, challenge] of Object.entries(ignored)) {
+    test(`returns the response if its challenge cannot be used: ${defect}`, async () => {
       const { azureFetch, received, calls } = connect([() => unauthorized(challenge)]);
       assert.equal((await azureFetch(GRAPH)).status, 401);
       assert.deepEqual([received.length, calls.length], [1, 1]);
@@ -384,8 +387,8 @@ describe("withAzureAuth, after a 401", () => {
     "a Blob": () => new Blob(["hello"]),
     "a URLSearchParams": () => new URLSearchParams({ hello: "" }),
   };
-  for (const [what, body] of Object.entries(bodies)) {
-    test(`repeats the request with ${what} as body`, async () => {
+  for (const [type, body] of Object.entries(bodies)) {
+    test(`repeats the request with ${type} as body`, async () => {
       const { azureFetch, received } = connect([unauthorized(CAE), new Response()]);
       assert.equal((await azureFetch(GRAPH, { method: "POST", body: body() })).status, 200);
       assert.deepEqual(received.map(({ body }) => body.replace("=", "")), ["hello", "hello"]);
@@ -417,20 +420,20 @@ describe("withAzureAuth, after a 429 or 503", () => {
 
   const returned: Readonly<Record<string, Response>> = {
     "a delay of a day": busy(503, "86400"),
-    "a delay that ends in a year": busy(429, "Fri, 01 Jan 2100 00:00:00 GMT"),
+    "a delay until the year 2100": busy(429, "Fri, 01 Jan 2100 00:00:00 GMT"),
     "no delay": new Response("busy", { status: 503 }),
     "a malformed delay": busy(503, "soon"),
     "another status": busy(500, "0"),
   };
-  for (const [what, response] of Object.entries(returned)) {
-    test(`returns a response with ${what}`, async () => {
+  for (const [reason, response] of Object.entries(returned)) {
+    test(`returns a response with ${reason}`, async () => {
       const { azureFetch, received } = connect([response]);
       assert.equal(await (await azureFetch(GRAPH)).text(), "busy");
       assert.equal(received.length, 1);
     });
   }
 
-  test("retries three times in all, also between redirects", async () => {
+  test("retries three times in total, including retries of redirected requests", async () => {
     const retry = () => new Response("no", { status: 429, headers: { "retry-after-ms": "1" } });
     const redirect = () => redirectTo("/next");
     const { azureFetch, received } = connect([retry, redirect, retry, retry, redirect, retry, redirect]);
@@ -482,7 +485,7 @@ describe("withAzureAuth, after a redirect", () => {
     });
   }
 
-  test("sends headers that are for the origin to no other, as fetch does", async () => {
+  test("sends headers such as Cookie to their origin only, as fetch does", async () => {
     const headers = { cookie: "a=b", "proxy-authorization": "Basic YTpi", host: "graph.microsoft.com" };
     const { azureFetch, received } = connect([
       redirectTo("/next"),
@@ -491,7 +494,7 @@ describe("withAzureAuth, after a redirect", () => {
     ]);
     await azureFetch(GRAPH, { headers });
     const [, same, other] = received.map(({ headers: sent }) => Object.keys(headers).map((name) => sent.get(name)));
-    // A page may not set them at all.
+    // In a page, a program cannot set these headers.
     assert.deepEqual(same, "document" in globalThis ? [null, null, null] : Object.values(headers));
     assert.deepEqual(other, [null, null, null]);
   });
@@ -517,24 +520,24 @@ describe("withAzureAuth, after a redirect", () => {
   const refused: Readonly<Record<string, [Response, RequestInit?]>> = {
     "to http:": [redirectTo("http://graph.microsoft.com/v1.0/me")],
     "to a URL with a user name": [redirectTo("https://user@graph.microsoft.com/")],
-    "to no URL": [redirectTo("https://[")],
-    "of a stream": [
+    "to a malformed URL": [redirectTo("https://[")],
+    "of a request whose body is a stream": [
       redirectTo("/next", 307),
       { method: "POST", body: new Blob(["hello"]).stream(), duplex: "half" } as RequestInit,
     ],
     'with the mode "error"': [redirectTo("/next"), { redirect: "error" }],
     "without end": [redirectTo("/next")],
   };
-  for (const [what, [response, init]] of Object.entries(refused)) {
-    test(`rejects a redirect ${what}`, async () => {
+  for (const [kind, [response, init]] of Object.entries(refused)) {
+    test(`rejects a redirect ${kind}`, async () => {
       const { azureFetch, received } = connect([response]);
       await assert.rejects(azureFetch(GRAPH, init), { name: "TypeError", message: /^withAzureAuth: Cannot follow / });
       assert.ok(received.every(({ url }) => url.startsWith("https://graph.microsoft.com/")));
-      assert.equal(received.length, what === "without end" ? 21 : 1);
+      assert.equal(received.length, kind === "without end" ? 21 : 1);
     });
   }
 
-  test('returns the redirect with the mode "manual", and a status without a location', async () => {
+  test('returns a redirect in the mode "manual", and a status 3xx without a location', async () => {
     const { azureFetch } = connect([redirectTo("https://evil.example/")]);
     assert.equal((await azureFetch(GRAPH, { redirect: "manual" })).headers.get("location"), "https://evil.example/");
     assert.equal((await connect([new Response(null, { status: 304 })]).azureFetch(GRAPH)).status, 304);
@@ -556,8 +559,8 @@ describe("withAzureAuth releases the connection of", () => {
     }, /not allowed/],
     "a redirect that cannot be followed": [302, { location: "http://graph.microsoft.com/" }, /Cannot follow/],
   };
-  for (const [what, [status, headers, error]] of Object.entries(unused)) {
-    test(what, async () => {
+  for (const [response, [status, headers, error]] of Object.entries(unused)) {
+    test(response, async () => {
       const controller = new AbortController();
       let cancelled = 0;
       const body = () =>

@@ -18,8 +18,8 @@ import {
 
 const TENANT = "22222222-2222-2222-2222-222222222222";
 const ANOTHER_TENANT = "33333333-3333-3333-3333-333333333333";
-const SOMEBODY = "11111111-1111-1111-1111-111111111111";
-const SOMEBODY_ELSE = "55555555-5555-5555-5555-555555555555";
+const APP = "11111111-1111-1111-1111-111111111111";
+const OTHER_APP = "55555555-5555-5555-5555-555555555555";
 const SUBSCRIPTION = "44444444-4444-4444-4444-444444444444";
 const SECRET = "a-secret";
 const AZ = "az account get-access-token --output json --only-show-errors --resource";
@@ -27,25 +27,28 @@ const STORAGE = "https://storage.azure.com";
 const VAULT = "https://vault.azure.net";
 const LOGIN = `az login --scope ${STORAGE}/.default`;
 
-/** A call for support/interop/ask_credentials.js. */
+/** A call of `getToken` by the program support/interop/ask_credentials.js. */
 interface Call {
   readonly credential?: "DefaultAzureCredential" | "AzureCliCredential";
   readonly options?: object;
   readonly scope?: string;
   readonly getTokenOptions?: object;
+  /** The number of concurrent calls. Default: 1. */
   readonly times?: number;
+  /** Whether the program calls again until it gets another token. */
   readonly untilAnother?: boolean;
 }
 
 /** The result of a call. */
 interface Answer {
   readonly token?: string;
+  /** The number of different tokens of concurrent calls. */
   readonly different?: number;
   readonly error?: string;
   readonly ms: number;
 }
 
-describe("The Azure CLI in a box", { skip: await whyNoLaptop() }, () => {
+describe("the real Azure CLI, in an isolated network", { skip: await whyNoLaptop() }, () => {
   let laptop: Laptop;
 
   before(async () => {
@@ -53,9 +56,9 @@ describe("The Azure CLI in a box", { skip: await whyNoLaptop() }, () => {
     laptop = await startLaptop({
       entra: {
         apps: [
-          { tenantId: TENANT, clientId: SOMEBODY, secrets },
-          { tenantId: ANOTHER_TENANT, clientId: SOMEBODY, secrets },
-          { tenantId: TENANT, clientId: SOMEBODY_ELSE, secrets },
+          { tenantId: TENANT, clientId: APP, secrets },
+          { tenantId: ANOTHER_TENANT, clientId: APP, secrets },
+          { tenantId: TENANT, clientId: OTHER_APP, secrets },
         ],
       },
       machine: {},
@@ -63,9 +66,9 @@ describe("The Azure CLI in a box", { skip: await whyNoLaptop() }, () => {
         [TENANT]: [{ id: SUBSCRIPTION, name: "Production" }, { id: crypto.randomUUID(), name: "A 2nd one" }],
         [ANOTHER_TENANT]: [{ id: crypto.randomUUID(), name: "Elsewhere" }],
       },
-      logins: [login(SOMEBODY, ANOTHER_TENANT), login(SOMEBODY, TENANT)],
+      logins: [login(APP, ANOTHER_TENANT), login(APP, TENANT)],
     });
-    // A laptop has no metadata service.
+    // On a laptop, connections to the address of the metadata service are refused.
     await laptop.box.set({ machine: "refused" });
   });
 
@@ -102,19 +105,19 @@ describe("The Azure CLI in a box", { skip: await whyNoLaptop() }, () => {
       [`${AZ} ${STORAGE} --subscription Elsewhere`],
     ],
     [
-      "a subscription that is not there",
+      "a subscription that does not exist",
       { options: { subscription: "Nowhere" } },
       /It ended with exit code 1: ERROR: Subscription 'Nowhere' not found\. Check the spelling/,
       [`${AZ} ${STORAGE} --subscription Nowhere`],
     ],
     [
-      "a tenant that is not there",
+      "a tenant that does not exist",
       { options: { tenantId: "99999999-9999-9999-9999-999999999999" } },
       /It ended with exit code 1: ERROR: .*Unable to get authority configuration for https/,
       [`${AZ} ${STORAGE} --tenant 99999999-9999-9999-9999-999999999999`],
     ],
     [
-      "claims, which only a login takes",
+      "claims, which az accepts at a sign-in only",
       { getTokenOptions: { claims: '{"access_token":{}}' } },
       new RegExp(`Run "${LOGIN} --claims-challenge "eyJhY2Nlc3NfdG9rZW4iOnt9fQ==""$`),
       [],
@@ -126,8 +129,8 @@ describe("The Azure CLI in a box", { skip: await whyNoLaptop() }, () => {
     ]],
   ];
   for (const library of OURS) {
-    test(`${library}: returns the tokens of a signed-in az`, async () => {
-      const { answers, processes, requests } = await ask(library, cases.map(([, call]) => call), {
+    test(`${library}: returns the tokens of an az that is signed in`, async () => {
+      const { answers, processes, requests } = await callEach(library, cases.map(([, call]) => call), {
         tools: ["az"],
         isSignedIn: true,
       });
@@ -140,7 +143,7 @@ describe("The Azure CLI in a box", { skip: await whyNoLaptop() }, () => {
         assert.equal(error, undefined, name);
         const { appid, tid, aud } = decodeJwt(token!);
         const { scope = `${STORAGE}/.default` } = cases[index]![1];
-        assert.deepEqual({ appid, tid, aud: `${aud}/.default` }, { appid: SOMEBODY, tid: expected, aud: scope }, name);
+        assert.deepEqual({ appid, tid, aud: `${aud}/.default` }, { appid: APP, tid: expected, aud: scope }, name);
         assert.equal(different, 1, name);
       }
       assert.equal(answers[0]!.token, answers[1]!.token);
@@ -156,18 +159,18 @@ describe("The Azure CLI in a box", { skip: await whyNoLaptop() }, () => {
     });
 
     test(`${library}: rejects if az is not signed in`, async () => {
-      const { answers: [chain, alone], processes } = await ask(library, [
+      const { answers: [chain, alone], processes } = await callEach(library, [
         { credential: "DefaultAzureCredential" },
         {},
       ], { tools: ["az"] });
-      // The first az that is started writes a profile, which then says it.
-      const said = /No account is signed in(?:: ERROR: Please run 'az login' to setup account| \("[^"]+"\))/.source;
+      // The first az that is started writes a profile without an account. Later calls read that, and start no az.
+      const reason = /No account is signed in(?:: ERROR: Please run 'az login' to setup account| \("[^"]+"\))/.source;
       assert.match(chain!.error!, /^AggregateAuthenticationError: DefaultAzureCredential: Cannot get a token: No cred/);
-      assert.match(chain!.error!, new RegExp(`${said}\n    → Run "${LOGIN}"`));
+      assert.match(chain!.error!, new RegExp(`${reason}\n    → Run "${LOGIN}"`));
       assert.match(
         alone!.error!,
         new RegExp(
-          `^CredentialUnavailableError: AzureCliCredential: Cannot get a token from Azure CLI: ${said}: Run "${LOGIN}"$`,
+          `^CredentialUnavailableError: AzureCliCredential: Cannot get a token from Azure CLI: ${reason}: Run "${LOGIN}"$`,
         ),
       );
       const isFirst = library === OURS[0];
@@ -175,21 +178,21 @@ describe("The Azure CLI in a box", { skip: await whyNoLaptop() }, () => {
     });
 
     test(`${library}: rejects if az is not installed`, async () => {
-      const { answers: [chain, alone] } = await ask(library, [{ credential: "DefaultAzureCredential" }, {}], {});
+      const { answers: [chain, alone] } = await callEach(library, [{ credential: "DefaultAzureCredential" }, {}], {});
       const expected = 'No folder of PATH has the program "az"';
       assert.ok(chain!.error!.includes(`${expected}\n    → Install it`), chain!.error!);
       assert.ok(alone!.error!.includes(`${expected}: Install it, see https://learn.microsoft.com/`), alone!.error!);
     });
   }
 
-  test("stops az if it hangs because Entra does not respond", async () => {
+  test("az is stopped if it hangs because Entra does not respond", async () => {
     await laptop.box.set({ machine: "refused", entra: "silent" });
     const configuration = await laptop.copyConfiguration();
     const calls: Call[] = [{ credential: "AzureCliCredential", options: { processTimeoutInMs: 3000 } }];
     const programs = OURS.map((library) =>
       laptop.start(library, "ask_credentials", { tools: ["az"], configuration, args: [JSON.stringify(calls)] })
     );
-    // A program ends only after the processes that it started. The limit ends only a failing test.
+    // A program ends only after the processes that it started. This limit is reached only if the test fails.
     const limit = setTimeout(() => programs.forEach((program) => void program.stop()), 120_000);
     const endings = await Promise.all(programs.map(({ ended }) => ended));
     clearTimeout(limit);
@@ -204,7 +207,7 @@ describe("The Azure CLI in a box", { skip: await whyNoLaptop() }, () => {
     await untilNoneHas(configuration);
   });
 
-  test("uses the new account after another sign-in to az", async () => {
+  test("after another sign-in to az, the new account is used", async () => {
     await laptop.box.set({ machine: "refused" });
     const configuration = await laptop.copyConfiguration();
     const calls: Call[] = [{ credential: "DefaultAzureCredential", untilAnother: true }];
@@ -212,14 +215,14 @@ describe("The Azure CLI in a box", { skip: await whyNoLaptop() }, () => {
       laptop.start(library, "ask_credentials", { tools: ["az"], configuration, args: [JSON.stringify(calls)] })
     );
     await Promise.all(programs.map((program) => program.untilPrinted(/token/)));
-    await laptop.az(configuration, ["login", ...login(SOMEBODY_ELSE, TENANT)]);
+    await laptop.az(configuration, ["login", ...login(OTHER_APP, TENANT)]);
     for (const { stdout, stderr } of await Promise.all(programs.map(({ ended }) => ended))) {
       const seen = answersIn(stdout).map(({ token, error }) => token ? decodeJwt(token).appid : error);
-      assert.deepEqual(seen, [SOMEBODY, SOMEBODY_ELSE], stderr);
+      assert.deepEqual(seen, [APP, OTHER_APP], stderr);
     }
   });
 
-  async function ask(library: Library, calls: readonly Call[], circumstances: Circumstances) {
+  async function callEach(library: Library, calls: readonly Call[], circumstances: Circumstances) {
     const all = calls.map((call) => ({ credential: "AzureCliCredential", ...call }));
     const args = [JSON.stringify(all)];
     const observation = await laptop.run(library, "ask_credentials", { ...circumstances, args });

@@ -98,7 +98,7 @@ describe("withAzureAuth, with the challenges of a key vault", () => {
     return { azureFetch, put, requests: () => requests };
   }
 
-  test("writes and reads a secret of the own tenant, with one request each", async () => {
+  test("writes and reads a secret of a vault in the credential's tenant, with one request each", async () => {
     const { azureFetch, put, requests } = connect([]);
     assert.equal((await put()).status, 200);
     assert.equal((await (await azureFetch(VAULT)).json()).value, "a-value");
@@ -126,14 +126,14 @@ describe("withAzureAuth, with the challenges of a key vault", () => {
     assert.equal(requests(), 4);
   });
 
-  test("returns the response of a vault that names another resource", async () => {
+  test("returns the 401 of a vault whose challenge is for another resource", async () => {
     const { put, requests } = connect([FABRIKAM], { tenantId: FABRIKAM, resource: "https://vault.azure.cn" });
     assert.equal((await put()).status, 401);
     assert.equal(requests(), 1);
   });
 });
 
-test("withAzureAuth is the fetch of openai", async () => {
+test("the package openai can use withAzureAuth as its fetch", async () => {
   const model = createChatCompletions({ deployment: "our-model", verify: entra.verify });
   const client = new AzureOpenAI({
     endpoint: "https://my-resource.openai.azure.com",

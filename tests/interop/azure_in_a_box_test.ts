@@ -30,16 +30,16 @@ type Program = "ours on Deno" | "ours on Node" | "ours on Bun" | "npm" | "python
 const OURS: readonly Program[] = ["ours on Deno", "ours on Node", "ours on Bun"];
 const ALL: readonly Program[] = [...OURS, "npm", "python"];
 
-/** The environments of programs, and the service that issues tokens there. */
-const PLACES = {
+/** The environments of programs, with the service that issues tokens in them. */
+const ENVIRONMENTS = {
   "a virtual machine": "machine",
-  "a virtual machine, as AZURE_CLIENT_ID": "machine",
+  "a virtual machine, with AZURE_CLIENT_ID": "machine",
   "a pod": "entra",
 } as const;
-type Place = keyof typeof PLACES;
-const EVERYWHERE = Object.keys(PLACES) as Place[];
+type Environment = keyof typeof ENVIRONMENTS;
+const ENVIRONMENT_NAMES = Object.keys(ENVIRONMENTS) as Environment[];
 
-/** The values in the requests, by their names such as `"entra token form scope"`. */
+/** The values in the requests, by names such as `"entra token form scope"`. */
 type Observations = Readonly<Record<string, string>>;
 
 /**
@@ -49,7 +49,7 @@ type Observations = Readonly<Record<string, string>>;
 interface Difference {
   readonly at: string;
   /** Default: every environment with the same service. */
-  readonly in?: Place;
+  readonly in?: Environment;
   readonly ours?: string | RegExp;
   readonly npm?: string | RegExp;
   readonly python?: string | RegExp;
@@ -58,7 +58,7 @@ interface Difference {
 
 const NPM_AGENT = /^azsdk-js-identity\/4\.14\.1 /;
 const PYTHON_AGENT = /^azsdk-python-identity\/1\.13\.\S+ Python\//;
-const ANONYMOUS = "The machine does not need to know the library";
+const ANONYMOUS = "The metadata service does not need the name of the library";
 const NOT_TRACED = "The metadata service does not document a request id";
 const ONE_ID = "Entra accepts the id as a form field, which browsers can send too; once is enough";
 const TELEMETRY = "MSAL's telemetry, which a token does not need";
@@ -68,17 +68,21 @@ const DIFFERENCES: readonly Difference[] = [
   { at: "machine probe header accept", npm: "application/json", python: "*/*", because: "Any response suffices" },
   { at: "machine probe header user-agent", npm: NPM_AGENT, python: PYTHON_AGENT, because: ANONYMOUS },
   { at: "machine probe header x-ms-client-request-id", npm: "a GUID", because: NOT_TRACED },
-  { at: "machine probe query api-version", python: "2018-02-01", because: "It is rejected anyway, without the header" },
+  {
+    at: "machine probe query api-version",
+    python: "2018-02-01",
+    because: "Without the header, the probe is rejected in any case",
+  },
   {
     at: "machine probe query resource",
     python: "https://storage.azure.com",
-    because: "It is rejected anyway, without the header",
+    because: "Without the header, the probe is rejected in any case",
   },
   {
     at: "machine probe query client_id",
-    in: "a virtual machine, as AZURE_CLIENT_ID",
+    in: "a virtual machine, with AZURE_CLIENT_ID",
     python: CLIENT,
-    because: "It is rejected anyway, without the header",
+    because: "Without the header, the probe is rejected in any case",
   },
   // The token of the machine.
   { at: "machine token header accept", python: "*/*", because: "The service has one format" },
@@ -103,7 +107,7 @@ const DIFFERENCES: readonly Difference[] = [
     ours: "application/x-www-form-urlencoded;charset=UTF-8",
     npm: "application/x-www-form-urlencoded;charset=utf-8",
     python: "application/x-www-form-urlencoded",
-    because: "The type has no parameter, so that one is ignored; Web APIs add it like this",
+    because: "Servers ignore the parameter, which the media type does not define; Web APIs write it like this",
   },
   {
     at: "entra token header user-agent",
@@ -118,19 +122,19 @@ const DIFFERENCES: readonly Difference[] = [
     at: "entra token form client-request-id",
     ours: "a GUID",
     npm: "a GUID",
-    because: "So that support can find the request; Python's library sends none here",
+    because: "Microsoft's support can find the request by it; Python's library sends none here",
   },
   {
     at: "entra token form x-client-SKU",
     ours: "azweb.identity",
     npm: "msal.js.node",
-    because: "Which library it is; Python's says it in its user agent",
+    because: "The name of each library; that of Python's is in its user agent",
   },
   {
     at: "entra token form x-client-VER",
     ours: /^\d+\.\d+\.\d+/,
     npm: /^\d+\.\d+\.\d+$/,
-    because: "Which version of it; Python's says it in its user agent",
+    because: "The version of each library; that of Python's is in its user agent",
   },
   { at: "entra token form x-client-OS", npm: "linux", because: TELEMETRY },
   { at: "entra token form x-client-CPU", npm: /^\w+$/, because: TELEMETRY },
@@ -139,15 +143,15 @@ const DIFFERENCES: readonly Difference[] = [
   { at: "entra token form x-client-last-telemetry", npm: /^5\|/, because: TELEMETRY },
 ];
 
-/** Headers about the connection and the transfer, which the HTTP client of a runtime adds. */
+/** Headers about the connection and the transfer, which a runtime's HTTP client adds. */
 const OF_THE_CONNECTION = /^(accept-encoding|accept-language|connection|content-length|host|sec-fetch-mode)$/;
 
-describe("Azure in a box", { skip: await whyNot() }, () => {
+describe("a simulated Azure, in an isolated network", { skip: await whyNot() }, () => {
   let folder: string;
   let box: Box;
   let file: string;
   let commands: Record<Program, string[]>;
-  const seen = new Map<Program, Partial<Record<Place, Observations>>>(ALL.map((program) => [program, {}]));
+  const seen = new Map<Program, Partial<Record<Environment, Observations>>>(ALL.map((program) => [program, {}]));
 
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), "azweb-box-"));
@@ -178,38 +182,40 @@ describe("Azure in a box", { skip: await whyNot() }, () => {
   });
 
   for (const program of ALL) {
-    for (const place of EVERYWHERE) {
-      test(`${program}: gets a token in ${place}`, async () => {
-        const { code, stdout, stderr, requests } = await box.run(commands[program], variables(place));
+    for (const environment of ENVIRONMENT_NAMES) {
+      test(`${program}: gets a token in ${environment}`, async () => {
+        const { code, stdout, stderr, requests } = await box.run(commands[program], variables(environment));
         const [, token] = /^token (\S+)$/m.exec(stdout) ?? [];
         assert.ok(token, `It ended with ${code} and wrote:\n${stdout}${stderr}`);
         const { aud, appid } = decodeJwt(token);
         assert.equal(aud, "https://storage.azure.com");
-        assert.equal(appid === CLIENT, place !== "a virtual machine");
-        seen.get(program)![place] = observe(requests, token);
+        assert.equal(appid === CLIENT, environment !== "a virtual machine");
+        seen.get(program)![environment] = observe(requests, token);
       });
     }
   }
 
   for (const program of OURS) {
-    for (const place of EVERYWHERE) {
-      test(`${program}: sends the same requests as npm and python in ${place}, except for listed differences`, () => {
-        const [ours, npm, python] = ([program, "npm", "python"] as const).map((name) => seen.get(name)![place]!);
+    for (const environment of ENVIRONMENT_NAMES) {
+      test(`${program}: in ${environment}, its requests differ from those of npm and python only as listed`, () => {
+        const [ours, npm, python] = ([program, "npm", "python"] as const).map((name) => seen.get(name)![environment]!);
         const actual = compare(ours!, npm!, python!);
-        const expected = DIFFERENCES.filter((row) => row.in ? row.in === place : row.at.startsWith(PLACES[place]));
+        const expected = DIFFERENCES.filter((row) =>
+          row.in ? row.in === environment : row.at.startsWith(ENVIRONMENTS[environment])
+        );
         assert.deepEqual(
           {
             unexplained: actual.filter((found) => !expected.some((row) => explains(row, found))),
-            "no longer there": expected.filter((row) => !actual.some((found) => explains(row, found))),
+            "no longer observed": expected.filter((row) => !actual.some((found) => explains(row, found))),
           },
-          { unexplained: [], "no longer there": [] },
+          { unexplained: [], "no longer observed": [] },
         );
       });
     }
   }
 
   for (const program of OURS) {
-    test(`${program}: detects the region without the proxy of the variables`, async () => {
+    test(`${program}: detects the region over a direct connection, although HTTP_PROXY is set`, async () => {
       const { stdout, stderr, requests } = await box.run(commands[program], {
         ...trust(box.authorityPath),
         AZURE_TENANT_ID: TENANT,
@@ -237,16 +243,16 @@ describe("Azure in a box", { skip: await whyNot() }, () => {
     console.log(`Figures of DefaultAzureCredential without a response from 169.254.169.254: ${figures.join(", ")}`);
   });
 
-  /** Returns the environment variables of a program there. */
-  function variables(place: Place): Record<string, string> {
+  /** Returns the environment variables of a program in an environment. */
+  function variables(environment: Environment): Record<string, string> {
     const found = {
       ...trust(box.authorityPath),
       REQUESTS_CA_BUNDLE: box.authorityPath,
       // On a slow machine, the response to the probe may be late.
       AZURE_IMDS_PROBE_TIMEOUT_IN_MS: "600000",
     };
-    if (place === "a virtual machine") return found;
-    if (place === "a virtual machine, as AZURE_CLIENT_ID") return { ...found, AZURE_CLIENT_ID: CLIENT };
+    if (environment === "a virtual machine") return found;
+    if (environment === "a virtual machine, with AZURE_CLIENT_ID") return { ...found, AZURE_CLIENT_ID: CLIENT };
     return {
       ...found,
       AZURE_TENANT_ID: TENANT,
@@ -291,10 +297,12 @@ async function whyNot(): Promise<string | false> {
   return code !== 0 && `${PYTHON} has no azure-identity: install Debian's package python3-azure`;
 }
 
-function named(place: string, values: Readonly<Record<string, unknown>>): Observations {
-  return Object.fromEntries(Object.entries(values).map(([name, value]) => [`${place} ${name}`, textOf(value)]));
+/** Returns the values with the prefix before their names. */
+function named(prefix: string, values: Readonly<Record<string, unknown>>): Observations {
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [`${prefix} ${name}`, textOf(value)]));
 }
 
+/** Returns a value as text, or "a GUID" for one that differs in each run. */
 function textOf(value: unknown): string {
   const text = String(value);
   return text !== CLIENT && /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text) ? "a GUID" : text;
@@ -303,8 +311,8 @@ function textOf(value: unknown): string {
 type Found = Omit<Difference, "because" | "in">;
 
 function compare(ours: Observations, npm: Observations, python: Observations): Found[] {
-  const places = new Set([ours, npm, python].flatMap((seen) => Object.keys(seen)));
-  return [...places]
+  const names = new Set([ours, npm, python].flatMap((seen) => Object.keys(seen)));
+  return [...names]
     .map((at) => ({ at, ours: ours[at], npm: npm[at], python: python[at] }))
     .filter(({ ours, npm, python }) => ours !== npm || ours !== python) as Found[];
 }

@@ -20,12 +20,13 @@ interface Difference {
 }
 
 const DISCOVERY = "MSAL sends two discovery requests before the first token, although the endpoints are known";
-const TRIES_POWERSHELL = "It tests PowerShell before it requests a token";
-const STOPS = "A configured identity that is rejected must not be replaced by another";
-const NO_AZD = "Debian's version, 1.13, does not know the Azure Developer CLI";
+const TRIES_POWERSHELL = "The npm library starts PowerShell once more, to find out whether it works";
+const ENDS = "A configured identity that is rejected must not be replaced by another";
+const NO_AZD = "Debian's version, 1.13, has no credential for the Azure Developer CLI";
 const NO_VARIABLE = "Debian's version, 1.13, does not read AZURE_TOKEN_CREDENTIALS";
-const NO_DOUBT = "In production there is a metadata service, and the time limit of a probe may be too short for it";
-const MINUTES = "It treats any response as that of the metadata service, and retries for a minute";
+const NO_PROBE =
+  "This library sends no probe, because in production there is a metadata service, which may be too slow for it";
+const MINUTES = "Python's library takes any response for the metadata service's, and retries for a minute";
 
 const WITH_SECRET = "entra 200, entra 200, entra 200";
 
@@ -37,7 +38,7 @@ const DIFFERENCES: readonly Difference[] = [
   { of: "python", at: "credential", in: /^only azd$/, is: "none", because: NO_AZD },
   { of: "python", at: "processes", in: /^only azd$/, is: "", because: NO_AZD },
 
-  { of: "npm", at: "requests", in: /=prod with/, is: "machine 400, machine 400", because: NO_DOUBT },
+  { of: "npm", at: "requests", in: /=prod with/, is: "machine 400, machine 400", because: NO_PROBE },
 
   {
     of: "python",
@@ -67,22 +68,22 @@ const DIFFERENCES: readonly Difference[] = [
   { of: "npm", at: "processes", in: /^(only pwsh|pwsh before .+)$/, is: "pwsh, pwsh", because: TRIES_POWERSHELL },
   { of: "npm", at: "processes", in: /=AzurePowerShellCredential$/, is: "pwsh, pwsh", because: TRIES_POWERSHELL },
 
-  { of: "npm", at: "credential", in: /^a (pod|machine) that/, is: "az", because: STOPS },
+  { of: "npm", at: "credential", in: /^a (pod|machine) that/, is: "az", because: ENDS },
   {
     of: "npm",
     at: "requests",
     in: /^a (pod|machine) that/,
     is: /^(entra 401, entra 401|machine 403, machine 403), entra 200, entra 200$/,
-    because: STOPS,
+    because: ENDS,
   },
-  { of: "npm", at: "processes", in: /^a (pod|machine) that/, is: "az", because: STOPS },
+  { of: "npm", at: "processes", in: /^a (pod|machine) that/, is: "az", because: ENDS },
 
   { of: "python", at: "credential", in: /of another cloud/, is: "still trying", because: MINUTES },
   { of: "python", at: "requests", in: /of another cloud/, is: /^(machine (404|500)(, |$)){2,}/, because: MINUTES },
   { of: "python", at: "processes", in: /of another cloud/, is: "", because: MINUTES },
 ];
 
-describe("The whole chain in a box", { skip: await whyNoLaptop() }, () => {
+describe("the whole chain, in an isolated network", { skip: await whyNoLaptop() }, () => {
   let places: Places;
   const times = new Map<string, string>();
 
@@ -108,9 +109,9 @@ describe("The whole chain in a box", { skip: await whyNoLaptop() }, () => {
           {
             unexplained: found.filter((at) => !expected.some((row) => row.at === at && fits(row.is, seen[at])))
               .map((at) => `${other} ${at}: ${seen[at]}`),
-            "no longer there": expected.filter(({ at }) => !found.includes(at)),
+            "no longer observed": expected.filter(({ at }) => !found.includes(at)),
           },
-          { unexplained: [], "no longer there": [] },
+          { unexplained: [], "no longer observed": [] },
         );
       }
     });

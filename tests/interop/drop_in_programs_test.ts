@@ -1,7 +1,7 @@
 // Runs on: deno, node, bun
 //
-// Runs programs that were written for `@azure/identity`, unchanged and with only their import changed. Both must print
-// the same and send the same requests.
+// Runs each program that was written for `@azure/identity` twice: unchanged, and with only its import changed. Both
+// must print the same and send the same requests.
 import assert from "node:assert/strict";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -16,7 +16,7 @@ import type { KeyVaultOptions } from "../support/interop/key_vault.ts";
 const PROGRAMS = fileURLToPath(new URL("../programs/", import.meta.url));
 const CONFIG = fileURLToPath(new URL("../../deno.json", import.meta.url));
 
-/** The libraries by their names, with the names that they send to the token service. */
+/** The names of the libraries, with the names that they send to the token service (`x-client-SKU`). */
 const LIBRARIES = { "@azure/identity": "msal.js.node", "@azweb/identity": "azweb.identity" };
 
 interface Case {
@@ -25,8 +25,9 @@ interface Case {
   readonly env?: Readonly<Record<string, string>>;
   /** The options of the vault. */
   readonly vault?: Partial<KeyVaultOptions>;
+  /** The output of the program. */
   readonly prints: string;
-  /** The error that it prints, or that of each library. Default: none. */
+  /** The error that the program prints, with each library or with both. Default: none. */
   readonly error?: RegExp | Readonly<Record<keyof typeof LIBRARIES, RegExp>>;
   /** The requests to the services, in order. */
   readonly asked: readonly string[];
@@ -101,7 +102,7 @@ const CASES: Readonly<Record<string, Case>> = {
     program: "key_vault",
     vault: { tenantId: FABRIKAM },
     prints: "",
-    // Our error ends a chain.
+    // The error of this library ends a chain.
     error: {
       "@azure/identity": /^CredentialUnavailableError: .*99999999-8888-7777-6666-555555555555/m,
       "@azweb/identity": /^AuthenticationError: .*99999999-8888-7777-6666-555555555555/m,
@@ -178,13 +179,13 @@ const CASES: Readonly<Record<string, Case>> = {
 /** The arguments with which the runtime runs a program of `programs/`. */
 const RUN = "Deno" in globalThis ? ["run", "--quiet", "--allow-all", "--config", CONFIG] : [];
 
-describe("a program for @azure/identity does the same unchanged and with its import changed:", () => {
+describe("a program for @azure/identity behaves the same with its import changed:", () => {
   const stops: (() => Promise<unknown>)[] = [];
   let folder: string;
   let cloud: Cloud;
 
   before(async () => {
-    // In a folder from which packages resolve: on Node and Bun only in the project.
+    // Packages must resolve from the folder. On Node and Bun, they do so only in the project.
     folder = await mkdtemp(join("Deno" in globalThis ? tmpdir() : PROGRAMS, "changed-"));
     stops.push(() => rm(folder, { recursive: true }));
     cloud = await startCloud(folder);
@@ -198,7 +199,7 @@ describe("a program for @azure/identity does the same unchanged and with its imp
   for (const [name, { program, env = {}, vault = {}, prints, error, asked }] of Object.entries(CASES)) {
     const needsToken = asked.some((line) => line.startsWith("entra: "));
     test(name, async () => {
-      for (const [library, itself] of Object.entries(LIBRARIES)) {
+      for (const [library, sentName] of Object.entries(LIBRARIES)) {
         cloud.reset(vault);
         const path = await pathOf(program, library);
         const { code, stdout, stderr } = await startProgram([process.execPath, ...RUN, path], {
@@ -206,7 +207,7 @@ describe("a program for @azure/identity does the same unchanged and with its imp
         }).ended;
         assert.deepEqual(
           { library, code, stdout, asked: cloud.asked, libraries: [...cloud.libraries] },
-          { library, code: error ? 1 : 0, stdout: prints, asked, libraries: needsToken ? [itself] : [] },
+          { library, code: error ? 1 : 0, stdout: prints, asked, libraries: needsToken ? [sentName] : [] },
           stderr,
         );
         if (error) assert.match(stderr, error instanceof RegExp ? error : error[library as keyof typeof LIBRARIES]);
@@ -214,7 +215,7 @@ describe("a program for @azure/identity does the same unchanged and with its imp
     });
   }
 
-  /** Returns the path of the program for a library. Writes the changed program first if that is ours. */
+  /** Returns the path of the program for a library. For `@azweb/identity`, writes the changed program first. */
   async function pathOf(program: string, library: string): Promise<string> {
     // The same extension as this file: `.ts`, or `.js` if the tests were transpiled.
     const file = program + /\.\w+$/.exec(import.meta.url)![0];

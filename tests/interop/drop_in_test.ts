@@ -1,4 +1,4 @@
-// Runs a program that was written for `@azure/identity` with both libraries. types_test.ts checks its types.
+// Runs a program that was written for `@azure/identity` with both libraries. types_test.ts compares the types.
 import * as theirs from "@azure/identity";
 import * as ours from "@azweb/identity";
 import assert from "node:assert/strict";
@@ -27,17 +27,17 @@ const MISSING: Readonly<Record<string, string>> = {
   TokenCachePersistenceOptions: NO_MSAL,
 };
 
-test("every export of @azure/identity is exported or listed as missing", () => {
+test("every value that @azure/identity exports is exported or listed as missing", () => {
   const missing = Object.keys(theirs).filter((name) => !(name in ours));
   assert.deepEqual(missing.filter((name) => !(name in MISSING)), []);
 });
 
-test("every exported declaration of @azure/identity is exported or listed as missing", () => {
-  const [named, offered] = ["@azure/identity", "@azweb/identity"].map(declaredNames) as [string[], string[]];
-  assert.deepEqual(named.filter((name) => !offered.includes(name)).sort(), Object.keys(MISSING).sort());
+test("every value and type that @azure/identity exports is exported or listed as missing", () => {
+  const [theirNames, ourNames] = ["@azure/identity", "@azweb/identity"].map(declaredNames) as [string[], string[]];
+  assert.deepEqual(theirNames.filter((name) => !ourNames.includes(name)).sort(), Object.keys(MISSING).sort());
 });
 
-test("an export that exists only for the import explains itself when it is called", async () => {
+test("an export that exists only so that imports succeed throws an error with the alternative", async () => {
   const { logger, useIdentityPlugin, VisualStudioCodeCredential } = ours;
   assert.throws(() => useIdentityPlugin(() => {}), {
     name: "TypeError",
@@ -74,7 +74,7 @@ if (IN_DENO) {
   });
 }
 
-test("a program does the same with its import changed", async () => {
+test("a program behaves the same with its import changed", async () => {
   const notes: Partial<Record<"ours" | "theirs", Record<string, unknown>>> = {};
   await observe({
     entra: {
@@ -119,7 +119,7 @@ test("a program does the same with its import changed", async () => {
   });
 });
 
-/** The outcomes with `@azure/identity` that differ from ours. */
+/** The outcomes with `@azure/identity` that differ from those with this library. */
 const DIFFERENT: Readonly<Record<string, unknown>> = {
   // A tenant that is not allowed must not make a chain use another identity.
   "another tenant, not allowed": "CredentialUnavailableError",
@@ -173,16 +173,16 @@ async function program(library: Library, options: Options, note: Note): Promise<
       return Promise.reject(new CredentialUnavailableError("Not here"));
     }
   }
-  const none = new ChainedTokenCredential(new Unavailable(), new Unavailable());
+  const unavailable = new ChainedTokenCredential(new Unavailable(), new Unavailable());
   try {
-    await none.getToken(SCOPE);
+    await unavailable.getToken(SCOPE);
   } catch (error) {
     if (error instanceof AggregateAuthenticationError && error instanceof Error) {
       note("a chain without an available credential", [error.name, "Error", error.errors.length, error.errors[0].name]);
     }
   }
-  const some = new ChainedTokenCredential(new Unavailable(), new EnvironmentCredential(options));
-  note("a chain that continues", { appid: claimsOf((await some.getToken(SCOPE)).token).appid });
+  const chain = new ChainedTokenCredential(new Unavailable(), new EnvironmentCredential(options));
+  note("a chain that continues", { appid: claimsOf((await chain.getToken(SCOPE)).token).appid });
 
   try {
     new ClientSecretCredential("not a tenant!", "app", "secret", options);
@@ -193,7 +193,7 @@ async function program(library: Library, options: Options, note: Note): Promise<
   note("authority hosts", { ...AzureAuthorityHosts });
 }
 
-/** Returns the names of a module's exports, including types. On Deno, ours are in the source. */
+/** Returns the names of a module's exports, including types. On Deno, those of this library are read in its source. */
 function declaredNames(specifier: string): string[] {
   const path = fileURLToPath(import.meta.resolve(specifier)).replace(/\.js$/, ".d.ts");
   const program = ts.createProgram([path], { noLib: true, types: [], allowImportingTsExtensions: true, noEmit: true });

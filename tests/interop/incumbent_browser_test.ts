@@ -28,7 +28,7 @@ type Options = { loginHint?: string; tenantId?: string };
 /** The HTTP client that `@azure/identity` accepts as an option. */
 type HttpClient = NonNullable<theirs.TokenCredentialOptions["httpClient"]>;
 
-/** Signs in the user at the URL with which `opened` resolves. Returns the values in the requests. */
+/** Gets a token, and signs in the user at the URL with which `opened` resolves. Returns the values in the requests. */
 async function watch(
   credential: { getToken(scopes: string, options: object): Promise<{ token: string } | null> },
   getTokenOptions: object,
@@ -45,8 +45,8 @@ async function watch(
     page: String(page.status),
     "page content-type": String(page.headers.get("content-type")),
   };
-  for (const [name, value] of url.searchParams) seen[`authorize ${name}`] = tidy(value);
-  for (const [name, value] of Object.entries(forms[0]!)) seen[`form ${name}`] = tidy(value);
+  for (const [name, value] of url.searchParams) seen[`authorize ${name}`] = describeValue(value);
+  for (const [name, value] of Object.entries(forms[0]!)) seen[`form ${name}`] = describeValue(value);
   return seen;
 }
 
@@ -101,11 +101,13 @@ async function watchTheirs(options: Options, getTokenOptions: object): Promise<S
   }
 }
 
+/** Returns the endpoint of a token request, and the account in its routing hint. */
 function endpoint(url: string, headers: HeadersInit | undefined): Seen {
   return { "(endpoint)": url.split("?")[0]!, "(anchor)": new Headers(headers).get("x-anchormailbox") ?? "none" };
 }
 
-function tidy(value: string): string {
+/** Returns a description in place of a value that differs in each run. */
+function describeValue(value: string): string {
   if (/^http:\/\/localhost:\d+$/.test(value)) return "http://localhost:<port>";
   if (/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(value)) return "a GUID";
   return value.length > 20 && /^[\w-]{43,44}$/.test(value) ? `${value.length} characters` : value;
@@ -114,9 +116,9 @@ function tidy(value: string): string {
 type Tag = "hint" | "claims" | "cae";
 
 const NOT_NEEDED = "Not needed for a token";
-const HINTS = "No use is made of what MSAL asks the ID token for";
+const HINTS = "MSAL requests claims of the ID token, which this library does not need";
 
-/** The claims, which are in both requests. */
+/** The differences in the parameter `claims`, which is in both requests. */
 const CLAIMS_DIFFERENCES: readonly Omit<Difference<Tag>, "at">[] = [
   { except: ["claims", "cae"], theirs: `{${ID_TOKEN_CLAIMS}}`, because: HINTS },
   { tags: ["claims"], ours: CLAIMS, theirs: `{"access_token":{${NBF}},${ID_TOKEN_CLAIMS}}`, because: HINTS },
@@ -134,7 +136,7 @@ const DIFFERENCES: readonly Difference<Tag>[] = [
     at: "authorize state",
     ours: "43 characters",
     theirs: /^eyJpZCI6/,
-    because: "256 random bits; theirs are 122, in JSON with room for a page's own state",
+    because: "256 random bits; theirs has 122, in JSON that can also hold the state of a page",
   },
   { at: "authorize nonce", ours: "43 characters", because: "It detects an ID token of another sign-in" },
   { at: "authorize client-request-id", theirs: "a GUID", because: "The id is in the token request" },
@@ -162,7 +164,7 @@ const DIFFERENCES: readonly Difference<Tag>[] = [
     at: "form code_verifier",
     ours: "43 characters",
     theirs: "44 characters",
-    because: "32 random bytes (RFC 7636, section 4.1); theirs are 33 of a smaller alphabet",
+    because: "32 random bytes (RFC 7636, section 4.1); theirs has 33, of a smaller alphabet",
   },
   {
     at: "form client-request-id",
@@ -193,13 +195,13 @@ const DIFFERENCES: readonly Difference<Tag>[] = [
 const CASES: readonly { name: string; tags?: readonly Tag[]; options?: Options; getTokenOptions?: object }[] = [
   { name: "defaults" },
   { name: "a login hint", tags: ["hint"], options: { loginHint: USER } },
-  { name: "any tenant", options: { tenantId: "organizations" } },
+  { name: "users of any tenant", options: { tenantId: "organizations" } },
   { name: "claims", tags: ["claims"], getTokenOptions: { claims: CLAIMS } },
   { name: "continuous access evaluation", tags: ["cae"], getTokenOptions: { enableCae: true } },
 ];
 
 for (const { name, tags = [], options = {}, getTokenOptions = {} } of CASES) {
-  test(name, async () => {
+  test(`the requests differ from those of @azure/identity only as listed: ${name}`, async () => {
     const seen = {
       ours: await watchOurs(options, getTokenOptions),
       theirs: await watchTheirs(options, getTokenOptions),

@@ -72,10 +72,10 @@ const ENTRA = {
   allowReplay: true,
 };
 
-/** Returns the token with which the user called the app. */
-const CALL: string = await callOf(createEntra(ENTRA));
+/** The access token with which the user calls the app. */
+const USER_ASSERTION: string = await requestUserAssertion(createEntra(ENTRA));
 
-async function callOf(entra: Entra): Promise<string> {
+async function requestUserAssertion(entra: Entra): Promise<string> {
   const form = { grant_type: "password", client_id: PUBLIC_CLIENT, username: USER, password: USERS_PASSWORD };
   const response = await entra.fetch(`https://login.microsoftonline.com/${TENANT}/oauth2/v2.0/token`, {
     method: "POST",
@@ -98,7 +98,7 @@ async function codeOf(entra: Entra, clientId: string): Promise<string> {
   return new URL(location).searchParams.get("code")!;
 }
 
-/** The properties of cases, by which differences apply to them. */
+/** The properties of a case. A difference applies to the cases that have its tags. */
 type Tag =
   | "adfs"
   | "cae"
@@ -160,12 +160,12 @@ function fromEnvironment({ library, options }: Context): TokenCredential {
 }
 
 function onBehalf({ library, options }: Context, more: object): TokenCredential {
-  const own = { tenantId: TENANT, clientId: CLIENT, userAssertionToken: CALL, ...more };
+  const own = { tenantId: TENANT, clientId: CLIENT, userAssertionToken: USER_ASSERTION, ...more };
   return new library.OnBehalfOfCredential({ ...options, ...own } as never);
 }
 
 function byCode({ library, options }: Context, ...rest: string[]): TokenCredential {
-  // Of the two, each has overloads that TypeScript cannot bring together.
+  // Both classes have overloads, which TypeScript cannot unite.
   const Credential = library.AuthorizationCodeCredential as unknown as new (...rest: unknown[]) => TokenCredential;
   return new Credential(TENANT, ...rest, REDIRECT_URI, options);
 }
@@ -173,7 +173,7 @@ function byCode({ library, options }: Context, ...rest: string[]): TokenCredenti
 function byDeviceCode({ library, options, entra }: Context): TokenCredential {
   return new library.DeviceCodeCredential({
     ...options,
-    // Ours waits before the first poll, as the service requires.
+    // This library waits before the first poll, as the service requires.
     ...{ runtime: HURRIED },
     tenantId: TENANT,
     clientId: PUBLIC_CLIENT,
@@ -181,12 +181,13 @@ function byDeviceCode({ library, options, entra }: Context): TokenCredential {
   });
 }
 
-/** Adds options to a case. */
+/** Returns a function that creates a credential with additional options. */
 function optionally(more: Options, create: (context: Context) => TokenCredential = withSecret): Case["create"] {
   return (context) => create({ ...context, options: { ...context.options, ...more } });
 }
 
-function asking(options: GetTokenOptions): Use {
+/** Gets a token for `SCOPE` with options. */
+function getTokenWith(options: GetTokenOptions): Use {
   return (credential) => credential.getToken(SCOPE, options);
 }
 
@@ -269,7 +270,7 @@ const CASES: readonly Case[] = [
   },
   {
     name: "WorkloadIdentityCredential, the options, twice",
-    env: () => ({ AZURE_TENANT_ID: "nowhere", AZURE_CLIENT_ID: "nobody", AZURE_FEDERATED_TOKEN_FILE: "/nothing" }),
+    env: () => ({ AZURE_TENANT_ID: "unused", AZURE_CLIENT_ID: "unused", AZURE_FEDERATED_TOKEN_FILE: "/unused" }),
     create: ({ library, options, files }) => {
       const workload = { tenantId: TENANT, clientId: CLIENT, tokenFilePath: files.token };
       return new library.WorkloadIdentityCredential({ ...options, ...workload });
@@ -283,10 +284,10 @@ const CASES: readonly Case[] = [
       { additionallyAllowedTenants: ["*"] },
       ({ library, options }) => new library.WorkloadIdentityCredential(options),
     ),
-    use: asking({ tenantId: OTHER_TENANT }),
+    use: getTokenWith({ tenantId: OTHER_TENANT }),
   },
   {
-    name: "WorkloadIdentityCredential, with a proxy that no variable speaks of",
+    name: "WorkloadIdentityCredential, with enableAzureProxy but without the variables of a proxy",
     env: ({ token }) => ({ AZURE_TENANT_ID: TENANT, AZURE_CLIENT_ID: CLIENT, AZURE_FEDERATED_TOKEN_FILE: token }),
     create: ({ library, options }) => new library.WorkloadIdentityCredential({ ...options, enableAzureProxy: true }),
   },
@@ -329,7 +330,7 @@ const CASES: readonly Case[] = [
       AZURE_ADDITIONALLY_ALLOWED_TENANTS: `${OTHER_TENANT};another`,
     }),
     create: fromEnvironment,
-    use: asking({ tenantId: OTHER_TENANT }),
+    use: getTokenWith({ tenantId: OTHER_TENANT }),
   },
   {
     name: "DefaultAzureCredential, a secret",
@@ -359,7 +360,7 @@ const CASES: readonly Case[] = [
   {
     name: "OnBehalfOfCredential, a malformed token",
     tags: ["on behalf", "refused"],
-    create: (context) => onBehalf(context, { clientSecret: SECRET, userAssertionToken: "none" }),
+    create: (context) => onBehalf(context, { clientSecret: SECRET, userAssertionToken: "malformed" }),
   },
   {
     name: "AuthorizationCodeCredential, a secret",
@@ -381,7 +382,7 @@ const CASES: readonly Case[] = [
   {
     name: "AuthorizationCodeCredential, a malformed code",
     tags: ["signed in", "refused"],
-    create: (context) => byCode(context, PUBLIC_CLIENT, "none"),
+    create: (context) => byCode(context, PUBLIC_CLIENT, "malformed"),
   },
   { name: "DeviceCodeCredential, twice", tags: ["signed in", "device"], create: byDeviceCode, use: twice(SCOPE) },
   {
@@ -391,7 +392,7 @@ const CASES: readonly Case[] = [
     use: twice(OTHER_SCOPE),
   },
   {
-    name: "DeviceCodeCredential, no tenant and no app",
+    name: "DeviceCodeCredential, without a tenant and an app",
     tags: ["signed in", "device"],
     create: ({ library, options, entra }) => {
       const userPromptCallback = ({ userCode }: { userCode: string }) => entra.enterUserCode(userCode, USER);
@@ -410,32 +411,33 @@ const CASES: readonly Case[] = [
     name: "AzurePipelinesCredential, a malformed token",
     tags: ["elsewhere"],
     env: () => ({ SYSTEM_OIDCREQUESTURI: job.env.SYSTEM_OIDCREQUESTURI! }),
-    create: ({ library, options }) => new library.AzurePipelinesCredential(TENANT, CLIENT, CONNECTION, "none", options),
+    create: ({ library, options }) =>
+      new library.AzurePipelinesCredential(TENANT, CLIENT, CONNECTION, "malformed", options),
   },
-  { name: "enableCae", tags: ["cae"], create: withSecret, use: asking({ enableCae: true }) },
-  { name: "claims", tags: ["claims"], create: withSecret, use: asking({ claims: CLAIMS }) },
+  { name: "enableCae", tags: ["cae"], create: withSecret, use: getTokenWith({ enableCae: true }) },
+  { name: "claims", tags: ["claims"], create: withSecret, use: getTokenWith({ claims: CLAIMS }) },
   {
     name: "claims of a user, with enableCae",
     tags: ["claims", "cae", "user"],
     create: withPassword,
-    use: asking({ claims: CLAIMS, enableCae: true }),
+    use: getTokenWith({ claims: CLAIMS, enableCae: true }),
   },
   {
     name: "another tenant",
     create: optionally({ additionallyAllowedTenants: ["*"] }),
-    use: asking({ tenantId: OTHER_TENANT }),
+    use: getTokenWith({ tenantId: OTHER_TENANT }),
   },
   { name: "the public cloud by another name", create: optionally({ authorityHost: "https://login.windows.net/" }) },
   { name: "China", create: optionally({ authorityHost: "https://login.chinacloudapi.cn" }) },
   { name: "US Government", create: optionally({ authorityHost: "https://login.microsoftonline.us" }) },
   { name: "a sovereign cloud", create: optionally({ authorityHost: "https://login.sovcloud-identity.fr" }) },
   {
-    name: "Germany, as it was",
+    name: "the former cloud of Germany",
     tags: ["configuration known"],
     create: optionally({ authorityHost: "https://login.microsoftonline.de" }),
   },
   {
-    name: "external tenants",
+    name: "an external tenant",
     tags: ["configuration known"],
     create: optionally({ authorityHost: "https://contoso.ciamlogin.com" }),
   },
@@ -483,12 +485,12 @@ const CASES: readonly Case[] = [
 
 const DIFFERENCES: readonly Difference<Tag>[] = [
   // The transport.
-  { at: "header accept", ours: "application/json", because: "oauth4webapi says what it expects" },
+  { at: "header accept", ours: "application/json", because: "oauth4webapi adds it" },
   {
     at: "header content-type",
     ours: "application/x-www-form-urlencoded;charset=UTF-8",
     theirs: "application/x-www-form-urlencoded;charset=utf-8",
-    because: "`fetch` writes it; the name of a charset has no case",
+    because: "`fetch` writes it; the name of a charset is case-insensitive",
   },
   { at: "header accept-encoding", theirs: "gzip,deflate", because: "`fetch` adds its own" },
   // The library and the machine.
@@ -520,7 +522,7 @@ const DIFFERENCES: readonly Difference<Tag>[] = [
     theirs: /^5\|/,
     because: "Optional: MSAL's statistics",
   },
-  { at: "query client-request-id", theirs: "a GUID", because: "Once is enough: it is in the form" },
+  { at: "query client-request-id", theirs: "a GUID", because: "It is in the form" },
   {
     at: "header x-ms-client-request-id",
     theirs: "a GUID",
@@ -590,7 +592,7 @@ const DIFFERENCES: readonly Difference<Tag>[] = [
     tags: ["pipelines"],
     ours: /^POST \S+\/oidctoken, POST \S+\/token$/,
     theirs: /^(POST \S+\/oidctoken, ){4}POST \S+\/token$/,
-    because: "One exchange per token: MSAL requests the assertion again even for a cache lookup",
+    because: "One request for an assertion per token; MSAL requests another one even for a cache lookup",
   },
   { at: "header accept-encoding", tags: ["elsewhere"], theirs: "gzip,deflate", because: "`fetch` adds its own" },
   {
@@ -610,7 +612,7 @@ const DIFFERENCES: readonly Difference<Tag>[] = [
     tags: ["elsewhere"],
     ours: "none",
     theirs: "AzurePipelinesCredential: Authentication Failed. Received null token from OIDC request. undefined",
-    because: "It is the response of a token service, and there was none; theirs contains the text of another response",
+    because: "It is for responses of a token service, and there was none; theirs has the text of another response",
   },
   // Claims.
   {
@@ -619,7 +621,7 @@ const DIFFERENCES: readonly Difference<Tag>[] = [
     except: ["cae"],
     ours: CLAIMS,
     theirs: `{"access_token":{${NBF}},${ID_TOKEN_CLAIMS}}`,
-    because: "The caller's claims unchanged; an application has no ID token",
+    because: "The claims of the caller are sent unchanged; an application has no ID token",
   },
   {
     at: "form claims",
@@ -710,21 +712,21 @@ const DIFFERENCES: readonly Difference<Tag>[] = [
     tags: ["refused"],
     ours: /^40[01]$/,
     theirs: "undefined",
-    because: "Code that handles the error needs it",
+    because: "A program needs it to handle the error",
   },
   {
     at: "error errorResponse",
     tags: ["refused"],
     ours: /^invalid_\w+ \d+$/,
     theirs: "none",
-    because: "Code that handles the error needs it",
+    because: "A program needs it to handle the error",
   },
 ];
 
 const IN_DENO = "Deno" in globalThis;
 
-for (const { name, tags = [], env, create, use = asking({}) } of CASES) {
-  test(name, async () => {
+for (const { name, tags = [], env, create, use = getTokenWith({}) } of CASES) {
+  test(`the requests differ from those of @azure/identity only as listed: ${name}`, async () => {
     const seen = await withFiles((files) =>
       observe({
         entra: ENTRA,
@@ -735,7 +737,7 @@ for (const { name, tags = [], env, create, use = asking({}) } of CASES) {
       })
     );
     if (IN_DENO && tags.includes("certificate")) {
-      // `@azure/identity` cannot read a private key here, so there is nothing to compare with.
+      // On Deno, `@azure/identity` cannot read a private key, so there is nothing to compare with.
       assert.notEqual(seen.theirs.outcome, "a token");
       return assert.equal(seen.ours.outcome, "a token");
     }
@@ -745,7 +747,7 @@ for (const { name, tags = [], env, create, use = asking({}) } of CASES) {
   });
 }
 
-test("each difference has a case", () => {
+test("each listed difference applies to a case", () => {
   assert.deepEqual(DIFFERENCES.filter((row) => !CASES.some(({ tags = [] }) => appliesTo(row, tags))), []);
 });
 
@@ -767,9 +769,9 @@ async function withFiles<T>(use: (files: Files) => Promise<T>): Promise<T> {
 }
 
 function compare(ours: Observations, theirs: Observations): Found[] {
-  const sameEnd = (ours.outcome === "a token") === (theirs.outcome === "a token");
-  // A token and an error have nothing in common.
-  return differ(ours, theirs).filter(({ at }) => sameEnd || !/^(token|result|error) /.test(at));
+  const isSameOutcome = (ours.outcome === "a token") === (theirs.outcome === "a token");
+  // The members of a token and those of an error cannot be compared.
+  return differ(ours, theirs).filter(({ at }) => isSameOutcome || !/^(token|result|error) /.test(at));
 }
 
 function appliesTo({ tags = [], except = [] }: Difference<Tag>, of: readonly Tag[]): boolean {

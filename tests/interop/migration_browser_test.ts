@@ -1,5 +1,5 @@
 // Runs on: deno, node
-// Rows of docs/migration.md about the browser, whose start is caught.
+// Rows of docs/migration.md about sign-in in the browser. The tests replace the program that opens the browser.
 import * as theirs from "@azure/identity";
 import * as ours from "@azweb/identity";
 import { createEntra } from "@azweb/identity/testing";
@@ -13,13 +13,13 @@ import { httpClientOf } from "../support/interop/side_by_side.ts";
 const TENANT = "contoso.com";
 const SCOPE = "https://graph.microsoft.com/User.Read";
 
-/** What the user is asked with, and the page that the browser shows at the end. */
+/** The redirect URI of the authorization request, and the page that the browser shows at the end. */
 interface Seen {
   readonly redirectUri: string;
   readonly page: string;
 }
 
-/** Returns the request that leads the browser back: a redirect, or a form that it posts. */
+/** Returns the request by which the browser returns to the program: that of a redirect, or of a posted form. */
 async function nextRequest(response: Response): Promise<Request> {
   const location = response.headers.get("location");
   if (location) return new Request(location);
@@ -31,7 +31,7 @@ async function nextRequest(response: Response): Promise<Request> {
   return new Request(action, { method: "POST", body });
 }
 
-/** Signs a user in with both libraries. */
+/** Signs a user in with both libraries, and the options of `more`. */
 async function both(more: object): Promise<{ theirs: Seen; ours: Seen }> {
   const seen = [];
   for (const library of ["theirs", "ours"] as const) {

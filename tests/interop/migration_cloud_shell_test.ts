@@ -1,5 +1,5 @@
 // Runs on: deno, node
-// A row of docs/migration.md in a process of its own, because MSAL keeps the first kind of machine.
+// A row of docs/migration.md. It has its own process, because MSAL caches the kind of machine that it detects first.
 import * as theirs from "@azure/identity";
 import * as ours from "@azweb/identity";
 import { createCloudShell } from "@azweb/identity/testing";

@@ -1,6 +1,6 @@
 // Runs on: deno, node, bun
-// Users sign in at an independent, certified authorization server, which validates our requests: PKCE, lifetimes, and
-// that nothing is used twice.
+// Users sign in at an independent, certified authorization server. It validates PKCE and lifetimes, and that codes and
+// refresh tokens are used once.
 import {
   type AccessToken,
   AuthorizationCodeCredential,
@@ -43,7 +43,7 @@ interface Scene {
   readonly server: OidcProvider;
   readonly clock: FakeClock;
   readonly visitor: Visitor;
-  /** Number of device codes that the user was shown. */
+  /** Number of device codes that the user has seen. */
   prompts: number;
   /** Whether the next token response is lost after the server has sent it. */
   isNextLost: boolean;
@@ -79,7 +79,7 @@ async function withServer(use: (scene: Scene) => Promise<void>): Promise<void> {
       },
     },
   };
-  // The server uses the global clock.
+  // The server runs in this process and uses `Date.now`.
   const { now } = Date;
   Date.now = clock.now;
   try {
@@ -135,7 +135,7 @@ async function codeFor({ server, visitor }: Scene, clientId: string, redirectUri
   return new URL(url).searchParams.get("code")!;
 }
 
-/** Changes of a test to the valid parameters of an app. */
+/** Parameters that a test uses instead of the valid ones. */
 interface Changes extends AuthorizationCodeCredentialOptions {
   readonly secret?: string;
   readonly redirectUri?: string;
@@ -258,7 +258,7 @@ test("a device code: using it a second time is rejected and ends the session", a
   });
 });
 
-test("a device code: a lost token response is an error, and the next call shows another code", async () => {
+test("a device code: a lost token response causes an error, and the next call shows another code", async () => {
   await withServer(async (scene) => {
     const { server } = scene;
     const credential = byDeviceCode(scene);
@@ -275,20 +275,20 @@ test("a device code: aborting the call ends the polling", async () => {
     const { server, clock } = scene;
     const controller = new AbortController();
     const credential = byDeviceCode(scene, { userPromptCallback() {} });
-    const asked = failureOf(credential.getToken(API_SCOPE, { abortSignal: controller.signal }));
-    const untilWaiting = () => Promise.race([asked, clock.untilSleeping(9_999)]);
+    const failure = failureOf(credential.getToken(API_SCOPE, { abortSignal: controller.signal }));
+    const untilWaiting = () => Promise.race([failure, clock.untilSleeping(9_999)]);
     await untilWaiting();
     await clock.advance(5_000);
     await untilWaiting();
     controller.abort();
-    assert.equal((await asked).name, "AbortError");
+    assert.equal((await failure).name, "AbortError");
     assert.deepEqual(clock.sleeping, []);
     await clock.advance(30_000);
     assert.deepEqual(server.grants, ["device_code: authorization_pending"]);
   });
 });
 
-test("a device code: an unknown app is an error, and no code is shown", async () => {
+test("a device code: an unknown app causes an error, and no code is shown", async () => {
   await withServer(async (scene) => {
     const { message } = await failureOf(byDeviceCode(scene, { clientId: "unknown" }).getToken(API_SCOPE));
     assert.match(
@@ -299,7 +299,7 @@ test("a device code: an unknown app is an error, and no code is shown", async ()
   });
 });
 
-test("a device code: the account is read from the ID token, and later sign-ins must be of the same account", async () => {
+test("a device code: the record has the account of the ID token, and with that record another account is rejected", async () => {
   await withServer(async (scene) => {
     const record = await settle(byDeviceCode(scene).authenticate(API_SCOPE), scene);
     assert.deepEqual(record, {
@@ -309,8 +309,8 @@ test("a device code: the account is read from the ID token, and later sign-ins m
       tenantId: TENANT,
       username: "jo@contoso.com",
     });
-    const someone = { ...scene, visitor: createVisitor("sam") };
-    const credential = byDeviceCode(someone, { authenticationRecord: record });
+    const otherScene = { ...scene, visitor: createVisitor("sam") };
+    const credential = byDeviceCode(otherScene, { authenticationRecord: record });
     const { message } = await failureOf(settle(credential.getToken(API_SCOPE), scene));
     assert.match(message, /Another user has signed in: Expected "jo@contoso\.com", got "sam@contoso\.com"/);
     assert.deepEqual(scene.server.grants, ["device_code: granted", "device_code: granted"]);
@@ -320,17 +320,27 @@ test("a device code: the account is read from the ID token, and later sign-ins m
 // Authorization codes
 
 for (
-  const [name, changes, error, verdict] of [
+  const [name, changes, error, outcome] of [
     ["no verifier", { codeVerifier: undefined }, "invalid_grant (HTTP 400)", "code_verifier must be provided"],
     ["another verifier", { codeVerifier: "a".repeat(43) }, "invalid_grant (HTTP 400)", "does not match code_challenge"],
-    ["the challenge", { codeVerifier: CHALLENGE }, "invalid_grant (HTTP 400)", "does not match code_challenge"],
+    [
+      "the challenge as its verifier",
+      { codeVerifier: CHALLENGE },
+      "invalid_grant (HTTP 400)",
+      "does not match code_challenge",
+    ],
     [
       "half a verifier",
       { codeVerifier: VERIFIER.slice(0, 21) },
       "invalid_request (HTTP 400). code_verifier must be a string",
       "invalid_request",
     ],
-    ["another page", { redirectUri: `${WEB_APP_REDIRECT_URI}/` }, "invalid_grant (HTTP 400)", "redirect_uri mismatch"],
+    [
+      "another redirect URI",
+      { redirectUri: `${WEB_APP_REDIRECT_URI}/` },
+      "invalid_grant (HTTP 400)",
+      "redirect_uri mismatch",
+    ],
     ["another secret", { secret: "wrong" }, "invalid_client (HTTP 401)", "invalid secret"],
   ] as const
 ) {
@@ -343,7 +353,7 @@ for (
       assert.ok(failure.message.startsWith("AuthorizationCodeCredential: "), failure.message);
       assert.ok(failure.message.includes(`: ${error}`), failure.message);
       for (const hidden of [code, VERIFIER, WEB_APP_SECRET]) assert.ok(!failure.message.includes(hidden));
-      assert.match(server.grants.join(), new RegExp(verdict));
+      assert.match(server.grants.join(), new RegExp(outcome));
       assert.equal(await ownerOf(scene, await byCode(scene, code).getToken(API_SCOPE)), "jo");
     });
   });
@@ -385,7 +395,7 @@ test("using an authorization code a second time is rejected and ends the first s
   });
 });
 
-test("a lost token response for an authorization code is an error", async () => {
+test("a lost token response for an authorization code causes an error", async () => {
   await withServer(async (scene) => {
     const credential = byCode(scene, await codeFor(scene, WEB_APP, WEB_APP_REDIRECT_URI));
     scene.isNextLost = true;
@@ -456,7 +466,7 @@ async function signInToWeb(scene: Scene) {
   return await web.redeem(browser.request(url));
 }
 
-/** Gets a new token from the service, without the cached one. */
+/** Gets a new token from the service, even if one is cached. */
 function renew(scene: Scene, user: User): Promise<AccessToken> {
   return settle(user.getToken(SCOPES, { claims: "{}" }), scene);
 }
@@ -490,7 +500,7 @@ for (const [way, { grant, promptsAgain = false, signIn }] of Object.entries(WAYS
   });
 
   for (
-    const [fate, bring, verdict] of [
+    const [fate, bringAbout, outcome] of [
       ["was used by another client", async (scene: Scene, user: User) => {
         await renew(scene, user);
         await renew(scene, user);
@@ -502,7 +512,7 @@ for (const [way, { grant, promptsAgain = false, signIn }] of Object.entries(WAYS
         ({ clock }: Scene) => clock.advance(REFRESH_TOKEN_LIFETIME_IN_S * 1000),
         "refresh token is expired",
       ],
-      ["was used, and whose successor was lost", (scene: Scene) => {
+      ["was used and whose successor was lost", (scene: Scene) => {
         scene.isNextLost = true;
         return Promise.resolve();
       }, "refresh token already used"],
@@ -512,18 +522,18 @@ for (const [way, { grant, promptsAgain = false, signIn }] of Object.entries(WAYS
       await withServer(async (scene) => {
         const { server } = scene;
         const user = await signIn(scene);
-        await bring(scene, user);
+        await bringAbout(scene, user);
         const renewed = renew(scene, user);
         if (promptsAgain) {
           assert.equal(await ownerOf(scene, await renewed), "jo");
           assert.equal(scene.prompts, 2);
-          assert.deepEqual(server.grants.slice(-2), [`refresh_token: ${verdict}`, `${grant}: granted`]);
+          assert.deepEqual(server.grants.slice(-2), [`refresh_token: ${outcome}`, `${grant}: granted`]);
           return;
         }
         const { name, cause } = await failureOf(renewed);
         assert.equal(name, "AuthenticationRequiredError");
         assert.match((cause as Error).message, /: invalid_grant \(HTTP 400\)/);
-        assert.equal(server.grants.at(-1), `refresh_token: ${verdict}`);
+        assert.equal(server.grants.at(-1), `refresh_token: ${outcome}`);
         // The next call sends no request.
         const sent = server.grants.length;
         assert.equal((await failureOf(renew(scene, user))).name, "AuthenticationRequiredError");
@@ -532,7 +542,7 @@ for (const [way, { grant, promptsAgain = false, signIn }] of Object.entries(WAYS
     });
   }
 
-  test(`${way}: a scope without consent is an error, and the session remains valid`, async () => {
+  test(`${way}: a scope without consent causes an error, and the session remains valid`, async () => {
     await withServer(async (scene) => {
       const user = await signIn(scene);
       const { name, message } = await failureOf(settle(user.getToken("api://notes/Notes.Write"), scene));

@@ -7,8 +7,8 @@ const API_VERSION = "2018-02-01";
 const NO_HEADER = "no_metadata_header";
 
 /**
- * Creates a simulated container group of Azure Container Instances: a metadata service at `http://169.254.169.254` that
- * rejects a request without the header `Metadata` in plain text.
+ * Creates a simulated container group of Azure Container Instances, with a metadata service at
+ * `http://169.254.169.254`. If a request lacks the header `Metadata`, the error response is plain text.
  *
  * @param options See {@linkcode MachineOptions}.
  * @throws {TypeError} An option is unknown or malformed.

@@ -10,7 +10,7 @@ import { createMachineTokens, formatExpiresOn, type MachineToken, type MachineTo
 export interface MachineKind {
   /** The name of the function that creates it. */
   readonly name: string;
-  /** The names of its options, besides those of every machine. None by default. */
+  /** The names of the options that only this kind of machine has. None by default. */
   readonly options?: Readonly<Record<string, true>>;
   /** Its environment variables. */
   readonly env: Readonly<Record<string, string>>;
@@ -36,7 +36,7 @@ export interface MachineKind {
    * @throws {MachineError} The request is not valid.
    */
   respond(request: RecordedRequest, state: MachineState): Promise<Record<string, unknown>>;
-  /** Returns the body of the response for another path. Status 404 by default. */
+  /** Returns the body of the response to a request for another path. Without it, the response has the status 404. */
   respondElsewhere?(request: RecordedRequest): Record<string, unknown>;
 }
 
@@ -137,7 +137,7 @@ export function createMachine(options: MachineOptions, kind: MachineKind): Machi
         throw new TypeError("fetch failed: Connection refused (simulated)");
       }
       if (kind.thumbprint !== undefined && normalize(trust?.thumbprint) !== normalize(kind.thumbprint)) {
-        // The same error as that of `tlsFetch` in `src/runtime`.
+        // The error that `src/runtime/tls_fetch.ts` throws for another certificate.
         const error = new Error("The thumbprint of the server's certificate is another one (simulated)");
         throw Object.assign(error, { name: "UntrustedServer" });
       }

@@ -7,11 +7,13 @@ export interface SimulatedIdentity {
   /** The client id. */
   readonly clientId: string;
   /**
-   * The object id of the service principal. By default derived from the client id; then it cannot be requested by its
-   * object id.
+   * The object id of the service principal. By default it is derived from the client id, and no request can select the
+   * identity by it.
    */
   readonly objectId?: string;
-  /** The Azure resource id. By default derived from the client id; then it cannot be requested by its resource id. */
+  /**
+   * The Azure resource id. By default it is derived from the client id, and no request can select the identity by it.
+   */
   readonly resourceId?: string;
 }
 
@@ -41,7 +43,7 @@ export interface MachineOptions {
   readonly refreshInMs?: number;
   /**
    * The format of `expires_on`: seconds since the epoch as a `"string"` or as a `"number"`, the date format of an early
-   * App Service such as `"01/31/2030 01:05:09 PM +00:00"`, or ISO 8601. By default that of the machine.
+   * App Service such as `"01/31/2030 01:05:09 PM +00:00"`, or ISO 8601. By default the format of the real service.
    */
   readonly expiresOn?: "string" | "number" | "date" | "iso";
   /**
@@ -51,7 +53,7 @@ export interface MachineOptions {
   readonly response?: object;
   /**
    * Environment variables that replace those of the machine or are added to them; `undefined` removes one. The endpoint
-   * is where the variables say. None by default.
+   * of the machine is at the URL in the resulting variables. None by default.
    */
   readonly env?: object;
   /** The clock of the machine, such as `createFakeClock()`. The real time by default. */

@@ -12,10 +12,11 @@ const API_VERSIONS = ["2020-05-01", "2019-07-01-preview"];
 
 /**
  * Creates a simulated node of Service Fabric. Its token endpoint has a self-signed certificate. Only
- * `options.runtime.tlsFetch` can reach it, if it trusts the thumbprint in the variable `IDENTITY_SERVER_THUMBPRINT`;
- * `fetch` rejects the certificate.
+ * `options.runtime.tlsFetch`, with the thumbprint in the variable `IDENTITY_SERVER_THUMBPRINT`, can reach it; `fetch`
+ * rejects the certificate.
  *
- * The node caches its tokens. It replaces the one whose digest is in the parameter `token_sha256_to_refresh`.
+ * The node caches tokens. If a request has the digest of the cached token as `token_sha256_to_refresh`, it issues a new
+ * one.
  *
  * @param options See {@linkcode ServiceFabricNodeOptions}.
  * @throws {TypeError} An option is unknown or malformed.

@@ -12,7 +12,7 @@ export interface VirtualMachineOptions extends MachineOptions {
    */
   readonly maxRequestsPerSecond?: number;
   /**
-   * The Azure region in its instance metadata.
+   * The Azure region in the instance metadata.
    *
    * @default {"westeurope"}
    */
@@ -102,9 +102,10 @@ function checkHeaders({ method, headers }: RecordedRequest): void {
 }
 
 /**
- * Returns the identity that the request names, by default the system-assigned one or the only one of the machine.
+ * Returns the identity that the request selects, by default the system-assigned identity, or else the only
+ * user-assigned one.
  *
- * @throws {MachineError} There is no such identity, or the request must name one.
+ * @throws {MachineError} There is no such identity, or the request selects none of several user-assigned ones.
  */
 export function findIdentity({ query }: RecordedRequest, { tokens }: MachineState): SimulatedIdentity {
   const { client_id: clientId, object_id: objectId, msi_res_id: resourceId } = query;
@@ -112,7 +113,6 @@ export function findIdentity({ query }: RecordedRequest, { tokens }: MachineStat
   if (ids.length > 1) throw badRequest("Only one of client_id, object_id and msi_res_id may be specified");
   const found = tokens.find({ clientId, objectId, resourceId });
   if (found) return found;
-  // A machine without a system-assigned identity uses its only user-assigned one.
   const [only, ...others] = ids.length === 0 ? tokens.userAssigned : [];
   if (only && others.length === 0) return only;
   throw badRequest(

@@ -3,7 +3,7 @@ import { checkOptions, createPlatform, issueToken, type PlatformOptions, type Si
 /** Options of {@linkcode createGitLab}. */
 export interface GitLabOptions extends PlatformOptions {
   /**
-   * The audience of the token, as `id_tokens` of the job has it.
+   * The audience of the token, which a real job sets below `id_tokens`.
    *
    * @default {"api://AzureADTokenExchange"}
    */
@@ -11,7 +11,7 @@ export interface GitLabOptions extends PlatformOptions {
 }
 
 /**
- * Creates a simulated job of GitLab CI/CD with the ID token `AZURE_ID_TOKEN`.
+ * Creates a simulated job of GitLab CI/CD, with an ID token in the variable `AZURE_ID_TOKEN`.
  *
  * @param options See {@linkcode GitLabOptions}. The default subject is that of the branch `main` of a project.
  * @throws {TypeError} An option is unknown.

@@ -6,11 +6,11 @@ import { createSimulatedService, type RecordedRequest, type SimulatedService } f
 
 /** Options of every simulated platform. */
 export interface PlatformOptions {
-  /** The subject (`sub`) of its tokens. */
+  /** The subject (`sub`) of the tokens. */
   readonly subject?: string;
-  /** Lifetime of its tokens, in milliseconds. By default that of the platform. */
+  /** Lifetime of the tokens, in milliseconds. By default as on the real platform. */
   readonly tokenLifetimeInMs?: number;
-  /** Sends requests for other hosts: `fetch` of a simulated Entra. By default such requests fail. */
+  /** Sends requests to other hosts, such as `fetch` of a simulated Entra. By default such requests fail. */
   readonly fetch?: typeof fetch;
   /**
    * Returns the time, in milliseconds since the epoch.
@@ -27,13 +27,13 @@ const OPTIONS: Readonly<Record<keyof PlatformOptions, true>> = {
   now: true,
 };
 
-/** A simulated platform that issues tokens to a program. Its `fetch` also has the documents of its issuer. */
+/** A simulated platform that issues tokens to a program. Its `fetch` also returns the issuer's metadata and keys. */
 export interface SimulatedPlatform extends SimulatedService<MachineFault> {
   /** The environment variables of the program. */
   readonly env: Readonly<Record<string, string>>;
   /**
-   * The federated credential with which an app in Entra trusts the program. Entra fetches the keys of the issuer: pass
-   * `fetch` of the platform to `createEntra`.
+   * The federated credential with which an app in Entra trusts the program. The simulated Entra fetches the keys of the
+   * issuer: pass `fetch` of the platform to `createEntra`.
    */
   readonly federatedCredential: EntraFederatedCredential;
 }
@@ -48,7 +48,7 @@ interface PlatformSpec extends PlatformOptions {
   readonly env: Readonly<Record<string, string>>;
   /** The audience of the federated credential. */
   readonly audience?: string;
-  /** Further claims of its tokens. */
+  /** Further claims of the tokens. */
   readonly claims?: Readonly<Record<string, unknown>>;
   /** Responds to a request for a token. */
   readonly respond?: (request: PlatformRequest) => Promise<Response>;

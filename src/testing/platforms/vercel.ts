@@ -11,8 +11,8 @@ const ISSUER = "https://oidc.vercel.com/contoso";
 const AUDIENCE = "https://vercel.com/contoso";
 
 /**
- * Creates a simulated deployment on Vercel, with its token in `VERCEL_OIDC_TOKEN` and the exchange for another
- * audience.
+ * Creates a simulated deployment on Vercel, with a token in `VERCEL_OIDC_TOKEN` and the endpoint that exchanges it for
+ * a token with another audience.
  *
  * @param options See {@linkcode PlatformOptions}. The default subject is that of the production environment of a
  * project.

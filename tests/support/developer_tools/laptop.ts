@@ -73,7 +73,7 @@ export interface LaptopOptions extends DefaultAzureCredentialClientIdOptions {
    * Responds to requests to the link-local and loopback addresses. Default: a metadata service if `has` contains it,
    * else no response.
    */
-  readonly near?: (asked: Asked) => unknown;
+  readonly localAnswer?: (asked: Asked) => unknown;
   /** Responds to requests to Microsoft Entra. Default: with a token. */
   readonly answer?: (asked: Asked) => unknown;
   /**
@@ -94,7 +94,7 @@ export interface Laptop {
   readonly clock: FakeClock;
   readonly programs: Programs;
   readonly entra: Service;
-  readonly near: Service;
+  readonly localService: Service;
   readonly events: readonly LogEvent[];
   /** Returns the names of the available tools that were started, in order. */
   ran(): ToolName[];
@@ -107,7 +107,7 @@ export function createLaptop(
   {
     has = [],
     tools = {},
-    near = has.includes("ManagedIdentityCredential") ? () => machineAnswer() : noService,
+    localAnswer = has.includes("ManagedIdentityCredential") ? () => machineAnswer() : noService,
     answer = () => tokenAnswer({ access_token: "of Entra" }),
     hasProfile = has.includes("AzureCliCredential"),
     clock = createFakeClock(),
@@ -116,7 +116,7 @@ export function createLaptop(
     ...options
   }: LaptopOptions = {},
 ): Laptop {
-  const service = createService(near);
+  const localService = createService(localAnswer);
   const entra = createService(answer);
   const present = has.map((name) => TOOL_OF[name]);
   const programs = createPrograms((started, index) => {
@@ -136,7 +136,7 @@ export function createLaptop(
     path === PROFILE && hasProfile === "forbidden"
       ? Promise.reject(new Error("Permission denied"))
       : Promise.resolve(path in files);
-  const machine = machineOptions({ env: own, files, service, ...clock, run: programs.run, fileExists });
+  const machine = machineOptions({ env: own, files, service: localService, ...clock, run: programs.run, fileExists });
   const events: LogEvent[] = [];
   const credential = new DefaultAzureCredential({
     ...{ ...machine, fetch: entra.fetch, log: (event: LogEvent) => void events.push(event) },
@@ -147,7 +147,7 @@ export function createLaptop(
     clock,
     programs,
     entra,
-    near: service,
+    localService,
     events,
     ran: () =>
       programs.started.map(toolIn).filter((tool): tool is ToolName => tool !== undefined && present.includes(tool)),
