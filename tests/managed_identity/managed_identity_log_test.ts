@@ -1,4 +1,4 @@
-// Log events name the source and the identity, so that a log shows which of several was used.
+// Log events name the source and the identity, so that a log shows which of several identities was used.
 import { DefaultAzureCredential, type LogEvent, ManagedIdentityCredential } from "@azweb/identity";
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -35,7 +35,7 @@ for (
     ["Azure Arc", {}, SYSTEM],
   ] as [MachineName, object, string, Record<string, string>?][]
 ) {
-  test(`${machine}: ${expected}`, async () => {
+  test(`log events name the source and the identity: ${machine}, ${expected}`, async () => {
     const events: LogEvent[] = [];
     const log = (event: LogEvent) => void events.push(event);
     const files = { "/var/opt/azcmagent/tokens/a.key": "a-key" };
@@ -56,7 +56,7 @@ for (
   });
 }
 
-test("a chain logs the same, for the id in the variable too", async () => {
+test("a chain logs the same, and the client id from AZURE_CLIENT_ID", async () => {
   const events: LogEvent[] = [];
   const service = createService(() => machineAnswer());
   const env = { ...MACHINES["App Service"], AZURE_CLIENT_ID: CLIENT_ID };

@@ -1,4 +1,5 @@
-// Marked secrets go into every source of assertions, every source fails in every way, and no mark may come out.
+// Gives marked secrets to every source of assertions and makes it fail in every way. No error or log event may contain
+// a marked secret.
 import { ClientAssertionCredential, CredentialUnavailableError, type LogEvent } from "@azweb/identity";
 import {
   type AssertionSource,
@@ -39,10 +40,10 @@ const GITHUB = {
   ACTIONS_ID_TOKEN_REQUEST_TOKEN: HEADER,
 };
 
-/** The sources that send a request, each with its secret. */
+/** The sources that send requests, each with a secret. */
 const REQUESTING: Readonly<Record<string, Create>> = {
   "GitHub Actions": withEnv(fromGitHubActions, GITHUB),
-  "the platform": withEnv(fromPlatform, GITHUB),
+  "fromPlatform": withEnv(fromPlatform, GITHUB),
   "Azure Pipelines": withEnv(fromAzurePipelines, {
     SYSTEM_OIDCREQUESTURI: "https://dev.azure.example/oidctoken",
     SYSTEM_ACCESSTOKEN: HEADER,
@@ -51,10 +52,10 @@ const REQUESTING: Readonly<Record<string, Create>> = {
   "Vercel": withEnv(fromVercel, { VERCEL_OIDC_TOKEN: FEDERATED_TOKEN }),
   "Buildkite": withEnv(fromBuildkite, { BUILDKITE_JOB_ID: "a-job", BUILDKITE_AGENT_ACCESS_TOKEN: HEADER }),
   "Google Cloud": withEnv(fromGoogleCloud, {}),
-  "Google Cloud, from elsewhere": (options) =>
+  "Google Cloud, from outside of it": (options) =>
     fromGoogleCloud({ ...options, serviceAccount: "a@b", getAccessToken: () => Promise.resolve(HEADER) }),
   "AWS": (options) => fromAws({ ...options, region: "eu-central-1", credentials: () => AWS }),
-  "AWS, by a signer": (options) =>
+  "AWS, with the app's own signer": (options) =>
     fromAws({
       ...options,
       region: "eu-central-1",
@@ -63,7 +64,7 @@ const REQUESTING: Readonly<Record<string, Create>> = {
   "Fly.io": withEnv(fromFly, { FLY_APP_NAME: "an-app", FLY_MACHINE_ID: "a-machine" }),
 };
 
-/** What was seen of a source: its error, its log events and itself. */
+/** Makes a source fail. Returns its error, its log events and the source itself. */
 async function fail(create: Create, answer: Answer): Promise<readonly unknown[]> {
   const clock = createFakeClock(Date.now());
   const events: LogEvent[] = [];
@@ -103,7 +104,7 @@ for (const [name, create] of Object.entries(REQUESTING)) {
 const EXPIRED = ['{"alg":"RS256","kid":"CANARY"}', '{"exp":1,"sub":"CANARY-claims"}', "CANARY-signature"]
   .map((part) => btoa(part).replaceAll("=", "")).join(".");
 
-/** A machine whose files and programs have this text. */
+/** Returns options for a machine whose files contain this text, and whose programs print it. */
 function machine(text: string): AssertionSourceOptions {
   return {
     env: { PATH: "/bin", CIRCLECI: "true", CIRCLE_OIDC_TOKEN: EXPIRED, AZURE_ID_TOKEN: EXPIRED },
@@ -115,7 +116,7 @@ function machine(text: string): AssertionSourceOptions {
   };
 }
 
-test("no error of a source without a request shows an assertion", async () => {
+test("no error of a source that sends no request shows an assertion", async () => {
   for (const text of [EXPIRED, `${EXPIRED} ${EXPIRED}`, `${EXPIRED}.${EXPIRED}`]) {
     const options = machine(text);
     for (
@@ -144,7 +145,7 @@ test("no error of a source without a request shows an assertion", async () => {
   }
 });
 
-test("nor does the error of Entra, or of a credential with the source", async () => {
+test("the error of a credential does not show the assertion that Entra rejected", async () => {
   for (const code of [700211, 700212, 700213, 70021, 70025, 7002138, 5002738, 700024, 501661]) {
     const jwt = [
       '{"alg":"RS256","kid":"a-key"}',
