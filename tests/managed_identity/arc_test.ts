@@ -167,7 +167,11 @@ describe("rejects a challenge that is not the agent's, without reading or sendin
     ["a network share with the same path", `Basic realm=//${WINDOWS}a.key`, onWindows],
     ["a device path, on Windows", `Basic realm=\\\\?\\${WINDOWS}a.key`, onWindows],
     ["a short name, on Windows", "Basic realm=C:\\PROGRA~3\\AzureConnectedMachineAgent\\Tokens\\a.key", onWindows],
-    ["a path relative to the current folder of a drive, on Windows", `Basic realm=C:${WINDOWS.slice(3)}a.key`, onWindows],
+    [
+      "a path relative to the current folder of a drive, on Windows",
+      `Basic realm=C:${WINDOWS.slice(3)}a.key`,
+      onWindows,
+    ],
     ["a dot after the extension, on Windows", `Basic realm=${WINDOWS}a.key.`, onWindows],
     ["backslashes on Linux", `Basic realm=${LINUX.replaceAll("/", "\\")}a.key`],
     ["a backslash on Linux", `Basic realm=${LINUX}..\\a.key`],

@@ -214,7 +214,9 @@ describe("check_exports", () => {
     ["a subpath that the README lacks", { exports: { "./a": "./mod.ts" } }, [
       "README.md: Does not mention @azweb/identity/a",
     ]],
-    ["a version that differs from that in deno.json", { texts: { "src/version.ts": 'export const VERSION = "1.2.4";' } }, [
+    ["a version that differs from that in deno.json", {
+      texts: { "src/version.ts": 'export const VERSION = "1.2.4";' },
+    }, [
       'src/version.ts: The version is "1.2.4", and "1.2.3" in deno.json',
     ]],
     [
@@ -297,7 +299,11 @@ describe("check_docs", () => {
       { "README.md": readme + "\n".repeat(12_288) },
       "README.md: 12577 bytes: at most 12288",
     ],
-    ["a page that the README does not link to", { "README.md": readme.replace("docs/a.md", "#b") }, "README.md: No link to docs/a.md"],
+    [
+      "a page that the README does not link to",
+      { "README.md": readme.replace("docs/a.md", "#b") },
+      "README.md: No link to docs/a.md",
+    ],
     [
       "a page that llms.txt does not link to",
       { "llms.txt": `[Home](${PAGES}README.md)` },

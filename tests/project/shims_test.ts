@@ -99,8 +99,7 @@ const FAILING: Record<string, (assert: Assert) => unknown> = {
   "throws with another pattern in a member": (assert) => assert.throws(throwing(new Error("a")), { message: /b/ }),
   "throws with another error": (assert) => assert.throws(throwing(new TypeError("a")), new Error("a")),
   "throws with a function that returns false": (assert) => assert.throws(throwing(new Error("a")), () => false),
-  "throws with a function that returns 1": (assert) =>
-    assert.throws(throwing(new Error("a")), () => 1 as never),
+  "throws with a function that returns 1": (assert) => assert.throws(throwing(new Error("a")), () => 1 as never),
   // deno-lint-ignore azweb/expected-error
   "rejects of a fulfilled promise": (assert) => assert.rejects(Promise.resolve()),
   "rejects with other members": (assert) => assert.rejects(Promise.reject(new Error("a")), { message: "b" }),
@@ -114,7 +113,10 @@ const FAILING: Record<string, (assert: Assert) => unknown> = {
 };
 
 for (
-  const [name, implementation] of Object.entries({ "node:assert/strict": assert, "its replacement": shim as unknown as Assert })
+  const [name, implementation] of Object.entries({
+    "node:assert/strict": assert,
+    "its replacement": shim as unknown as Assert,
+  })
 ) {
   describe(`${name}`, () => {
     for (const [title, body] of Object.entries(PASSING)) {

@@ -18,11 +18,14 @@ const RECORD: AuthenticationRecord = {
 const TEXTS: Readonly<Record<string, string>> = {
   "@azure/identity": JSON.stringify({ ...RECORD, version: "1.0" }),
   "an old release of @azure/identity": JSON.stringify(RECORD),
-  "azure-identity for Python": '{"authority": "login.microsoftonline.com", "clientId": "an-app", "homeAccountId": "an-object.a-tenant", ' +
+  "azure-identity for Python":
+    '{"authority": "login.microsoftonline.com", "clientId": "an-app", "homeAccountId": "an-object.a-tenant", ' +
     '"tenantId": "a-tenant", "username": "j\\u00f6@contoso.com", "version": "1.0"}',
-  "azidentity for Go": '{"authority":"https://login.microsoftonline.com","clientId":"an-app","homeAccountId":"an-object.a-tenant",' +
+  "azidentity for Go":
+    '{"authority":"https://login.microsoftonline.com","clientId":"an-app","homeAccountId":"an-object.a-tenant",' +
     '"tenantId":"a-tenant","username":"jö@contoso.com","version":"1.0"}',
-  "azidentity for Go, with a slash at the end of the authority": '{"authority":"https://login.microsoftonline.com/","clientId":"an-app",' +
+  "azidentity for Go, with a slash at the end of the authority":
+    '{"authority":"https://login.microsoftonline.com/","clientId":"an-app",' +
     '"homeAccountId":"an-object.a-tenant","tenantId":"a-tenant","username":"jö@contoso.com","version":"1.0"}',
 };
 

@@ -109,13 +109,19 @@ describe("a tenant that is configured by its id, an ID token with", () => {
       },
     },
     "its own issuer, version 1.0": { claims: { iss: `https://sts.windows.net/${TENANT}/` } },
-    "another tenant's issuer and the configured tenant's tid": { claims: { iss: `${PUBLIC}/${OTHER}/v2.0` }, rejected: WRONG_ISSUER },
+    "another tenant's issuer and the configured tenant's tid": {
+      claims: { iss: `${PUBLIC}/${OTHER}/v2.0` },
+      rejected: WRONG_ISSUER,
+    },
     "another tenant's issuer and the configured tenant's tid, version 1.0": {
       claims: { iss: `https://sts.windows.net/${OTHER}/` },
       rejected: WRONG_ISSUER,
     },
     "the configured tenant's issuer and another tenant's tid": { claims: { tid: OTHER }, rejected: WRONG_TENANT },
-    "another tenant's issuer and tid": { claims: { tid: OTHER, iss: `${PUBLIC}/${OTHER}/v2.0` }, rejected: WRONG_TENANT },
+    "another tenant's issuer and tid": {
+      claims: { tid: OTHER, iss: `${PUBLIC}/${OTHER}/v2.0` },
+      rejected: WRONG_TENANT,
+    },
     "no tid": { claims: { tid: undefined }, rejected: NO_TENANT },
     "an empty tid": { claims: { tid: "" }, rejected: NO_TENANT },
     "a tid that is not a string": { claims: { tid: [TENANT] }, rejected: NO_TENANT },
@@ -272,7 +278,11 @@ describe("AD FS, which has no tenants", () => {
       rejected: WRONG_ISSUER,
     },
     "another path": { ...adfs, claims: { iss: `${authorityHost}/other`, tid: undefined }, rejected: WRONG_ISSUER },
-    "another server": { ...adfs, claims: { iss: "https://adfs.fabrikam.com/adfs", tid: undefined }, rejected: WRONG_ISSUER },
+    "another server": {
+      ...adfs,
+      claims: { iss: "https://adfs.fabrikam.com/adfs", tid: undefined },
+      rejected: WRONG_ISSUER,
+    },
   });
 });
 
@@ -443,7 +453,11 @@ describe("the error names the expected and the actual issuer", () => {
         { claims: { iss: "https://evil.example/CANARY?CANARY#CANARY" } },
         `expected ${PUBLIC}/${TENANT}/v2.0, got https://evil.example/…`,
       ],
-      ["an issuer that is not a URL, which the error omits", { claims: { iss: "CANARY" } }, `expected ${PUBLIC}/${TENANT}/v2.0`],
+      [
+        "an issuer that is not a URL, which the error omits",
+        { claims: { iss: "CANARY" } },
+        `expected ${PUBLIC}/${TENANT}/v2.0`,
+      ],
       [
         "an authority whose configuration has no issuer",
         { authorityHost: PRIVATE, claims: { iss: `${PRIVATE}/${TENANT}/v2.0` } },
