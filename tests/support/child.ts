@@ -99,7 +99,9 @@ export function startProgram(
         }
         watchers.add(look);
         look();
-        ended.then(({ code }) => reject(new Error(`The process ended with ${code} and wrote:\n${stdout}${stderr}`.trimEnd())));
+        ended.then(({ code }) =>
+          reject(new Error(`The process ended with ${code} and wrote:\n${stdout}${stderr}`.trimEnd()))
+        );
       }),
     write: (text) => void child.stdin.write(text),
     async stop() {

@@ -1,5 +1,5 @@
 /**
- * Assertions of a platform, and the invariants of every source that requests them. The module runs on all runtimes.
+ * Assertions, and simulated platforms that issue them to sources. The module runs on all runtimes.
  *
  * @module
  */
@@ -34,14 +34,14 @@ export function sourceOptions(
 /** A source that sends a request to its platform. */
 export interface RequestingSource {
   readonly name: string;
-  /** What it returns, as its messages call it. */
+  /** The name of its assertion in messages. */
   readonly label: string;
   /** The environment of a job. */
   readonly env: Record<string, string>;
   readonly create: (options: AssertionSourceOptions) => AssertionSource;
   /** Returns the response of the platform with an assertion. */
   readonly respond: (jwt: string) => Response;
-  /** Secrets of the environment, which no message may hold. */
+  /** Secrets of the environment, which no message may contain. */
   readonly secrets: readonly string[];
   /** Whether it needs no variables. */
   readonly isAmbient?: boolean;
