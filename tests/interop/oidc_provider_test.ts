@@ -36,7 +36,7 @@ interface Server {
   verify(token: string): Promise<Record<string, unknown>>;
 }
 
-/** Runs the authorization server while `use` does. */
+/** Runs the authorization server while `use` runs. */
 async function withServer(use: (server: Server) => Promise<void>): Promise<void> {
   const http = createServer();
   await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", resolve));

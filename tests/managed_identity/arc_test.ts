@@ -353,7 +353,7 @@ describe("the key file changes while the program runs", () => {
     });
   }
 
-  test("concurrent requests for several resources", async () => {
+  test("concurrent requests for several resources get their tokens", async () => {
     const machine = createArcServer();
     const credential = new ManagedIdentityCredential(machine.options);
     const resources = Array.from({ length: 20 }, (_, index) => `https://resource-${index}.example`);

@@ -596,7 +596,7 @@ describe("retries", () => {
     assert.equal(service.requests.length, 1);
   });
 
-  test("429 waits for the time of Retry-After", async () => {
+  test("after 429, the retry waits for the time in Retry-After", async () => {
     const clock = createFakeClock(NOW);
     const { credential, service } = credentialOn(
       "IMDS",
@@ -622,7 +622,7 @@ describe("retries", () => {
     assert.equal(service.requests.length, 1);
   });
 
-  test("an abort ends the wait", async () => {
+  test("an abort ends the wait for a retry", async () => {
     const clock = createFakeClock(NOW);
     const { credential, service } = credentialOn("IMDS", () => new Response("", { status: 410 }), { clock });
     const controller = new AbortController();
@@ -639,7 +639,7 @@ describe("retries", () => {
     const waits: number[][] = [];
     for (let i = 0; i < 20; i++) {
       const delays: number[] = [];
-      // The timers of the deadline and of each attempt, which starts with the attempt's request, must not fire.
+      // The timers of the deadline, and those of attempts, which start right after a request, must not fire.
       const sleep = async (ms: number) => {
         const sent = service.requests.length;
         await Promise.resolve();

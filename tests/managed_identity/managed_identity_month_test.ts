@@ -201,7 +201,7 @@ test("thirty days: no stampede, no expired token, one request per refresh", asyn
     }
   }
 
-  // Loads the modules that are loaded on demand, because loading takes a variable amount of real time.
+  // Loads the modules in advance that are imported on demand, because the import takes a variable amount of real time.
   await new ManagedIdentityCredential(createVirtualMachine().options).getToken(`${RESOURCES[0]}/.default`);
   const { random: realRandom } = Math;
   const realDigest = crypto.subtle.digest;

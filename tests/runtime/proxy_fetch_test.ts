@@ -69,7 +69,7 @@ const runHere: Run = (variables, preparation) =>
   runToEnd((args) => startModule(PROGRAM, { args, env: { ...env, ...variables } }), preparation);
 
 /**
- * Copies the library and the program to a folder without other packages. Returns a function that runs the program there.
+ * Copies the library and the program to a folder without other packages. Returns a function that runs the copy.
  *
  * @param undici The code of the package undici. Default: the package is not installed.
  */

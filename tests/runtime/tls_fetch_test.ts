@@ -11,7 +11,7 @@ import { serveTls, type TlsServer } from "../support/tls_server.ts";
 const OK = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\nx-a: 1\r\nx-a: 2\r\n\r\nok";
 
 const authority = await createCertificateAuthority();
-const stranger = await createCertificateAuthority();
+const otherAuthority = await createCertificateAuthority();
 const leaf = await authority.issue(["proxy.example", "127.0.0.1"]);
 const thumbprint = await sha1(leaf);
 const servers: TlsServer[] = [];
@@ -48,7 +48,7 @@ const TRUSTED: Record<string, { host: string; trust: TlsTrust; sni?: string }> =
   },
   "by one of two CAs": {
     host: "127.0.0.1",
-    trust: { ca: `${stranger.certificate}\n${authority.certificate}` },
+    trust: { ca: `${otherAuthority.certificate}\n${authority.certificate}` },
   },
   "by its thumbprint, under any name": { host: "localhost", trust: { thumbprint }, sni: "localhost" },
   "by its thumbprint with colons": { host: "127.0.0.1", trust: { thumbprint: pairs.join(":").toUpperCase() } },
@@ -56,9 +56,9 @@ const TRUSTED: Record<string, { host: string; trust: TlsTrust; sni?: string }> =
 };
 
 const REJECTED: Record<string, { host?: string; trust: TlsTrust; code?: string; message?: RegExp }> = {
-  "a CA that is not one of the system": { trust: {} },
-  "another CA": { trust: { ca: stranger.certificate } },
-  "another CA, under the right name": { trust: { ca: stranger.certificate, serverName: "proxy.example" } },
+  "a CA that the system does not trust": { trust: {} },
+  "another CA": { trust: { ca: otherAuthority.certificate } },
+  "another CA, under the right name": { trust: { ca: otherAuthority.certificate, serverName: "proxy.example" } },
   "another name": {
     trust: { ca: authority.certificate, serverName: "other.example" },
     code: "ERR_TLS_CERT_ALTNAME_INVALID",
@@ -128,7 +128,7 @@ describe("an untrusted server receives nothing of the request", () => {
     process.env.NODE_TLS_REJECT_UNAUTHORIZED = "0";
     try {
       const server = await serve();
-      const pending = tlsFetch({ ca: stranger.certificate })(`https://127.0.0.1:${server.port}/`, {
+      const pending = tlsFetch({ ca: otherAuthority.certificate })(`https://127.0.0.1:${server.port}/`, {
         headers: { secret: "hush" },
       });
       await assert.rejects(pending, { name: "TypeError", message: `Cannot reach "127.0.0.1:${server.port}"` });

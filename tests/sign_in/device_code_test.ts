@@ -49,7 +49,7 @@ function pollWith(polls: readonly (() => Response | Promise<Response>)[], code: 
       async sleep(ms) {
         const sent = service.requests.length;
         await Promise.resolve();
-        // The timers of deadlines, and of attempts, which start with a request, never fire.
+        // The timers of deadlines, and those of attempts, which start right after a request, never fire.
         if (ms >= 30_000 || service.requests.length > sent) await new Promise(() => {});
         time += ms;
         if (ms > 0) waits.push(ms);
@@ -59,7 +59,7 @@ function pollWith(polls: readonly (() => Response | Promise<Response>)[], code: 
   return { credential, service, waits, infos };
 }
 
-/** Resolves at once, except for the timers of deadlines, of half a minute or more, which never fire. */
+/** A `sleep` that resolves at once, or never for half a minute or more, so that deadlines are not reached. */
 function sleepWithoutDeadlines(ms: number): Promise<void> {
   return ms >= 30_000 ? new Promise(() => {}) : Promise.resolve();
 }
@@ -320,7 +320,7 @@ for (
     ["rejects", () => Promise.reject(new Error("No screen"))],
   ] as const
 ) {
-  test(`a callback that ${name} causes an error that says so`, async () => {
+  test(`a callback that ${name} causes an error that names the callback`, async () => {
     const scene = createScene();
     const error = await failureOf(byDeviceCode(scene, { userPromptCallback: callback }).getToken(GRAPH));
     assert.equal(error.name, "AuthenticationError");
@@ -372,7 +372,7 @@ for (
     assert.deepEqual(waits, [5_000, 10_000, 15_000]);
   });
 
-  test(`${name} until the code has expired causes an error that says so`, async () => {
+  test(`${name} that lasts until the code has expired is the error of the call`, async () => {
     const { credential } = pollWith([fail], { ...CODE, expires_in: 12 });
     const { message } = await failureOf(credential.getToken(GRAPH));
     assert.match(message, /^DeviceCodeCredential: Cannot get a token for .*(fetch failed|HTTP 503)/);
@@ -431,7 +431,7 @@ for (
 }
 
 for (
-  const [name, options, says] of [
+  const [name, options, expected] of [
     [
       "an unknown app",
       { clientId: "another-app" },
@@ -448,7 +448,7 @@ for (
     const error = await failureOf(byDeviceCode(createScene(), options).getToken(GRAPH));
     assert.equal(error.name, "AuthenticationError");
     assert.match(error.message, /^DeviceCodeCredential: Cannot get a code from "https:.*\/devicecode": /);
-    assert.match(error.message, says);
+    assert.match(error.message, expected);
   });
 }
 

@@ -98,7 +98,7 @@ function check(rows: Readonly<Record<string, Row>>): void {
   }
 }
 
-describe("a tenant that is configured by its id, an ID token with", () => {
+describe("the tenant is configured by its id: an ID token with", () => {
   check({
     "its own issuer": { claims: {} },
     "its own issuer, with the tenant id in capitals": {
@@ -241,7 +241,7 @@ describe("an external tenant", () => {
   const issuer = `https://${TENANT}.ciamlogin.com/${TENANT}/v2.0`;
   check({
     "the issuer with its id": { authorityHost, claims: { iss: issuer } },
-    "the issuer with its id, requested by its name": {
+    "the issuer with its id, if the tenant is configured by its name": {
       authorityHost,
       tenantId: "contoso.onmicrosoft.com",
       claims: { iss: issuer },

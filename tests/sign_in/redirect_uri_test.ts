@@ -131,7 +131,7 @@ for (const [environment, { message, check, allowed, forbidden }] of Object.entri
   });
 }
 
-test("the constructor, which may run where a server renders a page, checks no option of a page; the methods do", async () => {
+test("the methods check the options of a page, not the constructor, which may run on a server that renders it", async () => {
   const reason = new Error("There is no location");
   const onServer: readonly [options: Record<string, unknown>, expected: RegExp | Error][] = [
     [{ redirectUri: "https://my.app/blank.html" }, ENVIRONMENTS["a program"]!.message],

@@ -27,8 +27,8 @@ function createEvent(): { readonly happened: Promise<void>; happen(): void } {
 }
 
 /**
- * Returns options with which the first call hangs or fails. Then `reached` is called; `gone` resolves after the call has
- * been aborted.
+ * Returns options with which the first call hangs or fails. It calls `reached` when it does; `gone` resolves after the
+ * call has been aborted.
  */
 type Obstacle = (scene: Scene, reached: () => void, gone: Promise<void>) => DeviceCodeCredentialOptions;
 
@@ -202,7 +202,7 @@ test("calls that each need a sign-in never prompt the user concurrently", async 
   assert.deepEqual([prompts, pendingPrompts], [3, 0]);
 });
 
-/** Creates a credential. After `hold`, its next response to this grant arrives on `letGo`, even if the call is aborted. */
+/** Creates a credential. After `hold`, its next response to this grant arrives when `letGo` is called. */
 function createDelayed(scene: Scene, grant: string) {
   const [reached, gone, arrived] = [createEvent(), createEvent(), createEvent()];
   let isHeld = false;

@@ -47,7 +47,7 @@ type Create = (
   options: CredentialOptions,
 ) => TokenCredential | Promise<TokenCredential>;
 
-/** Create credentials for a user, who is the visitor of the scene until the credential has its first token. */
+/** Functions that create a credential for a user, who is `scene.visitor` until the credential has its first token. */
 const SESSIONS: Readonly<Record<string, Create>> = {
   "device codes": (scene, _, options) => byDeviceCode(scene, options),
   "authorization codes": (scene, _, options) => byCode(scene, options),

@@ -699,15 +699,15 @@ describe("Service Fabric node", () => {
       assert.equal((await tlsFetch({ thumbprint: right })(url, init)).status, 200);
     }
     const count = machine.requests.length;
-    const strangers = [
+    const withoutPin = [
       machine.fetch,
       machine.options.localFetch,
       tlsFetch({ thumbprint: thumbprint.replace(/^./, "0") }),
       tlsFetch({ ca: "a certificate" }),
     ];
-    for (const stranger of strangers) {
+    for (const fetch of withoutPin) {
       await assert.rejects(
-        stranger(url, init),
+        fetch(url, init),
         /UntrustedServer: The thumbprint of the server's certificate is another one/,
       );
     }

@@ -19,7 +19,7 @@ const BOB = "bob@contoso.com";
 const SCOPE = "https://graph.microsoft.com/User.Read openid profile offline_access";
 const REDIRECT_URI = "https://app.example/signed-in?from=entra";
 const NOON = Date.UTC(2030, 0, 31, 12);
-// RFC 7636, appendix B.
+// The example in RFC 7636, appendix B.
 const VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 const APP: EntraApp = {
@@ -562,7 +562,7 @@ test("a token acquired by a password cannot be exchanged if a password is not su
 
 test("a job gets an OIDC token of its service connections", async () => {
   const job = createAzurePipelines({ serviceConnections: ["one & two"] });
-  const ask = async (changes: { id?: string; token?: string; method?: string; version?: string } = {}) => {
+  const requestOidcToken = async (changes: { id?: string; token?: string; method?: string; version?: string } = {}) => {
     const url = new URL(job.env.SYSTEM_OIDCREQUESTURI!);
     url.searchParams.set("api-version", changes.version ?? "7.1");
     url.searchParams.set("serviceConnectionId", changes.id ?? "one & two");
@@ -576,13 +576,13 @@ test("a job gets an OIDC token of its service connections", async () => {
     assert.ok(response.headers.get("x-vss-e2eid"));
     return response;
   };
-  assert.equal((await ask()).status, 200);
-  assert.equal((await ask({ id: "another" })).status, 404);
-  assert.equal((await ask({ token: "guess" })).status, 401);
-  assert.equal((await ask({ method: "GET" })).status, 400);
-  assert.equal((await ask({ version: "6.0" })).status, 400);
+  assert.equal((await requestOidcToken()).status, 200);
+  assert.equal((await requestOidcToken({ id: "another" })).status, 404);
+  assert.equal((await requestOidcToken({ token: "guess" })).status, 401);
+  assert.equal((await requestOidcToken({ method: "GET" })).status, 400);
+  assert.equal((await requestOidcToken({ version: "6.0" })).status, 400);
 
-  const { oidcToken } = await (await ask()).json();
+  const { oidcToken } = await (await requestOidcToken()).json();
   const entra = setUp({
     apps: [{
       tenantId: TENANT,

@@ -1,6 +1,6 @@
 // Runs on: deno
-// A sibling subdomain sets a forged cookie for the whole domain, in a real browser. The cookie must not sign the browser
-// in to the example Worker, which decodes header bytes as UTF-8.
+// A sibling subdomain sets a forged cookie for the whole domain, in a real browser. The cookie must not sign the
+// browser in to the example Worker, which decodes header bytes as UTF-8.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Miniflare } from "miniflare";

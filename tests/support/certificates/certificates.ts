@@ -95,7 +95,9 @@ b4GR2xPhOj4SsKmGoa7O3x6pwCuJT1ynF7OSj2fYo4wWdz0RdjM/
 -----END RSA PRIVATE KEY-----
 `;
 
-/** The private key of {@linkcode CERTIFICATE} (test key), PKCS#8 encrypted by PBKDF2 with HMAC-SHA-256 and AES-256-CBC. */
+/**
+ * The private key of {@linkcode CERTIFICATE} (test key), PKCS#8 encrypted by PBKDF2 with HMAC-SHA-256 and AES-256-CBC.
+ */
 export const KEY_ENCRYPTED = `-----BEGIN ENCRYPTED PRIVATE KEY-----
 MIIFLTBXBgkqhkiG9w0BBQ0wSjApBgkqhkiG9w0BBQwwHAQIDIRUcKB14bICAicQ
 MAwGCCqGSIb3DQIJBQAwHQYJYIZIAWUDBAEqBBCc5v0IVIlPLQ8XskPS8ducBIIE

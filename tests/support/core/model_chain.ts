@@ -47,7 +47,7 @@ export interface Model {
   readonly name: string;
   readonly links: readonly Model[];
   /** Returns the possible results of a call. */
-  ask(state: State, context: Context): Transition[];
+  call(state: State, context: Context): Transition[];
 }
 
 const LEAF: State = { links: [] };
@@ -74,7 +74,7 @@ export function modelOf(program: Program, shape: Shape = program.shape, isNested
     return {
       name: leaf,
       links: [],
-      ask: (_state, context) => outcomesOf(leaf, context).map((outcome) => ({ outcome, state: LEAF })),
+      call: (_state, context) => outcomesOf(leaf, context).map((outcome) => ({ outcome, state: LEAF })),
     };
   }
 }
@@ -85,13 +85,13 @@ export function initialState({ links }: Model): State {
 }
 
 function chainOf(name: string, links: readonly Model[], where: Pick<Context, "searches" | "isInDefault">): Model {
-  return { name, links, ask };
+  return { name, links, call };
 
-  function ask(state: State, outer: Context): Transition[] {
+  function call(state: State, outer: Context): Transition[] {
     const context = { ...outer, ...where };
     const { serving } = state;
     if (!serving) return walk(state, context);
-    const direct = askLink(state, serving.link, context);
+    const direct = callLink(state, serving.link, context);
     const mayFail = direct.some(({ outcome }) => outcome.kind !== "token");
     const walks = () => walk(state, context);
     switch (phaseOf(serving, direct, context)) {
@@ -119,8 +119,8 @@ function chainOf(name: string, links: readonly Model[], where: Pick<Context, "se
   }
 
   /** Uses only the selected credential. */
-  function askLink(state: State, link: number, context: Context): Transition[] {
-    return links[link]!.ask(state.links[link]!, context).map((next) => ({
+  function callLink(state: State, link: number, context: Context): Transition[] {
+    return links[link]!.call(state.links[link]!, context).map((next) => ({
       ...next,
       state: { ...state, links: state.links.with(link, next.state) },
     }));
@@ -137,7 +137,7 @@ function chainOf(name: string, links: readonly Model[], where: Pick<Context, "se
         found.push({ outcome: aggregate(failures), state: { links: inner }, isBusy });
         return;
       }
-      for (const { outcome, state: next, ...rest } of links[link]!.ask(inner[link]!, context)) {
+      for (const { outcome, state: next, ...rest } of links[link]!.call(inner[link]!, context)) {
         const busy = isBusy || rest.isBusy === true;
         const all = inner.with(link, next);
         if (outcome.kind === "fails") found.push({ outcome, state: { links: all }, isBusy: busy });

@@ -212,7 +212,7 @@ function transitionsOf(
   world: World,
 ): Transition[] {
   const context = { program, call, world, searches: true, isInDefault: false } as const;
-  return states.flatMap((state) => model.ask(state, context));
+  return states.flatMap((state) => model.call(state, context));
 }
 
 type Settled = { readonly value: unknown } | { readonly error: unknown };

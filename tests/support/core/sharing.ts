@@ -71,7 +71,7 @@ export interface Subject {
   /** Whether a call may have claims. Default: `true`. */
   readonly takesClaims?: boolean;
   /**
-   * Whether equal credentials share nothing, because the users or secrets of two instances may differ. Default: `false`.
+   * Whether equal credentials share nothing, because their users or secrets may differ. Default: `false`.
    */
   readonly perInstance?: boolean;
   /** Whether calls of one instance run in sequence. Default: `false`. */
@@ -240,7 +240,7 @@ async function respond(asked: Asked, nextToken: () => Promise<string>): Promise<
   return machineAnswer({ access_token: await nextToken(), client_id, object_id, msi_res_id });
 }
 
-/** Describes a request without random values: its id and code, and assertions except for the claims about the identity. */
+/** Describes a request without random values: ids and codes, and assertions except for claims about the identity. */
 function describe({ url, method, headers, form }: Asked): unknown {
   const { client_assertion: assertion = "", ...rest }: Record<string, string> = form;
   for (const name of ["client-request-id", "code", "code_verifier"]) delete rest[name];
