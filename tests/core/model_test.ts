@@ -20,5 +20,5 @@ for (const family of FAMILIES) {
 
 test("the sequences include every failure, and permanent and temporary selections", () => {
   console.log(`Figures of the model, seed ${SEED}: ${describeCounts(counts)}`);
-  assert.ok(counts.electedForGood > 0 && counts.electedForAWhile > 0 && counts.faults.size > 0);
+  assert.ok(counts.permanentSelections > 0 && counts.temporarySelections > 0 && counts.faults.size > 0);
 });

@@ -267,10 +267,10 @@ test("credentials of different kinds share nothing in one cache", async () => {
   assert.deepEqual([...names.values()].filter((names) => names.length > 1), [
     ["a client secret", "a chain"],
     ["a certificate", "a certificate in a file"],
-    ["a workload", "the default, of a workload"],
-    ["the environment's secret", "the default, by its variables"],
-    ["IMDS", "the default, on a virtual machine"],
-    ["the Azure CLI", "the default, at a desk"],
+    ["a workload", "DefaultAzureCredential, in a workload"],
+    ["the environment's secret", "DefaultAzureCredential, with a secret"],
+    ["IMDS", "DefaultAzureCredential, on a virtual machine"],
+    ["the Azure CLI", "DefaultAzureCredential, on a developer's machine"],
   ]);
 });
 

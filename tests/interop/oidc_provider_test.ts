@@ -1,4 +1,4 @@
-// An independent, certified authorization server validates our requests.
+// An independent, certified authorization server validates the library's token requests.
 import { ClientCertificateCredential, ClientSecretCredential, type CredentialOptions } from "@azweb/identity";
 import { createLocalJWKSet, exportJWK, generateKeyPair, importPKCS8, jwtVerify } from "jose";
 import assert from "node:assert/strict";
@@ -15,7 +15,7 @@ const RESOURCE = "https://storage.azure.com";
 const SCOPE = `${RESOURCE}/.default`;
 const SECRET = "a secret ~.!*'() +%&=\"";
 
-/** A posted form, to post it again. */
+/** A token request, recorded so that a test can send it again. */
 interface Posted {
   readonly url: string;
   readonly form: URLSearchParams;
@@ -28,7 +28,7 @@ interface Refusal {
 
 interface Server {
   readonly options: CredentialOptions;
-  /** The posted forms. */
+  /** The token requests that it received. */
   readonly posted: Posted[];
   /** The server's internal reasons for rejections, which its responses do not contain. */
   readonly refusals: string[];
@@ -36,7 +36,7 @@ interface Server {
   verify(token: string): Promise<Record<string, unknown>>;
 }
 
-/** Runs the authorization server while `use` does. */
+/** Runs the authorization server while `use` runs. */
 async function withServer(use: (server: Server) => Promise<void>): Promise<void> {
   const http = createServer();
   await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", resolve));
@@ -111,7 +111,7 @@ async function post({ url, form }: Posted): Promise<{ status: number; error?: st
   return { status: response.status, error: (await response.json()).error };
 }
 
-/** Changes one claim of a JWT, and does not change its signature. */
+/** Changes claims of a JWT and keeps its signature. */
 function tamper(assertion: string): string {
   const [header, payload, signature] = assertion.split(".");
   const claims = JSON.parse(Buffer.from(payload!, "base64url").toString());
@@ -155,7 +155,7 @@ const configurations = {
 };
 
 for (const [name, configuration] of Object.entries(configurations)) {
-  test(`a client assertion of a certificate gets a token: ${name}`, async () => {
+  test(`a client assertion gets a token if certificate and key are ${name}`, async () => {
     await withServer(async ({ options, verify, refusals }) => {
       const credential = new ClientCertificateCredential(TENANT, "with-certificate", configuration, options);
       const { token } = await credential.getToken(SCOPE);
@@ -164,7 +164,7 @@ for (const [name, configuration] of Object.entries(configurations)) {
   });
 }
 
-test("a client assertion of a certificate gets a token: a key that cannot be extracted", async () => {
+test("a client assertion gets a token if the key is a CryptoKey that cannot be extracted", async () => {
   await withServer(async ({ options, verify, refusals }) => {
     const configuration = { certificate: CERTIFICATE, privateKey: await importPKCS8(KEY, "PS256") };
     const credential = new ClientCertificateCredential(TENANT, "with-certificate", configuration, options);
@@ -198,9 +198,9 @@ test("a modified client assertion is rejected", async () => {
   });
 });
 
-test("a client assertion of another key is rejected, and the error contains the server's reason", async () => {
+test("a client assertion signed with another key is rejected, and the error contains the server's reason", async () => {
   await withServer(async ({ options, refusals }) => {
-    // With the certificate itself, the library would detect the wrong key.
+    // With the certificate instead of a thumbprint, the library itself would detect the wrong key.
     const configuration = { thumbprint: "0".repeat(64), privateKey: await importPKCS8(OTHER_KEY, "PS256") };
     const credential = new ClientCertificateCredential(TENANT, "with-certificate", configuration, options);
     await assert.rejects(credential.getToken(SCOPE), {

@@ -10,13 +10,13 @@ import { type EntraServer, startEntra } from "../support/entra_server.ts";
 
 const tenantId = "11111111-2222-3333-4444-555555555555";
 
-/** Applications, with the claims of their tokens. */
+/** Applications by client id, with claims that their tokens have instead of the usual ones. */
 const apps = {
   good: {},
   "another-audience": { aud: "https://vault.azure.net" },
   "another-issuer": { iss: `https://login.microsoftonline.com/${tenantId}/v2.0` },
-  ended: { exp: 1_000_000_000 },
-  "not-yet-good": { nbf: 4_000_000_000 },
+  expired: { exp: 1_000_000_000 },
+  "not-yet-valid": { nbf: 4_000_000_000 },
 };
 
 describe("@azure/storage-blob with DefaultAzureCredential, against Azurite", () => {
@@ -63,8 +63,8 @@ describe("@azure/storage-blob with DefaultAzureCredential, against Azurite", () 
     assert.deepEqual(entra.requests, [`POST /${tenantId}/oauth2/v2.0/token 200`]);
   });
 
-  for (const clientId of ["another-audience", "another-issuer", "ended", "not-yet-good"] as const) {
-    test(`fails if the token is rejected: ${clientId}`, async () => {
+  for (const clientId of ["another-audience", "another-issuer", "expired", "not-yet-valid"] as const) {
+    test(`fails if Azurite rejects the token: ${clientId}`, async () => {
       const { code, stderr } = await storeABlob(clientId);
       assert.equal(code, 1);
       assert.match(stderr, /^Cannot create a container: 403 AuthenticationFailed /m);

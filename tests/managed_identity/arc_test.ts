@@ -1,4 +1,4 @@
-// A server with Azure Arc: which key file is read and sent, and which is not.
+// Azure Arc: which key files the credential reads and sends, and which it rejects.
 import { ChainedTokenCredential, type LogEvent, ManagedIdentityCredential } from "@azweb/identity";
 import { createArcServer, StaticCredential } from "@azweb/identity/testing";
 import assert from "node:assert/strict";
@@ -28,7 +28,7 @@ interface Setting {
   readonly identity?: object;
 }
 
-/** Creates a server whose agent is a function, and records which files are read. */
+/** Creates a credential on a server with Azure Arc, whose agent is a function. Records which files are read. */
 function arcOn(respond: (request: Asked, index: number) => unknown, setting: Setting = {}) {
   const { platform = "linux", env = {}, files = {}, log, identity, readTextFile, fileSize } = setting;
   const service = createService(respond);
@@ -48,7 +48,7 @@ function arcOn(respond: (request: Asked, index: number) => unknown, setting: Set
   return { service, reads, credential, options };
 }
 
-/** Sends the challenge, and returns a token to a request with this key. */
+/** Responds with a token to requests with this key, and with the challenge to others. */
 function challenging(header: string | undefined, key: string = KEY) {
   return ({ headers }: Asked) =>
     headers.get("authorization") === `Basic ${key}`
@@ -65,31 +65,31 @@ describe("reads and sends the file that the challenge names", () => {
       ["with a challenge in lower case", `basic REALM=${LINUX}a.key`, `${LINUX}a.key`, {}],
       ["on Windows", `Basic realm=${WINDOWS}a.key`, `${WINDOWS}a.key`, { platform: "win32" }],
       [
-        "on another drive of Windows",
+        "on another drive on Windows",
         "Basic realm=D:\\Data\\AzureConnectedMachineAgent\\Tokens\\a.key",
         "D:\\Data\\AzureConnectedMachineAgent\\Tokens\\a.key",
         { platform: "win32", env: { ProgramData: "D:\\Data" } },
       ],
       [
-        "by slashes on Windows",
+        "with slashes on Windows",
         `Basic realm=${WINDOWS.replaceAll("\\", "/")}a.key`,
         `${WINDOWS}a.key`,
         { platform: "win32" },
       ],
       [
-        "by both separators on Windows, some twice",
+        "with both separators on Windows, some of them doubled",
         'Basic realm="C:/ProgramData\\\\AzureConnectedMachineAgent//Tokens\\/a.key"',
         `${WINDOWS}a.key`,
         { platform: "win32" },
       ],
       [
-        "in other letters on Windows",
+        "in another letter case on Windows",
         "Basic realm=c:\\PROGRAMDATA\\azureconnectedmachineagent\\tOKENS\\A-1f.KEY",
         `${WINDOWS}A-1f.KEY`,
         { platform: "win32" },
       ],
       [
-        "where a variable of Windows is spelt in another way",
+        "with lower case and slashes in the variable ProgramData",
         "Basic realm=D:\\Data\\AzureConnectedMachineAgent\\Tokens\\a.key",
         "d:/data/\\AzureConnectedMachineAgent\\Tokens\\a.key",
         { platform: "win32", env: { ProgramData: "d:/data/" } },
@@ -128,8 +128,8 @@ describe("rejects a challenge that is not the agent's, without reading or sendin
     ["an empty realm", "Basic realm="],
     ["quotes around nothing", 'Basic realm=""'],
     ["another scheme", `Bearer realm=${LINUX}a.key`],
-    ["another scheme before it", `Negotiate, Basic realm=${LINUX}a.key`],
-    ["another scheme after it", `Basic realm=${LINUX}a.key, Negotiate`],
+    ["another scheme before Basic", `Negotiate, Basic realm=${LINUX}a.key`],
+    ["another scheme after Basic", `Basic realm=${LINUX}a.key, Negotiate`],
     ["another parameter", `Basic realm=${LINUX}a.key, charset="UTF-8"`],
     ["another folder", "Basic realm=/etc/ssl/private/server.key"],
     ["a parent folder", `Basic realm=${LINUX}../a.key`],
@@ -159,19 +159,23 @@ describe("rejects a challenge that is not the agent's, without reading or sendin
     ["a subfolder, on Windows", `Basic realm=${WINDOWS}more\\a.key`, onWindows],
     ["a subfolder with a slash, on Windows", `Basic realm=${WINDOWS}more/a.key`, onWindows],
     [
-      "a folder with the same beginning, on Windows",
+      "a folder with the same prefix, on Windows",
       "Basic realm=C:/ProgramData/AzureConnectedMachineAgent/Tokens2/a.key",
       onWindows,
     ],
-    ["the folder in a folder, on Windows", `Basic realm=C:/Users/me/${WINDOWS.slice(3)}a.key`, onWindows],
+    ["the folder inside another folder, on Windows", `Basic realm=C:/Users/me/${WINDOWS.slice(3)}a.key`, onWindows],
     ["a network share with the same path", `Basic realm=//${WINDOWS}a.key`, onWindows],
     ["a device path, on Windows", `Basic realm=\\\\?\\${WINDOWS}a.key`, onWindows],
     ["a short name, on Windows", "Basic realm=C:\\PROGRA~3\\AzureConnectedMachineAgent\\Tokens\\a.key", onWindows],
-    ["a path from the current folder of a drive", `Basic realm=C:${WINDOWS.slice(3)}a.key`, onWindows],
+    [
+      "a path relative to the current folder of a drive, on Windows",
+      `Basic realm=C:${WINDOWS.slice(3)}a.key`,
+      onWindows,
+    ],
     ["a dot after the extension, on Windows", `Basic realm=${WINDOWS}a.key.`, onWindows],
     ["backslashes on Linux", `Basic realm=${LINUX.replaceAll("/", "\\")}a.key`],
     ["a backslash on Linux", `Basic realm=${LINUX}..\\a.key`],
-    ["another drive", `Basic realm=D${WINDOWS.slice(1)}a.key`, onWindows],
+    ["another drive, on Windows", `Basic realm=D${WINDOWS.slice(1)}a.key`, onWindows],
     ["an alternate data stream, on Windows", `Basic realm=${WINDOWS}a.txt:b.key`, onWindows],
     ["a network share", "Basic realm=\\\\evil\\AzureConnectedMachineAgent\\Tokens\\a.key", onWindows],
     [
@@ -243,7 +247,7 @@ describe("a key", () => {
     });
   }
 
-  describe("has its size checked before it is read, if the runtime can", () => {
+  describe("is read only after a check of its size, if the runtime can determine the size", () => {
     for (
       const [what, size, isRead] of [
         ["a file of 4096 bytes", 4096, true],
@@ -349,7 +353,7 @@ describe("the key file changes while the program runs", () => {
     });
   }
 
-  test("concurrent requests for several resources", async () => {
+  test("concurrent requests for several resources get their tokens", async () => {
     const machine = createArcServer();
     const credential = new ManagedIdentityCredential(machine.options);
     const resources = Array.from({ length: 20 }, (_, index) => `https://resource-${index}.example`);
@@ -360,7 +364,7 @@ describe("the key file changes while the program runs", () => {
     assert.equal(machine.requests.length, 40);
   });
 
-  test("a key that was used meanwhile is rejected, and the next call requests a new challenge", async () => {
+  test("a key that another program used first is rejected, and the next call requests a new challenge", async () => {
     const machine = createArcServer();
     let stolen = false;
     const { runtime } = machine.options;
@@ -510,7 +514,7 @@ describe("the response must name the requested identity", () => {
       ["resourceId", {}, false],
     ] as const
   ) {
-    test(`${kind}, ${JSON.stringify(members)}: ${isConfirmed ? "confirmed" : "an error"}`, async () => {
+    test(`${kind}: ${JSON.stringify(members)} is ${isConfirmed ? "accepted" : "rejected"}`, async () => {
       const identity = { [kind]: identities[kind] };
       const { credential } = arcOn(() => machineAnswer(members), { identity });
       if (isConfirmed) {
@@ -527,7 +531,7 @@ describe("the response must name the requested identity", () => {
     });
   }
 
-  test("rejects the system-assigned identity's token of an old agent", async () => {
+  test("rejects the token of an old agent, which is always the system-assigned identity's", async () => {
     for (const ignoresUserAssigned of [false, true]) {
       const userAssigned = [{ clientId: CLIENT_ID, objectId: OBJECT_ID, resourceId: RESOURCE_ID }];
       const machine = createArcServer({ userAssigned, ignoresUserAssigned });

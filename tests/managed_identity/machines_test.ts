@@ -59,7 +59,7 @@ test("a thousand callers of a chain send one probe and one token request", async
   assert.deepEqual(machine.requests.map(({ headers }) => headers.metadata), [undefined, "true"]);
 });
 
-test("a revoked token is replaced on Service Fabric, for this program and for the node", async () => {
+test("on Service Fabric, a call with claims replaces the token, also for other programs on the node", async () => {
   const machine = createServiceFabricNode();
   const credential = new ManagedIdentityCredential(machine.options);
   const first = await credential.getToken(VAULT);

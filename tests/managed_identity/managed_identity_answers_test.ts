@@ -107,7 +107,7 @@ describe("the token is refreshed", () => {
       ["at half of a lifetime of two hours", { expires_in: 7200 }, HOUR],
       ["after the refresh_in of the source", { ...HALF, refresh_in: 3600 }, HOUR],
       ["after the refresh_in of the source as a string", { ...HALF, refresh_in: "3600" }, HOUR],
-      ["not before it is treated as expired if its lifetime is shorter", { expires_in: 7199 }, undefined],
+      ["not before its expiry if its lifetime is shorter than two hours", { expires_in: 7199 }, undefined],
     ] as const
   ) {
     test(what, async () => {
@@ -122,13 +122,13 @@ function html(): Response {
   return new Response("<!DOCTYPE html><p>CANARY", { headers: { "content-type": "text/html" } });
 }
 
-const CLEAN = { maxRetries: 0 };
+const NO_RETRIES = { maxRetries: 0 };
 
 describe("a response without a token", () => {
   for (
     const [what, machine, respond, otherwise, message, statusCode] of [
       [
-        "400, for the machine itself",
+        "400, identity not found",
         "IMDS",
         () =>
           jsonAnswer(
@@ -147,7 +147,7 @@ describe("a response without a token", () => {
         400,
       ],
       [
-        "400 for this resource",
+        "400 for an unknown resource",
         "IMDS",
         () => jsonAnswer({ error: "invalid_resource", error_description: "Which one" }, { status: 400 }),
         "AuthenticationError",
@@ -184,7 +184,7 @@ describe("a response without a token", () => {
         new RegExp(`fetch failed: connect ${code}`),
       ]),
       ...[502, 503, 504].map((status) => [
-        `${status} in the end`,
+        `${status}`,
         "IMDS",
         () => jsonAnswer({ error: "unavailable" }, { status }),
         "AuthenticationError",
@@ -208,7 +208,7 @@ describe("a response without a token", () => {
         403,
       ],
       [
-        "429 after all retries",
+        "429",
         "IMDS",
         () => jsonAnswer({ error: "too_many_requests" }, { status: 429, headers: { "Retry-After": "7" } }),
         "AuthenticationError",
@@ -216,7 +216,7 @@ describe("a response without a token", () => {
         429,
       ],
       [
-        "500 after all retries",
+        "500",
         "IMDS",
         () => jsonAnswer({ error: "unknown", error_description: "Failed to retrieve token" }, { status: 500 }),
         "AuthenticationError",
@@ -224,7 +224,7 @@ describe("a response without a token", () => {
         500,
       ],
       [
-        "404 after all retries",
+        "404",
         "IMDS",
         () => new Response("", { status: 404 }),
         "AuthenticationError",
@@ -232,7 +232,7 @@ describe("a response without a token", () => {
         404,
       ],
       [
-        "410 after all retries",
+        "410",
         "IMDS",
         () => new Response("", { status: 410 }),
         "AuthenticationError",
@@ -328,7 +328,7 @@ describe("a response without a token", () => {
         400,
       ],
       [
-        "500 as text with a secret",
+        "501 as text with a secret",
         "App Service",
         () => new Response("Two\nlines: a-header, Bearer CANARY.x, eyJCANARY.eyJCANARY.CANARY.", { status: 501 }),
         "AuthenticationError",
@@ -336,7 +336,7 @@ describe("a response without a token", () => {
         501,
       ],
       [
-        "a long text",
+        "a text of 36 kB",
         "App Service",
         () => new Response(`Sorry ${"so sorry ".repeat(4000)}`, { status: 400 }),
         "AuthenticationError",
@@ -344,7 +344,7 @@ describe("a response without a token", () => {
         400,
       ],
       [
-        "a text of a page",
+        "a text of 4 kB",
         "App Service",
         () => new Response(`Sorry ${"so sorry ".repeat(400)}`, { status: 400 }),
         "AuthenticationError",
@@ -352,7 +352,7 @@ describe("a response without a token", () => {
         400,
       ],
       [
-        "a description alone",
+        "an error_description without an error",
         "App Service",
         () => jsonAnswer({ error_description: "Not a-header" }, { status: 400 }),
         "AuthenticationError",
@@ -360,7 +360,7 @@ describe("a response without a token", () => {
         400,
       ],
       [
-        "a message within the error",
+        "an error with a message and no code",
         "Service Fabric",
         () => jsonAnswer({ error: { message: "Not a-header" } }, { status: 400 }),
         "AuthenticationError",
@@ -368,7 +368,7 @@ describe("a response without a token", () => {
         400,
       ],
       [
-        "a code and a message",
+        "an error code and a description",
         "App Service",
         () => jsonAnswer({ error: "no_identity", message: "None is assigned" }, { status: 400 }),
         "AuthenticationError",
@@ -412,14 +412,14 @@ describe("a response without a token", () => {
     for (
       const identity of machine === "Service Fabric" || machine === "Cloud Shell" ? [{}] : [{}, { clientId: CLIENT_ID }]
     ) {
-      const who = "clientId" in identity ? "user-assigned" : "system-assigned";
-      // A missing identity that was requested by its id is a definitive failure.
+      const kind = "clientId" in identity ? "user-assigned" : "system-assigned";
+      // If the options name an identity that the machine lacks, the failure is definitive.
       const isDefinitive = machine === "IMDS" && what.startsWith("400") && "clientId" in identity;
       const name = isDefinitive ? "AuthenticationError" : otherwise;
-      test(`${machine}, ${who}: ${what}: ${name}`, async () => {
+      test(`${machine}, ${kind}: ${what}: ${name}`, async () => {
         const service = createService(respond);
         const options = machineOptions({ env: { ...MACHINES[machine] }, service });
-        const credential = new ManagedIdentityCredential({ ...options, ...identity, retryOptions: CLEAN });
+        const credential = new ManagedIdentityCredential({ ...options, ...identity, retryOptions: NO_RETRIES });
         const error = await failureOf(credential.getToken(VAULT));
         assert.equal(error.name, name);
         assert.ok(
@@ -473,7 +473,7 @@ describe("a response without a token", () => {
     assert.ok(message.endsWith(id), message);
   });
 
-  test("the error contains the service's ids, in either spelling", async () => {
+  test("the error contains the service's correlation id, in each format of error responses", async () => {
     for (
       const body of [
         { error: "e", correlation_id: "an-id" },
@@ -488,7 +488,6 @@ describe("a response without a token", () => {
   });
 });
 
-/** Which statuses are retried, and how often. */
 describe("retries", () => {
   const IMDS = [0, 404, 408, 429, 500, 502, 503, 504, 599];
   const OTHERS = [0, 404, 408, 429, 500, 503, 504];
@@ -540,7 +539,7 @@ describe("retries", () => {
     assert.equal(service.requests.length, 6);
   });
 
-  test("410 is retried for seventy seconds, regardless of maxRetries, with the last attempt at their end", async () => {
+  test("410 is retried regardless of maxRetries, the last time after seventy seconds", async () => {
     for (const maxRetries of [1, 5]) {
       const times: number[] = [];
       const clock = createFakeClock(NOW);
@@ -574,7 +573,7 @@ describe("retries", () => {
     assert.equal((await getting).token, "x");
   });
 
-  test("errors right after an upgrade are retried too", async () => {
+  test("a 500 that follows a minute of 410 is retried too", async () => {
     const clock = createFakeClock(NOW);
     let errors = 0;
     const { credential } = credentialOn("IMDS", () => {
@@ -591,13 +590,13 @@ describe("retries", () => {
 
   test("410 is not retried if maxRetries is 0", async () => {
     const { credential, service } = credentialOn("IMDS", () => new Response("", { status: 410 }), {
-      retryOptions: CLEAN,
+      retryOptions: NO_RETRIES,
     });
     await failureOf(credential.getToken(VAULT));
     assert.equal(service.requests.length, 1);
   });
 
-  test("429 waits for the time of Retry-After", async () => {
+  test("after 429, the retry waits for the time in Retry-After", async () => {
     const clock = createFakeClock(NOW);
     const { credential, service } = credentialOn(
       "IMDS",
@@ -623,7 +622,7 @@ describe("retries", () => {
     assert.equal(service.requests.length, 1);
   });
 
-  test("an abort ends the wait", async () => {
+  test("an abort ends the wait for a retry", async () => {
     const clock = createFakeClock(NOW);
     const { credential, service } = credentialOn("IMDS", () => new Response("", { status: 410 }), { clock });
     const controller = new AbortController();
@@ -639,29 +638,29 @@ describe("retries", () => {
   test("the backoff is random, below a bound that doubles", async () => {
     const waits: number[][] = [];
     for (let i = 0; i < 20; i++) {
-      const some: number[] = [];
-      // Neither the deadline nor the timeout of an attempt, which starts with a request, may end.
+      const delays: number[] = [];
+      // The timers of the deadline, and those of attempts, which start right after a request, must not fire.
       const sleep = async (ms: number) => {
         const sent = service.requests.length;
         await Promise.resolve();
         if (ms === 120_000 || service.requests.length > sent) await new Promise(() => {});
-        some.push(ms);
+        delays.push(ms);
       };
       const { credential, service } = credentialOn("App Service", () => new Response("", { status: 500 }), {
         clock: { ...createFakeClock(NOW), sleep },
       });
       await failureOf(credential.getToken(VAULT));
-      waits.push(some);
+      waits.push(delays);
     }
     for (let retry = 0; retry < 5; retry++) {
-      const column = waits.map((some) => some[retry]!);
+      const column = waits.map((delays) => delays[retry]!);
       assert.ok(Math.max(...column) <= 800 * 2 ** retry, String(column));
       assert.ok(new Set(column).size > 10, String(column));
     }
   });
 });
 
-test("a source that never responds ends at the deadline of two minutes", async () => {
+test("a call to a source that never responds fails at the deadline of two minutes", async () => {
   const clock = createFakeClock(NOW);
   const { credential, service } = credentialOn(
     "IMDS",
@@ -686,7 +685,7 @@ test("a response of more than a megabyte is rejected and not read to its end", a
         cancel: () => void (sent = -1),
       }),
     );
-  const { credential } = credentialOn("IMDS", endless, { retryOptions: CLEAN });
+  const { credential } = credentialOn("IMDS", endless, { retryOptions: NO_RETRIES });
   const error = await failureOf(credential.getToken(VAULT));
   assert.equal(error.name, "CredentialUnavailableError");
   assert.match(error.message, /empty or longer than a megabyte/);

@@ -1,4 +1,4 @@
-// Log events name the source and the identity, so that a log shows which of several was used.
+// Log events name the source and the identity, so that a log shows which of several identities was used.
 import {
   DefaultAzureCredential,
   type LogEvent,
@@ -41,7 +41,7 @@ for (
     ["Azure Arc", {}, SYSTEM],
   ] as [MachineName, object, string, Record<string, string>?][]
 ) {
-  test(`${machine}: ${expected}`, async () => {
+  test(`log events name the source and the identity: ${machine}, ${expected}`, async () => {
     const events: LogEvent[] = [];
     const log = (event: LogEvent) => void events.push(event);
     const files = { "/var/opt/azcmagent/tokens/a.key": "a-key" };
@@ -75,7 +75,7 @@ test("a federated token", async () => {
   assert.deepEqual([events.at(-1)!.credential, events.at(-1)!.source], ["WorkloadIdentityCredential", undefined]);
 });
 
-test("a chain logs the same, for the id in the variable too", async () => {
+test("a chain logs the same, and the client id from AZURE_CLIENT_ID", async () => {
   const events: LogEvent[] = [];
   const service = createService(() => machineAnswer());
   const env = { ...MACHINES["App Service"], AZURE_CLIENT_ID: CLIENT_ID };

@@ -1,6 +1,6 @@
 // Runs on: deno
-// A month on a virtual machine whose metadata service is often upgraded, throttled and restarted when it gets a
-// request, and whose clock jumps. All random values come from one seed, and the clock is a fake: each run is the same.
+// A month on a virtual machine whose metadata service is often upgraded, throttled or restarted, and whose clock jumps.
+// All random values come from one seed, and the clock is a fake, so that each run is the same.
 import { ManagedIdentityCredential } from "@azweb/identity";
 import { createFakeClock, createVirtualMachine } from "@azweb/identity/testing";
 import assert from "node:assert/strict";
@@ -34,13 +34,13 @@ interface Outage {
   readonly until: number;
 }
 
-/** A program that runs until it is restarted, with an empty cache. */
+/** A program, which starts with an empty cache. After some days another one replaces it. */
 interface Program {
   readonly credentials: readonly ManagedIdentityCredential[];
   /** By identity and resource: the last token, by the program's clock. */
   readonly tokens: Map<string, { readonly acquiredOn: number; readonly expiresOn: number }>;
-  /** By identity and resource: the time of the first attempt, by the program's clock. */
-  readonly trying: Map<string, number>;
+  /** By identity and resource: the time of the first request after the last token, by the program's clock. */
+  readonly tryingSince: Map<string, number>;
 }
 
 test("thirty days: no stampede, no expired token, one request per refresh", async () => {
@@ -90,14 +90,14 @@ test("thirty days: no stampede, no expired token, one request per refresh", asyn
     };
   }
 
-  /** Waits until only operations in fake time are pending. */
+  /** Waits until no operation in real time is pending. */
   async function settle(): Promise<void> {
     for (let quiet = 0; quiet < 2; quiet = busy > 0 ? 0 : quiet + 1) {
       await new Promise((resolve) => setImmediate(resolve));
     }
   }
 
-  /** Advances the clock from one wake-up to the next. */
+  /** Advances the clock to a time, and stops at each timer before it. */
   async function advanceTo(time: number): Promise<void> {
     for (await settle(); clock.now() < time; await settle()) {
       if (failures.length > 0) throw failures[0];
@@ -107,17 +107,17 @@ test("thirty days: no stampede, no expired token, one request per refresh", asyn
 
   function start(): Program {
     figures["programs started"]++;
-    const mine: Program = { credentials: [], tokens: new Map(), trying: new Map() };
+    const mine: Program = { credentials: [], tokens: new Map(), tryingSince: new Map() };
     const options = {
       ...machine.options,
-      localFetch: (input: string | URL | Request, init?: RequestInit) => ask(mine, String(input), init),
+      localFetch: (input: string | URL | Request, init?: RequestInit) => respond(mine, String(input), init),
       runtime: { ...machine.options.runtime, now: () => clock.now() + jumped },
     };
     return { ...mine, credentials: IDENTITIES.map((id) => new ManagedIdentityCredential({ ...options, ...id })) };
   }
 
-  /** The metadata service. */
-  async function ask({ tokens, trying }: Program, url: string, init?: RequestInit): Promise<Response> {
+  /** Responds as the metadata service. */
+  async function respond({ tokens, tryingSince }: Program, url: string, init?: RequestInit): Promise<Response> {
     const now = clock.now();
     const sentOn = now + jumped;
     const { searchParams } = new URL(url);
@@ -126,12 +126,12 @@ test("thirty days: no stampede, no expired token, one request per refresh", asyn
     while (lastSecond.length > 0 && lastSecond[0]! <= now - SECOND) lastSecond.shift();
     lastSecond.push(now);
     figures["most requests in a second"] = Math.max(figures["most requests in a second"], lastSecond.length);
-    const since = trying.get(key) ?? sentOn;
-    trying.set(key, since);
+    const since = tryingSince.get(key) ?? sentOn;
+    tryingSince.set(key, since);
 
     if (outage && now >= outage.until) outage = undefined;
     else if (!outage && random() < 0.4) {
-      // The long outage is rare.
+      // The long failure is rare.
       const { kind, from, to } = OUTAGES[random() < 0.02 ? 4 : between(0, 3)]!;
       outage = { kind, until: now + between(from, to) };
     }
@@ -155,10 +155,10 @@ test("thirty days: no stampede, no expired token, one request per refresh", asyn
       figures["responses with a token"]++;
       const { expires_on } = await inOrder(() => response.clone().json());
       const before = tokens.get(key);
-      // Not thrown: the library would treat it as one more failure of the service.
+      // Recorded instead of thrown, because the library would treat an exception as a failure of the service.
       if (before && !isDue(before, since)) failures.push(new Error(`${key} was requested twice`));
       tokens.set(key, { acquiredOn: sentOn, expiresOn: Number(expires_on) * 1000 });
-      trying.delete(key);
+      tryingSince.delete(key);
     }
     return response;
   }
@@ -178,15 +178,15 @@ test("thirty days: no stampede, no expired token, one request per refresh", asyn
       if (clientId) assert.equal(appid, clientId);
       else assert.notEqual(appid, CLIENT_ID);
       assert.equal(expiresOnTimestamp, exp * 1000);
-      // With a clock that is behind, an expired token cannot be recognized.
+      // A program whose clock is behind cannot detect that a token has expired.
       assert.ok(clock.now() + Math.min(0, jumped) < exp * 1000, "The token has expired");
       handedOut.add(token);
       figures["calls that got a token"]++;
     } catch (error) {
       const { name, message } = error as Error;
       assert.match(name, /^(AuthenticationError|CredentialUnavailableError)$/, message);
-      const lasts = isKnown && clock.now() + jumped < known.expiresOn;
-      assert.ok(!lasts, `Failed though there was a token: ${message}`);
+      const hasToken = isKnown && clock.now() + jumped < known.expiresOn;
+      assert.ok(!hasToken, `Failed although the cached token was valid: ${message}`);
       figures["calls that failed"]++;
     }
     const wait = (clock.now() - began) / SECOND;
@@ -201,7 +201,7 @@ test("thirty days: no stampede, no expired token, one request per refresh", asyn
     }
   }
 
-  // Loads the modules that are loaded on demand, because loading takes a variable amount of real time.
+  // Loads the modules in advance that are imported on demand, because the import takes a variable amount of real time.
   await new ManagedIdentityCredential(createVirtualMachine().options).getToken(`${RESOURCES[0]}/.default`);
   const { random: realRandom } = Math;
   const realDigest = crypto.subtle.digest;
@@ -218,7 +218,7 @@ test("thirty days: no stampede, no expired token, one request per refresh", asyn
         nextStart = time + between(2 * DAY, 6 * DAY);
       }
       if (time >= nextJump) {
-        // Mostly a little, sometimes hours.
+        // Most jumps are of at most two minutes, some of hours.
         jumped = random() < 0.7 ? between(-2 * MINUTE, 2 * MINUTE) : between(-3 * HOUR, 2 * HOUR);
         figures["jumps of the clock"]++;
         nextJump = time + between(30 * MINUTE, 2 * DAY);
@@ -265,7 +265,7 @@ function statusIn(outage: Outage | undefined, now: number): number {
     case "throttling":
       return 429;
     case "restart":
-      // After the upgrade it is not ready at once.
+      // First the service accepts no connection. In the last ten seconds it responds with errors.
       return outage.until - now > 10 * SECOND ? 0 : 500;
     case "failure":
       return 500;

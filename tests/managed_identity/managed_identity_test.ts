@@ -18,13 +18,14 @@ import { createService, failureOf } from "../support/service.ts";
 
 const RESOURCE = "https://vault.azure.net";
 
-/** The request to each source. */
+/** The request that each source must receive. */
 const WIRE: Record<MachineName, {
   url: string;
   method?: string;
   headers: Record<string, string>;
   query?: Record<string, string>;
   body?: string;
+  /** The query parameter for each kind of id that the source supports. */
   identities: Partial<Record<"clientId" | "objectId" | "resourceId", string>>;
 }> = {
   "Service Fabric": {
@@ -86,8 +87,8 @@ for (const [name, { url, method = "GET", headers, query = {}, body = "", identit
 
     for (const [kind, id] of Object.entries(IDS)) {
       const parameter = identities[kind as keyof typeof IDS];
-      const how = parameter ? "receives a request" : "ends a chain with an AuthenticationError, without a request,";
-      test(`${how} for a user-assigned identity by ${kind}`, async () => {
+      const result = parameter ? "receives a request" : "causes an AuthenticationError";
+      test(`${result} for a user-assigned identity by ${kind}`, async () => {
         const echo = { client_id: CLIENT_ID.toUpperCase(), object_id: OBJECT_ID, msi_res_id: RESOURCE_ID };
         const answer = (request: Parameters<typeof arcAnswers>[0]) =>
           name === "Azure Arc" && !request.headers.has("authorization") ? arcAnswers(request) : machineAnswer(echo);
@@ -107,7 +108,7 @@ for (const [name, { url, method = "GET", headers, query = {}, body = "", identit
   });
 }
 
-describe("selects the first source of the table whose variables are all set", () => {
+describe("selects the first source, in the documented order, whose variables are all set", () => {
   const every = Object.assign({}, ...Object.values(MACHINES).reverse()) as Record<string, string>;
   for (
     const [without, expected] of [
@@ -121,7 +122,8 @@ describe("selects the first source of the table whose variables are all set", ()
       [["IDENTITY_ENDPOINT", "MSI_ENDPOINT"], "IMDS"],
     ] as const
   ) {
-    test(`without ${without.join(" and ") || "a missing variable"}: ${expected}`, async () => {
+    const variables = without.length > 0 ? `without ${without.join(" and ")}` : "with the variables of all sources";
+    test(`${variables}: ${expected}`, async () => {
       const env: Record<string, string> = { ...every, ...MACHINES[expected] };
       for (const name of without) delete env[name];
       const service = createService((request) => expected === "Azure Arc" ? arcAnswers(request) : machineAnswer());
@@ -139,7 +141,7 @@ describe("selects the first source of the table whose variables are all set", ()
     assert.ok(service.requests[0]!.url.startsWith(IMDS));
   });
 
-  test("selects it at the first token request, for each credential, from the environment in the options", async () => {
+  test("each credential selects its source at its first token request, from the environment in its options", async () => {
     const service = createService(() => machineAnswer());
     const env: Record<string, string> = {};
     const early = new ManagedIdentityCredential(machineOptions({ env, service }));
@@ -197,15 +199,30 @@ describe("converts a scope to a resource", () => {
 describe("the constructor", () => {
   for (
     const [what, first, second, message] of [
-      ["two ids", { clientId: "a", objectId: "b" }, undefined, /"clientId" and "objectId" name two identities/],
       [
-        "two ids",
+        "a client id and an object id",
+        { clientId: "a", objectId: "b" },
+        undefined,
+        /"clientId" and "objectId" name two identities/,
+      ],
+      [
+        "an object id and a resource id",
         { objectId: "a", resourceId: RESOURCE_ID },
         undefined,
         /"objectId" and "resourceId" name two identities/,
       ],
-      ["two ids", "a", { clientId: "b" }, /"clientId" and option "clientId" name two identities/],
-      ["two ids", "a", { resourceId: RESOURCE_ID }, /"clientId" and "resourceId" name two identities/],
+      [
+        "a client id as the argument and another one as an option",
+        "a",
+        { clientId: "b" },
+        /"clientId" and option "clientId" name two identities/,
+      ],
+      [
+        "a client id as the argument and a resource id as an option",
+        "a",
+        { resourceId: RESOURCE_ID },
+        /"clientId" and "resourceId" name two identities/,
+      ],
       ["an empty client id", "", undefined, /"clientId"/],
       ["a client id with spaces", { clientId: "a b" }, undefined, /"clientId"/],
       ["an object id that is not a string", { objectId: 5 }, undefined, /"objectId"/],
@@ -339,7 +356,7 @@ describe("claims", () => {
     assert.ok(service.requests.every(({ url }) => !url.includes("claims") && !url.includes("sha256")));
   });
 
-  test("send Service Fabric the digest of the revoked token and the client capability", async () => {
+  test("add the digest of the revoked token and the client capability to a request to Service Fabric", async () => {
     const service = createService((_, index) => machineAnswer({ access_token: `token ${index}` }));
     const env = { ...MACHINES["Service Fabric"] };
     const credential = new ManagedIdentityCredential(machineOptions({ env, service }));
@@ -348,13 +365,13 @@ describe("claims", () => {
     await credential.getToken(VAULT, { enableCae: true });
     const query = service.requests.map(({ url }) => Object.fromEntries(new URL(url).searchParams));
     assert.deepEqual(query.map(({ xms_cc }) => xms_cc), [undefined, "cp1", "cp1"]);
-    // printf 'token 0' | sha256sum
+    // The output of: printf 'token 0' | sha256sum
     const digest = "5985e1752c7ca6cae56d5d1ef2d8412b28b0768e71d271dc2ee955a44e99459a";
     assert.deepEqual(query.map((one) => one.token_sha256_to_refresh), [undefined, digest, undefined]);
   });
 });
 
-test("Service Fabric gets its requests by a fetch that trusts only its thumbprint", async () => {
+test("requests to Service Fabric use a fetch that trusts only the certificate with the thumbprint", async () => {
   const trusted: unknown[] = [];
   const service = createService(() => machineAnswer());
   const env = { ...MACHINES["Service Fabric"] };
@@ -363,7 +380,7 @@ test("Service Fabric gets its requests by a fetch that trusts only its thumbprin
     return service.fetch;
   };
   const options = machineOptions({ env, service, tlsFetch });
-  const localFetch = () => Promise.reject(new Error("Not by this one"));
+  const localFetch = () => Promise.reject(new Error("Must not be called"));
   await new ManagedIdentityCredential({ ...options, localFetch }).getToken(VAULT);
   assert.deepEqual(trusted, [{ thumbprint: "ab".repeat(20) }]);
 });

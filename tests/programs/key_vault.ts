@@ -6,7 +6,7 @@ import process from "node:process";
 const { AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET, OTHER_TENANTS, KEY_VAULT_URL } = process.env;
 const credential = new ClientSecretCredential(AZURE_TENANT_ID!, AZURE_CLIENT_ID!, AZURE_CLIENT_SECRET!, {
   additionallyAllowedTenants: OTHER_TENANTS?.split(",") ?? [],
-  // The cloud is simulated: instance discovery of the public cloud does not know its authority.
+  // The cloud is simulated, and instance discovery of the public cloud would reject its authority.
   disableInstanceDiscovery: true,
 });
 const client = new SecretClient(KEY_VAULT_URL!, credential);

@@ -3,7 +3,7 @@ import { DefaultAzureCredential, getBearerTokenProvider } from "@azure/identity"
 import process from "node:process";
 import { AzureOpenAI } from "openai";
 
-// The cloud is simulated: instance discovery of the public cloud does not know its authority.
+// The cloud is simulated, and instance discovery of the public cloud would reject its authority.
 const credential = new DefaultAzureCredential({ disableInstanceDiscovery: true });
 const azureADTokenProvider = getBearerTokenProvider(credential, "https://cognitiveservices.azure.com/.default");
 const client = new AzureOpenAI({ azureADTokenProvider, deployment: "our-model", apiVersion: "2024-10-21" });

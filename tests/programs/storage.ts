@@ -3,7 +3,7 @@ import { DefaultAzureCredential } from "@azure/identity";
 import { BlobServiceClient } from "@azure/storage-blob";
 import process from "node:process";
 
-// The cloud is simulated: instance discovery of the public cloud does not know its authority.
+// The cloud is simulated, and instance discovery of the public cloud would reject its authority.
 const credential = new DefaultAzureCredential({ disableInstanceDiscovery: true });
 const service = new BlobServiceClient(process.env.STORAGE_URL!, credential);
 

@@ -3,7 +3,7 @@ import { TableClient } from "@azure/data-tables";
 import { DefaultAzureCredential } from "@azure/identity";
 import process from "node:process";
 
-// The cloud is simulated: instance discovery of the public cloud does not know its authority.
+// The cloud is simulated, and instance discovery of the public cloud would reject its authority.
 const credential = new DefaultAzureCredential({ disableInstanceDiscovery: true });
 const client = new TableClient(process.env.TABLES_URL!, "orders", credential);
 

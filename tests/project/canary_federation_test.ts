@@ -1,4 +1,5 @@
-// Marked secrets go into every source of assertions, every source fails in every way, and no mark may come out.
+// Gives marked secrets to every source of assertions and makes it fail in every way. No error or log event may contain
+// a marked secret.
 import { ClientAssertionCredential, CredentialUnavailableError, type LogEvent } from "@azweb/identity";
 import * as federation from "@azweb/identity/federation";
 import {
@@ -40,7 +41,7 @@ const GITHUB = {
   ACTIONS_ID_TOKEN_REQUEST_TOKEN: HEADER,
 };
 
-/** The sources that send a request, each with its secret, by the name of their function. */
+/** The sources that send requests, each with a secret, by the name of their function. */
 const REQUESTING: Readonly<Record<string, Create>> = {
   "fromGitHubActions": withEnv(fromGitHubActions, GITHUB),
   "fromPlatform": withEnv(fromPlatform, GITHUB),
@@ -52,10 +53,10 @@ const REQUESTING: Readonly<Record<string, Create>> = {
   "fromVercel": withEnv(fromVercel, { VERCEL_OIDC_TOKEN: FEDERATED_TOKEN }),
   "fromBuildkite": withEnv(fromBuildkite, { BUILDKITE_JOB_ID: "a-job", BUILDKITE_AGENT_ACCESS_TOKEN: HEADER }),
   "fromGoogleCloud": withEnv(fromGoogleCloud, {}),
-  "fromGoogleCloud, elsewhere": (options) =>
+  "fromGoogleCloud, from outside of it": (options) =>
     fromGoogleCloud({ ...options, serviceAccount: "a@b", getAccessToken: () => Promise.resolve(HEADER) }),
   "fromAws": (options) => fromAws({ ...options, region: "eu-central-1", credentials: () => AWS }),
-  "fromAws, by a signer": (options) =>
+  "fromAws, with the app's own signer": (options) =>
     fromAws({
       ...options,
       region: "eu-central-1",
@@ -64,7 +65,7 @@ const REQUESTING: Readonly<Record<string, Create>> = {
   "fromFly": withEnv(fromFly, { FLY_APP_NAME: "an-app", FLY_MACHINE_ID: "a-machine" }),
 };
 
-/** What was seen of a source: its error, its log events and itself. */
+/** Makes a source fail. Returns its error, its log events and the source itself. */
 async function fail(create: Create, answer: Answer): Promise<readonly unknown[]> {
   const clock = createFakeClock(Date.now());
   const events: LogEvent[] = [];
@@ -104,7 +105,7 @@ for (const [name, create] of Object.entries(REQUESTING)) {
 const EXPIRED = ['{"alg":"RS256","kid":"CANARY"}', '{"exp":1,"sub":"CANARY-claims"}', "CANARY-signature"]
   .map((part) => btoa(part).replaceAll("=", "")).join(".");
 
-/** A machine whose files and programs have this text. */
+/** Returns options for a machine whose files contain this text, and whose programs print it. */
 function machine(text: string): AssertionSourceOptions {
   return {
     env: { PATH: "/bin", CIRCLECI: "true", CIRCLE_OIDC_TOKEN: EXPIRED, AZURE_ID_TOKEN: EXPIRED },
@@ -116,7 +117,7 @@ function machine(text: string): AssertionSourceOptions {
   };
 }
 
-/** The sources without a request, each with this text as its assertion, by the name of their function. */
+/** The sources that send no request, each with this text as its assertion, by the name of their function. */
 const LOCAL: Readonly<Record<string, (text: string, options: AssertionSourceOptions) => AssertionSource>> = {
   fromTokenFile: (_text, options) => fromTokenFile("/token", options),
   fromEnvironmentVariable: (text, options) =>
@@ -155,7 +156,7 @@ test("each exported source is one of these", () => {
   assert.deepEqual(exported.filter((name) => !listed.includes(name)), []);
 });
 
-test("nor does the error of Entra, or of a credential with the source", async () => {
+test("the error of a credential does not show the assertion that Entra rejected", async () => {
   for (const code of [700211, 700212, 700213, 70021, 70025, 7002138, 5002738, 700024, 501661]) {
     const jwt = [
       '{"alg":"RS256","kid":"a-key"}',

@@ -1,4 +1,4 @@
-// Does the same as canary_test.ts for the output of util.inspect, console.log, Deno.inspect and Bun.inspect.
+// Like canary_test.ts, for the output of util.inspect, console.log, Deno.inspect and Bun.inspect.
 import assert from "node:assert/strict";
 import { Console } from "node:console";
 import { Writable } from "node:stream";

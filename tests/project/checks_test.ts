@@ -214,7 +214,9 @@ describe("check_exports", () => {
     ["a subpath that the README lacks", { exports: { "./a": "./mod.ts" } }, [
       "README.md: Does not mention @azweb/identity/a",
     ]],
-    ["another version", { texts: { "src/version.ts": 'export const VERSION = "1.2.4";' } }, [
+    ["a version that differs from that in deno.json", {
+      texts: { "src/version.ts": 'export const VERSION = "1.2.4";' },
+    }, [
       'src/version.ts: The version is "1.2.4", and "1.2.3" in deno.json',
     ]],
     [
@@ -253,31 +255,31 @@ describe("check_docs", () => {
     return found(checkDocs({ texts: all, exists: (path) => path === "LICENSE" }));
   }
 
-  test("Accepts documents without a problem", () => assert.deepEqual(check({}), []));
+  test("accepts documents without a problem", () => assert.deepEqual(check({}), []));
 
   const cases: [title: string, change: Record<string, string>, problem: string][] = [
     [
-      "a link to no heading",
+      "a link to a missing heading",
       { "README.md": readme.replace("(#b)", "(#c)") },
       "README.md:2: The link #c leads to no heading",
     ],
     [
-      "a link to no heading of another file",
+      "a link to a missing heading of another file",
       { "README.md": readme.replace("#123", "#124") },
       "README.md:2: The link CHANGELOG.md#124 leads to no heading",
     ],
     [
-      "a link of a page to no heading",
+      "a link of a page to a missing heading",
       { "docs/a.md": page.replace("#b", "#c") },
       "docs/a.md:2: The link ../README.md#c leads to no heading",
     ],
     [
-      "a link to no file",
+      "a link to a missing file",
       { "README.md": readme.replace("LICENSE", "LICENCE") },
       "README.md:7: The link ./LICENCE leads to no published file",
     ],
     [
-      "a link of a page to no file",
+      "a link of a page to a missing file",
       { "docs/a.md": page.replace("../LICENSE", "LICENSE") },
       "docs/a.md:2: The link LICENSE leads to no published file",
     ],
@@ -286,7 +288,7 @@ describe("check_docs", () => {
       { "README.md": readme.replace("first come", "") },
       "README.md:10: The row has no reason: order",
     ],
-    ["JSON that is malformed", { "README.md": readme.replace("1 }", "1") }, "README.md:3: The code block is not JSON"],
+    ["malformed JSON", { "README.md": readme.replace("1 }", "1") }, "README.md:3: The code block is not JSON"],
     [
       "a language that is not checked",
       { "README.md": readme.replace("```json", "```js") },
@@ -297,15 +299,19 @@ describe("check_docs", () => {
       { "README.md": readme + "\n".repeat(12_288) },
       "README.md: 12577 bytes: at most 12288",
     ],
-    ["a page without a link", { "README.md": readme.replace("docs/a.md", "#b") }, "README.md: No link to docs/a.md"],
     [
-      "a page that the index lacks",
+      "a page that the README does not link to",
+      { "README.md": readme.replace("docs/a.md", "#b") },
+      "README.md: No link to docs/a.md",
+    ],
+    [
+      "a page that llms.txt does not link to",
       { "llms.txt": `[Home](${PAGES}README.md)` },
       `llms.txt: No link to ${PAGES}docs/a.md`,
     ],
   ];
   for (const [title, change, problem] of cases) {
-    test(`Finds ${title}`, () => assert.deepEqual(check(change), [problem]));
+    test(`reports ${title}`, () => assert.deepEqual(check(change), [problem]));
   }
 });
 
@@ -387,7 +393,7 @@ describe("check_size", () => {
     assert.deepEqual(checkModules(part, entry, ["src/a.ts"]), []));
 
   for (const module of ["src/certificates/certificate.ts", "src/new/a.ts", "jose"]) {
-    test(`reports ${module}`, () => {
+    test(`reports that an entry loads ${module} at once`, () => {
       assert.deepEqual(checkModules({ ...part, modules: [module] }, entry, ["src/a.ts"]), [
         { where, what: `Loads ${module} at once` },
       ]);
@@ -413,7 +419,7 @@ describe("check_size", () => {
     ]);
   });
 
-  test("bundles only what is imported, and what import() loads separately", async () => {
+  test("bundles only what is imported, with a separate part for what import() loads", async () => {
     await inFolder({
       "mod.ts": 'export { a } from "./src/a.ts";\nexport { b } from "./src/b.ts";',
       "src/a.ts": 'import { c } from "./c.ts";\nexport const a = () => c + import("./d.ts");',
@@ -476,7 +482,7 @@ describe("check_examples", () => {
   }
 });
 
-test("ok counts a step by the tests in its last line, or else as one, and always counts a failure", () => {
+test("ok counts the tests in the last line of a step, or the step as one, and a failed step always as a failure", () => {
   assert.deepEqual(countsOf("Checked 3 files\n", true), { passed: 1, failed: 0, skipped: 0 });
   assert.deepEqual(countsOf("", false), { passed: 0, failed: 1, skipped: 0 });
   assert.deepEqual(countsOf("…\n40 passed, 0 failed, 2 skipped\n", true), { passed: 40, failed: 0, skipped: 2 });

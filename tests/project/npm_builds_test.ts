@@ -1,15 +1,16 @@
 // Runs on: deno
-// The two builds of the npm package: how many files the general one loads, which bundles get the edge build, and what is not in that.
+// The two builds of the npm package: how many files the general build loads, which bundles get the edge build, and
+// which code the edge build lacks.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { build, stop } from "esbuild";
 import { withoutDynamicImports } from "../../scripts/edge_modules.ts";
 import { packedPackage } from "../../scripts/packed_package.ts";
 
-/** What only a runtime with files, programs and servers has. */
-const OF_A_SYSTEM = /getBuiltinModule|Deno\.(Command|readTextFile|permissions)|sessionStorage/;
+/** Code that needs a runtime with files, programs and servers. */
+const SYSTEM_CODE = /getBuiltinModule|Deno\.(Command|readTextFile|permissions)|sessionStorage/;
 
-/** More take Node longer to find than to run. */
+/** With more files, Node would spend more time on finding them than on running them. */
 const MAX_FILES = 10;
 
 describe("the package", () => {
@@ -61,18 +62,19 @@ describe("the package", () => {
   });
 
   for (const condition of ["workerd", "edge-light"]) {
-    test(`has no code for a system and no import() in a bundle on the condition "${condition}"`, async () => {
+    test(`has no code for files, programs and servers in a bundle on the condition "${condition}"`, async () => {
       const code = await bundle(condition);
-      assert.doesNotMatch(code, OF_A_SYSTEM);
-      // Optional packages, and PKCS#12 by a name that no bundler resolves.
+      assert.doesNotMatch(code, SYSTEM_CODE);
+      // Only import() of optional packages remains, and of PKCS#12, whose name is in a variable so that no bundler
+      // resolves it.
       const imports = [...code.matchAll(/import\(\s*(?:\/\*.*?\*\/\s*)*([^)\s]*)\s*\)/g)].map(([, name]) => name);
       assert.deepEqual(imports.sort(), ['"jose"', '"node-forge"', "MODULE"]);
     });
   }
 
   for (const condition of ["browser", "node", "import"]) {
-    test(`has the code for a system in a bundle on the condition "${condition}"`, async () => {
-      assert.match(await bundle(condition), OF_A_SYSTEM);
+    test(`has the code for files, programs and servers in a bundle on the condition "${condition}"`, async () => {
+      assert.match(await bundle(condition), SYSTEM_CODE);
     });
   }
 });
@@ -109,8 +111,8 @@ describe("a bundle is as large with an import from the root as with one from a s
   }
 });
 
-describe("without import()", () => {
-  test("a name is imported at the top, once", () => {
+describe("withoutDynamicImports", () => {
+  test("imports each name once, at the top", () => {
     const code = [
       "async function a() {",
       '  const { b } = await import("./b.js");',
@@ -128,12 +130,12 @@ describe("without import()", () => {
     assert.equal(withoutDynamicImports(code.join("\n")), expected.join("\n"));
   });
 
-  test("a package is imported as before", () => {
+  test("does not change the import() of a package", () => {
     const code = 'const forge = (await import("node-forge")).default;';
     assert.equal(withoutDynamicImports(code), code);
   });
 
-  test("an import() in another form is an error", () => {
+  test("throws for an import() in another form", () => {
     assert.throws(() => withoutDynamicImports('return await import("./a.js");'), /Cannot make the edge build/);
     assert.throws(() => withoutDynamicImports('void import("./a.js");'), /Cannot make the edge build/);
   });

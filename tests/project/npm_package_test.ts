@@ -17,7 +17,7 @@ const { name, exports = {}, engines } = JSON.parse(manifest) as {
 
 test("the package exports subpaths", { skip }, () => assert.ok(Object.keys(exports).length > 5));
 
-test("the package states the oldest supported releases", { skip }, () => {
+test("the package states the oldest supported release of each runtime", { skip }, () => {
   assert.deepEqual(engines, { deno: ">=2.5.0", bun: ">=1.3.0", node: "^20.19.0 || >=22.3.0" });
 });
 

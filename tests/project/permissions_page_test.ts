@@ -1,5 +1,5 @@
 // Runs on: deno
-// The table of docs/permissions.md: each list of variables is what the credential needs, and enough.
+// The table of docs/permissions.md: each row lists all variables that the credential needs, and no others.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ROOT, runWithFlags } from "../support/permissions.ts";
@@ -25,7 +25,7 @@ const ARGUMENTS: Readonly<Record<string, readonly unknown[]>> = {
   UsernamePasswordCredential: [TENANT, "client", "user", "password"],
 };
 
-/** Read after the other variables, so that no error names both. */
+/** Variables that are read after the others, so that an error that names the others does not name them. */
 const LATER: readonly string[] = ["SYSTEM_OIDCREQUESTURI"];
 
 const page = await Deno.readTextFile(`${ROOT}docs/permissions.md`);
@@ -33,8 +33,8 @@ const rows = [...page.matchAll(/^\| `(\w+Credential)` \| `([A-Z_,]+)` \|/gm)].ma
   [name!, variables!.split(",").sort()] as const
 );
 
-/** Returns the variables that the error of a credential asks for. */
-async function wanted(name: string, flags: string[]): Promise<string[]> {
+/** Returns the variables that the error of a credential names in `--allow-env`. */
+async function missingVariables(name: string, flags: string[]): Promise<string[]> {
   const callback = name === "ClientAssertionCredential" ? ', () => Promise.resolve("a.b.c")' : "";
   const given = JSON.stringify(ARGUMENTS[name]).slice(1, -1);
   const message = await runWithFlags(
@@ -53,8 +53,8 @@ test("each credential has a row", () => {
 });
 
 for (const [name, variables] of rows) {
-  test(`${name} needs ${variables.length} variables`, async () => {
-    assert.deepEqual(await wanted(name, []), variables.filter((variable) => !LATER.includes(variable)));
-    assert.deepEqual(await wanted(name, [`--allow-env=${variables.join(",")}`]), []);
+  test(`${name} needs the variables of its row and no others`, async () => {
+    assert.deepEqual(await missingVariables(name, []), variables.filter((variable) => !LATER.includes(variable)));
+    assert.deepEqual(await missingVariables(name, [`--allow-env=${variables.join(",")}`]), []);
   });
 }

@@ -23,7 +23,7 @@ test("the Node service of the README lists the containers", async () => {
   try {
     const packed = dirname(createRequire(import.meta.url).resolve("@azweb/identity"));
     const { ts } = programsOf(await readFile(join(packed, "README.md"), "utf8"), "A Node service", azurite.url);
-    // Adds a container for the program to list. The program has no types to strip.
+    // Adds a container for the program to list. The program has no type annotations and thus runs as JavaScript.
     const create = 'await client.createContainer("pictures");\n';
     await writeFile(program, ts!.replace("for await", `${create}for await`));
     const preload = new URL("../support/project/cloud_preload.js", import.meta.url).href;

@@ -22,15 +22,15 @@ function throwing(error: unknown): () => never {
   };
 }
 
-/** Assertions that must pass. They are checked with `node:assert/strict` too. */
-const HOLD: Record<string, (assert: Assert) => unknown> = {
-  "a call": (assert) => assert(1),
+/** Assertions that must pass, with `node:assert/strict` and with its replacement. */
+const PASSING: Record<string, (assert: Assert) => unknown> = {
+  "a call of assert": (assert) => assert(1),
   "ok": (assert) => assert.ok("a"),
   "equal": (assert) => assert.equal(NaN, NaN),
   "notEqual": (assert) => assert.notEqual(0, -0),
-  "notEqual of types": (assert) => assert.notEqual(1, "1"),
+  "notEqual of a number and a string": (assert) => assert.notEqual(1, "1"),
   "deepEqual of objects": (assert) => assert.deepEqual({ a: [1, { b: undefined }] }, { a: [1, { b: undefined }] }),
-  "deepEqual in another order": (assert) => assert.deepEqual({ a: 1, b: 2 }, { b: 2, a: 1 }),
+  "deepEqual of members in another order": (assert) => assert.deepEqual({ a: 1, b: 2 }, { b: 2, a: 1 }),
   "deepEqual of cycles": (assert) => assert.deepEqual(cycle(), cycle()),
   "deepEqual of dates": (assert) => assert.deepEqual(new Date(5), new Date(5)),
   "deepEqual of maps": (assert) => assert.deepEqual(new Map([["a", [1]], ["b", []]]), new Map([["b", []], ["a", [1]]])),
@@ -42,7 +42,7 @@ const HOLD: Record<string, (assert: Assert) => unknown> = {
   "doesNotMatch": (assert) => assert.doesNotMatch("abc", /d/),
   // deno-lint-ignore azweb/expected-error
   "throws": (assert) => assert.throws(throwing(new Error("a"))),
-  "throws a text": (assert) => assert.throws(throwing("a"), /a/),
+  "throws of a string": (assert) => assert.throws(throwing("a"), /a/),
   "throws with a pattern": (assert) => assert.throws(throwing(new TypeError("a")), /TypeError: a/),
   "throws with a class": (assert) => assert.throws(throwing(new Special("a")), TypeError),
   "throws with members": (assert) =>
@@ -57,24 +57,25 @@ const HOLD: Record<string, (assert: Assert) => unknown> = {
   "ifError": (assert) => assert.ifError(null),
 };
 
-const DO_NOT_HOLD: Record<string, (assert: Assert) => unknown> = {
-  "a call": (assert) => assert(0),
+/** Assertions that must fail, with `node:assert/strict` and with its replacement. */
+const FAILING: Record<string, (assert: Assert) => unknown> = {
+  "a call of assert": (assert) => assert(0),
   "ok": (assert) => assert.ok(""),
-  "equal of types": (assert) => assert.equal<unknown>(1, "1"),
-  "equal of zeros": (assert) => assert.equal(0, -0),
+  "equal of a number and a string": (assert) => assert.equal<unknown>(1, "1"),
+  "equal of 0 and -0": (assert) => assert.equal(0, -0),
   "equal of objects": (assert) => assert.equal({}, {}),
   "notEqual": (assert) => assert.notEqual(NaN, NaN),
-  "deepEqual of values": (assert) => assert.deepEqual({ a: 1 }, { a: "1" } as never),
+  "deepEqual of members of different types": (assert) => assert.deepEqual({ a: 1 }, { a: "1" } as never),
   "deepEqual with a member too many": (assert) => assert.deepEqual({ a: 1, b: undefined }, { a: 1 } as never),
   "deepEqual with a member too few": (assert) => assert.deepEqual({ a: 1 }, { a: 1, b: undefined } as never),
   "deepEqual with other members": (assert) => assert.deepEqual({ a: undefined }, { b: undefined } as never),
-  "deepEqual with a symbol": (assert) => assert.deepEqual({ [Symbol.iterator]: 1 }, {} as never),
-  "deepEqual of prototypes": (assert) => assert.deepEqual(Object.create(null), {}),
-  "deepEqual of a list and an object": (assert) => assert.deepEqual<unknown>([], {}),
-  "deepEqual of lists": (assert) => assert.deepEqual([1, 2], [2, 1]),
-  "deepEqual with a hole": (assert) => assert.deepEqual(new Array(1), [undefined]),
-  "deepEqual of lengths": (assert) => assert.deepEqual([1], [1, 2]),
-  "deepEqual of null": (assert) => assert.deepEqual<unknown>(null, {}),
+  "deepEqual with an additional symbol": (assert) => assert.deepEqual({ [Symbol.iterator]: 1 }, {} as never),
+  "deepEqual of objects with different prototypes": (assert) => assert.deepEqual(Object.create(null), {}),
+  "deepEqual of an array and an object": (assert) => assert.deepEqual<unknown>([], {}),
+  "deepEqual of arrays in another order": (assert) => assert.deepEqual([1, 2], [2, 1]),
+  "deepEqual of a hole and undefined": (assert) => assert.deepEqual(new Array(1), [undefined]),
+  "deepEqual of arrays of different lengths": (assert) => assert.deepEqual([1], [1, 2]),
+  "deepEqual of null and an object": (assert) => assert.deepEqual<unknown>(null, {}),
   "deepEqual of dates": (assert) => assert.deepEqual(new Date(5), new Date(6)),
   "deepEqual of patterns": (assert) => assert.deepEqual(/a/g, /a/i),
   "deepEqual of maps": (assert) => assert.deepEqual(new Map([["a", 1]]), new Map([["a", 2]])),
@@ -86,43 +87,45 @@ const DO_NOT_HOLD: Record<string, (assert: Assert) => unknown> = {
   "deepEqual of numbers in objects": (assert) => assert.deepEqual(Object(1), Object(2)),
   "notDeepEqual": (assert) => assert.notDeepEqual({ a: [1] }, { a: [1] }),
   "match": (assert) => assert.match("abc", /d/),
-  "match of no text": (assert) => assert.match(1 as never, /1/),
+  "match of a number": (assert) => assert.match(1 as never, /1/),
   "doesNotMatch": (assert) => assert.doesNotMatch("abc", /b/),
   "fail": (assert) => assert.fail("no"),
   // deno-lint-ignore azweb/expected-error
-  "throws nothing": (assert) => assert.throws(() => {}),
+  "throws of a function that does not throw": (assert) => assert.throws(() => {}),
   "throws with another pattern": (assert) => assert.throws(throwing(new Error("a")), /b/),
   "throws with another class": (assert) => assert.throws(throwing(new Error("a")), TypeError),
   "throws with another member": (assert) => assert.throws(throwing(new Special("a")), { message: "a", detail: "e" }),
   "throws with a missing member": (assert) => assert.throws(throwing(new Special("a")), { nothing: undefined }),
   "throws with another pattern in a member": (assert) => assert.throws(throwing(new Error("a")), { message: /b/ }),
   "throws with another error": (assert) => assert.throws(throwing(new TypeError("a")), new Error("a")),
-  "throws with a function": (assert) => assert.throws(throwing(new Error("a")), () => false),
-  "throws with a function that returns what is not true": (assert) =>
-    assert.throws(throwing(new Error("a")), () => 1 as never),
+  "throws with a function that returns false": (assert) => assert.throws(throwing(new Error("a")), () => false),
+  "throws with a function that returns 1": (assert) => assert.throws(throwing(new Error("a")), () => 1 as never),
   // deno-lint-ignore azweb/expected-error
-  "rejects nothing": (assert) => assert.rejects(Promise.resolve()),
+  "rejects of a fulfilled promise": (assert) => assert.rejects(Promise.resolve()),
   "rejects with other members": (assert) => assert.rejects(Promise.reject(new Error("a")), { message: "b" }),
   // deno-lint-ignore azweb/expected-error
   "rejects of a function that throws": (assert) => assert.rejects(throwing(new Error("a")) as never),
   // deno-lint-ignore azweb/expected-error
-  "rejects of no promise": (assert) => assert.rejects((() => 1) as never),
+  "rejects of a function that returns no promise": (assert) => assert.rejects((() => 1) as never),
   "doesNotReject": (assert) => assert.doesNotReject(Promise.reject(new Error("a"))),
   "doesNotThrow": (assert) => assert.doesNotThrow(throwing(new Error("a"))),
   "ifError": (assert) => assert.ifError(new Error("a")),
 };
 
 for (
-  const [name, judge] of Object.entries({ "node:assert/strict": assert, "its replacement": shim as unknown as Assert })
+  const [name, implementation] of Object.entries({
+    "node:assert/strict": assert,
+    "its replacement": shim as unknown as Assert,
+  })
 ) {
   describe(`${name}`, () => {
-    for (const [title, body] of Object.entries(HOLD)) {
-      test(`passes: ${title}`, async () => void await body(judge));
+    for (const [title, body] of Object.entries(PASSING)) {
+      test(`passes: ${title}`, async () => void await body(implementation));
     }
-    for (const [title, body] of Object.entries(DO_NOT_HOLD)) {
+    for (const [title, body] of Object.entries(FAILING)) {
       test(`fails: ${title}`, async () => {
-        const failed = await (async () => await body(judge))().then(() => false, () => true);
-        if (!failed) throw new Error("It held");
+        const failed = await (async () => await body(implementation))().then(() => false, () => true);
+        if (!failed) throw new Error("The assertion passed");
       });
     }
   });

@@ -1,5 +1,5 @@
 // Runs on: deno
-// How a test run ends if no test ends in it, or if it is interrupted.
+// How `deno task test` ends a run in which a test hangs, and a run that is interrupted.
 import { stop } from "esbuild";
 import assert from "node:assert/strict";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -58,7 +58,7 @@ const RUNS: readonly [name: string, file: string, run: (suite: Suite) => Promise
   ["browser", "without", runBrowser],
 ];
 
-describe("a run in which no test ends", () => {
+describe("a run in which a test hangs", () => {
   let folder: string;
   let results: readonly PromiseSettledResult<Result>[];
 
@@ -108,7 +108,7 @@ describe("a run in which no test ends", () => {
 });
 
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP", "SIGKILL"] as const) {
-  test(`${signal} ends the command and the processes that it started`, async () => {
+  test(`${signal} ends the test command and the processes that it started`, async () => {
     const mark = crypto.randomUUID();
     const args = ["run", "--quiet", "--allow-all", "scripts/test.ts", "deno", "--filter", "permissions_test"];
     const command = new Deno.Command(Deno.execPath(), {
@@ -122,12 +122,12 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP", "SIGKILL"] as const) {
     const stderr = new Response(command.stderr).text();
     const reader = command.stdout.getReader();
     await reader.read();
-    // Until the tests run.
+    // Waits until the tests run.
     await untilOneHas(mark, "--junit-path");
     command.kill(signal);
     while (!(await reader.read()).done);
     const { code } = await command.status;
-    // A killed command can say nothing.
+    // A command that is killed cannot write a message.
     if (signal === "SIGKILL") assert.equal(code, 137);
     else {
       assert.equal(code, 130);

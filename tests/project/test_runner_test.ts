@@ -128,7 +128,7 @@ for (const [runner, { xml, names }] of Object.entries(REPORTS)) {
   });
 }
 
-test("a test with subtests that fails by itself is reported", () => {
+test("a test with subtests is reported if it fails for another reason than a failed subtest", () => {
   const [first] = readJunit(REPORTS.Deno!.xml.replaceAll("1 test step failed", "TypeError: oops")).slice(3);
   assert.deepEqual([first!.name, first!.status], ["./tests/a_test.ts > subtests", "failed"]);
 });
@@ -149,11 +149,11 @@ test("the imports and the first line of a test file determine its runtimes", asy
       "deno node bun",
       "imports a file that imports node:child_process",
     );
-    assert.equal(runtimesOf("project/npm_package_test.ts"), "node bun", "says so");
-    assert.equal(runtimesOf("project/test_runner_test.ts"), "deno", "says so");
+    assert.equal(runtimesOf("project/npm_package_test.ts"), "node bun", "its first line says so");
+    assert.equal(runtimesOf("project/test_runner_test.ts"), "deno", "its first line says so");
     assert.ok(packages.includes("@azure/storage-blob"));
-    assert.ok(packages.includes("azurite"), "by import(), in a file that is started as a process");
-    assert.ok(!packages.includes("miniflare"), "in a file for Deno alone");
+    assert.ok(packages.includes("azurite"), "is imported by import(), in a file that is started as a process");
+    assert.ok(!packages.includes("miniflare"), "is imported only by a file for Deno");
     const stripped = await readFile(join(folder, "tests/project/shims_test.js"), "utf8");
     assert.match(stripped, /from "\.\.\/runtimes\/node_test\.js"/);
     assert.doesNotMatch(stripped, /: Assert/);
@@ -163,7 +163,7 @@ test("the imports and the first line of a test file determine its runtimes", asy
   }
 });
 
-test("only figures are shown of the output of tests", () => {
+test("of the output of tests, only the figures are shown", () => {
   const start = "running 2 tests from ./tests/a_test.ts\n";
   const output = (text: string, kind = "") => `------- ${kind}output -------\n${text}\n----- ${kind}output end -----\n`;
   const first = `a month ...\n${output("Figures of a month:\n  12  requests\n   3  tokens")}a month ... ok (8s)\n`;

@@ -54,9 +54,9 @@ if (IN_DENO) {
   });
 
   for (const name of ["storage", "tables", "key_vault", "app_configuration", "openai"]) {
-    test(`the program programs/${name}.ts compiles with its import changed`, async () => {
-      const theirs = await readFile(join(FOLDER, `../programs/${name}.ts`), "utf8");
-      await withProgram(theirs.replace('from "@azure/identity"', 'from "@azweb/identity"'), async (path) => {
+    test(`the program programs/${name}.ts compiles with @azweb/identity in place of @azure/identity`, async () => {
+      const program = await readFile(join(FOLDER, `../programs/${name}.ts`), "utf8");
+      await withProgram(program.replace('from "@azure/identity"', 'from "@azweb/identity"'), async (path) => {
         assert.equal(await check(path), "");
       });
     });
@@ -92,9 +92,9 @@ if (IN_DENO) {
   }
 }
 
-test("the drop-in program compiles with @azure/identity if its import is changed", async () => {
-  const ours = await readFile(join(FOLDER, "drop_in.mts"), "utf8");
-  await withProgram(ours.replace('from "@azweb/identity"', 'from "@azure/identity"'), async (path) => {
+test("the program drop_in.mts compiles with @azure/identity in place of @azweb/identity", async () => {
+  const program = await readFile(join(FOLDER, "drop_in.mts"), "utf8");
+  await withProgram(program.replace('from "@azweb/identity"', 'from "@azure/identity"'), async (path) => {
     assert.equal(await check(path), "");
   });
 });
@@ -152,7 +152,8 @@ async function compile(
 }
 
 /**
- * Writes a program to a folder from which its imports resolve: temporary on Deno, and in the project on Node and Bun.
+ * Writes a program to a folder from which its imports resolve, and calls `use` with its path. The folder is a temporary
+ * one on Deno, and inside the project on Node.
  */
 async function withProgram(
   text: string,

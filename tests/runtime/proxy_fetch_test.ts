@@ -1,6 +1,7 @@
 // Runs on: deno, node, bun
-// The proxy that the variables name, for requests to the token service, with a real proxy and real TLS. The host of the
-// token service does not exist: a token has come through the proxy, and a failed lookup is a direct connection.
+// Requests to the token service through the proxy in the environment variables, with a real proxy and real TLS. The
+// host name of the token service does not exist: a token shows that the request went through the proxy, and a failed
+// DNS lookup shows that it did not.
 import { detectPlatform } from "@azweb/identity/runtime";
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
@@ -38,7 +39,7 @@ before(async () => {
   guarded = await startTunnel(HOST, Number(port), { user: USER });
   env = {
     ...trust(paths.authorityPath),
-    // Deno would request it through the proxy.
+    // Deno would send its update check through the proxy.
     DENO_NO_UPDATE_CHECK: "1",
     AZURE_AUTHORITY_HOST: `https://${HOST}`,
     AZURE_TENANT_ID: TENANT,
@@ -53,10 +54,10 @@ after(async () => {
   await rm(folder, { recursive: true });
 });
 
-/** Runs a program. Returns what it printed, and what the two proxies were asked for. */
+/** Runs the program. Returns what it printed, and the requests that the two proxies received. */
 type Run = (variables: Record<string, string>, preparation?: string) => Promise<{ line: string; requests: string[] }>;
 
-async function follow(start: (args: string[]) => ReturnType<typeof startProgram>, preparation = "") {
+async function runToEnd(start: (args: string[]) => ReturnType<typeof startProgram>, preparation = "") {
   const before = [open, guarded].map(({ requests }) => requests.length);
   const { stdout, stderr } = await start([preparation, open.url]).ended;
   assert.doesNotMatch(stdout, /a p@ssword|a%20p|a-secret/);
@@ -65,12 +66,12 @@ async function follow(start: (args: string[]) => ReturnType<typeof startProgram>
 }
 
 const runHere: Run = (variables, preparation) =>
-  follow((args) => startModule(PROGRAM, { args, env: { ...env, ...variables } }), preparation);
+  runToEnd((args) => startModule(PROGRAM, { args, env: { ...env, ...variables } }), preparation);
 
 /**
- * Copies the library and the program to a folder without other packages, and returns what runs it there.
+ * Copies the library and the program to a folder without other packages. Returns a function that runs the copy.
  *
- * @param undici The code of the installed package; not installed by default.
+ * @param undici The code of the package undici. Default: the package is not installed.
  */
 async function isolate(node: string, undici?: string): Promise<Run> {
   const project = fileURLToPath(new URL("../../", import.meta.url));
@@ -84,18 +85,18 @@ async function isolate(node: string, undici?: string): Promise<Run> {
   }
   await cp(`${project}tests/support/${PROGRAM}.js`, `${path}/program.mjs`);
   return (variables, preparation) =>
-    follow(
+    runToEnd(
       (args) => startProgram([node, `${path}/program.mjs`, ...args], { env: { ...env, ...variables } }),
       preparation,
     );
 }
 
-/** Returns the path of a release of Node, which comes from npm. */
+/** Installs a release of Node from npm. Returns the path of its program. */
 function findNode(version: string): string {
   return execFileSync("npx", ["-y", `node@${version}`, "-p", "process.execPath"], { encoding: "utf8" }).trim();
 }
 
-/** The URL of the proxy that requires a user. */
+/** Returns the URL of the proxy that requires a user, with this user and password in it. */
 function withUser(user: string): string {
   const [name, password] = user.split(":").map(encodeURIComponent);
   return guarded.url.replace("//", `//${name}:${password}@`);
@@ -103,19 +104,19 @@ function withUser(user: string): string {
 
 function describeProxy(title: string, run: Run): void {
   describe(title, () => {
-    test("HTTPS_PROXY", async () => {
+    test("the proxy in HTTPS_PROXY is used", async () => {
       const { line, requests } = await run({ HTTPS_PROXY: open.url });
       assert.match(line, TOKEN);
       assert.deepEqual(requests, [`${HOST}:443`]);
     });
 
-    test("Basic authentication", async () => {
+    test("the user in the URL of the proxy is sent by Basic authentication", async () => {
       const { line, requests } = await run({ HTTPS_PROXY: withUser(USER) });
       assert.match(line, TOKEN);
       assert.equal(requests.at(-1), `${HOST}:443 ${USER}`);
     });
 
-    test("HTTP_PROXY is not for https", async () => {
+    test("HTTP_PROXY is not used for https", async () => {
       const { line, requests } = await run({ HTTP_PROXY: open.url, http_proxy: open.url });
       assert.match(line, DIRECT);
       assert.deepEqual(requests, []);
@@ -130,7 +131,7 @@ function describeProxy(title: string, run: Run): void {
     }
 
     for (const user of ["", "jo:a-wrong-p@ssword"]) {
-      test(`the proxy requires ${user ? "another" : "a"} user`, async () => {
+      test(`the error says how to set the user if the proxy requires ${user ? "another" : "a"} one`, async () => {
         const { line, requests } = await run({ HTTPS_PROXY: user ? withUser(user) : guarded.url });
         assert.match(
           line,
@@ -144,7 +145,7 @@ function describeProxy(title: string, run: Run): void {
   });
 }
 
-/** The rules for the variables on Node: the other runtimes have their own. */
+/** Tests the rules for the variables, on Node only: the other runtimes apply their own rules. */
 function describeRules(run: Run): void {
   describe("the rules for the variables", () => {
     for (
@@ -162,35 +163,35 @@ function describeRules(run: Run): void {
         ["", false],
       ] as const
     ) {
-      test(`NO_PROXY=${noProxy}`, async () => {
+      test(`NO_PROXY=${noProxy}: ${isDirect ? "the request is direct" : "the proxy is used"}`, async () => {
         const { line, requests } = await run({ HTTPS_PROXY: open.url, NO_PROXY: noProxy });
         assert.match(line, isDirect ? DIRECT : TOKEN);
         assert.deepEqual(requests, isDirect ? [] : [`${HOST}:443`]);
       });
     }
 
-    test("the variable in lower case wins", async () => {
+    test("https_proxy takes precedence over HTTPS_PROXY", async () => {
       const { line, requests } = await run({ https_proxy: open.url, HTTPS_PROXY: "http://127.0.0.1:9" });
       assert.match(line, TOKEN);
       assert.deepEqual(requests, [`${HOST}:443`]);
     });
 
-    test("no_proxy wins over NO_PROXY", async () => {
+    test("no_proxy takes precedence over NO_PROXY", async () => {
       const { line } = await run({ HTTPS_PROXY: open.url, no_proxy: "other.test", NO_PROXY: "*" });
       assert.match(line, TOKEN);
     });
 
-    test("an empty variable is not set", async () => {
+    test("an empty variable is treated as not set", async () => {
       assert.match((await run({ https_proxy: "", HTTPS_PROXY: open.url })).line, TOKEN);
       assert.match((await run({ HTTPS_PROXY: "" })).line, DIRECT);
     });
 
-    test("the scheme may be left out", async () => {
+    test("the URL of the proxy may lack its scheme", async () => {
       assert.match((await run({ HTTPS_PROXY: open.url.replace("http://", "") })).line, TOKEN);
     });
 
     for (const url of ["socks5://jo:a-password@127.0.0.1:1080", "http://jo:a-password@:port"]) {
-      test(`a variable with ${url} is an error that does not show it`, async () => {
+      test(`HTTPS_PROXY=${url} causes an error that does not contain the password`, async () => {
         const { line } = await run({ HTTPS_PROXY: url });
         assert.match(line, /: Cannot reach "entra\.invalid": .*HTTPS_PROXY must be the URL of a proxy with "http:"/);
         assert.doesNotMatch(line, /a-password/);
@@ -213,13 +214,13 @@ function describeRules(run: Run): void {
       });
     }
 
-    test("the option env does not matter", async () => {
+    test("the variables of the process are used even with the option env", async () => {
       assert.match((await run({ HTTPS_PROXY: open.url }, "the option env")).line, TOKEN);
     });
   });
 }
 
-/** Values that the agents of Node do not accept, or interpret in another way. */
+/** Tests proxy URLs that Node's own agents reject or interpret in another way. */
 function describeValues(title: string, run: Run): void {
   describe(title, () => {
     for (
@@ -237,7 +238,7 @@ function describeValues(title: string, run: Run): void {
       });
     }
 
-    test("a proxy that closes each connection is asked once", async () => {
+    test("a proxy that closes each connection gets only one", async () => {
       let connections = 0;
       const server = createServer((socket) => {
         connections++;
@@ -250,7 +251,7 @@ function describeValues(title: string, run: Run): void {
       assert.equal(connections, 1);
     });
 
-    test("a user that is not percent-encoded is an error that does not show it", async () => {
+    test("a password that is not percent-encoded causes an error that does not contain it", async () => {
       const { line, requests } = await run({ HTTPS_PROXY: guarded.url.replace("//", "//jo:a-100%-secret@") });
       assert.match(line, /: Cannot reach "entra\.invalid": .*HTTPS_PROXY must be .*, its user name .*percent-encoded/);
       assert.doesNotMatch(line, /100%/);
@@ -259,7 +260,7 @@ function describeValues(title: string, run: Run): void {
   });
 }
 
-/** When the program's own `fetch` is used on Node. */
+/** Tests when the program's own `fetch` is used on Node, instead of one with a proxy. */
 function describeFetch(title: string, run: Run): void {
   describe(title, () => {
     for (const preparation of ["the option fetch", "a replaced fetch"]) {
@@ -274,7 +275,7 @@ function describeFetch(title: string, run: Run): void {
       assert.match((await run({ HTTPS_PROXY: open.url }, "a wrapped fetch")).line, DIRECT);
     });
 
-    test("an earlier request does not matter", async () => {
+    test("the proxy is used even after another request of the program", async () => {
       assert.match((await run({ HTTPS_PROXY: open.url }, "a request before")).line, TOKEN);
     });
   });
@@ -285,8 +286,8 @@ describeProxy(`on this ${platform}`, runHere);
 
 if (platform === "node") {
   describeRules(runHere);
-  describeValues("values on this node", runHere);
-  describeFetch("on this node", runHere);
+  describeValues("proxy URLs on this Node", runHere);
+  describeFetch("fetch on this Node", runHere);
 
   test("a global dispatcher is used", async () => {
     const { line } = await runHere({ HTTPS_PROXY: "http://127.0.0.1:9" }, "a global dispatcher");
@@ -301,7 +302,7 @@ if (platform === "node") {
   for (
     const [title, undici, problem] of [
       ["without undici", undefined, ""],
-      // As release 8 does on Node 20.
+      // Like release 8 of undici on Node 20.
       [
         "with an undici that Node does not run",
         'throw new TypeError("It is not a function")',
@@ -309,7 +310,7 @@ if (platform === "node") {
       ],
     ] as const
   ) {
-    test(`${title}, a release of Node without support is an error, and no connection`, async () => {
+    test(`${title}, a release of Node that does not support proxies causes an error, without a request`, async () => {
       const run = await isolate(process.execPath, undici);
       const { line, requests } = await run({ HTTPS_PROXY: open.url });
       const version = process.version.slice(1);
@@ -326,7 +327,7 @@ if (platform === "node") {
     });
   }
 
-  test("a release of Node whose error has the URL of the proxy does not show its password", async () => {
+  test("on a release of Node whose error contains the URL of the proxy, the password is removed from it", async () => {
     const run = await isolate(findNode("22.21.0"));
     const { line } = await run({ HTTPS_PROXY: withUser("jo:a-wrong-p@ssword") });
     assert.match(line, /^error .* via http:\/\/127\.0\.0\.1:\d+: HTTP\/1\.1 407 /);
@@ -337,10 +338,10 @@ if (platform === "node") {
     let isolated: Promise<Run> | undefined;
     const run: Run = async (...given) => await (await (isolated ??= isolate(findNode(version))))(...given);
     describeProxy(`on Node ${version}, without undici`, run);
-    describeValues(`values on Node ${version}, without undici`, run);
-    describeFetch(`on Node ${version}, without undici`, run);
+    describeValues(`proxy URLs on Node ${version}, without undici`, run);
+    describeFetch(`fetch on Node ${version}, without undici`, run);
 
-    test(`on Node ${version}, NODE_USE_ENV_PROXY is used, for which HTTP_PROXY is for https too`, async () => {
+    test(`on Node ${version} with NODE_USE_ENV_PROXY, HTTP_PROXY is used for https too`, async () => {
       const variables = { https_proxy: "", HTTPS_PROXY: "http://127.0.0.1:9", HTTP_PROXY: open.url };
       assert.match((await run(variables)).line, /ECONNREFUSED/);
       assert.match((await run({ ...variables, NODE_USE_ENV_PROXY: "1" })).line, TOKEN);

@@ -1,4 +1,4 @@
-// The cells "elsewhere with …" of the README: what a runtime lacks, `options.runtime` and `localFetch` supply.
+// The cells "elsewhere with …" of the README's table: `options.runtime` and `localFetch` supply what a runtime lacks.
 import {
   AzureCliCredential,
   AzureDeveloperCliCredential,
@@ -30,14 +30,14 @@ const CLIENT = "99999999-8888-7777-6666-555555555555";
 const IN_AN_HOUR = Math.floor(Date.now() / 1000) + 3600;
 const CERTIFICATE_PATH = "/secrets/app.pem";
 
-/** Returns the options of a tool that writes a token. */
+/** Returns options of a credential whose tool prints this output. */
 function tool(output: object) {
   const stdout = JSON.stringify(output);
   const run: RuntimeOverrides["run"] = () => Promise.resolve({ code: 0, stdout, stderr: "" });
   return { env: { PATH: "/tools" }, cache: false, runtime: { platform: "linux", run } } as const;
 }
 
-/** Returns the options of an app with a certificate in a file. */
+/** Returns options of a credential whose certificate is in a file. */
 function certificateFile() {
   const { fetch } = createEntra({ apps: [{ tenantId: TENANT, clientId: CLIENT, certificates: [CERTIFICATE] }] });
   function readTextFile(path: string): Promise<string> {
@@ -52,7 +52,7 @@ function certificateFile() {
   return { fetch, env, runtime: { readTextFile } } as const;
 }
 
-/** Returns a credential whose user signs in at once. */
+/** Returns a browser credential whose user signs in at once. */
 function signIn(): TokenCredential {
   let nonce: string | undefined;
   let answer: ((request: Request) => Response | Promise<Response>) | undefined;
@@ -104,7 +104,7 @@ const CREDENTIALS: Readonly<Record<string, () => TokenCredential | Promise<Token
 };
 
 for (const [name, create] of Object.entries(CREDENTIALS)) {
-  test(name, async () => {
+  test(`${name} gets a token`, async () => {
     const { token } = await (await create()).getToken(SCOPE) ?? assert.fail("There is no token");
     assert.notEqual(token, "");
   });

@@ -11,7 +11,7 @@ import { serveTls, type TlsServer } from "../support/tls_server.ts";
 const OK = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\nx-a: 1\r\nx-a: 2\r\n\r\nok";
 
 const authority = await createCertificateAuthority();
-const stranger = await createCertificateAuthority();
+const otherAuthority = await createCertificateAuthority();
 const leaf = await authority.issue(["proxy.example", "127.0.0.1"]);
 const thumbprint = await sha1(leaf);
 const servers: TlsServer[] = [];
@@ -48,7 +48,7 @@ const TRUSTED: Record<string, { host: string; trust: TlsTrust; sni?: string }> =
   },
   "by one of two CAs": {
     host: "127.0.0.1",
-    trust: { ca: `${stranger.certificate}\n${authority.certificate}` },
+    trust: { ca: `${otherAuthority.certificate}\n${authority.certificate}` },
   },
   "by its thumbprint, under any name": { host: "localhost", trust: { thumbprint }, sni: "localhost" },
   "by its thumbprint with colons": { host: "127.0.0.1", trust: { thumbprint: pairs.join(":").toUpperCase() } },
@@ -56,9 +56,9 @@ const TRUSTED: Record<string, { host: string; trust: TlsTrust; sni?: string }> =
 };
 
 const REJECTED: Record<string, { host?: string; trust: TlsTrust; code?: string; message?: RegExp }> = {
-  "a CA that is not one of the system": { trust: {} },
-  "another CA": { trust: { ca: stranger.certificate } },
-  "another CA, under the right name": { trust: { ca: stranger.certificate, serverName: "proxy.example" } },
+  "a CA that the system does not trust": { trust: {} },
+  "another CA": { trust: { ca: otherAuthority.certificate } },
+  "another CA, under the right name": { trust: { ca: otherAuthority.certificate, serverName: "proxy.example" } },
   "another name": {
     trust: { ca: authority.certificate, serverName: "other.example" },
     code: "ERR_TLS_CERT_ALTNAME_INVALID",
@@ -128,10 +128,10 @@ describe("an untrusted server receives nothing of the request", () => {
     process.env.NODE_TLS_REJECT_UNAUTHORIZED = "0";
     try {
       const server = await serve();
-      const asking = tlsFetch({ ca: stranger.certificate })(`https://127.0.0.1:${server.port}/`, {
+      const pending = tlsFetch({ ca: otherAuthority.certificate })(`https://127.0.0.1:${server.port}/`, {
         headers: { secret: "hush" },
       });
-      await assert.rejects(asking, { name: "TypeError", message: `Cannot reach "127.0.0.1:${server.port}"` });
+      await assert.rejects(pending, { name: "TypeError", message: `Cannot reach "127.0.0.1:${server.port}"` });
       await server.untilLeft();
       assert.equal(server.received, "");
     } finally {
@@ -156,11 +156,11 @@ describe("an untrusted server receives nothing of the request", () => {
 
 describe("rejects an invalid trust", () => {
   const MALFORMED: Record<string, TlsTrust> = {
-    "an empty CA, which Node replaces by those of the system": { ca: "" },
+    "an empty CA, instead of which Node would trust those of the system": { ca: "" },
     "a malformed CA": { ca: "garbage" },
     "an empty thumbprint": { thumbprint: "" },
     "a SHA-256 digest": { thumbprint: "0".repeat(64) },
-    "a thumbprint with other letters": { thumbprint: "g".repeat(40) },
+    "a thumbprint that is not hexadecimal": { thumbprint: "g".repeat(40) },
   };
   for (const [name, trust] of Object.entries(MALFORMED)) {
     test(name, () => {
@@ -172,14 +172,14 @@ describe("rejects an invalid trust", () => {
 describe("responses", () => {
   const trust = { thumbprint };
 
-  async function ask(respond: (socket: TLSSocket, text: string) => void, init?: RequestInit): Promise<Response> {
+  async function request(respond: (socket: TLSSocket, text: string) => void, init?: RequestInit): Promise<Response> {
     const { port } = await serve(respond);
     return await tlsFetch(trust)(`https://127.0.0.1:${port}/`, init);
   }
 
   test("a redirect is not followed", async () => {
     const other = await serve();
-    const response = await ask(
+    const response = await request(
       respondWith(`HTTP/1.1 307 Away\r\nlocation: https://127.0.0.1:${other.port}/\r\ncontent-length: 0\r\n\r\n`),
       { headers: { secret: "hush" } },
     );
@@ -202,7 +202,7 @@ describe("responses", () => {
     "with bare line feeds": ["HTTP/1.1 200 OK\ncontent-length:1 \n\nx", "x"],
   };
   for (const [name, [text, body]] of Object.entries(WHOLE)) {
-    test(`${name}: the whole body is read, regardless of how the bytes are split`, async () => {
+    test(`a response ${name} is read to its end, regardless of how the bytes are split`, async () => {
       for (const divide of [(text: string) => [text], (text: string) => [...text]]) {
         const server = await serve((socket) => {
           for (const part of divide(text)) socket.write(part);
@@ -216,14 +216,14 @@ describe("responses", () => {
     });
   }
 
-  test("without a body", async () => {
-    const response = await ask(respondWith("HTTP/1.1 204 Nothing\r\n\r\n"));
+  test("a response without a body", async () => {
+    const response = await request(respondWith("HTTP/1.1 204 Nothing\r\n\r\n"));
     assert.equal(response.status, 204);
     assert.equal(response.body, null);
   });
 
-  test("to HEAD, with the Content-Length of a body that is not sent", async () => {
-    const response = await ask(respondWith("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n"), { method: "HEAD" });
+  test("a response to HEAD, with the Content-Length of a body that is not sent", async () => {
+    const response = await request(respondWith("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n"), { method: "HEAD" });
     assert.equal(response.headers.get("content-length"), "5");
     assert.equal(response.body, null);
   });
@@ -242,7 +242,7 @@ describe("responses", () => {
   const BROKEN: Record<string, string[]> = {
     "data that is not HTTP": ["220 mail.example ESMTP\r\n\r\n"],
     "an invalid status": ["HTTP/1.1 999 Odd\r\ncontent-length: 0\r\n\r\n"],
-    "nothing": [],
+    "an empty response": [],
     "half of a header": ["HTTP/1.1 200 OK\r\ncontent-le"],
     "a header without a colon": ["HTTP/1.1 200 OK\r\ncontent-length 2\r\n\r\nok"],
     "a header that is continued on the next line": ["HTTP/1.1 200 OK\r\nx: y\r\n z\r\ncontent-length: 2\r\n\r\nok"],
@@ -250,23 +250,23 @@ describe("responses", () => {
     "headers of 20 kB": [`HTTP/1.1 200 OK\r\n${"x: y\r\n".repeat(5000)}content-length: 2\r\n\r\nok`],
   };
   for (const [name, text] of Object.entries(BROKEN)) {
-    test(`${name} rejects`, async () => {
-      await assert.rejects(ask((socket) => text[0] ? socket.end(text[0]) : socket.end()), {
+    test(`the request fails for ${name}`, async () => {
+      await assert.rejects(request((socket) => text[0] ? socket.end(text[0]) : socket.end()), {
         name: "TypeError",
         message: /^Cannot reach "127/,
       });
     });
   }
 
-  test("a line that is too long rejects before the line ends", async () => {
-    const asking = ask((socket) => void socket.write("HTTP/1.1 200 ".padEnd(100_000, "x")));
-    await assert.rejects(asking, { name: "TypeError", message: /^Cannot reach "127/ });
+  test("the request fails before the end of a line that is too long", async () => {
+    const pending = request((socket) => void socket.write("HTTP/1.1 200 ".padEnd(100_000, "x")));
+    await assert.rejects(pending, { name: "TypeError", message: /^Cannot reach "127/ });
   });
 
   const BROKEN_BODIES: Record<string, [text: string, message: RegExp]> = {
-    "breaks off": ["content-length: 100\r\n\r\nab", /ended/],
-    "breaks off in a chunk": ["transfer-encoding: chunked\r\n\r\n5\r\nab", /ended/],
-    "breaks off between two chunks": ["transfer-encoding: chunked\r\n\r\n2\r\nab\r\n", /ended/],
+    "ends early": ["content-length: 100\r\n\r\nab", /ended/],
+    "ends within a chunk": ["transfer-encoding: chunked\r\n\r\n5\r\nab", /ended/],
+    "ends between two chunks": ["transfer-encoding: chunked\r\n\r\n2\r\nab\r\n", /ended/],
     "has a negative length": ["content-length: -1\r\n\r\nab", /length .* malformed/],
     "has two lengths": ["content-length: 2\r\ncontent-length: 3\r\n\r\nab", /length .* malformed/],
     "has a length that is not a number": ["content-length: 0x2\r\n\r\nab", /length .* malformed/],
@@ -274,7 +274,7 @@ describe("responses", () => {
       "transfer-encoding: chunked\r\n\r\n-2\r\nab\r\n0\r\n\r\n",
       /length .* malformed/,
     ],
-    "has a chunk of an endless size": ["transfer-encoding: chunked\r\n\r\nfffffffffffff\r\nab", /length .* malformed/],
+    "has a chunk of a huge size": ["transfer-encoding: chunked\r\n\r\nfffffffffffff\r\nab", /length .* malformed/],
     "has a chunk that is longer than its size": [
       "transfer-encoding: chunked\r\n\r\n1\r\nab\r\n0\r\n\r\n",
       /longer than its size/,
@@ -282,8 +282,8 @@ describe("responses", () => {
     "has a compressing transfer coding": ["transfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n", /transfer coding/],
   };
   for (const [name, [text, message]] of Object.entries(BROKEN_BODIES)) {
-    test(`a body that ${name} rejects`, async () => {
-      const response = await ask((socket) => socket.end(`HTTP/1.1 200 OK\r\n${text}`));
+    test(`the text of a body that ${name} cannot be read`, async () => {
+      const response = await request((socket) => socket.end(`HTTP/1.1 200 OK\r\n${text}`));
       await assert.rejects(response.text(), message);
     });
   }
@@ -313,7 +313,7 @@ describe("responses", () => {
     await server.untilLeft();
   });
 
-  test("concurrent requests", async () => {
+  test("concurrent requests get their own responses", async () => {
     const server = await serve((socket, text) => {
       const path = text.split(" ")[1]!;
       socket.write(`HTTP/1.1 200 OK\r\ncontent-length: ${path.length}\r\n\r\n${path}`);
@@ -349,10 +349,10 @@ describe("an aborted signal ends", () => {
       silent.listen(0, "127.0.0.1", async () => {
         const { port } = silent.address() as { port: number };
         const controller = new AbortController();
-        const asking = tlsFetch({ thumbprint })(`https://127.0.0.1:${port}/`, { signal: controller.signal });
+        const pending = tlsFetch({ thumbprint })(`https://127.0.0.1:${port}/`, { signal: controller.signal });
         await open;
         controller.abort(reason);
-        await assert.rejects(asking, reason);
+        await assert.rejects(pending, reason);
       });
     });
     await closed;

@@ -127,7 +127,10 @@ function checkMembers(error: unknown, expected: object, message: Message): void 
   }
 }
 
-/** With prototypes, symbols and the contents of collections; `seen` holds the pairs that are being compared. */
+/**
+ * Compares prototypes, symbols and the contents of collections too. `seen` holds the pairs that are being compared, so
+ * that cycles end.
+ */
 function isDeepEqual(a: unknown, b: unknown, seen: Map<object, object> = new Map()): boolean {
   if (Object.is(a, b)) return true;
   if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return false;
@@ -140,7 +143,10 @@ function isDeepEqual(a: unknown, b: unknown, seen: Map<object, object> = new Map
   return same;
 }
 
-/** The edge VM has two copies of the built-in classes: `response.json()` returns objects of the other realm. */
+/**
+ * Whether the prototypes are the same or copies of one built-in class. The edge VM has two copies of each:
+ * `response.json()` returns objects of the other realm.
+ */
 function hasEqualPrototype(a: object, b: object): boolean {
   const [left, right] = [Object.getPrototypeOf(a), Object.getPrototypeOf(b)];
   if (left === right) return true;
@@ -162,8 +168,8 @@ function hasEqualContent(a: object, b: object, seen: Map<object, object>): boole
   if (a instanceof ArrayBuffer) return isDeepEqual(new Uint8Array(a), new Uint8Array(b as ArrayBuffer), seen);
   if (a instanceof DataView) return isDeepEqual(bytesOf(a), bytesOf(b as DataView), seen);
   if (Array.isArray(a)) return a.length === (b as unknown[]).length;
-  if (a instanceof Set) return areEqualLists([...a], [...b as Set<unknown>], seen);
-  if (a instanceof Map) return areEqualLists([...a], [...b as Map<unknown, unknown>], seen);
+  if (a instanceof Set) return haveEqualElements([...a], [...b as Set<unknown>], seen);
+  if (a instanceof Map) return haveEqualElements([...a], [...b as Map<unknown, unknown>], seen);
   return true;
 }
 
@@ -176,13 +182,13 @@ function hasEqualMembers(a: object, b: object, seen: Map<object, object>): boole
   });
 }
 
-/** In any order. */
-function areEqualLists(a: unknown[], b: unknown[], seen: Map<object, object>): boolean {
+/** Compares two arrays regardless of their order. */
+function haveEqualElements(a: unknown[], b: unknown[], seen: Map<object, object>): boolean {
   if (a.length !== b.length) return false;
-  const left = [...b];
+  const unmatched = [...b];
   return a.every((value) => {
-    const index = left.findIndex((other) => isDeepEqual(value, other, seen));
-    if (index >= 0) left.splice(index, 1);
+    const index = unmatched.findIndex((other) => isDeepEqual(value, other, seen));
+    if (index >= 0) unmatched.splice(index, 1);
     return index >= 0;
   });
 }
@@ -210,7 +216,7 @@ function show(value: unknown): string {
   }
 }
 
-/** Callable like `ok`, with all assertions as members. Untyped: the tests use Node's types. */
+/** Callable like `ok`, with all assertions as members. Its type lacks them, because the tests use Node's types. */
 const assert: typeof ok & object = Object.assign(ok.bind(null), {
   AssertionError,
   ok,

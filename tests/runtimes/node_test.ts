@@ -44,7 +44,7 @@ interface Group {
   readonly afters: (() => unknown)[];
   readonly beforeEaches: (() => unknown)[];
   readonly afterEaches: (() => unknown)[];
-  /** The return value of the group's function: a promise may register members later. */
+  /** The return value of the group's function. If it is a promise, members may be added until it is settled. */
   filled?: unknown;
 }
 
@@ -57,7 +57,10 @@ export interface Runner {
   beforeEach(hook: () => unknown): void;
   afterEach(hook: () => unknown): void;
   /** Loads one file after another and runs its tests. Reports each event as soon as it happens. */
-  run(files: Readonly<Record<string, () => Promise<unknown>>>, tell?: (event: TestEvent) => void): Promise<Outcome[]>;
+  run(
+    files: Readonly<Record<string, () => Promise<unknown>>>,
+    onEvent?: (event: TestEvent) => void,
+  ): Promise<Outcome[]>;
 }
 
 export interface Register {
@@ -68,14 +71,14 @@ export interface Register {
 /** Creates an independent set of functions. */
 export function createRunner(): Runner {
   const outcomes: Outcome[] = [];
-  let tell: (event: TestEvent) => void = () => {};
-  /** Rejections that are not handled so far. */
-  const strays = new Map<unknown, unknown>();
-  let open: Group | undefined;
+  let emit: (event: TestEvent) => void = () => {};
+  /** The reasons of rejections that are not handled so far, by promise. */
+  const unhandled = new Map<unknown, unknown>();
+  let openGroup: Group | undefined;
 
   function currentGroup(): Group {
-    if (!open) throw new Error("Cannot register a test while tests run: use the test function of the context");
-    return open;
+    if (!openGroup) throw new Error("Cannot register a test while tests run: use the test function of the context");
+    return openGroup;
   }
 
   function addTest(name: string, options: TestOptions, body: Body): void {
@@ -87,11 +90,11 @@ export function createRunner(): Runner {
     const parent = currentGroup();
     const group = createGroup(name);
     parent.members.push(group);
-    open = group;
+    openGroup = group;
     try {
       group.filled = fill({} as TestContext);
     } finally {
-      open = parent;
+      openGroup = parent;
     }
   }
 
@@ -112,7 +115,7 @@ export function createRunner(): Runner {
 
   async function runCase({ options, body, name }: Case, path: string[], groups: Group[]): Promise<void> {
     if (options.skip) return report(path, "skipped", typeof options.skip === "string" ? options.skip : "");
-    tell({ begin: path.join(" > ") });
+    emit({ begin: path.join(" > ") });
     const subtests: Promise<void>[] = [];
     let skipped: string | undefined;
     const context: TestContext = {
@@ -132,8 +135,8 @@ export function createRunner(): Runner {
       for (const hook of groups.toReversed().flatMap(({ afterEaches }) => afterEaches)) await hook();
       await Promise.all(subtests);
       await new Promise((resolve) => setTimeout(resolve)); // An unhandled rejection is reported after the microtasks.
-      for (const [promise, reason] of strays) {
-        strays.delete(promise);
+      for (const [promise, reason] of unhandled) {
+        unhandled.delete(promise);
         throw new Error("A rejection was not handled", { cause: reason });
       }
     } catch (error) {
@@ -146,7 +149,7 @@ export function createRunner(): Runner {
   function report(path: string[], status: Outcome["status"], message?: string): void {
     const outcome = { name: path.join(" > "), status, ...message !== undefined && { message } };
     outcomes.push(outcome);
-    tell({ end: outcome });
+    emit({ end: outcome });
   }
 
   return {
@@ -157,25 +160,25 @@ export function createRunner(): Runner {
     beforeEach: (hook) => void currentGroup().beforeEaches.push(hook),
     afterEach: (hook) => void currentGroup().afterEaches.push(hook),
     async run(files, onEvent = () => {}) {
-      tell = onEvent;
+      emit = onEvent;
       function keep(event: PromiseRejectionEvent): void {
-        event.preventDefault?.(); // The edge VM has no such method.
-        strays.set(event.promise, event.reason);
+        event.preventDefault?.(); // Events of the edge VM lack this method.
+        unhandled.set(event.promise, event.reason);
       }
       function drop({ promise }: PromiseRejectionEvent): void {
-        strays.delete(promise);
+        unhandled.delete(promise);
       }
       globalThis.addEventListener?.("unhandledrejection", keep);
       globalThis.addEventListener?.("rejectionhandled", drop);
       for (const [file, load] of Object.entries(files)) {
-        tell({ file });
-        const group = open = createGroup(file);
+        emit({ file });
+        const group = openGroup = createGroup(file);
         try {
           await load();
         } catch (error) {
           report([file], "failed", describeError(error));
         }
-        open = undefined;
+        openGroup = undefined;
         await runGroup(group, [file], []);
       }
       globalThis.removeEventListener?.("unhandledrejection", keep);
@@ -207,10 +210,10 @@ function register(add: (name: string, options: TestOptions, body: Body) => void)
 
 async function withTimeout(body: () => Promise<void>, timeoutInMs: number): Promise<void> {
   let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, reject) => {
+  const timeout = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error(`The test did not end within ${timeoutInMs} ms`)), timeoutInMs);
   });
-  await Promise.race([body(), late]).finally(() => clearTimeout(timer));
+  await Promise.race([body(), timeout]).finally(() => clearTimeout(timer));
 }
 
 function describeError(error: unknown): string {

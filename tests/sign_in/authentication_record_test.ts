@@ -14,15 +14,18 @@ const RECORD: AuthenticationRecord = {
   username: "jö@contoso.com",
 };
 
-/** The records that other libraries write. */
+/** Records as other libraries write them. */
 const TEXTS: Readonly<Record<string, string>> = {
   "@azure/identity": JSON.stringify({ ...RECORD, version: "1.0" }),
-  "an old @azure/identity": JSON.stringify(RECORD),
-  "Python": '{"authority": "login.microsoftonline.com", "clientId": "an-app", "homeAccountId": "an-object.a-tenant", ' +
+  "an old release of @azure/identity": JSON.stringify(RECORD),
+  "azure-identity for Python":
+    '{"authority": "login.microsoftonline.com", "clientId": "an-app", "homeAccountId": "an-object.a-tenant", ' +
     '"tenantId": "a-tenant", "username": "j\\u00f6@contoso.com", "version": "1.0"}',
-  "Go": '{"authority":"https://login.microsoftonline.com","clientId":"an-app","homeAccountId":"an-object.a-tenant",' +
+  "azidentity for Go":
+    '{"authority":"https://login.microsoftonline.com","clientId":"an-app","homeAccountId":"an-object.a-tenant",' +
     '"tenantId":"a-tenant","username":"jö@contoso.com","version":"1.0"}',
-  "Go, with a slash": '{"authority":"https://login.microsoftonline.com/","clientId":"an-app",' +
+  "azidentity for Go, with a slash at the end of the authority":
+    '{"authority":"https://login.microsoftonline.com/","clientId":"an-app",' +
     '"homeAccountId":"an-object.a-tenant","tenantId":"a-tenant","username":"jö@contoso.com","version":"1.0"}',
 };
 

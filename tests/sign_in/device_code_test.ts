@@ -30,7 +30,7 @@ import {
 const BASE = `https://login.microsoftonline.com/${TENANT}/oauth2/v2.0`;
 const CODE = { device_code: "a-device-code", user_code: "ABC", verification_uri: "https://v.example", expires_in: 900 };
 
-/** Creates a credential and a service with a response for each poll; the last one is repeated. Records the waits. */
+/** Creates a credential, and a service that responds to each poll; the last response is repeated. Records the waits. */
 function pollWith(polls: readonly (() => Response | Promise<Response>)[], code: Record<string, unknown> = CODE) {
   const waits: number[] = [];
   let polled = 0;
@@ -49,7 +49,7 @@ function pollWith(polls: readonly (() => Response | Promise<Response>)[], code: 
       async sleep(ms) {
         const sent = service.requests.length;
         await Promise.resolve();
-        // Neither a deadline nor the timeout of an attempt, which starts with a request.
+        // The timers of deadlines, and those of attempts, which start right after a request, never fire.
         if (ms >= 30_000 || service.requests.length > sent) await new Promise(() => {});
         time += ms;
         if (ms > 0) waits.push(ms);
@@ -59,12 +59,12 @@ function pollWith(polls: readonly (() => Response | Promise<Response>)[], code: 
   return { credential, service, waits, infos };
 }
 
-/** Does not wait between polls, and never resolves for a limit of half a minute or more. */
-function eager(ms: number): Promise<void> {
+/** A `sleep` that resolves at once, or never for half a minute or more, so that deadlines are not reached. */
+function sleepWithoutDeadlines(ms: number): Promise<void> {
   return ms >= 30_000 ? new Promise(() => {}) : Promise.resolve();
 }
 
-/** A signal without a reason, as the polyfill of `@azure/abort-controller` has it. */
+/** Creates an abort signal without a `reason`, like the polyfill of `@azure/abort-controller`. */
 function createOldSignal() {
   const listeners = new Set<(event: unknown) => unknown>();
   const signal = {
@@ -103,7 +103,7 @@ test("the callback gets the user code and no secret", async () => {
   assert.equal(infos.length, 1);
 });
 
-test("without a callback the message is written to the log", async () => {
+test("without a callback, the message is written to the log", async () => {
   const scene = createScene();
   const events: LogEvent[] = [];
   const credential = byDeviceCode(scene, {
@@ -121,7 +121,7 @@ test("without a callback the message is written to the log", async () => {
   ]);
 });
 
-test("without a callback and a log the message is written to the console", async () => {
+test("without a callback or a log, the message is written to the console", async () => {
   const scene = createScene();
   const { log } = console;
   const printed: unknown[][] = [];
@@ -139,13 +139,13 @@ test("without a callback and a log the message is written to the console", async
   assert.equal(printed[0]!.length, 1);
 });
 
-test("creates a message if the service sends none", async () => {
+test("the library creates the message if the service sends none", async () => {
   const { credential, infos } = pollWith([() => tokenAnswer()]);
   await credential.getToken(GRAPH);
   assert.equal(infos[0]!.message, "Open https://v.example and enter the code ABC");
 });
 
-test("the message is a single line without control characters, for any message of the service", async () => {
+test("the message is a short line without control characters, whatever message the service sends", async () => {
   const message = `\x1b]0;title\x07Enter\r\n\x1b[2Jit ${"on and ".repeat(9999)}`;
   const { credential, infos } = pollWith([() => tokenAnswer()], { ...CODE, message });
   await credential.getToken(GRAPH);
@@ -207,7 +207,7 @@ test("the sign-in ends when the code expires", async () => {
   assert.deepEqual(waits, [5_000, 5_000, 5_000]);
 });
 
-test("the sign-in ends when Entra reports that the code has expired, before the credential's own deadline", async () => {
+test("the response expired_token ends the sign-in before the credential's own deadline", async () => {
   const scene = createScene();
   scene.visitor = undefined;
   const error = await failureOf(settle(byDeviceCode(scene).getToken(GRAPH), scene));
@@ -290,12 +290,12 @@ for (const path of ["/devicecode", "/token"]) {
   test(`a call that is aborted during a request for ${path} rejects with an AbortError`, async () => {
     const service = createService((asked) => asked.url.endsWith(path) ? silence(asked) : jsonAnswer(CODE));
     const options = { ...isolatedOptions(service), tenantId: TENANT, clientId: CLIENT, userPromptCallback() {} };
-    const credential = new DeviceCodeCredential({ ...options, runtime: { sleep: eager } });
+    const credential = new DeviceCodeCredential({ ...options, runtime: { sleep: sleepWithoutDeadlines } });
     const { signal, abort } = createOldSignal();
-    const asked = failureOf(credential.getToken(GRAPH, { abortSignal: signal }));
+    const failing = failureOf(credential.getToken(GRAPH, { abortSignal: signal }));
     await service.untilRequested(path === "/token" ? 2 : 1);
     abort();
-    assert.equal((await asked).name, "AbortError");
+    assert.equal((await failing).name, "AbortError");
   });
 }
 
@@ -320,7 +320,7 @@ for (
     ["rejects", () => Promise.reject(new Error("No screen"))],
   ] as const
 ) {
-  test(`a callback that ${name} causes an error that says so`, async () => {
+  test(`a callback that ${name} causes an error that names the callback`, async () => {
     const scene = createScene();
     const error = await failureOf(byDeviceCode(scene, { userPromptCallback: callback }).getToken(GRAPH));
     assert.equal(error.name, "AuthenticationError");
@@ -360,20 +360,20 @@ test("a callback that rejects during polling ends the sign-in", async () => {
 });
 
 for (
-  const [name, silence] of [
-    ["no network", () => Promise.reject(new TypeError("fetch failed"))],
+  const [name, fail] of [
+    ["a network failure", () => Promise.reject(new TypeError("fetch failed"))],
     ["an outage", () => new Response("", { status: 503 })],
   ] as const
 ) {
-  test(`${name} during polling: polling continues with a longer interval`, async () => {
-    const { credential, waits } = pollWith([...Array(9).fill(silence), () => tokenAnswer()]);
+  test(`after ${name}, polling continues with a longer interval`, async () => {
+    const { credential, waits } = pollWith([...Array(9).fill(fail), () => tokenAnswer()]);
     assert.equal((await credential.getToken(GRAPH)).token, "a-token");
-    // The waits of the retries in between are not counted.
+    // The retries of a poll wait for 0 ms, which is not recorded.
     assert.deepEqual(waits, [5_000, 10_000, 15_000]);
   });
 
-  test(`${name} until the code has expired causes an error that says so`, async () => {
-    const { credential } = pollWith([silence], { ...CODE, expires_in: 12 });
+  test(`${name} that lasts until the code has expired is the error of the call`, async () => {
+    const { credential } = pollWith([fail], { ...CODE, expires_in: 12 });
     const { message } = await failureOf(credential.getToken(GRAPH));
     assert.match(message, /^DeviceCodeCredential: Cannot get a token for .*(fetch failed|HTTP 503)/);
   });
@@ -399,7 +399,7 @@ test("a poll without a response times out, and the next poll is sent", async () 
 for (
   const [name, respond, message] of [
     ["an error", () => jsonAnswer({ error: "invalid_scope", error_codes: [70011] }, { status: 400 }), /invalid_scope/],
-    ["no code", () => jsonAnswer({ ...CODE, device_code: undefined }), /Cannot get a code from/],
+    ["no device code", () => jsonAnswer({ ...CODE, device_code: undefined }), /Cannot get a code from/],
     ["no user code", () => jsonAnswer({ ...CODE, user_code: "" }), /Cannot get a code from/],
     ["no verification URI", () => jsonAnswer({ ...CODE, verification_uri: 7 }), /Cannot get a code from/],
     [
@@ -413,10 +413,10 @@ for (
       /Cannot get a code from/,
     ],
     ["no expiry time", () => jsonAnswer({ ...CODE, expires_in: undefined }), /Cannot get a code from/],
-    ["a web page of a proxy", () => new Response("<html>"), /a web page: is a proxy in between/],
+    ["the web page of a proxy", () => new Response("<html>"), /a web page: is a proxy in between/],
   ] as const
 ) {
-  test(`a response with ${name} instead of a code causes an error, and the callback is not called`, async () => {
+  test(`a device authorization response with ${name} causes an error before the callback is called`, async () => {
     let prompts = 0;
     const options = { tenantId: TENANT, clientId: CLIENT, userPromptCallback: () => prompts++ };
     const service = createService((_: Asked) => respond());
@@ -431,7 +431,7 @@ for (
 }
 
 for (
-  const [name, options, says] of [
+  const [name, options, expected] of [
     [
       "an unknown app",
       { clientId: "another-app" },
@@ -448,7 +448,7 @@ for (
     const error = await failureOf(byDeviceCode(createScene(), options).getToken(GRAPH));
     assert.equal(error.name, "AuthenticationError");
     assert.match(error.message, /^DeviceCodeCredential: Cannot get a code from "https:.*\/devicecode": /);
-    assert.match(error.message, says);
+    assert.match(error.message, expected);
   });
 }
 
@@ -472,7 +472,7 @@ test("the constructor throws a TypeError for invalid options", () => {
   }
 });
 
-test("works with AD FS, at its own paths", async () => {
+test("requests to AD FS have its own paths", async () => {
   const scene: Scene = createScene({
     apps: [{ tenantId: "adfs", clientId: CLIENT }],
     users: [{ tenantId: "adfs", username: ADA, password: "a-password" }],

@@ -1,6 +1,6 @@
 // Runs on: deno, node, bun, workerd, edge
-// Hostile requests to a web app's callback or to the loopback server must not block the program. Not in a browser:
-// pages can neither send nor set these cookies.
+// Hostile requests to a web app's callback or to the loopback server must not block the program. Does not run in
+// browsers, where a script can neither send cookies in a header nor read them from one.
 import { createWebSignIn } from "@azweb/identity/web-sign-in";
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
@@ -13,6 +13,7 @@ import { openBrowser } from "../support/sign_in/web_browser.ts";
 const APP = "https://my.app";
 /** The maximum number of characters that are read of an external string. */
 const MAX_LENGTH = 16_384;
+/** The maximum number of times that regular expressions are applied. */
 const MAX_USES = 100;
 
 const HUGE = {
@@ -76,7 +77,7 @@ describe("a web app's callback reads only the beginning of a parameter", () => {
   });
 });
 
-test("a sign-in starts with any cookies of other apps", async () => {
+test("a sign-in starts even with huge cookies of other apps", async () => {
   for (const text of Object.values(HUGE)) {
     const { signIn } = createApp();
     const request = new Request(`${APP}/mail`, {

@@ -23,14 +23,15 @@ const PUBLIC = "https://login.microsoftonline.com";
 const SCOPE = "https://graph.microsoft.com/User.Read";
 const PRIVATE = "https://login.private.example";
 
-const ISSUER = "Cannot use the ID token: It is from another issuer";
-const ANOTHER = "Cannot use the ID token: It is of another tenant";
-const NONE = "Cannot use the ID token: It names no tenant";
-const APP = "Cannot use the ID token: It is for another app";
+/** The beginnings of error messages. */
+const WRONG_ISSUER = "Cannot use the ID token: It is from another issuer";
+const WRONG_TENANT = "Cannot use the ID token: It is of another tenant";
+const NO_TENANT = "Cannot use the ID token: It names no tenant";
+const WRONG_APP = "Cannot use the ID token: It is for another app";
 
 type Claims = Readonly<Record<string, unknown>>;
 
-/** A row: the authority, the tenant, the claims of the ID token and the reason why it is rejected. */
+/** The authority, the tenant and the claims of the ID token. */
 interface Row {
   readonly tenantId?: string;
   readonly authorityHost?: string;
@@ -39,6 +40,7 @@ interface Row {
   /** The OpenID configuration of the authority, besides its endpoints. */
   readonly configuration?: Claims;
   readonly claims: Claims;
+  /** The beginning of the error message; absent if the token is accepted. */
   readonly rejected?: string;
 }
 
@@ -47,7 +49,7 @@ function jwtOf(claims: Claims): string {
     .map((part) => btoa(part).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "")).join(".");
 }
 
-/** A token service whose users complete device code sign-ins at once. */
+/** Returns the responses of a token service whose users complete device code sign-ins at once. */
 function respondWith({ configuration = {}, claims }: Pick<Row, "configuration" | "claims">) {
   return ({ url }: Asked) => {
     const base = url.split("/v2.0/")[0]!;
@@ -88,17 +90,17 @@ function check(rows: Readonly<Record<string, Row>>): void {
       if (rejected === undefined) return assert.equal((await signIn(row)).token, "a-token");
       const error = await failureOf(signIn(row));
       assert.equal(error.name, "AuthenticationError");
-      // The message for another issuer ends with both issuers.
-      const [why, issuers] = error.message.split(/(?<=issuer): /);
-      assert.equal(why, `DeviceCodeCredential: ${rejected}`);
-      assert.equal(/^expected \S.*$/.test(issuers ?? ""), rejected === ISSUER, error.message);
+      // The message for another issuer ends with the expected and the actual one.
+      const [reason, issuers] = error.message.split(/(?<=issuer): /);
+      assert.equal(reason, `DeviceCodeCredential: ${rejected}`);
+      assert.equal(/^expected \S.*$/.test(issuers ?? ""), rejected === WRONG_ISSUER, error.message);
       const isText = typeof row.claims?.iss === "string" && /^https:\/\/[^/]/.test(row.claims.iss);
-      if (rejected === ISSUER && isText) assert.match(issuers!, /, got https:/);
+      if (rejected === WRONG_ISSUER && isText) assert.match(issuers!, /, got https:/);
     });
   }
 }
 
-describe("a tenant by its id", () => {
+describe("the tenant is configured by its id: an ID token with", () => {
   check({
     "its own issuer": { claims: {} },
     "its own issuer, with the tenant id in capitals": {
@@ -109,88 +111,94 @@ describe("a tenant by its id", () => {
       },
     },
     "its own issuer, version 1.0": { claims: { iss: `https://sts.windows.net/${TENANT}/` } },
-    "another tenant's issuer with our tid": { claims: { iss: `${PUBLIC}/${OTHER}/v2.0` }, rejected: ISSUER },
-    "another tenant's issuer with our tid, version 1.0": {
-      claims: { iss: `https://sts.windows.net/${OTHER}/` },
-      rejected: ISSUER,
+    "another tenant's issuer and the configured tenant's tid": {
+      claims: { iss: `${PUBLIC}/${OTHER}/v2.0` },
+      rejected: WRONG_ISSUER,
     },
-    "our issuer with another tenant's tid": { claims: { tid: OTHER }, rejected: ANOTHER },
-    "another tenant's token": { claims: { tid: OTHER, iss: `${PUBLIC}/${OTHER}/v2.0` }, rejected: ANOTHER },
-    "no tid": { claims: { tid: undefined }, rejected: NONE },
-    "an empty tid": { claims: { tid: "" }, rejected: NONE },
-    "a tid that is not a string": { claims: { tid: [TENANT] }, rejected: NONE },
-    "no issuer": { claims: { iss: undefined }, rejected: ISSUER },
-    "an empty issuer": { claims: { iss: "" }, rejected: ISSUER },
-    "an issuer in an array": { claims: { iss: [`${PUBLIC}/${TENANT}/v2.0`] }, rejected: ISSUER },
-    "an issuer without a tenant": { claims: { iss: `${PUBLIC}/` }, rejected: ISSUER },
-    "an issuer that is the template itself": { claims: { iss: `${PUBLIC}/{tenantid}/v2.0` }, rejected: ISSUER },
-    "an issuer of common": { claims: { iss: `${PUBLIC}/common/v2.0` }, rejected: ISSUER },
-    "an issuer with another path": { claims: { iss: `${PUBLIC}/${TENANT}/v2.0/x` }, rejected: ISSUER },
-    "an issuer with a trailing slash": { claims: { iss: `${PUBLIC}/${TENANT}/v2.0/` }, rejected: ISSUER },
-    "an issuer with a query": { claims: { iss: `${PUBLIC}/${TENANT}/v2.0?x` }, rejected: ISSUER },
-    "an issuer with white space": { claims: { iss: ` ${PUBLIC}/${TENANT}/v2.0` }, rejected: ISSUER },
+    "another tenant's issuer and the configured tenant's tid, version 1.0": {
+      claims: { iss: `https://sts.windows.net/${OTHER}/` },
+      rejected: WRONG_ISSUER,
+    },
+    "the configured tenant's issuer and another tenant's tid": { claims: { tid: OTHER }, rejected: WRONG_TENANT },
+    "another tenant's issuer and tid": {
+      claims: { tid: OTHER, iss: `${PUBLIC}/${OTHER}/v2.0` },
+      rejected: WRONG_TENANT,
+    },
+    "no tid": { claims: { tid: undefined }, rejected: NO_TENANT },
+    "an empty tid": { claims: { tid: "" }, rejected: NO_TENANT },
+    "a tid that is not a string": { claims: { tid: [TENANT] }, rejected: NO_TENANT },
+    "no issuer": { claims: { iss: undefined }, rejected: WRONG_ISSUER },
+    "an empty issuer": { claims: { iss: "" }, rejected: WRONG_ISSUER },
+    "an issuer in an array": { claims: { iss: [`${PUBLIC}/${TENANT}/v2.0`] }, rejected: WRONG_ISSUER },
+    "an issuer without a tenant": { claims: { iss: `${PUBLIC}/` }, rejected: WRONG_ISSUER },
+    "an issuer that is the template itself": { claims: { iss: `${PUBLIC}/{tenantid}/v2.0` }, rejected: WRONG_ISSUER },
+    "an issuer of common": { claims: { iss: `${PUBLIC}/common/v2.0` }, rejected: WRONG_ISSUER },
+    "an issuer with another path": { claims: { iss: `${PUBLIC}/${TENANT}/v2.0/x` }, rejected: WRONG_ISSUER },
+    "an issuer with a trailing slash": { claims: { iss: `${PUBLIC}/${TENANT}/v2.0/` }, rejected: WRONG_ISSUER },
+    "an issuer with a query": { claims: { iss: `${PUBLIC}/${TENANT}/v2.0?x` }, rejected: WRONG_ISSUER },
+    "an issuer with white space": { claims: { iss: ` ${PUBLIC}/${TENANT}/v2.0` }, rejected: WRONG_ISSUER },
     "an issuer over http": {
       claims: { iss: `http://login.microsoftonline.com/${TENANT}/v2.0` },
-      rejected: ISSUER,
+      rejected: WRONG_ISSUER,
     },
     "an issuer of another cloud": {
       claims: { iss: `https://login.microsoftonline.us/${TENANT}/v2.0` },
-      rejected: ISSUER,
+      rejected: WRONG_ISSUER,
     },
     "an external tenant's issuer at the public cloud": {
       claims: { iss: `https://${TENANT}.ciamlogin.com/${TENANT}/v2.0` },
-      rejected: ISSUER,
+      rejected: WRONG_ISSUER,
     },
-    "an issuer of another host": { claims: { iss: `https://evil.example/${TENANT}/v2.0` }, rejected: ISSUER },
+    "an issuer of another host": { claims: { iss: `https://evil.example/${TENANT}/v2.0` }, rejected: WRONG_ISSUER },
   });
 });
 
 describe("the audience", () => {
   check({
     "the app, which is the authorized party": { claims: { azp: CLIENT } },
-    "the app, with another authorized party": { claims: { azp: "another" }, rejected: APP },
-    "the app, with an authorized party that is not a string": { claims: { azp: [CLIENT] }, rejected: APP },
+    "the app, with another authorized party": { claims: { azp: "another" }, rejected: WRONG_APP },
+    "the app, with an authorized party that is not a string": { claims: { azp: [CLIENT] }, rejected: WRONG_APP },
     "an array with the app only": { claims: { aud: [CLIENT] } },
     "an array with the app, which is the authorized party": { claims: { aud: [CLIENT, "another"], azp: CLIENT } },
     "an array with the app, and another authorized party": {
       claims: { aud: [CLIENT, "another"], azp: "another" },
-      rejected: APP,
+      rejected: WRONG_APP,
     },
-    "an array with the app, without an authorized party": { claims: { aud: [CLIENT, "another"] }, rejected: APP },
+    "an array with the app, without an authorized party": { claims: { aud: [CLIENT, "another"] }, rejected: WRONG_APP },
   });
 });
 
-describe("a tenant that stands for several", () => {
-  const theirs = (tid: string) => ({ tid, iss: `${PUBLIC}/${tid}/v2.0` });
+describe("a tenant name that stands for several tenants", () => {
+  const claimsOf = (tid: string) => ({ tid, iss: `${PUBLIC}/${tid}/v2.0` });
   check({
-    "common: an organization's": { tenantId: "common", claims: theirs(OTHER) },
-    "common: a personal account's": { tenantId: "common", claims: theirs(CONSUMERS) },
+    "common: an organization's token": { tenantId: "common", claims: claimsOf(OTHER) },
+    "common: a personal account's token": { tenantId: "common", claims: claimsOf(CONSUMERS) },
     "common: an issuer of another tenant than the tid": {
       tenantId: "common",
       claims: { tid: OTHER },
-      rejected: ISSUER,
+      rejected: WRONG_ISSUER,
     },
-    "common: no tid": { tenantId: "common", claims: { tid: undefined }, rejected: NONE },
-    "organizations: an organization's": { tenantId: "organizations", claims: theirs(OTHER) },
-    "organizations: a personal account's": {
+    "common: no tid": { tenantId: "common", claims: { tid: undefined }, rejected: NO_TENANT },
+    "organizations: an organization's token": { tenantId: "organizations", claims: claimsOf(OTHER) },
+    "organizations: a personal account's token": {
       tenantId: "organizations",
-      claims: theirs(CONSUMERS),
-      rejected: ANOTHER,
+      claims: claimsOf(CONSUMERS),
+      rejected: WRONG_TENANT,
     },
-    "organizations, in capitals: a personal account's": {
+    "organizations, capitalized: a personal account's token": {
       tenantId: "Organizations",
-      claims: theirs(CONSUMERS.toUpperCase()),
-      rejected: ANOTHER,
+      claims: claimsOf(CONSUMERS.toUpperCase()),
+      rejected: WRONG_TENANT,
     },
-    "consumers: a personal account's": { tenantId: "consumers", claims: theirs(CONSUMERS) },
-    "consumers: an organization's": { tenantId: "consumers", claims: theirs(OTHER), rejected: ANOTHER },
-    "a domain name: the tenant behind it": { tenantId: "contoso.com", claims: theirs(OTHER) },
+    "consumers: a personal account's token": { tenantId: "consumers", claims: claimsOf(CONSUMERS) },
+    "consumers: an organization's token": { tenantId: "consumers", claims: claimsOf(OTHER), rejected: WRONG_TENANT },
+    "a domain name: a token of the tenant with that domain": { tenantId: "contoso.com", claims: claimsOf(OTHER) },
     "a domain name: an issuer of another tenant than the tid": {
       tenantId: "contoso.com",
       claims: { tid: OTHER },
-      rejected: ISSUER,
+      rejected: WRONG_ISSUER,
     },
-    "a domain name: no tid": { tenantId: "contoso.com", claims: { tid: undefined }, rejected: NONE },
+    "a domain name: no tid": { tenantId: "contoso.com", claims: { tid: undefined }, rejected: NO_TENANT },
   });
 });
 
@@ -206,25 +214,26 @@ describe("other clouds", () => {
   for (const [host, { v1, v2 }] of Object.entries(clouds)) {
     const authorityHost = `https://${host}`;
     check({
-      [`${host} by ${v2}`]: { authorityHost, claims: { iss: `https://${v2}/${TENANT}/v2.0` } },
-      [`${host} by ${v2} for another tenant`]: {
+      [`authority ${host}, issuer ${v2}`]: { authorityHost, claims: { iss: `https://${v2}/${TENANT}/v2.0` } },
+      [`authority ${host}, issuer ${v2} for another tenant`]: {
         authorityHost,
         claims: { iss: `https://${v2}/${OTHER}/v2.0` },
-        rejected: ISSUER,
+        rejected: WRONG_ISSUER,
       },
-      ...v1 !== undefined && { [`${host} by ${v1}`]: { authorityHost, claims: { iss: `https://${v1}/${TENANT}/` } } },
-      [`${host} by another cloud`]: {
+      ...v1 !== undefined &&
+        { [`authority ${host}, issuer ${v1}`]: { authorityHost, claims: { iss: `https://${v1}/${TENANT}/` } } },
+      [`authority ${host}, issuer of another cloud`]: {
         authorityHost,
         claims: { iss: `https://login.microsoftonline.de/${TENANT}/v2.0` },
-        rejected: ISSUER,
+        rejected: WRONG_ISSUER,
       },
     });
   }
   check({
-    "China by the public cloud's issuer of version 1.0": {
+    "authority of the cloud in China, issuer of version 1.0 of the public cloud": {
       authorityHost: "https://login.chinacloudapi.cn",
       claims: { iss: `https://sts.windows.net/${TENANT}/` },
-      rejected: ISSUER,
+      rejected: WRONG_ISSUER,
     },
   });
 });
@@ -234,29 +243,29 @@ describe("an external tenant", () => {
   const issuer = `https://${TENANT}.ciamlogin.com/${TENANT}/v2.0`;
   check({
     "the issuer with its id": { authorityHost, claims: { iss: issuer } },
-    "the issuer with its id, requested by its name": {
+    "the issuer with its id, if the tenant is configured by its name": {
       authorityHost,
       tenantId: "contoso.onmicrosoft.com",
       claims: { iss: issuer },
     },
     "the issuer with its name": { authorityHost, claims: { iss: `${authorityHost}/${TENANT}/v2.0` } },
-    "its name's issuer for another tenant": {
+    "the issuer with its name, for another tenant": {
       authorityHost,
       claims: { iss: `${authorityHost}/${OTHER}/v2.0` },
-      rejected: ISSUER,
+      rejected: WRONG_ISSUER,
     },
     "another tenant's issuer": {
       authorityHost,
       claims: { iss: `https://${OTHER}.ciamlogin.com/${OTHER}/v2.0` },
-      rejected: ISSUER,
+      rejected: WRONG_ISSUER,
     },
     "another tenant's token": {
       authorityHost,
       claims: { tid: OTHER, iss: `https://${OTHER}.ciamlogin.com/${OTHER}/v2.0` },
-      rejected: ANOTHER,
+      rejected: WRONG_TENANT,
     },
-    "no tid": { authorityHost, claims: { iss: issuer, tid: undefined }, rejected: NONE },
-    "the public cloud's issuer": { authorityHost, claims: {}, rejected: ISSUER },
+    "no tid": { authorityHost, claims: { iss: issuer, tid: undefined }, rejected: NO_TENANT },
+    "the public cloud's issuer": { authorityHost, claims: {}, rejected: WRONG_ISSUER },
   });
 });
 
@@ -268,10 +277,14 @@ describe("AD FS, which has no tenants", () => {
     "its issuer of access tokens": {
       ...adfs,
       claims: { iss: "http://adfs.contoso.com/adfs/services/trust", tid: undefined },
-      rejected: ISSUER,
+      rejected: WRONG_ISSUER,
     },
-    "another path": { ...adfs, claims: { iss: `${authorityHost}/other`, tid: undefined }, rejected: ISSUER },
-    "another server": { ...adfs, claims: { iss: "https://adfs.fabrikam.com/adfs", tid: undefined }, rejected: ISSUER },
+    "another path": { ...adfs, claims: { iss: `${authorityHost}/other`, tid: undefined }, rejected: WRONG_ISSUER },
+    "another server": {
+      ...adfs,
+      claims: { iss: "https://adfs.fabrikam.com/adfs", tid: undefined },
+      rejected: WRONG_ISSUER,
+    },
   });
 });
 
@@ -289,22 +302,22 @@ describe("an authority with discovery: its OpenID configuration names the issuer
     "that issuer, with a trailing slash": row(`${own}/`, { iss: `${own}/` }),
     "that issuer, without a tenant id": row(`${PRIVATE}/people`, { iss: `${PRIVATE}/people`, tid: undefined }),
     "that issuer, which contains the tenant, without a tid": row(own, { iss: own, tid: undefined }),
-    "that issuer with another tenant's tid": row(own, { iss: own, tid: OTHER }, ANOTHER),
+    "that issuer with another tenant's tid": row(own, { iss: own, tid: OTHER }, WRONG_TENANT),
     "that issuer, for a domain name, with another tenant's tid": row(
       own,
       { iss: own, tid: OTHER },
-      ISSUER,
+      WRONG_ISSUER,
       "contoso.com",
     ),
     "an issuer template": row(`${PRIVATE}/{tenantid}/v2.0`, { iss: own }),
-    "an issuer template, without a tid": row(`${PRIVATE}/{tenantid}/v2.0`, { iss: own, tid: undefined }, NONE),
+    "an issuer template, without a tid": row(`${PRIVATE}/{tenantid}/v2.0`, { iss: own, tid: undefined }, NO_TENANT),
     "an issuer template, with another tenant's issuer": row(`${PRIVATE}/{tenantid}/v2.0`, {
       iss: `${PRIVATE}/${OTHER}/v2.0`,
-    }, ISSUER),
-    "another issuer of the same host": row(own, { iss: `${PRIVATE}/people` }, ISSUER),
-    "none": row(undefined, { iss: own }, ISSUER),
-    "an empty issuer": row("", { iss: "" }, ISSUER),
-    "an issuer of another host": row("https://evil.example/v2.0", { iss: "https://evil.example/v2.0" }, ISSUER),
+    }, WRONG_ISSUER),
+    "another issuer of the same host": row(own, { iss: `${PRIVATE}/people` }, WRONG_ISSUER),
+    "a configuration without an issuer": row(undefined, { iss: own }, WRONG_ISSUER),
+    "an empty issuer": row("", { iss: "" }, WRONG_ISSUER),
+    "an issuer of another host": row("https://evil.example/v2.0", { iss: "https://evil.example/v2.0" }, WRONG_ISSUER),
     "a known cloud's issuer": row(`${PUBLIC}/${TENANT}/v2.0`, {}),
   });
 });
@@ -312,33 +325,33 @@ describe("an authority with discovery: its OpenID configuration names the issuer
 describe("an authority that is trusted without discovery: any issuer of its host, with the requested tenant", () => {
   const trusted = { authorityHost: PRIVATE, disableInstanceDiscovery: true };
   check({
-    "the host": { ...trusted, claims: { iss: PRIVATE } },
-    "the host, with another tenant's tid": { ...trusted, claims: { iss: PRIVATE, tid: OTHER }, rejected: ANOTHER },
-    "the host, without a tid": { ...trusted, claims: { iss: PRIVATE, tid: undefined }, rejected: NONE },
+    "the host alone": { ...trusted, claims: { iss: PRIVATE } },
+    "the host, with another tenant's tid": { ...trusted, claims: { iss: PRIVATE, tid: OTHER }, rejected: WRONG_TENANT },
+    "the host, without a tid": { ...trusted, claims: { iss: PRIVATE, tid: undefined }, rejected: NO_TENANT },
     "the host, without a tid, for a domain name": {
       ...trusted,
       tenantId: "contoso.com",
       claims: { iss: PRIVATE, tid: undefined },
     },
-    "the tenant": { ...trusted, claims: { iss: `${PRIVATE}/${TENANT}/v2.0` } },
-    "another tenant": { ...trusted, claims: { iss: `${PRIVATE}/${OTHER}/v2.0` }, rejected: ISSUER },
-    "organizations, a personal account's": {
+    "the host with the tenant": { ...trusted, claims: { iss: `${PRIVATE}/${TENANT}/v2.0` } },
+    "the host with another tenant": { ...trusted, claims: { iss: `${PRIVATE}/${OTHER}/v2.0` }, rejected: WRONG_ISSUER },
+    "organizations: a personal account's token": {
       ...trusted,
       tenantId: "organizations",
       claims: { iss: PRIVATE, tid: CONSUMERS },
-      rejected: ANOTHER,
+      rejected: WRONG_TENANT,
     },
-    "another host": { ...trusted, claims: { iss: `${PUBLIC}/${TENANT}/v2.0` }, rejected: ISSUER },
-    "the host after a space": { ...trusted, claims: { iss: ` ${PRIVATE}/` }, rejected: ISSUER },
-    "the host as user information": { ...trusted, claims: { iss: `${PRIVATE}@evil.example/` }, rejected: ISSUER },
-    "a host with the same prefix": { ...trusted, claims: { iss: `${PRIVATE}.evil.example/` }, rejected: ISSUER },
-    "another port": { ...trusted, claims: { iss: `${PRIVATE}:8443/${TENANT}/v2.0` }, rejected: ISSUER },
+    "another host": { ...trusted, claims: { iss: `${PUBLIC}/${TENANT}/v2.0` }, rejected: WRONG_ISSUER },
+    "the host after a space": { ...trusted, claims: { iss: ` ${PRIVATE}/` }, rejected: WRONG_ISSUER },
+    "the host as user information": { ...trusted, claims: { iss: `${PRIVATE}@evil.example/` }, rejected: WRONG_ISSUER },
+    "a host with the same prefix": { ...trusted, claims: { iss: `${PRIVATE}.evil.example/` }, rejected: WRONG_ISSUER },
+    "another port": { ...trusted, claims: { iss: `${PRIVATE}:8443/${TENANT}/v2.0` }, rejected: WRONG_ISSUER },
   });
 });
 
 describe("the issuer of an authorization response (RFC 9207)", () => {
   const rows: Readonly<Record<string, readonly [string, string, boolean]>> = {
-    "our tenant's": [TENANT, `${PUBLIC}/${TENANT}/v2.0`, true],
+    "the requested tenant's": [TENANT, `${PUBLIC}/${TENANT}/v2.0`, true],
     "another tenant's": [TENANT, `${PUBLIC}/${OTHER}/v2.0`, false],
     "the host alone": [TENANT, PUBLIC, false],
     "any tenant's under common": ["common", `${PUBLIC}/${OTHER}/v2.0`, true],
@@ -346,8 +359,8 @@ describe("the issuer of an authorization response (RFC 9207)", () => {
     "personal accounts' under organizations": ["organizations", `${PUBLIC}/${CONSUMERS}/v2.0`, false],
     "an empty string": [TENANT, "", false],
   };
-  for (const [name, [tenantId, iss, isOurs]] of Object.entries(rows)) {
-    test(`${name}: ${isOurs ? "the code is redeemed" : "no request is sent"}`, async () => {
+  for (const [name, [tenantId, iss, isAccepted]] of Object.entries(rows)) {
+    test(`${name}: ${isAccepted ? "the code is redeemed" : "no request is sent"}`, async () => {
       const service = createService(() => jsonAnswer({ error: "invalid_grant" }, { status: 400 }));
       const app = createWebSignIn({
         ...isolatedOptions(service),
@@ -368,9 +381,9 @@ describe("the issuer of an authorization response (RFC 9207)", () => {
       assert.equal(error.name, "AuthenticationError");
       assert.match(
         error.message,
-        isOurs ? /invalid_grant/ : /^WebSignIn: Cannot sign in: The response is from another issuer: expected /,
+        isAccepted ? /invalid_grant/ : /^WebSignIn: Cannot sign in: The response is from another issuer: expected /,
       );
-      assert.equal(service.requests.length, isOurs ? 1 : 0);
+      assert.equal(service.requests.length, isAccepted ? 1 : 0);
     });
   }
 });
@@ -414,16 +427,16 @@ describe("the simulated Entra uses the issuers of Entra", () => {
   });
 });
 
-describe("both issuers are named", () => {
+describe("the error names the expected and the actual issuer", () => {
   for (
     const [name, row, issuers] of [
       [
-        "another host",
+        "an issuer of another host",
         { claims: { iss: `http://127.0.0.1:8080/${TENANT}/v2.0` } },
         `expected ${PUBLIC}/${TENANT}/v2.0, got http://127.0.0.1:8080/${TENANT}/v2.0`,
       ],
       [
-        "a server for tests, whose ID tokens are of the public cloud",
+        "a server for tests whose ID tokens have the issuer of the public cloud",
         {
           authorityHost: "http://127.0.0.1:8080",
           allowInsecureLoopback: true,
@@ -433,26 +446,30 @@ describe("both issuers are named", () => {
         `expected http://127.0.0.1:8080/…, got ${PUBLIC}/${TENANT}/v2.0`,
       ],
       [
-        "another tenant's",
+        "an issuer of another tenant",
         { claims: { iss: `${PUBLIC}/${OTHER}/v2.0` } },
         `expected ${PUBLIC}/${TENANT}/v2.0, got ${PUBLIC}/${OTHER}/v2.0`,
       ],
       [
-        "a path that may be anything",
+        "an issuer with an unknown path, which the error omits",
         { claims: { iss: "https://evil.example/CANARY?CANARY#CANARY" } },
         `expected ${PUBLIC}/${TENANT}/v2.0, got https://evil.example/…`,
       ],
-      ["no URL", { claims: { iss: "CANARY" } }, `expected ${PUBLIC}/${TENANT}/v2.0`],
       [
-        "an authority that declares none",
+        "an issuer that is not a URL, which the error omits",
+        { claims: { iss: "CANARY" } },
+        `expected ${PUBLIC}/${TENANT}/v2.0`,
+      ],
+      [
+        "an authority whose configuration has no issuer",
         { authorityHost: PRIVATE, claims: { iss: `${PRIVATE}/${TENANT}/v2.0` } },
         "expected the issuer in the OpenID configuration, which has none of its own, " +
         `got ${PRIVATE}/${TENANT}/v2.0`,
       ],
-    ] as [string, Omit<Row, "refused">, string][]
+    ] as [string, Omit<Row, "rejected">, string][]
   ) {
     test(name, async () => {
-      assert.equal((await failureOf(signIn(row))).message, `DeviceCodeCredential: ${ISSUER}: ${issuers}`);
+      assert.equal((await failureOf(signIn(row))).message, `DeviceCodeCredential: ${WRONG_ISSUER}: ${issuers}`);
     });
   }
 });

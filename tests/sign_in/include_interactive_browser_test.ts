@@ -1,5 +1,6 @@
 // Runs on: deno, node, bun, edge, browser
-// The user's browser as the last link of the chain: the loopback server and the browser are functions.
+// InteractiveBrowserCredential as the last credential of the chain. Functions replace the loopback server and the
+// browser.
 import { DefaultAzureCredential, type DefaultAzureCredentialClientIdOptions } from "@azweb/identity";
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -48,7 +49,7 @@ function create(options: DefaultAzureCredentialClientIdOptions = {}): {
 
 const APP = "an-app";
 
-test("the user signs in once with the option", async () => {
+test("if the browser is included, the user signs in once, and the chain passes its options on", async () => {
   const { credential, shown, pages } = create({
     loginHint: "jo@contoso.com",
     browserCustomizationOptions: { successMessage: "Well done" },
@@ -69,7 +70,7 @@ test("two concurrent calls for two resources need one sign-in", async () => {
   assert.equal(shown.length, 1);
 });
 
-test("it is the last credential of the chain if it is included", async () => {
+test(`${NAME} is the last credential of the chain if it is included`, async () => {
   for (
     const [options, expected] of [
       [{}, [...OTHERS, NAME]],
@@ -87,14 +88,14 @@ test("it is the last credential of the chain if it is included", async () => {
   }
 });
 
-test("explain describes it", async () => {
+test(`explain() describes ${NAME}`, async () => {
   const { credential } = create();
   assert.deepEqual(await credential.explain(), [
     { credential: NAME, state: "inconclusive", detail: "Opens a browser for the user to sign in" },
   ]);
 });
 
-test("it must be included to be selected by name", () => {
+test(`${NAME} can be excluded or selected by its name only if it is included`, () => {
   const options = { includeInteractiveBrowser: false };
   assert.throws(() => create({ ...options, exclude: [NAME] }), { name: "TypeError", message: /"exclude" must name/ });
   assert.throws(

@@ -64,7 +64,7 @@ test("an intercepted code cannot be redeemed without the code verifier", { skip:
     const credential = new InteractiveBrowserCredential({
       ...options,
       async fetch(url, init) {
-        // An attacker is faster, with the code and another verifier.
+        // An attacker with the code is faster, and tries it without a verifier and with another one.
         const form = new URLSearchParams(String(init?.body));
         for (const verifier of [undefined, "a".repeat(43)]) {
           if (verifier) form.set("code_verifier", verifier);
@@ -87,24 +87,28 @@ test("an intercepted code cannot be redeemed without the code verifier", { skip:
   });
 });
 
-test("a sign-in with a login hint, and a cancelled one", { skip: NO_BROWSER }, async () => {
-  await withBrowser(async ({ options }, page) => {
-    const credential = new InteractiveBrowserCredential({
-      ...options,
-      loginHint: "jo@contoso.com",
-      runtime: {
-        async openUrl(url) {
-          const { searchParams } = new URL(url);
-          assert.equal(searchParams.get("prompt"), "login");
-          await page.goto(url);
-          await page.click('a:has-text("Cancel")');
+test(
+  "a login hint is passed on, and a user who cancels causes an AuthenticationError",
+  { skip: NO_BROWSER },
+  async () => {
+    await withBrowser(async ({ options }, page) => {
+      const credential = new InteractiveBrowserCredential({
+        ...options,
+        loginHint: "jo@contoso.com",
+        runtime: {
+          async openUrl(url) {
+            const { searchParams } = new URL(url);
+            assert.equal(searchParams.get("prompt"), "login");
+            await page.goto(url);
+            await page.click('a:has-text("Cancel")');
+          },
         },
-      },
+      });
+      const { name, message } = await failureOf(credential.getToken(API_SCOPE));
+      assert.equal(name, "AuthenticationError");
+      assert.match(message, /Cannot sign in: access_denied/);
+      await page.waitForSelector("h1");
+      assert.equal(await page.textContent("h1"), "Not signed in");
     });
-    const { name, message } = await failureOf(credential.getToken(API_SCOPE));
-    assert.equal(name, "AuthenticationError");
-    assert.match(message, /Cannot sign in: access_denied/);
-    await page.waitForSelector("h1");
-    assert.equal(await page.textContent("h1"), "Not signed in");
-  });
-});
+  },
+);

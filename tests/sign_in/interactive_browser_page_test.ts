@@ -19,7 +19,7 @@ const APP = `
   const output = document.querySelector("output");
 
   async function signIn() {
-    document.title = "Asks";
+    document.title = "Requesting a token";
     if (loginStyle) sessionStorage.setItem("style", loginStyle);
     try {
       const first = await credential.getToken(options.scope);
@@ -29,9 +29,9 @@ const APP = `
       output.textContent = name + ": " + message;
     }
   }
-  // The popup that gets the authorization response is a page of the app too.
-  const comesBack = location.hash.includes("state=") && loginStyle === "redirect";
-  if (comesBack || options.asksOnLoad) signIn();
+  // In a popup, the response is for the page that opened it, although the popup is a page of the app too.
+  const hasReturned = location.hash.includes("state=") && loginStyle === "redirect";
+  if (hasReturned || options.requestsOnLoad) signIn();
   document.querySelector("button").addEventListener("click", signIn);
 `;
 
@@ -48,16 +48,16 @@ async function bundle(): Promise<string> {
 }
 
 interface Stage {
-  /** Its origin. */
+  /** The origin of the app. */
   readonly app: string;
   readonly server: OidcProvider;
   readonly page: Page;
 }
 
-/** Runs the app, which may request a token on load, in a page of another site than the server's. */
+/** Runs the app in a page whose site differs from the server's. If `requestsOnLoad`, it requests a token on load. */
 async function withPage(
   use: (stage: Stage) => Promise<void>,
-  appOptions: { readonly asksOnLoad?: boolean; readonly timeoutInMs?: number } = {},
+  appOptions: { readonly requestsOnLoad?: boolean; readonly timeoutInMs?: number } = {},
 ): Promise<void> {
   const code = await bundle();
   let options = "";
@@ -93,7 +93,7 @@ async function outcome(page: Page): Promise<string> {
   return (await page.textContent("output"))!;
 }
 
-test("in a popup", { skip: NO_BROWSER }, async () => {
+test("a user signs in in a popup", { skip: NO_BROWSER }, async () => {
   await withPage(async ({ app, server, page }) => {
     await page.goto(app);
     const [popup] = await Promise.all([page.waitForEvent("popup"), page.click("button")]);
@@ -107,7 +107,7 @@ test("in a popup", { skip: NO_BROWSER }, async () => {
   });
 });
 
-test("in a popup that the user closes or cancels", { skip: NO_BROWSER }, async () => {
+test("a user closes the popup, or cancels the sign-in in it", { skip: NO_BROWSER }, async () => {
   await withPage(async ({ app, server, page }) => {
     for (
       const [leave, expected] of [
@@ -148,7 +148,7 @@ test(
       await popup.waitForLoadState();
       const release = await holdTimers(page);
       await fillIn(popup, "jo");
-      await popup.waitForFunction("document.title === 'Asks'");
+      await popup.waitForFunction("document.title === 'Requesting a token'");
       const further: Page[] = [];
       page.context().on("page", (page) => further.push(page));
       await popup.waitForTimeout(500);
@@ -156,7 +156,7 @@ test(
       assert.equal(await outcome(page), "signed in");
       assert.deepEqual(further.map((page) => page.url()), []);
       assert.deepEqual(server.grants, GRANTS);
-    }, { asksOnLoad: true });
+    }, { requestsOnLoad: true });
   },
 );
 
@@ -173,10 +173,10 @@ test("the popup of an aborted sign-in tells the user to close it", { skip: NO_BR
       "AuthenticationError: InteractiveBrowserCredential: Cannot get a token: The popup window of the sign-in was " +
         'not closed within the 1000 ms of "timeoutInMs". Close it, and sign in again in the page that opened it',
     );
-  }, { asksOnLoad: true });
+  }, { requestsOnLoad: true });
 });
 
-test("the sign-in times out", { skip: NO_BROWSER }, async () => {
+test("a sign-in in a popup times out", { skip: NO_BROWSER }, async () => {
   await withPage(async ({ app, page }) => {
     await page.goto(app);
     await page.click("button");
@@ -208,7 +208,7 @@ async function signInByRedirect({ app, server, page }: Stage): Promise<void> {
   assert.deepEqual(server.grants, GRANTS);
 }
 
-test("by a redirect of the page", { skip: NO_BROWSER }, async () => {
+test("a user signs in by a redirect of the page", { skip: NO_BROWSER }, async () => {
   await withPage(async (stage) => {
     const { app, page } = stage;
     await page.goto(`${app}/?style=redirect`);
@@ -226,7 +226,7 @@ test("a user who navigates back can start another sign-in", { skip: NO_BROWSER }
     await page.click("button");
     await page.waitForSelector('input[name="login"]');
     await page.goBack({ waitUntil: "commit" });
-    // The page was in the back/forward cache, and so was the call.
+    // The browser restores the page from the back/forward cache, with its pending call.
     assert.match(await outcome(page), /Cannot sign in: The user returned without signing in$/);
     await signInByRedirect(stage);
   });

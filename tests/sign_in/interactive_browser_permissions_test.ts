@@ -1,5 +1,6 @@
 // Runs on: deno
-// The Deno permissions that a browser sign-in needs, each in its own process: no prompt, and the exact flag.
+// The Deno permissions that a browser sign-in needs: Deno never prompts for one, and the error names the exact flag.
+// Each sign-in runs in its own process.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { COUNT_QUESTIONS, runWithFlags } from "../support/permissions.ts";
@@ -8,7 +9,7 @@ const TOKEN_HOST = "login.microsoftonline.com";
 const NET = `--allow-net=127.0.0.1,[::1],${TOKEN_HOST}`;
 
 /** Returns the outcome of a sign-in and the number of permission prompts. */
-async function ask(flags: string[], options = ""): Promise<string> {
+async function signIn(flags: string[], options = ""): Promise<string> {
   return await runWithFlags(
     flags,
     `
@@ -23,7 +24,7 @@ async function ask(flags: string[], options = ""): Promise<string> {
   );
 }
 
-/** A user who declines. */
+/** Options with a browser whose user declines. */
 const DECLINE = `
   runtime: {
     async openUrl(url) {
@@ -36,23 +37,23 @@ const DECLINE = `
 
 const DECLINED = "AuthenticationError / InteractiveBrowserCredential: Cannot sign in: declined / 0";
 
-const enough: [flag: string, options?: string][] = [
+const SUFFICIENT: [flag: string, options?: string][] = [
   [NET],
   [`--allow-net=127.0.0.1,${TOKEN_HOST}`],
   [`--allow-net=127.0.0.1,${TOKEN_HOST}:443`],
   ["--allow-net"],
   ["--allow-net=127.0.0.1", "fetch() {},"],
 ];
-for (const [flag, options = ""] of enough) {
+for (const [flag, options = ""] of SUFFICIENT) {
   test(`${flag} is sufficient to sign in without a prompt: ${options || "no options"}`, async () => {
-    assert.equal(await ask([flag], options + DECLINE), DECLINED);
+    assert.equal(await signIn([flag], options + DECLINE), DECLINED);
   });
 }
 
 const NO_LOOPBACK = "Cannot prompt the user to sign in: Serving a loopback address is not permitted";
 const UNREACHABLE = `Cannot reach "${TOKEN_HOST}"`;
 
-const missing: [flag: string, reason: string, hosts: string, options?: string][] = [
+const INSUFFICIENT: [flag: string, reason: string, hosts: string, options?: string][] = [
   ["--no-prompt", UNREACHABLE, `127.0.0.1,[::1],${TOKEN_HOST}`],
   ["--deny-net", UNREACHABLE, `127.0.0.1,[::1],${TOKEN_HOST}`],
   ["--allow-net=127.0.0.1,[::1]", UNREACHABLE, `127.0.0.1,[::1],${TOKEN_HOST}`],
@@ -68,19 +69,19 @@ const missing: [flag: string, reason: string, hosts: string, options?: string][]
   ],
   ["--deny-net", NO_LOOPBACK, "127.0.0.1,[::1]", "fetch() {},"],
 ];
-for (const [flag, reason, hosts, options = ""] of missing) {
-  test(`with ${flag} an AuthenticationError names the missing flag before a browser is opened, without a prompt: ${options || hosts}`, async () => {
+for (const [flag, reason, hosts, options = ""] of INSUFFICIENT) {
+  test(`with ${flag}, the error names the missing flag before a browser is opened: ${options || hosts}`, async () => {
     const next = reason === NO_LOOPBACK ? ", or use DeviceCodeCredential" : "";
     const start = "AuthenticationError / InteractiveBrowserCredential: ";
-    const output = await ask([flag], options + DECLINE);
+    const output = await signIn([flag], options + DECLINE);
     assert.equal(output, `${start}${reason}: Run Deno with --allow-net='${hosts}'${next} / 0`);
-    assert.equal(await ask([`--allow-net=${hosts}`], options + DECLINE), DECLINED);
+    assert.equal(await signIn([`--allow-net=${hosts}`], options + DECLINE), DECLINED);
   });
 }
 
-test("with a custom loopback server the error names only the permission for the token service", async () => {
+test("with a custom loopback server, the error names only the permission for the token service", async () => {
   assert.equal(
-    await ask([], "runtime: { listen() {}, openUrl() {} }"),
+    await signIn([], "runtime: { listen() {}, openUrl() {} }"),
     "AuthenticationError / InteractiveBrowserCredential: " +
       `${UNREACHABLE}: Run Deno with --allow-net=${TOKEN_HOST} / 0`,
   );
@@ -91,19 +92,19 @@ test("a fixed port needs only the permission for that port", async () => {
   const { port } = probe.addr;
   probe.close();
   const flag = `--allow-net=127.0.0.1:${port},${TOKEN_HOST}`;
-  assert.equal(await ask([flag], `redirectUri: "http://localhost:${port}", ${DECLINE}`), DECLINED);
+  assert.equal(await signIn([flag], `redirectUri: "http://localhost:${port}", ${DECLINE}`), DECLINED);
 });
 
 test("an AuthenticationError names the missing flag to open a browser, without a prompt", async () => {
   const opener = Deno.build.os === "darwin" ? "/usr/bin/open" : "/usr/bin/xdg-open";
   assert.equal(
-    await ask([NET]),
+    await signIn([NET]),
     "AuthenticationError / InteractiveBrowserCredential: Cannot prompt the user to sign in: Opening a browser is not permitted: " +
       `Run Deno with --allow-run=${opener}, set "log", which receives the URL, or use DeviceCodeCredential / 0`,
   );
 });
 
-test("using only the listener causes an error that names its flag, without a prompt", async () => {
+test("the error of createRuntime().listen names its flag, without a prompt", async () => {
   const code = `
     ${COUNT_QUESTIONS}
     const { createRuntime } = await import("@azweb/identity/runtime");

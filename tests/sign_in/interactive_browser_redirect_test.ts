@@ -31,7 +31,7 @@ interface Tab {
   readonly service: ReturnType<typeof createService>;
   /** Loads the app. */
   load(options?: InteractiveBrowserCredentialOptions): InteractiveBrowserCredential;
-  /** Returns the URL to which the call navigates. */
+  /** Resolves with the sign-in URL to which the call navigates. */
   untilRedirected(call: Promise<unknown>): Promise<Shown>;
   /** Navigates back to the app with an authorization response. */
   returnWith(shown: Shown, response?: string): void;
@@ -42,7 +42,7 @@ let page: FakePage | undefined;
 afterEach(() => page?.close());
 
 function openTab(
-  respond: (request: Asked, right: (claims?: IdTokenClaims) => Response) => Response = (_, right) => right(),
+  respond: (request: Asked, succeed: (claims?: IdTokenClaims) => Response) => Response = (_, succeed) => succeed(),
 ): Tab {
   const opened = page = openPage(APP);
   let nonce: string | undefined;
@@ -61,13 +61,13 @@ function openTab(
         cache: new Map(),
         env: {},
         retryOptions: { maxRetries: 0 },
-        // No timer may outlive a test that leaves the page.
+        // A call that leaves the page stays pending. Its timers must not outlive the test.
         runtime: { sleep: () => new Promise(() => {}) },
         ...options,
       }),
     untilRedirected: async (call) => {
       const shown = readShown(
-        await Promise.race([opened.untilShown(), call.then(() => assert.fail("It did not leave"))]),
+        await Promise.race([opened.untilShown(), call.then(() => assert.fail("The page was not redirected"))]),
       );
       ({ nonce } = shown);
       return shown;
@@ -88,7 +88,7 @@ function assertClean({ page }: Tab): void {
   assert.deepEqual([page.href, page.storage.size], [APP, 0]);
 }
 
-test("the page returns from the back/forward cache: the call fails, and the next one starts a new sign-in", async () => {
+test("the page is restored from the back/forward cache: its call fails, and the next one starts a sign-in", async () => {
   const tab = openTab();
   const credential = tab.load();
   const call = credential.getToken(SCOPE);
@@ -96,7 +96,7 @@ test("the page returns from the back/forward cache: the call fails, and the next
   call.catch(() => isOver = true);
   await tab.untilRedirected(call);
   const show = (persisted: boolean) => tab.page.listeners.forEach((listener) => listener({ persisted }));
-  // The event of leaving the page.
+  // The page is shown, but was not in the cache.
   show(false);
   await breathe();
   assert.equal(isOver, false);
@@ -112,7 +112,7 @@ test("the page returns from the back/forward cache: the call fails, and the next
   assert.equal((await tab.load().getToken(SCOPE)).token, "token-0");
 });
 
-test("a user who has signed in gets a token with disableAutomaticAuthentication", async () => {
+test("with disableAutomaticAuthentication, a user who has signed in by authenticate gets a token", async () => {
   const tab = openTab();
   const load = () => tab.load({ disableAutomaticAuthentication: true });
   assert.equal((await failureOf(load().getToken(SCOPE))).name, "AuthenticationRequiredError");
@@ -132,7 +132,7 @@ const REFRESH = "refresh_token";
 /** The options of the sign-in, the first call afterwards, and the token requests that it needs. */
 type FirstCall = [signInOptions: GetTokenOptions, scope: string, callOptions: GetTokenOptions, requests: unknown[][]];
 const FIRST_CALLS: Readonly<Record<string, FirstCall>> = {
-  "the same": [{}, SCOPE, {}, [[REDEEM, SCOPE, undefined]]],
+  "the same scope": [{}, SCOPE, {}, [[REDEEM, SCOPE, undefined]]],
   "the same claims": [{ claims: CLAIMS }, SCOPE, { claims: CLAIMS }, [[REDEEM, SCOPE, CLAIMS]]],
   "the same capability": [{ enableCae: true }, SCOPE, { enableCae: true }, [[REDEEM, SCOPE, CAE]]],
   "another scope": [{}, VAULT, {}, [[REDEEM, SCOPE, undefined], [REFRESH, VAULT, undefined]]],
@@ -144,7 +144,7 @@ const FIRST_CALLS: Readonly<Record<string, FirstCall>> = {
 };
 
 for (const [first, [signInOptions, scope, callOptions, requests]] of Object.entries(FIRST_CALLS)) {
-  test(`the code is redeemed for the scope of the sign-in; the first call requests ${first}`, async () => {
+  test(`the code is redeemed with the options of the sign-in if the next call has ${first}`, async () => {
     const tab = openTab();
     tab.returnWith(await tab.untilRedirected(tab.load().getToken(SCOPE, signInOptions)));
     assert.equal((await tab.load().getToken(scope, callOptions)).token, `token-${requests.length - 1}`);
@@ -152,7 +152,7 @@ for (const [first, [signInOptions, scope, callOptions, requests]] of Object.entr
     assert.deepEqual(tokenRequestsOf(tab), requests);
   });
 
-  test(`authenticate returns the account after the redirect; the first call requests ${first}`, async () => {
+  test(`authenticate returns the account after the redirect if it has ${first}`, async () => {
     const tab = openTab();
     tab.returnWith(await tab.untilRedirected(tab.load().authenticate(SCOPE, signInOptions)));
     const credential = tab.load();
@@ -164,9 +164,9 @@ for (const [first, [signInOptions, scope, callOptions, requests]] of Object.entr
   });
 }
 
-test("a user who has returned and must sign in again is redirected again, or the call fails", async () => {
-  const tab = openTab(({ form }, right) =>
-    form.grant_type === REFRESH ? jsonAnswer({ error: "interaction_required" }, { status: 400 }) : right()
+test("a user who must sign in again is redirected again, or the call fails if that is disabled", async () => {
+  const tab = openTab(({ form }, succeed) =>
+    form.grant_type === REFRESH ? jsonAnswer({ error: "interaction_required" }, { status: 400 }) : succeed()
   );
   tab.returnWith(await tab.untilRedirected(tab.load().getToken(SCOPE)));
   const { url } = await tab.untilRedirected(tab.load().getToken(VAULT));
@@ -187,7 +187,7 @@ test("a response with another state is ignored, and a new sign-in starts", async
 
 test("the endpoints of an authority may have a query", async () => {
   const host = "https://login.corp.example";
-  const tab = openTab(({ url }, right) =>
+  const tab = openTab(({ url }, succeed) =>
     url.includes("/discovery/instance?")
       ? jsonAnswer({ tenant_discovery_endpoint: host })
       : url.includes("openid-configuration")
@@ -196,7 +196,7 @@ test("the endpoints of an authority may have a query", async () => {
         authorization_endpoint: `${host}/authorize?policy=1`,
         token_endpoint: `${host}/token?policy=1`,
       })
-      : right({ iss: host })
+      : succeed({ iss: host })
   );
   const load = () => tab.load({ authorityHost: host });
   const shown = await tab.untilRedirected(load().getToken(SCOPE));
@@ -223,7 +223,7 @@ for (
   });
 }
 
-test("without storage the user signs in in a popup, and the page is not redirected", async () => {
+test("without session storage, a sign-in in a popup succeeds, and one by redirect fails before the page is left", async () => {
   const tab = openTab();
   Object.defineProperty(globalThis, "sessionStorage", {
     get() {

@@ -1,5 +1,6 @@
 // Runs on: deno, node, bun
-// Allowed redirect URIs: a loopback address for a program, the own origin for a page, the app for a web app.
+// Allowed redirect URIs: a loopback address for a program, a URL of the own origin for a page, and a URL with https or
+// a loopback address for a web app.
 import { InteractiveBrowserCredential } from "@azweb/identity";
 import { createWebSignIn } from "@azweb/identity/web-sign-in";
 import assert from "node:assert/strict";
@@ -14,7 +15,7 @@ function createCredential(redirectUri: unknown): InteractiveBrowserCredential {
   return new InteractiveBrowserCredential({ ...options, redirectUri: redirectUri as string });
 }
 
-/** Constructs a credential and calls its methods, which are aborted where they accept the redirect URI. */
+/** Creates a credential and calls its methods with an aborted signal. Throws if they reject the redirect URI. */
 async function checkCredential(redirectUri: unknown): Promise<void> {
   const credential = createCredential(redirectUri);
   for (const method of ["getToken", "authenticate", "getToken"] as const) {
@@ -27,14 +28,15 @@ async function checkCredential(redirectUri: unknown): Promise<void> {
 type Check = (redirectUri: unknown) => unknown;
 
 interface Environment {
+  /** The message for a redirect URI that is not allowed. */
   readonly message: RegExp;
   readonly check: Check;
-  readonly good: readonly unknown[];
-  readonly bad: readonly unknown[];
+  readonly allowed: readonly unknown[];
+  readonly forbidden: readonly unknown[];
 }
 
-/** Redirect URIs that are not allowed in any environment. */
-const NOWHERE = [
+/** Redirect URIs that no environment allows, except that a web app may be at any host with https. */
+const FORBIDDEN = [
   ...[
     "",
     "nothing",
@@ -57,29 +59,29 @@ const ENVIRONMENTS: Readonly<Record<string, Environment>> = {
   "a program": {
     message: /^Option "redirectUri" must be "http:\/\/localhost", with or without a port/,
     check: checkCredential,
-    good: [
+    allowed: [
       ...["http://localhost", "http://localhost/", "http://localhost:8400", "http://localhost:8400/"],
       ...["http://127.0.0.1", "http://127.0.0.1:8400", "http://[::1]", "http://[::1]:8400"],
       ...["http://localhost:443", "http://localhost:8080", "HTTP://LOCALHOST:8400", undefined],
     ],
-    bad: [
+    forbidden: [
       ...["https://localhost", "https://localhost:8400", "https://my.app", "https://my.app/signed-in"],
-      // The browser would drop the first of these ports, and nothing listens at the others.
+      // Browsers omit port 80, and no server can listen at the other ports.
       ...["http://localhost:80", "http://localhost:080", "http://127.0.0.1:80/", "http://localhost:0"],
       ...["http://localhost:65536", "http://localhost:-1", "http://localhost:a"],
       ...["http://localhost:8400/callback", "http://localhost/?a=b", "http://localhost:8400#a"],
       ...["http://jo@localhost", "http://jo:pw@localhost:8400", "http://:pw@localhost"],
-      // They resolve to this machine, but nothing listens there.
+      // These addresses are of this machine, but the loopback server does not listen at them.
       ...["http://127.0.0.2", "http://0.0.0.0:8400", "http://[::]", "http://my.localhost:8400"],
     ],
   },
   "a page": {
     message: /^Option "redirectUri" must be the URL of a page of the same origin$/,
     check: (redirectUri) => inPage(PAGE, () => checkCredential(redirectUri)),
-    good: ["https://my.app", "https://my.app/", "https://my.app:443/signed-in", "https://my.app/a?b=c", undefined],
-    bad: [
+    allowed: ["https://my.app", "https://my.app/", "https://my.app:443/signed-in", "https://my.app/a?b=c", undefined],
+    forbidden: [
       ...["http://my.app", "https://my.app:8443", "https://www.my.app", "https://app"],
-      // A program that listens there would receive the code.
+      // Another program that listens there would receive the code.
       ...["http://localhost", "http://localhost:8400", "http://127.0.0.1", "http://[::1]:8400"],
     ],
   },
@@ -97,11 +99,11 @@ const ENVIRONMENTS: Readonly<Record<string, Environment>> = {
         },
         redirectUri: redirectUri as string,
       }),
-    good: [
+    allowed: [
       ...["https://my.app", "https://my.app/signed-in", "https://my.app:8443/signed-in"],
       ...["http://localhost/signed-in", "http://localhost:8787/signed-in", "http://127.0.0.1:1/a", "http://[::1]:1/a"],
     ],
-    bad: [
+    forbidden: [
       ...["http://my.app", "http://my.app/signed-in", "http://0.0.0.0/signed-in", undefined, new URL("https://my.app")],
       ...["https://my.app/?a=b", "https://my.app/signed-in#a", "http://localhost/?a=b"],
       ...["https://jo@my.app", "https://jo:pw@my.app", "https://:pw@my.app/signed-in"],
@@ -109,15 +111,15 @@ const ENVIRONMENTS: Readonly<Record<string, Environment>> = {
   },
 };
 
-for (const [environment, { message, check, good, bad }] of Object.entries(ENVIRONMENTS)) {
+for (const [environment, { message, check, allowed, forbidden }] of Object.entries(ENVIRONMENTS)) {
   describe(`a response for ${environment}`, () => {
-    for (const redirectUri of good) {
+    for (const redirectUri of allowed) {
       test(`may go to ${redirectUri}`, async () => void await check(redirectUri));
     }
-    const elsewhere = environment === "a web app"
-      ? NOWHERE.filter((uri) => !/^https:\/\/.*evil/.test(String(uri)))
-      : NOWHERE;
-    for (const redirectUri of [...elsewhere, ...bad]) {
+    const common = environment === "a web app"
+      ? FORBIDDEN.filter((uri) => !/^https:\/\/.*evil/.test(String(uri)))
+      : FORBIDDEN;
+    for (const redirectUri of [...common, ...forbidden]) {
       test(`may not go to ${JSON.stringify(redirectUri)}`, async () => {
         const isMalformed = environment !== "a web app" && !URL.canParse(String(redirectUri));
         await assert.rejects(async () => await check(redirectUri), {
@@ -129,7 +131,7 @@ for (const [environment, { message, check, good, bad }] of Object.entries(ENVIRO
   });
 }
 
-test("a page that is rendered on a server constructs its credential there; methods check what the page needs", async () => {
+test("the methods check the options of a page, not the constructor, which may run on a server that renders it", async () => {
   const reason = new Error("There is no location");
   const onServer: readonly [options: Record<string, unknown>, expected: RegExp | Error][] = [
     [{ redirectUri: "https://my.app/blank.html" }, ENVIRONMENTS["a program"]!.message],
@@ -145,7 +147,7 @@ test("a page that is rendered on a server constructs its credential there; metho
     const create = () => new InteractiveBrowserCredential({ tenantId: TENANT, clientId: CLIENT, env: {}, ...options });
     const callBoth = async () => {
       const credential = create();
-      // Again at each call, until the options are accepted.
+      // Each call checks the options again.
       for (const method of ["getToken", "authenticate", "getToken"] as const) {
         const error = await failureOf(credential[method](SCOPE));
         if (expected instanceof Error) assert.equal(error, expected);
@@ -158,10 +160,10 @@ test("a page that is rendered on a server constructs its credential there; metho
 });
 
 for (const environment of ["a program", "a page"] as const) {
-  const { check, good, bad, message } = ENVIRONMENTS[environment]!;
+  const { check, allowed, forbidden, message } = ENVIRONMENTS[environment]!;
 
-  test(`for ${environment}: the return value of a function is checked as a string is`, async () => {
-    for (const redirectUri of good.filter((uri) => uri !== undefined)) {
+  test(`for ${environment}: the return value of a function is checked like a string`, async () => {
+    for (const redirectUri of allowed.filter((uri) => uri !== undefined)) {
       let calls = 0;
       await check(() => {
         calls++;
@@ -169,12 +171,12 @@ for (const environment of ["a program", "a page"] as const) {
       });
       assert.equal(calls, 1);
     }
-    for (const redirectUri of [...NOWHERE, ...bad]) {
+    for (const redirectUri of [...FORBIDDEN, ...forbidden]) {
       await assert.rejects(async () => await check(() => redirectUri), { name: "TypeError", message });
     }
   });
 
-  test(`for ${environment}: a function that returns undefined results in the default, and its error is reported`, async () => {
+  test(`for ${environment}: a function may return undefined for the default, and the call rejects with its error`, async () => {
     await check(() => undefined);
     const reason = new Error("There is no location");
     await assert.rejects(

@@ -41,12 +41,12 @@ function create(
 type Outcome = { token: string } | { error: Error };
 
 /** A sign-in that waits for its authorization response. */
-interface Begun {
+interface PendingSignIn {
   readonly service: SignInService;
   readonly url: URL;
-  /** The outcome, unless the page is left. */
+  /** The outcome of the call; for a redirect an AbortError. */
   readonly outcome: Promise<Outcome>;
-  /** Aborts it. */
+  /** Aborts the call. */
   leave(): void;
   /** Sends the service's authorization response with changes. Resolves with the outcome of the sign-in. */
   respond(change?: (parameters: URLSearchParams) => void): Promise<Outcome>;
@@ -58,14 +58,14 @@ async function begin(
   style: Style,
   service: SignInService = createService(),
   options: InteractiveBrowserCredentialOptions = {},
-): Promise<Begun> {
+): Promise<PendingSignIn> {
   const all = { ...options, loginStyle: style };
   const controller = new AbortController();
   const leave = () => controller.abort();
   const shown = page.untilShown();
   const outcome = outcomeOf(create(service, all).getToken(GRAPH_SCOPE, { abortSignal: controller.signal }));
   const url = new URL(await shown);
-  // A page that is left no longer runs, and its calls never settle.
+  // In a browser, the call would never settle, because a page that has been left no longer runs.
   if (style === "redirect") leave();
   return {
     service,
@@ -129,7 +129,7 @@ for (const style of STYLES) {
       });
     });
 
-    test("returns to the page of the option, which is a string or a function", async () => {
+    test("returns to the redirect URI of the options, a string or a function", async () => {
       for (const redirectUri of [`${APP}/signed-in?a=b`, () => `${APP}/signed-in?a=b`]) {
         await inPage(`${APP}/mail`, async (page) => {
           const { url, respond, service } = await begin(page, style, createService(), { redirectUri });
@@ -140,7 +140,7 @@ for (const style of STYLES) {
       }
     });
 
-    const ANSWERS: Record<string, [message: RegExp, change: (parameters: URLSearchParams) => void]> = {
+    const RESPONSES: Record<string, [message: RegExp, change: (parameters: URLSearchParams) => void]> = {
       "of a user who declines": [/access_denied. No$/, (parameters) => {
         parameters.delete("code");
         parameters.set("error", "access_denied");
@@ -158,8 +158,8 @@ for (const style of STYLES) {
         (parameters) => parameters.set("iss", "evil"),
       ],
     };
-    for (const [name, [message, change]] of Object.entries(ANSWERS)) {
-      test(`a response ${name} causes no request, and its parameters are removed from the address`, async () => {
+    for (const [name, [message, change]] of Object.entries(RESPONSES)) {
+      test(`a response ${name} causes no token request, and its parameters are removed from the URL`, async () => {
         await inPage(`${APP}/`, async (page) => {
           const { respond, service, url } = await begin(page, style);
           const { error } = await respond(change) as { error: Error };
@@ -195,14 +195,14 @@ for (const style of STYLES) {
     test("an intercepted code is rejected, because the verifier does not leave the page", async () => {
       await inPage(`${APP}/`, async (page) => {
         const service = createService();
-        const victims = await begin(page, style, service);
-        const back = new URL(await service.signIn(victims.url.href, "sam@contoso.com"));
-        await inPage(`${APP}/`, async (attackers) => {
-          const { respond } = await begin(attackers, style, service);
+        const victim = await begin(page, style, service);
+        const back = new URL(await service.signIn(victim.url.href, "sam@contoso.com"));
+        await inPage(`${APP}/`, async (attackersPage) => {
+          const { respond } = await begin(attackersPage, style, service);
           const outcome = await respond((parameters) => parameters.set("code", back.searchParams.get("code")!));
           assert.match((outcome as { error: Error }).error.message, /invalid_grant/);
         });
-        victims.leave();
+        victim.leave();
       });
     });
 
@@ -231,14 +231,14 @@ for (const style of STYLES) {
   });
 }
 
-test("a popup whose response has another state, or none, stays pending", async () => {
+test("a sign-in stays pending while the popup has a response with another state, or without one", async () => {
   await inPage(`${APP}/`, async (page) => {
-    let looks = 0;
-    let look = () => {};
+    let polls = 0;
+    let onPoll = () => {};
     const sleep = (ms: number) => {
       if (ms !== 50) return new Promise<void>(() => {});
-      looks++;
-      look();
+      polls++;
+      onPoll();
       return new Promise<void>((resolve) => setTimeout(resolve, 0));
     };
     const service = createService();
@@ -246,8 +246,8 @@ test("a popup whose response has another state, or none, stays pending", async (
     const state = url.searchParams.get("state")!;
     for (const fragment of ["code=evil", "code=evil&state=", "code=evil&state=guessed", `code=evil&state=a${state}`]) {
       page.windows[0]!.href = `${APP}/#${fragment}`;
-      const seen = looks + 2;
-      await Promise.race([new Promise<void>((resolve) => look = () => looks >= seen && resolve()), outcome]);
+      const target = polls + 2;
+      await Promise.race([new Promise<void>((resolve) => onPoll = () => polls >= target && resolve()), outcome]);
       assert.deepEqual([page.windows[0]!.closed, grantsOf(service)], [false, []], fragment);
     }
     assert.ok("token" in await respond());
@@ -255,10 +255,10 @@ test("a popup whose response has another state, or none, stays pending", async (
   });
 });
 
-// The window, which WebKit blocks after the first await of a click handler
+// When the window is opened: WebKit blocks it after the first await of a click handler.
 
 for (const method of ["getToken", "authenticate"] as const) {
-  test(`${method} opens the window before its first await, and calls at the same time share it`, async () => {
+  test(`${method} opens the window before its first await, and concurrent calls share it`, async () => {
     await inPage(`${APP}/`, async (page) => {
       const service = createService();
       const credential = create(service);
@@ -266,7 +266,7 @@ for (const method of ["getToken", "authenticate"] as const) {
       const first = credential[method](GRAPH_SCOPE);
       assert.deepEqual(page.windows.map(({ href }) => href), ["about:blank"]);
       const getToken = () => credential.getToken("https://graph.microsoft.com/Mail.Read");
-      // At the same time, the two requests run in any order, and "authenticate" prompts again after "getToken".
+      // Starts after the prompt of "authenticate", which would prompt again if "getToken" were first.
       const second = method === "getToken" ? getToken() : shown.then(getToken);
       const back = new URL(await service.signIn(await shown, USER));
       page.windows[0]!.href = `${APP}/#${back.searchParams}`;
@@ -286,7 +286,7 @@ for (const method of ["getToken", "authenticate"] as const) {
   });
 }
 
-test("a window that no sign-in needs is closed", async () => {
+test("the window is closed if the call fails before the sign-in", async () => {
   const failures: Record<string, (service: SignInService) => Promise<unknown>> = {
     TypeError: (service) => create(service).getToken(""),
     AuthenticationError: (service) =>
@@ -303,7 +303,7 @@ test("a window that no sign-in needs is closed", async () => {
   }
 });
 
-test("no window is opened where it is not certain that a user has to sign in", async () => {
+test("no window is opened by a call that must not prompt the user or is already aborted", async () => {
   const calls: Record<string, (service: SignInService) => Promise<unknown>> = {
     AuthenticationRequiredError: (service) =>
       create(service, { disableAutomaticAuthentication: true }).getToken(GRAPH_SCOPE),
@@ -317,7 +317,7 @@ test("no window is opened where it is not certain that a user has to sign in", a
   }
 });
 
-test("the popup blocker results in an error that says what to do, and is asked once", async () => {
+test("a blocked popup is not opened again, and causes an error that says what to do", async () => {
   await inPage(`${APP}/`, async (page) => {
     page.blocksWindows = true;
     const service = createService();
@@ -338,7 +338,7 @@ test("the popup blocker results in an error that says what to do, and is asked o
 });
 
 if (detectPlatform() !== "web") {
-  test("the globals of jsdom or happy-dom are no page: the credential is that of a program", async () => {
+  test("with the globals of jsdom or happy-dom, the credential works as in a program", async () => {
     await inSimulatedPage("http://localhost:3000/", async (page) => {
       const controller = new AbortController();
       let open = (_url: string) => {};
@@ -358,18 +358,18 @@ if (detectPlatform() !== "web") {
   });
 }
 
-// Returning to the page
+// The return to the page after a redirect
 
 const REDIRECT = { loginStyle: "redirect" } as const;
 
 for (
   const [name, change] of Object.entries<(state: string) => string>({
-    "another": () => "a".repeat(43),
-    "none": () => "",
-    "a longer one": (state) => `${state}a`,
+    "another state": () => "a".repeat(43),
+    "an empty state": () => "",
+    "a longer state": (state) => `${state}a`,
   })
 ) {
-  test(`a response with a state that is ${name} starts a new sign-in, and its code is not redeemed`, async () => {
+  test(`a response with ${name} starts a new sign-in, and its code is not redeemed`, async () => {
     await inPage(`${APP}/`, async (page) => {
       const { service, url } = await begin(page, "redirect");
       page.href = `${APP}/#code=of-an-attacker&state=${change(url.searchParams.get("state")!)}`;
@@ -389,5 +389,3 @@ test("a response is accepted once: a replay starts a new sign-in", async () => {
     assert.deepEqual(grantsOf(service), ["authorization_code"]);
   });
 });
-
-// A mix-up of token services is prevented by the storage key of a pending sign-in and the URL that is stored with it.

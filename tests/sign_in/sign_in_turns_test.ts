@@ -1,5 +1,5 @@
-// Calls that need the user run one after another: a turn ends when its call ends, even if its work never settles. On
-// workerd calls poll for their turn; elsewhere they await the previous call.
+// Calls that need the user run one after another: a turn ends when its call ends, even if a callback or request of the
+// call never settles. On workerd, calls poll for their turn; elsewhere they await the previous call.
 import type { DeviceCodeCredentialOptions, DeviceCodeInfo, TokenSet } from "@azweb/identity";
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -26,9 +26,13 @@ function createEvent(): { readonly happened: Promise<void>; happen(): void } {
   return { happened, happen };
 }
 
-/** Options with which the first call hangs or fails. `reached` is called at that point; `gone` resolves later. */
+/**
+ * Returns options with which the first call hangs or fails. It calls `reached` when it does; `gone` resolves after the
+ * call has been aborted.
+ */
 type Obstacle = (scene: Scene, reached: () => void, gone: Promise<void>) => DeviceCodeCredentialOptions;
 
+/** Creates an obstacle from the user prompt of the first call. Later prompts sign the user in. */
 function prompting(prompt: (gone: Promise<void>) => unknown): Obstacle {
   return (scene, reached, gone) => {
     let prompts = 0;
@@ -91,10 +95,10 @@ for (const [name, obstruct] of Object.entries(OBSTACLES)) {
     const second = credential.getToken(VAULT);
     controller.abort();
     assert.equal((await first).name, "AbortError");
-    const left = scene.clock.now();
+    const abortedOn = scene.clock.now();
     assert.equal(await ownerOf(scene, await settle(second, scene)), BOB);
     // In fake time: long before the first call would time out.
-    assert.ok(scene.clock.now() - left < 60_000);
+    assert.ok(scene.clock.now() - abortedOn < 60_000);
     gone.happen();
     await breathe();
     // The aborted call sends no more requests.
@@ -123,10 +127,10 @@ for (
 }
 
 for (const [name, visitor, prompts] of [["signs in", ADA, 1], ["declines", null, 2]] as const) {
-  test(`the user ${name}: a call that is aborted before its turn sends no request and does not let later calls start early`, async () => {
+  test(`a call that is aborted before its turn sends no request, and later ones still wait until the user ${name}`, async () => {
     const scene = createScene();
     const codes: string[] = [];
-    // A call that has read the cache waits for its turn.
+    // Called when a call has read the cache and thus waits for its turn.
     let onRead = () => {};
     const tokens = new Map<string, TokenSet>();
     const cache = {
@@ -145,27 +149,27 @@ for (const [name, visitor, prompts] of [["signs in", ADA, 1], ["declines", null,
         if (codes.push(userCode) > 1) scene.entra.enterUserCode(userCode, ADA);
       },
     });
-    async function ask(scope: string, abortSignal?: AbortSignal) {
-      const isThere = new Promise<void>((resolve) => onRead = resolve);
+    async function startCall(scope: string, abortSignal?: AbortSignal) {
+      const hasRead = new Promise<void>((resolve) => onRead = resolve);
       const token = credential.getToken(scope, { abortSignal });
       token.catch(() => {});
-      await isThere;
+      await hasRead;
       await breathe();
       return { token };
     }
-    const first = await ask(GRAPH);
+    const first = await startCall(GRAPH);
     await scene.clock.untilSleeping(9_999);
     const { length } = scene.clock.sleeping;
     const [early, late] = [new AbortController(), new AbortController()];
-    const gone = await ask(VAULT, early.signal);
+    const aborted = await startCall(VAULT, early.signal);
     early.abort();
-    assert.equal((await failureOf(gone.token)).name, "AbortError");
+    assert.equal((await failureOf(aborted.token)).name, "AbortError");
     assert.equal(scene.clock.sleeping.length, length, "the aborted call has no timer");
-    const leaving = await ask(VAULT, late.signal);
-    const last = await ask(STORAGE);
+    const abortedLater = await startCall(VAULT, late.signal);
+    const last = await startCall(STORAGE);
     late.abort();
-    assert.equal((await failureOf(leaving.token)).name, "AbortError");
-    // Time in which the last call could poll for its turn, without a sign-in.
+    assert.equal((await failureOf(abortedLater.token)).name, "AbortError");
+    // Lets the last call poll for its turn, which it must not get before the sign-in has ended.
     for (let count = 0; count < 10; count++) await scene.clock.advance(400);
     assert.equal(codes.length, 1);
     scene.entra.enterUserCode(codes[0]!, visitor);
@@ -198,14 +202,14 @@ test("calls that each need a sign-in never prompt the user concurrently", async 
   assert.deepEqual([prompts, pendingPrompts], [3, 0]);
 });
 
-/** Creates a credential whose next response to this grant is held until `letGo`, even after an abort. */
-function createLate(scene: Scene, grant: string) {
+/** Creates a credential. After `hold`, its next response to this grant arrives when `letGo` is called. */
+function createDelayed(scene: Scene, grant: string) {
   const [reached, gone, arrived] = [createEvent(), createEvent(), createEvent()];
   let isHeld = false;
   const credential = byDeviceCode(scene, {
     async fetch(url, init) {
-      const isIt = isHeld && new URLSearchParams(String(init?.body)).get("grant_type")?.endsWith(grant);
-      if (!isIt) return await scene.entra.fetch(url as string, init);
+      const isDelayed = isHeld && new URLSearchParams(String(init?.body)).get("grant_type")?.endsWith(grant);
+      if (!isDelayed) return await scene.entra.fetch(url as string, init);
       isHeld = false;
       const { signal: _, ...rest } = init!;
       const response = await scene.entra.fetch(url as string, rest);
@@ -230,8 +234,8 @@ function createLate(scene: Scene, grant: string) {
 
 test("the late response of an aborted sign-in changes nothing", async () => {
   const scene = createScene();
-  const { credential, reached, hold, letGo } = createLate(scene, "device_code");
-  const adas = await settle(credential.getToken(GRAPH), scene);
+  const { credential, reached, hold, letGo } = createDelayed(scene, "device_code");
+  const adasToken = await settle(credential.getToken(GRAPH), scene);
   scene.visitor = BOB;
   hold();
   const controller = new AbortController();
@@ -240,19 +244,19 @@ test("the late response of an aborted sign-in changes nothing", async () => {
   controller.abort();
   assert.equal((await authenticating).name, "AbortError");
   await letGo();
-  assert.equal(await credential.getToken(GRAPH), adas);
+  assert.equal(await credential.getToken(GRAPH), adasToken);
   assert.equal(await ownerOf(scene, await settle(credential.getToken(VAULT), scene)), ADA);
 });
 
-test("the late response for the previous account does not change the account", async () => {
+test("a late refresh response of the previous account does not change the account", async () => {
   const scene = createScene();
-  const { credential, reached, hold, letGo } = createLate(scene, "refresh_token");
+  const { credential, reached, hold, letGo } = createDelayed(scene, "refresh_token");
   await settle(credential.getToken(GRAPH), scene);
   hold();
   const adas = credential.getToken(VAULT);
   adas.catch(() => {});
   await reached;
-  // The clock is corrected, and turns that are polled seem to have timed out.
+  // The clock jumps, so that the previous turn seems to have timed out where calls poll for their turn.
   scene.clock.set(scene.clock.now() + 1_000_000);
   scene.visitor = BOB;
   const authenticating = credential.authenticate(GRAPH);

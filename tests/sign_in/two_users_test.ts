@@ -47,13 +47,13 @@ type Create = (
   options: CredentialOptions,
 ) => TokenCredential | Promise<TokenCredential>;
 
-/** Creates a credential for a user. The user is the visitor until the credential has its first token. */
+/** Functions that create a credential for a user, who is `scene.visitor` until the credential has its first token. */
 const SESSIONS: Readonly<Record<string, Create>> = {
   "device codes": (scene, _, options) => byDeviceCode(scene, options),
   "authorization codes": (scene, _, options) => byCode(scene, options),
   "a browser": (_scene, _, options) =>
     new InteractiveBrowserCredential({ tenantId: TENANT, clientId: CLIENT, ...options }),
-  // A page can neither send nor set cookies.
+  // Not in browsers, where a script can neither send cookies in a header nor read them from one.
   ..."document" in globalThis ? {} : {
     "a web app": async (scene: Scene, _: string, options: CredentialOptions) =>
       (await signInToWebApp(scene, options)).user.credential,
@@ -76,7 +76,7 @@ const CREDENTIALS: Readonly<Record<string, Create>> = {
   ...SESSIONS,
   "passwords": (_, username, options) =>
     new UsernamePasswordCredential(TENANT, CLIENT, username, "a-password", options),
-  "on behalf of": async (scene, username, options) => {
+  "on-behalf-of tokens": async (scene, username, options) => {
     const caller = new UsernamePasswordCredential(TENANT, CLIENT, username, "a-password", { ...options, cache: false });
     const { token: userAssertionToken } = await caller.getToken(`api://${MIDDLE}/access`);
     const app = { tenantId: TENANT, clientId: MIDDLE, clientSecret: SECRET };
@@ -100,7 +100,7 @@ async function signInToWebApp({ entra, visitor }: Scene, options: CredentialOpti
   return { user, signIn };
 }
 
-/** The visitor's browser. */
+/** Returns the visitor's browser. */
 function browserOf(scene: Scene): Entra["browser"] {
   const { browser, signInAs } = scene.entra;
   return {
@@ -112,14 +112,14 @@ function browserOf(scene: Scene): Entra["browser"] {
   };
 }
 
-/** The same for both users, so that their credentials differ only in the account. */
+/** Returns options that both users share, so that their credentials differ only in the account. */
 function optionsForAll(scene: Scene, cache: Map<string, TokenSet>): CredentialOptions {
   const { now, sleep } = scene.clock;
   return { ...optionsOf(scene), cache, runtime: { now, sleep, ...browserOf(scene) } };
 }
 
 for (const [name, create] of Object.entries(CREDENTIALS)) {
-  test(`two users of ${name}: each gets only their own tokens`, async () => {
+  test(`two users with ${name}: each gets only their own tokens`, async () => {
     const scene = createStage();
     const cache = new Map<string, TokenSet>();
     const options = optionsForAll(scene, cache);
@@ -138,7 +138,7 @@ for (const [name, create] of Object.entries(CREDENTIALS)) {
       }
       await scene.clock.advance(1_000_000);
     }
-    // A new credential does not find their cached tokens.
+    // The cache keys contain neither user names nor tokens.
     for (const [key, { token }] of cache) {
       for (const user of USERS) assert.ok(!key.includes(user) && !key.includes(token));
     }
@@ -146,7 +146,7 @@ for (const [name, create] of Object.entries(CREDENTIALS)) {
 }
 
 for (const [name, create] of Object.entries(SESSIONS)) {
-  test(`two users of ${name}: the end of one session does not affect the other`, async () => {
+  test(`two users with ${name}: the end of one session does not affect the other`, async () => {
     const scene = createStage();
     const options = optionsForAll(scene, new Map());
     const credentials: TokenCredential[] = [];
@@ -177,6 +177,6 @@ test("one credential for two users, one after another: the first user's tokens a
     for (const scope of [GRAPH, VAULT]) {
       assert.equal(await ownerOf(scene, await settle(credential.getToken(scope), scene)), username);
     }
-    assert.equal(scene.prompts, before + 1, "the refresh token is the new one's");
+    assert.equal(scene.prompts, before + 1, "the refresh token of the new user is used");
   }
 });

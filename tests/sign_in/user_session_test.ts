@@ -40,13 +40,13 @@ import {
 const HOUR = 3_600_000;
 const CLAIMS = '{"access_token":{"nbf":{"essential":true,"value":"1"}}}';
 /** Each type of sign-in with its grant. */
-const WAYS: Readonly<Record<string, { grant: string; create: (scene: Scene) => Promise<TokenCredential> }>> = {
+const SIGN_INS: Readonly<Record<string, { grant: string; create: (scene: Scene) => Promise<TokenCredential> }>> = {
   "a device code": { grant: "device_code", create: (scene) => Promise.resolve(byDeviceCode(scene)) },
   "an authorization code": { grant: "authorization_code", create: (scene) => byCode(scene) },
 };
 
-for (const [way, { grant, create }] of Object.entries(WAYS)) {
-  test(`${way}: the first token needs a sign-in, the same token no request, another one a refresh`, async () => {
+for (const [name, { grant, create }] of Object.entries(SIGN_INS)) {
+  test(`${name}: the first call needs a sign-in, a repeated call no request, and another scope a refresh`, async () => {
     const scene = createScene();
     const credential = await create(scene);
     const first = await settle(credential.getToken(GRAPH), scene);
@@ -58,7 +58,7 @@ for (const [way, { grant, create }] of Object.entries(WAYS)) {
     assert.equal(scene.prompts, 1);
   });
 
-  test(`${way}: a refresh token is used once, and then its replacement`, async () => {
+  test(`${name}: each refresh token is used once`, async () => {
     const scene = createScene();
     const credential = await create(scene);
     await settle(credential.getToken(GRAPH), scene);
@@ -72,7 +72,7 @@ for (const [way, { grant, create }] of Object.entries(WAYS)) {
     assert.equal(scene.prompts, 1);
   });
 
-  test(`${way}: an outage during a refresh does not start a sign-in`, async () => {
+  test(`${name}: an outage during a refresh does not start a sign-in`, async () => {
     const scene = createScene();
     const credential = await create(scene);
     await settle(credential.getToken(GRAPH), scene);
@@ -84,7 +84,7 @@ for (const [way, { grant, create }] of Object.entries(WAYS)) {
     assert.equal(scene.prompts, 1);
   });
 
-  test(`${way}: token requests have the scopes of a user sign-in and no client secret`, async () => {
+  test(`${name}: token requests have the scopes of a user sign-in and no client secret`, async () => {
     const scene = createScene();
     const credential = await create(scene);
     await settle(credential.getToken(GRAPH), scene);
@@ -130,7 +130,7 @@ test("a sign-in contains the claims challenge of the error response", async () =
   assert.deepEqual([first!.form.claims, second!.form.claims], [undefined, CLAIMS]);
 });
 
-test("an error response that a sign-in cannot resolve causes an error", async () => {
+test("an error response that a sign-in cannot resolve causes an error and no sign-in", async () => {
   const scene = createScene();
   const credential = byDeviceCode(scene);
   await settle(credential.getToken(GRAPH), scene);
@@ -141,7 +141,7 @@ test("an error response that a sign-in cannot resolve causes an error", async ()
   assert.equal(scene.prompts, 1);
 });
 
-test("the error says that the code has been redeemed and why a sign-in is needed", async () => {
+test("the error for a revoked session says that the code has been redeemed, and has Entra's error as its cause", async () => {
   const scene = createScene();
   const credential = await byCode(scene);
   await settle(credential.getToken(GRAPH), scene);
@@ -154,7 +154,7 @@ test("the error says that the code has been redeemed and why a sign-in is needed
   assert.deepEqual(error.getTokenOptions, { claims: CLAIMS, enableCae: false, tenantId: TENANT });
 });
 
-// Sign-ins that the app did not start
+// Sign-ins that start without a call of `authenticate`
 
 test("disableAutomaticAuthentication leaves the sign-in to the app", async () => {
   const scene = createScene();
@@ -231,13 +231,13 @@ test("authenticate returns the account and caches its token", async () => {
 test("authenticate prompts a user who has signed in before, and discards cached tokens of another account", async () => {
   const scene = createScene();
   const credential = byDeviceCode(scene);
-  const adas = await settle(credential.getToken(GRAPH), scene);
+  const adasToken = await settle(credential.getToken(GRAPH), scene);
   scene.visitor = BOB;
   const record = await settle(credential.authenticate(VAULT), scene);
   assert.equal(record?.username, BOB);
-  const bobs = await settle(credential.getToken(GRAPH), scene);
-  assert.notEqual(bobs.token, adas.token);
-  assert.equal(await ownerOf(scene, bobs), BOB);
+  const bobsToken = await settle(credential.getToken(GRAPH), scene);
+  assert.notEqual(bobsToken.token, adasToken.token);
+  assert.equal(await ownerOf(scene, bobsToken), BOB);
   assert.equal(await ownerOf(scene, await credential.getToken(VAULT)), BOB);
   assert.deepEqual(grantsOf(scene), ["device_code", "device_code", "refresh_token"]);
 });
@@ -245,11 +245,11 @@ test("authenticate prompts a user who has signed in before, and discards cached 
 test("a failed sign-in keeps the previous account and its tokens", async () => {
   const scene = createScene();
   const credential = byDeviceCode(scene);
-  const adas = await settle(credential.getToken(GRAPH), scene);
+  const adasToken = await settle(credential.getToken(GRAPH), scene);
   scene.visitor = null;
   const error = await failureOf(settle(credential.authenticate(GRAPH), scene));
   assert.match(error.message, /^DeviceCodeCredential: .*authorization_declined/);
-  assert.equal(await credential.getToken(GRAPH), adas);
+  assert.equal(await credential.getToken(GRAPH), adasToken);
   assert.equal(await ownerOf(scene, await settle(credential.getToken(VAULT), scene)), ADA);
 });
 
@@ -335,7 +335,7 @@ test("a malformed record causes a TypeError", () => {
 
 // Concurrent calls
 
-test("two concurrent scopes without a session need one sign-in", async () => {
+test("concurrent calls for two scopes need one sign-in", async () => {
   const scene = createScene();
   const credential = byDeviceCode(scene);
   const both = Promise.all([credential.getToken(GRAPH), credential.getToken(VAULT), credential.getToken([GRAPH])]);
@@ -386,7 +386,7 @@ test("an abort ends a waiting call and a hanging sign-in, and the next call star
   const credential = byDeviceCode(scene, {
     userPromptCallback({ userCode }) {
       prompted();
-      // The first call never settles.
+      // The callback of the first call never settles.
       if (++prompts === 1) return new Promise(() => {});
       scene.entra.enterUserCode(userCode, BOB);
     },
@@ -410,7 +410,7 @@ test("a hanging refresh ends after a minute, long before the timeout of a sign-i
   await settle(credential.getToken(GRAPH), scene);
   scene.entra.failNext("silent", 2);
   const error = failureOf(credential.getToken(VAULT));
-  // The timeout of the attempt, and that of all attempts.
+  // Waits until the timers of the attempt and of the whole refresh have started.
   while (scene.clock.sleeping[1] !== 60_000) await scene.clock.untilSleeping(60_000).then(() => scene.clock.advance(0));
   await scene.clock.advance(60_000);
   assert.match((await error).message, /No response within 60000 ms/);
@@ -422,14 +422,14 @@ test("a hanging refresh ends after a minute, long before the timeout of a sign-i
 for (
   const [name, options, tenant] of [
     ["no tenant", { tenantId: undefined }, "common"],
-    ["no tenant and no app", { tenantId: undefined, clientId: undefined }, "organizations"],
+    ["neither a tenant nor an app", { tenantId: undefined, clientId: undefined }, "organizations"],
     ["common", { tenantId: "common" }, "common"],
     ["organizations", { tenantId: "organizations" }, "organizations"],
     ["consumers", { tenantId: "consumers" }, "consumers"],
     ["a tenant", { tenantId: TENANT }, TENANT],
   ] as const
 ) {
-  test(`users with ${name} sign in at "${tenant}"`, async () => {
+  test(`with ${name} in the options, users sign in at "${tenant}"`, async () => {
     // The tenant of personal accounts.
     const tenantId = tenant === "consumers" ? "9188040d-6c67-4c5b-b112-36a304b66dad" : TENANT;
     const scene = createScene({ users: [{ tenantId, username: ADA, password: "a-password" }] });
@@ -461,8 +461,8 @@ for (
   test(`a call may name another tenant, ${name}`, async () => {
     // The token is for the requested tenant; the account's home tenant stays the same.
     const service = createService((request) => {
-      const asks = request.url.split("/")[3]!;
-      const tid = asks === "common" ? TENANT : asks;
+      const requested = request.url.split("/")[3]!;
+      const tid = requested === "common" ? TENANT : requested;
       const client_info = btoa(JSON.stringify({ uid: "ada", utid: TENANT }));
       return signedInUser({ tid, iss: `https://login.microsoftonline.com/${tid}/v2.0` }, {
         access_token: `of ${tid}`,
@@ -479,7 +479,7 @@ for (
   });
 }
 
-test("a record without a valid tenant results in the tenant common", async () => {
+test('a record whose account id has no valid tenant results in the tenant "common"', async () => {
   for (const home of ["", ".", ".t", "./../x", `.${TENANT}x`]) {
     const service = createService(signedInUser());
     const credential = signInTo(service, {
@@ -497,7 +497,7 @@ test("a record without a valid tenant results in the tenant common", async () =>
   }
 });
 
-test("the token of authenticate with the error's options is cached for the failed call", async () => {
+test("authenticate with the scopes and options of an error caches the token that the failed call requested", async () => {
   const service = createService(signedInUser());
   const credential = signInTo(service, { tenantId: undefined, disableAutomaticAuthentication: true });
   const error = await failureOf(credential.getToken(GRAPH)) as unknown as AuthenticationRequiredError;
@@ -512,7 +512,7 @@ test("the token of authenticate with the error's options is cached for the faile
   assert.equal(service.requests.length, sent);
 });
 
-test("a response after an abort changes nothing, and another user may sign in meanwhile", async () => {
+test("a response that arrives after an abort changes nothing, and another user may sign in before it", async () => {
   const scene = createScene();
   let release: (() => void) | undefined;
   const credential = byDeviceCode(scene, {
@@ -536,29 +536,29 @@ test("a response after an abort changes nothing, and another user may sign in me
   assert.equal(await ownerOf(scene, await settle(second, scene)), BOB);
 });
 
-test("a call that ends late does not end the turn of another call", async () => {
+test("a request that ends after its call has timed out does not end the turn of another call", async () => {
   const scene = createScene();
-  const begun: (() => void)[] = [];
+  const responses: (() => void)[] = [];
   const credential = byDeviceCode(scene, {
     timeoutInMs: 10_000,
     retryOptions: { maxRetries: 0 },
     async fetch() {
-      await new Promise<void>((resolve) => begun.push(resolve));
+      await new Promise<void>((resolve) => responses.push(resolve));
       return jsonAnswer({ error: "invalid_request" }, { status: 400 });
     },
   });
-  const late = failureOf(credential.getToken("api://a/Read"));
-  while (begun.length < 1) await breathe();
+  const timedOut = failureOf(credential.getToken("api://a/Read"));
+  while (responses.length < 1) await breathe();
   await scene.clock.advance(10_000);
-  await late;
+  await timedOut;
   const others = ["api://b/Read", "api://c/Read"].map((scope) => failureOf(credential.getToken(scope)));
-  while (begun.length < 2) await breathe();
-  begun[0]!();
+  while (responses.length < 2) await breathe();
+  responses[0]!();
   for (let i = 0; i < 5; i++) {
     await breathe();
     await scene.clock.advance(100);
   }
-  assert.equal(begun.length, 2);
+  assert.equal(responses.length, 2);
   await scene.clock.advance(10_000);
   await Promise.all(others);
 });
@@ -648,7 +648,10 @@ function jwtOf(claims: unknown): string {
   return `eyJhbGciOiJSUzI1NiJ9.${base64}.c2ln`;
 }
 
-/** A service whose user codes are entered at once, with `changes` to its ID token and `members` of its response. */
+/**
+ * Returns the responses of a service whose users enter their codes at once. `changes` replace claims of the ID token,
+ * and `members` replace those of the token response.
+ */
 function signedInUser(changes: IdToken = {}, members: Record<string, unknown> = {}): (request: Asked) => Response {
   return ({ url }) =>
     url.endsWith("/devicecode")
@@ -660,7 +663,7 @@ function signInAt(respond: (request: Asked) => unknown, options: Parameters<type
   return signInTo(createService(respond), options);
 }
 
-/** Creates a credential that does not wait, and whose callback ignores its codes. */
+/** Creates a credential of this service whose delays take no time. */
 function signInTo(service: ReturnType<typeof createService>, options: Parameters<typeof byDeviceCode>[1]) {
   return byDeviceCode(createScene(), {
     ...isolatedOptions(service),
@@ -675,8 +678,8 @@ for (
     ["for another app", { aud: "another" }, /for another app/],
     ["without an audience", { aud: undefined }, /for another app/],
     ["from another issuer", { iss: "https://login.evil.example/" }, /from another issuer/],
-    ["by another cloud", { iss: "https://login.microsoftonline.us/" }, /from another issuer/],
-    ["by an external tenant", { iss: `https://${TENANT}.ciamlogin.com/${TENANT}/v2.0` }, /from another issuer/],
+    ["from another cloud", { iss: "https://login.microsoftonline.us/" }, /from another issuer/],
+    ["from an external tenant", { iss: `https://${TENANT}.ciamlogin.com/${TENANT}/v2.0` }, /from another issuer/],
     ["without an issuer", { iss: undefined }, /from another issuer/],
     ["with an issuer that is not a string", { iss: 7 }, /from another issuer/],
     ["that has expired", { exp: 1 }, /expired/],
@@ -714,9 +717,10 @@ for (
 }
 
 for (const id_token of ["", "x", "a.b.c", "e30.W10.c2ln", 7, "a.%%%.c"]) {
-  test(`an ID token that is ${JSON.stringify(id_token)} names no account`, async () => {
+  const isString = typeof id_token === "string" && id_token !== "";
+  test(`an ID token that is ${JSON.stringify(id_token)} is ${isString ? "rejected" : "ignored"}`, async () => {
     const credential = signInAt(signedInUser({}, { id_token }));
-    if (typeof id_token === "string" && id_token) {
+    if (isString) {
       return assert.match((await failureOf(credential.getToken(GRAPH))).message, /malformed/);
     }
     assert.equal(await credential.authenticate(GRAPH), undefined);
@@ -786,7 +790,7 @@ test("the account is read from the available claims", async () => {
   }
 });
 
-test("a response must name the account if one is expected", async () => {
+test("if an account is expected, a token response must name the account", async () => {
   const authenticationRecord = await signInAt(signedInUser()).authenticate(GRAPH);
   const error = await failureOf(
     signInAt(signedInUser({}, { id_token: undefined }), { authenticationRecord }).getToken(GRAPH),
@@ -794,7 +798,7 @@ test("a response must name the account if one is expected", async () => {
   assert.match(error.message, /Cannot determine which account signed in/);
 });
 
-test("without refresh tokens each token needs a sign-in", async () => {
+test("without refresh tokens, each token needs a sign-in", async () => {
   let prompts = 0;
   const credential = signInAt(signedInUser({}, { refresh_token: undefined }), { userPromptCallback: () => prompts++ });
   for (const scope of [GRAPH, VAULT, GRAPH]) await credential.getToken(scope);
@@ -805,7 +809,7 @@ test("a user who signs in without a refresh token gets no token by the previous 
   const users = ["ada", "bob", "bob"];
   const service = createService((request) => {
     const oid = users[service.requests.filter(({ url }) => url.endsWith("/devicecode")).length - 1]!;
-    const members = { access_token: oid, client_info: undefined, refresh_token: oid === "ada" ? "adas" : undefined };
+    const members = { access_token: oid, client_info: undefined, refresh_token: oid === "ada" ? "of Ada" : undefined };
     return signedInUser({ oid }, members)(request);
   });
   const credential = signInTo(service, {});
@@ -834,7 +838,7 @@ test("an aborted sign-in does not change the account or its tokens when its resp
       return response;
     },
   });
-  const adas = await settle(credential.getToken(GRAPH), scene);
+  const adasToken = await settle(credential.getToken(GRAPH), scene);
   isHeld = true;
   scene.visitor = BOB;
   const controller = new AbortController();
@@ -847,7 +851,7 @@ test("an aborted sign-in does not change the account or its tokens when its resp
   isHeld = false;
   release();
   await breathe();
-  assert.equal(await credential.getToken(GRAPH), adas);
+  assert.equal(await credential.getToken(GRAPH), adasToken);
   assert.equal(await ownerOf(scene, await settle(credential.getToken(VAULT), scene)), ADA);
   assert.equal(scene.prompts, 2);
 });

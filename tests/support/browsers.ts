@@ -1,5 +1,5 @@
 /**
- * Chromium, Firefox and WebKit (Safari's engine) without a window, each driven by what it offers: Playwright, WebDriver BiDi, WebDriver.
+ * Chromium, Firefox and WebKit (Safari's engine) without a window, driven by Playwright, WebDriver BiDi and WebDriver.
  *
  * @module
  */
@@ -23,9 +23,9 @@ export interface Tab {
 
 /** A browser that the machine may have. */
 export interface BrowserKind {
-  /** Why there is none, if there is none. */
+  /** Why the browser cannot be started, or `false`. */
   readonly missing: string | false;
-  /** Whether its popup blocker can be had where it is driven. */
+  /** Whether its popup blocker works while a program drives it. */
   readonly hasPopupBlocker: boolean;
   open(): Promise<Tab>;
 }
@@ -47,7 +47,7 @@ function missing(...paths: readonly string[]): string | false {
   return absent.length > 0 && `There is no ${absent.join(", ")}`;
 }
 
-/** Waits until an expression has a value other than an empty one in the page, and returns it. */
+/** Waits until an expression has a truthy value in the page. Returns the value. */
 export async function untilValue(tab: Tab, expression: string): Promise<unknown> {
   for (;;) {
     const value = await tab.evaluate(expression);
@@ -84,7 +84,7 @@ async function openFirefox(): Promise<Tab> {
   };
 }
 
-/** Opens WebKitGTK's test browser on a display in memory: it has no mode without a window. */
+/** Opens WebKitGTK's test browser, which always has a window, on a display in memory. */
 async function openWebKit(): Promise<Tab> {
   const display = spawn(XVFB, ["-displayfd", "1", "-screen", "0", "1280x800x24", "-nolisten", "tcp"], {
     stdio: ["ignore", "pipe", "ignore"],

@@ -31,7 +31,7 @@ export interface Child {
   stop(): Promise<void>;
 }
 
-/** What {@linkcode startModule} accepts. */
+/** Options of {@linkcode startModule}. */
 export interface ChildOptions {
   readonly args?: readonly string[];
   /** A command that runs the process, such as `isolated()`. Default: none. */
@@ -99,7 +99,9 @@ export function startProgram(
         }
         watchers.add(look);
         look();
-        ended.then(({ code }) => reject(new Error(`It ended with ${code} and wrote:\n${stdout}${stderr}`.trimEnd())));
+        ended.then(({ code }) =>
+          reject(new Error(`The process ended with ${code} and wrote:\n${stdout}${stderr}`.trimEnd()))
+        );
       }),
     write: (text) => void child.stdin.write(text),
     async stop() {

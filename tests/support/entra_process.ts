@@ -7,7 +7,7 @@ import { serveHttps } from "./https_server.ts";
 
 const [certificatePath = "", keyPath = ""] = process.argv.slice(2);
 endWithParent();
-// From the standard input, because every user of the machine can read the command line.
+// The options are in a variable, because every user of the machine can read command lines.
 const entra = createEntra(JSON.parse(process.env.ENTRA_OPTIONS ?? "{}"));
 const tls = { cert: readFileSync(certificatePath), key: readFileSync(keyPath) };
 

@@ -11,7 +11,7 @@ export interface EntraServer {
   stop(): Promise<void>;
 }
 
-/** What {@linkcode startEntra} accepts. */
+/** Options of {@linkcode startEntra}. */
 export interface EntraServerOptions {
   /** The path of the certificate for `localhost`, in PEM. */
   readonly certificatePath: string;

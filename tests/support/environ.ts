@@ -14,7 +14,8 @@ export async function processesWith(text: string): Promise<string[]> {
   if (process.platform !== "linux") return [];
   const found: string[] = [];
   for (const id of (await readdir("/proc")).filter((name) => /^\d+$/.test(name))) {
-    const environ = await readFile(`/proc/${id}/environ`, "utf8").catch(() => ""); // The process has ended, or belongs to another user.
+    // Fails if the process has ended or belongs to another user.
+    const environ = await readFile(`/proc/${id}/environ`, "utf8").catch(() => "");
     if (environ.includes(text)) found.push(await readFile(`/proc/${id}/cmdline`, "utf8").catch(() => id));
   }
   return found;
@@ -29,7 +30,7 @@ export async function untilNoneHas(text: string): Promise<void> {
   for (;;) {
     const left = await processesWith(text);
     if (left.length === 0) return;
-    if (Date.now() > end) throw new Error(`Still there: ${left.join(", ").replaceAll("\0", " ")}`);
+    if (Date.now() > end) throw new Error(`Processes have not ended: ${left.join(", ").replaceAll("\0", " ")}`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }

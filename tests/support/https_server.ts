@@ -10,8 +10,8 @@ export interface HttpsServer {
 }
 
 /**
- * Serves a `Request => Response` function over TLS on a free port of this machine. The signal of a request fires when
- * the response was sent or the client has gone.
+ * Serves a `Request => Response` function over TLS on a free port of this machine. The signal of a request aborts when
+ * the response has been sent or the client has disconnected.
  */
 export async function serveHttps(
   handle: (request: Request) => Promise<Response>,
@@ -22,7 +22,7 @@ export async function serveHttps(
     const end = new AbortController();
     outgoing.on("close", () => end.abort());
     try {
-      // Fails where the client goes before its request has ended.
+      // Fails if the client disconnects before its request has ended.
       const chunks: Uint8Array<ArrayBuffer>[] = [];
       for await (const chunk of incoming) chunks.push(chunk);
       const request = new Request(`https://${headers.host}${incoming.url}`, {
@@ -35,7 +35,7 @@ export async function serveHttps(
       const body = new Uint8Array(await response.arrayBuffer());
       outgoing.writeHead(response.status, [...response.headers].flat()).end(body);
     } catch {
-      // The client has gone, or the handler rejects to close the connection without a response.
+      // The client has disconnected, or the handler has rejected in order to close the connection without a response.
       outgoing.destroy();
     }
   });

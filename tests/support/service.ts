@@ -103,7 +103,7 @@ export async function failureOf(promise: Promise<unknown>): Promise<Error & Reco
   } catch (error) {
     return error as Error & Record<string, unknown>;
   }
-  throw new Error("It did not fail");
+  throw new Error("The promise did not reject");
 }
 
 /** Waits for a turn of the event loop, so that other work can proceed. */

@@ -17,7 +17,7 @@ export const START: number = Date.UTC(2030, 0, 1, 12);
 
 const ONE_HOUR_IN_S = 3600;
 
-/** A pod. */
+/** A pod, and the Entra that trusts its tokens. */
 export interface Workload {
   readonly entra: Entra;
   readonly clock: FakeClock;

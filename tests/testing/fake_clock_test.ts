@@ -35,7 +35,7 @@ test("advancing resolves sleeps in order, each at its time, including those that
   assert.deepEqual(clock.sleeping, [1]);
 });
 
-test("advancing lets long promise chains run between two wake-ups", async () => {
+test("advancing lets long promise chains run between two sleeps", async () => {
   const clock = createFakeClock(0);
   const seen: string[] = [];
   clock.sleep(1).then(async () => {
@@ -47,7 +47,7 @@ test("advancing lets long promise chains run between two wake-ups", async () => 
   assert.deepEqual(seen, ["first", "second"]);
 });
 
-test("advancing lets started work reach its first delay", async () => {
+test("advancing first lets work that has started reach its first sleep", async () => {
   const clock = createFakeClock(0);
   async function work(): Promise<number> {
     for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setTimeout(resolve, 0));
@@ -61,7 +61,7 @@ test("advancing lets started work reach its first delay", async () => {
   assert.deepEqual(await Promise.all(works), [100, 1_100]);
 });
 
-test("the retries of a token request end if the clock is advanced at once", async () => {
+test("a clock that is advanced right after a call runs all retries of its token request", async () => {
   const tenantId = "11111111-2222-3333-4444-555555555555";
   const entra = createEntra({ apps: [{ tenantId, clientId: "my-app", secrets: ["my-secret"] }] });
   entra.failNext({ status: 503 }, 10);
@@ -85,11 +85,11 @@ test("a sleep of zero milliseconds resolves at once", async () => {
 test("an aborted signal rejects a sleep with its reason", async () => {
   const clock = createFakeClock(0);
   const controller = new AbortController();
-  const asleep = clock.sleep(100, controller.signal);
+  const sleep = clock.sleep(100, controller.signal);
   assert.deepEqual(clock.sleeping, [100]);
   const reason = new Error("enough");
   controller.abort(reason);
-  await assert.rejects(asleep, reason);
+  await assert.rejects(sleep, reason);
   assert.deepEqual(clock.sleeping, []);
   await assert.rejects(clock.sleep(100, controller.signal), reason);
   await assert.rejects(clock.sleep(0, controller.signal), reason);

@@ -42,6 +42,7 @@ interface Kind {
   readonly url: (machine: Machine) => string;
   readonly headers: (machine: Machine) => Fields;
   readonly parameters: Fields;
+  /** Whether token requests are POST requests. Default: GET. */
   readonly posts?: boolean;
   /** The parameters that select an identity by its id. */
   readonly ids: Readonly<Record<string, keyof typeof IDENTITY>>;
@@ -113,7 +114,7 @@ const KINDS = {
   "Arc server": {
     create: createArcServer,
     url: ({ env }) => env.IDENTITY_ENDPOINT!,
-    // Each request needs a new key: see `ask`.
+    // Each request needs a new key: see `requestToken`.
     headers: () => ({ metadata: "true" }),
     parameters: { "api-version": "2020-06-01", resource: VAULT },
     ids: { client_id: "clientId", object_id: "objectId", msi_res_id: "resourceId" },
@@ -160,7 +161,7 @@ async function send(kind: Kind, machine: Machine, changes: Changes = {}, init: R
 }
 
 /** Sends a request, and after a challenge sends it again with the key. */
-async function ask(kind: Kind, machine: Machine, changes: Changes = {}) {
+async function requestToken(kind: Kind, machine: Machine, changes: Changes = {}) {
   let response = await send(kind, machine, changes);
   const path = response.headers.get("www-authenticate")?.replace("Basic realm=", "");
   if (path && changes.headers?.authorization === undefined) {
@@ -176,7 +177,7 @@ for (const name of NAMES) {
   describe(name, () => {
     test("returns a token of the system-assigned identity, and the response matches its claims", async () => {
       const { kind, machine } = setUp(name);
-      const { status, body } = await ask(kind, machine);
+      const { status, body } = await requestToken(kind, machine);
       assert.equal(status, 200);
       assert.deepEqual(Object.keys(body).sort(), ["access_token", ...kind.members].sort());
       const claims = await machine.verify(body.access_token);
@@ -213,7 +214,7 @@ for (const name of NAMES) {
       const moved = setUp(name, { env: { ...env, MORE: "more" } });
       assert.equal(moved.machine.env.MORE, "more");
       const there = { ...moved.kind, url: () => elsewhere + url.pathname };
-      assert.equal((await ask(there, moved.machine)).status, 200);
+      assert.equal((await requestToken(there, moved.machine)).status, 200);
       await assert.rejects(send({ ...kind, url: () => url.href }, moved.machine), TypeError);
     });
 
@@ -227,22 +228,22 @@ for (const name of NAMES) {
 
     test("caches its token for half of its lifetime", async () => {
       const { kind, machine, clock } = setUp(name);
-      const first = (await ask(kind, machine)).body;
+      const first = (await requestToken(kind, machine)).body;
       clock.set(NOON + DAY_IN_S / 2 * 1000 - 1000);
-      const second = (await ask(kind, machine)).body;
+      const second = (await requestToken(kind, machine)).body;
       assert.equal(second.access_token, first.access_token);
       assert.equal(second.expires_on, first.expires_on);
       if (kind.members.includes("expires_in")) assert.equal(second.expires_in, String(DAY_IN_S / 2 + 1));
       const resource = "https://storage.azure.com";
-      const other = (await ask(kind, machine, { parameters: { resource } })).body;
+      const other = (await requestToken(kind, machine, { parameters: { resource } })).body;
       assert.equal((await machine.verify(other.access_token)).aud, resource);
       clock.set(NOON + DAY_IN_S / 2 * 1000);
-      assert.notEqual((await ask(kind, machine)).body.access_token, first.access_token);
+      assert.notEqual((await requestToken(kind, machine)).body.access_token, first.access_token);
     });
 
     test("concurrent requests get the same token", async () => {
       const { kind, machine } = setUp(name);
-      const responses = await Promise.all(Array.from({ length: 5 }, () => ask(kind, machine)));
+      const responses = await Promise.all(Array.from({ length: 5 }, () => requestToken(kind, machine)));
       assert.equal(new Set(responses.map(({ body }) => body.access_token)).size, 1);
     });
 
@@ -263,7 +264,7 @@ for (const name of NAMES) {
         ] as const
       ) {
         const { kind, machine } = setUp(name, { tokenLifetimeInMs: 7_200_000, ...options });
-        const { body } = await ask(kind, machine);
+        const { body } = await requestToken(kind, machine);
         for (const [member, value] of Object.entries(expected)) {
           assert.equal(body[member], value, `${JSON.stringify(options)}: ${member}`);
         }
@@ -273,26 +274,29 @@ for (const name of NAMES) {
 
     test("refresh_in decreases with time", async () => {
       const { kind, machine, clock } = setUp(name, { refreshInMs: 100_000 });
-      await ask(kind, machine);
+      await requestToken(kind, machine);
       clock.set(NOON + 40_000);
-      assert.equal((await ask(kind, machine)).body.refresh_in, "60");
+      assert.equal((await requestToken(kind, machine)).body.refresh_in, "60");
       clock.set(NOON + 140_000);
-      assert.equal((await ask(kind, machine)).body.refresh_in, "0");
+      assert.equal((await requestToken(kind, machine)).body.refresh_in, "0");
     });
 
     test("creates a new token for each request with sameTokenForMs 0", async () => {
       const { kind, machine } = setUp(name, { sameTokenForMs: 0 });
-      const first = (await ask(kind, machine)).body.access_token;
-      assert.notEqual((await ask(kind, machine)).body.access_token, first);
+      const first = (await requestToken(kind, machine)).body.access_token;
+      assert.notEqual((await requestToken(kind, machine)).body.access_token, first);
     });
 
     test("rejects unknown resources", async () => {
       const { kind, machine } = setUp(name, { resources: [`${VAULT}/`] });
-      assert.equal((await ask(kind, machine)).status, 200);
-      assert.equal((await ask(kind, machine, { parameters: { resource: "https://other.example" } })).status, 400);
+      assert.equal((await requestToken(kind, machine)).status, 200);
+      assert.equal(
+        (await requestToken(kind, machine, { parameters: { resource: "https://other.example" } })).status,
+        400,
+      );
     });
 
-    test("the fetch of its options reaches no host, and the fetch to the machine reaches no other host", async () => {
+    test("options.fetch reaches no host, and the machine's own fetch reaches no other host", async () => {
       const { kind, machine } = setUp(name);
       await assert.rejects(machine.options.fetch(kind.url(machine)), TypeError);
       await assert.rejects(connect(machine)("https://login.microsoftonline.com/"), TypeError);
@@ -301,7 +305,7 @@ for (const name of NAMES) {
 
     test("records its requests", async () => {
       const { kind, machine } = setUp(name);
-      await ask(kind, machine);
+      await requestToken(kind, machine);
       const [first] = machine.requests;
       assert.equal(first?.method, kind.posts ? "POST" : "GET");
       assert.deepEqual(kind.posts ? first?.form : first?.query, kind.parameters);
@@ -322,8 +326,8 @@ for (const name of NAMES) {
 
     test("responds with 404 at other paths and with 405 to other methods", async () => {
       const { kind, machine } = setUp(name);
-      assert.equal((await ask(kind, machine, { path: "/nothing/here" })).status, 404);
-      assert.equal((await ask(kind, machine, { method: kind.posts ? "GET" : "POST" })).status, 405);
+      assert.equal((await requestToken(kind, machine, { path: "/nothing/here" })).status, 404);
+      assert.equal((await requestToken(kind, machine, { method: kind.posts ? "GET" : "POST" })).status, 405);
     });
   });
 }
@@ -580,13 +584,13 @@ const REFUSALS: readonly [KindName, string, Changes, number, string, string][] =
 for (const [name, what, changes, status, code, message] of REFUSALS) {
   test(`${name}: a request with ${what} is rejected`, async () => {
     const { kind, machine } = setUp(name);
-    const response = await ask(kind, machine, changes);
+    const response = await requestToken(kind, machine, changes);
     assert.equal(response.status, status);
     const { correlationId, ...body } = response.body;
     if (body.error?.correlationId) delete body.error.correlationId;
     assert.deepEqual(body, kind.error(status, code, message));
     assert.equal(correlationId !== undefined, kind.error === statusError);
-    assert.equal((await ask(kind, machine)).status, 200);
+    assert.equal((await requestToken(kind, machine)).status, 200);
   });
 }
 
@@ -595,7 +599,7 @@ for (const name of NAMES) {
     test(`${name}: "${parameter}" selects an identity, in any letter case`, async () => {
       const { kind, machine } = setUp(name);
       for (const value of [IDENTITY[id], IDENTITY[id].toUpperCase()]) {
-        const { status, body } = await ask(kind, machine, { parameters: { [parameter]: value } });
+        const { status, body } = await requestToken(kind, machine, { parameters: { [parameter]: value } });
         assert.equal(status, 200);
         const { appid, oid, xms_mirid } = await machine.verify(body.access_token);
         assert.deepEqual({ clientId: appid, objectId: oid, resourceId: xms_mirid }, IDENTITY);
@@ -607,15 +611,15 @@ for (const name of NAMES) {
 
 test("an identity with only a client id cannot be selected by other ids", async () => {
   const { kind, machine } = setUp("virtual machine");
-  const { body } = await ask(kind, machine, { parameters: { client_id: OTHER.clientId } });
+  const { body } = await requestToken(kind, machine, { parameters: { client_id: OTHER.clientId } });
   const { oid, xms_mirid } = await machine.verify(body.access_token);
   assert.match(String(xms_mirid), new RegExp(`/userAssignedIdentities/${OTHER.clientId}$`));
   for (const parameters of [{ object_id: String(oid) }, { msi_res_id: String(xms_mirid) }, { object_id: "" }]) {
-    assert.equal((await ask(kind, machine, { parameters })).body.error_description, "Identity not found");
+    assert.equal((await requestToken(kind, machine, { parameters })).body.error_description, "Identity not found");
   }
 });
 
-test("a machine without a system-assigned identity", async () => {
+test("without a system-assigned identity, a machine uses its only user-assigned one or responds with an error", async () => {
   const one = { systemAssigned: false, userAssigned: [IDENTITY] };
   const many = { systemAssigned: false, userAssigned: [IDENTITY, OTHER] };
   const none = { systemAssigned: false, userAssigned: [] };
@@ -633,7 +637,7 @@ test("a machine without a system-assigned identity", async () => {
     ] as const
   ) {
     const { kind, machine } = setUp(name, options);
-    const { status, body } = await ask(kind, machine);
+    const { status, body } = await requestToken(kind, machine);
     const got = status === 200 ? (await machine.verify(body.access_token)).appid : status;
     assert.equal(got, expected, `${name} ${JSON.stringify(options)}`);
   }
@@ -643,7 +647,7 @@ test("an identity needs a client id", () => {
   assert.throws(() => createVirtualMachine({ userAssigned: [{ clientId: "" }] }), TypeError);
 });
 
-test("Azure ML: the variable names the default identity", async () => {
+test("Azure ML: DEFAULT_IDENTITY_CLIENT_ID is the client id of the default identity", async () => {
   const own = setUp("Azure ML compute").machine;
   assert.ok(own.env.DEFAULT_IDENTITY_CLIENT_ID);
   assert.notEqual(own.env.DEFAULT_IDENTITY_CLIENT_ID, IDENTITY.clientId);
@@ -651,7 +655,7 @@ test("Azure ML: the variable names the default identity", async () => {
   const { DEFAULT_IDENTITY_CLIENT_ID } = machine.env;
   assert.equal(DEFAULT_IDENTITY_CLIENT_ID, IDENTITY.clientId);
   const parameters = { clientid: DEFAULT_IDENTITY_CLIENT_ID };
-  assert.equal((await ask(kind, machine, { parameters })).body.client_id, IDENTITY.clientId);
+  assert.equal((await requestToken(kind, machine, { parameters })).body.client_id, IDENTITY.clientId);
 });
 
 test("virtual machine: accepts five requests a second", async () => {
@@ -659,11 +663,12 @@ test("virtual machine: accepts five requests a second", async () => {
   const machine = createVirtualMachine({ clock });
   const kind: Kind = KINDS["virtual machine"];
   async function statuses(): Promise<number[]> {
-    return (await Promise.all(Array.from({ length: 7 }, () => ask(kind, machine)))).map(({ status }) => status).sort();
+    return (await Promise.all(Array.from({ length: 7 }, () => requestToken(kind, machine)))).map(({ status }) => status)
+      .sort();
   }
   assert.deepEqual(await statuses(), [200, 200, 200, 200, 200, 429, 429]);
   await clock.advance(999);
-  assert.equal((await ask(kind, machine)).body.error, "too_many_requests");
+  assert.equal((await requestToken(kind, machine)).body.error, "too_many_requests");
   await clock.advance(1);
   assert.deepEqual(await statuses(), [200, 200, 200, 200, 200, 429, 429]);
 });
@@ -681,7 +686,7 @@ test("virtual machine: returns its location", async () => {
 describe("Service Fabric node", () => {
   test("accepts the previous API version too", async () => {
     const { kind, machine } = setUp("Service Fabric node");
-    const { status } = await ask(kind, machine, { parameters: { "api-version": "2019-07-01-preview" } });
+    const { status } = await requestToken(kind, machine, { parameters: { "api-version": "2019-07-01-preview" } });
     assert.equal(status, 200);
   });
 
@@ -694,33 +699,34 @@ describe("Service Fabric node", () => {
       assert.equal((await tlsFetch({ thumbprint: right })(url, init)).status, 200);
     }
     const count = machine.requests.length;
-    const strangers = [
+    const withoutPin = [
       machine.fetch,
       machine.options.localFetch,
       tlsFetch({ thumbprint: thumbprint.replace(/^./, "0") }),
       tlsFetch({ ca: "a certificate" }),
     ];
-    for (const stranger of strangers) {
+    for (const fetch of withoutPin) {
       await assert.rejects(
-        stranger(url, init),
+        fetch(url, init),
         /UntrustedServer: The thumbprint of the server's certificate is another one/,
       );
     }
     assert.equal(machine.requests.length, count);
   });
 
-  test("presents the configured certificate", async () => {
+  test("has a certificate with the configured thumbprint", async () => {
     const thumbprint = "0123456789abcdef0123456789abcdef01234567";
     const machine = createServiceFabricNode({ thumbprint });
     assert.equal(machine.env.IDENTITY_SERVER_THUMBPRINT, thumbprint);
-    assert.equal((await ask(KINDS["Service Fabric node"], machine)).status, 200);
+    assert.equal((await requestToken(KINDS["Service Fabric node"], machine)).status, 200);
     machine.env.IDENTITY_SERVER_THUMBPRINT = thumbprint.replace("0", "1");
-    await assert.rejects(ask(KINDS["Service Fabric node"], machine), /UntrustedServer/);
+    await assert.rejects(requestToken(KINDS["Service Fabric node"], machine), /UntrustedServer/);
   });
 
   test("replaces only the token that was revoked", async () => {
     const { kind, machine } = setUp("Service Fabric node");
-    const token = async (parameters: Fields = {}) => (await ask(kind, machine, { parameters })).body.access_token;
+    const token = async (parameters: Fields = {}) =>
+      (await requestToken(kind, machine, { parameters })).body.access_token;
     const first = await token();
     assert.equal(await token({ token_sha256_to_refresh: await sha256("another") }), first);
     const revoked = { token_sha256_to_refresh: await sha256(first) };
@@ -731,7 +737,8 @@ describe("Service Fabric node", () => {
 
   test("a token with the client capability is cached separately", async () => {
     const { kind, machine } = setUp("Service Fabric node");
-    const token = async (parameters: Fields = {}) => (await ask(kind, machine, { parameters })).body.access_token;
+    const token = async (parameters: Fields = {}) =>
+      (await requestToken(kind, machine, { parameters })).body.access_token;
     const plain = await token();
     const handles = await token({ xms_cc: "cp1" });
     assert.deepEqual((await machine.verify(handles)).xms_cc, ["cp1"]);
@@ -771,43 +778,43 @@ describe("Arc server", () => {
       const [first, second] = await Promise.all(paths.map((path) => runtime.readTextFile(path)));
       assert.notEqual(first, second);
       const headers = { authorization: `Basic ${first}` };
-      assert.equal((await ask(kind, machine, { headers })).status, 200);
-      assert.equal((await ask(kind, machine, { headers })).status, 401);
+      assert.equal((await requestToken(kind, machine, { headers })).status, 200);
+      assert.equal((await requestToken(kind, machine, { headers })).status, 401);
       await assert.rejects(runtime.readTextFile(paths[0]!), { code: "ENOENT" });
-      assert.equal((await ask(kind, machine, { headers: { authorization: `Basic ${second}` } })).status, 200);
+      assert.equal((await requestToken(kind, machine, { headers: { authorization: `Basic ${second}` } })).status, 200);
     });
   }
 
-  test("only a file of its folder is accepted as a key", async () => {
+  test("accepts only the content of a file in its folder as a key", async () => {
     const { kind, machine } = setUp("Arc server");
     machine.files.set("/etc/passwd", "content");
-    assert.equal((await ask(kind, machine, { headers: { authorization: "Basic content" } })).status, 401);
+    assert.equal((await requestToken(kind, machine, { headers: { authorization: "Basic content" } })).status, 401);
     machine.files.set("/var/opt/azcmagent/tokens/mine.key", "content");
-    assert.equal((await ask(kind, machine, { headers: { authorization: "Basic content" } })).status, 200);
+    assert.equal((await requestToken(kind, machine, { headers: { authorization: "Basic content" } })).status, 200);
   });
 
   test("listens at its default address without its variables", async () => {
     const { machine } = setUp("Arc server", { env: { IDENTITY_ENDPOINT: undefined, IMDS_ENDPOINT: undefined } });
     assert.deepEqual(machine.env, {});
     const kind = { ...KINDS["Arc server"], url: () => "http://localhost:40342/metadata/identity/oauth2/token" };
-    assert.equal((await ask(kind, machine)).status, 200);
+    assert.equal((await requestToken(kind, machine)).status, 200);
   });
 
   test("returns the requested id, unless the agent is old", async () => {
     const kind: Kind = KINDS["Arc server"];
     for (const ignoresUserAssigned of [false, true]) {
       const machine = createArcServer({ userAssigned: [IDENTITY], ignoresUserAssigned });
-      const { body } = await ask(kind, machine, { parameters: { client_id: IDENTITY.clientId } });
+      const { body } = await requestToken(kind, machine, { parameters: { client_id: IDENTITY.clientId } });
       assert.equal(body.client_id === IDENTITY.clientId, !ignoresUserAssigned);
-      const byObject = (await ask(kind, machine, { parameters: { object_id: IDENTITY.objectId } })).body;
+      const byObject = (await requestToken(kind, machine, { parameters: { object_id: IDENTITY.objectId } })).body;
       assert.equal(byObject.object_id, ignoresUserAssigned ? undefined : IDENTITY.objectId);
-      const byResource = (await ask(kind, machine, { parameters: { msi_res_id: IDENTITY.resourceId } })).body;
+      const byResource = (await requestToken(kind, machine, { parameters: { msi_res_id: IDENTITY.resourceId } })).body;
       assert.equal(byResource.msi_res_id, ignoresUserAssigned ? undefined : IDENTITY.resourceId);
     }
   });
 });
 
-// The response of Arc is a challenge, whose body serves as well.
+// The first response of Arc would be a challenge. Faults replace it too.
 for (const name of NAMES) {
   describe(`${name}: faults`, () => {
     const faults: readonly [MachineFault, number, RegExp | undefined][] = [
@@ -835,7 +842,7 @@ for (const name of NAMES) {
           if (given.error?.correlationId) delete given.error.correlationId;
           assert.deepEqual(given, kind.error(status, "simulated", "Simulated error"));
         }
-        assert.equal((await ask(kind, machine)).status, 200);
+        assert.equal((await requestToken(kind, machine)).status, 200);
       });
     }
 
@@ -855,7 +862,7 @@ for (const name of NAMES) {
       for (let i = 0; i < 3; i++) statuses.push((await send(kind, machine)).status);
       assert.deepEqual(statuses, [500, 500, 410]);
       machine.recover();
-      assert.equal((await ask(kind, machine)).status, 200);
+      assert.equal((await requestToken(kind, machine)).status, 200);
     });
 
     test("a refused connection", async () => {
@@ -868,7 +875,7 @@ for (const name of NAMES) {
     test("no response until the caller aborts", async () => {
       const { kind, machine } = setUp(name);
       machine.failNext("silent");
-      const { signal, abort } = stop();
+      const { signal, abort } = createAbort();
       const pending = send(kind, machine, {}, { signal });
       await machine.untilRequested();
       abort();
@@ -888,7 +895,7 @@ for (const name of NAMES) {
     test("a body that stops until the caller aborts", async () => {
       const { kind, machine } = setUp(name);
       machine.failNext("stalled");
-      const { signal, abort } = stop();
+      const { signal, abort } = createAbort();
       const body = (await send(kind, machine, {}, { signal })).text();
       abort();
       await assert.rejects(body, orFailedFetch(/Enough/));
@@ -912,7 +919,7 @@ for (const name of NAMES) {
     test("a slow body ends when the caller aborts", async () => {
       const { kind, machine, clock } = setUp(name);
       machine.failNext("slow");
-      const { signal, abort } = stop();
+      const { signal, abort } = createAbort();
       const body = (await send(kind, machine, {}, { signal })).text();
       await clock.untilSleeping();
       abort();
@@ -945,7 +952,7 @@ for (const name of NAMES) {
 test("a body that arrives byte by byte in real time can be cancelled too", async () => {
   const machine = createVirtualMachine();
   machine.failNext("slow" satisfies FaultName);
-  const { signal, abort } = stop();
+  const { signal, abort } = createAbort();
   const response = await send(KINDS["virtual machine"], machine, {}, { signal });
   const reader = response.body!.getReader();
   await reader.read();
@@ -954,12 +961,12 @@ test("a body that arrives byte by byte in real time can be cancelled too", async
   await assert.rejects(second, /Enough/);
 });
 
-/** In a page the error of a body is always "Failed to fetch". */
+/** Returns the pattern for an error of reading a body. In browsers, the error is always "Failed to fetch". */
 function orFailedFetch(error: RegExp): RegExp {
   return "document" in globalThis ? /^TypeError: Failed to fetch$/ : error;
 }
 
-function stop(): { signal: AbortSignal; abort: () => void } {
+function createAbort(): { signal: AbortSignal; abort: () => void } {
   const controller = new AbortController();
   return { signal: controller.signal, abort: () => controller.abort(new Error("Enough")) };
 }

@@ -19,7 +19,7 @@ const BOB = "bob@contoso.com";
 const SCOPE = "https://graph.microsoft.com/User.Read openid profile offline_access";
 const REDIRECT_URI = "https://app.example/signed-in?from=entra";
 const NOON = Date.UTC(2030, 0, 31, 12);
-// RFC 7636, appendix B.
+// The example in RFC 7636, appendix B.
 const VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 const APP: EntraApp = {
@@ -44,7 +44,8 @@ function setUp(options: EntraOptions = {}): Entra {
   });
 }
 
-const ASKED: Form = {
+/** The parameters of a valid authorization request. */
+const AUTHORIZATION_REQUEST: Form = {
   client_id: "an-app",
   response_type: "code",
   redirect_uri: REDIRECT_URI,
@@ -62,7 +63,7 @@ function paramsOf(form: Form): URLSearchParams {
 }
 
 function authorizeUrl(changes: Form = {}, tenant = TENANT): string {
-  return `${HOST}/${tenant}/oauth2/v2.0/authorize?${paramsOf({ ...ASKED, ...changes })}`;
+  return `${HOST}/${tenant}/oauth2/v2.0/authorize?${paramsOf({ ...AUTHORIZATION_REQUEST, ...changes })}`;
 }
 
 function authorize(entra: Entra, changes: Form = {}, tenant = TENANT): Promise<Response> {
@@ -123,25 +124,25 @@ test("the response is sent in the query, in the fragment or as a form", async ()
 
 test("the user of login_hint signs in, unless another user is configured", async () => {
   const entra = setUp();
-  const whoAfter = async (changes: Form, tenant?: string) => {
+  const userAfter = async (changes: Form, tenant?: string) => {
     const { code } = await responseOf(entra, changes, tenant);
     const { body } = await post(entra, redemption(code));
     return (await entra.verify(body.access_token)).upn;
   };
-  assert.equal(await whoAfter({}), ADA);
-  assert.equal(await whoAfter({ login_hint: "BOB@contoso.com" }), BOB);
-  assert.equal(await whoAfter({ login_hint: BOB }, "organizations"), BOB);
+  assert.equal(await userAfter({}), ADA);
+  assert.equal(await userAfter({ login_hint: "BOB@contoso.com" }), BOB);
+  assert.equal(await userAfter({ login_hint: BOB }, "organizations"), BOB);
   entra.signInAs(BOB);
-  assert.equal(await whoAfter({ login_hint: ADA }), BOB);
+  assert.equal(await userAfter({ login_hint: ADA }), BOB);
   entra.signInAs();
-  assert.equal(await whoAfter({ login_hint: ADA }), ADA);
+  assert.equal(await userAfter({ login_hint: ADA }), ADA);
 });
 
 test("an app may send an authorization request by POST", async () => {
   const entra = setUp();
   const response = await entra.fetch(`${HOST}/${TENANT}/oauth2/v2.0/authorize`, {
     method: "POST",
-    body: paramsOf(ASKED),
+    body: paramsOf(AUTHORIZATION_REQUEST),
     redirect: "manual",
   });
   assert.match(response.headers.get("location")!, /code=/);
@@ -178,7 +179,7 @@ for (
     ["a redirect URI with more characters", { redirect_uri: `${REDIRECT_URI}&more` }, 50011],
     ["another path on the loopback address", { redirect_uri: "http://localhost:1/there" }, 50011],
     ["a loopback address with TLS", { redirect_uri: "https://localhost:1" }, 50011],
-    ["another machine", { redirect_uri: "http://localhost.evil.example" }, 50011],
+    ["a host that begins with localhost", { redirect_uri: "http://localhost.evil.example" }, 50011],
     ["an unknown response mode", { response_mode: "pigeon" }, 9002313],
   ] as const
 ) {
@@ -190,7 +191,7 @@ for (
   });
 }
 
-test("any port is accepted for a loopback address, and any redirect URI without a list", async () => {
+test("any port of a loopback address is accepted, and any redirect URI of an app without redirectUris", async () => {
   for (const redirect_uri of ["http://localhost:1", "http://localhost", "http://localhost:65535/here"]) {
     assert.equal((await authorize(setUp(), { redirect_uri })).status, 302, redirect_uri);
   }
@@ -216,7 +217,7 @@ for (
     const { code: given } = await responseOf(entra);
     const { body } = await post(entra, redemption(given, changes));
     assert.deepEqual([body.error, body.error_codes[0]], [error, code], JSON.stringify(body));
-    assert.equal((await post(entra, redemption(given))).status, 200, "the code is not used up");
+    assert.equal((await post(entra, redemption(given))).status, 200, "the code can still be redeemed");
   });
 }
 
@@ -267,7 +268,7 @@ test("a sign-in uses multi-factor authentication if a password is not sufficient
   assert.equal((await post(entra, refresh)).status, 200);
 });
 
-test("a refresh token is replaced when it is used, and is then rejected", async () => {
+test("a refresh token is replaced when it is used, and is then rejected unless allowReplay is set", async () => {
   for (const allowReplay of [false, true]) {
     const entra = setUp({ allowReplay });
     const { code } = await responseOf(entra);
@@ -291,17 +292,18 @@ test("revoking sessions affects only their user", async () => {
     tokens.push((await post(entra, redemption(code))).body.refresh_token);
   }
   entra.revokeSessions("Ada@contoso.com");
-  const [adas, bobs] = await Promise.all(
+  const [adasResponse, bobsResponse] = await Promise.all(
     tokens.map((refresh_token) =>
       post(entra, { grant_type: "refresh_token", client_id: "an-app", scope: SCOPE, refresh_token })
     ),
   );
-  assert.deepEqual([adas!.body.error, adas!.body.suberror, adas!.body.error_codes[0]], [
+  const { error, suberror, error_codes } = adasResponse!.body;
+  assert.deepEqual([error, suberror, error_codes[0]], [
     "invalid_grant",
     "bad_token",
     50173,
   ]);
-  assert.equal(bobs!.status, 200);
+  assert.equal(bobsResponse!.status, 200);
 });
 
 // The browser
@@ -309,11 +311,11 @@ test("revoking sessions affects only their user", async () => {
 for (const [mode, method] of [["form_post", "POST"], ["query", "GET"]] as const) {
   test(`the browser sends the response by ${mode} to the server that listens, and to no other`, async () => {
     const entra = setUp();
-    const come: [where: string, request: Request][] = [];
+    const received: [where: string, request: Request][] = [];
     const [one, other] = await Promise.all(
       ["one", "other"].map((where) =>
         entra.browser.listen((request) => {
-          come.push([where, request]);
+          received.push([where, request]);
           return new Response();
         })
       ),
@@ -322,8 +324,8 @@ for (const [mode, method] of [["form_post", "POST"], ["query", "GET"]] as const)
     await entra.browser.openUrl(
       authorizeUrl({ redirect_uri: `http://localhost:${one!.port}`, response_mode: mode, state: `a "state" & <more>` }),
     );
-    const [[where, request]] = come as [[string, Request]];
-    assert.deepEqual([come.length, where, request.method], [1, "one", method]);
+    const [[where, request]] = received as [[string, Request]];
+    assert.deepEqual([received.length, where, request.method], [1, "one", method]);
     const parameters = method === "POST"
       ? new URLSearchParams(await request.text())
       : new URL(request.url).searchParams;
@@ -347,16 +349,16 @@ test("the browser reports a refused connection if no server listens", async () =
   const url = authorizeUrl({ redirect_uri: "http://localhost:8400" });
   const message = 'Connection to "http://localhost:8400" refused (simulated)';
   await assert.rejects(openUrl(url), { message });
-  let come = 0;
+  let received = 0;
   const server = await listen(() => {
-    come++;
+    received++;
     return new Response();
   }, 8400);
   await assert.rejects(async () => await listen(() => new Response(), 8400), /Port 8400 is already in use/);
   await openUrl(url);
   server.close();
   await assert.rejects(openUrl(url), { message });
-  assert.equal(come, 1);
+  assert.equal(received, 1);
 });
 
 test("a credential signs in the browser's user, or gets an error if no user signs in", async () => {
@@ -384,14 +386,14 @@ test("a credential signs in the browser's user, or gets an error if no user sign
 
 const POLL = "urn:ietf:params:oauth:grant-type:device_code";
 
-async function askForCode(entra: Entra, changes: Form = {}) {
+async function requestDeviceCode(entra: Entra, changes: Form = {}) {
   return await post(entra, { client_id: "an-app", scope: SCOPE, ...changes }, "devicecode");
 }
 
 test("a device code is pending until it is entered", async () => {
   const clock = createFakeClock(NOON);
   const entra = setUp({ now: clock.now });
-  const { body } = await askForCode(entra);
+  const { body } = await requestDeviceCode(entra);
   const { device_code, user_code, message, ...rest } = body;
   assert.deepEqual(rest, { verification_uri: "https://microsoft.com/devicelogin", expires_in: 900, interval: 5 });
   assert.match(user_code, /^[A-Z0-9]{9}$/);
@@ -403,20 +405,20 @@ test("a device code is pending until it is entered", async () => {
   await clock.advance(4_999);
   assert.equal((await poll()).body.error, "slow_down");
   await clock.advance(9_999);
-  assert.equal((await poll()).body.error, "slow_down", "it is five seconds more each time");
+  assert.equal((await poll()).body.error, "slow_down", "each slow_down adds five seconds");
   await clock.advance(15_000);
   assert.equal((await poll()).body.error, "authorization_pending");
   entra.enterUserCode(user_code.toLowerCase(), BOB);
   const { body: tokens } = await poll();
   assert.equal((await entra.verify(tokens.access_token)).upn, BOB);
   assert.equal((await entra.verify(tokens.id_token)).preferred_username, BOB);
-  assert.equal((await poll()).body.error, "invalid_grant", "it is good once");
+  assert.equal((await poll()).body.error, "invalid_grant", "a device code is accepted once");
 });
 
 test("a device code expires and can be declined", async () => {
   const clock = createFakeClock(NOON);
   const entra = setUp({ now: clock.now });
-  const [a, b] = [(await askForCode(entra)).body, (await askForCode(entra)).body];
+  const [a, b] = [(await requestDeviceCode(entra)).body, (await requestDeviceCode(entra)).body];
   const poll = (device_code: string) => post(entra, { grant_type: POLL, client_id: "an-app", device_code });
   entra.enterUserCode(a.user_code, null);
   assert.equal((await poll(a.device_code)).body.error, "authorization_declined");
@@ -424,9 +426,9 @@ test("a device code expires and can be declined", async () => {
   assert.equal((await poll(b.device_code)).body.error, "expired_token");
 });
 
-test("entering an invalid code throws, because the test is wrong", async () => {
+test("entering an unknown code or user throws a TypeError, because it is a mistake in the test", async () => {
   const entra = setUp();
-  const { body } = await askForCode(entra);
+  const { body } = await requestDeviceCode(entra);
   assert.throws(() => entra.enterUserCode("GUESS", ADA), { name: "TypeError", message: /"GUESS"/ });
   assert.throws(() => entra.enterUserCode(body.user_code, "eve"), { name: "TypeError", message: /"eve"/ });
 });
@@ -439,13 +441,13 @@ for (
   ] as const
 ) {
   test(`Entra returns no device code for ${name}`, async () => {
-    assert.equal((await askForCode(setUp(), changes)).body.error_codes[0], code);
+    assert.equal((await requestDeviceCode(setUp(), changes)).body.error_codes[0], code);
   });
 }
 
 test("a device code is accepted only for its app, and with the grant type of older clients", async () => {
   const entra = setUp();
-  const { body } = await askForCode(entra);
+  const { body } = await requestDeviceCode(entra);
   entra.enterUserCode(body.user_code, ADA);
   const form = { grant_type: "device_code", client_id: "an-app", device_code: body.device_code };
   assert.equal((await post(entra, { ...form, client_id: "another-app" })).body.error_codes[0], 70000);
@@ -453,7 +455,7 @@ test("a device code is accepted only for its app, and with the grant type of old
   assert.equal((await post(entra, form)).status, 200);
 });
 
-// On behalf of
+// On-behalf-of exchanges
 
 const MIDDLE: EntraApp = {
   tenantId: TENANT,
@@ -520,7 +522,7 @@ for (
   });
 }
 
-test("Entra rejects the exchange of a token that is changed, expired, for another app or of no user", async () => {
+test("Entra rejects the exchange of a token that is modified, expired, for another app or without a user", async () => {
   const clock = createFakeClock(NOON);
   const entra = setUp({ apps: [APP, MIDDLE], now: clock.now });
   const good = await tokenFor(entra, "api://middle");
@@ -560,7 +562,7 @@ test("a token acquired by a password cannot be exchanged if a password is not su
 
 test("a job gets an OIDC token of its service connections", async () => {
   const job = createAzurePipelines({ serviceConnections: ["one & two"] });
-  const ask = async (changes: { id?: string; token?: string; method?: string; version?: string } = {}) => {
+  const requestOidcToken = async (changes: { id?: string; token?: string; method?: string; version?: string } = {}) => {
     const url = new URL(job.env.SYSTEM_OIDCREQUESTURI!);
     url.searchParams.set("api-version", changes.version ?? "7.1");
     url.searchParams.set("serviceConnectionId", changes.id ?? "one & two");
@@ -574,13 +576,13 @@ test("a job gets an OIDC token of its service connections", async () => {
     assert.ok(response.headers.get("x-vss-e2eid"));
     return response;
   };
-  assert.equal((await ask()).status, 200);
-  assert.equal((await ask({ id: "another" })).status, 404);
-  assert.equal((await ask({ token: "guess" })).status, 401);
-  assert.equal((await ask({ method: "GET" })).status, 400);
-  assert.equal((await ask({ version: "6.0" })).status, 400);
+  assert.equal((await requestOidcToken()).status, 200);
+  assert.equal((await requestOidcToken({ id: "another" })).status, 404);
+  assert.equal((await requestOidcToken({ token: "guess" })).status, 401);
+  assert.equal((await requestOidcToken({ method: "GET" })).status, 400);
+  assert.equal((await requestOidcToken({ version: "6.0" })).status, 400);
 
-  const { oidcToken } = await (await ask()).json();
+  const { oidcToken } = await (await requestOidcToken()).json();
   const entra = setUp({
     apps: [{
       tenantId: TENANT,
@@ -599,7 +601,7 @@ test("a job gets an OIDC token of its service connections", async () => {
   assert.equal(status, 200);
 });
 
-test("a request without the header against redirects is redirected to a page, and faults apply", async () => {
+test("a request for an OIDC token without X-TFS-FedAuthRedirect is redirected, and faults apply", async () => {
   const job = createAzurePipelines({ serviceConnections: [] });
   const url = job.env.SYSTEM_OIDCREQUESTURI!;
   assert.equal((await job.fetch(url, { method: "POST", redirect: "manual" })).status, 302);
@@ -608,7 +610,7 @@ test("a request without the header against redirects is redirected to a page, an
   await assert.rejects(job.fetch("https://elsewhere.example"), { name: "TypeError" });
 });
 
-test("behind a server that is reached at another origin, the option says which; without it, both issuers are named", async () => {
+test('the option "origin" sets the issuer behind another origin; without it, the error names both issuers', async () => {
   const reached = "https://entra.test";
   for (const origin of [undefined, reached, `${reached}/`]) {
     const clock = createFakeClock(NOON);

@@ -36,7 +36,7 @@ test("StaticCredential and the fake clock work without jose", async () => {
   assert.equal(output, "a-token 5");
 });
 
-test("a simulated service without jose is an error that says how to install it", async () => {
+test("without jose, a simulated service causes an error that says how to install it", async () => {
   const output = await run(`
     import { ClientSecretCredential } from "@azweb/identity";
     import { createEntra } from "@azweb/identity/testing";

@@ -1,6 +1,6 @@
 // Runs on: deno
-// A real browser, the example Worker, which decodes header bytes as UTF-8, and a sibling subdomain that sets a cookie
-// for both: that cookie does not sign the browser in.
+// A sibling subdomain sets a forged cookie for the whole domain, in a real browser. The cookie must not sign the
+// browser in to the example Worker, which decodes header bytes as UTF-8.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Miniflare } from "miniflare";
@@ -25,14 +25,14 @@ test("a sibling subdomain cannot sign a browser in as another user", { skip: NO_
     const { hostname, pathname } = new URL(request.url);
     if (hostname === SIBLING) return new Response("Hello", { headers: { "set-cookie": forged } });
     if (pathname === "/signed-in") received.push(request.headers.get("cookie"));
-    return await ask(request);
+    return await forward(request);
   }, { cert: certificate, key });
   const { port } = new URL(server.url);
   const app = `https://${APP}:${port}`;
   const options = { redirectUri: `${app}/signed-in`, service };
   const miniflare = new Miniflare(signInWorkerOptions(await bundleSignInWorker(), options));
 
-  async function ask({ url, method, headers }: Request): Promise<Response> {
+  async function forward({ url, method, headers }: Request): Promise<Response> {
     const init = { method, headers: [...headers] as [string, string][], redirect: "manual" } as const;
     const response = await miniflare.dispatchFetch(url, init);
     return new Response(await response.text(), { status: response.status, headers: [...response.headers] });
@@ -43,7 +43,7 @@ test("a sibling subdomain cannot sign a browser in as another user", { skip: NO_
     const pages: (string | null)[] = [];
     for (const bytes of ["", ...BYTES]) {
       // The attacker starts a sign-in, and keeps the cookie and the callback URL.
-      const attacker = openBrowser(ask);
+      const attacker = openBrowser(forward);
       const { headers } = await attacker.get(`${app}/me`);
       const back = await service.signIn(headers.get("location")!, "eve@evil.test");
       const [[name, value]] = [...attacker.cookies] as [[string, string]];

@@ -55,10 +55,10 @@ async function createProvider(issuer: string, redirectUri: string): Promise<Prov
 interface Site {
   readonly app: string;
   readonly issuer: string;
-  /** Authorization responses that are kept from the app while `wanted` is set. */
-  readonly intercepted: { wanted: boolean; readonly urls: string[] };
+  /** Authorization responses that do not reach the app, because `isOn` was set. */
+  readonly intercepted: { isOn: boolean; readonly urls: string[] };
   readonly browser: Browser;
-  /** The grants of the token requests, with the rejected ones. */
+  /** The grants of the accepted token requests, and the reasons for which others were rejected. */
   readonly grants: string[];
 }
 
@@ -66,11 +66,11 @@ interface Site {
 async function withSite(use: (site: Site) => Promise<void>): Promise<void> {
   const identity = await serve();
   const issuer = `http://127.0.0.1:${identity.port}`;
-  const intercepted: Site["intercepted"] = { wanted: false, urls: [] };
+  const intercepted: Site["intercepted"] = { isOn: false, urls: [] };
   let miniflare: Miniflare | undefined;
   const site = await serve(async (request, response) => {
     const { method, headers, url } = request;
-    if (intercepted.wanted && url!.startsWith("/signed-in?")) {
+    if (intercepted.isOn && url!.startsWith("/signed-in?")) {
       intercepted.urls.push(url!);
       return response.end("Not here");
     }
@@ -82,7 +82,7 @@ async function withSite(use: (site: Site) => Promise<void>): Promise<void> {
     response.writeHead(result.status, [...result.headers].flat());
     response.end(await result.text());
   });
-  // Another site than the authorization server, so that SameSite has an effect.
+  // The app is at another site than the authorization server, so that SameSite has an effect.
   const app = `http://localhost:${site.port}`;
   const grants: string[] = [];
   const provider = await createProvider(issuer, `${app}/signed-in`);
@@ -196,10 +196,10 @@ test("an intercepted code cannot be used without the code verifier or in another
   await withSite(async ({ app, issuer, browser, grants, intercepted }) => {
     const victim = await (await browser.newContext()).newPage();
     await victim.goto(`${app}/me`);
-    intercepted.wanted = true;
+    intercepted.isOn = true;
     await signIn(victim, "jo@contoso.com");
     await victim.waitForURL(`${app}/signed-in?**`);
-    intercepted.wanted = false;
+    intercepted.isOn = false;
     const [link] = intercepted.urls as [string];
     const form = {
       grant_type: "authorization_code",

@@ -1,5 +1,6 @@
 // Runs on: deno, node, bun, workerd, edge
-// The sign-in of users to a web app. Not in a browser: pages can neither send nor set these cookies.
+// The sign-in of users to a web app. Does not run in browsers, where a script can neither send cookies in a header nor
+// read them from one.
 import type { LogEvent } from "@azweb/identity";
 import { createWebSignIn, type WebSignInOptions, type WebUser } from "@azweb/identity/web-sign-in";
 import { createFakeClock } from "@azweb/identity/testing";
@@ -46,8 +47,8 @@ function optionsFor(service: SignInService, options: Partial<WebSignInOptions> =
   };
 }
 
-function createApp(options: Partial<WebSignInOptions> = {}, of: SignInServiceOptions = {}): App {
-  const service = createSignInService(of);
+function createApp(options: Partial<WebSignInOptions> = {}, serviceOptions: SignInServiceOptions = {}): App {
+  const service = createSignInService(serviceOptions);
   const signIn = createWebSignIn(optionsFor(service, options));
   const open = () => openBrowser((request) => signIn.signIn(request));
   const browser = open();
@@ -60,6 +61,7 @@ function createApp(options: Partial<WebSignInOptions> = {}, of: SignInServiceOpt
   };
 }
 
+/** Opens the browser of another user. */
 function openOther({ signIn }: App): WebBrowser {
   return openBrowser((request) => signIn.signIn(request));
 }
@@ -94,7 +96,7 @@ test("a user signs in and returns to the page", async () => {
   assert.equal(app.browser.cookies.size, 0, "the cookie is removed");
   assert.equal(await me(app, credential), "jo@contoso.com");
   const forms = app.service.requests.filter(({ url }) => url !== ME).map(({ form }) => form.grant_type);
-  assert.deepEqual(forms, ["authorization_code"], "the token comes with the code");
+  assert.deepEqual(forms, ["authorization_code"], "the redemption of the code returns the token");
 });
 
 test("the cookie is limited to this host, TLS and HTTP, and its value is encrypted", async () => {
@@ -118,7 +120,10 @@ function valueOf(cookie: string): string {
   return cookie.slice(cookie.indexOf("=") + 1).split(";")[0]!.replaceAll("-", "+").replaceAll("_", "/");
 }
 
-const WAYS: Record<string, [Partial<WebSignInOptions>, (form: Readonly<Record<string, string>>) => boolean]> = {
+const CLIENT_AUTHENTICATIONS: Record<
+  string,
+  [Partial<WebSignInOptions>, (form: Readonly<Record<string, string>>) => boolean]
+> = {
   "a secret": [{}, (form) => form.client_secret === SECRET],
   "a certificate": [
     { clientSecret: undefined, clientCertificate: { certificate: CERTIFICATE + KEY } },
@@ -129,8 +134,8 @@ const WAYS: Record<string, [Partial<WebSignInOptions>, (form: Readonly<Record<st
     (form) => form.client_assertion === "an.assertion.jwt",
   ],
 };
-for (const [name, [options, checkApp]] of Object.entries(WAYS)) {
-  test(`an app that authenticates with ${name}`, async () => {
+for (const [name, [options, checkApp]] of Object.entries(CLIENT_AUTHENTICATIONS)) {
+  test(`an app may authenticate with ${name}`, async () => {
     const app = createApp(options, { checkApp });
     const { account } = await app.signIn.redeem(app.browser.request(await app.begin()));
     assert.equal(account.username, "jo@contoso.com");
@@ -162,7 +167,7 @@ test("another process completes the sign-in and resumes the session", async () =
   assert.equal(app.service.refreshes, 1);
   const renewed = await app.signIn.resume(await elsewhere.sealSession());
   assert.equal(await me(app, renewed.credential), "jo@contoso.com");
-  assert.equal(app.service.refreshes, 1, "another refresh token is no other session");
+  assert.equal(app.service.refreshes, 1, "a session with a new refresh token is still the same session");
 });
 
 test("sealing keys can be rotated", async () => {
@@ -223,7 +228,7 @@ test("the options of a sign-in are sent in the authorization request", async () 
   assert.equal(response.headers.get("location"), `${APP}/files/a?b#c`);
 });
 
-describe("rejects a return path that is not allowed", () => {
+describe("a return path", () => {
   const TRICKS = [
     ...[
       "//evil.test",
@@ -278,14 +283,14 @@ describe("rejects a return path that is not allowed", () => {
     ],
   ];
   for (const returnPath of TRICKS) {
-    test(`${JSON.stringify(returnPath.slice(0, 40))}`, async () => {
+    test(`is rejected if it is not allowed: ${JSON.stringify(returnPath.slice(0, 40))}`, async () => {
       const { signIn } = createApp();
       const error = await failureOf(signIn.signIn(new Request(`${APP}/`), { returnPath }));
       assert.equal(error.name, "TypeError");
       assert.equal(error.message, 'Option "returnPath" must be one of "returnPaths"');
     });
   }
-  test("replaces an app's page that is not in returnPaths", async () => {
+  test("is the first one of returnPaths if the page of the request is not allowed", async () => {
     const app = createApp();
     app.browser.take(await app.signIn.signIn(new Request(`${APP}//evil.test`)));
     const redirect = await app.browser.get(`${APP}//evil.test/..`);
@@ -293,7 +298,7 @@ describe("rejects a return path that is not allowed", () => {
     const { response } = await app.signIn.redeem(app.browser.request(back));
     assert.equal(response.headers.get("location"), `${APP}/`);
   });
-  test("replaces the page of a POST request", async () => {
+  test("is the first one of returnPaths for a POST request", async () => {
     const app = createApp();
     const redirect = await app.browser.get(`${APP}/mail`, { method: "POST" });
     const back = await app.service.signIn(redirect.headers.get("location")!, "jo@contoso.com");
@@ -301,14 +306,14 @@ describe("rejects a return path that is not allowed", () => {
     assert.equal(response.headers.get("location"), `${APP}/`);
   });
   for (const host of ["https://evil.test", "http://10.0.0.1:8080"]) {
-    test(`ignores the host of the request: ${host}`, async () => {
+    test(`is at the host of the redirect URI, not at that of the request: ${host}`, async () => {
       const app = createApp();
       const back = (await app.begin()).replace(APP, host);
       const { response } = await app.signIn.redeem(app.browser.request(back));
       assert.equal(response.headers.get("location"), `${APP}/mail?folder=1`);
     });
   }
-  test("rejects a page that has been removed from returnPaths", async () => {
+  test("is rejected if it has been removed from returnPaths during the sign-in", async () => {
     const app = createApp();
     const back = await app.begin();
     const signIn = createWebSignIn(optionsFor(app.service, { returnPaths: ["/"] }));
@@ -338,7 +343,7 @@ describe("rejects an authorization response", () => {
         return app.browser.request(back);
       },
     ],
-    "with a cookie of another key": [/not sealed by this app/, (app, back) => {
+    "with a cookie that was sealed with another key": [/not sealed by this app/, (app, back) => {
       return sealedBy(app, back, { sealingKey: KEY_2 });
     }],
     "with a cookie of another app": [/not sealed by this app/, (app, back) => {
@@ -347,7 +352,7 @@ describe("rejects an authorization response", () => {
     "with a cookie of another tenant": [/not sealed by this app/, (app, back) => {
       return sealedBy(app, back, { tenantId: "another-tenant" });
     }],
-    "with a cookie for another page": [/not sealed by this app/, (app, back) => {
+    "with a cookie for another redirect URI": [/not sealed by this app/, (app, back) => {
       return sealedBy(app, back, { redirectUri: `${APP}/another` });
     }],
     "with a session instead of a cookie": [/not sealed by this app/, async (app) => {
@@ -357,7 +362,7 @@ describe("rejects an authorization response", () => {
       app.browser.cookies.set([...app.browser.cookies.keys()].at(-1)!, session);
       return app.browser.request(back);
     }],
-    "with a cookie that is changed": [/not sealed by this app/, (app, back) => {
+    "with a modified cookie": [/not sealed by this app/, (app, back) => {
       return changed(app, back, (value) => value.slice(0, 50) + (value[50] === "A" ? "B" : "A") + value.slice(51));
     }],
     "with a truncated cookie": [
@@ -401,7 +406,7 @@ describe("rejects an authorization response", () => {
       /access_denied$/,
       (app, back) => app.browser.request(`${back}&error=access_denied`),
     ],
-    "with an error that describes the code and the state": [
+    "with an error whose description contains the code and the state": [
       /access_denied. \[redacted\] for \[redacted\]$/,
       (app, back) => {
         const { searchParams } = new URL(back);
@@ -496,21 +501,21 @@ test("a replayed response is rejected, with and without the cookie", async () =>
 test("an attacker's code in a victim's browser is rejected", async () => {
   const app = createApp();
   const attacker = openOther(app);
-  const [victims, attackers] = [await app.begin("jo@contoso.com"), await app.begin("eve@evil.test", attacker)];
-  const code = new URL(attackers).searchParams.get("code")!;
-  const mixed = victims.replace(/code=[^&]+/, `code=${code}`);
+  const [victimsUrl, attackersUrl] = [await app.begin("jo@contoso.com"), await app.begin("eve@evil.test", attacker)];
+  const code = new URL(attackersUrl).searchParams.get("code")!;
+  const mixed = victimsUrl.replace(/code=[^&]+/, `code=${code}`);
   // The code verifier does not match the code.
   assert.match((await failureOf(app.signIn.redeem(app.browser.request(mixed)))).message, /invalid_grant/);
-  assert.match((await failureOf(app.signIn.redeem(app.browser.request(attackers)))).message, /no cookie/);
+  assert.match((await failureOf(app.signIn.redeem(app.browser.request(attackersUrl)))).message, /no cookie/);
 });
 
 test("a victim's code in an attacker's browser is rejected", async () => {
   const app = createApp();
   const attacker = openOther(app);
-  const [victims, attackers] = [await app.begin("jo@contoso.com"), await app.begin("eve@evil.test", attacker)];
-  const code = new URL(victims).searchParams.get("code")!;
-  assert.match((await failureOf(app.signIn.redeem(attacker.request(victims)))).message, /no cookie/);
-  const mixed = attackers.replace(/code=[^&]+/, `code=${code}`);
+  const [victimsUrl, attackersUrl] = [await app.begin("jo@contoso.com"), await app.begin("eve@evil.test", attacker)];
+  const code = new URL(victimsUrl).searchParams.get("code")!;
+  assert.match((await failureOf(app.signIn.redeem(attacker.request(victimsUrl)))).message, /no cookie/);
+  const mixed = attackersUrl.replace(/code=[^&]+/, `code=${code}`);
   assert.match((await failureOf(app.signIn.redeem(attacker.request(mixed)))).message, /invalid_grant/);
 });
 
@@ -683,7 +688,7 @@ describe("throws a TypeError for", () => {
     ["a short key", { sealingKey: btoa("short") }, /"sealingKey"/],
     ["a malformed key", { sealingKey: [KEY_1, {}] }, /"sealingKey"/],
     [
-      "http",
+      "a redirect URI with http",
       { redirectUri: "http://my.app/signed-in" },
       /^Option "redirectUri" .* "https:", or with "http:" on localhost/,
     ],

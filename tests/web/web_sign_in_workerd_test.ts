@@ -75,7 +75,7 @@ for (const workerd of [undefined, newestWorkerd]) {
         assert.match(await other.text(), /^You are not signed in\./);
         assert.equal(service.requests.filter(({ form }) => form.grant_type === "authorization_code").length, 2);
         assert.ok(service.requests.some(({ url }) => url === ME));
-        assert.ok(service.refreshes <= 4, `${service.refreshes}: each memory refreshes once for each user`);
+        assert.ok(service.refreshes <= 4, `${service.refreshes}: each isolate refreshes once for each user`);
       } finally {
         delete process.env.MINIFLARE_WORKERD_PATH;
         await miniflare.dispose();

@@ -28,13 +28,13 @@ Wii4ZmiH4jwV7v7UtQc+Rc+5zw33JHIe1bTyrixHll3Dp6AL7FZ6BSdivfd4Bmm7
 -----END CERTIFICATE-----
 `;
 
-/** Its SHA-1 digest, as openssl prints it. */
+/** The SHA-1 digest of {@linkcode CERTIFICATE}, as openssl prints it. */
 export const SHA1 = "B3:56:E7:A5:7D:BC:33:F0:EB:88:3F:B2:7B:22:43:3A:C5:DA:1C:6D";
 
-/** Its SHA-256 digest, as openssl prints it. */
+/** The SHA-256 digest of {@linkcode CERTIFICATE}, as openssl prints it. */
 export const SHA256 = "FF:39:87:26:DC:E4:F7:C3:D2:F4:84:82:A2:D5:D4:77:03:A0:A3:39:D6:B6:6E:26:85:CB:AD:7F:E9:FE:26:17";
 
-/** Its private key (test key), PKCS#8. */
+/** The private key of {@linkcode CERTIFICATE} (test key), PKCS#8. */
 export const KEY = `-----BEGIN PRIVATE KEY-----
 MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQCoizpd0bCAK+Rg
 nYjKuy6JbAHKtcJYwxV4rXF7cpVPERMNil4G5f6AH2yLpdO30IdUG3XH2jJxUn8b
@@ -65,7 +65,7 @@ XKcXs5KPZ9ijjBZ3PRF2Mz8=
 -----END PRIVATE KEY-----
 `;
 
-/** Its private key (test key), PKCS#1. */
+/** The private key of {@linkcode CERTIFICATE} (test key), PKCS#1. */
 export const KEY_PKCS1 = `-----BEGIN RSA PRIVATE KEY-----
 MIIEowIBAAKCAQEAqIs6XdGwgCvkYJ2IyrsuiWwByrXCWMMVeK1xe3KVTxETDYpe
 BuX+gB9si6XTt9CHVBt1x9oycVJ/G6qBgqY1ixqJxVR9bK1W5R2SYo5o8sy4QRqa
@@ -95,7 +95,9 @@ b4GR2xPhOj4SsKmGoa7O3x6pwCuJT1ynF7OSj2fYo4wWdz0RdjM/
 -----END RSA PRIVATE KEY-----
 `;
 
-/** Its private key (test key), PKCS#8 encrypted by PBKDF2 with HMAC-SHA-256 and AES-256-CBC. */
+/**
+ * The private key of {@linkcode CERTIFICATE} (test key), PKCS#8 encrypted by PBKDF2 with HMAC-SHA-256 and AES-256-CBC.
+ */
 export const KEY_ENCRYPTED = `-----BEGIN ENCRYPTED PRIVATE KEY-----
 MIIFLTBXBgkqhkiG9w0BBQ0wSjApBgkqhkiG9w0BBQwwHAQIDIRUcKB14bICAicQ
 MAwGCCqGSIb3DQIJBQAwHQYJYIZIAWUDBAEqBBCc5v0IVIlPLQ8XskPS8ducBIIE
@@ -231,7 +233,7 @@ xCNRd10EYdBz1oYu5kfkOt9bp7HgE8u/CZy0DcFApw==
 -----END CERTIFICATE-----
 `;
 
-/** Its private key (test key). */
+/** The private key of {@linkcode EC_CERTIFICATE} (test key). */
 export const EC_KEY = `-----BEGIN PRIVATE KEY-----
 MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgaYO2G3zCF+RrrCcI
 EIEscHZqFKb7naz4rneMfEeUH9+hRANCAASZTpp1pCyPwdHtGykvkmAfHJ4uKXTC

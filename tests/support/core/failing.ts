@@ -17,7 +17,7 @@ import {
   TOKEN_ENDPOINT,
 } from "../service.ts";
 
-/** The beginning of its messages. */
+/** The beginning of the credential's error messages. */
 export const ACTION: string = `ClientSecretCredential: Cannot get a token for "${SCOPE}" from "${TOKEN_ENDPOINT}": `;
 
 /** Creates the credential. */

@@ -19,7 +19,9 @@ interface Serving {
    * token is refreshed.
    */
   readonly over: number;
+  /** Whether it was selected until its token is refreshed. */
   readonly untilRenewal: boolean;
+  /** Why it was selected, for the message of a failed test. */
   readonly why: string;
 }
 
@@ -44,7 +46,8 @@ export interface Transition {
 export interface Model {
   readonly name: string;
   readonly links: readonly Model[];
-  ask(state: State, context: Context): Transition[];
+  /** Returns the possible results of a call. */
+  call(state: State, context: Context): Transition[];
 }
 
 const LEAF: State = { links: [] };
@@ -71,7 +74,7 @@ export function modelOf(program: Program, shape: Shape = program.shape, isNested
     return {
       name: leaf,
       links: [],
-      ask: (_state, context) => outcomesOf(leaf, context).map((outcome) => ({ outcome, state: LEAF })),
+      call: (_state, context) => outcomesOf(leaf, context).map((outcome) => ({ outcome, state: LEAF })),
     };
   }
 }
@@ -82,14 +85,14 @@ export function initialState({ links }: Model): State {
 }
 
 function chainOf(name: string, links: readonly Model[], where: Pick<Context, "searches" | "isInDefault">): Model {
-  return { name, links, ask };
+  return { name, links, call };
 
-  function ask(state: State, outer: Context): Transition[] {
+  function call(state: State, outer: Context): Transition[] {
     const context = { ...outer, ...where };
     const { serving } = state;
     if (!serving) return walk(state, context);
-    const direct = askLink(state, serving.link, context);
-    const cannot = direct.some(({ outcome }) => outcome.kind !== "token");
+    const direct = callLink(state, serving.link, context);
+    const mayFail = direct.some(({ outcome }) => outcome.kind !== "token");
     const walks = () => walk(state, context);
     switch (phaseOf(serving, direct, context)) {
       case "for good": {
@@ -97,11 +100,11 @@ function chainOf(name: string, links: readonly Model[], where: Pick<Context, "se
         return isException ? [...direct, ...walks().map((next) => withServing(next, serving))] : direct;
       }
       case "interim":
-        return cannot ? [...direct, ...keeping(walks(), serving)] : direct;
+        return mayFail ? [...direct, ...keeping(walks(), serving)] : direct;
       case "either":
         return [...direct, ...keeping(walks(), serving)];
       case "over": {
-        // A token that is not due is returned at once, and the earlier credentials are tried in the background.
+        // A cached token is returned at once, and the earlier credentials are tried in the background.
         const { clock, issued } = outer.world;
         const known = new Set(issued.filter(({ expiresOn }) => expiresOn > clock.now()).map(({ key }) => key));
         const cached = direct.filter(({ outcome: { token } }) => token !== undefined && known.has(token));
@@ -116,8 +119,8 @@ function chainOf(name: string, links: readonly Model[], where: Pick<Context, "se
   }
 
   /** Uses only the selected credential. */
-  function askLink(state: State, link: number, context: Context): Transition[] {
-    return links[link]!.ask(state.links[link]!, context).map((next) => ({
+  function callLink(state: State, link: number, context: Context): Transition[] {
+    return links[link]!.call(state.links[link]!, context).map((next) => ({
       ...next,
       state: { ...state, links: state.links.with(link, next.state) },
     }));
@@ -134,23 +137,23 @@ function chainOf(name: string, links: readonly Model[], where: Pick<Context, "se
         found.push({ outcome: aggregate(failures), state: { links: inner }, isBusy });
         return;
       }
-      for (const { outcome, state: next, ...rest } of links[link]!.ask(inner[link]!, context)) {
+      for (const { outcome, state: next, ...rest } of links[link]!.call(inner[link]!, context)) {
         const busy = isBusy || rest.isBusy === true;
         const all = inner.with(link, next);
         if (outcome.kind === "fails") found.push({ outcome, state: { links: all }, isBusy: busy });
         else if (outcome.kind !== "token") visit(link + 1, all, [...failures, outcome], busy);
-        else found.push({ outcome: described(outcome, failures), state: elect(link, all, failures), isBusy: busy });
+        else found.push({ outcome: withReason(outcome, failures), state: select(link, all, failures), isBusy: busy });
       }
     }
 
-    function elect(link: number, inner: readonly State[], failures: readonly Outcome[]): State {
+    function select(link: number, inner: readonly State[], failures: readonly Outcome[]): State {
       if (failures.some(({ kind }) => kind === "not for this call")) return { links: inner };
-      const open = failures.filter(({ kind }) => kind === "inconclusive");
+      const inconclusive = failures.filter(({ kind }) => kind === "inconclusive");
       const since = context.world.clock.now();
       const why = `${links[link]!.name} after ${describe(failures)}`;
-      const sureFor = Math.min(...open.map(({ lasts }) => lasts![0]));
-      const overIn = Math.min(...open.map(({ lasts }) => lasts![1]));
-      const untilRenewal = open.some(({ lasts }) => lasts === UNTIL_RENEWAL);
+      const sureFor = Math.min(...inconclusive.map(({ lasts }) => lasts![0]));
+      const overIn = Math.min(...inconclusive.map(({ lasts }) => lasts![1]));
+      const untilRenewal = inconclusive.some(({ lasts }) => lasts === UNTIL_RENEWAL);
       const serving = { link, since, sureUntil: since + sureFor, over: since + overIn, untilRenewal, why };
       return { serving, links: inner };
     }
@@ -177,16 +180,19 @@ function aggregate(failures: readonly Outcome[]): Outcome {
   return { kind: "inconclusive", lasts: isUntilRenewal ? UNTIL_RENEWAL : [0, 60_000], why };
 }
 
-function described(outcome: Outcome, failures: readonly Outcome[]): Outcome {
+function withReason(outcome: Outcome, failures: readonly Outcome[]): Outcome {
   return { ...outcome, why: outcome.why || `after ${describe(failures)}` };
 }
 
 function describe(failures: readonly Outcome[]): string {
-  const told = failures.filter(({ kind }) => kind !== "absent").map(({ kind, why }) => `${kind} (${why})`);
-  return told.length > 0 ? told.join(", ") : "absence";
+  const reasons = failures.filter(({ kind }) => kind !== "absent").map(({ kind, why }) => `${kind} (${why})`);
+  return reasons.length > 0 ? reasons.join(", ") : "absence";
 }
 
-/** Returns how the selected credential may be used for a call. */
+/**
+ * Returns how a call uses the selected credential: "for good" and "interim" mean that only it is used, permanently or
+ * for now; "either", that earlier credentials may be tried first; "over", that they must be.
+ */
 function phaseOf(
   { since, sureUntil, over, untilRenewal }: Serving,
   direct: readonly Transition[],

@@ -19,7 +19,7 @@ export interface Finding {
 /** Number of scenarios per seed. */
 const BATCH = 250;
 
-/** Runs scenarios. Stops at the first counterexample, or lists each kind of counterexample once with `all`. */
+/** Runs random scenarios. Returns the first counterexample, or with `all` the first one of each kind. */
 export async function explore(
   family: Family,
   { sequences, seed, counts, all = false }: {

@@ -14,7 +14,7 @@ export type ProbeOutcome = "recognised" | "absent" | "inconclusive" | "absent or
 export interface HttpFault {
   answer(asked: Asked): unknown;
   /**
-   * Its outcome as a response to the probe. As a response to a token request, the credential is configured and fails.
+   * What it means if the probe gets this response. If a token request gets it, the credential is configured and fails.
    */
   readonly probe: ProbeOutcome;
   /** The `Retry-After` of the response, in milliseconds. */
@@ -95,7 +95,7 @@ export const HTTP_FAULTS: Readonly<Record<string, HttpFault>> = {
   "redirect": { answer: text(302, "", { location: "https://portal.example/" }), probe: "absent" },
 };
 
-/** Returns the error of the runtime if Deno lacks a permission. */
+/** Returns the error that Deno throws if the program lacks a permission. */
 export function notCapable(): Error {
   return Object.assign(new Error("Requires access, run again with the flag"), { name: "NotCapable" });
 }

@@ -38,9 +38,13 @@ const DAY = 86_400_000;
 const MINUTE = 60_000;
 const PROBE_TIMEOUT_IN_MS = 1000;
 
+/** Responds to a request to a target: with the failure that is due there, or else with the result of `good`. */
 type AnswerAt = (target: Target, asked: Asked, good: () => unknown) => Promise<Response>;
 
-/** Responds to a request to a local address. */
+/**
+ * Responds to a request to a local address. `linger` records until when a failure that a credential may have cached can
+ * be repeated.
+ */
 export async function answerMachine(
   asked: Asked,
   world: World,
@@ -57,7 +61,7 @@ export async function answerMachine(
       if (linkLocal === "nothing" || source === "a named metadata service") throw new TypeError("connect EHOSTUNREACH");
       return answerToken(url.searchParams.get("resource"), url.searchParams.get("client_id"), world, {
         name: linkLocal,
-        hasOwn: linkLocal !== "runner",
+        hasIdentity: linkLocal !== "runner",
         refusal: () => {
           linger("identity", MINUTE);
           return jsonAnswer({ error: "invalid_request", error_description: "Identity not found" }, { status: 400 });
@@ -95,7 +99,7 @@ function answerSource(asked: Asked, url: URL, world: World): Response {
   }
   return answerToken(resource, id, world, {
     name: source,
-    hasOwn: true,
+    hasIdentity: true,
     refusal: () =>
       source === "App Service"
         ? jsonAnswer({ statusCode: 400, message: "Unable to load the proper Managed Identity." }, { status: 400 })
@@ -107,16 +111,16 @@ function answerToken(
   resource: string | null,
   id: string | null,
   world: World,
-  { name, hasOwn, refusal }: { name: string; hasOwn: boolean; refusal: () => Response },
+  { name, hasIdentity, refusal }: { name: string; hasIdentity: boolean; refusal: () => Response },
 ): Response {
-  if (!hasOwn || id !== null && id !== ASSIGNED) return refusal();
+  if (!hasIdentity || id !== null && id !== ASSIGNED) return refusal();
   const token = world.issue(machineIdentity(name, id ?? undefined), "", resource!, DAY);
   const expiresOn = world.issued.at(-1)!.expiresOn / 1000;
   const members = { access_token: token, expires_on: String(expiresOn), token_type: "Bearer" };
   return jsonAnswer({ ...members, ...id !== null && { client_id: id } });
 }
 
-/** Returns the identity of a source's tokens. */
+/** Returns the name of the identity in the tokens of a source. */
 export function machineIdentity(name: string, id: string | undefined): string {
   return `machine ${name} ${id ?? "system"}`;
 }

@@ -1,6 +1,6 @@
 /**
  * The possible outcomes of a credential for a call, derived from the state of the world: the identity of its token, or
- * the kind of its failure. Follows the rules of the outcomes, not the code.
+ * the kind of its failure. Follows the documented rules, not the code.
  *
  * @module
  */
@@ -30,7 +30,7 @@ export interface Context {
   readonly program: Program;
   readonly call: Call;
   readonly world: World;
-  /** Whether the chain probes for the metadata service. */
+  /** Whether the chain probes for the metadata service; `"maybe"` if both are allowed. */
   readonly searches: boolean | "maybe";
   /** Whether the credential is a member of DefaultAzureCredential, whose options and variables it gets. */
   readonly isInDefault: boolean;
@@ -49,7 +49,7 @@ export interface Outcome {
   readonly why: string;
 }
 
-/** A later credential is used until its own token must be refreshed. */
+/** The value of `lasts` if a later credential is used until its own token must be refreshed. */
 export const UNTIL_RENEWAL: readonly [number, number] = [0, Infinity];
 const TEN_SECONDS = [10_000, 10_000] as const;
 const A_MINUTE = [60_000, 60_000] as const;
@@ -147,8 +147,9 @@ function ofMachine(id: string | undefined, isOption: boolean, context: Context):
   const name = isNamed ? box.source : box.linkLocal;
   const target = isNamed ? "source" : "imds";
   const token = `${machineIdentity(name, id)}||${resourceOf(call.scopes[0]!)}`;
-  const isLate = (label: string) => clock.now() < (lingering.get(label) ?? 0);
-  // "Identity not found" for the id of a variable, or without an id, does not mean that the machine has no identity.
+  const isLingering = (label: string) => clock.now() < (lingering.get(label) ?? 0);
+  // The outcome of "Identity not found": a failure if the id is an option, and inconclusive if the metadata service was
+  // found by a probe.
   const withoutIdentity = (why: string): Outcome[] =>
     isOption
       ? [fails(why)]
@@ -185,7 +186,7 @@ function ofMachine(id: string | undefined, isOption: boolean, context: Context):
         : isUnknown
         ? withoutIdentity(`${name}: no such identity`)
         : outcome
-    ).concat(isLate("identity") && !isOption ? inconclusive(SOME_TIME, "no such identity, a moment ago") : []);
+    ).concat(isLingering("identity") && !isOption ? inconclusive(SOME_TIME, "no such identity, a moment ago") : []);
   }
 
   /** Returns the outcomes of the probe, and of the request after it. */
@@ -195,14 +196,14 @@ function ofMachine(id: string | undefined, isOption: boolean, context: Context):
       const outcome = recognised || "absent";
       return [
         ...outcome === "recognised" ? ofRequest() : [],
-        ...outcome.includes("absent") ? [absent(`probe: ${name ?? "nothing answers"}`)] : [],
+        ...outcome.includes("absent") ? [absent(`probe: ${name ?? "no service"}`)] : [],
         ...outcome.includes("inconclusive") ? [inconclusive(TEN_SECONDS, `probe: ${name}`)] : [],
       ];
     });
     return [
       ...found,
-      ...isLate("absent") ? [absent("probe: absent a moment ago")] : [],
-      ...isLate("inconclusive") ? [inconclusive([0, 10_000], "probe: inconclusive a moment ago")] : [],
+      ...isLingering("absent") ? [absent("probe: absent a moment ago")] : [],
+      ...isLingering("inconclusive") ? [inconclusive([0, 10_000], "probe: inconclusive a moment ago")] : [],
     ];
   }
 
@@ -217,7 +218,7 @@ function ofTool(tool: ToolName, context: Context): Outcome[] {
   const { call, isInDefault, program, world: { box, changes, clock, users } } = context;
   const { home } = program;
   const user = users.get(home);
-  const isThere = box.tools.includes(tool);
+  const isInstalled = box.tools.includes(tool);
   const ownTenant = isInDefault && program.hasTenant ? TENANTS[0] : undefined;
   const isOtherTenant = call.tenantId !== undefined && ownTenant !== undefined && call.tenantId !== ownTenant;
   const obstacle = isOtherTenant && !program.allowsAnyTenant
@@ -229,12 +230,12 @@ function ofTool(tool: ToolName, context: Context): Outcome[] {
     : call.claims
     ? "claims"
     : undefined;
-  const whyAbsent = isThere ? "no account is signed in" : "not installed";
+  const whyAbsent = isInstalled ? "no account is signed in" : "not installed";
   if (obstacle) {
     const refusal: Outcome = { kind: "not for this call", why: `${tool}: ${obstacle}` };
-    return isThere && user ? [refusal] : [refusal, absent(whyAbsent)];
+    return isInstalled && user ? [refusal] : [refusal, absent(whyAbsent)];
   }
-  if (!isThere) return [absent(whyAbsent)];
+  if (!isInstalled) return [absent(whyAbsent)];
   const cloud = program.isInChina ? "AzureChinaCloud" : "AzureCloud";
   const tenant = call.tenantId ?? ownTenant ?? "home";
   const tokenOf = (user: string) => `${tool} ${user} at ${cloud}|${tenant}|${resourceOf(call.scopes.join(" "))}`;
@@ -243,7 +244,7 @@ function ofTool(tool: ToolName, context: Context): Outcome[] {
     const why = `${tool}: ${name}`;
     return TOOL_FAULTS[name]!.outcome === "absent" ? absent(why) : inconclusive(UNTIL_RENEWAL, why);
   });
-  // The account of the Azure CLI is known, and is read once per second. That of the other tools is unknown.
+  // The library reads the account of the Azure CLI once per second. It does not know the accounts of the other tools.
   const changedOn = changes.get(home) ?? -Infinity;
   const isNoticed = tool === "az" && box.areProfilesReadable && clock.now() > changedOn + A_SECOND;
   const possible = isNoticed ? [user].flatMap((user) => user ?? []) : USERS[home];

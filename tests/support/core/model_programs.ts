@@ -53,19 +53,21 @@ export interface Program {
   /** The variables of EnvironmentCredential. `"id only"` is an app without its secret, as in the job of a pipeline. */
   readonly principal: "none" | "secret" | "id only";
   readonly hasFederatedToken: boolean;
-  /** The user-assigned identity of the machine, and where the program configures it. */
+  /** The managed identity, and where the program configures its id; `"own"` is the system-assigned identity. */
   readonly identity:
     | "own"
     | "assigned by variable"
     | "unknown by variable"
     | "assigned by option"
     | "unknown by option";
+  /** The value of AZURE_TOKEN_CREDENTIALS. */
   readonly tokenCredentials: string | undefined;
-  /** The tenant of the option `tenantId` of DefaultAzureCredential. */
+  /** Whether DefaultAzureCredential has the option `tenantId`. */
   readonly hasTenant: boolean;
   readonly allowsAnyTenant: boolean;
   readonly isInChina: boolean;
   readonly home: "/home/jo" | "/home/kim";
+  /** The default cache of the process, the option `cache` with a cache of the world, or `cache: false`. */
   readonly cache: "process" | "own" | "none";
   readonly maxRetries: number;
 }
@@ -105,8 +107,8 @@ export function createProgram(program: Program, world: World): TokenCredential {
   const cache = { process: undefined, own: world.cache, none: false as const }[program.cache];
   const options = {
     env: variablesOf(program, world),
-    fetch: world.far,
-    localFetch: world.near,
+    fetch: world.fetch,
+    localFetch: world.localFetch,
     runtime: world.runtime,
     retryOptions: { maxRetries, retryDelayInMs: 0 },
     waitUntil() {},
@@ -161,7 +163,7 @@ export function createProgram(program: Program, world: World): TokenCredential {
   }
 }
 
-/** Creates a credential of another package, which behaves according to its mood. */
+/** Creates a credential of another package, whose behaviour is in `world.foreign`. */
 function createForeign(name: string, world: World): TokenCredential {
   return {
     // deno-lint-ignore require-await
@@ -194,7 +196,8 @@ function createForeign(name: string, world: World): TokenCredential {
 }
 
 /**
- * Loads the modules that credentials import at their first call. Later, the imports take only a turn of the event loop.
+ * Loads the modules that credentials import at their first call, so that the imports in scenarios take only a turn of
+ * the event loop.
  */
 export async function loadModules(): Promise<void> {
   const world = createWorld({

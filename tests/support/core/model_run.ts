@@ -27,37 +27,50 @@ export interface Counts {
   calls: number;
   readonly results: Map<string, number>;
   readonly faults: Map<string, number>;
-  electedForGood: number;
-  electedForAWhile: number;
+  /** How often a chain selected a credential permanently. */
+  permanentSelections: number;
+  /** How often a chain selected a credential for a limited time. */
+  temporarySelections: number;
 }
 
 /** Creates empty counts. */
 export function createCounts(): Counts {
-  return { sequences: 0, calls: 0, results: new Map(), faults: new Map(), electedForGood: 0, electedForAWhile: 0 };
+  return {
+    sequences: 0,
+    calls: 0,
+    results: new Map(),
+    faults: new Map(),
+    permanentSelections: 0,
+    temporarySelections: 0,
+  };
 }
 
 /** Returns the counts as lines of text. */
-export function describeCounts({ sequences, calls, electedForGood, electedForAWhile, ...maps }: Counts): string {
+export function describeCounts(
+  { sequences, calls, permanentSelections, temporarySelections, ...maps }: Counts,
+): string {
   const list = (map: ReadonlyMap<string, number>) =>
     [...map].sort(([a], [b]) => a.localeCompare(b)).map(([name, times]) => `${times} ${name}`).join(", ");
   return [
     `${sequences} sequences, ${calls} calls`,
-    `${electedForGood} elections for good, ${electedForAWhile} for a while`,
+    `${permanentSelections} permanent and ${temporarySelections} temporary selections`,
     `results: ${list(maps.results)}`,
-    `failures met: ${list(maps.faults)}`,
+    `failures: ${list(maps.faults)}`,
   ].join("\n  ");
 }
 
+/** A program of the scenario that is run. */
 interface Running {
   readonly program: Program;
   readonly model: Model;
   credential: TokenCredential;
   /** The possible states of the chain. */
   states: readonly State[];
-  /** The token of the last call with the same arguments, without claims, and when the selected credential got it. */
+  /** The last token of the selected credential, by the arguments of the call. */
   readonly held: Map<string, Held>;
 }
 
+/** A token that the selected credential must return from its cache. */
 interface Held {
   readonly token: string;
   readonly link: number;
@@ -133,7 +146,7 @@ export async function runScenario(scenario: Scenario, counts: Counts): Promise<v
     }
   }
 
-  /** Makes concurrent calls, all of the first one's program. */
+  /** Makes concurrent calls of one program, which is that of the first call. */
   async function makeCalls(calls: readonly CallStep[]): Promise<void> {
     const one = programOf(calls[0]!);
     const start = world.clock.now();
@@ -175,7 +188,7 @@ function checkHeld(
   const link = states[0]?.serving?.link;
   const isSure = [...states, ...earlier].every(({ serving }) => (serving?.link ?? link) === link);
   if (program.cache !== "process" || !isSure || link === undefined) return held.clear();
-  // A chain may select another credential, and a foreign credential has no cache.
+  // A nested chain may select another credential, and a foreign credential has no cache.
   const { name, links: inner } = model.links[link]!;
   if (call.claims || inner.length > 0 || name.startsWith("foreign")) return;
   const key = JSON.stringify([call.scopes, call.tenantId, call.enableCae]);
@@ -183,9 +196,9 @@ function checkHeld(
   const got = resultOf(settled);
   if (known && known.link === link && start > known.from && start < known.until && call.abortAfter !== 0) {
     if (got !== known.token) {
-      throw new Counterexample("a held token is not returned", `got: ${got}, not ${known.token}`);
+      throw new Counterexample("a cached token is not returned", `got: ${got}, not ${known.token}`);
     }
-    if (end !== start) throw new Counterexample("a held token is waited for", `waited: ${end - start} ms`);
+    if (end !== start) throw new Counterexample("a cached token is not returned at once", `waited: ${end - start} ms`);
   }
   if (!("value" in settled) || got === known?.token) return;
   const until = (settled.value as AccessToken).expiresOnTimestamp - FIVE_MINUTES - 1000;
@@ -199,7 +212,7 @@ function transitionsOf(
   world: World,
 ): Transition[] {
   const context = { program, call, world, searches: true, isInDefault: false } as const;
-  return states.flatMap((state) => model.ask(state, context));
+  return states.flatMap((state) => model.call(state, context));
 }
 
 type Settled = { readonly value: unknown } | { readonly error: unknown };
@@ -240,6 +253,7 @@ async function makeAll({ credential }: Running, calls: readonly CallStep[], { cl
   });
 }
 
+/** The arguments of {@linkcode judge}. */
 interface Judged {
   readonly one: Running;
   readonly call: CallStep;
@@ -261,7 +275,7 @@ function judge(judged: Judged, counts: Counts): readonly State[] {
 
   function fail(rule: string): never {
     const reasons = possible.map(({ outcome }) =>
-      `allowed: ${expected(outcome)} because ${outcome.why || "it is asked"}`
+      `allowed: ${expected(outcome)} because ${outcome.why || "its request succeeds"}`
     );
     const details = [`got: ${got}`, ...new Set(reasons), `states: ${JSON.stringify(before)}`];
     if ("error" in settled) details.push(`error: ${settled.error}`);
@@ -278,19 +292,19 @@ function judge(judged: Judged, counts: Counts): readonly State[] {
   if ("value" in settled && settled.value) {
     const { token, expiresOnTimestamp } = settled.value as AccessToken;
     if (expiresOnTimestamp <= end) fail("a token that has expired");
-    if (call.claims && Number(token.split("|")[3]) < serial) fail("claims are answered by an old token");
+    if (call.claims && Number(token.split("|")[3]) < serial) fail("a call with claims returns an old token");
   }
   const fitting = possible.filter(({ outcome }) => expected(outcome) === got);
   if (fitting.length === 0) fail(mixUp(got, possible) ?? `${summary(possible)} → got ${label}`);
   for (const { state: { serving } } of fitting.slice(0, 1)) {
     if (!serving || before.some((state) => state.serving?.link === serving.link)) continue;
-    if (serving.sureUntil === Infinity) counts.electedForGood++;
-    else counts.electedForAWhile++;
+    if (serving.sureUntil === Infinity) counts.permanentSelections++;
+    else counts.temporarySelections++;
   }
   return fitting.map(({ state }) => state);
 }
 
-/** Returns the part in which a token differs from an allowed one, if it is exactly one. */
+/** Returns a description of a token that differs from an allowed one in exactly one part, such as the user. */
 function mixUp(got: string, possible: readonly Transition[]): string | undefined {
   const parts: [name: string, part: RegExp][] = [
     ["cloud", / at [^|]*/],
@@ -309,7 +323,7 @@ function mixUp(got: string, possible: readonly Transition[]): string | undefined
 
 /** Returns the first allowed result without details. Failures come before tokens. */
 function summary([first]: readonly Transition[]): string {
-  return first ? `${labelOf(expected(first.outcome))} (${first.outcome.why || "it is asked"})` : "nothing";
+  return first ? `${labelOf(expected(first.outcome))} (${first.outcome.why || "its request succeeds"})` : "nothing";
 }
 
 /** Returns a result without details. */

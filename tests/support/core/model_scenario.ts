@@ -1,5 +1,5 @@
 /**
- * Random scenarios: a box, one or two programs on it, and steps.
+ * Random scenarios: a machine, one or two programs on it, and steps.
  *
  * @module
  */
@@ -207,7 +207,7 @@ const doubt: Arbitrary<Step> = oneof(
   }),
 );
 
-/** A new program, a failure, calls, an optional recovery, time, and calls again. */
+/** A new program, failures, a call, a recovery or another change, and more calls with time in between. */
 const episode: Arbitrary<Step[]> = fc.tuple(
   newInstance,
   fc.array(oneof(fault, doubt, doubt), { minLength: 1, maxLength: 2 }),

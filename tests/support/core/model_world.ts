@@ -12,7 +12,10 @@ import { answerMachine, type SourceName } from "./model_machine.ts";
 import { type Asked, createService, jsonAnswer, tokenAnswer } from "../service.ts";
 import { ANSWERS, noProgram, type ToolName } from "../developer_tools/tool.ts";
 
-/** What can fail. `imds` is the metadata service after the probe, `source` a configured source. */
+/**
+ * What can fail. `imds` is the metadata service after the probe, `source` a source that variables or files configure,
+ * `pin` the check of a server's thumbprint.
+ */
 export const TARGETS = [
   "probe",
   "imds",
@@ -30,6 +33,7 @@ export type Target = typeof TARGETS[number];
 /** A failure of a number of requests, or of all (`Infinity`). */
 export interface Fault {
   readonly name: string;
+  /** Number of requests that fail. */
   left: number;
   /** Number of requests that succeed before it. Default: none. */
   skip?: number;
@@ -52,7 +56,7 @@ export type LinkLocal = "nothing" | "virtual machine" | "container instance" | "
 /** The behaviour of the token cache that the programs share. */
 export type CacheMood = "good" | "asynchronous" | "slow" | "throws" | "hangs" | "forgets" | "garbage";
 
-/** The properties of the simulated box. */
+/** The properties of the simulated machine. */
 export interface Box {
   readonly source: SourceName | "none";
   readonly linkLocal: LinkLocal;
@@ -62,7 +66,7 @@ export interface Box {
 
 /** A token that was issued. */
 export interface Issued {
-  /** Its identity, tenant and resource. */
+  /** The token's identity, tenant and resource. */
   readonly key: string;
   readonly serial: number;
   readonly expiresOn: number;
@@ -72,8 +76,10 @@ export interface Issued {
 export interface World {
   readonly box: Box;
   readonly clock: ModelClock;
-  readonly near: typeof fetch;
-  readonly far: typeof fetch;
+  /** Sends requests to Microsoft Entra. */
+  readonly fetch: typeof fetch;
+  /** Sends requests to the token sources of the machine. */
+  readonly localFetch: typeof fetch;
   readonly runtime: Partial<Runtime>;
   readonly cache: TokenCache;
   readonly faults: Map<Target, Fault>;
@@ -93,7 +99,7 @@ export interface World {
   /** Number of requests and processes in flight. */
   pending(): number;
   /** Issues a token and returns it. */
-  issue(who: string, tenant: string, resource: string, lifetimeInMs: number): string;
+  issue(identity: string, tenant: string, resource: string, lifetimeInMs: number): string;
   /** Returns the failure that is due at a target, and counts it. */
   take(target: Target): string | undefined;
 }
@@ -163,14 +169,14 @@ export function createWorld(box: Box): World {
     hasAnswered: false,
     pending: () => pending,
     take,
-    issue(who, tenant, resource, lifetimeInMs) {
-      const key = `${who}|${tenant}|${resource}`;
+    issue(identity, tenant, resource, lifetimeInMs) {
+      const key = `${identity}|${tenant}|${resource}`;
       const serial = issued.length;
       issued.push({ key, serial, expiresOn: Math.floor((clock.now() + lifetimeInMs) / 1000) * 1000 });
       return `${key}|${serial}`;
     },
-    near: createService((asked) => answerMachine(asked, world, answerAt, linger)).fetch,
-    far: createService((asked) => answerAt("entra", asked, () => answerEntra(asked))).fetch,
+    fetch: createService((asked) => answerAt("entra", asked, () => answerEntra(asked))).fetch,
+    localFetch: createService((asked) => answerMachine(asked, world, answerAt, linger)).fetch,
     runtime: {
       platform: "linux",
       now: clock.now,
@@ -178,7 +184,8 @@ export function createWorld(box: Box): World {
       fileExists,
       readTextFile,
       run,
-      tlsFetch: ({ thumbprint }) => (input, init) => world.take("pin") ? wrongPin(thumbprint) : world.near(input, init),
+      tlsFetch: ({ thumbprint }) => (input, init) =>
+        world.take("pin") ? wrongPin(thumbprint) : world.localFetch(input, init),
     },
     cache: {
       get: (key) => withMood(() => stored.get(key), (wrong) => wrong as TokenSet),
@@ -194,6 +201,7 @@ export function createWorld(box: Box): World {
     return Promise.reject(new TypeError('Cannot reach "node:2377"', { cause }));
   }
 
+  /** Runs an operation of the cache according to `cacheMood`. `spoil` returns the result for a wrong value. */
   function withMood<T>(work: () => T, spoil: (wrong: unknown) => T): T | Promise<T> {
     clock.touch();
     switch (world.cacheMood) {
@@ -223,8 +231,8 @@ export function createWorld(box: Box): World {
       return jsonAnswer({ error: "invalid_scope", error_description: description }, { status: 400 });
     }
     const proof = form.client_secret ? `secret ${form.client_secret}` : "federated token";
-    const who = `app ${form.client_id} by ${proof} at ${hostname}`;
-    return tokenAnswer({ access_token: world.issue(who, tenant, resource, HOUR) });
+    const identity = `app ${form.client_id} by ${proof} at ${hostname}`;
+    return tokenAnswer({ access_token: world.issue(identity, tenant, resource, HOUR) });
   }
 
   function fileExists(path: string): Promise<boolean> {
@@ -283,8 +291,8 @@ export function createWorld(box: Box): World {
     const tenant = [...after("--tenant"), ...after("--tenant-id"), env.AZWEB_IDENTITY_TENANT || "home"][0]!;
     const wanted = [...after("--resource"), ...after("--scope")];
     const resource = resourceOf(wanted.length > 0 ? wanted.join(" ") : env.AZWEB_IDENTITY_RESOURCE ?? "");
-    const who = `${tool} ${user} at ${env.AZURE_CLOUD_NAME ?? "AzureCloud"}`;
-    const token = world.issue(who, tenant, resource, HOUR);
+    const identity = `${tool} ${user} at ${env.AZURE_CLOUD_NAME ?? "AzureCloud"}`;
+    const token = world.issue(identity, tenant, resource, HOUR);
     return ANSWERS[tool](issued.at(-1)!.expiresOn, token);
   }
 }

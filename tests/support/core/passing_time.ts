@@ -10,8 +10,7 @@ import { breathe } from "../service.ts";
 const TURNS = 6;
 
 /**
- * Lets work proceed, including digests that are computed outside of the event loop, because they began before the
- * digest of this function.
+ * Lets other work proceed for a turn of the event loop, and until the digests that began earlier are computed.
  */
 export async function turn(): Promise<void> {
   await breathe();
@@ -28,7 +27,7 @@ export interface Ended<T> {
   readonly after: number;
 }
 
-/** Advances the clock from one sleeper to the next until the work has ended. */
+/** Advances the clock from one timer to the next until the work has ended. */
 export async function pass<T>(work: Promise<T>, clock: FakeClock): Promise<Ended<T>> {
   const began = clock.now();
   let ended: Ended<T> | undefined;
@@ -44,7 +43,7 @@ export async function pass<T>(work: Promise<T>, clock: FakeClock): Promise<Ended
   }
 }
 
-/** Advances the clock by a number of milliseconds, from one sleeper to the next, and lets work proceed meanwhile. */
+/** Advances the clock by a number of milliseconds, from one timer to the next, and lets work proceed meanwhile. */
 export async function passTime(ms: number, clock: FakeClock): Promise<void> {
   const end = clock.now() + ms;
   for (;;) {

@@ -57,7 +57,7 @@ async function outcomeOf(scenario: string): Promise<string> {
 
 for (const scenario of process.argv.slice(2)) {
   const outcome = await outcomeOf(scenario);
-  // An error that Node throws outside of a promise ends the process earlier.
+  // An error that Node throws outside of a promise would end the process here, before the outcome is printed.
   await new Promise((resolve) => setTimeout(resolve, 20));
   console.log(JSON.stringify([scenario, outcome]));
 }

@@ -1,6 +1,6 @@
 /**
- * A world for tests of what two calls share. Every credential gets a token, each token is different, and responses can
- * be held back.
+ * Simulated services for tests of what two calls share: a request, a cached token, or nothing. Every credential gets a
+ * token, each token is different, and responses can be held back.
  *
  * @module
  */
@@ -52,7 +52,7 @@ export function irrelevant(other: (world: World) => unknown): Part {
 /** Values of options, arguments and variables, by name. */
 export type Values = Readonly<Record<string, unknown>>;
 
-/** A credential, its arguments, options and variables, and what each of these parts separates. */
+/** A credential with its arguments, options and variables, and what two calls share that differ in one of them. */
 export interface Subject {
   /** Creates the credential from its arguments and own options, and the common options. */
   readonly create: (given: never, options: CredentialOptions) => TokenCredential | Promise<TokenCredential>;
@@ -71,8 +71,7 @@ export interface Subject {
   /** Whether a call may have claims. Default: `true`. */
   readonly takesClaims?: boolean;
   /**
-   * Whether equal credentials share nothing, because each instance is another user or has another secret. Default:
-   * `false`.
+   * Whether equal credentials share nothing, because their users or secrets may differ. Default: `false`.
    */
   readonly perInstance?: boolean;
   /** Whether calls of one instance run in sequence. Default: `false`. */
@@ -159,7 +158,7 @@ export function createWorld(cache: TokenCache | undefined): World {
     },
     openUrl(text) {
       const { searchParams } = new URL(text);
-      // The code contains the nonce for the ID token.
+      // The code is the nonce, which the token response must contain in its ID token.
       const [state, code, home] = ["state", "nonce", "redirect_uri"].map((name) => searchParams.get(name)!);
       const back = new URLSearchParams({ state: state!, code: code! });
       setTimeout(() => void servers.get(home!)!(new Request(`${home}/?${back}`)));
@@ -241,7 +240,7 @@ async function respond(asked: Asked, nextToken: () => Promise<string>): Promise<
   return machineAnswer({ access_token: await nextToken(), client_id, object_id, msi_res_id });
 }
 
-/** Describes a request without random values: ids, keys, and assertions except for their claims about the identity. */
+/** Describes a request without random values: ids and codes, and assertions except for claims about the identity. */
 function describe({ url, method, headers, form }: Asked): unknown {
   const { client_assertion: assertion = "", ...rest }: Record<string, string> = form;
   for (const name of ["client-request-id", "code", "code_verifier"]) delete rest[name];

@@ -1,5 +1,5 @@
 /**
- * Every credential, and what each of its arguments, options and variables separates.
+ * Every credential, and what two calls share that differ in one of its arguments, options or variables.
  *
  * @module
  */
@@ -109,7 +109,7 @@ export const CALLS: Parts<Exclude<keyof GetTokenOptions, "claims">> = {
 /** The variables that every credential of Microsoft Entra reads. */
 const VARIABLES: Readonly<Record<string, Part>> = {
   AZURE_AUTHORITY_HOST: separate(() => OTHER_HOST),
-  // They affect where a token is requested, and not its identity.
+  // These two do not affect the identity of the token.
   AZURE_REGIONAL_AUTHORITY_NAME: irrelevant(() => "westeurope"),
   AZURE_IDENTITY_DISABLE_MULTITENANTAUTH: irrelevant(() => "true"),
 };
@@ -117,7 +117,7 @@ const VARIABLES: Readonly<Record<string, Part>> = {
 const APP = { tenantId: TENANT, clientId: CLIENT };
 const APP_PARTS = { tenantId: separate(() => OTHER_TENANT), clientId: separate(() => "another-app") };
 
-/** An app with a certificate. `others` are the parts besides the certificate. */
+/** Returns the subject of an app with a certificate. `others` are other configurations to compare with. */
 function certificate(configuration: CertificateConfiguration, others: Readonly<Record<string, Part>>): Subject {
   return {
     create: (
@@ -143,7 +143,7 @@ function certificate(configuration: CertificateConfiguration, others: Readonly<R
 const PEM = CERTIFICATE + KEY;
 const RENEWED = KEY + CERTIFICATE;
 
-/** The forms of a certificate. */
+/** Returns a subject for each form of a certificate. */
 async function certificates(): Promise<Record<string, Subject>> {
   const der = Uint8Array.from(atob(KEY.replace(/-.*-|\s/g, "")), (character) => character.charCodeAt(0));
   const algorithm = { name: "RSA-PSS", hash: "SHA-256" };
@@ -157,21 +157,21 @@ async function certificates(): Promise<Record<string, Subject>> {
   const encrypted = { certificate: CERTIFICATE + KEY_ENCRYPTED, certificatePassword: PASSWORD };
   return {
     "a certificate": certificate({ certificate: PEM }, {
-      "an equal one": irrelevant(() => ({ certificate: PEM })),
-      "in a file": irrelevant(() => "/app.pem"),
-      "another": separate(() => ({ certificate: RENEWED })),
+      "an equal certificate": irrelevant(() => ({ certificate: PEM })),
+      "the certificate in a file": irrelevant(() => "/app.pem"),
+      "another certificate": separate(() => ({ certificate: RENEWED })),
     }),
     "a certificate in a file": certificate("/app.pem", {
-      "the same in another file": irrelevant(() => ({ certificatePath: "/copy.pem" })),
-      "another": separate(() => "/other.pem"),
+      "the same certificate in another file": irrelevant(() => ({ certificatePath: "/copy.pem" })),
+      "another certificate": separate(() => "/other.pem"),
     }),
     "an encrypted certificate": certificate(encrypted, {
-      "an equal one, whose password is compared with no other": separate(() => ({ ...encrypted })),
+      "an equal certificate, because passwords are never compared": separate(() => ({ ...encrypted })),
     }),
     "a CryptoKey": certificate({ certificate: CERTIFICATE, privateKey }, {
-      "the same in another object": irrelevant(() => ({ certificate: CERTIFICATE, privateKey })),
-      "another": separate(() => ({ certificate: CERTIFICATE, privateKey: other })),
-      "by its thumbprint": separate(() => ({ thumbprint: SHA256, privateKey })),
+      "the same key in another object": irrelevant(() => ({ certificate: CERTIFICATE, privateKey })),
+      "another key": separate(() => ({ certificate: CERTIFICATE, privateKey: other })),
+      "the thumbprint instead of the certificate": separate(() => ({ thumbprint: SHA256, privateKey })),
     }),
     "a CryptoKey by its thumbprint": {
       ...certificate({ thumbprint: SHA256, privateKey }, {
@@ -181,7 +181,7 @@ async function certificates(): Promise<Record<string, Subject>> {
       variables: VARIABLES,
     },
     "a signer": certificate({ certificate: CERTIFICATE, sign }, {
-      "another": separate(() => ({ certificate: CERTIFICATE, sign: (data: Uint8Array) => sign(data) })),
+      "another signer": separate(() => ({ certificate: CERTIFICATE, sign: (data: Uint8Array) => sign(data) })),
     }),
   };
 }
@@ -202,7 +202,7 @@ function onBehalfOf(given: Values, parts: Subject["parts"]): Subject {
   };
 }
 
-/** The options of an agent that every kind of it has. */
+/** The options that every kind of agent has. */
 type AgentPart = Exclude<
   OwnOption<AgentIdentityCredentialOptions>,
   | ("certificatePath" | "clientSecret" | "getAssertion" | "sendCertificateChain")
@@ -287,7 +287,7 @@ const SOURCES: Readonly<Record<string, Part>> = {
   AZURE_FEDERATED_TOKEN_FILE: irrelevant(() => "/token"),
 };
 
-/** A managed identity of a machine with these variables. */
+/** Returns the subject of a managed identity on a machine with these variables. */
 function machine(env: Values, parts: Partial<Parts<OwnOption<MachineOptions>>>, variables: Subject["parts"]): Subject {
   return {
     create: (given: MachineOptions, options) => new ManagedIdentityCredential({ ...options, ...given }),
@@ -333,7 +333,7 @@ const DEFAULT_PARTS = {
   probeTimeoutInMs,
 };
 
-/** `DefaultAzureCredential` with variables that determine its selected credential. */
+/** Returns the subject of a `DefaultAzureCredential` with variables that determine its selected credential. */
 function byDefault(
   env: Subject["env"] & object,
   parts: Subject["parts"] & Omit<Parts<OwnOption<DefaultOptions>>, "managedIdentityResourceId">,
@@ -450,7 +450,7 @@ export async function createSubjects(): Promise<Readonly<Record<string, Subject>
         tenantId: separate(() => OTHER_TENANT),
         clientId: separate(() => "another-app"),
         tokenFilePath: separate(() => "/other-token"),
-        // Even without a proxy in the variables.
+        // It separates calls even without a proxy in the variables.
         enableAzureProxy: separate(() => true),
       } satisfies Parts<OwnOption<WorkloadIdentityCredentialOptions>>,
       variables: WORKLOAD_VARIABLES,
@@ -553,7 +553,7 @@ export async function createSubjects(): Promise<Readonly<Record<string, Subject>
     "Azure Arc": machine(MACHINES["Azure Arc"], IDENTITIES, {
       IDENTITY_ENDPOINT: separate(() => "http://127.0.0.1:40342/other"),
       IMDS_ENDPOINT: irrelevant(() => "http://127.0.0.1:40343"),
-      // Without it, the source is App Service.
+      // With a value that is not empty, the source would be App Service.
       IDENTITY_HEADER: irrelevant(() => ""),
       MSI_ENDPOINT: separate(() => "http://localhost:50342/oauth2/token"),
     }),
@@ -603,21 +603,21 @@ export async function createSubjects(): Promise<Readonly<Record<string, Subject>
         ),
       parts: {},
     },
-    "the default, by its variables": byDefault({ ...WORKLOAD, AZURE_CLIENT_SECRET: "a-secret" }, {
+    "DefaultAzureCredential, with a secret": byDefault({ ...WORKLOAD, AZURE_CLIENT_SECRET: "a-secret" }, {
       ...DEFAULT_PARTS,
       workloadIdentityClientId: irrelevant(() => "another-app"),
       managedIdentityClientId: irrelevant(() => CLIENT_ID),
       processTimeoutInMs: irrelevant(() => 20_000),
       tenantId: irrelevant(() => OTHER_TENANT),
     }),
-    "the default, of a workload": byDefault(WORKLOAD, {
+    "DefaultAzureCredential, in a workload": byDefault(WORKLOAD, {
       ...DEFAULT_PARTS,
       workloadIdentityClientId: separate(() => "another-app"),
       managedIdentityClientId: separate(() => CLIENT_ID),
       processTimeoutInMs: irrelevant(() => 20_000),
       tenantId: separate(() => OTHER_TENANT),
     }),
-    "the default, on a virtual machine": byDefault({}, {
+    "DefaultAzureCredential, on a virtual machine": byDefault({}, {
       ...DEFAULT_PARTS,
       workloadIdentityClientId: irrelevant(() => "another-app"),
       managedIdentityClientId: separate(() => CLIENT_ID),
@@ -625,7 +625,7 @@ export async function createSubjects(): Promise<Readonly<Record<string, Subject>
       processTimeoutInMs: irrelevant(() => 20_000),
       tenantId: irrelevant(() => OTHER_TENANT),
     }, { tenantId: irrelevant(() => OTHER_TENANT) }),
-    "the default, at a desk": {
+    "DefaultAzureCredential, on a developer's machine": {
       ...byDefault(DESK, {
         ...DEFAULT_PARTS,
         exclude: irrelevant(() => ["ManagedIdentityCredential", "EnvironmentCredential"]),

@@ -118,10 +118,10 @@ export function createLaptop(
 ): Laptop {
   const localService = createService(localAnswer);
   const entra = createService(answer);
-  const present = has.map((name) => TOOL_OF[name]);
+  const available = has.map((name) => TOOL_OF[name]);
   const programs = createPrograms((started, index) => {
     const tool = toolIn(started);
-    if (!tool || !present.includes(tool)) return noProgram();
+    if (!tool || !available.includes(tool)) return noProgram();
     const end = Math.floor((clock.now() + HOUR) / 1000) * 1000;
     return (tools[tool] ?? (() => ANSWERS[tool](end)))(started, index);
   });
@@ -130,7 +130,7 @@ export function createLaptop(
     ...otherFiles,
     [TOKEN_FILE]: federatedToken(),
     ...hasProfile && { [PROFILE]: typeof hasProfile === "object" ? hasProfile.text : SIGNED_IN },
-    ...Object.fromEntries(present.filter(Boolean).map((tool) => [`/usr/bin/${tool}`, ""])),
+    ...Object.fromEntries(available.filter(Boolean).map((tool) => [`/usr/bin/${tool}`, ""])),
   };
   const fileExists = (path: string) =>
     path === PROFILE && hasProfile === "forbidden"
@@ -150,12 +150,12 @@ export function createLaptop(
     localService,
     events,
     ran: () =>
-      programs.started.map(toolIn).filter((tool): tool is ToolName => tool !== undefined && present.includes(tool)),
+      programs.started.map(toolIn).filter((tool): tool is ToolName => tool !== undefined && available.includes(tool)),
     selected: () => events.filter(({ event }) => event === "credential-selected").map(({ credential }) => credential),
   };
 }
 
-/** Fails as if there were no service at the link-local address. */
+/** Responds as a machine without a metadata service does. */
 export function noService(): Response {
   return new Response("", { status: 404 });
 }

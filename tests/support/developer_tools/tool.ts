@@ -49,10 +49,10 @@ export function createPrograms(behave: Behaviour): Programs {
   const { changed, until } = createWatch();
   // deno-lint-ignore require-await
   async function run(command: string, args: readonly string[], options: RunOptions): Promise<CommandOutput> {
-    const one = { command, args, options };
-    started.push(one);
+    const start = { command, args, options };
+    started.push(start);
     changed();
-    const output = behave(one, started.length - 1);
+    const output = behave(start, started.length - 1);
     return output instanceof Promise ? output.then(asOutput) : asOutput(output);
   }
   return {
@@ -139,7 +139,7 @@ export function deskOptions(
   }: Desk = {},
 ): DeveloperToolCredentialOptions & { runtime: Partial<Runtime> } {
   return {
-    ...isolatedOptions({ fetch: () => Promise.reject(new Error("A tool sends no request of ours")) }),
+    ...isolatedOptions({ fetch: () => Promise.reject(new Error("The credential of a tool must not send a request")) }),
     env,
     runtime: {
       ...clock,

@@ -1,27 +1,27 @@
 /** Lets a test wait for a condition. */
 export interface Watch {
-  /** Checks the conditions again, after a change. */
+  /** Checks the conditions again. Must be called after each change. */
   changed(): void;
   /** Resolves as soon as the condition is true. */
-  until(isSo: () => boolean): Promise<void>;
+  until(condition: () => boolean): Promise<void>;
 }
 
 /** Creates a watch. */
 export function createWatch(): Watch {
-  const looks = new Set<() => void>();
+  const checks = new Set<() => void>();
   return {
     changed() {
-      for (const look of looks) look();
+      for (const check of checks) check();
     },
-    until: (isSo) =>
+    until: (condition) =>
       new Promise((resolve) => {
-        function look() {
-          if (!isSo()) return;
-          looks.delete(look);
+        function check() {
+          if (!condition()) return;
+          checks.delete(check);
           resolve();
         }
-        looks.add(look);
-        look();
+        checks.add(check);
+        check();
       }),
   };
 }

@@ -1,5 +1,5 @@
 /**
- * Assertions of a platform, and the invariants of every source that requests them. The module runs on all runtimes.
+ * Assertions, and simulated platforms that issue them to sources. The module runs on all runtimes.
  *
  * @module
  */
@@ -40,14 +40,14 @@ export interface RequestingSource {
   readonly name: string;
   /** The name of its function. */
   readonly from: SourceName;
-  /** What it returns, as its messages call it. */
+  /** The name of its assertion in messages. */
   readonly label: string;
   /** The environment of a job. */
   readonly env: Record<string, string>;
   readonly create: (options: AssertionSourceOptions) => AssertionSource;
   /** Returns the response of the platform with an assertion. */
   readonly respond: (jwt: string) => Response;
-  /** Secrets of the environment, which no message may hold. */
+  /** Secrets of the environment, which no message may contain. */
   readonly secrets: readonly string[];
   /** Whether it needs no variables. */
   readonly isAmbient?: boolean;

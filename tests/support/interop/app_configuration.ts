@@ -1,4 +1,4 @@
-/** What {@linkcode createAppConfiguration} accepts. */
+/** Options of {@linkcode createAppConfiguration}. */
 export interface AppConfigurationOptions {
   /** The audience of its tokens. */
   readonly audience: string;

@@ -9,7 +9,7 @@ export interface Azurite {
   stop(): Promise<void>;
 }
 
-/** What {@linkcode startAzurite} accepts. */
+/** Options of {@linkcode startAzurite}. */
 export interface AzuriteOptions {
   /** The path of the certificate for `localhost`, in PEM. */
   readonly certificatePath: string;
@@ -38,7 +38,7 @@ export async function startAzurite(
   return { url: `https://localhost:${port}/devstoreaccount1`, stop: child.stop };
 }
 
-/** Returns a port that was free just now: the table service does not print the one that the system chooses. */
+/** Returns a free port. The table service needs one, because it does not print a port that the system chooses. */
 async function findFreePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

@@ -1,4 +1,4 @@
-// Azurite's command line for the service that the first argument names, on the runtime of the test.
+// Runs the Azurite service of the first argument, on the runtime of the test. The other arguments are Azurite's own.
 import process from "node:process";
 import { endWithParent } from "../child.ts";
 

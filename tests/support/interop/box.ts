@@ -56,12 +56,12 @@ const ADDRESS = "169.254.169.254/32";
 const ANSWERING_NETWORK = `ip addr add ${ADDRESS} dev lo`;
 
 /**
- * Sets up a network in which packets to the metadata service get no response, because they are for another machine on
- * the loopback interface.
+ * Sets up a network in which packets to the metadata service get no response, because they are sent to the loopback
+ * interface, which does not have the address.
  */
 export const SILENT_NETWORK: string = `ip route add ${ADDRESS} dev lo`;
 
-/** What {@linkcode startBox} accepts. */
+/** Options of {@linkcode startBox}. */
 export interface BoxOptions {
   /** The folder for its files. */
   readonly folder: string;
@@ -103,13 +103,13 @@ export async function startBox({ folder, entra, machine, subscriptions = {} }: B
   let isSilent = false;
 
   /** Drops the packets to the metadata service, or stops dropping them. */
-  async function silence(machine: boolean): Promise<void> {
-    if (machine === isSilent) return;
-    const [from, to] = machine ? [ANSWERING_NETWORK, SILENT_NETWORK] : [SILENT_NETWORK, ANSWERING_NETWORK];
+  async function silenceMachine(shouldBeSilent: boolean): Promise<void> {
+    if (shouldBeSilent === isSilent) return;
+    const [from, to] = shouldBeSilent ? [ANSWERING_NETWORK, SILENT_NETWORK] : [SILENT_NETWORK, ANSWERING_NETWORK];
     const setup = `${from.replace(" add ", " del ")}\n${to}`;
     const { code, stderr } = await startProgram([...beside(child.pid!), "sh", "-ec", setup]).ended;
     if (code !== 0) throw new Error(`Cannot set up the network: ${stderr}`);
-    isSilent = machine;
+    isSilent = shouldBeSilent;
   }
 
   function start(command: readonly string[], env: Record<string, string>): Child {
@@ -129,7 +129,7 @@ export async function startBox({ folder, entra, machine, subscriptions = {} }: B
     },
     start,
     async set(state) {
-      await silence(state.machine === "silent");
+      await silenceMachine(state.machine === "silent");
       child.write(`${JSON.stringify(state)}\n`);
       await child.untilPrinted(new RegExp(`^set ${++settings}$`, "m"));
     },

@@ -1,7 +1,7 @@
-// The simulated machine, and the simulated Entra with a Resource Manager, at the real addresses: 169.254.169.254, and
-// port 443 of this machine, to which the hosts file maps their names. Must run isolated. Prints "ready" first. Before
-// each response, writes the request as a line of JSON to a file and prints "request". Each line of the standard input
-// sets the failures of the services; it then prints "set 1", "set 2", and so on.
+// Runs the simulated machine at 169.254.169.254, and the simulated Entra and Resource Manager at port 443 of this
+// machine, to which the hosts file maps their names. Must run isolated. Prints "ready" when it listens. Before each
+// response, appends the request as a line of JSON to a file and prints "request". A line of the standard input sets the
+// failures of the services; the process then prints "set 1", "set 2", and so on.
 import { createEntra, createVirtualMachine, type SimulatedService } from "@azweb/identity/testing";
 import { appendFileSync, readFileSync } from "node:fs";
 import process from "node:process";
@@ -34,7 +34,7 @@ function serve<Fault>(to: string, service: SimulatedService<Fault>) {
       return await response;
     },
     set(fault: Fault | undefined, times: number): void {
-      // Clients that still wait have already ended.
+      // The clients of these requests have already ended.
       silence?.resolve(new Response(null, { status: 503 }));
       silence = fault === "silent" ? Promise.withResolvers() : undefined;
       service.recover();
@@ -43,7 +43,7 @@ function serve<Fault>(to: string, service: SimulatedService<Fault>) {
   };
 }
 
-// Several clients run in sequence, and each sends two requests.
+// The limit is higher than that of a real machine, because several clients run in sequence, each with two requests.
 const machine = serve(
   "machine",
   createVirtualMachine({ ...JSON.parse(process.env.MACHINE_OPTIONS!), maxRequestsPerSecond: 100 }),
@@ -79,7 +79,7 @@ let settings = 0;
 for await (const line of createInterface(process.stdin)) {
   const { times = Infinity, ...state }: BoxState = JSON.parse(line);
   isDiscoveryUp = state.isDiscoveryUp ?? false;
-  // If it is silent, its address belongs to another machine.
+  // A silent machine has no address to listen at: see `SILENT_NETWORK`.
   const isThere = state.machine !== "refused" && state.machine !== "silent";
   machine.set(isThere ? state.machine : undefined, times);
   await listen(isThere);

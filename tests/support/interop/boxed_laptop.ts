@@ -1,6 +1,6 @@
 /**
- * A developer's machine in a box: the real Azure CLI, signed in to the simulated Azure; replacements for PowerShell and
- * the Azure Developer CLI; and programs that use this library or one of Azure's.
+ * A developer's machine in an isolated network: the real Azure CLI, signed in to the simulated Azure; replacements for
+ * PowerShell and the Azure Developer CLI; and programs that use this library or one of Azure's.
  *
  * @module
  */
@@ -79,7 +79,7 @@ export interface Laptop {
   close(): Promise<void>;
 }
 
-/** What {@linkcode startLaptop} accepts. */
+/** Options of {@linkcode startLaptop}. */
 export interface LaptopOptions extends Omit<BoxOptions, "folder"> {
   /** The arguments of each `az login`, in order. */
   readonly logins: readonly (readonly string[])[];
@@ -91,18 +91,18 @@ export async function whyNoLaptop(): Promise<string | false> {
   const isolation = await whyNotIsolated("");
   if (isolation) return isolation;
   for (
-    const [what, command, debian] of [
+    const [what, command, debianPackage] of [
       ["Azure CLI", [PYTHON, "-c", "import azure.cli"], "azure-cli"],
       ["azure-identity", [PYTHON, "-c", "import azure.identity"], "python3-azure"],
     ] as const
   ) {
     const { code } = await startProgram(command).ended;
-    if (code !== 0) return `There is no ${what}: install Debian's package ${debian}`;
+    if (code !== 0) return `There is no ${what}: install Debian's package ${debianPackage}`;
   }
   return false;
 }
 
-/** Starts the machine in a box, and signs in. */
+/** Starts the machine, and signs the Azure CLI in. */
 export async function startLaptop({ logins, programs = {}, ...options }: LaptopOptions): Promise<Laptop> {
   const folder = await mkdtemp(join(tmpdir(), "azweb-laptop-"));
   const [bun, node] = await Promise.all([
@@ -118,8 +118,8 @@ export async function startLaptop({ logins, programs = {}, ...options }: LaptopO
   await writeTools(join(folder, "tools"), started, programs);
   const box = await startBox({ folder, ...options });
   const signedIn = join(folder, "azure");
-  const never = join(folder, "azure-never");
-  await mkdir(never);
+  const empty = join(folder, "empty");
+  await mkdir(empty);
   for (const login of logins) await az(signedIn, ["login", ...login]);
 
   function commandOf(library: Library, program: string): string[] {
@@ -154,7 +154,7 @@ export async function startLaptop({ logins, programs = {}, ...options }: LaptopO
 
   /** Sets the `PATH` for the program only, because the command that starts it needs another one. */
   function withTools(tools: readonly Tool[], command: readonly string[]): string[] {
-    const path = tools.length > 0 ? tools.map((tool) => join(folder, "tools", tool)).join(":") : never;
+    const path = tools.length > 0 ? tools.map((tool) => join(folder, "tools", tool)).join(":") : empty;
     return ["/usr/bin/env", `PATH=${path}`, ...command];
   }
 
@@ -177,10 +177,10 @@ export async function startLaptop({ logins, programs = {}, ...options }: LaptopO
     async run(library, program, { tools = [], isSignedIn = false, env = {}, args = [], mostRequests }) {
       await writeFile(started, "");
       // A copy for each run, because the Azure CLI caches tokens.
-      const configuration = isSignedIn ? await copyConfiguration() : never;
+      const configuration = isSignedIn ? await copyConfiguration() : empty;
       const command = withTools(tools, [...commandOf(library, program), ...args]);
       const ending = await box.run(command, { ...variables(configuration), ...env }, mostRequests);
-      // A tool may run longer than the program, and its requests would count for the next one.
+      // A tool may run longer than the program, and its requests would count as those of the next program.
       if (isSignedIn) await untilNoneHas(configuration);
       return { ...ending, processes: (await readFile(started, "utf8")).split("\n").filter(Boolean) };
     },

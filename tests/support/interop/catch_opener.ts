@@ -2,11 +2,14 @@ import childProcess from "node:child_process";
 import { EventEmitter } from "node:events";
 import { mock } from "node:test";
 
-/** Replaces the program that opens a browser, for `@azure/identity`. Resolves with the URL that it gets. */
+/**
+ * Replaces the program with which `@azure/identity` opens a browser, until `done` is called. The promise resolves with
+ * the URL to open.
+ */
 export function catchOpener(): { promise: Promise<string>; done(): void } {
   let caught!: (url: string) => void;
   const promise = new Promise<string>((resolve) => caught = resolve);
-  const stand = mock.method(childProcess, "spawn", (_: string, args: readonly string[] = []) => {
+  const spawn = mock.method(childProcess, "spawn", (_: string, args: readonly string[] = []) => {
     const url = args.find((arg) => arg.startsWith("https://"));
     if (url) caught(url);
     const child = Object.assign(new EventEmitter(), { unref() {}, stdout: null, stderr: null });
@@ -14,5 +17,5 @@ export function catchOpener(): { promise: Promise<string>; done(): void } {
     setImmediate(() => child.emit("close", 0)).unref();
     return child as never;
   });
-  return { promise, done: () => stand.mock.restore() };
+  return { promise, done: () => spawn.mock.restore() };
 }

@@ -1,4 +1,4 @@
-/** What {@linkcode createChatCompletions} accepts. */
+/** Options of {@linkcode createChatCompletions}. */
 export interface ChatCompletionsOptions {
   /** The name of the model's deployment. */
   readonly deployment: string;

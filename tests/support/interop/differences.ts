@@ -2,8 +2,9 @@
 
 import assert from "node:assert/strict";
 
-/** A difference. An absent value here means that the library sends none. */
+/** An expected difference. If `ours` or `theirs` is absent, that library sends no value. */
 export interface Difference<Tag extends string> {
+  /** The name of the value. */
   readonly at: string;
   /** It applies to cases with all of these tags. Default: all cases. */
   readonly tags?: readonly Tag[];

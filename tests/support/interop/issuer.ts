@@ -1,5 +1,6 @@
 /**
- * A certified authorization server as the issuer of assertions: `oidc-provider`, with tokens of the client credentials grant.
+ * A certified authorization server as the issuer of assertions: `oidc-provider`, with tokens of the client credentials
+ * grant.
  *
  * @module
  */
@@ -8,11 +9,11 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import Provider from "oidc-provider";
 
-/** An issuer that runs. */
+/** A running issuer. */
 export interface Issuer {
-  /** Its URL, which is the `iss` of its tokens. */
+  /** The URL, which is the `iss` of the tokens. */
   readonly url: string;
-  /** The client, which is the `sub` of its tokens. */
+  /** The client id, which is the `sub` of the tokens. */
   readonly clientId: string;
   /** Requests a new token. */
   requestToken(): Promise<string>;

@@ -1,4 +1,4 @@
-/** What {@linkcode createKeyVault} accepts. */
+/** Options of {@linkcode createKeyVault}. */
 export interface KeyVaultOptions {
   /** The tenant of the vault. */
   readonly tenantId: string;

@@ -1,6 +1,6 @@
 /**
- * The environments in which the programs with `DefaultAzureCredential` are compared: the available credentials, their
- * failures, and the result that this library must have.
+ * The environments in which programs that use `DefaultAzureCredential` of different libraries are compared: the
+ * available credentials, their failures, and the result that this library must have.
  *
  * @module
  */
@@ -39,7 +39,7 @@ const REQUESTS: Readonly<Record<LinkName, string>> = {
   environment: "entra 200",
   "workload identity": "entra 200",
   "managed identity": "machine 400, machine 200",
-  // Its own requests: instance discovery and the token.
+  // The Azure CLI sends two requests: for instance discovery and for the token.
   az: "entra 200, entra 200",
   pwsh: "",
   azd: "",
@@ -77,21 +77,23 @@ export interface Seen {
   readonly processes: string;
 }
 
+/** Returns the expected behaviour if the token is that of this credential. */
 function alone(link: LinkName): Seen {
   return { credential: link, requests: REQUESTS[link], processes: TOOLS.includes(link) ? link : "" };
 }
 
-const NOTHING = /^error AggregateAuthenticationError: DefaultAzureCredential: Cannot get a token: No credential is av/m;
+const NO_CREDENTIAL =
+  /^error AggregateAuthenticationError: DefaultAzureCredential: Cannot get a token: No credential is av/m;
 export const BY_AZ: Seen = alone("az");
 const NONE: Seen = { credential: "none", requests: "", processes: "" };
 
-/** A response of another cloud's metadata service or of a proxy. */
+/** Returns a state in which the metadata service is that of another cloud or a proxy, and responds with a web page. */
 export function page(status: number): BoxState {
   return { machine: { status, body: "<!DOCTYPE html><title>Something else</title>" } };
 }
 
 export const PLACES: readonly Place[] = [
-  { name: "nothing", links: [], expected: NONE, error: NOTHING },
+  { name: "nothing", links: [], expected: NONE, error: NO_CREDENTIAL },
   ...LINKS.map((link): Place => ({ name: `only ${link}`, links: [link], expected: alone(link) })),
   ...LINKS.flatMap((first, index) =>
     LINKS.slice(index + 1).map((second): Place => ({
@@ -132,20 +134,20 @@ export const PLACES: readonly Place[] = [
     error: /^error AuthenticationError: .*AADSTS7000215/m,
   },
   {
-    name: "a pod that no app trusts before az",
+    name: "a pod that no app trusts, before az",
     links: ["workload identity", "az"],
     env: { AZURE_CLIENT_ID: DEVELOPER },
     expected: { ...NONE, requests: "entra 401" },
     error: /^error AuthenticationError: WorkloadIdentityCredential: .*AADSTS70025/m,
   },
   {
-    name: "an AZURE_CLIENT_ID that is not the machine's and may be a service principal's before az",
+    name: "an AZURE_CLIENT_ID that is not the machine's and may be a service principal's, before az",
     links: ["managed identity", "az"],
     env: { AZURE_CLIENT_ID: STRANGER },
     expected: { ...BY_AZ, requests: `machine 400, machine 400, ${BY_AZ.requests}` },
   },
   {
-    name: "a machine that rejects the request before az",
+    name: "a machine that rejects the request, before az",
     links: ["managed identity", "az"],
     state: { machine: { status: 403 } },
     expected: { ...NONE, requests: "machine 403, machine 403" },
@@ -157,10 +159,10 @@ export const PLACES: readonly Place[] = [
     links: [],
     state: { machine: "silent" },
     expected: NONE,
-    error: NOTHING,
+    error: NO_CREDENTIAL,
   },
   {
-    name: "a metadata service that does not respond before az",
+    name: "a metadata service that does not respond, before az",
     links: ["az"],
     state: { machine: "silent" },
     expected: BY_AZ,
@@ -242,7 +244,8 @@ export async function startPlaces(programs?: Programs): Promise<Places> {
     const [, took = isStopped ? "stopped" : "failed"] = /^took (.+)$/m.exec(stdout) ?? [];
     assert.match(stdout, isStopped ? /^$/ : /^(token|error) /, stderr);
     const credential = isStopped ? "still trying" : credentialOf(/^token (\S+)$/m.exec(stdout)?.[1]);
-    // If the metadata service responds late, our chain already starts az, whose requests go to Entra.
+    // If the metadata service responds late, the chain of this library has already started az, which sends requests to
+    // Entra.
     const isLate = isOurs && links.includes("az") && requests.some(({ to }) => to === "machine");
     const early = requests.filter(({ to }) => !isLate || to === "machine");
     const late = requests.filter((request) => credential === "az" && !early.includes(request));

@@ -11,10 +11,13 @@ import {
 } from "@azweb/identity/testing";
 import process from "node:process";
 
-/** `@azweb/identity` or `@azure/identity`. Code for one runs with the other. */
+/** `@azweb/identity` or `@azure/identity`. A scenario runs with both. */
 export type Library = typeof ours | typeof theirs;
 
-/** The common options of both. With exact optional properties, theirs do not accept `undefined`. */
+/**
+ * The common options of both libraries. They exclude `undefined`, which the types of `@azure/identity` do not accept
+ * with exact optional properties.
+ */
 export type Options =
   & { [Name in keyof ours.CredentialOptions]: Exclude<ours.CredentialOptions[Name], undefined> }
   & TokenCredentialOptions;
@@ -53,6 +56,7 @@ export async function observe(
   }));
 }
 
+/** Runs a scenario with one library. Returns what its requests contain, the notes, and the token or error. */
 async function watch(
   run: (note: Note) => Promise<AccessToken>,
   services: () => readonly { readonly requests: readonly RecordedRequest[] }[],
@@ -120,13 +124,15 @@ function fromStart(time: number, started: number): string {
   return `in ${Math.round((time - started) / 60_000)} min`;
 }
 
-function named(place: string, values: Record<string, unknown>): Observations {
-  return Object.fromEntries(Object.entries(values).map(([name, value]) => [`${place} ${name}`, textOf(value)]));
+/** Returns the values with a prefix before each name, such as `"form"`. */
+function named(prefix: string, values: Record<string, unknown>): Observations {
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [`${prefix} ${name}`, textOf(value)]));
 }
 
+/** Returns a value as text. GUIDs, which differ in each run, are replaced. */
 function textOf(value: unknown): string {
   const text = typeof value === "string" ? value : JSON.stringify(value);
-  // With the prefix of the ids that the simulated Entra creates.
+  // Keeps the prefixes of the ids that the simulated Entra creates.
   return text.replace(/^(code-|device-|1\.)?[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i, "$1a GUID");
 }
 

@@ -5,12 +5,12 @@ import process from "node:process";
 
 let step = "create a credential";
 try {
-  // The simulated cloud is a private one, which instance discovery in the public cloud does not know.
+  // Instance discovery of the public cloud would reject the authority of the simulated cloud.
   const credential = new DefaultAzureCredential({ disableInstanceDiscovery: true, log });
   const service = new BlobServiceClient(process.env.STORAGE_URL!, credential);
 
   step = "get a token";
-  // With the options of the storage client, so that its calls find this token in the cache.
+  // The same options as those of the storage client, so that the client's calls find this token in the cache.
   const { token } = await credential.getToken("https://storage.azure.com/.default", { enableCae: true });
   console.log(`The program got a token ${describe(token)}`);
 

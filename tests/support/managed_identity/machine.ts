@@ -82,7 +82,7 @@ export function machineOptions(
   };
 }
 
-/** Gets a token on a machine once, and returns the request. */
+/** Gets a token on a machine. Returns the token and the requests. */
 export async function askOn(
   name: MachineName,
   {
@@ -99,5 +99,5 @@ export async function askOn(
 }
 
 function unreachable(): Promise<Response> {
-  return Promise.reject(new Error("What is near goes by localFetch"));
+  return Promise.reject(new Error("A request to a local address must use localFetch"));
 }

@@ -13,12 +13,15 @@ import type {
 } from "@azweb/identity";
 import { SCOPE } from "../service.ts";
 
-/** Returns a secret with a mark at both ends. Between them are its name and characters with several encodings. */
+/**
+ * Returns a secret with a mark at both ends. Between them are its name and characters that formats such as JSON, URLs
+ * and HTML encode in different ways.
+ */
 export function secretOf(name: string): string {
   return `CANARY-${name} +/%~.'"\\ü&<>=;%2B€ CANARY`;
 }
 
-/** The secret of tests with a single one. */
+/** The secret of tests with a single secret. */
 export const SECRET: string = secretOf("7f3a");
 /** An assertion, whose three parts are marked. */
 export const ASSERTION: string = ["CANARY-header", "CANARY-claims", "CANARY-signature"].map((part) => btoa(part)).join(
@@ -45,9 +48,9 @@ export interface Outcome {
 
 // The search
 
-/** The mark, in hexadecimal digits, and in base64 at each of the three offsets. */
+/** The mark as text, in hexadecimal digits, and in base64 at each of the three offsets. */
 const MARKS: readonly string[] = [
-  // In capitals, because stacks contain the names of these files.
+  // Only in capitals, because stacks contain the names of these files, such as "canary.ts".
   "CANARY",
   "43414e415259",
   "43414E415259",
@@ -60,7 +63,7 @@ const MARKS: readonly string[] = [
 /** The length of the parts by which long secrets are searched for. */
 const PIECE = 16;
 
-/** Returns the context of a secret, or of a part of one, in the texts; `undefined` if there is none. */
+/** Searches texts for secrets and parts of secrets. Returns the text around the first one, or `undefined`. */
 export function findSecret(texts: Iterable<string>, secrets: readonly string[]): string | undefined {
   const runs = secrets.map((secret) => secret.match(/[\w+/-]{16,}/g));
   const pieces = new Set(runs.flatMap((found) => found?.map((line) => line.slice(0, PIECE)) ?? []));
@@ -70,7 +73,8 @@ export function findSecret(texts: Iterable<string>, secrets: readonly string[]):
       const at = text.indexOf(word);
       if (at >= 0) return around(text, at);
     }
-    // Few texts contain such a run, so that this is faster than a search for each part.
+    // Few texts contain a run of so many characters. Its parts are looked up, which is faster than a search for each
+    // part of a secret.
     for (const { 0: run, index } of text.matchAll(/(?<![\w+/-])[\w+/-]{16,}/g)) {
       for (let at = 0; at + PIECE <= run.length; at++) {
         if (pieces.has(run.slice(at, at + PIECE))) return around(text, index + at);
@@ -97,7 +101,7 @@ function addTexts(value: unknown, texts: Set<string>, seen: Set<unknown>): void 
   try {
     texts.add(String(value)).add(`${value}`);
   } catch {
-    // A symbol, or an object without a prototype.
+    // The value is a symbol, or an object without a prototype.
   }
   if (typeof value === "symbol") texts.add(value.toString());
   if ((typeof value !== "object" && typeof value !== "function") || value === null || seen.has(value)) return;
@@ -105,7 +109,7 @@ function addTexts(value: unknown, texts: Set<string>, seen: Set<unknown>): void 
   try {
     texts.add(JSON.stringify(value) ?? "");
   } catch {
-    // Circular.
+    // The value is circular.
   }
   for (let at: object | null = value; at && !PLAIN.includes(at); at = Object.getPrototypeOf(at)) {
     for (const key of Reflect.ownKeys(at)) {
@@ -113,7 +117,7 @@ function addTexts(value: unknown, texts: Set<string>, seen: Set<unknown>): void 
       try {
         addTexts(Reflect.get(at, key, value), texts, seen);
       } catch {
-        // A getter that throws for this object.
+        // The property is a getter that throws for this object.
       }
     }
   }
@@ -137,7 +141,7 @@ export function observe(given?: TokenCache): { visible: unknown[]; options: Cred
     },
     set(key: string, value: TokenSet): never {
       keys.push(key);
-      throw new Error(`Cannot keep ${JSON.stringify(value)}`);
+      throw new Error(`Cannot store ${JSON.stringify(value)}`);
     },
     delete() {},
   };

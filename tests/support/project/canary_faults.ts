@@ -19,27 +19,29 @@ function escapeAll(text: string): string {
 }
 
 /** The encodings in which servers, proxies and logs write the form of a request. */
-const SPELLINGS: Readonly<Record<string, (asked: Asked) => string>> = {
-  "as it came": ({ body }) => body,
-  "as it came, in small letters": ({ body }) => body.replace(/%[0-9A-F]{2}/g, (code) => code.toLowerCase()),
+const ENCODINGS: Readonly<Record<string, (asked: Asked) => string>> = {
+  "unchanged": ({ body }) => body,
+  "unchanged, but with percent encoding in lower case": ({ body }) =>
+    body.replace(/%[0-9A-F]{2}/g, (code) => code.toLowerCase()),
   "decoded": ({ form }) => Object.entries(form).map(([name, value]) => `${name}=${value}`).join("&"),
   "as JSON": ({ form }) => JSON.stringify(form),
   "as JSON in JSON": ({ form }) => JSON.stringify(JSON.stringify(form)),
   "as JSON with slashes escaped": ({ form }) => JSON.stringify(form).replaceAll("/", "\\/"),
   "as JSON in ASCII": ({ form }) => JSON.stringify(form).replace(/[^\x20-\x7e]/g, escapeAll),
-  "for a URL": ({ form }) => Object.values(form).map(encodeURIComponent).join("/"),
-  "for a URL, twice": ({ body }) => encodeURIComponent(body),
-  "for a page": ({ form }) => escapeHtml(Object.values(form).join(" ")),
-  "for a page, in JSON": ({ form }) => escapeHtml(JSON.stringify(form)),
-  "behind many words": ({ form }) => "x".repeat(385) + Object.values(form).join(" "),
+  "encoded for a URL": ({ form }) => Object.values(form).map(encodeURIComponent).join("/"),
+  "encoded for a URL twice": ({ body }) => encodeURIComponent(body),
+  "encoded for HTML": ({ form }) => escapeHtml(Object.values(form).join(" ")),
+  "as JSON, encoded for HTML": ({ form }) => escapeHtml(JSON.stringify(form)),
+  "after many characters": ({ form }) => "x".repeat(385) + Object.values(form).join(" "),
 };
 
-function describedAs(spelling: (asked: Asked) => string): Answer {
+/** Returns an error response whose description contains the form in this encoding. */
+function describedAs(encode: (asked: Asked) => string): Answer {
   return (asked) =>
     jsonAnswer(
       {
         error: "invalid_client",
-        error_description: `AADSTS7000215: Refused: ${spelling(asked)}`,
+        error_description: `AADSTS7000215: Refused: ${encode(asked)}`,
         error_codes: [7000215],
       },
       { status: 401 },
@@ -57,6 +59,7 @@ function talkativeError(asked: Asked, words = ""): Error {
   });
 }
 
+/** Returns the members of an error response, each with the form. */
 function everywhere({ body, form }: Asked): Record<string, unknown> {
   return {
     error: `invalid_client ${body}`,
@@ -73,15 +76,16 @@ function everywhere({ body, form }: Asked): Record<string, unknown> {
   };
 }
 
-/** Every failure of a token endpoint, each with as much of the secret as possible. */
+/** Failures of a token endpoint, by name. */
 export const FAULTS: Readonly<Record<string, Answer>> = {
   ...Object.fromEntries(
-    Object.entries(SPELLINGS).map((
-      [name, spelling],
-    ) => [`a description that repeats the form ${name}`, describedAs(spelling)]),
+    Object.entries(ENCODINGS).map((
+      [name, encode],
+    ) => [`a description that repeats the form ${name}`, describedAs(encode)]),
   ),
   "an error that repeats the form in every member": (asked) => jsonAnswer(everywhere(asked), { status: 400 }),
-  "the same with status 503": (asked) => jsonAnswer(everywhere(asked), { status: 503 }),
+  "an error that repeats the form in every member, with status 503": (asked) =>
+    jsonAnswer(everywhere(asked), { status: 503 }),
   "an error whose body is the form": ({ form }) => jsonAnswer(form, { status: 400 }),
   "a page that repeats the form": ({ body, form }) =>
     new Response(`<html><pre>${body}</pre><pre>${escapeHtml(JSON.stringify(form))}</pre>`, { status: 400 }),
@@ -109,16 +113,16 @@ export const FAULTS: Readonly<Record<string, Answer>> = {
         pull: (controller) => controller.error(new Error(`Connection reset after ${body}`)),
       }, { highWaterMark: 0 }),
     ),
-  "a fetch whose error holds the request": (asked) => Promise.reject(talkativeError(asked)),
-  "a fetch whose error holds the request behind many words": (asked) =>
+  "a fetch whose error contains the request": (asked) => Promise.reject(talkativeError(asked)),
+  "a fetch whose error contains the request after many characters": (asked) =>
     Promise.reject(talkativeError(asked, "x".repeat(190))),
-  "a fetch whose error holds the request, not permitted": (asked) =>
+  "a fetch whose error contains the request and says that Deno lacks a permission": (asked) =>
     Promise.reject(Object.assign(talkativeError(asked), { name: "NotCapable" })),
-  "a fetch whose error holds the request in its name": (asked) =>
+  "a fetch whose error contains the request in its name": (asked) =>
     Promise.reject(Object.assign(new Error("No"), { name: asked.body, code: asked.body })),
   "a fetch that rejects with the request": (asked) => Promise.reject(asked),
   "a fetch that rejects with the form": ({ body }) => Promise.reject(body),
-  "a fetch that answers with the request": (asked) => asked,
+  "a fetch that returns the request": (asked) => asked,
   "ten megabytes that begin with the form": ({ body }) => {
     let megabytes = 0;
     return new Response(
@@ -141,13 +145,13 @@ export const SLOW: readonly Answer[] = ["throttling, with seconds", "throttling,
   FAULTS[name]!
 );
 
-/** Returns a service that fails first and then returns a token. */
+/** Returns a service whose first response is an error, and whose others have a token. */
 export function healing(): Answer {
   let answers = 0;
   return ({ body }) => answers++ === 0 ? new Response(body, { status: 500 }) : tokenAnswer({ access_token: TOKEN });
 }
 
-/** Returns a request with its headers, which may be secret, in its form. */
+/** Returns the request with its headers, which may be secret, as members of its form. */
 export function withForm(asked: Asked): Asked {
   const headers = Object.fromEntries(asked.headers);
   const body = [asked.body, String(new URLSearchParams(headers))].filter(Boolean).join("&");

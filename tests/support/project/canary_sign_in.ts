@@ -1,6 +1,6 @@
 /**
- * Sign-ins to a web app, with all of their secrets and failures. There are none on pages, which can neither send nor
- * read the cookies of such an app.
+ * Sign-ins to a web app, with all of their secrets and failures. Not in browsers, where a script can neither send
+ * cookies in a header nor read them from one.
  *
  * @module
  */
@@ -16,7 +16,7 @@ const APP = "https://my.app";
 const SEALING_KEY: string = btoa("CANARY-sealing-key-of-32-bytes-!");
 const CODE = secretOf("code");
 
-/** The client authentications of the app. */
+/** Apps, by their client authentication. */
 const APPS: Readonly<Record<string, Partial<WebSignInOptions>>> = {
   "with a secret": { clientSecret: secretOf("secret") },
   "with a certificate": { clientCertificate: { certificate: CERTIFICATE + KEY } },
@@ -24,7 +24,7 @@ const APPS: Readonly<Record<string, Partial<WebSignInOptions>>> = {
 };
 
 /** Apps whose client authentication fails. */
-const UNPROVEN: Readonly<Record<string, Partial<WebSignInOptions>>> = {
+const INVALID_APPS: Readonly<Record<string, Partial<WebSignInOptions>>> = {
   "with an assertion that fails": { getAssertion: () => Promise.reject(new Error("No")) },
   "with an assertion that is not a string": { getAssertion: () => Promise.resolve([SECRET] as never) },
   "with half a key": { clientCertificate: { certificate: CERTIFICATE + KEY.slice(0, 400) } },
@@ -40,23 +40,21 @@ interface Back {
 }
 
 /** Requests that the app rejects, derived from a valid one. */
-const REFUSED: Readonly<Record<string, (back: Back) => Back>> = {
-  "a cookie that is changed": changeCookie((value) =>
-    value.slice(0, 50) + (value[50] === "A" ? "B" : "A") + value.slice(51)
-  ),
-  "a cookie that is cut off": changeCookie((value) => value.slice(0, -4)),
-  "a cookie that is something else": changeCookie(() => encodeURIComponent(SECRET)),
+const REJECTED_REQUESTS: Readonly<Record<string, (back: Back) => Back>> = {
+  "a modified cookie": changeCookie((value) => value.slice(0, 50) + (value[50] === "A" ? "B" : "A") + value.slice(51)),
+  "a truncated cookie": changeCookie((value) => value.slice(0, -4)),
+  "a cookie with another value": changeCookie(() => encodeURIComponent(SECRET)),
   "a cookie that is too large": changeCookie((value) => value.repeat(10)),
   "no cookie": (back) => ({ ...back, cookie: ["another", back.cookie[1]] }),
   "two cookies": (back) => ({ ...back, cookie: [back.cookie[0], `${back.cookie[1]}; ${back.cookie.join("=")}`] }),
   "another state": changeUrl(({ searchParams }) => searchParams.set("state", `CANARY${"a".repeat(37)}`)),
-  "a state whose end is another": changeUrl(({ searchParams }) =>
+  "a state with another last character": changeUrl(({ searchParams }) =>
     searchParams.set(
       "state",
       searchParams.get("state")!.slice(0, 42) + (searchParams.get("state")!.endsWith("A") ? "B" : "A"),
     )
   ),
-  "a state that is something else": changeUrl(({ searchParams }) => searchParams.set("state", SECRET)),
+  "a state that is the secret": changeUrl(({ searchParams }) => searchParams.set("state", SECRET)),
   "no state": changeUrl(({ searchParams }) => searchParams.delete("state")),
   "two states": changeUrl(({ searchParams }) => searchParams.append("state", SECRET)),
   "two codes": changeUrl(({ searchParams }) => searchParams.append("code", SECRET)),
@@ -80,7 +78,7 @@ function changeCookie(change: (value: string) => string): (back: Back) => Back {
 }
 
 /** Claims of invalid ID tokens. */
-const DISBELIEVED: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
+const REJECTED_CLAIMS: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   "an ID token of another sign-in": { nonce: SECRET },
   "an ID token for another app": { aud: SECRET },
   "an ID token from another issuer": { iss: `https://evil.example/${SECRET}` },
@@ -96,21 +94,21 @@ export async function* webSignInOutcomes(): AsyncGenerator<Outcome> {
     for (const [how, answer] of Object.entries(FAULTS)) yield* run(`an app ${app}: ${how}`, { options, answer });
     yield* run(`an app ${app}: a user`, { options });
     let answers = 0;
-    const answer = (asked: Asked, right: () => Response) =>
-      answers++ === 0 ? FAULTS["a page that repeats the form, with status 500"]!(asked) : right();
+    const answer = (asked: Asked, succeed: () => Response) =>
+      answers++ === 0 ? FAULTS["a page that repeats the form, with status 500"]!(asked) : succeed();
     yield* run(`an app ${app}: an outage that ends`, { options, answer });
   }
   const options = APPS["with a secret"]!;
   for (const [how, refresh] of Object.entries(FAULTS)) yield* run(`a session: ${how}`, { options, refresh });
-  for (const [app, options] of Object.entries(UNPROVEN)) yield* run(`an app ${app}`, { options });
-  for (const [what, change] of Object.entries(REFUSED)) yield* run(what, { options, change });
-  for (const [what, claims] of Object.entries(DISBELIEVED)) yield* run(what, { options, claims });
+  for (const [app, options] of Object.entries(INVALID_APPS)) yield* run(`an app ${app}`, { options });
+  for (const [what, change] of Object.entries(REJECTED_REQUESTS)) yield* run(what, { options, change });
+  for (const [what, claims] of Object.entries(REJECTED_CLAIMS)) yield* run(what, { options, claims });
 }
 
 interface Case {
   readonly options: Partial<WebSignInOptions>;
-  /** Replaces the valid response with the user's tokens. */
-  readonly answer?: (asked: Asked, right: () => Response) => unknown;
+  /** Responds to the token request of the sign-in. `succeed` returns the valid response. */
+  readonly answer?: (asked: Asked, succeed: () => Response) => unknown;
   /** Responds to a request with a refresh token. */
   readonly refresh?: Answer;
   readonly claims?: Readonly<Record<string, unknown>>;
@@ -125,8 +123,8 @@ async function* run(
   let nonce = "";
   const service = createService((asked) => {
     const isRefresh = asked.form.grant_type === "refresh_token";
-    const right = () => userAnswer({ nonce, ...claims });
-    return ((isRefresh ? refresh : answer) ?? right)(asked, right);
+    const succeed = () => userAnswer({ nonce, ...claims });
+    return ((isRefresh ? refresh : answer) ?? succeed)(asked, succeed);
   });
   const { visible, options: watched } = observe();
   const signIn = createWebSignIn({
@@ -137,8 +135,8 @@ async function* run(
     ...options,
   });
   visible.push(signIn);
-  for (const wish of [{ returnPath: SECRET }, { returnPath: "/mail", claims: SECRET }]) {
-    visible.push(await settle(signIn.signIn(new Request(APP), wish)));
+  for (const options of [{ returnPath: SECRET }, { returnPath: "/mail", claims: SECRET }]) {
+    visible.push(await settle(signIn.signIn(new Request(APP), options)));
   }
 
   const away = await signIn.signIn(
@@ -150,32 +148,33 @@ async function* run(
   nonce = location.searchParams.get("nonce")!;
   // The state and the nonce may be only in the authorization URL.
   for (const parameter of ["state", "nonce"]) location.searchParams.delete(parameter);
-  const told: unknown[] = [location.href, away.headers.get("set-cookie")];
-  const kept: string[] = [cookie[1]];
+  const sentToBrowser: unknown[] = [location.href, away.headers.get("set-cookie")];
+  // The cookie, and the sealed sessions that the app stores.
+  const sealed: string[] = [cookie[1]];
 
   const url = new URL(`${APP}/signed-in?${new URLSearchParams({ code: CODE, state })}`);
   const redeemed = await settle(signIn.redeem(requestOf(change({ url, cookie }))));
   if (redeemed instanceof Error) visible.push(redeemed);
   else {
     const { response, ...user } = redeemed;
-    told.push(response.headers.get("set-cookie"));
+    sentToBrowser.push(response.headers.get("set-cookie"));
     visible.push(user);
     await useSession(await user.sealSession());
   }
   const sent = service.requests.flatMap(({ form }) => [form.client_assertion ?? [], form.code_verifier ?? []].flat());
   const secrets = [SEALING_KEY, KEY, state, nonce, ...sent.flatMap((text) => text.split("."))];
-  yield { name: `${name}: what the browser is told`, visible: [...told, ...kept], secrets };
-  yield { name, visible, secrets: [...secrets, ...kept] };
+  yield { name: `${name}: what the browser and the app store`, visible: [...sentToBrowser, ...sealed], secrets };
+  yield { name, visible, secrets: [...secrets, ...sealed] };
 
   async function useSession(session: string): Promise<void> {
-    kept.push(session);
+    sealed.push(session);
     visible.push(await resultOf((await signIn.resume(session)).credential));
     const { credential, sealSession } = await signIn.resume(session);
-    // A call with claims uses the refresh token. A second one checks the cached failure.
+    // A call with claims uses the refresh token. The second one gets the cached failure if the first one has failed.
     for (const claims of ["{}", "{}", `{"CANARY": "${TOKEN}`]) {
       visible.push(await settle(resultOf(credential, { claims })));
     }
-    kept.push(await sealSession());
+    sealed.push(await sealSession());
     for (const broken of [`${session.slice(0, 60)}AA${session.slice(62)}`, session.slice(8), SECRET, "", undefined]) {
       visible.push(await settle(signIn.resume(broken as string)));
     }
@@ -188,7 +187,7 @@ async function* run(
     let isSettled = false;
     const requests = service.requests.length;
     const settled = work.catch((error) => error as Error).finally(() => isSettled = true);
-    const isSlow = [answer, refresh].some((given) => (SLOW as readonly unknown[]).includes(given));
+    const isSlow = [answer, refresh].some((fault) => (SLOW as readonly unknown[]).includes(fault));
     if (isSlow) await Promise.race([service.untilRequested(requests + 1), settled]);
     while (isSlow && !isSettled) {
       await clock.advance(10_000);
@@ -198,7 +197,7 @@ async function* run(
   }
 }
 
-/** Returns the request of a browser, also on runtimes where `Request` does not accept cookies. */
+/** Returns the request of a browser. It is not a `Request`, which does not accept cookies on all runtimes. */
 function requestOf({ url, cookie, method = "GET" }: Back): Request {
   return { url: url.href, method, headers: new Headers({ cookie: cookie.join("=") }) } as Request;
 }

@@ -20,20 +20,22 @@ type Create = (options: CredentialOptions) => TokenCredential;
 /** The credentials of developer tools. */
 const TOOLS: Readonly<Record<string, Create>> = {
   "the Azure CLI": (options) => new AzureCliCredential(options),
-  "the Azure CLI, of a subscription": (options) =>
+  "the Azure CLI, with a subscription": (options) =>
     new AzureCliCredential({ ...options, subscription: "s", tenantId: "t" }),
   "Azure PowerShell": (options) => new AzurePowerShellCredential(options),
   "the Azure Developer CLI": (options) => new AzureDeveloperCliCredential(options),
-  "the default, of a tool": (options) =>
+  "DefaultAzureCredential, with tools": (options) =>
     new DefaultAzureCredential({ ...options, exclude: ["ManagedIdentityCredential"] }),
 };
 
+/** Breaks a text into lines of this width, as a terminal does. */
 function wrapped(text: string, width: number): string {
   return text.replace(new RegExp(`.{${width}}`, "g"), "$&\r\n");
 }
 
-/** A token in the format of Entra, and one in the format for personal accounts. */
+/** A token in the format of Entra. */
 const TOOL_TOKEN = `${FEDERATED_TOKEN}${btoa("CANARY".repeat(40))}`;
+/** A token in the format for personal accounts. */
 const OPAQUE_TOKEN = `EwB${btoa("CANARY".repeat(60))}`;
 
 /** Every failure of a tool, each with as much of a token in the output as possible. */
@@ -54,29 +56,32 @@ export const TOOL_FAULTS: Readonly<Record<string, Behaviour>> = {
   "half a token": () => ({ stdout: `{"accessToken":"${TOKEN}`, code: 1 }),
   "a token as text": () => ({ stdout: TOKEN, code: 1 }),
   "a token in an array": () => ({ stdout: JSON.stringify([{ accessToken: TOKEN, token: TOKEN }]) }),
-  "a token in its complaint": () => ({ stderr: `ERROR: Bad: ${TOOL_TOKEN}`, code: 1 }),
-  "an opaque token in its complaint": () => ({ stderr: `ERROR: Bad: ${OPAQUE_TOKEN}`, code: 1 }),
-  "a token beside what it complains of": () => ({
+  "a token in the error message": () => ({ stderr: `ERROR: Bad: ${TOOL_TOKEN}`, code: 1 }),
+  "an opaque token in the error message": () => ({ stderr: `ERROR: Bad: ${OPAQUE_TOKEN}`, code: 1 }),
+  "a token beside a known error": () => ({
     stderr: `az login, azd auth login, Connect-AzAccount, AADSTS1: "Bearer ${TOOL_TOKEN}"`,
     code: 1,
   }),
-  "a token in its complaint, in a narrow terminal": () => ({ stderr: `ERROR: ${wrapped(TOOL_TOKEN, 40)}`, code: 1 }),
-  "a token in its complaint, behind many words": () => ({ stderr: `${"x ".repeat(190)}${TOOL_TOKEN}`, code: 1 }),
-  "a token in a complaint of JSON": () => ({
+  "a token in the error message, in a narrow terminal": () => ({
+    stderr: `ERROR: ${wrapped(TOOL_TOKEN, 40)}`,
+    code: 1,
+  }),
+  "a token in the error message, after many words": () => ({ stderr: `${"x ".repeat(190)}${TOOL_TOKEN}`, code: 1 }),
+  "a token in an error message in JSON": () => ({
     stdout: JSON.stringify({ error: `Bad: ${TOOL_TOKEN} {}` }),
     stderr: `${JSON.stringify({ error: `Bad: ${TOOL_TOKEN}` })}\n${JSON.stringify({ data: { message: TOOL_TOKEN } })}`,
     code: 1,
   }),
-  "a run whose error holds the token": () =>
+  "a run whose error contains the token": () =>
     Object.assign(new Error(`spawn ${TOOL_TOKEN}`, { cause: new Error(TOKEN) }), {
       ...{ code: "EFAULT", stdout: TOKEN, stderr: TOKEN, spawnargs: [TOKEN], [Symbol("output")]: TOKEN },
     }),
   "a run that rejects with the token": () => Promise.reject(TOOL_TOKEN),
   "a run that rejects with its output": () => Promise.reject({ stdout: TOKEN, message: TOOL_TOKEN }),
-  "it hangs": hang,
+  "a tool that hangs": hang,
 };
 
-/** Runs every credential of a tool with every failure, and some without. */
+/** Gets a token with every credential of a tool, once for each failure and for each tool that works. */
 export async function* toolOutcomes(): AsyncGenerator<Outcome> {
   for (const [whose, create] of Object.entries(TOOLS)) {
     for (const [how, behave] of Object.entries(TOOL_FAULTS)) yield await runTool(`${whose}: ${how}`, create, behave);
@@ -96,11 +101,11 @@ async function runTool(name: string, create: Create, behave: Behaviour): Promise
   const credential = create({ ...deskOptions(programs, { clock, files: { [PROFILE]: SECRET } }), ...options });
   visible.push(credential);
   let done = false;
-  const asked = resultOf(credential).finally(() => done = true);
+  const result = resultOf(credential).finally(() => done = true);
   while (!done) {
-    await Promise.race([asked, clock.untilSleeping()]);
+    await Promise.race([result, clock.untilSleeping()]);
     await clock.advance(behave === hang ? 15_000 : 0);
   }
-  visible.push(await asked);
+  visible.push(await result);
   return { name, visible, secrets: [] };
 }

@@ -1,7 +1,6 @@
 /**
- * A simulated cloud for programs that use Azure: an Entra, a storage account, a key vault, an App Configuration
- * store and a model, each behind
- * HTTPS, and a record of their requests.
+ * A simulated cloud for programs that use Azure: an Entra, a storage account, a key vault, an App Configuration store
+ * and a model, each behind HTTPS, and a record of their requests.
  *
  * @module
  */
@@ -119,8 +118,8 @@ export async function startCloud(folder: string): Promise<Cloud> {
       STORAGE_URL: `${await serve("storage", forwardTo(blobs), describeUse)}/devstoreaccount1`,
       TABLES_URL: `${await serve("tables", forwardTo(tables), describeUse)}/devstoreaccount1`,
       APP_CONFIGURATION_URL: await serve("configuration", configuration, describeUse),
-      // The client accepts a challenge for vault.azure.net only from a subdomain. So the vault has a real host name,
-      // which the proxy resolves.
+      // The client accepts a challenge for vault.azure.net only from a subdomain of it. Therefore the vault has such a
+      // host name, and the proxy connects requests for it to the simulated vault.
       KEY_VAULT_URL: `https://${VAULT}`,
       HTTPS_PROXY: tunnel.url,
       NO_PROXY: "localhost",

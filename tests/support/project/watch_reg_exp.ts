@@ -21,7 +21,10 @@ const METHODS = ["exec", "test", Symbol.match, Symbol.matchAll, Symbol.replace, 
 
 type Method = (this: RegExp, text: string, ...rest: unknown[]) => unknown;
 
-/** Runs work, which must not be concurrent with other work. Returns its result and its use of regular expressions. */
+/**
+ * Runs work and counts its use of regular expressions. No other work may run at the same time, because the counters are
+ * in the global prototypes.
+ */
 export async function watchRegExp<T>(work: () => Promise<T>): Promise<{ result: T; use: RegExpUse }> {
   const prototype = RegExp.prototype as unknown as Record<string | symbol, Method>;
   const originals = METHODS.map((method) => Object.getOwnPropertyDescriptor(prototype, method)!);
@@ -36,7 +39,7 @@ export async function watchRegExp<T>(work: () => Promise<T>): Promise<{ result: 
     Object.defineProperty(prototype, method, {
       ...originals[index],
       value(this: RegExp, text: string, ...rest: unknown[]) {
-        // The methods call each other.
+        // The methods call each other. Only the outer call counts.
         if (depth === 0) {
           counts.set(this.source, (counts.get(this.source) ?? 0) + 1);
           const { length } = String(text);

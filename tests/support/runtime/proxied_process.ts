@@ -1,5 +1,6 @@
-// Gets a token of the service principal that the variables configure, and prints it, or else the error. The argument
-// names what the program does with `fetch` first. It imports no other file, so that it can be copied.
+// Gets a token of the service principal that the variables configure. Prints the token or the error. The first argument
+// is what the program does with `fetch` before, and the second one is the URL of a proxy. The program imports no other
+// file, so that it can be copied.
 import { EnvironmentCredential } from "@azweb/identity";
 import process from "node:process";
 
@@ -10,7 +11,7 @@ const options: ConstructorParameters<typeof EnvironmentCredential>[0] = {
   retryOptions: { maxRetries: 0 },
 };
 
-/** Answers without a request. */
+/** Returns a token response without sending a request. */
 function fake(): Promise<Response> {
   return Promise.resolve(Response.json({ token_type: "Bearer", expires_in: 3600, access_token: "of-the-fake" }));
 }

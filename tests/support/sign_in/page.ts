@@ -1,5 +1,5 @@
 /**
- * A simulated page of a few globals, which records the changes of a sign-in to its URL, storage and windows.
+ * A page that is simulated by a few globals. It records how a sign-in changes its URL, storage and windows.
  *
  * @module
  */
@@ -51,7 +51,7 @@ async function withPage(page: FakePage, use: (page: FakePage) => Promise<void>):
   }
 }
 
-/** A page has no runtime of programs. */
+/** Removes the globals by which the library detects a program instead of a page. */
 const NO_PROGRAM = { Deno: undefined, process: undefined };
 
 /** Simulates a page until it is closed. */

@@ -95,7 +95,7 @@ export async function byCode(
   return new AuthorizationCodeCredential(TENANT, CLIENT, await codeFor(scene), REDIRECT_URI, all);
 }
 
-/** A runtime whose delays take no time, and whose deadlines and time limits of attempts are never reached. */
+/** A runtime in which delays take no time, and deadlines and the timeouts of attempts are never reached. */
 export const HURRIED = {
   sleep: (ms: number): Promise<void> => ms < 10_000 ? Promise.resolve() : new Promise(() => {}),
 };
@@ -105,8 +105,7 @@ export async function settle<T>(work: Promise<T>, { clock }: Pick<Scene, "clock"
   let isDone = false;
   const done = work.then(() => {}, () => {}).then(() => void (isDone = true));
   while (!isDone) {
-    // Less than a deadline and the time limit of an attempt, so that neither is reached while other work takes real
-    // time.
+    // Shorter than any deadline or timeout of an attempt, so that neither is reached while other work takes real time.
     const ms = await Promise.race([done, clock.untilSleeping(9_999)]);
     if (ms !== undefined && !isDone) await clock.advance(ms);
   }

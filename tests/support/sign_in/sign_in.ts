@@ -1,5 +1,5 @@
 /**
- * A sign-in from the browser's point of view, and the token endpoint for it.
+ * A sign-in whose browser is simulated by the test, and its token endpoint.
  *
  * @module
  */
@@ -30,19 +30,21 @@ export interface Stage {
 /** The claims of the user's ID token. */
 export type IdTokenClaims = Readonly<Record<string, unknown>>;
 
-/** What {@linkcode createStage} accepts. */
+/** Options of {@linkcode createStage}. */
 export interface StageOptions extends InteractiveBrowserCredentialOptions {
   /** Wrong claims of the ID token. */
   readonly idToken?: IdTokenClaims;
-  /** Responds to a token request; it gets a function that returns the valid response. Default: the valid response. */
-  readonly answer?: (right: () => Response, form: Readonly<Record<string, string>>) => Response | Promise<Response>;
+  /** Responds to a token request. `succeed` returns the valid response, which is the default. */
+  readonly answer?: (succeed: () => Response, form: Readonly<Record<string, string>>) => Response | Promise<Response>;
 }
 
 /** Creates a credential, its token endpoint and its browser. */
-export function createStage({ idToken = {}, answer = (right) => right(), ...options }: StageOptions = {}): Stage {
+export function createStage(
+  { idToken = {}, answer = (succeed) => succeed(), ...options }: StageOptions = {},
+): Stage {
   const shown: Shown[] = [];
   let taken = 0;
-  let look = () => {};
+  let onShown = () => {};
   const service = createService(({ form }, index) =>
     answer(() => userAnswer({ nonce: shown.at(-1)?.nonce, ...idToken }, `token-${index}`), form)
   );
@@ -57,7 +59,7 @@ export function createStage({ idToken = {}, answer = (right) => right(), ...opti
     runtime: {
       openUrl(text) {
         shown.push(readShown(text));
-        look();
+        onShown();
         return Promise.resolve();
       },
       ...options.runtime,
@@ -69,14 +71,14 @@ export function createStage({ idToken = {}, answer = (right) => right(), ...opti
     shown,
     untilShown: () =>
       new Promise((resolve) => {
-        look = () => {
+        onShown = () => {
           const next = shown[taken];
           if (!next) return;
           taken++;
-          look = () => {};
+          onShown = () => {};
           resolve(next);
         };
-        look();
+        onShown();
       }),
   };
 }
@@ -112,7 +114,7 @@ export function userAnswer(claims: IdTokenClaims = {}, token = "a-token", uid = 
   });
 }
 
-/** Sends the authorization response as a browser does for Microsoft Entra: as a form or in the query. */
+/** Sends the authorization response to the redirect URI, as a form or in the query. */
 export async function sendBack(
   { redirectUri }: Pick<Shown, "redirectUri">,
   fields: readonly (readonly [string, string])[],

@@ -1,5 +1,6 @@
 /**
- * A program in which one user signs in and another does not. It ends when nothing keeps it alive.
+ * A program in which one user signs in, and another one does not until the deadline. It ends by itself only if no timer
+ * or server keeps it alive.
  *
  * @module
  */
@@ -14,8 +15,8 @@ await page.text();
 console.log(`signed in: ${(await token).token}`);
 
 const second = createStage({ timeoutInMs: 1000 });
-const late = second.credential.getToken(SCOPE).catch(({ name }) => name);
+const failing = second.credential.getToken(SCOPE).catch(({ name }) => name);
 const { redirectUri } = await second.untilShown();
 console.log(`port ${new URL(redirectUri).port}`);
-console.log(`too late: ${await late}`);
+console.log(`too late: ${await failing}`);
 console.log("the end");

@@ -1,5 +1,5 @@
 /**
- * A user of the forms of oidc-provider, whose browser is `fetch` with cookies.
+ * A user who signs in with the forms of oidc-provider. The browser is simulated by `fetch` and a map of cookies.
  *
  * @module
  */
@@ -10,7 +10,7 @@ export interface Page {
   readonly html: string;
 }
 
-/** The user's actions besides signing in and consenting. */
+/** Actions of the user. Without any, the user signs in and consents. */
 export interface Conduct {
   /** The device code to enter. */
   readonly userCode?: string;
@@ -26,9 +26,9 @@ export interface Visitor {
   visit(url: string, conduct?: Conduct): Promise<Page>;
 }
 
-/** Opens the browser of a user. */
+/** Creates a user with this login name. */
 export function createVisitor(login: string): Visitor {
-  // Ignores the paths of cookies, because a user does one thing at a time.
+  // Without the paths of the cookies, because a user is in one sign-in at a time.
   const cookies = new Map<string, string>();
 
   async function open(url: string, form?: URLSearchParams): Promise<Page> {

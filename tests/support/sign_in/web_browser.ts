@@ -1,10 +1,10 @@
 /**
- * A simulated browser for web apps, with cookies: it stores valid cookies and sends them to their host.
+ * A simulated browser for web apps. It stores cookies and sends them, and throws for cookies that browsers reject.
  *
  * @module
  */
 
-/** Responds to requests like a web app. */
+/** A web app. */
 export type Handler = (request: Request) => Promise<Response>;
 
 /** The browser of a user. */
@@ -32,9 +32,9 @@ export function openBrowser(handler: Handler): WebBrowser {
       const [pair, ...attributes] = header.split("; ");
       const [name, value] = [pair!.slice(0, pair!.indexOf("=")), pair!.slice(pair!.indexOf("=") + 1)];
       for (const needed of ["Path=/", "Secure", "HttpOnly"]) {
-        if (!attributes.includes(needed)) throw new Error(`A browser does not keep "${name}" without ${needed}`);
+        if (!attributes.includes(needed)) throw new Error(`A browser does not store "${name}" without ${needed}`);
       }
-      if (header.length > 4096) throw new Error(`A browser does not keep "${name}": it is too large`);
+      if (header.length > 4096) throw new Error(`A browser does not store "${name}": it is too large`);
       if (attributes.includes("Max-Age=0")) cookies.delete(name);
       else cookies.set(name, value);
     }

@@ -8,7 +8,7 @@
 import type { AuthenticationError, AuthenticationRequiredError } from "@azweb/identity";
 import { createWebSignIn, type WebSignIn, type WebUser } from "@azweb/identity/web-sign-in";
 
-/** The bindings. */
+/** The bindings of the Worker. */
 export interface Env {
   readonly AZURE_TENANT_ID: string;
   readonly AZURE_CLIENT_ID: string;
@@ -61,7 +61,7 @@ async function finish(request: Request, signIn: WebSignIn): Promise<Response> {
   } catch (error) {
     const { name, message, statusCode } = error as AuthenticationError;
     if (name !== "AuthenticationError") throw error;
-    // For the operator of the app, because the user cannot correct an error such as an expired client secret.
+    // The message is for the operator of the app: a user cannot correct an error such as an expired client secret.
     console.error(message);
     return page('You are not signed in. <a href="/me">Try again</a>', statusCode === 0 ? 400 : 500, "text/html");
   }

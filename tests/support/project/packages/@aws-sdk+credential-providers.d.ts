@@ -1,4 +1,4 @@
-/** What the documents use of the AWS SDK. */
+/** The part of the AWS SDK that examples in the documents use. */
 interface Credentials {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;

@@ -1,4 +1,4 @@
-/** What the documents use of the OpenTelemetry API. */
+/** The part of the OpenTelemetry API that examples in the documents use. */
 interface Span {
   setStatus(status: { code: number; message?: string }): Span;
   end(endTime?: number): void;

@@ -1,2 +1,2 @@
-/** What the documents use of SvelteKit. */
+/** The part of SvelteKit that examples in the documents use. */
 export declare function json(value: unknown): Response;

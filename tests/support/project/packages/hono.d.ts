@@ -1,4 +1,4 @@
-/** What the documents use of Hono. */
+/** The part of Hono that examples in the documents use. */
 export interface Context<Bindings> {
   readonly env: Bindings;
   json(value: unknown): Response;

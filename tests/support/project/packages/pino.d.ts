@@ -1,4 +1,4 @@
-/** What the documents use of pino. */
+/** The part of pino that examples in the documents use. */
 interface Logger {
   warn(fields: object, message: string): void;
   info(fields: object, message: string): void;
