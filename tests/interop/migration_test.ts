@@ -20,6 +20,7 @@ import { mock, test } from "node:test";
 import { inspect } from "node:util";
 import { CERTIFICATE, KEY, OTHER_KEY } from "../support/certificates/certificates.ts";
 import { httpClientOf, withEnv } from "../support/interop/side_by_side.ts";
+import { startTunnel } from "../support/tunnel.ts";
 import { HURRIED } from "../support/sign_in/people.ts";
 
 const TENANT = "contoso.com";
@@ -749,6 +750,26 @@ const ROWS: Readonly<Record<string, () => Promise<void>>> = {
         constructed(() => new library.ClientSecretCredential(TENANT, "app", "secret", empty as object))
       );
       assert.deepEqual(seen, { theirs: "an object", ours: "an object" });
+    }
+  },
+
+  async "`HTTP_PROXY` without `HTTPS_PROXY`"() {
+    // Without the user, each request is rejected.
+    const proxy = await startTunnel("login.invalid", 9, { user: "user:password" });
+    try {
+      const seen = await both(async ({ library }) => {
+        const before = proxy.requests.length;
+        const options = { authorityHost: "https://login.invalid", disableInstanceDiscovery: true };
+        const credential = new library.ClientSecretCredential(TENANT, "app", "secret", {
+          ...options,
+          retryOptions: { maxRetries: 0 },
+        });
+        await assert.rejects(credential.getToken(SCOPE));
+        return proxy.requests.slice(before, before + 1);
+      }, { env: { HTTP_PROXY: proxy.url } });
+      assert.deepEqual(seen, { theirs: ["login.invalid:443"], ours: [] });
+    } finally {
+      await proxy.close();
     }
   },
 
