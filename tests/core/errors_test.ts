@@ -150,7 +150,14 @@ test("an AuthenticationError can be created from a status and a body, as in @azu
     assert.deepEqual([error.statusCode, error.errorResponse, error.cause], [400, errorResponse, cause]);
   }
   for (
-    const [given, description] of [["Bad gateway", "Bad gateway"], ["", ""], [undefined, ""], [null, ""], [{}, ""]]
+    const [given, description] of [
+      ["Bad gateway", "Bad gateway"],
+      ["", ""],
+      [undefined, ""],
+      [null, ""],
+      [{}, ""],
+      [{ error: undefined }, ""],
+    ] as const
   ) {
     const error = new AuthenticationError(502, given);
     assert.equal(error.message, `unknown_error (HTTP 502)${description && `: ${description}`}`);
