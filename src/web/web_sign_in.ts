@@ -151,8 +151,8 @@ export function createWebSignIn(options: WebSignInOptions): WebSignIn {
     work: (context: { readonly server: Authority; readonly signal: AbortSignal }) => Promise<T>,
   ): Promise<T> {
     const { authorityHost, sleep, timeoutInMs: ms } = settings;
-    // The second variable is for the session. A missing permission must be reported before the code is used, which can
-    // be redeemed only once.
+    // `MULTITENANT_VARIABLE` is for the session. A missing permission must be reported before the code is used, which
+    // can be redeemed only once.
     requireVariables(
       [...authorityHost === undefined ? ["AZURE_AUTHORITY_HOST"] : [], MULTITENANT_VARIABLE],
       settings,
