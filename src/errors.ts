@@ -236,7 +236,8 @@ function fromErrorBody(statusCode: number, body: unknown, cause: unknown): [stri
       parsed = { error_description: body };
     }
   }
-  const errorResponse = errorResponseOf({ error: "unknown_error", ...Object(parsed) });
+  const members = Object(parsed) as Readonly<Record<string, unknown>>;
+  const errorResponse = errorResponseOf({ ...members, error: members.error ?? "unknown_error" });
   const { error, errorDescription } = errorResponse;
   const message = `${error} (HTTP ${statusCode})`;
   return [errorDescription ? `${message}: ${errorDescription}` : message, { statusCode, errorResponse, cause }];
@@ -251,7 +252,7 @@ export function errorResponseOf(
   body: Readonly<Record<string, unknown>>,
   text: (value: unknown) => unknown = (value) => value,
 ): ErrorResponse {
-  return JSON.parse(JSON.stringify({
+  const members: Readonly<Record<keyof ErrorResponse, unknown>> = {
     error: text(body.error),
     errorDescription: text(body.error_description) ?? "",
     errorCodes: body.error_codes,
@@ -259,5 +260,6 @@ export function errorResponseOf(
     correlationId: text(body.correlation_id),
     timestamp: text(body.timestamp),
     traceId: text(body.trace_id),
-  }));
+  };
+  return JSON.parse(JSON.stringify(members)) as ErrorResponse;
 }

@@ -32,7 +32,7 @@ export function errorFromResponse(
     return new AuthenticationError(join([`${action}: HTTP ${status}: ${meaning}`, advice?.([])]), details);
   }
   const listed: unknown[] = Array.isArray(body.error_codes) ? body.error_codes.slice(0, MAX_CODES) : [];
-  const errorCodes = listed.filter((code) => typeof code === "number");
+  const errorCodes = listed.filter((code): code is number => Number.isInteger(code));
   const errorResponse = errorResponseOf({ ...body, error_codes: errorCodes }, text);
   const { error, errorDescription } = errorResponse;
   const codes = errorCodes.map((code) => `AADSTS${code}`).join(", ");

@@ -40,7 +40,8 @@ export function nameCredential(error: unknown, name: string, source?: string): v
   const isOurs = error instanceof AuthenticationError || error instanceof CredentialUnavailableError ||
     // By its name, so that only bundles with user sign-in contain the class.
     error instanceof Error && error.name === AuthenticationRequiredErrorName;
-  if (!isOurs) return;
+  // The error of a callback may be frozen, or that of another package with the same name.
+  if (!isOurs || Object.isFrozen(error)) return;
   const { message, stack } = error;
   if (message.startsWith(`${name}: `)) return;
   const suffix = source && error instanceof AuthenticationError ? ` (configured by ${source})` : "";

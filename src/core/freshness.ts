@@ -46,7 +46,7 @@ export function seconds(value: unknown): number | undefined {
   return typeof number === "number" && number > 0 && number < 1e10 ? number : undefined;
 }
 
-/** Returns when to refresh a token: when the service says, else after half of a lifetime of two hours or more. */
+/** Returns the refresh time of a token: the one of the service, else half of a lifetime of two hours or more. */
 export function refreshTime(
   acquiredOn: number,
   expiresOn: number,

@@ -1,3 +1,4 @@
+import { AuthenticationError, CredentialUnavailableError } from "../errors.ts";
 import { bound } from "./bound.ts";
 import { toSingleLine } from "./error_response.ts";
 import { messageOf, messagesOf } from "./unknown_errors.ts";
@@ -6,11 +7,11 @@ import { messageOf, messagesOf } from "./unknown_errors.ts";
  * A secret after its name. In JSON the name is in quotation marks, and in JSON within a string these have backslashes.
  */
 const NAMED =
-  /((?:secret|token|password|assertion|signature|key|authorization)\\?["']?\s*[:=]\s*\\?["']?)(?:(?<=")(?:[^"\\]|\\.)*|(?<=')(?:[^'\\]|\\.)*|[^\s"',&}]+)/gis;
+  /((?:secret(?:string)?|token|password|passphrase|pwd|assertion|signature|key|authorization)\\?["']?\s*[:=]\s*\\?["']?)(?:(?<=")(?:[^"\\]|\\.)*|(?<=')(?:[^'\\]|\\.)*|[^\s"',&}]+)/gis;
 
 /**
  * Text that looks like a secret, in a line with single blanks: a token after its scheme, a value after its name or in a
- * query, the user of a URL, a JWT, or a long word of base64 or hexadecimal digits.
+ * query, the user of a URL, a JWT, a client secret of Microsoft Entra, or a long word of base64 or hexadecimal digits.
  */
 const SECRET_LIKE = [
   /(\b(?:bearer|basic) )[\w+/=~.-]+/gi,
@@ -18,14 +19,17 @@ const SECRET_LIKE = [
   /([?&][\w.-]+=)[^\s&"']+/g,
   /(:\/\/)[^\s/?#]+(?=@)/g,
   /()\beyJ[\w-]+(?:\.[\w-]*)*/g,
+  /()[\w.~-]{3}\dQ~[\w.~-]{31,34}/g,
   /()[\w+/=~-]{40,}/g,
 ];
 
 /**
  * Returns the message of a value that a callback of the program has thrown, and those of its causes, as one short line
- * without text that looks like a secret; `see "cause"` if it has none.
+ * without text that looks like a secret; `see "cause"` if it has none. Returns the message of an error of this library
+ * unchanged, because it contains no secrets, but words such as "token:" that look like the name of one.
  */
 export function reasonOf(error: unknown): string {
+  if (error instanceof AuthenticationError || error instanceof CredentialUnavailableError) return error.message;
   return sanitize(messagesOf(error) || messageOf(error)) || 'see "cause"';
 }
 

@@ -40,10 +40,14 @@ export function isUnavailable(error: unknown): boolean {
  * inconclusive.
  */
 export function unavailableOf(error: unknown): Unavailable | undefined {
-  if (!isUnavailable(error)) return undefined;
-  return nameOf(error) === AggregateAuthenticationErrorName
-    ? mergeUnavailable(causesOf(error as AggregateAuthenticationError))
-    : judge(error as CredentialUnavailableError);
+  switch (nameOf(error)) {
+    case CredentialUnavailableErrorName:
+      return judge(error as CredentialUnavailableError);
+    case AggregateAuthenticationErrorName:
+      return mergeUnavailable(causesOf(error as AggregateAuthenticationError));
+  }
+  // Only an error that says that its credential is unavailable has an outcome.
+  return isUnavailable(error) ? INCONCLUSIVE : undefined;
 }
 
 /**

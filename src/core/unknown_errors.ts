@@ -21,7 +21,9 @@ export function messagesOf(error: unknown): string {
     const { cause, code } = at as { cause?: unknown; code?: unknown };
     const message = messageOf(at);
     // Node has the code alone where several addresses of a host were tried.
-    messages.push(typeof code === "string" && !message.includes(code) ? `${message} (${code})`.trimStart() : message);
+    const reason = typeof code === "string" && !message.includes(code) ? `${message} (${code})`.trimStart() : message;
+    // Many errors repeat the message of their cause.
+    if (!messages.some((message) => message.includes(reason))) messages.push(reason);
     at = cause;
   }
   return messages.filter(Boolean).join(": ");

@@ -83,8 +83,8 @@ function describeCredential(values: readonly unknown[], clientId: string): strin
   if (!isPlain(issuer) || !isPlain(subject) || !isPlain(audience)) {
     return `Compare its issuer, subject and audience with those of the assertion. ${wait}`;
   }
-  // Each subject has its own name: with the name of an existing federated credential, the command for an app fails, and
-  // the one for a managed identity replaces that credential.
+  // The name contains the end of the subject, so that two subjects seldom have the same: with the name of an existing
+  // federated credential, the command for an app fails, and the one for a managed identity replaces that credential.
   const name = `federated-${subject.replace(/[^a-z\d]+/gi, "-").slice(-80)}`;
   const parameters = JSON.stringify({ name, issuer, subject, audiences: [audience] });
   const volatile = VOLATILE_SUBJECTS.find(([start]) => issuer.startsWith(start))?.[1];

@@ -178,7 +178,10 @@ function checkCredentials(credentials: AwsCredentials): AwsCredentials {
   if ([accessKeyId, secretAccessKey].every(isToken) && (sessionToken === "" || isToken(sessionToken))) {
     return credentials;
   }
-  throw new TypeError('It must return "accessKeyId" and "secretAccessKey", of printable ASCII characters');
+  throw new TypeError(
+    'It must return "accessKeyId", "secretAccessKey" and, of a session, "sessionToken", ' +
+      "of printable ASCII characters without spaces",
+  );
 }
 
 function isToken(value: unknown): boolean {

@@ -40,6 +40,7 @@ import { notNegative, resolveSettings } from "../core/settings.ts";
 import { checkTenantId, MULTITENANT_VARIABLE } from "../core/tenants.ts";
 import { messageOf } from "../core/unknown_errors.ts";
 import { AuthenticationRequiredError } from "../errors.ts";
+import { partsOf } from "../certificates/certificate_configuration.ts";
 import { type Authority, resolveAuthority } from "../entra/authority.ts";
 import {
   createAuthorization,
@@ -108,7 +109,7 @@ interface Session extends SessionState {
  */
 export function createWebSignIn(options: WebSignInOptions): WebSignIn {
   const settings = resolveSettings(options, NAME, OPTIONS);
-  const { tenantId, clientId, redirectUri, returnPaths = ["/"] } = options;
+  const { tenantId, clientId, clientCertificate: certificate, redirectUri, returnPaths = ["/"] } = options;
   checkOption("tenantId", tenantId, checkTenantId);
   checkOption("clientId", clientId, checkClientId);
   checkRedirectUri(redirectUri);
@@ -150,12 +151,12 @@ export function createWebSignIn(options: WebSignInOptions): WebSignIn {
     work: (context: { readonly server: Authority; readonly signal: AbortSignal }) => Promise<T>,
   ): Promise<T> {
     const { authorityHost, sleep, timeoutInMs: ms } = settings;
-    // The second variable is for the session. A missing permission must be reported before the code is used, which can
-    // be redeemed only once.
+    // `MULTITENANT_VARIABLE` is for the session. A missing permission must be reported before the code is used, which
+    // can be redeemed only once.
     requireVariables(
       [...authorityHost === undefined ? ["AZURE_AUTHORITY_HOST"] : [], MULTITENANT_VARIABLE],
       settings,
-      { services: ["entra"] },
+      { services: ["entra"], files: certificate === undefined ? [] : [partsOf(certificate).certificatePath] },
     );
     return await withTimeout(
       async (signal) => await work({ server: await resolveAuthority(NAME, { tenantId, signal }, settings), signal }),

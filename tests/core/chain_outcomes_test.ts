@@ -520,6 +520,10 @@ describe("credentials of other packages", () => {
     ],
     ["a CredentialUnavailableError without an outcome", new CredentialUnavailableError("x")],
     ["an AuthenticationRequiredError", new AuthenticationRequiredError({ scopes: [SCOPE] })],
+    [
+      "an AuthenticationRequiredError of another package with an outcome",
+      Object.assign(new Error("x"), { name: "AuthenticationRequiredError", outcome: "absent" }),
+    ],
     ["an aggregate with an inconclusive error", aggregate("absent", "inconclusive")],
     ["an empty aggregate", new AggregateAuthenticationError([], "x")],
     ["an aggregate whose array has holes", new AggregateAuthenticationError(new Array(3), "x")],

@@ -1,7 +1,9 @@
 import {
   AggregateAuthenticationError,
   AuthenticationError,
+  AuthenticationRequiredError,
   ChainedTokenCredential,
+  ClientAssertionCredential,
   ClientSecretCredential,
   CredentialUnavailableError,
   EnvironmentCredential,
@@ -150,12 +152,33 @@ test("an AuthenticationError can be created from a status and a body, as in @azu
     assert.deepEqual([error.statusCode, error.errorResponse, error.cause], [400, errorResponse, cause]);
   }
   for (
-    const [given, description] of [["Bad gateway", "Bad gateway"], ["", ""], [undefined, ""], [null, ""], [{}, ""]]
+    const [given, description] of [
+      ["Bad gateway", "Bad gateway"],
+      ["", ""],
+      [undefined, ""],
+      [null, ""],
+      [{}, ""],
+      [{ error: undefined }, ""],
+    ] as const
   ) {
     const error = new AuthenticationError(502, given);
     assert.equal(error.message, `unknown_error (HTTP 502)${description && `: ${description}`}`);
     assert.deepEqual(error.errorResponse, { error: "unknown_error", errorDescription: description });
     assert.equal("cause" in error, false);
+  }
+});
+
+test("an error of a callback that cannot be changed is thrown unchanged", async () => {
+  for (
+    const error of [
+      new AuthenticationError("Cannot do it"),
+      new AuthenticationRequiredError({ scopes: [SCOPE] }),
+      Object.assign(new Error("Of another package"), { name: "AuthenticationRequiredError" }),
+    ].map(Object.freeze)
+  ) {
+    const getAssertion = () => Promise.reject(error);
+    const credential = new ClientAssertionCredential(TENANT, CLIENT, getAssertion, isolatedOptions(createService()));
+    assert.equal(await failureOf(credential.getToken(SCOPE)), error);
   }
 });
 

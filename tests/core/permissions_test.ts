@@ -54,12 +54,12 @@ test("getToken rejects with the same error if options.runtime has the members of
 });
 
 test("a web sign-in does not begin if a variable that it or its session needs may not be read", async () => {
-  const begin = (options = "") => `
+  const begin = (options = "", method = 'clientSecret: "my-secret"') => `
     import { createWebSignIn } from "@azweb/identity/web-sign-in";
     const webSignIn = createWebSignIn({
       tenantId: "common",
       clientId: "my-client-id",
-      clientSecret: "my-secret",
+      ${method},
       redirectUri: "https://my.app/signed-in",
       scopes: "https://graph.microsoft.com/User.Read",
       sealingKey: btoa("1".repeat(32)),
@@ -73,6 +73,10 @@ test("a web sign-in does not begin if a variable that it or its session needs ma
   assert.equal(
     await run(["--deny-env"], begin()),
     `${error}AZURE_AUTHORITY_HOST,${multitenant} --allow-net=login.microsoftonline.com`,
+  );
+  assert.equal(
+    await run(["--deny-env"], begin("", 'clientCertificate: "/app.pem"')),
+    `${error}AZURE_AUTHORITY_HOST,${multitenant} --allow-net=login.microsoftonline.com --allow-read=/app.pem`,
   );
   const authority = 'authorityHost: "https://login.microsoftonline.us"';
   assert.equal(

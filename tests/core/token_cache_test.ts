@@ -226,6 +226,8 @@ test("the logged reason of a cache failure is one short line, in which whatever 
     [new Error(`two\nlines ${"and more ".repeat(9999)}`), /get: two lines [and more]{380,395}…\. The/],
     [new Error("connect to rediss://me:CANARY@cache:6380/0"), /rediss:\/\/\[redacted\]@cache:6380\/0\. The/],
     [new Error('rejected {"token":"CANARY"} password=CANARY eyJCANARY.e30.x'), /rejected .*\[redacted\]\. The/],
+    [new Error('rejected {"SecretString":"CANARY"} passphrase=CANARY, pwd: CANARY'), /rejected .*\[redacted\]\. The/],
+    [new Error("rejected CAN8Q~CANARY.abcdefghijklmno.pqrstuvwxyz"), /get: rejected \[redacted\]\. The/],
     [undefined, /failed to get\. The/],
     [{ message: 7 }, /failed to get\. The/],
   ];

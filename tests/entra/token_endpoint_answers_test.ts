@@ -247,6 +247,13 @@ test("members of an error response that have a wrong type are ignored", async ()
   }
 });
 
+test("error codes that are not integers are ignored", async () => {
+  const body = '{"error":"invalid_client","error_codes":[1e999,1.5,4711]}';
+  const { error, message } = await failWith(() => new Response(body, { status: 401 }));
+  assert.equal(message, "invalid_client (HTTP 401, AADSTS4711)");
+  assert.deepEqual((error.errorResponse as ErrorResponse).errorCodes, [4711]);
+});
+
 test("line breaks in a description are replaced by single spaces", async () => {
   const error_description = "AADSTS4711: Wrong. \r\n  Try\t again.";
   const { message } = await failWith(() => jsonAnswer({ error: "invalid_client", error_description }, { status: 401 }));

@@ -109,7 +109,7 @@ const UNREACHABLE: Readonly<Record<string, [fault: () => unknown, message: strin
     const error = new Error("round");
     error.cause = error;
     return Promise.reject(error);
-  }, "round: round: round"],
+  }, "round"],
 };
 
 /** Returns an error of Node's `fetch`. */

@@ -171,6 +171,12 @@ test("a source from a credential is unavailable if the credential is, and fails 
   const error = await failureOf(fromCredential({ getToken: () => Promise.reject(cause) }, machine())());
   assert.deepEqual([error.name, error.cause], ["AuthenticationError", cause]);
   assert.equal(error.message, "Cannot get the assertion of the credential: It failed: down");
+  const nested = new ClientAssertionCredential(TENANT, CLIENT, () => Promise.reject(cause), machine());
+  assert.equal(
+    (await failureOf(fromCredential(nested, machine())())).message,
+    "Cannot get the assertion of the credential: It failed: ClientAssertionCredential: Cannot get a client assertion: " +
+      'The callback "getAssertion" failed: down',
+  );
   assert.equal(
     (await failureOf(fromCredential({ getToken: () => Promise.resolve(null) }, machine())())).message,
     "Cannot use the assertion of the credential: It is empty",

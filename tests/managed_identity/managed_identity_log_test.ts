@@ -62,7 +62,7 @@ for (
   });
 }
 
-test("a federated token", async () => {
+test("log events of a managed identity name a federated token as the source", async () => {
   const events: LogEvent[] = [];
   const { env, options } = await createWorkload();
   const log = (event: LogEvent) => void events.push(event);

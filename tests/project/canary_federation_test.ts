@@ -27,7 +27,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { FEDERATED_TOKEN, findSecret, HEADER, textsOf } from "../support/project/canary.ts";
 import { type Answer, FAULTS, SLOW, withForm } from "../support/project/canary_faults.ts";
-import { CLIENT, createService, isolatedOptions, jsonAnswer, SCOPE, TENANT } from "../support/service.ts";
+import { CLIENT, createService, failureOf, isolatedOptions, jsonAnswer, SCOPE, TENANT } from "../support/service.ts";
 
 type Create = (options: AssertionSourceOptions) => AssertionSource;
 
@@ -146,6 +146,30 @@ for (const [name, create] of Object.entries(LOCAL)) {
       const error = await source().then(() => undefined, (error) => error);
       assert.notEqual(error, undefined);
       assert.equal(findSecret(textsOf([error, source]), [EXPIRED]), undefined);
+    }
+  });
+}
+
+/** The sources that call a function of the program, by the name of the function that returns the source. */
+const CALLING: Readonly<
+  Record<string, (reject: () => Promise<never>, options: AssertionSourceOptions) => AssertionSource>
+> = {
+  fromAws: (credentials, options) => fromAws({ ...options, region: "eu-central-1", credentials }),
+  "fromAws, with the app's own signer": (sign, options) => fromAws({ ...options, region: "eu-central-1", sign }),
+  fromCredential: (getToken, options) => fromCredential({ getToken }, options),
+  fromDenoDeploy: (getIdToken, options) => fromDenoDeploy({ ...options, getIdToken }),
+  fromGoogleCloud: (getAccessToken, options) => fromGoogleCloud({ ...options, serviceAccount: "a@b", getAccessToken }),
+  fromPrivateKey: (key, options) => fromPrivateKey({ ...options, issuer: "https://x", subject: "s", keyId: "k", key }),
+};
+
+for (const [name, create] of Object.entries(CALLING)) {
+  test(`no message of ${name} shows the secrets in the error of a callback and in its causes`, async () => {
+    for (const text of [`Cannot use ${EXPIRED}`, `{"client_secret":"${HEADER}"}`, `password=${HEADER}`]) {
+      for (const error of [new Error(text), new Error("No", { cause: new Error(text) }), { message: text }, text]) {
+        const { message } = await failureOf(create(() => Promise.reject(error), machine(EXPIRED))());
+        assert.match(message, /redacted/);
+        assert.equal(findSecret([message], [EXPIRED, HEADER]), undefined);
+      }
     }
   });
 }
