@@ -1,4 +1,5 @@
 import { AuthenticationError } from "../errors.ts";
+import { memberOf } from "../runtime/member_of.ts";
 import { missingPermission } from "../runtime/permission.ts";
 import { readText } from "../runtime/read_text.ts";
 import { fetchRemotely } from "../runtime/remote_fetch.ts";
@@ -59,7 +60,8 @@ export async function send(
   } catch (error) {
     if (init.signal.aborted) throw init.signal.reason;
     const { host } = new URL(url);
-    const { name, cause = error } = Object(error) as { name?: unknown; cause?: unknown };
+    const name = memberOf(error, "name");
+    const cause = memberOf(error, "cause") ?? error;
     // Not retried: another attempt reaches the same server, or the same variables.
     if (name === "UntrustedServer") throw new AuthenticationError(`Cannot trust "${host}": ${bound(messageOf(cause))}`);
     if (name === "UnusableProxy") throw new AuthenticationError(`Cannot reach "${host}": ${messageOf(error)}`);

@@ -1,8 +1,10 @@
+import { memberOf } from "../runtime/member_of.ts";
+
 /**
  * Returns the message of a thrown value, which need not be an `Error`; `""` if it has none. Its length is not bounded.
  */
 export function messageOf(error: unknown): string {
-  const { message } = Object(error) as { message?: unknown };
+  const message = memberOf(error, "message");
   if (typeof message === "string") return message;
   return typeof error === "string" ? error : "";
 }
@@ -18,11 +20,11 @@ export function messagesOf(error: unknown): string {
   const messages: string[] = [];
   let at = error;
   for (let count = 0; typeof at === "object" && at !== null && count < MAX_ERRORS; count++) {
-    const { cause, code } = at as { cause?: unknown; code?: unknown };
+    const code = memberOf(at, "code");
     const message = messageOf(at);
     // Node has the code alone where several addresses of a host were tried.
     messages.push(typeof code === "string" && !message.includes(code) ? `${message} (${code})`.trimStart() : message);
-    at = cause;
+    at = memberOf(at, "cause");
   }
   return messages.filter(Boolean).join(": ");
 }

@@ -1,3 +1,4 @@
+import { memberOf } from "./member_of.ts";
 import { detectPlatform } from "./platform.ts";
 
 /**
@@ -22,11 +23,11 @@ export function checkRunPermission(command: string): void {
  * error.
  */
 export function missingPermission(error: unknown, access: Access): string | undefined {
-  let current = Object(error) as { name?: unknown; code?: unknown; cause?: unknown };
+  let current = error;
   for (let i = 0; i <= MAX_CAUSES; i++) {
-    if (current.name === "NotCapable") return flagFor(access, "Deno");
-    if (current.code === "ERR_ACCESS_DENIED") return flagFor(access, "Node");
-    current = Object(current.cause);
+    if (memberOf(current, "name") === "NotCapable") return flagFor(access, "Deno");
+    if (memberOf(current, "code") === "ERR_ACCESS_DENIED") return flagFor(access, "Node");
+    current = memberOf(current, "cause");
   }
   return undefined;
 }
