@@ -2,7 +2,6 @@ import { withTimeout } from "../core/timeout.ts";
 import type { Settings } from "../core/settings.ts";
 import { isUnavailable } from "../core/unavailable.ts";
 import { messageOf } from "../core/unknown_errors.ts";
-import { CredentialUnavailableError } from "../errors.ts";
 import { fileFinder } from "../runtime/file_exists.ts";
 import { textFileReader } from "../runtime/files.ts";
 import { memberOf } from "../runtime/member_of.ts";
