@@ -1,5 +1,4 @@
 import { AuthenticationError } from "../errors.ts";
-import { memberOf } from "../runtime/member_of.ts";
 import { missingPermission } from "../runtime/permission.ts";
 import { readText } from "../runtime/read_text.ts";
 import { fetchRemotely } from "../runtime/remote_fetch.ts";
@@ -7,7 +6,7 @@ import { bound } from "./bound.ts";
 import { retryAfter } from "./retry_after.ts";
 import { withTimeout } from "./timeout.ts";
 import type { Settings } from "./settings.ts";
-import { messageOf, messagesOf } from "./unknown_errors.ts";
+import { memberOf, messageOf, messagesOf } from "./unknown_errors.ts";
 
 const MAX_BYTES = 1_048_576;
 

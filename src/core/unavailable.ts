@@ -8,7 +8,7 @@ import {
   CredentialUnavailableErrorName,
   type UnavailableOutcome,
 } from "../errors.ts";
-import { memberOf } from "../runtime/member_of.ts";
+import { memberOf } from "./unknown_errors.ts";
 
 const DEFAULT_RECHECK_IN_MS = 60_000;
 /** Maximum number of errors that are judged: an aggregate may hold aggregates, or itself. */

@@ -1,4 +1,13 @@
-import { memberOf } from "../runtime/member_of.ts";
+/**
+ * Returns a member of a thrown value; `undefined` if it cannot be read, such as that of an object of a closed window.
+ */
+export function memberOf(error: unknown, name: string): unknown {
+  try {
+    return (Object(error) as Readonly<Record<string, unknown>>)[name];
+  } catch {
+    return undefined;
+  }
+}
 
 /**
  * Returns the message of a thrown value, which need not be an `Error`; `""` if it has none. Its length is not bounded.

@@ -1,10 +1,9 @@
 import { withTimeout } from "../core/timeout.ts";
 import type { Settings } from "../core/settings.ts";
 import { isUnavailable } from "../core/unavailable.ts";
-import { messageOf } from "../core/unknown_errors.ts";
+import { memberOf, messageOf } from "../core/unknown_errors.ts";
 import { fileFinder } from "../runtime/file_exists.ts";
 import { textFileReader } from "../runtime/files.ts";
-import { memberOf } from "../runtime/member_of.ts";
 import { missingPermission } from "../runtime/permission.ts";
 import { programRunner } from "../runtime/process.ts";
 import type { CommandOutput, RuntimeOverrides } from "../runtime/runtime.ts";

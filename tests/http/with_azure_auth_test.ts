@@ -104,7 +104,10 @@ describe("withAzureAuth", () => {
 
   test("rejects null as the first argument as a URL that gets no token", async () => {
     const { azureFetch, calls } = connect([new Response()]);
-    await assert.rejects(azureFetch(null as never), { name: "TypeError", message: /^withAzureAuth: Cannot send a token/ });
+    await assert.rejects(azureFetch(null as never), {
+      name: "TypeError",
+      message: /^withAzureAuth: Cannot send a token/,
+    });
     assert.deepEqual(calls, []);
   });
 
