@@ -86,10 +86,13 @@ export function withoutIds(description: string): string {
   return description.split("Trace ID:", 1)[0]!.trimEnd();
 }
 
-/** Returns a text as one short line. Redact the text first, because a truncated secret is not recognised. */
+/**
+ * Returns a text as one short line, without control characters and those that change the direction of the text. Redact
+ * the text first, because a truncated secret is not recognised.
+ */
 export function toSingleLine(text: string): string {
   // deno-lint-ignore no-control-regex
-  const line = bound(text).replace(/[\s\x00-\x1f\x7f-\x9f]+/g, " ");
+  const line = bound(text).replace(/[\s\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]+/g, " ");
   return line.length > MAX_CHARACTERS ? `${line.slice(0, MAX_CHARACTERS).replace(/ \S*$/, "")}…` : line;
 }
 

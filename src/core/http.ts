@@ -6,7 +6,7 @@ import { bound } from "./bound.ts";
 import { retryAfter } from "./retry_after.ts";
 import { withTimeout } from "./timeout.ts";
 import type { Settings } from "./settings.ts";
-import { messageOf, messagesOf } from "./unknown_errors.ts";
+import { memberOf, messageOf, messagesOf } from "./unknown_errors.ts";
 
 const MAX_BYTES = 1_048_576;
 
@@ -59,7 +59,8 @@ export async function send(
   } catch (error) {
     if (init.signal.aborted) throw init.signal.reason;
     const { host } = new URL(url);
-    const { name, cause = error } = Object(error) as { name?: unknown; cause?: unknown };
+    const name = memberOf(error, "name");
+    const cause = memberOf(error, "cause") ?? error;
     // Not retried: another attempt reaches the same server, or the same variables.
     if (name === "UntrustedServer") throw new AuthenticationError(`Cannot trust "${host}": ${bound(messageOf(cause))}`);
     if (name === "UnusableProxy") throw new AuthenticationError(`Cannot reach "${host}": ${messageOf(error)}`);

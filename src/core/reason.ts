@@ -7,13 +7,14 @@ import { messageOf, messagesOf } from "./unknown_errors.ts";
  * A secret after its name. In JSON the name is in quotation marks, and in JSON within a string these have backslashes.
  */
 const NAMED =
-  /((?:secret(?:string)?|token|password|passphrase|pwd|assertion|signature|key|authorization)\\?["']?\s*[:=]\s*\\?["']?)(?:(?<=")(?:[^"\\]|\\.)*|(?<=')(?:[^'\\]|\\.)*|[^\s"',&}]+)/gis;
+  /((?:secret(?:string)?|token|password|passwd|pwd|passphrase|assertion|signature|key|authorization)\\?["']?\s*[:=]\s*\\?["']?)(?:(?<=")(?:[^"\\]|\\.)*|(?<=')(?:[^'\\]|\\.)*|[^\s"',&}]+)/gis;
 
 /**
  * Text that looks like a secret, in a line with single blanks: a token after its scheme, a value after its name or in a
  * query, the user of a URL, a JWT, a client secret of Microsoft Entra, or a long word of base64 or hexadecimal digits.
  */
 const SECRET_LIKE = [
+  /(authorization\\?["']?\s*[:=]\s*\\?["']?[\w-]+ )[\w+/=~.-]+/gi,
   /(\b(?:bearer|basic) )[\w+/=~.-]+/gi,
   NAMED,
   /([?&][\w.-]+=)[^\s&"']+/g,

@@ -59,7 +59,8 @@ function untilAborted<T>(work: (signal: AbortSignal) => PromiseLike<T>, signal: 
   return new Promise<T>((resolve, reject) => {
     if (signal.aborted) throw signal.reason;
     signal.addEventListener("abort", () => reject(signal.reason));
-    work(signal).then(resolve, reject);
+    // `resolve` would wait for an object with the method "then", also when the signal fires.
+    Promise.resolve(work(signal)).then(resolve, reject);
   });
 }
 

@@ -1,11 +1,14 @@
 import {
   type AggregateAuthenticationError,
   AggregateAuthenticationErrorName,
+  AuthenticationError,
+  AuthenticationErrorName,
   AuthenticationRequiredErrorName,
   type CredentialUnavailableError,
   CredentialUnavailableErrorName,
   type UnavailableOutcome,
 } from "../errors.ts";
+import { memberOf } from "./unknown_errors.ts";
 
 const DEFAULT_RECHECK_IN_MS = 60_000;
 /** Maximum number of errors that are judged: an aggregate may hold aggregates, or itself. */
@@ -33,6 +36,12 @@ const INCONCLUSIVE: Unavailable = { outcome: "inconclusive", recheckAfterInMs: D
  */
 export function isUnavailable(error: unknown): boolean {
   return NAMES.includes(nameOf(error));
+}
+
+/** Whether the error is that of a credential, whose message explains it. */
+export function isCredentialError(error: unknown): boolean {
+  // The name comes first, because `instanceof` throws for an object that cannot be read.
+  return isUnavailable(error) || nameOf(error) === AuthenticationErrorName && error instanceof AuthenticationError;
 }
 
 /**
@@ -94,5 +103,5 @@ function causesOf(aggregate: AggregateAuthenticationError): Unavailable[] {
 }
 
 function nameOf(error: unknown): unknown {
-  return (error as { name?: unknown } | null | undefined)?.name;
+  return memberOf(error, "name");
 }

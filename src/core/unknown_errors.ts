@@ -1,8 +1,19 @@
 /**
+ * Returns a member of a thrown value; `undefined` if it cannot be read, such as that of an object of a closed window.
+ */
+export function memberOf(error: unknown, name: string): unknown {
+  try {
+    return (Object(error) as Readonly<Record<string, unknown>>)[name];
+  } catch {
+    return undefined;
+  }
+}
+
+/**
  * Returns the message of a thrown value, which need not be an `Error`; `""` if it has none. Its length is not bounded.
  */
 export function messageOf(error: unknown): string {
-  const { message } = Object(error) as { message?: unknown };
+  const message = memberOf(error, "message");
   if (typeof message === "string") return message;
   return typeof error === "string" ? error : "";
 }
@@ -18,13 +29,13 @@ export function messagesOf(error: unknown): string {
   const messages: string[] = [];
   let at = error;
   for (let count = 0; typeof at === "object" && at !== null && count < MAX_ERRORS; count++) {
-    const { cause, code } = at as { cause?: unknown; code?: unknown };
+    const code = memberOf(at, "code");
     const message = messageOf(at);
     // Node has the code alone where several addresses of a host were tried.
     const reason = typeof code === "string" && !message.includes(code) ? `${message} (${code})`.trimStart() : message;
     // Many errors repeat the message of their cause.
     if (!messages.some((message) => message.includes(reason))) messages.push(reason);
-    at = cause;
+    at = memberOf(at, "cause");
   }
   return messages.filter(Boolean).join(": ");
 }

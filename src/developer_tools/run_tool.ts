@@ -1,7 +1,7 @@
 import { withTimeout } from "../core/timeout.ts";
 import type { Settings } from "../core/settings.ts";
-import { messageOf } from "../core/unknown_errors.ts";
-import { CredentialUnavailableError } from "../errors.ts";
+import { isUnavailable } from "../core/unavailable.ts";
+import { memberOf, messageOf } from "../core/unknown_errors.ts";
 import { fileFinder } from "../runtime/file_exists.ts";
 import { textFileReader } from "../runtime/files.ts";
 import { missingPermission } from "../runtime/permission.ts";
@@ -69,21 +69,25 @@ export async function runTool(
       windowsVerbatimArguments: verbatim,
     };
     try {
-      return await withTimeout((signal) => run(command, line, { ...options, signal }), {
+      const output = await withTimeout((signal) => run(command, line, { ...options, signal }), {
         sleep: settings.sleep,
         ms: Math.max(ms - elapsedInMs, 0),
         onTimeout,
         outer: signal,
       });
+      checkOutput(output);
+      return output;
     } catch (error) {
-      const { code } = Object(error) as { code?: unknown };
-      if (error instanceof CredentialUnavailableError) throw error;
+      const code = memberOf(error, "code");
+      if (isUnavailable(error)) throw error;
       const flag = missingPermission(error, { run: name });
       if (flag) missingFlag = flag;
       // Another folder may have a program that can be started.
-      else if (!/^(ENOENT|EACCES|ENOTDIR)$/.test(String(code))) failure ??= sanitizeOutput(messageOf(error));
+      else if (!/^(ENOENT|EACCES|ENOTDIR)$/.test(String(code))) {
+        failure ??= sanitizeOutput(messageOf(error)) || "It gave no reason";
+      }
       // The output was too long: the program was started, so that no other one is.
-      if (error instanceof RangeError) break;
+      if (memberOf(error, "name") === "RangeError") break;
     }
   }
   if (failure !== undefined) {
@@ -102,6 +106,13 @@ export async function runTool(
       missingFlag.replace(/--allow-run=.*/, runFlags(tool, context))
     }, or install it, see ${tool.installation}`,
   });
+}
+
+/** Throws a `TypeError` for a malformed output, which `runtime.run` may return. */
+function checkOutput(output: CommandOutput): void {
+  const { code, stdout, stderr } = Object(output) as Partial<CommandOutput>;
+  if (typeof code === "number" && typeof stdout === "string" && typeof stderr === "string") return;
+  throw new TypeError('"runtime.run" must return an object with "code", "stdout" and "stderr"');
 }
 
 /** Returns the flags with which Deno lets a tool be started. */

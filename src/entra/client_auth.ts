@@ -2,7 +2,7 @@ import type { ClientAuth } from "oauth4webapi";
 import type { AssertionRequest } from "../assertion_source.ts";
 import type { AdviseOnAssertion } from "./advice.ts";
 import { reasonOf } from "../core/reason.ts";
-import { isUnavailable } from "../core/unavailable.ts";
+import { isCredentialError } from "../core/unavailable.ts";
 import { AuthenticationError } from "../errors.ts";
 
 export { ClientSecretPost as secretAuth, None as noAuth } from "oauth4webapi";
@@ -47,7 +47,7 @@ async function callForAssertion(getAssertion: AssertionCallback, request: Assert
     assertion = await getAssertion(request);
   } catch (error) {
     // The errors of a source of assertions explain themselves.
-    if (error instanceof AuthenticationError || isUnavailable(error)) throw error;
+    if (isCredentialError(error)) throw error;
     throw new AuthenticationError(
       `Cannot get a client assertion: The callback "getAssertion" failed: ${reasonOf(error)}`,
       { cause: error },

@@ -1,5 +1,5 @@
 import { reasonOf } from "../core/reason.ts";
-import { isUnavailable } from "../core/unavailable.ts";
+import { isCredentialError } from "../core/unavailable.ts";
 import { AuthenticationError } from "../errors.ts";
 
 /**
@@ -14,7 +14,7 @@ export async function call<Result>(
   try {
     return await callback();
   } catch (cause) {
-    if (cause instanceof AuthenticationError || isUnavailable(cause)) throw cause;
+    if (isCredentialError(cause)) throw cause;
     throw new AuthenticationError(`Cannot get ${label}: The callback "${name}" failed: ${reasonOf(cause)}`, { cause });
   }
 }

@@ -79,6 +79,7 @@ export async function runCommand(
   const { runTool } = await import("../developer_tools/run_tool.ts");
   const { toolContext } = await import("../developer_tools/create_tool_get_token.ts");
   const { sanitizeOutput } = await import("../developer_tools/tool.ts");
+  const { withoutEscapes } = await import("../developer_tools/tool.ts");
   const end = Math.max(command.lastIndexOf("/"), command.lastIndexOf("\\"));
   const name = command.slice(end + 1).replace(/\.exe$/i, "");
   const folder = end < 0 ? undefined : command.slice(0, end) || "/";
@@ -93,7 +94,9 @@ export async function runCommand(
   const { code, stdout, stderr } = await runTool(tool, { args }, context, { signal, elapsedInMs: 0 });
   if (code === 0) return read(stdout) ?? "";
   throw new AuthenticationError(
-    `Cannot get ${label}: It ended with exit code ${code}: ${sanitizeOutput(stderr) || "It wrote no message"}`,
+    `Cannot get ${label}: It ended with exit code ${code}: ${
+      sanitizeOutput(withoutEscapes(stderr)) || "It wrote no message"
+    }`,
   );
 
   function read(stdout: string): string | undefined {

@@ -22,7 +22,7 @@ export function readArguments(input: string | URL | Request, init: RequestInit, 
     url,
     method: (init.method ?? request?.method ?? "GET").toUpperCase(),
     headers: new Headers(init.headers ?? request?.headers),
-    init: { ...init },
+    init: copyOf(init),
     redirect: init.redirect ?? request?.redirect ?? "follow",
     signal: init.signal ?? request?.signal,
     isRepeatable: body === undefined || body === null || isReusable(body),
@@ -31,7 +31,14 @@ export function readArguments(input: string | URL | Request, init: RequestInit, 
 
 /** Whether the argument of `fetch` is a `Request`, also one of another realm. */
 export function isRequest(input: string | URL | Request): input is Request {
-  return typeof input === "object" && "url" in input;
+  return "url" in Object(input);
+}
+
+/** Copies the second argument of `fetch`, with the members that it inherits, as those of a `Request` are. */
+function copyOf(init: RequestInit): RequestInit {
+  const copy: Record<string, unknown> = {};
+  for (const name in init) copy[name] = init[name as keyof RequestInit];
+  return copy;
 }
 
 function isReusable(body: unknown): boolean {

@@ -186,11 +186,12 @@ export function withAzureAuth(credential: TokenCredential, options: AzureFetchOp
       ...claims && { claims },
     });
     if (!token) throw new TypeError("withAzureAuth: Cannot get a token: The credential returned none");
-    // The error of `Headers` would show the token.
-    if (!/^[!-~]+$/.test(token.token)) {
+    const text: unknown = token.token;
+    // The error of `Headers` would show the token. A missing token would be sent as "undefined".
+    if (typeof text !== "string" || !/^[!-~]+$/.test(text)) {
       throw new TypeError("withAzureAuth: Cannot send the token: It is empty, or has an invalid character");
     }
-    return token.token;
+    return text;
   }
 
   function scopeOf(url: URL | undefined): string {
@@ -208,10 +209,10 @@ export function withAzureAuth(credential: TokenCredential, options: AzureFetchOp
     return await send(input, { ...init, method, headers, redirect: "manual", ...signal && { signal } });
   }
 
-  return async (input, init = {}) => {
+  return async (input, init) => {
     const url = parseUrl(isRequest(input) ? input.url : input);
     const scope = scopeOf(url);
-    let outgoing = readArguments(input, init, url!);
+    let outgoing = readArguments(input, init ?? {}, url!);
     if (clientRequestId && !outgoing.headers.has("x-ms-client-request-id")) {
       outgoing.headers.set("x-ms-client-request-id", crypto.randomUUID());
     }
@@ -241,18 +242,25 @@ function setHeaders({ headers, url }: Outgoing, scope: string, token: string): v
 }
 
 function checkOptions(options: AzureFetchOptions): void {
-  const { scope, hosts } = options;
+  if (typeof options !== "object" || options === null) {
+    throw new TypeError('Argument "options" must be an object with the options by name');
+  }
+  const { scope, hosts, fetch } = options;
   checkOptionNames(options, "scope hosts fetch clientRequestId");
   // The name of this argument in other functions, and too short for the check above.
   if ("scopes" in options) throw new TypeError('Option "scopes" is unknown: Did you mean "scope"?');
   if (scope !== undefined && (typeof scope !== "string" || !scope)) {
     throw new TypeError('Option "scope" must be a non-empty string');
   }
+  if (fetch !== undefined && typeof fetch !== "function") throw new TypeError('Option "fetch" must be a function');
   if (hosts === undefined) return;
   if (!Array.isArray(hosts)) throw new TypeError('Option "hosts" must be an array');
-  const wrong = hosts.find((host) => parseUrl(`https://${host}`)?.host !== String(host).toLowerCase());
-  if (wrong !== undefined) {
+  if (!Array.from(hosts).every(isHost)) {
     throw new TypeError('Option "hosts" must contain hosts such as "api.contoso.com", without protocol and path');
   }
   if (!scope) throw new TypeError('Option "hosts" requires "scope", the scope of the tokens for these hosts');
+}
+
+function isHost(host: unknown): boolean {
+  return typeof host === "string" && parseUrl(`https://${host}`)?.host === host.toLowerCase();
 }

@@ -22,11 +22,15 @@ export function checkRunPermission(command: string): void {
  * error.
  */
 export function missingPermission(error: unknown, access: Access): string | undefined {
-  let current = Object(error) as { name?: unknown; code?: unknown; cause?: unknown };
-  for (let i = 0; i <= MAX_CAUSES; i++) {
-    if (current.name === "NotCapable") return flagFor(access, "Deno");
-    if (current.code === "ERR_ACCESS_DENIED") return flagFor(access, "Node");
-    current = Object(current.cause);
+  try {
+    let current = Object(error) as { name?: unknown; code?: unknown; cause?: unknown };
+    for (let i = 0; i <= MAX_CAUSES; i++) {
+      if (current.name === "NotCapable") return flagFor(access, "Deno");
+      if (current.code === "ERR_ACCESS_DENIED") return flagFor(access, "Node");
+      current = Object(current.cause);
+    }
+  } catch {
+    // A member of an object of a closed window cannot be read.
   }
   return undefined;
 }

@@ -279,6 +279,11 @@ test("requests a new token if the cache does not store entries", async () => {
 for (
   const [name, cache] of Object.entries({
     "get hangs": { get: () => new Promise<undefined>(() => {}), set: doNothing, delete: doNothing },
+    "get resolves with an object that hangs": {
+      get: () => ({ then: (resolve: (value: unknown) => void) => resolve({ then: doNothing }) }) as never,
+      set: doNothing,
+      delete: doNothing,
+    },
     "set hangs": { get: doNothingAsync, set: () => new Promise(() => {}), delete: doNothing },
     "everything hangs": {
       get: () => new Promise<undefined>(() => {}),

@@ -233,6 +233,29 @@ describe("PATH on Linux", () => {
     assert.deepEqual(programs.started.map(({ command }) => command), ["/a/az", "/b/az", "/c/az", "/d/az"]);
   });
 
+  test("an error that cannot be read is a program that cannot be run", async () => {
+    const { proxy: closed, revoke } = Proxy.revocable(new Error("closed"), {});
+    revoke();
+    const run = () => Promise.reject(closed);
+    const credential = new AzureCliCredential({ env: { PATH: "/a", HOME: "/home/jo" }, runtime: { run } });
+    const error = await failureOf(credential.getToken(SCOPE));
+    assert.equal(error.name, "CredentialUnavailableError");
+    assert.match(error.message, /"az account get-access-token" could not be run: It gave no reason: /);
+  });
+
+  for (const output of [undefined, null, {}, { code: 0, stdout: "{}" }, { code: 0, stdout: 5, stderr: "" }]) {
+    test(`an output of runtime.run that is malformed is named: ${JSON.stringify(output)}`, async () => {
+      const run = () => Promise.resolve(output as never);
+      const credential = new AzureCliCredential({ env: { PATH: "/a", HOME: "/home/jo" }, runtime: { run } });
+      const error = await failureOf(credential.getToken(SCOPE));
+      assert.equal(error.name, "CredentialUnavailableError");
+      assert.match(
+        error.message,
+        /could not be run: "runtime.run" must return an object with "code", "stdout" and "stderr": /,
+      );
+    });
+  }
+
   test("after a program was started and wrote too much, the other folders are not searched", async () => {
     const { credential, programs } = createDesk("az", () => new RangeError("It wrote more than a megabyte"), {
       env: { PATH: "/a:/b" },

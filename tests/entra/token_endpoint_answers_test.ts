@@ -260,6 +260,12 @@ test("line breaks in a description are replaced by single spaces", async () => {
   assert.equal(message, "invalid_client (HTTP 401). Wrong. Try again");
 });
 
+test("characters that change the direction of the text are replaced by single spaces", async () => {
+  const error_description = "AADSTS4711: Run\u202Emr\u202C \u2066x\u2069 y";
+  const { message } = await failWith(() => jsonAnswer({ error: "invalid_client", error_description }, { status: 401 }));
+  assert.equal(message, "invalid_client (HTTP 401). Run mr x y");
+});
+
 test("a very long description of many lines is truncated to one line", async () => {
   const error_description = `AADSTS4711: ${"All work and no play.\r\n\u0000\u001b[31m".repeat(1_000)}`;
   const { error, message } = await failWith(() =>

@@ -1,9 +1,11 @@
 import {
   ChainedTokenCredential,
   ClientAssertionCredential,
+  ClientSecretCredential,
   type CredentialOptions,
   CredentialUnavailableError,
 } from "@azweb/identity";
+import { fromAws } from "@azweb/identity/federation";
 import { createFakeClock, StaticCredential } from "@azweb/identity/testing";
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -72,6 +74,10 @@ for (
       "GET https://id.example/token?code=[redacted]&audience=[redacted] failed",
     ],
     ["Authorization: Bearer abc.def was refused", "Authorization: [redacted] [redacted] was refused"],
+    ["Authorization: Negotiate s3cr3t was refused", "Authorization: [redacted] [redacted] was refused"],
+    ['{"authorization":"ApiKey s3cr3t"}', '{"authorization":"[redacted]"}'],
+    ["Server=db;Pwd=s3cr3t", "Server=db;Pwd=[redacted]"],
+    ["passphrase: s3cr3t", "passphrase: [redacted]"],
     ["Exit code: 7, see https://id.example/help", "Exit code: 7, see https://id.example/help"],
     ['{"client_secret":"s3cr3t","error":"no"}', '{"client_secret":"[redacted]","error":"no"}'],
     ['{"client_secret" : "s3 cr3t", "error": "no"}', '{"client_secret" : "[redacted]", "error": "no"}'],
@@ -122,6 +128,52 @@ test("a callback that rejects with a value that is not an Error causes an Authen
     assert.equal(service.requests.length, 0);
   }
 });
+
+const { proxy: closed, revoke } = Proxy.revocable({}, {});
+revoke();
+
+/** Errors with a member that cannot be read, as of an object of a window that was closed. */
+const unreadable: Readonly<Record<string, unknown>> = {
+  "no readable member": closed,
+  ...Object.fromEntries(["name", "message", "code", "cause"].map((name) => [
+    `an unreadable "${name}"`,
+    Object.defineProperty(new Error("The vault is sealed"), name, {
+      get() {
+        throw new RangeError("unreadable");
+      },
+    }),
+  ])),
+};
+for (const [which, cause] of Object.entries(unreadable)) {
+  test(`a callback that rejects with an error with ${which} causes an AuthenticationError`, async () => {
+    const error = await failureOf(create(() => Promise.reject(cause), createService()).getToken(SCOPE));
+    assert.equal(error.name, "AuthenticationError");
+    assert.match(
+      error.message,
+      /^ClientAssertionCredential: .*The callback "getAssertion" failed: (The vault is sealed|see "cause")$/,
+    );
+    assert.equal(error.cause, cause);
+  });
+
+  test(`a callback of a source that rejects with an error with ${which} causes an AuthenticationError`, async () => {
+    const credentials = () => Promise.reject(cause);
+    const error = await failureOf(fromAws({ region: "eu-west-1", credentials })());
+    assert.equal(error.name, "AuthenticationError");
+    assert.match(
+      error.message,
+      /^Cannot get the assertion of AWS: The callback "credentials" failed: (The vault is sealed|see "cause")$/,
+    );
+  });
+
+  test(`a fetch that rejects with an error with ${which} is a request without a response`, async () => {
+    const fetch = () => Promise.reject(cause);
+    const options = { ...isolatedOptions(createService()), fetch, retryOptions: { maxRetries: 0 } };
+    const error = await failureOf(new ClientSecretCredential(TENANT, CLIENT, "s3cr3t", options).getToken(SCOPE));
+    assert.equal(error.name, "AuthenticationError");
+    assert.match(error.message, /^ClientSecretCredential: Cannot get a token .*: The (vault is sealed|request failed)/);
+    assert.equal(error.statusCode, 0);
+  });
+}
 
 for (const nothing of [undefined, null, "", " ", "\n", 7, true, {}, [], [ASSERTION], new Uint8Array(3)]) {
   test(`a callback that returns ${nothing instanceof Uint8Array ? "bytes" : JSON.stringify(nothing)} is rejected`, async () => {

@@ -138,6 +138,8 @@ test("a program that fails, is not installed or writes no JWT causes an error wi
     error.message,
     'Cannot get the assertion of the program "circleci": It ended with exit code 3: No job [redacted]',
   );
+  const coloured = withProgram("circleci", () => ({ code: 3, stderr: "\x1b[91mNo \x1b[1mjob\x1b[0m\n" }));
+  assert.match((await failureOf(fromCommand("circleci", [], coloured)())).message, /exit code 3: No job$/);
   const missing = await failureOf(fromCommand("none", [], failing)());
   assert.equal(missing.name, "CredentialUnavailableError");
   assert.match(missing.message, /No folder of PATH has the program "none"/);

@@ -88,6 +88,29 @@ describe("withAzureAuth", () => {
     assert.equal(received[1]?.headers.get("x-ms-version"), null);
   });
 
+  test("accepts a Request as the second argument, with its method, headers and body", async () => {
+    const { azureFetch, received } = connect([new Response("content")]);
+    const request = new Request("https://app.example/", { method: "PUT", headers: { "x-one": "1" }, body: "hello" });
+    await azureFetch(GRAPH, request);
+    assert.deepEqual(received.map(({ method, url, body }) => [method, url, body]), [["PUT", GRAPH, "hello"]]);
+    assert.equal(received[0]?.headers.get("x-one"), "1");
+  });
+
+  test("accepts null as the second argument, as fetch does", async () => {
+    const { azureFetch, received } = connect([new Response("content")]);
+    await azureFetch(GRAPH, null as never);
+    assert.deepEqual(received.map(({ method, url }) => [method, url]), [["GET", GRAPH]]);
+  });
+
+  test("rejects null as the first argument as a URL that gets no token", async () => {
+    const { azureFetch, calls } = connect([new Response()]);
+    await assert.rejects(azureFetch(null as never), {
+      name: "TypeError",
+      message: /^withAzureAuth: Cannot send a token/,
+    });
+    assert.deepEqual(calls, []);
+  });
+
   test("keeps the header x-ms-version of the request, and replaces its header Authorization", async () => {
     const { azureFetch, received } = connect([new Response()]);
     await azureFetch(BLOB, { headers: { "x-ms-version": "2021-12-02", authorization: "Bearer unused" } });
@@ -180,10 +203,10 @@ describe("withAzureAuth", () => {
     assert.deepEqual(calls, []);
   });
 
-  for (const token of ["a-secret\nof two lines", "a-secret\0", "a-secrét", ""]) {
+  for (const token of ["a-secret\nof two lines", "a-secret\0", "a-secrét", "", undefined, null, 12, ["a-secret"]]) {
     test(`rejects the token ${JSON.stringify(token)} without showing it`, async () => {
       const { azureFetch, received } = connect([new Response()]);
-      const credential = { getToken: () => Promise.resolve({ token, expiresOnTimestamp: Infinity }) };
+      const credential = { getToken: () => Promise.resolve({ token: token as string, expiresOnTimestamp: Infinity }) };
       await assert.rejects(withAzureAuth(credential, { fetch: azureFetch })(GRAPH), {
         name: "TypeError",
         message: "withAzureAuth: Cannot send the token: It is empty, or has an invalid character",
@@ -198,6 +221,10 @@ describe("withAzureAuth", () => {
     "a host with a path": [{ hosts: ["api.contoso.com/a"], scope: "s" }, /without protocol and path/],
     "an empty host": [{ hosts: [""], scope: "s" }, /without protocol and path/],
     "a string of hosts": [{ hosts: "api.contoso.com", scope: "s" }, /"hosts" must be an array/],
+    "a host that is not set": [{ hosts: [undefined], scope: "s" }, /without protocol and path/],
+    "a host that is a symbol": [{ hosts: [Symbol("api.contoso.com")], scope: "s" }, /without protocol and path/],
+    "an array as host": [{ hosts: [["api.contoso.com"]], scope: "s" }, /without protocol and path/],
+    "a fetch that is no function": [{ fetch: {} }, /^Option "fetch" must be a function$/],
     "an empty scope": [{ scope: "" }, /"scope" must be a non-empty string/],
     "scopes": [{ scopes: "s" }, /^Option "scopes" is unknown: Did you mean "scope"\?$/],
     "a misspelt option": [
@@ -211,6 +238,15 @@ describe("withAzureAuth", () => {
       assert.throws(() => withAzureAuth(credential, options), { name: "TypeError", message });
     });
   }
+
+  test("throws if the options are not an object", () => {
+    for (const options of [null, "api://my-api/.default"]) {
+      assert.throws(() => withAzureAuth({ getToken: () => Promise.resolve(null) }, options as never), {
+        name: "TypeError",
+        message: 'Argument "options" must be an object with the options by name',
+      });
+    }
+  });
 
   test("throws if the first argument is not a credential", () => {
     for (const credential of [undefined, null, "a-token", {}, { credential: { getToken() {} } }]) {
