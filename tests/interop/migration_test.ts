@@ -764,7 +764,7 @@ const ROWS: Readonly<Record<string, () => Promise<void>>> = {
           ...options,
           retryOptions: { maxRetries: 0 },
         });
-        await assert.rejects(credential.getToken(SCOPE));
+        assert.match(await outcomeOf(credential.getToken(SCOPE)), /Error$/);
         return proxy.requests.slice(before, before + 1);
       }, { env: { HTTP_PROXY: proxy.url } });
       assert.deepEqual(seen, { theirs: ["login.invalid:443"], ours: [] });

@@ -6,6 +6,7 @@ import { createFakeClock, createVirtualMachine } from "@azweb/identity/testing";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setImmediate } from "node:timers";
+import { createRandom } from "../support/random.ts";
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
@@ -274,14 +275,4 @@ function statusIn(outage: Outage | undefined, now: number): number {
     default:
       return 200;
   }
-}
-
-/** Returns a generator of reproducible pseudo-random numbers from 0 to 1 (mulberry32). */
-function createRandom(seed: number): () => number {
-  return () => {
-    seed = (seed + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
