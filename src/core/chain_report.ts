@@ -15,8 +15,9 @@ export function chainReport(attempts: readonly Attempt[]): string[] {
     const [prefix, suffix] = [`${name}: `, `: ${nextStep}`];
     const start = reason.startsWith(prefix) ? prefix.length : 0;
     const end = nextStep && reason.endsWith(suffix) ? -suffix.length : undefined;
-    const why = reason.slice(start, end).replaceAll("\n", "\n    ");
-    return [name, inWords(outcome), `${elapsedInMs} ms`, nextStep ? `${why}\n    → ${nextStep}` : why];
+    const why = reason.slice(start, end);
+    const cell = (nextStep ? `${why}\n→ ${nextStep}` : why).replaceAll("\n", "\n    ");
+    return [name, inWords(outcome), `${elapsedInMs} ms`, cell];
   });
   const all = [["credential", "outcome", "time", "reason and next step"], ...rows];
   const widths = [0, 1, 2].map((column) => Math.max(...all.map((row) => row[column]!.length)));

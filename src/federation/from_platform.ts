@@ -40,11 +40,12 @@ export function fromPlatform(options: AssertionSourceOptions = {}): AssertionSou
 
 /** Returns the error for a program that runs on none of the platforms, with the variables of each platform. */
 export function noPlatform(): CredentialUnavailableError {
-  const rows = PLATFORMS.map(({ name, variables }) =>
-    `  ${name}: ${variables.map((group) => group.join(" or ")).join(", and ")}`
-  );
-  return new CredentialUnavailableError(
-    `Cannot find a platform that issues assertions: None of its variables is set\n${rows.join("\n")}`,
-    { outcome: "absent", nextStep: "Run the program on one of the platforms, or set the variable of a token file" },
-  );
+  const rows = PLATFORMS.map(({ name, variables }) => {
+    const names = variables.map((group) => group.join(" or ")).join(", and ");
+    return name.endsWith(names) ? `  ${name}` : `  ${name}: ${names}`;
+  });
+  return new CredentialUnavailableError("Cannot find a platform that issues assertions: None of its variables is set", {
+    outcome: "absent",
+    nextStep: `Run the program on one of the platforms, or set the variable of a token file\n${rows.join("\n")}`,
+  });
 }

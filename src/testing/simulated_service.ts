@@ -1,3 +1,5 @@
+import { MissingJoseError } from "./entra/load_jose.ts";
+
 /** A request that a simulated service received. Plain data; it may hold secrets. */
 export interface RecordedRequest {
   /** The HTTP method, in upper case. */
@@ -84,7 +86,13 @@ export function createSimulatedService<Fault>(
   async function receive(request: RecordedRequest, signal: () => AbortSignal): Promise<Response> {
     requests.push(request);
     for (const check of watchers) check();
-    return await respond({ request, nextFault, signal });
+    try {
+      return await respond({ request, nextFault, signal });
+    } catch (error) {
+      if (!(error instanceof MissingJoseError)) throw error;
+      // A response that is not retried: a client would take a rejected promise for a failure of the network.
+      return Response.json({ error: "invalid_request", error_description: error.message }, { status: 400 });
+    }
   }
 
   async function nextFault(): Promise<Fault | undefined> {

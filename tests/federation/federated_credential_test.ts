@@ -90,7 +90,11 @@ describe("AZURE_TOKEN_CREDENTIALS=FederatedCredential", () => {
 
   for (
     const [situation, env, expected] of [
-      ["no platform", APP, /None of its variables is set\n.+GITHUB_ACTIONS/s],
+      [
+        "no platform",
+        APP,
+        /None of its variables is set\n +→ Run .+ file\n +a token .+GITHUB_ACTIONS.+ {6}the variable ARM_OIDC_TOKEN$/s,
+      ],
       [
         "no tenant",
         { ...GITHUB, AZURE_CLIENT_ID: CLIENT },

@@ -117,6 +117,14 @@ describe("an unknown or malformed member is a TypeError:", () => {
         /^Unknown member of a federated credential "aud": Use one of "issuer", "subject", "audience", "jwks", "expression"$/,
       ],
       [
+        "a federated credential of a promise",
+        () =>
+          app({
+            federatedCredentials: [(createGitLab() as unknown as { federatedCredential: never }).federatedCredential],
+          }),
+        /^A federated credential is undefined: Await createGitLab and createVercel, which return a promise$/,
+      ],
+      [
         "an identity",
         () => createAppService({ userAssigned: [{ clientId: "a", principalId: "b" } as { clientId: string }] }),
         /^Unknown member of an identity "principalId": Use one of "clientId", "objectId", "resourceId"$/,

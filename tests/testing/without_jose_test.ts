@@ -41,14 +41,17 @@ test("without jose, a simulated service causes an error that says how to install
     import { ClientSecretCredential } from "@azweb/identity";
     import { createEntra } from "@azweb/identity/testing";
     const entra = createEntra({ apps: [{ tenantId: "contoso.com", clientId: "my-app", secrets: ["my-secret"] }] });
-    const options = { env: {}, fetch: entra.fetch, retryOptions: { maxRetries: 0 } };
+    const options = { env: {}, fetch: entra.fetch };
     const credential = new ClientSecretCredential("contoso.com", "my-app", "my-secret", options);
     for (const call of [() => credential.getToken("https://vault.azure.net/.default"), () => entra.verify("a.b.c")]) {
       console.log(await call().catch((error) => error.message));
     }
+    console.log(entra.requests.length);
   `);
-  const [acquired = "", verified] = output.split("\n");
+  const [acquired = "", verified, requests] = output.split("\n");
   const message = 'Cannot sign or verify a token: The package "jose" is missing; run "npm install --save-dev jose"';
   assert.ok(acquired.startsWith("ClientSecretCredential: ") && acquired.includes(message), acquired);
+  assert.ok(!acquired.includes("network"), acquired);
   assert.equal(verified, message);
+  assert.equal(requests, "1");
 });

@@ -137,6 +137,11 @@ export function createDirectory(options: EntraOptions): Directory {
     checkMembers(app, "member of an app", APP_MEMBERS);
     for (const secret of app.secrets ?? []) checkSecret(secret);
     for (const credential of app.federatedCredentials ?? []) {
+      if (credential === undefined) {
+        throw new TypeError(
+          "A federated credential is undefined: Await createGitLab and createVercel, which return a promise",
+        );
+      }
       checkMembers(credential, "member of a federated credential", FEDERATED_CREDENTIAL_MEMBERS);
     }
     if (!app.tenantId || !app.clientId) throw new TypeError('An app must have a "tenantId" and a "clientId"');
