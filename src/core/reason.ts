@@ -1,7 +1,7 @@
 import { AuthenticationError, CredentialUnavailableError } from "../errors.ts";
 import { bound } from "./bound.ts";
 import { toSingleLine } from "./error_response.ts";
-import { messageOf, messagesOf } from "./unknown_errors.ts";
+import { memberOf, messageOf, messagesOf } from "./unknown_errors.ts";
 
 /**
  * A secret after its name. In JSON the name is in quotation marks, and in JSON within a string these have backslashes.
@@ -30,7 +30,11 @@ const SECRET_LIKE = [
  * unchanged, because it contains no secrets, but words such as "token:" that look like the name of one.
  */
 export function reasonOf(error: unknown): string {
-  if (error instanceof AuthenticationError || error instanceof CredentialUnavailableError) return error.message;
+  // The name comes first, because `instanceof` throws for an object that cannot be read.
+  const isNamed = typeof memberOf(error, "name") === "string";
+  if (isNamed && (error instanceof AuthenticationError || error instanceof CredentialUnavailableError)) {
+    return error.message;
+  }
   return sanitize(messagesOf(error) || messageOf(error)) || 'see "cause"';
 }
 
