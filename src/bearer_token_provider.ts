@@ -16,7 +16,7 @@ export interface GetBearerTokenProviderOptions {
  * @param credential The credential.
  * @param scopes The scopes of the token, such as `"https://cognitiveservices.azure.com/.default"`.
  * @param options See {@linkcode GetBearerTokenProviderOptions}.
- * @throws {TypeError} The credential is none.
+ * @throws {TypeError} The argument `credential` has no method `getToken`.
  *
  * @example
  * ```ts no-eval

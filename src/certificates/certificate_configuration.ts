@@ -64,7 +64,7 @@ export type CertificateConfiguration =
   | ClientCertificateKey
   | ClientCertificateSigner;
 
-/** All members of the forms of a configuration. */
+/** A configuration of any form: the members of all forms, each of them optional. */
 export interface CertificateParts {
   readonly certificatePath?: string;
   /** Name of the environment variable that the path comes from, for messages. */
@@ -172,7 +172,7 @@ export async function readCertificateText(
   const { readNamedFile } = await import("../entra/named_file.ts");
   const file = certificateFile(parts);
   const text = await readNamedFile(file, readTextFile);
-  // "0" is the first byte of a sequence in DER.
+  // A PKCS#12 file is a sequence in DER, whose first byte is 0x30, the character "0".
   if (!readFile || !text.startsWith("0") || text.includes("-----BEGIN")) return text;
   const { readPkcs12File } = await import("./pkcs12_file.ts");
   return await readPkcs12File(file, parts.certificatePassword, readFile);

@@ -37,7 +37,10 @@ export interface Settings {
   readonly injected: readonly (string | object)[];
   /** The option `fetch`. Without it, `send` sends the requests. */
   readonly fetch: typeof fetch | undefined;
-  /** The option `localFetch`. Its default depends on the caller and bypasses proxies. */
+  /**
+   * The option `localFetch`. Without it, the code that sends a local request chooses the function, by default one that
+   * bypasses proxies.
+   */
   readonly localFetch: typeof fetch | undefined;
   readonly log: Log;
   /** Returns the present value of an environment variable. */
@@ -98,8 +101,8 @@ export function resolveSettings(options: CredentialOptions, name: string, own = 
   if (options.authorityHost !== undefined) parseAuthorityHost(options.authorityHost, options.allowInsecureLoopback);
   const platform = detectPlatform();
   const backgroundWork = platform === "workerd" ? "perRequest" : platform === "web" ? "needsWaitUntil" : "free";
-  // Whether the variables are read from this runtime, so that a missing permission is an error. The `env` of
-  // `createRuntime` is the same function.
+  // Whether the variables are read from this runtime, not from an option. Only then is a missing permission an error.
+  // The app may pass the members of `createRuntime()`, whose `env` reads from this runtime too.
   const ambient = !options.env && (!runtime.env || runtime.env === env);
   const variable = options.env
     ? (name: string) => stringOf((options.env as Readonly<Record<string, unknown>>)[name])
@@ -156,7 +159,8 @@ function adviseOnEnv(platform: Platform, name: string): string | undefined {
 }
 
 /**
- * Returns a copy of the settings that reads the variables in `READ_ONCE` again, for an identity that is created again.
+ * Returns a copy of the settings that reads the variables in `READ_ONCE` again. An identity that is created at a
+ * call needs it, because the variables may have changed since they were last read.
  */
 export function rereadVariables(settings: Settings): Settings {
   const { variable } = settings;

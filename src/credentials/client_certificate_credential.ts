@@ -44,8 +44,8 @@ export type {
 /** Options of {@linkcode ClientCertificateCredential}. */
 export interface ClientCertificateCredentialOptions extends AppCredentialOptions {
   /**
-   * Whether the client assertion contains the certificate chain (`x5c`), for apps that trust a subject name and its
-   * issuer.
+   * Whether the client assertion contains the certificate chain (`x5c`), for app registrations that trust every
+   * certificate with a certain subject name and issuer.
    *
    * @default {false}
    */

@@ -57,7 +57,7 @@ export function arc({ identity, runtime, settings }: MachineContext): Source {
       const response = await get(url.href, { parameters, headers, signal, limitInMs }, settings);
       if (response.status !== 401) return response;
       const key = await readKey(response.headers?.get("www-authenticate"), agent, runtime);
-      // Any later response may repeat the key.
+      // The keys are redacted in messages, because a later response may repeat them.
       keys.unshift(key);
       keys.splice(MAX_KEYS);
       const authorization = `Basic ${key}`;
@@ -125,10 +125,11 @@ async function readKey(
     const size = await fileSizer(runtime)?.(path) ?? 0;
     if (size <= MAX_BYTES) content = await readTextFile(path);
   } catch (error) {
-    // If the operating system denies the access, the error is another one, "PermissionDenied".
+    // There is a flag only if the permissions of Deno or Node deny the access. If the operating system denies it, Deno
+    // throws another error, "PermissionDenied".
     const flag = missingPermission(error, { read: agent.keys });
     throw flag ? new AuthenticationError(`Cannot read the key of Azure Arc: Run ${flag}`) : new AuthenticationError(
-      `Cannot read the key of Azure Arc in "${agent.keys}": Run as a user who may, of the group "himds" on Linux`,
+      `Cannot read the key of Azure Arc in "${agent.keys}": Run as a user with access: on Linux, a member of the group "himds"`,
       { statusCode: 401 },
     );
   }

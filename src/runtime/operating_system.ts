@@ -1,7 +1,7 @@
 import { detectPlatform } from "./platform.ts";
 import type { Runtime } from "./runtime.ts";
 
-/** Returns the name of the operating system in Node; `undefined` if the runtime does not report it. */
+/** Returns the operating system, spelt as in `process.platform`; `undefined` if the runtime does not report it. */
 export function operatingSystem(): Runtime["platform"] {
   switch (detectPlatform()) {
     case "deno":

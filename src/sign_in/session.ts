@@ -53,8 +53,8 @@ export interface UserSessionSpec {
   /** Refresh token of a previous sign-in. */
   readonly refreshToken?: string | undefined;
   /**
-   * Secret cache identity of a session that several objects represent. If it is omitted, the cache partition is unique
-   * to this object.
+   * Secret that identifies the session in the cache, so that all objects for one session share its tokens. If it is
+   * omitted, the cache partition is unique to this object.
    */
   readonly secret?: string | undefined;
   readonly disableAutomaticAuthentication: boolean;

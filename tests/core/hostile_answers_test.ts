@@ -378,7 +378,7 @@ describe("nested JSON", () => {
     for (const [status, member] of [[403, "error_description"], [403, "message"], [400, "other"]] as const) {
       test(`of ${name} is an AuthenticationError: HTTP ${status}, "${member}"`, async () => {
         const answer = answerOf(name, () => new Response(deep(member), { status }));
-        // A 400 of the metadata service without a requested identity means that the machine has none.
+        // If the request names no identity, a 400 of the metadata service means that the machine has none.
         const error = await askMachine(name, answer, name === "IMDS" ? { clientId: CLIENT_ID } : {});
         assert.equal(error.name, "AuthenticationError");
         assert.match(error.message, new RegExp(`HTTP ${status}: The response is not the JSON of a token service`));

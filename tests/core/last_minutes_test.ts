@@ -53,8 +53,8 @@ interface Kind {
    */
   readonly slowInMs: number;
   /**
-   * The error of a call without a cached token, if the service or tool refuses. Whether it is final: a call whose
-   * cached token is in its last five minutes throws the error too, instead of returning the token.
+   * The error of a call without a cached token, if the service or tool refuses. If `isFinal`, a call throws the error
+   * even if its cached token has up to five minutes left; otherwise such a call returns the cached token.
    */
   readonly refusal: { readonly name: string; readonly isFinal: boolean };
   create(clock: FakeClock, behave: (index: number) => Behaviour | "well", cache?: Map<string, TokenSet>): Credential;
@@ -196,7 +196,7 @@ for (const [name, kind] of Object.entries(KINDS)) {
         // Before the last five minutes a token is returned at once.
         [6 * MINUTE, "silent", "token-0", 0],
         [6 * MINUTE, "503", "token-0", 0],
-        // In the last five minutes it counts as expired: a new token is returned if it arrives within two seconds.
+        // In the last five minutes a call waits for a new token for two seconds at most, then returns the cached one.
         [4 * MINUTE, "silent", "token-0", 2000],
         [4 * MINUTE, "slow: 1.5 s", "token-1", 1500],
         [4 * MINUTE, "slow: 3 s", "token-0", 2000],
@@ -292,7 +292,7 @@ for (const [name, kind] of Object.entries(KINDS)) {
       });
     }
 
-    test("silent: the call of a caller that aborts after a second rejects then, and the other callers get the token", async () => {
+    test("silent: a caller that aborts after a second gets an AbortError at once, and the other callers get the token", async () => {
       const { clock, ask } = await world(kind, "silent", { leftInMs: 4 * MINUTE });
       const controller = new AbortController();
       const leaving = ask({ abortSignal: controller.signal });
@@ -335,7 +335,7 @@ for (const [name, kind] of Object.entries(KINDS)) {
   });
 }
 
-test("the two seconds include the time of an asynchronous cache that hangs", async () => {
+test("the wait of two seconds for a new token includes the time in which an asynchronous cache hangs", async () => {
   const kind = KINDS["client secret"]!;
   const clock = createFakeClock();
   const entries = new Map<string, TokenSet>();

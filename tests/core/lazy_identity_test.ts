@@ -58,7 +58,7 @@ for (const [name, [Credential, variables]] of Object.entries(CREDENTIALS)) {
   });
 }
 
-test("the authority in a variable that is set after a first call without variables is used, not the public cloud", async () => {
+test("if AZURE_AUTHORITY_HOST is set after a first call without variables, it is used instead of the public cloud", async () => {
   const service = createService(({ url }) =>
     url.startsWith("https://login.microsoftonline.us/")
       ? tokenAnswer()

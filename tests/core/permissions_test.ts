@@ -304,7 +304,7 @@ describe("a managed identity", () => {
       );
       assert.match(
         await run([...flags, `--allow-read=${folder}`], code, env),
-        /^AuthenticationError .* Cannot read the key of Azure Arc in .*: Run as a user who may/,
+        /^AuthenticationError .* Cannot read the key of Azure Arc in .*: Run as a user with access/,
       );
     } finally {
       await server.shutdown();

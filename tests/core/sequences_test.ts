@@ -227,7 +227,7 @@ test("a slow cache that resolves after a claims challenge replaced the entry doe
   assert.equal(service.requests.length, 2);
 });
 
-test("a cache that is not used after a failure is used again if the clock was set back", async () => {
+test("a cache that is paused after a failure is used again if the clock is set back", async () => {
   const clock = createFakeClock(START);
   const service = createService((_, index) => tokenAnswer({ access_token: `token-${index}` }));
   const entries = new Map<string, TokenSet>();

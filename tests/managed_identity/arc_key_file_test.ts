@@ -50,7 +50,7 @@ describe("the size of", () => {
     });
   }
 
-  test("a folder and a missing file have no size", async () => {
+  test("a folder is Infinity, and that of a missing file an error", async () => {
     await withFile(() => Promise.resolve(), async (folder, path) => {
       assert.equal(await createRuntime().fileSize!(folder), Infinity);
       await assert.rejects(createRuntime().fileSize!(path), /ENOENT|No such file/);

@@ -285,7 +285,7 @@ describe("a key", () => {
       const fileSize = () => Promise.reject(Object.assign(new Error(`EACCES ${KEY}`), { code: "EACCES" }));
       const { credential, reads } = arcOn(challenging(header), { fileSize });
       const error = await failureOf(credential.getToken(VAULT));
-      assert.match(error.message, /Cannot read the key of Azure Arc in ".*": Run as a user who may/);
+      assert.match(error.message, /Cannot read the key of Azure Arc in ".*": Run as a user with access/);
       assert.ok(!error.message.includes(KEY));
       assert.deepEqual(reads, []);
     });
@@ -307,7 +307,7 @@ describe("a key", () => {
       assert.equal(error.name, "AuthenticationError");
       assert.match(
         error.message,
-        /Cannot read the key of Azure Arc in ".*": Run as a user who may, of the group "himds"/,
+        /Cannot read the key of Azure Arc in ".*": Run as a user with access: on Linux, a member of the group "himds"/,
       );
       assert.ok(!JSON.stringify([error, error.message, String(error.cause)]).includes(KEY));
       assert.equal(service.requests.length, 1);

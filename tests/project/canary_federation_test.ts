@@ -150,7 +150,7 @@ for (const [name, create] of Object.entries(LOCAL)) {
   });
 }
 
-/** The sources that call a function of the program, by the name of the function that returns the source. */
+/** The sources that take a callback, each with a callback that rejects, by the name of their function. */
 const CALLING: Readonly<
   Record<string, (reject: () => Promise<never>, options: AssertionSourceOptions) => AssertionSource>
 > = {
@@ -174,7 +174,7 @@ for (const [name, create] of Object.entries(CALLING)) {
   });
 }
 
-test("each exported source is one of these", () => {
+test("each exported source is in one of the lists of this file", () => {
   const listed = [...Object.keys(REQUESTING), ...Object.keys(LOCAL)].map((name) => name.split(",", 1)[0]);
   const exported = Object.keys(federation).filter((name) => name.startsWith("from"));
   assert.deepEqual(exported.filter((name) => !listed.includes(name)), []);

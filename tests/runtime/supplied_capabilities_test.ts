@@ -1,4 +1,5 @@
-// The cells "elsewhere with …" of the README's table: `options.runtime` and `localFetch` supply what a runtime lacks.
+// Footnote ¹ of the README's table of credentials: `options.runtime` and `localFetch` supply the capabilities that a
+// runtime lacks.
 import {
   AzureCliCredential,
   AzureDeveloperCliCredential,

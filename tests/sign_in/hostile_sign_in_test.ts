@@ -89,7 +89,7 @@ test("a sign-in starts even with huge cookies of other apps", async () => {
   }
 });
 
-/** Creates a stage whose loopback server is the function `handle`. */
+/** Creates a browser credential with a fake browser (`stage`), and the function `handle` as its loopback server. */
 function createStageWithServer() {
   let serve!: (request: Request) => Response | Promise<Response>;
   const stage = createStage({

@@ -611,7 +611,7 @@ for (const [name, end] of Object.entries(ENDS)) {
     await end(shown, () => controller.abort());
     assert.equal(await outcome, name === "signs in" ? "token" : "none");
     await assertFree(portOf(shown));
-    // The connections of the first sign-in are closed before a second sign-in, over other connections, has ended.
+    // A complete second sign-in gives the server time to close the connections of the first one.
     const second = await begin();
     await accept(second.shown1);
     await second.token;
@@ -619,7 +619,7 @@ for (const [name, end] of Object.entries(ENDS)) {
   });
 }
 
-test("a connection without a request after five seconds is closed; one with a request stays open until the response", async () => {
+test("a connection that has sent no complete request after five seconds is closed; one with a request stays open until the response", async () => {
   const endTimeouts = holdTimeouts();
   let redeem = () => {};
   const waits = new Promise<void>((resolve) => redeem = resolve);

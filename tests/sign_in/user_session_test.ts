@@ -512,7 +512,7 @@ test("authenticate with the scopes and options of an error caches the token that
   assert.equal(service.requests.length, sent);
 });
 
-test("a response that arrives after an abort changes nothing, and another user may sign in before it", async () => {
+test("a response that arrives after an abort changes nothing, and another user can sign in", async () => {
   const scene = createScene();
   let release: (() => void) | undefined;
   const credential = byDeviceCode(scene, {
@@ -536,7 +536,7 @@ test("a response that arrives after an abort changes nothing, and another user m
   assert.equal(await ownerOf(scene, await settle(second, scene)), BOB);
 });
 
-test("a request that ends after its call has timed out does not end the turn of another call", async () => {
+test("a request that ends after its call has timed out does not start a third call while the second one is running", async () => {
   const scene = createScene();
   const responses: (() => void)[] = [];
   const credential = byDeviceCode(scene, {
@@ -703,7 +703,7 @@ for (
     ["that is not valid yet", { alg: "RS256" }, { nbf: 9e9 }, "It is not valid yet: Check the clock"],
   ] as const
 ) {
-  test(`an ID token ${name} causes an error without a cause`, async () => {
+  test(`an ID token ${name} is rejected, and the error has no "cause"`, async () => {
     const [head, ...rest] = [
       btoa(JSON.stringify(header)).replaceAll("=", ""),
       ...jwtOf({ ...ID_TOKEN, ...claims }).split(".").slice(1),
@@ -805,7 +805,7 @@ test("without refresh tokens, each token needs a sign-in", async () => {
   assert.equal(prompts, 2);
 });
 
-test("a user who signs in without a refresh token gets no token by the previous user's refresh token", async () => {
+test("after a sign-in that returns no refresh token, the refresh token of the previous user is not used", async () => {
   const users = ["ada", "bob", "bob"];
   const service = createService((request) => {
     const oid = users[service.requests.filter(({ url }) => url.endsWith("/devicecode")).length - 1]!;

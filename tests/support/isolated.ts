@@ -7,12 +7,18 @@
  */
 import { execFile } from "node:child_process";
 
-/** Returns the start of a command line that runs the rest isolated, after shell commands that set up the namespaces. */
+/**
+ * Returns the first arguments of a command line. They create the namespaces, run the shell commands of `setup` in them,
+ * and then run the command in the arguments that follow.
+ */
 export function isolated(setup: string): string[] {
   return ["unshare", "--net", "--mount", "--", "sh", "-ec", `ip link set lo up\n${setup}\nexec "$@"`, "sh"];
 }
 
-/** Returns the start of a command line that runs the rest in the namespaces of the process with this id. */
+/**
+ * Returns the first arguments of a command line. They run the command in the arguments that follow, in the namespaces
+ * of the process with this id.
+ */
 export function beside(pid: number): string[] {
   return ["nsenter", `--target=${pid}`, "--net", "--mount", "--"];
 }

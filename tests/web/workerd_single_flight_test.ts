@@ -169,7 +169,11 @@ for (const workerd of [undefined, newestWorkerd]) {
             for (let looks = 0; await entered() < before + 20; looks++) assert.ok(looks < 1000, "not all came in");
             endpoint.release();
             assert.equal(new Set(await Promise.all(all)).size, 1, "all have the same token");
-            assert.equal(endpoint.scopes.filter((requested) => requested === scope).length, 1, "of one token request");
+            assert.equal(
+              endpoint.scopes.filter((requested) => requested === scope).length,
+              1,
+              "all share one token request",
+            );
           }
 
           endpoint.hold();

@@ -9,10 +9,12 @@ import type { GrantedSession, TokenRequest } from "./token_request.ts";
 const EXCHANGE = /^api:\/\/AzureADTokenExchange(USGov|China)?$/;
 
 /**
- * Returns the subject of the assertion that a blueprint requests for one of its agent identities, `undefined` if the
- * request has no `fmi_path`.
+ * Returns the subject of the assertion that a blueprint requests for one of its agent identities; `undefined` if the
+ * request has no `fmi_path`. A blueprint is the app registration of a kind of agent: it authenticates for its agents.
  *
  * @throws {ServiceError} The blueprint has no such agent identity.
+ *
+ * @see https://learn.microsoft.com/entra/agent-id/identity-platform/agent-oauth-protocols
  */
 export function agentSubject({ form, tenant }: TokenRequest, app: EntraApp, { apps }: Directory): string | undefined {
   const agentId = form.fmi_path;
@@ -35,7 +37,10 @@ export async function checkAgentAssertion(assertion: string, agent: EntraApp, di
   if (sub !== subjectOf(agent)) throw new ServiceError(700213, { subject: String(sub), issuer: String(iss) });
 }
 
-/** Returns the session of a grant `user_fic`: a token of the agent identity, and the name or id of its user account. */
+/**
+ * Returns the session of the user account of an agent identity (grant `user_fic`). The request contains a token of the
+ * agent identity, and the name or id of the user account.
+ */
 export async function byUserCredential(
   { form, tenant }: TokenRequest,
   app: EntraApp,

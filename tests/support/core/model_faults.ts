@@ -100,7 +100,7 @@ export function notCapable(): Error {
   return Object.assign(new Error("Requires access, run again with the flag"), { name: "NotCapable" });
 }
 
-/** A failure of a developer tool: it is signed in and fails, or it is absent. */
+/** A failure of a developer tool. The outcome is `"absent"` if the tool cannot be started, else `"inconclusive"`. */
 export interface ToolFault {
   behave(started: Started): unknown;
   readonly outcome: "absent" | "inconclusive";

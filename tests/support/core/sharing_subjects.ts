@@ -1,5 +1,6 @@
 /**
- * Every credential, and what two calls share that differ in one of its arguments, options or variables.
+ * Every credential with its arguments, options and variables. For each of these parts: what two calls share that differ
+ * only in this part.
  *
  * @module
  */
@@ -166,7 +167,7 @@ async function certificates(): Promise<Record<string, Subject>> {
       "another certificate": separate(() => "/other.pem"),
     }),
     "an encrypted certificate": certificate(encrypted, {
-      "an equal certificate, because passwords are never compared": separate(() => ({ ...encrypted })),
+      "an equal certificate, separate because of its password": separate(() => ({ ...encrypted })),
     }),
     "a CryptoKey": certificate({ certificate: CERTIFICATE, privateKey }, {
       "the same key in another object": irrelevant(() => ({ certificate: CERTIFICATE, privateKey })),
@@ -314,7 +315,7 @@ const TOOL_VARIABLES: Readonly<Record<string, Part>> = {
 const TOOL_OPTIONS = {
   ...OPTIONS,
   authorityHost: irrelevant(() => OTHER_HOST),
-  // The shorter of the two time limits applies.
+  // The shorter one of `timeoutInMs` and `processTimeoutInMs` applies.
   timeoutInMs: requestOnly(() => 10_000),
 };
 
@@ -322,7 +323,7 @@ const TOOL_PARTS = { tenantId: separate(() => OTHER_TENANT), processTimeoutInMs:
 
 type DefaultOptions = DefaultAzureCredentialClientIdOptions & Partial<DefaultAzureCredentialResourceIdOptions>;
 
-/** The options that do not affect the credential that a chain selects. */
+/** The options that do not matter to the credentials that the chains of these tests select. */
 const DEFAULT_PARTS = {
   browserCustomizationOptions: irrelevant(() => ({})),
   exclude: irrelevant(() => ["AzurePowerShellCredential"]),

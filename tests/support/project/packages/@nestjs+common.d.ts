@@ -1,4 +1,4 @@
-/** What the documents use of NestJS. */
+/** The members of NestJS that the examples in the documents use. */
 interface Provider {
   readonly provide: string;
   readonly useFactory: () => unknown;

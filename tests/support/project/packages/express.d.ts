@@ -1,4 +1,4 @@
-/** What the documents use of Express. */
+/** The members of Express that the examples in the documents use. */
 interface ServerResponse {
   json(value: unknown): void;
 }

@@ -1,2 +1,2 @@
-/** What the documents use of Nitro's HTTP framework. */
+/** The members of Nitro's HTTP framework that the examples in the documents use. */
 export declare function defineEventHandler<T>(handler: () => T): () => T;

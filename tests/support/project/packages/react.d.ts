@@ -1,2 +1,2 @@
-/** What the documents use of React. */
+/** The members of React that the examples in the documents use. */
 export declare function useState<T>(): [T | undefined, (value: T) => void];
