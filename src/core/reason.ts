@@ -26,13 +26,13 @@ const SECRET_LIKE = [
 
 /**
  * Returns the message of a value that a callback of the program has thrown, and those of its causes, as one short line
- * without text that looks like a secret; `see "cause"` if it has none. Returns the message of an error of this library
- * unchanged, because it contains no secrets, but words such as "token:" that look like the name of one.
+ * without text that looks like a secret; `see "cause"` if it has none. An error of this library contains no
+ * secret, but may contain words such as "token:", whose next word would be redacted: returns its message unchanged.
  */
 export function reasonOf(error: unknown): string {
-  // The name comes first, because `instanceof` throws for an object that cannot be read.
-  const isNamed = typeof memberOf(error, "name") === "string";
-  if (isNamed && (error instanceof AuthenticationError || error instanceof CredentialUnavailableError)) {
+  // `instanceof` throws for an object that cannot be read, such as a revoked proxy.
+  const isReadable = typeof memberOf(error, "name") === "string";
+  if (isReadable && (error instanceof AuthenticationError || error instanceof CredentialUnavailableError)) {
     return error.message;
   }
   return sanitize(messagesOf(error) || messageOf(error)) || 'see "cause"';

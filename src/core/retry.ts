@@ -36,7 +36,7 @@ export interface Attempts {
   readonly credential: string;
   readonly rules: readonly RetryRule[];
   readonly signal: AbortSignal;
-  /** Removes secrets from the reason why there is no response, for the log. @default {String} */
+  /** Removes secrets from the reason why there is no response, before it is logged. By default changes nothing. */
   readonly redact?: (text: string) => string;
   /**
    * Whether the service may reject a second request after it acted on the first.

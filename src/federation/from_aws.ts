@@ -6,7 +6,7 @@ import { call } from "./call.ts";
 import { createSource } from "./create_source.ts";
 import { requestAssertion } from "./request_assertion.ts";
 import { type AwsCredentials, signAwsRequest } from "./sign_aws_request.ts";
-import { checkCallbacks, notOffered, tokenInVariable, variable } from "./variables.ts";
+import { checkCallbacks, isTokenText, notOffered, tokenInVariable, variable } from "./variables.ts";
 
 const ACCESS_KEY_ID = "AWS_ACCESS_KEY_ID";
 const SECRET_ACCESS_KEY = "AWS_SECRET_ACCESS_KEY";
@@ -175,17 +175,13 @@ function credentialsIn(settings: Settings): AwsCredentials {
 /** Returns the credentials. Throws a `TypeError` unless a request can be signed with them. */
 function checkCredentials(credentials: AwsCredentials): AwsCredentials {
   const { accessKeyId, secretAccessKey, sessionToken = "" } = Object(credentials) as Partial<AwsCredentials>;
-  if ([accessKeyId, secretAccessKey].every(isToken) && (sessionToken === "" || isToken(sessionToken))) {
+  if ([accessKeyId, secretAccessKey].every(isTokenText) && (sessionToken === "" || isTokenText(sessionToken))) {
     return credentials;
   }
   throw new TypeError(
     'It must return "accessKeyId", "secretAccessKey" and, of a session, "sessionToken", ' +
       "of printable ASCII characters without spaces",
   );
-}
-
-function isToken(value: unknown): boolean {
-  return typeof value === "string" && /^[\x21-\x7e]+$/.test(value);
 }
 
 /** Returns the text of the first element with this name in an XML document. */

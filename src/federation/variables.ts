@@ -31,10 +31,15 @@ export function isHeaderText(value: unknown): boolean {
   return typeof value === "string" && value.trim() !== "" && !/[^\x20-\x7e]/.test(value);
 }
 
+/** Whether the value is a non-empty string of printable ASCII characters without spaces. */
+export function isTokenText(value: unknown): value is string {
+  return typeof value === "string" && /^[\x21-\x7e]+$/.test(value);
+}
+
 /** Returns the token in a variable. Throws an `AuthenticationError`, without the value, if a header cannot hold it. */
 export function tokenInVariable(name: string, settings: Settings): string {
   const token = variable(name, settings) ?? "";
-  if (!/[^\x21-\x7e]/.test(token)) return token;
+  if (token === "" || isTokenText(token)) return token;
   throw new AuthenticationError(
     `Cannot use the variable ${name}: It must be a token, of printable ASCII characters without spaces`,
   );
